@@ -1,0 +1,1 @@
+"""The builder: the store, the bundlefile, the lock, bundles and images."""

@@ -1,0 +1,117 @@
+"""What a person at the terminal did or has, as errors with the exit code of the contract.
+
+BundleError (runtime.errors)   exit 1
+├── NotFound                   no such model or bundle; the hint names the nearest
+├── InvalidTag                 exit 2: not a name, a version or a digest
+├── InvalidSource              SOURCE of `bundle save` cannot be imported or recognised
+├── UnsupportedModel           no adapter takes this object
+├── Unpicklable                names the attribute that failed
+├── SampleMismatch             the model cannot be called with the sample, or answers otherwise
+├── BundlefileError            exit 3: a list of problems, each with its place
+├── ResolveError               exit 4: unsatisfiable, unreachable or colliding requirements
+├── Refused                    exit 5: policy says no (existing version with other content, trust)
+├── Damaged                    exit 6: stored bytes differ from their digest
+├── StoreError                 the disk or the permissions say no; names the path
+├── BuildError                 the project cannot become a bundle
+├── EngineUnavailable          exit 7: no container engine answers
+└── ImageFailed                the engine's build, push or run failed; carries the last log lines
+"""
+
+from dataclasses import dataclass
+
+from ..runtime.errors import BundleError
+
+
+class NotFound(BundleError):
+    """No model or bundle has that tag."""
+
+    def __init__(self, what: str, tag: str, near: str | None = None) -> None:
+        see = "bundle models list" if what == "model" else "bundle list"
+        hint = f"Did you mean `{near}`?" if near else f"See `{see}`."
+        super().__init__(f"No {what} is tagged `{tag}`.", hint=hint)
+
+
+class InvalidTag(BundleError):
+    """The text is not a tag."""
+
+    exit_code = 2
+
+
+class InvalidSource(BundleError):
+    """What to save cannot be imported, read or recognised."""
+
+
+class UnsupportedModel(BundleError):
+    """No adapter takes this object."""
+
+
+class Unpicklable(BundleError):
+    """The object cannot be pickled; the message names the attribute that failed."""
+
+
+class SampleMismatch(BundleError):
+    """The model cannot be called with the sample, or it answers otherwise than recorded."""
+
+
+@dataclass(frozen=True, slots=True)
+class Problem:
+    """One thing wrong in a file: where, what, and what would be right."""
+
+    file: str
+    line: int
+    column: int
+    where: str
+    message: str
+    hint: str | None = None
+
+    def __str__(self) -> str:
+        place = f"{self.file}:{self.line}:{self.column}"
+        subject = f"{self.where}: " if self.where else ""
+        return f"{place}: {subject}{self.message}"
+
+
+class BundlefileError(BundleError):
+    """The bundlefile is wrong; every problem at once."""
+
+    exit_code = 3
+
+    def __init__(self, problems: list[Problem]) -> None:
+        self.problems = problems
+        hints = list(dict.fromkeys(problem.hint for problem in problems if problem.hint))
+        super().__init__("\n".join(map(str, problems)), hint="\n".join(hints) or None)
+
+
+class ResolveError(BundleError):
+    """Requirements cannot be satisfied, reached or installed beside each other."""
+
+    exit_code = 4
+
+
+class Refused(BundleError):
+    """A policy says no."""
+
+    exit_code = 5
+
+
+class Damaged(BundleError):
+    """Stored bytes differ from their digest."""
+
+    exit_code = 6
+
+
+class StoreError(BundleError):
+    """The disk or the permissions say no; the message names the path."""
+
+
+class BuildError(BundleError):
+    """The project cannot become a bundle."""
+
+
+class EngineUnavailable(BundleError):
+    """No container engine answers."""
+
+    exit_code = 7
+
+
+class ImageFailed(BundleError):
+    """The engine failed to build, push or run; the message carries its last lines."""

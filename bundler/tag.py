@@ -1,0 +1,88 @@
+"""Tag: how a person names a model or a bundle."""
+
+import re
+from dataclasses import dataclass
+from typing import Literal, Self
+
+from ..runtime.digest import is_digest
+from .errors import InvalidTag
+
+Kind = Literal["model", "bundle"]
+
+NAME = re.compile(r"[a-z0-9]+(?:[._-][a-z0-9]+)*")
+VERSION = re.compile(r"[A-Za-z0-9][A-Za-z0-9._+-]*")
+LIMIT = 128  # characters of a name or a version: every file system takes that
+
+
+@dataclass(frozen=True, slots=True)
+class Tag:
+    """`name`, `name:version`, `name@alias` or `sha256:…`, with an optional `model:`/`bundle:`.
+
+    A bare name means its alias `latest`. Exactly one of `digest` and `name` is set, and at most
+    one of `version` and `alias`.
+    """
+
+    kind: Kind | None = None
+    name: str | None = None
+    version: str | None = None
+    alias: str | None = None
+    digest: str | None = None
+
+    @classmethod
+    def parse(cls, text: str, kind: Kind | None = None) -> Self:
+        """Read a tag as a person writes it; `name:latest` is the alias `latest`.
+
+        Raises:
+            InvalidTag: with the rule that the text breaks.
+        """
+        kind, rest = _split_kind(text, kind)
+        if is_digest(rest):
+            return cls(kind, digest=rest)
+        if "@" in rest:
+            name, alias = rest.split("@", 1)
+            return cls(kind, check_name(name), alias=check_version(alias, "alias"))
+        name, colon, version = rest.partition(":")
+        if not colon or version == "latest":
+            return cls(kind, check_name(name), alias="latest")
+        return cls(kind, check_name(name), version=check_version(version))
+
+    def __str__(self) -> str:
+        if self.digest:
+            return self.digest
+        return f"{self.name}@{self.alias}" if self.alias else f"{self.name}:{self.version}"
+
+
+def _split_kind(text: str, kind: Kind | None) -> tuple[Kind | None, str]:
+    for prefix in ("model", "bundle"):
+        if text.startswith(prefix + ":") and len(text) > len(prefix) + 1:
+            return prefix, text[len(prefix) + 1 :]
+    return kind, text
+
+
+def check_name(name: str) -> str:
+    """Return `name` if models and bundles may be called so.
+
+    Raises:
+        InvalidTag: with the rule.
+    """
+    if NAME.fullmatch(name) and len(name) <= LIMIT:
+        return name
+    raise InvalidTag(
+        f"{name[:LIMIT]!r} is not a valid name.",
+        hint="Use lower-case letters and digits, with single `.`, `_` or `-` between them, "
+        f"at most {LIMIT} characters.",
+    )
+
+
+def check_version(version: str, what: str = "version") -> str:
+    """Return `version` if it may be one; aliases follow the same rule.
+
+    Raises:
+        InvalidTag: with the rule.
+    """
+    if VERSION.fullmatch(version) and len(version) <= LIMIT:
+        return version
+    raise InvalidTag(
+        f"{version[:LIMIT]!r} is not a valid {what}.",
+        hint=f"Use letters, digits, `.`, `_`, `+` and `-`, at most {LIMIT} characters.",
+    )

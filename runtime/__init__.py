@@ -1,0 +1,1 @@
+"""What every bundle carries: loads, batches, answers. Imports nothing above itself."""

@@ -1,0 +1,144 @@
+"""What can go wrong, in words for the person at the terminal and for the client of a server.
+
+BundleError                  exit 1: something the person can mend; `hint` says how
+├── InvalidBundle            exit 6: a file is missing, differs from its digest, or is newer than us
+├── InvalidModel             the model's own files cannot be read or called as recorded
+├── MissingFramework         the library that the model needs is not installed here
+├── NotTrusted               exit 5: loading would execute code that nobody here has vouched for
+└── NoDevice                 exit 8: --gpu without a usable GPU
+
+RequestError(status)         what a client is told; anything else becomes a 500 that reveals nothing
+├── BadPayload 400           the bytes are not what the content type says
+├── NotAllowed 405
+├── RequestTimeout 408       the client was too slow to send
+├── PayloadTooLarge 413
+├── UnsupportedMediaType 415
+├── InvalidInput 422         well formed, but not what the signature asks for; names the field
+├── TooManyRequests 429      this client is over its share (+ Retry-After)
+├── ClientGone 499           nobody is left to answer
+├── PredictionFailed 500     fixed text outside, the traceback in the log
+├── Overloaded 503           the whole server is full, starting or draining (+ Retry-After)
+└── DeadlineExceeded 504
+"""
+
+
+class BundleError(Exception):
+    """Something that the person can mend; `hint` says how."""
+
+    exit_code = 1
+
+    def __init__(self, message: str, *, hint: str | None = None) -> None:
+        super().__init__(message)
+        self.hint = hint
+
+
+class InvalidBundle(BundleError):
+    """A bundle or model is incomplete, damaged, or written by a newer version."""
+
+    exit_code = 6
+
+
+class InvalidModel(BundleError):
+    """A model's own files cannot be read, or it cannot be called as recorded."""
+
+
+class MissingFramework(BundleError):
+    """The library that a model needs is not installed in this environment."""
+
+    def __init__(self, framework: str, requirement: str) -> None:
+        super().__init__(
+            f"This model needs `{framework}`, which is not installed here.",
+            hint=f"Install it with `pip install '{requirement}'`.",
+        )
+
+
+class NotTrusted(BundleError):
+    """Loading would execute code that nobody on this machine has vouched for."""
+
+    exit_code = 5
+
+
+class NoDevice(BundleError):
+    """A GPU was asked for and none can be used."""
+
+    exit_code = 8
+
+
+class RequestError(Exception):
+    """What a client is told: a status, a sentence and, when asking again can help, when."""
+
+    status = 500
+
+    def __init__(self, detail: str, *, retry_after: float | None = None) -> None:
+        super().__init__(detail)
+        self.detail = detail
+        self.retry_after = retry_after  # seconds
+
+
+class BadPayload(RequestError):
+    """The bytes are not what their content type says."""
+
+    status = 400
+
+
+class NotAllowed(RequestError):
+    """The route exists, for another method."""
+
+    status = 405
+
+
+class RequestTimeout(RequestError):
+    """The client took too long to send its request."""
+
+    status = 408
+
+
+class PayloadTooLarge(RequestError):
+    """The body or its number of rows is over the limit."""
+
+    status = 413
+
+
+class UnsupportedMediaType(RequestError):
+    """No decoder for this content type."""
+
+    status = 415
+
+
+class InvalidInput(RequestError):
+    """Well formed, but not what the signature asks for; the text names field, expected and got."""
+
+    status = 422
+
+
+class TooManyRequests(RequestError):
+    """One client is over its share."""
+
+    status = 429
+
+
+class ClientGone(RequestError):
+    """The client closed the connection before it was answered."""
+
+    status = 499
+
+
+class PredictionFailed(RequestError):
+    """The model raised; the traceback is in the log, never in the answer."""
+
+    status = 500
+
+    def __init__(self, detail: str = "The model failed on this input.") -> None:
+        super().__init__(detail)
+
+
+class Overloaded(RequestError):
+    """The server is full, starting or draining; `retry_after` says when to come back."""
+
+    status = 503
+
+
+class DeadlineExceeded(RequestError):
+    """The answer would come later than the client is willing to wait."""
+
+    status = 504

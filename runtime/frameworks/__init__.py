@@ -1,0 +1,1 @@
+"""One adapter a library: how its models are saved, loaded and called."""

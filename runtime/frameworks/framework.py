@@ -1,0 +1,66 @@
+"""The protocol that every adapter keeps: a class of seven short methods, no base class needed."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Protocol
+
+
+@dataclass(frozen=True, slots=True)
+class Saved:
+    """What an adapter wrote into the directory.
+
+    `files` are names relative to it; `options` is plain JSON for the adapter's own loader.
+    """
+
+    format: str
+    files: tuple[str, ...]
+    executes_code: bool
+    options: Mapping[str, Any] = field(default_factory=dict)
+
+
+class Framework(Protocol):
+    """One library's models: saved, recognised as files, loaded and called.
+
+    The adapter's module imports its library inside the methods only, so that it can be imported
+    where the library is not installed.
+    """
+
+    name: str
+    distributions: tuple[str, ...]
+    """Distributions whose versions are recorded and pinned, e.g. ("xgboost", "numpy")."""
+
+    def matches(self, model: object) -> bool:
+        """Whether it adapts `model`, judged by the modules in `type(model).__mro__` alone."""
+        ...
+
+    def reads(self, path: Path) -> str | None:
+        """The format of the file or directory at `path`, by its content, or None. Runs nothing."""
+        ...
+
+    def save(self, model: Any, directory: Path) -> Saved:
+        """Write `model` into `directory`, deterministically."""
+        ...
+
+    def load(
+        self, directory: Path, format: str, options: Mapping[str, Any], device: str, pickles: Any
+    ) -> Any:
+        """Load what `save` (or the library itself, in the same format) wrote.
+
+        `device` is "cpu" or "cuda:N"; `pickles` is a `runtime.pickles.Policy`, the only way to
+        unpickle anything.
+        """
+        ...
+
+    def methods(self, model: Any) -> tuple[str, ...]:
+        """Names of the methods worth serving, the default first."""
+        ...
+
+    def call(self, model: Any, method: str, batch: Any) -> Any:
+        """Call `method` once with a whole batch.
+
+        `batch` is an ndarray, a DataFrame, a dict of ndarrays or a list, after the signature's
+        input layout; the answer is an ndarray, a DataFrame, a dict or tuple of ndarrays, or a
+        list, with as many rows.
+        """
+        ...
