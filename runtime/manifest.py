@@ -16,6 +16,7 @@ from .signature import Signature
 
 MODEL_SCHEMA = 1
 BUNDLE_SCHEMA = 1
+SECTION = "io.modelbundle.model.v1"
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,7 +76,24 @@ class ModelManifest:
         return next(iter(self.methods))
 
     def to_json(self) -> dict[str, Any]:
-        """The whole manifest; methods as a list, because their order means something."""
+        """The whole manifest: a ModelPack config with ours as one more section.
+
+        Source: github.com/modelpack/model-spec, docs/config.md. The order of `diffIds` is that of
+        our `files`.
+        """
+        files = sorted(self.files, key=lambda entry: entry.path)
+        return {
+            "descriptor": {},
+            "config": {"format": self.format},
+            "modelfs": {"type": "layers", "diffIds": [entry.digest for entry in files]},
+            SECTION: self._section(files),
+        }
+
+    def encode(self) -> bytes:
+        """The bytes of `model.json`; their sha256 is the model's identity."""
+        return canonical.dumps(self.to_json())
+
+    def _section(self, files: list[FileEntry]) -> dict[str, Any]:
         return {
             "schema": MODEL_SCHEMA,
             "framework": self.framework,
@@ -83,8 +101,9 @@ class ModelManifest:
             "format": self.format,
             "python": self.python,
             "packages": dict(self.packages),
+            # A list, because the order of methods means something.
             "methods": [{"name": n} | s.to_json() for n, s in self.methods.items()],
-            "files": [entry.to_json() for entry in sorted(self.files, key=lambda e: e.path)],
+            "files": [entry.to_json() for entry in files],
             "executes_code": self.executes_code,
             "globals": {path: list(names) for path, names in self.globals.items()},
             "options": dict(self.options),
@@ -100,6 +119,7 @@ class ModelManifest:
         Raises:
             InvalidBundle: when it is not a model manifest, or one of a newer schema.
         """
+        data = data.get(SECTION, {})
         _check_schema("model.json", data, MODEL_SCHEMA)
         try:
             return cls(
@@ -163,7 +183,8 @@ class Route:
 
     Exactly one of `model` (an alias in `models/`, served by the generated service) and `service`
     (a method of the author's class) is set. `input` and `output` are what `runtime.contract`
-    writes: {"kind": ..., "schema": JSON Schema} as far as the types could be read, else {"kind": "object"}.
+    writes: {"kind": ..., "schema": JSON Schema} as far as the types could be read, else
+    {"kind": "object"}.
     """
 
     path: str
@@ -292,7 +313,7 @@ def _read_json(path: Path) -> dict[str, Any]:
 
 
 def _check_schema(name: str, data: Mapping[str, Any], known: int) -> None:
-    schema = data.get("schema")
+    schema = data.get("schema") if isinstance(data, Mapping) else None
     if not isinstance(schema, int):
         raise InvalidBundle(f"`{name}` names no schema version.")
     if schema > known:
