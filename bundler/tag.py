@@ -11,6 +11,7 @@ Kind = Literal["model", "bundle"]
 
 NAME = re.compile(r"[a-z0-9]+(?:[._-][a-z0-9]+)*")
 VERSION = re.compile(r"[A-Za-z0-9][A-Za-z0-9._+-]*")
+_BARE_DIGEST = re.compile(r"[0-9a-f]{64}")  # as `--json` prints it
 LIMIT = 128  # characters of a name or a version: every file system takes that
 
 
@@ -36,6 +37,8 @@ class Tag:
             InvalidTag: with the rule that the text breaks.
         """
         kind, rest = _split_kind(text, kind)
+        if _BARE_DIGEST.fullmatch(rest):
+            rest = "sha256:" + rest
         if is_digest(rest):
             return cls(kind, digest=rest)
         if "@" in rest:
