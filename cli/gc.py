@@ -1,0 +1,47 @@
+"""`bundle gc` and `bundle du`: what the store holds, and giving back what nobody needs."""
+
+from typing import Annotated
+
+import typer
+
+from .console import Console
+from .options import Json, Quiet
+from .size import human
+
+DryRun = Annotated[bool, typer.Option("--dry-run", help="Only say what would go.")]
+
+
+def gc(dry_run: DryRun = False, json: Json = False, quiet: Quiet = False) -> None:
+    """Delete the bytes that no model, bundle or running server needs.
+
+    Examples:
+
+      bundle gc --dry-run
+
+      bundle gc
+    """
+    from ..bundler.store import Store
+
+    console = Console(json=json, quiet=quiet)
+    freed = Store.default().gc(dry_run=dry_run)
+    verb = "Would free" if dry_run else "Freed"
+    data = {"blobs": freed.blobs, "bytes": freed.bytes, "dry_run": dry_run}
+    console.result(data, f"{verb} {human(freed.bytes)} in {freed.blobs} blobs.")
+
+
+def du(json: Json = False, quiet: Quiet = False) -> None:
+    """Say how much disk the store takes, and what takes it.
+
+    Example:
+
+      bundle du
+    """
+    from dataclasses import asdict
+
+    from ..bundler.store import Store
+
+    console = Console(json=json, quiet=quiet)
+    store = Store.default()
+    usage = asdict(store.usage())
+    rows = [(name, human(value) if "bytes" in name else str(value)) for name, value in usage.items()]
+    console.table({"store": str(store.root)} | usage, ("WHAT", "HOW MUCH"), rows)

@@ -1,0 +1,95 @@
+"""`bundle models`: the saved models."""
+
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from .console import Console
+from .delete import delete_item
+from .listing import NamePrefix, show_items, to_json
+from .options import Json, ModelTag, Quiet, Yes
+from .show import show_item
+
+if TYPE_CHECKING:
+    from typer import Typer
+
+
+def create_app() -> "Typer":
+    """Put the verbs of models under `bundle models`."""
+    app = typer.Typer(
+        help="List, show, delete and alias saved models.",
+        no_args_is_help=True,
+        rich_markup_mode=None,
+    )
+    app.command("list")(list_models)
+    app.command("show")(show_model)
+    app.command("delete")(delete_model)
+    app.command("alias")(alias)
+    return app
+
+
+def list_models(name: NamePrefix = None, json: Json = False, quiet: Quiet = False) -> None:
+    """List the models in the store.
+
+    Examples:
+
+      bundle models list
+
+      bundle models list iris --json
+    """
+    show_items("model", name, Console(json=json, quiet=quiet))
+
+
+def show_model(model: ModelTag, json: Json = False, quiet: Quiet = False) -> None:
+    """Show a model: signature, versions, files, what its pickles ask for. Runs nothing.
+
+    Example:
+
+      bundle models show iris:latest
+    """
+    show_item(model, "model", Console(json=json, quiet=quiet))
+
+
+def delete_model(
+    model: ModelTag, yes: Yes = False, json: Json = False, quiet: Quiet = False
+) -> None:
+    """Delete a model; bytes that others share stay, the rest goes with `bundle gc`.
+
+    Example:
+
+      bundle models delete iris:3f1a9c0b7d22
+    """
+    delete_item(model, "model", Console(json=json, quiet=quiet), yes=yes)
+
+
+AliasName = Annotated[str, typer.Argument(metavar="ALIAS", help="`production`, `canary`, ...")]
+Remove = Annotated[bool, typer.Option("--remove", help="Take the alias away.")]
+
+
+def alias(
+    model: ModelTag,
+    alias: AliasName,
+    remove: Remove = False,
+    json: Json = False,
+    quiet: Quiet = False,
+) -> None:
+    """Point a movable name at a model's version.
+
+    Examples:
+
+      bundle models alias fraud:2.1 production
+
+      bundle models alias fraud canary --remove
+    """
+    from ..bundler.store import Store
+
+    console = Console(json=json, quiet=quiet)
+    store = Store.default()
+    item = store.find(model, "model")
+    if remove:
+        store.unalias("model", item.name, alias)
+        text = f"Removed `{item.name}@{alias}`."
+    else:
+        store.alias(item, alias)
+        text = f"`{item.name}@{alias}` is `{item.tag}`."
+    console.result(to_json(store.find(item.tag, "model")), text)

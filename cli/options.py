@@ -1,0 +1,39 @@
+"""Options that several commands share, each said once."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from .completion import any_tags, bundle_tags, model_tags
+
+Json = Annotated[bool, typer.Option("--json", help="Print the result as one JSON object.")]
+Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="Say nothing but results and errors.")]
+Offline = Annotated[bool, typer.Option("--offline", help="Touch no network.")]
+Trust = Annotated[
+    bool, typer.Option("--trust", help="Vouch for the code inside; remembered by digest.")
+]
+BundleTag = Annotated[
+    str, typer.Argument(metavar="BUNDLE", help="Tag of a bundle.", autocompletion=bundle_tags)
+]
+ModelTag = Annotated[
+    str, typer.Argument(metavar="MODEL", help="Tag of a model.", autocompletion=model_tags)
+]
+Target = Annotated[
+    str,
+    typer.Argument(
+        metavar="TARGET",
+        help="A bundle or model tag, a project directory or a bundlefile.",
+        autocompletion=any_tags,
+    ),
+]
+Bundlefile = Annotated[
+    Path | None,
+    typer.Option("--file", "-f", metavar="FILE", help="Bundlefile; default DIR/bundlefile.yaml."),
+]
+ProjectDir = Annotated[Path, typer.Argument(metavar="[DIR]", help="Project directory.")]
+Env = Annotated[
+    str,
+    typer.Option("--env", metavar="auto|locked|current", help="Environment that runs the model."),
+]
+Yes = Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")]

@@ -1,0 +1,109 @@
+"""`bundle save`: a model goes into the store."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from ..runtime.errors import BundleError
+from .console import Console
+from .listing import to_json
+from .options import Json, Quiet, Trust
+from .size import human
+
+if TYPE_CHECKING:
+    from ..bundler.store import Item
+
+Name = Annotated[str, typer.Argument(metavar="NAME", help="Name in the store.")]
+Source = Annotated[
+    str, typer.Argument(metavar="SOURCE", help="`module:attribute`, or a model file or directory.")
+]
+Sample = Annotated[
+    Path | None,
+    typer.Option("--sample", help="Example rows (json, csv, npy): signature and recorded answers."),
+]
+Methods = Annotated[list[str] | None, typer.Option("--method", help="Method to serve; repeatable.")]
+Labels = Annotated[
+    list[str] | None, typer.Option("--label", metavar="KEY=VALUE", help="Label; repeatable.")
+]
+Metadata = Annotated[
+    str | None, typer.Option("--metadata", metavar="JSON|FILE", help="A JSON object to keep.")
+]
+Version = Annotated[
+    str | None, typer.Option("--version", help="Your own version; default: from the content.")
+]
+Aliases = Annotated[
+    list[str] | None, typer.Option("--alias", help="`production`, `canary`, ...; repeatable.")
+]
+
+
+def save(
+    name: Name,
+    source: Source,
+    sample: Sample = None,
+    method: Methods = None,
+    label: Labels = None,
+    metadata: Metadata = None,
+    version: Version = None,
+    alias: Aliases = None,
+    trust: Trust = False,
+    json: Json = False,
+    quiet: Quiet = False,
+) -> None:
+    """Save a model into the store.
+
+    Examples:
+
+      bundle save iris train:model --sample rows.csv
+
+      bundle save churn model.ubj --label team=growth --alias canary
+
+      bundle save net model.onnx --version 2.1
+    """
+    from ..bundler import saving
+
+    console = Console(json=json, quiet=quiet)
+    item = saving.save_source(
+        name,
+        source,
+        saving.SaveOptions(
+            sample_file=sample,
+            methods=tuple(method or ()),
+            labels=_pairs(label or []),
+            metadata=_metadata(metadata),
+            version=version,
+            aliases=tuple(alias or ()),
+            trust=trust,
+        ),
+        progress=console,
+    )
+    _report(item, console)
+
+
+def _report(item: "Item", console: Console) -> None:
+    text = f"Saved `{item.tag}` ({item.framework}, {human(item.size)})."
+    console.result(to_json(item), text, next_command=f"bundle serve model:{item.tag}")
+
+
+def _pairs(labels: list[str]) -> dict[str, str]:
+    pairs = {}
+    for label in labels:
+        key, equals, value = label.partition("=")
+        if not (key and equals):
+            raise typer.BadParameter(f"{label!r} is not KEY=VALUE.", param_hint="--label")
+        pairs[key] = value
+    return pairs
+
+
+def _metadata(text: str | None) -> dict[str, object]:
+    import json
+
+    if text is None:
+        return {}
+    try:
+        data = json.loads(text if text.lstrip().startswith("{") else Path(text).read_text("utf-8"))
+    except (OSError, ValueError) as error:
+        raise BundleError(f"`--metadata` cannot be read: {error}.") from error
+    if not isinstance(data, dict):
+        raise BundleError("`--metadata` is not a JSON object.")
+    return data

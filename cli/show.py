@@ -1,0 +1,138 @@
+"""`bundle show`: all that is known of a bundle or a model, without running anything."""
+
+import json as jsonlib
+from collections.abc import Iterator, Mapping
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from ..bundler.tag import Kind
+from ..runtime.manifest import BundleManifest, ModelManifest
+from ..runtime.signature import Side
+from .completion import any_tags
+from .console import Console
+from .listing import to_json
+from .options import Json, Quiet
+from .size import human
+
+if TYPE_CHECKING:
+    from ..bundler.store import Item, Store
+
+Tag = Annotated[
+    str, typer.Argument(metavar="TAG", help="A bundle or a model.", autocompletion=any_tags)
+]
+_GLOBALS_SHOWN = 12
+
+
+def show(tag: Tag, json: Json = False, quiet: Quiet = False) -> None:
+    """Show a bundle (or a model): routes, models, files, decisions. Runs nothing.
+
+    Examples:
+
+      bundle show fraud
+
+      bundle show model:iris --json
+    """
+    show_item(tag, None, Console(json=json, quiet=quiet))
+
+
+def show_item(tag: str, kind: Kind | None, console: Console) -> None:
+    """Say what is known of one item."""
+    from ..bundler.store import Store
+
+    store = Store.default()
+    item = store.find(tag, kind)
+    config = jsonlib.loads(store.config(item))
+    trusted = store.trust.is_trusted(item.digest)
+    data = to_json(item) | {"trusted": trusted, "path": str(store.directory(item))}
+    lines = [*_head(item, store, trusted=trusted), *_body(item.kind, config)]
+    console.result(data | {"manifest": config}, "\n".join(lines))
+
+
+def _head(item: "Item", store: "Store", *, trusted: bool) -> Iterator[str]:
+    yield f"{item.kind} {item.tag}"
+    yield from _facts(
+        {
+            "digest": item.digest,
+            "aliases": " ".join(f"@{alias}" for alias in item.aliases),
+            "size": human(item.size),
+            "path": str(store.directory(item)),
+            "runs code": _trust(item, trusted=trusted),
+        }
+    )
+
+
+def _trust(item: "Item", *, trusted: bool) -> str:
+    if not item.executes_code:
+        return "no"
+    return "yes; trusted on this machine" if trusted else "yes; NOT trusted here (`--trust`)"
+
+
+def _body(kind: Kind, config: Mapping[str, Any]) -> Iterator[str]:
+    if kind == "model":
+        return _model(ModelManifest.from_json(config))
+    return _bundle(BundleManifest.from_json(config))
+
+
+def _model(manifest: ModelManifest) -> Iterator[str]:
+    yield from _facts(
+        {
+            "framework": f"{manifest.framework} ({manifest.format})",
+            "python": manifest.python or "unknown",
+            "packages": " ".join(f"{name}=={version}" for name, version in manifest.packages.items()),
+            "labels": " ".join(f"{key}={value}" for key, value in manifest.labels.items()),
+            "metadata": jsonlib.dumps(dict(manifest.metadata)) if manifest.metadata else "",
+        }
+    )
+    for name, signature in manifest.methods.items():
+        rows = "" if signature.batchable else "  (one call a request)"
+        yield f"  {name}: {_side(signature.inputs)} -> {_side(signature.outputs)}{rows}"
+    yield from _files(manifest)
+    for path, names in manifest.globals.items():
+        more = len(names) - _GLOBALS_SHOWN
+        yield f"  {path} asks for: {', '.join(names[:_GLOBALS_SHOWN])}" + (
+            f" and {more} more (`--json`)" if more > 0 else ""
+        )
+
+
+def _bundle(manifest: BundleManifest) -> Iterator[str]:
+    accelerator = manifest.accelerator
+    yield from _facts(
+        {
+            "about": manifest.description,
+            "service": manifest.service or "generated",
+            "python": manifest.python,
+            "accelerator": str(accelerator.get("kind", "cpu")),
+            "base image": str(accelerator.get("base", "")),
+            "hermetic": "yes" if manifest.hermetic else "no",
+            "labels": " ".join(f"{key}={value}" for key, value in manifest.labels.items()),
+        }
+    )
+    for model in manifest.models:
+        yield f"  model {model.alias}: {model.name}:{model.version} ({model.framework})"
+    for route in manifest.routes:
+        target = route.model or manifest.service
+        yield f"  POST {route.path} -> {target}.{route.method}"
+    yield from _files(manifest)
+
+
+def _files(manifest: ModelManifest | BundleManifest) -> Iterator[str]:
+    total = sum(entry.size for entry in manifest.files)
+    yield f"  {len(manifest.files)} files, {human(total)}"
+
+
+def _facts(facts: Mapping[str, str]) -> Iterator[str]:
+    for name, value in facts.items():
+        if value:
+            yield f"  {name + ':':<13}{value}"
+
+
+def _side(side: Side) -> str:
+    if not side.fields:
+        return side.layout
+    shown = ", ".join(f"{field.name} {field.dtype}{_shape(field.shape)}" for field in side.fields)
+    return f"{side.layout}({shown})"
+
+
+def _shape(shape: tuple[int | None, ...]) -> str:
+    return "[" + ",".join("n" if size is None else str(size) for size in shape) + "]"
