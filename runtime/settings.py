@@ -1,0 +1,93 @@
+"""How a bundle is served: every knob of the server, with its default, in one place."""
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field, fields, replace
+from typing import Any, Literal, Self
+
+from .errors import InvalidBundle
+
+KIB = 1 << 10
+MIB = 1 << 20
+
+
+@dataclass(frozen=True, slots=True)
+class BatchSettings:
+    """How rows of many requests share one call; a route may override both."""
+
+    max_batch_size: int = 64  # rows
+    latency_budget: float = 0.05  # seconds that batching may add to an answer
+
+
+@dataclass(frozen=True, slots=True)
+class QueueSettings:
+    """How much may wait in front of one model before the server refuses."""
+
+    max_rows: int = 4096
+    max_bytes: int = 256 * MIB
+
+
+@dataclass(frozen=True, slots=True)
+class LimitSettings:
+    """What one connection may do to the server."""
+
+    max_headers: int = 100
+    max_header_bytes: int = 32 * KIB
+    keep_alive: float = 5.0  # seconds an idle connection is kept
+    receive_timeout: float = 10.0  # seconds for the headers, and again for the body
+    max_in_flight: int = 256 * MIB  # bytes of all bodies that are being read or answered
+
+
+@dataclass(frozen=True, slots=True)
+class ServeSettings:
+    """Everything that `serve:` in a bundlefile can say, and what it means when it does not.
+
+    host          None = 127.0.0.1 on a host, 0.0.0.0 in a container
+    warmup        "auto" = powers of two up to the largest batch, "off", or the largest size to try
+    nan           what a NaN in an answer becomes: an error, or `null`
+    """
+
+    host: str | None = None
+    port: int = 8080
+    workers: int = 1
+    timeout: float = 30.0  # seconds until a request is given up with 504
+    max_body: int = 16 * MIB  # bytes
+    max_rows: int = 4096  # rows in one request
+    drain_timeout: float = 30.0  # seconds that running requests have after SIGTERM
+    log: Literal["debug", "info", "warning", "error"] = "info"
+    access_log: bool = True
+    warmup: Literal["auto", "off"] | int = "auto"
+    nan: Literal["error", "null"] = "error"
+    batch: BatchSettings = field(default_factory=BatchSettings)
+    queue: QueueSettings = field(default_factory=QueueSettings)
+    limits: LimitSettings = field(default_factory=LimitSettings)
+
+    def to_json(self) -> dict[str, Any]:
+        """As it stands in `bundle.json`, defaults filled in."""
+        return asdict(self)
+
+    @classmethod
+    def from_json(cls, data: Mapping[str, Any]) -> Self:
+        """Read what `to_json` wrote, or any part of it.
+
+        Raises:
+            InvalidBundle: for a key that this version does not know.
+        """
+        parts: dict[str, type[Any]] = {
+            "batch": BatchSettings,
+            "queue": QueueSettings,
+            "limits": LimitSettings,
+        }
+        _check_keys("serve", cls, data)
+        for name in parts.keys() & data.keys():
+            _check_keys(f"serve.{name}", parts[name], data[name])
+        return cls(**(dict(data) | {name: parts[name](**data.get(name, {})) for name in parts}))
+
+    def merged(self, **changes: Any) -> Self:
+        """The same settings with every change that is not None."""
+        return replace(self, **{name: v for name, v in changes.items() if v is not None})
+
+
+def _check_keys(where: str, cls: type[Any], data: Mapping[str, Any]) -> None:
+    unknown = data.keys() - {known.name for known in fields(cls)}
+    if unknown:
+        raise InvalidBundle(f"`{where}` has an unknown setting `{min(unknown)}`.")
