@@ -43,5 +43,7 @@ def du(json: Json = False, quiet: Quiet = False) -> None:
     console = Console(json=json, quiet=quiet)
     store = Store.default()
     usage = asdict(store.usage())
-    rows = [(name, human(value) if "bytes" in name else str(value)) for name, value in usage.items()]
+    rows = [
+        (name, human(value) if "bytes" in name else str(value)) for name, value in usage.items()
+    ]
     console.table({"store": str(store.root)} | usage, ("WHAT", "HOW MUCH"), rows)

@@ -79,7 +79,9 @@ def _model(manifest: ModelManifest) -> Iterator[str]:
         {
             "framework": f"{manifest.framework} ({manifest.format})",
             "python": manifest.python or "unknown",
-            "packages": " ".join(f"{name}=={version}" for name, version in manifest.packages.items()),
+            "packages": " ".join(
+                f"{name}=={version}" for name, version in manifest.packages.items()
+            ),
             "labels": " ".join(f"{key}={value}" for key, value in manifest.labels.items()),
             "metadata": jsonlib.dumps(dict(manifest.metadata)) if manifest.metadata else "",
         }
