@@ -1,0 +1,172 @@
+"""What the locked wheels say of GPUs: CUDA version, driver, architectures, base image, and why."""
+
+import json
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+from .resolution import Package
+
+Facts = Mapping[str, Any]
+Flavor = str  # auto | none | base | runtime | cudnn-runtime | devel | cudnn-devel
+
+_LIBRARIES = re.compile(r"nvidia-(?!nccl|nvshmem|cusparselt).*")  # what CUDA itself consists of
+_MAJOR = re.compile(r".*-cu(\d\d)$")
+
+
+@cache
+def facts() -> Facts:
+    """What `cuda.json` holds: images, drivers and architectures by CUDA version."""
+    data: Facts = json.loads(Path(__file__).with_name("cuda.json").read_bytes())
+    return data
+
+
+@dataclass(frozen=True, slots=True)
+class Accelerator:
+    """The hardware side of a lock; `to_json` is what stands in `bundle.json`.
+
+    kind        "cpu" or "cuda"
+    cuda        "13.0", or the major alone where no package says more
+    min_driver  oldest Linux driver that runs this CUDA
+    archs       compute capabilities that torch has kernels for; empty when unknown
+    base        reference of the base image, with its digest once that is known
+    flavor      which kind of base image it is
+    why         one sentence a decision
+    warnings    what a person should look at
+    """
+
+    kind: str
+    base: str
+    flavor: str
+    cuda: str | None = None
+    min_driver: str | None = None
+    archs: tuple[str, ...] = ()
+    why: tuple[str, ...] = ()
+    warnings: tuple[str, ...] = ()
+
+    def to_json(self) -> dict[str, Any]:
+        """As it stands in `bundle.json`; warnings are talk, not content."""
+        names = ("kind", "cuda", "min_driver", "base", "flavor")
+        lists = {"archs": list(self.archs), "why": list(self.why)}
+        return {name: getattr(self, name) for name in names} | lists
+
+
+def derive(packages: Sequence[Package], python: str, flavor: Flavor, machine: str) -> Accelerator:
+    """Read CUDA, driver and base image off the locked `packages`.
+
+    `machine` is "x86_64" or "aarch64".
+    """
+    cuda, reason = cuda_version(packages)
+    if cuda is None:
+        base = f"python:{python}-slim"
+        why = (reason, f"`{base}` has the Python of the lock and nothing else.")
+        return Accelerator("cpu", base, "slim", why=why)
+    drivers, archs = facts()["drivers"], facts()["archs"]
+    major = cuda.partition(".")[0]
+    found = Accelerator(
+        kind="cuda",
+        base="",
+        flavor="",
+        cuda=cuda,
+        min_driver=drivers.get(major),
+        archs=_archs(packages, archs.get(cuda, {}).get(machine, [])),
+        why=(reason, f"CUDA {major} needs driver {drivers.get(major, 'unknown')} or newer."),
+        warnings=tuple(_two_majors(packages)),
+    )
+    return _with_image(found, packages, python, flavor)
+
+
+def cuda_version(packages: Sequence[Package]) -> tuple[str | None, str]:
+    """The CUDA version that the packages bring or expect, and the sentence that says whence."""
+    named = {package.name: package for package in packages}
+    if "torch" in named and (found := re.search(r"\+cu(\d\d)(\d)$", named["torch"].version)):
+        version = f"{found[1]}.{found[2]}"
+        return version, f"torch {named['torch'].version} is built for CUDA {version}."
+    for package in packages:
+        if package.name.startswith(("nvidia-cuda-runtime", "cuda-toolkit")):
+            version = ".".join(package.version.split(".")[:2])
+            return version, f"{package.name} {package.version} is CUDA {version}."
+    for package in packages:
+        if found := _MAJOR.match(package.name):
+            asker = f" (asked for by {', '.join(package.via)})" if package.via else ""
+            return found[1], f"{package.name}{asker} belongs to CUDA {found[1]}."
+    for name, major in facts()["unbundled"].items():
+        if name in named:
+            return major, f"{name} is built for CUDA {major}."
+    return None, "No locked package brings or expects CUDA."
+
+
+def _archs(packages: Sequence[Package], known: Sequence[str]) -> tuple[str, ...]:
+    return tuple(known) if any(package.name == "torch" for package in packages) else ()
+
+
+def _two_majors(packages: Sequence[Package]) -> list[str]:
+    majors: dict[str, list[str]] = {}
+    for package in packages:
+        if found := _MAJOR.match(package.name):
+            asker = f" (via {', '.join(package.via)})" if package.via else ""
+            majors.setdefault(found[1], []).append(package.name + asker)
+    if len(majors) < 2:  # noqa: PLR2004
+        return []
+    told = "; ".join(f"CUDA {major}: {', '.join(names)}" for major, names in sorted(majors.items()))
+    return [f"The lock mixes two versions of CUDA. {told}."]
+
+
+def _with_image(
+    found: Accelerator, packages: Sequence[Package], python: str, wanted: Flavor
+) -> Accelerator:
+    flavor, reason = _flavor(packages, wanted)
+    if flavor == "none":
+        base = f"python:{python}-slim"
+        why = (*found.why, reason, f"`{base}` is enough: the driver comes from the host.")
+        return replace(found, base=base, flavor="slim", why=why)
+    base, more, warnings = image(found.cuda or "", flavor)
+    return replace(
+        found,
+        base=base,
+        flavor=flavor,
+        why=(*found.why, reason, more),
+        warnings=(*found.warnings, *warnings),
+    )
+
+
+def _flavor(packages: Sequence[Package], wanted: Flavor) -> tuple[Flavor, str]:
+    if wanted != "auto":
+        return wanted, f"The bundlefile asks for the flavor `{wanted}`."
+    names = {package.name for package in packages}
+    brought = sorted(name for name in names if _LIBRARIES.fullmatch(name))
+    expecting = sorted(names & facts()["unbundled"].keys())
+    if expecting and not any(name.startswith("nvidia-cudnn") for name in names):
+        return "cudnn-runtime", f"{', '.join(expecting)} expects CUDA's libraries from the system."
+    if brought:
+        return "base", f"The wheels bring CUDA's libraries themselves ({len(brought)} of them)."
+    return "none", "The GPU code is linked into the wheels themselves."
+
+
+def image(cuda: str, flavor: Flavor) -> tuple[str, str, list[str]]:
+    """Reference of NVIDIA's image for `cuda`, why it is that one, and warnings."""
+    images: Mapping[str, Mapping[str, str]] = facts()["images"]
+    minor, warnings = _nearest(cuda, tuple(images))
+    entry = images[minor]
+    middle = flavor.replace("cudnn", entry["cudnn"])
+    base = f"nvidia/cuda:{entry['patch']}-{middle}-ubuntu{entry['ubuntu']}"
+    return base, f"`{base}` is the newest known image of CUDA {minor}.", warnings
+
+
+def _nearest(cuda: str, known: Sequence[str]) -> tuple[str, list[str]]:
+    if cuda in known:
+        return cuda, []
+    ordered = sorted(known, key=_key)
+    same = [minor for minor in ordered if minor.partition(".")[0] == cuda.partition(".")[0]]
+    if "." not in cuda and same:
+        return same[-1], []
+    below = [minor for minor in same or ordered if _key(minor) <= _key(cuda)]
+    chosen = (below or same or ordered)[-1 if below else 0]
+    return chosen, [f"No image is known for CUDA {cuda}; CUDA {chosen} stands in for it."]
+
+
+def _key(minor: str) -> tuple[int, ...]:
+    return tuple(int(part) for part in minor.split("."))
