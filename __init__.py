@@ -11,11 +11,13 @@ from .runtime.version import __version__
 if TYPE_CHECKING:
     from .bundler.building import build
     from .bundler.saving import load, save
+    from .runtime.array import Array
     from .runtime.service import api, model, service
 
-__all__ = ["__version__", "api", "build", "load", "model", "save", "service"]
+__all__ = ["Array", "__version__", "api", "build", "load", "model", "save", "service"]
 
 _HOMES = {
+    "Array": ".runtime.array",
     "api": ".runtime.service",
     "model": ".runtime.service",
     "service": ".runtime.service",
