@@ -30,7 +30,7 @@ async def work() -> None:
         while len(batch) < LARGEST:
             try:
                 batch.append(await asyncio.wait_for(queue.get(), until - loop.time()))
-            except asyncio.TimeoutError:
+            except TimeoutError:
                 break
         rows = np.concatenate([rows for rows, _ in batch])
         answers = (await loop.run_in_executor(None, predict, rows)).tolist()

@@ -1,8 +1,9 @@
 """From a picture of any size to a digit."""
 
-import modelbundle as mb
 import numpy as np
 from PIL import Image
+
+import modelbundle as mb
 
 
 @mb.service

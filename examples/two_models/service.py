@@ -3,8 +3,9 @@
 import asyncio
 from typing import Annotated
 
-import modelbundle as mb
 import numpy as np
+
+import modelbundle as mb
 
 CULTIVARS = ("barolo", "grignolino", "barbera")
 Wines = Annotated[np.ndarray, mb.Array("float64", (None, 13))]
@@ -25,6 +26,10 @@ class Wine:
             self.classifier.predict_proba(wines), self.guard.predict(wines)
         )
         return [
-            {"cultivar": CULTIVARS[row.argmax()], "probability": float(row.max()), "familiar": ok > 0}
+            {
+                "cultivar": CULTIVARS[row.argmax()],
+                "probability": float(row.max()),
+                "familiar": ok > 0,
+            }
             for row, ok in zip(chances, familiar.tolist(), strict=True)
         ]

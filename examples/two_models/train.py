@@ -1,4 +1,4 @@
-"""Two models of scikit-learn's wines: which cultivar it is, and whether it looks like wine at all."""
+"""Two models of scikit-learn's wines: which cultivar it is, and whether it is wine at all."""
 
 import json
 from pathlib import Path

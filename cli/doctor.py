@@ -1,0 +1,36 @@
+"""`bundle doctor`: what this machine has, and what it lacks for our work."""
+
+from typing import Annotated
+
+import typer
+
+from .console import Console
+from .options import Json, Quiet
+
+Network = Annotated[bool, typer.Option("--network", help="Ask the package index, too.")]
+
+
+def doctor(network: Network = False, json: Json = False, quiet: Quiet = False) -> None:
+    """Check Python, uv, the store, the container engine, GPUs and frameworks.
+
+    Examples:
+
+      bundle doctor
+
+      bundle doctor --json
+    """
+    from dataclasses import asdict
+
+    from ..bundler.doctor import examine
+
+    console = Console(json=json, quiet=quiet)
+    findings = examine(network=network)
+    rows = [(f.name, f.state, f.detail) for f in findings]
+    data = {"ok": all(f.state != "error" for f in findings)}
+    data |= {"findings": [asdict(f) for f in findings]}
+    console.table(data, ("CHECK", "STATE", "DETAIL"), rows)
+    for finding in findings:
+        if finding.hint:
+            console.talk(f"hint: {finding.hint}", "hint")
+    if not data["ok"]:
+        raise typer.Exit(1)
