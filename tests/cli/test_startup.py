@@ -1,0 +1,59 @@
+"""What a command imports before it works: the cause of every slow start, held without a clock."""
+
+import json
+import subprocess
+import sys
+
+import pytest
+
+HEAVY = {
+    "docker", "lightgbm", "numpy", "onnxruntime", "pandas", "pydantic", "requests", "rich", "scipy",
+    "sklearn", "starlette", "torch", "uvicorn", "xgboost", "yaml", "cloudpickle", "asyncio",
+}  # fmt: skip
+REPORT = """
+import json, sys
+sys.argv = ["bundle", *json.loads(sys.argv[1])]
+from modelbundle.cli.main import main
+try:
+    main()
+except SystemExit as stop:
+    code = stop.code
+print("@@" + json.dumps([code, sorted({name.partition(".")[0] for name in sys.modules})]))
+"""
+
+
+def loaded_by(*arguments):
+    done = subprocess.run(
+        [sys.executable, "-c", REPORT, json.dumps(arguments)],
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    code, modules = json.loads(done.stdout.rpartition("@@")[2])
+    assert code == 0, done.stderr
+    return set(modules)
+
+
+def test_the_version_is_said_before_typer_is_imported():
+    assert not loaded_by("--version") & (HEAVY | {"typer", "click", "json5"})
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [["--help"], ["save", "--help"], ["serve", "--help"], ["models", "list", "--json"], ["du", "--json"]],
+    ids=" ".join,
+)
+def test_nothing_heavy_is_imported_before_it_is_needed(arguments):
+    assert loaded_by(*arguments) & HEAVY == set()
+
+
+def test_a_table_needs_rich_and_nothing_heavier():
+    assert loaded_by("models", "list") & HEAVY <= {"rich"}
+
+
+def test_importing_the_package_imports_nothing_else():
+    code = "import sys, modelbundle; print(sorted(m for m in sys.modules if 'modelbundle' in m))"
+
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+
+    assert done.stdout.strip() == "['modelbundle', 'modelbundle.runtime', 'modelbundle.runtime.version']"
