@@ -1,0 +1,513 @@
+"""The batcher: rows of many requests, one call of the model, each answer to its request."""
+
+import asyncio
+import logging
+import time
+from collections import deque
+from collections.abc import Callable, Hashable, Iterator
+from functools import partial
+from heapq import heappop, heappush
+from itertools import count
+from math import inf
+from typing import Any
+
+from .batch import Batch, RowOps, is_out_of_memory
+from .cost import CostModel
+from .errors import DeadlineExceeded, InvalidInput, Overloaded, PredictionFailed, RequestError
+from .executor import Executor, Worker
+from .lane import Backlog, Lane, Request
+from .observer import BatchObserver, NullObserver, Refusal, Release
+from .window import Limits, Window
+
+log = logging.getLogger(__name__)
+
+KNOWN_LANES = 64  # idle lanes whose costs are remembered
+ALARM = 0.01  # seconds between two looks for requests whose deadline has passed
+
+
+class Batcher:
+    """Many requests, one call: works while there is work, and never waits for more.
+
+    A batch stays open until the executor is free and is then made of what has come, oldest first.
+    Requests share a batch only within their `key` (shapes, dtypes, parameters: whatever must be
+    equal). `call` runs in `executor` with the rows of one or more requests under one another and
+    must answer as many rows in the same order; `ops` joins and cuts them.
+
+    All methods are for the event loop's thread. `clock` counts seconds, monotonically; deadlines
+    are on it.
+    """
+
+    def __init__(
+        self,
+        call: Callable[[Any], Any],
+        ops: RowOps,
+        limits: Limits | None = None,
+        *,
+        executor: Executor | None = None,
+        observer: BatchObserver | None = None,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self.limits = limits or Limits()
+        self._call = call
+        self._ops = ops
+        self._executor = executor or Worker()
+        self._observer = observer or NullObserver()
+        self._clock = clock
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._is_accepting = False
+        self._idle = asyncio.Event()  # set by the turn that finds nothing left to do
+        self._backlog = Backlog()
+        self._lanes: dict[Hashable, Lane] = {}
+        self._order: list[tuple[float, int, Lane]] = []  # heap of lanes, the oldest request first
+        self._tie = count()
+        self._retries: deque[Batch] = deque()
+        self._running: Batch | None = None
+        self._started = 0.0  # when the running batch was
+        self._now = 0.0  # of this turn
+        self._cost = CostModel()  # of the lane that ran last: what a new one starts from
+        self._is_scheduled = False  # a turn is
+        self._is_weeded = False  # the queues have been, since the last batch
+        self._timer: asyncio.TimerHandle | None = None  # while a batch is held back
+        self._alarm: asyncio.TimerHandle | None = None  # for the first deadline
+        self._alarm_at = inf
+
+    # --- life ---
+
+    async def start(self) -> None:
+        """Accept requests on the running loop. Harmless when started."""
+        self._loop = asyncio.get_running_loop()
+        self._executor.start(self._loop)
+        self._is_accepting = True
+        self._idle.clear()
+
+    async def stop(self, *, drain: bool = True) -> None:
+        """Refuse new requests and answer the others: after their turn, or with 503 at once.
+
+        Harmless when stopped. Without `drain` it does not wait for the batch that is running.
+        """
+        self._is_accepting = False
+        if drain and self._loop is not None and self._is_busy():
+            self._schedule(self._loop)  # what is held back goes now
+            await self._idle.wait()
+        self._abandon()
+        for handle in (self._timer, self._alarm):
+            if handle is not None:
+                handle.cancel()
+        self._timer, self._alarm, self._alarm_at = None, None, inf
+        self._executor.stop()
+        self._idle.set()
+
+    async def warm_up(
+        self, batch: Any, key: Hashable = None, *, seconds: float = 1.0
+    ) -> list[tuple[int, float]]:
+        """Call the model with 1, 2, 4, ... rows like those of `batch`, and learn what they cost.
+
+        Ends at the largest batch, after about `seconds`, or where a call takes longer than the
+        latency budget. The first call, which pays for what the library does lazily, is not
+        counted. Returns rows and seconds of each that was. Raises what the model raises.
+        """
+        window = self._lane(key).window
+        measured: list[tuple[int, float]] = []
+        began, rows = self._clock(), 1
+        while rows <= window.limit:
+            sample = self._repeated(batch, rows)
+            try:
+                taken = await self._measure(sample, rounds=2 if rows == 1 else 1)
+            except Exception as error:
+                if not is_out_of_memory(error) or rows == 1:
+                    raise
+                window.ran_out_of_memory(rows)
+                break
+            window.observe(rows, taken)
+            measured.append((rows, taken))
+            if taken > self.limits.latency_budget or self._clock() - began > seconds:
+                break
+            rows = rows * 2 if rows * 2 <= window.limit or rows == window.limit else window.limit
+        self._cost = window.cost
+        return measured
+
+    # --- requests ---
+
+    async def submit(
+        self,
+        batch: Any,
+        *,
+        rows: int,
+        key: Hashable = None,
+        size: int = 0,
+        deadline: float | None = None,
+    ) -> Any:
+        """The model's answer for the rows of `batch`; as `enqueue`, awaited."""
+        return await self.enqueue(batch, rows, key, size, deadline)
+
+    def enqueue(
+        self,
+        batch: Any,
+        rows: int,
+        key: Hashable = None,
+        size: int = 0,
+        deadline: float | None = None,
+    ) -> "asyncio.Future[Any]":
+        """Queue `rows` rows; the future gets the model's answer for exactly these.
+
+        `size` is what they weigh in bytes, `deadline` the time on `clock` after which nobody
+        wants the answer. Cancel the future when its client leaves.
+
+        Raises:
+            Overloaded: the queue is full, or by prediction its turn comes too late, or the
+                batcher is not running. The future may get it too, as well as DeadlineExceeded,
+                PredictionFailed, and any RequestError that the model raises for it alone.
+            DeadlineExceeded: it is too late already.
+            InvalidInput: there is no row.
+        """
+        loop = self._loop
+        if loop is None or not self._is_accepting:
+            raise self._refused("stopped", "The server is not accepting requests.", 1.0)
+        if rows < 1:
+            raise InvalidInput("At least one row is needed.")
+        if not self.limits.mergeable:
+            rows = 1  # everything is counted in calls then
+        now = self._clock()
+        lane = self._lane(key)
+        self._admit(lane, rows, size, deadline, now)
+        request = Request(loop.create_future(), batch, rows, size, now, deadline)
+        lane.window.arrived(now, rows)
+        lane.push(request)
+        if not lane.is_listed:
+            self._list(lane)
+        if request.deadline < self._alarm_at:
+            self._set_alarm(loop, request.deadline, now)
+        if self._running is None:
+            self._schedule(loop)
+        return request.future
+
+    @property
+    def queued_rows(self) -> int:
+        """Rows that wait for a batch."""
+        return self._backlog.rows
+
+    @property
+    def queued_bytes(self) -> int:
+        """Bytes of the requests that they belong to."""
+        return self._backlog.bytes
+
+    @property
+    def predicted_wait(self) -> float:
+        """Seconds until all that is here now will have been answered."""
+        lanes = [lane for _, _, lane in self._order]
+        queued = sum(lane.window.duration(lane.rows) for lane in lanes if lane.rows)
+        return self._remaining(self._clock()) + queued
+
+    def _admit(self, lane: Lane, rows: int, size: int, deadline: float | None, now: float) -> None:
+        backlog, limits = self._backlog, self.limits
+        if backlog.rows and (
+            backlog.rows + rows > limits.max_queue_rows
+            or backlog.bytes + size > limits.max_queue_bytes
+        ):
+            self._weed(now)
+            if backlog.rows + rows > limits.max_queue_rows:
+                raise self._refused("rows", "The queue is full.", self.predicted_wait)
+            if backlog.rows and backlog.bytes + size > limits.max_queue_bytes:
+                raise self._refused("bytes", "The queue is full.", self.predicted_wait)
+        if deadline is None:
+            return
+        if deadline <= now:
+            self._observer.refused("expired")
+            raise DeadlineExceeded("The deadline has passed before the request arrived.")
+        if self._running is None and not backlog.rows:
+            return  # a lone request is always tried, whatever the predictions
+        wait = self._ahead(lane, now) + lane.window.duration(lane.rows + rows)
+        if not lane.window.admits(wait, deadline - now):
+            raise self._refused("wait", "The queue is too long for the deadline.", wait)
+
+    def _ahead(self, lane: Lane, now: float) -> float:
+        """Seconds that the running batch and the other lanes take before `lane` has its turns."""
+        others = self._backlog.rows - lane.rows
+        wait = self._remaining(now)
+        if others:
+            # As if each were one batch, at this lane's cost: no loop over lanes per request.
+            wait += len(self._order) * lane.window.cost.alpha + others * lane.window.cost.beta
+        return wait
+
+    def _remaining(self, now: float) -> float:
+        if self._running is None:
+            return 0.0
+        predicted = self._running.lane.window.duration(self._running.rows)
+        return max(0.0, predicted - (now - self._started))
+
+    def _refused(self, reason: Refusal, detail: str, retry_after: float) -> Overloaded:
+        self._observer.refused(reason)
+        return Overloaded(detail, retry_after=retry_after)
+
+    # --- lanes ---
+
+    def _lane(self, key: Hashable) -> Lane:
+        lane = self._lanes.get(key)
+        if lane is None:
+            if len(self._lanes) >= KNOWN_LANES:
+                self._forget_idle_lane()
+            window = Window(self.limits, self._cost.copy())
+            lane = self._lanes[key] = Lane(window, self._backlog)
+        return lane
+
+    def _forget_idle_lane(self) -> None:
+        idle = next((key for key, lane in self._lanes.items() if not lane.is_listed), None)
+        if idle is not None:
+            del self._lanes[idle]
+
+    def _list(self, lane: Lane) -> None:
+        lane.is_listed = True
+        heappush(self._order, (lane.queue[0].arrived, next(self._tie), lane))
+
+    # --- turns ---
+
+    def _schedule(self, loop: asyncio.AbstractEventLoop) -> None:
+        """Have a turn after the callbacks that are due now: sockets that are readable come in."""
+        if not self._is_scheduled:
+            self._is_scheduled = True
+            loop.call_soon(self._turn)
+
+    def _turn(self, reason: Release = "idle") -> None:
+        """Give the executor the next batch, if it is free and there is one."""
+        self._is_scheduled = False
+        if self._running is not None:
+            return
+        self._now = self._clock()
+        batch = self._next(reason)
+        if batch is None:
+            if not self._is_accepting and not self._is_busy():
+                self._idle.set()
+            return
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+        self._is_weeded = False
+        self._running, self._started = batch, self._now
+        waited = self._now - batch.pieces[0].request.arrived
+        self._observer.released(batch.rows, len(batch.pieces), waited, batch.reason)
+        self._executor.submit(self._work(batch), partial(self._done, batch))
+
+    def _work(self, batch: Batch) -> Callable[[], list[Any]]:
+        if self.limits.mergeable:
+            return partial(batch.run, self._call, self._ops)
+        return partial(batch.run_whole, self._call)
+
+    def _next(self, reason: Release) -> Batch | None:
+        """The next batch: a part of one that failed, else of the lane with the oldest request."""
+        while self._retries:
+            batch = self._retries.popleft().without_done()
+            if batch.is_guilty and len(batch.pieces) > 1:
+                self._retries.extendleft(reversed(batch.halves()))
+            elif batch.pieces:
+                return batch
+        while self._order:
+            lane = self._order[0][2]
+            self._weed_front(lane)
+            if lane.queue and reason != "returned" and self._is_held(lane):
+                return None
+            heappop(self._order)
+            lane.is_listed = False
+            batch = self._take(lane, reason)
+            if lane.queue:
+                self._list(lane)
+            if batch.pieces:
+                return batch
+        return None
+
+    def _take(self, lane: Lane, reason: Release) -> Batch:
+        if not lane.queue:
+            return Batch(lane, (), reason)
+        size = lane.window.size(lane.rows, lane.queue[0].deadline - self._now)
+        if lane.rows >= size:
+            reason = "full"
+        elif self._timer is not None:
+            reason = "returned"
+        return Batch(lane, lane.take(size, self._is_over), reason)
+
+    def _is_held(self, lane: Lane) -> bool:
+        """Whether to wait for clients on their way back; arms the timer that ends it."""
+        if self._loop is None or not self._is_accepting or len(self._order) > 1:
+            return False
+        head = lane.queue[0]
+        wait = lane.window.hold(
+            self._now, lane.rows, self._now - head.arrived, head.deadline - self._now
+        )
+        if wait > 0.0 and self._timer is None:
+            self._timer = self._loop.call_later(wait, self._turn, "returned")
+        return wait > 0.0
+
+    # --- answers ---
+
+    def _done(self, batch: Batch, answers: list[Any], error: BaseException | None) -> None:
+        """The executor has run `batch`."""
+        if batch is not self._running:
+            return  # stopped without waiting for it
+        self._running = None
+        self._now = self._clock()
+        if error is None:
+            window = batch.lane.window
+            window.observe(batch.rows, self._now - self._started)
+            self._cost = window.cost
+            self._observer.finished(batch.rows, self._now - self._started)
+            self._deliver(batch, answers)
+        else:
+            self._recover(batch.without_done(), error)
+        self._turn("ready")
+
+    def _deliver(self, batch: Batch, answers: list[Any]) -> None:
+        answered = 0
+        for piece, answer in zip(batch.pieces, answers, strict=True):
+            request = piece.request
+            if request.future.done():
+                continue
+            if piece.is_whole:
+                request.future.set_result(answer)
+                answered += request.rows
+            elif self._join(request, piece.start, piece.rows, answer):
+                answered += request.rows
+        if answered:
+            batch.lane.window.returns.answered(self._now, answered)
+        if batch.sibling is not None:
+            batch.sibling.is_guilty = True
+
+    def _join(self, request: Request, start: int, rows: int, answer: Any) -> bool:
+        """Keep a part of an answer; once all are there, give it."""
+        request.answers.append((start, answer))
+        request.left -= rows
+        if request.left:
+            return False
+        parts = [part for _, part in sorted(request.answers, key=lambda answer: answer[0])]
+        try:
+            request.future.set_result(self._ops.concat(parts))
+        except Exception as error:
+            log.exception("The parts of an answer cannot be joined.")
+            request.fail(_failure(error))
+        return True
+
+    def _recover(self, batch: Batch, error: BaseException) -> None:
+        """Run a failed batch again in parts, or fail its requests."""
+        is_retryable = self.limits.idempotent
+        if is_out_of_memory(error) and batch.rows > 1:
+            batch.lane.window.ran_out_of_memory(batch.rows)
+            log.warning("Out of memory with %d rows: going on with fewer.", batch.rows)
+            if is_retryable:
+                self._retries.extendleft(reversed(batch.half_rows()))
+                return
+        if is_retryable and len(batch.pieces) > 1:
+            self._retries.extendleft(reversed(batch.halves()))
+            return
+        if isinstance(error, RequestError) and len(batch.pieces) == 1:
+            batch.pieces[0].request.fail(error)
+            return
+        if batch.pieces:
+            log.error("The model failed on %d rows.", batch.rows, exc_info=error)
+        for piece in batch.pieces:
+            piece.request.fail(_failure(error))
+
+    # --- what is over ---
+
+    def _is_over(self, request: Request) -> bool:
+        """Whether nobody waits for it; tells those whose deadline has passed."""
+        if request.future.done():
+            if request.future.cancelled():
+                self._observer.refused("cancelled")
+            return True
+        if request.deadline > self._now:
+            return False
+        self._observer.refused("expired")
+        return request.fail(DeadlineExceeded("The deadline passed before the answer came."))
+
+    def _weed_front(self, lane: Lane) -> None:
+        """Drop from the front what is over, and what cannot be helped while others can."""
+        while lane.queue:
+            request = lane.queue[0]
+            if not self._is_over(request):
+                slack = request.deadline - self._now
+                if request.taken or not lane.window.is_hopeless(lane.rows, request.rows, slack):
+                    return
+                wait = lane.window.duration(lane.rows)
+                request.fail(self._refused("overload", "The server is overloaded.", wait))
+            lane.pop()
+
+    def _weed(self, now: float) -> None:
+        """Drop whatever is over from all queues, at most once a batch."""
+        if not self._is_weeded:
+            self._is_weeded = True
+            self._now = now
+            for _, _, lane in self._order:
+                lane.weed(self._is_over)
+
+    def _set_alarm(self, loop: asyncio.AbstractEventLoop, deadline: float, now: float) -> None:
+        if self._alarm is not None:
+            self._alarm.cancel()
+        self._alarm_at = deadline
+        self._alarm = loop.call_later(max(deadline - now, 0.0), self._expire, loop)
+
+    def _expire(self, loop: asyncio.AbstractEventLoop) -> None:
+        """Tell those whose deadline has passed, running or not; one timer for all."""
+        self._alarm, self._alarm_at = None, inf
+        self._is_weeded = False
+        self._weed(self._clock())
+        for request in self._in_flight():
+            self._is_over(request)
+        waiting = [*self._in_flight(), *self._queued()]
+        first = min((r.deadline for r in waiting if not r.future.done()), default=inf)
+        if first < inf:
+            self._set_alarm(loop, max(first, self._now + ALARM), self._now)
+
+    def _queued(self) -> Iterator[Request]:
+        return (request for _, _, lane in self._order for request in lane.queue)
+
+    def _in_flight(self) -> Iterator[Request]:
+        batches = [self._running, *self._retries] if self._running else self._retries
+        return (piece.request for batch in batches for piece in batch.pieces)
+
+    def _abandon(self) -> None:
+        """Answer 503 to everything that is left."""
+        for request in [*self._in_flight(), *self._queued()]:
+            if request.fail(Overloaded("The server is shutting down.", retry_after=1.0)):
+                self._observer.refused("stopped")
+        self._retries.clear()
+        self._running = None
+        for _, _, lane in self._order:
+            lane.weed(lambda _: True)
+            lane.is_listed = False
+        self._order.clear()
+
+    def _is_busy(self) -> bool:
+        return bool(self._running or self._retries or self._backlog.rows or self._order)
+
+    # --- measuring ---
+
+    def _repeated(self, batch: Any, rows: int) -> Any:
+        have = self._ops.rows(batch)
+        times = -(-rows // have)
+        many = batch if times == 1 else self._ops.concat([batch] * times)
+        return self._ops.slice(many, 0, rows) if times * have > rows else many
+
+    async def _measure(self, sample: Any, rounds: int) -> float:
+        """Seconds that the last of `rounds` calls took, from the loop and back."""
+        loop = asyncio.get_running_loop()
+        taken = 0.0
+        for _ in range(rounds):
+            future: asyncio.Future[Any] = loop.create_future()
+            began = self._clock()
+            self._executor.submit(partial(self._call, sample), partial(_resolve, future))
+            await future
+            taken = self._clock() - began
+        return taken
+
+
+def _failure(error: BaseException) -> PredictionFailed:
+    failure = PredictionFailed()
+    failure.__cause__ = error
+    return failure
+
+
+def _resolve(future: "asyncio.Future[Any]", result: Any, error: BaseException | None) -> None:
+    if future.done():
+        return
+    if error is None:
+        future.set_result(result)
+    else:
+        future.set_exception(error)

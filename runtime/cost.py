@@ -1,0 +1,124 @@
+"""What a batch costs: seconds as a function of rows, learned while it runs."""
+
+FORGET = 0.98  # weight that the line keeps per observation: it remembers about 50 batches
+FADE = 0.995  # weight that a table entry keeps per observation: about 200 batches
+BLEND = 1 / 8  # share of a new observation in a table entry
+ENOUGH = 8.0  # weight from which a table entry is believed over the line
+TAIL = 0.95  # quantile of the residuals that `upper` adds
+OUTLIER = 3.0  # an observation counts as at most this many times the prediction
+STIFFNESS = 0.01  # pull of the slope to its last value, in squared mean batch sizes
+
+
+class _Entry:
+    """The recent batches of between 2^(k-1)+1 and 2^k rows."""
+
+    __slots__ = ("last", "rows", "seconds", "weight")
+
+    def __init__(self, rows: float, seconds: float, count: int) -> None:
+        self.rows = rows
+        self.seconds = seconds
+        self.weight = 0.0
+        self.last = count
+
+    def observe(self, rows: int, seconds: float, count: int) -> None:
+        self.rows += BLEND * (rows - self.rows)
+        self.seconds += BLEND * (seconds - self.seconds)
+        self.weight = self.weight_at(count) + 1.0
+        self.last = count
+
+    def weight_at(self, count: int) -> float:
+        return self.weight * float(FADE ** (count - self.last))
+
+
+class CostModel:
+    """Seconds that a batch of b rows takes, l(b) = alpha + b * beta, with corrections.
+
+    The line is an exponentially forgotten least-squares fit. Accelerators are no lines: where a
+    power-of-two class of sizes has been seen often enough and lately, its own moving average is
+    believed instead. `upper` adds a high quantile of what the predictions missed by. One slow
+    batch (a page fault, a neighbor) moves the model a little; a model that has really become
+    slower is followed within a few dozen batches.
+    """
+
+    __slots__ = ("_entries", "_spread", "_sums", "alpha", "beta", "count", "tail")
+
+    def __init__(self) -> None:
+        self.alpha = 0.0  # seconds a batch
+        self.beta = 0.0  # seconds a row
+        self.tail = 0.0  # seconds, the quantile of the residuals
+        self.count = 0  # observations
+        self._spread = 0.0  # moving mean of |residual|
+        self._sums = (0.0, 0.0, 0.0, 0.0, 0.0)  # of 1, b, b*b, s, b*s
+        self._entries: dict[int, _Entry] = {}
+
+    def copy(self) -> "CostModel":
+        """A model that starts from what this one knows of the line, for rows of another shape."""
+        other = CostModel()
+        other.alpha, other.beta, other.tail = self.alpha, self.beta, self.tail
+        other._spread, other._sums = self._spread, self._sums
+        return other
+
+    def observe(self, rows: int, seconds: float) -> None:
+        """Learn that a batch of `rows` took `seconds`."""
+        if self.count >= ENOUGH:
+            seconds = min(seconds, OUTLIER * self.upper(rows))
+        if self.count:
+            self._learn_tail(seconds - self.mean(rows))
+        self._learn_line(rows, seconds)
+        self.count += 1
+        size_class = (rows - 1).bit_length()
+        entry = self._entries.get(size_class)
+        if entry is None:
+            entry = self._entries[size_class] = _Entry(rows, seconds, self.count)
+        entry.observe(rows, seconds, self.count)
+
+    def mean(self, rows: int) -> float:
+        """Seconds that a batch of `rows` takes on average; 0 while nothing is known."""
+        entry = self._entries.get((rows - 1).bit_length())
+        if entry is not None and entry.weight_at(self.count) >= ENOUGH:
+            return max(0.0, entry.seconds + self.beta * (rows - entry.rows))
+        return self.alpha + self.beta * rows
+
+    def upper(self, rows: int) -> float:
+        """Seconds that a batch of `rows` takes at most, 19 times out of 20."""
+        return self.mean(rows) + self.tail
+
+    def rows_within(self, seconds: float, most: int) -> int:
+        """The largest number of rows, at most `most`, whose `upper` is within `seconds`; or 0."""
+        high = most
+        while high > 0:
+            # Within one size class the prediction is a rising line, so its low end decides.
+            low = (1 << (high - 1).bit_length() - 1) + 1 if high > 1 else 1
+            if self.upper(low) <= seconds:
+                return self._bisect(seconds, low, high)
+            high = low - 1
+        return 0
+
+    def _bisect(self, seconds: float, low: int, high: int) -> int:
+        while low < high:
+            middle = (low + high + 1) // 2
+            if self.upper(middle) <= seconds:
+                low = middle
+            else:
+                high = middle - 1
+        return low
+
+    def _learn_line(self, rows: int, seconds: float) -> None:
+        old = self._sums
+        new = (1.0, float(rows), float(rows * rows), seconds, rows * seconds)
+        self._sums = ones, b, bb, s, bs = tuple(  # type: ignore[assignment]
+            FORGET * o + n for o, n in zip(old, new, strict=True)
+        )
+        mean_rows, mean_seconds = b / ones, s / ones
+        # Batches that are all of one size say nothing about the slope: keep the one we had.
+        stiffness = STIFFNESS * mean_rows * mean_rows
+        variance = max(0.0, bb / ones - mean_rows * mean_rows)
+        covariance = bs / ones - mean_rows * mean_seconds
+        slope = (covariance + stiffness * self.beta) / (variance + stiffness)
+        self.beta = min(max(0.0, slope), mean_seconds / mean_rows)
+        self.alpha = mean_seconds - self.beta * mean_rows
+
+    def _learn_tail(self, residual: float) -> None:
+        self._spread += BLEND * (abs(residual) - self._spread)
+        step = 0.1 * self._spread
+        self.tail = max(0.0, self.tail + step * (TAIL if residual > self.tail else TAIL - 1.0))

@@ -1,0 +1,76 @@
+"""Where a model runs: a thread of its own, so that the event loop never waits for it."""
+
+import asyncio
+import threading
+from collections.abc import Callable
+from contextlib import suppress
+from queue import SimpleQueue
+from typing import Any, Protocol
+
+Work = Callable[[], Any]
+Done = Callable[[Any, BaseException | None], None]
+
+
+class Executor(Protocol):
+    """Runs one piece of work after the other, away from the event loop."""
+
+    def start(self, loop: asyncio.AbstractEventLoop) -> None:
+        """Be ready for work; `done` will be called on `loop`. Harmless when started."""
+        ...
+
+    def submit(self, work: Work, done: Done) -> None:
+        """Run `work`, then call `done(result, None)` or `done(None, error)` on the loop."""
+        ...
+
+    def stop(self) -> None:
+        """Take no more work; what runs now runs to its end. Harmless when stopped."""
+        ...
+
+
+class Worker:
+    """An Executor: one thread, one queue, two switches a batch.
+
+    `concurrent.futures` and `loop.run_in_executor` do the same with three futures and four locks.
+    The thread is a daemon, so that a model that hangs cannot keep the process from ending.
+    """
+
+    def __init__(self, name: str = "model") -> None:
+        self._name = name
+        self._jobs: SimpleQueue[tuple[Work, Done] | None] | None = None
+        self._loop: asyncio.AbstractEventLoop | None = None
+
+    def start(self, loop: asyncio.AbstractEventLoop) -> None:
+        """Start the thread."""
+        if self._jobs is not None:
+            return
+        self._loop = loop
+        self._jobs = SimpleQueue()
+        threading.Thread(
+            target=_work, args=(self._jobs, loop), name=self._name, daemon=True
+        ).start()
+
+    def submit(self, work: Work, done: Done) -> None:
+        """Hand `work` to the thread."""
+        if self._jobs is None:
+            raise RuntimeError("The worker has not been started.")
+        self._jobs.put((work, done))
+
+    def stop(self) -> None:
+        """Let the thread end after what it has been given."""
+        if self._jobs is not None:
+            self._jobs.put(None)
+            self._jobs = None
+
+
+def _work(jobs: "SimpleQueue[tuple[Work, Done] | None]", loop: asyncio.AbstractEventLoop) -> None:
+    while (job := jobs.get()) is not None:
+        work, done = job
+        result, error = None, None
+        try:
+            result = work()
+        except BaseException as caught:  # noqa: BLE001 - the caller is answered with it
+            error = caught
+        # A closed loop has nobody left to tell.
+        with suppress(RuntimeError):
+            loop.call_soon_threadsafe(done, result, error)
+        del job, work, done, result, error  # the last batch must not live until the next one

@@ -1,0 +1,198 @@
+"""How many rows the next batch takes, and when: pure arithmetic, no clock, no asyncio."""
+
+from dataclasses import dataclass
+from math import inf
+
+from .cost import CostModel
+
+PATIENCE = 3.0  # clients are waited for at most this many mean return times
+TICK = 0.001  # seconds: an event loop's timers are no finer
+STEADY = 0.7  # share of answered rows that must come back for waiting to be considered
+MEMORY = 0.9  # weight that the return statistics keep per batch
+HEADROOM = 0.85  # share of the time to its deadline that a request may be predicted to need
+REGROW = 1000  # batches after which a size that ran out of memory is tried again
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """What a person may say about batching, and what protects the machine.
+
+    max_batch_size   rows in one call of the model
+    latency_budget   seconds that one call may take because it is a batch: a batch is the largest
+                     whose predicted time (19 times out of 20) is within the budget, and nothing
+                     is held back for company past it. It never refuses work: where a single row
+                     already takes half the budget or more, a batch may take twice the time of a
+                     single row, and one row is always taken
+    max_queue_rows   rows that may wait; one more request is refused at once
+    max_queue_bytes  bytes that may wait, by the `size` that requests say they have
+    idempotent       whether a failed batch may be run again in halves to find the guilty request
+    mergeable        whether requests may share a call and be split over several; if not, each is
+                     one call of its own, whatever its rows, and its answer may have any length
+    """
+
+    max_batch_size: int = 64
+    latency_budget: float = 0.05
+    max_queue_rows: int = 4096
+    max_queue_bytes: int = 256 << 20
+    idempotent: bool = True
+    mergeable: bool = True
+
+
+class Returns:
+    """Whether the clients that were just answered come straight back, and how soon.
+
+    Callers in a closed loop (a benchmark, a batch job, a pool of workers) fall into step with the
+    server: one early bird is served alone while all the others wait. They are known by what
+    follows a batch: within the horizon, nearly as many rows arrive as were answered. Independent
+    clients cannot look like that, because in a stable queue fewer than half as many come in that
+    time. Nobody is told apart, so it also works behind a proxy.
+    """
+
+    __slots__ = ("_answered", "_answered_sum", "_at", "_back", "_back_sum", "_delay", "_delay_sum")
+
+    def __init__(self) -> None:
+        self._at = -inf  # seconds, when the last batch was answered
+        self._answered = 0  # rows answered then
+        self._back = 0  # rows that arrived since, within the horizon
+        self._delay = 0.0  # row seconds that those took
+        self._answered_sum = 0.0
+        self._back_sum = 0.0
+        self._delay_sum = 0.0
+
+    def arrived(self, now: float, rows: int, horizon: float) -> None:
+        """Count `rows` that arrived `now`."""
+        delay = now - self._at
+        if delay <= horizon and self._back < self._answered:
+            self._back += rows
+            self._delay += rows * delay
+
+    def answered(self, now: float, rows: int) -> None:
+        """Count `rows` whose clients were answered `now`."""
+        if now == self._at:
+            self._answered += rows
+            return
+        back = min(self._back, self._answered)
+        self._answered_sum = MEMORY * self._answered_sum + self._answered
+        self._back_sum = MEMORY * self._back_sum + back
+        self._delay_sum = MEMORY * self._delay_sum + self._delay
+        self._at, self._answered, self._back, self._delay = now, rows, 0, 0.0
+
+    @property
+    def share(self) -> float:
+        """Share of the answered rows that came back within the horizon, lately."""
+        return self._back_sum / self._answered_sum if self._answered_sum else 0.0
+
+    @property
+    def delay(self) -> float:
+        """Mean seconds that those took."""
+        return self._delay_sum / self._back_sum if self._back_sum else inf
+
+    def expected(self) -> int:
+        """Rows answered by the last batch that have yet to come back; 0 where they rarely do."""
+        share = self.share
+        if share < STEADY:
+            return 0
+        return round(self._answered * min(1.0, share / 0.95)) - self._back
+
+    def until(self) -> float:
+        """When, in seconds, those that have not come back are given up."""
+        return self._at + PATIENCE * self.delay
+
+
+class Window:
+    """The arithmetic of one lane of like-shaped requests.
+
+    Every method takes the time as an argument or needs none.
+    """
+
+    __slots__ = ("_batches", "_cap", "_full", "_limits", "cost", "limit", "returns")
+
+    def __init__(self, limits: Limits, cost: CostModel) -> None:
+        self._limits = limits
+        self._cap = limits.max_batch_size  # what memory holds
+        self._batches = 0  # since memory ran out
+        self.cost = cost
+        self.returns = Returns()
+        self._refresh()
+
+    # --- size ---
+
+    def observe(self, rows: int, seconds: float) -> None:
+        """Learn that a batch of `rows` took `seconds`."""
+        self.cost.observe(rows, seconds)
+        self._batches += 1
+        if self._batches >= REGROW and self._cap < self._limits.max_batch_size:
+            self._cap = min(2 * self._cap, self._limits.max_batch_size)
+            self._batches = 0
+        self._refresh()
+
+    def ran_out_of_memory(self, rows: int) -> None:
+        """A batch of `rows` did not fit: take half as many from now on."""
+        self._cap = max(1, min(self._cap, rows) // 2)
+        self._batches = 0
+        self._refresh()
+
+    def size(self, queued: int, slack: float) -> int:
+        """Rows for the next batch, where the oldest request must be answered within `slack`.
+
+        With a full queue always the limit: a smaller batch would only make the others late. With
+        less, no more than the oldest can afford, as long as it can be helped at all.
+        """
+        if queued < self.limit and self.cost.upper(queued) > slack:
+            return self.cost.rows_within(slack, queued) or self.limit
+        return self.limit
+
+    # --- admission ---
+
+    def duration(self, rows: int) -> float:
+        """Seconds until the last of `rows` is answered, from a free executor."""
+        full, rest = divmod(rows, self.limit)
+        return full * self._full + (self.cost.mean(rest) if rest else 0.0)
+
+    @staticmethod
+    def admits(wait: float, slack: float) -> bool:
+        """Whether a request that must be answered within `slack` may wait `wait` seconds."""
+        return wait <= HEADROOM * slack
+
+    def is_hopeless(self, queued: int, rows: int, slack: float) -> bool:
+        """Whether the oldest request, of `rows`, should be given up for the sake of the others.
+
+        With a full queue: when a full batch would answer it too late. Running it anyway would
+        make the next one late as well, and so on for as long as the overload lasts. Otherwise:
+        when even alone it would be late. The last request in a queue is always tried.
+        """
+        if queued <= rows:
+            return False
+        if queued >= self.limit:
+            return self._full + self.cost.tail + self.duration(max(0, rows - self.limit)) > slack
+        return self.cost.upper(rows) > slack
+
+    # --- coalescing ---
+
+    def arrived(self, now: float, rows: int) -> None:
+        """Count an arrival."""
+        self.returns.arrived(now, rows, self.cost.alpha / 2)
+
+    def hold(self, now: float, queued: int, age: float, slack: float) -> float:
+        """Seconds to hold back `queued` rows for clients that are on their way back; 0 = go.
+
+        `age` and `slack` are the oldest request's time in the queue and to its deadline. Holding
+        pays while it costs the waiting rows less than it saves those that would else wait out a
+        whole batch; never for arrivals that are only probable, nor where a return takes long
+        compared with the fixed cost of a batch.
+        """
+        expected = min(self.returns.expected(), self.limit - queued)
+        if expected < 1 or max(PATIENCE * self.returns.delay, TICK) >= self.cost.alpha:
+            return 0.0
+        wait = self.returns.until() - now
+        if wait <= 0.0 or queued * wait >= expected * self.cost.mean(queued):
+            return 0.0
+        needed = wait + self.cost.upper(queued + expected)
+        if age + needed > self._limits.latency_budget or needed > slack:
+            return 0.0
+        return wait
+
+    def _refresh(self) -> None:
+        allowed = max(self._limits.latency_budget, 2.0 * self.cost.upper(1))
+        self.limit = max(1, self.cost.rows_within(allowed, self._cap))
+        self._full = self.cost.mean(self.limit)
