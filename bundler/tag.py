@@ -4,15 +4,17 @@ import re
 from dataclasses import dataclass
 from typing import Literal, Self
 
-from ..runtime.digest import is_digest
 from .errors import InvalidTag
 
 Kind = Literal["model", "bundle"]
+KINDS: tuple[Kind, ...] = ("model", "bundle")
 
 NAME = re.compile(r"[a-z0-9]+(?:[._-][a-z0-9]+)*")
 VERSION = re.compile(r"[A-Za-z0-9][A-Za-z0-9._+-]*")
 _BARE_DIGEST = re.compile(r"[0-9a-f]{64}")  # as `--json` prints it
+DIGEST = re.compile(r"sha256:[0-9a-f]{6,64}")
 LIMIT = 128  # characters of a name or a version: every file system takes that
+RESERVED = frozenset({*KINDS, "sha256"})  # words that mean something else before a colon
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,7 +22,7 @@ class Tag:
     """`name`, `name:version`, `name@alias` or `sha256:…`, with an optional `model:`/`bundle:`.
 
     A bare name means its alias `latest`. Exactly one of `digest` and `name` is set, and at most
-    one of `version` and `alias`.
+    one of `version` and `alias`. A digest may be cut short, down to six digits.
     """
 
     kind: Kind | None = None
@@ -39,8 +41,8 @@ class Tag:
         kind, rest = _split_kind(text, kind)
         if _BARE_DIGEST.fullmatch(rest):
             rest = "sha256:" + rest
-        if is_digest(rest):
-            return cls(kind, digest=rest)
+        if rest.startswith("sha256:"):
+            return cls(kind, digest=_check_digest(rest))
         if "@" in rest:
             name, alias = rest.split("@", 1)
             return cls(kind, check_name(name), alias=check_version(alias, "alias"))
@@ -56,10 +58,18 @@ class Tag:
 
 
 def _split_kind(text: str, kind: Kind | None) -> tuple[Kind | None, str]:
-    for prefix in ("model", "bundle"):
+    for prefix in KINDS:
         if text.startswith(prefix + ":") and len(text) > len(prefix) + 1:
             return prefix, text[len(prefix) + 1 :]
     return kind, text
+
+
+def _check_digest(text: str) -> str:
+    if DIGEST.fullmatch(text):
+        return text
+    raise InvalidTag(
+        f"{text[:LIMIT]!r} is not a digest.", hint="Write `sha256:` and 6 to 64 digits of hex."
+    )
 
 
 def check_name(name: str) -> str:
@@ -68,6 +78,11 @@ def check_name(name: str) -> str:
     Raises:
         InvalidTag: with the rule.
     """
+    if name in RESERVED:
+        raise InvalidTag(
+            f"`{name}` cannot be a name: `{name}:…` already means something else.",
+            hint=f"Say more, for example `my-{name}`.",
+        )
     if NAME.fullmatch(name) and len(name) <= LIMIT:
         return name
     raise InvalidTag(

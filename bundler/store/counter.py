@@ -1,0 +1,52 @@
+"""Counter: numbers that only grow, over all processes, without a lock and without a clock."""
+
+import os
+from collections.abc import Callable
+from pathlib import Path
+
+from . import disk
+
+_LOOKS = 100  # a listing may miss an entry while it is renamed
+
+
+class Counter:
+    """An empty file whose name is the number; renaming it to the next succeeds for one process."""
+
+    def __init__(self, directory: Path, floor: Callable[[], int]) -> None:
+        self._directory = directory
+        self._floor = floor  # the highest number in use, should the file be lost
+
+    def value(self) -> int:
+        """The last number given out; 0 where none was."""
+        for _ in range(_LOOKS):
+            numbers = [int(name) for name in self._names() if name.isdecimal()]
+            if numbers:
+                return max(numbers)
+        return 0
+
+    def next(self) -> int:
+        """A number greater than every one given out before, durably so."""
+        while True:
+            current = self.value() or self._restore()
+            try:
+                os.rename(self._path(current), self._path(current + 1))  # noqa: PTH104
+            except FileNotFoundError:
+                continue  # another process took it
+            disk.sync_directory(self._directory)
+            return current + 1
+
+    def _restore(self) -> int:
+        number = max(self._floor(), 1)
+        disk.make_directory(self._directory)
+        if not self._names():
+            self._path(number).touch(disk.FILE_MODE)
+        return number
+
+    def _names(self) -> list[str]:
+        try:
+            return os.listdir(self._directory)  # noqa: PTH208 - names are what it is about
+        except FileNotFoundError:
+            return []
+
+    def _path(self, number: int) -> Path:
+        return self._directory / str(number)

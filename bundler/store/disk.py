@@ -1,0 +1,113 @@
+"""The few ways in which the store touches the disk: durable, atomic, and honest about failure."""
+
+import errno
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+
+from ..errors import StoreError
+
+FILE_MODE = 0o644
+DIRECTORY_MODE = 0o755
+BLOB_MODE = 0o444
+
+_HINTS = {
+    errno.ENOSPC: "Free some space; `bundle gc` removes what nothing refers to.",
+    errno.EDQUOT: "Your quota is used up; `bundle gc` removes what nothing refers to.",
+    errno.EACCES: "Check who owns it, or choose another store with BUNDLE_HOME.",
+    errno.EPERM: "Check who owns it, or choose another store with BUNDLE_HOME.",
+    errno.EROFS: "It is read-only; choose a writable store with BUNDLE_HOME.",
+    errno.EIO: "The device failed; check it, then `bundle verify`.",
+}
+
+
+@contextmanager
+def told(doing: str) -> Iterator[None]:
+    """Turn the system's refusal into a `StoreError` that names path, reason and errno."""
+    try:
+        yield
+    except OSError as error:
+        number = error.errno or 0
+        place = error.filename2 or error.filename
+        where = f" `{os.fsdecode(place)}`" if isinstance(place, (str, bytes, Path)) else ""
+        name = errno.errorcode.get(number, "unknown")
+        reason = error.strerror or str(error)
+        message = f"Could not {doing}:{where} {reason} ({name})."
+        raise StoreError(message, hint=_HINTS.get(number)) from error
+
+
+@contextmanager
+def named(path: Path) -> Iterator[None]:
+    """Put `path` into errors of calls on descriptors, which know none."""
+    try:
+        yield
+    except OSError as error:
+        if error.filename is None:
+            error.filename = str(path)
+        raise
+
+
+def sync_directory(path: Path) -> None:
+    """Make the names in a directory survive a power cut."""
+    descriptor = os.open(path, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        with named(path):
+            os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def write(path: Path, data: bytes, mode: int = FILE_MODE) -> None:
+    """Write a new file and make its bytes survive a power cut; its name is the caller's care."""
+    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, mode)
+    try:
+        with named(path):
+            write_all(descriptor, data)
+            if mode == BLOB_MODE:
+                os.fchmod(descriptor, mode)
+            os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def write_all(descriptor: int, data: bytes | memoryview) -> None:
+    """Write every byte: the system may take fewer than it is given."""
+    view = memoryview(data)
+    while view:
+        view = view[os.write(descriptor, view) :]
+
+
+def read(path: Path | str, limit: int = 1 << 16) -> bytes:
+    """The bytes of a small file. Three system calls: a listing reads ten thousand of them."""
+    descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW)
+    try:
+        return os.read(descriptor, limit)
+    finally:
+        os.close(descriptor)
+
+
+def make_directory(path: Path) -> bool:
+    """Make a directory that does not exist yet, durably; whether it was made now.
+
+    Where the parent may be written by its group (a shared store), so may the child.
+    """
+    try:
+        os.mkdir(path, DIRECTORY_MODE)  # noqa: PTH102 - names the path in its error, as all here
+    except FileExistsError:
+        return False
+    parent = path.parent.stat().st_mode
+    if parent & 0o020:
+        with suppress(PermissionError):
+            path.chmod((path.stat().st_mode & 0o7777) | (parent & 0o2070))
+    sync_directory(path.parent)
+    return True
+
+
+def remove(path: Path) -> bool:
+    """Remove a file; whether it was there."""
+    try:
+        path.unlink()
+    except FileNotFoundError:
+        return False
+    return True

@@ -1,0 +1,45 @@
+"""Item: one saved model or built bundle, as its ref tells."""
+
+from dataclasses import dataclass
+
+from ..tag import Kind
+
+
+@dataclass(frozen=True, slots=True)
+class Item:
+    """What a listing shows of a model or a bundle; everything stands in its ref.
+
+    digest     identity: sha256 of its model.json or bundle.json
+    manifest   digest of the OCI manifest that names its files
+    size       bytes of its files, model.json or bundle.json included
+    created    seconds since the epoch of the first save; told, never ordered by
+    sequence   the store's counter at the last save: the highest of a name is `latest`
+    damaged    what is wrong with the ref, None where nothing is
+    """
+
+    kind: Kind
+    name: str
+    version: str
+    digest: str
+    manifest: str
+    size: int
+    created: float
+    framework: str | None
+    executes_code: bool
+    aliases: tuple[str, ...] = ()
+    damaged: str | None = None
+    sequence: int = 0
+    manifest_size: int = 0
+
+    @property
+    def tag(self) -> str:
+        """`name:version`."""
+        return f"{self.name}:{self.version}"
+
+
+@dataclass(frozen=True, slots=True)
+class Blob:
+    """Bytes in the store: their digest and how many they are."""
+
+    digest: str
+    size: int

@@ -1,0 +1,57 @@
+"""Lookup: from what a person types to one item."""
+
+from ..errors import Damaged, InvalidTag, NotFound
+from ..tag import Kind, Tag
+from .item import Item
+from .refs import Refs
+
+
+def find(refs: Refs, text: str, kind: Kind | None) -> Item:
+    """The item that a tag, an alias or a digest names: bundles first, then models.
+
+    Raises:
+        InvalidTag: when `text` is no tag, or a digest prefix that fits several items.
+        NotFound: with the nearest tag.
+        Damaged: when the ref cannot be read.
+    """
+    tag = Tag.parse(text, kind)
+    kinds: tuple[Kind, ...] = (tag.kind,) if tag.kind else ("bundle", "model")
+    found = [item for kind in kinds for item in _candidates(refs, kind, tag)]
+    if tag.digest and len({item.digest for item in found}) > 1:
+        raise InvalidTag(
+            f"`{tag.digest}` fits {len(found)} items: {', '.join(i.tag for i in found[:5])}.",
+            hint="Write more digits.",
+        )
+    if not found:
+        raise NotFound(tag.kind or "model or bundle", str(tag), _nearest(refs, kinds, tag))
+    if found[0].damaged:
+        raise Damaged(
+            f"The {found[0].kind} `{found[0].tag}` cannot be read. {found[0].damaged}",
+            hint="Save it again, or delete it.",
+        )
+    return found[0]
+
+
+def _candidates(refs: Refs, kind: Kind, tag: Tag) -> list[Item]:
+    if tag.digest:
+        return [i for i in reversed(refs.items(kind)) if i.digest.startswith(tag.digest)]
+    items = refs.of_name(kind, tag.name or "")
+    if tag.version:
+        return [item for item in items if _is_version(item, tag.version)]
+    return [item for item in items if tag.alias in item.aliases]
+
+
+def _is_version(item: Item, version: str) -> bool:
+    return item.version == version or (bool(item.damaged) and item.version == version.lower())
+
+
+def _nearest(refs: Refs, kinds: tuple[Kind, ...], tag: Tag) -> str | None:
+    import difflib
+
+    items = [item for kind in kinds for item in refs.items(kind)]
+    known = [name for i in items for name in (i.tag, *(f"{i.name}@{a}" for a in i.aliases))]
+    near = difflib.get_close_matches(str(tag), known, n=1, cutoff=0.6)
+    if near:
+        return near[0]
+    same_name = [item.tag for item in items if item.name == tag.name]
+    return same_name[-1] if same_name else None

@@ -1,0 +1,143 @@
+"""The OCI side of the store: manifests of items, and the index that other tools read."""
+
+import hashlib
+import json
+from collections.abc import Iterable, Sequence
+from pathlib import PurePosixPath
+from typing import Any
+
+from ...runtime import canonical
+from ...runtime.errors import InvalidBundle
+from ...runtime.manifest import FileEntry
+from ..tag import Kind
+from .item import Blob, Item
+
+MANIFEST = "application/vnd.oci.image.manifest.v1+json"
+INDEX = "application/vnd.oci.image.index.v1+json"
+ARTIFACT: dict[Kind, str] = {
+    "model": "application/vnd.cncf.model.manifest.v1+json",
+    "bundle": "application/vnd.modelbundle.bundle.v1",
+}
+CONFIG: dict[Kind, str] = {
+    "model": "application/vnd.cncf.model.config.v1+json",
+    "bundle": "application/vnd.modelbundle.bundle.v1+json",
+}
+LAYER: dict[Kind, str] = {
+    "model": "application/vnd.cncf.model.weight.v1.raw",
+    "bundle": "application/vnd.modelbundle.file.v1",
+}
+CONFIG_NAME: dict[Kind, str] = {"model": "model.json", "bundle": "bundle.json"}
+
+_PATH = "org.cncf.model.filepath"
+_EXECUTABLE = "io.modelbundle.executable"
+_CHECK = "io.modelbundle.check"
+_REF = "org.opencontainers.image.ref.name"
+
+
+def manifest(kind: Kind, config: Blob, files: Iterable[FileEntry]) -> bytes:
+    """The manifest of an item: its config blob is model.json or bundle.json, its layers files."""
+    ordered = sorted(files, key=lambda entry: entry.path)
+    return canonical.dumps(
+        {
+            "schemaVersion": 2,
+            "mediaType": MANIFEST,
+            "artifactType": ARTIFACT[kind],
+            "config": _descriptor(CONFIG[kind], config.digest, config.size),
+            "layers": [_layer(kind, entry) for entry in ordered],
+        }
+    )
+
+
+def read_manifest(data: bytes) -> tuple[Blob, tuple[FileEntry, ...]]:
+    """Config and files of what `manifest` wrote.
+
+    Raises:
+        InvalidBundle: when it is not such a manifest.
+    """
+    try:
+        document = json.loads(data)
+        config = Blob(document["config"]["digest"], document["config"]["size"])
+        return config, tuple(_entry(layer) for layer in document["layers"])
+    except (KeyError, TypeError, ValueError, RecursionError) as error:
+        raise InvalidBundle(f"This is not the manifest of a model or bundle: {error!r}.") from error
+
+
+def index(items: Iterable[Item]) -> bytes:
+    """`index.json`: every tag and alias of every item, behind a checksum of its own."""
+    manifests = [_indexed(item, name) for item in items for name in _names(item)]
+    return canonical.dumps(
+        {
+            "schemaVersion": 2,
+            "mediaType": INDEX,
+            "manifests": manifests,
+            "annotations": {_CHECK: _check(manifests)},
+        }
+    )
+
+
+def is_sound_index(data: bytes) -> bool:
+    """Whether every bit of an index is as `index` wrote it."""
+    try:
+        document = json.loads(data)
+        expected = document["annotations"][_CHECK] == _check(document["manifests"])
+    except (KeyError, TypeError, ValueError, RecursionError):
+        return False
+    return expected and canonical.dumps(document) == data
+
+
+def check_paths(files: Sequence[FileEntry]) -> None:
+    """Refuse paths that leave the directory, or that some file system takes for one another.
+
+    Raises:
+        InvalidBundle: naming the path.
+    """
+    seen: dict[str, str] = {}
+    for entry in files:
+        parts = entry.path.split("/")
+        if not entry.path or {"", ".", ".."} & set(parts) or _is_odd(entry.path):
+            raise InvalidBundle(f"{entry.path!r} is not a path inside a bundle.")
+        for parent in (PurePosixPath(entry.path), *PurePosixPath(entry.path).parents):
+            written = seen.setdefault(_folded(str(parent)), str(parent))
+            if written != str(parent):
+                raise InvalidBundle(f"{str(parent)!r} and {written!r} are one file on some disks.")
+    if len({entry.path for entry in files}) < len(files):
+        raise InvalidBundle("A path is listed twice.")
+
+
+def _is_odd(path: str) -> bool:
+    return "\\" in path or not path.isprintable()
+
+
+def _folded(path: str) -> str:
+    import unicodedata
+
+    return path.casefold() if path.isascii() else unicodedata.normalize("NFC", path).casefold()
+
+
+def _layer(kind: Kind, entry: FileEntry) -> dict[str, Any]:
+    notes = {_PATH: entry.path} | ({_EXECUTABLE: "true"} if entry.executable else {})
+    return _descriptor(LAYER[kind], entry.digest, entry.size) | {"annotations": notes}
+
+
+def _entry(layer: dict[str, Any]) -> FileEntry:
+    notes = layer["annotations"]
+    return FileEntry(notes[_PATH], layer["digest"], layer["size"], _EXECUTABLE in notes)
+
+
+def _names(item: Item) -> list[str]:
+    return [item.tag, *(f"{item.name}@{alias}" for alias in item.aliases)]
+
+
+def _indexed(item: Item, name: str) -> dict[str, Any]:
+    return _descriptor(MANIFEST, item.manifest, item.manifest_size) | {
+        "artifactType": ARTIFACT[item.kind],
+        "annotations": {_REF: f"{item.kind}s/{name}"},
+    }
+
+
+def _descriptor(media_type: str, digest: str, size: int) -> dict[str, Any]:
+    return {"mediaType": media_type, "digest": digest, "size": size}
+
+
+def _check(manifests: Any) -> str:
+    return hashlib.sha256(canonical.dumps(manifests)).hexdigest()

@@ -1,0 +1,70 @@
+"""Process: which process something belongs to, and whether it is still there."""
+
+import os
+import socket
+from contextlib import suppress
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+from typing import Self
+
+
+@dataclass(frozen=True, slots=True)
+class Process:
+    """A process id with what keeps it from being mistaken for a later one or another machine's.
+
+    place    boot and pid namespace: only there does the id mean anything
+    started  clock ticks after boot; 0 where the system does not tell
+    """
+
+    pid: int
+    started: int
+    place: str
+
+    @classmethod
+    def current(cls) -> Self:
+        """The process that asks."""
+        return cls(os.getpid(), _state(os.getpid())[1], _place())
+
+    @classmethod
+    def parse(cls, text: str) -> Self:
+        """Read what `str` wrote; raises ValueError."""
+        pid, started, place = text.split(".")
+        return cls(int(pid), int(started), place)
+
+    def __str__(self) -> str:
+        return f"{self.pid}.{self.started}.{self.place}"
+
+    @property
+    def is_near(self) -> bool:
+        """Whether it is, or was, where we can see it."""
+        return self.place == _place()
+
+    @property
+    def is_alive(self) -> bool:
+        """Whether it runs; a process that reuses the id started later and does not count."""
+        try:
+            os.kill(self.pid, 0)
+        except ProcessLookupError:
+            return False
+        except PermissionError:
+            pass  # another user's
+        state, started = _state(self.pid)
+        return state != b"Z" and (not (started and self.started) or started == self.started)
+
+
+def _state(pid: int) -> tuple[bytes, int]:
+    with suppress(OSError, ValueError, IndexError):
+        # After the command's name, which may hold blanks and brackets; proc(5), fields 3 and 22.
+        fields = Path(f"/proc/{pid}/stat").read_bytes().rpartition(b")")[2].split()
+        return fields[0], int(fields[19])
+    return b"?", 0
+
+
+@cache
+def _place() -> str:
+    try:
+        boot = Path("/proc/sys/kernel/random/boot_id").read_text(encoding="ascii")[:8]
+        return f"{boot}-{Path('/proc/self/ns/pid').stat().st_ino}"
+    except OSError:
+        return socket.gethostname().replace(".", "-")

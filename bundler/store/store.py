@@ -1,0 +1,272 @@
+"""Store: everything that was saved and built, content-addressed, under `$BUNDLE_HOME`.
+
+The order of a commit makes it safe, not a lock: every blob is written aside, synced and renamed,
+the directory is synced, and the ref comes last. Before it there is nothing to see; after it the
+item is durable, listed and `latest`.
+"""
+
+import os
+import shutil
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
+from dataclasses import replace
+from functools import cache
+from pathlib import Path
+
+from ...runtime import digest as digests
+from ...runtime.manifest import FileEntry
+from ..errors import Damaged, InvalidTag, NotFound, Refused
+from ..progress import NullProgress, Progress
+from ..tag import Kind, check_name, check_version
+from . import disk, lookup, oci
+from .blobs import Blobs
+from .counter import Counter
+from .index import Index
+from .ingest import Ingest
+from .item import Blob, Item
+from .layout import Layout
+from .memo import Memo
+from .placing import place
+from .refs import LATEST, Refs
+from .trees import Trees
+from .trust import Trust
+from .workspace import Workspace
+
+_SHORT = 12  # hex digits of the digest that are the default version
+
+
+class Store:
+    """Models and bundles on disk; creating the object does no I/O."""
+
+    def __init__(self, root: Path) -> None:
+        self.root = root
+        self._workspace = Workspace(root / "tmp")
+        self._layout = Layout(root, self._workspace)
+        self._blobs = Blobs(root / "blobs" / "sha256", self._workspace)
+        self._refs = Refs(root / "refs", self._workspace)
+        self._counter = Counter(root / "counter", self._refs.highest)
+        self._index = Index(root / "index.json", self._refs, self._counter, self._workspace)
+        self._trees = Trees(root / "trees", self._blobs, self._workspace)
+        self._ingest = Ingest(self._blobs, Memo(root / "memo", self._workspace), self._workspace)
+        self.trust = Trust(root / "trust", self._layout, self._workspace)
+
+    @classmethod
+    def default(cls) -> "Store":
+        """The store of `$BUNDLE_HOME`, else of `$XDG_DATA_HOME/bundle` or `~/.local/share`."""
+        if home := os.environ.get("BUNDLE_HOME"):
+            return _opened(Path(home).absolute())
+        data = os.environ.get("XDG_DATA_HOME")
+        return _opened((Path(data) if data else Path.home() / ".local" / "share") / "bundle")
+
+    # Writing
+
+    @contextmanager
+    def staging(self) -> Iterator[Path]:
+        """A directory in the store's file system, removed afterwards."""
+        with disk.told("write to the store"):
+            self._layout.prepare()
+            path = self._workspace.new()
+            path.mkdir()
+        try:
+            yield path
+        finally:
+            shutil.rmtree(path, ignore_errors=True)
+
+    @disk.told("take the file into the store")
+    def ingest(
+        self,
+        path: Path,
+        *,
+        move: bool = False,
+        progress: Progress = NullProgress(),  # noqa: B008
+    ) -> Blob:
+        """Take in a file's bytes, hashed once; with `move` the file is given away.
+
+        Until it is committed, the blob is kept for as long as this process lives.
+        """
+        self._layout.prepare()
+        return self._ingest.take(path, move=move, progress=progress)
+
+    @disk.told("write to the store")
+    def ingest_bytes(self, data: bytes) -> Blob:
+        """Take in bytes."""
+        self._layout.prepare()
+        return self._blobs.keep_bytes(data)
+
+    @disk.told("write to the store")
+    def commit(  # noqa: PLR0913 - what a ref says
+        self,
+        kind: Kind,
+        name: str,
+        config: bytes,
+        files: Sequence[FileEntry],
+        *,
+        version: str | None = None,
+        aliases: Sequence[str] = (),
+        framework: str | None = None,
+        executes_code: bool = False,
+    ) -> Item:
+        """Make an item of blobs that were taken in: listed, durable, and `latest` of its name.
+
+        Args:
+            kind: model or bundle.
+            name: its name.
+            config: the bytes of model.json or bundle.json; their digest is its identity.
+            files: every other file.
+            version: default is the start of the digest, so identical content has one tag.
+            aliases: further names that move to it.
+            framework: what listings show.
+            executes_code: what listings show.
+
+        Raises:
+            Refused: when the version exists with other content.
+        """
+        _check_names(name, version, aliases)
+        oci.check_paths(files)
+        self._layout.prepare()
+        own = self._blobs.keep_bytes(config)
+        manifest = self._blobs.keep_bytes(oci.manifest(kind, own, files))
+        item = Item(
+            kind=kind,
+            name=name,
+            version=version or own.digest.removeprefix("sha256:")[:_SHORT],
+            digest=own.digest,
+            manifest=manifest.digest,
+            manifest_size=manifest.size,
+            size=own.size + sum(entry.size for entry in files),
+            created=time.time(),
+            framework=framework,
+            executes_code=executes_code,
+        )
+        blobs = [own, manifest, *(Blob(entry.digest, entry.size) for entry in files)]
+        return self._publish(item, blobs, aliases)
+
+    def _publish(self, item: Item, blobs: Sequence[Blob], aliases: Sequence[str]) -> Item:
+        with self._workspace.holding(blob.digest for blob in blobs):
+            self._blobs.settle(blobs)
+            item = self._refs.publish(replace(item, sequence=self._counter.next()))
+            for alias in aliases:
+                self._refs.alias(item, alias)
+        self._workspace.release(blob.digest for blob in blobs)  # what taking them in had held
+        self._index.changed()
+        return self._refs.named(item)
+
+    @disk.told("move the alias")
+    def alias(self, item: Item, alias: str) -> None:
+        """Let `name@alias` mean this item from now on, whatever it meant before."""
+        check_version(alias, "alias")
+        self._layout.prepare()
+        if alias == LATEST:
+            self._refs.publish(replace(item, sequence=self._counter.next()))
+        else:
+            self._refs.alias(item, alias)
+            self._counter.next()
+        self._index.changed()
+
+    @disk.told("remove the alias")
+    def unalias(self, kind: Kind, name: str, alias: str) -> None:
+        """Take an alias away; the item stays."""
+        if alias == LATEST:
+            raise Refused(
+                "`latest` is always the last one that was saved or built.",
+                hint=f"Move it with `bundle models alias {name}:<version> latest`.",
+            )
+        self._layout.check()
+        if not self._refs.unalias(kind, check_name(name), check_version(alias, "alias")):
+            raise NotFound(kind, f"{name}@{alias}")
+        self._counter.next()
+        self._index.changed()
+
+    @disk.told("delete it")
+    def delete(self, item: Item) -> None:
+        """Remove an item's tag and aliases; `gc` then frees what nothing else refers to."""
+        self._layout.check()
+        self._refs.delete(item)
+        with suppress(OSError):  # on a full disk too
+            self._counter.next()
+        self._index.changed()
+
+    # Reading
+
+    @disk.told("read the store")
+    def items(self, kind: Kind) -> list[Item]:
+        """Every model or bundle, by name, then in the order of saving; damaged ones say so."""
+        self._layout.check()
+        return self._refs.items(kind)
+
+    @disk.told("read the store")
+    def find(self, text: str, kind: Kind | None = None) -> Item:
+        """The item that a tag, alias or digest names; a bare name is looked for in bundles first.
+
+        Raises:
+            NotFound: with the nearest tag.
+            Damaged: when its ref cannot be read.
+        """
+        self._layout.check()
+        return lookup.find(self._refs, text, kind)
+
+    @disk.told("read the store")
+    def config(self, item: Item) -> bytes:
+        """The bytes of its model.json or bundle.json."""
+        return self._sound(item.digest)
+
+    @disk.told("read the store")
+    def files(self, item: Item) -> tuple[FileEntry, ...]:
+        """Every file of an item beside its model.json or bundle.json."""
+        return oci.read_manifest(self._sound(item.manifest))[1]
+
+    @disk.told("read the store")
+    def blob(self, digest: str) -> Path:
+        """The path of stored bytes.
+
+        Raises:
+            Damaged: when the store has lost them.
+        """
+        return self._blobs.find(digest)
+
+    def _sound(self, digest: str) -> bytes:
+        data = self._blobs.find(digest).read_bytes()
+        if digests.of_bytes(data) != digest:
+            raise Damaged(
+                f"`{self._blobs.path(digest)}` has changed: expected {digest}, "
+                f"got {digests.of_bytes(data)}.",
+                hint="See what else is damaged with `bundle verify`.",
+            )
+        return data
+
+    # Placing
+
+    @disk.told("lay out its files")
+    def directory(self, item: Item) -> Path:
+        """The item as a directory of read-only links, model.json or bundle.json included."""
+        self._layout.prepare()
+        return self._trees.make(item.digest, self._entries(item))
+
+    @disk.told("lay out its files")
+    def link(self, item: Item, directory: Path) -> None:
+        """Place the item's files into `directory`, which is made if need be."""
+        self._trees.fill(directory, self._entries(item))
+
+    @disk.told("place the file")
+    def place(self, digest: str, destination: Path, *, executable: bool = False) -> None:
+        """Make `destination` a read-only reflink, hard link or copy of a blob."""
+        place(self._blobs.find(digest), destination, executable=executable)
+
+    def _entries(self, item: Item) -> tuple[FileEntry, ...]:
+        config, files = oci.read_manifest(self._sound(item.manifest))
+        return (FileEntry(oci.CONFIG_NAME[item.kind], config.digest, config.size), *files)
+
+
+@cache
+def _opened(root: Path) -> Store:
+    return Store(root)
+
+
+def _check_names(name: str, version: str | None, aliases: Sequence[str]) -> None:
+    check_name(name)
+    if version == LATEST:
+        raise InvalidTag("`latest` is an alias, not a version.", hint="Leave the version out.")
+    for text, what in ((version, "version"), *((alias, "alias") for alias in aliases)):
+        if text is not None:
+            check_version(text, what)

@@ -1,0 +1,56 @@
+"""Trust: which digests may execute code on this machine."""
+
+import os
+from pathlib import Path
+
+from ...runtime.digest import is_digest
+from ..errors import InvalidTag
+from . import disk, record
+from .layout import Layout
+from .workspace import Workspace
+
+
+class Trust:
+    """`trust/<64 hex>`: an empty name would do; the record inside says why.
+
+    `BUNDLE_TRUST` in the environment, digests between commas, trusts more for one process.
+    """
+
+    def __init__(self, directory: Path, layout: Layout, workspace: Workspace) -> None:
+        self._directory = directory
+        self._layout = layout
+        self._workspace = workspace
+
+    def is_trusted(self, digest: str) -> bool:
+        """Whether somebody on this machine vouched for the model or bundle of this digest."""
+        return _hex(digest) in _named_in_environment() or self._path(digest).exists()
+
+    @disk.told("trust it")
+    def grant(self, digest: str, reason: str) -> None:
+        """Trust a digest from now on; `reason` says who or what decided so."""
+        self._layout.prepare()
+        path = self._path(digest)
+        data = record.encode({"digest": digest, "reason": reason})
+        if not path.exists():
+            with self._workspace.file(data) as temporary:
+                temporary.replace(path)
+            disk.sync_directory(self._directory)
+
+    @disk.told("withdraw the trust")
+    def revoke(self, digest: str) -> None:
+        """Trust it no longer."""
+        if disk.remove(self._path(digest)):
+            disk.sync_directory(self._directory)
+
+    def _path(self, digest: str) -> Path:
+        if not is_digest("sha256:" + _hex(digest)):
+            raise InvalidTag(f"{digest!r} is not a digest.", hint="Write `sha256:` and 64 digits.")
+        return self._directory / _hex(digest)
+
+
+def _hex(digest: str) -> str:
+    return digest.removeprefix("sha256:")
+
+
+def _named_in_environment() -> set[str]:
+    return {_hex(part.strip()) for part in os.environ.get("BUNDLE_TRUST", "").split(",")}

@@ -1,0 +1,142 @@
+"""Workspace: one process's corner of the store, its temporary files and the blobs it needs.
+
+A workspace is a directory in `tmp/` whose name says which process made it. What the process is
+about to refer to stands in `held/`, one empty file a digest, made before the process looks
+whether the blob is there: that is what garbage collection asks for before it removes anything.
+Nothing here is synced, for no process survives a power cut.
+"""
+
+import os
+import secrets
+import shutil
+import threading
+import time
+import weakref
+from collections import Counter
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+
+from . import disk
+from .process import Process
+
+GRACE = 24 * 3600  # seconds that a workspace of another machine or container is left alone
+HELD = "held"
+TRASH = "trash"
+
+
+class Workspace:
+    """The workspace of the running process, made at its first use and removed when the process ends."""
+
+    def __init__(self, directory: Path) -> None:
+        self._tmp = directory
+        self._path: Path | None = None
+        self._pid = 0
+        self._held: Counter[str] = Counter()
+        self._lock = threading.Lock()
+
+    @property
+    def path(self) -> Path:
+        """Where it is; a fork gets its own."""
+        with self._lock:
+            if self._path is None or self._pid != os.getpid():
+                self._path, self._pid = self._make(), os.getpid()
+                self._held = Counter()
+                weakref.finalize(self, _leave, self._path, self._pid)
+            return self._path
+
+    def _make(self) -> Path:
+        path = self._tmp / f"{Process.current()}.{secrets.token_hex(4)}"
+        path.mkdir(0o700)
+        (path / HELD).mkdir(0o700)
+        return path
+
+    def new(self) -> Path:
+        """A path for a temporary file or directory; nothing is there yet."""
+        return self.path / secrets.token_hex(8)
+
+    @contextmanager
+    def directory(self) -> Iterator[Path]:
+        """A temporary directory, removed afterwards with all in it."""
+        path = self.new()
+        path.mkdir(0o700)
+        try:
+            yield path
+        finally:
+            shutil.rmtree(path, ignore_errors=True)
+
+    @contextmanager
+    def file(self, data: bytes) -> Iterator[Path]:
+        """A temporary file of `data`, synced, removed afterwards unless it was renamed."""
+        path = self.new()
+        try:
+            disk.write(path, data)
+            yield path
+        finally:
+            disk.remove(path)
+
+    def hold(self, digest: str) -> None:
+        """Keep the blob from garbage collection, whether or not it is there yet."""
+        path = self.path / HELD / digest.removeprefix("sha256:")
+        with self._lock:
+            os.close(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_CLOEXEC, 0o600))
+            self._held[digest] += 1
+
+    def release(self, digests: Iterable[str]) -> None:
+        """Take back one hold of each; the blob is referred to by now, or no longer needed."""
+        with self._lock:
+            for digest in digests:
+                self._held[digest] -= 1
+                if self._held[digest] <= 0 and self._path is not None:
+                    del self._held[digest]
+                    disk.remove(self._path / HELD / digest.removeprefix("sha256:"))
+
+    @contextmanager
+    def holding(self, digests: Iterable[str]) -> Iterator[None]:
+        """Hold blobs for as long as the block runs."""
+        held: list[str] = []
+        try:
+            for digest in digests:
+                self.hold(digest)
+                held.append(digest)
+            yield
+        finally:
+            self.release(held)
+
+
+def all_held(directory: Path) -> set[str]:
+    """Every digest held by any workspace whose process may be alive."""
+    held: set[str] = set()
+    for path in _workspaces(directory):
+        if not is_abandoned(path):
+            with suppress(FileNotFoundError):
+                held.update(f"sha256:{name}" for name in os.listdir(path / HELD))  # noqa: PTH208
+    return held
+
+
+def abandoned(directory: Path) -> list[Path]:
+    """Workspaces whose process is gone."""
+    return [path for path in _workspaces(directory) if is_abandoned(path)]
+
+
+def is_abandoned(path: Path) -> bool:
+    """Whether the process that made it is gone, or is out of sight and quiet for long."""
+    with suppress(ValueError):
+        process = Process.parse(path.name.rpartition(".")[0])
+        if process.is_near:
+            return not process.is_alive
+    with suppress(FileNotFoundError):
+        # Its age by the file system, not by its name: a shared disk has many clocks.
+        return time.time() - path.stat().st_mtime > GRACE
+    return False
+
+
+def _workspaces(directory: Path) -> list[Path]:
+    with suppress(FileNotFoundError):
+        return [Path(entry.path) for entry in os.scandir(directory)]
+    return []
+
+
+def _leave(path: Path, pid: int) -> None:
+    if pid == os.getpid():
+        shutil.rmtree(path, ignore_errors=True)
