@@ -1,0 +1,277 @@
+"""Opcodes: a pickle's program followed step by step without doing what it says.
+
+Only what names a global, or tells where joblib's raw arrays lie, is modelled; everything else is
+an unknown. No step costs more than its opcode, so there is nothing to blow up.
+"""
+
+import pickletools
+from _compat_pickle import IMPORT_MAPPING, NAME_MAPPING
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import IO, Any, ClassVar, cast
+
+import numpy as np
+
+_STEPS = 1_000_000  # opcodes of one pickle
+_LONG = 1 << 20  # bytes; longer strings are stepped over, not read
+_LINE = 1 << 16  # bytes of a text opcode's argument
+_RAW_ARRAY = "joblib.numpy_pickle.NumpyArrayWrapper"
+_MARK = object()
+_TEXT_PROTOCOLS = 3  # below it, Python 2's names
+
+
+class Malformed(Exception):
+    """Not a pickle, not to its end, or longer than we look."""
+
+
+@dataclass(slots=True)
+class _Made:
+    """Something that a call would have returned."""
+
+    name: str
+    args: Any
+    state: Any = None
+
+
+@dataclass(frozen=True, slots=True)
+class _Global:
+    name: str
+
+
+class _Blank(bytes):
+    """Long bytes that nobody reads: only their length is told."""
+
+    length: int
+
+    def __len__(self) -> int:
+        return self.length
+
+
+class _Skipping:
+    """A file whose long strings are sought past."""
+
+    def __init__(self, file: IO[bytes]) -> None:
+        self._file = file
+        self.tell = file.tell
+
+    def read(self, size: int) -> bytes:
+        if size <= _LONG:
+            return self._file.read(size)
+        self.skip(size)
+        blank = _Blank()
+        blank.length = size
+        return blank
+
+    def readline(self) -> bytes:
+        line = self._file.readline(_LINE)
+        if not line.endswith(b"\n"):
+            raise ValueError("no end of line")
+        return line
+
+    def skip(self, size: int) -> None:
+        here = self._file.seek(size - 1, 1)
+        if len(self._file.read(1)) != 1:
+            raise ValueError(f"ends before byte {here + 1}")
+
+
+class Machine:
+    """Follows one pickle in `file` and adds the globals it asks for to `found`."""
+
+    def __init__(self, file: IO[bytes], found: set[str]) -> None:
+        self._file = _Skipping(file)
+        self._raw = file
+        self._found = found
+        self._stack: list[Any] = []
+        self._memo: dict[int, Any] = {}
+        self._protocol = 0
+        self.has_raw_arrays = False
+
+    def run(self) -> None:
+        """Follow the pickle to its STOP.
+
+        Raises:
+            Malformed: when that is not possible; what was found until then stays.
+        """
+        try:
+            for steps, (opcode, argument, _) in enumerate(self._opcodes()):
+                if steps > _STEPS:
+                    raise Malformed(f"more than {_STEPS} opcodes")
+                self._step(opcode, argument)
+        except (
+            AttributeError,
+            ValueError,
+            IndexError,
+            KeyError,
+            TypeError,
+            OverflowError,
+            RecursionError,
+        ) as error:
+            raise Malformed(str(error)) from error
+
+    def _opcodes(self) -> Iterator[tuple[pickletools.OpcodeInfo, Any, int | None]]:
+        # All that it asks of a file is read, readline and tell.
+        return pickletools.genops(cast("IO[bytes]", self._file))
+
+    def _step(self, opcode: pickletools.OpcodeInfo, argument: Any) -> None:
+        known = self._MODELLED.get(opcode.name)
+        if known is not None:
+            known(self, argument)
+        elif isinstance(argument, (str, int)) and not opcode.stack_before:
+            self._push(argument)
+        else:
+            self._unknown(opcode)
+
+    def _unknown(self, opcode: pickletools.OpcodeInfo) -> None:
+        before = opcode.stack_before
+        if before and before[-1] is pickletools.stackslice:
+            self._pop_mark()
+            before = before[: before.index(pickletools.markobject)]
+        for _ in before:
+            self._pop()
+        for _ in opcode.stack_after:
+            self._push(None)
+
+    def _push(self, value: Any) -> None:
+        self._stack.append(value)
+
+    def _pop(self) -> Any:
+        return self._stack.pop()
+
+    def _pop_mark(self) -> list[Any]:
+        for position in range(len(self._stack) - 1, -1, -1):
+            if self._stack[position] is _MARK:
+                taken = self._stack[position + 1 :]
+                del self._stack[position:]
+                return taken
+        raise ValueError("no mark")
+
+    def _name(self, module: Any, name: Any) -> None:
+        if not isinstance(module, str) or not isinstance(name, str):
+            module, name = "?", "?"  # made at run time: nobody can say without running it
+        if self._protocol < _TEXT_PROTOCOLS:
+            module, name = NAME_MAPPING.get((module, name), (module, name))
+            module = IMPORT_MAPPING.get(module, module)
+        self._found.add(f"{module}.{name}")
+        self._push(_Global(f"{module}.{name}"))
+
+    def _proto(self, argument: int) -> None:
+        self._protocol = argument
+
+    def _global(self, argument: str) -> None:
+        module, _, name = argument.partition(" ")
+        self._name(module, name)
+
+    def _inst(self, argument: str) -> None:
+        args = tuple(self._pop_mark())
+        self._global(argument)
+        self._push(_made(self._pop(), args))
+
+    def _stack_global(self, _: None) -> None:
+        name, module = self._pop(), self._pop()
+        self._name(module, name)
+
+    def _extension(self, argument: int) -> None:
+        self._name("copyreg", f"extension({argument})")
+
+    def _call(self, _: None) -> None:
+        args, function = self._pop(), self._pop()
+        self._push(_made(function, args))
+
+    def _call_with_names(self, _: None) -> None:
+        self._pop()
+        self._call(None)
+
+    def _obj(self, _: None) -> None:
+        kind, *args = self._pop_mark()
+        self._push(_made(kind, tuple(args)))
+
+    def _build(self, _: None) -> None:
+        state = self._pop()
+        made = self._stack[-1]
+        if isinstance(made, _Made):
+            made.state = state
+            if made.name == _RAW_ARRAY:
+                self._skip_raw_array(state)
+
+    def _skip_raw_array(self, state: Any) -> None:
+        """Step over the bytes that joblib puts between the opcodes."""
+        self.has_raw_arrays = True
+        dtype = state["dtype"].args[0]
+        if dtype.startswith("O"):
+            Machine(self._raw, self._found).run()
+            return
+        size = np.dtype(dtype).itemsize
+        for length in state["shape"]:
+            size *= length
+        if "numpy_array_alignment_bytes" in state:
+            padding = self._raw.read(1)
+            size += padding[0] if padding else 0
+        if size:
+            self._file.skip(size)
+
+    def _tuple(self, count: int | None) -> None:
+        if count is None:
+            self._push(tuple(self._pop_mark()))
+            return
+        taken = self._stack[len(self._stack) - count :]
+        del self._stack[len(self._stack) - count :]
+        self._push(tuple(taken))
+
+    def _set_items(self, _: None) -> None:
+        items = self._pop_mark()
+        _update(self._stack[-1], items)
+
+    def _set_item(self, _: None) -> None:
+        value, name = self._pop(), self._pop()
+        _update(self._stack[-1], [name, value])
+
+    def _remember(self, argument: int | None) -> None:
+        self._memo[len(self._memo) if argument is None else argument] = self._stack[-1]
+
+    def _recall(self, argument: int) -> None:
+        self._push(self._memo[argument])
+
+    _MODELLED: ClassVar[dict[str, Callable[[Any, Any], object]]] = {
+        "PROTO": _proto,
+        "FRAME": lambda _self, _: None,
+        "MARK": lambda self, _: self._push(_MARK),
+        "POP": lambda self, _: self._pop(),
+        "POP_MARK": lambda self, _: self._pop_mark(),
+        "DUP": lambda self, _: self._push(self._stack[-1]),
+        "GLOBAL": _global,
+        "INST": _inst,
+        "STACK_GLOBAL": _stack_global,
+        "REDUCE": _call,
+        "NEWOBJ": _call,
+        "NEWOBJ_EX": _call_with_names,
+        "OBJ": _obj,
+        "BUILD": _build,
+        "EMPTY_DICT": lambda self, _: self._push({}),
+        "SETITEM": _set_item,
+        "SETITEMS": _set_items,
+        "EMPTY_TUPLE": lambda self, _: self._tuple(0),
+        "TUPLE1": lambda self, _: self._tuple(1),
+        "TUPLE2": lambda self, _: self._tuple(2),
+        "TUPLE3": lambda self, _: self._tuple(3),
+        "TUPLE": lambda self, _: self._tuple(None),
+        "MEMOIZE": _remember,
+        "PUT": _remember,
+        "BINPUT": _remember,
+        "LONG_BINPUT": _remember,
+        "GET": _recall,
+        "BINGET": _recall,
+        "LONG_BINGET": _recall,
+        "EXT1": _extension,
+        "EXT2": _extension,
+        "EXT4": _extension,
+    }
+
+
+def _made(function: Any, args: Any) -> _Made | None:
+    return _Made(function.name, args) if isinstance(function, _Global) else None
+
+
+def _update(target: Any, items: list[Any]) -> None:
+    if isinstance(target, dict):
+        pairs = zip(items[::2], items[1::2], strict=True)
+        target.update((name, value) for name, value in pairs if isinstance(name, str))
