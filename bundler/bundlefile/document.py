@@ -1,0 +1,130 @@
+"""Bundlefile: what the author wrote, checked as a whole."""
+
+from pathlib import Path
+from typing import Any, Literal, Self
+
+from pydantic import Field, ValidationInfo, field_validator
+
+from .packaging import Cuda, Image, ModelRef, Python, Security, System
+from .problems import validate
+from .section import Distinct, List, Section
+from .serving import Serve
+from .text import Accelerator, Glob, InsidePath, LabelName, Line, Name, ServiceName, Version
+from .wrong import quoted, wrong
+
+
+class Bundlefile(Section):
+    """A bundlefile; `name` and `models` alone make a complete one."""
+
+    schema_version: Literal[1] = Field(default=1, alias="schema")
+    """Version of this format."""
+
+    name: Name = Field(examples=["fraud"])
+    """Name of the bundle."""
+
+    version: Version | None = Field(default=None, examples=["1.4.0"])
+    """Version of the bundle. Default: the first 12 digits of its digest."""
+
+    description: str = Field(default="", max_length=10_000)
+    """What it is, for people."""
+
+    labels: dict[LabelName, Line] = Field(default_factory=dict, examples=[{"team": "risk"}])
+    """Labels of the bundle and of its image."""
+
+    service: ServiceName | None = Field(default=None, examples=["service:Fraud"])
+    """The class that answers, as `module:Class`. Default: a service made from the first model."""
+
+    models: List[ModelRef] = Field(default=(), validate_default=True, examples=[["iris:1.4"]])
+    """Saved models that go into the bundle; at least one where there is no `service`."""
+
+    include: Distinct[Glob] = Field(default=("**/*.py",), examples=[["**/*.py", "data/*.json"]])
+    """Files that go into the bundle, as git-ignore patterns. Junk and secrets stay out."""
+
+    exclude: Distinct[Glob] = Field(default=(), examples=[["tests/", "notebooks/"]])
+    """Files that stay out all the same, as git-ignore patterns."""
+
+    python: Python = Field(default_factory=Python)
+    """The interpreter and the packages."""
+
+    accelerator: Accelerator = Field(default="auto", examples=["cpu", "cuda", "cuda==13.0"])
+    """What it computes on: `auto` is what the lock says, `cpu`, `cuda`, or one CUDA version."""
+
+    cuda: Cuda = Field(default_factory=Cuda)
+    """What is known of the GPUs; derived from the lock where it is left out."""
+
+    platforms: Distinct[Literal["linux/amd64", "linux/arm64"]] = Field(
+        default=("linux/amd64",), json_schema_extra={"minItems": 1}
+    )
+    """Targets of the lock and of the image."""
+
+    image: Image = Field(default_factory=Image)
+    """The container image."""
+
+    system: System = Field(default_factory=System)
+    """What the image needs from its distribution."""
+
+    serve: Serve = Field(default_factory=Serve)
+    """The server."""
+
+    test: InsidePath = Field(default="auto", examples=["auto", "off", "tests/smoke.json"])
+    """What `bundle test` replays: `auto` the samples recorded at save, `off` nothing, or the path
+    of a samples file."""
+
+    security: Security = Field(default_factory=Security)
+    """What loading a model may do, once the bundle is trusted."""
+
+    weights: Literal["baked", "artifact"] = Field(
+        default="baked", json_schema_extra={"const": "baked"}
+    )
+    """Where the weights are: `baked` into the bundle and its image."""
+
+    @classmethod
+    def read(cls, path: Path) -> Self:
+        """Read the bundlefile at `path`.
+
+        Raises:
+            BundlefileError: with everything that is wrong, each thing with its place.
+        """
+        return validate(cls, path)
+
+    def serve_settings(self) -> dict[str, Any]:
+        """The JSON form of `runtime.settings.ServeSettings`: seconds and bytes."""
+        return self.serve.settings()
+
+    @field_validator("models")
+    @classmethod
+    def _models(cls, models: tuple[ModelRef, ...], info: ValidationInfo) -> tuple[ModelRef, ...]:
+        if not models and info.data.get("service", ...) is None:
+            raise wrong(
+                "is required where there is no `service`.",
+                "Write `models: [NAME]`; `bundle models list` shows what is saved.",
+            )
+        taken: set[str] = set()
+        for index, model in enumerate(models):
+            folder = model.alias.casefold()  # a file system may not tell `A` from `a`
+            if folder in taken:
+                message = f"Two models have the name {quoted(model.alias)}."
+                raise wrong(message, "Give one of them another: `as: NAME`.", (index, "as"))
+            taken.add(folder)
+        return models
+
+    @field_validator("cuda")
+    @classmethod
+    def _some_gpu(cls, cuda: Cuda, info: ValidationInfo) -> Cuda:
+        if cuda.model_fields_set and info.data.get("accelerator") == "cpu":
+            raise wrong("The section has no meaning with `accelerator: cpu`.", "Take one away.")
+        return cuda
+
+    @field_validator("platforms")
+    @classmethod
+    def _some_platform(cls, platforms: tuple[str, ...]) -> tuple[str, ...]:
+        if not platforms:
+            raise wrong("must name a platform.", "Write `[linux/amd64]`, or take the key away.")
+        return platforms
+
+    @field_validator("weights")
+    @classmethod
+    def _baked(cls, weights: str) -> str:
+        if weights == "artifact":
+            raise wrong("`artifact` is not known yet: weights are part of the bundle.")
+        return weights

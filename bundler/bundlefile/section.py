@@ -1,0 +1,46 @@
+"""Section: what every mapping of a bundlefile has in common."""
+
+from collections.abc import Mapping, Sequence
+from typing import Annotated, Any, TypeVar
+
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict
+
+from .wrong import quoted, wrong
+
+Item = TypeVar("Item")
+
+
+class Section(BaseModel):
+    """A mapping whose keys are all known: a frozen value, spelled in one way only."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, use_attribute_docstrings=True)
+
+
+def _sequence(value: object) -> object:
+    if isinstance(value, list | tuple):
+        return value
+    given = "is empty" if value is None else f"is {quoted(value)}"
+    if isinstance(value, Mapping):
+        given = "is a mapping"
+    raise wrong(f"must be a list, but {given}.", "Write `[…]`, or one `- ` line for each.")
+
+
+def _distinct(values: Sequence[Item]) -> Sequence[Item]:
+    for index, value in enumerate(values):
+        if value in values[:index]:
+            raise wrong(f"{quoted(value)} stands here twice.", "Keep one of them.", (index,))
+    return values
+
+
+List = Annotated[tuple[Item, ...], BeforeValidator(_sequence)]
+Distinct = Annotated[tuple[Item, ...], BeforeValidator(_sequence), AfterValidator(_distinct)]
+
+
+def spread(value: Any, key: str) -> Any:
+    """`value` as a mapping, where a lone text stands for `{key: text}`."""
+    return value if isinstance(value, Mapping | list | Section) else {key: value}
+
+
+def text_or_mapping(schema: dict[str, Any], text: Mapping[str, Any]) -> dict[str, Any]:
+    """The JSON Schema of a section that may be written as a lone text."""
+    return {"anyOf": [dict(text), schema]}

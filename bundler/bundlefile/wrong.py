@@ -1,0 +1,40 @@
+"""How a rule of the bundlefile says no, and the few words that every rule shares."""
+
+from difflib import get_close_matches
+from typing import TYPE_CHECKING
+
+from ..yaml_scalar import shown
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from pydantic_core import PydanticCustomError
+
+    from ..yaml_source import Where
+
+
+def wrong(message: str, hint: str | None = None, at: "Where" = ()) -> "PydanticCustomError":
+    """The error of a rule; `at` leads from the value that was checked to the one at fault."""
+    from pydantic_core import PydanticCustomError
+
+    return PydanticCustomError("wrong", "{message}", {"message": message, "hint": hint, "at": at})
+
+
+def quoted(value: object) -> str:
+    """A value as a message shows it: short, on one line, in backticks."""
+    if isinstance(value, bool):
+        return f"`{str(value).lower()}`"
+    return f"`{shown(str(value))}`"
+
+
+def nearest(word: object, known: "Iterable[str]") -> str | None:
+    """The hint that names the known word which `word` was perhaps meant to be."""
+    found = get_close_matches(str(word)[:80].lower(), list(known), n=1, cutoff=0.6)
+    return f"Did you mean `{found[0]}`?" if found else None
+
+
+def one_of(value: object, known: "Iterable[str]") -> "PydanticCustomError":
+    """The error of a value that is none of those allowed."""
+    words = list(known)
+    listed = ", ".join(f"`{word}`" for word in words)
+    return wrong(f"{quoted(value)} is not one of {listed}.", nearest(value, words))
