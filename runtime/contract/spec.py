@@ -1,0 +1,190 @@
+"""Spec: what an annotation means on the wire, as a kind and a JSON Schema.
+
+Two readers make specs: `annotation.py` from live types at start, the builder from the source
+without importing it. Both put them together with the functions here, so they cannot disagree
+about anything that both can see.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from ..array import Array
+
+Kind = Literal[
+    "array", "dataframe", "pydantic", "dataclass", "str", "bytes", "image", "json", "object"
+]
+"""dataclass includes TypedDict; json is scalars and containers with a schema; object is free."""
+
+JSON_SCALARS = (str, int, float, bool, type(None))
+
+
+@dataclass(frozen=True, slots=True)
+class Spec:
+    """One value: its kind, and the JSON Schema of how it stands in a JSON body."""
+
+    kind: Kind
+    schema: Mapping[str, Any]
+    item: "Spec | None" = None  # of a list
+
+
+def _json(type_: str, **more: Any) -> Spec:
+    return Spec("json", {"type": type_, **more})
+
+
+_BASE64 = {"type": "string", "contentEncoding": "base64"}
+_BINARY = {
+    "anyOf": [_BASE64, {"type": "object", "properties": {"b64": _BASE64}, "required": ["b64"]}]
+}
+OBJECT = Spec("object", {})
+NULL = _json("null")
+DATAFRAME = Spec("dataframe", {"type": "array", "items": {"type": "object"}})
+ARRAY = "numpy.ndarray"
+
+NAMED: Mapping[str, Spec] = {
+    "builtins.str": Spec("str", {"type": "string"}),
+    "builtins.bytes": Spec("bytes", _BINARY),
+    "PIL.Image.Image": Spec("image", _BINARY),
+    "builtins.int": _json("integer"),
+    "builtins.float": _json("number"),
+    "builtins.bool": _json("boolean"),
+    "builtins.NoneType": NULL,
+    "builtins.dict": _json("object"),
+    "builtins.list": _json("array"),
+    "builtins.tuple": _json("array"),
+    "builtins.set": _json("array", uniqueItems=True),
+    "pandas.DataFrame": DATAFRAME,
+    "pandas.core.frame.DataFrame": DATAFRAME,
+    "datetime.datetime": _json("string", format="date-time"),
+    "datetime.date": _json("string", format="date"),
+    "datetime.time": _json("string", format="time"),
+    "uuid.UUID": _json("string", format="uuid"),
+}
+"""Types without arguments, by the name that the interpreter gives them."""
+
+LISTS = frozenset(
+    (
+        "builtins.list",
+        "builtins.set",
+        "builtins.frozenset",
+        "collections.abc.Sequence",
+        "collections.abc.MutableSequence",
+        "collections.abc.Iterable",
+        "collections.abc.Collection",
+    )
+)
+SETS = frozenset(("builtins.set", "builtins.frozenset"))
+DICTS = frozenset(("builtins.dict", "collections.abc.Mapping", "collections.abc.MutableMapping"))
+STREAMS = frozenset(
+    f"collections.abc.{name}"
+    for name in ("Iterator", "Generator", "AsyncIterator", "AsyncGenerator")
+)
+"""Results that stream, whatever the method looks like."""
+
+CANONICAL: Mapping[str, str] = {
+    "typing.List": "builtins.list",
+    "typing.Dict": "builtins.dict",
+    "typing.Set": "builtins.set",
+    "typing.FrozenSet": "builtins.frozenset",
+    "typing.Tuple": "builtins.tuple",
+    "numpy.typing.NDArray": ARRAY,
+    "numpy._typing.NDArray": ARRAY,
+} | {
+    f"typing.{name.rpartition('.')[2]}": name
+    for name in LISTS | DICTS | STREAMS | {"collections.abc.AsyncIterable"}
+    if name.startswith("collections.abc.")
+}
+"""What `typing` calls otherwise than the interpreter does."""
+
+
+@dataclass(frozen=True, slots=True)
+class FieldSpec:
+    """One field of a record or one parameter of a method."""
+
+    name: str
+    spec: Spec
+    required: bool = True
+    default: Any = None
+
+    @property
+    def schema(self) -> dict[str, Any]:
+        """Its JSON Schema, with the default where that is a plain value."""
+        known = not self.required and self.default is not None
+        plain = known and type(self.default) in JSON_SCALARS
+        return dict(self.spec.schema) | ({"default": self.default} if plain else {})
+
+
+def named(name: str) -> Spec:
+    """The type of that name without arguments; a free object where nothing is known of it."""
+    name = CANONICAL.get(name, name)
+    if name == ARRAY:
+        return array(Array())
+    if name in DICTS:
+        return NAMED["builtins.dict"]
+    if name in LISTS:
+        return NAMED["builtins.set" if name in SETS else "builtins.list"]
+    return NAMED.get(name, OBJECT)
+
+
+def generic(name: str, arguments: Sequence[Spec]) -> Spec:
+    """`list[X]`, `dict[str, X]` and their like; a free object where nothing is known of it."""
+    name = CANONICAL.get(name, name)
+    if name in LISTS and len(arguments) == 1:
+        unique = {"uniqueItems": True} if name in SETS else {}
+        return Spec("json", {"type": "array", "items": arguments[0].schema} | unique, arguments[0])
+    if name in DICTS and len(arguments) == 2:  # noqa: PLR2004
+        return Spec("json", {"type": "object", "additionalProperties": arguments[1].schema})
+    return named(name)
+
+
+def array(note: Array) -> Spec:
+    """An ndarray: lists of numbers, as deep as its shape."""
+    types = {"b": "boolean", "s": "string", "i": "integer", "u": "integer"}
+    schema: dict[str, Any] = {}
+    if note.dtype:
+        schema = {"type": types.get(note.dtype[0], "number")}
+    if note.shape is None:
+        return Spec("array", {"type": "array"})
+    for size in reversed(note.shape):
+        exact = {} if size is None else {"minItems": size, "maxItems": size}
+        schema = {"type": "array", "items": schema} | exact
+    return Spec("array", schema)
+
+
+def fixed(items: Sequence[Spec]) -> Spec:
+    """`tuple[X, Y]`."""
+    size = len(items)
+    prefix = [item.schema for item in items]
+    return _json("array", prefixItems=prefix, minItems=size, maxItems=size)
+
+
+def union(members: Sequence[Spec]) -> Spec:
+    """`X | Y | None`."""
+    if any(member.kind == "object" for member in members):
+        return OBJECT
+    schemas: list[Any] = []
+    for member in members:
+        schemas += [member.schema] if member.schema not in schemas else []
+    return members[0] if len(members) == 1 else Spec("json", {"anyOf": schemas})
+
+
+def choice(values: Sequence[Any]) -> Spec:
+    """`Literal["a", "b"]`, or the values of an Enum."""
+    plain = all(type(value) in JSON_SCALARS for value in values)
+    return Spec("json", {"enum": list(values)}) if plain else OBJECT
+
+
+def record(kind: Kind, title: str, fields: Sequence[FieldSpec]) -> Spec:
+    """A dataclass, a TypedDict or a pydantic model."""
+    schema: dict[str, Any] = {
+        "type": "object",
+        "title": title,
+        "properties": {field.name: field.schema for field in fields},
+        "required": [field.name for field in fields if field.required],
+    }
+    return Spec(kind, schema | ({} if kind == "pydantic" else {"additionalProperties": False}))
+
+
+def unfinished(kind: Kind, title: str) -> Spec:
+    """A record inside itself: the schema stops there."""
+    return Spec(kind, {"type": "object", "title": title})

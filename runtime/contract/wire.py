@@ -1,0 +1,96 @@
+"""Wire: the body that an API takes and the answer that it gives, made from its specs.
+
+instances    {"instances": [...]}: rows of an array or a DataFrame, and every batchable API
+record       the fields of the one dataclass or pydantic model that the method takes
+parameters   {"name": value, ...}: everything else, one key a parameter
+
+An answer made of rows is {"predictions": [...]}; any other is the JSON of the result itself.
+"""
+
+from collections.abc import Sequence
+from typing import Any, Literal
+
+from .spec import FieldSpec, Kind, Spec
+
+Form = Literal["instances", "record", "parameters"]
+
+JSON = "application/json"
+NPY = "application/x-npy"
+CSV = "text/csv"
+TEXT = "text/plain"
+BYTES = "application/octet-stream"
+LINES = "application/x-ndjson"
+EVENTS = "text/event-stream"
+
+_TAKEN: dict[Kind, tuple[str, ...]] = {
+    "array": (JSON, NPY, CSV),
+    "dataframe": (JSON, CSV),
+    "str": (JSON, TEXT),
+    "bytes": (JSON, BYTES),
+    "image": (JSON, "image/*"),
+}
+_GIVEN: dict[Kind, tuple[str, ...]] = {
+    "array": (JSON, NPY),
+    "str": (JSON, TEXT),
+    "bytes": (BYTES, JSON),
+    "image": ("image/png", JSON),
+}
+_ROWS = ("array", "dataframe")
+
+
+def form(parameters: Sequence[FieldSpec], *, batchable: bool) -> Form:
+    """How the arguments stand in a JSON body."""
+    if batchable:
+        return "instances"
+    if len(parameters) != 1:
+        return "parameters"
+    kind = parameters[0].spec.kind
+    if kind in _ROWS:
+        return "instances"
+    return "record" if kind in {"pydantic", "dataclass"} else "parameters"
+
+
+def unit(parameters: Sequence[FieldSpec], *, batchable: bool) -> Kind:
+    """What one body is about: the kind of the one parameter, or of one row of a list."""
+    if len(parameters) != 1:
+        return "json"
+    spec = parameters[0].spec
+    return spec.item.kind if batchable and spec.item else spec.kind
+
+
+def request(parameters: Sequence[FieldSpec], *, batchable: bool) -> dict[str, Any]:
+    """`Route.input`: kind, JSON Schema of the body, and the content types that it may have."""
+    kind = unit(parameters, batchable=batchable)
+    match form(parameters, batchable=batchable):
+        case "instances":
+            schema = _wrapped("instances", parameters[0].spec)
+        case "record":
+            schema = dict(parameters[0].spec.schema)
+        case "parameters":
+            schema = {
+                "type": "object",
+                "properties": {each.name: each.schema for each in parameters},
+                "required": [each.name for each in parameters if each.required],
+                "additionalProperties": False,
+            }
+    return {"kind": kind, "schema": schema, "media": list(_TAKEN.get(kind, (JSON,)))}
+
+
+def response(result: Spec, *, batchable: bool, streaming: bool) -> dict[str, Any]:
+    """`Route.output`: kind, JSON Schema of the answer (of one item of a stream), content types."""
+    if streaming:
+        media = [BYTES] if result.kind == "bytes" else [LINES, EVENTS]
+        media += [TEXT] if result.kind == "str" else []
+        return {"kind": result.kind, "schema": dict(result.schema), "media": media}
+    if batchable or result.kind in _ROWS:
+        kind = result.item.kind if result.item else result.kind
+        media = [JSON, NPY] if result.kind == "array" else [JSON]
+        return {"kind": kind, "schema": _wrapped("predictions", result), "media": media}
+    media = list(_GIVEN.get(result.kind, (JSON,)))
+    return {"kind": result.kind, "schema": dict(result.schema), "media": media}
+
+
+def _wrapped(key: str, rows: Spec) -> dict[str, Any]:
+    is_list = rows.schema.get("type") == "array"
+    items = rows.schema if is_list else {"type": "array"}
+    return {"type": "object", "properties": {key: items}, "required": [key]}
