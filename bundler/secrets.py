@@ -5,8 +5,8 @@ import re
 FILES = (
     ".env", ".env.*", "*.env", ".envrc", ".netrc", "_netrc", ".pypirc", "pip.conf", ".npmrc",
     ".git-credentials", "*.pem", "*.key", "*.p12", "*.pfx", "*.jks", "*.keystore", "*.kdbx",
-    "*.ppk", "*.asc", "*.gpg", "id_rsa*", "id_dsa*", "id_ecdsa*", "id_ed25519*", ".htpasswd",
-    ".pgpass", ".my.cnf", ".s3cfg", ".boto", "credentials", "credentials*.json",
+    "*.ppk", "*.gpg", "id_rsa*", "id_dsa*", "id_ecdsa*", "id_ed25519*", ".htpasswd",
+    ".pgpass", ".my.cnf", ".s3cfg", ".boto", "credentials*.json",
     "client_secret*.json", "service-account*.json", "service_account*.json", "kubeconfig",
     "*.kubeconfig", ".dockercfg", ".dockerconfigjson", ".vault-token", "secrets.y*ml",
     "secrets.json", "secrets.toml", "*.tfstate", "*.tfvars", ".aws/", ".ssh/", ".gnupg/",
