@@ -64,6 +64,15 @@ class Batch:
         # What is known of the whole is not known of a part.
         return Batch(self.lane, pieces, self.reason)
 
+    def parts(self, error: BaseException) -> "tuple[Batch, ...]":
+        """Smaller batches to try instead, after `error`; none if it is a request's own.
+
+        Less than a batch fits into memory: half the rows each. Else somebody is guilty.
+        """
+        if is_out_of_memory(error) and self.rows > 1:
+            return self.half_rows()
+        return self.halves() if len(self.pieces) > 1 else ()
+
     def halves(self) -> "tuple[Batch, Batch]":
         """Two batches of half the requests each, to find the guilty one."""
         middle = len(self.pieces) // 2

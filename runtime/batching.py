@@ -6,23 +6,20 @@ import time
 from collections import deque
 from collections.abc import Callable, Hashable, Iterator
 from functools import partial
-from heapq import heappop, heappush
-from itertools import count
 from math import inf
 from typing import Any
 
+from .alarm import Alarm
 from .batch import Batch, RowOps, is_out_of_memory
-from .cost import CostModel
 from .errors import DeadlineExceeded, InvalidInput, Overloaded, PredictionFailed, RequestError
 from .executor import Executor, Worker
-from .lane import Backlog, Lane, Request
+from .lane import Lane, Request
+from .lanes import Lanes
 from .observer import BatchObserver, NullObserver, Refusal, Release
-from .window import Limits, Window
+from .warmup import WarmUp
+from .window import Limits
 
 log = logging.getLogger(__name__)
-
-KNOWN_LANES = 64  # idle lanes whose costs are remembered
-ALARM = 0.01  # seconds between two looks for requests whose deadline has passed
 
 
 class Batcher:
@@ -56,27 +53,23 @@ class Batcher:
         self._loop: asyncio.AbstractEventLoop | None = None
         self._is_accepting = False
         self._idle = asyncio.Event()  # set by the turn that finds nothing left to do
-        self._backlog = Backlog()
-        self._lanes: dict[Hashable, Lane] = {}
-        self._order: list[tuple[float, int, Lane]] = []  # heap of lanes, the oldest request first
-        self._tie = count()
+        self._lanes = Lanes(self.limits)
+        self._alarm = Alarm(clock, self._expire)
         self._retries: deque[Batch] = deque()
         self._running: Batch | None = None
         self._started = 0.0  # when the running batch was
         self._now = 0.0  # of this turn
-        self._cost = CostModel()  # of the lane that ran last: what a new one starts from
         self._is_scheduled = False  # a turn is
         self._is_weeded = False  # the queues have been, since the last batch
         self._timer: asyncio.TimerHandle | None = None  # while a batch is held back
-        self._alarm: asyncio.TimerHandle | None = None  # for the first deadline
-        self._alarm_at = inf
 
     # --- life ---
 
     async def start(self) -> None:
         """Accept requests on the running loop. Harmless when started."""
-        self._loop = asyncio.get_running_loop()
-        self._executor.start(self._loop)
+        if self._loop is None:
+            self._loop = asyncio.get_running_loop()
+            self._executor.start(self._loop)
         self._is_accepting = True
         self._idle.clear()
 
@@ -90,40 +83,24 @@ class Batcher:
             self._schedule(self._loop)  # what is held back goes now
             await self._idle.wait()
         self._abandon()
-        for handle in (self._timer, self._alarm):
-            if handle is not None:
-                handle.cancel()
-        self._timer, self._alarm, self._alarm_at = None, None, inf
-        self._executor.stop()
+        self._alarm.cancel()
+        self._end_hold()
         self._idle.set()
+        if self._loop is not None:
+            self._loop = None
+            self._executor.stop()
 
     async def warm_up(
-        self, batch: Any, key: Hashable = None, *, seconds: float = 1.0
+        self, sample: Any, key: Hashable = None, *, seconds: float = 1.0
     ) -> list[tuple[int, float]]:
-        """Call the model with 1, 2, 4, ... rows like those of `batch`, and learn what they cost.
+        """Call the model with 1, 2, 4, ... rows like those of `sample`, and learn their cost.
 
-        Ends at the largest batch, after about `seconds`, or where a call takes longer than the
-        latency budget. The first call, which pays for what the library does lazily, is not
-        counted. Returns rows and seconds of each that was. Raises what the model raises.
+        For a started batcher, before the first request. See `WarmUp.run`.
         """
-        window = self._lane(key).window
-        measured: list[tuple[int, float]] = []
-        began, rows = self._clock(), 1
-        while rows <= window.limit:
-            sample = self._repeated(batch, rows)
-            try:
-                taken = await self._measure(sample, rounds=2 if rows == 1 else 1)
-            except Exception as error:
-                if not is_out_of_memory(error) or rows == 1:
-                    raise
-                window.ran_out_of_memory(rows)
-                break
-            window.observe(rows, taken)
-            measured.append((rows, taken))
-            if taken > self.limits.latency_budget or self._clock() - began > seconds:
-                break
-            rows = rows * 2 if rows * 2 <= window.limit or rows == window.limit else window.limit
-        self._cost = window.cost
+        window = self._lanes[key].window
+        warm_up = WarmUp(self._call, self._ops, self._executor, self._clock)
+        measured = await warm_up.run(sample, window, self.limits.latency_budget, seconds)
+        self._lanes.cost = window.cost
         return measured
 
     # --- requests ---
@@ -168,15 +145,15 @@ class Batcher:
         if not self.limits.mergeable:
             rows = 1  # everything is counted in calls then
         now = self._clock()
-        lane = self._lane(key)
+        lane = self._lanes[key]
         self._admit(lane, rows, size, deadline, now)
         request = Request(loop.create_future(), batch, rows, size, now, deadline)
         lane.window.arrived(now, rows)
         lane.push(request)
         if not lane.is_listed:
-            self._list(lane)
-        if request.deadline < self._alarm_at:
-            self._set_alarm(loop, request.deadline, now)
+            self._lanes.list(lane)
+        if request.deadline < self._alarm.at:
+            self._alarm.set(loop, request.deadline)
         if self._running is None:
             self._schedule(loop)
         return request.future
@@ -184,22 +161,20 @@ class Batcher:
     @property
     def queued_rows(self) -> int:
         """Rows that wait for a batch."""
-        return self._backlog.rows
+        return self._lanes.backlog.rows
 
     @property
     def queued_bytes(self) -> int:
         """Bytes of the requests that they belong to."""
-        return self._backlog.bytes
+        return self._lanes.backlog.bytes
 
     @property
     def predicted_wait(self) -> float:
         """Seconds until all that is here now will have been answered."""
-        lanes = [lane for _, _, lane in self._order]
-        queued = sum(lane.window.duration(lane.rows) for lane in lanes if lane.rows)
-        return self._remaining(self._clock()) + queued
+        return self._remaining(self._clock()) + self._lanes.duration()
 
     def _admit(self, lane: Lane, rows: int, size: int, deadline: float | None, now: float) -> None:
-        backlog, limits = self._backlog, self.limits
+        backlog, limits = self._lanes.backlog, self.limits
         if backlog.rows and (
             backlog.rows + rows > limits.max_queue_rows
             or backlog.bytes + size > limits.max_queue_bytes
@@ -216,18 +191,10 @@ class Batcher:
             raise DeadlineExceeded("The deadline has passed before the request arrived.")
         if self._running is None and not backlog.rows:
             return  # a lone request is always tried, whatever the predictions
-        wait = self._ahead(lane, now) + lane.window.duration(lane.rows + rows)
+        ahead = self._remaining(now) + self._lanes.others(lane)
+        wait = ahead + lane.window.duration(lane.rows + rows)
         if not lane.window.admits(wait, deadline - now):
             raise self._refused("wait", "The queue is too long for the deadline.", wait)
-
-    def _ahead(self, lane: Lane, now: float) -> float:
-        """Seconds that the running batch and the other lanes take before `lane` has its turns."""
-        others = self._backlog.rows - lane.rows
-        wait = self._remaining(now)
-        if others:
-            # As if each were one batch, at this lane's cost: no loop over lanes per request.
-            wait += len(self._order) * lane.window.cost.alpha + others * lane.window.cost.beta
-        return wait
 
     def _remaining(self, now: float) -> float:
         if self._running is None:
@@ -238,26 +205,6 @@ class Batcher:
     def _refused(self, reason: Refusal, detail: str, retry_after: float) -> Overloaded:
         self._observer.refused(reason)
         return Overloaded(detail, retry_after=retry_after)
-
-    # --- lanes ---
-
-    def _lane(self, key: Hashable) -> Lane:
-        lane = self._lanes.get(key)
-        if lane is None:
-            if len(self._lanes) >= KNOWN_LANES:
-                self._forget_idle_lane()
-            window = Window(self.limits, self._cost.copy())
-            lane = self._lanes[key] = Lane(window, self._backlog)
-        return lane
-
-    def _forget_idle_lane(self) -> None:
-        idle = next((key for key, lane in self._lanes.items() if not lane.is_listed), None)
-        if idle is not None:
-            del self._lanes[idle]
-
-    def _list(self, lane: Lane) -> None:
-        lane.is_listed = True
-        heappush(self._order, (lane.queue[0].arrived, next(self._tie), lane))
 
     # --- turns ---
 
@@ -278,9 +225,7 @@ class Batcher:
             if not self._is_accepting and not self._is_busy():
                 self._idle.set()
             return
-        if self._timer is not None:
-            self._timer.cancel()
-            self._timer = None
+        self._end_hold()
         self._is_weeded = False
         self._running, self._started = batch, self._now
         waited = self._now - batch.pieces[0].request.arrived
@@ -300,16 +245,15 @@ class Batcher:
                 self._retries.extendleft(reversed(batch.halves()))
             elif batch.pieces:
                 return batch
-        while self._order:
-            lane = self._order[0][2]
+        while self._lanes:
+            lane = self._lanes.first()
             self._weed_front(lane)
             if lane.queue and reason != "returned" and self._is_held(lane):
                 return None
-            heappop(self._order)
-            lane.is_listed = False
+            self._lanes.unlist_first()
             batch = self._take(lane, reason)
             if lane.queue:
-                self._list(lane)
+                self._lanes.list(lane)
             if batch.pieces:
                 return batch
         return None
@@ -326,7 +270,7 @@ class Batcher:
 
     def _is_held(self, lane: Lane) -> bool:
         """Whether to wait for clients on their way back; arms the timer that ends it."""
-        if self._loop is None or not self._is_accepting or len(self._order) > 1:
+        if self._loop is None or not self._is_accepting or len(self._lanes) > 1:
             return False
         head = lane.queue[0]
         wait = lane.window.hold(
@@ -335,6 +279,11 @@ class Batcher:
         if wait > 0.0 and self._timer is None:
             self._timer = self._loop.call_later(wait, self._turn, "returned")
         return wait > 0.0
+
+    def _end_hold(self) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
 
     # --- answers ---
 
@@ -347,7 +296,7 @@ class Batcher:
         if error is None:
             window = batch.lane.window
             window.observe(batch.rows, self._now - self._started)
-            self._cost = window.cost
+            self._lanes.cost = window.cost
             self._observer.finished(batch.rows, self._now - self._started)
             self._deliver(batch, answers)
         else:
@@ -386,15 +335,11 @@ class Batcher:
 
     def _recover(self, batch: Batch, error: BaseException) -> None:
         """Run a failed batch again in parts, or fail its requests."""
-        is_retryable = self.limits.idempotent
-        if is_out_of_memory(error) and batch.rows > 1:
+        if is_out_of_memory(error):
             batch.lane.window.ran_out_of_memory(batch.rows)
             log.warning("Out of memory with %d rows: going on with fewer.", batch.rows)
-            if is_retryable:
-                self._retries.extendleft(reversed(batch.half_rows()))
-                return
-        if is_retryable and len(batch.pieces) > 1:
-            self._retries.extendleft(reversed(batch.halves()))
+        if self.limits.idempotent and (parts := batch.parts(error)):
+            self._retries.extendleft(reversed(parts))
             return
         if isinstance(error, RequestError) and len(batch.pieces) == 1:
             batch.pieces[0].request.fail(error)
@@ -434,29 +379,16 @@ class Batcher:
         if not self._is_weeded:
             self._is_weeded = True
             self._now = now
-            for _, _, lane in self._order:
-                lane.weed(self._is_over)
+            self._lanes.weed(self._is_over)
 
-    def _set_alarm(self, loop: asyncio.AbstractEventLoop, deadline: float, now: float) -> None:
-        if self._alarm is not None:
-            self._alarm.cancel()
-        self._alarm_at = deadline
-        self._alarm = loop.call_later(max(deadline - now, 0.0), self._expire, loop)
-
-    def _expire(self, loop: asyncio.AbstractEventLoop) -> None:
-        """Tell those whose deadline has passed, running or not; one timer for all."""
-        self._alarm, self._alarm_at = None, inf
+    def _expire(self, now: float) -> float:
+        """Tell those whose deadline has passed, running or not; the next deadline."""
         self._is_weeded = False
-        self._weed(self._clock())
+        self._weed(now)
         for request in self._in_flight():
             self._is_over(request)
-        waiting = [*self._in_flight(), *self._queued()]
-        first = min((r.deadline for r in waiting if not r.future.done()), default=inf)
-        if first < inf:
-            self._set_alarm(loop, max(first, self._now + ALARM), self._now)
-
-    def _queued(self) -> Iterator[Request]:
-        return (request for _, _, lane in self._order for request in lane.queue)
+        waiting = [*self._in_flight(), *self._lanes.requests()]
+        return min((r.deadline for r in waiting if not r.future.done()), default=inf)
 
     def _in_flight(self) -> Iterator[Request]:
         batches = [self._running, *self._retries] if self._running else self._retries
@@ -464,50 +396,18 @@ class Batcher:
 
     def _abandon(self) -> None:
         """Answer 503 to everything that is left."""
-        for request in [*self._in_flight(), *self._queued()]:
+        for request in [*self._in_flight(), *self._lanes.requests()]:
             if request.fail(Overloaded("The server is shutting down.", retry_after=1.0)):
                 self._observer.refused("stopped")
         self._retries.clear()
         self._running = None
-        for _, _, lane in self._order:
-            lane.weed(lambda _: True)
-            lane.is_listed = False
-        self._order.clear()
+        self._lanes.clear()
 
     def _is_busy(self) -> bool:
-        return bool(self._running or self._retries or self._backlog.rows or self._order)
-
-    # --- measuring ---
-
-    def _repeated(self, batch: Any, rows: int) -> Any:
-        have = self._ops.rows(batch)
-        times = -(-rows // have)
-        many = batch if times == 1 else self._ops.concat([batch] * times)
-        return self._ops.slice(many, 0, rows) if times * have > rows else many
-
-    async def _measure(self, sample: Any, rounds: int) -> float:
-        """Seconds that the last of `rounds` calls took, from the loop and back."""
-        loop = asyncio.get_running_loop()
-        taken = 0.0
-        for _ in range(rounds):
-            future: asyncio.Future[Any] = loop.create_future()
-            began = self._clock()
-            self._executor.submit(partial(self._call, sample), partial(_resolve, future))
-            await future
-            taken = self._clock() - began
-        return taken
+        return bool(self._running or self._retries or self._lanes)
 
 
 def _failure(error: BaseException) -> PredictionFailed:
     failure = PredictionFailed()
     failure.__cause__ = error
     return failure
-
-
-def _resolve(future: "asyncio.Future[Any]", result: Any, error: BaseException | None) -> None:
-    if future.done():
-        return
-    if error is None:
-        future.set_result(result)
-    else:
-        future.set_exception(error)

@@ -15,7 +15,7 @@ class Executor(Protocol):
     """Runs one piece of work after the other, away from the event loop."""
 
     def start(self, loop: asyncio.AbstractEventLoop) -> None:
-        """Be ready for work; `done` will be called on `loop`. Harmless when started."""
+        """Be ready for work; `done` will be called on `loop`. Several batchers may share one."""
         ...
 
     def submit(self, work: Work, done: Done) -> None:
@@ -23,7 +23,7 @@ class Executor(Protocol):
         ...
 
     def stop(self) -> None:
-        """Take no more work; what runs now runs to its end. Harmless when stopped."""
+        """One user less. After the last, take no more work; what runs now runs to its end."""
         ...
 
 
@@ -37,13 +37,13 @@ class Worker:
     def __init__(self, name: str = "model") -> None:
         self._name = name
         self._jobs: SimpleQueue[tuple[Work, Done] | None] | None = None
-        self._loop: asyncio.AbstractEventLoop | None = None
+        self._users = 0
 
     def start(self, loop: asyncio.AbstractEventLoop) -> None:
-        """Start the thread."""
+        """Start the thread, for the first user."""
+        self._users += 1
         if self._jobs is not None:
             return
-        self._loop = loop
         self._jobs = SimpleQueue()
         threading.Thread(
             target=_work, args=(self._jobs, loop), name=self._name, daemon=True
@@ -56,8 +56,9 @@ class Worker:
         self._jobs.put((work, done))
 
     def stop(self) -> None:
-        """Let the thread end after what it has been given."""
-        if self._jobs is not None:
+        """Let the thread end after what it has been given, with the last user."""
+        self._users -= 1
+        if self._jobs is not None and not self._users:
             self._jobs.put(None)
             self._jobs = None
 

@@ -1,0 +1,86 @@
+"""All that waits in front of one model, by lane, and what it will take."""
+
+from collections.abc import Callable, Hashable, Iterator
+from heapq import heappop, heappush
+from itertools import count
+
+from .cost import CostModel
+from .lane import Backlog, Lane, Request
+from .window import Limits, Window
+
+KNOWN = 64  # lanes whose costs are remembered while nothing waits in them
+
+
+class Lanes:
+    """Lanes by key, and in the order of their oldest requests."""
+
+    __slots__ = ("_by_key", "_limits", "_order", "_tie", "backlog", "cost")
+
+    def __init__(self, limits: Limits) -> None:
+        self._limits = limits
+        self._by_key: dict[Hashable, Lane] = {}
+        self._order: list[tuple[float, int, Lane]] = []  # a heap of those that are listed
+        self._tie = count()
+        self.backlog = Backlog()
+        self.cost = CostModel()  # what a new lane starts from
+
+    def __len__(self) -> int:
+        """How many lanes have, or just had, something waiting."""
+        return len(self._order)
+
+    def __getitem__(self, key: Hashable) -> Lane:
+        """The lane for `key`; a new one if need be."""
+        lane = self._by_key.get(key)
+        if lane is None:
+            if len(self._by_key) >= KNOWN:
+                self._forget_idle()
+            window = Window(self._limits, self.cost.copy())
+            lane = self._by_key[key] = Lane(window, self.backlog)
+        return lane
+
+    def list(self, lane: Lane) -> None:
+        """Put a lane with requests in the order."""
+        if not lane.is_listed:
+            lane.is_listed = True
+            heappush(self._order, (lane.queue[0].arrived, next(self._tie), lane))
+
+    def first(self) -> Lane:
+        """The lane with the oldest request."""
+        return self._order[0][2]
+
+    def unlist_first(self) -> None:
+        """Take that lane out of the order."""
+        heappop(self._order)[2].is_listed = False
+
+    def others(self, lane: Lane) -> float:
+        """About how many seconds of work wait in the other lanes.
+
+        As if each were one batch, at this lane's cost: no loop over lanes for every request.
+        """
+        rows = self.backlog.rows - lane.rows
+        cost = lane.window.cost
+        return len(self._order) * cost.alpha + rows * cost.beta if rows else 0.0
+
+    def duration(self) -> float:
+        """Seconds of work that wait in all of them."""
+        return sum(lane.window.duration(lane.rows) for _, _, lane in self._order)
+
+    def requests(self) -> Iterator[Request]:
+        """Every request that waits."""
+        return (request for _, _, lane in self._order for request in lane.queue)
+
+    def weed(self, is_over: Callable[[Request], bool]) -> None:
+        """Drop every request that is over."""
+        for _, _, lane in self._order:
+            lane.weed(is_over)
+
+    def clear(self) -> None:
+        """Drop all requests; what is known of costs stays."""
+        self.weed(lambda _: True)
+        while self._order:
+            self.unlist_first()
+
+    def _forget_idle(self) -> None:
+        idle = next((key for key, lane in self._by_key.items() if not lane.is_listed), None)
+        if idle is not None:
+            del self._by_key[idle]

@@ -1,0 +1,77 @@
+"""Measures what batches cost before the first client asks."""
+
+import asyncio
+from collections.abc import Callable
+from functools import partial
+from typing import Any
+
+from .batch import RowOps, is_out_of_memory
+from .executor import Executor
+from .window import Window
+
+
+class WarmUp:
+    """Calls a model with growing batches, in the executor that will serve it."""
+
+    def __init__(
+        self,
+        call: Callable[[Any], Any],
+        ops: RowOps,
+        executor: Executor,
+        clock: Callable[[], float],
+    ) -> None:
+        self._call = call
+        self._ops = ops
+        self._executor = executor
+        self._clock = clock
+
+    async def run(
+        self, sample: Any, window: Window, budget: float, seconds: float
+    ) -> list[tuple[int, float]]:
+        """Let `window` learn from 1, 2, 4, ... rows like those of `sample`.
+
+        Ends at the largest batch, after about `seconds`, or where a call takes longer than
+        `budget` seconds. The first call, which pays for what the library does lazily, is not
+        counted. Returns rows and seconds of each that was. Raises what the model raises.
+        """
+        measured: list[tuple[int, float]] = []
+        began, rows = self._clock(), 1
+        await self._timed(self._repeated(sample, 1))
+        while rows <= window.limit:
+            try:
+                taken = await self._timed(self._repeated(sample, rows))
+            except Exception as error:
+                if not is_out_of_memory(error) or rows == 1:
+                    raise
+                window.ran_out_of_memory(rows)
+                break
+            window.observe(rows, taken)
+            measured.append((rows, taken))
+            if taken > budget or self._clock() - began > seconds or rows == window.limit:
+                break
+            rows = min(2 * rows, window.limit)
+        return measured
+
+    def _repeated(self, sample: Any, rows: int) -> Any:
+        have = self._ops.rows(sample)
+        times = -(-rows // have)
+        many = sample if times == 1 else self._ops.concat([sample] * times)
+        return self._ops.slice(many, 0, rows) if times * have > rows else many
+
+    async def _timed(self, batch: Any) -> float:
+        """Seconds that a call takes, from the event loop and back."""
+        future: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        began = self._clock()
+        self._executor.submit(partial(self._call, batch), partial(_resolve, future))
+        await future
+        return self._clock() - began
+
+
+def _resolve(future: "asyncio.Future[None]", result: Any, error: BaseException | None) -> None:
+    del result  # only the time matters
+    if future.done():
+        return
+    if error is None:
+        future.set_result(None)
+    else:
+        future.set_exception(error)
