@@ -9,6 +9,7 @@ from ...runtime import digest as digests
 from ..errors import Damaged, StoreError
 from . import disk
 from .item import Blob
+from .marks import Marks
 from .workspace import Workspace
 
 _PATIENCE = 20  # looks, 50 ms apart, at a blob that garbage collection may be putting back
@@ -17,8 +18,9 @@ _PATIENCE = 20  # looks, 50 ms apart, at a blob that garbage collection may be p
 class Blobs:
     """`blobs/sha256/`. A blob is held by the workspace before anyone looks whether it is there."""
 
-    def __init__(self, directory: Path, workspace: Workspace) -> None:
+    def __init__(self, directory: Path, marks: Marks, workspace: Workspace) -> None:
         self.directory = directory
+        self.marks = marks
         self._workspace = workspace
 
     def path(self, digest: str) -> Path:
@@ -26,9 +28,9 @@ class Blobs:
         return self.directory / digest.removeprefix("sha256:")
 
     def has(self, digest: str, size: int) -> bool:
-        """Whether it is there, in full length."""
+        """Whether it is there, in full length and not known to be damaged."""
         try:
-            return self.path(digest).stat().st_size == size
+            return self.path(digest).stat().st_size == size and not self.marks.has(digest)
         except FileNotFoundError:
             return False
 
@@ -36,14 +38,30 @@ class Blobs:
         """The blob's path.
 
         Raises:
-            Damaged: when the store has lost it.
+            Damaged: when the store has lost it, or verification found other bytes in it.
         """
         path = self.path(digest)
         for _ in range(_PATIENCE):
             if path.exists():
-                return path
+                break
             time.sleep(0.05)
-        raise Damaged(f"The blob `{digest}` is missing.", hint="See `bundle verify`.")
+        else:
+            raise Damaged(f"The blob `{digest}` is missing.", hint="See `bundle verify`.")
+        if self.marks.has(digest):
+            self._check_again(path, digest)
+        return path
+
+    def read(self, digest: str) -> bytes:
+        """The bytes of a small blob, checked.
+
+        Raises:
+            Damaged: when they are others.
+        """
+        path = self.find(digest)
+        data = path.read_bytes()
+        if digests.of_bytes(data) != digest:
+            raise _changed(path, digest, digests.of_bytes(data))
+        return data
 
     def keep(self, temporary: Path, digest: str) -> Blob:
         """Take in a file of ours whose digest is known, unless its bytes are here already."""
@@ -59,30 +77,51 @@ class Blobs:
         finally:
             os.close(descriptor)
         temporary.replace(self.path(digest))
+        self.marks.set(digest, damaged=False)
         return blob
 
     def keep_bytes(self, data: bytes) -> Blob:
-        """Take in bytes."""
+        """Take in bytes; being few, they are compared with what is there."""
         digest = digests.of_bytes(data)
         self._workspace.hold(digest)
-        if not self.has(digest, len(data)):
-            with self._workspace.file(data) as temporary:
-                temporary.chmod(disk.BLOB_MODE)
+        if self._content(digest) != data:
+            with self._workspace.file(data, disk.BLOB_MODE) as temporary:
                 temporary.replace(self.path(digest))
+            self.marks.set(digest, damaged=False)
         return Blob(digest, len(data))
 
     def settle(self, blobs: Iterable[Blob]) -> None:
         """Make sure that all are there and stay there, before something refers to them.
 
         Raises:
-            StoreError: when one is missing or has another size.
+            Damaged: when one is missing.
+            StoreError: when one has another size than is said of it.
         """
         for blob in blobs:
-            if not self.has(blob.digest, blob.size):
-                self.find(blob.digest)
-            if not self.has(blob.digest, blob.size):
+            if not self.has(blob.digest, blob.size) and (
+                self.find(blob.digest).stat().st_size != blob.size
+            ):
                 raise StoreError(
                     f"The blob `{blob.digest}` does not have {blob.size} bytes.",
                     hint="See `bundle verify`.",
                 )
         disk.sync_directory(self.directory)
+
+    def _check_again(self, path: Path, digest: str) -> None:
+        got = digests.of_file(path)
+        if got != digest:
+            raise _changed(path, digest, got)
+        self.marks.set(digest, damaged=False)
+
+    def _content(self, digest: str) -> bytes | None:
+        try:
+            return self.path(digest).read_bytes()
+        except FileNotFoundError:
+            return None
+
+
+def _changed(path: Path, digest: str, got: str) -> Damaged:
+    return Damaged(
+        f"`{path}` has changed: expected {digest}, got {got}.",
+        hint="See what is affected with `bundle verify`; saving the same again mends it.",
+    )

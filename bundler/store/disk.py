@@ -3,7 +3,7 @@
 import errno
 import os
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from pathlib import Path
 
 from ..errors import StoreError
@@ -64,8 +64,8 @@ def write(path: Path, data: bytes, mode: int = FILE_MODE) -> None:
     try:
         with named(path):
             write_all(descriptor, data)
-            if mode == BLOB_MODE:
-                os.fchmod(descriptor, mode)
+            if mode == BLOB_MODE or is_shared(path.parent):
+                os.fchmod(descriptor, mode)  # whatever the umask says
             os.fsync(descriptor)
     finally:
         os.close(descriptor)
@@ -87,20 +87,20 @@ def read(path: Path | str, limit: int = 1 << 16) -> bytes:
         os.close(descriptor)
 
 
-def make_directory(path: Path) -> bool:
-    """Make a directory that does not exist yet, durably; whether it was made now.
+def is_shared(directory: Path) -> bool:
+    """Whether a group works in it: whoever made the store said so by its mode."""
+    return bool(directory.stat().st_mode & 0o020)
 
-    Where the parent may be written by its group (a shared store), so may the child.
-    """
+
+def make_directory(path: Path) -> bool:
+    """Make a directory that does not exist yet, for the group too where the parent is shared."""
     try:
         os.mkdir(path, DIRECTORY_MODE)  # noqa: PTH102 - names the path in its error, as all here
     except FileExistsError:
         return False
-    parent = path.parent.stat().st_mode
-    if parent & 0o020:
-        with suppress(PermissionError):
-            path.chmod((path.stat().st_mode & 0o7777) | (parent & 0o2070))
-    sync_directory(path.parent)
+    if is_shared(path.parent):
+        inherited = path.stat().st_mode & 0o7000  # setgid
+        path.chmod(inherited | DIRECTORY_MODE | 0o020)
     return True
 
 

@@ -49,7 +49,8 @@ class Layout:
             self._root.mkdir(0o700, parents=True, exist_ok=True)
             disk.sync_directory(self._root.parent)
         for name in DIRECTORIES:
-            disk.make_directory(self._root / name)
+            if disk.make_directory(self._root / name):
+                disk.sync_directory((self._root / name).parent)
         for name, data in (("layout.json", OURS), ("oci-layout", OCI)):
             self._write(self._root / name, data)
         self._ready = True

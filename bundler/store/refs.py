@@ -128,7 +128,8 @@ class Refs:
     def _create(self, temporary: Path, path: Path) -> bool:
         """Give a ref its name unless something has it; the one place where two saves meet."""
         while True:
-            disk.make_directory(path.parent)
+            if disk.make_directory(path.parent):
+                disk.sync_directory(path.parent.parent)
             try:
                 path.hardlink_to(temporary)
             except FileExistsError:

@@ -5,32 +5,37 @@ the directory is synced, and the ref comes last. Before it there is nothing to s
 item is durable, listed and `latest`.
 """
 
+import errno
 import os
 import shutil
 import time
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager, suppress
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import replace
 from functools import cache
 from pathlib import Path
 
-from ...runtime import digest as digests
 from ...runtime.manifest import FileEntry
-from ..errors import Damaged, InvalidTag, NotFound, Refused
+from ..errors import InvalidTag, NotFound, Refused
 from ..progress import NullProgress, Progress
 from ..tag import Kind, check_name, check_version
 from . import disk, lookup, oci
 from .blobs import Blobs
+from .collecting import Collector, Reclaimed
 from .counter import Counter
 from .index import Index
 from .ingest import Ingest
 from .item import Blob, Item
 from .layout import Layout
+from .marks import Marks
 from .memo import Memo
 from .placing import place
+from .reach import Reach
 from .refs import LATEST, Refs
 from .trees import Trees
 from .trust import Trust
+from .usage import Usage, tree_size
+from .verifying import Damage, Verification
 from .workspace import Workspace
 
 _SHORT = 12  # hex digits of the digest that are the default version
@@ -43,7 +48,8 @@ class Store:
         self.root = root
         self._workspace = Workspace(root / "tmp")
         self._layout = Layout(root, self._workspace)
-        self._blobs = Blobs(root / "blobs" / "sha256", self._workspace)
+        marks = Marks(root / "damaged")
+        self._blobs = Blobs(root / "blobs" / "sha256", marks, self._workspace)
         self._refs = Refs(root / "refs", self._workspace)
         self._counter = Counter(root / "counter", self._refs.highest)
         self._index = Index(root / "index.json", self._refs, self._counter, self._workspace)
@@ -187,6 +193,60 @@ class Store:
             self._counter.next()
         self._index.changed()
 
+    # Housekeeping
+
+    @contextmanager
+    def hold(self, item: Item) -> Iterator[None]:
+        """Keep an item's files from garbage collection while it is used, even if deleted.
+
+        What holds them is this process: where it is killed, they are let go.
+        """
+        digests_needed = [item.manifest, *(entry.digest for entry in self._entries(item))]
+        with ExitStack() as stack:
+            with suppress(OSError):  # a store that nobody can write, nobody collects
+                stack.enter_context(self._workspace.holding(digests_needed))
+            yield
+
+    @disk.told("collect garbage")
+    def gc(self, *, dry_run: bool = False) -> Reclaimed:
+        """Remove what no ref and no running process needs.
+
+        Raises:
+            Damaged: when a damaged ref or manifest hides what it needs; nothing is removed then.
+        """
+        self._layout.check()
+        return self._collector().collect(dry_run=dry_run)
+
+    @disk.told("verify the store")
+    def verify(
+        self,
+        items: Iterable[Item] | None = None,
+        *,
+        progress: Progress = NullProgress(),  # noqa: B008
+    ) -> list[Damage]:
+        """Read every byte of these items, or of the whole store; what differs is returned."""
+        self._layout.check()
+        verification = Verification(self.root, self._refs, self._blobs, self._trees)
+        return verification.run(items, progress)
+
+    @disk.told("measure the store")
+    def usage(self) -> Usage:
+        """Where the bytes are."""
+        self._layout.check()
+        models, bundles = self._refs.items("model"), self._refs.items("bundle")
+        return Usage(
+            models=len(models),
+            bundles=len(bundles),
+            content=sum(item.size for item in (*models, *bundles)),
+            stored=tree_size(self._blobs.directory),
+            reclaimable=self._collector().unreached(),
+            environments=tree_size(self.root / "envs"),
+        )
+
+    def _collector(self) -> Collector:
+        reach = Reach(self._refs, self._blobs, self.root / "tmp")
+        return Collector(reach, self._trees, self._workspace, self.root / "memo")
+
     # Reading
 
     @disk.told("read the store")
@@ -209,12 +269,12 @@ class Store:
     @disk.told("read the store")
     def config(self, item: Item) -> bytes:
         """The bytes of its model.json or bundle.json."""
-        return self._sound(item.digest)
+        return self._blobs.read(item.digest)
 
     @disk.told("read the store")
     def files(self, item: Item) -> tuple[FileEntry, ...]:
         """Every file of an item beside its model.json or bundle.json."""
-        return oci.read_manifest(self._sound(item.manifest))[1]
+        return oci.read_manifest(self._blobs.read(item.manifest))[1]
 
     @disk.told("read the store")
     def blob(self, digest: str) -> Path:
@@ -225,23 +285,25 @@ class Store:
         """
         return self._blobs.find(digest)
 
-    def _sound(self, digest: str) -> bytes:
-        data = self._blobs.find(digest).read_bytes()
-        if digests.of_bytes(data) != digest:
-            raise Damaged(
-                f"`{self._blobs.path(digest)}` has changed: expected {digest}, "
-                f"got {digests.of_bytes(data)}.",
-                hint="See what else is damaged with `bundle verify`.",
-            )
-        return data
-
     # Placing
 
     @disk.told("lay out its files")
     def directory(self, item: Item) -> Path:
-        """The item as a directory of read-only links, model.json or bundle.json included."""
-        self._layout.prepare()
-        return self._trees.make(item.digest, self._entries(item))
+        """The item as a directory of read-only links, model.json or bundle.json included.
+
+        Where the store cannot be written, the directory is a temporary one of this process.
+        """
+        self._layout.check()
+        entries = self._entries(item)
+        if self._trees.is_whole(item.digest, entries):
+            return self._trees.path(item.digest)
+        try:
+            self._layout.prepare()
+            return self._trees.make(item.digest, entries)
+        except OSError as error:
+            if error.errno not in (errno.EROFS, errno.EACCES, errno.EPERM):
+                raise
+        return self._trees.lend(entries)
 
     @disk.told("lay out its files")
     def link(self, item: Item, directory: Path) -> None:
@@ -254,7 +316,7 @@ class Store:
         place(self._blobs.find(digest), destination, executable=executable)
 
     def _entries(self, item: Item) -> tuple[FileEntry, ...]:
-        config, files = oci.read_manifest(self._sound(item.manifest))
+        config, files = oci.read_manifest(self._blobs.read(item.manifest))
         return (FileEntry(oci.CONFIG_NAME[item.kind], config.digest, config.size), *files)
 
 

@@ -1,7 +1,9 @@
 """Trees: items as directories of links to their blobs, made when one is first asked for."""
 
+import atexit
 import shutil
 import stat as modes
+import tempfile
 from collections.abc import Sequence
 from contextlib import suppress
 from pathlib import Path
@@ -25,8 +27,10 @@ class Trees:
         return self.directory / digest.removeprefix("sha256:")
 
     def is_whole(self, digest: str, files: Sequence[FileEntry]) -> bool:
-        """Whether it is there with every file in full length."""
+        """Whether it is there with every file in full length, and not known to be damaged."""
         path = self.path(digest)
+        if self._blobs.marks.has(mark(digest)):
+            return False
         return path.is_dir() and all(_is_file(path / e.path, e.size) for e in files)
 
     def make(self, digest: str, files: Sequence[FileEntry]) -> Path:
@@ -40,10 +44,25 @@ class Trees:
                 path.rename(temporary / "old")
             try:
                 (temporary / "tree").rename(path)
+                self._blobs.marks.set(mark(digest), damaged=False)
             except OSError:
                 if not self.is_whole(digest, files):  # else another process was faster
                     raise
         return path
+
+    def lend(self, files: Sequence[FileEntry]) -> Path:
+        """A tree of symbolic links outside of the store, removed when the process ends."""
+        directory = Path(tempfile.mkdtemp(prefix="bundle-"))
+        atexit.register(shutil.rmtree, directory, ignore_errors=True)
+        for entry in files:
+            destination = directory / entry.path
+            destination.parent.mkdir(parents=True, exist_ok=True)
+            source = self._blobs.find(entry.digest).absolute()
+            if entry.executable:
+                place(source, destination, executable=True)
+            else:
+                destination.symlink_to(source)
+        return directory
 
     def fill(self, directory: Path, files: Sequence[FileEntry]) -> None:
         """Place files under `directory`, which is made if need be."""
@@ -61,6 +80,11 @@ class Trees:
         with self._workspace.directory() as temporary, suppress(FileNotFoundError):
             path.rename(temporary / "old")
             shutil.rmtree(temporary / "old", ignore_errors=True)
+
+
+def mark(digest: str) -> str:
+    """What a damaged tree is marked by."""
+    return f"{digest}.tree"
 
 
 def _is_file(path: Path, size: int) -> bool:

@@ -26,7 +26,7 @@ TRASH = "trash"
 
 
 class Workspace:
-    """The workspace of the running process, made at its first use and removed when the process ends."""
+    """The workspace of the running process, made when needed, removed when it ends."""
 
     def __init__(self, directory: Path) -> None:
         self._tmp = directory
@@ -47,8 +47,8 @@ class Workspace:
 
     def _make(self) -> Path:
         path = self._tmp / f"{Process.current()}.{secrets.token_hex(4)}"
-        path.mkdir(0o700)
-        (path / HELD).mkdir(0o700)
+        disk.make_directory(path)  # readable: another user's collection asks what is held
+        disk.make_directory(path / HELD)
         return path
 
     def new(self) -> Path:
@@ -66,11 +66,11 @@ class Workspace:
             shutil.rmtree(path, ignore_errors=True)
 
     @contextmanager
-    def file(self, data: bytes) -> Iterator[Path]:
+    def file(self, data: bytes, mode: int = disk.FILE_MODE) -> Iterator[Path]:
         """A temporary file of `data`, synced, removed afterwards unless it was renamed."""
         path = self.new()
         try:
-            disk.write(path, data)
+            disk.write(path, data, mode)
             yield path
         finally:
             disk.remove(path)

@@ -1,0 +1,28 @@
+"""Marks: what verification found damaged, so that it is neither used nor taken for stored."""
+
+from contextlib import suppress
+from pathlib import Path
+
+
+class Marks:
+    """`damaged/`: an empty file for each blob, and for each tree (`<hex>.tree`)."""
+
+    def __init__(self, directory: Path) -> None:
+        self._directory = directory
+
+    def has(self, name: str) -> bool:
+        """Whether it was found damaged and not mended since."""
+        return self._path(name).exists()
+
+    def set(self, name: str, *, damaged: bool) -> None:
+        """Remember it, where the store can be written: verification needs no leave to write."""
+        path = self._path(name)
+        with suppress(OSError):
+            if damaged:
+                path.parent.mkdir(exist_ok=True)
+                path.touch()
+            elif path.exists():
+                path.unlink()
+
+    def _path(self, name: str) -> Path:
+        return self._directory / name.removeprefix("sha256:")

@@ -1,0 +1,52 @@
+"""Reach: which blobs something still refers to."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from ...runtime.errors import InvalidBundle
+from ..errors import Damaged
+from ..tag import KINDS
+from . import oci, workspace
+from .blobs import Blobs
+from .item import Item
+from .refs import Refs
+
+
+@dataclass(frozen=True, slots=True)
+class Reach:
+    """Follows refs to manifests and manifests to files."""
+
+    refs: Refs
+    blobs: Blobs
+    tmp: Path
+
+    def live(self) -> set[str]:
+        """Digests that a running process or a ref needs.
+
+        Processes are asked first: one that lets go of a blob has written the ref before.
+
+        Raises:
+            Damaged: when a ref or manifest cannot be read, for then nobody knows what it needs.
+        """
+        live = workspace.all_held(self.tmp)
+        for kind in KINDS:
+            for item in self.refs.items(kind):
+                live.update(self.of_item(item))
+        return live
+
+    def of_item(self, item: Item) -> set[str]:
+        """Digests of everything that makes up an item."""
+        if item.damaged:
+            raise _unknown(item, item.damaged)
+        try:
+            config, files = oci.read_manifest(self.blobs.read(item.manifest))
+        except (Damaged, InvalidBundle) as error:
+            raise _unknown(item, str(error)) from error
+        return {item.manifest, config.digest, *(entry.digest for entry in files)}
+
+
+def _unknown(item: Item, why: str) -> Damaged:
+    return Damaged(
+        f"Nothing was removed, because nobody knows what the {item.kind} `{item.tag}` needs. {why}",
+        hint=f"Save it again, or delete it: `{item.kind}:{item.tag}`.",
+    )

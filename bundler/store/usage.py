@@ -1,0 +1,44 @@
+"""Usage: where the bytes of the store are."""
+
+import os
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+
+
+@dataclass(frozen=True, slots=True)
+class Usage:
+    """Sizes in bytes.
+
+    models, bundles   how many there are
+    content           bytes of all items, each counted in full
+    stored            bytes on disk: shared content counts once
+    reclaimable       of those, what `gc` would free
+    environments      made by `serve` and `test` for locked bundles
+    """
+
+    models: int
+    bundles: int
+    content: int
+    stored: int
+    reclaimable: int
+    environments: int
+
+    @property
+    def shared(self) -> int:
+        """Bytes saved because equal content is stored once."""
+        return max(0, self.content - (self.stored - self.reclaimable))
+
+
+def tree_size(directory: Path) -> int:
+    """Bytes of all files below, a hard-linked one counted once."""
+    seen: set[tuple[int, int]] = set()
+    total = 0
+    for parent, _, names in os.walk(directory):
+        for name in names:
+            with suppress(FileNotFoundError):
+                stat = Path(parent, name).lstat()
+                if (stat.st_dev, stat.st_ino) not in seen:
+                    seen.add((stat.st_dev, stat.st_ino))
+                    total += stat.st_size
+    return total
