@@ -1,5 +1,6 @@
 """Project: a directory with a bundlefile in it."""
 
+import re
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Self
@@ -49,7 +50,15 @@ class Project:
         """The files that go into the bundle as `src/`, by `include` and `exclude`."""
         from .source_tree import SourceTree
 
-        return SourceTree(self.root, self.bundlefile.include, self.bundlefile.exclude).collect()
+        own = (self.path.resolve(), (self.root / self.bundlefile.python.lock).resolve())
+        inside = [path.relative_to(self.root) for path in own if path.is_relative_to(self.root)]
+        exclude = (*self.bundlefile.exclude, *(_literal(path) for path in inside))
+        return SourceTree(self.root, self.bundlefile.include, exclude).collect()
+
+
+def _literal(path: Path) -> str:
+    """The git-ignore pattern of exactly that path."""
+    return "/" + re.sub(r"([\\*?\[\]!# ])", r"\\\1", path.as_posix())
 
 
 def _find(directory: Path) -> Path:

@@ -7,7 +7,7 @@ from pydantic import Field, StrictBool, StrictInt, field_validator
 from ...runtime.settings import ServeSettings
 from .quantity import Count, Duration, Port, Size, SomeDuration, Warmup
 from .section import Section
-from .text import Host, Method, RoutePath
+from .text import ApiName, Host, RoutePath
 from .wrong import quoted, wrong
 
 _DEFAULT = ServeSettings()
@@ -121,8 +121,9 @@ class Serve(Section):
     batch: Batch = Field(default_factory=Batch)
     """How rows of many requests share one call of the model."""
 
-    apis: dict[Method, Api] = Field(default_factory=dict)
-    """What single APIs do otherwise, by the name of the method."""
+    apis: dict[ApiName, Api] = Field(default_factory=dict)
+    """What single APIs do otherwise, by the name of the method; the second and further models of a
+    bundle without a service have theirs as `model.method`."""
 
     queue: Queue = Field(default_factory=Queue)
     """How much may wait in front of one model before the server refuses."""
@@ -147,11 +148,11 @@ class Serve(Section):
     def _routes(cls, apis: dict[str, Api]) -> dict[str, Api]:
         taken: dict[str, str] = {}
         for name, api in apis.items():
-            route = api.route or f"/{name}"
-            if route in taken:
-                message = f"{quoted(route)} is the route of `{taken[route]}` already."
-                raise wrong(message, "Give each API its own `route`.", (name,))
-            taken[route] = name
+            if api.route in taken:
+                message = f"{quoted(api.route)} is the route of `{taken[api.route]}` already."
+                raise wrong(message, "Give each API its own `route`.", (name, "route"))
+            if api.route:
+                taken[api.route] = name
         return apis
 
     def settings(self) -> dict[str, Any]:

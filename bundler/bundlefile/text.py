@@ -214,7 +214,14 @@ ServiceName = Annotated[
 Global = Annotated[
     StrictStr, Rule(_DOTTED, "is not a dotted name.", "Write it as `package.module.Name`.")
 ]
-Method = Annotated[StrictStr, Rule(_IDENTIFIER, "is not the name of a method.")]
+ApiName = Annotated[
+    StrictStr,
+    Rule(
+        rf"(?:[A-Za-z0-9_][A-Za-z0-9._-]*\.)?{_IDENTIFIER}",
+        "is not the name of an API.",
+        "Write `method`, or `model.method` where several models have it.",
+    ),
+]
 Glob = Annotated[StrictStr, Rule(_LINE, _EMPTY, None, (_pattern,))]
 InsidePath = Annotated[StrictStr, Rule(_LINE, _EMPTY, None, (inside,))]
 Requirement = Annotated[StrictStr, Rule(_LINE, _EMPTY, None, (_requirement,))]
