@@ -42,9 +42,9 @@ BYTES = Decoder(NAMED["builtins.bytes"], _bytes)
 IMAGE = Decoder(NAMED["PIL.Image.Image"], _image)
 
 
-def png(image: Any, format: str = "PNG") -> bytes:
-    """An image as the bytes of a file."""
-    if format == "JPEG" and image.mode not in {"RGB", "L", "CMYK"}:
+def encoded(image: Any, format: str = "png") -> bytes:
+    """An image as the bytes of a file: "png" or "jpeg"."""
+    if format == "jpeg" and image.mode not in {"RGB", "L", "CMYK"}:
         image = image.convert("RGB")
     file = BytesIO()
     image.save(file, format)

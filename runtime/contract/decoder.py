@@ -1,11 +1,12 @@
 """Decoder: one JSON value to the Python value that an annotation asks for."""
 
-import datetime
+import datetime as dt
 import uuid
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from ..array import Array
 from ..column import describe
 from ..errors import InvalidInput
 from .spec import NAMED, OBJECT, Spec, choice, fixed, generic, named, union
@@ -20,11 +21,13 @@ _EXACT = 2**53  # beyond it a float no longer tells whole numbers apart
 class Decoder:
     """How a value stands in JSON, and how it is read.
 
-    `read` raises InvalidInput, naming the place, what was expected and what came.
+    `read` raises InvalidInput, naming the place, what was expected and what came. `note` is for
+    csv, which has neither dtypes nor shapes of its own.
     """
 
     spec: Spec
     read: Read
+    note: Array | None = None
 
 
 def refused(where: str, expected: str, got: Any) -> InvalidInput:
@@ -79,9 +82,9 @@ _READ: Mapping[str, Read] = {
     "builtins.NoneType": _exactly("null", type(None)),
     "builtins.dict": _exactly("an object", dict),
     "builtins.list": _exactly("a list", list),
-    "datetime.datetime": _parsed("an ISO 8601 time", datetime.datetime.fromisoformat),
-    "datetime.date": _parsed("an ISO 8601 date", datetime.date.fromisoformat),
-    "datetime.time": _parsed("an ISO 8601 time of day", datetime.time.fromisoformat),
+    "datetime.datetime": _parsed("an ISO 8601 time", dt.datetime.fromisoformat),
+    "datetime.date": _parsed("an ISO 8601 date", dt.date.fromisoformat),
+    "datetime.time": _parsed("an ISO 8601 time of day", dt.time.fromisoformat),
     "uuid.UUID": _parsed("a UUID", uuid.UUID),
 }
 PLAIN: Mapping[str, Decoder] = {

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from io import BytesIO
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 
@@ -31,7 +31,7 @@ def array(note: Array) -> Decoder:
             detail = error.detail.removeprefix("instances")
             raise InvalidInput(where + detail if detail != error.detail else detail) from None
 
-    return Decoder(spec.array(note), read)
+    return Decoder(spec.array(note), read, note)
 
 
 def csv(note: Array, body: bytes, header: str | None) -> list[Any]:
@@ -42,12 +42,11 @@ def csv(note: Array, body: bytes, header: str | None) -> list[Any]:
 
 def _side(note: Array, rows: list[Any]) -> Side:
     """What `note` leaves open is as in the first row."""
-    shape, leaf = (len(rows),), rows
-    while type(leaf) is list and leaf:
-        leaf = leaf[0]
-        shape = (*shape, len(leaf)) if type(leaf) is list else shape
+    depth, leaf = 0, cast("Any", rows)
+    while type(leaf) is list:
+        depth, leaf = depth + 1, leaf[0] if leaf else None
     free = {bool: "bool", str: "str"}.get(type(leaf), _FREE)
-    wanted = note.shape or (None, *(None for _ in shape[1:]))
+    wanted = note.shape or (None,) * depth
     return Side("array", (Field("rows", note.dtype or free, wanted),))
 
 

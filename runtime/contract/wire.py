@@ -36,6 +36,7 @@ _GIVEN: dict[Kind, tuple[str, ...]] = {
     "image": ("image/png", JSON),
 }
 _ROWS = ("array", "dataframe")
+_RECORDS = ("pydantic", "dataclass")
 
 
 def form(parameters: Sequence[FieldSpec], *, batchable: bool) -> Form:
@@ -47,7 +48,7 @@ def form(parameters: Sequence[FieldSpec], *, batchable: bool) -> Form:
     kind = parameters[0].spec.kind
     if kind in _ROWS:
         return "instances"
-    return "record" if kind in {"pydantic", "dataclass"} else "parameters"
+    return "record" if kind in _RECORDS else "parameters"
 
 
 def unit(parameters: Sequence[FieldSpec], *, batchable: bool) -> Kind:
@@ -56,6 +57,39 @@ def unit(parameters: Sequence[FieldSpec], *, batchable: bool) -> Kind:
         return "json"
     spec = parameters[0].spec
     return spec.item.kind if batchable and spec.item else spec.kind
+
+
+def fault(
+    parameters: Sequence[FieldSpec], result: Spec, *, batchable: bool, streaming: bool
+) -> tuple[str, str] | None:
+    """Why no request could be answered so, as what follows the method's name, and a hint."""
+    if not batchable:
+        return None
+    if streaming:
+        return "is batchable and streams; one call cannot stream to many.", "Drop `batchable=True`."
+    if len(parameters) != 1:
+        count = len(parameters)
+        return (
+            f"is batchable: it takes one parameter, the rows of many requests, not {count}.",
+            "Take one array, DataFrame or list, or drop `batchable=True`.",
+        )
+    if not _is_rows(parameters[0].spec):
+        name = parameters[0].name
+        return (
+            f"is batchable, but `{name}` is annotated as one value, not as rows.",
+            f"Write `{name}: list[...]`: it gets the items of many requests.",
+        )
+    if (not _is_rows(result) and result.schema.get("type") != "object") or result.kind in _RECORDS:
+        return (
+            "is batchable, but is annotated to return one value, not a row for each that it takes.",
+            "Return an array, a DataFrame, a list or a dict of arrays.",
+        )
+    return None
+
+
+def _is_rows(spec: Spec) -> bool:
+    is_list = spec.schema.get("type") == "array" and not spec.schema.get("uniqueItems")
+    return is_list or spec.kind == "object"
 
 
 def request(parameters: Sequence[FieldSpec], *, batchable: bool) -> dict[str, Any]:

@@ -1,0 +1,141 @@
+"""Annotation: the live types of a method to decoders.
+
+Its twin `bundler/annotation_source.py` reads the same out of the source; what one learns the other
+must learn.
+"""
+
+import collections.abc
+import enum
+import types
+import typing
+from functools import cache, partial
+from typing import Any
+
+from ..array import DTYPES, Array
+from . import spec
+from .binary import BYTES, IMAGE
+from .decoder import ANYTHING, PLAIN, Decoder, chosen, either, listing, mapping, tupled
+from .record import kind_of, record
+from .rows import DATAFRAME, array
+
+_MAKERS = {"builtins.set": set, "builtins.frozenset": frozenset}
+_WHOLE: dict[str, Decoder] = {
+    **PLAIN,
+    "builtins.bytes": BYTES,
+    "PIL.Image.Image": IMAGE,
+    spec.ARRAY: array(Array()),
+    "pandas.DataFrame": DATAFRAME,
+    "pandas.core.frame.DataFrame": DATAFRAME,
+}
+
+
+def decoder(annotation: Any, inside: tuple[type, ...] = ()) -> Decoder:
+    """How values of `annotation` are read; free JSON where nothing is known of it.
+
+    `inside` are the records around it: one that contains itself is not followed for ever.
+    """
+    annotation = _unwrapped(annotation)
+    origin, arguments = typing.get_origin(annotation), typing.get_args(annotation)
+    if origin is typing.Annotated:
+        return _annotated(arguments[0], arguments[1:], inside)
+    if origin in {typing.Union, types.UnionType}:
+        return either([decoder(each, inside) for each in arguments])
+    if origin is typing.Literal:
+        return chosen(arguments)
+    if origin is tuple:
+        return _tuple(arguments, inside)
+    if origin is not None:
+        return _generic(name_of(origin), arguments, inside)
+    return _class(annotation, inside) if isinstance(annotation, type) else ANYTHING
+
+
+def _unwrapped(annotation: Any) -> Any:
+    """Through `type X = ...` and NewType to what they stand for."""
+    while True:
+        if hasattr(annotation, "__supertype__"):
+            annotation = annotation.__supertype__
+        elif type(annotation).__name__ == "TypeAliasType":
+            annotation = annotation.__value__
+        elif annotation is None:
+            return type(None)
+        else:
+            return annotation
+
+
+def name_of(cls: Any) -> str:
+    """The name that specs know a class by."""
+    return f"{getattr(cls, '__module__', '')}.{getattr(cls, '__qualname__', '')}"
+
+
+def _annotated(base: Any, notes: tuple[Any, ...], inside: tuple[type, ...]) -> Decoder:
+    note = next((each for each in notes if isinstance(each, Array)), None)
+    inner = decoder(base, inside)
+    if note is None or inner.spec.kind != "array":
+        return inner
+    return array(Array(note.dtype or _dtype(typing.get_args(base)), note.shape))
+
+
+def _dtype(arguments: tuple[Any, ...]) -> str | None:
+    """The dtype in `ndarray[Any, dtype[float32]]`, which is what NDArray[float32] stands for."""
+    inner = typing.get_args(arguments[1]) if len(arguments) > 1 else ()
+    name = getattr(inner[0], "__name__", "") if inner else ""
+    name = {"bool_": "bool", "str_": "str"}.get(name, name)
+    return name if name in DTYPES else None
+
+
+def _tuple(arguments: tuple[Any, ...], inside: tuple[type, ...]) -> Decoder:
+    if len(arguments) == 2 and arguments[1] is ...:  # noqa: PLR2004
+        return listing("builtins.list", decoder(arguments[0], inside), tuple)
+    return tupled([decoder(each, inside) for each in arguments])
+
+
+def _generic(name: str, arguments: tuple[Any, ...], inside: tuple[type, ...]) -> Decoder:
+    if name == spec.ARRAY:
+        return array(Array(_dtype(arguments)))
+    items = [decoder(each, inside) for each in arguments]
+    if name in spec.LISTS:
+        item = items[0] if items else None
+        return listing(name, item, _MAKERS.get(name, list))
+    if name in spec.DICTS and len(items) == 2:  # noqa: PLR2004
+        return mapping(name, *items)
+    return ANYTHING
+
+
+def _class(cls: type, inside: tuple[type, ...]) -> Decoder:
+    name = name_of(cls)
+    if name in _WHOLE:
+        return _WHOLE[name]
+    if name in spec.LISTS or cls is tuple:
+        return listing(name, None, _MAKERS.get(name, tuple if cls is tuple else list))
+    if name in spec.DICTS:
+        return PLAIN["builtins.dict"]
+    if issubclass(cls, enum.Enum):
+        return chosen([each.value for each in cls], cls)
+    kind = kind_of(cls)
+    return _record(cls, kind, inside) if kind else ANYTHING
+
+
+def _record(cls: type, kind: spec.Kind, inside: tuple[type, ...]) -> Decoder:
+    if cls not in inside:
+        return record(cls, kind, lambda field: decoder(field, (*inside, cls)))
+    whole = cache(partial(decoder, cls))
+    lazy = spec.unfinished(kind, cls.__name__)
+    return Decoder(lazy, lambda value, where: whole().read(value, where))
+
+
+def streamed(annotation: Any) -> Any | None:
+    """The item's annotation in `Iterator[X]` and its like, or None where that is no stream."""
+    origin, arguments = typing.get_origin(annotation), typing.get_args(annotation)
+    if origin is None or name_of(origin) not in spec.STREAMS:
+        return None
+    return arguments[0] if arguments else Any
+
+
+def iterated(annotation: Any) -> Any:
+    """The item's annotation in `Iterable[X]`, for generators that are annotated so."""
+    item = streamed(annotation)
+    if item is not None:
+        return item
+    origin, arguments = typing.get_origin(annotation), typing.get_args(annotation)
+    plain = {collections.abc.Iterable, collections.abc.AsyncIterable}
+    return arguments[0] if origin in plain and arguments else Any
