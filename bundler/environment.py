@@ -24,7 +24,7 @@ Mode = Literal["auto", "locked", "current"]
 COMPLETE = ".complete"
 SHOWN = 3  # differing packages named in a sentence
 
-_PIN = re.compile(r"^([A-Za-z0-9._-]+)==([^\s;\\]+)(?:\s*;\s*([^\\]+))?")
+PIN = re.compile(r"^([A-Za-z0-9._-]+)==([^\s;\\]+)(?:\s*;\s*([^\\]+))?")
 _GPU = re.compile(r"nvidia-.*|triton|cuda-(toolkit|bindings|pathfinder|python)")
 
 
@@ -95,7 +95,7 @@ def pins(bundle: Path) -> dict[str, str]:
     machine = platform.machine()
     found = {}
     for line in _requirements(bundle).read_text("utf-8").splitlines():
-        if pin := _PIN.match(line):
+        if pin := PIN.match(line):
             marker = pin[3] or ""
             if not marker or f"'{machine}'" in marker:
                 found[normalize(pin[1])] = pin[2]

@@ -12,7 +12,7 @@ from ..runtime.version import __version__
 from . import containerfile, routes, sbom, server_source, vendor
 from .chosen_model import ChosenModel
 from .locking import Locked
-from .source_tree import SourceFile
+from .source_file import SourceFile
 
 if TYPE_CHECKING:
     from .bundlefile import Bundlefile
@@ -73,7 +73,7 @@ class Ingredients:
 def make(ingredients: Ingredients) -> Plan:
     """Put the bundle together on paper: the same ingredients give the same bytes."""
     manifests, lock = ingredients.manifests, ingredients.locked.lock
-    parts = [*_models(ingredients.models.values()), *_sources(ingredients.sources)]
+    parts = [*model_parts(ingredients.models.values()), *_sources(ingredients.sources)]
     parts += [Part.of_bytes(path, data) for path, data in vendor.files()]
     parts.append(Part.of_bytes("env/requirements.lock", lock.requirements().encode()))
     draft = replace(_draft(ingredients), files=tuple(part.entry for part in parts))
@@ -128,7 +128,8 @@ def _image(bundlefile: "Bundlefile", platforms: Sequence[str]) -> dict[str, Any]
     return image | {"system": system, "platforms": list(platforms)}
 
 
-def _models(models: Iterable[ChosenModel]) -> Iterator[Part]:
+def model_parts(models: Iterable[ChosenModel]) -> Iterator[Part]:
+    """The files of saved models under `models/`, and their samples again under `samples/`."""
     for model in models:
         home = f"models/{model.alias}"
         yield Part(FileEntry(f"{home}/model.json", model.item.digest, len(model.config)), None)

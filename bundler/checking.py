@@ -1,0 +1,139 @@
+"""Check a bundle: its bytes against their digests, and its models against their samples."""
+
+import json
+import os
+import subprocess
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from ..runtime import digest
+from ..runtime.errors import BundleError, NotTrusted
+from ..runtime.manifest import BundleManifest, FileEntry, bundle_digest
+from .environment import Environment
+from .errors import Damaged
+from .progress import NullProgress, Progress
+
+SHOWN = 10  # damaged files named in a message
+CACHE = "__pycache__"  # Python's own, made by running a bundle in place
+
+
+def verify(directory: Path, progress: Progress | None = None) -> str:
+    """Hash every file of the bundle in `directory` again; its digest if all is as it was built.
+
+    Files that the manifest does not name are damage too, apart from Python's caches.
+
+    Raises:
+        Damaged: naming the files.
+        InvalidBundle: when there is no readable `bundle.json`.
+    """
+    manifest = BundleManifest.read(directory)
+    total = sum(entry.size for entry in manifest.files)
+    with (progress or NullProgress()).meter(f"Verifying {manifest.name}", total) as meter:
+        found = [
+            f"`{entry.path}` {what}"
+            for entry in manifest.files
+            if (what := _damage(directory, entry, meter.advance))
+        ]
+    found += [f"`{path}` does not belong to the bundle" for path in _strangers(directory, manifest)]
+    if found:
+        more = f"\nand {len(found) - SHOWN} more" if len(found) > SHOWN else ""
+        raise Damaged(
+            "\n".join(found[:SHOWN]) + more,
+            hint="Build it again, or copy it again from where it was.",
+        )
+    return bundle_digest(directory)
+
+
+def _damage(directory: Path, entry: FileEntry, advance: Any) -> str | None:
+    path = directory / entry.path
+    try:
+        if path.is_symlink() and not path.resolve().is_relative_to(directory.resolve()):
+            return "is a link out of the bundle"
+        if not path.is_file():
+            return "is missing"
+        if path.stat().st_size != entry.size:
+            return f"has {path.stat().st_size} bytes instead of {entry.size}"
+        return None if digest.of_file(path, advance) == entry.digest else "differs from its digest"
+    except OSError as error:
+        return f"cannot be read: {error.strerror}"
+
+
+def _strangers(directory: Path, manifest: BundleManifest) -> Iterator[str]:
+    known = {entry.path for entry in manifest.files} | {"bundle.json"}
+    for folder, folders, files in os.walk(directory):
+        folders[:] = sorted(name for name in folders if name != CACHE)
+        for name in sorted(files):
+            path = (Path(folder) / name).relative_to(directory).as_posix()
+            if path not in known:
+                yield path
+
+
+@dataclass(frozen=True, slots=True)
+class Replayed:
+    """How one method answered the samples that were recorded when its model was saved."""
+
+    alias: str
+    method: str
+    rows: int
+    ok: bool
+    differences: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """What `bundle test` found, and where it ran."""
+
+    ok: bool
+    replayed: tuple[Replayed, ...]
+    environment: Environment
+
+
+def replay(
+    directory: Path, environment: Environment, *, device: str = "cpu", is_trusted: bool = False
+) -> Report:
+    """Replay the recorded samples of the bundle in `directory`, with its own runtime.
+
+    `is_trusted` vouches for the bundle for this one run.
+
+    Raises:
+        BundleError: when the models cannot be loaded, or must not be.
+    """
+    command = [str(environment.python), "-m", "modelbundle.runtime.replay", ".", "--device", device]
+    settings = _variables(directory, is_trusted=is_trusted)
+    done = subprocess.run(
+        command, cwd=directory, env=settings, capture_output=True, text=True, check=False
+    )
+    data = _answer(done.stdout, done.stderr)
+    if "error" in data:
+        kind = NotTrusted if done.returncode == NotTrusted.exit_code else BundleError
+        raise kind(data["error"], hint=data.get("hint"))
+    outcomes = tuple(
+        Replayed(o["alias"], o["method"], o["rows"], o["ok"], tuple(o["differences"]))
+        for o in data["replayed"]
+    )
+    return Report(data["ok"], outcomes, environment)
+
+
+def _variables(directory: Path, *, is_trusted: bool) -> Mapping[str, str]:
+    """The environment of the replay: the bundle's own packages first, no bytecode left in it."""
+    settings = {
+        **os.environ,
+        "PYTHONDONTWRITEBYTECODE": "1",
+        "PYTHONPATH": str(directory.resolve()),
+    }
+    if is_trusted:
+        known = [text for text in [os.environ.get("BUNDLE_TRUST")] if text]
+        settings["BUNDLE_TRUST"] = ",".join([*known, bundle_digest(directory)])
+    return settings
+
+
+def _answer(stdout: str, stderr: str) -> dict[str, Any]:
+    lines: Sequence[str] = stdout.strip().splitlines()
+    try:
+        data = json.loads(lines[-1])
+    except (IndexError, ValueError):
+        last = (stderr.strip().splitlines() or ["it said nothing"])[-1]
+        return {"error": f"The replay ended early: {last}"}
+    return data if isinstance(data, dict) else {"error": f"The replay said {lines[-1]!r}."}
