@@ -1,6 +1,6 @@
 """Prints what the batcher does to latency and throughput, in simulated time, beside the textbook.
 
-    python benchmarks/batching_simulation.py
+python benchmarks/batching_simulation.py
 """
 
 from modelbundle.tests.runtime.simulation import (

@@ -52,7 +52,7 @@ class Batch:
             raise WrongLength(f"The model was given {self.rows} rows and answered {got}.")
         return self._scatter(output, ops)
 
-    def run_whole(self, call: Callable[[Any], Any]) -> list[Any]:
+    def run_whole(self, call: Callable[[Any], Any], ops: RowOps) -> list[Any]:  # noqa: ARG002
         """Call the model with the only request as it came; nothing is known of the answer."""
         return [call(self.pieces[0].request.batch)]
 

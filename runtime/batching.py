@@ -16,7 +16,7 @@ from .executor import Executor, Worker
 from .lane import Lane, Request
 from .lanes import Lanes
 from .observer import BatchObserver, NullObserver, Refusal, Release
-from .warmup import WarmUp
+from .measurement import Measurement
 from .window import Limits
 
 log = logging.getLogger(__name__)
@@ -47,6 +47,7 @@ class Batcher:
         self.limits = limits or Limits()
         self._call = call
         self._ops = ops
+        self._run = Batch.run if self.limits.mergeable else Batch.run_whole
         self._executor = executor or Worker()
         self._observer = observer or NullObserver()
         self._clock = clock
@@ -69,9 +70,10 @@ class Batcher:
         """Accept requests on the running loop. Harmless when started."""
         if self._loop is None:
             self._loop = asyncio.get_running_loop()
+            self._is_scheduled = False
+            self._idle = asyncio.Event()
             self._executor.start(self._loop)
         self._is_accepting = True
-        self._idle.clear()
 
     async def stop(self, *, drain: bool = True) -> None:
         """Refuse new requests and answer the others: after their turn, or with 503 at once.
@@ -95,11 +97,11 @@ class Batcher:
     ) -> list[tuple[int, float]]:
         """Call the model with 1, 2, 4, ... rows like those of `sample`, and learn their cost.
 
-        For a started batcher, before the first request. See `WarmUp.run`.
+        For a started batcher, before the first request. See `Measurement.run`.
         """
         window = self._lanes[key].window
-        warm_up = WarmUp(self._call, self._ops, self._executor, self._clock)
-        measured = await warm_up.run(sample, window, self.limits.latency_budget, seconds)
+        measurement = Measurement(self._call, self._ops, self._executor, self._clock)
+        measured = await measurement.run(sample, window, self.limits, seconds)
         self._lanes.cost = window.cost
         return measured
 
@@ -151,7 +153,7 @@ class Batcher:
         lane.window.arrived(now, rows)
         lane.push(request)
         if not lane.is_listed:
-            self._lanes.list(lane)
+            self._lanes.enlist(lane)
         if request.deadline < self._alarm.at:
             self._alarm.set(loop, request.deadline)
         if self._running is None:
@@ -230,12 +232,8 @@ class Batcher:
         self._running, self._started = batch, self._now
         waited = self._now - batch.pieces[0].request.arrived
         self._observer.released(batch.rows, len(batch.pieces), waited, batch.reason)
-        self._executor.submit(self._work(batch), partial(self._done, batch))
-
-    def _work(self, batch: Batch) -> Callable[[], list[Any]]:
-        if self.limits.mergeable:
-            return partial(batch.run, self._call, self._ops)
-        return partial(batch.run_whole, self._call)
+        work = partial(self._run, batch, self._call, self._ops)
+        self._executor.submit(work, partial(self._done, batch))
 
     def _next(self, reason: Release) -> Batch | None:
         """The next batch: a part of one that failed, else of the lane with the oldest request."""
@@ -250,10 +248,10 @@ class Batcher:
             self._weed_front(lane)
             if lane.queue and reason != "returned" and self._is_held(lane):
                 return None
-            self._lanes.unlist_first()
+            self._lanes.delist_first()
             batch = self._take(lane, reason)
             if lane.queue:
-                self._lanes.list(lane)
+                self._lanes.enlist(lane)
             if batch.pieces:
                 return batch
         return None
@@ -277,8 +275,12 @@ class Batcher:
             self._now, lane.rows, self._now - head.arrived, head.deadline - self._now
         )
         if wait > 0.0 and self._timer is None:
-            self._timer = self._loop.call_later(wait, self._turn, "returned")
+            self._timer = self._loop.call_later(wait, self._give_up_hold)
         return wait > 0.0
+
+    def _give_up_hold(self) -> None:
+        self._timer = None
+        self._turn("returned")
 
     def _end_hold(self) -> None:
         if self._timer is not None:
@@ -300,54 +302,35 @@ class Batcher:
             self._observer.finished(batch.rows, self._now - self._started)
             self._deliver(batch, answers)
         else:
-            self._recover(batch.without_done(), error)
+            self._recover(batch, error)
         self._turn("ready")
 
     def _deliver(self, batch: Batch, answers: list[Any]) -> None:
         answered = 0
         for piece, answer in zip(batch.pieces, answers, strict=True):
-            request = piece.request
-            if request.future.done():
-                continue
-            if piece.is_whole:
-                request.future.set_result(answer)
-                answered += request.rows
-            elif self._join(request, piece.start, piece.rows, answer):
-                answered += request.rows
+            if piece.request.accept(piece, answer, self._ops.concat):
+                answered += piece.request.rows
         if answered:
             batch.lane.window.returns.answered(self._now, answered)
         if batch.sibling is not None:
             batch.sibling.is_guilty = True
 
-    def _join(self, request: Request, start: int, rows: int, answer: Any) -> bool:
-        """Keep a part of an answer; once all are there, give it."""
-        request.answers.append((start, answer))
-        request.left -= rows
-        if request.left:
-            return False
-        parts = [part for _, part in sorted(request.answers, key=lambda answer: answer[0])]
-        try:
-            request.future.set_result(self._ops.concat(parts))
-        except Exception as error:
-            log.exception("The parts of an answer cannot be joined.")
-            request.fail(_failure(error))
-        return True
-
     def _recover(self, batch: Batch, error: BaseException) -> None:
         """Run a failed batch again in parts, or fail its requests."""
-        if is_out_of_memory(error):
+        if is_out_of_memory(error) and batch.rows > 1:
             batch.lane.window.ran_out_of_memory(batch.rows)
             log.warning("Out of memory with %d rows: going on with fewer.", batch.rows)
+        batch = batch.without_done()
         if self.limits.idempotent and (parts := batch.parts(error)):
             self._retries.extendleft(reversed(parts))
-            return
-        if isinstance(error, RequestError) and len(batch.pieces) == 1:
+        elif isinstance(error, RequestError) and len(batch.pieces) == 1:
             batch.pieces[0].request.fail(error)
-            return
-        if batch.pieces:
+        elif batch.pieces:
             log.error("The model failed on %d rows.", batch.rows, exc_info=error)
-        for piece in batch.pieces:
-            piece.request.fail(_failure(error))
+            for piece in batch.pieces:
+                failure = PredictionFailed()
+                failure.__cause__ = error
+                piece.request.fail(failure)
 
     # --- what is over ---
 
@@ -405,9 +388,3 @@ class Batcher:
 
     def _is_busy(self) -> bool:
         return bool(self._running or self._retries or self._lanes)
-
-
-def _failure(error: BaseException) -> PredictionFailed:
-    failure = PredictionFailed()
-    failure.__cause__ = error
-    return failure

@@ -1,14 +1,18 @@
 """What waits: requests, and lanes of those that may share a batch."""
 
+import logging
 from collections import deque
 from collections.abc import Callable
 from math import inf
 from typing import TYPE_CHECKING, Any
 
+from .errors import PredictionFailed
 from .window import Window
 
 if TYPE_CHECKING:
     import asyncio
+
+log = logging.getLogger(__name__)
 
 
 class Request:
@@ -36,6 +40,27 @@ class Request:
         self.taken = 0  # rows that batches have taken
         self.left = rows  # rows without an answer
         self.answers: list[tuple[int, Any]] = []  # (first row, answer), where it was split
+
+    def accept(self, piece: "Piece", answer: Any, concat: Callable[[list[Any]], Any]) -> bool:
+        """Take the answer for `piece`; whether that answers the whole request."""
+        if self.future.done():
+            return False
+        if piece.is_whole:
+            self.future.set_result(answer)
+            return True
+        self.answers.append((piece.start, answer))
+        self.left -= piece.rows
+        if self.left:
+            return False
+        parts = [part for _, part in sorted(self.answers, key=lambda part: part[0])]
+        try:
+            self.future.set_result(concat(parts))
+        except Exception as error:
+            log.exception("The parts of an answer cannot be joined.")
+            failure = PredictionFailed()
+            failure.__cause__ = error
+            self.future.set_exception(failure)
+        return True
 
     def fail(self, error: BaseException) -> bool:
         """Answer with `error`, unless it has been answered or its client is gone."""

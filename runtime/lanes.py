@@ -38,7 +38,7 @@ class Lanes:
             lane = self._by_key[key] = Lane(window, self.backlog)
         return lane
 
-    def list(self, lane: Lane) -> None:
+    def enlist(self, lane: Lane) -> None:
         """Put a lane with requests in the order."""
         if not lane.is_listed:
             lane.is_listed = True
@@ -48,7 +48,7 @@ class Lanes:
         """The lane with the oldest request."""
         return self._order[0][2]
 
-    def unlist_first(self) -> None:
+    def delist_first(self) -> None:
         """Take that lane out of the order."""
         heappop(self._order)[2].is_listed = False
 
@@ -78,7 +78,7 @@ class Lanes:
         """Drop all requests; what is known of costs stays."""
         self.weed(lambda _: True)
         while self._order:
-            self.unlist_first()
+            self.delist_first()
 
     def _forget_idle(self) -> None:
         idle = next((key for key, lane in self._by_key.items() if not lane.is_listed), None)

@@ -105,11 +105,12 @@ class Window:
     Every method takes the time as an argument or needs none.
     """
 
-    __slots__ = ("_batches", "_cap", "_full", "_limits", "cost", "limit", "returns")
+    __slots__ = ("_batches", "_cap", "_full", "_limits", "_most", "cost", "limit", "returns")
 
     def __init__(self, limits: Limits, cost: CostModel) -> None:
         self._limits = limits
-        self._cap = limits.max_batch_size  # what memory holds
+        # What memory holds; in calls, where requests are not to be merged.
+        self._most = self._cap = limits.max_batch_size if limits.mergeable else 1
         self._batches = 0  # since memory ran out
         self.cost = cost
         self.returns = Returns()
@@ -121,8 +122,8 @@ class Window:
         """Learn that a batch of `rows` took `seconds`."""
         self.cost.observe(rows, seconds)
         self._batches += 1
-        if self._batches >= REGROW and self._cap < self._limits.max_batch_size:
-            self._cap = min(2 * self._cap, self._limits.max_batch_size)
+        if self._batches >= REGROW and self._cap < self._most:
+            self._cap = min(2 * self._cap, self._most)
             self._batches = 0
         self._refresh()
 

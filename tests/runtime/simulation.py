@@ -77,7 +77,7 @@ class SimulatedExecutor:
         result, error = None, None
         try:
             result = work()
-        except Exception as caught:
+        except Exception as caught:  # noqa: BLE001 - as Worker does
             error = caught
         self.batches.append(self.called)
         self.loop.call_later(self.service(self.called), done, result, error)
@@ -181,7 +181,7 @@ class Outcome:
 # --- the real batcher ---
 
 
-def run_batcher(  # noqa: PLR0917
+def run_batcher(
     traffic: Open | Closed,
     machine: Machine = Machine(),
     count: int = 20_000,

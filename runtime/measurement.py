@@ -7,10 +7,10 @@ from typing import Any
 
 from .batch import RowOps, is_out_of_memory
 from .executor import Executor
-from .window import Window
+from .window import Limits, Window
 
 
-class WarmUp:
+class Measurement:
     """Calls a model with growing batches, in the executor that will serve it."""
 
     def __init__(
@@ -26,20 +26,21 @@ class WarmUp:
         self._clock = clock
 
     async def run(
-        self, sample: Any, window: Window, budget: float, seconds: float
+        self, sample: Any, window: Window, limits: Limits, seconds: float
     ) -> list[tuple[int, float]]:
         """Let `window` learn from 1, 2, 4, ... rows like those of `sample`.
 
         Ends at the largest batch, after about `seconds`, or where a call takes longer than
-        `budget` seconds. The first call, which pays for what the library does lazily, is not
+        the latency budget. The first call, which pays for what the library does lazily, is not
         counted. Returns rows and seconds of each that was. Raises what the model raises.
         """
         measured: list[tuple[int, float]] = []
         began, rows = self._clock(), 1
-        await self._timed(self._repeated(sample, 1))
+        rows_of = self._repeated if limits.mergeable else _as_it_is
+        await self._timed(rows_of(sample, 1))
         while rows <= window.limit:
             try:
-                taken = await self._timed(self._repeated(sample, rows))
+                taken = await self._timed(rows_of(sample, rows))
             except Exception as error:
                 if not is_out_of_memory(error) or rows == 1:
                     raise
@@ -47,7 +48,11 @@ class WarmUp:
                 break
             window.observe(rows, taken)
             measured.append((rows, taken))
-            if taken > budget or self._clock() - began > seconds or rows == window.limit:
+            if (
+                taken > limits.latency_budget
+                or self._clock() - began > seconds
+                or rows == window.limit
+            ):
                 break
             rows = min(2 * rows, window.limit)
         return measured
@@ -65,6 +70,10 @@ class WarmUp:
         self._executor.submit(partial(self._call, batch), partial(_resolve, future))
         await future
         return self._clock() - began
+
+
+def _as_it_is(sample: Any, rows: int) -> Any:  # noqa: ARG001 - one call is one row here
+    return sample
 
 
 def _resolve(future: "asyncio.Future[None]", result: Any, error: BaseException | None) -> None:
