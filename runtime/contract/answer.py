@@ -82,9 +82,8 @@ def _raw(value: Any, accept: str) -> Payload | None:
     if not _is_image(value):
         return None
     is_jpeg = first(accept, "image/jpeg", "image/png")
-    return Payload(
-        png(value, "JPEG" if is_jpeg else "PNG"), f"image/{'jpeg' if is_jpeg else 'png'}"
-    )
+    kind = "jpeg" if is_jpeg else "png"
+    return Payload(encoded(value, kind), f"image/{kind}")
 
 
 def first(accept: str, wanted: str, *others: str) -> bool:
