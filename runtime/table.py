@@ -23,6 +23,7 @@ __all__ = [
     "nbytes",
     "rows",
     "slice",
+    "stack",
     "to_instances",
     "to_wire",
 ]
@@ -116,6 +117,8 @@ def _frame(fields: tuple[Field, ...], columns: Mapping[str, np.ndarray]) -> Any:
     except ImportError as error:
         raise MissingFramework("pandas", "pandas") from error
     frame = pd.DataFrame(dict(columns), copy=False)
+    if any(field.dtype == "object" for field in fields):
+        frame = frame.infer_objects()  # nobody said what they are: the values do
     for field in fields:
         # A category column is made of the request's own values; the model maps them to its own.
         if field.dtype == "category" or "," in field.dtype:
@@ -187,6 +190,26 @@ def _fit(field: Field, array: np.ndarray, path: str, null: bool) -> np.ndarray:
 
 def _shape(sizes: Sequence[Any]) -> str:
     return "(" + ", ".join("any" if size is None else str(size) for size in sizes) + ")"
+
+
+def stack(batch: Any) -> Any:
+    """A batch of plain JSON rows as what a library expects: records a DataFrame, lists an array.
+
+    Raises:
+        InvalidInput: when the rows are not alike.
+    """
+    if not isinstance(batch, list) or not batch:
+        return batch
+    if isinstance(batch[0], dict):
+        names = list(batch[0])
+        if any(not isinstance(row, dict) or set(row) != set(names) for row in batch):
+            raise InvalidInput("instances: the records differ in their fields.")
+        fields = tuple(Field(name, "object", (None,)) for name in names)
+        return _frame(fields, _columns(fields, batch, True))
+    try:
+        return np.asarray(batch)
+    except ValueError:
+        raise InvalidInput("instances: the rows differ in their shape.") from None
 
 
 def rows(batch: Any) -> int:

@@ -1,22 +1,26 @@
-"""The protocol that every adapter keeps: a class of seven short methods, no base class needed."""
+"""The protocol that every adapter keeps: a class of eight short methods, no base class needed."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Protocol
 
+from ..signature import Signature
+
 
 @dataclass(frozen=True, slots=True)
 class Saved:
     """What an adapter wrote into the directory.
 
-    `files` are names relative to it; `options` is plain JSON for the adapter's own loader.
+    `files` are names relative to it; `options` is plain JSON for the adapter's own loader; `note`
+    is a sentence for the person when the format is not the one they would expect.
     """
 
     format: str
     files: tuple[str, ...]
     executes_code: bool
     options: Mapping[str, Any] = field(default_factory=dict)
+    note: str | None = None
 
 
 class Framework(Protocol):
@@ -28,18 +32,27 @@ class Framework(Protocol):
 
     name: str
     distributions: tuple[str, ...]
-    """Distributions whose versions are recorded and pinned, e.g. ("xgboost", "numpy")."""
+    """Import names whose distributions are recorded and pinned, e.g. ("xgboost", "numpy")."""
+    extra: str
+    """The requirement that brings the library: what a person without it is told to install."""
+    formats: Mapping[str, str]
+    """Format -> the name under which a file of that format is kept."""
+    executing: frozenset[str]
+    """The formats whose loading may run code out of the file."""
 
     def matches(self, model: object) -> bool:
         """Whether it adapts `model`, judged by the modules in `type(model).__mro__` alone."""
         ...
 
     def reads(self, path: Path) -> str | None:
-        """The format of the file or directory at `path`, by its content, or None. Runs nothing."""
+        """The format of the file at `path`, by its content, or None. Runs nothing."""
         ...
 
-    def save(self, model: Any, directory: Path) -> Saved:
-        """Write `model` into `directory`, deterministically."""
+    def save(self, model: Any, directory: Path, options: Mapping[str, Any]) -> Saved:
+        """Write `model` into `directory`, deterministically, and leave it as it was.
+
+        `options` are the author's own, `save(..., options={"init": {...}})`.
+        """
         ...
 
     def load(
@@ -56,6 +69,10 @@ class Framework(Protocol):
         """Names of the methods worth serving, the default first."""
         ...
 
+    def signatures(self, model: Any) -> Mapping[str, Signature]:
+        """What the model itself tells of its methods, without being called; may be empty."""
+        ...
+
     def call(self, model: Any, method: str, batch: Any) -> Any:
         """Call `method` once with a whole batch.
 
@@ -64,3 +81,8 @@ class Framework(Protocol):
         list, with as many rows.
         """
         ...
+
+
+def lineage(model: object) -> frozenset[str]:
+    """The top-level packages of an object's class and its bases."""
+    return frozenset(base.__module__.partition(".")[0] for base in type(model).__mro__)

@@ -1,0 +1,70 @@
+"""Any Python object that can be pickled: called itself, or by its `predict`."""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from .. import pickling
+from ..pickles import scan
+from ..signature import Signature
+from .framework import Saved
+
+_METHODS = ("predict", "predict_proba", "transform", "score")
+
+
+class Generic:
+    """Functions, instances of the author's classes, models of libraries without an adapter."""
+
+    name = "generic"
+    distributions: tuple[str, ...] = ("cloudpickle", "numpy")
+    extra = "cloudpickle"
+    formats: Mapping[str, str] = {"pickle": "model.pkl", "joblib": "model.joblib"}
+    executing = frozenset(formats)
+
+    def matches(self, model: object) -> bool:
+        """Whatever has something to call."""
+        return bool(self.methods(model))
+
+    def reads(self, path: Path) -> str | None:
+        """Any whole pickle or joblib file."""
+        seen = scan(path)
+        return seen.format if seen.complete and seen.pickles and seen.format != "zip" else None
+
+    def save(self, model: Any, directory: Path, options: Mapping[str, Any]) -> Saved:  # noqa: ARG002
+        """Pickle it, with the author's own code by value."""
+        pickling.dump(model, directory / "model.pkl")
+        return Saved("pickle", ("model.pkl",), executes_code=True)
+
+    def load(
+        self,
+        directory: Path,
+        format: str,
+        options: Mapping[str, Any],  # noqa: ARG002
+        device: str,  # noqa: ARG002  nobody knows how to move it
+        pickles: Any,
+    ) -> Any:
+        """Unpickle under the policy."""
+        path = directory / self.formats[format]
+        if format == "pickle":
+            return pickles.load(path)
+        import joblib
+
+        pickles.check(path)
+        return joblib.load(path)
+
+    def methods(self, model: Any) -> tuple[str, ...]:
+        """Its own methods of the usual names; a bare callable has `predict`."""
+        if isinstance(model, type):
+            return ()  # a class is not yet a model
+        named = tuple(name for name in _METHODS if callable(getattr(model, name, None)))
+        if "predict" not in named and callable(model):
+            return ("predict", *named)
+        return named
+
+    def signatures(self, model: Any) -> Mapping[str, Signature]:
+        """Nothing is known, so no two requests may share a call."""
+        return dict.fromkeys(self.methods(model), Signature(batchable=False))
+
+    def call(self, model: Any, method: str, batch: Any) -> Any:
+        """Call the method, or the object itself where it has no `predict`."""
+        return getattr(model, method, model)(batch)

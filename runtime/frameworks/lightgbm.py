@@ -1,0 +1,133 @@
+"""LightGBM: boosters and their scikit-learn wrappers, in LightGBM's own text format."""
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from .. import table
+from ..errors import InvalidModel
+from ..pickles import scan
+from ..signature import Field, Side, Signature
+from .framework import Saved
+
+_WRAPPERS = frozenset({"LGBMModel", "LGBMRegressor", "LGBMClassifier", "LGBMRanker"})
+
+
+class Lightgbm:
+    """The booster as text; a wrapper's class, parameters and labels beside it."""
+
+    name = "lightgbm"
+    distributions: tuple[str, ...] = ("lightgbm", "numpy", "scipy", "sklearn", "pandas")
+    extra = "lightgbm"
+    formats: Mapping[str, str] = {"text": "model.txt", "pickle": "model.pkl"}
+    executing = frozenset({"pickle"})
+
+    def matches(self, model: object) -> bool:
+        """LightGBM's own classes; an author's subclass may do more than its booster says."""
+        kind = type(model)
+        known = kind.__name__ in _WRAPPERS or kind.__name__ == "Booster"
+        return kind.__module__.partition(".")[0] == "lightgbm" and known
+
+    def reads(self, path: Path) -> str | None:
+        """The text format, or a pickled Booster."""
+        with path.open("rb") as file:
+            head = file.read(64)
+        if head.replace(b"\r", b"").startswith(b"tree\nversion="):
+            return "text"
+        if head.startswith(b"\x80"):
+            names = scan(path).globals
+            wrapped = any(name.startswith("lightgbm.sklearn.") for name in names)
+            return "pickle" if "lightgbm.basic.Booster" in names and not wrapped else None
+        return None
+
+    def save(self, model: Any, directory: Path, options: Mapping[str, Any]) -> Saved:  # noqa: ARG002
+        """Write the booster up to its best iteration, and what a wrapper adds to it."""
+        booster = model if type(model).__name__ == "Booster" else model.booster_
+        booster.save_model(str(directory / "model.txt"))
+        known = {} if booster is model else _wrapper(model)
+        return Saved("text", ("model.txt",), executes_code=False, options=known)
+
+    def load(
+        self,
+        directory: Path,
+        format: str,
+        options: Mapping[str, Any],
+        device: str,  # noqa: ARG002  LightGBM predicts on the CPU
+        pickles: Any,
+    ) -> Any:
+        """Build the booster or the wrapper that was saved."""
+        if format == "pickle":
+            return pickles.load(directory / "model.pkl")
+        import lightgbm
+
+        booster = lightgbm.Booster(model_file=str(directory / "model.txt"))
+        if "class" not in options:
+            return booster
+        if options["class"] not in _WRAPPERS:
+            raise InvalidModel(f"LightGBM has no model `{options['class']}`.")
+        return _restore(getattr(lightgbm, options["class"]), booster, options)
+
+    def methods(self, model: Any) -> tuple[str, ...]:
+        """`predict`, and a classifier's `predict_proba`."""
+        return tuple(name for name in ("predict", "predict_proba") if hasattr(model, name))
+
+    def signatures(self, model: Any) -> Mapping[str, Signature]:
+        """The number of features; with the names given to them, columns."""
+        booster = model if type(model).__name__ == "Booster" else model.booster_
+        names = booster.feature_name()
+        if names == [f"Column_{position}" for position in range(len(names))]:
+            inputs = Side("array", (Field("input-0", "float64", (None, len(names))),))
+        else:
+            inputs = Side("columns", tuple(Field(name, "object", (None,)) for name in names))
+        return dict.fromkeys(self.methods(model), Signature(inputs))
+
+    def call(self, model: Any, method: str, batch: Any) -> Any:
+        """Call it; records become a DataFrame."""
+        return getattr(model, method)(table.stack(batch))
+
+
+def _wrapper(model: Any) -> dict[str, Any]:
+    """What the text format does not hold of a scikit-learn wrapper, as JSON."""
+    params = {}
+    for name, value in model.get_params().items():
+        try:
+            json.dumps(value, allow_nan=False)
+        except (TypeError, ValueError):
+            continue  # a callable objective or a random state: of no use after training
+        params[name] = value
+    known: dict[str, Any] = {
+        "class": type(model).__name__,
+        "params": params,
+        "features": model.n_features_in_,
+        "named": bool(getattr(model, "_fitted_with_feature_names", False)),
+        "objective": model.objective_ if isinstance(model.objective_, str) else None,
+    }
+    if hasattr(model, "classes_"):
+        known["classes"] = model.classes_.tolist()
+        known["classes_dtype"] = model.classes_.dtype.str
+    return known
+
+
+def _restore(kind: type, booster: Any, options: Mapping[str, Any]) -> Any:
+    """A wrapper around a booster; LightGBM offers no way but its own attributes."""
+    import numpy as np
+    from sklearn.preprocessing import LabelEncoder
+
+    model = kind(**options["params"])
+    state: dict[str, Any] = {
+        "_Booster": booster,
+        "_n_features": options["features"],
+        "_n_features_in": options["features"],
+        "_fitted_with_feature_names": options["named"],
+        "_objective": options["objective"],
+        "_best_iteration": booster.best_iteration,
+        "fitted_": True,
+    }
+    if "classes" in options:
+        classes = np.array(options["classes"], dtype=np.dtype(options["classes_dtype"]))
+        encoder = LabelEncoder()
+        encoder.classes_ = classes
+        state |= {"_classes": classes, "_n_classes": len(classes), "_le": encoder}
+    vars(model).update(state)
+    return model

@@ -1,0 +1,74 @@
+"""Registry: which adapter takes an object or a file, and how one is found again by its name."""
+
+from importlib import import_module
+from pathlib import Path
+
+from ..errors import InvalidModel
+from .framework import Framework
+from .generic import Generic
+from .lightgbm import Lightgbm
+from .onnx import Onnx
+from .sklearn import Sklearn
+from .torch import Torch
+from .xgboost import Xgboost
+
+PACKAGE = "modelbundle.runtime.frameworks"
+GROUP = "modelbundle.frameworks"
+
+
+def builtin() -> tuple[Framework, ...]:
+    """The adapters that come along; the order decides who is asked first."""
+    return (Torch(), Xgboost(), Lightgbm(), Onnx(), Sklearn(), Generic())
+
+
+def installed() -> tuple[Framework, ...]:
+    """Third-party adapters of the entry point group `modelbundle.frameworks`, by name."""
+    from importlib.metadata import entry_points
+
+    found = sorted(entry_points(group=GROUP), key=lambda point: point.name)
+    return tuple(point.load()() for point in found)
+
+
+def for_model(model: object) -> Framework | None:
+    """The adapter for a live object: ours, then an installed one, then any picklable object."""
+    *ours, generic = builtin()
+    for framework in (*ours, *installed(), generic):
+        if framework.matches(model):
+            return framework
+    return None
+
+
+def for_path(path: Path) -> tuple[Framework, str] | None:
+    """The adapter for a file and its format, by its content. Runs nothing of it."""
+    *ours, generic = builtin()
+    for framework in (*ours, *installed(), generic):
+        format = framework.reads(path)  # noqa: A001  the field's word
+        if format is not None:
+            return framework, format
+    return None
+
+
+def loader(framework: Framework) -> str:
+    """How `load` finds the adapter again: "module:Class"."""
+    kind = type(framework)
+    return f"{kind.__module__}:{kind.__qualname__}"
+
+
+def load(loader: str) -> Framework:
+    """The adapter that a manifest names; no entry points are needed, nor wanted, in a bundle.
+
+    Raises:
+        InvalidModel: when it is not there, or is not an adapter.
+    """
+    module, _, name = loader.partition(":")
+    try:
+        kind = getattr(import_module(module), name)
+    except (ImportError, AttributeError, ValueError) as error:
+        raise InvalidModel(
+            f"The model's adapter `{loader}` cannot be imported: {error}.",
+            hint="Install the package that it comes from.",
+        ) from error
+    if not isinstance(kind, type) or not hasattr(kind, "call") or not hasattr(kind, "formats"):
+        raise InvalidModel(f"`{loader}` is not an adapter.")
+    found: Framework = kind()
+    return found

@@ -1,0 +1,94 @@
+"""scikit-learn: estimators, Pipelines and whatever else keeps its interface."""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from .. import pickling, table
+from ..pickles import scan
+from ..signature import Field, Side, Signature
+from .framework import Saved, lineage
+
+_METHODS = ("predict", "predict_proba", "decision_function", "transform", "score_samples")
+_SEARCHES = ("kneighbors",)  # where there is nothing else to serve
+
+
+class Sklearn:
+    """Estimators, by pickle."""
+
+    name = "sklearn"
+    distributions: tuple[str, ...] = ("sklearn", "numpy", "scipy", "joblib", "pandas")
+    extra = "scikit-learn"
+    formats: Mapping[str, str] = {"pickle": "model.pkl", "joblib": "model.joblib"}
+    executing = frozenset(formats)
+
+    def matches(self, model: object) -> bool:
+        """Anything with a base class of scikit-learn's."""
+        return "sklearn" in lineage(model)
+
+    def reads(self, path: Path) -> str | None:
+        """A pickle or joblib file that asks for scikit-learn, or for a wrapper in its style."""
+        seen = scan(path)
+        wrapped = any(
+            name.startswith(("xgboost.sklearn.", "lightgbm.sklearn.")) for name in seen.globals
+        )
+        if seen.format == "zip" or not (wrapped or "sklearn" in seen.modules):
+            return None
+        return seen.format
+
+    def save(self, model: Any, directory: Path, options: Mapping[str, Any]) -> Saved:  # noqa: ARG002
+        """Pickle it; the author's own transformers go along by value."""
+        pickling.dump(model, directory / "model.pkl")
+        return Saved("pickle", ("model.pkl",), executes_code=True)
+
+    def load(
+        self,
+        directory: Path,
+        format: str,
+        options: Mapping[str, Any],  # noqa: ARG002
+        device: str,  # noqa: ARG002  scikit-learn computes on the CPU
+        pickles: Any,
+    ) -> Any:
+        """Unpickle under the policy."""
+        path = directory / self.formats[format]
+        if format == "pickle":
+            return pickles.load(path)
+        import joblib
+
+        pickles.check(path)
+        return joblib.load(path)
+
+    def methods(self, model: Any) -> tuple[str, ...]:
+        """What the fitted object really has: a transformer's default is `transform`."""
+        served = tuple(name for name in _METHODS if hasattr(model, name))
+        return served or tuple(name for name in _SEARCHES if hasattr(model, name))
+
+    def signatures(self, model: Any) -> Mapping[str, Signature]:
+        """The inputs by `feature_names_in_` or `n_features_in_`."""
+        inputs = _inputs(model)
+        return {} if inputs is None else dict.fromkeys(self.methods(model), Signature(inputs))
+
+    def call(self, model: Any, method: str, batch: Any) -> Any:
+        """Call it; sparse answers become dense, those of several outputs a tuple."""
+        answer = getattr(model, method)(table.stack(batch))
+        if isinstance(answer, list):
+            return tuple(answer)
+        return answer.toarray() if hasattr(answer, "toarray") else answer
+
+
+def _inputs(model: Any) -> Side | None:
+    names = getattr(model, "feature_names_in_", None)
+    if names is not None:  # their dtypes were not kept: values decide, request by request
+        return Side("columns", tuple(Field(str(name), "object", (None,)) for name in names))
+    count = getattr(model, "n_features_in_", None)
+    if count is None:
+        return None
+    dtype = "object" if _takes_categories(model) else "float64"
+    return Side("array", (Field("input-0", dtype, (None, int(count))),))
+
+
+def _takes_categories(model: Any) -> bool:
+    parts = [model]
+    if hasattr(model, "get_params"):
+        parts += [part for part in model.get_params(deep=True).values() if hasattr(part, "fit")]
+    return any(hasattr(part, "categories_") or hasattr(part, "categories") for part in parts)

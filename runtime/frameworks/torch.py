@@ -1,0 +1,301 @@
+"""PyTorch: modules as safetensors, TorchScript and exported programs as they are."""
+
+import inspect
+import json
+import zipfile
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from .. import table
+from ..errors import InvalidInput, InvalidModel
+from ..pickles import scan
+from ..signature import Field, Side, Signature
+from . import torch_recipe, torch_weights
+from .framework import Saved, lineage
+
+_LEGACY = b"\x80\x02\x8a\nl\xfc\x9cF\xf9 j\xa8P\x19."  # torch.save before 1.6
+_HEADER = range(2, 100 << 20)  # bytes: safetensors' own limits
+_WEIGHTS_ONLY = frozenset({"collections.OrderedDict", "torch.Size", "torch.device"})
+
+
+class Torch:
+    """Modules, called without gradients and in evaluation mode."""
+
+    name = "torch"
+    distributions: tuple[str, ...] = ("torch", "safetensors", "numpy")
+    extra = "torch safetensors"
+    formats: Mapping[str, str] = {
+        "safetensors": torch_weights.WEIGHTS,
+        "skeleton": torch_weights.SKELETON,
+        "torchscript": "model.pt",
+        "pt2": "model.pt2",
+        "pickle": "model.pt",
+        "weights": "weights.pt",
+    }
+    # torch.export.load falls back to unpickling what its safe loader does not know.
+    executing = frozenset({"skeleton", "pickle", "pt2"})
+
+    def matches(self, model: object) -> bool:
+        """Modules, compiled or scripted ones too, and exported programs."""
+        return "torch" in lineage(model) and (
+            hasattr(model, "state_dict") and (callable(model) or hasattr(model, "graph_module"))
+        )
+
+    def reads(self, path: Path) -> str | None:
+        """Which of torch's files it is; "safetensors" and "weights" are weights alone."""
+        with path.open("rb") as file:
+            head = file.read(len(_LEGACY))
+        if head.startswith(b"PK\x03\x04"):
+            return _archive_format(path)
+        if head == _LEGACY:
+            return _pickled_format(path)
+        return "safetensors" if _is_safetensors(path) else None
+
+    def save(self, model: Any, directory: Path, options: Mapping[str, Any]) -> Saved:
+        """Weights apart from the architecture; the latter as a recipe, or else as a pickle."""
+        import torch
+
+        if isinstance(model, torch.jit.ScriptModule):
+            torch.jit.save(model, directory / "model.pt")  # the name becomes part of the bytes
+            return Saved("torchscript", ("model.pt",), executes_code=False)
+        if isinstance(model, torch.export.ExportedProgram):
+            torch.export.save(model, directory / "model.pt2")
+            return Saved("pt2", ("model.pt2",), executes_code=True)
+        model = getattr(model, "_orig_mod", model)  # torch.compile's wrapper
+        recipe = torch_recipe.describe(model, options.get("init"))
+        if recipe is not None and _has_plain_weights(model):
+            shared = torch_weights.save(model.state_dict(), directory / torch_weights.WEIGHTS)
+            known = {"recipe": recipe, "shared": shared}
+            return Saved("safetensors", (torch_weights.WEIGHTS,), False, known)
+        return _save_skeleton(model, directory)
+
+    def load(
+        self, directory: Path, format: str, options: Mapping[str, Any], device: str, pickles: Any
+    ) -> Any:
+        """Load onto `device`, in evaluation mode."""
+        import torch
+
+        path = directory / self.formats[format]
+        if format == "torchscript":
+            return torch.jit.load(path, map_location=device).eval()
+        if format == "pt2":
+            pickles.check(path)
+            return _load_exported(path, device)
+        if format == "skeleton":
+            shared = options.get("shared", {})
+            return torch_weights.load_skeleton(directory, shared, device, pickles).eval()
+        if format == "pickle":
+            pickles.check(path)
+            return _checked(torch.load(path, map_location=device, weights_only=False)).eval()
+        if format == "weights":
+            state = torch.load(path, map_location=device, weights_only=True)
+        else:
+            state = torch_weights.load(path, options.get("shared", {}), device)
+        return _assemble(options, state).to(device).eval()
+
+    def methods(self, model: Any) -> tuple[str, ...]:  # noqa: ARG002
+        """`predict`: the module's own, or else its forward."""
+        return ("predict",)
+
+    def signatures(self, model: Any) -> Mapping[str, Signature]:
+        """An exported program's inputs; other modules tell nothing."""
+        program = model.module() if hasattr(model, "graph_module") else model
+        if not _is_exported(program):
+            return {}
+        given = [_field(node) for node in program.graph.nodes if node.op == "placeholder"]
+        fields = tuple(field for field in given if field is not None)
+        if not fields or len(fields) != len(given):
+            return {}
+        inputs = Side("array" if len(fields) == 1 else "tensors", fields)
+        batchable = all(field.shape[0] is None for field in fields)
+        return {"predict": Signature(inputs, batchable=batchable)}
+
+    def call(self, model: Any, method: str, batch: Any) -> Any:
+        """Call it under inference mode; tensors in, arrays out."""
+        import torch
+
+        if hasattr(model, "graph_module"):
+            model = model.module()
+        function = getattr(model, method, None) or model
+        with torch.inference_mode(), _evaluating(model):
+            batch = batch if isinstance(batch, Mapping) else table.stack(batch)
+            tensors = _to_tensors(model, batch)
+            answer = _apply(function, tensors)
+        return to_arrays(answer)
+
+
+def to_arrays(answer: Any) -> Any:
+    """Tensors as ndarrays, through tuples, lists and dicts (bfloat16 as float32)."""
+    import torch
+
+    if isinstance(answer, torch.Tensor):
+        plain = answer.detach().cpu()
+        return (plain.float() if plain.dtype == torch.bfloat16 else plain).numpy()
+    if isinstance(answer, Mapping):
+        return {name: to_arrays(part) for name, part in answer.items() if part is not None}
+    if isinstance(answer, tuple) or (
+        isinstance(answer, list) and all(isinstance(part, torch.Tensor) for part in answer)
+    ):
+        return tuple(map(to_arrays, answer))
+    return answer
+
+
+@contextmanager
+def _evaluating(model: Any) -> Iterator[None]:
+    """Evaluation mode for the while, each part's own mode afterwards."""
+    training = [part for part in model.modules() if part.training]
+    if not training or _is_exported(model):
+        yield
+        return
+    try:
+        model.eval()
+        yield
+    finally:
+        for part in training:
+            part.training = True
+
+
+def _is_exported(model: Any) -> bool:
+    """Whether it is a program's module, whose mode was settled when it was exported."""
+    return "train" in vars(model)  # torch puts a refusal there
+
+
+def _to_tensors(model: Any, batch: Any) -> Any:
+    import torch
+
+    first = next((p for p in model.parameters() if p.is_floating_point()), None)
+    device = "cpu" if first is None else first.device
+
+    def convert(array: Any) -> Any:
+        array = np.asarray(array)
+        if array.dtype.kind not in "biuf":
+            raise InvalidInput(f"instances: expected numbers, got {array.dtype}.")
+        # torch takes no foreign byte order and warns of arrays that it might write to.
+        array = np.require(array, array.dtype.newbyteorder("="), ["C", "W"])
+        tensor = torch.from_numpy(array)
+        if first is not None and tensor.is_floating_point():
+            return tensor.to(device=device, dtype=first.dtype)
+        return tensor.to(device)
+
+    if isinstance(batch, Mapping):
+        return {name: convert(array) for name, array in batch.items()}
+    return convert(batch.to_numpy() if hasattr(batch, "to_numpy") else batch)
+
+
+def _apply(function: Any, tensors: Any) -> Any:
+    if not isinstance(tensors, Mapping):
+        return function(tensors)
+    try:
+        accepted = set(inspect.signature(getattr(function, "forward", function)).parameters)
+    except (TypeError, ValueError):
+        accepted = set()
+    named = set(tensors) <= accepted
+    return function(**tensors) if named else function(*tensors.values())
+
+
+def _has_plain_weights(model: Any) -> bool:
+    import torch
+
+    return all(
+        type(tensor) in {torch.Tensor, torch.nn.Parameter}
+        and tensor.layout == torch.strided
+        and not tensor.is_complex()
+        for tensor in model.state_dict(keep_vars=True).values()
+    )
+
+
+def _save_skeleton(model: Any, directory: Path) -> Saved:
+    shared = torch_weights.save_skeleton(model, directory)
+    note = (
+        f"`{type(model).__qualname__}` cannot be made again from an import path and plain "
+        "arguments, so its architecture is kept as a pickle."
+    )
+    files = (torch_weights.SKELETON, torch_weights.WEIGHTS)
+    return Saved("skeleton", files, executes_code=True, options={"shared": shared}, note=note)
+
+
+def _assemble(options: Mapping[str, Any], state: Mapping[str, Any]) -> Any:
+    import torch
+
+    if "recipe" not in options:
+        raise InvalidModel("The file holds weights alone, without the class that uses them.")
+    with torch.device("meta"):
+        model = torch_recipe.build(options["recipe"])
+    try:
+        model.load_state_dict(state, assign=True)
+    except RuntimeError as error:
+        raise InvalidModel(f"The weights do not fit the model's class: {error}") from error
+    if any(tensor.is_meta for tensor in model.buffers()):  # buffers that are in no state_dict
+        model = torch_recipe.build(options["recipe"])
+        model.load_state_dict(state, assign=True)
+    return model
+
+
+def _load_exported(path: Path, device: str) -> Any:
+    import torch
+
+    program = torch.export.load(path)
+    if device != "cpu":
+        from torch.export.passes import move_to_device_pass
+
+        program = move_to_device_pass(program, device)
+    return program.module()
+
+
+def _checked(model: Any) -> Any:
+    import torch
+
+    if isinstance(model, torch.nn.Module):
+        return model
+    raise InvalidModel(f"The file holds a `{type(model).__name__}`, not a torch module.")
+
+
+def _field(node: Any) -> Field | None:
+    value = node.meta.get("val")
+    dtype = str(getattr(value, "dtype", "")).removeprefix("torch.")
+    if not hasattr(value, "shape") or not value.shape or dtype == "bfloat16":
+        return None
+    shape = tuple(size if isinstance(size, int) else None for size in value.shape)
+    return Field(node.name, dtype, shape)
+
+
+def _archive_format(path: Path) -> str | None:
+    try:
+        with zipfile.ZipFile(path) as archive:
+            names = [name.partition("/")[2] for name in archive.namelist()]
+    except zipfile.BadZipFile:
+        return None
+    if "archive_format" in names or "serialized_exported_program.json" in archive.namelist():
+        return "pt2"
+    if "constants.pkl" in names and any(name.startswith("code/") for name in names):
+        return "torchscript"
+    return _pickled_format(path) if "data.pkl" in names else None
+
+
+def _pickled_format(path: Path) -> str:
+    names = scan(path).globals
+    harmless = all(
+        name in _WEIGHTS_ONLY or name.startswith("torch._utils._rebuild_") or _is_storage(name)
+        for name in names
+    )
+    return "weights" if harmless else "pickle"
+
+
+def _is_storage(name: str) -> bool:
+    return name.startswith(("torch.", "torch.storage.")) and name.endswith("Storage")
+
+
+def _is_safetensors(path: Path) -> bool:
+    with path.open("rb") as file:
+        size = int.from_bytes(file.read(8), "little")
+        if size not in _HEADER or size > path.stat().st_size - 8:
+            return False
+        header = file.read(size)
+    try:
+        return header.startswith(b"{") and isinstance(json.loads(header), dict)
+    except (ValueError, RecursionError):
+        return False

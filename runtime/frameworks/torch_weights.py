@@ -1,0 +1,90 @@
+"""Weights: a module's tensors in one safetensors file, with or without a pickle around them."""
+
+import pickle
+from collections.abc import Mapping
+from pathlib import Path
+from typing import IO, Any
+
+from .. import pickling
+from ..pickles import Policy
+
+WEIGHTS = "model.safetensors"
+SKELETON = "skeleton.pkl"
+
+
+def save(tensors: Mapping[str, Any], path: Path) -> dict[str, str]:
+    """Write named tensors; returns name -> name for those that are one tensor under two names.
+
+    The file carries no metadata: two keys of it would be written in random order.
+    """
+    from safetensors.torch import save_file
+
+    shared: dict[str, str] = {}
+    first: dict[Any, str] = {}
+    storages: set[int] = set()
+    kept = {}
+    for name, tensor in tensors.items():
+        plain = tensor.detach()
+        identity = (plain.data_ptr(), plain.shape, plain.stride(), plain.dtype, plain.device)
+        if plain.numel() and identity in first:
+            shared[name] = first[identity]
+            continue
+        first[identity] = name
+        storage = plain.untyped_storage().data_ptr()
+        plain = plain.cpu().contiguous()
+        kept[name] = plain.clone() if storage in storages else plain  # views of one storage
+        storages.add(storage)
+    save_file(kept, path)
+    return shared
+
+
+def load(path: Path, shared: Mapping[str, str], device: str) -> dict[str, Any]:
+    """Read what `save` wrote; the file is mapped, not copied, where `device` is the CPU."""
+    from safetensors.torch import load_file
+
+    tensors: dict[str, Any] = load_file(path, device=device)
+    return tensors | {name: tensors[kept] for name, kept in shared.items()}
+
+
+def save_skeleton(model: Any, directory: Path) -> dict[str, str]:
+    """Pickle a module without its tensors, and the tensors beside it; returns the shared ones."""
+    import cloudpickle
+    import torch
+
+    names = {id(tensor): name for name, tensor in model.state_dict(keep_vars=True).items()}
+    found: dict[str, Any] = {}
+
+    class Pickler(cloudpickle.Pickler):  # type: ignore[misc]
+        def persistent_id(self, value: Any) -> tuple[str, str, bool] | None:
+            kinds = {torch.Tensor: "tensor", torch.nn.Parameter: "parameter"}
+            kind = kinds.get(type(value)) if isinstance(value, torch.Tensor) else None
+            if kind is None or value.layout != torch.strided or value.is_quantized:
+                return None
+            name = names.setdefault(id(value), f"tensor.{len(names)}")
+            found[name] = value
+            return kind, name, bool(value.requires_grad)
+
+    pickling.dump(model, directory / SKELETON, Pickler)
+    return save({name: found[name] for name in sorted(found)}, directory / WEIGHTS)
+
+
+def load_skeleton(directory: Path, shared: Mapping[str, str], device: str, pickles: Policy) -> Any:
+    """Unpickle the module and put its tensors back."""
+    import torch
+
+    tensors = load(directory / WEIGHTS, shared, device)
+
+    class Unpickler(pickle.Unpickler):
+        def __init__(self, file: IO[bytes]) -> None:
+            super().__init__(file)
+            self.made: dict[str, Any] = {}
+
+        def persistent_load(self, identity: tuple[str, str, bool]) -> Any:
+            kind, name, grad = identity
+            if name not in self.made:
+                tensor = tensors[name]
+                is_parameter = kind == "parameter"
+                self.made[name] = torch.nn.Parameter(tensor, grad) if is_parameter else tensor
+            return self.made[name]
+
+    return pickles.unpickle(directory / SKELETON, Unpickler)

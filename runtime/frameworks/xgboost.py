@@ -1,0 +1,122 @@
+"""XGBoost: boosters and their scikit-learn wrappers."""
+
+import json
+import math
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from .. import table
+from ..errors import InvalidModel
+from ..pickles import scan
+from ..signature import Field, Side, Signature
+from .framework import Saved
+
+_HEAD = 4096  # bytes: the first keys of a model are within
+_DTYPES = {"int": "int64", "i": "bool", "c": "category"}  # of booster.feature_types; else float
+
+
+class Xgboost:
+    """Boosters as UBJSON; wrappers with their class and parameters beside it."""
+
+    name = "xgboost"
+    distributions: tuple[str, ...] = ("xgboost", "numpy", "scipy", "sklearn", "pandas")
+    extra = "xgboost"
+    formats: Mapping[str, str] = {"ubj": "model.ubj", "json": "booster.json", "pickle": "model.pkl"}
+    executing = frozenset({"pickle"})
+
+    def matches(self, model: object) -> bool:
+        """XGBoost's own classes; an author's subclass may do more than its booster says."""
+        module = type(model).__module__
+        return module.partition(".")[0] == "xgboost" and _is_model(model)
+
+    def reads(self, path: Path) -> str | None:
+        """UBJSON or JSON with a learner, or a pickled Booster."""
+        with path.open("rb") as file:
+            head = file.read(_HEAD)
+        if head.startswith(b"{L") and b"learner" in head:
+            return "ubj"
+        if head.lstrip().startswith(b"{") and b'"learner"' in head:
+            return "json"
+        if head.startswith(b"\x80"):
+            names = scan(path).globals
+            wrapped = any(name.startswith("xgboost.sklearn.") for name in names)
+            return "pickle" if "xgboost.core.Booster" in names and not wrapped else None
+        return None
+
+    def save(self, model: Any, directory: Path, options: Mapping[str, Any]) -> Saved:  # noqa: ARG002
+        """`save_model`, and what it leaves out of a wrapper."""
+        model.save_model(directory / "model.ubj")
+        known: dict[str, Any] = {}
+        if hasattr(model, "get_booster"):
+            known = {"class": type(model).__name__, "params": _plain_params(model)}
+        return Saved("ubj", ("model.ubj",), executes_code=False, options=known)
+
+    def load(
+        self, directory: Path, format: str, options: Mapping[str, Any], device: str, pickles: Any
+    ) -> Any:
+        """Build the booster or the wrapper that was saved, on `device`."""
+        import xgboost
+
+        path = directory / self.formats[format]
+        if format == "pickle":
+            model = pickles.load(path)
+        else:
+            kind = getattr(xgboost, options.get("class", "Booster"), None)
+            if not (isinstance(kind, type) and kind.__name__.startswith(("XGB", "Booster"))):
+                raise InvalidModel(f"xgboost has no model `{options['class']}`.")
+            model = kind(**options.get("params", {}))
+            model.load_model(path)
+        if hasattr(model, "get_booster"):
+            model.set_params(device=device)
+        else:
+            model.set_param({"device": device})
+        return model
+
+    def methods(self, model: Any) -> tuple[str, ...]:
+        """`predict`, and a classifier's `predict_proba`."""
+        return tuple(name for name in ("predict", "predict_proba") if hasattr(model, name))
+
+    def signatures(self, model: Any) -> Mapping[str, Signature]:
+        """The features that the booster was trained on."""
+        booster = model.get_booster() if hasattr(model, "get_booster") else model
+        names, types = booster.feature_names, booster.feature_types
+        if names:
+            types = types or ["float"] * len(names)
+            inputs = Side("columns", tuple(map(_column, names, types)))
+        else:
+            count = booster.num_features()
+            inputs = Side("array", (Field("input-0", "float64", (None, count)),))
+        return dict.fromkeys(self.methods(model), Signature(inputs))
+
+    def call(self, model: Any, method: str, batch: Any) -> Any:
+        """Call a wrapper as it is, a booster through a DMatrix with its own feature names."""
+        data = table.stack(batch)
+        if hasattr(model, "get_booster"):
+            return getattr(model, method)(data)
+        import xgboost
+
+        names = None if hasattr(data, "columns") else model.feature_names
+        return model.predict(xgboost.DMatrix(data, feature_names=names, enable_categorical=True))
+
+
+def _is_model(model: object) -> bool:
+    return hasattr(model, "get_booster") or type(model).__name__ == "Booster"
+
+
+def _column(name: str, kind: str) -> Field:
+    return Field(name, _DTYPES.get(kind, "float64"), (None,))
+
+
+def _plain_params(model: Any) -> dict[str, Any]:
+    """The parameters that JSON can say; the booster keeps what the others did."""
+    plain = {}
+    for name, value in model.get_params().items():
+        if value is None or (isinstance(value, float) and math.isnan(value)):
+            continue  # the default: nothing, or NaN for `missing`
+        try:
+            json.dumps(value, allow_nan=False)
+        except (TypeError, ValueError):
+            continue
+        plain[name] = value
+    return plain

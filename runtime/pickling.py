@@ -1,0 +1,67 @@
+"""Pickling: an object to a file that loads on a machine without the author's own modules."""
+
+import sys
+import sysconfig
+from collections.abc import Callable, Iterable
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any
+
+from .pickles import scan
+
+PROTOCOL = 5
+
+
+def dump(model: Any, path: Path, pickler: Callable[..., Any] | None = None) -> None:
+    """Pickle `model` to `path`.
+
+    Code of installed libraries goes by reference; what lives in `__main__`, or in a module that
+    is only a file of the author's, goes by value. `pickler` is a subclass of
+    `cloudpickle.Pickler`, or something that makes one.
+    """
+    import cloudpickle
+
+    make = pickler or cloudpickle.Pickler
+    by_value: list[Any] = []
+    try:
+        while True:
+            with path.open("wb") as file:
+                make(file, protocol=PROTOCOL).dump(model)
+            known = {module.__name__ for module in by_value}
+            local = [name for name in local_modules(scan(path).modules) if name not in known]
+            if not local:
+                return
+            for name in local:  # found only now, because a class by value names further modules
+                cloudpickle.register_pickle_by_value(sys.modules[name])
+                by_value.append(sys.modules[name])
+    finally:
+        for module in by_value:
+            cloudpickle.unregister_pickle_by_value(module)
+
+
+def local_modules(names: Iterable[str]) -> list[str]:
+    """Those of the imported top-level modules that no installation brings along."""
+    return sorted(name for name in names if name in sys.modules and is_local(name))
+
+
+def is_local(name: str) -> bool:
+    """Whether the top-level module `name` is the author's own: not installed, not Python's."""
+    if name == "__main__" or name in sys.stdlib_module_names or name == __name__.partition(".")[0]:
+        return False  # cloudpickle takes __main__ by value anyway
+    try:
+        spec = find_spec(name)
+    except (ValueError, ImportError):
+        return False
+    if spec is None:
+        return False
+    places = [spec.origin] if spec.origin else list(spec.submodule_search_locations or ())
+    return bool(places) and not any(_is_installed(Path(place)) for place in places)
+
+
+def _is_installed(place: Path) -> bool:
+    if {"site-packages", "dist-packages"} & set(place.parts):
+        return True
+    paths = sysconfig.get_paths()
+    return any(
+        place.is_relative_to(paths[kind]) for kind in ("stdlib", "platstdlib", "purelib", "platlib")
+    )
