@@ -1,12 +1,12 @@
-"""`bundle diff`: what one bundle has otherwise than another."""
+"""`bundle diff`: what one bundle or model has otherwise than another."""
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
-from ..runtime.manifest import BundleManifest
+from ..runtime.manifest import BundleManifest, ModelManifest
 from .environment import PIN
 from .requirements import normalize
 
@@ -18,29 +18,66 @@ LOCK = "env/requirements.lock"
 
 @dataclass(frozen=True, slots=True)
 class Contents:
-    """What a comparison looks at: the manifest and the locked versions."""
+    """What a comparison looks at, each thing by its name.
 
-    manifest: BundleManifest
-    packages: Mapping[str, str]
+    models    alias -> tag
+    packages  distribution -> version
+    routes    path -> route; of a model, method -> signature
+    settings  dotted name -> value
+    files     path -> digest
+    """
+
+    models: Mapping[str, Any] = field(default_factory=dict)
+    packages: Mapping[str, Any] = field(default_factory=dict)
+    routes: Mapping[str, Any] = field(default_factory=dict)
+    settings: Mapping[str, Any] = field(default_factory=dict)
+    files: Mapping[str, Any] = field(default_factory=dict)
 
     @classmethod
     def of_item(cls, item: "Item", store: "Store") -> Self:
-        """Of a bundle in the store."""
-        manifest = BundleManifest.from_json(json.loads(store.config(item)))
+        """Of what the store has; nothing in it is run."""
+        data = json.loads(store.config(item))
+        if item.kind == "model":
+            return cls.of_model(ModelManifest.from_json(data))
+        manifest = BundleManifest.from_json(data)
         lock = next((entry for entry in manifest.files if entry.path == LOCK), None)
-        text = store.blob(lock.digest).read_text("utf-8") if lock else ""
-        return cls(manifest, read_pins(text))
+        return cls.of_bundle(manifest, store.blob(lock.digest).read_text("utf-8") if lock else "")
 
     @classmethod
     def of_directory(cls, directory: Path) -> Self:
-        """Of a bundle somewhere else."""
+        """Of a bundle outside the store."""
         path = directory / LOCK
         text = path.read_text("utf-8") if path.exists() else ""
-        return cls(BundleManifest.read(directory), read_pins(text))
+        return cls.of_bundle(BundleManifest.read(directory), text)
+
+    @classmethod
+    def of_bundle(cls, manifest: BundleManifest, lock: str) -> Self:
+        """Of a bundle with the requirements.lock `lock`."""
+        data = manifest.to_json()
+        rest = data.keys() - {"models", "routes", "files", "lock", "schema"}
+        return cls(
+            models={model.alias: f"{model.name}:{model.version}" for model in manifest.models},
+            packages=read_pins(lock),
+            routes={route.path: route.to_json() for route in manifest.routes},
+            settings=_flat({name: data[name] for name in rest}),
+            files={entry.path: entry.digest for entry in manifest.files},
+        )
+
+    @classmethod
+    def of_model(cls, manifest: ModelManifest) -> Self:
+        """Of a saved model."""
+        names = ("framework", "loader", "format", "python", "executes_code")
+        maps = ("globals", "options", "labels", "metadata")
+        return cls(
+            packages=dict(manifest.packages),
+            routes={name: signature.to_json() for name, signature in manifest.methods.items()},
+            settings=_flat({name: getattr(manifest, name) for name in (*names, *maps)}),
+            files={entry.path: entry.digest for entry in manifest.files},
+        )
 
 
 def read_pins(text: str) -> dict[str, str]:
-    """Name -> version (and marker) out of a requirements.lock."""
+    """The versions (and markers) in a requirements.lock, by distribution."""
     found = {}
     for line in text.splitlines():
         if pin := PIN.match(line):
@@ -60,29 +97,25 @@ class Change:
 
 @dataclass(frozen=True, slots=True)
 class Difference:
-    """Everything that differs, by kind."""
+    """Everything that differs, under the names of `Contents`."""
 
     models: tuple[Change, ...] = ()
     packages: tuple[Change, ...] = ()
     routes: tuple[Change, ...] = ()
     settings: tuple[Change, ...] = ()
-    files: tuple[Change, ...] = field(default=())
+    files: tuple[Change, ...] = ()
 
     @property
     def is_empty(self) -> bool:
         """Whether both are the same."""
-        return not (self.models or self.packages or self.routes or self.settings or self.files)
+        return not any(getattr(self, part.name) for part in fields(self))
 
 
 def diff(before: Contents, after: Contents) -> Difference:
-    """What `after` has otherwise than `before`; two equal bundles differ in nothing."""
-    one, two = before.manifest, after.manifest
+    """What `after` has otherwise than `before`."""
+    names = [part.name for part in fields(Contents)]
     return Difference(
-        models=_changes(_models(one), _models(two)),
-        packages=_changes(before.packages, after.packages),
-        routes=_changes(_routes(one), _routes(two)),
-        settings=_changes(_settings(one), _settings(two)),
-        files=_changes(_files(one), _files(two)),
+        **{name: _changes(getattr(before, name), getattr(after, name)) for name in names}
     )
 
 
@@ -94,30 +127,12 @@ def _changes(before: Mapping[str, Any], after: Mapping[str, Any]) -> tuple[Chang
     )
 
 
-def _models(manifest: BundleManifest) -> dict[str, Any]:
-    return {model.alias: f"{model.name}:{model.version}" for model in manifest.models}
-
-
-def _routes(manifest: BundleManifest) -> dict[str, Any]:
-    return {route.path: route.to_json() for route in manifest.routes}
-
-
-def _files(manifest: BundleManifest) -> dict[str, Any]:
-    return {entry.path: entry.digest for entry in manifest.files}
-
-
-def _settings(manifest: BundleManifest) -> dict[str, Any]:
-    """Every setting by its dotted name."""
-    data = manifest.to_json()
-    names = data.keys() - {"models", "routes", "files", "lock", "schema"}
-    return dict(_flat({name: data[name] for name in sorted(names)}))
-
-
-def _flat(data: Mapping[str, Any], prefix: str = "") -> list[tuple[str, Any]]:
-    flat: list[tuple[str, Any]] = []
+def _flat(data: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
+    """Nested mappings as one, by dotted names."""
+    flat: dict[str, Any] = {}
     for name, value in data.items():
         if isinstance(value, Mapping) and value:
-            flat += _flat(value, f"{prefix}{name}.")
+            flat |= _flat(value, f"{prefix}{name}.")
         else:
-            flat.append((prefix + name, value))
+            flat[prefix + name] = value
     return flat
