@@ -13,6 +13,11 @@ from .text import Accelerator, Glob, InsidePath, LabelName, Line, Name, ServiceN
 from .wrong import quoted, wrong
 
 
+def _only_baked(schema: dict[str, Any]) -> None:
+    schema.pop("enum", None)
+    schema["const"] = "baked"
+
+
 class Bundlefile(Section):
     """A bundlefile; `name` and `models` alone make a complete one."""
 
@@ -73,9 +78,7 @@ class Bundlefile(Section):
     security: Security = Field(default_factory=Security)
     """What loading a model may do, once the bundle is trusted."""
 
-    weights: Literal["baked", "artifact"] = Field(
-        default="baked", json_schema_extra={"const": "baked"}
-    )
+    weights: Literal["baked", "artifact"] = Field(default="baked", json_schema_extra=_only_baked)
     """Where the weights are: `baked` into the bundle and its image."""
 
     @classmethod

@@ -186,7 +186,7 @@ class Run(Section):
     command: Command = Field(examples=["ldconfig"])
     """A line for `/bin/sh -c`, run as root."""
 
-    secrets: List[EnvName] = ()
+    secrets: List[EnvName] = Field(default=(), json_schema_extra={"maxItems": 0})
     """Refused: build secrets need BuildKit, which the Containerfile does not ask for."""
 
     @model_validator(mode="before")

@@ -39,6 +39,7 @@ def validate(document: type[Document], path: Path) -> Document:
     source = yaml_source.read(path)
     result = None
     if isinstance(source.value, dict):
+        _report_empty(source, source.value)
         try:
             result = document.model_validate(source.value)
         except ValidationError as error:
@@ -50,6 +51,21 @@ def validate(document: type[Document], path: Path) -> Document:
     source.check()
     assert result is not None, "a document without problems is valid"
     return result
+
+
+_MAY_BE_NULL = {"nan"}  # where `null` is a value of its own
+
+
+def _report_empty(source: YamlSource, value: Any, where: Where = ()) -> None:
+    """Keys without a value: nothing was meant by them, or something was forgotten."""
+    pairs = value.items() if isinstance(value, dict) else enumerate(value)
+    for part, item in pairs:
+        here = (*where, part)
+        if isinstance(item, dict | list):
+            _report_empty(source, item, here)
+        elif item is None and part not in _MAY_BE_NULL and not source.is_broken(here):
+            source.report(here, "is empty.", "Give it a value, or take it away.")
+            source.broken.add(here)
 
 
 def _report(source: YamlSource, document: type[BaseModel], details: "ErrorDetails") -> None:
@@ -151,8 +167,6 @@ def _explain(
 
 
 def _mistyped(text: str | None, given: object, wanted: str) -> tuple[str, str | None]:
-    if given is None:
-        return f"is empty; it must be {wanted}.", "Give it a value, or take the key away."
     if isinstance(given, dict | list):
         kind = "a list" if isinstance(given, list) else "a mapping"
         return f"must be {wanted}, not {kind}.", None

@@ -3,7 +3,14 @@
 from collections.abc import Mapping, Sequence
 from typing import Annotated, Any, TypeVar
 
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict
+from pydantic import (
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    GetCoreSchemaHandler,
+    GetJsonSchemaHandler,
+)
+from pydantic_core import core_schema
 
 from .wrong import quoted, wrong
 
@@ -25,15 +32,28 @@ def _sequence(value: object) -> object:
     raise wrong(f"must be a list, but {given}.", "Write `[…]`, or one `- ` line for each.")
 
 
-def _distinct(values: Sequence[Item]) -> Sequence[Item]:
-    for index, value in enumerate(values):
-        if value in values[:index]:
-            raise wrong(f"{quoted(value)} stands here twice.", "Keep one of them.", (index,))
-    return values
+class _Distinct:
+    """An annotation on a list: nothing stands in it twice."""
+
+    def check(self, values: Sequence[Item]) -> Sequence[Item]:
+        for index, value in enumerate(values):
+            if value in values[:index]:
+                raise wrong(f"{quoted(value)} stands here twice.", "Keep one of them.", (index,))
+        return values
+
+    def __get_pydantic_core_schema__(
+        self, source: Any, handler: GetCoreSchemaHandler
+    ) -> core_schema.CoreSchema:
+        return core_schema.no_info_after_validator_function(self.check, handler(source))
+
+    def __get_pydantic_json_schema__(
+        self, schema: core_schema.CoreSchema, handler: GetJsonSchemaHandler
+    ) -> dict[str, Any]:
+        return handler(schema) | {"uniqueItems": True}
 
 
 List = Annotated[tuple[Item, ...], BeforeValidator(_sequence)]
-Distinct = Annotated[tuple[Item, ...], BeforeValidator(_sequence), AfterValidator(_distinct)]
+Distinct = Annotated[tuple[Item, ...], BeforeValidator(_sequence), _Distinct()]
 
 
 def spread(value: Any, key: str) -> Any:

@@ -82,6 +82,11 @@ class Limits(Section):
     """Bytes of all bodies that are being read or answered."""
 
 
+def _null_too(schema: dict[str, Any]) -> None:
+    del schema["anyOf"]
+    schema["enum"] = ["error", "null", None]
+
+
 class Serve(Section):
     """The server."""
 
@@ -115,7 +120,7 @@ class Serve(Section):
     warmup: Warmup = _DEFAULT.warmup
     """Run the recorded sample before the server is ready: `auto`, `off`, or the largest batch."""
 
-    nan: Literal["error", "null"] | None = Field(default=_DEFAULT.nan)
+    nan: Literal["error", "null"] | None = Field(default=_DEFAULT.nan, json_schema_extra=_null_too)
     """What a NaN in an answer becomes: an error, or `null`."""
 
     batch: Batch = Field(default_factory=Batch)
