@@ -1,0 +1,53 @@
+"""StreamWriter: the items of a generator as they leave the server.
+
+JSON lines unless the client accepts text/event-stream (each item one event) or, for strings,
+text/plain; bytes are sent as they are. An error after the first item ends the stream with
+{"error": ...} as its last line, or as an event of that name; text and bytes are cut off.
+"""
+
+from typing import Any
+
+import orjson
+
+from . import wire
+from .answer import AnswerWriter, arrayed, first
+from .spec import Kind
+
+
+class StreamWriter:
+    """Writes one stream; `content_type` is what it settled on."""
+
+    def __init__(self, kind: Kind, accept: str, answers: AnswerWriter) -> None:
+        self._answers = answers
+        self.content_type = wire.LINES
+        if kind == "bytes":
+            self.content_type = wire.BYTES
+        elif first(accept, wire.EVENTS, wire.LINES, wire.TEXT):
+            self.content_type = wire.EVENTS
+        elif kind == "str" and first(accept, wire.TEXT, wire.LINES, wire.EVENTS):
+            self.content_type = wire.TEXT + "; charset=utf-8"
+
+    def part(self, item: Any) -> bytes:
+        """One item.
+
+        Raises:
+            PredictionFailed: for what has no JSON.
+        """
+        if self.content_type == wire.BYTES and isinstance(item, bytes | bytearray | memoryview):
+            return bytes(item)
+        if self.content_type.startswith(wire.TEXT) and isinstance(item, str):
+            return item.encode()
+        return self._framed(self._answers.json(arrayed(item)))
+
+    @property
+    def is_framed(self) -> bool:
+        """Whether an error could be told from an item; else the connection must be cut."""
+        return self.content_type in {wire.LINES, wire.EVENTS}
+
+    def error(self, detail: str) -> bytes:
+        """What tells a client of a framed stream that it ends early."""
+        name = b"event: error\n" if self.content_type == wire.EVENTS else b""
+        return name + self._framed(orjson.dumps({"error": detail}))
+
+    def _framed(self, data: bytes) -> bytes:
+        return b"data: " + data + b"\n\n" if self.content_type == wire.EVENTS else data + b"\n"

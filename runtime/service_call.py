@@ -1,0 +1,121 @@
+"""How an API's method is called: awaited, in a thread, or once for the rows of many requests."""
+
+import asyncio
+import contextvars
+from collections.abc import AsyncGenerator, Callable, Iterator
+from concurrent.futures import Executor, Future
+from contextlib import suppress
+from functools import partial
+from typing import Any
+
+from .contract.answer import arrayed
+from .model_handle import Models, straight, using
+
+Arguments = dict[str, Any]
+_END = object()
+
+
+class AsyncCall:
+    """An async method: on the event loop, among the others."""
+
+    def __init__(self, method: Callable[..., Any], models: Models) -> None:
+        self._method = method
+        self._models = models
+
+    async def __call__(self, arguments: Arguments) -> Any:
+        """The method's result."""
+        with using(self._models):
+            return await self._method(**arguments)
+
+    async def stream(self, arguments: Arguments) -> AsyncGenerator[Any, None]:
+        """What an async generator yields; it is closed when nobody listens any more."""
+        with using(self._models):
+            made = self._method(**arguments)
+            items = await made if asyncio.iscoroutine(made) else made
+        try:
+            async for item in items:
+                yield item
+        finally:
+            close = getattr(items, "aclose", None)
+            if close is not None:
+                await close()
+
+
+class ThreadCall:
+    """A sync method: in one of a bounded number of threads, so that the loop never waits."""
+
+    def __init__(self, method: Callable[..., Any], models: Models, threads: Executor) -> None:
+        self._method = method
+        self._models = models
+        self._threads = threads
+
+    async def __call__(self, arguments: Arguments) -> Any:
+        """The method's result. A call that is cancelled before its turn never runs."""
+        return await self._run(contextvars.copy_context(), partial(self._method, **arguments))
+
+    async def stream(self, arguments: Arguments) -> AsyncGenerator[Any, None]:
+        """What a generator yields, one step in a thread at a time."""
+        context = contextvars.copy_context()
+        made = await self._run(context, partial(self._method, **arguments))
+        items: Iterator[Any] = iter(made)
+        step: Future[Any] | None = None
+        try:
+            while True:
+                step = self._submit(context, partial(next, items, _END))
+                item = await asyncio.wrap_future(step)
+                if item is _END:
+                    return
+                yield item
+        finally:
+            # The client may have left in the middle of a step, which cannot be interrupted.
+            if step is not None:
+                step.add_done_callback(lambda _: self._close(context, items))
+
+    def _close(self, context: contextvars.Context, items: Any) -> None:
+        close = getattr(items, "close", None)
+        if close is not None:
+            with suppress(RuntimeError):  # the threads have been stopped
+                self._submit(context, close)
+
+    async def _run(self, context: contextvars.Context, work: Callable[[], Any]) -> Any:
+        return await asyncio.wrap_future(self._submit(context, work))
+
+    def _submit(self, context: contextvars.Context, work: Callable[[], Any]) -> "Future[Any]":
+        return self._threads.submit(context.run, self._with_models, work)
+
+    def _with_models(self, work: Callable[[], Any]) -> Any:
+        with using(self._models):
+            return work()
+
+
+class BatchCall:
+    """A batchable method, as a Batcher calls it: in the batcher's thread, with stacked rows.
+
+    Models are called past their own batchers: the rows are a batch already.
+    """
+
+    def __init__(
+        self, method: Callable[..., Any], parameter: str, models: Models, *, is_async: bool
+    ) -> None:
+        self._method = method
+        self._parameter = parameter
+        self._models = models
+        self._is_async = is_async
+
+    def __call__(self, batch: Any) -> Any:
+        """The method's answer for `batch`, made of as many rows."""
+        with using(self._models), straight():
+            answer = self._method(**{self._parameter: batch})
+            if self._is_async and self._models.loop is not None:
+                # The thread's context travels with the coroutine.
+                answer = asyncio.run_coroutine_threadsafe(answer, self._models.loop).result()
+        return _rows(answer)
+
+
+def _rows(answer: Any) -> Any:
+    """Tensors as arrays, and lists of scalars and arrays as they are."""
+    if isinstance(answer, dict):
+        return {name: arrayed(part) for name, part in answer.items()}
+    if isinstance(answer, tuple):
+        return tuple(arrayed(part) for part in answer)
+    return arrayed(answer)
