@@ -34,8 +34,9 @@ def resolve_for(accelerator: str, requirements: Requirements, target: Target) ->
 
 def _torch_or_none(packages: Sequence[Package]) -> str:
     versions = [package.version for package in packages if package.name == "torch"]
-    found = f"torch resolves to {versions[0]}, which has no CUDA"
-    return found if versions else "no locked package uses CUDA"
+    if not versions:
+        return "no locked package uses CUDA"
+    return f"torch resolves to {versions[0]}, which has no CUDA"
 
 
 def _without_gpu(

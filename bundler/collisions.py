@@ -59,8 +59,8 @@ def _refusal(place: str, claimants: Sequence[Package]) -> ResolveError:
 def _way_out(names: Sequence[str]) -> str:
     if "nvidia-nccl-cu12" in names:
         return (
-            "xgboost needs NCCL on several GPUs only: list `nvidia-nccl-cu12` under "
-            "`python.override_out`, use `accelerator: cpu`, or Python 3.12 with xgboost>=3.4."
+            "xgboost needs NCCL on several GPUs only: use `accelerator: cpu`, or Python 3.12 or "
+            "later with xgboost>=3.4."
         )
     return f"Keep one of {', '.join(f'`{name}`' for name in names)}."
 
