@@ -2,10 +2,11 @@
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from ..runtime.manifest import ModelEntry, ModelManifest
+from ..runtime.samples import Samples
 from .errors import BuildError
 from .lock import Lock, LockedModel
 
@@ -22,6 +23,7 @@ class ChosenModel:
     item: "Item"
     config: bytes
     manifest: ModelManifest
+    samples: Mapping[str, Samples] = field(default_factory=dict)  # by method
 
     @property
     def entry(self) -> ModelEntry:
@@ -44,7 +46,13 @@ class ChosenModel:
     def of(cls, alias: str, item: "Item", store: "Store") -> "ChosenModel":
         """Read the stored model `item`; nothing in it is run."""
         config = store.config(item)
-        return cls(alias, item, config, ModelManifest.from_json(json.loads(config)))
+        manifest = ModelManifest.from_json(json.loads(config))
+        files = {entry.path: entry for entry in manifest.files}
+        samples = {
+            method: Samples.read(store.blob(files[path].digest))
+            for method, path in manifest.samples.items()
+        }
+        return cls(alias, item, config, manifest, samples)
 
 
 def choose(

@@ -80,7 +80,7 @@ def make(ingredients: Ingredients) -> Plan:
     image = containerfile.render(draft, lock)
     generated = {
         "server.py": _server(draft).encode(),
-        "openapi.json": _openapi(draft, manifests),
+        "openapi.json": _openapi(draft, ingredients),
         "sbom.cdx.json": sbom.render(draft, manifests, lock),
         "Containerfile": image.encode(),
     }
@@ -153,8 +153,13 @@ def _server(manifest: BundleManifest) -> str:
     return server_source.render(manifest.name, manifest.routes, batch)
 
 
-def _openapi(manifest: BundleManifest, models: Mapping[str, ModelManifest]) -> bytes:
-    return canonical.pretty(openapi.document(manifest, models))
+def _openapi(manifest: BundleManifest, given: Ingredients) -> bytes:
+    samples = {
+        route.path: given.models[route.model].samples[route.method]
+        for route in manifest.routes
+        if route.model and route.method in given.models[route.model].samples
+    }
+    return canonical.pretty(openapi.document(manifest, given.manifests, samples))
 
 
 def _warnings(given: Ingredients) -> tuple[str, ...]:

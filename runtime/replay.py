@@ -13,11 +13,13 @@ from pathlib import Path
 from typing import Any
 
 from . import table, trust
-from .errors import BundleError, RequestError
+from .errors import BundleError
 from .manifest import BundleManifest
 from .model import LoadedModel
 from .pickles import Policy
-from .samples import Samples, compare
+from .predictions import to_instances
+from .samples import Samples
+from .service_class import import_roots
 
 SHOWN = 5  # differences told of one method
 
@@ -42,29 +44,34 @@ def replay(directory: Path, device: str = "cpu") -> list[Outcome]:
     manifest = BundleManifest.read(directory)
     trust.check(directory, manifest)
     policy = Policy.from_json(manifest.security)
+    nan_as_null = manifest.serve.get("nan") == "null"
+    sys.path[:0] = map(
+        str, import_roots((directory / "src").resolve())
+    )  # a model may be built there
     outcomes = []
     for entry in manifest.models:
         recorded = sorted((directory / "samples" / entry.alias).glob("*.json"))
         if recorded:
             model = LoadedModel.load(directory / "models" / entry.alias, device, policy)
-            outcomes += [_replay(entry.alias, model, Samples.read(path)) for path in recorded]
+            for samples in map(Samples.read, recorded):
+                found = _differences(model, samples, nan_as_null=nan_as_null)
+                outcomes.append(_outcome(entry.alias, samples, found))
     return outcomes
 
 
-def _replay(alias: str, model: LoadedModel, samples: Samples) -> Outcome:
-    differences = _differences(model, samples)
-    told = tuple(differences[:SHOWN])
-    return Outcome(alias, samples.method, len(samples.inputs), not differences, told)
+def _outcome(alias: str, samples: Samples, differences: Sequence[str]) -> Outcome:
+    rows, told = len(samples.inputs), tuple(differences[:SHOWN])
+    return Outcome(alias, samples.method, rows, not differences, told)
 
 
-def _differences(model: LoadedModel, samples: Samples) -> list[str]:
-    signature = model.manifest.methods[samples.method]
+def _differences(model: LoadedModel, samples: Samples, *, nan_as_null: bool) -> list[str]:
     try:
-        batch = table.collate(signature.inputs, samples.inputs)
-        answer = table.to_instances(model.call(samples.method, batch))
-    except (BundleError, RequestError) as error:
-        return [f"The model could not answer: {error}"]
-    return compare(samples.outputs, answer, samples.rtol, samples.atol)
+        inputs = model.manifest.methods[samples.method].inputs
+        batch = table.collate(inputs, list(samples.inputs), nan_as_null=nan_as_null)
+        answer = model.call(samples.method, batch)
+        return samples.differences(to_instances(answer, nan_as_null=nan_as_null))
+    except Exception as error:  # noqa: BLE001 - whatever the model raises is what it answered
+        return [f"The model could not answer: {type(error).__name__}: {error}"]
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

@@ -9,6 +9,7 @@ import pytest
 from modelbundle.bundler.project import Project
 from modelbundle.bundler.store import Store
 from modelbundle.runtime.manifest import FileEntry, ModelManifest
+from modelbundle.runtime.samples import Samples
 from modelbundle.runtime.signature import Field, Side, Signature
 
 INDEX = os.environ.get("UV_DEFAULT_INDEX", "https://pypi.org/simple")
@@ -41,9 +42,11 @@ def add_model(own_store):
 
     def add(name="iris", *, weights=b"weights", methods=("predict",), executes=False, **given):
         blob = own_store.ingest_bytes(weights)
-        sample = own_store.ingest_bytes(b'{"schema":1}\n')
         files = [FileEntry("model.bin", blob.digest, blob.size)]
-        files += [FileEntry(f"samples/{m}.json", sample.digest, sample.size) for m in methods]
+        for method in methods:
+            samples = Samples(method, ([1.0, 2.0, 3.0, 4.0],), (1,))
+            sample = own_store.ingest_bytes(samples.encode())
+            files.append(FileEntry(f"samples/{method}.json", sample.digest, sample.size))
         manifest = ModelManifest(
             framework=given.pop("framework", "sklearn"),
             loader="modelbundle.runtime.frameworks.sklearn:Sklearn",
