@@ -94,6 +94,14 @@ class Bundlefile(Section):
         """The JSON form of `runtime.settings.ServeSettings`: seconds and bytes."""
         return self.serve.settings()
 
+    @field_validator("schema_version", mode="before")
+    @classmethod
+    def _known(cls, version: object) -> object:
+        if type(version) is not int or version != 1:
+            hint = "Upgrade with `pip install -U modelbundle`, if the file is of a newer one."
+            raise wrong(f"{quoted(version)} is not one of `1`.", hint)
+        return version
+
     @field_validator("models")
     @classmethod
     def _models(cls, models: tuple[ModelRef, ...], info: ValidationInfo) -> tuple[ModelRef, ...]:

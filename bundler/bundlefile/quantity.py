@@ -10,7 +10,7 @@ from pydantic import BeforeValidator, Field, PlainSerializer, StrictInt, WithJso
 from ...runtime.duration import seconds
 from .wrong import nearest, quoted, wrong
 
-_SECONDS = ("us", "ms", "s", "m", "h")
+_MICROSECONDS = {"h": 3_600_000_000, "m": 60_000_000, "s": 1_000_000, "ms": 1000, "us": 1}
 _BYTES = {
     "B": 1, "kB": 10**3, "KB": 10**3, "MB": 10**6, "GB": 10**9,
     "KiB": 1 << 10, "MiB": 1 << 20, "GiB": 1 << 30,
@@ -36,7 +36,7 @@ def _amount(value: object, pattern: str, example: str, units: Iterable[str]) -> 
 
 def length(value: object) -> float:
     """The seconds in `25ms`, `30s` or `1.5 m`; at most a day."""
-    amount = round(seconds(_amount(value, _LENGTH, "30s", _SECONDS)), 9)
+    amount = round(seconds(_amount(value, _LENGTH, "30s", _MICROSECONDS)), 9)
     if amount > _DAY:
         raise wrong(f"{quoted(value)} is longer than a day.")
     return amount
@@ -61,12 +61,12 @@ def size(value: object) -> int:
 
 
 def duration_text(amount: float) -> str:
-    """`0.05` as `50ms`, the way a person writes it."""
-    for unit in ("h", "m", "s", "ms"):
-        count = round(amount / seconds(f"1{unit}"), 9)
-        if count >= 1 and count == round(count):
-            return f"{round(count)}{unit}"
-    return f"{round(amount / seconds('1us'))}us"
+    """`0.05` as `50ms`, the way a person writes it; exact to the microsecond."""
+    count = round(amount * 1e6)
+    for unit, microseconds in _MICROSECONDS.items():
+        if count and count % microseconds == 0:
+            return f"{count // microseconds}{unit}"
+    return f"{count / 1e6:g}s"
 
 
 def size_text(amount: int) -> str:

@@ -1,0 +1,81 @@
+"""What goes into the bundle and its image."""
+
+import pytest
+
+DIGEST = "sha256:" + "0" * 64
+
+
+@pytest.mark.parametrize(
+    ("key", "value", "word"),
+    [
+        ("models", f"[{DIGEST}]", "as: NAME"),
+        ("models", "[{ref: net, pin: yes}]", "true"),
+        ("models", "[7]", 'in quotes: "7"'),
+        ("models", "[1.10]", 'in quotes: "1.10"'),
+        ("python.version", "3.11", 'in quotes: "3.11"'),
+        ("python.version", "3", 'in quotes: "3"'),
+        ("python.version", "'3.9'", "too old"),
+        ("python.requirements", "torch", "neither a list nor a file"),
+        ("python.requirements", "['-r x']", "option of pip"),
+        ("python.requirements", "[a, a]", "twice"),
+        ("python.requirements", "{a: 1}", "must be a list"),
+        ("python.lock", "/etc/passwd", "inside the project"),
+        ("python.indexes", "['https://me:pw@host/simple']", "netrc"),
+        ("python.indexes", "[{url: https://host/simple}]", "must be text"),
+        ("python.find_links", "[../wheels]", "leaves the project"),
+        ("python.exclude_newer", "2026", "in quotes"),
+        ("cuda.flavor", "bse", "Did you mean `base`?"),
+        ("cuda.min_driver", "580", 'in quotes: "580"'),
+        ("cuda.archs", "[8.0]", 'in quotes: "8.0"'),
+        ("image.user", "root", "not the number"),
+        ("image.user", "0", "root"),
+        ("image.workdir", "/etc", "system"),
+        ("image.ports", "[0]", "at least 1"),
+        ("image.ports", "['80']", "quotes away"),
+        ("image.env", "{A: 1}", 'in quotes: "1"'),
+        ("image.env", "{A: true}", 'in quotes: "true"'),
+        ("image.env", "[A=1]", "must be a mapping"),
+        ("image.env", "{LD_PRELOAD: x}", "changes how"),
+        ("image.env", "{PYTHONPATH: x}", "changes how"),
+        ("image.env", "{PATH: x}", "changes how"),
+        ("image.env", "{BUNDLE_TRUST: x}", "trusted"),
+        ("image.env", "{DB_PASSWORD: correct-horse}", "docker run -e DB_PASSWORD"),
+        ("image.env", "{KEY_ID: AKIAIOSFODNN7EXAMPLE}", "AWS"),
+        ("image.env", '{A: "x\\nRUN id"}', "one line"),
+        ("image.labels", '{a: "x\\ny"}', "one line"),
+        ("system.packages", "['curl; id']", "not the name"),
+        ("system.run", '["a\\nb"]', "one line"),
+        ("system.run", "[{command: a, secrets: [TOKEN]}]", "BuildKit"),
+        ("system.run", "[[a]]", "must be a mapping"),
+        ("security.pickle", "allowed", "allow"),
+        ("security.allow_globals", "[a.b]", "allow-listed"),
+    ],
+)
+def test_what_does_not_fit_is_refused(refuse_value, key, value, word):
+    refuse_value(key, value, word)
+
+
+def test_a_digest_needs_a_name_of_its_own(read):
+    (model,) = read(f"models: [{{ref: {DIGEST}, as: net}}]\n").models
+    assert (model.alias, model.tag.digest) == ("net", DIGEST)
+
+
+def test_a_word_like_token_that_is_a_number_is_no_secret(read):
+    env = read('image: {env: {MAX_TOKEN: "512", TOKENIZERS_PARALLELISM: "false"}}\n').image.env
+    assert env == {"MAX_TOKEN": "512", "TOKENIZERS_PARALLELISM": "false"}
+
+
+def test_requirements_are_a_list_or_a_file(read):
+    assert (
+        read("python: {requirements: requirements.txt}\n").python.requirements == "requirements.txt"
+    )
+    assert read("python: {requirements: [a>=1]}\n").python.requirements == ("a>=1",)
+
+
+def test_a_user_may_be_written_as_a_number(read):
+    assert read("image: {user: 1000}\n").image.user == "1000"
+
+
+def test_two_bad_names_of_variables_are_two_problems_at_their_keys(refuse):
+    error = refuse("image:\n  env:\n    A B: x\n    C=D: y\n")
+    assert [(p.line, p.column) for p in error.problems] == [(3, 5), (4, 5)]

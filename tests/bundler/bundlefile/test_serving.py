@@ -1,0 +1,62 @@
+"""How a bundle is served."""
+
+import pytest
+
+
+@pytest.mark.parametrize(
+    ("key", "value", "word"),
+    [
+        ("serve.host", "a b", "neither"),
+        ("serve.port", "'8080'", "quotes away"),
+        ("serve.port", "80.5", "whole number"),
+        ("serve.port", "yes", "whole number"),
+        ("serve.port", "70000", "at most 65535"),
+        ("serve.workers", "auto", "not known yet"),
+        ("serve.workers", "0", "at least 1"),
+        ("serve.timeout", "30", "30s"),
+        ("serve.timeout", "0s", "no time"),
+        ("serve.timeout", "30 sec", "one of"),
+        ("serve.max_body", "16777216", "16MiB"),
+        ("serve.max_body", "16mb", "one of"),
+        ("serve.log", "INFO", "info"),
+        ("serve.access_log", "off", "`true` or `false`"),
+        ("serve.access_log", "1", "`true` or `false`"),
+        ("serve.warmup", "on", "neither"),
+        ("serve.nan", "zero", "error"),
+        ("serve.batch.axis", "1", "axis 0"),
+        ("serve.batch.latency_budget", "-1ms", "one of"),
+        ("serve.batch.max_batch_size", "'64'", "quotes away"),
+        ("serve.apis", "{a b: {}}", "not the name of an API"),
+        ("serve.apis", "{predict: {route: /readyz}}", "server itself"),
+        ("serve.apis", "{a: {route: /x}, b: {route: /x}}", "already"),
+        ("serve.queue.max_bytes", "0B", "no room"),
+        ("serve.limits.keep_alive", "5", "no unit"),
+    ],
+)
+def test_what_does_not_fit_is_refused(refuse_value, key, value, word):
+    refuse_value(key, value, word)
+
+
+@pytest.mark.parametrize(
+    ("text", "nan"), [("null", "null"), ("'null'", "null"), ("error", "error")]
+)
+def test_nan_is_null_or_an_error(read, text, nan):
+    assert read(f"serve: {{nan: {text}}}\n").serve.nan == nan
+
+
+@pytest.mark.parametrize(
+    ("key", "hint"),
+    [
+        ("max_size", "max_batch_size"), ("max_wait", "latency_budget"), ("target_latency", "latency_budget"),
+        ("latency_budjet", "latency_budget"),
+    ],
+)  # fmt: skip
+def test_words_of_others_are_translated(refuse, key, hint):
+    error = refuse(f"serve: {{batch: {{{key}: 1}}}}\n")
+    assert f"`{hint}`" in error.hint
+
+
+def test_a_key_at_the_wrong_level_is_sent_home(refuse):
+    assert "This is `serve.port` here." in refuse("port: 1\n").hint
+    assert "This is `python.requirements` here." in refuse("requirements: [a]\n").hint
+    assert "Known here are `max_batch_size`" in refuse("serve: {batch: {zzz: 1}}\n").hint
