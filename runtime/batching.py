@@ -15,8 +15,8 @@ from .errors import DeadlineExceeded, InvalidInput, Overloaded, PredictionFailed
 from .executor import Executor, Worker
 from .lane import Lane, Request
 from .lanes import Lanes
-from .observer import BatchObserver, NullObserver, Refusal, Release
 from .measurement import Measurement
+from .observer import BatchObserver, NullObserver, Refusal, Release
 from .window import Limits
 
 log = logging.getLogger(__name__)
@@ -320,14 +320,18 @@ class Batcher:
         if is_out_of_memory(error) and batch.rows > 1:
             batch.lane.window.ran_out_of_memory(batch.rows)
             log.warning("Out of memory with %d rows: going on with fewer.", batch.rows)
-        batch = batch.without_done()
-        if self.limits.idempotent and (parts := batch.parts(error)):
+        rest = batch.without_done()
+        if self.limits.idempotent:
+            # If somebody has left, it may have been the guilty one.
+            parts = batch.parts(error) if rest is batch else (rest,)
             self._retries.extendleft(reversed(parts))
-        elif isinstance(error, RequestError) and len(batch.pieces) == 1:
-            batch.pieces[0].request.fail(error)
-        elif batch.pieces:
-            log.error("The model failed on %d rows.", batch.rows, exc_info=error)
-            for piece in batch.pieces:
+            if parts:
+                return
+        if isinstance(error, RequestError) and len(rest.pieces) == 1:
+            rest.pieces[0].request.fail(error)
+        elif rest.pieces:
+            log.error("The model failed on %d rows.", rest.rows, exc_info=error)
+            for piece in rest.pieces:
                 failure = PredictionFailed()
                 failure.__cause__ = error
                 piece.request.fail(failure)
