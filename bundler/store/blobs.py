@@ -2,8 +2,9 @@
 
 import os
 import time
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from pathlib import Path
+from typing import TypeVar
 
 from ...runtime import digest as digests
 from ..errors import Damaged, StoreError
@@ -12,6 +13,7 @@ from .item import Blob
 from .marks import Marks
 from .workspace import Workspace
 
+T = TypeVar("T")
 _PATIENCE = 20  # looks, 50 ms apart, at a blob that garbage collection may be putting back
 
 
@@ -57,11 +59,17 @@ class Blobs:
         Raises:
             Damaged: when they are others.
         """
-        path = self.find(digest)
-        data = path.read_bytes()
+        data = self.use(digest, Path.read_bytes)
         if digests.of_bytes(data) != digest:
-            raise _changed(path, digest, digests.of_bytes(data))
+            raise _changed(self.path(digest), digest, digests.of_bytes(data))
         return data
+
+    def use(self, digest: str, action: Callable[[Path], T]) -> T:
+        """Do something with a blob, once more if a collection had it in hand just then."""
+        try:
+            return action(self.find(digest))
+        except FileNotFoundError:
+            return action(self.find(digest))
 
     def keep(self, temporary: Path, digest: str) -> Blob:
         """Take in a file of ours whose digest is known, unless its bytes are here already."""

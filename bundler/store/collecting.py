@@ -8,7 +8,7 @@ declaration and put the blob back, or the writer sees that it is gone and writes
 import errno
 import os
 import shutil
-from collections.abc import Iterable
+from collections.abc import Collection
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -72,7 +72,9 @@ class Collector:
             return sorted(self.trees.directory.iterdir())
         return []
 
-    def _sweep(self, garbage: Iterable[str]) -> list[str]:
+    def _sweep(self, garbage: Collection[str]) -> list[str]:
+        if not garbage:
+            return []
         try:
             trash = self.workspace.path / TRASH
             trash.mkdir(exist_ok=True)
@@ -87,7 +89,7 @@ class Collector:
         shutil.rmtree(trash)
         return [digest for digest in trashed if digest not in live]
 
-    def _sweep_full(self, garbage: Iterable[str]) -> list[str]:
+    def _sweep_full(self, garbage: Collection[str]) -> list[str]:
         """Without room for a trash: ask once more, then remove what is surely not needed."""
         live = self.reach.live()
         doomed = [digest for digest in garbage if digest not in live]

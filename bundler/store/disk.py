@@ -104,6 +104,13 @@ def make_directory(path: Path) -> bool:
     return True
 
 
+def make_directories(path: Path) -> None:
+    """Make a directory and the ones above it, where they do not exist yet."""
+    if not path.is_dir():
+        make_directories(path.parent)
+        make_directory(path)
+
+
 def remove(path: Path) -> bool:
     """Remove a file; whether it was there."""
     try:

@@ -56,7 +56,7 @@ class Ingest:
                 own.open("rb", buffering=0) as source,
                 progress.meter(name, own.stat().st_size) as meter,
             ):
-                return self.blobs.keep(own, _digest(source.fileno(), meter.advance))
+                return self.blobs.keep(own, _digest(own, source.fileno(), meter.advance))
         finally:
             disk.remove(own)
 
@@ -97,24 +97,31 @@ class Ingest:
     def _copy_bytes(self, path: Path, source: int, own: Path, advance: Advance) -> str:
         if clone(path, own, 0o600):
             with own.open("rb", buffering=0) as file:
-                return _digest(file.fileno(), advance)
+                return _digest(path, file.fileno(), advance)
         _check_room(os.fstat(source).st_size, own.parent)
         target = os.open(own, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
         try:
             with disk.named(own):
-                return _digest(source, advance, lambda chunk: disk.write_all(target, chunk))
+                return _digest(path, source, advance, lambda chunk: disk.write_all(target, chunk))
         finally:
             os.close(target)
 
 
 def _digest(
-    source: int, advance: Advance, also: Callable[[memoryview], None] = lambda _: None
+    path: Path,
+    source: int,
+    advance: Advance,
+    also: Callable[[memoryview], None] = lambda _: None,
 ) -> str:
     running, buffer = hashlib.sha256(), memoryview(bytearray(CHUNK))
-    while count := os.readv(source, [buffer]):
+    left = os.fstat(source).st_size
+    while left >= 0 and (count := os.readv(source, [buffer])):  # a growing file is not chased
         running.update(buffer[:count])
         also(buffer[:count])
         advance(count)
+        left -= count
+    if left:
+        raise _changed(path)
     return "sha256:" + running.hexdigest()
 
 
@@ -129,4 +136,8 @@ def _check_room(needed: int, directory: Path) -> None:
 
 def _check_unchanged(path: Path, before: os.stat_result, after: os.stat_result) -> None:
     if (before.st_size, before.st_mtime_ns) != (after.st_size, after.st_mtime_ns):
-        raise StoreError(f"`{path}` changed while it was read.", hint="Save it again.")
+        raise _changed(path)
+
+
+def _changed(path: Path) -> StoreError:
+    return StoreError(f"`{path}` changed while it was read.", hint="Save it again.")

@@ -23,7 +23,8 @@ def find(refs: Refs, text: str, kind: Kind | None) -> Item:
             hint="Write more digits.",
         )
     if not found:
-        raise NotFound(tag.kind or "model or bundle", str(tag), _nearest(refs, kinds, tag))
+        asked = str(tag).removesuffix("@latest")
+        raise NotFound(tag.kind or "model or bundle", asked, _nearest(refs, kinds, tag))
     if found[0].damaged:
         raise Damaged(
             f"The {found[0].kind} `{found[0].tag}` cannot be read. {found[0].damaged}",
@@ -48,10 +49,11 @@ def _is_version(item: Item, version: str) -> bool:
 def _nearest(refs: Refs, kinds: tuple[Kind, ...], tag: Tag) -> str | None:
     import difflib
 
-    items = [item for kind in kinds for item in refs.items(kind)]
-    known = [name for i in items for name in (i.tag, *(f"{i.name}@{a}" for a in i.aliases))]
-    near = difflib.get_close_matches(str(tag), known, n=1, cutoff=0.6)
-    if near:
-        return near[0]
-    same_name = [item.tag for item in items if item.name == tag.name]
-    return same_name[-1] if same_name else None
+    name = tag.name or ""
+    items = [item for kind in kinds for item in refs.of_name(kind, name)]
+    if not items:
+        names = sorted({item.name for kind in kinds for item in refs.items(kind)})
+        return next(iter(difflib.get_close_matches(name, names, n=1)), None)
+    known = [item.tag for item in items]
+    known += [f"{name}@{alias}" for item in items for alias in item.aliases]
+    return next(iter(difflib.get_close_matches(str(tag), known, n=1)), items[-1].tag)

@@ -31,7 +31,11 @@ class Reach:
         live = workspace.all_held(self.tmp)
         for kind in KINDS:
             for item in self.refs.items(kind):
-                live.update(self.of_item(item))
+                try:
+                    live.update(self.of_item(item))
+                except Damaged:
+                    if self.refs.has(item):
+                        raise  # else it was deleted meanwhile
         return live
 
     def of_item(self, item: Item) -> set[str]:

@@ -49,7 +49,8 @@ class Refs:
             return []
         aliases = [entry for entry in entries if entry[0] == "@"]  # sorted, as shown
         versions = [entry for entry in entries if entry[0] not in "@."]
-        items = [_read_item(kind, name, version, f"{directory}/{version}") for version in versions]
+        read = (_read_item(kind, name, entry, f"{directory}/{entry}") for entry in versions)
+        items = [item for item in read if item is not None]
         items.sort(key=lambda item: item.sequence)
         return _with_aliases(items, self._aliases(kind, name, aliases))
 
@@ -80,6 +81,10 @@ class Refs:
         aliases = [entry for entry in entries if entry[0] == "@"]
         named = self._aliases(item.kind, item.name, aliases).get(item.version, [])
         return replace(item, aliases=(LATEST, *sorted(named)))
+
+    def has(self, item: Item) -> bool:
+        """Whether the item is still there."""
+        return self._path(item.kind, item.name, item.version).exists()
 
     def alias(self, item: Item, alias: str) -> None:
         """Let an alias name this item from now on."""
@@ -183,12 +188,15 @@ def _decode(kind: Kind, name: str, data: dict[str, Any]) -> Item:
         raise ValueError(message) from error
 
 
-def _read_item(kind: Kind, name: str, entry: str, path: str) -> Item:
+def _read_item(kind: Kind, name: str, entry: str, path: str) -> Item | None:
+    """The item of a ref, told as damaged if need be; None when it was deleted meanwhile."""
     try:
         item = _decode(kind, name, record.load(path))
         if item.version.lower() == entry:
             return item
         reason = "it describes another item"
+    except FileNotFoundError:
+        return None
     except (OSError, ValueError) as error:
         reason = error.strerror or str(error) if isinstance(error, OSError) else str(error)
     return Item(

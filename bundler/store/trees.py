@@ -6,9 +6,11 @@ import stat as modes
 import tempfile
 from collections.abc import Sequence
 from contextlib import suppress
+from functools import partial
 from pathlib import Path
 
 from ...runtime.manifest import FileEntry
+from . import disk
 from .blobs import Blobs
 from .placing import place
 from .workspace import Workspace
@@ -57,23 +59,26 @@ class Trees:
         for entry in files:
             destination = directory / entry.path
             destination.parent.mkdir(parents=True, exist_ok=True)
-            source = self._blobs.find(entry.digest).absolute()
             if entry.executable:
-                place(source, destination, executable=True)
+                self._place(entry, destination)
             else:
-                destination.symlink_to(source)
+                destination.symlink_to(self._blobs.find(entry.digest).absolute())
         return directory
 
     def fill(self, directory: Path, files: Sequence[FileEntry]) -> None:
         """Place files under `directory`, which is made if need be."""
-        directory.mkdir(parents=True, exist_ok=True)
+        disk.make_directories(directory)
         made = {directory}
         for entry in files:
             destination = directory / entry.path
             if destination.parent not in made:
-                destination.parent.mkdir(parents=True, exist_ok=True)
+                disk.make_directories(destination.parent)
                 made.add(destination.parent)
-            place(self._blobs.find(entry.digest), destination, executable=entry.executable)
+            self._place(entry, destination)
+
+    def _place(self, entry: FileEntry, destination: Path) -> None:
+        action = partial(place, destination=destination, executable=entry.executable)
+        self._blobs.use(entry.digest, action)
 
     def remove(self, path: Path) -> None:
         """Take a tree away, in one instant for who looks."""
