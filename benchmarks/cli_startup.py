@@ -32,7 +32,7 @@ def main() -> None:
         os.environ["BUNDLE_HOME"] = home
         import modelbundle
 
-        modelbundle.save("one", {"a": 1})
+        modelbundle.save("one", len)
         times: dict[str, list[float]] = {name: [] for name in COMMANDS}
         for _ in range(RUNS):
             for name, command in COMMANDS.items():

@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 
 HELP = """Turn a trained model into a service that you can trust.
 
+\b
   bundle save iris train:model --sample rows.csv
   bundle build
   bundle serve iris

@@ -13,7 +13,7 @@ from .size import human
 
 
 def delete(bundle: BundleTag, yes: Yes = False, json: Json = False, quiet: Quiet = False) -> None:
-    """Delete a bundle; bytes that others share stay, the rest goes with `bundle gc`.
+    """Delete a bundle; `bundle gc` then frees its bytes.
 
     Example:
 

@@ -11,7 +11,7 @@ Network = Annotated[bool, typer.Option("--network", help="Ask the package index,
 
 
 def doctor(network: Network = False, json: Json = False, quiet: Quiet = False) -> None:
-    """Check Python, uv, the store, the container engine, GPUs and frameworks.
+    """Check what this machine has for the job.
 
     Examples:
 

@@ -12,7 +12,7 @@ DryRun = Annotated[bool, typer.Option("--dry-run", help="Only say what would go.
 
 
 def gc(dry_run: DryRun = False, json: Json = False, quiet: Quiet = False) -> None:
-    """Delete the bytes that no model, bundle or running server needs.
+    """Delete the bytes that nothing needs any more.
 
     Examples:
 
@@ -30,7 +30,7 @@ def gc(dry_run: DryRun = False, json: Json = False, quiet: Quiet = False) -> Non
 
 
 def du(json: Json = False, quiet: Quiet = False) -> None:
-    """Say how much disk the store takes, and what takes it.
+    """Say how much disk the store takes.
 
     Example:
 
@@ -43,7 +43,8 @@ def du(json: Json = False, quiet: Quiet = False) -> None:
     console = Console(json=json, quiet=quiet)
     store = Store.default()
     usage = asdict(store.usage())
+    counts = {"models", "bundles"}
     rows = [
-        (name, human(value) if "bytes" in name else str(value)) for name, value in usage.items()
+        (name, str(value) if name in counts else human(value)) for name, value in usage.items()
     ]
     console.table({"store": str(store.root)} | usage, ("WHAT", "HOW MUCH"), rows)

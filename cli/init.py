@@ -23,7 +23,7 @@ def init(
     json: Json = False,
     quiet: Quiet = False,
 ) -> None:
-    """Write a commented bundlefile, and with --service a skeleton of one.
+    """Write a commented bundlefile and a service skeleton.
 
     Examples:
 

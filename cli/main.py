@@ -64,7 +64,7 @@ def _invoke(arguments: list[str]) -> int:
 
     command = get_command(create_app())
     try:
-        code = command.main(arguments, prog_name="bundle", standalone_mode=False)
+        code = command.main(_spelled_out(arguments), prog_name="bundle", standalone_mode=False)
     except ClickException as error:
         error.show()
         return error.exit_code
@@ -73,6 +73,11 @@ def _invoke(arguments: list[str]) -> int:
     except Exit as error:
         return error.exit_code
     return code if isinstance(code, int) else 0
+
+
+def _spelled_out(arguments: list[str]) -> list[str]:
+    """Give a bare `--gpu` its meaning: typer has no options whose value may be left out."""
+    return ["--gpu=all" if argument == "--gpu" else argument for argument in arguments]
 
 
 def _reraise_for_debug() -> None:

@@ -41,7 +41,7 @@ def list_models(name: NamePrefix = None, json: Json = False, quiet: Quiet = Fals
 
 
 def show_model(model: ModelTag, json: Json = False, quiet: Quiet = False) -> None:
-    """Show a model: signature, versions, files, what its pickles ask for. Runs nothing.
+    """Show all of a model; run nothing.
 
     Example:
 
@@ -53,7 +53,7 @@ def show_model(model: ModelTag, json: Json = False, quiet: Quiet = False) -> Non
 def delete_model(
     model: ModelTag, yes: Yes = False, json: Json = False, quiet: Quiet = False
 ) -> None:
-    """Delete a model; bytes that others share stay, the rest goes with `bundle gc`.
+    """Delete a model; `bundle gc` then frees its bytes.
 
     Example:
 

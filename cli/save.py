@@ -7,6 +7,7 @@ import typer
 
 from ..runtime.errors import BundleError
 from .console import Console
+from .containerize import pairs
 from .listing import to_json
 from .options import Json, Quiet, Trust
 from .size import human
@@ -69,7 +70,7 @@ def save(
         saving.SaveOptions(
             sample_file=sample,
             methods=tuple(method or ()),
-            labels=_pairs(label or []),
+            labels=pairs(label or []),
             metadata=_metadata(metadata),
             version=version,
             aliases=tuple(alias or ()),
@@ -83,16 +84,6 @@ def save(
 def _report(item: "Item", console: Console) -> None:
     text = f"Saved `{item.tag}` ({item.framework}, {human(item.size)})."
     console.result(to_json(item), text, next_command=f"bundle serve model:{item.tag}")
-
-
-def _pairs(labels: list[str]) -> dict[str, str]:
-    pairs = {}
-    for label in labels:
-        key, equals, value = label.partition("=")
-        if not (key and equals):
-            raise typer.BadParameter(f"{label!r} is not KEY=VALUE.", param_hint="--label")
-        pairs[key] = value
-    return pairs
 
 
 def _metadata(text: str | None) -> dict[str, object]:

@@ -25,7 +25,7 @@ _GLOBALS_SHOWN = 12
 
 
 def show(tag: Tag, json: Json = False, quiet: Quiet = False) -> None:
-    """Show a bundle (or a model): routes, models, files, decisions. Runs nothing.
+    """Show all of a bundle or a model; run nothing.
 
     Examples:
 

@@ -26,7 +26,7 @@ Tag = Annotated[
 
 
 def verify(tag: Tag = None, json: Json = False, quiet: Quiet = False) -> None:
-    """Hash again and compare; without an argument, the whole store. Runs nothing.
+    """Hash the stored bytes again and compare.
 
     Examples:
 

@@ -10,7 +10,15 @@ from pathlib import Path
 
 import pytest
 
-PARTS = ["__init__.py", "py.typed", "bundlefile.schema.json", "cli", "bundler", "templates", "runtime"]
+PARTS = [
+    "__init__.py",
+    "py.typed",
+    "bundlefile.schema.json",
+    "cli",
+    "bundler",
+    "templates",
+    "runtime",
+]
 
 
 @pytest.fixture(scope="module")
@@ -43,9 +51,7 @@ def run(command, **options):
 
 def test_the_wheel_holds_the_parts_and_nothing_else(archives):
     wheel, _, names = archives
-    expected = {
-        f"modelbundle/{name}" for name in names if name.partition("/")[0] in PARTS
-    }
+    expected = {f"modelbundle/{name}" for name in names if name.partition("/")[0] in PARTS}
 
     with zipfile.ZipFile(wheel) as archive:
         held = {name for name in archive.namelist() if ".dist-info/" not in name}
@@ -76,7 +82,11 @@ def test_the_installed_wheel_works_outside_the_checkout(archives, tmp_path):
 
     bundle = str(environment / "bin/bundle")
     env = {"PATH": os.environ["PATH"], "BUNDLE_HOME": str(tmp_path / "home")}
-    run([bundle, "save", "double", "double:double", "--sample", "sample.json"], cwd=tmp_path, env=env)
+    run(
+        [bundle, "save", "double", "double:double", "--sample", "sample.json"],
+        cwd=tmp_path,
+        env=env,
+    )
 
     assert "double" in run([bundle, "models", "list"], cwd=tmp_path, env=env)
     assert run([bundle, "schema"], cwd=tmp_path, env=env).startswith("{")

@@ -1,0 +1,136 @@
+"""`bundle serve`: from what a person names to the process that serves it."""
+
+import os
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from ..runtime.manifest import BundleManifest, bundle_digest
+from . import environment, model_bundle
+from .chosen_model import choose
+from .environment import Environment, Mode
+from .errors import NotFound
+from .progress import NullProgress, Progress
+from .project import Project
+
+if TYPE_CHECKING:
+    from .store import Item, Store
+
+TRUST_VARIABLE = "BUNDLE_TRUST"
+_BUNDLEFILE = {".yaml", ".yml"}
+
+
+@dataclass(frozen=True, slots=True)
+class Launch:
+    """A bundle directory, the environment that will run it, and whether its code is vouched for.
+
+    `project` is set where the directory is a project being worked on, not a bundle.
+    """
+
+    directory: Path
+    environment: Environment
+    is_trusted: bool
+    project: Project | None = None
+
+    def command(self, options: Sequence[str] = ()) -> list[str]:
+        """The process: the runtime, told which bundle. `-P` keeps the working directory out."""
+        python = str(self.environment.python)
+        return [python, "-P", "-m", "modelbundle.runtime", str(self.directory), *options]
+
+    def variables(self) -> Mapping[str, str]:
+        """Its environment: the bundle's own packages first, no bytecode left in the store."""
+        settings = {**os.environ, "PYTHONDONTWRITEBYTECODE": "1"}
+        if (self.directory / "modelbundle").is_dir():
+            settings["PYTHONPATH"] = str(self.directory)
+        if self.is_trusted:
+            known = [text for text in [os.environ.get(TRUST_VARIABLE)] if text]
+            settings[TRUST_VARIABLE] = ",".join([*known, bundle_digest(self.directory)])
+        return settings
+
+
+@dataclass(frozen=True, slots=True)
+class Wish:
+    """How a target shall be run: where, and whether its code is vouched for from now on."""
+
+    mode: Mode = "auto"
+    trust: bool = False
+    offline: bool = False
+
+
+@contextmanager
+def prepare(
+    target: str, store: "Store", wish: Wish | None = None, progress: Progress | None = None
+) -> Iterator[Launch]:
+    """Find or lay out the bundle directory of `target`, and choose the environment that runs it.
+
+    `target` is a bundle tag, a model tag, a project directory, a bundlefile, or the directory of
+    an unpacked bundle. A name that the store knows wins over a directory of that name.
+
+    Raises:
+        NotFound: when it is none of these.
+        NotTrusted: when it runs code that nobody on this machine has vouched for.
+    """
+    wish, progress = wish or Wish(), progress or NullProgress()
+    path = Path(target)
+    if _looks_like_path(target) or (path.is_dir() and not _is_known(target, store)):
+        if (path / "bundle.json").is_file():
+            yield _of_directory(path.resolve(), store, wish, progress)
+            return
+        with _of_project(Project.open(path), store, wish, progress) as launch:
+            yield launch
+        return
+    item = store.find(target)
+    if item.kind == "bundle":
+        yield _of_directory(store.directory(item), store, wish, progress)
+        return
+    with _of_model(item, store, wish, progress) as launch:
+        yield launch
+
+
+def _looks_like_path(target: str) -> bool:
+    path = Path(target)
+    return target in {".", ".."} or os.sep in target or path.suffix in _BUNDLEFILE
+
+
+def _is_known(target: str, store: "Store") -> bool:
+    try:
+        store.find(target)
+    except NotFound:
+        return False
+    return True
+
+
+def _of_directory(directory: Path, store: "Store", wish: Wish, progress: Progress) -> Launch:
+    digest = bundle_digest(directory)
+    if wish.trust and BundleManifest.read(directory).executes_code:
+        store.trust.grant(digest, "--trust")
+    chosen = environment.choose(
+        directory, wish.mode, envs=store.root / "envs", offline=wish.offline, progress=progress
+    )
+    return Launch(directory, chosen, wish.trust or store.trust.is_trusted(digest))
+
+
+@contextmanager
+def _of_model(item: "Item", store: "Store", wish: Wish, progress: Progress) -> Iterator[Launch]:
+    if wish.trust and item.executes_code:
+        store.trust.grant(item.digest, "--trust")
+    with model_bundle.of_model(item, store) as directory:
+        yield Launch(directory, _current(directory, store, progress), is_trusted=True)
+
+
+@contextmanager
+def _of_project(
+    project: Project, store: "Store", wish: Wish, progress: Progress
+) -> Iterator[Launch]:
+    if wish.trust:
+        for model in choose(project.bundlefile, store, None).values():
+            store.trust.grant(model.item.digest, "--trust")
+    with model_bundle.of_project(project, store) as directory:
+        current = _current(directory, store, progress)
+        yield Launch(directory, current, is_trusted=True, project=project)
+
+
+def _current(directory: Path, store: "Store", progress: Progress) -> Environment:
+    return environment.choose(directory, "current", envs=store.root / "envs", progress=progress)

@@ -1,0 +1,100 @@
+"""`bundle build`: a project becomes one immutable bundle."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from .console import Console
+from .containerize import make_image
+from .listing import to_json
+from .options import Bundlefile, Json, Offline, ProjectDir, Quiet
+from .size import human
+
+if TYPE_CHECKING:
+    from ..bundler.building import Built
+
+DryRun = Annotated[
+    bool, typer.Option("--dry-run", help="Check everything, show the plan, write nothing.")
+]
+Explain = Annotated[bool, typer.Option("--explain", help="Give the reason of every decision.")]
+Platform = Annotated[
+    str | None, typer.Option("--platform", help="Only this one, e.g. `linux/arm64`.")
+]
+Accelerator = Annotated[
+    str | None, typer.Option("--accelerator", help="cpu, cuda or cuda==X.Y, for this build only.")
+]
+Containerize = Annotated[bool, typer.Option("--containerize", help="Make the image, too.")]
+
+
+def build(
+    directory: ProjectDir = Path(),
+    file: Bundlefile = None,
+    dry_run: DryRun = False,
+    explain: Explain = False,
+    offline: Offline = False,
+    platform: Platform = None,
+    accelerator: Accelerator = None,
+    containerize: Containerize = False,
+    json: Json = False,
+    quiet: Quiet = False,
+) -> None:
+    """Build a bundle from a bundlefile.
+
+    Examples:
+
+      bundle build
+
+      bundle build examples/two_models --explain
+
+      bundle build --dry-run
+    """
+    from ..bundler.building import build as build_bundle
+    from ..bundler.project import Project
+
+    console = Console(json=json, quiet=quiet)
+    built = build_bundle(
+        Project.open(directory, file),
+        offline=offline,
+        platform=platform,
+        accelerator=accelerator,
+        dry_run=dry_run,
+        progress=console,
+    )
+    for warning in built.warnings:
+        console.warning(warning)
+    reasons = [*built.plan.why] if explain or dry_run else []
+    if built.item is None:
+        _show_plan(built, reasons, console)
+        return
+    image = make_image(built.item, console) if containerize else None
+    data = to_json(built.item) | _data(built) | ({"image": image} if image else {})
+    text = "\n".join([*reasons, _summary(built)])
+    console.result(data, text, next_command=f"bundle serve {built.item.tag}")
+
+
+def _data(built: "Built") -> dict[str, Any]:
+    return {
+        "path": str(built.directory) if built.directory else None,
+        "files": len(built.manifest.files),
+        "warnings": list(built.warnings),
+        "why": list(built.plan.why),
+        "accelerator": dict(built.manifest.accelerator),
+    }
+
+
+def _summary(built: "Built") -> str:
+    manifest = built.manifest
+    total = human(sum(entry.size for entry in manifest.files))
+    routes = ", ".join(route.path for route in manifest.routes)
+    name = f"`{built.item.tag}`" if built.item else f"`{manifest.name}`"
+    return f"Built {name} ({len(manifest.files)} files, {total}; {routes})."
+
+
+def _show_plan(built: "Built", reasons: list[str], console: Console) -> None:
+    digest = built.digest.removeprefix("sha256:")
+    files = [f"  {human(entry.size):>9}  {entry.path}" for entry in built.manifest.files]
+    lines = [_summary(built).replace("Built", "Would build"), *files, *reasons, ""]
+    data = {"tag": None, "digest": digest, "dry_run": True, "name": built.manifest.name}
+    data |= _data(built) | {"containerfile": built.plan.containerfile}
+    console.result(data, "\n".join(lines) + built.plan.containerfile.rstrip("\n"))

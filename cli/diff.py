@@ -1,0 +1,72 @@
+"""`bundle diff`: what differs between two bundles or two models."""
+
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from .completion import any_tags
+from .console import Console
+from .options import Json, Quiet
+
+if TYPE_CHECKING:
+    from ..bundler.difference import Change, Difference
+
+First = Annotated[str, typer.Argument(metavar="A", help="A tag.", autocompletion=any_tags)]
+Second = Annotated[str, typer.Argument(metavar="B", help="Another.", autocompletion=any_tags)]
+SHORT = 60  # characters of a value in a line for a person
+
+
+def diff(a: First, b: Second, json: Json = False, quiet: Quiet = False) -> None:
+    """Say what differs between two bundles or two models.
+
+    Examples:
+
+      bundle diff fraud:1.3.0 fraud:1.4.0
+
+      bundle diff model:iris@production model:iris
+    """
+    from ..bundler.difference import Contents
+    from ..bundler.difference import diff as compare
+    from ..bundler.store import Store
+
+    store = Store.default()
+    before, after = (store.find(tag) for tag in (a, b))
+    found = compare(Contents.of_item(before, store), Contents.of_item(after, store))
+    text = "\n".join(_lines(found)) or f"`{before.tag}` and `{after.tag}` are the same."
+    data = {"a": before.tag, "b": after.tag, "same": found.is_empty} | _data(found)
+    Console(json=json, quiet=quiet).result(data, text)
+
+
+def _data(found: "Difference") -> dict[str, Any]:
+    return {
+        kind: [{"what": c.what, "before": c.before, "after": c.after} for c in changes]
+        for kind, changes in _kinds(found).items()
+    }
+
+
+def _lines(found: "Difference") -> list[str]:
+    lines = []
+    for kind, changes in _kinds(found).items():
+        lines += [f"{kind}:", *(f"  {_line(change)}" for change in changes)] if changes else []
+    return lines
+
+
+def _kinds(found: "Difference") -> "dict[str, tuple[Change, ...]]":
+    return {
+        kind: getattr(found, kind) for kind in ("models", "packages", "routes", "settings", "files")
+    }
+
+
+def _line(change: "Change") -> str:
+    if change.before is None:
+        return f"+ {change.what}: {_short(change.after)}"
+    if change.after is None:
+        return f"- {change.what}: {_short(change.before)}"
+    return f"~ {change.what}: {_short(change.before)} -> {_short(change.after)}"
+
+
+def _short(value: object) -> str:
+    text = str(value)
+    if text.startswith("sha256:"):
+        return text[7:19]
+    return text if len(text) <= SHORT else text[:SHORT] + "…"

@@ -1,0 +1,62 @@
+"""`bundle save`, from module:attribute and from files."""
+
+
+def test_a_model_is_saved_and_the_next_command_is_said(bundle, trained):
+    done = bundle("save", "answer", "train:model", "--sample", "sample.json")
+
+    assert done.out.startswith("Saved `answer:")
+    assert "next: bundle serve model:answer:" in done.err
+
+
+def test_the_json_begins_with_tag_and_digest(bundle, trained):
+    data = bundle("save", "answer", "train:model", "--json").json
+
+    assert list(data)[:2] == ["tag", "digest"]
+    assert len(data["digest"]) == 64
+    assert data["tag"] == f"answer:{data['digest'][:12]}"
+
+
+def test_saving_the_same_again_gives_the_same_tag_and_no_new_bytes(bundle, saved):
+    before = bundle("du", "--json").json
+
+    again = bundle("save", "answer", "train:model", "--sample", "sample.json", "--json").json
+
+    assert again["tag"] == saved
+    assert bundle("du", "--json").json == before
+
+
+def test_version_labels_metadata_and_aliases_are_kept(bundle, trained):
+    bundle(
+        "save", "answer", "train:model", "--version", "2.1", "--alias", "canary",
+        "--label", "team=growth", "--metadata", '{"auc": 0.9}',
+    )  # fmt: skip
+
+    shown = bundle("models", "show", "answer@canary", "--json").json
+
+    assert shown["tag"] == "answer:2.1"
+    assert "canary" in shown["aliases"]
+    section = shown["manifest"]["io.modelbundle.model.v1"]
+    assert section["labels"] == {"team": "growth"}
+    assert section["metadata"] == {"auc": 0.9}
+
+
+def test_a_version_is_never_given_to_other_content(bundle, trained):
+    bundle("save", "answer", "train:model", "--version", "1")
+    (trained / "train.py").write_text("def model(rows):\n    return rows\n")
+
+    refused = bundle("save", "answer", "train:model", "--version", "1", code=5)
+
+    assert "answer:1" in refused.err
+    assert "hint:" in refused.err
+
+
+def test_a_missing_module_attribute_and_file_each_say_which(bundle, trained):
+    assert "trian" in bundle("save", "a", "trian:model", code=1).err
+    assert "`modell`" in bundle("save", "a", "train:modell", code=1).err
+    assert "gone.onnx" in bundle("save", "a", "gone.onnx", code=1).err
+
+
+def test_a_name_that_cannot_be_one_is_a_usage_error(bundle, trained):
+    refused = bundle("save", "../../evil", "train:model", code=2)
+
+    assert "not a valid name" in refused.err
