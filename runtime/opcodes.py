@@ -16,6 +16,7 @@ _STEPS = 1_000_000  # opcodes of one pickle
 _LONG = 1 << 20  # bytes; longer strings are stepped over, not read
 _LINE = 1 << 16  # bytes of a text opcode's argument
 _RAW_ARRAY = "joblib.numpy_pickle.NumpyArrayWrapper"
+_IMPORT = "cloudpickle.cloudpickle.subimport"  # how code by value finds its modules
 _MARK = object()
 _TEXT_PROTOCOLS = 3  # below it, Python 2's names
 
@@ -175,7 +176,10 @@ class Machine:
 
     def _call(self, _: None) -> None:
         args, function = self._pop(), self._pop()
-        self._push(_made(function, args))
+        made = _made(function, args)
+        if made is not None and made.name == _IMPORT and isinstance(args, tuple):
+            self._found.update(name for name in args if isinstance(name, str))
+        self._push(made)
 
     def _call_with_names(self, _: None) -> None:
         self._pop()

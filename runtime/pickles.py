@@ -10,10 +10,10 @@ import lzma
 import pickle
 import zipfile
 import zlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import IO, Any, Literal
+from typing import IO, Any, Literal, Self
 
 from .errors import NotTrusted
 from .opcodes import Machine, Malformed
@@ -139,6 +139,11 @@ class Policy:
 
     mode: Mode = "allow"
     allowed: frozenset[str] = frozenset()
+
+    @classmethod
+    def from_json(cls, data: Mapping[str, Any]) -> Self:
+        """Read the `security` section of a bundle's manifest."""
+        return cls(data.get("pickle", "allow"), frozenset(data.get("allow_globals", ())))
 
     def check(self, path: Path) -> None:
         """Look at the whole file first, so that no part of a refused one is ever run.

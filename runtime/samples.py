@@ -20,8 +20,8 @@ class Samples:
     """Instances and the predictions they got, in the wire's own form."""
 
     method: str
-    inputs: tuple[Any, ...]
-    outputs: tuple[Any, ...]
+    inputs: list[Any]
+    outputs: list[Any]
     rtol: float = RTOL
     atol: float = ATOL
 
@@ -31,8 +31,8 @@ class Samples:
             {
                 "schema": SCHEMA,
                 "method": self.method,
-                "inputs": list(self.inputs),
-                "outputs": list(self.outputs),
+                "inputs": self.inputs,
+                "outputs": self.outputs,
                 "tolerance": {"rtol": self.rtol, "atol": self.atol},
             }
         )
@@ -52,14 +52,14 @@ class Samples:
                     hint="Upgrade with `pip install -U modelbundle`.",
                 )
             tolerance = data["tolerance"]
-            inputs, outputs = tuple(data["inputs"]), tuple(data["outputs"])
+            inputs, outputs = list(data["inputs"]), list(data["outputs"])
             return cls(data["method"], inputs, outputs, tolerance["rtol"], tolerance["atol"])
         except (OSError, ValueError, KeyError, TypeError, RecursionError) as error:
             raise InvalidBundle(f"The samples `{path.name}` cannot be read: {error}.") from error
 
     def differences(self, got: list[Any]) -> list[str]:
         """How `got` differs from the recorded outputs, beyond their tolerance."""
-        return compare(list(self.outputs), got, self.rtol, self.atol)
+        return compare(self.outputs, got, self.rtol, self.atol)
 
 
 def compare(expected: Any, got: Any, rtol: float = RTOL, atol: float = ATOL) -> list[str]:

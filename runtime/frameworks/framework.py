@@ -12,14 +12,16 @@ from ..signature import Signature
 class Saved:
     """What an adapter wrote into the directory.
 
-    `files` are names relative to it; `options` is plain JSON for the adapter's own loader; `note`
-    is a sentence for the person when the format is not the one they would expect.
+    `files` are names relative to it; `options` is plain JSON for the adapter's own loader; `needs`
+    are import names that loading it takes beside the adapter's; `note` is a sentence for the
+    person when the format is not the one they would expect.
     """
 
     format: str
     files: tuple[str, ...]
     executes_code: bool
     options: Mapping[str, Any] = field(default_factory=dict)
+    needs: tuple[str, ...] = ()
     note: str | None = None
 
 
@@ -32,13 +34,15 @@ class Framework(Protocol):
 
     name: str
     distributions: tuple[str, ...]
-    """Import names whose distributions are recorded and pinned, e.g. ("xgboost", "numpy")."""
+    """Import names of what is always recorded and pinned, e.g. ("xgboost", "numpy")."""
     extra: str
     """The requirement that brings the library: what a person without it is told to install."""
     formats: Mapping[str, str]
     """Format -> the name under which a file of that format is kept."""
     executing: frozenset[str]
     """The formats whose loading may run code out of the file."""
+    is_typed: bool
+    """Whether `signatures` knows the exact dtypes, better than a sample does."""
 
     def matches(self, model: object) -> bool:
         """Whether it adapts `model`, judged by the modules in `type(model).__mro__` alone."""

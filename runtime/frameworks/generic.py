@@ -16,7 +16,8 @@ class Generic:
     """Functions, instances of the author's classes, models of libraries without an adapter."""
 
     name = "generic"
-    distributions: tuple[str, ...] = ("cloudpickle", "numpy")
+    distributions: tuple[str, ...] = ("numpy",)
+    is_typed = False
     extra = "cloudpickle"
     formats: Mapping[str, str] = {"pickle": "model.pkl", "joblib": "model.joblib"}
     executing = frozenset(formats)

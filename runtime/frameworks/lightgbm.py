@@ -18,7 +18,8 @@ class Lightgbm:
     """The booster as text; a wrapper's class, parameters and labels beside it."""
 
     name = "lightgbm"
-    distributions: tuple[str, ...] = ("lightgbm", "numpy", "scipy", "sklearn", "pandas")
+    distributions: tuple[str, ...] = ("lightgbm", "numpy")
+    is_typed = False
     extra = "lightgbm"
     formats: Mapping[str, str] = {"text": "model.txt", "pickle": "model.pkl"}
     executing = frozenset({"pickle"})
@@ -46,7 +47,8 @@ class Lightgbm:
         booster = model if type(model).__name__ == "Booster" else model.booster_
         booster.save_model(str(directory / "model.txt"))
         known = {} if booster is model else _wrapper(model)
-        return Saved("text", ("model.txt",), executes_code=False, options=known)
+        needs = ("sklearn",) if known else ()
+        return Saved("text", ("model.txt",), executes_code=False, options=known, needs=needs)
 
     def load(
         self,

@@ -32,6 +32,7 @@ class Onnx:
 
     name = "onnx"
     distributions: tuple[str, ...] = ("onnxruntime", "numpy")
+    is_typed = True
     extra = "onnxruntime"
     formats: Mapping[str, str] = {"onnx": "model.onnx"}
     executing: frozenset[str] = frozenset()

@@ -17,7 +17,8 @@ class Sklearn:
     """Estimators, by pickle."""
 
     name = "sklearn"
-    distributions: tuple[str, ...] = ("sklearn", "numpy", "scipy", "joblib", "pandas")
+    distributions: tuple[str, ...] = ("sklearn", "numpy", "scipy", "joblib")
+    is_typed = False
     extra = "scikit-learn"
     formats: Mapping[str, str] = {"pickle": "model.pkl", "joblib": "model.joblib"}
     executing = frozenset(formats)

@@ -26,7 +26,8 @@ class Torch:
     """Modules, called without gradients and in evaluation mode."""
 
     name = "torch"
-    distributions: tuple[str, ...] = ("torch", "safetensors", "numpy")
+    distributions: tuple[str, ...] = ("torch", "numpy")
+    is_typed = True
     extra = "torch safetensors"
     formats: Mapping[str, str] = {
         "safetensors": torch_weights.WEIGHTS,
@@ -69,8 +70,13 @@ class Torch:
         recipe = torch_recipe.describe(model, options.get("init"))
         if recipe is not None and _has_plain_weights(model):
             shared = torch_weights.save(model.state_dict(), directory / torch_weights.WEIGHTS)
-            known = {"recipe": recipe, "shared": shared}
-            return Saved("safetensors", (torch_weights.WEIGHTS,), False, known)
+            return Saved(
+                "safetensors",
+                (torch_weights.WEIGHTS,),
+                executes_code=False,
+                options={"recipe": recipe, "shared": shared},
+                needs=("safetensors",),
+            )
         return _save_skeleton(model, directory)
 
     def load(
@@ -215,7 +221,7 @@ def _save_skeleton(model: Any, directory: Path) -> Saved:
         "arguments, so its architecture is kept as a pickle."
     )
     files = (torch_weights.SKELETON, torch_weights.WEIGHTS)
-    return Saved("skeleton", files, executes_code=True, options={"shared": shared}, note=note)
+    return Saved("skeleton", files, True, {"shared": shared}, needs=("safetensors",), note=note)
 
 
 def _assemble(options: Mapping[str, Any], state: Mapping[str, Any]) -> Any:

@@ -20,7 +20,8 @@ class Xgboost:
     """Boosters as UBJSON; wrappers with their class and parameters beside it."""
 
     name = "xgboost"
-    distributions: tuple[str, ...] = ("xgboost", "numpy", "scipy", "sklearn", "pandas")
+    distributions: tuple[str, ...] = ("xgboost", "numpy")
+    is_typed = False
     extra = "xgboost"
     formats: Mapping[str, str] = {"ubj": "model.ubj", "json": "booster.json", "pickle": "model.pkl"}
     executing = frozenset({"pickle"})
@@ -50,7 +51,8 @@ class Xgboost:
         known: dict[str, Any] = {}
         if hasattr(model, "get_booster"):
             known = {"class": type(model).__name__, "params": _plain_params(model)}
-        return Saved("ubj", ("model.ubj",), executes_code=False, options=known)
+        needs = ("sklearn",) if known else ()
+        return Saved("ubj", ("model.ubj",), executes_code=False, options=known, needs=needs)
 
     def load(
         self, directory: Path, format: str, options: Mapping[str, Any], device: str, pickles: Any
