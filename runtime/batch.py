@@ -3,7 +3,7 @@
 from collections.abc import Callable, Sequence
 from typing import Any, Protocol
 
-from .lane import Lane, Piece
+from .lane import Lane, Piece, Request
 from .observer import Release
 
 
@@ -56,12 +56,12 @@ class Batch:
         """Call the model with the only request as it came; nothing is known of the answer."""
         return [call(self.pieces[0].request.batch)]
 
-    def without_done(self) -> "Batch":
-        """The same without the pieces of requests that have been answered or abandoned."""
-        pieces = [piece for piece in self.pieces if not piece.request.future.done()]
+    def without(self, is_over: Callable[[Request], bool]) -> "Batch":
+        """The same without the pieces of requests that are over; itself if there are none."""
+        pieces = [piece for piece in self.pieces if not is_over(piece.request)]
         if len(pieces) == len(self.pieces):
             return self
-        # What is known of the whole is not known of a part.
+        # What is known of the whole is not known of a part: neither sibling nor guilt.
         return Batch(self.lane, pieces, self.reason)
 
     def parts(self, error: BaseException) -> "tuple[Batch, ...]":

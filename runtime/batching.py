@@ -238,7 +238,7 @@ class Batcher:
     def _next(self, reason: Release) -> Batch | None:
         """The next batch: a part of one that failed, else of the lane with the oldest request."""
         while self._retries:
-            batch = self._retries.popleft().without_done()
+            batch = self._retries.popleft().without(self._is_over)
             if batch.is_guilty and len(batch.pieces) > 1:
                 self._retries.extendleft(reversed(batch.halves()))
             elif batch.pieces:
@@ -320,7 +320,7 @@ class Batcher:
         if is_out_of_memory(error) and batch.rows > 1:
             batch.lane.window.ran_out_of_memory(batch.rows)
             log.warning("Out of memory with %d rows: going on with fewer.", batch.rows)
-        rest = batch.without_done()
+        rest = batch.without(self._is_over)
         if self.limits.idempotent:
             # If somebody has left, it may have been the guilty one.
             parts = batch.parts(error) if rest is batch else (rest,)

@@ -206,13 +206,7 @@ class World:
 
     def call(self, batch):
         self.executor.called = len(batch)
-        assert len(batch) <= self.limits.max_batch_size
-        assert len({self.plans[client].key for client, _ in batch}) == 1
-        for client, row in batch:
-            assert not self.futures[client].done(), "computed in vain"
-            assert (client, row) not in self.succeeded, "computed again"
-            patience = self.plans[client].patience
-            assert patience is None or self.loop.time() < self.plans[client].at + patience
+        self.complaints += [complaint for complaint, is_so in self.watch(batch) if is_so]
         if len(batch) > self.memory:
             raise MemoryError
         guilt = {self.guilt(client, row) for client, row in batch}
@@ -222,6 +216,18 @@ class World:
             raise InvalidInput("no")
         self.succeeded |= set(batch) if "shortens" not in guilt else set()
         return [("answer", *r) for r in batch if self.guilt(*r) != "shortens"]
+
+    def watch(self, batch):
+        plans = [self.plans[client] for client, _ in batch]
+        now = self.loop.time()
+        yield "too many rows", len(batch) > self.limits.max_batch_size
+        yield "keys mixed", len({plan.key for plan in plans}) > 1
+        came = {client: place for place, client in enumerate(self.futures)}
+        order = [(came[client], row) for client, row in batch]
+        yield "out of order", order != sorted(order)
+        yield "computed in vain", any(self.futures[client].done() for client, _ in batch)
+        yield "computed again", any(row in self.succeeded for row in batch)
+        yield "too late", any(p.patience and now >= p.at + p.patience for p in plans)
 
     def guilt(self, client, row):
         return self.plans[client].guilt if row == self.plans[client].rows - 1 else None
