@@ -47,7 +47,8 @@ class SourceRules:
         """Patterns of `include` that ask for a secret by name: a problem and its hint each."""
         for pattern in self.include:
             bare = "".join(c for c in pattern if c not in "*?[]").strip("/")
-            if not pattern.startswith("!") and bare and self.is_secret(bare):
+            is_secret = bare and (self.is_secret(bare) or self.is_secret(f"{bare}/"))
+            if is_secret and not pattern.startswith("!"):
                 yield (
                     f"`include` names `{shown(pattern)}`, which holds secrets.",
                     "Give secrets to the server when it starts, through its environment.",
@@ -62,7 +63,7 @@ class SourceRules:
             spec = _spec((pattern,))
             if not any(map(spec.match_file, paths)):
                 name = pattern.strip("/")
-                if self.is_secret(name):
+                if self.is_secret(name) or self.is_secret(f"{name}/"):
                     continue
                 there = (root / name).exists()
                 why = "is kept out, or is empty" if there else "is not there"
