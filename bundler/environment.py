@@ -75,9 +75,8 @@ def differences(bundle: Path, manifest: BundleManifest) -> list[str]:
 
     `torch==2.13.0` is fulfilled by `2.13.0+cpu`, which then needs none of the GPU's libraries.
     """
-    have = ".".join(map(str, sys.version_info[:3]))
-    if not f"{have}.".startswith(f"{manifest.python}."):
-        return [f"Python is {have}, locked is {manifest.python}"]
+    if not _is(manifest.python):
+        return [f"Python is {platform.python_version()}, locked is {manifest.python}"]
     installed = _installed()
     without_gpu = installed.get("torch", "").endswith("+cpu")
     found = []
@@ -88,6 +87,11 @@ def differences(bundle: Path, manifest: BundleManifest) -> list[str]:
         elif other is not None and version not in {other, other.partition("+")[0]}:
             found.append(f"{name} is {other}, locked is {version}")
     return found
+
+
+def _is(version: str) -> bool:
+    """Whether the current interpreter is of `version`, "3.11" or "3.11.9"."""
+    return f"{platform.python_version()}.".startswith(f"{version}.")
 
 
 def pins(bundle: Path) -> dict[str, str]:
@@ -136,7 +140,8 @@ def _make(home: Path, version: str, requirements: Path, *, offline: bool) -> Non
     """Make the environment in place: a moved one would point at its old path."""
     shutil.rmtree(home, ignore_errors=True)
     try:
-        uv.run(["venv", "--python", version, str(home)], cwd=home.parent, offline=offline)
+        python = sys.executable if _is(version) else version
+        uv.run(["venv", "--python", python, str(home)], cwd=home.parent, offline=offline)
         install = ["pip", "sync", "--python", str(home / "bin" / "python"), "--require-hashes"]
         uv.run([*install, str(requirements)], cwd=home.parent, offline=offline)
         for site in home.glob("lib/python*/site-packages"):

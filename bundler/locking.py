@@ -131,7 +131,7 @@ def lock(
 ) -> Locked:
     """Resolve `project` and write `bundle.lock`, unless the one that is there still fits.
 
-    `upgrade` takes the newest versions, and what the tags of pinned models mean now.
+    Pinned models become what their tags mean now; `upgrade` takes the newest packages, too.
 
     Raises:
         ResolveError: when the requirements cannot be satisfied, reached or installed together.
@@ -140,7 +140,7 @@ def lock(
 
     store = store or Store.default()
     old = None if upgrade else Lock.read(lock_path(project))
-    models = choose(project.bundlefile, store, old)
+    models = choose(project.bundlefile, store, None)
     served = routes.plan(project, {alias: model.manifest for alias, model in models.items()})
     asked = Asked.of(project, models, served.routes)
     locked = settle(project, asked, models, old, offline=offline, progress=progress)

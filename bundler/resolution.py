@@ -1,6 +1,7 @@
 """One resolution with uv: requirements in, exact packages with their wheels out."""
 
 import re
+import sys
 import tempfile
 import tomllib
 from collections.abc import Mapping, Sequence
@@ -86,6 +87,8 @@ class Target:
     def arguments(self) -> list[str]:
         """What uv is told about the target."""
         given = ["--python-version", self.python, "--python-platform", PLATFORMS[self.platform]]
+        # Without an interpreter of our own uv looks for one of the target's version, or loads it.
+        given += ["--python", sys.executable, "--no-python-downloads"]
         given += ["--only-binary", ":all:", "--no-header"]
         for name in self.build_from_source:
             given += ["--no-binary", name]

@@ -1,8 +1,11 @@
 """A store with made-up models in it, projects on disk, and whether a package index answers."""
 
+import base64
+import hashlib
 import os
 import urllib.error
 import urllib.request
+import zipfile
 
 import pytest
 
@@ -82,3 +85,42 @@ def project(tmp_path):
         return Project.open(root)
 
     return write
+
+
+@pytest.fixture(scope="session")
+def make_wheel():
+    """Write a small real wheel into a folder; its path."""
+    return write_wheel
+
+
+def write_wheel(folder, name, version, requires=(), files=(("here.py", "x = 1\n"),)):
+    """Write a small real wheel; the path of it."""
+    folder.mkdir(exist_ok=True)
+    stem = f"{name.replace('-', '_')}-{version}"
+    info = f"{stem}.dist-info"
+    metadata = f"Metadata-Version: 2.1\nName: {name}\nVersion: {version}\n"
+    metadata += "".join(f"Requires-Dist: {text}\n" for text in requires)
+    contents = dict(files) | {
+        f"{info}/METADATA": metadata,
+        f"{info}/WHEEL": "Wheel-Version: 1.0\nGenerator: t\nRoot-Is-Purelib: true\nTag: py3-none-any\n",
+    }
+    record = ""
+    for path, text in contents.items():
+        value = base64.urlsafe_b64encode(hashlib.sha256(text.encode()).digest()).rstrip(b"=")
+        record += f"{path},sha256={value.decode()},{len(text)}\n"
+    contents[f"{info}/RECORD"] = record + f"{info}/RECORD,,\n"
+    path = folder / f"{stem}-py3-none-any.whl"
+    with zipfile.ZipFile(path, "w") as archive:
+        for name_inside, text in contents.items():
+            archive.writestr(name_inside, text)
+    return path
+
+
+@pytest.fixture
+def wheels(tmp_path, monkeypatch):
+    """A folder of wheels and no index at all: what uses it needs no network."""
+    folder = tmp_path / "wheels"
+    folder.mkdir()
+    monkeypatch.setenv("UV_NO_INDEX", "1")
+    monkeypatch.setenv("UV_FIND_LINKS", str(folder))
+    return folder

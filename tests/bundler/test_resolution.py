@@ -1,8 +1,6 @@
 """uv resolves for the target, and its answer is read back exactly."""
 
-import base64
 import hashlib
-import zipfile
 
 import pytest
 
@@ -13,37 +11,6 @@ from modelbundle.bundler.resolution import Note, Package, Target, merge, read_an
 
 def asking(*texts, **given):
     return Requirements(tuple(Requirement(text, "the author") for text in texts), **given)
-
-
-def make_wheel(folder, name, version, requires=(), files=(("here.py", "x = 1\n"),)):
-    """Write a small real wheel; the path of it."""
-    folder.mkdir(exist_ok=True)
-    info = f"{name}-{version}.dist-info"
-    metadata = f"Metadata-Version: 2.1\nName: {name}\nVersion: {version}\n"
-    metadata += "".join(f"Requires-Dist: {text}\n" for text in requires)
-    contents = dict(files) | {
-        f"{info}/METADATA": metadata,
-        f"{info}/WHEEL": "Wheel-Version: 1.0\nGenerator: t\nRoot-Is-Purelib: true\nTag: py3-none-any\n",
-    }
-    record = ""
-    for path, text in contents.items():
-        value = base64.urlsafe_b64encode(hashlib.sha256(text.encode()).digest()).rstrip(b"=")
-        record += f"{path},sha256={value.decode()},{len(text)}\n"
-    contents[f"{info}/RECORD"] = record + f"{info}/RECORD,,\n"
-    path = folder / f"{name}-{version}-py3-none-any.whl"
-    with zipfile.ZipFile(path, "w") as archive:
-        for name_inside, text in contents.items():
-            archive.writestr(name_inside, text)
-    return path
-
-
-@pytest.fixture
-def wheels(tmp_path, monkeypatch):
-    """A folder of wheels and no index at all: nothing here needs the network."""
-    folder = tmp_path / "wheels"
-    monkeypatch.setenv("UV_NO_INDEX", "1")
-    monkeypatch.setenv("UV_FIND_LINKS", str(folder))
-    return folder
 
 
 def test_annotations_say_who_asks_and_which_index_answered():
@@ -63,7 +30,7 @@ sympy==1.14.0
     }
 
 
-def test_every_package_comes_with_its_file_its_hash_and_who_asked(wheels):
+def test_every_package_comes_with_its_file_its_hash_and_who_asked(wheels, make_wheel):
     made = make_wheel(wheels, "alpha", "1.0", ["beta>=1"])
     make_wheel(wheels, "beta", "1.5")
     alpha, beta = resolve(asking("alpha"), Target("3.11", "linux/amd64"))
@@ -72,7 +39,7 @@ def test_every_package_comes_with_its_file_its_hash_and_who_asked(wheels):
     assert not alpha.from_source
 
 
-def test_preferred_versions_are_kept_where_the_requirements_allow_it(wheels):
+def test_preferred_versions_are_kept_where_the_requirements_allow_it(wheels, make_wheel):
     for version in ("1.0", "1.5", "2.0"):
         make_wheel(wheels, "beta", version)
     target = Target("3.11", "linux/amd64")
@@ -81,7 +48,7 @@ def test_preferred_versions_are_kept_where_the_requirements_allow_it(wheels):
     assert [p.version for p in resolve(asking("beta>1.5", **prefer), target)] == ["2.0"]
 
 
-def test_a_contradiction_names_the_lines_that_ask(wheels):
+def test_a_contradiction_names_the_lines_that_ask(wheels, make_wheel):
     make_wheel(wheels, "alpha", "1.0", ["beta>=2"])
     make_wheel(wheels, "beta", "1.0")
     with pytest.raises(ResolveError) as caught:
@@ -91,7 +58,7 @@ def test_a_contradiction_names_the_lines_that_ask(wheels):
     assert caught.value.exit_code == 4
 
 
-def test_markers_are_those_of_the_target_not_of_this_machine(wheels):
+def test_markers_are_those_of_the_target_not_of_this_machine(wheels, make_wheel):
     make_wheel(wheels, "alpha", "1.0")
     make_wheel(wheels, "beta", "1.0")
     found = asking("alpha", "beta; platform_machine == 'aarch64' and python_version < '3.13'")
@@ -99,7 +66,7 @@ def test_markers_are_those_of_the_target_not_of_this_machine(wheels):
     assert [p.name for p in resolve(found, Target("3.12", "linux/arm64"))] == ["alpha", "beta"]
 
 
-def test_folders_of_the_project_are_found_from_its_root(tmp_path, monkeypatch):
+def test_folders_of_the_project_are_found_from_its_root(tmp_path, monkeypatch, make_wheel):
     monkeypatch.setenv("UV_NO_INDEX", "1")
     monkeypatch.delenv("UV_FIND_LINKS", raising=False)
     make_wheel(tmp_path / "vendored", "alpha", "1.0")
@@ -107,7 +74,7 @@ def test_folders_of_the_project_are_found_from_its_root(tmp_path, monkeypatch):
     assert [p.name for p in resolve(asking("alpha"), target)] == ["alpha"]
 
 
-def test_a_repository_cannot_be_locked(wheels, tmp_path):
+def test_a_repository_cannot_be_locked(wheels, make_wheel):
     made = make_wheel(wheels, "alpha", "1.0")
     with pytest.raises(ResolveError, match="not an index"):
         resolve(asking(f"alpha @ file://{made}"), Target("3.11", "linux/amd64"))
