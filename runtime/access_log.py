@@ -1,0 +1,88 @@
+"""Access log: one JSON object a line on stdout for every request."""
+
+import asyncio
+import time
+from typing import Any, BinaryIO, Protocol
+
+import orjson
+
+from .exchange import Exchange
+
+FLUSH_AFTER = 0.1  # seconds that a line may wait for others: one write for many requests
+FLUSH_AT = 1 << 15  # bytes
+
+
+class Access(Protocol):
+    """Where exchanges are written down."""
+
+    def write(self, exchange: Exchange) -> None:
+        """Note one exchange that has ended."""
+        ...
+
+    def flush(self) -> None:
+        """Lose nothing of what was noted."""
+        ...
+
+
+class NoAccessLog:
+    """Nobody wants to read it."""
+
+    def write(self, exchange: Exchange) -> None:
+        """Note nothing."""
+
+    def flush(self) -> None:
+        """Nothing was noted."""
+
+
+class AccessLog:
+    """Writes exchanges as JSON lines, some tenths of a second late at most."""
+
+    def __init__(self, stream: BinaryIO) -> None:
+        self._stream = stream
+        self._lines: list[bytes] = []
+        self._size = 0
+        self._timer: asyncio.TimerHandle | None = None
+
+    def write(self, exchange: Exchange) -> None:
+        """Note one exchange that has ended."""
+        line = orjson.dumps(_entry(exchange), option=orjson.OPT_APPEND_NEWLINE)
+        self._lines.append(line)
+        self._size += len(line)
+        if self._size >= FLUSH_AT:
+            self.flush()
+        elif self._timer is None:
+            self._timer = asyncio.get_running_loop().call_later(FLUSH_AFTER, self.flush)
+
+    def flush(self) -> None:
+        """Write what has been noted."""
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+        lines, self._lines, self._size = self._lines, [], 0
+        try:
+            self._stream.write(b"".join(lines))
+            self._stream.flush()
+        except (OSError, ValueError):
+            # A reader that has gone, or a full disk, must not stop the answers.
+            return
+
+
+def _entry(exchange: Exchange) -> dict[str, Any]:
+    return {
+        "ts": round(time.time(), 3),
+        "id": exchange.id.decode(),
+        "method": exchange.method,
+        "path": printable(exchange.path),
+        "status": exchange.status,
+        "ms": round(1000 * exchange.seconds, 3),
+        "rows": exchange.rows,
+        "in": exchange.received,
+        "out": exchange.sent,
+    }
+
+
+def printable(text: str) -> str:
+    r"""`text` with what could move a terminal's cursor or forge a line written as `\x..`."""
+    if text.isprintable():
+        return text
+    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)

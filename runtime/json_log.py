@@ -1,0 +1,53 @@
+"""The log: one line an event on stderr; JSON for a machine, plain for a person at a terminal."""
+
+import logging
+import sys
+import time
+from typing import Any
+
+import orjson
+
+from .access_log import printable
+
+
+class JsonFormatter(logging.Formatter):
+    """One JSON object a record, traceback included, with every control character escaped."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        """The line."""
+        entry: dict[str, Any] = {
+            "ts": round(record.created, 3),
+            "level": record.levelname.lower(),
+            "message": record.getMessage(),
+            "logger": record.name,
+        }
+        if hasattr(record, "id"):
+            entry["id"] = record.id
+        if record.exc_info:
+            entry["traceback"] = self.formatException(record.exc_info)
+        return orjson.dumps(entry, default=str).decode()
+
+
+class PlainFormatter(logging.Formatter):
+    """Time, level where it matters, message; tracebacks below."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        """The line."""
+        level = "" if record.levelno == logging.INFO else f"{record.levelname.lower()}: "
+        clock = time.strftime("%H:%M:%S", time.localtime(record.created))
+        line = f"{clock} {level}{printable(record.getMessage())}"
+        if record.exc_info:
+            line += "\n" + self.formatException(record.exc_info)
+        return line
+
+
+def configure(level: str) -> None:
+    """Send the log of this process to stderr."""
+    handler = logging.StreamHandler(sys.stderr)
+    handler.setFormatter(PlainFormatter() if sys.stderr.isatty() else JsonFormatter())
+    root = logging.getLogger()
+    root.handlers[:] = [handler]
+    root.setLevel(logging.WARNING)
+    logging.getLogger(__package__).setLevel(level.upper())
+    # Its warnings are about what clients send: 400s that stand in the access log.
+    logging.getLogger("uvicorn.error").setLevel(logging.ERROR)

@@ -1,0 +1,82 @@
+"""Options: what the command line of a server says; nothing is imported for `--help`."""
+
+import argparse
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+
+@dataclass(frozen=True, slots=True)
+class Options:
+    """What was asked for; None where nothing was.
+
+    gpus   indices of GPUs; empty = all of them; None = run on the CPU
+    """
+
+    directory: Path
+    host: str | None = None
+    port: int | None = None
+    workers: int | None = None
+    gpus: tuple[int, ...] | None = None
+    trust: bool = False
+    explain: bool = False
+
+    @classmethod
+    def parse(cls, arguments: Sequence[str] | None, directory: Path | None) -> "Options":
+        """Read the command line; with `directory` it names none. Exits with 2 on a wrong one."""
+        parser = argparse.ArgumentParser(
+            prog="server.py" if directory else "python -m modelbundle.runtime",
+            description="Serve this bundle over HTTP."
+            if directory
+            else "Serve a bundle over HTTP.",
+        )
+        if directory is None:
+            parser.add_argument("directory", nargs="?", type=Path, default=Path(), metavar="DIR")
+        _add_options(parser)
+        given = parser.parse_args(arguments)
+        return cls(
+            directory=directory or given.directory,
+            host=given.host,
+            port=given.port,
+            workers=given.workers,
+            gpus=given.gpu,
+            trust=given.trust,
+            explain=given.explain,
+        )
+
+
+def _add_options(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--host", help="address to listen on (127.0.0.1; in a container 0.0.0.0)")
+    parser.add_argument("--port", type=_port, help="port (then $PORT, the bundle's, 8080); 0 = any")
+    parser.add_argument("--workers", type=_workers, help="processes")
+    parser.add_argument(
+        "--gpu",
+        nargs="?",
+        type=_gpus,
+        const=(),
+        metavar="0,1",
+        help="run on all GPUs, or on these; one process each",
+    )
+    parser.add_argument("--trust", action="store_true", help="run the code in this bundle")
+    parser.add_argument("--explain", action="store_true", help="say what was chosen, and why")
+
+
+def _port(text: str) -> int:
+    if not text.isdecimal() or int(text) > 65535:  # noqa: PLR2004
+        raise argparse.ArgumentTypeError(f"{text!r} is not a port")
+    return int(text)
+
+
+def _workers(text: str) -> int:
+    if not text.isdecimal() or not 0 < int(text) <= 1024:  # noqa: PLR2004
+        raise argparse.ArgumentTypeError(f"{text!r} is not a number of processes")
+    return int(text)
+
+
+def _gpus(text: str) -> tuple[int, ...]:
+    if text in {"", "all"}:
+        return ()
+    try:
+        return tuple(dict.fromkeys(int(part) for part in text.split(",")))
+    except ValueError:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a list such as 0,1") from None

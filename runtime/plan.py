@@ -1,0 +1,83 @@
+"""Plan: what to serve, and how: a bundle's manifest with every decision of this start."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Self
+
+from .manifest import BundleManifest, ModelManifest, Route
+from .pickles import Policy
+from .samples import Samples
+from .settings import ServeSettings
+from .window import Limits
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """What to serve, and how.
+
+    device   "cpu" or "cuda:N"
+    """
+
+    directory: Path
+    manifest: BundleManifest
+    models: Mapping[str, ModelManifest]
+    settings: ServeSettings
+    routes: tuple[Route, ...]
+    device: str = "cpu"
+
+    @classmethod
+    def read(cls, directory: Path, *, routes: Sequence[Route] = ()) -> Self:
+        """The plan of the bundle in `directory`, with its own routes unless others are given.
+
+        Raises:
+            InvalidBundle: when it is incomplete, damaged or of a newer version.
+        """
+        manifest = BundleManifest.read(directory)
+        models = {
+            entry.alias: ModelManifest.read(directory / "models" / entry.alias)
+            for entry in manifest.models
+        }
+        settings = ServeSettings.from_json(manifest.serve)
+        known = {route.path: route for route in manifest.routes}
+        chosen = tuple(_completed(route, known.get(route.path)) for route in routes)
+        return cls(directory, manifest, models, settings, chosen or manifest.routes)
+
+    @property
+    def policy(self) -> Policy:
+        """What a pickle in this bundle may do; narrows what trust allows."""
+        security = self.manifest.security
+        return Policy(security.get("pickle", "allow"), frozenset(security.get("allow_globals", ())))
+
+    def model_directory(self, alias: str) -> Path:
+        """Where the model called `alias` is."""
+        return self.directory / "models" / alias
+
+    def samples(self) -> dict[str, Samples]:
+        """The recorded samples of each route that leads to a model, by the route's path."""
+        found = {}
+        for route in self.routes:
+            model = self.models.get(route.model or "")
+            if model is not None and route.method in model.samples:
+                directory = self.model_directory(route.model or "")
+                found[route.path] = Samples.read(directory / model.samples[route.method])
+        return found
+
+    def limits(self, route: Route, *, batchable: bool) -> Limits:
+        """How the rows of `route` share calls."""
+        batch, queue = self.settings.batch, self.settings.queue
+        budget = route.latency_budget
+        return Limits(
+            max_batch_size=route.max_batch_size or batch.max_batch_size,
+            latency_budget=batch.latency_budget if budget is None else budget,
+            max_queue_rows=queue.max_rows,
+            max_queue_bytes=queue.max_bytes,
+            mergeable=batchable and route.batchable,
+        )
+
+
+def _completed(route: Route, known: Route | None) -> Route:
+    """A route as `server.py` spells it, with what the manifest knows beyond that."""
+    if known is None:
+        return route
+    return replace(route, doc=known.doc, input=known.input, output=known.output)

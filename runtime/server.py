@@ -1,0 +1,78 @@
+"""Server: what a bundle's `server.py` makes, and `python -m modelbundle.runtime` runs."""
+
+import os
+import signal
+import sys
+from collections.abc import Awaitable, Callable, MutableMapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, NoReturn
+
+from .errors import BundleError
+from .manifest import Route
+from .options import Options
+
+if TYPE_CHECKING:
+    from .app import Application
+
+__all__ = ["Route", "Server", "main"]
+
+Asgi = Callable[[MutableMapping[str, Any], Any, Any], Awaitable[None]]
+
+
+class Server:
+    """A bundle's server: an ASGI application for any server, and a command of its own.
+
+    Example:
+        server = Server(Path(__file__).parent, routes=[Route("/predict", "predict", model="iris")])
+        app = server.app
+    """
+
+    def __init__(self, directory: Path, routes: Sequence[Route] = ()) -> None:
+        self._directory = directory
+        self._routes = tuple(routes)
+        self._application: Application | None = None
+
+    @property
+    def app(self) -> Asgi:
+        """The ASGI application; nothing is imported or loaded before it is started."""
+        return self._call
+
+    def main(self, arguments: Sequence[str] | None = None) -> NoReturn:
+        """Serve as the command line says, and exit with the code that the contract names."""
+        sys.exit(run(Options.parse(arguments, self._directory), self._routes))
+
+    async def _call(self, scope: MutableMapping[str, Any], receive: Any, send: Any) -> None:
+        if self._application is None:
+            from .app import create_app
+            from .starting import checked_plan
+
+            options = Options(self._directory)
+            self._application = create_app(checked_plan(options, self._routes))
+        await self._application(scope, receive, send)
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Serve the bundle directory that the command line names; the exit code."""
+    return run(Options.parse(arguments, None))
+
+
+def run(options: Options, routes: Sequence[Route] = ()) -> int:
+    """Serve until a signal; the exit code. What a person can mend is said in a line or two."""
+    from .starting import Start
+
+    try:
+        return Start.of(options, routes).run()
+    except BundleError as error:
+        if os.environ.get("BUNDLE_DEBUG"):
+            raise
+        tell(error)
+        return error.exit_code
+    except KeyboardInterrupt:
+        return 128 + signal.SIGINT
+
+
+def tell(error: BundleError) -> None:
+    """Say an error and its hint on stderr."""
+    hint = f"hint: {error.hint}\n" if error.hint else ""
+    sys.stderr.write(f"error: {error}\n{hint}")
+    sys.stderr.flush()

@@ -1,0 +1,106 @@
+"""Trust: who vouches for the code in a bundle, and whether its bytes are still the same.
+
+Trust is by digest and lives outside the bundle: nothing in it can vouch for itself.
+"""
+
+import os
+import re
+from collections.abc import Iterable
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+from . import digest
+from .errors import InvalidBundle, NotTrusted
+from .manifest import BundleManifest, FileEntry, ModelManifest, bundle_digest
+
+VARIABLE = "BUNDLE_TRUST"
+"""Digests between commas, with or without `sha256:`."""
+
+_SHOWN = 6  # globals in a message
+_CHECKED = ("models/", "src/")  # what is loaded; the runtime and server.py are running already
+
+
+def home() -> Path:
+    """`$BUNDLE_HOME`, or where it is when nobody set it."""
+    given = os.environ.get("BUNDLE_HOME")
+    if given:
+        return Path(given).expanduser()
+    data = os.environ.get("XDG_DATA_HOME") or "~/.local/share"
+    return Path(data).expanduser() / "bundle"
+
+
+def is_trusted(identity: str) -> bool:
+    """Whether this machine, or this process's environment, vouches for a bundle or a model."""
+    hexadecimal = identity.removeprefix("sha256:")
+    named = re.split(r"[,\s]+", os.environ.get(VARIABLE, ""))
+    if hexadecimal in {name.removeprefix("sha256:") for name in named}:
+        return True
+    return (home() / "trust" / hexadecimal).is_file()
+
+
+def check(directory: Path, manifest: BundleManifest, *, granted: bool = False) -> None:
+    """Let nobody's code run: what executes must be vouched for here, or `granted` by --trust.
+
+    Raises:
+        NotTrusted: says what would run, and how to allow it.
+    """
+    if granted or not manifest.executes_code:
+        return
+    identity = bundle_digest(directory)
+    if is_trusted(identity) or _are_models_trusted(manifest):
+        return
+    raise NotTrusted(
+        f"Serving the bundle `{manifest.name}` would run code that nobody here has vouched for: "
+        f"{'; '.join(_what_runs(directory, manifest))}.",
+        hint="If you know where it comes from, add `--trust`, or set "
+        f"`{VARIABLE}={identity.removeprefix('sha256:')}`.",
+    )
+
+
+def verify(directory: Path, files: Iterable[FileEntry]) -> None:
+    """Compare every byte that will be loaded with the digest in the manifest.
+
+    Raises:
+        InvalidBundle: names the first file that is missing or differs.
+    """
+    entries = [entry for entry in files if entry.path.startswith(_CHECKED)]
+    with ThreadPoolExecutor(min(4, os.cpu_count() or 1)) as pool:  # hashing releases the GIL
+        for entry, problem in zip(
+            entries, pool.map(lambda entry: _problem(directory, entry), entries), strict=True
+        ):
+            if problem is not None:
+                raise InvalidBundle(
+                    f"`{entry.path}` {problem}; the bundle is damaged.",
+                    hint="Build or copy it again; `bundle verify` names everything damaged.",
+                )
+
+
+def _problem(directory: Path, entry: FileEntry) -> str | None:
+    path = directory / entry.path
+    try:
+        if path.stat().st_size != entry.size:
+            return f"has {path.stat().st_size} bytes instead of {entry.size}"
+        return None if digest.of_file(path) == entry.digest else "differs from its digest"
+    except OSError as error:
+        return f"cannot be read ({error.strerror})"
+
+
+def _are_models_trusted(manifest: BundleManifest) -> bool:
+    """Whether every piece of code in it is a model that is vouched for by itself."""
+    if manifest.service is not None:
+        return False
+    return all(is_trusted(model.digest) for model in manifest.models if model.executes_code)
+
+
+def _what_runs(directory: Path, manifest: BundleManifest) -> list[str]:
+    """The service class, and what each pickle asks for."""
+    found = [f"the service `{manifest.service}`"] if manifest.service else []
+    for entry in manifest.models:
+        if not entry.executes_code:
+            continue
+        model = ModelManifest.read(directory / "models" / entry.alias)
+        names = sorted({name for asked in model.globals.values() for name in asked})
+        more = f" and {len(names) - _SHOWN} more" if len(names) > _SHOWN else ""
+        asks = f" asks for {', '.join(names[:_SHOWN])}{more}" if names else " runs code"
+        found.append(f"the model `{entry.alias}` ({model.format}){asks}")
+    return found

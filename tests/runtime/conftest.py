@@ -1,0 +1,245 @@
+"""Real bundles, written by hand, and real servers on loopback."""
+
+import dataclasses
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+import threading
+import time
+from pathlib import Path
+
+import httpx
+import numpy as np
+import pytest
+
+from modelbundle.runtime import digest
+from modelbundle.runtime.frameworks.generic import Generic
+from modelbundle.runtime.manifest import (
+    BundleManifest,
+    FileEntry,
+    ModelEntry,
+    ModelManifest,
+    Route,
+    bundle_digest,
+)
+from modelbundle.runtime.samples import Samples
+from modelbundle.runtime.signature import Field, Side, Signature
+
+MATRIX = Side("array", (Field("input", "float64", (None, 2)),))
+VECTOR = Side("array", (Field("output", "float64", (None,)),))
+
+
+class Sums:
+    """Adds up rows; a first number below zero stands for trouble."""
+
+    def predict(self, rows):
+        import os
+        import time
+
+        first = rows[:, 0]
+        if (first == -1).any():
+            raise ValueError("a secret path: /etc/passwd")
+        if (first == -2).any():
+            time.sleep(0.5)
+        if (first == -3).any():
+            os.abort()
+        if (first == -4).any():
+            return rows.sum(axis=1) * float("nan")
+        return rows.sum(axis=1)
+
+
+def entries(directory):
+    return tuple(
+        FileEntry(
+            path.relative_to(directory).as_posix(), digest.of_file(path), path.stat().st_size
+        )
+        for path in sorted(directory.rglob("*"))
+        if path.is_file() and path.name != "bundle.json"
+    )
+
+
+def write_model(directory, model, *, inputs=MATRIX, outputs=VECTOR, sample=(), batchable=True):
+    """A model directory as `bundle save` leaves it."""
+    (directory / "samples").mkdir(parents=True)
+    framework = Generic()
+    saved = framework.save(model, directory, {})
+    samples = {}
+    if sample:
+        answers = tuple(float(np.sum(row)) for row in sample)
+        path = directory / "samples" / "predict.json"
+        path.write_bytes(Samples("predict", tuple(sample), answers).encode())
+        samples = {"predict": "samples/predict.json"}
+    manifest = ModelManifest(
+        framework="generic",
+        loader="modelbundle.runtime.frameworks.generic:Generic",
+        format=saved.format,
+        python="3.11.7",
+        packages={},
+        methods={"predict": Signature(inputs, outputs, batchable)},
+        files=entries(directory),
+        executes_code=True,
+        globals={"model.pkl": ("builtins.print",)},
+        samples=samples,
+    )
+    (directory / "model.json").write_bytes(manifest.encode())
+    return manifest
+
+
+def write_bundle(directory, *, models=("sums",), service=None, routes=None, serve=None, **more):
+    """A bundle directory around the models that stand in `directory/models`."""
+    listed = []
+    for alias in models:
+        path = directory / "models" / alias / "model.json"
+        identity = digest.of_file(path)
+        listed.append(ModelEntry(alias, alias, identity[7:19], identity, "generic", True))
+    if routes is None:
+        routes = [Route("/predict", "predict", model=models[0])]
+    manifest = BundleManifest(
+        name="demo",
+        version=None,
+        description="Adds up <b>rows</b>.",
+        labels={},
+        models=tuple(listed),
+        service=service,
+        routes=tuple(routes),
+        files=entries(directory),
+        python="3.11",
+        lock=None,
+        hermetic=False,
+        accelerator={"kind": "auto"},
+        serve=serve or {},
+        security={"pickle": "allow"},
+        image={},
+        packer="test",
+    )
+    (directory / "bundle.json").write_bytes(dataclasses.replace(manifest, **more).encode())
+    return directory
+
+
+@dataclasses.dataclass
+class Running:
+    """A server process and how to talk to it."""
+
+    process: subprocess.Popen
+    port: int
+    stdout: Path
+    stderr: Path
+
+    @property
+    def url(self):
+        return f"http://127.0.0.1:{self.port}"
+
+    def log(self):
+        return self.stderr.read_text()
+
+    def access(self):
+        time.sleep(0.2)  # lines are written a tenth of a second late
+        return [json.loads(line) for line in self.stdout.read_text().splitlines()]
+
+    def client(self, **more):
+        return httpx.Client(base_url=self.url, timeout=30, trust_env=False, **more)
+
+    def post(self, instances, path="/predict", **more):
+        return httpx.post(
+            self.url + path, json={"instances": instances}, timeout=30, trust_env=False, **more
+        )
+
+    def stop(self, number=signal.SIGTERM):
+        self.process.send_signal(number)
+        return self.process.wait(30)
+
+    def connect(self):
+        return socket.create_connection(("127.0.0.1", self.port), timeout=30)
+
+
+def free_port():
+    with socket.socket() as sock:
+        sock.bind(("127.0.0.1", 0))
+        return sock.getsockname()[1]
+
+
+def is_ready(running):
+    try:
+        return httpx.get(running.url + "/readyz", timeout=5, trust_env=False).status_code == 200
+    except httpx.TransportError:
+        return False
+
+
+class Servers:
+    """Starts servers, and ends them with the test."""
+
+    def __init__(self, directory):
+        self.directory = directory
+        self.running = []
+
+    def start(self, bundle, *options, wait=True, trusted=True, env=None):
+        port = free_port()
+        number = len(self.running)
+        stdout, stderr = (self.directory / f"{number}.{name}" for name in ("out", "err"))
+        variables = os.environ | (env or {})
+        if trusted:
+            variables["BUNDLE_TRUST"] = bundle_digest(bundle)
+        with stdout.open("wb") as out, stderr.open("wb") as err:
+            process = subprocess.Popen(
+                [sys.executable, "-m", "modelbundle.runtime", bundle, f"--port={port}", *options],
+                stdout=out,
+                stderr=err,
+                env=variables,
+                cwd=self.directory,
+            )
+        running = Running(process, port, stdout, stderr)
+        self.running.append(running)
+        if wait:
+            self.await_ready(running)
+        return running
+
+    def await_ready(self, running):
+        while not is_ready(running):
+            assert running.process.poll() is None, running.log()
+            time.sleep(0.02)
+
+    def stop(self):
+        for running in self.running:
+            if running.process.poll() is None:
+                running.process.kill()
+            running.process.wait()
+
+
+@pytest.fixture
+def servers(tmp_path_factory):
+    """Start servers of bundles: `servers.start(bundle, "--workers=2")`."""
+    started = Servers(tmp_path_factory.mktemp("servers"))
+    yield started
+    started.stop()
+
+
+@pytest.fixture
+def sums(tmp_path):
+    """A bundle of one model that adds up rows of two numbers."""
+    write_model(tmp_path / "models" / "sums", Sums(), sample=[[1.0, 2.0], [3.0, 4.0]])
+    return write_bundle(tmp_path)
+
+
+@pytest.fixture
+def in_threads():
+    """Call a function with each of many arguments at once."""
+
+    def run(function, arguments):
+        results = [None] * len(arguments)
+
+        def work(position, argument):
+            results[position] = function(argument)
+
+        threads = [
+            threading.Thread(target=work, args=pair) for pair in enumerate(arguments)
+        ]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+        return results
+
+    return run
