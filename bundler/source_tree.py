@@ -79,8 +79,9 @@ class SourceTree:
             for entry in self._entries(folder):
                 entries += 1
                 if entries > MAX_ENTRIES or folder.path.count("/") > MAX_DEPTH:
+                    where = shown(folder.path.rstrip("/") or ".")
                     self._say(
-                        f"`{shown(folder.path or '.')}` holds too many files or folders.",
+                        f"`{where}` holds too many files or folders.",
                         "Name folders without code under `exclude`.",
                     )
                     return
@@ -95,7 +96,7 @@ class SourceTree:
             with os.scandir(folder.real) as entries:
                 return sorted(entries, key=lambda entry: entry.name)
         except OSError as error:
-            path = shown(folder.path or ".")
+            path = shown(folder.path.rstrip("/") or ".")
             self._say(
                 f"The folder `{path}` cannot be read: {error.strerror}.",
                 f"Add `/{path}` to `exclude` in the bundlefile, or make it readable.",

@@ -3,13 +3,13 @@
 from pathlib import Path
 from typing import Any, Literal, Self
 
-from pydantic import Field, ValidationInfo, field_validator
+from pydantic import Field, StrictStr, ValidationInfo, field_validator
 
 from .packaging import Cuda, Image, ModelRef, Python, Security, System
 from .problems import validate
 from .section import Distinct, List, Section
 from .serving import Serve
-from .text import Accelerator, Glob, InsidePath, LabelName, Line, Name, ServiceName, Version
+from .text import Accelerator, Glob, LabelName, Line, Name, ServiceName, Version
 from .wrong import quoted, wrong
 
 
@@ -71,9 +71,8 @@ class Bundlefile(Section):
     serve: Serve = Field(default_factory=Serve)
     """The server."""
 
-    test: InsidePath = Field(default="auto", examples=["auto", "off", "tests/smoke.json"])
-    """What `bundle test` replays: `auto` the samples recorded at save, `off` nothing, or the path
-    of a samples file."""
+    test: StrictStr = Field(default="auto", json_schema_extra={"const": "auto"})
+    """What `bundle test` replays: `auto` is the samples recorded when the models were saved."""
 
     security: Security = Field(default_factory=Security)
     """What loading a model may do, once the bundle is trusted."""
@@ -132,6 +131,18 @@ class Bundlefile(Section):
         if not platforms:
             raise wrong("must name a platform.", "Write `[linux/amd64]`, or take the key away.")
         return platforms
+
+    @field_validator("test")
+    @classmethod
+    def _recorded(cls, test: str) -> str:
+        if test == "off":
+            raise wrong("A build tests nothing by itself.", "Leave `bundle test` out instead.")
+        if test != "auto":
+            raise wrong(
+                f"{quoted(test)}: tests are the samples recorded with a model.",
+                "Record others with `bundle save NAME SOURCE --sample FILE`.",
+            )
+        return test
 
     @field_validator("weights")
     @classmethod

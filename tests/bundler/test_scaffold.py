@@ -7,6 +7,7 @@ import pytest
 from modelbundle.bundler.errors import InvalidTag, Refused, StoreError
 from modelbundle.bundler.project import Project
 from modelbundle.bundler.scaffold import scaffold
+from modelbundle.bundler.service_source import read_service
 
 
 def test_the_bundlefile_is_valid_as_it_is_written(tmp_path):
@@ -85,3 +86,10 @@ def test_a_file_in_the_way_is_told(tmp_path):
     (tmp_path / "file").touch()
     with pytest.raises(StoreError, match="cannot be written"):
         scaffold(tmp_path / "file", name="a")
+
+
+def test_the_service_is_one_that_the_build_can_read(tmp_path):
+    scaffold(tmp_path, name="fraud", models=["net", "xgb:2"], service=True)
+    service = read_service(tmp_path, Project.open(tmp_path).bundlefile.service)
+    assert [(route.path, route.batchable) for route in service.routes] == [("/predict", True)]
+    assert service.models == ("net", "xgb")

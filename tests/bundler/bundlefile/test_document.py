@@ -57,7 +57,7 @@ serve:
     ranker.predict: {batch: {latency_budget: 0s}}
   queue: {max_rows: 10, max_bytes: 1MiB}
   limits: {max_headers: 20, max_header_bytes: 8KiB, keep_alive: 1s, receive_timeout: 3s, max_in_flight: 2GiB}
-test: off
+test: auto
 security: {pickle: allow-listed, allow_globals: [sklearn.svm.SVC]}
 weights: baked
 """
@@ -82,7 +82,6 @@ def test_every_key_is_read(read):
     assert bundlefile.serve.apis["predict"].route == "/v1/score"
     assert bundlefile.serve.apis["predict"].batch.latency_budget == 0.0015
     assert bundlefile.serve.nan == "null"
-    assert bundlefile.test == "off"
 
 
 def test_a_service_needs_no_models(read):
@@ -195,6 +194,9 @@ def test_two_models_need_two_names(refuse):
         ("description", "true", "in quotes"),
         ("description", "[a]", "must be text"),
         ("weights", "backed", "baked"),
+        ("weights", "artifact", "part of the bundle"),
+        ("test", "off", "bundle test"),
+        ("test", "tests/a.json", "--sample"),
     ],
 )
 def test_what_does_not_fit_is_refused(refuse_value, key, value, word):
