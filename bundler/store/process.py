@@ -64,7 +64,7 @@ def _state(pid: int) -> tuple[bytes, int]:
 @cache
 def _place() -> str:
     try:
-        boot = Path("/proc/sys/kernel/random/boot_id").read_text(encoding="ascii")[:8]
+        boot = Path("/proc/sys/kernel/random/boot_id").read_bytes()[:8].decode()
         return f"{boot}-{Path('/proc/self/ns/pid').stat().st_ino}"
     except OSError:
         return socket.gethostname().replace(".", "-")

@@ -73,7 +73,7 @@ class Store:
         with disk.told("write to the store"):
             self._layout.prepare()
             path = self._workspace.new()
-            path.mkdir()
+            disk.make_directory(path)
         try:
             yield path
         finally:
@@ -242,6 +242,10 @@ class Store:
             reclaimable=self._collector().unreached(),
             environments=tree_size(self.root / "envs"),
         )
+
+    def settle(self) -> None:
+        """Bring `index.json` up to date now, in the middle of a long loop of saves."""
+        self._index.settle()
 
     def _collector(self) -> Collector:
         reach = Reach(self._refs, self._blobs, self.root / "tmp")

@@ -59,7 +59,7 @@ class Workspace:
     def directory(self) -> Iterator[Path]:
         """A temporary directory, removed afterwards with all in it."""
         path = self.new()
-        path.mkdir(0o700)
+        disk.make_directory(path)
         try:
             yield path
         finally:
