@@ -104,6 +104,7 @@ class Request:
         served = routes.plan(project, {name: m.manifest for name, m in models.items()})
         locked = self._locked(models, served, old, progress)
         sources = project.sources()
+        routes.check_included(served.service, [source.path for source in sources])
         progress.step("Putting the bundle together")
         return plan.make(Ingredients(project.bundlefile, models, served, locked, sources))
 

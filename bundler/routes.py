@@ -75,11 +75,13 @@ def _of_service(project: "Project", target: str, models: Mapping[str, ModelManif
     from .service_source import read_service
 
     source = read_service(project.root, target)
+    named = [reference.tag.name for reference in project.bundlefile.models]
+    known = {*models, *(name for name in named if name)}
     for name in source.models:
-        if name not in models:
+        if name not in known:
             raise BuildError(
                 f'The service asks for `model("{name}")`, which is not under `models:`.',
-                hint=nearest(name, models) or f"Add `{name}` to `models:` in the bundlefile.",
+                hint=nearest(name, known) or f"Add `{name}` to `models:` in the bundlefile.",
             )
     return Served(target, tuple(source.routes), frozenset(source.imports))
 
@@ -133,8 +135,25 @@ def _check_paths(routes: Sequence[Route]) -> None:
 
 def nearest(name: str, known: Iterable[str]) -> str | None:
     """A hint with the name that was probably meant."""
-    close = difflib.get_close_matches(name, list(known), 1)
+    close = difflib.get_close_matches(name, sorted(known), 1)
     return f"Did you mean `{close[0]}`?" if close else None
+
+
+def check_included(service: str | None, paths: Iterable[str]) -> None:
+    """Refuse a bundle without the file that its service is in.
+
+    Raises:
+        BuildError: naming the file.
+    """
+    if service is None:
+        return
+    module = service.partition(":")[0].replace(".", "/")
+    homes = [f"{root}{module}{end}" for root in ("", "src/") for end in (".py", "/__init__.py")]
+    if not set(homes) & set(paths):
+        raise BuildError(
+            f"`include` leaves out `{homes[0]}`, which the service is in.",
+            hint=f"Add `{homes[0]}` to `include` in the bundlefile.",
+        )
 
 
 _DISTRIBUTIONS = {
