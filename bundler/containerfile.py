@@ -2,173 +2,246 @@
 
 It asks nothing of BuildKit, so that every engine builds it: no mounts, no heredocs, no `# syntax`.
 Layers come in the order in which they change: distribution, dependencies, weights, runtime, code,
-manifest; what differs from one build to the next without any of these comes last.
+manifest. What differs in every build is said last, and makes no layer.
 """
 
 import re
-from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, Any
 
 from ..runtime.manifest import BundleManifest
 from .errors import BuildError
-from .instruction import check_lines, listed, pairs
+from .instruction import check_lines, listed, pairs, quote
 
 if TYPE_CHECKING:
     from .lock import Lock
 
+NAME = "Containerfile"
 WORKDIR = "/opt/bundle"
-USER = "65532"  # "nonroot" of the distroless images; no name needed in /etc/passwd
-VENV = "/opt/venv"
-PYTHON = "/opt/python"  # where the base image has none
-ENV = "/tmp/env"  # noqa: S108 - in a stage that is thrown away
-UV = "0.9.7"  # brings Python to images without one; it knows the digests of what it downloads
-MANY = 24  # models; beyond it they share a layer, for an image has at most 127
+USER = "65532"  # "nonroot" of the distroless images; it needs no name in /etc/passwd
 DIGEST, VERSION, TRUST = "BUNDLE_DIGEST", "BUNDLE_VERSION", "BUNDLE_TRUST"
 ARGUMENTS = (DIGEST, VERSION, TRUST)
 """Build arguments that `bundle containerize` fills in; nobody else may."""
+WHEELS = "env/wheels"
+"""A folder of wheels in the build context, taken before any index."""
 
+_UV = "0.13.8"  # brings Python to images without one, and knows the digests of what it fetches
+_MANY = 24  # models; beyond it they share a layer, for an image has at most 127
 _REFERENCE = re.compile(r"[A-Za-z0-9][A-Za-z0-9._:/@-]*")
 _PACKAGE = re.compile(r"[a-z0-9][a-z0-9+.-]+(?:=[A-Za-z0-9.+:~-]+)?")
-_USER = re.compile(r"[0-9]+(?::[0-9]+)?")
-_PATH = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._+-]*")
+_USER = re.compile(r"[1-9][0-9]*(?::[0-9]+)?")
 _DIRECTORY = re.compile(r"(?:/[A-Za-z0-9._-]+)+")
-_NO_PYTHON = re.compile(r"(?:.+/)?nvidia/cuda[:@].+")
-_CODE = ("server.py", "src")
-_APT = (
-    "# hadolint ignore=DL3008",  # the bundlefile pins versions where its author wants them
-    "RUN apt-get update \\",
-    " && apt-get install --yes --no-install-recommends {packages} \\",
-    " && rm -rf /var/lib/apt/lists/*",
-)
+_PART = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._+-]*")
+_PYTHON = re.compile(r"3\.[0-9]+(?:\.[0-9]+)?")
+_WITHOUT_PYTHON = re.compile(r"(?:.+/)?nvidia/cuda[:@].+")
+_RENDERED = ("openapi.json", "sbom.cdx.json", NAME)  # after or with the Containerfile
+_PLACED = ("env", "models", "samples", "modelbundle", "server.py", "src")
 
 
-def render(manifest: BundleManifest, lock: "Lock | None" = None, *, base: str | None = None) -> str:
+def render(manifest: BundleManifest, lock: "Lock | None" = None) -> str:
     """The Containerfile of the bundle that `manifest` describes.
 
-    `manifest.files` must name every file but those that are rendered from it. `lock` says which
-    packages are compiled. `base` overrides the base image of the lock.
+    `manifest.files` must name every file but those that are rendered from it; `lock` says which
+    packages are compiled where they are installed.
 
     Raises:
         BuildError: when a value cannot stand in a Containerfile.
     """
-    image = dict(manifest.image)
-    base = base or image.get("base") or manifest.accelerator["base"]
-    base = manifest.accelerator.get("base") or base
-    return check_lines("")
+    compiled = lock.compiled if lock else ()
+    brings_python = not _WITHOUT_PYTHON.fullmatch(_base(manifest))
+    blocks = [
+        _HEADER,
+        "" if brings_python else _python(manifest),
+        _system(manifest, brings_python=brings_python),
+        _dependencies(manifest, compiled),
+        _large(manifest),
+        _settings(manifest),
+        _small(manifest),
+        _labels(manifest),
+    ]
+    return check_lines("\n\n".join(block for block in blocks if block) + "\n")
 
 
-def _dependencies(base: str, python: str) -> Iterator[str]:
-    """Install the lock, hash by hash, into one directory that is copied as a whole."""
-    stage = base if _has_python(base) else f"python:{python}-slim"
-    yield f"FROM {stage} AS dependencies"
-    yield "COPY env/requirements.lock /tmp/requirements.lock"
-    yield (
-        "RUN python -m pip install --no-cache-dir --no-compile --disable-pip-version-check "
-        "--root-user-action=ignore --no-deps --require-hashes "
-        f"--target {PACKAGES} -r /tmp/requirements.lock"
+_HEADER = """\
+# How this bundle becomes an image. `bundle containerize` builds it and says whom to trust; by hand:
+#   docker build -f Containerfile -t NAME .
+# Layers stand in the order in which they change, so that a change of code moves kilobytes."""
+
+
+def _python(manifest: BundleManifest) -> str:
+    """A stage with Python of python-build-standalone, which runs on any glibc."""
+    version = _checked(_PYTHON, manifest.python, "Python version")
+    minor = ".".join(version.split(".")[:2])
+    return f"""\
+# NVIDIA's images hold no Python, and their distribution's is another version.
+FROM python:{minor}-slim AS python
+ENV UV_PYTHON_INSTALL_DIR=/opt/python UV_PYTHON_PREFERENCE=only-managed
+RUN python3 -m pip install --no-cache-dir uv=={_UV} \\
+ && uv python install {version} \\
+ && ln -s "$(dirname "$(dirname "$(uv python find {version})")")" /opt/python/current"""
+
+
+def _system(manifest: BundleManifest, *, brings_python: bool) -> str:
+    system = manifest.image.get("system") or {}
+    lines = [f"FROM {_base(manifest)} AS system"]
+    packages = [_checked(_PACKAGE, name, "package") for name in system.get("packages", ())]
+    lines += [_apt(packages)] if packages else []
+    lines += [
+        listed("RUN", ["/bin/sh", "-c", _sayable(run["command"])]) for run in system.get("run", ())
+    ]
+    if not brings_python:
+        lines += [
+            "COPY --from=python /opt/python /opt/python",
+            "ENV PATH=/opt/python/current/bin:$PATH",
+        ]
+    return "\n".join(lines)
+
+
+def _apt(packages: list[str]) -> str:
+    return f"""\
+# Versions are pinned where the bundlefile pins them.
+# hadolint ignore=DL3008
+RUN apt-get update \\
+ && apt-get install --yes --no-install-recommends {" ".join(packages)} \\
+ && rm -rf /var/lib/apt/lists/*"""
+
+
+def _dependencies(manifest: BundleManifest, compiled: tuple[str, ...]) -> str:
+    """A stage that installs the lock; of it the image gets `/opt/venv` alone."""
+    version = _checked(_PYTHON, manifest.python, "Python version")
+    names = ",".join(_checked(_PART, name, "package") for name in compiled)
+    binary = "--only-binary :all:" + (f" --no-binary {names}" if names else "")
+    compilers = "\n" + _apt(["build-essential", "python3-dev"]) if names else ""
+    return f"""\
+FROM system AS dependencies{compilers}
+ARG PIP_INDEX_URL
+ARG PIP_EXTRA_INDEX_URL
+ARG PIP_NO_INDEX
+COPY env /tmp/env
+RUN python3 -c 'import sys; v = sys.version.split()[0]; (v + ".").startswith("{version}.") or \
+sys.exit("The bundle is locked for Python {version}; the base image has " + v + ".")' \\
+ && mkdir -p /tmp/{WHEELS} \\
+ && python3 -m venv --without-pip /opt/venv \\
+ && python3 -m pip --python /opt/venv/bin/python install --no-cache-dir --no-deps --no-compile \\
+      --require-hashes {binary} --find-links /tmp/{WHEELS} \\
+      --requirement /tmp/env/requirements.lock
+# Compiled here, because a read-only image cannot do it later. By hash, so that times do not matter.
+RUN /opt/venv/bin/python -m compileall -qq -j 0 --invalidation-mode unchecked-hash /opt/venv/lib \\
+ || echo "What does not compile here is compiled when it is imported.\""""
+
+
+def _large(manifest: BundleManifest) -> str:
+    """What seldom changes, and is copied before the settings."""
+    home = _home(manifest)
+    return "\n".join(
+        [
+            "FROM system",
+            f"WORKDIR {home}",
+            "COPY --from=dependencies /opt/venv /opt/venv",
+            f"COPY env/requirements.lock {home}/env/",
+            *_copies(manifest, [*_models(manifest), "samples", "modelbundle"]),
+        ]
     )
-    if not _has_python(base):
-        # NVIDIA's images have no Python, or another one: a relocatable build goes along.
-        yield (
-            f"RUN python -m pip install --no-cache-dir --target /tmp/uv uv && "
-            f"/tmp/uv/bin/uv python install --install-dir {PYTHONS} --no-bin {python} && "
-            f"ln -s {PYTHONS}/cpython-*/bin {PYTHONS}/bin"
-        )
 
 
-def _system(base: str, manifest: BundleManifest) -> Iterator[str]:
-    yield f"FROM {base}"
-    system = manifest.image.get("system", {})
-    packages = sorted({*system.get("packages", ()), *_needed(manifest)})
-    if packages:
-        yield (
-            "RUN apt-get update && apt-get install -y --no-install-recommends "
-            + " ".join(packages)
-            + " && rm -rf /var/lib/apt/lists/*"
-        )
-    for run in system.get("run", ()):
-        yield f"RUN {run['command']}"
-    if not _has_python(base):
-        yield f"COPY --from=dependencies {PYTHONS} {PYTHONS}"
+def _small(manifest: BundleManifest) -> str:
+    """The code, and what changes with anything else in the bundle."""
+    tops = {entry.path.partition("/")[0]: "/" in entry.path for entry in manifest.files}
+    further = sorted(_checked(_PART, top, "file name") for top in tops.keys() - set(_PLACED))
+    rest = {"bundle.json", *_RENDERED, *(top for top in further if not tops[top])}
+    folders = [top for top in further if tops[top]]
+    last = f"COPY {' '.join(sorted(rest))} {_home(manifest)}/"
+    return "\n".join([*_copies(manifest, ["server.py", "src", *folders]), last])
 
 
-def _settings(manifest: BundleManifest) -> Iterator[str]:
-    workdir = _workdir(manifest)
-    settings = {
+def _copies(manifest: BundleManifest, paths: list[str]) -> list[str]:
+    """A layer for each of the paths that are in the bundle."""
+    tops = {entry.path.partition("/")[0] for entry in manifest.files} | {"server.py"}
+    there = [path for path in paths if path.partition("/")[0] in tops]
+    return [f"COPY {path} {_home(manifest)}/{path}" for path in there]
+
+
+def _home(manifest: BundleManifest) -> str:
+    return _checked(_DIRECTORY, manifest.image.get("workdir") or WORKDIR, "directory")
+
+
+def _models(manifest: BundleManifest) -> list[str]:
+    names = [_checked(_PART, model.alias, "model name") for model in manifest.models]
+    return ["models"] if len(names) > _MANY else [f"models/{name}" for name in names]
+
+
+def _settings(manifest: BundleManifest) -> str:
+    image = manifest.image
+    home = _home(manifest)
+    user = _checked(_USER, str(image.get("user") or USER), "user; it must be a number and not root")
+    ports = image.get("ports") or [manifest.serve.get("port", 8080)]
+    return "\n".join(
+        [
+            "ENV PATH=/opt/venv/bin:$PATH",
+            pairs("ENV", _environment(manifest, home)),
+            f"EXPOSE {' '.join(str(int(port)) for port in ports)}",
+            f"USER {user if ':' in user else f'{user}:{user}'}",
+            listed(
+                "HEALTHCHECK --interval=10s --timeout=5s --start-period=120s --retries=3 CMD",
+                ["python", "-m", "modelbundle.runtime.health"],
+            ),
+            listed("ENTRYPOINT", ["python", "-m", "modelbundle.runtime", home]),
+        ]
+    )
+
+
+def _environment(manifest: BundleManifest, home: str) -> dict[str, str]:
+    own = {
+        "BUNDLE_CONTAINER": "1",
+        "PYTHONPATH": home,
         "PYTHONUNBUFFERED": "1",
         "PYTHONDONTWRITEBYTECODE": "1",
-        "PYTHONPATH": f"{workdir}:{PACKAGES}",
-        "BUNDLE_CONTAINER": "1",
+        # Libraries ask for a home and a user name; a bare number has neither.
+        "HOME": "/tmp",  # noqa: S108 - the container's own
+        "USER": "bundle",
     }
-    if not _has_python(str(manifest.accelerator.get("base") or "python")):
-        settings["PATH"] = f"{PYTHONS}/bin:/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/bin"
-    if manifest.accelerator.get("kind") == "cuda":
-        settings |= {
-            "NVIDIA_VISIBLE_DEVICES": "all",
-            "NVIDIA_DRIVER_CAPABILITIES": "compute,utility",
-        }
-    yield from _pairs("ENV", settings | dict(manifest.image.get("env", {})))
-    yield f"WORKDIR {workdir}"
+    return own | _nvidia(manifest.accelerator) | dict(manifest.image.get("env") or {})
 
 
-def _copies(manifest: BundleManifest) -> Iterator[str]:
-    """What rarely changes first, so that an edit of the code touches the last layers only."""
-    yield f"COPY --from=dependencies {PACKAGES} {PACKAGES}"
-    for model in manifest.models:
-        yield f"COPY models/{model.alias}/ models/{model.alias}/"
-    yield "COPY modelbundle/ modelbundle/"
-    yield "COPY server.py server.py"
-    if any(entry.path.startswith("src/") for entry in manifest.files):
-        yield "COPY src/ src/"
-    yield "COPY bundle.json openapi.json sbom.cdx.json ./"
+def _nvidia(accelerator: Any) -> dict[str, str]:
+    if accelerator.get("kind") != "cuda":
+        return {}
+    found = {"NVIDIA_VISIBLE_DEVICES": "all", "NVIDIA_DRIVER_CAPABILITIES": "compute,utility"}
+    driver = accelerator.get("min_driver")
+    # The driver, not CUDA: within a major version an older driver runs newer CUDA.
+    return found | ({"NVIDIA_REQUIRE_DRIVER": f"driver>={driver}"} if driver else {})
 
 
-def _process(manifest: BundleManifest) -> Iterator[str]:
-    ports = manifest.image.get("ports") or [manifest.serve.get("port", PORT)]
-    yield f"EXPOSE {' '.join(str(port) for port in ports)}"
-    yield f"USER {_user(manifest)}"
-    yield (
-        "HEALTHCHECK --interval=10s --timeout=3s --start-period=60s --retries=3 "
-        'CMD ["python", "-m", "modelbundle.runtime.health"]'
-    )
-    yield 'ENTRYPOINT ["python", "-m", "modelbundle.runtime", "."]'
-    labels = {
+def _labels(manifest: BundleManifest) -> str:
+    """Labels; then what only `bundle containerize` knows. None of it makes a layer."""
+    known = {
         "org.opencontainers.image.title": manifest.name,
-        "org.opencontainers.image.description": manifest.description,
-        "org.opencontainers.image.version": manifest.version or "",
+        "org.opencontainers.image.description": " ".join(manifest.description.split()),
+        "io.modelbundle.models": " ".join(model.digest for model in manifest.models),
     }
-    known = {name: value for name, value in labels.items() if value}
-    yield from _pairs(
-        "LABEL", known | dict(manifest.labels) | dict(manifest.image.get("labels", {}))
+    given = dict(manifest.labels) | dict(manifest.image.get("labels") or {})
+    version = quote(manifest.version) if manifest.version else f"${VERSION}"
+    return "\n".join(
+        [
+            pairs("LABEL", {name: text for name, text in known.items() if text} | given),
+            *(f"ARG {name}" for name in ARGUMENTS),
+            f"LABEL org.opencontainers.image.version={version} \\",
+            f"      io.modelbundle.digest=${DIGEST}",
+            f"ENV {TRUST}=${TRUST}",
+        ]
     )
 
 
-def _identity() -> Iterator[str]:
-    """Given by `bundle containerize`; last, because they differ with every bundle."""
-    yield 'ARG BUNDLE_DIGEST=""'
-    yield 'ARG BUNDLE_TRUST=""'
-    yield "LABEL io.modelbundle.digest=$BUNDLE_DIGEST"
-    yield "ENV BUNDLE_TRUST=$BUNDLE_TRUST"
+def _base(manifest: BundleManifest) -> str:
+    base = manifest.accelerator.get("base") or manifest.image.get("base") or ""
+    return _checked(_REFERENCE, base, "base image")
 
 
-def _pairs(instruction: str, values: Mapping[str, str]) -> Iterator[str]:
-    for name, value in values.items():
-        yield f"{instruction} {name}={quote(value)}"
+def _checked(rule: re.Pattern[str], text: str, what: str) -> str:
+    if not rule.fullmatch(text):
+        raise BuildError(f"{text!r} is no {what} that a Containerfile could name.")
+    return text
 
 
-def _needed(manifest: BundleManifest) -> set[str]:
-    """Libraries that wheels take from the system: LightGBM's wants OpenMP."""
-    return {"libgomp1"} if any(m.framework == "lightgbm" for m in manifest.models) else set()
-
-
-def _has_python(base: str) -> bool:
-    return not base.startswith(_NVIDIA)
-
-
-def _workdir(manifest: BundleManifest) -> str:
-    return str(manifest.image.get("workdir", "/opt/bundle"))
-
-
-def _user(manifest: BundleManifest) -> str:
-    user = str(manifest.image.get("user", "65532"))
-    return user if ":" in user else f"{user}:{user}"
+def _sayable(command: str) -> str:
+    quote(command.replace("\n", " "), "A command under `system.run`")
+    return command
