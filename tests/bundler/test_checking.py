@@ -1,0 +1,127 @@
+"""A bundle against its digests, and its models against what they answered when they were saved."""
+
+import shutil
+
+import numpy as np
+import pytest
+
+import modelbundle
+from modelbundle.bundler.building import build
+from modelbundle.bundler.checking import replay, verify
+from modelbundle.bundler.difference import Contents, diff
+from modelbundle.bundler.environment import choose
+from modelbundle.bundler.errors import Damaged
+from modelbundle.runtime.errors import InvalidBundle, NotTrusted
+
+
+def fit(slope=1.0):
+    """A real model, small enough to be fitted in a test."""
+    from sklearn.linear_model import LinearRegression
+
+    rows = np.arange(8.0).reshape(4, 2)
+    return LinearRegression().fit(rows, rows @ [slope, 2.0])
+
+
+@pytest.fixture
+def built(index, project):
+    """A bundle of a real model with its samples."""
+    modelbundle.save("line", fit(), sample=np.array([[1.0, 2.0], [3.0, 5.0]]))
+    return build(project("name: lines\nmodels: [line]\n", {"helper.py": "x = 1\n"}))
+
+
+@pytest.fixture
+def copy(built, tmp_path):
+    """A bundle outside the store, whose files may be changed."""
+    directory = tmp_path / "copy"
+    shutil.copytree(built.directory, directory)
+    for path in directory.rglob("*"):
+        path.chmod(0o755)
+    return directory
+
+
+def current(directory, tmp_path):
+    return choose(directory, "current", envs=tmp_path / "envs")
+
+
+def test_a_whole_bundle_is_its_digest(built, copy):
+    assert verify(copy) == built.digest
+
+
+@pytest.mark.parametrize(
+    ("spoil", "told"),
+    [
+        (lambda d: (d / "src/helper.py").write_text("x = 2\n"), r"helper\.py` differs"),
+        (lambda d: (d / "src/helper.py").write_text("longer\n"), r"has 7 bytes instead of 6"),
+        (lambda d: (d / "server.py").unlink(), r"`server\.py` is missing"),
+        (lambda d: (d / "src/numpy.py").write_text(""), r"`src/numpy\.py` does not belong"),
+    ],
+)
+def test_every_kind_of_damage_is_named(copy, spoil, told):
+    spoil(copy)
+    with pytest.raises(Damaged, match=told) as caught:
+        verify(copy)
+    assert caught.value.exit_code == 6
+
+
+def test_a_link_out_of_the_bundle_is_damage_and_pythons_caches_are_not(copy, tmp_path):
+    (copy / "src" / "__pycache__").mkdir()
+    (copy / "src" / "__pycache__" / "helper.pyc").write_bytes(b"")
+    verify(copy)
+    outside = tmp_path / "outside.py"
+    outside.write_text((copy / "src/helper.py").read_text())
+    (copy / "src/helper.py").unlink()
+    (copy / "src/helper.py").symlink_to(outside)
+    with pytest.raises(Damaged, match="link out of the bundle"):
+        verify(copy)
+
+
+def test_a_directory_without_a_manifest_is_no_bundle(tmp_path):
+    with pytest.raises(InvalidBundle, match=r"no `bundle\.json`"):
+        verify(tmp_path)
+
+
+def test_recorded_samples_are_answered_as_they_were(built, tmp_path):
+    report = replay(built.directory, current(built.directory, tmp_path))
+    assert report.ok
+    assert [(o.alias, o.method, o.rows) for o in report.replayed] == [("line", "predict", 2)]
+
+
+def test_another_answer_is_told_with_its_place(copy, tmp_path):
+    from modelbundle.runtime.samples import Samples
+
+    path = copy / "samples/line/predict.json"
+    recorded = Samples.read(path)
+    wrong = Samples("predict", recorded.inputs, (recorded.outputs[0], 99.0))
+    path.write_bytes(wrong.encode())
+    report = replay(copy, current(copy, tmp_path))
+    assert not report.ok
+    assert report.replayed[0].differences[0].startswith("predictions[1]: expected 99.0")
+
+
+def test_a_bundle_from_elsewhere_needs_trust(copy, home, tmp_path):
+    shutil.rmtree(home / "trust")
+    with pytest.raises(NotTrusted, match="vouched"):
+        replay(copy, current(copy, tmp_path))
+    assert replay(copy, current(copy, tmp_path), is_trusted=True).ok
+
+
+def test_bundles_differ_in_what_was_changed_and_in_nothing_else(built, project, own_store):
+    modelbundle.save("line", fit(slope=3.0), sample=np.array([[1.0, 2.0], [3.0, 5.0]]))
+    bundlefile = "name: lines\nmodels: [line]\nserve: {workers: 2}\n"
+    other = build(project(bundlefile, {"helper.py": "x = 1\n"}))
+    before = Contents.of_item(built.item, own_store)
+    assert diff(before, Contents.of_directory(built.directory)).is_empty
+    found = diff(before, Contents.of_item(other.item, own_store))
+    assert [change.what for change in found.models] == ["line"]
+    assert [(c.what, c.before, c.after) for c in found.settings] == [("serve.workers", 1, 2)]
+    assert not found.packages
+    assert not found.routes
+    assert "models/line/model.json" in {change.what for change in found.files}
+    assert "src/helper.py" not in {change.what for change in found.files}
+
+
+def test_models_are_compared_too(own_store):
+    one = modelbundle.save("line", fit(), labels={"team": "a"})
+    two = modelbundle.save("line", fit(), labels={"team": "b"})
+    found = diff(Contents.of_item(one, own_store), Contents.of_item(two, own_store))
+    assert [(c.what, c.before, c.after) for c in found.settings] == [("labels.team", "a", "b")]
