@@ -26,6 +26,7 @@ log = logging.getLogger(__name__)
 ON_DISCONNECT = "modelbundle.on_disconnect"
 """Key of the scope's extensions: a function that takes what to call when the client goes."""
 
+_FORM = b"application/x-www-form-urlencoded"
 _ALLOW = ((b"allow", b"POST"),)
 
 
@@ -81,7 +82,7 @@ class Endpoint:
         exchange.received = len(data)
         call = Call(
             data,
-            headers.get(b"content-type", b"").decode("latin-1"),
+            _content_type(headers.get(b"content-type", b"")),
             headers.get(b"accept", b"").decode("latin-1"),
             deadline,
         )
@@ -119,6 +120,11 @@ class Endpoint:
             return
         allow = _ALLOW if isinstance(error, NotAllowed) else ()
         await exchange.answer(Answer.error(error, allow), send)
+
+
+def _content_type(header: bytes) -> str:
+    """The header; what `curl -d` says when nobody told it otherwise is no form here."""
+    return "" if header.startswith(_FORM) else header.decode("latin-1")
 
 
 def _watch(scope: Scope, exchange: Exchange) -> None:

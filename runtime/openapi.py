@@ -113,7 +113,7 @@ def _summary(route: Route) -> str:
     first = route.doc.strip().partition("\n")[0]
     if first:
         return first
-    return f"`{route.method}` of the model `{route.model}`." if route.model else route.method
+    return f"Call {route.method} of the model {route.model}." if route.model else route.method
 
 
 def _failures() -> Json:

@@ -1,5 +1,7 @@
 """Pages: everything that is not a prediction: health, metrics, the contract, and two for people."""
 
+import base64
+import hashlib
 import json
 from collections.abc import Awaitable, Callable
 from functools import cache
@@ -62,16 +64,35 @@ def pages(shown: Shown) -> list[Route]:
 
 def _page(name: str, shown: Shown) -> Callable[[Request], Awaitable[Response]]:
     async def page(_: Request) -> Response:
-        document = _embedded(shown.document())
-        body = _template(name).replace("/*DOCUMENT*/null", document)
-        return Response(body, media_type="text/html; charset=utf-8", headers=_SAFE)
+        before, after, headers = _template(name)
+        body = before + _embedded(shown.document()) + after
+        return Response(body, media_type="text/html; charset=utf-8", headers=headers)
 
     return page
 
 
 @cache
-def _template(name: str) -> str:
-    return Path(__file__).with_name(f"{name}.html").read_text()
+def _template(name: str) -> tuple[str, str, dict[str, str]]:
+    """What comes before and after the document, and headers that allow just this page."""
+    style, page = _read("style.css"), _read("page.html")
+    script = _read("element.js") + _read(f"{name}.js")
+    before, _, after = page.partition("{{document}}")
+    policy = (
+        f"default-src 'none'; connect-src 'self'; img-src data:; style-src {_hash(style)}; "
+        f"script-src {_hash(script)}; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
+    )
+    headers = {"content-security-policy": policy, **_SAFE}
+    return before.replace("{{style}}", style), after.replace("{{script}}", script), headers
+
+
+def _read(name: str) -> str:
+    return Path(__file__).with_name(name).read_text(encoding="utf-8")
+
+
+def _hash(text: str) -> str:
+    """How a content security policy names an inline script or style."""
+    digest = base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()
+    return f"'sha256-{digest}'"
 
 
 def _embedded(value: Any) -> str:
@@ -85,11 +106,7 @@ def _json(value: Any, status: int = 200) -> Response:
 
 
 _SAFE = {
-    "content-security-policy": (
-        "default-src 'none'; style-src 'unsafe-inline'; script-src 'unsafe-inline'; "
-        "connect-src 'self'; img-src data:; base-uri 'none'; form-action 'none'; "
-        "frame-ancestors 'none'"
-    ),
     "x-content-type-options": "nosniff",
     "referrer-policy": "no-referrer",
+    "cache-control": "no-store",
 }
