@@ -16,6 +16,7 @@ from .tree import Alias, Defined, Outside, SourceTree
 DEPTH = 40  # aliases of aliases
 _ARRAY_NOTES = frozenset(("modelbundle.Array", "modelbundle.runtime.array.Array"))
 _NDARRAYS = frozenset(("numpy.typing.NDArray", spec.ARRAY))
+_UNIONS = frozenset(("typing.Union", "typing.Optional"))
 _PASSED = frozenset(("typing.Required", "typing.NotRequired", "typing.ReadOnly"))
 
 ReadClass = Callable[[Defined, tuple[ast.AST, ...]], Spec]
@@ -91,22 +92,20 @@ class Annotations:
 
     def _members(self, node: ast.expr, module: Module, inside: tuple[ast.AST, ...]) -> list[Spec]:
         """The members of a union, flat, as Python itself flattens them."""
-        node, module = self._unaliased(node, module)[0] or node, self._unaliased(node, module)[1]
-        if isinstance(node, ast.BinOp) and isinstance(node.op, ast.BitOr):
-            return [
-                *self._members(node.left, module, inside),
-                *self._members(node.right, module, inside),
-            ]
-        if isinstance(node, ast.Subscript):
-            name = self._name(node.value, module)
-            if name in {"typing.Union", "typing.Optional"}:
-                inner = [m for a in _arguments(node) for m in self._members(a, module, inside)]
+        value, home = self._unaliased(node, module)
+        if isinstance(value, ast.BinOp) and isinstance(value.op, ast.BitOr):
+            sides = (value.left, value.right)
+            return [made for side in sides for made in self._members(side, home, inside)]
+        if isinstance(value, ast.Subscript):
+            name = self._name(value.value, home)
+            if name in _UNIONS:
+                inner = [m for a in _arguments(value) for m in self._members(a, home, inside)]
                 return [*inner, spec.NULL] if name == "typing.Optional" else inner
-        return [self.spec(node, module, (*inside, node))]
+        return [self.spec(node, module, inside)]
 
     def _subscript(self, node: ast.Subscript, module: Module, inside: tuple[ast.AST, ...]) -> Spec:
         name, arguments = self._name(node.value, module), _arguments(node)
-        if name in {"typing.Union", "typing.Optional"}:
+        if name in _UNIONS:
             return spec.union(self._members(node, module, inside))
         if name == "typing.Literal":
             return self._literal(arguments, module)
@@ -150,7 +149,7 @@ class Annotations:
         return spec.array(Array(dtype, note.shape))
 
     def _note(self, node: ast.expr, module: Module) -> Array | None:
-        value, home = self._unaliased(node, module)
+        value, home = (node, module) if _is_text(node) else self._unaliased(node, module)
         if not isinstance(value, ast.Call) or self._name(value.func, home) not in _ARRAY_NOTES:
             return None
         try:
@@ -191,6 +190,10 @@ def unquoted(node: ast.expr) -> ast.expr:
 
 def _arguments(node: ast.Subscript) -> list[ast.expr]:
     return node.slice.elts if isinstance(node.slice, ast.Tuple) else [node.slice]
+
+
+def _is_text(node: ast.expr) -> bool:
+    return isinstance(node, ast.Constant) and isinstance(node.value, str)
 
 
 def _is_ellipsis(node: ast.expr) -> bool:

@@ -6,10 +6,13 @@ import difflib
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from ...runtime.service_class import import_roots
 from ..errors import BuildError
 from .module import Assigned, Binding, Function, Imported, Module, absolute
+
+REEXPORTS = 20  # imports of imports
 
 _BUILTINS = frozenset(dir(builtins))
 
@@ -120,12 +123,10 @@ class SourceTree:
             module = self.find(".".join(parts[:size]))
             if module is None:
                 continue
-            if len(parts) - size > 1:
-                return Unknown()
-            binding = module.names.get(parts[-1])
-            if isinstance(binding, Imported) and depth < 20:  # noqa: PLR2004  # re-exports
-                return self._dotted(binding.origin, depth + 1)
-            return _meaning(binding, module)
+            binding, rest = module.names.get(parts[size]), parts[size + 1 :]
+            if isinstance(binding, Imported) and depth < REEXPORTS:
+                return self._dotted(".".join([binding.origin, *rest]), depth + 1)
+            return Unknown() if rest else _meaning(binding, module)
         return Outside(name)
 
     def name_of(self, expression: ast.expr, module: Module) -> str:
@@ -136,18 +137,18 @@ class SourceTree:
             return ""
         return meaning.name if isinstance(meaning, Outside) else ""
 
-    def literal(self, expression: ast.expr, module: Module) -> object:
+    def literal(self, expression: ast.expr, module: Module, depth: int = 0) -> Any:
         """The value of a literal, or of a name for one.
 
         Raises:
             ValueError: for anything that would have to be run.
         """
-        if isinstance(expression, ast.Name):
-            binding = module.names.get(expression.id)
-            if isinstance(binding, Assigned):
-                return ast.literal_eval(binding.value)
+        if isinstance(expression, ast.Name | ast.Attribute) and depth < REEXPORTS:
+            meaning = self.resolve(expression, module)
+            if isinstance(meaning, Alias):
+                return self.literal(meaning.value, meaning.module, depth + 1)
         if isinstance(expression, ast.Tuple | ast.List):
-            values = [self.literal(item, module) for item in expression.elts]
+            values = [self.literal(item, module, depth) for item in expression.elts]
             return tuple(values) if isinstance(expression, ast.Tuple) else values
         return ast.literal_eval(expression)
 

@@ -165,7 +165,7 @@ def union(members: Sequence[Spec]) -> Spec:
     schemas: list[Any] = []
     for member in members:
         schemas += [member.schema] if member.schema not in schemas else []
-    return members[0] if len(members) == 1 else Spec("json", {"anyOf": schemas})
+    return members[0] if len(schemas) == 1 else Spec("json", {"anyOf": schemas})
 
 
 def choice(values: Sequence[Any]) -> Spec:

@@ -1,0 +1,274 @@
+"""The build reads a service from its source, the server from live types: both must see the same."""
+
+import ast
+import sys
+import textwrap
+import uuid
+from pathlib import Path
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from modelbundle.bundler.service_source import read_service
+from modelbundle.bundler.syntax import module
+from modelbundle.runtime.service_class import ServiceClass
+
+SHAPES = '''
+import dataclasses
+import datetime as dt
+import enum
+import typing as t
+import uuid
+from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Annotated, Any, Generator, Iterable, List, Literal, NewType, Optional, TypedDict, Union
+
+import modelbundle
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+import pydantic
+from modelbundle import Array, api as endpoint
+from PIL import Image
+from pydantic import BaseModel, Field
+
+THRESHOLD = 0.5
+WIDTH = 8
+Rows = Annotated[np.ndarray, Array("float32", (None, WIDTH))]
+Number = Union[int, float]
+UserId = NewType("UserId", int)
+T = t.TypeVar("T")
+
+class Color(enum.Enum):
+    RED = "red"
+    GREEN = "green"
+
+class Level(enum.IntEnum):
+    LOW = 1
+    HIGH = 2
+
+@dataclass
+class Point:
+    x: float
+    y: float = 0.0
+    kind: t.ClassVar[str] = "point"
+
+@dataclasses.dataclass(kw_only=True)
+class Named(Point):
+    name: str = "p"
+    tags: list[str] = field(default_factory=list)
+    hidden: int = field(default=1, init=False)
+    level: Level = Level.LOW
+
+class Plain(Named):
+    extra: int = 3
+
+@dataclass
+class Tree:
+    value: int
+    children: "list[Tree]"
+
+class Applicant(BaseModel):
+    """A person."""
+
+    age: int = Field(ge=0)
+    city: str = "Oslo"
+    income: Optional[float] = None
+    tags: Annotated[List[str], Field(default_factory=list)]
+    country: str = Field("NO", alias="countryCode")
+    _secret: int = 1
+    model_config = pydantic.ConfigDict(extra="ignore")
+
+class Student(Applicant):
+    school: str
+    age: int = 20
+
+class Box(BaseModel, t.Generic[T]):
+    value: T
+
+class Options(TypedDict, total=False):
+    top: t.Required[int]
+    color: Color
+
+class Stranger:
+    pass
+'''
+
+# Imported one by one, as an author would: a star would hide what is undefined.
+IMPORTS = "from shapes import (\n    {}\n)\n".format(
+    ", ".join(sorted(module.bindings(ast.parse(SHAPES).body, "")))
+)
+
+ATOMS = (  # noqa: SIM905  # a table is easier to read
+    "int float str bool bytes None dict list tuple set Any object np.ndarray Rows Number UserId "
+    "npt.NDArray[np.float32] npt.NDArray[Any] np.ndarray[Any,np.dtype[np.int64]] pd.DataFrame "
+    "Image.Image Color Level Point Named Plain Tree Applicant Student Box Options Stranger "
+    'dt.datetime dt.date uuid.UUID T "Point" \'list["Applicant"]\' Literal["a",1,None] '
+    'Annotated[int,"note"] Annotated[npt.NDArray[np.int32],Array(shape=(None,2))] List Mapping '
+    "Annotated[np.ndarray,Array()] np.ndarray[Any,Any] Sequence frozenset[int] t.Optional[Point]"
+).split()
+DEFAULTS = ("", " = None", " = 3", " = -1.5", ' = "a"', " = THRESHOLD", " = True", " = ()")
+
+
+def _wrapped(inner):
+    return st.one_of(
+        inner.map("list[{}]".format),
+        inner.map("List[{}]".format),
+        inner.map("Sequence[{}]".format),
+        inner.map("tuple[{}, ...]".format),
+        inner.map("dict[str, {}]".format),
+        inner.map("t.Mapping[int, {}]".format),
+        inner.map("Optional[{}]".format),
+        inner.map("Annotated[{}, 1]".format),
+        st.tuples(inner, inner).map(lambda pair: f"tuple[{pair[0]}, {pair[1]}]"),
+        st.tuples(inner, inner).map(lambda pair: f"Union[{pair[0]}, {pair[1]}]"),
+    )
+
+
+ANNOTATIONS = st.recursive(st.sampled_from(ATOMS), _wrapped, max_leaves=4)
+RETURNS = st.one_of(
+    ANNOTATIONS,
+    ANNOTATIONS.map("Iterator[{}]".format),
+    ANNOTATIONS.map("AsyncIterator[{}]".format),
+    ANNOTATIONS.map("Generator[{}, None, None]".format),
+)
+PARAMETERS = st.lists(
+    st.tuples(st.one_of(st.just(""), ANNOTATIONS.map(": {}".format)), st.sampled_from(DEFAULTS)),
+    max_size=3,
+)
+BODIES = st.sampled_from(("return 1", "yield 1"))
+
+
+@pytest.fixture
+def project(tmp_path):
+    """A project whose modules are forgotten afterwards."""
+    (tmp_path / "shapes.py").write_text(SHAPES)
+    path, modules = list(sys.path), set(sys.modules)
+    yield tmp_path
+    sys.path[:] = path
+    for name in set(sys.modules) - modules:
+        if str(getattr(sys.modules[name], "__file__", "")).startswith(str(tmp_path)):
+            del sys.modules[name]
+
+
+def both(project: Path, source: str, name: str = "Sample"):
+    """The routes as the build and as the server see them."""
+    file = f"service_{uuid.uuid4().hex}"
+    (project / f"{file}.py").write_text(source)
+    target = f"{file}:{name}"
+    static = read_service(project, target).routes
+    return static, ServiceClass.load(target, project).routes
+
+
+@settings(
+    max_examples=150,
+    deadline=None,
+    suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
+)
+@given(st.lists(st.tuples(PARAMETERS, RETURNS, BODIES), min_size=1, max_size=3))
+def test_any_annotations_read_alike(project, methods):
+    lines = [IMPORTS, "@modelbundle.service", "class Sample:"]
+    for number, (parameters, returns, body) in enumerate(methods):
+        given = "".join(f", p{i}{a}{d}" for i, (a, d) in enumerate(parameters) if not d)
+        given += "".join(f", p{i}{a}{d}" for i, (a, d) in enumerate(parameters) if d)
+        lines += [
+            "    @endpoint",
+            f"    def m{number}(self{given}) -> {returns}:",
+            f"        {body}",
+        ]
+    static, live = both(project, "\n".join(lines) + "\n")
+    assert static == live
+
+
+SAMPLES = {
+    "batchable": """
+        @endpoint(batchable=True, max_batch_size=8, latency_budget="25ms")
+        def predict(self, rows: Rows) -> np.ndarray:
+            '''Predict.
+
+            More.
+            '''
+        @endpoint(batchable=True)
+        async def score(self, items: list[Applicant]) -> list[float]: ...
+        @endpoint(batchable=True, route="/v1/frame")
+        def frame(self, frame: pd.DataFrame): ...
+        @endpoint(batchable=True)
+        def pictures(self, pictures: list[Image.Image]) -> list[str]: ...
+    """,
+    "streams": """
+        @endpoint
+        def lines(self, text: str) -> t.Iterable[str]:
+            yield text
+        @endpoint
+        async def tokens(self, text: str, top: int = 3) -> AsyncIterator[Point]:
+            yield Point(1.0)
+        @endpoint
+        def later(self, text: str) -> Iterator[bytes]:
+            return iter(())
+        @endpoint
+        def inner(self, text: str) -> str:
+            def generator():
+                yield 1
+            return text
+    """,
+    "keywords": """
+        @endpoint
+        def both(self, a: int, *, b: str = "x", c: list[int] | None = None) -> None: ...
+        @endpoint
+        def nothing(self): ...
+    """,
+    "nested class": """
+        class Reply(BaseModel):
+            ok: bool
+        @endpoint
+        def ask(self, point: Point | None = None) -> Reply: ...
+    """,
+}
+
+
+@pytest.mark.parametrize("body", SAMPLES.values(), ids=SAMPLES)
+def test_samples_read_alike(project, body):
+    source = (
+        IMPORTS
+        + "@modelbundle.service\nclass Sample:\n"
+        + textwrap.indent(textwrap.dedent(body), "    ")
+    )
+    static, live = both(project, source)
+    assert static == live
+
+
+def test_inherited_overridden_and_imported_read_alike(project):
+    """Bases in other files, a re-export, relative imports, and an API that is one no more."""
+    package = project / "shop"
+    package.mkdir()
+    (package / "__init__.py").write_text("from .types import Item\n")
+    (package / "types.py").write_text(
+        "from dataclasses import dataclass\n@dataclass\nclass Item:\n    sku: str\n"
+    )
+    (package / "base.py").write_text(
+        "import modelbundle as mb\nfrom . import Item\n"
+        "class Base:\n"
+        "    @mb.api\n    def first(self, item: Item) -> Item: ...\n"
+        "    @mb.api\n    def second(self, n: int) -> int: ...\n"
+        "    @mb.api\n    def third(self, n: int) -> int: ...\n"
+    )
+    source = (
+        "from __future__ import annotations\nfrom shop.base import Base\nimport shop.types as types\n"
+        "from modelbundle import service, api\n"
+        "@service()\nclass Sample(Base):\n"
+        "    def second(self, n: int) -> int: ...\n"
+        "    @api(route='/3')\n    def third(self, n: types.Item) -> 'list[types.Item]': ...\n"
+        "    @api\n    def fourth(self) -> dict[str, types.Item]: ...\n"
+    )
+    static, live = both(project, source)
+    assert [route.path for route in static] == ["/first", "/3", "/fourth"]
+    assert static == live
+
+
+@pytest.mark.skipif(sys.version_info < (3, 12), reason="`type X = ...` is Python 3.12's")
+def test_type_statements_read_alike(project):
+    body = "type Score = float | None\n@modelbundle.service\nclass Sample:\n"
+    body += "    @endpoint\n    def a(self, s: Score, t: Score | int) -> list[Score]: ...\n"
+    static, live = both(project, IMPORTS + body)
+    assert static == live
