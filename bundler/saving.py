@@ -101,7 +101,7 @@ def save_object(
     store = store or Store.default()
     framework = _framework(model)
     rows = given.rows()
-    recordings = _recordings(framework, model, rows, given)
+    recordings = _recordings(framework, framework.prepare(model), rows, given)
     with store.staging() as directory:
         progress.step(f"Saving the {framework.name} model")
         saved = _written(framework, model, directory, given)

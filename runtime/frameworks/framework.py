@@ -1,4 +1,4 @@
-"""The protocol that every adapter keeps: a class of eight short methods, no base class needed."""
+"""The protocol that every adapter keeps: a class of nine short methods, no base class needed."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -67,6 +67,10 @@ class Framework(Protocol):
         `device` is "cpu" or "cuda:N"; `pickles` is a `runtime.pickles.Policy`, the only way to
         unpickle anything.
         """
+        ...
+
+    def prepare(self, model: Any) -> Any:
+        """A live object as the methods below take it: mostly the object itself."""
         ...
 
     def methods(self, model: Any) -> tuple[str, ...]:

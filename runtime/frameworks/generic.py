@@ -53,6 +53,10 @@ class Generic:
         pickles.check(path)
         return joblib.load(path)
 
+    def prepare(self, model: Any) -> Any:
+        """The object itself."""
+        return model
+
     def methods(self, model: Any) -> tuple[str, ...]:
         """Its own methods of the usual names; a bare callable has `predict`."""
         if isinstance(model, type):

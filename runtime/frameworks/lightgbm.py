@@ -70,6 +70,10 @@ class Lightgbm:
             raise InvalidModel(f"LightGBM has no model `{options['class']}`.")
         return _restore(getattr(lightgbm, options["class"]), booster, options)
 
+    def prepare(self, model: Any) -> Any:
+        """The object itself."""
+        return model
+
     def methods(self, model: Any) -> tuple[str, ...]:
         """`predict`, and a classifier's `predict_proba`."""
         return tuple(name for name in ("predict", "predict_proba") if hasattr(model, name))

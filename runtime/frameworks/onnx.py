@@ -70,17 +70,11 @@ class Onnx:
         pickles: Any,  # noqa: ARG002  nothing is pickled
     ) -> Any:
         """An InferenceSession on `device`."""
-        import onnxruntime
+        return _session(str(directory / self.formats[format]), device)
 
-        path = directory / self.formats[format]
-        settings = onnxruntime.SessionOptions()
-        settings.log_severity_level = 3  # errors only
-        try:
-            return onnxruntime.InferenceSession(
-                str(path), settings, providers=_providers(onnxruntime, device)
-            )
-        except (RuntimeError, ValueError) as error:
-            raise InvalidModel(f"`{path.name}` cannot be run: {error}") from error
+    def prepare(self, model: Any) -> Any:
+        """A session of the message."""
+        return _session(model.SerializeToString(), "cpu")
 
     def methods(self, model: Any) -> tuple[str, ...]:  # noqa: ARG002
         """A graph has one."""
@@ -108,6 +102,18 @@ class Onnx:
         names = [node.name for node in model.get_outputs()]
         answers = model.run(names, feed)
         return answers[0] if len(names) == 1 else dict(zip(names, answers, strict=True))
+
+
+def _session(model: str | bytes, device: str) -> Any:
+    import onnxruntime
+
+    settings = onnxruntime.SessionOptions()
+    settings.log_severity_level = 3  # errors only
+    providers = _providers(onnxruntime, device)
+    try:
+        return onnxruntime.InferenceSession(model, settings, providers=providers)
+    except (RuntimeError, ValueError) as error:
+        raise InvalidModel(f"The ONNX graph cannot be run: {error}") from error
 
 
 def _feed(nodes: list[Any], batch: Any) -> dict[str, np.ndarray]:

@@ -39,7 +39,7 @@ class Sklearn:
 
     def save(self, model: Any, directory: Path, options: Mapping[str, Any]) -> Saved:  # noqa: ARG002
         """Pickle it; the author's own transformers go along by value."""
-        pickling.dump(model, directory / "model.pkl")
+        pickling.dump(model, directory / "model.pkl", _pickler)
         return Saved("pickle", ("model.pkl",), executes_code=True)
 
     def load(
@@ -59,6 +59,10 @@ class Sklearn:
         pickles.check(path)
         return joblib.load(path)
 
+    def prepare(self, model: Any) -> Any:
+        """The object itself."""
+        return model
+
     def methods(self, model: Any) -> tuple[str, ...]:
         """What the fitted object really has: a transformer's default is `transform`."""
         served = tuple(name for name in _METHODS if hasattr(model, name))
@@ -75,6 +79,22 @@ class Sklearn:
         if isinstance(answer, list):
             return tuple(answer)
         return answer.toarray() if hasattr(answer, "toarray") else answer
+
+
+def _pickler(*args: Any, **kwargs: Any) -> Any:
+    """A pickler that leaves out memory addresses, which differ from process to process."""
+    import cloudpickle
+
+    class Pickler(cloudpickle.Pickler):  # type: ignore[misc]
+        def reducer_override(self, value: Any) -> Any:
+            # sklearn.feature_extraction.text remembers the id() of the list that it checked.
+            if isinstance(value, type) or "_stop_words_id" not in getattr(value, "__dict__", ()):
+                return super().reducer_override(value)
+            make, arguments, state, *rest = value.__reduce_ex__(pickling.PROTOCOL)
+            plain = {name: part for name, part in state.items() if name != "_stop_words_id"}
+            return make, arguments, plain, *rest
+
+    return Pickler(*args, **kwargs)
 
 
 def _inputs(model: Any) -> Side | None:

@@ -1,8 +1,7 @@
 """PyTorch: modules as safetensors, TorchScript and exported programs as they are."""
 
 import inspect
-import json
-import zipfile
+import warnings
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
@@ -12,14 +11,9 @@ import numpy as np
 
 from .. import table
 from ..errors import InvalidInput, InvalidModel
-from ..pickles import scan
 from ..signature import Field, Side, Signature
-from . import torch_recipe, torch_weights
+from . import torch_files, torch_recipe, torch_weights
 from .framework import Saved, lineage
-
-_LEGACY = b"\x80\x02\x8a\nl\xfc\x9cF\xf9 j\xa8P\x19."  # torch.save before 1.6
-_HEADER = range(2, 100 << 20)  # bytes: safetensors' own limits
-_WEIGHTS_ONLY = frozenset({"collections.OrderedDict", "torch.Size", "torch.device"})
 
 
 class Torch:
@@ -48,20 +42,15 @@ class Torch:
 
     def reads(self, path: Path) -> str | None:
         """Which of torch's files it is; "safetensors" and "weights" are weights alone."""
-        with path.open("rb") as file:
-            head = file.read(len(_LEGACY))
-        if head.startswith(b"PK\x03\x04"):
-            return _archive_format(path)
-        if head == _LEGACY:
-            return _pickled_format(path)
-        return "safetensors" if _is_safetensors(path) else None
+        return torch_files.format_of(path)
 
     def save(self, model: Any, directory: Path, options: Mapping[str, Any]) -> Saved:
         """Weights apart from the architecture; the latter as a recipe, or else as a pickle."""
         import torch
 
         if isinstance(model, torch.jit.ScriptModule):
-            torch.jit.save(model, directory / "model.pt")  # the name becomes part of the bytes
+            with _keeping_quiet():
+                torch.jit.save(model, directory / "model.pt")  # the name is part of the bytes
             return Saved("torchscript", ("model.pt",), executes_code=False)
         if isinstance(model, torch.export.ExportedProgram):
             torch.export.save(model, directory / "model.pt2")
@@ -87,7 +76,8 @@ class Torch:
 
         path = directory / self.formats[format]
         if format == "torchscript":
-            return torch.jit.load(path, map_location=device).eval()
+            with _keeping_quiet():
+                return torch.jit.load(path, map_location=device).eval()
         if format == "pt2":
             pickles.check(path)
             return _load_exported(path, device)
@@ -103,16 +93,19 @@ class Torch:
             state = torch_weights.load(path, options.get("shared", {}), device)
         return _assemble(options, state).to(device).eval()
 
+    def prepare(self, model: Any) -> Any:
+        """An exported program's module; any other is one."""
+        return model.module() if hasattr(model, "graph_module") else model
+
     def methods(self, model: Any) -> tuple[str, ...]:  # noqa: ARG002
         """`predict`: the module's own, or else its forward."""
         return ("predict",)
 
     def signatures(self, model: Any) -> Mapping[str, Signature]:
         """An exported program's inputs; other modules tell nothing."""
-        program = model.module() if hasattr(model, "graph_module") else model
-        if not _is_exported(program):
+        if not _is_exported(model):
             return {}
-        given = [_field(node) for node in program.graph.nodes if node.op == "placeholder"]
+        given = [_field(node) for node in model.graph.nodes if node.op == "placeholder"]
         fields = tuple(field for field in given if field is not None)
         if not fields or len(fields) != len(given):
             return {}
@@ -124,13 +117,11 @@ class Torch:
         """Call it under inference mode; tensors in, arrays out."""
         import torch
 
-        if hasattr(model, "graph_module"):
-            model = model.module()
         function = getattr(model, method, None) or model
         with torch.inference_mode(), _evaluating(model):
-            batch = batch if isinstance(batch, Mapping) else table.stack(batch)
-            tensors = _to_tensors(model, batch)
-            answer = _apply(function, tensors)
+            if isinstance(batch, list):  # nobody said what the numbers are
+                batch = _as_floats(model, table.stack(batch))
+            answer = _apply(function, _to_tensors(model, batch))
         return to_arrays(answer)
 
 
@@ -151,6 +142,14 @@ def to_arrays(answer: Any) -> Any:
 
 
 @contextmanager
+def _keeping_quiet() -> Iterator[None]:
+    """TorchScript is deprecated; who has such a model cannot mend that by being told."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", DeprecationWarning)
+        yield
+
+
+@contextmanager
 def _evaluating(model: Any) -> Iterator[None]:
     """Evaluation mode for the while, each part's own mode afterwards."""
     training = [part for part in model.modules() if part.training]
@@ -168,6 +167,18 @@ def _evaluating(model: Any) -> Iterator[None]:
 def _is_exported(model: Any) -> bool:
     """Whether it is a program's module, whose mode was settled when it was exported."""
     return "train" in vars(model)  # torch puts a refusal there
+
+
+def _as_floats(model: Any, batch: Any) -> Any:
+    """Whole numbers as floats, except where the model looks them up in an embedding."""
+    import torch
+
+    embeddings = (torch.nn.Embedding, torch.nn.EmbeddingBag)
+    if getattr(batch, "dtype", None) is None or batch.dtype.kind not in "iu":
+        return batch
+    if any(isinstance(part, embeddings) for part in model.modules()):
+        return batch
+    return batch.astype("float32")
 
 
 def _to_tensors(model: Any, batch: Any) -> Any:
@@ -267,41 +278,3 @@ def _field(node: Any) -> Field | None:
         return None
     shape = tuple(size if isinstance(size, int) else None for size in value.shape)
     return Field(node.name, dtype, shape)
-
-
-def _archive_format(path: Path) -> str | None:
-    try:
-        with zipfile.ZipFile(path) as archive:
-            names = [name.partition("/")[2] for name in archive.namelist()]
-    except zipfile.BadZipFile:
-        return None
-    if "archive_format" in names or "serialized_exported_program.json" in archive.namelist():
-        return "pt2"
-    if "constants.pkl" in names and any(name.startswith("code/") for name in names):
-        return "torchscript"
-    return _pickled_format(path) if "data.pkl" in names else None
-
-
-def _pickled_format(path: Path) -> str:
-    names = scan(path).globals
-    harmless = all(
-        name in _WEIGHTS_ONLY or name.startswith("torch._utils._rebuild_") or _is_storage(name)
-        for name in names
-    )
-    return "weights" if harmless else "pickle"
-
-
-def _is_storage(name: str) -> bool:
-    return name.startswith(("torch.", "torch.storage.")) and name.endswith("Storage")
-
-
-def _is_safetensors(path: Path) -> bool:
-    with path.open("rb") as file:
-        size = int.from_bytes(file.read(8), "little")
-        if size not in _HEADER or size > path.stat().st_size - 8:
-            return False
-        header = file.read(size)
-    try:
-        return header.startswith(b"{") and isinstance(json.loads(header), dict)
-    except (ValueError, RecursionError):
-        return False

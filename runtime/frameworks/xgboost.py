@@ -75,6 +75,10 @@ class Xgboost:
             model.set_param({"device": device})
         return model
 
+    def prepare(self, model: Any) -> Any:
+        """The object itself."""
+        return model
+
     def methods(self, model: Any) -> tuple[str, ...]:
         """`predict`, and a classifier's `predict_proba`."""
         return tuple(name for name in ("predict", "predict_proba") if hasattr(model, name))
