@@ -1,0 +1,93 @@
+"""Build log: what an engine says while it builds, read for the person who waits or must mend it."""
+
+import re
+from collections import deque
+from collections.abc import Mapping
+from typing import Any
+
+from .errors import ImageFailed
+from .progress import Progress
+
+SHOWN = 20  # lines of output in a message
+WIDTH = 72  # characters of an instruction that are shown
+
+_STEP = re.compile(r"step (\d+/\d+) ?: (.+)", re.IGNORECASE)
+_MADE = re.compile(r"Successfully built ([0-9a-f]{12,64})|^([0-9a-f]{64})$")
+_WORTH = ("FROM", "RUN", "COPY")  # the other instructions take no time
+_TALK = re.compile(r"-{2,3}>|Removing intermediate container|WARNING: Running pip as")
+
+
+class BuildLog:
+    """Takes an engine's events in, tells `progress` of the steps, and keeps the last lines."""
+
+    def __init__(self, progress: Progress) -> None:
+        self.image: str | None = None
+        self._progress = progress
+        self._step = ""
+        self._lines: deque[str] = deque(maxlen=SHOWN)
+        self._rest = ""
+
+    def add(self, event: Mapping[str, Any]) -> None:
+        """Read one event.
+
+        Raises:
+            ImageFailed: when it says that the build has failed.
+        """
+        if "error" in event:
+            raise self._failure(str(event["error"]).strip())
+        auxiliary = event.get("aux")
+        if isinstance(auxiliary, Mapping) and "ID" in auxiliary:
+            self.image = str(auxiliary["ID"])
+        *lines, self._rest = (self._rest + str(event.get("stream", ""))).split("\n")
+        for line in lines:
+            self._read(line.strip())
+
+    def _read(self, line: str) -> None:
+        if step := _STEP.match(line):
+            self._step = step[2]
+            self._lines.clear()
+            if step[2].startswith(_WORTH):
+                self._progress.step(f"[{step[1]}] {_shortened(step[2])}")
+        elif made := _MADE.search(line):
+            self.image = self.image or made[1] or made[2]
+        elif line and not _TALK.match(line):
+            self._lines.append(line)
+
+    def _failure(self, reason: str) -> ImageFailed:
+        if self._step.startswith("FROM"):
+            base = self._step.split()[1]
+            return ImageFailed(
+                f"The base image `{base}` is not on this engine and cannot be pulled: {reason}",
+                hint=f"Try `docker pull {base}`; `image.base` in the bundlefile names another.",
+            )
+        said = [*self._lines, *([self._rest] if self._rest.strip() else [])]
+        told = "".join(f"\n  {line}" for line in said)
+        return ImageFailed(
+            f"The image cannot be built: `{_shortened(self._step)}` failed.{told}\n  {reason}",
+            hint=_hint("\n".join([*said, reason])),
+        )
+
+
+def _shortened(text: str) -> str:
+    text = " ".join(text.split())
+    return text if len(text) <= WIDTH else text[: WIDTH - 1] + "…"
+
+
+def _hint(text: str) -> str | None:
+    """What mends the failures that are not the bundle's."""
+    known = {
+        "No matching distribution found|Could not find a version|Max retries exceeded": (
+            "pip asks PyPI and the indexes of the lock; name another with "
+            "`--build-arg PIP_INDEX_URL=https://…`."
+        ),
+        "THESE PACKAGES DO NOT MATCH THE HASHES": (
+            "The index has other files than when the bundle was locked; run `bundle lock` again."
+        ),
+        "No space left on device|no space left on device": (
+            "Make room with `docker system prune`."
+        ),
+        "apt-get: not found|apt-get.* not found": (
+            "`system.packages` needs a base image of Debian or Ubuntu."
+        ),
+    }
+    return next((hint for sign, hint in known.items() if re.search(sign, text)), None)
