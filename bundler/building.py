@@ -106,7 +106,8 @@ class Request:
         sources = project.sources()
         routes.check_included(served.service, [source.path for source in sources])
         progress.step("Putting the bundle together")
-        return plan.make(Ingredients(project.bundlefile, models, served, locked, sources))
+        given = Ingredients(project.root, project.bundlefile, models, served, locked, sources)
+        return plan.make(given)
 
     def _locked(
         self,

@@ -98,6 +98,8 @@ class Lock:
         """`env/requirements.lock`: for `pip install --no-deps --require-hashes -r` and `uv`."""
         torch = dict.fromkeys(package.index for package in self.packages if package.index)
         options = [f"--extra-index-url {url}\n" for url in (*self.indexes, *torch)]
+        # Relative to this file, as pip and uv read it.
+        options += ["--find-links wheels\n"] if any(p.folder for p in self.packages) else []
         return "".join([*options, *(_line(package) for package in self.packages)])
 
     def to_json(self) -> dict[str, Any]:

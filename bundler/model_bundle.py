@@ -91,7 +91,10 @@ def _manifest(
         models=tuple(model.entry for model in models.values()),
         service=None,
         routes=answers,
-        files=tuple(part.entry for part in plan.model_parts(models.values())),
+        files=(
+            *(part.entry for part in plan.model_parts(models.values())),
+            *(part.entry for part in plan.recorded_samples(models.values())),
+        ),
         python=next((m.manifest.python for m in models.values() if m.manifest.python), ""),
         lock=None,
         hermetic=False,

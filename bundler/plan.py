@@ -11,6 +11,7 @@ from ..runtime.settings import ServeSettings
 from ..runtime.version import __version__
 from . import containerfile, routes, sbom, server_source, vendor
 from .chosen_model import ChosenModel
+from .errors import BuildError
 from .locking import Locked
 from .source_file import SourceFile
 
@@ -58,6 +59,7 @@ class Plan:
 class Ingredients:
     """What a plan is made of: read, resolved and checked, but not yet put together."""
 
+    root: Path
     bundlefile: "Bundlefile"
     models: Mapping[str, ChosenModel]
     served: routes.Served
@@ -76,6 +78,7 @@ def make(ingredients: Ingredients) -> Plan:
     parts = [*model_parts(ingredients.models.values()), *_sources(ingredients.sources)]
     parts += [Part.of_bytes(path, data) for path, data in vendor.files()]
     parts.append(Part.of_bytes("env/requirements.lock", lock.requirements().encode()))
+    parts += [*_wheels(ingredients), *recorded_samples(ingredients.models.values())]
     draft = replace(_draft(ingredients), files=tuple(part.entry for part in parts))
     image = containerfile.render(draft, lock)
     generated = {
@@ -129,16 +132,34 @@ def _image(bundlefile: "Bundlefile", platforms: Sequence[str]) -> dict[str, Any]
 
 
 def model_parts(models: Iterable[ChosenModel]) -> Iterator[Part]:
-    """The files of saved models under `models/`, and their samples again under `samples/`."""
+    """The files of saved models under `models/`; the store has their bytes."""
     for model in models:
         home = f"models/{model.alias}"
         yield Part(FileEntry(f"{home}/model.json", model.item.digest, len(model.config)), None)
+        for entry in model.manifest.files:
+            yield Part(replace(entry, path=f"{home}/{entry.path}"), None)
+
+
+def recorded_samples(models: Iterable[ChosenModel]) -> Iterator[Part]:
+    """The samples of saved models once more, where `bundle test` looks for them."""
+    for model in models:
         files = {entry.path: entry for entry in model.manifest.files}
-        for path, entry in files.items():
-            yield Part(replace(entry, path=f"{home}/{path}"), None)
         for method, path in model.manifest.samples.items():
-            place = f"samples/{model.alias}/{method}.json"
-            yield Part(replace(files[path], path=place), None)
+            yield Part(replace(files[path], path=f"samples/{model.alias}/{method}.json"), None)
+
+
+def _wheels(given: Ingredients) -> Iterator[Part]:
+    """Wheels out of the project's own folders, without which nobody else could install it."""
+    for package in given.locked.lock.packages:
+        for name, locked in package.files.items() if package.folder else ():
+            path = given.root / (package.folder or "") / name
+            if not path.is_file() or digest.of_file(path) != f"sha256:{locked}":
+                raise BuildError(
+                    f"`{package.folder}/{name}` is not the wheel that was locked.",
+                    hint="Put it back, or run `bundle lock --upgrade`.",
+                )
+            entry = FileEntry(f"env/wheels/{name}", f"sha256:{locked}", path.stat().st_size)
+            yield Part(entry, path)
 
 
 def _sources(sources: Sequence[SourceFile]) -> Iterator[Part]:

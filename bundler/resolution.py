@@ -31,6 +31,7 @@ class Package:
     files      file name -> sha256 (64 hex) of every wheel (or sdist) that may be installed
     via        who asks for it: other packages, models, or the author's own lines
     index      URL of the index, where it is not the default one
+    folder     the project's own folder of wheels that it comes from
     platforms  the platforms that need it; empty means all
     """
 
@@ -40,6 +41,7 @@ class Package:
     via: tuple[str, ...] = ()
     index: str | None = None
     platforms: tuple[str, ...] = ()
+    folder: str | None = None
 
     @property
     def from_source(self) -> bool:
@@ -55,6 +57,7 @@ class Package:
             "via": list(self.via),
         }
         data |= {"index": self.index} if self.index else {}
+        data |= {"folder": self.folder} if self.folder else {}
         return data | ({"platforms": list(self.platforms)} if self.platforms else {})
 
     @classmethod
@@ -62,7 +65,7 @@ class Package:
         """Read what `to_json` wrote."""
         return cls(
             data["name"], data["version"], dict(data["files"]), tuple(data["via"]),
-            data.get("index"), tuple(data.get("platforms", ())),
+            data.get("index"), tuple(data.get("platforms", ())), data.get("folder"),
         )  # fmt: skip
 
 
@@ -140,7 +143,7 @@ def _run(target: Target, work: Path) -> list[Package]:
     exact = [*common, "--constraints", "exact.txt", "--format", "pylock.toml", "-o", "pylock.toml"]
     uv.run(exact, cwd=work, offline=target.offline, timeout=TIMEOUT)
     found = tomllib.loads((work / "pylock.toml").read_text("utf-8"))
-    return [_package(entry, notes) for entry in found.get("packages", [])]
+    return [_package(entry, notes, target) for entry in found.get("packages", [])]
 
 
 @dataclass(frozen=True, slots=True)
@@ -169,7 +172,7 @@ def read_annotations(text: str) -> dict[str, Note]:
     return notes
 
 
-def _package(entry: Mapping[str, Any], notes: Mapping[str, Note]) -> Package:
+def _package(entry: Mapping[str, Any], notes: Mapping[str, Note], target: Target) -> Package:
     name = normalize(entry["name"])
     if "version" not in entry or not ({"wheels", "sdist"} & entry.keys()):
         raise ResolveError(
@@ -178,12 +181,14 @@ def _package(entry: Mapping[str, Any], notes: Mapping[str, Note]) -> Package:
         )
     note = notes.get(name, Note(entry["version"]))
     files = entry.get("wheels") or [entry["sdist"]]
+    folders = {f"file://{_absolute(place, target.directory)}": place for place in target.find_links}
     return Package(
         name=name,
         version=entry["version"],
         files={_file_name(file): file["hashes"]["sha256"] for file in files},
         via=note.via,
         index=note.index if note.index and note.index.startswith(TORCH_INDEX) else None,
+        folder=folders.get(note.index or ""),
     )
 
 

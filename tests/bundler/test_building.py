@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 import modelbundle
+from modelbundle.bundler import uv
 from modelbundle.bundler.building import build
 from modelbundle.bundler.checking import verify
 from modelbundle.bundler.errors import BuildError, NotFound, Refused
@@ -21,6 +22,7 @@ ELSEWHERE = """
 import os, sys
 os.umask(int(sys.argv[2], 8))
 os.chdir(sys.argv[3])
+from modelbundle.bundler import uv
 from modelbundle.bundler.building import build
 print(build(sys.argv[1], offline=True).digest)
 """
@@ -212,3 +214,45 @@ def test_empty_files_are_files(index, project, add_model, size):
     add_model()
     built = build(project(PLAIN, {"empty.py": "\n" * size}))
     assert Path(built.directory / "src" / "empty.py").stat().st_size == size
+
+
+def test_wheels_of_the_projects_own_folder_travel_with_the_bundle(
+    index, project, add_model, make_wheel, tmp_path
+):
+    """Nobody else could install them; pip and uv find them beside the requirements."""
+    add_model()
+    bundlefile = PLAIN + "python: {requirements: [mine-alone], find_links: [vendored]}\n"
+    written = project(bundlefile)
+    wheel = make_wheel(written.root / "vendored", "mine-alone", "1.0")
+    built = build(written)
+    assert (built.directory / "env/wheels" / wheel.name).read_bytes() == wheel.read_bytes()
+    lines = (built.directory / "env/requirements.lock").read_text().splitlines(keepends=True)
+    start = next(i for i, line in enumerate(lines) if line.startswith("mine-alone"))
+    for name, data in {
+        "requirements.lock": "".join([lines[0], *lines[start : start + 2]]).encode(),
+        f"wheels/{wheel.name}": wheel.read_bytes(),
+    }.items():
+        (tmp_path / "alone" / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / "alone" / name).write_bytes(data)
+    alone = tmp_path / "alone" / "requirements.lock"
+    target = str(tmp_path / "installed")
+    pip = [sys.executable, "-m", "pip", "install", "--no-index", "--no-deps", "--require-hashes"]
+    subprocess.run([*pip, "-q", "-t", target, "-r", str(alone)], check=True, cwd="/")
+    assert (tmp_path / "installed" / "here.py").exists()
+    uv.run(
+        [
+            "pip",
+            "install",
+            "--no-index",
+            "--require-hashes",
+            "-t",
+            target + "-uv",
+            "-r",
+            str(alone),
+        ],
+        cwd=Path("/"),
+    )
+    assert (tmp_path / "installed-uv" / "here.py").exists()
+    wheel.write_bytes(b"")
+    with pytest.raises(BuildError, match="not the wheel that was locked"):
+        build(written)
