@@ -25,6 +25,24 @@ def import_roots(src: Path) -> list[Path]:
     return [src, inner] if has_src else [src]
 
 
+def prefer(src: Path) -> None:
+    """Let Python import the author's modules before any others."""
+    for root in reversed(import_roots(src.resolve())):
+        if str(root) not in sys.path:
+            sys.path.insert(0, str(root))
+
+
+def forget(src: Path) -> None:
+    """Undo `prefer`, and forget what was imported from there: another project may be next."""
+    src = src.resolve()
+    roots = {str(root) for root in import_roots(src)}
+    sys.path[:] = [path for path in sys.path if path not in roots]
+    for name, module in list(sys.modules.items()):
+        file = getattr(module, "__file__", None)
+        if file and Path(file).is_relative_to(src):
+            del sys.modules[name]
+
+
 @dataclass(frozen=True, slots=True)
 class Api:
     """One method: the function, what `@api` said, and what its annotations say."""
@@ -50,10 +68,9 @@ class ServiceClass:
                 could call. The traceback goes to the log.
         """
         module_name, _, name = target.partition(":")
-        for root in reversed(import_roots(src.resolve())):
-            if str(root) not in sys.path:
-                sys.path.insert(0, str(root))
-        module = _import(module_name, src.resolve())
+        src = src.resolve()
+        prefer(src)
+        module = _import(module_name, src)
         found = getattr(module, name, None)
         if not is_service(found):
             raise _no_service(module, name, found)

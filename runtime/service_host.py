@@ -30,7 +30,7 @@ from .model_handle import Models, using
 from .observer import BatchObserver
 from .operation import Operation
 from .service_call import AsyncCall, BatchCall, ThreadCall
-from .service_class import ServiceClass, one_line
+from .service_class import ServiceClass, forget, one_line
 from .service_operation import BatchOperation, MethodOperation
 from .settings import ServeSettings
 from .window import Limits
@@ -86,6 +86,7 @@ class ServiceHost:
         except Exception:
             log.exception("Closing `%s` failed.", self._target)
         self._threads.shutdown(wait=False, cancel_futures=True)
+        forget(self._src)
 
     def _operation(self, service: ServiceClass, route: Route) -> Operation:
         contract = service.apis[route.method].contract

@@ -9,7 +9,7 @@ from typing import Any
 from ..array import Array
 from ..column import describe
 from ..errors import InvalidInput
-from .spec import NAMED, OBJECT, Spec, choice, fixed, generic, named, union
+from .spec import NAMED, OBJECT, Spec, choice, fixed, generic, named, strictness, union
 
 Read = Callable[[Any, str], Any]
 """Takes a value and its place in the body, for errors ("instances[3].age")."""
@@ -138,7 +138,8 @@ def tupled(items: Sequence[Decoder]) -> Decoder:
 
 
 def either(members: Sequence[Decoder]) -> Decoder:
-    """`X | Y | None`: the first member that takes the value."""
+    """`X | Y | None`: the strictest member that takes the value."""
+    members = sorted(members, key=lambda member: strictness(member.spec))
     real = [member for member in members if member.spec != NAMED["builtins.NoneType"]]
     has_null = len(real) < len(members)
 
