@@ -30,7 +30,7 @@ def told(doing: str) -> Iterator[None]:
     except OSError as error:
         number = error.errno or 0
         place = error.filename2 or error.filename
-        where = f" `{os.fsdecode(place)}`" if isinstance(place, (str, bytes, Path)) else ""
+        where = f" `{os.fsdecode(place)}`:" if isinstance(place, (str, bytes, Path)) else ""
         name = errno.errorcode.get(number, "unknown")
         reason = error.strerror or str(error)
         message = f"Could not {doing}:{where} {reason} ({name})."

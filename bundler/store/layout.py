@@ -45,15 +45,19 @@ class Layout:
         self.check()
         if self._ready:
             return
-        if not self._root.exists():
-            self._root.mkdir(0o700, parents=True, exist_ok=True)
-            disk.sync_directory(self._root.parent)
+        self._make_root()
         for name in DIRECTORIES:
             if disk.make_directory(self._root / name):
                 disk.sync_directory((self._root / name).parent)
         for name, data in (("layout.json", OURS), ("oci-layout", OCI)):
             self._write(self._root / name, data)
         self._ready = True
+
+    def _make_root(self) -> None:
+        missing = [path for path in (self._root, *self._root.parents) if not path.exists()]
+        for path in reversed(missing):
+            path.mkdir(0o700, exist_ok=True)
+            disk.sync_directory(path.parent)
 
     def _write(self, path: Path, data: bytes) -> None:
         if not path.exists():

@@ -1,9 +1,9 @@
 """Lookup: from what a person types to one item."""
 
-from ..errors import Damaged, InvalidTag, NotFound
+from ..errors import InvalidTag, NotFound
 from ..tag import Kind, Tag
 from .item import Item
-from .refs import Refs
+from .refs import LATEST, Refs
 
 
 def find(refs: Refs, text: str, kind: Kind | None) -> Item:
@@ -12,7 +12,6 @@ def find(refs: Refs, text: str, kind: Kind | None) -> Item:
     Raises:
         InvalidTag: when `text` is no tag, or a digest prefix that fits several items.
         NotFound: with the nearest tag.
-        Damaged: when the ref cannot be read.
     """
     tag = Tag.parse(text, kind)
     kinds: tuple[Kind, ...] = (tag.kind,) if tag.kind else ("bundle", "model")
@@ -25,11 +24,6 @@ def find(refs: Refs, text: str, kind: Kind | None) -> Item:
     if not found:
         asked = str(tag).removesuffix("@latest")
         raise NotFound(tag.kind or "model or bundle", asked, _nearest(refs, kinds, tag))
-    if found[0].damaged:
-        raise Damaged(
-            f"The {found[0].kind} `{found[0].tag}` cannot be read. {found[0].damaged}",
-            hint="Save it again, or delete it.",
-        )
     return found[0]
 
 
@@ -39,6 +33,8 @@ def _candidates(refs: Refs, kind: Kind, tag: Tag) -> list[Item]:
     items = refs.of_name(kind, tag.name or "")
     if tag.version:
         return [item for item in items if _is_version(item, tag.version)]
+    if tag.alias == LATEST and (damaged := [item for item in items if item.damaged]):
+        return damaged  # any of them may be the latest, and an older one must not pass for it
     return [item for item in items if tag.alias in item.aliases]
 
 

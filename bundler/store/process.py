@@ -1,7 +1,6 @@
 """Process: which process something belongs to, and whether it is still there."""
 
 import os
-import socket
 from contextlib import suppress
 from dataclasses import dataclass
 from functools import cache
@@ -67,4 +66,6 @@ def _place() -> str:
         boot = Path("/proc/sys/kernel/random/boot_id").read_bytes()[:8].decode()
         return f"{boot}-{Path('/proc/self/ns/pid').stat().st_ino}"
     except OSError:
+        import socket
+
         return socket.gethostname().replace(".", "-")

@@ -79,7 +79,7 @@ class Refs:
         """The latest item of its name with every alias that names it."""
         entries = os.listdir(f"{self._kind(item.kind)}/{item.name}")  # noqa: PTH208
         aliases = [entry for entry in entries if entry[0] == "@"]
-        named = self._aliases(item.kind, item.name, aliases).get(item.version, [])
+        named = self._aliases(item.kind, item.name, aliases).get(item.version.lower(), [])
         return replace(item, aliases=(LATEST, *sorted(named)))
 
     def has(self, item: Item) -> bool:
@@ -163,7 +163,8 @@ class Refs:
             path = f"{self._kind(kind)}/{name}/{entry}"
             with suppress(OSError, ValueError, KeyError):  # `verify` tells of damaged ones
                 data = record.load(path)
-                by_version.setdefault(_version_of(name, entry[1:], data), []).append(data["alias"])
+                version = _version_of(name, entry[1:], data).lower()
+                by_version.setdefault(version, []).append(data["alias"])
         return by_version
 
     def _kind(self, kind: Kind) -> str:
@@ -215,9 +216,11 @@ def _with_aliases(items: list[Item], aliases: dict[str, list[str]]) -> list[Item
     if not items:
         return items
     if not items[-1].damaged:
-        aliases.setdefault(items[-1].version, []).insert(0, LATEST)
+        aliases.setdefault(items[-1].version.lower(), []).insert(0, LATEST)
     return [
-        replace(item, aliases=tuple(aliases[item.version])) if item.version in aliases else item
+        replace(item, aliases=tuple(named))
+        if (named := aliases.get(item.version.lower()))
+        else item
         for item in items
     ]
 

@@ -16,7 +16,7 @@ from functools import cache
 from pathlib import Path
 
 from ...runtime.manifest import FileEntry
-from ..errors import InvalidTag, NotFound, Refused
+from ..errors import Damaged, InvalidTag, NotFound, Refused
 from ..progress import NullProgress, Progress
 from ..tag import Kind, check_name, check_version
 from . import disk, lookup, oci
@@ -239,9 +239,15 @@ class Store:
             bundles=len(bundles),
             content=sum(item.size for item in (*models, *bundles)),
             stored=tree_size(self._blobs.directory),
-            reclaimable=self._collector().unreached(),
+            reclaimable=self._reclaimable(),
             environments=tree_size(self.root / "envs"),
         )
+
+    def _reclaimable(self) -> int:
+        try:
+            return self._collector().unreached()
+        except Damaged:
+            return 0  # as long as nobody knows, `gc` frees nothing either
 
     def settle(self) -> None:
         """Bring `index.json` up to date now, in the middle of a long loop of saves."""
@@ -260,15 +266,21 @@ class Store:
         return self._refs.items(kind)
 
     @disk.told("read the store")
-    def find(self, text: str, kind: Kind | None = None) -> Item:
+    def find(self, text: str, kind: Kind | None = None, *, damaged: bool = False) -> Item:
         """The item that a tag, alias or digest names; a bare name is looked for in bundles first.
 
         Raises:
             NotFound: with the nearest tag.
-            Damaged: when its ref cannot be read.
+            Damaged: when its ref cannot be read, unless `damaged` ones are asked for, to delete.
         """
         self._layout.check()
-        return lookup.find(self._refs, text, kind)
+        item = lookup.find(self._refs, text, kind)
+        if item.damaged and not damaged:
+            raise Damaged(
+                f"The {item.kind} `{item.tag}` cannot be read. {item.damaged}",
+                hint="Save it again, or delete it.",
+            )
+        return item
 
     @disk.told("read the store")
     def config(self, item: Item) -> bytes:
