@@ -1,0 +1,101 @@
+"""How long `bundle build` takes with models of 1 MB, 1 GB and 10 GB, and what it adds to the disk.
+
+Run: python benchmarks/build_time.py [--size 1MB 1GB 10GB] [--home DIR]
+
+The weights are a file with a hole in it, so that the disk need not hold them; hashing at save
+reads every byte all the same. A build links what is saved: its time and its new bytes should not
+depend on the size. The lock is resolved once before (it needs a package index, or uv's cache).
+"""
+
+import argparse
+import os
+import tempfile
+import time
+from pathlib import Path
+
+from modelbundle.bundler.building import build
+from modelbundle.bundler.store import Store
+from modelbundle.runtime.manifest import FileEntry, ModelManifest
+from modelbundle.runtime.signature import Signature
+
+UNITS = {"KB": 10**3, "MB": 10**6, "GB": 10**9}
+REPEATS = 5  # builds after a changed line; the best is shown
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--size", nargs="+", default=["1MB", "1GB", "10GB"], metavar="SIZE")
+    parser.add_argument("--home", type=Path, help="where the store goes; default: a temporary one")
+    given = parser.parse_args()
+    print(
+        f"{'model':>8}  {'save':>9}  {'first build':>11}  {'changed line':>12}  {'new on disk':>11}"
+    )
+    with tempfile.TemporaryDirectory(dir=given.home) as folder:
+        lock = b""
+        for size in given.size:
+            lock = measure(Path(folder) / size, size, lock)
+
+
+def measure(root, size, lock):
+    """Print one line; the lock, for the next size."""
+    root.mkdir()
+    os.environ["BUNDLE_HOME"] = str(root / "home")
+    store = Store(root / "home")
+    began = time.perf_counter()
+    save(store, root, int(size[:-2]) * UNITS[size[-2:].upper()])
+    saved = time.perf_counter() - began
+    (root / "bundlefile.yaml").write_text("name: large\nmodels: [large]\n")
+    if lock:
+        (root / "bundle.lock").write_bytes(lock)
+    (root / "helper.py").write_text("x = 0\n")
+    build(root, store=store, dry_run=True, offline=bool(lock))  # resolves, if nothing did so yet
+    before = on_disk(root / "home")
+    first = timed(root, store, 1)
+    added = on_disk(root / "home") - before
+    changed = min(timed(root, store, number) for number in range(2, 2 + REPEATS))
+    print(
+        f"{size:>8}  {saved:>7.2f} s  {first * 1e3:>8.0f} ms  {changed * 1e3:>9.0f} ms  "
+        f"{added / 1e3:>8.0f} kB"
+    )
+    return (root / "bundle.lock").read_bytes()
+
+
+def save(store, root, size):
+    """A model of `size` bytes, as a save would leave it."""
+    weights = root / "weights.bin"
+    with weights.open("wb") as file:
+        file.truncate(size)
+    blob = store.ingest(weights, move=True)
+    manifest = ModelManifest(
+        framework="generic",
+        loader="modelbundle.runtime.frameworks.generic:Generic",
+        format="bytes",
+        python="3.11.7",
+        packages={},
+        methods={"predict": Signature()},
+        files=(FileEntry("weights.bin", blob.digest, blob.size),),
+        executes_code=False,
+    )
+    store.commit("model", "large", manifest.encode(), manifest.files)
+
+
+def timed(root, store, number):
+    """Seconds of one build after a change of one line."""
+    (root / "helper.py").write_text(f"x = {number}\n")
+    began = time.perf_counter()
+    build(root, store=store, offline=True)
+    return time.perf_counter() - began
+
+
+def on_disk(home):
+    """Bytes that the files below `home` occupy, linked ones counted once."""
+    found = {}
+    for path in home.rglob("*"):
+        if path.is_file() and not path.is_symlink():
+            status = path.stat()
+            found[status.st_ino] = status.st_blocks * 512
+    return sum(found.values())
+
+
+if __name__ == "__main__":
+    main()
