@@ -63,6 +63,7 @@ class Draft:
 
     def _imports(self, asked: Mapping[str, tuple[str, ...]]) -> set[str]:
         imports = {*self.framework.distributions, *self.saved.needs}
+        imports.add(type(self.framework).__module__.partition(".")[0])  # a third party's adapter
         imports |= {name.partition(".")[0] for names in asked.values() for name in names}
         if any(recorded.signature.inputs.layout == "columns" for recorded in self.recordings):
             imports.add("pandas")

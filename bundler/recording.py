@@ -36,7 +36,8 @@ def record(
 ) -> list[Recording]:
     """Call each method with the sample; `chosen` signatures are the author's own and stand.
 
-    A method that was not asked for and fails is left out, the first one never.
+    A method that was not asked for and fails is left out, the first one never. In a `Text` sample
+    a whole number may stand for any number.
 
     Raises:
         SampleMismatch: when the model cannot be called with the sample.
@@ -56,6 +57,13 @@ def record(
     return recordings
 
 
+@dataclass(frozen=True, slots=True)
+class Text:
+    """A sample that was read from JSON or CSV."""
+
+    rows: Any
+
+
 class _Method:
     """One method of a live model."""
 
@@ -68,7 +76,10 @@ class _Method:
         self._known = known
 
     def record(self, sample: Any, declared: Side | None) -> Recording:
-        batch = self._told(lambda: signatures.as_batch(sample, self._framework, declared))
+        rows = sample.rows if isinstance(sample, Text) else sample
+        batch = self._told(lambda: signatures.as_batch(rows, self._framework, declared))
+        if isinstance(sample, (Text, list)) and self._known is None:
+            batch = self._loosened(batch)
         if self._known is None and not (self._framework.is_typed and declared):
             declared = signatures.side_of(batch, "input")
         inputs = declared or OBJECTS
@@ -81,6 +92,25 @@ class _Method:
             batchable=fixed is None and self._are_rows_independent(batch, answer),
         )
         return Recording(self._method, signature, self._samples(signature, batch))
+
+    def _loosened(self, batch: Any) -> Any:
+        """Whole numbers as floats, if the model takes those too and answers the same.
+
+        Text cannot say of what dtype 3 is, and the next row may hold 3.5.
+        """
+        floats = signatures.as_floats(batch)
+        if self._framework.is_typed and self._framework.signatures(self._model):
+            return batch
+        exact, loose = self._tried(batch), self._tried(floats)
+        if loose is None or (exact is not None and compare(exact, loose)):
+            return batch
+        return floats
+
+    def _tried(self, batch: Any) -> list[Any] | None:
+        try:
+            return table.to_instances(self._call(batch))
+        except Exception:  # noqa: BLE001  it is only asked whether it can
+            return None
 
     def _call(self, batch: Any) -> Any:
         return self._framework.call(self._model, self._method, batch)

@@ -7,6 +7,7 @@ from typing import Any
 
 from ..runtime.signature import Signature
 from . import sample_file
+from .recording import Text
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,4 +38,7 @@ class SaveOptions:
 
     def rows(self) -> Any:
         """The sample, read from its file if need be; None without one."""
-        return self.sample if self.sample_file is None else sample_file.read(self.sample_file)
+        if self.sample_file is None:
+            return self.sample
+        rows = sample_file.read(self.sample_file)
+        return rows if self.sample_file.suffix.lower() == ".npy" else Text(rows)

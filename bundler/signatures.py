@@ -87,6 +87,20 @@ def _as_arrays(sample: Any) -> Any:
     return sample.to_numpy() if hasattr(sample, "to_numpy") else sample
 
 
+def as_floats(batch: Any) -> Any:
+    """The same batch with whole numbers as floats; whatever has none comes back as it is."""
+    if isinstance(batch, np.ndarray):
+        return batch.astype("float64") if batch.dtype.kind in "iu" else batch
+    if hasattr(batch, "columns"):
+        whole = [
+            name for name in batch.columns if str(batch[name].dtype).startswith(("int", "uint"))
+        ]
+        return batch.astype(dict.fromkeys(whole, "float64"))
+    if isinstance(batch, Mapping):
+        return {name: as_floats(part) for name, part in batch.items()}
+    return batch
+
+
 def _as_declared(batch: Any, framework: Framework, declared: Side) -> Any:
     if framework.is_typed:
         return table.accept(declared, batch)

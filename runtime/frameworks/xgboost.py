@@ -98,6 +98,7 @@ class Xgboost:
     def call(self, model: Any, method: str, batch: Any) -> Any:
         """Call a wrapper as it is, a booster through a DMatrix with its own feature names."""
         data = table.stack(batch)
+        _check_categories(data)
         if hasattr(model, "get_booster"):
             return getattr(model, method)(data)
         import xgboost
@@ -108,6 +109,19 @@ class Xgboost:
 
 def _is_model(model: object) -> bool:
     return hasattr(model, "get_booster") or type(model).__name__ == "Booster"
+
+
+def _check_categories(data: Any) -> None:
+    """XGBoost 3.1 began to keep the categories; before, it took the codes of the request's own."""
+    if not hasattr(data, "columns") or not any(dtype == "category" for dtype in data.dtypes):
+        return
+    import xgboost
+
+    if tuple(map(int, xgboost.__version__.split(".")[:2])) < (3, 1):
+        raise InvalidModel(
+            f"XGBoost {xgboost.__version__} does not keep the categories of a column.",
+            hint="Train and serve with `xgboost>=3.1`, or encode the column in a Pipeline.",
+        )
 
 
 def _column(name: str, kind: str) -> Field:

@@ -1,0 +1,54 @@
+"""Recorded inputs and outputs, and what counts as a difference."""
+
+import json
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from modelbundle.runtime.errors import InvalidBundle
+from modelbundle.runtime.samples import Samples, compare
+
+JSON = st.recursive(
+    st.none()
+    | st.booleans()
+    | st.integers()
+    | st.floats(allow_nan=False, allow_infinity=False)
+    | st.text(),
+    lambda inner: st.lists(inner) | st.dictionaries(st.text(), inner),
+)
+
+
+@given(inputs=st.lists(JSON), outputs=st.lists(JSON))
+def test_samples_come_back_as_they_were(tmp_path_factory, inputs, outputs):
+    path = tmp_path_factory.mktemp("samples") / "predict.json"
+    samples = Samples("predict", inputs, outputs)
+    path.write_bytes(samples.encode())
+    assert Samples.read(path) == samples
+    assert samples.differences(outputs) == []
+
+
+@pytest.mark.parametrize(
+    ("expected", "got", "said"),
+    [
+        ([1.0], [1.00001], []),
+        ([1.0], [1.1], ["predictions[0]: expected 1.0, got 1.1"]),
+        ([1.0], [1], []),
+        ([1], [2], ["predictions[0]: expected 1, got 2"]),
+        ([1], [True], ["predictions[0]: expected 1, got true"]),
+        (["a"], ["b"], ['predictions[0]: expected "a", got "b"']),
+        ([{"p": [0.5, 0.5]}], [{"p": [0.5, 0.6]}], ["predictions[0].p[1]: expected 0.5, got 0.6"]),
+        ([1], [1, 2], ["predictions: expected [1], got [1, 2]"]),
+        ([{"a": 1}], [{"b": 1}], ['predictions[0]: expected {"a": 1}, got {"b": 1}']),
+        ([None], [0.0], ["predictions[0]: expected null, got 0.0"]),
+    ],
+)
+def test_a_difference_names_its_place(expected, got, said):
+    assert compare(expected, got) == said
+
+
+@pytest.mark.parametrize("text", ["", "{}", "[]", '{"schema": 1}', json.dumps({"schema": 2})])
+def test_what_is_no_samples_file_is_refused(tmp_path, text):
+    (tmp_path / "predict.json").write_text(text)
+    with pytest.raises(InvalidBundle, match=r"predict\.json"):
+        Samples.read(tmp_path / "predict.json")
