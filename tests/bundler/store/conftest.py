@@ -33,7 +33,7 @@ def save(store):
     return Saver(store)
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def saver():
     """Saver itself, for tests with several stores."""
     return Saver

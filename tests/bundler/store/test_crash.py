@@ -82,6 +82,7 @@ def lay_out(root):
 COMMANDS = [save_new, save_again, move_in, delete, collect, alias, lay_out]
 
 
+LASTING = {errno.EIO, errno.EROFS}
 UNREACHED, BORNE, TOLD, UNTOLD, CRASHED = 0, 2, 3, 4, 5
 
 
@@ -96,13 +97,15 @@ class Fault:
         writes = event == "open" and arguments[2] & WRITING
         if (event in CHANGES or writes) and str(arguments[0]).startswith(self.root):
             self.taken += 1
-            # A device or a mount that fails once, fails from then on; a full disk may find room.
-            if self.taken == self.step or (self.taken > self.step and self.number != errno.ENOSPC):
+            # A device or mount that fails, fails from then on; a full disk may find room again.
+            if self.taken == self.step or (self.taken > self.step and self.number in LASTING):
                 self.happen(arguments[0])
 
     def happen(self, path):
         if self.number == signal.SIGKILL:
             os.kill(os.getpid(), signal.SIGKILL)
+        if self.number == signal.SIGINT:
+            raise KeyboardInterrupt
         raise OSError(self.number, os.strerror(self.number), path)
 
 
@@ -118,6 +121,8 @@ def interrupt(root, command, step, number):
         sys.addaudithook(fault)
         command(root)
         end = BORNE if fault.taken >= step else UNREACHED
+    except KeyboardInterrupt:
+        end = TOLD
     except StoreError as error:
         end = TOLD if errno.errorcode[number] in str(error) and str(root) in str(error) else UNTOLD
     finally:

@@ -30,7 +30,7 @@ def test_a_killed_process_is_dead_even_before_its_parent_looks():
 
 @pytest.mark.parametrize("text", ["", "1", "1.2", "x.y.z", "1.2.3.4"])
 def test_other_names_are_no_process(text):
-    with pytest.raises(ValueError, match="unpack|invalid literal"):
+    with pytest.raises(ValueError, match=r"unpack|invalid literal"):
         Process.parse(text)
 
 
