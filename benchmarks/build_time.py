@@ -13,7 +13,9 @@ import tempfile
 import time
 from pathlib import Path
 
+from modelbundle.bundler import locking
 from modelbundle.bundler.building import build
+from modelbundle.bundler.project import Project
 from modelbundle.bundler.store import Store
 from modelbundle.runtime.manifest import FileEntry, ModelManifest
 from modelbundle.runtime.signature import Signature
@@ -38,31 +40,32 @@ def main():
 
 def measure(root, size, lock):
     """Print one line; the lock, for the next size."""
-    root.mkdir()
-    os.environ["BUNDLE_HOME"] = str(root / "home")
-    store = Store(root / "home")
+    project, home = root / "project", root / "home"
+    project.mkdir(parents=True)
+    os.environ["BUNDLE_HOME"] = str(home)
+    store = Store(home)
     began = time.perf_counter()
-    save(store, root, int(size[:-2]) * UNITS[size[-2:].upper()])
+    save(store, root / "weights.bin", int(size[:-2]) * UNITS[size[-2:].upper()])
     saved = time.perf_counter() - began
-    (root / "bundlefile.yaml").write_text("name: large\nmodels: [large]\n")
+    (project / "bundlefile.yaml").write_text("name: large\nmodels: [large]\n")
+    (project / "helper.py").write_text("x = 0\n")
     if lock:
-        (root / "bundle.lock").write_bytes(lock)
-    (root / "helper.py").write_text("x = 0\n")
-    build(root, store=store, dry_run=True, offline=bool(lock))  # resolves, if nothing did so yet
-    before = on_disk(root / "home")
-    first = timed(root, store, 1)
-    added = on_disk(root / "home") - before
-    changed = min(timed(root, store, number) for number in range(2, 2 + REPEATS))
+        (project / "bundle.lock").write_bytes(lock)
+    build(project, store=store, dry_run=True, offline=bool(lock))  # loads what builds need
+    locking.lock(Project.open(project), store=store, offline=bool(lock))
+    before = on_disk(home)
+    first = timed(project, store, 1)
+    added = on_disk(home) - before
+    changed = min(timed(project, store, number) for number in range(2, 2 + REPEATS))
     print(
         f"{size:>8}  {saved:>7.2f} s  {first * 1e3:>8.0f} ms  {changed * 1e3:>9.0f} ms  "
         f"{added / 1e3:>8.0f} kB"
     )
-    return (root / "bundle.lock").read_bytes()
+    return (project / "bundle.lock").read_bytes()
 
 
-def save(store, root, size):
+def save(store, weights, size):
     """A model of `size` bytes, as a save would leave it."""
-    weights = root / "weights.bin"
     with weights.open("wb") as file:
         file.truncate(size)
     blob = store.ingest(weights, move=True)
@@ -79,11 +82,11 @@ def save(store, root, size):
     store.commit("model", "large", manifest.encode(), manifest.files)
 
 
-def timed(root, store, number):
+def timed(project, store, number):
     """Seconds of one build after a change of one line."""
-    (root / "helper.py").write_text(f"x = {number}\n")
+    (project / "helper.py").write_text(f"x = {number}\n")
     began = time.perf_counter()
-    build(root, store=store, offline=True)
+    build(project, store=store, offline=True)
     return time.perf_counter() - began
 
 
