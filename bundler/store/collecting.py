@@ -8,7 +8,6 @@ declaration and put the blob back, or the writer sees that it is gone and writes
 import errno
 import os
 import shutil
-from collections.abc import Collection
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,6 +18,7 @@ from .trees import Trees
 from .workspace import TRASH, Workspace
 
 _FULL = (errno.ENOSPC, errno.EDQUOT)
+_TREE = ".tree"
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,24 +47,23 @@ class Collector:
             for path in leftovers:
                 self._clear(path)
         blobs = self._blobs()  # listed before anyone is asked: a newer one is none of our business
+        trees = self._trees()
         live = self.reach.live()
-        garbage = {digest: size for digest, size in blobs.items() if digest not in live}
-        trees = [path for path in self._trees() if "sha256:" + path.name not in live]
+        doomed = [path for path in (*blobs, *trees) if _digest(path) not in live]
         if not dry_run:
-            for path in trees:
-                self.trees.remove(path)
-            garbage = {digest: garbage[digest] for digest in self._sweep(garbage)}
+            doomed = self._sweep(doomed)
             self._forget()
-        return Reclaimed(len(garbage), sum(garbage.values()), len(trees), len(leftovers))
+        sizes = [blobs[path] for path in doomed if path in blobs]
+        return Reclaimed(len(sizes), sum(sizes), len(doomed) - len(sizes), len(leftovers))
 
     def unreached(self) -> int:
         """Bytes that a collection would free."""
         live = self.reach.live()
-        return sum(size for digest, size in self._blobs().items() if digest not in live)
+        return sum(size for path, size in self._blobs().items() if _digest(path) not in live)
 
-    def _blobs(self) -> dict[str, int]:
+    def _blobs(self) -> dict[Path, int]:
         with suppress(FileNotFoundError), os.scandir(self.reach.blobs.directory) as entries:
-            return {"sha256:" + entry.name: entry.stat().st_size for entry in entries}
+            return {Path(entry.path): entry.stat().st_size for entry in entries}
         return {}
 
     def _trees(self) -> list[Path]:
@@ -72,44 +71,58 @@ class Collector:
             return sorted(self.trees.directory.iterdir())
         return []
 
-    def _sweep(self, garbage: Collection[str]) -> list[str]:
-        if not garbage:
+    def _sweep(self, doomed: list[Path]) -> list[Path]:
+        if not doomed:
             return []
         try:
             trash = self.workspace.path / TRASH
             trash.mkdir(exist_ok=True)
         except OSError as error:
             if error.errno in _FULL:
-                return self._sweep_full(garbage)
+                return self._sweep_full(doomed)
             raise
-        trashed = [digest for digest in garbage if self._move(digest, trash)]
+        trashed = [path for path in doomed if self._move(path, trash)]
         live = self.reach.live() if trashed else set()
-        for digest in live.intersection(trashed):
-            self._put_back(trash / _hex(digest))
+        needed = [path for path in trashed if _digest(path) in live]
+        for path in needed:
+            with suppress(OSError):  # a tree that somebody made again meanwhile
+                self._trashed(path, trash).rename(path)
         shutil.rmtree(trash)
-        return [digest for digest in trashed if digest not in live]
+        return [path for path in trashed if path not in needed]
 
-    def _sweep_full(self, garbage: Collection[str]) -> list[str]:
+    def _sweep_full(self, doomed: list[Path]) -> list[Path]:
         """Without room for a trash: ask once more, then remove what is surely not needed."""
         live = self.reach.live()
-        doomed = [digest for digest in garbage if digest not in live]
-        return [digest for digest in doomed if disk.remove(self.reach.blobs.path(digest))]
+        doomed = [path for path in doomed if _digest(path) not in live]
+        for path in doomed:
+            if self._is_tree(path):
+                shutil.rmtree(path, ignore_errors=True)
+            else:
+                disk.remove(path)
+        return doomed
 
-    def _move(self, digest: str, trash: Path) -> bool:
+    def _move(self, path: Path, trash: Path) -> bool:
+        if self._is_tree(path) and _digest(path) in workspace.all_held(self.reach.tmp):
+            return False  # a server has just begun to read it
         try:
-            self.reach.blobs.path(digest).rename(trash / _hex(digest))
+            path.rename(self._trashed(path, trash))
         except FileNotFoundError:
             return False  # another collection was faster
         return True
 
-    def _put_back(self, path: Path) -> None:
-        path.rename(self.reach.blobs.path(path.name))
+    def _trashed(self, path: Path, trash: Path) -> Path:
+        """Where it lies in the trash; a tree has the name of a blob, its model.json."""
+        return trash / (path.name + _TREE if self._is_tree(path) else path.name)
+
+    def _is_tree(self, path: Path) -> bool:
+        return path.parent == self.trees.directory
 
     def _clear(self, leftover: Path) -> None:
-        """Remove what a dead process left; what a collection had in its trash, goes back first."""
+        """Remove what a dead process left; blobs that a collection had in its trash go back."""
         with suppress(FileNotFoundError, PermissionError):
             for path in (leftover / TRASH).iterdir():
-                self._put_back(path)
+                if path.suffix != _TREE:
+                    path.rename(self.reach.blobs.path(path.name))
         shutil.rmtree(leftover, ignore_errors=True)
 
     def _forget(self) -> None:
@@ -127,5 +140,5 @@ class Collector:
             return False
 
 
-def _hex(digest: str) -> str:
-    return digest.removeprefix("sha256:")
+def _digest(path: Path) -> str:
+    return "sha256:" + path.name

@@ -80,12 +80,6 @@ class Trees:
         action = partial(place, destination=destination, executable=entry.executable)
         self._blobs.use(entry.digest, action)
 
-    def remove(self, path: Path) -> None:
-        """Take a tree away, in one instant for who looks."""
-        with self._workspace.directory() as temporary, suppress(FileNotFoundError):
-            path.rename(temporary / "old")
-            shutil.rmtree(temporary / "old", ignore_errors=True)
-
 
 def mark(digest: str) -> str:
     """What a damaged tree is marked by."""
