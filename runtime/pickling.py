@@ -3,8 +3,10 @@
 import sys
 import sysconfig
 from collections.abc import Callable, Iterable
+from functools import cache
 from importlib.util import find_spec
-from pathlib import Path
+from pathlib import Path, PurePath
+from types import CodeType
 from typing import Any
 
 from .pickles import scan
@@ -12,16 +14,53 @@ from .pickles import scan
 PROTOCOL = 5
 
 
-def dump(model: Any, path: Path, pickler: Callable[..., Any] | None = None) -> None:
+@cache
+def pickler() -> type[Any]:
+    """A cloudpickle Pickler without what differs from process to process or machine to machine."""
+    import cloudpickle
+
+    class Pickler(cloudpickle.Pickler):  # type: ignore[misc]
+        def reducer_override(self, value: Any) -> Any:
+            if isinstance(value, CodeType):
+                reduce = self.dispatch_table[CodeType]
+                return reduce(value.replace(co_filename=_bare(value.co_filename)))
+            reduced = super().reducer_override(value)
+            if isinstance(reduced, tuple):
+                return _settled(reduced)
+            return reduced
+
+    return Pickler
+
+
+def _settled(reduced: tuple[Any, ...]) -> tuple[Any, ...]:
+    """How cloudpickle makes a class or a function again, without random ids and absolute paths."""
+    make, arguments, *rest = reduced
+    name = getattr(make, "__name__", "")
+    if name in {"_make_skeleton_class", "_make_skeleton_enum"}:
+        *known, _identity, extra = arguments  # no id: each pickle has a class of its own
+        return make, (*known, None, extra), *rest
+    if name == "_make_function":
+        namespace = arguments[1]  # made by cloudpickle for this pickle; not the function's own
+        if isinstance(namespace.get("__file__"), str):
+            namespace["__file__"] = _bare(namespace["__file__"])
+    return reduced
+
+
+def _bare(path: str) -> str:
+    return PurePath(path).name
+
+
+def dump(model: Any, path: Path, kind: Callable[..., Any] | None = None) -> None:
     """Pickle `model` to `path`.
 
     Code of installed libraries goes by reference; what lives in `__main__`, or in a module that
-    is only a file of the author's, goes by value. `pickler` is a subclass of
-    `cloudpickle.Pickler`, or something that makes one.
+    is only a file of the author's, goes by value. `kind`
+    is a subclass of what `pickler()` returns, or something that makes one. One object gives one
+    sequence of bytes, unless it holds a set of strings.
     """
     import cloudpickle
 
-    make = pickler or cloudpickle.Pickler
+    make = kind or pickler()
     by_value: list[Any] = []
     try:
         while True:

@@ -83,9 +83,8 @@ class Sklearn:
 
 def _pickler(*args: Any, **kwargs: Any) -> Any:
     """A pickler that leaves out memory addresses, which differ from process to process."""
-    import cloudpickle
 
-    class Pickler(cloudpickle.Pickler):  # type: ignore[misc]
+    class Pickler(pickling.pickler()):  # type: ignore[misc]
         def reducer_override(self, value: Any) -> Any:
             # sklearn.feature_extraction.text remembers the id() of the list that it checked.
             if isinstance(value, type) or "_stop_words_id" not in getattr(value, "__dict__", ()):

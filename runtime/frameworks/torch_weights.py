@@ -48,13 +48,12 @@ def load(path: Path, shared: Mapping[str, str], device: str) -> dict[str, Any]:
 
 def save_skeleton(model: Any, directory: Path) -> dict[str, str]:
     """Pickle a module without its tensors, and the tensors beside it; returns the shared ones."""
-    import cloudpickle
     import torch
 
     names = {id(tensor): name for name, tensor in model.state_dict(keep_vars=True).items()}
     found: dict[str, Any] = {}
 
-    class Pickler(cloudpickle.Pickler):  # type: ignore[misc]
+    class Pickler(pickling.pickler()):  # type: ignore[misc]
         def persistent_id(self, value: Any) -> tuple[str, str, bool] | None:
             kinds = {torch.Tensor: "tensor", torch.nn.Parameter: "parameter"}
             kind = kinds.get(type(value)) if isinstance(value, torch.Tensor) else None
