@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from ..runtime.manifest import BundleManifest, FileEntry
 from . import locking, plan, routes
+from .asked import Asked
 from .chosen_model import ChosenModel, choose
 from .errors import BuildError
 from .lock import Lock
@@ -116,11 +117,11 @@ class Request:
         old: Lock | None,
         progress: Progress,
     ) -> locking.Locked:
-        asked = locking.Asked.of(self.project, models, served.routes, self.accelerator)
+        asked = Asked.of(self.project, models, served.routes, self.accelerator)
         locked = locking.settle(
             self.project, asked, models, old, offline=self.offline, progress=progress
         )
-        return locked if self.platform is None else locked.narrowed(self.platform)
+        return locked if self.platform is None else locked.narrowed(self.platform, asked)
 
 
 def write(planned: Plan, store: "Store", progress: Progress) -> "Item":

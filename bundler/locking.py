@@ -2,28 +2,24 @@
 
 import os
 import tempfile
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Self
 
-from ..runtime import canonical, digest
-from ..runtime.manifest import Route
-from . import base_image, collisions, requirement_files, routes
+from . import base_image, collisions, routes
 from .accelerator import Accelerator, derive
+from .asked import Asked
 from .backends import resolve_for
 from .chosen_model import ChosenModel, choose
-from .errors import ResolveError, StoreError
-from .lock import SCHEMA, UNPINNED, BaseImage, Lock
+from .errors import StoreError
+from .lock import UNPINNED, BaseImage, Lock
 from .progress import NullProgress, Progress
-from .requirements import Requirements
-from .resolution import MACHINES, Target, merge
+from .resolution import MACHINES, TORCH_INDEX, merge
 
 if TYPE_CHECKING:
     from .project import Project
     from .store import Store
-
-OLDEST_PYTHON = (3, 11)
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,9 +32,10 @@ class Locked:
     is_new: bool
     warnings: tuple[str, ...]
 
-    def narrowed(self, platform: str) -> Self:
-        """The same for one platform."""
-        return replace(self, lock=self.lock.narrowed(platform))
+    def narrowed(self, platform: str, asked: "Asked") -> Self:
+        """The same for one platform of those that were asked for."""
+        lock = self.lock.narrowed(platform)
+        return replace(self, lock=lock, hardware=_hardware(asked, lock))
 
     def write(self) -> None:
         """Put the lock beside the bundlefile, whole or not at all."""
@@ -53,72 +50,6 @@ class Locked:
             os.replace(file.name, self.path)  # noqa: PTH105
         except OSError as error:
             raise StoreError(f"`{self.path}` cannot be written: {error}.") from error
-
-
-@dataclass(frozen=True, slots=True)
-class Asked:
-    """Everything that a lock depends on; its digest says whether an old lock still fits."""
-
-    requirements: Requirements
-    target: Target
-    platforms: tuple[str, ...]
-    accelerator: str
-    flavor: str
-    base: str | None
-
-    @classmethod
-    def of(
-        cls,
-        project: "Project",
-        models: Mapping[str, ChosenModel],
-        answers: Sequence[Route] = (),
-        accelerator: str | None = None,
-    ) -> Self:
-        """What `project` asks for with these models.
-
-        Raises:
-            ResolveError: when no Python version is known, or requirements cannot be read.
-        """
-        settings, bundlefile = project.bundlefile.python, project.bundlefile
-        wanted, limits = requirement_files.read(settings.requirements, project.root)
-        manifests = {alias: model.manifest for alias, model in models.items()}
-        return cls(
-            requirements=Requirements.gather(wanted, limits, manifests, answers),
-            target=Target(
-                python=python_version(settings.version, models),
-                platform=bundlefile.platforms[0],
-                indexes=tuple(settings.indexes),
-                find_links=tuple(settings.find_links),
-                exclude_newer=settings.exclude_newer,
-                build_from_source=tuple(sorted(settings.build_from_source)),
-                directory=project.root,
-            ),
-            platforms=tuple(bundlefile.platforms),
-            accelerator=accelerator or bundlefile.accelerator,
-            flavor=bundlefile.cuda.flavor,
-            base=bundlefile.image.base,
-        )
-
-    @property
-    def digest(self) -> str:
-        """Digest of all of it."""
-        target, asked = self.target, self.requirements
-        data: dict[str, Any] = {
-            "schema": SCHEMA,
-            "wanted": sorted({item.text for item in asked.wanted}),
-            "limits": sorted({item.text for item in asked.limits}),
-            "preferences": dict(asked.preferences),
-            "python": target.python,
-            "platforms": list(self.platforms),
-            "accelerator": self.accelerator,
-            "flavor": self.flavor,
-            "base": self.base,
-            "indexes": list(target.indexes),
-            "find_links": list(target.find_links),
-            "exclude_newer": target.exclude_newer,
-            "build_from_source": list(target.build_from_source),
-        }
-        return digest.of_bytes(canonical.dumps(data))
 
 
 def lock(
@@ -138,12 +69,16 @@ def lock(
     """
     from .store import Store
 
-    store = store or Store.default()
+    store, progress = store or Store.default(), progress or NullProgress()
     old = None if upgrade else Lock.read(lock_path(project))
+    kept = old
+    if old is not None and old.base.digest == UNPINNED and not offline:
+        kept = _pinned(old, progress)
     models = choose(project.bundlefile, store, None)
     served = routes.plan(project, {alias: model.manifest for alias, model in models.items()})
     asked = Asked.of(project, models, served.routes)
-    locked = settle(project, asked, models, old, offline=offline, progress=progress)
+    locked = settle(project, asked, models, kept, offline=offline, progress=progress)
+    locked = replace(locked, is_new=locked.lock != old)
     locked.write()
     return locked
 
@@ -173,7 +108,6 @@ def settle(
         new = _resolve(asked, old, offline, progress or NullProgress())
         new = replace(new, models=chosen)
     hardware = _hardware(asked, new)
-    hardware = replace(hardware, base=new.base.pinned)
     warnings = (*asked.requirements.warnings, *hardware.warnings, *_doubts(asked, new))
     return Locked(new, lock_path(project), hardware, new != old, warnings)
 
@@ -190,7 +124,7 @@ def _resolve(asked: Asked, old: Lock | None, offline: bool, progress: Progress) 
         target = replace(asked.target, platform=platform, offline=offline)
         resolved[platform] = resolve_for(asked.accelerator, requirements, target)
         collisions.check_lock(resolved[platform])
-    fresh = Lock(
+    lock = Lock(
         input=asked.digest,
         python=asked.target.python,
         platforms=asked.platforms,
@@ -201,13 +135,24 @@ def _resolve(asked: Asked, old: Lock | None, offline: bool, progress: Progress) 
         models={},
         packages=merge(resolved),
     )
-    reference = asked.base or _hardware(asked, fresh).base
+    lock = replace(lock, base=BaseImage(asked.base or _derived(asked, lock).base))
+    return lock if offline else _pinned(lock, progress)
+
+
+def _pinned(lock: Lock, progress: Progress) -> Lock:
+    """The lock with the digest that its base image has right now, where a registry says it."""
+    reference = lock.base.reference
     progress.step(f"Looking up the digest of {reference}")
-    found = None if offline else base_image.find_digest(reference)
-    return replace(fresh, base=BaseImage(reference.partition("@")[0], found or UNPINNED))
+    found = base_image.find_digest(reference)
+    return replace(lock, base=BaseImage(reference.partition("@")[0], found or UNPINNED))
 
 
 def _hardware(asked: Asked, lock: Lock) -> Accelerator:
+    """What the lock says of the hardware, with the base image as it is pinned."""
+    return replace(_derived(asked, lock), base=lock.base.pinned)
+
+
+def _derived(asked: Asked, lock: Lock) -> Accelerator:
     platform = lock.platforms[0]
     found = derive(lock.on(platform), lock.python, asked.flavor, MACHINES[platform])
     if asked.base is None:
@@ -226,35 +171,17 @@ def _doubts(asked: Asked, lock: Lock) -> list[str]:
                 f"Model `{alias}` was saved with {name} {saved}; the lock has {locked}, because "
                 f"of {lines}."
             )
+    doubts += [
+        f"{package.name} {package.version} comes from a folder of this machine; elsewhere it is "
+        f"installed with {TORCH_INDEX}{package.version.partition('+')[2]} or `python.find_links`."
+        for package in lock.packages
+        if package.name == "torch"
+        and "+" in package.version
+        and not (package.index or package.folder)
+    ]
     if lock.base.digest == UNPINNED:
         doubts.append(
             f"The base image `{lock.base.reference}` is not pinned: no registry answered. What "
             "its tag means may change under the bundle."
         )
     return doubts
-
-
-def python_version(wanted: str | None, models: Mapping[str, ChosenModel]) -> str:
-    """The target's Python: what the bundlefile says, else the minor that saved the models.
-
-    Raises:
-        ResolveError: when neither says, the models disagree, or the runtime cannot run there.
-    """
-    saved = {
-        alias: ".".join(model.manifest.python.split(".")[:2])
-        for alias, model in models.items()
-        if model.manifest.python
-    }
-    hint = 'Set it in the bundlefile, e.g. `python: {version: "3.12"}`.'
-    if wanted is None and not saved:
-        raise ResolveError("Nothing says which Python the bundle is for.", hint=hint)
-    if wanted is None and len(set(saved.values())) > 1:
-        told = ", ".join(f"`{alias}` with {minor}" for alias, minor in saved.items())
-        raise ResolveError(f"The models were saved with different Pythons: {told}.", hint=hint)
-    version = wanted or next(iter(saved.values()))
-    if tuple(int(part) for part in version.split(".")[:2]) < OLDEST_PYTHON:
-        raise ResolveError(
-            f"The runtime needs Python 3.11 or newer; this bundle would be for {version}.",
-            hint="Save the models again with a newer Python, or " + hint[0].lower() + hint[1:],
-        )
-    return version

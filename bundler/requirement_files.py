@@ -21,6 +21,13 @@ def read(source: Sequence[str] | str, root: Path) -> tuple[list[Requirement], li
     Raises:
         ResolveError: for a file that is missing, unknown or holds what a lock cannot keep.
     """
+    wanted, limits = _read(source, root)
+    for requirement in (*wanted, *limits):
+        _check(requirement)
+    return wanted, limits
+
+
+def _read(source: Sequence[str] | str, root: Path) -> tuple[list[Requirement], list[Requirement]]:
     if not isinstance(source, str):
         origin = "python.requirements in the bundlefile"
         return [Requirement(text.strip(), origin) for text in source], []
@@ -56,7 +63,7 @@ def _read_text(
             wanted += [] if is_limit else more
             limits += bounds + (more if is_limit else [])
         else:
-            wanted.append(_plain(line, place))
+            wanted.append(Requirement(line, place))
     return wanted, limits
 
 
@@ -75,20 +82,25 @@ def _logical_lines(path: Path) -> list[tuple[int, str]]:
     return lines
 
 
-def _plain(line: str, place: str) -> Requirement:
-    if line.startswith(("-e", "--editable", ".", "/")):
+def _check(requirement: Requirement) -> None:
+    """Refuse what would steer the resolver, or exists on this machine only."""
+    text, place = requirement.text, requirement.origin
+    if text.startswith(("-e", "--editable", ".", "/")):
         raise ResolveError(
-            f"{place}: `{line}` is a folder of this machine, which a bundle cannot install.",
+            f"{place}: `{text}` is a folder of this machine, which a bundle cannot install.",
             hint="Put the code beside the service, or build a wheel and name its folder under "
             "`python.find_links`.",
         )
-    if line.startswith("-"):
-        option = line.split(maxsplit=1)[0]
+    if text.startswith("-"):
+        option = text.split(maxsplit=1)[0]
         raise ResolveError(
             f"{place}: the option `{option}` cannot stand in the requirements of a bundle.",
             hint="Indexes belong under `python.indexes` in the bundlefile.",
         )
-    return Requirement(line, place)
+    if not requirement.name or not text.isprintable():
+        raise ResolveError(
+            f"{place}: {text!r} is not a requirement.", hint="Write it as `name>=1.2`."
+        )
 
 
 def _from_project(data: dict[str, Any], source: str) -> list[Requirement]:

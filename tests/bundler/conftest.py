@@ -3,9 +3,11 @@
 import base64
 import hashlib
 import os
+import threading
 import urllib.error
 import urllib.request
 import zipfile
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
 
@@ -124,3 +126,29 @@ def wheels(tmp_path, monkeypatch):
     monkeypatch.setenv("UV_NO_INDEX", "1")
     monkeypatch.setenv("UV_FIND_LINKS", str(folder))
     return folder
+
+
+@pytest.fixture
+def registry():
+    """A registry on loopback: `open/image:1` is public, anything else does not exist."""
+    asked = []
+
+    class Registry(BaseHTTPRequestHandler):
+        def do_HEAD(self):
+            asked.append((self.path, self.headers["Accept"]))
+            known = self.path == "/v2/open/image/manifests/1"
+            self.send_response(200 if known else 404)
+            if known:
+                self.send_header("Docker-Content-Digest", "sha256:" + "ab" * 32)
+            self.end_headers()
+
+        def log_message(self, *_):
+            """Keep quiet."""
+
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Registry)
+    thread = threading.Thread(target=server.serve_forever, daemon=True)
+    thread.start()
+    yield f"127.0.0.1:{server.server_port}", asked
+    server.shutdown()
+    server.server_close()
+    thread.join()

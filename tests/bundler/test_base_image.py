@@ -11,32 +11,6 @@ from modelbundle.bundler.base_image import find_digest, split
 DIGEST = "sha256:" + "ab" * 32
 
 
-@pytest.fixture
-def registry():
-    """A registry on loopback: `open/image:1` is public, anything else does not exist."""
-    asked = []
-
-    class Registry(BaseHTTPRequestHandler):
-        def do_HEAD(self):
-            asked.append((self.path, self.headers["Accept"]))
-            known = self.path == "/v2/open/image/manifests/1"
-            self.send_response(200 if known else 404)
-            if known:
-                self.send_header("Docker-Content-Digest", DIGEST)
-            self.end_headers()
-
-        def log_message(self, *_):
-            """Keep quiet."""
-
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Registry)
-    thread = threading.Thread(target=server.serve_forever, daemon=True)
-    thread.start()
-    yield f"127.0.0.1:{server.server_port}", asked
-    server.shutdown()
-    server.server_close()
-    thread.join()
-
-
 @pytest.mark.parametrize(
     ("reference", "parts"),
     [

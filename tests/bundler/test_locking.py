@@ -4,6 +4,7 @@ import json
 
 import pytest
 
+from modelbundle.bundler.building import build
 from modelbundle.bundler.errors import NotFound, ResolveError
 from modelbundle.bundler.lock import Lock
 from modelbundle.bundler.locking import lock
@@ -128,3 +129,29 @@ def test_a_python_that_the_runtime_cannot_use_is_refused(project, add_model):
 def test_a_missing_model_is_named(project):
     with pytest.raises(NotFound, match="iris"):
         lock(project(PLAIN))
+
+
+def test_a_base_image_that_could_not_be_pinned_is_looked_up_again(
+    index, project, add_model, registry
+):
+    add_model()
+    host, _ = registry
+    written = project(PLAIN + f"image: {{base: '{host}/open/image:1'}}\n")
+    assert lock(written, offline=True).lock.base.digest == "unpinned"
+    again = lock(written)
+    assert again.is_new
+    assert again.lock.base.digest.startswith("sha256:ab")
+    assert again.hardware.base == f"{host}/open/image:1@{again.lock.base.digest}"
+    assert not lock(written, offline=True).is_new
+
+
+def test_one_platform_of_several_has_the_hardware_of_that_platform(
+    index, project, add_model, monkeypatch
+):
+    monkeypatch.delenv("UV_FIND_LINKS", raising=False)
+    add_model(packages={"torch": "2.13.0"}, framework="torch")
+    written = project(PLAIN + "platforms: [linux/amd64, linux/arm64]\n")
+    both = build(written, dry_run=True)
+    one = build(written, dry_run=True, platform="linux/arm64")
+    assert one.manifest.accelerator["archs"] != both.manifest.accelerator["archs"]
+    assert one.manifest.image["platforms"] == ["linux/arm64"]

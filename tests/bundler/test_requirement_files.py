@@ -80,3 +80,10 @@ def test_a_missing_broken_or_unknown_file_is_a_sentence(tmp_path, name, text):
         (tmp_path / name).write_text(text)
     with pytest.raises(ResolveError, match=name.replace(".", r"\.")):
         read(name, tmp_path)
+
+
+@pytest.mark.parametrize("text", ["idna\\n--index-url http://x", "--pre", "", "==1"])
+def test_no_dependency_of_a_pyproject_steers_the_resolver(tmp_path, text):
+    (tmp_path / "pyproject.toml").write_text(f'[project]\nname="x"\ndependencies=["{text}"]\n')
+    with pytest.raises(ResolveError, match=r"pyproject\.toml project\.dependencies"):
+        read("pyproject.toml", tmp_path)
