@@ -72,16 +72,18 @@ def _content(path: Path, entry: FileEntry, meter: Meter) -> Iterator[bytes]:
     running, left = hashlib.sha256(), entry.size
     try:
         with path.open("rb", buffering=0) as file:
-            while chunk := file.read(min(left, digest.CHUNK)):
+            while left > 0 and (chunk := file.read(min(left, digest.CHUNK))):
                 running.update(chunk)
                 left -= len(chunk)
                 meter.advance(len(chunk))
                 yield chunk
+            more = file.read(1)
     except OSError as error:
         raise Damaged(
             f"`{path}` cannot be read: {error.strerror}.", hint="Run `bundle verify`."
         ) from error
-    if left or (entry.digest and f"sha256:{running.hexdigest()}" != entry.digest):
+    differs = entry.digest and f"sha256:{running.hexdigest()}" != entry.digest
+    if left or more or differs:
         raise Damaged(
             f"`{entry.path}` differs from what the bundle says of it.", hint="Run `bundle verify`."
         )
