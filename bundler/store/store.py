@@ -307,10 +307,13 @@ class Store:
     def directory(self, item: Item) -> Path:
         """The item as a directory of read-only links, model.json or bundle.json included.
 
-        Where the store cannot be written, the directory is a temporary one of this process.
+        No collection takes it away while this process lives. Where the store cannot be written,
+        the directory is a temporary one of this process.
         """
         self._layout.check()
         entries = self._entries(item)
+        with suppress(OSError):  # a store that nobody can write, nobody collects
+            self._workspace.hold(item.digest)
         if self._trees.is_whole(item.digest, entries):
             return self._trees.path(item.digest)
         try:

@@ -19,7 +19,7 @@ def blobs(store):
 def test_what_a_deleted_item_alone_used_is_freed_and_shared_blobs_stay(store, save):
     kept = save("a", files={"w": b"shared"})
     gone = save("b", files={"w": b"shared", "v": b"own" * 1000})
-    directory = store.directory(gone)
+    directory = Store(store.root).directory(gone)
     store.delete(gone)
     would = store.gc(dry_run=True)
     assert would.bytes > 3000
@@ -89,12 +89,24 @@ def test_a_process_out_of_sight_is_left_alone_for_a_day(store, save):
 
 def test_a_held_item_survives_delete_and_collection(store, save):
     item = save()
-    directory = store.directory(item)
+    directory = Store(store.root).directory(item)
     with store.hold(item):
         store.delete(item)
         assert store.gc().blobs == 0
         assert (directory / "model.bin").read_bytes() == b"weights"
     assert store.gc().blobs == 3
+
+
+def test_a_directory_stays_while_the_process_that_asked_for_it_lives(store, save):
+    item = save()
+    reader = Store(store.root)
+    directory = reader.directory(item)
+    store.delete(item)
+    store.gc()
+    assert (directory / "model.bin").read_bytes() == b"weights"
+    del reader
+    store.gc()
+    assert not directory.exists()
 
 
 def test_a_collection_that_died_gives_back_what_it_had_in_its_trash(store, save):

@@ -28,7 +28,7 @@ def test_a_full_disk_refuses_saves_harms_nothing_and_lets_gc_make_room(disk, sav
     def fill():
         for number in range(1000):
             item = save(f"m{number}", files={"w": os.urandom(3000)})
-            save.store.directory(item)
+            Store(disk / "store").directory(item)
             saved.append(item)
 
     with pytest.raises(StoreError, match="ENOSPC") as caught:
