@@ -8,8 +8,10 @@ from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from . import table, trust
 from .errors import BundleError
 from .manifest import BundleManifest
+from .pickles import Policy
 
 if TYPE_CHECKING:
     from .model import LoadedModel
@@ -35,9 +37,18 @@ def directory() -> Path:
 
 @cache
 def local_models(directory: Path) -> "dict[str, LocalModel]":
-    """Every model of the bundle in `directory` by alias, not yet loaded."""
-    entries = BundleManifest.read(directory).models
-    return {entry.alias: LocalModel(directory / "models" / entry.alias) for entry in entries}
+    """Every model of the bundle in `directory` by alias, not yet loaded.
+
+    Raises:
+        NotTrusted: when loading them would run code that nobody here has vouched for.
+    """
+    manifest = BundleManifest.read(directory)
+    trust.check(directory, manifest)
+    policy = Policy.from_json(manifest.security)
+    return {
+        entry.alias: LocalModel(directory / "models" / entry.alias, policy)
+        for entry in manifest.models
+    }
 
 
 def local_names(directory: Path) -> dict[str, str]:
@@ -48,8 +59,9 @@ def local_names(directory: Path) -> dict[str, str]:
 class LocalModel:
     """A ModelRunner without a batcher: loads at the first call, answers in the caller's thread."""
 
-    def __init__(self, directory: Path) -> None:
+    def __init__(self, directory: Path, policy: Policy) -> None:
         self._directory = directory
+        self._policy = policy
         self._loaded: LoadedModel | None = None
 
     @property
@@ -60,7 +72,11 @@ class LocalModel:
     def direct(self, batch: Any, method: str | None = None) -> Any:
         """Call the model with this batch alone."""
         loaded = self._load()
-        return loaded.call(method or loaded.manifest.default_method, batch)
+        method = method or loaded.manifest.default_method
+        signature = loaded.manifest.methods.get(method)
+        if signature is not None:
+            batch = table.accept(signature.inputs, batch, nan_as_null=True)
+        return loaded.call(method, batch)
 
     async def __call__(self, batch: Any, method: str | None = None) -> Any:
         """The same, for those who await."""
@@ -70,5 +86,5 @@ class LocalModel:
         from .model import LoadedModel
 
         if self._loaded is None:
-            self._loaded = LoadedModel.load(self._directory)
+            self._loaded = LoadedModel.load(self._directory, policy=self._policy)
         return self._loaded

@@ -155,7 +155,7 @@ class Annotations:
         try:
             positional = [self._tree.literal(each, home) for each in value.args]
             named = {str(k.arg): self._tree.literal(k.value, home) for k in value.keywords}
-            return Array(*positional, **named)  # type: ignore[arg-type]
+            return Array(*positional, **named)
         except (TypeError, ValueError) as error:
             message = f"`Array(...)` takes a dtype and a shape as literals: {error}"
             raise home.error(value, message, 'Write `Array("float32", (None, 64))`.') from error

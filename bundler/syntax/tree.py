@@ -133,6 +133,10 @@ class SourceTree:
         """The dotted name of something outside the project; empty for anything else."""
         try:
             meaning = self.resolve(expression, module)
+            for _ in range(REEXPORTS):
+                if not isinstance(meaning, Alias) or meaning.is_opaque:
+                    break
+                meaning = self.resolve(meaning.value, meaning.module)
         except BuildError:  # whoever runs the file hears of it
             return ""
         return meaning.name if isinstance(meaning, Outside) else ""

@@ -180,9 +180,8 @@ def strictness(member: Spec) -> tuple[int, str, str]:
     ranks = ("enum" in schema, "format" in schema, schema.get("type") == "integer")
     rank = ranks.index(True) if True in ranks else len(ranks)
     last = schema.get("type") == "null" or member.kind == "object"
-    return rank + (2 if last else member.kind in {"bytes", "image"}), json.dumps(
-        schema, default=str
-    )
+    rank += 2 if last else member.kind in {"bytes", "image"}
+    return rank, json.dumps(schema, default=str), member.kind
 
 
 def choice(values: Sequence[Any]) -> Spec:
