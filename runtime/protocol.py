@@ -5,6 +5,7 @@ and takes requests without Host; `LimitSettings` says what is allowed here.
 """
 
 import asyncio
+import re
 from collections.abc import Callable
 from typing import Any
 
@@ -18,6 +19,9 @@ from .settings import LimitSettings
 
 MAX_TARGET = 1 << 13  # bytes of path and query
 SLOWEST = 1 << 16  # bytes a second; a body that comes faster than this is not cut
+
+
+_UPGRADE = re.compile(rb"\r\nupgrade[ \t]*:", re.IGNORECASE)
 
 
 class _RefusedHead(Exception):
@@ -79,6 +83,8 @@ class LimitedProtocol(HttpToolsProtocol):
         """Parse a piece, and hold the client to its deadline only where more must come."""
         if self._is_deaf:
             return
+        if not self._is_receiving and b"pgrade" in data:
+            data = _without_upgrade(data)
         self._piece = len(data)
         super().data_received(data)
         if self.transport.is_closing() or self._is_deaf:
@@ -125,8 +131,7 @@ class LimitedProtocol(HttpToolsProtocol):
         self._disarm()  # the body has a deadline of its own
         super().on_headers_complete()
         self.scope["extensions"] = self._extensions  # type: ignore[typeddict-item]
-        # After an upgrade that nobody wanted, the parser takes no further request.
-        if self.is_draining() or self.parser.should_upgrade():
+        if self.is_draining():
             self.cycle.keep_alive = False
 
     def on_message_complete(self) -> None:
@@ -152,6 +157,8 @@ class LimitedProtocol(HttpToolsProtocol):
                 self._refuse(431, "The headers are too large.")
         if len(self.url) > MAX_TARGET:
             self._refuse(414, "The path is too long.")
+        if self.parser.should_upgrade():
+            self._refuse(400, "Connections are not upgraded here, nor tunneled.")
         version = self.parser.get_http_version()
         if version not in {"1.1", "1.0"}:
             self._refuse(505, "HTTP/1.1 and HTTP/1.0 are spoken here.")
@@ -237,6 +244,16 @@ class LimitedProtocol(HttpToolsProtocol):
         )
         self.transport.write(STATUS_LINE[status] + headers % len(body) + body)
         self.transport.close()
+
+
+def _without_upgrade(data: bytes) -> bytes:
+    """The same request with its Upgrade header under another name.
+
+    The parser drops the body of a request that offers an upgrade, and Java's HttpClient offers one
+    with every first request; a server may ignore the offer.
+    """
+    head, end, rest = data.partition(b"\r\n\r\n")
+    return _UPGRADE.sub(b"\r\nx-ignored-upgrade:", head) + end + rest
 
 
 def limited(limits: LimitSettings, is_draining: Callable[[], bool]) -> type[LimitedProtocol]:

@@ -53,9 +53,7 @@ class Sums:
 
 def entries(directory):
     return tuple(
-        FileEntry(
-            path.relative_to(directory).as_posix(), digest.of_file(path), path.stat().st_size
-        )
+        FileEntry(path.relative_to(directory).as_posix(), digest.of_file(path), path.stat().st_size)
         for path in sorted(directory.rglob("*"))
         if path.is_file() and path.name != "bundle.json"
     )
@@ -151,8 +149,22 @@ class Running:
         self.process.send_signal(number)
         return self.process.wait(30)
 
+    def sockets(self):
+        """How many sockets the process holds."""
+        links = Path(f"/proc/{self.process.pid}/fd").iterdir()
+        return sum(os.readlink(link).startswith("socket:") for link in links)
+
     def connect(self):
         return socket.create_connection(("127.0.0.1", self.port), timeout=30)
+
+    def ask(self, raw, until=b""):
+        """What the server says to `raw` bytes until it has said `until`, or closes."""
+        with self.connect() as sock:
+            sock.sendall(raw)
+            received = b""
+            while not (until and until in received) and (data := sock.recv(1 << 16)):
+                received += data
+            return received
 
 
 def free_port():
@@ -216,11 +228,34 @@ def servers(tmp_path_factory):
     started.stop()
 
 
+def make_sums(directory, **serve):
+    """A bundle of one model that adds up rows of two numbers."""
+    write_model(directory / "models" / "sums", Sums(), sample=[[1.0, 2.0], [3.0, 4.0]])
+    return write_bundle(directory, serve=serve)
+
+
 @pytest.fixture
 def sums(tmp_path):
-    """A bundle of one model that adds up rows of two numbers."""
-    write_model(tmp_path / "models" / "sums", Sums(), sample=[[1.0, 2.0], [3.0, 4.0]])
-    return write_bundle(tmp_path)
+    """A bundle of one model that adds up rows; `sums(port=1)` with settings."""
+    return lambda **serve: make_sums(tmp_path, **serve)
+
+
+@pytest.fixture(scope="module")
+def make_server(tmp_path_factory):
+    """Start servers of `sums` for all tests of a module: `make_server(port=1)`."""
+    started = Servers(tmp_path_factory.mktemp("servers"))
+
+    def make(**serve):
+        return started.start(make_sums(tmp_path_factory.mktemp("sums"), **serve))
+
+    yield make
+    started.stop()
+
+
+@pytest.fixture(scope="module")
+def server(make_server):
+    """One server of `sums` for all tests of a module."""
+    return make_server()
 
 
 @pytest.fixture
@@ -233,9 +268,7 @@ def in_threads():
         def work(position, argument):
             results[position] = function(argument)
 
-        threads = [
-            threading.Thread(target=work, args=pair) for pair in enumerate(arguments)
-        ]
+        threads = [threading.Thread(target=work, args=pair) for pair in enumerate(arguments)]
         for thread in threads:
             thread.start()
         for thread in threads:

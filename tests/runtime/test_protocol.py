@@ -1,0 +1,148 @@
+"""What one connection may do to a server."""
+
+import socket
+import time
+
+import pytest
+
+POST = b"POST /predict HTTP/1.1\r\nHost: x\r\n"
+BODY = b'{"instances": [[1, 2]]}'
+GOOD = POST + b"Content-Length: %d\r\n\r\n" % len(BODY) + BODY
+GET = b"GET /livez HTTP/1.1\r\n"
+
+
+@pytest.mark.parametrize(
+    ("raw", "status"),
+    [
+        (GET + b"\r\n", 400),
+        (GET + b"Host: a\r\nHost: b\r\n\r\n", 400),
+        (GET + b"Host: a\r\n" + b"X: y\r\n" * 101 + b"\r\n", 431),
+        (GET + b"Host: a\r\nX: " + b"y" * 40_000 + b"\r\n\r\n", 431),
+        (GET + b"Host: a\r\nX: " + b"y" * 70_000, 431),
+        (b"GET /" + b"a" * 9000 + b" HTTP/1.1\r\nHost: a\r\n\r\n", 414),
+        (POST + b"Content-Length: 5\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n", 400),
+        (POST + b"Transfer-Encoding: chunked\r\nContent-Length: 5\r\n\r\n0\r\n\r\n", 400),
+        (POST + b"Transfer-Encoding: gzip, chunked\r\n\r\n0\r\n\r\n", 400),
+        (POST + b"Transfer-Encoding: chunked\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n", 400),
+        (b"POST / HTTP/1.0\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n", 400),
+        (POST + b"Content-Length: 5\r\nContent-Length: 6\r\n\r\nabcdef", 400),
+        (POST + b"Content-Length: -1\r\n\r\n", 400),
+        (POST + b"Content-Length: +5\r\n\r\nabcde", 400),
+        (POST + b"Content-Length: 99999999999999999999999\r\n\r\n", 400),
+        (POST + b"Transfer-Encoding: chunked\r\n\r\nzz\r\n", 400),
+        (b"GET / HTTP/1.2\r\nHost: a\r\n\r\n", 400),
+        (b"GET / HTTP/2.0\r\nHost: a\r\n\r\n", 400),
+        (b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n", 400),
+        (b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03" + b"\0" * 200, 400),
+        (b"GET \xff HTTP/1.1\r\nHost: a\r\n\r\n", 400),
+        (GET + b"Host: a\r\nA b: c\r\n\r\n", 400),
+        (GET + b"Host: a\r\nX: a\r\n folded\r\n\r\n", 400),
+        (GET + b"Host: a\r\nX: \x00\r\n\r\n", 400),
+    ],
+)
+def test_what_no_application_should_see_is_refused_and_cut(server, raw, status):
+    received = server.ask(raw)
+    allowed = {status, 400, 505} if b"HTTP/1.2" in raw or b"HTTP/2" in raw else {status}
+    assert int(received.split(b" ")[1]) in allowed
+    assert received.count(b"content-length") == received.count(b'{"error":') == 1
+
+
+def test_no_second_request_hides_in_a_refused_one(server):
+    smuggled = POST + b"Content-Length: 4\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n" + GOOD
+    assert server.ask(smuggled).count(b"HTTP/1.1 ") == 1
+
+
+def test_what_came_before_a_bad_request_is_answered_first(server):
+    received = server.ask(GOOD + b"nonsense\r\n\r\n")
+    assert received.startswith(b"HTTP/1.1 200")
+    assert b"[3.0]" in received
+    assert b"connection: close" in received
+
+
+def test_the_offer_of_an_upgrade_is_ignored(server):
+    offer = b"Host: x\r\nConnection: Upgrade, HTTP2-Settings\r\nUpgrade: h2c\r\nHTTP2-Settings: AA"
+    received = server.ask(GOOD.replace(b"Host: x", offer), b"[3.0]")
+    assert b"[3.0]" in received
+    assert b"connection: close" not in received
+
+
+def test_an_offer_in_pieces_is_refused_rather_than_misread(server):
+    offer = b"Connection: Upgrade\r\nUpgrade: h2c\r\n"
+    with server.connect() as sock:
+        sock.sendall(POST + offer[:25])
+        time.sleep(0.1)
+        sock.sendall(offer[25:] + b"Content-Length: 2\r\n\r\n{}")
+        assert sock.recv(100).startswith(b"HTTP/1.1 400")
+
+
+def test_a_tunnel_is_refused(server):
+    assert b" 400 " in server.ask(b"CONNECT x:80 HTTP/1.1\r\nHost: x\r\n\r\n", b"}")
+
+
+def test_http_1_0_needs_no_host_and_is_closed_after_the_answer(server):
+    assert server.ask(b"GET /livez HTTP/1.0\r\n\r\n").startswith(b"HTTP/1.1 200")
+
+
+@pytest.fixture(scope="module")
+def hasty(make_server):
+    """A server that gives its clients half a second."""
+    return make_server(limits={"receive_timeout": 0.5, "keep_alive": 0.5})
+
+
+def drip(server, raw, times=40):
+    """Send `raw`, then one byte again and again, until the server has had enough."""
+    with server.connect() as sock:
+        sock.sendall(raw)
+        sock.settimeout(0.1)
+        for _ in range(times):
+            try:
+                answer = sock.recv(1000)
+            except TimeoutError:
+                sock.sendall(b"a")
+                continue
+            except ConnectionResetError:
+                return b""
+            return answer
+    pytest.fail("The server never cut it.")
+
+
+@pytest.mark.parametrize(
+    ("raw", "said"),
+    [
+        (b"GET /", b"408"),
+        (b"GET /livez HTTP/1.1\r\nHost: x\r\nX: ", b"408"),
+        (POST + b"Content-Length: 1000\r\n\r\n", b"408"),
+        (GOOD + b"GET /livez HTTP/1.1\r\nX: ", b"200"),
+    ],
+)
+def test_a_client_that_drips_is_cut(hasty, raw, said):
+    assert said in drip(hasty, raw)
+
+
+def test_a_connection_that_says_nothing_is_closed(hasty):
+    with hasty.connect() as sock:
+        assert sock.recv(100) == b""
+
+
+def test_a_body_that_comes_fast_enough_may_take_longer_than_the_deadline(hasty):
+    size = 1 << 20
+    with hasty.connect() as sock:
+        sock.sendall(POST + b"Content-Type: image/png\r\nContent-Length: %d\r\n\r\n" % size)
+        for _ in range(16):
+            sock.sendall(b" " * (size // 16))
+            time.sleep(0.06)
+        assert sock.recv(100).startswith(b"HTTP/1.1 415")
+
+
+def test_a_client_that_never_reads_is_cut(make_server):
+    server = make_server(limits={"receive_timeout": 0.3}, max_rows=1_000_000)
+    rows = b",".join([b"[1.234567890123456,0]"] * 400_000)
+    body = b'{"instances": [' + rows + b"]}"
+    before = server.sockets()
+    with socket.socket() as sock:
+        sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+        sock.connect(("127.0.0.1", server.port))
+        sock.sendall(POST + b"Content-Length: %d\r\n\r\n" % len(body) + body)
+        assert server.access()  # it was answered
+        while server.sockets() > before:
+            time.sleep(0.1)

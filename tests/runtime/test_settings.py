@@ -1,0 +1,26 @@
+"""Every knob of the server and its default."""
+
+import pytest
+
+from modelbundle.runtime.errors import InvalidBundle
+from modelbundle.runtime.settings import ServeSettings
+
+
+def test_nothing_said_means_the_defaults():
+    assert ServeSettings.from_json({}) == ServeSettings()
+
+
+def test_what_is_written_is_read():
+    settings = ServeSettings.from_json({"port": 9000, "batch": {"max_batch_size": 3}})
+    assert settings.batch.latency_budget == ServeSettings().batch.latency_budget
+    assert ServeSettings.from_json(settings.to_json()) == settings
+
+
+@pytest.mark.parametrize("data", [{"prot": 1}, {"batch": {"size": 1}}, {"limits": {"x": 1}}])
+def test_an_unknown_setting_is_refused_by_name(data):
+    with pytest.raises(InvalidBundle, match="unknown setting `(prot|size|x)`"):
+        ServeSettings.from_json(data)
+
+
+def test_only_what_was_asked_for_changes():
+    assert ServeSettings(port=1).merged(port=None, workers=2) == ServeSettings(port=1, workers=2)
