@@ -105,7 +105,7 @@ def arguments(value: Any, fields: Sequence[Field], where: str = "") -> dict[str,
     known = {field.name for field in fields}
     for key in value:
         if key not in known:
-            raise _unknown(key, [name for name in known if name not in value] or known, where)
+            raise _unknown(key, known, value, where)
     place = f"{where}." if where else ""
     read = {}
     for field in fields:
@@ -117,8 +117,8 @@ def arguments(value: Any, fields: Sequence[Field], where: str = "") -> dict[str,
     return read
 
 
-def _unknown(key: str, known: Sequence[str] | set[str], where: str) -> InvalidInput:
-    near = difflib.get_close_matches(key, known, 1)
+def _unknown(key: str, known: set[str], given: Mapping[str, Any], where: str) -> InvalidInput:
+    near = difflib.get_close_matches(key, known - given.keys() or known, 1)
     listed = ", ".join(f"`{name}`" for name in sorted(known)) or "none"
     hint = f"did you mean `{near[0]}`?" if near else f"expected {listed}."
     what = f"{where}: unknown field" if where else "Unknown field"
