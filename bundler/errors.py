@@ -17,7 +17,9 @@ BundleError (runtime.errors)   exit 1
 └── ImageFailed                the engine's build, push or run failed; carries the last log lines
 """
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from typing import Any
 
 from ..runtime.errors import BundleError
 
@@ -79,6 +81,10 @@ class BundlefileError(BundleError):
         self.problems = problems
         hints = list(dict.fromkeys(problem.hint for problem in problems if problem.hint))
         super().__init__("\n".join(map(str, problems)), hint="\n".join(hints) or None)
+
+    def details(self) -> Mapping[str, Any]:
+        """Every problem with its place."""
+        return {"problems": [asdict(problem) for problem in self.problems]}
 
 
 class ResolveError(BundleError):

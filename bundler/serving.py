@@ -3,7 +3,7 @@
 import os
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -26,13 +26,28 @@ _BUNDLEFILE = {".yaml", ".yml"}
 class Launch:
     """A bundle directory, the environment that will run it, and whether its code is vouched for.
 
-    `project` is set where the directory is a project being worked on, not a bundle.
+    `item` is what a tag has named, `project` the project being worked on; a bundle's own directory
+    has neither.
     """
 
     directory: Path
     environment: Environment
     is_trusted: bool
     project: Project | None = None
+    item: "Item | None" = None
+
+    @property
+    def tag(self) -> str | None:
+        """Of the bundle or model; None where nothing was stored under one."""
+        return self.item.tag if self.item else None
+
+    @property
+    def digest(self) -> str | None:
+        """64 hex digits of the bundle or model; None for a project, which changes."""
+        if self.project:
+            return None
+        digest = self.item.digest if self.item else bundle_digest(self.directory)
+        return digest.removeprefix("sha256:")
 
     def command(self, options: Sequence[str] = ()) -> list[str]:
         """The process: the runtime, told which bundle. `-P` keeps the working directory out."""
@@ -83,7 +98,7 @@ def prepare(
         return
     item = store.find(target)
     if item.kind == "bundle":
-        yield _of_directory(store.directory(item), store, wish, progress)
+        yield replace(_of_directory(store.directory(item), store, wish, progress), item=item)
         return
     with _of_model(item, store, wish, progress) as launch:
         yield launch
@@ -117,7 +132,7 @@ def _of_model(item: "Item", store: "Store", wish: Wish, progress: Progress) -> I
     if wish.trust and item.executes_code:
         store.trust.grant(item.digest, "--trust")
     with model_bundle.of_model(item, store) as directory:
-        yield Launch(directory, _current(directory, store, progress), is_trusted=True)
+        yield Launch(directory, _current(directory, store, progress), is_trusted=True, item=item)
 
 
 @contextmanager

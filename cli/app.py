@@ -1,7 +1,11 @@
 """The table of commands."""
 
-from typing import TYPE_CHECKING
+from collections.abc import Callable
+from typing import Annotated
 
+import typer
+
+from ..runtime.version import __version__
 from . import (
     build,
     containerize,
@@ -21,9 +25,8 @@ from . import (
     test,
     verify,
 )
-
-if TYPE_CHECKING:
-    from typer import Typer
+from .command import Command, Root
+from .console import Console
 
 HELP = """Turn a trained model into a service that you can trust.
 
@@ -33,35 +36,54 @@ HELP = """Turn a trained model into a service that you can trust.
   bundle serve iris
   bundle containerize iris
 """
+COMMANDS: dict[str, Callable[..., None]] = {
+    "save": save.save,
+    "init": init.init,
+    "lock": lock.lock,
+    "build": build.build,
+    "test": test.test,
+    "list": listing.list_bundles,
+    "show": show.show,
+    "diff": diff.diff,
+    "verify": verify.verify,
+    "delete": delete.delete,
+    "serve": serve.serve,
+    "predict": predict.predict,
+    "containerize": containerize.containerize,
+    "doctor": doctor.doctor,
+    "du": gc.du,
+    "gc": gc.gc,
+    "schema": schema.schema,
+}
 
 
-def create_app() -> "Typer":
-    """Put the commands under one name, in the order in which a person meets them."""
-    from typer import Typer
-
-    app = Typer(
+def create_app() -> typer.Typer:
+    """Put the commands under one name."""
+    app = typer.Typer(
+        cls=Root,
         help=HELP,
-        no_args_is_help=True,
         rich_markup_mode=None,  # 65 ms of every `--help`
         pretty_exceptions_enable=False,
         context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
     )
-    app.command()(init.init)
-    app.command()(save.save)
+    app.callback()(_root)
+    for name, function in COMMANDS.items():
+        app.command(name, cls=Command)(function)
     app.add_typer(models.create_app(), name="models")
-    app.command()(lock.lock)
-    app.command()(build.build)
-    app.command("list")(listing.list_bundles)
-    app.command()(show.show)
-    app.command()(diff.diff)
-    app.command()(delete.delete)
-    app.command()(verify.verify)
-    app.command()(test.test)
-    app.command()(serve.serve)
-    app.command()(predict.predict)
-    app.command()(containerize.containerize)
-    app.command()(doctor.doctor)
-    app.command()(gc.gc)
-    app.command()(gc.du)
-    app.command()(schema.schema)
     return app
+
+
+def _say_version(wanted: bool) -> None:
+    if wanted:
+        Console().write(f"bundle {__version__}")
+        raise typer.Exit
+
+
+Version = Annotated[
+    bool,
+    typer.Option("--version", "-V", is_eager=True, callback=_say_version, help="Say our version."),
+]
+
+
+def _root(version: Version = False) -> None:
+    """Nothing of its own: the commands do the work."""

@@ -3,16 +3,15 @@
 import json as jsonlib
 import os
 import sys
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import AbstractContextManager, contextmanager, nullcontext
-from typing import TYPE_CHECKING, Any
+from collections.abc import Mapping, Sequence
+from contextlib import AbstractContextManager
+from typing import Any
 
 from ..bundler.progress import Meter, NullProgress
+from ..runtime.errors import BundleError
+from . import streams
 
-if TYPE_CHECKING:
-    from rich.console import Console as RichConsole
-
-_STYLES = {"error": "bold red", "hint": "cyan", "warning": "yellow", "step": "dim", "good": "green"}
+_STYLES = {"error": "1;31", "hint": "36", "next": "36", "warning": "33", "step": "2"}
 
 
 class Console:
@@ -27,12 +26,17 @@ class Console:
     ) -> None:
         """Say the result: `data` with `--json`, else `text` on stdout and the next command."""
         if self.json:
-            self.write(jsonlib.dumps(data, ensure_ascii=False, default=str))
+            ascii_only = not streams.takes_any_text(sys.stdout)
+            self.write(jsonlib.dumps(data, ensure_ascii=ascii_only, default=str))
             return
-        if text:
-            self.write(printable(text))
+        self.text(text)
         if next_command:
-            self.talk(f"next: {next_command}", "hint")
+            self.talk(f"next: {next_command}", "next")
+
+    def text(self, text: str) -> None:
+        """Write lines for a person to stdout; with `--json` nothing."""
+        if text and not self.json:
+            self.write(printable(text))
 
     def table(
         self, data: Mapping[str, Any], columns: Sequence[str], rows: Sequence[Sequence[str]]
@@ -41,7 +45,10 @@ class Console:
         if self.json:
             self.result(data)
         elif rows:
-            self._rich_table(columns, rows)
+            from . import table
+
+            safe = [[printable(cell).replace("\n", " ") for cell in row] for row in rows]
+            self.write("\n".join(table.lines(columns, safe, _columns(sys.stdout))))
 
     def step(self, text: str) -> None:
         """Say what is being worked on."""
@@ -50,6 +57,13 @@ class Console:
     def warning(self, text: str) -> None:
         """Say what is not as it should be, and does not stop us."""
         self.talk(f"warning: {text}", "warning", even_quiet=True)
+
+    def failure(self, error: BundleError) -> None:
+        """Say what went wrong and what mends it; with `--json` on stdout, too, as one object."""
+        self.error(str(error), error.hint)
+        if self.json:
+            head = {"error": str(error), "hint": error.hint, "exit_code": error.exit_code}
+            self.result(head | dict(error.details()))
 
     def error(self, message: str, hint: str | None = None) -> None:
         """Say what went wrong and the command that mends it."""
@@ -64,54 +78,52 @@ class Console:
         line = printable(text)
         if style and _has_color(sys.stderr):
             line = _colored(line, style)
-        _write(sys.stderr, line)
+        try:
+            _write(sys.stderr, line)
+        except OSError:
+            streams.abandon(sys.stderr)  # nobody listens to the talk; the work goes on
 
     def write(self, text: str) -> None:
-        """Write a line to stdout, exactly as it is."""
-        _write(sys.stdout, text)
+        """Write a line to stdout, exactly as it is.
+
+        Raises:
+            BundleError: when it cannot be written, for example to a full disk.
+        """
+        try:
+            _write(sys.stdout, text)
+        except BrokenPipeError:
+            streams.abandon(sys.stdout)  # the reader (`| head`) has what it wanted
+        except OSError as error:
+            streams.abandon(sys.stdout)
+            raise BundleError(f"The result cannot be written: {error.strerror}.") from error
 
     def meter(self, text: str, total: int, unit: str = "bytes") -> AbstractContextManager[Meter]:
         """A bar on a terminal; nothing where nobody watches."""
         if self.quiet or total <= 0 or not sys.stderr.isatty():
             return NullProgress().meter(text, total, unit)
-        return _bar(text, total, unit)
+        from . import bar
 
-    def waiting(self, text: str) -> AbstractContextManager[object]:
-        """A spinner beside a step whose length nobody knows; one line where nobody watches."""
-        if self.quiet or not sys.stderr.isatty():
-            self.step(text)
-            return nullcontext()
-        return rich_stderr().status(printable(text))
-
-    def _rich_table(self, columns: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
-        from rich import box
-        from rich.table import Table
-        from rich.text import Text
-
-        table = Table(box=box.SIMPLE_HEAD, pad_edge=False, header_style="bold")
-        for index, column in enumerate(columns):
-            table.add_column(column, no_wrap=index == 0, overflow="fold")
-        for row in rows:
-            table.add_row(*(Text(printable(cell)) for cell in row))
-        _rich(sys.stdout).print(table)
+        return bar.shown(printable(text), total, unit, color=_has_color(sys.stderr))
 
 
 def printable(text: str) -> str:
     """Replace control characters, so that a stored name cannot drive the terminal."""
-    return "".join(c if c.isprintable() or c in "\n\t" else f"\\x{ord(c):02x}" for c in text)
+    if text.isprintable():
+        return text
+    return "".join(c if c.isprintable() or c in "\n\t" else _escaped(c) for c in text)
 
 
-def rich_stderr() -> "RichConsole":
-    """A rich console on stderr."""
-    return _rich(sys.stderr)
+def _escaped(char: str) -> str:
+    return repr(char)[1:-1]
 
 
-def _rich(stream: Any) -> "RichConsole":
-    from rich.console import Console as RichConsole
+def _columns(stream: Any) -> int | None:
+    """How wide a terminal is; without one a table is not folded: a pipe has no width."""
+    if not stream.isatty():
+        return None
+    from shutil import get_terminal_size
 
-    # Without a terminal a table must not be folded at 80 columns: a pipe has no width.
-    width = None if stream.isatty() else 200
-    return RichConsole(file=stream, width=width, no_color=not _has_color(stream), highlight=False)
+    return get_terminal_size().columns
 
 
 def _has_color(stream: Any) -> bool:
@@ -122,50 +134,14 @@ def _has_color(stream: Any) -> bool:
     return bool(stream.isatty()) and os.environ.get("TERM") != "dumb"
 
 
-_CODES = {"bold": "1", "dim": "2", "red": "31", "green": "32", "yellow": "33", "cyan": "36"}
-
-
 def _colored(line: str, style: str) -> str:
-    start = f"\x1b[{';'.join(_CODES[word] for word in _STYLES[style].split())}m"
+    start = f"\x1b[{_STYLES[style]}m"
     head, colon, rest = line.partition(": ")
-    if colon and head in {"error", "hint", "warning", "next"}:
+    if colon and head == style:
         return f"{start}{head}:\x1b[0m {rest}"
     return f"{start}{line}\x1b[0m"
 
 
 def _write(stream: Any, line: str) -> None:
-    try:
-        stream.write(line + "\n")
-        stream.flush()
-    except UnicodeEncodeError:
-        stream.write(line.encode(stream.encoding or "ascii", "backslashreplace").decode() + "\n")
-        stream.flush()
-
-
-class _Task:
-    def __init__(self, progress: Any, task: Any) -> None:
-        self._progress = progress
-        self._task = task
-
-    def advance(self, amount: int) -> None:
-        """Move the bar."""
-        self._progress.advance(self._task, amount)
-
-
-@contextmanager
-def _bar(text: str, total: int, unit: str) -> Iterator[Meter]:
-    from rich.progress import (
-        BarColumn,
-        DownloadColumn,
-        MofNCompleteColumn,
-        Progress,
-        TextColumn,
-        TimeRemainingColumn,
-    )
-
-    amount = DownloadColumn() if unit == "bytes" else MofNCompleteColumn()
-    label = TextColumn("{task.description}", markup=False)
-    with Progress(
-        label, BarColumn(), amount, TimeRemainingColumn(), console=rich_stderr(), transient=True
-    ) as progress:
-        yield _Task(progress, progress.add_task(printable(text), total=total))
+    stream.write(line + "\n")
+    stream.flush()

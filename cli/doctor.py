@@ -1,10 +1,11 @@
 """`bundle doctor`: what this machine has, and what it lacks for our work."""
 
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
 from .console import Console
+from .failed import Failed
 from .options import Json, Quiet
 
 Network = Annotated[bool, typer.Option("--network", help="Ask the package index, too.")]
@@ -26,11 +27,12 @@ def doctor(network: Network = False, json: Json = False, quiet: Quiet = False) -
     console = Console(json=json, quiet=quiet)
     findings = examine(network=network)
     rows = [(f.name, f.state, f.detail) for f in findings]
-    data = {"ok": all(f.state != "error" for f in findings)}
+    data: dict[str, Any] = {"ok": all(f.state != "error" for f in findings)}
     data |= {"findings": [asdict(f) for f in findings]}
-    console.table(data, ("CHECK", "STATE", "DETAIL"), rows)
+    if data["ok"] or not json:
+        console.table(data, ("CHECK", "STATE", "DETAIL"), rows)
     for finding in findings:
         if finding.hint:
-            console.talk(f"hint: {finding.hint}", "hint")
+            console.talk(f"hint: {finding.name}: {finding.hint}", "hint")
     if not data["ok"]:
-        raise typer.Exit(1)
+        raise Failed("This machine lacks something that every command needs.", data)

@@ -44,7 +44,5 @@ def du(json: Json = False, quiet: Quiet = False) -> None:
     store = Store.default()
     usage = asdict(store.usage())
     counts = {"models", "bundles"}
-    rows = [
-        (name, str(value) if name in counts else human(value)) for name, value in usage.items()
-    ]
+    rows = [(name, str(value) if name in counts else human(value)) for name, value in usage.items()]
     console.table({"store": str(store.root)} | usage, ("WHAT", "HOW MUCH"), rows)

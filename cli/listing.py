@@ -35,7 +35,7 @@ def show_items(kind: Kind, name: str | None, console: Console) -> None:
 
     items = [item for item in Store.default().items(kind) if name in {None, item.name}]
     plural = f"{kind}s"
-    columns = ("TAG", "ALIASES", "FRAMEWORK", "SIZE", "SAVED", "")
+    columns = ("TAG", "ALIASES", "FRAMEWORK", "SIZE", "SAVED", "NOTE")
     rows = [_row(item) for item in items]
     console.table({plural: [to_json(item) for item in items]}, columns, rows)
     for item in items:

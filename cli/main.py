@@ -3,13 +3,23 @@
 import os
 import signal
 import sys
-from typing import NoReturn
+from typing import TYPE_CHECKING, NoReturn
 
 from ..runtime.version import __version__
 
-INTERRUPTED = 130
-TERMINATED = 143
+if TYPE_CHECKING:
+    from ..runtime.errors import BundleError
+
 DEBUG = "BUNDLE_DEBUG"
+_ENDING = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+
+
+class Ended(KeyboardInterrupt):
+    """A signal asks us to end. It unwinds, so that staging directories and children go."""
+
+    def __init__(self, number: int) -> None:
+        super().__init__(number)
+        self.number = number
 
 
 def main() -> NoReturn:
@@ -18,71 +28,75 @@ def main() -> NoReturn:
     if arguments in (["--version"], ["-V"]):
         sys.stdout.write(f"bundle {__version__}\n")
         sys.exit(0)
-    sys.exit(_run(arguments))
+    try:
+        _listen(_end)
+        code = _run(arguments)
+    except KeyboardInterrupt as error:
+        code = _ended(error, arguments)
+    sys.exit(code)
 
 
 def _run(arguments: list[str]) -> int:
     from ..runtime.errors import BundleError
+    from . import streams
     from .console import Console
+    from .invocation import invoke
 
-    console = Console()
-    # Unwind instead of dying at once, so that staging directories go.
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit(TERMINATED))
+    streams.prepare()
     try:
-        return _invoke(arguments)
-    except BundleError as error:
-        _reraise_for_debug()
-        console.error(str(error), error.hint)
-        return error.exit_code
-    except KeyboardInterrupt:
-        console.error("Interrupted; nothing half-done was left behind.")
-        return INTERRUPTED
+        return invoke(arguments)
     except BrokenPipeError:
         # The reader has left (`| head`): it has what it wanted, and Python must not complain.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        streams.abandon(sys.stdout)
         return 0
-    except OSError as error:
-        _reraise_for_debug()
+    except Exception as error:  # the last answer a person gets
+        if os.environ.get(DEBUG):
+            raise
+        failure = error if isinstance(error, BundleError) else _unforeseen(error)
+        Console(json=_wants_json(arguments)).failure(failure)
+        return failure.exit_code
+
+
+def _unforeseen(error: Exception) -> "BundleError":
+    """What no part of ours has put into words."""
+    from ..runtime.errors import BundleError
+
+    if isinstance(error, OSError):
         where = f": `{error.filename}`" if error.filename else ""
-        console.error(f"{error.strerror or error}{where}.")
-        return 1
-    except Exception as error:  # noqa: BLE001 - the last answer a person gets
-        _reraise_for_debug()
-        console.error(
-            f"Something unforeseen happened: {type(error).__name__}: {error}",
-            f"See where with `{DEBUG}=1 bundle ...`; this is a defect worth reporting.",
-        )
-        return 1
+        return BundleError(f"{error.strerror or error}{where}.")
+    if isinstance(error, MemoryError):
+        return BundleError("There is not enough memory.")
+    return BundleError(
+        f"Something unforeseen happened: {type(error).__name__}: {error}",
+        hint=f"See where with `{DEBUG}=1 bundle ...`; this is a defect worth reporting.",
+    )
 
 
-def _invoke(arguments: list[str]) -> int:
-    """Run the Typer application without letting it exit by itself."""
-    from click.exceptions import Abort, ClickException, Exit
-    from typer.main import get_command
+def _ended(error: KeyboardInterrupt, arguments: list[str]) -> int:
+    _listen(signal.SIG_IGN)  # an impatient second Ctrl-C must not become a traceback
+    from ..runtime.errors import BundleError
+    from .console import Console
 
-    from .app import create_app
-
-    command = get_command(create_app())
-    try:
-        code = command.main(_spelled_out(arguments), prog_name="bundle", standalone_mode=False)
-    except ClickException as error:
-        error.show()
-        return error.exit_code
-    except Abort as error:
-        raise KeyboardInterrupt from error
-    except Exit as error:
-        return error.exit_code
-    return code if isinstance(code, int) else 0
+    number = error.number if isinstance(error, Ended) else signal.SIGINT
+    verb = "Interrupted" if number == signal.SIGINT else "Terminated"
+    failure = BundleError(f"{verb}; nothing half-done was left behind.")
+    failure.exit_code = 128 + number
+    Console(json=_wants_json(arguments)).failure(failure)
+    return failure.exit_code
 
 
-def _spelled_out(arguments: list[str]) -> list[str]:
-    """Give a bare `--gpu` its meaning: typer has no options whose value may be left out."""
-    return ["--gpu=all" if argument == "--gpu" else argument for argument in arguments]
+def _end(number: int, _: object) -> NoReturn:
+    raise Ended(number)
 
 
-def _reraise_for_debug() -> None:
-    if os.environ.get(DEBUG):
-        raise  # noqa: PLE0704 - called from an except block only
+def _listen(handler: "signal._HANDLER") -> None:
+    for number in _ENDING:
+        if signal.getsignal(number) is not signal.SIG_IGN:  # `nohup`, or `&` in a script
+            signal.signal(number, handler)
+
+
+def _wants_json(arguments: list[str]) -> bool:
+    return "--json" in arguments
 
 
 if __name__ == "__main__":

@@ -1,9 +1,11 @@
 """`bundle models`: the saved models."""
 
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from .command import Command, Group
 from .console import Console
 from .delete import delete_item
 from .listing import NamePrefix, show_items, to_json
@@ -18,13 +20,11 @@ def create_app() -> "Typer":
     """Put the verbs of models under `bundle models`."""
     app = typer.Typer(
         help="List, show, delete and alias saved models.",
-        no_args_is_help=True,
+        cls=Group,
         rich_markup_mode=None,
     )
-    app.command("list")(list_models)
-    app.command("show")(show_model)
-    app.command("delete")(delete_model)
-    app.command("alias")(alias)
+    for name, function in VERBS.items():
+        app.command(name, cls=Command)(function)
     return app
 
 
@@ -93,3 +93,11 @@ def alias(
         store.alias(item, alias)
         text = f"`{item.name}@{alias}` is `{item.tag}`."
     console.result(to_json(store.find(item.tag, "model")), text)
+
+
+VERBS: dict[str, Callable[..., None]] = {
+    "list": list_models,
+    "show": show_model,
+    "delete": delete_model,
+    "alias": alias,
+}

@@ -1,7 +1,7 @@
 """Options that several commands share, each said once."""
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 import typer
 
@@ -33,7 +33,7 @@ Bundlefile = Annotated[
 ]
 ProjectDir = Annotated[Path, typer.Argument(metavar="[DIR]", help="Project directory.")]
 Env = Annotated[
-    str,
-    typer.Option("--env", metavar="auto|locked|current", help="Environment that runs the model."),
+    Literal["auto", "locked", "current"],
+    typer.Option("--env", help="Environment that runs the model."),
 ]
 Yes = Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")]

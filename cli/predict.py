@@ -1,24 +1,20 @@
 """`bundle predict`: one request to a server, or to a bundle that is started for it."""
 
-import json as jsonlib
 import sys
-import tempfile
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from ..runtime.errors import BundleError
-from .choice import environment_mode
 from .completion import any_tags
 from .console import Console
 from .options import Env, Json, Offline, Quiet, Trust
 
 if TYPE_CHECKING:
-    from ..bundler.serving import Wish
+    from ..bundler.serving import Launch, Wish
+    from .request import Answer
 
 Target = Annotated[
     str,
@@ -29,24 +25,26 @@ Target = Annotated[
 Data = Annotated[
     str, typer.Option("--data", "-d", metavar="FILE|-", help="The body: json, csv, npy, image.")
 ]
-Method = Annotated[str, typer.Option("--method", "-m", help="Route to ask.")]
-Timeout = Annotated[float, typer.Option("--timeout", help="Seconds to wait for the answer.")]
-TYPES = {
-    ".json": "application/json",
-    ".csv": "text/csv",
-    ".npy": "application/x-npy",
-    ".png": "image/png",
-    ".jpg": "image/jpeg",
-    ".jpeg": "image/jpeg",
-    ".txt": "text/plain",
-}
-PATIENCE = 120  # seconds until a server must be ready
+Type = Annotated[
+    str | None,
+    typer.Option("--type", metavar="TYPE", help="Its content type; default: from the file."),
+]
+Method = Annotated[
+    str | None,
+    typer.Option("--method", "-m", metavar="NAME", help="Route; default predict, or the only one."),
+]
+Timeout = Annotated[
+    float, typer.Option("--timeout", min=0.001, metavar="SECONDS", help="For the answer.")
+]
+DEFAULT = "predict"
+OK = range(200, 300)
 
 
 def predict(
     target: Target,
     data: Data = "-",
-    method: Method = "predict",
+    type: Type = None,
+    method: Method = None,
     timeout: Timeout = 30.0,
     env: Env = "auto",
     trust: Trust = False,
@@ -60,124 +58,72 @@ def predict(
 
       bundle predict http://127.0.0.1:8080 --data request.json
 
-      echo '{"instances": [[1, 2]]}' | bundle predict model:iris
+      echo '[[5.1, 3.5, 1.4, 0.2]]' | bundle predict model:iris
+
+      bundle predict digit-reader --method read --data digit.png
     """
     from ..bundler.serving import Wish
+    from .request import Body, post
 
     console = Console(json=json, quiet=quiet)
-    body, content_type = _body(data)
-    wish = Wish(environment_mode(env), trust=trust, offline=offline)
-    with _server(target, wish, console) as address:
-        url = f"{address}/{method.lstrip('/')}"
-        console.write(_post(url, body, content_type, timeout).rstrip("\n"))
-
-
-def _body(data: str) -> tuple[bytes, str]:
-    if data == "-":
-        return _wrapped(sys.stdin.buffer.read()), TYPES[".json"]
-    path = Path(data)
-    try:
-        body = path.read_bytes()
-    except OSError as error:
-        raise BundleError(f"`{path}` cannot be read: {error.strerror}.") from error
-    content_type = TYPES.get(path.suffix.lower(), "application/octet-stream")
-    return (_wrapped(body) if path.suffix == ".json" else body), content_type
-
-
-def _wrapped(body: bytes) -> bytes:
-    """A bare list of rows, as `--sample` takes it, is wrapped as the wire wants it."""
-    try:
-        data = jsonlib.loads(body)
-    except ValueError:
-        return body  # the server says what is wrong with it
-    return jsonlib.dumps({"instances": data}).encode() if isinstance(data, list) else body
+    body = Body.read(data, type, console)
+    wish = Wish(env, trust=trust, offline=offline)
+    with _address(target, method, wish, console) as url:
+        answer = post(url, body, timeout)
+    if answer.status not in OK:
+        raise BundleError(f"The server answers {answer.status}: {answer.complaint()}")
+    _say(answer, console)
 
 
 @contextmanager
-def _server(target: str, wish: "Wish", console: Console) -> Iterator[str]:
+def _address(target: str, method: str | None, wish: "Wish", console: Console) -> Iterator[str]:
+    """The URL to ask, of a server that runs at least as long as the block."""
     if target.startswith(("http://", "https://")):
-        yield target.rstrip("/")
+        yield _complete(target, method)
         return
     from ..bundler.serving import prepare
     from ..bundler.store import Store
-    from . import process
+    from .passing_server import running
 
-    port = _free_port()
-    options = [f"--port={port}", "--host=127.0.0.1"]
-    with (
-        prepare(target, Store.default(), wish, console) as launch,
-        tempfile.NamedTemporaryFile(suffix=".log") as log,
-    ):
-        child = process.start(launch.command(options), launch.variables(), log=Path(log.name))
-        try:
-            _wait(f"http://127.0.0.1:{port}", child, Path(log.name))
-            yield f"http://127.0.0.1:{port}"
-        finally:
-            child.terminate()
-            child.wait()
+    with prepare(target, Store.default(), wish, console) as launch:
+        path = _route(launch, method)
+        console.step(launch.environment.why)
+        with running(launch) as address:
+            yield address + path
 
 
-def _wait(address: str, child: Any, log: Path) -> None:
-    deadline = time.monotonic() + PATIENCE
-    while time.monotonic() < deadline:
-        if child.poll() is not None:
-            raise _failure(log, child.returncode)
-        try:
-            _get(f"{address}/readyz")
-        except OSError:
-            time.sleep(0.03)
-            continue
+def _complete(url: str, method: str | None) -> str:
+    """A URL with a path is taken as it is, unless a method is asked for."""
+    from urllib.parse import urlsplit
+
+    if method is None and urlsplit(url).path.strip("/"):
+        return url
+    return f"{url.rstrip('/')}/{(method or DEFAULT).lstrip('/')}"
+
+
+def _route(launch: "Launch", method: str | None) -> str:
+    from ..runtime.manifest import BundleManifest
+
+    paths = [route.path for route in BundleManifest.read(launch.directory).routes]
+    wanted = f"/{(method or DEFAULT).lstrip('/')}"
+    if wanted in paths:
+        return wanted
+    if method is None and len(paths) == 1:
+        return paths[0]
+    known = ", ".join(f"`{path.lstrip('/')}`" for path in paths)
+    raise BundleError(f"There is no route `{wanted}`.", hint=f"Ask with `--method` for {known}.")
+
+
+def _say(answer: "Answer", console: Console) -> None:
+    try:
+        value: Any = answer.value()
+    except ValueError:
+        if console.json:
+            raise BundleError(
+                f"The answer is {answer.content_type or 'bytes'}, which `--json` cannot hold.",
+                hint="Leave `--json` out, and send stdout to a file.",
+            ) from None
+        sys.stdout.buffer.write(answer.content)
         return
-    raise BundleError(f"The server was not ready within {PATIENCE} s.")
-
-
-class _Failed(BundleError):
-    """The server said why it could not start."""
-
-
-def _failure(log: Path, code: int) -> BundleError:
-    lines = log.read_text("utf-8", "replace").strip().splitlines()
-    message = next((line for line in lines if line.startswith("error: ")), "\n".join(lines[-3:]))
-    hint = next((line for line in lines if line.startswith("hint: ")), None)
-    error = _Failed(
-        message.removeprefix("error: ") or "The server did not start.",
-        hint=hint.removeprefix("hint: ") if hint else None,
-    )
-    error.exit_code = code if code > 0 else 1
-    return error
-
-
-def _free_port() -> int:
-    import socket
-
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
-
-
-def _get(url: str) -> None:
-    from urllib.request import urlopen
-
-    with urlopen(url, timeout=2):  # noqa: S310 - our own server
-        pass
-
-
-def _post(url: str, body: bytes, content_type: str, timeout: float) -> str:
-    from urllib.error import HTTPError, URLError
-    from urllib.request import Request, urlopen
-
-    request = Request(url, body, {"content-type": content_type})  # noqa: S310 - checked by _server
-    try:
-        with urlopen(request, timeout=timeout) as response:  # noqa: S310
-            return str(response.read().decode())
-    except HTTPError as error:
-        raise BundleError(f"{error.code}: {_detail(error.read())}") from error
-    except (URLError, TimeoutError) as error:
-        raise BundleError(f"`{url}` does not answer: {error}.") from error
-
-
-def _detail(body: bytes) -> str:
-    try:
-        return str(jsonlib.loads(body)["error"])
-    except (ValueError, KeyError, TypeError):
-        return body[:500].decode("utf-8", "replace")
+    text = answer.content.decode().rstrip("\n")
+    console.result(value if isinstance(value, dict) else {"answer": value}, text)

@@ -1,6 +1,8 @@
 """`bundle serve`: a bundle, a model or a project behind HTTP."""
 
-from typing import TYPE_CHECKING, Annotated
+import re
+import sys
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -11,11 +13,32 @@ if TYPE_CHECKING:
     from ..bundler.serving import Wish
     from ..bundler.store import Store
 
-Port = Annotated[int | None, typer.Option("--port", "-p", min=0, max=65535, help="Port.")]
-Host = Annotated[str | None, typer.Option("--host", help="Address; default 127.0.0.1.")]
-Workers = Annotated[int | None, typer.Option("--workers", min=1, help="Processes.")]
+_GPUS = re.compile(r"all|\d+(,\d+)*")
+_MOST_WORKERS = 1024
+
+
+def _gpus(text: str | None) -> str | None:
+    if text is None or _GPUS.fullmatch(text):
+        return text
+    raise typer.BadParameter(f"{text!r} is not a list such as 0,1.")
+
+
+Port = Annotated[
+    int | None,
+    typer.Option(
+        "--port", "-p", min=0, max=65535, metavar="PORT", help="Port; 0 takes any free one."
+    ),
+]
+Host = Annotated[
+    str | None, typer.Option("--host", metavar="ADDRESS", help="Address; default 127.0.0.1.")
+]
+Workers = Annotated[
+    int | None,
+    typer.Option("--workers", min=1, max=_MOST_WORKERS, metavar="N", help="Processes."),
+]
 Gpu = Annotated[
-    str | None, typer.Option("--gpu", metavar="[=0,1]", help="Run on GPUs: all, or these.")
+    str | None,
+    typer.Option("--gpu", metavar="[=0,1]", callback=_gpus, help="Run on GPUs: all, or these."),
 ]
 Reload = Annotated[bool, typer.Option("--reload", help="Start again when a source file changes.")]
 Explain = Annotated[bool, typer.Option("--explain", help="Say what was chosen, and why.")]
@@ -37,6 +60,9 @@ def serve(
 ) -> None:
     """Serve a bundle, a saved model or a project directory.
 
+    With --json one object is printed as soon as the server is ready; the access log, which is on
+    stdout otherwise, then goes to stderr.
+
     Examples:
 
       bundle serve fraud
@@ -49,18 +75,19 @@ def serve(
     """
     from ..bundler.serving import Wish
     from ..bundler.store import Store
-    from .choice import environment_mode
 
     console = Console(json=json, quiet=quiet)
     options = _options({"--port": port, "--host": host, "--workers": workers, "--gpu": gpu})
     options += ["--explain"] if explain else []
-    wish = Wish(environment_mode(env), trust=trust, offline=offline)
-    store = Store.default()
+    wish = Wish(env, trust=trust, offline=offline)
     if reload:
         from . import reloading
 
-        raise typer.Exit(reloading.serve(target, store, wish, options, console))
-    raise typer.Exit(_serve(target, store, wish, options, console))
+        if json:
+            # There would be one object for each start.
+            raise typer.BadParameter("`--json` and `--reload` do not go together.")
+        raise typer.Exit(reloading.serve(target, Store.default(), wish, options, console))
+    raise typer.Exit(_serve(target, Store.default(), wish, options, console))
 
 
 def _serve(target: str, store: "Store", wish: "Wish", options: list[str], console: Console) -> int:
@@ -69,8 +96,18 @@ def _serve(target: str, store: "Store", wish: "Wish", options: list[str], consol
 
     with prepare(target, store, wish, console) as launch:
         console.step(launch.environment.why)
-        return process.stand_in(launch.command(options), launch.variables())
+        if not console.json:
+            return process.stand_in(launch.command(options), launch.variables())
+        from .announcement import Announcement
+
+        announcement = Announcement.of(launch, options, console)
+        return process.stand_in(
+            launch.command(announcement.options),
+            launch.variables(),
+            stdout=sys.stderr,
+            meanwhile=announcement.wait,
+        )
 
 
-def _options(given: dict[str, object]) -> list[str]:
+def _options(given: dict[str, Any]) -> list[str]:
     return [f"{name}={value}" for name, value in given.items() if value is not None]

@@ -2,14 +2,13 @@
 
 from typing import TYPE_CHECKING
 
-import typer
-
-from .choice import environment_mode
 from .console import Console
+from .failed import Failed
 from .options import Env, Json, Offline, Quiet, Target, Trust
 
 if TYPE_CHECKING:
     from ..bundler.checking import Replayed, Report
+    from ..bundler.serving import Launch
 
 
 def test(
@@ -33,18 +32,17 @@ def test(
     from ..bundler.store import Store
 
     console = Console(json=json, quiet=quiet)
-    wish = Wish(environment_mode(env), trust=trust, offline=offline)
+    wish = Wish(env, trust=trust, offline=offline)
     with prepare(target, Store.default(), wish, console) as launch:
         console.step(launch.environment.why)
         report = replay(launch.directory, launch.environment, is_trusted=launch.is_trusted)
-    _say(target, report, console)
-    if not report.ok:
-        raise typer.Exit(1)
+    _say(target, launch, report, console)
 
 
-def _say(target: str, report: "Report", console: Console) -> None:
+def _say(target: str, launch: "Launch", report: "Report", console: Console) -> None:
     data = {
-        "target": target,
+        "tag": launch.tag,
+        "digest": launch.digest,
         "ok": report.ok,
         "environment": str(report.environment.python),
         "methods": [_data(one) for one in report.replayed],
@@ -55,10 +53,14 @@ def _say(target: str, report: "Report", console: Console) -> None:
         )
         return
     lines = [line for one in report.replayed for line in _lines(one)]
-    next_command = f"bundle serve {target}" if report.ok else None
-    console.result(data, "\n".join(lines), next_command=next_command)
     if not report.ok:
-        console.error("The answers differ from the recorded ones.")
+        console.text("\n".join(lines))
+        raise Failed(
+            "The answers differ from the recorded ones.",
+            data,
+            hint="Compare the versions with `bundle show`, or save the model again.",
+        )
+    console.result(data, "\n".join(lines), next_command=f"bundle serve {target}")
 
 
 def _data(one: "Replayed") -> dict[str, object]:

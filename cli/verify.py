@@ -2,13 +2,14 @@
 
 from dataclasses import asdict
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from ..bundler.errors import Damaged
 from .completion import any_tags
 from .console import Console
+from .failed import Failed
 from .listing import to_json
 from .options import Json, Quiet
 
@@ -48,10 +49,10 @@ def verify(tag: Tag = None, json: Json = False, quiet: Quiet = False) -> None:
 def _verify_items(store: "Store", items: "list[Item] | None", console: Console) -> None:
     damages = store.verify(items, progress=console)
     if damages:
-        if console.json:
-            console.result({"ok": False, "damaged": [asdict(damage) for damage in damages]})
         text = "\n".join(f"`{damage.tag}`: {damage.path}: {damage.what}" for damage in damages)
-        raise Damaged(text, hint="Save or build it again, then run `bundle gc`.")
+        data = {"ok": False, "damaged": [asdict(damage) for damage in damages]}
+        hint = "Save or build it again, then run `bundle gc`."
+        raise Failed(text, data, hint=hint, exit_code=Damaged.exit_code)
     known = {} if items is None else to_json(items[0])
     what = "Every model and bundle" if items is None else f"`{items[0].tag}`"
     console.result(known | {"ok": True, "damaged": []}, f"{what} is as it was stored.")
@@ -60,6 +61,11 @@ def _verify_items(store: "Store", items: "list[Item] | None", console: Console) 
 def _verify_directory(directory: Path, console: Console) -> None:
     from ..bundler.checking import verify as verify_directory
 
-    digest = verify_directory(directory)
-    data = {"path": str(directory), "digest": digest.removeprefix("sha256:"), "ok": True}
+    digest = verify_directory(directory, console)
+    data: dict[str, Any] = {
+        "tag": None,
+        "digest": digest.removeprefix("sha256:"),
+        "path": str(directory),
+    }
+    data |= {"ok": True, "damaged": []}
     console.result(data, f"`{directory}` is bundle {digest}, whole.")

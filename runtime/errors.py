@@ -21,6 +21,9 @@ RequestError(status)         what a client is told; anything else becomes a 500 
 └── DeadlineExceeded 504
 """
 
+from collections.abc import Mapping
+from typing import Any
+
 
 class BundleError(Exception):
     """Something that the person can mend; `hint` says how."""
@@ -30,6 +33,10 @@ class BundleError(Exception):
     def __init__(self, message: str, *, hint: str | None = None) -> None:
         super().__init__(message)
         self.hint = hint
+
+    def details(self) -> Mapping[str, Any]:
+        """What a program wants to know beyond the words, ready for JSON."""
+        return {}
 
 
 class InvalidBundle(BundleError):

@@ -1,0 +1,85 @@
+"""Command and Group: typer's, with help that is complete and errors that are ours."""
+
+import sys
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+from typer.core import TyperArgument, TyperCommand, TyperGroup
+
+from .usage import unknown_command
+
+if TYPE_CHECKING:
+    from click import Command as ClickCommand
+    from click import Context, HelpFormatter
+
+SECTIONS: Mapping[str, Sequence[str]] = {
+    "Models": ("save", "models"),
+    "Bundles": ("init", "lock", "build", "test", "list", "show", "diff", "verify", "delete"),
+    "Service": ("serve", "predict", "containerize"),
+    "House": ("doctor", "du", "gc", "schema"),
+}
+
+
+class Command(TyperCommand):
+    """A command whose arguments show their help.
+
+    click 8.5 has a `help` of its own on arguments, which empties the one that typer 0.24 has set.
+    """
+
+    def format_options(self, ctx: "Context", formatter: "HelpFormatter") -> None:
+        """Write the arguments and the options."""
+        for argument, text in arguments(self):
+            argument.help = text
+        super().format_options(ctx, formatter)
+
+
+class Group(TyperGroup):
+    """A command of commands, in the order in which a person meets them."""
+
+    def parse_args(self, ctx: "Context", args: list[str]) -> list[str]:
+        """Read the arguments; where there are none, the help is the answer, and exit code 2."""
+        if not args and not ctx.resilient_parsing:
+            sys.stderr.write(ctx.get_help() + "\n")
+            ctx.exit(2)
+        return super().parse_args(ctx, args)
+
+    def resolve_command(
+        self, ctx: "Context", args: list[str]
+    ) -> "tuple[str | None, ClickCommand | None, list[str]]":
+        """Find the command that `args` begin with.
+
+        Raises:
+            WrongUsage: when there is none; the hint names the nearest.
+        """
+        if self.get_command(ctx, args[0]) is None:
+            raise unknown_command(args[0], self.commands, ctx.command_path)
+        return super().resolve_command(ctx, args)
+
+
+class Root(Group):
+    """`bundle`, whose many commands are listed by what they are about."""
+
+    def list_commands(self, ctx: "Context") -> list[str]:  # noqa: ARG002
+        """Every name, section by section."""
+        return [name for names in SECTIONS.values() for name in names]
+
+    def format_commands(self, ctx: "Context", formatter: "HelpFormatter") -> None:
+        """Write the sections, with one column for all of them."""
+        width = max(map(len, self.list_commands(ctx)))
+        for section, names in SECTIONS.items():
+            found = [(name.ljust(width), self.commands[name]) for name in names]
+            with formatter.section(section):
+                formatter.write_dl([(name, one.get_short_help_str(80)) for name, one in found])
+
+
+def arguments(command: "ClickCommand") -> list[tuple[TyperArgument, str]]:
+    """The arguments of a command with their help, as the annotations of its function say it."""
+    from typer.utils import get_params_from_function
+
+    written: Any = getattr(command.callback, "__wrapped__", command.callback)
+    infos = get_params_from_function(written)
+    return [
+        (param, getattr(infos[str(param.name)].default, "help", None) or "")
+        for param in command.params
+        if isinstance(param, TyperArgument)
+    ]

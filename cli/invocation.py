@@ -1,0 +1,46 @@
+"""One invocation: arguments to a command, with our own errors instead of click's."""
+
+import os
+import sys
+from pathlib import Path
+
+PROGRAMS = ("bundle", "modelbundle")
+
+
+def invoke(arguments: list[str]) -> int:
+    """Run the command that `arguments` name; its exit code.
+
+    Raises:
+        BundleError: of the command, or `WrongUsage` for arguments that are none.
+    """
+    from click.exceptions import Abort, ClickException, Exit
+    from typer.main import get_command
+
+    from .app import create_app
+    from .usage import explain
+
+    command = get_command(create_app())
+    name = _name()
+    if os.environ.get(f"_{name.upper()}_COMPLETE"):
+        command.main(arguments, prog_name=name)  # a shell asks; this exits
+    try:
+        with command.make_context(name, _spelled_out(arguments)) as context:
+            command.invoke(context)
+    except Exit as stop:
+        return stop.exit_code
+    except Abort as error:
+        raise KeyboardInterrupt from error
+    except ClickException as error:
+        raise explain(error) from error
+    return 0
+
+
+def _name() -> str:
+    """What we were called by: completion scripts and help speak of that name."""
+    called = Path(sys.argv[0]).name
+    return called if called in PROGRAMS else PROGRAMS[0]
+
+
+def _spelled_out(arguments: list[str]) -> list[str]:
+    """Give a bare `--gpu` its meaning: typer has no options whose value may be left out."""
+    return ["--gpu=all" if argument == "--gpu" else argument for argument in arguments]

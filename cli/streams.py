@@ -1,0 +1,34 @@
+"""stdin, stdout and stderr made safe: open, able to write any text, quiet when nobody reads."""
+
+import os
+import sys
+from typing import Any, TextIO
+
+
+def prepare() -> None:
+    """Open what came closed, and let text that the terminal cannot show be written as escapes."""
+    for number, mode in enumerate(("r", "w", "w")):
+        try:
+            os.fstat(number)
+        except OSError:
+            # Else the next file that we open becomes stdout, and a child prints into it.
+            os.open(os.devnull, os.O_RDWR)
+            name = ("stdin", "stdout", "stderr")[number]
+            setattr(sys, name, open(number, mode, encoding="utf-8", closefd=False))  # noqa: SIM115
+    for stream in (sys.stdout, sys.stderr):
+        reconfigure = getattr(stream, "reconfigure", None)
+        if reconfigure:
+            reconfigure(errors="backslashreplace")
+
+
+def abandon(stream: TextIO | Any) -> None:
+    """Send what is still to come, and what the buffer holds, to nowhere."""
+    null = os.open(os.devnull, os.O_WRONLY)
+    os.dup2(null, stream.fileno())
+    os.close(null)
+
+
+def takes_any_text(stream: TextIO | Any) -> bool:
+    """Whether nothing has to be escaped: UTF-8, and no terminal that a character could drive."""
+    encoding = (getattr(stream, "encoding", None) or "").lower().replace("-", "")
+    return encoding == "utf8" and not stream.isatty()
