@@ -66,7 +66,7 @@ class Address:
         except OSError as error:
             listener.close()
             raise BundleError(
-                f"Cannot listen on {self.host} port {self.port}: {os.strerror(error.errno or 0)}.",
+                f"Cannot listen on {self.host} port {self.port}: {error.strerror or error}.",
                 hint="Choose another with `--port`, or 0 for any free one.",
             ) from error
         except OverflowError as error:

@@ -1,5 +1,6 @@
 """Device: the GPUs of this machine, and whether a bundle can run on them."""
 
+import os
 import subprocess
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -67,6 +68,7 @@ def preflight(wanted: Sequence[int], accelerator: Mapping[str, Any]) -> tuple[De
     if not found:
         raise NoDevice("`--gpu` was given, but this machine has no NVIDIA GPU.")
     known = {device.index: device for device in found}
+    wanted = wanted or _visible(known)
     for index in wanted:
         if index not in known:
             listed = ", ".join(f"{device.index} ({device.name})" for device in found)
@@ -75,6 +77,12 @@ def preflight(wanted: Sequence[int], accelerator: Mapping[str, Any]) -> tuple[De
     for device in chosen:
         _check(device, accelerator)
     return chosen
+
+
+def _visible(known: Mapping[int, Device]) -> list[int]:
+    """Those that whoever started us left to us, where they are named by index."""
+    named = os.environ.get("CUDA_VISIBLE_DEVICES", "").split(",")
+    return [int(name) for name in named if name.isdecimal() and int(name) in known]
 
 
 def _check(device: Device, accelerator: Mapping[str, Any]) -> None:

@@ -152,7 +152,7 @@ class Running:
     def sockets(self):
         """How many sockets the process holds."""
         links = Path(f"/proc/{self.process.pid}/fd").iterdir()
-        return sum(os.readlink(link).startswith("socket:") for link in links)
+        return sum(str(link.readlink()).startswith("socket:") for link in links)
 
     def connect(self):
         return socket.create_connection(("127.0.0.1", self.port), timeout=30)
@@ -238,6 +238,50 @@ def make_sums(directory, **serve):
 def sums(tmp_path):
     """A bundle of one model that adds up rows; `sums(port=1)` with settings."""
     return lambda **serve: make_sums(tmp_path, **serve)
+
+
+class Broken:
+    """Cannot be unpickled."""
+
+    def __reduce__(self):
+        return (int, ("not a number",))
+
+
+class Slow(Sums):
+    """Takes its time to be loaded."""
+
+    def __reduce__(self):
+        return (_slowly, (type(self).__mro__[1],))
+
+
+def _slowly(cls):
+    import time
+
+    time.sleep(2)
+    return cls()
+
+
+@pytest.fixture
+def broken():
+    """A model that cannot be loaded."""
+    return Broken()
+
+
+@pytest.fixture
+def slow():
+    """A model that takes two seconds to be loaded."""
+    return Slow()
+
+
+@pytest.fixture
+def make_bundle(tmp_path):
+    """A bundle of one model, called `sums`."""
+
+    def make(model, **serve):
+        write_model(tmp_path / "models" / "sums", model)
+        return write_bundle(tmp_path, serve=serve)
+
+    return make
 
 
 @pytest.fixture(scope="module")

@@ -18,7 +18,7 @@ def test_what_is_written_is_read():
 
 @pytest.mark.parametrize("data", [{"prot": 1}, {"batch": {"size": 1}}, {"limits": {"x": 1}}])
 def test_an_unknown_setting_is_refused_by_name(data):
-    with pytest.raises(InvalidBundle, match="unknown setting `(prot|size|x)`"):
+    with pytest.raises(InvalidBundle, match=r"unknown setting `(prot|size|x)`"):
         ServeSettings.from_json(data)
 
 

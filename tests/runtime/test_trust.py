@@ -1,0 +1,74 @@
+"""Who vouches for the code in a bundle."""
+
+import dataclasses
+
+import pytest
+
+from modelbundle.runtime import trust
+from modelbundle.runtime.errors import InvalidBundle, NotTrusted
+from modelbundle.runtime.manifest import BundleManifest, bundle_digest
+
+
+@pytest.fixture
+def bundle(sums):
+    directory = sums()
+    return directory, BundleManifest.read(directory)
+
+
+def test_code_needs_somebody_who_vouches_for_it(bundle):
+    with pytest.raises(NotTrusted, match=r"the model `sums` \(pickle\) asks for builtins\.print"):
+        trust.check(*bundle)
+    trust.check(*bundle, granted=True)
+
+
+@pytest.mark.parametrize("form", ["sha256:{0}", "{0}", "aa, {0}", "bb,sha256:{0},cc"])
+def test_the_environment_can_vouch_by_digest(bundle, monkeypatch, form):
+    hexadecimal = bundle_digest(bundle[0]).removeprefix("sha256:")
+    monkeypatch.setenv("BUNDLE_TRUST", form.format(hexadecimal))
+    trust.check(*bundle)
+
+
+def test_the_machine_can_vouch_for_the_bundle_or_for_its_models(bundle, home):
+    (home / "trust").mkdir()
+    record = home / "trust" / bundle_digest(bundle[0]).removeprefix("sha256:")
+    record.touch()
+    trust.check(*bundle)
+    record.unlink()
+    with pytest.raises(NotTrusted):
+        trust.check(*bundle)
+    (home / "trust" / bundle[1].models[0].digest.removeprefix("sha256:")).touch()
+    trust.check(*bundle)
+
+
+def test_a_trusted_model_does_not_vouch_for_a_service(bundle, home):
+    directory, manifest = bundle
+    (home / "trust").mkdir()
+    (home / "trust" / manifest.models[0].digest.removeprefix("sha256:")).touch()
+    with pytest.raises(NotTrusted, match="the service `fraud:Fraud`"):
+        trust.check(directory, dataclasses.replace(manifest, service="fraud:Fraud"))
+
+
+def test_an_empty_variable_vouches_for_nothing(bundle, monkeypatch):
+    monkeypatch.setenv("BUNDLE_TRUST", "")
+    with pytest.raises(NotTrusted):
+        trust.check(*bundle)
+
+
+def test_whole_files_are_verified(bundle):
+    directory, manifest = bundle
+    trust.verify(directory, manifest.files)
+
+
+@pytest.mark.parametrize(
+    ("harm", "said"),
+    [
+        (lambda path: path.write_bytes(path.read_bytes()[:-1]), "bytes instead of"),
+        (lambda path: path.write_bytes(b"x" * path.stat().st_size), "differs from its digest"),
+        (lambda path: path.unlink(), "cannot be read"),
+    ],
+)
+def test_one_wrong_byte_is_found(bundle, harm, said):
+    directory, manifest = bundle
+    harm(directory / "models" / "sums" / "model.pkl")
+    with pytest.raises(InvalidBundle, match=f"`models/sums/model.pkl` .*{said}"):
+        trust.verify(directory, manifest.files)
