@@ -21,26 +21,35 @@ class BuildLog:
     """Takes an engine's events in, tells `progress` of the steps, and keeps the last lines."""
 
     def __init__(self, progress: Progress) -> None:
-        self.image: str | None = None
+        self._image: str | None = None
+        self._failure: ImageFailed | None = None
         self._progress = progress
         self._step = ""
         self._lines: deque[str] = deque(maxlen=SHOWN)
         self._rest = ""
 
     def add(self, event: Mapping[str, Any]) -> None:
-        """Read one event.
-
-        Raises:
-            ImageFailed: when it says that the build has failed.
-        """
-        if "error" in event:
-            raise self._failure(str(event["error"]).strip())
+        """Read one event; a failure is kept for `result`, so that the stream is read to its end."""
+        if "error" in event and self._failure is None:
+            self._failure = self._explained(str(event["error"]).strip())
         auxiliary = event.get("aux")
         if isinstance(auxiliary, Mapping) and "ID" in auxiliary:
-            self.image = str(auxiliary["ID"])
+            self._image = str(auxiliary["ID"])
         *lines, self._rest = (self._rest + str(event.get("stream", ""))).split("\n")
         for line in lines:
             self._read(line.strip())
+
+    def result(self) -> str:
+        """The image's id, once the stream has ended.
+
+        Raises:
+            ImageFailed: when the build has failed.
+        """
+        if self._failure is not None:
+            raise self._failure
+        if self._image is None:
+            raise ImageFailed("The engine ended the build without an image and without a reason.")
+        return self._image
 
     def _read(self, line: str) -> None:
         if step := _STEP.match(line):
@@ -49,11 +58,11 @@ class BuildLog:
             if step[2].startswith(_WORTH):
                 self._progress.step(f"[{step[1]}] {_shortened(step[2])}")
         elif made := _MADE.search(line):
-            self.image = self.image or made[1] or made[2]
+            self._image = self._image or made[1] or made[2]
         elif line and not _TALK.match(line):
             self._lines.append(line)
 
-    def _failure(self, reason: str) -> ImageFailed:
+    def _explained(self, reason: str) -> ImageFailed:
         if self._step.startswith("FROM"):
             base = self._step.split()[1]
             return ImageFailed(

@@ -171,9 +171,7 @@ def _build(
     with _told(engine, "build the image"):
         for event in events:
             log.add(event)
-    if log.image is None:
-        raise ImageFailed("The engine ended the build without an image and without a reason.")
-    return log.image
+    return log.result()
 
 
 def _tagged(engine: Engine, made: str, tags: tuple[str, ...]) -> Image:
@@ -202,10 +200,12 @@ def _pushed(engine: Engine, image: Image, progress: Progress) -> Image:
 
 def _push(engine: Engine, tag: str) -> Iterator[Mapping[str, Any]]:
     repository, version = _split(tag)
+    reason = None
     for event in engine.client.api.push(repository, version, stream=True, decode=True):
-        if "error" in event:
-            raise _push_failure(tag, str(event["error"]))
+        reason = event.get("error", reason)  # the stream is read to its end all the same
         yield event
+    if reason is not None:
+        raise _push_failure(tag, str(reason))
 
 
 def _push_failure(tag: str, reason: str) -> ImageFailed:

@@ -26,8 +26,9 @@ def read(*texts):
 
 def fail(error, *texts):
     log, _ = read(*texts)
+    log.add({"error": error, "errorDetail": {"message": error}})
     with pytest.raises(ImageFailed) as caught:
-        log.add({"error": error, "errorDetail": {"message": error}})
+        log.result()
     return caught.value
 
 
@@ -63,7 +64,14 @@ def test_the_image_is_found_in_what_each_engine_says(event, image):
     """Docker says it in an extra event, old ones and Podman in words."""
     log, _ = read()
     log.add(event)
-    assert log.image == image
+    assert log.result() == image
+
+
+def test_a_build_without_image_or_reason_is_a_failure():
+    """An engine that was killed ends its stream so."""
+    log, _ = read("Step 1/1 : RUN x\n")
+    with pytest.raises(ImageFailed, match="without an image"):
+        log.result()
 
 
 def test_a_failure_carries_the_lines_of_its_own_step():
