@@ -178,6 +178,7 @@ def _settings(manifest: BundleManifest) -> str:
         [
             "ENV PATH=/opt/venv/bin:$PATH",
             pairs("ENV", _environment(manifest, home)),
+            *([pairs("ENV", image["env"])] if image.get("env") else []),
             f"EXPOSE {' '.join(str(int(port)) for port in ports)}",
             f"USER {user if ':' in user else f'{user}:{user}'}",
             listed(
@@ -199,7 +200,7 @@ def _environment(manifest: BundleManifest, home: str) -> dict[str, str]:
         "HOME": "/tmp",  # noqa: S108 - the container's own
         "USER": "bundle",
     }
-    return own | _nvidia(manifest.accelerator) | dict(manifest.image.get("env") or {})
+    return own | _nvidia(manifest.accelerator)
 
 
 def _nvidia(accelerator: Any) -> dict[str, str]:
