@@ -4,9 +4,12 @@ import http.client
 import json
 import re
 import ssl
+from functools import cache
+from threading import Thread
 from urllib.parse import urlencode, urlsplit
 
-TIMEOUT = 3.0  # seconds for each of the two or three requests
+TIMEOUT = 3.0  # seconds for each step of a request
+DEADLINE = 4.0  # seconds for all of it
 ACCEPT = (
     "application/vnd.oci.image.index.v1+json, "
     "application/vnd.docker.distribution.manifest.list.v2+json, "
@@ -31,15 +34,28 @@ def split(reference: str) -> tuple[str, str, str]:
     return "registry-1.docker.io", name if slash else f"library/{name}", tag
 
 
+@cache
 def find_digest(reference: str) -> str | None:
-    """The digest that the registry gives for `reference`, or None where none answers in time."""
+    """The digest that the registry gives for `reference`, or None where none answers in time.
+
+    Asked once a process. A thread does it, because looking up a name knows no timeout.
+    """
     if found := _DIGEST.search(reference):
         return found[0]
+    answers: list[str] = []
+    thread = Thread(target=_look_up, args=(reference, answers), daemon=True)
+    thread.start()
+    thread.join(DEADLINE)
+    return answers[0] if answers else None
+
+
+def _look_up(reference: str, answers: list[str]) -> None:
     host, repository, tag = split(reference)
     try:
-        return _ask(host, f"/v2/{repository}/manifests/{tag}")
+        digest = _ask(host, f"/v2/{repository}/manifests/{tag}")
     except (OSError, http.client.HTTPException, ValueError, KeyError):
-        return None  # the lock then says `unpinned`, and the build warns
+        return  # the lock then says `unpinned`, and the build warns
+    answers += [digest] if digest else []
 
 
 def _ask(host: str, path: str) -> str | None:

@@ -7,10 +7,12 @@ import threading
 import urllib.error
 import urllib.request
 import zipfile
+from functools import partial
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
 
+from modelbundle.bundler.locking import lock
 from modelbundle.bundler.project import Project
 from modelbundle.bundler.store import Store
 from modelbundle.runtime.manifest import FileEntry, ModelManifest
@@ -44,47 +46,71 @@ def own_store(home):
 @pytest.fixture
 def add_model(own_store):
     """Put a made-up model into the store: right in form, never loaded."""
+    return partial(write_model, own_store)
 
-    def add(name="iris", *, weights=b"weights", methods=("predict",), executes=False, **given):
-        blob = own_store.ingest_bytes(weights)
-        files = [FileEntry("model.bin", blob.digest, blob.size)]
-        for method in methods:
-            samples = Samples(method, ([1.0, 2.0, 3.0, 4.0],), (1,))
-            sample = own_store.ingest_bytes(samples.encode())
-            files.append(FileEntry(f"samples/{method}.json", sample.digest, sample.size))
-        manifest = ModelManifest(
-            framework=given.pop("framework", "sklearn"),
-            loader="modelbundle.runtime.frameworks.sklearn:Sklearn",
-            format="pickle",
-            python=given.pop("python", "3.11.7"),
-            packages=given.pop("packages", {}),
-            methods=given.pop("signatures", dict.fromkeys(methods, ROWS)),
-            files=tuple(files),
-            executes_code=executes,
-            samples={m: f"samples/{m}.json" for m in methods},
-        )
-        item = own_store.commit(
-            "model", name, manifest.encode(), manifest.files, executes_code=executes, **given
-        )
-        if executes:
-            own_store.trust.grant(item.digest, "saved here")
-        return item
 
-    return add
+def write_model(
+    store, name="iris", *, weights=b"weights", methods=("predict",), executes=False, **given
+):
+    blob = store.ingest_bytes(weights)
+    files = [FileEntry("model.bin", blob.digest, blob.size)]
+    for method in methods:
+        samples = Samples(method, ([1.0, 2.0, 3.0, 4.0],), (1,))
+        sample = store.ingest_bytes(samples.encode())
+        files.append(FileEntry(f"samples/{method}.json", sample.digest, sample.size))
+    manifest = ModelManifest(
+        framework=given.pop("framework", "sklearn"),
+        loader="modelbundle.runtime.frameworks.sklearn:Sklearn",
+        format="pickle",
+        python=given.pop("python", "3.11.7"),
+        packages=given.pop("packages", {}),
+        methods=given.pop("signatures", dict.fromkeys(methods, ROWS)),
+        files=tuple(files),
+        executes_code=executes,
+        samples={m: f"samples/{m}.json" for m in methods},
+    )
+    item = store.commit(
+        "model", name, manifest.encode(), manifest.files, executes_code=executes, **given
+    )
+    if executes:
+        store.trust.grant(item.digest, "saved here")
+    return item
 
 
 @pytest.fixture
 def project(tmp_path):
     """Write a bundlefile and files beside it; the project that they make."""
+    return partial(write_project, tmp_path)
 
-    def write(bundlefile, files=(), *, name="project"):
-        root = tmp_path / name
-        root.mkdir(exist_ok=True)
-        (root / "bundlefile.yaml").write_text(bundlefile)
-        for path, text in dict(files).items():
-            (root / path).parent.mkdir(parents=True, exist_ok=True)
-            (root / path).write_text(text)
-        return Project.open(root)
+
+def write_project(home, bundlefile, files=(), *, name="project"):
+    root = home / name
+    root.mkdir(exist_ok=True)
+    (root / "bundlefile.yaml").write_text(bundlefile)
+    for path, text in dict(files).items():
+        (root / path).parent.mkdir(parents=True, exist_ok=True)
+        (root / path).write_text(text)
+    return Project.open(root)
+
+
+@pytest.fixture(scope="session")
+def plain_lock(index, tmp_path_factory):
+    """The lock of a bundle that needs the runtime alone, resolved once for all tests."""
+    store = Store(tmp_path_factory.mktemp("plain"))
+    write_model(store)
+    written = write_project(tmp_path_factory.mktemp("plain"), "name: x\nmodels: [iris]\n")
+    return lock(written, store=store).lock.encode()
+
+
+@pytest.fixture
+def locked_project(project, plain_lock):
+    """`project`, with a lock beside it that stands as long as nothing more is required."""
+
+    def write(*arguments, **options):
+        written = project(*arguments, **options)
+        if not (written.root / "bundle.lock").exists():
+            (written.root / "bundle.lock").write_bytes(plain_lock)
+        return written
 
     return write
 

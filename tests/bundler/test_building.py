@@ -29,10 +29,10 @@ print(build(sys.argv[1], offline=True).digest)
 
 
 @pytest.fixture
-def built(index, project, add_model):
+def built(locked_project, add_model):
     """A bundle of one model and one file."""
     add_model(executes=True)
-    return build(project(PLAIN, {"helper.py": "x = 1\n"}))
+    return build(locked_project(PLAIN, {"helper.py": "x = 1\n"}))
 
 
 def test_a_model_only_bundle_is_complete(built):
@@ -66,7 +66,7 @@ def test_the_manifest_says_everything_and_survives_reading(built):
     assert manifest.hermetic
 
 
-def test_the_same_input_gives_the_same_bytes_everywhere(built, project, tmp_path):
+def test_the_same_input_gives_the_same_bytes_everywhere(built, locked_project, tmp_path):
     """Another directory, file times, umask, hash seed, time zone, user name and language."""
     root = built.plan.locked.path.parent
     there = tmp_path / "elsewhere" / "deep"
@@ -84,9 +84,9 @@ def test_the_same_input_gives_the_same_bytes_everywhere(built, project, tmp_path
         assert done.stdout.strip() == built.digest
 
 
-def test_the_weights_are_linked_never_copied(index, project, add_model, own_store):
+def test_the_weights_are_linked_never_copied(locked_project, add_model, own_store):
     item = add_model(weights=os.urandom(1 << 20))
-    built = build(project(PLAIN))
+    built = build(locked_project(PLAIN))
     weights = built.directory / "models" / "iris" / "model.bin"
     blob = own_store.blob(own_store.files(item)[0].digest)
     assert weights.stat().st_size == 1 << 20
@@ -112,40 +112,40 @@ def test_a_dry_run_knows_the_digest_and_writes_nothing(index, project, add_model
     assert build(written).digest == planned.digest
 
 
-def test_a_changed_line_changes_one_file(built, project):
-    other = build(project(PLAIN, {"helper.py": "x = 2\n"}))
+def test_a_changed_line_changes_one_file(built, locked_project):
+    other = build(locked_project(PLAIN, {"helper.py": "x = 2\n"}))
     before = {entry.path: entry.digest for entry in built.manifest.files}
     after = {entry.path: entry.digest for entry in other.manifest.files}
     assert {path for path in before if before[path] != after[path]} == {"src/helper.py"}
 
 
-def test_a_bundle_is_trusted_when_its_models_are(built, project, add_model, own_store):
+def test_a_bundle_is_trusted_when_its_models_are(built, locked_project, add_model, own_store):
     assert own_store.trust.is_trusted(built.digest)
     stranger = add_model("other", weights=b"from elsewhere", executes=True)
     own_store.trust.revoke(stranger.digest)
-    untrusted = build(project("name: odd\nmodels: [iris, other]\n"))
+    untrusted = build(locked_project("name: odd\nmodels: [iris, other]\n"))
     assert not own_store.trust.is_trusted(untrusted.digest)
 
 
-def test_a_version_stands_for_one_content(index, project, add_model):
+def test_a_version_stands_for_one_content(locked_project, add_model):
     add_model()
-    built = build(project(PLAIN + "version: 1.4.0\n"))
+    built = build(locked_project(PLAIN + "version: 1.4.0\n"))
     assert built.item.tag == "flowers:1.4.0"
     with pytest.raises(Refused):
-        build(project(PLAIN + "version: 1.4.0\ndescription: other\n"))
+        build(locked_project(PLAIN + "version: 1.4.0\ndescription: other\n"))
 
 
-def test_a_pinned_model_stays_until_it_is_locked_again(index, project, add_model):
+def test_a_pinned_model_stays_until_it_is_locked_again(locked_project, add_model):
     first = add_model()
-    written = project("name: flowers\nmodels: [{ref: iris, pin: true}]\n")
+    written = locked_project("name: flowers\nmodels: [{ref: iris, pin: true}]\n")
     build(written)
     add_model(weights=b"newer")
     assert build(written).manifest.models[0].digest == first.digest
 
 
-def test_accelerator_for_one_build_leaves_the_lock_alone(index, project, add_model):
+def test_accelerator_for_one_build_leaves_the_lock_alone(locked_project, add_model):
     add_model(packages={"xgboost": "3.2.0"}, framework="xgboost")
-    written = project(PLAIN)
+    written = locked_project(PLAIN)
     build(written)
     lock = (written.root / "bundle.lock").read_bytes()
     lean = build(written, accelerator="cpu")
@@ -176,9 +176,9 @@ def test_the_bill_of_materials_lists_models_and_packages_with_hashes(built):
     assert all(ref in known for entry in document["dependencies"] for ref in entry["dependsOn"])
 
 
-def test_an_unpinned_base_image_is_told_and_left_out(index, project, add_model):
+def test_an_unpinned_base_image_is_told_and_left_out(locked_project, add_model):
     add_model()
-    built = build(project(PLAIN), offline=False)
+    built = build(locked_project(PLAIN), offline=False)
     if built.plan.locked.lock.base.digest == "unpinned":
         assert any("not pinned" in warning for warning in built.warnings)
         assert "@" not in built.manifest.accelerator["base"]
@@ -186,14 +186,14 @@ def test_an_unpinned_base_image_is_told_and_left_out(index, project, add_model):
         assert built.manifest.accelerator["base"].endswith(built.plan.locked.lock.base.digest)
 
 
-def test_from_python_the_verb_is_one_call(index, project, add_model):
+def test_from_python_the_verb_is_one_call(locked_project, add_model):
     add_model()
-    assert modelbundle.build(project(PLAIN).root).item.name == "flowers"
+    assert modelbundle.build(locked_project(PLAIN).root).item.name == "flowers"
 
 
-def test_a_source_that_changes_meanwhile_is_noticed(index, project, add_model, monkeypatch):
+def test_a_source_that_changes_meanwhile_is_noticed(locked_project, add_model, monkeypatch):
     add_model()
-    written = project(PLAIN, {"helper.py": "x = 1\n"})
+    written = locked_project(PLAIN, {"helper.py": "x = 1\n"})
 
     class Saboteur:
         """Changes a file between planning and writing."""
@@ -210,19 +210,19 @@ def test_a_source_that_changes_meanwhile_is_noticed(index, project, add_model, m
 
 
 @pytest.mark.parametrize("size", [0, 1])
-def test_empty_files_are_files(index, project, add_model, size):
+def test_empty_files_are_files(locked_project, add_model, size):
     add_model()
-    built = build(project(PLAIN, {"empty.py": "\n" * size}))
+    built = build(locked_project(PLAIN, {"empty.py": "\n" * size}))
     assert Path(built.directory / "src" / "empty.py").stat().st_size == size
 
 
 def test_wheels_of_the_projects_own_folder_travel_with_the_bundle(
-    index, project, add_model, make_wheel, tmp_path
+    locked_project, add_model, make_wheel, tmp_path
 ):
     """Nobody else could install them; pip and uv find them beside the requirements."""
     add_model()
     bundlefile = PLAIN + "python: {requirements: [mine-alone], find_links: [vendored]}\n"
-    written = project(bundlefile)
+    written = locked_project(bundlefile)
     wheel = make_wheel(written.root / "vendored", "mine-alone", "1.0")
     built = build(written)
     assert (built.directory / "env/wheels" / wheel.name).read_bytes() == wheel.read_bytes()

@@ -11,7 +11,10 @@ from modelbundle.bundler.checking import replay, verify
 from modelbundle.bundler.difference import Contents, diff
 from modelbundle.bundler.environment import choose
 from modelbundle.bundler.errors import Damaged
+from modelbundle.bundler.store import Store
 from modelbundle.runtime.errors import InvalidBundle, NotTrusted
+
+SAMPLE = np.array([[1.0, 2.0], [3.0, 5.0]])
 
 
 def fit(slope=1.0):
@@ -22,11 +25,26 @@ def fit(slope=1.0):
     return LinearRegression().fit(rows, rows @ [slope, 2.0])
 
 
+BUNDLEFILE = "name: lines\nmodels: [line]\n"
+
+
+@pytest.fixture(scope="module")
+def original(index, tmp_path_factory):
+    """A bundle of a real model with its samples, built once, and the store that it is in."""
+    home, root = tmp_path_factory.mktemp("home"), tmp_path_factory.mktemp("lines")
+    store = Store(home)
+    modelbundle.save("line", fit(), sample=SAMPLE, store=store)
+    (root / "bundlefile.yaml").write_text(BUNDLEFILE)
+    (root / "helper.py").write_text("x = 1\n")
+    return build(root, store=store), store
+
+
 @pytest.fixture
-def built(index, project):
-    """A bundle of a real model with its samples."""
-    modelbundle.save("line", fit(), sample=np.array([[1.0, 2.0], [3.0, 5.0]]))
-    return build(project("name: lines\nmodels: [line]\n", {"helper.py": "x = 1\n"}))
+def built(original, monkeypatch):
+    """The bundle; its store is the person's for the time of the test."""
+    bundle, store = original
+    monkeypatch.setenv("BUNDLE_HOME", str(store.root))
+    return bundle
 
 
 @pytest.fixture
@@ -98,20 +116,23 @@ def test_another_answer_is_told_with_its_place(copy, tmp_path):
     assert report.replayed[0].differences[0].startswith("predictions[1]: expected 99.0")
 
 
-def test_a_bundle_from_elsewhere_needs_trust(copy, home, tmp_path):
-    shutil.rmtree(home / "trust")
+def test_a_bundle_from_elsewhere_needs_trust(copy, home, tmp_path, monkeypatch):
+    monkeypatch.setenv("BUNDLE_HOME", str(home))
     with pytest.raises(NotTrusted, match="vouched"):
         replay(copy, current(copy, tmp_path))
     assert replay(copy, current(copy, tmp_path), is_trusted=True).ok
 
 
-def test_bundles_differ_in_what_was_changed_and_in_nothing_else(built, project, own_store):
-    modelbundle.save("line", fit(slope=3.0), sample=np.array([[1.0, 2.0], [3.0, 5.0]]))
-    bundlefile = "name: lines\nmodels: [line]\nserve: {workers: 2}\n"
-    other = build(project(bundlefile, {"helper.py": "x = 1\n"}))
-    before = Contents.of_item(built.item, own_store)
+def test_bundles_differ_in_what_was_changed_and_in_nothing_else(built, original, tmp_path):
+    store = original[1]
+    modelbundle.save("line", fit(slope=3.0), sample=SAMPLE, store=store)
+    (tmp_path / "bundlefile.yaml").write_text(BUNDLEFILE + "serve: {workers: 2}\n")
+    for path in ("helper.py", "bundle.lock"):
+        (tmp_path / path).write_bytes((built.plan.locked.path.parent / path).read_bytes())
+    other = build(tmp_path, store=store)
+    before = Contents.of_item(built.item, store)
     assert diff(before, Contents.of_directory(built.directory)).is_empty
-    found = diff(before, Contents.of_item(other.item, own_store))
+    found = diff(before, Contents.of_item(other.item, store))
     assert [change.what for change in found.models] == ["line"]
     assert [(c.what, c.before, c.after) for c in found.settings] == [("serve.workers", 1, 2)]
     assert not found.packages

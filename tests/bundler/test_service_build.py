@@ -28,13 +28,13 @@ class Fraud:
 
 
 @pytest.fixture
-def service(index, project, add_model):
+def service(locked_project, add_model):
     """Build the service around `model(NAME)`."""
     add_model()
 
     def write(name="net", bundlefile=BUNDLEFILE, **files):
         text = SERVICE.replace("MODEL", name)
-        return build(project(bundlefile, {"service.py": text, **files}))
+        return build(locked_project(bundlefile, {"service.py": text, **files}))
 
     return write
 
