@@ -13,6 +13,8 @@ WIDTH = 72  # characters of an instruction that are shown
 
 _STEP = re.compile(r"step (\d+/\d+) ?: (.+)", re.IGNORECASE)
 _MADE = re.compile(r"Successfully built ([0-9a-f]{12,64})|^([0-9a-f]{64})$")
+_COLOR = re.compile(r"\x1b\[[0-9;]*[A-Za-z]")  # Docker paints what a step writes to stderr
+_COMMAND = re.compile(r"The command '.*' returned", re.DOTALL)  # the whole of it, once more
 _WORTH = ("FROM", "RUN", "COPY")  # the other instructions take no time
 _TALK = re.compile(r"-{2,3}>|Removing intermediate container|WARNING: Running pip as")
 
@@ -37,7 +39,7 @@ class BuildLog:
             self._image = str(auxiliary["ID"])
         *lines, self._rest = (self._rest + str(event.get("stream", ""))).split("\n")
         for line in lines:
-            self._read(line.strip())
+            self._read(_COLOR.sub("", line).strip())
 
     def result(self) -> str:
         """The image's id, once the stream has ended.
@@ -69,7 +71,9 @@ class BuildLog:
                 f"The base image `{base}` is not on this engine and cannot be pulled: {reason}",
                 hint=f"Try `docker pull {base}`; `image.base` in the bundlefile names another.",
             )
-        said = [*self._lines, *([self._rest] if self._rest.strip() else [])]
+        reason = _COMMAND.sub("The command returned", reason)
+        rest = _COLOR.sub("", self._rest).strip()
+        said = [*self._lines, *([rest] if rest else [])]
         told = "".join(f"\n  {line}" for line in said)
         return ImageFailed(
             f"The image cannot be built: `{_shortened(self._step)}` failed.{told}\n  {reason}",

@@ -89,6 +89,15 @@ def test_a_failure_carries_the_lines_of_its_own_step():
     assert not any(word in str(error) for word in ("old", "12ab", "line 70\n"))
 
 
+def test_the_engines_colors_and_repetitions_stay_out():
+    """Docker paints stderr red, and says a failed command twice."""
+    error = fail(
+        "The command '/bin/sh -c a\n b' returned a non-zero code: 1",
+        "Step 1/1 : RUN a b\n\x1b[91mwrong\n\x1b[0m\x1b[91mRemoving intermediate container 12\n\x1b[0m",
+    )
+    assert str(error).splitlines()[1:] == ["  wrong", "  The command returned a non-zero code: 1"]
+
+
 def test_a_missing_base_image_is_called_that():
     """The engine says `pull access denied`, or a name that does not resolve."""
     error = fail(
