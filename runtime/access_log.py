@@ -1,6 +1,7 @@
 """Access log: one JSON object a line on stdout for every request."""
 
 import asyncio
+import select
 import time
 from typing import Any, BinaryIO, Protocol
 
@@ -9,7 +10,8 @@ import orjson
 from .exchange import Exchange
 
 FLUSH_AFTER = 0.1  # seconds that a line may wait for others: one write for many requests
-FLUSH_AT = 1 << 15  # bytes
+FLUSH_AT = select.PIPE_BUF  # bytes that a pipe takes whole, so that workers' lines never mix
+MAX_PATH = 1024  # characters
 
 
 class Access(Protocol):
@@ -46,11 +48,11 @@ class AccessLog:
     def write(self, exchange: Exchange) -> None:
         """Note one exchange that has ended."""
         line = orjson.dumps(_entry(exchange), option=orjson.OPT_APPEND_NEWLINE)
+        if self._size + len(line) > FLUSH_AT:
+            self.flush()
         self._lines.append(line)
         self._size += len(line)
-        if self._size >= FLUSH_AT:
-            self.flush()
-        elif self._timer is None:
+        if self._timer is None:
             self._timer = asyncio.get_running_loop().call_later(FLUSH_AFTER, self.flush)
 
     def flush(self) -> None:
@@ -72,7 +74,7 @@ def _entry(exchange: Exchange) -> dict[str, Any]:
         "ts": round(time.time(), 3),
         "id": exchange.id.decode(),
         "method": exchange.method,
-        "path": printable(exchange.path),
+        "path": printable(exchange.path[:MAX_PATH]),
         "status": exchange.status,
         "ms": round(1000 * exchange.seconds, 3),
         "rows": exchange.rows,

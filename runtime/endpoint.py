@@ -62,6 +62,7 @@ class Endpoint:
             await self._refuse(exchange, error, send)
         except asyncio.CancelledError:
             if not exchange.is_gone:
+                exchange.status = exchange.status or Overloaded.status  # drained for too long
                 raise
             _forgive(exchange)
         except Exception:

@@ -35,20 +35,32 @@ class Server:
     @property
     def app(self) -> Asgi:
         """The ASGI application; nothing is imported or loaded before it is started."""
-        return self._call
+        return self
 
     def main(self, arguments: Sequence[str] | None = None) -> NoReturn:
         """Serve as the command line says, and exit with the code that the contract names."""
         sys.exit(run(Options.parse(arguments, self._directory), self._routes))
 
-    async def _call(self, scope: MutableMapping[str, Any], receive: Any, send: Any) -> None:
+    async def __call__(self, scope: MutableMapping[str, Any], receive: Any, send: Any) -> None:
+        """Answer one request, or run one lifespan, for whatever ASGI server asks."""
         if self._application is None:
-            from .app import create_app
-            from .starting import checked_plan
-
-            options = Options(self._directory)
-            self._application = create_app(checked_plan(options, self._routes))
+            try:
+                self._application = self._create()
+            except BundleError as error:
+                if scope["type"] == "lifespan":
+                    await receive()
+                    await send({"type": "lifespan.startup.failed", "message": str(error)})
+                raise
         await self._application(scope, receive, send)
+
+    def _create(self) -> "Application":
+        from . import trust
+        from .app import create_app
+        from .starting import checked_plan
+
+        plan = checked_plan(Options(self._directory), self._routes)
+        trust.verify(plan.directory, plan.manifest.files)
+        return create_app(plan)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

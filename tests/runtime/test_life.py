@@ -13,6 +13,8 @@ import time
 import httpx
 import pytest
 
+from modelbundle.runtime.manifest import bundle_digest
+
 
 def ended(server):
     """Exit code, and what was said on stderr as lines."""
@@ -247,19 +249,25 @@ def test_port_zero_is_any_free_one_and_the_environment_names_one_too(sums, serve
         process.communicate()
 
 
+SERVER = """
+from pathlib import Path
+
+from modelbundle.runtime.server import Route, Server
+
+server = Server(
+    Path(__file__).parent, routes=[Route("/add", method="predict", model="sums", max_batch_size=8)]
+)
+app = server.app
+
+if __name__ == "__main__":
+    server.main()
+"""
+
+
 def test_a_bundle_can_be_moved_and_served_by_its_own_server_py(sums, tmp_path_factory):
     bundle = tmp_path_factory.mktemp("moved") / "bundle"
     shutil.move(sums(), bundle)
-    (bundle / "server.py").write_text(
-        "from pathlib import Path\n"
-        "from modelbundle.runtime.server import Route, Server\n"
-        "server = Server(Path(__file__).parent, routes=[\n"
-        '    Route("/add", method="predict", model="sums", max_batch_size=8),\n'
-        "])\n"
-        "app = server.app\n"
-        'if __name__ == "__main__":\n'
-        "    server.main()\n"
-    )
+    (bundle / "server.py").write_text(SERVER)
     command = [sys.executable, bundle / "server.py", "--port=0", "--trust"]
     process = subprocess.Popen(command, stderr=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
     try:
@@ -271,3 +279,28 @@ def test_a_bundle_can_be_moved_and_served_by_its_own_server_py(sums, tmp_path_fa
         process.terminate()
         process.communicate()
     assert process.returncode == 0
+
+
+@pytest.mark.parametrize("trusted", [True, False])
+def test_any_asgi_server_can_serve_a_bundle_or_learns_why_not(sums, trusted):
+    bundle = sums()
+    (bundle / "server.py").write_text(SERVER)
+    trust = {"BUNDLE_TRUST": bundle_digest(bundle)} if trusted else {}
+    command = [sys.executable, "-m", "uvicorn", "server:app", "--port=0"]
+    process = subprocess.Popen(
+        command, cwd=bundle, env=os.environ | trust, stderr=subprocess.PIPE, text=True
+    )
+    try:
+        said = []
+        while not any(word in "".join(said) for word in ("running on", "Exiting.")):
+            said.append(process.stderr.readline())
+        if trusted:
+            url = said[-1].split(" on ")[1].split(" ")[0]
+            answer = httpx.post(url + "/add", json={"instances": [[1, 2]]}, trust_env=False)
+            assert answer.json() == {"predictions": [3.0]}
+        else:
+            assert "vouched for" in "".join(said)
+    finally:
+        process.terminate()
+        process.communicate()
+    assert (process.returncode == 3) is not trusted
