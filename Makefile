@@ -23,6 +23,8 @@ fix: $(VENV)/.dev
 
 schema: $(VENV)/.dev  ## Rewrite bundlefile.schema.json and the generated pages of docs/.
 	$(BIN)/python -m modelbundle.bundler.schema
+	$(BIN)/python -m modelbundle.bundler.reference
+	$(BIN)/python -m modelbundle.cli.reference
 
 package: $(VENV)/.dev  ## Wheel and sdist into dist/.
 	$(BIN)/python -m build

@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from ..runtime.errors import BundleError
 from ..runtime.manifest import BundleManifest, bundle_digest
 from . import environment, model_bundle
 from .chosen_model import choose
@@ -84,7 +85,7 @@ def prepare(
     an unpacked bundle. A name that the store knows wins over a directory of that name.
 
     Raises:
-        NotFound: when it is none of these.
+        BundleError: when it is none of these.
         NotTrusted: when it runs code that nobody on this machine has vouched for.
     """
     wish, progress = wish or Wish(), progress or NullProgress()
@@ -93,6 +94,8 @@ def prepare(
         if (path / "bundle.json").is_file():
             yield _of_directory(path.resolve(), store, wish, progress)
             return
+        if not path.exists():
+            raise _no_such_path(target)
         with _of_project(Project.open(path), store, wish, progress) as launch:
             yield launch
         return
@@ -102,6 +105,13 @@ def prepare(
         return
     with _of_model(item, store, wish, progress) as launch:
         yield launch
+
+
+def _no_such_path(target: str) -> BundleError:
+    return BundleError(
+        f"There is no `{target}`.",
+        hint="Name a tag (`bundle list`, `bundle models list`), a project or a bundle's directory.",
+    )
 
 
 def _looks_like_path(target: str) -> bool:

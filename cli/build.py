@@ -19,10 +19,14 @@ DryRun = Annotated[
 ]
 Explain = Annotated[bool, typer.Option("--explain", help="Give the reason of every decision.")]
 Platform = Annotated[
-    str | None, typer.Option("--platform", help="Only this one, e.g. `linux/arm64`.")
+    str | None,
+    typer.Option("--platform", metavar="OS/ARCH", help="Only this one, e.g. `linux/arm64`."),
 ]
 Accelerator = Annotated[
-    str | None, typer.Option("--accelerator", help="cpu, cuda or cuda==X.Y, for this build only.")
+    str | None,
+    typer.Option(
+        "--accelerator", metavar="KIND", help="cpu, cuda or cuda==X.Y, for this build only."
+    ),
 ]
 Containerize = Annotated[bool, typer.Option("--containerize", help="Make the image, too.")]
 

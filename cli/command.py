@@ -16,7 +16,7 @@ SECTIONS: Mapping[str, Sequence[str]] = {
     "Models": ("save", "models"),
     "Bundles": ("init", "lock", "build", "test", "list", "show", "diff", "verify", "delete"),
     "Service": ("serve", "predict", "containerize"),
-    "House": ("doctor", "du", "gc", "schema"),
+    "Store and machine": ("doctor", "du", "gc", "schema"),
 }
 
 

@@ -13,10 +13,13 @@ if TYPE_CHECKING:
     from ..bundler.store import Item
 
 ImageTags = Annotated[
-    list[str] | None, typer.Option("--tag", "-t", help="Tag of the image; repeatable.")
+    list[str] | None,
+    typer.Option("--tag", "-t", metavar="TAG", help="Tag of the image; repeatable."),
 ]
 Push = Annotated[bool, typer.Option("--push", help="Push every tag when it is built.")]
-Platform = Annotated[str | None, typer.Option("--platform", help="E.g. `linux/arm64`.")]
+Platform = Annotated[
+    str | None, typer.Option("--platform", metavar="OS/ARCH", help="E.g. `linux/arm64`.")
+]
 BuildArgs = Annotated[
     list[str] | None,
     typer.Option("--build-arg", metavar="KEY=VALUE", help="Passed to the engine; repeatable."),

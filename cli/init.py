@@ -8,8 +8,12 @@ import typer
 from .console import Console
 from .options import Json, ProjectDir, Quiet
 
-Name = Annotated[str | None, typer.Option("--name", help="Name of the bundle; default: of DIR.")]
-Models = Annotated[list[str] | None, typer.Option("--model", help="Model to serve; repeatable.")]
+Name = Annotated[
+    str | None, typer.Option("--name", metavar="NAME", help="Name of the bundle; default: of DIR.")
+]
+Models = Annotated[
+    list[str] | None, typer.Option("--model", metavar="TAG", help="Model to serve; repeatable.")
+]
 Service = Annotated[bool, typer.Option("--service", help="Write service.py as well.")]
 Force = Annotated[bool, typer.Option("--force", help="Overwrite what is there.")]
 

@@ -1,9 +1,12 @@
 """One invocation: arguments to a command, with our own errors instead of click's."""
 
 import os
+import re
 import sys
 from pathlib import Path
 
+_ALL_GPUS = "--gpu=all"
+_GPUS = re.compile(r"\d{1,3}(,\d{1,3})*")
 PROGRAMS = ("bundle", "modelbundle")
 
 
@@ -42,5 +45,11 @@ def _name() -> str:
 
 
 def _spelled_out(arguments: list[str]) -> list[str]:
-    """Give a bare `--gpu` its meaning: typer has no options whose value may be left out."""
-    return ["--gpu=all" if argument == "--gpu" else argument for argument in arguments]
+    """Give `--gpu` its meaning: typer has no options whose value may be left out."""
+    found: list[str] = []
+    for argument in arguments:
+        if found and found[-1] == _ALL_GPUS and _GPUS.fullmatch(argument):
+            found[-1] = f"--gpu={argument}"  # a tag of digits alone is one behind `--gpu=all`
+        else:
+            found.append(_ALL_GPUS if argument == "--gpu" else argument)
+    return found

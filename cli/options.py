@@ -31,7 +31,9 @@ Bundlefile = Annotated[
     Path | None,
     typer.Option("--file", "-f", metavar="FILE", help="Bundlefile; default DIR/bundlefile.yaml."),
 ]
-ProjectDir = Annotated[Path, typer.Argument(metavar="[DIR]", help="Project directory.")]
+ProjectDir = Annotated[
+    Path, typer.Argument(metavar="[DIR]", help="Project directory; default: here.")
+]
 Env = Annotated[
     Literal["auto", "locked", "current"],
     typer.Option("--env", help="Environment that runs the model."),

@@ -44,7 +44,9 @@ def stand_in(
     """
     child = start(command, variables, stdout=stdout)
     before = {
-        number: signal.signal(number, lambda n, _: child.send_signal(n)) for number in FORWARDED
+        number: signal.signal(number, lambda n, _: child.send_signal(n))
+        for number in FORWARDED
+        if signal.getsignal(number) is not signal.SIG_IGN  # as `nohup` and `&` in a script want it
     }
     try:
         meanwhile(child)

@@ -21,9 +21,15 @@ Source = Annotated[
 ]
 Sample = Annotated[
     Path | None,
-    typer.Option("--sample", help="Example rows (json, csv, npy): signature and recorded answers."),
+    typer.Option(
+        "--sample",
+        metavar="FILE",
+        help="Example rows (json, csv, npy): signature and recorded answers.",
+    ),
 ]
-Methods = Annotated[list[str] | None, typer.Option("--method", help="Method to serve; repeatable.")]
+Methods = Annotated[
+    list[str] | None, typer.Option("--method", metavar="NAME", help="Method to serve; repeatable.")
+]
 Labels = Annotated[
     list[str] | None, typer.Option("--label", metavar="KEY=VALUE", help="Label; repeatable.")
 ]
@@ -31,10 +37,12 @@ Metadata = Annotated[
     str | None, typer.Option("--metadata", metavar="JSON|FILE", help="A JSON object to keep.")
 ]
 Version = Annotated[
-    str | None, typer.Option("--version", help="Your own version; default: from the content.")
+    str | None,
+    typer.Option("--version", metavar="VERSION", help="Your own; default: from the content."),
 ]
 Aliases = Annotated[
-    list[str] | None, typer.Option("--alias", help="`production`, `canary`, ...; repeatable.")
+    list[str] | None,
+    typer.Option("--alias", metavar="NAME", help="`production`, `canary`, ...; repeatable."),
 ]
 
 

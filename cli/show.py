@@ -89,7 +89,11 @@ def _model(manifest: ModelManifest) -> Iterator[str]:
     for name, signature in manifest.methods.items():
         rows = "" if signature.batchable else "  (one call a request)"
         yield f"  {name}: {_side(signature.inputs)} -> {_side(signature.outputs)}{rows}"
+    if not manifest.methods:
+        yield "  nothing to call: an object for `modelbundle.load` and for services"
     yield from _files(manifest)
+    if manifest.code:
+        yield f"  loading runs: {', '.join(manifest.code)}"
     for path, names in manifest.globals.items():
         more = len(names) - _GLOBALS_SHOWN
         yield f"  {path} asks for: {', '.join(names[:_GLOBALS_SHOWN])}" + (
