@@ -7,8 +7,6 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from ..bundler.tag import Kind
-from ..runtime.manifest import BundleManifest, ModelManifest
-from ..runtime.signature import Side
 from .completion import any_tags
 from .console import Console
 from .listing import to_json
@@ -16,6 +14,8 @@ from .options import Json, Quiet
 from .size import human
 
 if TYPE_CHECKING:
+    from ..runtime.manifest import BundleManifest, ModelManifest
+    from ..runtime.signature import Side
     from ..bundler.store import Item, Store
 
 Tag = Annotated[
@@ -69,12 +69,14 @@ def _trust(item: "Item", *, trusted: bool) -> str:
 
 
 def _body(kind: Kind, config: Mapping[str, Any]) -> Iterator[str]:
+    from ..runtime.manifest import BundleManifest, ModelManifest
+
     if kind == "model":
         return _model(ModelManifest.from_json(config))
     return _bundle(BundleManifest.from_json(config))
 
 
-def _model(manifest: ModelManifest) -> Iterator[str]:
+def _model(manifest: "ModelManifest") -> Iterator[str]:
     yield from _facts(
         {
             "framework": f"{manifest.framework} ({manifest.format})",
@@ -101,7 +103,7 @@ def _model(manifest: ModelManifest) -> Iterator[str]:
         )
 
 
-def _bundle(manifest: BundleManifest) -> Iterator[str]:
+def _bundle(manifest: "BundleManifest") -> Iterator[str]:
     accelerator = manifest.accelerator
     yield from _facts(
         {
@@ -122,7 +124,7 @@ def _bundle(manifest: BundleManifest) -> Iterator[str]:
     yield from _files(manifest)
 
 
-def _files(manifest: ModelManifest | BundleManifest) -> Iterator[str]:
+def _files(manifest: "ModelManifest | BundleManifest") -> Iterator[str]:
     total = sum(entry.size for entry in manifest.files)
     yield f"  {len(manifest.files)} files, {human(total)}"
 
@@ -133,7 +135,7 @@ def _facts(facts: Mapping[str, str]) -> Iterator[str]:
             yield f"  {name + ':':<13}{value}"
 
 
-def _side(side: Side) -> str:
+def _side(side: "Side") -> str:
     if not side.fields:
         return side.layout
     shown = ", ".join(f"{field.name} {field.dtype}{_shape(field.shape)}" for field in side.fields)

@@ -11,12 +11,13 @@ from pathlib import Path
 from typing import Any, Self
 
 from . import canonical, digest
-from .errors import InvalidBundle
+from .errors import InvalidBundle, InvalidModel
 from .signature import Signature
 
 MODEL_SCHEMA = 1
 BUNDLE_SCHEMA = 1
 SECTION = "io.modelbundle.model.v1"
+CODE = "code"  # the folder of a model's own source
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,7 +51,7 @@ class ModelManifest:
     packages       distribution -> version actually imported at save, without local parts
     methods        method -> signature; the first is the default
     files          every file beside `model.json`, samples included
-    executes_code  whether loading runs code out of the files (pickles, import paths)
+    executes_code  whether loading runs code out of the files (pickles, `code/`)
     globals        file -> "module.name" of every global that its pickle asks for
     options        what the adapter wrote down for its own loader
     samples        method -> path of the recorded input/output pairs
@@ -72,8 +73,22 @@ class ModelManifest:
 
     @property
     def default_method(self) -> str:
-        """The method that a bare prediction calls."""
-        return next(iter(self.methods))
+        """The method that a bare prediction calls.
+
+        Raises:
+            InvalidModel: when it is an object without any.
+        """
+        for method in self.methods:
+            return method
+        raise InvalidModel(
+            "The model has no methods; it is an object to use as it is.",
+            hint='In a service, `modelbundle.model("...").object` gives it.',
+        )
+
+    @property
+    def code(self) -> tuple[str, ...]:
+        """The author's source files that loading runs, by their path in the model."""
+        return tuple(entry.path for entry in self.files if entry.path.startswith(f"{CODE}/"))
 
     def to_json(self) -> dict[str, Any]:
         """The whole manifest: a ModelPack config with ours as one more section.

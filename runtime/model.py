@@ -35,6 +35,7 @@ class LoadedModel:
         """
         manifest = ModelManifest.read(directory)
         framework = registry.load(manifest.loader)
+        _check_told(manifest, framework)
         try:
             model = framework.load(directory, manifest.format, manifest.options, device, policy)
         except BundleError:
@@ -58,6 +59,13 @@ class LoadedModel:
             known = ", ".join(f"`{name}`" for name in self.manifest.methods)
             raise InvalidModel(f"The model has no method `{method}`; it has {known}.")
         return self.framework.call(self.object, method, batch)
+
+
+def _check_told(manifest: ModelManifest, framework: Framework) -> None:
+    """Nobody was asked to trust a model that says it runs nothing; so it must not."""
+    runs = manifest.format in framework.executing or manifest.options.get("code")
+    if runs and not manifest.executes_code:
+        raise InvalidModel("The model says that loading it runs no code, which is not so.")
 
 
 def _missing(

@@ -99,8 +99,10 @@ def _what_runs(directory: Path, manifest: BundleManifest) -> list[str]:
         if not entry.executes_code:
             continue
         model = ModelManifest.read(directory / "models" / entry.alias)
-        names = sorted({name for asked in model.globals.values() for name in asked})
+        asked = {name for names in model.globals.values() for name in names}
+        names = sorted(asked) or list(model.code)
+        verb = "asks for" if asked else "brings its own"
         more = f" and {len(names) - _SHOWN} more" if len(names) > _SHOWN else ""
-        asks = f" asks for {', '.join(names[:_SHOWN])}{more}" if names else " runs code"
+        asks = f" {verb} {', '.join(names[:_SHOWN])}{more}" if names else " runs code"
         found.append(f"the model `{entry.alias}` ({model.format}){asks}")
     return found

@@ -10,9 +10,12 @@ from typing import Any
 import numpy as np
 
 from .. import table
+from ..carried_code import importer
 from ..errors import InvalidInput, InvalidModel
+from ..local_code import CannotTravel
+from ..manifest import CODE
 from ..signature import Field, Side, Signature
-from . import torch_files, torch_recipe, torch_weights
+from . import torch_code, torch_files, torch_recipe, torch_weights
 from .framework import Saved, lineage
 
 
@@ -45,7 +48,10 @@ class Torch:
         return torch_files.format_of(path)
 
     def save(self, model: Any, directory: Path, options: Mapping[str, Any]) -> Saved:
-        """Weights apart from the architecture; the latter as a recipe, or else as a pickle."""
+        """Weights apart from the architecture; the latter as a recipe, or else as a pickle.
+
+        The source of the author's own classes goes along with a recipe.
+        """
         import torch
 
         if isinstance(model, torch.jit.ScriptModule):
@@ -57,16 +63,12 @@ class Torch:
             return Saved("pt2", ("model.pt2",), executes_code=True)
         model = getattr(model, "_orig_mod", model)  # torch.compile's wrapper
         recipe = torch_recipe.describe(model, options.get("init"))
-        if recipe is not None and _has_plain_weights(model):
-            shared = torch_weights.save(model.state_dict(), directory / torch_weights.WEIGHTS)
-            return Saved(
-                "safetensors",
-                (torch_weights.WEIGHTS,),
-                executes_code=False,
-                options={"recipe": recipe, "shared": shared},
-                needs=("safetensors",),
-            )
-        return _save_skeleton(model, directory)
+        if recipe is None or not _has_plain_weights(model):
+            return _save_skeleton(model, directory, "takes more than plain arguments to make")
+        try:
+            return _save_recipe(recipe, model, directory)
+        except CannotTravel as reason:
+            return _save_skeleton(model, directory, f"is of your own code, and {reason}")
 
     def load(
         self, directory: Path, format: str, options: Mapping[str, Any], device: str, pickles: Any
@@ -91,7 +93,7 @@ class Torch:
             state = torch.load(path, map_location=device, weights_only=True)
         else:
             state = torch_weights.load(path, options.get("shared", {}), device)
-        return _assemble(options, state).to(device).eval()
+        return _assemble(directory, options, state).to(device).eval()
 
     def prepare(self, model: Any) -> Any:
         """An exported program's module; any other is one."""
@@ -225,29 +227,39 @@ def _has_plain_weights(model: Any) -> bool:
     )
 
 
-def _save_skeleton(model: Any, directory: Path) -> Saved:
-    shared = torch_weights.save_skeleton(model, directory)
-    note = (
-        f"`{type(model).__qualname__}` cannot be made again from an import path and plain "
-        "arguments, so its architecture is kept as a pickle."
+def _save_recipe(recipe: Mapping[str, Any], model: Any, directory: Path) -> Saved:
+    recipe, code = torch_code.attach(recipe, model, directory)
+    shared = torch_weights.save(model.state_dict(), directory / torch_weights.WEIGHTS)
+    options: dict[str, Any] = {"recipe": recipe, "shared": shared}
+    if code.files:
+        options["code"] = sorted(code.files)
+    return Saved(
+        "safetensors",
+        (torch_weights.WEIGHTS, *(f"{CODE}/{path}" for path in sorted(code.files))),
+        executes_code=bool(code.files),
+        options=options,
+        needs=("safetensors", *sorted(code.imports)),
     )
+
+
+def _save_skeleton(model: Any, directory: Path, why: str) -> Saved:
+    shared = torch_weights.save_skeleton(model, directory)
+    note = f"`{type(model).__qualname__}` {why}, so its architecture is kept as a pickle."
     files = (torch_weights.SKELETON, torch_weights.WEIGHTS)
     return Saved("skeleton", files, True, {"shared": shared}, needs=("safetensors",), note=note)
 
 
-def _assemble(options: Mapping[str, Any], state: Mapping[str, Any]) -> Any:
-    import torch
-
+def _assemble(directory: Path, options: Mapping[str, Any], state: Mapping[str, Any]) -> Any:
     if "recipe" not in options:
         raise InvalidModel("The file holds weights alone, without the class that uses them.")
-    with torch.device("meta"):
-        model = torch_recipe.build(options["recipe"])
+    recipe, modules = options["recipe"], importer(directory, options.get("code", ()))
+    model = torch_recipe.sketch(recipe, modules)
     try:
         model.load_state_dict(state, assign=True)
     except RuntimeError as error:
         raise InvalidModel(f"The weights do not fit the model's class: {error}") from error
     if any(tensor.is_meta for tensor in model.buffers()):  # buffers that are in no state_dict
-        model = torch_recipe.build(options["recipe"])
+        model = torch_recipe.build(recipe, modules)
         model.load_state_dict(state, assign=True)
     return model
 

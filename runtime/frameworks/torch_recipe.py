@@ -2,12 +2,12 @@
 
 import inspect
 import sys
-from collections.abc import Mapping
+from collections.abc import Callable, Iterator, Mapping
 from importlib import import_module
+from types import ModuleType
 from typing import Any
 
 from ..errors import InvalidModel
-from ..pickling import is_local
 
 _CONTAINERS = ("Sequential", "ModuleList", "ModuleDict")
 _STATE = frozenset({"_parameters", "_buffers", "_modules", "training"})
@@ -19,46 +19,68 @@ def describe(model: Any, init: Mapping[str, Any] | None = None) -> dict[str, Any
     Arguments are taken from attributes by the parameters' names; the result is made once, without
     memory for its weights, and compared with the original.
     """
-    recipe = _with_init(model, init) if init is not None else _recipe(model)
-    if recipe is None:
+    if init is not None:
+        return _with_init(model, init)
+    try:
+        found = _recipe(model)
+        return found if found is not None and _is_alike(model, sketch(found)) else None
+    except Exception:  # noqa: BLE001  the author's `__init__` and `__eq__` may raise anything
         return None
+
+
+def sketch(recipe: Mapping[str, Any], importer: Callable[[str], ModuleType] = import_module) -> Any:
+    """The module of a recipe without memory for its weights, and without using up randomness."""
     import torch
 
-    try:
-        with torch.device("meta"):
-            copy = build(recipe)
-    except (TypeError, ValueError, RuntimeError, AttributeError, InvalidModel):
-        if init is not None:
-            raise
-        return None
-    if _is_alike(model, copy, strict=init is None):
-        return recipe
-    if init is not None:
-        raise InvalidModel("The class, made with `init`, does not have the model's weights.")
-    return None
+    with torch.random.fork_rng(devices=[]), torch.device("meta"):
+        return build(recipe, importer)
 
 
-def build(recipe: Mapping[str, Any]) -> Any:
-    """Make the module of a recipe; its weights are yet to come.
+def build(recipe: Mapping[str, Any], importer: Callable[[str], ModuleType] = import_module) -> Any:
+    """Make the module of a recipe, its classes imported by `importer`; its weights are to come.
 
     Raises:
         InvalidModel: when its class is not there or is no module.
     """
-    kind = _find(recipe["class"])
+    kind = _find(recipe["class"], importer)
     if "children" in recipe:
         container = kind()
         for name, child in recipe["children"]:
-            container.add_module(name, build(child))
+            container.add_module(name, build(child, importer))
         return container
     return kind(**recipe["init"])
 
 
-def _find(path: str) -> type:
+def modules(recipe: Mapping[str, Any]) -> Iterator[str]:
+    """The modules that a recipe's classes are in."""
+    yield recipe["class"].partition(":")[0]
+    for _, child in recipe.get("children", ()):
+        yield from modules(child)
+
+
+def renamed(recipe: Mapping[str, Any], rename: Callable[[str], str]) -> dict[str, Any]:
+    """The recipe with the modules of its classes under other names."""
+    module, _, name = recipe["class"].partition(":")
+    told = dict(recipe) | {"class": f"{rename(module)}:{name}"}
+    if "children" in recipe:
+        told["children"] = [[name, renamed(child, rename)] for name, child in recipe["children"]]
+    return told
+
+
+def has_weights_of(model: Any, copy: Any) -> bool:
+    """Whether the copy has the model's weights, by name and shape."""
+    ours, theirs = model.state_dict(), copy.state_dict()
+    return list(ours) == list(theirs) and all(
+        getattr(ours[name], "shape", None) == getattr(theirs[name], "shape", None) for name in ours
+    )
+
+
+def _find(path: str, importer: Callable[[str], ModuleType]) -> type:
     import torch
 
     module, _, name = path.partition(":")
     try:
-        found: Any = import_module(module)
+        found: Any = importer(module)
         for part in name.split("."):
             found = getattr(found, part)
     except (ImportError, AttributeError) as error:
@@ -83,19 +105,26 @@ def _path(model: Any) -> str | None:
 
 
 def _with_init(model: Any, init: Mapping[str, Any]) -> dict[str, Any]:
-    path = _path(model)
+    path, name = _path(model), type(model).__qualname__
     if path is None:
         raise InvalidModel(
-            f"`{type(model).__qualname__}` cannot be imported by its name.",
+            f"`{name}` cannot be imported by its name.",
             hint="Define it at the top of a module of its own, or leave `init` out.",
         )
-    return {"class": path, "init": dict(init)}
+    recipe = {"class": path, "init": dict(init)}
+    try:
+        copy = sketch(recipe)
+    except Exception as error:
+        said = f"{type(error).__name__}: {error}"
+        raise InvalidModel(f"`{name}` cannot be made with `init`: {said}.") from error
+    if not has_weights_of(model, copy):
+        raise InvalidModel("The class, made with `init`, does not have the model's weights.")
+    return recipe
 
 
 def _recipe(model: Any) -> dict[str, Any] | None:
     path = _path(model)
-    # The author's own file is not where the model will be loaded: that code must travel along.
-    if path is None or is_local(path.partition(":")[0].partition(".")[0]):
+    if path is None:
         return None
     if type(model).__module__ == "torch.nn.modules.container" and path.endswith(_CONTAINERS):
         children = [(name, _recipe(child)) for name, child in model.named_children()]
@@ -135,15 +164,10 @@ def _is_plain(value: Any) -> bool:
     return value is None or isinstance(value, (bool, int, float, str))
 
 
-def _is_alike(model: Any, copy: Any, *, strict: bool) -> bool:
-    """Whether the copy has the same parts, weights and, if `strict`, plain attributes."""
-    ours, theirs = model.state_dict(), copy.state_dict()
-    if list(ours) != list(theirs) or any(
-        getattr(ours[name], "shape", None) != getattr(theirs[name], "shape", None) for name in ours
-    ):
+def _is_alike(model: Any, copy: Any) -> bool:
+    """Whether the copy has the same parts, weights and plain attributes."""
+    if not has_weights_of(model, copy):
         return False
-    if not strict:
-        return True
     parts = list(model.named_modules(remove_duplicate=False))
     copies = list(copy.named_modules(remove_duplicate=False))
     return len(parts) == len(copies) and all(

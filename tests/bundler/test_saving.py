@@ -277,11 +277,11 @@ def test_a_torch_class_can_be_named_with_its_arguments(tmp_path):
     net = plainnet.Net(5)
     item = modelbundle.save("m", net, sample=trained.rows[:2], options={"init": {"width": 5}})
     manifest = manifest_of(item)
-    assert (manifest.format, manifest.executes_code) == ("safetensors", False)
+    assert (manifest.format, manifest.code) == ("safetensors", ("code/plainnet.py",))
     assert manifest.options["recipe"] == {"class": "plainnet:Net", "init": {"width": 5}}
     with pytest.raises(InvalidModel, match="does not have the model's weights"):
         modelbundle.save("m", net, options={"init": {"width": 6}})
-    # Without being told, the author's class travels with the model.
+    # Without being told, nobody knows the width.
     assert manifest_of(modelbundle.save("m", net)).format == "skeleton"
     del sys.modules["plainnet"]
 
