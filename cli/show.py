@@ -14,9 +14,9 @@ from .options import Json, Quiet
 from .size import human
 
 if TYPE_CHECKING:
+    from ..bundler.store import Item, Store
     from ..runtime.manifest import BundleManifest, ModelManifest
     from ..runtime.signature import Side
-    from ..bundler.store import Item, Store
 
 Tag = Annotated[
     str, typer.Argument(metavar="TAG", help="A bundle or a model.", autocompletion=any_tags)
