@@ -71,8 +71,10 @@ def build(
     if built.item is None:
         _show_plan(built, reasons, console)
         return
-    image = make_image(built.item, console) if containerize else None
-    data = to_json(built.item) | _data(built) | ({"image": image} if image else {})
+    data = to_json(built.item) | _data(built)
+    if containerize:
+        console.step(_summary(built))
+        data |= {"image": make_image(built.item, console)}
     text = "\n".join([*reasons, _summary(built)])
     console.result(data, text, next_command=f"bundle serve {built.item.tag}")
 

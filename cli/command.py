@@ -4,6 +4,7 @@ import sys
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
+from click.exceptions import UsageError
 from typer.core import TyperArgument, TyperCommand, TyperGroup
 
 from .usage import unknown_command
@@ -25,6 +26,14 @@ class Command(TyperCommand):
 
     click 8.5 has a `help` of its own on arguments, which empties the one that typer 0.24 has set.
     """
+
+    def parse_args(self, ctx: "Context", args: list[str]) -> list[str]:
+        """Read the arguments; an error knows which command it is about."""
+        try:
+            return super().parse_args(ctx, args)
+        except UsageError as error:
+            error.ctx = error.ctx or ctx
+            raise
 
     def format_options(self, ctx: "Context", formatter: "HelpFormatter") -> None:
         """Write the arguments and the options."""

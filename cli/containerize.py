@@ -68,11 +68,13 @@ def containerize(
 
 def make_image(item: "Item", console: Console, **options: Any) -> dict[str, Any]:
     """Build (and push) the image of a bundle; what came of it, for a program."""
+    from dataclasses import asdict
+
     from ..bundler import image
     from ..bundler.store import Store
 
     made = image.containerize(item, Store.default(), progress=console, **options)
-    return {"id": made.id, "tags": list(made.tags), "size": made.size}
+    return asdict(made)
 
 
 def pairs(texts: list[str]) -> dict[str, str]:

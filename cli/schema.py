@@ -1,5 +1,7 @@
 """`bundle schema`: the JSON Schema of the bundlefile, for editors."""
 
+from json import loads
+
 from .console import Console
 from .options import Json, Quiet
 
@@ -13,6 +15,6 @@ def schema(json: Json = False, quiet: Quiet = False) -> None:
     """
     from importlib.resources import files
 
-    # It is JSON either way; `--json` only promises what is already so.
+    # It is JSON either way; `--json` puts it on one line, as every command does.
     text = (files("modelbundle") / "bundlefile.schema.json").read_text(encoding="utf-8")
-    Console(json=json, quiet=quiet).write(text.rstrip("\n"))
+    Console(json=json, quiet=quiet).result(loads(text), text.rstrip("\n"))

@@ -2,14 +2,23 @@
 
 import json
 import os
+import shutil
+import signal
 import subprocess
 import sys
-from dataclasses import dataclass
+import threading
+import time
+import urllib.error
+import urllib.request
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 
 import pytest
 
 BUNDLE = str(Path(sys.executable).parent / "bundle")
+INDEX = os.environ.get("UV_DEFAULT_INDEX", "https://pypi.org/simple")
 
 TRAIN = """
 import numpy as np
@@ -17,6 +26,29 @@ from sklearn.linear_model import LogisticRegression
 
 rows = np.array([[0.0, 0.0], [1.0, 1.0], [0.0, 1.0], [3.0, 3.0]])
 model = LogisticRegression().fit(rows, ["no", "yes", "no", "yes"])
+"""
+PLAIN = '''
+class Doubler:
+    """Twice each number, without a library that takes long to import."""
+
+    def predict(self, rows):
+        return [[2 * number for number in row] for row in rows]
+
+
+model = Doubler()
+'''
+SERVICE = """
+import modelbundle as mb
+
+
+@mb.service
+class Twice:
+    def __init__(self):
+        self.model = mb.model("double")
+
+    @mb.api
+    def double(self, text: str) -> str:
+        return text + text
 """
 
 
@@ -34,30 +66,31 @@ class Run:
         return json.loads(self.out)
 
 
+def run(*arguments, cwd, code=0, stdin=None, **variables):
+    """Run one command; its exit code must be `code`, and nobody ever sees a traceback."""
+    done = subprocess.run(
+        [BUNDLE, *map(str, arguments)],
+        capture_output=True,
+        text=True,
+        cwd=cwd,
+        env=os.environ | variables,
+        input=stdin or "",
+        check=False,
+    )
+    assert "Traceback" not in done.stderr, done.stderr
+    assert done.returncode == code, f"{done.returncode}: {done.stdout}\n{done.stderr}"
+    return Run(done.returncode, done.stdout, done.stderr)
+
+
 @pytest.fixture
 def bundle(tmp_path):
-    """Run a command in `tmp_path`; its exit code must be `code`, and nobody ever sees a traceback."""
-
-    def run(*arguments, code=0, cwd=tmp_path, **variables):
-        done = subprocess.run(
-            [BUNDLE, *map(str, arguments)],
-            capture_output=True,
-            text=True,
-            cwd=cwd,
-            env=os.environ | variables,
-            stdin=subprocess.DEVNULL,
-            check=False,
-        )
-        assert "Traceback" not in done.stderr, done.stderr
-        assert done.returncode == code, f"{done.returncode}: {done.stdout}\n{done.stderr}"
-        return Run(done.returncode, done.stdout, done.stderr)
-
-    return run
+    """Run a command in `tmp_path`, on the test's own store."""
+    return partial(run, cwd=tmp_path)
 
 
 @pytest.fixture
 def trained(tmp_path):
-    """A directory with `train.py`, a sample and a two-line bundlefile."""
+    """A directory with a scikit-learn `train.py`, a sample and a two-line bundlefile."""
     (tmp_path / "train.py").write_text(TRAIN)
     (tmp_path / "sample.json").write_text("[[0.0, 0.5], [2.0, 2.0]]")
     (tmp_path / "bundlefile.yaml").write_text("name: answer\nmodels: [answer]\ninclude: []\n")
@@ -68,3 +101,144 @@ def trained(tmp_path):
 def saved(bundle, trained):
     """The tag of a saved model."""
     return bundle("save", "answer", "train:model", "--sample", "sample.json", "--json").json["tag"]
+
+
+@pytest.fixture
+def plain(tmp_path):
+    """A directory with a `train.py` that imports nothing, a sample and a bundlefile."""
+    write_plain(tmp_path)
+    return tmp_path
+
+
+@pytest.fixture
+def double(bundle, plain):
+    """The tag of a model saved from `plain`."""
+    return bundle("save", "double", "train:model", "--sample", "sample.json", "--json").json["tag"]
+
+
+def write_plain(directory):
+    (directory / "train.py").write_text(PLAIN)
+    (directory / "sample.json").write_text("[[0.0, 0.5], [2.0, 2.0]]")
+    (directory / "bundlefile.yaml").write_text("name: twice\nmodels: [double]\ninclude: []\n")
+
+
+@pytest.fixture(scope="session")
+def index():
+    """Skip a test that resolves packages where no index answers."""
+    try:
+        with urllib.request.urlopen(f"{INDEX}/idna/", timeout=5) as answer:
+            answer.read(1)
+    except (urllib.error.URLError, OSError) as error:
+        pytest.skip(f"the package index {INDEX} does not answer: {error}")
+    return INDEX
+
+
+@dataclass(frozen=True)
+class Shop:
+    """A project, and a store with its model `double` and its bundle `twice`."""
+
+    project: Path
+    home: Path
+    model: str
+    built: dict
+
+    def __call__(self, *arguments, **given):
+        return run(*arguments, cwd=self.project, BUNDLE_HOME=str(self.home), **given)
+
+    def serving(self, *arguments, **given):
+        return serving(*arguments, cwd=self.project, BUNDLE_HOME=str(self.home), **given)
+
+    @property
+    def tag(self):
+        return self.built["tag"]
+
+
+@pytest.fixture(scope="session")
+def shop(tmp_path_factory, index):
+    """Made once, for tests that only look at it or run it."""
+    project, home = tmp_path_factory.mktemp("project"), tmp_path_factory.mktemp("shop")
+    write_plain(project)
+    command = partial(run, cwd=project, BUNDLE_HOME=str(home))
+    sample = ("--sample", "sample.json")
+    model = command("save", "double", "train:model", *sample, "--json").json["tag"]
+    return Shop(project, home, model, command("build", "--json").json)
+
+
+@pytest.fixture
+def copy(tmp_path):
+    """Make a shop that a test may change."""
+
+    def copied(shop):
+        project, home = tmp_path / "project", tmp_path / "home"
+        shutil.copytree(shop.project, project)
+        shutil.copytree(shop.home, home, symlinks=True)
+        return replace(shop, project=project, home=home)
+
+    return copied
+
+
+@dataclass
+class Server:
+    """A running `bundle serve`."""
+
+    process: subprocess.Popen
+    ready: dict
+    talk: list
+
+    @property
+    def url(self):
+        return self.ready["url"]
+
+    def post(self, path, data):
+        request = urllib.request.Request(
+            self.url + path, json.dumps(data).encode(), {"content-type": "application/json"}
+        )
+        with urllib.request.urlopen(request, timeout=10) as answer:
+            return json.loads(answer.read())
+
+    def stop(self, number=signal.SIGTERM):
+        self.process.send_signal(number)
+        return self.process.wait(30)
+
+
+@contextmanager
+def serving(*arguments, cwd, **variables):
+    """A server that is ready, on a free port; stopped at the end."""
+    with started(*arguments, "--port=0", "--json", cwd=cwd, **variables) as (process, talk):
+        line = process.stdout.readline()
+        assert line, "".join(talk)
+        yield Server(process, json.loads(line), talk)
+
+
+@contextmanager
+def started(*arguments, cwd, **variables):
+    """`bundle serve` in the background and, line by line, what it says on stderr."""
+    process = subprocess.Popen(
+        [BUNDLE, "serve", *map(str, arguments)],
+        cwd=cwd,
+        env=os.environ | variables,
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    talk = []
+    reader = threading.Thread(target=lambda: talk.extend(process.stderr), daemon=True)
+    reader.start()
+    try:
+        yield process, talk
+    finally:
+        process.terminate()
+        process.wait(30)
+        reader.join(10)
+        process.stdout.close()
+        process.stderr.close()
+
+
+def eventually(claim, seconds=30):
+    """Wait until `claim()` is true; it is asked again and again."""
+    deadline = time.monotonic() + seconds
+    while not (found := claim()):
+        assert time.monotonic() < deadline, "it never came true"
+        time.sleep(0.05)
+    return found

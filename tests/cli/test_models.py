@@ -9,9 +9,9 @@ def test_an_empty_store_lists_nothing_and_says_what_to_do(bundle):
     assert bundle("models", "list", "--json").json == {"models": []}
 
 
-def test_list_names_every_model_with_its_tag(bundle, saved):
-    assert saved in bundle("models", "list").out
-    assert [item["tag"] for item in bundle("models", "list", "--json").json["models"]] == [saved]
+def test_list_names_every_model_with_its_tag(bundle, double):
+    assert double in bundle("models", "list").out
+    assert [item["tag"] for item in bundle("models", "list", "--json").json["models"]] == [double]
 
 
 def test_show_tells_the_signature_and_whether_code_runs(bundle, saved):
@@ -22,23 +22,23 @@ def test_show_tells_the_signature_and_whether_code_runs(bundle, saved):
     assert "trusted on this machine" in shown
 
 
-def test_an_unknown_tag_names_the_nearest(bundle, saved):
-    missing = bundle("models", "show", "anwser", code=1)
+def test_an_unknown_tag_names_the_nearest(bundle, double):
+    missing = bundle("models", "show", "duoble", code=1)
 
-    assert "No model is tagged `anwser`." in missing.err
-    assert "answer" in missing.err
-
-
-def test_an_alias_moves_and_goes(bundle, saved):
-    bundle("models", "alias", saved, "production")
-    assert bundle("models", "show", "answer@production", "--json").json["tag"] == saved
-
-    bundle("models", "alias", saved, "production", "--remove")
-    bundle("models", "show", "answer@production", code=1)
+    assert "No model is tagged `duoble`." in missing.err
+    assert "double" in missing.err
 
 
-def test_a_deleted_model_is_gone_and_gc_frees_its_bytes(bundle, saved):
-    bundle("models", "delete", saved)
+def test_an_alias_moves_and_goes(bundle, double):
+    bundle("models", "alias", double, "production")
+    assert bundle("models", "show", "double@production", "--json").json["tag"] == double
+
+    bundle("models", "alias", double, "production", "--remove")
+    bundle("models", "show", "double@production", code=1)
+
+
+def test_a_deleted_model_is_gone_and_gc_frees_its_bytes(bundle, double):
+    bundle("models", "delete", double)
 
     assert bundle("models", "list", "--json").json == {"models": []}
     assert bundle("gc", "--json").json["bytes"] > 0

@@ -40,7 +40,13 @@ def test_the_version_is_said_before_typer_is_imported():
 
 @pytest.mark.parametrize(
     "arguments",
-    [["--help"], ["save", "--help"], ["serve", "--help"], ["models", "list", "--json"], ["du", "--json"]],
+    [
+        ["--help"],
+        ["save", "--help"],
+        ["serve", "--help"],
+        ["models", "list", "--json"],
+        ["du", "--json"],
+    ],
     ids=" ".join,
 )
 def test_nothing_heavy_is_imported_before_it_is_needed(arguments):
@@ -56,4 +62,7 @@ def test_importing_the_package_imports_nothing_else():
 
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
 
-    assert done.stdout.strip() == "['modelbundle', 'modelbundle.runtime', 'modelbundle.runtime.version']"
+    assert (
+        done.stdout.strip()
+        == "['modelbundle', 'modelbundle.runtime', 'modelbundle.runtime.version']"
+    )

@@ -1,0 +1,84 @@
+"""Every command: its help, and `--json` as one object that begins with tag and digest."""
+
+import re
+
+import pytest
+
+from modelbundle.runtime.version import __version__
+
+SAID = {
+    "save": ["save", "double", "train:model", "--json"],
+    "init": ["init", "new", "--json"],
+    "lock": ["lock", "--offline", "--json"],
+    "build": ["build", "--offline", "--json"],
+    "test": ["test", "twice", "--env", "current", "--json"],
+    "list": ["list", "--json"],
+    "show": ["show", "twice", "--json"],
+    "diff": ["diff", "twice", "twice", "--json"],
+    "verify": ["verify", "twice", "--json"],
+    "delete": ["delete", "twice", "--json"],
+    "predict": ["predict", "twice", "--env", "current", "--data", "sample.json", "--json"],
+    "containerize": ["containerize", "twice", "--print", "--json"],
+    "doctor": ["doctor", "--json"],
+    "du": ["du", "--json"],
+    "gc": ["gc", "--dry-run", "--json"],
+    "schema": ["schema", "--json"],
+    "models list": ["models", "list", "--json"],
+    "models show": ["models", "show", "double", "--json"],
+    "models alias": ["models", "alias", "double", "canary", "--json"],
+    "models delete": ["models", "delete", "double", "--json"],
+}
+ONE_ITEM = {
+    "save", "build", "test", "show", "verify", "delete", "containerize",
+    "models show", "models alias", "models delete",
+}  # fmt: skip
+CHANGING = {"models delete", "delete", "save", "build", "init", "models alias"}
+
+
+def test_every_command_stands_in_the_help_and_in_these_tests(bundle):
+    top = set(re.findall(r"^  ([a-z]+) {2,}", bundle("--help").out, re.MULTILINE))
+    below = set(re.findall(r"^  ([a-z]+) {2,}", bundle("models", "--help").out, re.MULTILINE))
+
+    assert top - {"models"} | {f"models {verb}" for verb in below} == {*SAID, "serve"}
+
+
+@pytest.mark.parametrize("name", SAID)
+def test_json_is_one_object_that_begins_with_tag_and_digest(name, shop, copy):
+    run = copy(shop) if name in CHANGING else shop
+
+    data = run(*SAID[name]).json
+
+    assert isinstance(data, dict)
+    assert "error" not in data
+    if name in ONE_ITEM:
+        assert list(data)[:2] == ["tag", "digest"]
+        assert re.fullmatch(r"[a-z]+:[0-9a-f]{12}", data["tag"])
+        assert re.fullmatch(r"[0-9a-f]{64}", data["digest"])
+
+
+@pytest.mark.parametrize("name", [*SAID, "serve", "models"])
+def test_help_says_what_a_command_does_and_how_it_is_typed(name, bundle):
+    text = bundle(*name.split(), "--help", COLUMNS="100").out
+
+    assert f"Usage: bundle {name} [OPTIONS]" in text
+    assert name == "models" or re.search(rf"Examples?:\n\n.*bundle {name}", text, re.DOTALL)
+    assert not re.search(r"^  \S+ +\[required\]", text, re.MULTILINE), "an argument has no help"
+    assert max(map(len, text.splitlines())) <= 100
+
+
+def test_bundle_alone_says_the_help_and_is_a_usage_error(bundle):
+    alone = bundle(code=2)
+
+    assert alone.out == ""
+    assert "Turn a trained model into a service" in alone.err
+    assert bundle("-h").out == alone.err
+
+
+def test_the_version_is_the_package_s(bundle):
+    assert bundle("--version").out == bundle("-V").out == f"bundle {__version__}\n"
+
+
+def test_help_folds_in_a_narrow_terminal(bundle):
+    text = bundle("serve", "--help", COLUMNS="40").out
+
+    assert max(map(len, text.splitlines())) <= 50
