@@ -56,6 +56,8 @@ def of_models(models: Mapping[str, ModelManifest]) -> list[Route]:
             "There is nothing to serve: neither a model nor a service.",
             hint="List a saved model under `models:` in the bundlefile.",
         )
+    for alias, manifest in models.items():
+        _check_served(alias, manifest)
     first = next(iter(models))
     bare = [_of_method(f"/{name}", name, first, models[first]) for name in models[first].methods]
     if len(models) == 1:
@@ -65,6 +67,15 @@ def of_models(models: Mapping[str, ModelManifest]) -> list[Route]:
         for alias, manifest in models.items()
         for name in manifest.methods
     ]
+
+
+def _check_served(alias: str, manifest: ModelManifest) -> None:
+    if not manifest.methods:
+        raise BuildError(
+            f"The model `{alias}` has nothing to call, so it cannot be served by itself.",
+            hint=f'Write a service class that uses `modelbundle.model("{alias}").object`, '
+            "or save it again with `--method`.",
+        )
 
 
 def _of_method(path: str, method: str, alias: str, manifest: ModelManifest) -> Route:

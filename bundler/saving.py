@@ -26,6 +26,9 @@ from .tag import check_name, check_version
 __all__ = ["SaveOptions", "load", "save", "save_file", "save_object", "save_source"]
 
 _REPLAYED = 1 << 30  # bytes: a larger model is not loaded a second time to compare its answers
+_NOTHING_TO_CALL = (
+    "There is nothing to call on it: it is kept as an object, for `modelbundle.load` and services."
+)
 _HINT_WEIGHTS = "Save the module itself: `bundle save NAME module:attribute`."
 
 
@@ -46,13 +49,14 @@ def save(  # noqa: PLR0913  the author's face: each is a word of theirs
 ) -> Item:
     """Save a trained model; with a `sample`, its signature and its answers are recorded too.
 
+    What has nothing to call (a dict, a vocabulary) is kept too: `load` and services give it back.
     The framework is found by the object; `sample` is a few rows as the model takes them (ndarray,
     DataFrame, tensor, dict or list). The model is left as it was.
 
         modelbundle.save("iris", classifier, sample=rows[:4], labels={"team": "growth"})
 
     Raises:
-        UnsupportedModel: when there is nothing to call on the object.
+        UnsupportedModel: when a sample or a method is given, and there is nothing to call.
         Unpicklable: names the attribute that cannot be saved.
         SampleMismatch: when the model cannot be called with the sample.
         Refused: when the version exists with other content.
@@ -107,6 +111,8 @@ def save_object(
         saved = _written(framework, model, directory, given)
         if saved.note:
             progress.step(saved.note)
+        if not recordings:
+            progress.step(_NOTHING_TO_CALL)
         if rows is not None:
             _replay(framework, directory, saved, recordings)
         draft = Draft(name, framework, saved, recordings, directory)
@@ -199,10 +205,9 @@ def _framework(model: Any) -> Framework:
     framework = registry.for_model(model)
     if framework is not None:
         return framework
-    kind = f"{type(model).__module__}.{type(model).__qualname__}"
     raise UnsupportedModel(
-        f"There is nothing to call on an object of `{kind}`.",
-        hint="Give a fitted model, a function, or an object with a `predict` method.",
+        "There is no object: it is None.",
+        hint="Does the function that makes it return it?",
     )
 
 
@@ -214,17 +219,30 @@ def _signatures(given: Mapping[str, Signature | Mapping[str, Any]]) -> dict[str,
 
 
 def _recordings(framework: Framework, model: Any, rows: Any, given: SaveOptions) -> list[Recording]:
+    methods = framework.methods(model)
+    if not methods:
+        _check_callable(model, rows, given)
     if rows is not None:
         return recording.record(framework, model, rows, given.methods, given.signatures)
     declared = {**framework.signatures(model), **given.signatures}
-    methods = given.methods or framework.methods(model)
-    if not methods:
-        raise UnsupportedModel(
-            f"The {type(model).__name__} has none of the methods that can be served.",
-            hint="Name them: `--method NAME`, or methods=[...].",
-        )
     unknown = Signature(batchable=False)
-    return [Recording(method, declared.get(method, unknown), None) for method in methods]
+    return [
+        Recording(method, declared.get(method, unknown), None)
+        for method in given.methods or methods
+    ]
+
+
+def _check_callable(model: Any, rows: Any, given: SaveOptions) -> None:
+    """Nothing is called by itself on `model`; what the person names must be there."""
+    kind = f"{type(model).__module__}.{type(model).__qualname__}"
+    for method in given.methods:
+        if not callable(getattr(model, method, None)):
+            raise UnsupportedModel(f"An object of `{kind}` has no method `{method}`.")
+    if not given.methods and (rows is not None or given.signatures):
+        raise UnsupportedModel(
+            f"There is nothing to call with a sample on an object of `{kind}`.",
+            hint="Name its methods (`--method NAME`, methods=[...]), or save it without a sample.",
+        )
 
 
 def _recordings_of_file(

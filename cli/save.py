@@ -90,8 +90,13 @@ def save(
 
 
 def _report(item: "Item", console: Console) -> None:
+    from ..bundler.chosen_model import ChosenModel
+    from ..bundler.store import Store
+
+    manifest = ChosenModel.of(item.name, item, Store.default()).manifest
+    verb = "serve" if manifest.methods else "show"
     text = f"Saved `{item.tag}` ({item.framework}, {human(item.size)})."
-    console.result(to_json(item), text, next_command=f"bundle serve model:{item.tag}")
+    console.result(to_json(item), text, next_command=f"bundle {verb} model:{item.tag}")
 
 
 def _metadata(text: str | None) -> dict[str, object]:

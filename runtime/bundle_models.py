@@ -69,6 +69,11 @@ class LocalModel:
         """Names of the methods, the default first."""
         return tuple(self._load().manifest.methods)
 
+    @property
+    def object(self) -> Any:
+        """The library's own object."""
+        return self._load().object
+
     def direct(self, batch: Any, method: str | None = None) -> Any:
         """Call the model with this batch alone."""
         loaded = self._load()

@@ -29,6 +29,11 @@ class ModelRunner(Protocol):
         """Names of the methods, the default first."""
         ...
 
+    @property
+    def object(self) -> Any:
+        """The library's own object."""
+        ...
+
     async def __call__(self, batch: Any, method: str | None = None) -> Any:
         """Answer through the batcher, on the event loop that it was started on."""
         ...
@@ -113,6 +118,14 @@ class ModelHandle:
     def __repr__(self) -> str:
         return f"model({self._name!r})"
 
+    @property
+    def object(self) -> Any:
+        """What was saved, past the batcher: a vocabulary, or a library's own model.
+
+        All requests and the model's own thread share it, so read it and leave it as it is.
+        """
+        return self._runner.object
+
     def __call__(self, batch: Any, /) -> Any:
         """Answer `batch` with the model's default method."""
         return self._call(batch, None)
@@ -122,14 +135,14 @@ class ModelHandle:
             raise AttributeError(method)
         known = self._runner.methods
         if method not in known:
-            listed = ", ".join(f"`{each}`" for each in known)
+            listed = ", ".join(f"`{each}`" for each in known) or "only `.object`"
             raise AttributeError(
                 f"The model `{self._name}` has no method `{method}`; it has {listed}."
             )
         return ModelMethod(self, method)
 
     def __dir__(self) -> list[str]:
-        return sorted(self._runner.methods)
+        return sorted({*self._runner.methods, "object"})
 
     def _call(self, batch: Any, method: str | None) -> Any:
         running = asyncio._get_running_loop()  # noqa: SLF001  # get_running_loop() costs an exception

@@ -59,6 +59,11 @@ class Runner:
         """Names of the methods, the default first."""
         return tuple(self._queues)
 
+    @property
+    def object(self) -> Any:
+        """The library's own object."""
+        return self.model.object
+
     def signature(self, method: str) -> Signature:
         """What a method takes and gives."""
         return self._queues[method].signature
@@ -103,13 +108,13 @@ class Runner:
         Raises:
             ValueError: when it does not fit the signature; it is not the client's fault.
         """
-        method = method or self.methods[0]
+        method = method or self.model.manifest.default_method
         batch = self._fit(batch, method)
         return await self.submit(batch, method, size=table.nbytes(batch))
 
     def direct(self, batch: Any, method: str | None = None) -> Any:
         """The answer for a batch, in this thread and past the batcher."""
-        method = method or self.methods[0]
+        method = method or self.model.manifest.default_method
         return self.model.call(method, self._fit(batch, method))
 
     async def warm_up(

@@ -1,4 +1,4 @@
-"""Any Python object that can be pickled: called itself, or by its `predict`."""
+"""Any Python object that can be pickled: called itself, by its `predict`, or only kept."""
 
 from collections.abc import Mapping
 from pathlib import Path
@@ -13,7 +13,7 @@ _METHODS = ("predict", "predict_proba", "transform", "score")
 
 
 class Generic:
-    """Functions, instances of the author's classes, models of libraries without an adapter."""
+    """Functions, the author's objects, models of libraries without an adapter, plain data."""
 
     name = "generic"
     distributions: tuple[str, ...] = ("numpy",)
@@ -23,8 +23,8 @@ class Generic:
     executing = frozenset(formats)
 
     def matches(self, model: object) -> bool:
-        """Whatever has something to call."""
-        return bool(self.methods(model))
+        """Everything but None, which is what a forgotten `return` gives."""
+        return model is not None
 
     def reads(self, path: Path) -> str | None:
         """Any whole pickle or joblib file."""
@@ -58,7 +58,7 @@ class Generic:
         return model
 
     def methods(self, model: Any) -> tuple[str, ...]:
-        """Its own methods of the usual names; a bare callable has `predict`."""
+        """Its own methods of the usual names; a bare callable has `predict`, data has none."""
         if isinstance(model, type):
             return ()  # a class is not yet a model
         named = tuple(name for name in _METHODS if callable(getattr(model, name, None)))

@@ -3,6 +3,8 @@
 import pytest
 
 from modelbundle.bundler import model_bundle
+from modelbundle.bundler.errors import BuildError
+from modelbundle.bundler.saving import save
 from modelbundle.runtime.errors import NotTrusted
 from modelbundle.runtime.manifest import BundleManifest
 
@@ -17,6 +19,15 @@ def test_a_model_becomes_a_directory_for_as_long_as_it_is_served(add_model, own_
         assert (directory / "samples/iris/score.json").exists()
         assert manifest.lock is None
     assert not directory.exists()
+
+
+def test_an_object_with_nothing_to_call_is_refused_in_a_sentence(own_store):
+    item = save("words", {"a": 1}, store=own_store)
+    with (
+        pytest.raises(BuildError, match="nothing to call"),
+        model_bundle.of_model(item, own_store),
+    ):
+        raise AssertionError("it was served")
 
 
 def test_a_model_that_nobody_vouched_for_is_refused(add_model, own_store):

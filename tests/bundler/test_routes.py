@@ -60,6 +60,13 @@ def test_two_routes_at_one_path_are_an_error(project):
         plan(written, {"iris": model("predict", "score")})
 
 
+def test_a_model_with_nothing_to_call_is_no_service_of_its_own(project):
+    for models in ({"words": model()}, {"iris": model("predict"), "words": model()}):
+        with pytest.raises(BuildError, match="`words` has nothing to call") as caught:
+            of_models(models)
+        assert 'model("words").object' in caught.value.hint
+
+
 def test_imports_that_nothing_provides_are_told_and_nothing_else():
     imports = {"os", "numpy", "PIL", "net", "sklearn", "dotenv", "modelbundle"}
     found = missing(imports, {"net"}, {"numpy", "scikit-learn", "python-dotenv"})

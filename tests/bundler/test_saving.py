@@ -511,10 +511,34 @@ def test_the_attribute_that_cannot_be_pickled_is_named():
     assert Store.default().items("model") == []
 
 
-def test_what_nobody_can_call_is_refused():
-    for thing in (3, {"a": 1}, int):
-        with pytest.raises(UnsupportedModel, match="nothing to call"):
-            modelbundle.save("m", thing)
+@pytest.mark.parametrize("thing", [3, {"a": 1}, ["x", ("y", None)], int, frozenset({1})])
+def test_what_nobody_can_call_is_kept_as_an_object(thing):
+    item = modelbundle.save("m", thing)
+    manifest = manifest_of(item)
+    assert (manifest.framework, dict(manifest.methods)) == ("generic", {})
+    assert modelbundle.load(item.tag) == thing
+    with pytest.raises(InvalidModel, match="no methods"):
+        manifest.default_method  # noqa: B018
+
+
+def test_a_call_on_what_nobody_can_call_is_refused():
+    with pytest.raises(UnsupportedModel, match="nothing to call with a sample"):
+        modelbundle.save("m", {"a": 1}, sample=[[1]])
+    with pytest.raises(UnsupportedModel, match="has no method `predict`"):
+        modelbundle.save("m", {"a": 1}, methods=["predict"])
+    with pytest.raises(UnsupportedModel, match="None"):
+        modelbundle.save("m", None)
+    assert Store.default().items("model") == []
+
+
+def test_a_method_of_another_name_makes_an_object_a_model():
+    class Rules:
+        def judge(self, rows):
+            return [len(rows)] * len(rows)
+
+    manifest = manifest_of(modelbundle.save("m", Rules(), sample=[[1], [2]], methods=["judge"]))
+    assert manifest.default_method == "judge"
+    assert "judge" in manifest.samples
 
 
 def test_a_wrong_sample_is_said_in_the_models_own_words():

@@ -8,6 +8,17 @@ def test_a_model_is_saved_and_the_next_command_is_said(bundle, trained):
     assert "next: bundle serve model:answer:" in done.err
 
 
+def test_an_object_with_nothing_to_call_is_saved_shown_and_not_served(bundle, trained):
+    (trained / "words.py").write_text("words = {'a': 1}\n")
+
+    done = bundle("save", "words", "words:words")
+
+    assert "nothing to call" in done.err
+    assert "next: bundle show model:words:" in done.err
+    assert "nothing to call" in bundle("show", "model:words").out
+    assert "nothing to call" in bundle("serve", "model:words", code=1).err
+
+
 def test_the_json_begins_with_tag_and_digest(bundle, trained):
     data = bundle("save", "answer", "train:model", "--json").json
 

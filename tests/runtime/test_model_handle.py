@@ -35,6 +35,19 @@ def test_methods_are_attributes_and_a_wrong_one_lists_them():
     assert not hasattr(handle, "__array__")
 
 
+def test_an_object_without_methods_is_given_and_cannot_be_called(tmp_path, monkeypatch):
+    directory = bundle_directory(tmp_path, "words", "words", {"a": 1}, None)
+    monkeypatch.setenv("BUNDLE_DIR", str(directory))
+    monkeypatch.setenv("BUNDLE_TRUST", bundle_digest(directory))
+    words = mb.model("words")
+    assert words.object == {"a": 1}
+    assert dir(words) == ["object"]
+    with pytest.raises(BundleError, match="no methods"):
+        words([1])
+    with pytest.raises(AttributeError, match=r"no method `get`; it has only `\.object`"):
+        words.get  # noqa: B018
+
+
 def test_an_author_tests_a_class_with_models_of_his_own():
     class Service:
         def __init__(self):

@@ -1,5 +1,6 @@
 """A service class behind a real server, over HTTP."""
 
+import dataclasses
 import json
 import textwrap
 
@@ -117,3 +118,37 @@ def test_a_content_type_that_no_api_takes_is_a_415_that_lists_those(tmp_path, se
     )
     assert answer.status_code == 415
     assert "`application/json`" in answer.json()["error"]
+
+
+WORDS = """
+import modelbundle as mb
+
+@mb.service
+class Words:
+    def __init__(self):
+        self.words = mb.model("words").object
+
+    @mb.api
+    def look_up(self, word: str) -> int:
+        return self.words[word]
+
+    @mb.api
+    def called(self) -> list:
+        return mb.model("words")([1])
+"""
+
+
+def test_a_service_uses_an_object_that_has_nothing_to_call(tmp_path, servers):
+    directory = tmp_path / "bundle"
+    (directory / "src").mkdir(parents=True)
+    (directory / "src" / "words.py").write_text(WORDS)
+    manifest = write_model(directory / "models" / "words", {"a": 7})
+    without = dataclasses.replace(manifest, methods={})
+    (directory / "models" / "words" / "model.json").write_bytes(without.encode())
+    routes = read_service(directory / "src", "words:Words").routes
+    write_bundle(directory, models=("words",), service="words:Words", routes=routes)
+    with servers.start(directory).client() as client:
+        assert client.post("/look_up", json={"word": "a"}).json() == 7
+        assert client.post("/called", json={}).status_code == 500
+        assert client.get("/metrics").status_code == 200
+        assert client.get("/openapi.json").status_code == 200
