@@ -96,7 +96,11 @@ def _complete(url: str, method: str | None) -> str:
     """A URL with a path is taken as it is, unless a method is asked for."""
     from urllib.parse import urlsplit
 
-    if method is None and urlsplit(url).path.strip("/"):
+    try:
+        path = urlsplit(url).path
+    except ValueError as error:
+        raise BundleError(f"`{url}` is not a URL: {error}.") from error
+    if method is None and path.strip("/"):
         return url
     return f"{url.rstrip('/')}/{(method or DEFAULT).lstrip('/')}"
 

@@ -116,6 +116,24 @@ def double(bundle, plain):
     return bundle("save", "double", "train:model", "--sample", "sample.json", "--json").json["tag"]
 
 
+@pytest.fixture(name="serving")
+def serving_here(tmp_path):
+    """Serve a target in `tmp_path` until the block ends."""
+    return partial(serving, cwd=tmp_path)
+
+
+@pytest.fixture(name="started")
+def started_here(tmp_path):
+    """Start any command in `tmp_path`; it is ended with the block."""
+    return partial(started, cwd=tmp_path)
+
+
+@pytest.fixture(name="eventually")
+def eventually_here():
+    """Wait for a claim to come true."""
+    return eventually
+
+
 def write_plain(directory):
     (directory / "train.py").write_text(PLAIN)
     (directory / "sample.json").write_text("[[0.0, 0.5], [2.0, 2.0]]")
@@ -147,6 +165,9 @@ class Shop:
 
     def serving(self, *arguments, **given):
         return serving(*arguments, cwd=self.project, BUNDLE_HOME=str(self.home), **given)
+
+    def started(self, *arguments, **given):
+        return started(*arguments, cwd=self.project, BUNDLE_HOME=str(self.home), **given)
 
     @property
     def tag(self):
@@ -204,7 +225,10 @@ class Server:
 @contextmanager
 def serving(*arguments, cwd, **variables):
     """A server that is ready, on a free port; stopped at the end."""
-    with started(*arguments, "--port=0", "--json", cwd=cwd, **variables) as (process, talk):
+    with started("serve", *arguments, "--port=0", "--json", cwd=cwd, **variables) as (
+        process,
+        talk,
+    ):
         line = process.stdout.readline()
         assert line, "".join(talk)
         yield Server(process, json.loads(line), talk)
@@ -212,9 +236,9 @@ def serving(*arguments, cwd, **variables):
 
 @contextmanager
 def started(*arguments, cwd, **variables):
-    """`bundle serve` in the background and, line by line, what it says on stderr."""
+    """A command in the background and, line by line, what it says on stderr."""
     process = subprocess.Popen(
-        [BUNDLE, "serve", *map(str, arguments)],
+        [BUNDLE, *map(str, arguments)],
         cwd=cwd,
         env=os.environ | variables,
         stdin=subprocess.DEVNULL,

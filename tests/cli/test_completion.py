@@ -1,0 +1,58 @@
+"""The shell's completion, asked as the shell asks."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+BUNDLE = str(Path(sys.executable).parent / "bundle")
+
+
+def completed(line, program="bundle", **variables):
+    """What bash is offered for the last word of `line`."""
+    words = line.split(" ")
+    asked = {
+        f"_{program.upper()}_COMPLETE": "complete_bash",
+        "COMP_WORDS": line,
+        "COMP_CWORD": str(len(words) - 1),
+    }
+    done = subprocess.run(
+        [BUNDLE.removesuffix("bundle") + program],
+        capture_output=True,
+        text=True,
+        env=os.environ | asked | variables,
+        check=False,
+    )
+    assert (done.returncode, done.stderr) == (0, "")
+    return done.stdout.split()
+
+
+@pytest.mark.parametrize("program", ["bundle", "modelbundle"])
+def test_commands_and_options_are_offered_under_both_names(program):
+    assert {"save", "serve", "show", "schema"} == set(completed(f"{program} s", program))
+    assert "--reload" in completed(f"{program} serve --re", program)
+    assert completed(f"{program} models de", program) == ["delete"]
+    assert completed(f"{program} serve x --env cur", program) == ["current"]
+
+
+def test_tags_are_offered_by_kind(shop):
+    home = {"BUNDLE_HOME": str(shop.home)}
+
+    assert shop.model in completed("bundle models show do", **home)
+    assert completed("bundle containerize tw", **home) == ["twice", shop.tag]
+    assert completed("bundle containerize do", **home) == []
+    assert {"twice", "double"} <= set(completed("bundle serve ", **home))
+
+
+def test_a_broken_store_offers_nothing_and_says_nothing():
+    assert completed("bundle serve t", BUNDLE_HOME="/dev/null") == []
+
+
+def test_the_script_is_printed():
+    done = subprocess.run(
+        [BUNDLE, "--show-completion", "bash"], capture_output=True, text=True, check=False
+    )
+
+    assert "_BUNDLE_COMPLETE" in done.stdout + done.stderr

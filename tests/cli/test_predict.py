@@ -1,0 +1,93 @@
+"""`bundle predict`: one answer, from a server that runs or from one that is started for it."""
+
+import json
+import threading
+from http.server import BaseHTTPRequestHandler, HTTPServer
+
+import numpy as np
+import pytest
+
+CURRENT = ("--env", "current")
+
+
+def test_rows_from_a_file_are_answered_by_a_bundle(shop):
+    answer = shop("predict", "twice", *CURRENT, "--data", "sample.json")
+
+    assert json.loads(answer.out) == {"predictions": [[0.0, 1.0], [4.0, 4.0]]}
+
+
+def test_rows_from_stdin_are_answered_by_a_model(shop):
+    answer = shop("predict", "model:double", "-q", stdin='{"instances": [[1, 2]]}')
+
+    assert json.loads(answer.out) == {"predictions": [[2, 4]]}
+    assert answer.err == ""
+
+
+def test_a_running_server_is_asked_by_its_url(shop):
+    with shop.serving("twice", *CURRENT) as server:
+        for url in (server.url, f"{server.url}/", f"{server.url}/predict"):
+            assert shop("predict", url, stdin="[[1, 2]]").out == '{"predictions":[[2,4]]}\n'
+        refused = shop("predict", server.url, stdin='{"rows": 1}', code=1)
+        assert "instances" in refused.err
+        refused = shop("predict", server.url, stdin="no json", code=1)
+        assert refused.err.startswith("error: The server answers 400: ")
+        missing = shop("predict", server.url, "--method", "nope", stdin="[]", code=1)
+        assert "404" in missing.err
+
+
+def test_a_route_that_is_not_there_names_those_that_are(shop):
+    missing = shop("predict", "twice", *CURRENT, "--method", "predct", code=1)
+
+    assert "There is no route `/predct`." in missing.err
+    assert "`predict`" in missing.err
+
+
+def test_nobody_at_the_url_and_no_file_are_errors_of_one_line(bundle):
+    assert "does not answer" in bundle("predict", "http://127.0.0.1:1", stdin="[]", code=1).err
+    assert "is not a URL" in bundle("predict", "http://[::bad", stdin="[]", code=1).err
+    assert "`gone.json` cannot be read" in bundle("predict", "x", "-d", "gone.json", code=1).err
+
+
+class Echo(BaseHTTPRequestHandler):
+    """Says what content type it was sent; bytes at /bytes."""
+
+    def do_POST(self):
+        self.rfile.read(int(self.headers["content-length"]))
+        self.send_response(200)
+        is_bytes = self.path == "/bytes"
+        self.send_header("content-type", "image/png" if is_bytes else "text/plain")
+        self.end_headers()
+        self.wfile.write(b"\x89PNG\xff" if is_bytes else self.headers["content-type"].encode())
+
+    def log_message(self, *_):
+        """Keep the tests' output clean."""
+
+
+@pytest.fixture
+def echo():
+    with HTTPServer(("127.0.0.1", 0), Echo) as server:
+        thread = threading.Thread(target=server.serve_forever)
+        thread.start()
+        yield f"http://127.0.0.1:{server.server_address[1]}"
+        server.shutdown()
+        thread.join()
+
+
+def test_the_content_type_follows_the_file(bundle, echo, tmp_path):
+    np.save(tmp_path / "rows.npy", np.ones((1, 2)))
+    np.save(tmp_path / "rows", np.ones((1, 2)))
+    (tmp_path / "rows.csv").write_text("a,b\n1,2\n")
+
+    def sent(*arguments):
+        return bundle("predict", echo, *arguments).out.strip()
+
+    assert sent("-d", "rows.npy") == "application/x-npy"
+    assert sent("-d", "rows.csv") == "text/csv"
+    assert sent("-d", "rows.csv", "--type", "application/x-own") == "application/x-own"
+    assert bundle("predict", echo, "--json").json == {"answer": "application/json"}
+
+
+def test_bytes_go_to_stdout_as_they_are_and_are_refused_with_json(bundle, echo):
+    refused = bundle("predict", f"{echo}/bytes", "--json", code=1)
+
+    assert "image/png" in refused.json["error"]
