@@ -8,19 +8,16 @@ import os
 import shlex
 import shutil
 import signal
-import socket
 import subprocess
 import sys
 import tempfile
 import time
-import urllib.error
 import urllib.request
 from contextlib import contextmanager
 from pathlib import Path
 
 EXAMPLE = Path(__file__).resolve().parent / "sklearn_digits"
 BIN = Path(sys.executable).parent
-PATIENCE = 180  # seconds until the server must be ready; it may have to make its environment
 
 
 def main() -> None:
@@ -52,33 +49,21 @@ def run(command: str, project: Path, environment: dict[str, str]) -> None:
 @contextmanager
 def serving(project: Path, environment: dict[str, str]):
     """Run the server until the story ends, then stop it and wait for it."""
-    port = free_port()
-    command = f"bundle serve digits --port {port}"
+    command = "bundle serve digits --port 0 --json"
     say(command)
     started = time.perf_counter()
-    server = subprocess.Popen(shlex.split(command), cwd=project, env=environment)
+    server = subprocess.Popen(
+        shlex.split(command), cwd=project, env=environment, stdout=subprocess.PIPE, text=True
+    )
     try:
-        wait_until_ready(f"http://127.0.0.1:{port}", server)
+        said = json.loads(server.stdout.readline())  # when it is ready, or why it is not
+        if "error" in said:
+            raise SystemExit(said["exit_code"])
         say_time(started)
-        yield f"http://127.0.0.1:{port}"
+        yield said["url"]
     finally:
         server.send_signal(signal.SIGTERM)
-        code = server.wait(30)
-        print(f"  the server stopped with exit code {code}")
-
-
-def wait_until_ready(address: str, server: subprocess.Popen) -> None:
-    """Ask /readyz until it says yes."""
-    deadline = time.monotonic() + PATIENCE
-    while time.monotonic() < deadline:
-        if server.poll() is not None:
-            raise SystemExit(f"The server stopped with exit code {server.returncode}.")
-        try:
-            with urllib.request.urlopen(f"{address}/readyz", timeout=1):
-                return
-        except OSError:
-            time.sleep(0.05)
-    raise SystemExit("The server was not ready in time.")
+        print(f"  the server stopped with exit code {server.wait(30)}")
 
 
 def ask(address: str, request: Path) -> str:
@@ -92,13 +77,6 @@ def ask(address: str, request: Path) -> str:
         answer = json.load(response)
     say_time(started)
     return f"\n  prediction: {answer['predictions'][0]}\n"
-
-
-def free_port() -> int:
-    """A port that nobody uses."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
 
 
 def say(command: str) -> None:

@@ -1,4 +1,4 @@
-"""Access log: one JSON object a line on stdout for every request."""
+"""Access log: one JSON object a line on stdout for every request, probes excepted."""
 
 import asyncio
 import select
@@ -11,6 +11,9 @@ from .exchange import Exchange
 
 FLUSH_AFTER = 0.1  # seconds that a line may wait for others: one write for many requests
 FLUSH_AT = select.PIPE_BUF  # bytes that a pipe takes whole, so that workers' lines never mix
+PROBES = frozenset({"/livez", "/readyz", "/metrics"})
+"""Asked by machines every few seconds; the metrics count them."""
+
 MAX_PATH = 1024  # characters
 
 
@@ -47,6 +50,8 @@ class AccessLog:
 
     def write(self, exchange: Exchange) -> None:
         """Note one exchange that has ended."""
+        if exchange.path in PROBES:
+            return
         line = orjson.dumps(_entry(exchange), option=orjson.OPT_APPEND_NEWLINE)
         if self._size + len(line) > FLUSH_AT:
             self.flush()

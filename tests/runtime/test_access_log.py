@@ -44,6 +44,10 @@ def test_many_lines_are_one_write_and_no_write_is_torn_by_a_pipe():
     assert len({json.loads(line)["id"] for line in lines}) == 100
 
 
+def test_probes_are_not_written():
+    assert b"".join(written(3, "/readyz")) == b""
+
+
 def test_a_long_path_is_cut():
     (data,) = written(1, "/" + "a" * 8000)
     assert len(json.loads(data)["path"]) == 1024
