@@ -4,11 +4,24 @@ import os
 import shutil
 import subprocess
 import sys
+import urllib.error
+import urllib.request
 from pathlib import Path
 
 import pytest
+from hypothesis import HealthCheck, settings
 
+INDEX = os.environ.get("UV_DEFAULT_INDEX", "https://pypi.org/simple")
 ROOT = Path(__file__).resolve().parent.parent
+
+# A busy machine is no failure of what is tested; in CI a failure must be the commit's own.
+settings.register_profile(
+    "modelbundle",
+    deadline=None,
+    suppress_health_check=[HealthCheck.too_slow],
+    derandomize=bool(os.environ.get("CI")),
+)
+settings.load_profile("modelbundle")
 
 
 def pytest_configure(config):
@@ -33,6 +46,17 @@ def home(tmp_path_factory, monkeypatch):
     monkeypatch.delenv("BUNDLE_TRUST", raising=False)
     yield path
     shutil.rmtree(path, ignore_errors=True)
+
+
+@pytest.fixture(scope="session")
+def index():
+    """Skip a test that resolves packages where no index answers."""
+    try:
+        with urllib.request.urlopen(f"{INDEX}/idna/", timeout=5) as answer:
+            answer.read(1)
+    except (urllib.error.URLError, OSError) as error:
+        pytest.skip(f"the package index {INDEX} does not answer: {error}")
+    return INDEX
 
 
 @pytest.fixture(scope="session")

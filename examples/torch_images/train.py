@@ -17,7 +17,7 @@ train_x, test_x, train_y, test_y = train_test_split(
 )
 
 
-def train(epochs: int = 12) -> DigitNet:
+def train(epochs: int = 8) -> DigitNet:
     """Fit with Adam on batches of 64."""
     net = DigitNet(width=16)
     optimizer = torch.optim.Adam(net.parameters(), lr=3e-3)

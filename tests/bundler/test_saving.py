@@ -230,19 +230,24 @@ DETERMINISTIC = [name for name in trained.MODELS if name != "torch_script"]
 
 def test_the_same_model_has_the_same_digest_in_another_process_place_and_hash_seed(tmp_path):
     """Classes and functions that travel by value included."""
-    printed = []
+    running = []
     for seed in ("1", "2"):
         own = tmp_path / f"elsewhere{seed}"
         shutil.copytree(tmp_path / "own", own)
         shutil.copy(HERE / "trained.py", own)
         script = SAVE_TWICE.format(tests=str(own), own=str(own), names=DETERMINISTIC)
         environment = os.environ | {"PYTHONHASHSEED": seed, "BUNDLE_HOME": str(tmp_path / seed)}
-        done = subprocess.run(
-            [sys.executable, "-W", "ignore", "-c", script],
-            capture_output=True, text=True, env=environment, cwd=own, check=False,
+        running.append(
+            subprocess.Popen(
+                [sys.executable, "-W", "ignore", "-c", script],
+                stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=environment, cwd=own,
+            )
         )  # fmt: skip
-        assert done.returncode == 0, done.stderr
-        printed.append(done.stdout.splitlines())
+    printed = []
+    for process in running:
+        out, err = process.communicate()
+        assert process.returncode == 0, err
+        printed.append(out.splitlines())
     assert printed[0] == printed[1]
     assert len(printed[0]) == len(DETERMINISTIC)
 

@@ -194,7 +194,10 @@ yaml_bits = st.sampled_from(
 )  # fmt: skip
 
 
-@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=300)
+@settings(
+    suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
+    max_examples=300,
+)
 @given(st.one_of(st.text(max_size=200), st.lists(yaml_bits, max_size=60).map("".join)))
 @example("? \n? \n")
 @example("a: *a")
@@ -209,7 +212,7 @@ def test_any_text_is_read_or_refused_with_a_problem(tmp_path, text):
         assert len(str(problem).splitlines()) == 1
 
 
-@settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])
 @given(st.binary(max_size=300))
 def test_any_bytes_are_read_or_refused(tmp_path, data):
     path = tmp_path / "any.yaml"
@@ -227,7 +230,7 @@ json_values = st.recursive(
 )  # fmt: skip
 
 
-@settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])
 @given(json_values, st.randoms(use_true_random=False))
 def test_what_another_writer_wrote_is_read_back_unchanged(tmp_path, value, chance: random.Random):
     import json

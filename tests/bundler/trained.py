@@ -72,7 +72,9 @@ def xgboost_named_booster():
     import xgboost
 
     data = xgboost.DMatrix(frame[["a", "b", "age"]], numbers)
-    return xgboost.train({"booster": "gblinear", "nthread": 1}, data, 3), frame[["a", "b", "age"]].head(4)
+    return xgboost.train({"booster": "gblinear", "nthread": 1}, data, 3), frame[
+        ["a", "b", "age"]
+    ].head(4)
 
 
 def xgboost_classifier():

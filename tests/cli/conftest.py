@@ -8,7 +8,6 @@ import subprocess
 import sys
 import threading
 import time
-import urllib.error
 import urllib.request
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
@@ -18,7 +17,6 @@ from pathlib import Path
 import pytest
 
 BUNDLE = str(Path(sys.executable).parent / "bundle")
-INDEX = os.environ.get("UV_DEFAULT_INDEX", "https://pypi.org/simple")
 
 TRAIN = """
 import numpy as np
@@ -138,17 +136,6 @@ def write_plain(directory):
     (directory / "train.py").write_text(PLAIN)
     (directory / "sample.json").write_text("[[0.0, 0.5], [2.0, 2.0]]")
     (directory / "bundlefile.yaml").write_text("name: twice\nmodels: [double]\ninclude: []\n")
-
-
-@pytest.fixture(scope="session")
-def index():
-    """Skip a test that resolves packages where no index answers."""
-    try:
-        with urllib.request.urlopen(f"{INDEX}/idna/", timeout=5) as answer:
-            answer.read(1)
-    except (urllib.error.URLError, OSError) as error:
-        pytest.skip(f"the package index {INDEX} does not answer: {error}")
-    return INDEX
 
 
 @dataclass(frozen=True)

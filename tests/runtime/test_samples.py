@@ -15,11 +15,13 @@ JSON = st.recursive(
     | st.integers()
     | st.floats(allow_nan=False, allow_infinity=False)
     | st.text(),
-    lambda inner: st.lists(inner) | st.dictionaries(st.text(), inner),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(), inner, max_size=3),
+    max_leaves=8,
 )
+ROWS = st.lists(JSON, max_size=3)
 
 
-@given(inputs=st.lists(JSON), outputs=st.lists(JSON))
+@given(inputs=ROWS, outputs=ROWS)
 def test_samples_come_back_as_they_were(tmp_path_factory, inputs, outputs):
     path = tmp_path_factory.mktemp("samples") / "predict.json"
     samples = Samples("predict", inputs, outputs)

@@ -5,7 +5,7 @@ import sys
 import tempfile
 from pathlib import Path
 
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from modelbundle.bundler.errors import InvalidTag, Refused
@@ -22,7 +22,7 @@ VERSION = st.one_of(
 )
 
 
-@settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=60)
 @given(st.lists(st.tuples(NAME, VERSION, VERSION), max_size=3))
 def test_accepted_names_stay_inside_and_read_back(saver, triples):
     with tempfile.TemporaryDirectory() as directory:

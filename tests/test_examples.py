@@ -1,0 +1,182 @@
+"""Each example's README is true: its commands, one after the other, with the answers it shows."""
+
+import json
+import math
+import os
+import re
+import shlex
+import shutil
+import subprocess
+import sys
+import urllib.request
+from contextlib import ExitStack
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import pytest
+
+BIN = Path(sys.executable).parent
+NEEDS = {
+    "sklearn_digits": "sklearn",
+    "xgboost_dataframe": "xgboost",
+    "torch_images": "torch",
+    "two_models": "sklearn",
+}
+CURRENT = ("--env", "current")  # the libraries are here; a locked environment is tested elsewhere
+
+
+def story(readme):
+    """The commands in the console blocks, each with the output that is shown below it."""
+    found = []
+    for block in re.findall(r"```console\n(.+?)```", readme, re.DOTALL):
+        for part in re.split(r"^\$ ", block, flags=re.MULTILINE)[1:]:
+            lines = part.splitlines()
+            count = next(n for n in range(1, len(lines) + 1) if is_whole("\n".join(lines[:n])))
+            command = shlex.split("\n".join(lines[:count]), comments=True)
+            found.append((command, "\n".join(lines[count:]).strip()))
+    return found
+
+
+def is_whole(command):
+    try:
+        shlex.split(command, comments=True)
+    except ValueError:  # a quote is still open
+        return False
+    return not command.endswith("\\")
+
+
+@dataclass
+class Terminal:
+    """Where a reader types; servers run until it is closed."""
+
+    project: Path
+    home: Path
+    closing: ExitStack = field(default_factory=ExitStack)
+    url: str = ""
+
+    def type(self, command):
+        """Run a command as the README has it, apart from ports, environments and engines."""
+        match command:
+            case ["bundle", "serve", *rest]:
+                return self.serve([*rest, *(() if "--env" in rest else CURRENT)])
+            case ["bundle", "test", *rest]:
+                return self.run("bundle", "test", *rest, *(() if "--env" in rest else CURRENT))
+            case ["bundle", "containerize", *rest]:
+                return self.run("bundle", "containerize", *rest, "--print")
+            case ["curl", *rest]:
+                return self.curl(rest)
+        return self.run(*command)
+
+    def run(self, *command):
+        done = subprocess.run(
+            command,
+            cwd=self.project,
+            env=self.variables,
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        if command[:2] == ("bundle", "build") and done.returncode == 4:
+            pytest.skip(f"cannot be resolved here: {done.stderr}")  # torch's own index, mostly
+        assert done.returncode == 0, f"{shlex.join(command)}\n{done.stdout}\n{done.stderr}"
+        return done.stdout
+
+    def serve(self, arguments):
+        server = self.closing.enter_context(
+            subprocess.Popen(
+                ["bundle", "serve", *arguments, "--port=0", "--json"],
+                cwd=self.project,
+                env=self.variables,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.DEVNULL,
+                text=True,
+            )
+        )
+        self.closing.callback(server.terminate)
+        said = json.loads(server.stdout.readline())
+        assert "url" in said, said
+        self.url = said["url"]
+        return ""
+
+    def curl(self, arguments):
+        """Ask as curl would, without needing it."""
+        body, headers, path = b"", {}, ""
+        rest = iter(arguments)
+        for argument in rest:
+            if argument in {"-d", "--data-binary"}:
+                value = next(rest)
+                body = (
+                    (self.project / value[1:]).read_bytes()
+                    if value.startswith("@")
+                    else value.encode()
+                )
+            elif argument == "-H":
+                name, _, value = next(rest).partition(": ")
+                headers[name] = value
+            else:
+                path = argument.removeprefix("http://127.0.0.1:8080")
+        request = urllib.request.Request(self.url + path, body, headers)
+        with urllib.request.urlopen(request, timeout=30) as answer:
+            return answer.read().decode()
+
+    @property
+    def variables(self):
+        path = f"{BIN}{os.pathsep}{os.environ['PATH']}"
+        return os.environ | {"BUNDLE_HOME": str(self.home), "PATH": path}
+
+
+@pytest.fixture
+def terminal(tmp_path, home):
+    project = tmp_path / "project"
+    with ExitStack() as closing:
+        yield Terminal(project, home, closing)
+
+
+@pytest.mark.parametrize("name", NEEDS)
+def test_the_readme_of_an_example_is_true(name, terminal, checkout, index):
+    pytest.importorskip(NEEDS[name])
+    shutil.copytree(checkout / "examples" / name, terminal.project)
+    told = story((terminal.project / "README.md").read_text(encoding="utf-8"))
+    verbs = {tuple(command[:2]) for command, _ in told}
+    assert verbs >= {("bundle", verb) for verb in ("save", "build", "test", "serve")}
+
+    for command, shown in told:
+        if command[:2] == ["bundle", "build"]:
+            terminal.run("bundle", "test", ".")  # a project needs no build to be tried
+        answer = terminal.type(command)
+        if command[0] == "curl":
+            value = json.loads(answer)
+            assert not shown or is_like(value, json.loads(shown)), answer
+
+
+def is_like(got, shown):
+    """Equal, but for what another machine computes a little otherwise."""
+    if isinstance(shown, float):
+        return math.isclose(got, shown, abs_tol=0.02)
+    if isinstance(shown, dict):
+        return got.keys() == shown.keys() and all(is_like(got[key], shown[key]) for key in shown)
+    if isinstance(shown, list):
+        return len(got) == len(shown) and all(map(is_like, got, shown))
+    return got == shown
+
+
+def test_every_example_is_in_the_list_and_in_this_test(checkout):
+    folders = {path.parent.name for path in (checkout / "examples").glob("*/README.md")}
+
+    assert folders == set(NEEDS)
+    listed = (checkout / "examples" / "README.md").read_text(encoding="utf-8")
+    assert all(f"({name})" in listed for name in folders)
+
+
+def test_the_demo_tells_its_story_to_the_end(checkout, index):
+    done = subprocess.run(
+        [sys.executable, checkout / "examples" / "demo.py"],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "prediction: 2" in done.stdout
+    assert "the server stopped with exit code 0" in done.stdout
+    assert done.stdout.count("  took ") == 6
