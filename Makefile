@@ -22,8 +22,8 @@ fix: $(VENV)/.dev
 	$(BIN)/ruff format .
 
 schema: $(VENV)/.dev  ## Rewrite bundlefile.schema.json and the generated pages of docs/.
-	$(BIN)/python -m modelbundle.bundler.schema
-	$(BIN)/python -m modelbundle.bundler.reference
+	$(BIN)/python -m modelbundle.bundler.project.schema
+	$(BIN)/python -m modelbundle.bundler.project.reference
 	$(BIN)/python -m modelbundle.cli.reference
 
 package: $(VENV)/.dev  ## Wheel and sdist into dist/.

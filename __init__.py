@@ -9,21 +9,21 @@ from typing import TYPE_CHECKING
 from .runtime.version import __version__
 
 if TYPE_CHECKING:
-    from .bundler.building import build
-    from .bundler.saving import load, save
-    from .runtime.array import Array
-    from .runtime.service import api, model, service
+    from .bundler.building.building import build
+    from .bundler.saving.saving import load, save
+    from .runtime.services.array import Array
+    from .runtime.services.service import api, model, service
 
 __all__ = ["Array", "__version__", "api", "build", "load", "model", "save", "service"]
 
 _HOMES = {
-    "Array": ".runtime.array",
-    "api": ".runtime.service",
-    "model": ".runtime.service",
-    "service": ".runtime.service",
-    "build": ".bundler.building",
-    "load": ".bundler.saving",
-    "save": ".bundler.saving",
+    "Array": ".runtime.services.array",
+    "api": ".runtime.services.service",
+    "model": ".runtime.services.service",
+    "service": ".runtime.services.service",
+    "build": ".bundler.building.building",
+    "load": ".bundler.saving.saving",
+    "save": ".bundler.saving.saving",
 }
 
 

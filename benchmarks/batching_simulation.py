@@ -3,7 +3,7 @@
 python benchmarks/batching_simulation.py
 """
 
-from modelbundle.tests.runtime.simulation import (
+from modelbundle.tests.runtime.batching.simulation import (
     Closed,
     Machine,
     Open,

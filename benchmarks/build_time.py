@@ -13,9 +13,9 @@ import tempfile
 import time
 from pathlib import Path
 
-from modelbundle.bundler import locking
-from modelbundle.bundler.building import build
-from modelbundle.bundler.project import Project
+from modelbundle.bundler.building import locking
+from modelbundle.bundler.building.building import build
+from modelbundle.bundler.project.project import Project
 from modelbundle.bundler.store import Store
 from modelbundle.runtime.manifest import FileEntry, ModelManifest
 from modelbundle.runtime.signature import Signature

@@ -11,9 +11,9 @@ from typing import Any
 from ..runtime import digest
 from ..runtime.errors import BundleError, NotTrusted
 from ..runtime.manifest import BundleManifest, FileEntry, bundle_digest
-from .environment import Environment
 from .errors import Damaged
 from .progress import NullProgress, Progress
+from .requirements.environment import Environment
 
 SHOWN = 10  # damaged files named in a message
 CACHE = "__pycache__"  # Python's own, made by running a bundle in place

@@ -7,8 +7,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
 from ..runtime.manifest import BundleManifest, ModelManifest
-from .environment import PIN
-from .requirements import normalize
+from .requirements.environment import PIN
+from .requirements.requirements import normalize
 
 if TYPE_CHECKING:
     from .store import Item, Store

@@ -12,11 +12,11 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Literal
 
-from ..runtime.device import devices
 from ..runtime.errors import BundleError, NoDevice
-from . import uv
-from .engine import connect
+from ..runtime.process.device import devices
 from .errors import EngineUnavailable, ResolveError
+from .image.engine import connect
+from .requirements import uv
 from .store import Store
 
 State = Literal["ok", "absent", "warning", "error"]

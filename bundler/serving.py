@@ -9,12 +9,13 @@ from typing import TYPE_CHECKING
 
 from ..runtime.errors import BundleError
 from ..runtime.manifest import BundleManifest, bundle_digest
-from . import environment, model_bundle
-from .chosen_model import choose
-from .environment import Environment, Mode
+from .building import model_bundle
+from .building.chosen_model import choose
 from .errors import NotFound
 from .progress import NullProgress, Progress
-from .project import Project
+from .project.project import Project
+from .requirements import environment
+from .requirements.environment import Environment, Mode
 
 if TYPE_CHECKING:
     from .store import Item, Store

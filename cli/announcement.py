@@ -4,9 +4,9 @@ import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from ..runtime.address import Address
 from ..runtime.errors import BundleError
 from ..runtime.manifest import BundleManifest
+from ..runtime.process.address import Address
 from ..runtime.settings import ServeSettings
 from .console import Console
 from .passing_server import PAUSE, free_port, is_ready

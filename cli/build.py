@@ -12,7 +12,7 @@ from .options import Bundlefile, Json, Offline, ProjectDir, Quiet
 from .size import human
 
 if TYPE_CHECKING:
-    from ..bundler.building import Built
+    from ..bundler.building.building import Built
 
 DryRun = Annotated[
     bool, typer.Option("--dry-run", help="Check everything, show the plan, write nothing.")
@@ -53,8 +53,8 @@ def build(
 
       bundle build --dry-run
     """
-    from ..bundler.building import build as build_bundle
-    from ..bundler.project import Project
+    from ..bundler.building.building import build as build_bundle
+    from ..bundler.project.project import Project
 
     console = Console(json=json, quiet=quiet)
     built = build_bundle(

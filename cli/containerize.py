@@ -70,7 +70,7 @@ def make_image(item: "Item", console: Console, **options: Any) -> dict[str, Any]
     """Build (and push) the image of a bundle; what came of it, for a program."""
     from dataclasses import asdict
 
-    from ..bundler import image
+    from ..bundler.image import image
     from ..bundler.store import Store
 
     made = image.containerize(item, Store.default(), progress=console, **options)

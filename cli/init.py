@@ -35,7 +35,7 @@ def init(
 
       bundle init fraud --model fraud_net --service
     """
-    from ..bundler.scaffold import scaffold
+    from ..bundler.project.scaffold import scaffold
 
     console = Console(json=json, quiet=quiet)
     written = scaffold(

@@ -9,7 +9,7 @@ from .console import Console
 from .options import Bundlefile, Json, Offline, ProjectDir, Quiet
 
 if TYPE_CHECKING:
-    from ..bundler.locking import Locked
+    from ..bundler.building.locking import Locked
 
 Upgrade = Annotated[bool, typer.Option("--upgrade", help="Resolve again, to the newest.")]
 
@@ -30,8 +30,8 @@ def lock(
 
       bundle lock --upgrade
     """
-    from ..bundler.locking import lock as resolve
-    from ..bundler.project import Project
+    from ..bundler.building.locking import lock as resolve
+    from ..bundler.project.project import Project
 
     console = Console(json=json, quiet=quiet)
     project = Project.open(directory, file)

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ..bundler.errors import BuildError
-from ..bundler.project import Project
+from ..bundler.project.project import Project
 from ..bundler.serving import Wish, prepare
 from ..runtime.errors import BundleError
 from . import process

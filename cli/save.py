@@ -69,7 +69,7 @@ def save(
 
       bundle save net model.onnx --version 2.1
     """
-    from ..bundler import saving
+    from ..bundler.saving import saving
 
     console = Console(json=json, quiet=quiet)
     item = saving.save_source(
@@ -90,7 +90,7 @@ def save(
 
 
 def _report(item: "Item", console: Console) -> None:
-    from ..bundler.chosen_model import ChosenModel
+    from ..bundler.building.chosen_model import ChosenModel
     from ..bundler.store import Store
 
     manifest = ChosenModel.of(item.name, item, Store.default()).manifest

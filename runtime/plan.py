@@ -5,11 +5,11 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Self
 
+from .batching.window import Limits
+from .data.samples import Samples
 from .manifest import BundleManifest, ModelManifest, Route
-from .pickles import Policy
-from .samples import Samples
+from .pickles.policy import Policy
 from .settings import ServeSettings
-from .window import Limits
 
 
 @dataclass(frozen=True, slots=True)

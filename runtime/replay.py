@@ -12,14 +12,15 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from . import table, trust
+from . import trust
+from .data import table
+from .data.predictions import to_instances
+from .data.samples import Samples
 from .errors import BundleError
 from .manifest import BundleManifest
-from .model import LoadedModel
-from .pickles import Policy
-from .predictions import to_instances
-from .samples import Samples
-from .service_class import import_roots
+from .models.model import LoadedModel
+from .pickles.policy import Policy
+from .services.service_class import import_roots
 
 SHOWN = 5  # differences told of one method
 

@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING, Any, NoReturn
 
 from .errors import BundleError
 from .manifest import Route
-from .options import Options
+from .process.options import Options
 
 if TYPE_CHECKING:
-    from .app import Application
+    from .http.app import Application
 
 __all__ = ["Route", "Server", "main"]
 
@@ -55,8 +55,8 @@ class Server:
 
     def _create(self) -> "Application":
         from . import trust
-        from .app import create_app
-        from .starting import checked_plan
+        from .http.app import create_app
+        from .process.starting import checked_plan
 
         plan = checked_plan(Options(self._directory), self._routes)
         trust.verify(plan.directory, plan.manifest.files)
@@ -70,7 +70,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def run(options: Options, routes: Sequence[Route] = ()) -> int:
     """Serve until a signal; the exit code. What a person can mend is said in a line or two."""
-    from .starting import Start
+    from .process.starting import Start
 
     try:
         return Start.of(options, routes).run()

@@ -4,8 +4,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from .. import pickling
-from ..pickles import scan
+from ..pickles import pickling
+from ..pickles.policy import scan
 from ..signature import Signature
 from .framework import Saved
 

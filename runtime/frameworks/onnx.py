@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from .. import table
+from ..data import table
 from ..errors import InvalidInput, InvalidModel, NoDevice
 from ..signature import Field, Side, Signature
 from . import protobuf

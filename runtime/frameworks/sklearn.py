@@ -4,8 +4,9 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from .. import pickling, table
-from ..pickles import scan
+from ..data import table
+from ..pickles import pickling
+from ..pickles.policy import scan
 from ..signature import Field, Side, Signature
 from .framework import Saved, lineage
 

@@ -9,14 +9,14 @@ from typing import Any
 
 import numpy as np
 
-from .. import table
-from ..carried_code import importer
+from ..data import table
 from ..errors import InvalidInput, InvalidModel
-from ..local_code import CannotTravel
 from ..manifest import CODE
 from ..signature import Field, Side, Signature
 from . import torch_code, torch_files, torch_recipe, torch_weights
+from .carried_code import importer
 from .framework import Saved, lineage
+from .local_code import CannotTravel
 
 
 class Torch:

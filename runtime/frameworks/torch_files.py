@@ -4,7 +4,7 @@ import json
 import zipfile
 from pathlib import Path
 
-from ..pickles import scan
+from ..pickles.policy import scan
 
 _LEGACY = b"\x80\x02\x8a\nl\xfc\x9cF\xf9 j\xa8P\x19."  # torch.save before 1.6
 _HEADER = range(2, 100 << 20)  # bytes: safetensors' own limits

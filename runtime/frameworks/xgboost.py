@@ -6,9 +6,9 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from .. import table
+from ..data import table
 from ..errors import InvalidModel
-from ..pickles import scan
+from ..pickles.policy import scan
 from ..signature import Field, Side, Signature
 from .framework import Saved
 

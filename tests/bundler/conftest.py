@@ -12,11 +12,11 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
 
-from modelbundle.bundler.locking import lock
-from modelbundle.bundler.project import Project
+from modelbundle.bundler.building.locking import lock
+from modelbundle.bundler.project.project import Project
 from modelbundle.bundler.store import Store
+from modelbundle.runtime.data.samples import Samples
 from modelbundle.runtime.manifest import FileEntry, ModelManifest
-from modelbundle.runtime.samples import Samples
 from modelbundle.runtime.signature import Field, Side, Signature
 
 INDEX = os.environ.get("UV_DEFAULT_INDEX", "https://pypi.org/simple")

@@ -6,11 +6,11 @@ import numpy as np
 import pytest
 
 import modelbundle
-from modelbundle.bundler.building import build
+from modelbundle.bundler.building.building import build
 from modelbundle.bundler.checking import replay, verify
 from modelbundle.bundler.difference import Contents, diff
-from modelbundle.bundler.environment import choose
 from modelbundle.bundler.errors import Damaged
+from modelbundle.bundler.requirements.environment import choose
 from modelbundle.bundler.store import Store
 from modelbundle.runtime.errors import InvalidBundle, NotTrusted
 
@@ -105,7 +105,7 @@ def test_recorded_samples_are_answered_as_they_were(built, tmp_path):
 
 
 def test_another_answer_is_told_with_its_place(copy, tmp_path):
-    from modelbundle.runtime.samples import Samples
+    from modelbundle.runtime.data.samples import Samples
 
     path = copy / "samples/line/predict.json"
     recorded = Samples.read(path)

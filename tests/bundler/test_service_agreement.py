@@ -10,9 +10,9 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from modelbundle.bundler.service_source import read_service
-from modelbundle.bundler.syntax import module
-from modelbundle.runtime.service_class import ServiceClass
+from modelbundle.bundler.building.service_source import read_service
+from modelbundle.bundler.building.syntax import module
+from modelbundle.runtime.services.service_class import ServiceClass
 
 SHAPES = '''
 import dataclasses

@@ -2,7 +2,7 @@
 
 import pytest
 
-from modelbundle.bundler.building import build
+from modelbundle.bundler.building.building import build
 from modelbundle.bundler.errors import BuildError
 
 BUNDLEFILE = "name: fraud\nmodels: [{ref: iris, as: net}]\nservice: service:Fraud\n"

@@ -16,6 +16,7 @@ import numpy as np
 import pytest
 
 from modelbundle.runtime import digest
+from modelbundle.runtime.data.samples import Samples
 from modelbundle.runtime.frameworks.generic import Generic
 from modelbundle.runtime.manifest import (
     BundleManifest,
@@ -25,7 +26,6 @@ from modelbundle.runtime.manifest import (
     Route,
     bundle_digest,
 )
-from modelbundle.runtime.samples import Samples
 from modelbundle.runtime.signature import Field, Side, Signature
 
 MATRIX = Side("array", (Field("input", "float64", (None, 2)),))

@@ -14,8 +14,8 @@ import modelbundle
 from modelbundle.bundler.store import Store
 from modelbundle.runtime.errors import InvalidModel
 from modelbundle.runtime.manifest import ModelManifest
-from modelbundle.runtime.model import LoadedModel
-from modelbundle.runtime.pickles import Policy
+from modelbundle.runtime.models.model import LoadedModel
+from modelbundle.runtime.pickles.policy import Policy
 
 NET = """
 import torch

@@ -1,0 +1,111 @@
+"""Asked: everything that a lock depends on."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Self
+
+from ...runtime import canonical, digest
+from ...runtime.manifest import Route
+from ..errors import ResolveError
+from ..requirements import requirement_files
+from ..requirements.lock import SCHEMA
+from ..requirements.requirements import Requirements
+from ..requirements.resolution import Target
+from .chosen_model import ChosenModel
+
+if TYPE_CHECKING:
+    from ..project.project import Project
+
+OLDEST_PYTHON = (3, 11)
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """What a project asks for; its digest says whether an old lock still fits."""
+
+    requirements: Requirements
+    target: Target
+    platforms: tuple[str, ...]
+    accelerator: str
+    flavor: str
+    base: str | None
+
+    @classmethod
+    def of(
+        cls,
+        project: "Project",
+        models: Mapping[str, ChosenModel],
+        answers: Sequence[Route] = (),
+        accelerator: str | None = None,
+    ) -> Self:
+        """What `project` asks for with these models.
+
+        Raises:
+            ResolveError: when no Python version is known, or requirements cannot be read.
+        """
+        settings, bundlefile = project.bundlefile.python, project.bundlefile
+        wanted, limits = requirement_files.read(settings.requirements, project.root)
+        manifests = {alias: model.manifest for alias, model in models.items()}
+        return cls(
+            requirements=Requirements.gather(wanted, limits, manifests, answers),
+            target=Target(
+                python=python_version(settings.version, models),
+                platform=bundlefile.platforms[0],
+                indexes=tuple(settings.indexes),
+                find_links=tuple(settings.find_links),
+                exclude_newer=settings.exclude_newer,
+                build_from_source=tuple(sorted(settings.build_from_source)),
+                directory=project.root,
+            ),
+            platforms=tuple(bundlefile.platforms),
+            accelerator=accelerator or bundlefile.accelerator,
+            flavor=bundlefile.cuda.flavor,
+            base=bundlefile.image.base,
+        )
+
+    @property
+    def digest(self) -> str:
+        """Digest of all of it."""
+        target, asked = self.target, self.requirements
+        data: dict[str, Any] = {
+            "schema": SCHEMA,
+            "wanted": sorted({item.text for item in asked.wanted}),
+            "limits": sorted({item.text for item in asked.limits}),
+            "preferences": dict(asked.preferences),
+            "python": target.python,
+            "platforms": list(self.platforms),
+            "accelerator": self.accelerator,
+            "flavor": self.flavor,
+            "base": self.base,
+            "indexes": list(target.indexes),
+            "find_links": list(target.find_links),
+            "exclude_newer": target.exclude_newer,
+            "build_from_source": list(target.build_from_source),
+        }
+        return digest.of_bytes(canonical.dumps(data))
+
+
+def python_version(wanted: str | None, models: Mapping[str, ChosenModel]) -> str:
+    """The target's Python: what the bundlefile says, else the minor that saved the models.
+
+    Raises:
+        ResolveError: when neither says, the models disagree, or the runtime cannot run there.
+    """
+    saved = {
+        alias: ".".join(model.manifest.python.split(".")[:2])
+        for alias, model in models.items()
+        if model.manifest.python
+    }
+    hint = 'Set it in the bundlefile, e.g. `python: {version: "3.12"}`.'
+    if wanted is None and not saved:
+        raise ResolveError("Nothing says which Python the bundle is for.", hint=hint)
+    if wanted is None and len(set(saved.values())) > 1:
+        told = ", ".join(f"`{alias}` with {minor}" for alias, minor in saved.items())
+        raise ResolveError(f"The models were saved with different Pythons: {told}.", hint=hint)
+    version = wanted or next(iter(saved.values()))
+    if tuple(int(part) for part in version.split(".")[:2]) < OLDEST_PYTHON:
+        raise ResolveError(
+            f"The runtime needs Python 3.11 or newer; this bundle would be for {version}.",
+            hint="Save the models again with a newer Python, or " + hint[0].lower() + hint[1:],
+        )
+    return version

@@ -1,0 +1,168 @@
+"""`bundle build`: a project and its saved models become one immutable bundle."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from ...runtime.manifest import BundleManifest, FileEntry
+from ..errors import BuildError
+from ..progress import NullProgress, Progress
+from ..requirements.lock import Lock
+from . import locking, plan, routes
+from .asked import Asked
+from .chosen_model import ChosenModel, choose
+from .plan import Ingredients, Part, Plan
+
+if TYPE_CHECKING:
+    from ..project.project import Project
+    from ..store import Item, Store
+
+
+@dataclass(frozen=True, slots=True)
+class Built:
+    """What a build made; after a dry run only the plan is there."""
+
+    plan: Plan
+    item: "Item | None" = None
+    directory: Path | None = None
+
+    @property
+    def manifest(self) -> BundleManifest:
+        """The bundle's manifest."""
+        return self.plan.manifest
+
+    @property
+    def digest(self) -> str:
+        """The bundle's identity."""
+        return self.plan.digest
+
+    @property
+    def warnings(self) -> tuple[str, ...]:
+        """What a person should look at, a sentence each."""
+        return self.plan.warnings
+
+
+def build(  # noqa: PLR0913 - the public verb: one keyword for each decision of the caller
+    project: "Project | Path | str" = ".",
+    *,
+    store: "Store | None" = None,
+    offline: bool = False,
+    platform: str | None = None,
+    accelerator: str | None = None,
+    dry_run: bool = False,
+    progress: Progress | None = None,
+) -> Built:
+    """Build the bundle of `project`: a directory with a bundlefile, or the file itself.
+
+    Runs nothing of the project or the models. The same input gives the same digest on every
+    machine. With `platform` or `accelerator` the bundle is for that alone, and the lock beside
+    the bundlefile stays as it is. With `dry_run` nothing is written anywhere.
+
+    Raises:
+        BundlefileError: with every problem of the bundlefile.
+        NotFound: when a model is not in the store.
+        ResolveError: when the requirements cannot be satisfied or installed together.
+        BuildError: when the service cannot be read.
+        Refused: when the version exists with other content.
+
+    Example:
+        >>> built = modelbundle.build("examples/sklearn_digits")
+        >>> built.item.tag
+        'digits:3f2a9c81d5e0'
+    """
+    from ..project.project import Project
+    from ..store import Store
+
+    project = project if isinstance(project, Project) else Project.open(Path(project))
+    store, progress = store or Store.default(), progress or NullProgress()
+    asked = Request(project, store, offline, platform, accelerator)
+    planned = asked.plan(progress)
+    if dry_run:
+        return Built(planned)
+    if accelerator is None:
+        planned.locked.write()
+    item = write(planned, store, progress)
+    return Built(planned, item, store.directory(item))
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """What the caller of `build` asks for."""
+
+    project: "Project"
+    store: "Store"
+    offline: bool
+    platform: str | None
+    accelerator: str | None
+
+    def plan(self, progress: Progress) -> Plan:
+        """Read, resolve and check everything; write nothing."""
+        project = self.project
+        progress.step(f"Reading {project.path.name}")
+        old = Lock.read(locking.lock_path(project))
+        models = choose(project.bundlefile, self.store, old)
+        served = routes.plan(project, {name: m.manifest for name, m in models.items()})
+        locked = self._locked(models, served, old, progress)
+        sources = project.sources()
+        routes.check_included(served.service, [source.path for source in sources])
+        progress.step("Putting the bundle together")
+        given = Ingredients(project.root, project.bundlefile, models, served, locked, sources)
+        return plan.make(given)
+
+    def _locked(
+        self,
+        models: Mapping[str, ChosenModel],
+        served: routes.Served,
+        old: Lock | None,
+        progress: Progress,
+    ) -> locking.Locked:
+        asked = Asked.of(self.project, models, served.routes, self.accelerator)
+        locked = locking.settle(
+            self.project, asked, models, old, offline=self.offline, progress=progress
+        )
+        return locked if self.platform is None else locked.narrowed(self.platform, asked)
+
+
+def write(planned: Plan, store: "Store", progress: Progress) -> "Item":
+    """Put the planned files into the store, commit them, and trust what is trusted already."""
+    manifest = planned.manifest
+    progress.step("Writing to the store")
+    for part in planned.parts:
+        _ingest(part, store)
+    item = store.commit(
+        "bundle",
+        manifest.name,
+        manifest.encode(),
+        manifest.files,
+        version=manifest.version,
+        framework=", ".join(dict.fromkeys(model.framework for model in manifest.models)) or None,
+        executes_code=manifest.executes_code,
+    )
+    _trust(manifest, item.digest, store)
+    return item
+
+
+def _ingest(part: Part, store: "Store") -> None:
+    if isinstance(part.content, bytes):
+        store.ingest_bytes(part.content)
+    elif isinstance(part.content, Path):
+        blob = store.ingest(part.content)
+        _check_unchanged(part.entry, blob.digest)
+
+
+def _check_unchanged(entry: FileEntry, found: str) -> None:
+    if found != entry.digest:
+        raise BuildError(
+            f"`{entry.path.removeprefix('src/')}` changed while it was being built.",
+            hint="Run `bundle build` again.",
+        )
+
+
+def _trust(manifest: BundleManifest, digest: str, store: "Store") -> None:
+    """The code was on this machine already; a bundle is as trusted as the models in it."""
+    if not manifest.executes_code:
+        return
+    executing = [model.digest for model in manifest.models if model.executes_code]
+    if all(store.trust.is_trusted(model) for model in executing):
+        store.trust.grant(digest, "built here from trusted models")

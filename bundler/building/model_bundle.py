@@ -1,0 +1,117 @@
+"""A bundle for a moment: serve a saved model, or a project, without building anything.
+
+It has no lock, no vendored runtime and no digest that anyone keeps: it is a directory of links in
+the store's file system, for the current environment, gone when the server ends.
+"""
+
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from ...runtime.errors import NotTrusted
+from ...runtime.manifest import BundleManifest, Route
+from ...runtime.settings import ServeSettings
+from ...runtime.version import __version__
+from . import plan, routes
+from .chosen_model import ChosenModel, choose
+
+if TYPE_CHECKING:
+    from ..project.project import Project
+    from ..store import Item, Store
+
+WHY = "Served as it is, in the current environment, without a lock."
+
+
+@contextmanager
+def of_model(item: "Item", store: "Store") -> Iterator[Path]:
+    """A bundle directory that serves every method of the saved model `item`.
+
+    Raises:
+        NotTrusted: when loading it runs code that nobody here has vouched for.
+    """
+    models = {item.name: ChosenModel.of(item.name, item, store)}
+    check_trust(models.values(), store)
+    answers = tuple(routes.of_models({item.name: models[item.name].manifest}))
+    manifest = _manifest(item.name, models, answers)
+    with _laid_out(manifest, store) as directory:
+        yield directory
+
+
+@contextmanager
+def of_project(project: "Project", store: "Store") -> Iterator[Path]:
+    """A bundle directory that serves `project`; its `src` is the project itself.
+
+    So a changed line is served at the next start, without another build.
+
+    Raises:
+        NotTrusted: when loading a model runs code that nobody here has vouched for.
+    """
+    bundlefile = project.bundlefile
+    models = choose(bundlefile, store, None)
+    check_trust(models.values(), store)
+    served = routes.plan(project, {alias: model.manifest for alias, model in models.items()})
+    manifest = replace(
+        _manifest(bundlefile.name, models, served.routes),
+        version=bundlefile.version,
+        description=bundlefile.description,
+        service=served.service,
+        serve=bundlefile.serve_settings(),
+        security=bundlefile.security.model_dump(mode="json"),
+    )
+    with _laid_out(manifest, store) as directory:
+        (directory / "src").symlink_to(project.root, target_is_directory=True)
+        yield directory
+
+
+def check_trust(models: Iterable[ChosenModel], store: "Store") -> None:
+    """Refuse models whose loading runs code, unless they are trusted on this machine.
+
+    Raises:
+        NotTrusted: naming the model.
+    """
+    for model in models:
+        if model.manifest.executes_code and not store.trust.is_trusted(model.item.digest):
+            raise NotTrusted(
+                f"Loading model `{model.item.tag}` runs code from its files, and nobody on this "
+                "machine has vouched for it.",
+                hint="Where you know its origin, add `--trust` once.",
+            )
+
+
+def _manifest(
+    name: str, models: Mapping[str, ChosenModel], answers: tuple[Route, ...]
+) -> BundleManifest:
+    return BundleManifest(
+        name=name,
+        version=None,
+        description="",
+        labels={},
+        models=tuple(model.entry for model in models.values()),
+        service=None,
+        routes=answers,
+        files=(
+            *(part.entry for part in plan.model_parts(models.values())),
+            *(part.entry for part in plan.recorded_samples(models.values())),
+        ),
+        python=next((m.manifest.python for m in models.values() if m.manifest.python), ""),
+        lock=None,
+        hermetic=False,
+        accelerator={"kind": "auto", "cuda": None, "min_driver": None, "archs": [], "why": [WHY]},
+        serve=ServeSettings().to_json(),
+        security={"pickle": "allow", "allow_globals": []},
+        image={},
+        packer=f"modelbundle {__version__}",
+    )
+
+
+@contextmanager
+def _laid_out(manifest: BundleManifest, store: "Store") -> Iterator[Path]:
+    with store.staging() as directory:
+        for entry in manifest.files:
+            path = directory / entry.path
+            path.parent.mkdir(parents=True, exist_ok=True)
+            store.place(entry.digest, path, executable=entry.executable)
+        (directory / "bundle.json").write_bytes(manifest.encode())
+        yield directory

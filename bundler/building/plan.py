@@ -1,0 +1,197 @@
+"""Plan: everything that a build will put into a bundle, decided before a byte is written."""
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from ...runtime import canonical, digest
+from ...runtime.http import openapi
+from ...runtime.manifest import BundleManifest, FileEntry, ModelManifest
+from ...runtime.settings import ServeSettings
+from ...runtime.version import __version__
+from ..errors import BuildError
+from ..image import containerfile
+from ..project.source_file import SourceFile
+from . import routes, sbom, server_source, vendor
+from .chosen_model import ChosenModel
+from .locking import Locked
+
+if TYPE_CHECKING:
+    from ..project.bundlefile import Bundlefile
+
+Content = bytes | Path | None
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """One file of the bundle and where its bytes are; None means the store has them."""
+
+    entry: FileEntry
+    content: Content
+
+    @classmethod
+    def of_bytes(cls, path: str, data: bytes) -> "Part":
+        """A generated file."""
+        return cls(FileEntry(path, digest.of_bytes(data), len(data)), data)
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """The manifest as it will be, every file of it, and what a person should know."""
+
+    manifest: BundleManifest
+    parts: tuple[Part, ...]
+    containerfile: str
+    locked: Locked
+    warnings: tuple[str, ...]
+
+    @property
+    def digest(self) -> str:
+        """Digest of the bundle that this plan makes."""
+        return digest.of_bytes(self.manifest.encode())
+
+    @property
+    def why(self) -> tuple[str, ...]:
+        """The decisions of the lock on hardware and base image, a sentence each."""
+        return self.locked.hardware.why
+
+
+@dataclass(frozen=True, slots=True)
+class Ingredients:
+    """What a plan is made of: read, resolved and checked, but not yet put together."""
+
+    root: Path
+    bundlefile: "Bundlefile"
+    models: Mapping[str, ChosenModel]
+    served: routes.Served
+    locked: Locked
+    sources: Sequence[SourceFile]
+
+    @property
+    def manifests(self) -> dict[str, ModelManifest]:
+        """The manifests of the models, by alias."""
+        return {alias: model.manifest for alias, model in self.models.items()}
+
+
+def make(ingredients: Ingredients) -> Plan:
+    """Put the bundle together on paper: the same ingredients give the same bytes."""
+    manifests, lock = ingredients.manifests, ingredients.locked.lock
+    parts = [*model_parts(ingredients.models.values()), *_sources(ingredients.sources)]
+    parts += [Part.of_bytes(path, data) for path, data in vendor.files()]
+    parts.append(Part.of_bytes("env/requirements.lock", lock.requirements().encode()))
+    parts += [*_wheels(ingredients), *recorded_samples(ingredients.models.values())]
+    draft = replace(_draft(ingredients), files=tuple(part.entry for part in parts))
+    image = containerfile.render(draft, lock)
+    generated = {
+        "server.py": _server(draft).encode(),
+        "openapi.json": _openapi(draft, ingredients),
+        "sbom.cdx.json": sbom.render(draft, manifests, lock),
+        "Containerfile": image.encode(),
+    }
+    parts += [Part.of_bytes(path, data) for path, data in generated.items()]
+    parts.sort(key=lambda part: part.entry.path)
+    manifest = replace(draft, files=tuple(part.entry for part in parts))
+    return Plan(manifest, tuple(parts), image, ingredients.locked, _warnings(ingredients))
+
+
+def _draft(given: Ingredients) -> BundleManifest:
+    """The manifest without its files."""
+    bundlefile, lock = given.bundlefile, given.locked.lock
+    return BundleManifest(
+        name=bundlefile.name,
+        version=bundlefile.version,
+        description=bundlefile.description,
+        labels=dict(bundlefile.labels),
+        models=tuple(model.entry for model in given.models.values()),
+        service=given.served.service,
+        routes=given.served.routes,
+        files=(),
+        python=lock.python,
+        lock=lock.digest,
+        hermetic=not (lock.compiled or bundlefile.system.packages or bundlefile.system.run),
+        accelerator=_accelerator(given),
+        serve=bundlefile.serve_settings(),
+        security=bundlefile.security.model_dump(mode="json"),
+        image=_image(bundlefile, lock.platforms),
+        packer=f"modelbundle {__version__}",
+    )
+
+
+def _accelerator(given: Ingredients) -> dict[str, Any]:
+    """What the lock says of the hardware, under what the author knows better."""
+    known = given.bundlefile.cuda
+    found = given.locked.hardware.to_json()
+    found["min_driver"] = known.min_driver or found["min_driver"]
+    found["archs"] = list(known.archs) or found["archs"]
+    return found
+
+
+def _image(bundlefile: "Bundlefile", platforms: Sequence[str]) -> dict[str, Any]:
+    image = bundlefile.image.model_dump(mode="json")
+    system = bundlefile.system.model_dump(mode="json")
+    return image | {"system": system, "platforms": list(platforms)}
+
+
+def model_parts(models: Iterable[ChosenModel]) -> Iterator[Part]:
+    """The files of saved models under `models/`; the store has their bytes."""
+    for model in models:
+        home = f"models/{model.alias}"
+        yield Part(FileEntry(f"{home}/model.json", model.item.digest, len(model.config)), None)
+        for entry in model.manifest.files:
+            yield Part(replace(entry, path=f"{home}/{entry.path}"), None)
+
+
+def recorded_samples(models: Iterable[ChosenModel]) -> Iterator[Part]:
+    """The samples of saved models once more, where `bundle test` looks for them."""
+    for model in models:
+        files = {entry.path: entry for entry in model.manifest.files}
+        for method, path in model.manifest.samples.items():
+            yield Part(replace(files[path], path=f"samples/{model.alias}/{method}.json"), None)
+
+
+def _wheels(given: Ingredients) -> Iterator[Part]:
+    """Wheels out of the project's own folders, without which nobody else could install it."""
+    for package in given.locked.lock.packages:
+        for name, locked in package.files.items() if package.folder else ():
+            path = given.root / (package.folder or "") / name
+            if not path.is_file() or digest.of_file(path) != f"sha256:{locked}":
+                raise BuildError(
+                    f"`{package.folder}/{name}` is not the wheel that was locked.",
+                    hint="Put it back, or run `bundle lock --upgrade`.",
+                )
+            entry = FileEntry(f"env/wheels/{name}", f"sha256:{locked}", path.stat().st_size)
+            yield Part(entry, path)
+
+
+def _sources(sources: Sequence[SourceFile]) -> Iterator[Part]:
+    for source in sources:
+        path, size = source.absolute, source.absolute.stat().st_size
+        entry = FileEntry(f"src/{source.path}", digest.of_file(path), size, source.executable)
+        yield Part(entry, path)
+
+
+def _server(manifest: BundleManifest) -> str:
+    batch = ServeSettings.from_json(manifest.serve).batch
+    return server_source.render(manifest.name, manifest.routes, batch)
+
+
+def _openapi(manifest: BundleManifest, given: Ingredients) -> bytes:
+    samples = {
+        route.path: given.models[route.model].samples[route.method]
+        for route in manifest.routes
+        if route.model and route.method in given.models[route.model].samples
+    }
+    return canonical.pretty(openapi.document(manifest, given.manifests, samples))
+
+
+def _warnings(given: Ingredients) -> tuple[str, ...]:
+    lock = given.locked.lock
+    own = {source.path.partition("/")[0].removesuffix(".py") for source in given.sources}
+    locked = [package.name for package in lock.packages]
+    unprovided = routes.missing(given.served.imports, own, locked)
+    compiled = [
+        f"`{name}` is built from source where the bundle is installed: the bundle is not hermetic."
+        for name in lock.compiled
+    ]
+    return (*given.locked.warnings, *unprovided, *compiled)

@@ -1,0 +1,203 @@
+"""Which routes a bundle answers: read from the service's source, or one for each method.
+
+A bundle without a service serves the methods of its first model at `/<method>`; where it has
+several models, each one's methods are also at `/<alias>/<method>`.
+"""
+
+import difflib
+import sys
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any
+
+from ...runtime.manifest import ModelManifest, Route
+from ..errors import BuildError
+
+if TYPE_CHECKING:
+    from ..project.project import Project
+
+RESERVED = frozenset({"/", "/docs", "/livez", "/metrics", "/openapi.json", "/readyz"})
+
+
+@dataclass(frozen=True, slots=True)
+class Served:
+    """What a bundle serves.
+
+    service  "module:Class", or None where the models are served as they are
+    imports  top-level modules that the service's own files import
+    """
+
+    service: str | None
+    routes: tuple[Route, ...]
+    imports: frozenset[str] = frozenset()
+
+
+def plan(project: "Project", models: Mapping[str, ModelManifest]) -> Served:
+    """The routes of `project` with these models by alias; the service is read, never imported.
+
+    Raises:
+        BuildError: for a service that cannot be read, an unknown model or API, or a route that
+            is taken.
+    """
+    bundlefile = project.bundlefile
+    if bundlefile.service is None:
+        served = Served(None, tuple(of_models(models)))
+    else:
+        served = _of_service(project, bundlefile.service, models)
+    routes = tuple(_overridden(served.routes, bundlefile.serve.apis))
+    _check_paths(routes)
+    return replace(served, routes=routes)
+
+
+def of_models(models: Mapping[str, ModelManifest]) -> list[Route]:
+    """One route for each method of each model."""
+    if not models:
+        raise BuildError(
+            "There is nothing to serve: neither a model nor a service.",
+            hint="List a saved model under `models:` in the bundlefile.",
+        )
+    for alias, manifest in models.items():
+        _check_served(alias, manifest)
+    first = next(iter(models))
+    bare = [_of_method(f"/{name}", name, first, models[first]) for name in models[first].methods]
+    if len(models) == 1:
+        return bare
+    return bare + [
+        _of_method(f"/{alias}/{name}", name, alias, manifest)
+        for alias, manifest in models.items()
+        for name in manifest.methods
+    ]
+
+
+def _check_served(alias: str, manifest: ModelManifest) -> None:
+    if not manifest.methods:
+        raise BuildError(
+            f"The model `{alias}` has nothing to call, so it cannot be served by itself.",
+            hint=f'Write a service class that uses `modelbundle.model("{alias}").object`, '
+            "or save it again with `--method`.",
+        )
+
+
+def _of_method(path: str, method: str, alias: str, manifest: ModelManifest) -> Route:
+    return Route(path, method, model=alias, batchable=manifest.methods[method].batchable)
+
+
+def _of_service(project: "Project", target: str, models: Mapping[str, ModelManifest]) -> Served:
+    from .service_source import read_service
+
+    source = read_service(project.root, target)
+    named = [reference.tag.name for reference in project.bundlefile.models]
+    known = {*models, *(name for name in named if name)}
+    for name in source.models:
+        if name not in known:
+            raise BuildError(
+                f'The service asks for `model("{name}")`, which is not under `models:`.',
+                hint=nearest(name, known) or f"Add `{name}` to `models:` in the bundlefile.",
+            )
+    return Served(target, tuple(source.routes), frozenset(source.imports))
+
+
+def _overridden(routes: Iterable[Route], apis: Mapping[str, Any]) -> list[Route]:
+    """The routes with what `serve.apis` says of them, by name."""
+    routes = list(routes)
+    names = [_name(route) for route in routes]
+    for name in apis:
+        if name not in names:
+            raise BuildError(
+                f"`serve.apis` speaks of `{name}`, which is no API of this bundle.",
+                hint=nearest(name, names) or f"It has {', '.join(f'`{n}`' for n in names)}.",
+            )
+    return [
+        _with(route, apis[name]) if name in apis else route
+        for route, name in zip(routes, names, strict=True)
+    ]
+
+
+def _name(route: Route) -> str:
+    """How `serve.apis` calls a route: `predict`, or `alias.predict` below an alias."""
+    depth = route.path.count("/")
+    return route.method if route.service or depth == 1 else f"{route.model}.{route.method}"
+
+
+def _with(route: Route, api: Any) -> Route:
+    changes = {
+        "path": api.route,
+        "max_batch_size": api.batch.max_batch_size if api.batch else None,
+        "latency_budget": api.batch.latency_budget if api.batch else None,
+    }
+    return replace(route, **{name: value for name, value in changes.items() if value is not None})
+
+
+def _check_paths(routes: Sequence[Route]) -> None:
+    taken: dict[str, Route] = {}
+    for route in routes:
+        if route.path in RESERVED:
+            raise BuildError(
+                f"`{route.method}` cannot be served at `{route.path}`: the server answers there.",
+                hint=f"Give it another route under `serve.apis.{_name(route)}`.",
+            )
+        if route.path in taken:
+            raise BuildError(
+                f"`{_name(taken[route.path])}` and `{_name(route)}` are both at `{route.path}`.",
+                hint=f"Give one of them another route under `serve.apis.{_name(route)}`.",
+            )
+        taken[route.path] = route
+
+
+def nearest(name: str, known: Iterable[str]) -> str | None:
+    """A hint with the name that was probably meant."""
+    close = difflib.get_close_matches(name, sorted(known), 1)
+    return f"Did you mean `{close[0]}`?" if close else None
+
+
+def check_included(service: str | None, paths: Iterable[str]) -> None:
+    """Refuse a bundle without the file that its service is in.
+
+    Raises:
+        BuildError: naming the file.
+    """
+    if service is None:
+        return
+    module = service.partition(":")[0].replace(".", "/")
+    homes = [f"{root}{module}{end}" for root in ("", "src/") for end in (".py", "/__init__.py")]
+    if not set(homes) & set(paths):
+        raise BuildError(
+            f"`include` leaves out `{homes[0]}`, which the service is in.",
+            hint=f"Add `{homes[0]}` to `include` in the bundlefile.",
+        )
+
+
+_DISTRIBUTIONS = {
+    "attr": "attrs",
+    "bs4": "beautifulsoup4",
+    "cv2": "opencv-python",
+    "dateutil": "python-dateutil",
+    "dotenv": "python-dotenv",
+    "fitz": "pymupdf",
+    "google": "protobuf",
+    "jwt": "pyjwt",
+    "multipart": "python-multipart",
+    "PIL": "pillow",
+    "skimage": "scikit-image",
+    "sklearn": "scikit-learn",
+    "yaml": "pyyaml",
+}
+
+
+def missing(imports: Iterable[str], own: Iterable[str], locked: Iterable[str]) -> list[str]:
+    """Warnings for imported modules that no locked package seems to provide.
+
+    `own` are modules of the project itself. A guess by name, hence never an error.
+    """
+    provided = {name.replace("-", "_") for name in locked} | {"modelbundle"} | set(own)
+    warnings = []
+    for module in sorted(set(imports) - sys.stdlib_module_names - set(own)):
+        name = _DISTRIBUTIONS.get(module, module)
+        spellings = {name.replace("-", "_").lower(), f"python_{name.lower()}"}
+        headless = module == "cv2" and any("opencv" in each for each in provided)
+        if not (spellings & provided or headless):
+            warnings.append(
+                f"The service imports `{module}`, which no locked package seems to provide; "
+                f"perhaps `{name}` belongs under `python.requirements`."
+            )
+    return warnings

@@ -1,0 +1,67 @@
+"""The text of a bundle's `server.py`: the routes and their batch settings, spelled out.
+
+Every value goes through `literal`, so no name, path or setting can become code.
+"""
+
+from collections.abc import Sequence
+
+from ...runtime.manifest import Route
+from ...runtime.settings import BatchSettings
+
+WIDTH = 88  # what `ruff format` and black take for a line by default
+
+_HEAD = '''\
+"""Serve `{name}`: `python server.py`, or point any ASGI server at `server:app`."""
+
+from pathlib import Path
+
+from modelbundle.runtime.server import Route, Server
+
+server = Server(
+    Path(__file__).parent,
+    routes=[
+'''
+_TAIL = """\
+    ],
+)
+app = server.app
+
+if __name__ == "__main__":
+    server.main()
+"""
+
+
+def render(name: str, routes: Sequence[Route], batch: BatchSettings) -> str:
+    """`server.py` for the bundle `name`; `batch` fills in what a route leaves open."""
+    listed = "".join(_indented(_call(route, batch)) for route in routes)
+    return _HEAD.format(name=name) + listed + _TAIL
+
+
+def literal(value: str | float | bool | None) -> str:
+    """`value` as Python, with double quotes where that costs no escape."""
+    text = repr(value)
+    if isinstance(value, str) and '"' not in value and text.startswith("'"):
+        return f'"{text[1:-1]}"'
+    return text
+
+
+def _call(route: Route, batch: BatchSettings) -> list[str]:
+    """The call that makes `route`: one line if it fits, else a line an argument."""
+    arguments = [literal(route.path), f"method={literal(route.method)}"]
+    where = "model" if route.model is not None else "service"
+    arguments.append(f"{where}={literal(getattr(route, where))}")
+    if route.batchable:
+        rows = route.max_batch_size or batch.max_batch_size
+        budget = batch.latency_budget if route.latency_budget is None else route.latency_budget
+        arguments += [f"max_batch_size={literal(rows)}", f"latency_budget={literal(budget)}"]
+    else:
+        arguments.append("batchable=False")
+    arguments += ["streaming=True"] if route.streaming else []
+    line = f"Route({', '.join(arguments)}),"
+    if len(line) + 8 <= WIDTH:
+        return [line]
+    return ["Route(", *(f"    {argument}," for argument in arguments), "),"]
+
+
+def _indented(lines: Sequence[str]) -> str:
+    return "".join(f"        {line}\n" for line in lines)

@@ -1,0 +1,133 @@
+"""ServiceSource: a service class read from its source: routes, models, docs. Runs nothing."""
+
+import ast
+import difflib
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+
+from ...runtime.manifest import Route
+from ..errors import BuildError
+from .syntax import usage
+from .syntax.method import Method
+from .syntax.module import Module
+from .syntax.record import Records
+from .syntax.tree import Defined, SourceTree
+
+RESERVED = frozenset(("/", "/docs", "/livez", "/metrics", "/openapi.json", "/readyz"))
+
+_SERVICE = frozenset(("modelbundle.service", "modelbundle.runtime.services.service.service"))
+
+
+@dataclass(frozen=True, slots=True)
+class ServiceSource:
+    """What the build knows of a service.
+
+    target   "module:Class"
+    models   the names in `model("name")`, in order of appearance
+    imports  top-level modules that it needs beside Python's and its own
+    """
+
+    target: str
+    routes: tuple[Route, ...]
+    models: tuple[str, ...]
+    doc: str
+    imports: frozenset[str]
+
+
+def read_service(src: Path, target: str) -> ServiceSource:
+    """Read `module:Class` below `src` (a project's root), without importing anything.
+
+    Raises:
+        BuildError: with file and line, for whatever would not work in a server.
+    """
+    tree = SourceTree(src)
+    module_name, _, class_name = target.partition(":")
+    module = _module(tree, module_name)
+    records = Records(tree)
+    found = _class(tree, module, class_name)
+    _check_decorated(tree, found)
+    modules = list(tree.reachable(module))
+    return ServiceSource(
+        target=target,
+        routes=_routes(found, records),
+        models=usage.models(tree, modules),
+        doc=ast.get_docstring(found.node) or "",
+        imports=usage.imports(tree, modules),
+    )
+
+
+def _module(tree: SourceTree, name: str) -> Module:
+    file = name.replace(".", "/") + ".py"
+    if name.partition(".")[0] in {*sys.stdlib_module_names, "modelbundle"}:
+        raise BuildError(
+            f"`{file}` cannot hold the service: Python has a module `{name}` of its own.",
+            hint="Rename the file, for example to `service.py`.",
+        )
+    module = tree.find(name)
+    if module is None:
+        near = difflib.get_close_matches(name, tree.names(), 1)
+        hint = f"Did you mean `{near[0]}`?" if near else "`bundle init` writes one."
+        raise BuildError(f"There is no `{file}` for the service in `{tree.root}`.", hint=hint)
+    return module
+
+
+def _class(tree: SourceTree, module: Module, name: str) -> Defined:
+    if name in module.names:
+        expression = ast.Name(name, ast.Load(), lineno=1, col_offset=0)
+        meaning = tree.resolve(expression, module)
+        if isinstance(meaning, Defined) and isinstance(meaning.node, ast.ClassDef):
+            return meaning
+        raise module.error(expression, f"`{name}` is not a class of this project.")
+    classes = [each.name for each in module.tree.body if isinstance(each, ast.ClassDef)]
+    near = difflib.get_close_matches(name, classes, 1) or classes[:1]
+    hint = f"Did you mean `{module.name}:{near[0]}`?" if near else None
+    raise BuildError(f"{module.shown}:1: there is no class `{name}`.", hint=hint)
+
+
+def _check_decorated(tree: SourceTree, found: Defined) -> None:
+    for decorator in found.node.decorator_list:
+        call = decorator if isinstance(decorator, ast.Call) else None
+        if tree.name_of(call.func if call else decorator, found.module) not in _SERVICE:
+            continue
+        if call and (call.args or call.keywords):
+            raise found.module.error(call, "`@service` takes no options.", "Write `@service`.")
+        return
+    raise found.module.error(
+        found.node,
+        f"`{found.node.name}` is not a service.",
+        f"Write `@modelbundle.service` above `class {found.node.name}`.",
+    )
+
+
+def _routes(found: Defined, records: Records) -> tuple[Route, ...]:
+    methods: dict[str, Method | None] = {}
+    for each in reversed(records.lineage(found)):
+        assert isinstance(each.node, ast.ClassDef)
+        module = each.module.within(each.node)
+        for node in each.node.body:
+            if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
+                # An override without @api is no API any more.
+                methods[node.name] = Method.read(node, module, records)
+    apis = [method for method in methods.values() if method]
+    if not apis:
+        message = f"`{found.node.name}` has no API."
+        raise found.module.error(found.node, message, "Put `@modelbundle.api` on a method.")
+    taken: dict[str, str] = {}
+    routes = []
+    for api in apis:
+        route = api.route(found.node.name, records)
+        _check_path(api, route, taken)
+        taken[route.path] = route.method
+        routes.append(route)
+    return tuple(routes)
+
+
+def _check_path(api: Method, route: Route, taken: dict[str, str]) -> None:
+    hint = f'Write `@api(route="/{route.method}_2")`, or any other path.'
+    if route.path in RESERVED:
+        message = f"`{route.method}` cannot be at `{route.path}`: the server answers there."
+        raise api.module.error(api.node, message, hint)
+    if route.path in taken:
+        message = f"`{route.method}` and `{taken[route.path]}` are both at `{route.path}`."
+        raise api.module.error(api.node, message, hint)

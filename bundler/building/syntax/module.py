@@ -1,0 +1,180 @@
+"""Module: one file of the author's, parsed, and what each of its names stands for."""
+
+import ast
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from ...errors import BuildError
+
+Function = ast.FunctionDef | ast.AsyncFunctionDef
+
+
+@dataclass(frozen=True, slots=True)
+class Imported:
+    """A name from elsewhere, by its whole dotted name; `is_typing_only` under TYPE_CHECKING."""
+
+    origin: str
+    is_typing_only: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Assigned:
+    """`name = value`, or `type name = value` (`is_alias`)."""
+
+    value: ast.expr
+    is_alias: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Opaque:
+    """A name that is bound in a way that says nothing, such as a loop."""
+
+
+Binding = Imported | Assigned | Opaque | ast.ClassDef | Function
+
+
+@dataclass(frozen=True, slots=True)
+class Module:
+    """A parsed file.
+
+    name   dotted, as it is imported
+    shown  path from the project's root, as errors name it
+    """
+
+    name: str
+    path: Path
+    shown: str
+    tree: ast.Module
+    names: Mapping[str, Binding]
+    has_star: bool  # `from x import *`: any name may come from there
+
+    @classmethod
+    def read(cls, name: str, path: Path, root: Path) -> "Module":
+        """Parse the file at `path`.
+
+        Raises:
+            BuildError: with file and line, when it is not Python.
+        """
+        shown = path.relative_to(root).as_posix()
+        try:
+            tree = ast.parse(path.read_bytes(), filename=shown)
+        except SyntaxError as error:
+            raise BuildError(f"{shown}:{error.lineno or 1}: {error.msg}.") from error
+        except (ValueError, RecursionError, MemoryError) as error:
+            raise BuildError(f"{shown}:1: this is not Python: {error}.") from error
+        except OSError as error:
+            raise BuildError(f"`{shown}` cannot be read: {error.strerror}.") from error
+        package = name if path.name == "__init__.py" else name.rpartition(".")[0]
+        has_star = any(
+            isinstance(node, ast.ImportFrom) and node.names[0].name == "*" for node in tree.body
+        )
+        return cls(name, path, shown, tree, bindings(tree.body, package), has_star)
+
+    @property
+    def package(self) -> str:
+        """What relative imports start from."""
+        return self.name if self.path.name == "__init__.py" else self.name.rpartition(".")[0]
+
+    def within(self, node: ast.ClassDef) -> "Module":
+        """The same, seen from inside a class body."""
+        return replace(self, names={**self.names, **bindings(node.body, self.package)})
+
+    def error(self, node: ast.AST, message: str, hint: str | None = None) -> BuildError:
+        """An error at `node`: `service.py:12: ...`."""
+        return BuildError(f"{self.shown}:{getattr(node, 'lineno', 1)}: {message}", hint=hint)
+
+
+def bindings(body: Sequence[ast.stmt], package: str) -> dict[str, Binding]:
+    """What the names bound by `body` stand for; the first of several bindings is taken.
+
+    So the `try` of a `try: import` counts, except that what is imported for type checkers alone
+    never hides a real binding.
+    """
+    found: dict[str, Binding] = {}
+    for name, binding in _bound(body, package, is_typing_only=False):
+        known = found.get(name)
+        if known is None or (isinstance(known, Imported) and known.is_typing_only):
+            found[name] = binding
+    return found
+
+
+def _bound(
+    body: Sequence[ast.stmt], package: str, *, is_typing_only: bool
+) -> Iterator[tuple[str, Binding]]:
+    for node in body:
+        if isinstance(node, ast.Import | ast.ImportFrom):
+            for name, origin in imported(node, package):
+                yield name, Imported(origin, is_typing_only)
+        elif isinstance(node, ast.ClassDef | Function):
+            yield node.name, node
+        elif isinstance(node, ast.Assign | ast.AnnAssign):
+            yield from _assigned(node)
+        elif type(node).__name__ == "TypeAlias":  # Python 3.12
+            yield node.name.id, Assigned(node.value, is_alias=True)  # type: ignore[attr-defined]
+        elif isinstance(node, ast.If) and is_type_checking(node.test):
+            yield from _bound(node.body, package, is_typing_only=True)
+            yield from _bound(node.orelse, package, is_typing_only=False)
+        else:
+            yield from _stored(node)
+            yield from _bound(_inner(node), package, is_typing_only=is_typing_only)
+
+
+def _assigned(node: ast.Assign | ast.AnnAssign) -> Iterator[tuple[str, Binding]]:
+    targets = node.targets if isinstance(node, ast.Assign) else [node.target]
+    for target in targets:
+        if isinstance(target, ast.Name) and node.value is not None:
+            yield target.id, Assigned(node.value)
+        else:
+            yield from ((n.id, Opaque()) for n in ast.walk(target) if isinstance(n, ast.Name))
+
+
+def _stored(node: ast.stmt) -> Iterator[tuple[str, Binding]]:
+    """Names that a `for`, a `with` or an expression binds by the way."""
+    for child in ast.iter_child_nodes(node):
+        if not isinstance(child, ast.stmt | ast.ExceptHandler | ast.match_case):
+            for each in ast.walk(child):
+                if isinstance(each, ast.Name) and isinstance(each.ctx, ast.Store):
+                    yield each.id, Opaque()
+
+
+def _inner(node: ast.stmt) -> list[ast.stmt]:
+    """The statements inside a compound statement, all branches in order."""
+    blocks: list[ast.stmt] = []
+    for child in ast.iter_child_nodes(node):
+        if isinstance(child, ast.stmt):
+            blocks.append(child)
+        elif isinstance(child, ast.ExceptHandler | ast.match_case):
+            blocks += child.body
+    return blocks
+
+
+def imported(node: ast.Import | ast.ImportFrom, package: str) -> Iterator[tuple[str, str]]:
+    """Names that an import binds, each with the dotted name that it stands for."""
+    if isinstance(node, ast.Import):
+        for alias in node.names:
+            yield (
+                alias.asname or alias.name.partition(".")[0],
+                (alias.name if alias.asname else alias.name.partition(".")[0]),
+            )
+        return
+    base = absolute(node, package)
+    for alias in node.names:
+        if alias.name != "*":
+            yield alias.asname or alias.name, f"{base}.{alias.name}" if base else alias.name
+
+
+def absolute(node: ast.ImportFrom, package: str) -> str:
+    """The module of a `from` import, relative ones resolved."""
+    if not node.level:
+        return node.module or ""
+    parts = package.split(".") if package else []
+    parts = parts[: len(parts) - node.level + 1] if node.level > 1 else parts
+    return ".".join([*parts, *([node.module] if node.module else [])])
+
+
+def is_type_checking(test: ast.expr) -> bool:
+    """Whether `test` is TYPE_CHECKING."""
+    return (isinstance(test, ast.Name) and test.id == "TYPE_CHECKING") or (
+        isinstance(test, ast.Attribute) and test.attr == "TYPE_CHECKING"
+    )

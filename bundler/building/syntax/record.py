@@ -1,0 +1,205 @@
+"""Record: the author's dataclasses, TypedDicts, pydantic models and enums, from their source.
+
+Its twin is `runtime/contract/record.py`.
+"""
+
+import ast
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from ....runtime.services.contract import spec
+from ....runtime.services.contract.spec import FieldSpec, Kind, Spec
+from ...errors import BuildError
+from .annotation import Annotations, unquoted
+from .module import Module
+from .tree import Defined, SourceTree
+
+_DATACLASS = frozenset(("dataclasses.dataclass", "pydantic.dataclasses.dataclass"))
+_ENUMS = frozenset(f"enum.{name}" for name in ("Enum", "IntEnum", "StrEnum"))
+_ROOTS: dict[str, Kind] = {
+    "pydantic.BaseModel": "pydantic",
+    "pydantic.main.BaseModel": "pydantic",
+    "typing.TypedDict": "dataclass",
+    "typing_extensions.TypedDict": "dataclass",
+}
+_NO_FIELD = frozenset(("typing.ClassVar", "dataclasses.InitVar", "dataclasses.KW_ONLY"))
+_FIELD_CALLS = frozenset(("dataclasses.field", "pydantic.Field", "pydantic.fields.Field"))
+
+
+@dataclass(frozen=True, slots=True)
+class Default:
+    """What stands right of a field's `=`."""
+
+    is_required: bool = True
+    value: Any = None
+    alias: str | None = None
+    is_field: bool = True  # False for `field(init=False)`
+
+
+@dataclass(slots=True)
+class Records:
+    """Reads classes; give it to `Annotations`."""
+
+    tree: SourceTree
+    annotations: Annotations = field(init=False)
+
+    def __post_init__(self) -> None:
+        """Tie the knot: records have annotations, and annotations name records."""
+        self.annotations = Annotations(self.tree, self.spec)
+
+    def spec(self, found: Defined, inside: tuple[ast.AST, ...] = ()) -> Spec:
+        """The spec of a class of the project; a free object for one that is no record."""
+        node = found.node
+        if not isinstance(node, ast.ClassDef):
+            return spec.OBJECT
+        lineage = self.lineage(found)
+        outside = {name for each in lineage for name in self._outside(each)}
+        if outside & _ENUMS:
+            return self._enum(found)
+        kind = self._kind(lineage, outside)
+        if kind is None:
+            return spec.OBJECT
+        if node in inside or (kind == "pydantic" and any(map(_renames, lineage))):
+            return spec.unfinished(kind, node.name)
+        fields = self._fields(lineage, kind, (*inside, node))
+        return spec.record(kind, node.name, fields)
+
+    def lineage(self, found: Defined, above: tuple[ast.AST, ...] = ()) -> list[Defined]:
+        """The class and its bases in the project, in the order that attributes are looked up."""
+        bases: list[Defined] = []
+        if isinstance(found.node, ast.ClassDef):
+            for base in found.node.bases:
+                meaning = self.tree.resolve(_bare(base), found.module)
+                if isinstance(meaning, Defined) and meaning.node not in (*above, found.node):
+                    bases += self.lineage(meaning, (*above, found.node))
+        # A base shared by two comes after both, as in Python's own order.
+        last = {id(each.node): index for index, each in enumerate(bases)}
+        return [found, *(each for i, each in enumerate(bases) if last[id(each.node)] == i)]
+
+    def _outside(self, found: Defined) -> Iterator[str]:
+        if isinstance(found.node, ast.ClassDef):
+            for base in found.node.bases:
+                yield self.tree.name_of(_bare(base), found.module)
+
+    def _kind(self, lineage: Sequence[Defined], outside: set[str]) -> Kind | None:
+        named = {_ROOTS[name] for name in outside if name in _ROOTS}
+        if "pydantic" in named or "dataclass" in named:
+            known = {*_ROOTS, "", "typing.Generic", "abc.ABC", "typing_extensions.Generic"}
+            return named.pop() if outside <= known else None
+        is_dataclass = any(self._is_dataclass(each) for each in lineage)
+        return "dataclass" if is_dataclass else None
+
+    def _is_dataclass(self, found: Defined) -> bool:
+        decorators = found.node.decorator_list
+        calls = [each.func if isinstance(each, ast.Call) else each for each in decorators]
+        return any(self.tree.name_of(each, found.module) in _DATACLASS for each in calls)
+
+    def _fields(
+        self, lineage: Sequence[Defined], kind: Kind, inside: tuple[ast.AST, ...]
+    ) -> list[FieldSpec]:
+        """Those of the bases first; a field that is declared again stays where it was."""
+        fields: dict[str, FieldSpec] = {}
+        is_typed_dict = any("TypedDict" in name for e in lineage for name in self._outside(e))
+        for each in reversed(lineage):
+            if kind == "dataclass" and not is_typed_dict and not self._is_dataclass(each):
+                continue
+            fields.update(self._own(each, inside, is_typed_dict=is_typed_dict))
+        return [made for made in fields.values() if made.name]
+
+    def _own(
+        self, found: Defined, inside: tuple[ast.AST, ...], *, is_typed_dict: bool
+    ) -> Iterator[tuple[str, FieldSpec]]:
+        assert isinstance(found.node, ast.ClassDef)
+        module = found.module.within(found.node)
+        for node in found.node.body:
+            if not isinstance(node, ast.AnnAssign) or not isinstance(node.target, ast.Name):
+                continue
+            name = node.target.id
+            outer = self.annotations.generic(node.annotation, module)[0]
+            hidden = name == "model_config" or (name.startswith("_") and not is_typed_dict)
+            if outer in _NO_FIELD or (hidden and not self._is_dataclass(found)):
+                continue
+            default = self._default(node, module)
+            required = default.is_required
+            if is_typed_dict:
+                required = _is_required(found.node, outer)
+            made = self.annotations.spec(node.annotation, module, inside)
+            called = (default.alias or name) if default.is_field else ""
+            yield name, FieldSpec(called, made, required, default.value)
+
+    def _default(self, node: ast.AnnAssign, module: Module) -> Default:
+        """From `= value`, `= field(...)`, or `Annotated[..., Field(...)]`."""
+        calls = [node.value] if node.value is not None else []
+        annotation = unquoted(node.annotation)
+        if isinstance(annotation, ast.Subscript) and isinstance(annotation.slice, ast.Tuple):
+            calls += annotation.slice.elts[1:]
+        alias, default = None, None
+        for call in calls:
+            if isinstance(call, ast.Call) and self.tree.name_of(call.func, module) in _FIELD_CALLS:
+                made = self._field_call(call, module)
+                alias = alias or made.alias
+                default = made if default is None or default.is_required else default
+            elif call is node.value:
+                default = Default(is_required=False, value=self._literal(call, module))
+        default = default or Default()
+        return Default(default.is_required, default.value, alias, default.is_field)
+
+    def _field_call(self, call: ast.Call, module: Module) -> Default:
+        given = {each.arg: each.value for each in call.keywords}
+        if call.args:
+            given["default"] = call.args[0]
+        alias_node = given.get("validation_alias") or given.get("alias")
+        alias = self._literal(alias_node, module) if alias_node is not None else None
+        init = self._literal(given["init"], module) if "init" in given else True
+        value = given.get("default")
+        is_open = value is None or (isinstance(value, ast.Constant) and value.value is ...)
+        return Default(
+            is_required=is_open and "default_factory" not in given,
+            value=None if is_open or value is None else self._literal(value, module),
+            alias=alias if isinstance(alias, str) else None,
+            is_field=init is not False,
+        )
+
+    def _literal(self, node: ast.expr, module: Module) -> Any:
+        try:
+            return self.tree.literal(node, module)
+        except (ValueError, BuildError):
+            return None
+
+    def _enum(self, found: Defined) -> Spec:
+        assert isinstance(found.node, ast.ClassDef)
+        values: list[Any] = []
+        for node in found.node.body:
+            if not isinstance(node, ast.Assign) or not isinstance(node.targets[0], ast.Name):
+                continue
+            if node.targets[0].id.startswith("_"):
+                continue
+            try:
+                value = ast.literal_eval(node.value)
+            except ValueError:  # auto(), or computed
+                return spec.OBJECT
+            values += [] if value in values else [value]
+        return spec.choice(values)
+
+
+def _bare(base: ast.expr) -> ast.expr:
+    """`Generic[T]` as `Generic`."""
+    return base.value if isinstance(base, ast.Subscript) else base
+
+
+def _is_required(node: ast.ClassDef, outer: str) -> bool:
+    """Whether a TypedDict's key is: by its own wrapper, else by `total`."""
+    if outer in {"typing.Required", "typing.NotRequired"}:
+        return outer == "typing.Required"
+    total = next((each.value for each in node.keywords if each.arg == "total"), None)
+    return not (isinstance(total, ast.Constant) and total.value is False)
+
+
+def _renames(found: Defined) -> bool:
+    """Whether a pydantic model names its fields by a rule that would have to be run."""
+    return any(
+        isinstance(each, ast.Name | ast.keyword | ast.Constant)
+        and "alias_generator" in {getattr(each, "id", ""), getattr(each, "arg", "")}
+        for each in ast.walk(found.node)
+    )

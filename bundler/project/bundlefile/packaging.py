@@ -1,0 +1,244 @@
+"""The sections that say what goes into a bundle and into its image."""
+
+import re
+from typing import Annotated, Any, Literal, Self
+
+from pydantic import (
+    Discriminator,
+    Field,
+    GetJsonSchemaHandler,
+    StrictBool,
+    ValidationInfo,
+    field_validator,
+    model_validator,
+)
+from pydantic import Tag as Choice
+from pydantic_core import CoreSchema
+
+from ...tag import Tag
+from ..secrets import is_secret_name, secret_in
+from .quantity import Port, User
+from .section import Distinct, List, Section, spread, text_or_mapping
+from .text import (
+    Alias,
+    Arch,
+    Command,
+    Driver,
+    EnvName,
+    Global,
+    ImageName,
+    InsidePath,
+    LabelName,
+    Line,
+    Moment,
+    Package,
+    PythonVersion,
+    Ref,
+    Requirement,
+    RequirementFile,
+    SystemPackage,
+    Url,
+    Workdir,
+)
+from .wrong import wrong
+
+_STEERS = re.compile(r"LD_|PYTHON|BUNDLE_|BASH_ENV$|ENV$|PATH$|HOME$|IFS$|SHELLOPTS$|GCONV_PATH$")
+_SHORTEST_SECRET = 8  # characters; MAX_TOKEN: "512" is none
+
+_FILES = (".txt", "pyproject.toml", "uv.lock")
+
+Requirements = Annotated[
+    Annotated[Distinct[Requirement], Choice("list")] | Annotated[RequirementFile, Choice("file")],
+    Discriminator(lambda value: "file" if isinstance(value, str) else "list"),
+]
+
+
+class ModelRef(Section):
+    """A saved model that goes into the bundle, and its name there."""
+
+    ref: Ref = Field(examples=["iris", "iris:1.4", "iris@production"])
+    """Tag of a saved model: `name` (the latest), `name:version`, `name@alias` or `sha256:…`."""
+
+    as_: Alias | None = Field(default=None, alias="as", examples=["ranker"])
+    """Its name in code (`mb.model("ranker")`) and on the wire. Default: the model's own name."""
+
+    pin: StrictBool = False
+    """Keep to the digest in the lock until `bundle lock` runs again. Otherwise every build takes
+    what the tag means at that moment."""
+
+    @property
+    def tag(self) -> Tag:
+        """What `ref` names."""
+        return Tag.parse(self.ref, "model")
+
+    @property
+    def alias(self) -> str:
+        """Its name in the bundle."""
+        return self.as_ or self.tag.name or ""
+
+    @model_validator(mode="before")
+    @classmethod
+    def _spread(cls, value: Any) -> Any:
+        return spread(value, "ref")
+
+    @model_validator(mode="after")
+    def _named(self) -> Self:
+        if not self.alias:
+            raise wrong("A digest says no name.", "Add `as: NAME`.", ("ref",))
+        return self
+
+    @classmethod
+    def __get_pydantic_json_schema__(
+        cls, schema: CoreSchema, handler: GetJsonSchemaHandler
+    ) -> dict[str, Any]:
+        full = handler.resolve_ref_schema(handler(schema))
+        return text_or_mapping(full, full["properties"]["ref"])
+
+
+class Python(Section):
+    """The interpreter and the packages."""
+
+    version: PythonVersion | None = Field(default=None, examples=["3.12", "3.12.4"])
+    """Target interpreter. Default: the minor version that the models were saved with."""
+
+    requirements: Requirements = Field(
+        default=(), examples=[["scikit-learn>=1.4", "pandas"], "requirements.txt"]
+    )
+    """What the lock resolves, beside what the models were saved with: a list of requirements, or
+    the path of a requirements.txt, pyproject.toml, pylock.toml or uv.lock."""
+
+    lock: InsidePath = "bundle.lock"
+    """Where the lock is kept; commit it."""
+
+    indexes: Distinct[Url] = Field(default=(), examples=[["https://pypi.example.com/simple"]])
+    """Package indexes besides PyPI, asked first. Credentials come from a keyring or `~/.netrc`."""
+
+    find_links: Distinct[InsidePath] = Field(default=(), examples=[["wheels"]])
+    """Folders of wheels in the project, taken before any index."""
+
+    exclude_newer: Moment | None = Field(default=None, examples=["2026-08-01"])
+    """Leave out what was uploaded to the index after this day."""
+
+    build_from_source: Distinct[Package] = ()
+    """Packages that may be built from source; the bundle is then not hermetic."""
+
+
+class Cuda(Section):
+    """What is known of the GPUs; all of it is derived from the lock where it is left out."""
+
+    flavor: Literal["auto", "none", "base", "runtime", "cudnn-runtime", "devel", "cudnn-devel"] = (
+        "auto"
+    )
+    """Which CUDA image to start from; `none` is a slim image without CUDA's libraries."""
+
+    min_driver: Driver | None = Field(default=None, examples=["580"])
+    """The oldest driver that the server accepts."""
+
+    archs: Distinct[Arch] = Field(default=(), examples=[["8.0", "9.0"]])
+    """Compute capabilities that the server accepts."""
+
+
+class Image(Section):
+    """The container image."""
+
+    base: ImageName | None = Field(default=None, examples=["python:3.12-slim"])
+    """The image to start from. Default: chosen by the lock, see `bundle build --explain`."""
+
+    user: User = Field(default="65532", examples=[65532, "65532:65532"])
+    """Number of the user that the server runs as, with `:group` where it differs; never root."""
+
+    workdir: Workdir = "/opt/bundle"
+    """Where the bundle lies in the image."""
+
+    env: dict[EnvName, Line] = Field(default_factory=dict, examples=[{"OMP_NUM_THREADS": "4"}])
+    """Environment variables. No secrets: give those to the container when it starts."""
+
+    ports: Distinct[Port] = ()
+    """Ports that the image declares. Default: `serve.port`."""
+
+    labels: dict[LabelName, Line] = Field(default_factory=dict)
+    """Labels of the image alone; they are added to the labels of the bundle."""
+
+    @field_validator("env")
+    @classmethod
+    def _harmless(cls, env: dict[str, str]) -> dict[str, str]:
+        for name, value in env.items():
+            if _STEERS.match(name):
+                raise wrong(
+                    f"`{name}` changes how the server is loaded or trusted.",
+                    "Give it to the container when it starts, where it is needed.",
+                    (name,),
+                )
+            found = secret_in(value)
+            if found or (is_secret_name(name) and len(value) >= _SHORTEST_SECRET):
+                what = found[0] if found else "a secret"
+                raise wrong(
+                    f"The value of `{name}` looks like {what}; whoever has the image has it.",
+                    f"Give it to the container when it starts: `docker run -e {name} …`.",
+                    (name,),
+                )
+        return env
+
+
+class Run(Section):
+    """One command while the image is built."""
+
+    command: Command = Field(examples=["ldconfig"])
+    """A line for `/bin/sh -c`, run as root."""
+
+    secrets: List[EnvName] = Field(default=(), json_schema_extra={"maxItems": 0})
+    """Refused: build secrets need BuildKit, which the Containerfile does not ask for."""
+
+    @model_validator(mode="before")
+    @classmethod
+    def _spread(cls, value: Any) -> Any:
+        return spread(value, "command")
+
+    @field_validator("secrets")
+    @classmethod
+    def _none(cls, secrets: tuple[str, ...]) -> tuple[str, ...]:
+        if secrets:
+            raise wrong(
+                "Build secrets need BuildKit, which the Containerfile does not ask for.",
+                "Fetch what is needed before the build, and `include` it.",
+            )
+        return secrets
+
+    @classmethod
+    def __get_pydantic_json_schema__(
+        cls, schema: CoreSchema, handler: GetJsonSchemaHandler
+    ) -> dict[str, Any]:
+        full = handler.resolve_ref_schema(handler(schema))
+        return text_or_mapping(full, full["properties"]["command"])
+
+
+class System(Section):
+    """What the image needs from its distribution; such a bundle is not hermetic."""
+
+    packages: Distinct[SystemPackage] = Field(default=(), examples=[["libgomp1"]])
+    """Debian packages that are installed in the image."""
+
+    run: List[Run] = Field(default=(), examples=[["ldconfig"]])
+    """Commands while the image is built, one line each: the last resort."""
+
+
+class Security(Section):
+    """What loading a model may do, once the bundle is trusted."""
+
+    pickle: Literal["deny", "allow-listed", "allow"] = "allow"
+    """`allow` loads what the trusted models hold, `allow-listed` only known harmless globals and
+    those of `allow_globals`, `deny` no pickle at all."""
+
+    allow_globals: Distinct[Global] = Field(default=(), examples=[["sklearn.svm.SVC"]])
+    """Further globals for `pickle: allow-listed`."""
+
+    @field_validator("allow_globals")
+    @classmethod
+    def _listed(cls, names: tuple[str, ...], info: ValidationInfo) -> tuple[str, ...]:
+        pickle = info.data.get("pickle", "allow-listed")
+        if names and pickle != "allow-listed":
+            raise wrong(
+                f"The list has no meaning with `pickle: {pickle}`.",
+                "Write `pickle: allow-listed`, or take the list away.",
+            )
+        return names

@@ -1,0 +1,167 @@
+"""The section `serve`: how a bundle answers, with the defaults of the runtime itself."""
+
+from typing import Any, Literal
+
+from pydantic import Field, StrictBool, StrictInt, field_validator
+
+from ....runtime.settings import ServeSettings
+from .quantity import Count, Duration, Port, Size, SomeDuration, Warmup
+from .section import Section
+from .text import ApiName, Host, RoutePath
+from .wrong import quoted, wrong
+
+_DEFAULT = ServeSettings()
+
+
+class Batch(Section):
+    """How rows of many requests share one call of the model."""
+
+    max_batch_size: Count = _DEFAULT.batch.max_batch_size
+    """Rows in one call, at most."""
+
+    latency_budget: Duration = Field(default=_DEFAULT.batch.latency_budget, examples=["25ms"])
+    """What batching may add to an answer; `0s` never waits."""
+
+    axis: StrictInt = Field(default=0, json_schema_extra={"const": 0})
+    """The axis that counts rows; only 0, the first, is known."""
+
+    @field_validator("axis")
+    @classmethod
+    def _first(cls, axis: int) -> int:
+        if axis:
+            raise wrong("Rows are always counted on axis 0.", "Transpose in a service class.")
+        return axis
+
+
+class ApiBatch(Section):
+    """What one API does otherwise than `serve.batch`."""
+
+    max_batch_size: Count | None = None
+    """Rows in one call, at most."""
+
+    latency_budget: Duration | None = Field(default=None, examples=["25ms"])
+    """What batching may add to an answer; `0s` never waits."""
+
+
+class Api(Section):
+    """One API: a method of the service class, or of the model where there is none."""
+
+    route: RoutePath | None = Field(default=None, examples=["/v1/score"])
+    """Its path. Default: `/` and the name of the method."""
+
+    batch: ApiBatch = Field(default_factory=ApiBatch)
+    """What it does otherwise than `serve.batch`."""
+
+
+class Queue(Section):
+    """How much may wait in front of one model before the server refuses."""
+
+    max_rows: Count = _DEFAULT.queue.max_rows
+    """Rows of all waiting requests."""
+
+    max_bytes: Size = Field(default=_DEFAULT.queue.max_bytes, examples=["1GiB"])
+    """Bytes of all waiting rows."""
+
+
+class Limits(Section):
+    """What one connection may do to the server."""
+
+    max_headers: Count = _DEFAULT.limits.max_headers
+    """Headers of one request."""
+
+    max_header_bytes: Size = _DEFAULT.limits.max_header_bytes
+    """Bytes of all headers of one request."""
+
+    keep_alive: SomeDuration = _DEFAULT.limits.keep_alive
+    """How long an idle connection is kept."""
+
+    receive_timeout: SomeDuration = _DEFAULT.limits.receive_timeout
+    """How long a client may take for the headers, and again for the body."""
+
+    max_in_flight: Size = _DEFAULT.limits.max_in_flight
+    """Bytes of all bodies that are being read or answered."""
+
+
+def _null_too(schema: dict[str, Any]) -> None:
+    del schema["anyOf"]
+    schema["enum"] = ["error", "null", None]
+
+
+class Serve(Section):
+    """The server."""
+
+    host: Host | None = Field(default=_DEFAULT.host, examples=["0.0.0.0"])  # noqa: S104 - an example
+    """Where it listens. Default: `127.0.0.1` on a host, `0.0.0.0` in a container."""
+
+    port: Port = _DEFAULT.port
+    """The port; `--port` and the variable PORT come first."""
+
+    workers: Count = _DEFAULT.workers
+    """Processes that answer."""
+
+    timeout: SomeDuration = Field(default=_DEFAULT.timeout, examples=["30s", "2m"])
+    """When a request is given up, with status 504."""
+
+    max_body: Size = Field(default=_DEFAULT.max_body, examples=["16MiB"])
+    """The largest body of a request."""
+
+    max_rows: Count = _DEFAULT.max_rows
+    """The most rows in one request."""
+
+    drain_timeout: Duration = _DEFAULT.drain_timeout
+    """What running requests have after SIGTERM."""
+
+    log: Literal["debug", "info", "warning", "error"] = _DEFAULT.log
+    """The least important messages that are logged."""
+
+    access_log: StrictBool = _DEFAULT.access_log
+    """Whether every request is logged, one line of JSON each."""
+
+    warmup: Warmup = _DEFAULT.warmup
+    """Run the recorded sample before the server is ready: `auto`, `off`, or the largest batch."""
+
+    nan: Literal["error", "null"] | None = Field(default=_DEFAULT.nan, json_schema_extra=_null_too)
+    """What a NaN in an answer becomes: an error, or `null`."""
+
+    batch: Batch = Field(default_factory=Batch)
+    """How rows of many requests share one call of the model."""
+
+    apis: dict[ApiName, Api] = Field(default_factory=dict)
+    """What single APIs do otherwise, by the name of the method; the second and further models of a
+    bundle without a service have theirs as `model.method`."""
+
+    queue: Queue = Field(default_factory=Queue)
+    """How much may wait in front of one model before the server refuses."""
+
+    limits: Limits = Field(default_factory=Limits)
+    """What one connection may do to the server."""
+
+    @field_validator("workers", mode="before")
+    @classmethod
+    def _number(cls, value: Any) -> Any:
+        if value == "auto":
+            raise wrong("`auto` is not known yet.", "Write a number; 1 is the default.")
+        return value
+
+    @field_validator("nan")
+    @classmethod
+    def _null(cls, value: str | None) -> str:
+        return value or "null"  # `nan: null` reads well and is YAML's own null
+
+    @field_validator("apis")
+    @classmethod
+    def _routes(cls, apis: dict[str, Api]) -> dict[str, Api]:
+        taken: dict[str, str] = {}
+        for name, api in apis.items():
+            if api.route in taken:
+                message = f"{quoted(api.route)} is the route of `{taken[api.route]}` already."
+                raise wrong(message, "Give each API its own `route`.", (name, "route"))
+            if api.route:
+                taken[api.route] = name
+        return apis
+
+    def settings(self) -> dict[str, Any]:
+        """As `runtime.settings` reads it: seconds and bytes, without what each route has."""
+        settings = self.model_dump(exclude={"apis": True, "batch": {"axis"}})
+        ServeSettings.from_json(settings)
+        return settings

@@ -1,0 +1,74 @@
+"""Project: a directory with a bundlefile in it."""
+
+import re
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Self
+
+from ..errors import BundlefileError, Problem
+from .yaml_scalar import shown
+
+if TYPE_CHECKING:
+    from .bundlefile import Bundlefile
+    from .source_file import SourceFile
+
+DEFAULT_NAME = "bundlefile.yaml"
+_OTHERS = {
+    "bundlefile.yml": "Rename it to `bundlefile.yaml`, or name it with `-f`.",
+    "Bundlefile.yaml": "Rename it to `bundlefile.yaml`, or name it with `-f`.",
+    "Bundlefile": "Rename it to `bundlefile.yaml`, or name it with `-f`.",
+    "bentofile.yaml": "Write a bundlefile beside it with `bundle init`.",
+    "cog.yaml": "Write a bundlefile beside it with `bundle init`.",
+    "MLproject": "Write a bundlefile beside it with `bundle init`.",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Project:
+    """What a bundle is built from: `root` is what the paths in the bundlefile are relative to."""
+
+    root: Path
+    path: Path
+    bundlefile: "Bundlefile"
+
+    @classmethod
+    def open(cls, target: Path, file: Path | None = None) -> Self:
+        """Open the project in the directory `target`, or of the bundlefile `target`.
+
+        `file` is a bundlefile of another name; its paths are relative to the directory `target`.
+
+        Raises:
+            BundlefileError: when there is no bundlefile, or with everything that is wrong in it.
+        """
+        from .bundlefile import Bundlefile
+
+        path = file or (_find(target) if target.is_dir() else target)
+        root = target if target.is_dir() else path.parent
+        return cls(root.resolve(), path, Bundlefile.read(path))
+
+    def sources(self) -> "tuple[SourceFile, ...]":
+        """The files that go into the bundle as `src/`, by `include` and `exclude`."""
+        from .source_tree import SourceTree
+
+        own = (self.path.resolve(), (self.root / self.bundlefile.python.lock).resolve())
+        inside = [path.relative_to(self.root) for path in own if path.is_relative_to(self.root)]
+        exclude = (*self.bundlefile.exclude, *(_literal(path) for path in inside))
+        return SourceTree(self.root, self.bundlefile.include, exclude).collect()
+
+
+def _literal(path: Path) -> str:
+    """The git-ignore pattern of exactly that path."""
+    return "/" + re.sub(r"([\\*?\[\]!# ])", r"\\\1", path.as_posix())
+
+
+def _find(directory: Path) -> Path:
+    path = directory / DEFAULT_NAME
+    if path.exists():
+        return path
+    place = shown(str(path), 300)
+    for name, hint in _OTHERS.items():
+        if (directory / name).is_file():
+            message = f"There is no `{DEFAULT_NAME}` here, but a `{name}`."
+            raise BundlefileError([Problem(place, 1, 1, "", message, hint)])
+    message = f"There is no `{DEFAULT_NAME}` here."
+    raise BundlefileError([Problem(place, 1, 1, "", message, "Write one with `bundle init`.")])

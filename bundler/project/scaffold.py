@@ -1,0 +1,128 @@
+"""Scaffold: the first files of a project, commented, ready to build."""
+
+import json
+import keyword
+import re
+from collections.abc import Iterable, Sequence
+from importlib.resources import files
+from pathlib import Path
+from string import Template
+
+from ..errors import Refused, StoreError
+from ..tag import Tag, check_name
+from .project import DEFAULT_NAME
+from .yaml_scalar import Unclear, resolve
+
+
+def scaffold(
+    directory: Path,
+    *,
+    name: str | None = None,
+    models: Sequence[str] = (),
+    service: bool = False,
+    force: bool = False,
+) -> list[Path]:
+    """Write a bundlefile, and with `service` a `service.py`, into `directory`.
+
+    `name` defaults to the name of the directory, `models` to one of the same name.
+
+    Raises:
+        InvalidTag: when `name` or one of `models` is none.
+        Refused: when a file is there already; `force` overwrites it.
+        StoreError: when the directory cannot be written to.
+    """
+    name = check_name(name or _name_of(directory))
+    tags = [Tag.parse(model, "model") for model in models or [name]]
+    texts = {DEFAULT_NAME: _bundlefile(name, tags, service)}
+    if service:
+        texts["service.py"] = _service(name, _aliases(tags))
+    paths = {directory / file: text for file, text in texts.items()}
+    _refuse_existing(paths, force)
+    return [_write(path, text) for path, text in paths.items()]
+
+
+def _refuse_existing(paths: Iterable[Path], force: bool) -> None:
+    there = [f"`{path}`" for path in paths if path.exists() or path.is_symlink()]
+    if there and not force:
+        verb = "is" if len(there) == 1 else "are"
+        message = f"{' and '.join(there)} {verb} there already."
+        raise Refused(message, hint="Overwrite with `bundle init --force`.")
+
+
+def _write(path: Path, text: str) -> Path:
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text, encoding="utf-8")
+    except OSError as error:
+        raise StoreError(f"`{path}` cannot be written: {error.strerror}.") from error
+    return path
+
+
+def _name_of(directory: Path) -> str:
+    words = re.sub(r"[^a-z0-9]+", "-", directory.resolve().name.lower()).strip("-")
+    return words or "bundle"
+
+
+def _bundlefile(name: str, tags: Sequence[Tag], service: bool) -> str:
+    line = f"\n# The class that answers: `module:Class`.\nservice: service:{_title(name)}\n"
+    return _fill(
+        "bundlefile.yaml.txt",
+        name=_yaml(name),
+        models=f"[{', '.join(map(_entry, tags, _aliases(tags)))}]",
+        service=line if service else "",
+    )
+
+
+def _service(name: str, aliases: Sequence[str]) -> str:
+    attributes = {_identifier(alias): alias for alias in aliases}
+    lines = [f'        self.{key} = mb.model("{alias}")' for key, alias in attributes.items()]
+    return _fill(
+        "service.py.txt",
+        name=name,
+        title=_title(name),
+        attributes="\n".join(lines),
+        first=next(iter(attributes)),
+    )
+
+
+def _fill(template: str, **values: str) -> str:
+    text = (files("modelbundle") / "templates" / template).read_text(encoding="utf-8")
+    return Template(text).substitute(values)
+
+
+def _aliases(tags: Sequence[Tag]) -> list[str]:
+    """A name in code for each model: its own, numbered where two share one."""
+    aliases: list[str] = []
+    for tag in tags:
+        alias = tag.name or "model"
+        count = 1
+        while alias in aliases:
+            count += 1
+            alias = f"{_identifier(tag.name or 'model')}_{count}"
+        aliases.append(alias)
+    return aliases
+
+
+def _entry(tag: Tag, alias: str) -> str:
+    text = tag.name if tag.alias == "latest" else str(tag)
+    ref = _yaml(text or "")
+    return ref if tag.name == alias else f"{{ref: {ref}, as: {alias}}}"
+
+
+def _yaml(text: str) -> str:
+    """`text` as a YAML scalar: in quotes where it would be taken for a number or a word."""
+    try:
+        return text if resolve(text) == text else json.dumps(text)
+    except Unclear:
+        return json.dumps(text)
+
+
+def _identifier(text: str) -> str:
+    word = re.sub(r"\W", "_", text)
+    word = word if word[0].isalpha() else f"model_{word}"
+    return f"{word}_" if keyword.iskeyword(word) else word
+
+
+def _title(name: str) -> str:
+    title = "".join(part.capitalize() for part in re.split(r"[._-]", name))
+    return title if title[0].isalpha() and not keyword.iskeyword(title) else f"Bundle{title}"

@@ -1,0 +1,1 @@
+"""From requirements to exact wheels, the hardware they want, and an environment made of them."""

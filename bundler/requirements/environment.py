@@ -1,0 +1,181 @@
+"""Environment: the Python that a bundle runs in on this machine, and why that one."""
+
+import fcntl
+import os
+import platform
+import re
+import shutil
+import sys
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+from ...runtime.manifest import BundleManifest
+from ..errors import ResolveError, StoreError
+from ..progress import NullProgress, Progress
+from . import collisions, uv
+from .requirements import normalize
+from .resolution import MACHINES
+
+Mode = Literal["auto", "locked", "current"]
+
+COMPLETE = ".complete"
+SHOWN = 3  # differing packages named in a sentence
+
+PIN = re.compile(r"^([A-Za-z0-9._-]+)==([^\s;\\]+)(?:\s*;\s*([^\\]+))?")
+_GPU = re.compile(r"nvidia-.*|triton|cuda-(toolkit|bindings|pathfinder|python)")
+
+
+@dataclass(frozen=True, slots=True)
+class Environment:
+    """An interpreter, and a sentence that says why it is this one."""
+
+    python: Path
+    why: str
+    is_current: bool
+
+
+def choose(
+    bundle: Path,
+    mode: Mode = "auto",
+    *,
+    envs: Path,
+    offline: bool = False,
+    progress: Progress | None = None,
+) -> Environment:
+    """The environment for the bundle in the directory `bundle`.
+
+    `auto` takes the current interpreter where it has every locked version, else the bundle's
+    own environment below `envs`, which is made when it is not there yet.
+
+    Raises:
+        ResolveError: when that environment cannot be made.
+    """
+    manifest = BundleManifest.read(bundle)
+    here = Path(sys.executable)
+    if mode == "current" or manifest.lock is None:
+        why = "The bundle has no lock." if manifest.lock is None else "It was asked for."
+        return Environment(here, f"Runs in the current environment, `{here}`. {why}", True)
+    different = [] if mode == "locked" else differences(bundle, manifest)
+    if mode == "auto" and not different:
+        why = f"Runs in the current environment, `{here}`: it has every locked version."
+        return Environment(here, why, True)
+    python = materialize(bundle, manifest, envs, offline=offline, progress=progress)
+    shown = "; ".join(different[:SHOWN]) + ("; …" if len(different) > SHOWN else "")
+    reason = f"the current one differs ({shown})" if different else "it was asked for"
+    return Environment(
+        python, f"Runs in `{python.parent.parent}`, made from the lock: {reason}.", False
+    )
+
+
+def differences(bundle: Path, manifest: BundleManifest) -> list[str]:
+    """What the current interpreter has otherwise than the lock, a phrase each; empty if nothing.
+
+    `torch==2.13.0` is fulfilled by `2.13.0+cpu`, which then needs none of the GPU's libraries.
+    """
+    if not _is(manifest.python):
+        return [f"Python is {platform.python_version()}, locked is {manifest.python}"]
+    installed = _installed()
+    without_gpu = installed.get("torch", "").endswith("+cpu")
+    found = []
+    for name, version in pins(bundle).items():
+        other = installed.get(name)
+        if other is None and not (without_gpu and _GPU.fullmatch(name)):
+            found.append(f"{name} is not installed")
+        elif other is not None and version not in {other, other.partition("+")[0]}:
+            found.append(f"{name} is {other}, locked is {version}")
+    return found
+
+
+def _is(version: str) -> bool:
+    """Whether the current interpreter is of `version`, "3.11" or "3.11.9"."""
+    return f"{platform.python_version()}.".startswith(f"{version}.")
+
+
+def pins(bundle: Path) -> dict[str, str]:
+    """Name -> version of what the lock has for this machine."""
+    machine = platform.machine()
+    found = {}
+    for line in _requirements(bundle).read_text("utf-8").splitlines():
+        if pin := PIN.match(line):
+            marker = pin[3] or ""
+            if not marker or f"'{machine}'" in marker:
+                found[normalize(pin[1])] = pin[2]
+    return found
+
+
+def _installed() -> Mapping[str, str]:
+    from importlib.metadata import distributions
+
+    return {normalize(each.name): each.version for each in distributions() if each.name}
+
+
+def materialize(
+    bundle: Path,
+    manifest: BundleManifest,
+    envs: Path,
+    *,
+    offline: bool = False,
+    progress: Progress | None = None,
+) -> Path:
+    """The interpreter of the environment that the bundle's lock describes, made once.
+
+    Raises:
+        ResolveError: when it cannot be made on this machine.
+    """
+    _check_machine(manifest)
+    home = envs / (manifest.lock or "").removeprefix("sha256:")
+    python = home / "bin" / "python"
+    with _alone(home):
+        if not (home / COMPLETE).exists():
+            (progress or NullProgress()).step(f"Making the environment `{home}`")
+            _make(home, manifest.python, _requirements(bundle), offline=offline)
+            (home / COMPLETE).touch()
+    return python
+
+
+def _make(home: Path, version: str, requirements: Path, *, offline: bool) -> None:
+    """Make the environment in place: a moved one would point at its old path."""
+    shutil.rmtree(home, ignore_errors=True)
+    try:
+        python = sys.executable if _is(version) else version
+        uv.run(["venv", "--python", python, str(home)], cwd=home.parent, offline=offline)
+        install = ["pip", "sync", "--python", str(home / "bin" / "python"), "--require-hashes"]
+        uv.run([*install, str(requirements)], cwd=home.parent, offline=offline)
+        for site in home.glob("lib/python*/site-packages"):
+            collisions.check_environment(site)
+    except BaseException:
+        shutil.rmtree(home, ignore_errors=True)
+        raise
+
+
+@contextmanager
+def _alone(home: Path) -> Iterator[None]:
+    """One process makes an environment; the others wait for it."""
+    try:
+        home.parent.mkdir(parents=True, exist_ok=True)
+        descriptor = os.open(f"{home}.lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    except OSError as error:
+        raise StoreError(f"`{home.parent}` cannot be written: {error}.") from error
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(descriptor)
+
+
+def _check_machine(manifest: BundleManifest) -> None:
+    platforms = manifest.image.get("platforms", list(MACHINES))
+    machines = {MACHINES[name] for name in platforms}
+    if sys.platform != "linux" or platform.machine() not in machines:
+        raise ResolveError(
+            f"The bundle is locked for {', '.join(platforms)}; this machine is "
+            f"{sys.platform}/{platform.machine()}.",
+            hint="Use `--env current`, or run its image with `bundle containerize`.",
+        )
+
+
+def _requirements(bundle: Path) -> Path:
+    return bundle / "env" / "requirements.lock"

@@ -1,0 +1,156 @@
+"""What the lock must satisfy: every requirement, with who asks for it."""
+
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Self
+
+from ...runtime.manifest import ModelManifest, Route
+from ..errors import ResolveError
+
+RUNTIME = (
+    "numpy>=1.26",
+    "orjson>=3.10",
+    "prometheus-client>=0.20",
+    "starlette>=0.40",
+    "uvicorn>=0.30",
+    "uvloop>=0.19; sys_platform != 'win32'",
+    "httptools>=0.6",
+)
+"""What every bundle needs to answer requests. Wide, so that it never fights the author's pins."""
+
+TABLES = "pandas>=2.1"
+IMAGES = "pillow>=10.3"
+
+_NAME = re.compile(r"\s*([A-Za-z0-9](?:[A-Za-z0-9._-]*[A-Za-z0-9])?)")
+
+
+def normalize(name: str) -> str:
+    """`name` as the index compares it: lower case, with `-` for every run of `-_.`."""
+    return re.sub(r"[-_.]+", "-", name).lower()
+
+
+@dataclass(frozen=True, slots=True)
+class Requirement:
+    """One line for the resolver (PEP 508) and who asks for it, in words."""
+
+    text: str
+    origin: str
+
+    @property
+    def name(self) -> str:
+        """The distribution, normalized; empty where the line names none."""
+        found = _NAME.match(self.text)
+        return normalize(found[1]) if found else ""
+
+    def __str__(self) -> str:
+        return f"`{self.text}` ({self.origin})"
+
+
+@dataclass(frozen=True, slots=True)
+class Requirements:
+    """Everything that goes into one resolution.
+
+    wanted       must be in the lock
+    limits       bind only what is there anyway (`-c` of a requirements file)
+    preferences  name -> version to take where the rest allows it
+    recorded     name -> (version, model) that a model was saved with
+    """
+
+    wanted: tuple[Requirement, ...]
+    limits: tuple[Requirement, ...] = ()
+    preferences: Mapping[str, str] = field(default_factory=dict)
+    recorded: Mapping[str, tuple[str, str]] = field(default_factory=dict)
+    warnings: tuple[str, ...] = ()
+
+    @classmethod
+    def gather(
+        cls,
+        user: Sequence[Requirement],
+        limits: Sequence[Requirement],
+        models: Mapping[str, ModelManifest],
+        routes: Iterable[Route] = (),
+    ) -> Self:
+        """Put together what the author, the models, the service and the runtime ask for.
+
+        A model's packages are pinned to the versions it was saved with. Where the author names
+        the same package, the author's word binds and the recorded version is only preferred.
+
+        Raises:
+            ResolveError: when two models were saved with versions that exclude each other.
+        """
+        named = {requirement.name for requirement in user}
+        recorded, warnings = _recorded(models, named)
+        pins = [
+            Requirement(f"{name}=={version}", f"model `{alias}` was saved with it")
+            for name, (version, alias) in recorded.items()
+            if name not in named
+        ]
+        own = [Requirement(text, "modelbundle's runtime") for text in RUNTIME]
+        extras = _extras(models, routes)
+        return cls(
+            wanted=(*user, *pins, *extras, *own),
+            limits=tuple(limits),
+            preferences={name: version for name, (version, _) in recorded.items()},
+            recorded=recorded,
+            warnings=tuple(warnings),
+        )
+
+    def asked_for(self, name: str) -> list[Requirement]:
+        """Every requirement and limit on the distribution `name`."""
+        return [r for r in (*self.wanted, *self.limits) if r.name == normalize(name)]
+
+
+def _recorded(
+    models: Mapping[str, ModelManifest], named: set[str]
+) -> tuple[dict[str, tuple[str, str]], list[str]]:
+    chosen: dict[str, tuple[str, str]] = {}
+    warnings = []
+    for alias, manifest in models.items():
+        for distribution, version in sorted(manifest.packages.items()):
+            name = normalize(distribution)
+            before, other = chosen.get(name, (version, alias))
+            if before == version:
+                chosen[name] = (version, other)
+            elif name in named:
+                continue
+            else:
+                chosen[name] = _newer(name, (before, other), (version, alias))
+                warnings.append(
+                    f"Models `{other}` and `{alias}` were saved with {name} {before} and "
+                    f"{version}; the lock takes {chosen[name][0]}."
+                )
+    return chosen, warnings
+
+
+def _newer(name: str, one: tuple[str, str], two: tuple[str, str]) -> tuple[str, str]:
+    """The newer of two recorded versions, if they differ by a patch at most."""
+    if _parts(one[0])[:2] != _parts(two[0])[:2]:
+        raise ResolveError(
+            f"Models `{one[1]}` and `{two[1]}` were saved with {name} {one[0]} and {two[0]}.",
+            hint=f"Save one of them again, or decide with `{name}==…` under "
+            "`python.requirements` in the bundlefile.",
+        )
+    return max(one, two, key=lambda pair: _parts(pair[0]))
+
+
+def _parts(version: str) -> tuple[int, ...]:
+    return tuple(int(part) for part in re.findall(r"\d+", version))
+
+
+def _extras(models: Mapping[str, ModelManifest], routes: Iterable[Route]) -> list[Requirement]:
+    extras = [
+        Requirement(TABLES, f"model `{alias}` takes or gives tables")
+        for alias, manifest in models.items()
+        if any(
+            "columns" in (signature.inputs.layout, signature.outputs.layout)
+            for signature in manifest.methods.values()
+        )
+    ]
+    for route in routes:
+        kinds = {route.input.get("kind"), route.output.get("kind")}
+        if "dataframe" in kinds:
+            extras.append(Requirement(TABLES, f"route `{route.path}` takes or gives tables"))
+        if "image" in kinds:
+            extras.append(Requirement(IMAGES, f"route `{route.path}` takes or gives images"))
+    return extras

@@ -1,0 +1,87 @@
+"""Draft: a model that is written and recorded, and becomes one of the store's."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from ...runtime.frameworks import registry
+from ...runtime.frameworks.framework import Framework, Saved
+from ...runtime.manifest import FileEntry, ModelManifest
+from ...runtime.pickles.policy import scan
+from ..progress import Progress
+from ..store import Item, Store
+from . import provenance
+from .recording import Recording
+from .save_options import SaveOptions
+
+_PICKLED = (".pkl", ".joblib", ".pt", ".pt2")
+
+
+@dataclass(frozen=True, slots=True)
+class Draft:
+    """What `directory` holds of a model, and what was recorded of it."""
+
+    name: str
+    framework: Framework
+    saved: Saved
+    recordings: list[Recording]
+    directory: Path
+
+    def commit(self, store: Store, given: SaveOptions, progress: Progress) -> Item:
+        """Take in the files, each hashed once, and publish the model."""
+        asked = self._globals()
+        manifest = ModelManifest(
+            framework=self.framework.name,
+            loader=registry.loader(self.framework),
+            format=self.saved.format,
+            python=provenance.python_version(),
+            packages=provenance.packages(self._imports(asked)),
+            methods={recorded.method: recorded.signature for recorded in self.recordings},
+            files=self._ingest(store, progress),
+            executes_code=self.saved.executes_code,
+            globals=asked,
+            options=self.saved.options,
+            samples={r.method: _sample_path(r) for r in self.recordings if r.samples},
+            labels=given.labels,
+            metadata=given.metadata,
+        )
+        return store.commit(
+            "model",
+            self.name,
+            manifest.encode(),
+            manifest.files,
+            version=given.version,
+            aliases=given.aliases,
+            framework=self.framework.name,
+            executes_code=self.saved.executes_code,
+        )
+
+    def _globals(self) -> dict[str, tuple[str, ...]]:
+        pickled = [file for file in self.saved.files if file.endswith(_PICKLED)]
+        found = {file: scan(self.directory / file).globals for file in pickled}
+        return {file: names for file, names in found.items() if names}
+
+    def _imports(self, asked: Mapping[str, tuple[str, ...]]) -> set[str]:
+        imports = {*self.framework.distributions, *self.saved.needs}
+        imports.add(type(self.framework).__module__.partition(".")[0])  # a third party's adapter
+        imports |= {name.partition(".")[0] for names in asked.values() for name in names}
+        if any(recorded.signature.inputs.layout == "columns" for recorded in self.recordings):
+            imports.add("pandas")
+        return imports
+
+    def _ingest(self, store: Store, progress: Progress) -> tuple[FileEntry, ...]:
+        entries = []
+        for file in self.saved.files:
+            path = self.directory / file
+            given_away = not path.is_symlink()  # a link leads to the person's own file
+            blob = store.ingest(path.resolve(), move=given_away, progress=progress)
+            entries.append(FileEntry(file, blob.digest, blob.size))
+        for recorded in self.recordings:
+            if recorded.samples:
+                blob = store.ingest_bytes(recorded.samples.encode())
+                entries.append(FileEntry(_sample_path(recorded), blob.digest, blob.size))
+        return tuple(sorted(entries, key=lambda entry: entry.path))
+
+
+def _sample_path(recorded: Recording) -> str:
+    return f"samples/{recorded.method}.json"

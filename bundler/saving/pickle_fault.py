@@ -1,0 +1,49 @@
+"""Pickle fault: which attribute of an object is the one that cannot be saved."""
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from ..errors import Unpicklable
+
+_DEPTH = 4
+_WIDTH = 200  # attributes or items of one object that are tried
+
+
+def unpicklable(model: Any, error: Exception) -> Unpicklable:
+    """The error that names the culprit, found by pickling part after part."""
+    path, culprit = _culprit(model, "model", _DEPTH)
+    kind = f"{type(culprit).__module__}.{type(culprit).__qualname__}"
+    said = str(error).rstrip(".")
+    return Unpicklable(
+        f"The model cannot be saved: `{path}` is a `{kind}`, which cannot be pickled ({said}).",
+        hint="Drop it before saving and make it again on first use, for example in `__getstate__` "
+        "and `__setstate__`.",
+    )
+
+
+def _culprit(value: Any, path: str, depth: int) -> tuple[str, Any]:
+    if depth:
+        for name, part in _parts(value):
+            if not _is_picklable(part):
+                return _culprit(part, path + name, depth - 1)
+    return path, value
+
+
+def _parts(value: Any) -> Iterator[tuple[str, Any]]:
+    if isinstance(value, Mapping):
+        named = [(f"[{key!r}]", part) for key, part in value.items()]
+    elif isinstance(value, (list, tuple)):
+        named = [(f"[{position}]", part) for position, part in enumerate(value)]
+    else:
+        named = [(f".{name}", part) for name, part in getattr(value, "__dict__", {}).items()]
+    yield from named[:_WIDTH]
+
+
+def _is_picklable(value: Any) -> bool:
+    import cloudpickle
+
+    try:
+        cloudpickle.dumps(value)
+    except Exception:  # noqa: BLE001  whatever it raises, the answer is no
+        return False
+    return True

@@ -1,0 +1,217 @@
+"""Recording: a live model is called with a sample, and what it takes and gives is written down."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+from typing import Any
+
+from ...runtime.data import table
+from ...runtime.data.samples import Samples, compare
+from ...runtime.errors import PredictionFailed, RequestError
+from ...runtime.frameworks.framework import Framework
+from ...runtime.signature import OBJECTS, Side, Signature
+from ..errors import SampleMismatch
+from . import signatures
+
+ROWS = 8  # recorded of a sample
+_DIGITS = (
+    6  # significant digits of recorded floats: what a tolerance ignores, a digest must not see
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Recording:
+    """One method with its signature and, when its answers can be repeated, its samples."""
+
+    method: str
+    signature: Signature
+    samples: Samples | None
+
+
+def record(
+    framework: Framework,
+    model: Any,
+    sample: Any,
+    methods: tuple[str, ...],
+    chosen: Mapping[str, Signature],
+) -> list[Recording]:
+    """Call each method with the sample; `chosen` signatures are the author's own and stand.
+
+    A method that was not asked for and fails is left out, the first one never. In a `Text` sample
+    a whole number may stand for any number.
+
+    Raises:
+        SampleMismatch: when the model cannot be called with the sample.
+    """
+    declared = framework.signatures(model)
+    recordings: list[Recording] = []
+    for method in methods or framework.methods(model):
+        known = chosen.get(method)
+        inputs = known.inputs if known else getattr(declared.get(method), "inputs", None)
+        try:
+            recorded = _Method(framework, model, method, known).record(sample, inputs)
+        except SampleMismatch:
+            if methods or not recordings:
+                raise
+            continue
+        recordings.append(recorded)
+    return recordings
+
+
+@dataclass(frozen=True, slots=True)
+class Text:
+    """A sample that was read from JSON or CSV."""
+
+    rows: Any
+
+
+class _Method:
+    """One method of a live model."""
+
+    def __init__(
+        self, framework: Framework, model: Any, method: str, known: Signature | None
+    ) -> None:
+        self._framework = framework
+        self._model = model
+        self._method = method
+        self._known = known
+
+    def record(self, sample: Any, declared: Side | None) -> Recording:
+        rows = sample.rows if isinstance(sample, Text) else sample
+        batch = self._told(lambda: signatures.as_batch(rows, self._framework, declared))
+        if isinstance(sample, (Text, list)) and self._known is None:
+            batch = self._loosened(batch)
+        if self._known is None and not (self._framework.is_typed and declared):
+            declared = signatures.side_of(batch, "input")
+        inputs = declared or OBJECTS
+        fixed = inputs.fields[0].shape[0] if inputs.fields else None
+        batch = self._told(lambda: table.slice(batch, 0, fixed or ROWS))
+        answer = self._told(lambda: self._call(batch))
+        signature = self._known or Signature(
+            inputs,
+            _free_batch(signatures.side_of(answer, "output"), fixed),
+            batchable=fixed is None and self._are_rows_independent(batch, answer),
+        )
+        return Recording(self._method, signature, self._samples(signature, batch))
+
+    def _loosened(self, batch: Any) -> Any:
+        """Whole numbers as floats, if the model takes those too and answers the same.
+
+        Text cannot say of what dtype 3 is, and the next row may hold 3.5.
+        """
+        floats = signatures.as_floats(batch)
+        if self._framework.is_typed and self._framework.signatures(self._model):
+            return batch
+        exact, loose = self._tried(batch), self._tried(floats)
+        if loose is None or (exact is not None and compare(exact, loose)):
+            return batch
+        return floats
+
+    def _tried(self, batch: Any) -> list[Any] | None:
+        try:
+            return table.to_instances(self._call(batch))
+        except Exception:  # noqa: BLE001  it is only asked whether it can
+            return None
+
+    def _call(self, batch: Any) -> Any:
+        return self._framework.call(self._model, self._method, batch)
+
+    def _told(self, step: Callable[[], Any]) -> Any:
+        """Run the author's model; whatever it raises is about their sample."""
+        try:
+            return step()
+        except RequestError as error:
+            raise SampleMismatch(
+                f"`{self._method}` does not take the sample: {error.detail}"
+            ) from error
+        except Exception as error:
+            said = f"{type(error).__name__}: {error}"
+            raise SampleMismatch(
+                f"`{self._method}` fails on the sample: {said}.",
+                hint="Give rows as the model takes them, without labels.",
+            ) from error
+
+    def _are_rows_independent(self, batch: Any, answer: Any) -> bool:
+        """Whether n rows give n answers, and a row's answer is the same without the others."""
+        try:
+            count = table.rows(batch)
+            if table.rows(answer) != count:
+                return False
+            whole = _plain(answer)
+            if count == 1:
+                twice = _plain(self._call(table.concat([batch, batch])))
+                return not compare(whole * 2, twice)
+            ends = [table.slice(batch, 0, 1), table.slice(batch, count - 1, count)]
+            alone = [row for end in ends for row in _plain(self._call(end))]
+            return not compare([whole[0], whole[-1]], alone)
+        except Exception:  # noqa: BLE001  it answered before: alone or doubled, it cannot
+            return False
+
+    def _samples(self, signature: Signature, batch: Any) -> Samples | None:
+        """The rows and answers in the wire's form, if the same come again."""
+        instances = self._instances(signature, batch)
+        if not instances:
+            return None
+        call = lambda: _plain(self._call(table.collate(signature.inputs, instances)))  # noqa: E731
+        try:
+            outputs = self._told(call)
+        except SampleMismatch as error:
+            if isinstance(error.__cause__, PredictionFailed):
+                return None  # not JSON, or not a number: the server says so, request by request
+            raise
+        again = self._told(call)
+        if compare(outputs, again):
+            return None
+        return Samples(self._method, instances, rounded(outputs))
+
+    def _instances(self, signature: Signature, batch: Any) -> list[Any]:
+        """Those rows that JSON can say; with a fixed batch, all or none."""
+        rows = []
+        for position in range(table.rows(batch)):
+            try:
+                rows += table.to_instances(table.slice(batch, position, position + 1))
+            except PredictionFailed:  # a missing value, or an object that is not JSON
+                if signature.inputs.fields and signature.inputs.fields[0].shape[0] is not None:
+                    return []
+        return rows
+
+
+def replayed(framework: Framework, model: Any, recordings: list[Recording]) -> None:
+    """Ask a model that was saved and loaded again for the same answers.
+
+    Raises:
+        SampleMismatch: when they are others: something of the model was lost on the way.
+    """
+    for recording in recordings:
+        if recording.samples is None:
+            continue
+        batch = table.collate(recording.signature.inputs, recording.samples.inputs)
+        got = _plain(framework.call(model, recording.method, batch))
+        # Looser than the samples' own: a GPU's answers may have been recorded.
+        differences = compare(recording.samples.outputs, got, rtol=1e-2, atol=1e-3)
+        if differences:
+            raise SampleMismatch(
+                f"Saved and loaded again, `{recording.method}` answers otherwise: "
+                f"{differences[0]}.",
+            )
+
+
+def _plain(answer: Any) -> list[Any]:
+    return table.to_instances(answer)
+
+
+def _free_batch(side: Side, fixed: int | None) -> Side:
+    if fixed is None or not side.fields:
+        return side
+    fields = (replace(field, shape=(fixed, *field.shape[1:])) for field in side.fields)
+    return Side(side.layout, tuple(fields))
+
+
+def rounded(value: Any) -> Any:
+    """`value` with floats cut to what survives another thread count or process."""
+    if isinstance(value, float):
+        return float(f"{value:.{_DIGITS}g}")
+    if isinstance(value, list):
+        return [rounded(item) for item in value]
+    if isinstance(value, dict):
+        return {name: rounded(item) for name, item in value.items()}
+    return value

@@ -1,0 +1,294 @@
+"""Saving: a trained model, or a library's own file, becomes a model in the store."""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from ...runtime import canonical
+from ...runtime.errors import BundleError, NotTrusted
+from ...runtime.frameworks import registry
+from ...runtime.frameworks.framework import Framework, Saved
+from ...runtime.models.model import LoadedModel
+from ...runtime.pickles.policy import Policy
+from ...runtime.signature import Signature
+from ..errors import InvalidSource, UnsupportedModel
+from ..progress import NullProgress, Progress
+from ..store import Item, Store
+from ..store.disk import told
+from ..tag import check_name, check_version
+from . import model_source, recording
+from .draft import Draft
+from .model_source import FileSource
+from .pickle_fault import unpicklable
+from .recording import Recording
+from .save_options import SaveOptions
+
+__all__ = ["SaveOptions", "load", "save", "save_file", "save_object", "save_source"]
+
+_REPLAYED = 1 << 30  # bytes: a larger model is not loaded a second time to compare its answers
+_NOTHING_TO_CALL = (
+    "There is nothing to call on it: it is kept as an object, for `modelbundle.load` and services."
+)
+_HINT_WEIGHTS = "Save the module itself: `bundle save NAME module:attribute`."
+
+
+def save(  # noqa: PLR0913  the author's face: each is a word of theirs
+    name: str,
+    model: Any,
+    *,
+    sample: Any = None,
+    methods: tuple[str, ...] | list[str] = (),
+    signatures: Mapping[str, Signature | Mapping[str, Any]] | None = None,
+    labels: Mapping[str, str] | None = None,
+    metadata: Mapping[str, Any] | None = None,
+    version: str | None = None,
+    aliases: tuple[str, ...] | list[str] = (),
+    options: Mapping[str, Any] | None = None,
+    store: Store | None = None,
+    progress: Progress = NullProgress(),  # noqa: B008  it has no state
+) -> Item:
+    """Save a trained model; with a `sample`, its signature and its answers are recorded too.
+
+    What has nothing to call (a dict, a vocabulary) is kept too: `load` and services give it back.
+    The framework is found by the object; `sample` is a few rows as the model takes them (ndarray,
+    DataFrame, tensor, dict or list). The model is left as it was.
+
+        modelbundle.save("iris", classifier, sample=rows[:4], labels={"team": "growth"})
+
+    Raises:
+        UnsupportedModel: when a sample or a method is given, and there is nothing to call.
+        Unpicklable: names the attribute that cannot be saved.
+        SampleMismatch: when the model cannot be called with the sample.
+        Refused: when the version exists with other content.
+    """
+    given = SaveOptions(
+        sample=sample,
+        methods=tuple(methods),
+        signatures=_signatures(signatures or {}),
+        labels=labels or {},
+        metadata=metadata or {},
+        version=version,
+        aliases=tuple(aliases),
+        options=options or {},
+    )
+    return save_object(name, model, given, store=store, progress=progress)
+
+
+def save_source(
+    name: str,
+    source: str,
+    given: SaveOptions = SaveOptions(),  # noqa: B008  frozen
+    *,
+    store: Store | None = None,
+    progress: Progress = NullProgress(),  # noqa: B008
+) -> Item:
+    """Save what SOURCE names: a file or directory, else `module:attribute`."""
+    path = Path(source)
+    check_name(name)
+    if path.exists() or (":" not in source and (path.suffix or "/" in source)):
+        return save_file(name, path, given, store=store, progress=progress)
+    progress.step(f"Importing `{source}`")
+    model = model_source.import_object(source)
+    return save_object(name, model, given, store=store, progress=progress)
+
+
+def save_object(
+    name: str,
+    model: Any,
+    given: SaveOptions = SaveOptions(),  # noqa: B008
+    *,
+    store: Store | None = None,
+    progress: Progress = NullProgress(),  # noqa: B008
+) -> Item:
+    """Save a live object, which this machine trusts from now on, by digest."""
+    _check(name, given)
+    store = store or Store.default()
+    framework = _framework(model)
+    rows = given.rows()
+    recordings = _recordings(framework, framework.prepare(model), rows, given)
+    with store.staging() as directory:
+        progress.step(f"Saving the {framework.name} model")
+        saved = _written(framework, model, directory, given)
+        if saved.note:
+            progress.step(saved.note)
+        if not recordings:
+            progress.step(_NOTHING_TO_CALL)
+        if rows is not None:
+            _replay(framework, directory, saved, recordings)
+        draft = Draft(name, framework, saved, recordings, directory)
+        item = draft.commit(store, given, progress)
+    if saved.executes_code:
+        store.trust.grant(item.digest, "saved here from a live object")
+    return item
+
+
+def save_file(
+    name: str,
+    path: Path,
+    given: SaveOptions = SaveOptions(),  # noqa: B008
+    *,
+    store: Store | None = None,
+    progress: Progress = NullProgress(),  # noqa: B008
+) -> Item:
+    """Save a model file byte for byte, told by its content; nothing of it is run.
+
+    What cannot run code is opened for its signature and called with the sample. A pickle is
+    opened only where `given.trust` vouches for it, and then trusted here from now on.
+
+    Raises:
+        InvalidSource: when it is no model file.
+        NotTrusted: when a sample is given and the file would run code.
+    """
+    _check(name, given)
+    source = model_source.recognize(path)
+    _check_whole(path, source, given)
+    store = store or Store.default()
+    progress.step(f"`{path}` is {source.framework.name} {source.format}")
+    saved = Saved(source.format, tuple(source.files), source.executes_code, given.options)
+    with store.staging() as directory:
+        for kept, place in source.files.items():
+            (directory / kept).symlink_to(place.resolve())
+        recordings = _recordings_of_file(source, directory, saved, given)
+        draft = Draft(name, source.framework, saved, recordings, directory)
+        item = draft.commit(store, given, progress)
+    if saved.executes_code and given.trust:
+        store.trust.grant(item.digest, "vouched for with --trust when it was saved")
+    return item
+
+
+def load(tag: str, *, device: str = "cpu", trust: bool = False, store: Store | None = None) -> Any:
+    """The library's own object of a saved model, on "cpu" or "cuda:N".
+
+    Raises:
+        NotFound: when there is no such model.
+        NotTrusted: when loading runs code that nobody here has vouched for; `trust=True` does.
+    """
+    store = store or Store.default()
+    item = store.find(tag, "model")
+    if item.executes_code and not store.trust.is_trusted(item.digest):
+        if not trust:
+            raise NotTrusted(
+                f"Loading `{item.tag}` runs code out of its files, and nobody here vouched for it.",
+                hint=f"`bundle models show {item.tag}` tells what it asks for; then load it with "
+                "trust=True.",
+            )
+        store.trust.grant(item.digest, "vouched for when it was loaded")
+    with store.hold(item):
+        return LoadedModel.load(store.directory(item), device).object
+
+
+def _check(name: str, given: SaveOptions) -> None:
+    """Everything that can be wrong before minutes of work."""
+    check_name(name)
+    for text, what in ((given.version, "version"), *((alias, "alias") for alias in given.aliases)):
+        if text is not None:
+            check_version(text, what)
+    for key, value in given.labels.items():
+        if not isinstance(key, str) or not isinstance(value, str):
+            raise InvalidSource(f"The label {key!r} is not a text with a text.")
+    try:
+        canonical.dumps([dict(given.metadata), dict(given.options)])
+    except (TypeError, ValueError) as error:
+        raise InvalidSource(f"The metadata or options are not JSON: {error}.") from error
+
+
+def _check_whole(path: Path, source: FileSource, given: SaveOptions) -> None:
+    is_weights = source.framework.name == "torch" and source.format in {"weights", "safetensors"}
+    if is_weights and "recipe" not in given.options:
+        raise InvalidSource(
+            f"`{path}` holds weights alone, without the class that uses them.",
+            hint=_HINT_WEIGHTS,
+        )
+
+
+def _framework(model: Any) -> Framework:
+    framework = registry.for_model(model)
+    if framework is not None:
+        return framework
+    raise UnsupportedModel(
+        "There is no object: it is None.",
+        hint="Does the function that makes it return it?",
+    )
+
+
+def _signatures(given: Mapping[str, Signature | Mapping[str, Any]]) -> dict[str, Signature]:
+    return {
+        method: signature if isinstance(signature, Signature) else Signature.from_json(signature)
+        for method, signature in given.items()
+    }
+
+
+def _recordings(framework: Framework, model: Any, rows: Any, given: SaveOptions) -> list[Recording]:
+    methods = framework.methods(model)
+    if not methods:
+        _check_callable(model, rows, given)
+    if rows is not None:
+        return recording.record(framework, model, rows, given.methods, given.signatures)
+    declared = {**framework.signatures(model), **given.signatures}
+    unknown = Signature(batchable=False)
+    return [
+        Recording(method, declared.get(method, unknown), None)
+        for method in given.methods or methods
+    ]
+
+
+def _check_callable(model: Any, rows: Any, given: SaveOptions) -> None:
+    """Nothing is called by itself on `model`; what the person names must be there."""
+    kind = f"{type(model).__module__}.{type(model).__qualname__}"
+    for method in given.methods:
+        if not callable(getattr(model, method, None)):
+            raise UnsupportedModel(f"An object of `{kind}` has no method `{method}`.")
+    if not given.methods and (rows is not None or given.signatures):
+        raise UnsupportedModel(
+            f"There is nothing to call with a sample on an object of `{kind}`.",
+            hint="Name its methods (`--method NAME`, methods=[...]), or save it without a sample.",
+        )
+
+
+def _recordings_of_file(
+    source: FileSource, directory: Path, saved: Saved, given: SaveOptions
+) -> list[Recording]:
+    if source.executes_code and not given.trust:
+        if given.rows() is not None:
+            raise NotTrusted(
+                "Recording a sample would run the code in this file, and nobody vouched for it.",
+                hint="If you know where it comes from, add `--trust`.",
+            )
+        methods = given.methods or tuple(given.signatures) or ("predict",)
+        unknown = Signature(batchable=False)
+        return [Recording(m, given.signatures.get(m, unknown), None) for m in methods]
+    model = _load(source.framework, directory, saved)
+    return _recordings(source.framework, model, given.rows(), given)
+
+
+def _load(framework: Framework, directory: Path, saved: Saved) -> Any:
+    try:
+        return framework.load(directory, saved.format, saved.options, "cpu", Policy())
+    except BundleError:
+        raise
+    except ImportError as error:
+        raise InvalidSource(
+            f"Opening a {framework.name} file takes a module that is not here: {error}.",
+            hint=f"Install it with `pip install {framework.extra}`.",
+        ) from error
+    except Exception as error:
+        said = f"{type(error).__name__}: {error}"
+        raise InvalidSource(f"The {framework.name} file cannot be loaded: {said}.") from error
+
+
+def _written(framework: Framework, model: Any, directory: Path, given: SaveOptions) -> Saved:
+    try:
+        with told("write the model"):
+            return framework.save(model, directory, given.options)
+    except BundleError:
+        raise
+    except Exception as error:
+        raise unpicklable(model, error) from error
+
+
+def _replay(
+    framework: Framework, directory: Path, saved: Saved, recordings: list[Recording]
+) -> None:
+    """Load what was written and ask again, so that nothing was lost unnoticed."""
+    if sum((directory / file).stat().st_size for file in saved.files) <= _REPLAYED:
+        recording.replayed(framework, _load(framework, directory, saved), recordings)

@@ -1,0 +1,117 @@
+"""Signatures: what a model's methods take and give, inferred from a sample and the answers."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+
+from ...runtime.data import table
+from ...runtime.frameworks.framework import Framework
+from ...runtime.signature import OBJECTS, Field, Layout, Side
+
+
+def side_of(batch: Any, prefix: str) -> Side:
+    """The layout and fields of a batch or an answer; unnamed arrays are called `<prefix>-0`, ..."""
+    if isinstance(batch, np.ndarray):
+        return Side("array", (_field(f"{prefix}-0", batch),)) if batch.ndim else OBJECTS
+    if isinstance(batch, tuple):
+        batch = {f"{prefix}-{position}": part for position, part in enumerate(batch)}
+    if isinstance(batch, Mapping):
+        return _named("tensors", {str(name): part for name, part in batch.items()})
+    if hasattr(batch, "columns"):
+        return Side("columns", tuple(_column(str(name), batch[name]) for name in batch.columns))
+    if hasattr(batch, "to_numpy"):  # a Series
+        return side_of(batch.to_numpy(), prefix)
+    return OBJECTS
+
+
+def _named(layout: Layout, parts: Mapping[str, Any]) -> Side:
+    if not parts or not all(isinstance(part, np.ndarray) and part.ndim for part in parts.values()):
+        return OBJECTS
+    return Side(layout, tuple(_field(name, part) for name, part in parts.items()))
+
+
+def _field(name: str, array: np.ndarray) -> Field:
+    return Field(name, _dtype(array), (None, *array.shape[1:]))
+
+
+def _dtype(array: np.ndarray) -> str:
+    if array.dtype.kind in "biufM":
+        return str(array.dtype.newbyteorder("="))
+    if array.dtype.kind == "U" or (array.size and all(isinstance(v, str) for v in array.flat)):
+        return "str"
+    if array.dtype.kind == "S" or (array.size and all(isinstance(v, bytes) for v in array.flat)):
+        return "bytes"
+    return "object"
+
+
+def _column(name: str, values: Any) -> Field:
+    dtype = str(values.dtype)
+    if dtype == "category" or dtype.startswith("datetime64"):
+        return Field(name, dtype, (None,))
+    if values.dtype.kind in "biuf" and isinstance(values.dtype, np.dtype):
+        return Field(name, dtype, (None,))
+    known = values.dropna()  # a missing string is no string, but the column is one of strings
+    return Field(name, _dtype(np.asarray(known.to_numpy(), dtype=object)), (None,))
+
+
+def as_batch(sample: Any, framework: Framework, declared: Side | None) -> Any:
+    """A sample as its adapter's `call` takes it: tensors as arrays, lists as tables.
+
+    `declared` is what the model itself says of its inputs: a matrix gets the names of its columns,
+    a table loses the names that the model never saw. Only a generic object is given a list as it
+    stands.
+    """
+    batch = _as_arrays(sample)
+    if isinstance(batch, list) and framework.name != "generic":
+        batch = table.stack(batch)
+    if isinstance(batch, tuple):
+        names = [field.name for field in declared.fields] if declared else []
+        if len(names) != len(batch):
+            names = [f"input-{position}" for position in range(len(batch))]
+        batch = dict(zip(names, batch, strict=True))
+    return batch if declared is None else _as_declared(batch, framework, declared)
+
+
+def _as_arrays(sample: Any) -> Any:
+    if isinstance(sample, Mapping):
+        return {str(name): np.asarray(_as_arrays(part)) for name, part in sample.items()}
+    if isinstance(sample, tuple):
+        return tuple(np.asarray(_as_arrays(part)) for part in sample)
+    if hasattr(sample, "detach"):  # a torch tensor
+        return sample.detach().cpu().numpy()
+    if hasattr(sample, "toarray"):  # a sparse matrix
+        return sample.toarray()
+    if hasattr(sample, "columns"):
+        return sample.reset_index(drop=True)
+    return sample.to_numpy() if hasattr(sample, "to_numpy") else sample
+
+
+def as_floats(batch: Any) -> Any:
+    """The same batch with whole numbers as floats; whatever has none comes back as it is."""
+    if isinstance(batch, np.ndarray):
+        return batch.astype("float64") if batch.dtype.kind in "iu" else batch
+    if hasattr(batch, "columns"):
+        whole = [
+            name for name in batch.columns if str(batch[name].dtype).startswith(("int", "uint"))
+        ]
+        return batch.astype(dict.fromkeys(whole, "float64"))
+    if isinstance(batch, Mapping):
+        return {name: as_floats(part) for name, part in batch.items()}
+    return batch
+
+
+def _as_declared(batch: Any, framework: Framework, declared: Side) -> Any:
+    if framework.is_typed:
+        return table.accept(declared, batch)
+    is_table, is_matrix = hasattr(batch, "columns"), getattr(batch, "ndim", 0) == 2  # noqa: PLR2004
+    if declared.layout == "columns" and is_matrix and not is_table:
+        fits = batch.shape[1] == len(declared.fields)
+        return table.accept(_all_objects(declared), batch) if fits else batch
+    if declared.layout == "array" and is_table and all(d.kind in "biuf" for d in batch.dtypes):
+        return batch.to_numpy()
+    return batch
+
+
+def _all_objects(side: Side) -> Side:
+    return Side("columns", tuple(Field(field.name, "object", (None,)) for field in side.fields))

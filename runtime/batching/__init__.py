@@ -1,0 +1,1 @@
+"""Many requests, one call: what to put together, when to let it go, whose rows are whose."""

@@ -1,0 +1,1 @@
+"""Rows between the wire and a model: bytes, instances, batches, predictions."""

@@ -1,0 +1,255 @@
+"""Column: JSON values to one array of exactly the dtype and shape that a field asks for."""
+
+import base64
+import binascii
+import math
+from collections.abc import Callable, Iterable
+from datetime import UTC, datetime
+from itertools import chain
+from typing import Any
+
+import numpy as np
+
+from ..errors import InvalidInput
+from ..signature import Field
+
+_NONE = type(None)
+_KINDS: dict[str, frozenset[type]] = {
+    "f": frozenset((float, int)),
+    "i": frozenset((int, float)),  # 2.0 is a whole number; 2.5 is found by its value
+    "b": frozenset((bool,)),
+    "s": frozenset((str,)),
+    "t": frozenset((str,)),
+    "y": frozenset((str, dict)),
+    "c": frozenset((str, int, float, bool)),
+}
+_WORDS = {
+    "f": ("a number", "numbers"),
+    "i": ("a whole number", "whole numbers"),
+    "b": ("true or false", "booleans"),
+    "s": ("a string", "strings"),
+    "t": ("an ISO 8601 time", "ISO 8601 times"),
+    "y": ('{"b64": "..."}', "base64 strings"),
+    "c": ("a category (a string or a number)", "categories"),
+    "o": ("a value", "values"),
+}
+_EXACT = 2.0**53  # beyond it a float no longer tells whole numbers apart
+_SHOWN = 40  # characters of a wrong value that an error repeats
+
+
+def family(dtype: str) -> str:
+    """One letter for what a JSON value must be: f i b s(tring) t(ime) (b)y(tes) c(ategory) o."""
+    if dtype.startswith("datetime64"):
+        return "t"
+    named = {"str": "s", "bytes": "y", "category": "c", "object": "o"}.get(dtype)
+    if named:
+        return named
+    kind = np.dtype(dtype).kind
+    return {"u": "i", "f": "f", "i": "i", "b": "b"}.get(kind, "o")
+
+
+def to_array(field: Field, values: list[Any], *, path: str = "", null: bool = False) -> np.ndarray:
+    """Turn one JSON value per row into an array of shape (rows, *field.shape[1:]).
+
+    The common case is one look at the types and one conversion; only when that fails are the
+    values examined one by one, so that the error can name the culprit. Strings, times, bytes and
+    categories come as object arrays, `datetime64` as what it says. `null` admits null as a
+    missing value where the dtype has one.
+
+    Raises:
+        InvalidInput: "instances[3]<path>: expected 64 numbers, got 63."
+    """
+    if not values:
+        return np.empty((0, *(size or 0 for size in field.shape[1:])), _storage(field.dtype))
+    try:
+        array = _convert(field, values, null=null)
+    except (TypeError, ValueError, OverflowError):
+        array = None
+    if array is None or not fits(field, array.shape):
+        raise _blame(field, values, path, null=null)
+    return array
+
+
+def fits(field: Field, shape: tuple[int, ...]) -> bool:
+    """Whether an array of `shape` is what `field` asks for; the rows themselves may be many."""
+    return len(shape) == len(field.shape) and all(
+        wanted is None or size == wanted
+        for size, wanted in zip(shape[1:], field.shape[1:], strict=True)
+    )
+
+
+def _storage(dtype: str) -> np.dtype[Any]:
+    letter = family(dtype)
+    if letter == "t":
+        return np.dtype(dtype.partition(",")[0].rstrip("]") + "]")  # without the time zone
+    return np.dtype(dtype if letter in "fib" else object)
+
+
+def _leaves(field: Field, values: Iterable[Any]) -> Iterable[Any]:
+    for _ in field.shape[1:]:
+        values = chain.from_iterable(values)
+    return values
+
+
+def _convert(field: Field, values: list[Any], *, null: bool) -> np.ndarray | None:
+    letter = family(field.dtype)
+    if letter == "o":
+        flat = len(field.shape) == 1
+        return np.fromiter(values, object, len(values)) if flat else np.array(values, object)
+    kinds = set(map(type, _leaves(field, values)))
+    if null and letter in "fstc":
+        kinds.discard(_NONE)
+    if not kinds <= _KINDS[letter]:
+        return None
+    if letter == "f":
+        return _floats(field.dtype, values, null=null)
+    if letter == "i":
+        return _integers(field.dtype, values, whole=kinds == {int})
+    if letter in "ty":
+        read = _reader(field.dtype)
+        return np.array(_mapped(values, len(field.shape) - 1, read), _storage(field.dtype))
+    return np.array(values, _storage(field.dtype))
+
+
+def _floats(dtype: str, values: list[Any], *, null: bool) -> np.ndarray | None:
+    if dtype == "float64":
+        array = np.array(values, np.float64)
+    else:
+        with np.errstate(over="ignore"):  # becomes infinite, found below
+            array = np.array(values, dtype)
+    return array if null or np.isfinite(array).all() else None
+
+
+def _integers(dtype: str, values: list[Any], *, whole: bool) -> np.ndarray | None:
+    wide = np.uint64 if dtype == "uint64" else np.int64
+    if whole:
+        array = np.array(values, wide)
+    else:
+        floats = np.array(values, np.float64)
+        if not ((np.trunc(floats) == floats) & (np.abs(floats) <= _EXACT)).all():
+            return None
+        array = floats.astype(wide)
+    if dtype in {"int64", "uint64"}:
+        return array
+    limits = np.iinfo(dtype)
+    inside = array.size == 0 or (array.min() >= limits.min and array.max() <= limits.max)
+    return array.astype(dtype) if inside else None
+
+
+def _mapped(values: Any, depth: int, read: Callable[[Any], Any]) -> Any:
+    if depth:
+        return [_mapped(value, depth - 1, read) for value in values]
+    return [read(value) for value in values]
+
+
+def _reader(dtype: str) -> Callable[[Any], Any]:
+    return _time if family(dtype) == "t" else _bytes
+
+
+def _time(text: str | None) -> np.datetime64:
+    if text is None:
+        return np.datetime64("NaT")
+    moment = datetime.fromisoformat(text)
+    if moment.tzinfo is not None:
+        moment = moment.astimezone(UTC).replace(tzinfo=None)
+    return np.datetime64(moment)
+
+
+def _bytes(value: str | dict[str, str]) -> bytes:
+    try:
+        text = value["b64"] if isinstance(value, dict) else value
+        return base64.b64decode(text, validate=True)
+    except (KeyError, TypeError, binascii.Error) as error:
+        raise ValueError(str(error)) from error
+
+
+# From here on only for errors: slow, and exact about the place.
+
+
+class _Fault(Exception):
+    def __init__(self, path: str, expected: str, got: str) -> None:
+        super().__init__(path, expected, got)
+        self.path, self.expected, self.got = path, expected, got
+
+
+def _blame(field: Field, values: list[Any], path: str, *, null: bool) -> InvalidInput:
+    first: tuple[int, ...] | None = None
+    for index, value in enumerate(values):
+        try:
+            shape = _measure(field, value, field.shape[1:], "", null=null)
+        except _Fault as fault:
+            place = f"instances[{index}]{path}{fault.path}"
+            return InvalidInput(f"{place}: expected {fault.expected}, got {fault.got}.")
+        if first is not None and shape != first:
+            expected = f"the shape {list(first)} of instances[0], got {list(shape)}"
+            return InvalidInput(f"instances[{index}]{path}: expected {expected}.")
+        first = shape
+    return InvalidInput(f"instances{path}: the values do not form a {field.dtype} array.")
+
+
+def _measure(
+    field: Field, value: Any, dims: tuple[int | None, ...], path: str, *, null: bool
+) -> tuple[int, ...]:
+    """The shape of one row's value, or a fault at the first place that is wrong."""
+    if not dims:
+        _check_leaf(field.dtype, value, path, null=null)
+        return ()
+    plural = _WORDS[family(field.dtype)][1] if len(dims) == 1 else "lists"
+    expected = f"a list of {plural}" if dims[0] is None else f"{dims[0]} {plural}"
+    if not isinstance(value, list):
+        raise _Fault(path, expected, describe(value))
+    if dims[0] is not None and len(value) != dims[0]:
+        raise _Fault(path, expected, str(len(value)))
+    inner = [
+        _measure(field, item, dims[1:], f"{path}[{position}]", null=null)
+        for position, item in enumerate(value)
+    ]
+    for position, shape in enumerate(inner):
+        if shape != inner[0]:
+            raise _Fault(f"{path}[{position}]", f"length {inner[0][0]}", str(shape[0]))
+    return (len(value), *(inner[0] if inner else (0,) * (len(dims) - 1)))
+
+
+def _check_leaf(dtype: str, value: Any, path: str, *, null: bool) -> None:
+    letter = family(dtype)
+    if letter == "o" or (null and value is None and letter in "fstc"):
+        return
+    expected = _WORDS[letter][0]
+    if type(value) not in _KINDS[letter] or (letter == "i" and not _is_whole(value)):
+        raise _Fault(path, expected, describe(value))
+    if letter == "i" and not np.iinfo(dtype).min <= value <= np.iinfo(dtype).max:
+        limits = np.iinfo(dtype)
+        raise _Fault(path, f"{expected} from {limits.min} to {limits.max}", describe(value))
+    if letter == "f" and not (null and value != value) and not _is_held(dtype, value):  # noqa: PLR0124  NaN
+        raise _Fault(path, f"a finite number that fits {dtype}", describe(value))
+    if letter in "ty":
+        try:
+            _reader(dtype)(value)
+        except ValueError:
+            raise _Fault(path, expected, describe(value)) from None
+
+
+def _is_whole(value: float) -> bool:
+    return isinstance(value, int) or (value.is_integer() and abs(value) <= _EXACT)
+
+
+def _is_held(dtype: str, value: float) -> bool:
+    try:
+        return math.isfinite(value) and abs(value) <= float(np.finfo(dtype).max)
+    except OverflowError:
+        return False
+
+
+def describe(value: Any) -> str:
+    """A JSON value in a few words, for the end of an error: "null", "a list of 3"."""
+    if value is None or isinstance(value, bool):
+        return {None: "null", True: "true", False: "false"}[value]
+    if isinstance(value, list):
+        return f"a list of {len(value)}"
+    if isinstance(value, dict):
+        return "an object"
+    if isinstance(value, str):
+        return f'the string "{value[:_SHOWN]}"'
+    if isinstance(value, float) and math.isnan(value):
+        return "NaN"
+    return str(value)[:_SHOWN]

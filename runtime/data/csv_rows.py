@@ -1,0 +1,99 @@
+"""CSV rows: a text/csv body as instances, with or without a line of names."""
+
+import csv
+import math
+from io import StringIO
+from typing import Any
+
+from ..errors import BadPayload, InvalidInput
+from ..signature import Field, Side
+
+_BOOLEANS = {"true": True, "1": True, "false": False, "0": False}
+_NAMED = frozenset({"columns", "tensors"})
+
+
+def loads(body: bytes, side: Side, header: str | None = None) -> list[Any]:
+    """The instances in a CSV body: records where it has names, lists in column order otherwise.
+
+    `header` is the media type's own parameter: "present", "absent" or None, which means that the
+    first line is names when it is the signature's names in any order (for one array: when no cell
+    of it is a number). An empty cell and `nan` are a missing value.
+
+    Raises:
+        BadPayload: when it is not UTF-8 or not CSV.
+        InvalidInput: when a value is not of its column's dtype.
+    """
+    lines = _lines(body)
+    names = [field.name for field in side.fields]
+    is_header = header == "present" or (header is None and _is_names(lines, side, names))
+    given = lines[0] if is_header and lines else None
+    rows = lines[1:] if given is not None else lines
+    if side.layout in _NAMED:
+        return [_record(index, row, given, side.fields) for index, row in enumerate(rows)]
+    field = side.fields[0]
+    return [_row(index, row, field.dtype, len(field.shape)) for index, row in enumerate(rows)]
+
+
+def _lines(body: bytes) -> list[list[str]]:
+    try:
+        text = body.decode("utf-8-sig")
+        return [line for line in csv.reader(StringIO(text, newline=""), strict=True) if line]
+    except UnicodeDecodeError as error:
+        raise BadPayload(f"The body is not UTF-8 at byte {error.start}.") from error
+    except csv.Error as error:
+        raise BadPayload(f"The body is not CSV: {error}.") from error
+
+
+def _is_names(lines: list[list[str]], side: Side, names: list[str]) -> bool:
+    if not lines:
+        return False
+    if side.layout in _NAMED:
+        return {cell.strip() for cell in lines[0]} == set(names)
+    # Names of an array's columns are nobody's but the client's: any line without a number is one.
+    numeric = side.fields[0].dtype not in {"str", "object", "bytes"}
+    return numeric and not any(_is_number(cell) for cell in lines[0])
+
+
+def _is_number(cell: str) -> bool:
+    try:
+        float(cell)
+    except ValueError:
+        return cell.strip().lower() in {"", "true", "false"}
+    return True
+
+
+def _record(index: int, row: list[str], given: list[str] | None, fields: tuple[Field, ...]) -> Any:
+    if given is None:
+        given = [field.name for field in fields]
+    if len(row) != len(given):
+        raise InvalidInput(f"instances[{index}]: expected {len(given)} values, got {len(row)}.")
+    dtypes = {field.name: field.dtype for field in fields}
+    return {
+        name.strip(): _value(f"instances[{index}].{name}", cell, dtypes.get(name.strip(), "str"))
+        for name, cell in zip(given, row, strict=True)
+    }
+
+
+def _row(index: int, row: list[str], dtype: str, dimensions: int) -> Any:
+    values = [_value(f"instances[{index}][{i}]", cell, dtype) for i, cell in enumerate(row)]
+    return values[0] if dimensions == 1 and len(values) == 1 else values
+
+
+def _value(path: str, cell: str, dtype: str) -> Any:
+    if dtype in {"str", "category", "object", "bytes"} or dtype.startswith("datetime"):
+        return cell
+    cell = cell.strip()
+    if not cell:
+        return None
+    try:
+        if dtype == "bool":
+            return _BOOLEANS[cell.lower()]
+        return int(cell) if "int" in dtype else _finite(float(cell))
+    except (ValueError, KeyError):
+        raise InvalidInput(f"{path}: expected {dtype}, got `{cell[:64]}`.") from None
+
+
+def _finite(number: float) -> float | None:
+    if math.isinf(number):
+        raise ValueError
+    return None if math.isnan(number) else number

@@ -1,0 +1,112 @@
+"""Payload: bytes to batches and answers to bytes, by content type. No requests, no responses."""
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from ..errors import InvalidInput, PayloadTooLarge, UnsupportedMediaType
+from ..signature import Side
+from . import csv_rows, instances, npy, table
+
+JSON = "application/json"
+NPY = "application/x-npy"
+CSV = "text/csv"
+ACCEPTED = (JSON, NPY, CSV)
+
+_NPY_NAMES = frozenset({NPY, "application/npy", "application/vnd.numpy.npy"})
+
+
+@dataclass(frozen=True, slots=True)
+class Payload:
+    """A body and what it is."""
+
+    body: bytes
+    content_type: str = JSON
+
+
+@dataclass(frozen=True, slots=True)
+class Codec:
+    """Reads and writes the bodies of one method.
+
+    max_rows      rows that one request may carry
+    nan_as_null   null stands for a missing value, both ways
+    """
+
+    inputs: Side
+    max_rows: int = 4096
+    nan_as_null: bool = False
+
+    def decode(self, body: bytes, content_type: str) -> Any:
+        """The batch in `body`.
+
+        Raises:
+            BadPayload, InvalidInput, PayloadTooLarge, UnsupportedMediaType: see `errors`.
+        """
+        kind, _, parameters = content_type.partition(";")
+        kind = kind.strip().lower()
+        if kind in {"", JSON} or kind.endswith("+json"):
+            return self._collate(instances.loads(body))
+        if kind in _NPY_NAMES:
+            return self._accept(npy.loads(body))
+        if kind == CSV and self.inputs.layout != "objects":
+            return self._collate(csv_rows.loads(body, self.inputs, _header(parameters)))
+        known = ", ".join(f"`{each}`" for each in ACCEPTED)
+        raise UnsupportedMediaType(f"No decoder for `{kind[:64]}`; send one of {known}.")
+
+    def encode(self, output: Any, accept: str = "") -> Payload:
+        """The body for a model's `output`: JSON, or npy where `accept` asks for it and it fits.
+
+        Raises:
+            PredictionFailed: for what has no JSON, such as NaN unless `nan_as_null`.
+        """
+        if accept and _prefers_npy(accept) and _is_plain(output):
+            return Payload(npy.dumps(output), NPY)
+        return Payload(instances.dumps(table.to_wire(output, nan_as_null=self.nan_as_null)))
+
+    def _collate(self, rows: list[Any]) -> Any:
+        self._check_rows(len(rows))
+        if self.inputs.layout == "objects":
+            instances.check_depth(rows)
+        return table.collate(self.inputs, rows, nan_as_null=self.nan_as_null)
+
+    def _accept(self, array: np.ndarray) -> Any:
+        if array.ndim == 0:
+            raise InvalidInput("instances: expected an array of rows, got one value.")
+        self._check_rows(len(array))
+        if self.inputs.layout == "objects":
+            return array.tolist()
+        return table.accept(self.inputs, array, nan_as_null=self.nan_as_null)
+
+    def _check_rows(self, rows: int) -> None:
+        if rows > self.max_rows:
+            raise PayloadTooLarge(
+                f"The request has {rows} rows; this server takes up to {self.max_rows} at once."
+            )
+
+
+def _header(parameters: str) -> str | None:
+    """The `header` parameter of text/csv (RFC 4180), where it is given."""
+    for parameter in parameters.split(";"):
+        name, _, value = parameter.partition("=")
+        if name.strip().lower() == "header":
+            return value.strip().strip('"').lower()
+    return None
+
+
+def _prefers_npy(accept: str) -> bool:
+    """Whether npy is named in `accept`, and no later than JSON.
+
+    Weights are not read: whoever wants npy names it first.
+    """
+    for each in accept.lower().split(","):
+        kind = each.partition(";")[0].strip()
+        if kind in _NPY_NAMES:
+            return True
+        if kind == JSON:
+            return False
+    return False
+
+
+def _is_plain(output: Any) -> bool:
+    return isinstance(output, np.ndarray) and not output.dtype.hasobject

@@ -1,0 +1,124 @@
+"""Predictions: what a model answered, as JSON that a person expects."""
+
+import base64
+import math
+from collections.abc import Mapping
+from datetime import date, datetime
+from typing import Any
+
+import numpy as np
+
+from ..errors import PredictionFailed
+
+
+def to_instances(output: Any, *, nan_as_null: bool = False) -> list[Any]:
+    """One JSON-ready prediction per row: labels, lists of numbers, or records.
+
+    A DataFrame, a dict and a tuple of arrays become records (a tuple's fields are called
+    `output-0`, `output-1`, ...).
+
+    Raises:
+        PredictionFailed: for NaN and infinities unless `nan_as_null`, and for what is not JSON.
+    """
+    if isinstance(output, np.ndarray):
+        return _listed(output, nan_as_null=nan_as_null)
+    if isinstance(output, tuple):
+        output = {f"output-{position}": part for position, part in enumerate(output)}
+    if isinstance(output, Mapping):
+        return _records(output, nan_as_null=nan_as_null)
+    if isinstance(output, list):
+        return [_plain(value, nan_as_null=nan_as_null) for value in output]
+    if hasattr(output, "columns"):
+        columns = {str(name): output[name].to_numpy() for name in output.columns}
+        return _records(columns, nan_as_null=nan_as_null)
+    if hasattr(output, "to_numpy"):  # a Series
+        return _listed(output.to_numpy(), nan_as_null=nan_as_null)
+    raise PredictionFailed(f"The model answered with a `{type(output).__name__}`, not with rows.")
+
+
+def to_wire(output: Any, *, nan_as_null: bool = False) -> Any:
+    """As `to_instances`, but numeric arrays stay arrays, for `orjson.OPT_SERIALIZE_NUMPY`."""
+    if isinstance(output, np.ndarray) and output.ndim and _is_numeric(output):
+        if output.dtype.kind != "f" or np.isfinite(output).all():
+            return np.ascontiguousarray(output)  # orjson takes no other
+        _refuse_nan(output, nan_as_null=nan_as_null)  # orjson writes null for NaN by itself
+        return np.ascontiguousarray(output)
+    return to_instances(output, nan_as_null=nan_as_null)
+
+
+def _is_numeric(array: np.ndarray) -> bool:
+    # orjson knows no float128, no complex and no foreign byte order.
+    return array.dtype.kind in "fiub" and array.dtype.itemsize <= 8 and array.dtype.isnative  # noqa: PLR2004
+
+
+def _records(columns: Mapping[str, Any], *, nan_as_null: bool) -> list[Any]:
+    lists = {
+        str(name): to_instances(column, nan_as_null=nan_as_null) for name, column in columns.items()
+    }
+    if len({len(column) for column in lists.values()}) > 1:
+        raise PredictionFailed("The model's outputs differ in their number of rows.")
+    names = tuple(lists)
+    return [dict(zip(names, row, strict=True)) for row in zip(*lists.values(), strict=True)]
+
+
+def _listed(array: np.ndarray, *, nan_as_null: bool) -> list[Any]:
+    if array.ndim == 0:
+        raise PredictionFailed("The model answered with one value, not with rows.")
+    if array.dtype.kind in "iubU" or (array.dtype.kind == "f" and np.isfinite(array).all()):
+        listed: list[Any] = array.tolist()
+        return listed
+    if array.dtype.kind == "f":
+        _refuse_nan(array, nan_as_null=nan_as_null)
+    if array.dtype.kind == "M":
+        array = np.datetime_as_string(array)
+    return [_plain(value, nan_as_null=nan_as_null) for value in array.tolist()]
+
+
+def _refuse_nan(array: np.ndarray, *, nan_as_null: bool) -> None:
+    if nan_as_null:
+        return
+    place = "".join(f"[{index}]" for index in np.argwhere(~np.isfinite(array))[0])
+    raise PredictionFailed(f"predictions{place} is not a finite number.")
+
+
+def _plain(value: Any, *, nan_as_null: bool) -> Any:
+    """`value` out of JSON's own types."""
+    if isinstance(value, np.ndarray):
+        return _nested(value, nan_as_null=nan_as_null)
+    if isinstance(value, Mapping):
+        return {str(key): _plain(item, nan_as_null=nan_as_null) for key, item in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [_plain(item, nan_as_null=nan_as_null) for item in value]
+    if isinstance(value, np.datetime64):
+        value = str(value)  # item() of nanoseconds is a bare integer
+    return _scalar(value.item() if isinstance(value, np.generic) else value, null=nan_as_null)
+
+
+def _scalar(value: Any, *, null: bool) -> Any:
+    if isinstance(value, float):
+        return _finite(value, nan_as_null=null)
+    if isinstance(value, (datetime, date)):
+        value = value.isoformat()
+    if value == "NaT":
+        return _finite(math.nan, nan_as_null=null)
+    if value is None or isinstance(value, (str, bool, int)):
+        return value
+    if isinstance(value, bytes):
+        return {"b64": base64.b64encode(value).decode()}
+    raise PredictionFailed(
+        f"The model answered with a `{type(value).__name__}`, which is not JSON."
+    )
+
+
+def _nested(array: np.ndarray, *, nan_as_null: bool) -> Any:
+    if array.ndim:
+        return _listed(array, nan_as_null=nan_as_null)
+    return _plain(array.item(), nan_as_null=nan_as_null)
+
+
+def _finite(value: float, *, nan_as_null: bool) -> float | None:
+    if math.isfinite(value):
+        return value
+    if nan_as_null:
+        return None
+    raise PredictionFailed("A prediction is not a finite number.")

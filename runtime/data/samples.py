@@ -1,0 +1,96 @@
+"""Samples: recorded inputs and outputs of a method, which every later step can replay."""
+
+import json
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Self
+
+from .. import canonical
+from ..errors import InvalidBundle
+
+SCHEMA = 1
+RTOL = 1e-4  # relative: another CPU or thread count sums in another order
+ATOL = 1e-6
+
+
+@dataclass(frozen=True, slots=True)
+class Samples:
+    """Instances and the predictions they got, in the wire's own form."""
+
+    method: str
+    inputs: list[Any]
+    outputs: list[Any]
+    rtol: float = RTOL
+    atol: float = ATOL
+
+    def encode(self) -> bytes:
+        """The bytes of `samples/<method>.json`: canonical, so that they have one digest."""
+        return canonical.dumps(
+            {
+                "schema": SCHEMA,
+                "method": self.method,
+                "inputs": self.inputs,
+                "outputs": self.outputs,
+                "tolerance": {"rtol": self.rtol, "atol": self.atol},
+            }
+        )
+
+    @classmethod
+    def read(cls, path: Path) -> Self:
+        """Read what `encode` made.
+
+        Raises:
+            InvalidBundle: when the file is missing, damaged or of a newer schema.
+        """
+        try:
+            data = json.loads(path.read_bytes())
+            if data["schema"] > SCHEMA:
+                raise InvalidBundle(
+                    f"`{path.name}` has schema {data['schema']}; we read up to {SCHEMA}.",
+                    hint="Upgrade with `pip install -U modelbundle`.",
+                )
+            tolerance = data["tolerance"]
+            inputs, outputs = list(data["inputs"]), list(data["outputs"])
+            return cls(data["method"], inputs, outputs, tolerance["rtol"], tolerance["atol"])
+        except (OSError, ValueError, KeyError, TypeError, RecursionError) as error:
+            raise InvalidBundle(f"The samples `{path.name}` cannot be read: {error}.") from error
+
+    def differences(self, got: list[Any]) -> list[str]:
+        """How `got` differs from the recorded outputs, beyond their tolerance."""
+        return compare(self.outputs, got, self.rtol, self.atol)
+
+
+def compare(expected: Any, got: Any, rtol: float = RTOL, atol: float = ATOL) -> list[str]:
+    """Differences between two JSON values, each with its place: "predictions[0]: 1, got 2"."""
+    found: list[str] = []
+    _compare(expected, got, "predictions", (rtol, atol), found)
+    return found
+
+
+def _compare(
+    expected: Any, got: Any, place: str, tolerance: tuple[float, float], found: list[str]
+) -> None:
+    if isinstance(expected, list) and isinstance(got, list) and len(expected) == len(got):
+        for position, pair in enumerate(zip(expected, got, strict=True)):
+            _compare(*pair, f"{place}[{position}]", tolerance, found)
+    elif (
+        isinstance(expected, Mapping) and isinstance(got, Mapping) and expected.keys() == got.keys()
+    ):
+        for name in expected:
+            _compare(expected[name], got[name], f"{place}.{name}", tolerance, found)
+    elif not _is_equal(expected, got, *tolerance):
+        found.append(f"{place}: expected {_short(expected)}, got {_short(got)}")
+
+
+def _is_equal(expected: Any, got: Any, rtol: float, atol: float) -> bool:
+    numbers = {type(expected), type(got)} <= {int, float}
+    if numbers and float in {type(expected), type(got)}:
+        return math.isclose(expected, got, rel_tol=rtol, abs_tol=atol)
+    return type(expected) is type(got) and bool(expected == got)
+
+
+def _short(value: Any, limit: int = 80) -> str:
+    text = json.dumps(value, ensure_ascii=False, default=str)
+    return text if len(text) <= limit else text[: limit - 1] + "…"

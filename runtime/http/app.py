@@ -1,0 +1,165 @@
+"""App: a bundle as one ASGI application, from the first byte of a request to the log."""
+
+import asyncio
+import logging
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from dataclasses import replace
+from typing import Any
+
+from starlette.applications import Starlette
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
+
+from ..plan import Plan
+from ..telemetry.metrics import Metrics
+from . import openapi
+from .access_log import Access, NoAccessLog
+from .body import Budget
+from .endpoint import Door, Endpoint
+from .exchange import Exchange, Receive, Scope, Send
+from .host import Host
+from .pages import pages
+from .readiness import Readiness
+
+log = logging.getLogger(__name__)
+
+
+class Application:
+    """Prediction routes by one look into a dict, everything else through Starlette.
+
+    Loads the bundle in ASGI's lifespan. With `is_listening_first` the server answers /livez and
+    /readyz meanwhile, and `on_failure` is called when it cannot load; `failure` then says why.
+    """
+
+    def __init__(self, plan: Plan, metrics: Metrics, access: Access) -> None:
+        self.plan = plan
+        self.metrics = metrics
+        self.readiness = Readiness()
+        self.failure: BaseException | None = None
+        self.is_listening_first = False
+        self.on_ready: Callable[[], None] = lambda: None
+        self.on_failure: Callable[[], None] = lambda: None
+        self._access = access
+        self._host = Host(plan, metrics)
+        door = Door(
+            plan.settings, self.readiness, Budget(plan.settings.limits.max_in_flight), metrics
+        )
+        self._endpoints = {route.path: Endpoint(route, door) for route in plan.routes}
+        self._others = Starlette(
+            routes=pages(self),
+            lifespan=self._lifespan,
+            exception_handlers={HTTPException: self._explain, 500: _conceal},
+        )
+        self._others.router.redirect_slashes = False
+        self._document: dict[str, Any] | None = None
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer one request, or run one lifespan."""
+        if scope["type"] != "http":
+            await self._others(scope, receive, send)
+            return
+        exchange = Exchange(scope)
+        self.metrics.began()
+        try:
+            await self._route(exchange, scope, receive, send)
+        finally:
+            self.metrics.ended(exchange.route, exchange.status, exchange.seconds)
+            self._access.write(exchange)
+
+    async def _route(self, exchange: Exchange, scope: Scope, receive: Receive, send: Send) -> None:
+        path = exchange.path
+        endpoint = self._endpoints.get(path)
+        if endpoint is None and path.endswith("/") and path != "/":
+            scope = {**scope, "path": path.rstrip("/") or "/"}
+            endpoint = self._endpoints.get(scope["path"])
+        if endpoint is not None:
+            await endpoint(exchange, scope, receive, send)
+            return
+        try:
+            await self._others(scope, receive, exchange.watching(send))
+        finally:
+            exchange.status = exchange.status or 500
+
+    # --- life ---
+
+    @asynccontextmanager
+    async def _lifespan(self, _: Starlette) -> AsyncIterator[None]:
+        if self.is_listening_first:
+            loading = asyncio.create_task(self._load_or_fail())
+        else:
+            loading = None
+            await self._load()
+        try:
+            yield
+        finally:
+            self.readiness.drain()
+            if loading is not None:
+                loading.cancel()
+                await asyncio.gather(loading, return_exceptions=True)
+            await self._host.stop()
+            self._access.flush()
+
+    async def _load(self) -> None:
+        operations = await self._host.load(self.readiness)
+        self._document = None  # the service knows more of its types now than the build did
+        for path, operation in operations.items():
+            self._endpoints[path].operation = operation
+        self.readiness.ready()
+        self.metrics.ready(is_ready=True)
+        self.on_ready()
+
+    async def _load_or_fail(self) -> None:
+        try:
+            await self._load()
+        except Exception as error:  # noqa: BLE001 - whoever started the server is told
+            self.failure = error
+            self.on_failure()
+
+    # --- what the pages show ---
+
+    @property
+    def reason(self) -> str | None:
+        """Why it is not ready, or None."""
+        return self.readiness.reason
+
+    def document(self) -> dict[str, Any]:
+        """The OpenAPI document."""
+        if self._document is None:
+            self._document = openapi.document(
+                replace(self.plan.manifest, routes=self._host.routes),
+                self.plan.models,
+                self.plan.samples(),
+            )
+        return self._document
+
+    def metrics_text(self) -> bytes:
+        """All numbers of all workers."""
+        return self.metrics.text()
+
+    async def _explain(self, request: Request, error: Exception) -> Response:
+        """A 404 that says what there is, and a 405 that says what would be right."""
+        status = error.status_code if isinstance(error, HTTPException) else 500
+        headers = error.headers if isinstance(error, HTTPException) else None
+        path = request.url.path
+        if status == 404:  # noqa: PLR2004
+            routes = ", ".join(f"POST {route}" for route in self._endpoints)
+            detail = f"There is nothing at `{path}`; there is {routes}, and GET /docs."
+        elif status == 405:  # noqa: PLR2004
+            detail = f"`{path}` does not take {request.method}."
+        else:
+            detail = "The request could not be answered."
+        return JSONResponse({"error": detail}, status, headers)
+
+
+async def _conceal(_: Request, __: Exception) -> Response:
+    """The traceback goes to the log; the client learns that it exists."""
+    return JSONResponse({"error": "The server failed."}, 500)
+
+
+def create_app(
+    plan: Plan, *, metrics: Metrics | None = None, access: Access | None = None
+) -> Application:
+    """The application for a bundle; loads nothing before it is started."""
+    return Application(plan, metrics or Metrics.of(plan), access or NoAccessLog())

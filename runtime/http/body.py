@@ -1,0 +1,87 @@
+"""Body: what a client sends, read under three limits."""
+
+from ..errors import BadPayload, ClientGone, Overloaded, PayloadTooLarge
+from .exchange import Receive
+
+
+class Budget:
+    """Bytes of request bodies that may be in memory at once, over all connections."""
+
+    def __init__(self, limit: int) -> None:
+        self.limit = limit
+        self.used = 0
+
+    def take(self, amount: int) -> None:
+        """Claim `amount` bytes.
+
+        Raises:
+            Overloaded: when they are not there.
+        """
+        if self.used + amount > self.limit:
+            raise Overloaded("Too many bytes are being received; try again.", retry_after=1)
+        self.used += amount
+
+    def give(self, amount: int) -> None:
+        """Give `amount` bytes back."""
+        self.used -= amount
+
+
+class Body:
+    """One request's body. `claimed` bytes of the budget are its own until `release`."""
+
+    __slots__ = ("_budget", "_limit", "claimed")
+
+    def __init__(self, limit: int, budget: Budget) -> None:
+        self._limit = limit
+        self._budget = budget
+        self.claimed = 0
+
+    async def read(self, receive: Receive, content_length: bytes | None) -> bytes:
+        """All of it.
+
+        Raises:
+            PayloadTooLarge: before a byte is read where Content-Length says so, else at the limit.
+            Overloaded: when too many others are being received.
+            ClientGone: when the client left, or was cut, before the end.
+        """
+        if content_length is not None:
+            self._claim(_length(content_length))
+        message = await receive()
+        if message["type"] == "http.disconnect":
+            raise ClientGone("The client has gone.")
+        first: bytes = message.get("body", b"")
+        if not message.get("more_body", False):
+            self._claim(len(first))
+            return first
+        return await self._rest(receive, first)
+
+    async def _rest(self, receive: Receive, first: bytes) -> bytes:
+        body = bytearray(first)
+        more = True
+        while more:
+            self._claim(len(body))
+            message = await receive()
+            if message["type"] == "http.disconnect":
+                raise ClientGone("The client has gone.")
+            body += message.get("body", b"")
+            more = message.get("more_body", False)
+        self._claim(len(body))
+        return bytes(body)
+
+    def release(self) -> None:
+        """Give back what was claimed."""
+        self._budget.give(self.claimed)
+        self.claimed = 0
+
+    def _claim(self, total: int) -> None:
+        if total > self._limit:
+            raise PayloadTooLarge(f"The body is larger than {self._limit} bytes.")
+        if total > self.claimed:
+            self._budget.take(total - self.claimed)
+            self.claimed = total
+
+
+def _length(value: bytes) -> int:
+    if not value.isdigit() or len(value) > 18:  # noqa: PLR2004  # beyond any memory
+        raise BadPayload("Content-Length is not a number.")
+    return int(value)

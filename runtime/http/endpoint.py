@@ -1,0 +1,143 @@
+"""Endpoint: a prediction route as plain ASGI: read, run the operation, answer, whatever happens."""
+
+import asyncio
+import logging
+import math
+from dataclasses import dataclass
+
+from ..errors import BadPayload, ClientGone, NotAllowed, Overloaded, PredictionFailed, RequestError
+from ..manifest import Route
+from ..models.operation import Call, Operation, Stream
+from ..settings import ServeSettings
+from ..telemetry.metrics import Metrics
+from .body import Body, Budget
+from .exchange import Answer, Exchange, Receive, Scope, Send
+from .readiness import Readiness
+
+log = logging.getLogger(__name__)
+
+ON_DISCONNECT = "modelbundle.on_disconnect"
+"""Key of the scope's extensions: a function that takes what to call when the client goes."""
+
+_FORM = b"application/x-www-form-urlencoded"
+_ALLOW = ((b"allow", b"POST"),)
+
+
+@dataclass(frozen=True, slots=True)
+class Door:
+    """What all endpoints of a server share."""
+
+    settings: ServeSettings
+    readiness: Readiness
+    budget: Budget
+    metrics: Metrics
+
+
+class Endpoint:
+    """One prediction route."""
+
+    def __init__(self, route: Route, door: Door) -> None:
+        self.route = route
+        self.operation: Operation | None = None  # None until it is loaded
+        self._door = door
+
+    async def __call__(
+        self, exchange: Exchange, scope: Scope, receive: Receive, send: Send
+    ) -> None:
+        """Answer one request, and reveal nothing that the client cannot mend."""
+        exchange.route = self.route.path
+        _watch(scope, exchange)
+        body = Body(self._door.settings.max_body, self._door.budget)
+        try:
+            answer = await self._answer(exchange, body, receive)
+            await exchange.answer(answer, send)
+        except RequestError as error:
+            await self._refuse(exchange, error, send)
+        except asyncio.CancelledError:
+            if not exchange.is_gone:
+                exchange.status = exchange.status or Overloaded.status  # drained for too long
+                raise
+            _forgive(exchange)
+        except Exception:
+            log.exception("%s failed.", self.route.path, extra={"id": exchange.id.decode()})
+            if exchange.status:  # too late for another answer: the connection is closed
+                raise
+            await self._refuse(exchange, PredictionFailed(), send)
+        finally:
+            body.release()
+
+    async def _answer(self, exchange: Exchange, body: Body, receive: Receive) -> Answer:
+        if exchange.method != "POST":
+            raise NotAllowed(f"`{self.route.path}` takes POST, not {exchange.method}.")
+        operation = self._open()
+        headers = exchange.headers
+        deadline = exchange.began + self._seconds(headers.get(b"x-request-timeout"))
+        data = await body.read(receive, headers.get(b"content-length"))
+        exchange.received = len(data)
+        call = Call(
+            data,
+            _content_type(headers.get(b"content-type", b"")),
+            headers.get(b"accept", b"").decode("latin-1"),
+            deadline,
+        )
+        try:
+            payload = await operation(call)
+        finally:
+            exchange.rows = call.rows
+        if isinstance(payload, Stream):
+            return Answer(200, payload.parts, payload.content_type)
+        return Answer(200, payload.body, payload.content_type)
+
+    def _open(self) -> Operation:
+        readiness = self._door.readiness
+        if self.operation is not None and readiness.takes_requests:
+            return self.operation
+        self._door.metrics.refused("draining" if readiness.is_draining else "starting")
+        raise Overloaded(f"Not ready: {readiness.reason}.", retry_after=1)
+
+    def _seconds(self, header: bytes | None) -> float:
+        """Time that this request has: the server's, or less where the client says so."""
+        most = self._door.settings.timeout
+        if header is None:
+            return most
+        try:
+            wanted = float(header)
+        except ValueError:
+            wanted = math.nan
+        if not wanted > 0:
+            raise BadPayload("X-Request-Timeout is a number of seconds above 0.")
+        return min(most, wanted)
+
+    async def _refuse(self, exchange: Exchange, error: RequestError, send: Send) -> None:
+        if isinstance(error, ClientGone):
+            exchange.status = error.status
+            return
+        allow = _ALLOW if isinstance(error, NotAllowed) else ()
+        await exchange.answer(Answer.error(error, allow), send)
+
+
+def _content_type(header: bytes) -> str:
+    """The header; what `curl -d` says when nobody told it otherwise is no form here."""
+    return "" if header.startswith(_FORM) else header.decode("latin-1")
+
+
+def _watch(scope: Scope, exchange: Exchange) -> None:
+    """Cancel this request when its client goes: a callback, not one more task a request."""
+    register = scope.get("extensions", {}).get(ON_DISCONNECT)
+    task = asyncio.current_task()
+    if register is None or task is None:
+        return
+
+    def leave() -> None:
+        exchange.is_gone = True
+        task.cancel()
+
+    register(leave)
+
+
+def _forgive(exchange: Exchange) -> None:
+    """The cancellation was ours: the task ends as if nothing had happened."""
+    exchange.status = ClientGone.status
+    task = asyncio.current_task()
+    if task is not None:
+        task.uncancel()

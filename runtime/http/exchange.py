@@ -1,0 +1,110 @@
+"""Exchange: one request and its answer, as the access log and the metrics see them."""
+
+import re
+import secrets
+import time
+from collections.abc import AsyncIterator, Awaitable, Callable, MutableMapping
+from dataclasses import dataclass
+from typing import Any
+
+import orjson
+
+from ..errors import RequestError
+
+Scope = MutableMapping[str, Any]
+Message = MutableMapping[str, Any]
+Receive = Callable[[], Awaitable[Message]]
+Send = Callable[[Message], Awaitable[None]]
+
+_ID = re.compile(rb"[A-Za-z0-9._-]{1,128}")
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """A status, a body (all of it, or parts as they come) and its headers beside the usual ones."""
+
+    status: int
+    body: bytes | AsyncIterator[bytes]
+    content_type: str = "application/json"
+    headers: tuple[tuple[bytes, bytes], ...] = ()
+
+    @classmethod
+    def error(cls, error: RequestError, headers: tuple[tuple[bytes, bytes], ...] = ()) -> "Answer":
+        """What a client is told of `error`."""
+        if error.retry_after is not None:
+            # Whole seconds, and never 0: "at once" is what an overloaded server needs least.
+            seconds = max(1, -int(-error.retry_after // 1))
+            headers = (*headers, (b"retry-after", b"%d" % seconds))
+        return cls(error.status, orjson.dumps({"error": error.detail}), headers=headers)
+
+
+class Exchange:
+    """What is known of one request while it is answered, and after.
+
+    `id` is the client's own X-Request-Id where that is a sane one, else a new one.
+    """
+
+    __slots__ = (
+        "began", "headers", "id", "is_gone", "method", "path", "received", "route", "rows", "sent",
+        "status",
+    )  # fmt: skip
+
+    def __init__(self, scope: Scope) -> None:
+        self.began = time.monotonic()
+        self.headers: dict[bytes, bytes] = dict(scope["headers"])
+        given = self.headers.get(b"x-request-id", b"")
+        self.id = given if _ID.fullmatch(given) else secrets.token_hex(8).encode()
+        self.method: str = scope["method"]
+        self.path: str = scope["path"]
+        self.route = ""  # path of the prediction route, where it is one
+        self.status = 0
+        self.rows = 0
+        self.received = 0  # bytes of the body
+        self.sent = 0  # bytes of the answer's body
+        self.is_gone = False  # the client is
+
+    async def answer(self, answer: Answer, send: Send) -> None:
+        """Send all of `answer`."""
+        self.status = answer.status
+        if not isinstance(answer.body, bytes):
+            await self._stream(answer, answer.body, send)
+            return
+        self.sent = len(answer.body)
+        headers = [
+            (b"content-type", answer.content_type.encode()),
+            (b"content-length", b"%d" % self.sent),
+            (b"x-request-id", self.id),
+            *answer.headers,
+        ]
+        await send({"type": "http.response.start", "status": answer.status, "headers": headers})
+        await send({"type": "http.response.body", "body": answer.body})
+
+    async def _stream(self, answer: Answer, parts: AsyncIterator[bytes], send: Send) -> None:
+        headers = [
+            (b"content-type", answer.content_type.encode()),
+            (b"x-request-id", self.id),
+            *answer.headers,
+        ]
+        await send({"type": "http.response.start", "status": answer.status, "headers": headers})
+        async for part in parts:
+            self.sent += len(part)
+            await send({"type": "http.response.body", "body": part, "more_body": True})
+        await send({"type": "http.response.body", "body": b""})
+
+    def watching(self, send: Send) -> Send:
+        """A `send` for other applications: notes the status and adds the request's id."""
+
+        async def watched(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                self.status = message["status"]
+                message["headers"] = [*message.get("headers", ()), (b"x-request-id", self.id)]
+            elif message["type"] == "http.response.body":
+                self.sent += len(message.get("body", b""))
+            await send(message)
+
+        return watched
+
+    @property
+    def seconds(self) -> float:
+        """Time since it began."""
+        return time.monotonic() - self.began

@@ -1,0 +1,135 @@
+"""Host: a bundle's models (and the author's service), loaded, warm, and ready to be asked."""
+
+import asyncio
+import logging
+import sys
+import time
+from collections.abc import Callable, Mapping
+from functools import partial
+from typing import Any
+
+from ..batching.executor import Worker
+from ..batching.observer import BatchObserver
+from ..batching.window import Limits
+from ..data.payload import Codec
+from ..data.samples import Samples
+from ..errors import InvalidBundle
+from ..manifest import Route
+from ..models.model import LoadedModel
+from ..models.operation import ModelOperation, Operation
+from ..models.runner import Runner
+from ..models.warmup import warm_up
+from ..plan import Plan
+from ..services.model_handle import Models
+from ..services.service_host import ServiceHost
+from ..telemetry.metrics import Metrics
+from .readiness import Readiness
+
+log = logging.getLogger(__name__)
+
+
+class Host:
+    """Loads what a plan names, and stops it in good order."""
+
+    def __init__(self, plan: Plan, metrics: Metrics) -> None:
+        self.plan = plan
+        self.runners: dict[str, Runner] = {}
+        self.routes = plan.routes  # completed by the service once it is loaded
+        self._metrics = metrics
+        self._service: ServiceHost | None = None
+
+    async def load(self, readiness: Readiness) -> Mapping[str, Operation]:
+        """Load and warm up everything; the operation of each route's path.
+
+        Raises:
+            BundleError: for what a person can mend.
+        """
+        sources = str(self.plan.directory / "src")
+        if sources not in sys.path:
+            sys.path.insert(0, sources)
+        for entry in self.plan.manifest.models:
+            readiness.starting(f"loading `{entry.alias}`")
+            self.runners[entry.alias] = await self._runner(entry.alias)
+        for alias, runner in self.runners.items():
+            readiness.starting(f"warming up `{alias}`")
+            await self._warm_up(runner)
+        operations = {r.path: self._operation(r) for r in self.plan.routes if r.model is not None}
+        if self.plan.manifest.service is not None:
+            readiness.starting(f"starting `{self.plan.manifest.service}`")
+            operations |= await self._start_service(self.plan.manifest.service)
+        return operations
+
+    async def stop(self) -> None:
+        """Answer what is queued, then let go: the service first, it asks the models."""
+        if self._service is not None:
+            await self._service.stop()
+        for runner in self.runners.values():
+            await runner.stop()
+
+    async def _runner(self, alias: str) -> Runner:
+        began = time.monotonic()
+        worker = Worker(alias)
+        worker.start(asyncio.get_running_loop())
+        load = partial(LoadedModel.load, self.plan.model_directory(alias), self.plan.device)
+        # Loaded in the thread that will call it: some libraries keep state by thread.
+        model: LoadedModel = await run(worker, partial(load, self.plan.policy))
+        runner = Runner(alias, model, self._limits(alias, model), self._metrics, worker)
+        await runner.start()
+        seconds = time.monotonic() - began
+        self._metrics.loaded(alias, seconds)
+        log.info("Loaded `%s` in %.2f s.", alias, seconds)
+        return runner
+
+    async def _start_service(self, target: str) -> Mapping[str, Operation]:
+        plan = self.plan
+        routes = [route for route in plan.routes if route.model is None]
+        service = ServiceHost(target, plan.directory / "src", routes, plan.settings, self._batching)
+        names = {entry.name: entry.alias for entry in plan.manifest.models}
+        await service.start(Models(self.runners, asyncio.get_running_loop(), names))
+        self._service = service
+        completed = {route.path: route for route in service.routes}
+        self.routes = tuple(completed.get(route.path, route) for route in plan.routes)
+        return service.operations
+
+    def _batching(self, route: Route) -> tuple[Limits, BatchObserver]:
+        return self.plan.limits(route, batchable=True), self._metrics.queue(route.path)
+
+    def _limits(self, alias: str, model: LoadedModel) -> dict[str, Limits]:
+        routes = {route.method: route for route in self.plan.routes if route.model == alias}
+        return {
+            method: self.plan.limits(
+                routes.get(method, Route("", method)), batchable=signature.batchable
+            )
+            for method, signature in model.manifest.methods.items()
+        }
+
+    async def _warm_up(self, runner: Runner) -> None:
+        directory = self.plan.model_directory(runner.alias)
+        for path in runner.model.manifest.samples.values():
+            await warm_up(runner, Samples.read(directory / path), self.plan.settings)
+
+    def _operation(self, route: Route) -> Operation:
+        settings = self.plan.settings
+        runner = self.runners.get(route.model or "")
+        if runner is None or route.method not in runner.methods:
+            raise InvalidBundle(f"The route `{route.path}` leads to no method of a model.")
+        codec = Codec(
+            runner.signature(route.method).inputs, settings.max_rows, settings.nan == "null"
+        )
+        return ModelOperation(codec, runner, route.method)
+
+
+async def run(worker: Worker, work: Callable[[], Any]) -> Any:
+    """What `work` returns, or raises, in the worker's thread."""
+    future: asyncio.Future[Any] = asyncio.get_running_loop().create_future()
+
+    def done(result: Any, error: BaseException | None) -> None:
+        if future.done():
+            return
+        if error is None:
+            future.set_result(result)
+        else:
+            future.set_exception(error)
+
+    worker.submit(work, done)
+    return await future

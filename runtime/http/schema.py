@@ -1,0 +1,67 @@
+"""Schema: a signature's rows as JSON Schema 2020-12."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from ..signature import Field, Side
+
+Json = dict[str, Any]
+
+_TYPES: Mapping[str, Json] = {
+    "b": {"type": "boolean"},
+    "i": {"type": "integer"},
+    "u": {"type": "integer", "minimum": 0},
+    "f": {"type": "number"},
+    "d": {"type": "string", "format": "date-time"},
+    "s": {"type": "string"},
+}
+
+
+def envelope(key: str, side: Side) -> Json:
+    """`{key: [rows]}`."""
+    return {
+        "type": "object",
+        "properties": {key: {"type": "array", "items": row(side)}},
+        "required": [key],
+        "additionalProperties": False,
+    }
+
+
+def row(side: Side) -> Json:
+    """One instance or prediction."""
+    if side.layout == "objects" or not side.fields:
+        return {}
+    if side.layout == "array":
+        return _value(side.fields[0])
+    record: Json = {
+        "type": "object",
+        "properties": {field.name: _value(field) for field in side.fields},
+        "required": [field.name for field in side.fields],
+        "additionalProperties": False,
+    }
+    values = [_value(field) for field in side.fields]
+    listed = {
+        "type": "array",
+        "prefixItems": values,
+        "minItems": len(values),
+        "maxItems": len(values),
+        "description": "The same values in the order of the fields.",
+    }
+    return {"anyOf": [record, listed]}
+
+
+def _value(field: Field) -> Json:
+    schema = _scalar(field.dtype)
+    for size in reversed(field.shape[1:]):
+        exact: Json = {} if size is None else {"minItems": size, "maxItems": size}
+        schema = {"type": "array", "items": schema} | exact
+    return schema
+
+
+def _scalar(dtype: str) -> Json:
+    if dtype in {"object", "category"}:
+        return {}
+    if dtype == "bytes":
+        return {"type": "string", "contentEncoding": "base64"}
+    letter = dtype[0] if dtype != "bool" else "b"
+    return dict(_TYPES.get(letter, {}))

@@ -1,0 +1,82 @@
+"""LoadedModel: a saved model in memory, ready to be called."""
+
+import os
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Self
+
+from ..errors import BundleError, InvalidModel, MissingFramework
+from ..frameworks import registry
+from ..frameworks.framework import Framework
+from ..manifest import ModelManifest
+from ..pickles.policy import Policy
+
+
+@dataclass(frozen=True, slots=True)
+class LoadedModel:
+    """A manifest, its adapter and the library's own object.
+
+    Whether its code may run at all is asked before, by digest; `Policy` only narrows it.
+    """
+
+    manifest: ModelManifest
+    framework: Framework
+    object: Any
+
+    @classmethod
+    def load(cls, directory: Path, device: str = "cpu", policy: Policy = Policy()) -> Self:  # noqa: B008  frozen
+        """Load the model in `directory` onto "cpu" or "cuda:N".
+
+        Raises:
+            InvalidBundle: when there is no manifest.
+            MissingFramework: when its library is not installed.
+            InvalidModel: when its files cannot be read.
+            NotTrusted: when the policy refuses its pickle.
+        """
+        manifest = ModelManifest.read(directory)
+        framework = registry.load(manifest.loader)
+        _check_told(manifest, framework)
+        try:
+            model = framework.load(directory, manifest.format, manifest.options, device, policy)
+        except BundleError:
+            raise
+        except ImportError as error:
+            raise _missing(framework, manifest, error) from error
+        except Exception as error:
+            if os.environ.get("BUNDLE_DEBUG"):
+                raise
+            said = f"{type(error).__name__}: {error}"
+            raise InvalidModel(f"The {framework.name} model cannot be loaded: {said}.") from error
+        return cls(manifest, framework, model)
+
+    def call(self, method: str, batch: Any) -> Any:
+        """The raw answer of one call with a whole batch; what the library raises passes through.
+
+        Raises:
+            InvalidModel: when the model has no such method.
+        """
+        if method not in self.manifest.methods:
+            known = ", ".join(f"`{name}`" for name in self.manifest.methods)
+            raise InvalidModel(f"The model has no method `{method}`; it has {known}.")
+        return self.framework.call(self.object, method, batch)
+
+
+def _check_told(manifest: ModelManifest, framework: Framework) -> None:
+    """Nobody was asked to trust a model that says it runs nothing; so it must not."""
+    runs = manifest.format in framework.executing or manifest.options.get("code")
+    if runs and not manifest.executes_code:
+        raise InvalidModel("The model says that loading it runs no code, which is not so.")
+
+
+def _missing(
+    framework: Framework, manifest: ModelManifest, error: ImportError
+) -> InvalidModel | MissingFramework:
+    """The library itself is missing, or else something that the pickle asks for."""
+    name = (error.name or "").partition(".")[0]
+    if name and name not in framework.distributions and name != framework.name:
+        return InvalidModel(
+            f"The model needs the module `{name}`, which is not here: {error}.",
+            hint=f"Install what brings `{name}`, or put it among the bundle's sources.",
+        )
+    pins = [f"{name}=={version}" for name, version in sorted(manifest.packages.items())]
+    return MissingFramework(name or framework.name, " ".join(pins) or framework.extra)

@@ -1,0 +1,64 @@
+"""Operation: what a prediction route does, from bytes to bytes; knows no connection."""
+
+from collections.abc import AsyncIterator
+from dataclasses import dataclass
+from typing import Protocol
+
+from ..data import table
+from ..data.payload import Codec, Payload
+from .runner import Runner
+
+
+@dataclass(slots=True)
+class Call:
+    """One request as an operation needs it.
+
+    deadline   seconds on the monotonic clock
+    rows       set by the operation as soon as it knows, for the access log
+    """
+
+    body: bytes
+    content_type: str
+    accept: str
+    deadline: float
+    rows: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Stream:
+    """An answer that comes in parts."""
+
+    parts: AsyncIterator[bytes]
+    content_type: str
+
+
+class Operation(Protocol):
+    """Answers calls.
+
+    Raises:
+        RequestError: for everything that the client may know; anything else stays in the log.
+    """
+
+    async def __call__(self, call: Call) -> Payload | Stream:
+        """Answer `call`."""
+        ...
+
+
+class ModelOperation:
+    """A method of a model: decode, wait for a batch, encode."""
+
+    def __init__(self, codec: Codec, runner: Runner, method: str) -> None:
+        self._codec = codec
+        self._runner = runner
+        self._method = method
+
+    async def __call__(self, call: Call) -> Payload:
+        """Answer `call`."""
+        batch = self._codec.decode(call.body, call.content_type)
+        call.rows = rows = table.rows(batch)
+        if not rows:
+            return self._codec.encode([])
+        output = await self._runner.submit(
+            batch, self._method, size=len(call.body), deadline=call.deadline
+        )
+        return self._codec.encode(output, call.accept)

@@ -1,0 +1,48 @@
+"""Warm-up: run a model on its recorded samples before the first client asks."""
+
+import logging
+
+from ..data import table
+from ..data.samples import Samples
+from ..errors import BundleError, RequestError
+from ..settings import ServeSettings
+from .runner import Runner
+
+log = logging.getLogger(__name__)
+
+SECONDS = 2.0  # to measure one method, beyond the batch that is running
+_SHOWN = 3  # differences in the log
+
+
+async def warm_up(runner: Runner, samples: Samples, settings: ServeSettings) -> None:
+    """Answer the samples, say where they differ from what was recorded, and measure batches.
+
+    A model that answers otherwise than recorded still serves: another processor rounds
+    differently, and `bundle test` is where a difference is a failure.
+
+    Raises:
+        BundleError: when the model cannot answer its own samples at all.
+    """
+    if settings.warmup == "off" or not samples.inputs:
+        return
+    try:
+        await _replay(runner, samples)
+        if runner.signature(samples.method).batchable:
+            most = settings.warmup if isinstance(settings.warmup, int) else None
+            await runner.warm_up(samples.method, list(samples.inputs), SECONDS, most)
+    except RequestError as error:
+        raise BundleError(
+            f"Model `{runner.alias}` cannot answer its own sample for `{samples.method}`: "
+            f"{error.detail}",
+            hint="Run `bundle test` on the bundle for the details.",
+        ) from error
+
+
+async def _replay(runner: Runner, samples: Samples) -> None:
+    signature = runner.signature(samples.method)
+    batch = table.collate(signature.inputs, list(samples.inputs), nan_as_null=True)
+    answers = table.to_instances(await runner.submit(batch, samples.method), nan_as_null=True)
+    for difference in samples.differences(answers)[:_SHOWN]:
+        log.warning(
+            "`%s.%s` differs from its sample: %s.", runner.alias, samples.method, difference
+        )

@@ -1,0 +1,106 @@
+"""Pickling: an object to a file that loads on a machine without the author's own modules."""
+
+import sys
+import sysconfig
+from collections.abc import Callable, Iterable
+from functools import cache
+from importlib.util import find_spec
+from pathlib import Path, PurePath
+from types import CodeType
+from typing import Any
+
+from .policy import scan
+
+PROTOCOL = 5
+
+
+@cache
+def pickler() -> type[Any]:
+    """A cloudpickle Pickler without what differs from process to process or machine to machine."""
+    import cloudpickle
+
+    class Pickler(cloudpickle.Pickler):  # type: ignore[misc]
+        def reducer_override(self, value: Any) -> Any:
+            if isinstance(value, CodeType):
+                reduce = self.dispatch_table[CodeType]
+                return reduce(value.replace(co_filename=_bare(value.co_filename)))
+            reduced = super().reducer_override(value)
+            if isinstance(reduced, tuple):
+                return _settled(reduced)
+            return reduced
+
+    return Pickler
+
+
+def _settled(reduced: tuple[Any, ...]) -> tuple[Any, ...]:
+    """How cloudpickle makes a class or a function again, without random ids and absolute paths."""
+    make, arguments, *rest = reduced
+    name = getattr(make, "__name__", "")
+    if name in {"_make_skeleton_class", "_make_skeleton_enum"}:
+        *known, _identity, extra = arguments  # no id: each pickle has a class of its own
+        return make, (*known, None, extra), *rest
+    if name == "_make_function":
+        namespace = arguments[1]  # made by cloudpickle for this pickle; not the function's own
+        if isinstance(namespace.get("__file__"), str):
+            namespace["__file__"] = _bare(namespace["__file__"])
+    return reduced
+
+
+def _bare(path: str) -> str:
+    return PurePath(path).name
+
+
+def dump(model: Any, path: Path, kind: Callable[..., Any] | None = None) -> None:
+    """Pickle `model` to `path`.
+
+    Code of installed libraries goes by reference; what lives in `__main__`, or in a module that
+    is only a file of the author's, goes by value. `kind`
+    is a subclass of what `pickler()` returns, or something that makes one. One object gives one
+    sequence of bytes, unless it holds a set of strings.
+    """
+    import cloudpickle
+
+    make = kind or pickler()
+    by_value: list[Any] = []
+    try:
+        while True:
+            with path.open("wb") as file:
+                make(file, protocol=PROTOCOL).dump(model)
+            known = {module.__name__ for module in by_value}
+            local = [name for name in local_modules(scan(path).modules) if name not in known]
+            if not local:
+                return
+            for name in local:  # found only now, because a class by value names further modules
+                cloudpickle.register_pickle_by_value(sys.modules[name])
+                by_value.append(sys.modules[name])
+    finally:
+        for module in by_value:
+            cloudpickle.unregister_pickle_by_value(module)
+
+
+def local_modules(names: Iterable[str]) -> list[str]:
+    """Those of the imported top-level modules that no installation brings along."""
+    return sorted(name for name in names if name in sys.modules and is_local(name))
+
+
+def is_local(name: str) -> bool:
+    """Whether the top-level module `name` is the author's own: not installed, not Python's."""
+    if name == "__main__" or name in sys.stdlib_module_names or name == __name__.partition(".")[0]:
+        return False  # cloudpickle takes __main__ by value anyway
+    try:
+        spec = find_spec(name)
+    except (ValueError, ImportError):
+        return False
+    if spec is None:
+        return False
+    places = [spec.origin] if spec.origin else list(spec.submodule_search_locations or ())
+    return bool(places) and not any(_is_installed(Path(place)) for place in places)
+
+
+def _is_installed(place: Path) -> bool:
+    if {"site-packages", "dist-packages"} & set(place.parts):
+        return True
+    paths = sysconfig.get_paths()
+    return any(
+        place.is_relative_to(paths[kind]) for kind in ("stdlib", "platstdlib", "purelib", "platlib")
+    )

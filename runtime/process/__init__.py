@@ -1,0 +1,1 @@
+"""Processes: started, supervised, drained; on which address and which device."""

@@ -1,0 +1,122 @@
+"""Device: the GPUs of this machine, and whether a bundle can run on them."""
+
+import os
+import subprocess
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from ..errors import NoDevice
+
+_QUERY = "index,name,compute_cap,memory.total,driver_version"
+_TIMEOUT = 20.0  # seconds; the first call after boot initializes the driver
+
+
+@dataclass(frozen=True, slots=True)
+class Device:
+    """One GPU, as nvidia-smi tells.
+
+    capability   "9.0"
+    memory       MiB
+    driver       "550.54.15"
+    """
+
+    index: int
+    name: str
+    capability: str
+    memory: int
+    driver: str
+
+
+def devices() -> tuple[Device, ...]:
+    """The NVIDIA GPUs of this machine.
+
+    Raises:
+        NoDevice: when the driver does not answer.
+    """
+    command = ["nvidia-smi", f"--query-gpu={_QUERY}", "--format=csv,noheader,nounits"]
+    try:
+        done = subprocess.run(
+            command, capture_output=True, text=True, timeout=_TIMEOUT, check=False
+        )
+    except FileNotFoundError:
+        raise NoDevice(
+            "`--gpu` needs an NVIDIA driver, and there is no `nvidia-smi` here.",
+            hint="In a container, run it with `--gpus all`; else serve without `--gpu`.",
+        ) from None
+    except subprocess.TimeoutExpired:
+        raise NoDevice(f"`nvidia-smi` did not answer within {_TIMEOUT:g} seconds.") from None
+    if done.returncode:
+        said = (done.stdout + done.stderr).strip().partition("\n")[0] or "nothing"
+        raise NoDevice(f"The NVIDIA driver does not work here; `nvidia-smi` says: {said}")
+    return tuple(_device(line) for line in done.stdout.splitlines() if line.count(",") >= 4)  # noqa: PLR2004
+
+
+def _device(line: str) -> Device:
+    index, name, capability, memory, driver = (part.strip() for part in line.split(",", 4))
+    size = int(memory) if memory.isdecimal() else 0  # "[N/A]" where memory is shared with the CPU
+    return Device(int(index), name, capability, size, driver)
+
+
+def preflight(wanted: Sequence[int], accelerator: Mapping[str, Any]) -> tuple[Device, ...]:
+    """The GPUs to use: all of them, or those `wanted`.
+
+    Raises:
+        NoDevice: when one is missing, or a driver or a GPU is too old for the bundle.
+    """
+    found = devices()
+    if not found:
+        raise NoDevice("`--gpu` was given, but this machine has no NVIDIA GPU.")
+    known = {device.index: device for device in found}
+    wanted = wanted or _visible(known)
+    for index in wanted:
+        if index not in known:
+            listed = ", ".join(f"{device.index} ({device.name})" for device in found)
+            raise NoDevice(f"There is no GPU {index}; this machine has {listed}.")
+    chosen = tuple(known[index] for index in wanted) or found
+    for device in chosen:
+        _check(device, accelerator)
+    return chosen
+
+
+def _visible(known: Mapping[int, Device]) -> list[int]:
+    """Those that whoever started us left to us, where they are named by index."""
+    named = os.environ.get("CUDA_VISIBLE_DEVICES", "").split(",")
+    return [int(name) for name in named if name.isdecimal() and int(name) in known]
+
+
+def _check(device: Device, accelerator: Mapping[str, Any]) -> None:
+    if accelerator.get("kind") == "cpu":
+        raise NoDevice(
+            "This bundle was locked for CPUs; its libraries cannot use a GPU.",
+            hint="Set `accelerator: cuda` in the bundlefile, then run `bundle build`.",
+        )
+    needed = accelerator.get("min_driver")
+    if needed and _version(device.driver) < _version(str(needed)):
+        raise NoDevice(
+            f"GPU {device.index} ({device.name}) has driver {device.driver}; this bundle's CUDA "
+            f"{accelerator.get('cuda', '')} needs {needed} or newer.",
+            hint="Upgrade the driver, or lock the bundle for an older CUDA.",
+        )
+    archs = [str(arch) for arch in accelerator.get("archs") or ()]
+    if archs and not any(_runs(arch, device.capability) for arch in archs):
+        raise NoDevice(
+            f"GPU {device.index} ({device.name}) has compute capability {device.capability}; "
+            f"this bundle's libraries are built for {', '.join(archs)}."
+        )
+
+
+def _version(text: str) -> tuple[int, ...]:
+    return tuple(int(part) for part in text.split(".") if part.isdecimal())
+
+
+def _runs(arch: str, capability: str) -> bool:
+    """Whether code for "sm_80", "8.0" or "compute_80" runs on a device; sm code within a major."""
+    digits = arch.rpartition("_")[2].removesuffix("+PTX").rstrip("af").replace(".", "")
+    if not digits.isdecimal():
+        return True  # not a form we know: the libraries will say
+    major, minor = int(digits[:-1]), int(digits[-1])
+    have_major, have_minor = (int(part) for part in capability.split(".", 1))
+    if arch.startswith("compute_") or arch.endswith("+PTX"):
+        return (have_major, have_minor) >= (major, minor)
+    return have_major == major and have_minor >= minor

@@ -1,0 +1,96 @@
+"""The models of a bundle directory without a server around them: for the unit tests of a service.
+
+`BUNDLE_DIR=path/to/bundle pytest` lets the author's class find its models; nothing is batched.
+"""
+
+import os
+from functools import cache
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from .. import trust
+from ..data import table
+from ..errors import BundleError
+from ..manifest import BundleManifest
+from ..pickles.policy import Policy
+
+if TYPE_CHECKING:
+    from ..models.model import LoadedModel
+
+VARIABLE = "BUNDLE_DIR"
+
+
+def directory() -> Path:
+    """The bundle that `$BUNDLE_DIR` names.
+
+    Raises:
+        BundleError: when the variable is not set.
+    """
+    path = os.environ.get(VARIABLE)
+    if not path:
+        raise BundleError(
+            "`modelbundle.model(...)` was called outside a server, with no bundle to look in.",
+            hint=f"Set `{VARIABLE}` to a built bundle's directory, or serve the project with "
+            "`bundle serve`.",
+        )
+    return Path(path)
+
+
+@cache
+def local_models(directory: Path) -> "dict[str, LocalModel]":
+    """Every model of the bundle in `directory` by alias, not yet loaded.
+
+    Raises:
+        NotTrusted: when loading them would run code that nobody here has vouched for.
+    """
+    manifest = BundleManifest.read(directory)
+    trust.check(directory, manifest)
+    policy = Policy.from_json(manifest.security)
+    return {
+        entry.alias: LocalModel(directory / "models" / entry.alias, policy)
+        for entry in manifest.models
+    }
+
+
+def local_names(directory: Path) -> dict[str, str]:
+    """Name of a saved model -> its alias in the bundle."""
+    return {entry.name: entry.alias for entry in BundleManifest.read(directory).models}
+
+
+class LocalModel:
+    """A ModelRunner without a batcher: loads at the first call, answers in the caller's thread."""
+
+    def __init__(self, directory: Path, policy: Policy) -> None:
+        self._directory = directory
+        self._policy = policy
+        self._loaded: LoadedModel | None = None
+
+    @property
+    def methods(self) -> tuple[str, ...]:
+        """Names of the methods, the default first."""
+        return tuple(self._load().manifest.methods)
+
+    @property
+    def object(self) -> Any:
+        """The library's own object."""
+        return self._load().object
+
+    def direct(self, batch: Any, method: str | None = None) -> Any:
+        """Call the model with this batch alone."""
+        loaded = self._load()
+        method = method or loaded.manifest.default_method
+        signature = loaded.manifest.methods.get(method)
+        if signature is not None:
+            batch = table.accept(signature.inputs, batch, nan_as_null=True)
+        return loaded.call(method, batch)
+
+    async def __call__(self, batch: Any, method: str | None = None) -> Any:
+        """The same, for those who await."""
+        return self.direct(batch, method)
+
+    def _load(self) -> "LoadedModel":
+        from ..models.model import LoadedModel
+
+        if self._loaded is None:
+            self._loaded = LoadedModel.load(self._directory, policy=self._policy)
+        return self._loaded

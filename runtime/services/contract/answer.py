@@ -1,0 +1,134 @@
+"""Answer: what a method returned, as a body by what the client accepts."""
+
+import dataclasses
+import datetime as dt
+import decimal
+import enum
+import uuid
+from collections.abc import Mapping
+from collections.abc import Set as AbstractSet
+from pathlib import PurePath
+from typing import Any
+
+import numpy as np
+import orjson
+
+from ...data import table
+from ...data.payload import Codec, Payload
+from ...signature import OBJECTS
+from . import wire
+from .binary import encoded
+
+_TEXT = wire.TEXT + "; charset=utf-8"
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class AnswerWriter:
+    """Writes the answers of one API.
+
+    rows         the answer is {"predictions": [...]}, whatever was returned
+    nan_as_null  null stands for NaN; otherwise NaN is an error
+    """
+
+    rows: bool = False
+    nan_as_null: bool = False
+
+    def write(self, result: Any, accept: str = "") -> Payload:
+        """The body for `result`.
+
+        Raises:
+            PredictionFailed: for what has no JSON.
+        """
+        result = arrayed(result)
+        if self.rows or _is_table(result):
+            codec = Codec(OBJECTS, nan_as_null=self.nan_as_null)
+            return codec.encode(plain(result) if isinstance(result, list) else result, accept)
+        raw = _raw(result, accept)
+        return raw or Payload(self.json(result))
+
+    def json(self, result: Any) -> bytes:
+        """The JSON of one value."""
+        listed = table.to_instances([plain(arrayed(result))], nan_as_null=self.nan_as_null)
+        return orjson.dumps(listed[0])
+
+
+def arrayed(value: Any) -> Any:
+    """A tensor as the ndarray that it holds; anything else as it is."""
+    if type(value).__module__.partition(".")[0] == "torch" and hasattr(value, "detach"):
+        return value.detach().cpu().numpy()
+    return value
+
+
+def _is_table(value: Any) -> bool:
+    return (isinstance(value, np.ndarray) and value.ndim > 0) or _is_frame(value)
+
+
+def _is_frame(value: Any) -> bool:
+    return type(value).__module__.partition(".")[0] == "pandas" and hasattr(value, "iloc")
+
+
+def _is_image(value: Any) -> bool:
+    return any(f"{c.__module__}.{c.__name__}" == "PIL.Image.Image" for c in type(value).__mro__)
+
+
+def _raw(value: Any, accept: str) -> Payload | None:
+    """Text, bytes and images as what they are, where the client takes them so."""
+    if isinstance(value, str):
+        return Payload(value.encode(), _TEXT) if first(accept, wire.TEXT, wire.JSON) else None
+    if first(accept, wire.JSON, wire.BYTES, "image/png", "image/jpeg"):
+        return None
+    if isinstance(value, bytes | bytearray | memoryview):
+        return Payload(bytes(value), wire.BYTES)
+    if not _is_image(value):
+        return None
+    is_jpeg = first(accept, "image/jpeg", "image/png")
+    kind = "jpeg" if is_jpeg else "png"
+    return Payload(encoded(value, kind), f"image/{kind}")
+
+
+def first(accept: str, wanted: str, *others: str) -> bool:
+    """Whether `wanted` is named in an Accept header, before any of `others`."""
+    for each in accept.lower().split(","):
+        media = each.partition(";")[0].strip()
+        if media in others:
+            return False
+        if media == wanted:
+            return True
+    return False
+
+
+def plain(value: Any) -> Any:  # noqa: PLR0911  # one line a family
+    """Records, images, enums and their like as JSON's own types; arrays are left to the table."""
+    if isinstance(value, enum.Enum):
+        return plain(value.value)
+    if isinstance(value, str | int | float | np.ndarray) or value is None:
+        return value
+    if isinstance(value, Mapping):
+        return {_key(key): plain(arrayed(item)) for key, item in value.items()}
+    if isinstance(value, list | tuple | AbstractSet):
+        return [plain(arrayed(item)) for item in value]
+    if dataclasses.is_dataclass(value):
+        return {each.name: plain(arrayed(getattr(value, each.name))) for each in _fields(value)}
+    if hasattr(value, "model_dump"):
+        return value.model_dump(mode="json", by_alias=True)
+    return _leaf(value)
+
+
+def _fields(value: Any) -> tuple[dataclasses.Field[Any], ...]:
+    return dataclasses.fields(value)
+
+
+def _key(key: Any) -> str:
+    return str(key.value if isinstance(key, enum.Enum) else key)
+
+
+def _leaf(value: Any) -> Any:
+    if _is_frame(value):
+        return table.to_instances(value)
+    if _is_image(value):
+        return encoded(value)
+    if isinstance(value, bytearray | memoryview):
+        return bytes(value)
+    if isinstance(value, uuid.UUID | PurePath | decimal.Decimal):
+        return str(value)
+    return value.isoformat() if isinstance(value, dt.time) else value

@@ -1,0 +1,176 @@
+"""Decoder: one JSON value to the Python value that an annotation asks for."""
+
+import datetime as dt
+import uuid
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from ...data.column import describe
+from ...errors import InvalidInput
+from ..array import Array
+from .spec import NAMED, OBJECT, Spec, choice, fixed, generic, named, strictness, union
+
+Read = Callable[[Any, str], Any]
+"""Takes a value and its place in the body, for errors ("instances[3].age")."""
+
+_EXACT = 2**53  # beyond it a float no longer tells whole numbers apart
+
+
+@dataclass(frozen=True, slots=True)
+class Decoder:
+    """How a value stands in JSON, and how it is read.
+
+    `read` raises InvalidInput, naming the place, what was expected and what came. `note` is for
+    csv, which has neither dtypes nor shapes of its own.
+    """
+
+    spec: Spec
+    read: Read
+    note: Array | None = None
+
+
+def refused(where: str, expected: str, got: Any) -> InvalidInput:
+    """The error for a value that is of another type."""
+    return InvalidInput(f"{where}: expected {expected}, got {describe(got)}.")
+
+
+def _any(value: Any, where: str) -> Any:  # noqa: ARG001
+    return value
+
+
+def _exactly(expected: str, *types: type) -> Read:
+    def read(value: Any, where: str) -> Any:
+        if type(value) not in types:
+            raise refused(where, expected, value)
+        return value
+
+    return read
+
+
+def _int(value: Any, where: str) -> int:
+    if type(value) is int:
+        return value
+    if type(value) is float and value.is_integer() and abs(value) <= _EXACT:
+        return int(value)  # JavaScript writes 2.0 and 2 alike
+    raise refused(where, "a whole number", value)
+
+
+def _float(value: Any, where: str) -> float:
+    if type(value) is float or (type(value) is int and abs(value) < 2**1023):
+        return float(value)
+    raise refused(where, "a number", value)
+
+
+def _parsed(expected: str, parse: Callable[[str], Any]) -> Read:
+    def read(value: Any, where: str) -> Any:
+        try:
+            return parse(value)
+        except (TypeError, ValueError, AttributeError):
+            raise refused(where, expected, value) from None
+
+    return read
+
+
+ANYTHING = Decoder(OBJECT, _any)
+
+_READ: Mapping[str, Read] = {
+    "builtins.str": _exactly("a string", str),
+    "builtins.int": _int,
+    "builtins.float": _float,
+    "builtins.bool": _exactly("true or false", bool),
+    "builtins.NoneType": _exactly("null", type(None)),
+    "builtins.dict": _exactly("an object", dict),
+    "builtins.list": _exactly("a list", list),
+    "datetime.datetime": _parsed("an ISO 8601 time", dt.datetime.fromisoformat),
+    "datetime.date": _parsed("an ISO 8601 date", dt.date.fromisoformat),
+    "datetime.time": _parsed("an ISO 8601 time of day", dt.time.fromisoformat),
+    "uuid.UUID": _parsed("a UUID", uuid.UUID),
+}
+PLAIN: Mapping[str, Decoder] = {
+    name: Decoder(NAMED[name], read) for name, read in _READ.items() if name in NAMED
+}
+"""Types without arguments, by the name that the interpreter gives them."""
+
+
+def listing(name: str, item: Decoder | None, make: Callable[[list[Any]], Any]) -> Decoder:
+    """`list[X]`, `set[X]`, `tuple[X, ...]`; `make` turns the list into what was asked for."""
+
+    def read(value: Any, where: str) -> Any:
+        if type(value) is not list:
+            raise refused(where, "a list", value)
+        read_item = item.read if item else _any
+        items = [read_item(each, f"{where}[{index}]") for index, each in enumerate(value)]
+        try:
+            return make(items)
+        except TypeError:
+            raise InvalidInput(f"{where}: a set cannot hold lists or objects.") from None
+
+    return Decoder(generic(name, [item.spec]) if item else named(name), read)
+
+
+def mapping(name: str, key: Decoder, item: Decoder) -> Decoder:
+    """`dict[str, X]`; keys that are whole numbers are strings in JSON."""
+    is_numbered = key.spec == NAMED["builtins.int"]
+
+    def read(value: Any, where: str) -> Any:
+        if type(value) is not dict:
+            raise refused(where, "an object", value)
+        read_key = _parsed("a whole number as a key", int) if is_numbered else _any
+        return {
+            read_key(each, where): item.read(inner, f"{where}.{each}")
+            for each, inner in value.items()
+        }
+
+    return Decoder(generic(name, [key.spec, item.spec]), read)
+
+
+def tupled(items: Sequence[Decoder]) -> Decoder:
+    """`tuple[X, Y]`."""
+
+    def read(value: Any, where: str) -> Any:
+        if type(value) is not list or len(value) != len(items):
+            raise refused(where, f"a list of {len(items)}", value)
+        pairs = enumerate(zip(items, value, strict=True))
+        return tuple(item.read(each, f"{where}[{index}]") for index, (item, each) in pairs)
+
+    return Decoder(fixed([item.spec for item in items]), read)
+
+
+def either(members: Sequence[Decoder]) -> Decoder:
+    """`X | Y | None`: the strictest member that takes the value."""
+    members = sorted(members, key=lambda member: strictness(member.spec))
+    real = [member for member in members if member.spec != NAMED["builtins.NoneType"]]
+    has_null = len(real) < len(members)
+
+    def read(value: Any, where: str) -> Any:
+        if value is None and has_null:
+            return None
+        faults: list[InvalidInput] = []
+        for member in real:
+            try:
+                return member.read(value, where)
+            except InvalidInput as fault:
+                faults.append(fault)
+        if len(faults) == 1:
+            raise faults[0]
+        raise refused(where, "one of " + ", ".join(map(_word, members)), value)
+
+    return Decoder(union([member.spec for member in members]), read)
+
+
+def _word(member: Decoder) -> str:
+    schema = member.spec.schema
+    return str(schema.get("title") or schema.get("type") or member.spec.kind)
+
+
+def chosen(values: Sequence[Any], make: Callable[[Any], Any] = lambda value: value) -> Decoder:
+    """`Literal[...]` or an Enum; `make` turns the JSON value into what was asked for."""
+
+    def read(value: Any, where: str) -> Any:
+        # True == 1, but not in JSON.
+        if not any(each == value and type(each) is type(value) for each in values):
+            raise refused(where, "one of " + ", ".join(map(repr, values)), value)
+        return make(value)
+
+    return Decoder(choice(values), read)

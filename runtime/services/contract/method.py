@@ -1,0 +1,99 @@
+"""Contract: what one API's method takes and gives, read from its annotations."""
+
+import inspect
+import typing
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from ...errors import BundleError
+from . import annotation, wire
+from .decoder import Decoder
+from .record import Field
+from .spec import FieldSpec
+
+
+@dataclass(frozen=True, slots=True)
+class Contract:
+    """What a method takes and gives.
+
+    input, output  as `Route.input` and `Route.output`: kind, schema, content types
+    is_async       a coroutine function or an async generator
+    streaming      the method yields, or returns an iterator
+    """
+
+    name: str
+    parameters: tuple[Field, ...]
+    result: Decoder
+    batchable: bool
+    streaming: bool
+    is_async: bool
+    doc: str
+
+    @classmethod
+    def of(cls, function: Callable[..., Any], *, batchable: bool = False) -> "Contract":
+        """Read a method; the first parameter is the instance.
+
+        Raises:
+            BundleError: when no request could call it.
+        """
+        hints = _hints(function)
+        parameters = list(inspect.signature(function).parameters.values())[1:]
+        is_generator = inspect.isgeneratorfunction(function) or inspect.isasyncgenfunction(function)
+        result = hints.get("return", Any)
+        item = annotation.iterated(result) if is_generator else annotation.streamed(result)
+        contract = cls(
+            name=function.__name__,
+            parameters=tuple(_parameter(function, each, hints) for each in parameters),
+            result=annotation.decoder(result if item is None else item),
+            batchable=batchable,
+            streaming=is_generator or item is not None,
+            is_async=inspect.iscoroutinefunction(function) or inspect.isasyncgenfunction(function),
+            doc=inspect.getdoc(function) or "",
+        )
+        fault = wire.fault(
+            contract.specs, contract.result.spec, batchable=batchable, streaming=contract.streaming
+        )
+        if fault:
+            raise BundleError(f"`{function.__qualname__}` {fault[0]}", hint=fault[1])
+        return contract
+
+    @property
+    def specs(self) -> list[FieldSpec]:
+        """The parameters as they stand in schemas."""
+        return [parameter.spec for parameter in self.parameters]
+
+    @property
+    def input(self) -> dict[str, Any]:
+        """What the API takes, for OpenAPI."""
+        return wire.request(self.specs, batchable=self.batchable)
+
+    @property
+    def output(self) -> dict[str, Any]:
+        """What the API gives, for OpenAPI."""
+        spec = self.result.spec
+        return wire.response(spec, batchable=self.batchable, streaming=self.streaming)
+
+
+def _hints(function: Callable[..., Any]) -> dict[str, Any]:
+    try:
+        return typing.get_type_hints(function, include_extras=True)
+    except (NameError, AttributeError, TypeError, SyntaxError) as error:
+        raise BundleError(
+            f"The annotations of `{function.__qualname__}` cannot be read: {error}.",
+            hint="Import what they name outside `if TYPE_CHECKING:`.",
+        ) from error
+
+
+def _parameter(
+    function: Callable[..., Any], parameter: inspect.Parameter, hints: dict[str, Any]
+) -> Field:
+    if parameter.kind not in {parameter.POSITIONAL_OR_KEYWORD, parameter.KEYWORD_ONLY}:
+        raise BundleError(
+            f"`{function.__qualname__}` takes `{parameter}`, which no request can fill.",
+            hint="Name every parameter.",
+        )
+    required = parameter.default is parameter.empty
+    read = annotation.decoder(hints.get(parameter.name, Any))
+    default = None if required else parameter.default
+    return Field(parameter.name, read, required, default)

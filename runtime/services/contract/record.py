@@ -1,0 +1,155 @@
+"""Record: dataclasses, TypedDicts and pydantic models, from JSON objects."""
+
+import dataclasses
+import difflib
+import typing
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from ...errors import InvalidInput
+from . import spec
+from .decoder import Decoder, refused
+from .spec import FieldSpec, Kind
+
+ReadAnnotation = Callable[[Any], Decoder]
+
+
+@dataclass(frozen=True, slots=True)
+class Field:
+    """One field: how it is called in JSON, and how its value is read."""
+
+    name: str
+    decoder: Decoder
+    required: bool
+    default: Any = None
+
+    @property
+    def spec(self) -> FieldSpec:
+        """As it stands in a schema."""
+        return FieldSpec(self.name, self.decoder.spec, self.required, self.default)
+
+
+def kind_of(cls: type) -> Kind | None:
+    """Which kind of record `cls` is, if any; imports nothing to find out."""
+    names = {f"{base.__module__}.{base.__name__}" for base in cls.__mro__}
+    if "pydantic.main.BaseModel" in names:
+        return None if "pydantic.root_model.RootModel" in names else "pydantic"
+    return "dataclass" if dataclasses.is_dataclass(cls) or typing.is_typeddict(cls) else None
+
+
+def record(cls: type, kind: Kind, read_annotation: ReadAnnotation) -> Decoder:
+    """The decoder of a record class; `read_annotation` is for its fields."""
+    if kind == "pydantic":
+        fields = _pydantic_fields(cls, read_annotation)
+        return Decoder(spec.record(kind, cls.__name__, fields), _validated(cls))
+    fields_of = _keys if typing.is_typeddict(cls) else _dataclass_fields
+    own = fields_of(cls, read_annotation)
+    made = spec.record(kind, cls.__name__, [field.spec for field in own])
+    return Decoder(made, _built(cls, own))
+
+
+def _dataclass_fields(cls: type, read_annotation: ReadAnnotation) -> list[Field]:
+    hints = typing.get_type_hints(cls, include_extras=True)
+    missing = dataclasses.MISSING
+    return [
+        Field(
+            each.name,
+            read_annotation(hints[each.name]),
+            required=each.default is missing and each.default_factory is missing,
+            default=None if each.default is missing else each.default,
+        )
+        for each in dataclasses.fields(cls)
+        if each.init
+    ]
+
+
+def _keys(cls: Any, read_annotation: ReadAnnotation) -> list[Field]:
+    return [
+        Field(name, read_annotation(hint), name in cls.__required_keys__)
+        for name, hint in typing.get_type_hints(cls).items()
+    ]
+
+
+def _pydantic_fields(cls: Any, read_annotation: ReadAnnotation) -> list[FieldSpec]:
+    hints = typing.get_type_hints(cls, include_extras=True)
+    fields = []
+    for name, info in cls.model_fields.items():
+        alias = info.validation_alias or info.alias
+        default = None if info.is_required() else info.default
+        called = alias if isinstance(alias, str) else name
+        made = read_annotation(hints[name]).spec
+        fields.append(FieldSpec(called, made, info.is_required(), default))
+    return fields
+
+
+def _built(cls: type, fields: Sequence[Field]) -> Callable[[Any, str], Any]:
+    def read(value: Any, where: str) -> Any:
+        values = arguments(value, fields, where)
+        try:
+            return cls(**values)
+        except (TypeError, ValueError) as error:  # __post_init__ checks what types cannot say
+            raise said(error, where) from error
+
+    return read
+
+
+def arguments(value: Any, fields: Sequence[Field], where: str = "") -> dict[str, Any]:
+    """The fields of a JSON object, each read; missing ones stay away for their defaults.
+
+    Raises:
+        InvalidInput: for no object, a missing or unknown key, or a value of another type.
+    """
+    if type(value) is not dict:
+        raise refused(where or "The body", "an object", value)
+    known = {field.name for field in fields}
+    for key in value:
+        if key not in known:
+            raise _unknown(key, known, value, where)
+    place = f"{where}." if where else ""
+    read = {}
+    for field in fields:
+        if field.name in value:
+            read[field.name] = field.decoder.read(value[field.name], place + field.name)
+        elif field.required:
+            what = f"{where}: field " if where else ""
+            raise InvalidInput(f"{what}`{field.name}` is missing.")
+    return read
+
+
+def _unknown(key: str, known: set[str], given: Mapping[str, Any], where: str) -> InvalidInput:
+    near = difflib.get_close_matches(key, known - given.keys() or known, 1)
+    listed = ", ".join(f"`{name}`" for name in sorted(known)) or "none"
+    hint = f"did you mean `{near[0]}`?" if near else f"expected {listed}."
+    what = f"{where}: unknown field" if where else "Unknown field"
+    return InvalidInput(f"{what} `{key[:64]}`; {hint}")
+
+
+def _validated(cls: Any) -> Callable[[Any, str], Any]:
+    def read(value: Any, where: str) -> Any:
+        try:
+            return cls.model_validate(value)
+        except ValueError as error:
+            raise said(error, where) from error
+
+    return read
+
+
+def said(error: Exception, where: str) -> InvalidInput:
+    """What a validator said, in our words and without its insides."""
+    if not hasattr(error, "errors"):
+        return InvalidInput(f"{where}: {error}" if where else str(error))
+    faults = [_fault(each, where) for each in error.errors(include_url=False)]
+    more = f" (and {len(faults) - 1} more)" if len(faults) > 1 else ""
+    return InvalidInput(faults[0] + more)
+
+
+def _fault(fault: Mapping[str, Any], where: str) -> str:
+    steps = [f"[{each}]" if isinstance(each, int) else f".{each}" for each in fault["loc"]]
+    place = (where + "".join(steps)).lstrip(".") or "The body"
+    expected = str(fault["msg"]).removeprefix("Value error, ").rstrip(".")
+    if fault["type"] == "missing":
+        return f"{place}: field is missing."
+    shown = type(fault.get("input")) in {str, int, float, bool, type(None), list, dict}
+    got = str(refused(place, "", fault["input"])).rpartition("got ")[2] if shown else ""
+    return f"{place}: {expected[:1].lower()}{expected[1:]}" + (f", got {got}" if got else ".")

@@ -1,0 +1,140 @@
+"""ServiceOperation: an API of the author's class, from bytes to bytes."""
+
+import asyncio
+import logging
+import time
+from collections.abc import AsyncGenerator
+from typing import Any
+
+from ..batching.batcher import Batcher
+from ..data import table
+from ..data.payload import Payload
+from ..errors import DeadlineExceeded, InvalidInput, Overloaded, PredictionFailed, RequestError
+from ..models.operation import Call, Stream
+from ..settings import ServeSettings
+from ..signature import OBJECTS
+from .contract.answer import AnswerWriter
+from .contract.body_reader import BodyReader
+from .contract.method import Contract
+from .contract.stream import StreamWriter
+from .service_call import AsyncCall, ThreadCall
+
+log = logging.getLogger(__name__)
+
+Parts = AsyncGenerator[bytes, None]
+
+
+class MethodOperation:
+    """An API whose method is called once a request."""
+
+    def __init__(
+        self, contract: Contract, method: AsyncCall | ThreadCall, settings: ServeSettings
+    ) -> None:
+        self._contract = contract
+        self._method = method
+        self._most = settings.queue.max_rows
+        self._bodies = BodyReader(contract, settings.max_rows)
+        self._answers = AnswerWriter(nan_as_null=settings.nan == "null")
+        self._running = 0
+
+    async def __call__(self, call: Call) -> Payload | Stream:
+        """Answer `call`."""
+        arguments = self._bodies.read(call.body, call.content_type)
+        call.rows = self._bodies.rows(arguments)
+        if not call.rows:
+            raise InvalidInput("instances: expected at least one row, got none.")
+        if self._running >= self._most:
+            raise Overloaded("Too many requests are being answered.", retry_after=1)
+        if self._contract.streaming:
+            return await self._stream(arguments, call)
+        self._running += 1
+        try:
+            result = await self._timely(self._method(arguments), call.deadline)
+        finally:
+            self._running -= 1
+        return self._answers.write(result, call.accept)
+
+    async def _stream(self, arguments: dict[str, Any], call: Call) -> Stream:
+        """Begins with the first item, so that what fails before it gets a status of its own."""
+        kind = self._contract.result.spec.kind
+        writer = StreamWriter(kind, call.accept, self._answers)
+        items = self._method.stream(arguments)
+        seconds = call.deadline - time.monotonic()
+        parts = self._parts(items, writer, seconds)
+        try:
+            begun = [writer.part(await self._timely(anext(items), call.deadline))]
+        except StopAsyncIteration:
+            begun = []
+        except BaseException:
+            await items.aclose()
+            raise
+        return Stream(_after(begun, parts), writer.content_type)
+
+    async def _parts(
+        self, items: AsyncGenerator[Any, None], writer: StreamWriter, seconds: float
+    ) -> Parts:
+        self._running += 1
+        try:
+            while True:
+                deadline = time.monotonic() + seconds  # of each item
+                yield writer.part(await self._timely(anext(items), deadline))
+        except StopAsyncIteration:
+            return
+        except RequestError as error:
+            if not writer.is_framed:
+                raise
+            yield writer.error(error.detail)
+        finally:
+            self._running -= 1
+            await items.aclose()
+
+    async def _timely(self, work: Any, deadline: float) -> Any:
+        try:
+            async with asyncio.timeout(deadline - time.monotonic()) as timeout:
+                return await work
+        except (RequestError, StopAsyncIteration):
+            raise
+        except TimeoutError as error:
+            if timeout.expired():
+                raise DeadlineExceeded("The deadline passed before the answer came.") from None
+            raise self._failed(error) from error
+        except Exception as error:
+            raise self._failed(error) from error
+
+    def _failed(self, error: Exception) -> PredictionFailed:
+        log.error("`%s` failed.", self._contract.name, exc_info=error)
+        return PredictionFailed()
+
+
+async def _after(begun: list[bytes], parts: Parts) -> Parts:
+    try:
+        for part in begun:
+            yield part
+        if begun:
+            async for part in parts:
+                yield part
+    finally:
+        await parts.aclose()
+
+
+class BatchOperation:
+    """An API whose method is called once for the rows of many requests."""
+
+    def __init__(self, contract: Contract, batcher: Batcher, settings: ServeSettings) -> None:
+        self._name = contract.parameters[0].name
+        self._batcher = batcher
+        self._bodies = BodyReader(contract, settings.max_rows)
+        self._answers = AnswerWriter(rows=True, nan_as_null=settings.nan == "null")
+
+    async def __call__(self, call: Call) -> Payload:
+        """Answer `call`."""
+        batch = self._bodies.read(call.body, call.content_type)[self._name]
+        call.rows = rows = table.rows(batch)
+        if not rows:
+            return self._answers.write([])
+        key = None if isinstance(batch, list) else table.key(OBJECTS, batch)
+        size = len(call.body)
+        answer = await self._batcher.submit(
+            batch, rows=rows, key=key, size=size, deadline=call.deadline
+        )
+        return self._answers.write(answer, call.accept)

@@ -1,0 +1,1 @@
+"""Numbers of all workers, counted in shared memory, told in Prometheus' text format."""

@@ -1,0 +1,187 @@
+import textwrap
+
+import pytest
+
+from modelbundle.bundler.building.service_source import read_service
+from modelbundle.bundler.errors import BuildError
+
+HEAD = "import modelbundle as mb\nimport numpy as np\n"
+
+
+def project(tmp_path, source, name="service.py"):
+    (tmp_path / name).write_text(HEAD + textwrap.dedent(source))
+    return tmp_path
+
+
+def fails(root, target="service:Fraud"):
+    with pytest.raises(BuildError) as raised:
+        read_service(root, target)
+    return f"{raised.value} | {raised.value.hint}"
+
+
+GOOD = """
+    from sklearn.base import clone
+    import helpers
+
+    @mb.service
+    class Fraud:
+        '''Finds fraud.'''
+        def __init__(self):
+            self.net = mb.model("fraud_net")
+            self.other = mb.model("other")
+            self.again = mb.model("fraud_net")
+        @mb.api(batchable=True, max_batch_size=8, latency_budget="25ms")
+        def predict(self, rows: np.ndarray) -> np.ndarray: ...
+"""
+
+
+def test_routes_models_docs_and_imports_are_read_without_running_anything(tmp_path):
+    root = project(tmp_path, GOOD + "    raise SystemExit\n")
+    (root / "helpers.py").write_text(
+        "import json, requests, yaml.nodes\nfrom modelbundle import model as get\n"
+        "from typing import TYPE_CHECKING\n"
+        "try:\n    import ujson\nexcept ImportError:\n    ujson = None\n"
+        "if TYPE_CHECKING:\n    import pandas\n"
+        "def f():\n    import torch\n    return get('hidden')\n"
+        "def g(get):\n    return get(1)\n"
+    )
+    source = read_service(root, "service:Fraud")
+    assert source.models == ("fraud_net", "other", "hidden")
+    assert source.doc == "Finds fraud."
+    assert source.imports == {"numpy", "sklearn", "requests", "yaml", "torch"}
+    (route,) = source.routes
+    assert (route.path, route.service) == ("/predict", "Fraud")
+    assert (route.max_batch_size, route.latency_budget, route.batchable) == (8, 0.025, True)
+
+
+@pytest.mark.parametrize(
+    "imports",
+    [
+        "from modelbundle import service, api",
+        "from modelbundle import service as service, api as api",
+        "import modelbundle\nservice = modelbundle.service\napi = modelbundle.api",
+        "from modelbundle.runtime.services.service import *\nfrom modelbundle import service, api",
+    ],
+)
+def test_decorators_are_known_through_any_import(tmp_path, imports):
+    body = "\n@service\nclass Fraud:\n    @api\n    def predict(self): ...\n"
+    (tmp_path / "service.py").write_text(imports + body)
+    assert [route.path for route in read_service(tmp_path, "service:Fraud").routes] == ["/predict"]
+
+
+def test_a_service_may_live_in_a_src_folder_or_be_imported_from_another_file(tmp_path):
+    package = tmp_path / "src" / "shop"
+    package.mkdir(parents=True)
+    (package / "__init__.py").write_text("from .fraud import Fraud\n")
+    (package / "fraud.py").write_text(HEAD + textwrap.dedent(GOOD).replace("import helpers", ""))
+    assert read_service(tmp_path, "shop:Fraud").models == ("fraud_net", "other")
+    assert read_service(tmp_path, "shop.fraud:Fraud").imports == {"numpy", "sklearn"}
+
+
+@pytest.mark.parametrize(
+    ("target", "message"),
+    [
+        ("servise:Fraud", "There is no `servise.py`"),
+        ("servise:Fraud", "Did you mean `service`?"),
+        ("service:Frod", "service.py:1: there is no class `Frod`. | Did you mean `service:Fraud`?"),
+        ("json:Fraud", "Python has a module `json` of its own. | Rename the file"),
+        ("service:np", "`np` is not a class of this project."),
+    ],
+)
+def test_a_wrong_target_names_the_nearest(tmp_path, target, message):
+    assert message in fails(project(tmp_path, GOOD.replace("import helpers", "")), target)
+
+
+@pytest.mark.parametrize(
+    ("source", "message"),
+    [
+        ("def f(:", "service.py:3: "),
+        (
+            "class Fraud: ...",
+            "service.py:3: `Fraud` is not a service. | Write `@modelbundle.service`",
+        ),
+        ("@mb.service\nclass Fraud: ...", "service.py:4: `Fraud` has no API."),
+        ("@mb.service(x=1)\nclass Fraud: ...", "service.py:3: `@service` takes no options."),
+    ],
+)
+def test_a_class_that_is_no_service_is_an_error_with_its_line(tmp_path, source, message):
+    assert message in fails(project(tmp_path, source))
+
+
+@pytest.mark.parametrize(
+    ("method", "message"),
+    [
+        ("@mb.api(route='/x/')\ndef a(self): ...", ":5: `/x/` is not a route."),
+        ("@mb.api(route='x')\ndef a(self): ...", "`x` is not a route."),
+        ("@mb.api(route=make())\ndef a(self): ...", ":5: `route` of `@api` is not a literal."),
+        ("@mb.api('x')\ndef a(self): ...", "takes its options by name"),
+        ("@mb.api(rout='/x')\ndef a(self): ...", ":5: `@api` has no option `rout`."),
+        ("@mb.api(batchable=True, latency_budget='soon')\ndef a(self): ...", "is not a duration"),
+        ("@mb.api(max_batch_size=8)\ndef a(self): ...", "are for APIs with `batchable=True`"),
+        (
+            "@mb.api(route='/livez')\ndef a(self): ...",
+            "cannot be at `/livez`: the server answers there",
+        ),
+        ("@mb.api\ndef metrics(self): ...", "`metrics` cannot be at `/metrics`"),
+        (
+            "@mb.api\ndef a(self): ...\n@mb.api(route='/a')\ndef b(self): ...",
+            ":8: `b` and `a` are both at `/a`.",
+        ),
+        ("@mb.api\ndef _a(self): ...", ":6: `_a` is private and an API."),
+        ("@mb.api\n@staticmethod\ndef a(x): ...", "`a` is a staticmethod"),
+        ("@mb.api\ndef a(): ...", "`a` has no `self`."),
+        ("@mb.api\ndef a(self, *xs): ...", ":6: `a` takes `xs`, which no request can fill."),
+        ("@mb.api\ndef a(self, x: Itm): ...", ":6: `Itm` is not defined. | Did you mean `Item`?"),
+        ("@mb.api\ndef a(self, x: 'list[Nope]'): ...", ":6: `Nope` is not defined."),
+        ("@mb.api(batchable=True)\ndef a(self, x: int) -> int: ...", "Write `x: list[...]`"),
+        ("@mb.api(batchable=True)\ndef a(self, x: list, y): ...", "takes one parameter"),
+        ("@mb.api(batchable=True)\ndef a(self, x: list) -> int: ...", "to return one value"),
+        ("@mb.api(batchable=True)\ndef a(self, x: list):\n    yield 1", "is batchable and streams"),
+        (
+            "@mb.api\ndef a(self, x: Array): ...",
+            "`Array(...)` takes a dtype and a shape as literals",
+        ),
+        (
+            "@mb.api\ndef a(self): return mb.model(name)",
+            ":6: the name in `model(...)` is not a literal",
+        ),
+        (
+            "@mb.api\ndef a(self): return mb.model()",
+            ":6: the name in `model(...)` is not a literal",
+        ),
+    ],
+)
+def test_an_api_that_would_not_work_is_an_error_with_its_line(tmp_path, method, message):
+    head = """class Item: ...\nfrom typing import Annotated\n"""
+    source = "@mb.service\nclass Fraud:\n" + textwrap.indent(method, "    ")
+    if "Array" in method:
+        source = head + 'Array = Annotated[np.ndarray, mb.Array("float99")]\n' + source
+    elif "Itm" in method:
+        source += "\nclass Item: ...\n"
+    assert message in fails(project(tmp_path, source))
+
+
+def test_a_name_for_type_checkers_alone_is_an_error_where_the_server_needs_it(tmp_path):
+    source = """
+        from typing import TYPE_CHECKING
+        if TYPE_CHECKING:
+            import pandas as pd
+        @mb.service
+        class Fraud:
+            @mb.api
+            def a(self, frame: "pd.DataFrame"): ...
+    """
+    message = fails(project(tmp_path, source))
+    assert "service.py:10: `pd` is imported under TYPE_CHECKING only" in message
+
+
+def test_an_error_in_another_file_names_that_file(tmp_path):
+    root = project(tmp_path, GOOD)
+    (root / "helpers.py").write_text("x = 1\ndef f(:\n")
+    assert "helpers.py:2: " in fails(root)
+
+
+@pytest.mark.parametrize("data", [b"\xff\xfe\x00", b"a = 1\x00", b"(" * 5000])
+def test_files_that_are_not_python_are_errors_and_nothing_worse(tmp_path, data):
+    (tmp_path / "service.py").write_bytes(data)
+    assert "service.py:1: " in fails(tmp_path)

@@ -1,0 +1,36 @@
+"""The vendored runtime: complete, sorted, and enough on its own."""
+
+import subprocess
+import sys
+
+from modelbundle.bundler.building.vendor import files
+from modelbundle.runtime.version import __version__
+
+
+def unpack(directory):
+    for path, data in files():
+        (directory / path).parent.mkdir(parents=True, exist_ok=True)
+        (directory / path).write_bytes(data)
+
+
+def test_every_module_of_the_runtime_is_there_and_nothing_compiled():
+    paths = [path for path, _ in files()]
+    assert paths == sorted(paths)
+    assert {"modelbundle/__init__.py", "modelbundle/runtime/manifest.py"} <= set(paths)
+    assert not any("__pycache__" in path or path.endswith(".pyc") for path in paths)
+
+
+def test_the_face_gives_what_a_service_is_written_with_and_imports_nothing_else(tmp_path):
+    unpack(tmp_path)
+    code = (
+        "import sys; before = set(sys.modules); import modelbundle as mb; "
+        "new = set(sys.modules) - before; "
+        "print(mb.__version__, mb.service.__name__, mb.api.__name__, mb.model.__name__, "
+        "mb.Array.__name__, 'numpy' in new, mb.__file__)"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code], cwd=tmp_path, capture_output=True, text=True, check=True
+    )
+    told = done.stdout.split()
+    assert told[:6] == [__version__, "service", "api", "model", "Array", "False"]
+    assert told[6].startswith(str(tmp_path))

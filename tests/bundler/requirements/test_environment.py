@@ -1,0 +1,129 @@
+"""Where a bundle runs: here if everything locked is here, else in an environment of its own."""
+
+import hashlib
+import platform
+import subprocess
+import sys
+from dataclasses import replace
+from importlib.metadata import version
+
+import pytest
+
+from modelbundle.bundler.errors import ResolveError
+from modelbundle.bundler.requirements.environment import COMPLETE, choose, differences
+from modelbundle.runtime import digest
+from modelbundle.runtime.manifest import BundleManifest
+
+HERE = ".".join(map(str, sys.version_info[:2]))
+
+
+def bundle(directory, requirements, python=HERE):
+    """A directory with as much of a bundle as an environment is chosen by."""
+    (directory / "env").mkdir(parents=True, exist_ok=True)
+    (directory / "env" / "requirements.lock").write_text(requirements)
+    manifest = BundleManifest(
+        name="x", version=None, description="", labels={}, models=(), service=None, routes=(),
+        files=(), python=python, lock=digest.of_bytes(requirements.encode()), hermetic=True,
+        accelerator={}, serve={}, security={}, image={"platforms": ["linux/amd64", "linux/arm64"]},
+        packer="x",
+    )  # fmt: skip
+    (directory / "bundle.json").write_bytes(manifest.encode())
+    return manifest
+
+
+@pytest.fixture
+def locked(tmp_path, wheels, make_wheel):
+    """A bundle whose lock is one small wheel that is not installed here."""
+    wheel = make_wheel(wheels, "alpha-of-tests", "1.0", files={"alpha_of_tests.py": "x = 1\n"})
+    value = hashlib.sha256(wheel.read_bytes()).hexdigest()
+    bundle(tmp_path / "bundle", f"alpha-of-tests==1.0 \\\n    --hash=sha256:{value}\n")
+    return tmp_path / "bundle"
+
+
+def test_the_current_environment_is_taken_where_it_has_every_locked_version(tmp_path):
+    bundle(tmp_path, f"numpy=={version('numpy')} \\\n    --hash=sha256:00\n")
+    chosen = choose(tmp_path, envs=tmp_path / "envs")
+    assert chosen.is_current
+    assert str(chosen.python) == sys.executable
+    assert "has every locked version" in chosen.why
+    assert not (tmp_path / "envs").exists()
+
+
+def test_every_difference_is_named(tmp_path):
+    text = "numpy==0.1 \\\n    --hash=sha256:00\nnot-here==1 \\\n    --hash=sha256:00\n"
+    found = differences(tmp_path, bundle(tmp_path, text))
+    assert found == [f"numpy is {version('numpy')}, locked is 0.1", "not-here is not installed"]
+    other = replace(bundle(tmp_path, text), python="3.9")
+    assert differences(tmp_path, other) == [f"Python is {platform.python_version()}, locked is 3.9"]
+
+
+def test_lines_for_other_machines_are_passed_over(tmp_path):
+    text = "not-here==1 ; platform_machine == 'riscv' \\\n    --hash=sha256:00\n"
+    assert differences(tmp_path, bundle(tmp_path, text)) == []
+
+
+def test_a_cpu_build_of_torch_stands_in_for_the_gpus(tmp_path):
+    if not (installed := version("torch")).endswith("+cpu"):
+        pytest.skip("torch is not a CPU build here")
+    text = f"torch=={installed.partition('+')[0]} \\\n    --hash=sha256:00\n"
+    text += "nvidia-cublas==13.1 \\\n    --hash=sha256:00\n"
+    assert differences(tmp_path, bundle(tmp_path, text)) == []
+
+
+def test_otherwise_the_locked_environment_is_made_once(locked, tmp_path):
+    chosen = choose(locked, envs=tmp_path / "envs")
+    assert not chosen.is_current
+    assert "alpha-of-tests is not installed" in chosen.why
+    told = subprocess.run(
+        [chosen.python, "-c", "import alpha_of_tests, sys; print(alpha_of_tests.x, sys.prefix)"],
+        capture_output=True, text=True, check=True,
+    )  # fmt: skip
+    home = chosen.python.parent.parent
+    assert told.stdout.split() == ["1", str(home)]
+    made = (home / COMPLETE).stat().st_mtime_ns
+    assert choose(locked, "locked", envs=tmp_path / "envs").python == chosen.python
+    assert (home / COMPLETE).stat().st_mtime_ns == made
+
+
+def test_an_environment_that_was_interrupted_is_made_again(locked, tmp_path):
+    chosen = choose(locked, envs=tmp_path / "envs")
+    home = chosen.python.parent.parent
+    (home / COMPLETE).unlink()
+    (home / "half").touch()
+    choose(locked, envs=tmp_path / "envs")
+    assert (home / COMPLETE).exists()
+    assert not (home / "half").exists()
+
+
+def test_a_wheel_with_another_hash_is_refused_and_leaves_nothing(tmp_path, wheels, make_wheel):
+    make_wheel(wheels, "alpha-of-tests", "1.0")
+    bundle(tmp_path, f"alpha-of-tests==1.0 \\\n    --hash=sha256:{'0' * 64}\n")
+    with pytest.raises(ResolveError, match=r"(?i)hash"):
+        choose(tmp_path, envs=tmp_path / "envs")
+    assert not [path for path in (tmp_path / "envs").iterdir() if path.is_dir()]
+
+
+def test_wheels_that_overwrite_each_other_are_refused(tmp_path, wheels, make_wheel):
+    lines = ""
+    for name in ("one", "two"):
+        wheel = make_wheel(wheels, name, "1.0", files={"shared.py": f"x = {name!r}\n"})
+        lines += (
+            f"{name}==1.0 \\\n    --hash=sha256:{hashlib.sha256(wheel.read_bytes()).hexdigest()}\n"
+        )
+    bundle(tmp_path, lines)
+    with pytest.raises(ResolveError, match=r"both own 1 files.*shared\.py"):
+        choose(tmp_path, envs=tmp_path / "envs")
+
+
+def test_current_means_current_whatever_the_lock_says(locked, tmp_path):
+    chosen = choose(locked, "current", envs=tmp_path / "envs")
+    assert chosen.is_current
+
+
+def test_another_machines_bundle_is_refused_before_anything_is_made(locked, tmp_path):
+    manifest = BundleManifest.read(locked)
+    other = "linux/arm64" if platform.machine() == "x86_64" else "linux/amd64"
+    changed = replace(manifest, image={"platforms": [other]})
+    (locked / "bundle.json").write_bytes(changed.encode())
+    with pytest.raises(ResolveError, match=f"locked for {other}"):
+        choose(locked, envs=tmp_path / "envs")

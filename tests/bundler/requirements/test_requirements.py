@@ -1,0 +1,73 @@
+"""What the lock must satisfy, and who is named for it."""
+
+import tomllib
+
+import pytest
+
+from modelbundle.bundler.errors import ResolveError
+from modelbundle.bundler.requirements.requirements import (
+    RUNTIME,
+    Requirement,
+    Requirements,
+    normalize,
+)
+from modelbundle.runtime.manifest import ModelManifest, Route
+from modelbundle.runtime.signature import Field, Side, Signature
+
+
+def model(packages, signature=None):
+    return ModelManifest(
+        framework="sklearn", loader="x:Y", format="pickle", python="3.11.7", packages=packages,
+        methods={"predict": signature or Signature()}, files=(), executes_code=True,
+    )  # fmt: skip
+
+
+def wanted(requirements):
+    return [item.text for item in requirements.wanted if item.origin != "modelbundle's runtime"]
+
+
+def test_the_runtimes_requirements_are_those_of_the_distribution(checkout):
+    """The two lists cannot drift apart."""
+    declared = tomllib.loads((checkout / "pyproject.toml").read_text())["project"]["dependencies"]
+    assert set(RUNTIME) <= set(declared)
+
+
+def test_names_are_compared_as_the_index_compares_them():
+    assert normalize("Scikit_Learn..x") == "scikit-learn-x"
+    assert Requirement("Scikit_Learn[a]>=1 ; python_version > '3'", "me").name == "scikit-learn"
+
+
+def test_a_models_packages_are_pinned_to_the_versions_it_was_saved_with():
+    found = Requirements.gather([], [], {"iris": model({"scikit-learn": "1.9.1"})})
+    assert wanted(found) == ["scikit-learn==1.9.1"]
+    assert "model `iris`" in found.wanted[0].origin
+
+
+def test_where_the_author_names_the_package_the_recorded_version_is_only_preferred():
+    user = [Requirement("Scikit-Learn>=1.4", "python.requirements")]
+    found = Requirements.gather(user, [], {"iris": model({"scikit-learn": "1.9.1"})})
+    assert wanted(found) == ["Scikit-Learn>=1.4"]
+    assert found.preferences == {"scikit-learn": "1.9.1"}
+
+
+def test_two_models_a_patch_apart_take_the_newer_and_say_so():
+    models = {"a": model({"numpy": "2.4.5"}), "b": model({"numpy": "2.4.10"})}
+    found = Requirements.gather([], [], models)
+    assert wanted(found) == ["numpy==2.4.10"]
+    assert "`a` and `b`" in found.warnings[0]
+
+
+def test_two_models_a_minor_apart_are_an_error_unless_the_author_decides():
+    models = {"a": model({"numpy": "1.26.0"}), "b": model({"numpy": "2.4.6"})}
+    with pytest.raises(ResolveError, match=r"`a` and `b` were saved with numpy 1\.26\.0 and 2\.4"):
+        Requirements.gather([], [], models)
+    user = [Requirement("numpy==2.4.6", "me")]
+    assert wanted(Requirements.gather(user, [], models)) == ["numpy==2.4.6"]
+
+
+def test_tables_need_pandas_and_pictures_need_pillow():
+    columns = Signature(inputs=Side("columns", (Field("age", "int64", (None,)),)))
+    found = Requirements.gather([], [], {"a": model({}, columns)})
+    assert wanted(found) == ["pandas>=2.1"]
+    route = Route("/p", "p", service="p", input={"kind": "image"}, output={"kind": "dataframe"})
+    assert wanted(Requirements.gather([], [], {}, [route])) == ["pandas>=2.1", "pillow>=10.3"]

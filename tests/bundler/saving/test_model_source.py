@@ -1,0 +1,44 @@
+"""SOURCE: what can be imported, and what is said when it cannot."""
+
+from pathlib import Path
+
+import pytest
+
+from modelbundle.bundler.errors import InvalidSource
+from modelbundle.bundler.saving import model_source
+
+
+@pytest.fixture
+def here(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+def test_an_attribute_of_a_module_in_the_current_directory_is_imported(here):
+    (here / "source_one.py").write_text("class Box:\n    model = 7\n")
+    assert model_source.import_object("source_one:Box.model") == 7
+
+
+@pytest.mark.parametrize(
+    ("text", "message", "hint"),
+    [
+        ("source_gone:model", "no module `source_gone`", "leave out `.py`"),
+        ("source_two:modle", "has no attribute `modle`", "Did you mean `model`"),
+        ("source_two", "neither a file nor", "train:model"),
+        ("source_two:", "neither a file nor", "train:model"),
+        ("source_three:model", "No module named 'surely_not_there'", None),
+        ("source_four:model", "ZeroDivisionError", None),
+    ],
+)
+def test_each_thing_that_can_be_wrong_is_told_apart(here, text, message, hint):
+    (here / "source_two.py").write_text("model = 7\n")
+    (here / "source_three.py").write_text("import surely_not_there\n")
+    (here / "source_four.py").write_text("1 / 0\n")
+    with pytest.raises(InvalidSource, match=message) as caught:
+        model_source.import_object(text)
+    assert caught.value.hint is None if hint is None else hint in caught.value.hint
+
+
+def test_a_file_that_is_not_there_is_named(here):
+    with pytest.raises(InvalidSource, match=r"no file `gone\.pkl`"):
+        model_source.recognize(Path("gone.pkl"))

@@ -1,0 +1,81 @@
+"""Example rows from files."""
+
+import numpy as np
+import pytest
+
+import modelbundle
+from modelbundle.bundler.errors import InvalidSource
+from modelbundle.bundler.saving import sample_file, saving
+from modelbundle.bundler.saving.saving import SaveOptions
+from modelbundle.bundler.store import Store
+from modelbundle.runtime.manifest import ModelManifest
+
+
+@pytest.mark.parametrize("text", ["[[1, 2.5]]", '{"instances": [[1, 2.5]]}'])
+def test_json_is_a_list_of_rows_or_a_request(tmp_path, text):
+    (tmp_path / "s.json").write_text(text)
+    assert sample_file.read(tmp_path / "s.json") == [[1, 2.5]]
+
+
+def test_csv_with_a_header_is_a_table_and_without_one_a_matrix(tmp_path):
+    (tmp_path / "s.csv").write_text("age,city\n41,Oslo\n")
+    assert list(sample_file.read(tmp_path / "s.csv")) == ["age", "city"]
+    (tmp_path / "s.csv").write_text("1,2.5\n3,4\n")
+    assert sample_file.read(tmp_path / "s.csv").tolist() == [[1, 2.5], [3, 4]]
+
+
+def test_npy_is_an_array_without_pickles(tmp_path):
+    np.save(tmp_path / "s.npy", np.ones((2, 3)))
+    assert sample_file.read(tmp_path / "s.npy").shape == (2, 3)
+    np.save(tmp_path / "s.npy", np.array([{}], dtype=object), allow_pickle=True)
+    with pytest.raises(InvalidSource, match="cannot be read"):
+        sample_file.read(tmp_path / "s.npy")
+
+
+@pytest.mark.parametrize(
+    ("name", "content"),
+    [
+        ("s.json", b"{"),
+        ("s.json", b"3"),
+        ("s.json", b'{"rows": []}'),
+        ("s.json", b"[]"),
+        ("s.json", b"\xff"),
+        ("s.csv", b""),
+        ("s.csv", b"1,2\n3\n"),
+        ("s.npy", b"hello"),
+        ("s.txt", b"1"),
+    ],
+)
+def test_what_is_not_rows_is_refused_with_the_files_name(tmp_path, name, content):
+    (tmp_path / name).write_bytes(content)
+    with pytest.raises(InvalidSource, match=name):
+        sample_file.read(tmp_path / name)
+
+
+def test_a_missing_sample_says_so(tmp_path):
+    with pytest.raises(InvalidSource, match="There is no sample"):
+        sample_file.read(tmp_path / "gone.json")
+
+
+def test_a_whole_number_in_text_stands_for_any_number(tmp_path):
+    """A client may send 1.5 although the sample happened to hold whole numbers."""
+    from sklearn.linear_model import LinearRegression
+
+    model = LinearRegression().fit([[0.0, 1.0], [1.0, 0.0]], [0.0, 1.0])
+    (tmp_path / "s.json").write_text("[[1, 2], [3, 4]]")
+    item = saving.save_object("m", model, SaveOptions(sample_file=tmp_path / "s.json"))
+    manifest = ModelManifest.read(Store.default().directory(item))
+    assert manifest.methods["predict"].inputs.fields[0].dtype == "float64"
+    item = modelbundle.save("m", model, sample=np.array([[1, 2]]))
+    manifest = ModelManifest.read(Store.default().directory(item))
+    assert manifest.methods["predict"].inputs.fields[0].dtype == "int64"
+
+
+def test_token_ids_stay_whole_numbers():
+    import torch
+
+    model = torch.nn.Sequential(torch.nn.Embedding(10, 2), torch.nn.Flatten())
+    item = modelbundle.save("m", model, sample=[[1, 2, 3], [4, 5, 6]])
+    manifest = ModelManifest.read(Store.default().directory(item))
+    assert manifest.methods["predict"].inputs.fields[0].dtype == "int64"
+    assert manifest.format == "safetensors"

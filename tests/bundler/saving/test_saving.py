@@ -1,0 +1,623 @@
+"""Saving and loading again, over every library."""
+
+import copy
+import json
+import os
+import shutil
+import subprocess
+import sys
+import threading
+import warnings
+from pathlib import Path
+
+import joblib
+import numpy as np
+import pytest
+
+import modelbundle
+from modelbundle.bundler.errors import (
+    InvalidSource,
+    InvalidTag,
+    Refused,
+    SampleMismatch,
+    Unpicklable,
+    UnsupportedModel,
+)
+from modelbundle.bundler.saving import saving
+from modelbundle.bundler.saving.saving import SaveOptions
+from modelbundle.bundler.store import Store
+from modelbundle.runtime.data import table
+from modelbundle.runtime.data.samples import Samples
+from modelbundle.runtime.errors import InvalidModel, NotTrusted
+from modelbundle.runtime.frameworks import registry
+from modelbundle.runtime.manifest import ModelManifest
+from modelbundle.runtime.models.model import LoadedModel
+from modelbundle.runtime.signature import OBJECTS
+
+HERE = Path(__file__).parent
+sys.path.insert(0, str(HERE))
+import trained  # noqa: E402
+
+sys.path.remove(str(HERE))
+
+OWN = '''
+import torch
+from torch import nn
+
+class Tied(nn.Module):
+    """Two layers of one weight, a buffer that is in no state_dict, a lambda and two inputs."""
+
+    def __init__(self, size):
+        super().__init__()
+        self.inner = nn.ModuleList([nn.Linear(size, size), nn.Linear(size, size)])
+        self.inner[1].weight = self.inner[0].weight
+        self.register_buffer("shift", torch.arange(size).float(), persistent=False)
+        self.activation = lambda x: x.relu()
+
+    def forward(self, left, right):
+        mixed = self.activation(self.inner[0](left) + self.inner[1](right))
+        return {"mixed": mixed + self.shift, "mean": mixed.mean(1)}
+'''
+
+
+@pytest.fixture(autouse=True)
+def own_module(tmp_path, monkeypatch):
+    """A package of the author's own, importable while the model is saved."""
+    package = tmp_path / "own" / "modelbundle_own"
+    package.mkdir(parents=True)
+    (package / "__init__.py").touch()
+    (package / "net.py").write_text(OWN)
+    monkeypatch.syspath_prepend(str(package.parent))
+    yield
+    for name in [name for name in sys.modules if name.partition(".")[0] == "modelbundle_own"]:
+        del sys.modules[name]
+
+
+def manifest_of(item):
+    return ModelManifest.read(Store.default().directory(item))
+
+
+@pytest.mark.parametrize("name", trained.MODELS)
+def test_a_model_answers_the_same_after_saving_and_loading(name):
+    """Outputs are equal through the wire's form, for every method that is served."""
+    model, sample = trained.MODELS[name]()
+    framework = registry.for_model(model)
+    assert framework.name == name.partition("_")[0]
+
+    item = modelbundle.save("m", model, sample=sample)
+
+    manifest = manifest_of(item)
+    directory = Store.default().directory(item)
+    loaded = LoadedModel.load(directory)
+    assert set(manifest.samples) == set(manifest.methods)
+    for method, path in manifest.samples.items():
+        samples = Samples.read(directory / path)
+        batch = table.collate(manifest.methods[method].inputs, samples.inputs)
+        answer = table.to_instances(loaded.call(method, batch))
+        assert samples.differences(answer) == []
+        assert len(answer) == len(
+            sample["x"]
+            if isinstance(sample, dict)
+            else sample[0]
+            if isinstance(sample, tuple)
+            else sample
+        )
+
+
+EXPECTED = {
+    "sklearn_classifier": ("pickle", ["predict", "predict_proba"], True),
+    "sklearn_transformer": ("pickle", ["transform"], True),
+    "xgboost_classifier": ("ubj", ["predict", "predict_proba"], False),
+    "xgboost_booster": ("ubj", ["predict"], False),
+    "lightgbm_classifier": ("text", ["predict", "predict_proba"], False),
+    "torch_mlp": ("safetensors", ["predict"], False),
+    "torch_convolution": ("safetensors", ["predict"], False),
+    "torch_encoder": ("skeleton", ["predict"], True),
+    "torch_own_class": ("skeleton", ["predict"], True),
+    "torch_script": ("torchscript", ["predict"], False),
+    "torch_exported": ("pt2", ["predict"], True),
+    "onnx_two_inputs": ("onnx", ["predict"], False),
+    "generic_function": ("pickle", ["predict"], True),
+}
+
+
+@pytest.mark.parametrize("name", EXPECTED)
+def test_the_format_the_methods_and_whether_code_runs_are_recorded(name):
+    model, sample = trained.MODELS[name]()
+    item = modelbundle.save("m", model, sample=sample)
+    manifest = manifest_of(item)
+    assert (manifest.format, list(manifest.methods), manifest.executes_code) == EXPECTED[name]
+    assert item.executes_code is manifest.executes_code
+    assert item.framework == name.partition("_")[0]
+    assert "numpy" in manifest.packages
+    assert not any("+" in version for version in manifest.packages.values())
+
+
+def test_the_signature_names_columns_dtypes_and_the_batch_axis():
+    model, sample = trained.sklearn_pipeline()
+    signature = manifest_of(modelbundle.save("m", model, sample=sample)).methods["predict"]
+    columns = [(field.name, field.dtype, field.shape) for field in signature.inputs.fields]
+    assert columns == [
+        ("a", "float64", (None,)),
+        ("b", "float64", (None,)),
+        ("c", "float64", (None,)),
+        ("city", "str", (None,)),
+        ("age", "int64", (None,)),
+    ]
+    assert signature.outputs.fields[0].dtype == "str"
+    assert signature.batchable
+
+
+def test_a_fixed_batch_of_an_exported_program_stays_fixed():
+    model, sample = trained.torch_exported_fixed()
+    signature = manifest_of(modelbundle.save("m", model, sample=sample)).methods["predict"]
+    assert signature.inputs.fields[0].shape == (4, 3)
+    assert not signature.batchable
+
+
+def test_rows_that_depend_on_each_other_are_never_batched():
+    model = lambda batch: batch - batch.mean()  # noqa: E731
+    signature = manifest_of(modelbundle.save("m", model, sample=trained.rows[:4])).methods[
+        "predict"
+    ]
+    assert not signature.batchable
+
+
+def test_answers_that_never_come_again_are_not_recorded():
+    model = lambda batch: np.random.random(len(batch))  # noqa: E731, NPY002
+    manifest = manifest_of(modelbundle.save("m", model, sample=trained.rows[:4]))
+    assert manifest.samples == {}
+    assert manifest.methods["predict"].inputs.layout == "array"
+
+
+@pytest.mark.parametrize(
+    ("name", "instances"),
+    [
+        ("sklearn_classifier", [[1, 2, 3], [0.1, 0.2, 0.3]]),
+        ("sklearn_pipeline", [{"a": 1, "b": 2, "c": 3, "city": "Oslo", "age": 3}]),
+        ("sklearn_text", ["good film"]),
+        ("sklearn_sparse", [["Oslo"], ["Rome"]]),
+        ("xgboost_classifier", [[1, 2, 3]]),
+        ("xgboost_regressor", [{"a": 1, "age": 3}]),
+        ("xgboost_categories", [{"a": 1, "city": "Rome"}]),
+        ("lightgbm_classifier", [[1, 2, 3]]),
+        ("torch_mlp", [[1, 2, 3]]),
+        ("torch_exported", [[1, 2, 3]]),
+        ("onnx_classifier", [[1, 2, 3]]),
+        ("onnx_two_inputs", [{"x": [1, 2], "y": [3, 4]}]),
+        ("generic_object", [{"a": 1}]),
+    ],
+)
+def test_a_model_saved_without_a_sample_still_answers_json(name, instances):
+    model, _ = trained.MODELS[name]()
+    item = modelbundle.save("m", model)
+    manifest = manifest_of(item)
+    loaded = LoadedModel.load(Store.default().directory(item))
+    for method, signature in manifest.methods.items():
+        batch = table.collate(signature.inputs, instances)
+        assert len(table.to_instances(loaded.call(method, batch))) == len(instances)
+
+
+def test_labels_of_a_classifier_survive():
+    for make in (trained.lightgbm_classifier, trained.sklearn_classifier):
+        model, sample = make()
+        loaded = modelbundle.load(modelbundle.save("m", model, sample=sample).tag)
+        assert loaded.predict(sample).tolist() == model.predict(sample).tolist()
+        assert loaded.classes_.tolist() == model.classes_.tolist()
+        assert type(loaded) is type(model)
+
+
+def test_a_wrapper_keeps_what_its_booster_does_not_know():
+    model, sample = trained.xgboost_classifier()
+    holes = sample.copy()
+    holes[0, 0] = -1.0
+    loaded = modelbundle.load(modelbundle.save("m", model).tag)
+    assert loaded.missing == -1.0
+    assert np.allclose(loaded.predict_proba(holes), model.predict_proba(holes))
+
+
+SAVE_TWICE = """
+import sys
+sys.path[:0] = [{tests!r}, {own!r}]
+import trained, modelbundle
+for name in {names!r}:
+    model, sample = trained.MODELS[name]()
+    print(name, modelbundle.save("m", model, sample=sample).digest)
+"""
+# torch.jit.script itself writes a module's constants in the order of their hashes.
+DETERMINISTIC = [name for name in trained.MODELS if name != "torch_script"]
+
+
+def test_the_same_model_has_the_same_digest_in_another_process_place_and_hash_seed(tmp_path):
+    """Classes and functions that travel by value included."""
+    running = []
+    for seed in ("1", "2"):
+        own = tmp_path / f"elsewhere{seed}"
+        shutil.copytree(tmp_path / "own", own)
+        shutil.copy(HERE / "trained.py", own)
+        script = SAVE_TWICE.format(tests=str(own), own=str(own), names=DETERMINISTIC)
+        environment = os.environ | {"PYTHONHASHSEED": seed, "BUNDLE_HOME": str(tmp_path / seed)}
+        running.append(
+            subprocess.Popen(
+                [sys.executable, "-W", "ignore", "-c", script],
+                stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=environment, cwd=own,
+            )
+        )  # fmt: skip
+    printed = []
+    for process in running:
+        out, err = process.communicate()
+        assert process.returncode == 0, err
+        printed.append(out.splitlines())
+    assert printed[0] == printed[1]
+    assert len(printed[0]) == len(DETERMINISTIC)
+
+
+def test_saving_leaves_the_model_as_it_was():
+    import torch
+
+    net, sample = trained.torch_mlp()
+    net[1].eval()
+    before = copy.deepcopy(net.state_dict())
+    modes = [part.training for part in net.modules()]
+    random = torch.get_rng_state()
+    modelbundle.save("m", net, sample=sample)
+    assert [part.training for part in net.modules()] == modes
+    assert torch.equal(torch.get_rng_state(), random)
+    assert all(torch.equal(before[name], tensor) for name, tensor in net.state_dict().items())
+    assert all(parameter.requires_grad for parameter in net.parameters())
+
+
+def test_a_torch_class_can_be_named_with_its_arguments(tmp_path):
+    (tmp_path / "own" / "plainnet.py").write_text(
+        "from torch import nn\n"
+        "class Net(nn.Module):\n"
+        "    def __init__(self, width):\n"
+        "        super().__init__()\n"
+        "        self.layer = nn.Linear(3, width)\n"
+        "    def forward(self, x):\n"
+        "        return self.layer(x)\n"
+    )
+    import plainnet
+
+    net = plainnet.Net(5)
+    item = modelbundle.save("m", net, sample=trained.rows[:2], options={"init": {"width": 5}})
+    manifest = manifest_of(item)
+    assert (manifest.format, manifest.code) == ("safetensors", ("code/plainnet.py",))
+    assert manifest.options["recipe"] == {"class": "plainnet:Net", "init": {"width": 5}}
+    with pytest.raises(InvalidModel, match="does not have the model's weights"):
+        modelbundle.save("m", net, options={"init": {"width": 6}})
+    # Without being told, nobody knows the width.
+    assert manifest_of(modelbundle.save("m", net)).format == "skeleton"
+    del sys.modules["plainnet"]
+
+
+def test_a_tampered_recipe_makes_only_modules(tmp_path):
+    model, sample = trained.torch_mlp()
+    item = modelbundle.save("m", model, sample=sample)
+    directory = tmp_path / "copy"
+    Store.default().link(item, directory)
+    text = (
+        (directory / "model.json")
+        .read_text()
+        .replace("torch.nn.modules.linear:Linear", "subprocess:Popen")
+    )
+    (directory / "model.json").unlink()
+    (directory / "model.json").write_text(text)
+    with pytest.raises(InvalidModel, match="not a torch module"):
+        LoadedModel.load(directory)
+
+
+CODE = """
+import os
+class Evil:
+    def __reduce__(self):
+        return os.mkdir, ({path!r},)
+model = Evil()
+"""
+
+
+@pytest.fixture
+def canary(tmp_path):
+    """A pickle file whose loading makes the directory `fired`."""
+
+    class Evil:
+        def __reduce__(self):
+            return os.mkdir, (str(tmp_path / "fired"),)
+
+    path = tmp_path / "canary.pkl"
+    joblib.dump({"model": Evil()}, path)
+    return path
+
+
+def test_a_pickle_file_is_saved_and_shown_without_being_run(canary, tmp_path):
+    item = saving.save_file("canary", canary)
+    manifest = manifest_of(item)
+    assert manifest.globals == {"model.pkl": ("posix.mkdir",)}
+    assert manifest.executes_code
+    assert not Store.default().trust.is_trusted(item.digest)
+    assert canary.read_bytes() == (Store.default().directory(item) / "model.pkl").read_bytes()
+    with pytest.raises(NotTrusted):
+        modelbundle.load(item.tag)
+    with pytest.raises(NotTrusted):
+        saving.save_file("canary", canary, SaveOptions(sample=[[1]]))
+    assert not (tmp_path / "fired").exists()
+
+
+def test_a_live_object_is_trusted_here_and_a_file_only_when_vouched_for(tmp_path):
+    model, sample = trained.sklearn_classifier()
+    live = modelbundle.save("live", model, sample=sample)
+    assert Store.default().trust.is_trusted(live.digest)
+    joblib.dump(model, tmp_path / "m.joblib")
+    vouched = saving.save_file("f", tmp_path / "m.joblib", SaveOptions(sample=sample, trust=True))
+    assert Store.default().trust.is_trusted(vouched.digest)
+    assert list(manifest_of(vouched).samples) == ["predict", "predict_proba"]
+    assert modelbundle.load("f").predict(sample).tolist() == model.predict(sample).tolist()
+
+
+def files(tmp_path):
+    """One file of each kind, with what it is."""
+    import pickle
+
+    import torch
+
+    booster, _ = trained.xgboost_booster()
+    booster.save_model(tmp_path / "x.ubj")
+    booster.save_model(tmp_path / "x.json")
+    yield "x.ubj", "xgboost", "ubj"
+    yield "x.json", "xgboost", "json"
+    (tmp_path / "xb.pkl").write_bytes(pickle.dumps(booster))
+    yield "xb.pkl", "xgboost", "pickle"
+    trained.lightgbm_booster()[0].save_model(tmp_path / "l.txt")
+    yield "l.txt", "lightgbm", "text"
+    model = trained.sklearn_classifier()[0]
+    (tmp_path / "s.pkl").write_bytes(pickle.dumps(model))
+    yield "s.pkl", "sklearn", "pickle"
+    joblib.dump(model, tmp_path / "s.joblib", compress=3)
+    yield "s.joblib", "sklearn", "joblib"
+    (tmp_path / "w.pkl").write_bytes(pickle.dumps(trained.xgboost_classifier()[0]))
+    yield "w.pkl", "sklearn", "pickle"
+    (tmp_path / "o.onnx").write_bytes(trained.onnx_two_inputs()[0].SerializeToString())
+    yield "o.onnx", "onnx", "onnx"
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", DeprecationWarning)
+        torch.jit.save(trained.torch_script()[0], tmp_path / "t.pt")
+    yield "t.pt", "torch", "torchscript"
+    torch.export.save(trained.torch_exported()[0], tmp_path / "e.pt2")
+    yield "e.pt2", "torch", "pt2"
+    torch.save(trained.torch_mlp()[0], tmp_path / "m.pt")
+    yield "m.pt", "torch", "pickle"
+    (tmp_path / "g.pkl").write_bytes(pickle.dumps(np.mean))
+    yield "g.pkl", "generic", "pickle"
+
+
+def test_files_are_told_by_content_and_kept_byte_for_byte(tmp_path):
+    for file, framework, kind in files(tmp_path):
+        item = saving.save_source("m", str(tmp_path / file), SaveOptions(trust=file == "m.pt"))
+        manifest = manifest_of(item)
+        assert (manifest.framework, manifest.format) == (framework, kind), file
+        (entry,) = manifest.files
+        stored = Store.default().directory(item) / entry.path
+        assert stored.read_bytes() == (tmp_path / file).read_bytes()
+        loaded = modelbundle.load(item.tag, trust=True)
+        assert manifest.default_method in registry.load(manifest.loader).methods(loaded)
+
+
+def test_renamed_files_are_refused_never_loaded_as_what_they_are_called(tmp_path, canary):
+    for suffix in (".safetensors", ".onnx", ".ubj", ".pt2"):
+        path = tmp_path / f"renamed{suffix}"
+        path.write_bytes(canary.read_bytes())
+        with pytest.raises(InvalidSource, match="its content is generic"):
+            saving.save_file("m", path)
+    assert not (tmp_path / "fired").exists()
+
+
+def test_weights_alone_are_refused_with_the_way_out(tmp_path):
+    import torch
+    from safetensors.torch import save_file
+
+    net, _ = trained.torch_mlp()
+    torch.save(net.state_dict(), tmp_path / "w.pt")
+    torch.save({"epoch": 3, "model": net.state_dict()}, tmp_path / "c.pt")
+    save_file(net.state_dict(), tmp_path / "w.safetensors")
+    for file in ("w.pt", "c.pt", "w.safetensors"):
+        with pytest.raises(InvalidSource, match="weights alone") as caught:
+            saving.save_file("m", tmp_path / file)
+        assert "module:attribute" in caught.value.hint
+
+
+@pytest.mark.parametrize(
+    "content", [b"", b"\x80", b"{", b"\x08\x01", b"PK\x03\x04", b"hello", b"tree"]
+)
+def test_what_is_no_model_is_refused(tmp_path, content):
+    (tmp_path / "m.bin").write_bytes(content)
+    with pytest.raises(InvalidSource):
+        saving.save_file("m", tmp_path / "m.bin")
+
+
+def mlflow(tmp_path, flavors):
+    directory = tmp_path / "mlmodel"
+    directory.mkdir()
+    (directory / "MLmodel").write_text(json.dumps({"flavors": flavors}))
+    return directory
+
+
+def test_an_mlflow_directory_is_unwrapped_when_its_file_is_known(tmp_path):
+    directory = mlflow(tmp_path, {"xgboost": {"data": "model.ubj"}, "python_function": {}})
+    trained.xgboost_booster()[0].save_model(directory / "model.ubj")
+    assert saving.save_source("m", str(directory)).framework == "xgboost"
+
+
+@pytest.mark.parametrize(
+    ("flavors", "message"),
+    [({"prophet": {}}, "flavors prophet"), ({"onnx": {"data": "../x.onnx"}}, "outside of itself")],
+)
+def test_an_mlflow_directory_is_refused_with_a_reason(tmp_path, flavors, message):
+    with pytest.raises(InvalidSource, match=message):
+        saving.save_file("m", mlflow(tmp_path, flavors))
+    with pytest.raises(InvalidSource, match="no MLflow model"):
+        saving.save_file("m", tmp_path)
+
+
+def external(tmp_path, location):
+    import onnx
+    from onnx import numpy_helper
+
+    model, _ = trained.onnx_two_inputs()
+    weights = numpy_helper.from_array(np.ones((1, 2), "float32"), "y")
+    model.graph.initializer.append(weights)
+    del model.graph.input[1]
+    onnx.save(
+        model,
+        tmp_path / "big.onnx",
+        save_as_external_data=True,
+        location="big.data",
+        size_threshold=0,
+    )
+    model = onnx.load(tmp_path / "big.onnx", load_external_data=False)
+    for entry in model.graph.initializer[0].external_data:
+        if entry.key == "location":
+            entry.value = location
+    (tmp_path / "big.onnx").write_bytes(model.SerializeToString())
+    return tmp_path / "big.onnx"
+
+
+def test_weights_beside_an_onnx_file_come_along(tmp_path):
+    item = saving.save_file(
+        "m", external(tmp_path, "big.data"), SaveOptions(sample=trained.rows[:4, :2])
+    )
+    assert [entry.path for entry in manifest_of(item).files][:2] == ["big.data", "model.onnx"]
+    assert modelbundle.load(item.tag)
+
+
+@pytest.mark.parametrize("location", ["../secret", "/etc/passwd", "a/b", ".."])
+def test_an_onnx_file_reads_nothing_outside_its_directory(tmp_path, location):
+    with pytest.raises(InvalidModel, match="outside its directory"):
+        saving.save_file("m", external(tmp_path, location))
+
+
+def test_an_onnx_file_follows_no_link(tmp_path):
+    path = external(tmp_path, "big.data")
+    (tmp_path / "big.data").rename(tmp_path / "real")
+    (tmp_path / "big.data").symlink_to("real")
+    with pytest.raises(InvalidModel, match="which is a link"):
+        saving.save_file("m", path)
+
+
+def test_the_attribute_that_cannot_be_pickled_is_named():
+    class Model:
+        def __init__(self):
+            self.parts = {"lock": threading.Lock()}
+
+        def predict(self, rows):
+            return rows
+
+    with pytest.raises(Unpicklable, match=r"`model\.parts\['lock'\]` is a `_thread.lock`"):
+        modelbundle.save("m", Model())
+    assert Store.default().items("model") == []
+
+
+@pytest.mark.parametrize("thing", [3, {"a": 1}, ["x", ("y", None)], int, frozenset({1})])
+def test_what_nobody_can_call_is_kept_as_an_object(thing):
+    item = modelbundle.save("m", thing)
+    manifest = manifest_of(item)
+    assert (manifest.framework, dict(manifest.methods)) == ("generic", {})
+    assert modelbundle.load(item.tag) == thing
+    with pytest.raises(InvalidModel, match="no methods"):
+        manifest.default_method  # noqa: B018
+
+
+def test_a_call_on_what_nobody_can_call_is_refused():
+    with pytest.raises(UnsupportedModel, match="nothing to call with a sample"):
+        modelbundle.save("m", {"a": 1}, sample=[[1]])
+    with pytest.raises(UnsupportedModel, match="has no method `predict`"):
+        modelbundle.save("m", {"a": 1}, methods=["predict"])
+    with pytest.raises(UnsupportedModel, match="None"):
+        modelbundle.save("m", None)
+    assert Store.default().items("model") == []
+
+
+def test_a_method_of_another_name_makes_an_object_a_model():
+    class Rules:
+        def judge(self, rows):
+            return [len(rows)] * len(rows)
+
+    manifest = manifest_of(modelbundle.save("m", Rules(), sample=[[1], [2]], methods=["judge"]))
+    assert manifest.default_method == "judge"
+    assert "judge" in manifest.samples
+
+
+def test_a_wrong_sample_is_said_in_the_models_own_words():
+    model, _ = trained.sklearn_classifier()
+    with pytest.raises(SampleMismatch, match="3 features"):
+        modelbundle.save("m", model, sample=np.ones((2, 2)))
+    assert Store.default().items("model") == []
+
+
+def test_a_chosen_method_and_signature_stand():
+    model, sample = trained.sklearn_classifier()
+    manifest = manifest_of(modelbundle.save("m", model, sample=sample, methods=["predict_proba"]))
+    assert list(manifest.methods) == ["predict_proba"]
+    given = manifest.methods["predict_proba"].to_json()
+    given["inputs"]["fields"][0]["name"] = "flower"
+    manifest = manifest_of(
+        modelbundle.save(
+            "m",
+            model,
+            sample=sample,
+            methods=["predict_proba"],
+            signatures={"predict_proba": given},
+        )
+    )
+    assert manifest.methods["predict_proba"].inputs.fields[0].name == "flower"
+
+
+def test_metadata_labels_and_versions_are_checked_before_anything_is_written():
+    model, _ = trained.sklearn_transformer()
+    with pytest.raises(InvalidSource, match="not JSON"):
+        modelbundle.save("m", model, metadata={"a": float("nan")})
+    with pytest.raises(InvalidSource, match="label"):
+        modelbundle.save("m", model, labels={"a": 1})
+    with pytest.raises(InvalidTag):
+        modelbundle.save("M M", model)
+    modelbundle.save("m", model, version="1")
+    with pytest.raises(Refused):
+        modelbundle.save("m", model, version="1", metadata={"a": 1})
+
+
+def test_missing_values_in_a_sample_are_left_out_of_the_record():
+    from sklearn.impute import SimpleImputer
+
+    sample = trained.rows[:4].copy()
+    sample[0, 0] = np.nan
+    item = modelbundle.save("m", SimpleImputer().fit(sample), sample=sample)
+    samples = Samples.read(Store.default().directory(item) / "samples" / "transform.json")
+    assert len(samples.inputs) == 3
+
+
+def test_an_object_of_the_authors_own_module_loads_where_that_module_is_not(tmp_path):
+    script = tmp_path / "own" / "train.py"
+    script.write_text(
+        "from sklearn.preprocessing import FunctionTransformer\n"
+        "import rules\n"
+        "def double(rows):\n    return rows * rules.FACTOR\n"
+        "model = FunctionTransformer(double).fit([[1.0]])\n"
+    )
+    (script.parent / "rules.py").write_text("FACTOR = 2\n")
+    item = saving.save_object(
+        "m", saving.model_source.import_object("train:model"), SaveOptions(sample=[[1.0], [2.0]])
+    )
+    code = f"""
+import modelbundle, numpy
+print(modelbundle.load({item.tag!r}).transform(numpy.array([[3.0]])))
+"""
+    done = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, check=False, cwd="/"
+    )
+    assert done.returncode == 0, done.stderr
+    assert done.stdout == "[[6.]]\n"
+
+
+def test_without_a_signature_nothing_is_known_and_nothing_is_batched():
+    manifest = manifest_of(modelbundle.save("m", len))
+    assert manifest.methods["predict"].inputs == OBJECTS
+    assert not manifest.methods["predict"].batchable

@@ -1,0 +1,88 @@
+"""A model to batch for, on a real event loop with a real thread, and who counts."""
+
+import asyncio
+import threading
+from collections import Counter
+
+import numpy as np
+
+from modelbundle.runtime.batching.batcher import Batcher
+from modelbundle.runtime.batching.observer import NullObserver
+from modelbundle.runtime.batching.window import Limits
+from modelbundle.runtime.data import table
+
+POISON = -1.0
+
+
+class Model:
+    """Doubles its rows; fails on poison; can be made to wait."""
+
+    def __init__(self):
+        self.batches = []
+        self.entered = threading.Event()
+        self.gate = threading.Event()
+        self.gate.set()
+        self.memory = 10_000  # rows
+
+    def __call__(self, batch):
+        self.batches.append(len(batch))
+        self.entered.set()
+        assert self.gate.wait(30)
+        if len(batch) > self.memory:
+            raise MemoryError
+        if (batch == POISON).any():
+            raise ValueError("poison")
+        return batch * 2
+
+
+class Log(NullObserver):
+    """Remembers what it is told."""
+
+    def __init__(self):
+        self.releases = []
+        self.refusals = Counter()
+
+    def released(self, rows, requests, waited, reason):
+        self.releases.append((rows, reason))
+
+    def refused(self, reason):
+        self.refusals[reason] += 1
+
+
+def row(value, columns=2):
+    return np.full((1, columns), float(value))
+
+
+def answered(value):
+    return [[2.0 * value] * 2]
+
+
+def serve(scenario, call, *, observer=None, drain=True, **limits):
+    """Run `scenario(batcher)` on a started batcher."""
+
+    async def main():
+        batcher = Batcher(call, table, Limits(**limits), observer=observer)
+        await batcher.start()
+        try:
+            return await scenario(batcher)
+        finally:
+            await batcher.stop(drain=drain)
+
+    return asyncio.run(main())
+
+
+async def running(model):
+    """Until the model has begun with a batch."""
+    assert await asyncio.to_thread(model.entered.wait, 30)
+
+
+async def busy(batcher, model):
+    """Have the model hold its first batch, so that all that follows queues; its answer."""
+    model.gate.clear()
+    first = batcher.enqueue(row(0), 1)
+    await running(model)
+    return first
+
+
+async def outcomes(futures):
+    return await asyncio.gather(*futures, return_exceptions=True)

@@ -1,0 +1,352 @@
+"""The batcher on a real event loop with a real thread; for simulated time see test_simulation."""
+
+import asyncio
+
+import numpy as np
+import pytest
+
+from modelbundle.runtime.batching.batcher import Batcher
+from modelbundle.runtime.batching.window import Limits
+from modelbundle.runtime.data import table
+from modelbundle.runtime.errors import DeadlineExceeded, InvalidInput, Overloaded
+from modelbundle.tests.runtime.batching.doubling import (
+    POISON,
+    Log,
+    Model,
+    answered,
+    busy,
+    outcomes,
+    row,
+    running,
+    serve,
+)
+
+
+@pytest.fixture(name="model")
+def a_model():
+    model = Model()
+    yield model
+    model.gate.set()
+
+
+@pytest.fixture(name="log")
+def a_log():
+    return Log()
+
+
+class TestBatches:
+    def test_a_lone_request_goes_at_once_whatever_the_largest_batch(self, model, log):
+        async def scenario(batcher):
+            return await batcher.submit(row(3), rows=1)
+
+        answer = serve(scenario, model, observer=log, max_batch_size=1000)
+
+        assert answer.tolist() == answered(3)
+        assert log.releases == [(1, "idle")]
+
+    def test_what_queues_while_the_model_is_busy_fills_the_next_batches(self, model, log):
+        async def scenario(batcher):
+            first = await busy(batcher, model)
+            queued = [batcher.enqueue(row(i), 1) for i in range(100)]
+            assert (batcher.queued_rows, len(model.batches)) == (100, 1)
+            model.gate.set()
+            return await asyncio.gather(first, *queued)
+
+        answers = serve(scenario, model, observer=log, max_batch_size=32)
+
+        assert model.batches == [1, 32, 32, 32, 4]
+        assert [a.tolist() for a in answers[1:]] == [answered(i) for i in range(100)]
+        assert [reason for _, reason in log.releases] == ["idle", "full", "full", "full", "ready"]
+
+    def test_requests_of_one_loop_turn_share_a_batch(self, model):
+        async def scenario(batcher):
+            return await asyncio.gather(*(batcher.submit(row(i), rows=1) for i in range(5)))
+
+        serve(scenario, model)
+
+        assert model.batches == [5]
+
+    def test_a_request_over_the_limit_is_split_and_joined_in_order(self, model):
+        rows = np.arange(200.0).reshape(100, 2)
+
+        async def scenario(batcher):
+            return await batcher.submit(rows, rows=100)
+
+        answer = serve(scenario, model, max_batch_size=8)
+
+        assert len(model.batches) == 13
+        assert answer.tolist() == (2 * rows).tolist()
+
+    def test_the_rest_of_a_split_request_shares_its_batch(self, model):
+        async def scenario(batcher):
+            first = await busy(batcher, model)
+            sizes = [5, 9, 3, 1]
+            inputs = [np.random.default_rng(n).random((n, 2)) for n in sizes]
+            futures = [batcher.enqueue(i, len(i)) for i in inputs]
+            model.gate.set()
+            await first
+            return [np.array_equal(2 * i, await f) for i, f in zip(inputs, futures, strict=True)]
+
+        assert serve(scenario, model, max_batch_size=8) == [True] * 4
+        assert model.batches == [1, 8, 8, 2]
+
+    def test_keys_never_mix_and_the_oldest_goes_first(self):
+        seen = []
+
+        def call(batch):
+            seen.append(batch.shape)
+            return batch
+
+        async def scenario(batcher):
+            shapes = [2, 3, 2, 3, 4, 2]
+            await asyncio.gather(*(batcher.submit(row(1, n), rows=1, key=n) for n in shapes))
+
+        serve(scenario, call)
+
+        assert seen == [(3, 2), (2, 3), (1, 4)]
+
+    def test_a_flood_of_one_key_does_not_starve_another(self, model):
+        async def scenario(batcher):
+            first = await busy(batcher, model)
+            flood = [batcher.enqueue(row(1), 1, "flood") for _ in range(40)]
+            other = batcher.enqueue(row(2), 1, "other")
+            flood += [batcher.enqueue(row(1), 1, "flood") for _ in range(40)]
+            model.gate.set()
+            await asyncio.gather(first, other)
+            done = sum(f.done() for f in flood)
+            await asyncio.gather(*flood)
+            return done
+
+        assert serve(scenario, model, max_batch_size=8) <= 48
+
+    def test_many_keys_are_forgotten_when_idle(self, model):
+        async def scenario(batcher):
+            for key in range(500):
+                await batcher.submit(row(key), rows=1, key=key)
+            return len(batcher._lanes._by_key)
+
+        assert serve(scenario, model) <= 64
+
+    def test_what_cannot_be_merged_runs_as_it_came_and_may_answer_anything(self):
+        async def scenario(batcher):
+            inputs = [np.ones((n, 2)) for n in (3, 100, 1)]
+            return await asyncio.gather(*(batcher.submit(i, rows=len(i)) for i in inputs))
+
+        assert serve(scenario, lambda b: float(b.sum()), mergeable=False) == [6.0, 200.0, 2.0]
+
+    def test_no_rows_are_refused(self, model):
+        async def scenario(batcher):
+            with pytest.raises(InvalidInput):
+                batcher.enqueue(np.empty((0, 2)), 0)
+
+        serve(scenario, model)
+
+
+class TestLeaving:
+    def test_a_client_that_leaves_the_queue_is_not_computed_and_its_mates_are(self, model, log):
+        async def scenario(batcher):
+            first = await busy(batcher, model)
+            tasks = [asyncio.ensure_future(batcher.submit(row(i), rows=1)) for i in range(3)]
+            await asyncio.sleep(0)
+            tasks[1].cancel()
+            await asyncio.sleep(0)
+            model.gate.set()
+            await first
+            return await outcomes(tasks)
+
+        results = serve(scenario, model, observer=log)
+
+        assert model.batches == [1, 2]
+        assert [results[0].tolist(), results[2].tolist()] == [answered(0), answered(2)]
+        assert log.refusals == {"cancelled": 1}
+
+    def test_a_client_that_leaves_a_running_batch_harms_nobody(self, model):
+        async def scenario(batcher):
+            model.gate.clear()
+            futures = [batcher.enqueue(row(i), 1) for i in range(3)]
+            await running(model)
+            futures[0].cancel()
+            model.gate.set()
+            return (await outcomes(futures))[1:]
+
+        assert [r.tolist() for r in serve(scenario, model)] == [answered(1), answered(2)]
+
+    def test_a_client_that_leaves_a_split_request_frees_its_rest(self, model):
+        async def scenario(batcher):
+            model.gate.clear()
+            future = batcher.enqueue(np.ones((100, 2)), 100)
+            await running(model)
+            future.cancel()
+            model.gate.set()
+            await batcher.submit(row(1), rows=1)
+
+        serve(scenario, model, max_batch_size=8)
+
+        assert model.batches == [8, 1]
+
+    def test_the_room_of_those_that_left_is_given_away(self, model):
+        async def scenario(batcher):
+            first = await busy(batcher, model)
+            gone = [batcher.enqueue(row(i), 1) for i in range(10)]
+            for future in gone:
+                future.cancel()
+            kept = batcher.enqueue(np.ones((10, 2)), 10)
+            model.gate.set()
+            await asyncio.gather(first, kept)
+
+        serve(scenario, model, max_queue_rows=10)
+
+        assert model.batches == [1, 10]
+
+
+class TestDeadlines:
+    def test_a_request_past_its_deadline_never_runs(self, model, log):
+        async def scenario(batcher):
+            first = await busy(batcher, model)
+            now = batcher._clock()
+            late = batcher.enqueue(row(1), 1, deadline=now + 0.02)
+            kept = batcher.enqueue(row(2), 1)
+            with pytest.raises(DeadlineExceeded):
+                await late  # told at once, while the model is still busy
+            assert not model.gate.is_set()
+            model.gate.set()
+            await asyncio.gather(first, kept)
+
+        serve(scenario, model, observer=log)
+
+        assert model.batches == [1, 1]
+        assert log.refusals == {"expired": 1}
+
+    def test_a_running_request_is_told_at_its_deadline(self, model):
+        async def scenario(batcher):
+            model.gate.clear()
+            with pytest.raises(DeadlineExceeded):
+                await batcher.submit(row(1), rows=1, deadline=batcher._clock() + 0.02)
+            model.gate.set()
+            return await batcher.submit(row(2), rows=1)
+
+        assert serve(scenario, model).tolist() == answered(2)
+
+    def test_a_deadline_in_the_past_is_refused(self, model):
+        async def scenario(batcher):
+            with pytest.raises(DeadlineExceeded):
+                batcher.enqueue(row(1), 1, deadline=batcher._clock() - 1)
+
+        serve(scenario, model)
+
+        assert model.batches == []
+
+    def test_nothing_ticks_while_nothing_waits(self, model):
+        async def scenario(batcher):
+            await batcher.submit(row(1), rows=1, deadline=batcher._clock() + 0.01)
+            await asyncio.sleep(0.05)
+            return batcher._alarm._handle
+
+        assert serve(scenario, model) is None
+
+
+class TestLife:
+    def test_nothing_is_accepted_before_start_and_after_stop(self, model):
+        async def main():
+            batcher = Batcher(model, table)
+            with pytest.raises(Overloaded):
+                await batcher.submit(row(1), rows=1)
+            await batcher.start()
+            await batcher.submit(row(1), rows=1)
+            await batcher.stop()
+            with pytest.raises(Overloaded):
+                await batcher.submit(row(1), rows=1)
+
+        asyncio.run(main())
+
+    def test_start_and_stop_may_be_said_twice_and_again(self, model):
+        async def main():
+            batcher = Batcher(model, table)
+            await batcher.stop()
+            for _ in range(2):
+                await batcher.start()
+                await batcher.start()
+                assert (await batcher.submit(row(1), rows=1)).tolist() == answered(1)
+                await batcher.stop()
+                await batcher.stop(drain=False)
+
+        asyncio.run(main())
+
+    def test_it_starts_again_on_another_loop(self, model):
+        batcher = Batcher(model, table)
+
+        async def main():
+            await batcher.start()
+            answer = await batcher.submit(row(1), rows=1)
+            await batcher.stop()
+            return answer.tolist()
+
+        assert [asyncio.run(main()), asyncio.run(main())] == [answered(1)] * 2
+
+    def test_draining_answers_everything_that_was_queued(self, model):
+        async def main():
+            batcher = Batcher(model, table, Limits(max_batch_size=4))
+            await batcher.start()
+            await busy(batcher, model)
+            queued = [batcher.enqueue(row(i), 1) for i in range(10)]
+            stopping = [asyncio.ensure_future(batcher.stop()) for _ in range(2)]
+            await asyncio.sleep(0)
+            with pytest.raises(Overloaded):
+                batcher.enqueue(row(1), 1)
+            model.gate.set()
+            await asyncio.gather(*stopping)
+            return [f.result().tolist() for f in queued]
+
+        assert asyncio.run(main()) == [answered(i) for i in range(10)]
+
+    def test_stopping_without_draining_answers_503_and_does_not_wait_for_the_model(self, model):
+        async def main():
+            batcher = Batcher(model, table)
+            await batcher.start()
+            first = await busy(batcher, model)
+            queued = batcher.enqueue(row(1), 1)
+            await batcher.stop(drain=False)
+            assert not model.gate.is_set()
+            return await outcomes([first, queued])
+
+        assert [type(r) for r in asyncio.run(main())] == [Overloaded] * 2
+
+    def test_patience_with_draining_may_end(self, model):
+        async def main():
+            batcher = Batcher(model, table)
+            await batcher.start()
+            first = await busy(batcher, model)
+            with pytest.raises(TimeoutError):
+                await asyncio.wait_for(batcher.stop(), 0.01)
+            await batcher.stop(drain=False)
+            return await outcomes([first])
+
+        assert [type(r) for r in asyncio.run(main())] == [Overloaded]
+
+    def test_warming_up_measures_powers_of_two(self, model):
+        async def scenario(batcher):
+            measured = await batcher.warm_up(row(1))
+            return measured, batcher._lanes[None].window.cost.count
+
+        measured, count = serve(scenario, model, max_batch_size=12)
+
+        assert model.batches == [1, 1, 2, 4, 8, 12]
+        assert [rows for rows, _ in measured] == [1, 2, 4, 8, 12]
+        assert count == 5
+
+    def test_warming_up_finds_what_memory_holds(self, model):
+        model.memory = 10
+
+        async def scenario(batcher):
+            await batcher.warm_up(row(1))
+            return await batcher.submit(np.ones((16, 2)), rows=16)
+
+        assert len(serve(scenario, model, max_batch_size=64)) == 16
+        assert model.batches == [1, 1, 2, 4, 8, 16, 8, 8]
+
+    def test_warming_up_raises_what_the_model_raises(self, model):
+        async def scenario(batcher):
+            with pytest.raises(ValueError, match="poison"):
+                await batcher.warm_up(row(POISON))
+
+        serve(scenario, model)

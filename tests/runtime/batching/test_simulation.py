@@ -1,0 +1,325 @@
+"""The batcher in simulated time: what it promises about latency and throughput, and that nothing
+is ever lost, mixed up or computed in vain."""
+
+import asyncio
+import logging
+import random
+from dataclasses import dataclass
+from functools import partial
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from modelbundle.runtime.batching.alarm import PAUSE
+from modelbundle.runtime.batching.batcher import Batcher
+from modelbundle.runtime.batching.window import Limits
+from modelbundle.runtime.errors import (
+    DeadlineExceeded,
+    InvalidInput,
+    Overloaded,
+    PredictionFailed,
+    RequestError,
+)
+from modelbundle.tests.runtime.batching.simulation import (
+    Closed,
+    Machine,
+    Open,
+    Rows,
+    SimulatedExecutor,
+    SimulatedLoop,
+    greedy,
+    run_batcher,
+    run_policy,
+    simulate,
+    waiter,
+)
+
+pytestmark = pytest.mark.usefixtures("quiet")
+
+GPU = Machine(alpha=0.005, beta=0.0002)
+CPU = Machine(alpha=0.0005, beta=0.00002)
+SLO = 0.05
+
+
+@pytest.fixture(name="quiet", scope="module")
+def _quiet():
+    """Failures are what is tested here, a few thousand of them."""
+    logger = logging.getLogger("modelbundle.runtime")
+    logger.setLevel(logging.CRITICAL)
+    yield
+    logger.setLevel(logging.NOTSET)
+
+
+class TestOpenLoop:
+    @pytest.mark.parametrize("machine", [GPU, CPU], ids=["gpu", "cpu"])
+    @pytest.mark.parametrize("load", [0.05, 0.3, 0.6, 0.85])
+    def test_independent_clients_wait_no_longer_than_with_greed(self, machine, load):
+        traffic = Open(load * machine.capacity)
+        ours = run_batcher(traffic, machine, count=15_000)
+        theirs = run_policy(greedy, traffic, machine, count=15_000)
+
+        assert ours.quantile(0.5) <= 1.02 * theirs.quantile(0.5)
+        assert ours.quantile(0.99) <= 1.02 * theirs.quantile(0.99)
+
+    def test_the_batch_finds_its_own_size(self):
+        """lambda * alpha / (1 - lambda * beta) rows: 19 at 60 % load."""
+        traffic = Open(0.6 * GPU.capacity)
+        balance = traffic.rate * GPU.alpha / (1 - traffic.rate * GPU.beta)
+
+        assert run_batcher(traffic, GPU).mean_batch == pytest.approx(balance, rel=0.05)
+
+    def test_a_lone_request_pays_for_nothing_but_its_own_row(self):
+        outcome = run_batcher(Open(1.0), Machine(noise=0.0, most=1000), count=50)
+
+        assert outcome.quantile(0.5) == pytest.approx(0.0052)
+
+
+class TestClosedLoop:
+    @pytest.mark.parametrize("clients", [4, 16, 64])
+    def test_clients_in_step_are_served_together(self, clients):
+        """As fast as a batcher that waits 5 ms, and faster where that one waits in vain."""
+        ours = run_batcher(Closed(clients), GPU)
+        theirs = run_policy(waiter(0.005), Closed(clients), GPU)
+
+        assert ours.throughput >= 0.95 * theirs.throughput
+
+    @pytest.mark.parametrize("clients", [4, 16, 64])
+    def test_clients_in_step_gain_over_greed(self, clients):
+        ours = run_batcher(Closed(clients), GPU)
+        theirs = run_policy(greedy, Closed(clients), GPU)
+
+        assert ours.throughput >= 1.15 * theirs.throughput
+
+    @pytest.mark.parametrize("clients", [1, 16, 64])
+    def test_clients_that_think_are_not_waited_for(self, clients):
+        traffic = Closed(clients, think=0.02)
+        ours = run_batcher(traffic, GPU, count=10_000)
+        theirs = run_policy(greedy, traffic, GPU, count=10_000)
+
+        assert ours.throughput >= 0.99 * theirs.throughput
+        assert ours.quantile(0.99) <= 1.03 * theirs.quantile(0.99)
+
+
+class TestOverload:
+    @pytest.mark.parametrize("factor", [1.2, 2, 5, 10])
+    def test_what_can_be_answered_in_time_is(self, factor):
+        outcome = run_batcher(Open(factor * GPU.capacity), GPU, slo=SLO)
+
+        assert outcome.goodput(SLO) >= 0.9 * GPU.capacity
+        assert outcome.quantile(1.0) <= SLO + PAUSE
+
+    def test_nearly_all_others_are_refused_and_told_so(self):
+        outcome = run_batcher(Open(5 * GPU.capacity), GPU, slo=SLO)
+
+        assert outcome.refused["Overloaded"] >= 0.98 * outcome.refused.total()
+
+    def test_bursts_of_one_and_a_half_times_the_capacity(self):
+        traffic = Open(0.6 * GPU.capacity, on=0.4)
+        ours = run_batcher(traffic, GPU, slo=SLO)
+        theirs = run_policy(greedy, traffic, GPU)
+
+        assert ours.goodput(SLO) >= 2 * theirs.goodput(SLO)
+
+    def test_it_recovers_when_predictions_were_wrong(self):
+        """One batch that hangs for two seconds must not make it refuse for ever."""
+        slow = iter([0.005] * 200 + [2.0])
+        outcome = _trickle(lambda _: next(slow, 0.005), count=2000, gap=0.01, slo=0.1)
+
+        assert outcome[:190] == ["ok"] * 190
+        assert outcome[-1500:] == ["ok"] * 1500
+
+
+def _trickle(service, count, gap, slo):
+    """One request every `gap` seconds; what became of each."""
+
+    async def main(loop):
+        executor = SimulatedExecutor(service)
+        batcher = Batcher(lambda b: b, Rows(), executor=executor, clock=loop.time)
+        await batcher.start()
+        ended = ["?"] * count
+
+        def end(index, future):
+            ended[index] = type(future.exception()).__name__ if future.exception() else "ok"
+
+        def ask(index):
+            try:
+                future = batcher.enqueue([0], 1, deadline=loop.time() + slo)
+            except RequestError as error:
+                ended[index] = type(error).__name__
+            else:
+                future.add_done_callback(partial(end, index))
+
+        for index in range(count):
+            loop.call_later(index * gap, ask, index)
+        await asyncio.sleep(count * gap + 5)
+        await batcher.stop()
+        return ended
+
+    return simulate(main)
+
+
+# --- nothing lost, nothing mixed up ---
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What one client does."""
+
+    at: float
+    rows: int
+    key: int
+    patience: float | None  # seconds to its deadline
+    leaves: float | None  # seconds until it goes away
+    guilt: str | None  # what its last row does to the model
+
+
+PLANS = st.lists(
+    st.builds(
+        Plan,
+        at=st.floats(0, 0.1),
+        rows=st.integers(1, 20),
+        key=st.integers(0, 2),
+        patience=st.none() | st.floats(0.001, 0.3),
+        leaves=st.none() | st.floats(0, 0.1),
+        guilt=st.sampled_from([None] * 6 + ["raises", "refuses", "shortens"]),
+    ),
+    min_size=1,
+    max_size=40,
+)
+
+
+class World:
+    """A batcher, its model and its clients; keeps watch over every call."""
+
+    def __init__(self, loop, plans, limits, memory, service):
+        self.loop, self.plans, self.memory = loop, plans, memory
+        self.limits = limits
+        self.complaints = []
+        loop.set_exception_handler(lambda _, context: self.complaints.append(context))
+        self.futures = {}
+        self.refused = {}
+        self.succeeded = set()
+        self.running = 0
+        self.executor = SimulatedExecutor(service)
+        self.batcher = Batcher(self.call, Rows(), limits, executor=self.executor, clock=loop.time)
+
+    def call(self, batch):
+        self.executor.called = len(batch)
+        self.complaints += [complaint for complaint, is_so in self.watch(batch) if is_so]
+        if len(batch) > self.memory:
+            raise MemoryError
+        guilt = {self.guilt(client, row) for client, row in batch}
+        if "raises" in guilt:
+            raise ValueError
+        if "refuses" in guilt:
+            raise InvalidInput("no")
+        self.succeeded |= set(batch) if "shortens" not in guilt else set()
+        return [("answer", *r) for r in batch if self.guilt(*r) != "shortens"]
+
+    def watch(self, batch):
+        plans = [self.plans[client] for client, _ in batch]
+        now = self.loop.time()
+        yield "too many rows", len(batch) > self.limits.max_batch_size
+        yield "keys mixed", len({plan.key for plan in plans}) > 1
+        came = {client: place for place, client in enumerate(self.futures)}
+        order = [(came[client], row) for client, row in batch]
+        yield "out of order", order != sorted(order)
+        yield "computed in vain", any(self.futures[client].done() for client, _ in batch)
+        yield "computed again", any(row in self.succeeded for row in batch)
+        yield "too late", any(p.patience and now >= p.at + p.patience for p in plans)
+
+    def guilt(self, client, row):
+        return self.plans[client].guilt if row == self.plans[client].rows - 1 else None
+
+    def ask(self, client):
+        plan = self.plans[client]
+        deadline = None if plan.patience is None else plan.at + plan.patience
+        batch = [(client, row) for row in range(plan.rows)]
+        try:
+            future = self.batcher.enqueue(batch, plan.rows, plan.key, plan.rows, deadline)
+        except RequestError as error:
+            self.refused[client] = error
+            return
+        self.futures[client] = future
+        if plan.leaves is not None:
+            self.loop.call_later(plan.leaves, future.cancel)
+
+    async def run(self, drain_at):
+        await self.batcher.start()
+        for client, plan in enumerate(self.plans):
+            self.loop.call_at(plan.at, self.ask, client)
+        await asyncio.sleep(drain_at)
+        await self.batcher.stop()
+        await asyncio.sleep(1)
+
+    def check(self):
+        assert self.complaints == []
+        assert (self.batcher.queued_rows, self.batcher.queued_bytes) == (0, 0)
+        for client, plan in enumerate(self.plans):
+            if client in self.refused:
+                assert isinstance(self.refused[client], Overloaded | DeadlineExceeded)
+                continue
+            self.check_client(plan, client, self.futures[client])
+
+    def check_client(self, plan, client, future):
+        assert future.done(), "lost"
+        if future.cancelled():
+            assert plan.leaves is not None
+            return
+        error = future.exception()
+        if error is None:
+            assert plan.guilt is None
+            assert future.result() == [("answer", client, row) for row in range(plan.rows)]
+        elif isinstance(error, DeadlineExceeded | Overloaded):
+            assert plan.patience is not None
+        elif isinstance(error, PredictionFailed):
+            assert plan.guilt in {"raises", "shortens"}
+        else:
+            assert isinstance(error, InvalidInput)
+            assert plan.guilt == "refuses"
+
+
+@settings(max_examples=300, deadline=None)
+@given(
+    PLANS,
+    st.integers(1, 16),
+    st.integers(1, 16),
+    st.integers(5, 200),
+    st.floats(0.05, 0.5),
+    st.integers(0, 100),
+)
+def test_every_answer_belongs_to_its_request_and_nothing_is_lost(
+    plans, most, memory, room, drain_at, seed
+):
+    """Whatever clients do: in order, none twice, no batch too large, no keys mixed, no row of a
+    request that is over is ever computed, and only the guilty fail."""
+    rng = random.Random(seed)
+
+    def service(rows):
+        return rng.uniform(0.0001, 0.005) + rows * 0.0005
+
+    async def main(loop: SimulatedLoop):
+        limits = Limits(max_batch_size=most, max_queue_rows=room, latency_budget=0.02)
+        world = World(loop, plans, limits, memory, service)
+        await world.run(drain_at)
+        world.check()
+
+    simulate(main)
+
+
+@settings(max_examples=100, deadline=None)
+@given(PLANS, st.integers(1, 16), st.floats(0.0, 0.2))
+def test_stopping_without_draining_answers_everybody(plans, most, stop_at):
+    async def main(loop: SimulatedLoop):
+        world = World(loop, plans, Limits(max_batch_size=most), 100, lambda _: 0.01)
+        await world.batcher.start()
+        for client, plan in enumerate(plans):
+            loop.call_at(plan.at, world.ask, client)
+        await asyncio.sleep(stop_at)
+        await world.batcher.stop(drain=False)
+
+        assert all(future.done() for future in world.futures.values())
+        assert world.batcher.queued_rows == 0
+
+    simulate(main)

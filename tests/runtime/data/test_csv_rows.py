@@ -1,0 +1,73 @@
+"""CSV as instances."""
+
+import pytest
+
+from modelbundle.runtime.data import csv_rows
+from modelbundle.runtime.errors import BadPayload, InvalidInput
+from modelbundle.runtime.signature import Field, Side
+
+MATRIX = Side("array", (Field("x", "float64", (None, 2)),))
+LINE = Side("array", (Field("x", "int64", (None,)),))
+PEOPLE = Side(
+    "columns",
+    (Field("age", "int64", (None,)), Field("city", "str", (None,)), Field("ok", "bool", (None,))),
+)
+
+
+def test_numbers_become_rows():
+    assert csv_rows.loads(b"1,2\r\n3.5,-4e2\r\n", MATRIX) == [[1.0, 2.0], [3.5, -400.0]]
+
+
+def test_a_single_column_becomes_single_values():
+    assert csv_rows.loads(b"1\n2\n", LINE) == [1, 2]
+
+
+def test_a_line_of_names_above_numbers_is_recognized():
+    assert csv_rows.loads(b"a,b\n1,2\n", MATRIX) == [[1.0, 2.0]]
+
+
+def test_columns_are_found_by_name_in_any_order():
+    rows = csv_rows.loads(b'city,ok,age\n"Oslo, N",true,41\n', PEOPLE)
+    assert rows == [{"city": "Oslo, N", "ok": True, "age": 41}]
+
+
+def test_without_names_the_columns_are_those_of_the_signature():
+    rows = csv_rows.loads(b"41,Oslo,0\n", PEOPLE)
+    assert rows == [{"age": 41, "city": "Oslo", "ok": False}]
+
+
+def test_the_media_type_can_say_that_the_first_line_is_a_row():
+    side = Side("columns", (Field("a", "str", (None,)), Field("b", "str", (None,))))
+    assert csv_rows.loads(b"a,b\n", side, "absent") == [{"a": "a", "b": "b"}]
+    assert csv_rows.loads(b"a,b\n", side) == []
+
+
+def test_empty_cells_and_nan_are_missing_values():
+    assert csv_rows.loads(b",nan\n", MATRIX) == [[None, None]]
+
+
+def test_a_byte_order_mark_is_no_part_of_the_first_name():
+    assert csv_rows.loads("\ufeffage,city,ok\n1,x,1\n".encode(), PEOPLE)[0]["age"] == 1
+
+
+@pytest.mark.parametrize(
+    ("body", "said"),
+    [
+        (b"1,x\n", r"instances\[0\]\[1\]: expected float64, got `x`"),
+        (b"1,2\n3,inf\n", r"instances\[1\]\[1\]: expected float64, got `inf`"),
+    ],
+)
+def test_a_wrong_value_is_named(body, said):
+    with pytest.raises(InvalidInput, match=said):
+        csv_rows.loads(body, MATRIX)
+
+
+def test_a_row_of_another_width_is_named():
+    with pytest.raises(InvalidInput, match=r"instances\[1\]: expected 3 values, got 2"):
+        csv_rows.loads(b"1,Oslo,1\n2,Rome\n", PEOPLE)
+
+
+@pytest.mark.parametrize("body", [b"\xff", b'"open'])
+def test_what_is_not_csv_is_refused(body):
+    with pytest.raises(BadPayload):
+        csv_rows.loads(body, PEOPLE)

@@ -1,0 +1,90 @@
+"""Bodies to batches and answers to bodies."""
+
+import io
+import json
+
+import numpy as np
+import pytest
+
+from modelbundle.runtime.data.payload import NPY, Codec
+from modelbundle.runtime.errors import (
+    InvalidInput,
+    PayloadTooLarge,
+    PredictionFailed,
+    UnsupportedMediaType,
+)
+from modelbundle.runtime.signature import OBJECTS, Field, Side
+
+CODEC = Codec(Side("array", (Field("x", "float32", (None, 2)),)), max_rows=3)
+ROWS = np.array([[1, 2], [3, 4]], dtype="float32")
+
+
+def npy(array):
+    file = io.BytesIO()
+    np.save(file, array)
+    return file.getvalue()
+
+
+@pytest.mark.parametrize(
+    ("body", "content_type"),
+    [
+        (b'{"instances": [[1, 2], [3, 4]]}', "application/json"),
+        (b'{"instances": [[1, 2], [3, 4]]}', ""),
+        (b'{"instances": [[1, 2], [3, 4]]}', "Application/JSON; charset=utf-8"),
+        (npy(ROWS), "application/x-npy"),
+        (npy(ROWS.astype(">f8")), "application/npy"),
+        (b"1,2\n3,4\n", "text/csv; header=absent"),
+    ],
+)
+def test_the_same_rows_by_every_content_type(body, content_type):
+    batch = CODEC.decode(body, content_type)
+    assert batch.dtype == "float32"
+    np.testing.assert_array_equal(batch, ROWS)
+
+
+def test_another_content_type_is_refused_with_what_is_taken():
+    with pytest.raises(UnsupportedMediaType, match=r"`text/html`; send one of `application/json`"):
+        CODEC.decode(b"", "text/html")
+
+
+def test_csv_needs_a_signature():
+    with pytest.raises(UnsupportedMediaType):
+        Codec(OBJECTS).decode(b"1", "text/csv")
+
+
+@pytest.mark.parametrize(
+    "body", [(json.dumps({"instances": [[1, 2]] * 4}).encode(), ""), (npy(np.ones((4, 2))), NPY)]
+)
+def test_too_many_rows_are_refused_before_they_are_converted(body):
+    with pytest.raises(PayloadTooLarge, match="4 rows; this server takes up to 3"):
+        CODEC.decode(*body)
+
+
+def test_one_npy_value_is_no_rows():
+    with pytest.raises(InvalidInput):
+        CODEC.decode(npy(np.float32(1)), NPY)
+
+
+def test_free_objects_are_not_nested_beyond_reason():
+    with pytest.raises(InvalidInput, match="nested"):
+        Codec(OBJECTS).decode(b'{"instances": [' + b"[" * 100 + b"]" * 100 + b"]}", "")
+
+
+def test_the_answer_is_json_unless_npy_is_asked_for_first():
+    assert CODEC.encode(ROWS).body == b'{"predictions":[[1.0,2.0],[3.0,4.0]]}'
+    assert CODEC.encode(ROWS, "application/json, application/x-npy").content_type.endswith("json")
+    answer = CODEC.encode(ROWS, "application/x-npy, */*")
+    assert answer.content_type == NPY
+    np.testing.assert_array_equal(np.load(io.BytesIO(answer.body)), ROWS)
+
+
+def test_what_has_no_npy_is_answered_as_json():
+    assert CODEC.encode(["a"], NPY).body == b'{"predictions":["a"]}'
+
+
+def test_nan_is_an_error_unless_null_stands_for_it():
+    with pytest.raises(PredictionFailed, match=r"predictions\[0\] is not a finite number"):
+        CODEC.encode(np.array([np.nan]))
+    assert Codec(OBJECTS, nan_as_null=True).encode(np.array([np.nan])).body == (
+        b'{"predictions":[null]}'
+    )

@@ -1,0 +1,56 @@
+"""Recorded inputs and outputs, and what counts as a difference."""
+
+import json
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from modelbundle.runtime.data.samples import Samples, compare
+from modelbundle.runtime.errors import InvalidBundle
+
+JSON = st.recursive(
+    st.none()
+    | st.booleans()
+    | st.integers()
+    | st.floats(allow_nan=False, allow_infinity=False)
+    | st.text(),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(), inner, max_size=3),
+    max_leaves=8,
+)
+ROWS = st.lists(JSON, max_size=3)
+
+
+@given(inputs=ROWS, outputs=ROWS)
+def test_samples_come_back_as_they_were(tmp_path_factory, inputs, outputs):
+    path = tmp_path_factory.mktemp("samples") / "predict.json"
+    samples = Samples("predict", inputs, outputs)
+    path.write_bytes(samples.encode())
+    assert Samples.read(path) == samples
+    assert samples.differences(outputs) == []
+
+
+@pytest.mark.parametrize(
+    ("expected", "got", "said"),
+    [
+        ([1.0], [1.00001], []),
+        ([1.0], [1.1], ["predictions[0]: expected 1.0, got 1.1"]),
+        ([1.0], [1], []),
+        ([1], [2], ["predictions[0]: expected 1, got 2"]),
+        ([1], [True], ["predictions[0]: expected 1, got true"]),
+        (["a"], ["b"], ['predictions[0]: expected "a", got "b"']),
+        ([{"p": [0.5, 0.5]}], [{"p": [0.5, 0.6]}], ["predictions[0].p[1]: expected 0.5, got 0.6"]),
+        ([1], [1, 2], ["predictions: expected [1], got [1, 2]"]),
+        ([{"a": 1}], [{"b": 1}], ['predictions[0]: expected {"a": 1}, got {"b": 1}']),
+        ([None], [0.0], ["predictions[0]: expected null, got 0.0"]),
+    ],
+)
+def test_a_difference_names_its_place(expected, got, said):
+    assert compare(expected, got) == said
+
+
+@pytest.mark.parametrize("text", ["", "{}", "[]", '{"schema": 1}', json.dumps({"schema": 2})])
+def test_what_is_no_samples_file_is_refused(tmp_path, text):
+    (tmp_path / "predict.json").write_text(text)
+    with pytest.raises(InvalidBundle, match=r"predict\.json"):
+        Samples.read(tmp_path / "predict.json")

@@ -1,0 +1,85 @@
+"""The contract of a bundle's server."""
+
+import json
+
+import jsonschema
+import pytest
+
+from modelbundle.runtime.http import openapi
+from modelbundle.runtime.http.schema import envelope
+from modelbundle.runtime.manifest import BundleManifest, Route
+from modelbundle.runtime.plan import Plan
+from modelbundle.runtime.signature import Field, Side
+
+
+def schemas(value):
+    """Every schema in a document."""
+    if isinstance(value, dict):
+        if "schema" in value:
+            yield value["schema"]
+        for child in value.values():
+            yield from schemas(child)
+    if isinstance(value, list):
+        for child in value:
+            yield from schemas(child)
+
+
+@pytest.fixture
+def document(sums):
+    plan = Plan.read(sums())
+    return openapi.document(plan.manifest, plan.models, plan.samples())
+
+
+def test_every_schema_is_one(document):
+    found = list(schemas(document))
+    assert len(found) > 10
+    for schema in found:
+        jsonschema.Draft202012Validator.check_schema(schema)
+
+
+def test_references_lead_somewhere_and_names_are_unique(document):
+    text = json.dumps(document)
+    assert text.count("#/components/schemas/Error") == 7
+    assert "Error" in document["components"]["schemas"]
+    names = [op["operationId"] for path in document["paths"].values() for op in path.values()]
+    assert len(names) == len(set(names)) == 4
+    assert document["openapi"] == "3.1.0"
+
+
+def test_the_recorded_sample_is_an_example_that_its_own_schema_admits(document):
+    operation = document["paths"]["/predict"]["post"]
+    request = operation["requestBody"]["content"]["application/json"]
+    answer = operation["responses"]["200"]["content"]["application/json"]
+    assert request["example"] == {"instances": [[1.0, 2.0], [3.0, 4.0]]}
+    jsonschema.validate(request["example"], request["schema"])
+    jsonschema.validate(answer["example"], answer["schema"])
+    for wrong in ({"instances": [[1]]}, {"instances": [["a", 1]]}, {}, {"instances": 1, "a": 2}):
+        with pytest.raises(jsonschema.ValidationError):
+            jsonschema.validate(wrong, request["schema"])
+
+
+def test_columns_are_records_or_lists_in_their_order():
+    side = Side("columns", (Field("age", "int64", (None,)), Field("city", "str", (None,))))
+    schema = envelope("instances", side)
+    jsonschema.validate({"instances": [{"age": 41, "city": "Oslo"}, [41, "Oslo"]]}, schema)
+    for wrong in ([41], ["Oslo", 41], {"age": 41}, {"age": 41, "city": "Oslo", "x": 1}):
+        with pytest.raises(jsonschema.ValidationError):
+            jsonschema.validate({"instances": [wrong]}, schema)
+
+
+def test_an_authors_api_is_described_by_its_own_types(sums):
+    route = Route(
+        "/score",
+        "score",
+        service="score",
+        doc="Score one.\n\nMore of it.",
+        input={"kind": "json", "schema": {"type": "object"}, "media": ["application/json"]},
+        output={"kind": "image", "schema": {}, "media": ["image/png", "application/json"]},
+    )
+    manifest = BundleManifest.read(sums())
+    document = openapi.document(
+        BundleManifest.from_json(manifest.to_json() | {"routes": [route.to_json()]}), {}
+    )
+    operation = document["paths"]["/score"]["post"]
+    assert operation["summary"] == "Score one."
+    assert list(operation["responses"]["200"]["content"]) == ["image/png", "application/json"]

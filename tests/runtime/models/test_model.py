@@ -1,0 +1,87 @@
+"""A model in memory: what is said when it cannot get there."""
+
+import sys
+
+import numpy as np
+import pytest
+
+import modelbundle
+from modelbundle.bundler.store import Store
+from modelbundle.runtime.errors import InvalidBundle, InvalidModel, MissingFramework, NotTrusted
+from modelbundle.runtime.frameworks import registry
+from modelbundle.runtime.models.model import LoadedModel
+from modelbundle.runtime.pickles.policy import Policy
+
+
+@pytest.fixture
+def directory():
+    import xgboost
+
+    rows = np.random.default_rng(0).random((20, 2))
+    model = xgboost.train({}, xgboost.DMatrix(rows, rows.sum(1)), 1)
+    return Store.default().directory(modelbundle.save("m", model, sample=rows[:2]))
+
+
+def test_a_method_that_the_model_lacks_is_told_with_those_it_has(directory):
+    with pytest.raises(InvalidModel, match="no method `fit`; it has `predict`"):
+        LoadedModel.load(directory).call("fit", np.ones((1, 2)))
+
+
+def test_a_missing_library_is_named_with_its_pinned_requirement(directory, monkeypatch):
+    monkeypatch.setitem(sys.modules, "xgboost", None)
+    with pytest.raises(MissingFramework, match="needs `xgboost`") as caught:
+        LoadedModel.load(directory)
+    assert "xgboost==" in caught.value.hint
+    assert "numpy==" in caught.value.hint
+
+
+def test_a_damaged_file_is_one_sentence(directory, tmp_path):
+    copy = tmp_path / "copy"
+    copy.mkdir()
+    (copy / "model.json").write_bytes((directory / "model.json").read_bytes())
+    (copy / "model.ubj").write_bytes(b"{L\0\0\0")
+    with pytest.raises(InvalidModel, match="xgboost model cannot be loaded"):
+        LoadedModel.load(copy)
+
+
+def test_a_directory_without_a_manifest_is_no_model(tmp_path):
+    with pytest.raises(InvalidBundle):
+        LoadedModel.load(tmp_path)
+
+
+def test_a_policy_that_denies_pickles_stands_before_every_one_of_them():
+    import torch
+    from sklearn.dummy import DummyRegressor
+
+    net = torch.nn.TransformerEncoderLayer(4, 1, 4)
+    for model in (DummyRegressor().fit([[1]], [1]), net, len):
+        path = Store.default().directory(modelbundle.save("m", model))
+        with pytest.raises(NotTrusted):
+            LoadedModel.load(path, policy=Policy("deny"))
+        LoadedModel.load(path)
+
+
+@pytest.mark.parametrize(
+    "loader", ["gone:Class", "json:JSONDecoder", "os:gone", "json:dumps", "", ":"]
+)
+def test_what_is_no_adapter_is_never_used_as_one(loader):
+    with pytest.raises(InvalidModel):
+        registry.load(loader)
+
+
+def test_every_adapter_is_found_again_by_its_name():
+    for framework in registry.builtin():
+        assert type(registry.load(registry.loader(framework))) is type(framework)
+
+
+def test_adapters_are_told_apart_without_importing_their_libraries():
+    """Detection looks at class names only."""
+    import subprocess
+
+    code = (
+        "import sys; from modelbundle.runtime.frameworks import registry;"
+        "registry.for_model(len);"
+        "print(sorted({'torch', 'sklearn', 'xgboost', 'lightgbm', 'onnx', 'pandas'} & set(sys.modules)))"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout == "[]\n"

@@ -1,0 +1,138 @@
+"""Several server processes on one socket."""
+
+import os
+import signal
+import time
+from pathlib import Path
+
+import httpx
+import pytest
+
+from modelbundle.runtime.errors import BundleError
+from modelbundle.runtime.process.supervisor import Supervisor
+
+
+def children(pid):
+    return [int(child) for child in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
+
+
+def alive(pid):
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
+    except FileNotFoundError:
+        return False
+
+
+def wait_until(claim):
+    deadline = time.monotonic() + 30
+    while not claim():
+        assert time.monotonic() < deadline
+        time.sleep(0.02)
+
+
+def metric(server, line):
+    text = httpx.get(server.url + "/metrics", trust_env=False).text
+    return next(
+        float(each.rpartition(" ")[2]) for each in text.splitlines() if each.startswith(line)
+    )
+
+
+@pytest.fixture
+def pair(sums, servers):
+    server = servers.start(sums(), "--workers=2")
+    wait_until(lambda: metric(server, "bundle_ready_workers") == 2)
+    return server
+
+
+def test_any_worker_tells_the_numbers_of_all(pair, in_threads):
+    answers = in_threads(lambda number: pair.post([[number, 1]]).json(), range(40))
+    assert answers == [{"predictions": [number + 1.0]} for number in range(40)]
+    name = 'bundle_requests_total{route="/predict",status="200"}'
+    assert {metric(pair, name) for _ in range(20)} == {40.0}
+
+
+def test_a_killed_worker_is_replaced_and_the_log_says_why(pair):
+    first, second = children(pair.process.pid)
+    os.kill(first, signal.SIGKILL)
+    wait_until(
+        lambda: len(children(pair.process.pid)) == 2 and first not in children(pair.process.pid)
+    )
+    wait_until(lambda: metric(pair, "bundle_ready_workers") == 2)
+    assert second in children(pair.process.pid)
+    assert f"(pid {first}) was killed by SIGKILL" in pair.log()
+    assert metric(pair, "bundle_worker_restarts_total") == 1
+    assert pair.post([[1, 2]]).status_code == 200
+
+
+def test_a_model_that_aborts_takes_one_worker_with_it(pair):
+    with pytest.raises(httpx.TransportError):
+        pair.post([[-3, 0]])
+    assert pair.post([[1, 2]]).status_code == 200
+    wait_until(lambda: metric(pair, "bundle_ready_workers") == 2)
+    assert "was killed by SIGABRT" in pair.log()
+
+
+def test_sigterm_drains_all_of_them(pair, in_threads):
+    def ask(number):
+        if number == 0:
+            time.sleep(0.2)
+            return pair.stop()
+        return pair.post([[-2, number]]).status_code
+
+    assert in_threads(ask, range(5)) == [0, 200, 200, 200, 200]
+    assert "Traceback" not in pair.log()
+
+
+def test_ctrl_c_at_a_terminal_reaches_everybody_and_is_130(pair):
+    for pid in (pair.process.pid, *children(pair.process.pid)):
+        os.kill(pid, signal.SIGINT)
+    assert pair.process.wait(30) == 130
+    assert "Traceback" not in pair.log()
+
+
+def test_workers_end_with_their_supervisor(pair):
+    orphans = children(pair.process.pid)
+    pair.process.kill()
+    wait_until(lambda: not any(alive(pid) for pid in orphans))
+
+
+def test_a_worker_that_dies_while_it_loads_is_the_end_not_a_loop():
+    def serve(index, on_ready):
+        os.kill(os.getpid(), signal.SIGKILL)
+
+    with pytest.raises(BundleError, match=r"was killed by SIGKILL .* while it was loading"):
+        Supervisor(2, serve, grace=1).run()
+
+
+def test_what_keeps_a_worker_from_starting_is_said_once_with_its_exit_code():
+    def serve(index, on_ready):
+        error = BundleError("No such thing.", hint="Make one.")
+        error.exit_code = 7
+        raise error
+
+    with pytest.raises(BundleError) as caught:
+        Supervisor(3, serve, grace=1).run()
+    assert (str(caught.value), caught.value.hint, caught.value.exit_code) == (
+        "No such thing.",
+        "Make one.",
+        7,
+    )
+
+
+def test_workers_that_keep_dying_are_given_up(monkeypatch):
+    monkeypatch.setattr("modelbundle.runtime.process.supervisor.FIRST_DELAY", 0.001)
+
+    def serve(index, on_ready):
+        on_ready()
+        time.sleep(0.05)
+        os._exit(3)
+
+    with pytest.raises(BundleError, match="keep dying: the last one ended with exit code 3"):
+        Supervisor(1, serve, grace=1).run()
+
+
+def test_it_leaves_signal_handlers_as_it_found_them():
+    before = signal.getsignal(signal.SIGTERM)
+    with pytest.raises(BundleError):
+        Supervisor(1, lambda index, on_ready: os._exit(1), grace=1).run()
+    assert signal.getsignal(signal.SIGTERM) == before

@@ -1,0 +1,37 @@
+"""A bundle directory around one saved model, as far as loading it needs."""
+
+import shutil
+
+from modelbundle.bundler.saving.saving import save
+from modelbundle.bundler.store import Store
+from modelbundle.runtime.manifest import BundleManifest, ModelEntry
+from modelbundle.runtime.settings import ServeSettings
+
+
+def bundle_directory(tmp_path, name, alias, model, sample):
+    """Save `model` as `name`, and lay out a bundle that calls it `alias`."""
+    store = Store(tmp_path / "store")
+    item = save(name, model, sample=sample, store=store)
+    directory = tmp_path / "bundle"
+    shutil.copytree(store.directory(item), directory / "models" / alias)
+    entry = ModelEntry(alias, name, item.version, item.digest, item.framework, item.executes_code)
+    manifest = BundleManifest(
+        name=name,
+        version=None,
+        description="",
+        labels={},
+        models=(entry,),
+        service=None,
+        routes=(),
+        files=(),
+        python="3.11",
+        lock=None,
+        hermetic=False,
+        accelerator={"kind": "cpu"},
+        serve=ServeSettings().to_json(),
+        security={"pickle": "allow", "allow_globals": []},
+        image={},
+        packer="",
+    )
+    (directory / "bundle.json").write_bytes(manifest.encode())
+    return directory

@@ -1,0 +1,170 @@
+"""Every kind of value: what is encoded for a client is decoded to what it was."""
+
+import datetime as dt
+import enum
+import json
+import uuid
+from dataclasses import dataclass
+from typing import Annotated, Any, Literal, NotRequired, TypedDict
+
+import jsonschema
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from pydantic import BaseModel
+
+from modelbundle.runtime.errors import InvalidInput
+from modelbundle.runtime.services.array import Array
+from modelbundle.runtime.services.contract.annotation import decoder
+from modelbundle.runtime.services.contract.answer import AnswerWriter
+
+
+class Color(enum.Enum):
+    RED = "red"
+    BLUE = "blue"
+
+
+@dataclass
+class Point:
+    x: int
+    y: float | None = None
+
+
+@dataclass
+class Tree:
+    value: int
+    children: "list[Tree]"
+
+
+class Person(BaseModel):
+    age: int
+    tags: list[str] = []
+
+
+class Options(TypedDict):
+    top: int
+    color: NotRequired[Color]
+
+
+NUMBERS = st.integers(-(2**53), 2**53)
+FLOATS = st.floats(allow_nan=False, allow_infinity=False)
+POINTS = st.builds(Point, NUMBERS, st.none() | FLOATS)
+TREES = st.recursive(
+    st.builds(Tree, NUMBERS, st.just([])),
+    lambda inner: st.builds(Tree, NUMBERS, st.lists(inner, max_size=3)),
+    max_leaves=5,
+)
+TEXT = st.text(st.characters(exclude_categories=["Cs"]))
+VALUES = {
+    int: NUMBERS,
+    float: FLOATS,
+    bool: st.booleans(),
+    str: TEXT,
+    bytes: st.binary(),
+    None: st.none(),
+    list[int]: st.lists(NUMBERS),
+    set[int]: st.sets(NUMBERS),
+    frozenset[str]: st.frozensets(TEXT),
+    tuple[int, str]: st.tuples(NUMBERS, TEXT),
+    tuple[float, ...]: st.lists(FLOATS).map(tuple),
+    dict[str, list[int]]: st.dictionaries(TEXT, st.lists(NUMBERS)),
+    dict[int, str]: st.dictionaries(NUMBERS, TEXT),
+    int | str | None: NUMBERS | TEXT | st.none(),
+    Literal["a", 1, True]: st.sampled_from(["a", 1, True]),
+    Color: st.sampled_from(Color),
+    dt.datetime: st.datetimes(timezones=st.just(dt.UTC)),
+    dt.date: st.dates(),
+    dt.time: st.times(),
+    uuid.UUID: st.uuids(),
+    Point: POINTS,
+    Tree: TREES,
+    Person: st.builds(Person, age=NUMBERS, tags=st.lists(TEXT)),
+    list[Person]: st.lists(st.builds(Person, age=NUMBERS)),
+    Options: st.fixed_dictionaries({"top": NUMBERS}, optional={"color": st.sampled_from(Color)}),
+    dict[str, Point | None]: st.dictionaries(TEXT, POINTS | st.none()),
+}
+
+
+@pytest.mark.parametrize("annotation", VALUES, ids=str)
+@given(data=st.data())
+def test_what_is_written_is_read_back_and_keeps_its_schema(annotation, data):
+    value = data.draw(VALUES[annotation])
+    wire = json.loads(AnswerWriter().json(value))
+    made = decoder(annotation)
+    assert made.read(wire, "") == value
+    if annotation is not Tree:
+        jsonschema.validate(wire, dict(made.spec.schema))
+
+
+JSON = st.recursive(
+    st.none() | st.booleans() | NUMBERS | FLOATS | TEXT,
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(TEXT, inner, max_size=3),
+    max_leaves=6,
+)
+ARRAYS = (
+    np.ndarray,
+    Annotated[np.ndarray, Array("float32", (None, 2))],
+    Annotated[np.ndarray, Array("int8")],
+)
+
+
+@pytest.mark.parametrize("annotation", [*VALUES, *ARRAYS, Any], ids=str)
+@given(value=JSON)
+def test_any_json_is_read_or_refused_with_its_place(annotation, value):
+    """Nothing else is raised, and what the schema refuses is not read."""
+    made = decoder(annotation)
+    try:
+        made.read(value, "here")
+    except InvalidInput as error:
+        assert "here" in error.detail  # noqa: PT017
+        assert len(error.detail) < 400  # noqa: PT017
+
+
+@pytest.mark.parametrize(
+    ("annotation", "value", "message"),
+    [
+        (int, True, "x: expected a whole number, got true."),
+        (int, 2.5, "x: expected a whole number, got 2.5."),
+        (float, "1", 'x: expected a number, got the string "1".'),
+        (str, None, "x: expected a string, got null."),
+        (list[int], [1, "a"], 'x[1]: expected a whole number, got the string "a".'),
+        (dict[int, int], {"a": 1}, 'x: expected a whole number as a key, got the string "a".'),
+        (tuple[int, int], [1], "x: expected a list of 2, got a list of 1."),
+        (int | list[int], "a", 'x: expected one of integer, array, got the string "a".'),
+        (int | None, "a", 'x: expected a whole number, got the string "a".'),
+        (Literal["a", 1], True, "x: expected one of 'a', 1, got true."),
+        (Color, "green", "x: expected one of 'red', 'blue', got the string \"green\"."),
+        (dt.date, "tomorrow", 'x: expected an ISO 8601 date, got the string "tomorrow".'),
+        (Point, {"x": 1, "z": 2}, "x: unknown field `z`; expected `x`, `y`."),
+        (list[Point], [{"y": 1}], "x[0]: field `x` is missing."),
+        (Tree, {"value": 1, "children": [{"value": "a"}]}, "x.children[0].value: expected"),
+        (Options, {}, "x: field `top` is missing."),
+        (set[str], [["a"]], "x[0]: expected a string, got a list of 1."),
+        (
+            Annotated[np.ndarray, Array("int8", (None,))],
+            [1, 300],
+            "x[1]: expected a whole number from",
+        ),
+        (np.ndarray, [[1], [1, 2]], "x[1]"),
+    ],
+)
+def test_a_refusal_names_the_place_what_was_expected_and_what_came(annotation, value, message):
+    with pytest.raises(InvalidInput) as raised:
+        decoder(annotation).read(value, "x")
+    assert message in raised.value.detail
+
+
+def test_numbers_are_read_alike_however_they_are_spelled():
+    """JavaScript writes 1.0 as 1."""
+    assert decoder(int).read(2.0, "") == 2
+    assert type(decoder(float).read(2, "")) is float
+    for rows in ([[1, 2]], [[1.0, 2.0]]):
+        assert decoder(np.ndarray).read(rows, "").dtype == np.float64
+
+
+def test_an_array_keeps_the_dtype_of_npy_unless_its_author_names_one():
+    rows = np.ones((2, 2), np.float32)
+    assert decoder(np.ndarray).read(rows, "").dtype == np.float32
+    exact = decoder(Annotated[np.ndarray, Array("float64", (None, 2))])
+    assert exact.read(rows, "").dtype == np.float64
