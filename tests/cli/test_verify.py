@@ -1,0 +1,58 @@
+"""`bundle verify` and `bundle test`."""
+
+import shutil
+
+import pytest
+
+
+def test_a_whole_store_a_tag_and_a_directory_are_verified(shop, tmp_path):
+    assert shop("verify").out == "Every model and bundle is as it was stored.\n"
+    assert shop("verify", "twice").out == f"`{shop.tag}` is as it was stored.\n"
+
+    shutil.copytree(shop.built["path"], tmp_path / "unpacked")
+    checked = shop("verify", tmp_path / "unpacked", "--json").json
+    assert checked["digest"] == shop.built["digest"]
+
+
+def test_a_changed_file_of_an_unpacked_bundle_is_named(shop, tmp_path):
+    unpacked = tmp_path / "unpacked"
+    shutil.copytree(shop.built["path"], unpacked)
+    (unpacked / "server.py").unlink()
+    (unpacked / "server.py").write_text("import os\n")
+
+    damaged = shop("verify", unpacked, code=6)
+
+    assert "`server.py`" in damaged.err
+
+
+@pytest.mark.parametrize("target", ["twice", "model:double", "."])
+def test_the_recorded_answers_come_again(target, shop):
+    tested = shop("test", target, "--env", "current")
+
+    assert "double.predict: 2 rows ok" in tested.out
+
+
+def test_other_answers_are_an_error_that_shows_them(bundle, plain):
+    (plain / "train.py").write_text(
+        "class Dice:\n"
+        "    def predict(self, rows):\n"
+        "        import random\n"
+        "        return [[random.random() for number in row] for row in rows]\n"
+        "model = Dice()\n"
+    )
+    bundle("save", "dice", "train:model", "--sample", "sample.json")
+
+    differs = bundle("test", "model:dice", code=1)
+    assert "dice.predict: 2 rows DIFFERS" in differs.out
+    assert "error: The answers differ from the recorded ones." in differs.err
+
+    data = bundle("test", "model:dice", "--json", code=1).json
+    assert data["exit_code"] == 1
+    assert data["methods"][0]["ok"] is False
+    assert data["tag"].startswith("dice:")
+
+
+def test_a_model_without_samples_says_how_to_record_some(bundle, plain):
+    bundle("save", "double", "train:model")
+
+    assert "--sample" in bundle("test", "model:double").out
