@@ -1,5 +1,6 @@
 """`bundle init`: a commented bundlefile, and a service skeleton to fill in."""
 
+import shlex
 from pathlib import Path
 from typing import Annotated
 
@@ -42,6 +43,6 @@ def init(
         directory, name=name, models=tuple(model or ()), service=service, force=force
     )
     data = {"files": [str(path) for path in written]}
-    console.result(
-        data, "\n".join(f"Wrote `{path}`." for path in written), next_command="bundle build"
-    )
+    text = "\n".join(f"Wrote `{path}`." for path in written)
+    where = "" if directory == Path() else f" {shlex.quote(str(directory))}"
+    console.result(data, text, next_command=f"bundle build{where}")

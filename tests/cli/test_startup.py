@@ -44,8 +44,14 @@ def test_the_version_is_said_before_typer_is_imported():
         ["--help"],
         ["save", "--help"],
         ["serve", "--help"],
+        ["build", "--help"],
+        ["list", "--json"],
+        ["models", "list"],
         ["models", "list", "--json"],
-        ["du", "--json"],
+        ["du"],
+        ["gc"],
+        ["verify"],
+        ["schema"],
     ],
     ids=" ".join,
 )
@@ -53,8 +59,10 @@ def test_nothing_heavy_is_imported_before_it_is_needed(arguments):
     assert loaded_by(*arguments) & HEAVY == set()
 
 
-def test_a_table_needs_rich_and_nothing_heavier():
-    assert loaded_by("models", "list") & HEAVY <= {"rich"}
+def test_looking_at_what_is_stored_imports_no_more(shop, monkeypatch):
+    monkeypatch.setenv("BUNDLE_HOME", str(shop.home))
+    for command in (["models", "show", "double"], ["show", "twice"], ["list"], ["verify", "twice"]):
+        assert loaded_by(*command) & HEAVY == set()
 
 
 def test_importing_the_package_imports_nothing_else():

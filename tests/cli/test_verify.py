@@ -34,22 +34,22 @@ def test_the_recorded_answers_come_again(target, shop):
 
 def test_other_answers_are_an_error_that_shows_them(bundle, plain):
     (plain / "train.py").write_text(
-        "class Dice:\n"
+        "class Moody:\n"
         "    def predict(self, rows):\n"
-        "        import random\n"
-        "        return [[random.random() for number in row] for row in rows]\n"
-        "model = Dice()\n"
+        "        import os\n"
+        "        return [[number + int(os.environ['MOOD']) for number in row] for row in rows]\n"
+        "model = Moody()\n"
     )
-    bundle("save", "dice", "train:model", "--sample", "sample.json")
+    bundle("save", "moody", "train:model", "--sample", "sample.json", MOOD="1")
 
-    differs = bundle("test", "model:dice", code=1)
-    assert "dice.predict: 2 rows DIFFERS" in differs.out
+    differs = bundle("test", "model:moody", code=1, MOOD="2")
+    assert "moody.predict: 2 rows DIFFERS" in differs.out
     assert "error: The answers differ from the recorded ones." in differs.err
 
-    data = bundle("test", "model:dice", "--json", code=1).json
+    data = bundle("test", "model:moody", "--json", code=1, MOOD="2").json
     assert data["exit_code"] == 1
     assert data["methods"][0]["ok"] is False
-    assert data["tag"].startswith("dice:")
+    assert data["tag"].startswith("moody:")
 
 
 def test_a_model_without_samples_says_how_to_record_some(bundle, plain):
