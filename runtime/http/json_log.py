@@ -48,6 +48,6 @@ def configure(level: str) -> None:
     root = logging.getLogger()
     root.handlers[:] = [handler]
     root.setLevel(logging.WARNING)
-    logging.getLogger(__package__).setLevel(level.upper())
+    logging.getLogger("modelbundle.runtime").setLevel(level.upper())
     # Its warnings are about what clients send: 400s that stand in the access log.
     logging.getLogger("uvicorn.error").setLevel(logging.ERROR)
