@@ -5,32 +5,23 @@ and takes requests without Host; `LimitSettings` says what is allowed here.
 """
 
 import asyncio
-import re
 from collections.abc import Callable
 from typing import Any
 
 import orjson
 from uvicorn.config import Config
-from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
+from uvicorn.protocols.http.httptools_impl import (
+    STATUS_LINE,
+    HttpToolsProtocol,
+    RequestResponseCycle,
+)
 from uvicorn.server import ServerState
 
 from ..settings import LimitSettings
 from .endpoint import ON_DISCONNECT
+from .head import Head, RefusedHead, without_upgrade
 
-MAX_TARGET = 1 << 13  # bytes of path and query
 SLOWEST = 1 << 16  # bytes a second; a body that comes faster than this is not cut
-
-
-_UPGRADE = re.compile(rb"\r\nupgrade[ \t]*:", re.IGNORECASE)
-
-
-class _RefusedHead(Exception):
-    """The request line or the headers are not answered by any application."""
-
-    def __init__(self, status: int, detail: str) -> None:
-        super().__init__(detail)
-        self.status = status
-        self.detail = detail
 
 
 class LimitedProtocol(HttpToolsProtocol):
@@ -52,7 +43,7 @@ class LimitedProtocol(HttpToolsProtocol):
         super().__init__(config, server_state, app_state, _loop)
         self._deadline: asyncio.TimerHandle | None = None  # for what is being received
         self._patience: asyncio.TimerHandle | None = None  # with a client that does not read
-        self._refusal: _RefusedHead | None = None
+        self._refusal: RefusedHead | None = None
         self._leave: Callable[[], object] | None = None
         self._extensions = {ON_DISCONNECT: self._on_disconnect}
         self._is_receiving = False  # between the first byte of a request and its last
@@ -60,8 +51,11 @@ class LimitedProtocol(HttpToolsProtocol):
         self._is_deaf = False  # the connection ends with the answer that is under way
         self._head = 0  # bytes of headers that came in earlier pieces
         self._piece = 0  # bytes of the piece that is being parsed
-        self._body = 0
+        self._body = 0  # bytes of the body, without what only frames it
         self._body_began = 0.0  # on the loop's clock
+        self._frame = 0  # bytes in a row that only framed the body
+        self._has_come = False  # a request has, whole, in the piece that is being parsed
+        self._answering: RequestResponseCycle | None = None
 
     # --- the connection ---
 
@@ -76,6 +70,7 @@ class LimitedProtocol(HttpToolsProtocol):
         self._stop_patience()
         leave, self._leave = self._leave, None
         super().connection_lost(exc)
+        self._forget()
         if leave is not None:
             leave()
 
@@ -84,22 +79,34 @@ class LimitedProtocol(HttpToolsProtocol):
         if self._is_deaf:
             return
         if not self._is_receiving and b"pgrade" in data:
-            data = _without_upgrade(data)
+            data = without_upgrade(data)
         self._piece = len(data)
+        self._has_come = False
+        scope, body = (self.scope, self._body) if self._is_in_body else (None, 0)
         super().data_received(data)
         if self.transport.is_closing() or self._is_deaf:
             return
         if not self._is_receiving:
-            self._disarm()
+            self._rest()
             return
-        if self._is_in_body:
-            self._body += self._piece
-        else:
+        if not self._is_in_body:
             self._head += self._piece
             if self._head > self.limits.max_header_bytes:
                 self._reject(431, "The headers are too large.")
                 return
+        elif scope is self.scope:
+            self._frame = self._frame + self._piece if self._body == body else 0
+            if self._frame > self.limits.max_header_bytes:
+                self._reject(400, "The body is all chunk extensions and trailers.")
+                return
         if self._deadline is None:
+            self._arm()
+
+    def _rest(self) -> None:
+        """Between requests; blank lines alone keep nobody connected for longer."""
+        if self._has_come:
+            self._disarm()
+        elif self._deadline is None and (self.cycle is None or self.cycle.response_complete):
             self._arm()
 
     def pause_writing(self) -> None:
@@ -121,7 +128,12 @@ class LimitedProtocol(HttpToolsProtocol):
         super().on_message_begin()
         self._is_receiving = True
         self._is_in_body = False
-        self._head = self._body = 0
+        self._head = self._body = self._frame = 0
+
+    def on_header(self, name: bytes, value: bytes) -> None:
+        """A header; a trailer would stand among the headers as if it had come in time."""
+        if not self._is_in_body:
+            super().on_header(name, value)
 
     def on_headers_complete(self) -> None:
         """Check what no application will."""
@@ -130,57 +142,49 @@ class LimitedProtocol(HttpToolsProtocol):
         self._body_began = self.loop.time()
         self._disarm()  # the body has a deadline of its own
         super().on_headers_complete()
+        if not self.pipeline:
+            self._answering = self.cycle
         self.scope["extensions"] = self._extensions  # type: ignore[typeddict-item]
         if self.is_draining():
             self.cycle.keep_alive = False
 
+    def on_body(self, body: bytes) -> None:
+        """A part of the body."""
+        self._body += len(body)
+        super().on_body(body)
+
     def on_message_complete(self) -> None:
         """A request has come in whole."""
-        self._is_receiving = False
+        self._is_receiving = self._is_in_body = False
+        self._has_come = True
         super().on_message_complete()
 
     def on_response_complete(self) -> None:
         """Nobody works for this client any more."""
         self._leave = None
+        self._answering = self.pipeline[-1][0] if self.pipeline else None
         super().on_response_complete()
+
+    def _forget(self) -> None:
+        """Nobody reads any answer: not this one, nor those to requests that wait behind it."""
+        for cycle in (self._answering, *(cycle for cycle, _ in self.pipeline)):
+            if cycle is not None:
+                cycle.disconnected = True
+                cycle.message_event.set()
+        self.pipeline.clear()
 
     def _on_disconnect(self, leave: Callable[[], object]) -> None:
         self._leave = leave
 
     def _check_head(self) -> None:
-        headers = self.headers
-        if len(headers) > self.limits.max_headers:
-            self._refuse(431, f"More than {self.limits.max_headers} headers.")
-        if self._head + self._piece > self.limits.max_header_bytes:
-            size = sum(len(name) + len(value) + 4 for name, value in headers)
-            if size + len(self.url) > self.limits.max_header_bytes:
-                self._refuse(431, "The headers are too large.")
-        if len(self.url) > MAX_TARGET:
-            self._refuse(414, "The path is too long.")
-        if self.parser.should_upgrade():
-            self._refuse(400, "Connections are not upgraded here, nor tunneled.")
-        version = self.parser.get_http_version()
-        if version not in {"1.1", "1.0"}:
-            self._refuse(505, "HTTP/1.1 and HTTP/1.0 are spoken here.")
-        names = [name for name, _ in headers]
-        hosts = names.count(b"host")
-        if hosts > 1 or (hosts == 0 and version == "1.1"):
-            self._refuse(400, f"Exactly one Host header is needed, {hosts} came.")
-        if b"transfer-encoding" in names:
-            self._check_framing(names, version)
-
-    def _check_framing(self, names: list[bytes], version: str) -> None:
-        """Anything that another server on the way could read as another length is refused."""
-        codings = [value.lower() for name, value in self.headers if name == b"transfer-encoding"]
-        if b"content-length" in names:
-            self._refuse(400, "Content-Length and Transfer-Encoding exclude each other.")
-        if version == "1.0" or codings != [b"chunked"]:
-            self._refuse(400, "The only Transfer-Encoding is `chunked`, in HTTP/1.1.")
-
-    def _refuse(self, status: int, detail: str) -> None:
-        # The parser wraps what its callbacks raise, so the reason waits here.
-        self._refusal = _RefusedHead(status, detail)
-        raise self._refusal
+        head = Head(self.headers, self.url, self.parser.get_http_version())
+        is_long = self._head + self._piece > self.limits.max_header_bytes
+        try:
+            head.check(self.limits, is_long=is_long, is_upgrade=self.parser.should_upgrade())
+        except RefusedHead as refusal:
+            # The parser wraps what its callbacks raise, so the reason waits here.
+            self._refusal = refusal
+            raise
 
     # --- deadlines ---
 
@@ -231,6 +235,9 @@ class LimitedProtocol(HttpToolsProtocol):
         self._is_deaf = True
         self._disarm()
         cycle = self.cycle
+        if self._is_answered():
+            self.transport.close()
+            return
         if cycle is not None and not cycle.response_complete:
             if not cycle.more_body:  # of an earlier request, which is whole
                 cycle.keep_alive = False
@@ -244,16 +251,6 @@ class LimitedProtocol(HttpToolsProtocol):
         )
         self.transport.write(STATUS_LINE[status] + headers % len(body) + body)
         self.transport.close()
-
-
-def _without_upgrade(data: bytes) -> bytes:
-    """The same request with its Upgrade header under another name.
-
-    The parser drops the body of a request that offers an upgrade, and Java's HttpClient offers one
-    with every first request; a server may ignore the offer.
-    """
-    head, end, rest = data.partition(b"\r\n\r\n")
-    return _UPGRADE.sub(b"\r\nx-ignored-upgrade:", head) + end + rest
 
 
 def limited(limits: LimitSettings, is_draining: Callable[[], bool]) -> type[LimitedProtocol]:

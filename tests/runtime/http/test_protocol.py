@@ -16,6 +16,9 @@ GET = b"GET /livez HTTP/1.1\r\n"
     [
         (GET + b"\r\n", 400),
         (GET + b"Host: a\r\nHost: b\r\n\r\n", 400),
+        (GET + b"Host: a, b\r\n\r\n", 400),
+        (GET + b"Host: user@a\r\n\r\n", 400),
+        (GET + b"Host: <a>\r\n\r\n", 400),
         (GET + b"Host: a\r\n" + b"X: y\r\n" * 101 + b"\r\n", 431),
         (GET + b"Host: a\r\nX: " + b"y" * 40_000 + b"\r\n\r\n", 431),
         (GET + b"Host: a\r\nX: " + b"y" * 70_000, 431),
@@ -45,6 +48,51 @@ def test_what_no_application_should_see_is_refused_and_cut(server, raw, status):
     allowed = {status, 400, 505} if b"HTTP/1.2" in raw or b"HTTP/2" in raw else {status}
     assert int(received.split(b" ")[1]) in allowed
     assert received.count(b"content-length") == received.count(b'{"error":') == 1
+
+
+CHUNKED = POST + b"Transfer-Encoding: chunked\r\n\r\n"
+CHUNKS = b"%x\r\n" % len(BODY) + BODY + b"\r\n0\r\n"
+
+
+def test_trailers_do_not_pass_for_headers(server):
+    trailers = b"X-Request-Id: forged\r\nX-Request-Timeout: x\r\nContent-Type: image/png\r\n\r\n"
+    received = server.ask(CHUNKED + CHUNKS + trailers, b"[3.0]")
+    assert received.startswith(b"HTTP/1.1 200")
+    assert b"forged" not in received
+
+
+def feed(sock, piece, times, seconds=0.0):
+    """Send `piece` again and again, with pauses."""
+    for _ in range(times):
+        time.sleep(seconds)
+        sock.sendall(piece)
+
+
+@pytest.mark.parametrize(
+    ("begin", "more"),
+    [
+        (CHUNKS, b"X-Trailer: " + b"y" * 100 + b"\r\n"),
+        (CHUNKS + b"X-Trailer: ", b"y" * 100),
+        (b"5;", b"y" * 100),
+        (b"", b"0" * 100),
+    ],
+    ids=["trailers", "a trailer", "a chunk extension", "a chunk size"],
+)
+def test_framing_without_end_is_cut(server, begin, more):
+    with server.connect() as sock:
+        sock.sendall(CHUNKED + begin)
+        with pytest.raises(OSError, match=r"reset|[Bb]roken"):
+            feed(sock, more * 100, 1000)
+
+
+@pytest.mark.parametrize("times", [1, 3])
+def test_a_client_that_leaves_requests_behind_leaves_no_trace(make_server, times):
+    server = make_server()
+    for _ in range(20):
+        with server.connect() as sock:
+            sock.sendall(GOOD * times + GOOD.replace(b"[1,", b"[-2,") * times)
+    assert server.post([[1, 2]]).status_code == 200
+    assert '"error"' not in server.log()
 
 
 def test_no_second_request_hides_in_a_refused_one(server):
@@ -119,6 +167,14 @@ def test_a_client_that_drips_is_cut(hasty, raw, said):
     assert said in drip(hasty, raw)
 
 
+@pytest.mark.parametrize("begin", [b"\r\n", GOOD])
+def test_blank_lines_keep_nobody_connected(hasty, begin):
+    with hasty.connect() as sock:
+        sock.sendall(begin)
+        with pytest.raises(OSError, match=r"reset|[Bb]roken"):
+            feed(sock, b"\r\n", 40, 0.1)
+
+
 def test_a_connection_that_says_nothing_is_closed(hasty):
     with hasty.connect() as sock:
         assert sock.recv(100) == b""
@@ -143,6 +199,7 @@ def test_a_client_that_never_reads_is_cut(make_server):
         sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
         sock.connect(("127.0.0.1", server.port))
         sock.sendall(POST + b"Content-Length: %d\r\n\r\n" % len(body) + body)
-        assert server.access()  # it was answered
+        while not server.access():
+            time.sleep(0.1)  # until it was answered
         while server.sockets() > before:
             time.sleep(0.1)

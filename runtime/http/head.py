@@ -1,0 +1,79 @@
+"""Head: a request line and its headers, checked for what no application will look at."""
+
+import re
+from dataclasses import dataclass
+
+from ..settings import LimitSettings
+
+MAX_TARGET = 1 << 13  # bytes of path and query
+
+_UPGRADE = re.compile(rb"\r\nupgrade[ \t]*:", re.IGNORECASE)
+_HOST = re.compile(rb"[A-Za-z0-9._~%!$&'()*+,;=:\[\]-]*")
+
+
+class RefusedHead(Exception):
+    """The request line or the headers are not answered by any application."""
+
+    def __init__(self, status: int, detail: str) -> None:
+        super().__init__(detail)
+        self.status = status
+        self.detail = detail
+
+
+@dataclass(frozen=True, slots=True)
+class Head:
+    """What came before the body; names of headers in lower case."""
+
+    headers: list[tuple[bytes, bytes]]
+    target: bytes
+    version: str
+
+    def check(self, limits: LimitSettings, *, is_long: bool, is_upgrade: bool) -> None:
+        """Refuse what is too much, and what another server on the way could read otherwise.
+
+        `is_long` says that the size is worth being counted, `is_upgrade` what the parser thinks.
+
+        Raises:
+            RefusedHead: with the status and the sentence for the client.
+        """
+        if len(self.headers) > limits.max_headers:
+            raise RefusedHead(431, f"More than {limits.max_headers} headers.")
+        if is_long and self._size() > limits.max_header_bytes:
+            raise RefusedHead(431, "The headers are too large.")
+        if len(self.target) > MAX_TARGET:
+            raise RefusedHead(414, "The path is too long.")
+        if is_upgrade:
+            raise RefusedHead(400, "Connections are not upgraded here, nor tunneled.")
+        if self.version not in {"1.1", "1.0"}:
+            raise RefusedHead(505, "HTTP/1.1 and HTTP/1.0 are spoken here.")
+        self._check_host()
+        names = [name for name, _ in self.headers]
+        if b"transfer-encoding" in names:
+            self._check_framing(names)
+
+    def _size(self) -> int:
+        return len(self.target) + sum(len(name) + len(value) + 4 for name, value in self.headers)
+
+    def _check_host(self) -> None:
+        hosts = [value for name, value in self.headers if name == b"host"]
+        if len(hosts) > 1 or (not hosts and self.version == "1.1"):
+            raise RefusedHead(400, f"Exactly one Host header is needed, {len(hosts)} came.")
+        if hosts and not _HOST.fullmatch(hosts[0]):
+            raise RefusedHead(400, "The Host header does not name a host.")
+
+    def _check_framing(self, names: list[bytes]) -> None:
+        codings = [value.lower() for name, value in self.headers if name == b"transfer-encoding"]
+        if b"content-length" in names:
+            raise RefusedHead(400, "Content-Length and Transfer-Encoding exclude each other.")
+        if self.version == "1.0" or codings != [b"chunked"]:
+            raise RefusedHead(400, "The only Transfer-Encoding is `chunked`, in HTTP/1.1.")
+
+
+def without_upgrade(data: bytes) -> bytes:
+    """The same request with its Upgrade header under another name.
+
+    The parser drops the body of a request that offers an upgrade, and Java's HttpClient offers one
+    with every first request; a server may ignore the offer.
+    """
+    head, end, rest = data.partition(b"\r\n\r\n")
+    return _UPGRADE.sub(b"\r\nx-ignored-upgrade:", head) + end + rest
