@@ -31,7 +31,9 @@ def main() -> NoReturn:
     try:
         _listen(_end)
         code = _run(arguments)
+        _listen(signal.SIG_IGN)  # it is done; what is left is to leave in order
     except KeyboardInterrupt as error:
+        _listen(signal.SIG_IGN)  # an impatient second Ctrl-C must not become a traceback
         code = _ended(error, arguments)
     sys.exit(code)
 
@@ -73,7 +75,6 @@ def _unforeseen(error: Exception) -> "BundleError":
 
 
 def _ended(error: KeyboardInterrupt, arguments: list[str]) -> int:
-    _listen(signal.SIG_IGN)  # an impatient second Ctrl-C must not become a traceback
     from ..runtime.errors import BundleError
     from .console import Console
 

@@ -70,9 +70,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def run(options: Options, routes: Sequence[Route] = ()) -> int:
     """Serve until a signal; the exit code. What a person can mend is said in a line or two."""
-    from .process.starting import Start
-
     try:
+        from .process.starting import Start  # here: a Ctrl-C while it is imported is no traceback
+
         return Start.of(options, routes).run()
     except BundleError as error:
         if os.environ.get("BUNDLE_DEBUG"):
