@@ -16,7 +16,7 @@ from .size import human
 if TYPE_CHECKING:
     from ..bundler.store import Item, Store
     from ..runtime.manifest import BundleManifest, ModelManifest
-    from ..runtime.signature import Side
+    from ..runtime.signature import Field, Side
 
 Tag = Annotated[
     str, typer.Argument(metavar="TAG", help="A bundle or a model.", autocompletion=any_tags)
@@ -138,8 +138,12 @@ def _facts(facts: Mapping[str, str]) -> Iterator[str]:
 def _side(side: "Side") -> str:
     if not side.fields:
         return side.layout
-    shown = ", ".join(f"{field.name} {field.dtype}{_shape(field.shape)}" for field in side.fields)
-    return f"{side.layout}({shown})"
+    return f"{side.layout}({', '.join(map(_field, side.fields))})"
+
+
+def _field(field: "Field") -> str:
+    may_lack = "?" if field.is_nullable else ""
+    return f"{field.name} {field.dtype}{may_lack}{_shape(field.shape)}"
 
 
 def _shape(shape: tuple[int | None, ...]) -> str:

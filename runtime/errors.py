@@ -25,6 +25,16 @@ from collections.abc import Mapping
 from typing import Any
 
 
+def in_short(error: BaseException) -> str:
+    """What another library said, on one line and without its stack trace or full stop."""
+    said = str(error).strip()
+    first, _, rest = said.partition("\n")
+    if first.endswith(":"):  # what it announces stands below
+        first = f"{first} {rest.strip().partition(chr(10))[0].strip()}"
+    first = first.rstrip(" .:")
+    return f"{type(error).__name__}: {first}" if first else type(error).__name__
+
+
 class BundleError(Exception):
     """Something that the person can mend; `hint` says how."""
 
@@ -33,6 +43,8 @@ class BundleError(Exception):
     def __init__(self, message: str, *, hint: str | None = None) -> None:
         super().__init__(message)
         self.hint = hint
+        if hint:
+            self.add_note(f"hint: {hint}")  # a notebook shows it below the message
 
     def details(self) -> Mapping[str, Any]:
         """What a program wants to know beyond the words, ready for JSON."""

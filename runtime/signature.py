@@ -21,20 +21,23 @@ class Field:
     `dtype` is numpy's name ("float32", "int64", "bool"), or "str", "bytes", "datetime64[ns]",
     "category", "object". `shape` includes the batch axis, always first and always None when rows
     can be stacked; another None is a dimension that may vary from request to request.
+    `is_nullable` says that values may be missing: null in JSON, NaN or NaT in an array.
     """
 
     name: str
     dtype: str
     shape: tuple[int | None, ...]
+    is_nullable: bool = False
 
     def to_json(self) -> dict[str, Any]:
         """As it stands in `model.json`."""
-        return {"name": self.name, "dtype": self.dtype, "shape": list(self.shape)}
+        plain = {"name": self.name, "dtype": self.dtype, "shape": list(self.shape)}
+        return plain | ({"nullable": True} if self.is_nullable else {})
 
     @classmethod
     def from_json(cls, data: Mapping[str, Any]) -> Self:
         """Read what `to_json` wrote."""
-        return cls(data["name"], data["dtype"], tuple(data["shape"]))
+        return cls(data["name"], data["dtype"], tuple(data["shape"]), data.get("nullable", False))
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,6 +6,7 @@ from importlib import import_module
 from pathlib import Path
 from typing import Any
 
+from ...runtime.errors import in_short
 from ...runtime.frameworks import registry
 from ...runtime.frameworks.framework import Framework
 from ...runtime.frameworks.onnx import external_files
@@ -52,7 +53,7 @@ class FileSource:
 
 
 def import_object(text: str) -> Any:
-    """Import "module:attribute", with the current directory first on the path.
+    """Import "module:attribute", with the current directory and its `src` first on the path.
 
     Raises:
         InvalidSource: with which of the two is missing.
@@ -71,31 +72,35 @@ def import_object(text: str) -> Any:
         except AttributeError as error:
             raise InvalidSource(
                 f"The module `{module_name}` has no attribute `{attributes}`.",
-                hint=_nearest(name, found),
+                hint=nearest(name, found),
             ) from error
     return found
 
 
 def _import(name: str) -> Any:
-    here = str(Path.cwd())
-    sys.path.insert(0, here)
+    here = Path.cwd()
+    places = [str(place) for place in (here, here / "src") if place.is_dir()]
+    sys.path[:0] = places
     try:
         return import_module(name)
     except ImportError as error:
-        if error.name != name:  # the module is there, and something that it imports is not
+        if not f"{name}.".startswith(
+            f"{error.name}."
+        ):  # the module is there, and something that it imports is not
             raise InvalidSource(f"Importing `{name}` failed: {error}.") from error
         raise InvalidSource(
             f"There is no module `{name}` here.",
             hint="Run the command in the directory of the module, and leave out `.py`.",
         ) from error
     except Exception as error:
-        said = f"{type(error).__name__}: {error}"
-        raise InvalidSource(f"Importing `{name}` failed: {said}.") from error
+        raise InvalidSource(f"Importing `{name}` failed: {in_short(error)}.") from error
     finally:
-        sys.path.remove(here)
+        for place in places:
+            sys.path.remove(place)
 
 
-def _nearest(name: str, owner: Any) -> str | None:
+def nearest(name: str, owner: Any) -> str | None:
+    """A hint at the attribute of `owner` that is most like `name`."""
     from difflib import get_close_matches
 
     near = get_close_matches(name, [known for known in dir(owner) if known[:1] != "_"], n=1)

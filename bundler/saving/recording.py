@@ -1,18 +1,21 @@
 """Recording: a live model is called with a sample, and what it takes and gives is written down."""
 
+import inspect
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
 from ...runtime.data import table
 from ...runtime.data.samples import Samples, compare
-from ...runtime.errors import PredictionFailed, RequestError
+from ...runtime.errors import PredictionFailed, RequestError, in_short
 from ...runtime.frameworks.framework import Framework
 from ...runtime.signature import OBJECTS, Side, Signature
 from ..errors import SampleMismatch
-from . import signatures
+from . import missing, signatures
 
 ROWS = 8  # recorded of a sample
+_HINT_ROWS = "Give rows as the model takes them, without labels."
+_HINT_ROW = "One row is given as a list of one: `[row]`."
 _DIGITS = (
     6  # significant digits of recorded floats: what a tolerance ignores, a digest must not see
 )
@@ -77,21 +80,33 @@ class _Method:
 
     def record(self, sample: Any, declared: Side | None) -> Recording:
         rows = sample.rows if isinstance(sample, Text) else sample
-        batch = self._told(lambda: signatures.as_batch(rows, self._framework, declared))
+        batch = self._told(
+            lambda: signatures.as_batch(rows, self._framework, declared, self._model)
+        )
         if isinstance(sample, (Text, list)) and self._known is None:
             batch = self._loosened(batch)
         if self._known is None and not (self._framework.is_typed and declared):
             declared = signatures.side_of(batch, "input")
-        inputs = declared or OBJECTS
+        inputs = self._nullable(declared or OBJECTS, batch)
         fixed = inputs.fields[0].shape[0] if inputs.fields else None
         batch = self._told(lambda: table.slice(batch, 0, fixed or ROWS))
-        answer = self._told(lambda: self._call(batch))
+        answer = self._told(lambda: self._answered(batch))
         signature = self._known or Signature(
             inputs,
             _free_batch(signatures.side_of(answer, "output"), fixed),
             batchable=fixed is None and self._are_rows_independent(batch, answer),
         )
         return Recording(self._method, signature, self._samples(signature, batch))
+
+    def _nullable(self, inputs: Side, batch: Any) -> Side:
+        """Mark the fields in which the model takes null; an author's own signature stands."""
+        if self._known is not None or inputs.layout == "objects":
+            return inputs
+        inputs = missing.seen(inputs, batch)
+        if self._framework.is_typed or self._framework.name == "generic":
+            return inputs  # it would calculate with NaN and answer nonsense
+        instances = self._instances(inputs, table.slice(batch, 0, 2))
+        return missing.asked(inputs, instances, lambda rows: self._tried(rows) is not None)
 
     def _loosened(self, batch: Any) -> Any:
         """Whole numbers as floats, if the model takes those too and answers the same.
@@ -115,19 +130,33 @@ class _Method:
     def _call(self, batch: Any) -> Any:
         return self._framework.call(self._model, self._method, batch)
 
+    def _answered(self, batch: Any) -> Any:
+        """The answer, if it is one that a request could get."""
+        answer = self._call(batch)
+        if inspect.iscoroutine(answer):
+            answer.close()  # nobody will await it
+        table.rows(answer)
+        table.to_instances(answer, nan_as_null=True)
+        return answer
+
     def _told(self, step: Callable[[], Any]) -> Any:
         """Run the author's model; whatever it raises is about their sample."""
         try:
             return step()
+        except PredictionFailed as error:
+            raise SampleMismatch(
+                error.detail,
+                hint="Answer with one prediction for each row, in order. Code that streams or "
+                "awaits belongs in a service class.",
+            ) from error
         except RequestError as error:
             raise SampleMismatch(
                 f"`{self._method}` does not take the sample: {error.detail}"
             ) from error
         except Exception as error:
-            said = f"{type(error).__name__}: {error}"
             raise SampleMismatch(
-                f"`{self._method}` fails on the sample: {said}.",
-                hint="Give rows as the model takes them, without labels.",
+                f"`{self._method}` fails on the sample: {in_short(error)}.",
+                hint=_HINT_ROW if "1D array" in str(error) else _HINT_ROWS,
             ) from error
 
     def _are_rows_independent(self, batch: Any, answer: Any) -> bool:
@@ -148,7 +177,7 @@ class _Method:
 
     def _samples(self, signature: Signature, batch: Any) -> Samples | None:
         """The rows and answers in the wire's form, if the same come again."""
-        instances = self._instances(signature, batch)
+        instances = self._instances(signature.inputs, batch)
         if not instances:
             return None
         call = lambda: _plain(self._call(table.collate(signature.inputs, instances)))  # noqa: E731
@@ -163,14 +192,16 @@ class _Method:
             return None
         return Samples(self._method, instances, rounded(outputs))
 
-    def _instances(self, signature: Signature, batch: Any) -> list[Any]:
+    def _instances(self, inputs: Side, batch: Any) -> list[Any]:
         """Those rows that JSON can say; with a fixed batch, all or none."""
+        null = any(field.is_nullable for field in inputs.fields)
         rows = []
         for position in range(table.rows(batch)):
             try:
-                rows += table.to_instances(table.slice(batch, position, position + 1))
-            except PredictionFailed:  # a missing value, or an object that is not JSON
-                if signature.inputs.fields and signature.inputs.fields[0].shape[0] is not None:
+                one = table.slice(batch, position, position + 1)
+                rows += table.to_instances(one, nan_as_null=null)
+            except PredictionFailed:  # an infinite value, or an object that is not JSON
+                if inputs.fields and inputs.fields[0].shape[0] is not None:
                     return []
         return rows
 

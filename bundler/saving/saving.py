@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from ...runtime import canonical
-from ...runtime.errors import BundleError, NotTrusted
+from ...runtime.errors import BundleError, NotTrusted, in_short
 from ...runtime.frameworks import registry
 from ...runtime.frameworks.framework import Framework, Saved
 from ...runtime.models.model import LoadedModel
@@ -117,7 +117,7 @@ def save_object(
             _replay(framework, directory, saved, recordings)
         draft = Draft(name, framework, saved, recordings, directory)
         item = draft.commit(store, given, progress)
-    if saved.executes_code:
+    if item.executes_code:
         store.trust.grant(item.digest, "saved here from a live object")
     return item
 
@@ -151,8 +151,9 @@ def save_file(
         recordings = _recordings_of_file(source, directory, saved, given)
         draft = Draft(name, source.framework, saved, recordings, directory)
         item = draft.commit(store, given, progress)
-    if saved.executes_code and given.trust:
-        store.trust.grant(item.digest, "vouched for with --trust when it was saved")
+    if item.executes_code and (given.trust or not saved.executes_code):
+        why = "with --trust when it was saved" if given.trust else "by installing its adapter"
+        store.trust.grant(item.digest, f"vouched for {why}")
     return item
 
 
@@ -220,8 +221,7 @@ def _signatures(given: Mapping[str, Signature | Mapping[str, Any]]) -> dict[str,
 
 def _recordings(framework: Framework, model: Any, rows: Any, given: SaveOptions) -> list[Recording]:
     methods = framework.methods(model)
-    if not methods:
-        _check_callable(model, rows, given)
+    _check_methods(model, methods, rows, given)
     if rows is not None:
         return recording.record(framework, model, rows, given.methods, given.signatures)
     declared = {**framework.signatures(model), **given.signatures}
@@ -232,13 +232,16 @@ def _recordings(framework: Framework, model: Any, rows: Any, given: SaveOptions)
     ]
 
 
-def _check_callable(model: Any, rows: Any, given: SaveOptions) -> None:
-    """Nothing is called by itself on `model`; what the person names must be there."""
+def _check_methods(model: Any, found: tuple[str, ...], rows: Any, given: SaveOptions) -> None:
+    """What the person names must be there; with a sample, there must be something to call."""
     kind = f"{type(model).__module__}.{type(model).__qualname__}"
     for method in given.methods:
-        if not callable(getattr(model, method, None)):
-            raise UnsupportedModel(f"An object of `{kind}` has no method `{method}`.")
-    if not given.methods and (rows is not None or given.signatures):
+        if method not in found and not callable(getattr(model, method, None)):
+            raise UnsupportedModel(
+                f"An object of `{kind}` has no method `{method}`.",
+                hint=model_source.nearest(method, model),
+            )
+    if not found and not given.methods and (rows is not None or given.signatures):
         raise UnsupportedModel(
             f"There is nothing to call with a sample on an object of `{kind}`.",
             hint="Name its methods (`--method NAME`, methods=[...]), or save it without a sample.",
@@ -272,8 +275,9 @@ def _load(framework: Framework, directory: Path, saved: Saved) -> Any:
             hint=f"Install it with `pip install {framework.extra}`.",
         ) from error
     except Exception as error:
-        said = f"{type(error).__name__}: {error}"
-        raise InvalidSource(f"The {framework.name} file cannot be loaded: {said}.") from error
+        raise InvalidSource(
+            f"The {framework.name} file cannot be loaded: {in_short(error)}."
+        ) from error
 
 
 def _written(framework: Framework, model: Any, directory: Path, given: SaveOptions) -> Saved:

@@ -55,22 +55,38 @@ def _column(name: str, values: Any) -> Field:
     return Field(name, _dtype(np.asarray(known.to_numpy(), dtype=object)), (None,))
 
 
-def as_batch(sample: Any, framework: Framework, declared: Side | None) -> Any:
+def as_batch(sample: Any, framework: Framework, declared: Side | None, model: Any = None) -> Any:
     """A sample as its adapter's `call` takes it: tensors as arrays, lists as tables.
 
     `declared` is what the model itself says of its inputs: a matrix gets the names of its columns,
-    a table loses the names that the model never saw. Only a generic object is given a list as it
-    stands.
+    a table loses the names that the model never saw. A tuple's parts are called after the
+    parameters of a module's `forward`. Only a generic object is given a list as it stands, unless
+    it is one of bytes, which JSON could not tell from records.
     """
     batch = _as_arrays(sample)
+    if isinstance(batch, list) and batch and all(isinstance(row, bytes) for row in batch):
+        batch = np.array(batch, object)
     if isinstance(batch, list) and framework.name != "generic":
         batch = table.stack(batch)
     if isinstance(batch, tuple):
-        names = [field.name for field in declared.fields] if declared else []
+        names = [field.name for field in declared.fields] if declared else _parameters(model)
+        if declared is None:
+            names = names[: len(batch)]
         if len(names) != len(batch):
             names = [f"input-{position}" for position in range(len(batch))]
         batch = dict(zip(names, batch, strict=True))
     return batch if declared is None else _as_declared(batch, framework, declared)
+
+
+def _parameters(model: Any) -> list[str]:
+    """The names of what a module's `forward` takes by position."""
+    from inspect import Parameter, signature
+
+    try:
+        found = signature(model.forward).parameters.values()
+    except (AttributeError, TypeError, ValueError):
+        return []
+    return [p.name for p in found if p.kind is Parameter.POSITIONAL_OR_KEYWORD]
 
 
 def _as_arrays(sample: Any) -> Any:
@@ -79,7 +95,8 @@ def _as_arrays(sample: Any) -> Any:
     if isinstance(sample, tuple):
         return tuple(np.asarray(_as_arrays(part)) for part in sample)
     if hasattr(sample, "detach"):  # a torch tensor
-        return sample.detach().cpu().numpy()
+        plain = sample.detach().cpu()
+        return (plain.float() if str(plain.dtype) == "torch.bfloat16" else plain).numpy()
     if hasattr(sample, "toarray"):  # a sparse matrix
         return sample.toarray()
     if hasattr(sample, "columns"):
@@ -103,7 +120,7 @@ def as_floats(batch: Any) -> Any:
 
 def _as_declared(batch: Any, framework: Framework, declared: Side) -> Any:
     if framework.is_typed:
-        return table.accept(declared, batch)
+        return table.accept(declared, batch, nan_as_null=True)  # what is missing is told later
     is_table, is_matrix = hasattr(batch, "columns"), getattr(batch, "ndim", 0) == 2  # noqa: PLR2004
     if declared.layout == "columns" and is_matrix and not is_table:
         fits = batch.shape[1] == len(declared.fields)

@@ -4,6 +4,7 @@ import base64
 import binascii
 import math
 from collections.abc import Callable, Iterable
+from dataclasses import replace
 from datetime import UTC, datetime
 from itertools import chain
 from typing import Any
@@ -53,14 +54,20 @@ def to_array(field: Field, values: list[Any], *, path: str = "", null: bool = Fa
 
     The common case is one look at the types and one conversion; only when that fails are the
     values examined one by one, so that the error can name the culprit. Strings, times, bytes and
-    categories come as object arrays, `datetime64` as what it says. `null` admits null as a
-    missing value where the dtype has one.
+    categories come as object arrays, `datetime64` as what it says. `null`, or a nullable field,
+    admits null as a missing value where the dtype has one. A column of one value each may be
+    spelled without the list around it: 3 for [3].
 
     Raises:
         InvalidInput: "instances[3]<path>: expected 64 numbers, got 63."
     """
     if not values:
         return np.empty((0, *(size or 0 for size in field.shape[1:])), _storage(field.dtype))
+    null = null or field.is_nullable
+    if field.shape[1:] == (1,) and not any(isinstance(value, list) for value in values):
+        return to_array(replace(field, shape=field.shape[:1]), values, path=path, null=null)[
+            :, None
+        ]
     try:
         array = _convert(field, values, null=null)
     except (TypeError, ValueError, OverflowError):

@@ -17,7 +17,8 @@ def loads(body: bytes, side: Side, header: str | None = None) -> list[Any]:
 
     `header` is the media type's own parameter: "present", "absent" or None, which means that the
     first line is names when it is the signature's names in any order (for one array: when no cell
-    of it is a number). An empty cell and `nan` are a missing value.
+    of it is a number). An empty cell is a missing value, in text only where the field may lack one;
+    so is a number's `nan`.
 
     Raises:
         BadPayload: when it is not UTF-8 or not CSV.
@@ -31,7 +32,7 @@ def loads(body: bytes, side: Side, header: str | None = None) -> list[Any]:
     if side.layout in _NAMED:
         return [_record(index, row, given, side.fields) for index, row in enumerate(rows)]
     field = side.fields[0]
-    return [_row(index, row, field.dtype, len(field.shape)) for index, row in enumerate(rows)]
+    return [_row(index, row, field) for index, row in enumerate(rows)]
 
 
 def _lines(body: bytes) -> list[list[str]]:
@@ -67,21 +68,22 @@ def _record(index: int, row: list[str], given: list[str] | None, fields: tuple[F
         given = [field.name for field in fields]
     if len(row) != len(given):
         raise InvalidInput(f"instances[{index}]: expected {len(given)} values, got {len(row)}.")
-    dtypes = {field.name: field.dtype for field in fields}
+    known = {field.name: field for field in fields}
     return {
-        name.strip(): _value(f"instances[{index}].{name}", cell, dtypes.get(name.strip(), "str"))
+        name.strip(): _value(f"instances[{index}].{name}", cell, known.get(name.strip()))
         for name, cell in zip(given, row, strict=True)
     }
 
 
-def _row(index: int, row: list[str], dtype: str, dimensions: int) -> Any:
-    values = [_value(f"instances[{index}][{i}]", cell, dtype) for i, cell in enumerate(row)]
-    return values[0] if dimensions == 1 and len(values) == 1 else values
+def _row(index: int, row: list[str], field: Field) -> Any:
+    values = [_value(f"instances[{index}][{i}]", cell, field) for i, cell in enumerate(row)]
+    return values[0] if len(field.shape) == 1 and len(values) == 1 else values
 
 
-def _value(path: str, cell: str, dtype: str) -> Any:
+def _value(path: str, cell: str, field: Field | None) -> Any:
+    dtype = field.dtype if field else "str"
     if dtype in {"str", "category", "object", "bytes"} or dtype.startswith("datetime"):
-        return cell
+        return None if field and field.is_nullable and not cell else cell
     cell = cell.strip()
     if not cell:
         return None

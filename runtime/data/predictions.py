@@ -99,7 +99,7 @@ def _scalar(value: Any, *, null: bool) -> Any:
         return _finite(value, nan_as_null=null)
     if isinstance(value, (datetime, date)):
         value = value.isoformat()
-    if value == "NaT":
+    if type(value).__name__ == "NAType" or value == "NaT":  # pandas' NA is equal to nothing
         return _finite(math.nan, nan_as_null=null)
     if value is None or isinstance(value, (str, bool, int)):
         return value

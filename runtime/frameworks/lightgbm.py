@@ -83,7 +83,9 @@ class Lightgbm:
         booster = model if type(model).__name__ == "Booster" else model.booster_
         names = booster.feature_name()
         if names == [f"Column_{position}" for position in range(len(names))]:
-            inputs = Side("array", (Field("input-0", "float64", (None, len(names))),))
+            inputs = Side(
+                "array", (Field("input-0", "float64", (None, len(names)), is_nullable=True),)
+            )
         else:
             inputs = Side("columns", tuple(Field(name, "object", (None,)) for name in names))
         return dict.fromkeys(self.methods(model), Signature(inputs))

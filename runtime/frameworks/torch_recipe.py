@@ -7,7 +7,7 @@ from importlib import import_module
 from types import ModuleType
 from typing import Any
 
-from ..errors import InvalidModel
+from ..errors import InvalidModel, in_short
 
 _CONTAINERS = ("Sequential", "ModuleList", "ModuleDict")
 _STATE = frozenset({"_parameters", "_buffers", "_modules", "training"})
@@ -115,8 +115,7 @@ def _with_init(model: Any, init: Mapping[str, Any]) -> dict[str, Any]:
     try:
         copy = sketch(recipe)
     except Exception as error:
-        said = f"{type(error).__name__}: {error}"
-        raise InvalidModel(f"`{name}` cannot be made with `init`: {said}.") from error
+        raise InvalidModel(f"`{name}` cannot be made with `init`: {in_short(error)}.") from error
     if not has_weights_of(model, copy):
         raise InvalidModel("The class, made with `init`, does not have the model's weights.")
     return recipe

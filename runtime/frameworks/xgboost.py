@@ -84,7 +84,7 @@ class Xgboost:
         return tuple(name for name in ("predict", "predict_proba") if hasattr(model, name))
 
     def signatures(self, model: Any) -> Mapping[str, Signature]:
-        """The features that the booster was trained on."""
+        """The features that the booster was trained on; trees know where to go without one."""
         booster = model.get_booster() if hasattr(model, "get_booster") else model
         names, types = booster.feature_names, booster.feature_types
         if names:
@@ -92,7 +92,7 @@ class Xgboost:
             inputs = Side("columns", tuple(map(_column, names, types)))
         else:
             count = booster.num_features()
-            inputs = Side("array", (Field("input-0", "float64", (None, count)),))
+            inputs = Side("array", (Field("input-0", "float64", (None, count), is_nullable=True),))
         return dict.fromkeys(self.methods(model), Signature(inputs))
 
     def call(self, model: Any, method: str, batch: Any) -> Any:
@@ -125,7 +125,8 @@ def _check_categories(data: Any) -> None:
 
 
 def _column(name: str, kind: str) -> Field:
-    return Field(name, _DTYPES.get(kind, "float64"), (None,))
+    dtype = _DTYPES.get(kind, "float64")
+    return Field(name, dtype, (None,), is_nullable=dtype in {"float64", "category"})
 
 
 def _plain_params(model: Any) -> dict[str, Any]:

@@ -52,6 +52,8 @@ def row(side: Side) -> Json:
 
 def _value(field: Field) -> Json:
     schema = _scalar(field.dtype)
+    if field.is_nullable and "type" in schema:
+        schema["type"] = [schema["type"], "null"]
     for size in reversed(field.shape[1:]):
         exact: Json = {} if size is None else {"minItems": size, "maxItems": size}
         schema = {"type": "array", "items": schema} | exact

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Self
 
-from ..errors import BundleError, InvalidModel, MissingFramework
+from ..errors import BundleError, InvalidModel, MissingFramework, in_short
 from ..frameworks import registry
 from ..frameworks.framework import Framework
 from ..manifest import ModelManifest
@@ -45,8 +45,9 @@ class LoadedModel:
         except Exception as error:
             if os.environ.get("BUNDLE_DEBUG"):
                 raise
-            said = f"{type(error).__name__}: {error}"
-            raise InvalidModel(f"The {framework.name} model cannot be loaded: {said}.") from error
+            raise InvalidModel(
+                f"The {framework.name} model cannot be loaded: {in_short(error)}."
+            ) from error
         return cls(manifest, framework, model)
 
     def call(self, method: str, batch: Any) -> Any:

@@ -1,5 +1,6 @@
 """SOURCE: what can be imported, and what is said when it cannot."""
 
+import sys
 from pathlib import Path
 
 import pytest
@@ -19,6 +20,16 @@ def test_an_attribute_of_a_module_in_the_current_directory_is_imported(here):
     assert model_source.import_object("source_one:Box.model") == 7
 
 
+def test_a_package_under_src_is_imported_from_the_root_of_the_project(here):
+    package = here / "src" / "source_five" / "deep"
+    package.mkdir(parents=True)
+    (package / "train.py").write_text("from ..part import model\n")
+    (package.parent / "part.py").write_text("model = 7\n")
+    before = list(sys.path)
+    assert model_source.import_object("source_five.deep.train:model") == 7
+    assert sys.path == before
+
+
 @pytest.mark.parametrize(
     ("text", "message", "hint"),
     [
@@ -28,6 +39,7 @@ def test_an_attribute_of_a_module_in_the_current_directory_is_imported(here):
         ("source_two:", "neither a file nor", "train:model"),
         ("source_three:model", "No module named 'surely_not_there'", None),
         ("source_four:model", "ZeroDivisionError", None),
+        ("source_gone.part:model", "no module `source_gone.part`", "leave out `.py`"),
     ],
 )
 def test_each_thing_that_can_be_wrong_is_told_apart(here, text, message, hint):

@@ -230,24 +230,19 @@ DETERMINISTIC = [name for name in trained.MODELS if name != "torch_script"]
 
 def test_the_same_model_has_the_same_digest_in_another_process_place_and_hash_seed(tmp_path):
     """Classes and functions that travel by value included."""
-    running = []
+    printed = []
     for seed in ("1", "2"):
         own = tmp_path / f"elsewhere{seed}"
         shutil.copytree(tmp_path / "own", own)
         shutil.copy(HERE / "trained.py", own)
         script = SAVE_TWICE.format(tests=str(own), own=str(own), names=DETERMINISTIC)
         environment = os.environ | {"PYTHONHASHSEED": seed, "BUNDLE_HOME": str(tmp_path / seed)}
-        running.append(
-            subprocess.Popen(
-                [sys.executable, "-W", "ignore", "-c", script],
-                stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=environment, cwd=own,
-            )
+        done = subprocess.run(
+            [sys.executable, "-W", "ignore", "-c", script],
+            capture_output=True, text=True, env=environment, cwd=own, check=False,
         )  # fmt: skip
-    printed = []
-    for process in running:
-        out, err = process.communicate()
-        assert process.returncode == 0, err
-        printed.append(out.splitlines())
+        assert done.returncode == 0, done.stderr
+        printed.append(done.stdout.splitlines())
     assert printed[0] == printed[1]
     assert len(printed[0]) == len(DETERMINISTIC)
 
@@ -582,16 +577,6 @@ def test_metadata_labels_and_versions_are_checked_before_anything_is_written():
     modelbundle.save("m", model, version="1")
     with pytest.raises(Refused):
         modelbundle.save("m", model, version="1", metadata={"a": 1})
-
-
-def test_missing_values_in_a_sample_are_left_out_of_the_record():
-    from sklearn.impute import SimpleImputer
-
-    sample = trained.rows[:4].copy()
-    sample[0, 0] = np.nan
-    item = modelbundle.save("m", SimpleImputer().fit(sample), sample=sample)
-    samples = Samples.read(Store.default().directory(item) / "samples" / "transform.json")
-    assert len(samples.inputs) == 3
 
 
 def test_an_object_of_the_authors_own_module_loads_where_that_module_is_not(tmp_path):

@@ -372,3 +372,28 @@ def test_any_json_is_either_a_batch_or_a_named_refusal(instances, dtype, dims, n
 def test_any_json_is_a_table_or_a_named_refusal(instances, side):
     batch = collated(side, instances)
     assert batch is None or table.rows(batch) == len(instances)
+
+
+def test_a_nullable_field_takes_null_and_no_other_does():
+    fields = (Field("a", "float64", (None,), is_nullable=True), Field("b", "float64", (None,)))
+    side = Side("columns", fields)
+    assert Side.from_json(side.to_json()) == side
+    assert np.isnan(table.collate(side, [[None, 1]])["a"][0])
+    assert np.isnan(table.accept(side, np.array([[np.nan, 1]]))["a"][0])
+    assert said(side, [[1, None]]) == "instances[0].b: expected a number, got null."
+
+
+def test_a_column_that_a_model_takes_as_a_matrix_may_be_spelled_as_a_value():
+    fields = (Field("age", "float32", (None, 1)), Field("city", "str", (None, 1)))
+    side = Side("tensors", fields)
+    bare = table.collate(side, [{"age": 1, "city": "Oslo"}, {"age": 2, "city": "Rome"}])
+    listed = table.collate(side, [{"age": [1], "city": ["Oslo"]}, {"age": [2], "city": ["Rome"]}])
+    assert bare["age"].tolist() == listed["age"].tolist() == [[1.0], [2.0]]
+    assert bare["city"].tolist() == [["Oslo"], ["Rome"]]
+    assert table.accept(side, {"age": np.ones(2), "city": np.array(["a", "b"])})["age"].shape == (
+        2,
+        1,
+    )
+    assert said(side, [{"age": "x", "city": "y"}]) == (
+        'instances[0].age: expected a number, got the string "x".'
+    )

@@ -1,0 +1,112 @@
+"""Missing values: null is taken where the sample or the model says so, and nowhere else."""
+
+import numpy as np
+import pandas as pd
+import pytest
+import xgboost
+from sklearn.compose import ColumnTransformer
+from sklearn.impute import SimpleImputer
+from sklearn.linear_model import LinearRegression, LogisticRegression
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import OneHotEncoder
+
+import modelbundle
+from modelbundle.bundler.store import Store
+from modelbundle.runtime.data import table
+from modelbundle.runtime.data.samples import Samples
+from modelbundle.runtime.errors import InvalidInput
+from modelbundle.runtime.models.model import LoadedModel
+
+FRAME = pd.DataFrame(
+    {
+        "age": [31.0, 45.0, 22.0, 67.0, 51.0, 38.0],
+        "income": [10.0, 20.0, 30.0, 40.0, 50.0, 60.0],
+        "city": ["Oslo", "Rome", "Oslo", "Rome", "Bergen", "Oslo"],
+    }
+)
+LABELS = ["stays", "leaves"] * 3
+
+
+def churn():
+    """A pipeline that fills in incomes, knows empty cities and needs the age."""
+    columns = ColumnTransformer(
+        [
+            ("income", SimpleImputer(), ["income"]),
+            ("city", OneHotEncoder(handle_unknown="ignore"), ["city"]),
+        ],
+        remainder="passthrough",
+    )
+    return make_pipeline(columns, LogisticRegression()).fit(FRAME, LABELS)
+
+
+def saved(model, sample):
+    item = modelbundle.save("m", model, sample=sample)
+    return LoadedModel.load(Store.default().directory(item))
+
+
+def answer(loaded, instances, method="predict"):
+    batch = table.collate(loaded.manifest.methods[method].inputs, instances)
+    return table.to_instances(loaded.call(method, batch))
+
+
+def nullable(loaded):
+    fields = loaded.manifest.methods["predict"].inputs.fields
+    return [field.name for field in fields if field.is_nullable]
+
+
+def test_null_is_taken_where_the_model_itself_takes_it():
+    loaded = saved(churn(), FRAME.head(3))
+    assert nullable(loaded) == ["income", "city"]
+    row = {"age": 30.0, "income": None, "city": None}
+    live = churn().predict(pd.DataFrame([row]).astype({"income": float}))
+    assert answer(loaded, [row]) == live.tolist()
+    with pytest.raises(InvalidInput, match="age: expected a number, got null"):
+        answer(loaded, [row | {"age": None}])
+
+
+def test_a_sample_that_lacks_values_is_recorded_with_null():
+    sample = FRAME.head(3).copy()
+    sample.loc[0, "income"] = np.nan
+    sample.loc[1, "city"] = None
+    directory = Store.default().directory(modelbundle.save("m", churn(), sample=sample))
+    samples = Samples.read(directory / "samples" / "predict.json")
+    assert samples.inputs[0] == {"age": 31.0, "income": None, "city": "Oslo"}
+    assert samples.inputs[1]["city"] is None
+    assert samples.outputs == churn().predict(sample).tolist()
+
+
+def test_boosted_trees_take_null_in_a_matrix():
+    rows = np.arange(12.0).reshape(6, 2)
+    model = xgboost.XGBRegressor(n_estimators=2).fit(rows, rows[:, 0])
+    loaded = saved(model, rows[:3])
+    expected = model.predict(np.array([[np.nan, 3.0]]))
+    assert answer(loaded, [[None, 3]]) == pytest.approx(expected.tolist())
+    assert nullable(saved(model, None)) == ["input-0"]
+
+
+def test_a_model_that_cannot_do_without_values_never_sees_null():
+    rows = np.arange(12.0).reshape(6, 2)
+    loaded = saved(LinearRegression().fit(rows, rows[:, 0]), rows[:3])
+    assert nullable(loaded) == []
+    with pytest.raises(InvalidInput, match="expected a number, got null"):
+        answer(loaded, [[None, 3]])
+
+
+def test_code_of_the_author_is_not_asked_whether_it_takes_null():
+    asked = []
+
+    def model(rows):
+        asked.append(np.isnan(rows).any())
+        return np.nan_to_num(rows).sum(1)
+
+    assert nullable(saved(model, np.ones((2, 2)))) == []
+    assert not any(asked)
+
+
+def test_pandas_own_missing_values_are_null():
+    frame = pd.DataFrame({"city": pd.array(["Oslo", None, "Rome"], dtype="string")})
+    model = make_pipeline(OneHotEncoder(handle_unknown="ignore"), LogisticRegression())
+    model.fit(FRAME[["city"]], LABELS)
+    loaded = saved(model, frame)
+    assert nullable(loaded) == ["city"]
+    assert len(answer(loaded, [{"city": None}])) == 1

@@ -1,0 +1,134 @@
+"""Recording: what a sample tells of a model, and what it is refused for."""
+
+import numpy as np
+import pandas as pd
+import pytest
+import torch
+from sklearn.linear_model import LogisticRegression
+from torch import nn
+
+import modelbundle
+from modelbundle.bundler.errors import SampleMismatch, UnsupportedModel
+from modelbundle.bundler.store import Store
+from modelbundle.runtime.data import table
+from modelbundle.runtime.models.model import LoadedModel
+
+
+def saved(model, sample, **options):
+    item = modelbundle.save("m", model, sample=sample, **options)
+    return LoadedModel.load(Store.default().directory(item))
+
+
+def answer(loaded, instances, method="predict"):
+    batch = table.collate(loaded.manifest.methods[method].inputs, instances)
+    return table.to_instances(loaded.call(method, batch))
+
+
+class Both(nn.Module):
+    """Two inputs."""
+
+    def __init__(self):
+        super().__init__()
+        self.layer = nn.Linear(3, 1)
+
+    def forward(self, left, right):
+        return self.layer(torch.cat([left, right], 1))
+
+
+def test_the_inputs_of_a_module_are_called_as_in_its_forward():
+    loaded = saved(Both().eval(), (torch.ones(2, 1), torch.ones(2, 2)))
+    fields = loaded.manifest.methods["predict"].inputs.fields
+    assert [field.name for field in fields] == ["left", "right"]
+    assert len(answer(loaded, [{"left": [1], "right": [2, 3]}])) == 1
+
+
+def test_a_bfloat16_sample_is_one_of_numbers():
+    model = nn.Linear(2, 1).bfloat16()
+    loaded = saved(model, torch.ones(2, 2, dtype=torch.bfloat16))
+    live = model(torch.ones(1, 2, dtype=torch.bfloat16)).float()
+    assert answer(loaded, [[1, 1]])[0] == pytest.approx(live[0].tolist())
+
+
+def test_rows_of_bytes_arrive_as_bytes():
+    loaded = saved(lambda rows: [len(row) for row in rows], [b"ab", b"c"])
+    assert answer(loaded, [{"b64": "YWJj"}]) == [3]
+
+
+def test_the_columns_of_an_onnx_pipeline_are_rows_of_a_table():
+    from skl2onnx import to_onnx
+    from sklearn.compose import ColumnTransformer
+    from sklearn.pipeline import make_pipeline
+    from sklearn.preprocessing import OneHotEncoder
+
+    frame = pd.DataFrame({"age": np.arange(6, dtype="float32"), "city": ["Oslo", "Rome"] * 3})
+    columns = ColumnTransformer([("c", OneHotEncoder(), ["city"])], remainder="passthrough")
+    pipeline = make_pipeline(columns, LogisticRegression()).fit(frame, [0, 1] * 3)
+    model = to_onnx(pipeline, frame[:1], options={id(pipeline): {"zipmap": False}})
+    loaded = saved(model, frame.head(2))
+    got = answer(loaded, [{"age": 3.0, "city": "Rome"}])
+    assert got[0]["label"] == pipeline.predict(frame.iloc[[3]])[0]
+
+
+async def later(rows):
+    """A model that cannot be called from a thread."""
+    return rows
+
+
+def each(rows):
+    """A model that answers row by row."""
+    yield from rows
+
+
+@pytest.mark.parametrize(
+    ("model", "said"),
+    [
+        (lambda rows: float(len(rows)), "answered with a `float`, not with rows"),
+        (lambda rows: None, "answered with a `NoneType`, not with rows"),
+        (later, "answered with a `coroutine`, not with rows"),
+        (each, "answered with a `generator`, not with rows"),
+        (lambda rows: [{1, 2} for _ in rows], "answered with a `set`, which is not JSON"),
+        (lambda rows: (rows, rows[:1]), "outputs differ in their number of rows"),
+    ],
+)
+def test_answers_that_no_request_could_get_are_told_at_once(model, said):
+    with pytest.raises(SampleMismatch, match=said):
+        modelbundle.save("m", model, sample=np.ones((3, 2)))
+
+
+def test_an_answer_that_is_not_a_number_is_only_not_recorded():
+    loaded = saved(lambda rows: rows[:, 0] * np.nan, np.ones((3, 2)))
+    assert loaded.manifest.samples == {}
+
+
+class Scorer:
+    """Two methods."""
+
+    def predict(self, rows):
+        return rows[:, 0]
+
+    def score(self, rows):
+        return rows[:, 1]
+
+
+def test_a_method_that_is_not_there_is_told_with_the_nearest():
+    with pytest.raises(UnsupportedModel) as caught:
+        modelbundle.save("m", Scorer(), sample=np.ones((3, 2)), methods=["predct"])
+    assert str(caught.value).endswith(".Scorer` has no method `predct`.")
+    assert caught.value.hint == "Did you mean `predict`?"
+
+
+def test_a_hint_is_seen_in_a_notebook_too():
+    with pytest.raises(SampleMismatch) as caught:
+        modelbundle.save("m", later, sample=[1])
+    assert caught.value.__notes__ == [f"hint: {caught.value.hint}"]
+
+
+def test_what_a_library_says_is_one_sentence():
+    with pytest.raises(SampleMismatch) as caught:
+        modelbundle.save("m", LogisticRegression().fit(np.eye(2), [0, 1]), sample=np.ones(2))
+    said = str(caught.value)
+    assert said == (
+        "`predict` fails on the sample: ValueError: Expected 2D array, got 1D array instead: "
+        "array=[1. 1.]."
+    )
+    assert caught.value.hint == "One row is given as a list of one: `[row]`."
