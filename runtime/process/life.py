@@ -6,7 +6,8 @@ import logging
 import os
 import signal
 import socket
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from functools import partial
 from types import FrameType
 
 import uvicorn
@@ -14,12 +15,13 @@ import uvicorn
 from ..errors import BundleError
 from ..http.app import Application
 from ..http.protocol import limited
+from .newcomers import LAME_DUCK, turn_away
 
 log = logging.getLogger(__name__)
 
-LAME_DUCK = 0.4  # seconds in which load balancers and clients learn that we are going
 LAST_CALL = 0.3  # seconds for those whom the kernel has let in already
 FLUSHES = 10
+GLANCE = 0.05  # seconds between two looks at the other workers
 
 
 class Life(uvicorn.Server):
@@ -28,15 +30,21 @@ class Life(uvicorn.Server):
     On SIGTERM: /readyz says 503 and every answer closes its connection, while new connections are
     still taken; then the queue of the socket is closed and emptied, and what runs is awaited. A
     second signal ends it at once.
+
+    With `others_are_ready` it is one of several on a socket: while it loads it leaves connections
+    to those that are ready, and whoever started them all turns newcomers away at the end.
     """
 
-    def __init__(self, application: Application) -> None:
+    def __init__(
+        self, application: Application, others_are_ready: Callable[[], bool] | None = None
+    ) -> None:
         settings = application.plan.settings
         readiness = application.readiness
+        self._protocol = limited(settings.limits, lambda: readiness.reason is not None)
         super().__init__(
             uvicorn.Config(
                 application,
-                http=limited(settings.limits, lambda: readiness.is_draining),
+                http=self._protocol,
                 ws="none",
                 lifespan="on",
                 log_config=None,
@@ -48,6 +56,10 @@ class Life(uvicorn.Server):
         self.config.timeout_keep_alive = settings.limits.keep_alive  # type: ignore[assignment]
         self.application = application
         self._drain_timeout = settings.drain_timeout
+        self._others_are_ready = others_are_ready
+        self._sockets: list[socket.socket] = []
+        self._sharing: asyncio.Task[None] | None = None
+        self._was_ready = False  # when the signal came
         self._wake: asyncio.Event | None = None
         self.signal: int | None = None  # that ended it
         application.is_listening_first = True
@@ -66,6 +78,7 @@ class Life(uvicorn.Server):
             logging.shutdown()
             os._exit(128 + sig)
         self.signal = sig
+        self._was_ready = self.application.readiness.reason is None
         self.application.readiness.drain()
         self.end()
 
@@ -79,6 +92,42 @@ class Life(uvicorn.Server):
             loop.add_signal_handler(number, self.handle_exit, number, None)
         yield
 
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        """Start the application and listen, unless others can answer what this one cannot yet."""
+        self._sockets = sockets or []
+        await super().startup(sockets=[])
+        if self._others_are_ready is None:
+            await self._listen()
+        else:
+            self._sharing = asyncio.create_task(self._share(self._others_are_ready))
+
+    async def _listen(self) -> None:
+        loop = asyncio.get_running_loop()
+        make = partial(self._protocol, self.config, self.server_state, self.lifespan.state)
+        backlog = self.config.backlog
+        self.servers = [
+            await loop.create_server(make, sock=each.dup(), backlog=backlog)
+            for each in self._sockets
+        ]
+
+    def _hang_up(self) -> None:
+        """Take no more connections; the socket stays open, for later and for others."""
+        for server in self.servers:
+            server.close()
+        self.servers = []
+
+    async def _share(self, others_are_ready: Callable[[], bool]) -> None:
+        """Listen while nobody else is ready, and for good once this one is."""
+        readiness = self.application.readiness
+        while not readiness.takes_requests:
+            if others_are_ready():
+                self._hang_up()
+            elif not self.servers:
+                await self._listen()
+            await asyncio.sleep(GLANCE)
+        if not self.servers:
+            await self._listen()
+
     async def main_loop(self) -> None:
         """Wait for the end; once a second there is a new Date."""
         self._wake = asyncio.Event()
@@ -91,16 +140,18 @@ class Life(uvicorn.Server):
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
         """Let everybody out: announce it, take those who are in already, answer, close."""
-        was_busy = bool(self.server_state.connections)
+        if self._sharing is not None:
+            self._sharing.cancel()
+        is_alone = self._others_are_ready is None
+        was_busy = bool(self.server_state.connections) or (self._was_ready and not is_alone)
         self._excuse()
         if was_busy:
             await asyncio.sleep(LAME_DUCK)
-        for listener in sockets or ():
-            # What the kernel has accepted is still ours; whoever comes now is told to try again.
-            listener.listen(0)
+        if is_alone:
+            for listener in sockets or ():
+                turn_away(listener)
         await asyncio.sleep(LAST_CALL if was_busy else LAST_CALL / 10)
-        for server in self.servers:
-            server.close()
+        self._hang_up()
         for listener in sockets or ():
             listener.close()
         await self._finish()

@@ -1,5 +1,6 @@
 """Start: from a command line to a server that listens, or to one sentence about why not."""
 
+import faulthandler
 import logging
 import os
 import socket
@@ -19,6 +20,8 @@ from ..plan import Plan
 from ..telemetry.metrics import Metrics
 from .address import Address
 from .device import Device, preflight
+from .last_words import STDERR
+from .newcomers import turn_away
 from .options import Options
 from .supervisor import Supervisor
 
@@ -72,7 +75,8 @@ class Start:
             lambda index, on_ready: self.serve(index, listener, metrics, on_ready),
             grace=self.plan.settings.drain_timeout,
             on_ready=partial(self._announce, address),
-            on_restart=metrics.restarted,
+            on_death=metrics.died,
+            on_last_call=partial(turn_away, listener),
         )
         return supervisor.run()
 
@@ -83,6 +87,7 @@ class Start:
         from ..http.app import create_app
         from .life import Life, run
 
+        faulthandler.enable(STDERR, all_threads=False)
         metrics.counters.take(index)
         plan = self.plan
         if self.devices:
@@ -93,7 +98,8 @@ class Start:
         access = AccessLog(sys.stdout.buffer) if plan.settings.access_log else NoAccessLog()
         application = create_app(plan, metrics=metrics, access=access)
         application.on_ready = on_ready
-        return run(Life(application), listener)
+        others_are_ready = metrics.is_any_ready if self.workers > 1 else None
+        return run(Life(application, others_are_ready), listener)
 
     def explain(self) -> None:
         """Say what was chosen, and why."""

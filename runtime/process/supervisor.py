@@ -13,9 +13,14 @@ import signal
 import time
 from collections.abc import Callable, Iterator
 from contextlib import suppress
+from typing import TYPE_CHECKING
 
 from ..errors import BundleError
+from .newcomers import LAME_DUCK
 from .worker_process import Serve, WorkerProcess, how_it_ended
+
+if TYPE_CHECKING:
+    from .voice import Voice
 
 log = logging.getLogger(__name__)
 
@@ -29,7 +34,9 @@ KILL_AFTER = 5.0  # seconds beyond the grace after which workers are killed
 class Supervisor:
     """Keeps `workers` children serving.
 
-    grace   seconds that running requests have after SIGTERM
+    grace         seconds that running requests have after SIGTERM
+    on_death      called with the index of a worker that will be replaced
+    on_last_call  called when the workers have told everybody that they are going
     """
 
     def __init__(
@@ -39,13 +46,15 @@ class Supervisor:
         *,
         grace: float,
         on_ready: Callable[[], None] = lambda: None,
-        on_restart: Callable[[], None] = lambda: None,
+        on_death: Callable[[int], None] = lambda _: None,
+        on_last_call: Callable[[], None] = lambda: None,
     ) -> None:
         self._count = workers
         self._serve = serve
         self._grace = grace
         self._on_ready = on_ready
-        self._on_restart = on_restart
+        self._on_death = on_death
+        self._on_last_call = on_last_call
         self._workers: dict[int, WorkerProcess] = {}  # by pid
         self._due: dict[int, float] = {}  # index -> when to start it, on the monotonic clock
         self._crashes: dict[int, int] = {}  # index -> in a row
@@ -101,10 +110,11 @@ class Supervisor:
         for index in [index for index, when in self._due.items() if when <= now]:
             del self._due[index]
             worker = WorkerProcess(index, now)
-            others = (other.status for other in self._workers.values() if not other.is_closed)
+            others = (v.reader for other in self._workers.values() for v in other.voices)
             worker.start(self._serve, (*self._wake, *others))
             self._workers[worker.pid] = worker
-            self._selector.register(worker.status, selectors.EVENT_READ, worker)
+            for voice in worker.voices:
+                self._selector.register(voice.reader, selectors.EVENT_READ, voice)
 
     def _timeout(self) -> float | None:
         if not self._due:
@@ -113,11 +123,11 @@ class Supervisor:
 
     def _hear(self, key: selectors.SelectorKey) -> None:
         """A signal has come, or a worker tells something."""
-        worker: WorkerProcess | None = key.data
-        if worker is None:
+        voice: Voice | None = key.data
+        if voice is None:
             os.read(key.fd, 1 << 12)
             return
-        if not worker.read():
+        if not voice.read():
             self._selector.unregister(key.fd)
         if not self._was_ready and sum(w.is_ready for w in self._workers.values()) == self._count:
             self._was_ready = True
@@ -128,9 +138,9 @@ class Supervisor:
     def _reap(self) -> None:
         """Bury who has died."""
         for worker, status in self._dead():
-            self._forget(worker)
+            words = self._hear_last(worker)
             if not self._signals:
-                self._bury(worker, how_it_ended(status))
+                self._bury(worker, how_it_ended(status), words)
 
     def _dead(self) -> Iterator[tuple[WorkerProcess, int]]:
         with suppress(ChildProcessError):
@@ -142,15 +152,14 @@ class Supervisor:
                 if worker is not None:
                     yield worker, status
 
-    def _forget(self, worker: WorkerProcess) -> None:
-        """Hear its last words."""
-        if not worker.is_closed:
-            self._selector.unregister(worker.status)
-            while worker.read():
-                pass
+    def _hear_last(self, worker: WorkerProcess) -> str:
+        for voice in worker.voices:
+            self._selector.unregister(voice.reader)
+        return worker.last_words()
 
-    def _bury(self, worker: WorkerProcess, why: str) -> None:
+    def _bury(self, worker: WorkerProcess, why: str, words: str) -> None:
         """Say why a worker died, and have another one; unless none of them could ever start."""
+        self._on_death(worker.index)
         if not self._was_ready and not worker.is_ready:
             raise worker.failure or BundleError(f"A worker {why} while it was loading the bundle.")
         now = time.monotonic()
@@ -160,23 +169,30 @@ class Supervisor:
             raise worker.failure or BundleError(f"The workers keep dying: the last one {why}.")
         delay = min(LONGEST_DELAY, FIRST_DELAY * 2 ** (crashes - 1))
         self._due[worker.index] = now + delay
-        self._on_restart()
         which = f"Worker {worker.index} (pid {worker.pid})"
         reason = f" ({worker.failure})" if worker.failure else ""
-        log.error("%s %s%s; starting another in %g s.", which, why, reason, delay)
+        said = f" Its last words:\n{words}" if words else ""
+        log.error("%s %s%s; starting another in %g s.%s", which, why, reason, delay, said)
 
     def _stop(self) -> None:
         """Have all workers drain; kill who does not, and all of them at a second signal."""
         self._send(signal.SIGTERM)
-        deadline = time.monotonic() + self._grace + KILL_AFTER
+        now = time.monotonic()
+        self._await_end(now + LAME_DUCK)
+        self._on_last_call()
+        self._await_end(now + self._grace + KILL_AFTER)
+        self._send(signal.SIGKILL)
+        while self._workers:
+            worker = self._workers.pop(os.wait()[0], None)
+            if worker is not None:
+                self._hear_last(worker)
+
+    def _await_end(self, deadline: float) -> None:
         while self._workers and len(self._signals) <= 1 and time.monotonic() < deadline:
             for key, _ in self._selector.select(deadline - time.monotonic()):
                 self._hear(key)
             for worker, _ in self._dead():
-                self._forget(worker)
-        self._send(signal.SIGKILL)
-        while self._workers:
-            self._workers.pop(os.wait()[0], None)
+                self._hear_last(worker)
 
     def _send(self, number: int) -> None:
         for worker in self._workers.values():

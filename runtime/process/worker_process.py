@@ -10,6 +10,8 @@ from collections.abc import Callable
 from typing import NoReturn
 
 from ..errors import BundleError
+from .last_words import STDERR, LastWords
+from .voice import Voice
 
 Serve = Callable[[int, Callable[[], None]], int]
 """Serves as the worker of an index, calls its second argument when ready; the exit code."""
@@ -28,46 +30,56 @@ class WorkerProcess:
         self.index = index
         self.began = began  # on the monotonic clock
         self.pid = 0
-        self.status = -1  # file descriptor to read from
-        self.is_ready = False
-        self.is_closed = False  # `status` is
-        self.failure: BundleError | None = None
         self._told = b""
+        self._words = LastWords()
+        self._status = Voice(self._hear)
+        self._stderr = Voice(self._words.hear)
 
     def start(self, serve: Serve, inherited: tuple[int, ...]) -> None:
         """Fork; the child closes the `inherited` descriptors, which are the supervisor's own."""
-        self.status, told = os.pipe()
         sys.stdout.flush()
         sys.stderr.flush()
         supervisor = os.getpid()
         self.pid = os.fork()
         if self.pid == 0:
-            for descriptor in (*inherited, self.status):
+            for descriptor in (*inherited, self._status.reader, self._stderr.reader):
                 os.close(descriptor)
+            os.dup2(self._stderr.writer, STDERR)
+            os.close(self._stderr.writer)
             _end_with(supervisor)
-            _be_worker(self.index, serve, told)
-        os.close(told)
-        os.set_blocking(self.status, False)
+            _be_worker(self.index, serve, self._status.writer)
+        for voice in (self._status, self._stderr):
+            voice.listen()
 
-    def read(self) -> bool:
-        """Take in what the child tells; False once it has nothing more to say."""
-        try:
-            data = os.read(self.status, 1 << 16)
-        except BlockingIOError:
-            return True
+    @property
+    def voices(self) -> tuple[Voice, ...]:
+        """What it can still be heard through."""
+        return tuple(voice for voice in (self._status, self._stderr) if not voice.is_closed)
+
+    def _hear(self, data: bytes) -> None:
         self._told += data
-        if self._told.startswith(_READY):
-            self.is_ready = True
-            self._told = self._told[len(_READY) :]
-        if data:
-            return True
-        if self._told:
-            told = json.loads(self._told)
-            self.failure = BundleError(told["message"], hint=told["hint"])
-            self.failure.exit_code = told["code"]
-        os.close(self.status)
-        self.is_closed = True
-        return False
+
+    @property
+    def is_ready(self) -> bool:
+        """Whether it has said so."""
+        return self._told.startswith(_READY)
+
+    @property
+    def failure(self) -> BundleError | None:
+        """What it said that keeps it from serving."""
+        try:
+            told = json.loads(self._told.removeprefix(_READY))
+        except ValueError:  # nothing, or it died in the middle of it
+            return None
+        failure = BundleError(told["message"], hint=told["hint"])
+        failure.exit_code = told["code"]
+        return failure
+
+    def last_words(self) -> str:
+        """What a dead worker wrote on stderr before it went, as far as that tells why."""
+        for voice in self.voices:
+            voice.finish()
+        return self._words.end()
 
     def send(self, number: int) -> None:
         """Send a signal."""

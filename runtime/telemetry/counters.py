@@ -61,12 +61,20 @@ class Counters:
 
     def take(self, worker: int) -> None:
         """Write into the row of `worker` from now on."""
-        self._row = self._memory[worker * self._slots : (worker + 1) * self._slots]
+        self._row = self._row_of(worker)
+        self.forget(worker)
+
+    def forget(self, worker: int) -> None:
+        """Set the gauges of `worker` to zero: it begins, or it has died."""
+        row = self._row_of(worker)
         for family in self.families:
             if family.kind == "gauge":
                 start = self._offsets[family.name]
                 for slot in range(start, start + family.slots):
-                    self._row[slot] = 0.0
+                    row[slot] = 0.0
+
+    def _row_of(self, worker: int) -> "memoryview[float]":
+        return self._memory[worker * self._slots : (worker + 1) * self._slots]
 
     def slot(self, family: Family, *labels: str) -> int:
         """Where the series with these labels starts.

@@ -85,8 +85,13 @@ class Metrics:
         """Whether this worker takes requests."""
         self.counters.set(self._ready, float(is_ready))
 
-    def restarted(self) -> None:
-        """The supervisor has replaced a worker."""
+    def is_any_ready(self) -> bool:
+        """Whether some worker takes requests."""
+        return self.counters.total(self._ready) > 0
+
+    def died(self, worker: int) -> None:
+        """A worker has died and will be replaced: it is not ready, and answers nothing."""
+        self.counters.forget(worker)
         self.counters.add(self._restarts)
 
     def queue(self, name: str) -> "QueueMetrics":

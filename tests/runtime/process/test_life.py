@@ -93,9 +93,10 @@ class Caller:
             self.answered += 1
 
 
-def test_sigterm_loses_no_request_of_clients_that_never_repeat_one(sums, servers):
-    server = servers.start(sums())
-    callers = [Caller(server) for _ in range(16)]
+@pytest.mark.parametrize("workers", [1, 2])
+def test_sigterm_loses_no_request_of_clients_that_never_repeat_one(sums, servers, workers):
+    server = servers.start(sums(), f"--workers={workers}")
+    callers = [Caller(server) for _ in range(32)]
     threads = [threading.Thread(target=caller.call) for caller in callers]
     for thread in threads:
         thread.start()
@@ -104,8 +105,7 @@ def test_sigterm_loses_no_request_of_clients_that_never_repeat_one(sums, servers
     for thread in threads:
         thread.join()
     assert sum(caller.answered for caller in callers) > 100
-    # A connection can still reach the socket in the instant in which it closes.
-    assert sum(caller.lost for caller in callers) <= 1
+    assert sum(caller.lost for caller in callers) == 0
 
 
 def test_without_clients_it_ends_at_once(sums, servers):
@@ -292,8 +292,10 @@ def test_any_asgi_server_can_serve_a_bundle_or_learns_why_not(sums, trusted):
     )
     try:
         said = []
-        while not any(word in "".join(said) for word in ("running on", "Exiting.")):
-            said.append(process.stderr.readline())
+        for line in process.stderr:  # which ends with the process, whatever ends it
+            said.append(line)
+            if "running on" in line or "Exiting." in line:
+                break
         if trusted:
             url = said[-1].split(" on ")[1].split(" ")[0]
             answer = httpx.post(url + "/add", json={"instances": [[1, 2]]}, trust_env=False)

@@ -69,7 +69,33 @@ def test_a_model_that_aborts_takes_one_worker_with_it(pair):
         pair.post([[-3, 0]])
     assert pair.post([[1, 2]]).status_code == 200
     wait_until(lambda: metric(pair, "bundle_ready_workers") == 2)
-    assert "was killed by SIGABRT" in pair.log()
+    obituary = next(line for line in pair.log().splitlines() if "was killed by SIGABRT" in line)
+    assert "Its last words" in obituary
+    assert "Fatal Python error: Aborted" in obituary
+
+
+def test_a_worker_that_loads_leaves_the_requests_to_those_that_are_ready(
+    make_bundle, slow, servers
+):
+    server = servers.start(make_bundle(slow), "--workers=2")
+    wait_until(lambda: metric(server, "bundle_ready_workers") == 2)
+    os.kill(children(server.process.pid)[0], signal.SIGKILL)
+    wait_until(lambda: metric(server, "bundle_ready_workers") == 1)
+    statuses = set()
+    with server.client(headers={"connection": "close"}) as client:
+        while metric(server, "bundle_ready_workers") == 1:
+            statuses.add(client.post("/predict", json={"instances": [[1, 2]]}).status_code)
+            statuses.add(client.get("/readyz").status_code)
+    assert statuses == {200}
+
+
+def test_a_worker_that_is_told_to_go_closes_the_door_for_itself_only(pair):
+    first, second = children(pair.process.pid)
+    os.kill(first, signal.SIGTERM)
+    wait_until(lambda: first not in children(pair.process.pid))
+    for _ in range(20):
+        assert pair.post([[1, 2]]).status_code == 200
+    assert second in children(pair.process.pid)
 
 
 def test_sigterm_drains_all_of_them(pair, in_threads):

@@ -35,6 +35,17 @@ def test_a_worker_started_again_keeps_its_counters_and_begins_its_gauges_anew():
     assert counters.total(counters.slot(NOW)) == 0
 
 
+def test_what_a_dead_worker_was_doing_counts_no_more():
+    counters = Counters([SEEN, NOW], workers=2)
+    counters.take(1)
+    counters.add(counters.slot(SEEN, "a"))
+    counters.add(counters.slot(NOW))
+    counters.take(0)
+    counters.forget(1)
+    assert counters.total(counters.slot(SEEN, "a")) == 1
+    assert counters.total(counters.slot(NOW)) == 0
+
+
 def test_a_histogram_has_a_bucket_for_everything():
     counters = Counters([SEEN, TIME])
     slot = counters.slot(TIME, "a")

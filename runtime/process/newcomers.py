@@ -1,0 +1,36 @@
+"""Newcomers: how a listening socket stops taking new clients without losing those who are in.
+
+Closing it resets every connection that waits in its queue, though the client has sent a request
+already. With a filter on the socket the kernel ignores the first packet of whoever comes, as if
+the network had lost it: the client tries again a second later, and is refused once it is closed.
+"""
+
+import ctypes
+import socket
+import struct
+import sys
+
+LAME_DUCK = 0.4  # seconds before it, in which load balancers and clients learn that we are going
+
+_SO_ATTACH_FILTER = 26
+# Classic BPF on the TCP header: drop what has SYN among the flags in byte 13, take all else.
+_PROGRAM = ((0x30, 0, 0, 13), (0x45, 0, 1, 0x02), (0x06, 0, 0, 0), (0x06, 0, 0, 0xFFFFFFFF))
+
+
+def turn_away(listener: socket.socket) -> None:
+    """Take no new connections, in any process that shares `listener`; there is no way back."""
+    if not _filter(listener):
+        listener.listen(0)  # the best that other systems can do
+
+
+def _filter(listener: socket.socket) -> bool:
+    if sys.platform != "linux":
+        return False
+    code = b"".join(struct.pack("HBBI", *instruction) for instruction in _PROGRAM)
+    memory = ctypes.create_string_buffer(code, len(code))
+    program = struct.pack("@HP", len(_PROGRAM), ctypes.addressof(memory))
+    try:
+        listener.setsockopt(socket.SOL_SOCKET, _SO_ATTACH_FILTER, program)
+    except OSError:  # a sandbox that has no filters
+        return False
+    return True

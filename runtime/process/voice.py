@@ -1,0 +1,53 @@
+"""Voice: a pipe through which a worker is heard by its supervisor."""
+
+import os
+from collections.abc import Callable
+
+_PIECE = 1 << 16
+
+
+class Voice:
+    """One pipe; `hear` gets what comes through it.
+
+    reader  the supervisor's descriptor
+    writer  the worker's
+    """
+
+    def __init__(self, hear: Callable[[bytes], None]) -> None:
+        self.reader, self.writer = os.pipe()
+        self.is_closed = False
+        self._hear = hear
+
+    def listen(self) -> None:
+        """In the supervisor: keep the end to read from."""
+        os.close(self.writer)
+        os.set_blocking(self.reader, False)
+
+    def read(self) -> bool:
+        """Hear what has come; False once nothing more can."""
+        try:
+            data = os.read(self.reader, _PIECE)
+        except BlockingIOError:
+            return True
+        if data:
+            self._hear(data)
+            return True
+        self.close()
+        return False
+
+    def finish(self) -> None:
+        """Hear what a dead worker left; its own children may keep the pipe open for long."""
+        while not self.is_closed:
+            try:
+                data = os.read(self.reader, _PIECE)
+            except BlockingIOError:
+                data = b""
+            if data:
+                self._hear(data)
+            else:
+                self.close()
+
+    def close(self) -> None:
+        """Hear nothing more."""
+        os.close(self.reader)
+        self.is_closed = True

@@ -1,0 +1,69 @@
+"""What a worker writes on stderr, heard by its supervisor."""
+
+import os
+
+import pytest
+
+from modelbundle.runtime.process.last_words import KEPT, LONGEST, LastWords
+from modelbundle.runtime.process.voice import Voice
+
+
+def test_whole_lines_are_passed_on_as_they_come(capfd):
+    words = LastWords()
+    words.hear(b"one\ntw")
+    assert capfd.readouterr().err == "one\n"
+    words.hear(b"o\n")
+    assert capfd.readouterr().err == "two\n"
+
+
+def test_what_has_no_end_is_passed_on_at_the_end(capfd):
+    words = LastWords()
+    words.hear(b"cannot allocate")
+    assert words.end() == "cannot allocate"
+    assert capfd.readouterr().err == "cannot allocate\n"
+
+
+def test_the_log_goes_through_but_is_not_why_it_died(capfd):
+    words = LastWords()
+    words.hear(b'{"ts":1,"message":"Loaded."}\nabort: no such device\n')
+    assert words.end() == "abort: no such device"
+    assert "Loaded." in capfd.readouterr().err
+
+
+def test_little_is_kept_of_much():
+    words = LastWords()
+    for number in range(1000):
+        words.hear(b"%d" % number * 1000 + b"\n")
+    kept = words.end().splitlines()
+    assert len(kept) == KEPT
+    assert {len(line) for line in kept} == {LONGEST}
+    assert kept[-1].startswith("999")
+
+
+@pytest.fixture
+def heard():
+    """What came through a voice, and the voice."""
+    pieces = []
+    return pieces, Voice(pieces.append)
+
+
+def test_a_voice_is_heard_until_its_end(heard):
+    pieces, voice = heard
+    told = os.dup(voice.writer)
+    voice.listen()
+    assert voice.read()
+    os.write(told, b"ready")
+    assert voice.read()
+    os.close(told)
+    assert not voice.read()
+    assert (pieces, voice.is_closed) == ([b"ready"], True)
+
+
+def test_a_child_of_a_dead_worker_that_holds_the_pipe_open_is_not_waited_for(heard):
+    pieces, voice = heard
+    held = os.dup(voice.writer)
+    voice.listen()
+    os.write(held, b"farewell")
+    voice.finish()
+    os.close(held)
+    assert (pieces, voice.is_closed) == ([b"farewell"], True)
