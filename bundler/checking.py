@@ -2,6 +2,7 @@
 
 import json
 import os
+import shlex
 import subprocess
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -16,6 +17,8 @@ from .progress import NullProgress, Progress
 from .requirements.environment import Environment
 
 SHOWN = 10  # damaged files named in a message
+_CHECKED_LATER = ("models/", "src/")
+_IMPORTABLE = (".py", ".so", ".pyc", ".pth")
 CACHE = "__pycache__"  # Python's own, made by running a bundle in place
 
 
@@ -44,6 +47,37 @@ def verify(directory: Path, progress: Progress | None = None) -> str:
             hint="Build it again, or copy it again from where it was.",
         )
     return bundle_digest(directory)
+
+
+def check_tools(directory: Path) -> None:
+    """Compare what runs before anything in the bundle could check itself, and its lock.
+
+    The runtime hashes the models and the sources itself, before it loads them. A module that the
+    manifest does not name would be imported instead of a library.
+
+    Raises:
+        Damaged: naming the first file that is not as it was built.
+        InvalidBundle: when there is no readable `bundle.json`.
+    """
+    manifest = BundleManifest.read(directory)
+    damaged = [
+        f"`{entry.path}` {what}"
+        for entry in manifest.files
+        if not entry.path.startswith(_CHECKED_LATER) and (what := _damage(directory, entry, _quiet))
+    ]
+    damaged += [
+        f"`{path}` does not belong to the bundle"
+        for path in _strangers(directory, manifest)
+        if path.endswith(_IMPORTABLE) and not any(p.startswith(".") for p in Path(path).parts)
+    ]
+    if damaged:
+        raise Damaged(
+            damaged[0], hint=f"`bundle verify {shlex.quote(str(directory))}` names every file."
+        )
+
+
+def _quiet(_: int) -> None:
+    """Nobody waits for so few bytes."""
 
 
 def _damage(directory: Path, entry: FileEntry, advance: Any) -> str | None:

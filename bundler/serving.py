@@ -7,10 +7,11 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from ..runtime.errors import BundleError
-from ..runtime.manifest import BundleManifest, bundle_digest
+from ..runtime.errors import BundleError, NotTrusted
+from ..runtime.manifest import bundle_digest
 from .building import model_bundle
 from .building.chosen_model import choose
+from .checking import check_tools
 from .errors import NotFound
 from .progress import NullProgress, Progress
 from .project.project import Project
@@ -102,7 +103,7 @@ def prepare(
         return
     item = store.find(target)
     if item.kind == "bundle":
-        yield replace(_of_directory(store.directory(item), store, wish, progress), item=item)
+        yield _of_item(item, store, wish, progress)
         return
     with _of_model(item, store, wish, progress) as launch:
         yield launch
@@ -128,14 +129,35 @@ def _is_known(target: str, store: "Store") -> bool:
     return True
 
 
+def _of_item(item: "Item", store: "Store", wish: Wish, progress: Progress) -> Launch:
+    """A bundle of the store: its runtime and its lock were made here."""
+    directory = store.directory(item)
+    check_tools(directory)
+    if wish.trust and item.executes_code:
+        store.trust.grant(item.digest, "--trust")
+    return replace(_launch(directory, store, wish, progress), item=item)
+
+
 def _of_directory(directory: Path, store: "Store", wish: Wish, progress: Progress) -> Launch:
+    """A bundle from anywhere: even the runtime in it, and the packages it asks for, are code."""
     digest = bundle_digest(directory)
-    if wish.trust and BundleManifest.read(directory).executes_code:
+    if wish.trust:
         store.trust.grant(digest, "--trust")
+    if not store.trust.is_trusted(digest):
+        raise NotTrusted(
+            f"The bundle in `{directory}` brings code with it, its own runtime at the least, and "
+            "nobody on this machine has vouched for it.",
+            hint="Look at its files. If you know where it comes from, add `--trust` once.",
+        )
+    check_tools(directory)
+    return _launch(directory, store, wish, progress)
+
+
+def _launch(directory: Path, store: "Store", wish: Wish, progress: Progress) -> Launch:
     chosen = environment.choose(
         directory, wish.mode, envs=store.root / "envs", offline=wish.offline, progress=progress
     )
-    return Launch(directory, chosen, wish.trust or store.trust.is_trusted(digest))
+    return Launch(directory, chosen, store.trust.is_trusted(bundle_digest(directory)))
 
 
 @contextmanager

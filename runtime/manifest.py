@@ -36,8 +36,13 @@ class FileEntry:
 
     @classmethod
     def from_json(cls, data: Mapping[str, Any]) -> Self:
-        """Read what `to_json` wrote."""
-        return cls(data["path"], data["digest"], data["size"], data.get("executable", False))
+        """Read what `to_json` wrote.
+
+        Raises:
+            ValueError: for a path that leaves the directory of the manifest.
+        """
+        path = _inside(data["path"])
+        return cls(path, data["digest"], data["size"], data.get("executable", False))
 
 
 @dataclass(frozen=True, slots=True)
@@ -148,11 +153,11 @@ class ModelManifest:
                 executes_code=data["executes_code"],
                 globals={path: tuple(names) for path, names in data["globals"].items()},
                 options=data["options"],
-                samples=data["samples"],
+                samples={method: _inside(path) for method, path in data["samples"].items()},
                 labels=data["labels"],
                 metadata=data["metadata"],
             )
-        except (KeyError, TypeError, AttributeError) as error:
+        except (KeyError, TypeError, AttributeError, ValueError) as error:
             raise InvalidBundle(f"`model.json` is not a model manifest: {error!r}.") from error
 
     @classmethod
@@ -188,7 +193,13 @@ class ModelEntry:
 
     @classmethod
     def from_json(cls, data: Mapping[str, Any]) -> Self:
-        """Read what `to_json` wrote."""
+        """Read what `to_json` wrote.
+
+        Raises:
+            ValueError: for an alias that is no single name.
+        """
+        if "/" in _inside(data["alias"]):
+            raise ValueError(f"{data['alias']!r} is no alias")
         return cls(**{name: data[name] for name in cls.__dataclass_fields__})
 
 
@@ -301,7 +312,7 @@ class BundleManifest:
             }
             names = cls.__dataclass_fields__
             return cls(**({name: data[name] for name in names if name not in lists} | lists))
-        except (KeyError, TypeError, AttributeError) as error:
+        except (KeyError, TypeError, AttributeError, ValueError) as error:
             raise InvalidBundle(f"`bundle.json` is not a bundle manifest: {error!r}.") from error
 
     @classmethod
@@ -313,6 +324,13 @@ class BundleManifest:
 def bundle_digest(directory: Path) -> str:
     """The identity of the bundle in `directory`: the sha256 of its `bundle.json`."""
     return digest.of_file(directory / "bundle.json")
+
+
+def _inside(path: str) -> str:
+    parts = path.split("/")
+    if "\\" in path or "\0" in path or {"", ".", ".."} & set(parts):
+        raise ValueError(f"{path!r} is not a path inside")
+    return path
 
 
 def _read_json(path: Path) -> dict[str, Any]:

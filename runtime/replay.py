@@ -44,11 +44,11 @@ def replay(directory: Path, device: str = "cpu") -> list[Outcome]:
     """
     manifest = BundleManifest.read(directory)
     trust.check(directory, manifest)
+    trust.verify(directory, manifest.files)
     policy = Policy.from_json(manifest.security)
     nan_as_null = manifest.serve.get("nan") == "null"
-    sys.path[:0] = map(
-        str, import_roots((directory / "src").resolve())
-    )  # a model may be built there
+    if manifest.executes_code:  # a model may be built there
+        sys.path[:0] = map(str, import_roots((directory / "src").resolve()))
     outcomes = []
     for entry in manifest.models:
         recorded = sorted((directory / "samples" / entry.alias).glob("*.json"))

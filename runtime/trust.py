@@ -11,7 +11,7 @@ from pathlib import Path
 
 from . import digest
 from .errors import InvalidBundle, NotTrusted
-from .manifest import BundleManifest, FileEntry, ModelManifest, bundle_digest
+from .manifest import BundleManifest, FileEntry, ModelEntry, ModelManifest, bundle_digest
 
 VARIABLE = "BUNDLE_TRUST"
 """Digests between commas, with or without `sha256:`."""
@@ -41,9 +41,15 @@ def is_trusted(identity: str) -> bool:
 def check(directory: Path, manifest: BundleManifest, *, granted: bool = False) -> None:
     """Let nobody's code run: what executes must be vouched for here, or `granted` by --trust.
 
+    What `bundle.json` says of its models is compared with the models first: trust in a model is
+    by its digest, and anybody can write a digest down.
+
     Raises:
+        InvalidBundle: when it says of a model what is not so.
         NotTrusted: says what would run, and how to allow it.
     """
+    for entry in manifest.models:
+        _check_model(directory, entry, manifest)
     if granted or not manifest.executes_code:
         return
     identity = bundle_digest(directory)
@@ -83,6 +89,28 @@ def _problem(directory: Path, entry: FileEntry) -> str | None:
         return None if digest.of_file(path) == entry.digest else "differs from its digest"
     except OSError as error:
         return f"cannot be read ({error.strerror})"
+
+
+def _check_model(directory: Path, entry: ModelEntry, manifest: BundleManifest) -> None:
+    """Compare a model with what the bundle says of it; `verify` then hashes the listed files."""
+    home = f"models/{entry.alias}/"
+    folder = directory / "models" / entry.alias
+    model = ModelManifest.read(folder)
+    listed = {
+        file.path.removeprefix(home): file.digest
+        for file in manifest.files
+        if file.path.startswith(home)
+    }
+    own = {file.path: file.digest for file in model.files} | {"model.json": entry.digest}
+    if (
+        listed != own
+        or digest.of_file(folder / "model.json") != entry.digest
+        or model.executes_code != entry.executes_code
+    ):
+        raise InvalidBundle(
+            f"`models/{entry.alias}` is not the model that `bundle.json` names.",
+            hint="Build or copy the bundle again.",
+        )
 
 
 def _are_models_trusted(manifest: BundleManifest) -> bool:

@@ -160,9 +160,10 @@ def _check_unchanged(entry: FileEntry, found: str) -> None:
 
 
 def _trust(manifest: BundleManifest, digest: str, store: "Store") -> None:
-    """The code was on this machine already; a bundle is as trusted as the models in it."""
-    if not manifest.executes_code:
-        return
+    """The code was on this machine already; a bundle is as trusted as the models in it.
+
+    One whose models run nothing is vouched for as well: its runtime and its packages are code.
+    """
     executing = [model.digest for model in manifest.models if model.executes_code]
     if all(store.trust.is_trusted(model) for model in executing):
         store.trust.grant(digest, "built here from trusted models")

@@ -27,6 +27,11 @@ class Draft:
     recordings: list[Recording]
     directory: Path
 
+    @property
+    def executes_code(self) -> bool:
+        """Whether loading it runs what came from elsewhere: its files, or an adapter not ours."""
+        return self.saved.executes_code or not registry.is_builtin(registry.loader(self.framework))
+
     def commit(self, store: Store, given: SaveOptions, progress: Progress) -> Item:
         """Take in the files, each hashed once, and publish the model."""
         asked = self._globals()
@@ -38,7 +43,7 @@ class Draft:
             packages=provenance.packages(self._imports(asked)),
             methods={recorded.method: recorded.signature for recorded in self.recordings},
             files=self._ingest(store, progress),
-            executes_code=self.saved.executes_code,
+            executes_code=self.executes_code,
             globals=asked,
             options=self.saved.options,
             samples={r.method: _sample_path(r) for r in self.recordings if r.samples},
@@ -53,7 +58,7 @@ class Draft:
             version=given.version,
             aliases=given.aliases,
             framework=self.framework.name,
-            executes_code=self.saved.executes_code,
+            executes_code=self.executes_code,
         )
 
     def _globals(self) -> dict[str, tuple[str, ...]]:

@@ -12,13 +12,13 @@ from .sklearn import Sklearn
 from .torch import Torch
 from .xgboost import Xgboost
 
-PACKAGE = "modelbundle.runtime.frameworks"
 GROUP = "modelbundle.frameworks"
+_KINDS: tuple[type[Framework], ...] = (Torch, Xgboost, Lightgbm, Onnx, Sklearn, Generic)
 
 
 def builtin() -> tuple[Framework, ...]:
     """The adapters that come along; the order decides who is asked first."""
-    return (Torch(), Xgboost(), Lightgbm(), Onnx(), Sklearn(), Generic())
+    return tuple(kind() for kind in _KINDS)
 
 
 def installed() -> tuple[Framework, ...]:
@@ -50,8 +50,16 @@ def for_path(path: Path) -> tuple[Framework, str] | None:
 
 def loader(framework: Framework) -> str:
     """How `load` finds the adapter again: "module:Class"."""
-    kind = type(framework)
+    return _told(type(framework))
+
+
+def _told(kind: type) -> str:
     return f"{kind.__module__}:{kind.__qualname__}"
+
+
+def is_builtin(loader: str) -> bool:
+    """Whether it names one of the adapters that come along."""
+    return loader in {_told(kind) for kind in _KINDS}
 
 
 def load(loader: str) -> Framework:

@@ -45,7 +45,8 @@ class Host:
             BundleError: for what a person can mend.
         """
         sources = str(self.plan.directory / "src")
-        if sources not in sys.path:
+        # Where nothing was vouched for, a file there must not stand in for a library.
+        if self.plan.manifest.executes_code and sources not in sys.path:
             sys.path.insert(0, sources)
         for entry in self.plan.manifest.models:
             readiness.starting(f"loading `{entry.alias}`")

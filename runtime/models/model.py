@@ -11,6 +11,8 @@ from ..frameworks.framework import Framework
 from ..manifest import ModelManifest
 from ..pickles.policy import Policy
 
+_NOT_SO = "The model says that loading it runs no code, which is not so."
+
 
 @dataclass(frozen=True, slots=True)
 class LoadedModel:
@@ -34,6 +36,7 @@ class LoadedModel:
             NotTrusted: when the policy refuses its pickle.
         """
         manifest = ModelManifest.read(directory)
+        _check_loader(manifest)
         framework = registry.load(manifest.loader)
         _check_told(manifest, framework)
         try:
@@ -62,11 +65,17 @@ class LoadedModel:
         return self.framework.call(self.object, method, batch)
 
 
+def _check_loader(manifest: ModelManifest) -> None:
+    """An adapter that is not ours is code already when it is imported."""
+    if not registry.is_builtin(manifest.loader) and not manifest.executes_code:
+        raise InvalidModel(_NOT_SO)
+
+
 def _check_told(manifest: ModelManifest, framework: Framework) -> None:
     """Nobody was asked to trust a model that says it runs nothing; so it must not."""
     runs = manifest.format in framework.executing or manifest.options.get("code")
     if runs and not manifest.executes_code:
-        raise InvalidModel("The model says that loading it runs no code, which is not so.")
+        raise InvalidModel(_NOT_SO)
 
 
 def _missing(

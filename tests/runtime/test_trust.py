@@ -1,12 +1,13 @@
 """Who vouches for the code in a bundle."""
 
 import dataclasses
+import json
 
 import pytest
 
-from modelbundle.runtime import trust
+from modelbundle.runtime import canonical, digest, trust
 from modelbundle.runtime.errors import InvalidBundle, NotTrusted
-from modelbundle.runtime.manifest import BundleManifest, bundle_digest
+from modelbundle.runtime.manifest import SECTION, BundleManifest, bundle_digest
 
 
 @pytest.fixture
@@ -72,3 +73,61 @@ def test_one_wrong_byte_is_found(bundle, harm, said):
     harm(directory / "models" / "sums" / "model.pkl")
     with pytest.raises(InvalidBundle, match=f"`models/sums/model.pkl` .*{said}"):
         trust.verify(directory, manifest.files)
+
+
+def rewritten(directory, change, model=None):
+    """The bundle with another `bundle.json`, and perhaps another `model.json`, all digests right."""
+    path = directory / "models" / "sums" / "model.json"
+    if model is not None:
+        described = json.loads(path.read_bytes())
+        model(described[SECTION])
+        path.write_bytes(canonical.dumps(described))
+    data = json.loads((directory / "bundle.json").read_bytes())
+    for entry in data["files"]:
+        content = (directory / entry["path"]).read_bytes()
+        entry |= {"digest": digest.of_bytes(content), "size": len(content)}
+    change(data)
+    (directory / "bundle.json").write_bytes(canonical.dumps(data))
+    return directory, BundleManifest.read(directory)
+
+
+def test_another_model_under_the_digest_of_a_trusted_one_is_refused(bundle, home):
+    directory, manifest = bundle
+    (home / "trust").mkdir()
+    (home / "trust" / manifest.models[0].digest.removeprefix("sha256:")).touch()
+    (directory / "models" / "sums" / "model.pkl").write_bytes(b"cposix\nsystem\n(S'id'\ntR.")
+    forged = rewritten(directory, lambda _: None)
+    with pytest.raises(InvalidBundle, match="`models/sums` is not the model"):
+        trust.check(*forged)
+
+    def relist(section):
+        content = (directory / "models" / "sums" / "model.pkl").read_bytes()
+        entry = next(each for each in section["files"] if each["path"] == "model.pkl")
+        entry |= {"digest": digest.of_bytes(content), "size": len(content)}
+
+    forged = rewritten(directory, lambda _: None, relist)
+    with pytest.raises(InvalidBundle, match="`models/sums` is not the model"):
+        trust.check(*forged)
+
+
+def test_a_bundle_that_says_its_pickle_runs_nothing_is_refused(bundle):
+    def lie(data):
+        data["models"][0]["executes_code"] = False
+
+    with pytest.raises(InvalidBundle, match="`models/sums` is not the model"):
+        trust.check(*rewritten(bundle[0], lie))
+
+
+@pytest.mark.parametrize("path", ["../x", "/etc/passwd", "a/../../x", "a//b", "a\\b", "", "."])
+def test_no_path_of_a_manifest_leads_out_of_it(bundle, path):
+    def lead_out(data):
+        data["files"].append({"path": path, "digest": digest.of_bytes(b""), "size": 0})
+
+    with pytest.raises(InvalidBundle, match="is not a path inside"):
+        rewritten(bundle[0], lead_out)
+
+
+@pytest.mark.parametrize("alias", ["../sums", "a/b", ".."])
+def test_no_alias_leads_out_of_the_models(bundle, alias):
+    with pytest.raises(InvalidBundle, match="is not a bundle manifest"):
+        rewritten(bundle[0], lambda data: data["models"][0].update(alias=alias))

@@ -22,7 +22,6 @@ ELSEWHERE = """
 import os, sys
 os.umask(int(sys.argv[2], 8))
 os.chdir(sys.argv[3])
-from modelbundle.bundler import uv
 from modelbundle.bundler.building.building import build
 print(build(sys.argv[1], offline=True).digest)
 """

@@ -85,3 +85,18 @@ def test_adapters_are_told_apart_without_importing_their_libraries():
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout == "[]\n"
+
+
+def test_an_adapter_that_is_not_ours_is_never_imported_for_a_model_that_claims_to_run_nothing(
+    directory, tmp_path, monkeypatch
+):
+    copy = tmp_path / "copy"
+    copy.mkdir()
+    told = (directory / "model.json").read_text()
+    ours = "modelbundle.runtime.frameworks.xgboost:Xgboost"
+    assert ours in told
+    (copy / "model.json").write_text(told.replace(ours, "adapter_of_theirs:Adapter"))
+    (tmp_path / "adapter_of_theirs.py").write_text("raise SystemExit('imported')")
+    monkeypatch.syspath_prepend(tmp_path)
+    with pytest.raises(InvalidModel, match="runs no code, which is not so"):
+        LoadedModel.load(copy)

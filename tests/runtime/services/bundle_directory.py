@@ -4,7 +4,8 @@ import shutil
 
 from modelbundle.bundler.saving.saving import save
 from modelbundle.bundler.store import Store
-from modelbundle.runtime.manifest import BundleManifest, ModelEntry
+from modelbundle.runtime import digest
+from modelbundle.runtime.manifest import BundleManifest, FileEntry, ModelEntry
 from modelbundle.runtime.settings import ServeSettings
 
 
@@ -23,7 +24,7 @@ def bundle_directory(tmp_path, name, alias, model, sample):
         models=(entry,),
         service=None,
         routes=(),
-        files=(),
+        files=listed(directory),
         python="3.11",
         lock=None,
         hermetic=False,
@@ -35,3 +36,12 @@ def bundle_directory(tmp_path, name, alias, model, sample):
     )
     (directory / "bundle.json").write_bytes(manifest.encode())
     return directory
+
+
+def listed(directory):
+    """Every file below `directory`, as a manifest lists it."""
+    return tuple(
+        FileEntry(path.relative_to(directory).as_posix(), digest.of_file(path), path.stat().st_size)
+        for path in sorted(directory.rglob("*"))
+        if path.is_file()
+    )
