@@ -17,6 +17,7 @@ BundleError (runtime.errors)   exit 1
 └── ImageFailed                the engine's build, push or run failed; carries the last log lines
 """
 
+import re
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from typing import Any
@@ -28,8 +29,12 @@ class NotFound(BundleError):
     """No model or bundle has that tag."""
 
     def __init__(self, what: str, tag: str, near: str | None = None) -> None:
-        see = "bundle models list" if what == "model" else "bundle list"
-        hint = f"Did you mean `{near}`?" if near else f"See `{see}`."
+        hint = f"Did you mean `{near}`?" if near else "See `bundle list`."
+        if what == "model" and not near:
+            name = re.split("[:@]", tag)[0]
+            hint = (
+                f"Save it with `bundle save {name} SOURCE`; `bundle models list` shows the others."
+            )
         super().__init__(f"No {what} is tagged `{tag}`.", hint=hint)
 
 
@@ -71,6 +76,11 @@ class Problem:
         subject = f"{self.where}: " if self.where else ""
         return f"{place}: {subject}{self.message}"
 
+    @property
+    def told(self) -> str:
+        """The problem with its hint, on one line."""
+        return f"{self} {self.hint}" if self.hint else str(self)
+
 
 class BundlefileError(BundleError):
     """The bundlefile is wrong; every problem at once."""
@@ -79,8 +89,10 @@ class BundlefileError(BundleError):
 
     def __init__(self, problems: list[Problem]) -> None:
         self.problems = problems
-        hints = list(dict.fromkeys(problem.hint for problem in problems if problem.hint))
-        super().__init__("\n".join(map(str, problems)), hint="\n".join(hints) or None)
+        if len(problems) == 1:
+            super().__init__(str(problems[0]), hint=problems[0].hint)
+        else:  # each hint stands with its problem: apart, nobody would know whose it is
+            super().__init__("\n".join(problem.told for problem in problems))
 
     def details(self) -> Mapping[str, Any]:
         """Every problem with its place."""

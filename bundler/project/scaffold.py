@@ -8,6 +8,8 @@ from importlib.resources import files
 from pathlib import Path
 from string import Template
 
+from ...runtime.services.array import DTYPES
+from ...runtime.signature import Side
 from ..errors import Refused, StoreError
 from ..tag import Tag, check_name
 from .project import DEFAULT_NAME
@@ -21,10 +23,12 @@ def scaffold(
     models: Sequence[str] = (),
     service: bool = False,
     force: bool = False,
+    inputs: Side | None = None,
 ) -> list[Path]:
     """Write a bundlefile, and with `service` a `service.py`, into `directory`.
 
-    `name` defaults to the name of the directory, `models` to one of the same name.
+    `name` defaults to the name of the directory, `models` to one of the same name. `inputs` is what
+    the first model takes; the service then asks its clients for just that.
 
     Raises:
         InvalidTag: when `name` or one of `models` is none.
@@ -35,7 +39,7 @@ def scaffold(
     tags = [Tag.parse(model, "model") for model in models or [name]]
     texts = {DEFAULT_NAME: _bundlefile(name, tags, service)}
     if service:
-        texts["service.py"] = _service(name, _aliases(tags))
+        texts["service.py"] = _service(name, _aliases(tags), inputs)
     paths = {directory / file: text for file, text in texts.items()}
     _refuse_existing(paths, force)
     return [_write(path, text) for path, text in paths.items()]
@@ -73,7 +77,7 @@ def _bundlefile(name: str, tags: Sequence[Tag], service: bool) -> str:
     )
 
 
-def _service(name: str, aliases: Sequence[str]) -> str:
+def _service(name: str, aliases: Sequence[str], inputs: Side | None) -> str:
     attributes = {_identifier(alias): alias for alias in aliases}
     lines = [f'        self.{key} = mb.model("{alias}")' for key, alias in attributes.items()]
     return _fill(
@@ -82,7 +86,32 @@ def _service(name: str, aliases: Sequence[str]) -> str:
         title=_title(name),
         attributes="\n".join(lines),
         first=next(iter(attributes)),
+        **_rows(inputs),
     )
+
+
+def _rows(inputs: Side | None) -> dict[str, str]:
+    """How the service names the rows that the model takes."""
+    numpy = {"imports": "import numpy as np", "rows": "", "kind": "np.ndarray"}
+    numpy["answers"] = "np.ndarray"
+    if inputs is None or inputs.layout == "tensors":
+        return numpy
+    if inputs.layout == "columns":
+        return numpy | {
+            "imports": "import numpy as np\nimport pandas as pd",
+            "kind": "pd.DataFrame",
+        }
+    if inputs.layout == "objects":
+        imports = "from typing import Any"
+        return {"imports": imports, "rows": "", "kind": "list[Any]", "answers": "list[Any]"}
+    field = inputs.fields[0]
+    if field.dtype not in DTYPES or field.shape[0] is not None:
+        return numpy
+    array = f'mb.Array("{field.dtype}", ({", ".join(map(str, field.shape))},))'
+    array = array.replace(",,", ",") if len(field.shape) == 1 else array.replace(",))", "))")
+    rows = f"\nRows = Annotated[np.ndarray, {array}]  # any other is refused (422)\n"
+    imports = "from typing import Annotated\n\nimport numpy as np"
+    return numpy | {"imports": imports, "rows": rows, "kind": "Rows"}
 
 
 def _fill(template: str, **values: str) -> str:

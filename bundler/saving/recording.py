@@ -128,13 +128,15 @@ class _Method:
             return None
 
     def _call(self, batch: Any) -> Any:
-        return self._framework.call(self._model, self._method, batch)
+        answer = self._framework.call(self._model, self._method, batch)
+        if inspect.iscoroutine(answer):
+            answer.close()  # nobody will await it
+            raise PredictionFailed("The model answered with a `coroutine`, not with rows.")
+        return answer
 
     def _answered(self, batch: Any) -> Any:
         """The answer, if it is one that a request could get."""
         answer = self._call(batch)
-        if inspect.iscoroutine(answer):
-            answer.close()  # nobody will await it
         table.rows(answer)
         table.to_instances(answer, nan_as_null=True)
         return answer

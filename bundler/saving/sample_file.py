@@ -9,13 +9,14 @@ from ...runtime.errors import MissingFramework
 from ..errors import InvalidSource
 
 SUFFIXES = (".json", ".csv", ".npy")
+_CODE = r"0\d+$"  # a postal code or an account, whose zeros a number would lose
 
 
 def read(path: Path) -> Any:
     """The rows in a file: an ndarray, a DataFrame, or the list that stands in the JSON.
 
     JSON is a list of rows, or what a request is, `{"instances": [...]}`. A CSV whose first line is
-    not all numbers has a header.
+    not all numbers has a header; a column in which something like 0150 stands is one of texts.
 
     Raises:
         InvalidSource: when it cannot be read as what its suffix says.
@@ -66,7 +67,9 @@ def _read_csv(path: Path) -> Any:
         import pandas as pd
     except ImportError as error:
         raise MissingFramework("pandas", "pandas") from error
-    return pd.read_csv(path)
+    text = pd.read_csv(path, dtype=str)
+    codes = [name for name in text.columns if text[name].str.match(_CODE).any()]
+    return pd.read_csv(path, dtype=dict.fromkeys(codes, str))
 
 
 def _is_number(text: str) -> bool:

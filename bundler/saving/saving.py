@@ -29,6 +29,10 @@ _REPLAYED = 1 << 30  # bytes: a larger model is not loaded a second time to comp
 _NOTHING_TO_CALL = (
     "There is nothing to call on it: it is kept as an object, for `modelbundle.load` and services."
 )
+_NOT_OPENED = (
+    "It was not opened, because that may run code: only `predict` is known of it. With `--trust` "
+    "its methods and inputs are read, too"
+)
 _HINT_WEIGHTS = "Save the module itself: `bundle save NAME module:attribute`."
 
 
@@ -144,6 +148,8 @@ def save_file(
     _check_whole(path, source, given)
     store = store or Store.default()
     progress.step(f"`{path}` is {source.framework.name} {source.format}")
+    if source.executes_code and not given.trust and not given.methods:
+        progress.step(_NOT_OPENED)
     saved = Saved(source.format, tuple(source.files), source.executes_code, given.options)
     with store.staging() as directory:
         for kept, place in source.files.items():

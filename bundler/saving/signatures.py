@@ -7,6 +7,7 @@ import numpy as np
 
 from ...runtime.data import table
 from ...runtime.frameworks.framework import Framework
+from ...runtime.frameworks.sklearn import takes_records
 from ...runtime.signature import OBJECTS, Field, Layout, Side
 
 
@@ -66,7 +67,7 @@ def as_batch(sample: Any, framework: Framework, declared: Side | None, model: An
     batch = _as_arrays(sample)
     if isinstance(batch, list) and batch and all(isinstance(row, bytes) for row in batch):
         batch = np.array(batch, object)
-    if isinstance(batch, list) and framework.name != "generic":
+    if isinstance(batch, list) and framework.name != "generic" and not takes_records(model):
         batch = table.stack(batch)
     if isinstance(batch, tuple):
         names = [field.name for field in declared.fields] if declared else _parameters(model)

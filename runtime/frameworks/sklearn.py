@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from ..data import table
+from ..errors import InvalidModel
 from ..pickles import pickling
 from ..pickles.policy import scan
 from ..signature import Field, Side, Signature
@@ -61,7 +62,12 @@ class Sklearn:
         return joblib.load(path)
 
     def prepare(self, model: Any) -> Any:
-        """The object itself."""
+        """The object itself, if it is fitted.
+
+        Raises:
+            InvalidModel: when it has learned nothing yet.
+        """
+        _check_fitted(model)
         return model
 
     def methods(self, model: Any) -> tuple[str, ...]:
@@ -76,10 +82,36 @@ class Sklearn:
 
     def call(self, model: Any, method: str, batch: Any) -> Any:
         """Call it; sparse answers become dense, those of several outputs a tuple."""
-        answer = getattr(model, method)(table.stack(batch))
+        rows = batch if takes_records(model) else table.stack(batch)
+        answer = getattr(model, method)(rows)
         if isinstance(answer, list):
             return tuple(answer)
         return answer.toarray() if hasattr(answer, "toarray") else answer
+
+
+def takes_records(model: Any) -> bool:
+    """Whether it wants a list of dicts, each with fields of its own, and no table."""
+    first = model.steps[0][1] if getattr(model, "steps", None) else model
+    kind = type(first).__name__
+    hashes = kind == "FeatureHasher" and first.input_type == "dict"
+    return type(first).__module__.startswith("sklearn.") and (hashes or kind == "DictVectorizer")
+
+
+def _check_fitted(model: Any) -> None:
+    from sklearn.exceptions import NotFittedError
+    from sklearn.utils.validation import check_is_fitted
+
+    last = model.steps[-1][1] if getattr(model, "steps", None) else model
+    if not type(last).__module__.startswith("sklearn.") or hasattr(last, "transformer_list"):
+        return  # only the library's own keep its rule of trailing underscores
+    try:
+        check_is_fitted(last)
+    except NotFittedError as error:
+        raise InvalidModel(
+            f"The `{type(last).__name__}` is not fitted.", hint="Call its `fit` before saving it."
+        ) from error
+    except TypeError:
+        return  # nothing that fits
 
 
 def _pickler(*args: Any, **kwargs: Any) -> Any:

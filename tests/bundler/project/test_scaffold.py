@@ -8,6 +8,7 @@ from modelbundle.bundler.building.service_source import read_service
 from modelbundle.bundler.errors import InvalidTag, Refused, StoreError
 from modelbundle.bundler.project.project import Project
 from modelbundle.bundler.project.scaffold import scaffold
+from modelbundle.runtime.signature import OBJECTS, Field, Side
 
 
 def test_the_bundlefile_is_valid_as_it_is_written(tmp_path):
@@ -93,3 +94,30 @@ def test_the_service_is_one_that_the_build_can_read(tmp_path):
     service = read_service(tmp_path, Project.open(tmp_path).bundlefile.service)
     assert [(route.path, route.batchable) for route in service.routes] == [("/predict", True)]
     assert service.models == ("net", "xgb")
+
+
+@pytest.mark.parametrize(
+    ("inputs", "asked"),
+    [
+        (Side("array", (Field("x", "float64", (None, 4)),)), 'mb.Array("float64", (None, 4))'),
+        (Side("array", (Field("x", "str", (None,)),)), 'mb.Array("str", (None,))'),
+        (Side("columns", (Field("age", "int64", (None,)),)), "rows: pd.DataFrame"),
+        (OBJECTS, "rows: list[Any]"),
+    ],
+)
+def test_the_service_asks_for_the_rows_that_the_model_takes(tmp_path, inputs, asked):
+    _, path = scaffold(tmp_path, name="fraud", models=["net"], service=True, inputs=inputs)
+    assert asked in path.read_text()
+    compile(path.read_text(), path, "exec")
+    (route,) = read_service(tmp_path, Project.open(tmp_path).bundlefile.service).routes
+    assert route.batchable
+    items = route.input["schema"]["properties"]["instances"]["items"]
+    assert (
+        items
+        == {
+            "array": {"type": "array", "items": {"type": "number"}, "minItems": 4, "maxItems": 4},
+            "text": {"type": "string"},
+            "columns": {"type": "object"},
+            "objects": {},
+        }["text" if '"str"' in asked else inputs.layout]
+    )

@@ -11,6 +11,7 @@ import modelbundle
 from modelbundle.bundler.errors import SampleMismatch, UnsupportedModel
 from modelbundle.bundler.store import Store
 from modelbundle.runtime.data import table
+from modelbundle.runtime.errors import InvalidModel
 from modelbundle.runtime.models.model import LoadedModel
 
 
@@ -132,3 +133,24 @@ def test_what_a_library_says_is_one_sentence():
         "array=[1. 1.]."
     )
     assert caught.value.hint == "One row is given as a list of one: `[row]`."
+
+
+def test_records_of_unlike_fields_reach_the_model_that_wants_them():
+    from sklearn.feature_extraction import DictVectorizer
+    from sklearn.pipeline import make_pipeline
+
+    rows = [{"age": 1, "city": "Oslo"}, {"age": 2}, {"city": "Rome"}]
+    model = make_pipeline(DictVectorizer(), LogisticRegression()).fit(rows, [0, 1, 1])
+    loaded = saved(model, rows)
+    assert loaded.manifest.methods["predict"].batchable
+    assert answer(loaded, rows) == model.predict(rows).tolist()
+
+
+def test_a_model_that_has_learned_nothing_is_told_apart():
+    from sklearn.feature_extraction.text import HashingVectorizer
+    from sklearn.pipeline import make_pipeline
+
+    for model in (LogisticRegression(), make_pipeline(HashingVectorizer(), LogisticRegression())):
+        with pytest.raises(InvalidModel, match="`LogisticRegression` is not fitted"):
+            modelbundle.save("m", model)
+    modelbundle.save("m", HashingVectorizer())

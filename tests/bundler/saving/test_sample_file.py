@@ -79,3 +79,12 @@ def test_token_ids_stay_whole_numbers():
     manifest = ModelManifest.read(Store.default().directory(item))
     assert manifest.methods["predict"].inputs.fields[0].dtype == "int64"
     assert manifest.format == "safetensors"
+
+
+def test_zeros_in_front_make_a_column_of_texts(tmp_path):
+    path = tmp_path / "rows.csv"
+    path.write_text("zip,share,age\n0150,0.5,1\n5003,0,2\n,1,3\n")
+    rows = sample_file.read(path)
+    assert rows["zip"].tolist()[:2] == ["0150", "5003"]
+    assert rows["zip"].isna().tolist() == [False, False, True]
+    assert [str(rows[name].dtype) for name in ("share", "age")] == ["float64", "int64"]

@@ -207,3 +207,16 @@ def test_a_bundlefile_is_a_value(read):
     bundlefile = read(FULL)
     with pytest.raises(ValueError, match="frozen"):
         bundlefile.name = "other"
+
+
+def test_each_hint_stands_with_its_problem(tmp_path):
+    path = tmp_path / "bundlefile.yaml"
+    path.write_text("name: a\nmodels: [iris]\nversoin: 1\ninclud: []\n")
+    with pytest.raises(BundlefileError) as caught:
+        Bundlefile.read(path)
+    lines = str(caught.value).splitlines()
+    assert caught.value.hint is None
+    assert [line.rpartition(" Did ")[2] for line in lines] == [
+        "you mean `version`?",
+        "you mean `include`?",
+    ]
