@@ -152,6 +152,7 @@ class Batcher:
         request = Request(loop.create_future(), batch, rows, size, now, deadline)
         lane.window.arrived(now, rows)
         lane.push(request)
+        self._observer.queued(self._lanes.backlog.rows)
         if not lane.is_listed:
             self._lanes.enlist(lane)
         if request.deadline < self._alarm.at:
@@ -223,6 +224,7 @@ class Batcher:
             return
         self._now = self._clock()
         batch = self._next(reason)
+        self._observer.queued(self._lanes.backlog.rows)
         if batch is None:
             if not self._is_accepting and not self._is_busy():
                 self._idle.set()
@@ -367,6 +369,7 @@ class Batcher:
             self._is_weeded = True
             self._now = now
             self._lanes.weed(self._is_over)
+            self._observer.queued(self._lanes.backlog.rows)
 
     def _expire(self, now: float) -> float:
         """Tell those whose deadline has passed, running or not; the next deadline."""
@@ -389,6 +392,7 @@ class Batcher:
         self._retries.clear()
         self._running = None
         self._lanes.clear()
+        self._observer.queued(0)
 
     def _is_busy(self) -> bool:
         return bool(self._running or self._retries or self._lanes)

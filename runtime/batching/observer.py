@@ -25,7 +25,11 @@ stopped      the batcher is not running, or is shutting down
 
 
 class BatchObserver(Protocol):
-    """Called on the event loop, once a batch or a refusal; must be quick and must not raise."""
+    """Called on the event loop, some times a request; must be quick and must not raise."""
+
+    def queued(self, rows: int) -> None:
+        """So many rows wait for a batch now."""
+        ...
 
     def released(self, rows: int, requests: int, waited: float, reason: Release) -> None:
         """A batch went to the executor; its oldest request had waited `waited` seconds."""
@@ -42,6 +46,9 @@ class BatchObserver(Protocol):
 
 class NullObserver:
     """A BatchObserver that does not listen."""
+
+    def queued(self, rows: int) -> None:
+        """Ignore it."""
 
     def released(self, rows: int, requests: int, waited: float, reason: Release) -> None:
         """Ignore it."""

@@ -2,6 +2,7 @@
 
 import difflib
 import json
+import re
 from typing import Any
 
 import orjson
@@ -9,7 +10,8 @@ import orjson
 from ..errors import BadPayload, InvalidInput
 
 MAX_DEPTH = 64  # levels of nesting that a value may have
-_KEY = b'"instances"'
+_KEY = re.compile(rb'"[ \t\r\n]*:')
+_CONTAINERS = frozenset({list, dict})
 
 
 def loads(body: bytes) -> list[Any]:
@@ -24,9 +26,6 @@ def loads(body: bytes) -> list[Any]:
         raise InvalidInput(f'Expected {{"instances": [...]}}, got {_name(value)}.')
     if len(value) != 1 or "instances" not in value:
         raise _wrong_keys(value)
-    # Parsers keep the last of duplicate keys; what another server would read must not be guessed.
-    if body.count(_KEY) > 1:
-        _refuse_duplicates(body)
     instances = value["instances"]
     if type(instances) is not list:
         raise InvalidInput(f"instances: expected a list of rows, got {_name(instances)}.")
@@ -34,11 +33,22 @@ def loads(body: bytes) -> list[Any]:
 
 
 def parse(body: bytes) -> Any:
-    """Any JSON value.
+    """Any JSON value whose objects have each key once.
 
     Raises:
-        BadPayload: when the body is not JSON, with the place.
+        BadPayload: when the body is not JSON, with the place; or a key stands twice.
     """
+    value = _parse(body)
+    # Parsers keep the last of duplicate keys; what another server would read must not be guessed.
+    colons = body.count(b":")
+    if colons > 1:
+        keys = _count_keys(value)
+        if keys != colons and keys != len(_KEY.findall(body)):  # not even without what strings hold
+            _refuse_duplicates(body)
+    return value
+
+
+def _parse(body: bytes) -> Any:
     try:
         return orjson.loads(body)
     except orjson.JSONDecodeError as error:
@@ -93,13 +103,29 @@ def _wrong_keys(value: dict[str, Any]) -> InvalidInput:
     return InvalidInput('`instances` is missing; expected {"instances": [...]}.')
 
 
-def _refuse_duplicates(body: bytes) -> None:
-    def top(pairs: list[tuple[str, Any]]) -> int:
-        return sum(key == "instances" for key, _ in pairs)
+def _count_keys(value: Any) -> int:
+    count, level = 0, [value]
+    while level:
+        inner: list[Any] = []
+        for node in level:
+            items = node.values() if type(node) is dict else node
+            count += len(node) if type(node) is dict else 0
+            if not _CONTAINERS.isdisjoint(map(type, items)):
+                inner.extend(item for item in items if type(item) in _CONTAINERS)
+        level = inner
+    return count
 
+
+def _refuse_duplicates(body: bytes) -> None:
     try:
-        count = json.loads(body, object_pairs_hook=top)
+        json.loads(body, object_pairs_hook=_once, parse_int=len, parse_float=len)
     except RecursionError:
         raise InvalidInput(f"The body is nested more than {MAX_DEPTH} levels deep.") from None
-    if count > 1:
-        raise BadPayload("The key `instances` stands more than once.")
+
+
+def _once(pairs: list[tuple[str, Any]]) -> None:
+    keys = set()
+    for key, _ in pairs:
+        if key in keys:
+            raise BadPayload(f"The key `{key[:64]}` stands more than once in an object.")
+        keys.add(key)

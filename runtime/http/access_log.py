@@ -11,6 +11,7 @@ from .exchange import Exchange
 
 FLUSH_AFTER = 0.1  # seconds that a line may wait for others: one write for many requests
 FLUSH_AT = select.PIPE_BUF  # bytes that a pipe takes whole, so that workers' lines never mix
+OK = 200
 PROBES = frozenset({"/livez", "/readyz", "/metrics"})
 """Asked by machines every few seconds; the metrics count them."""
 
@@ -40,17 +41,21 @@ class NoAccessLog:
 
 
 class AccessLog:
-    """Writes exchanges as JSON lines, some tenths of a second late at most."""
+    """Writes exchanges as JSON lines, some tenths of a second late at most.
 
-    def __init__(self, stream: BinaryIO) -> None:
+    Probes that went well are left out unless `with_probes`.
+    """
+
+    def __init__(self, stream: BinaryIO, *, with_probes: bool = False) -> None:
         self._stream = stream
+        self._with_probes = with_probes
         self._lines: list[bytes] = []
         self._size = 0
         self._timer: asyncio.TimerHandle | None = None
 
     def write(self, exchange: Exchange) -> None:
         """Note one exchange that has ended."""
-        if exchange.path in PROBES:
+        if exchange.path in PROBES and exchange.status == OK and not self._with_probes:
             return
         line = orjson.dumps(_entry(exchange), option=orjson.OPT_APPEND_NEWLINE)
         if self._size + len(line) > FLUSH_AT:

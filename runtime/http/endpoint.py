@@ -5,11 +5,20 @@ import logging
 import math
 from dataclasses import dataclass
 
-from ..errors import BadPayload, ClientGone, NotAllowed, Overloaded, PredictionFailed, RequestError
+from ..errors import (
+    BadPayload,
+    ClientGone,
+    NotAllowed,
+    Overloaded,
+    PredictionFailed,
+    RequestError,
+    UnsupportedMediaType,
+)
 from ..manifest import Route
 from ..models.operation import Call, Operation, Stream
 from ..settings import ServeSettings
 from ..telemetry.metrics import Metrics
+from .access_log import printable
 from .body import Body, Budget
 from .exchange import Answer, Exchange, Receive, Scope, Send
 from .readiness import Readiness
@@ -71,6 +80,7 @@ class Endpoint:
             raise NotAllowed(f"`{self.route.path}` takes POST, not {exchange.method}.")
         operation = self._open()
         headers = exchange.headers
+        _check_coding(headers.get(b"content-encoding"))
         deadline = exchange.began + self._seconds(headers.get(b"x-request-timeout"))
         data = await body.read(receive, headers.get(b"content-length"))
         exchange.received = len(data)
@@ -119,6 +129,12 @@ class Endpoint:
 def _content_type(header: bytes) -> str:
     """The header; what `curl -d` says when nobody told it otherwise is no form here."""
     return "" if header.startswith(_FORM) else header.decode("latin-1")
+
+
+def _check_coding(header: bytes | None) -> None:
+    if header is not None and header.strip().lower() != b"identity":
+        coding = printable(header.decode("latin-1"))[:64]
+        raise UnsupportedMediaType(f"The body is encoded as `{coding}`; send it as it is.")
 
 
 def _watch(scope: Scope, exchange: Exchange) -> None:

@@ -3,7 +3,8 @@
 import re
 import secrets
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable, MutableMapping
+from collections.abc import AsyncGenerator, Awaitable, Callable, MutableMapping
+from contextlib import aclosing
 from dataclasses import dataclass
 from typing import Any
 
@@ -24,7 +25,7 @@ class Answer:
     """A status, a body (all of it, or parts as they come) and its headers beside the usual ones."""
 
     status: int
-    body: bytes | AsyncIterator[bytes]
+    body: bytes | AsyncGenerator[bytes, None]
     content_type: str = "application/json"
     headers: tuple[tuple[bytes, bytes], ...] = ()
 
@@ -79,16 +80,17 @@ class Exchange:
         await send({"type": "http.response.start", "status": answer.status, "headers": headers})
         await send({"type": "http.response.body", "body": answer.body})
 
-    async def _stream(self, answer: Answer, parts: AsyncIterator[bytes], send: Send) -> None:
+    async def _stream(self, answer: Answer, parts: AsyncGenerator[bytes, None], send: Send) -> None:
         headers = [
             (b"content-type", answer.content_type.encode()),
             (b"x-request-id", self.id),
             *answer.headers,
         ]
-        await send({"type": "http.response.start", "status": answer.status, "headers": headers})
-        async for part in parts:
-            self.sent += len(part)
-            await send({"type": "http.response.body", "body": part, "more_body": True})
+        async with aclosing(parts):  # when its client leaves, not when somebody collects it
+            await send({"type": "http.response.start", "status": answer.status, "headers": headers})
+            async for part in parts:
+                self.sent += len(part)
+                await send({"type": "http.response.body", "body": part, "more_body": True})
         await send({"type": "http.response.body", "body": b""})
 
     def watching(self, send: Send) -> Send:

@@ -1,6 +1,6 @@
 """Operation: what a prediction route does, from bytes to bytes; knows no connection."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -28,7 +28,7 @@ class Call:
 class Stream:
     """An answer that comes in parts."""
 
-    parts: AsyncIterator[bytes]
+    parts: AsyncGenerator[bytes, None]
     content_type: str
 
 

@@ -17,6 +17,7 @@ from ..http import json_log
 from ..http.access_log import AccessLog, NoAccessLog
 from ..manifest import Route
 from ..plan import Plan
+from ..settings import ServeSettings
 from ..telemetry.metrics import Metrics
 from .address import Address
 from .device import Device, preflight
@@ -95,7 +96,7 @@ class Start:
             os.environ["CUDA_DEVICE_ORDER"] = "PCI_BUS_ID"  # as nvidia-smi counts
             os.environ["CUDA_VISIBLE_DEVICES"] = str(device.index)
             plan = replace(plan, device="cuda:0")
-        access = AccessLog(sys.stdout.buffer) if plan.settings.access_log else NoAccessLog()
+        access = _access_log(plan.settings) if plan.settings.access_log else NoAccessLog()
         application = create_app(plan, metrics=metrics, access=access)
         application.on_ready = on_ready
         others_are_ready = metrics.is_any_ready if self.workers > 1 else None
@@ -142,6 +143,10 @@ def _devices(plan: Plan, options: Options) -> tuple[Device, ...]:
         names = ", ".join(sorted(frameworks))
         raise NoDevice(f"`--gpu` was given, but {names} models run on CPUs only.")
     return preflight(options.gpus, plan.manifest.accelerator)
+
+
+def _access_log(settings: ServeSettings) -> AccessLog:
+    return AccessLog(sys.stdout.buffer, with_probes=settings.log == "debug")
 
 
 def _batching(limits: Limits) -> str:

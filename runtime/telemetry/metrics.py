@@ -152,6 +152,7 @@ class QueueMetrics:
     def __init__(self, families: dict[str, Family], counters: Counters, queue: str) -> None:
         self._counters = counters
         self._pending = counters.slot(families["bundle_pending_rows"], queue)
+        self._queued = counters.slot(families["bundle_queue_rows"], queue)
         self._rows = counters.slot(families["bundle_batch_rows"], queue)
         self._wait = counters.slot(families["bundle_queue_wait_seconds"], queue)
         self._seconds = counters.slot(families["bundle_batch_seconds"], queue)
@@ -162,6 +163,10 @@ class QueueMetrics:
     def pending(self, rows: int) -> None:
         """`rows` more (or, if negative, fewer) wait for an answer."""
         self._counters.add(self._pending, rows)
+
+    def queued(self, rows: int) -> None:
+        """So many rows wait for a batch now."""
+        self._counters.set(self._queued, rows)
 
     def released(self, rows: int, requests: int, waited: float, reason: Release) -> None:  # noqa: ARG002
         """A batch went to the executor."""
@@ -229,6 +234,7 @@ def _queue_families(queues: Names) -> Iterator[Family]:
     yield Family(
         "bundle_pending_rows", "Rows accepted and not yet answered.", "gauge", label, queues
     )
+    yield Family("bundle_queue_rows", "Rows that wait for a batch.", "gauge", label, queues)
     yield Family("bundle_batch_rows", "Rows in a batch.", "histogram", label, queues, ROWS)
     yield Family(
         "bundle_queue_wait_seconds",

@@ -4,7 +4,7 @@ function card({ path, operation }) {
   const content = (operation.requestBody || {}).content || {};
   const json = content["application/json"] || {};
   const given = json.example !== undefined ? json.example : example(json.schema);
-  const text = pretty(given);
+  const text = pretty(shortened(given));
   const rows = Math.min(18, Math.max(5, text.split("\n").length + 1));
   const input = element("textarea", { value: text, rows, spellcheck: false, ariaLabel: "Body for " + path });
   const button = element("button", { type: "button" }, "Send");
@@ -47,6 +47,12 @@ async function send(path, body, { button, state, output }) {
 
 function shown(text) {
   try { return pretty(JSON.parse(text)); } catch (error) { return text; }
+}
+
+/* One row is enough to begin with; the reference shows them all. */
+function shortened(given) {
+  const rows = given && given.instances;
+  return Array.isArray(rows) ? { ...given, instances: rows.slice(0, 1) } : given;
 }
 
 function command(path, body) {

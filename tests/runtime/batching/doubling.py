@@ -39,8 +39,12 @@ class Log(NullObserver):
     """Remembers what it is told."""
 
     def __init__(self):
+        self.depths = []
         self.releases = []
         self.refusals = Counter()
+
+    def queued(self, rows):
+        self.depths.append(rows)
 
     def released(self, rows, requests, waited, reason):
         self.releases.append((rows, reason))

@@ -33,7 +33,14 @@ def test_instances_come_out_as_they_went_in(rows):
         (b'{"instances": [1]} x', "not valid JSON"),
         (b"\xff\xfe", "not valid JSON"),
         (b'{"instances": ' + b"[" * 5000, "not valid JSON"),
-        (b'{"instances": [1], "instances": [2]}', "more than once"),
+        (b'{"instances": [1], "instances": [2]}', "`instances` stands more than once"),
+        (b'{"instances": [1], "\\u0069nstances": [2]}', "`instances` stands more than once"),
+        (b'{"\\u0069nstances": [1], "instances": [2]}', "`instances` stands more than once"),
+        (b'{"instances": [{"a": 1, "a": 2}]}', "`a` stands more than once"),
+        (b'{"instances": [{"a": 1, "a" \n: 2}]}', "`a` stands more than once"),
+        (b'{"instances": [{"b": ":", "a": 1, "a": 2}]}', "`a` stands more than once"),
+        (b'{"instances": [[[{"a": [{"b": 1, "b": "1:2"}]}]]]}', "`b` stands more than once"),
+        (b'{"instances": [{"a": %s, "a": 2}]}' % (b"9" * 300), "`a` stands more than once"),
     ],
 )
 def test_what_is_not_json_is_refused_with_its_place(body, said):
@@ -56,6 +63,19 @@ def test_what_is_not_json_is_refused_with_its_place(body, said):
 def test_json_of_another_form_is_refused_with_what_was_expected(body, said):
     with pytest.raises(InvalidInput, match=said):
         instances.loads(body)
+
+
+@pytest.mark.parametrize(
+    "row",
+    [
+        {"time": "12:30:00", "place": "a: b"},
+        {"said": '"yes": "no":'},
+        {"said": ":", "a": {"said": [":"]}},
+        ["a:b", ':"', '":'],
+    ],
+)
+def test_colons_in_strings_are_no_keys(row):
+    assert instances.loads(json.dumps({"instances": [row, row]}).encode()) == [row, row]
 
 
 def test_a_row_that_speaks_of_instances_is_no_duplicate():

@@ -19,17 +19,19 @@ class Stream(io.RawIOBase):
         return len(data)
 
 
-def exchange(path="/predict"):
-    return Exchange({"headers": [], "method": "POST", "path": path})
+def exchange(path="/predict", status=200):
+    made = Exchange({"headers": [], "method": "POST", "path": path})
+    made.status = status
+    return made
 
 
-def written(count, path="/predict"):
+def written(count, path="/predict", status=200, **options):
     stream = Stream()
 
     async def write():
-        log = AccessLog(stream)
+        log = AccessLog(stream, **options)
         for _ in range(count):
-            log.write(exchange(path))
+            log.write(exchange(path, status))
         log.flush()
 
     asyncio.run(write())
@@ -44,8 +46,13 @@ def test_many_lines_are_one_write_and_no_write_is_torn_by_a_pipe():
     assert len({json.loads(line)["id"] for line in lines}) == 100
 
 
-def test_probes_are_not_written():
+def test_probes_that_went_well_are_written_for_debugging_only():
     assert b"".join(written(3, "/readyz")) == b""
+    assert b"".join(written(3, "/readyz", with_probes=True)).count(b"/readyz") == 3
+
+
+def test_a_probe_that_failed_is_written():
+    assert b"".join(written(3, "/readyz", 503)).count(b"/readyz") == 3
 
 
 def test_a_long_path_is_cut():

@@ -52,6 +52,7 @@ def test_every_answer_belongs_to_its_request(server, in_threads):
         (b'{"instances": [[1, "x"]]}', {}, 422, r"instances[0][1]"),
         (b'{"instances": [[1]]}', {}, 422, "instances[0]"),
         (b"x", {"content-type": "image/png"}, 415, "`image/png`"),
+        (b"x", {"content-encoding": "gzip"}, 415, "encoded as `gzip`; send it as it is"),
         (b'{"instances": [[1, 2]]}', {"x-request-timeout": "soon"}, 400, "X-Request-Timeout"),
         (b'{"instances": [[1, 2]]}', {"x-request-timeout": "-1"}, 400, "X-Request-Timeout"),
         (b'{"instances": [[1, 2]]}', {"x-request-timeout": "nan"}, 400, "X-Request-Timeout"),

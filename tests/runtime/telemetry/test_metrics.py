@@ -34,12 +34,14 @@ def test_a_batcher_tells_sizes_waits_and_reasons():
     metrics = Metrics([], ["iris.predict"], ["iris"])
     queue = metrics.queue("iris.predict")
     queue.pending(5)
+    queue.queued(3)
     queue.released(5, 2, 0.003, "full")
     queue.finished(5, 0.01)
     queue.refused("expired")
     metrics.loaded("iris", 1.5)
     seen = samples(metrics)
     assert seen["bundle_pending_rows", "iris.predict"] == 5
+    assert seen["bundle_queue_rows", "iris.predict"] == 3
     assert seen["bundle_batch_rows_sum", "iris.predict"] == 5
     assert seen["bundle_queue_wait_seconds_bucket", "0.005", "iris.predict"] == 1
     assert seen["bundle_batch_seconds_count", "iris.predict"] == 1
