@@ -50,8 +50,8 @@ class Generic:
             return pickles.load(path)
         import joblib
 
-        pickles.check(path)
-        return joblib.load(path)
+        with pickles.narrowing(path):
+            return joblib.load(path)
 
     def prepare(self, model: Any) -> Any:
         """The object itself."""

@@ -58,8 +58,8 @@ class Sklearn:
             return pickles.load(path)
         import joblib
 
-        pickles.check(path)
-        return joblib.load(path)
+        with pickles.narrowing(path):
+            return joblib.load(path)
 
     def prepare(self, model: Any) -> Any:
         """The object itself, if it is fitted.

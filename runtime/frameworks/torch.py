@@ -81,14 +81,15 @@ class Torch:
             with _keeping_quiet():
                 return torch.jit.load(path, map_location=device).eval()
         if format == "pt2":
-            pickles.check(path)
-            return _load_exported(path, device)
+            with pickles.narrowing(path):
+                return _load_exported(path, device)
         if format == "skeleton":
             shared = options.get("shared", {})
             return torch_weights.load_skeleton(directory, shared, device, pickles).eval()
         if format == "pickle":
-            pickles.check(path)
-            return _checked(torch.load(path, map_location=device, weights_only=False)).eval()
+            with pickles.narrowing(path):
+                model = torch.load(path, map_location=device, weights_only=False)
+            return _checked(model).eval()
         if format == "weights":
             state = torch.load(path, map_location=device, weights_only=True)
         else:

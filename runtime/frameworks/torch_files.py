@@ -4,9 +4,8 @@ import json
 import zipfile
 from pathlib import Path
 
-from ..pickles.policy import scan
+from ..pickles.policy import TORCH_LEGACY, scan
 
-_LEGACY = b"\x80\x02\x8a\nl\xfc\x9cF\xf9 j\xa8P\x19."  # torch.save before 1.6
 _HEADER = range(2, 100 << 20)  # bytes: safetensors' own limits
 _WEIGHTS_ONLY = frozenset({"collections.OrderedDict", "torch.Size", "torch.device"})
 
@@ -14,10 +13,10 @@ _WEIGHTS_ONLY = frozenset({"collections.OrderedDict", "torch.Size", "torch.devic
 def format_of(path: Path) -> str | None:
     """Which of torch's files it is, or None; "safetensors" and "weights" are weights alone."""
     with path.open("rb") as file:
-        head = file.read(len(_LEGACY))
+        head = file.read(len(TORCH_LEGACY))
     if head.startswith(b"PK\x03\x04"):
         return _archive_format(path)
-    if head == _LEGACY:
+    if head == TORCH_LEGACY:
         return _pickled_format(path)
     return "safetensors" if _is_safetensors(path) else None
 

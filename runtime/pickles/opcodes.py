@@ -16,6 +16,7 @@ _STEPS = 1_000_000  # opcodes of one pickle
 _LONG = 1 << 20  # bytes; longer strings are stepped over, not read
 _LINE = 1 << 16  # bytes of a text opcode's argument
 _RAW_ARRAY = "joblib.numpy_pickle.NumpyArrayWrapper"
+_HAS_OBJECT = 1  # numpy's NPY_ITEM_HASOBJECT
 _IMPORT = "cloudpickle.cloudpickle.subimport"  # how code by value finds its modules
 _MARK = object()
 _TEXT_PROTOCOLS = 3  # below it, Python 2's names
@@ -200,11 +201,10 @@ class Machine:
     def _skip_raw_array(self, state: Any) -> None:
         """Step over the bytes that joblib puts between the opcodes."""
         self.has_raw_arrays = True
-        dtype = state["dtype"].args[0]
-        if dtype.startswith("O"):
+        if _holds_objects(state["dtype"]):
             Machine(self._raw, self._found).run()
             return
-        size = np.dtype(dtype).itemsize
+        size = np.dtype(state["dtype"].args[0]).itemsize
         for length in state["shape"]:
             size *= length
         if "numpy_array_alignment_bytes" in state:
@@ -273,6 +273,24 @@ class Machine:
 
 def _made(function: Any, args: Any) -> _Made | None:
     return _Made(function.name, args) if isinstance(function, _Global) else None
+
+
+def _holds_objects(dtype: _Made) -> bool:
+    """Whether an array of it is kept as a pickle of its own: a flag in the dtype's state says so.
+
+    Raises:
+        ValueError: when the flag and the parts of the dtype say different things.
+    """
+    if dtype.args[0].startswith("O"):
+        return True
+    if dtype.state is None:
+        return False
+    _, _, whole, _, fields, *rest = dtype.state
+    parts = [field[0] for field in (fields or {}).values()] + ([whole[0]] if whole else [])
+    told = bool(rest[2] & _HAS_OBJECT) if len(rest) > 2 else False  # noqa: PLR2004  itemsize, alignment, flags
+    if told != any(map(_holds_objects, parts)):
+        raise ValueError("a dtype that is not what it says")
+    return told
 
 
 def _update(target: Any, items: list[Any]) -> None:

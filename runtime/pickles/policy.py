@@ -8,19 +8,31 @@ import gzip
 import io
 import lzma
 import pickle
+import sys
 import zipfile
 import zlib
+from _compat_pickle import IMPORT_MAPPING, NAME_MAPPING
 from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from contextvars import ContextVar
 from dataclasses import dataclass
+from functools import cache
+from importlib import import_module
 from pathlib import Path
-from typing import IO, Any, Literal, Self
+from types import ModuleType
+from typing import IO, Any, Literal, NoReturn, Self
 
 from ..errors import NotTrusted
+from .harmless import HARMLESS
 from .opcodes import Machine, Malformed
 
 Mode = Literal["deny", "allow-listed", "allow"]
 
-_STREAMS = 16  # pickles in one file: torch's old format has five
+TORCH_LEGACY = b"\x80\x02\x8a\nl\xfc\x9cF\xf9 j\xa8P\x19."
+"""How the files of torch.save before 1.6 begin."""
+
+_LEGACY_PICKLES = 5  # what torch reads of them, whatever their protocol
+_STREAMS = 16  # pickles in one file
 _INFLATED = 64 << 20  # bytes that a compressed pickle may grow to while it is looked at
 _NESTED = 2  # archives within archives that are opened
 
@@ -64,14 +76,23 @@ def _scan_file(file: IO[bytes], nesting: int) -> Scan:
         inflated = _inflate(head, file)
     except (OSError, EOFError, zlib.error, lzma.LZMAError):
         return Scan((), complete=False, format="joblib", pickles=0)
+    if head == TORCH_LEGACY[: len(head)]:
+        return _scan_stream(file, "pickle", _LEGACY_PICKLES)
     return _scan_stream(inflated or file, "joblib" if inflated else "pickle")
 
 
-def _scan_stream(file: IO[bytes], seen: str) -> Scan:
+def _scan_stream(file: IO[bytes], seen: str, least: int = 1) -> Scan:
+    """Follow the pickles that stand one after the other in `file`, `least` of them for sure.
+
+    Protocols 0 and 1 have no first byte to know them by.
+    """
     found: set[str] = set()
     pickles = 0
     complete = True
-    while pickles < _STREAMS and (not pickles or _begins_pickle(file)):
+    while pickles < least or _begins_pickle(file):
+        if pickles == _STREAMS:
+            complete = False
+            break
         machine = Machine(file, found)
         try:
             machine.run()
@@ -133,8 +154,8 @@ def _inflate(head: bytes, file: IO[bytes]) -> IO[bytes] | None:
 class Policy:
     """How far a trusted pickle may go.
 
-    `allowed` holds "module.name", or "package.*" for everything below a package; it is looked at
-    in the mode "allow-listed" only.
+    `allowed` holds "module.name", or "package.*" for everything that a package brings itself; it
+    is looked at in the mode "allow-listed" only, and what is `HARMLESS` goes without saying.
     """
 
     mode: Mode = "allow"
@@ -164,6 +185,27 @@ class Policy:
         for name in seen.globals:
             self._check_global(name)
 
+    @contextmanager
+    def narrowing(self, path: Path) -> Iterator[None]:
+        """Let whatever unpickles `path` in the block, and in this thread, find what is allowed.
+
+        The file is looked at before, and each global once more when it is asked for: no program
+        can be followed so well without running it that nothing is overlooked.
+
+        Raises:
+            NotTrusted: when the policy does not let it be loaded.
+        """
+        self.check(path)
+        if self.mode == "allow":
+            yield
+            return
+        _watch()
+        token = _narrowed.set(self)
+        try:
+            yield
+        finally:
+            _narrowed.reset(token)
+
     def load(self, path: Path) -> Any:
         """Unpickle a plain pickle.
 
@@ -174,23 +216,69 @@ class Policy:
 
     def unpickle(self, path: Path, kind: type[pickle.Unpickler]) -> Any:
         """Unpickle with a given `Unpickler`, whose own methods stay in force."""
-        self.check(path)
-        policy = self
+        with self.narrowing(path), path.open("rb") as file:
+            return kind(file).load()
 
-        class Checked(kind):  # type: ignore[misc,valid-type]  # chosen by the caller
-            def find_class(self, module: str, name: str) -> Any:
-                if policy.mode != "allow":
-                    policy._check_global(f"{module}.{name}")
-                return super().find_class(module, name)
+    def check_found(self, module: str, name: str) -> None:
+        """Refuse what is not allowed by its name, or only seems to be in a package that is.
 
-        with path.open("rb") as file:
-            return Checked(file).load()
+        Raises:
+            NotTrusted: naming it.
+        """
+        module, name = _renamed(module, name)
+        self._check_global(f"{module}.{name}")
+        if f"{module}.{name}" in self.allowed | HARMLESS:
+            return
+        owner = _owner(module, name)
+        if owner is not None and not _packages(owner) & self.allowed:
+            self._refuse(f"{module}.{name}")
 
     def _check_global(self, name: str) -> None:
-        packages = name.split(".")
-        wild = {".".join((*packages[:depth], "*")) for depth in range(1, len(packages))}
-        if name not in self.allowed and not wild & self.allowed:
-            raise NotTrusted(
-                f"The pickle asks for `{name}`, which the policy does not allow.",
-                hint=f"Add `{name}` to `security.allow_globals` if you know it.",
-            )
+        if name in self.allowed or name in HARMLESS:
+            return
+        if not _packages(name.rpartition(".")[0]) & self.allowed:
+            self._refuse(name)
+
+    def _refuse(self, name: str) -> NoReturn:
+        raise NotTrusted(
+            f"The pickle asks for `{name}`, which the policy does not allow.",
+            hint=f"Add `{name}` to `security.allow_globals` if you know it.",
+        )
+
+
+_narrowed: ContextVar[Policy | None] = ContextVar("narrowed", default=None)
+
+
+@cache
+def _watch() -> None:
+    """Hear of every global that any unpickler is about to find, joblib's and torch's included."""
+    sys.addaudithook(_heard)
+
+
+def _heard(event: str, details: tuple[Any, ...]) -> None:
+    if event == "pickle.find_class" and (policy := _narrowed.get()) is not None:
+        policy.check_found(*details)
+
+
+def _renamed(module: str, name: str) -> tuple[str, str]:
+    """What Python 2 called otherwise; none of its names is left in Python 3."""
+    if (module, name) in NAME_MAPPING:
+        return NAME_MAPPING[module, name]
+    return IMPORT_MAPPING.get(module, module), name
+
+
+def _packages(module: str) -> set[str]:
+    """The patterns that allow what is in `module`: "a.*" and "a.b.*" for "a.b"."""
+    parts = module.split(".")
+    return {".".join((*parts[:depth], "*")) for depth in range(1, len(parts) + 1)}
+
+
+def _owner(module: str, name: str) -> str | None:
+    """The module that a global really comes from; a module itself comes from elsewhere."""
+    found: Any = import_module(module)
+    for part in name.split("."):
+        found = getattr(found, part, None)
+        if isinstance(found, ModuleType):
+            return "?"
+    owner = getattr(found, "__module__", None)
+    return owner if isinstance(owner, str) else None

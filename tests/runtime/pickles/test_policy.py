@@ -154,3 +154,115 @@ def test_the_scan_agrees_with_the_standard_disassembler():
     assert scan(data).globals == tuple(
         sorted({"numpy._core.numeric._frombuffer", "numpy.dtype", "collections.OrderedDict"})
     )
+
+
+LISTED = Policy(
+    "allow-listed", frozenset({"numpy.*", "joblib.*", "collections.OrderedDict", "torch.*"})
+)
+
+
+def with_raw_array(fired, dtype):
+    """A joblib file whose array of objects pretends to be of raw bytes."""
+    from joblib.numpy_pickle import NumpyArrayWrapper
+
+    hidden = pickle.dumps(Canary(fired), protocol=4)
+    hidden += b"N" * (-len(hidden) % 8)
+    wrapper = NumpyArrayWrapper(np.ndarray, (len(hidden) // 8,), "C", dtype)
+    del wrapper.numpy_array_alignment_bytes
+    around = pickle.dumps({"x": wrapper}, protocol=3)
+    place = around.rindex(b"s.")
+    return around[:place] + hidden + around[place:]
+
+
+def test_objects_in_the_fields_of_an_array_are_followed(tmp_path, fired):
+    dtype = np.dtype([("a", "O")])
+    seen = scan(with_raw_array(fired, dtype))
+    assert "posix.mkdir" in seen.globals
+    path = tmp_path / "model.joblib"
+    plain = np.zeros(3, [("a", "i8"), ("b", "f4", (2,))])
+    joblib.dump([plain, np.zeros(2, dtype), np.zeros(1, "M8[s]")], path)
+    assert scan(path).complete
+
+
+def test_a_dtype_whose_flag_contradicts_its_fields_is_not_understood(fired):
+    for kind in ("O", "i8"):
+        dtype = np.dtype([("a", kind)])
+        honest = with_raw_array(fired, dtype)
+        forged = honest.replace(b"K%ct" % dtype.flags, b"K%ct" % (dtype.flags ^ 1))
+        assert forged != honest
+        assert not scan(forged).complete
+
+
+def legacy(*pickles):
+    return pickle.dumps(0x1950A86A20F9469CFC6C, 2) + b"".join(pickles)
+
+
+def test_every_pickle_of_torchs_old_format_is_followed_whatever_its_protocol(fired):
+    plain = [pickle.dumps(each, 2) for each in (1001, {}, 1, [])]
+    assert scan(legacy(*plain)).complete
+    for place in range(4):
+        hidden = [*plain[:place], pickle.dumps(Canary(fired), 0), *plain[place + 1 :]]
+        assert scan(legacy(*hidden)).globals == ("posix.mkdir",)
+    assert not scan(legacy(*plain[:2])).complete
+    many = legacy(*plain * 5, pickle.dumps(Canary(fired), 2))
+    assert not scan(many).complete, "there are more pickles in it than we look at"
+
+
+@pytest.mark.parametrize(
+    ("module", "name"),
+    [
+        ("numpy.testing", "_private.utils.os.mkdir"),
+        ("numpy.testing._private.utils", "os.mkdir"),
+        ("numpy.testing._private.utils", "os"),
+        ("numpy.testing._private.utils", "partial"),
+        ("torch", "os.mkdir"),
+        ("joblib.numpy_pickle", "os.mkdir"),
+    ],
+)
+def test_what_an_allowed_package_has_imported_is_not_its_own(tmp_path, fired, module, name):
+    path = tmp_path / "a.pkl"
+    text = b"".join(b"\x8c" + bytes([len(t)]) + t.encode() for t in (module, name))
+    argument = pickle.dumps(str(fired), 4)[2:-1]
+    path.write_bytes(b"\x80\x04" + text + b"\x93" + argument + b"\x85R.")
+    with pytest.raises(NotTrusted, match=name):
+        LISTED.load(path)
+    assert not fired.exists()
+
+
+def test_what_no_scan_has_seen_is_refused_when_it_is_asked_for(tmp_path, fired, monkeypatch):
+    """In joblib's unpickler and in torch's, and in this thread alone."""
+    import torch
+
+    blind = Policy("allow-listed")
+    monkeypatch.setattr(Policy, "check", lambda *_: None)
+    path = tmp_path / "model"
+    joblib.dump([np.ones(2), Canary(fired)], path)
+    with pytest.raises(NotTrusted, match=r"posix\.mkdir"), blind.narrowing(path):
+        joblib.load(path)
+    for new in (True, False):
+        torch.save(Canary(fired), path, _use_new_zipfile_serialization=new)
+        with pytest.raises(NotTrusted, match=r"posix\.mkdir"), blind.narrowing(path):
+            torch.load(path, weights_only=False)
+    assert not fired.exists()
+    joblib.dump(Canary(fired), path)
+    joblib.load(path)
+    assert fired.exists(), "nobody is narrowed afterwards"
+
+
+def test_plain_values_and_arrays_need_no_list(tmp_path):
+    from scipy.sparse import csr_matrix
+
+    values = [{1, 2}, 1j, b"x", OrderedDict(a=[np.float64(2)]), np.array(["a", None], dtype=object)]
+    path = tmp_path / "a"
+    path.write_bytes(pickle.dumps([*values, csr_matrix(np.eye(2))], 5))
+    assert Policy("allow-listed").load(path)[:2] == values[:2]
+    joblib.dump(values, path)
+    with Policy("allow-listed").narrowing(path):
+        assert joblib.load(path)[:2] == values[:2]
+
+
+def test_names_of_python_2_are_known_by_those_of_today(tmp_path):
+    path = tmp_path / "a.pkl"
+    path.write_bytes(pickle.dumps(OrderedDict(a=range(3)), 2))
+    policy = Policy("allow-listed", frozenset({"collections.OrderedDict", "builtins.range"}))
+    assert policy.load(path) == OrderedDict(a=range(3))
