@@ -17,18 +17,20 @@ def loads(body: bytes, side: Side, header: str | None = None) -> list[Any]:
 
     `header` is the media type's own parameter: "present", "absent" or None, which means that the
     first line is names when it is the signature's names in any order (for one array: when no cell
-    of it is a number). An empty cell is a missing value, in text only where the field may lack one;
-    so is a number's `nan`.
+    of it is a number, and there are others). An empty cell is a missing value, in text only where
+    the field may lack one; so is a number's `nan`.
 
     Raises:
-        BadPayload: when it is not UTF-8 or not CSV.
+        BadPayload: when it is empty, not UTF-8 or not CSV, or two columns have one name.
         InvalidInput: when a value is not of its column's dtype.
     """
     lines = _lines(body)
     names = [field.name for field in side.fields]
     is_header = header == "present" or (header is None and _is_names(lines, side, names))
-    given = lines[0] if is_header and lines else None
+    given = lines[0] if is_header else None
     rows = lines[1:] if given is not None else lines
+    if given is not None and side.layout in _NAMED:
+        _check_names([name.strip() for name in given])
     if side.layout in _NAMED:
         return [_record(index, row, given, side.fields) for index, row in enumerate(rows)]
     field = side.fields[0]
@@ -38,21 +40,28 @@ def loads(body: bytes, side: Side, header: str | None = None) -> list[Any]:
 def _lines(body: bytes) -> list[list[str]]:
     try:
         text = body.decode("utf-8-sig")
-        return [line for line in csv.reader(StringIO(text, newline=""), strict=True) if line]
+        lines = [line for line in csv.reader(StringIO(text, newline=""), strict=True) if line]
     except UnicodeDecodeError as error:
         raise BadPayload(f"The body is not UTF-8 at byte {error.start}.") from error
     except csv.Error as error:
         raise BadPayload(f"The body is not CSV: {error}.") from error
+    if not lines:
+        raise BadPayload("The body is empty; CSV was expected.")
+    return lines
+
+
+def _check_names(names: list[str]) -> None:
+    for name in names:
+        if names.count(name) > 1:
+            raise BadPayload(f"The column `{name[:64]}` stands more than once.")
 
 
 def _is_names(lines: list[list[str]], side: Side, names: list[str]) -> bool:
-    if not lines:
-        return False
     if side.layout in _NAMED:
         return {cell.strip() for cell in lines[0]} == set(names)
     # Names of an array's columns are nobody's but the client's: any line without a number is one.
     numeric = side.fields[0].dtype not in {"str", "object", "bytes"}
-    return numeric and not any(_is_number(cell) for cell in lines[0])
+    return numeric and len(lines) > 1 and not any(_is_number(cell) for cell in lines[0])
 
 
 def _is_number(cell: str) -> bool:
@@ -90,12 +99,17 @@ def _value(path: str, cell: str, field: Field | None) -> Any:
     try:
         if dtype == "bool":
             return _BOOLEANS[cell.lower()]
-        return int(cell) if "int" in dtype else _finite(float(cell))
+        return _number(cell, dtype)
     except (ValueError, KeyError):
         raise InvalidInput(f"{path}: expected {dtype}, got `{cell[:64]}`.") from None
 
 
-def _finite(number: float) -> float | None:
+def _number(text: str, dtype: str) -> float | None:
+    if "_" in text or not text.isascii():  # a number for Python only
+        raise ValueError(text)
+    if "int" in dtype:
+        return int(text)
+    number = float(text)
     if math.isinf(number):
-        raise ValueError
+        raise ValueError(text)
     return None if math.isnan(number) else number

@@ -55,6 +55,10 @@ def test_a_byte_order_mark_is_no_part_of_the_first_name():
     [
         (b"1,x\n", r"instances\[0\]\[1\]: expected float64, got `x`"),
         (b"1,2\n3,inf\n", r"instances\[1\]\[1\]: expected float64, got `inf`"),
+        (b"1_0,2\n", r"instances\[0\]\[0\]: expected float64, got `1_0`"),
+        ("1,\u0662\n".encode(), r"instances\[0\]\[1\]: expected float64, got `\u0662`"),
+        (b"1;2\n", r"instances\[0\]\[0\]: expected float64, got `1;2`"),
+        (b'{"instances": [[1, 2]]}', r"instances\[0\]\[0\]: expected float64"),
     ],
 )
 def test_a_wrong_value_is_named(body, said):
@@ -67,7 +71,17 @@ def test_a_row_of_another_width_is_named():
         csv_rows.loads(b"1,Oslo,1\n2,Rome\n", PEOPLE)
 
 
-@pytest.mark.parametrize("body", [b"\xff", b'"open'])
+@pytest.mark.parametrize(
+    "body",
+    [
+        b"\xff",
+        b'"open',
+        b"",
+        b"\r\n",
+        b"age,city,ok,age\n1,Oslo,1,2\n",
+        b"age,age,city,ok\n1,2,x,1\n",
+    ],
+)
 def test_what_is_not_csv_is_refused(body):
     with pytest.raises(BadPayload):
         csv_rows.loads(body, PEOPLE)
