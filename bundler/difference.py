@@ -119,6 +119,12 @@ def diff(before: Contents, after: Contents) -> Difference:
     )
 
 
+def parts(change: Change) -> tuple[Change, ...]:
+    """What differs within a route or a signature, by dotted names."""
+    prefix = f"{change.what}."
+    return _changes(_flat(change.before, prefix), _flat(change.after, prefix))
+
+
 def _changes(before: Mapping[str, Any], after: Mapping[str, Any]) -> tuple[Change, ...]:
     return tuple(
         Change(name, before.get(name), after.get(name))

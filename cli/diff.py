@@ -1,5 +1,7 @@
 """`bundle diff`: what differs between two bundles or two models."""
 
+import json as jsonlib
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -47,8 +49,18 @@ def _data(found: "Difference") -> dict[str, Any]:
 def _lines(found: "Difference") -> list[str]:
     lines = []
     for kind, changes in _kinds(found).items():
-        lines += [f"{kind}:", *(f"  {_line(change)}" for change in changes)] if changes else []
+        told = [line for change in changes for line in _told(change)]
+        lines += [f"{kind}:", *(f"  {line}" for line in told)] if told else []
     return lines
+
+
+def _told(change: "Change") -> list[str]:
+    """One line, or for a route that is there on both sides one for each part of it that differs."""
+    from ..bundler.difference import parts
+
+    if isinstance(change.before, Mapping) and isinstance(change.after, Mapping):
+        return [_line(part) for part in parts(change)]
+    return [_line(change)]
 
 
 def _kinds(found: "Difference") -> "dict[str, tuple[Change, ...]]":
@@ -59,14 +71,18 @@ def _kinds(found: "Difference") -> "dict[str, tuple[Change, ...]]":
 
 def _line(change: "Change") -> str:
     if change.before is None:
-        return f"+ {change.what}: {_short(change.after)}"
+        return f"+ {change.what}{_named(change.after)}"
     if change.after is None:
-        return f"- {change.what}: {_short(change.before)}"
+        return f"- {change.what}{_named(change.before)}"
     return f"~ {change.what}: {_short(change.before)} -> {_short(change.after)}"
 
 
+def _named(value: object) -> str:
+    return "" if isinstance(value, Mapping) else f": {_short(value)}"  # --json has all of a route
+
+
 def _short(value: object) -> str:
-    text = str(value)
+    text = value if isinstance(value, str) else jsonlib.dumps(value, ensure_ascii=False)
     if text.startswith("sha256:"):
         return text[7:19]
     return text if len(text) <= SHORT else text[:SHORT] + "…"

@@ -80,6 +80,10 @@ class _Method:
 
     def record(self, sample: Any, declared: Side | None) -> Recording:
         rows = sample.rows if isinstance(sample, Text) else sample
+        if not hasattr(rows, "__len__") or isinstance(rows, (str, bytes)):
+            raise SampleMismatch(
+                f"The sample is a `{type(rows).__name__}`, not rows.", hint=_HINT_ROW
+            )
         batch = self._told(
             lambda: signatures.as_batch(rows, self._framework, declared, self._model)
         )

@@ -6,6 +6,7 @@ a model's answer may also be a tuple of ndarrays.
 
 from collections.abc import Callable, Hashable, Mapping, Sequence
 from difflib import get_close_matches
+from functools import cache
 from typing import Any
 
 import numpy as np
@@ -120,16 +121,29 @@ def _frame(fields: tuple[Field, ...], columns: Mapping[str, np.ndarray]) -> Any:
     if any(field.dtype == "object" for field in fields):
         frame = frame.infer_objects()  # nobody said what they are: the values do
     for field in fields:
-        # A category column is made of the request's own values; the model maps them to its own.
-        if field.dtype == "category" or "," in field.dtype:
-            values = frame[field.name]
-            zoned = "," in field.dtype
-            frame[field.name] = (
-                values.dt.tz_localize("UTC").astype(field.dtype)
-                if zoned
-                else values.astype("category")
-            )
+        if field.dtype in {"category", "str"} or "," in field.dtype:
+            frame[field.name] = _column(frame[field.name], field.dtype)
     return frame
+
+
+def _column(values: Any, dtype: str) -> Any:
+    """A column as the libraries know it from a file that pandas read."""
+    if "," in dtype:
+        return values.dt.tz_localize("UTC").astype(dtype)
+    if dtype == "category":  # of the request's own values; the model maps them to its own
+        return values.astype("category")
+    if values.dtype == object and _has_texts():
+        # Alone, null would stay None; among texts it is NaN, and a model tells them apart.
+        return values.astype("str")
+    return values
+
+
+@cache
+def _has_texts() -> bool:
+    """Whether pandas, since its version 3, has a dtype for texts."""
+    import pandas as pd
+
+    return bool(pd.Series(["text"]).dtype != object)
 
 
 def accept(side: Side, batch: Any, *, nan_as_null: bool = False) -> Any:

@@ -110,3 +110,13 @@ def test_pandas_own_missing_values_are_null():
     loaded = saved(model, frame)
     assert nullable(loaded) == ["city"]
     assert len(answer(loaded, [{"city": None}])) == 1
+
+
+def test_a_missing_text_is_the_same_alone_and_among_others():
+    frame = pd.DataFrame({"city": ["Oslo", None, "Rome", None] * 3})
+    model = make_pipeline(OneHotEncoder(), LogisticRegression()).fit(frame, [0, 1, 0, 1] * 3)
+    loaded = saved(model, frame.head(3))
+    live = model.predict_proba(frame.iloc[[1]])[0].tolist()
+    assert answer(loaded, [{"city": None}], "predict_proba")[0] == pytest.approx(live)
+    both = answer(loaded, [{"city": None}, {"city": "Oslo"}], "predict_proba")
+    assert both[0] == pytest.approx(live)

@@ -154,3 +154,10 @@ def test_a_model_that_has_learned_nothing_is_told_apart():
         with pytest.raises(InvalidModel, match="`LogisticRegression` is not fitted"):
             modelbundle.save("m", model)
     modelbundle.save("m", HashingVectorizer())
+
+
+@pytest.mark.parametrize("sample", ["good film", 3.5, b"x"])
+def test_a_sample_that_is_one_value_is_told_apart(sample):
+    with pytest.raises(SampleMismatch, match="not rows") as caught:
+        modelbundle.save("m", lambda rows: rows, sample=sample)
+    assert "[row]" in caught.value.hint
