@@ -3,17 +3,24 @@
 import re
 
 FILES = (
-    ".env", ".env.*", "*.env", ".envrc", ".netrc", "_netrc", ".pypirc", "pip.conf", ".npmrc",
-    ".git-credentials", "*.pem", "*.key", "*.p12", "*.pfx", "*.jks", "*.keystore", "*.kdbx",
-    "*.ppk", "*.gpg", "id_rsa*", "id_dsa*", "id_ecdsa*", "id_ed25519*", ".htpasswd",
-    ".pgpass", ".my.cnf", ".s3cfg", ".boto", "credentials*.json",
-    "client_secret*.json", "service-account*.json", "service_account*.json", "kubeconfig",
-    "*.kubeconfig", ".dockercfg", ".dockerconfigjson", ".vault-token", "secrets.y*ml",
-    "secrets.json", "secrets.toml", "*.tfstate", "*.tfvars", ".aws/", ".ssh/", ".gnupg/",
-    ".kube/", ".docker/", ".azure/", ".gcloud/", ".huggingface/", ".config/gcloud/",
+    ".env", ".env.*", "*.env", ".env~", ".envrc", ".flaskenv", ".netrc*", "_netrc", ".pypirc",
+    "pip.conf", ".condarc", ".npmrc", ".yarnrc*", ".renviron", ".git-credentials", ".gitconfig",
+    "*.pem", "*.key", "*.key.old", "*.key.bak", "*.p12", "*.pfx", "*.jks", "*.keystore",
+    "*.keytab", "*.kdbx", "*.ppk", "*.gpg", "id_rsa*", "id_dsa*", "id_ecdsa*", "id_ed25519*", ".htpasswd",
+    "authorized_keys", "known_hosts", ".pgpass", ".my.cnf", ".s3cfg", ".boto", ".databrickscfg",
+    "credentials*.json", "credentials.yml.enc", "client_secret*.json", "service-account*.json",
+    "service_account*.json", "kaggle.json", "auth.json", "oauth*.json", "token.json", "hf_token",
+    ".token", "*.token", "kubeconfig", "*.kubeconfig", ".dockercfg", ".dockerconfigjson",
+    ".vault-token", "secret.txt", "*.secret", ".secrets", "secrets.y*ml",
+    "secrets.json", "secrets.toml", "*.tfstate", "*.tfstate.*", "*.tfvars", ".terraformrc",
+    "rclone.conf", ".rclone.conf", "sftp-config.json", ".ftpconfig", ".remote-sync.json",
+    ".*_history", ".aws/", ".aws-sam/", ".ssh/", ".gnupg/", ".kube/", ".docker/", ".azure/",
+    ".gcloud/", ".huggingface/", ".kaggle/", ".mlflow/", ".jupyter/", ".config/gh/", ".config/hub",
+    ".config/gcloud/", ".config/rclone/", ".cargo/credentials*", ".gem/", ".heroku/", ".netlify/",
+    ".vercel/", ".serverless/", ".password-store/", ".dvc/config.local", ".streamlit/secrets.toml",
     "!.env.example", "!.env.sample", "!.env.template",
 )  # fmt: skip
-"""Git-ignore patterns of files that hold secrets by their very name."""
+"""Git-ignore patterns, in lower case, of files that hold secrets by their very name."""
 
 _TEXTS = {
     "a private key": r"-----BEGIN (?:[A-Z0-9]+ )*PRIVATE KEY(?: BLOCK)?-----",
@@ -25,7 +32,22 @@ _TEXTS = {
     "a token of Slack": r"\bxox[abprs]-[A-Za-z0-9-]{10,}",
     "an API key of Google": r"\bAIza[A-Za-z0-9_-]{35}\b",
     "a secret key of Stripe": r"\b[rs]k_live_[A-Za-z0-9]{20,}\b",
-    "an API key of OpenAI or Anthropic": r"\bsk-(?:proj-|ant-)[A-Za-z0-9_-]{20,}",
+    "an API key of OpenAI or Anthropic": (
+        r"\bsk-(?:(?:proj|svcacct|admin|ant)-[A-Za-z0-9_-]{20,}|[A-Za-z0-9]{48}\b)"
+    ),
+    "a secret key of AWS": (
+        r"(?i:aws_?secret_?access_?key)\W{1,8}[A-Za-z0-9/+]{40}(?![A-Za-z0-9/+])"
+    ),
+    "a key of Azure storage": r"AccountKey=[A-Za-z0-9/+]{80,}={0,2}",
+    "a webhook of Slack": r"https://hooks\.slack\.com/services/T\w+/B\w+/\w{16,}",
+    "a token of npm": r"\bnpm_[A-Za-z0-9]{36}\b",
+    "a token of Docker": r"\bdckr_pat_[A-Za-z0-9_-]{20,}",
+    "a token of DigitalOcean": r"\bdo[op]_v1_[a-f0-9]{64}\b",
+    "a token of Databricks": r"\bdapi[a-f0-9]{32}\b",
+    "a key of SendGrid": r"\bSG\.[A-Za-z0-9_-]{22}\.[A-Za-z0-9_-]{43}\b",
+    "a key of Groq": r"\bgsk_[A-Za-z0-9]{50,}\b",
+    "a token of Replicate": r"\br8_[A-Za-z0-9]{37}\b",
+    "a key of PuTTY": r"PuTTY-User-Key-File-\d:",
 }
 _SECRET = re.compile("|".join(f"({pattern})" for pattern in _TEXTS.values()))
 _NAMES = re.compile(

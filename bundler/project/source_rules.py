@@ -32,8 +32,8 @@ class SourceRules:
         self._secrets = _spec(SECRETS)
 
     def is_secret(self, path: str) -> bool:
-        """Whether the name alone says that it holds secrets."""
-        return self._secrets.match_file(path)
+        """Whether the name alone says that it holds secrets, in whatever case."""
+        return self._secrets.match_file(path.lower())
 
     def keeps_out(self, path: str) -> bool:
         """Whether `exclude`, junk or secrets keep `path` out."""

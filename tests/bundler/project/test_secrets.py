@@ -18,6 +18,19 @@ from modelbundle.bundler.project.secrets import is_secret_name, secret_in
         ("xoxb-123456789012-abc", "Slack"),
         ("AIza" + "a" * 35, "Google"),
         ("sk-ant-" + "a" * 30, "Anthropic"),
+        ("sk-" + "a1B2" * 12, "OpenAI"),
+        ("aws_secret_access_key = " + "a1B/" * 10, "AWS"),
+        ('AWS_SECRET_ACCESS_KEY="' + "a1B+" * 10 + '"', "AWS"),
+        ("DefaultEndpointsProtocol=https;AccountKey=" + "a1B/" * 21 + "ab==", "Azure"),
+        ("https://hooks.slack.com/services/T00000000/B00000000/" + "X" * 24, "Slack"),
+        ("npm_" + "a1B2" * 9, "npm"),
+        ("dckr_pat_" + "a1B2" * 7, "Docker"),
+        ("dop_v1_" + "a1b2" * 16, "DigitalOcean"),
+        ("dapi" + "a1b2" * 8, "Databricks"),
+        ("SG." + "a1" * 11 + "." + "b" * 43, "SendGrid"),
+        ("gsk_" + "a1B2" * 13, "Groq"),
+        ("r8_" + "a" * 37, "Replicate"),
+        ("PuTTY-User-Key-File-3: ssh-ed25519", "PuTTY"),
     ],
 )
 def test_a_secret_is_known_by_its_form(text, what):
@@ -36,6 +49,10 @@ def test_a_secret_is_known_by_its_form(text, what):
         "hf_hub_download",
         "sk-learn",
         "task-proj-a",
+        "sk-" + "a" * 40 + "-notes",
+        "AWS_SECRET_ACCESS_KEY = os.environ['AWS_SECRET_ACCESS_KEY']",
+        "npm_config_registry",
+        "https://hooks.slack.com/services",
     ],
 )
 def test_ordinary_text_is_no_secret(text):

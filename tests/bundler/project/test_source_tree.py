@@ -84,6 +84,11 @@ SECRETS = [
     "id_ed25519.pub", ".aws/credentials", ".aws/config", ".ssh/known_hosts", ".kube/config", "kubeconfig",
     "store.p12", "credentials.json", "credentials-prod.json", "service-account.json", ".docker/config.json",
     ".git-credentials", ".npmrc", "pip.conf", "secrets.yaml", "terraform.tfstate", ".pgpass", "sub/.env",
+    "ID_RSA", "Prod.ENV", "Server.PEM", ".netrc.bak", "site.key.old", ".gitconfig", ".condarc", ".Renviron",
+    ".cargo/credentials.toml", ".gem/credentials", ".config/gh/hosts.yml", ".databrickscfg", "kaggle.json",
+    ".jupyter/jupyter_server_config.json", "my.keytab", ".bash_history", ".psql_history", ".secrets/db",
+    "auth.json", "token.json", "hf_token", "credentials.yml.enc", "rclone.conf", ".vercel/project.json",
+    ".dvc/config.local", ".terraformrc", "jwt.secret",
 ]  # fmt: skip
 
 
