@@ -8,7 +8,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ..runtime.errors import BundleError, NotTrusted
-from ..runtime.manifest import bundle_digest
+from ..runtime.manifest import BundleManifest, bundle_digest
+from ..runtime.trust import what_runs
 from .building import model_bundle
 from .building.chosen_model import choose
 from .checking import check_tools
@@ -140,16 +141,18 @@ def _of_item(item: "Item", store: "Store", wish: Wish, progress: Progress) -> La
 
 def _of_directory(directory: Path, store: "Store", wish: Wish, progress: Progress) -> Launch:
     """A bundle from anywhere: even the runtime in it, and the packages it asks for, are code."""
+    manifest = BundleManifest.read(directory)
+    check_tools(directory)
     digest = bundle_digest(directory)
     if wish.trust:
         store.trust.grant(digest, "--trust")
     if not store.trust.is_trusted(digest):
+        code = ["its own copy of the runtime", *what_runs(directory, manifest)]
         raise NotTrusted(
-            f"The bundle in `{directory}` brings code with it, its own runtime at the least, and "
-            "nobody on this machine has vouched for it.",
-            hint="Look at its files. If you know where it comes from, add `--trust` once.",
+            f"The bundle in `{directory}` brings code that nobody on this machine has vouched "
+            f"for: {'; '.join(code)}.",
+            hint="If you know where it comes from, add `--trust` once.",
         )
-    check_tools(directory)
     return _launch(directory, store, wish, progress)
 
 

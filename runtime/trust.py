@@ -57,7 +57,7 @@ def check(directory: Path, manifest: BundleManifest, *, granted: bool = False) -
         return
     raise NotTrusted(
         f"Serving the bundle `{manifest.name}` would run code that nobody here has vouched for: "
-        f"{'; '.join(_what_runs(directory, manifest))}.",
+        f"{'; '.join(what_runs(directory, manifest))}.",
         hint="If you know where it comes from, add `--trust`, or set "
         f"`{VARIABLE}={identity.removeprefix('sha256:')}`.",
     )
@@ -79,6 +79,22 @@ def verify(directory: Path, files: Iterable[FileEntry]) -> None:
                     f"`{entry.path}` {problem}; the bundle is damaged.",
                     hint="Build or copy it again; `bundle verify` names everything damaged.",
                 )
+
+
+def what_runs(directory: Path, manifest: BundleManifest) -> list[str]:
+    """What of a bundle is code, in words: the service class, and what each pickle asks for."""
+    found = [f"the service `{manifest.service}`"] if manifest.service else []
+    for entry in manifest.models:
+        if not entry.executes_code:
+            continue
+        model = ModelManifest.read(directory / "models" / entry.alias)
+        asked = {name for names in model.globals.values() for name in names}
+        names = sorted(asked) or list(model.code)
+        verb = "asks for" if asked else "brings its own"
+        more = f" and {len(names) - _SHOWN} more" if len(names) > _SHOWN else ""
+        asks = f" {verb} {', '.join(names[:_SHOWN])}{more}" if names else " runs code"
+        found.append(f"the model `{entry.alias}` ({model.format}){asks}")
+    return found
 
 
 def _problem(directory: Path, entry: FileEntry) -> str | None:
@@ -118,19 +134,3 @@ def _are_models_trusted(manifest: BundleManifest) -> bool:
     if manifest.service is not None:
         return False
     return all(is_trusted(model.digest) for model in manifest.models if model.executes_code)
-
-
-def _what_runs(directory: Path, manifest: BundleManifest) -> list[str]:
-    """The service class, and what each pickle asks for."""
-    found = [f"the service `{manifest.service}`"] if manifest.service else []
-    for entry in manifest.models:
-        if not entry.executes_code:
-            continue
-        model = ModelManifest.read(directory / "models" / entry.alias)
-        asked = {name for names in model.globals.values() for name in names}
-        names = sorted(asked) or list(model.code)
-        verb = "asks for" if asked else "brings its own"
-        more = f" and {len(names) - _SHOWN} more" if len(names) > _SHOWN else ""
-        asks = f" {verb} {', '.join(names[:_SHOWN])}{more}" if names else " runs code"
-        found.append(f"the model `{entry.alias}` ({model.format}){asks}")
-    return found

@@ -11,7 +11,7 @@ from modelbundle.bundler.errors import Damaged
 from modelbundle.bundler.saving.saving import save_object
 from modelbundle.bundler.serving import Wish, prepare
 from modelbundle.bundler.store import Store
-from modelbundle.runtime.errors import NotTrusted
+from modelbundle.runtime.errors import InvalidBundle, NotTrusted
 
 HERE = Wish("current")
 
@@ -64,7 +64,10 @@ def forge(directory):
 
 
 def test_a_bundle_from_elsewhere_is_trusted_once_by_digest(copy, elsewhere):
-    with pytest.raises(NotTrusted, match="its own runtime"), prepare(str(copy), elsewhere, HERE):
+    with (
+        pytest.raises(NotTrusted, match="its own copy of the runtime; the model `answer`"),
+        prepare(str(copy), elsewhere, HERE),
+    ):
         pass
     with prepare(str(copy), elsewhere, Wish("current", trust=True)) as launch:
         assert launch.is_trusted
@@ -111,6 +114,16 @@ def test_a_module_that_the_manifest_does_not_name_is_refused(copy, kept, path):
         prepare(str(copy), kept[0], HERE),
     ):
         pass
+
+
+def test_a_damaged_bundle_is_not_trusted_and_not_called_a_stranger(copy, elsewhere):
+    (copy / "server.py").write_text("")
+    with pytest.raises(Damaged), prepare(str(copy), elsewhere, Wish("current", trust=True)):
+        pass
+    (copy / "bundle.json").write_text("{}")
+    with pytest.raises(InvalidBundle), prepare(str(copy), elsewhere, HERE):
+        pass
+    assert not any((elsewhere.root / "trust").glob("*"))
 
 
 def test_notes_and_a_virtual_environment_beside_the_bundle_do_not_matter(copy, kept):
