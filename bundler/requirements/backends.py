@@ -24,7 +24,9 @@ def resolve_for(accelerator: str, requirements: Requirements, target: Target) ->
         return _without_gpu(plain, requirements, target)
     if exact := _CUDA.fullmatch(accelerator):
         return _with_cuda(f"{exact[1]}.{exact[2]}", plain, requirements, target)
-    if accelerator == "cuda" and cuda_version(plain)[0] is None:
+    # xgboost's GPU library alone makes no CUDA bundle of a torch that cannot use it.
+    is_without = cuda_version(plain)[0] is None or _torch_local(plain) == "cpu"
+    if accelerator == "cuda" and is_without:
         raise ResolveError(
             f"`accelerator: cuda` is asked for, but {_torch_or_none(plain)}.",
             hint="Name the version, e.g. `accelerator: cuda==13.0`, or use `accelerator: auto`.",

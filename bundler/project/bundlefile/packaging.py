@@ -226,11 +226,12 @@ class Security(Section):
     """What loading a model may do, once the bundle is trusted."""
 
     pickle: Literal["deny", "allow-listed", "allow"] = "allow"
-    """`allow` loads what the trusted models hold, `allow-listed` only known harmless globals and
-    those of `allow_globals`, `deny` no pickle at all."""
+    """`allow` loads what the trusted models hold, `allow-listed` only plain values, arrays and what
+    `allow_globals` names, `deny` no pickle at all."""
 
-    allow_globals: Distinct[Global] = Field(default=(), examples=[["sklearn.svm.SVC"]])
-    """Further globals for `pickle: allow-listed`."""
+    allow_globals: Distinct[Global] = Field(default=(), examples=[["sklearn.*", "numpy.random.*"]])
+    """What models may ask for with `pickle: allow-listed`: `package.module.Name`, or `package.*`
+    for all that a package itself brings."""
 
     @field_validator("allow_globals")
     @classmethod

@@ -212,7 +212,12 @@ ServiceName = Annotated[
     ),
 ]
 Global = Annotated[
-    StrictStr, Rule(_DOTTED, "is not a dotted name.", "Write it as `package.module.Name`.")
+    StrictStr,
+    Rule(
+        rf"{_DOTTED}(?:\.\*)?",
+        "is not a dotted name.",
+        "Write it as `package.module.Name`, or as `package.*` for all that a package brings.",
+    ),
 ]
 ApiName = Annotated[
     StrictStr,

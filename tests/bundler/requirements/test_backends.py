@@ -44,6 +44,11 @@ def test_a_cpu_build_of_torch_in_a_folder_needs_no_other_index(index, local_torc
     assert not any(name.startswith("nvidia") for name in names(packages))
 
 
+def test_a_cpu_build_of_torch_is_no_cuda_whatever_xgboost_brings(index, local_torch):
+    with pytest.raises(ResolveError, match=r"torch resolves to .*\+cpu, which has no CUDA"):
+        resolve_for("cuda", asking("torch==2.13.0", "xgboost==3.2.0"), AMD64)
+
+
 def test_the_cuda_that_the_index_gives_is_taken_as_it_is(index, monkeypatch):
     monkeypatch.delenv("UV_FIND_LINKS", raising=False)
     packages = resolve_for("cuda==13.0", asking("torch==2.13.0"), AMD64)

@@ -58,7 +58,7 @@ serve:
   queue: {max_rows: 10, max_bytes: 1MiB}
   limits: {max_headers: 20, max_header_bytes: 8KiB, keep_alive: 1s, receive_timeout: 3s, max_in_flight: 2GiB}
 test: auto
-security: {pickle: allow-listed, allow_globals: [sklearn.svm.SVC]}
+security: {pickle: allow-listed, allow_globals: [sklearn.svm.SVC, 'numpy.*']}
 weights: baked
 """
 
