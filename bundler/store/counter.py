@@ -1,6 +1,9 @@
 """Counter: numbers that only grow, over all processes, without a lock and without a clock."""
 
+import errno
 import os
+import secrets
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 
@@ -36,11 +39,21 @@ class Counter:
             return current + 1
 
     def _restore(self) -> int:
+        """Begin again above the highest number in use; of several at once, one succeeds.
+
+        The directory appears with its file in it, and never over one that has a file.
+        """
         number = max(self._floor(), 1)
-        disk.make_directory(self._directory)
-        if not self._names():
-            self._path(number).touch(disk.FILE_MODE)
-        return number
+        fresh = self._directory.with_name(f"{self._directory.name}.{secrets.token_hex(8)}")
+        disk.make_directory(fresh)
+        try:
+            (fresh / str(number)).touch(disk.FILE_MODE)
+            os.rename(fresh, self._directory)  # noqa: PTH104
+        except OSError as error:
+            shutil.rmtree(fresh, ignore_errors=True)
+            if error.errno not in {errno.ENOTEMPTY, errno.EEXIST}:
+                raise
+        return self.value() or number
 
     def _names(self) -> list[str]:
         try:

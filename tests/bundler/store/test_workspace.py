@@ -61,20 +61,25 @@ def test_a_workspace_leaves_with_its_owner(tmp_path):
     assert not path.exists()
 
 
-def test_numbers_are_given_out_once_to_threads_and_instances(tmp_path):
+@pytest.mark.parametrize("_", range(20))
+def test_numbers_are_given_out_once_to_threads_and_instances(tmp_path, _):
+    """Also in the first moment, when each of them finds that there is no counter yet."""
     numbers = []
+    together = threading.Barrier(8)
 
     def take():
         counter = Counter(tmp_path / "counter", lambda: 0)
-        numbers.extend(counter.next() for _ in range(50))
+        together.wait()
+        numbers.extend(counter.next() for _ in range(5))
 
-    threads = [threading.Thread(target=take) for _ in range(4)]
+    threads = [threading.Thread(target=take) for _ in range(8)]
     for thread in threads:
         thread.start()
     for thread in threads:
         thread.join()
-    assert len(set(numbers)) == 200
+    assert len(set(numbers)) == 40
     assert Counter(tmp_path / "counter", lambda: 0).value() == max(numbers)
+    assert [path.name for path in tmp_path.iterdir()] == ["counter"]
 
 
 def test_a_lost_counter_goes_on_from_the_highest_number_in_use(tmp_path):
