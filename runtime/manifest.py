@@ -208,9 +208,9 @@ class Route:
     """One prediction route.
 
     Exactly one of `model` (an alias in `models/`, served by the generated service) and `service`
-    (a method of the author's class) is set. `input` and `output` are what `runtime.contract`
-    writes: {"kind": ..., "schema": JSON Schema} as far as the types could be read, else
-    {"kind": "object"}.
+    (the author's class) is set; `method` is a method of it. `input` and `output` are what
+    `runtime.services.contract` writes: {"kind": ..., "schema": JSON Schema} as far as the types
+    could be read, else {"kind": "object"}.
     """
 
     path: str

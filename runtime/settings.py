@@ -15,7 +15,7 @@ class BatchSettings:
     """How rows of many requests share one call; a route may override both."""
 
     max_batch_size: int = 64  # rows
-    latency_budget: float = 0.05  # seconds that batching may add to an answer
+    latency_budget: float = 0.05  # seconds that one call may take, predicted
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,11 +12,10 @@ from typing import TYPE_CHECKING, Any
 
 from ...runtime.manifest import ModelManifest, Route
 from ..errors import BuildError
+from .service_source import RESERVED, read_service
 
 if TYPE_CHECKING:
     from ..project.project import Project
-
-RESERVED = frozenset({"/", "/docs", "/livez", "/metrics", "/openapi.json", "/readyz"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,8 +82,6 @@ def _of_method(path: str, method: str, alias: str, manifest: ModelManifest) -> R
 
 
 def _of_service(project: "Project", target: str, models: Mapping[str, ModelManifest]) -> Served:
-    from .service_source import read_service
-
     source = read_service(project.root, target)
     named = [reference.tag.name for reference in project.bundlefile.models]
     known = {*models, *(name for name in named if name)}

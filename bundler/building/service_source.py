@@ -14,7 +14,9 @@ from .syntax.module import Module
 from .syntax.record import Records
 from .syntax.tree import Defined, SourceTree
 
-RESERVED = frozenset(("/", "/docs", "/livez", "/metrics", "/openapi.json", "/readyz"))
+RESERVED = frozenset({"/", "/docs", "/livez", "/metrics", "/openapi.json", "/readyz"})
+"""Paths of the server itself."""
+
 
 _SERVICE = frozenset(("modelbundle.service", "modelbundle.runtime.services.service.service"))
 

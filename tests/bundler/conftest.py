@@ -2,10 +2,7 @@
 
 import base64
 import hashlib
-import os
 import threading
-import urllib.error
-import urllib.request
 import zipfile
 from functools import partial
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -19,22 +16,10 @@ from modelbundle.runtime.data.samples import Samples
 from modelbundle.runtime.manifest import FileEntry, ModelManifest
 from modelbundle.runtime.signature import Field, Side, Signature
 
-INDEX = os.environ.get("UV_DEFAULT_INDEX", "https://pypi.org/simple")
 ROWS = Signature(
     Side("array", (Field("input-0", "float64", (None, 4)),)),
     Side("array", (Field("output-0", "int64", (None,)),)),
 )
-
-
-@pytest.fixture(scope="session")
-def index():
-    """Skip a test that resolves packages where no index answers."""
-    try:
-        with urllib.request.urlopen(f"{INDEX}/idna/", timeout=5) as answer:
-            answer.read(1)
-    except (urllib.error.URLError, OSError) as error:
-        pytest.skip(f"the package index {INDEX} does not answer: {error}")
-    return INDEX
 
 
 @pytest.fixture

@@ -20,7 +20,7 @@ class Batch(Section):
     """Rows in one call, at most."""
 
     latency_budget: Duration = Field(default=_DEFAULT.batch.latency_budget, examples=["25ms"])
-    """What batching may add to an answer; `0s` never waits."""
+    """How long one call of the model may take, as predicted: it bounds the size of batches."""
 
     axis: StrictInt = Field(default=0, json_schema_extra={"const": 0})
     """The axis that counts rows; only 0, the first, is known."""
@@ -40,7 +40,7 @@ class ApiBatch(Section):
     """Rows in one call, at most."""
 
     latency_budget: Duration | None = Field(default=None, examples=["25ms"])
-    """What batching may add to an answer; `0s` never waits."""
+    """How long one call of the model may take, as predicted: it bounds the size of batches."""
 
 
 class Api(Section):
