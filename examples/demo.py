@@ -42,7 +42,9 @@ def run(command: str, project: Path, environment: dict[str, str]) -> None:
     """Run one command and say how long it took."""
     say(command)
     started = time.perf_counter()
-    subprocess.run(shlex.split(command), cwd=project, env=environment, check=True)
+    done = subprocess.run(shlex.split(command), cwd=project, env=environment, check=False)
+    if done.returncode:
+        sys.exit(done.returncode)  # the command has said what is wrong
     say_time(started)
 
 
