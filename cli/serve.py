@@ -2,7 +2,7 @@
 
 import re
 import sys
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
@@ -15,6 +15,12 @@ if TYPE_CHECKING:
 
 _GPUS = re.compile(r"all|\d+(,\d+)*")
 _MOST_WORKERS = 1024
+
+
+def _workers(text: str | None) -> str | None:
+    if text is None or text == "auto" or (text.isdecimal() and 0 < int(text) <= _MOST_WORKERS):
+        return text
+    raise typer.BadParameter(f"{text!r} is neither auto nor a number from 1 to {_MOST_WORKERS}.")
 
 
 def _gpus(text: str | None) -> str | None:
@@ -33,8 +39,18 @@ Host = Annotated[
     str | None, typer.Option("--host", metavar="ADDRESS", help="Address; default 127.0.0.1.")
 ]
 Workers = Annotated[
-    int | None,
-    typer.Option("--workers", min=1, max=_MOST_WORKERS, metavar="N", help="Processes."),
+    str | None,
+    typer.Option(
+        "--workers", metavar="N", callback=_workers, help="Processes that answer, or auto."
+    ),
+]
+Isolation = Annotated[
+    Literal["process", "thread"] | None,
+    typer.Option("--isolation", help="Run models in processes of their own, or in threads."),
+]
+Http = Annotated[
+    Literal["fast", "asgi"] | None,
+    typer.Option("--http", help="The way of a prediction through the server."),
 ]
 Gpu = Annotated[
     str | None,
@@ -49,6 +65,8 @@ def serve(
     port: Port = None,
     host: Host = None,
     workers: Workers = None,
+    isolation: Isolation = None,
+    http: Http = None,
     gpu: Gpu = None,
     reload: Reload = False,
     explain: Explain = False,
@@ -78,6 +96,7 @@ def serve(
 
     console = Console(json=json, quiet=quiet)
     options = _options({"--port": port, "--host": host, "--workers": workers, "--gpu": gpu})
+    options += _options({"--isolation": isolation, "--http": http})
     options += ["--explain"] if explain else []
     wish = Wish(env, trust=trust, offline=offline)
     if reload:

@@ -42,13 +42,18 @@ class ServeSettings:
     """Everything that `serve:` in a bundlefile can say, and what it means when it does not.
 
     host          None = 127.0.0.1 on a host, 0.0.0.0 in a container
+    workers       processes that answer, or "auto": chosen from what is measured at the start
+    isolation     "process" = models run in processes of their own, "thread" = beside the server
+    http          "fast" = predictions below ASGI, "asgi" = everything through it
     warmup        "auto" = powers of two up to the largest batch, "off", or the largest size to try
     nan           what a NaN in an answer becomes: an error, or `null`
     """
 
     host: str | None = None
     port: int = 8080
-    workers: int = 1
+    workers: Literal["auto"] | int = "auto"
+    isolation: Literal["process", "thread"] = "process"
+    http: Literal["fast", "asgi"] = "fast"
     timeout: float = 30.0  # seconds until a request is given up with 504
     max_body: int = 16 * MIB  # bytes
     max_rows: int = 4096  # rows in one request

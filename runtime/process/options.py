@@ -4,6 +4,7 @@ import argparse
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Literal
 
 
 @dataclass(frozen=True, slots=True)
@@ -16,7 +17,9 @@ class Options:
     directory: Path
     host: str | None = None
     port: int | None = None
-    workers: int | None = None
+    workers: Literal["auto"] | int | None = None
+    isolation: Literal["process", "thread"] | None = None
+    http: Literal["fast", "asgi"] | None = None
     gpus: tuple[int, ...] | None = None
     trust: bool = False
     explain: bool = False
@@ -39,6 +42,8 @@ class Options:
             host=given.host,
             port=given.port,
             workers=given.workers,
+            isolation=given.isolation,
+            http=given.http,
             gpus=given.gpu,
             trust=given.trust,
             explain=given.explain,
@@ -48,7 +53,13 @@ class Options:
 def _add_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--host", help="address to listen on (127.0.0.1; in a container 0.0.0.0)")
     parser.add_argument("--port", type=_port, help="port (then $PORT, the bundle's, 8080); 0 = any")
-    parser.add_argument("--workers", type=_workers, help="processes")
+    parser.add_argument("--workers", type=_workers, help="processes that answer, or auto")
+    parser.add_argument(
+        "--isolation", choices=("process", "thread"), help="where models run (process)"
+    )
+    parser.add_argument(
+        "--http", choices=("fast", "asgi"), help="the way of a prediction through the server (fast)"
+    )
     parser.add_argument(
         "--gpu",
         nargs="?",
@@ -67,7 +78,9 @@ def _port(text: str) -> int:
     return int(text)
 
 
-def _workers(text: str) -> int:
+def _workers(text: str) -> Literal["auto"] | int:
+    if text == "auto":
+        return "auto"
     if not text.isdecimal() or not 0 < int(text) <= 1024:  # noqa: PLR2004
         raise argparse.ArgumentTypeError(f"{text!r} is not a number of processes")
     return int(text)

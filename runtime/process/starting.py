@@ -50,9 +50,11 @@ class Start:
         """
         began = time.monotonic()
         plan = checked_plan(options, routes)
+        plan = replace(plan, settings=_settings(plan.settings, options))
         json_log.configure(plan.settings.log)
         devices = _devices(plan, options)
-        workers = options.workers or max(plan.settings.workers, len(devices))
+        workers = plan.settings.workers
+        workers = len(devices) or 1 if workers == "auto" else workers
         address = Address.choose(options.host, options.port, plan.settings)
         start = cls(plan, address, workers, devices, began)
         if options.explain:
@@ -143,6 +145,11 @@ def _devices(plan: Plan, options: Options) -> tuple[Device, ...]:
         names = ", ".join(sorted(frameworks))
         raise NoDevice(f"`--gpu` was given, but {names} models run on CPUs only.")
     return preflight(options.gpus, plan.manifest.accelerator)
+
+
+def _settings(settings: ServeSettings, options: Options) -> ServeSettings:
+    """The bundle's settings, as far as the command line does not say otherwise."""
+    return settings.merged(workers=options.workers, isolation=options.isolation, http=options.http)
 
 
 def _access_log(settings: ServeSettings) -> AccessLog:

@@ -134,7 +134,7 @@ def test_bundles_differ_in_what_was_changed_and_in_nothing_else(built, original,
     assert diff(before, Contents.of_directory(built.directory)).is_empty
     found = diff(before, Contents.of_item(other.item, store))
     assert [change.what for change in found.models] == ["line"]
-    assert [(c.what, c.before, c.after) for c in found.settings] == [("serve.workers", 1, 2)]
+    assert [(c.what, c.before, c.after) for c in found.settings] == [("serve.workers", "auto", 2)]
     assert not found.packages
     assert not found.routes
     assert "models/line/model.json" in {change.what for change in found.files}

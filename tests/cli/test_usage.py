@@ -15,7 +15,7 @@ WRONG = {
     "list a b c": ("`bundle list` does not take `b c` as well.", "[NAME]"),
     "serve a --port 99999": ("`--port`: 99999 is not in the range", "`bundle serve --help`"),
     "serve a --port x": ("`--port`: `x` is not a valid integer.", "`bundle serve --help`"),
-    "serve a --workers 0": ("`--workers`: 0 is not in the range", "`bundle serve --help`"),
+    "serve a --workers 0": ("`--workers`: `0` is neither auto", "`bundle serve --help`"),
     "serve a --gpu=x": ("`--gpu`: `x` is not a list such as 0,1.", "`bundle serve --help`"),
     "serve a --env here": ("`--env`: `here` is not one of `auto`, `locked`", "`bundle serve"),
     "serve a --json --reload": ("`--json` and `--reload` do not go together.", "`bundle serve"),

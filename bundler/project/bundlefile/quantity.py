@@ -146,3 +146,10 @@ Warmup = Annotated[
         {"anyOf": [{"enum": ["auto", "off"]}, {"type": "integer", "minimum": 1, "maximum": 65536}]}
     ),
 ]
+Workers = Annotated[
+    Literal["auto"] | int,
+    _word_or_count(("auto",), 1024, "a number of processes"),
+    WithJsonSchema(
+        {"anyOf": [{"enum": ["auto"]}, {"type": "integer", "minimum": 1, "maximum": 1024}]}
+    ),
+]

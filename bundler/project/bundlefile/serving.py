@@ -5,7 +5,7 @@ from typing import Any, Literal
 from pydantic import Field, StrictBool, StrictInt, field_validator
 
 from ....runtime.settings import ServeSettings
-from .quantity import Count, Duration, Port, Size, SomeDuration, Warmup
+from .quantity import Count, Duration, Port, Size, SomeDuration, Warmup, Workers
 from .section import Section
 from .text import ApiName, Host, RoutePath
 from .wrong import quoted, wrong
@@ -96,8 +96,17 @@ class Serve(Section):
     port: Port = _DEFAULT.port
     """The port; `--port` and the variable PORT come first."""
 
-    workers: Count = _DEFAULT.workers
-    """Processes that answer."""
+    workers: Workers = _DEFAULT.workers
+    """Processes that answer; `auto` chooses from the cores and from what the model is measured
+    to take."""
+
+    isolation: Literal["process", "thread"] = _DEFAULT.isolation
+    """Whether models run in processes of their own, which may die without a connection lost, or
+    in threads of the server."""
+
+    http: Literal["fast", "asgi"] = _DEFAULT.http
+    """Whether predictions take the short way through the server, or all requests go through
+    ASGI."""
 
     timeout: SomeDuration = Field(default=_DEFAULT.timeout, examples=["30s", "2m"])
     """When a request is given up, with status 504."""
@@ -135,13 +144,6 @@ class Serve(Section):
 
     limits: Limits = Field(default_factory=Limits)
     """What one connection may do to the server."""
-
-    @field_validator("workers", mode="before")
-    @classmethod
-    def _number(cls, value: Any) -> Any:
-        if value == "auto":
-            raise wrong("`auto` is not known yet.", "Write a number; 1 is the default.")
-        return value
 
     @field_validator("nan")
     @classmethod
