@@ -45,7 +45,7 @@ class Codec:
         """
         kind, _, parameters = content_type.partition(";")
         kind = kind.strip().lower()
-        if kind in {"", JSON} or kind.endswith("+json"):
+        if _is_json(kind):
             return self._collate(instances.loads(body))
         if kind in _NPY_NAMES:
             return self._accept(npy.loads(body))
@@ -60,7 +60,7 @@ class Codec:
         Raises:
             PredictionFailed: for what has no JSON, such as NaN unless `nan_as_null`.
         """
-        if accept and _prefers_npy(accept) and _is_plain(output):
+        if accept and prefers_npy(accept) and _is_plain(output):
             return Payload(npy.dumps(output), NPY)
         return Payload(instances.dumps(table.to_wire(output, nan_as_null=self.nan_as_null)))
 
@@ -85,6 +85,15 @@ class Codec:
             )
 
 
+def is_json(content_type: str) -> bool:
+    """Whether a body of this type is read as JSON: nothing said is JSON, too."""
+    return _is_json(content_type.partition(";")[0].strip().lower())
+
+
+def _is_json(kind: str) -> bool:
+    return kind in {"", JSON} or kind.endswith("+json")
+
+
 def _header(parameters: str) -> str | None:
     """The `header` parameter of text/csv (RFC 4180), where it is given."""
     for parameter in parameters.split(";"):
@@ -94,7 +103,7 @@ def _header(parameters: str) -> str | None:
     return None
 
 
-def _prefers_npy(accept: str) -> bool:
+def prefers_npy(accept: str) -> bool:
     """Whether npy is named in `accept`, and no later than JSON.
 
     Weights are not read: whoever wants npy names it first.

@@ -8,6 +8,7 @@ from typing import Any, BinaryIO, Protocol
 import orjson
 
 from .exchange import Exchange
+from .printable import printable
 
 FLUSH_AFTER = 0.1  # seconds that a line may wait for others: one write for many requests
 FLUSH_AT = select.PIPE_BUF  # bytes that a pipe takes whole, so that workers' lines never mix
@@ -91,10 +92,3 @@ def _entry(exchange: Exchange) -> dict[str, Any]:
         "in": exchange.received,
         "out": exchange.sent,
     }
-
-
-def printable(text: str) -> str:
-    r"""`text` with what could move a terminal's cursor or forge a line written as `\x..`."""
-    if text.isprintable():
-        return text
-    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)

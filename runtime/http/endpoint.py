@@ -2,33 +2,29 @@
 
 import asyncio
 import logging
-import math
 from dataclasses import dataclass
 
 from ..errors import (
-    BadPayload,
     ClientGone,
     NotAllowed,
     Overloaded,
     PredictionFailed,
     RequestError,
-    UnsupportedMediaType,
 )
 from ..manifest import Route
 from ..models.operation import Call, Operation, Stream
 from ..settings import ServeSettings
 from ..telemetry.metrics import Metrics
-from .access_log import printable
 from .body import Body, Budget
 from .exchange import Answer, Exchange, Receive, Scope, Send
 from .readiness import Readiness
+from .request_headers import check_coding, content_type, seconds_allowed
 
 log = logging.getLogger(__name__)
 
 ON_DISCONNECT = "modelbundle.on_disconnect"
 """Key of the scope's extensions: a function that takes what to call when the client goes."""
 
-_FORM = b"application/x-www-form-urlencoded"
 _ALLOW = ((b"allow", b"POST"),)
 
 
@@ -80,13 +76,15 @@ class Endpoint:
             raise NotAllowed(f"`{self.route.path}` takes POST, not {exchange.method}.")
         operation = self._open()
         headers = exchange.headers
-        _check_coding(headers.get(b"content-encoding"))
-        deadline = exchange.began + self._seconds(headers.get(b"x-request-timeout"))
+        check_coding(headers.get(b"content-encoding"))
+        deadline = exchange.began + seconds_allowed(
+            headers.get(b"x-request-timeout"), self._door.settings.timeout
+        )
         data = await body.read(receive, headers.get(b"content-length"))
         exchange.received = len(data)
         call = Call(
             data,
-            _content_type(headers.get(b"content-type", b"")),
+            content_type(headers.get(b"content-type", b"")),
             headers.get(b"accept", b"").decode("latin-1"),
             deadline,
         )
@@ -105,36 +103,12 @@ class Endpoint:
         self._door.metrics.refused("draining" if readiness.is_draining else "starting")
         raise Overloaded(f"Not ready: {readiness.reason}.", retry_after=1)
 
-    def _seconds(self, header: bytes | None) -> float:
-        """Time that this request has: the server's, or less where the client says so."""
-        most = self._door.settings.timeout
-        if header is None:
-            return most
-        try:
-            wanted = float(header)
-        except ValueError:
-            wanted = math.nan
-        if not wanted > 0:
-            raise BadPayload("X-Request-Timeout is a number of seconds above 0.")
-        return min(most, wanted)
-
     async def _refuse(self, exchange: Exchange, error: RequestError, send: Send) -> None:
         if isinstance(error, ClientGone):
             exchange.status = error.status
             return
         allow = _ALLOW if isinstance(error, NotAllowed) else ()
         await exchange.answer(Answer.error(error, allow), send)
-
-
-def _content_type(header: bytes) -> str:
-    """The header; what `curl -d` says when nobody told it otherwise is no form here."""
-    return "" if header.startswith(_FORM) else header.decode("latin-1")
-
-
-def _check_coding(header: bytes | None) -> None:
-    if header is not None and header.strip().lower() != b"identity":
-        coding = printable(header.decode("latin-1"))[:64]
-        raise UnsupportedMediaType(f"The body is encoded as `{coding}`; send it as it is.")
 
 
 def _watch(scope: Scope, exchange: Exchange) -> None:

@@ -1,6 +1,5 @@
 """Exchange: one request and its answer, as the access log and the metrics see them."""
 
-import re
 import secrets
 import time
 from collections.abc import AsyncGenerator, Awaitable, Callable, MutableMapping
@@ -11,13 +10,12 @@ from typing import Any
 import orjson
 
 from ..errors import RequestError
+from .request_headers import given_id
 
 Scope = MutableMapping[str, Any]
 Message = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[Message]]
 Send = Callable[[Message], Awaitable[None]]
-
-_ID = re.compile(rb"[A-Za-z0-9._-]{1,128}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,8 +51,7 @@ class Exchange:
     def __init__(self, scope: Scope) -> None:
         self.began = time.monotonic()
         self.headers: dict[bytes, bytes] = dict(scope["headers"])
-        given = self.headers.get(b"x-request-id", b"")
-        self.id = given if _ID.fullmatch(given) else secrets.token_hex(8).encode()
+        self.id = given_id(self.headers.get(b"x-request-id", b"")) or secrets.token_hex(8).encode()
         self.method: str = scope["method"]
         self.path: str = scope["path"]
         self.route = ""  # path of the prediction route, where it is one

@@ -4,7 +4,8 @@ import asyncio
 import io
 import json
 
-from modelbundle.runtime.http.access_log import FLUSH_AT, AccessLog, printable
+from modelbundle.runtime.http.access_log import FLUSH_AT, AccessLog
+from modelbundle.runtime.http.printable import printable
 from modelbundle.runtime.http.exchange import Exchange
 
 

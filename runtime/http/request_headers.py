@@ -1,0 +1,48 @@
+"""Request headers: what a prediction's headers mean, the same on every way through the server."""
+
+import math
+import re
+
+from ..errors import BadPayload, UnsupportedMediaType
+from .printable import printable
+
+_FORM = b"application/x-www-form-urlencoded"
+_ID = re.compile(rb"[A-Za-z0-9._-]{1,128}")
+
+
+def given_id(header: bytes) -> bytes | None:
+    """X-Request-Id where it is a sane one."""
+    return header if _ID.fullmatch(header) else None
+
+
+def content_type(header: bytes) -> str:
+    """Content-Type; what `curl -d` says when nobody told it otherwise is no form here."""
+    return "" if header.startswith(_FORM) else header.decode("latin-1")
+
+
+def check_coding(header: bytes | None) -> None:
+    """Refuse a body that is encoded.
+
+    Raises:
+        UnsupportedMediaType: for any Content-Encoding but `identity`.
+    """
+    if header is not None and header.strip().lower() != b"identity":
+        coding = printable(header.decode("latin-1"))[:64]
+        raise UnsupportedMediaType(f"The body is encoded as `{coding}`; send it as it is.")
+
+
+def seconds_allowed(header: bytes | None, most: float) -> float:
+    """Time that a request has: `most`, the server's, or less where X-Request-Timeout says so.
+
+    Raises:
+        BadPayload: when it is no number above 0.
+    """
+    if header is None:
+        return most
+    try:
+        wanted = float(header)
+    except ValueError:
+        wanted = math.nan
+    if not wanted > 0:
+        raise BadPayload("X-Request-Timeout is a number of seconds above 0.")
+    return min(most, wanted)
