@@ -1,0 +1,1 @@
+"""`bundle bench`: a server under load, measured and explained."""

@@ -1,0 +1,68 @@
+"""The load generator's process: orders come as JSON lines on stdin, tallies go to stdout.
+
+    {"target": [host, port], "path": "/predict", "questions": [...]}    what to ask from now on
+    {"load": {...}}                                                     one round; answered
+
+A line that comes during a round ends it. So does the end of stdin: without its parent the
+generator asks nobody anything.
+"""
+
+import ctypes
+import gc
+import json
+import os
+import resource
+import signal
+import sys
+from collections.abc import Iterator
+
+from .checker import Checker
+from .load import Load
+from .question import Question
+from .traffic import Traffic
+
+_PR_SET_TIMERSLACK = 29
+_STDIN = 0
+
+
+def main() -> None:
+    """Follow the orders until there are no more."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent says when it is over
+    _prepare()
+    address, requests, checker = ("127.0.0.1", 0), [b""], Checker([])
+    for order in _orders():
+        if "questions" in order:
+            address = (order["target"][0], order["target"][1])
+            questions = [Question.from_json(one) for one in order["questions"]]
+            host = f"{address[0]}:{address[1]}"
+            requests = [question.request(host, order["path"]) for question in questions]
+            checker = Checker(questions)
+            continue
+        load = Load.from_json(order["load"])
+        tally = Traffic(address, requests, checker, load, _STDIN).run()
+        sys.stdout.write(json.dumps(tally.to_json()) + "\n")
+        sys.stdout.flush()
+
+
+def _prepare() -> None:
+    """Wake up on time, open as many connections as we may, never stop to collect garbage."""
+    ctypes.CDLL(None).prctl(_PR_SET_TIMERSLACK, 1, 0, 0, 0)
+    _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
+    gc.disable()
+
+
+def _orders() -> Iterator[dict[str, list[object] | dict[str, object] | str]]:
+    """Each line of stdin, read no further than its end: `Traffic` watches for the next."""
+    rest = b""
+    while data := os.read(_STDIN, 1 << 20):
+        *lines, rest = (rest + data).split(b"\n")
+        for line in lines:
+            if line != STOP:
+                yield json.loads(line)
+
+
+STOP = b"stop"
+
+if __name__ == "__main__":
+    main()

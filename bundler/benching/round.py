@@ -1,0 +1,122 @@
+"""Round: one load, what came back, and what the server used meanwhile."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from .load import Load
+from .process_tree import Usage
+from .scrape import Scrape
+from .tally import Tally, quantile
+
+BUSY = 0.9  # share of a core from which a load generator measures itself
+
+
+@dataclass(frozen=True, slots=True)
+class Round:
+    """The figures of one round; seconds and bytes throughout.
+
+    cpu      seconds of the server's processes in the whole round; None where they are not ours
+    usage    at its end
+    counted  what the server's `/metrics` counted in it; None where it has none
+    """
+
+    load: Load
+    rate: float  # good answers/s
+    p50: float
+    p99: float
+    p999: float
+    mean: float
+    asked: int
+    errors: int
+    wrong: int
+    statuses: Mapping[int, int]
+    troubles: Mapping[str, int]
+    differences: tuple[str, ...]
+    notes: Mapping[str, str]
+    refused_p99: float  # seconds until a refusal, or another answer that is no good one
+    lag_p99: float  # seconds by which the generator was late
+    share: float  # of a core, the generator's
+    cpu: float | None
+    cpu_a_request: float | None
+    cores: float | None  # that the server used
+    usage: Usage | None
+    counted: Scrape | None
+    is_cut: bool
+
+    @property
+    def rows_rate(self) -> float:
+        """Rows/s."""
+        return self.rate * self.load.rows
+
+    @property
+    def is_bound(self) -> bool:
+        """Whether the generator could not have asked for more: the figure is a lower bound."""
+        return self.share >= BUSY
+
+    def to_json(self) -> dict[str, Any]:
+        """The figures, for a program."""
+        loop = "open" if self.load.is_open else "closed"
+        return {
+            "loop": loop,
+            "clients": None if self.load.is_open else self.load.clients,
+            "asked_rate": self.load.rate if self.load.is_open else None,
+            "requests_per_second": round(self.rate, 2),
+            "rows_per_second": round(self.rows_rate, 2),
+            "p50_ms": _ms(self.p50),
+            "p99_ms": _ms(self.p99),
+            "p999_ms": _ms(self.p999),
+            "mean_ms": _ms(self.mean),
+            "requests": self.asked,
+            "errors": self.errors,
+            "wrong": self.wrong,
+            "statuses": {str(status): count for status, count in self.statuses.items()},
+            "troubles": dict(self.troubles),
+            "notes": dict(self.notes),
+            "refused_p99_ms": _ms(self.refused_p99),
+            "generator_lag_p99_ms": _ms(self.lag_p99),
+            "generator_share": round(self.share, 3),
+            "server_cores": None if self.cores is None else round(self.cores, 3),
+            "server_cpu_us_per_request": (
+                None if self.cpu_a_request is None else round(self.cpu_a_request * 1e6, 2)
+            ),
+            "memory_bytes": self.usage.memory if self.usage else None,
+            "resident_bytes": self.usage.resident if self.usage else None,
+            "processes": self.usage.processes if self.usage else None,
+            "is_cut": self.is_cut,
+        }
+
+
+def of_tally(
+    load: Load, tally: Tally, cpu: float | None, usage: Usage | None, counted: Scrape | None
+) -> Round:
+    """The figures of a tally."""
+    ordered = tally.ok.sorted()
+    return Round(
+        load=load,
+        rate=tally.finished / tally.seconds if tally.seconds else 0.0,
+        p50=quantile(ordered, 0.5),
+        p99=quantile(ordered, 0.99),
+        p999=quantile(ordered, 0.999),
+        mean=sum(ordered) / len(ordered) if ordered else 0.0,
+        asked=tally.asked,
+        errors=tally.errors,
+        wrong=tally.wrong,
+        statuses=dict(sorted(tally.statuses.items())),
+        troubles=dict(sorted(tally.troubles.items())),
+        differences=tuple(tally.differences),
+        notes=tally.notes,
+        refused_p99=quantile(tally.refused.sorted(), 0.99),
+        lag_p99=quantile(tally.lags.sorted(), 0.99),
+        share=tally.cpu / tally.wall if tally.wall else 0.0,
+        cpu=cpu,
+        cpu_a_request=cpu / tally.answered if cpu is not None and tally.answered else None,
+        cores=cpu / tally.wall if cpu is not None and tally.wall else None,
+        usage=usage,
+        counted=counted,
+        is_cut=tally.is_cut,
+    )
+
+
+def _ms(seconds: float) -> float:
+    return round(seconds * 1e3, 4)

@@ -1,0 +1,116 @@
+"""Tally: what a load generator counted in one round."""
+
+import base64
+from array import array
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from math import ceil
+from typing import Any, Literal, Self
+
+Trouble = Literal["connect", "reset", "timeout", "unsent", "protocol"]
+OK = range(200, 300)
+_FIRST = 1 << 16  # latencies that there is room for at the start
+
+
+class Latencies:
+    """Seconds of many requests, in room that was taken beforehand."""
+
+    __slots__ = ("_room", "_used")
+
+    def __init__(self, values: "array[float] | None" = None) -> None:
+        self._used = 0 if values is None else len(values)
+        self._room = array("d", bytes(8 * _FIRST)) if values is None else values
+
+    def add(self, seconds: float) -> None:
+        """One more."""
+        if self._used == len(self._room):
+            self._room.extend(array("d", bytes(8 * max(_FIRST, self._used))))
+        self._room[self._used] = seconds
+        self._used += 1
+
+    def __len__(self) -> int:
+        return self._used
+
+    def sorted(self) -> list[float]:
+        """From the fastest to the slowest."""
+        return sorted(self._room[: self._used])
+
+    @property
+    def sum(self) -> float:
+        """Of all of them."""
+        return sum(self._room[: self._used])
+
+    def to_text(self) -> str:
+        """As text, exactly."""
+        return base64.b64encode(self._room[: self._used].tobytes()).decode()
+
+    @classmethod
+    def from_text(cls, text: str) -> Self:
+        """Read what `to_text` wrote."""
+        values = array("d")
+        values.frombytes(base64.b64decode(text))
+        return cls(values)
+
+
+def quantile(ordered: list[float], share: float) -> float:
+    """The smallest of the `ordered` values that `share` of them do not exceed; 0 of none."""
+    if not ordered:
+        return 0.0
+    return ordered[max(0, ceil(share * len(ordered)) - 1)]
+
+
+@dataclass(slots=True)
+class Tally:
+    """What came back.
+
+    seconds    that were measured
+    answered   requests of the whole round that got an answer, the warm-up among them
+    finished   good answers that came in that time, whenever they were asked for
+    ok         seconds that the good answers took; of an open loop from when they were due
+    refused    seconds that the others took
+    lags       seconds by which requests of an open loop were sent late: the generator's own fault
+    statuses   answers by status; `troubles` requests without one, by why
+    wrong      good answers with other values than the recorded ones, and how they differ
+    notes      what answers that are no good ones said, one a status
+    cpu        seconds of the generator in the whole round, and `wall` how long that was
+    """
+
+    seconds: float = 0.0
+    answered: int = 0
+    finished: int = 0
+    ok: Latencies = field(default_factory=Latencies)
+    refused: Latencies = field(default_factory=Latencies)
+    lags: Latencies = field(default_factory=Latencies)
+    statuses: dict[int, int] = field(default_factory=dict)
+    troubles: dict[str, int] = field(default_factory=dict)
+    wrong: int = 0
+    differences: list[str] = field(default_factory=list)
+    notes: dict[str, str] = field(default_factory=dict)
+    cpu: float = 0.0
+    wall: float = 0.0
+    is_cut: bool = False  # somebody asked to stop
+
+    @property
+    def asked(self) -> int:
+        """Requests that were measured, however they ended."""
+        return sum(self.statuses.values()) + sum(self.troubles.values())
+
+    @property
+    def errors(self) -> int:
+        """Requests without a good answer."""
+        return self.asked - sum(n for status, n in self.statuses.items() if status in OK)
+
+    def to_json(self) -> dict[str, Any]:
+        """For the process that asked."""
+        lists_too = {"ok", "refused", "lags", "statuses"}
+        plain = [name for name in type(self).__dataclass_fields__ if name not in lists_too]
+        lists = {name: getattr(self, name).to_text() for name in ("ok", "refused", "lags")}
+        statuses = {str(status): count for status, count in self.statuses.items()}
+        return {name: getattr(self, name) for name in plain} | lists | {"statuses": statuses}
+
+    @classmethod
+    def from_json(cls, data: Mapping[str, Any]) -> Self:
+        """Read what `to_json` wrote."""
+        lists = {name: Latencies.from_text(data[name]) for name in ("ok", "refused", "lags")}
+        statuses = {int(status): count for status, count in data["statuses"].items()}
+        return cls(**(dict(data) | lists | {"statuses": statuses}))
