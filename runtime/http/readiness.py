@@ -2,28 +2,61 @@
 
 
 class Readiness:
-    """Starting, then ready, then draining; `reason` is None only while it is ready."""
+    """Starting, then ready, then draining; `reason` is None only while it is ready.
+
+    is_draining  it ends: no new requests, please
+    is_leaving   another process takes over on the same socket; whoever asks here is answered
+    """
 
     def __init__(self) -> None:
-        self.reason: str | None = "starting"
         self.is_draining = False
+        self.is_leaving = False
+        self._starting: str | None = "starting"
+        self._missing: dict[str, str] = {}  # what is gone for the moment -> why
+
+    @property
+    def reason(self) -> str | None:
+        """Why it is not ready, or None."""
+        if self.is_draining:
+            return "draining"
+        if self._starting is not None:
+            return self._starting
+        return "; ".join(self._missing.values()) or None
 
     @property
     def takes_requests(self) -> bool:
-        """Whether predictions are answered: while draining too, for whoever has not heard."""
-        return self.reason is None or self.is_draining
+        """Whether predictions are answered: while draining too, for whoever has not heard.
+
+        Where a model is missing they wait for it, as long as they are willing to.
+        """
+        return self._starting is None or self.is_draining
+
+    @property
+    def closes_connections(self) -> bool:
+        """Whether each answer ends its connection, so that its client comes to another process."""
+        return self.is_draining or self.is_leaving or self._starting is not None
 
     def starting(self, what: str) -> None:
         """Say what it is busy with."""
         if not self.is_draining:
-            self.reason = what
+            self._starting = what
 
     def ready(self) -> None:
         """Everything is loaded and warm."""
-        if not self.is_draining:
-            self.reason = None
+        self._starting = None
+
+    def missing(self, name: str, why: str) -> None:
+        """Something that it cannot answer without is gone; `why` is a clause, fit for strangers."""
+        self._missing[name] = why
+
+    def found(self, name: str) -> None:
+        """It is back."""
+        self._missing.pop(name, None)
+
+    def leave(self) -> None:
+        """Others are ready: whoever is answered here goes there next."""
+        self.is_leaving = True
 
     def drain(self) -> None:
         """No new requests, please."""
         self.is_draining = True
-        self.reason = "draining"

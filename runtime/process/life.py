@@ -6,6 +6,7 @@ import logging
 import os
 import signal
 import socket
+import time
 from collections.abc import Callable, Iterator
 from functools import partial
 from types import FrameType
@@ -14,7 +15,7 @@ import uvicorn
 
 from ..errors import BundleError
 from ..http.app import Application
-from ..http.protocol import limited
+from .control import Line
 from .newcomers import LAME_DUCK, turn_away
 
 log = logging.getLogger(__name__)
@@ -31,16 +32,22 @@ class Life(uvicorn.Server):
     still taken; then the queue of the socket is closed and emptied, and what runs is awaited. A
     second signal ends it at once.
 
-    With `others_are_ready` it is one of several on a socket: while it loads it leaves connections
-    to those that are ready, and whoever started them all turns newcomers away at the end.
+    It is one of several on a socket, perhaps: while it loads it leaves connections to those that
+    are ready, as `others_are_ready` tells, and unless it `is_alone` whoever started them all turns
+    newcomers away at the end.
     """
 
     def __init__(
-        self, application: Application, others_are_ready: Callable[[], bool] | None = None
+        self,
+        application: Application,
+        others_are_ready: Callable[[], bool] = lambda: False,
+        *,
+        line: Line | None = None,
+        is_alone: bool = True,
     ) -> None:
         settings = application.plan.settings
         readiness = application.readiness
-        self._protocol = limited(settings.limits, lambda: readiness.reason is not None)
+        self._protocol = application.protocol()
         super().__init__(
             uvicorn.Config(
                 application,
@@ -57,6 +64,9 @@ class Life(uvicorn.Server):
         self.application = application
         self._drain_timeout = settings.drain_timeout
         self._others_are_ready = others_are_ready
+        self._line = line  # to the supervisor
+        self._is_alone = is_alone
+        self._is_handing_over = False
         self._sockets: list[socket.socket] = []
         self._sharing: asyncio.Task[None] | None = None
         self._was_ready = False  # when the signal came
@@ -78,8 +88,14 @@ class Life(uvicorn.Server):
             logging.shutdown()
             os._exit(128 + sig)
         self.signal = sig
-        self._was_ready = self.application.readiness.reason is None
+        self._was_ready = self.application.readiness.takes_requests
         self.application.readiness.drain()
+        self.end()
+
+    def leave(self) -> None:
+        """Others serve on the same socket: take nobody in, and wait until everybody is out."""
+        self._is_handing_over = True
+        self.application.readiness.leave()
         self.end()
 
     @contextlib.contextmanager
@@ -95,11 +111,16 @@ class Life(uvicorn.Server):
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         """Start the application and listen, unless others can answer what this one cannot yet."""
         self._sockets = sockets or []
+        if self._line is not None:
+            asyncio.get_running_loop().add_reader(self._line.fileno(), self._hear, self._line)
         await super().startup(sockets=[])
-        if self._others_are_ready is None:
+        if not self._others_are_ready():
             await self._listen()
-        else:
-            self._sharing = asyncio.create_task(self._share(self._others_are_ready))
+        self._sharing = asyncio.create_task(self._share(self._others_are_ready))
+
+    def _hear(self, line: Line) -> None:
+        if not line.read():
+            asyncio.get_running_loop().remove_reader(line.fileno())
 
     async def _listen(self) -> None:
         loop = asyncio.get_running_loop()
@@ -142,20 +163,39 @@ class Life(uvicorn.Server):
         """Let everybody out: announce it, take those who are in already, answer, close."""
         if self._sharing is not None:
             self._sharing.cancel()
-        is_alone = self._others_are_ready is None
-        was_busy = bool(self.server_state.connections) or (self._was_ready and not is_alone)
-        self._excuse()
-        if was_busy:
-            await asyncio.sleep(LAME_DUCK)
-        if is_alone:
-            for listener in sockets or ():
-                turn_away(listener)
-        await asyncio.sleep(LAST_CALL if was_busy else LAST_CALL / 10)
+        if self._is_handing_over:
+            await self._see_off()
+        else:
+            await self._last_call(sockets or [])
         self._hang_up()
         for listener in sockets or ():
             listener.close()
         await self._finish()
         await self.lifespan.shutdown()
+
+    async def _last_call(self, sockets: list[socket.socket]) -> None:
+        """Let those in who have come already, and nobody else."""
+        was_busy = bool(self.server_state.connections) or (self._was_ready and not self._is_alone)
+        self._excuse()
+        if was_busy:
+            await asyncio.sleep(LAME_DUCK)
+        if self._is_alone:
+            for listener in sockets:
+                turn_away(listener)
+        await asyncio.sleep(LAST_CALL if was_busy else LAST_CALL / 10)
+
+    async def _see_off(self) -> None:
+        """Wait until each connection has been told to close, or has been idle for too long.
+
+        Closing one that is idle could meet a request that is on its way already.
+        """
+        self._hang_up()
+        self._excuse()
+        deadline = time.monotonic() + self._drain_timeout
+        while self.server_state.connections and time.monotonic() < deadline:
+            if self.signal is not None:
+                return
+            await asyncio.sleep(GLANCE)
 
     def _excuse(self) -> None:
         """Whoever is being answered is told that the connection ends with it."""

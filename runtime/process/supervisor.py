@@ -1,199 +1,273 @@
-"""Supervisor: several servers on one socket, started again when they die.
+"""Supervisor: fronts and model processes, started again when they die, replaced when asked.
 
-It forks before anything heavy is imported: each worker loads the models itself, because torch,
+It forks before anything heavy is imported: each process loads what it needs itself, because torch,
 xgboost and whatever else uses OpenMP may hang in a child that is forked after its threads exist.
-The supervisor holds the listening socket, so that a worker that dies leaves the connections that
-wait in it to the others.
+It holds the listening socket and never closes it while anybody serves, so that connections wait
+for whoever comes next.
 """
 
 import logging
-import os
-import selectors
 import signal
-import time
-from collections.abc import Callable, Iterator
-from contextlib import suppress
-from typing import TYPE_CHECKING
+from collections.abc import Callable
+from functools import partial
+from typing import Protocol
 
 from ..errors import BundleError
+from .child import Child, Work
+from .control import Event
+from .crew import Crew, FrontPost, ModelPost, Post
 from .newcomers import LAME_DUCK
-from .worker_process import Serve, WorkerProcess, how_it_ended
-
-if TYPE_CHECKING:
-    from .voice import Voice
+from .obituary import Obituary
+from .staff import Staff, cannot_start
+from .watch import Watch
 
 log = logging.getLogger(__name__)
 
-FIRST_DELAY = 0.1  # seconds before a dead worker is replaced, doubled each time
-LONGEST_DELAY = 10.0
-PROVEN = 60.0  # seconds after which a worker's death is no longer a crash loop
-PATIENCE = 8  # crashes in a row, with nobody left to serve, after which it gives up
-KILL_AFTER = 5.0  # seconds beyond the grace after which workers are killed
+PATIENCE = 8  # crashes of a front in a row, with nobody left to serve, after which it gives up
+KILL_AFTER = 5.0  # seconds beyond the grace after which processes are killed
+FAREWELL = 2.0  # seconds that a model process has once its front is gone
+PATIENT = 20.0  # seconds, beyond the grace, that connections have to notice who has taken over
+RETRY = 0.1  # seconds, at least, until a process that there was no room for is tried again
+
+
+class Duties(Protocol):
+    """What the processes do, and what else is to be done when one comes or goes."""
+
+    def recruit(self, number: int) -> Crew:
+        """The crew to serve with; `number` counts them, from 0."""
+        ...
+
+    def front(self, post: FrontPost, on_ready: Callable[[], None]) -> int:
+        """A front's whole life, in its process; the exit code."""
+        ...
+
+    def model(self, post: ModelPost, on_ready: Callable[[], None]) -> int:
+        """A model process' whole life, in its process; the exit code."""
+        ...
+
+    def ready(self, crew: Crew) -> None:
+        """A crew serves."""
+        ...
+
+    def failed(self, error: BundleError) -> None:
+        """A crew that was to take over cannot; the old one serves."""
+        ...
+
+    def heard(self, post: FrontPost, event: Event) -> None:
+        """A front has told something that the supervisor does not act upon."""
+        ...
+
+    def died(self, post: Post) -> None:
+        """Who stood there will be replaced."""
+        ...
+
+    def last_call(self) -> None:
+        """All fronts have told everybody that they are going."""
+        ...
 
 
 class Supervisor:
-    """Keeps `workers` children serving.
+    """Keeps a crew serving, until a signal.
 
-    grace         seconds that running requests have after SIGTERM
-    on_death      called with the index of a worker that will be replaced
-    on_last_call  called when the workers have told everybody that they are going
+    SIGTERM, SIGINT  finish what runs, within `grace` seconds, and end; again: end at once
+    SIGHUP           have another crew, and let the old one go once that serves
+    SIGUSR1          another supervisor serves on the same socket: as SIGTERM, with more patience
     """
 
-    def __init__(
-        self,
-        workers: int,
-        serve: Serve,
-        *,
-        grace: float,
-        on_ready: Callable[[], None] = lambda: None,
-        on_death: Callable[[int], None] = lambda _: None,
-        on_last_call: Callable[[], None] = lambda: None,
-    ) -> None:
-        self._count = workers
-        self._serve = serve
+    def __init__(self, duties: Duties, *, grace: float) -> None:
+        self._duties = duties
         self._grace = grace
-        self._on_ready = on_ready
-        self._on_death = on_death
-        self._on_last_call = on_last_call
-        self._workers: dict[int, WorkerProcess] = {}  # by pid
-        self._due: dict[int, float] = {}  # index -> when to start it, on the monotonic clock
-        self._crashes: dict[int, int] = {}  # index -> in a row
-        self._selector = selectors.DefaultSelector()
-        self._wake = (-1, -1)
-        self._signals: list[int] = []
-        self._was_ready = False
+        self._watch = Watch((signal.SIGTERM, signal.SIGINT, signal.SIGHUP, signal.SIGUSR1))
+        self._staff = Staff(self._watch, self._work, self._ready, self._told)
+        self._crew = Crew(())  # that serves, or will
+        self._next: Crew | None = None  # that shall take over
+        self._recruited = 0
+        self._code: int | None = None  # to end with
 
     def run(self) -> int:
         """Serve until a signal; the exit code.
 
         Raises:
-            BundleError: when the workers cannot start, or die faster than they can serve.
+            BundleError: when the processes cannot start, or die faster than they can serve.
         """
-        wake, woken = os.pipe()
-        for end in (wake, woken):
-            os.set_blocking(end, False)
-        before = signal.set_wakeup_fd(woken, warn_on_full_buffer=False)
-        handlers = {
-            number: signal.signal(number, self._note)
-            for number in (signal.SIGTERM, signal.SIGINT, signal.SIGCHLD)
-        }
-        self._selector.register(wake, selectors.EVENT_READ)
-        self._wake = (wake, woken)
-        try:
-            self._due = dict.fromkeys(range(self._count), 0.0)
-            return self._watch()
-        finally:
-            self._stop()
-            signal.set_wakeup_fd(before)
-            for number, handler in handlers.items():
-                signal.signal(number, handler)
-            self._selector.close()
-            os.close(wake)
-            os.close(woken)
+        with self._watch:
+            try:
+                self._crew = self._recruit()
+                while self._code is None or len(self._staff):
+                    for number in self._watch.wait():
+                        self._obey(number)
+                    for post, child, obituary in self._staff.reap():
+                        self._died(post, child, obituary)
+            finally:
+                self._staff.end()
+        return self._code or 0
 
-    def _note(self, number: int, _: object) -> None:
-        if number != signal.SIGCHLD:
-            self._signals.append(number)
+    def _obey(self, number: int) -> None:
+        if number == signal.SIGHUP:
+            self.restart()
+        elif number == signal.SIGUSR1:
+            self._code = 0
+            for crew in self._staff.crews:
+                self._dismiss(crew)
+        elif self._code is None:
+            self._stop(128 + number if number == signal.SIGINT else 0)
+        else:
+            log.warning("A second signal: not waiting for running requests.")
+            self._code = 128 + number
+            self._staff.send(signal.SIGKILL)
 
-    def _watch(self) -> int:
-        while not self._signals:
-            self._start_due()
-            for key, _ in self._selector.select(self._timeout()):
-                self._hear(key)
-            self._reap()
-        return 128 + signal.SIGINT if self._signals[0] == signal.SIGINT else 0
+    def _stop(self, code: int) -> None:
+        """Have all fronts drain; kill who does not in time."""
+        self._code = code
+        for crew in self._staff.crews:
+            for front in crew.fronts:
+                front.send(signal.SIGTERM)
+        self._watch.later(LAME_DUCK, self._duties.last_call)
+        self._watch.later(self._grace + KILL_AFTER, partial(self._staff.send, signal.SIGKILL))
 
-    # --- birth ---
+    # --- crews ---
 
-    def _start_due(self) -> None:
-        now = time.monotonic()
-        for index in [index for index, when in self._due.items() if when <= now]:
-            del self._due[index]
-            worker = WorkerProcess(index, now)
-            others = (v.reader for other in self._workers.values() for v in other.voices)
-            worker.start(self._serve, (*self._wake, *others))
-            self._workers[worker.pid] = worker
-            for voice in worker.voices:
-                self._selector.register(voice.reader, selectors.EVENT_READ, voice)
+    def restart(self) -> None:
+        """Have another crew, that takes over as soon as it serves."""
+        if self._next is None and self._code is None and self._crew.has_served:
+            log.info("Restarting: the old processes serve until the new ones do.")
+            self._next = self._recruit()
 
-    def _timeout(self) -> float | None:
-        if not self._due:
-            return None
-        return max(0.0, min(self._due.values()) - time.monotonic())
+    def _recruit(self) -> Crew:
+        crew = self._duties.recruit(self._recruited)
+        self._recruited += 1
+        self._staff.crews.append(crew)
+        for front in crew.fronts:
+            self._fill(front)
+        return crew
 
-    def _hear(self, key: selectors.SelectorKey) -> None:
-        """A signal has come, or a worker tells something."""
-        voice: Voice | None = key.data
-        if voice is None:
-            os.read(key.fd, 1 << 12)
+    def _ready(self, post: Post) -> None:
+        """Somebody is ready; perhaps a whole crew is."""
+        crew = post.crew
+        if post.has_served:
+            log.info("%s is ready again.", post.name)
+        post.has_served = True
+        if crew.has_served or crew.is_leaving or not crew.is_ready:
             return
-        if not voice.read():
-            self._selector.unregister(key.fd)
-        if not self._was_ready and sum(w.is_ready for w in self._workers.values()) == self._count:
-            self._was_ready = True
-            self._on_ready()
+        crew.has_served = True
+        if crew is self._next:
+            self._crew, old, self._next = crew, self._crew, None
+            self._dismiss(old)
+        self._duties.ready(crew)
+
+    def _dismiss(self, crew: Crew) -> None:
+        """Let a crew finish what it has begun; connections have time to notice."""
+        crew.leave()
+        self._watch.later(self._grace + PATIENT, partial(crew.send, signal.SIGKILL))
+
+    def _fail(self, crew: Crew, error: BundleError) -> None:
+        """A crew that never served cannot be had."""
+        if crew is not self._next:
+            raise error
+        log.error("The restart failed, and the old processes go on: %s", error)
+        self._next = None
+        crew.is_leaving = True
+        crew.send(signal.SIGKILL)
+        self._duties.failed(error)
+
+    # --- processes ---
+
+    def _work(self, post: Post) -> Work:
+        if isinstance(post, FrontPost):
+            return partial(self._duties.front, post)
+        assert isinstance(post, ModelPost)
+        return partial(self._duties.model, post)
+
+    def _fill(self, post: Post) -> None:
+        """Have a process at a post, unless nobody is wanted there any more."""
+        crew = post.crew
+        front = post.front if isinstance(post, ModelPost) else None
+        is_wanted = not crew.is_leaving and self._code is None if front is None else front.child
+        if post.child is not None or not is_wanted:
+            return
+        try:
+            self._staff.fill(post)
+        except OSError as error:
+            self._cannot_fill(post, error)
+            return
+        for model in post.models if isinstance(post, FrontPost) else ():
+            self._fill(model)
+
+    def _cannot_fill(self, post: Post, error: OSError) -> None:
+        failure = cannot_start(post, error)
+        if not post.crew.has_served:
+            self._fail(post.crew, failure)
+            return
+        log.error("%s Trying again.", failure)
+        self._watch.later(max(post.delay(0.0), RETRY), partial(self._fill, post))
+
+    def _told(self, front: FrontPost, event: Event) -> None:
+        """A front says something; it may have a process killed that does not answer."""
+        if event["event"] != "kill":
+            self._duties.heard(front, event)
+            return
+        for model in front.models:
+            wanted = (model.alias, model.replica, model.generation)
+            if wanted == (event["model"], event["replica"], event["generation"]):
+                model.killed_for = str(event["why"])
+                model.send(signal.SIGKILL)
 
     # --- death ---
 
-    def _reap(self) -> None:
-        """Bury who has died."""
-        for worker, status in self._dead():
-            words = self._hear_last(worker)
-            if not self._signals:
-                self._bury(worker, how_it_ended(status), words)
+    def _died(self, post: Post, child: Child, obituary: Obituary) -> None:
+        crew = post.crew
+        if isinstance(post, FrontPost):
+            self._front_died(post, child, obituary)
+        elif isinstance(post, ModelPost):
+            self._model_died(post, child, obituary)
+        if not crew.has_served and not crew.is_leaving and self._code is None:
+            why = f"{post.name} {obituary.why} while it was loading the bundle."
+            self._fail(crew, child.failure or BundleError(why))
+        if crew.is_leaving and crew.is_gone:
+            crew.let_go()
+            self._staff.crews.remove(crew)
 
-    def _dead(self) -> Iterator[tuple[WorkerProcess, int]]:
-        with suppress(ChildProcessError):
-            while self._workers:
-                pid, status = os.waitpid(-1, os.WNOHANG)
-                if pid == 0:
-                    return
-                worker = self._workers.pop(pid, None)
-                if worker is not None:
-                    yield worker, status
+    def _front_died(self, front: FrontPost, child: Child, obituary: Obituary) -> None:
+        """Its connections are lost, and its models have nobody to work for."""
+        is_wanted = front.crew.has_served and not front.crew.is_leaving and self._code is None
+        for model in front.models:
+            model.send(signal.SIGKILL if is_wanted else signal.SIGTERM)
+            if model.child is not None:
+                self._watch.later(FAREWELL, partial(model.child.send, signal.SIGKILL))
+        if not is_wanted:
+            return
+        self._duties.died(front)
+        delay = front.delay(child.began)
+        if front.crashes > PATIENCE and not any(each.is_ready for each in front.crew.fronts):
+            why = f"The workers keep dying: the last one {obituary.why}."
+            raise child.failure or BundleError(why)
+        _log(front, child, obituary, delay)
+        self._watch.later(delay, partial(self._refill, front))
 
-    def _hear_last(self, worker: WorkerProcess) -> str:
-        for voice in worker.voices:
-            self._selector.unregister(voice.reader)
-        return worker.last_words()
+    def _refill(self, front: FrontPost) -> None:
+        """Fill a front's post once its old models are buried: new ones get new channels."""
+        if all(model.child is None for model in front.models):
+            self._fill(front)
+        else:
+            self._watch.later(RETRY, partial(self._refill, front))
 
-    def _bury(self, worker: WorkerProcess, why: str, words: str) -> None:
-        """Say why a worker died, and have another one; unless none of them could ever start."""
-        self._on_death(worker.index)
-        if not self._was_ready and not worker.is_ready:
-            raise worker.failure or BundleError(f"A worker {why} while it was loading the bundle.")
-        now = time.monotonic()
-        crashes = 1 if now - worker.began > PROVEN else self._crashes.get(worker.index, 0) + 1
-        self._crashes[worker.index] = crashes
-        if crashes > PATIENCE and not any(each.is_ready for each in self._workers.values()):
-            raise worker.failure or BundleError(f"The workers keep dying: the last one {why}.")
-        delay = min(LONGEST_DELAY, FIRST_DELAY * 2 ** (crashes - 1))
-        self._due[worker.index] = now + delay
-        which = f"Worker {worker.index} (pid {worker.pid})"
-        reason = f" ({worker.failure})" if worker.failure else ""
-        said = f" Its last words:\n{words}" if words else ""
-        log.error("%s %s%s; starting another in %g s.%s", which, why, reason, delay, said)
+    def _model_died(self, model: ModelPost, child: Child, obituary: Obituary) -> None:
+        """Its front goes on, and waits for another."""
+        if model.front is None or model.front.child is None:
+            return
+        reason, model.killed_for = model.killed_for, ""
+        why = f"{obituary.why} ({reason})" if reason else obituary.why
+        model.tell("died", why=why)
+        if model.crew.has_served:
+            delay = model.delay(child.began)
+            self._duties.died(model)
+            _log(model, child, Obituary(why, obituary.words), delay)
+            self._watch.later(delay, partial(self._fill, model))
 
-    def _stop(self) -> None:
-        """Have all workers drain; kill who does not, and all of them at a second signal."""
-        self._send(signal.SIGTERM)
-        now = time.monotonic()
-        self._await_end(now + LAME_DUCK)
-        self._on_last_call()
-        self._await_end(now + self._grace + KILL_AFTER)
-        self._send(signal.SIGKILL)
-        while self._workers:
-            worker = self._workers.pop(os.wait()[0], None)
-            if worker is not None:
-                self._hear_last(worker)
 
-    def _await_end(self, deadline: float) -> None:
-        while self._workers and len(self._signals) <= 1 and time.monotonic() < deadline:
-            for key, _ in self._selector.select(deadline - time.monotonic()):
-                self._hear(key)
-            for worker, _ in self._dead():
-                self._hear_last(worker)
-
-    def _send(self, number: int) -> None:
-        for worker in self._workers.values():
-            worker.send(number)
+def _log(post: Post, child: Child, obituary: Obituary, delay: float) -> None:
+    """Say why somebody died, and when there will be another."""
+    reason = f" ({child.failure})" if child.failure else ""
+    when = f"in {delay:g} s" if delay else "now"
+    which = f"{post.name} (pid {child.pid})"
+    log.error("%s %s%s; starting another %s.%s", which, obituary.why, reason, when, obituary.told)

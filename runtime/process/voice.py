@@ -47,6 +47,11 @@ class Voice:
             else:
                 self.close()
 
+    def abandon(self) -> None:
+        """There is nobody to hear: close both ends."""
+        os.close(self.writer)
+        self.close()
+
     def close(self) -> None:
         """Hear nothing more."""
         os.close(self.reader)

@@ -9,6 +9,7 @@ import httpx
 import pytest
 
 from modelbundle.runtime.errors import BundleError
+from modelbundle.runtime.process.crew import Crew, FrontPost
 from modelbundle.runtime.process.supervisor import Supervisor
 
 
@@ -122,22 +123,48 @@ def test_workers_end_with_their_supervisor(pair):
     wait_until(lambda: not any(alive(pid) for pid in orphans))
 
 
-def test_a_worker_that_dies_while_it_loads_is_the_end_not_a_loop():
-    def serve(index, on_ready):
+class Pretended:
+    """Duties of processes that serve nobody: `front` is what one does."""
+
+    def __init__(self, front, fronts=1):
+        self.work = front
+        self.fronts = fronts
+
+    def recruit(self, number):
+        return Crew([FrontPost(index, index) for index in range(self.fronts)])
+
+    def front(self, post, on_ready):
+        return self.work(post, on_ready)
+
+    def ready(self, crew):
+        pass
+
+    died = failed = ready
+
+    def last_call(self):
+        pass
+
+
+def supervise(front, fronts=1):
+    return Supervisor(Pretended(front, fronts), grace=1).run()
+
+
+def test_a_process_that_dies_while_it_loads_is_the_end_not_a_loop():
+    def front(post, on_ready):
         os.kill(os.getpid(), signal.SIGKILL)
 
-    with pytest.raises(BundleError, match=r"was killed by SIGKILL .* while it was loading"):
-        Supervisor(2, serve, grace=1).run()
+    with pytest.raises(BundleError, match=r"was killed by SIGKILL.* while it was loading"):
+        supervise(front, 2)
 
 
-def test_what_keeps_a_worker_from_starting_is_said_once_with_its_exit_code():
-    def serve(index, on_ready):
+def test_what_keeps_a_process_from_starting_is_said_once_with_its_exit_code():
+    def front(post, on_ready):
         error = BundleError("No such thing.", hint="Make one.")
         error.exit_code = 7
         raise error
 
     with pytest.raises(BundleError) as caught:
-        Supervisor(3, serve, grace=1).run()
+        supervise(front, 3)
     assert (str(caught.value), caught.value.hint, caught.value.exit_code) == (
         "No such thing.",
         "Make one.",
@@ -145,20 +172,20 @@ def test_what_keeps_a_worker_from_starting_is_said_once_with_its_exit_code():
     )
 
 
-def test_workers_that_keep_dying_are_given_up(monkeypatch):
-    monkeypatch.setattr("modelbundle.runtime.process.supervisor.FIRST_DELAY", 0.001)
+def test_fronts_that_keep_dying_are_given_up(monkeypatch):
+    monkeypatch.setattr("modelbundle.runtime.process.crew.FIRST_DELAY", 0.001)
 
-    def serve(index, on_ready):
+    def front(post, on_ready):
         on_ready()
         time.sleep(0.05)
         os._exit(3)
 
     with pytest.raises(BundleError, match="keep dying: the last one ended with exit code 3"):
-        Supervisor(1, serve, grace=1).run()
+        supervise(front)
 
 
 def test_it_leaves_signal_handlers_as_it_found_them():
     before = signal.getsignal(signal.SIGTERM)
     with pytest.raises(BundleError):
-        Supervisor(1, lambda index, on_ready: os._exit(1), grace=1).run()
+        supervise(lambda post, on_ready: os._exit(1))
     assert signal.getsignal(signal.SIGTERM) == before

@@ -1,0 +1,147 @@
+"""Child: one forked process, as its supervisor sees it."""
+
+import ctypes
+import json
+import os
+import signal
+import sys
+import traceback
+from collections.abc import Callable
+from contextlib import suppress
+from typing import NoReturn
+
+from ..errors import BundleError
+from .last_words import STDERR, LastWords
+from .voice import Voice
+
+Work = Callable[[Callable[[], None]], int]
+"""A process' whole life: calls its argument when it is ready; the exit code."""
+
+_READY = b"ready\n"
+_PR_SET_PDEATHSIG = 1
+
+
+class Child:
+    """A process that tells through a pipe that it is ready, or why it never will be.
+
+    When the supervisor is gone, however it went, the kernel sends the child `death_signal`.
+    """
+
+    def __init__(self, began: float, death_signal: int = signal.SIGTERM) -> None:
+        self.began = began  # on the monotonic clock
+        self.pid = 0
+        self.is_buried = False  # waited for: its number may be another's
+        self._death_signal = death_signal
+        self._told = b""
+        self._words = LastWords()
+        self._status = Voice(self._hear)
+        try:
+            self._stderr = Voice(self._words.hear)
+        except OSError:
+            self._status.abandon()
+            raise
+
+    def start(self, work: Work, let_go: Callable[[], None]) -> None:
+        """Fork; the child first lets go of what only its supervisor needs.
+
+        Raises:
+            OSError: when there may be no more processes.
+        """
+        sys.stdout.flush()
+        sys.stderr.flush()
+        supervisor = os.getpid()
+        try:
+            self.pid = os.fork()
+        except OSError:
+            for voice in self.voices:
+                voice.abandon()
+            raise
+        if self.pid == 0:
+            _be_child(lambda: self._prepare(supervisor, let_go), work, self._status.writer)
+        for voice in self.voices:
+            voice.listen()
+
+    def _prepare(self, supervisor: int, let_go: Callable[[], None]) -> None:
+        _end_with(supervisor, self._death_signal)
+        let_go()
+        for voice in self.voices:
+            os.close(voice.reader)
+        os.dup2(self._stderr.writer, STDERR)
+        os.close(self._stderr.writer)
+
+    @property
+    def voices(self) -> tuple[Voice, ...]:
+        """What it can still be heard through."""
+        return tuple(voice for voice in (self._status, self._stderr) if not voice.is_closed)
+
+    def _hear(self, data: bytes) -> None:
+        self._told += data
+
+    @property
+    def is_ready(self) -> bool:
+        """Whether it has said so."""
+        return self._told.startswith(_READY)
+
+    @property
+    def failure(self) -> BundleError | None:
+        """What it said that keeps it from serving."""
+        try:
+            told = json.loads(self._told.removeprefix(_READY))
+        except ValueError:  # nothing, or it died in the middle of it
+            return None
+        failure = BundleError(told["message"], hint=told["hint"])
+        failure.exit_code = told["code"]
+        return failure
+
+    def last_words(self) -> str:
+        """What a dead child wrote on stderr before it went, as far as that tells why."""
+        for voice in self.voices:
+            voice.finish()
+        return self._words.end()
+
+    def send(self, number: int) -> None:
+        """Send a signal, as long as its number is its own."""
+        if not self.is_buried:
+            os.kill(self.pid, number)
+
+
+def _be_child(prepare: Callable[[], None], work: Work, told: int) -> NoReturn:
+    """The whole life of the child; it never returns into the supervisor's stack."""
+    code = 1
+    try:
+        signal.set_wakeup_fd(-1)
+        for number in (signal.SIGTERM, signal.SIGCHLD):
+            signal.signal(number, signal.SIG_DFL)
+        # A Ctrl-C or a hang-up goes to all processes of a terminal; the supervisor passes on
+        # what it means.
+        for number in (signal.SIGINT, signal.SIGHUP):
+            signal.signal(number, signal.SIG_IGN)
+        prepare()
+        code = work(lambda: _tell(told, _READY))
+    except BundleError as error:
+        failure = {"message": str(error), "hint": error.hint, "code": error.exit_code}
+        _tell(told, json.dumps(failure).encode())
+        code = error.exit_code
+    except SystemExit as error:
+        code = error.code if isinstance(error.code, int) else 1
+    except BaseException:  # noqa: BLE001 - a fork must not unwind into its parent's frames
+        traceback.print_exc()
+    finally:
+        with suppress(OSError, ValueError):
+            sys.stdout.flush()
+            sys.stderr.flush()
+        os._exit(code)
+
+
+def _end_with(supervisor: int, death_signal: int) -> None:
+    """Get a signal when the supervisor dies; only Linux can."""
+    if sys.platform != "linux":
+        return
+    ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, death_signal)
+    if os.getppid() != supervisor:
+        os._exit(1)
+
+
+def _tell(descriptor: int, data: bytes) -> None:
+    with suppress(OSError):  # whoever listened is gone
+        os.write(descriptor, data)

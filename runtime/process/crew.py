@@ -1,0 +1,184 @@
+"""Crew: the processes that serve together: fronts with connections, each with its own models.
+
+A Post is a place that is to be filled, and knows how often somebody fell there.
+"""
+
+import signal
+import time
+from collections.abc import Iterator, Sequence
+from typing import TYPE_CHECKING, Any, Protocol
+
+from .control import Control
+
+if TYPE_CHECKING:
+    from .child import Child
+
+FIRST_DELAY = 0.1  # seconds before the second replacement, doubled each time; the first is at once
+LONGEST_DELAY = 10.0
+PROVEN = 60.0  # seconds after which a death is no longer a crash loop
+
+
+class Channel(Protocol):
+    """What a front and one model process share; see `remote.channel`."""
+
+    def close(self) -> None:
+        """Let go of it, in the process that calls."""
+        ...
+
+
+class Post:
+    """A place for one process.
+
+    generation  counts the processes that stood here, from 1
+    crashes     in a row
+    killed_for  why somebody asked for its end
+    """
+
+    death_signal: int = signal.SIGTERM
+    name = "A process"
+
+    def __init__(self) -> None:
+        self.child: Child | None = None
+        self.generation = 0
+        self.crashes = 0
+        self.killed_for = ""
+        self.has_served = False  # some process here was ready once
+        self.crew = NOBODY
+
+    @property
+    def is_ready(self) -> bool:
+        """Whether somebody is here who has said so."""
+        return self.child is not None and self.child.is_ready
+
+    def send(self, number: int) -> None:
+        """Send a signal to whoever is here."""
+        if self.child is not None:
+            self.child.send(number)
+
+    def delay(self, began: float) -> float:
+        """Seconds until one that had `began` is replaced; counts the crash."""
+        lived = time.monotonic() - began
+        self.crashes = 1 if lived > PROVEN else self.crashes + 1
+        if self.crashes == 1:
+            return 0.0
+        return float(min(LONGEST_DELAY, FIRST_DELAY * 2 ** min(self.crashes - 2, 16)))
+
+
+class FrontPost(Post):
+    """A front: its control line, and the models that work for nobody else."""
+
+    def __init__(self, index: int, row: int, models: Sequence["ModelPost"] = ()) -> None:
+        super().__init__()
+        self.index = index
+        self.row = row  # of the counters
+        self.name = f"Worker {index}"
+        self.models = tuple(models)
+        self.control: Control | None = None
+        for model in models:
+            model.front = self
+
+    def prepare(self) -> Control:
+        """New lines for a new process: the old one may have died in the middle of a word."""
+        self.let_go()
+        self.control = Control()
+        for model in self.models:
+            model.prepare()
+        return self.control
+
+    def let_go(self, but_for: Post | None = None) -> None:
+        """Close what is shared with the process here, but for what a process at a post needs."""
+        if self.control is not None:
+            self.control.supervisor.close()
+            if but_for is not self:
+                self.control.front.close()
+        for model in self.models:
+            if but_for is not self and but_for is not model:
+                model.let_go()
+
+
+class ModelPost(Post):
+    """A model process of one front.
+
+    device  index of a GPU, None = CPU
+    """
+
+    # Nobody could ask it anything any more, and a library that hangs takes no other signal.
+    death_signal = signal.SIGKILL
+
+    def __init__(self, alias: str, replica: int = 0, device: int | None = None) -> None:
+        super().__init__()
+        self.alias = alias
+        self.replica = replica
+        self.device = device
+        self.front: FrontPost | None = None
+        self.channel: Channel | None = None
+        self.name = f"The process of model `{alias}`" + (f" ({replica})" if replica else "")
+
+    def prepare(self) -> None:
+        """A new channel."""
+        from ..remote.channel import Channel
+
+        self.channel = Channel.create()
+
+    def let_go(self) -> None:
+        """Close the channel."""
+        if self.channel is not None:
+            self.channel.close()
+            self.channel = None
+
+    def tell(self, event: str, **more: Any) -> None:
+        """Tell its front what has become of it."""
+        if self.front is not None and self.front.control is not None:
+            self.front.control.supervisor.send(
+                event, model=self.alias, replica=self.replica, generation=self.generation, **more
+            )
+
+
+class Crew:
+    """Fronts with their models, started and dismissed together.
+
+    is_leaving   others take over: what runs is finished, whoever ends is not replaced
+    """
+
+    def __init__(self, fronts: Sequence[FrontPost]) -> None:
+        self.fronts = tuple(fronts)
+        self.has_served = False
+        self.is_leaving = False
+        for post in self.posts():
+            post.crew = self
+
+    def posts(self) -> Iterator[Post]:
+        """Each front before its models: it has less to load and should be heard first."""
+        for front in self.fronts:
+            yield front
+            yield from front.models
+
+    @property
+    def is_ready(self) -> bool:
+        """Whether every front takes requests."""
+        return all(front.is_ready for front in self.fronts)
+
+    def leave(self) -> None:
+        """Tell the fronts that others take over."""
+        self.is_leaving = True
+        for front in self.fronts:
+            if front.control is not None:
+                front.control.supervisor.send("leave")
+
+    @property
+    def is_gone(self) -> bool:
+        """Whether nobody is left."""
+        return all(post.child is None for post in self.posts())
+
+    def send(self, number: int) -> None:
+        """Send a signal to every process."""
+        for post in self.posts():
+            post.send(number)
+
+    def let_go(self) -> None:
+        """Close every line, at the end or in a child."""
+        for front in self.fronts:
+            front.let_go()
+
+
+NOBODY = Crew(())

@@ -1,0 +1,45 @@
+"""Obituary: how a process ended, and what of."""
+
+import os
+import signal
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class Obituary:
+    """Why a process is gone.
+
+    why    a clause such as "was killed by SIGSEGV", fit for strangers
+    words  the last lines that it wrote on stderr, for the log only
+    """
+
+    why: str
+    words: str = ""
+
+    @classmethod
+    def of(cls, status: int, words: str, *, is_out_of_memory: bool = False) -> "Obituary":
+        """From a wait status; `is_out_of_memory` where the kernel has counted a victim."""
+        code = os.waitstatus_to_exitcode(status)
+        if code >= 0:
+            return cls(f"ended with exit code {code}", words)
+        name = signal_name(-code)
+        if name != "SIGKILL":
+            return cls(f"was killed by {name}", words)
+        if is_out_of_memory:
+            return cls(
+                "was killed by SIGKILL: the machine or its container ran out of memory", words
+            )
+        return cls(f"was killed by {name}", words)
+
+    @property
+    def told(self) -> str:
+        """The last words as they stand in the log."""
+        return f" Its last words:\n{self.words}" if self.words else ""
+
+
+def signal_name(number: int) -> str:
+    """`SIGSEGV` for 11; real-time signals have no names."""
+    try:
+        return signal.Signals(number).name
+    except ValueError:
+        return f"signal {number}"

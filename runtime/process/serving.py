@@ -1,0 +1,157 @@
+"""Serving: what the processes of a server do, each from its fork to its exit code."""
+
+import faulthandler
+import logging
+import os
+import socket
+import sys
+import time
+from collections.abc import Callable
+from contextlib import suppress
+from dataclasses import dataclass, replace
+from functools import partial
+from typing import TYPE_CHECKING
+
+from ..errors import BundleError
+from ..http.access_log import AccessLog, NoAccessLog
+from ..plan import Plan
+from ..settings import ServeSettings
+from ..telemetry.metrics import Metrics
+from .address import Address
+from .control import Event
+from .crew import Crew, FrontPost, ModelPost, Post
+from .device import Device
+from .last_words import STDERR
+from .newcomers import turn_away
+from .topology import Topology
+
+if TYPE_CHECKING:
+    from .life import Life
+
+log = logging.getLogger(__name__)
+
+EXPENDABLE = 500  # of 1000: where memory runs out, a model process goes before its front
+
+
+@dataclass(slots=True)
+class Serving:
+    """The Duties of a server's supervisor.
+
+    began           on the monotonic clock
+    is_successor    another server answers on the same socket until this one is ready
+    """
+
+    plan: Plan
+    topology: Topology
+    devices: tuple[Device, ...]
+    address: Address
+    listener: socket.socket
+    metrics: Metrics
+    began: float
+    is_successor: bool = False
+    has_served: bool = False
+
+    def recruit(self, number: int) -> Crew:
+        """As many fronts and models as the topology says; they count in rows of their own."""
+        first = self.topology.most_fronts * (number % 2)
+        return Crew(
+            [
+                FrontPost(index, first + index, tuple(self._models()))
+                for index in range(self.topology.fronts)
+            ]
+        )
+
+    def _models(self) -> list[ModelPost]:
+        if self.topology.is_threaded:
+            return []
+        return [
+            ModelPost(entry.alias, replica, self._device(replica))
+            for entry in self.plan.manifest.models
+            for replica in range(self.topology.replicas)
+        ]
+
+    def _device(self, index: int) -> int | None:
+        return self.devices[index % len(self.devices)].index if self.devices else None
+
+    # --- in the children ---
+
+    def front(self, post: FrontPost, on_ready: Callable[[], None]) -> int:
+        """Serve connections, with models in this process or behind channels."""
+        from ..http.app import create_app
+        from .life import Life, run
+
+        faulthandler.enable(STDERR, all_threads=False)
+        self.metrics.counters.take(post.row)
+        plan = self.plan
+        if not post.models:
+            plan = _pinned(plan, self._device(post.index))
+        access = _access_log(plan.settings) if plan.settings.access_log else NoAccessLog()
+        application = create_app(plan, metrics=self.metrics, access=access)
+        application.on_ready = on_ready
+        life = Life(
+            application,
+            self._others_are_ready,
+            line=post.control.front if post.control else None,
+            is_alone=self.topology.fronts == 1,
+        )
+        if post.control is not None:
+            post.control.front.on_event = partial(_heed, life)
+        return run(life, self.listener)
+
+    def model(self, post: ModelPost, on_ready: Callable[[], None]) -> int:
+        """Answer the batches of one front."""
+        raise NotImplementedError
+
+    def _others_are_ready(self) -> bool:
+        return self.metrics.is_any_ready() or (self.is_successor and not self.has_served)
+
+    # --- in the supervisor ---
+
+    def ready(self, crew: Crew) -> None:  # noqa: ARG002 - all crews serve the same
+        """Say so."""
+        if not self.has_served:
+            self.has_served = True
+            seconds = time.monotonic() - self.began
+            name, url = self.plan.manifest.name, self.address.url
+            log.info("Serving `%s` on %s (ready in %.2f s).", name, url, seconds)
+        else:
+            log.info("The new processes serve; the old ones finish what they have begun.")
+
+    def failed(self, error: BundleError) -> None:
+        """The log has it."""
+
+    def heard(self, post: FrontPost, event: Event) -> None:
+        """Nothing yet."""
+
+    def died(self, post: Post) -> None:
+        """Count it; what a front had counted as going on has ended with it."""
+        if isinstance(post, FrontPost):
+            self.metrics.died(post.row)
+
+    def last_call(self) -> None:
+        """Take no new connections, in any process."""
+        turn_away(self.listener)
+
+
+def _heed(life: "Life", event: Event) -> None:
+    """What the supervisor tells a front."""
+    if event["event"] == "leave":
+        life.leave()
+
+
+def _pinned(plan: Plan, device: int | None) -> Plan:
+    """The plan for this process, which sees one GPU or none."""
+    if device is None:
+        return plan
+    os.environ["CUDA_DEVICE_ORDER"] = "PCI_BUS_ID"  # as nvidia-smi counts
+    os.environ["CUDA_VISIBLE_DEVICES"] = str(device)
+    return replace(plan, device="cuda:0")
+
+
+def _access_log(settings: ServeSettings) -> AccessLog:
+    return AccessLog(sys.stdout.buffer, with_probes=settings.log == "debug")
+
+
+def _be_expendable() -> None:
+    with suppress(OSError), open("/proc/self/oom_score_adj", "w", encoding="ascii") as file:  # noqa: PTH123
+        file.write(str(EXPENDABLE))

@@ -1,0 +1,142 @@
+"""Topology: how many processes serve a bundle, of which kind, and why: pure arithmetic."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from typing import Literal
+
+SMALL = 0.002  # seconds for one row; below, a front of its own for each model process pays
+SHARE = 0.5  # of the memory that is available, which growing may take
+FRAMEWORKS_WITH_THREADS = frozenset({"torch", "xgboost", "lightgbm", "onnx"})
+
+Kind = Literal["A", "B", "C", "D", "thread"]
+
+
+@dataclass(frozen=True, slots=True)
+class Machine:
+    """What there is to use.
+
+    cores    for this process, within its affinity and quota
+    memory   bytes that are available
+    gpus     that were asked for
+    """
+
+    cores: int
+    memory: int
+    gpus: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Probe:
+    """What the first front and its models were measured to need.
+
+    alpha, beta  seconds a batch, seconds a row; the worst of all models
+    rss          bytes of all model processes of one front
+    has_threads  whether the framework spreads one batch over the cores by itself
+    """
+
+    alpha: float
+    beta: float
+    rss: int
+    has_threads: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Topology:
+    """So many fronts, each with so many processes of each model.
+
+    A       several fronts, each with its own models: for models that take less than HTTP does
+    B       one front and several processes of each model, one batcher for all
+    C       one front and one process on a GPU
+    D       one front and one process a GPU
+    thread  models in the threads of the server's processes
+
+    threads     that one model process may use; None = as many as its library likes
+    is_settled  whether it was said or measured; else it is looked at again once something is known
+    """
+
+    kind: Kind
+    fronts: int = 1
+    replicas: int = 1
+    threads: int | None = None
+    why: str = ""
+    is_settled: bool = True
+    most_fronts: int = 1
+
+    @property
+    def is_threaded(self) -> bool:
+        """Whether models run in the fronts."""
+        return self.kind == "thread"
+
+    def __str__(self) -> str:
+        return f"{_counted(self.fronts, 'front')}, {self._models()}: {self.why}"
+
+    def _models(self) -> str:
+        if self.is_threaded:
+            return "each with the models in its threads"
+        each = _counted(self.replicas, "process", "es") + " of each model"
+        return f"each with {each}" if self.fronts > 1 else each
+
+
+def first(
+    workers: Literal["auto"] | int, machine: Machine, *, is_threaded: bool, why: str = ""
+) -> Topology:
+    """What to start with."""
+    if is_threaded:
+        count = (machine.gpus or 1) if workers == "auto" else workers
+        return Topology("thread", count, why=why or "models run in threads", most_fronts=count)
+    if machine.gpus:
+        kind: Kind = "D" if machine.gpus > 1 else "C"
+        return Topology(kind, replicas=machine.gpus, why="one model process a GPU")
+    if workers == "auto":
+        start = "one front and one process of each model, until their times are measured"
+        return Topology("A", why=start, is_settled=machine.cores < 2, most_fronts=machine.cores)  # noqa: PLR2004
+    threads = max(1, machine.cores // workers) if workers > 1 else None
+    return Topology("A", workers, 1, threads, "as many as were asked for", most_fronts=workers)
+
+
+def chosen(now: Topology, machine: Machine, probe: Probe) -> Topology:
+    """What to grow to, now that there are measurements; `now` again where growing does not pay."""
+    room = _room(machine, probe)
+    settled = replace(now, is_settled=True)
+    if room < 1:
+        free, needed = machine.memory >> 20, probe.rss >> 20
+        why = f"{free} MiB of memory are available, too little for more models of {needed} MiB each"
+        return replace(settled, why=why)
+    one = probe.alpha + probe.beta
+    if one < SMALL:
+        fronts = min(machine.cores, 1 + room)
+        why = f"a row takes {_shown(one)}, less than its request; {machine.cores} cores"
+        return replace(settled, kind="A", fronts=fronts, threads=1, why=why)
+    if probe.has_threads:
+        why = f"a row takes {_shown(one)}, and its library uses all cores for one batch"
+        return replace(settled, kind="B", why=why)
+    replicas = min(machine.cores, 1 + room)
+    why = f"a row takes {_shown(one)} on one core; {machine.cores} cores"
+    threads = max(1, machine.cores // replicas)
+    return replace(settled, kind="B", replicas=replicas, threads=threads, why=why)
+
+
+def thread_variables(threads: int | None, known: Mapping[str, str]) -> dict[str, str]:
+    """What tells libraries how many threads to have, unless somebody has said so already."""
+    if threads is None:
+        return {}
+    return {name: str(threads) for name in _THREADS if name not in known}
+
+
+_THREADS = (
+    "OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "NUMEXPR_NUM_THREADS",
+    "VECLIB_MAXIMUM_THREADS", "BLIS_NUM_THREADS",
+)  # fmt: skip
+
+
+def _room(machine: Machine, probe: Probe) -> int:
+    """How many more model processes fit into the memory, while the old ones still run."""
+    return int(SHARE * machine.memory) // max(probe.rss, 1 << 20) - 1
+
+
+def _shown(seconds: float) -> str:
+    return f"{1000 * seconds:.3g} ms"
+
+
+def _counted(count: int, noun: str, plural: str = "s") -> str:
+    return f"{count} {noun}{'' if count == 1 else plural}"

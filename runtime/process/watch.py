@@ -1,0 +1,85 @@
+"""Watch: what a supervisor waits for: descriptors, signals, and times."""
+
+import heapq
+import os
+import selectors
+import signal
+import time
+from collections.abc import Callable, Sequence
+from itertools import count
+from types import TracebackType
+from typing import Any, Self
+
+
+class Watch:
+    """A loop without threads: `wait` calls whom something has come for, and tells of signals."""
+
+    def __init__(self, signals: Sequence[int]) -> None:
+        self._numbers = tuple(signals)
+        self._caught: list[int] = []
+        self._selector = selectors.DefaultSelector()
+        self._times: list[tuple[float, int, Callable[[], None]]] = []  # a heap
+        self._tie = count()
+        self._wake = (-1, -1)
+        self._before: tuple[int, dict[int, Any]] = (-1, {})
+
+    def __enter__(self) -> Self:
+        self._wake = wake, woken = os.pipe()
+        for end in self._wake:
+            os.set_blocking(end, False)
+        before = signal.set_wakeup_fd(woken, warn_on_full_buffer=False)
+        handlers = {number: signal.signal(number, self._catch) for number in self._numbers}
+        handlers[signal.SIGCHLD] = signal.signal(signal.SIGCHLD, lambda _, __: None)
+        self._before = before, handlers
+        self.register(wake, lambda: bool(os.read(wake, 1 << 12)))
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        wakeup, handlers = self._before
+        signal.set_wakeup_fd(wakeup)
+        for number, handler in handlers.items():
+            signal.signal(number, handler)
+        self.let_go()
+
+    def let_go(self) -> None:
+        """Close what it holds: at the end, or in a child."""
+        self._selector.close()
+        for end in self._wake:
+            os.close(end)
+
+    def _catch(self, number: int, _: object) -> None:
+        self._caught.append(number)
+
+    def register(self, descriptor: int, hear: Callable[[], bool]) -> None:
+        """Call `hear` whenever something can be read, until it says that nothing more can."""
+        self._selector.register(descriptor, selectors.EVENT_READ, hear)
+
+    def unregister(self, descriptor: int) -> None:
+        """Hear nothing more from there; harmless where nothing was heard."""
+        if descriptor in self._selector.get_map():
+            self._selector.unregister(descriptor)
+
+    def later(self, seconds: float, call: Callable[[], None]) -> None:
+        """Call once, some seconds from now."""
+        heapq.heappush(self._times, (time.monotonic() + seconds, next(self._tie), call))
+
+    def wait(self) -> list[int]:
+        """Wait until something has happened; the signals that came, in their order."""
+        for key, _ in self._selector.select(self._timeout()):
+            if not key.data():
+                self.unregister(key.fd)
+        now = time.monotonic()
+        while self._times and self._times[0][0] <= now:
+            heapq.heappop(self._times)[2]()
+        caught, self._caught = self._caught, []
+        return caught
+
+    def _timeout(self) -> float | None:
+        if self._caught:
+            return 0.0
+        return max(0.0, self._times[0][0] - time.monotonic()) if self._times else None
