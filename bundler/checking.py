@@ -7,7 +7,7 @@ import subprocess
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 from ..runtime import digest
 from ..runtime.errors import BundleError, NotTrusted
@@ -106,13 +106,26 @@ def _strangers(directory: Path, manifest: BundleManifest) -> Iterator[str]:
 
 @dataclass(frozen=True, slots=True)
 class Replayed:
-    """How one method answered the samples that were recorded when its model was saved."""
+    """How one method answered the samples that were recorded when its model was saved.
+
+    Of a model that computes otherwise than it was saved, `tuning` says how, `largest` by how much
+    a number differed at most, and `allowed` by how much it may: relatively, or absolutely.
+    """
 
     alias: str
     method: str
     rows: int
     ok: bool
     differences: tuple[str, ...]
+    tuning: str = ""
+    largest: float | None = None
+    allowed: tuple[float, float] | None = None
+
+    @classmethod
+    def from_json(cls, data: Mapping[str, Any]) -> Self:
+        """Read what the bundle's own runtime wrote, which may be an older one."""
+        known = {name: data[name] for name in cls.__dataclass_fields__ if name in data}
+        return cls(**known | {"differences": tuple(data["differences"])})
 
 
 @dataclass(frozen=True, slots=True)
@@ -143,10 +156,7 @@ def replay(
     if "error" in data:
         kind = NotTrusted if done.returncode == NotTrusted.exit_code else BundleError
         raise kind(data["error"], hint=data.get("hint"))
-    outcomes = tuple(
-        Replayed(o["alias"], o["method"], o["rows"], o["ok"], tuple(o["differences"]))
-        for o in data["replayed"]
-    )
+    outcomes = tuple(map(Replayed.from_json, data["replayed"]))
     return Report(data["ok"], outcomes, environment)
 
 

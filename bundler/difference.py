@@ -6,7 +6,7 @@ from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
-from ..runtime.manifest import BundleManifest, ModelManifest
+from ..runtime.manifest import BundleManifest, ModelEntry, ModelManifest
 from .requirements.environment import PIN
 from .requirements.requirements import normalize
 
@@ -56,7 +56,7 @@ class Contents:
         data = manifest.to_json()
         rest = data.keys() - {"models", "routes", "files", "lock", "schema"}
         return cls(
-            models={model.alias: f"{model.name}:{model.version}" for model in manifest.models},
+            models={model.alias: _told(model) for model in manifest.models},
             packages=read_pins(lock),
             routes={route.path: route.to_json() for route in manifest.routes},
             settings=_flat({name: data[name] for name in rest}),
@@ -74,6 +74,12 @@ class Contents:
             settings=_flat({name: getattr(manifest, name) for name in (*names, *maps)}),
             files={entry.path: entry.digest for entry in manifest.files},
         )
+
+
+def _told(model: ModelEntry) -> str:
+    """A model's tag, and how it computes where that is not how it was saved."""
+    words = model.tuning.words
+    return f"{model.name}:{model.version}" + (f" ({words})" if words else "")
 
 
 def read_pins(text: str) -> dict[str, str]:

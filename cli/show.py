@@ -117,7 +117,8 @@ def _bundle(manifest: "BundleManifest") -> Iterator[str]:
         }
     )
     for model in manifest.models:
-        yield f"  model {model.alias}: {model.name}:{model.version} ({model.framework})"
+        words = ", ".join(part for part in (model.framework, model.tuning.words) if part)
+        yield f"  model {model.alias}: {model.name}:{model.version} ({words})"
     for route in manifest.routes:
         target = route.model or manifest.service
         yield f"  POST {route.path} -> {target}.{route.method}"

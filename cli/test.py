@@ -70,9 +70,23 @@ def _data(one: "Replayed") -> dict[str, object]:
         "rows": one.rows,
         "ok": one.ok,
         "differences": list(one.differences),
-    }
+    } | (
+        {"tuning": one.tuning, "largest": one.largest, "allowed": one.allowed} if one.tuning else {}
+    )
 
 
 def _lines(one: "Replayed") -> list[str]:
     state = "ok" if one.ok else "DIFFERS"
-    return [f"{one.alias}.{one.method}: {one.rows} rows {state}", *one.differences]
+    tuned = _tuned(one)
+    line = f"{one.alias}.{one.method}: {one.rows} rows {state}{tuned}"
+    return [line, *one.differences]
+
+
+def _tuned(one: "Replayed") -> str:
+    if one.largest is None or one.allowed is None:
+        return ""
+    relative, absolute = one.allowed
+    return (
+        f" ({one.tuning}: differs by at most {one.largest:.2g}; {100 * relative:g} % or "
+        f"{absolute:.2g} may be)"
+    )

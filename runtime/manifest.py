@@ -13,6 +13,7 @@ from typing import Any, Self
 from . import canonical, digest
 from .errors import InvalidBundle, InvalidModel
 from .signature import Signature
+from .tuning import Tuning
 
 MODEL_SCHEMA = 1
 BUNDLE_SCHEMA = 1
@@ -170,7 +171,8 @@ class ModelManifest:
 class ModelEntry:
     """A model inside a bundle: `models/<alias>/`.
 
-    `alias` is its name in code and on the wire, `name` and `digest` say which saved model it is.
+    `alias` is its name in code and on the wire, `name` and `digest` say which saved model it is,
+    `tuning` how it computes where that is not how it was saved.
     """
 
     alias: str
@@ -179,10 +181,11 @@ class ModelEntry:
     digest: str
     framework: str
     executes_code: bool
+    tuning: Tuning = Tuning()  # noqa: RUF009  frozen
 
     def to_json(self) -> dict[str, Any]:
         """As it stands in `bundle.json`."""
-        return {
+        return self.tuning.to_json() | {
             "alias": self.alias,
             "name": self.name,
             "version": self.version,
@@ -196,11 +199,12 @@ class ModelEntry:
         """Read what `to_json` wrote.
 
         Raises:
-            ValueError: for an alias that is no single name.
+            ValueError: for an alias that is no single name, or an unknown tuning.
         """
         if "/" in _inside(data["alias"]):
             raise ValueError(f"{data['alias']!r} is no alias")
-        return cls(**{name: data[name] for name in cls.__dataclass_fields__})
+        names = cls.__dataclass_fields__.keys() - {"tuning"}
+        return cls(**{name: data[name] for name in names}, tuning=Tuning.from_json(data))
 
 
 @dataclass(frozen=True, slots=True)

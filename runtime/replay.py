@@ -8,7 +8,7 @@ import argparse
 import json
 import sys
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -21,19 +21,28 @@ from .manifest import BundleManifest
 from .models.model import LoadedModel
 from .pickles.policy import Policy
 from .services.service_class import import_roots
+from .tuning import Tuning
 
 SHOWN = 5  # differences told of one method
 
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """How one method of one model answered its samples."""
+    """How one method of one model answered its samples.
+
+    tuning   how the model computes, in words, where that is not how it was saved
+    largest  the largest difference of a number, where one is allowed to differ that much
+    allowed  the tolerance: relative to the answer, or in the answer's own unit
+    """
 
     alias: str
     method: str
     rows: int
     ok: bool
     differences: tuple[str, ...] = ()
+    tuning: str = ""
+    largest: float | None = None
+    allowed: tuple[float, float] | None = None
 
 
 def replay(directory: Path, device: str = "cpu") -> list[Outcome]:
@@ -53,10 +62,13 @@ def replay(directory: Path, device: str = "cpu") -> list[Outcome]:
     for entry in manifest.models:
         recorded = sorted((directory / "samples" / entry.alias).glob("*.json"))
         if recorded:
-            model = LoadedModel.load(directory / "models" / entry.alias, device, policy)
+            folder, tuning = directory / "models" / entry.alias, entry.tuning
+            model = LoadedModel.load(folder, device, policy, tuning)
             for samples in map(Samples.read, recorded):
-                found = _differences(model, samples, nan_as_null=nan_as_null)
-                outcomes.append(_outcome(entry.alias, samples, found))
+                allowed = samples.loosened(tuning.tolerance)
+                answers, found = _asked(model, allowed, nan_as_null=nan_as_null)
+                outcome = _outcome(entry.alias, samples, found)
+                outcomes.append(_with_tuning(outcome, tuning, allowed, answers))
     return outcomes
 
 
@@ -65,14 +77,28 @@ def _outcome(alias: str, samples: Samples, differences: Sequence[str]) -> Outcom
     return Outcome(alias, samples.method, rows, not differences, told)
 
 
-def _differences(model: LoadedModel, samples: Samples, *, nan_as_null: bool) -> list[str]:
+def _with_tuning(
+    outcome: Outcome, tuning: Tuning, samples: Samples, answers: list[Any] | None
+) -> Outcome:
+    if tuning.is_default:
+        return outcome
+    largest = None if answers is None else samples.largest_difference(answers)
+    return replace(
+        outcome, tuning=tuning.words, largest=largest, allowed=(samples.rtol, samples.atol)
+    )
+
+
+def _asked(
+    model: LoadedModel, samples: Samples, *, nan_as_null: bool
+) -> tuple[list[Any] | None, list[str]]:
+    """The model's answers, if it has any, and how they differ."""
     try:
         inputs = model.manifest.methods[samples.method].inputs
         batch = table.collate(inputs, list(samples.inputs), nan_as_null=nan_as_null)
-        answer = model.call(samples.method, batch)
-        return samples.differences(to_instances(answer, nan_as_null=nan_as_null))
+        answers = to_instances(model.call(samples.method, batch), nan_as_null=nan_as_null)
+        return answers, samples.differences(answers)
     except Exception as error:  # noqa: BLE001 - whatever the model raises is what it answered
-        return [f"The model could not answer: {type(error).__name__}: {error}"]
+        return None, [f"The model could not answer: {type(error).__name__}: {error}"]
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

@@ -9,7 +9,7 @@ from ...runtime.manifest import BundleManifest, FileEntry
 from ..errors import BuildError
 from ..progress import NullProgress, Progress
 from ..requirements.lock import Lock
-from . import locking, plan, routes
+from . import locking, plan, routes, tunings
 from .asked import Asked
 from .chosen_model import ChosenModel, choose
 from .plan import Ingredients, Part, Plan
@@ -102,6 +102,7 @@ class Request:
         progress.step(f"Reading {project.path.name}")
         old = Lock.read(locking.lock_path(project))
         models = choose(project.bundlefile, self.store, old)
+        tunings.check(project, models)
         served = routes.plan(project, {name: m.manifest for name, m in models.items()})
         locked = self._locked(models, served, old, progress)
         sources = project.sources()

@@ -2,11 +2,12 @@
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 from ...runtime.data.samples import Samples
 from ...runtime.manifest import ModelEntry, ModelManifest
+from ...runtime.tuning import Tuning
 from ..errors import BuildError
 from ..requirements.lock import Lock, LockedModel
 
@@ -24,6 +25,7 @@ class ChosenModel:
     config: bytes
     manifest: ModelManifest
     samples: Mapping[str, Samples] = field(default_factory=dict)  # by method
+    tuning: Tuning = Tuning()  # noqa: RUF009  frozen
 
     @property
     def entry(self) -> ModelEntry:
@@ -35,6 +37,7 @@ class ChosenModel:
             digest=self.item.digest,
             framework=self.manifest.framework,
             executes_code=self.manifest.executes_code,
+            tuning=self.tuning,
         )
 
     @property
@@ -74,5 +77,6 @@ def choose(
             )
         locked = lock.models.get(alias) if lock and reference.pin else None
         item = store.find(locked.digest if locked else reference.ref, "model")
-        chosen[alias] = ChosenModel.of(alias, item, store)
+        model = ChosenModel.of(alias, item, store)
+        chosen[alias] = replace(model, tuning=reference.tuning)
     return chosen

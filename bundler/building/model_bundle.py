@@ -14,7 +14,7 @@ from ...runtime.errors import NotTrusted
 from ...runtime.manifest import BundleManifest, Route
 from ...runtime.settings import ServeSettings
 from ...runtime.version import __version__
-from . import plan, routes
+from . import plan, routes, tunings
 from .chosen_model import ChosenModel, choose
 
 if TYPE_CHECKING:
@@ -50,6 +50,7 @@ def of_project(project: "Project", store: "Store") -> Iterator[Path]:
     """
     bundlefile = project.bundlefile
     models = choose(bundlefile, store, None)
+    tunings.check(project, models)
     check_trust(models.values(), store)
     served = routes.plan(project, {alias: model.manifest for alias, model in models.items()})
     manifest = replace(

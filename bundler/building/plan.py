@@ -13,7 +13,7 @@ from ...runtime.version import __version__
 from ..errors import BuildError
 from ..image import containerfile
 from ..project.source_file import SourceFile
-from . import routes, sbom, server_source, vendor
+from . import routes, sbom, server_source, tunings, vendor
 from .chosen_model import ChosenModel
 from .locking import Locked
 
@@ -45,6 +45,7 @@ class Plan:
     containerfile: str
     locked: Locked
     warnings: tuple[str, ...]
+    tuned: tuple[str, ...] = ()
 
     @property
     def digest(self) -> str:
@@ -53,8 +54,8 @@ class Plan:
 
     @property
     def why(self) -> tuple[str, ...]:
-        """The decisions of the lock on hardware and base image, a sentence each."""
-        return self.locked.hardware.why
+        """The decisions on hardware, base image and how models compute, a sentence each."""
+        return (*self.locked.hardware.why, *self.tuned)
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,7 +93,8 @@ def make(ingredients: Ingredients) -> Plan:
     parts += [Part.of_bytes(path, data) for path, data in generated.items()]
     parts.sort(key=lambda part: part.entry.path)
     manifest = replace(draft, files=tuple(part.entry for part in parts))
-    return Plan(manifest, tuple(parts), image, ingredients.locked, _warnings(ingredients))
+    tuned = tuple(tunings.why(ingredients.models.values()))
+    return Plan(manifest, tuple(parts), image, ingredients.locked, _warnings(ingredients), tuned)
 
 
 def _draft(given: Ingredients) -> BundleManifest:
@@ -194,4 +196,5 @@ def _warnings(given: Ingredients) -> tuple[str, ...]:
         f"`{name}` is built from source where the bundle is installed: the bundle is not hermetic."
         for name in lock.compiled
     ]
-    return (*given.locked.warnings, *unprovided, *compiled)
+    slow = tunings.doubts(given.models.values(), given.bundlefile.system.packages)
+    return (*given.locked.warnings, *unprovided, *compiled, *slow)

@@ -2,8 +2,8 @@
 
 import json
 import math
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Self
 
@@ -57,6 +57,21 @@ class Samples:
         except (OSError, ValueError, KeyError, TypeError, RecursionError) as error:
             raise InvalidBundle(f"The samples `{path.name}` cannot be read: {error}.") from error
 
+    def loosened(self, tolerance: tuple[float, float] | None) -> Self:
+        """The same samples under a wider tolerance: relative, and a share of the largest output.
+
+        None leaves them as they are. Where every output is small, so is what may differ.
+        """
+        if tolerance is None:
+            return self
+        relative, share = tolerance
+        absolute = share * max(_magnitudes(self.outputs), default=0.0)
+        return replace(self, rtol=max(self.rtol, relative), atol=max(self.atol, absolute))
+
+    def largest_difference(self, got: list[Any]) -> float:
+        """By how much a number in `got` differs from the recorded one, at most."""
+        return max(_distances(self.outputs, got), default=0.0)
+
     def differences(self, got: list[Any]) -> list[str]:
         """How `got` differs from the recorded outputs, beyond their tolerance."""
         return compare(self.outputs, got, self.rtol, self.atol)
@@ -82,6 +97,26 @@ def _compare(
             _compare(expected[name], got[name], f"{place}.{name}", tolerance, found)
     elif not _is_equal(expected, got, *tolerance):
         found.append(f"{place}: expected {_short(expected)}, got {_short(got)}")
+
+
+def _magnitudes(value: Any) -> Iterator[float]:
+    for part in _parts(value):
+        yield from _magnitudes(part)
+    if type(value) in {int, float} and math.isfinite(value):
+        yield abs(value)
+
+
+def _distances(expected: Any, got: Any) -> Iterator[float]:
+    for one, other in zip(_parts(expected), _parts(got), strict=False):
+        yield from _distances(one, other)
+    if {type(expected), type(got)} <= {int, float} and float in {type(expected), type(got)}:
+        yield abs(expected - got)
+
+
+def _parts(value: Any) -> list[Any]:
+    if isinstance(value, Mapping):
+        return [value[name] for name in sorted(value)]
+    return value if isinstance(value, list) else []
 
 
 def _is_equal(expected: Any, got: Any, rtol: float, atol: float) -> bool:

@@ -3,9 +3,10 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, Protocol, runtime_checkable
 
 from ..signature import Signature
+from ..tuning import Tuning
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,6 +88,23 @@ class Framework(Protocol):
         `batch` is an ndarray, a DataFrame, a dict of ndarrays or a list, after the signature's
         input layout; the answer is an ndarray, a DataFrame, a dict or tuple of ndarrays, or a
         list, with as many rows.
+        """
+        ...
+
+
+@runtime_checkable
+class Tunable(Protocol):
+    """An adapter whose models can compute otherwise than they were saved."""
+
+    def refusal(self, format: str, tuning: Tuning) -> str | None:
+        """Why a model of this format cannot be tuned so, or None. Runs nothing."""
+        ...
+
+    def tune(self, model: Any, tuning: Tuning, device: str) -> Any:
+        """The loaded model, tuned; its answers keep their dtypes.
+
+        Raises:
+            InvalidModel: when what that takes is not on this machine.
         """
         ...
 

@@ -4,7 +4,8 @@ from importlib import import_module
 from pathlib import Path
 
 from ..errors import InvalidModel
-from .framework import Framework
+from ..tuning import Tuning
+from .framework import Framework, Tunable
 from .generic import Generic
 from .lightgbm import Lightgbm
 from .onnx import Onnx
@@ -80,3 +81,13 @@ def load(loader: str) -> Framework:
         raise InvalidModel(f"`{loader}` is not an adapter.")
     found: Framework = kind()
     return found
+
+
+def refusal(framework: Framework, format: str, tuning: Tuning) -> str | None:
+    """Why its models of this format cannot be tuned so, or None."""
+    if tuning.is_default:
+        return None
+    if isinstance(framework, Tunable):
+        return framework.refusal(format, tuning)
+    key = "precision" if tuning.precision else "compile"
+    return f"`{key}` is for torch models; this one is of {framework.name}."

@@ -1,22 +1,24 @@
 """PyTorch: modules as safetensors, TorchScript and exported programs as they are."""
 
-import inspect
+import os
 import warnings
-from collections.abc import Iterator, Mapping
+import zipfile
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
+from weakref import WeakKeyDictionary
 
-import numpy as np
-
-from ..data import table
-from ..errors import InvalidInput, InvalidModel
+from ..errors import InvalidModel
 from ..manifest import CODE
 from ..signature import Field, Side, Signature
+from ..tuning import Tuning
 from . import torch_code, torch_files, torch_recipe, torch_weights
 from .carried_code import importer
 from .framework import Saved, lineage
 from .local_code import CannotTravel
+from .torch_caller import Caller, evaluating, is_channels_last, is_exported
+from .torch_compile import Compiler
 
 
 class Torch:
@@ -36,6 +38,10 @@ class Torch:
     }
     # torch.export.load falls back to unpickling what its safe loader does not know.
     executing = frozenset({"skeleton", "pickle", "pt2"})
+
+    def __init__(self) -> None:
+        # Of what was loaded here; a live module may still be trained, and is looked at each time.
+        self._callers: WeakKeyDictionary[Any, Caller] = WeakKeyDictionary()
 
     def matches(self, model: object) -> bool:
         """Modules, compiled or scripted ones too, and exported programs."""
@@ -73,9 +79,19 @@ class Torch:
     def load(
         self, directory: Path, format: str, options: Mapping[str, Any], device: str, pickles: Any
     ) -> Any:
-        """Load onto `device`, in evaluation mode."""
+        """Load onto `device`, in evaluation mode; weights are mapped where they stay on the CPU."""
+        model = self._loaded(directory, format, options, device, pickles)
+        if options.get("memory_format") == "channels_last":
+            model = torch_weights.with_channels_last(model)
+        self._callers[model] = Caller(model)
+        return model
+
+    def _loaded(
+        self, directory: Path, format: str, options: Mapping[str, Any], device: str, pickles: Any
+    ) -> Any:
         import torch
 
+        _set_threads()
         path = directory / self.formats[format]
         if format == "torchscript":
             with _keeping_quiet():
@@ -88,10 +104,10 @@ class Torch:
             return torch_weights.load_skeleton(directory, shared, device, pickles).eval()
         if format == "pickle":
             with pickles.narrowing(path):
-                model = torch.load(path, map_location=device, weights_only=False)
+                model = torch.load(path, map_location=device, weights_only=False, **_mapped(path))
             return _checked(model).eval()
         if format == "weights":
-            state = torch.load(path, map_location=device, weights_only=True)
+            state = torch.load(path, map_location=device, weights_only=True, **_mapped(path))
         else:
             state = torch_weights.load(path, options.get("shared", {}), device)
         return _assemble(directory, options, state).to(device).eval()
@@ -106,7 +122,7 @@ class Torch:
 
     def signatures(self, model: Any) -> Mapping[str, Signature]:
         """An exported program's inputs; other modules tell nothing."""
-        if not _is_exported(model):
+        if not is_exported(model):
             return {}
         given = [_field(node) for node in model.graph.nodes if node.op == "placeholder"]
         fields = tuple(field for field in given if field is not None)
@@ -118,30 +134,36 @@ class Torch:
 
     def call(self, model: Any, method: str, batch: Any) -> Any:
         """Call it under inference mode; tensors in, arrays out."""
+        caller = self._callers.get(model)
+        if caller is not None:
+            return caller.begin(method, batch)()
+        with evaluating(model):  # a live module: it stays as it was
+            return Caller(model).begin(method, batch)()
+
+    def begin(self, model: Any, method: str, batch: Any) -> Callable[[], Any]:
+        """Start a call of a loaded module; the result waits for it and returns its answer.
+
+        On a GPU, the next batch may begin, and be copied there, before this one is waited for.
+        """
+        return self._callers[model].begin(method, batch)
+
+    def refusal(self, format: str, tuning: Tuning) -> str | None:
+        """What was traced or exported computes as it was traced."""
+        if format in {"torchscript", "pt2"}:
+            key = "precision" if tuning.precision else "compile"
+            kind = "a TorchScript" if format == "torchscript" else "an exported program"
+            return f"`{key}` is for modules with their Python code; this one is {kind}."
+        return None
+
+    def tune(self, model: Any, tuning: Tuning, device: str) -> Any:
+        """Cast the weights, and compile methods when they are first called."""
         import torch
 
-        function = getattr(model, method, None) or model
-        with torch.inference_mode(), _evaluating(model):
-            if isinstance(batch, list):  # nobody said what the numbers are
-                batch = _as_floats(model, table.stack(batch))
-            answer = _apply(function, _to_tensors(model, batch))
-        return to_arrays(answer)
-
-
-def to_arrays(answer: Any) -> Any:
-    """Tensors as ndarrays, through tuples, lists and dicts (bfloat16 as float32)."""
-    import torch
-
-    if isinstance(answer, torch.Tensor):
-        plain = answer.detach().cpu()
-        return (plain.float() if plain.dtype == torch.bfloat16 else plain).numpy()
-    if isinstance(answer, Mapping):
-        return {name: to_arrays(part) for name, part in answer.items() if part is not None}
-    if isinstance(answer, tuple) or (
-        isinstance(answer, list) and all(isinstance(part, torch.Tensor) for part in answer)
-    ):
-        return tuple(map(to_arrays, answer))
-    return answer
+        compiler = Compiler(tuning.compile, device) if tuning.compile else None
+        if tuning.precision is not None:
+            model = model.to(dtype=getattr(torch, tuning.precision))
+        self._callers[model] = Caller(model, compiler)
+        return model
 
 
 @contextmanager
@@ -150,71 +172,6 @@ def _keeping_quiet() -> Iterator[None]:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", DeprecationWarning)
         yield
-
-
-@contextmanager
-def _evaluating(model: Any) -> Iterator[None]:
-    """Evaluation mode for the while, each part's own mode afterwards."""
-    training = [part for part in model.modules() if part.training]
-    if not training or _is_exported(model):
-        yield
-        return
-    try:
-        model.eval()
-        yield
-    finally:
-        for part in training:
-            part.training = True
-
-
-def _is_exported(model: Any) -> bool:
-    """Whether it is a program's module, whose mode was settled when it was exported."""
-    return "train" in vars(model)  # torch puts a refusal there
-
-
-def _as_floats(model: Any, batch: Any) -> Any:
-    """Whole numbers as floats, except where the model looks them up in an embedding."""
-    import torch
-
-    embeddings = (torch.nn.Embedding, torch.nn.EmbeddingBag)
-    if getattr(batch, "dtype", None) is None or batch.dtype.kind not in "iu":
-        return batch
-    if any(isinstance(part, embeddings) for part in model.modules()):
-        return batch
-    return batch.astype("float32")
-
-
-def _to_tensors(model: Any, batch: Any) -> Any:
-    import torch
-
-    first = next((p for p in model.parameters() if p.is_floating_point()), None)
-    device = "cpu" if first is None else first.device
-
-    def convert(array: Any) -> Any:
-        array = np.asarray(array)
-        if array.dtype.kind not in "biuf":
-            raise InvalidInput(f"instances: expected numbers, got {array.dtype}.")
-        # torch takes no foreign byte order and warns of arrays that it might write to.
-        array = np.require(array, array.dtype.newbyteorder("="), ["C", "W"])
-        tensor = torch.from_numpy(array)
-        if first is not None and tensor.is_floating_point():
-            return tensor.to(device=device, dtype=first.dtype)
-        return tensor.to(device)
-
-    if isinstance(batch, Mapping):
-        return {name: convert(array) for name, array in batch.items()}
-    return convert(batch.to_numpy() if hasattr(batch, "to_numpy") else batch)
-
-
-def _apply(function: Any, tensors: Any) -> Any:
-    if not isinstance(tensors, Mapping):
-        return function(tensors)
-    try:
-        accepted = set(inspect.signature(getattr(function, "forward", function)).parameters)
-    except (TypeError, ValueError):
-        accepted = set()
-    named = set(tensors) <= accepted
-    return function(**tensors) if named else function(*tensors.values())
 
 
 def _has_plain_weights(model: Any) -> bool:
@@ -231,7 +188,7 @@ def _has_plain_weights(model: Any) -> bool:
 def _save_recipe(recipe: Mapping[str, Any], model: Any, directory: Path) -> Saved:
     recipe, code = torch_code.attach(recipe, model, directory)
     shared = torch_weights.save(model.state_dict(), directory / torch_weights.WEIGHTS)
-    options: dict[str, Any] = {"recipe": recipe, "shared": shared}
+    options: dict[str, Any] = {"recipe": recipe, "shared": shared} | _layout(model)
     if code.files:
         options["code"] = sorted(code.files)
     return Saved(
@@ -247,7 +204,27 @@ def _save_skeleton(model: Any, directory: Path, why: str) -> Saved:
     shared = torch_weights.save_skeleton(model, directory)
     note = f"`{type(model).__qualname__}` {why}, so its architecture is kept as a pickle."
     files = (torch_weights.SKELETON, torch_weights.WEIGHTS)
-    return Saved("skeleton", files, True, {"shared": shared}, needs=("safetensors",), note=note)
+    options = {"shared": shared} | _layout(model)
+    return Saved("skeleton", files, True, options, needs=("safetensors",), note=note)
+
+
+def _layout(model: Any) -> dict[str, str]:
+    """Files of weights keep no order of axes: it is written down where it is not the usual one."""
+    return {"memory_format": "channels_last"} if is_channels_last(model) else {}
+
+
+def _mapped(path: Path) -> dict[str, bool]:
+    """Torch's own files since 1.6 are archives, whose tensors need not be read to be used."""
+    return {"mmap": zipfile.is_zipfile(path)}
+
+
+def _set_threads() -> None:
+    """As many threads as the environment says, even if torch was imported before it did."""
+    import torch
+
+    threads = os.environ.get("OMP_NUM_THREADS", "")
+    if threads.isdecimal() and int(threads) not in {0, torch.get_num_threads()}:
+        torch.set_num_threads(int(threads))
 
 
 def _assemble(directory: Path, options: Mapping[str, Any], state: Mapping[str, Any]) -> Any:

@@ -87,3 +87,10 @@ def load_skeleton(directory: Path, shared: Mapping[str, str], device: str, pickl
             return self.made[name]
 
     return pickles.unpickle(directory / SKELETON, Unpickler)
+
+
+def with_channels_last(model: Any) -> Any:
+    """The module with the weights of its convolutions as its author had them; they are copied."""
+    import torch
+
+    return model.to(memory_format=torch.channels_last)

@@ -2,21 +2,24 @@
 
 import os
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any, Self
 
 from ..errors import BundleError, InvalidModel, MissingFramework, in_short
 from ..frameworks import registry
-from ..frameworks.framework import Framework
+from ..frameworks.framework import Framework, Tunable
 from ..manifest import ModelManifest
 from ..pickles.policy import Policy
+from ..tuning import Tuning
+from .tuned import Tuned
 
 _NOT_SO = "The model says that loading it runs no code, which is not so."
 
 
 @dataclass(frozen=True, slots=True)
 class LoadedModel:
-    """A manifest, its adapter and the library's own object.
+    """A manifest, its adapter and the library's own object; `tuned` where it computes otherwise.
 
     Whether its code may run at all is asked before, by digest; `Policy` only narrows it.
     """
@@ -24,23 +27,35 @@ class LoadedModel:
     manifest: ModelManifest
     framework: Framework
     object: Any
+    tuned: Tuned | None = None
 
     @classmethod
-    def load(cls, directory: Path, device: str = "cpu", policy: Policy = Policy()) -> Self:  # noqa: B008  frozen
-        """Load the model in `directory` onto "cpu" or "cuda:N".
+    def load(
+        cls,
+        directory: Path,
+        device: str = "cpu",
+        policy: Policy = Policy(),  # noqa: B008  frozen
+        tuning: Tuning = Tuning(),  # noqa: B008  frozen
+    ) -> Self:
+        """Load the model in `directory` onto "cpu" or "cuda:N"; what `tuning` compiles, compile.
 
         Raises:
             InvalidBundle: when there is no manifest.
             MissingFramework: when its library is not installed.
-            InvalidModel: when its files cannot be read.
+            InvalidModel: when its files cannot be read, or it cannot be tuned so.
             NotTrusted: when the policy refuses its pickle.
         """
         manifest = ModelManifest.read(directory)
         _check_loader(manifest)
         framework = registry.load(manifest.loader)
         _check_told(manifest, framework)
+        refused = registry.refusal(framework, manifest.format, tuning)
+        if refused is not None:
+            raise InvalidModel(f"The model cannot be tuned: {refused}")
         try:
             model = framework.load(directory, manifest.format, manifest.options, device, policy)
+            if isinstance(framework, Tunable) and not tuning.is_default:
+                model = framework.tune(model, tuning, device)
         except BundleError:
             raise
         except ImportError as error:
@@ -51,7 +66,13 @@ class LoadedModel:
             raise InvalidModel(
                 f"The {framework.name} model cannot be loaded: {in_short(error)}."
             ) from error
-        return cls(manifest, framework, model)
+        if tuning.is_default:
+            return cls(manifest, framework, model)
+        tuned = Tuned(manifest, tuning)
+        loaded = cls(manifest, framework, model, tuned)
+        if tuning.compile:
+            tuned.compile(directory, manifest.samples, loaded.call)
+        return loaded
 
     def call(self, method: str, batch: Any) -> Any:
         """The raw answer of one call with a whole batch; what the library raises passes through.
@@ -62,7 +83,9 @@ class LoadedModel:
         if method not in self.manifest.methods:
             known = ", ".join(f"`{name}`" for name in self.manifest.methods)
             raise InvalidModel(f"The model has no method `{method}`; it has {known}.")
-        return self.framework.call(self.object, method, batch)
+        if self.tuned is None:
+            return self.framework.call(self.object, method, batch)
+        return self.tuned.call(method, partial(self.framework.call, self.object, method), batch)
 
 
 def _check_loader(manifest: ModelManifest) -> None:

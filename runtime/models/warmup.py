@@ -6,6 +6,7 @@ from ..data import table
 from ..data.samples import Samples
 from ..errors import BundleError, RequestError
 from ..settings import ServeSettings
+from ..tuning import Tuning
 from .runner import Runner
 
 log = logging.getLogger(__name__)
@@ -14,8 +15,15 @@ SECONDS = 2.0  # to measure one method, beyond the batch that is running
 _SHOWN = 3  # differences in the log
 
 
-async def warm_up(runner: Runner, samples: Samples, settings: ServeSettings) -> None:
+async def warm_up(
+    runner: Runner,
+    samples: Samples,
+    settings: ServeSettings,
+    tuning: Tuning = Tuning(),  # noqa: B008  frozen
+) -> None:
     """Answer the samples, say where they differ from what was recorded, and measure batches.
+
+    A model that computes otherwise than it was saved is allowed what fits its `tuning`.
 
     A model that answers otherwise than recorded still serves: another processor rounds
     differently, and `bundle test` is where a difference is a failure.
@@ -26,7 +34,7 @@ async def warm_up(runner: Runner, samples: Samples, settings: ServeSettings) -> 
     if settings.warmup == "off" or not samples.inputs:
         return
     try:
-        await _replay(runner, samples)
+        await _replay(runner, samples.loosened(tuning.tolerance), tuning)
         if runner.signature(samples.method).batchable:
             most = settings.warmup if isinstance(settings.warmup, int) else None
             await runner.warm_up(samples.method, list(samples.inputs), SECONDS, most)
@@ -38,11 +46,19 @@ async def warm_up(runner: Runner, samples: Samples, settings: ServeSettings) -> 
         ) from error
 
 
-async def _replay(runner: Runner, samples: Samples) -> None:
+async def _replay(runner: Runner, samples: Samples, tuning: Tuning) -> None:
     signature = runner.signature(samples.method)
     batch = table.collate(signature.inputs, list(samples.inputs), nan_as_null=True)
     answers = table.to_instances(await runner.submit(batch, samples.method), nan_as_null=True)
     for difference in samples.differences(answers)[:_SHOWN]:
         log.warning(
             "`%s.%s` differs from its sample: %s.", runner.alias, samples.method, difference
+        )
+    if not tuning.is_default:
+        log.info(
+            "`%s.%s` computes in another way (%s): its sample differs by at most %.2g.",
+            runner.alias,
+            samples.method,
+            tuning.words,
+            samples.largest_difference(answers),
         )

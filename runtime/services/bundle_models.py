@@ -13,6 +13,7 @@ from ..data import table
 from ..errors import BundleError
 from ..manifest import BundleManifest
 from ..pickles.policy import Policy
+from ..tuning import Tuning
 
 if TYPE_CHECKING:
     from ..models.model import LoadedModel
@@ -47,7 +48,7 @@ def local_models(directory: Path) -> "dict[str, LocalModel]":
     trust.check(directory, manifest)
     policy = Policy.from_json(manifest.security)
     return {
-        entry.alias: LocalModel(directory / "models" / entry.alias, policy)
+        entry.alias: LocalModel(directory / "models" / entry.alias, policy, entry.tuning)
         for entry in manifest.models
     }
 
@@ -60,9 +61,15 @@ def local_names(directory: Path) -> dict[str, str]:
 class LocalModel:
     """A ModelRunner without a batcher: loads at the first call, answers in the caller's thread."""
 
-    def __init__(self, directory: Path, policy: Policy) -> None:
+    def __init__(
+        self,
+        directory: Path,
+        policy: Policy,
+        tuning: Tuning = Tuning(),  # noqa: B008  frozen
+    ) -> None:
         self._directory = directory
         self._policy = policy
+        self._tuning = tuning
         self._loaded: LoadedModel | None = None
 
     @property
@@ -92,5 +99,7 @@ class LocalModel:
         from ..models.model import LoadedModel
 
         if self._loaded is None:
-            self._loaded = LoadedModel.load(self._directory, policy=self._policy)
+            self._loaded = LoadedModel.load(
+                self._directory, policy=self._policy, tuning=self._tuning
+            )
         return self._loaded

@@ -15,6 +15,7 @@ from pydantic import (
 from pydantic import Tag as Choice
 from pydantic_core import CoreSchema
 
+from ....runtime.tuning import Tuning
 from ...tag import Tag
 from ..secrets import is_secret_name, secret_in
 from .quantity import Port, User
@@ -40,7 +41,7 @@ from .text import (
     Url,
     Workdir,
 )
-from .wrong import wrong
+from .wrong import one_of, wrong
 
 _STEERS = re.compile(r"LD_|PYTHON|BUNDLE_|BASH_ENV$|ENV$|PATH$|HOME$|IFS$|SHELLOPTS$|GCONV_PATH$")
 _SHORTEST_SECRET = 8  # characters; MAX_TOKEN: "512" is none
@@ -66,6 +67,16 @@ class ModelRef(Section):
     """Keep to the digest in the lock until `bundle lock` runs again. Otherwise every build takes
     what the tag means at that moment."""
 
+    precision: Literal["float32", "bfloat16", "float16"] | None = Field(
+        default=None, examples=["bfloat16"]
+    )
+    """Of torch models: the dtype of weights and arithmetic. Requests and answers keep theirs.
+    Default: as it was saved. `bundle test` says what it changes."""
+
+    compile: StrictBool | Literal["reduce-overhead"] = False
+    """Of torch models: whether the server compiles it when it starts. `reduce-overhead` records
+    CUDA graphs, too. It takes a C++ compiler where the bundle runs."""
+
     @property
     def tag(self) -> Tag:
         """What `ref` names."""
@@ -76,10 +87,22 @@ class ModelRef(Section):
         """Its name in the bundle."""
         return self.as_ or self.tag.name or ""
 
+    @property
+    def tuning(self) -> Tuning:
+        """How it computes."""
+        return Tuning(self.precision, self.compile)
+
     @model_validator(mode="before")
     @classmethod
     def _spread(cls, value: Any) -> Any:
         return spread(value, "ref")
+
+    @field_validator("compile", mode="before")
+    @classmethod
+    def _way(cls, value: Any) -> Any:
+        if not isinstance(value, bool) and value != "reduce-overhead":
+            raise one_of(value, ("false", "true", "reduce-overhead"))
+        return value
 
     @model_validator(mode="after")
     def _named(self) -> Self:

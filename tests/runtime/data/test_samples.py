@@ -54,3 +54,21 @@ def test_what_is_no_samples_file_is_refused(tmp_path, text):
     (tmp_path / "predict.json").write_text(text)
     with pytest.raises(InvalidBundle, match=r"predict\.json"):
         Samples.read(tmp_path / "predict.json")
+
+
+def test_a_wider_tolerance_grows_with_the_largest_output_and_never_shrinks():
+    samples = Samples("predict", [0, 0], [{"y": [1.0, -50.0]}, {"y": [0.0, "x"]}])
+    wide = samples.loosened((0.1, 0.02))
+    assert (wide.rtol, wide.atol) == (0.1, 1.0)
+    assert wide.differences([{"y": [1.9, -54.0]}, {"y": [0.9, "x"]}]) == []
+    assert wide.differences([{"y": [1.9, -57.0]}, {"y": [0.9, "x"]}])
+    assert samples.loosened(None) is samples
+    assert samples.loosened((0.0, 0.0)) == samples
+    assert Samples("predict", [0], ["text"]).loosened((0.1, 0.1)).atol == samples.atol
+
+
+def test_the_largest_difference_is_that_of_numbers_wherever_they_stand():
+    samples = Samples("predict", [0, 0], [{"y": [1.0, 2.0], "n": 3}, {"y": [0.0, "x"], "n": None}])
+    got = [{"y": [1.5, 2.0], "n": 4}, {"y": [-2.5, "z"], "n": None}]
+    assert samples.largest_difference(got) == 2.5
+    assert samples.largest_difference(samples.outputs) == 0.0

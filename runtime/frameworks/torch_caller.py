@@ -1,0 +1,97 @@
+"""Caller: how the methods of one torch module are called, found out once."""
+
+import inspect
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from functools import partial
+from typing import Any
+
+from ..data import table
+from .torch_compile import Compiler
+from .torch_lane import Lane
+
+
+class Caller:
+    """Calls one module, in evaluation mode and without gradients."""
+
+    def __init__(self, model: Any, compiler: Compiler | None = None) -> None:
+        first = next((p for p in model.parameters() if p.is_floating_point()), None)
+        device = "cpu" if first is None else first.device
+        dtype = None if first is None else first.dtype
+        self._model = model
+        self._compiler = compiler
+        self._lane = Lane(device, dtype, is_channels_last=is_channels_last(model))
+        self._accepted: dict[str, frozenset[str]] = {}
+
+    def begin(self, method: str, batch: Any) -> Callable[[], Any]:
+        """Start a call; the result waits for it and returns the answer as arrays."""
+        import torch
+
+        if isinstance(batch, list):  # nobody said what the numbers are
+            batch = _as_floats(self._model, table.stack(batch))
+        with torch.inference_mode():
+            return self._lane.begin(partial(self._answer, method), batch)
+
+    def _answer(self, method: str, tensors: Any) -> Any:
+        function = getattr(self._model, method, None) or self._model
+        is_record = isinstance(tensors, Mapping)
+        if self._compiler is not None:
+            function = self._compiler.compiled(method, function)
+            self._compiler.prepare(list(tensors.values()) if is_record else [tensors])
+        if not is_record:
+            return function(tensors)
+        if method not in self._accepted:
+            self._accepted[method] = _parameters(getattr(self._model, method, None) or self._model)
+        is_named = tensors.keys() <= self._accepted[method]
+        return function(**tensors) if is_named else function(*tensors.values())
+
+
+def is_channels_last(model: Any) -> bool:
+    """Whether the author laid out every convolution's weights with the channels last."""
+    import torch
+
+    images = [p for p in model.parameters() if p.ndim == 4 and p.shape[1] * p.shape[2] > 1]  # noqa: PLR2004
+    return bool(images) and all(
+        image.is_contiguous(memory_format=torch.channels_last) and not image.is_contiguous()
+        for image in images
+    )
+
+
+@contextmanager
+def evaluating(model: Any) -> Iterator[None]:
+    """Evaluation mode for the while, each part's own mode afterwards."""
+    training = [part for part in model.modules() if part.training]
+    if not training or is_exported(model):
+        yield
+        return
+    try:
+        model.eval()
+        yield
+    finally:
+        for part in training:
+            part.training = True
+
+
+def is_exported(model: Any) -> bool:
+    """Whether it is a program's module, whose mode was settled when it was exported."""
+    return "train" in vars(model)  # torch puts a refusal there
+
+
+def _as_floats(model: Any, batch: Any) -> Any:
+    """Whole numbers as floats, except where the model looks them up in an embedding."""
+    import torch
+
+    embeddings = (torch.nn.Embedding, torch.nn.EmbeddingBag)
+    if getattr(batch, "dtype", None) is None or batch.dtype.kind not in "iu":
+        return batch
+    if any(isinstance(part, embeddings) for part in model.modules()):
+        return batch
+    return batch.astype("float32")
+
+
+def _parameters(function: Any) -> frozenset[str]:
+    """The names of what a method, or a module's `forward`, takes."""
+    try:
+        return frozenset(inspect.signature(getattr(function, "forward", function)).parameters)
+    except (TypeError, ValueError):
+        return frozenset()

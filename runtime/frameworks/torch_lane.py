@@ -1,0 +1,145 @@
+"""Lane: the way of batches to a module's device and of its answers back."""
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import numpy as np
+
+from ..errors import InvalidInput
+
+_IMAGES = 4  # axes: rows, channels, height, width
+
+
+class Lane:
+    """Copies to and from one device beside its computing.
+
+    To a GPU, rows go through pinned memory on a stream of their own while it still computes the
+    batch before; answers come back into pinned memory, and only an event of theirs is waited for.
+    Torch keeps the pinned blocks and hands them out again by size, once nobody reads them. On a CPU
+    the same steps copy nothing that has the right dtype already.
+    """
+
+    def __init__(self, device: Any, dtype: Any, *, is_channels_last: bool = False) -> None:
+        """Lead to `device`; floats arrive there in `dtype`, None leaves them as they are."""
+        import torch
+
+        self._device = torch.device(device)
+        self._dtype = dtype
+        self._is_channels_last = is_channels_last
+        self._is_cuda = self._device.type == "cuda"
+        self._copying = torch.cuda.Stream(self._device) if self._is_cuda else None
+
+    def begin(self, function: Callable[[Any], Any], batch: Any) -> Callable[[], Any]:
+        """Start a call; the result waits for it and returns the answer as arrays.
+
+        A second call may begin before the first one is waited for. It must be called in the
+        thread that calls all others of this module.
+        """
+        answer = function(self._put(batch))
+        back, event = self._fetch(answer), self._event()
+
+        def finish() -> Any:
+            if event is not None:
+                event.synchronize()
+            return to_arrays(back)
+
+        return finish
+
+    def _put(self, batch: Any) -> Any:
+        """The batch as tensors on the device, ready for the stream that computes."""
+        import torch
+
+        if self._copying is None:
+            return self._each(batch, self._converted)
+        with torch.cuda.stream(self._copying):
+            tensors = self._each(batch, self._sent)
+        computing = torch.cuda.current_stream(self._device)
+        computing.wait_stream(self._copying)
+        for tensor in tensors.values() if isinstance(tensors, Mapping) else [tensors]:
+            tensor.record_stream(computing)
+        return tensors
+
+    def _each(self, batch: Any, step: Callable[[Any], Any]) -> Any:
+        if isinstance(batch, Mapping):
+            return {name: step(as_tensor(part)) for name, part in batch.items()}
+        return step(as_tensor(batch.to_numpy() if hasattr(batch, "to_numpy") else batch))
+
+    def _converted(self, tensor: Any) -> Any:
+        import torch
+
+        tensor = tensor.to(dtype=self._wanted(tensor))
+        if self._is_channels_last and tensor.ndim == _IMAGES:
+            return tensor.contiguous(memory_format=torch.channels_last)
+        return tensor
+
+    def _sent(self, tensor: Any) -> Any:
+        """Converted on the way into pinned memory, in one pass, and sent from there."""
+        import torch
+
+        layout = torch.contiguous_format
+        if self._is_channels_last and tensor.ndim == _IMAGES:
+            layout = torch.channels_last
+        dtype = self._wanted(tensor)
+        pinned = torch.empty(tensor.shape, dtype=dtype, pin_memory=True, memory_format=layout)
+        pinned.copy_(tensor)
+        return pinned.to(self._device, non_blocking=True)
+
+    def _wanted(self, tensor: Any) -> Any:
+        return self._dtype if self._dtype and tensor.is_floating_point() else tensor.dtype
+
+    def _fetch(self, answer: Any) -> Any:
+        """The same structure with every tensor on its way into pinned memory."""
+        import torch
+
+        if not self._is_cuda:
+            return answer
+        if isinstance(answer, torch.Tensor):
+            pinned = torch.empty(answer.shape, dtype=answer.dtype, pin_memory=True)
+            return pinned.copy_(answer.detach(), non_blocking=True)
+        if isinstance(answer, Mapping):
+            return {name: self._fetch(part) for name, part in answer.items()}
+        if isinstance(answer, (tuple, list)):
+            parts = map(self._fetch, answer)
+            return list(parts) if isinstance(answer, list) else tuple(parts)
+        return answer
+
+    def _event(self) -> Any:
+        """What has happened when all that was started until now is done; None on a CPU."""
+        import torch
+
+        if not self._is_cuda:
+            return None
+        event = torch.cuda.Event(blocking=True)  # the front needs the processor more than we do
+        event.record(torch.cuda.current_stream(self._device))
+        return event
+
+
+def as_tensor(array: Any) -> Any:
+    """An array of numbers as a tensor on the CPU that shares its memory where it can.
+
+    Raises:
+        InvalidInput: when it holds no numbers.
+    """
+    import torch
+
+    array = np.asarray(array)
+    if array.dtype.kind not in "biuf":
+        raise InvalidInput(f"instances: expected numbers, got {array.dtype}.")
+    # torch takes no foreign byte order and warns of arrays that it might write to.
+    return torch.from_numpy(np.require(array, array.dtype.newbyteorder("="), ["C", "W"]))
+
+
+def to_arrays(answer: Any) -> Any:
+    """Tensors as ndarrays, through tuples, lists and dicts (bfloat16 as float32)."""
+    import torch
+
+    if isinstance(answer, torch.Tensor):
+        plain = answer.detach().cpu()
+        return (plain.float() if plain.dtype == torch.bfloat16 else plain).numpy()
+    if isinstance(answer, Mapping):
+        return {name: to_arrays(part) for name, part in answer.items() if part is not None}
+    if isinstance(answer, tuple) or (
+        isinstance(answer, list) and all(isinstance(part, torch.Tensor) for part in answer)
+    ):
+        return tuple(map(to_arrays, answer))
+    return answer

@@ -1,0 +1,78 @@
+"""How a torch module is called: what stays as it was, and what is asked only once."""
+
+import os
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+
+import modelbundle
+from modelbundle.bundler.store import Store
+from modelbundle.runtime.frameworks.torch import Torch
+from modelbundle.runtime.models.model import LoadedModel
+
+torch = pytest.importorskip("torch")
+
+from modelbundle.runtime.frameworks.torch_caller import is_channels_last  # noqa: E402
+
+
+def make_net():
+    return torch.nn.Sequential(torch.nn.Linear(3, 4), torch.nn.Dropout(0.9), torch.nn.ReLU())
+
+
+def load(model, sample):
+    item = modelbundle.save("m", model, sample=sample)
+    return LoadedModel.load(Store.default().directory(item))
+
+
+def test_a_live_module_is_called_in_evaluation_mode_and_stays_in_training():
+    net = make_net().train()
+    rows = np.ones((5, 3), "float32")
+    first = Torch().call(net, "predict", rows)
+    assert np.array_equal(first, Torch().call(net, "predict", rows))
+    assert net.training
+    assert net[1].training
+
+
+def test_a_loaded_module_can_be_called_twice_at_once():
+    loaded = load(make_net(), np.ones((2, 3), "float32"))
+    torch_adapter = loaded.framework
+    begun = [torch_adapter.begin(loaded.object, "predict", np.full((2, 3), float(n))) for n in range(3)]
+    for number, finish in enumerate(begun):
+        assert np.array_equal(finish(), loaded.call("predict", np.full((2, 3), float(number))))
+
+
+def test_convolutions_keep_the_channels_last_when_their_author_put_them_there():
+    images = np.random.default_rng(0).random((2, 3, 8, 8)).astype("float32")
+    plain = torch.nn.Sequential(torch.nn.Conv2d(3, 4, 3))
+    last = torch.nn.Sequential(torch.nn.Conv2d(3, 4, 3)).to(memory_format=torch.channels_last)
+    last.load_state_dict(plain.state_dict())
+    assert not is_channels_last(plain)
+    assert is_channels_last(last)
+    assert not is_channels_last(load(plain, images).object)
+    loaded = load(last, images)
+    assert is_channels_last(loaded.object)
+    assert np.allclose(
+        loaded.call("predict", images), Torch().call(plain, "predict", images), atol=1e-5
+    )
+
+
+@pytest.mark.parametrize("threads", ["1", "2"])
+def test_the_environment_says_how_many_threads_torch_has(threads):
+    item = modelbundle.save("m", make_net(), sample=np.ones((2, 3), "float32"))
+    code = (
+        "import torch, sys, pathlib\n"
+        "from modelbundle.runtime.models.model import LoadedModel\n"
+        "torch.set_num_threads(3)\n"
+        "LoadedModel.load(pathlib.Path(sys.argv[1]))\n"
+        "print(torch.get_num_threads())\n"
+    )
+    said = subprocess.run(
+        [sys.executable, "-c", code, str(Store.default().directory(item))],
+        env=os.environ | {"OMP_NUM_THREADS": threads},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert said.stdout.strip() == threads
