@@ -2,13 +2,17 @@
 
 import base64
 import math
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from datetime import date, datetime
 from typing import Any
 
 import numpy as np
+import orjson
 
 from ..errors import PredictionFailed
+from .fragments import Fragments, Unfit
+
+_Read = Callable[[Fragments], list[Any]]
 
 
 def to_instances(output: Any, *, nan_as_null: bool = False) -> list[Any]:
@@ -20,40 +24,63 @@ def to_instances(output: Any, *, nan_as_null: bool = False) -> list[Any]:
     Raises:
         PredictionFailed: for NaN and infinities unless `nan_as_null`, and for what is not JSON.
     """
+    return _instances(output, Fragments.values, nan_as_null=nan_as_null)
+
+
+def _instances(output: Any, read: _Read, *, nan_as_null: bool) -> list[Any]:
     if isinstance(output, np.ndarray):
         return _listed(output, nan_as_null=nan_as_null)
     if isinstance(output, tuple):
         output = {f"output-{position}": part for position, part in enumerate(output)}
     if isinstance(output, Mapping):
-        return _records(output, nan_as_null=nan_as_null)
+        return _records(output, read, nan_as_null=nan_as_null)
     if isinstance(output, list):
         return [_plain(value, nan_as_null=nan_as_null) for value in output]
+    if isinstance(output, Fragments):
+        output.check(nan_as_null=nan_as_null)
+        return read(output)
+    if isinstance(output, Unfit):
+        raise output.error()
     if hasattr(output, "columns"):
-        columns = {str(name): output[name].to_numpy() for name in output.columns}
-        return _records(columns, nan_as_null=nan_as_null)
+        return _records(columns(output), read, nan_as_null=nan_as_null)
     if hasattr(output, "to_numpy"):  # a Series
         return _listed(output.to_numpy(), nan_as_null=nan_as_null)
-    raise PredictionFailed(f"The model answered with a `{type(output).__name__}`, not with rows.")
+    raise PredictionFailed(without_rows(output))
+
+
+def columns(frame: Any) -> dict[str, np.ndarray]:
+    """The columns of a DataFrame as arrays."""
+    return {str(name): frame[name].to_numpy() for name in frame.columns}
+
+
+def without_rows(output: Any) -> str:
+    """What is said of an answer that is not made of rows."""
+    return f"The model answered with a `{type(output).__name__}`, not with rows."
 
 
 def to_wire(output: Any, *, nan_as_null: bool = False) -> Any:
     """As `to_instances`, but numeric arrays stay arrays, for `orjson.OPT_SERIALIZE_NUMPY`."""
-    if isinstance(output, np.ndarray) and output.ndim and _is_numeric(output):
+    if isinstance(output, np.ndarray) and output.ndim and is_numeric(output):
         if output.dtype.kind != "f" or np.isfinite(output).all():
             return np.ascontiguousarray(output)  # orjson takes no other
         _refuse_nan(output, nan_as_null=nan_as_null)  # orjson writes null for NaN by itself
         return np.ascontiguousarray(output)
-    return to_instances(output, nan_as_null=nan_as_null)
+    if isinstance(output, Fragments):
+        output.check(nan_as_null=nan_as_null)
+        return orjson.Fragment(output.whole())
+    return _instances(output, Fragments.rows, nan_as_null=nan_as_null)
 
 
-def _is_numeric(array: np.ndarray) -> bool:
+def is_numeric(array: np.ndarray) -> bool:
+    """Whether orjson writes the array as it is."""
     # orjson knows no float128, no complex and no foreign byte order.
     return array.dtype.kind in "fiub" and array.dtype.itemsize <= 8 and array.dtype.isnative  # noqa: PLR2004
 
 
-def _records(columns: Mapping[str, Any], *, nan_as_null: bool) -> list[Any]:
+def _records(columns: Mapping[str, Any], read: _Read, *, nan_as_null: bool) -> list[Any]:
     lists = {
-        str(name): to_instances(column, nan_as_null=nan_as_null) for name, column in columns.items()
+        str(name): _instances(column, read, nan_as_null=nan_as_null)
+        for name, column in columns.items()
     }
     if len({len(column) for column in lists.values()}) > 1:
         raise PredictionFailed("The model's outputs differ in their number of rows.")

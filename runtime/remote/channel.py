@@ -1,0 +1,73 @@
+"""Channel: what a front and a model process share: a doorbell, and slabs for the rows."""
+
+import os
+import socket
+from dataclasses import dataclass
+from typing import Self
+
+from .slab import Slab
+
+
+@dataclass(frozen=True, slots=True)
+class Slot:
+    """Room for one batch: what the front writes and what the model writes."""
+
+    inputs: Slab
+    outputs: Slab
+
+
+@dataclass(frozen=True, slots=True)
+class Channel:
+    """A pair of sockets and the slabs of each slot, made before its two processes are forked.
+
+    Whoever made it keeps it open, so that a model process that dies can be followed by another:
+    what was said to the dead one carries its generation and is dropped by the next. Messages come
+    whole or not at all.
+    """
+
+    front: socket.socket
+    model: socket.socket
+    slots: tuple[Slot, ...]
+
+    @classmethod
+    def create(cls, slots: int = 1) -> Self:
+        """A new one, with room for `slots` batches at a time.
+
+        Raises:
+            OSError: when there are no descriptors or no memory left.
+        """
+        front, model = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+        made: list[Slab] = []
+        try:
+            made.extend(Slab.create("modelbundle") for _ in range(2 * slots))
+        except OSError:
+            front.close()
+            model.close()
+            for slab in made:
+                slab.close()
+            raise
+        return cls(front, model, tuple(map(Slot, made[::2], made[1::2])))
+
+    def for_front(self) -> Self:
+        """In the front: keep its end alone."""
+        self.model.close()
+        return self
+
+    def for_model(self) -> Self:
+        """In the model process: keep its end alone."""
+        self.front.close()
+        return self
+
+    def close(self) -> None:
+        """Let all of it go."""
+        self.front.close()
+        self.model.close()
+        for slot in self.slots:
+            slot.inputs.close()
+            slot.outputs.close()
+
+    @property
+    def memory(self) -> int:
+        """Bytes that the slabs hold."""
+        slabs = [slab for slot in self.slots for slab in (slot.inputs, slot.outputs)]
+        return sum(os.fstat(slab.descriptor).st_blocks * 512 for slab in slabs)

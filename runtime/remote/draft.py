@@ -1,0 +1,69 @@
+"""Draft: what is to be written onto a slab, measured before any of it is."""
+
+from typing import Any
+
+import numpy as np
+import orjson
+
+from .slab import ALIGNMENT, Slab
+
+Chunk = tuple[list[np.ndarray], tuple[int, ...], "np.dtype[Any]"]
+
+
+class Draft:
+    """Arrays in the order of their layout, and the JSON values that stand before them."""
+
+    def __init__(self) -> None:
+        self._values: list[Any] = []
+        self._chunks: list[Chunk] = []
+
+    def array(self, pieces: list[np.ndarray], rows: int) -> None:
+        """Add `pieces`, which have `rows` rows together and are alike otherwise."""
+        first = pieces[0]
+        self._chunks.append((pieces, (rows, *first.shape[1:]), first.dtype))
+
+    def block(self, data: bytes) -> None:
+        """Add bytes."""
+        self.array([np.frombuffer(data, np.uint8)], len(data))
+
+    def values(self, values: list[Any]) -> None:
+        """Add values of JSON."""
+        self._values.append(values)
+
+    def write(self, slab: Slab, description: bytes) -> tuple[int, int]:
+        """Write it all; the bytes of JSON and the bytes altogether.
+
+        Raises:
+            MemoryError: when there is not so much.
+            TypeError: for a value that is not JSON.
+        """
+        text = (
+            orjson.dumps(self._values, option=orjson.OPT_SERIALIZE_NUMPY) if self._values else b""
+        )
+        head = text + description
+        position = len(head)
+        places = []
+        for _, shape, dtype in self._chunks:
+            position = aligned(position)
+            places.append(position)
+            position += int(np.prod(shape, dtype=np.int64)) * dtype.itemsize
+        position = max(position, 1)
+        slab.reserve(position)
+        if head:
+            slab.root[: len(head)] = np.frombuffer(head, np.uint8)
+        for (pieces, shape, dtype), place in zip(self._chunks, places, strict=True):
+            put(pieces, np.ndarray(shape, dtype, slab.root, place))
+        return len(text), position
+
+
+def put(pieces: list[np.ndarray], place: np.ndarray) -> None:
+    """Write `pieces` under one another into `place`."""
+    if len(pieces) == 1:
+        place[...] = pieces[0]
+    else:
+        np.concatenate(pieces, out=place)
+
+
+def aligned(position: int) -> int:
+    """The next place where an array may begin."""
+    return -(-position // ALIGNMENT) * ALIGNMENT

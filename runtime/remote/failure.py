@@ -1,0 +1,90 @@
+"""Failure: what a model raised, told to another process without unpickling anything there."""
+
+import traceback
+from typing import Any
+
+import orjson
+
+from .. import errors
+from ..batching.batch import is_out_of_memory
+from ..batching.executor import WrongLength
+from ..errors import RequestError
+
+_LONGEST = 1 << 13  # characters of a text: all of them fit where there is always room
+
+
+class RemoteError(Exception):
+    """What the model raised in its own process; its traceback there is a note."""
+
+
+class RemoteMemoryError(MemoryError):
+    """The model's process had too little memory for the batch."""
+
+
+def encode(error: BaseException) -> bytes:
+    """An error as JSON; what is too long of it is left out in the middle."""
+    told: dict[str, Any] = {
+        "type": type(error).__name__,
+        "said": _shortened(_said(error)),
+        "trace": _shortened("".join(traceback.format_exception(error))),
+        "out_of_memory": is_out_of_memory(error),
+    }
+    if isinstance(error, RequestError):
+        told["status"] = error.status
+        told["detail"] = _shortened(error.detail)
+        told["retry_after"] = error.retry_after
+    return orjson.dumps(told)
+
+
+def decode(data: bytes | memoryview) -> Exception:
+    """The error as whoever asked for the batch would have seen it in the model's process."""
+    told = orjson.loads(data)
+    error = _like(told)
+    error.add_note(told["trace"])
+    return error
+
+
+def _like(told: dict[str, Any]) -> Exception:
+    if told["out_of_memory"]:
+        return RemoteMemoryError(told["said"])
+    if "status" in told:
+        return _request_error(told)
+    if told["type"] == WrongLength.__name__:
+        return RemoteWrongLength(told["said"])
+    return RemoteError(f"{told['type']}: {told['said']}")
+
+
+class RemoteWrongLength(WrongLength):
+    """The model answered with more or fewer rows than it was asked for."""
+
+    def __init__(self, said: str) -> None:
+        ValueError.__init__(self, said)
+
+
+def _request_error(told: dict[str, Any]) -> RequestError:
+    kind = getattr(errors, told["type"], RequestError)
+    is_known = isinstance(kind, type) and issubclass(kind, RequestError)
+    error: RequestError = RequestError.__new__(kind if is_known else RequestError)
+    RequestError.__init__(error, told["detail"], retry_after=told["retry_after"])
+    error.status = told["status"]
+    return error
+
+
+def _said(error: BaseException) -> str:
+    try:
+        return str(error)
+    except Exception as own:  # noqa: BLE001 - of the model's own making; it is told instead
+        return f"(its text cannot be had: {type(own).__name__})"
+
+
+def _shortened(text: str) -> str:
+    text = printable(text)
+    if len(text) <= _LONGEST:
+        return text
+    half = _LONGEST // 2
+    return f"{text[:half]}\n[...]\n{text[-half:]}"
+
+
+def printable(text: str) -> str:
+    """A text without halves of characters, which no JSON can hold."""
+    return text.encode("utf-8", "replace").decode()

@@ -1,0 +1,86 @@
+"""Inputs: the rows of many requests, written under one another where the model will see them."""
+
+from typing import Any
+
+import numpy as np
+
+from ..data.column import family
+from ..signature import Side
+from .draft import Draft, put
+from .layout import Layout, Numbers, describe
+from .slab import Slab
+
+Written = tuple[int, int, int, int, int]
+"""The number of the layout, the bytes of its description, those of JSON, rows, all bytes."""
+
+
+class Inputs:
+    """Writes the batches of one method.
+
+    method   its name, for the model
+    """
+
+    def __init__(self, method: str, side: Side) -> None:
+        self.method = method
+        self._is_bytes = {field.name: True for field in side.fields if family(field.dtype) == "y"}
+        self._first = side.fields[0].name if side.fields else ""
+
+    def write(self, slab: Slab, batches: list[Any], numbers: Numbers) -> Written:
+        """Put the rows of `batches`, which are alike, onto `slab`.
+
+        Raises:
+            MemoryError: when there is not so much.
+            TypeError: for rows that are not JSON, where there is no other way to write them.
+        """
+        first = batches[0]
+        if type(first) is np.ndarray and not first.dtype.hasobject:
+            layout: Layout = (self.method, ("raw", first.dtype.str, first.shape[1:], None))
+            number = numbers.get(layout)
+            if number is not None:
+                return self._write_array(slab, batches, number)
+        draft = Draft()
+        rows, body = self._outline(batches, draft, self._first)
+        layout = (self.method, body)
+        number = numbers.get(layout)
+        description = b""
+        if number is None:
+            number, description = numbers.add(layout), describe(layout)
+        values, size = draft.write(slab, description)
+        return number, len(description), values, rows, size
+
+    def _write_array(self, slab: Slab, batches: list[Any], number: int) -> Written:
+        """The common case: one array of a layout that the model knows."""
+        first = batches[0]
+        rows = len(first) if len(batches) == 1 else sum(map(len, batches))
+        place_shape = (rows, *first.shape[1:])
+        size = max(1, rows * (first.nbytes // len(first) if len(first) else 0))
+        slab.reserve(size)
+        put(batches, np.ndarray(place_shape, first.dtype, slab.root))
+        return number, 0, 0, rows, size
+
+    def _outline(self, batches: list[Any], draft: Draft, name: str) -> tuple[int, Layout]:
+        """What they look like; their values go to `draft`."""
+        first = batches[0]
+        if isinstance(first, dict):
+            parts = [self._outline([batch[key] for batch in batches], draft, key) for key in first]
+            return parts[0][0] if parts else 0, ("dict", tuple(first), tuple(p[1] for p in parts))
+        if isinstance(first, np.ndarray):
+            return self._outline_array(batches, draft, name)
+        draft.values(first if len(batches) == 1 else [row for batch in batches for row in batch])
+        return sum(map(len, batches)), ("list",)
+
+    def _outline_array(
+        self, arrays: list[np.ndarray], draft: Draft, name: str
+    ) -> tuple[int, Layout]:
+        first = arrays[0]
+        rows, row = sum(map(len, arrays)), first.shape[1:]
+        if not first.dtype.hasobject:
+            draft.array(arrays, rows)
+            return rows, ("raw", first.dtype.str, row, None)
+        values = [value for array in arrays for value in array.ravel().tolist()]
+        if name in self._is_bytes:
+            draft.array([np.array(list(map(len, values)), np.int64)], len(values))
+            draft.block(b"".join(values))
+            return rows, ("bytes", row, None)
+        draft.values(values)
+        return rows, ("json", row, None)

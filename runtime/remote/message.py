@@ -1,0 +1,77 @@
+"""Message: the few bytes that say what stands on a slab; sent whole or not at all."""
+
+import struct
+from enum import IntEnum
+from typing import NamedTuple, Self
+
+import orjson
+
+SIZE = 4096  # bytes, the longest message: what goes beyond a few words stands on the slab
+WHOLE = 1  # flag of RUN: one request as it came, whose answer may have any number of rows
+
+_FORMAT = struct.Struct("<BBHIQIIQQQ")
+_unpack = _FORMAT.unpack_from
+
+
+class Kind(IntEnum):
+    """What a message says."""
+
+    READY = 1  # from the model: it is loaded
+    RUN = 2  # to the model: rows stand on the slab
+    ANSWER = 3  # from the model: so do their answers
+    ERROR = 4  # from the model: so does why there are none
+
+
+class Message(NamedTuple):
+    """One message.
+
+    generation   of the model process; what another one said or was told is nothing any more
+    number       of the batch, given by the front
+    layout       number of the layout, given by whoever writes
+    described    bytes of its description, where it is new
+    values       bytes of JSON, which stand first
+    size         bytes of all that is written
+    """
+
+    kind: int
+    slot: int
+    flags: int
+    generation: int
+    number: int
+    layout: int = 0
+    described: int = 0
+    values: int = 0
+    rows: int = 0
+    size: int = 0
+
+    def encode(self) -> bytes:
+        """Its bytes."""
+        return _FORMAT.pack(*self)
+
+    @classmethod
+    def decode(cls, data: bytes | bytearray | memoryview) -> Self:
+        """The message in `data`."""
+        return cls._make(_unpack(data))
+
+
+class Ready(NamedTuple):
+    """What a model process says of itself, once it is loaded.
+
+    seconds   that loading took
+    memory    bytes of it that the process holds
+    pid       its process
+    """
+
+    seconds: float
+    memory: int
+    pid: int
+
+    def encode(self, generation: int) -> bytes:
+        """Its bytes."""
+        head = Message(Kind.READY, 0, 0, generation, 0).encode()
+        return head + orjson.dumps(self._asdict())
+
+    @classmethod
+    def decode(cls, data: bytes | bytearray | memoryview) -> Self:
+        """What follows the head of a message."""
+        return cls(**orjson.loads(memoryview(data)[_FORMAT.size :]))

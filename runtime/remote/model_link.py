@@ -1,0 +1,273 @@
+"""ModelLink: one model process, as the front sees it."""
+
+import asyncio
+from collections import deque
+from collections.abc import Callable
+from typing import Any
+
+from ..batching.worker import Done
+from ..errors import ModelDied
+from ..signature import Side
+from . import failure, layout
+from .channel import Channel
+from .cursor import Cursor
+from .inputs import Inputs
+from .layout import Layout, Numbers
+from .message import SIZE, WHOLE, Kind, Message, Ready
+
+Kill = Callable[[int, str], None]
+"""Ends the model process of a generation, for a reason."""
+
+
+class Job:
+    """One batch on its way to the model, or there."""
+
+    __slots__ = ("batches", "done", "generation", "inputs", "rows", "size", "slot")
+
+    def __init__(self, inputs: Inputs, batches: list[Any], rows: int, done: Done) -> None:
+        self.inputs = inputs
+        self.batches = batches
+        self.rows = rows  # that the answer must have; 0 where any will do
+        self.done = done
+        self.slot = -1  # that it stands in, once it is sent
+        self.size = 0  # bytes there
+        self.generation = 0  # of the process that has it
+
+
+class ModelLink:
+    """Sends batches to one model process, and hears of its life.
+
+    Batches of all methods go one after the other. A process that dies takes with it what it was
+    sent, each with `ModelDied`; what has not been sent waits for the next process.
+
+    generation   of the process that is there, or was last
+    why          the last one died, as its supervisor says
+    ready        what the process said of itself, once it is loaded
+    on_change    called with this link when it becomes ready, and when it is no longer
+    """
+
+    def __init__(self, channel: Channel, alias: str, replica: int, kill: Kill) -> None:
+        self.alias = alias
+        self.replica = replica
+        self.generation = -1
+        self.is_ready = False
+        self.why = ""
+        self.ready: Ready | None = None
+        self.on_change: Callable[[ModelLink], None] = lambda _: None
+        self._channel = channel
+        self._kill = kill
+        self._killed = -1  # the last generation that we have asked to be ended
+        self._dead = -1  # the last that we know is gone
+        self._socket = channel.front
+        self._free = deque(range(len(channel.slots)))
+        self._waiting: deque[Job] = deque()
+        self._sent: dict[int, Job] = {}
+        self._number = 0
+        self._numbers = Numbers()  # layouts that the process knows of us
+        self._layouts: dict[int, Layout] = {}  # and those that we know of it
+        self._buffer = bytearray(SIZE)
+        self._on_ready: list[Callable[[], None]] = []
+        self._users = 0
+        self._loop: asyncio.AbstractEventLoop | None = None
+
+    # --- life ---
+
+    def executor(self, method: str, inputs: Side) -> "LinkExecutor":
+        """What runs batches of one method there; `inputs` is what it takes."""
+        return LinkExecutor(self, Inputs(method, inputs))
+
+    def start(self, loop: asyncio.AbstractEventLoop, on_ready: Callable[[], None]) -> None:
+        """Listen to the process, for the first user; `on_ready` is called when it is ready."""
+        self._users += 1
+        self._on_ready.append(on_ready)
+        if self._loop is None:
+            self._loop = loop
+            self._socket.setblocking(False)
+            loop.add_reader(self._socket.fileno(), self._hear)
+
+    def stop(self) -> None:
+        """Listen no more, with the last user."""
+        self._users -= 1
+        if not self._users:
+            self._leave()
+
+    def _leave(self) -> None:
+        if self._loop is not None:
+            self._loop.remove_reader(self._socket.fileno())
+            self._loop = None
+            self._waiting.clear()
+            self._on_ready.clear()
+
+    def born(self, generation: int) -> None:
+        """The supervisor has started the process of a generation; it still has to load."""
+        if generation > self.generation:
+            self._end(self.generation, self.why or "was replaced")
+            self.generation = generation
+
+    def died(self, generation: int, why: str) -> None:
+        """The process of a generation is gone, and `why`: "was killed by SIGSEGV"."""
+        self._dead = max(self._dead, generation)
+        if generation >= self.generation:
+            self.generation = generation
+            self.why = why
+            self._end(generation, why)
+
+    def _end(self, generation: int, why: str) -> None:
+        """Whatever was sent to processes up to a generation will not be answered."""
+        was_ready, self.is_ready = self.is_ready, False
+        lost = [number for number, job in self._sent.items() if job.generation <= generation]
+        for job in [self._finish(number) for number in lost]:
+            slot = self._channel.slots[job.slot]
+            slot.inputs.reset()
+            slot.outputs.reset()
+            job.done(None, ModelDied(why))
+        if was_ready:
+            self.on_change(self)
+
+    def _begin(self, generation: int, ready: Ready) -> None:
+        """A process is loaded, and knows nothing of what was said to its predecessor."""
+        self.born(generation)
+        self.ready = ready
+        self._numbers = Numbers()
+        self._layouts = {}
+        self.is_ready = True
+        self.on_change(self)
+        for on_ready in self._on_ready:
+            on_ready()
+        self._send_waiting()
+
+    # --- batches ---
+
+    def submit(self, job: Job) -> None:
+        """Send a batch, now or when it is its turn."""
+        if self._free and self.is_ready and not self._waiting:
+            self._send(job)
+        else:
+            self._waiting.append(job)
+
+    def kill(self, job: Job, why: str) -> None:
+        """End the process, if it has the batch; if there is none that could take it, the batch."""
+        if job.slot >= 0:
+            if self._killed < job.generation:
+                self._killed = job.generation
+                self._kill(job.generation, why)
+        elif not self.is_ready and job in self._waiting:
+            self._waiting.remove(job)
+            job.done(None, ModelDied(why))
+
+    def _send_waiting(self) -> None:
+        while self._waiting and self._free and self.is_ready:
+            self._send(self._waiting.popleft())
+
+    def _send(self, job: Job) -> None:
+        slot = self._free.popleft()
+        self._number = number = self._number + 1
+        slab = self._channel.slots[slot].inputs
+        try:
+            layout, described, values, rows, size = job.inputs.write(
+                slab, job.batches, self._numbers
+            )
+            flags = 0 if job.rows else WHOLE
+            self._socket.send(
+                Message(
+                    Kind.RUN, slot, flags, self.generation, number, layout, described, values,
+                    rows, size,
+                ).encode()
+            )  # fmt: skip
+        except Exception as error:  # noqa: BLE001 - the batch is answered with it
+            self._free.append(slot)
+            self._fail_soon(job, error)
+            return
+        job.slot, job.size, job.generation = slot, size, self.generation
+        self._sent[number] = job
+
+    def _fail_soon(self, job: Job, error: Exception) -> None:
+        """Answer a batch that could not be sent, after whoever submitted it has gone on."""
+        if isinstance(error, OSError):
+            error = ModelDied(f"cannot be reached: {error.strerror}")
+        if self._loop is not None:
+            self._loop.call_soon(job.done, None, error)
+
+    def _finish(self, number: int) -> Job:
+        job = self._sent.pop(number)
+        self._free.append(job.slot)
+        return job
+
+    # --- what the process says ---
+
+    def _hear(self) -> None:
+        try:
+            size = self._socket.recv_into(self._buffer)
+        except BlockingIOError:
+            return
+        except OSError:
+            size = 0
+        if not size:  # nobody has the other end any more: whoever started us all is gone
+            self._leave()
+            self._end(self.generation, "was left alone")
+            return
+        message = Message.decode(self._buffer)
+        if message.kind == Kind.READY:
+            if message.generation >= self.generation and message.generation > self._dead:
+                self._begin(message.generation, Ready.decode(memoryview(self._buffer)[:size]))
+        elif message.generation == self.generation and message.number in self._sent:
+            self._take(message)
+
+    def _take(self, message: Message) -> None:
+        """An answer has come."""
+        job = self._sent[message.number]
+        try:
+            output, error = self._read(message)
+        except Exception as wrong:  # noqa: BLE001 - the batch is answered with it
+            output, error = None, wrong
+        self._channel.slots[job.slot].inputs.trim(job.size)
+        self._finish(message.number)
+        self._send_waiting()
+        job.done(output, error)
+
+    def _read(self, message: Message) -> tuple[Any, Exception | None]:
+        slot = self._channel.slots[message.slot]
+        slab = slot.outputs
+        slab.follow(message.size)
+        if message.kind == Kind.ERROR:
+            return None, failure.decode(slab.root[: message.size].data)
+        start = message.values + message.described
+        if message.described:
+            description = slab.root[message.values : start].data
+            self._layouts[message.layout] = layout.read(description)
+        cursor = Cursor(slab, message.rows, message.values, start, copies=True)
+        output = cursor.read(self._layouts[message.layout])
+        slab.trim(message.size)
+        return output, None
+
+
+class LinkExecutor:
+    """An Executor: one method, in the process of a link."""
+
+    def __init__(self, link: ModelLink, inputs: Inputs) -> None:
+        self._link = link
+        self._inputs = inputs
+        self._job: Job | None = None
+
+    @property
+    def is_ready(self) -> bool:
+        """Whether the process is there and has loaded the model."""
+        return self._link.is_ready
+
+    def start(self, loop: asyncio.AbstractEventLoop, on_ready: Callable[[], None]) -> None:
+        """Take batches."""
+        self._link.start(loop, on_ready)
+
+    def submit(self, inputs: list[Any], rows: int, done: Done) -> None:
+        """Send the batch, as soon as the process has no other."""
+        self._job = job = Job(self._inputs, inputs, rows, done)
+        self._link.submit(job)
+
+    def kill(self, why: str) -> None:
+        """End the process, if the batch is there."""
+        if self._job is not None:
+            self._link.kill(self._job, why)
+
+    def stop(self) -> None:
+        """Take no more batches."""
+        self._link.stop()

@@ -1,0 +1,180 @@
+"""The model process: loads one model, and answers one batch after the other until it is told off.
+
+One thread, which waits in `recv` and calls the model: no event loop, no locks, nothing that a
+model's own threads could disturb.
+"""
+
+import ctypes
+import faulthandler
+import gc
+import logging
+import os
+import signal
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+from types import FrameType
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from ..batching.executor import WrongLength
+from ..data import table
+from ..models.model import LoadedModel
+from ..plan import Plan
+from . import failure, layout
+from .channel import Channel
+from .cursor import Cursor
+from .message import SIZE, WHOLE, Kind, Message, Ready
+from .outputs import Outputs
+from .slab import Slab
+
+if TYPE_CHECKING:
+    from .layout import Layout
+
+log = logging.getLogger(__name__)
+
+OOM_SCORE = 500  # of 1000: when memory runs out, the kernel takes the model and not the front
+_PR_SET_PDEATHSIG = 1
+_STDOUT, _STDERR = 1, 2
+
+
+class _Ended(BaseException):
+    """SIGTERM came while there was nothing to do."""
+
+
+def serve_model(
+    channel: Channel,
+    plan: Plan,
+    alias: str,
+    device: str,
+    generation: int,
+    on_ready: Callable[[], None],
+) -> None:
+    """Be the model process: load `alias`, say so, and answer until SIGTERM or the front's end.
+
+    For the main thread of a process that was forked for this.
+
+    Raises:
+        BundleError: when the model cannot be loaded.
+    """
+    channel.for_model()
+    _prepare()
+    began = time.monotonic()
+    sources = str(plan.directory / "src")
+    # Where nothing was vouched for, a file there must not stand in for a library.
+    if plan.manifest.executes_code and sources not in sys.path:
+        sys.path.insert(0, sources)
+    model = LoadedModel.load(plan.model_directory(alias), device, plan.policy)
+    gc.collect()
+    gc.freeze()
+    ready = Ready(time.monotonic() - began, _resident(), os.getpid())
+    process = ModelProcess(channel, model.call, generation)
+    process.serve(ready, on_ready)
+
+
+class ModelProcess:
+    """Answers what comes through a channel, with `call(method, batch)`."""
+
+    def __init__(self, channel: Channel, call: Callable[[str, Any], Any], generation: int) -> None:
+        self._channel = channel
+        self._socket = channel.model
+        self._call = call
+        self._generation = generation
+        self._layouts: dict[int, Layout] = {}
+        self._outputs = Outputs()
+        self._buffer = bytearray(SIZE)
+        self._is_ending = False
+        self._is_idle = False
+
+    def serve(self, ready: Ready, on_ready: Callable[[], None]) -> None:
+        """Say that it is ready, and answer until SIGTERM or the end of the front."""
+        signal.signal(signal.SIGTERM, self._end)
+        try:
+            self._socket.send(ready.encode(self._generation))
+            on_ready()
+            while not self._is_ending and (message := self._receive()) is not None:
+                if message.generation == self._generation:
+                    self._socket.send(self._answer(message).encode())
+        except (_Ended, BrokenPipeError, ConnectionResetError):
+            return
+
+    def _end(self, number: int, frame: FrameType | None) -> None:  # noqa: ARG002
+        """SIGTERM: at once where nothing runs, else after it."""
+        self._is_ending = True
+        if self._is_idle:
+            raise _Ended
+
+    def _receive(self) -> Message | None:
+        self._is_idle = True
+        try:
+            size = self._socket.recv_into(self._buffer)
+        finally:
+            self._is_idle = False
+        return Message.decode(self._buffer) if size else None
+
+    def _answer(self, message: Message) -> Message:
+        """Run one batch."""
+        slot = self._channel.slots[message.slot]
+        try:
+            output, rows = self._run(message, slot.inputs)
+            number, described, values, rows, size = self._outputs.write(slot.outputs, output, rows)
+            kind = Kind.ANSWER
+        except BaseException as error:  # noqa: BLE001 - the front is answered with it
+            number = described = values = rows = 0
+            kind, size = Kind.ERROR, _write_error(slot.outputs, error)
+        output = None
+        self._release(slot.inputs, message.size)
+        slot.outputs.forget(size)
+        return message._replace(
+            kind=kind, layout=number, described=described, values=values, rows=rows, size=size
+        )
+
+    def _run(self, message: Message, slab: Slab) -> tuple[Any, int]:
+        """The model's answer, and how many rows it has."""
+        slab.follow(message.size)
+        start = message.values + message.described
+        if message.described:
+            description = slab.root[message.values : start].data
+            self._layouts[message.layout] = layout.read(description)
+        method, body = self._layouts[message.layout]
+        batch = Cursor(slab, message.rows, message.values, start, copies=False).read(body)
+        output = self._call(method, batch)
+        if message.flags & WHOLE:
+            return output, message.rows
+        got = table.rows(output)
+        if got != message.rows:
+            raise WrongLength(message.rows, got)
+        return output, got
+
+    def _release(self, slab: Slab, size: int) -> None:
+        """The next batch will be written where this one stood: whoever kept it keeps a copy."""
+        if slab.is_held:
+            slab.detach()
+        slab.forget(size)
+
+
+def _write_error(slab: Slab, error: BaseException) -> int:
+    told = failure.encode(error)
+    slab.reserve(len(told))
+    slab.root[: len(told)] = np.frombuffer(told, np.uint8)
+    return len(told)
+
+
+def _prepare() -> None:
+    """What a process that may crash should have."""
+    faulthandler.enable(_STDERR, all_threads=False)
+    sys.stdout.flush()
+    os.dup2(_STDERR, _STDOUT)  # what a model prints is no access log
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # the supervisor passes on what a Ctrl-C means
+    if sys.platform == "linux":
+        # Whoever waits for an answer is gone as well, however long the batch would take.
+        ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
+        Path("/proc/self/oom_score_adj").write_text(str(OOM_SCORE), encoding="ascii")
+
+
+def _resident() -> int:
+    """Bytes of memory that this process holds."""
+    pages = int(Path("/proc/self/statm").read_text(encoding="ascii").split()[1])
+    return pages * os.sysconf("SC_PAGE_SIZE")

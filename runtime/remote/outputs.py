@@ -1,0 +1,122 @@
+"""Outputs: what a model answered, written where the front will see it."""
+
+from collections.abc import Mapping
+from io import BytesIO
+from typing import Any
+
+import numpy as np
+import orjson
+
+from ..data.predictions import columns, to_instances, without_rows
+from ..errors import PredictionFailed
+from .draft import Draft
+from .failure import printable
+from .layout import SCALAR, Layout, Numbers, describe
+from .slab import Slab
+
+Written = tuple[int, int, int, int, int]
+"""The number of the layout, the bytes of its description, those of JSON, rows, all bytes."""
+
+_RAW = frozenset("biufcmMSU")  # kinds of dtypes whose bytes are all there is to them
+
+
+class Outputs:
+    """Writes the answers of one model process."""
+
+    def __init__(self) -> None:
+        self._numbers = Numbers()
+
+    def write(self, slab: Slab, output: Any, rows: int) -> Written:
+        """Put `output`, which should have `rows` rows, onto `slab`.
+
+        Raises:
+            MemoryError: when there is not so much.
+        """
+        draft = Draft()
+        layout = outline(output, rows, draft)
+        number = self._numbers.get(layout)
+        description = b""
+        if number is None:
+            number, description = self._numbers.add(layout), describe(layout)
+        values, size = draft.write(slab, description)
+        return number, len(description), values, rows, size
+
+
+def outline(output: Any, rows: int, draft: Draft) -> Layout:
+    """What `output` looks like to `to_instances`; its values go to `draft`.
+
+    Arrays of plain values stay what they are, everything else becomes one JSON value a row here,
+    so that the front has no need of the libraries that it is made of.
+    """
+    if isinstance(output, np.ndarray):
+        return _outline_array(output, rows, draft)
+    if isinstance(output, tuple):
+        return ("tuple", tuple(outline(part, rows, draft) for part in output))
+    if isinstance(output, Mapping):
+        names = tuple(map(str, output))
+        return ("dict", names, tuple(outline(part, rows, draft) for part in output.values()))
+    if isinstance(output, list):
+        return _outline_rows(output, rows, draft)
+    if hasattr(output, "columns") or hasattr(output, "to_numpy"):  # a DataFrame or a Series
+        plain = columns(output) if hasattr(output, "columns") else output.to_numpy()
+        return outline(plain, rows, draft)
+    return ("unfit", without_rows(output))
+
+
+def _outline_array(array: np.ndarray, rows: int, draft: Draft) -> Layout:
+    if array.dtype.kind in _RAW:
+        plain = np.asarray(array)
+        if not plain.ndim:
+            draft.array([plain.reshape(1)], 1)
+            return ("raw", plain.dtype.str, (), SCALAR)
+        draft.array([plain], len(plain))
+        return ("raw", plain.dtype.str, plain.shape[1:], _unless(rows, len(plain)))
+    if array.dtype.names and not array.dtype.hasobject:
+        return _outline_records(array, draft)
+    if not array.ndim:
+        return ("unfit", "The model answered with one value, not with rows.")
+    return _outline_rows(array.tolist(), rows, draft)
+
+
+def _outline_records(array: np.ndarray, draft: Draft) -> Layout:
+    file = BytesIO()
+    np.lib.format.write_array(file, array, allow_pickle=False)
+    data = file.getvalue()
+    draft.array([np.array([len(data)], np.int64)], 1)
+    draft.block(data)
+    return ("npy",)
+
+
+def _outline_rows(values: list[Any], rows: int, draft: Draft) -> Layout:
+    ends, text, flaws = [], bytearray(), []
+    for row, value in enumerate(values):
+        try:
+            text += _dumps(value)
+        except Exception as error:  # noqa: BLE001 - the row's own request is answered with it
+            flaw, instead = _flaw(value, error)
+            flaws.append((row, *flaw))
+            text += instead
+        text += b","
+        ends.append(len(text))
+    draft.array([np.array(ends, np.int64)], len(ends))
+    draft.block(bytes(text))
+    draft.values(flaws)
+    return ("fragments", _unless(rows, len(values)))
+
+
+def _flaw(value: Any, error: Exception) -> tuple[tuple[str | None, str, bool], bytes]:
+    """What is wrong with a row, and its JSON where NaN is null."""
+    detail = printable(error.detail) if isinstance(error, PredictionFailed) else None
+    reason = printable(f"{type(error).__name__}: {error}")
+    try:
+        return (detail, reason, True), _dumps(value, nan_as_null=True)
+    except Exception:  # noqa: BLE001 - `error` is what its client gets
+        return (detail, reason, False), b"null"
+
+
+def _dumps(value: Any, *, nan_as_null: bool = False) -> bytes:
+    return orjson.dumps(to_instances([value], nan_as_null=nan_as_null)[0])
+
+
+def _unless(rows: int, own: int) -> int | None:
+    return None if own == rows else own

@@ -1,0 +1,97 @@
+"""Real model processes, forked here, and links to them."""
+
+import asyncio
+import contextlib
+import os
+import signal
+import sys
+import traceback
+
+import pytest
+
+from modelbundle.runtime.remote.channel import Channel
+from modelbundle.runtime.remote.message import Ready
+from modelbundle.runtime.remote.model_link import ModelLink
+from modelbundle.runtime.remote.model_process import ModelProcess
+
+
+class Nursery:
+    """What the supervisor does: forks model processes, and tells the link when they die."""
+
+    def __init__(self, call, slots=1):
+        self.call = call
+        self.channel = Channel.create(slots)
+        self.link = ModelLink(self.channel, "model", 0, self.kill)
+        self.generation = 0
+        self.pid = 0
+        self.kills = []
+
+    def fork(self):
+        self.generation += 1
+        sys.stdout.flush()
+        self.pid = os.fork()
+        if self.pid == 0:
+            self.be_model(self.generation)
+        self.link.born(self.generation)
+
+    def be_model(self, generation):
+        try:
+            signal.set_wakeup_fd(-1)
+            self.channel.for_model()
+            process = ModelProcess(self.channel, self.call, generation)
+            process.serve(Ready(0.0, 0, os.getpid()), lambda: None)
+        except BaseException:  # a fork must not unwind into its parent's frames
+            traceback.print_exc()
+        finally:
+            os._exit(0)
+
+    def kill(self, generation, why):
+        self.kills.append((generation, why))
+        if generation == self.generation:
+            os.kill(self.pid, signal.SIGKILL)
+
+    async def bury(self):
+        """Wait for the process to die; its exit code, or its signal below zero."""
+        pid, self.pid = self.pid, 0
+        _, status = await asyncio.to_thread(os.waitpid, pid, 0)
+        self.link.died(self.generation, f"ended with {os.waitstatus_to_exitcode(status)}")
+        return os.waitstatus_to_exitcode(status)
+
+    async def ready(self):
+        while not self.link.is_ready:
+            await asyncio.sleep(0.001)
+
+    def close(self):
+        if self.pid:
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(self.pid, signal.SIGKILL)
+            os.waitpid(self.pid, 0)
+        self.channel.close()
+
+
+@pytest.fixture
+def nursery():
+    """Make nurseries: `nursery(call, slots=1)` with `call(method, batch)`."""
+    made = []
+
+    def make(call, slots=1):
+        made.append(Nursery(call, slots))
+        return made[-1]
+
+    yield make
+    for each in made:
+        each.close()
+
+
+async def ask(executor, inputs, rows):
+    """What an executor answers, or raises."""
+    future = asyncio.get_running_loop().create_future()
+
+    def done(output, error):
+        if error is None:
+            future.set_result(output)
+        else:
+            future.set_exception(error)
+
+    executor.submit(inputs, rows, done)
+    return await asyncio.wait_for(future, 30)
