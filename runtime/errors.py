@@ -18,6 +18,7 @@ RequestError(status)         what a client is told; anything else becomes a 500 
 ├── ClientGone 499           nobody is left to answer
 ├── PredictionFailed 500     fixed text outside, the traceback in the log
 ├── Overloaded 503           the whole server is full, starting or draining (+ Retry-After)
+├── ModelDied 503            the model's process ended while it ran this request (+ Retry-After)
 └── DeadlineExceeded 504
 """
 
@@ -155,6 +156,21 @@ class Overloaded(RequestError):
     """The server is full, starting or draining; `retry_after` says when to come back."""
 
     status = 503
+
+
+class ModelDied(RequestError):
+    """What ran the model is gone: it crashed, ran out of memory, or was ended.
+
+    `why` is for the log and the operator (a signal, an exit code), never for the client.
+    """
+
+    status = 503
+
+    def __init__(self, why: str, *, retry_after: float = 1.0) -> None:
+        super().__init__(
+            "The model stopped while it worked on this request.", retry_after=retry_after
+        )
+        self.why = why
 
 
 class DeadlineExceeded(RequestError):

@@ -1,68 +1,116 @@
-"""One call of the model: collate, call, check, scatter; and in halves when it fails."""
+"""Batch: rows of requests that run in one call, and what they are split into when it fails."""
 
-from collections.abc import Callable, Sequence
-from typing import Any, Protocol
+from collections.abc import Callable, Iterator, Sequence
+from typing import TYPE_CHECKING, Any, NamedTuple
 
-from .lane import Lane, Piece, Request
+from .executor import RowOps
 from .observer import Release
+from .request import Request, Run
+
+if TYPE_CHECKING:
+    from .lane import Lane
 
 
-class RowOps(Protocol):
-    """What a batcher must be able to do with batches and answers; `runtime.table` does."""
+class Piece(NamedTuple):
+    """The rows `start:stop` of a request, as they stand in one batch."""
 
-    def rows(self, batch: Any, /) -> int:
-        """How many rows `batch` has."""
-        ...
-
-    def concat(self, batches: list[Any], /) -> Any:
-        """Their rows under one another."""
-        ...
-
-    def slice(self, batch: Any, start: int, stop: int, /) -> Any:
-        """The rows `start:stop`, as a view where that is possible."""
-        ...
-
-
-class WrongLength(ValueError):
-    """The model answered with more or fewer rows than it was asked for."""
+    request: Request
+    start: int
+    stop: int
 
 
 class Batch:
-    """Pieces of requests of one lane that run in one call."""
+    """Rows of requests of one lane.
 
-    __slots__ = ("is_guilty", "lane", "pieces", "reason", "rows", "sibling")
+    requests   in the order of their rows
+    bounds     request i has the rows `bounds[i]:bounds[i + 1]` of the batch
+    starts     the first row that is here of each request; None where all are here with all rows
+    """
 
-    def __init__(self, lane: Lane, pieces: Sequence[Piece], reason: Release) -> None:
+    __slots__ = (
+        "bounds", "is_guilty", "is_suspect", "lane", "reason", "requests", "rows", "run",
+        "sibling", "starts",
+    )  # fmt: skip
+
+    def __init__(
+        self,
+        lane: "Lane",
+        reason: Release,
+        requests: list[Request],
+        bounds: list[int],
+        starts: list[int] | None = None,
+    ) -> None:
         self.lane = lane
-        self.pieces = pieces
-        self.rows = sum(piece.stop - piece.start for piece in pieces)
         self.reason = reason
+        self.requests = requests
+        self.bounds = bounds
+        self.starts = starts
+        self.rows = bounds[-1]
+        self.run: Run | None = None
         self.sibling: Batch | None = None  # the other half, which is guilty if this one succeeds
         self.is_guilty = False  # known to fail as a whole: not worth a call
+        self.is_suspect = False  # the only request of one that the model died of: its last try
 
-    def run(self, call: Callable[[Any], Any], ops: RowOps) -> list[Any]:
-        """Call the model once; the answers, one a piece. Runs in the executor.
+    @classmethod
+    def of(cls, lane: "Lane", reason: Release, pieces: Sequence[Piece]) -> "Batch":
+        """The batch that is made of `pieces`."""
+        bounds = [0]
+        for piece in pieces:
+            bounds.append(bounds[-1] + piece.stop - piece.start)
+        whole = all(stop - start == request.rows for request, start, stop in pieces)
+        starts = None if whole else [piece.start for piece in pieces]
+        return cls(lane, reason, [piece.request for piece in pieces], bounds, starts)
 
-        Raises:
-            WrongLength: when there are not as many answers as rows.
-        """
-        output = call(self._collate(ops))
-        got = ops.rows(output)
-        if got != self.rows:
-            raise WrongLength(f"The model was given {self.rows} rows and answered {got}.")
-        return self._scatter(output, ops)
+    def pieces(self) -> Iterator[Piece]:
+        """Its rows by request."""
+        bounds, starts = self.bounds, self.starts
+        for index, request in enumerate(self.requests):
+            start = 0 if starts is None else starts[index]
+            yield Piece(request, start, start + bounds[index + 1] - bounds[index])
 
-    def run_whole(self, call: Callable[[Any], Any], ops: RowOps) -> list[Any]:  # noqa: ARG002
-        """Call the model with the only request as it came; nothing is known of the answer."""
-        return [call(self.pieces[0].request.batch)]
+    def begin(self, now: float) -> None:
+        """It goes to an executor."""
+        self.run = run = Run(self.rows, now)
+        for request in self.requests:
+            request.run = run
+
+    def inputs(self, ops: RowOps) -> list[Any]:
+        """What is to be put under one another."""
+        if self.starts is None:
+            return [request.batch for request in self.requests]
+        return [
+            request.batch if stop - start == request.rows else ops.slice(request.batch, start, stop)
+            for request, start, stop in self.pieces()
+        ]
+
+    def outputs(self, output: Any, ops: RowOps) -> list[Any]:
+        """The answer of each request."""
+        if len(self.requests) == 1:
+            return [output]
+        bounds, cut = self.bounds, ops.slice
+        return [cut(output, bounds[i], bounds[i + 1]) for i in range(len(self.requests))]
+
+    def is_for(self, group: object) -> bool:
+        """Whether all of it can be handed to `group` at once."""
+        if self.starts is not None or group is None:
+            return False
+        # A generator would cost more than the loop.
+        for request in self.requests:  # noqa: SIM110
+            if request.is_over or request.group is not group:
+                return False
+        return True
+
+    # --- smaller ones ---
 
     def without(self, is_over: Callable[[Request], bool]) -> "Batch":
-        """The same without the pieces of requests that are over; itself if there are none."""
-        pieces = [piece for piece in self.pieces if not is_over(piece.request)]
-        if len(pieces) == len(self.pieces):
+        """The same without the requests that are over; itself if there are none."""
+        pieces = [piece for piece in self.pieces() if not is_over(piece.request)]
+        if len(pieces) == len(self.requests):
             return self
         # What is known of the whole is not known of a part: neither sibling nor guilt.
-        return Batch(self.lane, pieces, self.reason)
+        rest = Batch.of(self.lane, self.reason, pieces)
+        rest.is_suspect = self.is_suspect
+        return rest
 
     def parts(self, error: BaseException) -> "tuple[Batch, ...]":
         """Smaller batches to try instead, after `error`; none if it is a request's own.
@@ -71,13 +119,14 @@ class Batch:
         """
         if is_out_of_memory(error) and self.rows > 1:
             return self.half_rows()
-        return self.halves() if len(self.pieces) > 1 else ()
+        return self.halves() if len(self.requests) > 1 else ()
 
     def halves(self) -> "tuple[Batch, Batch]":
         """Two batches of half the requests each, to find the guilty one."""
-        middle = len(self.pieces) // 2
-        first = Batch(self.lane, self.pieces[:middle], "retry")
-        second = Batch(self.lane, self.pieces[middle:], "retry")
+        pieces = list(self.pieces())
+        middle = len(pieces) // 2
+        first = Batch.of(self.lane, "retry", pieces[:middle])
+        second = Batch.of(self.lane, "retry", pieces[middle:])
         first.sibling = second
         return first, second
 
@@ -86,33 +135,21 @@ class Batch:
         room = self.rows // 2
         first: list[Piece] = []
         second: list[Piece] = []
-        for piece in self.pieces:
-            cut = min(piece.stop, piece.start + room)
-            if cut > piece.start:
-                first.append(Piece(piece.request, piece.start, cut))
-            if cut < piece.stop:
-                second.append(Piece(piece.request, cut, piece.stop))
-            room -= cut - piece.start
-        return Batch(self.lane, first, "retry"), Batch(self.lane, second, "retry")
+        for request, start, stop in self.pieces():
+            cut = min(stop, start + room)
+            if cut > start:
+                first.append(Piece(request, start, cut))
+            if cut < stop:
+                second.append(Piece(request, max(cut, start), stop))
+            room = max(0, room - (cut - start))
+        return Batch.of(self.lane, "retry", first), Batch.of(self.lane, "retry", second)
 
-    def _collate(self, ops: RowOps) -> Any:
-        inputs = [
-            piece.request.batch
-            if piece.is_whole
-            else ops.slice(piece.request.batch, piece.start, piece.stop)
-            for piece in self.pieces
-        ]
-        return inputs[0] if len(inputs) == 1 else ops.concat(inputs)
-
-    def _scatter(self, output: Any, ops: RowOps) -> list[Any]:
-        if len(self.pieces) == 1:
-            return [output]
-        answers, start = [], 0
-        for piece in self.pieces:
-            stop = start + piece.stop - piece.start
-            answers.append(ops.slice(output, start, stop))
-            start = stop
-        return answers
+    def singles(self) -> "list[Batch]":
+        """One batch for each request, for its last try."""
+        alone = [Batch.of(self.lane, "alone", [piece]) for piece in self.pieces()]
+        for batch in alone:
+            batch.is_suspect = True
+        return alone
 
 
 def is_out_of_memory(error: BaseException) -> bool:

@@ -1,34 +1,36 @@
 """The batcher: rows of many requests, one call of the model, each answer to its request."""
 
 import asyncio
-import logging
 import time
-from collections import deque
-from collections.abc import Callable, Hashable, Iterator
+from collections.abc import Callable, Hashable, Iterator, Sequence
 from functools import partial
 from math import inf
 from typing import Any
 
-from ..errors import DeadlineExceeded, InvalidInput, Overloaded, PredictionFailed, RequestError
+from ..errors import DeadlineExceeded, InvalidInput, ModelDied, Overloaded
+from .admission import Admission
 from .alarm import Alarm
-from .batch import Batch, RowOps, is_out_of_memory
-from .executor import Executor, Worker
-from .lane import Lane, Request
+from .batch import Batch
+from .executor import Executor, RowOps
+from .hang import HangWatch
+from .hold import Hold
+from .lane import Lane
 from .lanes import Lanes
 from .measurement import Measurement
-from .observer import BatchObserver, NullObserver, Refusal, Release
+from .observer import BatchObserver, NullObserver, Release
+from .recovery import Recovery
+from .request import FutureRequest, Request
+from .slots import Slot, Slots
 from .window import Limits
-
-log = logging.getLogger(__name__)
 
 
 class Batcher:
     """Many requests, one call: works while there is work, and never waits for more.
 
-    A batch stays open until the executor is free and is then made of what has come, oldest first.
+    A batch stays open until an executor is free and is then made of what has come, oldest first.
     Requests share a batch only within their `key` (shapes, dtypes, parameters: whatever must be
-    equal). `call` runs in `executor` with the rows of one or more requests under one another and
-    must answer as many rows in the same order; `ops` joins and cuts them.
+    equal). Each of the `executors` runs one batch at a time and must answer as many rows in the
+    same order; `ops` joins and cuts them.
 
     All methods are for the event loop's thread. `clock` counts seconds, monotonically; deadlines
     are on it.
@@ -36,33 +38,30 @@ class Batcher:
 
     def __init__(
         self,
-        call: Callable[[Any], Any],
+        executors: Executor | Sequence[Executor],
         ops: RowOps,
         limits: Limits | None = None,
         *,
-        executor: Executor | None = None,
         observer: BatchObserver | None = None,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self.limits = limits or Limits()
-        self._call = call
         self._ops = ops
-        self._run = Batch.run if self.limits.mergeable else Batch.run_whole
-        self._executor = executor or Worker()
         self._observer = observer or NullObserver()
         self._clock = clock
         self._loop: asyncio.AbstractEventLoop | None = None
         self._is_accepting = False
-        self._idle = asyncio.Event()  # set by the turn that finds nothing left to do
+        self._drained = asyncio.Event()  # set by the turn that finds nothing left to do
+        self._slots = Slots(executors if isinstance(executors, Sequence) else [executors])
         self._lanes = Lanes(self.limits)
+        self._admission = Admission(self.limits, self._lanes, self._slots, self._observer)
+        self._recovery = Recovery(self._is_over, idempotent=self.limits.idempotent)
         self._alarm = Alarm(clock, self._expire)
-        self._retries: deque[Batch] = deque()
-        self._running: Batch | None = None
-        self._started = 0.0  # when the running batch was
+        self._hold = Hold(partial(self._turn, "returned"))
+        self._watch = HangWatch(self.limits, self._slots, self._has_more, clock)
         self._now = 0.0  # of this turn
         self._is_scheduled = False  # a turn is
         self._is_weeded = False  # the queues have been, since the last batch
-        self._timer: asyncio.TimerHandle | None = None  # while a batch is held back
 
     # --- life ---
 
@@ -71,8 +70,8 @@ class Batcher:
         if self._loop is None:
             self._loop = asyncio.get_running_loop()
             self._is_scheduled = False
-            self._idle = asyncio.Event()
-            self._executor.start(self._loop)
+            self._drained = asyncio.Event()
+            self._slots.start(self._loop, self._schedule)
         self._is_accepting = True
 
     async def stop(self, *, drain: bool = True) -> None:
@@ -82,28 +81,33 @@ class Batcher:
         """
         self._is_accepting = False
         if drain and self._loop is not None and self._is_busy():
-            self._schedule(self._loop)  # what is held back goes now
-            await self._idle.wait()
+            self._schedule()  # what is held back goes now
+            await self._drained.wait()
         self._abandon()
         self._alarm.cancel()
-        self._end_hold()
-        self._idle.set()
+        self._hold.cancel()
+        self._watch.cancel()
+        self._drained.set()
         if self._loop is not None:
             self._loop = None
-            self._executor.stop()
+            self._slots.stop()
 
     async def warm_up(
         self, sample: Any, key: Hashable = None, *, seconds: float = 1.0
     ) -> list[tuple[int, float]]:
         """Call the model with 1, 2, 4, ... rows like those of `sample`, and learn their cost.
 
-        For a started batcher, before the first request. See `Measurement.run`.
+        For a started batcher, before the first request; every executor that is ready warms up.
+        See `Measurement.run`.
         """
         window = self._lanes[key].window
-        measurement = Measurement(self._call, self._ops, self._executor, self._clock)
-        measured = await measurement.run(sample, window, self.limits, seconds)
+        ready = [slot.executor for slot in self._slots if slot.executor.is_ready]
+        measurements = [Measurement(each, self._ops, self.limits, self._clock) for each in ready]
+        measured = await asyncio.gather(
+            *(each.run(sample, window, seconds) for each in measurements)
+        )
         self._lanes.cost = window.cost
-        return measured
+        return measured[0] if measured else []
 
     # --- requests ---
 
@@ -117,49 +121,41 @@ class Batcher:
         deadline: float | None = None,
     ) -> Any:
         """The model's answer for the rows of `batch`; as `enqueue`, awaited."""
-        return await self.enqueue(batch, rows, key, size, deadline)
+        request = FutureRequest(batch, rows, size, deadline)
+        self.enqueue(request, key)
+        return await request.answer()
 
-    def enqueue(
-        self,
-        batch: Any,
-        rows: int,
-        key: Hashable = None,
-        size: int = 0,
-        deadline: float | None = None,
-    ) -> "asyncio.Future[Any]":
-        """Queue `rows` rows; the future gets the model's answer for exactly these.
-
-        `size` is what they weigh in bytes, `deadline` the time on `clock` after which nobody
-        wants the answer. Cancel the future when its client leaves.
+    def enqueue(self, request: Request, key: Hashable = None) -> None:
+        """Queue `request`, which gets the model's answer for exactly its rows.
 
         Raises:
             Overloaded: the queue is full, or by prediction its turn comes too late, or the
-                batcher is not running. The future may get it too, as well as DeadlineExceeded,
-                PredictionFailed, and any RequestError that the model raises for it alone.
+                batcher is not running. The request may get it too, as well as DeadlineExceeded,
+                ModelDied, PredictionFailed, and any RequestError that the model raises for it
+                alone.
             DeadlineExceeded: it is too late already.
             InvalidInput: there is no row.
         """
-        loop = self._loop
-        if loop is None or not self._is_accepting:
-            raise self._refused("stopped", "The server is not accepting requests.", 1.0)
-        if rows < 1:
+        if not self._is_accepting:
+            raise self._admission.refused("stopped", "The server is not accepting requests.", 1.0)
+        if request.rows < 1:
             raise InvalidInput("At least one row is needed.")
         if not self.limits.mergeable:
-            rows = 1  # everything is counted in calls then
-        now = self._clock()
+            request.rows = request.left = 1  # everything is counted in calls then
+        now = request.arrived = self._clock()
         lane = self._lanes[key]
-        self._admit(lane, rows, size, deadline, now)
-        request = Request(loop.create_future(), batch, rows, size, now, deadline)
-        lane.window.arrived(now, rows)
+        if not self._admission.has_room(request.rows, request.size):
+            self._make_room(request, now)
+        self._admission.check(lane, request, now)
+        lane.window.arrived(now, request.rows)
         lane.push(request)
         self._observer.queued(self._lanes.backlog.rows)
         if not lane.is_listed:
             self._lanes.enlist(lane)
-        if request.deadline < self._alarm.at:
-            self._alarm.set(loop, request.deadline)
-        if self._running is None:
-            self._schedule(loop)
-        return request.future
+        if request.deadline < self._alarm.at and self._loop is not None:
+            self._alarm.set(self._loop, request.deadline)
+        if self._slots.idle and not self._is_scheduled:
+            self._schedule()
 
     @property
     def queued_rows(self) -> int:
@@ -174,225 +170,217 @@ class Batcher:
     @property
     def predicted_wait(self) -> float:
         """Seconds until all that is here now will have been answered."""
-        return self._remaining(self._clock()) + self._lanes.duration()
+        return self._admission.wait(self._clock())
 
-    def _admit(self, lane: Lane, rows: int, size: int, deadline: float | None, now: float) -> None:
-        backlog, limits = self._lanes.backlog, self.limits
-        if backlog.rows and (
-            backlog.rows + rows > limits.max_queue_rows
-            or backlog.bytes + size > limits.max_queue_bytes
-        ):
-            self._weed(now)
-            if backlog.rows + rows > limits.max_queue_rows:
-                raise self._refused("rows", "The queue is full.", self.predicted_wait)
-            if backlog.rows and backlog.bytes + size > limits.max_queue_bytes:
-                raise self._refused("bytes", "The queue is full.", self.predicted_wait)
-        if deadline is None:
-            return
-        if deadline <= now:
-            self._observer.refused("expired")
-            raise DeadlineExceeded("The deadline has passed before the request arrived.")
-        if self._running is None and not backlog.rows:
-            return  # a lone request is always tried, whatever the predictions
-        ahead = self._remaining(now) + self._lanes.others(lane)
-        wait = ahead + lane.window.duration(lane.rows + rows)
-        if not lane.window.admits(wait, deadline - now):
-            raise self._refused("wait", "The queue is too long for the deadline.", wait)
-
-    def _remaining(self, now: float) -> float:
-        if self._running is None:
-            return 0.0
-        predicted = self._running.lane.window.duration(self._running.rows)
-        return max(0.0, predicted - (now - self._started))
-
-    def _refused(self, reason: Refusal, detail: str, retry_after: float) -> Overloaded:
-        self._observer.refused(reason)
-        return Overloaded(detail, retry_after=retry_after)
+    def _make_room(self, request: Request, now: float) -> None:
+        """Drop what is over; refuse `request` if there is still no room for it."""
+        self._weed(now)
+        if not self._admission.has_room(request.rows, request.size):
+            raise self._admission.refuse_full(request.rows, now)
 
     # --- turns ---
 
-    def _schedule(self, loop: asyncio.AbstractEventLoop) -> None:
+    def _schedule(self) -> None:
         """Have a turn after the callbacks that are due now: sockets that are readable come in."""
-        if not self._is_scheduled:
+        if not self._is_scheduled and self._loop is not None:
             self._is_scheduled = True
-            loop.call_soon(self._turn)
+            self._loop.call_soon(self._turn)
 
     def _turn(self, reason: Release = "idle") -> None:
-        """Give the executor the next batch, if it is free and there is one."""
+        """Give every free executor a batch, as long as there is one."""
         self._is_scheduled = False
-        if self._running is not None:
+        if self._loop is None:
             return
         self._now = self._clock()
-        batch = self._next(reason)
+        while (slot := self._slots.free()) is not None:
+            batch = self._next(reason)
+            if batch is None:
+                break
+            self._release(slot, batch, self._loop)
         self._observer.queued(self._lanes.backlog.rows)
-        if batch is None:
-            if not self._is_accepting and not self._is_busy():
-                self._idle.set()
-            return
-        self._end_hold()
+        if not self._is_accepting and not self._is_busy():
+            self._drained.set()
+
+    def _release(self, slot: Slot, batch: Batch, loop: asyncio.AbstractEventLoop) -> None:
+        self._hold.cancel()
         self._is_weeded = False
-        self._running, self._started = batch, self._now
-        waited = self._now - batch.pieces[0].request.arrived
-        self._observer.released(batch.rows, len(batch.pieces), waited, batch.reason)
-        work = partial(self._run, batch, self._call, self._ops)
-        self._executor.submit(work, partial(self._done, batch))
+        self._slots.begin(slot, batch, self._now)
+        self._watch.begin(loop, slot)
+        batch.begin(self._now)
+        waited = self._now - batch.requests[0].arrived
+        self._observer.released(batch.rows, len(batch.requests), waited, batch.reason)
+        rows = batch.rows if self.limits.mergeable else 0
+        slot.executor.submit(batch.inputs(self._ops), rows, partial(self._done, slot, batch))
 
     def _next(self, reason: Release) -> Batch | None:
         """The next batch: a part of one that failed, else of the lane with the oldest request."""
-        while self._retries:
-            batch = self._retries.popleft().without(self._is_over)
-            if batch.is_guilty and len(batch.pieces) > 1:
-                self._retries.extendleft(reversed(batch.halves()))
-            elif batch.pieces:
-                return batch
+        batch = self._recovery.next()
+        if batch is not None:
+            return batch
         while self._lanes:
             lane = self._lanes.first()
             self._weed_front(lane)
-            if lane.queue and reason != "returned" and self._is_held(lane):
+            if reason != "returned" and self._is_held(lane):
                 return None
             self._lanes.delist_first()
             batch = self._take(lane, reason)
-            if lane.queue:
-                self._lanes.enlist(lane)
-            if batch.pieces:
+            self._lanes.enlist(lane)
+            if batch is not None and batch.requests:
                 return batch
         return None
 
-    def _take(self, lane: Lane, reason: Release) -> Batch:
-        if not lane.queue:
-            return Batch(lane, (), reason)
-        size = lane.window.size(lane.rows, lane.queue[0].deadline - self._now)
+    def _take(self, lane: Lane, reason: Release) -> Batch | None:
+        head = lane.head
+        if head is None:
+            return None
+        size = lane.window.size(lane.rows, head.deadline - self._now)
         if lane.rows >= size:
             reason = "full"
-        elif self._timer is not None:
+        elif self._hold:
             reason = "returned"
-        return Batch(lane, lane.take(size, self._is_over), reason)
+        return lane.take(size, reason, self._now, self._drop)
 
     def _is_held(self, lane: Lane) -> bool:
-        """Whether to wait for clients on their way back; arms the timer that ends it."""
+        """Whether to wait for clients on their way back."""
         if self._loop is None or not self._is_accepting or len(self._lanes) > 1:
             return False
-        head = lane.queue[0]
-        wait = lane.window.hold(
-            self._now, lane.rows, self._now - head.arrived, head.deadline - self._now
-        )
-        if wait > 0.0 and self._timer is None:
-            self._timer = self._loop.call_later(wait, self._give_up_hold)
-        return wait > 0.0
-
-    def _give_up_hold(self) -> None:
-        self._timer = None
-        self._turn("returned")
-
-    def _end_hold(self) -> None:
-        if self._timer is not None:
-            self._timer.cancel()
-            self._timer = None
+        return self._hold.holds(self._loop, lane, self._now)
 
     # --- answers ---
 
-    def _done(self, batch: Batch, answers: list[Any], error: BaseException | None) -> None:
-        """The executor has run `batch`."""
-        if batch is not self._running:
+    def _done(self, slot: Slot, batch: Batch, output: Any, error: BaseException | None) -> None:
+        """The executor of `slot` has run `batch`."""
+        if batch is not slot.batch:
             return  # stopped without waiting for it
-        self._running = None
+        self._slots.end(slot)
+        self._recovery.ended(batch)
         self._now = self._clock()
+        if batch.run is not None:
+            batch.run.finished = self._now
         if error is None:
-            window = batch.lane.window
-            window.observe(batch.rows, self._now - self._started)
-            self._lanes.cost = window.cost
-            self._observer.finished(batch.rows, self._now - self._started)
-            self._deliver(batch, answers)
+            self._learn(slot, batch)
+            self._deliver(batch, output)
         else:
-            self._recover(batch, error)
-        self._turn("ready")
+            if isinstance(error, ModelDied):
+                self._observer.died("hang" if slot.is_cut else "crash", slot.index)
+            self._recovery.failed(batch, error, hung=slot.is_cut)
+            self._turn("ready")
 
-    def _deliver(self, batch: Batch, answers: list[Any]) -> None:
-        answered = 0
-        for piece, answer in zip(batch.pieces, answers, strict=True):
-            if piece.request.accept(piece, answer, self._ops.concat):
-                answered += piece.request.rows
+    def _learn(self, slot: Slot, batch: Batch) -> None:
+        seconds = self._now - slot.started
+        window = batch.lane.window
+        window.observe(batch.rows, seconds)
+        self._lanes.cost = window.cost
+        self._observer.finished(batch.rows, seconds, slot.predicted, slot.index)
+
+    def _deliver(self, batch: Batch, output: Any) -> None:
+        """Begin with the next batch, then hand over the answers of this one."""
+        requests = batch.requests
+        group = requests[0].group
+        if not batch.is_for(group) or group is None or not self.limits.mergeable:
+            self._deliver_each(batch, output)
+            return
+        for request in requests:
+            request.is_over = True
+        batch.lane.window.returns.answered(self._now, batch.rows)
+        self._recovery.succeeded(batch)
+        self._turn("ready")
+        group.answer(requests, output, batch.bounds)
+
+    def _deliver_each(self, batch: Batch, output: Any) -> None:
+        try:
+            outputs = batch.outputs(output, self._ops)
+        except Exception as error:  # noqa: BLE001 - as if the model had raised it
+            self._recovery.failed(batch, error, hung=False)
+            self._turn("ready")
+            return
+        pieces = list(zip(batch.pieces(), outputs, strict=True))
+        answered = sum(
+            request.rows
+            for (request, start, stop), _ in pieces
+            if not request.is_over and request.left == stop - start
+        )
         if answered:
             batch.lane.window.returns.answered(self._now, answered)
-        if batch.sibling is not None:
-            batch.sibling.is_guilty = True
-
-    def _recover(self, batch: Batch, error: BaseException) -> None:
-        """Run a failed batch again in parts, or fail its requests."""
-        if is_out_of_memory(error) and batch.rows > 1:
-            batch.lane.window.ran_out_of_memory(batch.rows)
-            log.warning("Out of memory with %d rows: going on with fewer.", batch.rows)
-        rest = batch.without(self._is_over)
-        if self.limits.idempotent:
-            # If somebody has left, it may have been the guilty one.
-            parts = batch.parts(error) if rest is batch else (rest,)
-            self._retries.extendleft(reversed(parts))
-            if parts:
-                return
-        if isinstance(error, RequestError) and len(rest.pieces) == 1:
-            rest.pieces[0].request.fail(error)
-        elif rest.pieces:
-            log.error("The model failed on %d rows.", rest.rows, exc_info=error)
-            for piece in rest.pieces:
-                failure = PredictionFailed()
-                failure.__cause__ = error
-                piece.request.fail(failure)
+        self._recovery.succeeded(batch)
+        self._turn("ready")
+        for (request, start, stop), part in pieces:
+            if request.is_over:
+                continue
+            if stop - start == request.rows:
+                request.settle(part)
+            else:
+                request.take_part(start, stop, part, self._ops.concat)
 
     # --- what is over ---
 
     def _is_over(self, request: Request) -> bool:
         """Whether nobody waits for it; tells those whose deadline has passed."""
-        if request.future.done():
-            if request.future.cancelled():
-                self._observer.refused("cancelled")
-            return True
-        if request.deadline > self._now:
+        if not request.is_over and request.deadline > self._now:
             return False
-        self._observer.refused("expired")
-        return request.fail(DeadlineExceeded("The deadline passed before the answer came."))
+        self._drop(request)
+        return True
+
+    def _drop(self, request: Request) -> None:
+        """It is over, or its deadline has passed: no batch takes it any more."""
+        if request.is_abandoned:
+            request.is_abandoned = False
+            self._observer.refused("cancelled")
+        elif not request.is_over:
+            self._observer.refused("expired")
+            request.reject(DeadlineExceeded("The deadline passed before the answer came."))
 
     def _weed_front(self, lane: Lane) -> None:
         """Drop from the front what is over, and what cannot be helped while others can."""
-        while lane.queue:
-            request = lane.queue[0]
-            if not self._is_over(request):
-                slack = request.deadline - self._now
-                if request.taken or not lane.window.is_hopeless(lane.rows, request.rows, slack):
-                    return
-                wait = lane.window.duration(lane.rows)
-                request.fail(self._refused("overload", "The server is overloaded.", wait))
+        while (request := lane.head) is not None:
+            slack = request.deadline - self._now
+            if request.is_over or slack <= 0.0:
+                self._drop(lane.pop())
+                continue
+            if request.taken or not lane.window.is_hopeless(lane.rows, request.rows, slack):
+                return
+            wait = lane.window.duration(lane.rows)
             lane.pop()
+            request.reject(self._admission.refused("overload", "The server is overloaded.", wait))
 
     def _weed(self, now: float) -> None:
         """Drop whatever is over from all queues, at most once a batch."""
         if not self._is_weeded:
             self._is_weeded = True
             self._now = now
-            self._lanes.weed(self._is_over)
+            self._lanes.weed(now, self._drop)
             self._observer.queued(self._lanes.backlog.rows)
 
     def _expire(self, now: float) -> float:
         """Tell those whose deadline has passed, running or not; the next deadline."""
         self._is_weeded = False
         self._weed(now)
-        for request in self._in_flight():
-            self._is_over(request)
+        for request in list(self._in_flight()):
+            if not request.is_over and request.deadline <= now:
+                self._drop(request)
         waiting = [*self._in_flight(), *self._lanes.requests()]
-        return min((r.deadline for r in waiting if not r.future.done()), default=inf)
+        return min((r.deadline for r in waiting if not r.is_over), default=inf)
 
     def _in_flight(self) -> Iterator[Request]:
-        batches = [self._running, *self._retries] if self._running else self._retries
-        return (piece.request for batch in batches for piece in batch.pieces)
+        for batches in (self._slots.batches(), self._recovery.batches()):
+            for batch in batches:
+                yield from batch.requests
 
     def _abandon(self) -> None:
         """Answer 503 to everything that is left."""
-        for request in [*self._in_flight(), *self._lanes.requests()]:
-            if request.fail(Overloaded("The server is shutting down.", retry_after=1.0)):
-                self._observer.refused("stopped")
-        self._retries.clear()
-        self._running = None
+        left = [*self._in_flight(), *self._lanes.requests()]
+        self._recovery.clear()
         self._lanes.clear()
+        for slot in self._slots:
+            slot.batch = None
+        for request in left:
+            if request.reject(Overloaded("The server is shutting down.", retry_after=1.0)):
+                self._observer.refused("stopped")
         self._observer.queued(0)
 
+    def _has_more(self) -> bool:
+        """Whether something waits for an executor."""
+        return bool(self._recovery) or self._lanes.backlog.rows > 0
+
     def _is_busy(self) -> bool:
-        return bool(self._running or self._retries or self._lanes)
+        return len(self._slots.idle) < len(self._slots) or self._has_more()

@@ -1,77 +1,104 @@
-"""Where a model runs: a thread of its own, so that the event loop never waits for it."""
+"""What runs batches: one at a time, away from the event loop."""
 
 import asyncio
-import threading
 from collections.abc import Callable
-from contextlib import suppress
-from queue import SimpleQueue
 from typing import Any, Protocol
 
-Work = Callable[[], Any]
-Done = Callable[[Any, BaseException | None], None]
+from .worker import Done, Worker
+
+
+class RowOps(Protocol):
+    """What a batcher must be able to do with batches and answers; `runtime.data.table` does."""
+
+    def rows(self, batch: Any, /) -> int:
+        """How many rows `batch` has."""
+        ...
+
+    def concat(self, batches: list[Any], /) -> Any:
+        """Their rows under one another."""
+        ...
+
+    def slice(self, batch: Any, start: int, stop: int, /) -> Any:
+        """The rows `start:stop`, as a view where that is possible."""
+        ...
+
+
+class WrongLength(ValueError):
+    """The model answered with more or fewer rows than it was asked for."""
+
+    def __init__(self, rows: int, got: int) -> None:
+        super().__init__(f"The model was given {rows} rows and answered {got}.")
 
 
 class Executor(Protocol):
-    """Runs one piece of work after the other, away from the event loop."""
+    """Runs one batch at a time of one method. All calls are made on the event loop's thread.
 
-    def start(self, loop: asyncio.AbstractEventLoop) -> None:
-        """Be ready for work; `done` will be called on `loop`. Several batchers may share one."""
+    Ends a batch with `ModelDied` when whatever ran it is gone, whether by itself or by `kill`.
+    """
+
+    @property
+    def is_ready(self) -> bool:
+        """Whether it can run a batch now; not while its process is being started."""
         ...
 
-    def submit(self, work: Work, done: Done) -> None:
-        """Run `work`, then call `done(result, None)` or `done(None, error)` on the loop."""
+    def start(self, loop: asyncio.AbstractEventLoop, on_ready: Callable[[], None]) -> None:
+        """Take batches on `loop`; call `on_ready` there whenever it has become ready."""
+        ...
+
+    def submit(self, inputs: list[Any], rows: int, done: Done) -> None:
+        """Run `inputs`, put under one another, as one batch.
+
+        Then call, exactly once and on the loop, `done(output, None)` or `done(None, error)`.
+        `rows` is how many there are and how many the answer must have, else the error is
+        `WrongLength`; 0 where one input runs as it came and the answer may have any length.
+        """
+        ...
+
+    def kill(self, why: str) -> None:
+        """The running batch will not end by itself: end it, with `ModelDied`.
+
+        Does nothing where that cannot be done, or while the batch has not begun because whatever
+        would run it is busy with another method's. It may be said more than once.
+        """
         ...
 
     def stop(self) -> None:
-        """One user less. After the last, take no more work; what runs now runs to its end."""
+        """Take no more batches."""
         ...
 
 
-class Worker:
-    """An Executor: one thread, one queue, two switches a batch.
+class ThreadExecutor:
+    """An Executor: `call` in a worker's thread, which others may share."""
 
-    `concurrent.futures` and `loop.run_in_executor` do the same with three futures and four locks.
-    The thread is a daemon, so that a model that hangs cannot keep the process from ending.
-    """
+    is_ready = True
 
-    def __init__(self, name: str = "model") -> None:
-        self._name = name
-        self._jobs: SimpleQueue[tuple[Work, Done] | None] | None = None
-        self._users = 0
+    def __init__(
+        self, call: Callable[[Any], Any], ops: RowOps, worker: Worker | None = None
+    ) -> None:
+        self._call = call
+        self._ops = ops
+        self._worker = worker or Worker()
 
-    def start(self, loop: asyncio.AbstractEventLoop) -> None:
+    def start(self, loop: asyncio.AbstractEventLoop, on_ready: Callable[[], None]) -> None:  # noqa: ARG002  # it always is
         """Start the thread, for the first user."""
-        self._users += 1
-        if self._jobs is not None:
-            return
-        self._jobs = SimpleQueue()
-        threading.Thread(
-            target=_work, args=(self._jobs, loop), name=self._name, daemon=True
-        ).start()
+        self._worker.start(loop)
 
-    def submit(self, work: Work, done: Done) -> None:
-        """Hand `work` to the thread."""
-        if self._jobs is None:
-            raise RuntimeError("The worker has not been started.")
-        self._jobs.put((work, done))
+    def submit(self, inputs: list[Any], rows: int, done: Done) -> None:
+        """Hand the batch to the thread."""
+        self._worker.submit(lambda: self._run(inputs, rows), done)
+
+    def _run(self, inputs: list[Any], rows: int) -> Any:
+        """One call. In the thread."""
+        output = self._call(inputs[0] if len(inputs) == 1 else self._ops.concat(inputs))
+        if rows:
+            got = self._ops.rows(output)
+            if got != rows:
+                raise WrongLength(rows, got)
+        return output
+
+    def kill(self, why: str) -> None:
+        """Nothing: a thread cannot be ended."""
 
     def stop(self) -> None:
         """Let the thread end after what it has been given, with the last user."""
-        self._users -= 1
-        if self._jobs is not None and not self._users:
-            self._jobs.put(None)
-            self._jobs = None
-
-
-def _work(jobs: "SimpleQueue[tuple[Work, Done] | None]", loop: asyncio.AbstractEventLoop) -> None:
-    while (job := jobs.get()) is not None:
-        work, done = job
-        result, error = None, None
-        try:
-            result = work()
-        except BaseException as caught:  # noqa: BLE001 - the caller is answered with it
-            error = caught
-        # A closed loop has nobody left to tell.
-        with suppress(RuntimeError):
-            loop.call_soon_threadsafe(done, result, error)
-        del job, work, done, result, error  # the last batch must not live until the next one
+        self._worker.stop()

@@ -1,11 +1,12 @@
 """All that waits in front of one model, by lane, and what it will take."""
 
-from collections.abc import Callable, Hashable, Iterator
+from collections.abc import Hashable, Iterator
 from heapq import heappop, heappush
 from itertools import count
 
 from .cost import CostModel
-from .lane import Backlog, Lane, Request
+from .lane import Backlog, Drop, Lane
+from .request import Request
 from .window import Limits, Window
 
 KNOWN = 64  # lanes whose costs are remembered while nothing waits in them
@@ -39,10 +40,11 @@ class Lanes:
         return lane
 
     def enlist(self, lane: Lane) -> None:
-        """Put a lane with requests in the order."""
-        if not lane.is_listed:
+        """Put a lane in the order, if something waits in it."""
+        head = lane.head
+        if head is not None and not lane.is_listed:
             lane.is_listed = True
-            heappush(self._order, (lane.queue[0].arrived, next(self._tie), lane))
+            heappush(self._order, (head.arrived, next(self._tie), lane))
 
     def first(self) -> Lane:
         """The lane with the oldest request."""
@@ -67,17 +69,17 @@ class Lanes:
 
     def requests(self) -> Iterator[Request]:
         """Every request that waits."""
-        return (request for _, _, lane in self._order for request in lane.queue)
+        return (request for _, _, lane in self._order for request in lane)
 
-    def weed(self, is_over: Callable[[Request], bool]) -> None:
-        """Drop every request that is over."""
-        for _, _, lane in self._order:
-            lane.weed(is_over)
+    def weed(self, now: float, drop: Drop) -> None:
+        """Drop every request that is over, or whose deadline has passed."""
+        for _, _, lane in list(self._order):
+            lane.weed(now, drop)
 
     def clear(self) -> None:
-        """Drop all requests; what is known of costs stays."""
-        self.weed(lambda _: True)
+        """Forget all requests; what is known of costs stays."""
         while self._order:
+            self.first().clear()
             self.delist_first()
 
     def _forget_idle(self) -> None:

@@ -5,8 +5,8 @@ from collections.abc import Callable
 from functools import partial
 from typing import Any
 
-from .batch import RowOps, is_out_of_memory
-from .executor import Executor
+from .batch import is_out_of_memory
+from .executor import Executor, RowOps
 from .window import Limits, Window
 
 
@@ -14,20 +14,14 @@ class Measurement:
     """Calls a model with growing batches, in the executor that will serve it."""
 
     def __init__(
-        self,
-        call: Callable[[Any], Any],
-        ops: RowOps,
-        executor: Executor,
-        clock: Callable[[], float],
+        self, executor: Executor, ops: RowOps, limits: Limits, clock: Callable[[], float]
     ) -> None:
-        self._call = call
-        self._ops = ops
         self._executor = executor
+        self._ops = ops
+        self._limits = limits
         self._clock = clock
 
-    async def run(
-        self, sample: Any, window: Window, limits: Limits, seconds: float
-    ) -> list[tuple[int, float]]:
+    async def run(self, sample: Any, window: Window, seconds: float) -> list[tuple[int, float]]:
         """Let `window` learn from 1, 2, 4, ... rows like those of `sample`.
 
         Ends at the largest batch, after about `seconds`, or where a call takes longer than
@@ -36,11 +30,11 @@ class Measurement:
         """
         measured: list[tuple[int, float]] = []
         began, rows = self._clock(), 1
-        rows_of = self._repeated if limits.mergeable else _as_it_is
-        await self._timed(rows_of(sample, 1))
+        rows_of = self._repeated if self._limits.mergeable else _as_it_is
+        await self._timed(rows_of(sample, 1), 1)
         while rows <= window.limit:
             try:
-                taken = await self._timed(rows_of(sample, rows))
+                taken = await self._timed(rows_of(sample, rows), rows)
             except Exception as error:
                 if not is_out_of_memory(error) or rows == 1:
                     raise
@@ -49,7 +43,7 @@ class Measurement:
             window.observe(rows, taken)
             measured.append((rows, taken))
             if (
-                taken > limits.latency_budget
+                taken > self._limits.latency_budget
                 or self._clock() - began > seconds
                 or rows == window.limit
             ):
@@ -63,11 +57,12 @@ class Measurement:
         many = sample if times == 1 else self._ops.concat([sample] * times)
         return self._ops.slice(many, 0, rows) if times * have > rows else many
 
-    async def _timed(self, batch: Any) -> float:
+    async def _timed(self, batch: Any, rows: int) -> float:
         """Seconds that a call takes, from the event loop and back."""
         future: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         began = self._clock()
-        self._executor.submit(partial(self._call, batch), partial(_resolve, future))
+        rows = rows if self._limits.mergeable else 0
+        self._executor.submit([batch], rows, partial(_resolve, future))
         await future
         return self._clock() - began
 

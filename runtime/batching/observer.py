@@ -2,14 +2,15 @@
 
 from typing import Literal, Protocol
 
-Release = Literal["idle", "ready", "full", "returned", "retry"]
+Release = Literal["idle", "ready", "full", "returned", "retry", "alone"]
 """Why a batch was released.
 
-idle      the executor was waiting for work
-ready     the executor became free and took what had come meanwhile
+idle      an executor was waiting for work
+ready     an executor became free and took what had come meanwhile
 full      as ready, and no more rows would have fitted
 returned  it was held back for clients that were on their way back
 retry     a part of a batch that failed, or that did not fit into memory
+alone     one request of a batch that the model died of, for its last try
 """
 
 Refusal = Literal["rows", "bytes", "wait", "overload", "expired", "cancelled", "stopped"]
@@ -23,20 +24,30 @@ cancelled    its client is gone
 stopped      the batcher is not running, or is shutting down
 """
 
+Death = Literal["crash", "hang"]
+"""Why a batch was lost together with what ran it: it ended by itself, or was ended."""
+
 
 class BatchObserver(Protocol):
-    """Called on the event loop, some times a request; must be quick and must not raise."""
+    """Called on the event loop, some times a batch; must be quick and must not raise.
+
+    `executor` is the index of the one that ran the batch.
+    """
 
     def queued(self, rows: int) -> None:
         """So many rows wait for a batch now."""
         ...
 
     def released(self, rows: int, requests: int, waited: float, reason: Release) -> None:
-        """A batch went to the executor; its oldest request had waited `waited` seconds."""
+        """A batch went to an executor; its oldest request had waited `waited` seconds."""
         ...
 
-    def finished(self, rows: int, seconds: float) -> None:
-        """A batch succeeded after `seconds` in the executor."""
+    def finished(self, rows: int, seconds: float, predicted: float, executor: int) -> None:
+        """A batch succeeded after `seconds`; it was predicted to take `predicted`, 0 = unknown."""
+        ...
+
+    def died(self, cause: Death, executor: int) -> None:
+        """A batch was lost together with what ran it."""
         ...
 
     def refused(self, reason: Refusal) -> None:
@@ -53,7 +64,10 @@ class NullObserver:
     def released(self, rows: int, requests: int, waited: float, reason: Release) -> None:
         """Ignore it."""
 
-    def finished(self, rows: int, seconds: float) -> None:
+    def finished(self, rows: int, seconds: float, predicted: float, executor: int) -> None:
+        """Ignore it."""
+
+    def died(self, cause: Death, executor: int) -> None:
         """Ignore it."""
 
     def refused(self, reason: Refusal) -> None:

@@ -28,6 +28,8 @@ class Limits:
     idempotent       whether a failed batch may be run again in halves to find the guilty request
     mergeable        whether requests may share a call and be split over several; if not, each is
                      one call of its own, whatever its rows, and its answer may have any length
+    hang             seconds after which a batch that has not come back is ended, where that can
+                     be done; see `HangWatch` for those that are ended earlier
     """
 
     max_batch_size: int = 64
@@ -36,6 +38,7 @@ class Limits:
     max_queue_bytes: int = 256 << 20
     idempotent: bool = True
     mergeable: bool = True
+    hang: float = inf
 
 
 class Returns:
@@ -145,10 +148,19 @@ class Window:
 
     # --- admission ---
 
-    def duration(self, rows: int) -> float:
-        """Seconds until the last of `rows` is answered, from a free executor."""
+    def duration(self, rows: int, executors: int = 1) -> float:
+        """Seconds until the last of `rows` is answered, from free executors."""
         full, rest = divmod(rows, self.limit)
-        return full * self._full + (self.cost.mean(rest) if rest else 0.0)
+        last = self.cost.mean(rest) if rest else 0.0
+        if executors == 1:
+            return full * self._full + last
+        batches = full + (rest > 0)
+        rounds = -(-batches // executors)
+        return rounds * self._full if full else last
+
+    def is_soon(self, rows: int, seconds: float) -> bool:
+        """Whether `rows` are surely answered within `seconds`: arithmetic, no prediction."""
+        return (1 + rows // self.limit) * self._full <= seconds
 
     @staticmethod
     def admits(wait: float, slack: float) -> bool:

@@ -73,8 +73,7 @@ class Host:
         worker.start(asyncio.get_running_loop())
         load = partial(LoadedModel.load, self.plan.model_directory(alias), self.plan.device)
         # Loaded in the thread that will call it: some libraries keep state by thread.
-        tuning = self.plan.tuning(alias)
-        model: LoadedModel = await run(worker, partial(load, self.plan.policy, tuning))
+        model: LoadedModel = await run(worker, partial(load, self.plan.policy))
         runner = Runner(alias, model, self._limits(alias, model), self._metrics, worker)
         await runner.start()
         seconds = time.monotonic() - began
@@ -108,8 +107,7 @@ class Host:
     async def _warm_up(self, runner: Runner) -> None:
         directory = self.plan.model_directory(runner.alias)
         for path in runner.model.manifest.samples.values():
-            samples, tuning = Samples.read(directory / path), self.plan.tuning(runner.alias)
-            await warm_up(runner, samples, self.plan.settings, tuning)
+            await warm_up(runner, Samples.read(directory / path), self.plan.settings)
 
     def _operation(self, route: Route) -> Operation:
         settings = self.plan.settings

@@ -6,8 +6,9 @@ from functools import partial
 from typing import Any
 
 from ..batching.batcher import Batcher
-from ..batching.executor import Worker
+from ..batching.executor import ThreadExecutor
 from ..batching.window import Limits
+from ..batching.worker import Worker
 from ..data import table
 from ..errors import InvalidInput
 from ..signature import Signature
@@ -16,7 +17,7 @@ from .model import LoadedModel
 
 
 @dataclass(frozen=True, slots=True)
-class _Queue:
+class Queue:
     """One method: its signature, its batcher and who counts."""
 
     signature: Signature
@@ -49,10 +50,10 @@ class Runner:
             for method in model.manifest.methods
         }
 
-    def _queue(self, method: str, limits: Limits, metrics: QueueMetrics) -> _Queue:
-        call = partial(self.model.call, method)
-        batcher = Batcher(call, table, limits, executor=self._worker, observer=metrics)
-        return _Queue(self.model.manifest.methods[method], batcher, metrics)
+    def _queue(self, method: str, limits: Limits, metrics: QueueMetrics) -> Queue:
+        executor = ThreadExecutor(partial(self.model.call, method), table, self._worker)
+        batcher = Batcher(executor, table, limits, observer=metrics)
+        return Queue(self.model.manifest.methods[method], batcher, metrics)
 
     @property
     def methods(self) -> tuple[str, ...]:
@@ -63,6 +64,10 @@ class Runner:
     def object(self) -> Any:
         """The library's own object."""
         return self.model.object
+
+    def queue(self, method: str) -> Queue:
+        """Where requests for a method wait, for whoever brings them there without a task."""
+        return self._queues[method]
 
     def signature(self, method: str) -> Signature:
         """What a method takes and gives."""

@@ -22,9 +22,10 @@ from pathlib import Path
 from typing import Any
 
 from ..batching.batcher import Batcher
-from ..batching.executor import Worker
+from ..batching.executor import ThreadExecutor
 from ..batching.observer import BatchObserver
 from ..batching.window import Limits
+from ..batching.worker import Worker
 from ..data import table
 from ..errors import BundleError
 from ..manifest import Route
@@ -101,8 +102,8 @@ class ServiceHost:
         name = contract.parameters[0].name
         batch_call = BatchCall(method, name, self._models, is_async=contract.is_async)
         limits, observer = self._batching(route)
-        worker = Worker(route.method)
-        batcher = Batcher(batch_call, table, limits, executor=worker, observer=observer)
+        executor = ThreadExecutor(batch_call, table, Worker(route.method))
+        batcher = Batcher(executor, table, limits, observer=observer)
         self._batchers.append(batcher)
         return BatchOperation(contract, batcher, self._settings)
 

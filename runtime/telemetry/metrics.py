@@ -1,9 +1,9 @@
 """Metrics: what the server counts, and how Prometheus reads it."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any, get_args
 
-from ..batching.observer import Refusal, Release
+from ..batching.observer import Death, Refusal, Release
 from .counters import Counters, Family
 
 if TYPE_CHECKING:
@@ -18,6 +18,7 @@ REFUSALS = ("starting", "draining", "bytes")
 
 SECONDS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0)
 WAITS = (0.0001, 0.0005, *SECONDS)
+ACCURACY = (0.1, 0.25, 0.5, 0.8, 0.9, 1.0, 1.1, 1.25, 2.0, 4.0, 10.0)
 ROWS = (1.0, 2.0, 4.0, 8.0, 16.0, 32.0, 64.0, 128.0, 256.0, 512.0, 1024.0)
 
 Names = tuple[tuple[str, ...], ...]
@@ -58,20 +59,26 @@ class Metrics:
     def _slot(self, family: str, *labels: str) -> int:
         return self.counters.slot(self._families[family], *labels)
 
-    def began(self) -> None:
-        """A request has come in."""
-        self.counters.add(self._in_flight)
+    def began(self, requests: int = 1) -> None:
+        """Requests have come in."""
+        self.counters.add(self._in_flight, requests)
 
     def ended(self, route: str, status: int, seconds: float) -> None:
         """A request was answered, or its client has gone (499)."""
+        self.ended_together(route, status, (seconds,))
+
+    def ended_together(self, route: str, status: int, seconds: Sequence[float]) -> None:
+        """As `ended`, for many requests of one route with one status."""
         counters = self.counters
-        counters.add(self._in_flight, -1.0)
+        counters.add(self._in_flight, -len(seconds))
         slot = self._requests.get((route, str(status)))
         if slot is None:
             route = route if route in self._durations else OTHER
             slot = self._requests.get((route, str(status)), self._requests[route, OTHER])
-        counters.add(slot)
-        counters.observe(self._durations[route], SECONDS, seconds)
+        counters.add(slot, len(seconds))
+        duration = self._durations[route]
+        for each in seconds:
+            counters.observe(duration, SECONDS, each)
 
     def refused(self, reason: str) -> None:
         """A request was refused before it reached a queue."""
@@ -156,6 +163,9 @@ class QueueMetrics:
         self._rows = counters.slot(families["bundle_batch_rows"], queue)
         self._wait = counters.slot(families["bundle_queue_wait_seconds"], queue)
         self._seconds = counters.slot(families["bundle_batch_seconds"], queue)
+        self._accuracy = counters.slot(families["bundle_batch_prediction_ratio"], queue)
+        deaths = families["bundle_batch_deaths_total"]
+        self._deaths = {cause: counters.slot(deaths, queue, cause) for cause in get_args(Death)}
         released, refused = families["bundle_batches_total"], families["bundle_queue_refused_total"]
         self._released = {r: counters.slot(released, queue, r) for r in get_args(Release)}
         self._refused = {r: counters.slot(refused, queue, r) for r in get_args(Refusal)}
@@ -174,9 +184,15 @@ class QueueMetrics:
         self._counters.observe(self._wait, WAITS, waited)
         self._counters.add(self._released[reason])
 
-    def finished(self, rows: int, seconds: float) -> None:  # noqa: ARG002
+    def finished(self, rows: int, seconds: float, predicted: float, executor: int) -> None:  # noqa: ARG002
         """A batch succeeded."""
         self._counters.observe(self._seconds, WAITS, seconds)
+        if predicted > 0.0:
+            self._counters.observe(self._accuracy, ACCURACY, seconds / predicted)
+
+    def died(self, cause: Death, executor: int) -> None:  # noqa: ARG002
+        """A batch was lost together with what ran it."""
+        self._counters.add(self._deaths[cause])
 
     def refused(self, reason: Refusal) -> None:
         """A request will not be answered by the model."""
@@ -246,6 +262,22 @@ def _queue_families(queues: Names) -> Iterator[Family]:
     )
     yield Family(
         "bundle_batch_seconds", "Time that a batch ran.", "histogram", label, queues, WAITS
+    )
+    yield Family(
+        "bundle_batch_prediction_ratio",
+        "Time that a batch ran, as a multiple of what was predicted for it.",
+        "histogram",
+        label,
+        queues,
+        ACCURACY,
+    )
+    causes = tuple((*queue, cause) for queue in queues for cause in get_args(Death))
+    yield Family(
+        "bundle_batch_deaths_total",
+        "Batches lost together with what ran them, by why.",
+        "counter",
+        ("queue", "cause"),
+        causes,
     )
     released = tuple((*queue, reason) for queue in queues for reason in get_args(Release))
     yield Family(

@@ -7,7 +7,9 @@ from collections import Counter
 import numpy as np
 
 from modelbundle.runtime.batching.batcher import Batcher
+from modelbundle.runtime.batching.executor import ThreadExecutor
 from modelbundle.runtime.batching.observer import NullObserver
+from modelbundle.runtime.batching.request import FutureRequest
 from modelbundle.runtime.batching.window import Limits
 from modelbundle.runtime.data import table
 
@@ -53,6 +55,32 @@ class Log(NullObserver):
         self.refusals[reason] += 1
 
 
+class Asked(asyncio.Future):
+    """An answer; to cancel it is to leave."""
+
+    def __init__(self, request):
+        super().__init__()
+        self.request = request
+        request.future = self
+
+    def cancel(self, msg=None):
+        self.request.abandon()
+        return super().cancel(msg)
+
+
+def ask(batcher, batch, rows=1, key=None, size=0, deadline=None):
+    """Queue `batch`; its answer."""
+    request = FutureRequest(batch, rows, size, deadline)
+    asked = Asked(request)
+    batcher.enqueue(request, key)
+    return asked
+
+
+def threaded(call):
+    """An executor for `call` with a thread of its own."""
+    return ThreadExecutor(call, table)
+
+
 def row(value, columns=2):
     return np.full((1, columns), float(value))
 
@@ -65,7 +93,7 @@ def serve(scenario, call, *, observer=None, drain=True, **limits):
     """Run `scenario(batcher)` on a started batcher."""
 
     async def main():
-        batcher = Batcher(call, table, Limits(**limits), observer=observer)
+        batcher = Batcher(threaded(call), table, Limits(**limits), observer=observer)
         await batcher.start()
         try:
             return await scenario(batcher)
@@ -83,7 +111,7 @@ async def running(model):
 async def busy(batcher, model):
     """Have the model hold its first batch, so that all that follows queues; its answer."""
     model.gate.clear()
-    first = batcher.enqueue(row(0), 1)
+    first = ask(batcher, row(0))
     await running(model)
     return first
 

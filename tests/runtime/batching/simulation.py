@@ -12,13 +12,14 @@ import selectors
 from collections import Counter, deque
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from functools import partial
 from math import inf
 from typing import Any
 
 from modelbundle.runtime.batching.batcher import Batcher
-from modelbundle.runtime.batching.executor import Done, Work
+from modelbundle.runtime.batching.executor import WrongLength
+from modelbundle.runtime.batching.request import Request
 from modelbundle.runtime.batching.window import Limits
+from modelbundle.runtime.batching.worker import Done
 from modelbundle.runtime.errors import RequestError
 
 
@@ -62,28 +63,36 @@ def simulate(main: Callable[[SimulatedLoop], Any]) -> Any:
 
 
 class SimulatedExecutor:
-    """Computes at once, and has it take as long as `service` says of what was `called` with."""
+    """Computes at once, and has it take as long as `service` says of so many rows."""
 
-    def __init__(self, service: Callable[[int], float]) -> None:
+    def __init__(self, model: Callable[[Any], Any], service: Callable[[int], float]) -> None:
+        self.model = model
         self.service = service
-        self.called = 0  # rows of the last call, set by the model
         self.batches: list[int] = []
+        self.is_ready = False
         self.loop: asyncio.AbstractEventLoop
 
-    def start(self, loop: asyncio.AbstractEventLoop) -> None:
+    def start(self, loop: asyncio.AbstractEventLoop, on_ready: Callable[[], None]) -> None:
         self.loop = loop
+        self.is_ready = True
 
-    def submit(self, work: Work, done: Done) -> None:
-        result, error = None, None
+    def submit(self, inputs: list[Any], rows: int, done: Done) -> None:
+        batch = Rows.concat(inputs)
+        self.batches.append(len(batch))
+        output, error = None, None
         try:
-            result = work()
+            output = self.model(batch)
         except Exception as caught:  # noqa: BLE001 - as Worker does
             error = caught
-        self.batches.append(self.called)
-        self.loop.call_later(self.service(self.called), done, result, error)
+        if error is None and rows and len(output) != rows:
+            output, error = None, WrongLength(rows, len(output))
+        self.loop.call_later(self.service(len(batch)), done, output, error)
+
+    def kill(self, why: str) -> None:
+        """As a thread: it cannot be."""
 
     def stop(self) -> None:
-        pass
+        self.is_ready = False
 
 
 class Rows:
@@ -194,14 +203,9 @@ def run_batcher(
     service = machine.service(random.Random(seed + 1))
 
     async def main(loop: SimulatedLoop) -> Outcome:
-        executor = SimulatedExecutor(service)
-
-        def model(batch: list[Any]) -> list[Any]:
-            executor.called = len(batch)
-            return batch
-
+        executor = SimulatedExecutor(lambda batch: batch, service)
         limits = Limits(max_batch_size=machine.most, latency_budget=budget)
-        batcher = Batcher(model, Rows(), limits, executor=executor, clock=loop.time)
+        batcher = Batcher(executor, Rows(), limits, clock=loop.time)
         await batcher.start()
         await batcher.warm_up([0])
         executor.batches.clear()
@@ -216,6 +220,22 @@ def run_batcher(
         return run.outcome
 
     return simulate(main)
+
+
+class _Asked(Request):
+    """One row of a simulated client."""
+
+    __slots__ = ("world",)
+
+    def __init__(self, world: "_Run", deadline: float | None) -> None:
+        super().__init__([0], 1, 0, deadline)
+        self.world = world
+
+    def succeed(self, output: Any) -> None:
+        self.world.answer(self.arrived)
+
+    def fail(self, error: RequestError) -> None:
+        self.world.refuse(error)
 
 
 class _Run:
@@ -255,17 +275,11 @@ class _Run:
         now = self.loop.time()
         deadline = None if self.slo is None else now + self.slo
         try:
-            future = self.batcher.enqueue([0], 1, deadline=deadline)
+            self.batcher.enqueue(_Asked(self, deadline))
         except RequestError as error:
             self.refuse(error)
-        else:
-            future.add_done_callback(partial(self.answer, now))
 
-    def answer(self, asked: float, future: "asyncio.Future[Any]") -> None:
-        error = future.exception()
-        if isinstance(error, RequestError):
-            self.refuse(error)
-            return
+    def answer(self, asked: float) -> None:
         self.outcome.latencies.append(self.loop.time() - asked)
         self.end()
 

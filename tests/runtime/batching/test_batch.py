@@ -12,6 +12,7 @@ from modelbundle.tests.runtime.batching.doubling import (
     Log,
     Model,
     answered,
+    ask,
     busy,
     outcomes,
     row,
@@ -40,7 +41,7 @@ class TestFailures:
     def test_only_the_guilty_fail(self, model, guilty):
         async def scenario(batcher):
             return await outcomes(
-                batcher.enqueue(row(POISON if i in guilty else i), 1) for i in range(32)
+                ask(batcher, row(POISON if i in guilty else i), 1) for i in range(32)
             )
 
         results = serve(scenario, model)
@@ -51,7 +52,7 @@ class TestFailures:
     @pytest.mark.parametrize("guilty", range(0, 32, 5))
     def test_one_poison_in_32_costs_at_most_two_calls_a_halving(self, model, guilty):
         async def scenario(batcher):
-            await outcomes(batcher.enqueue(row(POISON if i == guilty else i), 1) for i in range(32))
+            await outcomes(ask(batcher, row(POISON if i == guilty else i), 1) for i in range(32))
 
         serve(scenario, model)
 
@@ -59,7 +60,7 @@ class TestFailures:
 
     def test_nobody_is_tried_twice_where_that_is_not_harmless(self, model):
         async def scenario(batcher):
-            return await outcomes(batcher.enqueue(row(v), 1) for v in (1, POISON, 2))
+            return await outcomes(ask(batcher, row(v), 1) for v in (1, POISON, 2))
 
         results = serve(scenario, model, idempotent=False)
 
@@ -85,7 +86,7 @@ class TestFailures:
             return batch * 2
 
         async def scenario(batcher):
-            return await outcomes(batcher.enqueue(row(v), 1) for v in (1, POISON, 2))
+            return await outcomes(ask(batcher, row(v), 1) for v in (1, POISON, 2))
 
         results = serve(scenario, call)
 
@@ -96,7 +97,7 @@ class TestFailures:
     @pytest.mark.parametrize("output", [np.zeros((1, 2)), np.zeros((9, 2)), 3.0, None])
     def test_a_wrong_length_is_an_error_never_a_wrong_answer(self, output):
         async def scenario(batcher):
-            return await outcomes(batcher.enqueue(np.ones((2, 2)), 2) for _ in range(2))
+            return await outcomes(ask(batcher, np.ones((2, 2)), 2) for _ in range(2))
 
         results = serve(scenario, lambda _: output)
 
@@ -107,7 +108,7 @@ class TestFailures:
             return batch[batch[:, 0] != POISON]
 
         async def scenario(batcher):
-            return await outcomes(batcher.enqueue(row(v), 1) for v in (1, 2, POISON, 3))
+            return await outcomes(ask(batcher, row(v), 1) for v in (1, 2, POISON, 3))
 
         results = serve(scenario, call)
 
@@ -146,7 +147,7 @@ class TestFailures:
 
         async def scenario(batcher):
             first = await busy(batcher, model)
-            futures = [batcher.enqueue(row(i), 1) for i in range(128)]
+            futures = [ask(batcher, row(i), 1) for i in range(128)]
             model.gate.set()
             await first
             return await asyncio.gather(*futures)
@@ -209,9 +210,9 @@ class TestOverload:
             await batcher.warm_up(row(1))
             model.entered.clear()
             first = await busy(batcher, model)
-            queued = [batcher.enqueue(row(i), 1) for i in range(10)]
+            queued = [ask(batcher, row(i), 1) for i in range(10)]
             with pytest.raises(Overloaded) as caught:
-                batcher.enqueue(row(11), 1)
+                ask(batcher, row(11), 1)
             model.gate.set()
             await asyncio.gather(first, *queued)
             return caught.value
@@ -225,10 +226,10 @@ class TestOverload:
     def test_bytes_are_bounded_too(self, model, log):
         async def scenario(batcher):
             first = await busy(batcher, model)
-            queued = batcher.enqueue(row(1), 1, None, 900)
+            queued = ask(batcher, row(1), 1, None, 900)
             assert batcher.queued_bytes == 900
             with pytest.raises(Overloaded):
-                batcher.enqueue(row(2), 1, None, 200)
+                ask(batcher, row(2), 1, None, 200)
             model.gate.set()
             await asyncio.gather(first, queued)
             return batcher.queued_bytes
@@ -244,11 +245,11 @@ class TestOverload:
 
     def test_a_request_whose_turn_comes_too_late_is_refused_at_once(self, model, log):
         async def scenario(batcher):
-            batcher._lanes[None].window.cost.observe(1, 0.5)
+            batcher._lanes[None].window.observe(1, 0.5)
             first = await busy(batcher, model)
             with pytest.raises(Overloaded) as caught:
-                batcher.enqueue(row(1), 1, deadline=batcher._clock() + 0.6)
-            patient = batcher.enqueue(row(2), 1, deadline=batcher._clock() + 60)
+                ask(batcher, row(1), 1, deadline=batcher._clock() + 0.6)
+            patient = ask(batcher, row(2), 1, deadline=batcher._clock() + 60)
             model.gate.set()
             await asyncio.gather(first, patient)
             return caught.value.retry_after

@@ -14,11 +14,13 @@ from modelbundle.tests.runtime.batching.doubling import (
     Log,
     Model,
     answered,
+    ask,
     busy,
     outcomes,
     row,
     running,
     serve,
+    threaded,
 )
 
 
@@ -47,7 +49,7 @@ class TestBatches:
     def test_what_queues_while_the_model_is_busy_fills_the_next_batches(self, model, log):
         async def scenario(batcher):
             first = await busy(batcher, model)
-            queued = [batcher.enqueue(row(i), 1) for i in range(100)]
+            queued = [ask(batcher, row(i), 1) for i in range(100)]
             assert (batcher.queued_rows, len(model.batches)) == (100, 1)
             model.gate.set()
             return await asyncio.gather(first, *queued)
@@ -83,7 +85,7 @@ class TestBatches:
             first = await busy(batcher, model)
             sizes = [5, 9, 3, 1]
             inputs = [np.random.default_rng(n).random((n, 2)) for n in sizes]
-            futures = [batcher.enqueue(i, len(i)) for i in inputs]
+            futures = [ask(batcher, i, len(i)) for i in inputs]
             model.gate.set()
             await first
             return [np.array_equal(2 * i, await f) for i, f in zip(inputs, futures, strict=True)]
@@ -109,9 +111,9 @@ class TestBatches:
     def test_a_flood_of_one_key_does_not_starve_another(self, model):
         async def scenario(batcher):
             first = await busy(batcher, model)
-            flood = [batcher.enqueue(row(1), 1, "flood") for _ in range(40)]
-            other = batcher.enqueue(row(2), 1, "other")
-            flood += [batcher.enqueue(row(1), 1, "flood") for _ in range(40)]
+            flood = [ask(batcher, row(1), 1, "flood") for _ in range(40)]
+            other = ask(batcher, row(2), 1, "other")
+            flood += [ask(batcher, row(1), 1, "flood") for _ in range(40)]
             model.gate.set()
             await asyncio.gather(first, other)
             done = sum(f.done() for f in flood)
@@ -138,7 +140,7 @@ class TestBatches:
     def test_no_rows_are_refused(self, model):
         async def scenario(batcher):
             with pytest.raises(InvalidInput):
-                batcher.enqueue(np.empty((0, 2)), 0)
+                ask(batcher, np.empty((0, 2)), 0)
 
         serve(scenario, model)
 
@@ -164,7 +166,7 @@ class TestLeaving:
     def test_a_client_that_leaves_a_running_batch_harms_nobody(self, model):
         async def scenario(batcher):
             model.gate.clear()
-            futures = [batcher.enqueue(row(i), 1) for i in range(3)]
+            futures = [ask(batcher, row(i), 1) for i in range(3)]
             await running(model)
             futures[0].cancel()
             model.gate.set()
@@ -175,7 +177,7 @@ class TestLeaving:
     def test_a_client_that_leaves_a_split_request_frees_its_rest(self, model):
         async def scenario(batcher):
             model.gate.clear()
-            future = batcher.enqueue(np.ones((100, 2)), 100)
+            future = ask(batcher, np.ones((100, 2)), 100)
             await running(model)
             future.cancel()
             model.gate.set()
@@ -188,10 +190,10 @@ class TestLeaving:
     def test_the_room_of_those_that_left_is_given_away(self, model):
         async def scenario(batcher):
             first = await busy(batcher, model)
-            gone = [batcher.enqueue(row(i), 1) for i in range(10)]
+            gone = [ask(batcher, row(i), 1) for i in range(10)]
             for future in gone:
                 future.cancel()
-            kept = batcher.enqueue(np.ones((10, 2)), 10)
+            kept = ask(batcher, np.ones((10, 2)), 10)
             model.gate.set()
             await asyncio.gather(first, kept)
 
@@ -205,8 +207,8 @@ class TestDeadlines:
         async def scenario(batcher):
             first = await busy(batcher, model)
             now = batcher._clock()
-            late = batcher.enqueue(row(1), 1, deadline=now + 0.02)
-            kept = batcher.enqueue(row(2), 1)
+            late = ask(batcher, row(1), 1, deadline=now + 0.02)
+            kept = ask(batcher, row(2), 1)
             with pytest.raises(DeadlineExceeded):
                 await late  # told at once, while the model is still busy
             assert not model.gate.is_set()
@@ -231,7 +233,7 @@ class TestDeadlines:
     def test_a_deadline_in_the_past_is_refused(self, model):
         async def scenario(batcher):
             with pytest.raises(DeadlineExceeded):
-                batcher.enqueue(row(1), 1, deadline=batcher._clock() - 1)
+                ask(batcher, row(1), 1, deadline=batcher._clock() - 1)
 
         serve(scenario, model)
 
@@ -249,7 +251,7 @@ class TestDeadlines:
 class TestLife:
     def test_nothing_is_accepted_before_start_and_after_stop(self, model):
         async def main():
-            batcher = Batcher(model, table)
+            batcher = Batcher(threaded(model), table)
             with pytest.raises(Overloaded):
                 await batcher.submit(row(1), rows=1)
             await batcher.start()
@@ -262,7 +264,7 @@ class TestLife:
 
     def test_start_and_stop_may_be_said_twice_and_again(self, model):
         async def main():
-            batcher = Batcher(model, table)
+            batcher = Batcher(threaded(model), table)
             await batcher.stop()
             for _ in range(2):
                 await batcher.start()
@@ -274,7 +276,7 @@ class TestLife:
         asyncio.run(main())
 
     def test_it_starts_again_on_another_loop(self, model):
-        batcher = Batcher(model, table)
+        batcher = Batcher(threaded(model), table)
 
         async def main():
             await batcher.start()
@@ -286,14 +288,14 @@ class TestLife:
 
     def test_draining_answers_everything_that_was_queued(self, model):
         async def main():
-            batcher = Batcher(model, table, Limits(max_batch_size=4))
+            batcher = Batcher(threaded(model), table, Limits(max_batch_size=4))
             await batcher.start()
             await busy(batcher, model)
-            queued = [batcher.enqueue(row(i), 1) for i in range(10)]
+            queued = [ask(batcher, row(i), 1) for i in range(10)]
             stopping = [asyncio.ensure_future(batcher.stop()) for _ in range(2)]
             await asyncio.sleep(0)
             with pytest.raises(Overloaded):
-                batcher.enqueue(row(1), 1)
+                ask(batcher, row(1), 1)
             model.gate.set()
             await asyncio.gather(*stopping)
             return [f.result().tolist() for f in queued]
@@ -302,10 +304,10 @@ class TestLife:
 
     def test_stopping_without_draining_answers_503_and_does_not_wait_for_the_model(self, model):
         async def main():
-            batcher = Batcher(model, table)
+            batcher = Batcher(threaded(model), table)
             await batcher.start()
             first = await busy(batcher, model)
-            queued = batcher.enqueue(row(1), 1)
+            queued = ask(batcher, row(1), 1)
             await batcher.stop(drain=False)
             assert not model.gate.is_set()
             return await outcomes([first, queued])
@@ -314,7 +316,7 @@ class TestLife:
 
     def test_patience_with_draining_may_end(self, model):
         async def main():
-            batcher = Batcher(model, table)
+            batcher = Batcher(threaded(model), table)
             await batcher.start()
             first = await busy(batcher, model)
             with pytest.raises(TimeoutError):

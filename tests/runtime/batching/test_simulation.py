@@ -21,6 +21,7 @@ from modelbundle.runtime.errors import (
     PredictionFailed,
     RequestError,
 )
+from modelbundle.tests.runtime.batching.doubling import ask
 from modelbundle.tests.runtime.batching.simulation import (
     Closed,
     Machine,
@@ -134,24 +135,23 @@ def _trickle(service, count, gap, slo):
     """One request every `gap` seconds; what became of each."""
 
     async def main(loop):
-        executor = SimulatedExecutor(service)
-        batcher = Batcher(lambda b: b, Rows(), executor=executor, clock=loop.time)
+        batcher = Batcher(SimulatedExecutor(lambda b: b, service), Rows(), clock=loop.time)
         await batcher.start()
         ended = ["?"] * count
 
         def end(index, future):
             ended[index] = type(future.exception()).__name__ if future.exception() else "ok"
 
-        def ask(index):
+        def begin(index):
             try:
-                future = batcher.enqueue([0], 1, deadline=loop.time() + slo)
+                future = ask(batcher, [0], deadline=loop.time() + slo)
             except RequestError as error:
                 ended[index] = type(error).__name__
             else:
                 future.add_done_callback(partial(end, index))
 
         for index in range(count):
-            loop.call_later(index * gap, ask, index)
+            loop.call_later(index * gap, begin, index)
         await asyncio.sleep(count * gap + 5)
         await batcher.stop()
         return ended
@@ -201,11 +201,10 @@ class World:
         self.refused = {}
         self.succeeded = set()
         self.running = 0
-        self.executor = SimulatedExecutor(service)
-        self.batcher = Batcher(self.call, Rows(), limits, executor=self.executor, clock=loop.time)
+        executor = SimulatedExecutor(self.call, service)
+        self.batcher = Batcher(executor, Rows(), limits, clock=loop.time)
 
     def call(self, batch):
-        self.executor.called = len(batch)
         self.complaints += [complaint for complaint, is_so in self.watch(batch) if is_so]
         if len(batch) > self.memory:
             raise MemoryError
@@ -237,7 +236,7 @@ class World:
         deadline = None if plan.patience is None else plan.at + plan.patience
         batch = [(client, row) for row in range(plan.rows)]
         try:
-            future = self.batcher.enqueue(batch, plan.rows, plan.key, plan.rows, deadline)
+            future = ask(self.batcher, batch, plan.rows, plan.key, plan.rows, deadline)
         except RequestError as error:
             self.refused[client] = error
             return

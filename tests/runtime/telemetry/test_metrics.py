@@ -36,7 +36,8 @@ def test_a_batcher_tells_sizes_waits_and_reasons():
     queue.pending(5)
     queue.queued(3)
     queue.released(5, 2, 0.003, "full")
-    queue.finished(5, 0.01)
+    queue.finished(5, 0.012, predicted=0.01, executor=0)
+    queue.died("crash", executor=0)
     queue.refused("expired")
     metrics.loaded("iris", 1.5)
     seen = samples(metrics)
@@ -45,6 +46,9 @@ def test_a_batcher_tells_sizes_waits_and_reasons():
     assert seen["bundle_batch_rows_sum", "iris.predict"] == 5
     assert seen["bundle_queue_wait_seconds_bucket", "0.005", "iris.predict"] == 1
     assert seen["bundle_batch_seconds_count", "iris.predict"] == 1
+    assert seen["bundle_batch_prediction_ratio_bucket", "1.25", "iris.predict"] == 1
+    assert seen["bundle_batch_prediction_ratio_bucket", "1.1", "iris.predict"] == 0
+    assert seen["bundle_batch_deaths_total", "crash", "iris.predict"] == 1
     assert seen["bundle_batches_total", "full", "iris.predict"] == 1
     assert seen["bundle_queue_refused_total", "expired", "iris.predict"] == 1
     assert seen["bundle_model_load_seconds", "iris"] == 1.5

@@ -4,7 +4,7 @@ import weakref
 
 import pytest
 
-from modelbundle.runtime.batching.executor import Worker
+from modelbundle.runtime.batching.worker import Worker
 
 
 def ask(worker, work):

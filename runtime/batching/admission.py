@@ -1,0 +1,71 @@
+"""Admission: whether a request may wait, before it costs anything."""
+
+from math import inf
+
+from ..errors import DeadlineExceeded, Overloaded
+from .lane import Lane
+from .lanes import Lanes
+from .observer import BatchObserver, Refusal
+from .request import Request
+from .slots import Slots
+from .window import HEADROOM, Limits
+
+
+class Admission:
+    """Refuses what the queue has no room for, and what would be answered too late."""
+
+    __slots__ = ("_lanes", "_limits", "_observer", "_slots")
+
+    def __init__(self, limits: Limits, lanes: Lanes, slots: Slots, observer: BatchObserver) -> None:
+        self._limits = limits
+        self._lanes = lanes
+        self._slots = slots
+        self._observer = observer
+
+    def has_room(self, rows: int, size: int) -> bool:
+        """Whether the queue does; an empty one has, whatever comes."""
+        backlog, limits = self._lanes.backlog, self._limits
+        return not backlog.rows or (
+            backlog.rows + rows <= limits.max_queue_rows
+            and backlog.bytes + size <= limits.max_queue_bytes
+        )
+
+    def refuse_full(self, rows: int, now: float) -> Overloaded:
+        """What to tell a request for which there is no room."""
+        over = self._lanes.backlog.rows + rows > self._limits.max_queue_rows
+        return self.refused("rows" if over else "bytes", "The queue is full.", self.wait(now))
+
+    def check(self, lane: Lane, request: Request, now: float) -> None:
+        """Refuse it if by prediction its turn comes too late.
+
+        Raises:
+            Overloaded: it would need more than `HEADROOM` of the time that it has.
+            DeadlineExceeded: that has passed already.
+        """
+        slack = request.deadline - now
+        if slack == inf:
+            return
+        if slack <= 0.0:
+            self._observer.refused("expired")
+            raise DeadlineExceeded("The deadline has passed before the request arrived.")
+        window, backlog = lane.window, self._lanes.backlog
+        ahead = max(0.0, self._slots.until - now)
+        rows = lane.rows + request.rows
+        # Nearly always there is time enough for far more than what waits.
+        if backlog.rows == lane.rows and window.is_soon(rows, HEADROOM * slack - ahead):
+            return
+        if self._slots.idle and not backlog.rows:
+            return  # a lone request is always tried, whatever the predictions
+        ahead += self._lanes.others(lane) / len(self._slots)
+        wait = ahead + window.duration(rows, len(self._slots))
+        if not window.admits(wait, slack):
+            raise self.refused("wait", "The queue is too long for the deadline.", wait)
+
+    def wait(self, now: float) -> float:
+        """Seconds until all that is here now will have been answered."""
+        return self._slots.remaining(now) + self._lanes.duration() / len(self._slots)
+
+    def refused(self, reason: Refusal, detail: str, retry_after: float) -> Overloaded:
+        """The answer for a request that is refused; counted."""
+        self._observer.refused(reason)
+        return Overloaded(detail, retry_after=retry_after)

@@ -1,0 +1,107 @@
+"""HangWatch: ends batches that do not end by themselves."""
+
+import asyncio
+import logging
+from collections.abc import Callable
+from math import inf
+
+from .batch import Batch
+from .slots import Slot, Slots
+from .window import Limits
+
+log = logging.getLogger(__name__)
+
+OVERDUE = 20.0  # times the predicted time of a batch, and it is no longer just slow
+GRACE = 1.0  # seconds more, where all that is known is that nobody wants the answer any more
+SHARE = 1 / 3  # of `Limits.hang`, after which an overdue batch no longer keeps others waiting
+PAUSE = 0.25  # seconds between two looks at a batch that is overdue
+
+
+class HangWatch:
+    """Looks at what runs, when it may have hung; nothing ticks while batches come back in time.
+
+    A batch is ended
+    - after `Limits.hang`, in any case;
+    - when it is overdue and nobody wants any of its answers;
+    - when it is overdue, a third of `Limits.hang` has passed, and it has more than one request or
+      others wait: one of them may be to blame, and the others are innocent.
+
+    Where nothing is known yet of what a batch takes, only the first holds.
+    """
+
+    __slots__ = ("_clock", "_handle", "_is_needed", "_limits", "_slots", "at")
+
+    def __init__(
+        self,
+        limits: Limits,
+        slots: Slots,
+        is_needed: Callable[[], bool],
+        clock: Callable[[], float],
+    ) -> None:
+        self._limits = limits
+        self._slots = slots
+        self._is_needed = is_needed  # whether others wait for an executor
+        self._clock = clock
+        self._handle: asyncio.TimerHandle | None = None
+        self.at = inf  # when it looks next, in seconds on `clock`
+
+    def begin(self, loop: asyncio.AbstractEventLoop, slot: Slot) -> None:
+        """`slot` has begun with a batch."""
+        at = slot.started + min(self._limits.hang, self._overdue(slot.batch))
+        if at < self.at:
+            self._set(loop, at)
+
+    def cancel(self) -> None:
+        """Look no more."""
+        if self._handle is not None:
+            self._handle.cancel()
+        self._handle, self.at = None, inf
+
+    def _set(self, loop: asyncio.AbstractEventLoop, at: float) -> None:
+        self.cancel()
+        self.at = at
+        self._handle = loop.call_later(max(0.0, at - self._clock()), self._look, loop)
+
+    def _look(self, loop: asyncio.AbstractEventLoop) -> None:
+        self.cancel()
+        now = self._clock()
+        following = min((self._judge(slot, now) for slot in self._slots), default=inf)
+        if following < inf:
+            self._set(loop, following)
+
+    def _judge(self, slot: Slot, now: float) -> float:
+        """End the batch of `slot` if it has hung; when to look again."""
+        batch = slot.batch
+        if batch is None:
+            return inf
+        elapsed = now - slot.started
+        least = min(self._limits.hang, self._overdue(batch))
+        if elapsed < least:
+            return slot.started + least
+        why = self._why(batch, elapsed)
+        if why:
+            if not slot.is_cut:
+                log.error("%s.", why)
+            slot.is_cut = True
+            slot.executor.kill(why)
+        return now + PAUSE
+
+    def _why(self, batch: Batch, elapsed: float) -> str:
+        rows = f"A batch of {batch.rows} rows has run for {elapsed:.1f} s"
+        if elapsed >= self._limits.hang:
+            return f"{rows}, more than the time that any request has"
+        overdue = self._overdue(batch)
+        if elapsed >= overdue + GRACE and all(request.is_over for request in batch.requests):
+            return f"{rows}, and nobody waits for its answers any more"
+        if elapsed < max(SHARE * self._limits.hang, overdue):
+            return ""
+        if len(batch.requests) > 1 or batch.is_suspect or self._is_needed():
+            return f"{rows}, more than {OVERDUE:.0f} times what such a batch takes"
+        return ""
+
+    @staticmethod
+    def _overdue(batch: Batch | None) -> float:
+        """Seconds after which `batch` is not just slow; infinite while nothing is known."""
+        if batch is None or not batch.lane.window.cost.count:
+            return inf
+        return OVERDUE * batch.lane.window.cost.upper(batch.rows)
