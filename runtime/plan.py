@@ -10,6 +10,7 @@ from .data.samples import Samples
 from .manifest import BundleManifest, ModelManifest, Route
 from .pickles.policy import Policy
 from .settings import ServeSettings
+from .tuning import Tuning
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,6 +53,13 @@ class Plan:
     def model_directory(self, alias: str) -> Path:
         """Where the model called `alias` is."""
         return self.directory / "models" / alias
+
+    def tuning(self, alias: str) -> Tuning:
+        """How the model called `alias` computes, for the largest batch that any route sends it."""
+        entry = next(entry for entry in self.manifest.models if entry.alias == alias)
+        batch = self.settings.batch.max_batch_size
+        own = [route.max_batch_size or batch for route in self.routes if route.model == alias]
+        return replace(entry.tuning, rows=max(own, default=batch))
 
     def samples(self) -> dict[str, Samples]:
         """The recorded samples of each route that leads to a model, by the route's path."""

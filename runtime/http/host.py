@@ -73,7 +73,8 @@ class Host:
         worker.start(asyncio.get_running_loop())
         load = partial(LoadedModel.load, self.plan.model_directory(alias), self.plan.device)
         # Loaded in the thread that will call it: some libraries keep state by thread.
-        model: LoadedModel = await run(worker, partial(load, self.plan.policy))
+        tuning = self.plan.tuning(alias)
+        model: LoadedModel = await run(worker, partial(load, self.plan.policy, tuning))
         runner = Runner(alias, model, self._limits(alias, model), self._metrics, worker)
         await runner.start()
         seconds = time.monotonic() - began
@@ -107,7 +108,8 @@ class Host:
     async def _warm_up(self, runner: Runner) -> None:
         directory = self.plan.model_directory(runner.alias)
         for path in runner.model.manifest.samples.values():
-            await warm_up(runner, Samples.read(directory / path), self.plan.settings)
+            samples, tuning = Samples.read(directory / path), self.plan.tuning(runner.alias)
+            await warm_up(runner, samples, self.plan.settings, tuning)
 
     def _operation(self, route: Route) -> Operation:
         settings = self.plan.settings
