@@ -11,8 +11,12 @@ BundleError (runtime.errors)   exit 1
 ├── ResolveError               exit 4: unsatisfiable, unreachable or colliding requirements
 ├── Refused                    exit 5: policy says no (existing version with other content, trust)
 ├── Damaged                    exit 6: stored bytes differ from their digest
+├── InvalidArchive             exit 6: an archive is not one of ours, or not as it was written
+├── InvalidDestination         exit 2: nobody can tell what is to be written there
+├── MissingLibrary             an optional library is not installed; the hint installs it
 ├── StoreError                 the disk or the permissions say no; names the path
 ├── BuildError                 the project cannot become a bundle
+├── RegistryError              a registry cannot be reached, says no, or breaks off
 ├── EngineUnavailable          exit 7: no container engine answers
 └── ImageFailed                the engine's build, push or run failed; carries the last log lines
 """
@@ -117,12 +121,38 @@ class Damaged(BundleError):
     exit_code = 6
 
 
+class InvalidArchive(BundleError):
+    """An archive is not one of ours, or not as it was written; nothing of it was taken."""
+
+    exit_code = 6
+
+
+class InvalidDestination(BundleError):
+    """Nobody can tell what is to be written there, or it is in the way."""
+
+    exit_code = 2
+
+
+class MissingLibrary(BundleError):
+    """`what` needs a library that not everybody wants."""
+
+    def __init__(self, what: str, library: str, extra: str) -> None:
+        super().__init__(
+            f"{what} needs the package `{library}`, which is not installed here.",
+            hint=f"Install it with `pip install 'modelbundle[{extra}]'`.",
+        )
+
+
 class StoreError(BundleError):
     """The disk or the permissions say no; the message names the path."""
 
 
 class BuildError(BundleError):
     """The project cannot become a bundle."""
+
+
+class RegistryError(BundleError):
+    """A registry or a shared directory cannot be reached, says no, or answers nonsense."""
 
 
 class EngineUnavailable(BundleError):

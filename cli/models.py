@@ -8,6 +8,8 @@ import typer
 from .command import Command, Group
 from .console import Console
 from .delete import delete_item
+from .export import export_model
+from .importing import import_model
 from .listing import NamePrefix, show_items, to_json
 from .options import Json, ModelTag, Quiet, Yes
 from .show import show_item
@@ -19,7 +21,7 @@ if TYPE_CHECKING:
 def create_app() -> "Typer":
     """Put the verbs of models under `bundle models`."""
     app = typer.Typer(
-        help="List, show, delete and alias saved models.",
+        help="List, show, delete, alias, export and import saved models.",
         cls=Group,
         rich_markup_mode=None,
     )
@@ -100,4 +102,6 @@ VERBS: dict[str, Callable[..., None]] = {
     "show": show_model,
     "delete": delete_model,
     "alias": alias,
+    "export": export_model,
+    "import": import_model,
 }

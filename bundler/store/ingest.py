@@ -98,7 +98,7 @@ class Ingest:
         if clone(path, own, 0o600):
             with own.open("rb", buffering=0) as file:
                 return _digest(path, file.fileno(), advance)
-        _check_room(os.fstat(source).st_size, own.parent)
+        check_room(os.fstat(source).st_size, own.parent)
         target = os.open(own, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
         try:
             with disk.named(own):
@@ -125,7 +125,12 @@ def _digest(
     return "sha256:" + running.hexdigest()
 
 
-def _check_room(needed: int, directory: Path) -> None:
+def check_room(needed: int, directory: Path) -> None:
+    """Refuse to begin what cannot be finished.
+
+    Raises:
+        StoreError: when the disk of `directory` has fewer than `needed` bytes free.
+    """
     free = shutil.disk_usage(directory).free
     if needed > free:
         raise StoreError(

@@ -15,6 +15,7 @@ class Item:
     created    seconds since the epoch of the first save; told, never ordered by
     sequence   the store's counter at the last save: the highest of a name is `latest`
     damaged    what is wrong with the ref, None where nothing is
+    imported   whether it came from elsewhere, so that even a bundle's own runtime is not ours
     """
 
     kind: Kind
@@ -30,6 +31,7 @@ class Item:
     damaged: str | None = None
     sequence: int = 0
     manifest_size: int = 0
+    imported: bool = False
 
     @property
     def tag(self) -> str:

@@ -3,7 +3,6 @@
 import hashlib
 import json
 from collections.abc import Iterable, Sequence
-from pathlib import PurePosixPath
 from typing import Any
 
 from ...runtime import canonical
@@ -91,17 +90,29 @@ def check_paths(files: Sequence[FileEntry]) -> None:
     Raises:
         InvalidBundle: naming the path.
     """
-    seen: dict[str, str] = {}
+    written: dict[str, str] = {}
+    folders: set[str] = set()
     for entry in files:
         parts = entry.path.split("/")
         if not entry.path or {"", ".", ".."} & set(parts) or _is_odd(entry.path):
             raise InvalidBundle(f"{entry.path!r} is not a path inside a bundle.")
-        for parent in (PurePosixPath(entry.path), *PurePosixPath(entry.path).parents):
-            written = seen.setdefault(_folded(str(parent)), str(parent))
-            if written != str(parent):
-                raise InvalidBundle(f"{str(parent)!r} and {written!r} are one file on some disks.")
+        folder = _write_down(entry.path, written).rpartition("/")[0]
+        while folder and folder not in folders:
+            folders.add(_write_down(folder, written))
+            folder = folder.rpartition("/")[0]
     if len({entry.path for entry in files}) < len(files):
         raise InvalidBundle("A path is listed twice.")
+    for entry in files:
+        if entry.path in folders:
+            raise InvalidBundle(f"{entry.path!r} is a file and a folder.")
+
+
+def _write_down(path: str, written: dict[str, str]) -> str:
+    """`path`, unless another one is the same to a file system that folds names."""
+    known = written.setdefault(_folded(path), path)
+    if known != path:
+        raise InvalidBundle(f"{path!r} and {known!r} are one file on some disks.")
+    return path
 
 
 def _is_odd(path: str) -> bool:

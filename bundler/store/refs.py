@@ -23,6 +23,7 @@ _FIELDS = (
     "kind", "name", "version", "digest", "manifest", "manifest_size", "size", "created",
     "framework", "executes_code", "sequence",
 )  # fmt: skip
+_IMPORTED = "imported"  # stands only in the refs of what was, so that older versions read the rest
 
 
 class Refs:
@@ -152,6 +153,8 @@ class Refs:
         if existing.sequence > item.sequence:
             return existing  # and another process did so later than we
         renewed = replace(existing, sequence=item.sequence)
+        if existing.imported and not item.imported:  # the same was made here, too
+            renewed = replace(item, created=existing.created)
         temporary.unlink()
         disk.write(temporary, _encode(renewed))
         temporary.replace(path)
@@ -175,7 +178,8 @@ class Refs:
 
 
 def _encode(item: Item) -> bytes:
-    return record.encode({name: getattr(item, name) for name in _FIELDS})
+    data = {name: getattr(item, name) for name in _FIELDS}
+    return record.encode(data | ({_IMPORTED: True} if item.imported else {}))
 
 
 def _decode(kind: Kind, name: str, data: dict[str, Any]) -> Item:
@@ -183,7 +187,8 @@ def _decode(kind: Kind, name: str, data: dict[str, Any]) -> Item:
         message = "it describes another item"
         raise ValueError(message)
     try:
-        return Item(**{field: data[field] for field in _FIELDS})
+        known = {field: data[field] for field in _FIELDS}
+        return Item(**known, imported=data.get(_IMPORTED, False))
     except KeyError as error:
         message = f"it lacks {error}"
         raise ValueError(message) from error

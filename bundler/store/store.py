@@ -23,6 +23,7 @@ from . import disk, lookup, oci
 from .blobs import Blobs
 from .collecting import Collector, Reclaimed
 from .counter import Counter
+from .delivery import Delivery
 from .index import Index
 from .ingest import Ingest
 from .item import Blob, Item
@@ -95,10 +96,35 @@ class Store:
         return self._ingest.take(path, move=move, progress=progress)
 
     @disk.told("write to the store")
+    def has(self, digest: str, size: int) -> bool:
+        """Whether these bytes are here; if so, they stay for as long as this process lives."""
+        self._layout.prepare()
+        self._workspace.hold(digest)
+        if self._blobs.has(digest, size):
+            return True
+        self._workspace.release([digest])
+        return False
+
+    @disk.told("take the file into the store")
+    def adopt(self, path: Path, digest: str) -> Blob:
+        """Take in a file of a staging directory whose digest was computed as it was written."""
+        return self._blobs.keep(path, digest)
+
+    @disk.told("write to the store")
     def ingest_bytes(self, data: bytes) -> Blob:
         """Take in bytes."""
         self._layout.prepare()
         return self._blobs.keep_bytes(data)
+
+    @contextmanager
+    def delivery(self) -> Iterator[Delivery]:
+        """An item that arrives from elsewhere; what was not committed is gone afterwards."""
+        with self.staging() as directory:
+            delivery = Delivery(self._blobs, self._workspace, directory, self.commit)
+            try:
+                yield delivery
+            finally:
+                delivery.release()
 
     @disk.told("write to the store")
     def commit(  # noqa: PLR0913 - what a ref says
@@ -112,6 +138,7 @@ class Store:
         aliases: Sequence[str] = (),
         framework: str | None = None,
         executes_code: bool = False,
+        imported: bool = False,
     ) -> Item:
         """Make an item of blobs that were taken in: listed, durable, and `latest` of its name.
 
@@ -124,6 +151,7 @@ class Store:
             aliases: further names that move to it.
             framework: what listings show.
             executes_code: what listings show.
+            imported: whether it came from elsewhere.
 
         Raises:
             Refused: when the version exists with other content.
@@ -144,6 +172,7 @@ class Store:
             created=time.time(),
             framework=framework,
             executes_code=executes_code,
+            imported=imported,
         )
         blobs = [own, manifest, *(Blob(entry.digest, entry.size) for entry in files)]
         return self._publish(item, blobs, aliases)
@@ -286,6 +315,11 @@ class Store:
     def config(self, item: Item) -> bytes:
         """The bytes of its model.json or bundle.json."""
         return self._blobs.read(item.digest)
+
+    @disk.told("read the store")
+    def manifest(self, item: Item) -> bytes:
+        """The bytes of its OCI manifest, as a registry keeps them."""
+        return self._blobs.read(item.manifest)
 
     @disk.told("read the store")
     def files(self, item: Item) -> tuple[FileEntry, ...]:

@@ -1,0 +1,87 @@
+"""Destination: where an archive is written to, whole or not at all."""
+
+import os
+import secrets
+import stat as modes
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from ..store import disk
+from .compression import Compressor
+from .copying import Sink
+from .descriptor import Descriptor
+from .remote_location import RemoteLocation, is_remote
+
+STDOUT = "-"
+
+
+@dataclass(frozen=True, slots=True)
+class Upload:
+    """A file behind a URL, as a sink."""
+
+    file: Any
+
+    def write(self, data: bytes | memoryview) -> None:
+        """Hand every byte over."""
+        self.file.write(bytes(data))
+
+    def fileno(self) -> None:
+        """The kernel knows nothing of it."""
+        return
+
+
+@contextmanager
+def opened(destination: str, *, is_compressed: bool) -> Iterator[Sink]:
+    """The sink of a path, a URL or stdout; a file appears when the block has ended well."""
+    with _raw(destination) as sink:
+        if not is_compressed:
+            yield sink
+            return
+        compressor = Compressor(sink)
+        yield compressor
+        compressor.close()
+
+
+def _raw(destination: str) -> Any:
+    if destination == STDOUT:
+        return _stdout()
+    if is_remote(destination):
+        return _uploaded(RemoteLocation(destination))
+    return _file(Path(destination))
+
+
+@contextmanager
+def _stdout() -> Iterator[Sink]:
+    sys.stdout.flush()
+    yield Descriptor(sys.stdout.fileno(), Path("/dev/stdout"))
+
+
+@contextmanager
+def _uploaded(location: RemoteLocation) -> Iterator[Sink]:
+    with location.writing() as file:
+        yield Upload(file)
+
+
+@contextmanager
+def _file(path: Path) -> Iterator[Sink]:
+    path = path.resolve()  # a link is followed, as every tool does
+    if path.exists() and not modes.S_ISREG(path.stat().st_mode):
+        with path.open("wb", buffering=0) as file:  # a pipe, or a device
+            yield Descriptor(file.fileno(), path)
+        return
+    temporary = path.with_name(f".{path.name[:100]}.{secrets.token_hex(4)}.part")
+    flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC
+    descriptor = os.open(temporary, flags, 0o666)
+    try:
+        yield Descriptor(descriptor, path)
+        with disk.named(path):
+            os.fsync(descriptor)
+        temporary.replace(path)
+        disk.sync_directory(path.parent)
+    finally:
+        os.close(descriptor)
+        disk.remove(temporary)

@@ -1,0 +1,186 @@
+"""Inventory: everything that belongs to one model or bundle, by digest and size."""
+
+from dataclasses import dataclass
+from typing import Self
+
+from ...runtime import canonical
+from ...runtime import digest as digests
+from ...runtime.errors import BundleError
+from ...runtime.manifest import BundleManifest, FileEntry, ModelManifest
+from ..errors import InvalidArchive
+from ..quotation import quoted
+from ..store import Blob, Item, Store, oci
+from ..tag import KINDS, Kind
+from . import layout, strict_json
+from .announcement import Announcement
+
+_PATH = 1024  # bytes of a path inside an item
+_PART = 255  # bytes of one part of it
+_DEPTH = 64  # parts
+_SAID = 300  # characters of what was wrong
+
+
+@dataclass(frozen=True, slots=True)
+class Inventory:
+    """The manifest, the model.json or bundle.json, and every other file."""
+
+    kind: Kind
+    manifest: bytes
+    config: bytes
+    files: tuple[FileEntry, ...]
+    framework: str | None = None
+    executes_code: bool = True
+
+    @classmethod
+    def of(cls, store: Store, item: Item) -> Self:
+        """What an item of the store is made of, checked against its digests."""
+        config, files = store.config(item), store.files(item)
+        manifest = oci.manifest(item.kind, _blob(config), files)
+        return cls(item.kind, manifest, config, files, item.framework, item.executes_code)
+
+    @classmethod
+    def decode(cls, manifest: bytes, config: bytes) -> Self:
+        """Read what arrived: every word of the manifest must follow from the config.
+
+        Raises:
+            InvalidArchive: when they do not agree, or are no model or bundle.
+        """
+        kind = _kind(manifest)
+        name = oci.CONFIG_NAME[kind]
+        try:
+            known = _read(kind, config)
+            _check_files(known.files, name)
+        except (ValueError, TypeError, RecursionError, BundleError) as error:
+            raise _unusable(name, error) from error
+        if oci.manifest(kind, _blob(config), known.files) != manifest:
+            raise InvalidArchive(f"The manifest of the archive is not that of its `{name}`.")
+        return cls(kind, manifest, config, known.files, *_shown(known))
+
+    @property
+    def manifest_blob(self) -> Blob:
+        """The manifest as a blob."""
+        return _blob(self.manifest)
+
+    @property
+    def config_blob(self) -> Blob:
+        """The model.json or bundle.json as a blob; its digest is the item's."""
+        return _blob(self.config)
+
+    @property
+    def blobs(self) -> tuple[Blob, ...]:
+        """Every file beside these two, once, by digest."""
+        found = {entry.digest: Blob(entry.digest, entry.size) for entry in self.files}
+        documents = {self.manifest_blob.digest, self.config_blob.digest}
+        return tuple(found[digest] for digest in sorted(found) if digest not in documents)
+
+    @property
+    def all_blobs(self) -> tuple[Blob, ...]:
+        """These two and every file."""
+        return (self.manifest_blob, self.config_blob, *self.blobs)
+
+    def documents(self, name: str, version: str) -> tuple[tuple[str, bytes], ...]:
+        """What stands first in an archive, by its place: all that says what follows."""
+        return (
+            (layout.MARKER, layout.MARKER_BYTES),
+            (layout.INDEX, self.announced(name, version).encode()),
+            (layout.blob_name(self.manifest_blob.digest), self.manifest),
+            (layout.blob_name(self.config_blob.digest), self.config),
+        )
+
+    def announced(self, name: str, version: str) -> Announcement:
+        """The index of an archive of it."""
+        return Announcement(self.manifest_blob, self.kind, name, version)
+
+
+def check_marker(data: bytes) -> None:
+    """Compare what says that this is an OCI layout, and which.
+
+    Raises:
+        InvalidArchive: when it says something else.
+    """
+    try:
+        version = strict_json.loads(data)["imageLayoutVersion"]
+    except (KeyError, TypeError, ValueError) as error:
+        raise _unusable(layout.MARKER, error) from error
+    if version != "1.0.0":
+        raise InvalidArchive("The archive is an OCI layout of another version than 1.0.0.")
+
+
+def config_of(manifest: bytes) -> Blob:
+    """The config blob that a manifest names, before anything else of it is believed.
+
+    Raises:
+        InvalidArchive: when it names none that could be one.
+    """
+    try:
+        config = strict_json.loads(manifest)["config"]
+        blob = Blob(config["digest"], config["size"])
+        is_whole = digests.is_digest(blob.digest) and type(blob.size) is int
+    except (KeyError, TypeError, ValueError) as error:
+        raise _unusable("manifest", error) from error
+    if not is_whole or not 0 < blob.size <= layout.DOCUMENT:
+        raise InvalidArchive("The manifest of the archive names no config that it may have.")
+    return blob
+
+
+def _read(kind: Kind, config: bytes) -> ModelManifest | BundleManifest:
+    document = strict_json.loads(config)
+    if canonical.dumps(document) != config:
+        raise ValueError("it is not in canonical form")
+    return (ModelManifest if kind == "model" else BundleManifest).from_json(document)
+
+
+def _kind(manifest: bytes) -> Kind:
+    try:
+        artifact = strict_json.loads(manifest)["artifactType"]
+    except (KeyError, TypeError, ValueError) as error:
+        raise _unusable("manifest", error) from error
+    for kind in KINDS:
+        if oci.ARTIFACT[kind] == artifact:
+            return kind
+    raise InvalidArchive(
+        f"The archive holds neither a model nor a bundle, but {quoted(str(artifact))}."
+    )
+
+
+def _shown(known: ModelManifest | BundleManifest) -> tuple[str | None, bool]:
+    """What listings say: the framework, and whether it runs code.
+
+    A bundle brings its runtime and chooses its packages, and none of that was made here.
+    """
+    if isinstance(known, ModelManifest):
+        return known.framework, known.executes_code
+    return ", ".join(dict.fromkeys(model.framework for model in known.models)) or None, True
+
+
+def _check_files(files: tuple[FileEntry, ...], config: str) -> None:
+    sizes: dict[str, int] = {}
+    for entry in files:
+        _check_path(entry.path, config)
+        if not digests.is_digest(entry.digest) or type(entry.executable) is not bool:
+            raise ValueError(f"{quoted(entry.path)} has no digest")
+        if type(entry.size) is not int or not 0 <= entry.size <= layout.LARGEST:
+            raise ValueError(f"{quoted(entry.path)} has no size that it may have")
+        if sizes.setdefault(entry.digest, entry.size) != entry.size:
+            raise ValueError(f"{quoted(entry.path)} has two sizes")
+    if len(files) > layout.MOST or sum(sizes.values()) > layout.LARGEST:
+        raise ValueError("it is larger than an archive may be")
+    oci.check_paths(files)
+
+
+def _check_path(path: str, config: str) -> None:
+    encoded = path.encode()
+    parts = encoded.split(b"/", _DEPTH)
+    if len(encoded) > _PATH or len(parts) > _DEPTH or any(len(part) > _PART for part in parts):
+        raise ValueError(f"{quoted(path)} is too long for a path")
+    if path.casefold() == config:
+        raise ValueError(f"it names {quoted(path)} among its files")
+
+
+def _blob(data: bytes) -> Blob:
+    return Blob(digests.of_bytes(data), len(data))
+
+
+def _unusable(what: str, error: Exception) -> InvalidArchive:
+    said = f"it lacks {error}" if isinstance(error, KeyError) else str(error)
+    return InvalidArchive(f"`{what}` of the archive cannot be used: {said[:_SAID].rstrip('.')}.")

@@ -1,0 +1,126 @@
+"""LayoutDirectory: an OCI image layout on disk, as `skopeo` and `oras` read and write it."""
+
+import os
+import secrets
+import shutil
+import stat as modes
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from ..errors import InvalidDestination
+from ..store import Blob, Store, disk
+from . import copying, layout
+from .descriptor import Descriptor
+from .inventory import Inventory
+from .source import Receive, refused, take
+
+_MODE = 0o666  # less the umask
+
+
+@dataclass(frozen=True, slots=True)
+class LayoutDirectory:
+    """Reading follows no link and opens nothing but regular files."""
+
+    path: Path
+
+    @property
+    def where(self) -> str:
+        """What errors call it."""
+        return f"`{self.path}`"
+
+    def document(self, name: str, limit: int) -> bytes:
+        """All bytes of a small file."""
+        with self._opened(name) as file:
+            size = os.fstat(file.number).st_size
+            if size > limit:
+                raise refused(self.where, name, f"it has {size:,} bytes")
+            data = take(size, file.readinto)
+        if data is None:
+            raise refused(self.where, name, "it changes while it is read")
+        return data
+
+    def check(self, inventory: Inventory) -> None:
+        """Everything is there; what else lies there is nobody's business."""
+        for blob in inventory.all_blobs:
+            name = layout.blob_name(blob.digest)
+            with self._opened(name) as file:
+                if (size := os.fstat(file.number).st_size) != blob.size:
+                    why = f"it has {size:,} bytes instead of {blob.size:,}"
+                    raise refused(self.where, name, why)
+
+    def deliver(self, blobs: Iterable[Blob], receive: Receive) -> None:
+        """Each blob, by its name."""
+        for blob in blobs:
+            with self._opened(layout.blob_name(blob.digest)) as file:
+                receive(blob, file.readinto)
+
+    def write(
+        self,
+        documents: Iterable[tuple[str, bytes]],
+        blobs: Iterable[Blob],
+        store: Store,
+        advance: Callable[[int], None],
+    ) -> None:
+        """Make the directory, which appears when all of it is written and durable.
+
+        Raises:
+            InvalidDestination: when something is there.
+            Damaged: when a blob is not as it was saved.
+        """
+        path = self.path.absolute()
+        if path.is_symlink() or (path.exists() and not (path.is_dir() and not any(path.iterdir()))):
+            raise InvalidDestination(
+                f"`{self.path}` exists.", hint="Name a directory that is new or empty."
+            )
+        temporary = path.with_name(f".{path.name[:100]}.{secrets.token_hex(4)}.part")
+        try:
+            (temporary / layout.BLOBS).mkdir(parents=True)
+            for name, data in documents:
+                with _created(temporary / name) as file:
+                    file.write(data)
+            for blob in blobs:
+                with _created(temporary / layout.blob_name(blob.digest)) as file:
+                    copying.copy(blob, store.blob(blob.digest), file, advance)
+            for folder in (temporary / layout.BLOBS, temporary / "blobs", temporary):
+                disk.sync_directory(folder)
+            temporary.rename(path)
+            disk.sync_directory(path.parent)
+        finally:
+            shutil.rmtree(temporary, ignore_errors=True)
+
+    @contextmanager
+    def _opened(self, name: str) -> Iterator[Descriptor]:
+        """A regular file below the directory, reached without following a link."""
+        *folders, last = name.split("/")
+        folder = os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC
+        with ExitStack() as stack:
+            at = os.open(self.path, folder)
+            stack.callback(os.close, at)
+            try:
+                for part in folders:
+                    at = os.open(part, folder | os.O_NOFOLLOW, dir_fd=at)
+                    stack.callback(os.close, at)
+                flags = os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK
+                number = os.open(last, flags, dir_fd=at)
+            except FileNotFoundError as error:
+                raise refused(self.where, name, "it is missing") from error
+            except OSError as error:
+                raise refused(self.where, name, str(error.strerror)) from error
+            stack.callback(os.close, number)
+            if not modes.S_ISREG(os.fstat(number).st_mode):
+                raise refused(self.where, name, "it is no regular file")
+            yield Descriptor(number, self.path / name)
+
+
+@contextmanager
+def _created(path: Path) -> Iterator[Descriptor]:
+    flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC
+    number = os.open(path, flags, _MODE)
+    try:
+        yield Descriptor(number, path)
+        with disk.named(path):
+            os.fsync(number)
+    finally:
+        os.close(number)

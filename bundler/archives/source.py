@@ -1,0 +1,90 @@
+"""Source: an archive that is being read, wherever it is and in whatever order."""
+
+from collections.abc import Callable, Iterable
+from typing import Protocol
+
+from ...runtime import digest as digests
+from ..errors import InvalidArchive
+from ..quotation import quoted
+from ..store import Blob
+from ..store.hashing import Read
+from . import layout
+from .announcement import Announcement
+from .inventory import Inventory, check_marker, config_of
+
+Receive = Callable[[Blob, Read], None]
+
+
+class Source(Protocol):
+    """An OCI layout with one model or bundle in it."""
+
+    @property
+    def where(self) -> str:
+        """What errors call it."""
+        ...
+
+    def document(self, name: str, limit: int) -> bytes:
+        """All bytes of a small member.
+
+        Raises:
+            InvalidArchive: when it is not there, or has more than `limit` bytes.
+        """
+        ...
+
+    def check(self, inventory: Inventory) -> None:
+        """Compare what is there with what should be, as far as that can be known beforehand.
+
+        Raises:
+            InvalidArchive: naming the member.
+        """
+        ...
+
+    def deliver(self, blobs: Iterable[Blob], receive: Receive) -> None:
+        """Hand over each of these blobs once, in whatever order they come.
+
+        Raises:
+            InvalidArchive: naming the member.
+        """
+        ...
+
+
+def inventory(source: Source) -> tuple[Announcement, Inventory]:
+    """What the documents of an archive say: first of all, and before anything else is taken.
+
+    Raises:
+        InvalidArchive: when they are not as they were written.
+    """
+    check_marker(source.document(layout.MARKER, layout.LIMITS[layout.MARKER]))
+    announced = Announcement.decode(source.document(layout.INDEX, layout.LIMITS[layout.INDEX]))
+    manifest = _document(source, announced.manifest)
+    config = _document(source, config_of(manifest))
+    found = Inventory.decode(manifest, config)
+    if announced.kind not in {None, found.kind}:
+        raise refused(source.where, layout.INDEX, f"it announces a {announced.kind}")
+    source.check(found)
+    return announced, found
+
+
+def refused(where: str, name: str | bytes, why: str, hint: str | None = None) -> InvalidArchive:
+    """The error that names a member."""
+    return InvalidArchive(f"{where} is refused because of {quoted(name)}: {why}.", hint=hint)
+
+
+def take(size: int, read: Read) -> bytes | None:
+    """Exactly `size` bytes; None where there are fewer."""
+    data = bytearray(size)
+    view, done = memoryview(data), 0
+    while done < size:
+        count = read(view[done:])
+        if not count:
+            return None
+        done += count
+    return bytes(data)
+
+
+def _document(source: Source, blob: Blob) -> bytes:
+    name = layout.blob_name(blob.digest)
+    data = source.document(name, blob.size)
+    if (got := digests.of_bytes(data)) != blob.digest:
+        raise refused(source.where, name, f"it is not as it was written, but {got}")
+    return data

@@ -1,0 +1,77 @@
+"""TarFile: a tar on disk. All of it is looked at before anything of it is taken."""
+
+import os
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+
+from ..store import Blob
+from . import layout
+from .descriptor import Descriptor
+from .inventory import Inventory
+from .source import Receive, refused, take
+from .tar_reader import Member, TarReader
+
+
+@dataclass(frozen=True, slots=True)
+class TarFile:
+    """Its members may stand in any order, as other tools write them."""
+
+    file: Descriptor
+    where: str
+    members: dict[str, Member] = field(default_factory=dict)
+
+    def scan(self) -> None:
+        """The first pass: every header.
+
+        Raises:
+            InvalidArchive: naming the first member that is not as ours are.
+        """
+        size = os.fstat(self.file.number).st_size
+        reader = TarReader(self.file.readinto, self._skip, self.where)
+        for member in reader.members():
+            if member.offset + member.size > size:
+                raise refused(self.where, member.name, "it is cut off", hint="Copy it again.")
+            self.members[member.name] = member
+
+    def document(self, name: str, limit: int) -> bytes:
+        """All bytes of a small member."""
+        member = self.members.get(name)
+        if member is None:
+            raise refused(self.where, name, "it is missing")
+        if member.size > limit:
+            raise refused(self.where, name, f"it has {member.size:,} bytes")
+        data = take(member.size, _Cursor(self.file, member.offset).read)
+        if data is None:
+            raise refused(self.where, name, "it is cut off")
+        return data
+
+    def check(self, inventory: Inventory) -> None:
+        """Nothing is missing, nothing left over, and every size is as it should be."""
+        expected = {layout.blob_name(blob.digest): blob.size for blob in inventory.all_blobs}
+        for name in sorted(expected.keys() - self.members.keys()):
+            raise refused(self.where, name, "it is missing")
+        for name in sorted(self.members.keys() - expected.keys() - layout.LIMITS.keys()):
+            raise refused(self.where, name, "it belongs to nothing")
+        for name, size in expected.items():
+            if (found := self.members[name].size) != size:
+                raise refused(self.where, name, f"it has {found:,} bytes instead of {size:,}")
+
+    def deliver(self, blobs: Iterable[Blob], receive: Receive) -> None:
+        """The second pass, from the start to the end of the file."""
+        named = [(self.members[layout.blob_name(blob.digest)], blob) for blob in blobs]
+        for member, blob in sorted(named, key=lambda pair: pair[0].offset):
+            receive(blob, _Cursor(self.file, member.offset).read)
+
+    def _skip(self, count: int) -> None:
+        os.lseek(self.file.number, count, os.SEEK_CUR)
+
+
+@dataclass(slots=True)
+class _Cursor:
+    file: Descriptor
+    offset: int
+
+    def read(self, buffer: memoryview) -> int:
+        count = self.file.read_at(buffer, self.offset)
+        self.offset += count
+        return count

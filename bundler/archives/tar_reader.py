@@ -1,0 +1,103 @@
+"""TarReader: the members of a tar in their order, each checked before it is named.
+
+The reader believes nothing: names come from a fixed grammar and stand once, sizes have limits,
+and what lies between members and behind the last is zeros.
+"""
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+
+from ..errors import InvalidArchive
+from ..store.hashing import Read
+from . import layout, tar_header
+from .source import refused, take
+from .tar_header import BLOCK, END, TarHeader
+
+_TAIL = 1 << 20  # bytes of zeros behind the end: `tar` fills up its last record
+
+
+@dataclass(frozen=True, slots=True)
+class Member:
+    """A regular file of an archive; `offset` is where its bytes begin."""
+
+    name: str
+    size: int
+    offset: int
+
+
+@dataclass(slots=True)
+class TarReader:
+    """Reads a tar from its start; `skip` passes over bytes that nobody wants."""
+
+    source: Read
+    skip: Callable[[int], None]
+    where: str
+    position: int = 0
+    total: int = 0
+    seen: set[str] = field(default_factory=set)
+
+    def members(self) -> Iterator[Member]:
+        """Every regular file; the caller reads it with `read`, else it is skipped.
+
+        Raises:
+            InvalidArchive: naming the first member that is not as ours are.
+        """
+        while (block := self._exactly(BLOCK)) != bytes(BLOCK):
+            header = self._header(block)
+            self._check(header)
+            if header.is_directory:
+                continue
+            end = self.position + header.size
+            yield Member(header.name, header.size, self.position)
+            if self.position < end:
+                self.skip(end - self.position)
+                self.position = end
+            if any(self._exactly(tar_header.padding(header.size), header.name)):
+                raise refused(self.where, header.name, "something stands behind it")
+        if self._exactly(BLOCK) != bytes(BLOCK):
+            raise self._too_long()
+        self._check_tail()
+
+    def read(self, buffer: memoryview) -> int:
+        """Bytes of the member that was named last; its size is the caller's care."""
+        count = self.source(buffer)
+        self.position += count
+        return count
+
+    def _header(self, block: bytes) -> TarHeader:
+        try:
+            return TarHeader.decode(block)
+        except ValueError as error:
+            raise refused(self.where, tar_header.named(block), str(error)) from error
+
+    def _check(self, header: TarHeader) -> None:
+        name = header.name
+        known = name in layout.DIRECTORIES if header.is_directory else layout.is_member(name)
+        if not known:
+            raise refused(self.where, name, "nothing in an archive of ours is called so")
+        if name in self.seen:
+            raise refused(self.where, name, "it stands twice")
+        self.seen.add(name)
+        self.total += header.size
+        if header.size > layout.LIMITS.get(name, layout.LARGEST) or self.total > layout.LARGEST:
+            raise refused(self.where, name, f"it has {header.size:,} bytes")
+        if len(self.seen) > layout.MOST:
+            raise refused(self.where, name, f"{layout.MOST:,} members stand before it")
+
+    def _check_tail(self) -> None:
+        buffer, tail = memoryview(bytearray(len(END))), 0
+        while count := self.source(buffer):
+            tail += count
+            if any(buffer[:count]) or tail > _TAIL:
+                raise self._too_long()
+
+    def _exactly(self, size: int, name: str = "") -> bytes:
+        data = take(size, self.source)
+        if data is None:
+            after = f" after {name}" if name else ""
+            raise InvalidArchive(f"{self.where} is cut off{after}.", hint="Copy it again.")
+        self.position += size
+        return data
+
+    def _too_long(self) -> InvalidArchive:
+        return InvalidArchive(f"{self.where} has something behind its end.")

@@ -1,0 +1,59 @@
+"""TarStream: a tar that passes by once: a pipe, a URL, or what a decompressor gives."""
+
+from collections.abc import Iterable, Iterator
+
+from ..store import Blob
+from ..store.hashing import Read
+from . import layout
+from .inventory import Inventory
+from .source import Receive, refused, take
+from .tar_reader import Member, TarReader
+
+_PIECE = 1 << 20  # bytes read at a time of what nobody wants
+_ORDER = "Save it to a file (a `.tar`, not compressed) and import that."
+
+
+class TarStream:
+    """Ours begin with what says what follows; others have to be a file first."""
+
+    def __init__(self, source: Read, where: str) -> None:
+        self.where = where
+        self._reader = TarReader(source, self._skip, where)
+        self._members: Iterator[Member] = self._reader.members()
+
+    def document(self, name: str, limit: int) -> bytes:
+        """All bytes of a small member, which must be the next."""
+        member = next(self._members, None)
+        if member is None or member.name != name:
+            found = member.name if member else "the end"
+            raise refused(self.where, found, f"{name} should stand there", hint=_ORDER)
+        if member.size > limit:
+            raise refused(self.where, name, f"it has {member.size:,} bytes")
+        data = take(member.size, self._reader.read)
+        if data is None:
+            raise refused(self.where, name, "it is cut off")
+        return data
+
+    def check(self, inventory: Inventory) -> None:
+        """Nothing can be known of what has not come."""
+
+    def deliver(self, blobs: Iterable[Blob], receive: Receive) -> None:
+        """Take what comes, as long as it was announced."""
+        waiting = {layout.blob_name(blob.digest): blob for blob in blobs}
+        for member in self._members:
+            blob = waiting.pop(member.name, None)
+            if blob is None:
+                raise refused(self.where, member.name, "it belongs to nothing")
+            if blob.size != member.size:
+                why = f"it has {member.size:,} bytes instead of {blob.size:,}"
+                raise refused(self.where, member.name, why)
+            receive(blob, self._reader.read)
+        for name in sorted(waiting):
+            raise refused(self.where, name, "it is missing")
+
+    def _skip(self, count: int) -> None:
+        while count:
+            data = take(min(count, _PIECE), self._reader.source)
+            if data is None:
+                return  # the next header will not be there either
+            count -= len(data)
