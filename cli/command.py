@@ -17,6 +17,7 @@ SECTIONS: Mapping[str, Sequence[str]] = {
     "Models": ("save", "models"),
     "Bundles": ("init", "lock", "build", "test", "list", "show", "diff", "verify", "delete"),
     "Service": ("serve", "predict", "containerize"),
+    "Elsewhere": ("export", "import"),
     "Store and machine": ("doctor", "du", "gc", "schema"),
 }
 
