@@ -7,6 +7,7 @@ import typer
 
 from ..runtime.version import __version__
 from . import (
+    bench,
     build,
     containerize,
     delete,
@@ -51,6 +52,7 @@ COMMANDS: dict[str, Callable[..., None]] = {
     "delete": delete.delete,
     "serve": serve.serve,
     "predict": predict.predict,
+    "bench": bench.bench,
     "containerize": containerize.containerize,
     "export": export.export,
     "import": importing.import_any,

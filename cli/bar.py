@@ -31,10 +31,15 @@ class _Task:
 @contextmanager
 def shown(text: str, total: int, unit: str, *, color: bool) -> Iterator[Meter]:
     """A bar of `total` bytes or other units on stderr."""
-    amount = DownloadColumn() if unit == "bytes" else MofNCompleteColumn()
+    # Of seconds the time that is left says it all.
+    amounts = {"bytes": [DownloadColumn()], "seconds": []}.get(unit, [MofNCompleteColumn()])
     label = TextColumn("{task.description}", markup=False)
     console = Console(file=sys.stderr, no_color=not color, highlight=False)
-    with Progress(
-        label, BarColumn(), amount, TimeRemainingColumn(), console=console, transient=True
-    ) as progress:
+    columns = [
+        label,
+        BarColumn(),
+        *amounts,
+        TimeRemainingColumn(),
+    ]
+    with Progress(*columns, console=console, transient=True) as progress:
         yield _Task(progress, progress.add_task(text, total=total))

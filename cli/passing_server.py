@@ -1,8 +1,10 @@
-"""A server for one request: started, asked when it is ready, stopped."""
+"""A server for a while: started, asked when it is ready, stopped."""
 
+import os
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from tempfile import NamedTemporaryFile
 from typing import TYPE_CHECKING
@@ -20,20 +22,31 @@ FAREWELL = 10  # seconds until one that does not stop is killed
 PAUSE = 0.02  # seconds between two looks
 
 
+@dataclass(frozen=True, slots=True)
+class Running:
+    """Where it is, and which process started the others."""
+
+    url: str
+    pid: int
+
+
 @contextmanager
-def running(launch: "Launch") -> Iterator[str]:
-    """The address of a server of `launch`, ready to answer, for as long as the block runs.
+def running(launch: "Launch", options: Sequence[str] = ()) -> Iterator[Running]:
+    """A server of `launch`, ready to answer, for as long as the block runs.
+
+    Its access log goes nowhere; what else it says is kept in case that it does not start.
 
     Raises:
         BundleError: when it does not start; in the server's own words and with its exit code.
     """
-    address = f"http://127.0.0.1:{free_port()}"
-    options = ["--host=127.0.0.1", f"--port={address.rpartition(':')[2]}"]
-    with NamedTemporaryFile(suffix=".log") as log:
-        child = process.start(launch.command(options), launch.variables(), stdout=log, stderr=log)
+    port = free_port()
+    command = launch.command(["--host=127.0.0.1", f"--port={port}", *options])
+    with NamedTemporaryFile(suffix=".log") as log, Path(os.devnull).open("wb") as nowhere:
+        child = process.start(command, launch.variables(), stdout=nowhere, stderr=log)
         try:
-            _wait(address, child, Path(log.name))
-            yield address
+            url = f"http://127.0.0.1:{port}"
+            _wait(url, child, Path(log.name))
+            yield Running(url, child.pid)
         finally:
             _stop(child)
 

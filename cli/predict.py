@@ -88,8 +88,8 @@ def _address(target: str, method: str | None, wish: "Wish", console: Console) ->
     with prepare(target, Store.default(), wish, console) as launch:
         path = _route(launch, method)
         console.step(launch.environment.why)
-        with running(launch) as address:
-            yield address + path
+        with running(launch) as server:
+            yield server.url + path
 
 
 def _complete(url: str, method: str | None) -> str:

@@ -19,8 +19,8 @@ class Connection:
     """
 
     __slots__ = (
-        "_data", "_family", "_head", "_heads", "_start", "due", "fileno", "is_busy", "is_resent", "is_used",
-        "question", "socket", "unsent",
+        "_data", "_family", "_head", "_heads", "_start", "due", "fileno", "is_busy", "is_resent",
+        "is_used", "question", "socket", "unsent",
     )  # fmt: skip
 
     def __init__(self, family: int, heads: Heads) -> None:

@@ -39,9 +39,12 @@ class Fit:
         return max(abs(self.seconds(rows) / seconds - 1) for rows, seconds in self.points)
 
     def worthwhile(self) -> int:
-        """Rows (a power of two) beyond which twice as many win less than a tenth of rows/s."""
-        rows = 1
-        while rows < 1 << 16 and self.rate(2 * rows) > (1 + _WORTH) * self.rate(rows):
+        """Rows (a power of two) beyond which twice as many win less than a tenth of rows/s.
+
+        At most twice the largest that was measured: beyond, the line is a guess.
+        """
+        rows, most = 1, 2 * self.points[-1][0]
+        while rows < most and self.rate(2 * rows) > (1 + _WORTH) * self.rate(rows):
             rows *= 2
         return rows
 

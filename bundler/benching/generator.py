@@ -5,6 +5,7 @@ import select
 import subprocess
 import sys
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from types import TracebackType
 from typing import Any, Self
 
@@ -81,10 +82,8 @@ class Generator:
         """End the process."""
         assert self._process.stdin is not None
         assert self._process.stdout is not None
-        try:
+        with suppress(BrokenPipeError):
             self._process.stdin.close()
-        except BrokenPipeError:
-            pass
         try:
             self._process.wait(_FAREWELL)
         except subprocess.TimeoutExpired:
@@ -93,6 +92,7 @@ class Generator:
         self._process.stdout.close()
 
     def _wait(self, patience: float, tick: Callable[[float], None]) -> Tally:
+        assert self._process.stdout is not None
         waited = 0.0
         while waited < patience:
             if select.select([self._process.stdout], [], [], _TICK)[0]:

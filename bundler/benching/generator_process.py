@@ -15,6 +15,7 @@ import resource
 import signal
 import sys
 from collections.abc import Iterator
+from typing import Any
 
 from .checker import Checker
 from .load import Load
@@ -29,13 +30,16 @@ def main() -> None:
     """Follow the orders until there are no more."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent says when it is over
     _prepare()
-    address, requests, checker = ("127.0.0.1", 0), [b""], Checker([])
+    address: tuple[str, int] = ("127.0.0.1", 0)
+    requests, checker = [b""], Checker([])
     for order in _orders():
         if "questions" in order:
-            address = (order["target"][0], order["target"][1])
+            address = (str(order["target"][0]), int(order["target"][1]))
             questions = [Question.from_json(one) for one in order["questions"]]
-            host = f"{address[0]}:{address[1]}"
-            requests = [question.request(host, order["path"]) for question in questions]
+            host = f"[{address[0]}]" if ":" in address[0] else address[0]
+            requests = [
+                question.request(f"{host}:{address[1]}", order["path"]) for question in questions
+            ]
             checker = Checker(questions)
             continue
         load = Load.from_json(order["load"])
@@ -52,7 +56,7 @@ def _prepare() -> None:
     gc.disable()
 
 
-def _orders() -> Iterator[dict[str, list[object] | dict[str, object] | str]]:
+def _orders() -> Iterator[dict[str, Any]]:
     """Each line of stdin, read no further than its end: `Traffic` watches for the next."""
     rest = b""
     while data := os.read(_STDIN, 1 << 20):

@@ -57,12 +57,59 @@ class Question:
         )
 
 
+@dataclass(frozen=True, slots=True)
+class Questions:
+    """What a server can be asked: its recorded samples, or one body that somebody gave."""
+
+    samples: Samples | None = None
+    given: Question | None = None
+
+    @property
+    def is_scalable(self) -> bool:
+        """Whether a request may have any number of rows."""
+        return self.given is None and bool(self.samples) and _is_row_by_row(self.samples)
+
+    @property
+    def is_recorded(self) -> bool:
+        """Whether the right answers are known beforehand."""
+        return self.given is None
+
+    def rows(self, wanted: int) -> int:
+        """How many a request will have."""
+        if self.is_scalable:
+            return wanted
+        if self.samples is not None and self.given is None:
+            return len(self.samples.inputs)
+        return _rows_of(self.given)
+
+    def of(self, rows: int) -> list[Question]:
+        """Requests of `rows` rows each, where that is for us to say."""
+        if self.given is not None:
+            return [self.given]
+        assert self.samples is not None
+        return of_samples(self.samples, rows)
+
+
+def _is_row_by_row(samples: Samples | None) -> bool:
+    return (
+        samples is not None and bool(samples.inputs) and len(samples.inputs) == len(samples.outputs)
+    )
+
+
+def _rows_of(given: Question | None) -> int:
+    """Rows in a body as `bundle predict` takes it; anything else is one."""
+    try:
+        return max(1, len(json.loads(given.body if given else b"")["instances"]))
+    except (ValueError, KeyError, TypeError):
+        return 1
+
+
 def of_samples(samples: Samples, rows: int) -> list[Question]:
     """Questions of `rows` rows each, one that begins with each recorded row.
 
     Where a recorded answer is not one value a row, the whole recording is one question.
     """
-    if not samples.inputs or len(samples.inputs) != len(samples.outputs):
+    if not _is_row_by_row(samples):
         return [_question(samples, samples.inputs, samples.outputs)]
     found: list[Question] = []
     size = 0

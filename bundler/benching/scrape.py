@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Self
 from urllib.request import urlopen
 
@@ -88,7 +89,7 @@ class Scrape:
             below[float(has["le"])] = below.get(float(has["le"]), 0.0) + value
         bounds = tuple(sorted(below))
         so_far = [0.0, *(below[bound] for bound in bounds)]
-        counts = tuple(high - low for low, high in zip(so_far, so_far[1:], strict=False))
+        counts = tuple(high - low for low, high in pairwise(so_far))
         return Histogram(bounds, counts, self.total(f"{name}_sum", **labels))
 
     def _matching(

@@ -18,6 +18,15 @@ SAID = {
     "verify": ["verify", "twice", "--json"],
     "delete": ["delete", "twice", "--json"],
     "predict": ["predict", "twice", "--env", "current", "--data", "sample.json", "--json"],
+    "bench": [
+        "bench",
+        "twice",
+        "--env=current",
+        "--clients=2",
+        "--rate=none",
+        "--seconds=0.2",
+        "--json",
+    ],
     "containerize": ["containerize", "twice", "--print", "--json"],
     "doctor": ["doctor", "--json"],
     "du": ["du", "--json"],
@@ -29,7 +38,7 @@ SAID = {
     "models delete": ["models", "delete", "double", "--json"],
 }
 ONE_ITEM = {
-    "save", "build", "test", "show", "verify", "delete", "containerize",
+    "save", "build", "test", "show", "verify", "delete", "bench", "containerize",
     "models show", "models alias", "models delete",
 }  # fmt: skip
 CHANGING = {"models delete", "delete", "save", "build", "init", "models alias"}

@@ -1,0 +1,81 @@
+"""Bench: a subject, the generator that asks it, and the instruments beside it."""
+
+from collections.abc import Callable
+from types import TracebackType
+from typing import Self
+
+from .generator import Cut, Generator
+from .load import Load
+from .round import Round, of_tally
+from .scrape import Scrape
+from .subject import Subject
+from .tally import Tally
+
+Tick = Callable[[float], None]
+
+
+class CutRound(KeyboardInterrupt):
+    """Somebody wants to stop; `round` is what had been measured by then."""
+
+    def __init__(self, cut: Round) -> None:
+        super().__init__("cut")
+        self.round = cut
+
+
+class Bench:
+    """Measures one subject, round by round."""
+
+    def __init__(self, subject: Subject) -> None:
+        self.subject = subject
+        self._generator = Generator()
+        self._rows = 0  # that the generator asks for now
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self._generator.close()
+
+    def check(self, rows: int, timeout: float) -> Round:
+        """Ask every question once, one after the other."""
+        count = len(self.subject.questions.of(rows))
+        bound = min(3600.0, timeout * count)
+        return self.measure(
+            Load(rows=rows, seconds=bound, warm=0.0, timeout=timeout, count=count), lambda _: None
+        )
+
+    def measure(self, load: Load, tick: Tick) -> Round:
+        """One round.
+
+        Raises:
+            CutRound: on a KeyboardInterrupt, which is its cause.
+            BundleError: when the generator fails.
+        """
+        self._aim(load.rows)
+        tree = self.subject.tree
+        before = Scrape.take(self.subject.url)
+        cpu = tree.cpu() if tree else None
+        try:
+            tally = self._generator.run(load, tick)
+        except Cut as cut:
+            raise CutRound(self._round(load, cut.tally, cpu, before)) from cut.__cause__
+        return self._round(load, tally, cpu, before)
+
+    def _round(self, load: Load, tally: Tally, cpu: float | None, before: Scrape | None) -> Round:
+        tree = self.subject.tree
+        usage = tree.usage() if tree else None
+        used = usage.cpu - cpu if usage and cpu is not None else None
+        after = Scrape.take(self.subject.url) if before else None
+        counted = after.since(before) if after and before else None
+        return of_tally(load, tally, used, usage, counted)
+
+    def _aim(self, rows: int) -> None:
+        if rows != self._rows:
+            subject = self.subject
+            self._generator.aim(subject.address, subject.path, subject.questions.of(rows))
+            self._rows = rows

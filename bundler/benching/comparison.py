@@ -1,0 +1,80 @@
+"""Comparison: two subjects under the same loads in turns, and what of their difference is noise."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from math import exp, log, sqrt
+from statistics import fmean, stdev
+from typing import Any
+
+from .load import Load
+from .round import Round
+
+# Student's t for 95 % of both sides, by degrees of freedom; beyond, the normal distribution's.
+_T = (12.71, 4.30, 3.18, 2.78, 2.57, 2.45, 2.36, 2.31, 2.26, 2.23, 2.20, 2.18, 2.16, 2.14, 2.13)
+_NORMAL = 1.96
+
+FIGURES = ("rate", "p50", "p99", "cpu_a_request")
+
+
+@dataclass(frozen=True, slots=True)
+class Ratio:
+    """The second's figure over the first's, from rounds that stood side by side.
+
+    low, high   where it lies in 95 of 100 such runs; of one pair nobody knows, and both are None
+    """
+
+    figure: str
+    value: float
+    low: float | None
+    high: float | None
+    pairs: int
+
+    @property
+    def is_noise(self) -> bool:
+        """Whether there may be no difference at all."""
+        return self.low is None or self.high is None or self.low <= 1.0 <= self.high
+
+    def to_json(self) -> dict[str, Any]:
+        """For a program."""
+        bounds = [None if one is None else round(one, 4) for one in (self.low, self.high)]
+        return {
+            "ratio": round(self.value, 4),
+            "low": bounds[0],
+            "high": bounds[1],
+            "pairs": self.pairs,
+            "is_noise": self.is_noise,
+        }
+
+
+@dataclass(frozen=True, slots=True)
+class Pair:
+    """Two rounds of the same load, one right after the other."""
+
+    load: Load
+    first: Round
+    second: Round
+
+
+def ratio(figure: str, pairs: Sequence[Pair]) -> Ratio | None:
+    """The ratio of one figure; None where one of the two has none.
+
+    Ratios are averaged as logarithms: twice as fast and half as fast cancel.
+    """
+    both = [(getattr(pair.first, figure), getattr(pair.second, figure)) for pair in pairs]
+    logs = [log(second / first) for first, second in both if first and second]
+    if not logs:
+        return None
+    middle = fmean(logs)
+    if len(logs) == 1:
+        return Ratio(figure, exp(middle), None, None, 1)
+    freedom = len(logs) - 1
+    spread = (_T[freedom - 1] if freedom <= len(_T) else _NORMAL) * stdev(logs) / sqrt(len(logs))
+    return Ratio(figure, exp(middle), exp(middle - spread), exp(middle + spread), len(logs))
+
+
+def by_load(pairs: Sequence[Pair]) -> list[tuple[Load, list[Pair]]]:
+    """The pairs of each load, in the order in which the loads came first."""
+    found: dict[str, list[Pair]] = {}
+    for pair in pairs:
+        found.setdefault(pair.load.label, []).append(pair)
+    return [(of_one[0].load, of_one) for of_one in found.values()]

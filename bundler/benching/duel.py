@@ -1,0 +1,113 @@
+"""Duel: two subjects in one paired run, A B B A, so that the machine's moods hit both."""
+
+from dataclasses import dataclass, field
+from typing import Any
+
+from ..progress import Meter, Progress
+from .bench import Bench
+from .comparison import FIGURES, Pair, Ratio, by_load, ratio
+from .load import Load
+from .round import Round
+from .run import WARM_SECONDS, check, meter, said, ticks, warm_up
+from .wish import Wish
+
+
+@dataclass
+class DuelReport:
+    """The pairs so far."""
+
+    pairs: list[Pair] = field(default_factory=list)
+    is_cut: bool = False
+
+    @property
+    def wrong(self) -> int:
+        """Wrong answers of both."""
+        return sum(one.wrong for one in self.rounds)
+
+    @property
+    def differences(self) -> list[str]:
+        """How the first of them differ."""
+        return [text for one in self.rounds for text in one.differences][:5]
+
+    @property
+    def rounds(self) -> list[Round]:
+        """All of them."""
+        return [one for pair in self.pairs for one in (pair.first, pair.second)]
+
+    def ratios(self) -> list[tuple[Load, list[Pair], list[Ratio]]]:
+        """For each load its pairs, and the ratios of its figures."""
+        found = []
+        for load, pairs in by_load(self.pairs):
+            ratios = [one for figure in FIGURES if (one := ratio(figure, pairs)) is not None]
+            found.append((load, pairs, ratios))
+        return found
+
+    def to_json(self) -> dict[str, Any]:
+        """For a program."""
+        return {
+            "ok": not self.wrong,
+            "is_cut": self.is_cut,
+            "loads": [
+                {
+                    "load": load.label,
+                    "ratios": {one.figure: one.to_json() for one in ratios},
+                    "rounds": [[p.first.to_json(), p.second.to_json()] for p in pairs],
+                }
+                for load, pairs, ratios in self.ratios()
+            ],
+            "generator_is_the_limit": any(one.is_bound for one in self.rounds),
+        }
+
+
+class Duel:
+    """Measures two subjects in turns; `report` has the pairs, also when somebody stops it."""
+
+    def __init__(self, first: Bench, second: Bench, wish: Wish, progress: Progress) -> None:
+        self.report = DuelReport()
+        self._benches = (first, second)
+        self._wish = wish
+        self._progress = progress
+
+    def go(self) -> DuelReport:
+        """Every round of the wish, for both.
+
+        Raises:
+            BundleError: when one does not answer its own samples.
+            KeyboardInterrupt: when somebody stops it.
+        """
+        wish = self._wish
+        for bench in self._benches:
+            check(bench, wish)
+        expected = 2 * (wish.expected * wish.rounds + WARM_SECONDS)
+        try:
+            with meter(self._progress, "Comparing", expected) as bar:
+                for bench in self._benches:
+                    warm_up(bench, wish, bar)
+                for number in range(wish.rounds):
+                    self._round(number, bar)
+        except KeyboardInterrupt:
+            self.report.is_cut = True
+            raise
+        return self.report
+
+    def _round(self, number: int, bar: Meter) -> None:
+        for load in self._wish.closed():
+            self._pair(load, number, bar)
+        for load in self._wish.open(self._capacity(), seed=number):
+            self._pair(load, number, bar)
+
+    def _pair(self, load: Load, number: int, bar: Meter) -> None:
+        order = (0, 1) if number % 2 == 0 else (1, 0)
+        found: dict[int, Round] = {}
+        for which in order:
+            bench = self._benches[which]
+            found[which] = bench.measure(load, lambda seconds: bar.advance(ticks(seconds)))
+            self._progress.step(f"{'AB'[which]}, {said(found[which])}")
+        self.report.pairs.append(Pair(load, found[0], found[1]))
+
+    def _capacity(self) -> float:
+        """Of the slower one, from its first round: the loads must be the same in all of them."""
+        closed = [pair for pair in self.report.pairs if not pair.load.is_open]
+        first = closed[: len(self._wish.clients)]
+        best = [max((getattr(p, s).rate for p in first), default=0.0) for s in ("first", "second")]
+        return min(best)

@@ -1,0 +1,47 @@
+"""A server that was started to be measured: its bundle says what to ask it."""
+
+from dataclasses import replace
+
+from ...runtime.plan import Plan
+from ..serving import Launch
+from .process_tree import ProcessTree
+from .question import Question, Questions
+from .running_server import choose, nothing_to_ask
+from .subject import Knobs, Subject
+
+
+def subject(
+    name: str,
+    launch: Launch,
+    route: str | None,
+    body: Question | None,
+    workers: str | None = None,
+) -> Subject:
+    """What `launch` will serve, as far as its bundle says; `at` adds where.
+
+    `workers` is what the command line says of them: "--workers=2".
+
+    Raises:
+        BundleError: when there is no such route, or nothing is known to ask.
+    """
+    plan = Plan.read(launch.directory)
+    samples = plan.samples()
+    path = choose({one.path: samples.get(one.path) for one in plan.routes}, route)
+    found = samples.get(path)
+    if body is None and found is None:
+        raise nothing_to_ask(name, path)
+    chosen = next(one for one in plan.routes if one.path == path)
+    return Subject(
+        name,
+        "",
+        path,
+        Questions(given=body) if body else Questions(found),
+        knobs=Knobs.of(plan.manifest.serve, chosen, (workers or "").rpartition("=")[2]),
+        tag=launch.tag,
+        digest=launch.digest,
+    )
+
+
+def at(found: Subject, url: str, pid: int) -> Subject:
+    """The subject, now that it runs."""
+    return replace(found, url=url, tree=ProcessTree(pid))

@@ -1,0 +1,90 @@
+"""Parts: where the time of a request goes, as far as the server's own clocks say."""
+
+from dataclasses import dataclass
+from typing import Any
+
+from .round import Round
+from .scrape import Scrape
+
+_WAIT, _RUN = "bundle_queue_wait_seconds", "bundle_batch_seconds"
+_REQUEST, _ROWS = "bundle_request_duration_seconds", "bundle_batch_rows"
+
+
+@dataclass(frozen=True, slots=True)
+class Parts:
+    """Mean seconds of a request in one round.
+
+    queue    until its batch was let go; of the request of each batch that waited longest
+    model    while its batch ran
+    server   the rest between its headers and the last byte of its answer: parsing, checking,
+             writing, and waiting for its turn in the event loop
+    outside  the rest of what the client saw: the kernel, the wire, and the client itself
+    """
+
+    queue: float
+    model: float
+    server: float
+    outside: float
+
+    def to_json(self) -> dict[str, Any]:
+        """In milliseconds."""
+        return {
+            f"{name}_ms": round(getattr(self, name) * 1e3, 4)
+            for name in ("queue", "model", "server", "outside")
+        }
+
+
+@dataclass(frozen=True, slots=True)
+class Batches:
+    """The sizes of the batches of one queue: how many had at most so many rows."""
+
+    queue: str
+    bounds: tuple[float, ...]
+    counts: tuple[float, ...]
+    mean: float
+
+    def to_json(self) -> dict[str, Any]:
+        """Sizes that were seen, by the largest number of rows of their class."""
+        seen = {
+            "more" if bound == float("inf") else f"{bound:g}": int(count)
+            for bound, count in zip(self.bounds, self.counts, strict=True)
+            if count
+        }
+        return {"queue": self.queue, "mean_rows": round(self.mean, 2), "batches": seen}
+
+
+def of_round(found: Round) -> Parts | None:
+    """Where the time went; None where the server does not say."""
+    if found.counted is None or not found.mean:
+        return None
+    request = found.counted.histogram(_REQUEST, route=_route(found.counted))
+    if not request.count:
+        return None
+    queues = _queues(found.counted)
+    queue = sum(found.counted.histogram(_WAIT, queue=name).mean for name in queues)
+    model = sum(found.counted.histogram(_RUN, queue=name).mean for name in queues)
+    inside = min(request.mean, found.mean)
+    model = min(model, inside)
+    queue = min(queue, inside - model)
+    return Parts(queue, model, inside - model - queue, found.mean - inside)
+
+
+def batches(found: Round) -> list[Batches]:
+    """The batches of a round, queue by queue."""
+    if found.counted is None:
+        return []
+    seen = [(name, found.counted.histogram(_ROWS, queue=name)) for name in _queues(found.counted)]
+    return [Batches(name, one.bounds, one.counts, one.mean) for name, one in seen]
+
+
+def _queues(counted: Scrape) -> list[str]:
+    """Those that ran something."""
+    names = counted.labels(f"{_ROWS}_count", "queue")
+    return [name for name in names if counted.total(f"{_ROWS}_count", queue=name)]
+
+
+def _route(counted: Scrape) -> str:
+    """The one that was driven: our looks at `/metrics` are counted elsewhere."""
+    name = f"{_REQUEST}_count"
+    routes = counted.labels(name, "route")
+    return max(routes, key=lambda route: counted.total(name, route=route), default="")

@@ -1,0 +1,62 @@
+"""Subject: a server that runs, what to ask it, and what is known of it."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Literal
+from urllib.parse import urlsplit
+
+from ...runtime.manifest import Route
+from ...runtime.settings import ServeSettings
+from .process_tree import ProcessTree
+from .question import Questions
+
+
+@dataclass(frozen=True, slots=True)
+class Knobs:
+    """What a person has set, or left as it is."""
+
+    max_batch_size: int
+    latency_budget: float  # seconds
+    workers: Literal["auto"] | int
+    is_batchable: bool = True
+
+    @classmethod
+    def of(cls, serve: Mapping[str, Any], route: Route, workers: str = "") -> "Knobs":
+        """As `bundle.json` has them for this route; `workers` if the command line says so."""
+        settings = ServeSettings.from_json(serve)
+        budget, asked = route.latency_budget, int(workers) if workers.isdecimal() else None
+        return cls(
+            route.max_batch_size or settings.batch.max_batch_size,
+            settings.batch.latency_budget if budget is None else budget,
+            asked or settings.workers,
+            route.batchable,
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Subject:
+    """A server at `url` (without a path) that is asked at `path`.
+
+    name   what the person called it
+    tree   its processes, where they are on this machine and ours to look at
+    knobs  None for a server whose bundle we have not got
+    """
+
+    name: str
+    url: str
+    path: str
+    questions: Questions
+    tree: ProcessTree | None = None
+    knobs: Knobs | None = None
+    tag: str | None = None
+    digest: str | None = None
+
+    @property
+    def address(self) -> tuple[str, int]:
+        """Host and port."""
+        parts = urlsplit(self.url)
+        return parts.hostname or "127.0.0.1", parts.port or 80
+
+    def to_json(self) -> dict[str, Any]:
+        """Who it is, for a program."""
+        return {"tag": self.tag, "digest": self.digest, "url": self.url, "route": self.path}

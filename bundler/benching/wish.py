@@ -1,0 +1,55 @@
+"""Wish: what a person wants to be measured."""
+
+from dataclasses import dataclass
+
+from .load import Load
+from .rate import Rate
+
+OPEN_CLIENTS = 1024  # connections of an open loop at most
+WARM = 0.3  # seconds of a round that are not measured
+
+
+@dataclass(frozen=True, slots=True)
+class Wish:
+    """The loads of a run.
+
+    clients   of the closed loops, one round each
+    rates     of the open loops
+    seconds   of each round
+    rounds    of a comparison, for each subject and load
+    """
+
+    clients: tuple[int, ...] = (1, 8, 32, 64)
+    rates: tuple[Rate, ...] = ()
+    rows: int = 1
+    seconds: float = 3.0
+    timeout: float = 10.0
+    rounds: int = 4
+
+    @property
+    def expected(self) -> float:
+        """Seconds of all rounds of one subject."""
+        return (len(self.clients) + len(self.rates)) * (self.seconds + WARM)
+
+    def closed(self) -> list[Load]:
+        """The closed loops."""
+        return [
+            Load(clients, 0.0, self.rows, self.seconds, WARM, self.timeout)
+            for clients in self.clients
+        ]
+
+    def open(self, capacity: float, seed: int = 0) -> list[Load]:
+        """The open loops, where the closed ones had reached `capacity` requests/s."""
+        return [
+            Load(
+                OPEN_CLIENTS,
+                rate.of(capacity),
+                self.rows,
+                self.seconds,
+                WARM,
+                self.timeout,
+                seed=seed,
+            )
+            for rate in self.rates
+            if rate.of(capacity) > 0
+        ]
