@@ -12,16 +12,21 @@ from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
+from ..models.operation import ModelOperation
 from ..plan import Plan
 from ..telemetry.metrics import Metrics
 from . import openapi
 from .access_log import Access, NoAccessLog
 from .body import Budget
-from .endpoint import Door, Endpoint
+from .door import Door
+from .endpoint import Endpoint
 from .exchange import Exchange, Receive, Scope, Send
+from .fast_protocol import fast
 from .host import Host
 from .pages import pages
+from .protocol import LimitedProtocol, limited
 from .readiness import Readiness
+from .reception import Reception
 
 log = logging.getLogger(__name__)
 
@@ -43,10 +48,10 @@ class Application:
         self.on_failure: Callable[[], None] = lambda: None
         self._access = access
         self._host = Host(plan, metrics)
-        door = Door(
-            plan.settings, self.readiness, Budget(plan.settings.limits.max_in_flight), metrics
-        )
+        settings = plan.settings
+        door = Door(settings, self.readiness, Budget(settings.limits.max_in_flight), metrics)
         self._endpoints = {route.path: Endpoint(route, door) for route in plan.routes}
+        self.reception = Reception(door, access)
         self._others = Starlette(
             routes=pages(self),
             lifespan=self._lifespan,
@@ -82,6 +87,13 @@ class Application:
         finally:
             exchange.status = exchange.status or 500
 
+    def protocol(self) -> type[LimitedProtocol]:
+        """What uvicorn should speak HTTP with: predictions below ASGI unless settings say no."""
+        settings, readiness = self.plan.settings, self.readiness
+        if settings.http == "asgi":
+            return limited(settings.limits, lambda: readiness.closes_connections)
+        return fast(self.reception, lambda: readiness.closes_connections)
+
     # --- life ---
 
     @asynccontextmanager
@@ -106,6 +118,8 @@ class Application:
         self._document = None  # the service knows more of its types now than the build did
         for path, operation in operations.items():
             self._endpoints[path].operation = operation
+            if isinstance(operation, ModelOperation):
+                self.reception.add(path, operation)
         self.readiness.ready()
         self.metrics.ready(is_ready=True)
         self.on_ready()

@@ -2,7 +2,6 @@
 
 import asyncio
 import logging
-from dataclasses import dataclass
 
 from ..errors import (
     ClientGone,
@@ -13,11 +12,9 @@ from ..errors import (
 )
 from ..manifest import Route
 from ..models.operation import Call, Operation, Stream
-from ..settings import ServeSettings
-from ..telemetry.metrics import Metrics
-from .body import Body, Budget
+from .body import Body
+from .door import Door
 from .exchange import Answer, Exchange, Receive, Scope, Send
-from .readiness import Readiness
 from .request_headers import check_coding, content_type, seconds_allowed
 
 log = logging.getLogger(__name__)
@@ -26,16 +23,6 @@ ON_DISCONNECT = "modelbundle.on_disconnect"
 """Key of the scope's extensions: a function that takes what to call when the client goes."""
 
 _ALLOW = ((b"allow", b"POST"),)
-
-
-@dataclass(frozen=True, slots=True)
-class Door:
-    """What all endpoints of a server share."""
-
-    settings: ServeSettings
-    readiness: Readiness
-    budget: Budget
-    metrics: Metrics
 
 
 class Endpoint:

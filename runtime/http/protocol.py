@@ -138,9 +138,15 @@ class LimitedProtocol(HttpToolsProtocol):
     def on_headers_complete(self) -> None:
         """Check what no application will."""
         self._check_head()
+        self._begin_cycle()
+
+    def _begin_body(self) -> None:
         self._is_in_body = True
         self._body_began = self.loop.time()
         self._disarm()  # the body has a deadline of its own
+
+    def _begin_cycle(self) -> None:
+        self._begin_body()
         super().on_headers_complete()
         if not self.pipeline:
             self._answering = self.cycle
@@ -155,9 +161,12 @@ class LimitedProtocol(HttpToolsProtocol):
 
     def on_message_complete(self) -> None:
         """A request has come in whole."""
+        self._end_body()
+        super().on_message_complete()
+
+    def _end_body(self) -> None:
         self._is_receiving = self._is_in_body = False
         self._has_come = True
-        super().on_message_complete()
 
     def on_response_complete(self) -> None:
         """Nobody works for this client any more."""

@@ -6,7 +6,7 @@ from typing import Protocol
 
 from ..data import table
 from ..data.payload import Codec, Payload
-from .runner import Runner
+from .runner import Queue, Runner
 
 
 @dataclass(slots=True)
@@ -48,17 +48,22 @@ class ModelOperation:
     """A method of a model: decode, wait for a batch, encode."""
 
     def __init__(self, codec: Codec, runner: Runner, method: str) -> None:
-        self._codec = codec
+        self.codec = codec
         self._runner = runner
         self._method = method
 
+    @property
+    def queue(self) -> Queue:
+        """Where its requests wait."""
+        return self._runner.queue(self._method)
+
     async def __call__(self, call: Call) -> Payload:
         """Answer `call`."""
-        batch = self._codec.decode(call.body, call.content_type)
+        batch = self.codec.decode(call.body, call.content_type)
         call.rows = rows = table.rows(batch)
         if not rows:
-            return self._codec.encode([])
+            return self.codec.encode([])
         output = await self._runner.submit(
             batch, self._method, size=len(call.body), deadline=call.deadline
         )
-        return self._codec.encode(output, call.accept)
+        return self.codec.encode(output, call.accept)

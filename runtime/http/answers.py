@@ -1,0 +1,89 @@
+"""Answers: what a model says to a whole batch, as the bytes for each of its clients."""
+
+import logging
+import time
+from typing import TYPE_CHECKING, Any
+
+from ..data import table
+from ..errors import PredictionFailed, RequestError
+from .encoded_rows import EncodedRows
+from .exchange import Answer
+from .reply import OK, Reply
+
+if TYPE_CHECKING:
+    from .fast_request import FastRequest
+    from .intake import Intake
+
+log = logging.getLogger(__name__)
+
+
+class Answers:
+    """A Group: encodes the output of a batch once, and writes to each connection."""
+
+    def __init__(self, intake: "Intake") -> None:
+        self._path = intake.path
+        self._codec = intake.codec
+        self._reception = intake.reception
+
+    def answer(self, requests: "list[FastRequest]", output: Any, bounds: list[int]) -> None:
+        """Send the rows `bounds[i]:bounds[i + 1]` of `output` to request i."""
+        rows = EncodedRows.of(output, nan_as_null=self._codec.nan_as_null)
+        if rows is None or any(request.head.accept for request in requests):
+            for position, request in enumerate(requests):
+                self._answer_alone(
+                    request, table.slice(output, bounds[position], bounds[position + 1])
+                )
+            return
+        now = time.monotonic()
+        date = self._reception.date.at(now)
+        template = date.template
+        start = 0
+        for request, stop in zip(requests, bounds[1:], strict=True):
+            body = rows.body(start, stop)
+            start = stop
+            request.sent = len(body)
+            flight = request.flight
+            if len(flight.waiting) == 1 and not flight.is_closing:  # nearly always
+                flight.waiting.clear()
+                protocol = flight.protocol
+                protocol.write(template % (len(body), request.id, body))
+                protocol.on_all_answered(now)
+            else:
+                request.reply = Reply(Answer(OK, body), date)
+                flight.answered(now)
+        self._reception.ended(requests, OK, now)
+
+    def answer_nothing(self, request: "FastRequest") -> None:
+        """No rows, no predictions."""
+        request.is_over = True
+        self._send([request], Answer(OK, self._codec.encode([]).body))
+
+    def refuse(self, requests: "list[FastRequest]", error: RequestError) -> None:
+        """Tell all of them what went wrong."""
+        for request in requests:
+            request.is_over = True
+        self._send(requests, Answer.error(error))
+
+    def fail(self, request: "FastRequest", error: Exception) -> None:
+        """Put what nobody expected into the log, and tell the client only that it happened."""
+        log.error("%s failed.", self._path, exc_info=error, extra={"id": request.id.decode()})
+        self.refuse([request], PredictionFailed())
+
+    def _answer_alone(self, request: "FastRequest", output: Any) -> None:
+        try:
+            payload = self._codec.encode(output, request.head.accept)
+        except RequestError as error:
+            self.refuse([request], error)
+        except Exception as error:  # noqa: BLE001 - it is in the log, and the client is answered
+            self.fail(request, error)
+        else:
+            self._send([request], Answer(OK, payload.body, payload.content_type))
+
+    def _send(self, requests: "list[FastRequest]", answer: Answer) -> None:
+        now = time.monotonic()
+        reply = Reply(answer, self._reception.date.at(now))
+        for request in requests:
+            request.sent = len(reply.body)
+            request.reply = reply
+            request.flight.answered(now)
+        self._reception.ended(requests, answer.status, now)

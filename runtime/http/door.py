@@ -1,0 +1,18 @@
+"""Door: what all ways into a server share."""
+
+from dataclasses import dataclass
+
+from ..settings import ServeSettings
+from ..telemetry.metrics import Metrics
+from .body import Budget
+from .readiness import Readiness
+
+
+@dataclass(frozen=True, slots=True)
+class Door:
+    """The rules of this server, and how full it is."""
+
+    settings: ServeSettings
+    readiness: Readiness
+    budget: Budget
+    metrics: Metrics

@@ -1,0 +1,234 @@
+"""FastProtocol: predictions answered below ASGI, everything else as ever, on one connection."""
+
+import asyncio
+import time
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any, cast
+
+from uvicorn.config import Config
+from uvicorn.server import ServerState
+
+from ..errors import ClientGone
+from .fast_request import FastRequest
+from .flight import Flight
+from .plain_head import PlainHead
+from .protocol import LimitedProtocol
+
+if TYPE_CHECKING:
+    from uvicorn.protocols.http.httptools_impl import RequestResponseCycle
+
+    from .reception import Reception
+
+_END = b"\r\n\r\n"
+MOST_WAITING = 64  # requests of one connection; then it is not read from until they are answered
+
+
+class FastProtocol(LimitedProtocol):
+    """One connection that is in one of two ways at a time.
+
+    The fast way: requests for predictions are a `Flight`, which to uvicorn looks like the
+    cycle of one request. The standard way: uvicorn's own, for everything that is not plain.
+    Requests of the standard way wait, as pipelined ones always do, until all are answered; while
+    one of them is unanswered, predictions behind it take the standard way, too. So answers come
+    in the order of their requests without being held together by anything else.
+    """
+
+    reception: "Reception"
+
+    def __init__(
+        self,
+        config: Config,
+        server_state: ServerState,
+        app_state: dict[str, Any],
+        _loop: asyncio.AbstractEventLoop | None = None,
+    ) -> None:
+        super().__init__(config, server_state, app_state, _loop)
+        self._flight = Flight(self)
+        self._known = self.reception.memo.get
+        self._budget = self.reception.budget
+        self._readiness = self.reception.readiness
+        self._is_fast = True  # no request of the standard way is unanswered
+        self._raw_head = b""  # of the request that begins the piece that is being parsed
+        self._coming: FastRequest | None = None  # its head has come, its body is coming
+        self._parts: list[bytes] = []  # of that body
+        self._rested = 0.0  # when all was answered, on the monotonic clock
+
+    # --- the connection ---
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """Drop what nobody waits for any more, before a model runs for it."""
+        flight = self._flight
+        gone = [request for request in flight.waiting if request.reply is None]
+        if self._coming is not None:
+            gone.append(self._coming)
+            self._coming = None
+            self.reception.began(1)
+            self.reception.open += 1
+        flight.waiting.clear()
+        flight.more_body = False
+        flight.disconnected = True
+        self._unset_keepalive_if_required()
+        super().connection_lost(exc)
+        now = time.monotonic()
+        for request in gone:
+            request.abandon()
+            self.reception.ended([request], ClientGone.status, now)
+
+    def data_received(self, data: bytes) -> None:
+        """Take whole requests with known heads out of a piece; the parser gets the others."""
+        if self._is_receiving or self._is_deaf or not self._is_fast:
+            super().data_received(data)
+            return
+        start, size = 0, len(data)
+        if not self._readiness.closes_connections:
+            while start < size:
+                end = data.find(_END, start)
+                head = self._known(data[start:end])
+                if head is None:
+                    break
+                end += 4
+                stop = end + head.length
+                if stop > size or not self._take(head, data[end:stop]):
+                    break
+                start = stop
+        if start < size and not self._is_deaf:
+            self._parse(data[start:] if start else data)
+
+    def _take(self, head: PlainHead, body: bytes) -> bool:
+        """A request has come whole; whether there is room for it."""
+        budget = self._budget
+        if budget.used + head.length > budget.limit:
+            return False
+        budget.used += head.length
+        if self._deadline is not None:
+            self._disarm()
+        self.cycle = cast("RequestResponseCycle", self._flight)
+        self._queue(FastRequest(self._flight, head, body, time.monotonic()))
+        return not head.is_last
+
+    def _queue(self, request: FastRequest) -> None:
+        flight = self._flight
+        flight.waiting.append(request)
+        if request.head.is_last:
+            flight.is_closing = self._is_deaf = True
+        if len(flight.waiting) >= MOST_WAITING:
+            self.flow.pause_reading()
+        self.reception.open += 1
+        request.head.intake.arrived(request)
+
+    def _parse(self, data: bytes) -> None:
+        end = data.find(_END)
+        self._raw_head = data[:end] if end > 0 else b""
+        super().data_received(data)
+        self._raw_head = b""
+
+    def write(self, data: bytes) -> None:
+        """Send, if there is somebody to send it to."""
+        if not self.transport.is_closing():
+            self.transport.write(data)
+
+    def on_all_answered(self, now: float) -> None:
+        """All is answered: the standard way goes on, or the client has its time to ask again."""
+        self._rested = now
+        if self._flight.is_closing:
+            self.transport.close()
+        elif self.pipeline:
+            self.on_response_complete()
+        else:
+            if self.flow.read_paused and not self.flow.write_paused:
+                self.flow.resume_reading()
+            if self.timeout_keep_alive_task is None:
+                self._await_next(self.timeout_keep_alive)
+
+    def _await_next(self, seconds: float) -> None:
+        self.timeout_keep_alive_task = self.loop.call_later(
+            seconds, self.timeout_keep_alive_handler
+        )
+
+    def timeout_keep_alive_handler(self) -> None:
+        """Close, unless it was busy meanwhile: there is one timer for many requests."""
+        self.timeout_keep_alive_task = None
+        left = self._rested + self.timeout_keep_alive - time.monotonic()
+        if self._is_receiving or not self.cycle.response_complete:
+            return  # the next answer begins it anew
+        if left > 0.0:
+            self._await_next(left)
+        else:
+            super().timeout_keep_alive_handler()
+
+    def pause_writing(self) -> None:
+        """Take no more requests of a client that does not read their answers."""
+        super().pause_writing()
+        self.flow.pause_reading()
+
+    def resume_writing(self) -> None:
+        """It reads again."""
+        super().resume_writing()
+        if len(self._flight.waiting) < MOST_WAITING:
+            self.flow.resume_reading()
+
+    # --- the parser's callbacks ---
+
+    def on_headers_complete(self) -> None:
+        """Choose the way."""
+        self._check_head()
+        raw, self._raw_head = self._raw_head, b""
+        head = self._plain_head() if self._is_fast and not self._flight.is_closing else None
+        if head is None or self._budget.used + head.length > self._budget.limit:
+            self._is_fast = False
+            self._begin_cycle()
+            return
+        self._begin_body()
+        self._budget.used += head.length
+        if raw and not self._readiness.closes_connections:
+            self.reception.memo.learn(raw, head, self.url, self.headers)
+        self.cycle = cast("RequestResponseCycle", self._flight)
+        self._flight.more_body = True
+        self._coming = FastRequest(self._flight, head, b"", time.monotonic())
+
+    def _plain_head(self) -> PlainHead | None:
+        """What the head says, where it can be answered below ASGI."""
+        if self.parser.get_method() != b"POST" or not self._readiness.takes_requests:
+            return None
+        is_last = (
+            self.parser.get_http_version() != "1.1"
+            or not self.parser.should_keep_alive()
+            or self.is_draining()
+        )
+        return self.reception.reader.read(self.url, self.headers, is_last=is_last)
+
+    def on_body(self, body: bytes) -> None:
+        """A part of the body."""
+        if self._coming is None:
+            super().on_body(body)
+        else:
+            self._body += len(body)
+            self._parts.append(body)
+
+    def on_message_complete(self) -> None:
+        """A request has come in whole."""
+        request, self._coming = self._coming, None
+        if request is None:
+            super().on_message_complete()
+            return
+        self._end_body()
+        self._flight.more_body = False
+        request.body = b"".join(self._parts)
+        self._parts.clear()
+        self._queue(request)
+
+    def on_response_complete(self) -> None:
+        """A request of the standard way was answered."""
+        super().on_response_complete()
+        self._rested = time.monotonic()
+        self._is_fast = self.cycle.response_complete
+
+
+def fast(reception: "Reception", is_draining: Callable[[], bool]) -> type[FastProtocol]:
+    """The protocol class for a server with this reception; uvicorn wants a class."""
+    attributes = {
+        "limits": reception.door.settings.limits,
+        "is_draining": staticmethod(is_draining),
+        "reception": reception,
+    }
+    return type("ServerProtocol", (FastProtocol,), attributes)

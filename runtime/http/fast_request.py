@@ -1,0 +1,53 @@
+"""FastRequest: a request for a prediction that never becomes a task, a scope or a future."""
+
+from typing import TYPE_CHECKING, Any
+
+from ..batching.request import Request
+from ..errors import RequestError
+
+if TYPE_CHECKING:
+    from .flight import Flight
+    from .plain_head import PlainHead
+    from .reply import Reply
+
+
+class FastRequest(Request):
+    """One request from its last byte to the bytes of its answer.
+
+    began, ended   seconds on the monotonic clock
+    received       bytes of the body
+    sent           bytes of the answer's body
+    """
+
+    __slots__ = (
+        "began", "body", "ended", "flight", "group", "head", "id", "received", "reply", "sent",
+        "status",
+    )  # fmt: skip
+
+    method = "POST"
+
+    def __init__(self, flight: "Flight", head: "PlainHead", body: bytes, began: float) -> None:
+        super().__init__(None, 0, head.length, began + head.seconds)
+        self.flight = flight
+        self.head = head
+        self.body = body
+        self.began = self.ended = began
+        self.id = head.id or head.intake.reception.ids.next()
+        self.group = head.intake.answers
+        self.received = head.length
+        self.sent = 0
+        self.status = 0
+        self.reply: Reply | None = None
+
+    @property
+    def path(self) -> str:
+        """The route's."""
+        return self.head.intake.path
+
+    def succeed(self, output: Any) -> None:
+        """The model's answer for exactly these rows."""
+        self.head.intake.answers.answer([self], output, [0, self.rows])
+
+    def fail(self, error: RequestError) -> None:
+        """There will be no answer, and why."""
+        self.head.intake.answers.refuse([self], error)

@@ -1,0 +1,64 @@
+"""Flight: the requests of one connection that wait for their answers, in their order."""
+
+from collections import deque
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from .fast_protocol import FastProtocol
+    from .fast_request import FastRequest
+
+
+class _Nobody:
+    """An event that nobody waits for."""
+
+    def set(self) -> None:
+        """Nothing happens."""
+
+
+_NOBODY = _Nobody()
+
+
+class Flight:
+    """What stands in the place of uvicorn's cycle while a connection is answered below ASGI.
+
+    Answers may be ready in any order; they are written in that of their requests.
+    """
+
+    __slots__ = ("disconnected", "is_closing", "more_body", "protocol", "waiting")
+
+    response_started = False
+    message_event = _NOBODY
+
+    def __init__(self, protocol: "FastProtocol") -> None:
+        self.protocol = protocol
+        self.waiting: deque[FastRequest] = deque()
+        self.more_body = False  # a request's head has come, and not yet all of its body
+        self.is_closing = False  # the connection ends with the last of those that wait
+        self.disconnected = False
+
+    @property
+    def response_complete(self) -> bool:
+        """Whether nothing is left to be answered."""
+        return not self.waiting and not self.more_body
+
+    @property
+    def keep_alive(self) -> bool:
+        """Whether the connection lives on after the last answer."""
+        return not self.is_closing
+
+    @keep_alive.setter
+    def keep_alive(self, value: bool) -> None:
+        if not value:
+            self.is_closing = True
+
+    def answered(self, now: float) -> None:
+        """Write the replies that are there, as far as it is their turn."""
+        waiting = self.waiting
+        parts = []
+        while waiting and (reply := waiting[0].reply) is not None:
+            first = waiting.popleft()
+            parts.append(reply.encode(first.id, is_last=self.is_closing and not waiting))
+        if parts:
+            self.protocol.write(b"".join(parts))
+            if not waiting:
+                self.protocol.on_all_answered(now)

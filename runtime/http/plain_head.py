@@ -1,0 +1,88 @@
+"""PlainHead: the head of a request for a prediction that needs nothing unusual, understood."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from ..data.payload import is_json, prefers_npy
+from ..errors import RequestError
+from ..settings import ServeSettings
+from .request_headers import check_coding, content_type, given_id, seconds_allowed
+
+if TYPE_CHECKING:
+    from .intake import Intake
+
+Headers = list[tuple[bytes, bytes]]
+
+_MOST_DIGITS = 18  # of Content-Length; more is beyond any memory
+_UNUSUAL = frozenset({b"transfer-encoding", b"expect", b"upgrade"})
+
+
+@dataclass(frozen=True, slots=True)
+class PlainHead:
+    """What a head says, so that equal bytes need not be read again.
+
+    length         bytes of the body
+    seconds        that the request has
+    content_type   for a body that is not JSON
+    accept         what the client takes, or "" for JSON
+    id             the client's own, or None
+    is_last        the connection ends with the answer
+    """
+
+    intake: "Intake"
+    length: int
+    seconds: float
+    content_type: str
+    is_json: bool
+    accept: str
+    id: bytes | None
+    is_last: bool
+
+
+class HeadReader:
+    """Tells plain heads from those that take the standard way.
+
+    `intakes` are the routes that can be answered below ASGI, by their path.
+    """
+
+    def __init__(self, settings: ServeSettings, intakes: Mapping[bytes, "Intake"]) -> None:
+        self._settings = settings
+        self._intakes = intakes
+
+    def read(self, target: bytes, headers: Headers, *, is_last: bool) -> PlainHead | None:
+        """What the head of a POST says; None where anything about it is out of the ordinary.
+
+        Whatever would be refused is left to the standard way too, which knows the words for it.
+        """
+        intake = self._intakes.get(target)
+        if intake is None:
+            return None
+        said = dict(headers)  # of equal names the last counts, as everywhere here
+        length = self._length(said.get(b"content-length", b""))
+        if not length or not _UNUSUAL.isdisjoint(said):
+            return None
+        try:
+            check_coding(said.get(b"content-encoding"))
+            seconds = seconds_allowed(said.get(b"x-request-timeout"), self._settings.timeout)
+        except RequestError:
+            return None
+        kind = content_type(said.get(b"content-type", b""))
+        accept = said.get(b"accept", b"").decode("latin-1")
+        return PlainHead(
+            intake=intake,
+            length=length,
+            seconds=seconds,
+            content_type=kind,
+            is_json=is_json(kind),
+            accept=accept if prefers_npy(accept) else "",
+            id=given_id(said.get(b"x-request-id", b"")),
+            is_last=is_last,
+        )
+
+    def _length(self, value: bytes) -> int:
+        """Bytes of the body; 0 where there is none, or too much of it."""
+        if not value.isdigit() or len(value) > _MOST_DIGITS:
+            return 0
+        length = int(value)
+        return length if length <= self._settings.max_body else 0

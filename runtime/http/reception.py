@@ -1,0 +1,63 @@
+"""Reception: what all connections of a server share on the way below ASGI."""
+
+import asyncio
+from collections.abc import Sequence
+
+from ..models.operation import ModelOperation
+from .access_log import Access
+from .door import Door
+from .fast_request import FastRequest
+from .head_memo import HeadMemo
+from .ids import Ids
+from .intake import Intake
+from .plain_head import HeadReader
+from .reply import Calendar
+
+
+class Reception:
+    """The routes that are answered below ASGI, and the books of what is answered there."""
+
+    def __init__(self, door: Door, access: Access) -> None:
+        self.door = door
+        self.readiness = door.readiness
+        self.budget = door.budget
+        self.intakes: dict[bytes, Intake] = {}
+        self.reader = HeadReader(door.settings, self.intakes)
+        self.memo = HeadMemo()
+        self.ids = Ids()
+        self.date = Calendar()
+        self._access = access
+        self.open = 0  # requests that have come whole and have no answer
+        self._drained: asyncio.Future[None] | None = None
+
+    def add(self, path: str, operation: ModelOperation) -> None:
+        """Take requests for the route at `path`."""
+        self.intakes[path.encode()] = Intake(path, operation, self)
+
+    def began(self, requests: int) -> None:
+        """So many requests have come in."""
+        self.door.metrics.began(requests)
+
+    def ended(self, requests: Sequence[FastRequest], status: int, now: float) -> None:
+        """These, of one route, were answered, or their clients have gone."""
+        received = rows = 0
+        seconds = []
+        for request in requests:
+            request.status = status
+            request.ended = now
+            received += request.received
+            rows += request.rows
+            seconds.append(now - request.began)
+        self.budget.give(received)
+        requests[0].head.intake.queue.metrics.pending(-rows)
+        self.door.metrics.ended_together(requests[0].path, status, seconds)
+        self._access.write_all(requests, now)
+        self.open -= len(requests)
+        if not self.open and self._drained is not None and not self._drained.done():
+            self._drained.set_result(None)
+
+    async def drained(self) -> None:
+        """Wait until every request has been answered."""
+        if self.open:
+            self._drained = asyncio.get_running_loop().create_future()
+            await self._drained
