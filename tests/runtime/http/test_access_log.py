@@ -5,8 +5,8 @@ import io
 import json
 
 from modelbundle.runtime.http.access_log import FLUSH_AT, AccessLog
-from modelbundle.runtime.http.printable import printable
 from modelbundle.runtime.http.exchange import Exchange
+from modelbundle.runtime.http.printable import printable
 
 
 class Stream(io.RawIOBase):
