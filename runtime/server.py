@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, NoReturn
 
 from .errors import BundleError
 from .manifest import Route
+from .process.handover import Handover
 from .process.options import Options
 
 if TYPE_CHECKING:
@@ -70,11 +71,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def run(options: Options, routes: Sequence[Route] = ()) -> int:
     """Serve until a signal; the exit code. What a person can mend is said in a line or two."""
+    handover = Handover.taken()
     try:
         from .process.starting import Start  # here: a Ctrl-C while it is imported is no traceback
 
-        return Start.of(options, routes).run()
+        return Start.of(options, routes).run(handover)
     except BundleError as error:
+        handover.failed(error)
         if os.environ.get("BUNDLE_DEBUG"):
             raise
         tell(error)

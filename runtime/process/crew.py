@@ -6,8 +6,9 @@ A Post is a place that is to be filled, and knows how often somebody fell there.
 import signal
 import time
 from collections.abc import Iterator, Sequence
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any
 
+from ..remote.channel import Channel
 from .control import Control
 
 if TYPE_CHECKING:
@@ -16,14 +17,6 @@ if TYPE_CHECKING:
 FIRST_DELAY = 0.1  # seconds before the second replacement, doubled each time; the first is at once
 LONGEST_DELAY = 10.0
 PROVEN = 60.0  # seconds after which a death is no longer a crash loop
-
-
-class Channel(Protocol):
-    """What a front and one model process share; see `remote.channel`."""
-
-    def close(self) -> None:
-        """Let go of it, in the process that calls."""
-        ...
 
 
 class Post:
@@ -116,8 +109,6 @@ class ModelPost(Post):
 
     def prepare(self) -> None:
         """A new channel."""
-        from ..remote.channel import Channel
-
         self.channel = Channel.create()
 
     def let_go(self) -> None:

@@ -46,7 +46,6 @@ class Life(uvicorn.Server):
         is_alone: bool = True,
     ) -> None:
         settings = application.plan.settings
-        readiness = application.readiness
         self._protocol = application.protocol()
         super().__init__(
             uvicorn.Config(

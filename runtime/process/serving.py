@@ -7,7 +7,6 @@ import socket
 import sys
 import time
 from collections.abc import Callable
-from contextlib import suppress
 from dataclasses import dataclass, replace
 from functools import partial
 from typing import TYPE_CHECKING
@@ -21,34 +20,39 @@ from .address import Address
 from .control import Event
 from .crew import Crew, FrontPost, ModelPost, Post
 from .device import Device
+from .handover import Handover
 from .last_words import STDERR
 from .newcomers import turn_away
-from .topology import Topology
+from .topology import Topology, thread_variables
 
 if TYPE_CHECKING:
     from .life import Life
 
 log = logging.getLogger(__name__)
 
-EXPENDABLE = 500  # of 1000: where memory runs out, a model process goes before its front
+
+@dataclass(frozen=True, slots=True)
+class Site:
+    """Where a server is.
+
+    began   when it was started, on the monotonic clock
+    """
+
+    address: Address
+    listener: socket.socket
+    handover: Handover
+    began: float
 
 
 @dataclass(slots=True)
 class Serving:
-    """The Duties of a server's supervisor.
-
-    began           on the monotonic clock
-    is_successor    another server answers on the same socket until this one is ready
-    """
+    """The Duties of a server's supervisor."""
 
     plan: Plan
     topology: Topology
     devices: tuple[Device, ...]
-    address: Address
-    listener: socket.socket
     metrics: Metrics
-    began: float
-    is_successor: bool = False
+    site: Site
     has_served: bool = False
 
     def recruit(self, number: int) -> Crew:
@@ -96,14 +100,23 @@ class Serving:
         )
         if post.control is not None:
             post.control.front.on_event = partial(_heed, life)
-        return run(life, self.listener)
+        return run(life, self.site.listener)
 
     def model(self, post: ModelPost, on_ready: Callable[[], None]) -> int:
         """Answer the batches of one front."""
-        raise NotImplementedError
+        from ..remote.model_process import serve_model
+
+        assert post.channel is not None
+        self.site.listener.close()
+        plan = _pinned(self.plan, post.device)
+        os.environ.update(thread_variables(self.topology.threads, os.environ))
+        serve_model(post.channel, plan, post.alias, plan.device, post.generation, on_ready)
+        return 0
 
     def _others_are_ready(self) -> bool:
-        return self.metrics.is_any_ready() or (self.is_successor and not self.has_served)
+        return self.metrics.is_any_ready() or (
+            self.site.handover.is_successor and not self.has_served
+        )
 
     # --- in the supervisor ---
 
@@ -111,9 +124,10 @@ class Serving:
         """Say so."""
         if not self.has_served:
             self.has_served = True
-            seconds = time.monotonic() - self.began
-            name, url = self.plan.manifest.name, self.address.url
+            seconds = time.monotonic() - self.site.began
+            name, url = self.plan.manifest.name, self.site.address.url
             log.info("Serving `%s` on %s (ready in %.2f s).", name, url, seconds)
+            self.site.handover.ready()
         else:
             log.info("The new processes serve; the old ones finish what they have begun.")
 
@@ -130,7 +144,7 @@ class Serving:
 
     def last_call(self) -> None:
         """Take no new connections, in any process."""
-        turn_away(self.listener)
+        turn_away(self.site.listener)
 
 
 def _heed(life: "Life", event: Event) -> None:
@@ -150,8 +164,3 @@ def _pinned(plan: Plan, device: int | None) -> Plan:
 
 def _access_log(settings: ServeSettings) -> AccessLog:
     return AccessLog(sys.stdout.buffer, with_probes=settings.log == "debug")
-
-
-def _be_expendable() -> None:
-    with suppress(OSError), open("/proc/self/oom_score_adj", "w", encoding="ascii") as file:  # noqa: PTH123
-        file.write(str(EXPENDABLE))

@@ -58,9 +58,9 @@ class Staff:
         if isinstance(post, FrontPost):
             self._prepare(post)
         child = Child(time.monotonic(), post.death_signal)
+        post.generation += 1
         child.start(self._work(post), partial(self._let_go, post))
         post.child = child
-        post.generation += 1
         self._posts[child.pid] = post
         for voice in child.voices:
             self._watch.register(voice.reader, partial(self._hear, post, voice.read))

@@ -17,8 +17,9 @@ from . import topology
 from .address import Address
 from .cgroup import available_memory, usable_cores
 from .device import Device, preflight
+from .handover import Handover
 from .options import Options
-from .serving import Serving
+from .serving import Serving, Site
 from .supervisor import Supervisor
 from .topology import Machine, Topology
 
@@ -55,20 +56,18 @@ class Start:
             start.explain()
         return start
 
-    def run(self) -> int:
+    def run(self, handover: Handover) -> int:
         """Listen, and serve until the end; the exit code.
 
         Raises:
             BundleError: when the port is taken or the bundle cannot be loaded.
         """
         trust.verify(self.plan.directory, self.plan.manifest.files)
-        listener = self.address.bind()
+        listener = handover.socket() or self.address.bind()
         # Two crews serve at once while one takes over from the other.
         metrics = Metrics.of(self.plan, 2 * self.topology.most_fronts)
-        address = self.address.bound(listener)
-        serving = Serving(
-            self.plan, self.topology, self.devices, address, listener, metrics, self.began
-        )
+        site = Site(self.address.bound(listener), listener, handover, self.began)
+        serving = Serving(self.plan, self.topology, self.devices, metrics, site)
         return Supervisor(serving, grace=self.plan.settings.drain_timeout).run()
 
     def explain(self) -> None:

@@ -1,0 +1,74 @@
+"""Handover: what whoever starts a server gives it, and wants to be told: $BUNDLE_HANDOVER.
+
+A server that shall be replaced with nothing lost gets its listening socket from above, and so does
+its successor. It tells through a pipe that it serves, or why it cannot.
+"""
+
+import json
+import os
+import socket
+from collections.abc import MutableMapping
+from contextlib import suppress
+from dataclasses import asdict, dataclass
+from typing import Self
+
+from ..errors import BundleError
+
+VARIABLE = "BUNDLE_HANDOVER"
+
+
+@dataclass(frozen=True, slots=True)
+class Handover:
+    """Descriptors; -1 where nothing was given.
+
+    listener      the listening socket
+    told          the pipe to tell through
+    is_successor  another server answers on the same socket, until this one does
+    """
+
+    listener: int = -1
+    told: int = -1
+    is_successor: bool = False
+
+    @classmethod
+    def taken(cls, environment: MutableMapping[str, str] = os.environ) -> Self:
+        """What was given to this process; nobody whom it starts gets it as well."""
+        text = environment.pop(VARIABLE, "")
+        if not text:
+            return cls()
+        found = cls(**json.loads(text))
+        for descriptor in (found.listener, found.told):
+            if descriptor >= 0:
+                os.set_inheritable(descriptor, False)
+        return found
+
+    def variables(self) -> dict[str, str]:
+        """For the environment of the process that shall have it."""
+        return {VARIABLE: json.dumps(asdict(self))}
+
+    @property
+    def descriptors(self) -> tuple[int, ...]:
+        """What that process must inherit."""
+        return tuple(each for each in (self.listener, self.told) if each >= 0)
+
+    def socket(self) -> socket.socket | None:
+        """The listening socket, or None."""
+        if self.listener < 0:
+            return None
+        listener = socket.socket(fileno=self.listener)
+        listener.setblocking(False)
+        return listener
+
+    def ready(self) -> None:
+        """Tell that it serves."""
+        self._tell({"event": "ready"})
+
+    def failed(self, error: BundleError) -> None:
+        """Tell why it cannot."""
+        message, hint = str(error), error.hint
+        self._tell({"event": "failed", "message": message, "hint": hint, "code": error.exit_code})
+
+    def _tell(self, event: dict[str, object]) -> None:
+        if self.told >= 0:
+            with suppress(OSError):  # nobody listens any more
+                os.write(self.told, json.dumps(event).encode() + b"\n")
