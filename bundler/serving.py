@@ -131,29 +131,34 @@ def _is_known(target: str, store: "Store") -> bool:
 
 
 def _of_item(item: "Item", store: "Store", wish: Wish, progress: Progress) -> Launch:
-    """A bundle of the store: its runtime and its lock were made here."""
+    """A bundle of the store: its runtime and its lock were made here, unless it was imported."""
     directory = store.directory(item)
     check_tools(directory)
-    if wish.trust and item.executes_code:
+    if wish.trust and (item.executes_code or item.imported):
         store.trust.grant(item.digest, "--trust")
+    if item.imported and not store.trust.is_trusted(item.digest):
+        raise _stranger(f"The bundle `{item.tag}`", directory)
     return replace(_launch(directory, store, wish, progress), item=item)
 
 
 def _of_directory(directory: Path, store: "Store", wish: Wish, progress: Progress) -> Launch:
     """A bundle from anywhere: even the runtime in it, and the packages it asks for, are code."""
-    manifest = BundleManifest.read(directory)
+    BundleManifest.read(directory)
     check_tools(directory)
     digest = bundle_digest(directory)
     if wish.trust:
         store.trust.grant(digest, "--trust")
     if not store.trust.is_trusted(digest):
-        code = ["its own copy of the runtime", *what_runs(directory, manifest)]
-        raise NotTrusted(
-            f"The bundle in `{directory}` brings code that nobody on this machine has vouched "
-            f"for: {'; '.join(code)}.",
-            hint="If you know where it comes from, add `--trust` once.",
-        )
+        raise _stranger(f"The bundle in `{directory}`", directory)
     return _launch(directory, store, wish, progress)
+
+
+def _stranger(which: str, directory: Path) -> NotTrusted:
+    code = ["its own copy of the runtime", *what_runs(directory, BundleManifest.read(directory))]
+    return NotTrusted(
+        f"{which} brings code that nobody on this machine has vouched for: {'; '.join(code)}.",
+        hint="If you know where it comes from, add `--trust` once.",
+    )
 
 
 def _launch(directory: Path, store: "Store", wish: Wish, progress: Progress) -> Launch:

@@ -17,7 +17,7 @@ SECTIONS: Mapping[str, Sequence[str]] = {
     "Models": ("save", "models"),
     "Bundles": ("init", "lock", "build", "test", "list", "show", "diff", "verify", "delete"),
     "Service": ("serve", "predict", "bench", "containerize"),
-    "Elsewhere": ("export", "import"),
+    "Elsewhere": ("export", "import", "push", "pull"),
     "Store and machine": ("doctor", "du", "gc", "schema"),
 }
 

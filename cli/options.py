@@ -10,6 +10,9 @@ from .completion import any_tags, bundle_tags, model_tags
 Json = Annotated[bool, typer.Option("--json", help="Print the result as one JSON object.")]
 Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="Say nothing but results and errors.")]
 Offline = Annotated[bool, typer.Option("--offline", help="Touch no network.")]
+PlainHttp = Annotated[
+    bool, typer.Option("--plain-http", help="Speak HTTP without TLS to the registry.")
+]
 Trust = Annotated[
     bool, typer.Option("--trust", help="Vouch for the code inside; remembered by digest.")
 ]

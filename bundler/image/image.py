@@ -89,11 +89,12 @@ def default_tag(item: "Item") -> str:
 
 def _check_trust(item: "Item", manifest: BundleManifest, store: "Store") -> None:
     """As the server will: trust is in the bundle, or in each model of one without own code."""
-    if not manifest.executes_code or store.trust.is_trusted(item.digest):
+    if store.trust.is_trusted(item.digest):
         return
-    models = [model.digest for model in manifest.models if model.executes_code]
-    if manifest.service is None and all(store.trust.is_trusted(model) for model in models):
-        return
+    if not item.imported:  # else its runtime and its packages are somebody's code, too
+        models = [model.digest for model in manifest.models if model.executes_code]
+        if manifest.service is None and all(store.trust.is_trusted(model) for model in models):
+            return
     raise NotTrusted(
         f"`{item.tag}` runs code that nobody on this machine has vouched for; an image of it "
         "would run that code wherever it goes.",

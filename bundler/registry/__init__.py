@@ -1,0 +1,1 @@
+"""Registries: models and bundles travel to OCI registries and shared directories, and back."""

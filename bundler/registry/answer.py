@@ -1,0 +1,151 @@
+"""Answer: what a registry sent back, read within limits."""
+
+import json
+import re
+import time
+from collections.abc import Iterator
+from contextlib import suppress
+from typing import Any
+
+from urllib3 import BaseHTTPResponse
+from urllib3.exceptions import HTTPError
+
+from ..errors import RegistryError
+from .dropped import Dropped
+from .limits import Limits
+
+_CHUNK = 1 << 18
+_SAID = 200  # characters of a registry's own words in a message
+_SECONDS = re.compile(r"[0-9]{1,9}")
+
+
+class Answer:
+    """Head and body of one answer; the body is read once, or closed."""
+
+    def __init__(
+        self, response: BaseHTTPResponse, url: str, limits: Limits, *, has_body: bool
+    ) -> None:
+        self._response = response
+        self._has_body = has_body
+        self._limits = limits
+        self.url = url
+        self.status = response.status
+
+    def header(self, name: str) -> str:
+        """A header's value, "" where there is none."""
+        return str(self._response.headers.get(name, ""))
+
+    def headers(self, name: str) -> list[str]:
+        """All values of a header that may come more than once."""
+        return list(self._response.headers.getlist(name))
+
+    @property
+    def length(self) -> int | None:
+        """What `Content-Length` says, in bytes."""
+        text = self.header("Content-Length")
+        return int(text) if text.isascii() and text.isdigit() and len(text) < 20 else None  # noqa: PLR2004
+
+    @property
+    def retry_after(self) -> float:
+        """Seconds that the registry asks us to wait, 0 where it does not say."""
+        text = self.header("Retry-After").strip()
+        if _SECONDS.fullmatch(text):
+            return float(text)
+        if not text:
+            return 0.0
+        from datetime import UTC, datetime
+        from email.utils import parsedate_to_datetime
+
+        with suppress(ValueError, TypeError, OverflowError):
+            return max(0.0, (parsedate_to_datetime(text) - datetime.now(UTC)).total_seconds())
+        return 0.0
+
+    def read(self, limit: int, what: str = "answer") -> bytes:
+        """The whole body, and the connection may be used again.
+
+        Raises:
+            RegistryError: when it is longer than `limit`, or too slow.
+            Dropped: when it breaks off.
+        """
+        deadline = time.monotonic() + self._limits.answer
+        parts, size = [], 0
+        for part in self._pieces(limit + 1):
+            parts.append(part)
+            size += len(part)
+            if size > limit:
+                self.close()
+                raise RegistryError(f"The {what} is longer than {limit:,} bytes.")
+            if time.monotonic() > deadline:
+                self.close()
+                raise RegistryError(f"The {what} takes longer than {self._limits.answer:.0f} s.")
+        if self.length is not None and size < min(self.length, limit) and self._has_body:
+            raise Dropped(f"The {what} broke off after {size:,} of {self.length:,} bytes.")
+        self._response.release_conn()
+        return b"".join(parts)
+
+    def pieces(self, limit: int) -> Iterator[bytes]:
+        """The body in pieces of any size, at most `limit` bytes and not slower than the limit.
+
+        Raises:
+            RegistryError: when it is too slow.
+            Dropped: when it breaks off; an end that comes early is for the caller to see.
+        """
+        since, got = time.monotonic(), 0
+        for part in self._pieces(limit):
+            yield part
+            got += len(part)
+            now = time.monotonic()
+            if now - since >= self._limits.window:
+                if got < self._limits.slowest * (now - since):
+                    self.close()
+                    raise RegistryError(
+                        f"It sends {got / (now - since):.0f} bytes a second, which is no way to "
+                        "send a file."
+                    )
+                since, got = now, 0
+
+    def close(self) -> None:
+        """Leave the rest unread; the connection is not used again."""
+        self._response.close()
+
+    def said(self) -> str:
+        """The registry's own words for an error, on one short line."""
+        try:
+            body = self.read(self._limits.message)
+            return _told(body) or _plain(self.header("Content-Type"), body)
+        except RegistryError:
+            return ""
+
+    def _pieces(self, limit: int) -> Iterator[bytes]:
+        left = limit
+        try:
+            while left > 0 and (
+                part := self._response.read1(min(_CHUNK, left), decode_content=False)
+            ):
+                left -= len(part)
+                yield part
+        except (HTTPError, OSError, ValueError, AttributeError) as error:
+            # The last two: the connection was cut by another thread.
+            self.close()
+            raise Dropped("The connection broke off.") from error
+
+
+def _told(body: bytes) -> str:
+    """The message of an OCI error document."""
+    with suppress(ValueError, KeyError, IndexError, TypeError, AttributeError, RecursionError):
+        first = json.loads(body)["errors"][0]
+        words = [str(first.get("code") or ""), str(first.get("message") or "")]
+        return _short(": ".join(word for word in words if word))
+    return ""
+
+
+def _plain(content_type: str, body: bytes) -> str:
+    """A plain-text error; pages for people are not repeated."""
+    if not content_type.startswith("text/plain"):
+        return ""
+    return _short(body[: 4 * _SAID].decode("utf-8", "replace"))
+
+
+def _short(text: Any) -> str:
+    line = " ".join(str(text).split())
+    return "".join(c if c.isprintable() else "?" for c in line)[:_SAID].rstrip(" .")

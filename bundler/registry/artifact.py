@@ -1,0 +1,128 @@
+"""Artifact: what a manifest from elsewhere says, once it is proved to be one of ours."""
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from ...runtime import digest as digests
+from ...runtime.errors import InvalidBundle
+from ...runtime.manifest import BundleManifest, FileEntry, ModelManifest
+from ..store import Blob, oci
+from ..tag import Kind
+from .limits import Limits
+
+_KINDS: dict[str, Kind] = {kind: name for name, kind in oci.ARTIFACT.items()}
+_LARGEST = 1 << 50  # bytes of a file; more is a lie
+_IMAGE = {
+    "application/vnd.oci.image.config.v1+json",
+    "application/vnd.docker.container.image.v1+json",
+}
+_LISTS = {oci.INDEX, "application/vnd.docker.distribution.manifest.list.v2+json"}
+
+
+@dataclass(frozen=True, slots=True)
+class Artifact:
+    """A manifest that, byte for byte, is what our store would write for these files."""
+
+    kind: Kind
+    config: Blob
+    files: tuple[FileEntry, ...]
+    data: bytes
+
+    @classmethod
+    def read(cls, data: bytes, where: str, limits: Limits) -> "Artifact":
+        """Read a manifest; `where` is the place's name for messages.
+
+        Raises:
+            InvalidBundle: when it is anything but the manifest of a model or bundle.
+        """
+        document = _document(data, where)
+        kind = _kind(document, where)
+        config, files = oci.read_manifest(data)
+        if len(files) > limits.layers:
+            raise _odd(where, f"it has {len(files):,} files")
+        _check_types(config, files, where)
+        if config.size > limits.config:
+            raise _odd(where, f"its config has {config.size:,} bytes")
+        oci.check_paths(files)
+        if oci.manifest(kind, config, files) != data:
+            raise _odd(where, "it is not as this program writes it")
+        return cls(kind, config, files, data)
+
+    @property
+    def blobs(self) -> list[Blob]:
+        """Each blob once, the largest first; without the config."""
+        sizes = {
+            entry.digest: entry.size for entry in self.files if entry.digest != self.config.digest
+        }
+        return [Blob(*one) for one in sorted(sizes.items(), key=lambda one: -one[1])]
+
+    def manifest(self, config: bytes, where: str) -> ModelManifest | BundleManifest:
+        """What model.json or bundle.json says, when it speaks of the same files.
+
+        Raises:
+            InvalidBundle: when it does not, or is no such file.
+        """
+        document = _document(config, where)
+        try:
+            found = (
+                ModelManifest.from_json(document)
+                if self.kind == "model"
+                else BundleManifest.from_json(document)
+            )
+        except (KeyError, TypeError, ValueError, AttributeError, RecursionError) as error:
+            raise _odd(where, f"`{oci.CONFIG_NAME[self.kind]}` cannot be read") from error
+        if _sorted(found.files) != _sorted(self.files):
+            raise _odd(where, f"`{oci.CONFIG_NAME[self.kind]}` speaks of other files")
+        return found
+
+
+def _document(data: bytes, where: str) -> dict[str, Any]:
+    try:
+        document = json.loads(data)
+    except (ValueError, RecursionError) as error:
+        raise _odd(where, "it is not JSON") from error
+    if not isinstance(document, dict):
+        raise _odd(where, "it is not a JSON object")
+    return document
+
+
+def _kind(document: dict[str, Any], where: str) -> Kind:
+    config = document.get("config")
+    media_type = config.get("mediaType") if isinstance(config, dict) else None
+    if document.get("mediaType") in _LISTS or "manifests" in document or media_type in _IMAGE:
+        raise InvalidBundle(
+            f"`{where}` is a container image, not a model or bundle.",
+            hint=f"Fetch it with `docker pull {where}`.",
+        )
+    said = document.get("artifactType")
+    kind = _KINDS.get(said) if isinstance(said, str) else None
+    if kind is None:
+        shown = repr(str(said or media_type or "of no kind")[:80])
+        raise InvalidBundle(f"`{where}` is not a model or bundle; it is {shown}.")
+    return kind
+
+
+def _check_types(config: Blob, files: Sequence[FileEntry], where: str) -> None:
+    """JSON may say anything anywhere; and one digest has one size."""
+    sizes: dict[str, int] = {}
+    pairs: list[tuple[Any, Any]] = [(entry.digest, entry.size) for entry in files]
+    for digest, size in [(config.digest, config.size), *pairs]:
+        if not isinstance(digest, str) or not digests.is_digest(digest):
+            raise _odd(where, f"{str(digest)[:80]!r} is not a digest")
+        if type(size) is not int or not 0 <= size <= _LARGEST:
+            raise _odd(where, f"{str(size)[:40]} is not a size")
+        if sizes.setdefault(digest, size) != size:
+            raise _odd(where, f"it gives {digest} two sizes")
+    paths: list[Any] = [entry.path for entry in files]
+    if not all(isinstance(path, str) for path in paths):
+        raise _odd(where, "a file has no path")
+
+
+def _sorted(files: Sequence[FileEntry]) -> list[FileEntry]:
+    return sorted(files, key=lambda entry: entry.path)
+
+
+def _odd(where: str, why: str) -> InvalidBundle:
+    return InvalidBundle(f"`{where}` cannot be taken: {why}.")

@@ -1,0 +1,274 @@
+"""Directory: an OCI image layout that several machines may share, over NFS for example."""
+
+import errno
+import fcntl
+import hashlib
+import json
+import os
+import secrets
+import stat as modes
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from threading import Event
+from typing import Any
+
+from ...runtime import canonical
+from ...runtime import digest as digests
+from ..errors import Damaged, RegistryError
+from ..store import Blob, disk, layout, oci
+from .limits import Limits
+from .place import Advance, Stream, Way
+from .reference import DirectoryReference
+
+_NAME = "org.opencontainers.image.ref.name"
+_INDEX_LIMIT = 1 << 26  # bytes
+_LOOKS = 5  # at an index that others may have written meanwhile, where locks mean nothing
+
+
+class Directory:
+    """A `Place` on disk: what arrives is written aside, synced, renamed; the index comes last."""
+
+    def __init__(self, reference: DirectoryReference, limits: Limits = Limits()) -> None:  # noqa: B008
+        self.reference = reference
+        self.limits = limits
+        self._root = reference.path
+        self._blobs = reference.path / "blobs" / "sha256"
+        self.stop = Event()
+
+    # Reading
+
+    def manifest(self) -> bytes:
+        """The manifest of the name or digest; see `Place`."""
+        wanted = self.reference.digest or self._named(self.reference.tag)
+        path = self._path(wanted)
+        try:
+            with _opened(path) as descriptor:
+                data = os.read(descriptor, self.limits.manifest + 1)
+        except FileNotFoundError as error:
+            raise RegistryError(f"`{self.reference.path}` has no manifest {wanted}.") from error
+        if len(data) > self.limits.manifest:
+            raise RegistryError(f"The manifest is longer than {self.limits.manifest:,} bytes.")
+        if digests.of_bytes(data) != wanted:
+            raise Damaged(f"`{path}` has changed: expected {wanted}, got {digests.of_bytes(data)}.")
+        return data
+
+    def has(self, blob: Blob) -> bool:
+        """Whether it is there in full length."""
+        with suppress(FileNotFoundError, NotADirectoryError):
+            return self._path(blob.digest).stat().st_size == blob.size
+        return False
+
+    def read(self, blob: Blob, offset: int) -> Stream:
+        """Begin to read a blob."""
+        pieces = self._pieces(blob, offset)
+        return Stream(offset, pieces, pieces.close)
+
+    def _pieces(self, blob: Blob, offset: int) -> "Any":
+        try:
+            with _opened(self._path(blob.digest)) as descriptor:
+                size = os.fstat(descriptor).st_size
+                if size != blob.size:
+                    raise Damaged(
+                        f"The blob `{blob.digest}` has {size:,} bytes in `{self._root}`; its "
+                        f"manifest says {blob.size:,}."
+                    )
+                os.lseek(descriptor, offset, os.SEEK_SET)
+                while part := os.read(descriptor, digests.CHUNK):
+                    self._check_cut()
+                    yield part
+        except FileNotFoundError as error:
+            raise RegistryError(f"`{self._root}` lacks the blob `{blob.digest}`.") from error
+
+    def digest(self, tag: str) -> str | None:
+        """The digest of the manifest that has a name now."""
+        for entry in self._index()["manifests"]:
+            if _name_of(entry) == tag:
+                return str(entry["digest"])
+        return None
+
+    def _named(self, tag: str | None) -> str:
+        entries = [one for one in self._index()["manifests"] if tag is None or _name_of(one) == tag]
+        found = {str(one["digest"]) for one in entries}
+        if len(found) == 1:
+            return found.pop()
+        names = sorted(filter(None, map(_name_of, self._index()["manifests"])))
+        shown = ", ".join(f"`{name}`" for name in names[:10]) or "nothing"
+        which = f"There is no `{tag}` in" if tag else "Say which one of"
+        raise RegistryError(
+            f"{which} `{self._root}`; it has {shown}.", hint=f"Write `{self._root}:NAME`."
+        )
+
+    # Writing
+
+    def send(self, blob: Blob, path: Path, advance: Advance) -> Way:
+        """Copy a blob, hashed on its way."""
+        temporary = self._temporary()
+        try:
+            self._copy(blob, path, temporary, advance)
+            temporary.replace(self._path(blob.digest))
+            disk.sync_directory(self._blobs)
+        finally:
+            disk.remove(temporary)
+        return "sent"
+
+    def publish(self, manifest: bytes, tags: Sequence[str]) -> None:
+        """Put the manifest's digest into the index under every name."""
+        wanted = digests.of_bytes(manifest)
+        self._write(self._path(wanted), manifest)
+        for _ in range(_LOOKS):
+            with self._locked():
+                index = self._index()
+                fresh = _with(index, manifest, wanted, tags)
+                if fresh["manifests"] != index["manifests"]:
+                    self._write(self._root / "index.json", canonical.dumps(fresh))
+            if all(self.digest(tag) == wanted for tag in tags):
+                return
+        raise RegistryError(f"Others write the index of `{self._root}` all the time; try again.")
+
+    def prepare(self) -> None:
+        """Make the directory a layout, unless it is one.
+
+        Raises:
+            RegistryError: when it is something else, or somebody's store.
+        """
+        if (self._root / "layout.json").exists():
+            raise RegistryError(
+                f"`{self._root}` is a store; what is in it is for its own commands.",
+                hint="Choose another directory.",
+            )
+        marker = self._root / "oci-layout"
+        if self._root.is_dir() and any(self._root.iterdir()) and not marker.is_file():
+            raise RegistryError(
+                f"`{self._root}` has files in it and is not an OCI layout.",
+                hint="Choose an empty directory, or one that does not exist yet.",
+            )
+        disk.make_directories(self._blobs)
+        if not marker.exists():
+            self._write(marker, layout.OCI)
+
+    def cut(self) -> None:
+        """Let copies end at their next chunk."""
+        self.stop.set()
+
+    def close(self) -> None:
+        """Nothing is open."""
+
+    def _check_cut(self) -> None:
+        if self.stop.is_set():
+            raise RegistryError("The copy was broken off.")
+
+    def _copy(self, blob: Blob, source: Path, target: Path, advance: Advance) -> None:
+        running, size = hashlib.sha256(), 0
+        with _opened(source) as reading, _created(target) as writing:
+            while part := os.read(reading, digests.CHUNK):
+                self._check_cut()
+                running.update(part)
+                with disk.named(target):
+                    disk.write_all(writing, part)
+                size += len(part)
+                advance(len(part))
+            got = "sha256:" + running.hexdigest()
+            if got != blob.digest:
+                raise Damaged(
+                    f"The blob `{blob.digest}` has changed in the store: got {got}.",
+                    hint="See what is affected with `bundle verify`.",
+                )
+            with disk.named(target):
+                os.fsync(writing)
+
+    def _write(self, path: Path, data: bytes) -> None:
+        temporary = self._temporary()
+        try:
+            disk.write(temporary, data)
+            temporary.replace(path)
+            disk.sync_directory(path.parent)
+        finally:
+            disk.remove(temporary)
+
+    def _temporary(self) -> Path:
+        return self._root / f".{secrets.token_hex(8)}.tmp"
+
+    @contextmanager
+    def _locked(self) -> Iterator[None]:
+        """An optimisation: where it means nothing, `publish` looks again."""
+        path = self._root / ".index.lock"
+        descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, disk.FILE_MODE)
+        try:
+            with suppress(OSError):
+                fcntl.flock(descriptor, fcntl.LOCK_EX)
+            yield
+        finally:
+            os.close(descriptor)
+
+    def _path(self, digest: str) -> Path:
+        return self._blobs / digest.removeprefix("sha256:")
+
+    def _index(self) -> dict[str, Any]:
+        path = self._root / "index.json"
+        try:
+            with _opened(path) as descriptor:
+                data = b"".join(iter(lambda: os.read(descriptor, digests.CHUNK), b""))[
+                    :_INDEX_LIMIT
+                ]
+            return _checked(json.loads(data))
+        except (FileNotFoundError, NotADirectoryError) as error:
+            if (self._root / "oci-layout").is_file():
+                return {"schemaVersion": 2, "mediaType": oci.INDEX, "manifests": []}
+            raise RegistryError(f"`{self._root}` is not an OCI layout.") from error
+        except (ValueError, KeyError, TypeError, RecursionError) as error:
+            raise RegistryError(f"`{path}` is not the index of an OCI layout.") from error
+
+
+def _checked(document: Any) -> dict[str, Any]:
+    for entry in document["manifests"]:
+        if not digests.is_digest(entry["digest"]):
+            raise ValueError(entry["digest"])
+    return dict(document)
+
+
+def _name_of(entry: dict[str, Any]) -> str:
+    return str((entry.get("annotations") or {}).get(_NAME) or "")
+
+
+def _with(
+    index: dict[str, Any], manifest: bytes, digest: str, tags: Sequence[str]
+) -> dict[str, Any]:
+    """The index with these names moved; everything else, of other tools too, stays."""
+    kept = [one for one in index["manifests"] if _name_of(one) not in tags]
+    known = {
+        "mediaType": oci.MANIFEST,
+        "digest": digest,
+        "size": len(manifest),
+        "artifactType": json.loads(manifest)["artifactType"],
+    }
+    added = [known | {"annotations": {_NAME: tag}} for tag in tags]
+    return index | {"manifests": [*kept, *added]}
+
+
+@contextmanager
+def _opened(path: Path) -> Iterator[int]:
+    """A regular file, never a link or a pipe."""
+    try:
+        descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK)
+    except OSError as error:
+        if error.errno == errno.ELOOP:
+            raise RegistryError(f"`{path}` is a link, which is not followed.") from error
+        raise
+    try:
+        if not modes.S_ISREG(os.fstat(descriptor).st_mode):
+            raise RegistryError(f"`{path}` is not a regular file.")
+        with disk.named(path):
+            yield descriptor
+    finally:
+        os.close(descriptor)
+
+
+@contextmanager
+def _created(path: Path) -> Iterator[int]:
+    flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC
+    descriptor = os.open(path, flags, disk.FILE_MODE)
+    try:
+        yield descriptor
+    finally:
+        os.close(descriptor)

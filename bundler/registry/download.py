@@ -1,0 +1,90 @@
+"""Download: one blob on its way here, hashed as it comes."""
+
+import hashlib
+import os
+from collections.abc import Callable
+from pathlib import Path
+
+from ..errors import Damaged
+from ..store import Blob, disk
+from .dropped import Dropped
+from .patience import Patience
+from .place import Advance, Place
+
+Write = Callable[[bytes], None]
+
+
+class Download:
+    """Resumed where a connection breaks off; never longer than the manifest says."""
+
+    def __init__(self, place: Place, blob: Blob, patience: Patience, advance: Advance) -> None:
+        self._place = place
+        self._blob = blob
+        self._patience = patience
+        self._advance = advance
+        self._hash = hashlib.sha256()
+        self._offset = 0
+
+    def to_file(self, path: Path) -> None:
+        """Write the blob into a new file.
+
+        Raises:
+            Dropped: when it broke off too often.
+            RegistryError: when it is too slow, or not given.
+            Damaged: when the bytes are not those of the digest.
+            OSError: when they cannot be written.
+        """
+        target = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
+
+        def write(part: bytes) -> None:
+            with disk.named(path):
+                disk.write_all(target, part)
+
+        try:
+            self._fetch(write)
+        finally:
+            os.close(target)
+
+    def to_bytes(self) -> bytes:
+        """The blob itself, where it is small; raises as `to_file` does."""
+        parts: list[bytes] = []
+        self._fetch(parts.append)
+        return b"".join(parts)
+
+    def _fetch(self, write: Write) -> None:
+        while self._offset < self._blob.size:
+            try:
+                self._read(write)
+            except Dropped as failure:
+                self._patience.wait(failure)
+        got = "sha256:" + self._hash.hexdigest()
+        if got != self._blob.digest:
+            raise Damaged(f"Expected the blob {self._blob.digest}, got {got}; nothing was taken.")
+
+    def _read(self, write: Write) -> None:
+        stream = self._place.read(self._blob, self._offset)
+        try:
+            skip = self._offset - stream.start  # sent once more by who cannot begin in the middle
+            for part in stream.pieces:
+                fresh = part[skip:]
+                skip = max(0, skip - len(part))
+                self._take(fresh, write)
+        finally:
+            stream.close()
+        if self._offset < self._blob.size:
+            raise Dropped(
+                f"The blob `{self._blob.digest}` broke off after {self._offset:,} of "
+                f"{self._blob.size:,} bytes."
+            )
+
+    def _take(self, part: bytes, write: Write) -> None:
+        if self._offset + len(part) > self._blob.size:
+            raise Damaged(
+                f"The blob `{self._blob.digest}` is longer than the {self._blob.size:,} bytes "
+                "that its manifest says; nothing was taken."
+            )
+        write(part)
+        self._hash.update(part)
+        self._offset += len(part)
+        self._patience.advanced(len(part))
+        self._advance(len(part))

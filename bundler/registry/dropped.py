@@ -1,0 +1,17 @@
+"""Dropped: something went wrong that may go right the next time."""
+
+from ..errors import RegistryError
+
+BUSY = frozenset({408, 425, 429, 500, 502, 503, 504})
+"""Statuses of a request that may be sent again."""
+
+
+class Dropped(RegistryError):
+    """A connection broke off, or the registry is busy.
+
+    retry_after   seconds that the registry asked for, 0 where it did not
+    """
+
+    def __init__(self, message: str, *, hint: str | None = None, retry_after: float = 0.0) -> None:
+        super().__init__(message, hint=hint)
+        self.retry_after = retry_after

@@ -1,0 +1,87 @@
+"""Lines: the open connections, each watched, so that all of them can be cut at once."""
+
+import socket
+import threading
+from contextlib import suppress
+from typing import Any
+
+from urllib3.connection import HTTPConnection, HTTPSConnection
+from urllib3.connectionpool import HTTPConnectionPool, HTTPSConnectionPool
+
+from .limits import Limits
+
+
+class Lines:
+    """The sockets of one client."""
+
+    def __init__(self) -> None:
+        self._open: set[socket.socket] = set()
+        self._lock = threading.Lock()
+        self._is_cut = False
+
+    def add(self, line: socket.socket) -> None:
+        """Watch a socket; after `cut` it is cut at once."""
+        with self._lock:
+            self._open.add(line)
+            late = self._is_cut
+        if late:
+            hang_up(line)
+
+    def remove(self, line: socket.socket) -> None:
+        """Watch it no longer."""
+        with self._lock:
+            self._open.discard(line)
+
+    def cut(self) -> None:
+        """Let every thread that reads or writes come back with an error, now and from now on."""
+        with self._lock:
+            self._is_cut = True
+            lines = list(self._open)
+        for line in lines:
+            hang_up(line)
+
+
+def hang_up(line: socket.socket) -> None:
+    """End a connection under the thread that uses it."""
+    with suppress(OSError, ValueError):
+        # Not TLS's own shutdown: that waits for the other side, and is not for two threads.
+        socket.socket.shutdown(line, socket.SHUT_RDWR)
+
+
+def pool_classes(lines: Lines, limits: Limits) -> dict[str, type[HTTPConnectionPool]]:
+    """urllib3's pools, whose connections are watched and whose answers begin in time.
+
+    A socket's timeout begins anew with every byte; here the whole head of an answer has to come
+    within it.
+    """
+
+    class _Watched(HTTPConnection):
+        def connect(self) -> None:
+            self.timeout = limits.connect
+            super().connect()
+            self.sock.settimeout(limits.answer)
+            lines.add(self.sock)
+
+        def close(self) -> None:
+            lines.remove(self.sock)
+            super().close()
+
+        def getresponse(self) -> Any:
+            alarm = threading.Timer(self.sock.gettimeout() or limits.answer, hang_up, [self.sock])
+            alarm.daemon = True
+            alarm.start()
+            try:
+                return super().getresponse()
+            finally:
+                alarm.cancel()
+
+    class _WatchedTls(_Watched, HTTPSConnection):
+        pass
+
+    class _Pool(HTTPConnectionPool):
+        ConnectionCls = _Watched
+
+    class _TlsPool(HTTPSConnectionPool):
+        ConnectionCls = _WatchedTls
+
+    return {"http": _Pool, "https": _TlsPool}

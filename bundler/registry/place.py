@@ -1,0 +1,72 @@
+"""Place: where models and bundles travel to and come from."""
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from threading import Event
+from typing import Literal, Protocol
+
+from ..store import Blob
+
+Advance = Callable[[int], None]
+Way = Literal["sent", "mounted"]
+
+
+@dataclass(frozen=True, slots=True)
+class Stream:
+    """The bytes of a blob from `start` on; they end early where the connection breaks off."""
+
+    start: int
+    pieces: Iterator[bytes]
+    close: Callable[[], None]
+
+
+class Place(Protocol):
+    """A repository of a registry, or a shared directory; its methods may be called by threads.
+
+    stop   set by `cut`: nobody waits any more
+    """
+
+    stop: Event
+
+    def manifest(self) -> bytes:
+        """The manifest that the reference names.
+
+        Raises:
+            RegistryError: when there is none, or no answer.
+            Damaged: when it is not the one of the digest that was asked for.
+        """
+        ...
+
+    def has(self, blob: Blob) -> bool:
+        """Whether the blob need not travel."""
+        ...
+
+    def read(self, blob: Blob, offset: int) -> Stream:
+        """Begin to read a blob, at `offset` where that can be done.
+
+        Raises:
+            Dropped: when it is worth trying again.
+            Damaged: when it is there in another size.
+        """
+        ...
+
+    def send(self, blob: Blob, path: Path, advance: Advance) -> Way:
+        """Bring a blob there, whole."""
+        ...
+
+    def digest(self, tag: str) -> str | None:
+        """The digest of the manifest that has a tag now."""
+        ...
+
+    def publish(self, manifest: bytes, tags: Sequence[str]) -> None:
+        """Make the manifest known by its tags; the last thing that is sent."""
+        ...
+
+    def cut(self) -> None:
+        """Let every thread that waits come back at once."""
+        ...
+
+    def close(self) -> None:
+        """Close what is open."""
+        ...

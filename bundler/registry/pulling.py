@@ -1,0 +1,216 @@
+"""`bundle pull`: an item of a registry or a shared directory comes into the store."""
+
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+from threading import Lock
+from typing import TYPE_CHECKING
+
+from ...runtime.manifest import BundleManifest, ModelManifest
+from ..errors import InvalidTag, NotFound, Refused
+from ..progress import NullProgress, Progress
+from ..store import Blob, Item, disk
+from ..store.ingest import check_room
+from ..tag import check_name, check_version
+from .artifact import Artifact
+from .crew import Crew
+from .directory import Directory
+from .download import Download
+from .limits import Limits
+from .patience import Patience
+from .place import Advance, Place
+from .pushing import LATEST, NOTES
+from .reference import DirectoryReference, Reference, RegistryReference, parse
+from .registry import Registry
+from .whereabouts import Whereabouts
+
+if TYPE_CHECKING:
+    from ..store import Store
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """How the item shall be called here; None is decided by what is pulled."""
+
+    name: str | None = None
+    version: str | None = None
+    aliases: tuple[str, ...] = ()
+
+    @classmethod
+    def parse(cls, text: str | None, aliases: tuple[str, ...] = ()) -> "Wanted":
+        """Read `NAME` or `NAME:VERSION`.
+
+        Raises:
+            InvalidTag: with the rule that it breaks.
+        """
+        for alias in aliases:
+            check_version(alias, "alias")
+        if text is None:
+            return cls(aliases=aliases)
+        name, colon, version = text.partition(":")
+        return cls(check_name(name), check_version(version) if colon else "", aliases)
+
+
+@dataclass(frozen=True, slots=True)
+class Pulled:
+    """What a pull did.
+
+    manifest   the digest that the place knows it by
+    fetched    bytes that travelled; present: bytes that were here
+    """
+
+    item: Item
+    manifest: str
+    fetched: int
+    present: int
+
+
+def pull(
+    reference: str,
+    store: "Store",
+    *,
+    wanted: Wanted = Wanted(),
+    plain_http: bool = False,
+    limits: Limits = Limits(),  # noqa: B008
+    progress: Progress = NullProgress(),  # noqa: B008
+) -> Pulled:
+    """Bring a model or bundle from a repository of a registry, or from a directory.
+
+    Only blobs that are not in the store travel; each is hashed as it comes, and the item is there
+    when all of it is. Nothing of it is run, and nothing is trusted.
+
+    Raises:
+        RegistryError: when the place cannot be reached, or says no.
+        InvalidBundle: when it has something else, or something odd.
+        Damaged: when bytes differ from their digest.
+        Refused: when the version is in the store with other content.
+    """
+    source = parse(reference)
+    place = _open(source, plain_http, limits)
+    try:
+        return _Pull(source, place, store, limits, progress).run(wanted)
+    finally:
+        place.close()
+
+
+def _open(source: Reference, plain_http: bool, limits: Limits) -> Place:
+    if isinstance(source, DirectoryReference):
+        return Directory(source, limits)
+    return Registry(source, "pull", plain_http=plain_http, limits=limits)
+
+
+class _Pull:
+    """One pull on its way."""
+
+    def __init__(
+        self, source: Reference, place: Place, store: "Store", limits: Limits, progress: Progress
+    ) -> None:
+        self._source = source
+        self._place = place
+        self._store = store
+        self._limits = limits
+        self._progress = progress
+        self._fetched = 0
+        self._lock = Lock()
+
+    def run(self, wanted: Wanted) -> Pulled:
+        where = str(self._source)
+        with disk.told(f"read `{where}`"):
+            artifact = Artifact.read(self._place.manifest(), where, self._limits)
+        config = self._config(artifact.config)
+        manifest = artifact.manifest(config, where)
+        name, version = self._called(wanted, manifest)
+        self._check_free(artifact, name, version)
+        self._fetch(artifact, f"{name}:{version}" if version else name)
+        item = self._store.commit(
+            artifact.kind,
+            name,
+            config,
+            artifact.files,
+            version=version,
+            aliases=wanted.aliases,
+            framework=_framework(manifest),
+            executes_code=manifest.executes_code,
+            imported=True,
+        )
+        self._note(artifact)
+        total = sum(blob.size for blob in artifact.blobs) + artifact.config.size
+        return Pulled(item, item.manifest, self._fetched, total - self._fetched)
+
+    def _config(self, blob: Blob) -> bytes:
+        if self._store.has(blob.digest, blob.size):
+            return self._store.blob(blob.digest).read_bytes()
+        data = Download(self._place, blob, self._patience(), lambda _: None).to_bytes()
+        self._fetched += len(data)
+        return data
+
+    def _called(
+        self, wanted: Wanted, manifest: ModelManifest | BundleManifest
+    ) -> tuple[str, str | None]:
+        """Name and version here: as asked for, else as it is called there, else as it says."""
+        own = manifest if isinstance(manifest, BundleManifest) else None
+        there, tag = _spoken_of(self._source)
+        name = wanted.name or (own.name if own else there)
+        version = wanted.version
+        if version is None:
+            version = (own.version if own else None) or (tag if tag != LATEST else None)
+        try:
+            return check_name(name), check_version(version) if version else None
+        except InvalidTag as error:
+            raise InvalidTag(
+                f"{error} That is how `{self._source}` is called.", hint="Add `--as NAME:VERSION`."
+            ) from error
+
+    def _check_free(self, artifact: Artifact, name: str, version: str | None) -> None:
+        """Before gigabytes travel: a version of the store never changes its content."""
+        if version is None:
+            return
+        with suppress(NotFound):
+            existing = self._store.find(f"{name}:{version}", artifact.kind, damaged=True)
+            if existing.digest != artifact.config.digest and not existing.damaged:
+                raise Refused(
+                    f"The {artifact.kind} `{existing.tag}` is in the store with other content.",
+                    hint=f"Pull it under a version of its own: `--as {name}`.",
+                )
+
+    def _fetch(self, artifact: Artifact, name: str) -> None:
+        missing = [blob for blob in artifact.blobs if not self._store.has(blob.digest, blob.size)]
+        total = sum(blob.size for blob in missing)
+        with self._store.staging() as staging:
+            check_room(total, staging)
+            with self._progress.meter(f"Pulling {name}", total) as meter:
+
+                def fetch(blob: Blob) -> None:
+                    self._fetch_one(blob, staging, meter.advance)
+
+                Crew(fetch, self._place.cut).run(missing)
+
+    def _fetch_one(self, blob: Blob, staging: Path, advance: Advance) -> None:
+        path = staging / blob.digest.removeprefix("sha256:")
+        with disk.told(f"take `{self._source}` into the store"):
+            Download(self._place, blob, self._patience(), advance).to_file(path)
+            self._store.adopt(path, blob.digest)
+        with self._lock:
+            self._fetched += blob.size
+
+    def _patience(self) -> Patience:
+        return Patience(self._limits, self._place.stop)
+
+    def _note(self, artifact: Artifact) -> None:
+        if isinstance(self._source, RegistryReference):
+            found = [artifact.config.digest, *(blob.digest for blob in artifact.blobs)]
+            Whereabouts(self._store.root / NOTES).note(self._source, found)
+
+
+def _spoken_of(source: Reference) -> tuple[str, str | None]:
+    """Name and tag as the place has them."""
+    if isinstance(source, RegistryReference):
+        return source.name, source.tag
+    name, _, tag = (source.tag or "").rpartition("/")[2].partition(":")
+    return name, tag or None
+
+
+def _framework(manifest: ModelManifest | BundleManifest) -> str | None:
+    if isinstance(manifest, ModelManifest):
+        return manifest.framework
+    return ", ".join(dict.fromkeys(model.framework for model in manifest.models)) or None

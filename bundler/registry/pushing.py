@@ -1,0 +1,182 @@
+"""`bundle push`: an item of the store travels to a registry or a shared directory."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from threading import Lock
+from typing import TYPE_CHECKING
+
+from ..errors import InvalidTag, Refused
+from ..progress import NullProgress, Progress
+from ..store import Blob, Item, disk
+from .crew import Crew
+from .directory import Directory
+from .limits import Limits
+from .place import Place
+from .reference import DirectoryReference, Reference, RegistryReference, parse
+from .registry import Registry
+from .whereabouts import Whereabouts
+
+if TYPE_CHECKING:
+    from ..store import Store
+
+LATEST = "latest"
+NOTES = "registries"  # below the store: see `Whereabouts`
+
+
+@dataclass(frozen=True, slots=True)
+class Pushed:
+    """What a push did.
+
+    references   every name that it has there now
+    manifest     the digest that the registry knows it by
+    sent         bytes that travelled; mounted and present: bytes that did not have to
+    """
+
+    item: Item
+    references: tuple[str, ...]
+    manifest: str
+    sent: int
+    mounted: int
+    present: int
+
+
+def push(  # noqa: PLR0913 - the public verb: one keyword for each decision of the caller
+    tag: str,
+    reference: str,
+    store: "Store",
+    *,
+    plain_http: bool = False,
+    force: bool = False,
+    limits: Limits = Limits(),  # noqa: B008 - frozen
+    progress: Progress = NullProgress(),  # noqa: B008
+) -> Pushed:
+    """Bring a model or bundle to a repository of a registry, or into a directory.
+
+    Only blobs that are not there travel, the manifest is last: before it there is nothing to see.
+    Without a tag in `reference` it gets its version and `latest`.
+
+    Raises:
+        NotFound: when the store has no such item.
+        RegistryError: when the registry cannot be reached, or says no.
+        Refused: when the version is there with other content, unless `force`.
+        Damaged: when the store's own copy is.
+    """
+    item, target = store.find(tag), parse(reference)
+    names = _names(item, target)
+    place = _open(target, plain_http, limits, store)
+    with store.hold(item), disk.told(f"push to `{target}`"):
+        try:
+            return _Push(item, store, place, target, progress).run(names, force=force)
+        finally:
+            place.close()
+
+
+def _names(item: Item, target: Reference) -> list[str]:
+    """The tags that it gets there."""
+    if target.digest:
+        raise InvalidTag(
+            f"`{target}` names a digest, which only the content can decide.",
+            hint="Name a tag, or none.",
+        )
+    if target.tag:
+        return [target.tag]
+    if isinstance(target, DirectoryReference):
+        return [f"{item.name}:{item.version}", f"{item.name}:{LATEST}"]
+    return [version_tag(item.version), LATEST]
+
+
+def version_tag(version: str) -> str:
+    """A version as a registry takes it: its tags have no `+`."""
+    return version.replace("+", "-")
+
+
+def _open(target: Reference, plain_http: bool, limits: Limits, store: "Store") -> Place:
+    if isinstance(target, DirectoryReference):
+        directory = Directory(target, limits)
+        with disk.told(f"push to `{target}`"):
+            directory.prepare()
+        return directory
+    registry = Registry(target, "pull,push", plain_http=plain_http, limits=limits)
+    registry.mounts = Whereabouts(store.root / NOTES).of(target.host)
+    return registry
+
+
+class _Push:
+    """One push on its way."""
+
+    def __init__(
+        self, item: Item, store: "Store", place: Place, target: Reference, progress: Progress
+    ) -> None:
+        self._item = item
+        self._store = store
+        self._place = place
+        self._target = target
+        self._progress = progress
+        self._manifest = store.manifest(item)
+        self._missing: list[Blob] = []
+        self._sent = self._mounted = 0
+        self._lock = Lock()
+
+    def run(self, names: Sequence[str], *, force: bool) -> Pushed:
+        blobs = self._blobs()
+        if not self._is_known(names, force=force):
+            Crew(self._ask, self._place.cut).run(blobs)
+            self._missing.sort(key=lambda blob: -blob.size)
+            self._send()
+        self._place.publish(self._manifest, names)
+        self._note(blobs)
+        total = sum(blob.size for blob in blobs)
+        return Pushed(
+            item=self._item,
+            references=tuple(str(self._target.at(name)) for name in names),
+            manifest=self._item.manifest,
+            sent=self._sent,
+            mounted=self._mounted,
+            present=total - self._sent - self._mounted,
+        )
+
+    def _blobs(self) -> list[Blob]:
+        """Each once."""
+        files = self._store.files(self._item)
+        config = len(self._store.config(self._item))
+        sizes = {entry.digest: entry.size for entry in files} | {self._item.digest: config}
+        return [Blob(digest, size) for digest, size in sizes.items()]
+
+    def _is_known(self, names: Sequence[str], *, force: bool) -> bool:
+        """Whether the registry has the very manifest already.
+
+        Raises:
+            Refused: when a version would become another content there.
+        """
+        known = {name: self._place.digest(name) for name in names}
+        version = version_tag(self._item.version)
+        for name, digest in known.items():
+            is_version = name in {version, f"{self._item.name}:{self._item.version}"}
+            if is_version and digest not in {None, self._item.manifest} and not force:
+                raise Refused(
+                    f"`{self._target.at(name)}` is there with other content.",
+                    hint="Push under another tag, or replace it with `--force`.",
+                )
+        return self._item.manifest in known.values()
+
+    def _ask(self, blob: Blob) -> None:
+        if not self._place.has(blob):
+            self._missing.append(blob)
+
+    def _send(self) -> None:
+        total = sum(blob.size for blob in self._missing)
+        with self._progress.meter(f"Pushing {self._item.tag}", total) as meter:
+
+            def send(blob: Blob) -> None:
+                path = self._store.blob(blob.digest)
+                way = self._place.send(blob, path, meter.advance)
+                with self._lock:
+                    self._mounted += blob.size if way == "mounted" else 0
+                    self._sent += blob.size if way == "sent" else 0
+
+            Crew(send, self._place.cut).run(self._missing)
+
+    def _note(self, blobs: Sequence[Blob]) -> None:
+        if isinstance(self._target, RegistryReference):
+            notes = Whereabouts(self._store.root / NOTES)
+            notes.note(self._target, [blob.digest for blob in blobs])

@@ -1,0 +1,222 @@
+"""Upload: one blob on its way into a registry."""
+
+import re
+from collections.abc import Iterator
+from contextlib import suppress
+from pathlib import Path
+from typing import TYPE_CHECKING
+from urllib.parse import quote
+
+from ...runtime import digest as digests
+from ..errors import Damaged, RegistryError
+from ..store import Blob
+from .dropped import Dropped
+from .patience import Patience
+from .place import Advance, Way
+
+if TYPE_CHECKING:
+    from .answer import Answer
+    from .registry import Registry
+
+_CREATED, _ACCEPTED, _TOO_LARGE, _NOT_SATISFIABLE = 201, 202, 413, 416
+_STATED = {200, 202, 204}
+_FORGOTTEN = {404, 410, 416}
+_INVALID = 400
+_UNKNOWN = {_INVALID, 404, 405, 501}  # what a registry without uploads in pieces says of one
+_RANGE = re.compile(r"(?:bytes=)?0-(\d{1,18})")
+_READ = 1 << 17
+
+
+class Upload:
+    """Mounted where the registry has it elsewhere; else sent whole, or in pieces that resume."""
+
+    def __init__(self, registry: "Registry", blob: Blob, path: Path, advance: Advance) -> None:
+        self._registry = registry
+        self._blob = blob
+        self._path = path
+        self._advance = advance
+        self._told = 0  # bytes that progress knows of
+        self._chunk = registry.limits.chunk
+        self._patience = Patience(registry.limits, registry.stop)
+        self._location = ""
+        self._offset = 0
+        self._furthest = 0
+
+    def run(self) -> Way:
+        """Bring the blob there.
+
+        Raises:
+            Dropped: when it broke off too often.
+            RegistryError: when the registry does not take it.
+            Damaged: when our own copy is not what its digest says.
+        """
+        if self._mount():
+            self._tell(self._blob.size)
+            return "mounted"
+        while True:
+            try:
+                self._go_on()
+            except Dropped as failure:
+                self._patience.wait(failure)
+                if self._registry.has(self._blob):  # it was the answer that got lost
+                    break
+                self._look()
+            else:
+                break
+        self._tell(self._blob.size)
+        return "sent"
+
+    def _mount(self) -> bool:
+        source = self._registry.mounts.get(self._blob.digest)
+        if source is None or source == self._registry.reference.repository:
+            return False
+        query = f"uploads/?mount={self._blob.digest}&from={quote(source, safe='')}"
+        url = self._registry.url(f"blobs/{query}")
+        with suppress(RegistryError):  # not ours to read from any more: then it travels
+            answer = self._registry.ask("POST", url, {"Content-Length": "0"}, also=source)
+            if answer.status == _ACCEPTED:
+                self._began(answer)
+            answer.read(self._registry.limits.message)
+            return answer.status == _CREATED
+        return False
+
+    def _go_on(self) -> None:
+        if not self._location:
+            self._begin()
+        if self._offset == 0 and self._blob.size <= self._chunk:
+            self._finish(0)
+            return
+        while self._offset < self._blob.size:
+            self._send_piece()
+        self._finish(self._offset)
+
+    def _begin(self) -> None:
+        answer = self._registry.once(
+            "POST", self._registry.url("blobs/uploads/"), {"Content-Length": "0"}
+        )
+        self._registry.expect(answer, {_ACCEPTED}, "an upload")
+        self._began(answer)
+        answer.read(self._registry.limits.message)
+
+    def _began(self, answer: "Answer") -> None:
+        self._location, self._offset = self._registry.follow(answer), 0
+        least = answer.header("OCI-Chunk-Min-Length")
+        if least.isascii() and least.isdigit() and len(least) < 12:  # noqa: PLR2004
+            self._chunk = max(self._chunk, int(least))
+
+    def _send_piece(self) -> None:
+        size = min(self._chunk, self._blob.size - self._offset)
+        headers = {
+            "Content-Type": "application/octet-stream",
+            "Content-Length": str(size),
+            "Content-Range": f"{self._offset}-{self._offset + size - 1}",
+        }
+        start = self._offset
+        answer = self._registry.once(
+            "PATCH", self._location, headers, lambda: self._bytes(start, size)
+        )
+        if answer.status == _TOO_LARGE:
+            self._shrink(answer)
+            return
+        if answer.status == _NOT_SATISFIABLE:
+            answer.close()
+            raise Dropped(f"`{self._registry.reference.host}` lost count of an upload.")
+        if answer.status in _UNKNOWN and start == 0 and self._chunk < self._blob.size:
+            answer.close()
+            self._chunk, self._location = self._blob.size, ""
+            raise Dropped(f"`{self._registry.reference.host}` takes no uploads in pieces.")
+        self._registry.expect(answer, {_CREATED, *_STATED}, "a piece of an upload")
+        self._location = self._registry.follow(answer)
+        self._reach(self._received(answer, start + size))
+        answer.read(self._registry.limits.message)
+
+    def _finish(self, offset: int) -> None:
+        """Send the rest, and say of which digest the whole is."""
+        size = self._blob.size - offset
+        headers = {"Content-Length": str(size), "Content-Type": "application/octet-stream"}
+        url = f"{self._location}{'&' if '?' in self._location else '?'}digest={self._blob.digest}"
+        answer = self._registry.once("PUT", url, headers, lambda: self._bytes(offset, size))
+        if answer.status == _TOO_LARGE and size:
+            self._shrink(answer)
+            self._location = ""
+            raise Dropped(f"`{self._registry.reference.host}` takes no blob of that size at once.")
+        if answer.status in _FORGOTTEN:
+            answer.close()
+            self._location = ""
+            raise Dropped(f"`{self._registry.reference.host}` has forgotten an upload.")
+        if answer.status == _INVALID:
+            self._check_own_copy()
+        self._registry.expect(answer, {_CREATED, 204}, f"the blob `{self._blob.digest}`")
+        answer.read(self._registry.limits.message)
+
+    def _look(self) -> None:
+        """Ask how far an upload has come; where nobody knows it any more, begin again."""
+        if not self._location:
+            return
+        answer = self._registry.ask("GET", self._location)
+        answer.read(self._registry.limits.message)
+        if answer.status in _STATED:
+            self._reach(self._received(answer, self._blob.size))
+            if answer.header("Location"):
+                self._location = self._registry.follow(answer)
+            if self._offset:
+                return
+        self._location, self._offset = "", 0
+
+    def _reach(self, offset: int) -> None:
+        """What the registry has is progress; what was sent and got lost is none."""
+        self._patience.advanced(max(0, offset - self._furthest))
+        self._furthest = max(self._furthest, offset)
+        self._offset = offset
+
+    def _received(self, answer: "Answer", most: int) -> int:
+        """Bytes that the registry says it has: "0-0" is what it says of none."""
+        found = _RANGE.fullmatch(answer.header("Range").strip())
+        if not found:
+            return most if answer.status in {_ACCEPTED, _CREATED} else 0
+        received = int(found[1]) + 1 if int(found[1]) else 0
+        if received > most:
+            raise RegistryError(
+                f"`{self._registry.reference.host}` claims {received:,} bytes of an upload of "
+                f"which {most:,} were sent."
+            )
+        return received
+
+    def _shrink(self, answer: "Answer") -> None:
+        """Try half as much at once.
+
+        Raises:
+            RegistryError: when that would be too little to be worth it.
+        """
+        if self._chunk <= self._registry.limits.smallest:
+            self._registry.expect(answer, set(), "a piece of an upload")
+        answer.close()
+        self._chunk = max(self._chunk // 2, self._registry.limits.smallest)
+
+    def _bytes(self, start: int, size: int) -> Iterator[bytes]:
+        with self._path.open("rb", buffering=0) as file:
+            file.seek(start)
+            left = size
+            while left:
+                part = file.read(min(_READ, left))
+                if not part:
+                    raise Damaged(
+                        f"The blob `{self._blob.digest}` is shorter than it was.",
+                        hint="See `bundle verify`.",
+                    )
+                yield part
+                left -= len(part)
+                self._tell(start + size - left)
+
+    def _tell(self, reached: int) -> None:
+        """Count every byte once, however often it travels."""
+        self._advance(max(0, reached - self._told))
+        self._told = max(self._told, reached)
+
+    def _check_own_copy(self) -> None:
+        got = digests.of_file(self._path)
+        if got != self._blob.digest:
+            raise Damaged(
+                f"The blob `{self._blob.digest}` has changed in the store: got {got}.",
+                hint="See what is affected with `bundle verify`.",
+            )

@@ -1,0 +1,52 @@
+"""Whereabouts: which repository of a registry is known to have which blobs.
+
+That lets a registry take a blob from there instead of from us. It saves work and nothing rests on
+it: a registry that no longer has the blob says so, and the blob travels.
+"""
+
+import hashlib
+import secrets
+from collections.abc import Iterable, Mapping
+from contextlib import suppress
+from pathlib import Path
+
+from ...runtime.digest import is_digest
+from ..store import disk
+from .reference import RegistryReference
+
+_LIMIT = 1 << 22  # bytes of a note
+_MOST = 20_000  # digests in a note
+
+
+class Whereabouts:
+    """One note for each repository, below the store."""
+
+    def __init__(self, directory: Path) -> None:
+        self._directory = directory
+
+    def of(self, host: str) -> Mapping[str, str]:
+        """Digest -> repository, for one registry."""
+        known: dict[str, str] = {}
+        with suppress(OSError, ValueError):
+            for path in sorted(self._directory.glob("*.txt")):
+                there, repository, *noted = _lines(path)
+                if there == host:
+                    known.update((digest, repository) for digest in noted if is_digest(digest))
+        return known
+
+    def note(self, reference: RegistryReference, found: Iterable[str]) -> None:
+        """Remember that a repository has these digests."""
+        head = [reference.host, reference.repository]
+        name = hashlib.sha256("\n".join(head).encode()).hexdigest()[:32]
+        path = self._directory / f"{name}.txt"
+        with suppress(OSError, ValueError):  # a store that cannot be written pushes as well
+            before = _lines(path)[2:] if path.exists() else []
+            noted = list(dict.fromkeys([*found, *before]))[:_MOST]
+            disk.make_directory(self._directory)
+            temporary = path.with_suffix(f".{secrets.token_hex(4)}")
+            temporary.write_text("\n".join([*head, *noted]), encoding="utf-8")
+            temporary.replace(path)
+
+
+def _lines(path: Path) -> list[str]:
+    return disk.read(path, _LIMIT).decode().split("\n")

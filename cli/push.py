@@ -1,0 +1,62 @@
+"""`bundle push`: a model or bundle travels to a registry or a shared directory."""
+
+from typing import Annotated
+
+import typer
+
+from .completion import any_tags
+from .console import Console
+from .listing import to_json
+from .options import Json, PlainHttp, Quiet
+from .size import human
+
+Tag = Annotated[
+    str, typer.Argument(metavar="TAG", help="A bundle or a model.", autocompletion=any_tags)
+]
+Reference = Annotated[
+    str,
+    typer.Argument(
+        metavar="REFERENCE", help="`HOST/REPOSITORY[:TAG]`, or a directory `DIR[:NAME]`."
+    ),
+]
+Force = Annotated[
+    bool, typer.Option("--force", help="Replace a version that is there with other content.")
+]
+
+
+def push(
+    tag: Tag,
+    reference: Reference,
+    force: Force = False,
+    plain_http: PlainHttp = False,
+    json: Json = False,
+    quiet: Quiet = False,
+) -> None:
+    """Push a model or bundle to a registry or a directory.
+
+    Examples:
+
+      bundle push iris:2.1 registry.example.com/team/iris
+
+      bundle push bundle:fraud ghcr.io/team/fraud:production
+
+      bundle push iris /mnt/models
+    """
+    from ..bundler.registry.pushing import push as push_item
+    from ..bundler.store import Store
+
+    console = Console(json=json, quiet=quiet)
+    done = push_item(
+        tag, reference, Store.default(), plain_http=plain_http, force=force, progress=console
+    )
+    data = to_json(done.item) | {
+        "references": list(done.references),
+        "manifest": done.manifest,
+        "sent": done.sent,
+        "mounted": done.mounted,
+        "present": done.present,
+    }
+    spared = done.mounted + done.present
+    there = f", {human(spared)} were there" if spared else ""
+    text = f"Pushed `{done.item.tag}` to `{done.references[0]}`: {human(done.sent)}{there}."
+    console.result(data, text, next_command=f"bundle pull {done.references[0]}")
