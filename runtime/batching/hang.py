@@ -5,6 +5,7 @@ import logging
 from collections.abc import Callable
 from math import inf
 
+from .alarm import Alarm
 from .batch import Batch
 from .slots import Slot, Slots
 from .window import Limits
@@ -29,7 +30,7 @@ class HangWatch:
     Where nothing is known yet of what a batch takes, only the first holds.
     """
 
-    __slots__ = ("_clock", "_handle", "_is_needed", "_limits", "_slots", "at")
+    __slots__ = ("_alarm", "_is_needed", "_limits", "_slots")
 
     def __init__(
         self,
@@ -41,33 +42,20 @@ class HangWatch:
         self._limits = limits
         self._slots = slots
         self._is_needed = is_needed  # whether others wait for an executor
-        self._clock = clock
-        self._handle: asyncio.TimerHandle | None = None
-        self.at = inf  # when it looks next, in seconds on `clock`
+        self._alarm = Alarm(clock, self._look)
 
     def begin(self, loop: asyncio.AbstractEventLoop, slot: Slot) -> None:
         """`slot` has begun with a batch."""
         at = slot.started + min(self._limits.hang, self._overdue(slot.batch))
-        if at < self.at:
-            self._set(loop, at)
+        if at < self._alarm.at:
+            self._alarm.set(loop, at)
 
     def cancel(self) -> None:
         """Look no more."""
-        if self._handle is not None:
-            self._handle.cancel()
-        self._handle, self.at = None, inf
+        self._alarm.cancel()
 
-    def _set(self, loop: asyncio.AbstractEventLoop, at: float) -> None:
-        self.cancel()
-        self.at = at
-        self._handle = loop.call_later(max(0.0, at - self._clock()), self._look, loop)
-
-    def _look(self, loop: asyncio.AbstractEventLoop) -> None:
-        self.cancel()
-        now = self._clock()
-        following = min((self._judge(slot, now) for slot in self._slots), default=inf)
-        if following < inf:
-            self._set(loop, following)
+    def _look(self, now: float) -> float:
+        return min((self._judge(slot, now) for slot in self._slots), default=inf)
 
     def _judge(self, slot: Slot, now: float) -> float:
         """End the batch of `slot` if it has hung; when to look again."""
