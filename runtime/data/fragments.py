@@ -50,7 +50,9 @@ class Fragments:
     @classmethod
     def join(cls, parts: Sequence[Self]) -> Self:
         """The rows of `parts` under one another."""
-        text, ends, flaws = [], [], {}
+        text: list[bytes] = []
+        ends: list[int] = []
+        flaws: dict[int, Flaw] = {}
         size = 0
         for part in parts:
             first = part.place(part.start)
@@ -107,6 +109,14 @@ class Unfit:
     """An answer that is not made of rows, and why."""
 
     why: str
+
+    def join(self, parts: Sequence[Self]) -> Self:  # noqa: ARG002
+        """What is said of the parts is said of the whole."""
+        return self
+
+    def cut(self, start: int, stop: int) -> Self:  # noqa: ARG002
+        """What is said of the whole is said of each part."""
+        return self
 
     def error(self) -> Exception:
         """It, to be raised."""

@@ -68,7 +68,7 @@ class Codec:
         self._check_rows(len(rows))
         if self.inputs.layout == "objects":
             instances.check_depth(rows)
-        return table.collate(self.inputs, rows, nan_as_null=self.nan_as_null)
+        return table.gather(self.inputs, rows, nan_as_null=self.nan_as_null)
 
     def _accept(self, array: np.ndarray) -> Any:
         if array.ndim == 0:
@@ -76,7 +76,7 @@ class Codec:
         self._check_rows(len(array))
         if self.inputs.layout == "objects":
             return array.tolist()
-        return table.accept(self.inputs, array, nan_as_null=self.nan_as_null)
+        return table.fit(self.inputs, array, nan_as_null=self.nan_as_null)
 
     def _check_rows(self, rows: int) -> None:
         if rows > self.max_rows:

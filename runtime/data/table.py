@@ -1,25 +1,29 @@
 """Table: rows to batches and back, for the four layouts of a signature.
 
 A batch is an ndarray, a DataFrame, a dict of ndarrays or a list (`signature.Layout` says which);
-a model's answer may also be a tuple of ndarrays.
+a model's answer may also be a tuple of ndarrays. Until they are with the model, the columns of a
+DataFrame are a dict of ndarrays as well: whoever only passes rows on needs no pandas.
 """
 
 from collections.abc import Callable, Hashable, Mapping, Sequence
 from difflib import get_close_matches
-from functools import cache
 from typing import Any
 
 import numpy as np
 
-from ..errors import InvalidInput, MissingFramework, PredictionFailed
+from ..errors import InvalidInput, PredictionFailed
 from ..signature import Field, Side
-from . import column
+from . import column, frame
+from .fragments import Fragments, Unfit
 from .predictions import to_instances, to_wire
 
 __all__ = [
     "accept",
+    "assemble",
     "collate",
     "concat",
+    "fit",
+    "gather",
     "key",
     "nbytes",
     "rows",
@@ -29,9 +33,28 @@ __all__ = [
     "to_wire",
 ]
 
+_REMOTE = (Fragments, Unfit)  # what a model in another process answered
+
 
 def collate(side: Side, instances: list[Any], *, nan_as_null: bool = False) -> Any:
-    """Check every instance against `side` and stack them into one batch.
+    """Check every instance against `side` and stack them into one batch, as the model takes it.
+
+    Raises:
+        InvalidInput: see `gather`.
+        MissingFramework: when the model takes a DataFrame and there is no pandas.
+    """
+    return assemble(side, gather(side, instances, nan_as_null=nan_as_null))
+
+
+def assemble(side: Side, batch: Any) -> Any:
+    """A batch that `gather` or `fit` made, as the model takes it."""
+    if side.layout == "columns" and isinstance(batch, dict):
+        return frame.of(side.fields, batch)
+    return batch
+
+
+def gather(side: Side, instances: list[Any], *, nan_as_null: bool = False) -> Any:
+    """Check every instance against `side` and stack them; columns become a dict of arrays.
 
     `nan_as_null` admits null as a missing value in float, string, time and category fields.
 
@@ -41,30 +64,26 @@ def collate(side: Side, instances: list[Any], *, nan_as_null: bool = False) -> A
     fixed = side.fields[0].shape[0] if side.fields and side.fields[0].shape else None
     if fixed is not None and len(instances) != fixed:
         raise InvalidInput(f"instances: expected {fixed} in one request, got {len(instances)}.")
-    return _COLLATE[side.layout](side, instances, nan_as_null)
+    return _GATHER[side.layout](side, instances, nan_as_null)
 
 
-def _collate_array(side: Side, instances: list[Any], null: bool) -> np.ndarray:
+def _gather_array(side: Side, instances: list[Any], null: bool) -> np.ndarray:
     return column.to_array(side.fields[0], instances, null=null)
 
 
-def _collate_objects(side: Side, instances: list[Any], null: bool) -> list[Any]:  # noqa: ARG001
+def _gather_objects(side: Side, instances: list[Any], null: bool) -> list[Any]:  # noqa: ARG001
     return list(instances)
 
 
-def _collate_tensors(side: Side, instances: list[Any], null: bool) -> dict[str, np.ndarray]:
+def _gather_columns(side: Side, instances: list[Any], null: bool) -> dict[str, np.ndarray]:
     return _columns(side.fields, instances, null)
 
 
-def _collate_columns(side: Side, instances: list[Any], null: bool) -> Any:
-    return _frame(side.fields, _columns(side.fields, instances, null))
-
-
-_COLLATE: dict[str, Callable[[Side, list[Any], bool], Any]] = {
-    "array": _collate_array,
-    "tensors": _collate_tensors,
-    "columns": _collate_columns,
-    "objects": _collate_objects,
+_GATHER: dict[str, Callable[[Side, list[Any], bool], Any]] = {
+    "array": _gather_array,
+    "tensors": _gather_columns,
+    "columns": _gather_columns,
+    "objects": _gather_objects,
 }
 
 
@@ -112,42 +131,20 @@ def _listing(names: list[str], shown: int = 12) -> str:
     return ", ".join(names[:shown]) + more
 
 
-def _frame(fields: tuple[Field, ...], columns: Mapping[str, np.ndarray]) -> Any:
-    try:
-        import pandas as pd
-    except ImportError as error:
-        raise MissingFramework("pandas", "pandas") from error
-    frame = pd.DataFrame(dict(columns), copy=False)
-    if any(field.dtype == "object" for field in fields):
-        frame = frame.infer_objects()  # nobody said what they are: the values do
-    for field in fields:
-        if field.dtype in {"category", "str"} or "," in field.dtype:
-            frame[field.name] = _column(frame[field.name], field.dtype)
-    return frame
-
-
-def _column(values: Any, dtype: str) -> Any:
-    """A column as the libraries know it from a file that pandas read."""
-    if "," in dtype:
-        return values.dt.tz_localize("UTC").astype(dtype)
-    if dtype == "category":  # of the request's own values; the model maps them to its own
-        return values.astype("category")
-    if values.dtype == object and _has_texts():
-        # Alone, null would stay None; among texts it is NaN, and a model tells them apart.
-        return values.astype("str")
-    return values
-
-
-@cache
-def _has_texts() -> bool:
-    """Whether pandas, since its version 3, has a dtype for texts."""
-    import pandas as pd
-
-    return bool(pd.Series(["text"]).dtype != object)
-
-
 def accept(side: Side, batch: Any, *, nan_as_null: bool = False) -> Any:
+    """Check a batch that came as arrays and give it its dtypes, as the model takes it.
+
+    Raises:
+        InvalidInput: see `fit`.
+        MissingFramework: when the model takes a DataFrame and there is no pandas.
+    """
+    return assemble(side, fit(side, batch, nan_as_null=nan_as_null))
+
+
+def fit(side: Side, batch: Any, *, nan_as_null: bool = False) -> Any:
     """Check a batch that came as arrays (npy, Arrow, a Python caller) and give it its dtypes.
+
+    Columns become a dict of arrays.
 
     Raises:
         InvalidInput: for another shape, another kind of dtype or values out of its range.
@@ -157,11 +154,10 @@ def accept(side: Side, batch: Any, *, nan_as_null: bool = False) -> Any:
     if side.layout == "array":
         return _fit(side.fields[0], np.asarray(batch), "", nan_as_null)
     columns = _named(side.fields, batch)
-    fitted = {
+    return {
         field.name: _fit(field, columns[field.name], f".{field.name}", nan_as_null)
         for field in side.fields
     }
-    return _frame(side.fields, fitted) if side.layout == "columns" else fitted
 
 
 def _named(fields: tuple[Field, ...], batch: Any) -> dict[str, np.ndarray]:
@@ -222,7 +218,7 @@ def stack(batch: Any) -> Any:
         if any(not isinstance(row, dict) or set(row) != set(names) for row in batch):
             raise InvalidInput("instances: the records differ in their fields.")
         fields = tuple(Field(name, "object", (None,)) for name in names)
-        return _frame(fields, _columns(fields, batch, True))
+        return frame.of(fields, _columns(fields, batch, True))
     try:
         return np.asarray(batch)
     except ValueError:
@@ -267,19 +263,7 @@ def concat(batches: Sequence[Any]) -> Any:
         return tuple(concat(parts) for parts in zip(*batches, strict=True))
     if isinstance(first, list):
         return [row for batch in batches for row in batch]
-    return _concat_frames(batches)
-
-
-def _concat_frames(frames: Sequence[Any]) -> Any:
-    import pandas as pd
-
-    joined = pd.concat(frames, ignore_index=True)
-    if joined.ndim == 1:
-        return joined
-    for name, dtype in frames[0].dtypes.items():
-        if dtype == "category" and joined[name].dtype != "category":
-            joined[name] = joined[name].astype("category")  # pandas drops it when values differ
-    return joined
+    return first.join(batches) if isinstance(first, _REMOTE) else frame.concat(batches)
 
 
 def slice(batch: Any, start: int, stop: int) -> Any:  # noqa: A001
@@ -290,6 +274,8 @@ def slice(batch: Any, start: int, stop: int) -> Any:  # noqa: A001
         return tuple(slice(part, start, stop) for part in batch)
     if isinstance(batch, (np.ndarray, list)):
         return batch[start:stop]
+    if isinstance(batch, _REMOTE):
+        return batch.cut(start, stop)
     return batch.iloc[start:stop].reset_index(drop=True)
 
 
@@ -298,6 +284,8 @@ def key(side: Side, batch: Any) -> Hashable:
     if isinstance(batch, np.ndarray):
         return (batch.dtype.str, batch.shape[1:])
     if isinstance(batch, Mapping):
+        if side.layout == "columns":
+            return tuple(frame.kind(field, batch[field.name]) for field in side.fields)
         return tuple((name, key(side, part)) for name, part in batch.items())
     if isinstance(batch, list):
         return frozenset(map(_outline, batch))
