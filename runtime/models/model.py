@@ -6,6 +6,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any, Self
 
+from ..data import table
 from ..errors import BundleError, InvalidModel, MissingFramework, in_short
 from ..frameworks import registry
 from ..frameworks.framework import Framework, Tunable
@@ -77,12 +78,15 @@ class LoadedModel:
     def call(self, method: str, batch: Any) -> Any:
         """The raw answer of one call with a whole batch; what the library raises passes through.
 
+        Columns may come as a dict of arrays.
+
         Raises:
             InvalidModel: when the model has no such method.
         """
         if method not in self.manifest.methods:
             known = ", ".join(f"`{name}`" for name in self.manifest.methods)
             raise InvalidModel(f"The model has no method `{method}`; it has {known}.")
+        batch = table.assemble(self.manifest.methods[method].inputs, batch)
         if self.tuned is None:
             return self.framework.call(self.object, method, batch)
         return self.tuned.call(method, partial(self.framework.call, self.object, method), batch)
