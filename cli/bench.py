@@ -89,7 +89,7 @@ def bench(
     rate: Rates = None,
     rows: Rows = 1,
     seconds: Seconds = None,
-    rounds: Rounds = 4,
+    rounds: Rounds = 6,
     route: Route = None,
     data: Data = None,
     timeout: Timeout = 10.0,

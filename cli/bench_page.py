@@ -16,6 +16,7 @@ from .size import human
 
 _COLUMNS = ("load", "requests/s", "rows/s", "p50 ms", "p99 ms", "p99.9 ms", "errors", "CPU us/req")
 _WIDTH = 80  # where there is no terminal
+_QUIET = 0.2  # cores that others may use without a word
 _NAMES = {"rate": "requests/s", "p50": "p50", "p99": "p99", "cpu_a_request": "CPU a request"}
 
 
@@ -38,6 +39,7 @@ def _page(subject: Subject, report: Report) -> Iterator[str]:
         yield from _batches(report.peak)
         yield from _parts(report.peak)
     yield from _generator(report.rounds)
+    yield from _others(report.rounds)
     if not subject.questions.is_recorded:
         yield "Nothing is recorded for this body: each answer was compared with the first one."
     yield ""
@@ -58,9 +60,10 @@ def _duel(names: Sequence[str], report: DuelReport) -> Iterator[str]:
     yield ""
     loads = report.ratios()
     rows = [row for _, pairs, ratios in loads for row in _ratio_rows(pairs, ratios)]
-    yield from table.lines(("load", "", "A", "B", "B / A", "95 of 100", ""), rows, _columns())
+    yield from table.lines(("load", "", "A", "B", "B / A", "99 of 100", ""), rows, _columns())
     yield ""
     yield from _generator(report.rounds)
+    yield from _others(report.rounds)
     telling = [one for _, _, ratios in loads for one in ratios if not one.is_noise]
     if not telling:
         yield "No difference that could be told from noise; more `--rounds` see smaller ones."
@@ -191,6 +194,15 @@ def _generator(rounds: Sequence[Round]) -> Iterator[str]:
         )
     else:
         yield f"The generator used {most:.2f} of a core at most, so it was not the limit."
+
+
+def _others(rounds: Sequence[Round]) -> Iterator[str]:
+    most = max((one.others or 0.0 for one in rounds), default=0.0)
+    if most > _QUIET:
+        yield (
+            f"Other processes used up to {most:.1f} cores meanwhile: "
+            "these figures are worse than the server's own."
+        )
 
 
 def _columns() -> int | None:

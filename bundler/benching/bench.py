@@ -6,7 +6,8 @@ from typing import Self
 
 from .generator import Cut, Generator
 from .load import Load
-from .round import Round, of_tally
+from .process_tree import machine_cpu
+from .round import Round, Used, of_tally
 from .scrape import Scrape
 from .subject import Subject
 from .tally import Tally
@@ -59,17 +60,17 @@ class Bench:
         self._aim(load.rows)
         tree = self.subject.tree
         before = Scrape.take(self.subject.url)
-        cpu = tree.cpu() if tree else None
+        cpu = (tree.cpu() if tree else None, machine_cpu())
         try:
             tally = self._generator.run(load, tick)
         except Cut as cut:
             raise CutRound(self._round(load, cut.tally, cpu, before)) from cut.__cause__
         return self._round(load, tally, cpu, before)
 
-    def _round(self, load: Load, tally: Tally, cpu: float | None, before: Scrape | None) -> Round:
+    def _round(self, load: Load, tally: Tally, cpu: Used, before: Scrape | None) -> Round:
         tree = self.subject.tree
         usage = tree.usage() if tree else None
-        used = usage.cpu - cpu if usage and cpu is not None else None
+        used = (_less(usage.cpu if usage else None, cpu[0]), _less(machine_cpu(), cpu[1]))
         after = Scrape.take(self.subject.url) if before else None
         counted = after.since(before) if after and before else None
         return of_tally(load, tally, used, usage, counted)
@@ -79,3 +80,7 @@ class Bench:
             subject = self.subject
             self._generator.aim(subject.address, subject.path, subject.questions.of(rows))
             self._rows = rows
+
+
+def _less(now: float | None, before: float | None) -> float | None:
+    return None if now is None or before is None else now - before

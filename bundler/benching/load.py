@@ -20,6 +20,7 @@ class Load:
     timeout   seconds after which a client leaves
     count     requests after which the round is over, whatever the clock says; 0 = no such number
     seed      of the gaps between arrivals
+    share     of the capacity that `rate` is; 0 = it was said outright
     """
 
     clients: int = 1
@@ -30,6 +31,7 @@ class Load:
     timeout: float = 10.0
     count: int = 0
     seed: int = 0
+    share: float = 0.0
 
     @property
     def is_open(self) -> bool:
@@ -38,9 +40,9 @@ class Load:
 
     @property
     def label(self) -> str:
-        """For a person: "8 clients", "1,200/s"."""
+        """For a person: "8 clients", "1,200/s", "80%: 1,200/s"."""
         if self.is_open:
-            return f"{self.rate:,.0f}/s"
+            return (f"{self.share:.0%}: " if self.share else "") + f"{self.rate:,.0f}/s"
         return f"{self.clients} client{'s' if self.clients > 1 else ''}"
 
     def to_json(self) -> dict[str, Any]:

@@ -51,6 +51,16 @@ class ProcessTree:
         )
 
 
+def machine_cpu() -> float | None:
+    """CPU seconds that anybody has used since the machine started; None where it does not say."""
+    try:
+        fields = (_PROC / "stat").read_text().partition("\n")[0].split()[1:]
+    except OSError:
+        return None
+    user, nice, system, _idle, _wait, *interrupts = map(int, fields[:8])
+    return (user + nice + system + sum(interrupts)) / _TICKS
+
+
 def listening(port: int) -> ProcessTree | None:
     """The tree of the server that listens on `port` here; None where we may not see it."""
     sockets = set(_listening_sockets(port))

@@ -16,7 +16,8 @@ BUSY = 0.9  # share of a core from which a load generator measures itself
 class Round:
     """The figures of one round; seconds and bytes throughout.
 
-    cpu      seconds of the server's processes in the whole round; None where they are not ours
+    cores    that the server used in the whole round; None where its processes are not ours
+    others   cores that neither it nor the generator used, but somebody did
     usage    at its end
     counted  what the server's `/metrics` counted in it; None where it has none
     """
@@ -37,9 +38,9 @@ class Round:
     refused_p99: float  # seconds until a refusal, or another answer that is no good one
     lag_p99: float  # seconds by which the generator was late
     share: float  # of a core, the generator's
-    cpu: float | None
     cpu_a_request: float | None
-    cores: float | None  # that the server used
+    cores: float | None
+    others: float | None
     usage: Usage | None
     counted: Scrape | None
     is_cut: bool
@@ -76,6 +77,7 @@ class Round:
             "refused_p99_ms": _ms(self.refused_p99),
             "generator_lag_p99_ms": _ms(self.lag_p99),
             "generator_share": round(self.share, 3),
+            "others_cores": None if self.others is None else round(self.others, 3),
             "server_cores": None if self.cores is None else round(self.cores, 3),
             "server_cpu_us_per_request": (
                 None if self.cpu_a_request is None else round(self.cpu_a_request * 1e6, 2)
@@ -87,10 +89,15 @@ class Round:
         }
 
 
+Used = tuple[float | None, float | None]
+"""CPU seconds of the server, and of the whole machine."""
+
+
 def of_tally(
-    load: Load, tally: Tally, cpu: float | None, usage: Usage | None, counted: Scrape | None
+    load: Load, tally: Tally, used: Used, usage: Usage | None, counted: Scrape | None
 ) -> Round:
     """The figures of a tally."""
+    cpu, machine = used
     ordered = tally.ok.sorted()
     return Round(
         load=load,
@@ -109,13 +116,19 @@ def of_tally(
         refused_p99=quantile(tally.refused.sorted(), 0.99),
         lag_p99=quantile(tally.lags.sorted(), 0.99),
         share=tally.cpu / tally.wall if tally.wall else 0.0,
-        cpu=cpu,
         cpu_a_request=cpu / tally.answered if cpu is not None and tally.answered else None,
         cores=cpu / tally.wall if cpu is not None and tally.wall else None,
+        others=_others(tally, cpu, machine),
         usage=usage,
         counted=counted,
         is_cut=tally.is_cut,
     )
+
+
+def _others(tally: Tally, cpu: float | None, machine: float | None) -> float | None:
+    if cpu is None or not machine or not tally.wall:
+        return None
+    return max(0.0, machine - cpu - tally.cpu) / tally.wall
 
 
 def _ms(seconds: float) -> float:

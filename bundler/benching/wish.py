@@ -24,7 +24,7 @@ class Wish:
     rows: int = 1
     seconds: float = 3.0
     timeout: float = 10.0
-    rounds: int = 4
+    rounds: int = 6
 
     @property
     def expected(self) -> float:
@@ -49,6 +49,7 @@ class Wish:
                 WARM,
                 self.timeout,
                 seed=seed,
+                share=rate.value if rate.is_share else 0.0,
             )
             for rate in self.rates
             if rate.of(capacity) > 0
