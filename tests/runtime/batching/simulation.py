@@ -20,7 +20,7 @@ from modelbundle.runtime.batching.executor import WrongLength
 from modelbundle.runtime.batching.request import Request
 from modelbundle.runtime.batching.window import Limits
 from modelbundle.runtime.batching.worker import Done
-from modelbundle.runtime.errors import RequestError
+from modelbundle.runtime.errors import ModelDied, RequestError
 
 
 class Stuck(Exception):
@@ -63,20 +63,36 @@ def simulate(main: Callable[[SimulatedLoop], Any]) -> Any:
 
 
 class SimulatedExecutor:
-    """Computes at once, and has it take as long as `service` says of so many rows."""
+    """Computes at once, and has it take as long as `service` says of so many rows.
 
-    def __init__(self, model: Callable[[Any], Any], service: Callable[[int], float]) -> None:
+    With `restart` it is like a process: it dies where the model raises ModelDied, or when it is
+    killed, and is ready again so many seconds later. Else it is like a thread, which cannot die.
+    """
+
+    def __init__(
+        self,
+        model: Callable[[Any], Any],
+        service: Callable[[int], float],
+        restart: float | None = None,
+    ) -> None:
         self.model = model
         self.service = service
+        self.restart = restart
         self.batches: list[int] = []
+        self.kills: list[tuple[float, str]] = []
         self.is_ready = False
         self.loop: asyncio.AbstractEventLoop
+        self.on_ready: Callable[[], None]
+        self.running: tuple[Done, asyncio.Handle | None] | None = None
 
     def start(self, loop: asyncio.AbstractEventLoop, on_ready: Callable[[], None]) -> None:
         self.loop = loop
+        self.on_ready = on_ready
         self.is_ready = True
 
     def submit(self, inputs: list[Any], rows: int, done: Done) -> None:
+        assert self.is_ready, "asked while it was not ready"
+        assert self.running is None, "asked for two things at once"
         batch = Rows.concat(inputs)
         self.batches.append(len(batch))
         output, error = None, None
@@ -86,10 +102,30 @@ class SimulatedExecutor:
             error = caught
         if error is None and rows and len(output) != rows:
             output, error = None, WrongLength(rows, len(output))
-        self.loop.call_later(self.service(len(batch)), done, output, error)
+        seconds = self.service(len(batch))
+        timer = None if seconds == inf else self.loop.call_later(seconds, self.end, output, error)
+        self.running = done, timer
+
+    def end(self, output: Any, error: Exception | None) -> None:
+        assert self.running is not None
+        (done, _), self.running = self.running, None
+        if isinstance(error, ModelDied) and self.restart is not None:
+            self.is_ready = False
+            self.loop.call_later(self.restart, self.live)
+        done(output, error)
+
+    def live(self) -> None:
+        self.is_ready = True
+        self.on_ready()
 
     def kill(self, why: str) -> None:
-        """As a thread: it cannot be."""
+        self.kills.append((self.loop.time(), why))
+        if self.restart is None or self.running is None:
+            return
+        _, timer = self.running
+        if timer is not None:
+            timer.cancel()
+        self.end(None, ModelDied(why))
 
     def stop(self) -> None:
         self.is_ready = False
