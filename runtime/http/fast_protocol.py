@@ -79,39 +79,38 @@ class FastProtocol(LimitedProtocol):
         if self._is_receiving or self._is_deaf or not self._is_fast:
             super().data_received(data)
             return
-        start, size = 0, len(data)
-        if not self._readiness.closes_connections:
-            while start < size:
-                end = data.find(_END, start)
-                head = self._known(data[start:end])
-                if head is None:
-                    break
-                end += 4
-                stop = end + head.length
-                if stop > size or not self._take(head, data[end:stop]):
-                    break
-                start = stop
-        if start < size and not self._is_deaf:
-            self._parse(data[start:] if start else data)
+        if self._readiness.closes_connections:
+            self._parse(data)
+            return
+        while data:
+            raw, _, body = data.partition(_END)
+            head = self._known(raw)
+            if head is None or len(body) < head.length or not self._has_room(head):
+                self._parse(data)
+                return
+            data = body[head.length :]
+            self._take(head, body[: head.length] if data else body)
+            if head.is_last:
+                return
 
-    def _take(self, head: PlainHead, body: bytes) -> bool:
-        """A request has come whole; whether there is room for it."""
-        budget = self._budget
-        if budget.used + head.length > budget.limit:
-            return False
-        budget.used += head.length
+    def _has_room(self, head: PlainHead) -> bool:
+        """Whether the body may be in memory."""
+        return self._budget.used + head.length <= self._budget.limit
+
+    def _take(self, head: PlainHead, body: bytes) -> None:
+        """A request has come whole."""
+        self._budget.used += head.length
         if self._deadline is not None:
             self._disarm()
         self.cycle = cast("RequestResponseCycle", self._flight)
         self._queue(FastRequest(self._flight, head, body, time.monotonic()))
-        return not head.is_last
 
     def _queue(self, request: FastRequest) -> None:
-        flight = self._flight
-        flight.waiting.append(request)
+        waiting = self._flight.waiting
+        waiting.append(request)
         if request.head.is_last:
-            flight.is_closing = self._is_deaf = True
-        if len(flight.waiting) >= MOST_WAITING:
+            self._flight.is_closing = self._is_deaf = True
+        if len(waiting) >= MOST_WAITING:
             self.flow.pause_reading()
         self.reception.open += 1
         request.head.intake.arrived(request)
@@ -174,7 +173,7 @@ class FastProtocol(LimitedProtocol):
         self._check_head()
         raw, self._raw_head = self._raw_head, b""
         head = self._plain_head() if self._is_fast and not self._flight.is_closing else None
-        if head is None or self._budget.used + head.length > self._budget.limit:
+        if head is None or not self._has_room(head):
             self._is_fast = False
             self._begin_cycle()
             return

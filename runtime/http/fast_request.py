@@ -14,13 +14,12 @@ if TYPE_CHECKING:
 class FastRequest(Request):
     """One request from its last byte to the bytes of its answer.
 
-    began, ended   seconds on the monotonic clock
-    received       bytes of the body
-    sent           bytes of the answer's body
+    began   seconds on the monotonic clock
+    sent    bytes of the answer's body
     """
 
     __slots__ = (
-        "began", "body", "ended", "flight", "group", "head", "id", "received", "reply", "sent",
+        "began", "body", "flight", "group", "head", "id", "reply", "sent",
         "status",
     )  # fmt: skip
 
@@ -31,13 +30,17 @@ class FastRequest(Request):
         self.flight = flight
         self.head = head
         self.body = body
-        self.began = self.ended = began
+        self.began = began
         self.id = head.id or head.intake.reception.ids.next()
         self.group = head.intake.answers
-        self.received = head.length
         self.sent = 0
         self.status = 0
         self.reply: Reply | None = None
+
+    @property
+    def received(self) -> int:
+        """Bytes of the body."""
+        return self.head.length
 
     @property
     def path(self) -> str:

@@ -84,11 +84,11 @@ class Intake:
                 self._take_alone(request)
             return
         key = table.key(codec.inputs, batch)
-        cut = table.slice
-        for position, request in enumerate(requests):
-            start, stop = bounds[position], bounds[position + 1]
-            request.batch = cut(batch, start, stop)
+        start = 0
+        for request, stop in zip(requests, bounds[1:], strict=True):
+            request.batch = batch[start:stop]
             self._enqueue(request, stop - start, key)
+            start = stop
 
     def _take_alone(self, request: FastRequest) -> None:
         try:

@@ -44,13 +44,13 @@ class Reception:
         seconds = []
         for request in requests:
             request.status = status
-            request.ended = now
-            received += request.received
+            received += request.head.length
             rows += request.rows
             seconds.append(now - request.began)
         self.budget.give(received)
-        requests[0].head.intake.queue.metrics.pending(-rows)
-        self.door.metrics.ended_together(requests[0].path, status, seconds)
+        intake = requests[0].head.intake
+        intake.queue.metrics.pending(-rows)
+        self.door.metrics.ended_together(intake.path, status, seconds)
         self._access.write_all(requests, now)
         self.open -= len(requests)
         if not self.open and self._drained is not None and not self._drained.done():

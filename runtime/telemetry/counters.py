@@ -98,6 +98,17 @@ class Counters:
         row[slot + bisect_left(bounds, value)] += 1.0
         row[slot + len(bounds) + 1] += value
 
+    def observe_all(self, slot: int, bounds: tuple[float, ...], values: Sequence[float]) -> None:
+        """Put `values` into the histogram at `slot`."""
+        row = self._row
+        first, last = bisect_left(bounds, min(values)), bisect_left(bounds, max(values))
+        if first == last:  # those of one batch mostly are alike
+            row[slot + first] += len(values)
+        else:
+            for value in values:
+                row[slot + bisect_left(bounds, value)] += 1.0
+        row[slot + len(bounds) + 1] += sum(values)
+
     def total(self, slot: int) -> float:
         """The number at `slot`, over all workers."""
         return sum(self._memory[slot :: self._slots])

@@ -76,9 +76,7 @@ class Metrics:
             route = route if route in self._durations else OTHER
             slot = self._requests.get((route, str(status)), self._requests[route, OTHER])
         counters.add(slot, len(seconds))
-        duration = self._durations[route]
-        for each in seconds:
-            counters.observe(duration, SECONDS, each)
+        counters.observe_all(self._durations[route], SECONDS, seconds)
 
     def refused(self, reason: str) -> None:
         """A request was refused before it reached a queue."""
