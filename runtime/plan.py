@@ -1,5 +1,6 @@
 """Plan: what to serve, and how: a bundle's manifest with every decision of this start."""
 
+import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -53,6 +54,13 @@ class Plan:
     def model_directory(self, alias: str) -> Path:
         """Where the model called `alias` is."""
         return self.directory / "models" / alias
+
+    def import_sources(self) -> None:
+        """Let this process import the bundle's own sources."""
+        sources = str(self.directory / "src")
+        # Where nothing was vouched for, a file there must not stand in for a library.
+        if self.manifest.executes_code and sources not in sys.path:
+            sys.path.insert(0, sources)
 
     def tuning(self, alias: str) -> Tuning:
         """How the model called `alias` computes, for the largest batch that any route sends it."""

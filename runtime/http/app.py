@@ -22,7 +22,7 @@ from .door import Door
 from .endpoint import Endpoint
 from .exchange import Exchange, Receive, Scope, Send
 from .fast_protocol import fast
-from .host import Host
+from .host import Host, Links
 from .pages import pages
 from .protocol import LimitedProtocol, limited
 from .readiness import Readiness
@@ -38,7 +38,9 @@ class Application:
     /readyz meanwhile, and `on_failure` is called when it cannot load; `failure` then says why.
     """
 
-    def __init__(self, plan: Plan, metrics: Metrics, access: Access) -> None:
+    def __init__(
+        self, plan: Plan, metrics: Metrics, access: Access, links: Links | None = None
+    ) -> None:
         self.plan = plan
         self.metrics = metrics
         self.readiness = Readiness()
@@ -47,7 +49,7 @@ class Application:
         self.on_ready: Callable[[], None] = lambda: None
         self.on_failure: Callable[[], None] = lambda: None
         self._access = access
-        self._host = Host(plan, metrics)
+        self._host = Host(plan, metrics, links)
         settings = plan.settings
         door = Door(settings, self.readiness, Budget(settings.limits.max_in_flight), metrics)
         self._endpoints = {route.path: Endpoint(route, door) for route in plan.routes}
@@ -173,7 +175,14 @@ async def _conceal(_: Request, __: Exception) -> Response:
 
 
 def create_app(
-    plan: Plan, *, metrics: Metrics | None = None, access: Access | None = None
+    plan: Plan,
+    *,
+    metrics: Metrics | None = None,
+    access: Access | None = None,
+    links: Links | None = None,
 ) -> Application:
-    """The application for a bundle; loads nothing before it is started."""
-    return Application(plan, metrics or Metrics.of(plan), access or NoAccessLog())
+    """The application for a bundle; loads nothing before it is started.
+
+    With `links` its models are in other processes, by alias.
+    """
+    return Application(plan, metrics or Metrics.of(plan), access or NoAccessLog(), links)

@@ -2,9 +2,8 @@
 
 import asyncio
 import logging
-import sys
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from typing import Any
 
@@ -14,12 +13,15 @@ from ..batching.worker import Worker
 from ..data.payload import Codec
 from ..data.samples import Samples
 from ..errors import InvalidBundle
-from ..manifest import Route
-from ..models.model import LoadedModel
+from ..manifest import ModelManifest, Route
+from ..models.home import Home
 from ..models.operation import ModelOperation, Operation
 from ..models.runner import Runner
 from ..models.warmup import warm_up
 from ..plan import Plan
+from ..remote.attendance import Attendance
+from ..remote.model_link import ModelLink
+from ..remote.process_home import ProcessHome
 from ..services.model_handle import Models
 from ..services.service_host import ServiceHost
 from ..telemetry.metrics import Metrics
@@ -27,15 +29,28 @@ from .readiness import Readiness
 
 log = logging.getLogger(__name__)
 
+Links = Mapping[str, Sequence[ModelLink]]
+"""The processes of each model, by its alias."""
+
 
 class Host:
-    """Loads what a plan names, and stops it in good order."""
+    """Loads what a plan names, or finds it in other processes, and stops it in good order.
 
-    def __init__(self, plan: Plan, metrics: Metrics) -> None:
+    With `links` the models live in processes of their own, which somebody else starts: this one
+    imports none of their libraries.
+    """
+
+    def __init__(
+        self,
+        plan: Plan,
+        metrics: Metrics,
+        links: Links | None = None,
+    ) -> None:
         self.plan = plan
         self.runners: dict[str, Runner] = {}
         self.routes = plan.routes  # completed by the service once it is loaded
         self._metrics = metrics
+        self._links = links
         self._service: ServiceHost | None = None
 
     async def load(self, readiness: Readiness) -> Mapping[str, Operation]:
@@ -44,13 +59,11 @@ class Host:
         Raises:
             BundleError: for what a person can mend.
         """
-        sources = str(self.plan.directory / "src")
-        # Where nothing was vouched for, a file there must not stand in for a library.
-        if self.plan.manifest.executes_code and sources not in sys.path:
-            sys.path.insert(0, sources)
+        if self._links is None:
+            self.plan.import_sources()
         for entry in self.plan.manifest.models:
             readiness.starting(f"loading `{entry.alias}`")
-            self.runners[entry.alias] = await self._runner(entry.alias)
+            self.runners[entry.alias] = await self._runner(entry.alias, readiness)
         for alias, runner in self.runners.items():
             readiness.starting(f"warming up `{alias}`")
             await self._warm_up(runner)
@@ -67,20 +80,31 @@ class Host:
         for runner in self.runners.values():
             await runner.stop()
 
-    async def _runner(self, alias: str) -> Runner:
+    async def _runner(self, alias: str, readiness: Readiness) -> Runner:
         began = time.monotonic()
-        worker = Worker(alias)
-        worker.start(asyncio.get_running_loop())
-        load = partial(LoadedModel.load, self.plan.model_directory(alias), self.plan.device)
-        # Loaded in the thread that will call it: some libraries keep state by thread.
-        tuning = self.plan.tuning(alias)
-        model: LoadedModel = await run(worker, partial(load, self.plan.policy, tuning))
-        runner = Runner(alias, model, self._limits(alias, model), self._metrics, worker)
+        if self._links is None:
+            home: Home = await self._load(alias)
+        else:
+            home = ProcessHome(self.plan.models[alias], self._links[alias])
+        runner = Runner(alias, home, self._limits(alias, home.manifest), self._metrics)
         await runner.start()
+        if self._links is not None:
+            await Attendance(alias, self._links[alias], readiness).arrival()
         seconds = time.monotonic() - began
         self._metrics.loaded(alias, seconds)
         log.info("Loaded `%s` in %.2f s.", alias, seconds)
         return runner
+
+    async def _load(self, alias: str) -> Home:
+        from ..models.thread_home import (
+            ThreadHome,  # with the adapters, of which a front has no need
+        )
+
+        worker = Worker(alias)
+        worker.start(asyncio.get_running_loop())
+        # Loaded in the thread that will call it: some libraries keep state by thread.
+        home: Home = await run(worker, partial(ThreadHome.load, self.plan, alias, worker))
+        return home
 
     async def _start_service(self, target: str) -> Mapping[str, Operation]:
         plan = self.plan
@@ -96,18 +120,18 @@ class Host:
     def _batching(self, route: Route) -> tuple[Limits, BatchObserver]:
         return self.plan.limits(route, batchable=True), self._metrics.queue(route.path)
 
-    def _limits(self, alias: str, model: LoadedModel) -> dict[str, Limits]:
+    def _limits(self, alias: str, manifest: ModelManifest) -> dict[str, Limits]:
         routes = {route.method: route for route in self.plan.routes if route.model == alias}
         return {
             method: self.plan.limits(
                 routes.get(method, Route("", method)), batchable=signature.batchable
             )
-            for method, signature in model.manifest.methods.items()
+            for method, signature in manifest.methods.items()
         }
 
     async def _warm_up(self, runner: Runner) -> None:
         directory = self.plan.model_directory(runner.alias)
-        for path in runner.model.manifest.samples.values():
+        for path in runner.manifest.samples.values():
             samples, tuning = Samples.read(directory / path), self.plan.tuning(runner.alias)
             await warm_up(runner, samples, self.plan.settings, tuning)
 

@@ -1,19 +1,16 @@
-"""Runner: a loaded model with one batcher for each of its methods."""
+"""Runner: a model with one batcher for each of its methods."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from functools import partial
 from typing import Any
 
 from ..batching.batcher import Batcher
-from ..batching.executor import ThreadExecutor
 from ..batching.window import Limits
-from ..batching.worker import Worker
 from ..data import table
 from ..errors import InvalidInput
 from ..signature import Signature
 from ..telemetry.metrics import Metrics, QueueMetrics, queue_name
-from .model import LoadedModel
+from .home import Home
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,10 +23,11 @@ class Queue:
 
 
 class Runner:
-    """Answers batches for the methods of one model, all in the model's one thread.
+    """Answers batches for the methods of one model, wherever that lives.
 
     Example:
-        runner = Runner("iris", model, {"predict": Limits()}, metrics, Worker("iris"))
+        home = ThreadHome(model, Worker("iris"))
+        runner = Runner("iris", home, {"predict": Limits()}, metrics)
         await runner.start()
         labels = await runner(rows)
     """
@@ -37,23 +35,21 @@ class Runner:
     def __init__(
         self,
         alias: str,
-        model: LoadedModel,
+        home: Home,
         limits: Mapping[str, Limits],
         metrics: Metrics,
-        worker: Worker,
     ) -> None:
         self.alias = alias
-        self.model = model
-        self._worker = worker  # one thread: a model is not asked two things at once
+        self.manifest = home.manifest
+        self._home = home
         self._queues = {
             method: self._queue(method, limits[method], metrics.queue(queue_name(alias, method)))
-            for method in model.manifest.methods
+            for method in self.manifest.methods
         }
 
     def _queue(self, method: str, limits: Limits, metrics: QueueMetrics) -> Queue:
-        executor = ThreadExecutor(partial(self.model.call, method), table, self._worker)
-        batcher = Batcher(executor, table, limits, observer=metrics)
-        return Queue(self.model.manifest.methods[method], batcher, metrics)
+        batcher = Batcher(self._home.executors(method), table, limits, observer=metrics)
+        return Queue(self.manifest.methods[method], batcher, metrics)
 
     @property
     def methods(self) -> tuple[str, ...]:
@@ -63,7 +59,7 @@ class Runner:
     @property
     def object(self) -> Any:
         """The library's own object."""
-        return self.model.object
+        return self._home.object
 
     def queue(self, method: str) -> Queue:
         """Where requests for a method wait, for whoever brings them there without a task."""
@@ -113,14 +109,14 @@ class Runner:
         Raises:
             ValueError: when it does not fit the signature; it is not the client's fault.
         """
-        method = method or self.model.manifest.default_method
+        method = method or self.manifest.default_method
         batch = self._fit(batch, method)
         return await self.submit(batch, method, size=table.nbytes(batch))
 
     def direct(self, batch: Any, method: str | None = None) -> Any:
         """The answer for a batch, in this thread and past the batcher."""
-        method = method or self.model.manifest.default_method
-        return self.model.call(method, self._fit(batch, method))
+        method = method or self.manifest.default_method
+        return self._home.call(method, self._fit(batch, method))
 
     async def warm_up(
         self, method: str, instances: list[Any], seconds: float, most: int | None = None
@@ -130,7 +126,7 @@ class Runner:
         Up to `most` rows where that is given, else up to the largest batch or about `seconds`.
         """
         queue = self._queues[method]
-        batch = table.collate(queue.signature.inputs, instances, nan_as_null=True)
+        batch = table.gather(queue.signature.inputs, instances, nan_as_null=True)
         if most is None:
             key = table.key(queue.signature.inputs, batch)
             await queue.batcher.warm_up(batch, key, seconds=seconds)
@@ -142,7 +138,7 @@ class Runner:
     def _fit(self, batch: Any, method: str) -> Any:
         inputs = self._queues[method].signature.inputs
         try:
-            return table.accept(inputs, batch, nan_as_null=True)
+            return table.fit(inputs, batch, nan_as_null=True)
         except InvalidInput as error:
             message = f"Model `{self.alias}`, method `{method}`: {error.detail}"
             raise ValueError(message) from error

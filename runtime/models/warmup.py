@@ -48,7 +48,7 @@ async def warm_up(
 
 async def _replay(runner: Runner, samples: Samples, tuning: Tuning) -> None:
     signature = runner.signature(samples.method)
-    batch = table.collate(signature.inputs, list(samples.inputs), nan_as_null=True)
+    batch = table.gather(signature.inputs, list(samples.inputs), nan_as_null=True)
     answers = table.to_instances(await runner.submit(batch, samples.method), nan_as_null=True)
     for difference in samples.differences(answers)[:_SHOWN]:
         log.warning(

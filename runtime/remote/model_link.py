@@ -70,6 +70,11 @@ class ModelLink:
         self._users = 0
         self._loop: asyncio.AbstractEventLoop | None = None
 
+    @property
+    def slots(self) -> int:
+        """How many batches may be under way at a time: one runs, others are there already."""
+        return len(self._channel.slots)
+
     # --- life ---
 
     def executor(self, method: str, inputs: Side) -> "LinkExecutor":

@@ -62,11 +62,9 @@ def serve_model(
     channel.for_model()
     _prepare()
     began = time.monotonic()
-    sources = str(plan.directory / "src")
-    # Where nothing was vouched for, a file there must not stand in for a library.
-    if plan.manifest.executes_code and sources not in sys.path:
-        sys.path.insert(0, sources)
-    model = LoadedModel.load(plan.model_directory(alias), device, plan.policy)
+    plan.import_sources()
+    directory, tuning = plan.model_directory(alias), plan.tuning(alias)
+    model = LoadedModel.load(directory, device, plan.policy, tuning)
     gc.collect()
     gc.freeze()
     ready = Ready(time.monotonic() - began, _resident(), os.getpid())

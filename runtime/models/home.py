@@ -1,0 +1,34 @@
+"""Home: where a model lives, and what runs its batches there."""
+
+from collections.abc import Sequence
+from typing import Any, Protocol
+
+from ..batching.executor import Executor
+from ..manifest import ModelManifest
+
+
+class Home(Protocol):
+    """A model in this process, or in others."""
+
+    manifest: ModelManifest
+
+    @property
+    def object(self) -> Any:
+        """The library's own object.
+
+        Raises:
+            BundleError: when it is in another process.
+        """
+        ...
+
+    def executors(self, method: str) -> Sequence[Executor]:
+        """What runs the batches of one method; each of them one at a time."""
+        ...
+
+    def call(self, method: str, batch: Any) -> Any:
+        """The answer for one batch, in this thread.
+
+        Raises:
+            BundleError: when the model is in another process.
+        """
+        ...

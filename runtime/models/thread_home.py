@@ -1,0 +1,46 @@
+"""ThreadHome: a model in this process, in a thread of its own."""
+
+from collections.abc import Sequence
+from functools import partial
+from typing import Any, Self
+
+from ..batching.executor import Executor, ThreadExecutor
+from ..batching.worker import Worker
+from ..data import table
+from ..plan import Plan
+from .model import LoadedModel
+
+
+class ThreadHome:
+    """A Home: this process, and one thread for all methods.
+
+    One thread, because a model is not asked two things at once.
+    """
+
+    def __init__(self, model: LoadedModel, worker: Worker) -> None:
+        self.manifest = model.manifest
+        self._model = model
+        self._worker = worker
+
+    @classmethod
+    def load(cls, plan: Plan, alias: str, worker: Worker) -> Self:
+        """Load the model called `alias`, in this thread.
+
+        Raises:
+            BundleError: see `LoadedModel.load`.
+        """
+        directory, tuning = plan.model_directory(alias), plan.tuning(alias)
+        return cls(LoadedModel.load(directory, plan.device, plan.policy, tuning), worker)
+
+    @property
+    def object(self) -> Any:
+        """The library's own object."""
+        return self._model.object
+
+    def executors(self, method: str) -> Sequence[Executor]:
+        """The thread."""
+        return (ThreadExecutor(partial(self._model.call, method), table, self._worker),)
+
+    def call(self, method: str, batch: Any) -> Any:
+        """The answer for one batch, in this thread."""
+        return self._model.call(method, batch)

@@ -1,0 +1,43 @@
+"""Attendance: whether a model's processes are there, and who has to know."""
+
+import asyncio
+from collections.abc import Sequence
+from typing import Protocol
+
+from .model_link import ModelLink
+
+
+class Absences(Protocol):
+    """Who has to know; `http.readiness` does."""
+
+    def missing(self, name: str, why: str) -> None:
+        """Something is gone; `why` is a clause, fit for strangers."""
+        ...
+
+    def found(self, name: str) -> None:
+        """It is back."""
+        ...
+
+
+class Attendance:
+    """Tells when the last process of a model has gone, and when the first is back."""
+
+    def __init__(self, alias: str, links: Sequence[ModelLink], told: Absences) -> None:
+        self._alias = alias
+        self._links = links
+        self._told = told
+        self._arrived = asyncio.Event()
+        for link in links:
+            link.on_change = self._changed
+            self._changed(link)
+
+    async def arrival(self) -> None:
+        """Wait until the first process has loaded the model."""
+        await self._arrived.wait()
+
+    def _changed(self, _: ModelLink) -> None:
+        if any(link.is_ready for link in self._links):
+            self._arrived.set()
+            self._told.found(self._alias)
+        elif self._arrived.is_set():
+            self._told.missing(self._alias, f"`{self._alias}` is being started again")

@@ -1,0 +1,37 @@
+"""ProcessHome: the processes in which a model lives."""
+
+from collections.abc import Sequence
+from typing import Any, NoReturn
+
+from ..batching.executor import Executor
+from ..errors import BundleError
+from ..manifest import ModelManifest
+from .model_link import ModelLink
+
+
+class ProcessHome:
+    """A Home: one process or more, each with all methods of the model."""
+
+    def __init__(self, manifest: ModelManifest, links: Sequence[ModelLink]) -> None:
+        self.manifest = manifest
+        self._links = tuple(links)
+
+    @property
+    def object(self) -> Any:
+        """Nothing that could be had here."""
+        self._refuse()
+
+    def executors(self, method: str) -> Sequence[Executor]:
+        """One a process, and as many as it has room for."""
+        inputs = self.manifest.methods[method].inputs
+        return [link.executor(method, inputs) for link in self._links for _ in range(link.slots)]
+
+    def call(self, method: str, batch: Any) -> Any:  # noqa: ARG002
+        """Nothing that could be done here."""
+        self._refuse()
+
+    def _refuse(self) -> NoReturn:
+        raise BundleError(
+            "The model is in a process of its own; only its methods can be called.",
+            hint="Serve with `--isolation thread`.",
+        )
