@@ -192,11 +192,10 @@ class Batcher:
         if self._loop is None:
             return
         self._now = self._clock()
-        while (slot := self._slots.free()) is not None:
-            batch = self._next(reason)
-            if batch is None:
-                break
-            self._release(slot, batch, self._loop)
+        for slot in self._slots.free():
+            batch = self._next(slot, reason)
+            if batch is not None:
+                self._release(slot, batch, self._loop)
         self._observer.queued(self._lanes.backlog.rows)
         if not self._is_accepting and not self._is_busy():
             self._drained.set()
@@ -212,9 +211,9 @@ class Batcher:
         rows = batch.rows if self.limits.mergeable else 0
         slot.executor.submit(batch.inputs(self._ops), rows, partial(self._done, slot, batch))
 
-    def _next(self, reason: Release) -> Batch | None:
+    def _next(self, slot: Slot, reason: Release) -> Batch | None:
         """The next batch: a part of one that failed, else of the lane with the oldest request."""
-        batch = self._recovery.next()
+        batch = self._recovery.next(slot.index)
         if batch is not None:
             return batch
         while self._lanes:
@@ -253,7 +252,6 @@ class Batcher:
         if batch is not slot.batch:
             return  # stopped without waiting for it
         self._slots.end(slot)
-        self._recovery.ended(batch)
         self._now = self._clock()
         if batch.run is not None:
             batch.run.finished = self._now
@@ -261,10 +259,15 @@ class Batcher:
             self._learn(slot, batch)
             self._deliver(batch, output)
         else:
-            if isinstance(error, ModelDied):
-                self._observer.died("hang" if slot.is_cut else "crash", slot.index)
-            self._recovery.failed(batch, error, hung=slot.is_cut)
+            self._fail(slot, batch, error)
             self._turn("ready")
+
+    def _fail(self, slot: Slot, batch: Batch, error: BaseException) -> None:
+        if not isinstance(error, ModelDied):
+            self._recovery.failed(batch, error)
+            return
+        self._observer.died("hang" if slot.is_cut else "crash", slot.index)
+        self._recovery.died(batch, error, slot.index, hung=slot.is_cut)
 
     def _learn(self, slot: Slot, batch: Batch) -> None:
         seconds = self._now - slot.started
@@ -291,7 +294,7 @@ class Batcher:
         try:
             outputs = batch.outputs(output, self._ops)
         except Exception as error:  # noqa: BLE001 - as if the model had raised it
-            self._recovery.failed(batch, error, hung=False)
+            self._recovery.failed(batch, error)
             self._turn("ready")
             return
         pieces = list(zip(batch.pieces(), outputs, strict=True))

@@ -16,63 +16,55 @@ class Recovery:
 
     A batch that raised runs again in halves until the guilty request stands alone. After one
     that the model died of, each request is tried alone, one after the other and once: a request
-    that kills a model never does so a third time.
+    that kills a model never does so a third time. They are tried where it happened, so that the
+    other executors go on.
     """
 
-    __slots__ = ("_idempotent", "_is_over", "_parts", "_suspects", "_tried")
+    __slots__ = ("_idempotent", "_is_over", "_parts", "_suspects")
 
     def __init__(self, is_over: Callable[[Request], bool], *, idempotent: bool) -> None:
         self._is_over = is_over
         self._idempotent = idempotent
         self._parts: deque[Batch] = deque()
-        self._suspects: deque[Batch] = deque()
-        self._tried: Batch | None = None  # the suspect that runs: never two at a time
+        self._suspects: dict[int, deque[Batch]] = {}  # by executor
 
     def __bool__(self) -> bool:
         """Whether something is to be tried again."""
-        return bool(self._parts or self._suspects)
+        return bool(self._parts or any(self._suspects.values()))
 
     def batches(self) -> Iterator[Batch]:
         """What is to be tried again."""
         yield from self._parts
-        yield from self._suspects
+        for suspects in self._suspects.values():
+            yield from suspects
 
     def clear(self) -> None:
         """Forget all."""
         self._parts.clear()
         self._suspects.clear()
-        self._tried = None
 
-    def next(self) -> Batch | None:
-        """The next batch to try again."""
+    def next(self, executor: int) -> Batch | None:
+        """The next batch to try again, in the executor with this index."""
         while self._parts:
             batch = self._parts.popleft().without(self._is_over)
             if batch.is_guilty and len(batch.requests) > 1:
                 self._parts.extendleft(reversed(batch.halves()))
             elif batch.requests:
                 return batch
-        while self._suspects and self._tried is None:
-            batch = self._suspects.popleft().without(self._is_over)
+        suspects = self._suspects.get(executor)
+        while suspects:
+            batch = suspects.popleft().without(self._is_over)
             if batch.requests:
-                self._tried = batch
                 return batch
         return None
-
-    def ended(self, batch: Batch) -> None:
-        """`batch` has come back, one way or the other."""
-        if batch is self._tried:
-            self._tried = None
 
     def succeeded(self, batch: Batch) -> None:
         """`batch` has, so that it is known who is guilty."""
         if batch.sibling is not None:
             batch.sibling.is_guilty = True
 
-    def failed(self, batch: Batch, error: BaseException, *, hung: bool) -> None:
-        """Try `batch` again in parts, or fail its requests with `error`."""
-        if isinstance(error, ModelDied):
-            self._died(batch, error, hung=hung)
-            return
+    def failed(self, batch: Batch, error: BaseException) -> None:
+        """The model raised `error`: try `batch` again in parts, or fail its requests."""
         if is_out_of_memory(error) and batch.rows > 1:
             batch.lane.window.ran_out_of_memory(batch.rows)
             log.warning("Out of memory with %d rows: going on with fewer.", batch.rows)
@@ -92,11 +84,12 @@ class Recovery:
                 failure.__cause__ = error
                 request.reject(failure)
 
-    def _died(self, batch: Batch, error: ModelDied, *, hung: bool) -> None:
+    def died(self, batch: Batch, error: ModelDied, executor: int, *, hung: bool) -> None:
+        """The model died of `batch`: try its requests one by one, or fail them."""
         log.error("The model died while it ran %d rows: %s.", batch.rows, error.why)
         rest = batch.without(self._is_over)
         if self._idempotent and not batch.is_suspect:
-            self._suspects.extend(rest.singles())
+            self._suspects.setdefault(executor, deque()).extend(rest.singles())
             return
         for request in rest.requests:
             request.reject(

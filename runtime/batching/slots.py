@@ -58,12 +58,9 @@ class Slots:
             slot.executor.stop()
         self.idle, self.until = self._all[::-1], 0.0
 
-    def free(self) -> Slot | None:
-        """One that can take a batch now."""
-        for slot in reversed(self.idle):
-            if slot.executor.is_ready:
-                return slot
-        return None
+    def free(self) -> list[Slot]:
+        """Those that can take a batch now, the one to use first before the others."""
+        return [slot for slot in reversed(self.idle) if slot.executor.is_ready]
 
     def begin(self, slot: Slot, batch: Batch, now: float) -> None:
         """`slot` runs `batch` from `now` on."""

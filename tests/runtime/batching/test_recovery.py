@@ -239,6 +239,8 @@ class TestSeveral:
 
         others, seconds, crashes = patient.serve(scenario)
 
+        assert seconds < RESTART
+
         assert others == [one(n) for n in range(20)]
         assert kinds(crashes) == [ModelDied] * 4
         assert len(patient.log.deaths) == 1 + 4
