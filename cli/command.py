@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 SECTIONS: Mapping[str, Sequence[str]] = {
     "Models": ("save", "models"),
     "Bundles": ("init", "lock", "build", "test", "list", "show", "diff", "verify", "delete"),
-    "Service": ("serve", "predict", "bench", "containerize"),
+    "Service": ("serve", "restart", "predict", "bench", "containerize"),
     "Elsewhere": ("export", "import", "push", "pull"),
     "Store and machine": ("doctor", "du", "gc", "schema"),
 }

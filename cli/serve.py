@@ -1,17 +1,12 @@
 """`bundle serve`: a bundle, a model or a project behind HTTP."""
 
 import re
-import sys
-from typing import TYPE_CHECKING, Annotated, Any, Literal
+from typing import Annotated, Any, Literal
 
 import typer
 
 from .console import Console
 from .options import Env, Json, Offline, Quiet, Target, Trust
-
-if TYPE_CHECKING:
-    from ..bundler.serving import Wish
-    from ..bundler.store import Store
 
 _GPUS = re.compile(r"all|\d+(,\d+)*")
 _MOST_WORKERS = 1024
@@ -78,6 +73,7 @@ def serve(
 ) -> None:
     """Serve a bundle, a saved model or a project directory.
 
+    SIGHUP, or `bundle restart`, has it take over what the target then names, with no request lost.
     With --json one object is printed as soon as the server is ready; the access log, which is on
     stdout otherwise, then goes to stderr.
 
@@ -106,26 +102,9 @@ def serve(
             # There would be one object for each start.
             raise typer.BadParameter("`--json` and `--reload` do not go together.")
         raise typer.Exit(reloading.serve(target, Store.default(), wish, options, console))
-    raise typer.Exit(_serve(target, Store.default(), wish, options, console))
+    from .keeper import Asked, Keeper
 
-
-def _serve(target: str, store: "Store", wish: "Wish", options: list[str], console: Console) -> int:
-    from ..bundler.serving import prepare
-    from . import process
-
-    with prepare(target, store, wish, console) as launch:
-        console.step(launch.environment.why)
-        if not console.json:
-            return process.stand_in(launch.command(options), launch.variables())
-        from .announcement import Announcement
-
-        announcement = Announcement.of(launch, options, console)
-        return process.stand_in(
-            launch.command(announcement.options),
-            launch.variables(),
-            stdout=sys.stderr,
-            meanwhile=announcement.wait,
-        )
+    raise typer.Exit(Keeper(Asked(target, Store.default(), wish, options), console).run())
 
 
 def _options(given: dict[str, Any]) -> list[str]:

@@ -16,7 +16,8 @@ if TYPE_CHECKING:
 
 FIRST_DELAY = 0.1  # seconds before the second replacement, doubled each time; the first is at once
 LONGEST_DELAY = 10.0
-PROVEN = 60.0  # seconds after which a death is no longer a crash loop
+LONGEST_PAUSE = 0.5  # seconds, where each had been ready: some rows are poison, all others wait
+PROVEN = 10.0  # seconds after which the death of one that was ready is no longer a crash loop
 
 
 class Post:
@@ -48,13 +49,15 @@ class Post:
         if self.child is not None:
             self.child.send(number)
 
-    def delay(self, began: float) -> float:
-        """Seconds until one that had `began` is replaced; counts the crash."""
-        lived = time.monotonic() - began
-        self.crashes = 1 if lived > PROVEN else self.crashes + 1
+    def delay(self, child: "Child | None" = None) -> float:
+        """Seconds until one that has died is replaced, or there is room for one; counts it."""
+        was_ready = child is not None and child.is_ready
+        lived = time.monotonic() - child.began if child is not None else 0.0
+        self.crashes = 1 if was_ready and lived > PROVEN else self.crashes + 1
         if self.crashes == 1:
             return 0.0
-        return float(min(LONGEST_DELAY, FIRST_DELAY * 2 ** min(self.crashes - 2, 16)))
+        longest = LONGEST_PAUSE if was_ready else LONGEST_DELAY
+        return float(min(longest, FIRST_DELAY * 2 ** min(self.crashes - 2, 16)))
 
 
 class FrontPost(Post):

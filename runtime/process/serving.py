@@ -6,7 +6,7 @@ import os
 import socket
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from typing import TYPE_CHECKING
@@ -17,7 +17,7 @@ from ..plan import Plan
 from ..settings import ServeSettings
 from ..telemetry.metrics import Metrics
 from .address import Address
-from .control import Event
+from .control import Event, Line
 from .crew import Crew, FrontPost, ModelPost, Post
 from .device import Device
 from .handover import Handover
@@ -26,6 +26,7 @@ from .newcomers import turn_away
 from .topology import Topology, thread_variables
 
 if TYPE_CHECKING:
+    from ..remote.model_link import ModelLink
     from .life import Life
 
 log = logging.getLogger(__name__)
@@ -90,16 +91,14 @@ class Serving:
         if not post.models:
             plan = _pinned(plan, self._device(post.index))
         access = _access_log(plan.settings) if plan.settings.access_log else NoAccessLog()
-        application = create_app(plan, metrics=self.metrics, access=access)
+        assert post.control is not None
+        line = post.control.front
+        links = None if self.topology.is_threaded else _links(post, line)
+        application = create_app(plan, metrics=self.metrics, access=access, links=links)
         application.on_ready = on_ready
-        life = Life(
-            application,
-            self._others_are_ready,
-            line=post.control.front if post.control else None,
-            is_alone=self.topology.fronts == 1,
-        )
-        if post.control is not None:
-            post.control.front.on_event = partial(_heed, life)
+        is_alone = self.topology.fronts == 1
+        life = Life(application, self._others_are_ready, line=line, is_alone=is_alone)
+        line.on_event = partial(_heed, life, links or {})
         return run(life, self.site.listener)
 
     def model(self, post: ModelPost, on_ready: Callable[[], None]) -> int:
@@ -147,10 +146,33 @@ class Serving:
         turn_away(self.site.listener)
 
 
-def _heed(life: "Life", event: Event) -> None:
+def _links(post: FrontPost, line: Line) -> dict[str, list["ModelLink"]]:
+    """The front's ends of its model processes, by alias."""
+    from ..remote.model_link import ModelLink
+
+    links: dict[str, list[ModelLink]] = {}
+    for model in post.models:
+        assert model.channel is not None
+        kill = partial(_have_killed, line, model)
+        link = ModelLink(model.channel.for_front(), model.alias, model.replica, kill)
+        links.setdefault(model.alias, []).append(link)
+    return links
+
+
+def _have_killed(line: Line, model: ModelPost, generation: int, why: str) -> None:
+    line.send("kill", model=model.alias, replica=model.replica, generation=generation, why=why)
+
+
+def _heed(life: "Life", links: Mapping[str, Sequence["ModelLink"]], event: Event) -> None:
     """What the supervisor tells a front."""
     if event["event"] == "leave":
         life.leave()
+        return
+    link = links[event["model"]][event["replica"]]
+    if event["event"] == "born":
+        link.born(event["generation"])
+    elif event["event"] == "died":
+        link.died(event["generation"], event["why"])
 
 
 def _pinned(plan: Plan, device: int | None) -> Plan:

@@ -92,7 +92,7 @@ def _topology(plan: Plan, gpus: int) -> Topology:
     return topology.first(
         plan.settings.workers,
         machine,
-        is_threaded=True,
+        is_threaded=has_service or plan.settings.isolation == "thread",
         why="a service class runs beside its models" if has_service else "",
     )
 

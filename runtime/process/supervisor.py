@@ -199,7 +199,7 @@ class Supervisor:
             self._fail(post.crew, failure)
             return
         log.error("%s Trying again.", failure)
-        self._watch.later(max(post.delay(0.0), RETRY), partial(self._fill, post))
+        self._watch.later(max(post.delay(), RETRY), partial(self._fill, post))
 
     def _told(self, front: FrontPost, event: Event) -> None:
         """A front says something; it may have a process killed that does not answer."""
@@ -237,7 +237,7 @@ class Supervisor:
         if not is_wanted:
             return
         self._duties.died(front)
-        delay = front.delay(child.began)
+        delay = front.delay(child)
         if front.crashes > PATIENCE and not any(each.is_ready for each in front.crew.fronts):
             why = f"The workers keep dying: the last one {obituary.why}."
             raise child.failure or BundleError(why)
@@ -259,7 +259,7 @@ class Supervisor:
         why = f"{obituary.why} ({reason})" if reason else obituary.why
         model.tell("died", why=why)
         if model.crew.has_served:
-            delay = model.delay(child.began)
+            delay = model.delay(child)
             self._duties.died(model)
             _log(model, child, Obituary(why, obituary.words), delay)
             self._watch.later(delay, partial(self._fill, model))

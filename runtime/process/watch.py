@@ -53,6 +53,10 @@ class Watch:
             os.close(end)
 
     def _catch(self, number: int, _: object) -> None:
+        self.note(number)
+
+    def note(self, number: int) -> None:
+        """Have `wait` tell of a signal."""
         self._caught.append(number)
 
     def register(self, descriptor: int, hear: Callable[[], bool]) -> None:
