@@ -41,21 +41,25 @@ class Sklearn:
 
     def save(self, model: Any, directory: Path, options: Mapping[str, Any]) -> Saved:  # noqa: ARG002
         """Pickle it; the author's own transformers go along by value."""
-        pickling.dump(model, directory / "model.pkl", _pickler)
-        return Saved("pickle", ("model.pkl",), executes_code=True)
+        beside = directory / pickling.BUFFERS
+        sizes = pickling.dump(model, directory / "model.pkl", _pickler, beside=beside)
+        if not sizes:
+            return Saved("pickle", ("model.pkl",), executes_code=True)
+        files = ("model.pkl", pickling.BUFFERS)
+        return Saved("pickle", files, executes_code=True, options={"buffers": sizes})
 
     def load(
         self,
         directory: Path,
         format: str,
-        options: Mapping[str, Any],  # noqa: ARG002
+        options: Mapping[str, Any],
         device: str,  # noqa: ARG002  scikit-learn computes on the CPU
         pickles: Any,
     ) -> Any:
         """Unpickle under the policy."""
         path = directory / self.formats[format]
         if format == "pickle":
-            return pickles.load(path)
+            return pickles.load(path, directory / pickling.BUFFERS, options.get("buffers", ()))
         import joblib
 
         with pickles.narrowing(path):

@@ -9,9 +9,11 @@ from pathlib import Path, PurePath
 from types import CodeType
 from typing import Any
 
+from .buffers import Buffers
 from .policy import scan
 
 PROTOCOL = 5
+BUFFERS = "model.buffers"  # the arrays beside a pickle
 
 
 @cache
@@ -50,8 +52,10 @@ def _bare(path: str) -> str:
     return PurePath(path).name
 
 
-def dump(model: Any, path: Path, kind: Callable[..., Any] | None = None) -> None:
-    """Pickle `model` to `path`.
+def dump(
+    model: Any, path: Path, kind: Callable[..., Any] | None = None, *, beside: Path | None = None
+) -> list[int]:
+    """Pickle `model` to `path`; returns the sizes of the arrays that went into `beside` instead.
 
     Code of installed libraries goes by reference; what lives in `__main__`, or in a module that
     is only a file of the author's, goes by value. `kind`
@@ -62,14 +66,18 @@ def dump(model: Any, path: Path, kind: Callable[..., Any] | None = None) -> None
 
     make = kind or pickler()
     by_value: list[Any] = []
+    options: dict[str, Any] = {"protocol": PROTOCOL}
     try:
         while True:
+            buffers = Buffers()
+            if beside is not None:
+                options["buffer_callback"] = buffers.keep
             with path.open("wb") as file:
-                make(file, protocol=PROTOCOL).dump(model)
+                make(file, **options).dump(model)
             known = {module.__name__ for module in by_value}
             local = [name for name in local_modules(scan(path).modules) if name not in known]
             if not local:
-                return
+                return [] if beside is None else buffers.write(beside)
             for name in local:  # found only now, because a class by value names further modules
                 cloudpickle.register_pickle_by_value(sys.modules[name])
                 by_value.append(sys.modules[name])

@@ -12,7 +12,7 @@ import sys
 import zipfile
 import zlib
 from _compat_pickle import IMPORT_MAPPING, NAME_MAPPING
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass
@@ -23,6 +23,7 @@ from types import ModuleType
 from typing import IO, Any, Literal, NoReturn, Self
 
 from ..errors import NotTrusted
+from .buffers import mapped
 from .harmless import HARMLESS
 from .opcodes import Machine, Malformed
 
@@ -206,15 +207,16 @@ class Policy:
         finally:
             _narrowed.reset(token)
 
-    def load(self, path: Path) -> Any:
-        """Unpickle a plain pickle.
+    def load(self, path: Path, beside: Path | None = None, sizes: Sequence[int] = ()) -> Any:
+        """Unpickle a plain pickle, and map its large arrays where `dump` put them `beside` it.
 
         Raises:
             NotTrusted: when the policy does not let it be loaded.
         """
-        return self.unpickle(path, pickle.Unpickler)
+        found = mapped(beside, sizes) if beside else []
+        return self.unpickle(path, lambda file: pickle.Unpickler(file, buffers=found))
 
-    def unpickle(self, path: Path, kind: type[pickle.Unpickler]) -> Any:
+    def unpickle(self, path: Path, kind: Callable[[IO[bytes]], pickle.Unpickler]) -> Any:
         """Unpickle with a given `Unpickler`, whose own methods stay in force."""
         with self.narrowing(path), path.open("rb") as file:
             return kind(file).load()
