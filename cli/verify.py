@@ -12,9 +12,10 @@ from .console import Console
 from .failed import Failed
 from .listing import to_json
 from .options import Json, Quiet
+from .usage import WrongUsage
 
 if TYPE_CHECKING:
-    from ..bundler.store import Item, Store
+    from ..bundler.store import Damage, Item, Store
 
 Tag = Annotated[
     str | None,
@@ -26,7 +27,26 @@ Tag = Annotated[
 ]
 
 
-def verify(tag: Tag = None, json: Json = False, quiet: Quiet = False) -> None:
+Repair = Annotated[
+    bool, typer.Option("--repair", help="Mend what is damaged from copies with the right digest.")
+]
+From = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--from",
+        metavar="ARCHIVE|DIR",
+        help="Where `--repair` looks for copies, beside the store itself; repeatable.",
+    ),
+]
+
+
+def verify(
+    tag: Tag = None,
+    repair: Repair = False,
+    from_: From = None,
+    json: Json = False,
+    quiet: Quiet = False,
+) -> None:
     """Hash the stored bytes again and compare.
 
     Examples:
@@ -36,23 +56,53 @@ def verify(tag: Tag = None, json: Json = False, quiet: Quiet = False) -> None:
       bundle verify fraud:1.4.0
 
       bundle verify ./unpacked-bundle
+
+      bundle verify --repair --from backup.tar
     """
     from ..bundler.store import Store
 
     console = Console(json=json, quiet=quiet)
+    if from_ and not repair:
+        raise WrongUsage("`--from` is for `--repair`.", hint="Add `--repair`.")
     if tag and (Path(tag) / "bundle.json").is_file():
+        if repair:
+            raise WrongUsage(
+                "A directory is not repaired in place.", hint="Copy it again from where it was."
+            )
         return _verify_directory(Path(tag), console)
     store = Store.default()
-    return _verify_items(store, [store.find(tag)] if tag else None, console)
+    items = None if tag is None else [store.find(tag, damaged=repair)]
+    if repair:
+        return _repair(store, items, from_ or [], console)
+    return _verify_items(store, items, console)
+
+
+def _repair(
+    store: "Store", items: "list[Item] | None", sources: list[str], console: Console
+) -> None:
+    from ..bundler.archives import ArchiveCopies
+
+    repaired = store.repair(items, [ArchiveCopies(source) for source in sources], console)
+    mended = [asdict(damage) for damage in repaired.mended]
+    known = {} if items is None else to_json(items[0])
+    data = known | {"ok": not repaired.left, "mended": mended}
+    if repaired.left:
+        raise _failed(repaired.left, data)
+    text = f"Mended {len(mended)} files." if mended else "Nothing was damaged."
+    console.result(data | {"damaged": []}, text)
+
+
+def _failed(damages: "list[Damage]", data: dict[str, Any]) -> Failed:
+    text = "\n".join(f"`{damage.tag}`: {damage.path}: {damage.what}" for damage in damages)
+    hint = "Mend it with `bundle verify --repair --from ARCHIVE`, or save or build it again."
+    found = {"damaged": [asdict(damage) for damage in damages]}
+    return Failed(text, data | found, hint=hint, exit_code=Damaged.exit_code)
 
 
 def _verify_items(store: "Store", items: "list[Item] | None", console: Console) -> None:
     damages = store.verify(items, progress=console)
     if damages:
-        text = "\n".join(f"`{damage.tag}`: {damage.path}: {damage.what}" for damage in damages)
-        data = {"ok": False, "damaged": [asdict(damage) for damage in damages]}
-        hint = "Save or build it again, then run `bundle gc`."
-        raise Failed(text, data, hint=hint, exit_code=Damaged.exit_code)
+        raise _failed(damages, {"ok": False})
     known = {} if items is None else to_json(items[0])
     what = "Every model and bundle" if items is None else f"`{items[0].tag}`"
     console.result(known | {"ok": True, "damaged": []}, f"{what} is as it was stored.")

@@ -4,12 +4,12 @@ import os
 import secrets
 import shutil
 import stat as modes
-from collections.abc import Callable, Iterable, Iterator
-from contextlib import ExitStack, contextmanager
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
-from ..errors import InvalidDestination
+from ..errors import InvalidArchive, InvalidDestination
 from ..store import Blob, Store, disk
 from . import copying, layout
 from .descriptor import Descriptor
@@ -55,6 +55,12 @@ class LayoutDirectory:
         for blob in blobs:
             with self._opened(layout.blob_name(blob.digest)) as file:
                 receive(blob, file.readinto)
+
+    def offer(self, wanted: Mapping[str, int | None], offer: Receive) -> None:
+        """Hand over what is called by one of these digests."""
+        for digest in wanted:
+            with suppress(InvalidArchive), self._opened(layout.blob_name(digest)) as file:
+                offer(Blob(digest, os.fstat(file.number).st_size), file.readinto)
 
     def write(
         self,

@@ -1,6 +1,6 @@
 """Source: an archive that is being read, wherever it is and in whatever order."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from typing import Protocol
 
 from ...runtime import digest as digests
@@ -45,6 +45,10 @@ class Source(Protocol):
         Raises:
             InvalidArchive: naming the member.
         """
+        ...
+
+    def offer(self, wanted: Mapping[str, int | None], offer: Receive) -> None:
+        """Hand over what is called by one of these digests, whatever else there is."""
         ...
 
 

@@ -1,7 +1,7 @@
 """TarFile: a tar on disk. All of it is looked at before anything of it is taken."""
 
 import os
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
 from ..store import Blob
@@ -61,6 +61,13 @@ class TarFile:
         named = [(self.members[layout.blob_name(blob.digest)], blob) for blob in blobs]
         for member, blob in sorted(named, key=lambda pair: pair[0].offset):
             receive(blob, _Cursor(self.file, member.offset).read)
+
+    def offer(self, wanted: Mapping[str, int | None], offer: Receive) -> None:
+        """Hand over what is called by one of these digests."""
+        for name, member in self.members.items():
+            digest = layout.digest_of(name)
+            if digest is not None and digest in wanted:
+                offer(Blob(digest, member.size), _Cursor(self.file, member.offset).read)
 
     def _skip(self, count: int) -> None:
         os.lseek(self.file.number, count, os.SEEK_CUR)

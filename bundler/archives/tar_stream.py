@@ -1,6 +1,6 @@
 """TarStream: a tar that passes by once: a pipe, a URL, or what a decompressor gives."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 
 from ..store import Blob
 from ..store.hashing import Read
@@ -50,6 +50,13 @@ class TarStream:
             receive(blob, self._reader.read)
         for name in sorted(waiting):
             raise refused(self.where, name, "it is missing")
+
+    def offer(self, wanted: Mapping[str, int | None], offer: Receive) -> None:
+        """Hand over what is called by one of these digests, as it comes by."""
+        for member in self._members:
+            digest = layout.digest_of(member.name)
+            if digest is not None and digest in wanted:
+                offer(Blob(digest, member.size), self._reader.read)
 
     def _skip(self, count: int) -> None:
         while count:

@@ -57,7 +57,11 @@ class Delivery:
             _check(blob, Hashing(blob.size, read, advance).digest())
             return
         path = self._directory / blob.digest.removeprefix("sha256:")
-        _check(blob, _write(path, Hashing(blob.size, read, advance)))
+        try:
+            _check(blob, _write(path, Hashing(blob.size, read, advance)))
+        except BaseException:
+            disk.remove(path)
+            raise
         self._staged[blob.digest] = path
         self.written += blob.size
 
@@ -70,9 +74,16 @@ class Delivery:
         Raises:
             Damaged: when a file of the item was neither received nor there before.
         """
+        self.keep()
+        return self._commit(kind, name, config, files, **options)
+
+    @disk.told("write to the store")
+    def keep(self) -> None:
+        """Move what was received into the store; until something refers to it, it is only held."""
         for digest, path in self._staged.items():
             self._blobs.keep(path, digest)
-        return self._commit(kind, name, config, files, **options)
+        self._staged.clear()
+        disk.sync_directory(self._blobs.directory)
 
     def release(self) -> None:
         """Let go of what was held; a commit has made it part of an item by now."""

@@ -11,6 +11,7 @@ from .workspace import Workspace
 VERSION = 1
 OCI = b'{"imageLayoutVersion":"1.0.0"}\n'
 OURS = b'{"layout":%d}\n' % VERSION
+_FIXED = (("layout.json", OURS), ("oci-layout", OCI))
 DIRECTORIES = (
     "blobs", "blobs/sha256", "refs", "refs/models", "refs/bundles", "counter", "memo", "tmp",
     "trees", "trust",
@@ -49,9 +50,20 @@ class Layout:
         for name in DIRECTORIES:
             if disk.make_directory(self._root / name):
                 disk.sync_directory((self._root / name).parent)
-        for name, data in (("layout.json", OURS), ("oci-layout", OCI)):
+        for name, data in _FIXED:
             self._write(self._root / name, data)
         self._ready = True
+
+    def mend(self) -> None:
+        """Write the fixed files again where they are not as they were written."""
+        for name, data in _FIXED:
+            path = self._root / name
+            with suppress(FileNotFoundError):
+                if path.read_bytes() == data:
+                    continue
+            with self._workspace.file(data) as temporary:
+                temporary.replace(path)
+            disk.sync_directory(path.parent)
 
     def _make_root(self) -> None:
         missing = [path for path in (self._root, *self._root.parents) if not path.exists()]

@@ -84,6 +84,12 @@ def is_sound_index(data: bytes) -> bool:
     return expected and canonical.dumps(document) == data
 
 
+def read_index(data: bytes) -> Iterable[tuple[str, str]]:
+    """What a sound index names, `models/iris:1.0` or `models/iris@latest`, and which manifest."""
+    for entry in json.loads(data)["manifests"]:
+        yield entry["annotations"][_REF], entry["digest"]
+
+
 def check_paths(files: Sequence[FileEntry]) -> None:
     """Refuse paths that leave the directory, or that some file system takes for one another.
 

@@ -7,13 +7,14 @@ moves in the same instant as the item is committed.
 """
 
 import os
+from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from ..errors import InvalidTag, Refused
-from ..tag import KINDS, Kind
+from ..tag import KINDS, Kind, check_name, check_version
 from . import disk, record
 from .item import Item
 from .workspace import Workspace
@@ -86,6 +87,13 @@ class Refs:
     def has(self, item: Item) -> bool:
         """Whether the item is still there."""
         return self._path(item.kind, item.name, item.version).exists()
+
+    def restore(self, item: Item) -> None:
+        """Write an item's ref anew in place of one that cannot be read."""
+        path = self._path(item.kind, item.name, item.version)
+        with self._workspace.file(_encode(item)) as temporary:
+            temporary.replace(path)
+        disk.sync_directory(path.parent)
 
     def alias(self, item: Item, alias: str) -> None:
         """Let an alias name this item from now on."""
@@ -175,6 +183,20 @@ class Refs:
 
     def _path(self, kind: Kind, name: str, entry: str) -> Path:
         return Path(self._kind(kind), name, entry.lower())
+
+
+def check_names(name: str, version: str | None, aliases: Sequence[str]) -> None:
+    """Refuse what an item cannot be called.
+
+    Raises:
+        InvalidTag: with the rule.
+    """
+    check_name(name)
+    if version == LATEST:
+        raise InvalidTag("`latest` is an alias, not a version.", hint="Leave the version out.")
+    for text, what in ((version, "version"), *((alias, "alias") for alias in aliases)):
+        if text is not None:
+            check_version(text, what)
 
 
 def _encode(item: Item) -> bytes:

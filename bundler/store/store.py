@@ -16,12 +16,13 @@ from functools import cache
 from pathlib import Path
 
 from ...runtime.manifest import FileEntry
-from ..errors import Damaged, InvalidTag, NotFound, Refused
+from ..errors import Damaged, NotFound, Refused
 from ..progress import NullProgress, Progress
 from ..tag import Kind, check_name, check_version
 from . import disk, lookup, oci
 from .blobs import Blobs
 from .collecting import Collector, Reclaimed
+from .copies import Copies
 from .counter import Counter
 from .delivery import Delivery
 from .index import Index
@@ -32,10 +33,12 @@ from .marks import Marks
 from .memo import Memo
 from .placing import place
 from .reach import Reach
-from .refs import LATEST, Refs
+from .record_repair import RecordRepair
+from .refs import LATEST, Refs, check_names
+from .repairing import Repair, Repaired
 from .trees import Trees
 from .trust import Trust
-from .usage import Usage, tree_size
+from .usage import Usage
 from .verifying import Damage, Verification
 from .workspace import Workspace
 
@@ -156,7 +159,7 @@ class Store:
         Raises:
             Refused: when the version exists with other content.
         """
-        _check_names(name, version, aliases)
+        check_names(name, version, aliases)
         oci.check_paths(files)
         self._layout.prepare()
         own = self._blobs.keep_bytes(config)
@@ -258,19 +261,30 @@ class Store:
         verification = Verification(self.root, self._refs, self._blobs, self._trees)
         return verification.run(items, progress)
 
+    @disk.told("repair the store")
+    def repair(
+        self,
+        items: Iterable[Item] | None = None,
+        copies: Sequence[Copies] = (),
+        progress: Progress = NullProgress(),  # noqa: B008
+    ) -> Repaired:
+        """Mend what `verify` finds, from the store's trees and other copies."""
+        chosen = None if items is None else list(items)
+        found = self.verify(chosen, progress=progress)
+        if found:
+            records = RecordRepair(self._layout, self.trust, self._refs, self._blobs, self._counter)
+            repair = Repair(self._refs, self._blobs, self._trees, records)
+            with self.delivery() as delivery:
+                chosen = repair.run(chosen, copies, delivery)
+            self._index.changed()
+            self._index.settle()
+        return Repaired.between(found, self.verify(chosen, progress=progress) if found else [])
+
     @disk.told("measure the store")
     def usage(self) -> Usage:
         """Where the bytes are."""
         self._layout.check()
-        models, bundles = self._refs.items("model"), self._refs.items("bundle")
-        return Usage(
-            models=len(models),
-            bundles=len(bundles),
-            content=sum(item.size for item in (*models, *bundles)),
-            stored=tree_size(self._blobs.directory),
-            reclaimable=self._reclaimable(),
-            environments=tree_size(self.root / "envs"),
-        )
+        return Usage.of(self.root, self._refs, self._blobs, self._reclaimable())
 
     def _reclaimable(self) -> int:
         try:
@@ -376,12 +390,3 @@ class Store:
 @cache
 def _opened(root: Path) -> Store:
     return Store(root)
-
-
-def _check_names(name: str, version: str | None, aliases: Sequence[str]) -> None:
-    check_name(name)
-    if version == LATEST:
-        raise InvalidTag("`latest` is an alias, not a version.", hint="Leave the version out.")
-    for text, what in ((version, "version"), *((alias, "alias") for alias in aliases)):
-        if text is not None:
-            check_version(text, what)

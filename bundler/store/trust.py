@@ -42,6 +42,17 @@ class Trust:
         if disk.remove(self._path(digest)):
             disk.sync_directory(self._directory)
 
+    def mend(self) -> None:
+        """Write damaged records again. Their names are the digests, and these were granted."""
+        for path in sorted(self._directory.glob("*")):
+            try:
+                record.load(path)
+            except ValueError:
+                data = record.encode({"digest": f"sha256:{path.name}", "reason": "was lost"})
+                with self._workspace.file(data) as temporary:
+                    temporary.replace(path)
+                disk.sync_directory(self._directory)
+
     def _path(self, digest: str) -> Path:
         if not is_digest("sha256:" + _hex(digest)):
             raise InvalidTag(f"{digest!r} is not a digest.", hint="Write `sha256:` and 64 digits.")

@@ -4,6 +4,10 @@ import os
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Self
+
+from .blobs import Blobs
+from .refs import Refs
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,6 +27,19 @@ class Usage:
     stored: int
     reclaimable: int
     environments: int
+
+    @classmethod
+    def of(cls, root: Path, refs: Refs, blobs: Blobs, reclaimable: int) -> Self:
+        """Measure a store."""
+        models, bundles = refs.items("model"), refs.items("bundle")
+        return cls(
+            models=len(models),
+            bundles=len(bundles),
+            content=sum(item.size for item in (*models, *bundles)),
+            stored=tree_size(blobs.directory),
+            reclaimable=reclaimable,
+            environments=tree_size(root / "envs"),
+        )
 
     @property
     def shared(self) -> int:

@@ -1,10 +1,5 @@
 """What is exported here is imported there: same tag, same digest, same bytes."""
 
-import hashlib
-import os
-import subprocess
-import sys
-
 import pytest
 
 from modelbundle.bundler.archives import export_item, import_item

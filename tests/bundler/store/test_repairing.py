@@ -1,0 +1,174 @@
+"""Repair: a damaged store is mended from copies whose digest is right, and from nothing else."""
+
+import hashlib
+import random
+
+import pytest
+
+from modelbundle.bundler.store import Blob, FolderCopies, Store
+
+
+def spoil(path, data=None):
+    """Flip one bit, or write something else in place."""
+    mode = path.stat().st_mode
+    path.chmod(0o644)
+    content = bytearray(path.read_bytes() if data is None else data)
+    if data is None:
+        content[len(content) // 2] ^= 4
+    path.write_bytes(content)
+    path.chmod(mode)
+
+
+def backup(path, files):
+    path.mkdir()
+    for number, data in enumerate(files):
+        (path / f"any-{number}").write_bytes(data)
+    return FolderCopies(path)
+
+
+def test_a_sound_store_is_left_alone(store, save):
+    save()
+    before = {path: path.stat().st_mtime_ns for path in store.root.rglob("*")}
+    repaired = store.repair()
+    assert (repaired.mended, repaired.left) == ([], [])
+    assert {path: path.stat().st_mtime_ns for path in store.root.rglob("*")} == before
+
+
+def test_a_blob_comes_back_from_another_directory_by_its_bytes_alone(store, save, tmp_path):
+    item = save(files={"w": b"weights" * 99, "v": b"other"})
+    entry = next(entry for entry in store.files(item) if entry.path == "w")
+    spoil(store.blob(entry.digest))
+    copies = backup(tmp_path / "backup", [b"weights" * 98 + b"WEIGHTS", b"weights" * 99])
+
+    repaired = store.repair(copies=[copies])
+
+    assert [(one.tag, one.path) for one in repaired.mended] == [(f"model:{item.tag}", "w")]
+    assert repaired.left == []
+    assert store.verify() == []
+    assert store.blob(entry.digest).read_bytes() == b"weights" * 99
+    assert store.blob(entry.digest).stat().st_mode & 0o777 == 0o444
+
+
+def test_nothing_with_another_digest_is_ever_taken(store, save, tmp_path):
+    item = save(files={"w": b"weights"})
+    digest = store.files(item)[0].digest
+    spoil(store.blob(digest))
+
+    class Liar:
+        def offer(self, wanted, offer):
+            source = iter([b"WEIGHTS"])
+
+            def read(buffer):
+                data = next(source, b"")
+                buffer[: len(data)] = data
+                return len(data)
+
+            offer(Blob(digest, 7), read)
+
+    for copies in (Liar(), backup(tmp_path / "backup", [b"Weights"])):
+        repaired = store.repair(copies=[copies])
+        assert repaired.mended == []
+        assert [one.path for one in repaired.left] == ["w"]
+    assert not any((store.root / "tmp").glob("*/*/*"))
+
+
+def test_a_tree_mends_the_blob_that_it_is_no_link_to(store, save):
+    """An executable file is a copy of its blob, not the same inode."""
+    item = save(files={"run": b"#!/bin/sh\n"}, executable=("run",))
+    store.directory(item)
+    spoil(store.blob(store.files(item)[0].digest))
+
+    assert store.repair().left == []
+    assert store.blob(store.files(item)[0].digest).read_bytes() == b"#!/bin/sh\n"
+
+
+def test_a_spoilt_tree_is_laid_out_again(store, save, tmp_path):
+    item = save(files={"w": b"weights", "run": b"#!"}, executable=("run",))
+    tree = store.directory(item)
+    spoil(tree / "run")
+    (tree / "sitecustomize.py").write_text("x")
+    (tree / "w").unlink()
+
+    assert store.repair().left == []
+
+    assert (tree / "run").read_bytes() == b"#!"
+    assert sorted(path.name for path in tree.iterdir()) == ["model.json", "run", "w"]
+    spoil(store.blob(store.files(item)[1].digest))  # and the tree that is linked to it
+    assert store.repair(copies=[backup(tmp_path / "b", [b"weights"])]).left == []
+    assert (store.directory(item) / "w").read_bytes() == b"weights"
+
+
+def test_a_manifest_follows_from_the_model_json(store, add_model, own_store):
+    item = add_model()
+    manifest = own_store.manifest(item)
+    own_store.blob(item.manifest).unlink()
+
+    assert own_store.repair().left == []
+    assert own_store.manifest(item) == manifest
+
+
+def test_refs_and_aliases_follow_from_the_index(own_store, add_model):
+    first = add_model("iris", weights=b"1", version="1.0-RC", aliases=["Stable"])
+    second = add_model("iris", weights=b"2")
+    refs = own_store.root / "refs/models/iris"
+    for path in refs.iterdir():
+        path.write_bytes(b"?")
+    store = Store(own_store.root)
+
+    assert store.repair().left == []
+
+    found = {item.tag: item for item in store.items("model")}
+    assert set(found) == {first.tag, second.tag}
+    assert found[first.tag].aliases == ("Stable",)
+    assert found[second.tag].aliases == ("latest",)
+    assert found[first.tag].digest == first.digest
+    assert (found[first.tag].size, found[first.tag].framework) == (first.size, "sklearn")
+    assert found[first.tag].imported  # nobody remembers that it was made here
+    assert store.verify() == []
+
+
+def test_a_ref_alone_is_mended_when_its_item_is_asked_for(own_store, add_model):
+    item = add_model()
+    (own_store.root / "refs/models/iris" / item.version).write_bytes(b"?")
+    store = Store(own_store.root)
+    assert store.repair([store.find("iris", damaged=True)]).left == []
+    assert store.find("iris").digest == item.digest
+
+
+def test_fixed_files_index_and_trust_are_written_again(own_store, add_model):
+    item = add_model(executes=True)
+    for name in ("index.json", "oci-layout", "layout.json", f"trust/{item.digest[7:]}"):
+        spoil(own_store.root / name, b"?")
+    store = Store(own_store.root)
+    assert {damage.path for damage in store.verify()} >= {"index.json", "oci-layout"}
+    assert store.repair().left == []
+    assert store.trust.is_trusted(item.digest)
+
+
+def test_what_nobody_has_is_told_and_the_rest_is_mended(store, save, tmp_path):
+    item = save(files={"a": b"first", "b": b"second"})
+    for entry in store.files(item):
+        spoil(store.blob(entry.digest))
+    repaired = store.repair(copies=[backup(tmp_path / "b", [b"second"])])
+    assert [one.path for one in repaired.mended] == ["b"]
+    assert [one.path for one in repaired.left] == ["a"]
+
+
+@pytest.mark.parametrize("seed", range(12))
+def test_one_spoilt_file_anywhere_is_restored_byte_for_byte(seed, own_store, add_model, tmp_path):
+    model = add_model(weights=b"w" * 5000, aliases=["production"])
+    own_store.directory(model)
+    digests = [model.digest, model.manifest, *(e.digest for e in own_store.files(model))]
+    copies = backup(tmp_path / "b", [own_store.blob(digest).read_bytes() for digest in digests])
+    chance = random.Random(seed)
+    blobs = sorted((own_store.root / "blobs/sha256").iterdir())
+    victim = chance.choice(blobs)
+    before = victim.read_bytes()
+    if chance.random() < 0.3:
+        victim.unlink()
+    else:
+        spoil(victim, before[: chance.randrange(len(before))] if chance.random() < 0.3 else None)
+    store = Store(own_store.root)
+    assert store.verify()
+    assert store.repair(copies=[copies]).left == []
+    assert hashlib.sha256(victim.read_bytes()).hexdigest() == victim.name
