@@ -11,6 +11,7 @@ from ..errors import DeadlineExceeded, InvalidInput, ModelDied, Overloaded
 from .admission import Admission
 from .alarm import Alarm
 from .batch import Batch
+from .cost import CostModel
 from .executor import Executor, RowOps
 from .hang import HangWatch
 from .hold import Hold
@@ -166,6 +167,11 @@ class Batcher:
     def queued_bytes(self) -> int:
         """Bytes of the requests that they belong to."""
         return self._lanes.backlog.bytes
+
+    @property
+    def cost(self) -> CostModel:
+        """What the batches of late were measured to take."""
+        return self._lanes.cost
 
     @property
     def predicted_wait(self) -> float:

@@ -12,6 +12,7 @@ from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
+from ..batching.cost import CostModel
 from ..models.operation import ModelOperation
 from ..plan import Plan
 from ..telemetry.metrics import Metrics
@@ -132,6 +133,10 @@ class Application:
         except Exception as error:  # noqa: BLE001 - whoever started the server is told
             self.failure = error
             self.on_failure()
+
+    def costs(self) -> dict[str, CostModel]:
+        """What a batch was measured to take, for each method of each model."""
+        return self._host.costs()
 
     # --- what the pages show ---
 

@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from typing import Any
 
+from ..batching.cost import CostModel
 from ..batching.observer import BatchObserver
 from ..batching.window import Limits
 from ..batching.worker import Worker
@@ -24,7 +25,7 @@ from ..remote.model_link import ModelLink
 from ..remote.process_home import ProcessHome
 from ..services.model_handle import Models
 from ..services.service_host import ServiceHost
-from ..telemetry.metrics import Metrics
+from ..telemetry.metrics import Metrics, queue_name
 from .readiness import Readiness
 
 log = logging.getLogger(__name__)
@@ -79,6 +80,14 @@ class Host:
             await self._service.stop()
         for runner in self.runners.values():
             await runner.stop()
+
+    def costs(self) -> dict[str, CostModel]:
+        """What a batch was measured to take, for each method of each model."""
+        return {
+            queue_name(alias, method): runner.queue(method).batcher.cost
+            for alias, runner in self.runners.items()
+            for method in runner.methods
+        }
 
     async def _runner(self, alias: str, readiness: Readiness) -> Runner:
         began = time.monotonic()

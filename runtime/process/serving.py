@@ -20,6 +20,7 @@ from .address import Address
 from .control import Event, Line
 from .crew import Crew, FrontPost, ModelPost, Post
 from .device import Device
+from .growth import Growth
 from .handover import Handover
 from .last_words import STDERR
 from .newcomers import turn_away
@@ -54,6 +55,7 @@ class Serving:
     devices: tuple[Device, ...]
     metrics: Metrics
     site: Site
+    growth: Growth
     has_served: bool = False
 
     def recruit(self, number: int) -> Crew:
@@ -98,7 +100,7 @@ class Serving:
         application.on_ready = on_ready
         is_alone = self.topology.fronts == 1
         life = Life(application, self._others_are_ready, line=line, is_alone=is_alone)
-        line.on_event = partial(_heed, life, links or {})
+        line.on_event = partial(_heed, life, line, links or {})
         return run(life, self.site.listener)
 
     def model(self, post: ModelPost, on_ready: Callable[[], None]) -> int:
@@ -121,6 +123,8 @@ class Serving:
 
     def ready(self, crew: Crew) -> None:  # noqa: ARG002 - all crews serve the same
         """Say so."""
+        now = self.topology
+        self.metrics.topology(now.kind, now.fronts, 0 if now.is_threaded else now.replicas)
         if not self.has_served:
             self.has_served = True
             seconds = time.monotonic() - self.site.began
@@ -133,13 +137,33 @@ class Serving:
     def failed(self, error: BundleError) -> None:
         """The log has it."""
 
-    def heard(self, post: FrontPost, event: Event) -> None:
-        """Nothing yet."""
+    def look(self, crew: Crew) -> bool:
+        """Have a busy crew say what its batches take, as long as its size is open."""
+        if self.topology.is_settled:
+            return False
+        control = crew.fronts[0].control
+        if self.growth.is_busy(crew) and control is not None:
+            control.supervisor.send("measure")
+        return True
+
+    def heard(self, post: FrontPost, event: Event) -> bool:
+        """What batches take: perhaps more processes would do better."""
+        if event["event"] != "cost" or self.topology.is_settled:
+            return False
+        before, self.topology = (
+            self.topology,
+            self.growth.chosen(self.topology, post.crew, event["costs"]),
+        )
+        if self.topology.is_settled:
+            log.info("Processes: %s.", self.topology)
+        return self.topology.size != before.size
 
     def died(self, post: Post) -> None:
         """Count it; what a front had counted as going on has ended with it."""
         if isinstance(post, FrontPost):
             self.metrics.died(post.row)
+        elif isinstance(post, ModelPost):
+            self.metrics.model_died(post.alias)
 
     def last_call(self) -> None:
         """Take no new connections, in any process."""
@@ -163,10 +187,20 @@ def _have_killed(line: Line, model: ModelPost, generation: int, why: str) -> Non
     line.send("kill", model=model.alias, replica=model.replica, generation=generation, why=why)
 
 
-def _heed(life: "Life", links: Mapping[str, Sequence["ModelLink"]], event: Event) -> None:
+def _costs(life: "Life") -> dict[str, tuple[float, float, int]]:
+    costs = life.application.costs()
+    return {name: (cost.alpha, cost.beta, cost.count) for name, cost in costs.items()}
+
+
+def _heed(
+    life: "Life", line: Line, links: Mapping[str, Sequence["ModelLink"]], event: Event
+) -> None:
     """What the supervisor tells a front."""
     if event["event"] == "leave":
         life.leave()
+        return
+    if event["event"] == "measure":
+        line.send("cost", costs=_costs(life))
         return
     link = links[event["model"]][event["replica"]]
     if event["event"] == "born":

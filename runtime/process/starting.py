@@ -17,11 +17,12 @@ from . import topology
 from .address import Address
 from .cgroup import available_memory, usable_cores
 from .device import Device, preflight
+from .growth import Growth
 from .handover import Handover
 from .options import Options
 from .serving import Serving, Site
 from .supervisor import Supervisor
-from .topology import Machine, Topology
+from .topology import FRAMEWORKS_WITH_THREADS, Machine, Topology
 
 log = logging.getLogger(__name__)
 
@@ -65,10 +66,16 @@ class Start:
         trust.verify(self.plan.directory, self.plan.manifest.files)
         listener = handover.socket() or self.address.bind()
         # Two crews serve at once while one takes over from the other.
-        metrics = Metrics.of(self.plan, 2 * self.topology.most_fronts)
+        # The last row is the supervisor's own.
+        metrics = Metrics.of(self.plan, 2 * self.topology.most_fronts + 1)
+        metrics.counters.take(2 * self.topology.most_fronts)
         site = Site(self.address.bound(listener), listener, handover, self.began)
-        serving = Serving(self.plan, self.topology, self.devices, metrics, site)
+        growth = Growth(self._machine, has_threads=_has_threads(self.plan))
+        serving = Serving(self.plan, self.topology, self.devices, metrics, site, growth)
         return Supervisor(serving, grace=self.plan.settings.drain_timeout).run()
+
+    def _machine(self) -> Machine:
+        return Machine(usable_cores(), available_memory(), len(self.devices))
 
     def explain(self) -> None:
         """Say what was chosen, and why."""
@@ -84,6 +91,10 @@ class Start:
             log.info(
                 "POST %s: `%s` of the %s; %s.", route.path, route.method, what, _batching(limits)
             )
+
+
+def _has_threads(plan: Plan) -> bool:
+    return any(each.framework in FRAMEWORKS_WITH_THREADS for each in plan.manifest.models)
 
 
 def _topology(plan: Plan, gpus: int) -> Topology:

@@ -27,6 +27,7 @@ PATIENCE = 8  # crashes of a front in a row, with nobody left to serve, after wh
 KILL_AFTER = 5.0  # seconds beyond the grace after which processes are killed
 FAREWELL = 2.0  # seconds that a model process has once its front is gone
 PATIENT = 20.0  # seconds, beyond the grace, that connections have to notice who has taken over
+LOOK = 1.0  # seconds between two looks at how busy a crew is, until its size is settled
 RETRY = 0.1  # seconds, at least, until a process that there was no room for is tried again
 
 
@@ -53,8 +54,12 @@ class Duties(Protocol):
         """A crew that was to take over cannot; the old one serves."""
         ...
 
-    def heard(self, post: FrontPost, event: Event) -> None:
-        """A front has told something that the supervisor does not act upon."""
+    def heard(self, post: FrontPost, event: Event) -> bool:
+        """A front has told something; whether another crew is to be had because of it."""
+        ...
+
+    def look(self, crew: Crew) -> bool:
+        """Look at the crew that serves; whether to do so again in a while."""
         ...
 
     def died(self, post: Post) -> None:
@@ -153,7 +158,13 @@ class Supervisor:
         if crew is self._next:
             self._crew, old, self._next = crew, self._crew, None
             self._dismiss(old)
+        else:
+            self._watch.later(LOOK, self._look)
         self._duties.ready(crew)
+
+    def _look(self) -> None:
+        if self._code is None and (self._next is not None or self._duties.look(self._crew)):
+            self._watch.later(LOOK, self._look)
 
     def _dismiss(self, crew: Crew) -> None:
         """Let a crew finish what it has begun; connections have time to notice."""
@@ -204,7 +215,8 @@ class Supervisor:
     def _told(self, front: FrontPost, event: Event) -> None:
         """A front says something; it may have a process killed that does not answer."""
         if event["event"] != "kill":
-            self._duties.heard(front, event)
+            if self._duties.heard(front, event) and front.crew is self._crew:
+                self.restart()
             return
         for model in front.models:
             wanted = (model.alias, model.replica, model.generation)

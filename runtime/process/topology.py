@@ -5,6 +5,7 @@ from dataclasses import dataclass, replace
 from typing import Literal
 
 SMALL = 0.002  # seconds for one row; below, a front of its own for each model process pays
+MOST_FRONTS = 16
 SHARE = 0.5  # of the memory that is available, which growing may take
 FRAMEWORKS_WITH_THREADS = frozenset({"torch", "xgboost", "lightgbm", "onnx"})
 
@@ -67,6 +68,11 @@ class Topology:
         """Whether models run in the fronts."""
         return self.kind == "thread"
 
+    @property
+    def size(self) -> tuple[int, int]:
+        """Fronts, and processes of each model for each."""
+        return self.fronts, self.replicas
+
     def __str__(self) -> str:
         return f"{_counted(self.fronts, 'front')}, {self._models()}: {self.why}"
 
@@ -88,8 +94,10 @@ def first(
         kind: Kind = "D" if machine.gpus > 1 else "C"
         return Topology(kind, replicas=machine.gpus, why="one model process a GPU")
     if workers == "auto":
-        start = "one front and one process of each model, until their times are measured"
-        return Topology("A", why=start, is_settled=machine.cores < 2, most_fronts=machine.cores)  # noqa: PLR2004
+        if machine.cores == 1:
+            return Topology("A", why="there is one core")
+        why = f"more when one of them is busy, on {machine.cores} cores"
+        return Topology("A", why=why, is_settled=False, most_fronts=_fronts(machine.cores))
     threads = max(1, machine.cores // workers) if workers > 1 else None
     return Topology("A", workers, 1, threads, "as many as were asked for", most_fronts=workers)
 
@@ -104,7 +112,7 @@ def chosen(now: Topology, machine: Machine, probe: Probe) -> Topology:
         return replace(settled, why=why)
     one = probe.alpha + probe.beta
     if one < SMALL:
-        fronts = min(machine.cores, 1 + room)
+        fronts = min(_fronts(machine.cores), 1 + room)
         why = f"a row takes {_shown(one)}, less than its request; {machine.cores} cores"
         return replace(settled, kind="A", fronts=fronts, threads=1, why=why)
     if probe.has_threads:
@@ -127,6 +135,11 @@ _THREADS = (
     "OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "NUMEXPR_NUM_THREADS",
     "VECLIB_MAXIMUM_THREADS", "BLIS_NUM_THREADS",
 )  # fmt: skip
+
+
+def _fronts(cores: int) -> int:
+    """Fronts of a small model: each has a model process beside it, which is less busy."""
+    return min(cores, MOST_FRONTS, max(2, cores // 2))
 
 
 def _room(machine: Machine, probe: Probe) -> int:

@@ -16,6 +16,9 @@ OTHER = "other"
 REFUSALS = ("starting", "draining", "bytes")
 """Why a request was refused before it reached a queue; `bytes`: too many bodies in memory."""
 
+TOPOLOGIES = ("A", "B", "C", "D", "thread")
+"""See `process.topology`."""
+
 SECONDS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0)
 WAITS = (0.0001, 0.0005, *SECONDS)
 ACCURACY = (0.1, 0.25, 0.5, 0.8, 0.9, 1.0, 1.1, 1.25, 2.0, 4.0, 10.0)
@@ -47,6 +50,8 @@ class Metrics:
         self._in_flight = self._slot("bundle_in_flight_requests")
         self._ready = self._slot("bundle_ready_workers")
         self._restarts = self._slot("bundle_worker_restarts_total")
+        deaths = self._families["bundle_model_restarts_total"]
+        self._deaths = {model: self.counters.slot(deaths, model) for (model,) in deaths.series}
 
     @classmethod
     def of(cls, plan: "Plan", workers: int = 1) -> "Metrics":
@@ -98,6 +103,17 @@ class Metrics:
         """A worker has died and will be replaced: it is not ready, and answers nothing."""
         self.counters.forget(worker)
         self.counters.add(self._restarts)
+
+    def model_died(self, model: str) -> None:
+        """A process of a model has died and will be replaced."""
+        self.counters.add(self._deaths[model])
+
+    def topology(self, kind: str, fronts: int, replicas: int) -> None:
+        """How many processes serve, and in which arrangement."""
+        for each in TOPOLOGIES:
+            self.counters.set(self._slot("bundle_topology", each), float(each == kind))
+        self.counters.set(self._slot("bundle_fronts"), fronts)
+        self.counters.set(self._slot("bundle_model_processes"), fronts * replicas)
 
     def queue(self, name: str) -> "QueueMetrics":
         """What the batcher called `name` reports to."""
@@ -232,6 +248,17 @@ def _families(paths: Names, queues: Names, models: Names) -> Iterator[Family]:
         (),
         ((),),
     )
+    yield Family(
+        "bundle_model_restarts_total",
+        "Model processes started again after a crash or a hang.",
+        "counter",
+        ("model",),
+        models,
+    )
+    kinds = tuple((kind,) for kind in TOPOLOGIES)
+    yield Family("bundle_topology", "1 for how the processes work.", "gauge", ("kind",), kinds)
+    yield Family("bundle_fronts", "Processes with connections.", "gauge", (), ((),))
+    yield Family("bundle_model_processes", "Processes of each model.", "gauge", (), ((),))
     yield Family(
         "bundle_model_load_seconds",
         "Time to load a model, summed over the processes that hold it.",
