@@ -27,6 +27,7 @@ class Answer:
     ) -> None:
         self._response = response
         self._has_body = has_body
+        self._body: bytes | None = None
         self._limits = limits
         self.url = url
         self.status = response.status
@@ -61,12 +62,17 @@ class Answer:
         return 0.0
 
     def read(self, limit: int, what: str = "answer") -> bytes:
-        """The whole body, and the connection may be used again.
+        """The whole body, kept, and the connection may be used again.
 
         Raises:
             RegistryError: when it is longer than `limit`, or too slow.
             Dropped: when it breaks off.
         """
+        if self._body is None:
+            self._body = self._read(limit, what)
+        return self._body
+
+    def _read(self, limit: int, what: str) -> bytes:
         deadline = time.monotonic() + self._limits.answer
         parts, size = [], 0
         for part in self._pieces(limit + 1):

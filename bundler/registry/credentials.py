@@ -1,5 +1,6 @@
 """Credentials: who we are to a registry, as docker's configuration says."""
 
+import warnings
 from dataclasses import dataclass, field
 
 from ..errors import RegistryError
@@ -24,7 +25,9 @@ def find(host: str) -> Credentials | None:
     from docker.errors import DockerException
 
     try:
-        entry = load_config().resolve_authconfig(host)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # of a helper that is not there; the error says it
+            entry = load_config().resolve_authconfig(host)
     except (DockerException, ValueError, OSError, KeyError, TypeError, AttributeError) as error:
         # Not the error's own words: they may hold what the entry or the helper holds.
         raise RegistryError(

@@ -3,6 +3,7 @@
 import hashlib
 import os
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 
 from ..errors import Damaged
@@ -65,10 +66,11 @@ class Download:
         stream = self._place.read(self._blob, self._offset)
         try:
             skip = self._offset - stream.start  # sent once more by who cannot begin in the middle
-            for part in stream.pieces:
-                fresh = part[skip:]
-                skip = max(0, skip - len(part))
-                self._take(fresh, write)
+            with suppress(Dropped):  # told below, with how far it came
+                for part in stream.pieces:
+                    fresh = part[skip:]
+                    skip = max(0, skip - len(part))
+                    self._take(fresh, write)
         finally:
             stream.close()
         if self._offset < self._blob.size:

@@ -48,6 +48,11 @@ def hang_up(line: socket.socket) -> None:
         socket.socket.shutdown(line, socket.SHUT_RDWR)
 
 
+def _ring(late: threading.Event, line: socket.socket) -> None:
+    late.set()
+    hang_up(line)
+
+
 def pool_classes(lines: Lines, limits: Limits) -> dict[str, type[HTTPConnectionPool]]:
     """urllib3's pools, whose connections are watched and whose answers begin in time.
 
@@ -67,13 +72,18 @@ def pool_classes(lines: Lines, limits: Limits) -> dict[str, type[HTTPConnectionP
             super().close()
 
         def getresponse(self) -> Any:
-            alarm = threading.Timer(self.sock.gettimeout() or limits.answer, hang_up, [self.sock])
+            late, line = threading.Event(), self.sock
+            alarm = threading.Timer(line.gettimeout() or limits.answer, _ring, [late, line])
             alarm.daemon = True
             alarm.start()
             try:
-                return super().getresponse()
+                answer = super().getresponse()
             finally:
                 alarm.cancel()
+            if late.is_set():  # http.client takes a head that ends early for a whole one
+                answer.close()
+                raise TimeoutError
+            return answer
 
     class _WatchedTls(_Watched, HTTPSConnection):
         pass

@@ -138,9 +138,13 @@ def _parse_directory(text: str) -> DirectoryReference:
             f"`{_shown(name)}` cannot be a name in the directory `{folder}`.",
             hint="Write `DIR:name:version`.",
         )
+    try:
+        path = Path(folder).expanduser()
+    except RuntimeError:  # nobody of that name
+        folder = ""
     if not folder:
         raise InvalidTag(f"`{_shown(text)}` names no directory.", hint=_HINT)
-    return DirectoryReference(Path(folder).expanduser(), name or None, digest)
+    return DirectoryReference(path, name or None, digest)
 
 
 def _split_digest(text: str) -> tuple[str, str | None]:

@@ -61,7 +61,6 @@ class Registry:
         wanted = self.reference.digest or self.reference.tag or "latest"
         answer = self.ask("GET", self.url(f"manifests/{wanted}"), {"Accept": _ACCEPT})
         if answer.status == 404:  # noqa: PLR2004
-            answer.close()
             raise RegistryError(
                 f"`{self.reference}` is not there"
                 + ("." if self._is_logged_in else ", or only for those who log in."),
@@ -69,7 +68,7 @@ class Registry:
             )
         self.expect(answer, {200}, f"the manifest of `{self.reference}`")
         kind = answer.header("Content-Type").partition(";")[0].strip().lower()
-        data = answer.read(self.limits.manifest, "manifest")
+        data = answer.read(self.limits.manifest)
         if kind.startswith("text/"):
             raise RegistryError(
                 f"`{self.reference.host}` answered with a page ({kind}) instead of a manifest.",
@@ -82,11 +81,9 @@ class Registry:
         """Whether the repository has it in full length."""
         answer = self.ask("HEAD", self.url(f"blobs/{blob.digest}"))
         if answer.status == 404:  # noqa: PLR2004
-            answer.read(self.limits.message)
             return False
         self.expect(answer, {200}, "a blob")
-        answer.read(self.limits.message)
-        return answer.length in {None, blob.size}
+        return answer.length == blob.size
 
     def read(self, blob: Blob, offset: int) -> Stream:
         """Begin to read a blob; one attempt."""
@@ -118,7 +115,6 @@ class Registry:
     def digest(self, tag: str) -> str | None:
         """The digest of the manifest that has a tag now."""
         answer = self.ask("HEAD", self.url(f"manifests/{tag}"), {"Accept": _ACCEPT})
-        answer.read(self.limits.message)
         if answer.status == 404:  # noqa: PLR2004
             return None
         self.expect(answer, {200}, "a tag")
@@ -131,7 +127,6 @@ class Registry:
             headers = {"Content-Type": oci.MANIFEST, "Content-Length": str(len(manifest))}
             answer = self.ask("PUT", self.url(f"manifests/{tag}"), headers, lambda: manifest)
             self.expect(answer, {200, 201, 202}, f"the manifest of `{self.reference.at(tag)}`")
-            answer.read(self.limits.message)
             self._check_digest(manifest, answer.header("Docker-Content-Digest"))
 
     def cut(self) -> None:
@@ -169,14 +164,16 @@ class Registry:
         body: MakeBody = lambda: None,
         also: str | None = None,
     ) -> Answer:
-        """One request, repeated with patience while the registry is busy or the line breaks.
+        """One request and the whole of its answer, with patience for a registry that is busy.
 
         also   a further repository that is read from
         """
         patience = Patience(self.limits, self.stop)
         while True:
             try:
-                return self.once(method, url, headers, body, also)
+                answer = self.once(method, url, headers, body, also)
+                answer.read(self.limits.manifest)
+                return answer  # noqa: TRY300 - its body is part of the attempt
             except Dropped as failure:
                 if not self._wire.has_answered and patience.attempts > 1:
                     raise  # nobody is there: a wrong name more likely than bad luck

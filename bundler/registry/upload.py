@@ -76,7 +76,6 @@ class Upload:
             answer = self._registry.ask("POST", url, {"Content-Length": "0"}, also=source)
             if answer.status == _ACCEPTED:
                 self._began(answer)
-            answer.read(self._registry.limits.message)
             return answer.status == _CREATED
         return False
 
@@ -154,7 +153,6 @@ class Upload:
         if not self._location:
             return
         answer = self._registry.ask("GET", self._location)
-        answer.read(self._registry.limits.message)
         if answer.status in _STATED:
             self._reach(self._received(answer, self._blob.size))
             if answer.header("Location"):
