@@ -11,7 +11,7 @@ import numpy as np
 from ..data import table
 from ..errors import InvalidInput, InvalidModel, NoDevice
 from ..signature import Field, Side, Signature
-from . import protobuf
+from . import protobuf, threads
 from .framework import Saved, lineage
 
 # Field numbers of onnx.proto3: github.com/onnx/onnx/blob/main/onnx/onnx.proto3
@@ -109,6 +109,7 @@ def _session(model: str | bytes, device: str) -> Any:
 
     settings = onnxruntime.SessionOptions()
     settings.log_severity_level = 3  # errors only
+    settings.intra_op_num_threads = threads.asked() or 0  # 0: as many as there are cores
     providers = _providers(onnxruntime, device)
     try:
         return onnxruntime.InferenceSession(model, settings, providers=providers)

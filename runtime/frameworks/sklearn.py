@@ -9,6 +9,7 @@ from ..errors import InvalidModel
 from ..pickles import pickling
 from ..pickles.policy import scan
 from ..signature import Field, Side, Signature
+from . import threads
 from .framework import Saved, lineage
 
 _METHODS = ("predict", "predict_proba", "decision_function", "transform", "score_samples")
@@ -59,11 +60,12 @@ class Sklearn:
         """Unpickle under the policy."""
         path = directory / self.formats[format]
         if format == "pickle":
-            return pickles.load(path, directory / pickling.BUFFERS, options.get("buffers", ()))
+            beside = directory / pickling.BUFFERS
+            return _narrowed(pickles.load(path, beside, options.get("buffers", ())))
         import joblib
 
         with pickles.narrowing(path):
-            return joblib.load(path)
+            return _narrowed(joblib.load(path))
 
     def prepare(self, model: Any) -> Any:
         """The object itself, if it is fitted.
@@ -91,6 +93,22 @@ class Sklearn:
         if isinstance(answer, list):
             return tuple(answer)
         return answer.toarray() if hasattr(answer, "toarray") else answer
+
+
+def _narrowed(model: Any) -> Any:
+    """The model with as many threads a call as the environment says, where it wanted more.
+
+    A forest that was trained with `n_jobs=-1` would start threads for every row.
+    """
+    count = threads.asked()
+    if count and hasattr(model, "get_params") and hasattr(model, "set_params"):
+        wide = {
+            name: count
+            for name, jobs in model.get_params(deep=True).items()
+            if name.rpartition("__")[2] == "n_jobs" and isinstance(jobs, int) and jobs != 1
+        }
+        model.set_params(**wide)
+    return model
 
 
 def takes_records(model: Any) -> bool:

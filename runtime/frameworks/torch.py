@@ -1,6 +1,5 @@
 """PyTorch: modules as safetensors, TorchScript and exported programs as they are."""
 
-import os
 import warnings
 import zipfile
 from collections.abc import Callable, Iterator, Mapping
@@ -13,7 +12,7 @@ from ..errors import InvalidModel
 from ..manifest import CODE
 from ..signature import Field, Side, Signature
 from ..tuning import Tuning
-from . import torch_code, torch_files, torch_recipe, torch_weights
+from . import threads, torch_code, torch_files, torch_recipe, torch_weights
 from .carried_code import importer
 from .framework import Saved, lineage
 from .local_code import CannotTravel
@@ -222,9 +221,9 @@ def _set_threads() -> None:
     """As many threads as the environment says, even if torch was imported before it did."""
     import torch
 
-    threads = os.environ.get("OMP_NUM_THREADS", "")
-    if threads.isdecimal() and int(threads) not in {0, torch.get_num_threads()}:
-        torch.set_num_threads(int(threads))
+    wanted = threads.asked()
+    if wanted not in {None, torch.get_num_threads()}:
+        torch.set_num_threads(wanted)
 
 
 def _assemble(directory: Path, options: Mapping[str, Any], state: Mapping[str, Any]) -> Any:

@@ -6,10 +6,13 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from ..data import table
 from ..errors import InvalidModel
 from ..pickles.policy import scan
 from ..signature import Field, Side, Signature
+from . import threads
 from .framework import Saved
 
 _HEAD = 4096  # bytes: the first keys of a model are within
@@ -25,6 +28,9 @@ class Xgboost:
     extra = "xgboost"
     formats: Mapping[str, str] = {"ubj": "model.ubj", "json": "booster.json", "pickle": "model.pkl"}
     executing = frozenset({"pickle"})
+
+    def __init__(self) -> None:
+        self._is_on_gpu = False  # of the model that was loaded
 
     def matches(self, model: object) -> bool:
         """XGBoost's own classes; an author's subclass may do more than its booster says."""
@@ -69,10 +75,12 @@ class Xgboost:
                 raise InvalidModel(f"xgboost has no model `{options['class']}`.")
             model = kind(**options.get("params", {}))
             model.load_model(path)
+        self._is_on_gpu = device != "cpu"
+        count = threads.asked()
         if hasattr(model, "get_booster"):
-            model.set_params(device=device)
+            model.set_params(device=device, **({"n_jobs": count} if count else {}))
         else:
-            model.set_param({"device": device})
+            model.set_param({"device": device} | ({"nthread": count} if count else {}))
         return model
 
     def prepare(self, model: Any) -> Any:
@@ -96,15 +104,29 @@ class Xgboost:
         return dict.fromkeys(self.methods(model), Signature(inputs))
 
     def call(self, model: Any, method: str, batch: Any) -> Any:
-        """Call a wrapper as it is, a booster through a DMatrix with its own feature names."""
+        """Call a wrapper as it is, a booster in place or else through a DMatrix of its names."""
         data = table.stack(batch)
         _check_categories(data)
         if hasattr(model, "get_booster"):
             return getattr(model, method)(data)
-        import xgboost
+        return _predicted(model, data, is_on_gpu=self._is_on_gpu)
 
-        names = None if hasattr(data, "columns") else model.feature_names
-        return model.predict(xgboost.DMatrix(data, feature_names=names, enable_categorical=True))
+
+def _predicted(booster: Any, data: Any, *, is_on_gpu: bool) -> Any:
+    """A matrix as it lies: to make a DMatrix of a few rows takes longer than to answer them.
+
+    A GPU cannot see it there.
+    """
+    import xgboost
+
+    is_matrix = isinstance(data, np.ndarray) and data.ndim == 2 and data.dtype.kind in "biuf"  # noqa: PLR2004
+    if is_matrix and not is_on_gpu:
+        try:
+            return booster.inplace_predict(data)
+        except xgboost.core.XGBoostError:
+            pass  # linear boosters cannot; anything else is said once more below
+    names = None if hasattr(data, "columns") else booster.feature_names
+    return booster.predict(xgboost.DMatrix(data, feature_names=names, enable_categorical=True))
 
 
 def _is_model(model: object) -> bool:
