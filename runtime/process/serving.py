@@ -16,6 +16,7 @@ from ..http.access_log import AccessLog, NoAccessLog
 from ..plan import Plan
 from ..settings import ServeSettings
 from ..telemetry.metrics import Metrics
+from . import thread_count
 from .address import Address
 from .control import Event, Line
 from .crew import Crew, FrontPost, ModelPost, Post
@@ -24,7 +25,7 @@ from .growth import Growth
 from .handover import Handover
 from .last_words import STDERR
 from .newcomers import turn_away
-from .topology import Topology, thread_variables
+from .topology import Topology
 
 if TYPE_CHECKING:
     from ..remote.model_link import ModelLink
@@ -110,7 +111,7 @@ class Serving:
         assert post.channel is not None
         self.site.listener.close()
         plan = _pinned(self.plan, post.device)
-        os.environ.update(thread_variables(self.topology.threads, os.environ))
+        thread_count.limit(self.topology.threads)
         serve_model(post.channel, plan, post.alias, plan.device, post.generation, on_ready)
         return 0
 
@@ -164,6 +165,10 @@ class Serving:
             self.metrics.died(post.row)
         elif isinstance(post, ModelPost):
             self.metrics.model_died(post.alias)
+
+    def left(self, post: FrontPost) -> None:
+        """What it had counted as going on has ended."""
+        self.metrics.counters.forget(post.row)
 
     def last_call(self) -> None:
         """Take no new connections, in any process."""

@@ -66,6 +66,10 @@ class Duties(Protocol):
         """Who stood there will be replaced."""
         ...
 
+    def left(self, post: FrontPost) -> None:
+        """A front has done what it had to, and will not be replaced."""
+        ...
+
     def last_call(self) -> None:
         """All fronts have told everybody that they are going."""
         ...
@@ -247,6 +251,7 @@ class Supervisor:
             if model.child is not None:
                 self._watch.later(FAREWELL, partial(model.child.send, signal.SIGKILL))
         if not is_wanted:
+            self._duties.left(front)
             return
         self._duties.died(front)
         delay = front.delay(child)

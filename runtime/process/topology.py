@@ -1,6 +1,5 @@
 """Topology: how many processes serve a bundle, of which kind, and why: pure arithmetic."""
 
-from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Literal
 
@@ -122,19 +121,6 @@ def chosen(now: Topology, machine: Machine, probe: Probe) -> Topology:
     why = f"a row takes {_shown(one)} on one core; {machine.cores} cores"
     threads = max(1, machine.cores // replicas)
     return replace(settled, kind="B", replicas=replicas, threads=threads, why=why)
-
-
-def thread_variables(threads: int | None, known: Mapping[str, str]) -> dict[str, str]:
-    """What tells libraries how many threads to have, unless somebody has said so already."""
-    if threads is None:
-        return {}
-    return {name: str(threads) for name in _THREADS if name not in known}
-
-
-_THREADS = (
-    "OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "NUMEXPR_NUM_THREADS",
-    "VECLIB_MAXIMUM_THREADS", "BLIS_NUM_THREADS",
-)  # fmt: skip
 
 
 def _fronts(cores: int) -> int:

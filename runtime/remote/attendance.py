@@ -35,9 +35,10 @@ class Attendance:
         """Wait until the first process has loaded the model."""
         await self._arrived.wait()
 
-    def _changed(self, _: ModelLink) -> None:
+    def _changed(self, link: ModelLink) -> None:
         if any(link.is_ready for link in self._links):
             self._arrived.set()
             self._told.found(self._alias)
         elif self._arrived.is_set():
-            self._told.missing(self._alias, f"`{self._alias}` is being started again")
+            why = f"{link.why} and " if link.why else ""
+            self._told.missing(self._alias, f"`{self._alias}` {why}is being started again")
