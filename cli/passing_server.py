@@ -79,7 +79,24 @@ def _wait(address: str, child: "Popen[bytes]", log: Path) -> None:
         if is_ready(address):
             return
         time.sleep(PAUSE)
-    raise BundleError(f"The server was not ready within {PATIENCE} s.")
+    raise BundleError(
+        f"The server was not ready within {PATIENCE} s; it says: {_reason(address, log)}"
+    )
+
+
+def _reason(address: str, log: Path) -> str:
+    """What the server itself says it waits for, or the last that it has said at all."""
+    from urllib.error import HTTPError
+    from urllib.request import urlopen
+
+    try:
+        with urlopen(f"{address}/readyz", timeout=2) as answer:  # noqa: S310 - our own server
+            return str(answer.read().decode())
+    except HTTPError as error:
+        return error.read().decode("utf-8", "replace").strip()
+    except OSError:
+        lines = log.read_text("utf-8", "replace").strip().splitlines()
+        return "\n".join(lines[-3:]) or "nothing."
 
 
 def _stop(child: "Popen[bytes]") -> None:

@@ -4,6 +4,7 @@ from collections.abc import Callable
 from types import TracebackType
 from typing import Self
 
+from .checker import SHOWN
 from .generator import Cut, Generator
 from .load import Load
 from .process_tree import machine_cpu
@@ -24,10 +25,15 @@ class CutRound(KeyboardInterrupt):
 
 
 class Bench:
-    """Measures one subject, round by round."""
+    """Measures one subject, round by round.
+
+    wrong   wrong answers so far, in rounds that nobody looks at, too; `differences` of the first
+    """
 
     def __init__(self, subject: Subject) -> None:
         self.subject = subject
+        self.wrong = 0
+        self.differences: list[str] = []
         self._generator = Generator()
         self._rows = 0  # that the generator asks for now
 
@@ -68,6 +74,8 @@ class Bench:
         return self._round(load, tally, cpu, before)
 
     def _round(self, load: Load, tally: Tally, cpu: Used, before: Scrape | None) -> Round:
+        self.wrong += tally.wrong
+        self.differences += tally.differences[: SHOWN - len(self.differences)]
         tree = self.subject.tree
         usage = tree.usage() if tree else None
         used = (_less(usage.cpu if usage else None, cpu[0]), _less(machine_cpu(), cpu[1]))

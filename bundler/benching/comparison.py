@@ -13,6 +13,7 @@ from .round import Round
 # A run tells sixteen ratios: at 95 % every other one would find a difference where there is none.
 _T = (63.7, 9.92, 5.84, 4.60, 4.03, 3.71, 3.50, 3.36, 3.25, 3.17, 3.11, 3.05, 3.01, 2.98, 2.95)
 _NORMAL = 2.58
+_WIDEST = 500.0  # of a logarithm: far beyond any knowledge, and still a number
 
 FIGURES = ("rate", "p50", "p99", "cpu_a_request")
 
@@ -70,6 +71,7 @@ def ratio(figure: str, pairs: Sequence[Pair]) -> Ratio | None:
         return Ratio(figure, exp(middle), None, None, 1)
     freedom = len(logs) - 1
     spread = (_T[freedom - 1] if freedom <= len(_T) else _NORMAL) * stdev(logs) / sqrt(len(logs))
+    spread = min(spread, _WIDEST)
     return Ratio(figure, exp(middle), exp(middle - spread), exp(middle + spread), len(logs))
 
 

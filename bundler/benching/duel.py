@@ -16,18 +16,19 @@ from .wish import Wish
 class DuelReport:
     """The pairs so far."""
 
+    benches: tuple[Bench, ...]
     pairs: list[Pair] = field(default_factory=list)
     is_cut: bool = False
 
     @property
     def wrong(self) -> int:
-        """Wrong answers of both."""
-        return sum(one.wrong for one in self.rounds)
+        """Wrong answers of both, in the rounds that nobody looks at as well."""
+        return sum(bench.wrong for bench in self.benches)
 
     @property
     def differences(self) -> list[str]:
         """How the first of them differ."""
-        return [text for one in self.rounds for text in one.differences][:5]
+        return [text for bench in self.benches for text in bench.differences]
 
     @property
     def rounds(self) -> list[Round]:
@@ -46,6 +47,8 @@ class DuelReport:
         """For a program."""
         return {
             "ok": not self.wrong,
+            "wrong": self.wrong,
+            "differences": self.differences,
             "is_cut": self.is_cut,
             "loads": [
                 {
@@ -63,7 +66,7 @@ class Duel:
     """Measures two subjects in turns; `report` has the pairs, also when somebody stops it."""
 
     def __init__(self, first: Bench, second: Bench, wish: Wish, progress: Progress) -> None:
-        self.report = DuelReport()
+        self.report = DuelReport((first, second))
         self._benches = (first, second)
         self._wish = wish
         self._progress = progress

@@ -27,6 +27,7 @@ _WARM_CLIENTS = 8
 class Report:
     """What has been found so far; it is complete unless `is_cut`."""
 
+    benches: tuple[Bench, ...]
     rounds: list[Round] = field(default_factory=list)
     fit: Fit | None = None
     advice: list[Advice] = field(default_factory=list)
@@ -34,13 +35,13 @@ class Report:
 
     @property
     def wrong(self) -> int:
-        """Wrong answers of all rounds."""
-        return sum(one.wrong for one in self.rounds)
+        """Wrong answers, in the rounds that nobody looks at as well."""
+        return sum(bench.wrong for bench in self.benches)
 
     @property
     def differences(self) -> list[str]:
         """How the first of them differ."""
-        return [text for one in self.rounds for text in one.differences][:5]
+        return [text for bench in self.benches for text in bench.differences]
 
     @property
     def capacity(self) -> float:
@@ -59,6 +60,8 @@ class Report:
         sizes = parts.batches(self.peak) if self.peak else []
         return {
             "ok": not self.wrong,
+            "wrong": self.wrong,
+            "differences": self.differences,
             "is_cut": self.is_cut,
             "capacity": round(self.capacity, 2),
             "rounds": [one.to_json() for one in self.rounds],
@@ -74,7 +77,7 @@ class Run:
     """Measures a subject; `report` has what was found, also when somebody stops it."""
 
     def __init__(self, bench: Bench, wish: Wish, progress: Progress, cpus: int) -> None:
-        self.report = Report()
+        self.report = Report((bench,))
         self._bench = bench
         self._wish = wish
         self._progress = progress
@@ -92,15 +95,11 @@ class Run:
             with meter(self._progress, "Measuring", self._wish.expected + WARM_SECONDS) as bar:
                 self._rounds(bar)
             self.report.fit = self._fit()
-        except CutRound as cut:
-            if cut.round.asked:
-                self.report.rounds.append(cut.round)
-            self._cut()
-            raise
         except KeyboardInterrupt:
-            self._cut()
+            self.report.is_cut = True
             raise
-        self._advise()
+        finally:
+            self._advise()
         return self.report
 
     def _rounds(self, bar: Meter) -> None:
@@ -112,13 +111,14 @@ class Run:
             self._measure(load, bar)
 
     def _measure(self, load: Load, bar: Meter) -> None:
-        found = self._bench.measure(load, lambda seconds: bar.advance(ticks(seconds)))
+        try:
+            found = self._bench.measure(load, lambda seconds: bar.advance(ticks(seconds)))
+        except CutRound as cut:
+            if cut.round.asked:
+                self.report.rounds.append(cut.round)
+            raise
         self.report.rounds.append(found)
         self._progress.step(said(found))
-
-    def _cut(self) -> None:
-        self.report.is_cut = True
-        self._advise()
 
     def _advise(self) -> None:
         report, knobs = self.report, self._bench.subject.knobs

@@ -1,0 +1,174 @@
+"""`bundle bench`: figures of a real server, told as a person and as a program read them."""
+
+import json
+import re
+import signal
+import subprocess
+from pathlib import Path
+
+import pytest
+
+CURRENT = ("--env", "current")
+QUICK = (*CURRENT, "--clients", "1,4", "--rate", "none", "--seconds", "0.2")
+
+
+def test_a_person_gets_a_table_bars_and_what_to_make_of_them(shop):
+    told = shop("bench", "twice", *CURRENT, "--clients=2", "--rate=50%,200", "--seconds=0.3")
+
+    lines = told.out.splitlines()
+    assert re.match(
+        r"load +requests/s +rows/s +p50 ms +p99 ms +p99.9 ms +errors +CPU us/req", lines[0]
+    )
+    assert lines[1].startswith("2 clients ")
+    assert lines[2].startswith("50%: ")
+    assert lines[3].startswith("200/s ")
+    assert "█" in told.out
+    assert re.search(r"costs .* \+ .* a row \(1 to 64 rows", told.out)
+    assert "Batches of double.predict" in told.out
+    assert "The generator used" in told.out
+    assert "2 clients: " in told.err, "each round is told as it ends"
+    assert told.err.splitlines()[-1] == "next: bundle serve twice"
+
+
+def test_a_program_gets_one_object(shop):
+    data = shop("bench", "twice", *QUICK, "--rows", "3", "-q", "--json").json
+
+    assert list(data)[:2] == ["tag", "digest"]
+    assert (data["ok"], data["is_cut"], data["rows"], data["route"]) == (True, False, 3, "/predict")
+    one, four = data["rounds"]
+    assert (one["clients"], four["clients"]) == (1, 4)
+    for each in (one, four):
+        assert each["requests_per_second"] > 0
+        assert each["rows_per_second"] == pytest.approx(3 * each["requests_per_second"], rel=1e-3)
+        assert 0 < each["p50_ms"] <= each["p99_ms"] <= each["p999_ms"]
+        assert (each["errors"], each["wrong"]) == (0, 0)
+        assert each["memory_bytes"] > 1 << 20
+    assert data["capacity"] == max(one["requests_per_second"], four["requests_per_second"])
+    assert data["cost"]["source"] == "batches"
+    assert data["batches"][0]["mean_rows"] >= 3
+    assert data["time"].keys() == {"queue_ms", "model_ms", "server_ms", "outside_ms"}
+    assert data["advice"]
+
+
+def test_the_server_is_gone_when_it_is_over(shop):
+    url = shop("bench", "model:double", *QUICK, "--json").json["url"]
+
+    assert "does not answer" in shop("predict", url, stdin="[[1, 2]]", code=1).err
+
+
+def test_a_running_server_is_measured_and_left_running(shop):
+    with shop.serving("twice", *CURRENT) as server:
+        data = shop("bench", server.url, *QUICK[2:], "--json").json
+        assert server.process.poll() is None
+        assert data["rounds"][0]["server_cpu_us_per_request"] is not None, "its processes are ours"
+        assert data["cost"]["source"] == "batches"
+        body = ("--route", "predict", "--data", "sample.json", "--json")
+        given = shop("bench", server.url, *QUICK[2:], *body).json
+        assert given["rows"] == 2
+        assert given["cost"] is None, "a given body has the rows that it has"
+
+
+def test_two_targets_are_compared_in_turns(shop):
+    two = ("bench", "twice", "model:double", *CURRENT, "--clients=2", "--seconds=0.2")
+    told = shop(*two, "--rounds=2")
+    data = shop(*two, "--rounds=1", "--json").json
+
+    turns = [line[0] for line in told.err.splitlines() if re.match("[AB], 2 clients", line)]
+    assert turns == list("ABBA")
+    assert f"A = {shop.tag}, B = {shop.model}" in told.out
+    assert re.search(r"2 clients +requests/s +[\d,]+ +[\d,]+ +\d\.\d\d +\d\S+ to \d", told.out)
+    (load,) = data["loads"]
+    assert load["ratios"]["rate"]["is_noise"], "one pair knows nothing of its noise"
+    assert data["first"]["tag"] == shop.tag
+
+
+def test_ctrl_c_prints_what_there_is_and_stops_the_server(shop, eventually):
+    long = ("bench", "twice", *CURRENT, "--clients=1,2,3", "--rate=none", "--seconds=2")
+    with shop.started(*long) as (process, talk):
+        eventually(lambda: any(line.startswith("1 client: ") for line in talk), 60)
+        server = _children(process.pid, "modelbundle.runtime")
+        process.send_signal(signal.SIGINT)
+        assert process.wait(30) == 130
+        out = process.stdout.read()
+    assert re.search(r"^1 client +[\d,]+ ", out, re.MULTILINE)
+    assert "3 clients" not in out
+    assert "error: Interrupted; this is what had been measured by then.\n" in talk
+    assert server
+    assert not any(Path(f"/proc/{pid}").exists() for pid in server)
+
+
+def test_an_early_end_gives_a_program_one_object(shop, eventually):
+    long = ("bench", "twice", *CURRENT, "--clients=1,2", "--seconds=2", "--json")
+    with shop.started(*long) as (process, talk):
+        eventually(lambda: any(line.startswith("1 client: ") for line in talk), 60)
+        process.send_signal(signal.SIGTERM)
+        assert process.wait(30) == 143
+        data = json.loads(process.stdout.read())
+    assert (data["exit_code"], data["is_cut"]) == (143, True)
+    assert data["rounds"][0]["requests_per_second"] > 0
+
+
+def test_a_server_that_does_not_start_is_told_in_its_own_words(bundle, plain):
+    (plain / "train.py").write_text(
+        "class Breaks:\n"
+        "    def predict(self, rows):\n        return rows\n"
+        "    def __setstate__(self, state):\n        raise ValueError('too old')\n"
+        "model = Breaks()\nmodel.size = 1\n"
+    )
+    bundle("save", "breaks", "train:model")
+    (plain / "rows.json").write_text("[[1]]")
+
+    failed = bundle("bench", "model:breaks", "--data", "rows.json", code=1)
+
+    assert "too old" in failed.err
+    assert failed.out == ""
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "words"),
+    [
+        (["nowhere"], 1, "nowhere"),
+        (["twice", "--route=other"], 1, "It has `/predict`"),
+        (["twice", "--clients=0"], 2, "1,8,64"),
+        (["twice", "--rate=fast"], 2, "50%,80%"),
+        (["a", "b", "c"], 2, "at most two"),
+        (["http://127.0.0.1:1"], 1, "cannot be read"),
+        (["http://192.0.2.1"], 5, "--remote"),
+        (["https://127.0.0.1"], 1, "http://"),
+    ],
+    ids=str,
+)
+def test_what_cannot_be_measured_is_said_at_once(arguments, code, words, shop):
+    assert words in shop("bench", *arguments, code=code).err
+
+
+def test_a_service_needs_a_body(bundle, plain):
+    bundle("save", "double", "train:model", "--sample", "sample.json")
+    (plain / "service.py").write_text(
+        "import modelbundle as mb\n\n\n"
+        "@mb.service\nclass Twice:\n"
+        "    def __init__(self):\n        self.model = mb.model('double')\n\n"
+        "    @mb.api\n    def say(self, text: str) -> str:\n        return text + text\n"
+    )
+    (plain / "bundlefile.yaml").write_text(
+        "name: twice\nmodels: [double]\nservice: service:Twice\ninclude: [service.py]\n"
+    )
+    assert "no recorded samples for `/say`" in bundle("bench", ".", code=1).err
+
+    (plain / "body.json").write_text('{"text": "ab"}')
+    told = bundle("bench", ".", *QUICK, "--data=body.json")
+
+    assert "each answer was compared with the first one" in told.out
+
+
+def _children(pid, word):
+    """The processes below `pid` whose command line has `word`."""
+    listed = subprocess.run(
+        ["ps", "-e", "-o", "pid=,ppid=,args="], capture_output=True, text=True, check=True
+    )
+    rows = [line.split(None, 2) for line in listed.stdout.splitlines()]
+    family = {str(pid)}
+    for child, parent, _ in sorted(rows, key=lambda row: int(row[0])):
+        if parent in family:
+            family.add(child)
+    return [int(row[0]) for row in rows if row[0] in family and word in row[2]]
