@@ -6,10 +6,10 @@ from functools import partial
 
 from ..errors import Damaged, InvalidArchive, InvalidTag
 from ..progress import NullProgress, Progress
-from ..store import Blob, Item, Store, disk
+from ..store import Blob, Item, Store, default_version, disk
 from ..store.delivery import Delivery
 from ..store.hashing import Read
-from ..tag import DIGEST, Kind, check_name, check_version
+from ..tag import Kind, check_name, check_version
 from . import opening
 from .announcement import Announcement
 from .inventory import Inventory
@@ -51,16 +51,18 @@ def import_item(
         InvalidArchive: naming the member that is not as it was written.
         Refused: when the version exists with other content.
     """
-    chosen = _Tag.parse(rename)
+    if rename is not None:
+        _split(rename)  # before anything is read
     with opening.opened(source) as archive:
         announced, found = inventory_of(archive)
         if kind not in {None, found.kind}:
             raise InvalidArchive(f"{archive.where} holds a {found.kind}, not a {kind}.")
-        tag = chosen.filled(announced, found)
+        tag = _tag(rename, announced, found)
         with store.delivery() as delivery:
+            delivery.check_free(found.kind, *tag, found.config_blob.digest)
             delivery.expect(found.all_blobs)
             total = sum(blob.size for blob in found.blobs)
-            with progress.meter(f"Importing {tag.name}:{tag.version}", total) as meter:
+            with progress.meter(f"Importing {':'.join(tag)}", total) as meter:
                 receive = partial(_receive, delivery, found, archive.where, meter.advance)
                 archive.deliver(found.blobs, receive)
             item = _commit(delivery, found, tag, aliases)
@@ -84,13 +86,15 @@ def _receive(
         ) from error
 
 
-def _commit(delivery: Delivery, found: Inventory, tag: "_Tag", aliases: Sequence[str]) -> Item:
+def _commit(
+    delivery: Delivery, found: Inventory, tag: tuple[str, str], aliases: Sequence[str]
+) -> Item:
     return delivery.commit(
         found.kind,
-        tag.name or "",
+        tag[0],
         found.config,
         found.files,
-        version=tag.version,
+        version=tag[1],
         aliases=aliases,
         framework=found.framework,
         executes_code=found.executes_code,
@@ -98,28 +102,20 @@ def _commit(delivery: Delivery, found: Inventory, tag: "_Tag", aliases: Sequence
     )
 
 
-@dataclass(frozen=True, slots=True)
-class _Tag:
-    name: str | None
-    version: str | None
+def _tag(rename: str | None, announced: Announcement, found: Inventory) -> tuple[str, str]:
+    """Name and version: what the person says, else what the archive says."""
+    name, version = _split(rename) if rename is not None else (None, None)
+    name = name or announced.name
+    if name is None:
+        raise InvalidTag(
+            f"The archive does not say how its {found.kind} is called.",
+            hint="Add `--as NAME` or `--as NAME:VERSION`.",
+        )
+    version = version or announced.version or default_version(found.config_blob.digest)
+    return check_name(name), check_version(version)
 
-    @classmethod
-    def parse(cls, text: str | None) -> "_Tag":
-        """What `--as` says."""
-        if text is None:
-            return cls(None, None)
-        name, colon, version = text.partition(":")
-        if DIGEST.fullmatch(text):
-            raise InvalidTag("A digest cannot be chosen.", hint="Write `--as NAME[:VERSION]`.")
-        return cls(check_name(name), check_version(version) if colon else None)
 
-    def filled(self, announced: Announcement, found: Inventory) -> "_Tag":
-        """With what the archive says where the person said nothing."""
-        name = self.name or announced.name
-        if name is None:
-            raise InvalidTag(
-                f"The archive does not say how its {found.kind} is called.",
-                hint="Add `--as NAME` or `--as NAME:VERSION`.",
-            )
-        version = self.version or announced.version
-        return _Tag(check_name(name), check_version(version) if version else None)
+def _split(text: str) -> tuple[str, str | None]:
+    """`name` or `name:version`, as `--as` takes it."""
+    name, colon, version = text.partition(":")
+    return check_name(name), check_version(version) if colon else None

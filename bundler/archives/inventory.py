@@ -11,8 +11,9 @@ from ..errors import InvalidArchive
 from ..quotation import quoted
 from ..store import Blob, Item, Store, oci
 from ..tag import KINDS, Kind
-from . import layout, strict_json
+from . import layout, shape, strict_json
 from .announcement import Announcement
+from .shape import SHAPES
 
 _PATH = 1024  # bytes of a path inside an item
 _PART = 255  # bytes of one part of it
@@ -127,6 +128,7 @@ def _read(kind: Kind, config: bytes) -> ModelManifest | BundleManifest:
     document = strict_json.loads(config)
     if canonical.dumps(document) != config:
         raise ValueError("it is not in canonical form")
+    shape.check(document, SHAPES[kind])
     return (ModelManifest if kind == "model" else BundleManifest).from_json(document)
 
 

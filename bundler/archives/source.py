@@ -89,6 +89,8 @@ def take(size: int, read: Read) -> bytes | None:
 def _document(source: Source, blob: Blob) -> bytes:
     name = layout.blob_name(blob.digest)
     data = source.document(name, blob.size)
+    if len(data) != blob.size:
+        raise refused(source.where, name, f"it has {len(data):,} bytes instead of {blob.size:,}")
     if (got := digests.of_bytes(data)) != blob.digest:
         raise refused(source.where, name, f"it is not as it was written, but {got}")
     return data

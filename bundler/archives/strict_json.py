@@ -15,7 +15,7 @@ def loads(data: bytes) -> Any:
     if data.count(b"{") + data.count(b"[") > _MOST:
         raise ValueError("it has too many objects")
     try:
-        return json.loads(data, object_pairs_hook=_once, parse_constant=_refuse)
+        return json.loads(data.decode(), object_pairs_hook=_once, parse_constant=_refuse)
     except RecursionError as error:
         raise ValueError("it is nested too deeply") from error
     except json.JSONDecodeError as error:

@@ -2,7 +2,7 @@
 
 from .collecting import Reclaimed
 from .copies import Copies, FolderCopies
-from .item import Blob, Item
+from .item import Blob, Item, default_version
 from .store import Store
 from .trust import Trust
 from .usage import Usage
@@ -10,4 +10,5 @@ from .verifying import Damage
 
 __all__ = [
     "Blob", "Copies", "Damage", "FolderCopies", "Item", "Reclaimed", "Store", "Trust", "Usage",
+    "default_version",
 ]  # fmt: skip

@@ -5,8 +5,10 @@ there. What the store has already is hashed all the same, and not written again.
 """
 
 import os
+from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +20,7 @@ from .blobs import Blobs
 from .hashing import Hashing, Read
 from .ingest import check_room
 from .item import Blob, Item
+from .refs import Refs, check_names, check_same
 from .workspace import Workspace
 
 Advance = Callable[[int], None]
@@ -27,15 +30,34 @@ class Delivery:
     """Files of one item on their way into the store; `Store.delivery` makes and ends it."""
 
     def __init__(
-        self, blobs: Blobs, workspace: Workspace, directory: Path, commit: Callable[..., Item]
+        self,
+        blobs: Blobs,
+        refs: Refs,
+        workspace: Workspace,
+        directory: Path,
+        commit: Callable[..., Item],
     ) -> None:
         self._blobs = blobs
+        self._refs = refs
         self._workspace = workspace
         self._directory = directory
         self._commit = commit
         self._staged: dict[str, Path] = {}
-        self._held: list[str] = []
+        self._held: Counter[str] = Counter()
         self.written = 0  # bytes that the store did not have
+
+    @disk.told("read the store")
+    def check_free(self, kind: Kind, name: str, version: str, digest: str) -> None:
+        """Refuse a tag that cannot be given to what comes, before any of it does.
+
+        Raises:
+            InvalidTag: when nothing may be called so.
+            Refused: when the version exists with other content.
+        """
+        check_names(name, version, ())
+        for item in self._refs.of_name(kind, name):
+            if item.version.lower() == version.lower() and not item.damaged:
+                check_same(item, replace(item, version=version, digest=digest))
 
     @disk.told("write to the store")
     def expect(self, blobs: Iterable[Blob]) -> None:
@@ -75,12 +97,15 @@ class Delivery:
             Damaged: when a file of the item was neither received nor there before.
         """
         self.keep()
-        return self._commit(kind, name, config, files, **options)
+        item = self._commit(kind, name, config, files, **options)
+        self._held.subtract(entry.digest for entry in files)  # a commit lets go of each once
+        return item
 
     @disk.told("write to the store")
     def keep(self) -> None:
         """Move what was received into the store; until something refers to it, it is only held."""
         for digest, path in self._staged.items():
+            self._held[digest] += 1
             self._blobs.keep(path, digest)
         self._staged.clear()
         disk.sync_directory(self._blobs.directory)
@@ -88,13 +113,13 @@ class Delivery:
     def release(self) -> None:
         """Let go of what was held; a commit has made it part of an item by now."""
         with suppress(OSError):  # the error that brought us here says more
-            self._workspace.release(self._held)
+            self._workspace.release(self._held.elements())
         self._held.clear()
 
     def _has(self, blob: Blob) -> bool:
         """Whether the store has it; held from now on, so that it stays."""
         self._workspace.hold(blob.digest)
-        self._held.append(blob.digest)
+        self._held[blob.digest] += 1
         return self._blobs.has(blob.digest, blob.size)
 
 

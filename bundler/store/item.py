@@ -4,6 +4,13 @@ from dataclasses import dataclass
 
 from ..tag import Kind
 
+_SHORT = 12  # hex digits of the digest that are the default version
+
+
+def default_version(digest: str) -> str:
+    """The version of what nobody has given one: the same content, the same tag, everywhere."""
+    return digest.removeprefix("sha256:")[:_SHORT]
+
 
 @dataclass(frozen=True, slots=True)
 class Item:

@@ -71,7 +71,7 @@ class Refs:
                     continue  # deleted meanwhile
                 except ValueError:
                     existing = item  # damaged: what is saved now takes its place
-                _check_same(existing, item)
+                check_same(existing, item)
                 item = self._renew(temporary, path, existing, item)
                 break
         disk.sync_directory(path.parent)
@@ -252,7 +252,13 @@ def _with_aliases(items: list[Item], aliases: dict[str, list[str]]) -> list[Item
     ]
 
 
-def _check_same(existing: Item, item: Item) -> None:
+def check_same(existing: Item, item: Item) -> None:
+    """Compare what has a tag with what shall have it.
+
+    Raises:
+        InvalidTag: when their tags differ by case alone.
+        Refused: when they are different things.
+    """
     if existing.version != item.version:
         raise InvalidTag(
             f"`{item.tag}` and `{existing.tag}` differ by case alone.",

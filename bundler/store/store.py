@@ -27,7 +27,7 @@ from .counter import Counter
 from .delivery import Delivery
 from .index import Index
 from .ingest import Ingest
-from .item import Blob, Item
+from .item import Blob, Item, default_version
 from .layout import Layout
 from .marks import Marks
 from .memo import Memo
@@ -41,8 +41,6 @@ from .trust import Trust
 from .usage import Usage
 from .verifying import Damage, Verification
 from .workspace import Workspace
-
-_SHORT = 12  # hex digits of the digest that are the default version
 
 
 class Store:
@@ -123,7 +121,7 @@ class Store:
     def delivery(self) -> Iterator[Delivery]:
         """An item that arrives from elsewhere; what was not committed is gone afterwards."""
         with self.staging() as directory:
-            delivery = Delivery(self._blobs, self._workspace, directory, self.commit)
+            delivery = Delivery(self._blobs, self._refs, self._workspace, directory, self.commit)
             try:
                 yield delivery
             finally:
@@ -167,7 +165,7 @@ class Store:
         item = Item(
             kind=kind,
             name=name,
-            version=version or own.digest.removeprefix("sha256:")[:_SHORT],
+            version=version or default_version(own.digest),
             digest=own.digest,
             manifest=manifest.digest,
             manifest_size=manifest.size,
