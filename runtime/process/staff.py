@@ -55,11 +55,15 @@ class Staff:
         Raises:
             OSError: when there may be no more processes or descriptors.
         """
-        if isinstance(post, FrontPost):
-            self._prepare(post)
-        child = Child(time.monotonic(), post.death_signal)
-        post.generation += 1
-        child.start(self._work(post), partial(self._let_go, post))
+        try:
+            if isinstance(post, FrontPost):
+                self._prepare(post)
+            child = Child(time.monotonic(), post.death_signal)
+            post.generation += 1
+            child.start(self._work(post), partial(self._let_go, post))
+        except OSError:
+            self._hang_up(post)
+            raise
         post.child = child
         self._posts[child.pid] = post
         for voice in child.voices:
@@ -74,6 +78,12 @@ class Staff:
         line = front.prepare().supervisor
         line.on_event = partial(self._on_event, front)
         self._watch.register(line.fileno(), line.read)
+
+    def _hang_up(self, post: Post) -> None:
+        """Nobody is at the other end of a front's line."""
+        if isinstance(post, FrontPost) and post.control is not None:
+            self._watch.unregister(post.control.supervisor.fileno())
+            post.control.close()
 
     def _let_go(self, own: Post) -> None:
         """In a child: close what is its supervisor's and its siblings'."""
@@ -109,9 +119,7 @@ class Staff:
         child.is_buried, post.child = True, None
         for voice in child.voices:
             self._watch.unregister(voice.reader)
-        if isinstance(post, FrontPost) and post.control is not None:
-            self._watch.unregister(post.control.supervisor.fileno())
-            post.control.close()
+        self._hang_up(post)
         words = child.last_words()
         return post, child, Obituary.of(status, words, is_out_of_memory=self._has_run_out(status))
 

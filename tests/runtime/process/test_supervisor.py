@@ -1,5 +1,6 @@
-"""Several server processes on one socket."""
+"""Processes of one server: what becomes of all when one of them dies, or a signal comes."""
 
+import errno
 import os
 import signal
 import time
@@ -40,7 +41,7 @@ def metric(server, line):
 
 @pytest.fixture
 def pair(sums, servers):
-    server = servers.start(sums(), "--workers=2")
+    server = servers.start(sums(), "--workers=2", "--isolation=thread")
     wait_until(lambda: metric(server, "bundle_ready_workers") == 2)
     return server
 
@@ -78,7 +79,7 @@ def test_a_model_that_aborts_takes_one_worker_with_it(pair):
 def test_a_worker_that_loads_leaves_the_requests_to_those_that_are_ready(
     make_bundle, slow, servers
 ):
-    server = servers.start(make_bundle(slow), "--workers=2")
+    server = servers.start(make_bundle(slow), "--workers=2", "--isolation=thread")
     wait_until(lambda: metric(server, "bundle_ready_workers") == 2)
     os.kill(children(server.process.pid)[0], signal.SIGKILL)
     wait_until(lambda: metric(server, "bundle_ready_workers") == 1)
@@ -139,7 +140,10 @@ class Pretended:
     def ready(self, crew):
         pass
 
-    died = failed = ready
+    died = failed = left = ready
+
+    def look(self, crew):
+        return False
 
     def last_call(self):
         pass
@@ -189,3 +193,38 @@ def test_it_leaves_signal_handlers_as_it_found_them():
     with pytest.raises(BundleError):
         supervise(lambda post, on_ready: os._exit(1))
     assert signal.getsignal(signal.SIGTERM) == before
+
+
+def test_a_process_that_there_is_no_room_for_is_tried_again_once_it_has_served(monkeypatch):
+    fork, refused = os.fork, []
+
+    def front(post, on_ready):
+        on_ready()
+        if post.generation == 1:
+            time.sleep(0.1)
+            os._exit(1)
+        os.kill(os.getppid(), signal.SIGTERM)
+        time.sleep(30)
+
+    def limited():
+        if 1 <= len(refused) < 3 or (forked and not refused):
+            refused.append(1)
+            raise BlockingIOError(errno.EAGAIN, "Resource temporarily unavailable")
+        forked.append(1)
+        return fork()
+
+    forked = []
+    monkeypatch.setattr(os, "fork", limited)
+    assert supervise(front) == 0
+    assert len(refused) == 3
+
+
+def test_without_room_for_the_first_process_it_says_so(monkeypatch):
+    def refuse():
+        raise BlockingIOError(errno.EAGAIN, "Resource temporarily unavailable")
+
+    monkeypatch.setattr(os, "fork", refuse)
+    before = len(list(Path("/proc/self/fd").iterdir()))
+    with pytest.raises(BundleError, match="Worker 0 cannot be started: Resource temporarily"):
+        supervise(lambda post, on_ready: 0)
+    assert len(list(Path("/proc/self/fd").iterdir())) == before

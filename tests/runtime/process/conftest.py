@@ -1,0 +1,71 @@
+"""Clients that ask without end and never ask twice."""
+
+import threading
+import time
+from contextlib import contextmanager
+
+import pytest
+
+BODY = b'{"instances": [[1, 2]]}'
+REQUEST = b"POST /predict HTTP/1.1\r\nHost: x\r\nContent-Length: %d\r\n\r\n" % len(BODY) + BODY
+
+
+class Callers:
+    """Each keeps its connection until told otherwise; whatever goes wrong is a failure."""
+
+    def __init__(self, server, count, pause):
+        self.answered = 0
+        self.failures = []
+        self._server = server
+        self._pause = pause
+        self._is_over = False
+        self._threads = [threading.Thread(target=self._call) for _ in range(count)]
+
+    def start(self):
+        for thread in self._threads:
+            thread.start()
+
+    def stop(self):
+        self._is_over = True
+        for thread in self._threads:
+            thread.join()
+
+    def _call(self):
+        while not self._is_over:
+            try:
+                with self._server.connect() as sock:
+                    self._use(sock)
+            except OSError as error:
+                self.failures.append(repr(error))
+                return
+
+    def _use(self, sock):
+        received = b""
+        while not self._is_over and b"connection: close" not in received:
+            sock.sendall(REQUEST)
+            received = b""
+            while b"}" not in received:
+                data = sock.recv(1 << 16)
+                if not data:
+                    raise ConnectionError(f"closed after {received!r}")
+                received += data
+            if b"[3.0]" not in received:
+                self.failures.append(received)
+            self.answered += 1
+            time.sleep(self._pause)
+
+
+@pytest.fixture
+def callers():
+    """Ask a server from many connections for as long as a block runs."""
+
+    @contextmanager
+    def asking(server, count, pause=0.0):
+        asked = Callers(server, count, pause)
+        asked.start()
+        try:
+            yield asked
+        finally:
+            asked.stop()
+
+    return asking

@@ -1,0 +1,221 @@
+"""Fronts and model processes: who dies of what, and who notices."""
+
+import json
+import os
+import resource
+import shutil
+import signal
+import threading
+import time
+from pathlib import Path
+
+import httpx
+import pytest
+
+from .test_supervisor import alive, children, metric, wait_until
+
+
+def descriptors(pid):
+    return len(list(Path(f"/proc/{pid}/fd").iterdir()))
+
+
+def holds_listener(pid, server):
+    """Whether a process has the listening socket open."""
+    listening = {
+        line.split()[9]
+        for line in Path("/proc/net/tcp").read_text().splitlines()[1:]
+        if line.split()[1].endswith(f":{server.port:04X}") and line.split()[3] == "0A"
+    }
+    held = {str(link.readlink()) for link in Path(f"/proc/{pid}/fd").iterdir() if link.exists()}
+    return bool(held & {f"socket:[{inode}]" for inode in listening})
+
+
+def front_and_model(server):
+    """Their process ids: only a front has the socket."""
+    found = children(server.process.pid)
+    return sorted(found, key=lambda pid: not holds_listener(pid, server))
+
+
+def readiness(server):
+    answer = httpx.get(server.url + "/readyz", trust_env=False)
+    return answer.status_code, answer.json().get("reason")
+
+
+@pytest.fixture
+def lone(sums, servers):
+    return servers.start(sums(), "--workers=1")
+
+
+def test_a_front_and_a_model_process_serve_and_the_front_has_no_framework(sums, servers):
+    server = servers.start(sums(), "--workers=1")
+    front, model = front_and_model(server)
+    assert not holds_listener(model, server)
+    assert server.post([[1, 2]]).json() == {"predictions": [3.0]}
+    assert metric(server, 'bundle_topology{kind="A"}') == 1
+    assert "pandas" not in Path(f"/proc/{front}/maps").read_text()
+
+
+def test_a_model_that_crashes_costs_no_connection_and_the_log_says_why(lone):
+    front, model = front_and_model(lone)
+    with lone.client() as client:
+        assert client.get("/livez").status_code == 200
+        crashed = client.post("/predict", json={"instances": [[-3, 0]]})
+        assert crashed.status_code == 503
+        assert client.post("/predict", json={"instances": [[1, 2]]}).status_code == 200
+    assert front in children(lone.process.pid)
+    assert model not in children(lone.process.pid)
+    assert "was killed by SIGABRT" in lone.log()
+    assert "Its last words:\\nFatal Python error: Aborted" in lone.log()
+    assert metric(lone, 'bundle_model_restarts_total{model="sums"}') >= 1
+    assert "Traceback" not in crashed.text
+    wait_until(lambda: readiness(lone) == (200, None))
+
+
+def test_while_a_model_is_gone_readyz_says_what_it_died_of(make_bundle, slow, servers):
+    server = servers.start(make_bundle(slow), "--workers=1")
+    _, model = front_and_model(server)
+    os.kill(model, signal.SIGSEGV)
+    wait_until(lambda: readiness(server)[0] == 503)
+    assert "was killed by SIGSEGV" in readiness(server)[1]
+    assert httpx.get(server.url + "/livez", trust_env=False).status_code == 200
+    assert server.post([[1, 2]]).json() == {"predictions": [3.0]}, "it waits for the next process"
+    assert readiness(server) == (200, None)
+
+
+def test_many_crashes_leave_no_process_and_no_descriptor(lone):
+    before = {pid: descriptors(pid) for pid in (lone.process.pid, front_and_model(lone)[0])}
+    for number in range(25):
+        model = front_and_model(lone)[1]
+        os.kill(model, signal.SIGKILL)
+        wait_until(lambda gone=model: gone not in children(lone.process.pid))
+        assert lone.post([[number, 1]]).json() == {"predictions": [number + 1.0]}
+    assert len(children(lone.process.pid)) == 2
+    assert {pid: descriptors(pid) for pid in before} == before
+
+
+def test_everybody_ends_with_the_supervisor(lone):
+    orphans = children(lone.process.pid)
+    assert len(orphans) == 2
+    lone.process.kill()
+    wait_until(lambda: not any(alive(pid) for pid in orphans))
+
+
+def test_a_front_that_dies_is_replaced_and_its_models_with_it(lone):
+    before = front_and_model(lone)
+    os.kill(before[0], signal.SIGKILL)
+    wait_until(
+        lambda: (
+            len(children(lone.process.pid)) == 2
+            and not set(before) & set(children(lone.process.pid))
+        )
+    )
+    wait_until(lambda: metric(lone, "bundle_ready_workers") == 1)
+    assert lone.post([[1, 2]]).json() == {"predictions": [3.0]}
+
+
+def test_a_model_that_hangs_is_cut_and_replaced(sums, servers):
+    server = servers.start(sums(timeout=0.2), "--workers=1")
+    model = front_and_model(server)[1]
+    os.kill(model, signal.SIGSTOP)
+    assert server.post([[1, 2]]).status_code == 504
+    wait_until(lambda: model not in children(server.process.pid))
+    wait_until(lambda: readiness(server) == (200, None))
+    assert server.post([[1, 2]]).status_code == 200
+    assert "was killed by SIGKILL (" in server.log(), "and why somebody killed it"
+
+
+def test_a_model_that_cannot_be_loaded_again_is_tried_until_it_can(sums, servers):
+    bundle = sums()
+    server = servers.start(bundle, "--workers=1")
+    weights = bundle / "models" / "sums" / "model.pkl"
+    kept = weights.read_bytes()
+    weights.unlink()
+    os.kill(front_and_model(server)[1], signal.SIGKILL)
+    wait_until(lambda: server.log().count("starting another in") >= 2)
+    assert readiness(server)[0] == 503
+    weights.write_bytes(kept)
+    wait_until(lambda: readiness(server) == (200, None))
+    assert server.post([[1, 2]]).json() == {"predictions": [3.0]}
+
+
+def cut_off(server):
+    with pytest.raises(httpx.TransportError):
+        server.post([[-2, 0]])
+
+
+def test_a_second_signal_ends_models_too(lone):
+    orphans = children(lone.process.pid)
+    thread = threading.Thread(target=cut_off, args=(lone,))
+    thread.start()
+    time.sleep(0.2)
+    lone.process.send_signal(signal.SIGTERM)
+    time.sleep(0.05)
+    assert lone.stop(signal.SIGTERM) == 128 + signal.SIGTERM
+    thread.join()
+    wait_until(lambda: not any(alive(pid) for pid in orphans))
+
+
+def test_sighup_replaces_everybody_and_loses_nothing(lone, callers):
+    with callers(lone, 8, pause=0.002) as asked:
+        for _ in range(3):
+            before = set(children(lone.process.pid))
+            os.kill(lone.process.pid, signal.SIGHUP)
+            wait_until(
+                lambda old=before: (
+                    len(now := set(children(lone.process.pid))) == 2 and not now & old
+                )
+            )
+    assert asked.answered > 100
+    assert asked.failures == []
+    assert lone.process.poll() is None
+    assert metric(lone, "bundle_ready_workers") == 1
+
+
+def test_a_restart_that_fails_leaves_the_old_processes_serving(sums, servers):
+    bundle = sums()
+    server = servers.start(bundle, "--workers=1")
+    before = children(server.process.pid)
+    shutil.move(bundle / "models" / "sums" / "model.pkl", bundle / "elsewhere")
+    os.kill(server.process.pid, signal.SIGHUP)
+    wait_until(lambda: "The restart failed, and the old processes go on" in server.log())
+    wait_until(lambda: set(children(server.process.pid)) == set(before))
+    assert server.post([[1, 2]]).json() == {"predictions": [3.0]}
+    assert readiness(server) == (200, None)
+
+
+def test_more_connections_than_descriptors_harm_nobody_for_long(sums, servers):
+    server = servers.start(sums(), "--workers=1")
+    front = front_and_model(server)[0]
+    resource.prlimit(front, resource.RLIMIT_NOFILE, (96, 96))
+    crowd = []
+    for _ in range(200):
+        try:
+            crowd.append(server.connect())
+        except OSError:
+            break
+    time.sleep(0.5)
+    for each in crowd:
+        each.close()
+    wait_until(lambda: is_ready_without_trouble(server))
+    assert server.post([[1, 2]]).json() == {"predictions": [3.0]}
+    assert front in children(server.process.pid)
+
+
+def is_ready_without_trouble(server):
+    try:
+        return readiness(server) == (200, None)
+    except httpx.TransportError:
+        return False
+
+
+def test_a_busy_server_grows_and_says_why(sums, servers, callers):
+    if len(os.sched_getaffinity(0)) < 2:
+        pytest.skip("it grows on two cores or more")
+    server = servers.start(sums())
+    assert len(children(server.process.pid)) == 2
+    with callers(server, 8) as asked:
+        wait_until(lambda: "less than its request" in server.log())
+        wait_until(lambda: metric(server, "bundle_fronts") >= 2)
+    assert asked.failures == []
+    said = [json.loads(line)["message"] for line in server.log().splitlines()]
+    assert any(text.startswith("Processes: 2 fronts, each with 1 process") for text in said)
