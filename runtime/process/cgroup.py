@@ -38,12 +38,8 @@ class Cgroup:
         """How many cores' worth of time it may use; None = all."""
         if self.cpu is None:
             return None
-        text = _text(self.cpu / "cpu.max")
-        quota, period = (
-            text.split()[:2]
-            if text
-            else (_text(self.cpu / "cpu.cfs_quota_us"), _text(self.cpu / "cpu.cfs_period_us"))
-        )
+        one = (_text(self.cpu / f"cpu.cfs_{name}_us") for name in ("quota", "period"))
+        quota, _, period = (_text(self.cpu / "cpu.max") or " ".join(one)).partition(" ")
         if not quota.isdecimal() or not period.isdecimal() or not int(period):
             return None  # "max", or -1
         return int(quota) / int(period)

@@ -1,0 +1,54 @@
+"""What a supervisor and a front tell each other."""
+
+import json
+
+import pytest
+
+from modelbundle.runtime.process.control import Control
+
+
+@pytest.fixture
+def control():
+    control = Control()
+    yield control
+    control.close()
+
+
+def test_events_come_whole_and_in_order(control):
+    heard = []
+    control.front.on_event = heard.append
+    control.supervisor.send("born", model="a", replica=0, generation=1)
+    control.supervisor.send("leave")
+    assert control.front.read()
+    assert heard == [
+        {"event": "born", "model": "a", "replica": 0, "generation": 1},
+        {"event": "leave"},
+    ]
+    assert control.front.read(), "nothing has come, and more may"
+
+
+def test_half_an_event_waits_for_the_rest(control):
+    heard = []
+    control.supervisor.on_event = heard.append
+    line = json.dumps({"event": "cost", "costs": {"a": "b" * 100_000}}).encode() + b"\n"
+    raw = control.front._socket
+    raw.setblocking(True)
+    raw.send(line[:50])
+    assert control.supervisor.read()
+    assert heard == []
+    raw.send(line[50:])
+    while not heard:
+        assert control.supervisor.read()
+    assert heard[0]["costs"] == {"a": "b" * 100_000}
+
+
+def test_nobody_at_the_other_end_is_no_trouble(control):
+    control.front.close()
+    control.supervisor.send("leave")
+    assert not control.supervisor.read()
+
+
+def test_one_who_does_not_listen_never_blocks_the_other(control):
+    for number in range(100_000):
+        control.supervisor.send("born", number=number)
+    control.supervisor.send("leave")

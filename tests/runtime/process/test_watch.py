@@ -1,0 +1,62 @@
+"""What a supervisor waits for."""
+
+import os
+import signal
+
+import pytest
+
+from modelbundle.runtime.process.watch import Watch
+
+
+@pytest.fixture
+def watch():
+    with Watch((signal.SIGUSR2,)) as watch:
+        yield watch
+
+
+def test_a_signal_is_told_once(watch):
+    os.kill(os.getpid(), signal.SIGUSR2)
+    assert watch.wait() == [signal.SIGUSR2]
+    watch.later(0.0, lambda: None)
+    assert watch.wait() == []
+
+
+def test_a_noted_signal_does_not_wait(watch):
+    watch.note(signal.SIGTERM)
+    assert watch.wait() == [signal.SIGTERM]
+
+
+def test_times_come_in_their_order(watch):
+    called = []
+    watch.later(0.02, lambda: called.append("late"))
+    watch.later(0.01, lambda: called.append("early"))
+    while len(called) < 2:
+        watch.wait()
+    assert called == ["early", "late"]
+
+
+def test_who_has_nothing_more_to_say_is_not_asked_again(watch):
+    reader, writer = os.pipe()
+    heard = []
+
+    def hear():
+        heard.append(os.read(reader, 10))
+        return bool(heard[-1])
+
+    watch.register(reader, hear)
+    os.write(writer, b"a")
+    watch.wait()
+    os.close(writer)
+    watch.wait()
+    watch.later(0.0, lambda: None)
+    watch.wait()
+    assert heard == [b"a", b""]
+    watch.unregister(reader)  # harmless
+    os.close(reader)
+
+
+def test_handlers_are_as_before_at_the_end():
+    before = signal.getsignal(signal.SIGUSR2), signal.getsignal(signal.SIGCHLD)
+    with Watch((signal.SIGUSR2,)):
+        assert signal.getsignal(signal.SIGUSR2) != before[0]
+    assert (signal.getsignal(signal.SIGUSR2), signal.getsignal(signal.SIGCHLD)) == before
