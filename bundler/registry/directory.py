@@ -51,7 +51,16 @@ class Directory:
             raise RegistryError(f"The manifest is longer than {self.limits.manifest:,} bytes.")
         if digests.of_bytes(data) != wanted:
             raise Damaged(f"`{path}` has changed: expected {wanted}, got {digests.of_bytes(data)}.")
+        self._name(wanted)
         return data
+
+    def _name(self, digest: str) -> None:
+        """Where nobody said a name, it is the one that the index has for the digest."""
+        if self.reference.tag is None and (self._root / "index.json").exists():
+            entries = self._index()["manifests"]
+            found = [_name_of(entry) for entry in entries if entry["digest"] == digest]
+            found.sort(key=lambda name: (name.endswith(":latest"), name == ""))
+            self.reference = self.reference.at(found[0]) if found and found[0] else self.reference
 
     def has(self, blob: Blob) -> bool:
         """Whether it is there in full length."""

@@ -7,6 +7,7 @@ from threading import Event
 from typing import Literal, Protocol
 
 from ..store import Blob
+from .reference import Reference
 
 Advance = Callable[[int], None]
 Way = Literal["sent", "mounted"]
@@ -24,8 +25,14 @@ class Stream:
 class Place(Protocol):
     """A repository of a registry, or a shared directory; its methods may be called by threads.
 
-    stop   set by `cut`: nobody waits any more
+    reference   what was asked for; after `manifest`, under the name that it has there
+    stop        set by `cut`: nobody waits any more
     """
+
+    @property
+    def reference(self) -> Reference:
+        """The place's own name."""
+        ...
 
     stop: Event
 

@@ -149,7 +149,7 @@ class _Pull:
     ) -> tuple[str, str | None]:
         """Name and version here: as asked for, else as it is called there, else as it says."""
         own = manifest if isinstance(manifest, BundleManifest) else None
-        there, tag = _spoken_of(self._source)
+        there, tag = _spoken_of(self._place.reference)
         name = wanted.name or (own.name if own else there)
         version = wanted.version
         if version is None:

@@ -157,7 +157,8 @@ class _Push:
                     f"`{self._target.at(name)}` is there with other content.",
                     hint="Push under another tag, or replace it with `--force`.",
                 )
-        return self._item.manifest in known.values()
+        wanted = self._item.manifest
+        return wanted in known.values() or self._place.digest(wanted) == wanted
 
     def _ask(self, blob: Blob) -> None:
         if not self._place.has(blob):

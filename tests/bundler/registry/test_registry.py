@@ -200,7 +200,7 @@ def test_nobody_there_is_told_soon(connect):
 
 
 def test_a_name_that_nobody_has_is_told(connect):
-    with pytest.raises(RegistryError, match="no host `nobody.invalid`"):
+    with pytest.raises(RegistryError, match="no host `nobody"):
         connect("nobody.invalid/x").manifest()
 
 
@@ -382,7 +382,7 @@ def test_a_registry_that_always_asks_is_left(place, liar):
 @pytest.mark.parametrize("challenge", ["", "Bearer", "Negotiate", 'Basic realm="x"', "=,=,="])
 def test_a_challenge_that_nobody_can_meet_is_a_denial(place, liar, challenge):
     liar.twist("GET", "^/v2", answering(401, WWW_Authenticate=challenge))
-    with pytest.raises(RegistryError, match="does not let strangers|not safe"):
+    with pytest.raises(RegistryError, match=r"does not let strangers|not safe"):
         place.manifest()
 
 

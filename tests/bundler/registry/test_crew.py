@@ -1,0 +1,48 @@
+"""Crew: a few threads, and one end for all."""
+
+import threading
+
+import pytest
+
+from modelbundle.bundler.registry.crew import SIZE, Crew
+
+
+def test_every_thing_is_done_once():
+    done = []
+    Crew(done.append, lambda: None).run(range(100))
+    assert sorted(done) == list(range(100))
+
+
+def test_nothing_to_do_is_done():
+    Crew(lambda _: None, lambda: None).run([])
+
+
+def test_some_work_at_a_time():
+    together = threading.Barrier(SIZE)
+    Crew(lambda _: together.wait(10), lambda: None).run(range(SIZE))
+
+
+def test_the_first_failure_ends_the_others():
+    is_cut = threading.Event()
+
+    def work(thing):
+        if thing == 1:
+            raise ValueError("first")
+        is_cut.wait(10)
+
+    with pytest.raises(ValueError, match="first"):
+        Crew(work, is_cut.set).run(range(1000))
+    assert is_cut.is_set()
+
+
+def test_work_that_hangs_does_not_hold_up_the_failure():
+    forever = threading.Event()
+
+    def work(thing):
+        if thing == 1:
+            raise ValueError("first")
+        forever.wait(60)
+
+    with pytest.raises(ValueError, match="first"):
+        Crew(work, lambda: None).run(range(4))
+    forever.set()
