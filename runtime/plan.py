@@ -89,6 +89,8 @@ class Plan:
             max_queue_rows=queue.max_rows,
             max_queue_bytes=queue.max_bytes,
             mergeable=batchable and route.batchable,
+            priorities=queue.priorities,
+            fairness=queue.fairness != "off",
             hang=self.settings.timeout,
         )
 

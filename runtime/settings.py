@@ -20,10 +20,23 @@ class BatchSettings:
 
 @dataclass(frozen=True, slots=True)
 class QueueSettings:
-    """How much may wait in front of one model before the server refuses."""
+    """How much may wait in front of one model before the server refuses, and whose turn it is.
+
+    priorities   whether X-Priority counts: 0 is the most urgent, 1 the default, 3 the least
+    fairness     who is one client, with as large a share as any other: "off" = nobody is told
+                 apart, "address" = an IP address, "header:NAME" = a value of that header
+    """
 
     max_rows: int = 4096
     max_bytes: int = 256 * MIB
+    priorities: bool = False
+    fairness: str = "off"
+
+    @property
+    def fairness_header(self) -> str | None:
+        """The header whose value tells clients apart, in lower case, where one does."""
+        kind, _, name = self.fairness.partition(":")
+        return name.lower() if kind == "header" else None
 
 
 @dataclass(frozen=True, slots=True)

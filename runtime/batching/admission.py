@@ -56,10 +56,14 @@ class Admission:
             return
         if self._slots.idle and not backlog.rows:
             return  # a lone request is always tried, whatever the predictions
-        ahead += self._lanes.others(lane) / len(self._slots)
-        wait = ahead + window.duration(rows, len(self._slots))
+        ahead += self._lanes.others(lane, request) / len(self._slots)
+        wait = ahead + window.duration(lane.ahead(request) + request.rows, len(self._slots))
         if not window.admits(wait, slack):
             raise self.refused("wait", "The queue is too long for the deadline.", wait)
+
+    def overloaded(self, now: float) -> Overloaded:
+        """The answer for a request that is given up for the sake of others; counted."""
+        return self.refused("overload", "The server is overloaded.", self.wait(now))
 
     def wait(self, now: float) -> float:
         """Seconds until all that is here now will have been answered."""

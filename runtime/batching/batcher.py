@@ -4,14 +4,14 @@ import asyncio
 import time
 from collections.abc import Callable, Hashable, Iterator, Sequence
 from functools import partial
-from math import inf
 from typing import Any
 
-from ..errors import DeadlineExceeded, InvalidInput, ModelDied, Overloaded
+from ..errors import InvalidInput, ModelDied
 from .admission import Admission
 from .alarm import Alarm
 from .batch import Batch
 from .cost import CostModel
+from .departures import Departures
 from .executor import Executor, RowOps
 from .hang import HangWatch
 from .hold import Hold
@@ -19,6 +19,7 @@ from .lane import Lane
 from .lanes import Lanes
 from .measurement import Measurement
 from .observer import BatchObserver, NullObserver, Release
+from .ranked_lanes import RankedLanes
 from .recovery import Recovery
 from .request import FutureRequest, Request
 from .slots import Slot, Slots
@@ -54,15 +55,16 @@ class Batcher:
         self._is_accepting = False
         self._drained = asyncio.Event()  # set by the turn that finds nothing left to do
         self._slots = Slots(executors if isinstance(executors, Sequence) else [executors])
-        self._lanes = Lanes(self.limits)
+        is_ranked = self.limits.priorities or self.limits.fairness
+        self._lanes = RankedLanes(self.limits) if is_ranked else Lanes(self.limits)
         self._admission = Admission(self.limits, self._lanes, self._slots, self._observer)
-        self._recovery = Recovery(self._is_over, idempotent=self.limits.idempotent)
-        self._alarm = Alarm(clock, self._expire)
+        self._departures = Departures(self._lanes, self._in_flight, self._admission, self._observer)
+        self._recovery = Recovery(self._departures.is_over, idempotent=self.limits.idempotent)
+        self._alarm = Alarm(clock, self._departures.expire)
         self._hold = Hold(partial(self._turn, "returned"))
         self._watch = HangWatch(self.limits, self._slots, self._has_more, clock)
         self._now = 0.0  # of this turn
         self._is_scheduled = False  # a turn is
-        self._is_weeded = False  # the queues have been, since the last batch
 
     # --- life ---
 
@@ -146,7 +148,7 @@ class Batcher:
         now = request.arrived = self._clock()
         lane = self._lanes[key]
         if not self._admission.has_room(request.rows, request.size):
-            self._make_room(request, now)
+            self._departures.make_room(request, now)
         self._admission.check(lane, request, now)
         lane.window.arrived(now, request.rows)
         lane.push(request)
@@ -178,12 +180,6 @@ class Batcher:
         """Seconds until all that is here now will have been answered."""
         return self._admission.wait(self._clock())
 
-    def _make_room(self, request: Request, now: float) -> None:
-        """Drop what is over; refuse `request` if there is still no room for it."""
-        self._weed(now)
-        if not self._admission.has_room(request.rows, request.size):
-            raise self._admission.refuse_full(request.rows, now)
-
     # --- turns ---
 
     def _schedule(self) -> None:
@@ -197,7 +193,7 @@ class Batcher:
         self._is_scheduled = False
         if self._loop is None:
             return
-        self._now = self._clock()
+        self._now = self._departures.now = self._clock()
         for slot in self._slots.free():
             batch = self._next(slot, reason)
             if batch is not None:
@@ -208,7 +204,7 @@ class Batcher:
 
     def _release(self, slot: Slot, batch: Batch, loop: asyncio.AbstractEventLoop) -> None:
         self._hold.cancel()
-        self._is_weeded = False
+        self._departures.is_weeded = False
         self._slots.begin(slot, batch, self._now)
         self._watch.begin(loop, slot)
         batch.begin(self._now)
@@ -223,8 +219,8 @@ class Batcher:
         if batch is not None:
             return batch
         while self._lanes:
-            lane = self._lanes.first()
-            self._weed_front(lane)
+            lane = self._lanes.first(self._now)
+            self._departures.weed_front(lane)
             if reason != "returned" and self._is_held(lane):
                 return None
             self._lanes.delist_first()
@@ -243,7 +239,7 @@ class Batcher:
             reason = "full"
         elif self._hold:
             reason = "returned"
-        return lane.take(size, reason, self._now, self._drop)
+        return lane.take(size, reason, self._now, self._departures.drop)
 
     def _is_held(self, lane: Lane) -> bool:
         """Whether to wait for clients on their way back."""
@@ -258,7 +254,7 @@ class Batcher:
         if batch is not slot.batch:
             return  # stopped without waiting for it
         self._slots.end(slot)
-        self._now = self._clock()
+        self._now = self._departures.now = self._clock()
         if batch.run is not None:
             batch.run.finished = self._now
         if error is None:
@@ -321,54 +317,7 @@ class Batcher:
             else:
                 request.take_part(start, stop, part, self._ops.concat)
 
-    # --- what is over ---
-
-    def _is_over(self, request: Request) -> bool:
-        """Whether nobody waits for it; tells those whose deadline has passed."""
-        if not request.is_over and request.deadline > self._now:
-            return False
-        self._drop(request)
-        return True
-
-    def _drop(self, request: Request) -> None:
-        """It is over, or its deadline has passed: no batch takes it any more."""
-        if request.is_abandoned:
-            request.is_abandoned = False
-            self._observer.refused("cancelled")
-        elif not request.is_over:
-            self._observer.refused("expired")
-            request.reject(DeadlineExceeded("The deadline passed before the answer came."))
-
-    def _weed_front(self, lane: Lane) -> None:
-        """Drop from the front what is over, and what cannot be helped while others can."""
-        while (request := lane.head) is not None:
-            slack = request.deadline - self._now
-            if request.is_over or slack <= 0.0:
-                self._drop(lane.pop())
-                continue
-            if request.taken or not lane.window.is_hopeless(lane.rows, request.rows, slack):
-                return
-            wait = lane.window.duration(lane.rows)
-            lane.pop()
-            request.reject(self._admission.refused("overload", "The server is overloaded.", wait))
-
-    def _weed(self, now: float) -> None:
-        """Drop whatever is over from all queues, at most once a batch."""
-        if not self._is_weeded:
-            self._is_weeded = True
-            self._now = now
-            self._lanes.weed(now, self._drop)
-            self._observer.queued(self._lanes.backlog.rows)
-
-    def _expire(self, now: float) -> float:
-        """Tell those whose deadline has passed, running or not; the next deadline."""
-        self._is_weeded = False
-        self._weed(now)
-        for request in list(self._in_flight()):
-            if not request.is_over and request.deadline <= now:
-                self._drop(request)
-        waiting = [*self._in_flight(), *self._lanes.requests()]
-        return min((r.deadline for r in waiting if not r.is_over), default=inf)
+    # --- the end ---
 
     def _in_flight(self) -> Iterator[Request]:
         for batches in (self._slots.batches(), self._recovery.batches()):
@@ -382,9 +331,7 @@ class Batcher:
         self._lanes.clear()
         for slot in self._slots:
             slot.batch = None
-        for request in left:
-            if request.reject(Overloaded("The server is shutting down.", retry_after=1.0)):
-                self._observer.refused("stopped")
+        self._departures.close(left)
         self._observer.queued(0)
 
     def _has_more(self) -> bool:

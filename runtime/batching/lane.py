@@ -43,6 +43,10 @@ class Lane:
         """The request whose turn it is."""
         return self._queue[0] if self._queue else None
 
+    def ahead(self, request: Request) -> int:  # noqa: ARG002  # others are not all alike
+        """How many rows will be answered before those of `request`."""
+        return self.rows
+
     def push(self, request: Request) -> None:
         """Queue `request`."""
         self._queue.append(request)

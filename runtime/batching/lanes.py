@@ -36,8 +36,11 @@ class Lanes:
             if len(self._by_key) >= KNOWN:
                 self._forget_idle()
             window = Window(self._limits, self.cost.copy())
-            lane = self._by_key[key] = Lane(window, self.backlog)
+            lane = self._by_key[key] = self._new(window)
         return lane
+
+    def _new(self, window: Window) -> Lane:
+        return Lane(window, self.backlog)
 
     def enlist(self, lane: Lane) -> None:
         """Put a lane in the order, if something waits in it."""
@@ -46,16 +49,20 @@ class Lanes:
             lane.is_listed = True
             heappush(self._order, (head.arrived, next(self._tie), lane))
 
-    def first(self) -> Lane:
-        """The lane with the oldest request."""
+    def first(self, now: float) -> Lane:  # noqa: ARG002  # others are not all as patient
+        """The lane whose turn it is: the one with the oldest request."""
         return self._order[0][2]
 
     def delist_first(self) -> None:
         """Take that lane out of the order."""
         heappop(self._order)[2].is_listed = False
 
-    def others(self, lane: Lane) -> float:
-        """About how many seconds of work wait in the other lanes.
+    def evict_for(self, request: Request) -> Request | None:  # noqa: ARG002  # all are alike
+        """Take out a request that has less right to its place than `request`, if there is one."""
+        return None
+
+    def others(self, lane: Lane, request: Request) -> float:  # noqa: ARG002
+        """About how many seconds of work in other lanes `request` would wait for.
 
         As if each were one batch, at this lane's cost: no loop over lanes for every request.
         """
@@ -78,9 +85,10 @@ class Lanes:
 
     def clear(self) -> None:
         """Forget all requests; what is known of costs stays."""
-        while self._order:
-            self.first().clear()
-            self.delist_first()
+        for _, _, lane in self._order:
+            lane.clear()
+            lane.is_listed = False
+        self._order.clear()
 
     def _forget_idle(self) -> None:
         idle = next((key for key, lane in self._by_key.items() if not lane.is_listed), None)

@@ -28,6 +28,8 @@ class Limits:
     idempotent       whether a failed batch may be run again in halves to find the guilty request
     mergeable        whether requests may share a call and be split over several; if not, each is
                      one call of its own, whatever its rows, and its answer may have any length
+    priorities       whether the `priority` of requests counts
+    fairness         whether clients have equal shares of the model's time
     hang             seconds after which a batch that has not come back is ended, where that can
                      be done; see `HangWatch` for those that are ended earlier
     """
@@ -38,6 +40,8 @@ class Limits:
     max_queue_bytes: int = 256 << 20
     idempotent: bool = True
     mergeable: bool = True
+    priorities: bool = False
+    fairness: bool = False
     hang: float = inf
 
 
@@ -157,6 +161,11 @@ class Window:
         batches = full + (rest > 0)
         rounds = -(-batches // executors)
         return rounds * self._full if full else last
+
+    @property
+    def row_seconds(self) -> float:
+        """What one row costs in a full batch; some figure while nothing is known."""
+        return self._full / self.limit or TICK
 
     def is_soon(self, rows: int, seconds: float) -> bool:
         """Whether `rows` are surely answered within `seconds`: arithmetic, no prediction."""

@@ -3,7 +3,7 @@
 import pytest
 
 from modelbundle.runtime.errors import InvalidBundle
-from modelbundle.runtime.settings import ServeSettings
+from modelbundle.runtime.settings import QueueSettings, ServeSettings
 
 
 def test_nothing_said_means_the_defaults():
@@ -24,3 +24,10 @@ def test_an_unknown_setting_is_refused_by_name(data):
 
 def test_only_what_was_asked_for_changes():
     assert ServeSettings(port=1).merged(port=None, workers=2) == ServeSettings(port=1, workers=2)
+
+
+@pytest.mark.parametrize(
+    ("fairness", "header"), [("off", None), ("address", None), ("header:X-Api-Key", "x-api-key")]
+)
+def test_the_header_that_tells_clients_apart(fairness, header):
+    assert QueueSettings(fairness=fairness).fairness_header == header

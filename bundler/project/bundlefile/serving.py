@@ -7,7 +7,7 @@ from pydantic import Field, StrictBool, StrictInt, field_validator
 from ....runtime.settings import ServeSettings
 from .quantity import Count, Duration, Port, Size, SomeDuration, Warmup, Workers
 from .section import Section
-from .text import ApiName, Host, RoutePath
+from .text import ApiName, Fairness, Host, RoutePath
 from .wrong import quoted, wrong
 
 _DEFAULT = ServeSettings()
@@ -61,6 +61,16 @@ class Queue(Section):
 
     max_bytes: Size = Field(default=_DEFAULT.queue.max_bytes, examples=["1GiB"])
     """Bytes of all waiting rows."""
+
+    priorities: StrictBool = _DEFAULT.queue.priorities
+    """Whether the header `X-Priority` counts: `0` is the most urgent, `1` the default, `3` the
+    least. What has waited for half a `latency_budget` becomes more urgent by one."""
+
+    fairness: Fairness = Field(
+        default=_DEFAULT.queue.fairness, examples=["off", "address", "header:X-Api-Key"]
+    )
+    """Who has as large a share of a model as any other: `address` (an IP address), `header:NAME`
+    (a value of that header), or `off`."""
 
 
 class Limits(Section):

@@ -332,6 +332,14 @@ Host = Annotated[
         (_host,),
     ),
 ]
+Fairness = Annotated[
+    StrictStr,
+    Rule(
+        r"off|address|header:[A-Za-z0-9!#$%&'*+.^_|~-]+",
+        "does not say who is one client.",
+        "Write `off`, `address`, or `header:X-Api-Key` with the name of your header.",
+    ),
+]
 RoutePath = Annotated[
     StrictStr,
     Rule(

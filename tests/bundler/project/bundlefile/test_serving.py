@@ -32,11 +32,20 @@ import pytest
         ("serve.apis", "{predict: {route: /readyz}}", "server itself"),
         ("serve.apis", "{a: {route: /x}, b: {route: /x}}", "already"),
         ("serve.queue.max_bytes", "0B", "no room"),
+        ("serve.queue.priorities", "1", "`true` or `false`"),
+        ("serve.queue.fairness", "client", "who is one client"),
+        ("serve.queue.fairness", "header", "who is one client"),
+        ("serve.queue.fairness", "'header:X Key'", "who is one client"),
         ("serve.limits.keep_alive", "5", "no unit"),
     ],
 )
 def test_what_does_not_fit_is_refused(refuse_value, key, value, word):
     refuse_value(key, value, word)
+
+
+@pytest.mark.parametrize("fairness", ["off", "address", "header:X-Api-Key"])
+def test_whose_share_it_is(read, fairness):
+    assert read(f"serve: {{queue: {{fairness: {fairness}}}}}\n").serve.queue.fairness == fairness
 
 
 @pytest.mark.parametrize(

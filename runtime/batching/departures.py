@@ -1,0 +1,103 @@
+"""Departures: requests that leave without the model's answer, and what they are told."""
+
+from collections.abc import Callable, Iterable
+from math import inf
+
+from ..errors import DeadlineExceeded, Overloaded
+from .admission import Admission
+from .lane import Lane
+from .lanes import Lanes
+from .observer import BatchObserver
+from .request import Request
+
+
+class Departures:
+    """Drops whoever has left, is too late, or must give way to others.
+
+    now         seconds, of the batcher's turn
+    is_weeded   whether the queues have been looked through since the last batch
+    """
+
+    __slots__ = ("_admission", "_in_flight", "_lanes", "_observer", "is_weeded", "now")
+
+    def __init__(
+        self,
+        lanes: Lanes,
+        in_flight: Callable[[], Iterable[Request]],
+        admission: Admission,
+        observer: BatchObserver,
+    ) -> None:
+        self._lanes = lanes
+        self._in_flight = in_flight  # requests that no longer wait, or not with all their rows
+        self._admission = admission
+        self._observer = observer
+        self.now = 0.0
+        self.is_weeded = False
+
+    def is_over(self, request: Request) -> bool:
+        """Whether nobody waits for it; tells those whose deadline has passed."""
+        if not request.is_over and request.deadline > self.now:
+            return False
+        self.drop(request)
+        return True
+
+    def drop(self, request: Request) -> None:
+        """It is over, or its deadline has passed: no batch takes it any more."""
+        if request.is_abandoned:
+            request.is_abandoned = False
+            self._observer.refused("cancelled")
+        elif not request.is_over:
+            self._observer.refused("expired")
+            request.reject(DeadlineExceeded("The deadline passed before the answer came."))
+
+    def weed_front(self, lane: Lane) -> None:
+        """Drop from the front what is over, and what cannot be helped while others can."""
+        while (request := lane.head) is not None:
+            slack = request.deadline - self.now
+            if request.is_over or slack <= 0.0:
+                self.drop(lane.pop())
+            elif request.taken or not lane.window.is_hopeless(lane.rows, request.rows, slack):
+                return
+            else:
+                lane.pop()
+                request.reject(self._admission.overloaded(self.now))
+
+    def weed(self, now: float) -> None:
+        """Drop whatever is over from all queues, at most once a batch."""
+        if not self.is_weeded:
+            self.is_weeded = True
+            self.now = now
+            self._lanes.weed(now, self.drop)
+            self._observer.queued(self._lanes.backlog.rows)
+
+    def make_room(self, request: Request, now: float) -> None:
+        """Drop what is over and what must give way to `request`.
+
+        Raises:
+            Overloaded: that is not room enough.
+        """
+        self.weed(now)
+        while not self._admission.has_room(request.rows, request.size):
+            evicted = self._lanes.evict_for(request)
+            if evicted is None:
+                raise self._admission.refuse_full(request.rows, now)
+            if evicted.is_over:
+                self.drop(evicted)
+            else:
+                evicted.reject(self._admission.overloaded(now))
+
+    def expire(self, now: float) -> float:
+        """Tell those whose deadline has passed, running or not; the next deadline."""
+        self.is_weeded = False
+        self.weed(now)
+        for request in list(self._in_flight()):
+            if not request.is_over and request.deadline <= now:
+                self.drop(request)
+        waiting = [*self._in_flight(), *self._lanes.requests()]
+        return min((r.deadline for r in waiting if not r.is_over), default=inf)
+
+    def close(self, requests: Iterable[Request]) -> None:
+        """The server goes: answer 503."""
+        for request in requests:
+            if request.reject(Overloaded("The server is shutting down.", retry_after=1.0)):
+                self._observer.refused("stopped")

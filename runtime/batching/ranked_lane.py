@@ -1,0 +1,186 @@
+"""RankedLane: a lane where some requests are more urgent than others, or clients have shares."""
+
+from collections.abc import Iterator
+from typing import NamedTuple
+
+from .batch import Batch
+from .fair_queue import FairQueue
+from .lane import Backlog, Drop, Lane
+from .ledger import Ledger
+from .observer import Release
+from .request import Request
+from .window import Limits, Window
+
+ENTITLED = 1 / 8  # of the queue, which no class or client can be driven out of by others
+
+
+class Turn(NamedTuple):
+    """When it is the turn of a class: the smallest first."""
+
+    urgency: int  # its priority, less one for each step that it has waited
+    priority: int
+    spent: float  # seconds that the client whose turn it is there has had
+    arrived: float  # seconds, its oldest
+
+
+class RankedLane(Lane):
+    """Requests by priority, and by client within one priority.
+
+    A class that waits becomes more urgent by one step for each half latency budget (or each full
+    batch, where that takes longer) since it was served last, and gets up to half of a batch when
+    it comes before one that is more urgent by itself. So no flood of urgent requests starves the
+    others, and no flood of others, however old, keeps an urgent one waiting.
+    """
+
+    __slots__ = ("_classes", "_fair", "_ledger", "_limits", "_order")
+
+    def __init__(self, window: Window, backlog: Backlog, limits: Limits, ledger: Ledger) -> None:
+        super().__init__(window, backlog)
+        self._limits = limits
+        self._ledger = ledger
+        self._classes: dict[int, FairQueue] = {}
+        self._order: list[FairQueue] = []  # of this turn
+
+    def __iter__(self) -> Iterator[Request]:
+        """The requests that wait, in no order."""
+        return (request for queue in self._classes.values() for request in queue)
+
+    # --- turns ---
+
+    def arrange(self, now: float) -> Turn | None:
+        """Settle whose turn it is; None where nothing waits."""
+        turns = {}
+        for queue in self._classes.values():
+            turn = self._turn(queue, now)
+            if turn is not None:
+                turns[queue.priority] = turn
+        self._order = [self._classes[each] for each in sorted(turns, key=turns.__getitem__)]
+        return min(turns.values(), default=None)
+
+    def _turn(self, queue: FairQueue, now: float) -> Turn | None:
+        head = queue.head
+        if head is None:
+            return None
+        step = max(self._limits.latency_budget / 2, self.window.duration(self.window.limit))
+        waited = now - max(head.arrived, queue.served)
+        steps = int(waited / step) if step else 0
+        spent = self._ledger[queue.client(head)]
+        return Turn(queue.priority - steps, queue.priority, spent, head.arrived)
+
+    @property
+    def head(self) -> Request | None:
+        """The request whose turn it is, as arranged; any, where nothing is."""
+        for queue in self._order or self._classes.values():
+            head = queue.head
+            if head is not None:
+                return head
+        return None
+
+    # --- requests ---
+
+    def push(self, request: Request) -> None:
+        """Queue `request`."""
+        priority = request.priority if self._limits.priorities else 0
+        queue = self._classes.get(priority)
+        if queue is None:
+            queue = FairQueue(priority, self._ledger, fair=self._limits.fairness)
+            self._classes[priority] = queue
+        queue.push(request)
+        self._order = []
+        self._count(request.rows, request.size)
+
+    def pop(self) -> Request:
+        """Take the head out, with all its rows that no batch has taken."""
+        queue = next(q for q in self._order or self._classes.values() if q.head is not None)
+        return self._pop(queue)
+
+    def _pop(self, queue: FairQueue) -> Request:
+        request = queue.pop()
+        self._count(request.taken - request.rows, -request.size)
+        return request
+
+    def take(self, room: int, reason: Release, now: float, drop: Drop) -> Batch:
+        """Up to `room` rows by turns; what is over is dropped."""
+        if not self._order:
+            self.arrange(now)
+        filling = Filling(self, room, now, drop)
+        order = self._order
+        if order and any(queue.priority < order[0].priority for queue in order[1:]):
+            filling.take(order[0], max(1, room // 2))
+            order = [*order[1:], order[0]]
+        for queue in order:
+            filling.take(queue, room)
+        return filling.batch(reason)
+
+    def weed(self, now: float, drop: Drop) -> None:
+        """Drop every request that is over, or whose deadline has passed."""
+        gone = [request for queue in self._classes.values() for request in queue.weed(now)]
+        for request in gone:
+            self._count(request.taken - request.rows, -request.size)
+        for request in gone:
+            drop(request)
+
+    def clear(self) -> None:
+        """Forget all."""
+        for queue in self._classes.values():
+            while queue.head is not None:
+                self._pop(queue)
+
+    # --- room ---
+
+    def ahead(self, request: Request) -> int:
+        """About how many rows will be answered before those of `request`."""
+        priority = request.priority if self._limits.priorities else 0
+        rows = sum(queue.rows for queue in self._classes.values() if queue.priority < priority)
+        own = self._classes.get(priority)
+        return rows + (own.ahead(request) if own is not None else 0)
+
+    def queues(self) -> Iterator[FairQueue]:
+        """One for each priority."""
+        return iter(self._classes.values())
+
+    def evict(self, queue: FairQueue) -> Request | None:
+        """Take out the newest request of the client that has most rows in `queue`."""
+        request = queue.evict(queue.largest())
+        if request is not None:
+            self._count(request.taken - request.rows, -request.size)
+        return request
+
+
+class Filling:
+    """A batch that is being made of the requests of several queues."""
+
+    def __init__(self, lane: RankedLane, room: int, now: float, drop: Drop) -> None:
+        self._lane = lane
+        self._room = room
+        self._now = now
+        self._drop = drop
+        self._requests: list[Request] = []
+        self._bounds = [0]
+        self._starts: list[int] = []
+
+    def take(self, queue: FairQueue, most: int) -> None:
+        """Take up to `most` rows of `queue`, while there is room."""
+        lane, seconds = self._lane, self._lane.window.row_seconds
+        most = min(most, self._room - self._bounds[-1])
+        while most and (request := queue.head) is not None:
+            if request.is_over or request.deadline <= self._now:
+                self._drop(lane._pop(queue))  # noqa: SLF001  # the lane's other half
+                continue
+            rows = min(most, request.rows - request.taken)
+            self._requests.append(request)
+            self._starts.append(request.taken)
+            self._bounds.append(self._bounds[-1] + rows)
+            most -= rows
+            queue.serve(rows, rows * seconds, self._now)
+            lane._count(-rows, 0)  # noqa: SLF001
+            if request.taken == request.rows:
+                lane._pop(queue)  # noqa: SLF001
+
+    def batch(self, reason: Release) -> Batch:
+        """What has been taken."""
+        bounds, starts = self._bounds, self._starts
+        whole = all(
+            bounds[i + 1] - bounds[i] == request.rows for i, request in enumerate(self._requests)
+        )
+        return Batch(self._lane, reason, self._requests, bounds, None if whole else starts)

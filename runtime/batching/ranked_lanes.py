@@ -1,0 +1,93 @@
+"""RankedLanes: lanes by urgency and share instead of by age alone."""
+
+from collections import Counter
+from collections.abc import Iterator
+
+from .fair_queue import FairQueue
+from .lane import Lane
+from .lanes import Lanes
+from .ledger import Ledger
+from .ranked_lane import ENTITLED, RankedLane
+from .request import Request
+from .window import Limits, Window
+
+Places = list[tuple[FairQueue, RankedLane]]
+
+
+class RankedLanes(Lanes):
+    """All that waits in front of one model, where `Limits` know priorities or shares."""
+
+    __slots__ = ("_first", "_ledger")
+
+    def __init__(self, limits: Limits) -> None:
+        super().__init__(limits)
+        self._ledger = Ledger()
+        self._first = 0  # where the lane whose turn it is stands in the order
+
+    def _new(self, window: Window) -> RankedLane:
+        return RankedLane(window, self.backlog, self._limits, self._ledger)
+
+    def _lanes(self) -> Iterator[RankedLane]:
+        return (lane for _, _, lane in self._order if isinstance(lane, RankedLane))
+
+    def enlist(self, lane: Lane) -> None:
+        """Put a lane among those where something waits, if it does."""
+        if lane.rows and not lane.is_listed:
+            lane.is_listed = True
+            self._order.append((0.0, next(self._tie), lane))
+
+    def first(self, now: float) -> Lane:
+        """The lane whose turn it is."""
+        turns = {}
+        for place, lane in enumerate(self._lanes()):
+            turn = lane.arrange(now)
+            if turn is not None:
+                turns[place] = turn
+        self._first = min(turns, key=turns.__getitem__, default=0)
+        return self._order[self._first][2]
+
+    def delist_first(self) -> None:
+        """Take that lane out."""
+        self._order.pop(self._first)[2].is_listed = False
+
+    def others(self, lane: Lane, request: Request) -> float:
+        """About how many seconds of work in other lanes `request` would wait for."""
+        cost = lane.window.cost
+        rows = [other.ahead(request) for other in self._lanes() if other is not lane]
+        return sum(cost.alpha + cost.beta * each for each in rows if each)
+
+    def evict_for(self, request: Request) -> Request | None:
+        """Take out a request that has less right to its place than `request`, if there is one.
+
+        Each priority has a right to a part of the queue. Beyond that the less urgent give way to
+        the more urgent; and whoever has less than its part, to all that have more.
+        """
+        places = [(queue, lane) for lane in self._lanes() for queue in lane.queues() if queue.rows]
+        rows: Counter[int] = Counter()
+        for queue, _ in places:
+            rows[queue.priority] += queue.rows
+        part = ENTITLED * self._limits.max_queue_rows
+        own = request.priority if self._limits.priorities else 0
+        over = [each for each in rows if rows[each] > part and each != own]
+        if rows[own] + request.rows > part:
+            over = [each for each in over if each > own]
+        if over:
+            return _evict(places, max(over))
+        return self._evict_larger(places, request, own)
+
+    def _evict_larger(self, places: Places, request: Request, priority: int) -> Request | None:
+        """From the client that has most, unless that is who asks."""
+        if not self._limits.fairness:
+            return None
+        alike = [place for place in places if place[0].priority == priority]
+        own = sum(queue.rows_of(request.client) for queue, _ in alike) + request.rows
+        for queue, lane in alike:
+            if queue.rows_of(queue.largest()) > own:
+                return lane.evict(queue)
+        return None
+
+
+def _evict(places: Places, priority: int) -> Request | None:
+    alike = [place for place in places if place[0].priority == priority]
+    queue, lane = max(alike, key=lambda place: place[0].rows)
+    return lane.evict(queue)
