@@ -8,6 +8,7 @@ import numpy as np
 from ..errors import InvalidInput, PayloadTooLarge, UnsupportedMediaType
 from ..signature import Side
 from . import csv_rows, instances, npy, table
+from .predictions import as_array
 
 JSON = "application/json"
 NPY = "application/x-npy"
@@ -60,8 +61,10 @@ class Codec:
         Raises:
             PredictionFailed: for what has no JSON, such as NaN unless `nan_as_null`.
         """
-        if accept and prefers_npy(accept) and _is_plain(output):
-            return Payload(npy.dumps(output), NPY)
+        if accept and prefers_npy(accept):
+            plain = as_array(output)
+            if isinstance(plain, np.ndarray) and not plain.dtype.hasobject:
+                return Payload(npy.dumps(plain), NPY)
         return Payload(instances.dumps(table.to_wire(output, nan_as_null=self.nan_as_null)))
 
     def _collate(self, rows: list[Any]) -> Any:
@@ -115,7 +118,3 @@ def prefers_npy(accept: str) -> bool:
         if kind == JSON:
             return False
     return False
-
-
-def _is_plain(output: Any) -> bool:
-    return isinstance(output, np.ndarray) and not output.dtype.hasobject

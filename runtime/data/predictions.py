@@ -44,13 +44,29 @@ def _instances(output: Any, read: _Read, *, nan_as_null: bool) -> list[Any]:
     if hasattr(output, "columns"):
         return _records(columns(output), read, nan_as_null=nan_as_null)
     if hasattr(output, "to_numpy"):  # a Series
-        return _listed(output.to_numpy(), nan_as_null=nan_as_null)
+        return _listed(values(output), nan_as_null=nan_as_null)
     raise PredictionFailed(without_rows(output))
 
 
 def columns(frame: Any) -> dict[str, np.ndarray]:
     """The columns of a DataFrame as arrays."""
-    return {str(name): frame[name].to_numpy() for name in frame.columns}
+    return {str(name): values(frame[name]) for name in frame.columns}
+
+
+def as_array(output: Any) -> Any:
+    """A Series as an array, everything else as it is."""
+    is_series = hasattr(output, "to_numpy") and not hasattr(output, "columns")
+    return values(output) if is_series else output
+
+
+def values(series: Any) -> np.ndarray:
+    """A Series as an array in which a value looks the same whatever others are missing."""
+    lacks = getattr(getattr(series, "dtype", None), "na_value", None)
+    if type(lacks).__name__ == "NAType" and series.hasnans:
+        missing: np.ndarray = series.to_numpy(dtype=object)  # else whole numbers became floats
+        return missing
+    plain: np.ndarray = series.to_numpy()
+    return plain
 
 
 def without_rows(output: Any) -> str:

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import orjson
 
-from ..data.predictions import columns, to_instances, without_rows
+from ..data.predictions import columns, to_instances, values, without_rows
 from ..errors import PredictionFailed
 from .draft import Draft
 from .failure import printable
@@ -58,13 +58,13 @@ def outline(output: Any, rows: int, draft: Draft) -> Layout:
     if isinstance(output, list):
         return _outline_rows(output, rows, draft)
     if hasattr(output, "columns") or hasattr(output, "to_numpy"):  # a DataFrame or a Series
-        plain = columns(output) if hasattr(output, "columns") else output.to_numpy()
+        plain = columns(output) if hasattr(output, "columns") else values(output)
         return outline(plain, rows, draft)
     return ("unfit", without_rows(output))
 
 
 def _outline_array(array: np.ndarray, rows: int, draft: Draft) -> Layout:
-    if array.dtype.kind in _RAW:
+    if array.dtype.kind in _RAW or (array.dtype.type is np.void and not array.dtype.names):
         plain = np.asarray(array)
         if not plain.ndim:
             draft.array([plain.reshape(1)], 1)

@@ -40,7 +40,7 @@ class Nursery:
             self.channel.for_model()
             process = ModelProcess(self.channel, self.call, generation)
             process.serve(Ready(0.0, 0, os.getpid()), lambda: None)
-        except BaseException:  # a fork must not unwind into its parent's frames
+        except BaseException:  # noqa: BLE001 - a fork must not unwind into its parent's frames
             traceback.print_exc()
         finally:
             os._exit(0)
@@ -58,8 +58,10 @@ class Nursery:
         return os.waitstatus_to_exitcode(status)
 
     async def ready(self):
-        while not self.link.is_ready:
-            await asyncio.sleep(0.001)
+        arrived = asyncio.Event()
+        self.link.on_change = lambda _: arrived.set()
+        if not self.link.is_ready:
+            await asyncio.wait_for(arrived.wait(), 30)
 
     def close(self):
         if self.pid:
