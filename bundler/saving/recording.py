@@ -87,6 +87,8 @@ class _Method:
         batch = self._told(
             lambda: signatures.as_batch(rows, self._framework, declared, self._model)
         )
+        if isinstance(sample, Text) and isinstance(batch, list) and self._known is None:
+            batch = self._stacked(batch)
         if isinstance(sample, (Text, list)) and self._known is None:
             batch = self._loosened(batch)
         if self._known is None and not (self._framework.is_typed and declared):
@@ -111,6 +113,19 @@ class _Method:
             return inputs  # it would calculate with NaN and answer nonsense
         instances = self._instances(inputs, table.slice(batch, 0, 2))
         return missing.asked(inputs, instances, lambda rows: self._tried(rows) is not None)
+
+    def _stacked(self, batch: list[Any]) -> Any:
+        """Rows of numbers as an array, if the model takes that and answers as it does for a list.
+
+        JSON has only lists; which of them is an array, the function knows.
+        """
+        array = signatures.as_array(batch)
+        if array is None:
+            return batch
+        listed, stacked = self._tried(batch), self._tried(array)
+        if stacked is None or (listed is not None and compare(listed, stacked)):
+            return batch
+        return array
 
     def _loosened(self, batch: Any) -> Any:
         """Whole numbers as floats, if the model takes those too and answers the same.

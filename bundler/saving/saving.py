@@ -9,7 +9,7 @@ from ...runtime.errors import BundleError, NotTrusted, in_short
 from ...runtime.frameworks import registry
 from ...runtime.frameworks.framework import Framework, Saved
 from ...runtime.models.model import LoadedModel
-from ...runtime.pickles.policy import Policy
+from ...runtime.pickles.policy import Policy, scan
 from ...runtime.signature import Signature
 from ..errors import InvalidSource, UnsupportedModel
 from ..progress import NullProgress, Progress
@@ -200,6 +200,11 @@ def _check(name: str, given: SaveOptions) -> None:
 
 
 def _check_whole(path: Path, source: FileSource, given: SaveOptions) -> None:
+    if source.format in {"pickle", "joblib"} and path.is_file() and scan(path).is_cut:
+        raise InvalidSource(
+            f"`{path}` ends in the middle of a pickle.",
+            hint="It was not written or copied to its end; do that once more.",
+        )
     is_weights = source.framework.name == "torch" and source.format in {"weights", "safetensors"}
     if is_weights and "recipe" not in given.options:
         raise InvalidSource(

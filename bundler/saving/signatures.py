@@ -105,6 +105,15 @@ def _as_arrays(sample: Any) -> Any:
     return sample.to_numpy() if hasattr(sample, "to_numpy") else sample
 
 
+def as_array(rows: list[Any]) -> np.ndarray | None:
+    """A rectangular list of numbers as an array; None for any other list."""
+    try:
+        array = np.asarray(rows)
+    except ValueError:  # the rows differ in length
+        return None
+    return array if array.dtype.kind in "iuf" else None
+
+
 def as_floats(batch: Any) -> Any:
     """The same batch with whole numbers as floats; whatever has none comes back as it is."""
     if isinstance(batch, np.ndarray):

@@ -1,9 +1,10 @@
 """PyTorch: modules as safetensors, TorchScript and exported programs as they are."""
 
+import sys
 import warnings
 import zipfile
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from pathlib import Path
 from typing import Any
 from weakref import WeakKeyDictionary
@@ -112,8 +113,10 @@ class Torch:
         return _assemble(directory, options, state).to(device).eval()
 
     def prepare(self, model: Any) -> Any:
-        """An exported program's module; any other is one."""
-        return model.module() if hasattr(model, "graph_module") else model
+        """An exported program's module, or what a compiled one was made of; any other is one."""
+        if hasattr(model, "graph_module"):
+            return model.module()
+        return getattr(model, "_orig_mod", model)
 
     def methods(self, model: Any) -> tuple[str, ...]:  # noqa: ARG002
         """`predict`: the module's own, or else its forward."""
@@ -136,7 +139,7 @@ class Torch:
         caller = self._callers.get(model)
         if caller is not None:
             return caller.begin(method, batch)()
-        with evaluating(model):  # a live module: it stays as it was
+        with evaluating(model), _uncompiled():  # a live module: it stays as it was
             return Caller(model).begin(method, batch)()
 
     def begin(self, model: Any, method: str, batch: Any) -> Callable[[], Any]:
@@ -163,6 +166,17 @@ class Torch:
             model = model.to(dtype=getattr(torch, tuning.precision))
         self._callers[model] = Caller(model, compiler)
         return model
+
+
+@contextmanager
+def _uncompiled() -> Iterator[None]:
+    """What the author compiled, as plain Python: a few rows are not worth a minute of compiling."""
+    import torch
+
+    stance = getattr(torch.compiler, "set_stance", None)  # since torch 2.6
+    is_anything_compiled = "torch._dynamo" in sys.modules  # to import it takes a second
+    with stance("force_eager") if stance and is_anything_compiled else nullcontext():
+        yield
 
 
 @contextmanager

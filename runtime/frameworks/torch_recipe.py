@@ -10,7 +10,10 @@ from typing import Any
 from ..errors import InvalidModel, in_short
 
 _CONTAINERS = ("Sequential", "ModuleList", "ModuleDict")
-_STATE = frozenset({"_parameters", "_buffers", "_modules", "training"})
+_ASIDE = frozenset({"_parameters", "_buffers", "_modules", "training"}) | {
+    "_compiled_call_impl",
+    "_is_torch_compile",
+}
 
 
 def describe(model: Any, init: Mapping[str, Any] | None = None) -> dict[str, Any] | None:
@@ -178,7 +181,7 @@ def _is_alike(model: Any, copy: Any) -> bool:
 def _same_attributes(part: Any, other: Any) -> bool:
     if part._non_persistent_buffers_set:  # noqa: SLF001  torch has no public word for it
         return False  # their values are in no state_dict
-    ours, theirs = ({k: v for k, v in vars(m).items() if k not in _STATE} for m in (part, other))
+    ours, theirs = ({k: v for k, v in vars(m).items() if k not in _ASIDE} for m in (part, other))
     if ours.keys() != theirs.keys():
         return False
     return all(_same(value, theirs[name]) for name, value in ours.items())

@@ -15,7 +15,7 @@ from _compat_pickle import IMPORT_MAPPING, NAME_MAPPING
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 from importlib import import_module
 from pathlib import Path
@@ -45,12 +45,14 @@ class Scan:
     globals    "module.name" of everything that loading would import, sorted
     complete   whether every opcode was understood; if not, `globals` is only what came before
     format     "pickle", "joblib" (compressed, or with raw arrays in between) or "zip" (torch)
+    is_cut     whether it ends in the middle of a pickle: it was not written or copied to its end
     """
 
     globals: tuple[str, ...]
     complete: bool
     format: str
     pickles: int
+    is_cut: bool = False
 
     @property
     def modules(self) -> frozenset[str]:
@@ -79,7 +81,11 @@ def _scan_file(file: IO[bytes], nesting: int) -> Scan:
         return Scan((), complete=False, format="joblib", pickles=0)
     if head == TORCH_LEGACY[: len(head)]:
         return _scan_stream(file, "pickle", _LEGACY_PICKLES)
-    return _scan_stream(inflated or file, "joblib" if inflated else "pickle")
+    if inflated is None:
+        return _scan_stream(file, "pickle")
+    seen = _scan_stream(inflated, "joblib")
+    is_cut = seen.is_cut and inflated.seek(0, io.SEEK_END) < _INFLATED  # else we cut it ourselves
+    return replace(seen, is_cut=is_cut)
 
 
 def _scan_stream(file: IO[bytes], seen: str, least: int = 1) -> Scan:
@@ -89,7 +95,7 @@ def _scan_stream(file: IO[bytes], seen: str, least: int = 1) -> Scan:
     """
     found: set[str] = set()
     pickles = 0
-    complete = True
+    complete, is_cut = True, False
     while pickles < least or _begins_pickle(file):
         if pickles == _STREAMS:
             complete = False
@@ -98,12 +104,12 @@ def _scan_stream(file: IO[bytes], seen: str, least: int = 1) -> Scan:
         try:
             machine.run()
         except Malformed:
-            complete = False
+            complete, is_cut = False, not file.read(1)
             break
         finally:
             seen = "joblib" if machine.has_raw_arrays else seen
         pickles += 1
-    return Scan(tuple(sorted(found)), complete=complete, format=seen, pickles=pickles)
+    return Scan(tuple(sorted(found)), complete, seen, pickles, is_cut)
 
 
 def _begins_pickle(file: IO[bytes]) -> bool:

@@ -3,6 +3,7 @@
 import copy
 import json
 import os
+import pickle
 import shutil
 import subprocess
 import sys
@@ -304,6 +305,7 @@ def test_a_tampered_recipe_makes_only_modules(tmp_path):
 
 CODE = """
 import os
+import pickle
 class Evil:
     def __reduce__(self):
         return os.mkdir, ({path!r},)
@@ -606,3 +608,61 @@ def test_without_a_signature_nothing_is_known_and_nothing_is_batched():
     manifest = manifest_of(modelbundle.save("m", len))
     assert manifest.methods["predict"].inputs == OBJECTS
     assert not manifest.methods["predict"].batchable
+
+
+@pytest.mark.parametrize("write", [lambda m, p: p.write_bytes(pickle.dumps(m)), joblib.dump])
+def test_a_pickle_that_breaks_off_is_refused_when_it_is_saved(tmp_path, write):
+    from sklearn.linear_model import LogisticRegression
+
+    rows = np.random.default_rng(0).random((40, 3))
+    whole = tmp_path / "whole.pkl"
+    write(LogisticRegression().fit(rows, rows[:, 0] > 0.5), whole)
+    data = whole.read_bytes()
+    assert saving.save_file("whole", whole)
+    for length in (len(data) - 1, len(data) - 20, len(data) // 2):
+        cut = tmp_path / "cut.pkl"
+        cut.write_bytes(data[:length])
+        with pytest.raises(InvalidSource, match=r"ends in the middle|no model file"):
+            saving.save_file("cut", cut)
+
+
+def test_a_large_compressed_pickle_is_not_taken_for_one_that_breaks_off(tmp_path, monkeypatch):
+    from modelbundle.runtime.pickles import policy
+
+    monkeypatch.setattr(policy, "_INFLATED", 4096)
+    joblib.dump({"sklearn": np.random.default_rng(0).random(5000)}, tmp_path / "m.gz", compress=3)
+    seen = policy.scan(tmp_path / "m.gz")
+    assert not seen.complete
+    assert not seen.is_cut
+
+
+@pytest.mark.parametrize("compiled", ["whole", "in place", "a part"])
+def test_a_compiled_module_is_saved_as_what_it_was_made_of_and_is_not_compiled_for_it(compiled):
+    import torch
+
+    torch._dynamo.reset()  # else it knows the forward of another Sequential
+    compilations = []
+
+    def backend(graph, inputs):
+        compilations.append(graph)
+        return graph.forward
+
+    module = torch.nn.Sequential(torch.nn.Linear(3, 4), torch.nn.ReLU(), torch.nn.Linear(4, 2))
+    rows = torch.ones(2, 3)
+    expected = module(rows).detach().numpy()
+    if compiled == "in place":
+        module.compile(backend=backend)
+    elif compiled == "whole":
+        module = torch.compile(module, backend=backend)
+    else:
+        module[0] = torch.compile(module[0], backend=backend)
+    item = modelbundle.save("m", module, sample=rows)
+    assert not compilations
+    assert item.executes_code == (compiled == "a part")
+    if compiled == "in place":  # where torch leaves a bare Sequential as it is
+        assert module._compiled_call_impl is not None
+    else:
+        module(rows)
+        assert compilations
+    loaded = LoadedModel.load(Store.default().directory(item))
+    assert np.allclose(loaded.call("predict", np.ones((2, 3))), expected, atol=1e-6)
