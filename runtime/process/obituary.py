@@ -26,9 +26,7 @@ class Obituary:
         if name != "SIGKILL":
             return cls(f"was killed by {name}", words)
         if is_out_of_memory:
-            return cls(
-                "was killed by SIGKILL: the machine or its container ran out of memory", words
-            )
+            return cls("was killed by SIGKILL, out of memory", words)
         return cls(f"was killed by {name}", words)
 
     @property

@@ -19,6 +19,7 @@ from .crew import Crew, FrontPost, ModelPost, Post
 from .newcomers import LAME_DUCK
 from .obituary import Obituary
 from .staff import Staff, cannot_start
+from .terminal import Terminal
 from .watch import Watch
 
 log = logging.getLogger(__name__)
@@ -79,7 +80,8 @@ class Supervisor:
     """Keeps a crew serving, until a signal.
 
     SIGTERM, SIGINT  finish what runs, within `grace` seconds, and end; again: end at once
-    SIGHUP           have another crew, and let the old one go once that serves
+    SIGHUP           have another crew, and let the old one go once that serves; when it came
+                     because the terminal was closed, as SIGTERM
     SIGUSR1          another supervisor serves on the same socket: as SIGTERM, with more patience
     """
 
@@ -88,6 +90,7 @@ class Supervisor:
         self._grace = grace
         self._watch = Watch((signal.SIGTERM, signal.SIGINT, signal.SIGHUP, signal.SIGUSR1))
         self._staff = Staff(self._watch, self._work, self._ready, self._told)
+        self._terminal = Terminal()
         self._crew = Crew(())  # that serves, or will
         self._next: Crew | None = None  # that shall take over
         self._recruited = 0
@@ -112,14 +115,14 @@ class Supervisor:
         return self._code or 0
 
     def _obey(self, number: int) -> None:
-        if number == signal.SIGHUP:
+        if number == signal.SIGHUP and not self._terminal.is_gone:
             self.restart()
         elif number == signal.SIGUSR1:
             self._code = 0
             for crew in self._staff.crews:
                 self._dismiss(crew)
         elif self._code is None:
-            self._stop(128 + number if number == signal.SIGINT else 0)
+            self._stop(0 if number == signal.SIGTERM else 128 + number)
         else:
             log.warning("A second signal: not waiting for running requests.")
             self._code = 128 + number

@@ -35,11 +35,11 @@ def test_a_wait_status_is_told_in_words(how, why):
 
 def test_a_victim_of_the_kernel_died_of_memory():
     found = Obituary.of(status(killed_by(signal.SIGKILL)), "a\nb", is_out_of_memory=True)
-    assert "ran out of memory" in found.why
+    assert "out of memory" in found.why
     assert found.told == " Its last words:\na\nb"
 
 
 def test_memory_is_no_reason_for_another_signal():
-    found = Obituary.of(status(killed_by(signal.SIGSEGV)), "", is_out_of_memory=True)
+    found = Obituary.of(int(signal.SIGSEGV), "", is_out_of_memory=True)
     assert found.why == "was killed by SIGSEGV"
     assert not found.told
