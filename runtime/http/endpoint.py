@@ -16,6 +16,7 @@ from .body import Body
 from .door import Door
 from .exchange import Answer, Exchange, Receive, Scope, Send
 from .request_headers import check_coding, content_type, seconds_allowed
+from .standing import Standing
 
 log = logging.getLogger(__name__)
 
@@ -32,6 +33,7 @@ class Endpoint:
         self.route = route
         self.operation: Operation | None = None  # None until it is loaded
         self._door = door
+        self._standing = Standing(door.settings.queue)
 
     async def __call__(
         self, exchange: Exchange, scope: Scope, receive: Receive, send: Send
@@ -41,7 +43,7 @@ class Endpoint:
         _watch(scope, exchange)
         body = Body(self._door.settings.max_body, self._door.budget)
         try:
-            answer = await self._answer(exchange, body, receive)
+            answer = await self._answer(exchange, scope, body, receive)
             await exchange.answer(answer, send)
         except RequestError as error:
             await self._refuse(exchange, error, send)
@@ -58,7 +60,9 @@ class Endpoint:
         finally:
             body.release()
 
-    async def _answer(self, exchange: Exchange, body: Body, receive: Receive) -> Answer:
+    async def _answer(
+        self, exchange: Exchange, scope: Scope, body: Body, receive: Receive
+    ) -> Answer:
         if exchange.method != "POST":
             raise NotAllowed(f"`{self.route.path}` takes POST, not {exchange.method}.")
         operation = self._open()
@@ -74,6 +78,8 @@ class Endpoint:
             content_type(headers.get(b"content-type", b"")),
             headers.get(b"accept", b"").decode("latin-1"),
             deadline,
+            priority=self._standing.priority(headers),
+            client=self._standing.client(headers, (scope.get("client") or (None,))[0]),
         )
         try:
             payload = await operation(call)

@@ -26,7 +26,7 @@ class FastRequest(Request):
     method = "POST"
 
     def __init__(self, flight: "Flight", head: "PlainHead", body: bytes, began: float) -> None:
-        super().__init__(None, 0, head.length, began + head.seconds)
+        super().__init__(None, 0, head.length, began + head.seconds, head.priority, head.client)
         self.flight = flight
         self.head = head
         self.body = body

@@ -1,6 +1,6 @@
 """PlainHead: the head of a request for a prediction that needs nothing unusual, understood."""
 
-from collections.abc import Mapping
+from collections.abc import Hashable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -8,6 +8,7 @@ from ..data.payload import is_json, prefers_npy
 from ..errors import RequestError
 from ..settings import ServeSettings
 from .request_headers import check_coding, content_type, given_id, seconds_allowed
+from .standing import Standing
 
 if TYPE_CHECKING:
     from .intake import Intake
@@ -28,6 +29,8 @@ class PlainHead:
     accept         what the client takes, or "" for JSON
     id             the client's own, or None
     is_last        the connection ends with the answer
+    priority       0 for the most urgent
+    client         whose share it counts against
     """
 
     intake: "Intake"
@@ -38,6 +41,8 @@ class PlainHead:
     accept: str
     id: bytes | None
     is_last: bool
+    priority: int
+    client: Hashable
 
 
 class HeadReader:
@@ -49,6 +54,7 @@ class HeadReader:
     def __init__(self, settings: ServeSettings, intakes: Mapping[bytes, "Intake"]) -> None:
         self._settings = settings
         self._intakes = intakes
+        self._standing = Standing(settings.queue)
 
     def read(self, target: bytes, headers: Headers, *, is_last: bool) -> PlainHead | None:
         """What the head of a POST says; None where anything about it is out of the ordinary.
@@ -60,11 +66,12 @@ class HeadReader:
             return None
         said = dict(headers)  # of equal names the last counts, as everywhere here
         length = self._length(said.get(b"content-length", b""))
-        if not length or not _UNUSUAL.isdisjoint(said):
+        if not length or not _UNUSUAL.isdisjoint(said) or self._standing.is_by_address:
             return None
         try:
             check_coding(said.get(b"content-encoding"))
             seconds = seconds_allowed(said.get(b"x-request-timeout"), self._settings.timeout)
+            priority = self._standing.priority(said)
         except RequestError:
             return None
         kind = content_type(said.get(b"content-type", b""))
@@ -78,6 +85,8 @@ class HeadReader:
             accept=accept if prefers_npy(accept) else "",
             id=given_id(said.get(b"x-request-id", b"")),
             is_last=is_last,
+            priority=priority,
+            client=self._standing.client(said, None),
         )
 
     def _length(self, value: bytes) -> int:

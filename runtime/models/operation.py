@@ -1,9 +1,10 @@
 """Operation: what a prediction route does, from bytes to bytes; knows no connection."""
 
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Hashable
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Any, Protocol
 
+from ..batching.request import FutureRequest
 from ..data import table
 from ..data.payload import Codec, Payload
 from .runner import Queue, Runner
@@ -14,14 +15,28 @@ class Call:
     """One request as an operation needs it.
 
     deadline   seconds on the monotonic clock
+    priority   0 for the most urgent, where that counts
+    client     whose share it counts against, where clients have shares
     rows       set by the operation as soon as it knows, for the access log
+    request    what waited for a batch, set by the operation: it knows how long, and with how many
     """
 
     body: bytes
     content_type: str
     accept: str
     deadline: float
+    priority: int = 1
+    client: Hashable = None
     rows: int = 0
+    request: FutureRequest | None = None
+
+    def queue(self, batch: Any, rows: int) -> FutureRequest:
+        """What waits for a batch on behalf of this call."""
+        self.rows = rows
+        self.request = FutureRequest(
+            batch, rows, len(self.body), self.deadline, self.priority, self.client
+        )
+        return self.request
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,7 +78,5 @@ class ModelOperation:
         call.rows = rows = table.rows(batch)
         if not rows:
             return self.codec.encode([])
-        output = await self._runner.submit(
-            batch, self._method, size=len(call.body), deadline=call.deadline
-        )
+        output = await self._runner.answer(call.queue(batch, rows), self._method)
         return self.codec.encode(output, call.accept)

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from ..batching.batcher import Batcher
+from ..batching.request import FutureRequest
 from ..batching.window import Limits
 from ..data import table
 from ..errors import InvalidInput
@@ -89,17 +90,20 @@ class Runner:
         Raises:
             RequestError: see `Batcher.enqueue`.
         """
+        return await self.answer(FutureRequest(batch, table.rows(batch), size, deadline), method)
+
+    async def answer(self, request: FutureRequest, method: str) -> Any:
+        """The answer for a request, whose batch has been checked against the signature.
+
+        Raises:
+            RequestError: see `Batcher.enqueue`.
+        """
         queue = self._queues[method]
-        rows = table.rows(batch)
+        rows = request.rows
         queue.metrics.pending(rows)
         try:
-            return await queue.batcher.submit(
-                batch,
-                rows=rows,
-                key=table.key(queue.signature.inputs, batch),
-                size=size,
-                deadline=deadline,
-            )
+            queue.batcher.enqueue(request, table.key(queue.signature.inputs, request.batch))
+            return await request.answer()
         finally:
             queue.metrics.pending(-rows)
 

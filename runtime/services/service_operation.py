@@ -133,8 +133,6 @@ class BatchOperation:
         if not rows:
             return self._answers.write([])
         key = None if isinstance(batch, list) else table.key(OBJECTS, batch)
-        size = len(call.body)
-        answer = await self._batcher.submit(
-            batch, rows=rows, key=key, size=size, deadline=call.deadline
-        )
-        return self._answers.write(answer, call.accept)
+        request = call.queue(batch, rows)
+        self._batcher.enqueue(request, key)
+        return self._answers.write(await request.answer(), call.accept)

@@ -1,0 +1,37 @@
+import pytest
+
+from modelbundle.runtime.errors import BadPayload
+from modelbundle.runtime.http.standing import Standing
+from modelbundle.runtime.settings import QueueSettings
+
+
+def standing(**queue):
+    return Standing(QueueSettings(**queue))
+
+
+@pytest.mark.parametrize(("said", "priority"), [(b"0", 0), (b"3", 3), (b" 2 ", 2)])
+def test_the_header_says_how_urgent_it_is(said, priority):
+    assert standing(priorities=True).priority({b"x-priority": said}) == priority
+
+
+def test_nothing_said_is_neither_urgent_nor_unimportant():
+    assert standing(priorities=True).priority({}) == 1
+
+
+@pytest.mark.parametrize("said", [b"", b"4", b"-1", b"1.0", b"high", b"\xff", b"1" * 1000])
+def test_anything_else_is_refused(said):
+    with pytest.raises(BadPayload, match="from 0, the most urgent, to 3"):
+        standing(priorities=True).priority({b"x-priority": said})
+
+
+def test_where_priorities_do_not_count_nobody_reads_them():
+    assert standing().priority({b"x-priority": b"high"}) == 1
+
+
+def test_a_client_is_an_address_or_what_a_header_says_or_anybody():
+    headers = {b"x-api-key": b"secret"}
+
+    assert standing().client(headers, "10.0.0.1") is None
+    assert standing(fairness="address").client(headers, "10.0.0.1") == "10.0.0.1"
+    assert standing(fairness="header:X-Api-Key").client(headers, "10.0.0.1") == b"secret"
+    assert standing(fairness="header:X-Api-Key").client({}, "10.0.0.1") is None
