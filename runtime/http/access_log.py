@@ -31,7 +31,6 @@ class Noted(Protocol):
 
     began: float  # on the monotonic clock
     id: bytes
-    received: int
     rows: int
     sent: int
     status: int
@@ -44,6 +43,11 @@ class Noted(Protocol):
     @property
     def path(self) -> str:
         """The request's, decoded."""
+        ...
+
+    @property
+    def received(self) -> int:
+        """Bytes of the body."""
         ...
 
 

@@ -44,6 +44,7 @@ class FastProtocol(LimitedProtocol):
     ) -> None:
         super().__init__(config, server_state, app_state, _loop)
         self._flight = Flight(self)
+        self._cycle = cast("RequestResponseCycle", self._flight)
         self._known = self.reception.memo.get
         self._budget = self.reception.budget
         self._readiness = self.reception.readiness
@@ -102,7 +103,7 @@ class FastProtocol(LimitedProtocol):
         self._budget.used += head.length
         if self._deadline is not None:
             self._disarm()
-        self.cycle = cast("RequestResponseCycle", self._flight)
+        self.cycle = self._answering = self._cycle
         self._queue(FastRequest(self._flight, head, body, time.monotonic()))
 
     def _queue(self, request: FastRequest) -> None:
@@ -131,7 +132,7 @@ class FastProtocol(LimitedProtocol):
         self._rested = now
         if self._flight.is_closing:
             self.transport.close()
-        elif self.pipeline:
+        elif self.pipeline or self._farewell:
             self.on_response_complete()
         else:
             if self.flow.read_paused and not self.flow.write_paused:
@@ -181,7 +182,7 @@ class FastProtocol(LimitedProtocol):
         self._budget.used += head.length
         if raw and not self._readiness.closes_connections:
             self.reception.memo.learn(raw, head, self.url, self.headers)
-        self.cycle = cast("RequestResponseCycle", self._flight)
+        self.cycle = self._answering = self._cycle
         self._flight.more_body = True
         self._coming = FastRequest(self._flight, head, b"", time.monotonic())
 
@@ -215,6 +216,17 @@ class FastProtocol(LimitedProtocol):
         request.body = b"".join(self._parts)
         self._parts.clear()
         self._queue(request)
+
+    def _is_behind(self, cycle: "RequestResponseCycle") -> bool:
+        """Whether earlier requests than the one that is refused wait for their answers."""
+        if self._coming is None:
+            return super()._is_behind(cycle)
+        if not self._flight.waiting:
+            return False
+        self._budget.give(self._coming.received)
+        self._coming = None
+        self._flight.more_body = False
+        return True
 
     def on_response_complete(self) -> None:
         """A request of the standard way was answered."""

@@ -44,6 +44,7 @@ class LimitedProtocol(HttpToolsProtocol):
         self._deadline: asyncio.TimerHandle | None = None  # for what is being received
         self._patience: asyncio.TimerHandle | None = None  # with a client that does not read
         self._refusal: RefusedHead | None = None
+        self._farewell = b""  # what is said last, once all else is answered
         self._leave: Callable[[], object] | None = None
         self._extensions = {ON_DISCONNECT: self._on_disconnect}
         self._is_receiving = False  # between the first byte of a request and its last
@@ -172,6 +173,8 @@ class LimitedProtocol(HttpToolsProtocol):
         """Nobody works for this client any more."""
         self._leave = None
         self._answering = self.pipeline[-1][0] if self.pipeline else None
+        if self._farewell and not self.pipeline and not self.transport.is_closing():
+            self._leave_with_it()
         super().on_response_complete()
 
     def _forget(self) -> None:
@@ -247,18 +250,28 @@ class LimitedProtocol(HttpToolsProtocol):
         if self._is_answered():
             self.transport.close()
             return
-        if cycle is not None and not cycle.response_complete:
-            if not cycle.more_body:  # of an earlier request, which is whole
-                cycle.keep_alive = False
-                return
-            if cycle.response_started:
-                self.transport.abort()
-                return
         body = orjson.dumps({"error": detail})
         headers = (
             b"content-type: application/json\r\nconnection: close\r\ncontent-length: %d\r\n\r\n"
         )
-        self.transport.write(STATUS_LINE[status] + headers % len(body) + body)
+        self._farewell = STATUS_LINE[status] + headers % len(body) + body
+        if cycle is not None and not cycle.response_complete:
+            if self._is_behind(cycle):
+                return
+            if cycle.response_started:
+                self.transport.abort()
+                return
+        self._leave_with_it()
+
+    def _is_behind(self, cycle: RequestResponseCycle) -> bool:
+        """Whether earlier requests than the one that is refused wait for their answers."""
+        if cycle.more_body and self.pipeline:  # it has not been begun, and will not be
+            self.pipeline.popleft()
+            return True
+        return not cycle.more_body
+
+    def _leave_with_it(self) -> None:
+        self.transport.write(self._farewell)
         self.transport.close()
 
 
