@@ -42,7 +42,12 @@ class Announcement:
         if self.kind:
             descriptor["artifactType"] = oci.ARTIFACT[self.kind]
         return canonical.dumps(
-            {"schemaVersion": _SCHEMA, "mediaType": oci.INDEX, "manifests": [descriptor]}
+            {
+                "schemaVersion": _SCHEMA,
+                "mediaType": oci.INDEX,
+                "manifests": [descriptor],
+                "annotations": {oci.CHECK: oci.checksum([descriptor])},
+            }
         )
 
     @classmethod
@@ -66,6 +71,9 @@ class Announcement:
 def _check_index(document: dict[str, Any]) -> None:
     if document["schemaVersion"] != _SCHEMA or not isinstance(document["manifests"], list):
         raise ValueError("it is no OCI index")
+    said = document.get("annotations", {}).get(oci.CHECK)  # other tools leave it out
+    if said not in {None, oci.checksum(document["manifests"])}:
+        raise ValueError("it is not as it was written")
 
 
 def _read(descriptor: dict[str, Any]) -> tuple[Blob, Kind | None, str | None, str | None]:

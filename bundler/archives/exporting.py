@@ -11,7 +11,7 @@ from ..store import Item, Store, disk
 from . import destination as destinations
 from .inventory import Inventory
 from .layout_directory import LayoutDirectory
-from .remote_location import is_remote
+from .remote_location import is_remote, shown
 from .tar_writer import TarWriter
 
 Format = Literal["tar", "tar.zst", "oci"]
@@ -59,7 +59,7 @@ def export_item(
             else:
                 _check_no_directory(destination)
                 _write_tar(store, item, inventory, (destination, chosen), meter.advance)
-    return Exported(destination, chosen, item.size)
+    return Exported(shown(destination), chosen, item.size)
 
 
 def format_of(destination: str) -> Format:

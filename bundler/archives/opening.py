@@ -14,7 +14,7 @@ from ..quotation import quoted
 from .compression import MAGIC, Decompressor
 from .descriptor import Descriptor
 from .layout_directory import LayoutDirectory
-from .remote_location import RemoteLocation, is_remote
+from .remote_location import RemoteLocation, is_remote, shown
 from .source import Source
 from .tar_file import TarFile
 from .tar_stream import TarStream
@@ -40,7 +40,7 @@ def opened(source: str) -> Iterator[Source]:
         yield _of_descriptor(Descriptor(sys.stdin.fileno(), Path("/dev/stdin")), "The stream")
     elif is_remote(source):
         with RemoteLocation(source).reading() as file:
-            yield _of_stream(file, quoted(source))
+            yield _of_stream(file, quoted(shown(source)))
     elif Path(source).is_dir():
         yield LayoutDirectory(Path(source))
     else:

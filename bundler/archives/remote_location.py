@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
@@ -11,13 +11,19 @@ from ..errors import MissingLibrary
 from ..quotation import quoted
 
 _URL = re.compile(r"[A-Za-z][A-Za-z0-9+.-]+://")
-_REFUSED = ("http", "https", "ftp", "local", "file")
-BUFFER = 8 << 20  # bytes of one request
+_SECRETS = re.compile(r"(?<=://)[^/@]*(?=@)|(?<=\?).*", re.DOTALL)
+_BUFFER = 8 << 20  # bytes of one request
+_SAID = 300  # characters of what a library says
 
 
 def is_remote(text: str) -> bool:
     """Whether it is a URL and no path."""
     return _URL.match(text) is not None
+
+
+def shown(location: str) -> str:
+    """A path as it is; a URL without the password or the token in it."""
+    return _SECRETS.sub("***", location) if is_remote(location) else location
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,31 +35,27 @@ class RemoteLocation:
     @contextmanager
     def reading(self) -> Iterator[Any]:
         """A binary file to read from."""
-        with self._told("read"), self._system() as (system, path), system.open(path, "rb") as file:
-            yield file
+        with self._told("read"):
+            system, path = self._system()
+            with system.open(path, "rb", block_size=_BUFFER) as file:
+                yield file
 
     @contextmanager
     def writing(self) -> Iterator[Any]:
         """A binary file to write to; it is not there before the block ends well."""
-        with self._told("write"), self._system() as (system, path):
-            file = system.open(path, "wb", block_size=BUFFER, autocommit=False)
-            try:
+        with self._told("write"):
+            system, path = self._system()
+            with system.transaction, system.open(path, "wb", block_size=_BUFFER) as file:
                 yield file
-                file.close()
-                file.commit()
-            except BaseException:
-                with suppress(Exception):
-                    file.discard()
-                raise
 
-    @contextmanager
-    def _system(self) -> Iterator[tuple[Any, str]]:
+    def _system(self) -> tuple[Any, str]:
         try:
             from fsspec.core import url_to_fs
         except ImportError as error:
             scheme = self.url.partition(":")[0]
             raise MissingLibrary(f"`{scheme}://`", "fsspec", "remote") from error
-        yield url_to_fs(self.url)
+        system, path = url_to_fs(self.url)
+        return system, path
 
     @contextmanager
     def _told(self, verb: str) -> Iterator[None]:
@@ -63,8 +65,11 @@ class RemoteLocation:
         except BundleError:
             raise
         except Exception as error:
+            said = in_short(error)
+            for secret in filter(None, _SECRETS.findall(self.url)):
+                said = said.replace(secret, "***")
             raise BundleError(
-                f"Could not {verb} {quoted(self.url)}: {in_short(error)[:300]}.",
+                f"Could not {verb} {quoted(shown(self.url))}: {said[:_SAID]}.",
                 hint="Check the name and the credentials; `pip install s3fs`, `gcsfs` or `adlfs` "
                 "brings what a store needs.",
             ) from error

@@ -29,7 +29,7 @@ CONFIG_NAME: dict[Kind, str] = {"model": "model.json", "bundle": "bundle.json"}
 
 _PATH = "org.cncf.model.filepath"
 _EXECUTABLE = "io.modelbundle.executable"
-_CHECK = "io.modelbundle.check"
+CHECK = "io.modelbundle.check"
 _REF = "org.opencontainers.image.ref.name"
 
 
@@ -69,7 +69,7 @@ def index(items: Iterable[Item]) -> bytes:
             "schemaVersion": 2,
             "mediaType": INDEX,
             "manifests": manifests,
-            "annotations": {_CHECK: _check(manifests)},
+            "annotations": {CHECK: checksum(manifests)},
         }
     )
 
@@ -78,7 +78,7 @@ def is_sound_index(data: bytes) -> bool:
     """Whether every bit of an index is as `index` wrote it."""
     try:
         document = json.loads(data)
-        expected = document["annotations"][_CHECK] == _check(document["manifests"])
+        expected = document["annotations"][CHECK] == checksum(document["manifests"])
     except (KeyError, TypeError, ValueError, RecursionError):
         return False
     return expected and canonical.dumps(document) == data
@@ -156,5 +156,6 @@ def _descriptor(media_type: str, digest: str, size: int) -> dict[str, Any]:
     return {"mediaType": media_type, "digest": digest, "size": size}
 
 
-def _check(manifests: Any) -> str:
+def checksum(manifests: Any) -> str:
+    """What the annotation `CHECK` of an index of ours says of its manifests."""
     return hashlib.sha256(canonical.dumps(manifests)).hexdigest()

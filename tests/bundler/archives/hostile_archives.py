@@ -269,6 +269,9 @@ def _indexes(kit):
             sound | {"manifests": [*sound["manifests"],
                      sound["manifests"][0] | {"digest": "sha256:" + HEX}]}
         ),
+        "checksum": canonical.dumps(sound | {"annotations": {oci.CHECK: "0" * 64}}),
+        "checksum a list": canonical.dumps(sound | {"annotations": {oci.CHECK: []}}),
+        "annotations a text": canonical.dumps(sound | {"annotations": "x"}),
         "million": b'{"schemaVersion":2,"manifests":[' + b"{}," * 300_000 + b"{}]}",
     }  # fmt: skip
     descriptors = {
