@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, cast
 from uvicorn.config import Config
 from uvicorn.server import ServerState
 
-from ..errors import ClientGone
+from ..errors import ClientGone, Overloaded
 from .fast_request import FastRequest
 from .flight import Flight
 from .plain_head import PlainHead
@@ -166,6 +166,13 @@ class FastProtocol(LimitedProtocol):
         super().resume_writing()
         if len(self._flight.waiting) < MOST_WAITING:
             self.flow.resume_reading()
+
+    def give_up(self) -> None:
+        """Answer what is still open: the server ends."""
+        for request in [each for each in self._flight.waiting if each.reply is None]:
+            request.abandon()
+            error = Overloaded("The server is shutting down.", retry_after=1)
+            request.head.intake.answers.refuse([request], error)
 
     # --- the parser's callbacks ---
 

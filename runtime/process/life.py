@@ -15,6 +15,7 @@ import uvicorn
 
 from ..errors import BundleError
 from ..http.app import Application
+from ..http.fast_protocol import FastProtocol
 from .control import Line
 from .newcomers import LAME_DUCK, turn_away
 
@@ -206,15 +207,19 @@ class Life(uvicorn.Server):
     async def _finish(self) -> None:
         for connection in list(self.server_state.connections):
             connection.shutdown()
-        tasks = self.server_state.tasks
-        if tasks:
-            _, late = await asyncio.wait(tasks, timeout=self._drain_timeout)
-            if late:
-                log.error(
-                    "%d requests were still running after %g s.", len(late), self._drain_timeout
-                )
-            for task in late:
-                task.cancel()
+        reception = self.application.reception
+        drained = asyncio.create_task(reception.drained())
+        _, late = await asyncio.wait(
+            {drained, *self.server_state.tasks}, timeout=self._drain_timeout
+        )
+        if late:
+            running = len(late - {drained}) + reception.open
+            log.error("%d requests were still running after %g s.", running, self._drain_timeout)
+        for task in late:
+            task.cancel()
+        for connection in list(self.server_state.connections):
+            if isinstance(connection, FastProtocol):
+                connection.give_up()
         # Written, but perhaps not yet sent.
         for _ in range(FLUSHES):
             if not self.server_state.connections:
