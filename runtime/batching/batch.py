@@ -11,12 +11,36 @@ if TYPE_CHECKING:
     from .lane import Lane
 
 
+CALLS = 1.5  # of the two halves of a batch with one guilty request, the mean number that is run
+DOUBT = 2  # times that both halves have failed, after which requests are tried one by one
+
+
 class Piece(NamedTuple):
     """The rows `start:stop` of a request, as they stand in one batch."""
 
     request: Request
     start: int
     stop: int
+
+
+class Family:
+    """Two halves of a batch that failed, and what is known of them.
+
+    Where both fail, more than one request is guilty. Where that happens twice in a line, most of
+    them seem to be, and halving costs more calls than trying them one by one.
+    """
+
+    __slots__ = ("failed", "parent")
+
+    def __init__(self, parent: "Family | None") -> None:
+        self.parent = parent
+        self.failed = 0  # halves that did
+
+    @property
+    def doubt(self) -> int:
+        """How often in this line both halves have failed."""
+        inherited = self.parent.doubt if self.parent is not None else 0
+        return inherited + (self.failed == 2)  # noqa: PLR2004  # both
 
 
 class Batch:
@@ -28,7 +52,7 @@ class Batch:
     """
 
     __slots__ = (
-        "bounds", "is_guilty", "is_suspect", "lane", "reason", "requests", "rows", "run",
+        "bounds", "family", "is_guilty", "is_suspect", "lane", "reason", "requests", "rows", "run",
         "sibling", "starts",
     )  # fmt: skip
 
@@ -48,6 +72,7 @@ class Batch:
         self.rows = bounds[-1]
         self.run: Run | None = None
         self.sibling: Batch | None = None  # the other half, which is guilty if this one succeeds
+        self.family: Family | None = None  # the two of them
         self.is_guilty = False  # known to fail as a whole: not worth a call
         self.is_suspect = False  # the only request of one that the model died of: its last try
 
@@ -112,14 +137,37 @@ class Batch:
         rest.is_suspect = self.is_suspect
         return rest
 
-    def parts(self, error: BaseException) -> "tuple[Batch, ...]":
+    def parts(self, error: BaseException) -> "Sequence[Batch]":
         """Smaller batches to try instead, after `error`; none if it is a request's own.
 
         Less than a batch fits into memory: half the rows each. Else somebody is guilty.
         """
         if is_out_of_memory(error) and self.rows > 1:
             return self.half_rows()
-        return self.halves() if len(self.requests) > 1 else ()
+        return self.suspects()
+
+    def suspects(self) -> "Sequence[Batch]":
+        """Smaller batches to try instead, to find the guilty; none of a single request.
+
+        Halves, unless one by one is done sooner: the fixed cost of a call is small, or most of
+        them seem to be guilty.
+        """
+        if len(self.requests) == 1:
+            return ()
+        doubt = self.family.parent if self.family is not None else None
+        if (doubt is not None and doubt.doubt >= DOUBT) or self._is_cheap_alone():
+            return self.alone("retry")
+        return self.halves()
+
+    def _is_cheap_alone(self) -> bool:
+        """Whether one by one takes no longer than halving does, with one of them guilty."""
+        mean, count, rows = self.lane.window.cost.mean, len(self.requests), self.rows
+        alone = count * mean(max(1, rows // count))
+        halving = 0.0
+        while count > 1:
+            count, rows = (count + 1) // 2, (rows + 1) // 2
+            halving += CALLS * mean(rows)
+        return alone <= halving
 
     def halves(self) -> "tuple[Batch, Batch]":
         """Two batches of half the requests each, to find the guilty one."""
@@ -128,6 +176,7 @@ class Batch:
         first = Batch.of(self.lane, "retry", pieces[:middle])
         second = Batch.of(self.lane, "retry", pieces[middle:])
         first.sibling = second
+        first.family = second.family = Family(self.family)
         return first, second
 
     def half_rows(self) -> "tuple[Batch, Batch]":
@@ -144,12 +193,16 @@ class Batch:
             room = max(0, room - (cut - start))
         return Batch.of(self.lane, "retry", first), Batch.of(self.lane, "retry", second)
 
-    def singles(self) -> "list[Batch]":
-        """One batch for each request, for its last try."""
-        alone = [Batch.of(self.lane, "alone", [piece]) for piece in self.pieces()]
-        for batch in alone:
+    def alone(self, reason: Release) -> "list[Batch]":
+        """One batch for each request."""
+        return [Batch.of(self.lane, reason, [piece]) for piece in self.pieces()]
+
+    def last_tries(self) -> "list[Batch]":
+        """One batch for each request, after the model died of them."""
+        batches = self.alone("alone")
+        for batch in batches:
             batch.is_suspect = True
-        return alone
+        return batches
 
 
 def is_out_of_memory(error: BaseException) -> bool:
@@ -159,7 +212,7 @@ def is_out_of_memory(error: BaseException) -> bool:
     if any(cls.__name__ == "OutOfMemoryError" for cls in type(error).__mro__):
         return True  # torch.cuda.OutOfMemoryError
     # onnxruntime, xgboost and older torch have no class of their own for it.
-    text = str(error).lower()
-    return isinstance(error, RuntimeError) and (
-        "out of memory" in text or "failed to allocate memory" in text
-    )
+    if not isinstance(error, RuntimeError):
+        return False
+    text = " ".join(map(str, error.args)).lower()
+    return "out of memory" in text or "failed to allocate memory" in text

@@ -2,6 +2,7 @@
 
 import os
 import socket
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Self
 
@@ -47,6 +48,19 @@ class Channel:
                 slab.close()
             raise
         return cls(front, model, tuple(map(Slot, made[::2], made[1::2])))
+
+    @property
+    def descriptors(self) -> list[int]:
+        """What a process must be sent to have the model's end."""
+        slabs = [slab for slot in self.slots for slab in (slot.inputs, slot.outputs)]
+        return [self.model.fileno(), *(slab.descriptor for slab in slabs)]
+
+    @classmethod
+    def adopt(cls, descriptors: Sequence[int]) -> Self:
+        """The model's end, in a process that was sent `descriptors`; the front's is not there."""
+        model = socket.socket(fileno=descriptors[0])
+        slabs = [Slab(each) for each in descriptors[1:]]
+        return cls(socket.socket(), model, tuple(map(Slot, slabs[::2], slabs[1::2])))
 
     def for_front(self) -> Self:
         """In the front: keep its end alone."""

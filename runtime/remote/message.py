@@ -8,6 +8,7 @@ import orjson
 
 SIZE = 4096  # bytes, the longest message: what goes beyond a few words stands on the slab
 WHOLE = 1  # flag of RUN: one request as it came, whose answer may have any number of rows
+FORGET = 2  # flag of RUN: layouts that have been described are not known here
 
 _FORMAT = struct.Struct("<BBHIQIIQQQ")
 _unpack = _FORMAT.unpack_from

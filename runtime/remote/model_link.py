@@ -13,7 +13,7 @@ from .channel import Channel
 from .cursor import Cursor
 from .inputs import Inputs
 from .layout import Layout, Numbers
-from .message import SIZE, WHOLE, Kind, Message, Ready
+from .message import FORGET, SIZE, WHOLE, Kind, Message, Ready
 
 Kill = Callable[[int, str], None]
 """Ends the model process of a generation, for a reason."""
@@ -65,6 +65,7 @@ class ModelLink:
         self._number = 0
         self._numbers = Numbers()  # layouts that the process knows of us
         self._layouts: dict[int, Layout] = {}  # and those that we know of it
+        self._flags = 0  # of the next batch
         self._buffer = bytearray(SIZE)
         self._on_ready: list[Callable[[], None]] = []
         self._users = 0
@@ -172,7 +173,7 @@ class ModelLink:
             layout, described, values, rows, size = job.inputs.write(
                 slab, job.batches, self._numbers
             )
-            flags = 0 if job.rows else WHOLE
+            flags = (0 if job.rows else WHOLE) | self._flags
             self._socket.send(
                 Message(
                     Kind.RUN, slot, flags, self.generation, number, layout, described, values,
@@ -181,8 +182,10 @@ class ModelLink:
             )  # fmt: skip
         except Exception as error:  # noqa: BLE001 - the batch is answered with it
             self._free.append(slot)
+            self._numbers = Numbers()  # the process may not have been told of the last one
             self._fail_soon(job, error)
             return
+        self._flags = 0
         job.slot, job.size, job.generation = slot, size, self.generation
         self._sent[number] = job
 
@@ -224,6 +227,7 @@ class ModelLink:
         try:
             output, error = self._read(message)
         except Exception as wrong:  # noqa: BLE001 - the batch is answered with it
+            self._flags = FORGET
             output, error = None, wrong
         self._channel.slots[job.slot].inputs.trim(job.size)
         self._finish(message.number)
@@ -235,6 +239,7 @@ class ModelLink:
         slab = slot.outputs
         slab.follow(message.size)
         if message.kind == Kind.ERROR:
+            self._numbers = Numbers()  # it may have been an error in reading the last one
             return None, failure.decode(slab.root[: message.size].data)
         start = message.values + message.described
         if message.described:

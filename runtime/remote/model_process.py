@@ -26,7 +26,7 @@ from ..plan import Plan
 from . import failure, layout
 from .channel import Channel
 from .cursor import Cursor
-from .message import SIZE, WHOLE, Kind, Message, Ready
+from .message import FORGET, SIZE, WHOLE, Kind, Message, Ready
 from .outputs import Outputs
 from .slab import Slab
 
@@ -59,17 +59,34 @@ def serve_model(
     Raises:
         BundleError: when the model cannot be loaded.
     """
-    channel.for_model()
-    _prepare()
     began = time.monotonic()
+    model = load_model(plan, alias, device)
+    ready = Ready(time.monotonic() - began, _resident(), os.getpid())
+    ModelProcess(channel.for_model(), model.call, generation).serve(ready, on_ready)
+
+
+def load_model(plan: Plan, alias: str, device: str) -> LoadedModel:
+    """Load a model in a process that is there for nothing else; nobody collects it ever after.
+
+    Raises:
+        BundleError: when it cannot be loaded.
+    """
+    _prepare()
     plan.import_sources()
     directory, tuning = plan.model_directory(alias), plan.tuning(alias)
     model = LoadedModel.load(directory, device, plan.policy, tuning)
     gc.collect()
     gc.freeze()
-    ready = Ready(time.monotonic() - began, _resident(), os.getpid())
-    process = ModelProcess(channel, model.call, generation)
-    process.serve(ready, on_ready)
+    return model
+
+
+def serve_loaded(
+    channel: Channel, model: LoadedModel, generation: int, on_ready: Callable[[], None]
+) -> None:
+    """Be the model process with a model that came with the fork."""
+    end_with_parent()
+    ready = Ready(0.0, _resident(), os.getpid())
+    ModelProcess(channel.for_model(), model.call, generation).serve(ready, on_ready)
 
 
 class ModelProcess:
@@ -115,11 +132,14 @@ class ModelProcess:
     def _answer(self, message: Message) -> Message:
         """Run one batch."""
         slot = self._channel.slots[message.slot]
+        if message.flags & FORGET:
+            self._outputs = Outputs()
         try:
             output, rows = self._run(message, slot.inputs)
             number, described, values, rows, size = self._outputs.write(slot.outputs, output, rows)
             kind = Kind.ANSWER
         except BaseException as error:  # noqa: BLE001 - the front is answered with it
+            self._outputs = Outputs()  # the front may not be told of the last layout
             number = described = values = rows = 0
             kind, size = Kind.ERROR, _write_error(slot.outputs, error)
         output = None
@@ -166,10 +186,15 @@ def _prepare() -> None:
     sys.stdout.flush()
     os.dup2(_STDERR, _STDOUT)  # what a model prints is no access log
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # the supervisor passes on what a Ctrl-C means
+    end_with_parent()
     if sys.platform == "linux":
-        # Whoever waits for an answer is gone as well, however long the batch would take.
-        ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
         Path("/proc/self/oom_score_adj").write_text(str(OOM_SCORE), encoding="ascii")
+
+
+def end_with_parent() -> None:
+    """Be killed with it: whoever waits for an answer is gone then, however long it would take."""
+    if sys.platform == "linux":
+        ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
 
 
 def _resident() -> int:

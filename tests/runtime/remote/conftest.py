@@ -24,6 +24,9 @@ class Nursery:
         self.link = ModelLink(self.channel, "model", 0, self.kill)
         self.generation = 0
         self.pid = 0
+        self.is_closing = self.is_closed = False
+        self.is_silent = False  # about births and deaths
+        self.is_gone = asyncio.Event()
         self.kills = []
 
     def fork(self):
@@ -32,7 +35,8 @@ class Nursery:
         self.pid = os.fork()
         if self.pid == 0:
             self.be_model(self.generation)
-        self.link.born(self.generation)
+        if not self.is_silent:
+            self.link.born(self.generation)
 
     def be_model(self, generation):
         try:
@@ -54,8 +58,33 @@ class Nursery:
         """Wait for the process to die; its exit code, or its signal below zero."""
         pid, self.pid = self.pid, 0
         _, status = await asyncio.to_thread(os.waitpid, pid, 0)
-        self.link.died(self.generation, f"ended with {os.waitstatus_to_exitcode(status)}")
+        if not self.is_silent:
+            self.link.died(self.generation, f"ended with {os.waitstatus_to_exitcode(status)}")
         return os.waitstatus_to_exitcode(status)
+
+    def keep(self, loop):
+        """Fork one process after the other, each as soon as the last one is dead."""
+        self.fork()
+        descriptor = os.pidfd_open(self.pid)
+
+        def died():
+            loop.remove_reader(descriptor)
+            os.close(descriptor)
+            _, status = os.waitpid(self.pid, 0)
+            self.link.died(self.generation, f"ended with {os.waitstatus_to_exitcode(status)}")
+            self.pid = 0
+            if self.is_closing:
+                self.is_gone.set()
+            else:
+                self.keep(loop)
+
+        loop.add_reader(descriptor, died)
+
+    async def dismiss(self):
+        """End the process that `keep` has started last."""
+        self.is_closing = True
+        os.kill(self.pid, signal.SIGTERM)
+        await asyncio.wait_for(self.is_gone.wait(), 30)
 
     async def ready(self):
         arrived = asyncio.Event()
@@ -68,7 +97,10 @@ class Nursery:
             with contextlib.suppress(ProcessLookupError):
                 os.kill(self.pid, signal.SIGKILL)
             os.waitpid(self.pid, 0)
-        self.channel.close()
+            self.pid = 0
+        if not self.is_closed:
+            self.is_closed = True
+            self.channel.close()
 
 
 @pytest.fixture
