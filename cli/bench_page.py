@@ -153,6 +153,12 @@ def _cost(fit: Fit | None) -> Iterator[str]:
         return
     sizes = f"{fit.points[0][0]} to {fit.points[-1][0]} rows, off by {fit.error:.0%} at most"
     whose = "A call of the model" if fit.source == "batches" else "A lone request"
+    if not fit.is_credible:
+        yield (
+            f"{whose} costs {_us(fit.points[0][1])} with {fit.points[0][0]} row and "
+            f"{_us(fit.points[-1][1])} with {fit.points[-1][0]}, and between them it is no line."
+        )
+        return
     most, largest = fit.worthwhile(), fit.points[-1][0]
     gain = f"twice as many rows win less than a tenth from {most} on"
     if most > largest:

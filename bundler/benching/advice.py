@@ -14,6 +14,7 @@ _SHARED = 0.15  # alpha's share in a lone call, below which batching wins next t
 _IDLE = 0.8  # cores that nobody used, from which one more worker has one
 _BUSY = 0.85  # of its cores, from which a server is out of CPU
 _GAIN = 0.1
+_NOISY = 0.25  # share of the machine that others use, from which its figures lead astray
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,9 +38,15 @@ def of_run(
     if not closed:
         return []
     peak = max(closed, key=lambda one: one.rate)
+    if max(one.others or 0.0 for one in closed) > _NOISY * cpus:
+        return [
+            Advice(
+                None, None, "Nothing is concluded: others used too much of the machine meanwhile."
+            )
+        ]
     found = [*_workers(peak, knobs, cpus)]
-    if fit is not None and fit.source == "batches" and (knobs is None or knobs.is_batchable):
-        found += _batching(peak, fit, knobs)
+    if fit is not None and fit.source == "batches" and fit.is_credible:
+        found += _batching(peak, fit, knobs) if knobs is None or knobs.is_batchable else []
     found += _refusals(rounds)
     return found or [Advice(None, None, "Nothing to set: the defaults fit this model.")]
 
@@ -104,7 +111,7 @@ def _workers(peak: Round, knobs: Knobs | None, cpus: int) -> list[Advice]:
     """More processes, where these are out of CPU and others are idle."""
     if peak.cores is None or peak.usage is None:
         return []
-    idle = cpus - peak.cores - peak.share
+    idle = cpus - peak.cores - peak.share - (peak.others or 0.0)
     busy = round(peak.cores)
     if idle >= _IDLE and busy >= 1 and peak.cores >= _BUSY * busy:
         workers = busy + int(idle + 1 - _IDLE)

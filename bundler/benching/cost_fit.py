@@ -6,6 +6,7 @@ from typing import Literal
 
 Source = Literal["batches", "answers"]
 Point = tuple[int, float]
+_CREDIBLE = 0.5  # relative distance of the farthest point, up to which a line is one
 _WORTH = 0.1  # share of rows/s that doubling a batch must win to be called worth it
 
 
@@ -37,6 +38,11 @@ class Fit:
     def error(self) -> float:
         """The largest relative distance of a point from the line."""
         return max(abs(self.seconds(rows) / seconds - 1) for rows, seconds in self.points)
+
+    @property
+    def is_credible(self) -> bool:
+        """Whether the points are near enough to a line to conclude anything from it."""
+        return self.error <= _CREDIBLE
 
     def worthwhile(self) -> int:
         """Rows (a power of two) beyond which twice as many win less than a tenth of rows/s.

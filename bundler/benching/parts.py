@@ -60,13 +60,22 @@ def of_round(found: Round) -> Parts | None:
     request = found.counted.histogram(_REQUEST, route=_route(found.counted))
     if not request.count:
         return None
-    queues = _queues(found.counted)
-    queue = sum(found.counted.histogram(_WAIT, queue=name).mean for name in queues)
-    model = sum(found.counted.histogram(_RUN, queue=name).mean for name in queues)
     inside = min(request.mean, found.mean)
+    queue, model = _queue_and_model(found.counted, inside)
     model = min(model, inside)
     queue = min(queue, inside - model)
     return Parts(queue, model, inside - model - queue, found.mean - inside)
+
+
+def _queue_and_model(counted: Scrape, inside: float) -> tuple[float, float]:
+    """Of all queues one after the other, or of the slowest where they must have run together."""
+    each = [
+        (counted.histogram(_WAIT, queue=name).mean, counted.histogram(_RUN, queue=name).mean)
+        for name in _queues(counted)
+    ]
+    if sum(map(sum, each)) > inside:
+        return max(each, key=sum)
+    return sum(wait for wait, _ in each), sum(run for _, run in each)
 
 
 def batches(found: Round) -> list[Batches]:

@@ -15,7 +15,7 @@ from .load import Load
 from .round import Round
 from .wish import Wish
 
-_PATIENCE = 0.25  # seconds for each size, twice
+_PATIENCE = 0.25  # seconds for each size, twice; less where the rounds are short, too
 _SIZES = 512  # rows, the largest that is tried
 _DEFAULT = 64  # rows, where nobody says how large a batch may be
 _SLOW = 1.0  # seconds of a lone answer from which no sizes are tried
@@ -140,8 +140,9 @@ class Run:
     def _sizes(self, sizes: Sequence[int]) -> list[tuple[int, float, Point | None]]:
         """Of each size the seconds of an answer, and the rows and seconds of its batches."""
         found = []
+        seconds = min(_PATIENCE, self._wish.seconds / 4)
         for size in sizes:
-            load = Load(rows=size, seconds=_PATIENCE, warm=0.0, timeout=self._wish.timeout)
+            load = Load(rows=size, seconds=seconds, warm=0.0, timeout=self._wish.timeout)
             one = self._bench.measure(load, lambda _: None)
             if one.errors or not one.asked:
                 break  # such a request is over a limit of the server

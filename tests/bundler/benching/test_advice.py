@@ -86,3 +86,13 @@ def test_refusals_in_overload_are_explained():
 
 def test_without_a_closed_loop_nothing_is_said():
     assert told(found(load=Load(rate=10))) == []
+
+
+def test_nothing_is_concluded_where_others_use_the_machine():
+    tally = Tally(seconds=1.0, finished=1000, answered=1000, wall=1.0, statuses={200: 1000})
+    busy = of_tally(Load(clients=8), tally, (1.0, 3.0), Usage(1.0, 1, 1, 1), None)
+
+    (one,) = told(busy, cpus=4)
+
+    assert one.setting is None
+    assert "others used" in one.why

@@ -13,7 +13,7 @@ def test_a_rate_is_a_share_or_a_number(text, expected):
 
 @pytest.mark.parametrize("text", ["", "%", "x", "0", "-5", "nan", "inf", "1e9"])
 def test_what_is_no_rate_is_refused(text):
-    with pytest.raises(ValueError, match="."):
+    with pytest.raises(ValueError, match=r"."):
         Rate.parse(text)
 
 

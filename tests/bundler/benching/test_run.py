@@ -83,7 +83,7 @@ def test_a_server_that_answers_its_samples_wrongly_is_not_measured(peer, say):
 def test_an_error_is_told_in_the_server_s_words(peer, say):
     with (
         peer(Doubler(say, lambda _: say(b'{"error":"no such field"}', 422))) as server,
-        pytest.raises(BundleError, match="422: .*no such field"),
+        pytest.raises(BundleError, match=r"422: .*no such field"),
     ):
         run(server)
 

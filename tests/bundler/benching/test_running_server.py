@@ -52,7 +52,7 @@ def test_load_on_another_machine_is_refused_until_it_is_said_to_be_ours(url):
     "url", ["https://127.0.0.1", "http://", "http://127.0.0.1:x", "http://::["]
 )
 def test_what_is_no_url_of_ours_is_told(url):
-    with pytest.raises(BundleError, match="URL|http://"):
+    with pytest.raises(BundleError, match=r"URL|http://"):
         subject(url, None, None, remote=False)
 
 
