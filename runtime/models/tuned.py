@@ -51,7 +51,8 @@ class Tuned:
             if not recorded.inputs:
                 continue
             began = time.monotonic()
-            log.info("Compiling `%s`, which may take a minute.", method)
+            name = f"{directory.name}.{method}"  # a bundle's models lie under their aliases
+            log.info("Compiling `%s`, which may take a minute.", name)
             inputs = self._methods[method].inputs
             batch = table.collate(inputs, list(recorded.inputs), nan_as_null=True)
             try:
@@ -62,7 +63,7 @@ class Tuned:
                     f"`{method}` cannot be compiled: {in_short(error)}.",
                     hint="Take `compile` out of the bundlefile, and build again.",
                 ) from error
-            log.info("Compiled `%s` in %.1f s.", method, time.monotonic() - began)
+            log.info("Compiled `%s` in %.1f s.", name, time.monotonic() - began)
 
     def _sizes(self, method: str, given: int) -> tuple[int, ...]:
         if not self._methods[method].batchable:

@@ -72,7 +72,7 @@ def test_a_compiled_model_is_ready_when_it_is_loaded_and_answers_the_same(direct
     plain = LoadedModel.load(directory)
     with caplog.at_level(logging.INFO):
         tuned = LoadedModel.load(directory, tuning=Tuning(None, mode, rows=6))
-    assert "Compiled `predict`" in caplog.text
+    assert f"Compiled `{directory.name}.predict`" in caplog.text
     with torch._dynamo.config.patch(error_on_recompile=True):
         for rows in (1, 2, 3, 5, 6):
             answer = tuned.call("predict", ROWS[:rows])
