@@ -1,9 +1,25 @@
-"""Quotation: a name from elsewhere, fit to stand in one line of an error."""
+"""Quotation: what came from elsewhere, fit to be repeated in an error."""
 
-_LONGEST = 80  # characters that are repeated
+_LONGEST = 80  # characters of a name
+_LINE = 1000  # characters of a line: a path fits, a book does not
+_END = 300  # of these, so many are the line's last: the reason often stands there
 
 
 def quoted(name: str | bytes) -> str:
     """`name` between quotes, escaped, and cut where it is longer than anybody reads."""
     text = repr(name[:_LONGEST]).removeprefix("b")
     return text if len(name) <= _LONGEST else f"{text}... ({len(name):,} characters)"
+
+
+def shortened(text: str) -> str:
+    """`text` with the middle of every line left out that is longer than anybody reads."""
+    if len(text) <= _LINE:
+        return text
+    return "\n".join(map(_shortened, text.split("\n")))
+
+
+def _shortened(line: str) -> str:
+    if len(line) <= _LINE:
+        return line
+    left_out = len(line) - _LINE
+    return f"{line[: _LINE - _END]} ... ({left_out:,} characters) ... {line[-_END:]}"

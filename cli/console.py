@@ -8,6 +8,7 @@ from contextlib import AbstractContextManager
 from typing import Any
 
 from ..bundler.progress import Meter, NullProgress
+from ..bundler.quotation import shortened
 from ..runtime.errors import BundleError
 from . import streams
 
@@ -60,10 +61,11 @@ class Console:
 
     def failure(self, error: BundleError) -> None:
         """Say what went wrong and what mends it; with `--json` on stdout, too, as one object."""
-        self.error(str(error), error.hint)
+        message, hint = shortened(str(error)), shortened(error.hint or "") or None
+        self.error(message, hint)
         if self.json:
-            head = {"error": str(error), "hint": error.hint, "exit_code": error.exit_code}
-            self.result(head | dict(error.details()))
+            head = {"error": message, "hint": hint, "exit_code": error.exit_code}
+            self.result(head | dict(_shortened(error.details())))
 
     def error(self, message: str, hint: str | None = None) -> None:
         """Say what went wrong and the command that mends it."""
@@ -111,6 +113,15 @@ def printable(text: str) -> str:
     if text.isprintable():
         return text
     return "".join(c if c.isprintable() or c in "\n\t" else _escaped(c) for c in text)
+
+
+def _shortened(value: Any) -> Any:
+    """The same value with every text in it cut to a readable length."""
+    if isinstance(value, str):
+        return shortened(value)
+    if isinstance(value, Mapping):
+        return {key: _shortened(one) for key, one in value.items()}
+    return [_shortened(one) for one in value] if isinstance(value, (list, tuple)) else value
 
 
 def _escaped(char: str) -> str:

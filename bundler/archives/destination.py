@@ -2,7 +2,6 @@
 
 import os
 import secrets
-import stat as modes
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -32,6 +31,12 @@ class Upload:
     def fileno(self) -> None:
         """The kernel knows nothing of it."""
         return
+
+
+def is_device(destination: str) -> bool:
+    """Whether bytes written there go on: a named pipe, a device."""
+    path = Path(destination)
+    return path.exists() and not path.is_dir() and not path.is_file()
 
 
 @contextmanager
@@ -69,8 +74,8 @@ def _uploaded(location: RemoteLocation) -> Iterator[Sink]:
 @contextmanager
 def _file(path: Path) -> Iterator[Sink]:
     path = path.resolve()  # a link is followed, as every tool does
-    if path.exists() and not modes.S_ISREG(path.stat().st_mode):
-        with path.open("wb", buffering=0) as file:  # a pipe, or a device
+    if is_device(str(path)):
+        with path.open("wb", buffering=0) as file:
             yield Descriptor(file.fileno(), path)
         return
     temporary = path.with_name(f".{path.name[:100]}.{secrets.token_hex(4)}.part")

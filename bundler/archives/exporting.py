@@ -68,7 +68,7 @@ def format_of(destination: str) -> Format:
     Raises:
         InvalidDestination: when the suffix is of an archive that is not ours.
     """
-    if destination == destinations.STDOUT:
+    if destination == destinations.STDOUT or destinations.is_device(destination):
         return "tar"
     name = destination.rstrip("/").rpartition("/")[2].lower()
     for suffix, known in _SUFFIXES.items():

@@ -52,6 +52,8 @@ def test_the_version_is_said_before_typer_is_imported():
         ["gc"],
         ["verify"],
         ["schema"],
+        ["export", "--help"],
+        ["import", "--help"],
     ],
     ids=" ".join,
 )
@@ -61,7 +63,13 @@ def test_nothing_heavy_is_imported_before_it_is_needed(arguments):
 
 def test_looking_at_what_is_stored_imports_no_more(shop, monkeypatch):
     monkeypatch.setenv("BUNDLE_HOME", str(shop.home))
-    for command in (["models", "show", "double"], ["show", "twice"], ["list"], ["verify", "twice"]):
+    for command in (
+        ["models", "show", "double"],
+        ["show", "twice"],
+        ["list"],
+        ["verify", "twice"],
+        ["export", "twice", "/dev/null"],
+    ):
         assert loaded_by(*command) & HEAVY == set()
 
 

@@ -56,3 +56,36 @@ def test_a_model_without_samples_says_how_to_record_some(bundle, plain):
     bundle("save", "double", "train:model")
 
     assert "--sample" in bundle("test", "model:double").out
+
+
+def test_an_empty_tag_is_a_question_and_not_the_whole_store(shop):
+    assert "is not a valid name" in shop("verify", "", code=2).err
+
+
+def test_a_damaged_store_is_mended_from_an_archive(copy, shop, tmp_path):
+    mine = copy(shop)
+    mine("export", "twice", tmp_path / "twice.tar")
+    files = mine("show", "twice", "--json").json["manifest"]["files"]
+    (digest,) = [file["digest"] for file in files if file["path"] == "server.py"]
+    blob = mine.home / "blobs/sha256" / digest.removeprefix("sha256:")
+    shutil.rmtree(mine.home / "trees")  # a copy of the store has copies of its files there
+    blob.chmod(0o644)
+    blob.write_bytes(blob.read_bytes()[:-1] + b"?")
+
+    damaged = mine("verify", "--json", code=6).json
+    assert damaged["ok"] is False
+    assert "--repair" in damaged["hint"]
+    left = mine("verify", "--repair", "--json", code=6).json
+    assert (left["mended"], bool(left["damaged"])) == ([], True)
+
+    mended = mine("verify", "--repair", "--from", tmp_path / "twice.tar", "--json").json
+    assert mended["ok"]
+    assert {one["path"] for one in mended["mended"]} == {one["path"] for one in left["damaged"]}
+    assert mine("verify").out == "Every model and bundle is as it was stored.\n"
+    assert mine("verify", "--repair").out == "Nothing was damaged.\n"
+
+
+def test_copies_are_for_repairs_and_directories_are_not_repaired(shop, tmp_path):
+    assert "--repair" in shop("verify", "--from", "x.tar", code=2).err
+    shutil.copytree(shop.built["path"], tmp_path / "unpacked")
+    assert "in place" in shop("verify", tmp_path / "unpacked", "--repair", code=2).err

@@ -214,6 +214,15 @@ def test_a_suffix_of_others_is_a_question(here, model, name):
     assert caught.value.exit_code == 2
 
 
+def test_a_named_pipe_and_a_device_take_a_tar(here, there, model, tmp_path):
+    os.mkfifo(tmp_path / "pipe")
+    writer = threading.Thread(target=export_item, args=(here, model, str(tmp_path / "pipe")))
+    writer.start()
+    assert import_item(there, str(tmp_path / "pipe")).item.digest == model.digest
+    writer.join()
+    assert export_item(here, model, "/dev/null").format == "tar"
+
+
 def test_without_a_destination_the_tag_names_the_file(here, model, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     assert export_item(here, model).destination == f"iris-{model.version}.tar"
