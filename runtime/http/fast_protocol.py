@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from .reception import Reception
 
 _END = b"\r\n\r\n"
-MOST_WAITING = 64  # requests of one connection; then it is not read from until they are answered
+MOST_WAITING = 32  # requests of one connection; then it is not read from until they are answered
 
 
 class FastProtocol(LimitedProtocol):

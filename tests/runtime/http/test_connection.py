@@ -1,0 +1,196 @@
+"""What a connection may expect, whichever way its requests take."""
+
+import asyncio
+import json
+
+import pytest
+
+from .ways import Way
+
+
+def post(row, *headers):
+    body = json.dumps({"instances": row if isinstance(row[0], list) else [row]}).encode()
+    lines = ["POST /predict HTTP/1.1", "Host: x", *headers, f"Content-Length: {len(body)}"]
+    return "\r\n".join(lines).encode() + b"\r\n\r\n" + body
+
+
+def answers(heard):
+    """What was said, by the order in which it was."""
+    return [json.loads(part.partition(b"\r\n\r\n")[2]) for part in heard.split(b"HTTP/1.1 ")[1:]]
+
+
+@pytest.fixture
+def talk(sums):
+    """Run a conversation with a way that has these settings: `talk(conversation, port=1)`."""
+
+    def run(conversation, **serve):
+        async def main():
+            way = Way(sums(**serve))
+            await way.start()
+            try:
+                async with asyncio.timeout(60):  # a bound for a hang
+                    return await conversation(way)
+            finally:
+                await way.stop()
+
+        return asyncio.run(main())
+
+    return run
+
+
+def number(text, series):
+    """What /metrics says of a series."""
+    return float(text.partition(series + " ")[2].partition("\n")[0])
+
+
+async def settled(way):
+    """Wait until nothing is in anybody's books."""
+    door = way.application.reception.door
+    while (  # noqa: ASYNC110  # nobody tells
+        door.budget.used or "in_flight_requests 0.0" not in way.application.metrics_text().decode()
+    ):
+        await asyncio.sleep(0.01)
+    return way.application.metrics_text().decode()
+
+
+def test_of_those_who_come_together_only_the_guilty_one_is_told(talk):
+    rows = [[number, 1] for number in range(16)]
+    rows[5], rows[9] = [[1, 2], [3]], ["x", 1]
+
+    async def conversation(way):
+        clients = [(await way.connect())[0] for _ in rows]
+        for _ in range(3):  # the third time the head is known
+            for client, row in zip(clients, rows, strict=True):
+                client.send(post(row))
+            said = [await asyncio.get_running_loop().sock_recv(c, 4096) for c in clients]
+        for client in clients:
+            client.close()
+        return said
+
+    said = [answers(each)[0] for each in talk(conversation)]
+    assert said[5] == {"error": "instances[1]: expected 2 numbers, got 1."}
+    assert said[9] == {"error": 'instances[0][0]: expected a number, got the string "x".'}
+    others = [number for number in range(16) if number not in {5, 9}]
+    assert [said[number] for number in others] == [{"predictions": [n + 1.0]} for n in others]
+
+
+def test_hundreds_of_requests_in_one_piece_are_answered_in_order(talk):
+    raw = b"".join(post([number, 0]) for number in range(500))
+
+    async def conversation(way):
+        return await way.converse(
+            [post([0, 0]), post([0, 0]), raw, post([-1e9, 0], "Connection: close")]
+        )
+
+    said = answers(talk(conversation))
+    assert said[2:-1] == [{"predictions": [float(number)]} for number in range(500)]
+
+
+def test_a_slow_request_holds_back_the_answers_behind_it_and_nobody_elses(talk):
+    async def conversation(way):
+        first = asyncio.create_task(
+            way.converse([post([-2, 0]), post([1, 1]), post([2, 2], "Connection: close")])
+        )
+        await asyncio.sleep(0)
+        return await first
+
+    assert answers(talk(conversation)) == [{"predictions": [n]} for n in (-2.0, 2.0, 4.0)]
+
+
+def test_who_leaves_is_not_predicted_for(talk):
+    async def conversation(way):
+        busy, _ = await way.connect()
+        busy.send(post([-2, 0]))
+        await asyncio.sleep(0.1)  # the model sleeps with it
+        leaving = [(await way.connect())[0] for _ in range(20)]
+        for client in leaving:
+            client.send(post([3, 3]) * 2)
+        await asyncio.sleep(0.1)
+        for client in leaving:
+            client.close()
+        await asyncio.get_running_loop().sock_recv(busy, 4096)
+        busy.close()
+        return await settled(way)
+
+    text = talk(conversation)
+    assert number(text, 'bundle_queue_refused_total{queue="sums.predict",reason="cancelled"}') >= 20
+    assert number(text, 'bundle_requests_total{route="/predict",status="499"}') >= 20
+    assert number(text, 'bundle_requests_total{route="/predict",status="200"}') == 1
+
+
+def test_who_leaves_in_the_middle_of_a_body_leaves_nothing(talk):
+    async def conversation(way):
+        for cut in (10, 60, 80):
+            client, _ = await way.connect()
+            client.send(post([1, 2])[:cut])
+            await asyncio.sleep(0.02)
+            client.close()
+        return await settled(way)
+
+    assert 'bundle_pending_rows{queue="sums.predict"} 0.0' in talk(conversation)
+
+
+def test_who_does_not_read_is_not_read_from(talk):
+    rows = [[1.234567890123456, 0]] * 1000
+    request, most = post(rows), 200
+
+    async def conversation(way):
+        client, _ = await way.connect()
+        loop = asyncio.get_running_loop()
+        saying = asyncio.create_task(way.say(client, [request] * most))
+        await asyncio.sleep(2.0)  # more than it takes to answer them all
+        metrics = way.application.metrics_text().decode()
+        heard = b""
+        while heard.count(b"HTTP/1.1 200") < most:
+            heard += await loop.sock_recv(client, 1 << 20)
+        await saying
+        client.close()
+        return metrics, await settled(way)
+
+    before, after = talk(conversation, queue={"max_rows": 1_000_000})
+    answered = 'bundle_requests_total{route="/predict",status="200"}'
+    assert number(before, answered) < most / 2
+    assert number(after, answered) == most
+
+
+def test_an_idle_connection_is_closed_and_a_busy_one_is_not(talk):
+    async def conversation(way):
+        client, _ = await way.connect()
+        with client:
+            client.send(post([1, 1]) + post([-2, 0]))  # twice as long as an idle one is kept
+            return await way.listen(client)
+
+    assert answers(talk(conversation, limits={"keep_alive": 0.25})) == [
+        {"predictions": [2.0]},
+        {"predictions": [-2.0]},
+    ]
+
+
+def test_the_time_of_a_connection_begins_anew_with_each_answer(talk):
+    async def conversation(way):
+        client, _ = await way.connect()
+        with client:
+            for _ in range(6):
+                client.send(post([1, 1]))
+                assert await asyncio.get_running_loop().sock_recv(client, 4096)
+                await asyncio.sleep(0.2)
+            return await way.listen(client)
+
+    assert talk(conversation, limits={"keep_alive": 0.5}) == b""
+
+
+def test_bodies_beyond_the_budget_are_refused_and_the_others_are_not(talk):
+    async def conversation(way):
+        big, _ = await way.connect()
+        big.send(post([1, 1]).replace(b"Content-Length: 23", b"Content-Length: 900"))
+        await asyncio.sleep(0.1)
+        refused = await way.converse([post([[1, 2]] * 20, "Connection: close")])
+        taken = await way.converse([post([1, 2], "Connection: close")])
+        big.close()
+        await settled(way)
+        return refused, taken
+
+    refused, taken = talk(conversation, limits={"max_in_flight": 1000})
+    assert refused.startswith(b"HTTP/1.1 503")
+    assert b"retry-after: 1\r\n" in refused
+    assert answers(taken) == [{"predictions": [3.0]}]

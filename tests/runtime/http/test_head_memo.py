@@ -1,0 +1,94 @@
+"""Which heads are remembered."""
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from modelbundle.runtime.http.head_memo import LARGEST, MOST, HeadMemo
+
+TARGET = b"/predict"
+HEADERS = [(b"host", b"x"), (b"content-length", b"23")]
+RAW = b"POST /predict HTTP/1.1\r\nHost: x\r\nContent-Length: 23"
+PLAIN = object()
+
+
+def learn(memo, raw=RAW, target=TARGET, headers=HEADERS, times=2):
+    for _ in range(times):
+        memo.learn(raw, PLAIN, target, headers)
+    return memo.get(raw)
+
+
+def test_a_head_is_known_once_it_has_come_twice():
+    memo = HeadMemo()
+    assert learn(memo, times=1) is None
+    assert learn(memo, times=1) is PLAIN
+
+
+def test_other_bytes_are_another_head():
+    memo = HeadMemo()
+    learn(memo)
+    for raw in (RAW.lower(), RAW + b" ", RAW[:-1], RAW.replace(b"23", b"24")):
+        assert memo.get(raw) is None
+
+
+@pytest.mark.parametrize(
+    ("raw", "headers"),
+    [
+        (RAW.replace(b"\r\n", b"\n"), HEADERS),
+        (RAW.replace(b"Host: x\r\n", b"Host: x\n"), HEADERS),
+        (RAW.replace(b"Host: x\r\n", b"Host: x\r"), HEADERS),
+        (RAW.replace(b"HTTP/1.1", b"HTTP/1.0"), HEADERS),
+        (RAW.replace(b"POST", b"GET"), HEADERS),
+        (RAW.replace(b"/predict", b"/other"), HEADERS),
+        (b"\r\n" + RAW, HEADERS),
+        (RAW, HEADERS[:1]),
+        (RAW, [*HEADERS, (b"x", b"y")]),
+        (RAW, HEADERS[::-1]),
+        (RAW, [(b"host", b"x"), (b"content-length", b"99")]),
+        (RAW.replace(b"Host: x", b"Host x"), HEADERS),
+        (RAW.replace(b"Host: x", b" Host: x"), HEADERS),
+    ],
+)
+def test_what_another_parser_could_read_otherwise_is_not_remembered(raw, headers):
+    assert learn(HeadMemo(), raw, TARGET, headers) is None
+
+
+def test_names_in_any_case_and_blanks_around_values_are_remembered():
+    raw = b"POST /predict HTTP/1.1\r\nHOST:x\r\ncontent-Length: \t23 "
+    assert learn(HeadMemo(), raw) is PLAIN
+
+
+def test_ten_thousand_heads_that_come_once_push_nothing_out():
+    memo = HeadMemo()
+    learn(memo)
+    for number in range(10_000):
+        learn(
+            memo, RAW + b"\r\nX: %d" % number, headers=[*HEADERS, (b"x", b"%d" % number)], times=1
+        )
+    assert len(memo) == 1
+    assert memo.get(RAW) is PLAIN
+
+
+def test_ten_thousand_heads_that_come_twice_take_no_more_room():
+    memo = HeadMemo()
+    for number in range(10_000):
+        value = b"%d" % number
+        assert learn(memo, RAW + b"\r\nX: " + value, headers=[*HEADERS, (b"x", value)]) is PLAIN
+        assert len(memo) <= MOST
+
+
+def test_a_large_head_is_not_remembered():
+    value = b"y" * LARGEST
+    assert learn(HeadMemo(), RAW + b"\r\nX: " + value, headers=[*HEADERS, (b"x", value)]) is None
+
+
+@given(st.binary(max_size=60), st.integers(0, len(RAW)), st.integers(0, len(RAW)))
+def test_nothing_is_remembered_that_does_not_say_what_the_parser_read(noise, start, stop):
+    raw = RAW[:start] + noise + RAW[max(start, stop) :]
+    if learn(HeadMemo(), raw) is PLAIN:
+        lines = raw.split(b"\r\n")
+        assert lines[0] == b"POST /predict HTTP/1.1"
+        read = [
+            (n.lower(), v.strip(b" \t")) for n, _, v in (line.partition(b":") for line in lines[1:])
+        ]
+        assert read == HEADERS
