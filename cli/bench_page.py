@@ -16,6 +16,7 @@ from .size import human
 
 _COLUMNS = ("load", "requests/s", "rows/s", "p50 ms", "p99 ms", "p99.9 ms", "errors", "CPU us/req")
 _WIDTH = 80  # where there is no terminal
+_STARVED = 0.1  # share of the time that a generator may wait for a core without a word
 _QUIET = 0.2  # cores that others may use without a word
 _NAMES = {"rate": "requests/s", "p50": "p50", "p99": "p99", "cpu_a_request": "CPU a request"}
 
@@ -192,14 +193,17 @@ def _parts(peak: Round) -> Iterator[str]:
 
 
 def _generator(rounds: Sequence[Round]) -> Iterator[str]:
-    most = max((one.share for one in rounds), default=0.0)
-    if any(one.is_bound for one in rounds):
-        yield (
-            f"The generator used {most:.2f} of a core: figures with a + are its limit, "
-            "not the server's."
-        )
+    bound = [one for one in rounds if one.is_bound]
+    most = max(bound or rounds, key=lambda one: one.share + one.starved, default=None)
+    if most is None:
+        return
+    used = f"The generator used {most.share:.2f} of a core"
+    if most.starved > _STARVED:
+        used += f" and waited for one {most.starved:.0%} of the time"
+    if bound:
+        yield f"{used}: figures with a + are its limit, not the server's."
     else:
-        yield f"The generator used {most:.2f} of a core at most, so it was not the limit."
+        yield f"{used} at most, so it was not the limit."
 
 
 def _others(rounds: Sequence[Round]) -> Iterator[str]:

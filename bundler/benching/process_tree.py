@@ -61,6 +61,14 @@ def machine_cpu() -> float | None:
     return (user + nice + system + sum(interrupts)) / _TICKS
 
 
+def starved_seconds() -> float:
+    """Seconds that our main thread could have run, but had no core; 0 where nobody counts them."""
+    try:
+        return int((_PROC / "self" / "schedstat").read_text().split()[1]) * 1e-9
+    except (OSError, IndexError):
+        return 0.0
+
+
 def listening(port: int) -> ProcessTree | None:
     """The tree of the server that listens on `port` here; None where we may not see it."""
     sockets = set(_listening_sockets(port))

@@ -38,6 +38,7 @@ class Round:
     refused_p99: float  # seconds until a refusal, or another answer that is no good one
     lag_p99: float  # seconds by which the generator was late
     share: float  # of a core, the generator's
+    starved: float  # share of the time that it waited for a core
     cpu_a_request: float | None
     cores: float | None
     others: float | None
@@ -53,7 +54,7 @@ class Round:
     @property
     def is_bound(self) -> bool:
         """Whether the generator could not have asked for more: the figure is a lower bound."""
-        return self.share >= BUSY
+        return self.share + self.starved >= BUSY
 
     def to_json(self) -> dict[str, Any]:
         """The figures, for a program."""
@@ -78,6 +79,7 @@ class Round:
             "generator_lag_p99_ms": _ms(self.lag_p99),
             "generator_share": round(self.share, 3),
             "others_cores": None if self.others is None else round(self.others, 3),
+            "generator_starved": round(self.starved, 3),
             "server_cores": None if self.cores is None else round(self.cores, 3),
             "server_cpu_us_per_request": (
                 None if self.cpu_a_request is None else round(self.cpu_a_request * 1e6, 2)
@@ -116,6 +118,7 @@ def of_tally(
         refused_p99=quantile(tally.refused.sorted(), 0.99),
         lag_p99=quantile(tally.lags.sorted(), 0.99),
         share=tally.cpu / tally.wall if tally.wall else 0.0,
+        starved=tally.starved / tally.wall if tally.wall else 0.0,
         cpu_a_request=cpu / tally.answered if cpu is not None and tally.answered else None,
         cores=cpu / tally.wall if cpu is not None and tally.wall else None,
         others=_others(tally, cpu, machine),

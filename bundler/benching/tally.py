@@ -72,7 +72,8 @@ class Tally:
     statuses   answers by status; `troubles` requests without one, by why
     wrong      good answers with other values than the recorded ones, and how they differ
     notes      what answers that are no good ones said, one a status
-    cpu        seconds of the generator in the whole round, and `wall` how long that was
+    cpu        seconds that the generator ran in the whole round, and `wall` how long that was
+    starved    seconds that it could have run, but had no core
     """
 
     seconds: float = 0.0
@@ -87,6 +88,7 @@ class Tally:
     differences: list[str] = field(default_factory=list)
     notes: dict[str, str] = field(default_factory=dict)
     cpu: float = 0.0
+    starved: float = 0.0
     wall: float = 0.0
     is_cut: bool = False  # somebody asked to stop
 

@@ -11,6 +11,7 @@ from random import Random
 from .checker import Checker
 from .connection import Connection
 from .load import Load
+from .process_tree import starved_seconds
 from .response import Head, Heads, NotHttp
 from .tally import OK, Tally, Trouble
 
@@ -59,6 +60,7 @@ class Traffic:
     def run(self) -> Tally:
         """Send, receive and count until the time is over and everybody is answered."""
         tally, cpu, start = self._tally, time.process_time(), time.monotonic()
+        starved = starved_seconds()
         self._checker.forget()
         self._measured = start + self._load.warm
         self._end = self._measured + self._load.seconds
@@ -71,6 +73,7 @@ class Traffic:
         now = time.monotonic()
         tally.seconds = max(0.0, min(now, self._end) - self._measured)
         tally.cpu, tally.wall = time.process_time() - cpu, now - start
+        tally.starved = starved_seconds() - starved
         tally.wrong, tally.differences = self._checker.wrong, self._checker.differences
         return tally
 

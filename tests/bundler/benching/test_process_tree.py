@@ -79,3 +79,21 @@ def test_the_machine_s_clock_goes_on_while_somebody_works():
         pass
 
     assert machine_cpu() >= before + 0.1
+
+
+def test_who_shares_a_core_waits_for_it():
+    code = (
+        "import os, time\n"
+        "from modelbundle.bundler.benching.process_tree import starved_seconds\n"
+        "os.sched_setaffinity(0, {min(os.sched_getaffinity(0))})\n"
+        "if os.fork() == 0:\n"
+        "    end = time.monotonic() + 0.6\n"
+        "    while time.monotonic() < end: pass\n"
+        "    os._exit(0)\n"
+        "end = time.monotonic() + 0.6\n"
+        "while time.monotonic() < end: pass\n"
+        "print(starved_seconds())\n"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+
+    assert float(done.stdout) > 0.1

@@ -9,7 +9,7 @@ from modelbundle.bundler.benching.duel import Duel
 from modelbundle.bundler.benching.question import Questions
 from modelbundle.bundler.benching.rate import Rate
 from modelbundle.bundler.benching.run import Run
-from modelbundle.bundler.benching.subject import Subject
+from modelbundle.bundler.benching.subject import Knobs, Subject
 from modelbundle.bundler.benching.wish import Wish
 from modelbundle.bundler.progress import NullProgress
 from modelbundle.runtime.data.samples import Samples
@@ -44,7 +44,7 @@ def transport_body(transport, number):
 
 def subject(server, name="it"):
     url = f"http://127.0.0.1:{server.port}"
-    return Subject(name, url, "/predict", Questions(SAMPLES))
+    return Subject(name, url, "/predict", Questions(SAMPLES), knobs=Knobs(4, 0.05, 1))
 
 
 def run(server, wish=WISH):
@@ -64,7 +64,7 @@ def test_every_load_is_a_round_and_the_cost_is_fitted_from_answers(peer, say):
     assert data["ok"]
     assert data["capacity"] == max(one["requests_per_second"] for one in data["rounds"][:2])
     assert data["cost"]["source"] == "answers"
-    assert [point["rows"] for point in data["cost"]["points"]] == [1, 2, 4, 8, 16, 32, 64]
+    assert [point["rows"] for point in data["cost"]["points"]] == [1, 2, 4]
     assert data["rounds"][0]["rows_per_second"] > data["rounds"][0]["requests_per_second"]
     assert data["rounds"][0]["server_cpu_us_per_request"] is None, "nobody said whose it is"
     assert json.dumps(data)
