@@ -12,22 +12,22 @@ from .limits import Limits
 
 
 class Lines:
-    """The sockets of one client."""
+    """The connections of one client, idle ones too."""
 
     def __init__(self) -> None:
-        self._open: set[socket.socket] = set()
+        self._open: set[HTTPConnection] = set()
         self._lock = threading.Lock()
         self._is_cut = False
 
-    def add(self, line: socket.socket) -> None:
-        """Watch a socket; after `cut` it is cut at once."""
+    def add(self, line: HTTPConnection) -> None:
+        """Watch a connection; after `cut` it is cut at once."""
         with self._lock:
             self._open.add(line)
             late = self._is_cut
         if late:
-            hang_up(line)
+            hang_up(line.sock)
 
-    def remove(self, line: socket.socket) -> None:
+    def remove(self, line: HTTPConnection) -> None:
         """Watch it no longer."""
         with self._lock:
             self._open.discard(line)
@@ -38,14 +38,22 @@ class Lines:
             self._is_cut = True
             lines = list(self._open)
         for line in lines:
-            hang_up(line)
+            hang_up(line.sock)
+
+    def close(self) -> None:
+        """Close what nobody has closed."""
+        with self._lock:
+            lines = list(self._open)
+        for line in lines:
+            line.close()
 
 
-def hang_up(line: socket.socket) -> None:
+def hang_up(line: socket.socket | None) -> None:
     """End a connection under the thread that uses it."""
     with suppress(OSError, ValueError):
         # Not TLS's own shutdown: that waits for the other side, and is not for two threads.
-        socket.socket.shutdown(line, socket.SHUT_RDWR)
+        if line is not None:
+            socket.socket.shutdown(line, socket.SHUT_RDWR)
 
 
 def _ring(late: threading.Event, line: socket.socket) -> None:
@@ -65,10 +73,10 @@ def pool_classes(lines: Lines, limits: Limits) -> dict[str, type[HTTPConnectionP
             self.timeout = limits.connect
             super().connect()
             self.sock.settimeout(limits.answer)
-            lines.add(self.sock)
+            lines.add(self)
 
         def close(self) -> None:
-            lines.remove(self.sock)
+            lines.remove(self)
             super().close()
 
         def getresponse(self) -> Any:

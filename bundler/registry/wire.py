@@ -83,6 +83,7 @@ class Wire:
         """Close what is open."""
         for pool in self._pools.values():
             pool.clear()
+        self._lines.close()
 
     def _pool(self, url: str) -> urllib3.PoolManager:
         proxy = _proxy(url)

@@ -52,10 +52,10 @@ def test_one_model_needs_no_name_and_several_do(pushed, shared, own_store, other
     assert pull(str(shared), other_store).item.tag.startswith("iris:")
     push(add_model("other", weights=b"o").tag, str(shared), own_store)
     with pytest.raises(
-        RegistryError, match="Say which one of .*`iris:2.1`, `iris:latest`, `other:"
+        RegistryError, match=r"Say which one of .*`iris:2.1`, `iris:latest`, `other:"
     ):
         pull(str(shared), other_store)
-    with pytest.raises(RegistryError, match="There is no `gone` in"):
+    with pytest.raises(RegistryError, match=r"There is no `gone` in"):
         pull(f"{shared}:gone", other_store)
     assert pull(f"{shared}@{pushed.manifest}", other_store, wanted=Wanted("i")).item.name == "i"
 
@@ -75,7 +75,7 @@ def test_names_of_other_tools_stay(pushed, shared, own_store, add_model):
 def test_a_version_there_is_replaced_by_force_alone(pushed, shared, add_model, own_store):
     own_store.delete(pushed)
     other = add_model(version="2.1", weights=b"others")
-    with pytest.raises(Refused, match="`.*/shared:iris:2.1` is there with other content"):
+    with pytest.raises(Refused, match=r"`.*/shared:iris:2.1` is there with other content"):
         push(other.tag, str(shared), own_store)
     assert names(shared)["iris:2.1"] == pushed.manifest
     push(other.tag, f"{shared}:iris:next", own_store)
@@ -99,7 +99,7 @@ def test_a_folder_of_something_else_is_left_alone(add_model, own_store, tmp_path
     (tmp_path / "photos" / "cat.jpg").touch()
     with pytest.raises(RegistryError, match="has files in it and is not an OCI layout"):
         push(add_model().tag, str(tmp_path / "photos"), own_store)
-    assert os.listdir(tmp_path / "photos") == ["cat.jpg"]
+    assert [path.name for path in (tmp_path / "photos").iterdir()] == ["cat.jpg"]
     with pytest.raises(RegistryError, match="is not an OCI layout"):
         pull(str(tmp_path / "photos"), own_store)
     with pytest.raises(RegistryError, match="is not an OCI layout"):

@@ -200,7 +200,7 @@ def test_nobody_there_is_told_soon(connect):
 
 
 def test_a_name_that_nobody_has_is_told(connect):
-    with pytest.raises(RegistryError, match="no host `nobody"):
+    with pytest.raises(RegistryError, match=r"no host `nobody"):
         connect("nobody.invalid/x").manifest()
 
 
@@ -374,7 +374,7 @@ def test_the_wrong_password_is_refused_without_repeating_it(place, liar, docker_
 def test_a_registry_that_always_asks_is_left(place, liar):
     guarded(liar)
     liar.twist("GET", "^/v2", answering(401, WWW_Authenticate=f'Bearer realm="{liar.url}/token"'))
-    with pytest.raises(RegistryError, match="does not let strangers pull from `team/iris`"):
+    with pytest.raises(RegistryError, match=r"does not let strangers pull from `team/iris`"):
         place.manifest()
     assert len(liar.asked) <= 5
 
@@ -419,7 +419,7 @@ def test_a_token_service_that_babbles_is_refused(place, liar, body, match):
 def test_a_denied_push_says_so(liar, connect):
     body = b'{"errors":[{"code":"DENIED","message":"requested access is denied"}]}'
     liar.twist("PUT", "manifests", answering(403, body))
-    with pytest.raises(RegistryError, match="does not let strangers push to `x`: DENIED"):
+    with pytest.raises(RegistryError, match=r"does not let strangers push to `x`: DENIED"):
         connect(f"{liar.host}/x", "pull,push").publish(b"{}", ["1"])
 
 
