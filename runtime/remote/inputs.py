@@ -25,8 +25,8 @@ class Inputs:
         self._is_bytes = {field.name: True for field in side.fields if family(field.dtype) == "y"}
         self._first = side.fields[0].name if side.fields else ""
 
-    def write(self, slab: Slab, batches: list[Any], numbers: Numbers) -> Written:
-        """Put the rows of `batches`, which are alike, onto `slab`.
+    def write(self, slab: Slab, batches: list[Any], rows: int, numbers: Numbers) -> Written:
+        """Put the rows of `batches`, which are alike, onto `slab`; 0 `rows` are not counted yet.
 
         Raises:
             MemoryError: when there is not so much.
@@ -37,7 +37,7 @@ class Inputs:
             layout: Layout = (self.method, ("raw", first.dtype.str, first.shape[1:], None))
             number = numbers.get(layout)
             if number is not None:
-                return self._write_array(slab, batches, number)
+                return self._write_array(slab, batches, rows, number)
         draft = Draft()
         rows, body = self._outline(batches, draft, self._first)
         layout = (self.method, body)
@@ -48,14 +48,13 @@ class Inputs:
         values, size = draft.write(slab, description)
         return number, len(description), values, rows, size
 
-    def _write_array(self, slab: Slab, batches: list[Any], number: int) -> Written:
+    def _write_array(self, slab: Slab, batches: list[Any], rows: int, number: int) -> Written:
         """The common case: one array of a layout that the model knows."""
         first = batches[0]
-        rows = len(first) if len(batches) == 1 else sum(map(len, batches))
-        place_shape = (rows, *first.shape[1:])
+        rows = rows or sum(map(len, batches))
         size = max(1, rows * (first.nbytes // len(first) if len(first) else 0))
         slab.reserve(size)
-        put(batches, np.ndarray(place_shape, first.dtype, slab.root))
+        put(batches, np.ndarray((rows, *first.shape[1:]), first.dtype, slab.root))
         return number, 0, 0, rows, size
 
     def _outline(self, batches: list[Any], draft: Draft, name: str) -> tuple[int, Layout]:

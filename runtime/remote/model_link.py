@@ -8,9 +8,8 @@ from typing import Any
 from ..batching.worker import Done
 from ..errors import ModelDied
 from ..signature import Side
-from . import failure, layout
+from . import cursor, failure, layout
 from .channel import Channel
-from .cursor import Cursor
 from .inputs import Inputs
 from .layout import Layout, Numbers
 from .message import FORGET, SIZE, WHOLE, Kind, Message, Ready
@@ -171,7 +170,7 @@ class ModelLink:
         slab = self._channel.slots[slot].inputs
         try:
             layout, described, values, rows, size = job.inputs.write(
-                slab, job.batches, self._numbers
+                slab, job.batches, job.rows, self._numbers
             )
             flags = (0 if job.rows else WHOLE) | self._flags
             self._socket.send(
@@ -241,12 +240,10 @@ class ModelLink:
         if message.kind == Kind.ERROR:
             self._numbers = Numbers()  # it may have been an error in reading the last one
             return None, failure.decode(slab.root[: message.size].data)
-        start = message.values + message.described
         if message.described:
-            description = slab.root[message.values : start].data
+            description = slab.root[message.values : message.values + message.described].data
             self._layouts[message.layout] = layout.read(description)
-        cursor = Cursor(slab, message.rows, message.values, start, copies=True)
-        output = cursor.read(self._layouts[message.layout])
+        output = cursor.read(slab, message, self._layouts[message.layout], copies=True)
         slab.trim(message.size)
         return output, None
 

@@ -23,9 +23,8 @@ from ..batching.executor import WrongLength
 from ..data import table
 from ..models.model import LoadedModel
 from ..plan import Plan
-from . import failure, layout
+from . import cursor, failure, layout
 from .channel import Channel
-from .cursor import Cursor
 from .message import FORGET, SIZE, WHOLE, Kind, Message, Ready
 from .outputs import Outputs
 from .slab import Slab
@@ -145,20 +144,27 @@ class ModelProcess:
         output = None
         self._release(slot.inputs, message.size)
         slot.outputs.forget(size)
-        return message._replace(
-            kind=kind, layout=number, described=described, values=values, rows=rows, size=size
+        return Message(
+            kind,
+            message.slot,
+            0,
+            self._generation,
+            message.number,
+            number,
+            described,
+            values,
+            rows,
+            size,
         )
 
     def _run(self, message: Message, slab: Slab) -> tuple[Any, int]:
         """The model's answer, and how many rows it has."""
         slab.follow(message.size)
-        start = message.values + message.described
         if message.described:
-            description = slab.root[message.values : start].data
+            description = slab.root[message.values : message.values + message.described].data
             self._layouts[message.layout] = layout.read(description)
         method, body = self._layouts[message.layout]
-        batch = Cursor(slab, message.rows, message.values, start, copies=False).read(body)
-        output = self._call(method, batch)
+        output = self._call(method, cursor.read(slab, message, body, copies=False))
         if message.flags & WHOLE:
             return output, message.rows
         got = table.rows(output)

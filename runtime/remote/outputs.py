@@ -9,7 +9,7 @@ import orjson
 
 from ..data.predictions import columns, to_instances, values, without_rows
 from ..errors import PredictionFailed
-from .draft import Draft
+from .draft import Draft, put
 from .failure import printable
 from .layout import SCALAR, Layout, Numbers, describe
 from .slab import Slab
@@ -32,6 +32,13 @@ class Outputs:
         Raises:
             MemoryError: when there is not so much.
         """
+        if type(output) is np.ndarray and output.ndim:
+            layout: Layout = ("raw", output.dtype.str, output.shape[1:], None)
+            number = self._numbers.get(layout)
+            if number is not None and len(output) == rows and output.dtype.kind in _RAW:
+                slab.reserve(max(output.nbytes, 1))
+                put([output], np.ndarray(output.shape, output.dtype, slab.root))
+                return number, 0, 0, rows, max(output.nbytes, 1)
         draft = Draft()
         layout = outline(output, rows, draft)
         number = self._numbers.get(layout)
