@@ -45,7 +45,8 @@ class FastProtocol(LimitedProtocol):
         super().__init__(config, server_state, app_state, _loop)
         self._flight = Flight(self)
         self._cycle = cast("RequestResponseCycle", self._flight)
-        self._known = self.reception.memo.get
+        self._memo = self.reception.memo
+        self._known = self._memo.get
         self._budget = self.reception.budget
         self._readiness = self.reception.readiness
         self._is_fast = True  # no request of the standard way is unanswered
@@ -85,12 +86,14 @@ class FastProtocol(LimitedProtocol):
             return
         while data:
             raw, _, body = data.partition(_END)
-            head = self._known(raw)
+            head, own_id = self._known(raw), None
+            if head is None:
+                head, own_id = self._memo.find(raw)
             if head is None or len(body) < head.length or not self._has_room(head):
                 self._parse(data)
                 return
             data = body[head.length :]
-            self._take(head, body[: head.length] if data else body)
+            self._take(head, body[: head.length] if data else body, own_id)
             if head.is_last:
                 return
 
@@ -98,13 +101,13 @@ class FastProtocol(LimitedProtocol):
         """Whether the body may be in memory."""
         return self._budget.used + head.length <= self._budget.limit
 
-    def _take(self, head: PlainHead, body: bytes) -> None:
+    def _take(self, head: PlainHead, body: bytes, own_id: bytes | None) -> None:
         """A request has come whole."""
         self._budget.used += head.length
         if self._deadline is not None:
             self._disarm()
         self.cycle = self._answering = self._cycle
-        self._queue(FastRequest(self._flight, head, body, time.monotonic()))
+        self._queue(FastRequest(self._flight, head, body, own_id))
 
     def _queue(self, request: FastRequest) -> None:
         waiting = self._flight.waiting
@@ -188,10 +191,10 @@ class FastProtocol(LimitedProtocol):
         self._begin_body()
         self._budget.used += head.length
         if raw and not self._readiness.closes_connections:
-            self.reception.memo.learn(raw, head, self.url, self.headers)
+            self._memo.learn(raw, head, self.url, self.headers)
         self.cycle = self._answering = self._cycle
         self._flight.more_body = True
-        self._coming = FastRequest(self._flight, head, b"", time.monotonic())
+        self._coming = FastRequest(self._flight, head, b"", head.id)
 
     def _plain_head(self) -> PlainHead | None:
         """What the head says, where it can be answered below ASGI."""

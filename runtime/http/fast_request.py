@@ -1,5 +1,6 @@
 """FastRequest: a request for a prediction that never becomes a task, a scope or a future."""
 
+import time
 from typing import TYPE_CHECKING, Any
 
 from ..batching.request import Request
@@ -25,13 +26,16 @@ class FastRequest(Request):
 
     method = "POST"
 
-    def __init__(self, flight: "Flight", head: "PlainHead", body: bytes, began: float) -> None:
+    def __init__(
+        self, flight: "Flight", head: "PlainHead", body: bytes, given_id: bytes | None
+    ) -> None:
+        began = time.monotonic()
         super().__init__(None, 0, head.length, began + head.seconds, head.priority, head.client)
         self.flight = flight
         self.head = head
         self.body = body
         self.began = began
-        self.id = head.id or head.intake.reception.ids.next()
+        self.id = given_id or head.intake.reception.ids.next()
         self.group = head.intake.answers
         self.sent = 0
         self.status = 0

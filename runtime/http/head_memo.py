@@ -1,11 +1,25 @@
 """HeadMemo: heads that were read before, so that the same bytes are not parsed again."""
 
+import re
+from dataclasses import replace
+
+from ..settings import LimitSettings
 from .plain_head import Headers, PlainHead
+from .request_headers import given_id
 
 MOST = 1024  # heads
 LARGEST = 2048  # bytes of one
+_CUT = 10  # lines of a head, at most
 
 _REQUEST_LINE = b"POST %b HTTP/1.1"
+_ID = b"x-request-id"
+# What proxies and tracers say anew with each request; it changes nothing of what the rest means.
+_OWN = re.compile(
+    rb"\r\n(?:x-request-id|traceparent|tracestate|b3|x-b3-\w+|x-amzn-trace-id|x-cloud-trace-context"
+    rb"|x-datadog-[a-z-]+|uber-trace-id|sentry-trace|baggage):[ \t]*[!-~]*(?=\r\n|\Z)",
+    re.IGNORECASE,
+)
+_ID_LINE = re.compile(rb"\r\nx-request-id:[ \t]*([!-~]*)(?=\r\n|\Z)", re.IGNORECASE)
 
 
 class HeadMemo:
@@ -13,14 +27,17 @@ class HeadMemo:
 
     A head comes in only when the parser and all checks have passed these very bytes, and when
     they read the same to a parser of three lines. It is remembered the second time that it comes,
-    so that heads which never come twice push nothing out.
+    so that heads which never come twice push nothing out. Lines that name a single request are
+    cut out first: a head is known if what is left of it is.
     """
 
-    __slots__ = ("_known", "_seen", "get")
+    __slots__ = ("_known", "_largest", "_most_headers", "_seen", "get")
 
-    def __init__(self) -> None:
+    def __init__(self, limits: LimitSettings) -> None:
         self._known: dict[bytes, PlainHead] = {}
         self._seen: set[int] = set()  # hashes of heads that came once
+        self._largest = min(LARGEST, limits.max_header_bytes)
+        self._most_headers = limits.max_headers - _CUT
         self.get = self._known.get
         """What the head, without the blank line that ends it, means; None if it is not known."""
 
@@ -28,11 +45,23 @@ class HeadMemo:
         """How many heads are known."""
         return len(self._known)
 
+    def find(self, raw: bytes) -> tuple[PlainHead | None, bytes | None]:
+        """As `get`, for a head with lines of its own; and the id that is in them."""
+        rest, cut = _OWN.subn(b"", raw)
+        if not 0 < cut <= _CUT or len(raw) > self._largest:
+            return None, None
+        head = self._known.get(rest)
+        ids = _ID_LINE.findall(raw) if head is not None else None
+        return head, given_id(ids[-1]) if ids else None
+
     def learn(self, raw: bytes, plain: PlainHead, target: bytes, headers: Headers) -> None:
         """Remember what `raw`, which the parser read as `target` and `headers`, means."""
-        if len(raw) > LARGEST:
+        if len(raw) > self._largest or len(headers) > self._most_headers:
             return
-        seen, mark = self._seen, hash(raw)
+        rest = _OWN.sub(b"", raw)
+        if _ID in rest.lower():
+            return
+        seen, mark = self._seen, hash(rest)
         if mark not in seen:
             if len(seen) >= MOST:
                 seen.clear()
@@ -43,7 +72,7 @@ class HeadMemo:
         if len(self._known) >= MOST:
             # The oldest makes room; what is still in use is back the next time but one.
             del self._known[next(iter(self._known))]
-        self._known[raw] = plain
+        self._known[rest] = replace(plain, id=None)
 
 
 def _is_read_alike(raw: bytes, target: bytes, headers: Headers) -> bool:

@@ -23,7 +23,7 @@ class Reception:
         self.budget = door.budget
         self.intakes: dict[bytes, Intake] = {}
         self.reader = HeadReader(door.settings, self.intakes)
-        self.memo = HeadMemo()
+        self.memo = HeadMemo(door.settings.limits)
         self.ids = Ids()
         self.date = Calendar()
         self._access = access

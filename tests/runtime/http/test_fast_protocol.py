@@ -31,6 +31,8 @@ WHOLE = {
     "numbers": post(b'{"instances": [[1e300, -2], [0.1, 0.2]]}'),
     "an id": post(GOOD, "X-Request-Id: own-1"),
     "a bad id": post(GOOD, "X-Request-Id: <b>"),
+    "two ids": post(GOOD, "X-Request-Id: own-2", "X-Request-Id: own-3"),
+    "a trace": post(GOOD, "traceparent: 00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01"),
     "no rows": post(b'{"instances": []}'),
     "odd spelling": post(GOOD, "cONTENT-tYPE:application/json  "),
     "curl": post(GOOD, "Content-Type: application/x-www-form-urlencoded"),

@@ -5,11 +5,24 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from modelbundle.runtime.http.head_memo import LARGEST, MOST, HeadMemo
+from modelbundle.runtime.http.plain_head import PlainHead
+from modelbundle.runtime.settings import LimitSettings
 
 TARGET = b"/predict"
 HEADERS = [(b"host", b"x"), (b"content-length", b"23")]
 RAW = b"POST /predict HTTP/1.1\r\nHost: x\r\nContent-Length: 23"
-PLAIN = object()
+PLAIN = PlainHead(
+    intake=None,
+    length=23,
+    seconds=1.0,
+    content_type="",
+    is_json=True,
+    accept="",
+    id=None,
+    is_last=False,
+    priority=1,
+    client=None,
+)
 
 
 def learn(memo, raw=RAW, target=TARGET, headers=HEADERS, times=2):
@@ -19,13 +32,13 @@ def learn(memo, raw=RAW, target=TARGET, headers=HEADERS, times=2):
 
 
 def test_a_head_is_known_once_it_has_come_twice():
-    memo = HeadMemo()
+    memo = HeadMemo(LimitSettings())
     assert learn(memo, times=1) is None
-    assert learn(memo, times=1) is PLAIN
+    assert learn(memo, times=1) == PLAIN
 
 
 def test_other_bytes_are_another_head():
-    memo = HeadMemo()
+    memo = HeadMemo(LimitSettings())
     learn(memo)
     for raw in (RAW.lower(), RAW + b" ", RAW[:-1], RAW.replace(b"23", b"24")):
         assert memo.get(raw) is None
@@ -50,42 +63,90 @@ def test_other_bytes_are_another_head():
     ],
 )
 def test_what_another_parser_could_read_otherwise_is_not_remembered(raw, headers):
-    assert learn(HeadMemo(), raw, TARGET, headers) is None
+    assert learn(HeadMemo(LimitSettings()), raw, TARGET, headers) is None
 
 
 def test_names_in_any_case_and_blanks_around_values_are_remembered():
     raw = b"POST /predict HTTP/1.1\r\nHOST:x\r\ncontent-Length: \t23 "
-    assert learn(HeadMemo(), raw) is PLAIN
+    assert learn(HeadMemo(LimitSettings()), raw) == PLAIN
 
 
 def test_ten_thousand_heads_that_come_once_push_nothing_out():
-    memo = HeadMemo()
+    memo = HeadMemo(LimitSettings())
     learn(memo)
     for number in range(10_000):
         learn(
             memo, RAW + b"\r\nX: %d" % number, headers=[*HEADERS, (b"x", b"%d" % number)], times=1
         )
     assert len(memo) == 1
-    assert memo.get(RAW) is PLAIN
+    assert memo.get(RAW) == PLAIN
 
 
 def test_ten_thousand_heads_that_come_twice_take_no_more_room():
-    memo = HeadMemo()
+    memo = HeadMemo(LimitSettings())
     for number in range(10_000):
         value = b"%d" % number
-        assert learn(memo, RAW + b"\r\nX: " + value, headers=[*HEADERS, (b"x", value)]) is PLAIN
+        assert learn(memo, RAW + b"\r\nX: " + value, headers=[*HEADERS, (b"x", value)]) == PLAIN
         assert len(memo) <= MOST
 
 
 def test_a_large_head_is_not_remembered():
     value = b"y" * LARGEST
-    assert learn(HeadMemo(), RAW + b"\r\nX: " + value, headers=[*HEADERS, (b"x", value)]) is None
+    assert (
+        learn(
+            HeadMemo(LimitSettings()), RAW + b"\r\nX: " + value, headers=[*HEADERS, (b"x", value)]
+        )
+        is None
+    )
+
+
+TRACED = RAW.replace(b"Host", b"TraceParent: 00-4bf9-01\r\nHost") + b"\r\nX-Request-ID: a.1"
+HEADERS_TRACED = [(b"traceparent", b"00-4bf9-01"), *HEADERS, (b"x-request-id", b"a.1")]
+
+
+def test_what_names_one_request_does_not_keep_its_head_from_being_known():
+    memo = HeadMemo(LimitSettings())
+    learn(memo, TRACED, headers=HEADERS_TRACED)
+    assert memo.get(RAW) == PLAIN
+    assert memo.find(TRACED) == (PLAIN, b"a.1")
+    assert memo.find(RAW + b"\r\nb3: 1-2-3") == (PLAIN, None)
+    assert memo.find(RAW + b"\r\nx-request-id:one\r\nx-request-id: two") == (PLAIN, b"two")
+    assert memo.find(RAW + b"\r\nx-request-id: one\r\nx-request-id: <>") == (PLAIN, None)
+
+
+@pytest.mark.parametrize(
+    "raw",
+    [
+        RAW + b"\r\nx-request-id: a b",
+        RAW + b"\r\nx-request-id : a",
+        RAW + b"\r\n x-request-id: a",
+        RAW + b"\r\nx-request-id: a\n",
+        RAW + b"\r\nx-request-id: a\r",
+        RAW + b"\nx-request-id: a",
+        RAW + b"\rx-request-id: a",
+        RAW + b"\r\nx-request-id: a\0",
+        RAW + b"\r\nx-request-id: \xff",
+        RAW + b"\r\nx-request-id: a\r\n folded",
+        RAW + b"\r\nx-request-id: a\r\nTransfer-Encoding: chunked",
+        RAW + b"\r\nx-request-id: a" * 11,
+        RAW + b"\r\nx-request-id: " + b"a" * LARGEST,
+        b"\r\nb3: 1" + RAW,
+    ],
+)
+def test_only_well_formed_lines_are_cut_out(raw):
+    memo = HeadMemo(LimitSettings())
+    learn(memo)
+    assert memo.find(raw)[0] is None
+
+
+def test_a_head_is_not_known_where_more_lines_would_be_too_many():
+    assert learn(HeadMemo(LimitSettings(max_headers=11))) is None
 
 
 @given(st.binary(max_size=60), st.integers(0, len(RAW)), st.integers(0, len(RAW)))
 def test_nothing_is_remembered_that_does_not_say_what_the_parser_read(noise, start, stop):
     raw = RAW[:start] + noise + RAW[max(start, stop) :]
-    if learn(HeadMemo(), raw) is PLAIN:
+    if learn(HeadMemo(LimitSettings()), raw) == PLAIN:
         lines = raw.split(b"\r\n")
         assert lines[0] == b"POST /predict HTTP/1.1"
         read = [
