@@ -72,14 +72,23 @@ class Refs:
                 except ValueError:
                     existing = item  # damaged: what is saved now takes its place
                 check_same(existing, item)
-                item = self._renew(temporary, path, existing, item)
+                try:
+                    item = self._renew(temporary, path, existing, item)
+                except FileNotFoundError:  # deleted with its whole name, in this moment
+                    disk.remove(temporary)
+                    disk.write(temporary, _encode(item))
+                    continue
                 break
-        disk.sync_directory(path.parent)
+        with suppress(FileNotFoundError):  # another process has deleted it already
+            disk.sync_directory(path.parent)
         return item
 
     def named(self, item: Item) -> Item:
         """The latest item of its name with every alias that names it."""
-        entries = os.listdir(f"{self._kind(item.kind)}/{item.name}")  # noqa: PTH208
+        try:
+            entries = os.listdir(f"{self._kind(item.kind)}/{item.name}")  # noqa: PTH208
+        except FileNotFoundError:
+            entries = []  # another process has deleted it already
         aliases = [entry for entry in entries if entry[0] == "@"]
         named = self._aliases(item.kind, item.name, aliases).get(item.version.lower(), [])
         return replace(item, aliases=(LATEST, *sorted(named)))

@@ -1,5 +1,6 @@
 """Refs: what is accepted stays inside the store and reads back; races have one winner."""
 
+import shutil
 import subprocess
 import sys
 import tempfile
@@ -10,6 +11,7 @@ from hypothesis import strategies as st
 
 from modelbundle.bundler.errors import InvalidTag, Refused
 from modelbundle.bundler.store import Store, record
+from modelbundle.bundler.store.refs import Refs
 
 NASTY = st.sampled_from(
     [".", "..", "../x", "a/b", "/etc", "@x", "latest", "LATEST", "CON", "é", "e\u0301", "a\0"]
@@ -59,6 +61,7 @@ import sys
 from pathlib import Path
 from modelbundle.bundler.errors import Refused
 from modelbundle.bundler.store import Store
+from modelbundle.bundler.store.refs import Refs
 store, me = Store(Path(sys.argv[1])), sys.argv[2].encode()
 sys.stdin.readline()
 won = 0
@@ -99,3 +102,18 @@ def test_of_eight_who_claim_one_version_one_wins_and_nothing_is_lost(tmp_path):
     assert store.find("busy").sequence == max(i.sequence for i in items if i.name == "busy")
     index = (root / "index.json").read_text()
     assert index.count("artifactType") == len(items) + 26
+
+
+def test_a_name_deleted_in_the_moment_it_is_saved_again_is_saved(store, save, monkeypatch):
+    item = save()
+    renew = Refs._renew
+
+    def deleted(self, temporary, path, existing, new):
+        monkeypatch.undo()
+        shutil.rmtree(path.parent)
+        return renew(self, temporary, path, existing, new)
+
+    monkeypatch.setattr(Refs, "_renew", deleted)
+    assert save().tag == item.tag
+    assert store.find("iris").digest == item.digest
+    assert store.verify() == []
