@@ -167,7 +167,7 @@ class Batch:
         while count > 1:
             count, rows = (count + 1) // 2, (rows + 1) // 2
             halving += CALLS * mean(rows)
-        return alone <= halving
+        return alone < halving
 
     def halves(self) -> "tuple[Batch, Batch]":
         """Two batches of half the requests each, to find the guilty one."""

@@ -160,6 +160,14 @@ class Batcher:
         if self._slots.idle and not self._is_scheduled:
             self._schedule()
 
+    def refusal(self) -> Overloaded | None:
+        """Why any request would be refused now, for whoever has not read its rows yet; or None."""
+        if self._admission.has_room(1, 0) or self.limits.priorities:
+            return None
+        now = self._clock()
+        self._departures.weed(now)
+        return None if self._admission.has_room(1, 0) else self._admission.refuse_full(1, now)
+
     @property
     def queued_rows(self) -> int:
         """Rows that wait for a batch."""
@@ -211,7 +219,11 @@ class Batcher:
         waited = self._now - batch.requests[0].arrived
         self._observer.released(batch.rows, len(batch.requests), waited, batch.reason)
         rows = batch.rows if self.limits.mergeable else 0
-        slot.executor.submit(batch.inputs(self._ops), rows, partial(self._done, slot, batch))
+        done = partial(self._done, slot, batch)
+        try:
+            slot.executor.submit(batch.inputs(self._ops), rows, done)
+        except Exception as error:  # noqa: BLE001 - as if the model had raised it
+            loop.call_soon(done, None, error)
 
     def _next(self, slot: Slot, reason: Release) -> Batch | None:
         """The next batch: a part of one that failed, else of the lane with the oldest request."""

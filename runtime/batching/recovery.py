@@ -48,7 +48,7 @@ class Recovery:
         while self._parts:
             batch = self._parts.popleft().without(self._is_over)
             if batch.is_guilty and len(batch.requests) > 1:
-                self._parts.extendleft(reversed(batch.halves()))
+                self._parts.extend(batch.suspects())
             elif batch.requests:
                 return batch
         suspects = self._suspects.get(executor)
@@ -65,6 +65,8 @@ class Recovery:
 
     def failed(self, batch: Batch, error: BaseException) -> None:
         """The model raised `error`: try `batch` again in parts, or fail its requests."""
+        if batch.family is not None:
+            batch.family.failed += 1
         if is_out_of_memory(error) and batch.rows > 1:
             batch.lane.window.ran_out_of_memory(batch.rows)
             log.warning("Out of memory with %d rows: going on with fewer.", batch.rows)
@@ -72,7 +74,8 @@ class Recovery:
         if self._idempotent:
             # If somebody has left, it may have been the guilty one.
             parts = batch.parts(error) if rest is batch else (rest,)
-            self._parts.extendleft(part for part in reversed(parts) if part.requests)
+            # Behind the others: a half that is innocent is not kept waiting for the guilty.
+            self._parts.extend(part for part in parts if part.requests)
             if parts:
                 return
         if isinstance(error, RequestError) and len(rest.requests) == 1:
@@ -89,7 +92,7 @@ class Recovery:
         log.error("The model died while it ran %d rows: %s.", batch.rows, error.why)
         rest = batch.without(self._is_over)
         if self._idempotent and not batch.is_suspect:
-            self._suspects.setdefault(executor, deque()).extend(rest.singles())
+            self._suspects.setdefault(executor, deque()).extend(rest.last_tries())
             return
         for request in rest.requests:
             request.reject(

@@ -5,7 +5,9 @@ from math import inf
 
 from .cost import CostModel
 
-PATIENCE = 3.0  # clients are waited for at most this many mean return times
+PATIENCE = 5.0  # clients are waited for at most this many mean return times
+QUICK = 3.0  # mean return times that must be shorter than the fixed cost of a batch
+LOSS = 2.0  # weight of a client that misses the batch, and waits for two, over one that waits
 TICK = 0.001  # seconds: an event loop's timers are no finer
 STEADY = 0.7  # share of answered rows that must come back for waiting to be considered
 MEMORY = 0.9  # weight that the return statistics keep per batch
@@ -204,10 +206,12 @@ class Window:
         compared with the fixed cost of a batch.
         """
         expected = min(self.returns.expected(), self.limit - queued)
-        if expected < 1 or max(PATIENCE * self.returns.delay, TICK) >= self.cost.alpha:
+        delay = self.returns.delay
+        if expected < 1 or max(QUICK * delay, TICK) >= self.cost.alpha:
             return 0.0
         wait = self.returns.until() - now
-        if wait <= 0.0 or queued * wait >= expected * self.cost.mean(queued):
+        # The next one is a mean return time away, however long it has been already.
+        if wait <= 0.0 or queued * min(wait, delay) >= LOSS * expected * self.cost.mean(queued):
             return 0.0
         needed = wait + self.cost.upper(queued + expected)
         if age + needed > self._limits.latency_budget or needed > slack:

@@ -68,9 +68,24 @@ class Asked(asyncio.Future):
         return super().cancel(msg)
 
 
-def ask(batcher, batch, rows=1, key=None, size=0, deadline=None):
+class Sharing:
+    """A group that hands out what it is handed."""
+
+    def answer(self, requests, output, bounds):
+        assert len(bounds) == len(requests) + 1
+        for request, start, stop in zip(requests, bounds, bounds[1:], strict=False):
+            request.future.set_result(output[start:stop])
+
+
+class Grouped(FutureRequest):
+    """A request of a group."""
+
+    group = Sharing()
+
+
+def ask(batcher, batch, rows=1, key=None, size=0, deadline=None, *, kind=FutureRequest):
     """Queue `batch`; its answer."""
-    request = FutureRequest(batch, rows, size, deadline)
+    request = kind(batch, rows, size, deadline)
     asked = Asked(request)
     batcher.enqueue(request, key)
     return asked
