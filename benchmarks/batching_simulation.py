@@ -46,7 +46,7 @@ def open_loop(machine: Machine) -> None:
 def closed_loop(machine: Machine) -> None:
     """Clients in a closed loop: rows a second and p99."""
     print("\nclosed loop, rows/s @ p99 ms  batcher        greedy     wait 5 ms     r < lambda a")
-    for clients in (1, 4, 16, 64, 128):
+    for clients in (1, 4, 8, 16, 32, 64, 128):
         for think in (0.0003, 0.02):
             traffic = Closed(clients, think)
             outcomes = [

@@ -6,7 +6,7 @@ from collections.abc import Callable, Hashable, Iterator, Sequence
 from functools import partial
 from typing import Any
 
-from ..errors import InvalidInput, ModelDied
+from ..errors import InvalidInput, ModelDied, Overloaded
 from .admission import Admission
 from .alarm import Alarm
 from .batch import Batch
@@ -162,8 +162,8 @@ class Batcher:
 
     def refusal(self) -> Overloaded | None:
         """Why any request would be refused now, for whoever has not read its rows yet; or None."""
-        if self._admission.has_room(1, 0) or self.limits.priorities:
-            return None
+        if self._admission.has_room(1, 0) or self.limits.priorities or self.limits.fairness:
+            return None  # or it may take the place of another
         now = self._clock()
         self._departures.weed(now)
         return None if self._admission.has_room(1, 0) else self._admission.refuse_full(1, now)
