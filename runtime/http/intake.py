@@ -3,20 +3,21 @@
 import asyncio
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
 import orjson
 
-from ..data import column, table
+from ..data import column, instances, table
 from ..errors import RequestError
 from ..models.operation import ModelOperation
-from ..signature import Side
+from ..signature import Field, Side
 from .answers import Answers
 from .fast_request import FastRequest
 
 if TYPE_CHECKING:
     from .reception import Reception
 
-AT_ONCE = 1 << 20  # bytes of bodies that are parsed before the loop turns again
-_ALIKE = frozenset("fib")  # families whose values are converted alike, in whatever company
+AT_ONCE = 1 << 20  # bytes of bodies that are read before the loop has another turn
+_ALIKE = frozenset("fib")  # families whose lists are converted alike, in whatever company
 
 
 class Intake:
@@ -33,6 +34,7 @@ class Intake:
         self.reception = reception
         self.answers = Answers(self)
         self._arrived: list[FastRequest] = []
+        self._refused: dict[tuple[str, float | None], tuple[RequestError, list[FastRequest]]] = {}
         self._is_uniform = _is_uniform(self.codec.inputs)
 
     def arrived(self, request: FastRequest) -> None:
@@ -42,7 +44,7 @@ class Intake:
         self._arrived.append(request)
 
     def _take(self) -> None:
-        arrived, self._arrived = self._arrived, []
+        arrived = self._some()
         self.reception.began(len(arrived))
         together: list[FastRequest] = []
         rows: list[Any] = []
@@ -50,27 +52,47 @@ class Intake:
         for request in arrived:
             if request.is_over:
                 continue
-            instances = self._instances(request) if request.head.is_json else None
-            if instances is None:
+            refusal = self.queue.batcher.refusal()
+            if refusal is not None:
+                self._refuse(request, refusal)
+                continue
+            found = self._rows(request) if request.head.is_json and self._is_uniform else None
+            if found is None:
                 self._take_alone(request)
                 continue
             together.append(request)
-            rows += instances
+            rows += found
             bounds.append(len(rows))
         if together:
             self._take_together(together, rows, bounds)
+        for error, requests in self._refused.values():
+            self.answers.refuse(requests, error)
+        self._refused.clear()
 
-    def _instances(self, request: FastRequest) -> list[Any] | None:
+    def _some(self) -> list[FastRequest]:
+        """What came, or as much of it as is read without keeping the loop for long."""
+        arrived, self._arrived = self._arrived, []
+        size = 0
+        for position, request in enumerate(arrived):
+            size += request.size
+            if size > AT_ONCE and position:
+                self._arrived = arrived[position:]
+                asyncio.get_running_loop().call_soon(self._take)
+                return arrived[:position]
+        return arrived
+
+    def _rows(self, request: FastRequest) -> list[Any] | None:
         """The rows in a body that is as it should be; None leaves it to the codec."""
         body = request.body
-        if not self._is_uniform or body.count(b":") != 1:
-            return None
         try:
-            instances = orjson.loads(body)["instances"]
-        except (ValueError, TypeError, KeyError):
+            # One colon is one key, so nothing can be there twice.
+            found = (
+                orjson.loads(body)["instances"] if body.count(b":") == 1 else instances.loads(body)
+            )
+        except (ValueError, TypeError, KeyError, RequestError):
             return None
-        if type(instances) is list and 0 < len(instances) <= self.codec.max_rows:
-            return instances
+        if type(found) is list and 0 < len(found) <= self.codec.max_rows:
+            return found
         return None
 
     def _take_together(
@@ -78,15 +100,16 @@ class Intake:
     ) -> None:
         codec = self.codec
         try:
-            batch = table.collate(codec.inputs, rows, nan_as_null=codec.nan_as_null)
+            batch = table.gather(codec.inputs, rows, nan_as_null=codec.nan_as_null)
         except RequestError:
             for request in requests:
                 self._take_alone(request)
             return
         key = table.key(codec.inputs, batch)
+        is_array = isinstance(batch, np.ndarray)
         start = 0
         for request, stop in zip(requests, bounds[1:], strict=True):
-            request.batch = batch[start:stop]
+            request.batch = batch[start:stop] if is_array else table.slice(batch, start, stop)
             self._enqueue(request, stop - start, key)
             start = stop
 
@@ -94,7 +117,7 @@ class Intake:
         try:
             batch = self.codec.decode(request.body, request.head.content_type)
         except RequestError as error:
-            self.answers.refuse([request], error)
+            self._refuse(request, error)
             return
         except Exception as error:  # noqa: BLE001 - it is in the log, and the client is answered
             self.answers.fail(request, error)
@@ -113,14 +136,23 @@ class Intake:
         try:
             self.queue.batcher.enqueue(request, key)
         except RequestError as error:
-            self.answers.refuse([request], error)
+            self._refuse(request, error)
+
+    def _refuse(self, request: FastRequest, error: RequestError) -> None:
+        """Have it told so at the end of the turn, with all who are told the same."""
+        request.is_over = True
+        after = error.retry_after
+        told = (error.detail, None if after is None else -(-after // 1))
+        self._refused.setdefault(told, (error, []))[1].append(request)
 
 
 def _is_uniform(side: Side) -> bool:
     """Whether rows of any requests make the same arrays together as they do alone."""
-    return side.layout == "array" and all(
-        column.family(field.dtype) in _ALIKE
-        and field.shape[:1] == (None,)
-        and None not in field.shape[1:]
-        for field in side.fields
-    )
+    return side.layout != "objects" and all(map(_is_alike, side.fields))
+
+
+def _is_alike(field: Field) -> bool:
+    if field.shape == (None,):
+        return True  # one value a row, each of which is converted for itself
+    rows, *sizes = field.shape
+    return rows is None and None not in sizes and column.family(field.dtype) in _ALIKE

@@ -31,8 +31,9 @@ class Reception:
         self._drained: asyncio.Future[None] | None = None
 
     def add(self, path: str, operation: ModelOperation) -> None:
-        """Take requests for the route at `path`."""
-        self.intakes[path.encode()] = Intake(path, operation, self)
+        """Take requests for the route at `path`, unless each is a call of its own."""
+        if operation.queue.batcher.limits.mergeable:
+            self.intakes[path.encode()] = Intake(path, operation, self)
 
     def began(self, requests: int) -> None:
         """So many requests have come in."""
