@@ -1,15 +1,12 @@
 """Batch: rows of requests that run in one call, and what they are split into when it fails."""
 
 from collections.abc import Callable, Iterator, Sequence
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import Any, NamedTuple
 
 from .executor import RowOps
 from .observer import Release
 from .request import Request, Run
-
-if TYPE_CHECKING:
-    from .lane import Lane
-
+from .window import Window
 
 CALLS = 1.5  # of the two halves of a batch with one guilty request, the mean number that is run
 DOUBT = 2  # times that both halves have failed, after which requests are tried one by one
@@ -44,7 +41,7 @@ class Family:
 
 
 class Batch:
-    """Rows of requests of one lane.
+    """Rows of requests of one lane, whose window learns from it.
 
     requests   in the order of their rows
     bounds     request i has the rows `bounds[i]:bounds[i + 1]` of the batch
@@ -52,19 +49,19 @@ class Batch:
     """
 
     __slots__ = (
-        "bounds", "family", "is_guilty", "is_suspect", "lane", "reason", "requests", "rows", "run",
-        "sibling", "starts",
+        "bounds", "family", "is_guilty", "is_suspect", "reason", "requests", "rows", "run",
+        "sibling", "starts", "window",
     )  # fmt: skip
 
     def __init__(
         self,
-        lane: "Lane",
+        window: Window,
         reason: Release,
         requests: list[Request],
         bounds: list[int],
         starts: list[int] | None = None,
     ) -> None:
-        self.lane = lane
+        self.window = window
         self.reason = reason
         self.requests = requests
         self.bounds = bounds
@@ -77,14 +74,14 @@ class Batch:
         self.is_suspect = False  # the only request of one that the model died of: its last try
 
     @classmethod
-    def of(cls, lane: "Lane", reason: Release, pieces: Sequence[Piece]) -> "Batch":
+    def of(cls, window: Window, reason: Release, pieces: Sequence[Piece]) -> "Batch":
         """The batch that is made of `pieces`."""
         bounds = [0]
         for piece in pieces:
             bounds.append(bounds[-1] + piece.stop - piece.start)
         whole = all(stop - start == request.rows for request, start, stop in pieces)
         starts = None if whole else [piece.start for piece in pieces]
-        return cls(lane, reason, [piece.request for piece in pieces], bounds, starts)
+        return cls(window, reason, [piece.request for piece in pieces], bounds, starts)
 
     def pieces(self) -> Iterator[Piece]:
         """Its rows by request."""
@@ -133,7 +130,7 @@ class Batch:
         if len(pieces) == len(self.requests):
             return self
         # What is known of the whole is not known of a part: neither sibling nor guilt.
-        rest = Batch.of(self.lane, self.reason, pieces)
+        rest = Batch.of(self.window, self.reason, pieces)
         rest.is_suspect = self.is_suspect
         return rest
 
@@ -161,7 +158,7 @@ class Batch:
 
     def _is_cheap_alone(self) -> bool:
         """Whether one by one takes no longer than halving does, with one of them guilty."""
-        mean, count, rows = self.lane.window.cost.mean, len(self.requests), self.rows
+        mean, count, rows = self.window.cost.mean, len(self.requests), self.rows
         alone = count * mean(max(1, rows // count))
         halving = 0.0
         while count > 1:
@@ -173,8 +170,8 @@ class Batch:
         """Two batches of half the requests each, to find the guilty one."""
         pieces = list(self.pieces())
         middle = len(pieces) // 2
-        first = Batch.of(self.lane, "retry", pieces[:middle])
-        second = Batch.of(self.lane, "retry", pieces[middle:])
+        first = Batch.of(self.window, "retry", pieces[:middle])
+        second = Batch.of(self.window, "retry", pieces[middle:])
         first.sibling = second
         first.family = second.family = Family(self.family)
         return first, second
@@ -191,11 +188,11 @@ class Batch:
             if cut < stop:
                 second.append(Piece(request, max(cut, start), stop))
             room = max(0, room - (cut - start))
-        return Batch.of(self.lane, "retry", first), Batch.of(self.lane, "retry", second)
+        return Batch.of(self.window, "retry", first), Batch.of(self.window, "retry", second)
 
     def alone(self, reason: Release) -> "list[Batch]":
         """One batch for each request."""
-        return [Batch.of(self.lane, reason, [piece]) for piece in self.pieces()]
+        return [Batch.of(self.window, reason, [piece]) for piece in self.pieces()]
 
     def last_tries(self) -> "list[Batch]":
         """One batch for each request, after the model died of them."""

@@ -285,7 +285,7 @@ class Batcher:
 
     def _learn(self, slot: Slot, batch: Batch) -> None:
         seconds = self._now - slot.started
-        window = batch.lane.window
+        window = batch.window
         window.observe(batch.rows, seconds)
         self._lanes.cost = window.cost
         self._observer.finished(batch.rows, seconds, slot.predicted, slot.index)
@@ -299,7 +299,7 @@ class Batcher:
             return
         for request in requests:
             request.is_over = True
-        batch.lane.window.returns.answered(self._now, batch.rows)
+        batch.window.returns.answered(self._now, batch.rows)
         self._recovery.succeeded(batch)
         self._turn("ready")
         group.answer(requests, output, batch.bounds)
@@ -318,7 +318,7 @@ class Batcher:
             if not request.is_over and request.left == stop - start
         )
         if answered:
-            batch.lane.window.returns.answered(self._now, answered)
+            batch.window.returns.answered(self._now, answered)
         self._recovery.succeeded(batch)
         self._turn("ready")
         for (request, start, stop), part in pieces:

@@ -90,6 +90,6 @@ class HangWatch:
     @staticmethod
     def _overdue(batch: Batch | None) -> float:
         """Seconds after which `batch` is not just slow; infinite while nothing is known."""
-        if batch is None or not batch.lane.window.cost.count:
+        if batch is None or not batch.window.cost.count:
             return inf
-        return OVERDUE * batch.lane.window.cost.upper(batch.rows)
+        return OVERDUE * batch.window.cost.upper(batch.rows)

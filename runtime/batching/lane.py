@@ -81,7 +81,7 @@ class Lane:
             bounds.append(rows)
             starts.append(start)
         self._count(-rows, -size)
-        return Batch(self, reason, requests, bounds, starts if is_split else None)
+        return Batch(self.window, reason, requests, bounds, starts if is_split else None)
 
     def weed(self, now: float, drop: Drop) -> None:
         """Drop every request that is over, or whose deadline has passed, wherever it stands."""

@@ -183,4 +183,4 @@ class Filling:
         whole = all(
             bounds[i + 1] - bounds[i] == request.rows for i, request in enumerate(self._requests)
         )
-        return Batch(self._lane, reason, self._requests, bounds, None if whole else starts)
+        return Batch(self._lane.window, reason, self._requests, bounds, None if whole else starts)

@@ -68,7 +68,7 @@ class Recovery:
         if batch.family is not None:
             batch.family.failed += 1
         if is_out_of_memory(error) and batch.rows > 1:
-            batch.lane.window.ran_out_of_memory(batch.rows)
+            batch.window.ran_out_of_memory(batch.rows)
             log.warning("Out of memory with %d rows: going on with fewer.", batch.rows)
         rest = batch.without(self._is_over)
         if self._idempotent:

@@ -24,7 +24,7 @@ class Slot:
         """Run `batch` from `now` on."""
         self.batch = batch
         self.started = now
-        self.predicted = batch.lane.window.cost.mean(batch.rows)
+        self.predicted = batch.window.cost.mean(batch.rows)
         self.is_cut = False
 
 
