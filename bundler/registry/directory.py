@@ -3,26 +3,24 @@
 import errno
 import fcntl
 import hashlib
-import json
 import os
 import secrets
 import stat as modes
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
+from itertools import islice
 from pathlib import Path
 from threading import Event
 from typing import Any
 
-from ...runtime import canonical
 from ...runtime import digest as digests
 from ..errors import Damaged, RegistryError
-from ..store import Blob, disk, layout, oci
+from ..store import Blob, disk, layout
+from .index import LIMIT, Index
 from .limits import Limits
 from .place import Advance, Stream, Way
 from .reference import DirectoryReference
 
-_NAME = "org.opencontainers.image.ref.name"
-_INDEX_LIMIT = 1 << 26  # bytes
 _LOOKS = 5  # at an index that others may have written meanwhile, where locks mean nothing
 
 
@@ -40,7 +38,7 @@ class Directory:
 
     def manifest(self) -> bytes:
         """The manifest of the name or digest; see `Place`."""
-        wanted = self.reference.digest or self._named(self.reference.tag)
+        wanted = self.reference.digest or self._index().chosen(self.reference.tag, str(self._root))
         path = self._path(wanted)
         try:
             with _opened(path) as descriptor:
@@ -57,10 +55,8 @@ class Directory:
     def _name(self, digest: str) -> None:
         """Where nobody said a name, it is the one that the index has for the digest."""
         if self.reference.tag is None and (self._root / "index.json").exists():
-            entries = self._index()["manifests"]
-            found = [_name_of(entry) for entry in entries if entry["digest"] == digest]
-            found.sort(key=lambda name: (name.endswith(":latest"), name == ""))
-            self.reference = self.reference.at(found[0]) if found and found[0] else self.reference
+            name = self._index().name(digest)
+            self.reference = self.reference.at(name) if name else self.reference
 
     def has(self, blob: Blob) -> bool:
         """Whether it is there in full length."""
@@ -91,22 +87,7 @@ class Directory:
 
     def digest(self, tag: str) -> str | None:
         """The digest of the manifest that has a name now."""
-        for entry in self._index()["manifests"]:
-            if _name_of(entry) == tag:
-                return str(entry["digest"])
-        return None
-
-    def _named(self, tag: str | None) -> str:
-        entries = [one for one in self._index()["manifests"] if tag is None or _name_of(one) == tag]
-        found = {str(one["digest"]) for one in entries}
-        if len(found) == 1:
-            return found.pop()
-        names = sorted(filter(None, map(_name_of, self._index()["manifests"])))
-        shown = ", ".join(f"`{name}`" for name in names[:10]) or "nothing"
-        which = f"There is no `{tag}` in" if tag else "Say which one of"
-        raise RegistryError(
-            f"{which} `{self._root}`; it has {shown}.", hint=f"Write `{self._root}:NAME`."
-        )
+        return self._index().digest(tag)
 
     # Writing
 
@@ -128,9 +109,9 @@ class Directory:
         for _ in range(_LOOKS):
             with self._locked():
                 index = self._index()
-                fresh = _with(index, manifest, wanted, tags)
-                if fresh["manifests"] != index["manifests"]:
-                    self._write(self._root / "index.json", canonical.dumps(fresh))
+                fresh = index.moved(manifest, tags)
+                if fresh != index:
+                    self._write(self._root / "index.json", fresh.encode())
             if all(self.digest(tag) == wanted for tag in tags):
                 return
         raise RegistryError(f"Others write the index of `{self._root}` all the time; try again.")
@@ -147,14 +128,16 @@ class Directory:
                 hint="Choose another directory.",
             )
         marker = self._root / "oci-layout"
-        if self._root.is_dir() and any(self._root.iterdir()) and not marker.is_file():
+        disk.make_directories(self._root)
+        found = [path for path in self._root.iterdir() if not path.name.startswith(".")]
+        if found and not marker.is_file():
             raise RegistryError(
                 f"`{self._root}` has files in it and is not an OCI layout.",
                 hint="Choose an empty directory, or one that does not exist yet.",
             )
-        disk.make_directories(self._blobs)
         if not marker.exists():
             self._write(marker, layout.OCI)
+        disk.make_directories(self._blobs)
 
     def cut(self) -> None:
         """Let copies end at their next chunk."""
@@ -201,58 +184,30 @@ class Directory:
     @contextmanager
     def _locked(self) -> Iterator[None]:
         """An optimisation: where it means nothing, `publish` looks again."""
-        path = self._root / ".index.lock"
-        descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, disk.FILE_MODE)
+        path, descriptor = self._root / ".index.lock", None
+        with suppress(OSError):  # another user's, in a directory that protects it
+            descriptor = os.open(path, os.O_RDONLY | os.O_CREAT | os.O_CLOEXEC, disk.FILE_MODE)
+            fcntl.flock(descriptor, fcntl.LOCK_EX)
         try:
-            with suppress(OSError):
-                fcntl.flock(descriptor, fcntl.LOCK_EX)
             yield
         finally:
-            os.close(descriptor)
+            if descriptor is not None:
+                os.close(descriptor)
 
     def _path(self, digest: str) -> Path:
         return self._blobs / digest.removeprefix("sha256:")
 
-    def _index(self) -> dict[str, Any]:
+    def _index(self) -> Index:
         path = self._root / "index.json"
         try:
             with _opened(path) as descriptor:
-                data = b"".join(iter(lambda: os.read(descriptor, digests.CHUNK), b""))[
-                    :_INDEX_LIMIT
-                ]
-            return _checked(json.loads(data))
+                parts = iter(lambda: os.read(descriptor, digests.CHUNK), b"")
+                data = b"".join(islice(parts, LIMIT // digests.CHUNK))
         except (FileNotFoundError, NotADirectoryError) as error:
             if (self._root / "oci-layout").is_file():
-                return {"schemaVersion": 2, "mediaType": oci.INDEX, "manifests": []}
+                return Index.empty()
             raise RegistryError(f"`{self._root}` is not an OCI layout.") from error
-        except (ValueError, KeyError, TypeError, RecursionError) as error:
-            raise RegistryError(f"`{path}` is not the index of an OCI layout.") from error
-
-
-def _checked(document: Any) -> dict[str, Any]:
-    for entry in document["manifests"]:
-        if not digests.is_digest(entry["digest"]):
-            raise ValueError(entry["digest"])
-    return dict(document)
-
-
-def _name_of(entry: dict[str, Any]) -> str:
-    return str((entry.get("annotations") or {}).get(_NAME) or "")
-
-
-def _with(
-    index: dict[str, Any], manifest: bytes, digest: str, tags: Sequence[str]
-) -> dict[str, Any]:
-    """The index with these names moved; everything else, of other tools too, stays."""
-    kept = [one for one in index["manifests"] if _name_of(one) not in tags]
-    known = {
-        "mediaType": oci.MANIFEST,
-        "digest": digest,
-        "size": len(manifest),
-        "artifactType": json.loads(manifest)["artifactType"],
-    }
-    added = [known | {"annotations": {_NAME: tag}} for tag in tags]
-    return index | {"manifests": [*kept, *added]}
+        return Index.read(data, str(path))
 
 
 @contextmanager

@@ -13,6 +13,7 @@ from ..store import Blob, Item, disk
 from ..store.ingest import check_room
 from ..tag import check_name, check_version
 from .artifact import Artifact
+from .bucket import Bucket
 from .crew import Crew
 from .directory import Directory
 from .download import Download
@@ -20,7 +21,7 @@ from .limits import Limits
 from .patience import Patience
 from .place import Advance, Place
 from .pushing import LATEST, NOTES
-from .reference import DirectoryReference, Reference, RegistryReference, parse
+from .reference import BucketReference, DirectoryReference, Reference, RegistryReference, parse
 from .registry import Registry
 from .whereabouts import Whereabouts
 
@@ -96,6 +97,8 @@ def pull(
 def _open(source: Reference, plain_http: bool, limits: Limits) -> Place:
     if isinstance(source, DirectoryReference):
         return Directory(source, limits)
+    if isinstance(source, BucketReference):
+        return Bucket(source, limits)
     return Registry(source, "pull", plain_http=plain_http, limits=limits)
 
 

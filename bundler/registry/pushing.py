@@ -8,11 +8,12 @@ from typing import TYPE_CHECKING
 from ..errors import InvalidTag, Refused
 from ..progress import NullProgress, Progress
 from ..store import Blob, Item, disk
+from .bucket import Bucket
 from .crew import Crew
 from .directory import Directory
 from .limits import Limits
 from .place import Place
-from .reference import DirectoryReference, Reference, RegistryReference, parse
+from .reference import BucketReference, DirectoryReference, Reference, RegistryReference, parse
 from .registry import Registry
 from .whereabouts import Whereabouts
 
@@ -80,7 +81,7 @@ def _names(item: Item, target: Reference) -> list[str]:
         )
     if target.tag:
         return [target.tag]
-    if isinstance(target, DirectoryReference):
+    if not isinstance(target, RegistryReference):
         return [f"{item.name}:{item.version}", f"{item.name}:{LATEST}"]
     return [version_tag(item.version), LATEST]
 
@@ -96,6 +97,8 @@ def _open(target: Reference, plain_http: bool, limits: Limits, store: "Store") -
         with disk.told(f"push to `{target}`"):
             directory.prepare()
         return directory
+    if isinstance(target, BucketReference):
+        return Bucket(target, limits)
     registry = Registry(target, "pull,push", plain_http=plain_http, limits=limits)
     registry.mounts = Whereabouts(store.root / NOTES).of(target.host)
     return registry

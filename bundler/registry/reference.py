@@ -20,6 +20,7 @@ _TAG = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._-]{0,127}")
 _DIGEST = re.compile(r"sha256:[0-9a-f]{64}")
 _LAYOUT_NAME = re.compile(r"[A-Za-z0-9]+(?:[-._:@/+][A-Za-z0-9]+)*")  # image-spec, annotations.md
 _DIRECTORY = re.compile(r"oci:(?!//)|file://|\.{0,2}/|~|\.{1,2}$|\.{1,2}:")
+_BUCKET = re.compile(r"(s3|gs|gcs|az|abfs|abfss|memory)://")
 _LIMIT = 255  # characters of a repository
 _HIGHEST_PORT = 65535
 _HINT = "Write `registry.example.com/team/name:tag`, or a directory such as `./models`."
@@ -79,11 +80,30 @@ class DirectoryReference:
         return str(self.path) + _suffix(self.tag, self.digest)
 
 
-Reference = RegistryReference | DirectoryReference
+@dataclass(frozen=True, slots=True)
+class BucketReference:
+    """An OCI image layout in an object store, and which of its manifests.
+
+    url   `s3://bucket/prefix`, or of another scheme that fsspec knows
+    """
+
+    url: str
+    tag: str | None = None
+    digest: str | None = None
+
+    def at(self, tag: str) -> Self:
+        """The same bucket, another name in it."""
+        return replace(self, tag=tag, digest=None)
+
+    def __str__(self) -> str:
+        return self.url + _suffix(self.tag, self.digest)
+
+
+Reference = RegistryReference | DirectoryReference | BucketReference
 
 
 def parse(text: str) -> Reference:
-    """Read `host[:port]/repository[:tag|@sha256:…]`, or `DIR[:name|@sha256:…]`.
+    """Read `host[:port]/repository[:tag|@sha256:…]`, `DIR[:name|@sha256:…]` or `s3://…[:name]`.
 
     A directory begins with `/`, `./`, `../`, `~` or `oci:`.
 
@@ -94,6 +114,8 @@ def parse(text: str) -> Reference:
         raise InvalidTag(f"{text[:_LIMIT]!r} is not a reference.", hint=_HINT)
     if _DIRECTORY.match(text):
         return _parse_directory(text)
+    if _BUCKET.match(text):
+        return _parse_bucket(text)
     return _parse_registry(text)
 
 
@@ -145,6 +167,19 @@ def _parse_directory(text: str) -> DirectoryReference:
     if not folder:
         raise InvalidTag(f"`{_shown(text)}` names no directory.", hint=_HINT)
     return DirectoryReference(path, name or None, digest)
+
+
+def _parse_bucket(text: str) -> BucketReference:
+    rest, digest = _split_digest(text)
+    scheme, _, path = rest.partition("://")
+    folder, colon, name = path.partition(":")
+    if not folder.strip("/") or "@" in folder or "?" in folder:
+        raise InvalidTag(f"`{_shown(text)}` names no bucket.", hint="Write `s3://BUCKET/PREFIX`.")
+    if colon and not _LAYOUT_NAME.fullmatch(name):
+        raise InvalidTag(
+            f"`{_shown(name)}` cannot be a name there.", hint="Write `…:name:version`."
+        )
+    return BucketReference(f"{scheme}://{folder.rstrip('/')}", name or None, digest)
 
 
 def _split_digest(text: str) -> tuple[str, str | None]:

@@ -38,7 +38,9 @@ def test_a_model_comes_and_says_that_it_runs_code(there, shared, double):
 
 
 def test_the_result_for_a_program(there, shared, double):
-    found = there("pull", f"{shared}:{double}", "--as", "twice:7", "--alias", "canary", "--json").json
+    found = there(
+        "pull", f"{shared}:{double}", "--as", "twice:7", "--alias", "canary", "--json"
+    ).json
     assert list(found)[:2] == ["tag", "digest"]
     assert found["tag"] == "twice:7"
     assert found["aliases"] == ["latest", "canary"]

@@ -83,7 +83,9 @@ def test_a_bundle_is_pushed_pulled_and_served_elsewhere(shop, repository, tmp_pa
     pulled = run("pull", repository, "--json", cwd=tmp_path, **other).json
     assert (pulled["tag"], pulled["digest"]) == (shop.tag, pushed["digest"])
     assert pulled["manifest"] == pushed["manifest"]
-    assert run("verify", cwd=tmp_path, **other).out == "Every model and bundle is as it was stored.\n"
+    assert (
+        run("verify", cwd=tmp_path, **other).out == "Every model and bundle is as it was stored.\n"
+    )
     refused = run("serve", shop.tag, cwd=tmp_path, code=5, **other)
     assert "its own copy of the runtime" in refused.err
     assert "--trust" in refused.err

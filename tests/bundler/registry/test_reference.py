@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 
 from modelbundle.bundler.errors import InvalidTag
 from modelbundle.bundler.registry.reference import (
+    BucketReference,
     DirectoryReference,
     RegistryReference,
     is_loopback,
@@ -37,6 +38,9 @@ DIGEST = "sha256:" + "a1" * 32
         ("oci:m:iris", DirectoryReference(Path("m"), "iris")),
         ("file:///m", DirectoryReference(Path("/m"))),
         ("/s:models/iris:1", DirectoryReference(Path("/s"), "models/iris:1")),
+        ("s3://b/p/", BucketReference("s3://b/p")),
+        ("gs://b:iris:2.1", BucketReference("gs://b", "iris:2.1")),
+        (f"az://b/p@{DIGEST}", BucketReference("az://b/p", None, DIGEST)),
         (f"/m@{DIGEST}", DirectoryReference(Path("/m"), None, DIGEST)),
     ],
 )
@@ -59,7 +63,7 @@ def test_a_directory_below_home_is_found(monkeypatch):
         "", " ", "iris", "iris:2.1", "team/iris", "h.io", "h.io/", "h.io/X", "h.io/x/", "h.io//x",
         "h.io/../x", "h.io/x:", "h.io/x:a b", "h.io/x:" + "t" * 129, "h.io/x@sha256:12",
         f"h.io/x@{DIGEST}0", "https://h.io/x", "h.io:99999/x", "h.io:0/x", "h.io:x/x", "h..io/%2e",
-        "h.io/x?y=z", "h.io/x#y", "h.io/x\n", "h.io/x\x00", "oci:", "/m:", "/m:a b", "/m:/x",
+        "h.io/x?y=z", "h.io/x#y", "h.io/x\n", "h.io/x\x00", "oci:", "s3://", "s3:///", "s3://k:s@b", "s3://b?x=y", "s3://b:a b", "/m:", "/m:a b", "/m:/x",
         "h.io/" + "x" * 300,
     ],
 )  # fmt: skip

@@ -1,0 +1,91 @@
+"""Index: which names an OCI image layout has for which manifests."""
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Self
+
+from ...runtime import canonical
+from ...runtime import digest as digests
+from ..errors import RegistryError
+from ..store import oci
+
+LIMIT = 1 << 26  # bytes
+_NAME = "org.opencontainers.image.ref.name"
+_SHOWN = 10  # names in a message
+_EMPTY: Mapping[str, Any] = {"schemaVersion": 2, "mediaType": oci.INDEX, "manifests": []}
+
+
+@dataclass(frozen=True, slots=True)
+class Index:
+    """The content of `index.json`; what other tools wrote into it stays."""
+
+    document: Mapping[str, Any]
+
+    @classmethod
+    def empty(cls) -> Self:
+        """Of a layout without anything."""
+        return cls(_EMPTY)
+
+    @classmethod
+    def read(cls, data: bytes, where: str) -> Self:
+        """Read `index.json`.
+
+        Raises:
+            RegistryError: when it is none.
+        """
+        try:
+            document = json.loads(data[:LIMIT])
+            for entry in document["manifests"]:
+                if not digests.is_digest(entry["digest"]):
+                    raise ValueError(entry["digest"])
+                _name_of(entry)
+            return cls(dict(document))
+        except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
+            raise RegistryError(f"`{where}` is not the index of an OCI layout.") from error
+
+    def encode(self) -> bytes:
+        """The bytes of `index.json`."""
+        return canonical.dumps(dict(self.document))
+
+    def digest(self, name: str) -> str | None:
+        """The manifest that has a name."""
+        found = [one["digest"] for one in self.document["manifests"] if _name_of(one) == name]
+        return str(found[0]) if found else None
+
+    def chosen(self, name: str | None, where: str) -> str:
+        """The digest that has the name; without one, the only digest that there is.
+
+        Raises:
+            RegistryError: says which names there are.
+        """
+        entries = self.document["manifests"]
+        found = {str(one["digest"]) for one in entries if name is None or _name_of(one) == name}
+        if len(found) == 1:
+            return found.pop()
+        names = sorted(filter(None, map(_name_of, entries)))
+        shown = ", ".join(f"`{name}`" for name in names[:_SHOWN]) or "nothing"
+        which = f"There is no `{name}` in" if name else "Say which one of"
+        raise RegistryError(f"{which} `{where}`; it has {shown}.", hint=f"Write `{where}:NAME`.")
+
+    def name(self, digest: str) -> str | None:
+        """A name of a manifest, its version before its `latest`."""
+        names = [_name_of(one) for one in self.document["manifests"] if one["digest"] == digest]
+        named = sorted(filter(None, names), key=lambda name: (name.endswith(":latest"), name))
+        return named[0] if named else None
+
+    def moved(self, manifest: bytes, names: Sequence[str]) -> "Index":
+        """The index with these names for a manifest."""
+        kept = [one for one in self.document["manifests"] if _name_of(one) not in names]
+        known = {
+            "mediaType": oci.MANIFEST,
+            "digest": digests.of_bytes(manifest),
+            "size": len(manifest),
+            "artifactType": json.loads(manifest)["artifactType"],
+        }
+        added = [known | {"annotations": {_NAME: name}} for name in names]
+        return Index({**self.document, "manifests": [*kept, *added]})
+
+
+def _name_of(entry: Mapping[str, Any]) -> str:
+    return str((entry.get("annotations") or {}).get(_NAME) or "")
