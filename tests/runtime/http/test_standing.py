@@ -35,3 +35,26 @@ def test_a_client_is_an_address_or_what_a_header_says_or_anybody():
     assert standing(fairness="address").client(headers, "10.0.0.1") == "10.0.0.1"
     assert standing(fairness="header:X-Api-Key").client(headers, "10.0.0.1") == b"secret"
     assert standing(fairness="header:X-Api-Key").client({}, "10.0.0.1") is None
+
+
+@pytest.fixture(name="ranked", scope="module")
+def a_server_where_it_counts(make_server):
+    return make_server(queue={"priorities": True, "fairness": "header:X-Api-Key"})
+
+
+@pytest.mark.parametrize("said", ["0", "3"])
+def test_a_server_answers_whatever_the_priority(ranked, said):
+    answer = ranked.post([[1, 2]], headers={"x-priority": said, "x-api-key": "a"})
+
+    assert (answer.status_code, answer.json()) == (200, {"predictions": [3.0]})
+
+
+def test_a_server_refuses_what_is_no_priority(ranked):
+    answer = ranked.post([[1, 2]], headers={"x-priority": "high"})
+
+    assert answer.status_code == 400
+    assert "X-Priority" in answer.json()["error"]
+
+
+def test_a_server_where_it_does_not_count_takes_anything(server):
+    assert server.post([[1, 2]], headers={"x-priority": "high"}).status_code == 200
