@@ -19,6 +19,7 @@ Work = Callable[[Callable[[], None]], int]
 
 _READY = b"ready\n"
 _PR_SET_PDEATHSIG = 1
+_PR_SET_CHILD_SUBREAPER = 36
 
 
 class Child:
@@ -57,9 +58,23 @@ class Child:
                 voice.abandon()
             raise
         if self.pid == 0:
-            _be_child(lambda: self._prepare(supervisor, let_go), work, self._status.writer)
+            be_child(lambda: self._prepare(supervisor, let_go), work, self._status.writer)
+        self.listen()
+
+    @property
+    def writers(self) -> list[int]:
+        """What whoever forks it in our place must be sent: where it tells, and its stderr."""
+        return [self._status.writer, self._stderr.writer]
+
+    def listen(self) -> None:
+        """Keep the ends to read from."""
         for voice in self.voices:
             voice.listen()
+
+    def abandon(self) -> None:
+        """It was never born."""
+        for voice in self.voices:
+            voice.close()
 
     def _prepare(self, supervisor: int, let_go: Callable[[], None]) -> None:
         _end_with(supervisor, self._death_signal)
@@ -100,12 +115,12 @@ class Child:
         return self._words.end()
 
     def send(self, number: int) -> None:
-        """Send a signal, as long as its number is its own."""
-        if not self.is_buried:
+        """Send a signal, as long as its number is its own; one that is being born has none yet."""
+        if self.pid and not self.is_buried:
             os.kill(self.pid, number)
 
 
-def _be_child(prepare: Callable[[], None], work: Work, told: int) -> NoReturn:
+def be_child(prepare: Callable[[], None], work: Work, told: int) -> NoReturn:
     """The whole life of the child; it never returns into the supervisor's stack."""
     code = 1
     try:
@@ -131,6 +146,12 @@ def _be_child(prepare: Callable[[], None], work: Work, told: int) -> NoReturn:
             sys.stdout.flush()
             sys.stderr.flush()
         os._exit(code)
+
+
+def adopt_orphans() -> None:
+    """Be the parent of whoever loses it below us; only Linux can."""
+    if sys.platform == "linux":
+        ctypes.CDLL(None).prctl(_PR_SET_CHILD_SUBREAPER, 1)
 
 
 def _end_with(supervisor: int, death_signal: int) -> None:

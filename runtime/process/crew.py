@@ -4,6 +4,7 @@ A Post is a place that is to be filled, and knows how often somebody fell there.
 """
 
 import signal
+import socket
 import time
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any
@@ -18,6 +19,9 @@ FIRST_DELAY = 0.1  # seconds before the second replacement, doubled each time; t
 LONGEST_DELAY = 10.0
 LONGEST_PAUSE = 0.5  # seconds, where each had been ready: some rows are poison, all others wait
 PROVEN = 10.0  # seconds after which the death of one that was ready is no longer a crash loop
+
+
+UNFIT = 77  # exit code of a template that has several threads once the model is loaded
 
 
 class Post:
@@ -43,6 +47,9 @@ class Post:
     def is_ready(self) -> bool:
         """Whether somebody is here who has said so."""
         return self.child is not None and self.child.is_ready
+
+    def let_go(self, but_for: "Post | None" = None) -> None:
+        """Close what is shared with the process here, but for what a process at a post needs."""
 
     def send(self, number: int) -> None:
         """Send a signal to whoever is here."""
@@ -82,14 +89,14 @@ class FrontPost(Post):
         return self.control
 
     def let_go(self, but_for: Post | None = None) -> None:
-        """Close what is shared with the process here, but for what a process at a post needs."""
+        """Close its lines, and those of its models."""
         if self.control is not None:
             self.control.supervisor.close()
             if but_for is not self:
                 self.control.front.close()
         for model in self.models:
-            if but_for is not self and but_for is not model:
-                model.let_go()
+            if but_for is not self:
+                model.let_go(but_for)
 
 
 class ModelPost(Post):
@@ -114,9 +121,9 @@ class ModelPost(Post):
         """A new channel."""
         self.channel = Channel.create()
 
-    def let_go(self) -> None:
+    def let_go(self, but_for: Post | None = None) -> None:
         """Close the channel."""
-        if self.channel is not None:
+        if self.channel is not None and but_for is not self:
             self.channel.close()
             self.channel = None
 
@@ -128,21 +135,50 @@ class ModelPost(Post):
             )
 
 
+class TemplatePost(Post):
+    """A process that has loaded a model: others are forked from it, and share its pages."""
+
+    death_signal = signal.SIGKILL
+
+    def __init__(self, alias: str) -> None:
+        super().__init__()
+        self.alias = alias
+        self.name = f"The template of model `{alias}`"
+        self.supervisor: socket.socket | None = None
+        self.template: socket.socket | None = None
+
+    def prepare(self) -> socket.socket:
+        """A new line to a new process; the supervisor's end, which never waits."""
+        self.let_go()
+        self.supervisor, self.template = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+        self.supervisor.setblocking(False)
+        return self.supervisor
+
+    def let_go(self, but_for: Post | None = None) -> None:
+        """Close both ends, or what a process at a post does not need."""
+        if self.supervisor is not None:
+            self.supervisor.close()
+        if self.template is not None and but_for is not self:
+            self.template.close()
+
+
 class Crew:
     """Fronts with their models, started and dismissed together.
 
     is_leaving   others take over: what runs is finished, whoever ends is not replaced
     """
 
-    def __init__(self, fronts: Sequence[FrontPost]) -> None:
+    def __init__(self, fronts: Sequence[FrontPost], templates: Sequence[TemplatePost] = ()) -> None:
         self.fronts = tuple(fronts)
+        self.templates = {template.alias: template for template in templates}
         self.has_served = False
         self.is_leaving = False
         for post in self.posts():
             post.crew = self
 
     def posts(self) -> Iterator[Post]:
-        """Each front before its models: it has less to load and should be heard first."""
+        """Everybody."""
+        yield from self.templates.values()
         for front in self.fronts:
             yield front
             yield from front.models
@@ -171,8 +207,8 @@ class Crew:
 
     def let_go(self) -> None:
         """Close every line, at the end or in a child."""
-        for front in self.fronts:
-            front.let_go()
+        for post in (*self.fronts, *self.templates.values()):
+            post.let_go()
 
 
 NOBODY = Crew(())

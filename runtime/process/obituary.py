@@ -11,23 +11,23 @@ class Obituary:
 
     why    a clause such as "was killed by SIGSEGV", fit for strangers
     words  the last lines that it wrote on stderr, for the log only
+    code   with which it ended; below zero, the signal that killed it
     """
 
     why: str
     words: str = ""
+    code: int = 0
 
     @classmethod
     def of(cls, status: int, words: str, *, is_out_of_memory: bool = False) -> "Obituary":
         """From a wait status; `is_out_of_memory` where the kernel has counted a victim."""
         code = os.waitstatus_to_exitcode(status)
         if code >= 0:
-            return cls(f"ended with exit code {code}", words)
-        name = signal_name(-code)
-        if name != "SIGKILL":
-            return cls(f"was killed by {name}", words)
-        if is_out_of_memory:
-            return cls("was killed by SIGKILL, out of memory", words)
-        return cls(f"was killed by {name}", words)
+            return cls(f"ended with exit code {code}", words, code)
+        why = f"was killed by {signal_name(-code)}"
+        if is_out_of_memory and -code == signal.SIGKILL:
+            why += ", out of memory"
+        return cls(why, words, code)
 
     @property
     def told(self) -> str:

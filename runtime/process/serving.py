@@ -19,7 +19,7 @@ from ..telemetry.metrics import Metrics
 from . import thread_count
 from .address import Address
 from .control import Event, Line
-from .crew import Crew, FrontPost, ModelPost, Post
+from .crew import Crew, FrontPost, ModelPost, Post, TemplatePost
 from .device import Device
 from .growth import Growth
 from .handover import Handover
@@ -28,6 +28,7 @@ from .newcomers import turn_away
 from .topology import Topology
 
 if TYPE_CHECKING:
+    from ..models.model import LoadedModel
     from ..remote.model_link import ModelLink
     from .life import Life
 
@@ -66,8 +67,16 @@ class Serving:
             [
                 FrontPost(index, first + index, tuple(self._models()))
                 for index in range(self.topology.fronts)
-            ]
+            ],
+            self._templates(),
         )
+
+    def _templates(self) -> list[TemplatePost]:
+        """Where several processes hold a model, they may share it; not what is on a GPU."""
+        count = self.topology.fronts * self.topology.replicas
+        if self.topology.is_threaded or self.devices or count == 1 or sys.platform != "linux":
+            return []
+        return [TemplatePost(entry.alias) for entry in self.plan.manifest.models]
 
     def _models(self) -> list[ModelPost]:
         if self.topology.is_threaded:
@@ -111,9 +120,24 @@ class Serving:
         assert post.channel is not None
         self.site.listener.close()
         plan = _pinned(self.plan, post.device)
-        thread_count.limit(self.topology.threads)
+        thread_count.limit(thread_count.announce(self.topology.threads))
         serve_model(post.channel, plan, post.alias, plan.device, post.generation, on_ready)
         return 0
+
+    def template(self, post: TemplatePost, on_ready: Callable[[], None]) -> int:
+        """Load a model, and fork the processes that answer with it."""
+        from .template import serve_template
+
+        assert post.template is not None
+        self.site.listener.close()
+        threads = thread_count.announce(self.topology.threads)
+        began = partial(thread_count.limit, threads)
+        return serve_template(post.template, partial(self._load, post.alias), began, on_ready)
+
+    def _load(self, alias: str) -> "LoadedModel":
+        from ..remote.model_process import load_model
+
+        return load_model(self.plan, alias, self.plan.device)
 
     def _others_are_ready(self) -> bool:
         return self.metrics.is_any_ready() or (

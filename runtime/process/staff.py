@@ -11,7 +11,8 @@ from ..errors import BundleError
 from .cgroup import Cgroup
 from .child import Child, Work
 from .control import Event
-from .crew import Crew, FrontPost, ModelPost, Post
+from .crew import Crew, FrontPost, ModelPost, Post, TemplatePost
+from .nursery import Nursery
 from .obituary import Obituary
 from .watch import Watch
 
@@ -21,6 +22,7 @@ class Staff:
 
     on_ready  called with a post when whoever stands there says that it is ready
     on_event  called with what a front tells
+    on_failure  called with a post where there will be nobody, though `fork_from` seemed to go well
     """
 
     def __init__(
@@ -29,18 +31,22 @@ class Staff:
         work: Callable[[Post], Work],
         on_ready: Callable[[Post], None],
         on_event: Callable[[FrontPost, Event], None],
+        on_failure: Callable[[Post, OSError], None],
     ) -> None:
         self.crews: list[Crew] = []
         self._watch = watch
         self._work = work
         self._on_ready = on_ready
         self._on_event = on_event
+        self._on_failure = on_failure
         self._posts: dict[int, Post] = {}  # by pid
+        self._nursery = Nursery(self._born, self._not_born)
+        self._strangers: dict[int, int] = {}  # pid -> wait status, while somebody is being born
         self._kills = Cgroup.current().oom_kills()
 
     def __len__(self) -> int:
-        """How many processes there are."""
-        return len(self._posts)
+        """How many processes there are, or soon will be."""
+        return len(self._posts) + len(self._nursery)
 
     def send(self, number: int) -> None:
         """Send a signal to all."""
@@ -58,20 +64,63 @@ class Staff:
         try:
             if isinstance(post, FrontPost):
                 self._prepare(post)
+            elif isinstance(post, TemplatePost):
+                line = post.prepare().fileno()
+                self._watch.register(line, partial(self._nursery.hear, post))
             child = Child(time.monotonic(), post.death_signal)
             post.generation += 1
             child.start(self._work(post), partial(self._let_go, post))
         except OSError:
             self._hang_up(post)
             raise
-        post.child = child
         self._posts[child.pid] = post
+        self._attend(post, child)
+        if isinstance(post, FrontPost) and post.control is not None:
+            post.control.front.close()
+        elif isinstance(post, TemplatePost) and post.template is not None:
+            post.template.close()
+
+    def fork_from(self, template: TemplatePost, post: ModelPost) -> None:
+        """Have a process at a post, forked from one that has loaded the model.
+
+        Raises:
+            ConnectionError: when there is no such process any more.
+            OSError: when there may be no more descriptors.
+        """
+        child = Child(time.monotonic(), post.death_signal)
+        post.generation += 1
+        try:
+            self._nursery.ask(template, post, child)
+        except OSError:
+            child.listen()
+            child.abandon()
+            raise
+        child.listen()
+        self._attend(post, child)
+
+    def _attend(self, post: Post, child: Child) -> None:
+        """Listen to who stands at a post now."""
+        post.child = child
         for voice in child.voices:
             self._watch.register(voice.reader, partial(self._hear, post, voice.read))
         if isinstance(post, ModelPost):
             post.tell("born")
-        elif isinstance(post, FrontPost) and post.control is not None:
-            post.control.front.close()
+
+    def _born(self, post: ModelPost, pid: int) -> None:
+        """A template has forked it; perhaps for a front that has gone meanwhile."""
+        if post.child is not None:
+            post.child.pid = pid
+            self._posts[pid] = post
+            if post.front is None or post.front.child is None:
+                post.child.send(signal.SIGKILL)
+
+    def _not_born(self, post: ModelPost, error: OSError) -> None:
+        child, post.child = post.child, None
+        if child is not None:
+            for voice in child.voices:
+                self._watch.unregister(voice.reader)
+            child.abandon()
+        self._on_failure(post, error)
 
     def _prepare(self, front: FrontPost) -> None:
         """New lines for a new process: the old one may have died in the middle of a word."""
@@ -80,7 +129,11 @@ class Staff:
         self._watch.register(line.fileno(), line.read)
 
     def _hang_up(self, post: Post) -> None:
-        """Nobody is at the other end of a front's line."""
+        """Nobody is at the other end of the line."""
+        if isinstance(post, TemplatePost) and post.supervisor is not None:
+            self._watch.unregister(post.supervisor.fileno())
+            self._nursery.close(post)
+            post.let_go()
         if isinstance(post, FrontPost) and post.control is not None:
             self._watch.unregister(post.control.supervisor.fileno())
             post.control.close()
@@ -88,12 +141,12 @@ class Staff:
     def _let_go(self, own: Post) -> None:
         """In a child: close what is its supervisor's and its siblings'."""
         self._watch.let_go()
-        for post in self._posts.values():
-            for voice in post.child.voices if post.child else ():
-                os.close(voice.reader)
         for crew in self.crews:
-            for front in crew.fronts:
-                front.let_go(but_for=own)
+            for post in crew.posts():
+                for voice in post.child.voices if post.child else ():
+                    os.close(voice.reader)
+            for each in (*crew.fronts, *crew.templates.values()):
+                each.let_go(but_for=own)
 
     def _hear(self, post: Post, read: Callable[[], bool]) -> bool:
         was_ready = post.is_ready
@@ -106,22 +159,30 @@ class Staff:
 
     def reap(self) -> Iterator[tuple[Post, Child, Obituary]]:
         """Who has died; as process 1 of a container, bury also those whom nobody else will."""
+        for pid in self._strangers.keys() & self._posts.keys():
+            yield from self._bury(pid, self._strangers.pop(pid))
         with suppress(ChildProcessError):
             while True:
                 pid, status = os.waitpid(-1, os.WNOHANG)
                 if pid == 0:
-                    return
-                post = self._posts.pop(pid, None)
-                if post is not None and post.child is not None:
-                    yield self._bury(post, post.child, status)
+                    break
+                if pid not in self._posts and len(self._nursery):
+                    self._strangers[pid] = status
+                yield from self._bury(pid, status)
+        if not len(self._nursery):
+            self._strangers.clear()
 
-    def _bury(self, post: Post, child: Child, status: int) -> tuple[Post, Child, Obituary]:
+    def _bury(self, pid: int, status: int) -> Iterator[tuple[Post, Child, Obituary]]:
+        post = self._posts.pop(pid, None)
+        child = post.child if post is not None else None
+        if post is None or child is None:
+            return
         child.is_buried, post.child = True, None
         for voice in child.voices:
             self._watch.unregister(voice.reader)
         self._hang_up(post)
         words = child.last_words()
-        return post, child, Obituary.of(status, words, is_out_of_memory=self._has_run_out(status))
+        yield post, child, Obituary.of(status, words, is_out_of_memory=self._has_run_out(status))
 
     def _has_run_out(self, status: int) -> bool:
         """Whether the kernel has killed somebody for lack of memory since it was last asked."""

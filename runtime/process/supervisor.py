@@ -13,9 +13,9 @@ from functools import partial
 from typing import Protocol
 
 from ..errors import BundleError
-from .child import Child, Work
+from .child import Child, Work, adopt_orphans
 from .control import Event
-from .crew import Crew, FrontPost, ModelPost, Post
+from .crew import UNFIT, Crew, FrontPost, ModelPost, Post, TemplatePost
 from .newcomers import LAME_DUCK
 from .obituary import Obituary
 from .staff import Staff, cannot_start
@@ -45,6 +45,10 @@ class Duties(Protocol):
 
     def model(self, post: ModelPost, on_ready: Callable[[], None]) -> int:
         """A model process' whole life, in its process; the exit code."""
+        ...
+
+    def template(self, post: TemplatePost, on_ready: Callable[[], None]) -> int:
+        """A template's whole life, in its process; the exit code."""
         ...
 
     def ready(self, crew: Crew) -> None:
@@ -89,7 +93,7 @@ class Supervisor:
         self._duties = duties
         self._grace = grace
         self._watch = Watch((signal.SIGTERM, signal.SIGINT, signal.SIGHUP, signal.SIGUSR1))
-        self._staff = Staff(self._watch, self._work, self._ready, self._told)
+        self._staff = Staff(self._watch, self._work, self._ready, self._told, self._cannot_fill)
         self._terminal = Terminal()
         self._crew = Crew(())  # that serves, or will
         self._next: Crew | None = None  # that shall take over
@@ -134,6 +138,7 @@ class Supervisor:
         for crew in self._staff.crews:
             for front in crew.fronts:
                 front.send(signal.SIGTERM)
+            self._end_if_left(crew)
         self._watch.later(LAME_DUCK, self._duties.last_call)
         self._watch.later(self._grace + KILL_AFTER, partial(self._staff.send, signal.SIGKILL))
 
@@ -149,6 +154,9 @@ class Supervisor:
         crew = self._duties.recruit(self._recruited)
         self._recruited += 1
         self._staff.crews.append(crew)
+        for template in crew.templates.values():
+            adopt_orphans()  # a template's forks are ours
+            self._fill(template)
         for front in crew.fronts:
             self._fill(front)
         return crew
@@ -159,6 +167,8 @@ class Supervisor:
         if post.has_served:
             log.info("%s is ready again.", post.name)
         post.has_served = True
+        if isinstance(post, TemplatePost):
+            self._fill_models(post)
         if crew.has_served or crew.is_leaving or not crew.is_ready:
             return
         crew.has_served = True
@@ -176,6 +186,7 @@ class Supervisor:
     def _dismiss(self, crew: Crew) -> None:
         """Let a crew finish what it has begun; connections have time to notice."""
         crew.leave()
+        self._end_if_left(crew)
         self._watch.later(self._grace + PATIENT, partial(crew.send, signal.SIGKILL))
 
     def _fail(self, crew: Crew, error: BundleError) -> None:
@@ -193,6 +204,8 @@ class Supervisor:
     def _work(self, post: Post) -> Work:
         if isinstance(post, FrontPost):
             return partial(self._duties.front, post)
+        if isinstance(post, TemplatePost):
+            return partial(self._duties.template, post)
         assert isinstance(post, ModelPost)
         return partial(self._duties.model, post)
 
@@ -204,14 +217,34 @@ class Supervisor:
         if post.child is not None or not is_wanted:
             return
         try:
-            self._staff.fill(post)
+            self._begin(post)
         except OSError as error:
             self._cannot_fill(post, error)
             return
         for model in post.models if isinstance(post, FrontPost) else ():
             self._fill(model)
 
+    def _begin(self, post: Post) -> None:
+        """Fork; from a template where there is one. While it loads, its models wait for it."""
+        template = post.crew.templates.get(post.alias) if isinstance(post, ModelPost) else None
+        if template is None or template.child is None or not isinstance(post, ModelPost):
+            self._staff.fill(post)
+        elif template.is_ready:
+            try:
+                self._staff.fork_from(template, post)
+            except ConnectionError:  # it has died, and we are about to hear of it
+                self._staff.fill(post)
+
+    def _fill_models(self, template: TemplatePost) -> None:
+        for front in template.crew.fronts:
+            for model in front.models:
+                if model.alias == template.alias:
+                    self._fill(model)
+
     def _cannot_fill(self, post: Post, error: OSError) -> None:
+        if isinstance(error, ConnectionError):  # its template is gone: it can load by itself
+            self._watch.later(0.0, partial(self._fill, post))
+            return
         failure = cannot_start(post, error)
         if not post.crew.has_served:
             self._fail(post.crew, failure)
@@ -239,6 +272,8 @@ class Supervisor:
             self._front_died(post, child, obituary)
         elif isinstance(post, ModelPost):
             self._model_died(post, child, obituary)
+        elif isinstance(post, TemplatePost) and self._template_died(post, child, obituary):
+            return
         if not crew.has_served and not crew.is_leaving and self._code is None:
             why = f"{post.name} {obituary.why} while it was loading the bundle."
             self._fail(crew, child.failure or BundleError(why))
@@ -255,6 +290,7 @@ class Supervisor:
                 self._watch.later(FAREWELL, partial(model.child.send, signal.SIGKILL))
         if not is_wanted:
             self._duties.left(front)
+            self._end_if_left(front.crew)
             return
         self._duties.died(front)
         delay = front.delay(child)
@@ -263,6 +299,13 @@ class Supervisor:
             raise child.failure or BundleError(why)
         _log(front, child, obituary, delay)
         self._watch.later(delay, partial(self._refill, front))
+
+    @staticmethod
+    def _end_if_left(crew: Crew) -> None:
+        """Where no front is left, nobody needs a template."""
+        if all(front.child is None for front in crew.fronts):
+            for template in crew.templates.values():
+                template.send(signal.SIGKILL)
 
     def _refill(self, front: FrontPost) -> None:
         """Fill a front's post once its old models are buried: new ones get new channels."""
@@ -283,6 +326,21 @@ class Supervisor:
             self._duties.died(model)
             _log(model, child, Obituary(why, obituary.words), delay)
             self._watch.later(delay, partial(self._fill, model))
+
+    def _template_died(self, template: TemplatePost, child: Child, obituary: Obituary) -> bool:
+        """Whether things go on without it: for good, or until there is another."""
+        crew = template.crew
+        if obituary.code == UNFIT:
+            why = "has threads once it is loaded; each process loads it by itself"
+            log.info("Model `%s` %s.", template.alias, why)
+            del crew.templates[template.alias]
+            self._fill_models(template)
+            return True
+        if crew.has_served and not crew.is_leaving and self._code is None:
+            delay = template.delay(child)
+            _log(template, child, obituary, delay)
+            self._watch.later(delay, partial(self._fill, template))
+        return False
 
 
 def _log(post: Post, child: Child, obituary: Obituary, delay: float) -> None:

@@ -18,15 +18,23 @@ _OPENBLAS = tuple(
 )
 
 
-def limit(threads: int | None) -> None:
-    """Let libraries have so many threads, loaded ones too; None = as many as they like."""
+def announce(threads: int | None) -> int | None:
+    """Let libraries that will be loaded have so many threads; None = as many as they like.
+
+    What to tell those that are loaded already: nothing where a person has said something else.
+    """
     if threads is None:
-        return
+        return None
     is_said = any(name in os.environ for name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS"))
     for name in VARIABLES:
         os.environ.setdefault(name, str(threads))
-    if not is_said:
-        for library in _loaded("openblas"):  # NumPy's came before the fork, and reads nothing now
+    return None if is_said else threads
+
+
+def limit(threads: int | None) -> None:
+    """The same for NumPy's library, which came before the fork; it may start threads for that."""
+    if threads is not None:
+        for library in _loaded("openblas"):
             _set(library, threads)
 
 

@@ -8,7 +8,7 @@ import ctypes
 import os
 import numpy
 from modelbundle.runtime.process import thread_count
-thread_count.limit({count})
+thread_count.limit(thread_count.announce({count}))
 counts = {{
     getattr(library, name.replace("set", "get"))()
     for library in thread_count._loaded("openblas")

@@ -1,0 +1,74 @@
+"""Nursery: processes that a template is asked to fork, until their numbers are known."""
+
+import json
+import os
+import socket
+from collections.abc import Callable
+from itertools import count
+
+from .child import Child
+from .crew import ModelPost, TemplatePost
+
+_PIECE = 1 << 12
+
+
+class Nursery:
+    """What has been asked of templates.
+
+    on_birth    called with a post and the number of the process that is there now
+    on_failure  called with a post where there will be none, and why
+    """
+
+    def __init__(
+        self,
+        on_birth: Callable[[ModelPost, int], None],
+        on_failure: Callable[[ModelPost, OSError], None],
+    ) -> None:
+        self._on_birth = on_birth
+        self._on_failure = on_failure
+        self._tickets = count()
+        self._awaited: dict[int, tuple[TemplatePost, ModelPost]] = {}
+
+    def __len__(self) -> int:
+        """How many are awaited."""
+        return len(self._awaited)
+
+    def ask(self, template: TemplatePost, post: ModelPost, child: Child) -> None:
+        """Have `child` forked from a template.
+
+        Raises:
+            OSError: when the template cannot be asked.
+        """
+        if template.supervisor is None or post.channel is None:
+            raise ConnectionError("There is no line.")
+        ticket = next(self._tickets)
+        asked = {"ticket": ticket, "generation": post.generation}
+        descriptors = [*child.writers, *post.channel.descriptors]
+        socket.send_fds(template.supervisor, [json.dumps(asked).encode()], descriptors)
+        self._awaited[ticket] = template, post
+
+    def hear(self, template: TemplatePost) -> bool:
+        """What a template answers; False when it says nothing more."""
+        try:
+            data = template.supervisor.recv(_PIECE) if template.supervisor is not None else b""
+        except BlockingIOError:
+            return True
+        except OSError:
+            return False
+        if data:
+            self._answered(json.loads(data))
+        return bool(data)
+
+    def _answered(self, told: dict[str, int]) -> None:
+        _, post = self._awaited.pop(told["ticket"])
+        if "pid" in told:
+            self._on_birth(post, told["pid"])
+        else:
+            self._on_failure(post, OSError(told["errno"], os.strerror(told["errno"])))
+
+    def close(self, template: TemplatePost) -> None:
+        """A template is gone: what it has not answered, nobody will."""
+        for ticket, (each, post) in list(self._awaited.items()):
+            if each is template:
+                del self._awaited[ticket]
+                self._on_failure(post, ConnectionError("The template is gone."))
