@@ -36,13 +36,12 @@ class Index:
         """
         try:
             document = json.loads(data[:LIMIT])
-            for entry in document["manifests"]:
-                if not digests.is_digest(entry["digest"]):
-                    raise ValueError(entry["digest"])
-                _name_of(entry)
-            return cls(dict(document))
+            checked = [(digests.is_digest(e["digest"]), _name_of(e)) for e in document["manifests"]]
         except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
-            raise RegistryError(f"`{where}` is not the index of an OCI layout.") from error
+            raise _not_one(where) from error
+        if not all(is_digest for is_digest, _ in checked):
+            raise _not_one(where)
+        return cls(dict(document))
 
     def encode(self) -> bytes:
         """The bytes of `index.json`."""
@@ -85,6 +84,10 @@ class Index:
         }
         added = [known | {"annotations": {_NAME: name}} for name in names]
         return Index({**self.document, "manifests": [*kept, *added]})
+
+
+def _not_one(where: str) -> RegistryError:
+    return RegistryError(f"`{where}` is not the index of an OCI layout.")
 
 
 def _name_of(entry: Mapping[str, Any]) -> str:

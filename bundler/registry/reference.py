@@ -173,7 +173,7 @@ def _parse_bucket(text: str) -> BucketReference:
     rest, digest = _split_digest(text)
     scheme, _, path = rest.partition("://")
     folder, colon, name = path.partition(":")
-    if not folder.strip("/") or "@" in folder or "?" in folder:
+    if not folder.strip("/") or "@" in path or "?" in path:
         raise InvalidTag(f"`{_shown(text)}` names no bucket.", hint="Write `s3://BUCKET/PREFIX`.")
     if colon and not _LAYOUT_NAME.fullmatch(name):
         raise InvalidTag(

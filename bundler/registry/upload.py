@@ -4,19 +4,16 @@ import re
 from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
-from typing import TYPE_CHECKING
 from urllib.parse import quote
 
 from ...runtime import digest as digests
 from ..errors import Damaged, RegistryError
 from ..store import Blob
+from .answer import Answer
 from .dropped import Dropped
+from .exchange import Exchange
 from .patience import Patience
 from .place import Advance, Way
-
-if TYPE_CHECKING:
-    from .answer import Answer
-    from .registry import Registry
 
 _CREATED, _ACCEPTED, _TOO_LARGE, _NOT_SATISFIABLE = 201, 202, 413, 416
 _STATED = {200, 202, 204}
@@ -30,27 +27,27 @@ _READ = 1 << 17
 class Upload:
     """Mounted where the registry has it elsewhere; else sent whole, or in pieces that resume."""
 
-    def __init__(self, registry: "Registry", blob: Blob, path: Path, advance: Advance) -> None:
-        self._registry = registry
+    def __init__(self, exchange: Exchange, blob: Blob, path: Path, advance: Advance) -> None:
+        self._exchange = exchange
         self._blob = blob
         self._path = path
         self._advance = advance
         self._told = 0  # bytes that progress knows of
-        self._chunk = registry.limits.chunk
-        self._patience = Patience(registry.limits, registry.stop)
+        self._chunk = exchange.limits.chunk
+        self._patience = Patience(exchange.limits, exchange.stop)
         self._location = ""
         self._offset = 0
         self._furthest = 0
 
-    def run(self) -> Way:
-        """Bring the blob there.
+    def run(self, source: str | None = None) -> Way:
+        """Bring the blob there; `source` is another repository that may have it.
 
         Raises:
             Dropped: when it broke off too often.
             RegistryError: when the registry does not take it.
             Damaged: when our own copy is not what its digest says.
         """
-        if self._mount():
+        if self._mount(source):
             self._tell(self._blob.size)
             return "mounted"
         while True:
@@ -58,7 +55,7 @@ class Upload:
                 self._go_on()
             except Dropped as failure:
                 self._patience.wait(failure)
-                if self._registry.has(self._blob):  # it was the answer that got lost
+                if self._exchange.has(self._blob):  # it was the answer that got lost
                     break
                 self._look()
             else:
@@ -66,14 +63,13 @@ class Upload:
         self._tell(self._blob.size)
         return "sent"
 
-    def _mount(self) -> bool:
-        source = self._registry.mounts.get(self._blob.digest)
-        if source is None or source == self._registry.reference.repository:
+    def _mount(self, source: str | None) -> bool:
+        if source is None or source == self._exchange.reference.repository:
             return False
         query = f"uploads/?mount={self._blob.digest}&from={quote(source, safe='')}"
-        url = self._registry.url(f"blobs/{query}")
+        url = self._exchange.url(f"blobs/{query}")
         with suppress(RegistryError):  # not ours to read from any more: then it travels
-            answer = self._registry.ask("POST", url, {"Content-Length": "0"}, also=source)
+            answer = self._exchange.ask("POST", url, {"Content-Length": "0"}, also=source)
             if answer.status == _ACCEPTED:
                 self._began(answer)
             return answer.status == _CREATED
@@ -90,15 +86,15 @@ class Upload:
         self._finish(self._offset)
 
     def _begin(self) -> None:
-        answer = self._registry.once(
-            "POST", self._registry.url("blobs/uploads/"), {"Content-Length": "0"}
+        answer = self._exchange.once(
+            "POST", self._exchange.url("blobs/uploads/"), {"Content-Length": "0"}
         )
-        self._registry.expect(answer, {_ACCEPTED}, "an upload")
+        self._exchange.expect(answer, {_ACCEPTED}, "an upload")
         self._began(answer)
-        answer.read(self._registry.limits.message)
+        answer.read(self._exchange.limits.message)
 
-    def _began(self, answer: "Answer") -> None:
-        self._location, self._offset = self._registry.follow(answer), 0
+    def _began(self, answer: Answer) -> None:
+        self._location, self._offset = self._exchange.follow(answer), 0
         least = answer.header("OCI-Chunk-Min-Length")
         if least.isascii() and least.isdigit() and len(least) < 12:  # noqa: PLR2004
             self._chunk = max(self._chunk, int(least))
@@ -111,7 +107,7 @@ class Upload:
             "Content-Range": f"{self._offset}-{self._offset + size - 1}",
         }
         start = self._offset
-        answer = self._registry.once(
+        answer = self._exchange.once(
             "PATCH", self._location, headers, lambda: self._bytes(start, size)
         )
         if answer.status == _TOO_LARGE:
@@ -119,44 +115,44 @@ class Upload:
             return
         if answer.status == _NOT_SATISFIABLE:
             answer.close()
-            raise Dropped(f"`{self._registry.reference.host}` lost count of an upload.")
+            raise Dropped(f"`{self._exchange.reference.host}` lost count of an upload.")
         if answer.status in _UNKNOWN and start == 0 and self._chunk < self._blob.size:
             answer.close()
             self._chunk, self._location = self._blob.size, ""
-            raise Dropped(f"`{self._registry.reference.host}` takes no uploads in pieces.")
-        self._registry.expect(answer, {_CREATED, *_STATED}, "a piece of an upload")
-        self._location = self._registry.follow(answer)
+            raise Dropped(f"`{self._exchange.reference.host}` takes no uploads in pieces.")
+        self._exchange.expect(answer, {_CREATED, *_STATED}, "a piece of an upload")
+        self._location = self._exchange.follow(answer)
         self._reach(self._received(answer, start + size))
-        answer.read(self._registry.limits.message)
+        answer.read(self._exchange.limits.message)
 
     def _finish(self, offset: int) -> None:
         """Send the rest, and say of which digest the whole is."""
         size = self._blob.size - offset
         headers = {"Content-Length": str(size), "Content-Type": "application/octet-stream"}
         url = f"{self._location}{'&' if '?' in self._location else '?'}digest={self._blob.digest}"
-        answer = self._registry.once("PUT", url, headers, lambda: self._bytes(offset, size))
+        answer = self._exchange.once("PUT", url, headers, lambda: self._bytes(offset, size))
         if answer.status == _TOO_LARGE and size:
             self._shrink(answer)
             self._location = ""
-            raise Dropped(f"`{self._registry.reference.host}` takes no blob of that size at once.")
+            raise Dropped(f"`{self._exchange.reference.host}` takes no blob of that size at once.")
         if answer.status in _FORGOTTEN:
             answer.close()
             self._location = ""
-            raise Dropped(f"`{self._registry.reference.host}` has forgotten an upload.")
+            raise Dropped(f"`{self._exchange.reference.host}` has forgotten an upload.")
         if answer.status == _INVALID:
             self._check_own_copy()
-        self._registry.expect(answer, {_CREATED, 204}, f"the blob `{self._blob.digest}`")
-        answer.read(self._registry.limits.message)
+        self._exchange.expect(answer, {_CREATED, 204}, f"the blob `{self._blob.digest}`")
+        answer.read(self._exchange.limits.message)
 
     def _look(self) -> None:
         """Ask how far an upload has come; where nobody knows it any more, begin again."""
         if not self._location:
             return
-        answer = self._registry.ask("GET", self._location)
+        answer = self._exchange.ask("GET", self._location)
         if answer.status in _STATED:
             self._reach(self._received(answer, self._blob.size))
             if answer.header("Location"):
-                self._location = self._registry.follow(answer)
+                self._location = self._exchange.follow(answer)
             if self._offset:
                 return
         self._location, self._offset = "", 0
@@ -167,7 +163,7 @@ class Upload:
         self._furthest = max(self._furthest, offset)
         self._offset = offset
 
-    def _received(self, answer: "Answer", most: int) -> int:
+    def _received(self, answer: Answer, most: int) -> int:
         """Bytes that the registry says it has: "0-0" is what it says of none."""
         found = _RANGE.fullmatch(answer.header("Range").strip())
         if not found:
@@ -175,21 +171,21 @@ class Upload:
         received = int(found[1]) + 1 if int(found[1]) else 0
         if received > most:
             raise RegistryError(
-                f"`{self._registry.reference.host}` claims {received:,} bytes of an upload of "
+                f"`{self._exchange.reference.host}` claims {received:,} bytes of an upload of "
                 f"which {most:,} were sent."
             )
         return received
 
-    def _shrink(self, answer: "Answer") -> None:
+    def _shrink(self, answer: Answer) -> None:
         """Try half as much at once.
 
         Raises:
             RegistryError: when that would be too little to be worth it.
         """
-        if self._chunk <= self._registry.limits.smallest:
-            self._registry.expect(answer, set(), "a piece of an upload")
+        if self._chunk <= self._exchange.limits.smallest:
+            self._exchange.expect(answer, set(), "a piece of an upload")
         answer.close()
-        self._chunk = max(self._chunk // 2, self._registry.limits.smallest)
+        self._chunk = max(self._chunk // 2, self._exchange.limits.smallest)
 
     def _bytes(self, start: int, size: int) -> Iterator[bytes]:
         with self._path.open("rb", buffering=0) as file:

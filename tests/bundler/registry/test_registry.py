@@ -168,7 +168,7 @@ def test_an_error_that_does_not_pass_is_told_at_once(place, liar):
 
 def test_retry_after_is_kept(place, liar):
     liar.twist("GET", "manifests", answering(429, Retry_After="1"), times=1)
-    place.limits = replace(QUICK, longest=5)
+    place._exchange.limits = replace(QUICK, longest=5)
     began = time.monotonic()
     assert place.manifest() == DATA
     assert time.monotonic() - began >= 1
@@ -217,7 +217,7 @@ def test_cutting_brings_a_waiting_thread_back(place, liar):
         except RegistryError as error:
             failures.append(error)
 
-    place._wire._limits = replace(QUICK, answer=60)
+    place._exchange._wire._limits = replace(QUICK, answer=60)
     liar.twist("GET", "manifests", silent)
     thread = threading.Thread(target=ask)
     thread.start()
