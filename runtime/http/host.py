@@ -21,6 +21,7 @@ from ..models.runner import Runner
 from ..models.warmup import warm_up
 from ..plan import Plan
 from ..remote.attendance import Attendance
+from ..remote.decoder import Decoder
 from ..remote.model_link import ModelLink
 from ..remote.process_home import ProcessHome
 from ..services.model_handle import Models
@@ -53,6 +54,9 @@ class Host:
         self._metrics = metrics
         self._links = links
         self._service: ServiceHost | None = None
+        self._codecs: dict[str, Codec] = {}
+        # Where models have processes of their own, large bodies have one as well.
+        self._decoder = None if links is None else Decoder(self._codecs)
 
     async def load(self, readiness: Readiness) -> Mapping[str, Operation]:
         """Load and warm up everything; the operation of each route's path.
@@ -80,6 +84,8 @@ class Host:
             await self._service.stop()
         for runner in self.runners.values():
             await runner.stop()
+        if self._decoder is not None:
+            self._decoder.stop()
 
     def costs(self) -> dict[str, CostModel]:
         """What a batch was measured to take, for each method of each model."""
@@ -152,7 +158,8 @@ class Host:
         codec = Codec(
             runner.signature(route.method).inputs, settings.max_rows, settings.nan == "null"
         )
-        return ModelOperation(codec, runner, route.method)
+        self._codecs[route.path] = codec
+        return ModelOperation(codec, runner, route.method, route=route.path, reader=self._decoder)
 
 
 async def run(worker: Worker, work: Callable[[], Any]) -> Any:

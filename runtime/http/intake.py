@@ -29,6 +29,7 @@ class Intake:
 
     def __init__(self, path: str, operation: ModelOperation, reception: "Reception") -> None:
         self.path = path
+        self._operation = operation
         self.codec = operation.codec
         self.queue = operation.queue
         self.reception = reception
@@ -36,6 +37,8 @@ class Intake:
         self._arrived: list[FastRequest] = []
         self._refused: dict[tuple[str, float | None], tuple[RequestError, list[FastRequest]]] = {}
         self._is_uniform = _is_uniform(self.codec.inputs)
+        self._has_kinds = _has_kinds(self.codec.inputs)
+        self._reading: set[asyncio.Task[None]] = set()
 
     def arrived(self, request: FastRequest) -> None:
         """Take a request, whose body is complete, with the others of this turn."""
@@ -56,6 +59,9 @@ class Intake:
             if refusal is not None:
                 self._refuse(request, refusal)
                 continue
+            if self._operation.is_large(request.size):
+                self._take_large(request)
+                continue
             found = self._rows(request) if request.head.is_json and self._is_uniform else None
             if found is None:
                 self._take_alone(request)
@@ -65,6 +71,9 @@ class Intake:
             bounds.append(len(rows))
         if together:
             self._take_together(together, rows, bounds)
+        self._tell_refused()
+
+    def _tell_refused(self) -> None:
         for error, requests in self._refused.values():
             self.answers.refuse(requests, error)
         self._refused.clear()
@@ -110,6 +119,8 @@ class Intake:
         start = 0
         for request, stop in zip(requests, bounds[1:], strict=True):
             request.batch = batch[start:stop] if is_array else table.slice(batch, start, stop)
+            if self._has_kinds:
+                key = table.key(codec.inputs, request.batch)
             self._enqueue(request, stop - start, key)
             start = stop
 
@@ -122,6 +133,29 @@ class Intake:
         except Exception as error:  # noqa: BLE001 - it is in the log, and the client is answered
             self.answers.fail(request, error)
             return
+        self._take_batch(request, batch)
+
+    def _take_large(self, request: FastRequest) -> None:
+        """Have a large body read elsewhere; others go on meanwhile."""
+        task = asyncio.get_running_loop().create_task(self._read_large(request))
+        self._reading.add(task)
+        task.add_done_callback(self._reading.discard)
+
+    async def _read_large(self, request: FastRequest) -> None:
+        try:
+            batch = await self._operation.decode(request.body, request.head.content_type)
+        except RequestError as error:
+            if not request.is_over:
+                self._refuse(request, error)
+        except Exception as error:  # noqa: BLE001 - it is in the log, and the client is answered
+            if not request.is_over:
+                self.answers.fail(request, error)
+        else:
+            if not request.is_over:
+                self._take_batch(request, batch)
+        self._tell_refused()
+
+    def _take_batch(self, request: FastRequest, batch: Any) -> None:
         rows = table.rows(batch)
         if not rows:
             self.answers.answer_nothing(request)
@@ -149,6 +183,11 @@ class Intake:
 def _is_uniform(side: Side) -> bool:
     """Whether rows of any requests make the same arrays together as they do alone."""
     return side.layout != "objects" and all(map(_is_alike, side.fields))
+
+
+def _has_kinds(side: Side) -> bool:
+    """Whether the values of a request decide what it may share a call with."""
+    return side.layout == "columns" and any(field.dtype == "object" for field in side.fields)
 
 
 def _is_alike(field: Field) -> bool:

@@ -17,6 +17,7 @@ class Call:
     deadline   seconds on the monotonic clock
     priority   0 for the most urgent, where that counts
     client     whose share it counts against, where clients have shares
+    id         of the request, for the log
     rows       set by the operation as soon as it knows, for the access log
     request    what waited for a batch, set by the operation: it knows how long, and with how many
     """
@@ -27,6 +28,7 @@ class Call:
     deadline: float
     priority: int = 1
     client: Hashable = None
+    id: bytes = b""
     rows: int = 0
     request: FutureRequest | None = None
 
@@ -59,13 +61,49 @@ class Operation(Protocol):
         ...
 
 
+class Reader(Protocol):
+    """Reads large bodies elsewhere, so that nobody here waits for it."""
+
+    def takes(self, route: str, size: int) -> bool:
+        """Whether it pays for a body of `size` bytes."""
+        ...
+
+    async def decode(self, route: str, body: bytes, content_type: str) -> Any:
+        """As `Codec.decode`."""
+        ...
+
+
 class ModelOperation:
     """A method of a model: decode, wait for a batch, encode."""
 
-    def __init__(self, codec: Codec, runner: Runner, method: str) -> None:
+    def __init__(
+        self,
+        codec: Codec,
+        runner: Runner,
+        method: str,
+        *,
+        route: str = "",
+        reader: Reader | None = None,
+    ) -> None:
         self.codec = codec
         self._runner = runner
         self._method = method
+        self._route = route
+        self._reader = reader
+
+    def is_large(self, size: int) -> bool:
+        """Whether a body of `size` bytes is read elsewhere."""
+        return self._reader is not None and self._reader.takes(self._route, size)
+
+    async def decode(self, body: bytes, content_type: str) -> Any:
+        """The batch in a body, of any size.
+
+        Raises:
+            RequestError: see `Codec.decode`.
+        """
+        if self._reader is not None and self._reader.takes(self._route, len(body)):
+            return await self._reader.decode(self._route, body, content_type)
+        return self.codec.decode(body, content_type)
 
     @property
     def queue(self) -> Queue:
@@ -74,7 +112,7 @@ class ModelOperation:
 
     async def __call__(self, call: Call) -> Payload:
         """Answer `call`."""
-        batch = self.codec.decode(call.body, call.content_type)
+        batch = await self.decode(call.body, call.content_type)
         call.rows = rows = table.rows(batch)
         if not rows:
             return self.codec.encode([])

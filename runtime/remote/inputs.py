@@ -5,7 +5,7 @@ from typing import Any
 import numpy as np
 
 from ..data.column import family
-from ..signature import Side
+from ..signature import Field, Side
 from .draft import Draft, put
 from .layout import Layout, Numbers, describe
 from .slab import Slab
@@ -22,8 +22,7 @@ class Inputs:
 
     def __init__(self, method: str, side: Side) -> None:
         self.method = method
-        self._is_bytes = {field.name: True for field in side.fields if family(field.dtype) == "y"}
-        self._first = side.fields[0].name if side.fields else ""
+        self._side = side
 
     def write(self, slab: Slab, batches: list[Any], rows: int, numbers: Numbers) -> Written:
         """Put the rows of `batches`, which are alike, onto `slab`; 0 `rows` are not counted yet.
@@ -39,7 +38,7 @@ class Inputs:
             if number is not None:
                 return self._write_array(slab, batches, rows, number)
         draft = Draft()
-        rows, body = self._outline(batches, draft, self._first)
+        rows, body = outline(batches, draft, self._side)
         layout = (self.method, body)
         number = numbers.get(layout)
         description = b""
@@ -57,29 +56,59 @@ class Inputs:
         put(batches, np.ndarray((rows, *first.shape[1:]), first.dtype, slab.root))
         return number, 0, 0, rows, size
 
-    def _outline(self, batches: list[Any], draft: Draft, name: str) -> tuple[int, Layout]:
-        """What they look like; their values go to `draft`."""
-        first = batches[0]
-        if isinstance(first, dict):
-            parts = [self._outline([batch[key] for batch in batches], draft, key) for key in first]
-            return parts[0][0] if parts else 0, ("dict", tuple(first), tuple(p[1] for p in parts))
-        if isinstance(first, np.ndarray):
-            return self._outline_array(batches, draft, name)
-        draft.values(first if len(batches) == 1 else [row for batch in batches for row in batch])
-        return sum(map(len, batches)), ("list",)
 
-    def _outline_array(
-        self, arrays: list[np.ndarray], draft: Draft, name: str
-    ) -> tuple[int, Layout]:
-        first = arrays[0]
-        rows, row = sum(map(len, arrays)), first.shape[1:]
-        if not first.dtype.hasobject:
-            draft.array(arrays, rows)
-            return rows, ("raw", first.dtype.str, row, None)
-        values = [value for array in arrays for value in array.ravel().tolist()]
-        if name in self._is_bytes:
-            draft.array([np.array(list(map(len, values)), np.int64)], len(values))
-            draft.block(b"".join(values))
-            return rows, ("bytes", row, None)
-        draft.values(values)
-        return rows, ("json", row, None)
+class Batches:
+    """Writes batches of any method the other way: whole, as they were decoded."""
+
+    def __init__(self) -> None:
+        self._numbers = Numbers()
+
+    def write(self, slab: Slab, output: Any, rows: int) -> Written:
+        """Put a batch onto `slab`; `output` is its side and the batch, which knows its rows.
+
+        Raises:
+            MemoryError: when there is not so much.
+        """
+        side, batch = output
+        draft = Draft()
+        rows, layout = outline([batch], draft, side)
+        number = self._numbers.get(layout)
+        description = b""
+        if number is None:
+            number, description = self._numbers.add(layout), describe(layout)
+        values, size = draft.write(slab, description)
+        return number, len(description), values, rows, size
+
+
+def outline(batches: list[Any], draft: Draft, side: Side) -> tuple[int, Layout]:
+    """How many rows `batches` have, and what they look like; their values go to `draft`."""
+    first = batches[0]
+    if isinstance(first, dict):
+        fields = {field.name: field for field in side.fields}
+        parts = [
+            _outline_array([batch[name] for batch in batches], draft, fields.get(name))
+            for name in first
+        ]
+        rows = parts[0][0] if parts else 0
+        return rows, ("dict", tuple(first), tuple(layout for _, layout in parts))
+    if isinstance(first, np.ndarray):
+        return _outline_array(batches, draft, side.fields[0] if side.fields else None)
+    draft.values(first if len(batches) == 1 else [row for batch in batches for row in batch])
+    return sum(map(len, batches)), ("list",)
+
+
+def _outline_array(
+    arrays: list[np.ndarray], draft: Draft, field: Field | None
+) -> tuple[int, Layout]:
+    first = arrays[0]
+    rows, row = sum(map(len, arrays)), first.shape[1:]
+    if not first.dtype.hasobject:
+        draft.array(arrays, rows)
+        return rows, ("raw", first.dtype.str, row, None)
+    values = [value for array in arrays for value in array.ravel().tolist()]
+    if field is not None and family(field.dtype) == "y":
+        draft.array([np.array(list(map(len, values)), np.int64)], len(values))
+        draft.block(b"".join(values))
+        return rows, ("bytes", row, None)
+    draft.values(values)
+    return rows, ("json", row, None)

@@ -13,9 +13,10 @@ import signal
 import sys
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 from types import FrameType
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 
@@ -26,7 +27,7 @@ from ..plan import Plan
 from . import cursor, failure, layout
 from .channel import Channel
 from .message import FORGET, SIZE, WHOLE, Kind, Message, Ready
-from .outputs import Outputs
+from .outputs import Outputs, Written
 from .slab import Slab
 
 if TYPE_CHECKING:
@@ -37,6 +38,14 @@ log = logging.getLogger(__name__)
 OOM_SCORE = 500  # of 1000: when memory runs out, the kernel takes the model and not the front
 _PR_SET_PDEATHSIG = 1
 _STDOUT, _STDERR = 1, 2
+
+
+class Writer(Protocol):
+    """Writes what a process answers."""
+
+    def write(self, slab: Slab, output: Any, rows: int) -> Written:
+        """Put `output` onto `slab`."""
+        ...
 
 
 class _Ended(BaseException):
@@ -60,7 +69,7 @@ def serve_model(
     """
     began = time.monotonic()
     model = load_model(plan, alias, device)
-    ready = Ready(time.monotonic() - began, _resident(), os.getpid())
+    ready = Ready(time.monotonic() - began, resident(), os.getpid())
     ModelProcess(channel.for_model(), model.call, generation).serve(ready, on_ready)
 
 
@@ -70,7 +79,7 @@ def load_model(plan: Plan, alias: str, device: str) -> LoadedModel:
     Raises:
         BundleError: when it cannot be loaded.
     """
-    _prepare()
+    prepare()
     plan.import_sources()
     directory, tuning = plan.model_directory(alias), plan.tuning(alias)
     model = LoadedModel.load(directory, device, plan.policy, tuning)
@@ -84,20 +93,30 @@ def serve_loaded(
 ) -> None:
     """Be the model process with a model that came with the fork."""
     end_with_parent()
-    ready = Ready(0.0, _resident(), os.getpid())
+    ready = Ready(0.0, resident(), os.getpid())
     ModelProcess(channel.for_model(), model.call, generation).serve(ready, on_ready)
 
 
 class ModelProcess:
-    """Answers what comes through a channel, with `call(method, batch)`."""
+    """Answers what comes through a channel, with `call(method, batch)`.
 
-    def __init__(self, channel: Channel, call: Callable[[str, Any], Any], generation: int) -> None:
+    writer   makes what writes the answers
+    """
+
+    def __init__(
+        self,
+        channel: Channel,
+        call: Callable[[str, Any], Any],
+        generation: int,
+        writer: Callable[[], Writer] = Outputs,
+    ) -> None:
         self._channel = channel
         self._socket = channel.model
         self._call = call
         self._generation = generation
         self._layouts: dict[int, Layout] = {}
-        self._outputs = Outputs()
+        self._writer = writer
+        self._outputs = writer()
         self._buffer = bytearray(SIZE)
         self._is_ending = False
         self._is_idle = False
@@ -132,13 +151,13 @@ class ModelProcess:
         """Run one batch."""
         slot = self._channel.slots[message.slot]
         if message.flags & FORGET:
-            self._outputs = Outputs()
+            self._outputs = self._writer()
         try:
             output, rows = self._run(message, slot.inputs)
             number, described, values, rows, size = self._outputs.write(slot.outputs, output, rows)
             kind = Kind.ANSWER
         except BaseException as error:  # noqa: BLE001 - the front is answered with it
-            self._outputs = Outputs()  # the front may not be told of the last layout
+            self._outputs = self._writer()  # the front may not be told of the last layout
             number = described = values = rows = 0
             kind, size = Kind.ERROR, _write_error(slot.outputs, error)
         output = None
@@ -186,7 +205,7 @@ def _write_error(slab: Slab, error: BaseException) -> int:
     return len(told)
 
 
-def _prepare() -> None:
+def prepare() -> None:
     """What a process that may crash should have."""
     faulthandler.enable(_STDERR, all_threads=False)
     sys.stdout.flush()
@@ -194,7 +213,8 @@ def _prepare() -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # the supervisor passes on what a Ctrl-C means
     end_with_parent()
     if sys.platform == "linux":
-        Path("/proc/self/oom_score_adj").write_text(str(OOM_SCORE), encoding="ascii")
+        with suppress(OSError):  # a sandbox may have a /proc that cannot be written
+            Path("/proc/self/oom_score_adj").write_text(str(OOM_SCORE), encoding="ascii")
 
 
 def end_with_parent() -> None:
@@ -203,7 +223,7 @@ def end_with_parent() -> None:
         ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
 
 
-def _resident() -> int:
+def resident() -> int:
     """Bytes of memory that this process holds."""
     pages = int(Path("/proc/self/statm").read_text(encoding="ascii").split()[1])
     return pages * os.sysconf("SC_PAGE_SIZE")

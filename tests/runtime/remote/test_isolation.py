@@ -1,7 +1,10 @@
 """The same bundle served both ways, asked the same over HTTP: the bytes are the same."""
 
+import contextlib
 import shutil
+from pathlib import Path
 
+import httpx
 import numpy as np
 import pandas as pd
 import pytest
@@ -9,6 +12,7 @@ import pytest
 import modelbundle
 from modelbundle.bundler.store import Store
 from modelbundle.runtime.manifest import Route
+from modelbundle.runtime.remote.decoder import LARGE
 
 from ..conftest import MATRIX, Servers, Sums, write_bundle, write_model
 
@@ -148,3 +152,32 @@ def test_rows_that_share_a_call_and_rows_that_do_not(pipeline, in_threads):
         together = in_threads(server.post, people)
         assert [each.status_code for each in together] == [200] * 64
         assert [each.content for each in together[:8]] == [said[0][2] for said in alone]
+
+
+def test_large_bodies_are_read_elsewhere_and_answered_the_same(pipeline, odd):
+    """By whatever way they come in; wrong ones are told so in the same words."""
+    room = b" " * LARGE
+    person = b'{"age": 31.5, "city": "Rome", "plan": "a", "visits": 3}'
+    for servers, body in (
+        (pipeline, b'{"instances": [%b%b]}' % (person, room)),
+        (pipeline, b'{"instances": [%b, %b%b]}' % (person, person.replace(b"3}", b"2.5}"), room)),
+        (pipeline, b'{"instances": [%b%b]' % (person, room)),
+        (pipeline, b'{"instances": [{"age": true}%b]}' % room),
+        (odd, b'{"instances": [[0, 1.5], [2, 3]%b]}' % room),
+        (odd, b'{"instances": [[5, -1], [2, 3]%b]}' % room),
+    ):
+        thread, process = (
+            httpx.post(f"{each.url}/predict", content=body, timeout=30, trust_env=False)
+            for each in servers
+        )
+        assert (thread.status_code, thread.content) == (process.status_code, process.content)
+    assert "decoder_process" in processes()
+
+
+def processes():
+    """The command lines of this machine's processes."""
+    lines = []
+    for path in Path("/proc").glob("[0-9]*/cmdline"):
+        with contextlib.suppress(OSError):
+            lines.append(path.read_text(errors="replace"))
+    return " ".join(lines)

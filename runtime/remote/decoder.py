@@ -1,0 +1,161 @@
+"""Decoder: reads large bodies in another process, which is started with the first of them."""
+
+import asyncio
+import logging
+import os
+import subprocess
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from ..data.payload import Codec
+from ..errors import ModelDied, Overloaded
+from ..signature import Field, Side
+from .channel import Channel
+from .decoder_process import told
+from .model_link import ModelLink
+
+log = logging.getLogger(__name__)
+
+LARGE = 1 << 19  # bytes that take about as long to read as a loop may be kept waiting: 5 ms
+
+_BODY = Side("array", (Field("body", "uint8", (None,)),))
+_MODULE = "modelbundle.runtime.remote.decoder_process"
+
+
+class Decoder:
+    """Reads bodies of the routes that `codecs` are for.
+
+    Where no process can be started, bodies are read here, as small ones are.
+    """
+
+    def __init__(self, codecs: Mapping[str, Codec]) -> None:
+        self._codecs = codecs
+        self._process: _Process | None = None
+        self._is_broken = False
+
+    def takes(self, route: str, size: int) -> bool:
+        """Whether it pays to read a body of `size` bytes elsewhere.
+
+        Rows of any JSON would have to be parsed here all the same.
+        """
+        return size >= LARGE and self._codecs[route].inputs.layout != "objects"
+
+    async def decode(self, route: str, body: bytes, content_type: str) -> Any:
+        """The batch in `body`.
+
+        Raises:
+            RequestError: as `Codec.decode`; Overloaded when the process dies of it.
+        """
+        process = self._started()
+        if process is None:
+            return self._codecs[route].decode(body, content_type)
+        try:
+            return await process.decode(f"{route}\n{content_type}", body)
+        except ModelDied as error:
+            if process.has_served:
+                detail = "The body could not be read; send it again."
+                raise Overloaded(detail, retry_after=1.0) from error
+            if not self._is_broken:
+                self._is_broken = True
+                log.warning("Large bodies are read by the server itself: %s.", error.why)
+            return self._codecs[route].decode(body, content_type)
+
+    def stop(self) -> None:
+        """End the process."""
+        if self._process is not None:
+            self._process.stop()
+
+    def _started(self) -> "_Process | None":
+        if self._is_broken:
+            return None
+        if self._process is None or self._process.is_over:
+            try:
+                self._process = _Process(self._codecs)
+            except OSError as error:
+                log.warning("Large bodies are read by the server itself: %s.", error)
+                self._is_broken = True
+                return None
+        return self._process
+
+
+class _Process:
+    """One process, from its start to its end."""
+
+    def __init__(self, codecs: Mapping[str, Codec]) -> None:
+        self.is_over = False
+        self._loop = asyncio.get_running_loop()
+        self._channel = Channel.create()
+        try:
+            self._child = _start(self._channel, codecs)
+        except OSError:
+            self._channel.close()
+            raise
+        self._channel.for_front()
+        self._link = ModelLink(self._channel, "decoder", 0, lambda *_: self._child.kill())
+        self._link.start(self._loop, lambda: None)
+        self._link.born(1)
+        self._waiting: set[asyncio.Future[Any]] = set()
+        self._watched = os.pidfd_open(self._child.pid)
+        self._loop.add_reader(self._watched, self._end)
+
+    @property
+    def has_served(self) -> bool:
+        """Whether it has ever been ready."""
+        return self._link.ready is not None
+
+    async def decode(self, method: str, body: bytes) -> Any:
+        """What it makes of a body."""
+        future = self._loop.create_future()
+        self._waiting.add(future)
+        future.add_done_callback(self._waiting.discard)
+
+        def done(output: Any, error: BaseException | None) -> None:
+            if future.done():  # its client has left
+                return
+            if error is None:
+                future.set_result(output)
+            else:
+                future.set_exception(error)
+
+        self._link.executor(method, _BODY).submit([np.frombuffer(body, np.uint8)], 0, done)
+        return await future
+
+    def stop(self) -> None:
+        """End it."""
+        if not self.is_over:
+            self._child.kill()
+            self._end()
+
+    def _end(self) -> None:
+        """It has ended, by itself or not."""
+        self.is_over = True
+        self._loop.remove_reader(self._watched)
+        os.close(self._watched)
+        why = f"the process ended with {self._child.wait()}"
+        self._link.died(1, why)
+        self._link.stop()
+        self._channel.close()
+        for future in list(self._waiting):  # what had not been sent
+            if not future.done():
+                future.set_exception(ModelDied(why))
+
+
+def _start(channel: Channel, codecs: Mapping[str, Codec]) -> "subprocess.Popen[bytes]":
+    """The process: a new interpreter, for this one may have threads that a fork would lose."""
+    inherited = channel.descriptors
+    packages = (str(Path(__file__).absolute().parents[3]), os.environ.get("PYTHONPATH"))
+    with os.fdopen(os.memfd_create("codecs"), "w+b") as stdin:
+        stdin.write(told(codecs))
+        stdin.seek(0)
+        # -P: nothing in the directory that we were started in may stand in for a library.
+        return subprocess.Popen(
+            [sys.executable, "-P", "-m", _MODULE, *map(str, inherited)],
+            stdin=stdin,
+            stdout=2,
+            pass_fds=inherited,
+            env=os.environ | {"PYTHONPATH": os.pathsep.join(filter(None, packages))},
+        )

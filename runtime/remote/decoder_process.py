@@ -1,0 +1,58 @@
+"""The decoder's process: reads large bodies, so that the event loop of the front need not.
+
+`python -m modelbundle.runtime.remote.decoder_process DESCRIPTOR...`, with the codecs on stdin; the
+front starts it with its first large body. JSON is parsed with the GIL held, so that a thread would
+keep the loop waiting just as long.
+"""
+
+import os
+import sys
+import time
+from collections.abc import Mapping
+from functools import partial
+from typing import Any
+
+import numpy as np
+import orjson
+
+from ..data.payload import Codec
+from ..signature import Side
+from .channel import Channel
+from .inputs import Batches
+from .message import Ready
+from .model_process import ModelProcess, prepare, resident
+
+
+def decode(codecs: Mapping[str, Codec], method: str, body: np.ndarray) -> tuple[Side, Any]:
+    """The batch in a body; `method` names a route and the type of the content."""
+    route, _, content_type = method.partition("\n")
+    codec = codecs[route]
+    return codec.inputs, codec.decode(body.tobytes(), content_type)
+
+
+def told(codecs: Mapping[str, Codec]) -> bytes:
+    """Codecs as they are told to the process."""
+    return orjson.dumps(
+        {
+            route: (codec.inputs.to_json(), codec.max_rows, codec.nan_as_null)
+            for route, codec in codecs.items()
+        }
+    )
+
+
+def main() -> None:
+    """Decode until the front is gone."""
+    began = time.monotonic()
+    prepare()
+    channel = Channel.adopt([int(argument) for argument in sys.argv[1:]])
+    codecs = {
+        route: Codec(Side.from_json(side), max_rows, nan_as_null)
+        for route, (side, max_rows, nan_as_null) in orjson.loads(sys.stdin.buffer.read()).items()
+    }
+    ready = Ready(time.monotonic() - began, resident(), os.getpid())
+    process = ModelProcess(channel.for_model(), partial(decode, codecs), 1, Batches)
+    process.serve(ready, lambda: None)
+
+
+if __name__ == "__main__":
+    main()
