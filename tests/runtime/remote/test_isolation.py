@@ -6,6 +6,7 @@ from pathlib import Path
 
 import httpx
 import numpy as np
+import orjson
 import pandas as pd
 import pytest
 
@@ -13,6 +14,7 @@ import modelbundle
 from modelbundle.bundler.store import Store
 from modelbundle.runtime.manifest import Route
 from modelbundle.runtime.remote.decoder import LARGE
+from modelbundle.runtime.signature import Field, Side
 
 from ..conftest import MATRIX, Servers, Sums, write_bundle, write_model
 
@@ -62,6 +64,21 @@ def ways(tmp_path_factory):
 def odd(ways, tmp_path_factory):
     directory = tmp_path_factory.mktemp("odd")
     write_model(directory / "models" / "sums", Odd(), inputs=MATRIX)
+    return ways(write_bundle(directory))
+
+
+class Kinds(Sums):
+    """Says what each column is."""
+
+    def predict(self, frame):
+        return [[str(dtype) for dtype in frame.dtypes]] * len(frame)
+
+
+@pytest.fixture(scope="module")
+def kinds(ways, tmp_path_factory):
+    directory = tmp_path_factory.mktemp("kinds")
+    side = Side("columns", (Field("x", "object", (None,)),))
+    write_model(directory / "models" / "sums", Kinds(), inputs=side)
     return ways(write_bundle(directory))
 
 
@@ -130,6 +147,22 @@ def test_columns_of_all_kinds(pipeline):
     for rows in ([person], [person | each for each in odd], [person | {"visits": "many"}], [[1]]):
         thread, process = answers(pipeline, rows)
         assert thread == process
+
+
+def test_a_value_has_the_kind_that_it_has_alone(kinds):
+    """Whatever comes in the same moment: a whole number stays one beside others."""
+    values = [1, 2.5, "a", True, None, 3, [1], 2**63]
+    bodies = [orjson.dumps({"instances": [[value]]}) for value in values]
+    raw = b"".join(
+        b"POST /predict HTTP/1.1\r\nhost: a\r\ncontent-length: %d\r\n\r\n%b" % (len(body), body)
+        for body in bodies
+    )
+    for server in kinds:
+        alone = [server.post([[value]]).content for value in values]
+        said = server.ask(raw, until=alone[-1])
+        assert [said.find(each) > 0 for each in alone] == [True] * len(values)
+        assert b"int64" in alone[0]
+        assert said.count(alone[0]) == 2
 
 
 def test_rows_that_share_a_call_and_rows_that_do_not(pipeline, in_threads):
