@@ -63,7 +63,7 @@ def test_every_command_stands_in_the_help_and_in_these_tests(bundle):
     top = set(re.findall(r"^  ([a-z]+) {2,}", bundle("--help").out, re.MULTILINE))
     below = set(re.findall(r"^  ([a-z]+) {2,}", bundle("models", "--help").out, re.MULTILINE))
 
-    assert top - {"models"} | {f"models {verb}" for verb in below} == {*SAID, "serve"}
+    assert top - {"models"} | {f"models {verb}" for verb in below} == {*SAID, "serve", "restart"}
 
 
 @pytest.mark.parametrize("name", SAID)
@@ -82,7 +82,7 @@ def test_json_is_one_object_that_begins_with_tag_and_digest(name, shop, copy):
         assert re.fullmatch(r"[0-9a-f]{64}", data["digest"])
 
 
-@pytest.mark.parametrize("name", [*SAID, "serve", "models"])
+@pytest.mark.parametrize("name", [*SAID, "serve", "restart", "models"])
 def test_help_says_what_a_command_does_and_how_it_is_typed(name, bundle):
     text = bundle(*name.split(), "--help", COLUMNS="100").out
 
