@@ -26,7 +26,7 @@ def test_rows_from_stdin_are_answered_by_a_model(shop):
 def test_a_running_server_is_asked_by_its_url(shop):
     with shop.serving("twice", *CURRENT) as server:
         for url in (server.url, f"{server.url}/", f"{server.url}/predict"):
-            assert shop("predict", url, stdin="[[1, 2]]").out == '{"predictions":[[2,4]]}\n'
+            assert shop("predict", url, stdin="[[1, 2]]").out == '{"predictions":[[2.0,4.0]]}\n'
         refused = shop("predict", server.url, stdin='{"rows": 1}', code=1)
         assert "instances" in refused.err
         refused = shop("predict", server.url, stdin="no json", code=1)
