@@ -19,6 +19,7 @@ RequestError(status)         what a client is told; anything else becomes a 500 
 ├── PredictionFailed 500     fixed text outside, the traceback in the log
 ├── Overloaded 503           the whole server is full, starting or draining (+ Retry-After)
 ├── ModelDied 503            the model's process ended while it ran this request (+ Retry-After)
+├── ServiceDied 503          the service's process ended while it had this request (+ Retry-After)
 └── DeadlineExceeded 504
 """
 
@@ -171,6 +172,15 @@ class ModelDied(RequestError):
             "The model stopped while it worked on this request.", retry_after=retry_after
         )
         self.why = why
+
+
+class ServiceDied(RequestError):
+    """The process of the author's class is gone, and this request went there."""
+
+    status = 503
+
+    def __init__(self) -> None:
+        super().__init__("The service stopped while it worked on this request.", retry_after=1)
 
 
 class DeadlineExceeded(RequestError):

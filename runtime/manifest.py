@@ -225,6 +225,7 @@ class Route:
     max_batch_size: int | None = None  # rows; None = the server's
     latency_budget: float | None = None  # seconds; None = the server's
     streaming: bool = False
+    idempotent: bool = False  # a request may run again when the service's process died with it
     doc: str = ""
     input: Mapping[str, Any] = field(default_factory=dict)
     output: Mapping[str, Any] = field(default_factory=dict)

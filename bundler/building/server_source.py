@@ -57,6 +57,7 @@ def _call(route: Route, batch: BatchSettings) -> list[str]:
     else:
         arguments.append("batchable=False")
     arguments += ["streaming=True"] if route.streaming else []
+    arguments += ["idempotent=True"] if route.idempotent else []
     line = f"Route({', '.join(arguments)}),"
     if len(line) + 8 <= WIDTH:
         return [line]

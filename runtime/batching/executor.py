@@ -68,16 +68,24 @@ class Executor(Protocol):
 
 
 class ThreadExecutor:
-    """An Executor: `call` in a worker's thread, which others may share."""
+    """An Executor: `call` in a worker's thread, which others may share.
+
+    on_hang   called with the reason when a batch is to be ended: only its process can be
+    """
 
     is_ready = True
 
     def __init__(
-        self, call: Callable[[Any], Any], ops: RowOps, worker: Worker | None = None
+        self,
+        call: Callable[[Any], Any],
+        ops: RowOps,
+        worker: Worker | None = None,
+        on_hang: Callable[[str], None] | None = None,
     ) -> None:
         self._call = call
         self._ops = ops
         self._worker = worker or Worker()
+        self._on_hang = on_hang
 
     def start(self, loop: asyncio.AbstractEventLoop, on_ready: Callable[[], None]) -> None:  # noqa: ARG002  # it always is
         """Start the thread, for the first user."""
@@ -97,7 +105,9 @@ class ThreadExecutor:
         return output
 
     def kill(self, why: str) -> None:
-        """Nothing: a thread cannot be ended."""
+        """Nothing to the thread, which cannot be ended; whoever can end its process is told."""
+        if self._on_hang is not None:
+            self._on_hang(why)
 
     def stop(self) -> None:
         """Let the thread end after what it has been given, with the last user."""

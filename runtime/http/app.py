@@ -15,6 +15,7 @@ from starlette.responses import JSONResponse, Response
 from ..batching.cost import CostModel
 from ..models.operation import ModelOperation
 from ..plan import Plan
+from ..rpc.service_link import ServiceLink
 from ..telemetry.metrics import Metrics
 from . import openapi
 from .access_log import Access, NoAccessLog
@@ -28,6 +29,7 @@ from .pages import pages
 from .protocol import LimitedProtocol, limited
 from .readiness import Readiness
 from .reception import Reception
+from .remote_host import RemoteHost
 
 log = logging.getLogger(__name__)
 
@@ -40,7 +42,7 @@ class Application:
     """
 
     def __init__(
-        self, plan: Plan, metrics: Metrics, access: Access, links: Links | None = None
+        self, plan: Plan, metrics: Metrics, access: Access, host: Host | RemoteHost
     ) -> None:
         self.plan = plan
         self.metrics = metrics
@@ -50,7 +52,7 @@ class Application:
         self.on_ready: Callable[[], None] = lambda: None
         self.on_failure: Callable[[], None] = lambda: None
         self._access = access
-        self._host = Host(plan, metrics, links)
+        self._host = host
         settings = plan.settings
         door = Door(settings, self.readiness, Budget(settings.limits.max_in_flight), metrics)
         self._endpoints = {route.path: Endpoint(route, door) for route in plan.routes}
@@ -185,9 +187,12 @@ def create_app(
     metrics: Metrics | None = None,
     access: Access | None = None,
     links: Links | None = None,
+    service: ServiceLink | None = None,
 ) -> Application:
     """The application for a bundle; loads nothing before it is started.
 
-    With `links` its models are in other processes, by alias.
+    With `links` its models are in other processes, by alias; with `service` all of it is in one.
     """
-    return Application(plan, metrics or Metrics.of(plan), access or NoAccessLog(), links)
+    metrics = metrics or Metrics.of(plan)
+    host = Host(plan, metrics, links) if service is None else RemoteHost(plan, service)
+    return Application(plan, metrics, access or NoAccessLog(), host)

@@ -80,6 +80,7 @@ class Endpoint:
             deadline,
             priority=self._standing.priority(headers),
             client=self._standing.client(headers, (scope.get("client") or (None,))[0]),
+            id=exchange.id,
         )
         try:
             payload = await operation(call)

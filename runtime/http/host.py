@@ -39,7 +39,8 @@ class Host:
     """Loads what a plan names, or finds it in other processes, and stops it in good order.
 
     With `links` the models live in processes of their own, which somebody else starts: this one
-    imports none of their libraries.
+    imports none of their libraries. `on_hang` is called with the reason when something in here
+    will not come back by itself: nothing in a process can end a thread of it.
     """
 
     def __init__(
@@ -47,12 +48,14 @@ class Host:
         plan: Plan,
         metrics: Metrics,
         links: Links | None = None,
+        on_hang: Callable[[str], None] | None = None,
     ) -> None:
         self.plan = plan
         self.runners: dict[str, Runner] = {}
         self.routes = plan.routes  # completed by the service once it is loaded
         self._metrics = metrics
         self._links = links
+        self._on_hang = on_hang
         self._service: ServiceHost | None = None
         self._codecs: dict[str, Codec] = {}
         # Where models have processes of their own, large bodies have one as well.
@@ -118,13 +121,16 @@ class Host:
         worker = Worker(alias)
         worker.start(asyncio.get_running_loop())
         # Loaded in the thread that will call it: some libraries keep state by thread.
-        home: Home = await run(worker, partial(ThreadHome.load, self.plan, alias, worker))
+        home: Home = await run(
+            worker, partial(ThreadHome.load, self.plan, alias, worker, self._on_hang)
+        )
         return home
 
     async def _start_service(self, target: str) -> Mapping[str, Operation]:
         plan = self.plan
         routes = [route for route in plan.routes if route.model is None]
         service = ServiceHost(target, plan.directory / "src", routes, plan.settings, self._batching)
+        service.on_hang = self._on_hang
         names = {entry.name: entry.alias for entry in plan.manifest.models}
         await service.start(Models(self.runners, asyncio.get_running_loop(), names))
         self._service = service

@@ -1,6 +1,6 @@
 """ThreadHome: a model in this process, in a thread of its own."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from functools import partial
 from typing import Any, Self
 
@@ -17,20 +17,32 @@ class ThreadHome:
     One thread, because a model is not asked two things at once.
     """
 
-    def __init__(self, model: LoadedModel, worker: Worker) -> None:
+    def __init__(
+        self,
+        model: LoadedModel,
+        worker: Worker,
+        on_hang: Callable[[str], None] | None = None,
+    ) -> None:
         self.manifest = model.manifest
         self._model = model
         self._worker = worker
+        self._on_hang = on_hang
 
     @classmethod
-    def load(cls, plan: Plan, alias: str, worker: Worker) -> Self:
+    def load(
+        cls,
+        plan: Plan,
+        alias: str,
+        worker: Worker,
+        on_hang: Callable[[str], None] | None = None,
+    ) -> Self:
         """Load the model called `alias`, in this thread.
 
         Raises:
             BundleError: see `LoadedModel.load`.
         """
         directory, tuning = plan.model_directory(alias), plan.tuning(alias)
-        return cls(LoadedModel.load(directory, plan.device, plan.policy, tuning), worker)
+        return cls(LoadedModel.load(directory, plan.device, plan.policy, tuning), worker, on_hang)
 
     @property
     def object(self) -> Any:
@@ -39,7 +51,9 @@ class ThreadHome:
 
     def executors(self, method: str) -> Sequence[Executor]:
         """The thread."""
-        return (ThreadExecutor(partial(self._model.call, method), table, self._worker),)
+        return (
+            ThreadExecutor(partial(self._model.call, method), table, self._worker, self._on_hang),
+        )
 
     def call(self, method: str, batch: Any) -> Any:
         """The answer for one batch, in this thread."""

@@ -25,12 +25,16 @@ from .growth import Growth
 from .handover import Handover
 from .last_words import STDERR
 from .newcomers import turn_away
+from .service_post import ALIAS, ServicePost
 from .topology import Topology
 
 if TYPE_CHECKING:
     from ..models.model import LoadedModel
     from ..remote.model_link import ModelLink
+    from ..rpc.service_link import ServiceLink
     from .life import Life
+
+    Link = ModelLink | ServiceLink
 
 log = logging.getLogger(__name__)
 
@@ -63,29 +67,33 @@ class Serving:
     def recruit(self, number: int) -> Crew:
         """As many fronts and models as the topology says; they count in rows of their own."""
         first = self.topology.most_fronts * (number % 2)
-        return Crew(
-            [
-                FrontPost(index, first + index, tuple(self._models()))
-                for index in range(self.topology.fronts)
-            ],
-            self._templates(),
-        )
+        fronts = [
+            FrontPost(index, first + index, self._models(index, first + index))
+            for index in range(self.topology.fronts)
+        ]
+        return Crew(fronts, self._templates())
 
     def _templates(self) -> list[TemplatePost]:
         """Where several processes hold a model, they may share it; not what is on a GPU."""
         count = self.topology.fronts * self.topology.replicas
-        if self.topology.is_threaded or self.devices or count == 1 or sys.platform != "linux":
+        is_alone = count == 1 or self.topology.kind in {"service", "thread"}
+        if is_alone or self.devices or sys.platform != "linux":
             return []
         return [TemplatePost(entry.alias) for entry in self.plan.manifest.models]
 
-    def _models(self) -> list[ModelPost]:
+    def _models(self, index: int, row: int) -> tuple[ModelPost, ...]:
+        """What is to work for the front with this index and row."""
         if self.topology.is_threaded:
-            return []
-        return [
+            return ()
+        if self.topology.kind == "service":
+            row += 2 * self.topology.most_fronts
+            service = str(self.plan.manifest.service)
+            return (ServicePost(service, row, self._device(index)),)
+        return tuple(
             ModelPost(entry.alias, replica, self._device(replica))
             for entry in self.plan.manifest.models
             for replica in range(self.topology.replicas)
-        ]
+        )
 
     def _device(self, index: int) -> int | None:
         return self.devices[index % len(self.devices)].index if self.devices else None
@@ -106,22 +114,42 @@ class Serving:
         assert post.control is not None
         line = post.control.front
         links = None if self.topology.is_threaded else _links(post, line)
-        application = create_app(plan, metrics=self.metrics, access=access, links=links)
+        service = _service_link(post, line, plan.settings)
+        application = create_app(
+            plan, metrics=self.metrics, access=access, links=links, service=service
+        )
         application.on_ready = on_ready
         is_alone = self.topology.fronts == 1
         life = Life(application, self._others_are_ready, line=line, is_alone=is_alone)
-        line.on_event = partial(_heed, life, line, links or {})
+        heard: dict[str, Sequence[Link]] = {**(links or {})}
+        if service is not None:
+            heard[ALIAS] = [service]
+        line.on_event = partial(_heed, life, line, heard)
         return run(life, self.site.listener)
 
     def model(self, post: ModelPost, on_ready: Callable[[], None]) -> int:
         """Answer the batches of one front."""
         from ..remote.model_process import serve_model
 
+        if isinstance(post, ServicePost):
+            return self._service(post, on_ready)
         assert post.channel is not None
         self.site.listener.close()
         plan = _pinned(self.plan, post.device)
         thread_count.limit(thread_count.announce(self.topology.threads))
         serve_model(post.channel, plan, post.alias, plan.device, post.generation, on_ready)
+        return 0
+
+    def _service(self, post: ServicePost, on_ready: Callable[[], None]) -> int:
+        """Answer the calls of one front."""
+        from .service_life import serve_service
+
+        assert post.calls is not None
+        self.site.listener.close()
+        self.metrics.counters.take(post.row)
+        plan = _pinned(self.plan, post.device)
+        thread_count.limit(thread_count.announce(self.topology.threads))
+        serve_service(post.calls, plan, self.metrics, post.generation, on_ready)
         return 0
 
     def template(self, post: TemplatePost, on_ready: Callable[[], None]) -> int:
@@ -187,12 +215,16 @@ class Serving:
         """Count it; what a front had counted as going on has ended with it."""
         if isinstance(post, FrontPost):
             self.metrics.died(post.row)
+        elif isinstance(post, ServicePost):
+            self.metrics.service_died(post.row)
         elif isinstance(post, ModelPost):
             self.metrics.model_died(post.alias)
 
     def left(self, post: FrontPost) -> None:
         """What it had counted as going on has ended."""
-        self.metrics.counters.forget(post.row)
+        for each in (post, *post.models):
+            if isinstance(each, FrontPost | ServicePost):
+                self.metrics.counters.forget(each.row)
 
     def last_call(self) -> None:
         """Take no new connections, in any process."""
@@ -205,11 +237,24 @@ def _links(post: FrontPost, line: Line) -> dict[str, list["ModelLink"]]:
 
     links: dict[str, list[ModelLink]] = {}
     for model in post.models:
+        if isinstance(model, ServicePost):
+            continue
         assert model.channel is not None
         kill = partial(_have_killed, line, model)
         link = ModelLink(model.channel.for_front(), model.alias, model.replica, kill)
         links.setdefault(model.alias, []).append(link)
     return links
+
+
+def _service_link(post: FrontPost, line: Line, settings: ServeSettings) -> "ServiceLink | None":
+    """The front's end of its service process, where it has one."""
+    from ..rpc.service_link import ServiceLink
+
+    for each in post.models:
+        if isinstance(each, ServicePost) and each.calls is not None:
+            kill = partial(_have_killed, line, each)
+            return ServiceLink(each.calls.for_front(), kill, settings)
+    return None
 
 
 def _have_killed(line: Line, model: ModelPost, generation: int, why: str) -> None:
@@ -221,9 +266,7 @@ def _costs(life: "Life") -> dict[str, tuple[float, float, int]]:
     return {name: (cost.alpha, cost.beta, cost.count) for name, cost in costs.items()}
 
 
-def _heed(
-    life: "Life", line: Line, links: Mapping[str, Sequence["ModelLink"]], event: Event
-) -> None:
+def _heed(life: "Life", line: Line, links: Mapping[str, Sequence["Link"]], event: Event) -> None:
     """What the supervisor tells a front."""
     if event["event"] == "leave":
         life.leave()

@@ -65,10 +65,11 @@ class Start:
         """
         trust.verify(self.plan.directory, self.plan.manifest.files)
         listener = handover.socket() or self.address.bind()
-        # Two crews serve at once while one takes over from the other.
-        # The last row is the supervisor's own.
-        metrics = Metrics.of(self.plan, 2 * self.topology.most_fronts + 1)
-        metrics.counters.take(2 * self.topology.most_fronts)
+        # Two crews serve at once while one takes over from the other; each front, and each process
+        # of a service, has a row of its own. The last one is the supervisor's.
+        rows = 4 * self.topology.most_fronts
+        metrics = Metrics.of(self.plan, rows + 1)
+        metrics.counters.take(rows)
         site = Site(self.address.bound(listener), listener, handover, self.began)
         growth = Growth(self._machine, has_threads=_has_threads(self.plan))
         serving = Serving(self.plan, self.topology, self.devices, metrics, site, growth)
@@ -98,14 +99,11 @@ def _has_threads(plan: Plan) -> bool:
 
 
 def _topology(plan: Plan, gpus: int) -> Topology:
-    has_service = plan.manifest.service is not None
     machine = Machine(usable_cores(), available_memory(), gpus)
-    return topology.first(
-        plan.settings.workers,
-        machine,
-        is_threaded=has_service or plan.settings.isolation == "thread",
-        why="a service class runs beside its models" if has_service else "",
-    )
+    is_threaded = plan.settings.isolation == "thread"
+    if plan.manifest.service is not None and not is_threaded:
+        return topology.with_service(plan.settings.workers, machine)
+    return topology.first(plan.settings.workers, machine, is_threaded=is_threaded)
 
 
 def checked_plan(options: Options, routes: Sequence[Route] = ()) -> Plan:

@@ -8,7 +8,7 @@ MOST_FRONTS = 16
 SHARE = 0.5  # of the memory that is available, which growing may take
 FRAMEWORKS_WITH_THREADS = frozenset({"torch", "xgboost", "lightgbm", "onnx"})
 
-Kind = Literal["A", "B", "C", "D", "thread"]
+Kind = Literal["A", "B", "C", "D", "service", "thread"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,6 +48,7 @@ class Topology:
     B       one front and several processes of each model, one batcher for all
     C       one front and one process on a GPU
     D       one front and one process a GPU
+    service several fronts, each with a process for the author's class and its models
     thread  models in the threads of the server's processes
 
     threads     that one model process may use; None = as many as its library likes
@@ -78,6 +79,8 @@ class Topology:
     def _models(self) -> str:
         if self.is_threaded:
             return "each with the models in its threads"
+        if self.kind == "service":
+            return "each with a process of the service and its models"
         each = _counted(self.replicas, "process", "es") + " of each model"
         return f"each with {each}" if self.fronts > 1 else each
 
@@ -99,6 +102,14 @@ def first(
         return Topology("A", why=why, is_settled=False, most_fronts=_fronts(machine.cores))
     threads = max(1, machine.cores // workers) if workers > 1 else None
     return Topology("A", workers, 1, threads, "as many as were asked for", most_fronts=workers)
+
+
+def with_service(workers: Literal["auto"] | int, machine: Machine) -> Topology:
+    """What an author's class is served with: it calls its models in its own process."""
+    count = (machine.gpus or 1) if workers == "auto" else workers
+    threads = max(1, machine.cores // count) if count > 1 and not machine.gpus else None
+    why = "a service class runs beside its models"
+    return Topology("service", count, 1, threads, why, most_fronts=count)
 
 
 def chosen(now: Topology, machine: Machine, probe: Probe) -> Topology:

@@ -27,12 +27,14 @@ class ApiOptions:
     batchable       many requests share one call: their rows are stacked
     max_batch_size  rows of one call; None = the server's
     latency_budget  seconds a request may wait for company; None = the server's
+    idempotent      a request may run a second time, if the process died during the first
     """
 
     route: str | None = None
     batchable: bool = False
     max_batch_size: int | None = None
     latency_budget: float | None = None
+    idempotent: bool = False
 
     @classmethod
     def of(
@@ -42,6 +44,7 @@ class ApiOptions:
         batchable: bool = False,
         max_batch_size: int | None = None,
         latency_budget: float | str | None = None,
+        idempotent: bool = False,
     ) -> "ApiOptions":
         """Read the arguments of `@api(...)`.
 
@@ -52,6 +55,8 @@ class ApiOptions:
             raise ValueError(f"`max_batch_size` is a number of rows, not {max_batch_size!r}.")
         if type(batchable) is not bool:
             raise ValueError(f"`batchable` is True or False, not {batchable!r}.")
+        if type(idempotent) is not bool:
+            raise ValueError(f"`idempotent` is True or False, not {idempotent!r}.")
         if route is not None and not isinstance(route, str):
             raise ValueError(f"`route` is a path such as `/predict`, not {route!r}.")
         if not batchable and (max_batch_size is not None or latency_budget is not None):
@@ -59,7 +64,7 @@ class ApiOptions:
                 "`max_batch_size` and `latency_budget` are for APIs with `batchable=True`."
             )
         budget = None if latency_budget is None else seconds(latency_budget)
-        return cls(route, batchable, max_batch_size, budget)
+        return cls(route, batchable, max_batch_size, budget, idempotent)
 
 
 @overload
@@ -92,12 +97,14 @@ def api(
     batchable: bool = False,
     max_batch_size: int | None = None,
     latency_budget: float | str | None = None,
+    idempotent: bool = False,
 ) -> Callable[[Function], Function]: ...
 def api(function: Function | None = None, /, **options: Any) -> Any:
     """Mark a method of a service as a route; its annotations say what it takes and gives.
 
     With `batchable=True` the rows of many requests are stacked into one call, which must return
-    as many rows. `latency_budget` is seconds or a text such as "25ms".
+    as many rows. `latency_budget` is seconds or a text such as "25ms". With `idempotent=True` a
+    request that was there when the service's process died is run once more by the next one.
 
     Example:
         @modelbundle.api(batchable=True, max_batch_size=64)

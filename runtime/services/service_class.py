@@ -117,6 +117,7 @@ class ServiceClass:
             "doc": contract.doc,
             "batchable": contract.batchable,
             "streaming": contract.streaming,
+            "idempotent": self.apis[route.method].options.idempotent,
         }
         return Route(**(route.to_json() | known))
 

@@ -54,6 +54,7 @@ class ServiceHost:
     ) -> None:
         self.routes: tuple[Route, ...] = tuple(routes)
         self.operations: Mapping[str, Operation] = {}
+        self.on_hang: Callable[[str], None] | None = None
         self._target = target
         self._src = src
         self._settings = settings
@@ -102,7 +103,7 @@ class ServiceHost:
         name = contract.parameters[0].name
         batch_call = BatchCall(method, name, self._models, is_async=contract.is_async)
         limits, observer = self._batching(route)
-        executor = ThreadExecutor(batch_call, table, Worker(route.method))
+        executor = ThreadExecutor(batch_call, table, Worker(route.method), self.on_hang)
         batcher = Batcher(executor, table, limits, observer=observer)
         self._batchers.append(batcher)
         return BatchOperation(contract, batcher, self._settings)

@@ -16,7 +16,7 @@ OTHER = "other"
 REFUSALS = ("starting", "draining", "bytes")
 """Why a request was refused before it reached a queue; `bytes`: too many bodies in memory."""
 
-TOPOLOGIES = ("A", "B", "C", "D", "thread")
+TOPOLOGIES = ("A", "B", "C", "D", "service", "thread")
 """See `process.topology`."""
 
 SECONDS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0)
@@ -50,6 +50,7 @@ class Metrics:
         self._in_flight = self._slot("bundle_in_flight_requests")
         self._ready = self._slot("bundle_ready_workers")
         self._restarts = self._slot("bundle_worker_restarts_total")
+        self._service_deaths = self._slot("bundle_service_restarts_total")
         deaths = self._families["bundle_model_restarts_total"]
         self._deaths = {model: self.counters.slot(deaths, model) for (model,) in deaths.series}
 
@@ -107,6 +108,11 @@ class Metrics:
     def model_died(self, model: str) -> None:
         """A process of a model has died and will be replaced."""
         self.counters.add(self._deaths[model])
+
+    def service_died(self, worker: int) -> None:
+        """A process of the service has died and will be replaced; what it had going has ended."""
+        self.counters.forget(worker)
+        self.counters.add(self._service_deaths)
 
     def topology(self, kind: str, fronts: int, replicas: int) -> None:
         """How many processes serve, and in which arrangement."""
@@ -254,6 +260,13 @@ def _families(paths: Names, queues: Names, models: Names) -> Iterator[Family]:
         "counter",
         ("model",),
         models,
+    )
+    yield Family(
+        "bundle_service_restarts_total",
+        "Processes of the service started again after a crash or a hang.",
+        "counter",
+        (),
+        ((),),
     )
     kinds = tuple((kind,) for kind in TOPOLOGIES)
     yield Family("bundle_topology", "1 for how the processes work.", "gauge", ("kind",), kinds)

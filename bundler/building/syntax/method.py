@@ -66,6 +66,7 @@ class Method:
             max_batch_size=self.options.max_batch_size,
             latency_budget=self.options.latency_budget,
             streaming=is_streaming,
+            idempotent=self.options.idempotent,
             doc=ast.get_docstring(self.node) or "",
             input=wire.request(parameters, batchable=batchable),
             output=wire.response(result, batchable=batchable, streaming=is_streaming),

@@ -13,6 +13,8 @@ from . import wire
 from .answer import AnswerWriter, arrayed, first
 from .spec import Kind
 
+_FRAMED = frozenset({wire.LINES, wire.EVENTS})
+
 
 class StreamWriter:
     """Writes one stream; `content_type` is what it settled on."""
@@ -42,12 +44,25 @@ class StreamWriter:
     @property
     def is_framed(self) -> bool:
         """Whether an error could be told from an item; else the connection must be cut."""
-        return self.content_type in {wire.LINES, wire.EVENTS}
+        return self.content_type in _FRAMED
 
     def error(self, detail: str) -> bytes:
         """What tells a client of a framed stream that it ends early."""
-        name = b"event: error\n" if self.content_type == wire.EVENTS else b""
-        return name + self._framed(orjson.dumps({"error": detail}))
+        return _error(self.content_type, detail)
 
     def _framed(self, data: bytes) -> bytes:
-        return b"data: " + data + b"\n\n" if self.content_type == wire.EVENTS else data + b"\n"
+        return _framed(self.content_type, data)
+
+
+def ending(content_type: str, detail: str) -> bytes | None:
+    """What tells the client of a stream that it ends early; None where only a cut can."""
+    return _error(content_type, detail) if content_type in _FRAMED else None
+
+
+def _error(content_type: str, detail: str) -> bytes:
+    name = b"event: error\n" if content_type == wire.EVENTS else b""
+    return name + _framed(content_type, orjson.dumps({"error": detail}))
+
+
+def _framed(content_type: str, data: bytes) -> bytes:
+    return b"data: " + data + b"\n\n" if content_type == wire.EVENTS else data + b"\n"

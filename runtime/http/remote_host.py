@@ -1,0 +1,73 @@
+"""RemoteHost: a bundle whose service, with its models, is in a process of its own."""
+
+import asyncio
+import logging
+from collections.abc import Mapping
+
+from ..batching.cost import CostModel
+from ..errors import InvalidBundle
+from ..manifest import Route
+from ..models.operation import Operation
+from ..plan import Plan
+from ..rpc.remote_operation import RemoteOperation
+from ..rpc.service_link import ServiceLink
+from .readiness import Readiness
+
+log = logging.getLogger(__name__)
+
+
+class RemoteHost:
+    """What Host is, where somebody else loads everything: it imports no code of the author's."""
+
+    def __init__(self, plan: Plan, link: ServiceLink) -> None:
+        self.plan = plan
+        self.routes = plan.routes  # completed by the service process once it is loaded
+        self._link = link
+        self._name = str(plan.manifest.service)
+
+    async def load(self, readiness: Readiness) -> Mapping[str, Operation]:
+        """Wait until the process is ready; the operation of each route's path."""
+        arrived = asyncio.Event()
+
+        def changed() -> None:
+            if self._link.is_ready:
+                readiness.found(self._name)
+                arrived.set()
+            elif arrived.is_set():
+                why = f"{self._link.why} and " if self._link.why else ""
+                readiness.missing(self._name, f"the service {why}is being started again")
+
+        def busy(what: str) -> None:
+            if not arrived.is_set():
+                readiness.starting(what)
+
+        self._link.on_change, self._link.on_state = changed, busy
+        self._link.start(asyncio.get_running_loop())
+        await arrived.wait()
+        self.routes = _completed(self.plan.routes, self._link.routes)
+        return {
+            route.path: RemoteOperation(
+                self._link, index, is_idempotent=route.idempotent or route.model is not None
+            )
+            for index, route in enumerate(self.routes)
+        }
+
+    async def stop(self) -> None:
+        """Have the process finish, and call the author's `close`."""
+        await self._link.stop(self.plan.settings.drain_timeout)
+
+    def costs(self) -> dict[str, CostModel]:
+        """Nothing: batches are made in the other process."""
+        return {}
+
+
+def _completed(routes: tuple[Route, ...], told: list[dict[str, object]]) -> tuple[Route, ...]:
+    """The routes, with what only the loaded class knows of them.
+
+    Raises:
+        InvalidBundle: when the process speaks of others.
+    """
+    found = tuple(map(Route.from_json, told))
+    if [route.path for route in found] != [route.path for route in routes]:
+        raise InvalidBundle("The service process has other routes than the bundle.")
+    return found

@@ -1,0 +1,30 @@
+"""ServicePost: the place for the process of an author's class, beside a front."""
+
+from ..rpc.call_channel import CallChannel
+from .crew import ModelPost, Post
+
+ALIAS = "<service>"
+"""What front and supervisor call it among the models; no model can be called so."""
+
+
+class ServicePost(ModelPost):
+    """A service with its models; it comes and goes as a model process does.
+
+    row   of the counters
+    """
+
+    def __init__(self, target: str, row: int, device: int | None = None) -> None:
+        super().__init__(ALIAS, 0, device)
+        self.row = row
+        self.calls: CallChannel | None = None
+        self.name = f"The process of service `{target}`"
+
+    def prepare(self) -> None:
+        """A new channel."""
+        self.calls = CallChannel.create()
+
+    def let_go(self, but_for: Post | None = None) -> None:
+        """Close the channel."""
+        if self.calls is not None and but_for is not self:
+            self.calls.close()
+            self.calls = None

@@ -1,0 +1,92 @@
+"""Connection: one end of the stream between a front and a service process, on an event loop."""
+
+import asyncio
+import logging
+from collections.abc import Callable
+from contextlib import suppress
+from typing import cast
+
+from .frame import Frame, FrameReader, Kind
+
+log = logging.getLogger(__name__)
+
+HIGH_WATER = 1 << 20  # bytes that wait to be sent, above which nothing more should be
+
+
+class Connection(asyncio.BufferedProtocol):
+    """Whole frames in, whole frames out.
+
+    on_frame  called with each frame; what it raises ends the connection, as a bad frame does
+    on_lost   called once, with what was wrong with a frame; "" where the stream just ended
+    on_room   called when there is room again after `has_room` was False
+    """
+
+    def __init__(
+        self,
+        on_frame: Callable[[Frame], None],
+        on_lost: Callable[[str], None],
+        on_room: Callable[[], None] = lambda: None,
+    ) -> None:
+        self.has_room = True
+        self._on_frame = on_frame
+        self._on_lost = on_lost
+        self._on_room = on_room
+        self._reader = FrameReader()
+        self._transport: asyncio.Transport | None = None
+        self._wrong = ""
+
+    def send(self, kind: Kind, number: int = 0, head: bytes = b"", body: bytes = b"") -> None:
+        """Send a frame, if anybody listens.
+
+        Raises:
+            ValueError: when it is too large.
+        """
+        pieces = Frame(kind, number, head, body).pieces()
+        if self._transport is not None:
+            for piece in pieces:  # what is written in one turn of the loop goes out together
+                self._transport.write(piece)
+
+    def close(self) -> None:
+        """Let go, at once."""
+        if self._transport is not None:
+            self._transport.abort()
+
+    # --- what the loop calls ---
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        """It is there."""
+        self._transport = cast("asyncio.Transport", transport)
+        self._transport.set_write_buffer_limits(HIGH_WATER)
+
+    def get_buffer(self, sizehint: int) -> memoryview:  # noqa: ARG002
+        """Where the next bytes belong."""
+        return self._reader.room()
+
+    def buffer_updated(self, nbytes: int) -> None:
+        """Bytes came."""
+        try:
+            for frame in self._reader.read(nbytes):
+                self._on_frame(frame)
+        except Exception as error:
+            log.exception("A frame cannot be understood.")
+            self._wrong = f"said what cannot be understood: {type(error).__name__}"
+            self.close()
+
+    def eof_received(self) -> bool:
+        """The other end will say no more."""
+        return False
+
+    def connection_lost(self, exc: Exception | None) -> None:  # noqa: ARG002
+        """It is gone."""
+        self._transport = None
+        with suppress(RuntimeError):  # the loop is being closed
+            self._on_lost(self._wrong)
+
+    def pause_writing(self) -> None:
+        """There is enough under way."""
+        self.has_room = False
+
+    def resume_writing(self) -> None:
+        """There is room again."""
+        self.has_room = True
+        self._on_room()

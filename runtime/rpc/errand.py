@@ -1,0 +1,62 @@
+"""Errand: one call on its way to a service process, there, or back."""
+
+import asyncio
+from typing import TYPE_CHECKING, Any
+
+from ..data.payload import Payload
+from ..errors import RequestError
+from ..models.operation import Call, Stream
+
+if TYPE_CHECKING:
+    from .remote_parts import RemoteParts
+
+
+class Errand:
+    """A call, and whoever waits for its answer.
+
+    route          index of its route
+    is_idempotent  whether it may run a second time
+    number         on the connection, 0 before it is sent
+    sent           seconds on the monotonic clock
+    is_retried     whether a process has died with it already
+    """
+
+    __slots__ = (
+        "answer", "call", "is_idempotent", "is_retried", "number", "parts", "route", "sent",
+    )  # fmt: skip
+
+    def __init__(self, route: int, call: Call, *, is_idempotent: bool) -> None:
+        self.route = route
+        self.call = call
+        self.is_idempotent = is_idempotent
+        self.answer: asyncio.Future[Payload | Stream] = asyncio.get_running_loop().create_future()
+        self.parts: RemoteParts | None = None  # once it streams
+        self.number = 0
+        self.sent = 0.0
+        self.is_retried = False
+
+    @property
+    def is_over(self) -> bool:
+        """Whether nobody waits any more; one that streams has begun to be answered."""
+        return self.answer.done()
+
+    def succeed(self, answer: Payload | Stream) -> None:
+        """Hand over the answer."""
+        if not self.answer.done():
+            self.answer.set_result(answer)
+
+    def fail(self, error: RequestError) -> None:
+        """There will be no answer, or not the rest of it."""
+        if self.parts is not None:
+            self.parts.end(error)
+        elif not self.answer.done():
+            self.answer.set_exception(error)
+
+    def head(self, seconds: float) -> list[Any]:
+        """What the process must know of it beside the body."""
+        call, client = self.call, self.call.client
+        known = client.decode("latin-1") if isinstance(client, bytes) else client
+        return [
+            self.route, call.content_type, call.accept, seconds, call.priority, known,
+            call.id.decode("latin-1"),
+        ]  # fmt: skip

@@ -1,0 +1,135 @@
+"""Frame: what travels between a front and a service process: a kind, a number, a head, a body."""
+
+import struct
+from collections.abc import Iterator
+from enum import IntEnum
+from typing import NamedTuple
+
+_HEADER = struct.Struct("<B3xIQQ")  # kind, bytes of the head, bytes of the body, number
+
+MOST_HEAD = 1 << 24  # bytes: routes with their schemas are the largest
+MOST_BODY = 1 << 30  # bytes
+AT_ONCE = 1 << 16  # bytes that are read in one go; a larger frame has memory of its own
+
+
+class Kind(IntEnum):
+    """What a frame says. The number is that of a call, where it speaks of one.
+
+    To the service:   CALL  CANCEL  MORE (there is room for parts)  PING  STOP (finish, and end)
+    To the front:     STATE (what it is busy with)  READY  ANSWER  ERROR  STREAM  PART  END  PONG
+                      HUNG (it will not come back by itself)  STOPPED
+    """
+
+    CALL = 1
+    CANCEL = 2
+    MORE = 3
+    PING = 4
+    STOP = 5
+    STATE = 16
+    READY = 17
+    ANSWER = 18
+    ERROR = 19
+    STREAM = 20
+    PART = 21
+    END = 22
+    PONG = 23
+    HUNG = 24
+    STOPPED = 25
+
+
+class BadFrame(ValueError):
+    """What came is no frame."""
+
+
+class Frame(NamedTuple):
+    """One message.
+
+    number   of the call that it is about, 0 = of none
+    head     JSON
+    body     bytes of a request, or of an answer
+    """
+
+    kind: Kind
+    number: int = 0
+    head: bytes = b""
+    body: bytes = b""
+
+    def pieces(self) -> list[bytes]:
+        """The bytes to send; the body stands alone, so that nobody has to copy it.
+
+        Raises:
+            ValueError: when it is larger than the other end takes.
+        """
+        head, body = self.head, self.body
+        if len(head) > MOST_HEAD or len(body) > MOST_BODY:
+            raise ValueError(f"A message of {len(head) + len(body)} bytes is too large.")
+        front = _HEADER.pack(self.kind, len(head), len(body), self.number) + head
+        return [front, body] if body else [front]
+
+
+class FrameReader:
+    """Finds the frames in a stream of bytes.
+
+    Example:
+        size = sock.recv_into(reader.room())
+        for frame in reader.read(size): ...
+    """
+
+    def __init__(self) -> None:
+        self._small = memoryview(bytearray(AT_ONCE))
+        self._filled = 0
+        self._large: memoryview | None = None  # of a frame that does not fit
+        self._header = (Kind.PING, 0, 0, 0)
+
+    def room(self) -> memoryview:
+        """Where the next bytes belong."""
+        return (self._small if self._large is None else self._large)[self._filled :]
+
+    def read(self, size: int) -> Iterator[Frame]:
+        """Note that so many bytes came; the frames that are complete now.
+
+        Raises:
+            BadFrame: for what is none; nothing that follows can be understood.
+        """
+        self._filled += size
+        if self._large is None:
+            yield from self._read_small()
+        elif self._filled == len(self._large):
+            kind, head, _, number = self._header
+            large, self._large, self._filled = self._large, None, 0
+            yield Frame(kind, number, bytes(large[:head]), bytes(large[head:]))
+
+    def _read_small(self) -> Iterator[Frame]:
+        small, start, end = self._small, 0, self._filled
+        while end - start >= _HEADER.size:
+            kind, head, body, number = header = _header(small, start)
+            at = start + _HEADER.size
+            if end - at >= head + body:
+                start = at + head + body
+                yield Frame(
+                    kind, number, bytes(small[at : at + head]), bytes(small[at + head : start])
+                )
+            elif _HEADER.size + head + body > len(small):
+                self._begin_large(header, small[at:end])
+                return
+            else:
+                break
+        if start:
+            small[: end - start] = small[start:end]
+        self._filled = end - start
+
+    def _begin_large(self, header: tuple[Kind, int, int, int], begun: memoryview) -> None:
+        self._header = header
+        self._large = memoryview(bytearray(header[1] + header[2]))
+        self._large[: len(begun)] = begun
+        self._filled = len(begun)
+
+
+def _header(data: memoryview, start: int) -> tuple[Kind, int, int, int]:
+    kind, head, body, number = _HEADER.unpack_from(data, start)
+    if head > MOST_HEAD or body > MOST_BODY:
+        raise BadFrame(f"A frame of {head + body} bytes was announced.")
+    try:
+        return Kind(kind), head, body, number
+    except ValueError:
+        raise BadFrame(f"There is no kind {kind} of frames.") from None

@@ -1,0 +1,52 @@
+"""Refusal: a RequestError on its way from a service process to the front."""
+
+from typing import Any
+
+import orjson
+
+from .. import errors
+from ..errors import RequestError
+from ..remote.failure import printable
+
+_STATUSES = range(400, 600)
+
+
+def encode(error: RequestError, rows: int) -> bytes:
+    """The error as JSON, and how many rows the request had, as far as that is known."""
+    detail = printable(str(error.detail))
+    name, status = type(error).__name__, error.status
+    return orjson.dumps([name, status, detail, error.retry_after, rows])
+
+
+def decode(head: bytes) -> tuple[RequestError, int]:
+    """The error and the rows.
+
+    Raises:
+        ValueError: for what `encode` does not write.
+    """
+    name, status, detail, retry_after, rows = orjson.loads(head)
+    if not isinstance(detail, str) or status not in _STATUSES:
+        raise ValueError(f"{status!r} is no status of an error.")
+    if retry_after is not None and not isinstance(retry_after, int | float):
+        raise ValueError(f"{retry_after!r} is no time.")
+    error: RequestError = RequestError.__new__(_kind(name))
+    RequestError.__init__(error, detail, retry_after=retry_after)
+    error.status = status
+    return error, checked_rows(rows)
+
+
+def checked_rows(rows: Any) -> int:
+    """A number of rows.
+
+    Raises:
+        ValueError: when it is none.
+    """
+    if not isinstance(rows, int) or rows < 0:
+        raise ValueError(f"{rows!r} is no number of rows.")
+    return rows
+
+
+def _kind(name: Any) -> type[RequestError]:
+    """The class of that name; the author's own ones are not known here."""
+    found = getattr(errors, name, None) if isinstance(name, str) else None
+    return found if isinstance(found, type) and issubclass(found, RequestError) else RequestError

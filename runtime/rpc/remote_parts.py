@@ -1,0 +1,105 @@
+"""RemoteParts: a streaming answer of a service process, part by part, in the front."""
+
+import asyncio
+from collections import deque
+from collections.abc import AsyncGenerator, Callable
+from types import TracebackType
+from typing import Any
+
+from ..errors import DeadlineExceeded, RequestError
+from ..services.contract.stream import ending
+from .window import Taken
+
+SLACK = 0.1  # seconds that the process has to say by itself that a part comes too late
+
+
+class RemoteParts(AsyncGenerator[bytes, None]):
+    """What `Stream.parts` is.
+
+    A class and not a function, because one that is closed before its first part must tell, too.
+
+    seconds   that each part may take
+    on_taken  called when the process may send more: with parts and bytes
+    on_left   called when nobody wants the rest
+    """
+
+    def __init__(
+        self,
+        content_type: str,
+        seconds: float,
+        on_taken: Callable[[int, int], None],
+        on_left: Callable[[], None],
+    ) -> None:
+        self._content_type = content_type
+        self._seconds = seconds
+        self._on_taken = on_taken
+        self._on_left = on_left
+        self._taken = Taken()
+        self._parts: deque[bytes] = deque()
+        self._is_over = False
+        self._error: RequestError | None = None
+        self._waiter: asyncio.Future[None] | None = None
+
+    # --- for the link ---
+
+    def put(self, part: bytes) -> None:
+        """A part has come."""
+        self._parts.append(part)
+        self._wake()
+
+    def end(self, error: RequestError | None = None) -> None:
+        """No more will come, and why if that is not how it should be."""
+        if not self._is_over:
+            self._is_over, self._error = True, error
+            self._wake()
+
+    def _wake(self) -> None:
+        if self._waiter is not None and not self._waiter.done():
+            self._waiter.set_result(None)
+
+    # --- for whoever answers the client ---
+
+    async def asend(self, value: None) -> bytes:  # noqa: ARG002
+        """The next part."""
+        while not self._parts:
+            if self._is_over:
+                return self._last()
+            await self._wait()
+        part = self._parts.popleft()
+        if self._taken.add(len(part)):
+            self._on_taken(*self._taken.told())
+        return part
+
+    async def athrow(
+        self,
+        typ: type[BaseException] | BaseException,
+        val: BaseException | object = None,  # noqa: ARG002
+        tb: TracebackType | None = None,  # noqa: ARG002
+    ) -> Any:
+        """Want nothing more."""
+        self._parts.clear()
+        self._leave()
+        raise typ
+
+    async def _wait(self) -> None:
+        self._waiter = asyncio.get_running_loop().create_future()
+        try:
+            async with asyncio.timeout(self._seconds + SLACK):
+                await self._waiter
+        except TimeoutError:
+            self._leave(DeadlineExceeded("The deadline passed before the answer came."))
+
+    def _leave(self, error: RequestError | None = None) -> None:
+        if not self._is_over:
+            self.end(error)
+            self._on_left()
+
+    def _last(self) -> bytes:
+        """What ends it: an error is a part of its own, where the client can tell it from others."""
+        error, self._error = self._error, None
+        if error is None:
+            raise StopAsyncIteration
+        part = ending(self._content_type, error.detail)
+        if part is None:
+            raise error
+        return part

@@ -1,0 +1,342 @@
+"""ServiceLink: one service process, as the front sees it."""
+
+import asyncio
+import logging
+import time
+from collections.abc import Callable
+from functools import partial
+from math import inf
+from typing import Any
+
+import orjson
+
+from ..batching.alarm import Alarm
+from ..data.payload import Payload
+from ..errors import DeadlineExceeded
+from ..models.operation import Call, Stream
+from ..settings import ServeSettings
+from . import refusal
+from .call_channel import CallChannel
+from .connection import Connection
+from .errand import Errand
+from .errand_queue import ErrandQueue
+from .frame import Frame, Kind
+from .pace import Pace
+from .pulse import Pulse
+from .refusal import checked_rows
+from .remote_parts import RemoteParts
+
+log = logging.getLogger(__name__)
+
+Kill = Callable[[int, str], None]
+"""Ends the process of a generation, for a reason."""
+
+SLACK = 0.05  # seconds after its deadline in which the process may say so itself
+PATIENCE = 1.0  # seconds from the end of a connection to the news of a death; else it is killed
+REST = 0.25  # seconds that the last words of a dead process may be kept back by its own children
+
+
+class ServiceLink:
+    """Sends calls to a service process, and hears of its life.
+
+    A process that dies takes with it what it had taken up: those calls are answered with 503, or
+    tried once more where that does no harm, each alone, so that a call that kills does not take
+    others along again. What it had not taken up waits for the next process.
+
+    generation   of the process that is there, or was last
+    why          the last one died, as its supervisor says
+    routes       as the process knows them, once it is loaded
+    on_change    called when it becomes ready, when it no longer is, and when it is known why
+    on_state     called with what it is busy with while it loads
+    """
+
+    def __init__(self, channel: CallChannel, kill: Kill, settings: ServeSettings) -> None:
+        self.generation = -1
+        self.is_ready = False
+        self.why = ""
+        self.routes: list[dict[str, Any]] = []
+        self.on_change: Callable[[], None] = lambda: None
+        self.on_state: Callable[[str], None] = lambda _: None
+        self._channel = channel
+        self._kill = kill
+        self._killed = -1  # the last generation that we have asked to be ended
+        self._dead = -1  # the last that we know is gone
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._connection: Connection | None = None
+        self._connecting: set[asyncio.Task[None]] = set()
+        self._queue = ErrandQueue(settings.queue.max_rows)
+        self._number = 0
+        self._pace = Pace()
+        self._pulse = Pulse(self, settings.timeout)
+        self._alarm = Alarm(time.monotonic, self._expire)
+        self._stopped: asyncio.Event = asyncio.Event()
+
+    # --- life ---
+
+    def start(self, loop: asyncio.AbstractEventLoop) -> None:
+        """Listen to whoever comes."""
+        self._loop = loop
+        self._channel.front.setblocking(False)
+        loop.add_reader(self._channel.front.fileno(), self._greet)
+
+    async def stop(self, seconds: float) -> None:
+        """Have the process finish what it has and let go of what it holds, within `seconds`."""
+        if self._connection is not None and self.is_ready:
+            self._connection.send(Kind.STOP)
+            try:
+                async with asyncio.timeout(seconds):
+                    await self._stopped.wait()
+            except TimeoutError:
+                log.error("The service has not come to an end within %g s.", seconds)  # noqa: TRY400
+        self._pulse.cancel()
+        self._alarm.cancel()
+        if self._loop is not None:
+            self._loop.remove_reader(self._channel.front.fileno())
+            self._loop = None
+        if self._connection is not None:
+            self._connection.close()
+
+    def born(self, generation: int) -> None:
+        """The supervisor has started the process of a generation; it still has to load."""
+        if generation > self.generation:
+            self._close(self.generation)
+            self._connection = None
+            self._end()
+            self.generation = generation
+
+    def died(self, generation: int, why: str) -> None:
+        """The process of a generation is gone, and `why`: "was killed by SIGSEGV"."""
+        self._dead = max(self._dead, generation)
+        if generation < self.generation:
+            return
+        self.generation, self.why = generation, why
+        if self._connection is None or self._loop is None:
+            self._end()
+            self.on_change()
+        else:  # what it said before is still to be read
+            self._loop.call_later(REST, self._close, generation)
+
+    def _greet(self) -> None:
+        """A new process is there."""
+        try:
+            found = self._channel.open()
+        except BlockingIOError:
+            return
+        except OSError:
+            found = None
+        if self._loop is None:
+            return
+        if found is None:  # nobody has the other end any more
+            self._loop.remove_reader(self._channel.front.fileno())
+            return
+        generation, stream = found
+        if generation < self.generation or generation <= self._dead:
+            stream.close()
+            return
+        self.born(generation)
+        task = self._loop.create_task(self._connect(generation, stream))
+        self._connecting.add(task)
+        task.add_done_callback(self._connecting.discard)
+
+    async def _connect(self, generation: int, stream: Any) -> None:
+        connection = self._connection = Connection(
+            partial(self._hear, generation), partial(self._lost, generation), self._go_on
+        )
+        await asyncio.get_running_loop().create_unix_connection(lambda: connection, sock=stream)
+
+    def _lost(self, generation: int, wrong: str) -> None:
+        """The stream has ended: it has died, or does not behave."""
+        if generation != self.generation:
+            return
+        self._connection = None
+        self._stopped.set()
+        self._end()
+        self.on_change()
+        if self._loop is not None and self._dead < generation:
+            wait = 0.0 if wrong else PATIENCE
+            self._loop.call_later(wait, self._have_ended, generation, wrong or "hung up")
+
+    def _close(self, generation: int) -> None:
+        if generation == self.generation and self._connection is not None:
+            self._connection.close()
+
+    def _have_ended(self, generation: int, why: str) -> None:
+        if max(self._dead, self._killed) < generation == self.generation:
+            self._killed = generation
+            log.error("The service process is ended: %s.", why)
+            self._kill(generation, why)
+
+    def _end(self) -> None:
+        """Nothing of what was sent will be answered any more."""
+        self.is_ready = False
+        self._pulse.cancel()
+        lost = self._queue.died(self._channel.taken[0])
+        if lost:
+            ids = ", ".join(errand.call.id.decode("latin-1") for errand in lost[:10])
+            log.error("The service died with %d requests: %s.", len(lost), ids)
+
+    # --- calls ---
+
+    async def call(self, route: int, call: Call, *, is_idempotent: bool) -> Payload | Stream:
+        """The answer of the process.
+
+        Raises:
+            ServiceDied: when it dies of this call, or with it.
+            DeadlineExceeded: when it does not answer in time.
+            RequestError: what it answers with.
+        """
+        errand = Errand(route, call, is_idempotent=is_idempotent)
+        if self._can_send and self._queue.is_idle:
+            self._send(errand)
+        else:
+            self._queue.wait(errand)
+        self._watch(call.deadline)
+        try:
+            return await errand.answer
+        except asyncio.CancelledError:
+            self._drop(errand)
+            raise
+
+    @property
+    def _can_send(self) -> bool:
+        return self.is_ready and self._connection is not None and self._connection.has_room
+
+    def _go_on(self) -> None:
+        """Send what may be sent now."""
+        while self._can_send and (errand := self._queue.next()) is not None:
+            self._send(errand)
+
+    def _send(self, errand: Errand) -> None:
+        assert self._connection is not None
+        assert self._loop is not None
+        self._number = errand.number = self._number + 1
+        errand.sent = now = time.monotonic()
+        self._queue.sent(errand)
+        self._pulse.begin(self._loop)
+        head = orjson.dumps(errand.head(errand.call.deadline - now))
+        self._connection.send(Kind.CALL, errand.number, head, errand.call.body)
+
+    def _drop(self, errand: Errand) -> None:
+        """Nobody waits for it any more."""
+        if self._queue.drop(errand):
+            if self._connection is not None:
+                self._connection.send(Kind.CANCEL, errand.number)
+            self._go_on()
+
+    def _watch(self, deadline: float) -> None:
+        if deadline + SLACK < self._alarm.at and self._loop is not None:
+            self._alarm.set(self._loop, deadline + SLACK)
+
+    def _expire(self, now: float) -> float:
+        """Fail what is past its deadline; when to look again."""
+        following = inf
+        for errand in self._queue.unanswered():
+            if errand.call.deadline + SLACK > now:
+                following = min(following, errand.call.deadline + SLACK)
+                continue
+            if self._queue.find(errand.number) is errand:
+                self._pulse.overdue()
+            errand.fail(DeadlineExceeded("The deadline passed before the answer came."))
+            self._drop(errand)
+        return following
+
+    # --- what the pulse asks ---
+
+    @property
+    def is_awaited(self) -> bool:
+        """Whether calls are there."""
+        return self._queue.is_awaited
+
+    @property
+    def usual(self) -> float:
+        """Seconds that a call takes, of the slowest route; 0 while nothing is known."""
+        return self._pace.slowest
+
+    def ping(self) -> None:
+        """Ask whether it is alive."""
+        if self._connection is not None:
+            self._connection.send(Kind.PING)
+
+    def stopped(self, why: str) -> None:
+        """It has not answered for too long."""
+        self._have_ended(self.generation, why)
+
+    # --- what the process says ---
+
+    def _hear(self, generation: int, frame: Frame) -> None:
+        if generation != self.generation:
+            return
+        match frame.kind:
+            case Kind.ANSWER | Kind.ERROR | Kind.STREAM | Kind.PART | Kind.END:
+                errand = self._queue.find(frame.number)
+                if errand is not None:  # else nobody waits for it any more
+                    self._take(errand, frame)
+            case Kind.PONG:
+                self._pulse.beat()
+            case Kind.STATE:
+                self.on_state(str(orjson.loads(frame.head)))
+            case Kind.READY:
+                self._begin(frame)
+            case Kind.HUNG:
+                self._have_ended(generation, str(orjson.loads(frame.head)))
+            case Kind.STOPPED:
+                self._stopped.set()
+            case _:
+                raise ValueError(f"{frame.kind.name} is nothing to say to a front.")
+
+    def _begin(self, frame: Frame) -> None:
+        """It is loaded."""
+        self.routes = [dict(route) for route in orjson.loads(frame.head)]
+        self.is_ready = True
+        self.on_change()
+        self._go_on()
+
+    def _take(self, errand: Errand, frame: Frame) -> None:
+        if frame.kind == Kind.PART:
+            if errand.parts is None:
+                raise ValueError("A part came before its stream.")
+            errand.parts.put(frame.body)
+            return
+        if frame.kind == Kind.STREAM:
+            self._begin_stream(errand, frame)
+            return
+        error = None
+        if frame.kind == Kind.ANSWER:
+            content_type, errand.call.rows = _described(frame.head)
+            errand.succeed(Payload(frame.body, content_type))
+            self._pace.took(errand.route, time.monotonic() - errand.sent)
+        elif frame.kind == Kind.ERROR:
+            error, errand.call.rows = refusal.decode(frame.head)
+            errand.fail(error)
+        elif errand.parts is not None:
+            errand.parts.end()
+        self._queue.finish(errand)
+        self._go_on()
+
+    def _begin_stream(self, errand: Errand, frame: Frame) -> None:
+        content_type, errand.call.rows = _described(frame.head)
+        seconds = max(0.0, errand.call.deadline - errand.sent)
+        errand.parts = RemoteParts(
+            content_type, seconds, partial(self._more, errand), partial(self._leave, errand)
+        )
+        self._pace.took(errand.route, time.monotonic() - errand.sent)
+        errand.succeed(Stream(errand.parts, content_type))
+
+    def _more(self, errand: Errand, parts: int, size: int) -> None:
+        if self._connection is not None:
+            self._connection.send(Kind.MORE, errand.number, orjson.dumps([parts, size]))
+
+    def _leave(self, errand: Errand) -> None:
+        self._drop(errand)
+
+
+def _described(head: bytes) -> tuple[str, int]:
+    """Content type and rows of an answer.
+
+    Raises:
+        ValueError: when it is something else, or would not stay within a line of HTTP.
+    """
+    content_type, rows = orjson.loads(head)
+    if not isinstance(content_type, str) or not content_type.isprintable():
+        raise ValueError("An answer has no content type.")
+    return content_type, checked_rows(rows)

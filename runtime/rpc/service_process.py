@@ -1,0 +1,195 @@
+"""The service process: loads what answers, and runs the calls of one front until that goes."""
+
+import asyncio
+import gc
+import logging
+import signal
+import time
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import aclosing
+from typing import Any, Protocol
+
+import orjson
+
+from ..errors import PredictionFailed, RequestError
+from ..manifest import Route
+from ..models.operation import Call, Operation, Stream
+from . import refusal
+from .call_channel import CallChannel
+from .connection import Connection
+from .frame import Frame, Kind
+from .window import Window
+
+log = logging.getLogger(__name__)
+
+FAREWELL = 1.0  # seconds to let go when the front is gone and nobody waits any more
+
+
+class Host(Protocol):
+    """What answers the calls.
+
+    routes   complete once it is loaded
+    """
+
+    routes: Sequence[Route]
+
+    async def load(self, told: Callable[[str], None]) -> Mapping[str, Operation]:
+        """Load everything; the operation of each route's path. Tells what it is busy with.
+
+        Raises:
+            BundleError: for what a person can mend.
+        """
+        ...
+
+    async def stop(self) -> None:
+        """Answer what is queued, then let go."""
+        ...
+
+
+class ServiceProcess:
+    """Answers the calls that come through a channel, each in a task of its own.
+
+    A SIGTERM is not obeyed while the front is there: it knows when the last request was answered,
+    and says so. Where all processes of a server get the signal at once, nothing is lost by that.
+    """
+
+    def __init__(self, channel: CallChannel, generation: int) -> None:
+        self._channel = channel
+        self._generation = generation
+        self._routes: Sequence[Route] = ()
+        self._operations: Mapping[str, Operation] = {}
+        self._connection = Connection(self._hear, self._left)
+        self._tasks: dict[int, asyncio.Task[None]] = {}
+        self._windows: dict[int, Window] = {}
+        self._is_told = asyncio.Event()  # to end, or that nobody is there
+        self._is_left = asyncio.Event()
+
+    async def serve(self, host: Host, on_ready: Callable[[], None]) -> None:
+        """Load, say so, and answer until the front says that it is over, or is gone.
+
+        Raises:
+            BundleError: what keeps it from loading.
+        """
+        loop = asyncio.get_running_loop()
+        loop.add_signal_handler(signal.SIGTERM, lambda: None)
+        stream = self._channel.for_service().knock(self._generation)
+        await loop.create_unix_connection(lambda: self._connection, sock=stream)
+        self._operations = await host.load(self._tell_state)
+        self._routes = tuple(host.routes)
+        gc.collect()
+        gc.freeze()
+        routes = [route.to_json() for route in self._routes]
+        self._connection.send(Kind.READY, head=orjson.dumps(routes))
+        on_ready()
+        await self._is_told.wait()
+        await self._finish(host)
+
+    def hung(self, why: str) -> None:
+        """Something in here will not come back by itself: ask for the end."""
+        self._connection.send(Kind.HUNG, head=orjson.dumps(why))
+
+    async def _finish(self, host: Host) -> None:
+        if self._is_left.is_set():
+            for task in self._tasks.values():
+                task.cancel()
+            try:
+                async with asyncio.timeout(FAREWELL):
+                    await host.stop()
+            except TimeoutError:
+                log.warning("The service was not closed: its front is gone.")
+            return
+        if self._tasks:
+            await asyncio.wait(self._tasks.values())
+        await host.stop()
+        self._connection.send(Kind.STOPPED)
+        await self._is_left.wait()
+
+    def _tell_state(self, what: str) -> None:
+        self._connection.send(Kind.STATE, head=orjson.dumps(what))
+
+    def _left(self, _: str) -> None:
+        self._is_left.set()
+        self._is_told.set()
+
+    # --- what the front says ---
+
+    def _hear(self, frame: Frame) -> None:
+        match frame.kind:
+            case Kind.CALL:
+                self._begin(frame)
+            case Kind.CANCEL:
+                task = self._tasks.get(frame.number)
+                if task is not None:
+                    task.cancel()
+            case Kind.MORE:
+                window = self._windows.get(frame.number)
+                if window is not None:
+                    window.taken(*orjson.loads(frame.head))
+            case Kind.PING:
+                self._connection.send(Kind.PONG)
+            case Kind.STOP:
+                self._is_told.set()
+            case _:
+                raise ValueError(f"{frame.kind.name} is nothing to say to a service.")
+
+    def _begin(self, frame: Frame) -> None:
+        number = frame.number
+        self._channel.taken[0] = number  # before anything of it can happen
+        index, content_type, accept, seconds, priority, client, request = orjson.loads(frame.head)
+        deadline = time.monotonic() + seconds
+        call = Call(
+            frame.body, content_type, accept, deadline, priority, client, request.encode("latin-1")
+        )
+        work = self._answer(number, self._routes[index].path, call)
+        task = self._tasks[number] = asyncio.get_running_loop().create_task(work)
+        task.add_done_callback(lambda _: self._tasks.pop(number))
+
+    async def _answer(self, number: int, path: str, call: Call) -> None:
+        """Run one call, and say what became of it, unless nobody wants to know."""
+        try:
+            answer = await self._operations[path](call)
+            if isinstance(answer, Stream):
+                await self._send_parts(number, answer, call)
+            else:
+                head = orjson.dumps([answer.content_type, call.rows])
+                self._connection.send(Kind.ANSWER, number, head, answer.body)
+        except RequestError as error:
+            self._refuse(number, error, call)
+        except asyncio.CancelledError:
+            task = asyncio.current_task()
+            if task is None or task.cancelling():  # its client has gone
+                raise
+            log.exception("%s was canceled.", path, extra={"id": call.id.decode("latin-1")})
+            self._refuse(number, PredictionFailed(), call)
+        except Exception:
+            log.exception("%s failed.", path, extra={"id": call.id.decode("latin-1")})
+            self._refuse(number, PredictionFailed(), call)
+
+    def _refuse(self, number: int, error: RequestError, call: Call) -> None:
+        self._connection.send(Kind.ERROR, number, refusal.encode(error, call.rows))
+
+    async def _send_parts(self, number: int, stream: Stream, call: Call) -> None:
+        head = orjson.dumps([stream.content_type, call.rows])
+        self._connection.send(Kind.STREAM, number, head)
+        window = self._windows[number] = Window()
+        try:
+            async with aclosing(stream.parts) as parts:
+                async for part in parts:
+                    await window.room()
+                    self._connection.send(Kind.PART, number, body=part)
+                    window.sent(len(part))
+            self._connection.send(Kind.END, number)
+        finally:
+            del self._windows[number]
+
+
+def run(process: ServiceProcess, host: Any, on_ready: Callable[[], None]) -> None:
+    """Be the service process, in the main thread of one that was forked for this.
+
+    Raises:
+        BundleError: what keeps it from loading.
+    """
+    import uvloop
+
+    # Never closed: that would wait for threads that may never come back.
+    asyncio.Runner(loop_factory=uvloop.new_event_loop).run(process.serve(host, on_ready))
