@@ -29,7 +29,8 @@ class Intake:
 
     def __init__(self, path: str, operation: ModelOperation, reception: "Reception") -> None:
         self.path = path
-        self._operation = operation
+        self.is_large = operation.is_large
+        self._decode_large = operation.decode
         self.codec = operation.codec
         self.queue = operation.queue
         self.reception = reception
@@ -59,7 +60,7 @@ class Intake:
             if refusal is not None:
                 self._refuse(request, refusal)
                 continue
-            if self._operation.is_large(request.size):
+            if request.head.is_large:
                 self._take_large(request)
                 continue
             found = self._rows(request) if request.head.is_json and self._is_uniform else None
@@ -143,7 +144,7 @@ class Intake:
 
     async def _read_large(self, request: FastRequest) -> None:
         try:
-            batch = await self._operation.decode(request.body, request.head.content_type)
+            batch = await self._decode_large(request.body, request.head.content_type)
         except RequestError as error:
             if not request.is_over:
                 self._refuse(request, error)

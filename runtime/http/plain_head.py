@@ -1,13 +1,15 @@
 """PlainHead: the head of a request for a prediction that needs nothing unusual, understood."""
 
 from collections.abc import Hashable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from ..data.payload import is_json, prefers_npy
 from ..errors import RequestError
 from ..settings import ServeSettings
-from .request_headers import check_coding, content_type, given_id, seconds_allowed
+from . import timing
+from .own_lines import OwnLines
+from .request_headers import check_coding, content_type, seconds_allowed
 from .standing import Standing
 
 if TYPE_CHECKING:
@@ -24,25 +26,34 @@ class PlainHead:
     """What a head says, so that equal bytes need not be read again.
 
     length         bytes of the body
+    is_large       whether the body is read elsewhere, for the sake of the others
     seconds        that the request has
     content_type   for a body that is not JSON
     accept         what the client takes, or "" for JSON
-    id             the client's own, or None
+    own            what it says of this request alone
     is_last        the connection ends with the answer
     priority       0 for the most urgent
     client         whose share it counts against
+    is_timed       the answer says how long its parts took
     """
 
     intake: "Intake"
     length: int
+    is_large: bool
     seconds: float
     content_type: str
     is_json: bool
     accept: str
-    id: bytes | None
+    own: OwnLines
     is_last: bool
     priority: int
     client: Hashable
+    is_timed: bool = False
+    is_odd: bool = field(init=False)
+    """Whether the answer, if all goes well, has another head than most."""
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "is_odd", bool(self.accept) or self.is_timed)
 
 
 class HeadReader:
@@ -79,14 +90,16 @@ class HeadReader:
         return PlainHead(
             intake=intake,
             length=length,
+            is_large=intake.is_large(length),
             seconds=seconds,
             content_type=kind,
             is_json=is_json(kind),
             accept=accept if prefers_npy(accept) else "",
-            id=given_id(said.get(b"x-request-id", b"")),
+            own=OwnLines.of(said, headers),
             is_last=is_last,
             priority=priority,
             client=self._standing.client(said, None),
+            is_timed=timing.is_asked(self._settings, said),
         )
 
     def _length(self, value: bytes) -> int:

@@ -14,6 +14,7 @@ RAW = b"POST /predict HTTP/1.1\r\nHost: x\r\nContent-Length: 23"
 PLAIN = PlainHead(
     intake=None,
     length=23,
+    is_large=False,
     seconds=1.0,
     content_type="",
     is_json=True,
