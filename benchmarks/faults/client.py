@@ -53,7 +53,9 @@ class Connection:
         self.reader = self.writer = None
 
     async def open(self):
-        """Connect, if need be."""
+        """Connect, if need be: a server may end a connection on which nothing is asked."""
+        if self.writer is not None and self.reader.at_eof():
+            self.close()
         if self.writer is None:
             self.reader, self.writer = await asyncio.open_connection(HOST, self.port)
 

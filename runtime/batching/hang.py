@@ -14,8 +14,8 @@ log = logging.getLogger(__name__)
 
 OVERDUE = 20.0  # times the predicted time of a batch, and it is no longer just slow
 GRACE = 1.0  # seconds more, where all that is known is that nobody wants the answer any more
-SHARE = 1 / 3  # of `Limits.hang`, after which an overdue batch no longer keeps others waiting
-PAUSE = 0.25  # seconds between two looks at a batch that is overdue
+SHARE = 1 / 6  # of `Limits.hang`, after which an overdue batch no longer keeps others waiting
+PAUSE = 0.1  # seconds between two looks at a batch that is overdue
 
 
 class HangWatch:
@@ -24,7 +24,7 @@ class HangWatch:
     A batch is ended
     - after `Limits.hang`, in any case;
     - when it is overdue and nobody wants any of its answers;
-    - when it is overdue, a third of `Limits.hang` has passed, and it has more than one request or
+    - when it is overdue, a sixth of `Limits.hang` has passed, and it has more than one request or
       others wait: one of them may be to blame, and the others are innocent.
 
     Where nothing is known yet of what a batch takes, only the first holds.

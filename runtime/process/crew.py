@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 FIRST_DELAY = 0.1  # seconds before the second replacement, doubled each time; the first is at once
 LONGEST_DELAY = 10.0
-LONGEST_PAUSE = 0.5  # seconds, where each had been ready: some rows are poison, all others wait
+LONGEST_PAUSE = 0.1  # seconds, where each had been ready: some rows are poison, all others wait
 PROVEN = 10.0  # seconds after which the death of one that was ready is no longer a crash loop
 
 

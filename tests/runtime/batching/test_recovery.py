@@ -315,8 +315,8 @@ class TestHang:
 
         assert kinds(results) == [one(1), DeadlineExceeded, one(2)]
         assert results[1].status == 504
-        assert kills[0] == pytest.approx(HANG / 3, abs=0.3)
-        assert kills[1] == pytest.approx(2 * HANG / 3 + RESTART, abs=0.6)
+        assert kills[0] == pytest.approx(HANG / 6, abs=0.3)
+        assert kills[1] == pytest.approx(HANG / 3 + RESTART, abs=0.6)
         assert patient.log.deaths == [("hang", 0)] * 2
 
     def test_a_lone_hang_does_not_keep_others_waiting_for_long(self):
