@@ -60,6 +60,8 @@ class ServeSettings:
     http          "fast" = predictions below ASGI, "asgi" = everything through it
     warmup        "auto" = powers of two up to the largest batch, "off", or the largest size to try
     nan           what a NaN in an answer becomes: an error, or `null`
+    timing        which answers say how long their parts took: those whose requests say
+                  `X-Timing: 1`, all, or none
     """
 
     host: str | None = None
@@ -75,6 +77,7 @@ class ServeSettings:
     access_log: bool = True
     warmup: Literal["auto", "off"] | int = "auto"
     nan: Literal["error", "null"] = "error"
+    timing: Literal["request", "always", "off"] = "request"
     batch: BatchSettings = field(default_factory=BatchSettings)
     queue: QueueSettings = field(default_factory=QueueSettings)
     limits: LimitSettings = field(default_factory=LimitSettings)

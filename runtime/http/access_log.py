@@ -9,6 +9,7 @@ from typing import BinaryIO, Protocol
 
 import orjson
 
+from ..telemetry.trace_context import TraceContext
 from .exchange import Exchange
 from .printable import printable
 
@@ -22,8 +23,10 @@ MAX_PATH = 1024  # characters
 
 # Written by hand: of all this only a path can hold what JSON must escape.
 _LINE = (
-    b'{"ts":%b,"id":"%b","method":"%b","path":%b,"status":%d,"ms":%b,"rows":%d,"in":%d,"out":%d}\n'
+    b'{"ts":%b,"id":"%b","method":"%b","path":%b,"status":%d,"ms":%b,"rows":%d,"in":%d,"out":%d%b}'
+    b"\n"
 )
+_TRACE = b',"trace":"%b"'
 
 
 class Noted(Protocol):
@@ -34,6 +37,7 @@ class Noted(Protocol):
     rows: int
     sent: int
     status: int
+    trace: TraceContext | None
 
     @property
     def method(self) -> str:
@@ -107,6 +111,7 @@ class AccessLog:
             line = _LINE % (
                 moment, each.id, each.method.encode(), _path(each.path), each.status, ms,
                 each.rows, each.received, each.sent,
+                b"" if each.trace is None else _TRACE % each.trace.trace_id,
             )  # fmt: skip
             self._size += len(line)
             if self._size > FLUSH_AT:

@@ -6,8 +6,9 @@ from typing import TYPE_CHECKING, Any
 
 from ..data import table
 from ..errors import PredictionFailed, RequestError
+from . import timing
 from .encoded_rows import EncodedRows
-from .exchange import Answer
+from .exchange import Answer, named
 from .reply import OK, Reply
 
 if TYPE_CHECKING:
@@ -28,11 +29,8 @@ class Answers:
     def answer(self, requests: "list[FastRequest]", output: Any, bounds: list[int]) -> None:
         """Send the rows `bounds[i]:bounds[i + 1]` of `output` to request i."""
         rows = EncodedRows.of(output, nan_as_null=self._codec.nan_as_null)
-        if rows is None or any(request.head.accept for request in requests):
-            for position, request in enumerate(requests):
-                self._answer_alone(
-                    request, table.slice(output, bounds[position], bounds[position + 1])
-                )
+        if rows is None or any(request.head.is_odd for request in requests):
+            self._answer_each(requests, output, bounds, rows)
             return
         now = time.monotonic()
         date = self._reception.date.at(now)
@@ -53,6 +51,20 @@ class Answers:
                 flight.answered(now)
         self._reception.ended(requests, OK, now)
 
+    def _answer_each(
+        self,
+        requests: "list[FastRequest]",
+        output: Any,
+        bounds: list[int],
+        rows: EncodedRows | None,
+    ) -> None:
+        """As `answer`, where their heads differ or the output cannot be encoded as a whole."""
+        for request, start, stop in zip(requests, bounds, bounds[1:], strict=False):
+            if rows is None or request.head.accept:
+                self._answer_alone(request, table.slice(output, start, stop))
+            else:
+                self._send([request], Answer(OK, rows.body(start, stop)))
+
     def answer_nothing(self, request: "FastRequest") -> None:
         """No rows, no predictions."""
         request.is_over = True
@@ -66,7 +78,7 @@ class Answers:
 
     def fail(self, request: "FastRequest", error: Exception) -> None:
         """Put what nobody expected into the log, and tell the client only that it happened."""
-        log.error("%s failed.", self._path, exc_info=error, extra={"id": request.id.decode()})
+        log.error("%s failed.", self._path, exc_info=error, extra=named(request))
         self.refuse([request], PredictionFailed())
 
     def _answer_alone(self, request: "FastRequest", output: Any) -> None:
@@ -81,9 +93,14 @@ class Answers:
 
     def _send(self, requests: "list[FastRequest]", answer: Answer) -> None:
         now = time.monotonic()
-        reply = Reply(answer, self._reception.date.at(now))
+        date = self._reception.date.at(now)
+        reply = Reply(answer, date)
         for request in requests:
             request.sent = len(reply.body)
-            request.reply = reply
+            if request.head.is_timed:
+                told = timing.lines(request, request.began, now)
+                request.reply = Reply(answer.with_headers(told), date)
+            else:
+                request.reply = reply
             request.flight.answered(now)
         self._reception.ended(requests, answer.status, now)

@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+import time
 
 from ..errors import (
     ClientGone,
@@ -12,9 +13,10 @@ from ..errors import (
 )
 from ..manifest import Route
 from ..models.operation import Call, Operation, Stream
+from . import timing
 from .body import Body
 from .door import Door
-from .exchange import Answer, Exchange, Receive, Scope, Send
+from .exchange import Answer, Exchange, Receive, Scope, Send, named
 from .request_headers import check_coding, content_type, seconds_allowed
 from .standing import Standing
 
@@ -34,6 +36,7 @@ class Endpoint:
         self.operation: Operation | None = None  # None until it is loaded
         self._door = door
         self._standing = Standing(door.settings.queue)
+        self._settings = door.settings
 
     async def __call__(
         self, exchange: Exchange, scope: Scope, receive: Receive, send: Send
@@ -44,7 +47,7 @@ class Endpoint:
         body = Body(self._door.settings.max_body, self._door.budget)
         try:
             answer = await self._answer(exchange, scope, body, receive)
-            await exchange.answer(answer, send)
+            await exchange.answer(self._timed(answer, exchange), send)
         except RequestError as error:
             await self._refuse(exchange, error, send)
         except asyncio.CancelledError:
@@ -53,7 +56,7 @@ class Endpoint:
                 raise
             _forgive(exchange)
         except Exception:
-            log.exception("%s failed.", self.route.path, extra={"id": exchange.id.decode()})
+            log.exception("%s failed.", self.route.path, extra=named(exchange))
             if exchange.status:  # too late for another answer: the connection is closed
                 raise
             await self._refuse(exchange, PredictionFailed(), send)
@@ -85,7 +88,7 @@ class Endpoint:
         try:
             payload = await operation(call)
         finally:
-            exchange.rows = call.rows
+            exchange.rows, exchange.request = call.rows, call.request
         if isinstance(payload, Stream):
             return Answer(200, payload.parts, payload.content_type)
         return Answer(200, payload.body, payload.content_type)
@@ -102,7 +105,14 @@ class Endpoint:
             exchange.status = error.status
             return
         allow = _ALLOW if isinstance(error, NotAllowed) else ()
-        await exchange.answer(Answer.error(error, allow), send)
+        await exchange.answer(self._timed(Answer.error(error, allow), exchange), send)
+
+    def _timed(self, answer: Answer, exchange: Exchange) -> Answer:
+        """With what the client wants to know of the time that it took."""
+        if not timing.is_asked(self._settings, exchange.headers):
+            return answer
+        now = time.monotonic()
+        return answer.with_headers(timing.lines(exchange.request, exchange.began, now))
 
 
 def _watch(scope: Scope, exchange: Exchange) -> None:

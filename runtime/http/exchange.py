@@ -4,13 +4,17 @@ import secrets
 import time
 from collections.abc import AsyncGenerator, Awaitable, Callable, MutableMapping
 from contextlib import aclosing
-from dataclasses import dataclass
-from typing import Any
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any, Protocol
 
 import orjson
 
 from ..errors import RequestError
-from .request_headers import given_id
+from ..telemetry.trace_context import TraceContext
+from .own_lines import OwnLines
+
+if TYPE_CHECKING:
+    from ..batching.request import Request
 
 Scope = MutableMapping[str, Any]
 Message = MutableMapping[str, Any]
@@ -36,6 +40,25 @@ class Answer:
             headers = (*headers, (b"retry-after", b"%d" % seconds))
         return cls(error.status, orjson.dumps({"error": error.detail}), headers=headers)
 
+    def with_headers(self, headers: tuple[tuple[bytes, bytes], ...]) -> "Answer":
+        """The same with more headers."""
+        return replace(self, headers=(*self.headers, *headers))
+
+
+class Named(Protocol):
+    """What a request is called."""
+
+    id: bytes
+    trace: TraceContext | None
+
+
+def named(request: Named) -> dict[str, str]:
+    """How the log calls a request, and the trace that it is part of: `extra` of a record."""
+    names = {"id": request.id.decode()}
+    if request.trace is not None:
+        names["trace"] = request.trace.trace_id.decode()
+    return names
+
 
 class Exchange:
     """What is known of one request while it is answered, and after.
@@ -44,14 +67,16 @@ class Exchange:
     """
 
     __slots__ = (
-        "began", "headers", "id", "is_gone", "method", "path", "received", "route", "rows", "sent",
-        "status",
+        "began", "headers", "id", "is_gone", "method", "path", "received", "request", "route",
+        "rows", "sent", "status", "trace",
     )  # fmt: skip
 
     def __init__(self, scope: Scope) -> None:
         self.began = time.monotonic()
         self.headers: dict[bytes, bytes] = dict(scope["headers"])
-        self.id = given_id(self.headers.get(b"x-request-id", b"")) or secrets.token_hex(8).encode()
+        own = OwnLines.of(self.headers, scope["headers"])
+        self.id = own.id or secrets.token_hex(8).encode()
+        self.trace: TraceContext | None = own.trace
         self.method: str = scope["method"]
         self.path: str = scope["path"]
         self.route = ""  # path of the prediction route, where it is one
@@ -60,6 +85,7 @@ class Exchange:
         self.received = 0  # bytes of the body
         self.sent = 0  # bytes of the answer's body
         self.is_gone = False  # the client is
+        self.request: Request | None = None  # what waited for a batch, where something did
 
     async def answer(self, answer: Answer, send: Send) -> None:
         """Send all of `answer`."""

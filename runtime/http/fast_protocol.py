@@ -11,6 +11,7 @@ from uvicorn.server import ServerState
 from ..errors import ClientGone, Overloaded
 from .fast_request import FastRequest
 from .flight import Flight
+from .own_lines import NOTHING, OwnLines
 from .plain_head import PlainHead
 from .protocol import LimitedProtocol
 
@@ -86,14 +87,14 @@ class FastProtocol(LimitedProtocol):
             return
         while data:
             raw, _, body = data.partition(_END)
-            head, own_id = self._known(raw), None
+            head, own = self._known(raw), NOTHING
             if head is None:
-                head, own_id = self._memo.find(raw)
+                head, own = self._memo.find(raw)
             if head is None or len(body) < head.length or not self._has_room(head):
                 self._parse(data)
                 return
             data = body[head.length :]
-            self._take(head, body[: head.length] if data else body, own_id)
+            self._take(head, body[: head.length] if data else body, own)
             if head.is_last:
                 return
 
@@ -101,13 +102,13 @@ class FastProtocol(LimitedProtocol):
         """Whether the body may be in memory."""
         return self._budget.used + head.length <= self._budget.limit
 
-    def _take(self, head: PlainHead, body: bytes, own_id: bytes | None) -> None:
+    def _take(self, head: PlainHead, body: bytes, own: OwnLines) -> None:
         """A request has come whole."""
         self._budget.used += head.length
         if self._deadline is not None:
             self._disarm()
         self.cycle = self._answering = self._cycle
-        self._queue(FastRequest(self._flight, head, body, own_id))
+        self._queue(FastRequest(self._flight, head, body, own))
 
     def _queue(self, request: FastRequest) -> None:
         waiting = self._flight.waiting
@@ -194,7 +195,7 @@ class FastProtocol(LimitedProtocol):
             self._memo.learn(raw, head, self.url, self.headers)
         self.cycle = self._answering = self._cycle
         self._flight.more_body = True
-        self._coming = FastRequest(self._flight, head, b"", head.id)
+        self._coming = FastRequest(self._flight, head, b"", head.own)
 
     def _plain_head(self) -> PlainHead | None:
         """What the head says, where it can be answered below ASGI."""

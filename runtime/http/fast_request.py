@@ -7,7 +7,9 @@ from ..batching.request import Request
 from ..errors import RequestError
 
 if TYPE_CHECKING:
+    from ..telemetry.trace_context import TraceContext
     from .flight import Flight
+    from .own_lines import OwnLines
     from .plain_head import PlainHead
     from .reply import Reply
 
@@ -21,21 +23,20 @@ class FastRequest(Request):
 
     __slots__ = (
         "began", "body", "flight", "group", "head", "id", "reply", "sent",
-        "status",
+        "status", "trace",
     )  # fmt: skip
 
     method = "POST"
 
-    def __init__(
-        self, flight: "Flight", head: "PlainHead", body: bytes, given_id: bytes | None
-    ) -> None:
+    def __init__(self, flight: "Flight", head: "PlainHead", body: bytes, own: "OwnLines") -> None:
         began = time.monotonic()
         super().__init__(None, 0, head.length, began + head.seconds, head.priority, head.client)
         self.flight = flight
         self.head = head
         self.body = body
         self.began = began
-        self.id = given_id or head.intake.reception.ids.next()
+        self.id = own.id or head.intake.reception.ids.next()
+        self.trace: TraceContext | None = own.trace
         self.group = head.intake.answers
         self.sent = 0
         self.status = 0

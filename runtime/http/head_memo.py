@@ -4,6 +4,8 @@ import re
 from dataclasses import replace
 
 from ..settings import LimitSettings
+from ..telemetry.trace_context import TraceContext
+from .own_lines import NOTHING, PARENT, OwnLines
 from .plain_head import Headers, PlainHead
 from .request_headers import given_id
 
@@ -15,11 +17,14 @@ _REQUEST_LINE = b"POST %b HTTP/1.1"
 _ID = b"x-request-id"
 # What proxies and tracers say anew with each request; it changes nothing of what the rest means.
 _OWN = re.compile(
-    rb"\r\n(?:x-request-id|traceparent|tracestate|b3|x-b3-\w+|x-amzn-trace-id|x-cloud-trace-context"
-    rb"|x-datadog-[a-z-]+|uber-trace-id|sentry-trace|baggage):[ \t]*[!-~]*(?=\r\n|\Z)",
+    rb"\r\n(?:(?:x-request-id|traceparent|b3|x-b3-\w+|x-amzn-trace-id|x-cloud-trace-context"
+    rb"|x-datadog-[a-z-]+|uber-trace-id|sentry-trace):[ \t]*[!-~]*"
+    rb"|(?:tracestate|baggage):[ -~]*)(?=\r\n|\Z)",
     re.IGNORECASE,
 )
-_ID_LINE = re.compile(rb"\r\nx-request-id:[ \t]*([!-~]*)(?=\r\n|\Z)", re.IGNORECASE)
+_READ = re.compile(
+    rb"\r\n(x-request-id|traceparent|tracestate):[ \t]*([ -~]*)(?=\r\n|\Z)", re.IGNORECASE
+)
 
 
 class HeadMemo:
@@ -45,21 +50,21 @@ class HeadMemo:
         """How many heads are known."""
         return len(self._known)
 
-    def find(self, raw: bytes) -> tuple[PlainHead | None, bytes | None]:
-        """As `get`, for a head with lines of its own; and the id that is in them."""
+    def find(self, raw: bytes) -> tuple[PlainHead | None, OwnLines]:
+        """As `get`, for a head with lines of its own; and what is in them."""
         rest, cut = _OWN.subn(b"", raw)
         if not 0 < cut <= _CUT or len(raw) > self._largest:
-            return None, None
+            return None, NOTHING
         head = self._known.get(rest)
-        ids = _ID_LINE.findall(raw) if head is not None else None
-        return head, given_id(ids[-1]) if ids else None
+        return head, NOTHING if head is None else _own(raw)
 
     def learn(self, raw: bytes, plain: PlainHead, target: bytes, headers: Headers) -> None:
         """Remember what `raw`, which the parser read as `target` and `headers`, means."""
         if len(raw) > self._largest or len(headers) > self._most_headers:
             return
         rest = _OWN.sub(b"", raw)
-        if _ID in rest.lower():
+        lower = rest.lower()
+        if _ID in lower or PARENT in lower:
             return
         seen, mark = self._seen, hash(rest)
         if mark not in seen:
@@ -72,7 +77,22 @@ class HeadMemo:
         if len(self._known) >= MOST:
             # The oldest makes room; what is still in use is back the next time but one.
             del self._known[next(iter(self._known))]
-        self._known[rest] = replace(plain, id=None)
+        self._known[rest] = replace(plain, own=NOTHING)
+
+
+def _own(raw: bytes) -> OwnLines:
+    """What `OwnLines.of` says where the parser has read the head."""
+    request_id: bytes | None = None
+    parents: list[bytes] = []
+    states: list[bytes] = []
+    for name, value in _READ.findall(raw):
+        kind = name.lower()
+        if kind == _ID:
+            request_id = value
+        else:
+            (parents if kind == PARENT else states).append(value.strip(b" "))
+    trace = TraceContext.parse(parents[0], b",".join(states)) if len(parents) == 1 else None
+    return OwnLines(given_id(request_id) if request_id is not None else None, trace)
 
 
 def _is_read_alike(raw: bytes, target: bytes, headers: Headers) -> bool:

@@ -142,6 +142,10 @@ class Serve(Section):
     nan: Literal["error", "null"] | None = Field(default=_DEFAULT.nan, json_schema_extra=_null_too)
     """What a NaN in an answer becomes: an error, or `null`."""
 
+    timing: Literal["request", "always", "off"] = _DEFAULT.timing
+    """Which answers say in `Server-Timing` and `X-Batch-Size` where their time went: those to
+    requests with `X-Timing: 1`, all of them, or none."""
+
     batch: Batch = Field(default_factory=Batch)
     """How rows of many requests share one call of the model."""
 

@@ -5,8 +5,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from modelbundle.runtime.http.head_memo import LARGEST, MOST, HeadMemo
+from modelbundle.runtime.http.own_lines import NOTHING, OwnLines
 from modelbundle.runtime.http.plain_head import PlainHead
 from modelbundle.runtime.settings import LimitSettings
+from modelbundle.runtime.telemetry.trace_context import TraceContext
 
 TARGET = b"/predict"
 HEADERS = [(b"host", b"x"), (b"content-length", b"23")]
@@ -19,7 +21,7 @@ PLAIN = PlainHead(
     content_type="",
     is_json=True,
     accept="",
-    id=None,
+    own=NOTHING,
     is_last=False,
     priority=1,
     client=None,
@@ -101,18 +103,56 @@ def test_a_large_head_is_not_remembered():
     )
 
 
-TRACED = RAW.replace(b"Host", b"TraceParent: 00-4bf9-01\r\nHost") + b"\r\nX-Request-ID: a.1"
-HEADERS_TRACED = [(b"traceparent", b"00-4bf9-01"), *HEADERS, (b"x-request-id", b"a.1")]
+PARENT = b"00-%b-%b-01" % (b"4bf9" * 8, b"00f0" * 4)
+TRACED = RAW.replace(b"Host", b"TraceParent: %b\r\nHost" % PARENT) + b"\r\nX-Request-ID: a.1"
+HEADERS_TRACED = [(b"traceparent", PARENT), *HEADERS, (b"x-request-id", b"a.1")]
 
 
 def test_what_names_one_request_does_not_keep_its_head_from_being_known():
     memo = HeadMemo(LimitSettings())
     learn(memo, TRACED, headers=HEADERS_TRACED)
     assert memo.get(RAW) == PLAIN
-    assert memo.find(TRACED) == (PLAIN, b"a.1")
-    assert memo.find(RAW + b"\r\nb3: 1-2-3") == (PLAIN, None)
-    assert memo.find(RAW + b"\r\nx-request-id:one\r\nx-request-id: two") == (PLAIN, b"two")
-    assert memo.find(RAW + b"\r\nx-request-id: one\r\nx-request-id: <>") == (PLAIN, None)
+    assert memo.find(TRACED) == (
+        PLAIN,
+        OwnLines(b"a.1", TraceContext(b"4bf9" * 8, b"00f0" * 4, b"01")),
+    )
+    assert memo.find(RAW + b"\r\nb3: 1-2-3") == (PLAIN, NOTHING)
+    assert memo.find(RAW + b"\r\nx-request-id:one\r\nx-request-id: two") == (
+        PLAIN,
+        OwnLines(b"two", None),
+    )
+    assert memo.find(RAW + b"\r\nx-request-id: one\r\nx-request-id: <>") == (PLAIN, NOTHING)
+
+
+OWN = st.sampled_from(
+    [
+        (b"traceparent", PARENT),
+        (b"traceparent", PARENT.upper()),
+        (b"traceparent", b""),
+        (b"tracestate", b"a=1, b=2"),
+        (b"tracestate", b""),
+        (b"x-request-id", b"one"),
+        (b"x-request-id", b"<>"),
+        (b"baggage", b"a=1 ,b=2;c"),
+    ]
+)
+
+
+@given(st.lists(OWN, min_size=1, max_size=6))
+def test_what_a_known_head_says_of_one_request_is_what_the_parser_says(lines):
+    memo = HeadMemo(LimitSettings())
+    learn(memo)
+    headers = [*HEADERS, *lines]
+    head, own = memo.find(RAW + b"".join(b"\r\n%b: %b" % line for line in lines))
+    assert head == PLAIN
+    assert own == OwnLines.of(dict(headers), headers)
+
+
+@pytest.mark.parametrize("line", [b"traceparent : x", b"traceparent: x y", b"x-request-id: x y"])
+def test_a_head_with_an_odd_line_of_its_own_is_not_remembered(line):
+    memo = HeadMemo(LimitSettings())
+    name, _, value = line.partition(b":")
+    assert learn(memo, RAW + b"\r\n" + line, headers=[*HEADERS, (name, value.strip())]) is None
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,35 @@
+"""OwnLines: what the head of a request says of this one request alone."""
+
+from collections.abc import Mapping, Sequence
+from typing import NamedTuple
+
+from ..telemetry.trace_context import TraceContext
+from .request_headers import given_id
+
+PARENT = b"traceparent"
+
+
+class OwnLines(NamedTuple):
+    """The client's name for a request, where it is a sane one, and the trace that it is part of."""
+
+    id: bytes | None
+    trace: TraceContext | None
+
+    @classmethod
+    def of(cls, said: Mapping[bytes, bytes], headers: Sequence[tuple[bytes, bytes]]) -> "OwnLines":
+        """From headers, and from the same as a mapping."""
+        return cls(given_id(said.get(b"x-request-id", b"")), given_trace(said, headers))
+
+
+NOTHING = OwnLines(None, None)
+
+
+def given_trace(
+    said: Mapping[bytes, bytes], headers: Sequence[tuple[bytes, bytes]]
+) -> TraceContext | None:
+    """The trace in headers, and in the same as a mapping; two parents are none."""
+    parent = said.get(PARENT)
+    if parent is None or sum(name == PARENT for name, _ in headers) > 1:
+        return None
+    state = b",".join(value.strip(b" ") for name, value in headers if name == b"tracestate")
+    return TraceContext.parse(parent, state)
