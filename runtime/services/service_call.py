@@ -3,13 +3,13 @@
 import asyncio
 import contextvars
 from collections.abc import AsyncGenerator, Callable, Iterator
-from concurrent.futures import Executor, Future
 from contextlib import suppress
 from functools import partial
 from typing import Any
 
 from .contract.answer import arrayed
 from .model_handle import Models, straight, using
+from .threads import Job, Threads
 
 Arguments = dict[str, Any]
 _END = object()
@@ -22,7 +22,7 @@ class AsyncCall:
         self._method = method
         self._models = models
 
-    async def __call__(self, arguments: Arguments) -> Any:
+    async def __call__(self, arguments: Arguments, deadline: float) -> Any:  # noqa: ARG002
         """The method's result."""
         with using(self._models):
             return await self._method(**arguments)
@@ -44,44 +44,43 @@ class AsyncCall:
 class ThreadCall:
     """A sync method: in one of a bounded number of threads, so that the loop never waits."""
 
-    def __init__(self, method: Callable[..., Any], models: Models, threads: Executor) -> None:
+    def __init__(self, method: Callable[..., Any], models: Models, threads: Threads) -> None:
         self._method = method
         self._models = models
         self._threads = threads
 
-    async def __call__(self, arguments: Arguments) -> Any:
+    async def __call__(self, arguments: Arguments, deadline: float) -> Any:
         """The method's result. A call that is cancelled before its turn never runs."""
-        return await self._run(contextvars.copy_context(), partial(self._method, **arguments))
+        job = self._begin(contextvars.copy_context(), partial(self._method, **arguments))
+        return await self._threads.result(job, deadline)
 
     async def stream(self, arguments: Arguments) -> AsyncGenerator[Any, None]:
         """What a generator yields, one step in a thread at a time."""
         context = contextvars.copy_context()
-        made = await self._run(context, partial(self._method, **arguments))
-        items: Iterator[Any] = iter(made)
-        step: Future[Any] | None = None
+        made = self._begin(context, partial(self._method, **arguments))
+        items: Iterator[Any] = iter(await self._threads.result(made))
+        step: Job | None = None
         try:
             while True:
-                step = self._submit(context, partial(next, items, _END))
-                item = await asyncio.wrap_future(step)
+                step = self._begin(context, partial(next, items, _END))
+                item = await self._threads.result(step)
                 if item is _END:
                     return
                 yield item
         finally:
             # The client may have left in the middle of a step, which cannot be interrupted.
             if step is not None:
-                step.add_done_callback(lambda _: self._close(context, items))
+                step.future.add_done_callback(lambda _: self._close(context, items))
 
     def _close(self, context: contextvars.Context, items: Any) -> None:
         close = getattr(items, "close", None)
         if close is not None:
             with suppress(RuntimeError):  # the threads have been stopped
-                self._submit(context, close)
+                self._begin(context, close)
 
-    async def _run(self, context: contextvars.Context, work: Callable[[], Any]) -> Any:
-        return await asyncio.wrap_future(self._submit(context, work))
-
-    def _submit(self, context: contextvars.Context, work: Callable[[], Any]) -> "Future[Any]":
-        return self._threads.submit(context.run, self._with_models, work)
+    def _begin(self, context: contextvars.Context, work: Callable[[], Any]) -> Job:
+        name = self._method.__name__
+        return self._threads.begin(name, partial(context.run, self._with_models, work))
 
     def _with_models(self, work: Callable[[], Any]) -> Any:
         with using(self._models):

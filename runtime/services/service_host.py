@@ -8,6 +8,7 @@
 
 `batching(route)` gives the limits and the observer of a batchable route's batcher. Sync methods run
 in a bounded pool of threads, async ones on the loop, batchable ones in their batcher's thread.
+`on_hang`, where it is set, is called with the reason when one of these does not come back.
 """
 
 import asyncio
@@ -16,7 +17,6 @@ import inspect
 import logging
 import os
 from collections.abc import Callable, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -29,12 +29,12 @@ from ..batching.worker import Worker
 from ..data import table
 from ..errors import BundleError
 from ..manifest import Route
-from ..models.operation import Operation
 from ..settings import ServeSettings
 from .model_handle import Models, using
 from .service_call import AsyncCall, BatchCall, ThreadCall
 from .service_class import ServiceClass, forget, one_line
 from .service_operation import BatchOperation, MethodOperation
+from .threads import Threads
 
 log = logging.getLogger(__name__)
 
@@ -53,14 +53,14 @@ class ServiceHost:
         batching: Callable[[Route], tuple[Limits, BatchObserver]],
     ) -> None:
         self.routes: tuple[Route, ...] = tuple(routes)
-        self.operations: Mapping[str, Operation] = {}
+        self.operations: Mapping[str, MethodOperation | BatchOperation] = {}
         self.on_hang: Callable[[str], None] | None = None
         self._target = target
         self._src = src
         self._settings = settings
         self._batching = batching
         self._batchers: list[Batcher] = []
-        self._threads = ThreadPoolExecutor(THREADS, thread_name_prefix="api")
+        self._threads = Threads(THREADS, settings.timeout, self._is_idle)
         self._instance: Any = None
         self._models = Models({})
 
@@ -72,6 +72,7 @@ class ServiceHost:
                 the log.
         """
         self._models = models
+        self._threads.on_hang = self.on_hang
         service = await self._run(partial(ServiceClass.load, self._target, self._src))
         self.routes = tuple(map(service.completed, self.routes))
         self._instance = await self._run(partial(_instance, service.cls))
@@ -90,7 +91,10 @@ class ServiceHost:
         self._threads.shutdown(wait=False, cancel_futures=True)
         forget(self._src)
 
-    def _operation(self, service: ServiceClass, route: Route) -> Operation:
+    def _is_idle(self) -> bool:
+        return all(operation.is_idle for operation in self.operations.values())
+
+    def _operation(self, service: ServiceClass, route: Route) -> MethodOperation | BatchOperation:
         contract = service.apis[route.method].contract
         method = getattr(self._instance, route.method)
         if not contract.batchable:

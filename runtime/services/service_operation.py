@@ -37,6 +37,11 @@ class MethodOperation:
         self._answers = AnswerWriter(nan_as_null=settings.nan == "null")
         self._running = 0
 
+    @property
+    def is_idle(self) -> bool:
+        """Whether nobody waits for an answer."""
+        return not self._running
+
     async def __call__(self, call: Call) -> Payload | Stream:
         """Answer `call`."""
         arguments = self._bodies.read(call.body, call.content_type)
@@ -49,7 +54,7 @@ class MethodOperation:
             return await self._stream(arguments, call)
         self._running += 1
         try:
-            result = await self._timely(self._method(arguments), call.deadline)
+            result = await self._timely(self._method(arguments, call.deadline), call.deadline)
         finally:
             self._running -= 1
         return self._answers.write(result, call.accept)
@@ -125,6 +130,12 @@ class BatchOperation:
         self._batcher = batcher
         self._bodies = BodyReader(contract, settings.max_rows)
         self._answers = AnswerWriter(rows=True, nan_as_null=settings.nan == "null")
+        self._running = 0
+
+    @property
+    def is_idle(self) -> bool:
+        """Whether nobody waits for an answer."""
+        return not self._running
 
     async def __call__(self, call: Call) -> Payload:
         """Answer `call`."""
@@ -135,4 +146,9 @@ class BatchOperation:
         key = None if isinstance(batch, list) else table.key(OBJECTS, batch)
         request = call.queue(batch, rows)
         self._batcher.enqueue(request, key)
-        return self._answers.write(await request.answer(), call.accept)
+        self._running += 1
+        try:
+            output = await request.answer()
+        finally:
+            self._running -= 1
+        return self._answers.write(output, call.accept)

@@ -125,6 +125,7 @@ class Running:
     port: int
     stdout: Path
     stderr: Path
+    bundle: Path = Path()
 
     @property
     def url(self):
@@ -202,7 +203,7 @@ class Servers:
                 env=variables,
                 cwd=self.directory,
             )
-        running = Running(process, port, stdout, stderr)
+        running = Running(process, port, stdout, stderr, bundle)
         self.running.append(running)
         if wait:
             self.await_ready(running)

@@ -1,0 +1,97 @@
+"""Threads: where an author's sync methods run, and which of them do not come back."""
+
+import asyncio
+import time
+from collections.abc import Callable
+from concurrent.futures import Future, ThreadPoolExecutor
+from math import inf
+from typing import Any
+
+from ..batching.alarm import Alarm
+from ..batching.hang import GRACE, OVERDUE, PAUSE
+
+_KEPT = 0.9  # of what was known of a method's time, with each call
+
+
+class Job:
+    """A piece of work.
+
+    name      of the method
+    future    its result
+    began     seconds on the monotonic clock, 0 while it waits for a thread
+    expected  seconds on that clock until which it may be just slow; set when nobody waits for it
+    """
+
+    __slots__ = ("began", "expected", "future", "name")
+
+    def __init__(self, name: str) -> None:
+        self.name = name
+        self.future: Future[Any] = Future()
+        self.began = 0.0
+        self.expected = inf
+
+
+class Threads(ThreadPoolExecutor):
+    """A bounded number of threads.
+
+    A thread cannot be ended. One that has not come back for a second and 20 times what its method
+    usually takes, though nobody waits for it any more, is lost; `on_hang` is called with the reason
+    when others wait for a thread, or when nobody is there whom the end of the process would hurt.
+
+    timeout   seconds that a method may take of which nothing is known
+    is_idle   whether nobody waits for any answer
+    """
+
+    def __init__(self, count: int, timeout: float, is_idle: Callable[[], bool]) -> None:
+        super().__init__(count, thread_name_prefix="api")
+        self.on_hang: Callable[[str], None] | None = None
+        self._timeout = timeout
+        self._is_idle = is_idle
+        self._usual: dict[str, float] = {}
+        self._waiting: set[Job] = set()  # for a thread
+        self._abandoned: list[Job] = []
+        self._alarm = Alarm(time.monotonic, self._look)
+
+    def begin(self, name: str, work: Callable[[], Any]) -> Job:
+        """Run `work` of the method called `name`, as soon as there is a thread."""
+        job = Job(name)
+        self._waiting.add(job)
+        job.future = self.submit(self._run, job, work)
+        job.future.add_done_callback(lambda _: self._waiting.discard(job))
+        return job
+
+    async def result(self, job: Job, deadline: float = 0.0) -> Any:
+        """What it returns, or raises; whoever stops waiting leaves it behind after `deadline`."""
+        try:
+            return await asyncio.wrap_future(job.future)
+        except asyncio.CancelledError:
+            if self.on_hang is not None and not job.future.done():
+                self._abandon(job, deadline)
+            raise
+
+    def _run(self, job: Job, work: Callable[[], Any]) -> Any:
+        """In the thread."""
+        job.began = time.monotonic()
+        self._waiting.discard(job)
+        result = work()
+        took, known = time.monotonic() - job.began, self._usual.get(job.name)
+        self._usual[job.name] = took if known is None else _KEPT * known + (1 - _KEPT) * took
+        return result
+
+    def _abandon(self, job: Job, deadline: float) -> None:
+        usual = self._usual.get(job.name)
+        allowed = self._timeout if usual is None else min(self._timeout, OVERDUE * usual)
+        job.expected = max(time.monotonic(), deadline) + GRACE + allowed
+        self._abandoned.append(job)
+        if job.expected < self._alarm.at:
+            self._alarm.set(asyncio.get_running_loop(), job.expected)
+
+    def _look(self, now: float) -> float:
+        self._abandoned = [job for job in self._abandoned if not job.future.done()]
+        lost = [job for job in self._abandoned if job.expected <= now]
+        if not lost:
+            return min((job.expected for job in self._abandoned), default=inf)
+        if self.on_hang is not None and (self._waiting or self._is_idle()):
+            seconds = now - lost[0].began
+            self.on_hang(f"`{lost[0].name}` has not come back from its thread for {seconds:.1f} s")
+        return now + PAUSE
