@@ -14,10 +14,10 @@ import pytest
 from modelbundle.bundler.building.service_source import read_service
 
 from ..conftest import Sums, write_bundle, write_model
-from .test_serving import holds_listener, readiness
+from .test_serving import descriptors, holds_listener, readiness
 from .test_supervisor import alive, children, metric, wait_until
 
-SOURCE = '''
+SOURCE = """
 import asyncio
 import os
 import signal
@@ -115,7 +115,7 @@ class Unstable:
 
     async def aclose(self):
         note("closed")
-'''
+"""
 
 
 @pytest.fixture
@@ -157,7 +157,7 @@ def test_the_author_s_code_is_in_a_process_without_connections(lone):
     front, service = processes(lone)
     assert not holds_listener(service, lone)
     assert ask(lone, "/pid").json() == service
-    assert "a word of its own" in lone.log()
+    wait_until(lambda: "a word of its own" in lone.log())
     assert lone.post([[1, 2], [3, 4]]).json() == {"predictions": [3.0, 7.0]}
     assert metric(lone, 'bundle_batches_total{queue="/predict",reason="idle"}') >= 1
     assert metric(lone, 'bundle_requests_total{route="/predict",status="200"}') == 1
@@ -180,5 +180,249 @@ def test_a_service_that_dies_costs_the_call_that_it_died_of_and_no_connection(lo
     assert not alive(service)
     reason = {"segfault": "SIGSEGV", "exit": "exit code 7", "abort": "SIGABRT"}[how]
     assert reason in lone.log()
-    assert f'The service died with 1 requests: {died.headers["x-request-id"]}.' in lone.log()
+    assert f"The service died with 1 requests: {died.headers['x-request-id']}." in lone.log()
     assert metric(lone, "bundle_service_restarts_total") == 1
+
+
+def test_an_idempotent_call_runs_once_more_alone_and_never_a_third_time(lone):
+    assert ask(lone, "/again", how="", n=1).json() == 1
+    assert ask(lone, "/again", how="exit", n=2).status_code == 503
+    assert notes(lone).count("again 2") == 2
+    wait_until(lambda: readiness(lone)[0] == 200)
+
+
+def test_the_mates_of_a_call_that_kills_are_answered_where_that_does_no_harm(lone, in_threads):
+    asked = [("", n) for n in range(12)] + [("segfault", 99)]
+    answers = in_threads(lambda each: ask(lone, "/again", how=each[0], n=each[1]), asked)
+    assert [answer.status_code for answer in answers] == [200] * 12 + [503]
+    assert [answer.json() for answer in answers[:12]] == list(range(12))
+    assert notes(lone).count("again 99") == 2
+
+
+def test_whoever_comes_while_there_is_no_service_waits_for_it_and_readyz_says_why(
+    unstable, servers
+):
+    source = SOURCE.replace('note("begun")', 'time.sleep(0.7)\n        note("begun")')
+    server = servers.start(unstable(source))
+    os.kill(processes(server)[1], signal.SIGSEGV)
+    wait_until(lambda: readiness(server)[0] == 503)
+    assert readiness(server)[1] == ("the service was killed by SIGSEGV and is being started again")
+    assert httpx.get(server.url + "/livez", trust_env=False).status_code == 200
+    assert ask(server, "/sync", how="", n=3).json() == 3
+    assert readiness(server) == (200, None)
+
+
+def test_calls_that_a_blocked_service_had_not_taken_up_are_answered_by_the_next(lone, in_threads):
+    ask(lone, "/sync", how="", n=1)
+    _, service = processes(lone)
+
+    def work(number):
+        if number < 0:
+            time.sleep(0.5)
+            os.kill(service, signal.SIGKILL)
+            return None
+        time.sleep(0.2 if number else 0)
+        return ask(
+            lone,
+            "/block" if not number else "/sync",
+            **({"seconds": 2} if not number else {"how": "", "n": number}),
+        )
+
+    _, blocked, *others = in_threads(work, range(-1, 6))
+    assert blocked.status_code == 503
+    assert [each.json() for each in others] == [1, 2, 3, 4, 5]
+
+
+def test_a_client_that_leaves_frees_its_place_in_the_service(lone):
+    with pytest.raises(httpx.ReadTimeout):
+        ask(lone, "/wait", seconds=20, timeout=0.3)
+    wait_until(lambda: "canceled" in notes(lone))
+
+
+def test_a_call_past_its_deadline_is_a_504_and_costs_nobody_else_anything(unstable, servers):
+    server = servers.start(unstable(timeout=0.4))
+    _, service = processes(server)
+    assert ask(server, "/wait", seconds=20).status_code == 504
+    wait_until(lambda: "canceled" in notes(server))
+    assert ask(server, "/pid").json() == service
+
+
+def test_a_loop_that_does_not_turn_is_cut_and_replaced(unstable, servers):
+    server = servers.start(unstable(timeout=0.5))
+    _, service = processes(server)
+    assert ask(server, "/pid").json() == service
+    assert ask(server, "/block", seconds=60).status_code == 504
+    wait_until(lambda: not alive(service))
+    assert ask(server, "/sync", how="", n=6).json() == 6
+    assert "its event loop has not turned" in server.log()
+
+
+def test_a_loop_that_is_slow_is_left_alone(unstable, servers):
+    server = servers.start(unstable(timeout=1.0))
+    _, service = processes(server)
+    assert ask(server, "/block", seconds=0.8).json() == 1
+    assert ask(server, "/pid").json() == service
+
+
+def test_threads_that_do_not_come_back_are_replaced_with_their_process(
+    unstable, servers, in_threads
+):
+    server = servers.start(unstable(timeout=0.5))
+    _, service = processes(server)
+    answers = in_threads(lambda _: ask(server, "/occupy", seconds=60).status_code, range(40))
+    assert set(answers) == {504}
+    wait_until(lambda: not alive(service))
+    assert ask(server, "/sync", how="", n=6).json() == 6
+    assert "`occupy` has not come back from its thread" in server.log()
+
+
+def test_a_batch_that_hangs_is_cut_with_its_process(unstable, servers):
+    source = SOURCE.replace(
+        "return self.net(rows)", "time.sleep(60 * (rows[0, 0] < 0))\n        return self.net(rows)"
+    )
+    server = servers.start(unstable(source, timeout=0.5))
+    _, service = processes(server)
+    assert server.post([[1, 2]]).json() == {"predictions": [3.0]}
+    assert server.post([[-5, 2]]).status_code == 504
+    wait_until(lambda: not alive(service))
+    assert server.post([[1, 2]]).json() == {"predictions": [3.0]}
+
+
+def test_a_stopped_process_is_cut_though_it_says_nothing(unstable, servers):
+    server = servers.start(unstable(timeout=0.5))
+    _, service = processes(server)
+    assert ask(server, "/sync", how="", n=6).json() == 6
+    os.kill(service, signal.SIGSTOP)
+    assert ask(server, "/sync", how="", n=6).status_code == 504
+    wait_until(lambda: not alive(service))
+    assert ask(server, "/sync", how="", n=6).json() == 6
+
+
+def test_streams_come_part_by_part_and_never_run_far_ahead(lone):
+    with lone.client() as client:
+        many = client.post("/count", json={"n": 2000})
+        assert [json.loads(line) for line in many.text.splitlines()] == list(range(2000))
+        with client.stream("POST", "/count", json={"n": 10**9}) as answer:
+            first = next(answer.iter_lines())
+            assert first == "0"
+    wait_until(lambda: any(note.startswith("counted") for note in notes(lone)[2:]))
+
+
+def test_a_stream_whose_service_dies_ends_with_an_error(lone):
+    answer = ask(lone, "/count", n=9, die=4)
+    assert answer.status_code == 200
+    *lines, last = answer.text.splitlines()
+    assert lines == ["0", "1", "2", "3"]
+    assert json.loads(last) == {"error": "The service stopped while it worked on this request."}
+
+
+@pytest.mark.parametrize("size", [0, 1, 65_000, 65_536, 70_000, 1 << 20, 12 << 20])
+def test_bodies_of_any_size_arrive_whole(lone, size):
+    body = bytes(range(251)) * (size // 251) + bytes(size % 251)
+    headers = {"content-type": "application/octet-stream"}
+    answer = httpx.post(lone.url + "/echo", content=body, headers=headers, trust_env=False)
+    assert answer.content == body[::-1]
+
+
+def test_every_client_gets_its_own_answer_while_the_service_dies_again_and_again(lone, in_threads):
+    """None is swapped, none is lost, no connection is reset, and only 503 may be in between."""
+    numbers = count()
+
+    def work(worker):
+        found = []
+        with lone.client() as client:
+            for turn in range(40):
+                n = next(numbers)
+                deadly = worker % 8 == 0 and turn % 10 == 5
+                path = ("/sync", "/later", "/again")[n % 3]
+                how = ("segfault", "exit", "abort")[n % 3] if deadly else ""
+                answer = client.post(path, json={"how": how, "n": n})
+                found.append((deadly, answer.status_code, answer.json(), n))
+        return found
+
+    answers = [each for found in in_threads(work, range(32)) for each in found]
+    assert len(answers) == 32 * 40
+    assert {status for _, status, _, _ in answers} == {200, 503}
+    assert all(got == n for _, status, got, n in answers if status == 200)
+    assert all(status == 503 for deadly, status, _, _ in answers if deadly)
+    wait_until(lambda: readiness(lone)[0] == 200)
+    assert len(children(lone.process.pid)) == 2
+
+
+def test_the_end_waits_for_what_runs_and_closes_the_service(lone, in_threads):
+    def work(number):
+        if number:
+            time.sleep(0.3)
+            return lone.stop()
+        return ask(lone, "/wait", seconds=1).json()
+
+    assert in_threads(work, range(2)) == [2, 0]
+    assert notes(lone) == ["begun", "closed"]
+
+
+def test_a_signal_to_all_processes_at_once_loses_nothing(lone, in_threads):
+    def work(number):
+        if number:
+            time.sleep(0.3)
+            os.kill(processes(lone)[1], signal.SIGTERM)
+            return lone.stop()
+        return ask(lone, "/wait", seconds=1).json()
+
+    assert in_threads(work, range(2)) == [2, 0]
+    assert notes(lone)[-1] == "closed"
+
+
+def test_a_restart_swaps_service_and_front(lone):
+    before = processes(lone)
+    os.kill(lone.process.pid, signal.SIGHUP)
+    wait_until(lambda: not any(map(alive, before)) and len(children(lone.process.pid)) == 2)
+    assert ask(lone, "/sync", how="", n=6).json() == 6
+    assert notes(lone) == ["begun", "begun", "closed"]
+
+
+def test_each_of_several_fronts_has_a_service(unstable, servers):
+    server = servers.start(unstable(), "--workers=2")
+    wait_until(lambda: metric(server, "bundle_ready_workers") == 2)
+    assert len(children(server.process.pid)) == 4
+    assert len({ask(server, "/pid").json() for _ in range(40)}) == 2
+
+
+def test_with_threads_there_is_one_process(unstable, servers):
+    server = servers.start(unstable(), "--isolation=thread")
+    assert children(server.process.pid) == [ask(server, "/pid").json()]
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "said"),
+    [
+        ("import time", "import tome", "`unstable` imports `tome`, which is not installed here."),
+        ('mb.model("sums")', '{}["x"]', "`Unstable` cannot start: KeyError: 'x'."),
+        ("NOTES =", "raise SystemExit(3)\nNOTES =", "Importing `unstable` failed: SystemExit: 3."),
+        ('note("begun")', "os._exit(9)", "ended with exit code 9 while it was loading the bundle."),
+    ],
+)
+@pytest.mark.parametrize("isolation", ["process", "thread"])
+def test_what_keeps_a_service_from_starting_is_said_in_one_line(
+    unstable, servers, old, new, said, isolation
+):
+    directory = unstable()
+    path = directory / "src" / "unstable.py"
+    path.write_text(path.read_text().replace(old, new))
+    routes = read_service(directory / "src", "unstable:Unstable").routes
+    write_bundle(directory, service="unstable:Unstable", routes=routes)
+    server = servers.start(directory, f"--isolation={isolation}", wait=False)
+    assert server.process.wait(30) == 1
+    assert said in server.log()
+
+
+def test_many_deaths_leave_no_process_and_no_descriptor(lone):
+    front, service = processes(lone)
+    assert ask(lone, "/sync", how="", n=1).json() == 1
+    before = descriptors(front)
+    for number in range(10):
+        os.kill(processes(lone)[1], signal.SIGKILL)
+        wait_until(lambda gone=service: not alive(gone))
+        assert ask(lone, "/sync", how="", n=number).json() == number
+        service = processes(lone)[1]
+    wait_until(lambda: descriptors(front) <= before + 1)  # the client's connection
+    assert len(children(lone.process.pid)) == 2
