@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 from ..data import table
 from ..errors import PredictionFailed, RequestError
 from . import timing
-from .encoded_rows import EncodedRows
+from .encoded_rows import EncodedRows, encoded_rows
 from .exchange import Answer, named
 from .reply import OK, Reply
 
@@ -28,7 +28,7 @@ class Answers:
 
     def answer(self, requests: "list[FastRequest]", output: Any, bounds: list[int]) -> None:
         """Send the rows `bounds[i]:bounds[i + 1]` of `output` to request i."""
-        rows = EncodedRows.of(output, nan_as_null=self._codec.nan_as_null)
+        rows = encoded_rows(output, nan_as_null=self._codec.nan_as_null)
         if rows is None or any(request.head.is_odd for request in requests):
             self._answer_each(requests, output, bounds, rows)
             return

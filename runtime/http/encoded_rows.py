@@ -1,18 +1,28 @@
-"""EncodedRows: a batch's output as JSON, cut into its rows without being parsed."""
+"""Encoded rows: the output of a whole batch, read once, from which each answer takes its part."""
 
-from typing import Any, Self
+from typing import Any, Protocol
 
 import numpy as np
 import orjson
 
+from ..data import instances, table
+from ..data.fragments import Fragments
 from ..data.predictions import is_numeric
+from ..errors import RequestError
 
 
-class EncodedRows:
-    """The rows of a numeric array, each as the bytes that it has in a body.
+class EncodedRows(Protocol):
+    """Writes the bodies of answers."""
 
-    One call of the encoder for all of them: what lies between two rows of an array of numbers
-    lies nowhere else in its JSON.
+    def body(self, start: int, stop: int) -> bytes:
+        """The answer's body with the rows `start:stop`."""
+        ...
+
+
+class NumericRows:
+    """The rows of an array of numbers, cut out of the JSON of all of them.
+
+    What lies between two rows of such an array lies nowhere else in its JSON.
     """
 
     __slots__ = ("_between", "_body", "_texts")
@@ -25,17 +35,51 @@ class EncodedRows:
         self._texts = text[1 + depth : len(text) - 1 - depth].split(self._between)
         self._body = b'{"predictions":[' + opened + b"%b" + closed + b"]}"
 
-    @classmethod
-    def of(cls, output: Any, *, nan_as_null: bool) -> Self | None:
-        """The rows of `output`; None where they are not plain numbers."""
-        if not isinstance(output, np.ndarray) or not output.size or not is_numeric(output):
-            return None
-        if output.dtype.kind == "f" and not nan_as_null and not np.isfinite(output).all():
-            return None
-        return cls(output)
-
     def body(self, start: int, stop: int) -> bytes:
         """The answer's body with the rows `start:stop`."""
         if stop - start == 1:
             return self._body % self._texts[start]
         return self._body % self._between.join(self._texts[start:stop])
+
+
+class FragmentRows:
+    """Rows that are JSON already."""
+
+    __slots__ = ("_fragments",)
+
+    def __init__(self, fragments: Fragments) -> None:
+        self._fragments = fragments
+
+    def body(self, start: int, stop: int) -> bytes:
+        """The answer's body with the rows `start:stop`."""
+        return b'{"predictions":%b}' % self._fragments.cut(start, stop).whole()
+
+
+class ListedRows:
+    """Rows of anything that JSON has: texts, records, lists."""
+
+    __slots__ = ("_values",)
+
+    def __init__(self, values: list[Any]) -> None:
+        self._values = values
+
+    def body(self, start: int, stop: int) -> bytes:
+        """The answer's body with the rows `start:stop`."""
+        return instances.dumps(self._values[start:stop])
+
+
+def encoded_rows(output: Any, *, nan_as_null: bool) -> EncodedRows | None:
+    """The rows of a model's `output`; None where something is wrong with one of them.
+
+    Whose row that is, and what to say of it, is found out by reading each part alone.
+    """
+    if isinstance(output, np.ndarray) and is_numeric(output):
+        is_fit = nan_as_null or output.dtype.kind != "f" or np.isfinite(output).all()
+        return NumericRows(output) if output.size and is_fit else None
+    if isinstance(output, Fragments):
+        return None if output.flaws else FragmentRows(output)
+    try:
+        values = table.to_wire(output, nan_as_null=nan_as_null)
+    except (RequestError, TypeError, ValueError):
+        return None
+    return ListedRows(values) if type(values) is list else None
