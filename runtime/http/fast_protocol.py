@@ -85,16 +85,19 @@ class FastProtocol(LimitedProtocol):
         if self._readiness.closes_connections:
             self._parse(data)
             return
-        while data:
-            raw, _, body = data.partition(_END)
+        start, size = 0, len(data)
+        while start < size:
+            end = data.find(_END, start)
+            raw = data[start:end] if end > 0 else b""
             head, own = self._known(raw), NOTHING
             if head is None:
                 head, own = self._memo.find(raw)
-            if head is None or len(body) < head.length or not self._has_room(head):
-                self._parse(data)
+            begin = end + len(_END)
+            if head is None or begin + head.length > size or not self._has_room(head):
+                self._parse(data[start:] if start else data)
                 return
-            data = body[head.length :]
-            self._take(head, body[: head.length] if data else body, own)
+            start = begin + head.length
+            self._take(head, data[begin:start], own)
             if head.is_last:
                 return
 

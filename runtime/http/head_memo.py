@@ -52,8 +52,10 @@ class HeadMemo:
 
     def find(self, raw: bytes) -> tuple[PlainHead | None, OwnLines]:
         """As `get`, for a head with lines of its own; and what is in them."""
+        if len(raw) > self._largest:
+            return None, NOTHING
         rest, cut = _OWN.subn(b"", raw)
-        if not 0 < cut <= _CUT or len(raw) > self._largest:
+        if not 0 < cut <= _CUT:
             return None, NOTHING
         head = self._known.get(rest)
         return head, NOTHING if head is None else _own(raw)
