@@ -22,10 +22,11 @@ _IMPORTABLE = (".py", ".so", ".pyc", ".pth")
 CACHE = "__pycache__"  # Python's own, made by running a bundle in place
 
 
-def verify(directory: Path, progress: Progress | None = None) -> str:
+def verify(directory: Path, progress: Progress | None = None, *, with_caches: bool = False) -> str:
     """Hash every file of the bundle in `directory` again; its digest if all is as it was built.
 
-    Files that the manifest does not name are damage too, apart from Python's caches.
+    Files that the manifest does not name are damage too, apart from Python's caches: those are
+    never read when a bundle is run. `with_caches` refuses even them.
 
     Raises:
         Damaged: naming the files.
@@ -39,7 +40,10 @@ def verify(directory: Path, progress: Progress | None = None) -> str:
             for entry in manifest.files
             if (what := _damage(directory, entry, meter.advance))
         ]
-    found += [f"`{path}` does not belong to the bundle" for path in _strangers(directory, manifest)]
+    found += [
+        f"`{path}` does not belong to the bundle"
+        for path in _strangers(directory, manifest, with_caches)
+    ]
     if found:
         more = f"\nand {len(found) - SHOWN} more" if len(found) > SHOWN else ""
         raise Damaged(
@@ -49,21 +53,23 @@ def verify(directory: Path, progress: Progress | None = None) -> str:
     return bundle_digest(directory)
 
 
-def check_tools(directory: Path) -> None:
+def check_tools(directory: Path, *, but_for: str | None = None) -> None:
     """Compare what runs before anything in the bundle could check itself, and its lock.
 
     The runtime hashes the models and the sources itself, before it loads them. A module that the
-    manifest does not name would be imported instead of a library.
+    manifest does not name would be imported instead of a library. What is below `but_for` will not
+    run.
 
     Raises:
         Damaged: naming the first file that is not as it was built.
         InvalidBundle: when there is no readable `bundle.json`.
     """
     manifest = BundleManifest.read(directory)
+    skipped = _CHECKED_LATER if but_for is None else (*_CHECKED_LATER, but_for)
     damaged = [
         f"`{entry.path}` {what}"
         for entry in manifest.files
-        if not entry.path.startswith(_CHECKED_LATER) and (what := _damage(directory, entry, _quiet))
+        if not entry.path.startswith(skipped) and (what := _damage(directory, entry, _quiet))
     ]
     damaged += [
         f"`{path}` does not belong to the bundle"
@@ -94,10 +100,12 @@ def _damage(directory: Path, entry: FileEntry, advance: Any) -> str | None:
         return f"cannot be read: {error.strerror}"
 
 
-def _strangers(directory: Path, manifest: BundleManifest) -> Iterator[str]:
+def _strangers(
+    directory: Path, manifest: BundleManifest, with_caches: bool = False
+) -> Iterator[str]:
     known = {entry.path for entry in manifest.files} | {"bundle.json"}
     for folder, folders, files in os.walk(directory):
-        folders[:] = sorted(name for name in folders if name != CACHE)
+        folders[:] = sorted(name for name in folders if with_caches or name != CACHE)
         for name in sorted(files):
             path = (Path(folder) / name).relative_to(directory).as_posix()
             if path not in known:

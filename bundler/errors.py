@@ -10,6 +10,8 @@ BundleError (runtime.errors)   exit 1
 ├── BundlefileError            exit 3: a list of problems, each with its place
 ├── ResolveError               exit 4: unsatisfiable, unreachable or colliding requirements
 ├── Refused                    exit 5: policy says no (existing version with other content, trust)
+│   └── InvalidSignature       a signature is missing, somebody else's, or of something else
+├── InvalidKey                 exit 2: a file that should hold a key or a certificate does not
 ├── Damaged                    exit 6: stored bytes differ from their digest
 ├── InvalidArchive             exit 6: an archive is not one of ours, or not as it was written
 ├── InvalidDestination         exit 2: nobody can tell what is to be written there
@@ -113,6 +115,16 @@ class Refused(BundleError):
     """A policy says no."""
 
     exit_code = 5
+
+
+class InvalidSignature(Refused):
+    """A signature is missing, somebody else's, or of something else."""
+
+
+class InvalidKey(BundleError):
+    """A file that should hold a key or a certificate does not."""
+
+    exit_code = 2
 
 
 class Damaged(BundleError):

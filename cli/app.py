@@ -28,6 +28,7 @@ from . import (
     schema,
     serve,
     show,
+    sign,
     test,
     verify,
 )
@@ -52,6 +53,7 @@ COMMANDS: dict[str, Callable[..., None]] = {
     "show": show.show,
     "diff": diff.diff,
     "verify": verify.verify,
+    "sign": sign.sign,
     "delete": delete.delete,
     "serve": serve.serve,
     "restart": restart.restart,

@@ -15,7 +15,8 @@ if TYPE_CHECKING:
 
 SECTIONS: Mapping[str, Sequence[str]] = {
     "Models": ("save", "models"),
-    "Bundles": ("init", "lock", "build", "test", "list", "show", "diff", "verify", "delete"),
+    "Bundles": ("init", "lock", "build", "test", "list", "show", "diff", "delete"),
+    "Trust": ("sign", "verify"),
     "Service": ("serve", "restart", "predict", "bench", "containerize"),
     "Elsewhere": ("export", "import", "push", "pull"),
     "Store and machine": ("doctor", "du", "gc", "schema"),

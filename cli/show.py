@@ -45,7 +45,9 @@ def show_item(tag: str, kind: Kind | None, console: Console) -> None:
     config = jsonlib.loads(store.config(item))
     trusted = store.trust.is_trusted(item.digest)
     data = to_json(item) | {"trusted": trusted, "path": str(store.directory(item))}
-    lines = [*_head(item, store, trusted=trusted), *_body(item.kind, config)]
+    data["signatures"] = signatures = _signatures(item, store)
+    head = _head(item, store, trusted=trusted)
+    lines = [*head, *_signed(signatures), *_body(item.kind, config)]
     console.result(data | {"manifest": config}, "\n".join(lines))
 
 
@@ -60,6 +62,19 @@ def _head(item: "Item", store: "Store", *, trusted: bool) -> Iterator[str]:
             "runs code": _trust(item, trusted=trusted),
         }
     )
+
+
+def _signatures(item: "Item", store: "Store") -> list[dict[str, str | None]]:
+    """What is kept beside it, as it says of itself: `bundle verify --signer` checks it."""
+    from ..bundler.signing import Envelope, signatures
+
+    found = [Envelope.parse(data) for data in signatures(item, store)]
+    return [{"kind": one.kind, "hint": one.hint} for one in found]
+
+
+def _signed(signatures: list[dict[str, str | None]]) -> Iterator[str]:
+    said = [f"{one['kind']} {(one['hint'] or '')[:12]}".strip() for one in signatures]
+    yield from _facts({"signatures": ", ".join(said)})
 
 
 def _trust(item: "Item", *, trusted: bool) -> str:

@@ -12,6 +12,8 @@ from .console import Console
 from .failed import Failed
 from .listing import to_json
 from .options import Json, Quiet
+from .sign import TrustConfig
+from .signed import Asked
 from .usage import WrongUsage
 
 if TYPE_CHECKING:
@@ -39,11 +41,38 @@ From = Annotated[
     ),
 ]
 
+Signer = Annotated[
+    list[Path] | None,
+    typer.Option(
+        "--signer",
+        metavar="FILE",
+        help="Who must have signed it: a public key, or certificates; repeatable.",
+    ),
+]
+Identity = Annotated[
+    str | None,
+    typer.Option("--identity", help="Who must have signed it, by certificate or sigstore."),
+]
+Issuer = Annotated[
+    str | None, typer.Option("--issuer", metavar="URL", help="Who knows the --identity, sigstore.")
+]
+SignatureFile = Annotated[
+    list[Path] | None,
+    typer.Option(
+        "--signature", metavar="FILE", help="A signature that is not in the store; repeatable."
+    ),
+]
+
 
 def verify(
     tag: Tag = None,
     repair: Repair = False,
     from_: From = None,
+    signer: Signer = None,
+    identity: Identity = None,
+    issuer: Issuer = None,
+    trust_config: TrustConfig = None,
+    signature: SignatureFile = None,
     json: Json = False,
     quiet: Quiet = False,
 ) -> None:
@@ -58,23 +87,30 @@ def verify(
       bundle verify ./unpacked-bundle
 
       bundle verify --repair --from backup.tar
+
+      bundle verify fraud --signer release.pub
+
+      bundle verify ./unpacked-bundle --signer release.pub --signature fraud.sig
     """
     from ..bundler.store import Store
 
     console = Console(json=json, quiet=quiet)
     if from_ and not repair:
         raise WrongUsage("`--from` is for `--repair`.", hint="Add `--repair`.")
+    asked = Asked(signer or [], identity, issuer, trust_config, signature or [])
+    if asked.is_asked and (tag is None or repair):
+        raise WrongUsage("Whose signature shall it have?", hint="Name one bundle or one model.")
     if tag and (Path(tag) / "bundle.json").is_file():
         if repair:
             raise WrongUsage(
                 "A directory is not repaired in place.", hint="Copy it again from where it was."
             )
-        return _verify_directory(Path(tag), console)
+        return _verify_directory(Path(tag), asked, console)
     store = Store.default()
     items = None if tag is None else [store.find(tag, damaged=repair)]
     if repair:
         return _repair(store, items, from_ or [], console)
-    return _verify_items(store, items, console)
+    return _verify_items(store, items, asked, console)
 
 
 def _repair(
@@ -99,23 +135,37 @@ def _failed(damages: "list[Damage]", data: dict[str, Any]) -> Failed:
     return Failed(text, data | found, hint=hint, exit_code=Damaged.exit_code)
 
 
-def _verify_items(store: "Store", items: "list[Item] | None", console: Console) -> None:
+def _verify_items(
+    store: "Store", items: "list[Item] | None", asked: Asked, console: Console
+) -> None:
     damages = store.verify(items, progress=console)
     if damages:
         raise _failed(damages, {"ok": False})
+    if items is not None and asked.is_asked:
+        _say_signer(items[0], asked.of_item(items[0], store), console)
+        return
     known = {} if items is None else to_json(items[0])
     what = "Every model and bundle" if items is None else f"`{items[0].tag}`"
     console.result(known | {"ok": True, "damaged": []}, f"{what} is as it was stored.")
 
 
-def _verify_directory(directory: Path, console: Console) -> None:
+def _say_signer(item: "Item", signer: str, console: Console) -> None:
+    data = to_json(item) | {"ok": True, "damaged": [], "signer": signer}
+    console.result(data, f"`{item.tag}` is as it was signed by {signer}.")
+
+
+def _verify_directory(directory: Path, asked: Asked, console: Console) -> None:
     from ..bundler.checking import verify as verify_directory
 
-    digest = verify_directory(directory, console)
+    digest = verify_directory(directory, console, with_caches=asked.is_asked)
     data: dict[str, Any] = {
         "tag": None,
         "digest": digest.removeprefix("sha256:"),
         "path": str(directory),
     }
     data |= {"ok": True, "damaged": []}
-    console.result(data, f"`{directory}` is bundle {digest}, whole.")
+    text = f"`{directory}` is bundle {digest}, whole."
+    if asked.is_asked:
+        data["signer"] = asked.of_directory(directory)
+        text = f"{text[:-1]}, and signed by {data['signer']}."
+    console.result(data, text)

@@ -46,6 +46,7 @@ class Collector:
         if not dry_run:
             for path in leftovers:
                 self._clear(path)
+            self.reach.forget()
         blobs = self._blobs()  # listed before anyone is asked: a newer one is none of our business
         trees = self._trees()
         live = self.reach.live()

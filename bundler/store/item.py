@@ -1,7 +1,9 @@
 """Item: one saved model or built bundle, as its ref tells."""
 
 from dataclasses import dataclass
+from typing import Self
 
+from ...runtime import digest as digests
 from ..tag import Kind
 
 _SHORT = 12  # hex digits of the digest that are the default version
@@ -52,3 +54,8 @@ class Blob:
 
     digest: str
     size: int
+
+    @classmethod
+    def of_bytes(cls, data: bytes) -> Self:
+        """What these bytes are called in the store."""
+        return cls(digests.of_bytes(data), len(data))

@@ -9,16 +9,18 @@ from ..tag import KINDS
 from . import oci, workspace
 from .blobs import Blobs
 from .item import Item
+from .referrers import Referrers
 from .refs import Refs
 
 
 @dataclass(frozen=True, slots=True)
 class Reach:
-    """Follows refs to manifests and manifests to files."""
+    """Follows refs to manifests, manifests to files, and what refers to items."""
 
     refs: Refs
     blobs: Blobs
     tmp: Path
+    referrers: Referrers
 
     def live(self) -> set[str]:
         """Digests that a running process or a ref needs.
@@ -28,7 +30,7 @@ class Reach:
         Raises:
             Damaged: when a ref or manifest cannot be read, for then nobody knows what it needs.
         """
-        live = workspace.all_held(self.tmp)
+        live = workspace.all_held(self.tmp) | self.referrers.live()
         for kind in KINDS:
             for item in self.refs.items(kind):
                 try:
@@ -37,6 +39,11 @@ class Reach:
                     if self.refs.has(item):
                         raise  # else it was deleted meanwhile
         return live
+
+    def forget(self) -> None:
+        """Let go of what refers to items that were deleted long ago."""
+        there = {item.digest for kind in KINDS for item in self.refs.items(kind)}
+        self.referrers.forget(there.__contains__)
 
     def of_item(self, item: Item) -> set[str]:
         """Digests of everything that makes up an item."""

@@ -34,6 +34,7 @@ from .memo import Memo
 from .placing import place
 from .reach import Reach
 from .record_repair import RecordRepair
+from .referrers import Referrers
 from .refs import LATEST, Refs, check_names
 from .repairing import Repair, Repaired
 from .trees import Trees
@@ -58,6 +59,8 @@ class Store:
         self._trees = Trees(root / "trees", self._blobs, self._workspace)
         self._ingest = Ingest(self._blobs, Memo(root / "memo", self._workspace), self._workspace)
         self.trust = Trust(root / "trust", self._layout, self._workspace)
+        beside = root / "referrers"
+        self.referrers = Referrers(beside, self._blobs, self._workspace, self._layout)
 
     @classmethod
     def default(cls) -> "Store":
@@ -295,7 +298,7 @@ class Store:
         self._index.settle()
 
     def _collector(self) -> Collector:
-        reach = Reach(self._refs, self._blobs, self.root / "tmp")
+        reach = Reach(self._refs, self._blobs, self.root / "tmp", self.referrers)
         return Collector(reach, self._trees, self._workspace, self.root / "memo")
 
     # Reading

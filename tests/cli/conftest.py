@@ -15,6 +15,8 @@ from functools import partial
 from pathlib import Path
 
 import pytest
+from cryptography.hazmat.primitives import serialization
+from cryptography.hazmat.primitives.asymmetric import ec
 
 BUNDLE = str(Path(sys.executable).parent / "bundle")
 
@@ -126,6 +128,12 @@ def started_here(tmp_path):
     return partial(started, cwd=tmp_path)
 
 
+@pytest.fixture(name="write_key")
+def write_key_here():
+    """Write a key pair."""
+    return write_key
+
+
 @pytest.fixture(name="eventually")
 def eventually_here():
     """Wait for a claim to come true."""
@@ -136,6 +144,16 @@ def write_plain(directory):
     (directory / "train.py").write_text(PLAIN)
     (directory / "sample.json").write_text("[[0.0, 0.5], [2.0, 2.0]]")
     (directory / "bundlefile.yaml").write_text("name: twice\nmodels: [double]\ninclude: []\n")
+
+
+def write_key(path):
+    """A private key and, beside it, its public half: `key.pem` and `key.pub`."""
+    key = ec.generate_private_key(ec.SECP256R1())
+    secret = serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
+    path.write_bytes(key.private_bytes(serialization.Encoding.PEM, *secret))
+    public = serialization.PublicFormat.SubjectPublicKeyInfo
+    data = key.public_key().public_bytes(serialization.Encoding.PEM, public)
+    path.with_suffix(".pub").write_bytes(data)
 
 
 @dataclass(frozen=True)
@@ -166,6 +184,7 @@ def shop(tmp_path_factory, index):
     """Made once, for tests that only look at it or run it."""
     project, home = tmp_path_factory.mktemp("project"), tmp_path_factory.mktemp("shop")
     write_plain(project)
+    write_key(project / "key.pem")
     command = partial(run, cwd=project, BUNDLE_HOME=str(home))
     sample = ("--sample", "sample.json")
     model = command("save", "double", "train:model", *sample, "--json").json["tag"]

@@ -16,6 +16,7 @@ SAID = {
     "show": ["show", "twice", "--json"],
     "diff": ["diff", "twice", "twice", "--json"],
     "verify": ["verify", "twice", "--json"],
+    "sign": ["sign", "twice", "--key", "key.pem", "--json"],
     "delete": ["delete", "twice", "--json"],
     "predict": ["predict", "twice", "--env", "current", "--data", "sample.json", "--json"],
     "bench": [
@@ -51,11 +52,11 @@ FIRST = {
 ONE_ITEM = {
     "save", "build", "test", "show", "verify", "delete", "bench", "containerize",
     "models show", "models alias", "models delete", "models export", "models import", "export",
-    "import", "push", "pull",
+    "import", "push", "pull", "sign",
 }  # fmt: skip
 CHANGING = {
     "models delete", "delete", "save", "build", "init", "models alias", "export", "import",
-    "models export", "models import", "push", "pull",
+    "models export", "models import", "push", "pull", "sign",
 }  # fmt: skip
 
 

@@ -1,0 +1,126 @@
+"""Envelope: a statement and its signature, as a sigstore bundle around a DSSE envelope.
+
+Source: docs.sigstore.dev/about/bundle; github.com/secure-systems-lab/dsse, protocol.md v1.0.
+"""
+
+import base64
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Literal, Self
+
+from ...runtime import canonical
+from ..archives import strict_json
+from ..errors import InvalidSignature
+from .statement import PAYLOAD
+
+MEDIA_TYPE = "application/vnd.dev.sigstore.bundle.v0.3+json"
+LARGEST = 64 << 20  # bytes of a signature file: half a million files are named in that
+
+Kind = Literal["key", "certificate", "sigstore"]
+_KINDS: Mapping[str, Kind] = {
+    "publicKey": "key",
+    "x509CertificateChain": "certificate",
+    "certificate": "sigstore",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Envelope:
+    """One signature.
+
+    payload    what was signed
+    signature  over `pae(payload)`
+    material   what its verifier needs to know: the key's hint, or certificates
+    """
+
+    payload: bytes
+    signature: bytes
+    material: Mapping[str, Any]
+
+    @classmethod
+    def with_key(cls, payload: bytes, signature: bytes, hint: str) -> Self:
+        """Made with a key, which `hint` tells from others."""
+        return cls(payload, signature, {"publicKey": {"hint": hint}, "tlogEntries": []})
+
+    @classmethod
+    def with_chain(cls, payload: bytes, signature: bytes, chain: list[bytes]) -> Self:
+        """Made with the key of the first of these certificates (DER)."""
+        certificates = [{"rawBytes": _encoded(one)} for one in chain]
+        held = {"x509CertificateChain": {"certificates": certificates}, "tlogEntries": []}
+        return cls(payload, signature, held)
+
+    def encode(self) -> bytes:
+        """The bytes of a signature file."""
+        return canonical.dumps(
+            {
+                "mediaType": MEDIA_TYPE,
+                "verificationMaterial": dict(self.material),
+                "dsseEnvelope": {
+                    "payload": _encoded(self.payload),
+                    "payloadType": PAYLOAD,
+                    "signatures": [{"sig": _encoded(self.signature), "keyid": ""}],
+                },
+            }
+        )
+
+    @classmethod
+    def parse(cls, data: bytes) -> Self:
+        """Read a signature file.
+
+        Raises:
+            InvalidSignature: when it is none.
+        """
+        try:
+            document = strict_json.loads(data)
+            if document["mediaType"] != MEDIA_TYPE:
+                raise ValueError(f"its type is {document['mediaType']!r}")  # noqa: TRY301
+            envelope = document["dsseEnvelope"]
+            if envelope["payloadType"] != PAYLOAD:
+                raise ValueError(f"it signs {envelope['payloadType']!r}")  # noqa: TRY301
+            (signature,) = envelope["signatures"]
+            payload = _decoded(envelope["payload"])
+            material = dict(document["verificationMaterial"])
+            return cls(payload, _decoded(signature["sig"]), material)
+        except (KeyError, TypeError, AttributeError, ValueError) as error:
+            raise InvalidSignature(f"This is no signature of a model: {error}.") from error
+
+    @property
+    def kind(self) -> Kind:
+        """What it was made with.
+
+        Raises:
+            InvalidSignature: when nobody can tell.
+        """
+        kinds = [kind for key, kind in _KINDS.items() if self.material.get(key)]
+        if len(kinds) != 1:
+            raise InvalidSignature("It does not say what it was made with.")
+        return kinds[0]
+
+    @property
+    def hint(self) -> str | None:
+        """What tells its key from others; None in old signatures."""
+        key = self.material.get("publicKey")
+        hint = key.get("hint") if isinstance(key, dict) else None
+        return hint if isinstance(hint, str) else None
+
+    @property
+    def chain(self) -> list[bytes]:
+        """The certificates in it (DER), that of its key first."""
+        try:
+            listed = self.material["x509CertificateChain"]["certificates"]
+            return [_decoded(one["rawBytes"]) for one in listed]
+        except (KeyError, TypeError, ValueError) as error:
+            raise InvalidSignature("Its certificates cannot be read.") from error
+
+
+def pae(payload: bytes) -> bytes:
+    """What is signed for `payload`: DSSE's encoding, which no other payload has."""
+    return b"DSSEv1 %d %s %d %s" % (len(PAYLOAD), PAYLOAD.encode(), len(payload), payload)
+
+
+def _encoded(data: bytes) -> str:
+    return base64.b64encode(data).decode()
+
+
+def _decoded(text: str) -> bytes:
+    return base64.b64decode(text, validate=True)

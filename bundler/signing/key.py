@@ -1,0 +1,159 @@
+"""Keys: an elliptic-curve key signs, and its public half says that it did.
+
+`cryptography` is imported when a signature is made or checked, never before.
+"""
+
+import hashlib
+import os
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Self
+
+from ...runtime.errors import BundleError
+from ..errors import InvalidKey, InvalidSignature, MissingLibrary
+from .envelope import Envelope, pae
+
+if TYPE_CHECKING:
+    from cryptography.hazmat.primitives.asymmetric.ec import (
+        EllipticCurvePrivateKey,
+        EllipticCurvePublicKey,
+    )
+    from cryptography.hazmat.primitives.hashes import HashAlgorithm
+
+PASSWORD = "BUNDLE_KEY_PASSWORD"  # noqa: S105 - the name of the variable
+_MAKE = "openssl ecparam -name prime256v1 -genkey -noout -out key.pem"
+
+
+@dataclass(frozen=True, slots=True)
+class KeySigner:
+    """Signs with a private key."""
+
+    key: "EllipticCurvePrivateKey"
+
+    @classmethod
+    def read(cls, path: Path) -> Self:
+        """Read a PEM file; an encrypted one is opened with `$BUNDLE_KEY_PASSWORD`.
+
+        Raises:
+            InvalidKey: when it holds no such key.
+            MissingLibrary: when `cryptography` is not installed.
+        """
+        return cls(private_key(path))
+
+    def sign(self, payload: bytes) -> bytes:
+        """The signature file for a statement."""
+        made = signature(self.key, payload)
+        return Envelope.with_key(payload, made, hint(self.key.public_key())).encode()
+
+
+@dataclass(frozen=True, slots=True)
+class KeyVerifier:
+    """Knows a public key."""
+
+    key: "EllipticCurvePublicKey"
+    name: str
+
+    @classmethod
+    def read(cls, path: Path) -> Self:
+        """Read a PEM file.
+
+        Raises:
+            InvalidKey: when it holds no public key of a kind that signs models.
+            MissingLibrary: when `cryptography` is not installed.
+        """
+        found = _loaded(path, lambda loads, data: loads.load_pem_public_key(data))
+        return cls(_elliptic(found, path), f"the key `{path.name}`")
+
+    def verify(self, envelope: Envelope, data: bytes) -> None:  # noqa: ARG002 - as Verifier says
+        """Say nothing when the payload was signed with this key.
+
+        Raises:
+            InvalidSignature: when it was not.
+        """
+        if envelope.kind != "key":
+            raise InvalidSignature("It was made with a certificate, not with a key.")
+        if envelope.hint not in {None, hint(self.key)}:
+            raise InvalidSignature("It was made with another key.")
+        check(self.key, envelope)
+
+
+def private_key(path: Path) -> "EllipticCurvePrivateKey":
+    """Read a private key, as `KeySigner.read` says."""
+    password = os.environ.get(PASSWORD, "").encode() or None
+    found = _loaded(path, lambda loads, data: loads.load_pem_private_key(data, password))
+    _elliptic(found.public_key(), path)
+    key: EllipticCurvePrivateKey = found
+    return key
+
+
+def signature(key: "EllipticCurvePrivateKey", payload: bytes) -> bytes:
+    """Sign a statement; the same key and statement give the same bytes, where OpenSSL can."""
+    from cryptography.exceptions import UnsupportedAlgorithm
+    from cryptography.hazmat.primitives.asymmetric.ec import ECDSA
+
+    algorithm = _hash(key.public_key())
+    try:
+        return key.sign(pae(payload), ECDSA(algorithm, deterministic_signing=True))
+    except UnsupportedAlgorithm:  # OpenSSL before 3.2
+        return key.sign(pae(payload), ECDSA(algorithm))
+
+
+def check(key: "EllipticCurvePublicKey", envelope: Envelope) -> None:
+    """Say nothing when the payload was signed with this key's private half.
+
+    Raises:
+        InvalidSignature: when it was not.
+    """
+    from cryptography.exceptions import InvalidSignature as Mismatch
+    from cryptography.hazmat.primitives.asymmetric.ec import ECDSA
+
+    try:
+        key.verify(envelope.signature, pae(envelope.payload), ECDSA(_hash(key)))
+    except Mismatch as error:
+        raise InvalidSignature("It does not fit what it claims to sign, or the key.") from error
+
+
+def hint(key: "EllipticCurvePublicKey") -> str:
+    """What tells a key from others: the sha256 of its PEM."""
+    from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
+
+    written = key.public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo)
+    return hashlib.sha256(written).hexdigest()
+
+
+def _hash(key: "EllipticCurvePublicKey") -> "HashAlgorithm":
+    from cryptography.hazmat.primitives import hashes
+
+    return {256: hashes.SHA256(), 384: hashes.SHA384(), 521: hashes.SHA512()}[key.curve.key_size]
+
+
+def _loaded(path: Path, load: Any) -> Any:
+    try:
+        from cryptography.exceptions import UnsupportedAlgorithm
+        from cryptography.hazmat.primitives import serialization
+    except ImportError as error:
+        raise MissingLibrary("A signature", "cryptography", "sign") from error
+    try:
+        return load(serialization, path.read_bytes())
+    except OSError as error:
+        raise BundleError(f"`{path}` cannot be read: {error.strerror}.") from error
+    except TypeError as error:
+        raise InvalidKey(
+            f"`{path}` is encrypted, or is not and `{PASSWORD}` is set.",
+            hint=f"Put its password into `{PASSWORD}`, or unset that.",
+        ) from error
+    except (ValueError, UnsupportedAlgorithm) as error:
+        raise InvalidKey(f"`{path}` holds no such key.", hint=f"Make one: `{_MAKE}`.") from error
+
+
+def _elliptic(key: Any, path: Path) -> "EllipticCurvePublicKey":
+    """The key, if it is one that signs models."""
+    from cryptography.hazmat.primitives.asymmetric import ec
+
+    curves = (ec.SECP256R1, ec.SECP384R1, ec.SECP521R1)
+    if not isinstance(key, ec.EllipticCurvePublicKey) or not isinstance(key.curve, curves):
+        raise InvalidKey(
+            f"`{path}` is no elliptic-curve key on P-256, P-384 or P-521.",
+            hint=f"Make one: `{_MAKE}`.",
+        )
+    return key

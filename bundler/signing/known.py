@@ -1,0 +1,41 @@
+"""Known signers: who a person means by a file or an identity."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from ...runtime.errors import BundleError
+from .certificate import CertificateVerifier
+from .key import KeyVerifier
+from .signer import Verifier
+from .sigstore import SigstoreVerifier
+
+_CERTIFICATE = b"-----BEGIN CERTIFICATE-----"
+
+
+def from_file(path: Path, identity: str | None = None) -> Verifier:
+    """The signer that a PEM file stands for: a public key, or whom its certificates vouch for.
+
+    Raises:
+        InvalidKey: when it is neither.
+    """
+    try:
+        has_certificates = _CERTIFICATE in path.read_bytes()
+    except OSError as error:
+        raise BundleError(f"`{path}` cannot be read: {error.strerror}.") from error
+    if has_certificates:
+        return CertificateVerifier.read(path, identity)
+    return KeyVerifier.read(path)
+
+
+def named(
+    files: Sequence[Path], identity: str | None, issuer: str | None, trust: Path | None = None
+) -> list[Verifier]:
+    """Who is meant by what the command line or a policy says.
+
+    `identity` is that of a certificate where there are files, else one of sigstore.
+    """
+    if files:
+        return [from_file(path, identity) for path in files]
+    if identity is None or issuer is None:
+        return []
+    return [SigstoreVerifier(identity, issuer, trust)]

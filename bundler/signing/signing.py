@@ -1,0 +1,150 @@
+"""Signing: an item of the store, from the digests that it has; nothing is hashed again."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from ...runtime.manifest import BundleManifest, FileEntry, ModelManifest, bundle_digest
+from ..archives import strict_json
+from ..errors import InvalidSignature
+from ..store.oci import CONFIG_NAME
+from .envelope import LARGEST, MEDIA_TYPE, Envelope
+from .signer import Signer, Verifier
+from .statement import Statement
+
+if TYPE_CHECKING:
+    from ..store import Item, Store
+
+ARTIFACT = MEDIA_TYPE
+"""What a signature is called in the store, and in a registry."""
+
+
+@dataclass(frozen=True, slots=True)
+class Signed:
+    """What there is to sign, or to compare with a signature.
+
+    files    the digest of each, by path, model.json or bundle.json included
+    covered  those that model.json or bundle.json vouches for
+    """
+
+    name: str
+    files: Mapping[str, str]
+    covered: Mapping[str, str]
+
+    @classmethod
+    def of(cls, item: "Item", store: "Store") -> "Signed":
+        """An item of the store."""
+        config = strict_json.loads(store.config(item))
+        kind = BundleManifest if item.kind == "bundle" else ModelManifest
+        covered = _digests(kind.from_json(config).files)
+        files = _digests(store.files(item)) | {CONFIG_NAME[item.kind]: item.digest}
+        return cls(item.name, files, covered)
+
+    @classmethod
+    def of_directory(cls, directory: Path) -> "Signed":
+        """The directory of a bundle, whose files somebody has compared with `bundle.json`."""
+        manifest = BundleManifest.read(directory)
+        covered = _digests(manifest.files)
+        return cls(manifest.name, covered | {"bundle.json": bundle_digest(directory)}, covered)
+
+    @property
+    def statement(self) -> Statement:
+        """What a signer says of it."""
+        return Statement.of(self.name, self.files)
+
+    def check(self, data: bytes, verifiers: Sequence[Verifier]) -> Verifier:
+        """The first of `verifiers` whose signature of this `data` is.
+
+        Raises:
+            InvalidSignature: when it is none's, or of something else; says why.
+        """
+        if len(data) > LARGEST:
+            raise InvalidSignature("It is too large for a signature.")
+        envelope = Envelope.parse(data)
+        verifier = _verified(envelope, data, verifiers)
+        Statement.parse(envelope.payload).check(self.files, self.covered)
+        return verifier
+
+
+def sign(item: "Item", store: "Store", signer: Signer) -> bytes:
+    """Sign an item and keep the signature beside it; the bytes of the signature file."""
+    data = signer.sign(Signed.of(item, store).statement.encode())
+    store.referrers.attach(item, ARTIFACT, data)
+    return data
+
+
+def attach(item: "Item", store: "Store", data: bytes) -> None:
+    """Keep a signature that was made elsewhere beside its item.
+
+    Whose it is, is for whoever verifies to say; that it is about this item must be so.
+
+    Raises:
+        InvalidSignature: when it is no signature, or of something else.
+    """
+    signed = Signed.of(item, store)
+    Statement.parse(Envelope.parse(data).payload).check(signed.files, signed.covered)
+    store.referrers.attach(item, ARTIFACT, data)
+
+
+def signatures(item: "Item", store: "Store") -> list[bytes]:
+    """The signature files that are kept beside an item."""
+    return [store.referrers.read(one) for one in store.referrers.of(item, ARTIFACT)]
+
+
+def verify(
+    item: "Item", store: "Store", verifiers: Sequence[Verifier], given: Sequence[bytes] = ()
+) -> Verifier:
+    """Whose signature an item has: one of `given`, or else of those that are kept beside it.
+
+    The item's bytes are not read: they have the digests that were signed, or `Store.verify` says
+    so.
+
+    Raises:
+        InvalidSignature: when none of them has signed it.
+    """
+    known = list(given) or signatures(item, store)
+    return _first(f"The {item.kind} `{item.tag}`", Signed.of(item, store), known, verifiers)
+
+
+def verify_directory(
+    directory: Path, verifiers: Sequence[Verifier], given: Sequence[bytes]
+) -> Verifier:
+    """Whose signature one of `given` is of the bundle in a directory, whose files were compared.
+
+    Raises:
+        InvalidSignature: when it is of none of them, or of something else.
+    """
+    return _first(f"`{directory}`", Signed.of_directory(directory), given, verifiers)
+
+
+def _first(
+    what: str, signed: Signed, known: Sequence[bytes], verifiers: Sequence[Verifier]
+) -> Verifier:
+    reasons = []
+    for data in known:
+        try:
+            return signed.check(data, verifiers)
+        except InvalidSignature as error:
+            reasons.append(str(error))
+    who = " or ".join(one.name for one in verifiers)
+    if not reasons:
+        raise InvalidSignature(f"{what} has no signature.")
+    listed = " ".join(dict.fromkeys(reasons))
+    raise InvalidSignature(f"{what} is not signed by {who}. {listed}")
+
+
+def _verified(envelope: Envelope, data: bytes, verifiers: Sequence[Verifier]) -> Verifier:
+    reasons: list[str] = []
+    for verifier in verifiers:
+        try:
+            verifier.verify(envelope, data)
+        except InvalidSignature as error:
+            reasons.append(str(error))
+        else:
+            return verifier
+    raise InvalidSignature(" ".join(dict.fromkeys(reasons)) or "Nobody may sign it.")
+
+
+def _digests(entries: Sequence[FileEntry]) -> dict[str, str]:
+    return {entry.path: entry.digest for entry in entries}

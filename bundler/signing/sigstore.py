@@ -1,0 +1,137 @@
+"""Sigstore: an identity signs, with a certificate of minutes and an entry in a public log.
+
+All of it is done by the package `sigstore`, which is imported when it is asked for. It needs the
+network: to sign always, to check until it has the roots.
+"""
+
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from ...runtime.errors import BundleError, in_short
+from ..errors import InvalidKey, InvalidSignature, MissingLibrary
+from .envelope import Envelope
+from .statement import PAYLOAD
+
+TOKEN = "SIGSTORE_ID_TOKEN"  # noqa: S105 - the name of the variable
+_CLIENT = "sigstore"
+
+
+@dataclass(frozen=True, slots=True)
+class SigstoreSigner:
+    """Signs as whoever has the token, the workload or the browser.
+
+    trust  the roots and addresses of another sigstore than the public one
+    """
+
+    trust: Path | None = None
+
+    def sign(self, payload: bytes) -> bytes:
+        """The signature file for a statement.
+
+        Raises:
+            MissingLibrary: when `sigstore` is not installed.
+            BundleError: when sigstore cannot be reached, or knows no identity.
+        """
+        with _told("sign"):
+            from sigstore.dsse import Statement
+            from sigstore.sign import SigningContext
+
+            config = _config(self.trust)
+            context = SigningContext.from_trust_config(config)
+            with context.signer(_token(config)) as signer:
+                return str(signer.sign_dsse(Statement(payload)).to_json()).encode()
+
+
+@dataclass(frozen=True, slots=True)
+class SigstoreVerifier:
+    """Knows an identity, and who has seen its papers.
+
+    identity  an e-mail address, or the URI of a workflow
+    issuer    of its tokens, "https://accounts.google.com"
+    """
+
+    identity: str
+    issuer: str
+    trust: Path | None = None
+
+    @property
+    def name(self) -> str:
+        """Who it is."""
+        return f"`{self.identity}` of {self.issuer}"
+
+    def verify(self, envelope: Envelope, data: bytes) -> None:
+        """Say nothing when the payload was signed by this identity, and the log has it.
+
+        Raises:
+            InvalidSignature: when it was not.
+            MissingLibrary: when `sigstore` is not installed.
+        """
+        if envelope.kind != "sigstore":
+            raise InvalidSignature("It was not made with sigstore.")
+        with _told("check the signature"):
+            kind, payload = self._verified(data)
+        if kind != PAYLOAD or payload != envelope.payload:
+            raise InvalidSignature("It does not fit what it claims to sign.")
+
+    def _verified(self, data: bytes) -> tuple[str, bytes]:
+        from sigstore.errors import Error
+        from sigstore.models import Bundle
+        from sigstore.verify import Verifier, policy
+
+        who = policy.Identity(identity=self.identity, issuer=self.issuer)
+        verifier = Verifier(trusted_root=_config(self.trust).trusted_root)
+        try:
+            found: tuple[str, bytes] = verifier.verify_dsse(Bundle.from_json(data), who)
+        except (Error, ValueError) as error:
+            raise InvalidSignature(f"Sigstore says no: {in_short(error)}.") from error
+        return found
+
+
+def _config(trust: Path | None) -> Any:
+    from sigstore.models import ClientTrustConfig
+
+    if trust is None:
+        return ClientTrustConfig.production()
+    try:
+        return ClientTrustConfig.from_json(trust.read_text("utf-8"))
+    except OSError as error:
+        raise BundleError(f"`{trust}` cannot be read: {error.strerror}.") from error
+    except ValueError as error:
+        raise InvalidKey(f"`{trust}` is no trust configuration of sigstore.") from error
+
+
+def _token(config: Any) -> Any:
+    """Who signs: `$SIGSTORE_ID_TOKEN`, the workload of this machine, or a person in a browser."""
+    import sys
+
+    from sigstore.oidc import IdentityToken, Issuer, detect_credential
+
+    raw = os.environ.get(TOKEN) or detect_credential(_CLIENT)
+    if raw:
+        return IdentityToken(raw, _CLIENT)
+    if not sys.stdin.isatty():
+        raise BundleError(
+            "Nobody is there to log in to sigstore.",
+            hint=f"Put a token into `{TOKEN}`, or sign with `--key KEY.pem`.",
+        )
+    return Issuer(config.signing_config.get_oidc_url()).identity_token(client_id=_CLIENT)
+
+
+@contextmanager
+def _told(doing: str) -> Iterator[None]:
+    """Say in a sentence what the package raises: its errors have no family in common."""
+    try:
+        yield
+    except ImportError as error:
+        raise MissingLibrary("Sigstore", "sigstore", "sigstore") from error
+    except BundleError:
+        raise
+    except Exception as error:
+        raise BundleError(
+            f"Sigstore could not {doing}: {in_short(error)}.",
+            hint="Is the network there? `--key KEY.pem` needs none.",
+        ) from error

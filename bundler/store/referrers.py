@@ -1,0 +1,168 @@
+"""Referrers: what others say of an item, such as signatures, kept beside it.
+
+Each is an OCI manifest whose `subject` is the item's manifest, so a registry can keep it too. A
+line in `referrers/<hex of the item's digest>/` makes it known. It stays when the item is deleted,
+for the same item may come again; a collection removes it a day later.
+"""
+
+import json
+import time
+from collections.abc import Callable, Iterator
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from ...runtime import canonical
+from . import disk, oci, record
+from .blobs import Blobs
+from .item import Blob, Item
+from .layout import Layout
+from .workspace import GRACE, Workspace
+
+_EMPTY = b"{}"
+_EMPTY_TYPE = "application/vnd.oci.empty.v1+json"
+
+
+@dataclass(frozen=True, slots=True)
+class Referrer:
+    """One of them.
+
+    manifest  the digest of its OCI manifest
+    kind      its artifact type, a media type
+    content   the one blob that it brings
+    """
+
+    manifest: str
+    kind: str
+    content: Blob
+
+    @property
+    def blobs(self) -> tuple[str, str, str]:
+        """The digests of everything that makes it up."""
+        return self.manifest, self.content.digest, Blob.of_bytes(_EMPTY).digest
+
+
+class Referrers:
+    """`referrers/`; reading takes no lock and writes nothing."""
+
+    def __init__(self, directory: Path, blobs: Blobs, workspace: Workspace, layout: Layout) -> None:
+        self._directory = directory
+        self._blobs = blobs
+        self._workspace = workspace
+        self._layout = layout
+
+    @disk.told("write to the store")
+    def attach(self, item: Item, kind: str, data: bytes) -> Referrer:
+        """Keep `data` beside an item; the same data is kept once."""
+        self._layout.prepare()
+        content, empty = self._blobs.keep_bytes(data), self._blobs.keep_bytes(_EMPTY)
+        manifest = self._blobs.keep_bytes(_manifest(item, kind, content, empty))
+        referrer = Referrer(manifest.digest, kind, content)
+        with self._workspace.holding(referrer.blobs):
+            self._blobs.settle([content, empty, manifest])
+            self._publish(item, referrer)
+        self._workspace.release(referrer.blobs)  # what taking them in had held
+        return referrer
+
+    @disk.told("read the store")
+    def of(self, item: Item, kind: str | None = None) -> list[Referrer]:
+        """What refers to an item, or what of this kind does, in an order that never changes."""
+        folder = self._folder(item.digest)
+        found = list(self._read(folder))
+        return [one for one in found if kind in {None, one.kind}]
+
+    @disk.told("read the store")
+    def read(self, referrer: Referrer) -> bytes:
+        """The bytes that it brings, checked.
+
+        Raises:
+            Damaged: when they are others, or gone.
+        """
+        return self._blobs.read(referrer.content.digest)
+
+    def live(self) -> set[str]:
+        """The digests of all that anything here needs."""
+        return {
+            digest
+            for folder in self._folders()
+            for referrer in self._read(folder)
+            for digest in referrer.blobs
+        }
+
+    def forget(self, is_there: Callable[[str], bool]) -> None:
+        """Let go of what has referred, for a day at least, to items that are not there."""
+        for folder in self._folders():
+            with suppress(OSError):
+                if time.time() - folder.stat().st_mtime > GRACE and not is_there(
+                    f"sha256:{folder.name}"
+                ):
+                    for path in folder.iterdir():
+                        path.unlink()
+                    folder.rmdir()
+
+    def _publish(self, item: Item, referrer: Referrer) -> None:
+        folder = self._folder(item.digest)
+        disk.make_directories(folder)
+        line: dict[str, Any] = {"manifest": referrer.manifest, "kind": referrer.kind}
+        line |= {"content": referrer.content.digest, "size": referrer.content.size}
+        with self._workspace.file(record.encode(line)) as temporary:
+            temporary.replace(folder / referrer.manifest.removeprefix("sha256:"))
+        for path in (folder, folder.parent, folder.parent.parent):
+            disk.sync_directory(path)
+
+    def _folder(self, digest: str) -> Path:
+        return self._directory / digest.removeprefix("sha256:")
+
+    def _folders(self) -> list[Path]:
+        try:
+            return sorted(self._directory.iterdir())
+        except FileNotFoundError:
+            return []
+
+    def _read(self, folder: Path) -> Iterator[Referrer]:
+        """Those in a folder; a damaged line is passed over, for nobody needs to believe it."""
+        try:
+            paths = sorted(folder.iterdir())
+        except (FileNotFoundError, NotADirectoryError):
+            return
+        for path in paths:
+            with suppress(OSError, ValueError, KeyError, TypeError):
+                line = record.load(path)
+                content = Blob(line["content"], line["size"])
+                yield Referrer(line["manifest"], line["kind"], content)
+
+
+def _manifest(item: Item, kind: str, content: Blob, empty: Blob) -> bytes:
+    """An image manifest as OCI 1.1 wants it of an artifact that refers to another."""
+    subject = {"mediaType": oci.MANIFEST, "digest": item.manifest, "size": item.manifest_size}
+    return canonical.dumps(
+        {
+            "schemaVersion": 2,
+            "mediaType": oci.MANIFEST,
+            "artifactType": kind,
+            "config": _descriptor(_EMPTY_TYPE, empty),
+            "layers": [_descriptor(kind, content)],
+            "subject": subject,
+        }
+    )
+
+
+def read_manifest(data: bytes) -> tuple[str, str, Blob]:
+    """Kind, subject's digest and content of a referrer's manifest, as a registry gives it.
+
+    Raises:
+        ValueError: when it is none with one blob.
+    """
+    try:
+        document: dict[str, Any] = json.loads(data)
+        (layer,) = document["layers"]
+        content = Blob(layer["digest"], layer["size"])
+        kind = document.get("artifactType") or layer["mediaType"]
+        return kind, document["subject"]["digest"], content
+    except (KeyError, TypeError, AttributeError, RecursionError) as error:
+        raise ValueError("it is not the manifest of a referrer") from error
+
+
+def _descriptor(media_type: str, blob: Blob) -> dict[str, Any]:
+    return {"mediaType": media_type, "digest": blob.digest, "size": blob.size}

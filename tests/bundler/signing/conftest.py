@@ -1,0 +1,102 @@
+"""Keys and certificates of P-256, made for each run."""
+
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+x509 = pytest.importorskip("cryptography.x509")
+
+from cryptography.hazmat.primitives import hashes, serialization  # noqa: E402
+from cryptography.hazmat.primitives.asymmetric import ec  # noqa: E402
+from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID  # noqa: E402
+
+PEM = serialization.Encoding.PEM
+DAY = timedelta(days=1)
+
+
+class Key:
+    """A private key and its two files."""
+
+    def __init__(self, directory, name, curve=None):
+        self.key = ec.generate_private_key(curve or ec.SECP256R1())
+        self.private, self.public = directory / f"{name}.pem", directory / f"{name}.pub"
+        pkcs8 = serialization.PrivateFormat.PKCS8
+        secret = self.key.private_bytes(PEM, pkcs8, serialization.NoEncryption())
+        self.private.write_bytes(secret)
+        spki = serialization.PublicFormat.SubjectPublicKeyInfo
+        self.public.write_bytes(self.key.public_key().public_bytes(PEM, spki))
+
+
+class Authority:
+    """A key with a certificate, signed by itself or by another authority."""
+
+    def __init__(self, directory, name, parent=None, **given):
+        self.directory, self.name, self.parent = directory, name, parent
+        self.owner = Key(directory, name)
+        self.certificate = issue(name, self.owner.key, parent or self, ca=True, **given)
+        self.file = directory / f"{name}.crt"
+        self.file.write_bytes(self.certificate.public_bytes(PEM))
+
+    def chain(self, name="ann", **given):
+        """A key for signing, and a file of its certificate and those above it."""
+        owner = Key(self.directory, name)
+        leaf = issue(name, owner.key, self, **given)
+        above, one = [], self
+        while one is not None:
+            above.append(one.certificate)
+            one = one.parent
+        file = self.directory / f"{name}.chain"
+        file.write_bytes(b"".join(each.public_bytes(PEM) for each in (leaf, *above)))
+        return owner.private, file
+
+
+def issue(name, key, issuer, *, ca=False, start=-DAY, end=DAY, length=None, usage="sign", san=None):
+    now = datetime.now(UTC)
+    signs = usage == "sign" and not ca
+    builder = (
+        x509.CertificateBuilder()
+        .subject_name(_named(name))
+        .issuer_name(_named(issuer.name))
+        .public_key(key.public_key())
+        .serial_number(x509.random_serial_number())
+        .not_valid_before(now + start)
+        .not_valid_after(now + end)
+        .add_extension(x509.BasicConstraints(ca, length), critical=True)
+        .add_extension(_usage(signs=signs, ca=ca), critical=True)
+    )
+    if san:
+        builder = builder.add_extension(
+            x509.SubjectAlternativeName([x509.RFC822Name(san)]), critical=False
+        )
+    if usage == "code":
+        purpose = x509.ExtendedKeyUsage([ExtendedKeyUsageOID.CODE_SIGNING])
+        builder = builder.add_extension(purpose, critical=False)
+    if usage == "odd":
+        odd = x509.UnrecognizedExtension(x509.ObjectIdentifier("1.2.3.4"), b"\x05\x00")
+        builder = builder.add_extension(odd, critical=True)
+    return builder.sign(issuer.owner.key, hashes.SHA256())
+
+
+def _usage(*, signs, ca):
+    named = dict.fromkeys(
+        (
+            "content_commitment", "key_encipherment", "data_encipherment", "key_agreement",
+            "crl_sign", "encipher_only", "decipher_only",
+        ),
+        False,
+    )  # fmt: skip
+    return x509.KeyUsage(digital_signature=signs, key_cert_sign=ca, **named)
+
+
+def _named(name):
+    return x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, name)])
+
+
+@pytest.fixture
+def make_key(tmp_path):
+    return lambda name="ann", curve=None: Key(tmp_path, name, curve)
+
+
+@pytest.fixture
+def authority(tmp_path):
+    return lambda name="root", parent=None, **given: Authority(tmp_path, name, parent, **given)

@@ -1,0 +1,421 @@
+"""What a signature vouches for, whose it is, and the ways in which it can lie."""
+
+import base64
+import json
+from dataclasses import replace
+from datetime import timedelta
+
+import pytest
+from cryptography.hazmat.primitives.asymmetric import ec
+
+from modelbundle.bundler import signing
+from modelbundle.bundler.errors import InvalidKey, InvalidSignature
+from modelbundle.bundler.signing import (
+    CertificateSigner,
+    CertificateVerifier,
+    Envelope,
+    KeySigner,
+    KeyVerifier,
+    Signed,
+    Statement,
+    known,
+)
+from modelbundle.bundler.signing.key import signature as signed_with
+
+DAY = timedelta(days=1)
+FILES = {
+    "model.json": "sha256:" + "11" * 32,
+    "model.bin": "sha256:" + "22" * 32,
+    "samples/predict.json": "sha256:" + "33" * 32,
+}
+
+
+@pytest.fixture
+def there():
+    return Signed("iris", FILES, {k: v for k, v in FILES.items() if k != "model.json"})
+
+
+def refuse(there, data, *verifiers, match):
+    with pytest.raises(InvalidSignature, match=match) as found:
+        there.check(data, verifiers)
+    assert found.value.exit_code == 5
+
+
+def forged(key, change, data):
+    """The signature file of what `change` makes of a statement, properly signed with `key`."""
+    document = json.loads(Envelope.parse(data).payload)
+    change(document)
+    return KeySigner(key.key).sign(json.dumps(document).encode())
+
+
+def resources(document):
+    return document["predicate"]["resources"]
+
+
+# --- the ways in which a model may differ from the one that was signed
+
+
+@pytest.mark.parametrize(
+    ("change", "says"),
+    [
+        (lambda files: files | {"model.bin": "sha256:" + "99" * 32}, "`model.bin` is another"),
+        (lambda files: files | {"evil.py": "sha256:" + "99" * 32}, "`evil.py` was added"),
+        (lambda files: {k: v for k, v in files.items() if k != "model.bin"}, "`model.bin` is miss"),
+        (
+            lambda files: {("moved" if k == "model.bin" else k): v for k, v in files.items()},
+            "`model.bin` is missing, `moved` was added",
+        ),
+        (
+            lambda files: (
+                files | {"model.bin": files["model.json"], "model.json": files["model.bin"]}
+            ),
+            "`model.bin` is another, `model.json` is another",
+        ),
+        (lambda files: dict.fromkeys(files, "sha256:" + "77" * 32), "is another"),
+    ],
+    ids=["changed", "added", "removed", "renamed", "swapped", "another model"],
+)
+def test_changed_files(there, make_key, change, says):
+    key = make_key()
+    data = KeySigner.read(key.private).sign(there.statement.encode())
+    verifier = KeyVerifier.read(key.public)
+    assert there.check(data, [verifier]) is verifier
+    refuse(replace(there, files=change(FILES)), data, verifier, match=says)
+
+
+# --- the ways in which a signature may differ
+
+
+def _predicate(document):
+    document["predicateType"] = "https://model_signing/signature/v9"
+
+
+def _subject(document):
+    document["subject"][0]["digest"]["sha256"] = "0" * 64
+
+
+def _two_subjects(document):
+    document["subject"] *= 2
+
+
+def _twice(document):
+    resources(document).append(resources(document)[0])
+
+
+def _type(document):
+    document["_type"] = "https://in-toto.io/Statement/v0.1"
+
+
+def _algorithm(document):
+    resources(document)[0]["algorithm"] = "blake3"
+
+
+def _hashes(document):
+    document["predicate"]["serialization"]["hash_type"] = "blake2"
+
+
+def _shards(document):
+    document["predicate"]["serialization"]["method"] = "shards"
+
+
+def _short(document):
+    resources(document)[0]["digest"] = "11"
+
+
+def _nothing(document):
+    document["predicate"] = None
+
+
+def _no_files(document):
+    resources(document).clear()
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        _predicate, _subject, _two_subjects, _twice, _type, _algorithm, _hashes, _shards, _short,
+        _nothing, _no_files,
+    ],
+)  # fmt: skip
+def test_a_statement_that_is_none_is_refused_although_its_signature_is_right(
+    there, make_key, change
+):
+    key = make_key()
+    data = KeySigner.read(key.private).sign(there.statement.encode())
+    verifier = KeyVerifier.read(key.public)
+    there.check(forged(key, lambda document: None, data), [verifier])
+    refuse(there, forged(key, change, data), verifier, match="such statement")
+
+
+def test_other_keys(there, make_key):
+    ann, bob = make_key("ann"), make_key("bob")
+    data = KeySigner.read(ann.private).sign(there.statement.encode())
+    refuse(there, data, KeyVerifier.read(bob.public), match="another key")
+    hinted = json.loads(data)
+    del hinted["verificationMaterial"]["publicKey"]["hint"]  # claims to be nobody's in particular
+    hinted["verificationMaterial"]["publicKey"]["rawBytes"] = ""
+    refuse(there, json.dumps(hinted).encode(), KeyVerifier.read(bob.public), match="does not fit")
+    there.check(json.dumps(hinted).encode(), [KeyVerifier.read(ann.public)])
+    both = [KeyVerifier.read(bob.public), KeyVerifier.read(ann.public)]
+    assert there.check(data, both).name == "the key `ann.pub`"
+    refuse(there, data, match="Nobody may sign")
+
+
+@pytest.mark.parametrize("curve", [ec.SECP256R1(), ec.SECP384R1(), ec.SECP521R1()])
+def test_curves(there, make_key, curve):
+    key = make_key("ann", curve)
+    data = KeySigner.read(key.private).sign(there.statement.encode())
+    there.check(data, [KeyVerifier.read(key.public)])
+
+
+def test_the_hash_belongs_to_the_curve(there, make_key):
+    from cryptography.hazmat.primitives import hashes
+
+    key, payload = make_key(), there.statement.encode()
+    other = key.key.sign(signing.envelope.pae(payload), ec.ECDSA(hashes.SHA512()))
+    hint = signing.key.hint(key.key.public_key())
+    data = Envelope.with_key(payload, other, hint).encode()
+    refuse(there, data, KeyVerifier.read(key.public), match="does not fit")
+
+
+def test_no_byte_of_a_signature_can_be_missing_or_changed(there, make_key):
+    key = make_key()
+    whole = Envelope.parse(KeySigner.read(key.private).sign(there.statement.encode()))
+    verifier = KeyVerifier.read(key.public)
+    for length in range(len(whole.signature)):
+        data = replace(whole, signature=whole.signature[:length]).encode()
+        refuse(there, data, verifier, match="does not fit")
+    for place in range(len(whole.payload)):
+        changed = bytearray(whole.payload)
+        changed[place] ^= 1
+        refuse(there, replace(whole, payload=bytes(changed)).encode(), verifier, match="not fit")
+
+
+def test_a_file_that_is_cut_off_is_no_signature(there, make_key):
+    key = make_key()
+    data = KeySigner.read(key.private).sign(there.statement.encode()).rstrip()
+    for length in range(0, len(data), 7):
+        refuse(there, data[:length], KeyVerifier.read(key.public), match="no signature of a model")
+
+
+def test_an_envelope_that_can_be_read_in_two_ways_is_refused(there, make_key):
+    key = make_key()
+    data = KeySigner.read(key.private).sign(there.statement.encode())
+    verifier = KeyVerifier.read(key.public)
+    document = json.loads(data)
+    (signed,) = document["dsseEnvelope"]["signatures"]
+    other = base64.b64encode(signed_with(make_key("bob").key, there.statement.encode())).decode()
+    two = document | {
+        "dsseEnvelope": document["dsseEnvelope"] | {"signatures": [signed, {"sig": other}]}
+    }
+    refuse(there, json.dumps(two).encode(), verifier, match="no signature of a model")
+    again = data.replace(b'{"dsseEnvelope"', b'{"dsseEnvelope":{},"dsseEnvelope"', 1)
+    refuse(there, again, verifier, match="stands twice")
+    text = document | {"dsseEnvelope": document["dsseEnvelope"] | {"payloadType": "text/plain"}}
+    refuse(there, json.dumps(text).encode(), verifier, match="text/plain")
+    old = document | {"mediaType": "application/vnd.dev.sigstore.bundle+json;version=0.1"}
+    refuse(there, json.dumps(old).encode(), verifier, match="its type is")
+    mixed = dict(document["verificationMaterial"], certificate={"rawBytes": "AA=="})
+    both = document | {"verificationMaterial": mixed}
+    refuse(there, json.dumps(both).encode(), verifier, match="made with")
+
+
+def test_the_same_key_signs_the_same_way_every_time(there, make_key):
+    signer = KeySigner.read(make_key().private)
+    assert signer.sign(there.statement.encode()) == signer.sign(there.statement.encode())
+
+
+def test_files_that_model_signing_leaves_out_are_vouched_for_by_the_manifest(there, make_key):
+    key = make_key()
+    git = {".gitattributes": "sha256:" + "44" * 32}
+    listed = replace(there, files=FILES | git, covered={**there.covered, **git})
+    data = KeySigner.read(key.private).sign(listed.statement.encode())
+    verifier = KeyVerifier.read(key.public)
+    listed.check(data, [verifier])
+    refuse(replace(listed, covered=there.covered), data, verifier, match="`.gitattributes` was add")
+    lie = {".gitattributes": "sha256:" + "55" * 32}
+    refuse(replace(listed, files=FILES | lie), data, verifier, match="`.gitattributes` was added")
+    deep = replace(listed, files=FILES | {"a/.gitignore": git[".gitattributes"]})
+    refuse(deep, data, verifier, match="`a/.gitignore` was added")
+
+
+def test_keys_that_sign_no_models(tmp_path, make_key):
+    from cryptography.hazmat.primitives import serialization
+    from cryptography.hazmat.primitives.asymmetric import ed25519
+
+    made = ed25519.Ed25519PrivateKey.generate()
+    pem = serialization.Encoding.PEM
+    pkcs8 = serialization.PrivateFormat.PKCS8
+    (tmp_path / "ed.pem").write_bytes(made.private_bytes(pem, pkcs8, serialization.NoEncryption()))
+    odd = make_key("odd", ec.SECP256K1())
+    for path in (tmp_path / "ed.pem", odd.private):
+        with pytest.raises(InvalidKey, match="no elliptic-curve key on P-256"):
+            KeySigner.read(path)
+    (tmp_path / "text.pem").write_text("no key")
+    with pytest.raises(InvalidKey, match="holds no such key") as found:
+        KeyVerifier.read(tmp_path / "text.pem")
+    assert "openssl" in found.value.hint
+    with pytest.raises(InvalidKey):
+        KeyVerifier.read(make_key("ann").private)  # a secret where the public half belongs
+
+
+def test_an_encrypted_key(there, tmp_path, make_key, monkeypatch):
+    from cryptography.hazmat.primitives import serialization
+
+    key = make_key()
+    locked = serialization.BestAvailableEncryption(b"open sesame")
+    pkcs8 = serialization.PrivateFormat.PKCS8
+    secret = key.key.private_bytes(serialization.Encoding.PEM, pkcs8, locked)
+    (tmp_path / "locked.pem").write_bytes(secret)
+    with pytest.raises(InvalidKey, match="is encrypted"):
+        KeySigner.read(tmp_path / "locked.pem")
+    monkeypatch.setenv("BUNDLE_KEY_PASSWORD", "wrong")
+    with pytest.raises(InvalidKey):
+        KeySigner.read(tmp_path / "locked.pem")
+    monkeypatch.setenv("BUNDLE_KEY_PASSWORD", "open sesame")
+    data = KeySigner.read(tmp_path / "locked.pem").sign(there.statement.encode())
+    there.check(data, [KeyVerifier.read(key.public)])
+
+
+# --- certificates
+
+
+def test_a_chain_of_certificates(there, authority):
+    root = authority("root")
+    middle = authority("middle", root, length=0)
+    key, chain = middle.chain(san="ann@example.com")
+    data = CertificateSigner.read(key, chain).sign(there.statement.encode())
+    there.check(data, [CertificateVerifier.read(root.file)])
+    there.check(data, [CertificateVerifier.read(middle.file)])  # a root is who we say it is
+    there.check(data, [CertificateVerifier.read(chain)])
+    there.check(data, [known.from_file(root.file, "ann@example.com")])
+    refuse(there, data, known.from_file(root.file, "bob@example.com"), match="not that of `bob")
+    refuse(there, data, known.from_file(root.file, "ann"), match="not that of `ann`")
+    stranger = CertificateVerifier.read(authority("stranger").file)
+    refuse(there, data, stranger, match="Nobody trusted here vouches")
+
+
+def test_a_namesake_of_the_root_vouches_for_nobody(there, authority):
+    key, chain = authority("root").chain()
+    data = CertificateSigner.read(key, chain).sign(there.statement.encode())
+    namesake = authority("root")  # another key, the same name
+    refuse(there, data, CertificateVerifier.read(namesake.file), match="Nobody trusted here")
+
+
+@pytest.mark.parametrize(
+    ("given", "says"),
+    [
+        ({"start": -2 * DAY, "end": -DAY}, "has expired on"),
+        ({"start": DAY, "end": 2 * DAY}, "not valid yet"),
+        ({"usage": "none"}, "not for signing"),
+        ({"usage": "odd"}, "asks for 1.2.3.4"),
+    ],
+)
+def test_certificates_that_must_not_sign(there, authority, given, says):
+    root = authority("root")
+    key, chain = root.chain(**given)
+    data = CertificateSigner.read(key, chain).sign(there.statement.encode())
+    refuse(there, data, CertificateVerifier.read(root.file), match=says)
+    refuse(there, data, CertificateVerifier.read(chain), match=says)  # even where it is trusted
+
+
+def test_a_certificate_for_code_may_sign(there, authority):
+    root = authority("root")
+    key, chain = root.chain(usage="code")
+    data = CertificateSigner.read(key, chain).sign(there.statement.encode())
+    there.check(data, [CertificateVerifier.read(root.file)])
+
+
+def test_authorities_that_must_not_vouch(there, authority):
+    root = authority("root")
+    expired = authority("expired", root, start=-2 * DAY, end=-DAY)
+    key, chain = expired.chain()
+    data = CertificateSigner.read(key, chain).sign(there.statement.encode())
+    refuse(there, data, CertificateVerifier.read(root.file), match="has expired")
+
+    short = authority("short", root, length=0)
+    key, chain = authority("below", short).chain()
+    data = CertificateSigner.read(key, chain).sign(there.statement.encode())
+    refuse(there, data, CertificateVerifier.read(root.file), match="Nobody trusted here")
+
+
+def test_somebody_with_a_certificate_is_no_authority(there, authority, make_key, tmp_path):
+    root = authority("root")
+    key, chain = root.chain("ann")
+    ann = type("Ann", (), {"name": "ann", "owner": make_key("unused"), "parent": None})()
+    from cryptography.hazmat.primitives.serialization import Encoding, load_pem_private_key
+    from cryptography.x509 import load_pem_x509_certificates
+
+    ann.owner.key = load_pem_private_key(key.read_bytes(), None)
+    ann.certificate = load_pem_x509_certificates(chain.read_bytes())[0]
+    ann.parent = root
+    ann.directory = tmp_path
+    evil, lie = type(root).chain(ann, "evil")
+    data = CertificateSigner.read(evil, lie).sign(there.statement.encode())
+    assert len(Envelope.parse(data).chain) == 3
+    assert ann.certificate.public_bytes(Encoding.DER) == Envelope.parse(data).chain[1]
+    refuse(there, data, CertificateVerifier.read(root.file), match="Nobody trusted here")
+
+
+def test_kinds_are_not_mixed_up(there, authority, make_key):
+    root = authority("root")
+    key, chain = root.chain()
+    with_chain = CertificateSigner.read(key, chain).sign(there.statement.encode())
+    with_key = KeySigner.read(key).sign(there.statement.encode())
+    refuse(there, with_chain, KeyVerifier.read(make_key("bob").public), match="with a certificate")
+    refuse(there, with_key, CertificateVerifier.read(root.file), match="without a certificate")
+    other = make_key("bob")
+    with pytest.raises(InvalidKey, match="is not that of"):
+        CertificateSigner.read(other.private, chain)
+    with pytest.raises(InvalidKey, match="no certificate in PEM"):
+        CertificateVerifier.read(other.public)
+    chainless = replace(Envelope.parse(with_chain), material={"x509CertificateChain": {"x": 1}})
+    refuse(there, chainless.encode(), CertificateVerifier.read(root.file), match="cannot be read")
+
+
+# --- items of the store
+
+
+def test_an_item_is_signed_without_reading_its_bytes(own_store, add_model, make_key):
+    item, key = add_model("iris", weights=b"a" * 100_000), make_key()
+    weights = next(e for e in own_store.files(item) if e.path == "model.bin")
+    path = own_store.blob(weights.digest)
+    path.chmod(0o600)
+    path.unlink()  # what is not there cannot be read
+    data = signing.sign(item, own_store, KeySigner.read(key.private))
+    statement = Statement.parse(Envelope.parse(data).payload)
+    assert statement.subject == "iris"
+    assert statement.files["model.bin"] == weights.digest
+    assert statement.files["model.json"] == item.digest
+    assert (
+        signing.verify(item, own_store, [KeyVerifier.read(key.public)]).name == "the key `ann.pub`"
+    )
+
+
+def test_signatures_are_kept_beside_the_item(own_store, add_model, make_key):
+    item, ann, bob = add_model("iris"), make_key("ann"), make_key("bob")
+    with pytest.raises(InvalidSignature, match=r"`iris:\w+` has no signature"):
+        signing.verify(item, own_store, [KeyVerifier.read(ann.public)])
+    first = signing.sign(item, own_store, KeySigner.read(ann.private))
+    signing.sign(item, own_store, KeySigner.read(ann.private))
+    with pytest.raises(InvalidSignature, match=r"not signed by the key `bob\.pub`\. It was made"):
+        signing.verify(item, own_store, [KeyVerifier.read(bob.public)])
+    second = signing.sign(item, own_store, KeySigner.read(bob.private))
+    assert sorted(signing.signatures(item, own_store)) == sorted([first, second])
+    for key in (ann, bob):
+        signing.verify(item, own_store, [KeyVerifier.read(key.public)])
+
+
+def test_a_signature_from_elsewhere_is_attached_where_it_belongs(own_store, add_model, make_key):
+    iris, rose = add_model("iris"), add_model("rose", weights=b"other")
+    key = make_key()
+    data = KeySigner.read(key.private).sign(Signed.of(iris, own_store).statement.encode())
+    with pytest.raises(InvalidSignature, match="about other files"):
+        signing.attach(rose, own_store, data)
+    with pytest.raises(InvalidSignature, match="no signature of a model"):
+        signing.attach(iris, own_store, b"hello")
+    assert signing.signatures(rose, own_store) == []
+    signing.attach(iris, own_store, data)
+    signing.verify(iris, own_store, [KeyVerifier.read(key.public)])
+    with pytest.raises(InvalidSignature, match="about other files"):
+        signing.verify(rose, own_store, [KeyVerifier.read(key.public)], [data])
