@@ -70,7 +70,8 @@ def test_a_failure_of_the_model_reveals_nothing_and_is_in_the_log(server):
     assert answer.status_code == 500
     assert "passwd" not in answer.text
     assert "ValueError" not in answer.text
-    assert "/etc/passwd" in server.log()
+    while "/etc/passwd" not in server.log():  # it comes from the model's own process
+        time.sleep(0.05)
 
 
 def test_one_poisoned_row_fails_alone(server, in_threads):
