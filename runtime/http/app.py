@@ -16,6 +16,7 @@ from ..batching.cost import CostModel
 from ..models.operation import ModelOperation
 from ..plan import Plan
 from ..rpc.service_link import ServiceLink
+from ..telemetry.heartbeat import Heartbeat
 from ..telemetry.metrics import Metrics
 from . import openapi
 from .access_log import Access, NoAccessLog
@@ -53,6 +54,7 @@ class Application:
         self.on_failure: Callable[[], None] = lambda: None
         self._access = access
         self._host = host
+        self._heartbeat = Heartbeat(metrics.lagged, host.tell_costs)
         settings = plan.settings
         door = Door(settings, self.readiness, Budget(settings.limits.max_in_flight), metrics)
         self._endpoints = {route.path: Endpoint(route, door) for route in plan.routes}
@@ -108,9 +110,11 @@ class Application:
         else:
             loading = None
             await self._load()
+        self._heartbeat.start()
         try:
             yield
         finally:
+            self._heartbeat.stop()
             self.readiness.drain()
             if loading is not None:
                 loading.cancel()
@@ -157,9 +161,11 @@ class Application:
             )
         return self._document
 
-    def metrics_text(self) -> bytes:
+    async def metrics_text(self) -> bytes:
         """All numbers of all workers."""
-        return self.metrics.text()
+        # For a process of many gigabytes the kernel counts for a while.
+        memory = await asyncio.to_thread(self.metrics.roster.memory)
+        return self.metrics.text(memory)
 
     async def _explain(self, request: Request, error: Exception) -> Response:
         """A 404 that says what there is, and a 405 that says what would be right."""

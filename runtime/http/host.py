@@ -98,6 +98,14 @@ class Host:
             for method in runner.methods
         }
 
+    def tell_costs(self) -> None:
+        """Have the metrics say what batches take, and how long the queues are by that."""
+        for runner in self.runners.values():
+            for method in runner.methods:
+                queue = runner.queue(method)
+                cost = queue.batcher.cost
+                queue.metrics.costs(cost.alpha, cost.beta, queue.batcher.predicted_wait)
+
     async def _runner(self, alias: str, readiness: Readiness) -> Runner:
         began = time.monotonic()
         if self._links is None:

@@ -60,6 +60,9 @@ class RemoteHost:
         """Nothing: batches are made in the other process."""
         return {}
 
+    def tell_costs(self) -> None:
+        """Nothing: the other process tells them."""
+
 
 def _completed(routes: tuple[Route, ...], told: list[dict[str, object]]) -> tuple[Route, ...]:
     """The routes, with what only the loaded class knows of them.

@@ -10,7 +10,8 @@ from ..batching.window import Limits
 from ..data import table
 from ..errors import InvalidInput
 from ..signature import Signature
-from ..telemetry.metrics import Metrics, QueueMetrics, queue_name
+from ..telemetry.metrics import Metrics, queue_name
+from ..telemetry.queue_metrics import QueueMetrics
 from .home import Home
 
 

@@ -12,11 +12,13 @@ class Obituary:
     why    a clause such as "was killed by SIGSEGV", fit for strangers
     words  the last lines that it wrote on stderr, for the log only
     code   with which it ended; below zero, the signal that killed it
+    is_out_of_memory   the kernel ended it to have some
     """
 
     why: str
     words: str = ""
     code: int = 0
+    is_out_of_memory: bool = False
 
     @classmethod
     def of(cls, status: int, words: str, *, is_out_of_memory: bool = False) -> "Obituary":
@@ -25,9 +27,10 @@ class Obituary:
         if code >= 0:
             return cls(f"ended with exit code {code}", words, code)
         why = f"was killed by {signal_name(-code)}"
-        if is_out_of_memory and -code == signal.SIGKILL:
+        is_victim = is_out_of_memory and -code == signal.SIGKILL
+        if is_victim:
             why += ", out of memory"
-        return cls(why, words, code)
+        return cls(why, words, code, is_victim)
 
     @property
     def told(self) -> str:

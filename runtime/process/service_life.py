@@ -13,6 +13,7 @@ from ..plan import Plan
 from ..remote.model_process import prepare
 from ..rpc.call_channel import CallChannel
 from ..rpc.service_process import ServiceProcess, run
+from ..telemetry.heartbeat import Heartbeat
 from ..telemetry.metrics import Metrics
 
 if TYPE_CHECKING:
@@ -36,9 +37,10 @@ class _Telling(Readiness):
 class _Served:
     """A Host, as `rpc.service_process` knows one."""
 
-    def __init__(self, host: Host) -> None:
+    def __init__(self, host: Host, metrics: Metrics) -> None:
         self._host = host
         self.routes: tuple[Route, ...] = host.routes
+        self._heartbeat = Heartbeat(metrics.lagged, host.tell_costs)
 
     async def load(self, told: Callable[[str], None]) -> Mapping[str, Operation]:
         """Load everything; what no person can mend is in the log."""
@@ -51,10 +53,12 @@ class _Served:
             why = f"{type(error).__name__}: {error}"
             raise BundleError(f"The bundle cannot be loaded: {why}") from error
         self.routes = self._host.routes
+        self._heartbeat.start()
         return operations
 
     async def stop(self) -> None:
         """Answer what is queued, then let go."""
+        self._heartbeat.stop()
         await self._host.stop()
 
 
@@ -73,4 +77,4 @@ def serve_service(
     prepare()
     sys.stdout.reconfigure(line_buffering=True)  # type: ignore[union-attr]  # a log, now
     process = ServiceProcess(channel, generation)
-    run(process, _Served(Host(plan, metrics, on_hang=process.hung)), on_ready)
+    run(process, _Served(Host(plan, metrics, on_hang=process.hung), metrics), on_ready)

@@ -7,7 +7,7 @@ import socket
 import sys
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import TYPE_CHECKING
 
@@ -38,6 +38,8 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
+CREWS = 4  # that may serve at once: one, one that takes over, and some that wait for slow clients
+
 
 @dataclass(frozen=True, slots=True)
 class Site:
@@ -63,15 +65,20 @@ class Serving:
     site: Site
     growth: Growth
     has_served: bool = False
+    crews: dict[int, Crew] = field(default_factory=dict)  # by where their rows are
 
     def recruit(self, number: int) -> Crew:
         """As many fronts and models as the topology says; they count in rows of their own."""
-        first = self.topology.most_fronts * (number % 2)
+        # Rows of a crew that has gone are used again: what it counted stands there, and goes on.
+        free = (at for at in range(CREWS) if at not in self.crews or self.crews[at].is_gone)
+        place = next(free, number % CREWS)
+        first = self.topology.most_fronts * place
         fronts = [
             FrontPost(index, first + index, self._models(index, first + index))
             for index in range(self.topology.fronts)
         ]
-        return Crew(fronts, self._templates())
+        self.crews[place] = Crew(fronts, self._templates())
+        return self.crews[place]
 
     def _templates(self) -> list[TemplatePost]:
         """Where several processes hold a model, they may share it; not what is on a GPU."""
@@ -86,7 +93,7 @@ class Serving:
         if self.topology.is_threaded:
             return ()
         if self.topology.kind == "service":
-            row += 2 * self.topology.most_fronts
+            row += CREWS * self.topology.most_fronts
             service = str(self.plan.manifest.service)
             return (ServicePost(service, row, self._device(index)),)
         return tuple(
@@ -211,14 +218,23 @@ class Serving:
             log.info("Processes: %s.", self.topology)
         return self.topology.size != before.size
 
-    def died(self, post: Post) -> None:
+    def died(self, post: Post, cause: str) -> None:
         """Count it; what a front had counted as going on has ended with it."""
         if isinstance(post, FrontPost):
             self.metrics.died(post.row)
         elif isinstance(post, ServicePost):
             self.metrics.service_died(post.row)
         elif isinstance(post, ModelPost):
-            self.metrics.model_died(post.alias)
+            self.metrics.model_died(post.alias, cause)
+
+    def joined(self, post: Post) -> None:
+        """Have its memory stand in the metrics."""
+        if post.child is not None:
+            self.metrics.roster.enter(post.child.pid, **_labels(post))
+
+    def buried(self, pid: int) -> None:
+        """It has no memory any more."""
+        self.metrics.roster.leave(pid)
 
     def left(self, post: FrontPost) -> None:
         """What it had counted as going on has ended."""
@@ -229,6 +245,20 @@ class Serving:
     def last_call(self) -> None:
         """Take no new connections, in any process."""
         turn_away(self.site.listener)
+
+
+def _labels(post: Post) -> dict[str, str]:
+    """What tells a process from all others in the metrics."""
+    if isinstance(post, FrontPost):
+        return {"role": "front", "model": "", "worker": str(post.row), "replica": ""}
+    if isinstance(post, ServicePost):
+        return {"role": "service", "model": "", "worker": str(post.row), "replica": ""}
+    if isinstance(post, ModelPost):
+        worker = "" if post.front is None else str(post.front.row)
+        replica = str(post.replica)
+        return {"role": "model", "model": post.alias, "worker": worker, "replica": replica}
+    model = post.alias if isinstance(post, TemplatePost) else ""
+    return {"role": "template", "model": model, "worker": "", "replica": ""}
 
 
 def _links(post: FrontPost, line: Line) -> dict[str, list["ModelLink"]]:

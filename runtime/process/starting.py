@@ -1,6 +1,7 @@
 """Start: from a command line to a server that listens, or to one sentence about why not."""
 
 import logging
+import os
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -20,7 +21,7 @@ from .device import Device, preflight
 from .growth import Growth
 from .handover import Handover
 from .options import Options
-from .serving import Serving, Site
+from .serving import CREWS, Serving, Site
 from .supervisor import Supervisor
 from .topology import FRAMEWORKS_WITH_THREADS, Machine, Topology
 
@@ -65,11 +66,14 @@ class Start:
         """
         trust.verify(self.plan.directory, self.plan.manifest.files)
         listener = handover.socket() or self.address.bind()
-        # Two crews serve at once while one takes over from the other; each front, and each process
-        # of a service, has a row of its own. The last one is the supervisor's.
-        rows = 4 * self.topology.most_fronts
-        metrics = Metrics.of(self.plan, rows + 1)
+        # Each front, and each process of a service, has a row of its own; several crews serve
+        # while one takes over from another. The last row is the supervisor's.
+        rows = 2 * CREWS * self.topology.most_fronts
+        replicas = max(self.topology.replicas, usable_cores())
+        metrics = Metrics.of(self.plan, rows + 1, replicas)
         metrics.counters.take(rows)
+        labels = {"model": "", "worker": str(rows), "replica": ""}
+        metrics.roster.enter(os.getpid(), role="supervisor", **labels)
         site = Site(self.address.bound(listener), listener, handover, self.began)
         growth = Growth(self._machine, has_threads=_has_threads(self.plan))
         serving = Serving(self.plan, self.topology, self.devices, metrics, site, growth)

@@ -67,8 +67,16 @@ class Duties(Protocol):
         """Look at the crew that serves; whether to do so again in a while."""
         ...
 
-    def died(self, post: Post) -> None:
-        """Who stood there will be replaced."""
+    def died(self, post: Post, cause: str) -> None:
+        """Who stood there will be replaced; `cause` is "crash", "hang" or "memory"."""
+        ...
+
+    def joined(self, post: Post) -> None:
+        """Whoever stands there says that it is ready."""
+        ...
+
+    def buried(self, pid: int) -> None:
+        """A process has ended, whatever it was and of whatever."""
         ...
 
     def left(self, post: FrontPost) -> None:
@@ -167,6 +175,7 @@ class Supervisor:
         if post.has_served:
             log.info("%s is ready again.", post.name)
         post.has_served = True
+        self._duties.joined(post)
         if isinstance(post, TemplatePost):
             self._fill_models(post)
         if crew.has_served or crew.is_leaving or not crew.is_ready:
@@ -268,6 +277,7 @@ class Supervisor:
 
     def _died(self, post: Post, child: Child, obituary: Obituary) -> None:
         crew = post.crew
+        self._duties.buried(child.pid)
         if isinstance(post, FrontPost):
             self._front_died(post, child, obituary)
         elif isinstance(post, ModelPost):
@@ -292,7 +302,7 @@ class Supervisor:
             self._duties.left(front)
             self._end_if_left(front.crew)
             return
-        self._duties.died(front)
+        self._duties.died(front, "memory" if obituary.is_out_of_memory else "crash")
         delay = front.delay(child)
         if front.crashes > PATIENCE and not any(each.is_ready for each in front.crew.fronts):
             why = f"The workers keep dying: the last one {obituary.why}."
@@ -323,7 +333,8 @@ class Supervisor:
         model.tell("died", why=why)
         if model.crew.has_served:
             delay = model.delay(child)
-            self._duties.died(model)
+            cause = "memory" if obituary.is_out_of_memory else "hang" if reason else "crash"
+            self._duties.died(model, cause)
             _log(model, child, Obituary(why, obituary.words), delay)
             self._watch.later(delay, partial(self._fill, model))
 

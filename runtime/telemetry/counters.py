@@ -18,7 +18,9 @@ Kind = Literal["counter", "gauge", "histogram"]
 class Family:
     """One metric with all its series, in the order in which they stand in memory.
 
-    `bounds` are the upper bounds of a histogram's buckets; one for infinity is added.
+    `bounds` are the upper bounds of a histogram's buckets; one for infinity is added. Shown as
+    one sum over all workers, unless `is_by_worker`: then each has a series of its own.
+    What is not `is_shown` is for the server itself.
     """
 
     name: str
@@ -27,6 +29,8 @@ class Family:
     labels: tuple[str, ...]
     series: tuple[tuple[str, ...], ...]
     bounds: tuple[float, ...] = ()
+    is_by_worker: bool = False
+    is_shown: bool = True
 
     @property
     def width(self) -> int:
@@ -108,6 +112,10 @@ class Counters:
             for value in values:
                 row[slot + bisect_left(bounds, value)] += 1.0
         row[slot + len(bounds) + 1] += sum(values)
+
+    def rows(self) -> list[list[float]]:
+        """All numbers of each worker, in the order of their slots."""
+        return [list(self._row_of(worker)) for worker in range(self._workers)]
 
     def total(self, slot: int) -> float:
         """The number at `slot`, over all workers."""

@@ -29,7 +29,7 @@ class Shown(Protocol):
         """The OpenAPI document."""
         ...
 
-    def metrics_text(self) -> bytes:
+    async def metrics_text(self) -> bytes:
         """All numbers, in Prometheus' format."""
         ...
 
@@ -47,7 +47,7 @@ def pages(shown: Shown) -> list[Route]:
         return _json({"status": "not ready", "reason": reason}, 503)
 
     async def metrics(_: Request) -> Response:
-        return Response(shown.metrics_text(), media_type=PROMETHEUS)
+        return Response(await shown.metrics_text(), media_type=PROMETHEUS)
 
     async def openapi(_: Request) -> Response:
         return _json(shown.document())

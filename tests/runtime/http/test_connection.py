@@ -47,10 +47,10 @@ async def settled(way):
     """Wait until nothing is in anybody's books."""
     door = way.application.reception.door
     while (  # noqa: ASYNC110  # nobody tells
-        door.budget.used or "in_flight_requests 0.0" not in way.application.metrics_text().decode()
+        door.budget.used or "in_flight_requests 0.0" not in way.application.metrics.text().decode()
     ):
         await asyncio.sleep(0.01)
-    return way.application.metrics_text().decode()
+    return way.application.metrics.text().decode()
 
 
 def test_of_those_who_come_together_only_the_guilty_one_is_told(talk):
@@ -139,7 +139,7 @@ def test_who_does_not_read_is_not_read_from(talk):
         loop = asyncio.get_running_loop()
         saying = asyncio.create_task(way.say(client, [request] * most))
         await asyncio.sleep(2.0)  # more than it takes to answer them all
-        metrics = way.application.metrics_text().decode()
+        metrics = way.application.metrics.text().decode()
         heard = b""
         while heard.count(b"HTTP/1.1 200") < most:
             heard += await loop.sock_recv(client, 1 << 20)

@@ -161,7 +161,7 @@ def test_the_author_s_code_is_in_a_process_without_connections(lone):
     assert lone.post([[1, 2], [3, 4]]).json() == {"predictions": [3.0, 7.0]}
     assert metric(lone, 'bundle_batches_total{queue="/predict",reason="idle"}') >= 1
     assert metric(lone, 'bundle_requests_total{route="/predict",status="200"}') == 1
-    assert metric(lone, 'bundle_topology{kind="service"}') == 1
+    assert metric(lone, 'bundle_topology_info{fronts="1",kind="service",replicas="1"}') == 1
     assert "unstable.py" not in Path(f"/proc/{front}/maps").read_text()
 
 

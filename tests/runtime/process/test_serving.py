@@ -56,7 +56,7 @@ def test_a_front_and_a_model_process_serve_and_the_front_has_no_framework(sums, 
     front, model = front_and_model(server)
     assert not holds_listener(model, server)
     assert server.post([[1, 2]]).json() == {"predictions": [3.0]}
-    assert metric(server, 'bundle_topology{kind="A"}') == 1
+    assert metric(server, 'bundle_topology_info{fronts="1",kind="A",replicas="1"}') == 1
     assert "pandas" not in Path(f"/proc/{front}/maps").read_text()
 
 
@@ -71,7 +71,7 @@ def test_a_model_that_crashes_costs_no_connection_and_the_log_says_why(lone):
     assert model not in children(lone.process.pid)
     assert "was killed by SIGABRT" in lone.log()
     assert "Its last words:\\nFatal Python error: Aborted" in lone.log()
-    assert metric(lone, 'bundle_model_restarts_total{model="sums"}') >= 1
+    assert metric(lone, 'bundle_model_restarts_total{cause="crash",model="sums"}') >= 1
     assert "Traceback" not in crashed.text
     wait_until(lambda: readiness(lone) == (200, None))
 

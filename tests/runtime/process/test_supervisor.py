@@ -137,10 +137,10 @@ class Pretended:
     def front(self, post, on_ready):
         return self.work(post, on_ready)
 
-    def ready(self, crew):
+    def ready(self, *_):
         pass
 
-    died = failed = left = ready
+    died = joined = buried = failed = left = ready
 
     def look(self, crew):
         return False

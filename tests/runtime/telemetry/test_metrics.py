@@ -1,5 +1,7 @@
 """What Prometheus reads."""
 
+import os
+
 from prometheus_client.parser import text_string_to_metric_families
 
 from modelbundle.runtime.telemetry.metrics import Metrics
@@ -52,3 +54,92 @@ def test_a_batcher_tells_sizes_waits_and_reasons():
     assert seen["bundle_batches_total", "full", "iris.predict"] == 1
     assert seen["bundle_queue_refused_total", "expired", "iris.predict"] == 1
     assert seen["bundle_model_load_seconds", "iris"] == 1.5
+
+
+def parsed(metrics, **more):
+    """Families by name, and samples with their labels."""
+    families = list(text_string_to_metric_families(metrics.text(**more).decode()))
+    return {family.name: family for family in families}
+
+
+def test_every_family_follows_the_conventions():
+    metrics = Metrics(["/predict"], ["iris.predict"], ["iris"], workers=3, replicas=2)
+    metrics.topology("B", 1, 2)
+    for name, family in parsed(metrics).items():
+        assert name.startswith("bundle_")
+        assert family.documentation.endswith(".")
+        assert family.type in {"counter", "gauge", "histogram"}
+        assert not name.endswith(("_count", "_sum", "_bucket", "_ms"))
+        samples = {sample.name for sample in family.samples}
+        if family.type == "counter":
+            assert samples <= {f"{name}_total"}
+        assert len(family.samples) == len(
+            {(s.name, *sorted(s.labels.items())) for s in family.samples}
+        )
+
+
+def test_a_worker_has_a_series_of_its_own_where_it_matters():
+    metrics = Metrics(["/predict"], ["iris.predict"], ["iris"], workers=4, replicas=3)
+    queue = metrics.queue("iris.predict")
+    for worker, lag in ((1, 0.003), (3, 0.3)):
+        metrics.counters.take(worker)
+        metrics.ended("/predict", 200, 0.01)
+        metrics.lagged(lag)
+        queue.released(4, 2, 0.0, "idle")
+        queue.finished(4, 0.25, 0.2, executor=worker - 1)
+        queue.costs(0.001 * worker, 0.0001, 0.5)
+    seen = samples(metrics)
+    assert seen["bundle_requests_total", "/predict", "200"] == 2
+    assert seen["bundle_worker_requests_total", "1"] == 1
+    assert ("bundle_worker_requests_total", "0") not in seen
+    assert seen["bundle_event_loop_lag_seconds_bucket", "0.005", "1"] == 1
+    assert seen["bundle_event_loop_lag_seconds_bucket", "0.005", "3"] == 0
+    assert seen["bundle_replica_busy_seconds_total", "0", "1", "iris.predict"] == 0.25
+    assert seen["bundle_replica_busy_seconds_total", "2", "3", "iris.predict"] == 0.25
+    assert seen["bundle_batch_alpha_seconds", "3", "iris.predict"] == 0.003
+    assert seen["bundle_batch_beta_seconds", "1", "iris.predict"] == 0.0001
+    assert seen["bundle_predicted_wait_seconds", "1", "iris.predict"] == 0.5
+    assert seen["bundle_batch_requests_total", "iris.predict"] == 4
+
+
+def test_what_runs_and_how():
+    metrics = Metrics([], [], ["iris"], workers=3)
+    assert "bundle_topology_info" not in parsed(metrics)
+    metrics.counters.take(2)
+    metrics.topology("B", 2, 3)
+    metrics.model_died("iris", "hang")
+    metrics.counters.take(0)  # a front begins: it is not its arrangement
+    seen = parsed(metrics)
+    (info,) = seen["bundle_topology_info"].samples
+    assert (info.labels, info.value) == ({"kind": "B", "fronts": "2", "replicas": "3"}, 1)
+    assert seen["bundle_build_info"].samples[0].labels["version"]
+    assert samples(metrics)["bundle_model_restarts_total", "hang", "iris"] == 1
+    assert samples(metrics)["bundle_model_restarts_total", "crash", "iris"] == 0
+
+
+def test_counters_of_all_workers_never_go_back():
+    metrics = Metrics(["/predict"], ["iris.predict"], ["iris"], workers=2)
+    before = {}
+    for step in range(6):
+        metrics.counters.take(step % 2)  # crashes and restarts: each begins in a row that was used
+        metrics.began()
+        metrics.ended("/predict", 200, 0.01)
+        metrics.queue("iris.predict").released(1, 1, 0.0, "idle")
+        now = {
+            (s.name, *s.labels.items()): s.value
+            for family in parsed(metrics).values()
+            if family.type != "gauge"
+            for s in family.samples
+        }
+        assert all(now[key] >= value for key, value in before.items())
+        before = now
+    assert before["bundle_batches_total", ("queue", "iris.predict"), ("reason", "idle")] == 6
+
+
+def test_memory_is_that_of_the_processes_in_the_roster():
+    metrics = Metrics([], [], ["iris"])
+    metrics.roster.enter(os.getpid(), role="model", model="iris", worker="0", replica="1")
+    family = parsed(metrics, memory=metrics.roster.memory())["bundle_process_resident_memory_bytes"]
+    (sample,) = family.samples
+    assert sample.labels == {"role": "model", "model": "iris", "worker": "0", "replica": "1"}
+    assert sample.value > 10 << 20

@@ -1,0 +1,70 @@
+"""QueueMetrics: what one batcher does, counted."""
+
+from collections.abc import Mapping
+from typing import get_args
+
+from ..batching.observer import Death, Refusal, Release
+from .counters import Counters, Family
+from .families import ACCURACY, ROWS, WAITS
+
+
+class QueueMetrics:
+    """A BatchObserver that counts what the batcher called `queue` does."""
+
+    def __init__(self, families: Mapping[str, Family], counters: Counters, queue: str) -> None:
+        def slot(name: str, *labels: str) -> int:
+            return counters.slot(families[name], queue, *labels)
+
+        self._counters = counters
+        self._pending = slot("bundle_pending_rows")
+        self._queued = slot("bundle_queue_rows")
+        self._rows = slot("bundle_batch_rows")
+        self._requests = slot("bundle_batch_requests_total")
+        self._wait = slot("bundle_queue_wait_seconds")
+        self._seconds = slot("bundle_batch_seconds")
+        self._accuracy = slot("bundle_batch_prediction_ratio")
+        self._alpha = slot("bundle_batch_alpha_seconds")
+        self._beta = slot("bundle_batch_beta_seconds")
+        self._predicted = slot("bundle_predicted_wait_seconds")
+        busy = families["bundle_replica_busy_seconds_total"].series
+        self._busy = [slot("bundle_replica_busy_seconds_total", i) for q, i in busy if q == queue]
+        self._deaths = {c: slot("bundle_batch_deaths_total", c) for c in get_args(Death)}
+        self._released = {r: slot("bundle_batches_total", r) for r in get_args(Release)}
+        self._refused = {r: slot("bundle_queue_refused_total", r) for r in get_args(Refusal)}
+
+    def pending(self, rows: int) -> None:
+        """`rows` more (or, if negative, fewer) wait for an answer."""
+        self._counters.add(self._pending, rows)
+
+    def queued(self, rows: int) -> None:
+        """So many rows wait for a batch now."""
+        self._counters.set(self._queued, rows)
+
+    def released(self, rows: int, requests: int, waited: float, reason: Release) -> None:
+        """A batch went to the executor."""
+        self._counters.observe(self._rows, ROWS, rows)
+        self._counters.observe(self._wait, WAITS, waited)
+        self._counters.add(self._released[reason])
+        self._counters.add(self._requests, requests)
+
+    def finished(self, rows: int, seconds: float, predicted: float, executor: int) -> None:  # noqa: ARG002
+        """A batch succeeded."""
+        self._counters.observe(self._seconds, WAITS, seconds)
+        if executor < len(self._busy):
+            self._counters.add(self._busy[executor], seconds)
+        if predicted > 0.0:
+            self._counters.observe(self._accuracy, ACCURACY, seconds / predicted)
+
+    def died(self, cause: Death, executor: int) -> None:  # noqa: ARG002
+        """A batch was lost together with what ran it."""
+        self._counters.add(self._deaths[cause])
+
+    def refused(self, reason: Refusal) -> None:
+        """A request will not be answered by the model."""
+        self._counters.add(self._refused[reason])
+
+    def costs(self, alpha: float, beta: float, wait: float) -> None:
+        """Seconds a batch and a row as they are fitted now, and until all will be answered."""
+        self._counters.set(self._alpha, alpha)
+        self._counters.set(self._beta, beta)
+        self._counters.set(self._predicted, wait)

@@ -1,0 +1,74 @@
+"""Roster: which processes serve, in memory that forks share, so that any of them can tell.
+
+The supervisor writes, since it alone hears of every birth and death; whoever is asked reads.
+"""
+
+import mmap
+import os
+from collections.abc import Iterator
+from contextlib import suppress
+from pathlib import Path
+
+import orjson
+
+MOST = 1024  # processes
+SIZE = 256  # bytes of one entry
+
+Labels = dict[str, str]
+
+
+class Roster:
+    """An entry for each process: its number, and labels that tell what it is."""
+
+    def __init__(self) -> None:
+        self._memory = mmap.mmap(-1, MOST * SIZE)
+        self._places: dict[int, int] = {}  # the supervisor's: pid -> place
+
+    def enter(self, pid: int, **labels: str) -> None:
+        """There is another process; beyond the most that fit, it stays unknown."""
+        entry = orjson.dumps([pid, labels])
+        taken = set(self._places.values())
+        place = self._places.get(pid, next((i for i in range(MOST) if i not in taken), None))
+        if place is None or len(entry) > SIZE:
+            return
+        self._places[pid] = place
+        self._write(place, entry)
+
+    def leave(self, pid: int) -> None:
+        """It has ended."""
+        place = self._places.pop(pid, None)
+        if place is not None:
+            self._write(place, b"")
+
+    def _write(self, place: int, entry: bytes) -> None:
+        self._memory[place * SIZE : (place + 1) * SIZE] = entry.ljust(SIZE, b"\0")
+
+    def __iter__(self) -> Iterator[tuple[int, Labels]]:
+        """Those that are there."""
+        for place in range(MOST):
+            entry = self._memory[place * SIZE : (place + 1) * SIZE].rstrip(b"\0")
+            if entry:
+                with suppress(orjson.JSONDecodeError):  # it is being written: the next time
+                    pid, labels = orjson.loads(entry)
+                    yield pid, labels
+
+    def memory(self) -> list[tuple[Labels, int, int]]:
+        """Bytes that each holds, and its share of them: what n processes share counts 1/n.
+
+        Reads files of the kernel, which may take milliseconds for a large process.
+        """
+        found = []
+        for pid, labels in self:
+            with suppress(OSError, ValueError, IndexError):
+                found.append((labels, *_memory(pid)))
+        return found
+
+
+def _memory(pid: int) -> tuple[int, int]:
+    pages = int(Path(f"/proc/{pid}/statm").read_bytes().split()[1])
+    resident = pages * os.sysconf("SC_PAGE_SIZE")
+    with suppress(OSError):  # an old kernel, or one that keeps it to itself
+        for line in Path(f"/proc/{pid}/smaps_rollup").read_bytes().splitlines():
+            if line.startswith(b"Pss:"):
+                return resident, int(line.split()[1]) << 10
+    return resident, resident
