@@ -1,0 +1,43 @@
+import orjson
+import pytest
+
+from modelbundle.runtime.errors import InvalidInput, Overloaded, RequestError
+from modelbundle.runtime.rpc import refusal
+
+
+class Teapot(RequestError):
+    """An author's own."""
+
+    status = 418
+
+
+@pytest.mark.parametrize(
+    "error", [InvalidInput("a: no."), Overloaded("Full.", retry_after=2.5), Teapot("Short \ud800.")]
+)
+def test_status_detail_and_time_survive(error):
+    found, rows = refusal.decode(refusal.encode(error, 3))
+    assert (found.status, found.retry_after, rows) == (error.status, error.retry_after, 3)
+    assert found.detail == error.detail.replace("\ud800", "?")
+    assert type(found) is (RequestError if isinstance(error, Teapot) else type(error))
+
+
+@pytest.mark.parametrize(
+    "told",
+    [
+        ["InvalidInput", 200, "a", None, 1],
+        ["InvalidInput", "422", "a", None, 1],
+        ["InvalidInput", 422, 3, None, 1],
+        ["InvalidInput", 422, "a", "soon", 1],
+        ["InvalidInput", 422, "a", None, -1],
+        ["InvalidInput", 422, "a"],
+        {"status": 422},
+    ],
+)
+def test_what_no_service_of_ours_says_is_not_believed(told):
+    with pytest.raises(ValueError):  # noqa: PT011 - whatever is wrong, it is not passed on
+        refusal.decode(orjson.dumps(told))
+
+
+def test_a_name_that_is_no_error_of_ours_is_just_an_error():
+    found, _ = refusal.decode(orjson.dumps(["Mapping", 422, "a", None, 1]))
+    assert type(found) is RequestError

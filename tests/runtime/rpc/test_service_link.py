@@ -1,0 +1,303 @@
+"""A front's link, with a service at its other end that says what a test wants."""
+
+import asyncio
+import time
+from contextlib import asynccontextmanager
+
+import orjson
+import pytest
+
+from modelbundle.runtime.errors import DeadlineExceeded, InvalidInput, Overloaded, ServiceDied
+from modelbundle.runtime.models.operation import Call
+from modelbundle.runtime.rpc import refusal
+from modelbundle.runtime.rpc.call_channel import CallChannel
+from modelbundle.runtime.rpc.connection import Connection
+from modelbundle.runtime.rpc.frame import Kind
+from modelbundle.runtime.rpc.service_link import ServiceLink
+from modelbundle.runtime.rpc.window import PARTS
+from modelbundle.runtime.settings import QueueSettings, ServeSettings
+
+
+class Service:
+    """The other end: notes what comes, and answers nothing by itself."""
+
+    def __init__(self, settings):
+        self.channel = CallChannel.create()
+        self.kills = []
+        self.is_ended = asyncio.Event()
+        self.link = ServiceLink(self.channel, self.kill, settings)
+        self.frames = asyncio.Queue()
+        self.connection = None
+
+    def kill(self, *why):
+        self.kills.append(why)
+        self.is_ended.set()
+
+    async def begin(self, generation=1):
+        ready = asyncio.Event()
+        self.link.on_change = ready.set
+        self.link.born(generation)
+        self.connection = Connection(self.frames.put_nowait, lambda _: None)
+        stream = self.channel.knock(generation)
+        loop = asyncio.get_running_loop()
+        await loop.create_unix_connection(lambda: self.connection, sock=stream)
+        ready.clear()
+        self.say(Kind.READY, 0, [])
+        async with asyncio.timeout(10):
+            await ready.wait()
+
+    def say(self, kind, number=0, head=None, body=b""):
+        self.connection.send(kind, number, b"" if head is None else orjson.dumps(head), body)
+
+    async def heard(self, kind):
+        async with asyncio.timeout(10):
+            while (frame := await self.frames.get()).kind != kind:
+                pass
+        return frame
+
+    def ask(self, body=b"", *, seconds=10.0, is_idempotent=False):
+        call = Call(body, "text/plain", "", time.monotonic() + seconds)
+        return asyncio.create_task(self.link.call(0, call, is_idempotent=is_idempotent))
+
+    async def take(self):
+        frame = await self.heard(Kind.CALL)
+        self.channel.taken[0] = frame.number
+        return frame
+
+    def answer(self, frame):
+        self.say(Kind.ANSWER, frame.number, ["text/plain", 1], frame.body * 2)
+
+    def die(self, generation):
+        self.connection.close()
+        self.link.died(generation, "was killed by SIGSEGV")
+
+
+@asynccontextmanager
+async def service(**settings):
+    made = Service(ServeSettings(**settings))
+    made.link.start(asyncio.get_running_loop())
+    try:
+        await made.begin()
+        yield made
+    finally:
+        await made.link.stop(0.01)
+        made.channel.close()
+
+
+def run(scenario, **settings):
+    async def main():
+        async with service(**settings) as each:
+            await scenario(each)
+
+    asyncio.run(main())
+
+
+def test_answers_go_to_whoever_asked_in_any_order():
+    async def scenario(each):
+        tasks = [each.ask(b"%d" % number) for number in range(20)]
+        frames = [await each.take() for _ in tasks]
+        for frame in reversed(frames):
+            each.answer(frame)
+        assert [(await task).body for task in tasks] == [b"%d" % n * 2 for n in range(20)]
+
+    run(scenario)
+
+
+def test_an_error_keeps_its_status_and_words():
+    async def scenario(each):
+        task = each.ask()
+        frame = await each.take()
+        head = refusal.encode(InvalidInput("a: expected a number."), 4)
+        each.connection.send(Kind.ERROR, frame.number, head)
+        with pytest.raises(InvalidInput, match="a: expected a number"):
+            await task
+
+    run(scenario)
+
+
+@pytest.mark.parametrize(
+    ("kind", "head"),
+    [
+        (Kind.ANSWER, ["text/plain\r\nset-cookie: a=1", 1]),
+        (Kind.ANSWER, ["text/plain", -1]),
+        (Kind.ANSWER, [3, 1]),
+        (Kind.ANSWER, None),
+        (Kind.ERROR, ["InvalidInput", 200, "fine", None, 1]),
+        (Kind.PART, None),
+        (Kind.CALL, []),
+        (Kind.READY, 3),
+    ],
+)
+def test_a_service_that_says_what_cannot_be_is_ended_and_its_calls_fail(kind, head):
+    async def scenario(each):
+        task = each.ask()
+        frame = await each.take()
+        each.say(kind, frame.number, head)
+        with pytest.raises(ServiceDied):
+            await task
+        await asyncio.sleep(0.01)
+        [(generation, why)] = each.kills
+        assert generation == 1
+        assert "said what cannot be understood" in why
+
+    run(scenario)
+
+
+def test_answers_for_nobody_are_dropped():
+    async def scenario(each):
+        task = each.ask(b"a")
+        frame = await each.take()
+        each.say(Kind.ANSWER, frame.number + 7, ["text/plain", 1], b"stolen")
+        each.say(Kind.PART, 2**63, None, b"stolen")
+        each.answer(frame)
+        each.say(Kind.ANSWER, frame.number, ["text/plain", 1], b"again")
+        assert (await task).body == b"aa"
+        assert each.kills == []
+
+    run(scenario)
+
+
+def test_what_was_not_taken_up_goes_to_the_next_and_what_was_fails_or_is_tried_alone():
+    async def scenario(each):
+        lost, retried, kept = each.ask(b"a"), each.ask(b"b", is_idempotent=True), each.ask(b"c")
+        await each.take()
+        await each.take()
+        each.die(1)
+        with pytest.raises(ServiceDied):
+            await lost
+        each.frames = asyncio.Queue()
+        await each.begin(2)
+        second = await each.take()
+        assert second.body == b"b"
+        await asyncio.sleep(0.05)
+        assert each.frames.empty(), "it is alone"
+        each.answer(second)
+        third = await each.take()
+        each.answer(third)
+        assert ((await retried).body, (await kept).body) == (b"bb", b"cc")
+
+    run(scenario)
+
+
+def test_a_second_death_is_the_last():
+    async def scenario(each):
+        task = each.ask(is_idempotent=True)
+        await each.take()
+        each.die(1)
+        await asyncio.sleep(0.01)
+        await each.begin(2)
+        await each.take()
+        each.die(2)
+        with pytest.raises(ServiceDied):
+            await task
+
+    run(scenario)
+
+
+def test_what_a_dead_process_said_last_still_counts():
+    async def scenario(each):
+        task = each.ask(b"a")
+        each.answer(await each.take())
+        each.link.died(1, "was killed by SIGSEGV")
+        each.connection.close()
+        assert (await task).body == b"aa"
+
+    run(scenario)
+
+
+def test_a_client_that_leaves_is_told_to_the_service():
+    async def scenario(each):
+        task = each.ask()
+        frame = await each.take()
+        task.cancel()
+        assert (await each.heard(Kind.CANCEL)).number == frame.number
+
+    run(scenario)
+
+
+def test_a_deadline_holds_with_a_service_and_without():
+    async def scenario(each):
+        there = each.ask(seconds=0.05)
+        frame = await each.take()
+        with pytest.raises(DeadlineExceeded):
+            await there
+        assert (await each.heard(Kind.CANCEL)).number == frame.number
+        each.die(1)
+        await asyncio.sleep(0.01)
+        with pytest.raises(DeadlineExceeded):
+            await each.ask(seconds=0.05)
+
+    run(scenario)
+
+
+def test_no_more_wait_than_the_queue_may_hold():
+    async def scenario(each):
+        each.die(1)
+        await asyncio.sleep(0.01)
+        waiting = [each.ask() for _ in range(3)]
+        await asyncio.sleep(0)
+        with pytest.raises(Overloaded):
+            await each.ask()
+        waiting[0].cancel()
+        await asyncio.sleep(0)
+        each.ask()
+        await asyncio.sleep(0)
+        await each.begin(2)
+        for _ in range(3):
+            each.answer(await each.take())
+
+    run(scenario, queue=QueueSettings(max_rows=3))
+
+
+def test_a_stream_tells_what_was_taken_and_that_its_client_left():
+    async def scenario(each):
+        task = each.ask()
+        frame = await each.take()
+        each.say(Kind.STREAM, frame.number, ["application/x-ndjson", 1])
+        for _ in range(PARTS):
+            each.say(Kind.PART, frame.number, None, b"1\n")
+        stream = await task
+        taken = [await anext(stream.parts) for _ in range(PARTS // 2)]
+        assert b"".join(taken) == b"1\n" * (PARTS // 2)
+        more = await each.heard(Kind.MORE)
+        assert orjson.loads(more.head) == [PARTS // 2, PARTS]
+        await stream.parts.aclose()
+        assert (await each.heard(Kind.CANCEL)).number == frame.number
+
+    run(scenario)
+
+
+def test_a_stream_that_nobody_began_to_read_is_canceled_too():
+    async def scenario(each):
+        task = each.ask()
+        frame = await each.take()
+        each.say(Kind.STREAM, frame.number, ["text/plain", 1])
+        await (await task).parts.aclose()
+        assert (await each.heard(Kind.CANCEL)).number == frame.number
+
+    run(scenario)
+
+
+def test_a_process_that_hangs_up_and_lives_on_is_ended(monkeypatch):
+    monkeypatch.setattr("modelbundle.runtime.rpc.service_link.PATIENCE", 0.01)
+
+    async def scenario(each):
+        each.connection.close()
+        async with asyncio.timeout(10):
+            await each.is_ended.wait()
+        assert each.kills == [(1, "hung up")]
+
+    run(scenario)
+
+
+def test_words_of_an_earlier_process_are_not_heard():
+    async def scenario(each):
+        early = each.connection
+        task = each.ask(b"a")
+        frame = await each.take()
+        each.link.born(2)
+        early.send(Kind.ANSWER, frame.number, orjson.dumps(["text/plain", 1]), b"late")
+        with pytest.raises(ServiceDied):
+            await task
+
+    run(scenario)
