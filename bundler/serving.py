@@ -18,6 +18,7 @@ from .progress import NullProgress, Progress
 from .project.project import Project
 from .requirements import environment
 from .requirements.environment import Environment, Mode
+from .signing.policy import Policy
 
 if TYPE_CHECKING:
     from .store import Item, Store
@@ -71,11 +72,15 @@ class Launch:
 
 @dataclass(frozen=True, slots=True)
 class Wish:
-    """How a target shall be run: where, and whether its code is vouched for from now on."""
+    """How a target shall be run: where, and whether its code is vouched for from now on.
+
+    `policy` says whose signature it must have; None: the store's own policy does, if there is one.
+    """
 
     mode: Mode = "auto"
     trust: bool = False
     offline: bool = False
+    policy: Path | None = None
 
 
 @contextmanager
@@ -90,6 +95,7 @@ def prepare(
     Raises:
         BundleError: when it is none of these.
         NotTrusted: when it runs code that nobody on this machine has vouched for.
+        Refused: when the policy does not allow it.
     """
     wish, progress = wish or Wish(), progress or NullProgress()
     path = Path(target)
@@ -103,6 +109,8 @@ def prepare(
             yield launch
         return
     item = store.find(target)
+    if policy := Policy.of(store, wish.policy):
+        policy.check(item, store)
     if item.kind == "bundle":
         yield _of_item(item, store, wish, progress)
         return
@@ -143,7 +151,10 @@ def _of_item(item: "Item", store: "Store", wish: Wish, progress: Progress) -> La
 
 def _of_directory(directory: Path, store: "Store", wish: Wish, progress: Progress) -> Launch:
     """A bundle from anywhere: even the runtime in it, and the packages it asks for, are code."""
-    BundleManifest.read(directory)
+    name = BundleManifest.read(directory).name
+    if policy := Policy.of(store, wish.policy):
+        hint = "Serve it by its tag: signatures are kept beside what is in the store."
+        policy.check_unsigned(name, f"The bundle in `{directory}`", hint)
     check_tools(directory)
     digest = bundle_digest(directory)
     if wish.trust:
@@ -180,6 +191,9 @@ def _of_model(item: "Item", store: "Store", wish: Wish, progress: Progress) -> I
 def _of_project(
     project: Project, store: "Store", wish: Wish, progress: Progress
 ) -> Iterator[Launch]:
+    if policy := Policy.of(store, wish.policy):
+        hint = "Build it, have it signed and serve that: `bundle build`, then `bundle sign`."
+        policy.check_unsigned(project.bundlefile.name, f"The project in `{project.root}`", hint)
     if wish.trust:
         for model in choose(project.bundlefile, store, None).values():
             store.trust.grant(model.item.digest, "--trust")

@@ -8,7 +8,7 @@ import typer
 from .console import Console
 from .containerize import make_image
 from .listing import to_json
-from .options import Bundlefile, Json, Offline, ProjectDir, Quiet
+from .options import Bundlefile, Json, Offline, Policy, ProjectDir, Quiet
 from .size import human
 
 if TYPE_CHECKING:
@@ -40,6 +40,7 @@ def build(
     platform: Platform = None,
     accelerator: Accelerator = None,
     containerize: Containerize = False,
+    policy: Policy = None,
     json: Json = False,
     quiet: Quiet = False,
 ) -> None:
@@ -63,6 +64,7 @@ def build(
         platform=platform,
         accelerator=accelerator,
         dry_run=dry_run,
+        policy=policy,
         progress=console,
     )
     for warning in built.warnings:
@@ -74,7 +76,7 @@ def build(
     data = to_json(built.item) | _data(built)
     if containerize:
         console.step(_summary(built))
-        data |= {"image": make_image(built.item, console)}
+        data |= {"image": make_image(built.item, console, policy=policy)}
     text = "\n".join([*reasons, _summary(built)])
     console.result(data, text, next_command=f"bundle serve {built.item.tag}")
 

@@ -6,7 +6,7 @@ import typer
 
 from .console import Console
 from .listing import to_json
-from .options import BundleTag, Json, Quiet, Trust
+from .options import BundleTag, Json, Policy, Quiet, Trust
 from .size import human
 
 if TYPE_CHECKING:
@@ -35,6 +35,7 @@ def containerize(
     build_arg: BuildArgs = None,
     print_file: Print = False,
     trust: Trust = False,
+    policy: Policy = None,
     json: Json = False,
     quiet: Quiet = False,
 ) -> None:
@@ -59,7 +60,7 @@ def containerize(
         return
     if trust:
         store.trust.grant(item.digest, "--trust")
-    options = {"tags": tuple(tag or ()), "push": push, "platform": platform}
+    options = {"tags": tuple(tag or ()), "push": push, "platform": platform, "policy": policy}
     image = make_image(item, console, **options, build_args=pairs(build_arg or []))
     text = f"Made `{image['tags'][0]}` ({human(image['size'])})."
     run = f"docker run --rm -p 8080:8080 {image['tags'][0]}"

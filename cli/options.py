@@ -16,6 +16,14 @@ PlainHttp = Annotated[
 Trust = Annotated[
     bool, typer.Option("--trust", help="Vouch for the code inside; remembered by digest.")
 ]
+Policy = Annotated[
+    Path | None,
+    typer.Option(
+        "--policy",
+        metavar="FILE",
+        help="Whose signature is needed; default $BUNDLE_HOME/policy.yaml.",
+    ),
+]
 BundleTag = Annotated[
     str, typer.Argument(metavar="BUNDLE", help="Tag of a bundle.", autocompletion=bundle_tags)
 ]

@@ -6,7 +6,7 @@ from typing import Annotated, Any, Literal
 import typer
 
 from .console import Console
-from .options import Env, Json, Offline, Quiet, Target, Trust
+from .options import Env, Json, Offline, Policy, Quiet, Target, Trust
 
 _GPUS = re.compile(r"all|\d+(,\d+)*")
 _MOST_WORKERS = 1024
@@ -67,6 +67,7 @@ def serve(
     explain: Explain = False,
     env: Env = "auto",
     trust: Trust = False,
+    policy: Policy = None,
     offline: Offline = False,
     json: Json = False,
     quiet: Quiet = False,
@@ -86,6 +87,8 @@ def serve(
       bundle serve . --reload
 
       bundle serve fraud --gpu=0,1
+
+      bundle serve fraud --policy only-ours.yaml
     """
     from ..bundler.serving import Wish
     from ..bundler.store import Store
@@ -94,7 +97,7 @@ def serve(
     options = _options({"--port": port, "--host": host, "--workers": workers, "--gpu": gpu})
     options += _options({"--isolation": isolation, "--http": http})
     options += ["--explain"] if explain else []
-    wish = Wish(env, trust=trust, offline=offline)
+    wish = Wish(env, trust=trust, offline=offline, policy=policy)
     if reload:
         from . import reloading
 

@@ -5,11 +5,12 @@ from typing import Any, Self
 
 from ...runtime import canonical
 from ...runtime.digest import is_digest
+from .. import strict_json
 from ..errors import InvalidArchive
 from ..quotation import quoted
 from ..store import Blob, oci
 from ..tag import KINDS, Kind
-from . import layout, strict_json
+from . import layout
 
 _NAME = "io.modelbundle.name"
 _REF = "org.opencontainers.image.ref.name"

@@ -7,11 +7,12 @@ from ...runtime import canonical
 from ...runtime import digest as digests
 from ...runtime.errors import BundleError
 from ...runtime.manifest import BundleManifest, FileEntry, ModelManifest
+from .. import strict_json
 from ..errors import InvalidArchive
 from ..quotation import quoted
 from ..store import Blob, Item, Store, oci
 from ..tag import KINDS, Kind
-from . import layout, shape, strict_json
+from . import layout, shape
 from .announcement import Announcement
 from .shape import SHAPES
 

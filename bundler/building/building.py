@@ -9,6 +9,7 @@ from ...runtime.manifest import BundleManifest, FileEntry
 from ..errors import BuildError
 from ..progress import NullProgress, Progress
 from ..requirements.lock import Lock
+from ..signing.policy import Policy
 from . import locking, plan, routes, tunings
 from .asked import Asked
 from .chosen_model import ChosenModel, choose
@@ -51,20 +52,22 @@ def build(  # noqa: PLR0913 - the public verb: one keyword for each decision of 
     platform: str | None = None,
     accelerator: str | None = None,
     dry_run: bool = False,
+    policy: Path | None = None,
     progress: Progress | None = None,
 ) -> Built:
     """Build the bundle of `project`: a directory with a bundlefile, or the file itself.
 
     Runs nothing of the project or the models. The same input gives the same digest on every
     machine. With `platform` or `accelerator` the bundle is for that alone, and the lock beside
-    the bundlefile stays as it is. With `dry_run` nothing is written anywhere.
+    the bundlefile stays as it is. With `dry_run` nothing is written anywhere. `policy`, else
+    the store's own, says whose signature the models must have.
 
     Raises:
         BundlefileError: with every problem of the bundlefile.
         NotFound: when a model is not in the store.
         ResolveError: when the requirements cannot be satisfied or installed together.
         BuildError: when the service cannot be read.
-        Refused: when the version exists with other content.
+        Refused: when the version exists with other content, or the policy does not allow a model.
 
     Example:
         >>> built = modelbundle.build("examples/sklearn_digits")
@@ -76,7 +79,7 @@ def build(  # noqa: PLR0913 - the public verb: one keyword for each decision of 
 
     project = project if isinstance(project, Project) else Project.open(Path(project))
     store, progress = store or Store.default(), progress or NullProgress()
-    asked = Request(project, store, offline, platform, accelerator)
+    asked = Request(project, store, offline, platform, accelerator, policy)
     planned = asked.plan(progress)
     if dry_run:
         return Built(planned)
@@ -95,6 +98,7 @@ class Request:
     offline: bool
     platform: str | None
     accelerator: str | None
+    policy: Path | None
 
     def plan(self, progress: Progress) -> Plan:
         """Read, resolve and check everything; write nothing."""
@@ -102,6 +106,9 @@ class Request:
         progress.step(f"Reading {project.path.name}")
         old = Lock.read(locking.lock_path(project))
         models = choose(project.bundlefile, self.store, old)
+        if policy := Policy.of(self.store, self.policy):
+            for model in models.values():
+                policy.check(model.item, self.store)
         tunings.check(project, models)
         served = routes.plan(project, {name: m.manifest for name, m in models.items()})
         locked = self._locked(models, served, old, progress)

@@ -11,6 +11,7 @@ from ...runtime.errors import NotTrusted
 from ...runtime.manifest import BundleManifest, FileEntry
 from ..errors import BuildError, ImageFailed, InvalidTag
 from ..progress import NullProgress, Progress
+from ..signing.policy import Policy
 from .build_context import BuildContext
 from .build_log import BuildLog
 from .containerfile import ARGUMENTS, DIGEST, NAME, TRUST, VERSION
@@ -52,6 +53,7 @@ def containerize(  # noqa: PLR0913 - the public verb: one keyword for each decis
     platform: str | None = None,
     build_args: Mapping[str, str] | None = None,
     wheels: Sequence[Path] = (),
+    policy: Path | None = None,
     progress: Progress | None = None,
 ) -> Image:
     """Build the image of the bundle `item`, and push it to the registry in each of its `tags`.
@@ -61,12 +63,15 @@ def containerize(  # noqa: PLR0913 - the public verb: one keyword for each decis
 
     Raises:
         NotTrusted: when it executes code that nobody on this machine has vouched for.
+        Refused: when `policy`, or else the store's own, does not allow it.
         EngineUnavailable: when no engine answers.
         ImageFailed: when the engine cannot build or push; carries its last lines.
         InvalidTag: for a tag that no registry takes.
         BuildError: for another platform than the bundle's, or a build argument that is ours.
         Damaged: when a file of the bundle differs from its digest.
     """
+    if rules := Policy.of(store, policy):
+        rules.check(item, store)
     progress, directory = progress or NullProgress(), store.directory(item)
     manifest = BundleManifest.read(directory)
     _check_trust(item, manifest, store)

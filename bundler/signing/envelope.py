@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import Any, Literal, Self
 
 from ...runtime import canonical
-from ..archives import strict_json
+from .. import strict_json
 from ..errors import InvalidSignature
 from .statement import PAYLOAD
 

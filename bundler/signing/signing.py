@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ...runtime.manifest import BundleManifest, FileEntry, ModelManifest, bundle_digest
-from ..archives import strict_json
+from .. import strict_json
 from ..errors import InvalidSignature
 from ..store.oci import CONFIG_NAME
 from .envelope import LARGEST, MEDIA_TYPE, Envelope

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import Any, Self
 
 from ...runtime import canonical
-from ..archives import strict_json
+from .. import strict_json
 from ..errors import InvalidSignature
 
 TYPE = "https://in-toto.io/Statement/v1"
