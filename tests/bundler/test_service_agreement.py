@@ -189,7 +189,7 @@ SAMPLES = {
 
             More.
             '''
-        @endpoint(batchable=True)
+        @endpoint(batchable=True, idempotent=True)
         async def score(self, items: list[Applicant]) -> list[float]: ...
         @endpoint(batchable=True, route="/v1/frame")
         def frame(self, frame: pd.DataFrame): ...

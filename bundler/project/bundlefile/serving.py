@@ -111,8 +111,8 @@ class Serve(Section):
     to take."""
 
     isolation: Literal["process", "thread"] = _DEFAULT.isolation
-    """Whether models run in processes of their own, which may die without a connection lost, or
-    in threads of the server."""
+    """Whether models, and a service class with its models, run in processes of their own, which may
+    die without a connection lost, or in threads of the server."""
 
     http: Literal["fast", "asgi"] = _DEFAULT.http
     """Whether predictions take the short way through the server, or all requests go through

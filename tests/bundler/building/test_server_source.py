@@ -17,6 +17,7 @@ ROUTES = [
     Route("/iris/predict_proba", "predict_proba", model="iris", max_batch_size=8),
     Route("/a", "a", model="iris", batchable=False),
     Route("/score", "score", service="score", latency_budget=0.0, streaming=True),
+    Route("/again", "again", service="score", batchable=False, idempotent=True),
 ]
 
 
@@ -40,6 +41,7 @@ def test_routes_and_batch_settings_are_spelled_out():
     assert "max_batch_size=8" in text
     assert "latency_budget=0.0," in text
     assert "batchable=False" in text
+    assert text.count("idempotent=True") == 1
 
 
 @given(st.text(st.characters(exclude_categories=["Cs"])))

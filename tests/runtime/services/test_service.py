@@ -14,6 +14,10 @@ def test_decorated_classes_stay_what_they_are():
         def double(self, n: int) -> int:
             return 2 * n
 
+        @mb.api(idempotent=True)
+        def half(self, n: int) -> float:
+            return n / 2
+
     @mb.service()
     class Two(One):
         @mb.api(batchable=True, max_batch_size=8, latency_budget="25ms", route="/t")
@@ -23,6 +27,7 @@ def test_decorated_classes_stay_what_they_are():
     assert One().double(2) == 4
     assert Two().triple([1]) == [3]
     assert options_of(One.double) == ApiOptions()
+    assert options_of(One.half) == ApiOptions(idempotent=True)
     assert options_of(Two.triple) == ApiOptions("/t", True, 8, 0.025)
     assert is_service(One)
     assert is_service(Two)
@@ -45,6 +50,7 @@ def test_a_subclass_is_a_service_only_when_it_says_so():
         ({"latency_budget": "soon", "batchable": True}, "not a duration"),
         ({"latency_budget": 1}, "are for APIs with `batchable=True`"),
         ({"batchable": 1}, "`batchable` is True or False"),
+        ({"idempotent": "yes"}, "`idempotent` is True or False"),
         ({"route": 3}, "`route` is a path"),
         ({"rout": "/x"}, "rout"),
     ],
