@@ -10,17 +10,17 @@ from typing import TYPE_CHECKING
 from ..runtime.errors import BundleError, NotTrusted
 from ..runtime.manifest import BundleManifest, bundle_digest
 from ..runtime.trust import what_runs
-from .building import model_bundle
-from .building.chosen_model import choose
+from . import installed_runtime
 from .checking import check_tools
 from .errors import NotFound
 from .progress import NullProgress, Progress
-from .project.project import Project
 from .requirements import environment
 from .requirements.environment import Environment, Mode
 from .signing.policy import Policy
 
+# What builds is imported by those who build: it takes as long as all else up to the launch.
 if TYPE_CHECKING:
+    from .project.project import Project
     from .store import Item, Store
 
 TRUST_VARIABLE = "BUNDLE_TRUST"
@@ -32,14 +32,16 @@ class Launch:
     """A bundle directory, the environment that will run it, and whether its code is vouched for.
 
     `item` is what a tag has named, `project` the project being worked on; a bundle's own directory
-    has neither.
+    has neither. With `runs_installed` the runtime that is installed here runs in place of the same
+    one in the bundle.
     """
 
     directory: Path
     environment: Environment
     is_trusted: bool
-    project: Project | None = None
+    project: "Project | None" = None
     item: "Item | None" = None
+    runs_installed: bool = False
 
     @property
     def tag(self) -> str | None:
@@ -60,9 +62,14 @@ class Launch:
         return [python, "-P", "-m", "modelbundle.runtime", str(self.directory), *options]
 
     def variables(self) -> Mapping[str, str]:
-        """Its environment: the bundle's own packages first, no bytecode left in the store."""
-        settings = {**os.environ, "PYTHONDONTWRITEBYTECODE": "1"}
-        if (self.directory / "modelbundle").is_dir():
+        """Its environment: the bundle's own packages first.
+
+        Python may keep bytecode in the store, and not in a directory that is somebody else's.
+        """
+        settings = dict(os.environ)
+        if self.item is None:
+            settings["PYTHONDONTWRITEBYTECODE"] = "1"
+        if not self.runs_installed and (self.directory / "modelbundle").is_dir():
             settings["PYTHONPATH"] = str(self.directory)
         if self.is_trusted:
             known = [text for text in [os.environ.get(TRUST_VARIABLE)] if text]
@@ -105,6 +112,8 @@ def prepare(
             return
         if not path.exists():
             raise _no_such_path(target)
+        from .project.project import Project
+
         with _of_project(Project.open(path), store, wish, progress) as launch:
             yield launch
         return
@@ -141,12 +150,16 @@ def _is_known(target: str, store: "Store") -> bool:
 def _of_item(item: "Item", store: "Store", wish: Wish, progress: Progress) -> Launch:
     """A bundle of the store: its runtime and its lock were made here, unless it was imported."""
     directory = store.directory(item)
-    check_tools(directory)
+    is_ours = installed_runtime.is_carried(BundleManifest.read(directory).files)
+    check_tools(directory, but_for=installed_runtime.PLACE if is_ours else None)
     if wish.trust and (item.executes_code or item.imported):
         store.trust.grant(item.digest, "--trust")
     if item.imported and not store.trust.is_trusted(item.digest):
         raise _stranger(f"The bundle `{item.tag}`", directory)
-    return replace(_launch(directory, store, wish, progress), item=item)
+    launch = replace(_launch(directory, store, wish, progress), item=item)
+    if is_ours and not launch.environment.is_current:
+        check_tools(directory)  # its own copy runs, after all
+    return replace(launch, runs_installed=is_ours and launch.environment.is_current)
 
 
 def _of_directory(directory: Path, store: "Store", wish: Wish, progress: Progress) -> Launch:
@@ -183,14 +196,19 @@ def _launch(directory: Path, store: "Store", wish: Wish, progress: Progress) -> 
 def _of_model(item: "Item", store: "Store", wish: Wish, progress: Progress) -> Iterator[Launch]:
     if wish.trust and item.executes_code:
         store.trust.grant(item.digest, "--trust")
+    from .building import model_bundle
+
     with model_bundle.of_model(item, store) as directory:
         yield Launch(directory, _current(directory, store, progress), is_trusted=True, item=item)
 
 
 @contextmanager
 def _of_project(
-    project: Project, store: "Store", wish: Wish, progress: Progress
+    project: "Project", store: "Store", wish: Wish, progress: Progress
 ) -> Iterator[Launch]:
+    from .building import model_bundle
+    from .building.chosen_model import choose
+
     if policy := Policy.of(store, wish.policy):
         hint = "Build it, have it signed and serve that: `bundle build`, then `bundle sign`."
         policy.check_unsigned(project.bundlefile.name, f"The project in `{project.root}`", hint)
