@@ -426,3 +426,17 @@ def test_many_deaths_leave_no_process_and_no_descriptor(lone):
         service = processes(lone)[1]
     wait_until(lambda: descriptors(front) <= before + 1)  # the client's connection
     assert len(children(lone.process.pid)) == 2
+
+
+def test_each_gpu_has_a_front_and_a_service_that_sees_it_alone(unstable, servers, tmp_path):
+    said = "0, NVIDIA H200, 9.0, 143771, 550.54.15\n3, NVIDIA H200, 9.0, 143771, 550.54.15\n"
+    tools = tmp_path / "tools"
+    tools.mkdir()
+    (tools / "nvidia-smi").write_text(f"#!/bin/sh\ncat <<END\n{said}END\n")
+    (tools / "nvidia-smi").chmod(0o755)
+    source = SOURCE.replace("return os.getpid()", 'return int(os.environ["CUDA_VISIBLE_DEVICES"])')
+    path = f"{tools}{os.pathsep}{os.environ['PATH']}"
+    server = servers.start(unstable(source), "--gpu", env={"PATH": path})
+    wait_until(lambda: metric(server, "bundle_ready_workers") == 2)
+    assert len(children(server.process.pid)) == 4
+    assert {ask(server, "/pid").json() for _ in range(40)} == {0, 3}
