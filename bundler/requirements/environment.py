@@ -115,7 +115,8 @@ def installed_versions() -> Mapping[str, str]:
     found: dict[str, str] = {}
     for place in dict.fromkeys(sys.path):
         try:
-            names = os.listdir(place or ".")
+            with os.scandir(place or ".") as entries:
+                names = [entry.name for entry in entries]
         except OSError:  # a zip archive, or nothing
             continue
         for name in names:
