@@ -40,7 +40,7 @@ class Pulse:
 
     A loop that does not turn has hung
     - after the time that any request has, in any case;
-    - after a third of it, if that is also 20 times what a call takes, and a second;
+    - after a sixth of it, if that is also 20 times what a call takes, and a second;
     - after 20 times what a call takes, and a second, where a call is past its deadline.
     """
 
