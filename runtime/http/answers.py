@@ -5,15 +5,16 @@ import time
 from typing import TYPE_CHECKING, Any
 
 from ..data import table
+from ..data.payload import Codec
 from ..errors import PredictionFailed, RequestError
 from . import timing
+from .books import Books
 from .encoded_rows import EncodedRows, encoded_rows
 from .exchange import Answer, named
 from .reply import OK, Reply
 
 if TYPE_CHECKING:
     from .fast_request import FastRequest
-    from .intake import Intake
 
 log = logging.getLogger(__name__)
 
@@ -21,14 +22,14 @@ log = logging.getLogger(__name__)
 class Answers:
     """A Group: encodes the output of a batch once, and writes to each connection."""
 
-    def __init__(self, intake: "Intake") -> None:
-        self._path = intake.path
-        self._codec = intake.codec
-        self._reception = intake.reception
+    def __init__(self, path: str, codec: Codec, books: Books) -> None:
+        self._path = path
+        self._codec = codec
+        self._reception = books
 
     def answer(self, requests: "list[FastRequest]", output: Any, bounds: list[int]) -> None:
         """Send the rows `bounds[i]:bounds[i + 1]` of `output` to request i."""
-        rows = encoded_rows(output, nan_as_null=self._codec.nan_as_null)
+        rows = self._encoded(output)
         if rows is None or any(request.head.is_odd for request in requests):
             self._answer_each(requests, output, bounds, rows)
             return
@@ -50,6 +51,12 @@ class Answers:
                 request.reply = Reply(Answer(OK, body), date)
                 flight.answered(now)
         self._reception.ended(requests, OK, now)
+
+    def _encoded(self, output: Any) -> EncodedRows | None:
+        try:
+            return encoded_rows(output, nan_as_null=self._codec.nan_as_null)
+        except Exception:  # noqa: BLE001 - each row is tried by itself, and then it is in the log
+            return None
 
     def _answer_each(
         self,

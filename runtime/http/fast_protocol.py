@@ -44,7 +44,7 @@ class FastProtocol(LimitedProtocol):
         _loop: asyncio.AbstractEventLoop | None = None,
     ) -> None:
         super().__init__(config, server_state, app_state, _loop)
-        self._flight = Flight(self)
+        self._flight: Flight[FastRequest] = Flight(self)
         self._cycle = cast("RequestResponseCycle", self._flight)
         self._memo = self.reception.memo
         self._known = self._memo.get

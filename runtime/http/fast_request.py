@@ -28,7 +28,9 @@ class FastRequest(Request):
 
     method = "POST"
 
-    def __init__(self, flight: "Flight", head: "PlainHead", body: bytes, own: "OwnLines") -> None:
+    def __init__(
+        self, flight: "Flight[FastRequest]", head: "PlainHead", body: bytes, own: "OwnLines"
+    ) -> None:
         began = time.monotonic()
         super().__init__(None, 0, head.length, began + head.seconds, head.priority, head.client)
         self.flight = flight

@@ -1,11 +1,32 @@
 """Flight: the requests of one connection that wait for their answers, in their order."""
 
 from collections import deque
-from typing import TYPE_CHECKING
+from typing import Generic, Protocol, TypeVar
 
-if TYPE_CHECKING:
-    from .fast_protocol import FastProtocol
-    from .fast_request import FastRequest
+from .reply import Reply
+
+
+class Connection(Protocol):
+    """The connection that answers are written to."""
+
+    def write(self, data: bytes) -> None:
+        """Send, if there is somebody to send it to."""
+        ...
+
+    def on_all_answered(self, now: float) -> None:
+        """Nobody waits any more."""
+        ...
+
+
+class Passenger(Protocol):
+    """A request that waits for its turn."""
+
+    id: bytes
+    reply: Reply | None
+
+    def abandon(self) -> None:
+        """Nobody wants its answer any more."""
+        ...
 
 
 class _Nobody:
@@ -16,9 +37,10 @@ class _Nobody:
 
 
 _NOBODY = _Nobody()
+P = TypeVar("P", bound=Passenger)
 
 
-class Flight:
+class Flight(Generic[P]):
     """What stands in the place of uvicorn's cycle while a connection is answered below ASGI.
 
     Answers may be ready in any order; they are written in that of their requests.
@@ -29,9 +51,9 @@ class Flight:
     response_started = False
     message_event = _NOBODY
 
-    def __init__(self, protocol: "FastProtocol") -> None:
+    def __init__(self, protocol: Connection) -> None:
         self.protocol = protocol
-        self.waiting: deque[FastRequest] = deque()
+        self.waiting: deque[P] = deque()
         self.more_body = False  # a request's head has come, and not yet all of its body
         self.is_closing = False  # the connection ends with the last of those that wait
         self.disconnected = False

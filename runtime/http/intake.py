@@ -1,7 +1,7 @@
 """Intake: requests for one route that came in one turn of the loop, decoded together."""
 
 import asyncio
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 import orjson
@@ -11,10 +11,8 @@ from ..errors import RequestError
 from ..models.operation import ModelOperation
 from ..signature import Field, Side
 from .answers import Answers
+from .books import Books
 from .fast_request import FastRequest
-
-if TYPE_CHECKING:
-    from .reception import Reception
 
 AT_ONCE = 1 << 20  # bytes of bodies that are read before the loop has another turn
 _ALIKE = frozenset("fib")  # families whose lists are converted alike, in whatever company
@@ -27,14 +25,14 @@ class Intake:
     told of it in the words for its own body, and nobody else is.
     """
 
-    def __init__(self, path: str, operation: ModelOperation, reception: "Reception") -> None:
+    def __init__(self, path: str, operation: ModelOperation, reception: Books) -> None:
         self.path = path
         self.is_large = operation.is_large
         self._decode_large = operation.decode
         self.codec = operation.codec
         self.queue = operation.queue
         self.reception = reception
-        self.answers = Answers(self)
+        self.answers = Answers(path, self.codec, reception)
         self._arrived: list[FastRequest] = []
         self._refused: dict[tuple[str, float | None], tuple[RequestError, list[FastRequest]]] = {}
         self._is_uniform = _is_uniform(self.codec.inputs)
@@ -75,9 +73,9 @@ class Intake:
         self._tell_refused()
 
     def _tell_refused(self) -> None:
-        for error, requests in self._refused.values():
+        refused, self._refused = self._refused, {}
+        for error, requests in refused.values():
             self.answers.refuse(requests, error)
-        self._refused.clear()
 
     def _some(self) -> list[FastRequest]:
         """What came, or as much of it as is read without keeping the loop for long."""
@@ -111,7 +109,7 @@ class Intake:
         codec = self.codec
         try:
             batch = table.gather(codec.inputs, rows, nan_as_null=codec.nan_as_null)
-        except RequestError:
+        except Exception:  # noqa: BLE001 - whoever it is of is told so, and only they
             for request in requests:
                 self._take_alone(request)
             return
@@ -127,14 +125,11 @@ class Intake:
 
     def _take_alone(self, request: FastRequest) -> None:
         try:
-            batch = self.codec.decode(request.body, request.head.content_type)
+            self._take_batch(request, self.codec.decode(request.body, request.head.content_type))
         except RequestError as error:
             self._refuse(request, error)
-            return
         except Exception as error:  # noqa: BLE001 - it is in the log, and the client is answered
             self.answers.fail(request, error)
-            return
-        self._take_batch(request, batch)
 
     def _take_large(self, request: FastRequest) -> None:
         """Have a large body read elsewhere; others go on meanwhile."""

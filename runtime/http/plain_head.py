@@ -2,23 +2,43 @@
 
 from collections.abc import Hashable, Mapping
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import Any, Protocol
 
 from ..data.payload import is_json, prefers_npy
 from ..errors import RequestError
+from ..models.runner import Queue
 from ..settings import ServeSettings
 from . import timing
+from .books import Books
 from .own_lines import OwnLines
 from .request_headers import check_coding, content_type, seconds_allowed
 from .standing import Standing
-
-if TYPE_CHECKING:
-    from .intake import Intake
 
 Headers = list[tuple[bytes, bytes]]
 
 _MOST_DIGITS = 18  # of Content-Length; more is beyond any memory
 _UNUSUAL = frozenset({b"transfer-encoding", b"expect", b"upgrade"})
+
+
+class Destination(Protocol):
+    """A route, as a request for it sees it."""
+
+    path: str
+    queue: Queue
+    reception: Books
+
+    @property
+    def answers(self) -> Any:
+        """What a batcher's answers and refusals go through, in groups."""
+        ...
+
+    def arrived(self, request: Any, /) -> None:
+        """Take a request whose body is complete."""
+        ...
+
+    def is_large(self, size: int, /) -> bool:
+        """Whether a body of `size` bytes is read elsewhere."""
+        ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,7 +57,7 @@ class PlainHead:
     is_timed       the answer says how long its parts took
     """
 
-    intake: "Intake"
+    intake: Destination
     length: int
     is_large: bool
     seconds: float
@@ -62,7 +82,7 @@ class HeadReader:
     `intakes` are the routes that can be answered below ASGI, by their path.
     """
 
-    def __init__(self, settings: ServeSettings, intakes: Mapping[bytes, "Intake"]) -> None:
+    def __init__(self, settings: ServeSettings, intakes: Mapping[bytes, Destination]) -> None:
         self._settings = settings
         self._intakes = intakes
         self._standing = Standing(settings.queue)

@@ -1,0 +1,22 @@
+"""Books: what a reception keeps of the requests below ASGI, as those who answer them see it."""
+
+from collections.abc import Sequence
+from typing import Any, Protocol
+
+from .ids import Ids
+from .reply import Calendar
+
+
+class Books(Protocol):
+    """Where requests are entered when they come, and when they are answered."""
+
+    ids: Ids
+    date: Calendar
+
+    def began(self, requests: int) -> None:
+        """So many requests have come in."""
+        ...
+
+    def ended(self, requests: Sequence[Any], status: int, now: float) -> None:
+        """These, of one route, were answered, or their clients have gone."""
+        ...
