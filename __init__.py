@@ -13,8 +13,19 @@ if TYPE_CHECKING:
     from .bundler.saving.saving import load, save
     from .runtime.services.array import Array
     from .runtime.services.service import api, model, service
+    from .runtime.telemetry.trace_context import trace_headers
 
-__all__ = ["Array", "__version__", "api", "build", "load", "model", "save", "service"]
+__all__ = [
+    "Array",
+    "__version__",
+    "api",
+    "build",
+    "load",
+    "model",
+    "save",
+    "service",
+    "trace_headers",
+]
 
 _HOMES = {
     "Array": ".runtime.services.array",
@@ -22,6 +33,7 @@ _HOMES = {
     "model": ".runtime.services.service",
     "service": ".runtime.services.service",
     "build": ".bundler.building.building",
+    "trace_headers": ".runtime.telemetry.trace_context",
     "load": ".bundler.saving.saving",
     "save": ".bundler.saving.saving",
 }

@@ -18,8 +18,9 @@ from ..plan import Plan
 from ..rpc.service_link import ServiceLink
 from ..telemetry.heartbeat import Heartbeat
 from ..telemetry.metrics import Metrics
+from ..telemetry.tracing import Tracing, from_environment
 from . import openapi
-from .access_log import Access, NoAccessLog
+from .access_log import PROBES, Access, NoAccessLog
 from .body import Budget
 from .door import Door
 from .endpoint import Endpoint
@@ -43,7 +44,12 @@ class Application:
     """
 
     def __init__(
-        self, plan: Plan, metrics: Metrics, access: Access, host: Host | RemoteHost
+        self,
+        plan: Plan,
+        metrics: Metrics,
+        access: Access,
+        host: Host | RemoteHost,
+        tracing: Tracing | None = None,
     ) -> None:
         self.plan = plan
         self.metrics = metrics
@@ -58,7 +64,8 @@ class Application:
         settings = plan.settings
         door = Door(settings, self.readiness, Budget(settings.limits.max_in_flight), metrics)
         self._endpoints = {route.path: Endpoint(route, door) for route in plan.routes}
-        self.reception = Reception(door, access)
+        self._tracing = tracing
+        self.reception = Reception(door, access, tracing)
         self._others = Starlette(
             routes=pages(self),
             lifespan=self._lifespan,
@@ -75,10 +82,23 @@ class Application:
         exchange = Exchange(scope)
         self.metrics.began()
         try:
-            await self._route(exchange, scope, receive, send)
+            if self._tracing is None or exchange.path in PROBES:
+                await self._route(exchange, scope, receive, send)
+            else:
+                await self._trace(self._tracing, exchange, scope, receive, send)
         finally:
             self.metrics.ended(exchange.route, exchange.status, exchange.seconds)
             self._access.write(exchange)
+
+    async def _trace(
+        self, tracing: Tracing, exchange: Exchange, scope: Scope, receive: Receive, send: Send
+    ) -> None:
+        """Answer one request as a part of a trace."""
+        with tracing.around(exchange) as ending:
+            try:
+                await self._route(exchange, scope, receive, send)
+            finally:
+                ending.route, ending.request = exchange.route, exchange.request
 
     async def _route(self, exchange: Exchange, scope: Scope, receive: Receive, send: Send) -> None:
         path = exchange.path
@@ -121,6 +141,8 @@ class Application:
                 await asyncio.gather(loading, return_exceptions=True)
             await self._host.stop()
             self._access.flush()
+            if self._tracing is not None:
+                await asyncio.to_thread(self._tracing.stop)
 
     async def _load(self) -> None:
         operations = await self._host.load(self.readiness)
@@ -194,6 +216,7 @@ def create_app(
     access: Access | None = None,
     links: Links | None = None,
     service: ServiceLink | None = None,
+    tracing: Tracing | None = None,
 ) -> Application:
     """The application for a bundle; loads nothing before it is started.
 
@@ -201,4 +224,5 @@ def create_app(
     """
     metrics = metrics or Metrics.of(plan)
     host = Host(plan, metrics, links) if service is None else RemoteHost(plan, service)
-    return Application(plan, metrics, access or NoAccessLog(), host)
+    tracing = tracing or from_environment(plan.manifest.name, plan.manifest.version)
+    return Application(plan, metrics, access or NoAccessLog(), host, tracing)

@@ -13,6 +13,7 @@ from ..errors import (
 )
 from ..manifest import Route
 from ..models.operation import Call, Operation, Stream
+from ..telemetry.trace_context import current
 from . import timing
 from .body import Body
 from .door import Door
@@ -84,7 +85,10 @@ class Endpoint:
             priority=self._standing.priority(headers),
             client=self._standing.client(headers, (scope.get("client") or (None,))[0]),
             id=exchange.id,
+            trace=current.get() or exchange.trace,
         )
+        if call.trace is not None:
+            current.set(call.trace)
         try:
             payload = await operation(call)
         finally:

@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import Sequence
 
 from ..models.operation import ModelOperation
+from ..telemetry.tracing import Tracing
 from .access_log import Access
 from .door import Door
 from .fast_request import FastRequest
@@ -17,7 +18,7 @@ from .reply import Calendar
 class Reception:
     """The routes that are answered below ASGI, and the books of what is answered there."""
 
-    def __init__(self, door: Door, access: Access) -> None:
+    def __init__(self, door: Door, access: Access, tracing: Tracing | None = None) -> None:
         self.door = door
         self.readiness = door.readiness
         self.budget = door.budget
@@ -27,6 +28,7 @@ class Reception:
         self.ids = Ids()
         self.date = Calendar()
         self._access = access
+        self._tracing = tracing
         self.open = 0  # requests that have come whole and have no answer
         self._drained: asyncio.Future[None] | None = None
 
@@ -53,6 +55,9 @@ class Reception:
         intake.queue.metrics.pending(-rows)
         self.door.metrics.ended_together(intake.path, status, seconds)
         self._access.write_all(requests, now)
+        if self._tracing is not None:
+            for request in requests:
+                self._tracing.ended(request, request, intake.path, now)
         self.open -= len(requests)
         if not self.open and self._drained is not None and not self._drained.done():
             self._drained.set_result(None)

@@ -7,6 +7,7 @@ from typing import Any, Protocol
 from ..batching.request import FutureRequest
 from ..data import table
 from ..data.payload import Codec, Payload
+from ..telemetry.trace_context import TraceContext
 from .runner import Queue, Runner
 
 
@@ -18,6 +19,7 @@ class Call:
     priority   0 for the most urgent, where that counts
     client     whose share it counts against, where clients have shares
     id         of the request, for the log
+    trace      that what it asks others for is part of
     rows       set by the operation as soon as it knows, for the access log
     request    what waited for a batch, set by the operation: it knows how long, and with how many
     """
@@ -29,6 +31,7 @@ class Call:
     priority: int = 1
     client: Hashable = None
     id: bytes = b""
+    trace: TraceContext | None = None
     rows: int = 0
     request: FutureRequest | None = None
 

@@ -58,5 +58,5 @@ class Errand:
         known = client.decode("latin-1") if isinstance(client, bytes) else client
         return [
             self.route, call.content_type, call.accept, seconds, call.priority, known,
-            call.id.decode("latin-1"),
+            call.id.decode("latin-1"), None if call.trace is None else call.trace.headers(),
         ]  # fmt: skip

@@ -14,6 +14,7 @@ import orjson
 from ..errors import PredictionFailed, RequestError
 from ..manifest import Route
 from ..models.operation import Call, Operation, Stream
+from ..telemetry.trace_context import TraceContext, current
 from . import refusal
 from .call_channel import CallChannel
 from .connection import Connection
@@ -135,17 +136,19 @@ class ServiceProcess:
     def _begin(self, frame: Frame) -> None:
         number = frame.number
         self._channel.taken[0] = number  # before anything of it can happen
-        index, content_type, accept, seconds, priority, client, request = orjson.loads(frame.head)
-        deadline = time.monotonic() + seconds
-        call = Call(
-            frame.body, content_type, accept, deadline, priority, client, request.encode("latin-1")
+        index, content_type, accept, seconds, priority, client, request, trace = orjson.loads(
+            frame.head
         )
+        deadline, name = time.monotonic() + seconds, request.encode("latin-1")
+        parent = None if trace is None else TraceContext.of(trace)
+        call = Call(frame.body, content_type, accept, deadline, priority, client, name, parent)
         work = self._answer(number, self._routes[index].path, call)
         task = self._tasks[number] = asyncio.get_running_loop().create_task(work)
         task.add_done_callback(lambda _: self._tasks.pop(number))
 
     async def _answer(self, number: int, path: str, call: Call) -> None:
         """Run one call, and say what became of it, unless nobody wants to know."""
+        current.set(call.trace)
         try:
             answer = await self._operations[path](call)
             if isinstance(answer, Stream):

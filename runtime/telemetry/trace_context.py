@@ -5,6 +5,7 @@
 """
 
 import re
+from collections.abc import Mapping
 from contextvars import ContextVar
 from dataclasses import dataclass
 from typing import Self
@@ -42,6 +43,12 @@ class TraceContext:
         if trace_id == _NO_TRACE or span_id == _NO_SPAN:
             return None
         return cls(trace_id, span_id, flags, state if _STATE.fullmatch(state) else b"")
+
+    @classmethod
+    def of(cls, headers: Mapping[str, str]) -> Self | None:
+        """What `headers` has made."""
+        parent, state = headers["traceparent"], headers.get("tracestate", "")
+        return cls.parse(parent.encode(), state.encode())
 
     def headers(self) -> dict[str, str]:
         """`traceparent`, and `tracestate` where there is one, for a request that is part of it."""
