@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 SECTIONS: Mapping[str, Sequence[str]] = {
     "Models": ("save", "models"),
     "Bundles": ("init", "lock", "build", "test", "list", "show", "diff", "delete"),
-    "Trust": ("sign", "verify"),
+    "Trust": ("sign", "verify", "sbom"),
     "Service": ("serve", "restart", "predict", "bench", "containerize"),
     "Elsewhere": ("export", "import", "push", "pull"),
     "Store and machine": ("doctor", "du", "gc", "schema"),

@@ -1,16 +1,26 @@
-"""`sbom.cdx.json`: what a bundle consists of, as CycloneDX 1.6. No clock, no random serial."""
+"""`sbom.cdx.json`: what a bundle or a model consists of, as CycloneDX 1.6.
 
+No clock and no random serial: the same content gives the same bytes.
+"""
+
+import json
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
-from ...runtime import canonical
+from ...runtime import canonical, digest
 from ...runtime.manifest import BundleManifest, ModelManifest
 from ...runtime.version import __version__
+from ..errors import Damaged
 from ..requirements.lock import UNPINNED, BaseImage, Lock
 from ..requirements.resolution import Package
+from .model_component import component, hashes, properties
+
+if TYPE_CHECKING:
+    from ..store import Item, Store
 
 SPEC = "1.6"
+PATH = "sbom.cdx.json"
 
 
 def render(manifest: BundleManifest, models: Mapping[str, ModelManifest], lock: Lock) -> bytes:
@@ -19,48 +29,70 @@ def render(manifest: BundleManifest, models: Mapping[str, ModelManifest], lock: 
         *(_model(manifest, alias, model) for alias, model in models.items()),
         _runtime(),
         *(_package(package) for package in lock.packages),
+        *(_system_package(name) for name in manifest.image.get("system", {}).get("packages", ())),
         _base(lock.base),
     ]
     root = {"type": "application", "bom-ref": "bundle", "name": manifest.name}
     root |= {"version": manifest.version} if manifest.version else {}
     root |= {"description": manifest.description} if manifest.description else {}
-    document = {
-        "$schema": f"http://cyclonedx.org/schema/bom-{SPEC}.schema.json",
-        "bomFormat": "CycloneDX",
-        "specVersion": SPEC,
-        "version": 1,
-        "metadata": {"component": root},
-        "components": components,
-        "dependencies": _dependencies(components, lock.packages),
-    }
-    return canonical.pretty(document)
+    facts = {f"label:{key}": value for key, value in manifest.labels.items()}
+    facts |= {"python": manifest.python, "hermetic": str(manifest.hermetic).lower()}
+    return _document(
+        root | {"properties": properties(facts)},
+        components,
+        _dependencies(components, lock.packages),
+    )
+
+
+def of_item(item: "Item", store: "Store") -> bytes:
+    """The document for a bundle, as it was built into it, or for a model.
+
+    Raises:
+        Damaged: when the store's bytes are others than were built.
+    """
+    if item.kind == "bundle":
+        entry = next(entry for entry in store.files(item) if entry.path == PATH)
+        data = store.blob(entry.digest).read_bytes()
+        if digest.of_bytes(data) != entry.digest:
+            raise Damaged(f"`{PATH}` of `{item.tag}` has changed.", hint="See `bundle verify`.")
+        return data
+    return render_model(item, ModelManifest.from_json(json.loads(store.config(item))))
+
+
+def render_model(item: "Item", model: ModelManifest) -> bytes:
+    """The document for a saved model, and the packages that it was saved with."""
+    packages = [
+        {"type": "library", "bom-ref": purl(name, version), "name": name, "version": version}
+        | {"purl": purl(name, version)}
+        for name, version in sorted(model.packages.items())
+    ]
+    references = sorted(package["bom-ref"] for package in packages)
+    depends = [{"ref": "model", "dependsOn": references}]
+    depends += [{"ref": reference, "dependsOn": []} for reference in references]
+    return _document(component(item.name, item.version, item.digest, model), packages, depends)
+
+
+def _document(
+    root: Mapping[str, Any],
+    components: Sequence[Mapping[str, Any]],
+    dependencies: Sequence[Mapping[str, Any]],
+) -> bytes:
+    return canonical.pretty(
+        {
+            "$schema": f"http://cyclonedx.org/schema/bom-{SPEC}.schema.json",
+            "bomFormat": "CycloneDX",
+            "specVersion": SPEC,
+            "version": 1,
+            "metadata": {"component": root},
+            "components": components,
+            "dependencies": dependencies,
+        }
+    )
 
 
 def _model(manifest: BundleManifest, alias: str, model: ModelManifest) -> dict[str, Any]:
     entry = next(entry for entry in manifest.models if entry.alias == alias)
-    facts = {
-        "modelbundle:alias": alias,
-        "modelbundle:framework": model.framework,
-        "modelbundle:format": model.format,
-        "modelbundle:executes_code": str(model.executes_code).lower(),
-    }
-    return {
-        "type": "machine-learning-model",
-        "bom-ref": f"model:{alias}",
-        "name": entry.name,
-        "version": entry.version,
-        "hashes": _hashes([entry.digest]),
-        "properties": [{"name": name, "value": value} for name, value in facts.items()],
-        "components": [
-            {
-                "type": "file",
-                "bom-ref": f"model:{alias}/{file.path}",
-                "name": f"models/{alias}/{file.path}",
-                "hashes": _hashes([file.digest]),
-            }
-            for file in sorted(model.files, key=lambda file: file.path)
-        ],
-    }
+    return component(entry.name, entry.version, entry.digest, model, alias=alias)
 
 
 def _runtime() -> dict[str, Any]:
@@ -75,45 +107,66 @@ def _runtime() -> dict[str, Any]:
 
 
 def _package(package: Package) -> dict[str, Any]:
-    reference = purl(package.name, package.version)
-    return {
+    """A distribution; each file that may be installed of it, with its own digest."""
+    reference = purl(package.name, package.version, package.index)
+    made: dict[str, Any] = {
         "type": "library",
         "bom-ref": reference,
         "name": package.name,
         "version": package.version,
         "purl": reference,
-        "hashes": _hashes(sorted(package.files.values())),
+        "hashes": hashes(sorted(package.files.values())),
+        "externalReferences": [
+            {"type": "distribution", "url": quote(name), "hashes": hashes([package.files[name]])}
+            for name in sorted(package.files)
+        ],
     }
+    facts = {"platforms": ", ".join(package.platforms)} if package.platforms else {}
+    facts |= {"folder": package.folder} if package.folder else {}
+    return made | ({"properties": properties(facts)} if facts else {})
 
 
-def purl(name: str, version: str) -> str:
-    """The package URL of a distribution on the Python index."""
-    return f"pkg:pypi/{name}@{quote(version, safe='.-')}"
+def purl(name: str, version: str, index: str | None = None) -> str:
+    """The package URL of a distribution on the Python index, or on another one."""
+    elsewhere = f"?repository_url={quote(index, safe='')}" if index else ""
+    return f"pkg:pypi/{name}@{quote(version, safe='.-')}{elsewhere}"
+
+
+def _system_package(wanted: str) -> dict[str, Any]:
+    name, _, version = wanted.partition("=")
+    made = {"type": "library", "bom-ref": f"system:{wanted}", "name": name}
+    return made | ({"version": version} if version else {})
 
 
 def _base(base: BaseImage) -> dict[str, Any]:
-    name, _, tag = base.reference.rpartition(":")
-    known = [] if base.digest == UNPINNED else _hashes([base.digest])
-    component = {"type": "container", "bom-ref": "base", "name": name or tag, "version": tag}
-    return component | ({"hashes": known} if known else {})
-
-
-def _hashes(digests: Sequence[str]) -> list[dict[str, str]]:
-    return [
-        {"alg": "SHA-256", "content": digest.removeprefix("sha256:")}
-        for digest in dict.fromkeys(digests)
-    ]
+    name, colon, tag = base.reference.rpartition(":")
+    if not colon or "/" in tag:  # a port, or nothing
+        name, tag = base.reference, ""
+    made: dict[str, Any] = {"type": "container", "bom-ref": "base", "name": name}
+    made |= {"version": tag} if tag else {}
+    return made | ({} if base.digest == UNPINNED else {"hashes": hashes([base.digest])})
 
 
 def _dependencies(
     components: Sequence[Mapping[str, Any]], packages: Sequence[Package]
 ) -> list[dict[str, Any]]:
-    """The bundle needs everything; a package is needed by those that the lock says asked for it."""
-    references = {package.name: purl(package.name, package.version) for package in packages}
-    needs: dict[str, list[str]] = {reference: [] for reference in references.values()}
+    """A package is needed by those that the lock says asked for it, all else by the bundle."""
+    known = {package.name for package in packages}
+    needs: dict[str, set[str]] = {one["bom-ref"]: set() for one in components}
+    root = {one["bom-ref"] for one in components}
     for package in packages:
-        for asker in package.via:
-            if asker in references:
-                needs[references[asker]].append(references[package.name])
-    root = {"ref": "bundle", "dependsOn": sorted(c["bom-ref"] for c in components)}
-    return [root, *({"ref": ref, "dependsOn": sorted(on)} for ref, on in sorted(needs.items()))]
+        reference = purl(package.name, package.version, package.index)
+        askers = [asker for asker in package.via if asker in known]
+        if askers and len(askers) == len(package.via):
+            root.discard(reference)  # nobody but other packages asks for it
+        for other in packages:
+            if other.name in askers and _meet(other, package):
+                needs[purl(other.name, other.version, other.index)].add(reference)
+    edges = [{"ref": ref, "dependsOn": sorted(on)} for ref, on in sorted(needs.items())]
+    return [{"ref": "bundle", "dependsOn": sorted(root)}, *edges]
+
+
+def _meet(one: Package, other: Package) -> bool:
+    """Whether there is a platform that has both."""
+    mine, theirs = set(one.platforms), set(other.platforms)
+    return not mine or not theirs or bool(mine & theirs)

@@ -17,6 +17,7 @@ SAID = {
     "diff": ["diff", "twice", "twice", "--json"],
     "verify": ["verify", "twice", "--json"],
     "sign": ["sign", "twice", "--key", "key.pem", "--json"],
+    "sbom": ["sbom", "twice", "--json"],
     "delete": ["delete", "twice", "--json"],
     "predict": ["predict", "twice", "--env", "current", "--data", "sample.json", "--json"],
     "bench": [
@@ -52,7 +53,7 @@ FIRST = {
 ONE_ITEM = {
     "save", "build", "test", "show", "verify", "delete", "bench", "containerize",
     "models show", "models alias", "models delete", "models export", "models import", "export",
-    "import", "push", "pull", "sign",
+    "import", "push", "pull", "sign", "sbom",
 }  # fmt: skip
 CHANGING = {
     "models delete", "delete", "save", "build", "init", "models alias", "export", "import",
