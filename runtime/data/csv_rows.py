@@ -51,9 +51,11 @@ def _lines(body: bytes) -> list[list[str]]:
 
 
 def _check_names(names: list[str]) -> None:
+    seen = set()
     for name in names:
-        if names.count(name) > 1:
+        if name in seen:
             raise BadPayload(f"The column `{name[:64]}` stands more than once.")
+        seen.add(name)
 
 
 def _is_names(lines: list[list[str]], side: Side, names: list[str]) -> bool:

@@ -9,6 +9,7 @@ import orjson
 
 from ..errors import BadPayload, InvalidInput
 
+_SHOWN = 64  # characters of a key that an error repeats
 MAX_DEPTH = 64  # levels of nesting that a value may have
 _KEY = re.compile(rb'"[ \t\r\n]*:')
 _CONTAINERS = frozenset({list, dict})
@@ -36,7 +37,8 @@ def parse(body: bytes) -> Any:
     """Any JSON value whose objects have each key once.
 
     Raises:
-        BadPayload: when the body is not JSON, with the place; or a key stands twice.
+        BadPayload: when the body is not JSON, with the place.
+        InvalidInput: when a key stands twice.
     """
     value = _parse(body)
     # Parsers keep the last of duplicate keys; what another server would read must not be guessed.
@@ -94,12 +96,11 @@ def _name(value: Any) -> str:
 
 
 def _wrong_keys(value: dict[str, Any]) -> InvalidInput:
-    for key in value:
-        if key == "instances":
-            continue
+    # Cut, for to look for what is like a long one would take long.
+    for key in (key[:_SHOWN] for key in value if key != "instances"):
         near = difflib.get_close_matches(key, ["instances"], 1)
         hint = "did you mean `instances`?" if near else 'expected {"instances": [...]}.'
-        return InvalidInput(f"Unknown key `{key[:64]}`; {hint}")
+        return InvalidInput(f"Unknown key `{key}`; {hint}")
     return InvalidInput('`instances` is missing; expected {"instances": [...]}.')
 
 
@@ -127,5 +128,5 @@ def _once(pairs: list[tuple[str, Any]]) -> None:
     keys = set()
     for key, _ in pairs:
         if key in keys:
-            raise BadPayload(f"The key `{key[:64]}` stands more than once in an object.")
+            raise InvalidInput(f"The key `{key[:_SHOWN]}` stands more than once in an object.")
         keys.add(key)

@@ -2,6 +2,7 @@
 
 import math
 import re
+import sys
 from io import BytesIO
 
 import numpy as np
@@ -10,6 +11,7 @@ from ..errors import BadPayload
 
 MAGIC = b"\x93NUMPY"
 MAX_DIMENSIONS = 32
+_HALVES = range(0xD800, 0xE000)  # of surrogate pairs, which UTF-32 does not have
 
 _DESCR = re.compile(r"""['"]descr['"]\s*:\s*['"]([<>|=]?[biufSU]\d{1,6})['"]""")
 _FORTRAN = re.compile(r"""['"]fortran_order['"]\s*:\s*(True|False)""")
@@ -23,7 +25,8 @@ def loads(data: bytes) -> np.ndarray:
     bytes that came before anything is allocated.
 
     Raises:
-        BadPayload: when it is not npy, holds objects, or is longer or shorter than announced.
+        BadPayload: when it is not npy, holds objects or what is no text, or is longer or shorter
+            than announced.
     """
     header, start = _header(data)
     dtype, is_fortran, shape = _fields(header)
@@ -37,7 +40,10 @@ def loads(data: bytes) -> np.ndarray:
         array = flat.reshape(shape, order="F" if is_fortran else "C")
     except ValueError as error:
         raise BadPayload(f"The npy header is not one of an array: {error}.") from error
-    return array if dtype.isnative else array.astype(dtype.newbyteorder("="))
+    array = array if dtype.isnative else array.astype(dtype.newbyteorder("="))
+    if dtype.kind == "U":
+        _check_text(array)
+    return array
 
 
 def dumps(array: np.ndarray) -> bytes:
@@ -49,6 +55,14 @@ def dumps(array: np.ndarray) -> bytes:
     file = BytesIO()
     np.lib.format.write_array(file, np.asarray(array), allow_pickle=False)
     return file.getvalue()
+
+
+def _check_text(array: np.ndarray) -> None:
+    """Refuse what looks like text and has no UTF-8: nobody could pass it on, or even repeat it."""
+    points = np.frombuffer(array.tobytes(), np.uint32)
+    is_half = (points >= _HALVES.start) & (points < _HALVES.stop)
+    if (is_half | (points > sys.maxunicode)).any():
+        raise BadPayload("The npy array has characters that Unicode does not have.")
 
 
 def _header(data: bytes) -> tuple[str, int]:

@@ -1,5 +1,6 @@
 """Payload: bytes to batches and answers to bytes, by content type. No requests, no responses."""
 
+import math
 from dataclasses import dataclass
 from typing import Any
 
@@ -15,6 +16,7 @@ NPY = "application/x-npy"
 CSV = "text/csv"
 ACCEPTED = (JSON, NPY, CSV)
 
+_WIDEST = {"f": 8}  # bytes of a number that Python has, too
 _NPY_NAMES = frozenset({NPY, "application/npy", "application/vnd.numpy.npy"})
 
 
@@ -78,8 +80,19 @@ class Codec:
             raise InvalidInput("instances: expected an array of rows, got one value.")
         self._check_rows(len(array))
         if self.inputs.layout == "objects":
-            return array.tolist()
+            return self._objects(array)
         return table.fit(self.inputs, array, nan_as_null=self.nan_as_null)
+
+    def _objects(self, array: np.ndarray) -> list[Any]:
+        """The rows as JSON would bring them."""
+        if array.dtype.kind not in "biufU" or array.dtype.itemsize > _WIDEST.get(
+            array.dtype.kind, math.inf
+        ):
+            raise InvalidInput(f"instances: {array.dtype} has no JSON.")
+        if array.dtype.kind == "f" and not self.nan_as_null and not np.isfinite(array).all():
+            raise InvalidInput("instances: expected finite numbers.")
+        rows: list[Any] = array.tolist()
+        return rows
 
     def _check_rows(self, rows: int) -> None:
         if rows > self.max_rows:

@@ -33,6 +33,7 @@ __all__ = [
     "to_wire",
 ]
 
+_SHOWN = 64  # characters of an unknown name that an error repeats
 _REMOTE = (Fragments, Unfit)  # what a model in another process answered
 
 
@@ -119,8 +120,8 @@ def _row(names: list[str], index: int, instance: Any) -> Sequence[Any]:
 
 def _wrong_names(names: list[str], index: int, instance: Mapping[str, Any]) -> InvalidInput:
     missing = [name for name in names if name not in instance]
-    for unknown in (name for name in instance if name not in names):
-        near = get_close_matches(str(unknown), missing or names, n=1)
+    for unknown in (str(name)[:_SHOWN] for name in instance if name not in names):
+        near = get_close_matches(unknown, missing or names, n=1)
         hint = f"did you mean `{near[0]}`?" if near else f"expected {_listing(names)}."
         return InvalidInput(f"instances[{index}]: unknown field `{unknown}`; {hint}")
     return InvalidInput(f"instances[{index}]: field `{missing[0]}` is missing.")

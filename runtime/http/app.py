@@ -28,6 +28,7 @@ from .exchange import Exchange, Receive, Scope, Send
 from .fast_protocol import fast
 from .host import Host, Links
 from .pages import pages
+from .printable import printable
 from .protocol import LimitedProtocol, limited
 from .readiness import Readiness
 from .reception import Reception
@@ -193,7 +194,7 @@ class Application:
         """A 404 that says what there is, and a 405 that says what would be right."""
         status = error.status_code if isinstance(error, HTTPException) else 500
         headers = error.headers if isinstance(error, HTTPException) else None
-        path = request.url.path
+        path = printable(request.url.path)
         if status == 404:  # noqa: PLR2004
             routes = ", ".join(f"POST {route}" for route in self._endpoints)
             detail = f"There is nothing at `{path}`; there is {routes}, and GET /docs."

@@ -82,6 +82,7 @@ class Body:
 
 
 def _length(value: bytes) -> int:
+    value = value.strip(b" \t")
     if not value.isdigit() or len(value) > 18:  # noqa: PLR2004  # beyond any memory
         raise BadPayload("Content-Length is not a number.")
     return int(value)

@@ -12,6 +12,7 @@ import orjson
 from ..errors import RequestError
 from ..telemetry.trace_context import TraceContext
 from .own_lines import OwnLines
+from .printable import printable
 
 if TYPE_CHECKING:
     from ..batching.request import Request
@@ -38,7 +39,9 @@ class Answer:
             # Whole seconds, and never 0: "at once" is what an overloaded server needs least.
             seconds = max(1, -int(-error.retry_after // 1))
             headers = (*headers, (b"retry-after", b"%d" % seconds))
-        return cls(error.status, orjson.dumps({"error": error.detail}), headers=headers)
+        # Whatever a client sent may stand in it: half a surrogate pair, a terminal's commands.
+        detail = printable(error.detail)
+        return cls(error.status, orjson.dumps({"error": detail}), headers=headers)
 
     def with_headers(self, headers: tuple[tuple[bytes, bytes], ...]) -> "Answer":
         """The same with more headers."""

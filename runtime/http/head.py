@@ -8,6 +8,7 @@ from ..settings import LimitSettings
 MAX_TARGET = 1 << 13  # bytes of path and query
 
 _UPGRADE = re.compile(rb"\r\nupgrade[ \t]*:", re.IGNORECASE)
+_ABSOLUTE = re.compile(rb"https?://[A-Za-z0-9._~%!$&'()*+,;=:\[\]-]+([/?].*)?", re.IGNORECASE)
 _HOST = re.compile(rb"[A-Za-z0-9._~%!$&'()*+,;=:\[\]-]*")
 
 
@@ -45,7 +46,7 @@ class Head:
         if is_upgrade:
             raise RefusedHead(400, "Connections are not upgraded here, nor tunneled.")
         if self.version not in {"1.1", "1.0"}:
-            raise RefusedHead(505, "HTTP/1.1 and HTTP/1.0 are spoken here.")
+            raise RefusedHead(400, "This server speaks HTTP/1.0 and HTTP/1.1.")
         self._check_host()
         names = [name for name, _ in self.headers]
         if b"transfer-encoding" in names:
@@ -67,6 +68,21 @@ class Head:
             raise RefusedHead(400, "Content-Length and Transfer-Encoding exclude each other.")
         if self.version == "1.0" or codings != [b"chunked"]:
             raise RefusedHead(400, "The only Transfer-Encoding is `chunked`, in HTTP/1.1.")
+
+
+def origin_form(target: bytes) -> bytes:
+    """The path and query of a target, which a client may write behind a scheme and a host.
+
+    Raises:
+        RefusedHead: when it is none that a server answers.
+    """
+    if target.startswith(b"/") or target == b"*":
+        return target
+    absolute = _ABSOLUTE.fullmatch(target)
+    if absolute is None:
+        raise RefusedHead(400, "The path does not begin with `/`.")
+    path = absolute[1] or b"/"
+    return path if path.startswith(b"/") else b"/" + path
 
 
 def without_upgrade(data: bytes) -> bytes:

@@ -18,15 +18,20 @@ class JsonFormatter(logging.Formatter):
         entry: dict[str, Any] = {
             "ts": round(record.created, 3),
             "level": record.levelname.lower(),
-            "message": record.getMessage(),
+            "message": _encodable(record.getMessage()),
             "logger": record.name,
         }
         for name in ("id", "trace"):
             if hasattr(record, name):
                 entry[name] = getattr(record, name)
         if record.exc_info:
-            entry["traceback"] = self.formatException(record.exc_info)
+            entry["traceback"] = _encodable(self.formatException(record.exc_info))
         return orjson.dumps(entry, default=str).decode()
+
+
+def _encodable(text: str) -> str:
+    """`text`, which a model or a client may have written, with half surrogate pairs escaped."""
+    return text.encode("utf-8", "backslashreplace").decode()
 
 
 class PlainFormatter(logging.Formatter):

@@ -19,7 +19,7 @@ from uvicorn.server import ServerState
 
 from ..settings import LimitSettings
 from .endpoint import ON_DISCONNECT
-from .head import Head, RefusedHead, without_upgrade
+from .head import Head, RefusedHead, origin_form, without_upgrade
 
 SLOWEST = 1 << 16  # bytes a second; a body that comes faster than this is not cut
 
@@ -193,6 +193,7 @@ class LimitedProtocol(HttpToolsProtocol):
         is_long = self._head + self._piece > self.limits.max_header_bytes
         try:
             head.check(self.limits, is_long=is_long, is_upgrade=self.parser.should_upgrade())
+            self.url = origin_form(self.url)
         except RefusedHead as refusal:
             # The parser wraps what its callbacks raise, so the reason waits here.
             self._refusal = refusal
