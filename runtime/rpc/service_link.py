@@ -33,6 +33,7 @@ Kill = Callable[[int, str], None]
 
 SLACK = 0.05  # seconds after its deadline in which the process may say so itself
 PATIENCE = 1.0  # seconds from the end of a connection to the news of a death; else it is killed
+LONGEST = 200  # characters of what it says of itself
 REST = 0.25  # seconds that the last words of a dead process may be kept back by its own children
 
 
@@ -274,11 +275,11 @@ class ServiceLink:
             case Kind.PONG:
                 self._pulse.beat()
             case Kind.STATE:
-                self.on_state(str(orjson.loads(frame.head)))
+                self.on_state(_clause(frame.head))
             case Kind.READY:
                 self._begin(frame)
             case Kind.HUNG:
-                self._have_ended(generation, str(orjson.loads(frame.head)))
+                self._have_ended(generation, _clause(frame.head))
             case Kind.STOPPED:
                 self._stopped.set()
             case _:
@@ -328,6 +329,11 @@ class ServiceLink:
 
     def _leave(self, errand: Errand) -> None:
         self._drop(errand)
+
+
+def _clause(head: bytes) -> str:
+    """What the process says of itself, fit for /readyz and the log."""
+    return str(orjson.loads(head))[:LONGEST]
 
 
 def _described(head: bytes) -> tuple[str, int]:
