@@ -11,7 +11,7 @@ from . import timing
 from .books import Books
 from .encoded_rows import EncodedRows, encoded_rows
 from .exchange import Answer, named
-from .reply import OK, Reply
+from .reply import OK, Date, Reply
 
 if TYPE_CHECKING:
     from .fast_request import FastRequest
@@ -66,11 +66,18 @@ class Answers:
         rows: EncodedRows | None,
     ) -> None:
         """As `answer`, where their heads differ or the output cannot be encoded as a whole."""
+        now = time.monotonic()
+        date = self._reception.date.at(now)
+        answered = []
         for request, start, stop in zip(requests, bounds, bounds[1:], strict=False):
             if rows is None or request.head.accept:
                 self._answer_alone(request, table.slice(output, start, stop))
-            else:
-                self._send([request], Answer(OK, rows.body(start, stop)))
+                continue
+            answer = Answer(OK, rows.body(start, stop))
+            self._reply(request, answer, date, now)
+            answered.append(request)
+        if answered:
+            self._reception.ended(answered, OK, now)
 
     def answer_nothing(self, request: "FastRequest") -> None:
         """No rows, no predictions."""
@@ -101,13 +108,14 @@ class Answers:
     def _send(self, requests: "list[FastRequest]", answer: Answer) -> None:
         now = time.monotonic()
         date = self._reception.date.at(now)
-        reply = Reply(answer, date)
         for request in requests:
-            request.sent = len(reply.body)
-            if request.head.is_timed:
-                told = timing.lines(request, request.began, now)
-                request.reply = Reply(answer.with_headers(told), date)
-            else:
-                request.reply = reply
-            request.flight.answered(now)
+            self._reply(request, answer, date, now)
         self._reception.ended(requests, answer.status, now)
+
+    @staticmethod
+    def _reply(request: "FastRequest", answer: Answer, date: Date, now: float) -> None:
+        if request.head.is_timed:
+            answer = answer.with_headers(timing.lines(request, request.began, now))
+        request.reply = reply = Reply(answer, date)
+        request.sent = len(reply.body)
+        request.flight.answered(now)

@@ -40,7 +40,8 @@ class Metrics:
         self._families = {family.name: family for family in listed}
         self.counters = Counters(tuple(self._families.values()), workers)
         self.roster = Roster()
-        self.build: Labels = {"version": __version__, "python": platform.python_version()}
+        python = platform.python_version()
+        self.build = {"version": __version__, "python": python, "bundle": "", "bundle_version": ""}
         requests = self._families["bundle_requests_total"]
         self._requests = {
             labels: self.counters.slot(requests, *labels) for labels in requests.series
