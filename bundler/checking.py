@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Self
 
-from ..runtime import digest
+from ..runtime import bundle_modules, digest
 from ..runtime.errors import BundleError, NotTrusted
 from ..runtime.manifest import BundleManifest, FileEntry, bundle_digest
 from .errors import Damaged
@@ -155,7 +155,7 @@ def replay(
     Raises:
         BundleError: when the models cannot be loaded, or must not be.
     """
-    command = [str(environment.python), "-m", "modelbundle.runtime.replay", ".", "--device", device]
+    command = [*_beginning(directory, environment), ".", "--device", device]
     settings = _variables(directory, is_trusted=is_trusted)
     done = subprocess.run(
         command, cwd=directory, env=settings, capture_output=True, text=True, check=False
@@ -168,13 +168,17 @@ def replay(
     return Report(data["ok"], outcomes, environment)
 
 
+def _beginning(directory: Path, environment: Environment) -> list[str]:
+    """The process that replays: with the bundle's own runtime, of what `bundle.json` lists."""
+    python, module = [str(environment.python), "-P"], "modelbundle.runtime.replay"
+    if not (directory / "modelbundle").is_dir():
+        return [*python, "-m", module]
+    return [*python, str(Path(bundle_modules.__file__)), module, str(directory.resolve())]
+
+
 def _variables(directory: Path, *, is_trusted: bool) -> Mapping[str, str]:
-    """The environment of the replay: the bundle's own packages first, no bytecode left in it."""
-    settings = {
-        **os.environ,
-        "PYTHONDONTWRITEBYTECODE": "1",
-        "PYTHONPATH": str(directory.resolve()),
-    }
+    """The environment of the replay; it leaves no bytecode in the bundle."""
+    settings = {**os.environ, "PYTHONDONTWRITEBYTECODE": "1"}
     if is_trusted:
         known = [text for text in [os.environ.get("BUNDLE_TRUST")] if text]
         settings["BUNDLE_TRUST"] = ",".join([*known, bundle_digest(directory)])

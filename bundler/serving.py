@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from ..runtime import bundle_modules
 from ..runtime.errors import BundleError, NotTrusted
 from ..runtime.manifest import BundleManifest, bundle_digest
 from ..runtime.trust import what_runs
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
     from .store import Item, Store
 
 TRUST_VARIABLE = "BUNDLE_TRUST"
+RUNTIME = "modelbundle.runtime"
 _BUNDLEFILE = {".yaml", ".yml"}
 
 
@@ -57,9 +59,22 @@ class Launch:
         return digest.removeprefix("sha256:")
 
     def command(self, options: Sequence[str] = ()) -> list[str]:
-        """The process: the runtime, told which bundle. `-P` keeps the working directory out."""
-        python = str(self.environment.python)
-        return [python, "-P", "-m", "modelbundle.runtime", str(self.directory), *options]
+        """The process: the runtime, told which bundle. `-P` keeps the working directory out.
+
+        In a directory that is somebody else's, only what its `bundle.json` lists is imported.
+        """
+        python, directory = str(self.environment.python), str(self.directory)
+        if self._is_foreign:
+            begin = [str(Path(bundle_modules.__file__)), RUNTIME, directory]
+        else:
+            begin = ["-m", RUNTIME]
+        return [python, "-P", *begin, directory, *options]
+
+    @property
+    def _is_foreign(self) -> bool:
+        """Whether a runtime runs that lies in somebody's directory, not in the store."""
+        carries_one = (self.directory / "modelbundle").is_dir()
+        return self.item is None and not self.runs_installed and carries_one
 
     def variables(self) -> Mapping[str, str]:
         """Its environment: the bundle's own packages first.
@@ -69,7 +84,8 @@ class Launch:
         settings = dict(os.environ)
         if self.item is None:
             settings["PYTHONDONTWRITEBYTECODE"] = "1"
-        if not self.runs_installed and (self.directory / "modelbundle").is_dir():
+        carries_one = (self.directory / "modelbundle").is_dir()
+        if not self.runs_installed and not self._is_foreign and carries_one:
             settings["PYTHONPATH"] = str(self.directory)
         if self.is_trusted:
             known = [text for text in [os.environ.get(TRUST_VARIABLE)] if text]

@@ -10,6 +10,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 from . import digest
+from .bundle_modules import guard_sources
 from .errors import InvalidBundle, NotTrusted
 from .manifest import BundleManifest, FileEntry, ModelEntry, ModelManifest, bundle_digest
 
@@ -66,6 +67,9 @@ def check(directory: Path, manifest: BundleManifest, *, granted: bool = False) -
 def verify(directory: Path, files: Iterable[FileEntry]) -> None:
     """Compare every byte that will be loaded with the digest in the manifest.
 
+    From then on, the author's sources are imported from those bytes alone: not from files that
+    nobody lists, nor from bytecode beside them.
+
     Raises:
         InvalidBundle: names the first file that is missing or differs.
     """
@@ -79,6 +83,7 @@ def verify(directory: Path, files: Iterable[FileEntry]) -> None:
                     f"`{entry.path}` {problem}; the bundle is damaged.",
                     hint="Build or copy it again; `bundle verify` names everything damaged.",
                 )
+    guard_sources(str(directory), {entry.path: entry.digest for entry in entries})
 
 
 def what_runs(directory: Path, manifest: BundleManifest) -> list[str]:

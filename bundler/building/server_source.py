@@ -8,17 +8,29 @@ from collections.abc import Sequence
 from ...runtime.manifest import Route
 from ...runtime.settings import BatchSettings
 
+_MODULES = "modelbundle/runtime/bundle_modules.py"
 WIDTH = 88  # what `ruff format` and black take for a line by default
 
 _HEAD = '''\
 """Serve `{name}`: `python server.py`, or point any ASGI server at `server:app`."""
+
+import os
+import sys
+
+HERE = os.path.dirname(os.path.abspath(__file__))
+sys.path[:] = [path for path in sys.path if path not in ("", HERE)]
+
+from runpy import run_path
+
+# Only what bundle.json lists is imported from here: no other file, no bytecode.
+run_path(os.path.join(HERE, "{modules}"))["prefer"](HERE)
 
 from pathlib import Path
 
 from modelbundle.runtime.server import Route, Server
 
 server = Server(
-    Path(__file__).parent,
+    Path(HERE),
     routes=[
 '''
 _TAIL = """\
@@ -34,7 +46,7 @@ if __name__ == "__main__":
 def render(name: str, routes: Sequence[Route], batch: BatchSettings) -> str:
     """`server.py` for the bundle `name`; `batch` fills in what a route leaves open."""
     listed = "".join(_indented(_call(route, batch)) for route in routes)
-    return _HEAD.format(name=name) + listed + _TAIL
+    return _HEAD.format(name=name, modules=_MODULES) + listed + _TAIL
 
 
 def literal(value: str | float | bool | None) -> str:

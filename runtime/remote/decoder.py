@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 
+from .. import bundle_modules
 from ..data.payload import Codec
 from ..errors import ModelDied, Overloaded
 from ..signature import Field, Side
@@ -147,13 +148,17 @@ class _Process:
 def _start(channel: Channel, codecs: Mapping[str, Codec]) -> "subprocess.Popen[bytes]":
     """The process: a new interpreter, for this one may have threads that a fork would lose."""
     inherited = channel.descriptors
-    packages = (str(Path(__file__).absolute().parents[3]), os.environ.get("PYTHONPATH"))
+    home = Path(__file__).absolute().parents[3]
+    packages = (str(home), os.environ.get("PYTHONPATH"))
+    begin = ["-m", _MODULE]
+    if (home / "bundle.json").is_file():  # in a bundle: only what it lists
+        begin = [str(Path(bundle_modules.__file__)), _MODULE, str(home)]
     with os.fdopen(os.memfd_create("codecs"), "w+b") as stdin:
         stdin.write(told(codecs))
         stdin.seek(0)
         # -P: nothing in the directory that we were started in may stand in for a library.
         return subprocess.Popen(
-            [sys.executable, "-P", "-m", _MODULE, *map(str, inherited)],
+            [sys.executable, "-P", *begin, *map(str, inherited)],
             stdin=stdin,
             stdout=2,
             pass_fds=inherited,

@@ -54,4 +54,4 @@ def test_a_value_stays_a_value(value):
         for node in ast.walk(tree)
         if isinstance(node, ast.Call) and isinstance(node.func, ast.Name)
     ]
-    assert sorted(calls) == ["Path", "Route", "Server"]
+    assert sorted(calls) == ["Path", "Route", "Server", "run_path"]
