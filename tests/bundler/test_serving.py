@@ -9,8 +9,9 @@ import pytest
 from modelbundle.bundler.building.building import build
 from modelbundle.bundler.errors import Damaged
 from modelbundle.bundler.saving.saving import save_object
-from modelbundle.bundler.serving import Wish, prepare
+from modelbundle.bundler.serving import RUNTIME, Wish, prepare
 from modelbundle.bundler.store import Store
+from modelbundle.runtime import bundle_modules
 from modelbundle.runtime.errors import InvalidBundle, NotTrusted
 
 HERE = Wish("current")
@@ -143,5 +144,6 @@ def test_a_bundle_of_the_installed_runtime_runs_with_that(kept):
 def test_a_copy_that_is_nobodys_runs_with_its_own_and_is_not_written_to(copy, kept):
     with prepare(str(copy), kept[0], HERE) as launch:
         assert not launch.runs_installed
-        assert launch.variables()["PYTHONPATH"] == str(copy)
+        assert launch.command()[2:] == [bundle_modules.__file__, RUNTIME, str(copy), str(copy)]
+        assert launch.variables().get("PYTHONPATH") != str(copy)
         assert launch.variables()["PYTHONDONTWRITEBYTECODE"] == "1"
