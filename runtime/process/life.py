@@ -82,7 +82,13 @@ class Life(uvicorn.Server):
             self._wake.set()
 
     def handle_exit(self, sig: int, frame: FrameType | None) -> None:  # noqa: ARG002
-        """A signal: drain; a second one: go."""
+        """A signal: drain; a second one: go.
+
+        Under a supervisor a second one is only the first one again, which whoever stops a whole
+        group of processes has sent to each of them; it is the supervisor who ends what drains.
+        """
+        if self.signal is not None and self._line is not None:
+            return
         if self.signal is not None:
             log.warning("A second signal: not waiting for running requests.")
             logging.shutdown()

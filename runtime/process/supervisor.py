@@ -8,11 +8,13 @@ for whoever comes next.
 
 import logging
 import signal
+import time
 from collections.abc import Callable
 from functools import partial
 from typing import Protocol
 
 from ..errors import BundleError
+from ..remote.channel import END
 from .child import Child, Work, adopt_orphans
 from .control import Event
 from .crew import UNFIT, Crew, FrontPost, ModelPost, Post, TemplatePost
@@ -29,6 +31,7 @@ KILL_AFTER = 5.0  # seconds beyond the grace after which processes are killed
 FAREWELL = 2.0  # seconds that a model process has once its front is gone
 PATIENT = 20.0  # seconds, beyond the grace, that connections have to notice who has taken over
 LOOK = 1.0  # seconds between two looks at how busy a crew is, until its size is settled
+SAME = 0.1  # seconds; a signal that comes again so soon was sent to a whole group of processes
 RETRY = 0.1  # seconds, at least, until a process that there was no room for is tried again
 
 
@@ -107,6 +110,7 @@ class Supervisor:
         self._next: Crew | None = None  # that shall take over
         self._recruited = 0
         self._code: int | None = None  # to end with
+        self._stopped = 0.0  # when, on the monotonic clock
 
     def run(self) -> int:
         """Serve until a signal; the exit code.
@@ -134,8 +138,9 @@ class Supervisor:
             for crew in self._staff.crews:
                 self._dismiss(crew)
         elif self._code is None:
+            self._stopped = time.monotonic()
             self._stop(0 if number == signal.SIGTERM else 128 + number)
-        else:
+        elif time.monotonic() > self._stopped + SAME:
             log.warning("A second signal: not waiting for running requests.")
             self._code = 128 + number
             self._staff.send(signal.SIGKILL)
@@ -295,7 +300,7 @@ class Supervisor:
         """Its connections are lost, and its models have nobody to work for."""
         is_wanted = front.crew.has_served and not front.crew.is_leaving and self._code is None
         for model in front.models:
-            model.send(signal.SIGKILL if is_wanted else signal.SIGTERM)
+            model.send(signal.SIGKILL if is_wanted else END)
             if model.child is not None:
                 self._watch.later(FAREWELL, partial(model.child.send, signal.SIGKILL))
         if not is_wanted:

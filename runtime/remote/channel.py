@@ -1,12 +1,17 @@
 """Channel: what a front and a model process share: a doorbell, and slabs for the rows."""
 
 import os
+import signal
 import socket
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Self
 
 from .slab import Slab
+
+END = signal.SIGUSR1
+"""Ends a model process after what it runs. SIGTERM does not: who stops a whole group of processes
+sends that to all of them, and the front still has requests to answer."""
 
 
 @dataclass(frozen=True, slots=True)

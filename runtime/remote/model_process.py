@@ -25,7 +25,7 @@ from ..data import table
 from ..models.model import LoadedModel
 from ..plan import Plan
 from . import cursor, failure, layout
-from .channel import Channel
+from .channel import END, Channel
 from .message import FORGET, SIZE, WHOLE, Kind, Message, Ready
 from .outputs import Outputs, Written
 from .slab import Slab
@@ -49,7 +49,7 @@ class Writer(Protocol):
 
 
 class _Ended(BaseException):
-    """SIGTERM came while there was nothing to do."""
+    """`END` came while there was nothing to do."""
 
 
 def serve_model(
@@ -60,7 +60,7 @@ def serve_model(
     generation: int,
     on_ready: Callable[[], None],
 ) -> None:
-    """Be the model process: load `alias`, say so, and answer until SIGTERM or the front's end.
+    """Be the model process: load `alias`, say so, and answer until `END` or the front's end.
 
     For the main thread of a process that was forked for this.
 
@@ -122,8 +122,9 @@ class ModelProcess:
         self._is_idle = False
 
     def serve(self, ready: Ready, on_ready: Callable[[], None]) -> None:
-        """Say that it is ready, and answer until SIGTERM or the end of the front."""
-        signal.signal(signal.SIGTERM, self._end)
+        """Say that it is ready, and answer until `END` or the end of the front."""
+        signal.signal(END, self._end)
+        signal.signal(signal.SIGTERM, signal.SIG_IGN)
         try:
             self._socket.send(ready.encode(self._generation))
             on_ready()
@@ -134,7 +135,7 @@ class ModelProcess:
             return
 
     def _end(self, number: int, frame: FrameType | None) -> None:  # noqa: ARG002
-        """SIGTERM: at once where nothing runs, else after it."""
+        """`END`: at once where nothing runs, else after it."""
         self._is_ending = True
         if self._is_idle:
             raise _Ended

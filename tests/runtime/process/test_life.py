@@ -15,6 +15,8 @@ import pytest
 
 from modelbundle.runtime.manifest import bundle_digest
 
+from .test_supervisor import children
+
 
 def ended(server):
     """Exit code, and what was said on stderr as lines."""
@@ -132,7 +134,7 @@ def test_a_second_signal_does_not_wait(sums, servers):
     thread.start()
     time.sleep(0.2)
     server.process.send_signal(signal.SIGTERM)
-    time.sleep(0.05)
+    time.sleep(0.15)
     assert server.stop(signal.SIGTERM) == 128 + signal.SIGTERM
     thread.join()
 
@@ -306,3 +308,18 @@ def test_any_asgi_server_can_serve_a_bundle_or_learns_why_not(sums, trusted):
     finally:
         process.terminate()
         process.communicate()
+
+
+def test_a_signal_to_the_whole_group_loses_nothing(sums, servers):
+    """A service manager sends SIGTERM to every process of a service at once."""
+    server = servers.start(sums())
+    answers = []
+    thread = threading.Thread(target=lambda: answers.append(server.post([[-2, 1]]).status_code))
+    thread.start()
+    time.sleep(0.2)
+    family = [server.process.pid, *children(server.process.pid)]
+    for pid in (*family, *family[:1]):
+        os.kill(pid, signal.SIGTERM)
+    assert server.stop() == 0
+    thread.join()
+    assert answers == [200]

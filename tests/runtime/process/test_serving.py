@@ -154,7 +154,7 @@ def test_a_second_signal_ends_models_too(lone):
     thread.start()
     time.sleep(0.2)
     lone.process.send_signal(signal.SIGTERM)
-    time.sleep(0.05)
+    time.sleep(0.15)
     assert lone.stop(signal.SIGTERM) == 128 + signal.SIGTERM
     thread.join()
     wait_until(lambda: not any(alive(pid) for pid in orphans))

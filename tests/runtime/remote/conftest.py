@@ -9,7 +9,7 @@ import traceback
 
 import pytest
 
-from modelbundle.runtime.remote.channel import Channel
+from modelbundle.runtime.remote.channel import END, Channel
 from modelbundle.runtime.remote.message import Ready
 from modelbundle.runtime.remote.model_link import ModelLink
 from modelbundle.runtime.remote.model_process import ModelProcess
@@ -83,7 +83,7 @@ class Nursery:
     async def dismiss(self):
         """End the process that `keep` has started last."""
         self.is_closing = True
-        os.kill(self.pid, signal.SIGTERM)
+        os.kill(self.pid, END)
         await asyncio.wait_for(self.is_gone.wait(), 30)
 
     async def ready(self):

@@ -15,7 +15,7 @@ from modelbundle.runtime.http.host import Host
 from modelbundle.runtime.http.readiness import Readiness
 from modelbundle.runtime.plan import Plan
 from modelbundle.runtime.remote.attendance import Attendance
-from modelbundle.runtime.remote.channel import Channel
+from modelbundle.runtime.remote.channel import END, Channel
 from modelbundle.runtime.remote.model_link import ModelLink
 from modelbundle.runtime.remote.model_process import OOM_SCORE, serve_model
 from modelbundle.runtime.signature import Field, Side
@@ -40,19 +40,19 @@ async def started(here):
     return executor
 
 
-def test_sigterm_ends_it_at_once_where_nothing_runs(nursery):
+def test_its_signal_ends_it_at_once_where_nothing_runs(nursery):
     """It waits in recv, and no longer."""
 
     async def main():
         here = nursery(slow_sums)
         await started(here)
-        os.kill(here.pid, signal.SIGTERM)
+        os.kill(here.pid, END)
         assert await asyncio.wait_for(here.bury(), 5) == 0
 
     asyncio.run(main())
 
 
-def test_sigterm_lets_a_batch_end(nursery):
+def test_its_signal_lets_a_batch_end(nursery):
     """What has begun is answered."""
 
     async def main():
@@ -60,8 +60,22 @@ def test_sigterm_lets_a_batch_end(nursery):
         executor = await started(here)
         running = asyncio.ensure_future(ask(executor, [np.ones((1, 2))], 1))
         await asyncio.sleep(0.1)
-        os.kill(here.pid, signal.SIGTERM)
+        os.kill(here.pid, END)
         assert (await running).tolist() == [2.0]
+        assert await asyncio.wait_for(here.bury(), 5) == 0
+
+    asyncio.run(main())
+
+
+def test_sigterm_does_not_end_it(nursery):
+    """A service manager sends it to all processes at once; the front drains."""
+
+    async def main():
+        here = nursery(slow_sums)
+        executor = await started(here)
+        os.kill(here.pid, signal.SIGTERM)
+        assert (await ask(executor, [np.ones((1, 2))], 1)).tolist() == [2.0]
+        os.kill(here.pid, END)
         assert await asyncio.wait_for(here.bury(), 5) == 0
 
     asyncio.run(main())
