@@ -18,7 +18,8 @@ from ..plan import Plan
 from ..rpc.service_link import ServiceLink
 from ..telemetry.heartbeat import Heartbeat
 from ..telemetry.metrics import Metrics
-from ..telemetry.tracing import Tracing, from_environment
+from ..telemetry.traced import Tracing
+from ..telemetry.tracing import from_environment
 from . import openapi
 from .access_log import PROBES, Access, NoAccessLog
 from .body import Budget

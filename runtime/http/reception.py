@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import Sequence
 
 from ..models.operation import ModelOperation
-from ..telemetry.tracing import Tracing
+from ..telemetry.traced import Tracing
 from .access_log import Access
 from .door import Door
 from .fast_request import FastRequest

@@ -23,7 +23,7 @@ from opentelemetry.trace.propagation.tracecontext import TraceContextTextMapProp
 from ..batching.request import Request, Run
 from ..version import __version__
 from .trace_context import TraceContext, current
-from .tracing import Asked, Ending
+from .traced import Asked, Ending
 
 if TYPE_CHECKING:
     from opentelemetry.util.types import AttributeValue

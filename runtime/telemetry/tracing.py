@@ -6,69 +6,15 @@ OpenTelemetry is imported only where they do and where it is installed.
 import logging
 import os
 from collections.abc import Mapping
-from contextlib import AbstractContextManager
 from importlib.util import find_spec
-from typing import TYPE_CHECKING, Protocol
 
-from .trace_context import TraceContext
-
-if TYPE_CHECKING:
-    from ..batching.request import Request
+from .traced import Tracing
 
 log = logging.getLogger(__name__)
 
 KNOWN = frozenset({"otlp", "console"})
 _ENDPOINTS = ("OTEL_EXPORTER_OTLP_TRACES_ENDPOINT", "OTEL_EXPORTER_OTLP_ENDPOINT")
 _PROTOCOLS = ("OTEL_EXPORTER_OTLP_TRACES_PROTOCOL", "OTEL_EXPORTER_OTLP_PROTOCOL")
-
-
-class Asked(Protocol):
-    """One request, as a span tells of it."""
-
-    began: float  # on the monotonic clock
-    id: bytes
-    rows: int
-    sent: int
-    status: int
-    trace: TraceContext | None
-
-    @property
-    def method(self) -> str:
-        """The request's."""
-        ...
-
-    @property
-    def path(self) -> str:
-        """The request's, decoded."""
-        ...
-
-    @property
-    def received(self) -> int:
-        """Bytes of the body."""
-        ...
-
-
-class Tracing(Protocol):
-    """Where requests are told of, while they are answered or after."""
-
-    def around(self, asked: Asked) -> AbstractContextManager["Ending"]:
-        """A span while a request is answered: code that runs meanwhile is part of it."""
-        ...
-
-    def ended(self, asked: Asked, request: "Request", route: str, now: float) -> None:
-        """A request was answered `now`, on the monotonic clock."""
-        ...
-
-    def stop(self) -> None:
-        """Send what is left. May take as long as the receiver does."""
-        ...
-
-
-class Ending(Protocol):
-    """What is known of a request at its end: the route, and what waited for a batch."""
-
-    route: str
-    request: "Request | None"
 
 
 def wanted(variables: Mapping[str, str]) -> str | None:

@@ -67,10 +67,10 @@ def test_counters_never_go_back_over_crashes_and_restarts(pair):
         assert pair.post([[-3, 0]]).status_code == 503
         ask(5)
         yield "a model has died"
+        old = set(children(pair.process.pid))
         pair.process.send_signal(signal.SIGHUP)
-        before = set(children(pair.process.pid))
         wait_until(lambda: "The new processes serve" in pair.log())
-        wait_until(lambda: not before & set(children(pair.process.pid)))
+        wait_until(lambda: not old & set(children(pair.process.pid)))
         ask(10)
         yield "others serve"
 

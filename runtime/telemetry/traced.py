@@ -1,0 +1,58 @@
+"""Traced: what a span is told of a request, and who tells it."""
+
+from contextlib import AbstractContextManager
+from typing import TYPE_CHECKING, Protocol
+
+from .trace_context import TraceContext
+
+if TYPE_CHECKING:
+    from ..batching.request import Request
+
+
+class Asked(Protocol):
+    """One request, as a span tells of it."""
+
+    began: float  # on the monotonic clock
+    id: bytes
+    rows: int
+    sent: int
+    status: int
+    trace: TraceContext | None
+
+    @property
+    def method(self) -> str:
+        """The request's."""
+        ...
+
+    @property
+    def path(self) -> str:
+        """The request's, decoded."""
+        ...
+
+    @property
+    def received(self) -> int:
+        """Bytes of the body."""
+        ...
+
+
+class Tracing(Protocol):
+    """Where requests are told of, while they are answered or after."""
+
+    def around(self, asked: Asked) -> AbstractContextManager["Ending"]:
+        """A span while a request is answered: code that runs meanwhile is part of it."""
+        ...
+
+    def ended(self, asked: Asked, request: "Request", route: str, now: float) -> None:
+        """A request was answered `now`, on the monotonic clock."""
+        ...
+
+    def stop(self) -> None:
+        """Send what is left. May take as long as the receiver does."""
+        ...
+
+
+class Ending(Protocol):
+    """What is known of a request at its end: the route, and what waited for a batch."""
+
+    route: str
+    request: "Request | None"
