@@ -2,7 +2,7 @@
 
 
 def test_a_method_that_answers_otherwise_is_told_part_by_part(bundle, saved, trained):
-    (trained / "three.json").write_text("[[0, 1], [2, 2], [3, 3]]")
+    (trained / "three.json").write_text('["red", "green", "blue"]')
     (trained / "other.py").write_text("def model(rows):\n    return [len(row) for row in rows]\n")
     bundle("save", "other", "other:model", "--sample", "three.json")
 

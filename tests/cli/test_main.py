@@ -54,7 +54,7 @@ def test_6_damaged_bytes(shop, copy):
 
     assert found.json["damaged"]
     assert found.json["ok"] is False
-    assert "bundle gc" in found.err
+    assert "bundle verify --repair" in found.err
 
 
 def test_7_no_engine(shop):
