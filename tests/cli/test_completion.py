@@ -31,7 +31,9 @@ def completed(line, program="bundle", **variables):
 
 @pytest.mark.parametrize("program", ["bundle", "modelbundle"])
 def test_commands_and_options_are_offered_under_both_names(program):
-    assert {"save", "sbom", "serve", "show", "schema", "sign"} == set(completed(f"{program} s", program))
+    assert {"save", "sbom", "serve", "show", "schema", "sign"} == set(
+        completed(f"{program} s", program)
+    )
     assert "--reload" in completed(f"{program} serve --re", program)
     assert completed(f"{program} models de", program) == ["delete"]
     assert completed(f"{program} serve x --env cur", program) == ["current"]

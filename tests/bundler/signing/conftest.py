@@ -10,6 +10,9 @@ from cryptography.hazmat.primitives import hashes, serialization  # noqa: E402
 from cryptography.hazmat.primitives.asymmetric import ec  # noqa: E402
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID  # noqa: E402
 
+from modelbundle.bundler.errors import InvalidSignature  # noqa: E402
+from modelbundle.bundler.signing import Signed  # noqa: E402
+
 PEM = serialization.Encoding.PEM
 DAY = timedelta(days=1)
 
@@ -90,6 +93,31 @@ def _usage(*, signs, ca):
 
 def _named(name):
     return x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, name)])
+
+
+FILES = {
+    "model.json": "sha256:" + "11" * 32,
+    "model.bin": "sha256:" + "22" * 32,
+    "samples/predict.json": "sha256:" + "33" * 32,
+}
+
+
+@pytest.fixture
+def there():
+    """A model, by the digests of its files."""
+    return Signed("iris", FILES, {k: v for k, v in FILES.items() if k != "model.json"})
+
+
+@pytest.fixture
+def refuse():
+    """Make sure that a signature is refused, with exit code 5."""
+
+    def refused(there, data, *verifiers, match):
+        with pytest.raises(InvalidSignature, match=match) as found:
+            there.check(data, verifiers)
+        assert found.value.exit_code == 5
+
+    return refused
 
 
 @pytest.fixture

@@ -11,14 +11,11 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from modelbundle.bundler import signing
 from modelbundle.bundler.errors import InvalidKey, InvalidSignature
 from modelbundle.bundler.signing import (
-    CertificateSigner,
-    CertificateVerifier,
     Envelope,
     KeySigner,
     KeyVerifier,
     Signed,
     Statement,
-    known,
 )
 from modelbundle.bundler.signing.key import signature as signed_with
 
@@ -28,17 +25,6 @@ FILES = {
     "model.bin": "sha256:" + "22" * 32,
     "samples/predict.json": "sha256:" + "33" * 32,
 }
-
-
-@pytest.fixture
-def there():
-    return Signed("iris", FILES, {k: v for k, v in FILES.items() if k != "model.json"})
-
-
-def refuse(there, data, *verifiers, match):
-    with pytest.raises(InvalidSignature, match=match) as found:
-        there.check(data, verifiers)
-    assert found.value.exit_code == 5
 
 
 def forged(key, change, data):
@@ -75,7 +61,7 @@ def resources(document):
     ],
     ids=["changed", "added", "removed", "renamed", "swapped", "another model"],
 )
-def test_changed_files(there, make_key, change, says):
+def test_changed_files(there, make_key, change, says, refuse):
     key = make_key()
     data = KeySigner.read(key.private).sign(there.statement.encode())
     verifier = KeyVerifier.read(key.public)
@@ -138,7 +124,7 @@ def _no_files(document):
     ],
 )  # fmt: skip
 def test_a_statement_that_is_none_is_refused_although_its_signature_is_right(
-    there, make_key, change
+    there, make_key, change, refuse
 ):
     key = make_key()
     data = KeySigner.read(key.private).sign(there.statement.encode())
@@ -147,7 +133,7 @@ def test_a_statement_that_is_none_is_refused_although_its_signature_is_right(
     refuse(there, forged(key, change, data), verifier, match="such statement")
 
 
-def test_other_keys(there, make_key):
+def test_other_keys(there, make_key, refuse):
     ann, bob = make_key("ann"), make_key("bob")
     data = KeySigner.read(ann.private).sign(there.statement.encode())
     refuse(there, data, KeyVerifier.read(bob.public), match="another key")
@@ -168,7 +154,7 @@ def test_curves(there, make_key, curve):
     there.check(data, [KeyVerifier.read(key.public)])
 
 
-def test_the_hash_belongs_to_the_curve(there, make_key):
+def test_the_hash_belongs_to_the_curve(there, make_key, refuse):
     from cryptography.hazmat.primitives import hashes
 
     key, payload = make_key(), there.statement.encode()
@@ -178,7 +164,7 @@ def test_the_hash_belongs_to_the_curve(there, make_key):
     refuse(there, data, KeyVerifier.read(key.public), match="does not fit")
 
 
-def test_no_byte_of_a_signature_can_be_missing_or_changed(there, make_key):
+def test_no_byte_of_a_signature_can_be_missing_or_changed(there, make_key, refuse):
     key = make_key()
     whole = Envelope.parse(KeySigner.read(key.private).sign(there.statement.encode()))
     verifier = KeyVerifier.read(key.public)
@@ -191,14 +177,14 @@ def test_no_byte_of_a_signature_can_be_missing_or_changed(there, make_key):
         refuse(there, replace(whole, payload=bytes(changed)).encode(), verifier, match="not fit")
 
 
-def test_a_file_that_is_cut_off_is_no_signature(there, make_key):
+def test_a_file_that_is_cut_off_is_no_signature(there, make_key, refuse):
     key = make_key()
     data = KeySigner.read(key.private).sign(there.statement.encode()).rstrip()
     for length in range(0, len(data), 7):
         refuse(there, data[:length], KeyVerifier.read(key.public), match="no signature of a model")
 
 
-def test_an_envelope_that_can_be_read_in_two_ways_is_refused(there, make_key):
+def test_an_envelope_that_can_be_read_in_two_ways_is_refused(there, make_key, refuse):
     key = make_key()
     data = KeySigner.read(key.private).sign(there.statement.encode())
     verifier = KeyVerifier.read(key.public)
@@ -225,7 +211,9 @@ def test_the_same_key_signs_the_same_way_every_time(there, make_key):
     assert signer.sign(there.statement.encode()) == signer.sign(there.statement.encode())
 
 
-def test_files_that_model_signing_leaves_out_are_vouched_for_by_the_manifest(there, make_key):
+def test_files_that_model_signing_leaves_out_are_vouched_for_by_the_manifest(
+    there, make_key, refuse
+):
     key = make_key()
     git = {".gitattributes": "sha256:" + "44" * 32}
     listed = replace(there, files=FILES | git, covered={**there.covered, **git})
@@ -275,102 +263,6 @@ def test_an_encrypted_key(there, tmp_path, make_key, monkeypatch):
     monkeypatch.setenv("BUNDLE_KEY_PASSWORD", "open sesame")
     data = KeySigner.read(tmp_path / "locked.pem").sign(there.statement.encode())
     there.check(data, [KeyVerifier.read(key.public)])
-
-
-# --- certificates
-
-
-def test_a_chain_of_certificates(there, authority):
-    root = authority("root")
-    middle = authority("middle", root, length=0)
-    key, chain = middle.chain(san="ann@example.com")
-    data = CertificateSigner.read(key, chain).sign(there.statement.encode())
-    there.check(data, [CertificateVerifier.read(root.file)])
-    there.check(data, [CertificateVerifier.read(middle.file)])  # a root is who we say it is
-    there.check(data, [CertificateVerifier.read(chain)])
-    there.check(data, [known.from_file(root.file, "ann@example.com")])
-    refuse(there, data, known.from_file(root.file, "bob@example.com"), match="not that of `bob")
-    refuse(there, data, known.from_file(root.file, "ann"), match="not that of `ann`")
-    stranger = CertificateVerifier.read(authority("stranger").file)
-    refuse(there, data, stranger, match="Nobody trusted here vouches")
-
-
-def test_a_namesake_of_the_root_vouches_for_nobody(there, authority):
-    key, chain = authority("root").chain()
-    data = CertificateSigner.read(key, chain).sign(there.statement.encode())
-    namesake = authority("root")  # another key, the same name
-    refuse(there, data, CertificateVerifier.read(namesake.file), match="Nobody trusted here")
-
-
-@pytest.mark.parametrize(
-    ("given", "says"),
-    [
-        ({"start": -2 * DAY, "end": -DAY}, "has expired on"),
-        ({"start": DAY, "end": 2 * DAY}, "not valid yet"),
-        ({"usage": "none"}, "not for signing"),
-        ({"usage": "odd"}, "asks for 1.2.3.4"),
-    ],
-)
-def test_certificates_that_must_not_sign(there, authority, given, says):
-    root = authority("root")
-    key, chain = root.chain(**given)
-    data = CertificateSigner.read(key, chain).sign(there.statement.encode())
-    refuse(there, data, CertificateVerifier.read(root.file), match=says)
-    refuse(there, data, CertificateVerifier.read(chain), match=says)  # even where it is trusted
-
-
-def test_a_certificate_for_code_may_sign(there, authority):
-    root = authority("root")
-    key, chain = root.chain(usage="code")
-    data = CertificateSigner.read(key, chain).sign(there.statement.encode())
-    there.check(data, [CertificateVerifier.read(root.file)])
-
-
-def test_authorities_that_must_not_vouch(there, authority):
-    root = authority("root")
-    expired = authority("expired", root, start=-2 * DAY, end=-DAY)
-    key, chain = expired.chain()
-    data = CertificateSigner.read(key, chain).sign(there.statement.encode())
-    refuse(there, data, CertificateVerifier.read(root.file), match="has expired")
-
-    short = authority("short", root, length=0)
-    key, chain = authority("below", short).chain()
-    data = CertificateSigner.read(key, chain).sign(there.statement.encode())
-    refuse(there, data, CertificateVerifier.read(root.file), match="Nobody trusted here")
-
-
-def test_somebody_with_a_certificate_is_no_authority(there, authority, make_key, tmp_path):
-    root = authority("root")
-    key, chain = root.chain("ann")
-    ann = type("Ann", (), {"name": "ann", "owner": make_key("unused"), "parent": None})()
-    from cryptography.hazmat.primitives.serialization import Encoding, load_pem_private_key
-    from cryptography.x509 import load_pem_x509_certificates
-
-    ann.owner.key = load_pem_private_key(key.read_bytes(), None)
-    ann.certificate = load_pem_x509_certificates(chain.read_bytes())[0]
-    ann.parent = root
-    ann.directory = tmp_path
-    evil, lie = type(root).chain(ann, "evil")
-    data = CertificateSigner.read(evil, lie).sign(there.statement.encode())
-    assert len(Envelope.parse(data).chain) == 3
-    assert ann.certificate.public_bytes(Encoding.DER) == Envelope.parse(data).chain[1]
-    refuse(there, data, CertificateVerifier.read(root.file), match="Nobody trusted here")
-
-
-def test_kinds_are_not_mixed_up(there, authority, make_key):
-    root = authority("root")
-    key, chain = root.chain()
-    with_chain = CertificateSigner.read(key, chain).sign(there.statement.encode())
-    with_key = KeySigner.read(key).sign(there.statement.encode())
-    refuse(there, with_chain, KeyVerifier.read(make_key("bob").public), match="with a certificate")
-    refuse(there, with_key, CertificateVerifier.read(root.file), match="without a certificate")
-    other = make_key("bob")
-    with pytest.raises(InvalidKey, match="is not that of"):
-        CertificateSigner.read(other.private, chain)
-    with pytest.raises(InvalidKey, match="no certificate in PEM"):
-        CertificateVerifier.read(other.public)
-    chainless = replace(Envelope.parse(with_chain), material={"x509CertificateChain": {"x": 1}})
-    refuse(there, chainless.encode(), CertificateVerifier.read(root.file), match="cannot be read")
 
 
 # --- items of the store

@@ -1,0 +1,111 @@
+"""Certificates: who may vouch for a key, for how long, and for what."""
+
+from dataclasses import replace
+from datetime import timedelta
+
+import pytest
+
+from modelbundle.bundler.errors import InvalidKey
+from modelbundle.bundler.signing import (
+    CertificateSigner,
+    CertificateVerifier,
+    Envelope,
+    KeySigner,
+    KeyVerifier,
+    known,
+)
+
+DAY = timedelta(days=1)
+
+
+def test_a_chain_of_certificates(there, authority, refuse):
+    root = authority("root")
+    middle = authority("middle", root, length=0)
+    key, chain = middle.chain(san="ann@example.com")
+    data = CertificateSigner.read(key, chain).sign(there.statement.encode())
+    there.check(data, [CertificateVerifier.read(root.file)])
+    there.check(data, [CertificateVerifier.read(middle.file)])  # a root is who we say it is
+    there.check(data, [CertificateVerifier.read(chain)])
+    there.check(data, [known.from_file(root.file, "ann@example.com")])
+    refuse(there, data, known.from_file(root.file, "bob@example.com"), match="not that of `bob")
+    refuse(there, data, known.from_file(root.file, "ann"), match="not that of `ann`")
+    stranger = CertificateVerifier.read(authority("stranger").file)
+    refuse(there, data, stranger, match="Nobody trusted here vouches")
+
+
+def test_a_namesake_of_the_root_vouches_for_nobody(there, authority, refuse):
+    key, chain = authority("root").chain()
+    data = CertificateSigner.read(key, chain).sign(there.statement.encode())
+    namesake = authority("root")  # another key, the same name
+    refuse(there, data, CertificateVerifier.read(namesake.file), match="Nobody trusted here")
+
+
+@pytest.mark.parametrize(
+    ("given", "says"),
+    [
+        ({"start": -2 * DAY, "end": -DAY}, "has expired on"),
+        ({"start": DAY, "end": 2 * DAY}, "not valid yet"),
+        ({"usage": "none"}, "not for signing"),
+        ({"usage": "odd"}, "asks for 1.2.3.4"),
+    ],
+)
+def test_certificates_that_must_not_sign(there, authority, given, says, refuse):
+    root = authority("root")
+    key, chain = root.chain(**given)
+    data = CertificateSigner.read(key, chain).sign(there.statement.encode())
+    refuse(there, data, CertificateVerifier.read(root.file), match=says)
+    refuse(there, data, CertificateVerifier.read(chain), match=says)  # even where it is trusted
+
+
+def test_a_certificate_for_code_may_sign(there, authority):
+    root = authority("root")
+    key, chain = root.chain(usage="code")
+    data = CertificateSigner.read(key, chain).sign(there.statement.encode())
+    there.check(data, [CertificateVerifier.read(root.file)])
+
+
+def test_authorities_that_must_not_vouch(there, authority, refuse):
+    root = authority("root")
+    expired = authority("expired", root, start=-2 * DAY, end=-DAY)
+    key, chain = expired.chain()
+    data = CertificateSigner.read(key, chain).sign(there.statement.encode())
+    refuse(there, data, CertificateVerifier.read(root.file), match="has expired")
+
+    short = authority("short", root, length=0)
+    key, chain = authority("below", short).chain()
+    data = CertificateSigner.read(key, chain).sign(there.statement.encode())
+    refuse(there, data, CertificateVerifier.read(root.file), match="Nobody trusted here")
+
+
+def test_somebody_with_a_certificate_is_no_authority(there, authority, make_key, tmp_path, refuse):
+    root = authority("root")
+    key, chain = root.chain("ann")
+    ann = type("Ann", (), {"name": "ann", "owner": make_key("unused"), "parent": None})()
+    from cryptography.hazmat.primitives.serialization import Encoding, load_pem_private_key
+    from cryptography.x509 import load_pem_x509_certificates
+
+    ann.owner.key = load_pem_private_key(key.read_bytes(), None)
+    ann.certificate = load_pem_x509_certificates(chain.read_bytes())[0]
+    ann.parent = root
+    ann.directory = tmp_path
+    evil, lie = type(root).chain(ann, "evil")
+    data = CertificateSigner.read(evil, lie).sign(there.statement.encode())
+    assert len(Envelope.parse(data).chain) == 3
+    assert ann.certificate.public_bytes(Encoding.DER) == Envelope.parse(data).chain[1]
+    refuse(there, data, CertificateVerifier.read(root.file), match="Nobody trusted here")
+
+
+def test_kinds_are_not_mixed_up(there, authority, make_key, refuse):
+    root = authority("root")
+    key, chain = root.chain()
+    with_chain = CertificateSigner.read(key, chain).sign(there.statement.encode())
+    with_key = KeySigner.read(key).sign(there.statement.encode())
+    refuse(there, with_chain, KeyVerifier.read(make_key("bob").public), match="with a certificate")
+    refuse(there, with_key, CertificateVerifier.read(root.file), match="without a certificate")
+    other = make_key("bob")
+    with pytest.raises(InvalidKey, match="is not that of"):
+        CertificateSigner.read(other.private, chain)
+    with pytest.raises(InvalidKey, match="no certificate in PEM"):
+        CertificateVerifier.read(other.public)
+    chainless = replace(Envelope.parse(with_chain), material={"x509CertificateChain": {"x": 1}})
+    refuse(there, chainless.encode(), CertificateVerifier.read(root.file), match="cannot be read")
