@@ -2,6 +2,8 @@
 
 import csv
 import math
+from collections.abc import Callable
+from functools import partial
 from io import StringIO
 from typing import Any
 
@@ -10,6 +12,9 @@ from ..signature import Field, Side
 
 _BOOLEANS = {"true": True, "1": True, "false": False, "0": False}
 _NAMED = frozenset({"columns", "tensors"})
+
+Read = Callable[[str], Any]
+"""Makes a value of a cell."""
 
 
 def loads(body: bytes, side: Side, header: str | None = None) -> list[Any]:
@@ -32,9 +37,13 @@ def loads(body: bytes, side: Side, header: str | None = None) -> list[Any]:
     if given is not None and side.layout in _NAMED:
         _check_names([name.strip() for name in given])
     if side.layout in _NAMED:
-        return [_record(index, row, given, side.fields) for index, row in enumerate(rows)]
+        fields = {field.name: field for field in side.fields}
+        columns = names if given is None else [name.strip() for name in given]
+        read = [_reader(fields.get(name)) for name in columns]
+        return [_record(index, row, columns, read) for index, row in enumerate(rows)]
     field = side.fields[0]
-    return [_row(index, row, field) for index, row in enumerate(rows)]
+    reader = _reader(field)
+    return [_row(index, row, field, reader) for index, row in enumerate(rows)]
 
 
 def _lines(body: bytes) -> list[list[str]]:
@@ -74,36 +83,67 @@ def _is_number(cell: str) -> bool:
     return True
 
 
-def _record(index: int, row: list[str], given: list[str] | None, fields: tuple[Field, ...]) -> Any:
-    if given is None:
-        given = [field.name for field in fields]
+def _record(index: int, row: list[str], given: list[str], read: list[Read]) -> Any:
     if len(row) != len(given):
         raise InvalidInput(f"instances[{index}]: expected {len(given)} values, got {len(row)}.")
-    known = {field.name: field for field in fields}
-    return {
-        name.strip(): _value(f"instances[{index}].{name}", cell, known.get(name.strip()))
-        for name, cell in zip(given, row, strict=True)
-    }
+    try:
+        return {name: read(cell) for name, read, cell in zip(given, read, row, strict=True)}
+    except _Unreadable:
+        for name, each, cell in zip(given, read, row, strict=True):
+            _tell(f"instances[{index}].{name}", each, cell)
+        raise
 
 
-def _row(index: int, row: list[str], field: Field) -> Any:
-    values = [_value(f"instances[{index}][{i}]", cell, field) for i, cell in enumerate(row)]
+def _row(index: int, row: list[str], field: Field, read: Read) -> Any:
+    try:
+        values = list(map(read, row))
+    except _Unreadable:
+        for position, cell in enumerate(row):
+            _tell(f"instances[{index}][{position}]", read, cell)
+        raise
     return values[0] if len(field.shape) == 1 and len(values) == 1 else values
 
 
-def _value(path: str, cell: str, field: Field | None) -> Any:
+def _tell(path: str, read: Read, cell: str) -> None:
+    """Refuse a cell that cannot be read, with its place."""
+    try:
+        read(cell)
+    except _Unreadable as error:
+        raise InvalidInput(f"{path}: expected {error}, got `{cell[:64]}`.") from None
+
+
+class _Unreadable(Exception):
+    """A cell is not of this dtype."""
+
+
+def _reader(field: Field | None) -> Read:
+    """What reads the cells of a column; one that no field is for is text, and refused later."""
     dtype = field.dtype if field else "str"
     if dtype in {"str", "category", "object", "bytes"} or dtype.startswith("datetime"):
-        return None if field and field.is_nullable and not cell else cell
+        return _read_missing if field and field.is_nullable else _read_text
+    return partial(_read_value, _read_boolean if dtype == "bool" else _number, dtype)
+
+
+def _read_text(cell: str) -> str:
+    return cell
+
+
+def _read_missing(cell: str) -> str | None:
+    return cell or None
+
+
+def _read_value(read: Callable[[str, str], Any], dtype: str, cell: str) -> Any:
     cell = cell.strip()
     if not cell:
         return None
     try:
-        if dtype == "bool":
-            return _BOOLEANS[cell.lower()]
-        return _number(cell, dtype)
+        return read(cell, dtype)
     except (ValueError, KeyError):
-        raise InvalidInput(f"{path}: expected {dtype}, got `{cell[:64]}`.") from None
+        raise _Unreadable(dtype) from None
+
+
+def _read_boolean(text: str, _: str) -> bool:
+    return _BOOLEANS[text.lower()]
 
 
 def _number(text: str, dtype: str) -> float | None:

@@ -106,6 +106,11 @@ def is_json(content_type: str) -> bool:
     return _is_json(content_type.partition(";")[0].strip().lower())
 
 
+def is_npy(content_type: str) -> bool:
+    """Whether a body of this type is read as npy."""
+    return content_type.partition(";")[0].strip().lower() in _NPY_NAMES
+
+
 def _is_json(kind: str) -> bool:
     return kind in {"", JSON} or kind.endswith("+json")
 

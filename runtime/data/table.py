@@ -10,6 +10,7 @@ from difflib import get_close_matches
 from typing import Any
 
 import numpy as np
+import orjson
 
 from ..errors import InvalidInput, PredictionFailed
 from ..signature import Field, Side
@@ -299,6 +300,8 @@ def _outline(value: Any) -> Hashable:
         return frozenset((name, _outline(item)) for name, item in value.items())
     if isinstance(value, list):
         return (len(value), frozenset(map(_outline, value)))
+    if type(value) is orjson.Fragment:  # nobody has looked inside: it is like nothing else
+        return object()
     return "number" if type(value) in {int, float} else type(value).__name__
 
 

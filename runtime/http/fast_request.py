@@ -44,6 +44,12 @@ class FastRequest(Request):
         self.status = 0
         self.reply: Reply | None = None
 
+    def abandon(self) -> None:
+        """The client has left."""
+        super().abandon()
+        if self.head.is_large:
+            self.head.intake.forget(self)
+
     @property
     def received(self) -> int:
         """Bytes of the body."""

@@ -14,7 +14,7 @@ from .answers import Answers
 from .books import Books
 from .fast_request import FastRequest
 
-AT_ONCE = 1 << 20  # bytes of bodies that are read before the loop has another turn
+AT_ONCE = 1 << 17  # bytes of bodies that are read before the loop has another turn
 _ALIKE = frozenset("fib")  # families whose lists are converted alike, in whatever company
 
 
@@ -37,7 +37,7 @@ class Intake:
         self._refused: dict[tuple[str, float | None], tuple[RequestError, list[FastRequest]]] = {}
         self._is_uniform = _is_uniform(self.codec.inputs)
         self._has_kinds = _has_kinds(self.codec.inputs)
-        self._reading: set[asyncio.Task[None]] = set()
+        self._reading: dict[FastRequest, asyncio.Task[None]] = {}
 
     def arrived(self, request: FastRequest) -> None:
         """Take a request, whose body is complete, with the others of this turn."""
@@ -134,12 +134,19 @@ class Intake:
     def _take_large(self, request: FastRequest) -> None:
         """Have a large body read elsewhere; others go on meanwhile."""
         task = asyncio.get_running_loop().create_task(self._read_large(request))
-        self._reading.add(task)
-        task.add_done_callback(self._reading.discard)
+        self._reading[request] = task
+        task.add_done_callback(lambda _: self._reading.pop(request))
+
+    def forget(self, request: FastRequest) -> None:
+        """Do not read the body of a client that has left."""
+        if request in self._reading:
+            self._reading[request].cancel()
 
     async def _read_large(self, request: FastRequest) -> None:
         try:
-            batch = await self._decode_large(request.body, request.head.content_type)
+            batch = await self._decode_large(
+                request.body, request.head.content_type, request.deadline
+            )
         except RequestError as error:
             if not request.is_over:
                 self._refuse(request, error)

@@ -36,7 +36,11 @@ class Destination(Protocol):
         """Take a request whose body is complete."""
         ...
 
-    def is_large(self, size: int, /) -> bool:
+    def forget(self, request: Any, /) -> None:
+        """Do nothing more for a client that has left."""
+        ...
+
+    def is_large(self, size: int, content_type: str, /) -> bool:
         """Whether a body of `size` bytes is read elsewhere."""
         ...
 
@@ -110,7 +114,7 @@ class HeadReader:
         return PlainHead(
             intake=intake,
             length=length,
-            is_large=intake.is_large(length),
+            is_large=intake.is_large(length, kind),
             seconds=seconds,
             content_type=kind,
             is_json=is_json(kind),

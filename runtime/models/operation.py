@@ -1,5 +1,7 @@
 """Operation: what a prediction route does, from bytes to bytes; knows no connection."""
 
+import asyncio
+import time
 from collections.abc import AsyncGenerator, Hashable
 from dataclasses import dataclass
 from typing import Any, Protocol
@@ -7,8 +9,11 @@ from typing import Any, Protocol
 from ..batching.request import FutureRequest
 from ..data import table
 from ..data.payload import Codec, Payload
+from ..errors import DeadlineExceeded
 from ..telemetry.trace_context import TraceContext
 from .runner import Queue, Runner
+
+_MEDIUM = 1 << 13  # bytes; of such bodies one is read in a turn of the loop
 
 
 @dataclass(slots=True)
@@ -67,7 +72,7 @@ class Operation(Protocol):
 class Reader(Protocol):
     """Reads large bodies elsewhere, so that nobody here waits for it."""
 
-    def takes(self, route: str, size: int) -> bool:
+    def takes(self, size: int, content_type: str) -> bool:
         """Whether it pays for a body of `size` bytes."""
         ...
 
@@ -93,20 +98,29 @@ class ModelOperation:
         self._method = method
         self._route = route
         self._reader = reader
+        self._turn = asyncio.Lock()
 
-    def is_large(self, size: int) -> bool:
+    def is_large(self, size: int, content_type: str) -> bool:
         """Whether a body of `size` bytes is read elsewhere."""
-        return self._reader is not None and self._reader.takes(self._route, size)
+        return self._reader is not None and self._reader.takes(size, content_type)
 
-    async def decode(self, body: bytes, content_type: str) -> Any:
-        """The batch in a body, of any size.
+    async def decode(self, body: bytes, content_type: str, deadline: float) -> Any:
+        """The batch in a body, of any size; `deadline` is on the monotonic clock.
 
         Raises:
-            RequestError: see `Codec.decode`.
+            RequestError: see `Codec.decode`; DeadlineExceeded where others' bodies took too long.
         """
-        if self._reader is not None and self._reader.takes(self._route, len(body)):
-            return await self._reader.decode(self._route, body, content_type)
-        return self.codec.decode(body, content_type)
+        if self._reader is not None and self._reader.takes(len(body), content_type):
+            try:
+                async with asyncio.timeout(deadline - time.monotonic()):
+                    return await self._reader.decode(self._route, body, content_type)
+            except TimeoutError:
+                raise DeadlineExceeded("The deadline passed while the body was read.") from None
+        if len(body) < _MEDIUM:
+            return self.codec.decode(body, content_type)
+        async with self._turn:
+            await asyncio.sleep(0)  # whatever else is to be done comes between two of them
+            return self.codec.decode(body, content_type)
 
     @property
     def queue(self) -> Queue:
@@ -115,7 +129,7 @@ class ModelOperation:
 
     async def __call__(self, call: Call) -> Payload:
         """Answer `call`."""
-        batch = await self.decode(call.body, call.content_type)
+        batch = await self.decode(call.body, call.content_type, call.deadline)
         call.rows = rows = table.rows(batch)
         if not rows:
             return self.codec.encode([])

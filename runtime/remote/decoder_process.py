@@ -16,18 +16,24 @@ import numpy as np
 import orjson
 
 from ..data.payload import Codec
-from ..signature import Side
+from ..signature import Field, Side
 from .channel import Channel
 from .inputs import Batches
 from .message import Ready
 from .model_process import ModelProcess, prepare, resident
+
+_ROWS = Side("array", (Field("row", "bytes", (None,)),))
+"""Rows of any JSON, as such: to parse them is what the front is spared."""
 
 
 def decode(codecs: Mapping[str, Codec], method: str, body: np.ndarray) -> tuple[Side, Any]:
     """The batch in a body; `method` names a route and the type of the content."""
     route, _, content_type = method.partition("\n")
     codec = codecs[route]
-    return codec.inputs, codec.decode(body.tobytes(), content_type)
+    batch = codec.decode(body.tobytes(), content_type)
+    if codec.inputs.layout == "objects":
+        return _ROWS, np.fromiter(map(orjson.dumps, batch), object, len(batch))
+    return codec.inputs, batch
 
 
 def told(codecs: Mapping[str, Codec]) -> bytes:

@@ -10,6 +10,7 @@ import numpy as np
 import orjson
 import pytest
 
+from modelbundle.runtime.data import table
 from modelbundle.runtime.data.payload import CSV, JSON, NPY, Codec
 from modelbundle.runtime.errors import InvalidInput, Overloaded, RequestError
 from modelbundle.runtime.remote.decoder import LARGE, Decoder
@@ -37,6 +38,8 @@ def plain(value):
     """Something that can be compared with ==."""
     if isinstance(value, dict):
         return [(name, plain(part)) for name, part in value.items()]
+    if isinstance(value, list):
+        return orjson.loads(orjson.dumps(value))
     if isinstance(value, np.ndarray):
         return [repr(value.tolist()), value.dtype.str, value.shape, value.flags.writeable]
     return value
@@ -82,12 +85,49 @@ def test_many_at_once_and_of_other_types():
     run(scenario)
 
 
-def test_only_what_is_large_and_what_can_be_told_in_numbers():
-    """JSON of any kind would have to be parsed once more."""
-    decoder = Decoder({"a": Codec(INPUTS["floats"][0]), "b": Codec(OBJECTS)})
-    assert decoder.takes("a", LARGE)
-    assert not decoder.takes("a", LARGE - 1)
-    assert not decoder.takes("b", LARGE)
+def test_only_what_would_keep_others_waiting():
+    """CSV takes longer to read than JSON, npy nearly no time."""
+    decoder = Decoder(CODECS)
+    assert [decoder.takes(LARGE, kind) for kind in (JSON, CSV, NPY)] == [True, True, False]
+    assert [decoder.takes(LARGE - 1, kind) for kind in (JSON, CSV, "")] == [False, True, False]
+    assert not decoder.takes(1000, CSV)
+
+
+def test_rows_of_any_json_come_as_json():
+    """The front does not look inside."""
+    rows = [{"a": [1, {"b": None}]}, "x:y", 2**63, 1.5, [], "\N{SNOWMAN}"]
+
+    async def scenario(decoder):
+        name = next(name for name, (side, _) in INPUTS.items() if side == OBJECTS)
+        batch = await decoder.decode(name, orjson.dumps({"instances": rows}), JSON)
+        assert {type(row) for row in batch} == {orjson.Fragment}
+        assert orjson.loads(orjson.dumps(batch)) == rows
+        assert table.key(OBJECTS, batch) != table.key(OBJECTS, batch)
+        with pytest.raises(InvalidInput, match="levels deep"):
+            await decoder.decode(name, b'{"instances":[%b]}' % (b"[" * 99 + b"]" * 99), JSON)
+
+    run(scenario)
+
+
+def test_bodies_of_clients_that_left_are_not_read():
+    """None of them is even sent to the process."""
+
+    async def scenario(decoder):
+        body = orjson.dumps({"instances": [[1, 2]]})
+        await decoder.decode("floats", body, JSON)
+        process = decoder._process
+        os.kill(process._child.pid, signal.SIGSTOP)
+        reading = [asyncio.ensure_future(decoder.decode("floats", body, JSON)) for _ in range(20)]
+        await asyncio.sleep(0.05)
+        for each in reading:
+            each.cancel()
+        staying = asyncio.ensure_future(decoder.decode("floats", body, JSON))
+        await asyncio.sleep(0.05)
+        assert not process._link._waiting
+        os.kill(process._child.pid, signal.SIGCONT)
+        assert (await staying).tolist() == [[1.0, 2.0]]
+
+    run(scenario)
 
 
 def test_a_body_that_takes_the_process_with_it_is_not_read_here():
