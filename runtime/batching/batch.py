@@ -5,6 +5,7 @@ from typing import Any, NamedTuple
 
 from .executor import RowOps
 from .observer import Release
+from .out_of_memory import is_out_of_memory
 from .request import Request, Run
 from .window import Window
 
@@ -200,16 +201,3 @@ class Batch:
         for batch in batches:
             batch.is_suspect = True
         return batches
-
-
-def is_out_of_memory(error: BaseException) -> bool:
-    """Whether a smaller batch may succeed; knows the libraries' errors without importing them."""
-    if isinstance(error, MemoryError):
-        return True
-    if any(cls.__name__ == "OutOfMemoryError" for cls in type(error).__mro__):
-        return True  # torch.cuda.OutOfMemoryError
-    # onnxruntime, xgboost and older torch have no class of their own for it.
-    if not isinstance(error, RuntimeError):
-        return False
-    text = " ".join(map(str, error.args)).lower()
-    return "out of memory" in text or "failed to allocate memory" in text

@@ -1,10 +1,12 @@
 """What runs batches: one at a time, away from the event loop."""
 
-import asyncio
 from collections.abc import Callable
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 from .worker import Done, Worker
+
+if TYPE_CHECKING:
+    import asyncio
 
 
 class RowOps(Protocol):
@@ -41,7 +43,7 @@ class Executor(Protocol):
         """Whether it can run a batch now; not while its process is being started."""
         ...
 
-    def start(self, loop: asyncio.AbstractEventLoop, on_ready: Callable[[], None]) -> None:
+    def start(self, loop: "asyncio.AbstractEventLoop", on_ready: Callable[[], None]) -> None:
         """Take batches on `loop`; call `on_ready` there whenever it has become ready."""
         ...
 
@@ -87,7 +89,7 @@ class ThreadExecutor:
         self._worker = worker or Worker()
         self._on_hang = on_hang
 
-    def start(self, loop: asyncio.AbstractEventLoop, on_ready: Callable[[], None]) -> None:  # noqa: ARG002  # it always is
+    def start(self, loop: "asyncio.AbstractEventLoop", on_ready: Callable[[], None]) -> None:  # noqa: ARG002  # it always is
         """Start the thread, for the first user."""
         self._worker.start(loop)
 

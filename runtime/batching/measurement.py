@@ -5,8 +5,8 @@ from collections.abc import Callable
 from functools import partial
 from typing import Any
 
-from .batch import is_out_of_memory
 from .executor import Executor, RowOps
+from .out_of_memory import is_out_of_memory
 from .window import Limits, Window
 
 

@@ -5,7 +5,8 @@ from collections import deque
 from collections.abc import Callable, Iterator
 
 from ..errors import DeadlineExceeded, ModelDied, PredictionFailed, RequestError
-from .batch import Batch, is_out_of_memory
+from .batch import Batch
+from .out_of_memory import is_out_of_memory
 from .request import Request
 
 log = logging.getLogger(__name__)

@@ -1,11 +1,13 @@
 """Worker: a thread of its own, so that the event loop never waits for a model."""
 
-import asyncio
 import threading
 from collections.abc import Callable
 from contextlib import suppress
 from queue import SimpleQueue
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    import asyncio
 
 Work = Callable[[], Any]
 Done = Callable[[Any, BaseException | None], None]
@@ -23,7 +25,7 @@ class Worker:
         self._jobs: SimpleQueue[tuple[Work, Done] | None] | None = None
         self._users = 0
 
-    def start(self, loop: asyncio.AbstractEventLoop) -> None:
+    def start(self, loop: "asyncio.AbstractEventLoop") -> None:
         """Start the thread, for the first user; who asked is told on `loop`."""
         self._users += 1
         if self._jobs is not None:
@@ -47,7 +49,7 @@ class Worker:
             self._jobs = None
 
 
-def _work(jobs: "SimpleQueue[tuple[Work, Done] | None]", loop: asyncio.AbstractEventLoop) -> None:
+def _work(jobs: "SimpleQueue[tuple[Work, Done] | None]", loop: "asyncio.AbstractEventLoop") -> None:
     while (job := jobs.get()) is not None:
         work, done = job
         result, error = None, None

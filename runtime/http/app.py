@@ -2,15 +2,11 @@
 
 import asyncio
 import logging
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from dataclasses import replace
+from functools import cached_property
 from typing import Any
-
-from starlette.applications import Starlette
-from starlette.exceptions import HTTPException
-from starlette.requests import Request
-from starlette.responses import JSONResponse, Response
 
 from ..batching.cost import CostModel
 from ..models.operation import ModelOperation
@@ -28,14 +24,15 @@ from .endpoint import Endpoint
 from .exchange import Exchange, Receive, Scope, Send
 from .fast_protocol import fast
 from .host import Host, Links
-from .pages import pages
-from .printable import printable
+from .lifespan import live
 from .protocol import LimitedProtocol, limited
 from .readiness import Readiness
 from .reception import Reception
 from .remote_host import RemoteHost
 
 log = logging.getLogger(__name__)
+
+Asgi = Callable[[Scope, Receive, Send], Awaitable[None]]
 
 
 class Application:
@@ -68,16 +65,13 @@ class Application:
         self._endpoints = {route.path: Endpoint(route, door) for route in plan.routes}
         self._tracing = tracing
         self.reception = Reception(door, access, tracing)
-        self._others = Starlette(
-            routes=pages(self),
-            lifespan=self._lifespan,
-            exception_handlers={HTTPException: self._explain, 500: _conceal},
-        )
-        self._others.router.redirect_slashes = False
         self._document: dict[str, Any] | None = None
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request, or run one lifespan."""
+        if scope["type"] == "lifespan":
+            await live(self._life(), receive, send)
+            return
         if scope["type"] != "http":
             await self._others(scope, receive, send)
             return
@@ -116,6 +110,12 @@ class Application:
         finally:
             exchange.status = exchange.status or 500
 
+    @cached_property
+    def _others(self) -> Asgi:
+        from .site import site  # not before somebody asks: a server is ready earlier without it
+
+        return site(self, self._endpoints)
+
     def protocol(self) -> type[LimitedProtocol]:
         """What uvicorn should speak HTTP with: predictions below ASGI unless settings say no."""
         settings, readiness = self.plan.settings, self.readiness
@@ -126,7 +126,7 @@ class Application:
     # --- life ---
 
     @asynccontextmanager
-    async def _lifespan(self, _: Starlette) -> AsyncIterator[None]:
+    async def _life(self) -> AsyncIterator[None]:
         if self.is_listening_first:
             loading = asyncio.create_task(self._load_or_fail())
         else:
@@ -190,25 +190,6 @@ class Application:
         # For a process of many gigabytes the kernel counts for a while.
         memory = await asyncio.to_thread(self.metrics.roster.memory)
         return self.metrics.text(memory)
-
-    async def _explain(self, request: Request, error: Exception) -> Response:
-        """A 404 that says what there is, and a 405 that says what would be right."""
-        status = error.status_code if isinstance(error, HTTPException) else 500
-        headers = error.headers if isinstance(error, HTTPException) else None
-        path = printable(request.url.path)
-        if status == 404:  # noqa: PLR2004
-            routes = ", ".join(f"POST {route}" for route in self._endpoints)
-            detail = f"There is nothing at `{path}`; there is {routes}, and GET /docs."
-        elif status == 405:  # noqa: PLR2004
-            detail = f"`{path}` does not take {request.method}."
-        else:
-            detail = "The request could not be answered."
-        return JSONResponse({"error": detail}, status, headers)
-
-
-async def _conceal(_: Request, __: Exception) -> Response:
-    """The traceback goes to the log; the client learns that it exists."""
-    return JSONResponse({"error": "The server failed."}, 500)
 
 
 def create_app(

@@ -12,8 +12,8 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from ..errors import BundleError
-from ..http.access_log import AccessLog, NoAccessLog
 from ..plan import Plan
+from ..remote.model_process import load_model, serve_model  # before the fork, for both sides of it
 from ..settings import ServeSettings
 from ..telemetry.metrics import Metrics
 from . import thread_count
@@ -29,6 +29,7 @@ from .service_post import ALIAS, ServicePost
 from .topology import Topology
 
 if TYPE_CHECKING:
+    from ..http.access_log import Access
     from ..models.model import LoadedModel
     from ..remote.model_link import ModelLink
     from ..rpc.service_link import ServiceLink
@@ -117,7 +118,7 @@ class Serving:
         plan = self.plan
         if not post.models:
             plan = _pinned(plan, self._device(post.index))
-        access = _access_log(plan.settings) if plan.settings.access_log else NoAccessLog()
+        access = _access_log(plan.settings)
         assert post.control is not None
         line = post.control.front
         links = None if self.topology.is_threaded else _links(post, line)
@@ -136,8 +137,6 @@ class Serving:
 
     def model(self, post: ModelPost, on_ready: Callable[[], None]) -> int:
         """Answer the batches of one front."""
-        from ..remote.model_process import serve_model
-
         if isinstance(post, ServicePost):
             return self._service(post, on_ready)
         assert post.channel is not None
@@ -170,8 +169,6 @@ class Serving:
         return serve_template(post.template, partial(self._load, post.alias), began, on_ready)
 
     def _load(self, alias: str) -> "LoadedModel":
-        from ..remote.model_process import load_model
-
         return load_model(self.plan, alias, self.plan.device)
 
     def _others_are_ready(self) -> bool:
@@ -320,5 +317,9 @@ def _pinned(plan: Plan, device: int | None) -> Plan:
     return replace(plan, device="cuda:0")
 
 
-def _access_log(settings: ServeSettings) -> AccessLog:
+def _access_log(settings: ServeSettings) -> "Access":
+    from ..http.access_log import AccessLog, NoAccessLog
+
+    if not settings.access_log:
+        return NoAccessLog()
     return AccessLog(sys.stdout.buffer, with_probes=settings.log == "debug")

@@ -6,8 +6,8 @@ from typing import Any
 import orjson
 
 from .. import errors
-from ..batching.batch import is_out_of_memory
 from ..batching.executor import WrongLength
+from ..batching.out_of_memory import is_out_of_memory
 from ..errors import RequestError
 
 _LONGEST = 1 << 13  # characters of a text: all of them fit where there is always room

@@ -9,7 +9,7 @@ import time
 import numpy as np
 import pytest
 
-from modelbundle.runtime.batching.batch import is_out_of_memory
+from modelbundle.runtime.batching.out_of_memory import is_out_of_memory
 from modelbundle.runtime.errors import ModelDied
 from modelbundle.runtime.remote.message import Kind, Message, Ready
 from modelbundle.runtime.remote.slab import GRAIN, KEPT

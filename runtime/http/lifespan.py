@@ -1,0 +1,27 @@
+"""Lifespan: ASGI's protocol for the beginning and the end of an application."""
+
+import traceback
+from contextlib import AbstractAsyncContextManager
+from typing import Any
+
+from .exchange import Receive, Send
+
+
+async def live(life: AbstractAsyncContextManager[Any], receive: Receive, send: Send) -> None:
+    """Be inside `life` from the server's startup to its shutdown, and say how each went.
+
+    Raises:
+        BaseException: what `life` raises, after the server has been told.
+    """
+    await receive()
+    has_begun = False
+    try:
+        async with life:
+            await send({"type": "lifespan.startup.complete"})
+            has_begun = True
+            await receive()
+    except BaseException:
+        which = "shutdown" if has_begun else "startup"
+        await send({"type": f"lifespan.{which}.failed", "message": traceback.format_exc()})
+        raise
+    await send({"type": "lifespan.shutdown.complete"})

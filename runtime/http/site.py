@@ -1,0 +1,45 @@
+"""Site: all that is not a prediction, through Starlette; imported when somebody asks for it."""
+
+from collections.abc import Iterable
+
+from starlette.applications import Starlette
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
+
+from .pages import Shown, pages
+from .printable import printable
+
+
+def site(shown: Shown, predictions: Iterable[str]) -> Starlette:
+    """The pages of a server as an ASGI application; `predictions` are paths that it has beside."""
+    routes = ", ".join(f"POST {path}" for path in predictions)
+
+    async def explain(request: Request, error: Exception) -> Response:
+        return _explained(request, error, routes)
+
+    made = Starlette(
+        routes=pages(shown),
+        exception_handlers={HTTPException: explain, 500: _conceal},
+    )
+    made.router.redirect_slashes = False
+    return made
+
+
+def _explained(request: Request, error: Exception, routes: str) -> Response:
+    """A 404 that says what there is, and a 405 that says what would be right."""
+    status = error.status_code if isinstance(error, HTTPException) else 500
+    headers = error.headers if isinstance(error, HTTPException) else None
+    path = printable(request.url.path)
+    if status == 404:  # noqa: PLR2004
+        detail = f"There is nothing at `{path}`; there is {routes}, and GET /docs."
+    elif status == 405:  # noqa: PLR2004
+        detail = f"`{path}` does not take {request.method}."
+    else:
+        detail = "The request could not be answered."
+    return JSONResponse({"error": detail}, status, headers)
+
+
+async def _conceal(_: Request, __: Exception) -> Response:
+    """The traceback goes to the log; the client learns that it exists."""
+    return JSONResponse({"error": "The server failed."}, 500)
