@@ -58,7 +58,7 @@ class ServeSettings:
     workers       processes that answer, or "auto": chosen from what is measured at the start
     isolation     "process" = models run in processes of their own, "thread" = beside the server
     http          "fast" = predictions below ASGI, "asgi" = everything through it
-    warmup        "auto" = powers of two up to the largest batch, "off", or the largest size to try
+    warmup        "auto" = a few sizes up to the largest batch, "off", or the largest size to try
     nan           what a NaN in an answer becomes: an error, or `null`
     timing        which answers say how long their parts took: those whose requests say
                   `X-Timing: 1`, all, or none

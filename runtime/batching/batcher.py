@@ -98,7 +98,7 @@ class Batcher:
     async def warm_up(
         self, sample: Any, key: Hashable = None, *, seconds: float = 1.0
     ) -> list[tuple[int, float]]:
-        """Call the model with 1, 2, 4, ... rows like those of `sample`, and learn their cost.
+        """Call the model with 1, 8, 64, ... rows like those of `sample`, and learn their cost.
 
         For a started batcher, before the first request; every executor that is ready warms up.
         See `Measurement.run`.

@@ -9,6 +9,8 @@ from .executor import Executor, RowOps
 from .out_of_memory import is_out_of_memory
 from .window import Limits, Window
 
+STRIDE = 8  # times as many rows in the next batch, where that is sure to be within the budget
+
 
 class Measurement:
     """Calls a model with growing batches, in the executor that will serve it."""
@@ -22,14 +24,16 @@ class Measurement:
         self._clock = clock
 
     async def run(self, sample: Any, window: Window, seconds: float) -> list[tuple[int, float]]:
-        """Let `window` learn from 1, 2, 4, ... rows like those of `sample`.
+        """Let `window` learn from 1, 8, 64, ... rows like those of `sample`.
 
+        A few points tell the line; what lies between them is learned while it serves. Where a call
+        of 8 times as many rows could take longer than the latency budget, it is 2 times as many.
         Ends at the largest batch, after about `seconds`, or where a call takes longer than
         the latency budget. The first call, which pays for what the library does lazily, is not
         counted. Returns rows and seconds of each that was. Raises what the model raises.
         """
         measured: list[tuple[int, float]] = []
-        began, rows = self._clock(), 1
+        began, rows, stride = self._clock(), 1, STRIDE
         rows_of = self._repeated if self._limits.mergeable else _as_it_is
         await self._timed(rows_of(sample, 1), 1)
         while rows <= window.limit:
@@ -39,17 +43,22 @@ class Measurement:
                 if not is_out_of_memory(error) or rows == 1:
                     raise
                 window.ran_out_of_memory(rows)
-                break
+                fitted = measured[-1][0]
+                if rows <= 2 * fitted:
+                    break
+                rows, stride = 2 * fitted, 2  # somewhere between
+                continue
             window.observe(rows, taken)
             measured.append((rows, taken))
-            if (
-                taken > self._limits.latency_budget
-                or self._clock() - began > seconds
-                or rows == window.limit
-            ):
+            if self._is_enough(taken, rows, window) or self._clock() - began > seconds:
                 break
-            rows = min(2 * rows, window.limit)
+            if STRIDE * taken > self._limits.latency_budget:
+                stride = 2
+            rows = min(stride * rows, window.limit)
         return measured
+
+    def _is_enough(self, taken: float, rows: int, window: Window) -> bool:
+        return taken > self._limits.latency_budget or rows == window.limit
 
     def _repeated(self, sample: Any, rows: int) -> Any:
         have = self._ops.rows(sample)

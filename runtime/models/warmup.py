@@ -11,7 +11,7 @@ from .runner import Runner
 
 log = logging.getLogger(__name__)
 
-SECONDS = 2.0  # to measure one method, beyond the batch that is running
+SECONDS = 0.5  # to measure one method, beyond the batch that is running
 _SHOWN = 3  # differences in the log
 
 

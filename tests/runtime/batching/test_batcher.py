@@ -326,16 +326,16 @@ class TestLife:
 
         assert [type(r) for r in asyncio.run(main())] == [Overloaded]
 
-    def test_warming_up_measures_powers_of_two(self, model):
+    def test_warming_up_measures_a_few_sizes_up_to_the_largest(self, model):
         async def scenario(batcher):
             measured = await batcher.warm_up(row(1))
             return measured, batcher._lanes[None].window.cost.count
 
         measured, count = serve(scenario, model, max_batch_size=12)
 
-        assert model.batches == [1, 1, 2, 4, 8, 12]
-        assert [rows for rows, _ in measured] == [1, 2, 4, 8, 12]
-        assert count == 5
+        assert model.batches == [1, 1, 8, 12]
+        assert [rows for rows, _ in measured] == [1, 8, 12]
+        assert count == 3
 
     def test_warming_up_finds_what_memory_holds(self, model):
         model.memory = 10
@@ -345,7 +345,7 @@ class TestLife:
             return await batcher.submit(np.ones((16, 2)), rows=16)
 
         assert len(serve(scenario, model, max_batch_size=64)) == 16
-        assert model.batches == [1, 1, 2, 4, 8, 16, 8, 8]
+        assert model.batches == [1, 1, 8, 64, 16, 8, 8]
 
     def test_warming_up_raises_what_the_model_raises(self, model):
         async def scenario(batcher):
