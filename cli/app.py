@@ -73,8 +73,8 @@ COMMANDS: dict[str, Callable[..., None]] = {
 }
 
 
-def create_app() -> typer.Typer:
-    """Put the commands under one name."""
+def create_app(only: str | None = None) -> typer.Typer:
+    """Put the commands under one name; just one of them where `only` that will be run."""
     app = typer.Typer(
         cls=Root,
         help=HELP,
@@ -83,9 +83,11 @@ def create_app() -> typer.Typer:
         context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
     )
     app.callback()(_root)
-    for name, function in COMMANDS.items():
+    chosen = {only: COMMANDS[only]} if only in COMMANDS else COMMANDS
+    for name, function in chosen.items():
         app.command(name, cls=Command)(function)
-    app.add_typer(models.create_app(), name="models")
+    if chosen is COMMANDS:
+        app.add_typer(models.create_app(), name="models")
     return app
 
 

@@ -22,10 +22,10 @@ def invoke(arguments: list[str]) -> int:
     from .app import create_app
     from .usage import explain
 
-    command = get_command(create_app())
     name = _name()
     if os.environ.get(f"_{name.upper()}_COMPLETE"):
-        command.main(arguments, prog_name=name)  # a shell asks; this exits
+        get_command(create_app()).main(arguments, prog_name=name)  # a shell asks; this exits
+    command = get_command(create_app(arguments[0] if arguments else None))
     try:
         with command.make_context(name, _spelled_out(arguments)) as context:
             command.invoke(context)
