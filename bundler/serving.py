@@ -58,6 +58,12 @@ class Launch:
         digest = self.item.digest if self.item else bundle_digest(self.directory)
         return digest.removeprefix("sha256:")
 
+    @property
+    def is_here(self) -> bool:
+        """Whether this very interpreter, with what it has imported, is the one that will run it."""
+        brings = (self.directory / "modelbundle").is_dir() and not self.runs_installed
+        return self.item is not None and self.environment.is_current and not brings
+
     def command(self, options: Sequence[str] = ()) -> list[str]:
         """The process: the runtime, told which bundle. `-P` keeps the working directory out.
 

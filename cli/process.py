@@ -23,13 +23,14 @@ def start(
 
     Of our descriptors it gets those that are `inherited`.
     """
+    parent = os.getpid()
     return subprocess.Popen(
         command,
         env=dict(variables),
         stdin=subprocess.DEVNULL,
         stdout=stdout,
         stderr=stderr,
-        preexec_fn=_end_with_parent,  # noqa: PLW1509 - one thread, and only a system call
+        preexec_fn=lambda: end_with(parent),  # noqa: PLW1509 - one thread, and only a system call
         pass_fds=inherited,
         process_group=0,  # a Ctrl-C reaches it through us, once
     )
@@ -40,8 +41,8 @@ def exit_code(code: int) -> int:
     return code if code >= 0 else 128 - code
 
 
-def _end_with_parent() -> None:
-    parent = os.getppid()
+def end_with(parent: int) -> None:
+    """In a child of `parent`: get a SIGTERM when that is gone."""
     ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGTERM)
     if os.getppid() != parent:
         os.kill(os.getpid(), signal.SIGTERM)

@@ -3,7 +3,7 @@
 import json
 import os
 import socket
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack
 from functools import partial
 from typing import IO, TYPE_CHECKING
@@ -11,7 +11,8 @@ from typing import IO, TYPE_CHECKING
 from ..runtime.errors import BundleError
 from ..runtime.process.handover import Handover
 from ..runtime.process.watch import Watch
-from . import process
+from . import fork, process
+from .fork import Fork
 
 if TYPE_CHECKING:
     from ..bundler.serving import Launch
@@ -32,7 +33,7 @@ class Served:
         self._stack = stack
         self._told = -1
         self._rest = b""
-        self._child: process.Child | None = None
+        self._child: process.Child | Fork | None = None
 
     def start(
         self,
@@ -49,18 +50,38 @@ class Served:
         """
         self._told, tells = os.pipe()
         handover = Handover(listener.fileno(), tells, is_successor)
+        # A successor is another interpreter: what is installed may be another by then.
+        start = self._start if is_successor or not self.launch.is_here else self._fork
+        variables = {**self.launch.variables(), **handover.variables()}
         try:
-            self._child = process.start(
-                self.launch.command(options),
-                {**self.launch.variables(), **handover.variables()},
-                stdout=stdout,
-                inherited=handover.descriptors,
-            )
+            self._child = start(options, variables, stdout, handover.descriptors)
         except OSError as error:
             raise BundleError(f"No process can be started: {error.strerror}.") from error
         finally:
             os.close(tells)
         os.set_blocking(self._told, False)
+
+    def _start(
+        self,
+        options: Sequence[str],
+        variables: Mapping[str, str],
+        stdout: IO[str] | None,
+        inherited: Sequence[int],
+    ) -> process.Child:
+        command = self.launch.command(options)
+        return process.start(command, variables, stdout=stdout, inherited=inherited)
+
+    def _fork(
+        self,
+        options: Sequence[str],
+        variables: Mapping[str, str],
+        stdout: IO[str] | None,
+        inherited: Sequence[int],
+    ) -> Fork:
+        from ..runtime.server import main
+
+        run = partial(main, [str(self.launch.directory), *options])
+        return fork.start(run, variables, stdout=stdout, inherited=inherited)
 
     def listen(self, watch: Watch, on_ready: Callable[[], None]) -> None:
         """Hear what it tells."""
@@ -98,7 +119,8 @@ class Served:
     @property
     def exit_code(self) -> int:
         """As a shell says it, once it has ended."""
-        return process.exit_code(self._child.returncode) if self._child is not None else 1
+        code = None if self._child is None else self._child.returncode
+        return 1 if code is None else process.exit_code(code)
 
     def end(self) -> None:
         """Have it end, if it has not, and let go of what was there for it."""

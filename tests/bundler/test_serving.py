@@ -138,12 +138,14 @@ def test_notes_and_a_virtual_environment_beside_the_bundle_do_not_matter(copy, k
 def test_a_bundle_of_the_installed_runtime_runs_with_that(kept):
     with prepare(kept[1].item.tag, kept[0], HERE) as launch:
         assert launch.runs_installed
+        assert launch.is_here
         assert str(launch.directory) not in launch.variables().get("PYTHONPATH", "")
 
 
 def test_a_copy_that_is_nobodys_runs_with_its_own_and_is_not_written_to(copy, kept):
     with prepare(str(copy), kept[0], HERE) as launch:
         assert not launch.runs_installed
+        assert not launch.is_here
         assert launch.command()[2:] == [bundle_modules.__file__, RUNTIME, str(copy), str(copy)]
         assert launch.variables().get("PYTHONPATH") != str(copy)
         assert launch.variables()["PYTHONDONTWRITEBYTECODE"] == "1"
