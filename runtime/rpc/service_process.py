@@ -14,6 +14,7 @@ import orjson
 from ..errors import PredictionFailed, RequestError
 from ..manifest import Route
 from ..models.operation import Call, Operation, Stream
+from ..remote.channel import END
 from ..telemetry.trace_context import TraceContext, current
 from . import refusal
 from .call_channel import CallChannel
@@ -72,7 +73,8 @@ class ServiceProcess:
             BundleError: what keeps it from loading.
         """
         loop = asyncio.get_running_loop()
-        loop.add_signal_handler(signal.SIGTERM, lambda: None)
+        for number in (signal.SIGTERM, END):
+            loop.add_signal_handler(number, lambda: None)
         stream = self._channel.for_service().knock(self._generation)
         await loop.create_unix_connection(lambda: self._connection, sock=stream)
         self._operations = await host.load(self._tell_state)

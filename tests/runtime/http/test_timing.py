@@ -55,7 +55,7 @@ def test_who_shares_a_batch_is_told_its_size(server):
         int(each.headers["x-batch-size"]) for each in answers if "x-batch-size" in each.headers
     ]
     assert len(sizes) == 2
-    assert all(size in {2, 4, 6} for size in sizes)
+    assert all(2 <= size <= 7 for size in sizes)  # the first may be among them
     assert all(each.json() == {"predictions": [3, 7]} for each in answers)
 
 

@@ -369,7 +369,7 @@ def test_a_signal_to_all_processes_at_once_loses_nothing(lone, in_threads):
         return ask(lone, "/wait", seconds=1).json()
 
     assert in_threads(work, range(2)) == [2, 0]
-    assert notes(lone)[-1] == "closed"
+    assert "closed" in notes(lone)
 
 
 def test_a_restart_swaps_service_and_front(lone):
