@@ -8,7 +8,7 @@ import numpy as np
 
 from ..errors import InvalidInput, PayloadTooLarge, UnsupportedMediaType
 from ..signature import Side
-from . import csv_rows, instances, npy, table
+from . import csv_rows, extent, instances, npy, table
 from .predictions import as_array
 
 JSON = "application/json"
@@ -49,6 +49,7 @@ class Codec:
         kind, _, parameters = content_type.partition(";")
         kind = kind.strip().lower()
         if _is_json(kind):
+            extent.check(self.inputs, self.max_rows, body)
             return self._collate(instances.loads(body))
         if kind in _NPY_NAMES:
             return self._accept(npy.loads(body))

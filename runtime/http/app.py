@@ -18,6 +18,7 @@ from ..telemetry.traced import Tracing
 from ..telemetry.tracing import from_environment
 from . import openapi
 from .access_log import PROBES, Access, NoAccessLog
+from .backlog import Backlog
 from .body import Budget
 from .door import Door
 from .endpoint import Endpoint
@@ -61,7 +62,8 @@ class Application:
         self._host = host
         self._heartbeat = Heartbeat(metrics.lagged, host.tell_costs)
         settings = plan.settings
-        door = Door(settings, self.readiness, Budget(settings.limits.max_in_flight), metrics)
+        most = settings.limits.max_in_flight
+        door = Door(settings, self.readiness, Budget(most), Backlog(most), metrics)
         self._endpoints = {route.path: Endpoint(route, door) for route in plan.routes}
         self._tracing = tracing
         self.reception = Reception(door, access, tracing)
@@ -120,7 +122,7 @@ class Application:
         """What uvicorn should speak HTTP with: predictions below ASGI unless settings say no."""
         settings, readiness = self.plan.settings, self.readiness
         if settings.http == "asgi":
-            return limited(settings.limits, lambda: readiness.closes_connections)
+            return limited(self.reception.door, lambda: readiness.closes_connections)
         return fast(self.reception, lambda: readiness.closes_connections)
 
     # --- life ---
@@ -208,4 +210,7 @@ def create_app(
     metrics = metrics or Metrics.of(plan)
     host = Host(plan, metrics, links) if service is None else RemoteHost(plan, service)
     tracing = tracing or from_environment(plan.manifest.name, plan.manifest.version)
-    return Application(plan, metrics, access or NoAccessLog(), host, tracing)
+    application = Application(plan, metrics, access or NoAccessLog(), host, tracing)
+    if links is not None:
+        application.reception.budget.pages.keep_little()
+    return application

@@ -2,6 +2,9 @@
 
 from ..errors import BadPayload, ClientGone, Overloaded, PayloadTooLarge
 from .exchange import Receive
+from .spare_pages import SparePages
+
+_LARGE = 1 << 20  # bytes of a body that leaves something behind
 
 
 class Budget:
@@ -10,6 +13,7 @@ class Budget:
     def __init__(self, limit: int) -> None:
         self.limit = limit
         self.used = 0
+        self.pages = SparePages()
 
     def take(self, amount: int) -> None:
         """Claim `amount` bytes.
@@ -18,12 +22,14 @@ class Budget:
             Overloaded: when they are not there.
         """
         if self.used + amount > self.limit:
-            raise Overloaded("Too many bytes are being received; try again.", retry_after=1)
+            raise beyond()
         self.used += amount
 
     def give(self, amount: int) -> None:
         """Give `amount` bytes back."""
         self.used -= amount
+        if amount >= _LARGE:
+            self.pages.return_soon()
 
 
 class Body:
@@ -45,7 +51,7 @@ class Body:
             ClientGone: when the client left, or was cut, before the end.
         """
         if content_length is not None:
-            self._claim(_length(content_length))
+            self._check(_length(content_length))
         message = await receive()
         if message["type"] == "http.disconnect":
             raise ClientGone("The client has gone.")
@@ -56,17 +62,17 @@ class Body:
         return await self._rest(receive, first)
 
     async def _rest(self, receive: Receive, first: bytes) -> bytes:
-        body = bytearray(first)
-        more = True
+        parts, size, more = [first], len(first), True
         while more:
-            self._claim(len(body))
+            self._claim(size)
             message = await receive()
             if message["type"] == "http.disconnect":
                 raise ClientGone("The client has gone.")
-            body += message.get("body", b"")
+            parts.append(message.get("body", b""))
+            size += len(parts[-1])
             more = message.get("more_body", False)
-        self._claim(len(body))
-        return bytes(body)
+        self._claim(size)
+        return b"".join(parts)
 
     def release(self) -> None:
         """Give back what was claimed."""
@@ -74,11 +80,21 @@ class Body:
         self.claimed = 0
 
     def _claim(self, total: int) -> None:
-        if total > self._limit:
-            raise PayloadTooLarge(f"The body is larger than {self._limit} bytes.")
+        # Only what is there: announced bytes take no memory, and nobody may keep others out by
+        # announcing what never comes.
+        self._check(total)
         if total > self.claimed:
             self._budget.take(total - self.claimed)
             self.claimed = total
+
+    def _check(self, total: int) -> None:
+        if total > self._limit:
+            raise PayloadTooLarge(f"The body is larger than {self._limit} bytes.")
+
+
+def beyond() -> Overloaded:
+    """What is said where there is no room for a body."""
+    return Overloaded("Too many bytes are being received; try again.", retry_after=1)
 
 
 def _length(value: bytes) -> int:

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 from ..settings import ServeSettings
 from ..telemetry.metrics import Metrics
+from .backlog import Backlog
 from .body import Budget
 from .readiness import Readiness
 
@@ -15,4 +16,5 @@ class Door:
     settings: ServeSettings
     readiness: Readiness
     budget: Budget
+    backlog: Backlog
     metrics: Metrics

@@ -9,6 +9,7 @@ from uvicorn.config import Config
 from uvicorn.server import ServerState
 
 from ..errors import ClientGone, Overloaded
+from .body import beyond
 from .fast_request import FastRequest
 from .flight import Flight
 from .own_lines import NOTHING, OwnLines
@@ -54,6 +55,8 @@ class FastProtocol(LimitedProtocol):
         self._raw_head = b""  # of the request that begins the piece that is being parsed
         self._coming: FastRequest | None = None  # its head has come, its body is coming
         self._parts: list[bytes] = []  # of that body
+        self._claimed = 0  # bytes of the budget that they take
+        self._is_beyond = False  # there was no room for all of them
         self._rested = 0.0  # when all was answered, on the monotonic clock
 
     # --- the connection ---
@@ -64,6 +67,7 @@ class FastProtocol(LimitedProtocol):
         gone = [request for request in flight.waiting if request.reply is None]
         if self._coming is not None:
             gone.append(self._coming)
+            self._claim_rest(self._coming.head)
             self._coming = None
             self.reception.began(1)
             self.reception.open += 1
@@ -133,6 +137,8 @@ class FastProtocol(LimitedProtocol):
         """Send, if there is somebody to send it to."""
         if not self.transport.is_closing():
             self.transport.write(data)
+            if self.flow.write_paused:
+                self.backlog.note(self.transport)
 
     def on_all_answered(self, now: float) -> None:
         """All is answered: the standard way goes on, or the client has its time to ask again."""
@@ -193,7 +199,8 @@ class FastProtocol(LimitedProtocol):
             self._begin_cycle()
             return
         self._begin_body()
-        self._budget.used += head.length
+        self._claimed = 0
+        self._is_beyond = False
         if raw and not self._readiness.closes_connections:
             self._memo.learn(raw, head, self.url, self.headers)
         self.cycle = self._answering = self._cycle
@@ -217,7 +224,26 @@ class FastProtocol(LimitedProtocol):
             super().on_body(body)
         else:
             self._body += len(body)
-            self._parts.append(body)
+            self._keep(body)
+
+    def _keep(self, body: bytes) -> None:
+        """Only what is there takes of the budget: nobody keeps others out with announcements."""
+        if self._is_beyond:
+            return
+        if self._budget.used + len(body) > self._budget.limit:
+            self._is_beyond = True
+            self._parts.clear()
+            self._budget.give(self._claimed)
+            self._claimed = 0
+            return
+        self._budget.used += len(body)
+        self._claimed += len(body)
+        self._parts.append(body)
+
+    def _claim_rest(self, head: PlainHead) -> None:
+        """What is given back with the request's end is all of its body."""
+        self._budget.used += head.length - self._claimed
+        self._claimed = 0
 
     def on_message_complete(self) -> None:
         """A request has come in whole."""
@@ -229,7 +255,19 @@ class FastProtocol(LimitedProtocol):
         self._flight.more_body = False
         request.body = b"".join(self._parts)
         self._parts.clear()
-        self._queue(request)
+        self._claim_rest(request.head)
+        if self._is_beyond:
+            self._refuse(request)
+        else:
+            self._queue(request)
+
+    def _refuse(self, request: FastRequest) -> None:
+        self._flight.waiting.append(request)
+        if request.head.is_last:
+            self._flight.is_closing = self._is_deaf = True
+        self.reception.began(1)
+        self.reception.open += 1
+        request.head.intake.answers.refuse([request], beyond())
 
     def _is_behind(self, cycle: "RequestResponseCycle") -> bool:
         """Whether earlier requests than the one that is refused wait for their answers."""
@@ -237,7 +275,9 @@ class FastProtocol(LimitedProtocol):
             return super()._is_behind(cycle)
         if not self._flight.waiting:
             return False
-        self._budget.give(self._coming.received)
+        self._budget.give(self._claimed)
+        self._claimed = 0
+        self._parts.clear()
         self._coming = None
         self._flight.more_body = False
         return True
@@ -253,6 +293,7 @@ def fast(reception: "Reception", is_draining: Callable[[], bool]) -> type[FastPr
     """The protocol class for a server with this reception; uvicorn wants a class."""
     attributes = {
         "limits": reception.door.settings.limits,
+        "backlog": reception.door.backlog,
         "is_draining": staticmethod(is_draining),
         "reception": reception,
     }

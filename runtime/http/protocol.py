@@ -18,6 +18,8 @@ from uvicorn.protocols.http.httptools_impl import (
 from uvicorn.server import ServerState
 
 from ..settings import LimitSettings
+from .backlog import Backlog
+from .door import Door
 from .endpoint import ON_DISCONNECT
 from .head import Head, RefusedHead, origin_form, without_upgrade
 
@@ -31,6 +33,7 @@ class LimitedProtocol(HttpToolsProtocol):
     """
 
     limits = LimitSettings()
+    backlog: Backlog
     is_draining: Callable[[], bool]
 
     def __init__(
@@ -69,6 +72,7 @@ class LimitedProtocol(HttpToolsProtocol):
         """Tell whoever works for this client."""
         self._disarm()
         self._stop_patience()
+        self.backlog.forget(self.transport)
         leave, self._leave = self._leave, None
         super().connection_lost(exc)
         self._forget()
@@ -113,6 +117,7 @@ class LimitedProtocol(HttpToolsProtocol):
     def pause_writing(self) -> None:
         """Give a client that does not read as long as one that does not write."""
         super().pause_writing()
+        self.backlog.note(self.transport)
         if self._patience is None:
             seconds = 3 * self.limits.receive_timeout
             self._patience = self.loop.call_later(seconds, self.transport.abort)
@@ -120,6 +125,7 @@ class LimitedProtocol(HttpToolsProtocol):
     def resume_writing(self) -> None:
         """It reads again."""
         super().resume_writing()
+        self.backlog.forget(self.transport)
         self._stop_patience()
 
     # --- the parser's callbacks ---
@@ -164,6 +170,8 @@ class LimitedProtocol(HttpToolsProtocol):
         """A request has come in whole."""
         self._end_body()
         super().on_message_complete()
+        if not (self.pipeline or self.flow.write_paused):
+            self.flow.resume_reading()  # nothing more comes, except that the client may leave
 
     def _end_body(self) -> None:
         self._is_receiving = self._is_in_body = False
@@ -276,7 +284,11 @@ class LimitedProtocol(HttpToolsProtocol):
         self.transport.close()
 
 
-def limited(limits: LimitSettings, is_draining: Callable[[], bool]) -> type[LimitedProtocol]:
-    """The protocol class for a server with these limits; uvicorn wants a class."""
-    attributes = {"limits": limits, "is_draining": staticmethod(is_draining)}
+def limited(door: Door, is_draining: Callable[[], bool]) -> type[LimitedProtocol]:
+    """The protocol class for a server with this door; uvicorn wants a class."""
+    attributes = {
+        "limits": door.settings.limits,
+        "backlog": door.backlog,
+        "is_draining": staticmethod(is_draining),
+    }
     return type("ServerProtocol", (LimitedProtocol,), attributes)

@@ -6,6 +6,7 @@ import os
 import subprocess
 import sys
 from collections.abc import Mapping
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -128,18 +129,22 @@ class _Process:
         future = self._loop.create_future()
         self._waiting.add(future)
         future.add_done_callback(self._waiting.discard)
+        batch = [np.frombuffer(body, np.uint8)]
+        self._link.executor(method, _BODY).submit(batch, 0, partial(self._done, future))
+        try:
+            return await future
+        finally:
+            # An error refers to this frame: if that referred to it, nobody would free the body.
+            del future
 
-        def done(output: Any, error: BaseException | None) -> None:
-            self._turn.release()
-            if future.done():  # its client has left
-                return
-            if error is None:
-                future.set_result(output)
-            else:
-                future.set_exception(error)
-
-        self._link.executor(method, _BODY).submit([np.frombuffer(body, np.uint8)], 0, done)
-        return await future
+    def _done(self, future: asyncio.Future[Any], output: Any, error: BaseException | None) -> None:
+        self._turn.release()
+        if future.done():  # its client has left
+            return
+        if error is None:
+            future.set_result(output)
+        else:
+            future.set_exception(error)
 
     def stop(self) -> None:
         """End it."""

@@ -182,15 +182,69 @@ def test_the_time_of_a_connection_begins_anew_with_each_answer(talk):
 def test_bodies_beyond_the_budget_are_refused_and_the_others_are_not(talk):
     async def conversation(way):
         big, _ = await way.connect()
-        big.send(post([1, 1]).replace(b"Content-Length: 23", b"Content-Length: 900"))
+        head = post([1, 1]).replace(b"Content-Length: 23", b"Content-Length: 900")
+        big.send(head)
+        await asyncio.sleep(0.1)
+        announced = await way.converse([post([[1, 2]] * 20, "Connection: close")])
+        big.send(b" " * 850)
         await asyncio.sleep(0.1)
         refused = await way.converse([post([[1, 2]] * 20, "Connection: close")])
         taken = await way.converse([post([1, 2], "Connection: close")])
         big.close()
         await settled(way)
-        return refused, taken
+        return announced, refused, taken
 
-    refused, taken = talk(conversation, limits={"max_in_flight": 1000})
+    announced, refused, taken = talk(conversation, limits={"max_in_flight": 1000})
+    assert announced.startswith(b"HTTP/1.1 200")
     assert refused.startswith(b"HTTP/1.1 503")
     assert b"retry-after: 1\r\n" in refused
     assert answers(taken) == [{"predictions": [3.0]}]
+
+
+def test_a_body_for_which_room_runs_out_on_the_way_is_refused_when_it_is_over(talk):
+    async def conversation(way):
+        first, _ = await way.connect()
+        second, _ = await way.connect()
+        whole = post([[1, 2]] * 60)
+        for client in (first, second):
+            client.send(whole[:200])
+        await asyncio.sleep(0.1)
+        loop = asyncio.get_running_loop()
+        said = []
+        for client in (first, second):
+            client.send(whole[200:-1])
+        await asyncio.sleep(0.1)
+        for client in (first, second):
+            client.send(whole[-1:])
+            said.append(await loop.sock_recv(client, 4096))
+        second.send(post([1, 2]))
+        again = await loop.sock_recv(second, 4096)
+        first.close()
+        second.close()
+        await settled(way)
+        return said, again
+
+    said, again = talk(conversation, limits={"max_in_flight": 700})
+    assert sorted(each[:12] for each in said) == [b"HTTP/1.1 200", b"HTTP/1.1 503"]
+    assert answers(again) == [{"predictions": [3.0]}]
+
+
+def test_who_leaves_is_noticed_however_large_its_body_was(talk):
+    async def conversation(way):
+        busy, _ = await way.connect()
+        busy.send(post([-2, 0]))
+        await asyncio.sleep(0.1)  # the model sleeps with it
+        client, _ = await way.connect()
+        saying = asyncio.create_task(way.say(client, [post([[1.5, 2]] * 30_000)]))
+        await saying
+        await asyncio.sleep(0.05)
+        client.close()
+        await asyncio.sleep(0.1)
+        metrics = (await way.application.metrics_text()).decode()
+        await asyncio.get_running_loop().sock_recv(busy, 4096)
+        busy.close()
+        await settled(way)
+        return metrics
+
+    text = talk(conversation, max_rows=100_000, queue={"max_rows": 100_000})
+    assert number(text, 'bundle_requests_total{route="/predict",status="499"}') == 1

@@ -1,5 +1,7 @@
 """What one connection may do to a server."""
 
+import contextlib
+import select
 import socket
 import time
 
@@ -194,12 +196,29 @@ def test_a_client_that_never_reads_is_cut(make_server):
     server = make_server(limits={"receive_timeout": 0.3}, max_rows=1_000_000)
     rows = b",".join([b"[1.234567890123456,0]"] * 400_000)
     body = b'{"instances": [' + rows + b"]}"
-    before = server.sockets()
     with socket.socket() as sock:
         sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
         sock.connect(("127.0.0.1", server.port))
         sock.sendall(POST + b"Content-Length: %d\r\n\r\n" % len(body) + body)
         while not server.access():
             time.sleep(0.1)  # until it was answered
-        while server.sockets() > before:
+        assert server.connections() == 1
+        while server.connections():
             time.sleep(0.1)
+
+
+def test_clients_that_never_read_are_cut_before_their_answers_fill_the_memory(make_server):
+    server = make_server(limits={"max_in_flight": 8 << 20}, max_rows=200_000)
+    rows = b",".join([b"[1.234567890123456,0]"] * 100_000)  # an answer of 1.8 MB
+    body = b'{"instances": [' + rows + b"]}"
+    with contextlib.ExitStack() as stack:
+        for _ in range(12):
+            sock = stack.enter_context(socket.socket())
+            sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+            sock.connect(("127.0.0.1", server.port))
+            sock.sendall(POST + b"Content-Length: %d\r\n\r\n" % len(body) + body)
+            assert select.select([sock], [], [], 30)[0]  # it begins to be answered
+        while server.connections() > 8:
+            time.sleep(0.05)
+        assert server.connections() > 0
+    assert server.post([[1, 2]]).status_code == 200
