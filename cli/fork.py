@@ -68,7 +68,6 @@ def start(
     """
     sys.stdout.flush()
     sys.stderr.flush()
-    gc.collect()
     gc.freeze()  # its collector need not touch, and so copy, what is ours
     parent = os.getpid()
     # Until the child has its own handlers, a signal for it would be ours.

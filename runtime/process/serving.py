@@ -12,6 +12,7 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from ..errors import BundleError
+from ..models.imports import uncollected
 from ..plan import Plan
 from ..remote.model_process import load_model, serve_model  # before the fork, for both sides of it
 from ..settings import ServeSettings
@@ -110,8 +111,9 @@ class Serving:
 
     def front(self, post: FrontPost, on_ready: Callable[[], None]) -> int:
         """Serve connections, with models in this process or behind channels."""
-        from ..http.app import create_app
-        from .life import Life, run
+        with uncollected():
+            from ..http.app import create_app
+            from .life import Life, run
 
         faulthandler.enable(STDERR, all_threads=False)
         self.metrics.counters.take(post.row)

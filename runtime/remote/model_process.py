@@ -22,6 +22,9 @@ import numpy as np
 
 from ..batching.executor import WrongLength
 from ..data import table
+from ..frameworks import registry
+from ..manifest import ModelManifest
+from ..models import imports
 from ..models.model import LoadedModel
 from ..plan import Plan
 from . import cursor, failure, layout
@@ -82,10 +85,17 @@ def load_model(plan: Plan, alias: str, device: str) -> LoadedModel:
     prepare()
     plan.import_sources()
     directory, tuning = plan.model_directory(alias), plan.tuning(alias)
+    _import_ahead(plan.models[alias])
     model = LoadedModel.load(directory, device, plan.policy, tuning)
     gc.collect()
     gc.freeze()
     return model
+
+
+def _import_ahead(manifest: ModelManifest) -> None:
+    """An adapter that is not ours is not asked what it needs."""
+    if registry.is_builtin(manifest.loader):
+        imports.ahead(manifest, registry.load(manifest.loader))
 
 
 def serve_loaded(

@@ -1,0 +1,42 @@
+"""Imports: of a model's library, ahead of its files, and without looking for garbage meanwhile.
+
+A library leaves hundreds of thousands of objects, all of which stay. The collector would go through
+them again and again while they come: a tenth of the time that PyTorch takes.
+"""
+
+import gc
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from importlib import import_module
+
+from ..frameworks.framework import Framework
+from ..manifest import ModelManifest
+
+
+@contextmanager
+def uncollected() -> Iterator[None]:
+    """Import what stays for ever: nobody looks at it now, nor later."""
+    gc.disable()
+    try:
+        yield
+    finally:
+        gc.freeze()
+        gc.enable()
+
+
+def ahead(manifest: ModelManifest, framework: Framework) -> None:
+    """Import what loading a model will ask its library for."""
+    with uncollected():
+        for name in _modules(manifest, framework):
+            with suppress(Exception):  # loading meets the same, and puts it into words
+                import_module(name)
+
+
+def _modules(manifest: ModelManifest, framework: Framework) -> Iterator[str]:
+    """The library and what it brings, and the modules of theirs that a pickle names."""
+    yield from framework.distributions
+    for names in manifest.globals.values():
+        for name in names:
+            module = name.rpartition(".")[0]
+            if module.partition(".")[0] in framework.distributions:
+                yield module
