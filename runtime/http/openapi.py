@@ -65,7 +65,7 @@ def _operation(route: Route, models: Mapping[str, ModelManifest], samples: Sampl
     if signature is not None:
         request = _model_request(envelope("instances", signature.inputs), samples)
         if signature.inputs.layout != "objects":
-            request["content"][CSV] = {"schema": {"type": "string"}}
+            request["content"][CSV] = {"schema": _BINARY}
         response = _media(envelope("predictions", signature.outputs))
         if samples:
             response["example"] = {"predictions": list(samples.outputs)}
