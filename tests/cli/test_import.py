@@ -3,6 +3,7 @@
 import os
 import subprocess
 import sys
+import tarfile
 from pathlib import Path
 
 import pytest
@@ -56,13 +57,15 @@ def test_one_machine_after_another_through_a_pipe(bundle, shop, tmp_path):
 
 
 def test_a_damaged_archive_names_the_member(bundle, archive):
+    with tarfile.open(archive) as tar:
+        sources = [m for m in tar if (file := tar.extractfile(m)) and file.read(3) == b'"""']
     data = bytearray(archive.read_bytes())
-    at = data.index(b"import")  # in some file of the bundle
-    data[at] ^= 1
+    data[sources[0].offset_data] ^= 1  # some source file of the bundle
     archive.write_bytes(data)
     refused = bundle("import", archive, "--json", code=6)
     assert refused.json["exit_code"] == 6
     assert "is damaged in `" in refused.json["error"]
+    assert ".py`: " in refused.json["error"]
     assert bundle("list", "--json").json == {"bundles": []}
 
 

@@ -232,19 +232,15 @@ def test_a_body_for_which_room_runs_out_on_the_way_is_refused_when_it_is_over(ta
 def test_who_leaves_is_noticed_however_large_its_body_was(talk):
     async def conversation(way):
         busy, _ = await way.connect()
-        busy.send(post([-2, 0]))
+        busy.send(post([-4, 0]))
         await asyncio.sleep(0.1)  # the model sleeps with it
         client, _ = await way.connect()
         saying = asyncio.create_task(way.say(client, [post([[1.5, 2]] * 30_000)]))
         await saying
-        await asyncio.sleep(0.05)
         client.close()
-        await asyncio.sleep(0.1)
-        metrics = (await way.application.metrics_text()).decode()
         await asyncio.get_running_loop().sock_recv(busy, 4096)
         busy.close()
-        await settled(way)
-        return metrics
+        return await settled(way)
 
     text = talk(conversation, max_rows=100_000, queue={"max_rows": 100_000})
     assert number(text, 'bundle_requests_total{route="/predict",status="499"}') == 1
