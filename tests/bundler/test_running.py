@@ -30,7 +30,9 @@ def test_what_is_written_is_found_until_it_is_removed(tmp_path):
     assert here.again(tmp_path) is None
 
 
-@pytest.mark.parametrize("name", ["8080", "iris", "model:iris", "iris:1", str(os.getpid())])
+@pytest.mark.parametrize(
+    "name", ["8080", "iris", "model:iris", "iris:1", pytest.param(str(os.getpid()), id="pid")]
+)
 def test_it_answers_to(name):
     assert server().answers_to(name)
 
