@@ -1,0 +1,1 @@
+"""The gRPC front of a bundle: the same models, queues, limits and numbers as behind HTTP."""
