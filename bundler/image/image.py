@@ -14,8 +14,9 @@ from ..progress import NullProgress, Progress
 from ..signing.policy import Policy
 from .build_context import BuildContext
 from .build_log import BuildLog
-from .containerfile import ARGUMENTS, DIGEST, NAME, TRUST, VERSION
+from .containerfile import ARGUMENTS, DIGEST, NAME, VERSION
 from .engine import Engine, connect
+from .image_settings import TRUST
 
 if TYPE_CHECKING:
     from ..store import Item, Store

@@ -41,6 +41,7 @@ BUNDLE = BundleManifest(
     image={"system": {"packages": [], "run": []}},
     packer="modelbundle 0.1.0",
 )
+FILES_OF_BUNDLE = BUNDLE.files
 SAFE = st.text(st.characters(exclude_categories=["Cs", "Cc"]), max_size=20)
 
 
@@ -72,8 +73,8 @@ def test_layers_come_in_the_order_of_change():
     """Dependencies, weights, runtime, code, manifest."""
     copies = [line.split()[1] for line in lines(BUNDLE) if line.startswith("COPY")]
     assert copies == [
-        "env",
-        "--from=dependencies",
+        "env/requirements.lock",
+        "--from=packages",
         "env/requirements.lock",
         "models/iris",
         "samples",
@@ -82,6 +83,20 @@ def test_layers_come_in_the_order_of_change():
         "src",
         "Containerfile",
     ]
+
+
+def test_heavy_packages_have_layers_of_their_own_below_the_others():
+    """A new version of a small package then moves no framework."""
+    locks = [
+        FileEntry(f"env/{group}.lock", DIGEST, 1) for group in ("cuda", "frameworks", "packages")
+    ]
+    whole = lines(replace(BUNDLE, files=(*FILES_OF_BUNDLE, *locks)))
+    stages = [line.split()[-1] for line in whole if line.startswith("FROM system AS")]
+    assert stages == ["cuda", "frameworks", "packages"]
+    taken = [line for line in whole if line.startswith("COPY --from=")]
+    assert taken == [f"COPY --from={stage} /opt/packages /opt/packages" for stage in stages]
+    frameworks = whole[whole.index("FROM system AS frameworks") :]
+    assert "COPY env/frameworks.lock /tmp/env/frameworks.lock" in frameworks[:6]
 
 
 def test_what_changes_with_every_build_is_said_last():
@@ -102,9 +117,9 @@ def test_it_asks_nothing_of_buildkit():
 def test_the_server_is_process_one_and_not_root():
     """Exec form, so that SIGTERM reaches it; a number, so that Kubernetes can see it is not root."""
     whole = lines(BUNDLE)
-    assert 'ENTRYPOINT ["python", "-m", "modelbundle.runtime", "/opt/bundle"]' in whole
+    assert 'ENTRYPOINT ["python3", "-m", "modelbundle.runtime", "/opt/bundle"]' in whole
     assert any(
-        line.endswith('CMD ["python", "-m", "modelbundle.runtime.health"]') for line in whole
+        line.endswith('CMD ["python3", "-m", "modelbundle.runtime.health"]') for line in whole
     )
     assert "USER 65532:65532" in whole
     assert "USER 7:8" in lines(with_image(user="7:8"))
@@ -145,7 +160,7 @@ def test_system_packages_and_commands_come_before_the_dependencies():
     whole = lines(with_image(system=system))
     assert "apt-get install --yes --no-install-recommends libgomp1 curl=7.88.1-10" in whole[1]
     assert whole[2].startswith('RUN ["/bin/sh", "-c", ')
-    assert whole[3] == "FROM system AS dependencies"
+    assert whole[3] == "FROM system AS packages"
 
 
 @pytest.mark.parametrize(

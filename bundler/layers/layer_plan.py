@@ -1,0 +1,195 @@
+"""LayerPlan: which layers a bundle's image gets on top of its base, known before one is made."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from ...runtime import canonical, digest
+from ...runtime.manifest import BundleManifest, FileEntry
+from ..progress import Progress
+from ..requirements import environment
+from ..requirements.requirements import normalize
+from ..requirements.target import MACHINES
+from ..store import Blob, Store
+from . import bundle_files, package_group
+from .installed_size import installed_size
+from .layer_memo import LayerMemo
+from .layer_tar import LayerTar
+from .member import Member
+from .package_tree import PackageTree, Wanted
+
+_FORMAT = 1
+"""Of the layers' bytes; another one makes other layers of the same contents."""
+SITE = "opt/packages/lib/python{}/site-packages"
+"""Where packages lie in the image: the user site of `PYTHONUSERBASE=/opt/packages`."""
+
+
+@dataclass(frozen=True, slots=True)
+class PlannedLayer:
+    """One layer.
+
+    kind      "packages", "model", "runtime", "code" or "manifest"
+    key       digest of what decides its bytes
+    size      bytes of its tar, exact where `members` are known, else about; None: nobody knows
+    why       what makes it change
+    packages  distributions in it
+    members   None until the packages are unpacked
+    """
+
+    kind: str
+    name: str
+    key: str
+    size: int | None
+    why: str
+    packages: tuple[str, ...] = ()
+    members: tuple[Member, ...] | None = None
+
+    @property
+    def is_exact(self) -> bool:
+        """Whether `size` is what it will be, to the byte."""
+        return self.members is not None
+
+
+@dataclass(frozen=True, slots=True)
+class Layer:
+    """A layer that is made: its uncompressed tar, and that tar's digest."""
+
+    planned: PlannedLayer
+    tar: LayerTar
+    blob: Blob
+
+
+@dataclass(frozen=True, slots=True)
+class LayerPlan:
+    """The layers of one bundle for one platform, from the bottom to the top."""
+
+    layers: tuple[PlannedLayer, ...]
+    tree: PackageTree | None
+    memo: LayerMemo
+    site: str
+
+    @classmethod
+    def of(
+        cls,
+        store: Store,
+        directory: Path,
+        files: Sequence[FileEntry],
+        manifest: BundleManifest,
+        platform: str,
+    ) -> "LayerPlan":
+        """The plan for the bundle in `directory`; nothing is unpacked, read or fetched for it."""
+        memo = LayerMemo(store.root / "layers")
+        site = SITE.format(".".join(manifest.python.split(".")[:2]))
+        home = str(manifest.image.get("workdir") or "/opt/bundle").strip("/")
+        shares = bundle_files.divide(manifest, files)
+        own = tuple(_of_share(share, directory, home) for share in shares)
+        if manifest.lock is None:
+            return cls(own, None, memo, site)
+        tree = PackageTree.of(store, manifest.lock, manifest.python, platform)
+        plan = cls((), tree, memo, site)
+        return replace(plan, layers=(*plan._packages(_pinned(directory, platform)), *own))
+
+    def _packages(self, pins: Mapping[str, str]) -> Iterator[PlannedLayer]:
+        tree = self.tree
+        if tree is None:
+            return
+        known = tree.members(self.site) if tree.is_there else {}
+        for group, names in package_group.grouped(pins).items():
+            shown = tuple(f"{name}=={pins[name]}" for name in names)
+            about = {"format": _FORMAT, "tree": tree.key, "group": group}
+            key = digest.of_bytes(canonical.dumps(about))
+            members, size = None, installed_size({name: pins[name] for name in names})
+            if tree.is_there:
+                members = tuple(member for name in names for member in known.get(name, ()))
+                size = LayerTar(members).size
+            yield PlannedLayer(
+                "packages", group, key, size, package_group.WHY[group], shown, members
+            )
+
+    def complete(
+        self, store: Store, requirements: Path, wanted: Wanted, progress: Progress
+    ) -> "LayerPlan":
+        """The plan with its packages unpacked."""
+        if self.tree is None or self.tree.is_there:
+            return self
+        self.tree.make(store, requirements, wanted, progress)
+        pins = {name: version for layer in self.layers for name, version in _pins(layer)}
+        own = tuple(layer for layer in self.layers if layer.kind != "packages")
+        return replace(self, layers=(*self._packages(pins), *own))
+
+    def make(self, progress: Progress) -> list[Layer]:
+        """Every layer with its digest: remembered, or computed now.
+
+        Raises:
+            Damaged: when a file differs from what is said of it.
+        """
+        tars = [LayerTar(layer.members or ()) for layer in self.layers]
+        known = [self.memo.get(layer.key) for layer in self.layers]
+        pending = sum(
+            tar.size for tar, blob in zip(tars, known, strict=True) if not _fits(tar, blob)
+        )
+        made = []
+        with progress.meter("Hashing layers", pending) as meter:
+            for layer, tar, blob in zip(self.layers, tars, known, strict=True):
+                if blob is None or blob.size != tar.size:
+                    blob = tar.blob(meter.advance)  # noqa: PLW2901
+                    self.memo.put(layer.key, blob)
+                made.append(Layer(layer, tar, blob))
+        return made
+
+    def to_json(self, name: str) -> list[dict[str, Any]]:
+        """For a program: each layer, and whether the last image of the bundle's name had it."""
+        last = self.memo.last(name)
+        return [_told(layer, self.memo.get(layer.key), last) for layer in self.layers]
+
+
+def _pinned(directory: Path, platform: str) -> dict[str, str]:
+    """Name -> version of what the lock has for the platform."""
+    machine, found = MACHINES.get(platform, ""), {}
+    text = (directory / "env" / "requirements.lock").read_text("utf-8")
+    for line in text.splitlines():
+        if (pin := environment.PIN.match(line)) and (not pin[3] or f"'{machine}'" in pin[3]):
+            found[normalize(pin[1])] = pin[2]
+    return found
+
+
+def _fits(tar: LayerTar, blob: Blob | None) -> bool:
+    return blob is not None and blob.size == tar.size
+
+
+def _of_share(share: bundle_files.Share, directory: Path, home: str) -> PlannedLayer:
+    members = tuple(
+        Member(
+            f"{home}/{entry.path}",
+            directory / entry.path,
+            entry.size,
+            entry.executable,
+            entry.digest,
+        )
+        for entry in share.files
+    )
+    listed = [[m.path, m.digest, m.size, m.executable] for m in members]
+    key = digest.of_bytes(canonical.dumps({"format": _FORMAT, "files": listed}))
+    size = LayerTar(members).size
+    return PlannedLayer(share.kind, share.name, key, size, share.why, (), members)
+
+
+def _pins(layer: PlannedLayer) -> Iterator[tuple[str, str]]:
+    for package in layer.packages:
+        name, _, version = package.partition("==")
+        yield name, version
+
+
+def _told(layer: PlannedLayer, blob: Blob | None, last: frozenset[str]) -> dict[str, Any]:
+    is_known = blob is not None
+    return {
+        "kind": layer.kind,
+        "name": layer.name,
+        "size": blob.size if blob else layer.size,
+        "exact": is_known or layer.is_exact,
+        "why": layer.why,
+        "packages": list(layer.packages),
+        "digest": blob.digest if blob else None,
+        "reused": blob is not None and blob.digest in last,
+    }

@@ -1,0 +1,51 @@
+"""Member: one file, link or folder of a layer, without owner, time or umask."""
+
+import tarfile
+from dataclasses import dataclass
+from pathlib import Path
+
+TIME = 315_532_800  # 1980-01-01T00:00:00Z, the first second that a zip archive can say
+MOMENT = "1980-01-01T00:00:00Z"
+
+
+@dataclass(frozen=True, slots=True)
+class Member:
+    """A path in the image, without its leading slash, and what lies there.
+
+    content     a file of this machine, or bytes; None for a folder or a link
+    size        bytes of the content
+    executable  whether it may be run
+    digest      of the content; "" where nobody has said it
+    link        where a symbolic link points
+    """
+
+    path: str
+    content: Path | bytes | None = None
+    size: int = 0
+    executable: bool = False
+    digest: str = ""
+    link: str = ""
+
+    @classmethod
+    def of_bytes(cls, path: str, data: bytes) -> "Member":
+        """A small file that is made here."""
+        return cls(path, data, len(data))
+
+    @property
+    def is_folder(self) -> bool:
+        """Whether there is nothing in it but others."""
+        return self.content is None and not self.link
+
+    def header(self) -> bytes:
+        """What stands in front of it in the tar: root's, from 1980, one of two modes.
+
+        POSIX.1-2001 (pax): a name of any length and alphabet, a size of any number of bytes.
+        """
+        info = tarfile.TarInfo(self.path)
+        info.mtime, info.size = TIME, self.size
+        info.mode = 0o755 if self.executable or self.is_folder else 0o644
+        if self.link:
+            info.type, info.linkname, info.mode = tarfile.SYMTYPE, self.link, 0o777
+        elif self.is_folder:
+            info.type = tarfile.DIRTYPE
+        return info.tobuf(tarfile.PAX_FORMAT, "utf-8", "strict")

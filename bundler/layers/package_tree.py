@@ -1,0 +1,175 @@
+"""PackageTree: a lock's wheels, unpacked on this machine for the machine of the image.
+
+Nothing of the locked packages runs: uv takes wheels alone, by hash, and unpacks them. What goes
+into an image is what their own RECORDs name, less the scripts that would carry the path of this
+machine's Python and the notes of who installed them when.
+"""
+
+import base64
+import binascii
+import csv
+import io
+import shutil
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path, PurePosixPath
+
+from ...runtime import canonical, digest
+from ..errors import BuildError, ResolveError
+from ..progress import Progress
+from ..requirements import collisions, uv
+from ..requirements.requirements import normalize
+from ..requirements.target import PLATFORMS
+from ..store import Store
+from .member import Member
+
+_FORMAT = 1
+_NOTES = frozenset({"INSTALLER", "REQUESTED", "direct_url.json", "uv_cache.json"})
+_SCRIPT = b"#!"
+
+
+@dataclass(frozen=True, slots=True)
+class PackageTree:
+    """Where the packages of one lock lie, or will lie; `key` names them on every machine."""
+
+    directory: Path
+    key: str
+
+    @classmethod
+    def of(cls, store: Store, lock: str, python: str, platform: str) -> "PackageTree":
+        """The tree of a lock's digest, an interpreter's version and a platform."""
+        about = {"format": _FORMAT, "lock": lock, "python": python, "platform": platform}
+        key = digest.of_bytes(canonical.dumps(about))
+        return cls(store.root / "layers" / "packages" / key.removeprefix("sha256:"), key)
+
+    @property
+    def is_there(self) -> bool:
+        """Whether it was unpacked before."""
+        return self.directory.is_dir()
+
+    def make(self, store: Store, requirements: Path, wanted: "Wanted", progress: Progress) -> None:
+        """Unpack it, unless it is there.
+
+        Raises:
+            ResolveError: when a wheel is missing, unreachable or not the locked one, or when two
+                own the same file.
+        """
+        if self.is_there:
+            return
+        progress.step(f"Unpacking the packages for {wanted.platform}, Python {wanted.python}")
+        with store.staging() as work:
+            target = work / "packages"
+            uv.run(
+                wanted.arguments(target, requirements),
+                cwd=work,
+                offline=wanted.offline,
+                environment={"UV_NO_INSTALLER_METADATA": "1", "UV_COMPILE_BYTECODE": "0"},
+            )
+            target.mkdir(exist_ok=True)  # uv makes none for an empty lock
+            collisions.check_environment(target)
+            self._place(target)
+
+    def _place(self, target: Path) -> None:
+        self.directory.parent.mkdir(parents=True, exist_ok=True)
+        try:
+            target.rename(self.directory)
+        except OSError:
+            if not self.is_there:  # else another process was as fast
+                raise
+
+    def forget(self) -> None:
+        """Remove it."""
+        shutil.rmtree(self.directory, ignore_errors=True)
+
+    def members(self, home: str) -> Mapping[str, list[Member]]:
+        """Normalized name of each distribution -> its files, below `home` in the image.
+
+        Raises:
+            BuildError: when a RECORD cannot be followed.
+        """
+        records = sorted(self.directory.glob("*.dist-info/RECORD"))
+        found = {}
+        for record in records:
+            name = normalize(record.parent.name.rsplit(".dist-info", 1)[0].split("-")[0])
+            found[name] = list(self._distribution(record, home))
+        return found
+
+    def _distribution(self, record: Path, home: str) -> Iterator[Member]:
+        rows = [row for row in _rows(record) if self._travels(row[0])]
+        own = record.relative_to(self.directory).as_posix()
+        for path, content in rows:
+            if path != own:
+                yield self._member(path, content, home)
+        yield Member.of_bytes(f"{home}/{own}", _record(rows))
+
+    def _travels(self, path: str) -> bool:
+        parts = PurePosixPath(path).parts
+        if not parts or ".." in parts or path.startswith("/"):
+            raise BuildError(
+                f"A wheel's RECORD names {path!r}, which is outside of its own folder.",
+                hint="Build the image with an engine: `--engine docker`.",
+            )
+        if "__pycache__" in parts or (parts[-1] in _NOTES and parts[0].endswith(".dist-info")):
+            return False
+        return parts[0] != "bin" or not self._is_script(path)
+
+    def _is_script(self, path: str) -> bool:
+        with (self.directory / path).open("rb") as file:
+            return file.read(2) == _SCRIPT
+
+    def _member(self, path: str, content: str, home: str) -> Member:
+        place = self.directory / path
+        try:
+            about = place.lstat()
+        except OSError as error:
+            raise BuildError(
+                f"`{path}` is named by a wheel's RECORD and is not there.",
+                hint=f"Remove `{self.directory}`, then try again.",
+            ) from error
+        executable = bool(about.st_mode & 0o100)
+        return Member(f"{home}/{path}", place, about.st_size, executable, _digest(content))
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """For which machine wheels are unpacked, and whether an index may be asked."""
+
+    python: str
+    platform: str
+    offline: bool = False
+
+    def arguments(self, target: Path, requirements: Path) -> list[str]:
+        """What uv is told.
+
+        Raises:
+            ResolveError: for a platform that no wheel is looked for.
+        """
+        if self.platform not in PLATFORMS:
+            raise ResolveError(f"No wheels are known for `{self.platform}`.")
+        given = ["pip", "install", "--target", str(target), "--no-deps", "--require-hashes"]
+        given += ["--only-binary", ":all:", "--python-version", self.python]
+        given += ["--python-platform", PLATFORMS[self.platform], "--no-python-downloads"]
+        return [*given, "--requirement", str(requirements)]
+
+
+def _rows(record: Path) -> list[tuple[str, str]]:
+    with record.open(newline="", encoding="utf-8") as file:
+        return [(row[0], row[1] if len(row) > 1 else "") for row in csv.reader(file) if row]
+
+
+def _record(rows: list[tuple[str, str]]) -> bytes:
+    """The RECORD of what is left, sorted; sizes are left out, as the format allows."""
+    text = io.StringIO(newline="")
+    csv.writer(text, lineterminator="\n").writerows([*row, ""] for row in sorted(rows))
+    return text.getvalue().encode()
+
+
+def _digest(content: str) -> str:
+    """`sha256=…` of a RECORD, in urlsafe base64 without padding, as a digest; else ""."""
+    kind, _, value = content.partition("=")
+    if kind != "sha256":
+        return ""
+    try:
+        return "sha256:" + base64.urlsafe_b64decode(value + "=" * (-len(value) % 4)).hex()
+    except (ValueError, binascii.Error):
+        return ""
