@@ -9,7 +9,7 @@ demo: $(VENV)/.demo  ## Train, save, build, serve, predict: the whole story in a
 	@$(BIN)/python examples/demo.py
 
 test: $(VENV)/.dev  ## Every test; those that need an engine or a GPU say why they skip.
-	$(BIN)/pytest
+	$(BIN)/pytest --numprocesses auto --maxprocesses 8 --dist loadfile
 
 lint: $(VENV)/.dev
 	$(BIN)/ruff check .
