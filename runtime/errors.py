@@ -9,6 +9,8 @@ BundleError                  exit 1: something the person can mend; `hint` says 
 
 RequestError(status)         what a client is told; anything else becomes a 500 that reveals nothing
 ├── BadPayload 400           the bytes are not what the content type says
+├── UnknownModel 404         no model of that name, version or label
+├── NothingHere 404          no route at that path
 ├── NotAllowed 405
 ├── RequestTimeout 408       the client was too slow to send
 ├── PayloadTooLarge 413
@@ -17,6 +19,7 @@ RequestError(status)         what a client is told; anything else becomes a 500 
 ├── TooManyRequests 429      this client is over its share (+ Retry-After)
 ├── ClientGone 499           nobody is left to answer
 ├── PredictionFailed 500     fixed text outside, the traceback in the log
+├── NotSupported 501         this server, or this model, cannot do that
 ├── Overloaded 503           the whole server is full, starting or draining (+ Retry-After)
 ├── ModelDied 503            the model's process ended while it ran this request (+ Retry-After)
 ├── ServiceDied 503          the service's process ended while it had this request (+ Retry-After)
@@ -102,6 +105,18 @@ class BadPayload(RequestError):
     status = 400
 
 
+class UnknownModel(RequestError):
+    """There is no model of that name, or none of that version, label or method."""
+
+    status = 404
+
+
+class NothingHere(RequestError):
+    """No route answers at this path."""
+
+    status = 404
+
+
 class NotAllowed(RequestError):
     """The route exists, for another method."""
 
@@ -151,6 +166,12 @@ class PredictionFailed(RequestError):
 
     def __init__(self, detail: str = "The model failed on this input.") -> None:
         super().__init__(detail)
+
+
+class NotSupported(RequestError):
+    """Something that a client may ask for elsewhere, and that this server or model cannot do."""
+
+    status = 501
 
 
 class Overloaded(RequestError):

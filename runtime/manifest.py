@@ -172,7 +172,8 @@ class ModelEntry:
     """A model inside a bundle: `models/<alias>/`.
 
     `alias` is its name in code and on the wire, `name` and `digest` say which saved model it is,
-    `tuning` how it computes where that is not how it was saved.
+    `tuning` how it computes where that is not how it was saved. `label` is the alias in the store
+    by which the bundlefile named it: "prod" of `iris@prod`.
     """
 
     alias: str
@@ -182,10 +183,11 @@ class ModelEntry:
     framework: str
     executes_code: bool
     tuning: Tuning = Tuning()  # noqa: RUF009  frozen
+    label: str | None = None
 
     def to_json(self) -> dict[str, Any]:
         """As it stands in `bundle.json`."""
-        return self.tuning.to_json() | {
+        plain = {
             "alias": self.alias,
             "name": self.name,
             "version": self.version,
@@ -193,6 +195,8 @@ class ModelEntry:
             "framework": self.framework,
             "executes_code": self.executes_code,
         }
+        named = {} if self.label is None else {"label": self.label}
+        return self.tuning.to_json() | plain | named
 
     @classmethod
     def from_json(cls, data: Mapping[str, Any]) -> Self:
@@ -203,8 +207,9 @@ class ModelEntry:
         """
         if "/" in _inside(data["alias"]):
             raise ValueError(f"{data['alias']!r} is no alias")
-        names = cls.__dataclass_fields__.keys() - {"tuning"}
-        return cls(**{name: data[name] for name in names}, tuning=Tuning.from_json(data))
+        names = cls.__dataclass_fields__.keys() - {"tuning", "label"}
+        own = {name: data[name] for name in names}
+        return cls(**own, tuning=Tuning.from_json(data), label=data.get("label"))
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,6 +4,7 @@ import os
 import signal
 import sys
 from collections.abc import Awaitable, Callable, MutableMapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn
 
@@ -26,11 +27,16 @@ class Server:
     Example:
         server = Server(Path(__file__).parent, routes=[Route("/predict", "predict", model="iris")])
         app = server.app
+
+    `dialects` are those of `serve.dialects`, where it shall speak others than the bundle says.
     """
 
-    def __init__(self, directory: Path, routes: Sequence[Route] = ()) -> None:
+    def __init__(
+        self, directory: Path, routes: Sequence[Route] = (), dialects: Sequence[str] | None = None
+    ) -> None:
         self._directory = directory
         self._routes = tuple(routes)
+        self._dialects = None if dialects is None else tuple(dialects)
         self._application: Application | None = None
 
     @property
@@ -40,7 +46,8 @@ class Server:
 
     def main(self, arguments: Sequence[str] | None = None) -> NoReturn:
         """Serve as the command line says, and exit with the code that the contract names."""
-        sys.exit(run(Options.parse(arguments, self._directory), self._routes))
+        options = replace(Options.parse(arguments, self._directory), dialects=self._dialects)
+        sys.exit(run(options, self._routes))
 
     async def __call__(self, scope: MutableMapping[str, Any], receive: Any, send: Any) -> None:
         """Answer one request, or run one lifespan, for whatever ASGI server asks."""
@@ -59,7 +66,8 @@ class Server:
         from .http.app import create_app
         from .process.starting import checked_plan
 
-        plan = checked_plan(Options(self._directory), self._routes)
+        options = Options(self._directory, dialects=self._dialects)
+        plan = checked_plan(options, self._routes)
         trust.verify(plan.directory, plan.manifest.files)
         return create_app(plan)
 

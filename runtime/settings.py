@@ -1,6 +1,6 @@
 """How a bundle is served: every knob of the server, with its default, in one place."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass, field, fields, replace
 from typing import Any, Literal, Self
 
@@ -8,6 +8,10 @@ from .errors import InvalidBundle
 
 KIB = 1 << 10
 MIB = 1 << 20
+
+
+DIALECTS = ("native", "v2", "v1", "grpc", "torchserve", "seldon", "sagemaker", "vertex")
+"""How a server may be spoken to, all of it at the same time."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,6 +55,25 @@ class LimitSettings:
 
 
 @dataclass(frozen=True, slots=True)
+class GrpcSettings:
+    """How gRPC is spoken, where `dialects` has it.
+
+    tls_cert, tls_key  PEM files on the machine that serves; both or neither
+    tls_client_ca      PEM file of whoever vouches for clients: without one of its certificates
+                       nobody is let in
+    compression        of answers, for clients that take it
+    """
+
+    port: int = 8081
+    tls_cert: str | None = None
+    tls_key: str | None = None
+    tls_client_ca: str | None = None
+    max_calls: int = 1024  # at once in one process; streams count as one
+    keep_alive: float = 60.0  # seconds after which a silent client is asked whether it is there
+    compression: Literal["off", "gzip", "deflate"] = "off"
+
+
+@dataclass(frozen=True, slots=True)
 class ServeSettings:
     """Everything that `serve:` in a bundlefile can say, and what it means when it does not.
 
@@ -62,6 +85,7 @@ class ServeSettings:
     nan           what a NaN in an answer becomes: an error, or `null`
     timing        which answers say how long their parts took: those whose requests say
                   `X-Timing: 1`, all, or none
+    dialects      how clients may speak, out of `DIALECTS`; "native" = the bundle's own routes
     """
 
     host: str | None = None
@@ -78,13 +102,15 @@ class ServeSettings:
     warmup: Literal["auto", "off"] | int = "auto"
     nan: Literal["error", "null"] = "error"
     timing: Literal["request", "always", "off"] = "request"
+    dialects: tuple[str, ...] = ("native", "v2", "v1")
     batch: BatchSettings = field(default_factory=BatchSettings)
     queue: QueueSettings = field(default_factory=QueueSettings)
     limits: LimitSettings = field(default_factory=LimitSettings)
+    grpc: GrpcSettings = field(default_factory=GrpcSettings)
 
     def to_json(self) -> dict[str, Any]:
         """As it stands in `bundle.json`, defaults filled in."""
-        return asdict(self)
+        return asdict(self) | {"dialects": list(self.dialects)}
 
     @classmethod
     def from_json(cls, data: Mapping[str, Any]) -> Self:
@@ -97,15 +123,28 @@ class ServeSettings:
             "batch": BatchSettings,
             "queue": QueueSettings,
             "limits": LimitSettings,
+            "grpc": GrpcSettings,
         }
         _check_keys("serve", cls, data)
         for name in parts.keys() & data.keys():
             _check_keys(f"serve.{name}", parts[name], data[name])
-        return cls(**(dict(data) | {name: parts[name](**data.get(name, {})) for name in parts}))
+        made: dict[str, Any] = {name: parts[name](**data.get(name, {})) for name in parts}
+        if "dialects" in data:
+            made["dialects"] = _checked_dialects(data["dialects"])
+        return cls(**(dict(data) | made))
 
     def merged(self, **changes: Any) -> Self:
         """The same settings with every change that is not None."""
         return replace(self, **{name: v for name, v in changes.items() if v is not None})
+
+
+def _checked_dialects(names: Iterable[str]) -> tuple[str, ...]:
+    listed = tuple(names)
+    for name in listed:
+        if name not in DIALECTS:
+            known = ", ".join(f"`{each}`" for each in DIALECTS)
+            raise InvalidBundle(f"`serve.dialects` has an unknown `{name}`; there are {known}.")
+    return listed
 
 
 def _check_keys(where: str, cls: type[Any], data: Mapping[str, Any]) -> None:

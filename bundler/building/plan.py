@@ -6,13 +6,18 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ...runtime import canonical, digest
+from ...runtime import plan as runtime_plan
+from ...runtime.dialects.catalog import Catalog
+from ...runtime.dialects.dialect import Dialect, dialects
 from ...runtime.http import openapi
 from ...runtime.manifest import BundleManifest, FileEntry, ModelManifest
 from ...runtime.settings import ServeSettings
 from ...runtime.version import __version__
 from ..errors import BuildError
 from ..image import containerfile
+from ..layers import package_group
 from ..project.source_file import SourceFile
+from ..requirements.lock import Lock
 from . import routes, sbom, server_source, tunings, vendor
 from .chosen_model import ChosenModel
 from .locking import Locked
@@ -80,7 +85,7 @@ def make(ingredients: Ingredients) -> Plan:
     manifests, lock = ingredients.manifests, ingredients.locked.lock
     parts = [*model_parts(ingredients.models.values()), *_sources(ingredients.sources)]
     parts += [Part.of_bytes(path, data) for path, data in vendor.files()]
-    parts.append(Part.of_bytes("env/requirements.lock", lock.requirements().encode()))
+    parts += [Part.of_bytes(path, text.encode()) for path, text in locks(lock).items()]
     parts += [*_wheels(ingredients), *recorded_samples(ingredients.models.values())]
     draft = replace(_draft(ingredients), files=tuple(part.entry for part in parts))
     image = containerfile.render(draft, lock)
@@ -95,6 +100,16 @@ def make(ingredients: Ingredients) -> Plan:
     manifest = replace(draft, files=tuple(part.entry for part in parts))
     tuned = tuple(tunings.why(ingredients.models.values()))
     return Plan(manifest, tuple(parts), image, ingredients.locked, _warnings(ingredients), tuned)
+
+
+def locks(lock: Lock) -> dict[str, str]:
+    """The lock for pip and uv, whole, and in the groups that each become a layer of an image."""
+    groups = package_group.grouped(package.name for package in lock.packages)
+    found = {"env/requirements.lock": lock.requirements()}
+    for group, names in groups.items() if len(groups) > 1 else ():
+        part = replace(lock, packages=tuple(p for p in lock.packages if p.name in names))
+        found[f"env/{group}.lock"] = part.requirements()
+    return found
 
 
 def _draft(given: Ingredients) -> BundleManifest:
@@ -174,8 +189,8 @@ def _sources(sources: Sequence[SourceFile]) -> Iterator[Part]:
 
 
 def _server(manifest: BundleManifest) -> str:
-    batch = ServeSettings.from_json(manifest.serve).batch
-    return server_source.render(manifest.name, manifest.routes, batch)
+    settings = ServeSettings.from_json(manifest.serve)
+    return server_source.render(manifest.name, manifest.routes, settings)
 
 
 def _openapi(manifest: BundleManifest, given: Ingredients) -> bytes:
@@ -184,7 +199,16 @@ def _openapi(manifest: BundleManifest, given: Ingredients) -> bytes:
         for route in manifest.routes
         if route.model and route.method in given.models[route.model].samples
     }
-    return canonical.pretty(openapi.document(manifest, given.manifests, samples))
+    spoken = _dialects(manifest, given)
+    return canonical.pretty(openapi.document(manifest, given.manifests, samples, spoken))
+
+
+def _dialects(manifest: BundleManifest, given: Ingredients) -> list[Dialect]:
+    """How its server will speak, beside its own routes."""
+    settings = ServeSettings.from_json(manifest.serve)
+    served = runtime_plan.Plan(given.root, manifest, given.manifests, settings, manifest.routes)
+    catalog = Catalog.of(served, samples=lambda alias, name: given.models[alias].samples.get(name))
+    return dialects(settings.dialects, catalog)
 
 
 def _warnings(given: Ingredients) -> tuple[str, ...]:

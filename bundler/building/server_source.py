@@ -5,8 +5,9 @@ Every value goes through `literal`, so no name, path or setting can become code.
 
 from collections.abc import Sequence
 
+from ...runtime.dialects.dialect import meanings
 from ...runtime.manifest import Route
-from ...runtime.settings import BatchSettings
+from ...runtime.settings import BatchSettings, ServeSettings
 
 _MODULES = "modelbundle/runtime/bundle_modules.py"
 WIDTH = 88  # what `ruff format` and black take for a line by default
@@ -33,6 +34,10 @@ server = Server(
     Path(HERE),
     routes=[
 '''
+_MIDDLE = """\
+    ],
+    dialects=[
+"""
 _TAIL = """\
     ],
 )
@@ -43,10 +48,11 @@ if __name__ == "__main__":
 """
 
 
-def render(name: str, routes: Sequence[Route], batch: BatchSettings) -> str:
-    """`server.py` for the bundle `name`; `batch` fills in what a route leaves open."""
-    listed = "".join(_indented(_call(route, batch)) for route in routes)
-    return _HEAD.format(name=name, modules=_MODULES) + listed + _TAIL
+def render(name: str, routes: Sequence[Route], settings: ServeSettings) -> str:
+    """`server.py` for the bundle `name`; its settings fill in what a route leaves open."""
+    listed = "".join(_indented(_call(route, settings.batch)) for route in routes)
+    spoken = "".join(_indented([_dialect(*each)]) for each in meanings(settings.dialects))
+    return _HEAD.format(name=name, modules=_MODULES) + listed + _MIDDLE + spoken + _TAIL
 
 
 def literal(value: str | float | bool | None) -> str:
@@ -55,6 +61,11 @@ def literal(value: str | float | bool | None) -> str:
     if isinstance(value, str) and '"' not in value and text.startswith("'"):
         return f'"{text[1:-1]}"'
     return text
+
+
+def _dialect(name: str, meaning: str) -> str:
+    """One dialect, and which paths are its."""
+    return f"{literal(name)},  # {meaning}" if meaning else f"{literal(name)},"
 
 
 def _call(route: Route, batch: BatchSettings) -> list[str]:

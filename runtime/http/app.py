@@ -9,6 +9,8 @@ from functools import cached_property
 from typing import Any
 
 from ..batching.cost import CostModel
+from ..dialects.catalog import Catalog
+from ..dialects.dialect import dialects, route_names
 from ..models.operation import ModelOperation
 from ..plan import Plan
 from ..rpc.service_link import ServiceLink
@@ -20,6 +22,7 @@ from . import openapi
 from .access_log import PROBES, Access, NoAccessLog
 from .backlog import Backlog
 from .body import Budget
+from .dialect_endpoint import Switchboard
 from .door import Door
 from .endpoint import Endpoint
 from .exchange import Exchange, Receive, Scope, Send
@@ -64,7 +67,13 @@ class Application:
         settings = plan.settings
         most = settings.limits.max_in_flight
         door = Door(settings, self.readiness, Budget(most), Backlog(most), metrics)
-        self._endpoints = {route.path: Endpoint(route, door) for route in plan.routes}
+        self._is_native = "native" in settings.dialects
+        self._endpoints = {
+            route.path: Endpoint(route, door) for route in plan.routes if self._is_native
+        }
+        self.catalog = Catalog.of(plan, self.readiness)
+        self.dialects = dialects(settings.dialects, self.catalog)
+        self._switchboard = Switchboard(self.dialects, door) if self.dialects else None
         self._tracing = tracing
         self.reception = Reception(door, access, tracing)
         self._document: dict[str, Any] | None = None
@@ -107,6 +116,11 @@ class Application:
         if endpoint is not None:
             await endpoint(exchange, scope, receive, send)
             return
+        if self._switchboard is not None:
+            found = self._switchboard.find(scope)
+            if found is not None:
+                await found(exchange, scope, receive, send)
+                return
         try:
             await self._others(scope, receive, exchange.watching(send))
         finally:
@@ -151,7 +165,8 @@ class Application:
     async def _load(self) -> None:
         operations = await self._host.load(self.readiness)
         self._document = None  # the service knows more of its types now than the build did
-        for path, operation in operations.items():
+        self.catalog.loaded(self._host.runners, operations)
+        for path, operation in operations.items() if self._is_native else ():
             self._endpoints[path].operation = operation
             if isinstance(operation, ModelOperation):
                 self.reception.add(path, operation)
@@ -184,6 +199,7 @@ class Application:
                 replace(self.plan.manifest, routes=self._host.routes),
                 self.plan.models,
                 self.plan.samples(),
+                self.dialects,
             )
         return self._document
 
@@ -207,7 +223,7 @@ def create_app(
 
     With `links` its models are in other processes, by alias; with `service` all of it is in one.
     """
-    metrics = metrics or Metrics.of(plan)
+    metrics = metrics or Metrics.of(plan, rules=route_names(plan.settings.dialects))
     host = Host(plan, metrics, links) if service is None else RemoteHost(plan, service)
     tracing = tracing or from_environment(plan.manifest.name, plan.manifest.version)
     application = Application(plan, metrics, access or NoAccessLog(), host, tracing)

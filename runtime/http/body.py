@@ -35,10 +35,10 @@ class Budget:
 class Body:
     """One request's body. `claimed` bytes of the budget are its own until `release`."""
 
-    __slots__ = ("_budget", "_limit", "claimed")
+    __slots__ = ("_budget", "claimed", "limit")
 
     def __init__(self, limit: int, budget: Budget) -> None:
-        self._limit = limit
+        self.limit = limit
         self._budget = budget
         self.claimed = 0
 
@@ -74,6 +74,15 @@ class Body:
         self._claim(size)
         return b"".join(parts)
 
+    def hold(self, total: int) -> None:
+        """So many bytes are kept now, of whatever the body became.
+
+        Raises:
+            PayloadTooLarge: when that is over the limit.
+            Overloaded: when too many others are being received.
+        """
+        self._claim(total)
+
     def release(self) -> None:
         """Give back what was claimed."""
         self._budget.give(self.claimed)
@@ -88,8 +97,8 @@ class Body:
             self.claimed = total
 
     def _check(self, total: int) -> None:
-        if total > self._limit:
-            raise PayloadTooLarge(f"The body is larger than {self._limit} bytes.")
+        if total > self.limit:
+            raise PayloadTooLarge(f"The body is larger than {self.limit} bytes.")
 
 
 def beyond() -> Overloaded:

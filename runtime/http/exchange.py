@@ -12,7 +12,7 @@ import orjson
 from ..errors import RequestError
 from ..telemetry.trace_context import TraceContext
 from .own_lines import OwnLines
-from .printable import printable
+from ..printable import printable
 
 if TYPE_CHECKING:
     from ..batching.request import Request

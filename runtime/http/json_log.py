@@ -7,7 +7,7 @@ from typing import Any
 
 import orjson
 
-from .printable import printable
+from ..printable import printable
 
 
 class JsonFormatter(logging.Formatter):

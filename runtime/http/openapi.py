@@ -1,11 +1,12 @@
 """openapi.json: the contract of a bundle's server, from its manifests and recorded samples."""
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from ..data.payload import CSV, JSON, NPY
 from ..data.samples import Samples
+from ..dialects.dialect import Dialect
 from ..manifest import BundleManifest, ModelManifest, Route
 from .schema import envelope
 
@@ -28,16 +29,21 @@ def document(
     manifest: BundleManifest,
     models: Mapping[str, ModelManifest],
     samples: Mapping[str, Samples] | None = None,
+    spoken: Sequence[Dialect] = (),
 ) -> Json:
     """The OpenAPI 3.1 document of the server that `manifest` describes.
 
-    `models` by alias; `samples` by the path of the route that they are of.
+    `models` by alias; `samples` by the path of the route that they are of; `spoken` are dialects
+    beside the bundle's own.
     """
     samples = samples or {}
     paths: Json = {
         route.path: {"post": _operation(route, models, samples.get(route.path))}
         for route in manifest.routes
+        if "native" in manifest.serve.get("dialects", ("native",))
     }
+    for dialect in spoken:
+        paths = dialect.document() | paths
     return {
         "openapi": VERSION,
         "info": _info(manifest),

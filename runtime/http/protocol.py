@@ -20,7 +20,7 @@ from uvicorn.server import ServerState
 from ..settings import LimitSettings
 from .backlog import Backlog
 from .door import Door
-from .endpoint import ON_DISCONNECT
+from .guarded import ON_DISCONNECT
 from .head import Head, RefusedHead, origin_form, without_upgrade
 
 SLOWEST = 1 << 16  # bytes a second; a body that comes faster than this is not cut

@@ -53,6 +53,10 @@ class Readiness:
         """It is back."""
         self._missing.pop(name, None)
 
+    def absence(self, name: str) -> str | None:
+        """Why that is gone, or None."""
+        return self._missing.get(name)
+
     def leave(self) -> None:
         """Others are ready: whoever is answered here goes there next."""
         self.is_leaving = True

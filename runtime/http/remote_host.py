@@ -8,6 +8,7 @@ from ..batching.cost import CostModel
 from ..errors import InvalidBundle
 from ..manifest import Route
 from ..models.operation import Operation
+from ..models.runner import Runner
 from ..plan import Plan
 from ..rpc.remote_operation import RemoteOperation
 from ..rpc.service_link import ServiceLink
@@ -21,6 +22,7 @@ class RemoteHost:
 
     def __init__(self, plan: Plan, link: ServiceLink) -> None:
         self.plan = plan
+        self.runners: dict[str, Runner] = {}  # they are with the service
         self.routes = plan.routes  # completed by the service process once it is loaded
         self._link = link
         self._name = str(plan.manifest.service)

@@ -4,7 +4,7 @@ import math
 import re
 
 from ..errors import BadPayload, UnsupportedMediaType
-from .printable import printable
+from ..printable import printable
 
 _FORM = b"application/x-www-form-urlencoded"
 _ID = re.compile(rb"[A-Za-z0-9._-]{1,128}")

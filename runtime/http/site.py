@@ -8,7 +8,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
 from .pages import Shown, pages
-from .printable import printable
+from ..printable import printable
 
 
 def site(shown: Shown, predictions: Iterable[str]) -> Starlette:

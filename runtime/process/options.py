@@ -11,7 +11,8 @@ from typing import Literal
 class Options:
     """What was asked for; None where nothing was.
 
-    gpus   indices of GPUs; empty = all of them; None = run on the CPU
+    gpus       indices of GPUs; empty = all of them; None = run on the CPU
+    dialects   how clients may speak, as `server.py` spells it
     """
 
     directory: Path
@@ -23,6 +24,7 @@ class Options:
     gpus: tuple[int, ...] | None = None
     trust: bool = False
     explain: bool = False
+    dialects: tuple[str, ...] | None = None
 
     @classmethod
     def parse(cls, arguments: Sequence[str] | None, directory: Path | None) -> "Options":

@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 
 from .. import trust
 from ..batching.window import Limits
+from ..dialects.dialect import route_names
 from ..errors import NoDevice
 from ..http import json_log
 from ..manifest import Route
@@ -70,7 +71,8 @@ class Start:
         # while one takes over from another. The last row is the supervisor's.
         rows = 2 * CREWS * self.topology.most_fronts
         replicas = max(self.topology.replicas, usable_cores())
-        metrics = Metrics.of(self.plan, rows + 1, replicas)
+        rules = route_names(self.plan.settings.dialects)
+        metrics = Metrics.of(self.plan, rows + 1, replicas, rules=rules)
         metrics.counters.take(rows)
         labels = {"model": "", "worker": str(rows), "replica": ""}
         metrics.roster.enter(os.getpid(), role="supervisor", **labels)
@@ -118,7 +120,7 @@ def checked_plan(options: Options, routes: Sequence[Route] = ()) -> Plan:
     """
     plan = Plan.read(options.directory.resolve(), routes=routes)
     trust.check(plan.directory, plan.manifest, granted=options.trust)
-    return plan
+    return replace(plan, settings=plan.settings.merged(dialects=options.dialects))
 
 
 def _devices(plan: Plan, options: Options) -> tuple[Device, ...]:

@@ -20,7 +20,8 @@ class Family:
 
     `bounds` are the upper bounds of a histogram's buckets; one for infinity is added. Shown as
     one sum over all workers, unless `is_by_worker`: then each has a series of its own.
-    What is not `is_shown` is for the server itself.
+    What is not `is_shown` is for the server itself; series that begin with labels in `rare` are
+    shown once something was counted there.
     """
 
     name: str
@@ -31,6 +32,7 @@ class Family:
     bounds: tuple[float, ...] = ()
     is_by_worker: bool = False
     is_shown: bool = True
+    rare: frozenset[tuple[str, ...]] = frozenset()
 
     @property
     def width(self) -> int:

@@ -63,6 +63,8 @@ class Exposition:
         for labels in family.series:
             start = self._counters.slot(family, *labels)
             stop = start + family.width
+            if labels[:1] in family.rare and not any(self._totals[start:stop]):
+                continue
             if not family.is_by_worker:
                 _add(shown, family, labels, self._totals[start:stop])
                 continue

@@ -7,7 +7,7 @@ from ..batching.observer import Death, Refusal, Release
 from .counters import Family
 
 STATUSES = tuple(
-    "200 204 400 404 405 408 413 415 422 429 499 500 503 504".split()  # noqa: SIM905  # one line
+    "200 204 400 404 405 408 413 415 422 429 499 500 501 503 504".split()  # noqa: SIM905  # one line
 )
 OTHER = "other"
 REFUSALS = ("starting", "draining", "bytes")
@@ -30,10 +30,17 @@ Names = tuple[tuple[str, ...], ...]
 
 
 def families(
-    routes: Iterable[str], queues: Iterable[str], models: Iterable[str], replicas: int
+    routes: Iterable[str],
+    queues: Iterable[str],
+    models: Iterable[str],
+    replicas: int,
+    rules: Iterable[str] = (),
 ) -> Iterator[Family]:
-    """All of them; `replicas` is how many executors a queue may have."""
-    yield from _of_requests(_each((*routes, OTHER)))
+    """All of them; `replicas` is how many executors a queue may have.
+
+    `rules` are routes of which only those are shown that somebody has asked for.
+    """
+    yield from _of_requests(_each((*routes, OTHER)), _each(rules))
     yield from _of_processes(_each(models))
     names = _each(queues)
     yield from _of_queues(names)
@@ -50,13 +57,16 @@ def _by(names: Names, kinds: Iterable[str]) -> Names:
     return tuple((*name, kind) for name in names for kind in kinds)
 
 
-def _of_requests(paths: Names) -> Iterator[Family]:
+def _of_requests(always: Names, rules: Names) -> Iterator[Family]:
+    paths = tuple(dict.fromkeys((*always, *rules)))
+    rare = frozenset(rules) - frozenset(always)
     statuses = _by(paths, (*STATUSES, OTHER))
     labels = ("route", "status")
-    yield Family("bundle_requests_total", "Requests answered.", "counter", labels, statuses)
+    name, what = "bundle_requests_total", "Requests answered."
+    yield Family(name, what, "counter", labels, statuses, rare=rare)
     what = "From the request's headers to the last byte of its answer."
     name = "bundle_request_duration_seconds"
-    yield Family(name, what, "histogram", ("route",), paths, SECONDS)
+    yield Family(name, what, "histogram", ("route",), paths, SECONDS, rare=rare)
     yield Family("bundle_in_flight_requests", "Requests being answered.", "gauge", (), ONE)
     name, what = "bundle_refused_total", "Requests refused at the door."
     yield Family(name, what, "counter", ("reason",), _each(REFUSALS))

@@ -22,6 +22,7 @@ class Metrics:
     """The families of one server, and the cheap ways to count into them.
 
     routes   paths of the prediction routes; all others are counted as "other"
+    rules    names of what dialects answer; only what has been asked for is shown
     queues   names of the batchers
     models   aliases of the models
     workers  processes that count, each in a row of its own
@@ -35,8 +36,10 @@ class Metrics:
         models: Iterable[str],
         workers: int = 1,
         replicas: int = 1,
+        *,
+        rules: Iterable[str] = (),
     ) -> None:
-        listed = families(routes, queues, models, replicas)
+        listed = families(routes, queues, models, replicas, rules)
         self._families = {family.name: family for family in listed}
         self.counters = Counters(tuple(self._families.values()), workers)
         self.roster = Roster()
@@ -56,13 +59,15 @@ class Metrics:
         self._lag = self._slot("bundle_event_loop_lag_seconds")
 
     @classmethod
-    def of(cls, plan: "Plan", workers: int = 1, replicas: int = 1) -> "Metrics":
+    def of(
+        cls, plan: "Plan", workers: int = 1, replicas: int = 1, *, rules: Iterable[str] = ()
+    ) -> "Metrics":
         """Room for everything that a server of `plan` counts, in memory that forks share."""
         models = plan.models.items()
         queues = [queue_name(alias, method) for alias, model in models for method in model.methods]
         queues += [route.path for route in plan.routes if route.model is None]
         routes = (route.path for route in plan.routes)
-        metrics = cls(routes, queues, plan.models, workers, replicas)
+        metrics = cls(routes, queues, plan.models, workers, replicas, rules=rules)
         metrics.build |= {
             "bundle": plan.manifest.name,
             "bundle_version": plan.manifest.version or "",

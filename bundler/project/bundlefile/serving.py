@@ -1,8 +1,8 @@
 """The section `serve`: how a bundle answers, with the defaults of the runtime itself."""
 
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
-from pydantic import Field, StrictBool, StrictInt, field_validator
+from pydantic import Field, StrictBool, StrictInt, field_validator, model_validator
 
 from ....runtime.settings import ServeSettings
 from .quantity import Count, Duration, Port, Size, SomeDuration, Warmup, Workers
@@ -11,6 +11,8 @@ from .text import ApiName, Fairness, Host, RoutePath
 from .wrong import quoted, wrong
 
 _DEFAULT = ServeSettings()
+
+DialectName = Literal["native", "v2", "v1", "grpc", "torchserve", "seldon", "sagemaker", "vertex"]
 
 
 class Batch(Section):
@@ -92,6 +94,49 @@ class Limits(Section):
     """Bytes of all bodies that are being read or answered."""
 
 
+class Grpc(Section):
+    """How gRPC is spoken, where `dialects` has it."""
+
+    port: Port = _DEFAULT.grpc.port
+    """The port; `--grpc-port` comes first."""
+
+    tls_cert: Annotated[str, Field(min_length=1)] | None = Field(
+        default=None, examples=["/etc/tls/tls.crt"]
+    )
+    """A PEM file with the server's certificate and those that it hangs on, on the machine that
+    serves. Without one, gRPC is spoken in the clear."""
+
+    tls_key: Annotated[str, Field(min_length=1)] | None = Field(
+        default=None, examples=["/etc/tls/tls.key"]
+    )
+    """A PEM file with its key."""
+
+    tls_client_ca: Annotated[str, Field(min_length=1)] | None = Field(
+        default=None, examples=["/etc/tls/ca.crt"]
+    )
+    """A PEM file with the authority of clients: who has no certificate of it is not let in."""
+
+    max_calls: Count = _DEFAULT.grpc.max_calls
+    """Calls that one process answers at once; a stream is one. Beyond it: RESOURCE_EXHAUSTED."""
+
+    keep_alive: SomeDuration = _DEFAULT.grpc.keep_alive
+    """How long a client may be silent before it is asked whether it is still there."""
+
+    compression: Literal["off", "gzip", "deflate"] = _DEFAULT.grpc.compression
+    """How answers are compressed for clients that take it. Requests may be compressed anyway."""
+
+    @model_validator(mode="after")
+    def _pair(self) -> "Grpc":
+        if (self.tls_cert is None) != (self.tls_key is None):
+            missing = "tls_cert" if self.tls_cert is None else "tls_key"
+            raise wrong(f"`{missing}` is missing.", "Name a certificate and its key, or neither.")
+        if self.tls_client_ca is not None and self.tls_cert is None:
+            raise wrong(
+                "`tls_client_ca` needs a certificate of the server.", "Name `tls_cert`, too."
+            )
+        return self
+
+
 def _null_too(schema: dict[str, Any]) -> None:
     del schema["anyOf"]
     schema["enum"] = ["error", "null", None]
@@ -146,6 +191,13 @@ class Serve(Section):
     """Which answers say in `Server-Timing` and `X-Batch-Size` where their time went: those to
     requests with `X-Timing: 1`, all of them, or none."""
 
+    dialects: tuple[DialectName, ...] = Field(
+        default=_DEFAULT.dialects, examples=[["native", "v2", "grpc"]]
+    )
+    """How clients may speak: the bundle's own routes (`native`), the Open Inference Protocol over
+    REST (`v2`) and gRPC (`grpc`), TensorFlow Serving and KServe V1 (`v1`), and the routes of
+    TorchServe, Seldon Core, SageMaker and Vertex AI."""
+
     batch: Batch = Field(default_factory=Batch)
     """How rows of many requests share one call of the model."""
 
@@ -159,10 +211,22 @@ class Serve(Section):
     limits: Limits = Field(default_factory=Limits)
     """What one connection may do to the server."""
 
+    grpc: Grpc = Field(default_factory=Grpc)
+    """How gRPC is spoken, where `dialects` has it."""
+
     @field_validator("nan")
     @classmethod
     def _null(cls, value: str | None) -> str:
         return value or "null"  # `nan: null` reads well and is YAML's own null
+
+    @field_validator("dialects")
+    @classmethod
+    def _distinct(cls, names: tuple[str, ...]) -> tuple[str, ...]:
+        if len(set(names)) < len(names):
+            raise wrong("A dialect stands there twice.", "Name each of them once.")
+        if not names:
+            raise wrong("Nobody could ask for a prediction.", "Write `[native]`.")
+        return names
 
     @field_validator("apis")
     @classmethod
@@ -179,5 +243,4 @@ class Serve(Section):
     def settings(self) -> dict[str, Any]:
         """As `runtime.settings` reads it: seconds and bytes, without what each route has."""
         settings = self.model_dump(exclude={"apis": True, "batch": {"axis"}})
-        ServeSettings.from_json(settings)
-        return settings
+        return ServeSettings.from_json(settings).to_json()

@@ -6,7 +6,7 @@ import json
 
 from modelbundle.runtime.http.access_log import FLUSH_AT, AccessLog
 from modelbundle.runtime.http.exchange import Exchange
-from modelbundle.runtime.http.printable import printable
+from modelbundle.runtime.printable import printable
 
 
 class Stream(io.RawIOBase):

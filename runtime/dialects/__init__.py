@@ -1,0 +1,1 @@
+"""Dialects: how clients of other servers speak, understood; knows no connection."""

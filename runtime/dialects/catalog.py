@@ -1,0 +1,223 @@
+"""Catalog: what a server serves, by name, version, label and method."""
+
+from collections.abc import Callable, Iterable, Mapping
+from difflib import get_close_matches
+from functools import partial
+from typing import Self
+
+from ..data.samples import Samples
+from ..errors import UnknownModel
+from ..manifest import ModelEntry, Route
+from ..models.operation import Operation
+from ..models.runner import Runner
+from ..plan import Plan
+from .lifecycle import Fixed, Lifecycle
+from .served import Condition, Served
+
+FindSamples = Callable[[str, str], Samples | None]
+"""What was recorded for the model with this alias and this method."""
+
+_SHOWN = 64  # characters of a name that an error repeats
+
+
+class _Idle:
+    """A Condition of nothing that runs."""
+
+    reason = "not started"
+    takes_requests = False
+
+    def absence(self, name: str) -> str | None:  # noqa: ARG002
+        """Nothing is gone that was never there."""
+        return None
+
+
+_IDLE = _Idle()
+
+
+class Catalog:
+    """All models of a server, each in its versions, and each of those with its methods.
+
+    A model is found under its name in the store, its alias in the bundle, and either followed by
+    a point and the name of a method. Of several versions the one that was added last is the
+    default.
+    """
+
+    def __init__(
+        self,
+        server_name: str = "",
+        server_version: str = "",
+        condition: Condition | None = None,
+    ) -> None:
+        self.server_name = server_name
+        self.server_version = server_version
+        self.lifecycle: Lifecycle = Fixed()
+        self._condition = condition or _IDLE
+        self._models: list[tuple[Served, ...]] = []  # the methods of each, the default first
+        self._found: dict[tuple[str, str | None, str | None, str | None], Served] = {}
+
+    @classmethod
+    def of(
+        cls, plan: Plan, condition: Condition | None = None, samples: FindSamples | None = None
+    ) -> Self:
+        """What a server of `plan` will serve; nothing of it is loaded yet."""
+        manifest = plan.manifest
+        condition = condition or _IDLE
+        catalog = cls(manifest.name, manifest.version or "", condition)
+        if manifest.service is not None:
+            apis = [route for route in plan.routes if route.model is None]
+            for route in apis:
+                catalog.add([catalog._api(plan, route, is_first=route is apis[0])])
+            return catalog
+        for entry in manifest.models:
+            catalog.add(models(plan, entry, condition, samples or partial(_recorded, plan)))
+        return catalog
+
+    # --- what is there ---
+
+    @property
+    def reason(self) -> str | None:
+        """Why the server is not ready, or None."""
+        return self._condition.reason
+
+    def served(self) -> list[Served]:
+        """All models, by name, each version with its default method, the default version first."""
+        names = dict.fromkeys(served.name for served, *_ in self._models)
+        return [
+            methods[0]
+            for name in names
+            for methods in reversed(self._models)
+            if methods[0].name == name
+        ]
+
+    def all(self) -> Iterable[Served]:
+        """Every method of every version."""
+        return (served for methods in self._models for served in methods)
+
+    def find(
+        self,
+        name: str,
+        version: str | None = None,
+        label: str | None = None,
+        method: str | None = None,
+    ) -> Served:
+        """What is asked for, ready or not.
+
+        Raises:
+            UnknownModel: when there is no such model, version, label or method.
+        """
+        wanted = (name, version or None, label, method)
+        found = self._found.get(wanted)
+        if found is None:
+            found = self._found[wanted] = self._sought(*wanted)
+        return found
+
+    # --- what changes ---
+
+    def add(self, methods: Iterable[Served]) -> None:
+        """One more version of a model: all its methods, the default first."""
+        self._models.append(tuple(methods))
+        self._found.clear()
+
+    def remove(self, served: Served) -> None:
+        """Forget a version of a model, given any of its methods."""
+        self._models = [methods for methods in self._models if served not in methods]
+        self._found.clear()
+
+    def loaded(self, runners: Mapping[str, Runner], operations: Mapping[str, Operation]) -> None:
+        """The models are there: their runners by alias, and what answers the routes by path."""
+        for served in self.all():
+            runner = runners.get(served.alias) if served.signature is not None else None
+            served.loaded(runner, operations.get(served.route.path))
+
+    # --- how it is found ---
+
+    def _sought(
+        self, name: str, version: str | None, label: str | None, method: str | None
+    ) -> Served:
+        models = self._named(name)
+        if not models and method is None:
+            base, _, last = name.rpartition(".")
+            models = [each for each in self._named(base) if last in each[0].methods]
+            method = last
+        if not models:
+            raise self._unknown(name)
+        if version is not None:
+            models = [each for each in models if each[0].version == version]
+        if label is not None:
+            models = [each for each in models if each[0].label == label]
+        if not models:
+            what = f"version `{version}`" if version is not None else f"label `{label}`"
+            raise UnknownModel(f"Model `{name[:_SHOWN]}` has no {what[:_SHOWN]}.")
+        methods = models[-1]
+        if method is None:
+            return methods[0]
+        for served in methods:
+            if served.method == method:
+                return served
+        raise UnknownModel(f"Model `{name[:_SHOWN]}` has no method `{method[:_SHOWN]}`.")
+
+    def _named(self, name: str) -> list[tuple[Served, ...]]:
+        """The versions that a name stands for: an alias of its own comes first."""
+        own = [each for each in self._models if each[0].alias == name != each[0].name]
+        return own or [each for each in self._models if name in {each[0].name, each[0].alias}]
+
+    def _unknown(self, name: str) -> UnknownModel:
+        known = list(dict.fromkeys(served.name for served, *_ in self._models))
+        near = get_close_matches(name[:_SHOWN], known, 1)
+        hint = f"did you mean `{near[0]}`?" if near else f"there is {_listed(known)}."
+        return UnknownModel(f"There is no model `{name[:_SHOWN]}`; {hint}")
+
+    def _api(self, plan: Plan, route: Route, *, is_first: bool) -> Served:
+        manifest = plan.manifest
+        return Served(
+            name=manifest.name if is_first else route.method,
+            version=manifest.version or "1",
+            alias=route.method,
+            method=route.method,
+            methods=(route.method,),
+            manifest=None,
+            signature=None,
+            route=route,
+            settings=plan.settings,
+            condition=self._condition,
+            limits=plan.limits(route, batchable=route.batchable),
+        )
+
+
+def models(
+    plan: Plan, entry: ModelEntry, condition: Condition, samples: FindSamples
+) -> list[Served]:
+    """The methods of one model of a plan, the default first."""
+    manifest = plan.models[entry.alias]
+    routes = {route.method: route for route in plan.routes if route.model == entry.alias}
+    found = []
+    for method, signature in manifest.methods.items():
+        route = routes.get(method, Route("", method, model=entry.alias))
+        found.append(
+            Served(
+                name=entry.name,
+                version=entry.version,
+                alias=entry.alias,
+                label=entry.label,
+                method=method,
+                methods=tuple(manifest.methods),
+                manifest=manifest,
+                signature=signature,
+                route=route,
+                settings=plan.settings,
+                condition=condition,
+                limits=plan.limits(route, batchable=signature.batchable),
+                find_samples=partial(samples, entry.alias, method),
+            )
+        )
+    return found
+
+
+def _recorded(plan: Plan, alias: str, method: str) -> Samples | None:
+    path = plan.models[alias].samples.get(method)
+    return None if path is None else Samples.read(plan.model_directory(alias) / path)
+
+
+def _listed(names: list[str], most: int = 8) -> str:
+    more = f" and {len(names) - most} more" if len(names) > most else ""
+    return ", ".join(f"`{name}`" for name in names[:most]) + more if names else "none"

@@ -1,0 +1,92 @@
+"""Dialect: one way in which clients speak, and the list of those that there are."""
+
+from collections.abc import Awaitable, Callable, Iterable, Sequence
+from dataclasses import dataclass
+from importlib import import_module
+from typing import Any, Protocol
+
+from ..errors import RequestError
+from .catalog import Catalog
+from .inquiry import Inquiry
+from .reply import Reply
+
+GET = frozenset({"GET", "HEAD"})
+POST = frozenset({"POST"})
+
+
+@dataclass(frozen=True)
+class Rule:
+    """Requests that one function answers.
+
+    methods   of HTTP; `GET` of this module has HEAD, too
+    pattern   a regular expression that the whole path matches, as it came, percent-encoded
+    name      for the metrics' label `route`: "/v2/models/{model}/infer"
+    """
+
+    methods: frozenset[str]
+    pattern: str
+    handler: Callable[[Inquiry], Awaitable[Reply]]
+    name: str
+
+
+class Dialect(Protocol):
+    """How the clients of one server speak.
+
+    name       as in `serve.dialects`
+    prefixes   beginnings of paths that are nobody else's: what no rule matches there is refused
+               in the dialect's own form. "/v2" is `/v2` and all below it; () claims nothing
+    """
+
+    name: str
+    prefixes: tuple[str, ...]
+
+    def rules(self) -> Sequence[Rule]:
+        """What it answers; asked before any model is known, too."""
+        ...
+
+    def failure(self, error: RequestError) -> Reply:
+        """Status and body of an error, as its clients expect them."""
+        ...
+
+    def document(self) -> dict[str, Any]:
+        """Its `paths` for openapi.json."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class _Entry:
+    """Where a dialect is, and what `server.py` says of it."""
+
+    module: str  # of this package
+    type: str
+    meaning: str
+
+
+_ENTRIES = {
+    "v2": _Entry("v2", "V2", "Open Inference Protocol: /v2/models/{model}/infer, ..."),
+}
+"""Those that speak HTTP, by their names in `serve.dialects`."""
+
+_NATIVE = "the routes above"
+
+
+def dialects(names: Sequence[str], catalog: Catalog) -> list[Dialect]:
+    """Those of `names` that speak HTTP, in their order; what is off is not imported."""
+    return [_made(_ENTRIES[name], catalog) for name in names if name in _ENTRIES]
+
+
+def route_names(names: Sequence[str]) -> list[str]:
+    """The names of all rules of these dialects, for the metrics."""
+    made = dialects(names, Catalog())
+    return list(dict.fromkeys(rule.name for each in made for rule in each.rules()))
+
+
+def meanings(names: Iterable[str]) -> list[tuple[str, str]]:
+    """Each name with a few words for a reader of `server.py`."""
+    known = {name: entry.meaning for name, entry in _ENTRIES.items()} | {"native": _NATIVE}
+    return [(name, known.get(name, "")) for name in names]
+
+
+def _made(entry: _Entry, catalog: Catalog) -> Dialect:
+    made: Dialect = getattr(import_module(f".{entry.module}", __package__), entry.type)(catalog)
+    return made

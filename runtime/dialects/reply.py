@@ -1,0 +1,46 @@
+"""Reply: what a dialect answers."""
+
+from collections.abc import AsyncGenerator
+from dataclasses import dataclass
+from typing import Any, Self
+
+import orjson
+
+from ..errors import RequestError
+from ..printable import printable
+
+Headers = tuple[tuple[bytes, bytes], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Reply:
+    """A body, all of it or parts as they come, with its status and headers beside the usual."""
+
+    body: bytes | AsyncGenerator[bytes, None]
+    status: int = 200
+    content_type: str = "application/json"
+    headers: Headers = ()
+
+    @classmethod
+    def json(cls, value: Any, status: int = 200) -> Self:
+        """`value` as JSON; numeric arrays may stand in it."""
+        return cls(orjson.dumps(value, option=orjson.OPT_SERIALIZE_NUMPY), status)
+
+    @classmethod
+    def error(cls, error: RequestError, status: int | None = None, kind: str | None = None) -> Self:
+        """What every client finds something in: the message under each of its usual names.
+
+        `status` instead of the error's own, `kind` instead of the name of its class.
+        """
+        code = error.status if status is None else status
+        said = printable(error.detail)
+        kind = kind or type(error).__name__
+        body = orjson.dumps({"error": said, "code": code, "type": kind, "message": said})
+        return cls(body, code, headers=retry_after(error))
+
+
+def retry_after(error: RequestError) -> Headers:
+    """When to come back, in whole seconds and never at once, where the error says so."""
+    if error.retry_after is None:
+        return ()
+    return ((b"retry-after", b"%d" % max(1, -int(-error.retry_after // 1))),)

@@ -1,0 +1,171 @@
+"""Served: one method of one model, or an API of the author's class, as dialects see it."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any, Literal, Protocol
+
+from ..batching.request import FutureRequest
+from ..batching.window import Limits
+from ..data import table
+from ..data.payload import Codec, Payload
+from ..data.samples import Samples
+from ..errors import InvalidInput, NotSupported, Overloaded, PayloadTooLarge
+from ..manifest import ModelManifest, Route
+from ..models.operation import Call, ModelOperation, Operation, Stream
+from ..models.runner import Queue, Runner
+from ..settings import ServeSettings
+from ..signature import Signature
+from .inquiry import Inquiry
+
+Phase = Literal["loading", "loaded", "unloading", "unloaded", "failed"]
+
+
+class Condition(Protocol):
+    """How the whole server is; `http.readiness` knows."""
+
+    @property
+    def reason(self) -> str | None:
+        """Why it is not ready, or None."""
+        ...
+
+    @property
+    def takes_requests(self) -> bool:
+        """Whether predictions are answered."""
+        ...
+
+    def absence(self, name: str) -> str | None:
+        """Why the model or service called `name` is gone for the moment, or None."""
+        ...
+
+
+@dataclass(slots=True, eq=False)
+class Served:
+    """What answers under a name and a version.
+
+    name       of the saved model in the store; of the bundle, or the API, for an author's class
+    version    of the saved model; of the bundle for an author's class
+    alias      name in the bundle
+    label      the alias in the store by which the bundlefile named it, if it did
+    method     that is called
+    methods    all of the same model, the default first
+    manifest   of the model, None for an author's class
+    signature  None where only `call` answers: an author's class
+    route      how requests share its calls, and what is known of an author's API
+    phase      how far it has been loaded; `reason` says more where it is not
+    """
+
+    name: str
+    version: str
+    alias: str
+    method: str
+    methods: tuple[str, ...]
+    manifest: ModelManifest | None
+    signature: Signature | None
+    route: Route
+    settings: ServeSettings
+    condition: Condition
+    limits: Limits
+    label: str | None = None
+    phase: Phase = "loading"
+    reason: str = ""
+    find_samples: Callable[[], Samples | None] = lambda: None
+    _runner: Runner | None = field(default=None, repr=False)
+    _operation: Operation | None = field(default=None, repr=False)
+
+    # --- how it is ---
+
+    @property
+    def is_ready(self) -> bool:
+        """Whether it would answer at once."""
+        return self.why is None
+
+    @property
+    def why(self) -> str | None:
+        """Why it is not ready, fit for strangers, or None."""
+        if self.phase != "loaded":
+            return self.reason or self.condition.reason or self.phase
+        if not self.condition.takes_requests:
+            return self.condition.reason
+        return self.condition.absence(self.route.service or self.alias)
+
+    @property
+    def samples(self) -> Samples | None:
+        """What was recorded with the model for this method."""
+        return self.find_samples()
+
+    @property
+    def queue(self) -> Queue | None:
+        """Where its requests wait: its batcher, what batches cost, and what was counted."""
+        return None if self._runner is None else self._runner.queue(self.method)
+
+    def loaded(self, runner: Runner | None, operation: Operation | None) -> None:
+        """It can be asked: a model through `runner`, anything by its own bytes."""
+        if operation is None and runner is not None:
+            operation = ModelOperation(self._codec(), runner, self.method)
+        self._runner, self._operation = runner, operation
+        self.phase, self.reason = "loaded", ""
+
+    def lost(self, phase: Phase, reason: str) -> None:
+        """It cannot be asked any more, and why."""
+        self.phase, self.reason = phase, reason
+        self._runner = self._operation = None
+
+    def _codec(self) -> Codec:
+        assert self.signature is not None
+        settings = self.settings
+        return Codec(self.signature.inputs, settings.max_rows, settings.nan == "null")
+
+    # --- what it is asked ---
+
+    async def answer(self, inquiry: Inquiry, batch: Any) -> Any:
+        """What the model says to a batch that was fitted to the signature, by way of its batcher.
+
+        Raises:
+            NotSupported: for an author's class.
+            RequestError: see `Batcher.enqueue`; PayloadTooLarge for too many rows, InvalidInput
+                for none, Overloaded while it is not loaded.
+        """
+        if self.signature is None:
+            raise NotSupported(f"`{self.name}` takes bodies of its own form, not tensors.")
+        rows = table.rows(batch)
+        inquiry.rows = rows
+        if not rows:
+            raise InvalidInput("expected at least one row, got none.")
+        if rows > self.settings.max_rows:
+            raise PayloadTooLarge(
+                f"The request has {rows} rows; this server takes up to {self.settings.max_rows} "
+                "at once."
+            )
+        runner = self._runner
+        if runner is None or not self.condition.takes_requests:
+            raise self._not_ready()
+        request = inquiry.request = FutureRequest(
+            batch, rows, len(inquiry.body), inquiry.deadline, inquiry.priority, inquiry.client
+        )
+        return await runner.answer(request, self.method)
+
+    async def call(
+        self, inquiry: Inquiry, body: bytes, content_type: str, accept: str
+    ) -> Payload | Stream:
+        """The answer to a body of the native form: JSON `{"instances": [...]}`, npy, csv, ...
+
+        An author's class answers only this.
+
+        Raises:
+            RequestError: as the native route does.
+        """
+        operation = self._operation
+        if operation is None or not self.condition.takes_requests:
+            raise self._not_ready()
+        call = Call(
+            body, content_type, accept, inquiry.deadline, inquiry.priority, inquiry.client,
+            inquiry.id, inquiry.trace,
+        )  # fmt: skip
+        try:
+            return await operation(call)
+        finally:
+            inquiry.rows, inquiry.request = call.rows, call.request
+
+    def _not_ready(self) -> Overloaded:
+        why = self.why or self.condition.reason
+        return Overloaded(f"Model `{self.name}` is not ready: {why}.", retry_after=1)

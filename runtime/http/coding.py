@@ -1,0 +1,114 @@
+"""Coding: gzip and deflate, which clients of other servers send and ask for."""
+
+import asyncio
+import zlib
+
+from ..errors import BadPayload, PayloadTooLarge, UnsupportedMediaType
+from ..printable import printable
+
+_AT_ONCE = 1 << 16  # bytes that are inflated, or deflated, before others have their turn
+_WORTH = 1 << 10  # bytes below which nothing is gained
+_LEVEL = 1  # tensors hardly become smaller by more
+_GZIP = 16 + zlib.MAX_WBITS
+_ZLIB_METHOD = 8
+_WINDOWS = {b"gzip": _GZIP, b"x-gzip": _GZIP, b"deflate": zlib.MAX_WBITS}
+_BITS = {b"gzip": _GZIP, b"deflate": zlib.MAX_WBITS}
+
+_turn = asyncio.Lock()  # what is being inflated has no place in any budget yet: one at a time
+
+
+async def inflated(body: bytes, coding: bytes, limit: int) -> bytes:
+    """`body` as it was before it was compressed; `coding` is a Content-Encoding.
+
+    Raises:
+        UnsupportedMediaType: for any other than gzip, deflate and identity.
+        PayloadTooLarge: as soon as it becomes larger than `limit` bytes.
+        BadPayload: when it is damaged, or ends too early.
+    """
+    name = coding.strip().lower()
+    if name in {b"", b"identity"}:
+        return body
+    window = _WINDOWS.get(name)
+    if window is None:
+        said = printable(coding.decode("latin-1"))[:64]
+        raise UnsupportedMediaType(f"The body is encoded as `{said}`; send gzip or deflate.")
+    if name == b"deflate" and not _is_zlib(body):
+        window = -zlib.MAX_WBITS  # as some clients understand the word
+    inflater = _Inflater(window, limit)
+    if inflater.take(body, _AT_ONCE):
+        return inflater.whole()
+    async with _turn:
+        await asyncio.to_thread(inflater.take, b"", limit)
+    return inflater.whole()
+
+
+async def deflated(body: bytes, accepted: bytes) -> tuple[bytes, bytes] | None:
+    """`body` compressed and its coding, where a client asks for exactly one that is known.
+
+    Libraries say `gzip, deflate` whether anybody wants it or not; to compress numbers for them
+    would take longer than to send them.
+    """
+    coding = accepted.strip().lower()
+    if coding not in _BITS or len(body) < _WORTH:
+        return None
+    if len(body) < _AT_ONCE:
+        return _deflate(body, _BITS[coding]), coding
+    return await asyncio.to_thread(_deflate, body, _BITS[coding]), coding
+
+
+def _deflate(body: bytes, window: int) -> bytes:
+    deflater = zlib.compressobj(_LEVEL, zlib.DEFLATED, window)
+    return deflater.compress(body) + deflater.flush()
+
+
+def _is_zlib(body: bytes) -> bool:
+    """Whether it begins as RFC 1950 says."""
+    start = int.from_bytes(body[:2])
+    return len(body) > 1 and body[0] & 15 == _ZLIB_METHOD and not start % 31
+
+
+class _Inflater:
+    """Inflates a body bit by bit; a gzip file may have several members."""
+
+    def __init__(self, window: int, limit: int) -> None:
+        self._window = window
+        self._limit = limit
+        self._stream = zlib.decompressobj(window)
+        self._rest = b""
+        self._parts: list[bytes] = []
+        self._size = 0
+
+    def take(self, body: bytes, most: int) -> bool:
+        """Go on, by at most so many bytes more; whether that was all."""
+        rest = self._rest + body
+        while True:
+            room = min(most, self._limit + 1 - self._size)
+            try:
+                part = self._stream.decompress(rest, room)
+            except zlib.error:
+                raise BadPayload("The body is not what its Content-Encoding says.") from None
+            self._parts.append(part)
+            self._size += len(part)
+            most -= len(part)
+            if self._size > self._limit:
+                raise PayloadTooLarge(
+                    f"The body is larger than {self._limit} bytes when it is decompressed."
+                )
+            if self._stream.eof:
+                rest = self._stream.unused_data
+                if not rest:
+                    return True
+                if self._window != _GZIP:
+                    raise BadPayload("Something follows the compressed body.")
+                self._stream = zlib.decompressobj(self._window)
+            else:
+                rest = self._stream.unconsumed_tail
+            if most <= 0 and rest:
+                self._rest = rest
+                return False
+            if not rest and not self._stream.eof:
+                raise BadPayload("The compressed body ends too early.")
+
+    def whole(self) -> bytes:
+        """All that came of it."""
+        return b"".join(self._parts)

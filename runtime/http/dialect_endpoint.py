@@ -1,0 +1,203 @@
+"""DialectEndpoint: a rule of a dialect as plain ASGI, and who finds it for a path."""
+
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from urllib.parse import parse_qsl, quote, unquote
+
+from ..dialects.dialect import Dialect, Rule
+from ..dialects.inquiry import Inquiry
+from ..dialects.reply import Reply
+from ..errors import BadPayload, NotAllowed, NothingHere, RequestError
+from ..printable import printable
+from ..telemetry.trace_context import current
+from .body import Body
+from .coding import deflated, inflated
+from .door import Door
+from .exchange import Answer, Exchange, Receive, Scope, Send
+from .guarded import Guarded
+from .request_headers import content_type, seconds_allowed
+from .standing import Standing
+
+_MOST_KNOWN = 1024  # paths that need not be looked for again
+_MOST_PARAMETERS = 64  # of a query
+_SHOWN = 128  # characters of a path that an error repeats
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """A path as it came, percent-encoded, and what a rule found in it, decoded."""
+
+    path: str
+    parts: Mapping[str, str]
+
+
+class DialectEndpoint(Guarded):
+    """Answers requests for one path with one rule, errors in the dialect's own form."""
+
+    def __init__(self, dialect: Dialect, rule: Rule, place: Place, door: Door) -> None:
+        super().__init__(door)
+        self._dialect = dialect
+        self._rule = rule
+        self._place = place
+        self._standing = Standing(door.settings.queue)
+
+    async def __call__(
+        self, exchange: Exchange, scope: Scope, receive: Receive, send: Send
+    ) -> None:
+        """Answer one request."""
+        exchange.route = self._rule.name
+        await self.guard(exchange, scope, receive, send)
+
+    async def _answer(
+        self, exchange: Exchange, scope: Scope, body: Body, receive: Receive
+    ) -> Answer:
+        headers = exchange.headers
+        seconds = seconds_allowed(headers.get(b"x-request-timeout"), self._settings.timeout)
+        data = await _read(exchange, body, receive)
+        inquiry = Inquiry(
+            exchange.method,
+            self._place.path,
+            self._place.parts,
+            _query(scope),
+            headers,
+            data,
+            content_type(headers.get(b"content-type", b"")),
+            headers.get(b"accept", b"").decode("latin-1"),
+            exchange.began + seconds,
+            priority=self._standing.priority(headers),
+            client=self._standing.client(headers, (scope.get("client") or (None,))[0]),
+            id=exchange.id,
+            trace=current.get() or exchange.trace,
+            route=self._rule.name,
+        )
+        if inquiry.trace is not None:
+            current.set(inquiry.trace)
+        try:
+            reply = await self._rule.handler(inquiry)
+        finally:
+            exchange.rows, exchange.request = inquiry.rows, inquiry.request
+        return await _compressed(reply, headers.get(b"accept-encoding", b""))
+
+    def _error(self, error: RequestError) -> Answer:
+        reply = self._dialect.failure(error)
+        return Answer(reply.status, reply.body, reply.content_type, reply.headers)
+
+
+class _Refusal(Guarded):
+    """Tells who asks for what is not there so, as the dialect says it."""
+
+    def __init__(self, dialect: Dialect, error: RequestError, allow: str, door: Door) -> None:
+        super().__init__(door)
+        self._dialect = dialect
+        self._wrong = error
+        self._headers = ((b"allow", allow.encode()),) if allow else ()
+
+    async def __call__(
+        self, exchange: Exchange, scope: Scope, receive: Receive, send: Send
+    ) -> None:
+        """Answer one request."""
+        await self.guard(exchange, scope, receive, send)
+
+    async def _answer(self, *_: object) -> Answer:
+        raise self._wrong
+
+    def _error(self, error: RequestError) -> Answer:
+        reply = self._dialect.failure(error)
+        headers = (*reply.headers, *self._headers)
+        return Answer(reply.status, reply.body, reply.content_type, headers)
+
+
+Found = DialectEndpoint | _Refusal
+
+
+class Switchboard:
+    """Finds who answers at a path, in any dialect; the same paths come again and again."""
+
+    def __init__(self, spoken: Sequence[Dialect], door: Door) -> None:
+        self._rules = [
+            (re.compile(rule.pattern), dialect, rule)
+            for dialect in spoken
+            for rule in dialect.rules()
+        ]
+        self._spoken = spoken
+        self._door = door
+        self._known: dict[tuple[str, bytes], Found | None] = {}
+
+    def find(self, scope: Scope) -> Found | None:
+        """Who answers a request with this scope, if it is for any dialect."""
+        raw = scope.get("raw_path") or quote(scope["path"]).encode()
+        asked = (scope["method"], raw)
+        try:
+            return self._known[asked]
+        except KeyError:
+            found = self._sought(scope["method"], raw.partition(b"?")[0].decode("latin-1"))
+        if len(self._known) >= _MOST_KNOWN:
+            self._known.clear()
+        self._known[asked] = found
+        return found
+
+    def _sought(self, method: str, path: str) -> Found | None:
+        path = path.rstrip("/") or "/"
+        allowed: dict[str, Dialect] = {}
+        for pattern, dialect, rule in self._rules:
+            match = pattern.fullmatch(path)
+            if match is None:
+                continue
+            if method in rule.methods:
+                parts = {k: unquote(v) for k, v in match.groupdict().items() if v is not None}
+                return DialectEndpoint(dialect, rule, Place(path, parts), self._door)
+            allowed |= dict.fromkeys(sorted(rule.methods), dialect)
+        shown = printable(unquote(path))[:_SHOWN]
+        if allowed:
+            takes = ", ".join(allowed)
+            wrong = NotAllowed(f"`{shown}` takes {takes}, not {method[:_SHOWN]}.")
+            return _Refusal(next(iter(allowed.values())), wrong, takes, self._door)
+        for dialect in self._spoken:
+            if any(path == each or path.startswith(f"{each}/") for each in dialect.prefixes):
+                return _Refusal(
+                    dialect, NothingHere(f"There is nothing at `{shown}`."), "", self._door
+                )
+        return None
+
+
+async def _read(exchange: Exchange, body: Body, receive: Receive) -> bytes:
+    """The body, as it was before the client compressed it."""
+    headers = exchange.headers
+    data = await body.read(receive, headers.get(b"content-length"))
+    exchange.received = len(data)
+    coding = headers.get(b"content-encoding")
+    if coding is None or not data:
+        return data
+    data = await inflated(data, coding, body.limit)
+    body.hold(len(data))
+    return data
+
+
+async def _compressed(reply: Reply, accepted: bytes) -> Answer:
+    """The reply in one of the codings that its client asks for, where it asks for one alone."""
+    body, headers = reply.body, reply.headers
+    if accepted and isinstance(body, bytes):
+        coded = await deflated(body, accepted)
+        if coded is not None:
+            body, coding = coded
+            headers = (*headers, (b"content-encoding", coding), (b"vary", b"accept-encoding"))
+    return Answer(reply.status, body, reply.content_type, headers)
+
+
+def _query(scope: Scope) -> Mapping[str, str]:
+    """The parameters of the query, of equal names the last.
+
+    Raises:
+        BadPayload: when there are too many.
+    """
+    query = scope.get("query_string", b"")
+    if not query:
+        return {}
+    try:
+        pairs = parse_qsl(
+            query.decode("latin-1"), keep_blank_values=True, max_num_fields=_MOST_PARAMETERS
+        )
+    except ValueError:
+        raise BadPayload(f"The query has more than {_MOST_PARAMETERS} parameters.") from None
+    return dict(pairs)

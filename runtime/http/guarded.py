@@ -1,0 +1,96 @@
+"""Guarded: what every endpoint does, whatever happens to its request."""
+
+import asyncio
+import logging
+import time
+from abc import ABC, abstractmethod
+
+from ..errors import ClientGone, Overloaded, PredictionFailed, RequestError
+from . import timing
+from .body import Body
+from .door import Door
+from .exchange import Answer, Exchange, Receive, Scope, Send, named
+
+log = logging.getLogger(__name__)
+
+ON_DISCONNECT = "modelbundle.on_disconnect"
+"""Key of the scope's extensions: a function that takes what to call when the client goes."""
+
+
+class Guarded(ABC):
+    """Answers one request, and reveals nothing that the client cannot mend."""
+
+    def __init__(self, door: Door) -> None:
+        self._door = door
+        self._settings = door.settings
+
+    @abstractmethod
+    async def _answer(
+        self, exchange: Exchange, scope: Scope, body: Body, receive: Receive
+    ) -> Answer:
+        """What is answered.
+
+        Raises:
+            RequestError: for everything that the client may know.
+        """
+
+    @abstractmethod
+    def _error(self, error: RequestError) -> Answer:
+        """How the client is told of an error."""
+
+    async def guard(self, exchange: Exchange, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer one request."""
+        _watch(scope, exchange)
+        body = Body(self._settings.max_body, self._door.budget)
+        try:
+            answer = await self._answer(exchange, scope, body, receive)
+            await exchange.answer(self._timed(answer, exchange), send)
+        except RequestError as error:
+            await self._refuse(exchange, error, send)
+        except asyncio.CancelledError:
+            if not exchange.is_gone:
+                exchange.status = exchange.status or Overloaded.status  # drained for too long
+                raise
+            _forgive(exchange)
+        except Exception:
+            log.exception("%s failed.", exchange.route or exchange.path, extra=named(exchange))
+            if exchange.status:  # too late for another answer: the connection is closed
+                raise
+            await self._refuse(exchange, PredictionFailed(), send)
+        finally:
+            body.release()
+
+    async def _refuse(self, exchange: Exchange, error: RequestError, send: Send) -> None:
+        if isinstance(error, ClientGone):
+            exchange.status = error.status
+            return
+        await exchange.answer(self._timed(self._error(error), exchange), send)
+
+    def _timed(self, answer: Answer, exchange: Exchange) -> Answer:
+        """With what the client wants to know of the time that it took."""
+        if not timing.is_asked(self._settings, exchange.headers):
+            return answer
+        now = time.monotonic()
+        return answer.with_headers(timing.lines(exchange.request, exchange.began, now))
+
+
+def _watch(scope: Scope, exchange: Exchange) -> None:
+    """Cancel this request when its client goes: a callback, not one more task a request."""
+    register = scope.get("extensions", {}).get(ON_DISCONNECT)
+    task = asyncio.current_task()
+    if register is None or task is None:
+        return
+
+    def leave() -> None:
+        exchange.is_gone = True
+        task.cancel()
+
+    register(leave)
+
+
+def _forgive(exchange: Exchange) -> None:
+    """The cancellation was ours: the task ends as if nothing had happened."""
+    exchange.status = ClientGone.status
+    task = asyncio.current_task()
+    if task is not None:
+        task.uncancel()

@@ -1,0 +1,30 @@
+"""Real servers that speak dialects."""
+
+import pytest
+
+from ..conftest import Servers, make_sums
+
+
+@pytest.fixture(scope="module", params=["thread", "process"])
+def isolation(request):
+    """Where the models run."""
+    return request.param
+
+
+@pytest.fixture(scope="module")
+def make_server(tmp_path_factory, isolation):
+    """Start servers of `sums` for all tests of a module: `make_server(max_rows=1)`."""
+    started = Servers(tmp_path_factory.mktemp("servers"))
+
+    def make(**serve):
+        made = {"isolation": isolation, "workers": 1} | serve
+        return started.start(make_sums(tmp_path_factory.mktemp("sums"), **made))
+
+    yield make
+    started.stop()
+
+
+@pytest.fixture(scope="module")
+def server(make_server):
+    """One server of `sums` for all tests of a module."""
+    return make_server()
