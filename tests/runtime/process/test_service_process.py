@@ -4,6 +4,7 @@ import json
 import os
 import signal
 import textwrap
+import threading
 import time
 from itertools import count
 from pathlib import Path
@@ -202,12 +203,14 @@ def test_the_mates_of_a_call_that_kills_are_answered_where_that_does_no_harm(lon
 def test_whoever_comes_while_there_is_no_service_waits_for_it_and_readyz_says_why(
     unstable, servers
 ):
-    source = SOURCE.replace('note("begun")', 'time.sleep(0.7)\n        note("begun")')
-    server = servers.start(unstable(source))
+    again = "while NOTES.exists() and not NOTES.with_name('go').exists(): time.sleep(0.01)"
+    bundle = unstable(SOURCE.replace('note("begun")', again + '\n        note("begun")'))
+    server = servers.start(bundle)
     os.kill(processes(server)[1], signal.SIGSEGV)
     wait_until(lambda: readiness(server)[0] == 503)
     assert readiness(server)[1] == ("the service was killed by SIGSEGV and is being started again")
     assert httpx.get(server.url + "/livez", trust_env=False).status_code == 200
+    threading.Timer(0.2, (bundle / "src" / "go").touch).start()
     assert ask(server, "/sync", how="", n=3).json() == 3
     assert readiness(server) == (200, None)
 
