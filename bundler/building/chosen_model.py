@@ -26,6 +26,7 @@ class ChosenModel:
     manifest: ModelManifest
     samples: Mapping[str, Samples] = field(default_factory=dict)  # by method
     tuning: Tuning = Tuning()  # noqa: RUF009  frozen
+    label: str | None = None  # alias in the store by which the bundlefile names it
 
     @property
     def entry(self) -> ModelEntry:
@@ -38,6 +39,7 @@ class ChosenModel:
             framework=self.manifest.framework,
             executes_code=self.manifest.executes_code,
             tuning=self.tuning,
+            label=self.label,
         )
 
     @property
@@ -78,5 +80,5 @@ def choose(
         locked = lock.models.get(alias) if lock and reference.pin else None
         item = store.find(locked.digest if locked else reference.ref, "model")
         model = ChosenModel.of(alias, item, store)
-        chosen[alias] = replace(model, tuning=reference.tuning)
+        chosen[alias] = replace(model, tuning=reference.tuning, label=reference.label)
     return chosen

@@ -88,6 +88,11 @@ class ModelRef(Section):
         return self.as_ or self.tag.name or ""
 
     @property
+    def label(self) -> str | None:
+        """The alias in the store by which `ref` names it; `latest` is what no alias means."""
+        return self.tag.alias if self.tag.alias != "latest" else None
+
+    @property
     def tuning(self) -> Tuning:
         """How it computes."""
         return Tuning(self.precision, self.compile)
