@@ -6,9 +6,9 @@ from typing import Any
 
 from ..data.payload import CSV, JSON, NPY
 from ..data.samples import Samples
+from ..data.schema import envelope
 from ..dialects.dialect import Dialect
 from ..manifest import BundleManifest, ModelManifest, Route
-from .schema import envelope
 
 VERSION = "3.1.0"
 
