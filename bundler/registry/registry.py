@@ -7,6 +7,7 @@ from pathlib import Path
 from ...runtime import digest as digests
 from ..errors import Damaged, RegistryError
 from ..store import Blob, oci
+from .content import Content, FileContent
 from .exchange import Access, Exchange
 from .limits import Limits
 from .place import Advance, Stream, Way
@@ -93,8 +94,14 @@ class Registry:
 
     def send(self, blob: Blob, path: Path, advance: Advance) -> Way:
         """Upload a blob, or let the registry take it from another repository."""
-        upload = Upload(self._exchange, blob, path, advance)
-        return upload.run(self.mounts.get(blob.digest))
+        return self.upload(blob, FileContent(path), advance)
+
+    def upload(
+        self, blob: Blob, content: Content, advance: Advance, source: str | None = None
+    ) -> Way:
+        """Upload what need not be a file; `source` is a repository of this registry that has it."""
+        upload = Upload(self._exchange, blob, content, advance)
+        return upload.run(source or self.mounts.get(blob.digest))
 
     def digest(self, tag: str) -> str | None:
         """The digest of the manifest that has a tag now."""

@@ -1,15 +1,15 @@
 """Upload: one blob on its way into a registry."""
 
+import hashlib
 import re
 from collections.abc import Iterator
 from contextlib import suppress
-from pathlib import Path
 from urllib.parse import quote
 
-from ...runtime import digest as digests
 from ..errors import Damaged, RegistryError
 from ..store import Blob
 from .answer import Answer
+from .content import Content
 from .dropped import Dropped
 from .exchange import Exchange
 from .patience import Patience
@@ -21,16 +21,15 @@ _FORGOTTEN = {404, 410, 416}
 _INVALID = 400
 _UNKNOWN = {_INVALID, 404, 405, 501}  # what a registry without uploads in pieces says of one
 _RANGE = re.compile(r"(?:bytes=)?0-(\d{1,18})")
-_READ = 1 << 17
 
 
 class Upload:
     """Mounted where the registry has it elsewhere; else sent whole, or in pieces that resume."""
 
-    def __init__(self, exchange: Exchange, blob: Blob, path: Path, advance: Advance) -> None:
+    def __init__(self, exchange: Exchange, blob: Blob, content: Content, advance: Advance) -> None:
         self._exchange = exchange
         self._blob = blob
-        self._path = path
+        self._content = content
         self._advance = advance
         self._told = 0  # bytes that progress knows of
         self._chunk = exchange.limits.chunk
@@ -188,19 +187,11 @@ class Upload:
         self._chunk = max(self._chunk // 2, self._exchange.limits.smallest)
 
     def _bytes(self, start: int, size: int) -> Iterator[bytes]:
-        with self._path.open("rb", buffering=0) as file:
-            file.seek(start)
-            left = size
-            while left:
-                part = file.read(min(_READ, left))
-                if not part:
-                    raise Damaged(
-                        f"The blob `{self._blob.digest}` is shorter than it was.",
-                        hint="See `bundle verify`.",
-                    )
-                yield part
-                left -= len(part)
-                self._tell(start + size - left)
+        reached = start
+        for part in self._content.read(start, size):
+            yield part
+            reached += len(part)
+            self._tell(reached)
 
     def _tell(self, reached: int) -> None:
         """Count every byte once, however often it travels."""
@@ -208,7 +199,10 @@ class Upload:
         self._told = max(self._told, reached)
 
     def _check_own_copy(self) -> None:
-        got = digests.of_file(self._path)
+        running = hashlib.sha256()
+        for part in self._content.read(0, self._blob.size):
+            running.update(part)
+        got = f"sha256:{running.hexdigest()}"
         if got != self._blob.digest:
             raise Damaged(
                 f"The blob `{self._blob.digest}` has changed in the store: got {got}.",
