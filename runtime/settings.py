@@ -83,6 +83,8 @@ class ServeSettings:
     http          "fast" = predictions below ASGI, "asgi" = everything through it
     warmup        "auto" = a few sizes up to the largest batch, "off", or the largest size to try
     nan           what a NaN in an answer becomes: an error, or `null`
+    formats       bodies that are taken beside what needs no package, by their names in
+                  `data.formats`; None = all whose packages are there
     timing        which answers say how long their parts took: those whose requests say
                   `X-Timing: 1`, all, or none
     dialects      how clients may speak, out of `DIALECTS`; "native" = the bundle's own routes
@@ -102,11 +104,17 @@ class ServeSettings:
     warmup: Literal["auto", "off"] | int = "auto"
     nan: Literal["error", "null"] = "error"
     timing: Literal["request", "always", "off"] = "request"
+    formats: tuple[str, ...] | None = None
     dialects: tuple[str, ...] = ("native", "v2", "v1")
     batch: BatchSettings = field(default_factory=BatchSettings)
     queue: QueueSettings = field(default_factory=QueueSettings)
     limits: LimitSettings = field(default_factory=LimitSettings)
     grpc: GrpcSettings = field(default_factory=GrpcSettings)
+
+    @property
+    def wanted_formats(self) -> frozenset[str] | None:
+        """Names of the formats that are taken; None = all that are there."""
+        return None if self.formats is None else frozenset(self.formats)
 
     def to_json(self) -> dict[str, Any]:
         """As it stands in `bundle.json`, defaults filled in."""

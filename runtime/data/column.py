@@ -21,7 +21,7 @@ _KINDS: dict[str, frozenset[type]] = {
     "b": frozenset((bool,)),
     "s": frozenset((str,)),
     "t": frozenset((str,)),
-    "y": frozenset((str, dict)),
+    "y": frozenset((str, dict, bytes)),  # bytes, where the wire has them
     "c": frozenset((str, int, float, bool)),
 }
 _WORDS = {
@@ -162,7 +162,9 @@ def _time(text: str | None) -> np.datetime64:
     return np.datetime64(moment)
 
 
-def _bytes(value: str | dict[str, str]) -> bytes:
+def _bytes(value: str | dict[str, str] | bytes) -> bytes:
+    if isinstance(value, bytes):
+        return value
     try:
         text = value["b64"] if isinstance(value, dict) else value
         return base64.b64decode(text, validate=True)
@@ -247,7 +249,7 @@ def _is_held(dtype: str, value: float) -> bool:
         return False
 
 
-def describe(value: Any) -> str:
+def describe(value: Any) -> str:  # one line a type
     """A JSON value in a few words, for the end of an error: "null", "a list of 3"."""
     if value is None or isinstance(value, bool):
         return {None: "null", True: "true", False: "false"}[value]
@@ -257,6 +259,6 @@ def describe(value: Any) -> str:
         return "an object"
     if isinstance(value, str):
         return f'the string "{value[:_SHOWN]}"'
-    if isinstance(value, float) and math.isnan(value):
-        return "NaN"
-    return str(value)[:_SHOWN]
+    if isinstance(value, bytes):
+        return f"{len(value)} bytes"
+    return "NaN" if isinstance(value, float) and math.isnan(value) else str(value)[:_SHOWN]

@@ -20,7 +20,7 @@ def check(side: Side, most_rows: int, body: bytes) -> None:
     """
     if len(body) < _LARGE:
         return
-    most = most_rows * _containers(side) + 2
+    most = most_rows * containers(side) + 2
     if math.isfinite(most) and body.count(b"[") + body.count(b"{") > most:
         raise PayloadTooLarge(
             f"The body has more lists and objects than {most_rows} rows, which this server takes "
@@ -28,7 +28,7 @@ def check(side: Side, most_rows: int, body: bytes) -> None:
         )
 
 
-def _containers(side: Side) -> float:
+def containers(side: Side) -> float:
     """Lists and objects in one row, at most."""
     if side.layout == "objects":
         return math.inf

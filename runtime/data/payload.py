@@ -1,23 +1,24 @@
 """Payload: bytes to batches and answers to bytes, by content type. No requests, no responses."""
 
 import math
+from collections.abc import Collection
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
 
-from ..errors import InvalidInput, PayloadTooLarge, UnsupportedMediaType
+from ..errors import InvalidInput, NotAcceptable, PayloadTooLarge, UnsupportedMediaType
 from ..signature import Side
-from . import csv_rows, extent, instances, npy, table
-from .predictions import as_array
+from . import csv_rows, extent, form_rows, formats, found, instances, media, picture, table, tabular
+from .media import CSV, JSON, MULTIPART, NPY, is_json
 
-JSON = "application/json"
-NPY = "application/x-npy"
-CSV = "text/csv"
-ACCEPTED = (JSON, NPY, CSV)
+__all__ = ["CSV", "JSON", "NPY", "Codec", "Payload", "answers", "is_json", "is_npy", "requests"]
+
+INFLATION = 8  # times `max_body` that a body may become
+MAX_BYTES = 128 << 20
 
 _WIDEST = {"f": 8}  # bytes of a number that Python has, too
-_NPY_NAMES = frozenset({NPY, "application/npy", "application/vnd.numpy.npy"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,11 +35,15 @@ class Codec:
 
     max_rows      rows that one request may carry
     nan_as_null   null stands for a missing value, both ways
+    formats       names of those that are taken beside what needs no package; None: all installed
+    max_bytes     what a body may become once it is inflated
     """
 
     inputs: Side
     max_rows: int = 4096
     nan_as_null: bool = False
+    formats: frozenset[str] | None = None
+    max_bytes: int = MAX_BYTES
 
     def decode(self, body: bytes, content_type: str) -> Any:
         """The batch in `body`.
@@ -46,35 +51,85 @@ class Codec:
         Raises:
             BadPayload, InvalidInput, PayloadTooLarge, UnsupportedMediaType: see `errors`.
         """
-        kind, _, parameters = content_type.partition(";")
-        kind = kind.strip().lower()
-        if _is_json(kind):
+        kind = media.essence(content_type) or JSON
+        if kind == MULTIPART:
+            return form_rows.batch(self, body, content_type)
+        if kind == JSON:
             extent.check(self.inputs, self.max_rows, body)
             return self._collate(instances.loads(body))
-        if kind in _NPY_NAMES:
-            return self._accept(npy.loads(body))
         if kind == CSV and self.inputs.layout != "objects":
-            return self._collate(csv_rows.loads(body, self.inputs, _header(parameters)))
-        known = ", ".join(f"`{each}`" for each in ACCEPTED)
+            header = media.parameter(content_type, "header")
+            return self._collate(csv_rows.loads(body, self.inputs, header and header.lower()))
+        if kind in found.KINDS:
+            formats.check(kind, self.formats)
+            return self.fitted(found.read(body, kind, self._most))
+        if kind in {media.PNG, media.JPEG} and (field := picture.field_of(self.inputs)):
+            formats.check(kind, self.formats)
+            return self.fitted(picture.loads(body, kind.partition("/")[2], field, self.max_bytes))
+        known = ", ".join(f"`{each}`" for each in self.takes())
         raise UnsupportedMediaType(f"No decoder for `{kind[:64]}`; send one of {known}.")
 
+    def fitted(self, rows: found.Rows) -> Any:
+        """The batch of rows that came in any way.
+
+        Raises:
+            InvalidInput, PayloadTooLarge: see `errors`.
+        """
+        if isinstance(rows, dict):
+            return self._side_by_side(rows)
+        if isinstance(rows, np.ndarray):
+            return self._accept(rows)
+        is_free = self.inputs.layout == "objects"
+        return self._collate(self._values(rows) if is_free else rows)
+
     def encode(self, output: Any, accept: str = "") -> Payload:
-        """The body for a model's `output`: JSON, or npy where `accept` asks for it and it fits.
+        """The body for a model's `output`: JSON, or what `accept` wants more and the output fits.
 
         Raises:
             PredictionFailed: for what has no JSON, such as NaN unless `nan_as_null`.
         """
-        if accept and prefers_npy(accept):
-            plain = as_array(output)
-            if isinstance(plain, np.ndarray) and not plain.dtype.hasobject:
-                return Payload(npy.dumps(plain), NPY)
+        for kind in media.ranked(accept, answers(self.formats)) if accept else ():
+            if kind == JSON:
+                break
+            body = tabular.write(output, kind, nan_as_null=self.nan_as_null)
+            if body is not None:
+                return Payload(body, kind)
         return Payload(instances.dumps(table.to_wire(output, nan_as_null=self.nan_as_null)))
+
+    def check(self, accept: str) -> None:
+        """Refuse a client that takes nothing of what could be answered, before a model runs for it.
+
+        Raises:
+            NotAcceptable: naming what there is.
+        """
+        offered = answers(self.formats)
+        if accept and not media.ranked(accept, offered):
+            known = ", ".join(f"`{each}`" for each in offered)
+            raise NotAcceptable(f"Nothing that `Accept` names is given here; there is {known}.")
+
+    def takes(self) -> tuple[str, ...]:
+        """The content types of bodies that are read."""
+        return requests(self.inputs, self.formats)
+
+    @property
+    def _most(self) -> found.Most:
+        lists = self.max_rows * extent.containers(self.inputs) + 2
+        return found.Most(self.max_rows, self.max_bytes, lists)
 
     def _collate(self, rows: list[Any]) -> Any:
         self._check_rows(len(rows))
         if self.inputs.layout == "objects":
             instances.check_depth(rows)
         return table.gather(self.inputs, rows, nan_as_null=self.nan_as_null)
+
+    def _side_by_side(self, columns: dict[str, np.ndarray]) -> Any:
+        self._check_rows(found.as_columns(columns))
+        names = {field.name for field in self.inputs.fields}
+        if self.inputs.layout == "objects":
+            return self._collate(self._values(columns))
+        if self.inputs.layout == "array" or (len(columns) == 1 and not names & columns.keys()):
+            return self.fitted(found.as_array(columns))
+        return table.fit(self.inputs, columns, nan_as_null=self.nan_as_null)
 
     def _accept(self, array: np.ndarray) -> Any:
         if array.ndim == 0:
@@ -86,6 +141,8 @@ class Codec:
 
     def _objects(self, array: np.ndarray) -> list[Any]:
         """The rows as JSON would bring them."""
+        if array.dtype.kind == "O":
+            return self._values(array.tolist())
         if array.dtype.kind not in "biufU" or array.dtype.itemsize > _WIDEST.get(
             array.dtype.kind, math.inf
         ):
@@ -95,6 +152,9 @@ class Codec:
         rows: list[Any] = array.tolist()
         return rows
 
+    def _values(self, rows: Any) -> list[Any]:
+        return found.as_values(rows, nan_as_null=self.nan_as_null)
+
     def _check_rows(self, rows: int) -> None:
         if rows > self.max_rows:
             raise PayloadTooLarge(
@@ -102,38 +162,36 @@ class Codec:
             )
 
 
-def is_json(content_type: str) -> bool:
-    """Whether a body of this type is read as JSON: nothing said is JSON, too."""
-    return _is_json(content_type.partition(";")[0].strip().lower())
+@lru_cache(64)
+def answers(wanted: frozenset[str] | None = None) -> tuple[str, ...]:
+    """The content types that an answer of rows may have, as far as it fits them; JSON first."""
+    known = (JSON, NPY, media.NPZ, CSV)
+    return known + of_formats(formats.on(wanted), is_answer=True)
+
+
+def requests(side: Side, wanted: frozenset[str] | None = None) -> tuple[str, ...]:
+    """The content types of bodies that rows of `side` may come in."""
+    return media_of(side, formats.on(wanted))
+
+
+def media_of(side: Side, available: Collection[str]) -> tuple[str, ...]:
+    """The content types of bodies that rows of `side` may come in, where these formats are."""
+    free = side.layout == "objects"
+    known = (JSON, NPY, media.NPZ, *(() if free else (CSV,)), MULTIPART)
+    pictures = picture.field_of(side) is not None
+    return known + of_formats({name for name in available if name != "image" or pictures})
+
+
+def of_formats(available: Collection[str], *, is_answer: bool = False) -> tuple[str, ...]:
+    """The content types of some formats."""
+    return tuple(
+        kind
+        for each in formats.FORMATS
+        if each.name in available
+        for kind in (each.answers if is_answer else each.media)
+    )
 
 
 def is_npy(content_type: str) -> bool:
     """Whether a body of this type is read as npy."""
-    return content_type.partition(";")[0].strip().lower() in _NPY_NAMES
-
-
-def _is_json(kind: str) -> bool:
-    return kind in {"", JSON} or kind.endswith("+json")
-
-
-def _header(parameters: str) -> str | None:
-    """The `header` parameter of text/csv (RFC 4180), where it is given."""
-    for parameter in parameters.split(";"):
-        name, _, value = parameter.partition("=")
-        if name.strip().lower() == "header":
-            return value.strip().strip('"').lower()
-    return None
-
-
-def prefers_npy(accept: str) -> bool:
-    """Whether npy is named in `accept`, and no later than JSON.
-
-    Weights are not read: whoever wants npy names it first.
-    """
-    for each in accept.lower().split(","):
-        kind = each.partition(";")[0].strip()
-        if kind in _NPY_NAMES:
-            return True
-        if kind == JSON:
-            return False
-    return False
+    return media.essence(content_type) == NPY

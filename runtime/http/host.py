@@ -11,7 +11,7 @@ from ..batching.cost import CostModel
 from ..batching.observer import BatchObserver
 from ..batching.window import Limits
 from ..batching.worker import Worker
-from ..data.payload import Codec
+from ..data.payload import INFLATION, Codec
 from ..data.samples import Samples
 from ..errors import InvalidBundle
 from ..manifest import ModelManifest, Route
@@ -51,7 +51,9 @@ class Host:
         on_hang: Callable[[str], None] | None = None,
     ) -> None:
         self.plan = plan
-        self.runners: dict[str, Runner] = {}
+        self._loader = Loader(plan, metrics, on_hang)
+        self.runners = {entry.alias: self._loader.absent(entry.alias) for entry in plan.manifest.models}
+        self.residents = Residents(plan.manifest.models, self._loader, self.runners)
         self.routes = plan.routes  # completed by the service once it is loaded
         self._metrics = metrics
         self._links = links
@@ -69,20 +71,40 @@ class Host:
         """
         if self._links is None:
             self.plan.import_sources()
-        for entry in self.plan.manifest.models:
-            readiness.starting(f"loading `{entry.alias}`")
-            self.runners[entry.alias] = await self._runner(entry.alias, readiness)
-        for alias, runner in self.runners.items():
-            readiness.starting(f"warming up `{alias}`")
-            await self._warm_up(runner)
+        self.residents.readiness = readiness
+        await self._load_models(readiness)
         operations = {r.path: self._operation(r) for r in self.plan.routes if r.model is not None}
         if self.plan.manifest.service is not None:
             readiness.starting(f"starting `{self.plan.manifest.service}`")
             operations |= await self._start_service(self.plan.manifest.service)
         return operations
 
+    async def _load_models(self, readiness: Readiness) -> None:
+        """Load and warm up what is to be here from the start."""
+        loaded = {}
+        for entry in self.plan.manifest.models:
+            alias = entry.alias
+            if entry.is_lazy and self.plan.manifest.service is None:
+                self.residents.wait_for_request(alias, entry.unload_after)
+            if self._is_absent(entry):
+                continue
+            readiness.starting(f"loading `{alias}`")
+            links = None if self._links is None else self._links[alias]
+            loaded[alias] = await self._loader.load(alias, links, readiness)
+        for alias, newer in loaded.items():
+            readiness.starting(f"warming up `{alias}`")
+            await self._loader.warm_up(newer)
+            self.residents.enter_with(alias, newer)
+
+    def _is_absent(self, entry: ModelEntry) -> bool:
+        """Whether a model is not loaded at the start; a service needs all of its models."""
+        if self._links is not None:
+            return entry.alias not in self._links
+        return entry.is_lazy and self.plan.manifest.service is None
+
     async def stop(self) -> None:
         """Answer what is queued, then let go: the service first, it asks the models."""
+        await self.residents.stop()
         if self._service is not None:
             await self._service.stop()
         for runner in self.runners.values():
@@ -106,34 +128,6 @@ class Host:
                 cost = queue.batcher.cost
                 queue.metrics.costs(cost.alpha, cost.beta, queue.batcher.predicted_wait)
 
-    async def _runner(self, alias: str, readiness: Readiness) -> Runner:
-        began = time.monotonic()
-        if self._links is None:
-            home: Home = await self._load(alias)
-        else:
-            home = ProcessHome(self.plan.models[alias], self._links[alias])
-        runner = Runner(alias, home, self._limits(alias, home.manifest), self._metrics)
-        await runner.start()
-        if self._links is not None:
-            await Attendance(alias, self._links[alias], readiness).arrival()
-        seconds = time.monotonic() - began
-        self._metrics.loaded(alias, seconds)
-        log.info("Loaded `%s` in %.2f s.", alias, seconds)
-        return runner
-
-    async def _load(self, alias: str) -> Home:
-        from ..models.thread_home import (
-            ThreadHome,  # with the adapters, of which a front has no need
-        )
-
-        worker = Worker(alias)
-        worker.start(asyncio.get_running_loop())
-        # Loaded in the thread that will call it: some libraries keep state by thread.
-        home: Home = await run(
-            worker, partial(ThreadHome.load, self.plan, alias, worker, self._on_hang)
-        )
-        return home
-
     async def _start_service(self, target: str) -> Mapping[str, Operation]:
         plan = self.plan
         routes = [route for route in plan.routes if route.model is None]
@@ -149,44 +143,17 @@ class Host:
     def _batching(self, route: Route) -> tuple[Limits, BatchObserver]:
         return self.plan.limits(route, batchable=True), self._metrics.queue(route.path)
 
-    def _limits(self, alias: str, manifest: ModelManifest) -> dict[str, Limits]:
-        routes = {route.method: route for route in self.plan.routes if route.model == alias}
-        return {
-            method: self.plan.limits(
-                routes.get(method, Route("", method)), batchable=signature.batchable
-            )
-            for method, signature in manifest.methods.items()
-        }
-
-    async def _warm_up(self, runner: Runner) -> None:
-        directory = self.plan.model_directory(runner.alias)
-        for path in runner.manifest.samples.values():
-            samples, tuning = Samples.read(directory / path), self.plan.tuning(runner.alias)
-            await warm_up(runner, samples, self.plan.settings, tuning)
-
     def _operation(self, route: Route) -> Operation:
         settings = self.plan.settings
         runner = self.runners.get(route.model or "")
         if runner is None or route.method not in runner.methods:
             raise InvalidBundle(f"The route `{route.path}` leads to no method of a model.")
         codec = Codec(
-            runner.signature(route.method).inputs, settings.max_rows, settings.nan == "null"
+            runner.signature(route.method).inputs,
+            settings.max_rows,
+            settings.nan == "null",
+            settings.wanted_formats,
+            settings.max_body * INFLATION,
         )
         self._codecs[route.path] = codec
         return ModelOperation(codec, runner, route.method, route=route.path, reader=self._decoder)
-
-
-async def run(worker: Worker, work: Callable[[], Any]) -> Any:
-    """What `work` returns, or raises, in the worker's thread."""
-    future: asyncio.Future[Any] = asyncio.get_running_loop().create_future()
-
-    def done(result: Any, error: BaseException | None) -> None:
-        if future.done():
-            return
-        if error is None:
-            future.set_result(result)
-        else:
-            future.set_exception(error)
-
-    worker.submit(work, done)
-    return await future

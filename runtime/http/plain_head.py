@@ -4,7 +4,8 @@ from collections.abc import Hashable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
-from ..data.payload import is_json, prefers_npy
+from ..data import media
+from ..data.media import is_json
 from ..errors import RequestError
 from ..models.runner import Queue
 from ..settings import ServeSettings
@@ -18,6 +19,8 @@ Headers = list[tuple[bytes, bytes]]
 
 _MOST_DIGITS = 18  # of Content-Length; more is beyond any memory
 _UNUSUAL = frozenset({b"transfer-encoding", b"expect", b"upgrade"})
+_PLAIN = frozenset({"", media.JSON, media.NPY, media.CSV})  # bodies; others may need an import
+_ANY_JSON = frozenset({"", "*/*", media.JSON})
 
 
 class Destination(Protocol):
@@ -110,7 +113,9 @@ class HeadReader:
         except RequestError:
             return None
         kind = content_type(said.get(b"content-type", b""))
-        accept = said.get(b"accept", b"").decode("latin-1")
+        accept = _wanted(said.get(b"accept", b"").decode("latin-1"))
+        if accept is None or media.essence(kind) not in _PLAIN:
+            return None
         return PlainHead(
             intake=intake,
             length=length,
@@ -118,7 +123,7 @@ class HeadReader:
             seconds=seconds,
             content_type=kind,
             is_json=is_json(kind),
-            accept=accept if prefers_npy(accept) else "",
+            accept=accept,
             own=OwnLines.of(said, headers),
             is_last=is_last,
             priority=priority,
@@ -132,3 +137,13 @@ class HeadReader:
             return 0
         length = int(value)
         return length if length <= self._settings.max_body else 0
+
+
+def _wanted(accept: str) -> str | None:
+    """What the client takes: "" for JSON; None for what only the standard way writes."""
+    if accept in _ANY_JSON:
+        return ""
+    first = next(iter(media.ranked(accept, media.ANSWERS)), None)
+    if first == media.JSON:
+        return ""
+    return accept if first == media.NPY else None

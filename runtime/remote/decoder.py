@@ -14,6 +14,7 @@ import numpy as np
 import orjson
 
 from .. import bundle_modules
+from ..data import formats, media
 from ..data.payload import Codec, is_json, is_npy
 from ..errors import ModelDied, Overloaded
 from ..signature import Field, Side
@@ -46,6 +47,8 @@ class Decoder:
 
     def takes(self, size: int, content_type: str) -> bool:
         """Whether a body of `size` bytes is better read elsewhere."""
+        if is_parsed_in_c(content_type):
+            return True
         if size < _LARGE_CSV:
             return False
         if is_json(content_type):
@@ -165,6 +168,13 @@ class _Process:
             if not future.done():
                 future.set_exception(ModelDied(why))
         self._turn.release()
+
+
+def is_parsed_in_c(content_type: str) -> bool:
+    """Whether a large library reads it, which is not to be trusted with the process of others."""
+    kind = media.essence(content_type)
+    found = formats.of(kind)
+    return kind == media.MULTIPART or (found is not None and found.name != "msgpack")
 
 
 def _start(channel: Channel, codecs: Mapping[str, Codec]) -> "subprocess.Popen[bytes]":

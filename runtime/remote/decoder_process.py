@@ -40,10 +40,26 @@ def told(codecs: Mapping[str, Codec]) -> bytes:
     """Codecs as they are told to the process."""
     return orjson.dumps(
         {
-            route: (codec.inputs.to_json(), codec.max_rows, codec.nan_as_null)
+            route: (
+                codec.inputs.to_json(),
+                codec.max_rows,
+                codec.nan_as_null,
+                None if codec.formats is None else sorted(codec.formats),
+                codec.max_bytes,
+            )
             for route, codec in codecs.items()
         }
     )
+
+
+def heard(data: bytes) -> dict[str, Codec]:
+    """What `told` wrote."""
+    return {
+        route: Codec(
+            Side.from_json(side), rows, null, None if names is None else frozenset(names), most
+        )
+        for route, (side, rows, null, names, most) in orjson.loads(data).items()
+    }
 
 
 def main() -> None:
@@ -51,10 +67,7 @@ def main() -> None:
     began = time.monotonic()
     prepare()
     channel = Channel.adopt([int(argument) for argument in sys.argv[1:]])
-    codecs = {
-        route: Codec(Side.from_json(side), max_rows, nan_as_null)
-        for route, (side, max_rows, nan_as_null) in orjson.loads(sys.stdin.buffer.read()).items()
-    }
+    codecs = heard(sys.stdin.buffer.read())
     ready = Ready(time.monotonic() - began, resident(), os.getpid())
     process = ModelProcess(channel.for_model(), partial(decode, codecs), 1, Batches)
     process.serve(ready, lambda: None)

@@ -1,0 +1,166 @@
+"""Arrow table: its columns as arrays, where nothing in them is more than it looks."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+
+from ..errors import InvalidInput, PayloadTooLarge
+
+_SHOWN = 64  # characters of a name that an error repeats
+_MOST_DEPTH = 8  # lists in lists
+
+
+def columns(table: Any, most_bytes: int) -> dict[str, np.ndarray]:
+    """The columns of a pyarrow Table; texts, and whatever lacks values, as arrays of objects.
+
+    Raises:
+        InvalidInput: for a type that no signature has, or when two columns have one name.
+        PayloadTooLarge: when texts that are stored once become more than `most_bytes`.
+    """
+    found: dict[str, np.ndarray] = {}
+    room = most_bytes
+    for name, column in zip(table.column_names, table.columns, strict=True):
+        if name in found:
+            raise InvalidInput(f"The column `{name[:_SHOWN]}` stands more than once.")
+        _check(column.type, name)
+        room -= _expanded(column)
+        if room < 0:
+            raise PayloadTooLarge(f"The texts in the body are more than {most_bytes} bytes.")
+        found[name] = _array(column, name)
+    return found
+
+
+def _check(kind: Any, name: str, depth: int = 0) -> None:
+    """Only types whose values take bytes of their own: of others few bytes become any number."""
+    from pyarrow import types
+
+    if _is_tensor(kind):
+        kind = kind.storage_type
+    if _is_list(kind) and depth < _MOST_DEPTH and not _is_text(kind.value_type):
+        _check(kind.value_type, name, depth + 1)
+        return
+    if types.is_dictionary(kind) and not depth:
+        kind = kind.value_type
+    is_number = types.is_boolean(kind) or types.is_integer(kind) or types.is_floating(kind)
+    is_time = types.is_timestamp(kind) or types.is_date(kind)
+    if is_number or (not depth and (is_time or _is_text(kind))):
+        return
+    raise InvalidInput(f"The column `{name[:_SHOWN]}` is of a type that is not taken: {kind}.")
+
+
+def _is_list(kind: Any) -> bool:
+    from pyarrow import types
+
+    return bool(types.is_list(kind) or types.is_large_list(kind) or types.is_fixed_size_list(kind))
+
+
+def _is_tensor(kind: Any) -> bool:
+    import pyarrow as pa
+
+    return isinstance(kind, pa.FixedShapeTensorType)
+
+
+def _is_text(kind: Any) -> bool:
+    from pyarrow import types
+
+    return bool(
+        types.is_string(kind)
+        or types.is_large_string(kind)
+        or types.is_string_view(kind)
+        or types.is_binary(kind)
+        or types.is_large_binary(kind)
+    )
+
+
+def _expanded(column: Any) -> int:
+    """Bytes of texts that may be stored once and stand in many rows."""
+    import pyarrow as pa
+    import pyarrow.compute as pc
+    from pyarrow import types
+
+    total = 0
+    for chunk in column.chunks:
+        if types.is_string_view(chunk.type):
+            lengths = np.frombuffer(chunk.buffers()[1] or b"", np.int32)[::4]
+            total += int(lengths[chunk.offset : chunk.offset + len(chunk)].sum(dtype=np.int64))
+        elif types.is_dictionary(chunk.type) and _is_text(chunk.type.value_type):
+            values = chunk.dictionary
+            if types.is_string_view(values.type):
+                values = values.cast(pa.large_string())
+            total += int(pc.sum(pc.binary_length(values).take(chunk.indices)).as_py() or 0)
+    return total
+
+
+def _array(column: Any, name: str) -> np.ndarray:
+    import pyarrow as pa
+    from pyarrow import types
+
+    kind = column.type
+    if _is_tensor(kind):
+        tensors = [chunk.to_numpy_ndarray() for chunk in column.chunks]
+        return np.concatenate(tensors) if tensors else np.empty((0, *kind.shape))
+    if types.is_dictionary(kind):
+        column = pa.chunked_array(
+            [chunk.dictionary_decode() for chunk in column.chunks], kind.value_type
+        )
+        kind = column.type
+    if _is_list(kind):
+        return _nested(column, name)
+    is_time = types.is_timestamp(kind) or types.is_date(kind)  # whose gaps are NaT
+    if _is_text(kind) or (column.null_count and not is_time):
+        return np.fromiter(column.to_pylist(), object, len(column))
+    array: np.ndarray = column.to_numpy()
+    return array
+
+
+def _nested(column: Any, name: str) -> np.ndarray:
+    """Lists of one length as one more dimension."""
+    from pyarrow import types
+
+    rows = column.combine_chunks()
+    sizes = [len(rows)]
+    while not types.is_primitive(rows.type):
+        if rows.null_count:
+            raise InvalidInput(f"The column `{name[:_SHOWN]}` lacks values.")
+        flat = rows.flatten()
+        if len(flat) % max(len(rows), 1) or not _is_even(rows, len(flat)):
+            raise InvalidInput(f"The lists in the column `{name[:_SHOWN]}` differ in their length.")
+        sizes.append(len(flat) // len(rows) if len(rows) else 0)
+        rows = flat
+    if rows.null_count:
+        raise InvalidInput(f"The column `{name[:_SHOWN]}` lacks values.")
+    values: np.ndarray = rows.to_numpy(zero_copy_only=False)
+    return values.reshape(sizes)
+
+
+def _is_even(rows: Any, size: int) -> bool:
+    import pyarrow.compute as pc
+    from pyarrow import types
+
+    if types.is_fixed_size_list(rows.type) or not len(rows):
+        return True
+    lengths = pc.list_value_length(rows).to_numpy(zero_copy_only=False)
+    return bool((lengths == size // len(rows)).all())
+
+
+def of(columns: Mapping[str, np.ndarray | list[Any]]) -> Any:
+    """Columns as a pyarrow Table; what has more dimensions becomes lists of one length.
+
+    Raises:
+        ValueError, TypeError: for values that are not alike (pyarrow's own are both).
+    """
+    import pyarrow as pa
+
+    return pa.table({name: _column(values) for name, values in columns.items()})
+
+
+def _column(values: np.ndarray | list[Any]) -> Any:
+    import pyarrow as pa
+
+    if isinstance(values, list) or values.ndim == 1:
+        return pa.array(values)
+    made = pa.array(np.ascontiguousarray(values).reshape(-1))
+    for size in reversed(values.shape[1:]):
+        made = pa.FixedSizeListArray.from_arrays(made, size)
+    return made

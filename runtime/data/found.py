@@ -1,0 +1,140 @@
+"""Found: the rows in a body of any content type, before a signature is looked at."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from ..errors import InvalidInput, PredictionFailed
+from . import instances, media, npy, npz
+from .predictions import to_instances
+
+Rows = list[Any] | np.ndarray | dict[str, np.ndarray]
+"""JSON values, one array, or arrays by their names."""
+
+_ROWS_NAMES = ({"instances"}, {"predictions"})
+
+
+@dataclass(frozen=True, slots=True)
+class Most:
+    """What a body may become, at most: rows, bytes of arrays, and lists and maps."""
+
+    rows: int
+    bytes: int
+    containers: float
+
+
+def read(body: bytes, kind: str, most: Most) -> Rows:
+    """The rows in a body of a kind out of `KINDS`.
+
+    Raises:
+        BadPayload, InvalidInput, PayloadTooLarge: see the readers of each.
+    """
+    return _READ[kind](body, most)
+
+
+def as_columns(rows: Mapping[str, np.ndarray]) -> int:
+    """How many rows arrays have that stand beside one another.
+
+    Raises:
+        InvalidInput: when they differ in that.
+    """
+    if any(array.ndim == 0 for array in rows.values()):
+        raise InvalidInput("instances: expected arrays of rows, got one value.")
+    counts = {len(array) for array in rows.values()}
+    if len(counts) != 1:
+        raise InvalidInput("instances: the columns differ in their number of rows.")
+    return counts.pop()
+
+
+def as_array(rows: Mapping[str, np.ndarray]) -> np.ndarray | list[Any]:
+    """Columns side by side, as one array; rows as lists where not all are numbers."""
+    arrays = list(rows.values())
+    if len(arrays) == 1:
+        return arrays[0]
+    if any(array.ndim != 1 for array in arrays):
+        raise InvalidInput("instances: expected one array, or columns of one value a row each.")
+    if any(array.dtype.kind not in "biuf" for array in arrays):
+        return [list(row) for row in zip(*(array.tolist() for array in arrays), strict=True)]
+    return np.column_stack(arrays)
+
+
+def as_values(rows: list[Any] | Mapping[str, np.ndarray], *, nan_as_null: bool) -> list[Any]:
+    """Rows as JSON would bring them: records where columns have names.
+
+    Raises:
+        InvalidInput: for values that have no JSON.
+    """
+    whole: Any = rows
+    if isinstance(rows, Mapping) and set(rows) in _ROWS_NAMES:
+        whole = next(iter(rows.values()))
+    try:
+        return to_instances(whole, nan_as_null=nan_as_null)
+    except PredictionFailed:
+        raise InvalidInput(
+            "instances: expected values that JSON has, and finite numbers."
+        ) from None
+
+
+def listed(value: Any) -> Any:
+    """A value with lists in place of the arrays in it."""
+    if isinstance(value, np.ndarray):
+        return value.tolist()
+    if isinstance(value, list):
+        return [listed(item) for item in value]
+    return {key: listed(item) for key, item in value.items()} if isinstance(value, dict) else value
+
+
+def _npy(body: bytes, _: Most) -> Rows:
+    return npy.loads(body)
+
+
+def _npz(body: bytes, most: Most) -> Rows:
+    return npz.loads(body, most.bytes)
+
+
+def _arrow(body: bytes, most: Most) -> Rows:
+    from . import arrow
+
+    return arrow.loads(body, most.rows, most.bytes)
+
+
+def _parquet(body: bytes, most: Most) -> Rows:
+    from . import parquet
+
+    return parquet.loads(body, most.rows, most.bytes)
+
+
+def _msgpack(body: bytes, most: Most) -> Rows:
+    from . import message_pack
+
+    value = message_pack.loads(body, most.containers)
+    if isinstance(value, dict) and value and all(isinstance(v, np.ndarray) for v in value.values()):
+        return value
+    if isinstance(value, np.ndarray):
+        return value
+    if not isinstance(value, list):
+        raise InvalidInput("instances: expected a list of rows, or arrays.")
+    instances.check_depth(value)
+    return _stacked(value)
+
+
+def _stacked(rows: list[Any]) -> Rows:
+    """Rows that are arrays of one shape as one array."""
+    if rows and all(isinstance(row, np.ndarray) for row in rows):
+        alike = {(row.dtype, row.shape) for row in rows}
+        return np.stack(rows) if len(alike) == 1 else list(map(listed, rows))
+    return list(map(listed, rows))
+
+
+_READ: Mapping[str, Callable[[bytes, Most], Rows]] = {
+    media.NPY: _npy,
+    media.NPZ: _npz,
+    media.ARROW: _arrow,
+    media.ARROW_FILE: _arrow,
+    media.PARQUET: _parquet,
+    media.MSGPACK: _msgpack,
+    media.MSGPACK_NUMPY: _msgpack,
+}
+KINDS = tuple(_READ)
