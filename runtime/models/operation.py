@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from typing import Any, Protocol
 
 from ..batching.request import FutureRequest
-from ..data import table
-from ..data.payload import Codec, Payload
+from ..data import formats, media, table
+from ..data.payload import Codec, Payload, answers
 from ..errors import DeadlineExceeded
 from ..telemetry.trace_context import TraceContext
 from .runner import Queue, Runner
@@ -122,6 +122,14 @@ class ModelOperation:
             await asyncio.sleep(0)  # whatever else is to be done comes between two of them
             return self.codec.decode(body, content_type)
 
+    async def _prepare(self, call: Call) -> None:
+        """Have what reads the body and writes the answer imported, which takes a while at first."""
+        kinds = [media.essence(call.content_type)] if self._reader is None else []
+        kinds += media.ranked(call.accept, answers(self.codec.formats))[:1] if call.accept else []
+        for kind in kinds:
+            if not formats.is_loaded(kind):
+                await asyncio.to_thread(formats.load, kind)
+
     @property
     def queue(self) -> Queue:
         """Where its requests wait."""
@@ -129,6 +137,8 @@ class ModelOperation:
 
     async def __call__(self, call: Call) -> Payload:
         """Answer `call`."""
+        self.codec.check(call.accept)
+        await self._prepare(call)
         batch = await self.decode(call.body, call.content_type, call.deadline)
         call.rows = rows = table.rows(batch)
         if not rows:
