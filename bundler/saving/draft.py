@@ -4,17 +4,19 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from ...runtime.frameworks import registry
+from ...runtime.frameworks import registry, skops_file
 from ...runtime.frameworks.framework import Framework, Saved
 from ...runtime.manifest import FileEntry, ModelManifest
 from ...runtime.pickles.policy import scan
 from ..progress import Progress
+from ..requirements.requirements import normalize
 from ..store import Item, Store
 from . import provenance
+from .file_source import Origin
 from .recording import Recording
 from .save_options import SaveOptions
 
-_PICKLED = (".pkl", ".joblib", ".pt", ".pt2")
+_PICKLED = (".pkl", ".pickle", ".joblib", ".pt", ".pth", ".pt2")
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,6 +28,7 @@ class Draft:
     saved: Saved
     recordings: list[Recording]
     directory: Path
+    origin: Origin = Origin()  # noqa: RUF009  frozen
 
     @property
     def executes_code(self) -> bool:
@@ -39,8 +42,8 @@ class Draft:
             framework=self.framework.name,
             loader=registry.loader(self.framework),
             format=self.saved.format,
-            python=provenance.python_version(),
-            packages=provenance.packages(self._imports(asked)),
+            python=self.origin.python or provenance.python_version(),
+            packages=self._packages(asked),
             methods={recorded.method: recorded.signature for recorded in self.recordings},
             files=self._ingest(store, progress),
             executes_code=self.executes_code,
@@ -48,7 +51,7 @@ class Draft:
             options=self.saved.options,
             samples={r.method: _sample_path(r) for r in self.recordings if r.samples},
             labels=given.labels,
-            metadata=given.metadata,
+            metadata={**self.origin.metadata, **given.metadata},
         )
         return store.commit(
             "model",
@@ -64,7 +67,23 @@ class Draft:
     def _globals(self) -> dict[str, tuple[str, ...]]:
         pickled = [file for file in self.saved.files if file.endswith(_PICKLED)]
         found = {file: scan(self.directory / file).globals for file in pickled}
+        found |= {
+            file: skops_file.types(self.directory / file)
+            for file in self.saved.files
+            if file.endswith(".skops")
+        }
         return {file: names for file, names in found.items() if names}
+
+    def _packages(self, asked: Mapping[str, tuple[str, ...]]) -> dict[str, str]:
+        """What the model was made with: what its tool recorded, else what is installed here."""
+        recorded = self.origin.packages
+        if not recorded:
+            return provenance.packages(self._imports(asked))
+        known = set(map(normalize, recorded))
+        own = {self.framework.distributions[0]} if self.framework.name not in known else set()
+        needed = provenance.packages({*own, *self.saved.needs})
+        missing = {name: v for name, v in needed.items() if normalize(name) not in known}
+        return dict(sorted({**recorded, **missing}.items()))
 
     def _imports(self, asked: Mapping[str, tuple[str, ...]]) -> set[str]:
         imports = {*self.framework.distributions, *self.saved.needs}

@@ -1,55 +1,15 @@
-"""SOURCE of `bundle save`: an object to import, or a file of a library, told by its content."""
+"""SOURCE of `bundle save`: an object to import, or what another tool wrote, told by its content."""
 
 import sys
-from dataclasses import dataclass, field
+from collections.abc import Callable
 from importlib import import_module
 from pathlib import Path
 from typing import Any
 
 from ...runtime.errors import in_short
-from ...runtime.frameworks import registry
-from ...runtime.frameworks.framework import Framework
-from ...runtime.frameworks.onnx import external_files
 from ..errors import InvalidSource
-
-_PICKLES = frozenset({"pickle", "joblib"})
-# What a suffix promises; a file that is something else is refused, never loaded as that.
-_PROMISES = {
-    ".safetensors": frozenset({"safetensors"}),
-    ".onnx": frozenset({"onnx"}),
-    ".ubj": frozenset({"ubj"}),
-    ".json": frozenset({"json"}),
-    ".txt": frozenset({"text"}),
-    ".pt2": frozenset({"pt2"}),
-    ".pkl": _PICKLES,
-    ".pickle": _PICKLES,
-    ".joblib": _PICKLES,
-    ".pt": frozenset({"torchscript", "pickle", "weights", "pt2"}),
-    ".pth": frozenset({"torchscript", "pickle", "weights", "pt2"}),
-}
-_FLAVORS = {  # of MLflow -> where its file is named, and by which key
-    "sklearn": "pickled_model",
-    "xgboost": "data",
-    "lightgbm": "data",
-    "onnx": "data",
-}
-
-
-@dataclass(frozen=True, slots=True)
-class FileSource:
-    """A model file: its adapter, its format, and what else belongs to it.
-
-    `files` maps the name under which a file is kept to where it lies now.
-    """
-
-    framework: Framework
-    format: str
-    files: dict[str, Path] = field(default_factory=dict)
-
-    @property
-    def executes_code(self) -> bool:
-        """Whether loading it runs code out of the file."""
-        return self.format in self.framework.executing
+from .file_source import FileSource, find, of_file
+from .foreign import recognizing, unpacking
 
 
 def import_object(text: str) -> Any:
@@ -107,66 +67,20 @@ def nearest(name: str, owner: Any) -> str | None:
     return f"Did you mean `{near[0]}`?" if near else None
 
 
-def recognize(path: Path) -> FileSource:
-    """Tell a model file or directory by its content. Runs nothing of it.
+def recognize(path: Path, unpacked: Callable[[], Path]) -> FileSource:
+    """Tell a model file, a directory or an archive by its content. Runs nothing of it.
+
+    Args:
+        path: what the person names.
+        unpacked: makes a private directory for what an archive holds.
 
     Raises:
         InvalidSource: when it is no model, or not what its suffix says.
     """
     if path.is_dir():
-        return _recognize_directory(path)
+        return recognizing.of_directory(path)
     if not path.is_file():
         raise InvalidSource(f"There is no file `{path}`.")
-    try:
-        found = registry.for_path(path)
-    except OSError as error:
-        raise InvalidSource(f"`{path}` cannot be read: {error.strerror}.") from error
-    if found is None:
-        raise InvalidSource(
-            f"`{path}` is no model file that is known here.",
-            hint="Known are joblib, pickle, torch .pt/.pt2/TorchScript, safetensors, "
-            "XGBoost json/ubj, LightGBM text, ONNX and MLflow directories.",
-        )
-    framework, format = found  # noqa: A001  the field's word
-    promised = _PROMISES.get(path.suffix.lower())
-    if promised is not None and format not in promised:
-        raise InvalidSource(
-            f"`{path}` is called {path.suffix}, but its content is {framework.name} {format}.",
-            hint="Rename it, if that is what you meant.",
-        )
-    files = {framework.formats.get(format, path.name): path}
-    if framework.name == "onnx":
-        files |= {name: _beside(path, name) for name in external_files(path)}
-    return FileSource(framework, format, files)
-
-
-def _beside(path: Path, name: str) -> Path:
-    place = path.parent / name
-    if not place.is_file():
-        raise InvalidSource(f"`{path}` keeps weights in `{name}`, which is not beside it.")
-    return place
-
-
-def _recognize_directory(path: Path) -> FileSource:
-    if not (path / "MLmodel").is_file():
-        raise InvalidSource(
-            f"`{path}` is a directory, but no MLflow model.",
-            hint="Name the model's file itself.",
-        )
-    from yaml import YAMLError, safe_load
-
-    try:
-        flavors = safe_load((path / "MLmodel").read_text("utf-8"))["flavors"]
-        named = {name: flavors[name][key] for name, key in _FLAVORS.items() if name in flavors}
-    except (OSError, YAMLError, KeyError, TypeError, ValueError) as error:
-        raise InvalidSource(f"`{path / 'MLmodel'}` cannot be read: {error!r}.") from error
-    for place in map(str, named.values()):
-        inner = (path / place).resolve()
-        if not inner.is_relative_to(path.resolve()):
-            raise InvalidSource(f"`{path}` names the file `{place}`, outside of itself.")
-        return recognize(inner / "model.onnx" if inner.is_dir() else inner)
-    raise InvalidSource(
-        f"`{path}` has the MLflow flavors {', '.join(sorted(flavors))}, none of which can be read.",
-        hint=f"Readable are {', '.join(sorted(_FLAVORS))}; load the model with mlflow and save the "
-        "object itself.",
-    )
+    if find(path) is None and unpacking.is_archive(path):
+        return recognizing.of_archive(unpacking.unpack(path, unpacked()))
+    return of_file(path)

@@ -1,6 +1,8 @@
 """Saving: a trained model, or a library's own file, becomes a model in the store."""
 
 from collections.abc import Mapping
+from contextlib import ExitStack
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -11,14 +13,14 @@ from ...runtime.frameworks.framework import Framework, Saved
 from ...runtime.models.model import LoadedModel
 from ...runtime.pickles.policy import Policy, scan
 from ...runtime.signature import Signature
-from ..errors import InvalidSource, UnsupportedModel
+from ..errors import InvalidSource, SampleMismatch, UnsupportedModel
 from ..progress import NullProgress, Progress
 from ..store import Item, Store
 from ..store.disk import told
 from ..tag import check_name, check_version
 from . import model_source, recording
 from .draft import Draft
-from .model_source import FileSource
+from .file_source import FileSource
 from .pickle_fault import unpicklable
 from .recording import Recording
 from .save_options import SaveOptions
@@ -144,18 +146,30 @@ def save_file(
         NotTrusted: when a sample is given and the file would run code.
     """
     _check(name, given)
-    source = model_source.recognize(path)
-    _check_whole(path, source, given)
     store = store or Store.default()
-    progress.step(f"`{path}` is {source.framework.name} {source.format}")
+    with ExitStack() as stack:
+        source = model_source.recognize(path, lambda: stack.enter_context(store.staging()))
+        return _save_found(name, path, source, given, (store, progress))
+
+
+def _save_found(
+    name: str, path: Path, source: FileSource, given: SaveOptions, aids: tuple[Store, Progress]
+) -> Item:
+    store, progress = aids
+    _check_whole(path, source, given)
+    origin = f" of {source.origin.tool}" if source.origin.tool else ""
+    progress.step(f"`{path}` is {source.framework.name} {source.format}{origin}")
+    for note in source.origin.notes:
+        progress.step(note)
     if source.executes_code and not given.trust and not given.methods:
         progress.step(_NOT_OPENED)
-    saved = Saved(source.format, tuple(source.files), source.executes_code, given.options)
+    options = {**source.options, **given.options}
+    saved = Saved(source.format, tuple(source.files), source.executes_code, options)
     with store.staging() as directory:
-        for kept, place in source.files.items():
-            (directory / kept).symlink_to(place.resolve())
-        recordings = _recordings_of_file(source, directory, saved, given)
-        draft = Draft(name, source.framework, saved, recordings, directory)
+        with told("lay out its files"):
+            source.lay_out(directory)
+        recordings = _recordings_of_file(source, directory, saved, (given, progress))
+        draft = Draft(name, source.framework, saved, recordings, directory, source.origin)
         item = draft.commit(store, given, progress)
     if item.executes_code and (given.trust or not saved.executes_code):
         why = "with --trust when it was saved" if given.trust else "by installing its adapter"
@@ -206,7 +220,7 @@ def _check_whole(path: Path, source: FileSource, given: SaveOptions) -> None:
             hint="It was not written or copied to its end; do that once more.",
         )
     is_weights = source.framework.name == "torch" and source.format in {"weights", "safetensors"}
-    if is_weights and "recipe" not in given.options:
+    if is_weights and "recipe" not in {**source.options, **given.options}:
         raise InvalidSource(
             f"`{path}` holds weights alone, without the class that uses them.",
             hint=_HINT_WEIGHTS,
@@ -260,8 +274,10 @@ def _check_methods(model: Any, found: tuple[str, ...], rows: Any, given: SaveOpt
 
 
 def _recordings_of_file(
-    source: FileSource, directory: Path, saved: Saved, given: SaveOptions
+    source: FileSource, directory: Path, saved: Saved, aids: tuple[SaveOptions, Progress]
 ) -> list[Recording]:
+    given, progress = aids
+    given = _with_origin(source, given)
     if source.executes_code and not given.trust:
         if given.rows() is not None:
             raise NotTrusted(
@@ -272,7 +288,26 @@ def _recordings_of_file(
         unknown = Signature(batchable=False)
         return [Recording(m, given.signatures.get(m, unknown), None) for m in methods]
     model = _load(source.framework, directory, saved)
-    return _recordings(source.framework, model, given.rows(), given)
+    if source.framework.is_typed and source.framework.signatures(model):
+        given = replace(given, signatures={})  # the file itself says it more exactly
+    rows, example = given.rows(), source.origin.sample
+    if rows is None and example is not None:
+        try:
+            return _recordings(source.framework, model, recording.Text(example), given)
+        except (SampleMismatch, UnsupportedModel) as error:
+            progress.step(f"Its input example is left out: {error}")
+    return _recordings(source.framework, model, rows, given)
+
+
+def _with_origin(source: FileSource, given: SaveOptions) -> SaveOptions:
+    """What its tool says of the model, where the person says nothing."""
+    origin = source.origin
+    method = origin.method or "predict"
+    if origin.signature is not None:
+        given = replace(given, signatures={method: origin.signature, **given.signatures})
+    if origin.method is not None and not given.methods:
+        given = replace(given, methods=(method,))
+    return given
 
 
 def _load(framework: Framework, directory: Path, saved: Saved) -> Any:

@@ -8,6 +8,7 @@ written: no bytecode appears beside files that have a digest.
 
 import builtins
 import hashlib
+import pickle
 import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
@@ -42,6 +43,31 @@ def importer(directory: Path, paths: Iterable[str]) -> Callable[[str], ModuleTyp
     if not paths or ((bundle / "bundle.json").is_file() and _is_provided(bundle / "src", paths)):
         return import_module
     return CarriedCode.read(directory, paths).import_module
+
+
+def unpickler(directory: Path, paths: Iterable[str]) -> type[pickle.Unpickler]:
+    """What unpickles a model that carries `paths`: its classes come from there.
+
+    Raises:
+        InvalidModel: when a file is missing or is no module's.
+    """
+    paths = tuple(paths)
+    if not paths:
+        return pickle.Unpickler
+    modules = importer(directory, paths)
+    roots = {PurePosixPath(path).parts[0].removesuffix(".py") for path in paths}
+
+    class Unpickler(pickle.Unpickler):
+        def find_class(self, module: str, name: str) -> Any:
+            if module.partition(".")[0] not in roots:
+                return super().find_class(module, name)
+            sys.audit("pickle.find_class", module, name)  # a policy listens
+            found: Any = modules(module)
+            for part in name.split("."):
+                found = getattr(found, part)
+            return found
+
+    return Unpickler
 
 
 def plain(name: str) -> "tuple[CarriedCode | None, str]":

@@ -7,6 +7,7 @@ from typing import Any
 from ..pickles import pickling
 from ..pickles.policy import scan
 from ..signature import Signature
+from .carried_code import unpickler
 from .framework import Saved
 
 _METHODS = ("predict", "predict_proba", "transform", "score")
@@ -51,7 +52,9 @@ class Generic:
         """Unpickle under the policy."""
         path = directory / self.formats[format]
         if format == "pickle":
-            return pickles.load(path, directory / pickling.BUFFERS, options.get("buffers", ()))
+            kind = unpickler(directory, options.get("code", ()))
+            beside = directory / pickling.BUFFERS
+            return pickles.load(path, beside, options.get("buffers", ()), kind)
         import joblib
 
         with pickles.narrowing(path):

@@ -9,10 +9,8 @@ from .framework import Framework, Tunable
 
 GROUP = "modelbundle.frameworks"
 # By name: a server imports the one that it needs, which is a tenth of its own start.
-_BUILTIN = tuple(
-    f"{__name__.rpartition('.')[0]}.{name.lower()}:{name}"
-    for name in ("Torch", "Xgboost", "Lightgbm", "Onnx", "Sklearn", "Generic")
-)
+_NAMES = "Torch Xgboost Lightgbm Onnx Sklearn Mlflow Transformers Generic"
+_BUILTIN = tuple(f"{__name__.rpartition('.')[0]}.{name.lower()}:{name}" for name in _NAMES.split())
 
 
 def builtin() -> tuple[Framework, ...]:

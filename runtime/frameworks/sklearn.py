@@ -9,7 +9,8 @@ from ..errors import InvalidModel
 from ..pickles import pickling
 from ..pickles.policy import scan
 from ..signature import Field, Side, Signature
-from . import threads
+from . import skops_file, threads
+from .carried_code import unpickler
 from .framework import Saved, lineage
 
 _METHODS = ("predict", "predict_proba", "decision_function", "transform", "score_samples")
@@ -23,7 +24,11 @@ class Sklearn:
     distributions: tuple[str, ...] = ("sklearn", "numpy", "scipy", "joblib")
     is_typed = False
     extra = "scikit-learn"
-    formats: Mapping[str, str] = {"pickle": "model.pkl", "joblib": "model.joblib"}
+    formats: Mapping[str, str] = {
+        "pickle": "model.pkl",
+        "joblib": "model.joblib",
+        "skops": "model.skops",
+    }
     executing = frozenset(formats)
 
     def matches(self, model: object) -> bool:
@@ -31,7 +36,9 @@ class Sklearn:
         return "sklearn" in lineage(model)
 
     def reads(self, path: Path) -> str | None:
-        """A pickle or joblib file that asks for scikit-learn, or for a wrapper in its style."""
+        """A skops file, a pickle or joblib file of scikit-learn or of a wrapper in its style."""
+        if skops_file.is_one(path):
+            return "skops"
         seen = scan(path)
         wrapped = any(
             name.startswith(("xgboost.sklearn.", "lightgbm.sklearn.")) for name in seen.globals
@@ -61,7 +68,10 @@ class Sklearn:
         path = directory / self.formats[format]
         if format == "pickle":
             beside = directory / pickling.BUFFERS
-            return _narrowed(pickles.load(path, beside, options.get("buffers", ())))
+            kind = unpickler(directory, options.get("code", ()))
+            return _narrowed(pickles.load(path, beside, options.get("buffers", ()), kind))
+        if format == "skops":
+            return _narrowed(skops_file.load(path, pickles))
         import joblib
 
         with pickles.narrowing(path):

@@ -104,7 +104,8 @@ class Torch:
             return torch_weights.load_skeleton(directory, shared, device, pickles).eval()
         if format == "pickle":
             with pickles.narrowing(path):
-                model = torch.load(path, map_location=device, weights_only=False, **_mapped(path))
+                how = _mapped(path) | torch_files.unpickling(directory, options.get("code", ()))
+                model = torch.load(path, map_location=device, weights_only=False, **how)
             return _checked(model).eval()
         if format == "weights":
             state = torch.load(path, map_location=device, weights_only=True, **_mapped(path))
@@ -226,7 +227,7 @@ def _layout(model: Any) -> dict[str, str]:
     return {"memory_format": "channels_last"} if is_channels_last(model) else {}
 
 
-def _mapped(path: Path) -> dict[str, bool]:
+def _mapped(path: Path) -> dict[str, Any]:
     """Torch's own files since 1.6 are archives, whose tensors need not be read to be used."""
     return {"mmap": zipfile.is_zipfile(path)}
 

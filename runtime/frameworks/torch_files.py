@@ -2,9 +2,13 @@
 
 import json
 import zipfile
+from collections.abc import Iterable
 from pathlib import Path
+from types import ModuleType
+from typing import Any
 
 from ..pickles.policy import TORCH_LEGACY, scan
+from .carried_code import unpickler
 
 _HEADER = range(2, 100 << 20)  # bytes: safetensors' own limits
 _WEIGHTS_ONLY = frozenset({"collections.OrderedDict", "torch.Size", "torch.device"})
@@ -57,3 +61,14 @@ def _is_safetensors(path: Path) -> bool:
         return header.startswith(b"{") and isinstance(json.loads(header), dict)
     except (ValueError, RecursionError):
         return False
+
+
+def unpickling(directory: Path, code: Iterable[str]) -> dict[str, Any]:
+    """What to tell torch.load, which wants a module, about a pickle that carries its classes."""
+    kind = unpickler(directory, code)
+    if not code:
+        return {}
+    module: Any = ModuleType("carried")
+    module.Unpickler = kind
+    module.load = lambda file, **options: kind(file, **options).load()
+    return {"pickle_module": module}

@@ -12,7 +12,7 @@ import sys
 import zipfile
 import zlib
 from _compat_pickle import IMPORT_MAPPING, NAME_MAPPING
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass, replace
@@ -213,19 +213,35 @@ class Policy:
         finally:
             _narrowed.reset(token)
 
-    def load(self, path: Path, beside: Path | None = None, sizes: Sequence[int] = ()) -> Any:
+    def load(
+        self,
+        path: Path,
+        beside: Path | None = None,
+        sizes: Sequence[int] = (),
+        kind: type[pickle.Unpickler] = pickle.Unpickler,
+    ) -> Any:
         """Unpickle a plain pickle, and map its large arrays where `dump` put them `beside` it.
 
         Raises:
             NotTrusted: when the policy does not let it be loaded.
         """
         found = mapped(beside, sizes) if beside else []
-        return self.unpickle(path, lambda file: pickle.Unpickler(file, buffers=found))
+        return self.unpickle(path, lambda file: kind(file, buffers=found))
 
     def unpickle(self, path: Path, kind: Callable[[IO[bytes]], pickle.Unpickler]) -> Any:
         """Unpickle with a given `Unpickler`, whose own methods stay in force."""
         with self.narrowing(path), path.open("rb") as file:
             return kind(file).load()
+
+    def check_names(self, names: Iterable[str]) -> None:
+        """Hold the types that a file of another kind names against the policy.
+
+        Raises:
+            NotTrusted: naming the first one that is not allowed.
+        """
+        if self.mode == "allow-listed":
+            for name in names:
+                self._check_global(name)
 
     def check_found(self, module: str, name: str) -> None:
         """Refuse what is not allowed by its name, or only seems to be in a package that is.
@@ -283,7 +299,10 @@ def _packages(module: str) -> set[str]:
 
 def _owner(module: str, name: str) -> str | None:
     """The module that a global really comes from; a module itself comes from elsewhere."""
-    found: Any = import_module(module)
+    try:
+        found: Any = import_module(module)
+    except ImportError:
+        return None  # source that the model carries, which it named itself
     for part in name.split("."):
         found = getattr(found, part, None)
         if isinstance(found, ModuleType):

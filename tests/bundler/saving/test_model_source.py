@@ -53,4 +53,4 @@ def test_each_thing_that_can_be_wrong_is_told_apart(here, text, message, hint):
 
 def test_a_file_that_is_not_there_is_named(here):
     with pytest.raises(InvalidSource, match=r"no file `gone\.pkl`"):
-        model_source.recognize(Path("gone.pkl"))
+        model_source.recognize(Path("gone.pkl"), Path)

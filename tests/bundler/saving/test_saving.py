@@ -446,12 +446,12 @@ def test_an_mlflow_directory_is_unwrapped_when_its_file_is_known(tmp_path):
 
 @pytest.mark.parametrize(
     ("flavors", "message"),
-    [({"prophet": {}}, "flavors prophet"), ({"onnx": {"data": "../x.onnx"}}, "outside of itself")],
+    [({"prophet": {}}, "flavors 'prophet'"), ({"onnx": {"data": "../x.onnx"}}, "outside of itself")],
 )
 def test_an_mlflow_directory_is_refused_with_a_reason(tmp_path, flavors, message):
     with pytest.raises(InvalidSource, match=message):
         saving.save_file("m", mlflow(tmp_path, flavors))
-    with pytest.raises(InvalidSource, match="no MLflow model"):
+    with pytest.raises(InvalidSource, match="no model of a tool"):
         saving.save_file("m", tmp_path)
 
 

@@ -1,0 +1,121 @@
+"""BentoML: a model of its store, exported or as it lies there; of a bento, its only model.
+
+Source: bentoml 1.4, `bentoml models export`: `model.yaml` beside `saved_model.*`.
+"""
+
+from collections.abc import Mapping
+from typing import Any
+
+from ...errors import InvalidSource
+from ...quotation import quoted
+from ..file_source import FileSource, Origin, find
+from . import foreign_yaml, mlflow_model
+from .folder import Folder
+
+MARK, BENTO = "model.yaml", "bento.yaml"
+_MLFLOW = "mlflow_model"
+_EXPORT = "Export the model itself: `bentoml models export NAME FILE`."
+
+
+def is_model(folder: Folder) -> bool:
+    """Whether it is a model of BentoML's store."""
+    if not folder.has(MARK):
+        return False
+    try:
+        document = foreign_yaml.loads(folder.read(MARK))
+    except ValueError:
+        return False
+    return isinstance(document, dict) and "module" in document and "context" in document
+
+
+def inside(folder: Folder) -> Folder:
+    """The only model of a bento; its service is code, which is not taken.
+
+    Raises:
+        InvalidSource: when it has none or several.
+    """
+    marks = [
+        name.removesuffix(f"/{MARK}")
+        for name in folder.names()
+        if name.startswith("models/") and name.endswith(f"/{MARK}")
+    ]
+    if len(marks) != 1:
+        raise InvalidSource(
+            f"{folder.where} is a bento with {len(marks) or 'no'} models.", hint=_EXPORT
+        )
+    return Folder(folder.path / marks[0], folder.where)
+
+
+def read(folder: Folder) -> FileSource:
+    """A model of BentoML's. Runs nothing of it.
+
+    Raises:
+        InvalidSource: when its file is of no library that is known here.
+    """
+    try:
+        document = foreign_yaml.loads(folder.read(MARK))
+    except ValueError as error:
+        raise InvalidSource(f"`{MARK}` of {folder.where} cannot be read: {error}.") from error
+    if folder.has(f"{_MLFLOW}/{mlflow_model.MARK}"):
+        return mlflow_model.read(Folder(folder.path / _MLFLOW, folder.where))
+    source = _file(folder, document)
+    return FileSource(
+        source.framework,
+        source.format,
+        source.files,
+        _options(source, document),
+        _origin(document),
+    )
+
+
+def _file(folder: Folder, document: Mapping[str, Any]) -> FileSource:
+    for name in folder.names():
+        if "/" not in name and name.startswith("saved_model."):
+            source = find(folder.file(name))
+            if source is not None:
+                return source
+    raise InvalidSource(
+        f"{folder.where} is a model of {quoted(str(document.get('module')))}, whose files are of "
+        "no library that is known here.",
+        hint="Load it with BentoML and save the object: `bundle save NAME module:attribute`.",
+    )
+
+
+def _options(source: FileSource, document: Mapping[str, Any]) -> Mapping[str, Any]:
+    """A wrapper's class, which XGBoost's own file does not name."""
+    given = document.get("options")
+    kind = given.get("model_class") if isinstance(given, Mapping) else None
+    if source.framework.name != "xgboost" or source.format == "pickle":
+        return source.options
+    is_wrapper = isinstance(kind, str) and kind.startswith("XGB") and kind.isidentifier()
+    return {"class": kind, "params": {}} if is_wrapper else source.options
+
+
+def _origin(document: Mapping[str, Any]) -> Origin:
+    context = document.get("context")
+    context = context if isinstance(context, Mapping) else {}
+    versions = context.get("framework_versions")
+    packages = {
+        name: version.partition("+")[0]
+        for name, version in (versions if isinstance(versions, Mapping) else {}).items()
+        if isinstance(name, str) and isinstance(version, str) and _is_plain(name, version)
+    }
+    python = context.get("python_version")
+    signatures = document.get("signatures")
+    methods = [name for name in signatures if name.isidentifier()] if isinstance(
+        signatures, Mapping) else []  # fmt: skip
+    told = {"name": document.get("name"), "version": document.get("version")}
+    return Origin(
+        tool="bentoml",
+        packages=packages,
+        python=python if isinstance(python, str) and _is_plain("x", python) else None,
+        method=methods[0] if methods and methods[0] not in {"__call__", "run"} else None,
+        metadata={"bentoml": {k: v[:100] for k, v in told.items() if isinstance(v, str)}},
+    )
+
+
+def _is_plain(*texts: str) -> bool:
+    return all(text.isascii() and len(text) < 100 and not set(text) - _PLAIN for text in texts)  # noqa: PLR2004
+
+
+_PLAIN = frozenset("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789._+-!")

@@ -1,0 +1,44 @@
+"""Pins: the exact versions in a stranger's requirements, for the lock to meet."""
+
+import re
+from collections.abc import Collection, Iterable
+
+_PIN = re.compile(
+    r"(?P<name>[A-Za-z0-9](?:[A-Za-z0-9._-]*[A-Za-z0-9])?)(?:\[[A-Za-z0-9,._ -]*\])?"
+    r"\s*==\s*(?P<version>[A-Za-z0-9.!+_-]+)"
+)
+
+
+def read(text: str, without: Collection[str] = ()) -> tuple[dict[str, str], list[str]]:
+    """(distribution -> version, lines that pin nothing); `without` are left out of both.
+
+    Local parts (`+cpu`) go, as they do in what we record; a line for another machine
+    (`; python_version < "3"`) is no pin, and neither is an option, a URL or a path.
+    """
+    pins: dict[str, str] = {}
+    loose: list[str] = []
+    for line in _lines(text):
+        found = _PIN.fullmatch(line)
+        if found is None:
+            name = re.match(r"[A-Za-z0-9._-]*", line)
+            if name is None or name[0].lower() not in without:
+                loose.append(line)
+        elif found["name"].lower() not in without:
+            pins[found["name"]] = found["version"].partition("+")[0]
+    return pins, loose
+
+
+def _lines(text: str) -> Iterable[str]:
+    for line in text.splitlines():
+        plain = re.sub(r"(^|\s)#.*", "", line).strip()
+        if plain and plain.isprintable():
+            yield plain[:200]
+
+
+def told(loose: Iterable[str]) -> tuple[str, ...]:
+    """The sentence about the lines that pin nothing; none where there are none."""
+    named = ", ".join(f"`{line}`" for line in list(loose)[:5])
+    if not named:
+        return ()
+    said = f"Not exact, and so not recorded: {named}. Put them into the bundlefile's "
+    return (f"{said}`python.requirements` where the model needs them.",)

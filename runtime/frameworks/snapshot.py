@@ -1,0 +1,43 @@
+"""Snapshot: the files of a Hugging Face model, and why some of them are not loaded."""
+
+import json
+from typing import Any
+
+HOME = "snapshot"
+"""The folder in the model that is the snapshot."""
+CONFIG = "config.json"
+TOKENIZER = "tokenizer.json"
+
+
+def refusal(config: bytes) -> str | None:
+    """Why a model with this config.json is not loaded, or None; what it says is looked through.
+
+    `auto_map` names Python files beside the weights. An attention with a `/` in its name, and
+    some quantizations, have the library fetch and run code from the hub.
+    """
+    try:
+        waiting: list[Any] = [json.loads(config)]
+    except (ValueError, RecursionError):
+        return "its config.json is no JSON"
+    if not isinstance(waiting[0], dict):
+        return "its config.json is no object"
+    while waiting:
+        node = waiting.pop()
+        if isinstance(node, list):
+            waiting += node
+            continue
+        if not isinstance(node, dict):
+            continue
+        waiting += node.values()
+        if "auto_map" in node:
+            return "its architecture is code of its own, which asks for `trust_remote_code`"
+        if node.get("quantization_config") is not None:
+            return "it is quantized, which takes libraries and devices beyond transformers"
+        if any("attn" in key and _is_remote(value) for key, value in node.items()):
+            return "its attention is code from elsewhere"
+    return None
+
+
+def _is_remote(value: object) -> bool:
+    values = value.values() if isinstance(value, dict) else [value]
+    return any(isinstance(one, str) and "/" in one for one in values)

@@ -1,0 +1,160 @@
+"""Hugging Face transformers: a snapshot's config and safetensors, by the library's own classes.
+
+No code of a model's own: what asks for `trust_remote_code` is refused, here as when it is saved.
+"""
+
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+from ..errors import InvalidModel, MissingFramework
+from ..signature import Field, Side, Signature
+from .framework import Saved
+from .snapshot import CONFIG, HOME, TOKENIZER, refusal
+
+_TEXTS = Side("array", (Field("input-0", "str", (None,)),))
+_LABELS = Side("tensors", (Field("label", "str", (None,)), Field("score", "float32", (None,))))
+
+
+class Transformers:
+    """Models called with tensors; those that classify texts, and have a tokenizer, with texts."""
+
+    name = "transformers"
+    distributions: tuple[str, ...] = ("transformers", "torch", "safetensors", "tokenizers", "numpy")
+    is_typed = True
+    extra = "transformers torch safetensors"
+    formats: Mapping[str, str] = {"snapshot": f"{HOME}/{CONFIG}"}
+    executing: frozenset[str] = frozenset()
+
+    def matches(self, model: object) -> bool:  # noqa: ARG002
+        """Nothing: a live module is torch's, with weights and source of its own."""
+        return False
+
+    def reads(self, path: Path) -> str | None:  # noqa: ARG002
+        """Nothing: a snapshot is a directory."""
+        return None
+
+    def save(self, model: Any, directory: Path, options: Mapping[str, Any]) -> Saved:
+        """Nothing matches, so nothing is saved."""
+        raise NotImplementedError
+
+    def load(
+        self,
+        directory: Path,
+        format: str,  # noqa: ARG002
+        options: Mapping[str, Any],
+        device: str,
+        pickles: Any,  # noqa: ARG002  there are none
+    ) -> Any:
+        """Build the class that the config names and map its weights."""
+        home = directory / HOME
+        why = refusal((home / CONFIG).read_bytes())
+        if why is not None:
+            raise InvalidModel(f"The model cannot be loaded: {why}.")
+        model = _class(options["class"]).from_pretrained(
+            home, local_files_only=True, trust_remote_code=False, use_safetensors=True
+        )
+        tokenizer = _tokenizer(home) if (home / TOKENIZER).exists() else None
+        return Snapshot(model.to(device).eval(), tokenizer)
+
+    def prepare(self, model: Any) -> Any:
+        """The object itself."""
+        return model
+
+    def methods(self, model: "Snapshot") -> tuple[str, ...]:
+        """`predict`; where that takes texts, `forward` takes what the tokenizer makes of them."""
+        return ("predict", "forward") if model.takes_texts else ("predict",)
+
+    def signatures(self, model: "Snapshot") -> Mapping[str, Signature]:
+        """Texts to labels with scores; tensors to whatever the class answers with."""
+        tensors = Signature(Side("tensors", tuple(_fields(model.module))))
+        if not model.takes_texts:
+            return {"predict": tensors}
+        return {"predict": Signature(_TEXTS, _LABELS), "forward": tensors}
+
+    def call(self, model: "Snapshot", method: str, batch: Any) -> Any:
+        """Call it without gradients; tensors that are no batch of rows are left out."""
+        if method == "predict" and model.takes_texts:
+            return model.classify([str(text) for text in batch])
+        return model.forward(batch)
+
+
+class Snapshot:
+    """A module of the library with its tokenizer."""
+
+    def __init__(self, module: Any, tokenizer: Any) -> None:
+        self.module = module
+        self._tokenizer = tokenizer
+        kind = type(module).__name__
+        self.takes_texts = tokenizer is not None and kind.endswith("ForSequenceClassification")
+
+    def forward(self, batch: Mapping[str, Any]) -> dict[str, Any]:
+        """Arrays in, the answer's tensors with one row for each of theirs out."""
+        import torch
+
+        given = {
+            name: torch.as_tensor(array).to(self.module.device) for name, array in batch.items()
+        }
+        count = len(next(iter(given.values())))
+        with torch.inference_mode():
+            answer = self.module(**given, return_dict=True)
+        return {
+            name: _array(value)
+            for name, value in answer.items()
+            if isinstance(value, torch.Tensor) and value.ndim and len(value) == count
+        }
+
+    def classify(self, texts: list[str]) -> dict[str, Any]:
+        """The likeliest label of each text and its probability."""
+        import numpy as np
+        import torch
+
+        limit = self.module.config.max_position_embeddings
+        tokens = self._tokenizer(
+            texts, padding=True, truncation=True, max_length=limit, return_tensors="pt"
+        )
+        with torch.inference_mode():
+            logits = self.module(**tokens.to(self.module.device)).logits
+        several = logits.shape[-1] > 1
+        scores, which = (logits.softmax(-1) if several else logits.sigmoid()).max(-1)
+        labels = [self.module.config.id2label[int(position)] for position in which]
+        return {"label": np.array(labels, object), "score": _array(scores)}
+
+
+def _array(tensor: Any) -> Any:
+    plain = tensor.detach().cpu()
+    return (plain.float() if str(plain.dtype) == "torch.bfloat16" else plain).numpy()
+
+
+def _fields(module: Any) -> Iterator[Field]:
+    """What the class calls its main input, with its mask where that is a text."""
+    main = module.main_input_name
+    if main == "input_ids":
+        yield Field("attention_mask", "int64", (None, None))
+        yield Field("input_ids", "int64", (None, None))
+    elif main == "pixel_values":
+        size = getattr(module.config, "image_size", None)
+        side = size if isinstance(size, int) else None
+        yield Field(main, "float32", (None, module.config.num_channels, side, side))
+    else:
+        yield Field(main, "float32", (None, None))
+
+
+def _class(name: object) -> Any:
+    try:
+        import transformers
+    except ImportError as error:
+        raise MissingFramework("transformers", Transformers.extra) from error
+    kind = getattr(transformers, name, None) if isinstance(name, str) else None
+    if not (isinstance(kind, type) and issubclass(kind, transformers.PreTrainedModel)):
+        raise InvalidModel(
+            f"transformers {transformers.__version__} has no model class `{name}`.",
+            hint="Install the version that the model was made with.",
+        )
+    return kind
+
+
+def _tokenizer(home: Path) -> Any:
+    from transformers import AutoTokenizer
+
+    return AutoTokenizer.from_pretrained(home, local_files_only=True, trust_remote_code=False)
