@@ -1,0 +1,139 @@
+"""Tensor: a word of the Open Inference Protocol, and how it looks in bytes.
+
+Source: github.com/kserve/open-inference-protocol, specification/protocol/inference_rest.md; BF16
+and the raw form of BYTES are Triton's.
+"""
+
+import math
+import struct
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from ..errors import BadPayload, InvalidInput
+from ..printable import printable
+
+DTYPES: Mapping[str, np.dtype[Any]] = {
+    "BOOL": np.dtype("?"),
+    "UINT8": np.dtype("<u1"),
+    "UINT16": np.dtype("<u2"),
+    "UINT32": np.dtype("<u4"),
+    "UINT64": np.dtype("<u8"),
+    "INT8": np.dtype("<i1"),
+    "INT16": np.dtype("<i2"),
+    "INT32": np.dtype("<i4"),
+    "INT64": np.dtype("<i8"),
+    "FP16": np.dtype("<f2"),
+    "FP32": np.dtype("<f4"),
+    "FP64": np.dtype("<f8"),
+}
+"""Datatypes whose raw form is what numpy has in memory; BF16 and BYTES are the others."""
+
+BF16_SIZE = 2
+LONGEST = 64  # characters of a name that an error repeats
+_MOST_AXES = 32
+_LENGTH = struct.Struct("<I")
+
+
+@dataclass(frozen=True, slots=True)
+class Tensor:
+    """One input or output.
+
+    `data` of numbers is an array of `shape` (BF16 as float32), of BYTES the values one after the
+    other, the last axis fastest.
+    """
+
+    name: str
+    datatype: str
+    shape: Sequence[int]
+    data: np.ndarray | list[bytes]
+
+    @property
+    def shown(self) -> str:
+        """Its name, fit for an error."""
+        return printable(self.name[:LONGEST])
+
+
+# --- what it is in bytes ---
+
+
+def from_raw(name: str, datatype: str, shape: Sequence[int], data: bytes | memoryview) -> Tensor:
+    """A tensor out of its raw form; numbers are a view of `data`.
+
+    Raises:
+        InvalidInput: for an unknown datatype or an impossible shape.
+        BadPayload: when the bytes are not as many as the shape says.
+    """
+    shown = printable(name[:LONGEST])
+    count = size(shown, shape)
+    if datatype == "BYTES":
+        return Tensor(name, datatype, shape, _strings(shown, count, data))
+    if datatype == "BF16":
+        _check_length(shown, BF16_SIZE * count, len(data))
+        halves = np.frombuffer(data, "<u2").astype(np.uint32) << 16
+        return Tensor(name, datatype, shape, halves.view(np.float32).reshape(shape))
+    dtype = DTYPES.get(datatype)
+    if dtype is None:
+        raise unknown_datatype(shown, datatype)
+    _check_length(shown, dtype.itemsize * count, len(data))
+    array = np.frombuffer(data, dtype if datatype != "BOOL" else np.uint8)
+    if datatype == "BOOL":
+        array = array != 0
+    return Tensor(name, datatype, shape, array.reshape(shape))
+
+
+def to_raw(tensor: Tensor) -> bytes:
+    """Its raw form: little-endian, row-major, each of BYTES behind its length."""
+    data = tensor.data
+    if isinstance(data, list):
+        return b"".join([part for each in data for part in (_LENGTH.pack(len(each)), each)])
+    if tensor.datatype == "BF16":
+        return _halves(np.ascontiguousarray(data, np.float32)).tobytes()
+    return np.ascontiguousarray(data, DTYPES[tensor.datatype]).tobytes()
+
+
+def size(shown: str, shape: Sequence[int]) -> int:
+    """The number of elements.
+
+    Raises:
+        InvalidInput: for a shape with a negative size, or of more than can be.
+    """
+    if len(shape) > _MOST_AXES or any(each < 0 for each in shape):
+        raise InvalidInput(f"{shown}: expected a shape of sizes from 0.")
+    return math.prod(shape)
+
+
+def unknown_datatype(shown: str, datatype: str) -> InvalidInput:
+    """What is said of a datatype that nobody has heard of."""
+    said = printable(datatype[:LONGEST])
+    known = ", ".join((*DTYPES, "BF16", "BYTES"))
+    return InvalidInput(f"{shown}: there is no datatype `{said}`; expected one of {known}.")
+
+
+def _check_length(shown: str, wanted: int, got: int) -> None:
+    if wanted != got:
+        raise BadPayload(f"{shown}: expected {wanted} bytes for its shape, got {got}.")
+
+
+def _strings(shown: str, count: int, data: bytes | memoryview) -> list[bytes]:
+    values, start, end = [], 0, len(data)
+    while start + _LENGTH.size <= end:
+        (length,) = _LENGTH.unpack_from(data, start)
+        start += _LENGTH.size + length
+        if start > end:
+            break
+        values.append(bytes(data[start - length : start]))
+    if start != end:
+        raise BadPayload(f"{shown}: a value of BYTES ends beyond the data.")
+    if len(values) != count:
+        raise BadPayload(f"{shown}: expected {count} values for its shape, got {len(values)}.")
+    return values
+
+
+def _halves(array: np.ndarray) -> np.ndarray:
+    """The upper halves of float32, rounded to the nearest, of two as near to the even one."""
+    bits = array.view(np.uint32)
+    rounded = (bits + 0x7FFF + ((bits >> 16) & 1)) >> 16
+    return np.where(np.isnan(array), (bits >> 16) | 0x40, rounded).astype("<u2")

@@ -1,0 +1,159 @@
+"""Tensor batch: the tensors of a request as the batch that a model takes."""
+
+import math
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import orjson
+
+from ..data import table
+from ..errors import InvalidInput
+from ..signature import Side
+from .tensor import Tensor
+
+
+def to_batch(side: Side, tensors: Sequence[Tensor], *, nan_as_null: bool = False) -> Any:
+    """The batch in these tensors, fitted to what a model takes.
+
+    array     one tensor, whatever it is called; or as many as a row has values, a tensor a column
+    columns   a tensor a column, by name; or one of two axes, in the order of the columns
+    tensors   by name
+    objects   BYTES: a JSON object, list or string each, or else text; several tensors: records
+
+    Raises:
+        InvalidInput: for another name, shape or kind of datatype, or values out of range.
+    """
+    if not tensors:
+        raise InvalidInput("inputs: expected at least one tensor, got none.")
+    _check_names(tensors)
+    if side.layout == "objects":
+        return _objects(tensors)
+    try:
+        if side.layout == "array":
+            batch = _array(side, tensors)
+        elif len(tensors) == 1 and _is_matrix(side, tensors[0]):
+            batch = _numbers(tensors[0])
+        else:
+            batch = _named(side, tensors)
+        return table.fit(side, batch, nan_as_null=nan_as_null)
+    except InvalidInput as error:
+        raise InvalidInput(_place(side, tensors, error.detail)) from None
+
+
+def _check_names(tensors: Sequence[Tensor]) -> None:
+    if len(tensors) > 1 and len({each.name for each in tensors}) < len(tensors):
+        raise InvalidInput("inputs: two tensors have the same name.")
+
+
+def _array(side: Side, tensors: Sequence[Tensor]) -> Any:
+    field = side.fields[0]
+    if len(tensors) == 1:
+        return _values(tensors[0], field.dtype)
+    if field.shape[1:] != (len(tensors),):
+        names = ", ".join(f"`{each.shown}`" for each in tensors[:8])
+        raise InvalidInput(f"inputs: expected one tensor, `{field.name}`, got {names}.")
+    columns = [_column(each, field.dtype) for each in tensors]
+    if len({len(column) for column in columns}) > 1:
+        raise InvalidInput("inputs: the tensors differ in their number of rows.")
+    return np.stack(columns, axis=1)
+
+
+def _named(side: Side, tensors: Sequence[Tensor]) -> dict[str, Any]:
+    fields = {field.name: field for field in side.fields}
+    if len(tensors) == len(fields) == 1:
+        fields = {tensors[0].name: side.fields[0]}
+    for each in tensors:
+        if each.name not in fields:
+            listed = ", ".join(f"`{name}`" for name in list(fields)[:8])
+            raise InvalidInput(f"inputs: unexpected tensor `{each.shown}`; expected {listed}.")
+    for name in fields.keys() - {each.name for each in tensors}:
+        raise InvalidInput(f"inputs: tensor `{name}` is missing.")
+    found = {}
+    for each in tensors:
+        field = fields[each.name]
+        is_flat = len(field.shape) == 1
+        found[field.name] = (_column if is_flat else _values)(each, field.dtype)
+    if len({len(array) for array in found.values() if np.ndim(array)}) > 1:
+        raise InvalidInput("inputs: the tensors differ in their number of rows.")
+    return found
+
+
+def _is_matrix(side: Side, tensor: Tensor) -> bool:
+    """Whether it has all columns in one."""
+    return (
+        side.layout == "columns"
+        and tensor.datatype != "BYTES"
+        and len(tensor.shape) == 2  # noqa: PLR2004  rows and columns
+        and tensor.shape[1] == len(side.fields) > 1
+    )
+
+
+def _column(tensor: Tensor, dtype: str) -> np.ndarray:
+    """One value a row, which may stand in a list of its own."""
+    values = _values(tensor, dtype)
+    is_alone = values.ndim == 2 and values.shape[1] == 1  # noqa: PLR2004
+    return values[:, 0] if is_alone else values
+
+
+def _values(tensor: Tensor, dtype: str) -> np.ndarray:
+    if tensor.datatype != "BYTES":
+        return _numbers(tensor)
+    data = tensor.data
+    assert isinstance(data, list)
+    values = np.empty(len(data), object)
+    values[:] = data if dtype == "bytes" else [_text(tensor.shown, each) for each in data]
+    return values.reshape(tensor.shape)
+
+
+def _numbers(tensor: Tensor) -> np.ndarray:
+    assert isinstance(tensor.data, np.ndarray)
+    return tensor.data
+
+
+def _text(shown: str, value: bytes) -> str:
+    try:
+        return value.decode()
+    except UnicodeDecodeError:
+        raise InvalidInput(f"{shown}: a value is not text in UTF-8.") from None
+
+
+def _objects(tensors: Sequence[Tensor]) -> list[Any]:
+    rows = {each.name: _rows(each) for each in tensors}
+    if len(rows) == 1:
+        return next(iter(rows.values()))
+    if len({len(values) for values in rows.values()}) > 1:
+        raise InvalidInput("inputs: the tensors differ in their number of rows.")
+    return [dict(zip(rows, row, strict=True)) for row in zip(*rows.values(), strict=True)]
+
+
+def _rows(tensor: Tensor) -> list[Any]:
+    """A JSON value for each row."""
+    if tensor.datatype != "BYTES":
+        array = _numbers(tensor)
+        if array.dtype.kind == "f" and not np.isfinite(array).all():
+            raise InvalidInput(f"{tensor.shown}: expected finite numbers.")
+        listed = array.tolist() if array.ndim else [array.item()]
+        return list(listed)
+    values = np.empty(len(tensor.data), object)
+    values[:] = [_value(tensor.shown, each) for each in tensor.data]
+    is_column = len(tensor.shape) <= 1 or math.prod(tensor.shape[1:]) == 1
+    return list(values) if is_column else list(values.reshape(tensor.shape).tolist())
+
+
+def _value(shown: str, value: bytes) -> Any:
+    """A JSON object, list or string; anything else is text, for numbers have datatypes."""
+    if value[:1] in {b"{", b"[", b'"'}:
+        try:
+            return orjson.loads(value)
+        except orjson.JSONDecodeError:
+            pass
+    return _text(shown, value)
+
+
+def _place(side: Side, tensors: Sequence[Tensor], detail: str) -> str:
+    """An error about instances as one about the tensors that they came in."""
+    if not detail.startswith("instances"):
+        return detail
+    own = f".{tensors[0].shown}" if side.layout == "array" and len(tensors) == 1 else ""
+    return f"inputs{own}{detail.removeprefix('instances')}"

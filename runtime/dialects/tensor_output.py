@@ -1,0 +1,150 @@
+"""Tensor output: what a model answered as tensors, and what a signature promises of them."""
+
+import base64
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import orjson
+
+from ..data import predictions
+from ..data.fragments import Fragments, Unfit
+from ..errors import PredictionFailed
+from ..signature import Field, Side, Signature
+from .tensor import Tensor
+
+_DATATYPES = {
+    "?": "BOOL", "u1": "UINT8", "u2": "UINT16", "u4": "UINT32", "u8": "UINT64",
+    "i1": "INT8", "i2": "INT16", "i4": "INT32", "i8": "INT64",
+    "f2": "FP16", "f4": "FP32", "f8": "FP64", "b1": "BOOL",
+}  # fmt: skip
+_BFLOAT16 = "bfloat16"  # numpy has it from ml_dtypes
+
+
+@dataclass(frozen=True, slots=True)
+class Spec:
+    """A tensor as metadata tells of it; -1 is a size that may vary."""
+
+    name: str
+    datatype: str
+    shape: tuple[int, ...]
+
+
+def specs(side: Side, default: str) -> list[Spec]:
+    """The tensors of one side of a signature; `default` is the name of the only one of objects."""
+    if not side.fields:
+        return [Spec(default, "BYTES", (-1,))]
+    return [_spec(field) for field in side.fields]
+
+
+def _spec(field: Field) -> Spec:
+    shape = tuple(-1 if each is None else each for each in field.shape)
+    return Spec(field.name, datatype(field.dtype), shape)
+
+
+def datatype(dtype: str) -> str:
+    """The protocol's word for a dtype of a signature; what is no number is BYTES."""
+    if dtype == _BFLOAT16:
+        return "BF16"
+    try:
+        return _DATATYPES.get(np.dtype(dtype).str[1:], "BYTES")
+    except TypeError:
+        return "BYTES"
+
+
+def from_output(signature: Signature, output: Any) -> list[Tensor]:
+    """The tensors of an answer, which are called as the signature says.
+
+    Rows of records become a tensor a field, rows of numbers or strings one tensor, anything else
+    BYTES of JSON, one a row.
+
+    Raises:
+        PredictionFailed: when it is not made of rows.
+    """
+    side = signature.outputs
+    if isinstance(output, Unfit):
+        raise output.error()
+    if hasattr(output, "columns") and not isinstance(output, Mapping):
+        output = predictions.columns(output)
+    if isinstance(output, Mapping):
+        return [_tensor(str(name), predictions.as_array(part)) for name, part in output.items()]
+    if isinstance(output, tuple):
+        names = [field.name for field in side.fields]
+        if len(names) != len(output):
+            names = [f"output-{position}" for position in range(len(output))]
+        return [
+            _tensor(*each) for each in zip(names, map(predictions.as_array, output), strict=True)
+        ]
+    name = side.fields[0].name if len(side.fields) == 1 else "output"
+    plain = _rows(predictions.as_array(output))
+    if isinstance(plain, list) and plain and isinstance(plain[0], dict):
+        records = _records(plain)
+        if records is not None:
+            return [_tensor(field, values) for field, values in records.items()]
+    return [_tensor(name, plain)]
+
+
+def _rows(output: Any) -> Any:
+    """Rows of a model in another process as Python's own types."""
+    if isinstance(output, Fragments):
+        output.check(nan_as_null=True)
+        return output.values()
+    return output
+
+
+def _records(rows: list[Any]) -> dict[str, list[Any]] | None:
+    """The fields of rows that all have the same, and more than a value of bytes."""
+    names = list(rows[0])
+    if names == ["b64"] or not all(type(row) is dict and list(row) == names for row in rows):
+        return None
+    return {name: [row[name] for row in rows] for name in names}
+
+
+def _tensor(name: str, values: Any) -> Tensor:
+    values = _rows(values)
+    if isinstance(values, list):
+        return _of_list(name, values)
+    if not isinstance(values, np.ndarray):
+        raise PredictionFailed(predictions.without_rows(values))
+    if not values.ndim:
+        raise PredictionFailed("The model answered with one value, not with rows.")
+    kind = _DATATYPES.get(values.dtype.str[1:])
+    if kind is not None:
+        return Tensor(name, kind, values.shape, values)
+    if values.dtype.name == _BFLOAT16:
+        return Tensor(name, "BF16", values.shape, values.astype(np.float32))
+    if values.dtype.kind == "f":
+        return Tensor(name, "FP64", values.shape, values.astype(np.float64))
+    if values.dtype.kind == "M":
+        values = np.datetime_as_string(values)
+    return Tensor(name, "BYTES", values.shape, [_bytes(each) for each in values.ravel().tolist()])
+
+
+def _of_list(name: str, rows: list[Any]) -> Tensor:
+    kinds = set(map(type, rows))
+    if (kinds and kinds <= {int, float}) or kinds in ({bool}, {list}):
+        array = _array(rows)
+        if array is not None:
+            return _tensor(name, array)
+    return Tensor(name, "BYTES", (len(rows),), [_bytes(row) for row in rows])
+
+
+def _array(rows: list[Any]) -> np.ndarray | None:
+    """Rows of numbers as an array, where they form one."""
+    try:
+        array = np.array(rows)
+    except ValueError:  # ragged
+        return None
+    return array if array.dtype.kind in "biuf" else None
+
+
+def _bytes(value: Any) -> bytes:
+    """Text in UTF-8, bytes as they are, anything else as JSON."""
+    if isinstance(value, str):
+        return value.encode("utf-8", "surrogatepass")
+    if isinstance(value, bytes):
+        return value
+    if type(value) is dict and list(value) == ["b64"]:  # bytes that came as JSON
+        return base64.b64decode(value["b64"])
+    return orjson.dumps(predictions.to_instances([value], nan_as_null=True)[0])

@@ -1,0 +1,278 @@
+"""Tensors to batches and back: every datatype, every layout."""
+
+import struct
+from contextlib import suppress
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from hypothesis.extra import numpy as arrays
+
+from modelbundle.runtime.data.fragments import Fragments
+from modelbundle.runtime.dialects.tensors import (
+    DTYPES,
+    Spec,
+    Tensor,
+    from_output,
+    from_raw,
+    specs,
+    to_batch,
+    to_raw,
+)
+from modelbundle.runtime.errors import BadPayload, InvalidInput, PredictionFailed
+from modelbundle.runtime.signature import OBJECTS, Field, Side, Signature
+
+MATRIX = Side("array", (Field("x", "float32", (None, 2)),))
+TABLE = Side(
+    "columns",
+    (
+        Field("age", "int64", (None,)),
+        Field("name", "str", (None,)),
+    ),
+)
+NUMBERS = Side("columns", (Field("a", "float64", (None,)), Field("b", "float64", (None,))))
+NAMED = Side("tensors", (Field("ids", "int64", (None, None)), Field("mask", "bool", (None, None))))
+
+
+def bytes_of(name, *values, shape=None):
+    return Tensor(name, "BYTES", shape or [len(values)], [each.encode() for each in values])
+
+
+def numbers(name, array, datatype="FP32"):
+    array = np.asarray(array, DTYPES[datatype])
+    return Tensor(name, datatype, array.shape, array)
+
+
+@pytest.mark.parametrize("datatype", DTYPES)
+def test_raw_numbers_are_what_numpy_has_in_memory(datatype):
+    """Little-endian, row-major, without padding."""
+    array = np.array([[0, 1, 1], [1, 0, 1]], DTYPES[datatype])
+    read = from_raw("x", datatype, [2, 3], array.tobytes())
+    assert read.data.dtype == array.dtype
+    np.testing.assert_array_equal(read.data, array)
+    assert to_raw(read) == array.tobytes()
+
+
+def test_raw_booleans_are_bytes_that_are_not_zero():
+    """Some clients write other numbers than one."""
+    assert from_raw("x", "BOOL", [3], b"\x00\x02\xff").data.tolist() == [False, True, True]
+
+
+@given(st.lists(st.binary(max_size=20), max_size=8))
+def test_raw_bytes_stand_behind_their_lengths(values):
+    """Four bytes each, little-endian."""
+    raw = b"".join(struct.pack("<I", len(each)) + each for each in values)
+    read = from_raw("x", "BYTES", [len(values)], raw)
+    assert read.data == values
+    assert to_raw(read) == raw
+
+
+@given(arrays.arrays(np.float32, st.integers(0, 6), elements=st.floats(width=32)))
+def test_bfloat16_is_the_nearest(array):
+    """Read as float32, written to the nearest; what is no number stays none."""
+    read = from_raw("x", "BF16", array.shape, to_raw(Tensor("x", "BF16", array.shape, array)))
+    np.testing.assert_array_equal(np.isnan(read.data), np.isnan(array))
+    finite = np.isfinite(array) & np.isfinite(read.data)
+    np.testing.assert_allclose(read.data[finite], array[finite], rtol=2**-8, atol=1e-38)
+    again = from_raw("x", "BF16", array.shape, to_raw(read))
+    np.testing.assert_array_equal(again.data, read.data)
+
+
+@pytest.mark.parametrize(
+    ("datatype", "shape", "raw"),
+    [
+        ("FP32", [2], b"1234567"),
+        ("FP32", [2], b"123456789"),
+        ("BF16", [2], b"123"),
+        ("BYTES", [1], b"\x05\x00\x00\x00abc"),
+        ("BYTES", [1], b"\x01\x00\x00"),
+        ("BYTES", [2], b"\x01\x00\x00\x00a"),
+        ("BYTES", [1], b"\xff\xff\xff\xff"),
+        ("FP32", [1 << 62, 4], b"1234"),
+    ],
+)
+def test_raw_that_is_not_as_long_as_its_shape_is_refused(datatype, shape, raw):
+    """Also where a length points beyond the end."""
+    with pytest.raises(BadPayload, match="x: "):
+        from_raw("x", datatype, shape, raw)
+
+
+@pytest.mark.parametrize(("datatype", "shape"), [("FP8", [1]), ("FP32", [-1]), ("FP32", [1] * 33)])
+def test_what_is_no_tensor_is_refused(datatype, shape):
+    """An unknown datatype, an impossible shape."""
+    with pytest.raises(InvalidInput):
+        from_raw("x", datatype, shape, b"1234")
+
+
+@given(
+    st.sampled_from(["BYTES", "FP32", "BOOL", "BF16"]), st.lists(st.integers(-1, 9)), st.binary()
+)
+def test_any_raw_is_read_or_refused(datatype, shape, raw):
+    """Nothing else happens, whatever the bytes."""
+    with suppress(BadPayload, InvalidInput):
+        assert from_raw("x", datatype, shape, raw).name == "x"
+
+
+# --- to batches ---
+
+
+def test_the_only_tensor_may_have_any_name():
+    """Clients of other servers call theirs as they like."""
+    batch = to_batch(MATRIX, [numbers("whatever", [[1, 2]], "INT32")])
+    assert batch.dtype == np.float32
+    assert batch.tolist() == [[1, 2]]
+
+
+def test_a_tensor_a_column_makes_a_matrix():
+    """Each of one value a row, in a list of its own or not."""
+    batch = to_batch(MATRIX, [numbers("a", [1, 3]), numbers("b", [[2], [4]])])
+    assert batch.tolist() == [[1, 2], [3, 4]]
+
+
+def test_columns_come_by_name():
+    """In any order; strings as BYTES."""
+    batch = to_batch(TABLE, [bytes_of("name", "Ann", "Bob"), numbers("age", [[3], [4]], "INT64")])
+    assert batch["age"].tolist() == [3, 4]
+    assert batch["name"].tolist() == ["Ann", "Bob"]
+
+
+def test_a_matrix_has_the_columns_in_their_order():
+    """One tensor of two axes."""
+    batch = to_batch(NUMBERS, [numbers("input", [[1, 2], [3, 4]])])
+    assert {name: column.tolist() for name, column in batch.items()} == {"a": [1, 3], "b": [2, 4]}
+
+
+def test_tensors_come_by_name():
+    """Whole numbers are not looked at one by one."""
+    ids = np.arange(6).reshape(2, 3)
+    batch = to_batch(NAMED, [numbers("mask", ids > 2, "BOOL"), numbers("ids", ids, "INT64")])
+    np.testing.assert_array_equal(batch["ids"], ids)
+    assert batch["mask"].dtype == bool
+
+
+def test_objects_are_json_or_text():
+    """What begins as JSON does and is none, is text."""
+    rows = to_batch(
+        OBJECTS, [bytes_of("x", '{"a": 1}', "[1, 2]", '"quoted"', "plain", "12", "{no")]
+    )
+    assert rows == [{"a": 1}, [1, 2], "quoted", "plain", "12", "{no"]
+    assert to_batch(OBJECTS, [numbers("x", [[1, 2]])]) == [[1.0, 2.0]]
+    records = to_batch(OBJECTS, [bytes_of("t", "a", "b"), numbers("n", [1, 2], "INT8")])
+    assert records == [{"t": "a", "n": 1}, {"t": "b", "n": 2}]
+
+
+@pytest.mark.parametrize(
+    ("side", "tensors", "said"),
+    [
+        (MATRIX, [], "at least one"),
+        (MATRIX, [numbers("x", [[1, 2, 3]])], "inputs.x: expected shape (rows, 2), got (1, 3)"),
+        (MATRIX, [numbers("x", [1.0])], "inputs.x: expected shape"),
+        (MATRIX, [numbers("x", [[np.nan, 2]])], "inputs.x[0][0]"),
+        (MATRIX, [numbers("x", [1]), numbers("x", [1])], "same name"),
+        (MATRIX, [numbers("a", [1]), numbers("b", [1, 2])], "number of rows"),
+        (MATRIX, [numbers("a", [1]), numbers("b", [1]), numbers("c", [1])], "expected one tensor"),
+        (MATRIX, [bytes_of("x", "a", "b", shape=[1, 2])], "expected a number"),
+        (TABLE, [numbers("age", [3], "INT64")], "`name` is missing"),
+        (TABLE, [numbers("age", [3]), numbers("other", [3])], "unexpected tensor `other`"),
+        (TABLE, [numbers("age", [3.5]), bytes_of("name", "a")], "inputs[0].age"),
+        (TABLE, [Tensor("name", "BYTES", [1], [b"\xff"]), numbers("age", [3])], "UTF-8"),
+        (NAMED, [numbers("ids", [[1]], "INT64"), numbers("mask", [[1], [1]], "BOOL")], "rows"),
+        (OBJECTS, [numbers("x", [np.inf])], "finite"),
+        (OBJECTS, [numbers("x", [1]), numbers("y", [1, 2])], "number of rows"),
+    ],
+)  # fmt: skip
+def test_what_does_not_fit_is_named(side, tensors, said):
+    """The tensor, what was expected and what came."""
+    with pytest.raises(InvalidInput) as refused:
+        to_batch(side, tensors)
+    assert said in refused.value.detail
+
+
+# --- from answers ---
+
+
+def outputs(side, output):
+    return [
+        (t.name, t.datatype, list(t.shape), to_raw(t))
+        for t in from_output(Signature(outputs=side), output)
+    ]
+
+
+def test_an_array_is_called_as_the_signature_says():
+    """Of whatever number it is made."""
+    array = np.array([[1.5]], np.float32)
+    assert outputs(MATRIX, array) == [("x", "FP32", [1, 1], array.tobytes())]
+    assert outputs(OBJECTS, np.array([True])) == [("output", "BOOL", [1], b"\x01")]
+    assert outputs(OBJECTS, np.array([1.5], np.longdouble))[0][1] == "FP64"
+
+
+def test_several_arrays_are_several_tensors():
+    """By their own names, or by their place."""
+    one, two = np.array([1]), np.array(["a"])
+    assert [each[:3] for each in outputs(NAMED, {"p": one, "q": two})] == [
+        ("p", "INT64", [1]),
+        ("q", "BYTES", [1]),
+    ]
+    assert [each[0] for each in outputs(NAMED, (one, two))] == ["ids", "mask"]
+    assert [each[0] for each in outputs(OBJECTS, (one, two))] == ["output-0", "output-1"]
+
+
+@pytest.mark.parametrize(
+    ("rows", "datatype", "shape", "values"),
+    [
+        (["a", "ö"], "BYTES", [2], [b"a", "ö".encode()]),
+        ([b"\xff"], "BYTES", [1], [b"\xff"]),
+        ([1, 2], "INT64", [2], [1, 2]),
+        ([1, 2.5], "FP64", [2], [1.0, 2.5]),
+        ([True], "BOOL", [1], [True]),
+        ([[1, 2], [3, 4]], "INT64", [2, 2], [1, 2, 3, 4]),
+        ([[1], [2, 3]], "BYTES", [2], [b"[1]", b"[2,3]"]),
+        ([1, "a", None], "BYTES", [3], [b"1", b"a", b"null"]),
+        ([{"a": 1}, {"b": 1}], "BYTES", [2], [b'{"a":1}', b'{"b":1}']),
+        ([{"b64": "/w=="}], "BYTES", [1], [b"\xff"]),
+        ([1 << 70], "BYTES", [1], None),
+        ([], "BYTES", [0], []),
+    ],
+)
+def test_rows_become_one_tensor(rows, datatype, shape, values):
+    """Numbers and strings as such, anything else as JSON."""
+    if values is None:
+        with pytest.raises(TypeError):
+            from_output(Signature(), rows)
+        return
+    (tensor,) = from_output(Signature(), rows)
+    assert (tensor.datatype, list(tensor.shape)) == (datatype, shape)
+    got = tensor.data if isinstance(tensor.data, list) else tensor.data.ravel().tolist()
+    assert got == values
+
+
+def test_records_become_a_tensor_a_field():
+    """Also where they come from another process as JSON."""
+    text, ends = b'{"a":1,"b":"x"},{"a":2,"b":"y"},', [16, 32]
+    for rows in ([{"a": 1, "b": "x"}, {"a": 2, "b": "y"}], Fragments.of(text, ends, [])):
+        a, b = from_output(Signature(), rows)
+        assert (a.name, a.data.tolist()) == ("a", [1, 2])
+        assert (b.name, b.data) == ("b", [b"x", b"y"])
+
+
+def test_times_are_text():
+    """In ISO 8601."""
+    (tensor,) = from_output(Signature(), np.array(["2024-01-02"], "datetime64[D]"))
+    assert tensor.data == [b"2024-01-02"]
+
+
+@pytest.mark.parametrize("output", [np.float32(1), np.array(1), 3, None])
+def test_what_has_no_rows_is_the_models_fault(output):
+    """Never the client's."""
+    with pytest.raises(PredictionFailed):
+        from_output(Signature(), output)
+
+
+def test_metadata_of_a_signature():
+    """-1 for what may vary; what is no number is BYTES."""
+    assert specs(TABLE, "input") == [Spec("age", "INT64", (-1,)), Spec("name", "BYTES", (-1,))]
+    assert specs(MATRIX, "input") == [Spec("x", "FP32", (-1, 2))]
+    assert specs(OBJECTS, "input") == [Spec("input", "BYTES", (-1,))]
+    side = Side("array", (Field("x", "bfloat16", (None,)),))
+    assert specs(side, "input") == [Spec("x", "BF16", (-1,))]
