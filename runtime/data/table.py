@@ -194,15 +194,23 @@ def _fit(field: Field, array: np.ndarray, path: str, null: bool) -> np.ndarray:
         letter == "i" and array.dtype.kind in "iu" and np.can_cast(array.dtype, field.dtype)
     )
     if not easy:
-        plain = (
-            to_instances(array, nan_as_null=null) if array.dtype.kind in "fM" else array.tolist()
-        )
-        return column.to_array(field, plain, path=path, null=null)
+        return column.to_array(field, _listed(array, path, null), path=path, null=null)
     with np.errstate(over="ignore"):  # becomes infinite, found below
         fitted = np.ascontiguousarray(array, dtype=field.dtype)
     if letter == "f" and not null and not np.isfinite(fitted).all():
         return column.to_array(field, array.tolist(), path=path)  # raises, and says where
     return fitted
+
+
+def _listed(array: np.ndarray, path: str, null: bool) -> list[Any]:
+    """The array as JSON would bring it."""
+    if array.dtype.kind not in "fM":
+        listed: list[Any] = array.tolist()
+        return listed
+    try:
+        return to_instances(array, nan_as_null=null)
+    except PredictionFailed:
+        raise InvalidInput(f"instances{path}: expected a value everywhere, got NaN.") from None
 
 
 def _shape(sizes: Sequence[Any]) -> str:
