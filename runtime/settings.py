@@ -118,7 +118,8 @@ class ServeSettings:
 
     def to_json(self) -> dict[str, Any]:
         """As it stands in `bundle.json`, defaults filled in."""
-        return asdict(self) | {"dialects": list(self.dialects)}
+        given = None if self.formats is None else list(self.formats)
+        return asdict(self) | {"dialects": list(self.dialects), "formats": given}
 
     @classmethod
     def from_json(cls, data: Mapping[str, Any]) -> Self:
@@ -139,6 +140,8 @@ class ServeSettings:
         made: dict[str, Any] = {name: parts[name](**data.get(name, {})) for name in parts}
         if "dialects" in data:
             made["dialects"] = _checked_dialects(data["dialects"])
+        if data.get("formats") is not None:
+            made["formats"] = tuple(data["formats"])
         return cls(**(dict(data) | made))
 
     def merged(self, **changes: Any) -> Self:

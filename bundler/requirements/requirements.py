@@ -22,6 +22,14 @@ RUNTIME = (
 TABLES = "pandas>=2.1"
 IMAGES = "pillow>=10.3"
 
+FORMATS = {
+    "arrow": "pyarrow>=16",
+    "parquet": "pyarrow>=16",
+    "msgpack": "msgpack>=1.0.8",
+    "image": IMAGES,
+}
+"""What bodies need, by the names of `serve.formats`."""
+
 _NAME = re.compile(r"\s*([A-Za-z0-9](?:[A-Za-z0-9._-]*[A-Za-z0-9])?)")
 
 
@@ -70,8 +78,11 @@ class Requirements:
         limits: Sequence[Requirement],
         models: Mapping[str, ModelManifest],
         routes: Iterable[Route] = (),
+        formats: Iterable[str] = (),
     ) -> Self:
         """Put together what the author, the models, the service and the runtime ask for.
+
+        `formats` are those of `serve.formats`.
 
         A model's packages are pinned to the versions it was saved with. Where the author names
         the same package, the author's word binds and the recorded version is only preferred.
@@ -88,6 +99,7 @@ class Requirements:
         ]
         own = [Requirement(text, "modelbundle's runtime") for text in RUNTIME]
         extras = _extras(models, routes)
+        extras += [Requirement(FORMATS[name], f"`serve.formats` has `{name}`") for name in formats]
         return cls(
             wanted=(*user, *pins, *extras, *own),
             limits=tuple(limits),

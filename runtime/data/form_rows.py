@@ -52,7 +52,7 @@ def batch(reader: Reader, body: bytes, content_type: str) -> Any:
         return reader.decode(parts[0].body, parts[0].content_type)
     if kinds <= _PICTURES:
         return reader.fitted(_pictures(reader, parts))
-    return reader.fitted(_arrays(parts))
+    return reader.fitted(arrays(parts))
 
 
 def _values(parts: list[Part], side: Side) -> list[Any]:
@@ -75,7 +75,12 @@ def _pictures(reader: Reader, parts: list[Part]) -> np.ndarray:
     return np.concatenate(arrays)
 
 
-def _arrays(parts: list[Part]) -> dict[str, np.ndarray]:
+def arrays(parts: list[Part]) -> dict[str, np.ndarray]:
+    """Files of arrays by the names of their parts.
+
+    Raises:
+        BadPayload, InvalidInput, UnsupportedMediaType: see `errors`.
+    """
     from . import npy
 
     found: dict[str, np.ndarray] = {}

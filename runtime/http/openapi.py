@@ -1,21 +1,27 @@
 """openapi.json: the contract of a bundle's server, from its manifests and recorded samples."""
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
-from ..data.payload import CSV, JSON, NPY
+from ..data.media import CSV, JSON, MULTIPART, NPY, NPZ
+from ..data.payload import media_of, of_formats
 from ..data.samples import Samples
 from ..data.schema import envelope
 from ..dialects.dialect import Dialect
 from ..manifest import BundleManifest, ModelManifest, Route
+from ..signature import Signature
 
 VERSION = "3.1.0"
 
 Json = dict[str, Any]
 
+EXTENSION = "x-modelbundle"
+"""What a client wants to know that JSON Schema has no words for: dtypes, shapes, layouts."""
+
 _ERRORS = {
     "400": "The body is not what its content type says.",
+    "406": "No content type that `Accept` names is given here.",
     "413": "The body or its number of rows is over the limit.",
     "415": "No decoder for this content type.",
     "422": "Well formed, but not what the signature asks for; the message names the field.",
@@ -30,15 +36,16 @@ def document(
     models: Mapping[str, ModelManifest],
     samples: Mapping[str, Samples] | None = None,
     spoken: Sequence[Dialect] = (),
+    formats: Collection[str] = (),
 ) -> Json:
     """The OpenAPI 3.1 document of the server that `manifest` describes.
 
     `models` by alias; `samples` by the path of the route that they are of; `spoken` are dialects
-    beside the bundle's own.
+    beside the bundle's own; `formats` are names of those that the server reads and writes.
     """
     samples = samples or {}
     paths: Json = {
-        route.path: {"post": _operation(route, models, samples.get(route.path))}
+        route.path: {"post": _operation(route, models, samples.get(route.path), formats)}
         for route in manifest.routes
         if "native" in manifest.serve.get("dialects", ("native",))
     }
@@ -65,46 +72,68 @@ def _info(manifest: BundleManifest) -> Json:
     return info | ({"description": manifest.description} if manifest.description else {})
 
 
-def _operation(route: Route, models: Mapping[str, ModelManifest], samples: Samples | None) -> Json:
+def _operation(
+    route: Route,
+    models: Mapping[str, ModelManifest],
+    samples: Samples | None,
+    formats: Collection[str],
+) -> Json:
     model = models.get(route.model or "")
     signature = model.methods.get(route.method) if model else None
     if signature is not None:
-        request = _model_request(envelope("instances", signature.inputs), samples)
-        if signature.inputs.layout != "objects":
-            request["content"][CSV] = {"schema": _BINARY}
-        response = _media(envelope("predictions", signature.outputs))
-        if samples:
-            response["example"] = {"predictions": list(samples.outputs)}
-        answers = {JSON: response}
-        if signature.outputs.layout == "array":
-            answers[NPY] = {"schema": _BINARY}
+        request = _model_request(signature, samples, formats)
+        answers = _model_answers(signature, samples, formats)
+        known: Json = {"inputs": signature.inputs.to_json(), "outputs": signature.outputs.to_json()}
     else:
-        request = {"required": True, "content": _service_content(route.input)}
-        answers = _service_content(route.output)
+        content = _service_content(route.input, formats, is_answer=False)
+        request = {"required": True, "content": content}
+        answers = _service_content(route.output, formats, is_answer=True)
+        known = {"takes": route.input.get("kind", ""), "gives": route.output.get("kind", "")}
+        known |= {"streaming": route.streaming, "idempotent": route.idempotent}
     return {
         "operationId": _operation_id(route),
         "summary": _summary(route),
         **({"description": route.doc} if route.doc else {}),
         "requestBody": request,
         "responses": {"200": {"description": "The answer.", "content": answers}} | _failures(),
+        EXTENSION: known,
     }
 
 
 _BINARY: Json = {"type": "string", "format": "binary"}
+_FORM: Json = {"type": "object"}
 
 
-def _model_request(schema: Json, samples: Samples | None) -> Json:
-    body: Json = {"schema": schema}
+def _model_request(signature: Signature, samples: Samples | None, formats: Collection[str]) -> Json:
+    body: Json = {"schema": envelope("instances", signature.inputs)}
     if samples:
         body["example"] = {"instances": list(samples.inputs)}
-    return {"required": True, "content": {JSON: body, NPY: {"schema": _BINARY}}}
+    kinds = media_of(signature.inputs, formats)
+    return {"required": True, "content": {kind: _content(kind, body) for kind in kinds}}
 
 
-def _service_content(side: Mapping[str, Any]) -> Json:
-    """The content types of an author's API; only JSON has a schema of its own."""
-    media = side.get("media") or [JSON]
-    schema = dict(side.get("schema", {}))
-    return {kind: {"schema": schema if kind == JSON else _BINARY} for kind in media}
+def _model_answers(signature: Signature, samples: Samples | None, formats: Collection[str]) -> Json:
+    body = _media(envelope("predictions", signature.outputs))
+    if samples:
+        body["example"] = {"predictions": list(samples.outputs)}
+    is_array = signature.outputs.layout == "array"
+    kinds = (JSON, *((NPY,) if is_array else ()), NPZ, CSV, *of_formats(formats, is_answer=True))
+    return {kind: _content(kind, body) for kind in kinds}
+
+
+def _content(kind: str, body: Json) -> Json:
+    """Only JSON has a schema of its own."""
+    return body if kind == JSON else {"schema": _FORM if kind == MULTIPART else _BINARY}
+
+
+def _service_content(side: Mapping[str, Any], formats: Collection[str], *, is_answer: bool) -> Json:
+    """The content types of an author's API."""
+    kinds = list(side.get("media") or [JSON])
+    if NPZ in kinds:  # rows, which may come in any format
+        tables = [name for name in formats if name != "image"]
+        kinds += of_formats(tables, is_answer=is_answer)
+    body = {"schema": dict(side.get("schema", {}))}
+    return {kind: _content(kind, body) for kind in kinds}
 
 
 def _media(schema: Json) -> Json:

@@ -8,7 +8,7 @@ from typing import Any
 
 from ..batching.batcher import Batcher
 from ..data import table
-from ..data.payload import Payload
+from ..data.payload import INFLATION, Payload
 from ..errors import DeadlineExceeded, InvalidInput, Overloaded, PredictionFailed, RequestError
 from ..models.operation import Call, Stream
 from ..settings import ServeSettings
@@ -33,8 +33,10 @@ class MethodOperation:
         self._contract = contract
         self._method = method
         self._most = settings.queue.max_rows
-        self._bodies = BodyReader(contract, settings.max_rows)
-        self._answers = AnswerWriter(nan_as_null=settings.nan == "null")
+        self._bodies = _reader(contract, settings)
+        self._answers = AnswerWriter(
+            nan_as_null=settings.nan == "null", formats=settings.wanted_formats
+        )
         self._running = 0
 
     @property
@@ -122,14 +124,21 @@ async def _after(begun: list[bytes], parts: Parts) -> Parts:
         await parts.aclose()
 
 
+def _reader(contract: Contract, settings: ServeSettings) -> BodyReader:
+    most = settings.max_body * INFLATION
+    return BodyReader(contract, settings.max_rows, settings.wanted_formats, most)
+
+
 class BatchOperation:
     """An API whose method is called once for the rows of many requests."""
 
     def __init__(self, contract: Contract, batcher: Batcher, settings: ServeSettings) -> None:
         self._name = contract.parameters[0].name
         self._batcher = batcher
-        self._bodies = BodyReader(contract, settings.max_rows)
-        self._answers = AnswerWriter(rows=True, nan_as_null=settings.nan == "null")
+        self._bodies = _reader(contract, settings)
+        self._answers = AnswerWriter(
+            rows=True, nan_as_null=settings.nan == "null", formats=settings.wanted_formats
+        )
         self._running = 0
 
     @property

@@ -198,6 +198,12 @@ class Serve(Section):
     REST (`v2`) and gRPC (`grpc`), TensorFlow Serving and KServe V1 (`v1`), and the routes of
     TorchServe, Seldon Core, SageMaker and Vertex AI."""
 
+    formats: tuple[Literal["arrow", "parquet", "msgpack", "image"], ...] | None = Field(
+        default=_DEFAULT.formats, examples=[["arrow", "parquet"]]
+    )
+    """Which bodies are taken, and answers given, beside JSON, npy, npz, CSV and forms; the lock gets
+    the packages for them. Default: those whose packages are in the lock anyway."""
+
     batch: Batch = Field(default_factory=Batch)
     """How rows of many requests share one call of the model."""
 

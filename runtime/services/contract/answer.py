@@ -14,6 +14,7 @@ import numpy as np
 import orjson
 
 from ...data import table
+from ...data.media import ranked
 from ...data.payload import Codec, Payload
 from ...signature import OBJECTS
 from . import wire
@@ -28,10 +29,12 @@ class AnswerWriter:
 
     rows         the answer is {"predictions": [...]}, whatever was returned
     nan_as_null  null stands for NaN; otherwise NaN is an error
+    formats      names of the formats that rows may be given in; None: all installed
     """
 
     rows: bool = False
     nan_as_null: bool = False
+    formats: frozenset[str] | None = None
 
     def write(self, result: Any, accept: str = "") -> Payload:
         """The body for `result`.
@@ -41,7 +44,7 @@ class AnswerWriter:
         """
         result = arrayed(result)
         if self.rows or _is_table(result):
-            codec = Codec(OBJECTS, nan_as_null=self.nan_as_null)
+            codec = Codec(OBJECTS, nan_as_null=self.nan_as_null, formats=self.formats)
             return codec.encode(plain(result) if isinstance(result, list) else result, accept)
         raw = _raw(result, accept)
         return raw or Payload(self.json(result))
@@ -88,13 +91,10 @@ def _raw(value: Any, accept: str) -> Payload | None:
 
 def first(accept: str, wanted: str, *others: str) -> bool:
     """Whether `wanted` is named in an Accept header, before any of `others`."""
-    for each in accept.lower().split(","):
-        media = each.partition(";")[0].strip()
-        if media in others:
-            return False
-        if media == wanted:
-            return True
-    return False
+    if not accept or accept == "*/*":
+        return False
+    named = [kind for kind in ranked(accept, (wanted, *others)) if kind in accept.lower()]
+    return bool(named) and named[0] == wanted
 
 
 def plain(value: Any) -> Any:  # noqa: PLR0911  # one line a family

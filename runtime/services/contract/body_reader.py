@@ -1,32 +1,44 @@
 """BodyReader: the bodies of one API to the arguments of its method, by content type."""
 
+import math
 from typing import Any
 
-from ...data import instances, npy, table
+from ...data import form_rows, formats, found, instances, media, table
+from ...data.payload import MAX_BYTES, of_formats
 from ...errors import BadPayload, InvalidInput, PayloadTooLarge, UnsupportedMediaType
 from ..array import Array
-from . import rows, wire
+from . import form, rows, wire
 from .method import Contract
 from .record import arguments
 from .spec import Kind
 
-_NPY = frozenset({"application/x-npy", "application/npy", "application/vnd.numpy.npy"})
 _RAW: dict[Kind, tuple[str, ...]] = {"str": ("text/",), "bytes": ("",), "image": ("",)}
+_TABLES = frozenset({"array", "dataframe"})
 
 
 class BodyReader:
     """Turns the bodies of one API into its arguments.
 
-    max_rows  rows that one request may carry
+    max_rows   rows that one request may carry
+    wanted     names of the formats that are taken; None: all installed
+    max_bytes  what a body may become once it is inflated
     """
 
-    def __init__(self, contract: Contract, max_rows: int = 4096) -> None:
+    def __init__(
+        self,
+        contract: Contract,
+        max_rows: int = 4096,
+        wanted: frozenset[str] | None = None,
+        max_bytes: int = MAX_BYTES,
+    ) -> None:
         self._parameters = contract.parameters
         self._form = wire.form(contract.specs, batchable=contract.batchable)
         self._kind = wire.unit(contract.specs, batchable=contract.batchable)
         self._media: list[str] = contract.input["media"]
         self._batchable = contract.batchable
         self._max_rows = max_rows
+        self._wanted = wanted
+        self._most = found.Most(max_rows, max_bytes, math.inf)
 
     def read(self, body: bytes, content_type: str) -> dict[str, Any]:
         """The arguments in `body`.
@@ -34,18 +46,27 @@ class BodyReader:
         Raises:
             BadPayload, InvalidInput, PayloadTooLarge, UnsupportedMediaType: see `errors`.
         """
-        media, _, details = content_type.partition(";")
-        media = media.strip().lower()
-        if media == wire.JSON or media.endswith("+json") or (not media and not self._is_file()):
+        kind = media.essence(content_type)
+        if kind == wire.JSON or (not kind and not self._is_file()):
             return self._json(body)
-        if self._form == "instances" and self._kind == "array" and media in _NPY:
-            return self._rows(npy.loads(body))
-        if self._form == "instances" and media == wire.CSV and wire.CSV in self._media:
-            return self._csv(body, details)
-        if any(media.startswith(each) for each in _RAW.get(self._kind, ())):
+        if kind == media.MULTIPART:
+            return self._multipart(body, content_type)
+        if self._form == "instances" and self._kind in _TABLES:
+            if kind == wire.CSV:
+                return self._csv(body, content_type)
+            if kind in found.KINDS and (kind, self._kind) != (wire.NPY, "dataframe"):
+                formats.check(kind, self._wanted)
+                return self._found(found.read(body, kind, self._most))
+        if any(kind.startswith(each) for each in _RAW.get(self._kind, ())):
             return self._raw(body)
-        known = ", ".join(f"`{each}`" for each in self._media)
-        raise UnsupportedMediaType(f"No decoder for `{media[:64]}`; send one of {known}.")
+        known = ", ".join(f"`{each}`" for each in self._known())
+        raise UnsupportedMediaType(f"No decoder for `{kind[:64]}`; send one of {known}.")
+
+    def _known(self) -> tuple[str, ...]:
+        """The content types that are taken."""
+        is_table = self._form == "instances" and self._kind in _TABLES
+        more = of_formats(formats.on(self._wanted) - {"image"}) if is_table else ()
+        return (*self._media, *more)
 
     def rows(self, arguments: dict[str, Any]) -> int:
         """Rows of one request: of its batch, else 1."""
@@ -73,11 +94,35 @@ class BodyReader:
         parameter = self._parameters[0]
         return {parameter.name: parameter.decoder.read(value, "instances")}
 
-    def _csv(self, body: bytes, details: str) -> dict[str, Any]:
+    def _found(self, value: found.Rows) -> dict[str, Any]:
+        if isinstance(value, dict):
+            self._check_rows(found.as_columns(value))
+            if self._kind == "dataframe":
+                return {self._parameters[0].name: rows.frame_of(value)}
+            value = found.as_array(value)
+        return self._rows(value)
+
+    def _multipart(self, body: bytes, content_type: str) -> dict[str, Any]:
+        parts = form.loads(body, content_type)
+        if self._form == "parameters" and not self._batchable:
+            return arguments(form.values(parts, self._parameters), self._parameters)
+        parameter = self._parameters[0]
+        if self._form == "record":
+            return {parameter.name: parameter.decoder.read(form.values(parts, ()), "")}
+        if self._kind in _RAW:
+            self._check_rows(len(parts))
+            return {parameter.name: parameter.decoder.read(form.rows(parts), "instances")}
+        if len(parts) == 1 and parts[0].is_file:
+            return self.read(parts[0].body, parts[0].content_type)
+        if self._kind in _TABLES:
+            return self._found(form_rows.arrays(parts))
+        raise UnsupportedMediaType("One file with the rows was expected.")
+
+    def _csv(self, body: bytes, content_type: str) -> dict[str, Any]:
         if self._kind == "array":
             note = self._parameters[0].decoder.note or Array()
-            header = "absent" if "header=absent" in details.replace(" ", "").lower() else None
-            return self._rows(rows.csv(note, body, header))
+            said = (media.parameter(content_type, "header") or "").lower()
+            return self._rows(rows.csv(note, body, "absent" if said == "absent" else None))
         frame = rows.frame_of_csv(body)
         self._check_rows(len(frame))
         return {self._parameters[0].name: frame}

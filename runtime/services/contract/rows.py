@@ -105,4 +105,17 @@ def frame_of_csv(body: bytes) -> Any:
         raise BadPayload(f"The body is not CSV with a line of names: {reason}") from None
 
 
+def frame_of(columns: Mapping[str, np.ndarray]) -> Any:
+    """Columns as pandas would have them of JSON: what texts are, it says itself.
+
+    Raises:
+        InvalidInput: for a column of more than one value a row.
+    """
+    for name, column in columns.items():
+        if column.ndim != 1:
+            raise InvalidInput(f"instances.{name[:64]}: expected a single value a row.")
+    plain = {n: c.tolist() if c.dtype.kind in "OUS" else c for n, c in columns.items()}
+    return _pandas().DataFrame(plain)
+
+
 DATAFRAME = Decoder(spec.DATAFRAME, _frame)

@@ -16,18 +16,20 @@ Form = Literal["instances", "record", "parameters"]
 
 JSON = "application/json"
 NPY = "application/x-npy"
+NPZ = "application/x-npz"
 CSV = "text/csv"
+MULTIPART = "multipart/form-data"
 TEXT = "text/plain"
 BYTES = "application/octet-stream"
 LINES = "application/x-ndjson"
 EVENTS = "text/event-stream"
 
 _TAKEN: dict[Kind, tuple[str, ...]] = {
-    "array": (JSON, NPY, CSV),
-    "dataframe": (JSON, CSV),
-    "str": (JSON, TEXT),
-    "bytes": (JSON, BYTES),
-    "image": (JSON, "image/*"),
+    "array": (JSON, NPY, NPZ, CSV, MULTIPART),
+    "dataframe": (JSON, NPZ, CSV, MULTIPART),
+    "str": (JSON, TEXT, MULTIPART),
+    "bytes": (JSON, BYTES, MULTIPART),
+    "image": (JSON, "image/*", MULTIPART),
 }
 _GIVEN: dict[Kind, tuple[str, ...]] = {
     "array": (JSON, NPY),
@@ -107,7 +109,7 @@ def request(parameters: Sequence[FieldSpec], *, batchable: bool) -> dict[str, An
                 "required": [each.name for each in parameters if each.required],
                 "additionalProperties": False,
             }
-    return {"kind": kind, "schema": schema, "media": list(_TAKEN.get(kind, (JSON,)))}
+    return {"kind": kind, "schema": schema, "media": list(_TAKEN.get(kind, (JSON, MULTIPART)))}
 
 
 def response(result: Spec, *, batchable: bool, streaming: bool) -> dict[str, Any]:
@@ -119,6 +121,7 @@ def response(result: Spec, *, batchable: bool, streaming: bool) -> dict[str, Any
     if batchable or result.kind in _ROWS:
         kind = result.item.kind if result.item else result.kind
         media = [JSON, NPY] if result.kind == "array" else [JSON]
+        media += [NPZ, CSV] if result.kind in _ROWS else []
         return {"kind": kind, "schema": _wrapped("predictions", result), "media": media}
     media = list(_GIVEN.get(result.kind, (JSON,)))
     return {"kind": result.kind, "schema": dict(result.schema), "media": media}

@@ -1,0 +1,75 @@
+"""Form: the parts of a multipart body as the arguments of a method."""
+
+from collections.abc import Sequence
+from typing import Any
+
+from ...data import instances, media, multipart, npy
+from ...data.multipart import Part
+from ...errors import BadPayload
+from .record import Field
+from .spec import Spec
+
+_BINARY = frozenset({"bytes", "image"})
+
+
+def values(parts: Sequence[Part], parameters: Sequence[Field]) -> dict[str, Any]:
+    """One value a name, as JSON would bring it; files as bytes, arrays as arrays.
+
+    A name that stands more than once, and the name of a list, has a list.
+
+    Raises:
+        BadPayload: when a part is not what it says.
+    """
+    specs = {each.name: each.decoder.spec for each in parameters}
+    found: dict[str, list[Any]] = {}
+    for part in parts:
+        found.setdefault(part.name, []).append(_value(part, specs.get(part.name)))
+    return {
+        name: items[0] if len(items) == 1 and not _wants_list(specs.get(name), items[0]) else items
+        for name, items in found.items()
+    }
+
+
+def rows(parts: Sequence[Part]) -> list[Any]:
+    """A file a row."""
+    return [part.body if part.is_file else part.text() for part in parts]
+
+
+def loads(body: bytes, content_type: str) -> list[Part]:
+    """The parts of a body, none of which is multipart itself.
+
+    Raises:
+        BadPayload: see `multipart.loads`.
+    """
+    parts = multipart.loads(body, content_type)
+    if any(media.essence(part.content_type) == media.MULTIPART for part in parts):
+        raise BadPayload("Parts of a multipart body are not multipart themselves.")
+    return parts
+
+
+def _value(part: Part, spec: Spec | None) -> Any:
+    kind = media.essence(part.content_type)
+    if kind == media.NPY:
+        return npy.loads(part.body)
+    item = spec.item.kind if spec is not None and spec.item is not None else None
+    if spec is not None and (spec.kind in _BINARY or item in _BINARY):
+        return part.body
+    if spec is not None and (spec.kind == "str" or item == "str"):
+        return part.text()
+    if kind == media.JSON:
+        return instances.parse(part.body)
+    return _guessed(part)
+
+
+def _guessed(part: Part) -> Any:
+    """What somebody typed: JSON where it is some, else the text itself."""
+    text = part.text()
+    try:
+        return instances.parse(part.body)
+    except BadPayload:
+        return text
+
+
+def _wants_list(spec: Spec | None, value: Any) -> bool:
+    is_list = spec is not None and spec.kind == "json" and spec.schema.get("type") == "array"
+    return is_list and not isinstance(value, list)
