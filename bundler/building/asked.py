@@ -47,7 +47,9 @@ class Asked:
         wanted, limits = requirement_files.read(settings.requirements, project.root)
         manifests = {alias: model.manifest for alias, model in models.items()}
         return cls(
-            requirements=Requirements.gather(wanted, limits, manifests, answers),
+            requirements=Requirements.gather(
+                wanted, limits, manifests, answers, bundlefile.serve.formats or ()
+            ),
             target=Target(
                 python=python_version(settings.version, models),
                 platform=bundlefile.platforms[0],

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ...runtime import canonical, digest
+from ...runtime.data import formats
 from ...runtime import plan as runtime_plan
 from ...runtime.dialects.catalog import Catalog
 from ...runtime.dialects.dialect import Dialect, dialects
@@ -200,7 +201,11 @@ def _openapi(manifest: BundleManifest, given: Ingredients) -> bytes:
         if route.model and route.method in given.models[route.model].samples
     }
     spoken = _dialects(manifest, given)
-    return canonical.pretty(openapi.document(manifest, given.manifests, samples, spoken))
+    wanted = ServeSettings.from_json(manifest.serve).wanted_formats
+    available = formats.locked(wanted, [package.name for package in given.locked.lock.packages])
+    return canonical.pretty(
+        openapi.document(manifest, given.manifests, samples, spoken, available)
+    )
 
 
 def _dialects(manifest: BundleManifest, given: Ingredients) -> list[Dialect]:

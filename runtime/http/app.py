@@ -9,6 +9,7 @@ from functools import cached_property
 from typing import Any
 
 from ..batching.cost import CostModel
+from ..data import formats
 from ..dialects.catalog import Catalog
 from ..dialects.dialect import dialects, route_names
 from ..models.operation import ModelOperation
@@ -200,6 +201,7 @@ class Application:
                 self.plan.models,
                 self.plan.samples(),
                 self.dialects,
+                formats.on(self.plan.settings.wanted_formats),
             )
         return self._document
 
