@@ -1,1 +1,1 @@
-"""Messages of the protocols that are spoken, as lists of fields, in a descriptor pool of our own."""
+"""Messages of the protocols that are spoken: lists of fields, in a descriptor pool of our own."""

@@ -157,7 +157,8 @@ def _repository(package: str) -> dict[str, Fields]:
         "RepositoryIndexResponse": {
             "models": (1, message(f"{package}.RepositoryIndexResponse.ModelIndex").each)
         },
-        "RepositoryIndexResponse.ModelIndex": _NAMED | {"state": (3, STRING), "reason": (4, STRING)},
+        "RepositoryIndexResponse.ModelIndex": _NAMED
+        | {"state": (3, STRING), "reason": (4, STRING)},
         "RepositoryModelLoadRequest": asked,
         "RepositoryModelLoadResponse": {},
         "RepositoryModelUnloadRequest": asked,

@@ -49,7 +49,7 @@ def enum(name: str) -> Kind:
 Field = tuple[int, Kind] | tuple[int, Kind, str]
 """Its number on the wire, what it holds, and the `oneof` that it is part of, if it is."""
 
-Fields = Mapping[str, Field]
+Fields = dict[str, Field]
 
 
 @dataclass(frozen=True, slots=True)

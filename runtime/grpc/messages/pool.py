@@ -4,7 +4,7 @@ A model may import `tritonclient.grpc` or `kserve`, and both put a package `infe
 default pool of their process, which takes no second one.
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from functools import cache
 from typing import Any
 
@@ -102,7 +102,7 @@ def _described(file: ProtoFile) -> descriptor_pb2.FileDescriptorProto:
 
 
 def _add_service(
-    described: descriptor_pb2.FileDescriptorProto, name: str, methods: dict[str, Method] | Any
+    described: descriptor_pb2.FileDescriptorProto, name: str, methods: Mapping[str, Method]
 ) -> None:
     service = described.service.add(name=name)
     for each, method in methods.items():
@@ -132,8 +132,8 @@ def _add_field(made: descriptor_pb2.DescriptorProto, full: str, name: str, field
     added = made.field.add(
         name=name,
         number=number,
-        type=kind.number,  # type: ignore[arg-type]  # the numbers are the enum's
-        label=_REPEATED if kind.is_repeated else _OPTIONAL,  # type: ignore[arg-type]
+        type=kind.number,
+        label=_REPEATED if kind.is_repeated else _OPTIONAL,
     )
     if kind.of:
         added.type_name = f".{kind.of}"

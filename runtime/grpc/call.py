@@ -1,0 +1,109 @@
+"""Call: one call as the log, the numbers and the traces see it, and what it is answered with."""
+
+import time
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+from ..dialects.inquiry import Inquiry
+from ..http.door import Door
+from ..http.ids import Ids
+from ..http.request_headers import given_id, seconds_allowed
+from ..http.standing import Standing
+from ..telemetry.trace_context import TraceContext
+
+if TYPE_CHECKING:
+    from ..batching.request import Request
+
+_IDS = Ids()
+
+
+class Call:
+    """What is known of one call while it is answered, and after.
+
+    `id` is the client's own `x-request-id` where that is a sane one, else a new one;
+    `remaining` is what the client's own deadline left when it began.
+    """
+
+    method = "POST"  # as it is on the wire
+
+    __slots__ = (
+        "address", "began", "headers", "id", "path", "received", "remaining", "request",
+        "route", "rows", "sent", "status", "trace",
+    )  # fmt: skip
+
+    def __init__(self, path: str, route: str, context: Any) -> None:
+        self.began = time.monotonic()
+        self.path = path
+        self.route = route
+        self.headers = _headers(context.invocation_metadata() or ())
+        self.remaining: float | None = context.time_remaining()  # seconds
+        self.address = ""
+        self.id = given_id(self.headers.get(b"x-request-id", b"")) or _IDS.next()
+        parent = self.headers.get(b"traceparent")
+        state = self.headers.get(b"tracestate", b"")
+        self.trace = None if parent is None else TraceContext.parse(parent, state)
+        self.status = 0
+        self.rows = 0
+        self.received = 0  # bytes of the message
+        self.sent = 0
+        self.request: Request | None = None  # what waited for a batch, where something did
+
+    def inquiry(self, door: Door, standing: Standing, body: bytes) -> Inquiry:
+        """What dialects know of it.
+
+        Raises:
+            BadPayload: for metadata that is not what it should be.
+        """
+        allowed = seconds_allowed(self.headers.get(b"x-request-timeout"), door.settings.timeout)
+        if self.remaining is not None:
+            allowed = min(allowed, max(self.remaining, 0.0))
+        return Inquiry(
+            method=self.method,
+            path=self.path,
+            parts={},
+            query={},
+            headers=self.headers,
+            body=body,
+            content_type="application/grpc",
+            accept="",
+            deadline=self.began + allowed,
+            priority=standing.priority(self.headers),
+            client=standing.client(self.headers, self.address),
+            id=self.id,
+            trace=self.trace,
+            route=self.route,
+        )
+
+    @property
+    def seconds(self) -> float:
+        """Time since it began."""
+        return time.monotonic() - self.began
+
+    def next(self) -> "Call":
+        """One more message on the same stream."""
+        other = object.__new__(Call)
+        for name in Call.__slots__:
+            setattr(other, name, getattr(self, name))
+        other.began = time.monotonic()
+        other.status = other.rows = other.received = other.sent = 0
+        other.request = None
+        return other
+
+    def learn(self, inquiry: Inquiry) -> None:
+        """What answering has brought to light."""
+        self.rows, self.request = inquiry.rows, inquiry.request
+
+
+def address(peer: str) -> str:
+    """The IP address in what gRPC calls a peer: `ipv4:127.0.0.1:5000`, `ipv6:%5B::1%5D:5000`."""
+    kind, _, rest = peer.partition(":")
+    if kind not in {"ipv4", "ipv6"}:
+        return ""
+    return rest.rpartition(":")[0].replace("%5B", "").replace("%5D", "").strip("[]")
+
+
+def _headers(metadata: Any) -> Mapping[bytes, bytes]:
+    return {
+        key.encode(): value if isinstance(value, bytes) else value.encode()
+        for key, value in metadata
+    }

@@ -1,0 +1,244 @@
+"""Desk: where calls come in: each is parsed, counted, answered and written down."""
+
+import asyncio
+import logging
+from collections.abc import AsyncIterator, Awaitable, Callable
+from typing import Any, Protocol
+
+import grpc
+from google.protobuf.message import DecodeError
+
+from ..dialects.inquiry import Inquiry
+from ..errors import (
+    BadPayload,
+    ClientGone,
+    DeadlineExceeded,
+    PayloadTooLarge,
+    PredictionFailed,
+    RequestError,
+)
+from ..http import timing
+from ..http.door import Door
+from ..http.exchange import named
+from ..http.standing import Standing
+from ..telemetry.trace_context import current
+from ..telemetry.traced import Tracing
+from .call import Call, address
+from .messages.pool import pool
+from .refusal import Metadata, Refusal
+from .routes import route_name
+
+log = logging.getLogger(__name__)
+
+WINDOW = 64  # messages of one stream that are answered at once
+
+Answer = Callable[[Any, Inquiry], Awaitable[Any]]
+"""From a parsed message to the message that answers it."""
+
+
+class Log(Protocol):
+    """Where calls are written down."""
+
+    def write_all(self, exchanges: Any, ended: float) -> None:
+        """Note calls that have ended just now, on the monotonic clock."""
+        ...
+
+
+class Desk:
+    """What all services share.
+
+    probes  paths of calls that machines make every few seconds: the log has them only if they fail
+    """
+
+    def __init__(
+        self,
+        door: Door,
+        access: Log,
+        tracing: Tracing | None = None,
+        probes: frozenset[str] = frozenset(),
+    ) -> None:
+        self._door = door
+        self._access = access
+        self._tracing = tracing
+        self._probes = probes
+        self._standing = Standing(door.settings.queue)
+        self.answered = 0  # calls, ever
+
+    # --- one message, one answer ---
+
+    def unary(self, path: str, answer: Answer) -> grpc.RpcMethodHandler:
+        """The handler of a call with one message each way."""
+        request, route = _parser(path), route_name(path)
+
+        async def handle(data: bytes, context: Any) -> bytes:
+            call = self._call(path, route, context)
+            try:
+                said = await self._answered(call, data, request, answer)
+            except RequestError as error:
+                refusal = Refusal.of(error)
+                metadata = (*refusal.metadata, *self._metadata(call))
+                await context.abort(refusal.code, refusal.detail, metadata)
+            context.set_trailing_metadata(self._metadata(call))
+            return said
+
+        return grpc.unary_unary_rpc_method_handler(handle)
+
+    async def _answered(
+        self, call: Call, data: bytes, parse: Callable[[bytes], Any], answer: Answer
+    ) -> bytes:
+        """The answer to one message, which is counted and written down.
+
+        Raises:
+            RequestError: and nothing else that a client could see.
+        """
+        self._door.metrics.began()
+        try:
+            if self._tracing is None or call.path in self._probes:
+                return await self._said(call, data, parse, answer)
+            with self._tracing.around(call) as ending:
+                try:
+                    return await self._said(call, data, parse, answer)
+                finally:
+                    ending.route, ending.request = call.route, call.request
+        finally:
+            self._end(call)
+
+    async def _said(
+        self, call: Call, data: bytes, parse: Callable[[bytes], Any], answer: Answer
+    ) -> bytes:
+        call.received = size = len(data)
+        claimed = 0
+        try:
+            self._door.budget.take(size)
+            claimed = size
+            said: bytes = await self._tried(call, data, parse, answer)
+        except RequestError as error:
+            call.status = error.status
+            raise
+        except asyncio.CancelledError:
+            is_late = call.remaining is not None and call.seconds >= call.remaining
+            call.status = DeadlineExceeded.status if is_late else ClientGone.status
+            raise
+        except Exception as error:
+            call.status = PredictionFailed.status
+            log.exception("%s failed.", call.path, extra=named(call))
+            raise PredictionFailed from error
+        finally:
+            self._door.budget.give(claimed)
+        call.status, call.sent = 200, len(said)
+        return said
+
+    async def _tried(
+        self, call: Call, data: bytes, parse: Callable[[bytes], Any], answer: Answer
+    ) -> bytes:
+        if len(data) > self._door.settings.max_body:  # grpc holds to it as well, but for streams
+            raise PayloadTooLarge(
+                f"The message is larger than {self._door.settings.max_body} bytes."
+            )
+        try:
+            message = parse(data)
+        except DecodeError:
+            raise BadPayload("The message is not what this call takes.") from None
+        inquiry = call.inquiry(self._door, self._standing, data)
+        if call.trace is not None:
+            current.set(call.trace)
+        try:
+            response = await answer(message, inquiry)
+        finally:
+            call.learn(inquiry)
+        return bytes(response.SerializeToString())
+
+    # --- messages as they come ---
+
+    def streamed(
+        self, path: str, answer: Answer, failed: Callable[[Any, Refusal], Any]
+    ) -> grpc.RpcMethodHandler:
+        """The handler of a stream whose messages are answered in their order, several at once.
+
+        `failed` makes the message that tells of an error, given the request where it was readable:
+        one bad message does not end a stream.
+        """
+        request, route = _parser(path), route_name(path)
+
+        async def one(call: Call, data: bytes) -> bytes:
+            try:
+                return await self._answered(call, data, request, answer)
+            except RequestError as error:
+                return bytes(failed(_lenient(request, data), Refusal.of(error)).SerializeToString())
+
+        async def handle(messages: AsyncIterator[bytes], context: Any) -> None:
+            first = self._call(path, route, context)
+            await _in_order(messages, lambda data: one(first.next(), data), context.write)
+            context.set_trailing_metadata(self._metadata(first))
+
+        return grpc.stream_stream_rpc_method_handler(handle)
+
+    # --- what both need ---
+
+    def _call(self, path: str, route: str, context: Any) -> Call:
+        call = Call(path, route, context)
+        if self._standing.is_by_address:
+            call.address = address(context.peer())
+        return call
+
+    def _metadata(self, call: Call) -> Metadata:
+        """The id of the call, and where its time went for a client that asks."""
+        named_by: Metadata = (("x-request-id", call.id.decode()),)
+        if not timing.is_asked(self._door.settings, call.headers):
+            return named_by
+        lines = timing.lines(call.request, call.began, call.began + call.seconds)
+        return (*named_by, *((name.decode(), value.decode()) for name, value in lines))
+
+    def _end(self, call: Call) -> None:
+        seconds = call.seconds
+        self.answered += 1
+        self._door.metrics.ended(call.route, call.status or 500, seconds)
+        if call.path not in self._probes or call.status != 200:  # noqa: PLR2004
+            self._access.write_all((call,), call.began + seconds)
+
+
+async def _in_order(
+    messages: AsyncIterator[bytes],
+    answer: Callable[[bytes], Awaitable[bytes]],
+    write: Callable[[bytes], Awaitable[None]],
+) -> None:
+    """Answer messages, up to WINDOW at once, and write the answers in the messages' order."""
+    begun: asyncio.Queue[asyncio.Task[bytes] | None] = asyncio.Queue()
+    room = asyncio.Semaphore(WINDOW)
+    tasks: set[asyncio.Task[bytes]] = set()
+
+    async def read() -> None:
+        try:
+            async for data in messages:
+                await room.acquire()
+                task = asyncio.ensure_future(answer(data))
+                tasks.add(task)
+                begun.put_nowait(task)
+        finally:
+            begun.put_nowait(None)
+
+    reader = asyncio.create_task(read())
+    try:
+        while (task := await begun.get()) is not None:
+            await write(await task)
+            tasks.discard(task)
+            room.release()
+        await reader
+    finally:
+        for each in (reader, *tasks):
+            each.cancel()
+        await asyncio.gather(reader, *tasks, return_exceptions=True)
+
+
+def _parser(path: str) -> Callable[[bytes], Any]:
+    messages = pool()
+    parse: Callable[[bytes], Any] = messages[messages.methods[path].request].FromString
+    return parse
+
+
+def _lenient(parse: Callable[[bytes], Any], data: bytes) -> Any:
+    """The message in `data`, or None."""
+    try:
+        return parse(data)
+    except DecodeError:
+        return None

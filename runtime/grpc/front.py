@@ -1,0 +1,160 @@
+"""Front: the gRPC side of one server process, on the loop that its HTTP side runs on."""
+
+import asyncio
+import logging
+import os
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+os.environ.setdefault("GRPC_VERBOSITY", "NONE")  # what strangers send is no news on stderr
+os.environ.setdefault("GRPC_ENABLE_FORK_SUPPORT", "0")  # we fork before it is imported, never after
+
+import grpc
+import grpc.aio
+
+from ..dialects.catalog import Catalog
+from ..errors import BundleError
+from ..http.door import Door
+from ..settings import ServeSettings
+from ..telemetry.traced import Tracing
+from . import health, reflection
+from .desk import Desk, Log
+from .inference import Inference
+from .prediction import Prediction
+from .repository import Repository
+
+log = logging.getLogger(__name__)
+
+LAME_DUCK = 0.4  # seconds in which load balancers and clients learn that we are going
+LAST_CALL = 0.1  # seconds for those whom the kernel has let in already
+_LEAST_PING = 10_000  # milliseconds between two pings of a client that has nothing to say
+
+
+@dataclass(frozen=True, slots=True)
+class Endpoint:
+    """Where it listens; every process of a server on the same port."""
+
+    host: str
+    port: int
+
+    def __str__(self) -> str:
+        host = f"[{self.host}]" if ":" in self.host else self.host
+        return f"{host}:{self.port}"
+
+
+class Front:
+    """Listens, hangs up and listens again, and ends with no call lost."""
+
+    def __init__(
+        self,
+        door: Door,
+        catalog: Catalog,
+        access: Log,
+        tracing: Tracing | None,
+        endpoint: Endpoint,
+    ) -> None:
+        self._settings = door.settings
+        self._endpoint = endpoint
+        self._desk = Desk(door, access, tracing, frozenset({health.CHECK, *Inference.PROBES}))
+        self._handlers = _Handlers(
+            health.Health(door.readiness).handlers(self._desk)
+            | reflection.handlers()
+            | Inference(catalog).handlers(self._desk)
+            | Repository(catalog).handlers(self._desk)
+            | Prediction(catalog).handlers(self._desk)
+        )
+        self._server: Any = None
+
+    async def listen(self) -> None:
+        """Take connections.
+
+        Raises:
+            BundleError: when the port is taken, or the certificate is none.
+        """
+        if self._server is not None:
+            return
+        server = grpc.aio.server(
+            options=_options(self._settings),
+            compression=_COMPRESSIONS[self._settings.grpc.compression],
+            maximum_concurrent_rpcs=self._settings.grpc.max_calls,
+        )
+        server.add_generic_rpc_handlers((self._handlers,))
+        try:
+            self._bind(server)
+        except RuntimeError as error:
+            raise BundleError(f"gRPC cannot listen on {self._endpoint}: {error}.") from error
+        await server.start()
+        self._server = server
+
+    async def hang_up(self) -> None:
+        """Take no connections, and give up those that there are: others answer, or will."""
+        server, self._server = self._server, None
+        if server is not None:
+            await server.stop(None)
+
+    async def finish(self, grace: float, quiet: Callable[[int], None]) -> None:
+        """Answer what has come and what is on its way, within `grace` seconds, then end.
+
+        `quiet` has the kernel turn newcomers away at a port.
+        """
+        server, self._server = self._server, None
+        if server is None:
+            return
+        began = time.monotonic()
+        if self._desk.answered:
+            await asyncio.sleep(LAME_DUCK)
+        quiet(self._endpoint.port)
+        await asyncio.sleep(LAST_CALL)
+        await server.stop(max(grace - (time.monotonic() - began), LAST_CALL))
+
+    def _bind(self, server: Any) -> None:
+        settings = self._settings.grpc
+        if settings.tls_cert is None or settings.tls_key is None:
+            server.add_insecure_port(str(self._endpoint))
+            return
+        client_ca = settings.tls_client_ca
+        credentials = grpc.ssl_server_credentials(
+            [(Path(settings.tls_key).read_bytes(), Path(settings.tls_cert).read_bytes())],
+            None if client_ca is None else Path(client_ca).read_bytes(),
+            require_client_auth=client_ca is not None,
+        )
+        server.add_secure_port(str(self._endpoint), credentials)
+
+
+class _Handlers(grpc.GenericRpcHandler):  # type: ignore[misc]  # of a library without types
+    """All calls that there are."""
+
+    def __init__(self, handlers: Mapping[str, grpc.RpcMethodHandler]) -> None:
+        self._handlers = handlers
+
+    def service(self, handler_call_details: Any) -> grpc.RpcMethodHandler | None:
+        """What answers a call, or None."""
+        return self._handlers.get(handler_call_details.method)
+
+
+_COMPRESSIONS = {
+    "off": grpc.Compression.NoCompression,
+    "gzip": grpc.Compression.Gzip,
+    "deflate": grpc.Compression.Deflate,
+}
+
+
+def _options(settings: ServeSettings) -> list[tuple[str, Any]]:
+    limits, own = settings.limits, settings.grpc
+    return [
+        ("grpc.so_reuseport", 1),  # all processes of a server have the port
+        ("grpc.max_receive_message_length", settings.max_body),
+        ("grpc.max_send_message_length", -1),
+        ("grpc.max_metadata_size", limits.max_header_bytes),
+        ("grpc.absolute_max_metadata_size", limits.max_header_bytes),
+        ("grpc.max_concurrent_streams", own.max_calls),
+        ("grpc.server_handshake_timeout_ms", round(1000 * limits.receive_timeout)),
+        ("grpc.keepalive_time_ms", round(1000 * own.keep_alive)),
+        ("grpc.keepalive_timeout_ms", round(1000 * limits.receive_timeout)),
+        ("grpc.keepalive_permit_without_calls", 1),
+        ("grpc.http2.min_ping_interval_without_data_ms", _LEAST_PING),
+        ("grpc.http2.max_pings_without_data", 0),
+    ]

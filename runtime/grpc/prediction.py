@@ -1,0 +1,151 @@
+"""Prediction: TensorFlow Serving's `PredictionService` and `ModelService`.
+
+Source: github.com/tensorflow/serving, `tensorflow_serving/apis`.
+"""
+
+from typing import Any
+
+import grpc
+from google.protobuf import json_format
+
+from ..dialects.catalog import Catalog
+from ..dialects.inquiry import Inquiry
+from ..dialects.served import Served
+from ..dialects.tensor_batch import to_batch
+from ..dialects.tensor_output import from_output
+from ..dialects.v1 import contract
+from ..errors import InvalidInput, NotSupported
+from ..printable import printable
+from . import tensor_proto
+from .desk import Desk
+from .messages.pool import pool
+from .messages.serving import STATES
+
+_PREDICTION = "/tensorflow.serving.PredictionService"
+_MODEL = "/tensorflow.serving.ModelService"
+_SHOWN = 64  # characters of a name that an error repeats
+_MOST_VERSION = (1 << 63) - 1
+_UNKNOWN = 2  # of the codes that a version's status has
+_SIGNATURE_DEF = "signature_def"
+_PHASES = {
+    "loading": "LOADING",
+    "loaded": "AVAILABLE",
+    "unloading": "UNLOADING",
+    "unloaded": "END",
+    "failed": "END",
+}
+
+
+class Prediction:
+    """Answers the calls of both services."""
+
+    def __init__(self, catalog: Catalog) -> None:
+        self._catalog = catalog
+        self._messages = pool()
+
+    def handlers(self, desk: Desk) -> dict[str, grpc.RpcMethodHandler]:
+        """By path."""
+        answers = {
+            f"{_PREDICTION}/Predict": self._predict,
+            f"{_PREDICTION}/GetModelMetadata": self._metadata,
+            f"{_MODEL}/GetModelStatus": self._status,
+        }
+        return {path: desk.unary(path, answer) for path, answer in answers.items()}
+
+    async def _predict(self, request: Any, inquiry: Inquiry) -> Any:
+        spec = request.model_spec
+        served = self._method(self._found(spec), spec.signature_name)
+        if served.signature is None:
+            raise NotSupported(f"`{served.name}` takes bodies of its own form, not tensors.")
+        tensors = [tensor_proto.read(name, request.inputs[name]) for name in sorted(request.inputs)]
+        batch = to_batch(served.signature.inputs, tensors)
+        outputs = from_output(served.signature, await served.answer(inquiry, batch))
+        response = self._messages["tensorflow.serving.PredictResponse"]()
+        self._name(response.model_spec, spec, served)
+        wanted = _wanted(list(request.output_filter), [each.name for each in outputs])
+        for tensor in outputs:
+            if tensor.name in wanted:
+                tensor_proto.write(response.outputs[tensor.name], tensor)
+        return response
+
+    async def _metadata(self, request: Any, _: Inquiry) -> Any:
+        if list(request.metadata_field) != [_SIGNATURE_DEF]:
+            raise InvalidInput(f"metadata_field: there is `{_SIGNATURE_DEF}`, and nothing else.")
+        served = self._found(request.model_spec)
+        methods = {
+            method: self._catalog.find(served.name, served.version, method=method).signature
+            for method in served.methods
+        }
+        told = contract.metadata(served.name, served.version, methods)
+        signatures = json_format.ParseDict(
+            told["metadata"][_SIGNATURE_DEF],
+            self._messages["tensorflow.serving.SignatureDefMap"](),
+        )
+        response = self._messages["tensorflow.serving.GetModelMetadataResponse"]()
+        self._name(response.model_spec, request.model_spec, served)
+        response.metadata[_SIGNATURE_DEF].Pack(signatures)
+        return response
+
+    async def _status(self, request: Any, _: Inquiry) -> Any:
+        spec = request.model_spec
+        served = self._found(spec)
+        versions = [served]
+        if spec.WhichOneof("version_choice") is None:
+            versions = [each for each in self._catalog.served() if each.name == served.name]
+        response = self._messages["tensorflow.serving.GetModelStatusResponse"]()
+        for each in versions:
+            state = _PHASES[each.phase]
+            if state == "AVAILABLE" and not each.is_ready:
+                state = "LOADING"  # it is being started again, or the server is
+            said = response.model_version_status.add(state=STATES[state])
+            said.version = _number(each.version) or 0
+            said.status.error_code = _UNKNOWN if each.phase == "failed" else 0
+            said.status.error_message = each.why or "" if each.phase == "failed" else ""
+        return response
+
+    # --- what is meant ---
+
+    def _found(self, spec: Any) -> Served:
+        """The model that a ModelSpec names.
+
+        Raises:
+            UnknownModel: when there is none.
+        """
+        version = label = None
+        if spec.WhichOneof("version_choice") == "version":
+            version = str(spec.version.value)
+        elif spec.WhichOneof("version_choice") == "version_label":
+            label = spec.version_label
+        return self._catalog.find(spec.name, version, label)
+
+    def _method(self, served: Served, name: str) -> Served:
+        if name in {"", contract.DEFAULT}:
+            return served
+        if name not in served.methods:
+            known = ", ".join(f"`{each}`" for each in served.methods)
+            shown = printable(name[:_SHOWN])
+            raise InvalidInput(f"There is no signature {shown!r}; there is {known}.")
+        return self._catalog.find(served.name, served.version, method=name)
+
+    def _name(self, said: Any, asked: Any, served: Served) -> None:
+        said.name = asked.name
+        said.signature_name = asked.signature_name or contract.DEFAULT
+        number = _number(served.version)
+        if number is not None:
+            said.version.value = number
+
+
+def _wanted(asked: list[str], there: list[str]) -> set[str]:
+    """Names of the outputs to tell; all where nobody chose."""
+    for name in asked:
+        if name not in there:
+            known = ", ".join(f"`{each}`" for each in there)
+            shown = printable(name[:_SHOWN])
+            raise InvalidInput(f"output_filter: there is no output {shown!r}; there is {known}.")
+    return set(asked or there)
+
+
+def _number(version: str) -> int | None:
+    """A version as TensorFlow Serving counts them, where it is a number."""
+    number = int(version) if version.isdecimal() and len(version) < 20 else None  # noqa: PLR2004
+    return number if number is not None and number <= _MOST_VERSION else None

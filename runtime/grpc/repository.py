@@ -1,0 +1,76 @@
+"""Repository: which models there are; they are loaded and unloaded where the server does that.
+
+Triton has these calls in its inference service, MLServer the same ones in one of their own.
+"""
+
+from functools import partial
+from typing import Any
+
+import grpc
+
+from ..dialects.catalog import Catalog
+from ..dialects.inquiry import Inquiry
+from ..errors import NotSupported
+from .desk import Desk
+from .messages.pool import pool
+
+_PLACES = {
+    "inference": "/inference.GRPCInferenceService",
+    "inference.model_repository": "/inference.model_repository.ModelRepositoryService",
+}
+_STATES = {
+    "loading": "LOADING",
+    "loaded": "READY",
+    "unloading": "UNLOADING",
+    "unloaded": "UNAVAILABLE",
+    "failed": "UNAVAILABLE",
+}
+
+
+class Repository:
+    """Answers the calls of both services."""
+
+    def __init__(self, catalog: Catalog) -> None:
+        self._catalog = catalog
+
+    def handlers(self, desk: Desk) -> dict[str, grpc.RpcMethodHandler]:
+        """By path."""
+        answers = {
+            "RepositoryIndex": self._index,
+            "RepositoryModelLoad": self._load,
+            "RepositoryModelUnload": self._unload,
+        }
+        return {
+            f"{service}/{name}": desk.unary(f"{service}/{name}", partial(answer, package))
+            for package, service in _PLACES.items()
+            for name, answer in answers.items()
+        }
+
+    async def _index(self, package: str, request: Any, _: Inquiry) -> Any:
+        _check(request)
+        response = pool()[f"{package}.RepositoryIndexResponse"]()
+        for served in self._catalog.served():
+            if request.ready and not served.is_ready:
+                continue
+            state = _STATES[served.phase]
+            if state == "READY" and not served.is_ready:
+                state = "UNAVAILABLE"
+            response.models.add(
+                name=served.name, version=served.version, state=state, reason=served.why or ""
+            )
+        return response
+
+    async def _load(self, package: str, request: Any, _: Inquiry) -> Any:
+        _check(request)
+        await self._catalog.lifecycle.load(request.model_name)
+        return pool()[f"{package}.RepositoryModelLoadResponse"]()
+
+    async def _unload(self, package: str, request: Any, _: Inquiry) -> Any:
+        _check(request)
+        await self._catalog.lifecycle.unload(request.model_name)
+        return pool()[f"{package}.RepositoryModelUnloadResponse"]()
+
+
+def _check(request: Any) -> None:
+    if request.repository_name:
+        raise NotSupported("A repository cannot be chosen: there is one.")

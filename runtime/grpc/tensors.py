@@ -1,0 +1,99 @@
+"""Tensors: what stands in the messages of the open inference protocol, read and written.
+
+Either all tensors of a message are raw (one bytes field each, as `dialects.tensors` reads it) or
+all have `contents`: lists, one for each kind of number.
+"""
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from ..dialects.tensor import DTYPES, LONGEST, Tensor, from_raw, size, to_raw, unknown_datatype
+from ..errors import InvalidInput
+from ..printable import printable
+
+_FIELDS = {
+    "BOOL": "bool_contents",
+    "INT8": "int_contents",
+    "INT16": "int_contents",
+    "INT32": "int_contents",
+    "INT64": "int64_contents",
+    "UINT8": "uint_contents",
+    "UINT16": "uint_contents",
+    "UINT32": "uint_contents",
+    "UINT64": "uint64_contents",
+    "FP32": "fp32_contents",
+    "FP64": "fp64_contents",
+    "BYTES": "bytes_contents",
+}
+_HALVES = frozenset({"FP16", "BF16"})
+
+
+def read(request: Any) -> list[Tensor]:
+    """The inputs of a ModelInferRequest; raw numbers are views of the message's bytes.
+
+    Raises:
+        InvalidInput: when something in it is not what it says.
+        BadPayload: when raw bytes are not as many as they should be.
+    """
+    raw = request.raw_input_contents
+    inputs = request.inputs
+    if not raw:
+        return [_of_contents(each) for each in inputs]
+    if len(raw) != len(inputs):
+        raise InvalidInput(
+            f"expected as many raw_input_contents as inputs, {len(inputs)}, got {len(raw)}."
+        )
+    return [_of_raw(each, data) for each, data in zip(inputs, raw, strict=True)]
+
+
+def _of_raw(said: Any, data: bytes) -> Tensor:
+    if said.HasField("contents"):
+        raise InvalidInput(
+            f"{_shown(said)}: contents and raw_input_contents cannot stand in one request."
+        )
+    return from_raw(said.name, said.datatype, tuple(said.shape), data)
+
+
+def _of_contents(said: Any) -> Tensor:
+    shown, datatype, shape = _shown(said), said.datatype, tuple(said.shape)
+    wanted = _FIELDS.get(datatype)
+    if datatype in _HALVES:
+        raise InvalidInput(f"{shown}: {datatype} is sent in raw_input_contents only.")
+    if wanted is None:
+        raise unknown_datatype(shown, datatype)
+    for field, _ in said.contents.ListFields():
+        if field.name != wanted:
+            raise InvalidInput(f"{shown}: expected {wanted} for {datatype}, got {field.name}.")
+    values, count = getattr(said.contents, wanted), size(shown, shape)
+    if count != len(values):
+        raise InvalidInput(f"{shown}: expected {count} values for its shape, got {len(values)}.")
+    if datatype == "BYTES":
+        return Tensor(said.name, datatype, shape, list(values))
+    return Tensor(said.name, datatype, shape, _numbers(shown, datatype, values).reshape(shape))
+
+
+def _numbers(shown: str, datatype: str, values: Sequence[Any]) -> np.ndarray:
+    try:
+        return np.fromiter(values, DTYPES[datatype], len(values))
+    except OverflowError:
+        raise InvalidInput(f"{shown}: a value is beyond what {datatype} holds.") from None
+
+
+def _shown(said: Any) -> str:
+    return printable(said.name[:LONGEST])
+
+
+def write(response: Any, tensors: Sequence[Tensor], *, is_raw: bool) -> None:
+    """Put the outputs into a ModelInferResponse; raw where contents cannot hold one of them."""
+    is_raw = is_raw or any(each.datatype not in _FIELDS for each in tensors)
+    for each in tensors:
+        said = response.outputs.add(name=each.name, datatype=each.datatype, shape=each.shape)
+        if is_raw:
+            response.raw_output_contents.append(to_raw(each))
+        elif each.datatype == "BYTES":
+            said.contents.bytes_contents.extend(each.data)
+        else:
+            values = np.asarray(each.data).ravel().tolist()
+            getattr(said.contents, _FIELDS[each.datatype]).extend(values)
