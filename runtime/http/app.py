@@ -62,7 +62,7 @@ class Application:
         self.is_listening_first = False
         self.on_ready: Callable[[], None] = lambda: None
         self.on_failure: Callable[[], None] = lambda: None
-        self._access = access
+        self.access = access
         self._host = host
         self._heartbeat = Heartbeat(metrics.lagged, host.tell_costs)
         settings = plan.settings
@@ -75,7 +75,7 @@ class Application:
         self.catalog = Catalog.of(plan, self.readiness)
         self.dialects = dialects(settings.dialects, self.catalog)
         self._switchboard = Switchboard(self.dialects, door) if self.dialects else None
-        self._tracing = tracing
+        self.tracing = tracing
         self.reception = Reception(door, access, tracing)
         self._document: dict[str, Any] | None = None
 
@@ -90,13 +90,13 @@ class Application:
         exchange = Exchange(scope)
         self.metrics.began()
         try:
-            if self._tracing is None or exchange.path in PROBES:
+            if self.tracing is None or exchange.path in PROBES:
                 await self._route(exchange, scope, receive, send)
             else:
-                await self._trace(self._tracing, exchange, scope, receive, send)
+                await self._trace(self.tracing, exchange, scope, receive, send)
         finally:
             self.metrics.ended(exchange.route, exchange.status, exchange.seconds)
-            self._access.write(exchange)
+            self.access.write(exchange)
 
     async def _trace(
         self, tracing: Tracing, exchange: Exchange, scope: Scope, receive: Receive, send: Send
@@ -159,9 +159,9 @@ class Application:
                 loading.cancel()
                 await asyncio.gather(loading, return_exceptions=True)
             await self._host.stop()
-            self._access.flush()
-            if self._tracing is not None:
-                await asyncio.to_thread(self._tracing.stop)
+            self.access.flush()
+            if self.tracing is not None:
+                await asyncio.to_thread(self.tracing.stop)
 
     async def _load(self) -> None:
         operations = await self._host.load(self.readiness)

@@ -10,6 +10,7 @@ import time
 from collections.abc import Callable, Iterator
 from functools import partial
 from types import FrameType
+from typing import TYPE_CHECKING
 
 import uvicorn
 
@@ -17,7 +18,11 @@ from ..errors import BundleError
 from ..http.app import Application
 from ..http.fast_protocol import FastProtocol
 from .control import Line
+from .listeners import quiet
 from .newcomers import LAME_DUCK, turn_away
+
+if TYPE_CHECKING:
+    from ..grpc.front import Front
 
 log = logging.getLogger(__name__)
 
@@ -72,6 +77,7 @@ class Life(uvicorn.Server):
         self._was_ready = False  # when the signal came
         self._wake: asyncio.Event | None = None
         self.signal: int | None = None  # that ended it
+        self.grpc: Front | None = None
         application.is_listening_first = True
         application.on_failure = self.end
 
@@ -136,6 +142,8 @@ class Life(uvicorn.Server):
             await loop.create_server(make, sock=each.dup(), backlog=backlog)
             for each in self._sockets
         ]
+        if self.grpc is not None:
+            await self.grpc.listen()
 
     def _hang_up(self) -> None:
         """Take no more connections; the socket stays open, for later and for others."""
@@ -149,6 +157,8 @@ class Life(uvicorn.Server):
         while not readiness.takes_requests:
             if others_are_ready():
                 self._hang_up()
+                if self.grpc is not None:
+                    await self.grpc.hang_up()
             elif not self.servers:
                 await self._listen()
             await asyncio.sleep(GLANCE)
@@ -169,6 +179,7 @@ class Life(uvicorn.Server):
         """Let everybody out: announce it, take those who are in already, answer, close."""
         if self._sharing is not None:
             self._sharing.cancel()
+        grpc = asyncio.create_task(self._finish_grpc())
         if self._is_handing_over:
             await self._see_off()
         else:
@@ -177,7 +188,12 @@ class Life(uvicorn.Server):
         for listener in sockets or ():
             listener.close()
         await self._finish()
+        await grpc
         await self.lifespan.shutdown()
+
+    async def _finish_grpc(self) -> None:
+        if self.grpc is not None:
+            await self.grpc.finish(self._drain_timeout, quiet)
 
     async def _last_call(self, sockets: list[socket.socket]) -> None:
         """Let those in who have come already, and nobody else."""

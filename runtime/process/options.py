@@ -18,6 +18,7 @@ class Options:
     directory: Path
     host: str | None = None
     port: int | None = None
+    grpc_port: int | None = None
     workers: Literal["auto"] | int | None = None
     isolation: Literal["process", "thread"] | None = None
     http: Literal["fast", "asgi"] | None = None
@@ -43,6 +44,7 @@ class Options:
             directory=directory or given.directory,
             host=given.host,
             port=given.port,
+            grpc_port=given.grpc_port,
             workers=given.workers,
             isolation=given.isolation,
             http=given.http,
@@ -55,6 +57,9 @@ class Options:
 def _add_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--host", help="address to listen on (127.0.0.1; in a container 0.0.0.0)")
     parser.add_argument("--port", type=_port, help="port (then $PORT, the bundle's, 8080); 0 = any")
+    parser.add_argument(
+        "--grpc-port", type=_port, help="port of gRPC, if it is spoken (the bundle's, 8081); 0 = any"
+    )
     parser.add_argument("--workers", type=_workers, help="processes that answer, or auto")
     parser.add_argument(
         "--isolation", choices=("process", "thread"), help="where models run (process)"

@@ -23,6 +23,7 @@ from .control import Event, Line
 from .crew import Crew, FrontPost, ModelPost, Post, TemplatePost
 from .device import Device
 from .growth import Growth
+from .grpc_port import GrpcPort
 from .handover import Handover
 from .last_words import STDERR
 from .newcomers import turn_away
@@ -30,7 +31,9 @@ from .service_post import ALIAS, ServicePost
 from .topology import Topology
 
 if TYPE_CHECKING:
+    from ..grpc.front import Front
     from ..http.access_log import Access
+    from ..http.app import Application
     from ..models.model import LoadedModel
     from ..remote.model_link import ModelLink
     from ..rpc.service_link import ServiceLink
@@ -48,12 +51,14 @@ class Site:
     """Where a server is.
 
     began   when it was started, on the monotonic clock
+    grpc    where gRPC is spoken, if it is
     """
 
     address: Address
     listener: socket.socket
     handover: Handover
     began: float
+    grpc: GrpcPort | None = None
 
 
 @dataclass(slots=True)
@@ -131,6 +136,7 @@ class Serving:
         application.on_ready = on_ready
         is_alone = self.topology.fronts == 1
         life = Life(application, self._others_are_ready, line=line, is_alone=is_alone)
+        life.grpc = _grpc_front(application, self.site.grpc)
         heard: dict[str, Sequence[Link]] = {**(links or {})}
         if service is not None:
             heard[ALIAS] = [service]
@@ -188,7 +194,9 @@ class Serving:
             self.has_served = True
             seconds = time.monotonic() - self.site.began
             name, url = self.plan.manifest.name, self.site.address.url
-            log.info("Serving `%s` on %s (ready in %.2f s).", name, url, seconds)
+            grpc = self.site.grpc
+            spoken = f"{url}, gRPC on {grpc.url}" if grpc else url
+            log.info("Serving `%s` on %s (ready in %.2f s).", name, spoken, seconds)
             self.site.handover.ready()
         else:
             log.info("The new processes serve; the old ones finish what they have begun.")
@@ -317,6 +325,20 @@ def _pinned(plan: Plan, device: int | None) -> Plan:
     os.environ["CUDA_DEVICE_ORDER"] = "PCI_BUS_ID"  # as nvidia-smi counts
     os.environ["CUDA_VISIBLE_DEVICES"] = str(device)
     return replace(plan, device="cuda:0")
+
+
+def _grpc_front(application: "Application", port: GrpcPort | None) -> "Front | None":
+    if port is None:
+        return None
+    from ..grpc.front import Endpoint, Front  # after the fork: grpc has threads
+
+    return Front(
+        application.reception.door,
+        application.catalog,
+        application.access,
+        application.tracing,
+        Endpoint(port.host, port.port),
+    )
 
 
 def _access_log(settings: ServeSettings) -> "Access":

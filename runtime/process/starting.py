@@ -10,6 +10,7 @@ from .. import trust
 from ..batching.window import Limits
 from ..dialects.dialect import route_names
 from ..errors import NoDevice
+from ..grpc.routes import route_names as grpc_routes
 from ..http import json_log
 from ..manifest import Route
 from ..plan import Plan
@@ -20,6 +21,7 @@ from .address import Address
 from .cgroup import available_memory, usable_cores
 from .device import Device, preflight
 from .growth import Growth
+from .grpc_port import GrpcPort
 from .handover import Handover
 from .options import Options
 from .serving import CREWS, Serving, Site
@@ -67,16 +69,19 @@ class Start:
         """
         trust.verify(self.plan.directory, self.plan.manifest.files)
         listener = handover.socket() or self.address.bind()
+        shared = handover.is_successor
+        grpc = GrpcPort.reserve(self.address.host, self.plan.settings, is_shared=shared)
         # Each front, and each process of a service, has a row of its own; several crews serve
         # while one takes over from another. The last row is the supervisor's.
         rows = 2 * CREWS * self.topology.most_fronts
         replicas = max(self.topology.replicas, usable_cores())
-        rules = route_names(self.plan.settings.dialects)
+        dialects = self.plan.settings.dialects
+        rules = (*route_names(dialects), *(grpc_routes() if grpc else ()))
         metrics = Metrics.of(self.plan, rows + 1, replicas, rules=rules)
         metrics.counters.take(rows)
         labels = {"model": "", "worker": str(rows), "replica": ""}
         metrics.roster.enter(os.getpid(), role="supervisor", **labels)
-        site = Site(self.address.bound(listener), listener, handover, self.began)
+        site = Site(self.address.bound(listener), listener, handover, self.began, grpc)
         growth = Growth(self._machine, has_threads=_has_threads(self.plan))
         serving = Serving(self.plan, self.topology, self.devices, metrics, site, growth)
         return Supervisor(serving, grace=self.plan.settings.drain_timeout).run()
@@ -135,7 +140,11 @@ def _devices(plan: Plan, options: Options) -> tuple[Device, ...]:
 
 def _settings(settings: ServeSettings, options: Options) -> ServeSettings:
     """The bundle's settings, as far as the command line does not say otherwise."""
-    return settings.merged(workers=options.workers, isolation=options.isolation, http=options.http)
+    port = options.grpc_port
+    grpc = None if port is None else replace(settings.grpc, port=port)
+    return settings.merged(
+        workers=options.workers, isolation=options.isolation, http=options.http, grpc=grpc
+    )
 
 
 def _batching(limits: Limits) -> str:
