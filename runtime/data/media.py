@@ -2,6 +2,8 @@
 
 from collections.abc import Iterable, Sequence
 
+from ..errors import NotAcceptable
+
 JSON = "application/json"
 NPY = "application/x-npy"
 NPZ = "application/x-npz"
@@ -71,6 +73,17 @@ def ranked(accept: str, offered: Sequence[str]) -> list[str]:
             closeness, weight, position = best
             found.append((-weight, -closeness, -position, place, kind))
     return [kind for *_, kind in sorted(found)]
+
+
+def check(accept: str, offered: Sequence[str]) -> None:
+    """Refuse a client that takes nothing of what is offered; of nothing offered nobody knows.
+
+    Raises:
+        NotAcceptable: naming what there is.
+    """
+    if accept and offered and not ranked(accept, offered):
+        known = ", ".join(f"`{each}`" for each in dict.fromkeys(offered))
+        raise NotAcceptable(f"Nothing that `Accept` names is given here; there is {known}.")
 
 
 _Range = tuple[str, float]

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from ..errors import InvalidInput, NotAcceptable, PayloadTooLarge, UnsupportedMediaType
+from ..errors import InvalidInput, PayloadTooLarge, UnsupportedMediaType
 from ..signature import Side
 from . import csv_rows, extent, form_rows, formats, found, instances, media, picture, table, tabular
 from .media import CSV, JSON, MULTIPART, NPY, is_json
@@ -102,10 +102,7 @@ class Codec:
         Raises:
             NotAcceptable: naming what there is.
         """
-        offered = answers(self.formats)
-        if accept and not media.ranked(accept, offered):
-            known = ", ".join(f"`{each}`" for each in offered)
-            raise NotAcceptable(f"Nothing that `Accept` names is given here; there is {known}.")
+        media.check(accept, answers(self.formats))
 
     def takes(self) -> tuple[str, ...]:
         """The content types of bodies that are read."""

@@ -7,8 +7,8 @@ from collections.abc import AsyncGenerator
 from typing import Any
 
 from ..batching.batcher import Batcher
-from ..data import table
-from ..data.payload import INFLATION, Payload
+from ..data import media, table
+from ..data.payload import INFLATION, Payload, answers
 from ..errors import DeadlineExceeded, InvalidInput, Overloaded, PredictionFailed, RequestError
 from ..models.operation import Call, Stream
 from ..settings import ServeSettings
@@ -22,6 +22,8 @@ from .service_call import AsyncCall, ThreadCall
 log = logging.getLogger(__name__)
 
 Parts = AsyncGenerator[bytes, None]
+
+_FREE = frozenset({"object", "json"})  # kinds of results that may turn out to be anything
 
 
 class MethodOperation:
@@ -37,6 +39,7 @@ class MethodOperation:
         self._answers = AnswerWriter(
             nan_as_null=settings.nan == "null", formats=settings.wanted_formats
         )
+        self._media = _media(contract, settings)
         self._running = 0
 
     @property
@@ -46,6 +49,7 @@ class MethodOperation:
 
     async def __call__(self, call: Call) -> Payload | Stream:
         """Answer `call`."""
+        media.check(call.accept, self._media)
         arguments = self._bodies.read(call.body, call.content_type)
         call.rows = self._bodies.rows(arguments)
         if not call.rows:
@@ -129,6 +133,17 @@ def _reader(contract: Contract, settings: ServeSettings) -> BodyReader:
     return BodyReader(contract, settings.max_rows, settings.wanted_formats, most)
 
 
+def _media(contract: Contract, settings: ServeSettings) -> tuple[str, ...]:
+    """What an answer may be; () where the annotation leaves that to the method."""
+    output = contract.output
+    if output["kind"] in _FREE:
+        return ()
+    kinds = tuple(output["media"])
+    if media.NPZ in kinds:
+        kinds += answers(settings.wanted_formats)
+    return (*kinds, media.JPEG) if media.PNG in kinds else kinds
+
+
 class BatchOperation:
     """An API whose method is called once for the rows of many requests."""
 
@@ -139,6 +154,7 @@ class BatchOperation:
         self._answers = AnswerWriter(
             rows=True, nan_as_null=settings.nan == "null", formats=settings.wanted_formats
         )
+        self._media = _media(contract, settings)
         self._running = 0
 
     @property
@@ -148,6 +164,7 @@ class BatchOperation:
 
     async def __call__(self, call: Call) -> Payload:
         """Answer `call`."""
+        media.check(call.accept, self._media)
         batch = self._bodies.read(call.body, call.content_type)[self._name]
         call.rows = rows = table.rows(batch)
         if not rows:

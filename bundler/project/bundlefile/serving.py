@@ -201,8 +201,8 @@ class Serve(Section):
     formats: tuple[Literal["arrow", "parquet", "msgpack", "image"], ...] | None = Field(
         default=_DEFAULT.formats, examples=[["arrow", "parquet"]]
     )
-    """Which bodies are taken, and answers given, beside JSON, npy, npz, CSV and forms; the lock gets
-    the packages for them. Default: those whose packages are in the lock anyway."""
+    """Which bodies are taken, and answers given, beside JSON, npy, npz, CSV and forms; the lock
+    gets the packages for them. Default: those whose packages are in the lock anyway."""
 
     batch: Batch = Field(default_factory=Batch)
     """How rows of many requests share one call of the model."""
