@@ -1,6 +1,6 @@
 """Catalog: what a server serves, by name, version, label and method."""
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Awaitable, Callable, Iterable, Mapping
 from difflib import get_close_matches
 from functools import partial
 from typing import Self
@@ -17,7 +17,17 @@ from .served import Condition, Served
 FindSamples = Callable[[str, str], Samples | None]
 """What was recorded for the model with this alias and this method."""
 
+OnFeedback = Callable[[str, float], None]
+"""Counts a reward that a client gave an answer of the model with this alias."""
+
+Numbers = Callable[[], Awaitable[bytes]]
+"""All that the server counts, in Prometheus' text format."""
+
 _SHOWN = 64  # characters of a name that an error repeats
+
+
+async def _none() -> bytes:
+    return b""
 
 
 class _Idle:
@@ -51,6 +61,8 @@ class Catalog:
         self.server_name = server_name
         self.server_version = server_version
         self.lifecycle: Lifecycle = Fixed()
+        self.on_feedback: OnFeedback = lambda alias, reward: None
+        self.numbers: Numbers = _none
         self._condition = condition or _IDLE
         self._models: list[tuple[Served, ...]] = []  # the methods of each, the default first
         self._found: dict[tuple[str, str | None, str | None, str | None], Served] = {}

@@ -149,7 +149,7 @@ class Switchboard:
                 return DialectEndpoint(dialect, rule, Place(path, parts), self._door)
             allowed |= dict.fromkeys(sorted(rule.methods), dialect)
         shown = printable(unquote(path))[:_SHOWN]
-        if allowed:
+        if allowed and path != "/":  # which is a page, whatever else is asked for there
             takes = ", ".join(allowed)
             wrong = NotAllowed(f"`{shown}` takes {takes}, not {method[:_SHOWN]}.")
             return _Refusal(next(iter(allowed.values())), wrong, takes, self._door)

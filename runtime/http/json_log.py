@@ -21,7 +21,7 @@ class JsonFormatter(logging.Formatter):
             "message": _encodable(record.getMessage()),
             "logger": record.name,
         }
-        for name in ("id", "trace"):
+        for name in ("id", "trace", "feedback"):
             if hasattr(record, name):
                 entry[name] = getattr(record, name)
         if record.exc_info:

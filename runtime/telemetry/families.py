@@ -23,6 +23,7 @@ SECONDS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.
 WAITS = (0.0001, 0.0005, *SECONDS)
 ACCURACY = (0.1, 0.25, 0.5, 0.8, 0.9, 1.0, 1.1, 1.25, 2.0, 4.0, 10.0)
 ROWS = (1.0, 2.0, 4.0, 8.0, 16.0, 32.0, 64.0, 128.0, 256.0, 512.0, 1024.0)
+REWARDS = (-1.0, 0.0, 0.25, 0.5, 0.75, 1.0)
 LAGS = (0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.25, 0.5, 1.0, 5.0)
 
 ONE: tuple[tuple[str, ...], ...] = ((),)
@@ -42,6 +43,7 @@ def families(
     """
     yield from _of_requests(_each((*routes, OTHER)), _each(rules))
     yield from _of_processes(_each(models))
+    yield _of_feedback(_each((*models, OTHER)))
     names = _each(queues)
     yield from _of_queues(names)
     yield from _of_batches(names)
@@ -94,6 +96,11 @@ def _of_processes(models: Names) -> Iterator[Family]:
     name = "bundle_event_loop_lag_seconds"
     what = "How late a timer of the event loop is, ten times a second."
     yield Family(name, what, "histogram", (), ONE, LAGS, is_by_worker=True)
+
+
+def _of_feedback(models: Names) -> Family:
+    name, what = "bundle_feedback_reward", "Rewards that clients gave answers later."
+    return Family(name, what, "histogram", ("model",), models, REWARDS, rare=frozenset(models))
 
 
 def _of_queues(queues: Names) -> Iterator[Family]:

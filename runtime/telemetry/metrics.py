@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from ..version import __version__
 from .counters import Counters
 from .exposition import Exposition, Fact
-from .families import LAGS, OTHER, SECONDS, TOPOLOGIES, families
+from .families import LAGS, OTHER, REWARDS, SECONDS, TOPOLOGIES, families
 from .queue_metrics import QueueMetrics
 from .roster import Labels, Roster
 
@@ -126,6 +126,12 @@ class Metrics:
         """A process of the service has died and will be replaced; what it had going has ended."""
         self.counters.forget(worker)
         self.counters.add(self._service_deaths)
+
+    def rewarded(self, model: str, reward: float) -> None:
+        """A client has told later what an answer of the model was worth."""
+        family = self._families["bundle_feedback_reward"]
+        slot = self.counters.slot(family, model if (model,) in family.series else OTHER)
+        self.counters.observe(slot, REWARDS, reward)
 
     def lagged(self, seconds: float) -> None:
         """The event loop of this worker was so late."""

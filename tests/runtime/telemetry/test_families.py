@@ -18,6 +18,7 @@ def shown():
     metrics.topology("A", 1, 1)
     metrics.ended("/predict", 200, 0.1)
     metrics.lagged(0.1)
+    metrics.rewarded("iris", 1.0)
     queue.finished(1, 0.1, 0.1, executor=0)
     queue.costs(1.0, 1.0, 1.0)
     labels = {"role": "front", "model": "", "worker": "0", "replica": ""}

@@ -1,0 +1,149 @@
+"""Bare: JSON without an envelope, as handlers of TorchServe and SageMaker take and give it.
+
+A list of rows is answered by a list, one row by its prediction alone, and
+`{"instances": [...]}` by `{"predictions": [...]}`.
+"""
+
+import asyncio
+from dataclasses import dataclass
+from typing import Any, Literal
+
+import numpy as np
+import orjson
+
+from ..data import extent, instances, table
+from ..data.payload import JSON, Codec, Payload
+from ..errors import InvalidInput
+from ..models.operation import Stream
+from ..signature import OBJECTS, Side
+from .inquiry import Inquiry
+from .reply import Reply
+from .served import Served
+
+Form = Literal["enveloped", "listed", "single"]
+
+_LARGE = 1 << 16  # bytes; such a body is read in a thread
+
+
+@dataclass(frozen=True, slots=True)
+class Bare:
+    """Rows, and the form in which they came."""
+
+    rows: list[Any]
+    form: Form
+
+    @classmethod
+    def of(cls, side: Side, value: Any) -> "Bare":
+        """What a JSON value means to a model that takes `side`.
+
+        Raises:
+            InvalidInput: when an envelope has anything but a list in it.
+        """
+        if type(value) is dict and value.keys() == {"instances"}:
+            listed = value["instances"]
+            # Of anything else the table says what was expected.
+            return cls(listed if type(listed) is list else [listed], "enveloped")
+        if type(value) is list and not _is_row(side, value):
+            return cls(value, "listed")
+        return cls([value], "single")
+
+
+def _is_row(side: Side, value: list[Any]) -> bool:
+    """Whether a list is one row; of a model that takes any JSON it is several."""
+    if side.layout == "objects" or not side.fields:
+        return False
+    if side.layout == "array":
+        return _depth(value) == len(side.fields[0].shape) - 1
+    is_nested = any(type(each) in {list, dict} for each in value)
+    return len(side.fields) > 1 and not is_nested
+
+
+def _depth(value: Any) -> int:
+    depth = 0
+    while type(value) is list:
+        depth, value = depth + 1, value[0] if value else None
+    return depth
+
+
+async def answer(served: Served, inquiry: Inquiry, body: bytes, accept: str) -> Reply:
+    """The answer of a model to a JSON body with or without an envelope.
+
+    An author's class gets the body as it is.
+
+    Raises:
+        RequestError: as the native route does.
+    """
+    if served.signature is None:
+        return as_reply(await served.call(inquiry, body, JSON, accept))
+    codec = codec_of(served)
+    if len(body) < _LARGE:
+        batch, form = _read(codec, body)
+    else:
+        batch, form = await asyncio.to_thread(_read, codec, body)
+    return as_reply(_said(codec, await served.answer(inquiry, batch), form, accept))
+
+
+async def answer_rows(served: Served, inquiry: Inquiry, rows: Bare, accept: str) -> Reply:
+    """As `answer`, for rows that somebody else has read.
+
+    Raises:
+        RequestError: as the native route does; NotSupported for an author's class.
+    """
+    codec = codec_of(served)
+    output = await served.answer(inquiry, codec.fitted(rows.rows))
+    return as_reply(_said(codec, output, rows.form, accept))
+
+
+async def answer_bytes(served: Served, inquiry: Inquiry, values: list[bytes], form: Form) -> Reply:
+    """As `answer`, in JSON, for a model that takes one `bytes` a row.
+
+    Raises:
+        RequestError: as the native route does; InvalidInput when it takes more than that.
+    """
+    output = await served.answer(inquiry, of_bytes(codec_of(served).inputs, values))
+    return as_reply(_said(codec_of(served), output, form, ""))
+
+
+def of_bytes(side: Side, values: list[bytes]) -> Any:
+    """A batch of bytes, one value a row.
+
+    Raises:
+        InvalidInput: when that is not what `side` is.
+    """
+    field = side.fields[0] if len(side.fields) == 1 else None
+    if field is None or field.dtype != "bytes" or field.shape[1:] not in {(), (1,)}:
+        raise InvalidInput("The model does not take one `bytes` a row; send JSON.")
+    array = np.empty(len(values), object)
+    array[:] = values
+    array = array.reshape(-1, *(size or 1 for size in field.shape[1:]))
+    return array if side.layout == "array" else {field.name: array}
+
+
+def as_reply(answer: Payload | Stream) -> Reply:
+    """What the native route answers."""
+    body = answer.parts if isinstance(answer, Stream) else answer.body
+    return Reply(body, content_type=answer.content_type)
+
+
+def codec_of(served: Served) -> Codec:
+    """Reads and writes the rows of a model; those of an author's class are any JSON."""
+    settings = served.settings
+    side = served.signature.inputs if served.signature is not None else OBJECTS
+    return Codec(side, settings.max_rows, settings.nan == "null", settings.wanted_formats)
+
+
+def _read(codec: Codec, body: bytes) -> tuple[Any, Form]:
+    extent.check(codec.inputs, codec.max_rows, body)
+    rows = Bare.of(codec.inputs, instances.parse(body))
+    return codec.fitted(rows.rows), rows.form
+
+
+def _said(codec: Codec, output: Any, form: Form, accept: str) -> Payload:
+    if form == "single":
+        first = table.to_instances(output, nan_as_null=codec.nan_as_null)[0]
+        return Payload(orjson.dumps(first))
+    payload = codec.encode(output, accept)
+    if form == "enveloped" or payload.content_type != JSON:
+        return payload
+    wire = table.to_wire(output, nan_as_null=codec.nan_as_null)
+    return Payload(orjson.dumps(wire, option=orjson.OPT_SERIALIZE_NUMPY))

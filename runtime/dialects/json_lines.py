@@ -1,0 +1,63 @@
+"""Json lines: a row a line, and a prediction a line.
+
+Source: AWS, "Common Data Formats for Inference" (`application/jsonlines`); jsonlines.org.
+"""
+
+from typing import Any
+
+import orjson
+
+from ..data import instances, media, table
+from ..errors import BadPayload, NotSupported, PayloadTooLarge
+from .bare import codec_of
+from .inquiry import Inquiry
+from .reply import Reply
+from .served import Served
+
+TYPE = "application/jsonlines"
+_NAMES = frozenset({TYPE, "application/x-jsonlines", "application/jsonl", "application/x-ndjson"})
+_ENVELOPES = ("features", "data", "instances")
+"""Keys of which AWS' own containers unpack the value where it stands alone in a line."""
+
+
+def is_meant(content_type: str) -> bool:
+    """Whether a body of this type is JSON lines."""
+    return media.essence(content_type) in _NAMES
+
+
+async def answer(served: Served, inquiry: Inquiry, accept: str) -> Reply:
+    """The answers to all lines of a body, a line each, or as one JSON list.
+
+    Raises:
+        RequestError: as the native route does; NotSupported for an author's class.
+    """
+    if served.signature is None:
+        raise NotSupported(f"`{served.name}` takes bodies of its own form, no lines.")
+    codec = codec_of(served)
+    names = {field.name for field in codec.inputs.fields}
+    keys = frozenset(_ENVELOPES) - names
+    rows = [_row(line, keys) for line in _lines(inquiry.body, codec.max_rows)]
+    output = await served.answer(inquiry, codec.fitted(rows))
+    payload = codec.encode(output, accept)
+    if payload.content_type != media.JSON:
+        return Reply(payload.body, content_type=payload.content_type)
+    said = table.to_instances(output, nan_as_null=codec.nan_as_null)
+    if not media.ranked(accept, [TYPE]):
+        return Reply(orjson.dumps(said))
+    return Reply(b"".join(orjson.dumps(each) + b"\n" for each in said), content_type=TYPE)
+
+
+def _lines(body: bytes, most: int) -> list[bytes]:
+    lines = [line for line in body.split(b"\n", most + 1) if line.strip()]
+    if len(lines) > most:
+        raise PayloadTooLarge(f"The body has more than {most} lines, which this server takes.")
+    if not lines:
+        raise BadPayload("The body is empty; JSON lines were expected.")
+    return lines
+
+
+def _row(line: bytes, envelopes: frozenset[str]) -> Any:
+    value = instances.parse(line)
+    if type(value) is dict and len(value) == 1 and not envelopes.isdisjoint(value):
+        return next(iter(value.values()))
+    return value

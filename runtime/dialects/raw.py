@@ -1,0 +1,129 @@
+"""Raw: a body as it is, of which a content type says little: a picture, a text, a form, some JSON.
+
+TorchServe hands such bodies to a handler, SageMaker to an `input_fn`; here the model's signature
+says what is meant: where it takes one `bytes` or `str`, the body is that.
+"""
+
+from collections.abc import Sequence
+from typing import Any
+from urllib.parse import parse_qsl
+
+from ..data import media, multipart
+from ..data.instances import parse
+from ..errors import BadPayload, InvalidInput
+from ..signature import Field
+from .bare import Bare, answer, answer_bytes, answer_rows, as_reply
+from .inquiry import Inquiry
+from .reply import Reply
+from .served import Served
+
+OCTETS = "application/octet-stream"
+TEXT = "text/plain"
+_FORM = "application/x-www-form-urlencoded"
+_UNSAID = frozenset({"", OCTETS, TEXT})
+_WHOLE = frozenset({"data", "body"})
+"""Names of a part that is all of the input."""
+
+_MAGIC = {b"\x89PNG\r\n\x1a\n": media.PNG, b"\xff\xd8\xff": media.JPEG}
+_MOST_FIELDS = 1024
+
+
+class Raw:
+    """One body for one model."""
+
+    def __init__(self, served: Served, inquiry: Inquiry, accept: str | None = None) -> None:
+        self._served = served
+        self._inquiry = inquiry
+        self._accept = inquiry.accept if accept is None else accept
+
+    async def answer(self) -> Reply:
+        """The answer to the whole body.
+
+        Raises:
+            RequestError: as the native route does.
+        """
+        said = self._inquiry.headers.get(b"content-type", b"").decode("latin-1")
+        return await self._answer(self._inquiry.body, said)
+
+    async def _answer(self, body: bytes, content_type: str) -> Reply:
+        kind = media.essence(content_type)
+        if kind == _FORM and body.lstrip()[:1] not in {b"{", b"["}:
+            return await self._form(body)
+        if kind == media.MULTIPART and self._served.signature is not None:
+            return await self._parts(multipart.loads(body, content_type), content_type)
+        if kind in _UNSAID:
+            return await self._unsaid(body, kind)
+        if kind in {media.JSON, _FORM}:
+            return await answer(self._served, self._inquiry, body, self._accept)
+        return await self._called(body, content_type)
+
+    async def _called(self, body: bytes, content_type: str) -> Reply:
+        served, inquiry = self._served, self._inquiry
+        return as_reply(await served.call(inquiry, body, content_type, self._accept))
+
+    async def _unsaid(self, body: bytes, kind: str) -> Reply:
+        """A body of which only the model can tell what it is."""
+        field = self._only
+        if self._takes_bytes:
+            return await answer_bytes(self._served, self._inquiry, [body], "single")
+        if field is not None and field.dtype == "str":
+            return await self._rows([_text(body)])
+        guessed = next((kind for magic, kind in _MAGIC.items() if body.startswith(magic)), "")
+        if guessed or (self._served.signature is None and kind):
+            return await self._called(body, guessed or kind)
+        return await answer(self._served, self._inquiry, body, self._accept)
+
+    async def _form(self, body: bytes) -> Reply:
+        try:
+            pairs = parse_qsl(body.decode(), keep_blank_values=True, max_num_fields=_MOST_FIELDS)
+        except ValueError as error:
+            raise BadPayload("The body is not a form that can be read.") from error
+        if not pairs:
+            raise BadPayload("The body is an empty form.")
+        if len(pairs) == 1 and pairs[0][0] in _WHOLE:
+            return await self._unsaid(pairs[0][1].encode(), "")
+        return await self._rows([{name: _value(text) for name, text in pairs}])
+
+    async def _parts(self, parts: Sequence[multipart.Part], content_type: str) -> Reply:
+        """Files: one that is everything, several that are a row each, or by the native route."""
+        if len(parts) == 1 and (parts[0].name in _WHOLE or self._only is not None):
+            kind = media.essence(parts[0].content_type)
+            if kind == media.MULTIPART:
+                raise BadPayload("A part of the body is multipart itself.")
+            is_picture = kind.startswith("image/") and self._takes_bytes
+            return await self._answer(
+                parts[0].body, OCTETS if is_picture else parts[0].content_type
+            )
+        if self._takes_bytes and len({part.name for part in parts} - _WHOLE) <= 1:
+            files = [part.body for part in parts]
+            return await answer_bytes(self._served, self._inquiry, files, "listed")
+        return await self._called(self._inquiry.body, content_type)
+
+    async def _rows(self, rows: list[Any]) -> Reply:
+        return await answer_rows(self._served, self._inquiry, Bare(rows, "single"), self._accept)
+
+    @property
+    def _only(self) -> Field | None:
+        """The one field of the model's, where it has one."""
+        signature = self._served.signature
+        fields = signature.inputs.fields if signature is not None else ()
+        return fields[0] if len(fields) == 1 else None
+
+    @property
+    def _takes_bytes(self) -> bool:
+        return self._only is not None and self._only.dtype == "bytes"
+
+
+def _text(body: bytes) -> str:
+    try:
+        return body.decode()
+    except UnicodeDecodeError as error:
+        raise BadPayload("The body is not UTF-8 text.") from error
+
+
+def _value(text: str) -> Any:
+    """A field of a form: JSON where it is some, else text."""
+    try:
+        return parse(text.encode("utf-8", "surrogatepass"))
+    except (BadPayload, InvalidInput):
+        return text

@@ -1,0 +1,129 @@
+"""Sagemaker: the routes that SageMaker asks of a container, of one model or of many.
+
+Sources: AWS, "Custom Inference Code with Hosting Services" and "Custom Containers Contract for
+Multi-Model Endpoints"; `sagemaker_inference/environment.py`. The port is chosen elsewhere.
+"""
+
+import os
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from typing import Any
+
+from ..data import media
+from ..data.instances import parse
+from ..errors import BadPayload, InvalidInput, RequestError, UnknownModel
+from . import json_lines
+from .catalog import Catalog
+from .dialect import GET, POST, Rule
+from .inquiry import Inquiry
+from .raw import Raw
+from .reply import Reply
+from .served import Served
+
+_ATTRIBUTES = b"x-amzn-sagemaker-custom-attributes"
+_TARGET = b"x-amzn-sagemaker-target-model"
+_MOST = 1024  # bytes of custom attributes
+_DEFAULT_ACCEPT = "SAGEMAKER_DEFAULT_INVOCATIONS_ACCEPT"
+_DELETE = frozenset({"DELETE"})
+_MODEL = r"/models/(?P<model>[^/]+)"
+_NAME = "/models/{model}"
+
+
+class Sagemaker:
+    """Ping, invocations, and the models of a multi-model endpoint."""
+
+    name = "sagemaker"
+    prefixes = ("/models",)
+
+    def __init__(self, catalog: Catalog, environment: Mapping[str, str] = os.environ) -> None:
+        self._catalog = catalog
+        self._accept = environment.get(_DEFAULT_ACCEPT) or media.JSON
+
+    def rules(self) -> Sequence[Rule]:
+        """What it answers."""
+        return [
+            Rule(GET, "/ping", self._ping, "/ping"),
+            Rule(POST, "/invocations", self._invoke, "/invocations"),
+            Rule(POST, f"{_MODEL}/invoke", self._invoke, f"{_NAME}/invoke"),
+            Rule(GET, "/models", self._list, "/models"),
+            Rule(POST, "/models", self._load, "/models"),
+            Rule(GET, _MODEL, self._show, _NAME),
+            Rule(_DELETE, _MODEL, self._unload, _NAME),
+        ]
+
+    def failure(self, error: RequestError) -> Reply:
+        """SageMaker shows the client whatever body comes with a 4xx or 5xx."""
+        return Reply.error(error, 400 if isinstance(error, InvalidInput) else None)
+
+    def document(self) -> dict[str, Any]:
+        """Its part of openapi.json."""
+        return {}
+
+    async def _ping(self, _: Inquiry) -> Reply:
+        return Reply(b"", 200 if self._catalog.reason is None else 503)
+
+    async def _invoke(self, inquiry: Inquiry) -> Reply:
+        served = self._found(inquiry)
+        accept = self._wanted(inquiry.accept)
+        if json_lines.is_meant(inquiry.content_type):
+            reply = await json_lines.answer(served, inquiry, accept)
+        else:
+            reply = await Raw(served, inquiry, accept).answer()
+        attributes = inquiry.headers.get(_ATTRIBUTES)
+        if attributes is None or len(attributes) > _MOST:
+            return reply
+        return replace(reply, headers=(*reply.headers, (_ATTRIBUTES, attributes)))
+
+    async def _list(self, _: Inquiry) -> Reply:
+        return Reply.json({"models": [_described(each) for each in self._catalog.served()]})
+
+    async def _show(self, inquiry: Inquiry) -> Reply:
+        return Reply.json(_described(self._catalog.find(inquiry.parts["model"])))
+
+    async def _load(self, inquiry: Inquiry) -> Reply:
+        """Load a model by the name under which the store, or the bundle, knows it."""
+        asked = parse(inquiry.body)
+        name = asked.get("model_name") if type(asked) is dict else None
+        if type(name) is not str or not name:
+            raise BadPayload("Expected an object with `model_name` and `url`.")
+        if self._is_loaded(name):
+            raise AlreadyLoaded(f"Model `{name[:64]}` is already loaded.")
+        await self._catalog.lifecycle.load(name)
+        return Reply.json({"status": f"Model `{name[:64]}` is loaded."})
+
+    async def _unload(self, inquiry: Inquiry) -> Reply:
+        served = self._catalog.find(inquiry.parts["model"])
+        await self._catalog.lifecycle.unload(served.name)
+        return Reply.json({"status": f"Model `{served.name}` is unloaded."})
+
+    def _is_loaded(self, name: str) -> bool:
+        try:
+            return self._catalog.find(name).is_ready
+        except UnknownModel:
+            return False
+
+    def _found(self, inquiry: Inquiry) -> Served:
+        """The model of the path, of the header, or the first."""
+        name = inquiry.parts.get("model") or inquiry.headers.get(_TARGET, b"").decode("latin-1")
+        if name:
+            return self._catalog.find(name)
+        first = next(iter(self._catalog.served()), None)
+        if first is None:
+            raise UnknownModel("This server has no model.")
+        return first
+
+    def _wanted(self, accept: str) -> str:
+        """What the client accepts; where it does not care, what the environment says."""
+        return self._accept if accept.strip() in {"", "*/*"} else accept
+
+
+class AlreadyLoaded(RequestError):
+    """A model is to be loaded that answers already."""
+
+    status = 409
+
+
+def _described(served: Served) -> dict[str, str]:
+    """A model as a multi-model endpoint lists it; our models have digests, and no directory."""
+    identity = f"{served.name}:{served.version}"
+    return {"modelName": served.name, "modelUrl": identity}

@@ -1,0 +1,1 @@
+"""Seldon: the prediction protocol of Seldon Core v1."""

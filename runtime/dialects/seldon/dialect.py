@@ -1,0 +1,189 @@
+"""Seldon: the prediction protocol of Seldon Core v1, external and behind its ingress.
+
+Source: Seldon Core's documentation, "Seldon Protocol" and "External Prediction API"; the fields are
+listed in our own words.
+"""
+
+import asyncio
+import logging
+import secrets
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import orjson
+
+from ...data import extent, instances
+from ...data.payload import Codec
+from ...errors import InvalidInput, NotSupported, RequestError, UnknownModel
+from ...models.operation import Stream
+from ...printable import printable
+from ...signature import OBJECTS, Field
+from ..bare import codec_of
+from ..catalog import Catalog
+from ..dialect import GET, POST, Rule
+from ..inquiry import Inquiry
+from ..reply import Reply, retry_after
+from ..served import Served
+from .feedback import Feedback
+from .form import value_of
+from .message import Message, parts
+from .openapi import paths
+
+log = logging.getLogger(__name__)
+
+_LARGE = 1 << 16  # bytes; such a body is read in a thread
+_API = r"(?:/seldon/(?P<namespace>[^/]+)/(?P<model>[^/]+))?/api/v(?:0\.1|1\.0)"
+_ONE = rf"{_API}/metadata/(?P<asked>[^/]+)"
+_NAME = "/api/v1.0"
+_SERVER_ERROR = 500
+_ECHOED = ("tags", "routing")
+
+
+class Seldon:
+    """Predictions, feedback, metadata, health."""
+
+    name = "seldon"
+    prefixes = ("/api/v1.0", "/api/v0.1", "/seldon")
+
+    def __init__(self, catalog: Catalog) -> None:
+        self._catalog = catalog
+
+    def rules(self) -> Sequence[Rule]:
+        """What it answers."""
+        return [
+            Rule(POST, f"{_API}/predictions", self._predict, f"{_NAME}/predictions"),
+            Rule(POST, f"{_API}/feedback", self._feedback, f"{_NAME}/feedback"),
+            Rule(GET, f"{_API}/health/status", self._health, f"{_NAME}/health/status"),
+            Rule(GET, f"{_API}/health/ping|/health/ping", self._ping, "/health/ping"),
+            Rule(GET, f"{_API}/metadata", self._graph, f"{_NAME}/metadata"),
+            Rule(
+                GET, f"{_API}/metadata/(?P<asked>[^/]+)", self._one, f"{_NAME}/metadata/{{model}}"
+            ),
+            Rule(GET, f"{_API}/doc\\.json|/seldon\\.json", self._describe, f"{_NAME}/doc.json"),
+        ]
+
+    def failure(self, error: RequestError) -> Reply:
+        """A `status` object; what a client can mend is bad data, and 400."""
+        status = 400 if isinstance(error, InvalidInput) else error.status
+        is_ours = status >= _SERVER_ERROR
+        said = {
+            "status": 1,
+            "info": printable(error.detail),
+            "code": -1,
+            "reason": f"MICROSERVICE_{'INTERNAL_ERROR' if is_ours else 'BAD_DATA'}",
+        }
+        return Reply(orjson.dumps({"status": said}), status, headers=retry_after(error))
+
+    def document(self) -> dict[str, Any]:
+        """Its part of openapi.json."""
+        return paths(self._catalog)
+
+    # --- predictions ---
+
+    async def _predict(self, inquiry: Inquiry) -> Reply:
+        served = self._found(inquiry)
+        if served.signature is None:
+            return await self._call(served, inquiry)
+        codec = codec_of(served)
+        if len(inquiry.body) < _LARGE:
+            message, batch = _read(codec, inquiry)
+        else:
+            message, batch = await asyncio.to_thread(_read, codec, inquiry)
+        output = await served.answer(inquiry, batch)
+        names = [field.name for field in served.signature.outputs.fields]
+        told = parts(message, names, output, nan_as_null=codec.nan_as_null)
+        return Reply.json(told | {"meta": _meta(served, message.meta)})
+
+    async def _call(self, served: Served, inquiry: Inquiry) -> Reply:
+        """An author's class takes the message's `jsonData`, and its answer is that of ours."""
+        message = Message.of(value_of(inquiry))
+        if message.kind != "jsonData":
+            raise NotSupported(f"`{served.name}` takes bodies of its own form: send `jsonData`.")
+        instances.check_depth(message.content, "jsonData")
+        body = orjson.dumps(message.content)
+        answer = await served.call(inquiry, body, "application/json", "application/json")
+        if isinstance(answer, Stream):
+            return Reply(answer.parts, content_type=answer.content_type)
+        said = {"jsonData": orjson.Fragment(answer.body), "meta": _meta(served, message.meta)}
+        return Reply.json(said)
+
+    async def _feedback(self, inquiry: Inquiry) -> Reply:
+        served = self._found(inquiry)
+        feedback = Feedback.of(value_of(inquiry))
+        self._catalog.on_feedback(served.alias, feedback.reward)
+        told = {
+            "model": served.name,
+            "version": served.version,
+            "puid": feedback.puid,
+            "reward": feedback.reward,
+            "truth": feedback.truth,
+        }
+        log.info("Feedback on `%s`.", served.name, extra={"feedback": told})
+        return Reply.json({"meta": {"puid": feedback.puid}})
+
+    # --- what there is ---
+
+    async def _health(self, _: Inquiry) -> Reply:
+        reason = self._catalog.reason
+        if reason is None:
+            return Reply.json({"status": {"status": 0, "info": "ready", "code": 200}})
+        return Reply.json({"status": {"status": 1, "info": f"Not ready: {reason}."}}, 503)
+
+    async def _ping(self, _: Inquiry) -> Reply:
+        return Reply(b"pong", content_type="text/plain")
+
+    async def _graph(self, _: Inquiry) -> Reply:
+        models = self._catalog.served()
+        described = {served.name: _described(served) for served in reversed(models)}
+        return Reply.json({"name": self._catalog.server_name, "models": described})
+
+    async def _one(self, inquiry: Inquiry) -> Reply:
+        return Reply.json(_described(self._catalog.find(inquiry.parts["asked"])))
+
+    async def _describe(self, _: Inquiry) -> Reply:
+        info = {"title": self._catalog.server_name, "version": self._catalog.server_version or "0"}
+        return Reply.json({"openapi": "3.1.0", "info": info, "paths": self.document()})
+
+    def _found(self, inquiry: Inquiry) -> Served:
+        """The model that the path names, or the first; the server's own name is the first, too."""
+        name = inquiry.parts.get("model")
+        if name and name != self._catalog.server_name:
+            return self._catalog.find(name)
+        first = next(iter(self._catalog.served()), None)
+        if first is None:
+            raise UnknownModel("This server has no model.")
+        return first
+
+
+def _read(codec: Codec, inquiry: Inquiry) -> tuple[Message, Any]:
+    extent.check(codec.inputs, codec.max_rows, inquiry.body)
+    message = Message.of(value_of(inquiry))
+    return message, message.batch(codec)
+
+
+def _meta(served: Served, given: Mapping[str, Any]) -> dict[str, Any]:
+    """What the client told comes back, with an id for feedback and what was asked."""
+    puid = given.get("puid")
+    echoed = {name: given[name] for name in _ECHOED if type(given.get(name)) is dict}
+    return echoed | {
+        "puid": puid if type(puid) is str and puid else secrets.token_hex(16),
+        "requestPath": {served.name: f"{served.name}:{served.version}"},
+    }
+
+
+def _described(served: Served) -> dict[str, Any]:
+    inputs, outputs = OBJECTS, OBJECTS
+    if served.signature is not None:
+        inputs, outputs = served.signature.inputs, served.signature.outputs
+    return {
+        "name": served.name,
+        "versions": [served.version],
+        "platform": served.manifest.framework if served.manifest is not None else "",
+        "inputs": [_field(field) for field in inputs.fields],
+        "outputs": [_field(field) for field in outputs.fields],
+    }
+
+
+def _field(field: Field) -> dict[str, Any]:
+    shape = [-1 if size is None else size for size in field.shape]
+    return {"name": field.name, "datatype": field.dtype, "shape": shape}

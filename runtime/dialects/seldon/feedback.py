@@ -1,0 +1,59 @@
+"""Feedback: what a client tells later of an answer: a reward, and what would have been right."""
+
+import math
+from dataclasses import dataclass
+from typing import Any, Self
+
+import orjson
+
+from ...data.instances import check_depth
+from ...errors import InvalidInput
+
+_MOST = 4096  # bytes of a truth that the log repeats
+_SHOWN = 128  # characters of an id
+
+
+@dataclass(frozen=True, slots=True)
+class Feedback:
+    """A reward for an answer.
+
+    puid    the id of the prediction, as its `meta` had it
+    truth   the right answer, None where nobody told it or it is too long
+    """
+
+    reward: float
+    puid: str
+    truth: Any
+
+    @classmethod
+    def of(cls, value: Any) -> Self:
+        """Read the body of a request.
+
+        Raises:
+            InvalidInput: when it has no reward that is a number.
+        """
+        if type(value) is not dict:
+            raise InvalidInput("The body is not an object with `reward`.")
+        check_depth(value, "feedback")
+        reward = value.get("reward", 0.0)
+        if type(reward) not in {int, float} or not math.isfinite(_plain(reward)):
+            raise InvalidInput("reward: expected a number.")
+        truth = value.get("truth")
+        if len(orjson.dumps(truth)) > _MOST:
+            truth = None
+        return cls(_plain(reward), _puid(value)[:_SHOWN], truth)
+
+
+def _plain(reward: float) -> float:
+    return float(reward)  # whole numbers of JSON have 64 bits at most
+
+
+def _puid(value: dict[str, Any]) -> str:
+    """The id that the answer had, or else the request."""
+    for name in ("response", "request"):
+        message = value.get(name)
+        meta = message.get("meta") if type(message) is dict else None
+        puid = meta.get("puid") if type(meta) is dict else None
+        if type(puid) is str and puid:
+            return puid
+    return ""

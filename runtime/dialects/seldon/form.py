@@ -1,0 +1,53 @@
+"""Form: a message however it was sent: as JSON, as `json=` of a form, or in parts."""
+
+import base64
+from typing import Any
+from urllib.parse import parse_qsl
+
+from ...data import media, multipart
+from ...data.instances import parse
+from ...errors import BadPayload
+from ..inquiry import Inquiry
+
+_MOST_FIELDS = 64
+_JSON = frozenset({"data", "jsonData", "meta", "request", "response", "truth", "reward"})
+
+
+def value_of(inquiry: Inquiry) -> Any:
+    """The JSON value of a request.
+
+    Raises:
+        BadPayload, InvalidInput: when it lacks one, or it cannot be read.
+    """
+    said = inquiry.headers.get(b"content-type", b"").decode("latin-1")
+    if media.essence(said) == media.MULTIPART:
+        return _of_parts(multipart.loads(inquiry.body, said))
+    if not inquiry.body and "json" in inquiry.query:
+        return parse(inquiry.query["json"].encode("utf-8", "replace"))
+    return parse(_of_form(inquiry.body) if inquiry.body.startswith(b"json=") else inquiry.body)
+
+
+def _of_form(body: bytes) -> bytes:
+    try:
+        pairs = parse_qsl(body.decode(), max_num_fields=_MOST_FIELDS)
+    except ValueError as error:
+        raise BadPayload("The body is not a form that can be read.") from error
+    return dict(pairs).get("json", "").encode("utf-8", "replace")
+
+
+def _of_parts(found: list[multipart.Part]) -> Any:
+    """Parts named as the fields of a message; a file may be its `binData`."""
+    if len(found) == 1 and found[0].name == "json":
+        return parse(found[0].body)
+    message: dict[str, Any] = {}
+    for part in found:
+        if part.name in _JSON:
+            message[part.name] = parse(part.body)
+        elif part.name == "binData":
+            is_file = part.filename is not None
+            message[part.name] = base64.b64encode(part.body).decode() if is_file else part.text()
+        elif part.name == "strData":
+            message[part.name] = part.text()
+        else:
+            raise BadPayload(f"The part `{part.name[:64]}` is no field of a message.")
+    return message

@@ -1,0 +1,201 @@
+"""Message: rows with their names and meta data, in the representation in which they came.
+
+An answer has the representation of its request: a tensor for a tensor, lists for lists, text for
+text.
+"""
+
+import base64
+import binascii
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from math import prod
+from typing import Any, Literal, Self
+
+import numpy as np
+
+from ...data import table
+from ...data.instances import check_depth
+from ...data.payload import Codec
+from ...errors import BadPayload, InvalidInput
+from ...signature import Side
+from ..bare import Bare, of_bytes
+
+Kind = Literal["ndarray", "tensor", "strData", "binData", "jsonData"]
+
+_SINGLES: tuple[Kind, ...] = ("strData", "binData", "jsonData")
+_MATRIX = 2
+
+
+@dataclass(frozen=True, slots=True)
+class Message:
+    """What a request has in it.
+
+    content   lists, `{"shape", "values"}`, text, base64 text or any JSON, as `kind` says
+    names     of the columns, where they are given
+    """
+
+    kind: Kind
+    content: Any
+    names: tuple[str, ...] = ()
+    meta: Mapping[str, Any] = field(default_factory=dict)
+
+    @classmethod
+    def of(cls, value: Any) -> Self:
+        """Read a request.
+
+        Raises:
+            InvalidInput: when it has none of the representations, or more than one.
+        """
+        if type(value) is not dict:
+            raise InvalidInput("The body is not an object with `data`, `jsonData` or the like.")
+        meta = value.get("meta") or {}
+        if type(meta) is not dict:
+            raise InvalidInput("meta: expected an object.")
+        check_depth(meta, "meta")
+        given = [name for name in ("data", *_SINGLES) if name in value]
+        if len(given) != 1:
+            raise InvalidInput("Expected one of `data`, `strData`, `binData` and `jsonData`.")
+        if given[0] == "data":
+            return cls._of_data(value["data"], meta)
+        kind = next(kind for kind in _SINGLES if kind in value)
+        return cls(kind, value[kind], (), meta)
+
+    @classmethod
+    def _of_data(cls, data: Any, meta: Mapping[str, Any]) -> Self:
+        if type(data) is not dict:
+            raise InvalidInput("data: expected an object.")
+        names = data.get("names") or []
+        if type(names) is not list or not all(type(name) is str for name in names):
+            raise InvalidInput("data.names: expected a list of names.")
+        if ("ndarray" in data) == ("tensor" in data):
+            raise InvalidInput("data: expected either `ndarray` or `tensor`.")
+        kind: Kind = "ndarray" if "ndarray" in data else "tensor"
+        return cls(kind, data[kind], tuple(names), meta)
+
+    def batch(self, codec: Codec) -> Any:
+        """The rows as a model takes them.
+
+        Raises:
+            InvalidInput, BadPayload, PayloadTooLarge: when they are none, or too many.
+        """
+        side = codec.inputs
+        if self.kind == "binData":
+            return of_bytes(side, [_bytes(self.content)])
+        if self.kind == "tensor":
+            return codec.fitted(self._in_order(side, _tensor(self.content)))
+        return codec.fitted(self._rows(side))
+
+    def _rows(self, side: Side) -> list[Any]:
+        if self.kind == "strData":
+            if type(self.content) is not str:
+                raise InvalidInput("strData: expected a string.")
+            return [self.content]
+        if self.kind == "jsonData":
+            return Bare.of(side, self.content).rows
+        if type(self.content) is not list:
+            raise InvalidInput("data.ndarray: expected a list of rows.")
+        if not self._is_named(side):
+            return self.content
+        return [self._named(index, row) for index, row in enumerate(self.content)]
+
+    def _named(self, index: int, row: Any) -> Any:
+        if type(row) is not list or len(row) != len(self.names):
+            raise InvalidInput(
+                f"data.ndarray[{index}]: expected {len(self.names)} values, as many as names."
+            )
+        return dict(zip(self.names, row, strict=True))
+
+    def _in_order(self, side: Side, array: np.ndarray) -> Any:
+        """The columns of a tensor in the order of the model's, where they are named so."""
+        if not self._is_named(side) or array.ndim != _MATRIX:
+            return array
+        if array.shape[1] != len(self.names):
+            raise InvalidInput("data.names: expected as many as the tensor has columns.")
+        return {name: array[:, index] for index, name in enumerate(self.names)}
+
+    def _is_named(self, side: Side) -> bool:
+        """Whether its names are those of the model's fields; else their order counts."""
+        fields = {each.name for each in side.fields}
+        return len(fields) > 1 and fields == set(self.names)
+
+
+def _tensor(tensor: Any) -> np.ndarray:
+    shape, values = (
+        (tensor.get("shape"), tensor.get("values")) if type(tensor) is dict else (None, None)
+    )
+    if type(shape) is not list or not all(type(size) is int and size >= 0 for size in shape):
+        raise InvalidInput("data.tensor.shape: expected a list of sizes.")
+    if type(values) is not list or not all(type(value) in {int, float} for value in values):
+        raise InvalidInput("data.tensor.values: expected a flat list of numbers.")
+    if not shape or prod(shape) != len(values):
+        raise InvalidInput(f"data.tensor: {len(values)} values are not of the shape {shape[:8]}.")
+    try:
+        return np.array(values, np.float64).reshape(shape)
+    except (ValueError, OverflowError) as error:
+        raise InvalidInput("data.tensor: these are no numbers of a tensor.") from error
+
+
+def _bytes(text: Any) -> bytes:
+    try:
+        return base64.b64decode(text, validate=True)
+    except (TypeError, ValueError, binascii.Error) as error:
+        raise BadPayload("binData: expected base64.") from error
+
+
+def parts(
+    asked: Message, names: Sequence[str], output: Any, *, nan_as_null: bool
+) -> dict[str, Any]:
+    """The answer's `data`, `strData`, `binData` or `jsonData`; `names` of the model's outputs.
+
+    Raises:
+        PredictionFailed: for what has no JSON.
+    """
+    if asked.kind == "jsonData":
+        return {"jsonData": table.to_wire(output, nan_as_null=nan_as_null)}
+    plain = table.to_instances(output, nan_as_null=nan_as_null)
+    if asked.kind in {"strData", "binData"} and len(plain) == 1:
+        single = _single(plain[0])
+        if single is not None:
+            return single
+    rows, found = _listed(plain, names)
+    array = _numbers(rows)
+    if asked.kind == "ndarray" or array is None:
+        return {"data": {"names": found, "ndarray": rows}}
+    tensor = {"shape": list(array.shape), "values": array.ravel()}
+    return {"data": {"names": found, "tensor": tensor}}
+
+
+def _single(value: Any) -> dict[str, Any] | None:
+    """One answer that is text or bytes."""
+    if type(value) is str:
+        return {"strData": value}
+    if type(value) is dict:
+        is_bytes = value.keys() == {"b64"}
+        return {"binData": value["b64"]} if is_bytes else {"jsonData": value}
+    return None
+
+
+def _listed(rows: list[Any], names: Sequence[str]) -> tuple[list[Any], list[str]]:
+    """Rows as lists, and what their columns are called."""
+    first = rows[0] if rows else None
+    if type(first) is dict and all(
+        type(row) is dict and row.keys() == first.keys() for row in rows
+    ):
+        return [list(row.values()) for row in rows], list(first)
+    width = len(first) if type(first) is list else 0
+    if len(names) == width:
+        return rows, list(names)
+    return rows, [f"t:{index}" for index in range(width)]
+
+
+def _is_alike(first: dict[str, Any], row: Any) -> bool:
+    return type(row) is dict and row.keys() == first.keys()
+
+
+def _numbers(rows: list[Any]) -> np.ndarray | None:
+    """The rows as one tensor, where they are one."""
+    try:
+        array = np.array(rows)
+    except ValueError:
+        return None
+    return array.astype(np.float64) if array.dtype.kind in "iuf" else None

@@ -1,0 +1,99 @@
+"""Torchserve: TorchServe's inference API.
+
+Source: TorchServe, `docs/inference_api.md` and `http/HttpRequestHandler.java`. What manages models
+has a port of its own there, and here.
+"""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from ..errors import (
+    BadPayload,
+    InvalidInput,
+    ModelDied,
+    NotAllowed,
+    NothingHere,
+    NotSupported,
+    Overloaded,
+    RequestError,
+    ServiceDied,
+    UnknownModel,
+)
+from .catalog import Catalog
+from .dialect import GET, Rule
+from .inquiry import Inquiry
+from .raw import Raw
+from .reply import Reply
+from .served import Served
+
+_SENT = frozenset({"POST", "PUT"})  # `curl -T` puts
+_MODEL = r"/(?P<model>[^/]+)(?:/(?P<version>[^/]+))?"
+_WORKER_DIED = 507
+
+_TYPES: Mapping[type[RequestError], str] = {
+    UnknownModel: "ModelNotFoundException",
+    NothingHere: "ResourceNotFoundException",
+    NotAllowed: "MethodNotAllowedException",
+    BadPayload: "BadRequestException",
+    InvalidInput: "BadRequestException",
+    NotSupported: "NotImplementedException",
+    Overloaded: "ServiceUnavailableException",
+}
+
+
+class Torchserve:
+    """Predictions, explanations, health."""
+
+    name = "torchserve"
+    prefixes = ("/predictions", "/explanations")
+
+    def __init__(self, catalog: Catalog) -> None:
+        self._catalog = catalog
+
+    def rules(self) -> Sequence[Rule]:
+        """What it answers."""
+        name = "{model}"
+        return [
+            Rule(GET, "/ping", self._ping, "/ping"),
+            Rule(_SENT, f"/predictions{_MODEL}", self._predict, f"/predictions/{name}"),
+            Rule(_SENT, f"/explanations{_MODEL}", self._explain, f"/explanations/{name}"),
+            Rule(frozenset({"OPTIONS"}), "/", self._describe, "OPTIONS /"),
+        ]
+
+    def failure(self, error: RequestError) -> Reply:
+        """`code`, `type` and `message`, in TorchServe's words."""
+        if isinstance(error, ModelDied | ServiceDied):
+            return Reply.error(error, _WORKER_DIED, "InternalServerException")
+        status = 400 if isinstance(error, InvalidInput) else None
+        return Reply.error(error, status, _TYPES.get(type(error), "InternalServerException"))
+
+    def document(self) -> dict[str, Any]:
+        """Its part of openapi.json."""
+        return {}
+
+    async def _ping(self, _: Inquiry) -> Reply:
+        is_healthy = self._catalog.reason is None
+        return Reply.json(
+            {"status": "Healthy" if is_healthy else "Unhealthy"}, 200 if is_healthy else 500
+        )
+
+    async def _predict(self, inquiry: Inquiry) -> Reply:
+        return await self._answer(self._found(inquiry), inquiry)
+
+    async def _explain(self, inquiry: Inquiry) -> Reply:
+        served = self._found(inquiry)
+        try:
+            explainer = self._catalog.find(served.name, served.version, method="explain")
+        except UnknownModel:
+            raise NotSupported(f"Model `{served.name}` has no method `explain`.") from None
+        return await self._answer(explainer, inquiry)
+
+    async def _answer(self, served: Served, inquiry: Inquiry) -> Reply:
+        return await Raw(served, inquiry).answer()
+
+    async def _describe(self, _: Inquiry) -> Reply:
+        info = {"title": self._catalog.server_name, "version": self._catalog.server_version or "0"}
+        return Reply.json({"openapi": "3.1.0", "info": info, "paths": self.document()})
+
+    def _found(self, inquiry: Inquiry) -> Served:
+        return self._catalog.find(inquiry.parts["model"], inquiry.parts.get("version"))

@@ -1,0 +1,1 @@
+"""V1: TensorFlow Serving's REST API, which KServe calls its V1 protocol."""

@@ -1,0 +1,112 @@
+"""V1: TensorFlow Serving's REST API, which KServe calls its V1 protocol.
+
+Sources: TensorFlow Serving, `g3doc/api_rest.md` and `http_rest_api_util.cc`; KServe, "V1 Inference
+Protocol".
+"""
+
+from collections.abc import Awaitable, Callable, Sequence
+from typing import Any
+
+from ...errors import BadPayload, InvalidInput, NotSupported, RequestError, UnknownModel
+from ..catalog import Catalog
+from ..dialect import GET, POST, Rule
+from ..inquiry import Inquiry
+from ..reply import Reply
+from ..served import Served
+from . import contract, standing
+from .cloud_event import CloudEvent
+from .openapi import paths
+from .prediction import Asked, Prediction
+
+# Whatever is fixed is read in any case; of names and versions the case counts.
+_MODELS = r"(?i:/v1/models)"
+_MODEL = (
+    rf"{_MODELS}/(?P<model>[^/:]+)"
+    r"(?:(?i:/versions/)(?P<version>[^/:]+))?(?:(?i:/labels/)(?P<label>[^/:]+))?"
+)
+_NAME = "/v1/models/{model}"
+_METRICS = "/monitoring/prometheus/metrics"
+_PROMETHEUS = "text/plain; version=0.0.4; charset=utf-8"
+
+Answer = Callable[[Prediction, Asked], Awaitable[Reply]]
+
+
+class V1:
+    """Predict, classify, regress and explain; status and metadata."""
+
+    name = "v1"
+    prefixes = ("/v1/models",)
+
+    def __init__(self, catalog: Catalog) -> None:
+        self._catalog = catalog
+
+    def rules(self) -> Sequence[Rule]:
+        """What it answers."""
+        verbs = {
+            "predict": Prediction.predicted,
+            "classify": Prediction.classified,
+            "regress": Prediction.regressed,
+        }
+        return [
+            *(self._verb(verb, answer) for verb, answer in verbs.items()),
+            Rule(POST, rf"{_MODEL}:(?i:explain)", self._explain, f"{_NAME}:explain"),
+            Rule(GET, rf"{_MODEL}(?i:/metadata)", self._metadata, f"{_NAME}/metadata"),
+            Rule(GET, _MODEL, self._status, _NAME),
+            Rule(GET, _MODELS, self._list, "/v1/models"),
+            Rule(GET, _METRICS, self._metrics, _METRICS),
+        ]
+
+    def failure(self, error: RequestError) -> Reply:
+        """Bad input of any kind is INVALID_ARGUMENT, which is 400; else the codes are the same."""
+        return Reply.error(error, 400 if isinstance(error, InvalidInput) else None)
+
+    def document(self) -> dict[str, Any]:
+        """Its part of openapi.json."""
+        return paths(self._catalog)
+
+    def _verb(self, verb: str, answer: Answer) -> Rule:
+        async def handle(inquiry: Inquiry) -> Reply:
+            prediction = Prediction(self._catalog, self._found(inquiry), inquiry)
+            event = CloudEvent.of(inquiry)
+            if event is None:
+                return await answer(prediction, Asked(inquiry.body, inquiry.content_type))
+            reply = await answer(prediction, Asked(event.body, event.content_type))
+            return event.answered(prediction.served.name, reply)
+
+        return Rule(POST, rf"{_MODEL}:(?i:{verb})", handle, f"{_NAME}:{verb}")
+
+    async def _explain(self, inquiry: Inquiry) -> Reply:
+        served = self._found(inquiry)
+        try:
+            explainer = self._catalog.find(served.name, served.version, method="explain")
+        except UnknownModel:
+            raise NotSupported(f"Model `{served.name}` has no method `explain`.") from None
+        asked = Asked(inquiry.body, inquiry.content_type)
+        return await Prediction(self._catalog, explainer, inquiry).explained(asked)
+
+    async def _metadata(self, inquiry: Inquiry) -> Reply:
+        served = self._found(inquiry)
+        methods = {
+            method: self._catalog.find(served.name, served.version, method=method).signature
+            for method in served.methods
+        }
+        return Reply.json(contract.metadata(served.name, served.version, methods))
+
+    async def _status(self, inquiry: Inquiry) -> Reply:
+        served = self._found(inquiry)
+        versions = [served]
+        if not inquiry.parts.get("version") and not inquiry.parts.get("label"):
+            versions = [each for each in self._catalog.served() if each.name == served.name]
+        return standing.reply(served, versions)
+
+    async def _list(self, _: Inquiry) -> Reply:
+        return standing.listed(self._catalog.served())
+
+    async def _metrics(self, _: Inquiry) -> Reply:
+        return Reply(await self._catalog.numbers(), content_type=_PROMETHEUS)
+
+    def _found(self, inquiry: Inquiry) -> Served:
+        version, label = inquiry.parts.get("version"), inquiry.parts.get("label")
+        if version and label:
+            raise BadPayload("Both a version and a label are in the path; give one of them.")
+        return self._catalog.find(inquiry.parts["model"], version, label)

@@ -1,0 +1,85 @@
+"""Examples: the classify and regress APIs of TensorFlow Serving.
+
+Source: `g3doc/api_rest.md`, "Classify and Regress API", and `util/json_tensor.cc`: the answer's key
+is `results`.
+"""
+
+from typing import Any
+
+import numpy as np
+
+from ...data.predictions import columns
+from ...errors import InvalidInput
+from ...signature import Side
+from .rows import from_rows, named
+
+_MATRIX = 2
+
+
+def from_examples(side: Side, body: dict[str, Any]) -> list[Any]:
+    """The instances in `"examples"`, each completed by what `"context"` says of all.
+
+    Raises:
+        InvalidInput: when they are not objects.
+    """
+    examples, context = body.get("examples"), body.get("context", {})
+    if type(examples) is not list:
+        raise InvalidInput("examples: expected a list of objects.")
+    if type(context) is not dict:
+        raise InvalidInput("context: expected an object.")
+    for index, example in enumerate(examples):
+        if type(example) is not dict:
+            raise InvalidInput(f"examples[{index}]: expected an object of features.")
+    scalars = {field.name for field in side.fields if len(field.shape) == 1}
+    whole = [context | example for example in examples]
+    return from_rows(side, [_features(scalars, each) for each in whole])
+
+
+def _features(scalars: set[str], example: dict[str, Any]) -> dict[str, Any]:
+    """A feature is a list; where the model takes one value, that may have one."""
+    return {
+        name: value[0] if name in scalars and type(value) is list and len(value) == 1 else value
+        for name, value in example.items()
+    }
+
+
+def classes(side: Side, output: Any) -> list[list[list[Any]]]:
+    """`[[label, score], ...]` for each row of scores.
+
+    Labels are the names of the answer's columns where it has some, else the positions.
+
+    Raises:
+        InvalidInput: when the model does not answer with scores.
+    """
+    labels, scores = _scores(side, output)
+    return [
+        [[label, score] for label, score in zip(labels, row, strict=True)]
+        for row in scores.tolist()
+    ]
+
+
+def _scores(side: Side, output: Any) -> tuple[list[str], np.ndarray]:
+    if hasattr(output, "columns"):
+        output = columns(output)
+    parts = named(side, output)
+    arrays = [np.asarray(part) for part in parts.values()]
+    if len(arrays) == 1 and arrays[0].ndim == _MATRIX and arrays[0].dtype.kind == "f":
+        return [str(index) for index in range(arrays[0].shape[1])], arrays[0]
+    if len(arrays) > 1 and all(part.ndim == 1 and part.dtype.kind == "f" for part in arrays):
+        return list(parts), np.stack(arrays, axis=1)
+    raise InvalidInput("This signature does not classify: it does not answer with scores.")
+
+
+def values(side: Side, output: Any) -> Any:
+    """One number for each row.
+
+    Raises:
+        InvalidInput: when the model answers with anything else.
+    """
+    parts = [np.asarray(part) for part in named(side, output).values()]
+    array = parts[0] if len(parts) == 1 else np.empty(0, object)
+    if array.ndim == _MATRIX and array.shape[1] == 1:
+        array = array[:, 0]
+    if array.ndim != 1 or array.dtype.kind not in "fiu":
+        raise InvalidInput("This signature does not regress: it answers with more than a number.")
+    return array

@@ -1,0 +1,143 @@
+"""Rows: the row form and the column form of TensorFlow Serving, to instances and back.
+
+Source: TensorFlow Serving, `g3doc/api_rest.md`, "Predict API".
+"""
+
+import base64
+import binascii
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+from ...data.fragments import Fragments
+from ...data.instances import check_depth
+from ...data.predictions import columns, to_instances
+from ...errors import InvalidInput
+from ...signature import Field, Side
+from .speech import Speech
+
+_B64 = "b64"
+_BYTES = "_bytes"
+
+
+def from_rows(side: Side, rows: Any) -> list[Any]:
+    """The instances in `"instances": rows`: values, or objects with a value for each input.
+
+    Raises:
+        InvalidInput: when it is no list.
+    """
+    if type(rows) is not list:
+        raise InvalidInput("instances: expected a list of rows.")
+    if side.layout == "objects" or not side.fields:
+        return rows
+    if any(_is_text(field) for field in side.fields):
+        check_depth(rows)  # each level is a call of `_text`
+    if len(side.fields) > 1:
+        return [_named(side.fields, row) for row in rows]
+    field = side.fields[0]
+    read = _reader(field)
+    bare = [read(_only(field, row)) for row in rows]
+    return bare if side.layout == "array" else [[value] for value in bare]
+
+
+def from_columns(side: Side, inputs: Any) -> list[Any]:
+    """The instances in `"inputs": inputs`: a tensor, or an object with a tensor for each input.
+
+    Raises:
+        InvalidInput: when tensors are missing, unknown, no lists, or differ in their rows.
+    """
+    if type(inputs) is not dict:
+        if type(inputs) is not list:
+            raise InvalidInput("inputs: expected a list, or an object with one for each input.")
+        return from_rows(side, inputs)
+    for name, tensor in inputs.items():
+        if type(tensor) is not list:
+            raise InvalidInput(f"inputs.{name[:64]}: expected a list of rows.")
+    if len({len(tensor) for tensor in inputs.values()}) > 1:
+        raise InvalidInput("inputs: the tensors differ in their number of rows.")
+    rows = zip(*inputs.values(), strict=True)
+    return from_rows(side, [dict(zip(inputs, row, strict=True)) for row in rows])
+
+
+def _only(field: Field, row: Any) -> Any:
+    """The value for the only input, which may be named."""
+    return row[field.name] if type(row) is dict and row.keys() == {field.name} else row
+
+
+def _named(fields: Sequence[Field], row: Any) -> Any:
+    if type(row) is not dict:
+        return row
+    readers = {field.name: _reader(field) for field in fields if field.dtype in {"str", "object"}}
+    return {name: readers[name](value) if name in readers else value for name, value in row.items()}
+
+
+def _reader(field: Field) -> Callable[[Any], Any]:
+    """Reads `{"b64": ...}` where the model wants text; of bytes the table knows by itself."""
+    return _text if _is_text(field) else lambda value: value
+
+
+def _is_text(field: Field) -> bool:
+    return field.dtype in {"str", "object"}
+
+
+def _text(value: Any) -> Any:
+    if type(value) is list:
+        return (
+            [_text(each) for each in value] if value and type(value[0]) in {list, dict} else value
+        )
+    if type(value) is not dict or value.keys() != {_B64}:
+        return value
+    try:
+        return base64.b64decode(value[_B64], validate=True).decode()
+    except (TypeError, ValueError, binascii.Error) as error:
+        raise InvalidInput('Expected UTF-8 text as {"b64": "..."}.') from error
+
+
+def to_rows(side: Side, output: Any, speech: Speech) -> Any:
+    """What `"predictions"` says: a value a row, or an object a row where there are several outputs.
+
+    Raises:
+        PredictionFailed: when the outputs differ in their rows, and for what has no JSON.
+    """
+    parts = named(side, output)
+    if len(parts) == 1:
+        return speech(next(iter(parts.values())))
+    return speech(parts)
+
+
+def to_columns(side: Side, output: Any, speech: Speech) -> Any:
+    """What `"outputs"` says: a tensor, or an object with one for each of several outputs.
+
+    Raises:
+        PredictionFailed: for what has no JSON.
+    """
+    said = {name: speech(part) for name, part in named(side, output).items()}
+    return next(iter(said.values())) if len(said) == 1 else said
+
+
+def named(side: Side, output: Any) -> dict[str, Any]:
+    """The parts of a model's answer by name; the only one of several rows is "output-0"."""
+    known = [field.name for field in side.fields]
+    if hasattr(output, "columns"):
+        parts = columns(output)
+    elif isinstance(output, Mapping):
+        parts = {str(name): part for name, part in output.items()}
+    else:
+        listed = output if isinstance(output, tuple) else (output,)
+        if len(known) != len(listed):
+            known = [f"output-{position}" for position in range(len(listed))]
+        parts = dict(zip(known, listed, strict=True))
+    return {
+        name: _as_bytes(part) if name.endswith(_BYTES) else part for name, part in parts.items()
+    }
+
+
+def _as_bytes(part: Any) -> Any:
+    """Text as bytes, which JSON says in base64: by its name the output asks for that."""
+    plain = part.values() if isinstance(part, Fragments) else part
+    return [_encoded(each) for each in to_instances(plain)]
+
+
+def _encoded(value: Any) -> Any:
+    if isinstance(value, list):
+        return [_encoded(each) for each in value]
+    return value.encode() if isinstance(value, str) else value

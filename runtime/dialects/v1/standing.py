@@ -1,0 +1,54 @@
+"""Standing: which versions there are and how each of them is, for both kinds of clients at once.
+
+TensorFlow Serving's ask for `model_version_status`, KServe's for `ready` and the status code, and
+those of OpenAI's API for `data`. Sources: TensorFlow Serving, `get_model_status.proto`; KServe,
+"V1 Inference Protocol".
+"""
+
+from collections.abc import Sequence
+from typing import Any
+
+from ..reply import Reply
+from ..served import Phase, Served
+
+_STATES: dict[Phase, str] = {
+    "loading": "LOADING",
+    "loaded": "AVAILABLE",
+    "unloading": "UNLOADING",
+    "unloaded": "END",
+    "failed": "END",
+}
+
+
+def reply(asked: Served, versions: Sequence[Served]) -> Reply:
+    """`GET /v1/models/{model}`: 503 as long as the version that was asked for is not ready."""
+    body: dict[str, Any] = {
+        "name": asked.name,
+        "ready": asked.is_ready,
+        "model_version_status": [_status(version) for version in versions],
+    }
+    if asked.is_ready:
+        return Reply.json(body)
+    return Reply.json(body | {"error": f"Model `{asked.name}` is not ready: {asked.why}."}, 503)
+
+
+def listed(models: Sequence[Served]) -> Reply:
+    """`GET /v1/models`: the names of all models."""
+    names = list(dict.fromkeys(served.name for served in models))
+    data = [{"id": name, "object": "model"} for name in names]
+    return Reply.json({"models": names, "object": "list", "data": data})
+
+
+def _status(served: Served) -> dict[str, Any]:
+    state = _STATES[served.phase]
+    if state == "AVAILABLE" and not served.is_ready:
+        state = "LOADING"  # it is being started again, or the server is
+    failed = served.phase == "failed"
+    return {
+        "version": served.version,
+        "state": state,
+        "status": {
+            "error_code": "UNKNOWN" if failed else "OK",
+            "error_message": served.why or "" if failed else "",
+        },
+    }

@@ -1,0 +1,95 @@
+"""Vertex: the routes that Vertex AI names to a custom container, in the environment.
+
+Source: Google Cloud, "Custom container requirements for inference". The port, and Cloud Run's, is
+`process.address`'s business.
+"""
+
+import os
+import re
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import orjson
+
+from ..errors import InvalidInput, NotSupported, RequestError
+from .catalog import Catalog
+from .dialect import GET, POST, Rule
+from .inquiry import Inquiry
+from .raw import Raw
+from .reply import Reply
+from .served import Served
+from .v1.prediction import Asked, Prediction
+
+_HEALTH = "AIP_HEALTH_ROUTE"
+_PREDICT = "AIP_PREDICT_ROUTE"
+_ENDPOINT = "AIP_ENDPOINT_ID"
+_DEPLOYED = "AIP_DEPLOYED_MODEL_ID"
+_DEFAULT_HEALTH = "/health"
+_DEFAULT_PREDICT = "/predict"
+
+
+class Vertex:
+    """Health and predictions of the server's first model, under the names it was given."""
+
+    name = "vertex"
+    prefixes = ()
+
+    def __init__(self, catalog: Catalog, environment: Mapping[str, str] = os.environ) -> None:
+        self._catalog = catalog
+        self._health_route, self._predict_route = routes(environment)
+        self._deployed = environment.get(_DEPLOYED, "")
+
+    def rules(self) -> Sequence[Rule]:
+        """What it answers."""
+        health, predict = self._health_route, self._predict_route
+        return [
+            Rule(GET, re.escape(health), self._health, health),
+            Rule(POST, re.escape(predict), self._predict, predict),
+        ]
+
+    def failure(self, error: RequestError) -> Reply:
+        """As the superset has it: Vertex AI hands on whatever it is."""
+        return Reply.error(error, 400 if isinstance(error, InvalidInput) else None)
+
+    def document(self) -> dict[str, Any]:
+        """Its part of openapi.json."""
+        return {}
+
+    async def _health(self, _: Inquiry) -> Reply:
+        reason = self._catalog.reason
+        if reason is None:
+            return Reply.json({"status": "healthy"})
+        return Reply.json({"status": "unhealthy", "error": f"Not ready: {reason}."}, 503)
+
+    async def _predict(self, inquiry: Inquiry) -> Reply:
+        served = self._served()
+        asked = Asked(inquiry.body, inquiry.content_type)
+        if not asked.is_json:  # `rawPredict` passes any body on
+            return await Raw(served, inquiry).answer()
+        reply = await Prediction(self._catalog, served, inquiry).predicted(asked)
+        return self._named(reply)
+
+    def _named(self, reply: Reply) -> Reply:
+        """With the id under which Vertex AI has deployed the model, where it said one."""
+        if not self._deployed or not isinstance(reply.body, bytes):
+            return reply
+        told = b',"deployedModelId":' + orjson.dumps(self._deployed) + b"}"
+        return Reply(reply.body[:-1] + told, reply.status, reply.content_type, reply.headers)
+
+    def _served(self) -> Served:
+        first = next(iter(self._catalog.served()), None)
+        if first is None:
+            raise NotSupported("This server has no model.")
+        return first
+
+
+def routes(environment: Mapping[str, str]) -> tuple[str, str]:
+    """The paths for health and predictions, as Vertex AI tells or derives them."""
+    deployed = environment.get(_DEPLOYED)
+    if deployed:
+        endpoint = environment.get(_ENDPOINT, "")
+        base = f"/v1/endpoints/{endpoint}/deployedModels/{deployed}"
+        usual = base, f"{base}:predict"
+    else:
+        usual = _DEFAULT_HEALTH, _DEFAULT_PREDICT
+    return environment.get(_HEALTH) or usual[0], environment.get(_PREDICT) or usual[1]
