@@ -8,12 +8,14 @@ from ...runtime import canonical, digest
 from ...runtime.manifest import Route
 from ..errors import ResolveError
 from ..requirements import requirement_files
+from ..requirements.index import Index
 from ..requirements.lock import SCHEMA
-from ..requirements.requirements import Requirements
-from ..requirements.resolution import Target
+from ..requirements.requirements import DIALECTS, Requirement, Requirements, normalize
+from ..requirements.target import Target
 from .chosen_model import ChosenModel
 
 if TYPE_CHECKING:
+    from ..project.bundlefile.python import IndexRef
     from ..project.project import Project
 
 OLDEST_PYTHON = (3, 11)
@@ -46,21 +48,23 @@ class Asked:
         settings, bundlefile = project.bundlefile.python, project.bundlefile
         wanted, limits = requirement_files.read(settings.requirements, project.root)
         manifests = {alias: model.manifest for alias, model in models.items()}
+        spoken = _spoken(bundlefile.serve.dialects)
         return cls(
             requirements=Requirements.gather(
-                wanted, limits, manifests, answers, bundlefile.serve.formats or ()
+                (*wanted, *spoken), limits, manifests, answers, bundlefile.serve.formats or ()
             ),
             target=Target(
                 python=python_version(settings.version, models),
                 platform=bundlefile.platforms[0],
-                indexes=tuple(settings.indexes),
+                indexes=tuple(_index(index) for index in settings.indexes),
                 find_links=tuple(settings.find_links),
                 exclude_newer=settings.exclude_newer,
-                build_from_source=tuple(sorted(settings.build_from_source)),
+                allow_source=tuple(sorted(map(normalize, settings.allow_source))),
+                excludes=tuple(sorted(map(normalize, settings.exclude_packages))),
                 directory=project.root,
             ),
             platforms=tuple(bundlefile.platforms),
-            accelerator=accelerator or bundlefile.accelerator,
+            accelerator=accelerator or bundlefile.accelerators[0],
             flavor=bundlefile.cuda.flavor,
             base=bundlefile.image.base,
         )
@@ -79,12 +83,18 @@ class Asked:
             "accelerator": self.accelerator,
             "flavor": self.flavor,
             "base": self.base,
-            "indexes": list(target.indexes),
+            "indexes": [index.to_json() for index in target.indexes],
             "find_links": list(target.find_links),
             "exclude_newer": target.exclude_newer,
-            "build_from_source": list(target.build_from_source),
+            "allow_source": list(target.allow_source),
+            "exclude_packages": list(target.excludes),
         }
         return digest.of_bytes(canonical.dumps(data))
+
+
+def _index(written: "IndexRef") -> Index:
+    packages = tuple(sorted(map(normalize, written.packages)))
+    return Index(written.url, written.name or "", packages)
 
 
 def python_version(wanted: str | None, models: Mapping[str, ChosenModel]) -> str:
@@ -111,3 +121,12 @@ def python_version(wanted: str | None, models: Mapping[str, ChosenModel]) -> str
             hint="Save the models again with a newer Python, or " + hint[0].lower() + hint[1:],
         )
     return version
+
+
+def _spoken(dialects: Sequence[str]) -> list[Requirement]:
+    """What the ways to be spoken to need."""
+    return [
+        Requirement(text, f"`serve.dialects` has `{name}`")
+        for name in dialects
+        for text in DIALECTS.get(name, ())
+    ]

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from ...runtime.manifest import BundleManifest, FileEntry
 from ..errors import BuildError
 from ..progress import NullProgress, Progress
-from ..requirements.lock import Lock
+from ..requirements.lock_file import LockFile
 from ..signing.policy import Policy
 from . import locking, plan, routes, tunings
 from .asked import Asked
@@ -83,8 +83,7 @@ def build(  # noqa: PLR0913 - the public verb: one keyword for each decision of 
     planned = asked.plan(progress)
     if dry_run:
         return Built(planned)
-    if accelerator is None:
-        planned.locked.write()
+    planned.locked.write()
     item = write(planned, store, progress)
     return Built(planned, item, store.directory(item))
 
@@ -104,7 +103,7 @@ class Request:
         """Read, resolve and check everything; write nothing."""
         project = self.project
         progress.step(f"Reading {project.path.name}")
-        old = Lock.read(locking.lock_path(project))
+        old = LockFile.read(locking.lock_path(project))
         models = choose(project.bundlefile, self.store, old)
         if policy := Policy.of(self.store, self.policy):
             for model in models.values():
@@ -122,7 +121,7 @@ class Request:
         self,
         models: Mapping[str, ChosenModel],
         served: routes.Served,
-        old: Lock | None,
+        old: LockFile | None,
         progress: Progress,
     ) -> locking.Locked:
         asked = Asked.of(self.project, models, served.routes, self.accelerator)

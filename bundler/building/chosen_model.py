@@ -9,7 +9,8 @@ from ...runtime.data.samples import Samples
 from ...runtime.manifest import ModelEntry, ModelManifest
 from ...runtime.tuning import Tuning
 from ..errors import BuildError
-from ..requirements.lock import Lock, LockedModel
+from ..requirements.lock import LockedModel
+from ..requirements.lock_file import LockFile
 
 if TYPE_CHECKING:
     from ..project.bundlefile import Bundlefile
@@ -61,7 +62,7 @@ class ChosenModel:
 
 
 def choose(
-    bundlefile: "Bundlefile", store: "Store", lock: Lock | None
+    bundlefile: "Bundlefile", store: "Store", lock: LockFile | None
 ) -> Mapping[str, ChosenModel]:
     """Alias -> model, in the order of the bundlefile; a pinned one is the one in the lock.
 

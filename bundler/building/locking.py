@@ -9,12 +9,11 @@ from typing import TYPE_CHECKING, Self
 
 from ..errors import StoreError
 from ..progress import NullProgress, Progress
-from ..requirements import base_image, collisions
-from ..requirements.accelerator import Accelerator, derive
-from ..requirements.backends import resolve_for
-from ..requirements.lock import UNPINNED, BaseImage, Lock
-from ..requirements.resolution import MACHINES, TORCH_INDEX, merge
-from . import routes
+from ..requirements.accelerator import Accelerator
+from ..requirements.lock import UNPINNED, Lock
+from ..requirements.lock_file import LockFile
+from ..requirements.target import TORCH_INDEX
+from . import resolving, routes
 from .asked import Asked
 from .chosen_model import ChosenModel, choose
 
@@ -25,28 +24,32 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Locked:
-    """A lock, what it says of the hardware, and whether it is another than before."""
+    """A lock, what it says of the hardware, and whether its file is another than before.
+
+    `file` holds it beside those for other accelerators; None where it is for one build only.
+    """
 
     lock: Lock
     path: Path
     hardware: Accelerator
     is_new: bool
     warnings: tuple[str, ...]
+    file: LockFile | None = None
 
     def narrowed(self, platform: str, asked: "Asked") -> Self:
         """The same for one platform of those that were asked for."""
         lock = self.lock.narrowed(platform)
-        return replace(self, lock=lock, hardware=_hardware(asked, lock))
+        return replace(self, lock=lock, hardware=resolving.hardware(asked, lock))
 
     def write(self) -> None:
         """Put the lock beside the bundlefile, whole or not at all."""
-        if not self.is_new:
+        if not self.is_new or self.file is None:
             return
         try:
             with tempfile.NamedTemporaryFile(
                 dir=self.path.parent, prefix=".bundle-lock-", delete=False
             ) as file:
-                file.write(self.lock.encode())
+                file.write(self.file.encode())
             Path(file.name).chmod(0o644)
             os.replace(file.name, self.path)  # noqa: PTH105
         except OSError as error:
@@ -71,17 +74,21 @@ def lock(
     from ..store import Store
 
     store, progress = store or Store.default(), progress or NullProgress()
-    old = None if upgrade else Lock.read(lock_path(project))
-    kept = old
-    if old is not None and old.base.digest == UNPINNED and not offline:
-        kept = _pinned(old, progress)
+    old = LockFile.read(lock_path(project))
+    kept = None if upgrade else old
+    if kept is not None and not offline:
+        kept = LockFile({name: _pinned(one, progress) for name, one in kept.variants.items()})
     models = choose(project.bundlefile, store, None)
     served = routes.plan(project, {alias: model.manifest for alias, model in models.items()})
     asked = Asked.of(project, models, served.routes)
     locked = settle(project, asked, models, kept, offline=offline, progress=progress)
-    locked = replace(locked, is_new=locked.lock != old)
+    locked = replace(locked, is_new=locked.file != old)
     locked.write()
     return locked
+
+
+def _pinned(lock: Lock, progress: Progress) -> Lock:
+    return resolving.pinned(lock, progress) if lock.base.digest == UNPINNED else lock
 
 
 def lock_path(project: "Project") -> Path:
@@ -93,73 +100,34 @@ def settle(
     project: "Project",
     asked: Asked,
     models: Mapping[str, ChosenModel],
-    old: Lock | None,
+    old: LockFile | None,
     *,
     offline: bool = False,
     progress: Progress | None = None,
 ) -> Locked:
     """The lock for `asked`: the `old` one if its inputs are the same, else a new one.
 
-    Writes nothing.
+    With it go those for the other accelerators of the bundlefile. Writes nothing.
     """
     chosen = {alias: model.locked for alias, model in models.items()}
-    if old is not None and old.input == asked.digest:
-        new = replace(old, models=chosen)
-    else:
-        new = _resolve(asked, old, offline, progress or NullProgress())
-        new = replace(new, models=chosen)
-    hardware = _hardware(asked, new)
-    warnings = (*asked.requirements.warnings, *hardware.warnings, *_doubts(asked, new))
-    return Locked(new, lock_path(project), hardware, new != old, warnings)
-
-
-def _resolve(asked: Asked, old: Lock | None, offline: bool, progress: Progress) -> Lock:
-    """Resolve for each platform; versions of an old lock are kept where they still fit."""
-    kept = {package.name: package.version for package in old.packages} if old else {}
-    requirements = replace(
-        asked.requirements, preferences={**kept, **asked.requirements.preferences}
-    )
-    resolved = {}
-    for platform in asked.platforms:
-        progress.step(f"Resolving requirements for {platform}, Python {asked.target.python}")
-        target = replace(asked.target, platform=platform, offline=offline)
-        resolved[platform] = resolve_for(asked.accelerator, requirements, target)
-        collisions.check_lock(resolved[platform])
-    lock = Lock(
-        input=asked.digest,
-        python=asked.target.python,
-        platforms=asked.platforms,
-        accelerator=asked.accelerator,
-        exclude_newer=asked.target.exclude_newer,
-        indexes=asked.target.indexes,
-        base=BaseImage(""),
-        models={},
-        packages=merge(resolved),
-    )
-    lock = replace(lock, base=BaseImage(asked.base or _derived(asked, lock).base))
-    return lock if offline else _pinned(lock, progress)
-
-
-def _pinned(lock: Lock, progress: Progress) -> Lock:
-    """The lock with the digest that its base image has right now, where a registry says it."""
-    reference = lock.base.reference
-    progress.step(f"Looking up the digest of {reference}")
-    found = base_image.find_digest(reference)
-    return replace(lock, base=BaseImage(reference.partition("@")[0], found or UNPINNED))
-
-
-def _hardware(asked: Asked, lock: Lock) -> Accelerator:
-    """What the lock says of the hardware, with the base image as it is pinned."""
-    return replace(_derived(asked, lock), base=lock.base.pinned)
-
-
-def _derived(asked: Asked, lock: Lock) -> Accelerator:
-    platform = lock.platforms[0]
-    found = derive(lock.on(platform), lock.python, asked.flavor, MACHINES[platform])
-    if asked.base is None:
-        return found
-    why = (*found.why, f"The bundlefile names the base image `{asked.base}`.")
-    return replace(found, base=asked.base, flavor="own", why=why)
+    named = project.bundlefile.accelerators
+    is_kept = asked.accelerator in named
+    known, versions = (old.variants, old.versions) if old else ({}, {})
+    variants: dict[str, Lock] = {}
+    told: dict[str, tuple[str, ...]] = {}
+    for accelerator in named if is_kept else (asked.accelerator,):
+        one = replace(asked, accelerator=accelerator)
+        lock = known.get(accelerator)
+        if lock is None or lock.input != one.digest:
+            lock, told[accelerator] = resolving.resolve(
+                one, versions, offline=offline, progress=progress or NullProgress()
+            )
+        variants[accelerator] = replace(lock, models=chosen)
+    lock, file = variants[asked.accelerator], LockFile(variants) if is_kept else None
+    hardware = resolving.hardware(asked, lock)
+    warnings = (*asked.requirements.warnings, *hardware.warnings, *_doubts(asked, lock))
+    new = told.get(asked.accelerator, ())
+    return Locked(lock, lock_path(project), hardware, file != old, (*warnings, *new), file)
 
 
 def _doubts(asked: Asked, lock: Lock) -> list[str]:

@@ -6,8 +6,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ...runtime import canonical, digest
-from ...runtime.data import formats
 from ...runtime import plan as runtime_plan
+from ...runtime.data import formats
 from ...runtime.dialects.catalog import Catalog
 from ...runtime.dialects.dialect import Dialect, dialects
 from ...runtime.http import openapi
@@ -118,7 +118,7 @@ def _draft(given: Ingredients) -> BundleManifest:
     bundlefile, lock = given.bundlefile, given.locked.lock
     return BundleManifest(
         name=bundlefile.name,
-        version=bundlefile.version,
+        version=_version(bundlefile, lock.accelerator),
         description=bundlefile.description,
         labels=dict(bundlefile.labels),
         models=tuple(model.entry for model in given.models.values()),
@@ -134,6 +134,13 @@ def _draft(given: Ingredients) -> BundleManifest:
         image=_image(bundlefile, lock.platforms),
         packer=f"modelbundle {__version__}",
     )
+
+
+def _version(bundlefile: "Bundlefile", accelerator: str) -> str | None:
+    """Variants of one version are told apart: `1.4.0+cpu` where CUDA is the default."""
+    if bundlefile.version is None or accelerator == bundlefile.accelerators[0]:
+        return bundlefile.version
+    return f"{bundlefile.version}+{accelerator.replace('==', '')}"
 
 
 def _accelerator(given: Ingredients) -> dict[str, Any]:

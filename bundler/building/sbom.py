@@ -13,7 +13,7 @@ from ...runtime.manifest import BundleManifest, ModelManifest
 from ...runtime.version import __version__
 from ..errors import Damaged
 from ..requirements.lock import UNPINNED, BaseImage, Lock
-from ..requirements.resolution import Package
+from ..requirements.package import Package
 from .model_component import component, hashes, properties
 
 if TYPE_CHECKING:

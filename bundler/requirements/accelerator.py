@@ -8,7 +8,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-from .resolution import Package
+from .package import Package
 
 Facts = Mapping[str, Any]
 Flavor = str  # auto | none | base | runtime | cudnn-runtime | devel | cudnn-devel

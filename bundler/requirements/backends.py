@@ -6,8 +6,10 @@ from dataclasses import replace
 
 from ..errors import ResolveError
 from .accelerator import cuda_version
+from .package import Package
 from .requirements import Requirements
-from .resolution import TORCH_INDEX, Package, Target, resolve
+from .resolution import resolve
+from .target import TORCH_INDEX, Target
 
 _GPU = re.compile(r"nvidia-.*|triton|cuda-(toolkit|bindings|pathfinder|python)")
 _CUDA = re.compile(r"cuda==(\d+)\.(\d+)")
@@ -48,7 +50,7 @@ def _without_gpu(
     gpu = tuple(sorted(package.name for package in plain if _GPU.fullmatch(package.name)))
     if not gpu and backend is None:
         return list(plain)
-    lean = replace(target, backend=backend, excludes=gpu)
+    lean = replace(target, backend=backend, excludes=(*target.excludes, *gpu))
     return _from_torch_index(requirements, lean) if backend else resolve(requirements, lean)
 
 

@@ -17,7 +17,7 @@ from ..errors import ResolveError, StoreError
 from ..progress import NullProgress, Progress
 from . import collisions, uv
 from .requirements import normalize
-from .resolution import MACHINES
+from .target import MACHINES
 
 Mode = Literal["auto", "locked", "current"]
 

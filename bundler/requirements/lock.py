@@ -1,16 +1,16 @@
-"""Lock: what was resolved, kept beside the bundlefile in `bundle.lock`."""
+"""Lock: what was resolved for one accelerator; `bundle.lock` holds one or several."""
 
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from pathlib import Path
-from typing import Any, Self
+from typing import Self
 
-from ...runtime import canonical, digest
+from ...runtime import digest
 from ..errors import ResolveError
-from .resolution import MACHINES, Package
+from .index import Index
+from .package import Package
+from .target import MACHINES
 
-SCHEMA = 1
+SCHEMA = 2
 UNPINNED = "unpinned"
 
 
@@ -57,7 +57,7 @@ class Lock:
     platforms: tuple[str, ...]
     accelerator: str
     exclude_newer: str | None
-    indexes: tuple[str, ...]
+    indexes: tuple[Index, ...]
     base: BaseImage
     models: Mapping[str, LockedModel]
     packages: tuple[Package, ...]
@@ -96,70 +96,12 @@ class Lock:
 
     def requirements(self) -> str:
         """`env/requirements.lock`: for `pip install --no-deps --require-hashes -r` and `uv`."""
+        urls = dict.fromkeys(index.url for index in self.indexes)
         torch = dict.fromkeys(package.index for package in self.packages if package.index)
-        options = [f"--extra-index-url {url}\n" for url in (*self.indexes, *torch)]
+        options = [f"--extra-index-url {url}\n" for url in (*urls, *torch)]
         # Relative to this file, as pip and uv read it.
         options += ["--find-links wheels\n"] if any(p.folder for p in self.packages) else []
         return "".join([*options, *(_line(package) for package in self.packages)])
-
-    def to_json(self) -> dict[str, Any]:
-        """As it stands in `bundle.lock`."""
-        return {
-            "schema": SCHEMA,
-            "input": self.input,
-            "python": self.python,
-            "platforms": list(self.platforms),
-            "accelerator": self.accelerator,
-            "exclude_newer": self.exclude_newer,
-            "indexes": list(self.indexes),
-            "base": {"reference": self.base.reference, "digest": self.base.digest},
-            "models": {
-                alias: {"name": model.name, "version": model.version, "digest": model.digest}
-                for alias, model in self.models.items()
-            },
-            "packages": [package.to_json() for package in self.packages],
-        }
-
-    def encode(self) -> bytes:
-        """The bytes of `bundle.lock`."""
-        return canonical.pretty(self.to_json())
-
-    @classmethod
-    def from_json(cls, data: Mapping[str, Any]) -> Self:
-        """Read what `to_json` wrote."""
-        return cls(
-            input=data["input"],
-            python=data["python"],
-            platforms=tuple(data["platforms"]),
-            accelerator=data["accelerator"],
-            exclude_newer=data["exclude_newer"],
-            indexes=tuple(data["indexes"]),
-            base=BaseImage(**data["base"]),
-            models={alias: LockedModel(**model) for alias, model in data["models"].items()},
-            packages=tuple(Package.from_json(package) for package in data["packages"]),
-        )
-
-    @classmethod
-    def read(cls, path: Path) -> Self | None:
-        """The lock at `path`, or None where there is none.
-
-        Raises:
-            ResolveError: when the file is not a lock, or one of a newer version.
-        """
-        try:
-            data = json.loads(path.read_bytes())
-            if data["schema"] > SCHEMA:
-                raise ResolveError(
-                    f"`{path}` has schema {data['schema']}; this version reads up to {SCHEMA}.",
-                    hint="Upgrade with `pip install -U modelbundle`.",
-                )
-            return cls.from_json(data)
-        except FileNotFoundError:
-            return None
-        except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
-            raise ResolveError(
-                f"`{path}` is not a lock: {error!r}.", hint="Delete it and run `bundle lock`."
-            ) from error
 
 
 def _line(package: Package) -> str:

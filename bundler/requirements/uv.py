@@ -106,7 +106,7 @@ def _hint(stderr: str) -> str | None:
         allowed = ", ".join(dict.fromkeys(names))
         return (
             "Only wheels are installed. Choose a version that has one, or allow building with "
-            f"`build_from_source: [{allowed}]` under `python` in the bundlefile."
+            f"`allow_source: [{allowed}]` under `python` in the bundlefile."
         )
     own = [line.strip() for line in stderr.split("\nhint:")[1:]]
     return own[0].splitlines()[0] if own else None

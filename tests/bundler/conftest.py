@@ -84,7 +84,7 @@ def plain_lock(index, tmp_path_factory):
     store = Store(tmp_path_factory.mktemp("plain"))
     write_model(store)
     written = write_project(tmp_path_factory.mktemp("plain"), "name: x\nmodels: [iris]\n")
-    return lock(written, store=store).lock.encode()
+    return lock(written, store=store).file.encode()
 
 
 @pytest.fixture

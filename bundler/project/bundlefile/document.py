@@ -1,16 +1,23 @@
 """Bundlefile: what the author wrote, checked as a whole."""
 
 from pathlib import Path
-from typing import Any, Literal, Self
+from typing import Annotated, Any, Literal, Self
 
-from pydantic import Field, StrictStr, ValidationInfo, field_validator
+from pydantic import Discriminator, Field, StrictStr, ValidationInfo, field_validator
+from pydantic import Tag as Choice
 
-from .packaging import Cuda, Image, ModelRef, Python, Security, System
+from .packaging import Cuda, Image, ModelRef, Security, System
 from .problems import validate
+from .python import Python
 from .section import Distinct, List, Section
 from .serving import Serve
 from .text import Accelerator, Glob, LabelName, Line, Name, ServiceName, Version
 from .wrong import quoted, wrong
+
+Accelerators = Annotated[
+    Annotated[Accelerator, Choice("one")] | Annotated[Distinct[Accelerator], Choice("list")],
+    Discriminator(lambda value: "one" if isinstance(value, str) else "list"),
+]
 
 
 def _only_baked(schema: dict[str, Any]) -> None:
@@ -51,8 +58,11 @@ class Bundlefile(Section):
     python: Python = Field(default_factory=Python)
     """The interpreter and the packages."""
 
-    accelerator: Accelerator = Field(default="auto", examples=["cpu", "cuda", "cuda==13.0"])
-    """What it computes on: `auto` is what the lock says, `cpu`, `cuda`, or one CUDA version."""
+    accelerator: Accelerators = Field(
+        default="auto", examples=["cpu", "cuda", "cuda==13.0", ["cuda", "cpu"]]
+    )
+    """What it computes on: `auto` is what the lock says, `cpu`, `cuda`, or one CUDA version. Of a
+    list the lock holds each, and `bundle build --accelerator` takes one: the first by default."""
 
     cuda: Cuda = Field(default_factory=Cuda)
     """What is known of the GPUs; derived from the lock where it is left out."""
@@ -93,6 +103,12 @@ class Bundlefile(Section):
         """The JSON form of `runtime.settings.ServeSettings`: seconds and bytes."""
         return self.serve.settings()
 
+    @property
+    def accelerators(self) -> tuple[str, ...]:
+        """Every variant that the lock holds, the default one first."""
+        given = self.accelerator
+        return (given,) if isinstance(given, str) else given
+
     @field_validator("schema_version", mode="before")
     @classmethod
     def _known(cls, version: object) -> object:
@@ -118,10 +134,17 @@ class Bundlefile(Section):
             taken.add(folder)
         return models
 
+    @field_validator("accelerator")
+    @classmethod
+    def _some_accelerator(cls, given: Any) -> Any:
+        if not given:
+            raise wrong("must name an accelerator.", "Write `[cuda, cpu]`, or take the key away.")
+        return given
+
     @field_validator("cuda")
     @classmethod
     def _some_gpu(cls, cuda: Cuda, info: ValidationInfo) -> Cuda:
-        if cuda.model_fields_set and info.data.get("accelerator") == "cpu":
+        if cuda.model_fields_set and info.data.get("accelerator") in ("cpu", ("cpu",)):
             raise wrong("The section has no meaning with `accelerator: cpu`.", "Take one away.")
         return cuda
 

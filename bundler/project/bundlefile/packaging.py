@@ -1,10 +1,9 @@
 """The sections that say what goes into a bundle and into its image."""
 
 import re
-from typing import Annotated, Any, Literal, Self
+from typing import Any, Literal, Self
 
 from pydantic import (
-    Discriminator,
     Field,
     GetJsonSchemaHandler,
     StrictBool,
@@ -12,7 +11,6 @@ from pydantic import (
     field_validator,
     model_validator,
 )
-from pydantic import Tag as Choice
 from pydantic_core import CoreSchema
 
 from ....runtime.tuning import Tuning
@@ -28,30 +26,16 @@ from .text import (
     EnvName,
     Global,
     ImageName,
-    InsidePath,
     LabelName,
     Line,
-    Moment,
-    Package,
-    PythonVersion,
     Ref,
-    Requirement,
-    RequirementFile,
     SystemPackage,
-    Url,
     Workdir,
 )
 from .wrong import one_of, wrong
 
 _STEERS = re.compile(r"LD_|PYTHON|BUNDLE_|BASH_ENV$|ENV$|PATH$|HOME$|IFS$|SHELLOPTS$|GCONV_PATH$")
 _SHORTEST_SECRET = 8  # characters; MAX_TOKEN: "512" is none
-
-_FILES = (".txt", "pyproject.toml", "uv.lock")
-
-Requirements = Annotated[
-    Annotated[Distinct[Requirement], Choice("list")] | Annotated[RequirementFile, Choice("file")],
-    Discriminator(lambda value: "file" if isinstance(value, str) else "list"),
-]
 
 
 class ModelRef(Section):
@@ -121,34 +105,6 @@ class ModelRef(Section):
     ) -> dict[str, Any]:
         full = handler.resolve_ref_schema(handler(schema))
         return text_or_mapping(full, full["properties"]["ref"])
-
-
-class Python(Section):
-    """The interpreter and the packages."""
-
-    version: PythonVersion | None = Field(default=None, examples=["3.12", "3.12.4"])
-    """Target interpreter. Default: the minor version that the models were saved with."""
-
-    requirements: Requirements = Field(
-        default=(), examples=[["scikit-learn>=1.4", "pandas"], "requirements.txt"]
-    )
-    """What the lock resolves, beside what the models were saved with: a list of requirements, or
-    the path of a requirements.txt, pyproject.toml, pylock.toml or uv.lock."""
-
-    lock: InsidePath = "bundle.lock"
-    """Where the lock is kept; commit it."""
-
-    indexes: Distinct[Url] = Field(default=(), examples=[["https://pypi.example.com/simple"]])
-    """Package indexes besides PyPI, asked first. Credentials come from a keyring or `~/.netrc`."""
-
-    find_links: Distinct[InsidePath] = Field(default=(), examples=[["wheels"]])
-    """Folders of wheels in the project, taken before any index."""
-
-    exclude_newer: Moment | None = Field(default=None, examples=["2026-08-01"])
-    """Leave out what was uploaded to the index after this day."""
-
-    build_from_source: Distinct[Package] = ()
-    """Packages that may be built from source; the bundle is then not hermetic."""
 
 
 class Cuda(Section):

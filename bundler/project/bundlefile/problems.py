@@ -17,7 +17,8 @@ Document = TypeVar("Document", bound=BaseModel)
 # Words of other tools and of older drafts, and where they live here.
 _KNOWN_AS = {
     "accelerators": "accelerator", "alias": "as", "apt": "system.packages",
-    "base_image": "image.base", "batch": "serve.batch", "conda": "python.requirements",
+    "base_image": "image.base", "batch": "serve.batch", "build_from_source": "python.allow_source",
+    "conda": "python.requirements",
     "dependencies": "python.requirements", "docker": "image", "endpoints": "apis",
     "env": "image.env", "envs": "image.env", "gpu": "accelerator", "host": "serve.host",
     "max_latency": "latency_budget", "max_size": "max_batch_size", "max_wait": "latency_budget",

@@ -244,6 +244,14 @@ Url = Annotated[
     StrictStr,
     Rule(r"[!-~]+", "is not an address.", "Write `https://host/simple`.", (_index,)),
 ]
+IndexName = Annotated[
+    StrictStr,
+    Rule(
+        r"[A-Za-z0-9](?:[A-Za-z0-9_-]{0,62}[A-Za-z0-9])?",
+        "is not a name.",
+        "Write letters, digits, `_` and `-`.",
+    ),
+]
 Moment = Annotated[
     StrictStr,
     Rule(

@@ -13,7 +13,7 @@ from modelbundle.bundler.building.building import build
 from modelbundle.bundler.checking import verify
 from modelbundle.bundler.errors import BuildError, NotFound, Refused
 from modelbundle.bundler.requirements import uv
-from modelbundle.bundler.requirements.lock import Lock
+from modelbundle.bundler.requirements.lock_file import LockFile
 from modelbundle.runtime.manifest import BundleManifest, bundle_digest
 
 PLAIN = "name: flowers\nmodels: [iris]\n"
@@ -61,7 +61,7 @@ def test_the_manifest_says_everything_and_survives_reading(built):
     assert [route.path for route in manifest.routes] == ["/predict"]
     assert manifest.python == "3.11"
     assert manifest.serve["batch"]["max_batch_size"] == 64
-    assert manifest.lock == Lock.read(built.plan.locked.path).digest
+    assert manifest.lock == LockFile.read(built.plan.locked.path).variants["auto"].digest
     assert manifest.hermetic
 
 

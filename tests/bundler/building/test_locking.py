@@ -7,7 +7,7 @@ import pytest
 from modelbundle.bundler.building.building import build
 from modelbundle.bundler.building.locking import lock
 from modelbundle.bundler.errors import NotFound, ResolveError
-from modelbundle.bundler.requirements.lock import Lock
+from modelbundle.bundler.requirements.lock_file import LockFile
 
 PLAIN = "name: flowers\nmodels: [iris]\n"
 
@@ -34,7 +34,7 @@ def test_models_runtime_and_author_are_resolved_together(index, project, add_mod
     found = versions(locked)
     assert found["idna"] == "3.10"
     assert {"starlette", "uvicorn", "numpy", "six"} <= found.keys()
-    assert Lock.read(written.root / "bundle.lock") == locked.lock
+    assert LockFile.read(written.root / "bundle.lock").variants == {"auto": locked.lock}
     assert locked.lock.python == "3.11"
 
 

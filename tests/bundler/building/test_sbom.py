@@ -8,7 +8,7 @@ import pytest
 from modelbundle.bundler.building import sbom
 from modelbundle.bundler.errors import Damaged
 from modelbundle.bundler.requirements.lock import BaseImage, Lock
-from modelbundle.bundler.requirements.resolution import Package
+from modelbundle.bundler.requirements.package import Package
 from modelbundle.runtime.manifest import BundleManifest, ModelManifest
 from modelbundle.runtime.settings import ServeSettings
 

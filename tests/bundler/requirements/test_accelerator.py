@@ -3,7 +3,7 @@
 import pytest
 
 from modelbundle.bundler.requirements.accelerator import cuda_version, derive, image
-from modelbundle.bundler.requirements.resolution import Package
+from modelbundle.bundler.requirements.package import Package
 
 
 def packages(**versions):

@@ -8,7 +8,7 @@ import pytest
 from modelbundle.bundler.errors import ResolveError
 from modelbundle.bundler.requirements.backends import resolve_for
 from modelbundle.bundler.requirements.requirements import Requirement, Requirements
-from modelbundle.bundler.requirements.resolution import Target
+from modelbundle.bundler.requirements.target import Target
 
 AMD64 = Target("3.11", "linux/amd64")
 

@@ -4,25 +4,52 @@ import pytest
 
 from modelbundle.bundler.errors import ResolveError
 from modelbundle.bundler.requirements.collisions import check_environment, check_lock
-from modelbundle.bundler.requirements.resolution import Package
+from modelbundle.bundler.requirements.package import Package
 
 
 def package(name, via):
     return Package(name, "1.0", {f"{name}.whl": "0"}, via=(via,))
 
 
-def test_two_nccls_are_refused_with_who_brings_them_and_a_way_out():
-    locked = [package("nvidia-nccl-cu12", "xgboost"), package("nvidia-nccl-cu13", "torch")]
-    with pytest.raises(
-        ResolveError, match=r"nvidia-nccl-cu12 1\.0 \(asked for by xgboost\)"
-    ) as caught:
-        check_lock(locked)
-    assert "accelerator: cpu" in caught.value.hint
+NCCLS = [package("nvidia-nccl-cu12", "xgboost"), package("nvidia-nccl-cu13", "torch")]
+
+
+def test_families_are_refused_by_name_where_nobody_could_look_into_the_wheels():
+    told = r"`nvidia/nccl/lib` .*nvidia-nccl-cu12 1\.0 \(asked for by xgboost\)"
+    with pytest.raises(ResolveError, match=told) as caught:
+        check_lock(NCCLS)
+    assert "exclude_packages: [nvidia-nccl-cu12]`." in caught.value.hint
     assert caught.value.exit_code == 4
+
+
+def test_a_family_whose_files_do_not_meet_is_fine():
+    listed = {"nvidia-nccl-cu12": {"a.so": "sha256=1"}, "nvidia-nccl-cu13": {"b.so": "sha256=2"}}
+    assert check_lock(NCCLS, listed) == ""
 
 
 def test_one_of_each_family_is_fine():
     check_lock([package("nvidia-nccl-cu13", "torch"), package("nvidia-cudnn-cu12", "x")])
+
+
+def test_other_content_at_one_path_is_refused_with_the_names_the_path_and_a_way_out():
+    locked = [package("one", "asker"), package("two", "other")]
+    listed = {
+        "one": {"x/__init__.py": "sha256=0", "x/a.py": "sha256=1", "x/lib.so": "sha256=1"},
+        "two": {"x/__init__.py": "sha256=0", "x/a.py": "sha256=2", "x/lib.so": "sha256=2"},
+    }
+    with pytest.raises(ResolveError) as caught:
+        check_lock(locked, listed)
+    assert str(caught.value) == (
+        "Two wheels bring `x/lib.so`, `x/a.py` with other content: one 1.0 (asked for by asker) "
+        "and two 1.0 (asked for by other). Whichever is unpacked last wins."
+    )
+    assert "`exclude_packages: [one]` or `exclude_packages: [two]`" in caught.value.hint
+
+
+def test_what_nobody_imports_is_told_and_passes():
+    locked = [package("one", "x"), package("two", "x")]
+    listed = {"one": {"tests/__init__.py": "sha256=1"}, "two": {"tests/__init__.py": "sha256=2"}}
+    assert "one and two bring other content for `tests/__init__.py`" in check_lock(locked, listed)
 
 
 def record(site, name, lines):

@@ -4,7 +4,8 @@ import pytest
 
 from modelbundle.bundler.errors import ResolveError
 from modelbundle.bundler.requirements.lock import BaseImage, Lock, LockedModel
-from modelbundle.bundler.requirements.resolution import Package
+from modelbundle.bundler.requirements.lock_file import LockFile
+from modelbundle.bundler.requirements.package import Package
 
 
 def make_lock(*packages, **changes):
@@ -29,9 +30,9 @@ TORCH = Package("torch", "2+cpu", {"t.whl": "dd"}, index="https://download.pytor
 
 def test_a_lock_survives_being_written_and_read(tmp_path):
     lock = make_lock(ALPHA, ARM, TORCH, platforms=("linux/amd64", "linux/arm64"))
-    (tmp_path / "bundle.lock").write_bytes(lock.encode())
-    assert Lock.read(tmp_path / "bundle.lock") == lock
-    assert Lock.read(tmp_path / "other.lock") is None
+    (tmp_path / "bundle.lock").write_bytes(LockFile({"auto": lock}).encode())
+    assert LockFile.read(tmp_path / "bundle.lock") == LockFile({"auto": lock})
+    assert LockFile.read(tmp_path / "other.lock") is None
 
 
 def test_requirements_have_every_hash_the_markers_and_the_indexes():
@@ -61,7 +62,7 @@ def test_narrowed_to_one_platform_nothing_of_the_others_is_left():
 def test_what_is_no_lock_is_a_sentence(tmp_path, text):
     (tmp_path / "bundle.lock").write_text(text)
     with pytest.raises(ResolveError, match=r"bundle\.lock"):
-        Lock.read(tmp_path / "bundle.lock")
+        LockFile.read(tmp_path / "bundle.lock")
 
 
 def test_an_image_is_pinned_once_its_digest_is_known():

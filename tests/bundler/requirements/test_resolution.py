@@ -5,15 +5,11 @@ import hashlib
 import pytest
 
 from modelbundle.bundler.errors import ResolveError
+from modelbundle.bundler.requirements.annotations import Note, read_annotations
+from modelbundle.bundler.requirements.package import Package, merge
 from modelbundle.bundler.requirements.requirements import Requirement, Requirements
-from modelbundle.bundler.requirements.resolution import (
-    Note,
-    Package,
-    Target,
-    merge,
-    read_annotations,
-    resolve,
-)
+from modelbundle.bundler.requirements.resolution import resolve
+from modelbundle.bundler.requirements.target import Target
 
 
 def asking(*texts, **given):
@@ -24,7 +20,7 @@ def test_annotations_say_who_asks_and_which_index_answered():
     text = """\
 --extra-index-url https://example.org
 torch==2.13.0+cpu \\
-    # via -r bundle.in
+    # via bundle-lock (pyproject.toml)
     # from https://download.pytorch.org/whl/cpu
 sympy==1.14.0
     # via
@@ -32,7 +28,7 @@ sympy==1.14.0
     #   other
 """
     assert read_annotations(text) == {
-        "torch": Note("2.13.0+cpu", ("bundle.in",), "https://download.pytorch.org/whl/cpu"),
+        "torch": Note("2.13.0+cpu", ("bundle-lock",), "https://download.pytorch.org/whl/cpu"),
         "sympy": Note("1.14.0", ("torch", "other")),
     }
 
@@ -107,7 +103,7 @@ def test_the_real_index_gives_one_wheel_for_the_target(index):
 def test_sdists_are_refused_unless_they_are_allowed(index):
     with pytest.raises(ResolveError, match="no usable wheels"):
         resolve(asking("docopt==0.6.2"), Target("3.11", "linux/amd64"))
-    target = Target("3.11", "linux/amd64", build_from_source=("docopt",))
+    target = Target("3.11", "linux/amd64", allow_source=("docopt",))
     (docopt,) = resolve(asking("docopt==0.6.2"), target)
     assert docopt.from_source
 

@@ -24,7 +24,7 @@ def test_a_package_without_wheels_names_the_key_that_allows_building():
         "  cause: Because all versions of docopt have no usable wheels\n\n"
         "hint: Wheels are required for `docopt` because building from source is disabled"
     )
-    assert "build_from_source: [docopt]" in error.hint
+    assert "allow_source: [docopt]" in error.hint
 
 
 def test_an_index_that_is_down_is_named(tmp_path):

@@ -27,7 +27,7 @@ python:
   indexes: [https://pypi.example.com/simple]
   find_links: [wheels]
   exclude_newer: 2026-08-01
-  build_from_source: [some-package]
+  allow_source: [some-package]
 accelerator: cuda==13.0
 cuda: {flavor: cudnn-runtime, min_driver: "580.65.06", archs: ["8.0", 12.0+PTX]}
 platforms: [linux/amd64, linux/arm64]

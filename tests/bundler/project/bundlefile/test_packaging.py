@@ -21,7 +21,11 @@ DIGEST = "sha256:" + "0" * 64
         ("python.requirements", "{a: 1}", "must be a list"),
         ("python.lock", "/etc/passwd", "inside the project"),
         ("python.indexes", "['https://me:pw@host/simple']", "netrc"),
-        ("python.indexes", "[{url: https://host/simple}]", "must be text"),
+        ("python.indexes", "[3]", "in quotes"),
+        ("python.indexes", "[{url: https://h/simple, packages: [a]}]", "needs a name"),
+        ("python.extras", "[gpu]", "those of a file"),
+        ("python.groups", "[gpu]", "those of a file"),
+        ("python.exclude_packages", "['a b']", "not the name"),
         ("python.find_links", "[../wheels]", "leaves the project"),
         ("python.exclude_newer", "2026", "in quotes"),
         ("cuda.flavor", "bse", "Did you mean `base`?"),
@@ -79,3 +83,26 @@ def test_a_user_may_be_written_as_a_number(read):
 def test_two_bad_names_of_variables_are_two_problems_at_their_keys(refuse):
     error = refuse("image:\n  env:\n    A B: x\n    C=D: y\n")
     assert [(p.line, p.column) for p in error.problems] == [(3, 5), (4, 5)]
+
+
+def test_an_index_is_told_from_others_and_binds_a_package_once(read, refuse):
+    two = (
+        "{url: https://a/s, name: a, packages: [x_y]}, {url: https://b/s, name: %s, packages: [%s]}"
+    )
+    head = "name: x\nmodels: [m]\n"
+    found = read(head + f"python: {{indexes: [https://c/s, {two % ('b', 'z')}]}}\n").python.indexes
+    assert [(index.name, index.packages) for index in found] == [
+        (None, ()), ("a", ("x_y",)), ("b", ("z",)),
+    ]  # fmt: skip
+    secret = "name: x\nmodels: [m]\npython: {indexes: [{url: 'https://u:p@h/s', name: a}]}\n"
+    assert "holds a user name or a password" in str(refuse(secret))
+    assert "Two indexes" in str(refuse(f"python: {{indexes: [{two % ('A', 'z')}]}}\n"))
+    assert "bound to `a` already" in str(refuse(f"python: {{indexes: [{two % ('b', 'X.Y')}]}}\n"))
+
+
+def test_one_bundlefile_may_have_several_accelerators(read, refuse):
+    head = "name: x\nmodels: [m]\n"
+    assert read(head).accelerators == ("auto",)
+    assert read(head + "accelerator: [cuda, cpu]\n").accelerators == ("cuda", "cpu")
+    assert "must name an accelerator" in str(refuse("accelerator: []\n"))
+    assert "stands here twice" in str(refuse("accelerator: [cpu, cpu]\n"))

@@ -1,0 +1,99 @@
+"""Resolve what a project asks for, for each of its platforms at once."""
+
+from collections.abc import Mapping
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
+
+from ..errors import ResolveError
+from ..progress import Progress
+from ..requirements import base_image, collisions
+from ..requirements.accelerator import Accelerator, derive
+from ..requirements.backends import resolve_for
+from ..requirements.listing import listings
+from ..requirements.lock import UNPINNED, BaseImage, Lock
+from ..requirements.package import Package, merge
+from ..requirements.target import MACHINES
+from .asked import Asked
+
+AT_ONCE = 4  # resolutions
+
+
+def resolve(
+    asked: Asked, kept: Mapping[str, str], *, offline: bool, progress: Progress
+) -> tuple[Lock, tuple[str, ...]]:
+    """The lock for `asked`, and what a person should know; versions of `kept` stay if they fit.
+
+    Raises:
+        ResolveError: when nothing satisfies it, or what does cannot be installed together.
+    """
+    _check_excludes(asked)
+    told = ", ".join(asked.platforms)
+    progress.step(f"Resolving requirements for {told}, Python {asked.target.python}")
+    with ThreadPoolExecutor(AT_ONCE) as pool:
+        found = list(pool.map(lambda name: _one(asked, kept, name, offline), asked.platforms))
+    resolved = dict(zip(asked.platforms, found, strict=True))
+    warnings = [_checked(asked, packages, offline=offline) for packages in found]
+    lock = Lock(
+        input=asked.digest,
+        python=asked.target.python,
+        platforms=asked.platforms,
+        accelerator=asked.accelerator,
+        exclude_newer=asked.target.exclude_newer,
+        indexes=asked.target.indexes,
+        base=BaseImage(""),
+        models={},
+        packages=merge(resolved),
+    )
+    lock = replace(lock, base=BaseImage(asked.base or derived(asked, lock).base))
+    told = tuple(dict.fromkeys(warning for warning in warnings if warning))
+    return (lock if offline else pinned(lock, progress)), told
+
+
+def _one(asked: Asked, kept: Mapping[str, str], platform: str, offline: bool) -> list[Package]:
+    preferences = {**kept, **asked.requirements.preferences}
+    requirements = replace(asked.requirements, preferences=preferences)
+    target = replace(asked.target, platform=platform, offline=offline)
+    return resolve_for(asked.accelerator, requirements, target)
+
+
+def _checked(asked: Asked, packages: list[Package], *, offline: bool) -> str:
+    """Refuse wheels that overwrite each other."""
+    listed = listings(packages, asked.target.indexes, offline=offline)
+    return collisions.check_lock(packages, listed)
+
+
+def _check_excludes(asked: Asked) -> None:
+    for name in asked.target.excludes:
+        for wanted in asked.requirements.wanted:
+            if wanted.name == name:
+                raise ResolveError(
+                    f"`{name}` stands in `python.exclude_packages`, but {wanted} asks for it.",
+                    hint="Only what other packages bring along can be left out.",
+                )
+
+
+def pinned(lock: Lock, progress: Progress) -> Lock:
+    """The lock with the digest that its base image has right now, where a registry says it."""
+    reference = lock.base.reference
+    progress.step(f"Looking up the digest of {reference}")
+    found = base_image.find_digest(reference)
+    return replace(lock, base=BaseImage(reference.partition("@")[0], found or UNPINNED))
+
+
+def hardware(asked: Asked, lock: Lock) -> Accelerator:
+    """What the lock says of the hardware, with the base image as it is pinned."""
+    return replace(derived(asked, lock), base=lock.base.pinned)
+
+
+def derived(asked: Asked, lock: Lock) -> Accelerator:
+    """What the packages of the first platform say, and what the bundlefile says over them."""
+    platform = lock.platforms[0]
+    found = derive(lock.on(platform), lock.python, asked.flavor, MACHINES[platform])
+    left = [
+        f"{name} is left out, because `python.exclude_packages` says so."
+        for name in asked.target.excludes
+    ]
+    if asked.base is None:
+        return replace(found, why=(*found.why, *left))
+    why = (*found.why, *left, f"The bundlefile names the base image `{asked.base}`.")
+    return replace(found, base=asked.base, flavor="own", why=why)

@@ -1,0 +1,40 @@
+"""Index: where packages come from besides the default one, and which of them."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Self
+from urllib.parse import urlsplit, urlunsplit
+
+
+@dataclass(frozen=True, slots=True)
+class Index:
+    """A package index.
+
+    name      as its credentials are called: `UV_INDEX_<NAME>_PASSWORD`; empty without
+    packages  normalized names that come from here and from nowhere else; empty: it is asked
+              first for everything
+    """
+
+    url: str
+    name: str = ""
+    packages: tuple[str, ...] = ()
+
+    def to_json(self) -> str | dict[str, Any]:
+        """As it stands in the lock: the address alone where there is no more to say."""
+        if not self.name and not self.packages:
+            return self.url
+        return {"name": self.name, "url": self.url, "packages": list(self.packages)}
+
+    @classmethod
+    def from_json(cls, data: str | Mapping[str, Any]) -> Self:
+        """Read what `to_json` wrote."""
+        if isinstance(data, str):
+            return cls(data)
+        return cls(data["url"], data["name"], tuple(data["packages"]))
+
+
+def bare(url: str) -> str:
+    """`url` without user name, password, query, fragment and last slash."""
+    parts = urlsplit(url)
+    host = parts.netloc.rpartition("@")[2]
+    return urlunsplit((parts.scheme, host, parts.path.rstrip("/"), "", ""))

@@ -1,0 +1,86 @@
+"""A package that is bound to an index comes from nowhere else, and is asked for nowhere else."""
+
+import pytest
+
+from modelbundle.bundler.errors import ResolveError
+from modelbundle.bundler.requirements.index import Index, bare
+from modelbundle.bundler.requirements.requirements import Requirement, Requirements
+from modelbundle.bundler.requirements.resolution import resolve
+from modelbundle.bundler.requirements.target import Target, moment
+
+
+@pytest.fixture
+def two(serve_index, make_wheel, monkeypatch):
+    """Our own index, and a public one where everything of ours is, too, and newer."""
+    own, public = serve_index("own"), serve_index("public")
+    for served, version in ((own, "1.0"), (public, "9.0")):
+        make_wheel(served.root / "alpha", "alpha", version, ["beta"])
+        make_wheel(served.root / "beta", "beta", version)
+    make_wheel(public.root / "gamma", "gamma", "1.0", ["beta"])
+    make_wheel(own.root / "gamma", "gamma", "0.1")
+    monkeypatch.setenv("UV_DEFAULT_INDEX", public.url)
+    monkeypatch.delenv("UV_FIND_LINKS", raising=False)
+    return own, public
+
+
+def versions(index, *texts, **given):
+    wanted = tuple(Requirement(text, "us") for text in texts)
+    target = Target("3.11", "linux/amd64", indexes=(index,), **given)
+    return {p.name: p.version for p in resolve(Requirements(wanted), target)}
+
+
+def test_bound_packages_come_from_there_however_they_are_asked_for(two):
+    own, public = two
+    bound = Index(own.url, "own", ("alpha", "beta"))
+    assert versions(bound, "gamma") == {"beta": "1.0", "gamma": "1.0"}
+    assert versions(bound, "alpha", "gamma") == {"alpha": "1.0", "beta": "1.0", "gamma": "1.0"}
+    assert not [path for path in public.asked if "alpha" in path or "beta" in path]
+    assert not [path for path in own.asked if "gamma" in path]
+
+
+def test_what_is_bound_and_not_there_is_missing_and_not_taken_elsewhere(two):
+    own, public = two
+    with pytest.raises(ResolveError, match="zeta"):
+        versions(Index(own.url, "own", ("zeta",)), "zeta")
+    assert not [path for path in public.asked if "zeta" in path]
+
+
+def test_a_folder_of_this_machine_does_not_replace_what_is_bound(
+    two, tmp_path, make_wheel, monkeypatch
+):
+    own, _ = two
+    make_wheel(tmp_path / "folder", "alpha", "10.0")
+    monkeypatch.setenv("UV_FIND_LINKS", str(tmp_path / "folder"))
+    bound = Index(own.url, "own", ("alpha", "beta"))
+    assert versions(bound, "alpha") == {"alpha": "1.0", "beta": "1.0"}
+
+
+def test_an_index_without_packages_is_asked_first_for_all(two):
+    own, _ = two
+    assert versions(Index(own.url), "gamma") == {"gamma": "0.1"}
+
+
+def test_credentials_come_from_the_environment_and_stay_there(serve_index, make_wheel, monkeypatch):
+    monkeypatch.delenv("UV_FIND_LINKS", raising=False)
+    own = serve_index("own", credentials="ann:hush-hush")
+    make_wheel(own.root / "alpha", "alpha", "1.0")
+    bound = Index(own.url, "ours", ("alpha",))
+    monkeypatch.setenv("UV_INDEX_OURS_USERNAME", "ann")
+    monkeypatch.setenv("UV_INDEX_OURS_PASSWORD", "hush-hush")
+    target = Target("3.11", "linux/amd64", indexes=(bound,))
+    (package,) = resolve(Requirements((Requirement("alpha", "us"),)), target)
+    assert "hush" not in str([package.to_json(), dict(package.urls)])
+    monkeypatch.setenv("UV_INDEX_OURS_PASSWORD", "wrong-one")
+    monkeypatch.setenv("UV_NO_CACHE", "1")
+    with pytest.raises(ResolveError) as caught:
+        resolve(Requirements((Requirement("alpha", "us"),)), target)
+    assert "wrong-one" not in f"{caught.value} {caught.value.hint}"
+
+
+def test_an_address_without_what_is_private():
+    assert bare("https://user:pw@host:8/simple/?t=1#x") == "https://host:8/simple"
+
+
+def test_a_day_ends_at_one_moment_everywhere():
+    assert moment("2026-08-01") == "2026-08-02T00:00:00Z"
+    assert moment("2026-08-01T12:00:00+02:00") == "2026-08-01T12:00:00+02:00"
