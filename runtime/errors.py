@@ -12,6 +12,7 @@ RequestError(status)         what a client is told; anything else becomes a 500 
 ├── UnknownModel 404         no model of that name, version or label
 ├── NothingHere 404          no route at that path
 ├── NotAllowed 405
+├── NotAcceptable 406        no content type that the client takes is one of ours
 ├── RequestTimeout 408       the client was too slow to send
 ├── PayloadTooLarge 413
 ├── UnsupportedMediaType 415
@@ -19,6 +20,7 @@ RequestError(status)         what a client is told; anything else becomes a 500 
 ├── TooManyRequests 429      this client is over its share (+ Retry-After)
 ├── ClientGone 499           nobody is left to answer
 ├── PredictionFailed 500     fixed text outside, the traceback in the log
+├── LoadFailed 500           a model that was to be loaded or unloaded; why, in words for anybody
 ├── NotSupported 501         this server, or this model, cannot do that
 ├── Overloaded 503           the whole server is full, starting or draining (+ Retry-After)
 ├── ModelDied 503            the model's process ended while it ran this request (+ Retry-After)
@@ -123,6 +125,12 @@ class NotAllowed(RequestError):
     status = 405
 
 
+class NotAcceptable(RequestError):
+    """The client takes no content type that could be answered with."""
+
+    status = 406
+
+
 class RequestTimeout(RequestError):
     """The client took too long to send its request."""
 
@@ -166,6 +174,12 @@ class PredictionFailed(RequestError):
 
     def __init__(self, detail: str = "The model failed on this input.") -> None:
         super().__init__(detail)
+
+
+class LoadFailed(RequestError):
+    """A model could not be loaded, or unloaded, though somebody asked for it."""
+
+    status = 500
 
 
 class NotSupported(RequestError):

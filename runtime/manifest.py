@@ -173,7 +173,8 @@ class ModelEntry:
 
     `alias` is its name in code and on the wire, `name` and `digest` say which saved model it is,
     `tuning` how it computes where that is not how it was saved. `label` is the alias in the store
-    by which the bundlefile named it: "prod" of `iris@prod`.
+    by which the bundlefile named it: "prod" of `iris@prod`. One that `is_lazy` is loaded at its
+    first request; after `unload_after` seconds without one it is unloaded, 0 = never.
     """
 
     alias: str
@@ -184,6 +185,8 @@ class ModelEntry:
     executes_code: bool
     tuning: Tuning = Tuning()  # noqa: RUF009  frozen
     label: str | None = None
+    is_lazy: bool = False
+    unload_after: float = 0.0
 
     def to_json(self) -> dict[str, Any]:
         """As it stands in `bundle.json`."""
@@ -196,7 +199,9 @@ class ModelEntry:
             "executes_code": self.executes_code,
         }
         named = {} if self.label is None else {"label": self.label}
-        return self.tuning.to_json() | plain | named
+        lazy = {"load": "lazy"} if self.is_lazy else {}
+        idle = {"unload_after": self.unload_after} if self.unload_after else {}
+        return self.tuning.to_json() | plain | named | lazy | idle
 
     @classmethod
     def from_json(cls, data: Mapping[str, Any]) -> Self:
@@ -207,9 +212,15 @@ class ModelEntry:
         """
         if "/" in _inside(data["alias"]):
             raise ValueError(f"{data['alias']!r} is no alias")
-        names = cls.__dataclass_fields__.keys() - {"tuning", "label"}
-        own = {name: data[name] for name in names}
-        return cls(**own, tuning=Tuning.from_json(data), label=data.get("label"))
+        optional = {"tuning", "label", "is_lazy", "unload_after"}
+        own = {name: data[name] for name in cls.__dataclass_fields__.keys() - optional}
+        return cls(
+            **own,
+            tuning=Tuning.from_json(data),
+            label=data.get("label"),
+            is_lazy=data.get("load") == "lazy",
+            unload_after=float(data.get("unload_after", 0.0)),
+        )
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,7 +2,7 @@
 
 import sys
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Self
 
@@ -13,12 +13,16 @@ from .pickles.policy import Policy
 from .settings import ServeSettings
 from .tuning import Tuning
 
+LAZY = "it is loaded at its first request"
+"""Why a model is not here that nobody has asked for."""
+
 
 @dataclass(frozen=True, slots=True)
 class Plan:
     """What to serve, and how.
 
     device   "cpu" or "cuda:N"
+    absent   models that are not loaded at the start, and why
     """
 
     directory: Path
@@ -27,6 +31,7 @@ class Plan:
     settings: ServeSettings
     routes: tuple[Route, ...]
     device: str = "cpu"
+    absent: Mapping[str, str] = field(default_factory=dict)
 
     @classmethod
     def read(cls, directory: Path, *, routes: Sequence[Route] = ()) -> Self:
@@ -43,7 +48,10 @@ class Plan:
         settings = ServeSettings.from_json(manifest.serve)
         known = {route.path: route for route in manifest.routes}
         chosen = tuple(_completed(route, known.get(route.path)) for route in routes)
-        return cls(directory, manifest, models, settings, chosen or manifest.routes)
+        # An author's class needs all of its models.
+        lazy = (each.alias for each in manifest.models if each.is_lazy and not manifest.service)
+        absent = dict.fromkeys(lazy, LAZY)
+        return cls(directory, manifest, models, settings, chosen or manifest.routes, absent=absent)
 
     @property
     def policy(self) -> Policy:

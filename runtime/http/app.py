@@ -30,10 +30,12 @@ from .exchange import Exchange, Receive, Scope, Send
 from .fast_protocol import fast
 from .host import Host, Links
 from .lifespan import live
+from .own_steward import OwnSteward
 from .protocol import LimitedProtocol, limited
 from .readiness import Readiness
 from .reception import Reception
 from .remote_host import RemoteHost
+from .residents import Residents
 
 log = logging.getLogger(__name__)
 
@@ -73,6 +75,8 @@ class Application:
             route.path: Endpoint(route, door) for route in plan.routes if self._is_native
         }
         self.catalog = Catalog.of(plan, self.readiness)
+        if host.residents is not None:
+            self.catalog.lifecycle = host.residents
         self.dialects = dialects(settings.dialects, self.catalog)
         self._switchboard = Switchboard(self.dialects, door) if self.dialects else None
         self.tracing = tracing
@@ -164,6 +168,8 @@ class Application:
                 await asyncio.to_thread(self.tracing.stop)
 
     async def _load(self) -> None:
+        if self.residents is not None and not self.residents.is_obedient:
+            self.residents.obey(OwnSteward(self.residents))
         operations = await self._host.load(self.readiness)
         self._document = None  # the service knows more of its types now than the build did
         self.catalog.loaded(self._host.runners, operations)
@@ -185,6 +191,11 @@ class Application:
     def costs(self) -> dict[str, CostModel]:
         """What a batch was measured to take, for each method of each model."""
         return self._host.costs()
+
+    @property
+    def residents(self) -> Residents | None:
+        """The models that can come and go; None where an author's class needs all of them."""
+        return self._host.residents
 
     # --- what the pages show ---
 

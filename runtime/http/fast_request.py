@@ -47,8 +47,7 @@ class FastRequest(Request):
     def abandon(self) -> None:
         """The client has left."""
         super().abandon()
-        if self.head.is_large:
-            self.head.intake.forget(self)
+        self.head.intake.forget(self)
 
     @property
     def received(self) -> int:

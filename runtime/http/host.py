@@ -1,35 +1,24 @@
 """Host: a bundle's models (and the author's service), loaded, warm, and ready to be asked."""
 
 import asyncio
-import logging
-import time
 from collections.abc import Callable, Mapping, Sequence
-from functools import partial
-from typing import Any
 
 from ..batching.cost import CostModel
 from ..batching.observer import BatchObserver
 from ..batching.window import Limits
-from ..batching.worker import Worker
 from ..data.payload import INFLATION, Codec
-from ..data.samples import Samples
 from ..errors import InvalidBundle
-from ..manifest import ModelManifest, Route
-from ..models.home import Home
+from ..manifest import Route
 from ..models.operation import ModelOperation, Operation
-from ..models.runner import Runner
-from ..models.warmup import warm_up
 from ..plan import Plan
-from ..remote.attendance import Attendance
 from ..remote.decoder import Decoder
 from ..remote.model_link import ModelLink
-from ..remote.process_home import ProcessHome
 from ..services.model_handle import Models
 from ..services.service_host import ServiceHost
 from ..telemetry.metrics import Metrics, queue_name
+from .loader import Loader
 from .readiness import Readiness
-
-log = logging.getLogger(__name__)
+from .residents import Residents
 
 Links = Mapping[str, Sequence[ModelLink]]
 """The processes of each model, by its alias."""
@@ -50,10 +39,12 @@ class Host:
         links: Links | None = None,
         on_hang: Callable[[str], None] | None = None,
     ) -> None:
+        models = plan.manifest.models
+        is_fixed = plan.manifest.service is not None  # an author's class needs all of its models
         self.plan = plan
         self._loader = Loader(plan, metrics, on_hang)
-        self.runners = {entry.alias: self._loader.absent(entry.alias) for entry in plan.manifest.models}
-        self.residents = Residents(plan.manifest.models, self._loader, self.runners)
+        self.runners = {entry.alias: self._loader.absent(entry.alias) for entry in models}
+        self.residents = None if is_fixed else Residents(models, self._loader, self.runners)
         self.routes = plan.routes  # completed by the service once it is loaded
         self._metrics = metrics
         self._links = links
@@ -71,7 +62,8 @@ class Host:
         """
         if self._links is None:
             self.plan.import_sources()
-        self.residents.readiness = readiness
+        if self.residents is not None:
+            self.residents.begin(readiness, self.plan.absent)
         await self._load_models(readiness)
         operations = {r.path: self._operation(r) for r in self.plan.routes if r.model is not None}
         if self.plan.manifest.service is not None:
@@ -82,29 +74,20 @@ class Host:
     async def _load_models(self, readiness: Readiness) -> None:
         """Load and warm up what is to be here from the start."""
         loaded = {}
-        for entry in self.plan.manifest.models:
-            alias = entry.alias
-            if entry.is_lazy and self.plan.manifest.service is None:
-                self.residents.wait_for_request(alias, entry.unload_after)
-            if self._is_absent(entry):
-                continue
+        for alias in [each for each in self.runners if each not in self.plan.absent]:
             readiness.starting(f"loading `{alias}`")
             links = None if self._links is None else self._links[alias]
             loaded[alias] = await self._loader.load(alias, links, readiness)
         for alias, newer in loaded.items():
             readiness.starting(f"warming up `{alias}`")
             await self._loader.warm_up(newer)
-            self.residents.enter_with(alias, newer)
-
-    def _is_absent(self, entry: ModelEntry) -> bool:
-        """Whether a model is not loaded at the start; a service needs all of its models."""
-        if self._links is not None:
-            return entry.alias not in self._links
-        return entry.is_lazy and self.plan.manifest.service is None
+            self.runners[alias].exchange(newer)
+            self.runners[alias].presence.change("READY")
 
     async def stop(self) -> None:
         """Answer what is queued, then let go: the service first, it asks the models."""
-        await self.residents.stop()
+        if self.residents is not None:
+            await self.residents.stop()
         if self._service is not None:
             await self._service.stop()
         for runner in self.runners.values():

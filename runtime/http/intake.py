@@ -1,6 +1,7 @@
 """Intake: requests for one route that came in one turn of the loop, decoded together."""
 
 import asyncio
+from collections.abc import Coroutine
 from typing import Any
 
 import numpy as np
@@ -31,6 +32,7 @@ class Intake:
         self._decode_large = operation.decode
         self.codec = operation.codec
         self.queue = operation.queue
+        self._presence = operation.presence
         self.reception = reception
         self.answers = Answers(path, self.codec, reception)
         self._arrived: list[FastRequest] = []
@@ -51,8 +53,12 @@ class Intake:
         together: list[FastRequest] = []
         rows: list[Any] = []
         bounds = [0]
+        is_here = self._presence.is_here
         for request in arrived:
             if request.is_over:
+                continue
+            if not is_here:
+                self._read(request, self._take_late(request))
                 continue
             refusal = self.queue.batcher.refusal()
             if refusal is not None:
@@ -133,7 +139,11 @@ class Intake:
 
     def _take_large(self, request: FastRequest) -> None:
         """Have a large body read elsewhere; others go on meanwhile."""
-        task = asyncio.get_running_loop().create_task(self._read_large(request))
+        self._read(request, self._read_large(request))
+
+    def _read(self, request: FastRequest, reading: Coroutine[Any, Any, None]) -> None:
+        """Take a request in a task of its own."""
+        task = asyncio.get_running_loop().create_task(reading)
         self._reading[request] = task
         task.add_done_callback(lambda _: self._reading.pop(request))
 
@@ -141,6 +151,20 @@ class Intake:
         """Do not read the body of a client that has left."""
         if request in self._reading:
             self._reading[request].cancel()
+
+    async def _take_late(self, request: FastRequest) -> None:
+        """Take a request once the model is here, if somebody brings it."""
+        try:
+            await self._presence.arrival(request.deadline)
+        except RequestError as error:
+            if not request.is_over:
+                self._refuse(request, error)
+        else:
+            if request.head.is_large:
+                await self._read_large(request)
+            elif not request.is_over:
+                self._take_alone(request)
+        self._tell_refused()
 
     async def _read_large(self, request: FastRequest) -> None:
         try:
@@ -155,8 +179,18 @@ class Intake:
                 self.answers.fail(request, error)
         else:
             if not request.is_over:
-                self._take_batch(request, batch)
+                await self._take_read(request, batch)
         self._tell_refused()
+
+    async def _take_read(self, request: FastRequest, batch: Any) -> None:
+        """Queue what was read; the model may have gone meanwhile."""
+        try:
+            if not self._presence.is_here:
+                await self._presence.arrival(request.deadline)
+            self._take_batch(request, batch)
+        except RequestError as error:
+            if not request.is_over:
+                self._refuse(request, error)
 
     def _take_batch(self, request: FastRequest, batch: Any) -> None:
         rows = table.rows(batch)

@@ -13,6 +13,7 @@ class Readiness:
         self.is_leaving = False
         self._starting: str | None = "starting"
         self._missing: dict[str, str] = {}  # what is gone for the moment -> why
+        self._present: set[str] = set()  # what was found
 
     @property
     def reason(self) -> str | None:
@@ -21,7 +22,8 @@ class Readiness:
             return "draining"
         if self._starting is not None:
             return self._starting
-        return "; ".join(self._missing.values()) or None
+        # Whoever asks for one model is not kept away because another keeps dying.
+        return None if self._present else "; ".join(self._missing.values()) or None
 
     @property
     def takes_requests(self) -> bool:
@@ -48,10 +50,17 @@ class Readiness:
     def missing(self, name: str, why: str) -> None:
         """Something that it cannot answer without is gone; `why` is a clause, fit for strangers."""
         self._missing[name] = why
+        self._present.discard(name)
 
     def found(self, name: str) -> None:
         """It is back."""
         self._missing.pop(name, None)
+        self._present.add(name)
+
+    def gone(self, name: str) -> None:
+        """It is not wanted any more."""
+        self._missing.pop(name, None)
+        self._present.discard(name)
 
     def absence(self, name: str) -> str | None:
         """Why that is gone, or None."""

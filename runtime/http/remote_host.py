@@ -20,6 +20,8 @@ log = logging.getLogger(__name__)
 class RemoteHost:
     """What Host is, where somebody else loads everything: it imports no code of the author's."""
 
+    residents = None  # an author's class needs all of its models
+
     def __init__(self, plan: Plan, link: ServiceLink) -> None:
         self.plan = plan
         self.runners: dict[str, Runner] = {}  # they are with the service

@@ -21,6 +21,11 @@ class Home(Protocol):
         """
         ...
 
+    @property
+    def is_alive(self) -> bool:
+        """Whether anybody would answer now."""
+        ...
+
     def executors(self, method: str) -> Sequence[Executor]:
         """What runs the batches of one method; each of them one at a time."""
         ...
@@ -31,4 +36,8 @@ class Home(Protocol):
         Raises:
             BundleError: when the model is in another process.
         """
+        ...
+
+    def close(self) -> None:
+        """Let go of it; nothing is asked of it any more."""
         ...

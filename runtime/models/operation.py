@@ -11,6 +11,7 @@ from ..data import formats, media, table
 from ..data.payload import Codec, Payload, answers
 from ..errors import DeadlineExceeded
 from ..telemetry.trace_context import TraceContext
+from .presence import Presence
 from .runner import Queue, Runner
 
 _MEDIUM = 1 << 13  # bytes; of such bodies one is read in a turn of the loop
@@ -135,10 +136,17 @@ class ModelOperation:
         """Where its requests wait."""
         return self._runner.queue(self._method)
 
+    @property
+    def presence(self) -> Presence:
+        """Whether the model is here."""
+        return self._runner.presence
+
     async def __call__(self, call: Call) -> Payload:
         """Answer `call`."""
         self.codec.check(call.accept)
         await self._prepare(call)
+        if not self.presence.is_here:
+            await self.presence.arrival(call.deadline)
         batch = await self.decode(call.body, call.content_type, call.deadline)
         call.rows = rows = table.rows(batch)
         if not rows:

@@ -13,11 +13,12 @@ from ..signature import Signature
 from ..telemetry.metrics import Metrics, queue_name
 from ..telemetry.queue_metrics import QueueMetrics
 from .home import Home
+from .presence import Presence
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Queue:
-    """One method: its signature, its batcher and who counts."""
+    """One method: its signature, who counts, and the batcher of now: a reload brings another."""
 
     signature: Signature
     batcher: Batcher
@@ -26,6 +27,8 @@ class Queue:
 
 class Runner:
     """Answers batches for the methods of one model, wherever that lives.
+
+    presence   whether it lives anywhere; whoever asks waits for it, or is told that it does not
 
     Example:
         home = ThreadHome(model, Worker("iris"))
@@ -43,6 +46,7 @@ class Runner:
     ) -> None:
         self.alias = alias
         self.manifest = home.manifest
+        self.presence = Presence(alias)
         self._home = home
         self._queues = {
             method: self._queue(method, limits[method], metrics.queue(queue_name(alias, method)))
@@ -63,6 +67,11 @@ class Runner:
         """The library's own object."""
         return self._home.object
 
+    @property
+    def is_alive(self) -> bool:
+        """Whether anybody would answer now."""
+        return self._home.is_alive
+
     def queue(self, method: str) -> Queue:
         """Where requests for a method wait, for whoever brings them there without a task."""
         return self._queues[method]
@@ -75,11 +84,23 @@ class Runner:
         """Take requests on the running loop."""
         for queue in self._queues.values():
             await queue.batcher.start()
+        self.presence.change("READY")
 
-    async def stop(self) -> None:
-        """Answer what is queued, then take nothing more."""
+    async def stop(self, *, drain: bool = True) -> None:
+        """Answer what is queued, or refuse it, then take nothing more."""
         for queue in self._queues.values():
-            await queue.batcher.stop()
+            await queue.batcher.stop(drain=drain)
+
+    def exchange(self, other: "Runner") -> None:
+        """Answer from now on where `other` did, which has been started; and the other way round."""
+        for method, queue in self._queues.items():
+            theirs = other.queue(method)
+            queue.batcher, theirs.batcher = theirs.batcher, queue.batcher
+        self._home, other._home = other._home, self._home  # noqa: SLF001  one of us
+
+    def close(self) -> None:
+        """Let go of the model, once it is stopped."""
+        self._home.close()
 
     async def submit(
         self, batch: Any, method: str, *, size: int = 0, deadline: float | None = None
@@ -97,8 +118,10 @@ class Runner:
         """The answer for a request, whose batch has been checked against the signature.
 
         Raises:
-            RequestError: see `Batcher.enqueue`.
+            RequestError: see `Batcher.enqueue` and `Presence.arrival`.
         """
+        if not self.presence.is_here:
+            await self.presence.arrival(request.deadline)
         queue = self._queues[method]
         rows = request.rows
         queue.metrics.pending(rows)

@@ -49,6 +49,11 @@ class ThreadHome:
         """The library's own object."""
         return self._model.object
 
+    @property
+    def is_alive(self) -> bool:
+        """The thread is."""
+        return True
+
     def executors(self, method: str) -> Sequence[Executor]:
         """The thread."""
         return (
@@ -58,3 +63,7 @@ class ThreadHome:
     def call(self, method: str, batch: Any) -> Any:
         """The answer for one batch, in this thread."""
         return self._model.call(method, batch)
+
+    def close(self) -> None:
+        """End the thread, which `load` was called in, and forget the model."""
+        self._worker.stop()

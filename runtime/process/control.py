@@ -1,21 +1,24 @@
 """Control: what a supervisor and one front tell each other, a JSON object a line.
 
-Supervisor to front: `born` and `died` (a model process: model, replica, generation, why), `leave`
-(others take over: finish in good order). Front to supervisor: `kill` (model, replica, generation,
-why), `cost` (what its batches are measured to take).
+Supervisor to front: `born` and `died` (a model process: model, term, replica, generation, why),
+`leave` (others take over: finish in good order), `come` (with channels), `enter`, `withdraw`, `go`
+(a term of a model), `stands` and `done` (what has become of it). Front to supervisor: `kill`
+(model, term, replica, generation, why), `cost` (what its batches are measured to take), `load` and
+`unload` (model, ticket), `loaded`, `failed`, `here`, `gone` (model, term, why).
 """
 
 import json
 import logging
 import socket
-from typing import TYPE_CHECKING, Any
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
+from collections import deque
+from collections.abc import Callable, Sequence
+from typing import Any
 
 log = logging.getLogger(__name__)
 
 _PIECE = 1 << 16
+_MOST = 253  # descriptors in one message: Linux's SCM_MAX_FD
+_PRIVATE = getattr(socket, "MSG_CMSG_CLOEXEC", 0)  # no program that is started gets them
 Event = dict[str, Any]
 
 
@@ -26,17 +29,21 @@ class Line:
         self.on_event: Callable[[Event], None] = lambda _: None
         self._socket = sock
         self._rest = b""
+        self._descriptors: deque[int] = deque()  # that came, and whose event has not
         sock.setblocking(False)
 
     def fileno(self) -> int:
         """For a selector or a loop; -1 once it is closed."""
         return self._socket.fileno()
 
-    def send(self, event: str, **more: Any) -> None:
-        """Tell the other end, if it still listens."""
+    def send(self, event: str, descriptors: Sequence[int] = (), **more: Any) -> None:
+        """Tell the other end, if it still listens; it gets descriptors of its own."""
         line = json.dumps({"event": event, **more}).encode() + b"\n"
         try:
-            sent = self._socket.send(line)
+            if descriptors:
+                sent = socket.send_fds(self._socket, [line], descriptors)
+            else:
+                sent = self._socket.send(line)
         except OSError as error:
             log.debug("An event was not heard: %s.", error)
             return
@@ -46,15 +53,20 @@ class Line:
     def read(self) -> bool:
         """Hear what has come; False once nothing more can."""
         try:
-            data = self._socket.recv(_PIECE)
+            data, descriptors, _, _ = socket.recv_fds(self._socket, _PIECE, _MOST, _PRIVATE)
         except BlockingIOError:
             return True
         except OSError:
             return False
+        self._descriptors.extend(descriptors)
         *lines, self._rest = (self._rest + data).split(b"\n")
         for line in lines:
             self.on_event(json.loads(line))
         return bool(data)
+
+    def take(self, count: int) -> list[int]:
+        """The next descriptors that came; they are the caller's."""
+        return [self._descriptors.popleft() for _ in range(count)]
 
     def close(self) -> None:
         """Tell and hear nothing more."""

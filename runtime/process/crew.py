@@ -30,6 +30,7 @@ class Post:
     generation  counts the processes that stood here, from 1
     crashes     in a row
     killed_for  why somebody asked for its end
+    is_dismissed  nobody is wanted here any more
     """
 
     death_signal: int = signal.SIGTERM
@@ -40,6 +41,7 @@ class Post:
         self.generation = 0
         self.crashes = 0
         self.killed_for = ""
+        self.is_dismissed = False
         self.has_served = False  # some process here was ready once
         self.crew = NOBODY
 
@@ -75,10 +77,32 @@ class FrontPost(Post):
         self.index = index
         self.row = row  # of the counters
         self.name = f"Worker {index}"
-        self.models = tuple(models)
+        self.models: tuple[ModelPost, ...] = ()
         self.control: Control | None = None
+        self.enlist(models)
+
+    def enlist(self, models: Sequence["ModelPost"]) -> None:
+        """These work for it, too."""
         for model in models:
-            model.front = self
+            model.front, model.crew = self, self.crew
+        self.models = (*self.models, *models)
+
+    def discharge(self, model: "ModelPost") -> None:
+        """Nobody works for it there any more."""
+        self.models = tuple(each for each in self.models if each is not model)
+        model.let_go()
+
+    def offer(self, alias: str, term: int, models: Sequence["ModelPost"]) -> None:
+        """Send it its ends of the channels to these processes of a model."""
+        ends = [model.channel.front_descriptors for model in models if model.channel is not None]
+        if self.control is not None:
+            self.control.supervisor.send(
+                "come",
+                [each for end in ends for each in end],
+                model=alias,
+                term=term,
+                channels=[len(each) for each in ends],
+            )
 
     def prepare(self) -> Control:
         """New lines for a new process: the old one may have died in the middle of a word."""
@@ -103,16 +127,20 @@ class ModelPost(Post):
     """A model process of one front.
 
     device  index of a GPU, None = CPU
+    term    of the model, in which it is wanted here
     """
 
     # Nobody could ask it anything any more, and a library that hangs takes no other signal.
     death_signal = signal.SIGKILL
 
-    def __init__(self, alias: str, replica: int = 0, device: int | None = None) -> None:
+    def __init__(
+        self, alias: str, replica: int = 0, device: int | None = None, term: int = 0
+    ) -> None:
         super().__init__()
         self.alias = alias
         self.replica = replica
         self.device = device
+        self.term = term
         self.front: FrontPost | None = None
         self.channel: Channel | None = None
         self.name = f"The process of model `{alias}`" + (f" ({replica})" if replica else "")
@@ -131,7 +159,12 @@ class ModelPost(Post):
         """Tell its front what has become of it."""
         if self.front is not None and self.front.control is not None:
             self.front.control.supervisor.send(
-                event, model=self.alias, replica=self.replica, generation=self.generation, **more
+                event,
+                model=self.alias,
+                term=self.term,
+                replica=self.replica,
+                generation=self.generation,
+                **more,
             )
 
 
@@ -175,6 +208,11 @@ class Crew:
         self.is_leaving = False
         for post in self.posts():
             post.crew = self
+
+    def enlist(self, template: TemplatePost) -> None:
+        """Have a model forked from there."""
+        template.crew = self
+        self.templates[template.alias] = template
 
     def posts(self) -> Iterator[Post]:
         """Everybody."""

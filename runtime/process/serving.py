@@ -6,7 +6,7 @@ import os
 import socket
 import sys
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import TYPE_CHECKING
@@ -19,7 +19,7 @@ from ..settings import ServeSettings
 from ..telemetry.metrics import Metrics
 from . import thread_count
 from .address import Address
-from .control import Event, Line
+from .control import Event
 from .crew import Crew, FrontPost, ModelPost, Post, TemplatePost
 from .device import Device
 from .growth import Growth
@@ -27,7 +27,8 @@ from .grpc_port import GrpcPort
 from .handover import Handover
 from .last_words import STDERR
 from .newcomers import turn_away
-from .service_post import ALIAS, ServicePost
+from .service_post import ServicePost
+from .terms import Hands, Standing, Terms
 from .topology import Topology
 
 if TYPE_CHECKING:
@@ -35,11 +36,6 @@ if TYPE_CHECKING:
     from ..http.access_log import Access
     from ..http.app import Application
     from ..models.model import LoadedModel
-    from ..remote.model_link import ModelLink
-    from ..rpc.service_link import ServiceLink
-    from .life import Life
-
-    Link = ModelLink | ServiceLink
 
 log = logging.getLogger(__name__)
 
@@ -71,6 +67,7 @@ class Serving:
     metrics: Metrics
     site: Site
     growth: Growth
+    standings: dict[str, Standing]
     has_served: bool = False
     crews: dict[int, Crew] = field(default_factory=dict)  # by where their rows are
 
@@ -87,13 +84,41 @@ class Serving:
         self.crews[place] = Crew(fronts, self._templates())
         return self.crews[place]
 
-    def _templates(self) -> list[TemplatePost]:
-        """Where several processes hold a model, they may share it; not what is on a GPU."""
+    def _present(self) -> list[str]:
+        """The models that the server has now."""
+        return [alias for alias, each in self.standings.items() if each.state == "READY"]
+
+    def _of_model(self, alias: str) -> list[ModelPost]:
+        """For each process of a model that works for one front."""
+        standing = self.standings[alias]
+        count = standing.replicas or self.topology.replicas
+        return [ModelPost(alias, at, self._device(at), standing.term) for at in range(count)]
+
+    # --- models that come and go: Recruits ---
+
+    def terms(self, hands: Hands) -> Terms:
+        """What they come and go by."""
+        return Terms(self.standings, self, hands)
+
+    def posts(self, front: FrontPost, alias: str) -> list[ModelPost]:  # noqa: ARG002
+        """For the processes of a model that shall work for a front."""
+        return [] if self.topology.is_threaded else self._of_model(alias)
+
+    def origin(self, alias: str) -> TemplatePost | None:
+        """For the process that they are forked from, where they share one."""
+        return TemplatePost(alias) if self._shares else None
+
+    @property
+    def _shares(self) -> bool:
+        """Whether the processes of a model share it; not what is on a GPU."""
         count = self.topology.fronts * self.topology.replicas
         is_alone = count == 1 or self.topology.kind in {"service", "thread"}
-        if is_alone or self.devices or sys.platform != "linux":
+        return not (is_alone or self.devices or sys.platform != "linux")
+
+    def _templates(self) -> list[TemplatePost]:
+        if not self._shares:
             return []
-        return [TemplatePost(entry.alias) for entry in self.plan.manifest.models]
+        return [TemplatePost(alias) for alias in self._present()]
 
     def _models(self, index: int, row: int) -> tuple[ModelPost, ...]:
         """What is to work for the front with this index and row."""
@@ -103,11 +128,7 @@ class Serving:
             row += CREWS * self.topology.most_fronts
             service = str(self.plan.manifest.service)
             return (ServicePost(service, row, self._device(index)),)
-        return tuple(
-            ModelPost(entry.alias, replica, self._device(replica))
-            for entry in self.plan.manifest.models
-            for replica in range(self.topology.replicas)
-        )
+        return tuple(post for alias in self._present() for post in self._of_model(alias))
 
     def _device(self, index: int) -> int | None:
         return self.devices[index % len(self.devices)].index if self.devices else None
@@ -118,18 +139,20 @@ class Serving:
         """Serve connections, with models in this process or behind channels."""
         with uncollected():
             from ..http.app import create_app
+            from .front_line import FrontLine, model_links, service_link
             from .life import Life, run
 
         faulthandler.enable(STDERR, all_threads=False)
         self.metrics.counters.take(post.row)
-        plan = self.plan
-        if not post.models:
+        absent = {name: s.why for name, s in self.standings.items() if s.state != "READY"}
+        plan = replace(self.plan, absent=absent)
+        if self.topology.is_threaded:
             plan = _pinned(plan, self._device(post.index))
         access = _access_log(plan.settings)
         assert post.control is not None
         line = post.control.front
-        links = None if self.topology.is_threaded else _links(post, line)
-        service = _service_link(post, line, plan.settings)
+        links = None if self.topology.is_threaded else model_links(post, line)
+        service = service_link(post, line, plan.settings)
         application = create_app(
             plan, metrics=self.metrics, access=access, links=links, service=service
         )
@@ -137,10 +160,7 @@ class Serving:
         is_alone = self.topology.fronts == 1
         life = Life(application, self._others_are_ready, line=line, is_alone=is_alone)
         life.grpc = _grpc_front(application, self.site.grpc)
-        heard: dict[str, Sequence[Link]] = {**(links or {})}
-        if service is not None:
-            heard[ALIAS] = [service]
-        line.on_event = partial(_heed, life, line, heard)
+        FrontLine(line, life, links or {}, service).obey()
         return run(life, self.site.listener)
 
     def model(self, post: ModelPost, on_ready: Callable[[], None]) -> int:
@@ -266,56 +286,6 @@ def _labels(post: Post) -> dict[str, str]:
         return {"role": "model", "model": post.alias, "worker": worker, "replica": replica}
     model = post.alias if isinstance(post, TemplatePost) else ""
     return {"role": "template", "model": model, "worker": "", "replica": ""}
-
-
-def _links(post: FrontPost, line: Line) -> dict[str, list["ModelLink"]]:
-    """The front's ends of its model processes, by alias."""
-    from ..remote.model_link import ModelLink
-
-    links: dict[str, list[ModelLink]] = {}
-    for model in post.models:
-        if isinstance(model, ServicePost):
-            continue
-        assert model.channel is not None
-        kill = partial(_have_killed, line, model)
-        link = ModelLink(model.channel.for_front(), model.alias, model.replica, kill)
-        links.setdefault(model.alias, []).append(link)
-    return links
-
-
-def _service_link(post: FrontPost, line: Line, settings: ServeSettings) -> "ServiceLink | None":
-    """The front's end of its service process, where it has one."""
-    from ..rpc.service_link import ServiceLink
-
-    for each in post.models:
-        if isinstance(each, ServicePost) and each.calls is not None:
-            kill = partial(_have_killed, line, each)
-            return ServiceLink(each.calls.for_front(), kill, settings)
-    return None
-
-
-def _have_killed(line: Line, model: ModelPost, generation: int, why: str) -> None:
-    line.send("kill", model=model.alias, replica=model.replica, generation=generation, why=why)
-
-
-def _costs(life: "Life") -> dict[str, tuple[float, float, int]]:
-    costs = life.application.costs()
-    return {name: (cost.alpha, cost.beta, cost.count) for name, cost in costs.items()}
-
-
-def _heed(life: "Life", line: Line, links: Mapping[str, Sequence["Link"]], event: Event) -> None:
-    """What the supervisor tells a front."""
-    if event["event"] == "leave":
-        life.leave()
-        return
-    if event["event"] == "measure":
-        line.send("cost", costs=_costs(life))
-        return
-    link = links[event["model"]][event["replica"]]
-    if event["event"] == "born":
-        link.born(event["generation"])
-    elif event["event"] == "died":
-        link.died(event["generation"], event["why"])
 
 
 def _pinned(plan: Plan, device: int | None) -> Plan:

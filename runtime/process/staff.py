@@ -111,7 +111,7 @@ class Staff:
         if post.child is not None:
             post.child.pid = pid
             self._posts[pid] = post
-            if post.front is None or post.front.child is None:
+            if post.is_dismissed or post.front is None or post.front.child is None:
                 post.child.send(signal.SIGKILL)
 
     def _not_born(self, post: ModelPost, error: OSError) -> None:

@@ -26,6 +26,7 @@ from .handover import Handover
 from .options import Options
 from .serving import CREWS, Serving, Site
 from .supervisor import Supervisor
+from .terms import initial
 from .topology import FRAMEWORKS_WITH_THREADS, Machine, Topology
 
 log = logging.getLogger(__name__)
@@ -83,7 +84,8 @@ class Start:
         metrics.roster.enter(os.getpid(), role="supervisor", **labels)
         site = Site(self.address.bound(listener), listener, handover, self.began, grpc)
         growth = Growth(self._machine, has_threads=_has_threads(self.plan))
-        serving = Serving(self.plan, self.topology, self.devices, metrics, site, growth)
+        standings = initial(self.plan)
+        serving = Serving(self.plan, self.topology, self.devices, metrics, site, growth, standings)
         return Supervisor(serving, grace=self.plan.settings.drain_timeout).run()
 
     def _machine(self) -> Machine:

@@ -9,15 +9,14 @@ for whoever comes next.
 import logging
 import signal
 import time
-from collections.abc import Callable
 from functools import partial
-from typing import Protocol
 
 from ..errors import BundleError
 from ..remote.channel import END
 from .child import Child, Work, adopt_orphans
 from .control import Event
 from .crew import UNFIT, Crew, FrontPost, ModelPost, Post, TemplatePost
+from .duties import Duties
 from .newcomers import LAME_DUCK
 from .obituary import Obituary
 from .staff import Staff, cannot_start
@@ -35,62 +34,6 @@ SAME = 0.1  # seconds; a signal that comes again so soon was sent to a whole gro
 RETRY = 0.1  # seconds, at least, until a process that there was no room for is tried again
 
 
-class Duties(Protocol):
-    """What the processes do, and what else is to be done when one comes or goes."""
-
-    def recruit(self, number: int) -> Crew:
-        """The crew to serve with; `number` counts them, from 0."""
-        ...
-
-    def front(self, post: FrontPost, on_ready: Callable[[], None]) -> int:
-        """A front's whole life, in its process; the exit code."""
-        ...
-
-    def model(self, post: ModelPost, on_ready: Callable[[], None]) -> int:
-        """A model process' whole life, in its process; the exit code."""
-        ...
-
-    def template(self, post: TemplatePost, on_ready: Callable[[], None]) -> int:
-        """A template's whole life, in its process; the exit code."""
-        ...
-
-    def ready(self, crew: Crew) -> None:
-        """A crew serves."""
-        ...
-
-    def failed(self, error: BundleError) -> None:
-        """A crew that was to take over cannot; the old one serves."""
-        ...
-
-    def heard(self, post: FrontPost, event: Event) -> bool:
-        """A front has told something; whether another crew is to be had because of it."""
-        ...
-
-    def look(self, crew: Crew) -> bool:
-        """Look at the crew that serves; whether to do so again in a while."""
-        ...
-
-    def died(self, post: Post, cause: str) -> None:
-        """Who stood there will be replaced; `cause` is "crash", "hang" or "memory"."""
-        ...
-
-    def joined(self, post: Post) -> None:
-        """Whoever stands there says that it is ready."""
-        ...
-
-    def buried(self, pid: int) -> None:
-        """A process has ended, whatever it was and of whatever."""
-        ...
-
-    def left(self, post: FrontPost) -> None:
-        """A front has done what it had to, and will not be replaced."""
-        ...
-
-    def last_call(self) -> None:
-        """All fronts have told everybody that they are going."""
-        ...
-
-
 class Supervisor:
     """Keeps a crew serving, until a signal.
 
@@ -106,6 +49,7 @@ class Supervisor:
         self._watch = Watch((signal.SIGTERM, signal.SIGINT, signal.SIGHUP, signal.SIGUSR1))
         self._staff = Staff(self._watch, self._work, self._ready, self._told, self._cannot_fill)
         self._terminal = Terminal()
+        self._terms = duties.terms(self)
         self._crew = Crew(())  # that serves, or will
         self._next: Crew | None = None  # that shall take over
         self._recruited = 0
@@ -157,11 +101,20 @@ class Supervisor:
 
     # --- crews ---
 
-    def restart(self) -> None:
-        """Have another crew, that takes over as soon as it serves."""
-        if self._next is None and self._code is None and self._crew.has_served:
-            log.info("Restarting: the old processes serve until the new ones do.")
-            self._next = self._recruit()
+    def restart(self, *, is_urgent: bool = True) -> None:
+        """Have another crew, that takes over as soon as it serves, and once no model comes or goes.
+
+        What is still being loaded is given up where it `is_urgent`.
+        """
+        if self._next is not None or self._code is not None or not self._crew.has_served:
+            return
+        if self._terms.is_busy:
+            if is_urgent:
+                self._terms.hurry()
+            self._watch.later(RETRY, self.restart)
+            return
+        log.info("Restarting: the old processes serve until the new ones do.")
+        self._next = self._recruit()
 
     def _recruit(self) -> Crew:
         crew = self._duties.recruit(self._recruited)
@@ -183,6 +136,7 @@ class Supervisor:
         self._duties.joined(post)
         if isinstance(post, TemplatePost):
             self._fill_models(post)
+        self._terms.go_on()
         if crew.has_served or crew.is_leaving or not crew.is_ready:
             return
         crew.has_served = True
@@ -192,6 +146,7 @@ class Supervisor:
         else:
             self._watch.later(LOOK, self._look)
         self._duties.ready(crew)
+        self._terms.go_on()
 
     def _look(self) -> None:
         if self._code is None and (self._next is not None or self._duties.look(self._crew)):
@@ -212,6 +167,30 @@ class Supervisor:
         crew.is_leaving = True
         crew.send(signal.SIGKILL)
         self._duties.failed(error)
+        self._terms.go_on()
+
+    # --- models that come and go: Hands ---
+
+    @property
+    def crew(self) -> Crew:
+        """Who serves."""
+        return self._crew
+
+    @property
+    def is_free(self) -> bool:
+        """Whether models can come and go now."""
+        return self._next is None and self._code is None and self._crew.is_ready
+
+    def fill(self, post: Post) -> None:
+        """Have a process at a post."""
+        self._fill(post)
+
+    def dismiss(self, post: Post) -> None:
+        """Have nobody at a post any more: whoever is there finishes what runs."""
+        post.is_dismissed = True
+        post.send(END if isinstance(post, ModelPost) else signal.SIGKILL)
+        if post.child is not None:
+            self._watch.later(FAREWELL, partial(post.child.send, signal.SIGKILL))
 
     # --- processes ---
 
@@ -228,7 +207,7 @@ class Supervisor:
         crew = post.crew
         front = post.front if isinstance(post, ModelPost) else None
         is_wanted = not crew.is_leaving and self._code is None if front is None else front.child
-        if post.child is not None or not is_wanted:
+        if post.child is not None or not is_wanted or post.is_dismissed:
             return
         try:
             self._begin(post)
@@ -269,12 +248,14 @@ class Supervisor:
     def _told(self, front: FrontPost, event: Event) -> None:
         """A front says something; it may have a process killed that does not answer."""
         if event["event"] != "kill":
+            if self._terms.heard(front, event):
+                return
             if self._duties.heard(front, event) and front.crew is self._crew:
-                self.restart()
+                self.restart(is_urgent=False)
             return
         for model in front.models:
-            wanted = (model.alias, model.replica, model.generation)
-            if wanted == (event["model"], event["replica"], event["generation"]):
+            wanted = (model.alias, model.term, model.replica, model.generation)
+            if wanted == tuple(event[key] for key in ("model", "term", "replica", "generation")):
                 model.killed_for = str(event["why"])
                 model.send(signal.SIGKILL)
 
@@ -283,7 +264,11 @@ class Supervisor:
     def _died(self, post: Post, child: Child, obituary: Obituary) -> None:
         crew = post.crew
         self._duties.buried(child.pid)
-        if isinstance(post, FrontPost):
+        self._terms.died(post, child)
+        if post.is_dismissed:
+            self._terms.buried(post)
+        elif isinstance(post, FrontPost):
+            self._terms.front_died(post)
             self._front_died(post, child, obituary)
         elif isinstance(post, ModelPost):
             self._model_died(post, child, obituary)

@@ -67,6 +67,18 @@ class Channel:
         slabs = [Slab(each) for each in descriptors[1:]]
         return cls(socket.socket(), model, tuple(map(Slot, slabs[::2], slabs[1::2])))
 
+    @property
+    def front_descriptors(self) -> list[int]:
+        """What a front that was forked before must be sent to have its end."""
+        return [self.front.fileno(), *self.descriptors[1:]]
+
+    @classmethod
+    def adopt_front(cls, descriptors: Sequence[int]) -> Self:
+        """The front's end, in a front that was sent `front_descriptors`."""
+        front = socket.socket(fileno=descriptors[0])
+        slabs = [Slab(each) for each in descriptors[1:]]
+        return cls(front, socket.socket(), tuple(map(Slot, slabs[::2], slabs[1::2])))
+
     def for_front(self) -> Self:
         """In the front: keep its end alone."""
         self.model.close()

@@ -39,6 +39,7 @@ class ModelLink:
     Batches of all methods go one after the other. A process that dies takes with it what it was
     sent, each with `ModelDied`; what has not been sent waits for the next process.
 
+    term         of the model for which the process is there; see `process.terms`
     generation   of the process that is there, or was last
     why          the last one died, as its supervisor says
     ready        what the process said of itself, once it is loaded
@@ -48,6 +49,7 @@ class ModelLink:
     def __init__(self, channel: Channel, alias: str, replica: int, kill: Kill) -> None:
         self.alias = alias
         self.replica = replica
+        self.term = 0
         self.generation = -1
         self.is_ready = False
         self.why = ""
@@ -102,6 +104,12 @@ class ModelLink:
             self._loop = None
             self._waiting.clear()
             self._on_ready.clear()
+
+    def close(self) -> None:
+        """Nobody uses it any more, nor the memory that it shares with its process."""
+        self.on_change = lambda _: None
+        self._leave()
+        self._channel.close()
 
     def born(self, generation: int) -> None:
         """The supervisor has started the process of a generation; it still has to load."""

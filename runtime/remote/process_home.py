@@ -21,6 +21,11 @@ class ProcessHome:
         """Nothing that could be had here."""
         self._refuse()
 
+    @property
+    def is_alive(self) -> bool:
+        """Whether one of them is ready."""
+        return any(link.is_ready for link in self._links)
+
     def executors(self, method: str) -> Sequence[Executor]:
         """One a process, and as many as it has room for."""
         inputs = self.manifest.methods[method].inputs
@@ -29,6 +34,11 @@ class ProcessHome:
     def call(self, method: str, batch: Any) -> Any:  # noqa: ARG002
         """Nothing that could be done here."""
         self._refuse()
+
+    def close(self) -> None:
+        """Close our ends; the processes are their supervisor's."""
+        for link in self._links:
+            link.close()
 
     def _refuse(self) -> NoReturn:
         raise BundleError(

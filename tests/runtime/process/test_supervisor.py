@@ -12,6 +12,7 @@ import pytest
 from modelbundle.runtime.errors import BundleError
 from modelbundle.runtime.process.crew import Crew, FrontPost
 from modelbundle.runtime.process.supervisor import Supervisor
+from modelbundle.runtime.process.terms import Terms
 
 
 def children(pid):
@@ -130,6 +131,9 @@ class Pretended:
     def __init__(self, front, fronts=1):
         self.work = front
         self.fronts = fronts
+
+    def terms(self, hands):
+        return Terms({}, self, hands)
 
     def recruit(self, number):
         return Crew([FrontPost(index, index) for index in range(self.fronts)])

@@ -1,0 +1,127 @@
+"""Loader: brings models into reach of this process: loaded, measured, ready to be asked."""
+
+import asyncio
+import logging
+import time
+from collections.abc import Callable, Sequence
+from functools import partial
+from typing import Any
+
+from ..batching.window import Limits
+from ..batching.worker import Worker
+from ..data.samples import Samples
+from ..manifest import ModelManifest, Route
+from ..models.home import Home
+from ..models.runner import Runner
+from ..models.warmup import warm_up
+from ..plan import Plan
+from ..remote.attendance import Absences, Attendance
+from ..remote.model_link import ModelLink
+from ..remote.process_home import ProcessHome
+from ..telemetry.metrics import Metrics
+
+log = logging.getLogger(__name__)
+
+
+class Loader:
+    """Makes runners of a plan's models, in a thread of this process or behind links to others.
+
+    `on_hang` is called with the reason when a thread will not come back by itself.
+    """
+
+    def __init__(
+        self, plan: Plan, metrics: Metrics, on_hang: Callable[[str], None] | None = None
+    ) -> None:
+        self._plan = plan
+        self._metrics = metrics
+        self._on_hang = on_hang
+
+    def absent(self, alias: str) -> Runner:
+        """A runner of a model that is nowhere yet; it takes nothing."""
+        return self._runner(alias, ProcessHome(self._plan.models[alias], ()))
+
+    async def load(self, alias: str, links: Sequence[ModelLink] | None, told: Absences) -> Runner:
+        """A runner of a model that has been loaded: here, or at the other end of `links`.
+
+        Raises:
+            BundleError: for what a person can mend.
+        """
+        began = time.monotonic()
+        if links is None:
+            home: Home = await self._load_here(alias)
+        else:
+            home = ProcessHome(self._plan.models[alias], links)
+        runner = self._runner(alias, home)
+        try:
+            await runner.start()
+            if links is not None:
+                await Attendance(alias, links, told).arrival()
+        except BaseException:
+            await discard(runner)
+            raise
+        seconds = time.monotonic() - began
+        self._metrics.loaded(alias, seconds)
+        log.info("Loaded `%s` in %.2f s.", alias, seconds)
+        return runner
+
+    async def warm_up(self, runner: Runner) -> None:
+        """Have it answer its samples, and measure what batches take.
+
+        Raises:
+            BundleError: when it cannot.
+        """
+        plan = self._plan
+        directory = plan.model_directory(runner.alias)
+        for path in runner.manifest.samples.values():
+            samples, tuning = Samples.read(directory / path), plan.tuning(runner.alias)
+            await warm_up(runner, samples, plan.settings, tuning)
+
+    def _runner(self, alias: str, home: Home) -> Runner:
+        return Runner(alias, home, self._limits(alias, home.manifest), self._metrics)
+
+    async def _load_here(self, alias: str) -> Home:
+        from ..models.thread_home import (
+            ThreadHome,  # with the adapters, of which a front has no need
+        )
+
+        worker = Worker(alias)
+        worker.start(asyncio.get_running_loop())
+        # Loaded in the thread that will call it: some libraries keep state by thread.
+        load = partial(ThreadHome.load, self._plan, alias, worker, self._on_hang)
+        try:
+            home: Home = await run(worker, load)
+        except BaseException:
+            worker.stop()
+            raise
+        return home
+
+    def _limits(self, alias: str, manifest: ModelManifest) -> dict[str, Limits]:
+        routes = {route.method: route for route in self._plan.routes if route.model == alias}
+        return {
+            method: self._plan.limits(
+                routes.get(method, Route("", method)), batchable=signature.batchable
+            )
+            for method, signature in manifest.methods.items()
+        }
+
+
+async def discard(runner: Runner) -> None:
+    """Let go of a model that is not wanted after all."""
+    await runner.stop(drain=False)
+    runner.close()
+
+
+async def run(worker: Worker, work: Callable[[], Any]) -> Any:
+    """What `work` returns, or raises, in the worker's thread."""
+    future: asyncio.Future[Any] = asyncio.get_running_loop().create_future()
+
+    def done(result: Any, error: BaseException | None) -> None:
+        if future.done():
+            return
+        if error is None:
+            future.set_result(result)
+        else:
+            future.set_exception(error)
+
+    worker.submit(work, done)
+    return await future

@@ -1,0 +1,54 @@
+"""OwnSteward: the steward of a process that serves alone."""
+
+import asyncio
+from collections import defaultdict
+from itertools import count
+
+from ..models.presence import CANNOT, UNLOADED
+from .residents import Residents
+
+
+class OwnSteward:
+    """A Steward where there is no supervisor: what is asked happens here, one thing at a time."""
+
+    def __init__(self, residents: Residents) -> None:
+        self._residents = residents
+        self._turns: defaultdict[str, asyncio.Lock] = defaultdict(asyncio.Lock)
+        self._told: dict[int, asyncio.Future[str]] = {}  # by term
+        self._terms = count(1)
+        self._tasks: set[asyncio.Task[None]] = set()
+
+    def ask(self, what: str, alias: str, ticket: int) -> None:
+        """Do it, when it is its turn."""
+        task = asyncio.get_running_loop().create_task(self._do(what, alias, ticket))
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+    def tell(self, event: str, alias: str, term: int, why: str = "") -> None:  # noqa: ARG002
+        """Let in what is loaded, and remember the rest."""
+        if event == "loaded":
+            self._residents.enter(alias, term)
+        else:
+            self._told[term].set_result(event)
+
+    async def _do(self, what: str, alias: str, ticket: int) -> None:
+        async with self._turns[alias]:
+            term = next(self._terms)
+            told = self._told[term] = asyncio.get_running_loop().create_future()
+            try:
+                if what == "load":
+                    self._residents.come(alias, term, None)
+                else:
+                    self._residents.go(alias, term)
+                self._settle(alias, ticket, await told)
+            finally:
+                del self._told[term]
+
+    def _settle(self, alias: str, ticket: int, event: str) -> None:
+        why = {"here": "", "gone": UNLOADED}.get(event, CANNOT)
+        is_failed = event == "failed"
+        state = "FAILED" if is_failed else "READY" if event == "here" else "UNAVAILABLE"
+        self._residents.stands(
+            alias, "READY" if event == "here" else "UNAVAILABLE", why, failed=is_failed
+        )
+        self._residents.done(ticket, state, why)

@@ -1,0 +1,249 @@
+"""Residents: the models of this process, each of which may come and go while it serves."""
+
+import asyncio
+import gc
+import logging
+from collections.abc import Coroutine, Mapping, Sequence
+from functools import partial
+from itertools import count
+from typing import Any, Protocol
+
+from ..errors import BundleError, LoadFailed, RequestError, UnknownModel
+from ..manifest import ModelEntry
+from ..models.presence import CANNOT, State
+from ..models.runner import Runner
+from ..remote.model_link import ModelLink
+from .loader import Loader, discard
+from .readiness import Readiness
+
+log = logging.getLogger(__name__)
+
+NOBODY = -1
+"""The ticket of whoever does not wait for what becomes of it."""
+
+
+Term = tuple[str, int]
+"""A model's alias, and which term of it."""
+
+
+class Steward(Protocol):
+    """Decides for all processes of a server which models are here: one thing after the other.
+
+    A *term* is the time from one load of a model to its end; they are counted.
+    """
+
+    def ask(self, what: str, alias: str, ticket: int) -> None:
+        """Have a model loaded ("load") or unloaded ("unload"), and `done` called with `ticket`."""
+        ...
+
+    def tell(self, event: str, alias: str, term: int, why: str = "") -> None:
+        """What has become of it here: "loaded", "failed", "here" or "gone"."""
+        ...
+
+
+class Residents:
+    """What becomes of each model in this process, as its steward decides.
+
+    `entries` are the models that there are, `runners` what answers for each of them, by alias.
+    """
+
+    def __init__(
+        self, entries: Sequence[ModelEntry], loader: Loader, runners: Mapping[str, Runner]
+    ) -> None:
+        self._entries = entries
+        self._loader = loader
+        self._runners = runners
+        self._readiness = Readiness()
+        self._steward: Steward | None = None
+        self._tickets = count()
+        self._awaited: dict[int, asyncio.Future[tuple[str, str]]] = {}
+        self._wanted: set[str] = set()  # by requests, which has been said
+        self._tasks: dict[Term, asyncio.Task[None]] = {}
+        self._entering: dict[Term, asyncio.Future[None]] = {}  # loaded, and not yet let in
+
+    def obey(self, steward: Steward) -> None:
+        """From now on models come and go as `steward` says."""
+        self._steward = steward
+
+    @property
+    def is_obedient(self) -> bool:
+        """Whether it has a steward."""
+        return self._steward is not None
+
+    def begin(self, readiness: Readiness, absent: Mapping[str, str]) -> None:
+        """The server starts; models that are `absent` are not here, and why."""
+        self._readiness = readiness
+        for entry in self._entries:
+            presence = self._runners[entry.alias].presence
+            if entry.is_lazy:
+                presence.want = partial(self.want, entry.alias)
+            if entry.alias in absent:
+                presence.change("UNAVAILABLE", absent[entry.alias])
+
+    # --- what people ask ---
+
+    async def load(self, name: str) -> None:
+        """Load every version of a model, or load it anew; return when it answers.
+
+        Raises:
+            UnknownModel: when there is none of that name.
+            LoadFailed: when it cannot be loaded.
+        """
+        await self._ask_all("load", name)
+
+    async def unload(self, name: str) -> None:
+        """Answer what waits for a model, every version of it, and return when it is gone.
+
+        Raises:
+            UnknownModel: when there is none of that name.
+        """
+        await self._ask_all("unload", name)
+
+    async def _ask_all(self, what: str, name: str) -> None:
+        results = await asyncio.gather(
+            *(self._ask(what, alias) for alias in self.aliases(name)), return_exceptions=True
+        )
+        for result in results:
+            if isinstance(result, BaseException):
+                raise result
+
+    def aliases(self, name: str) -> list[str]:
+        """The models that a name stands for: one by its alias, or all versions of a saved one.
+
+        Raises:
+            UnknownModel: when there is none.
+        """
+        own = [each.alias for each in self._entries if each.alias == name != each.name]
+        found = own or [each.alias for each in self._entries if name in {each.name, each.alias}]
+        if not found:
+            raise UnknownModel(f"There is no model `{name[:64]}`.")
+        return found
+
+    async def _ask(self, what: str, alias: str) -> None:
+        if self._steward is None:
+            raise self._runners[alias].presence.refusal()
+        ticket = next(self._tickets)
+        self._awaited[ticket] = asyncio.get_running_loop().create_future()
+        try:
+            self._steward.ask(what, alias, ticket)
+            state, why = await self._awaited[ticket]
+        finally:
+            del self._awaited[ticket]
+        if (what == "load") != (state == "READY"):
+            raise LoadFailed(f"Model `{alias}` could not be {what}ed: {why or state}.")
+
+    def want(self, alias: str) -> None:
+        """Somebody asks for a model that is loaded at its first request."""
+        if self._steward is not None and alias not in self._wanted:
+            self._wanted.add(alias)
+            self._steward.ask("load", alias, NOBODY)
+
+    # --- what the steward says ---
+
+    def done(self, ticket: int, state: str, why: str) -> None:
+        """What has become of what was asked."""
+        future = self._awaited.get(ticket)
+        if future is not None and not future.done():
+            future.set_result((state, why))
+
+    def stands(self, alias: str, state: State, why: str, *, failed: bool) -> None:
+        """How a model stands in all processes."""
+        self._wanted.discard(alias)
+        presence = self._runners[alias].presence
+        if not presence.is_here:
+            presence.change(state, why, failed=failed)
+
+    def come(self, alias: str, term: int, links: Sequence[ModelLink] | None) -> None:
+        """A model comes: here, or in the processes behind `links`."""
+        presence = self._runners[alias].presence
+        if not presence.is_here:
+            presence.change("LOADING", "it is being loaded")
+        self._begin((alias, term), self._come((alias, term), links))
+
+    def withdraw(self, alias: str, term: int) -> None:
+        """It does not come after all."""
+        task = self._tasks.get((alias, term))
+        if task is not None:
+            task.cancel()
+
+    def go(self, alias: str, term: int) -> None:
+        """A model goes."""
+        presence = self._runners[alias].presence
+        if presence.is_here:
+            presence.change("UNLOADING", "it is being unloaded")
+        self._begin((alias, term), self._go((alias, term)))
+
+    def enter(self, alias: str, term: int) -> None:
+        """A model that has come answers from now on."""
+        entering = self._entering.get((alias, term))
+        if entering is not None and not entering.done():
+            entering.set_result(None)
+
+    def _begin(self, term: Term, doing: Coroutine[Any, Any, None]) -> None:
+        task = asyncio.get_running_loop().create_task(doing)
+        self._tasks[term] = task
+        task.add_done_callback(lambda _: self._tasks.pop(term, None))
+
+    async def _come(self, term: Term, links: Sequence[ModelLink] | None) -> None:
+        alias = term[0]
+        try:
+            newer = await self._loader.load(alias, links, self._readiness)
+        except Exception as error:  # noqa: BLE001 - whoever asked is told
+            self._failed(term, error)
+            return
+        try:
+            await self._loader.warm_up(newer)
+            await self._entrance(term)
+        except Exception as error:  # noqa: BLE001 - whoever asked is told
+            await discard(newer)
+            self._failed(term, error)
+            return
+        except BaseException:
+            await discard(newer)
+            raise
+        self._runners[alias].exchange(newer)
+        self._runners[alias].presence.change("READY")
+        self._readiness.found(alias)
+        await self._end(newer)
+        self._tell("here", term)
+
+    async def _entrance(self, term: Term) -> None:
+        """Say that a model is loaded, and wait until it may answer."""
+        self._entering[term] = asyncio.get_running_loop().create_future()
+        self._tell("loaded", term)
+        try:
+            await self._entering[term]
+        finally:
+            del self._entering[term]
+
+    def _failed(self, term: Term, error: Exception) -> None:
+        # What is meant for a person needs no traceback.
+        told = None if isinstance(error, BundleError | RequestError) else error
+        log.error("Model `%s` cannot be loaded: %s", term[0], error, exc_info=told)
+        self._tell("failed", term, CANNOT)
+
+    def _tell(self, event: str, term: Term, why: str = "") -> None:
+        assert self._steward is not None
+        self._steward.tell(event, *term, why)
+
+    async def _go(self, term: Term) -> None:
+        alias = term[0]
+        older = self._loader.absent(alias)
+        self._runners[alias].exchange(older)
+        await self._end(older)
+        self._readiness.gone(alias)
+        self._tell("gone", term)
+
+    async def _end(self, older: Runner) -> None:
+        """Answer what was asked of it, as long as there is somebody to answer, and let go."""
+        await older.stop(drain=older.is_alive)
+        older.close()
+        del older
+        gc.collect()  # what a model is made of may hold itself
+
+    async def stop(self) -> None:
+        """Nothing comes or goes any more."""
+        tasks = list(self._tasks.values())
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)

@@ -1,0 +1,92 @@
+"""Presence: whether a model is here, why it is not, and who waits for it."""
+
+import asyncio
+import time
+from math import inf
+from typing import TYPE_CHECKING, Literal
+
+from ..errors import DeadlineExceeded, Overloaded
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+State = Literal["READY", "LOADING", "UNLOADING", "UNAVAILABLE"]
+"""As the open inference protocol's repository index names them."""
+
+UNLOADED = "it has been unloaded"
+CANNOT = "it cannot be loaded; the log of the server says why"
+
+PAUSE = 10.0  # seconds after a failure in which no request has it tried again
+
+
+class Presence:
+    """How one model of this server stands.
+
+    is_here   requests go to the model; whatever becomes of them, they are its business
+    state     what it is called
+    why       it is not here: a clause, fit for strangers
+    want      has it loaded because of a request; None where only a person does
+    """
+
+    def __init__(self, alias: str) -> None:
+        self.alias = alias
+        self.is_here = False
+        self.state: State = "UNAVAILABLE"
+        self.why = "it has not been loaded"
+        self.want: Callable[[], None] | None = None
+        self.is_failed = False
+        self._failed = 0.0  # when, on the monotonic clock
+        self._changed: asyncio.Future[None] | None = None
+
+    def change(self, state: State, why: str = "", *, failed: bool = False) -> None:
+        """It stands otherwise now; whoever waits looks again."""
+        self.state, self.why = state, why
+        self.is_here = state == "READY"
+        self.is_failed = failed
+        if failed:
+            self._failed = time.monotonic()
+        changed, self._changed = self._changed, None
+        if changed is not None and not changed.done():
+            changed.set_result(None)
+
+    async def arrival(self, deadline: float) -> None:
+        """Wait until it is here, where somebody brings it; `deadline` is on the monotonic clock.
+
+        Raises:
+            Overloaded: nobody does, or it cannot be loaded.
+            DeadlineExceeded: it takes too long.
+        """
+        has_asked = False
+        while not self.is_here:
+            if self.want is None:
+                raise self.refusal()
+            if self.state == "UNAVAILABLE":
+                if has_asked or self._is_resting():
+                    raise self.refusal()
+                has_asked = True
+                self.want()
+            await self.change_by(deadline)
+
+    async def change_by(self, deadline: float) -> None:
+        """Wait until it stands otherwise.
+
+        Raises:
+            DeadlineExceeded: it has not until then.
+        """
+        if self._changed is None:
+            self._changed = asyncio.get_running_loop().create_future()
+        left = None if deadline == inf else deadline - time.monotonic()
+        try:
+            async with asyncio.timeout(left):
+                await asyncio.shield(self._changed)
+        except TimeoutError:
+            raise DeadlineExceeded(
+                f"The deadline passed while model `{self.alias}` was being loaded."
+            ) from None
+
+    def _is_resting(self) -> bool:
+        return self.is_failed and time.monotonic() < self._failed + PAUSE
+
+    def refusal(self) -> Overloaded:
+        """What to tell whoever asks for it meanwhile."""
+        return Overloaded(f"Model `{self.alias}` is not ready: {self.why}.", retry_after=1)

@@ -1,0 +1,69 @@
+"""Duties: what a supervisor's processes do, and what else there is to do about them."""
+
+from collections.abc import Callable
+from typing import Protocol
+
+from ..errors import BundleError
+from .control import Event
+from .crew import Crew, FrontPost, ModelPost, Post, TemplatePost
+from .terms import Hands, Terms
+
+
+class Duties(Protocol):
+    """What the processes do, and what else is to be done when one comes or goes."""
+
+    def recruit(self, number: int) -> Crew:
+        """The crew to serve with; `number` counts them, from 0."""
+        ...
+
+    def terms(self, hands: Hands) -> Terms:
+        """What models come and go by, with `hands` to do it."""
+        ...
+
+    def front(self, post: FrontPost, on_ready: Callable[[], None]) -> int:
+        """A front's whole life, in its process; the exit code."""
+        ...
+
+    def model(self, post: ModelPost, on_ready: Callable[[], None]) -> int:
+        """A model process' whole life, in its process; the exit code."""
+        ...
+
+    def template(self, post: TemplatePost, on_ready: Callable[[], None]) -> int:
+        """A template's whole life, in its process; the exit code."""
+        ...
+
+    def ready(self, crew: Crew) -> None:
+        """A crew serves."""
+        ...
+
+    def failed(self, error: BundleError) -> None:
+        """A crew that was to take over cannot; the old one serves."""
+        ...
+
+    def heard(self, post: FrontPost, event: Event) -> bool:
+        """A front has told something; whether another crew is to be had because of it."""
+        ...
+
+    def look(self, crew: Crew) -> bool:
+        """Look at the crew that serves; whether to do so again in a while."""
+        ...
+
+    def died(self, post: Post, cause: str) -> None:
+        """Who stood there will be replaced; `cause` is "crash", "hang" or "memory"."""
+        ...
+
+    def joined(self, post: Post) -> None:
+        """Whoever stands there says that it is ready."""
+        ...
+
+    def buried(self, pid: int) -> None:
+        """A process has ended, whatever it was and of whatever."""
+        ...
+
+    def left(self, post: FrontPost) -> None:
+        """A front has done what it had to, and will not be replaced."""
+        ...
+
+    def last_call(self) -> None:
+        """All fronts have told everybody that they are going."""
+        ...

@@ -1,0 +1,316 @@
+"""Terms: which models a server has, each from a load to its end, in all of its processes.
+
+A term begins in two steps, so that it begins everywhere or nowhere: each front says that it has
+the model, loaded and warm; then all let it answer, and let go of what answered before.
+"""
+
+import logging
+from collections import deque
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Protocol
+
+from ..models.presence import CANNOT, UNLOADED, State
+from ..plan import Plan
+from .child import Child
+from .control import Event
+from .crew import Crew, FrontPost, ModelPost, Post, TemplatePost
+
+log = logging.getLogger(__name__)
+
+TRIES = 3  # deaths of a process that loads, after which the model cannot be loaded
+NOBODY = -1  # the ticket of who does not wait
+TAKEN_OVER = "another process takes over"
+
+Asked = tuple[str, FrontPost, int]
+"""What, who asks, and its ticket."""
+
+
+@dataclass(slots=True)
+class Standing:
+    """How one model stands.
+
+    term      the last that was begun
+    replicas  processes of it for each front; None = as the topology says
+    doing     "load", "enter", "unload", or nothing
+    asked     what is to be done, in its order
+    joined    who waits for what is being done
+    awaited   fronts that have not yet said what has become of it
+    """
+
+    state: State
+    why: str = ""
+    is_failed: bool = False
+    term: int = 0
+    replicas: int | None = None
+    doing: str = ""
+    asked: deque[Asked] = field(default_factory=deque)
+    joined: list[tuple[FrontPost, int]] = field(default_factory=list)
+    awaited: set[FrontPost] = field(default_factory=set)
+
+
+def initial(plan: Plan) -> dict[str, Standing]:
+    """How the models of a bundle stand when a server starts, by alias."""
+    return {
+        alias: Standing("UNAVAILABLE", plan.absent[alias])
+        if alias in plan.absent
+        else Standing("READY")
+        for alias in plan.models
+    }
+
+
+class Hands(Protocol):
+    """What is done about it; the supervisor does."""
+
+    @property
+    def crew(self) -> Crew:
+        """Who serves."""
+        ...
+
+    @property
+    def is_free(self) -> bool:
+        """Whether models can come and go now: nobody takes over, or ends, or begins."""
+        ...
+
+    def fill(self, post: Post) -> None:
+        """Have a process at a post."""
+        ...
+
+    def dismiss(self, post: Post) -> None:
+        """Have nobody at a post any more."""
+        ...
+
+
+class Recruits(Protocol):
+    """Who makes posts; `Serving` does."""
+
+    def posts(self, front: FrontPost, alias: str) -> Sequence[ModelPost]:
+        """For the processes of a model that shall work for a front."""
+        ...
+
+    def origin(self, alias: str) -> TemplatePost | None:
+        """For the process that they are forked from, where there should be one."""
+        ...
+
+
+class Terms:
+    """Has models loaded and unloaded, one thing after the other for each of them."""
+
+    def __init__(self, standings: Mapping[str, Standing], recruits: Recruits, hands: Hands) -> None:
+        self._standings = standings
+        self._recruits = recruits
+        self._hands = hands
+
+    @property
+    def is_busy(self) -> bool:
+        """Whether some model comes or goes."""
+        return any(standing.doing for standing in self._standings.values())
+
+    # --- what fronts say ---
+
+    def heard(self, front: FrontPost, event: Event) -> bool:
+        """A front asks for something, or says what has become of it; whether it is that."""
+        kind, alias = event["event"], event.get("model", "")
+        standing = self._standings.get(alias)
+        if kind in {"load", "unload"} and standing is not None:
+            self._asked(front, kind, alias, event["ticket"])
+        elif kind in {"loaded", "failed", "here", "gone"} and standing is not None:
+            if event["term"] == standing.term and front in standing.awaited:
+                self._answered(front, kind, alias, standing, event["why"])
+        else:
+            return False
+        return True
+
+    def _asked(self, front: FrontPost, what: str, alias: str, ticket: int) -> None:
+        if front.crew.is_leaving:
+            _tell_stands(front, alias, Standing("UNAVAILABLE", TAKEN_OVER))
+            _tell_done(front, ticket, "UNAVAILABLE", TAKEN_OVER)
+            return
+        standing = self._standings[alias]
+        if standing.doing == what:
+            standing.joined.append((front, ticket))
+            return
+        standing.asked.append((what, front, ticket))
+        if standing.doing == "load":
+            self._give_up(alias, standing, UNLOADED)
+        else:
+            self.go_on()
+
+    def _answered(
+        self, front: FrontPost, kind: str, alias: str, standing: Standing, why: str
+    ) -> None:
+        if kind == "failed":
+            self._give_up(alias, standing, why)
+            return
+        if kind == "here":
+            self._dismiss(alias, [front], before=standing.term)
+        elif kind == "gone":
+            self._dismiss(alias, [front])
+        standing.awaited.discard(front)
+        self._see(alias, standing)
+
+    # --- what is done ---
+
+    def go_on(self) -> None:
+        """Begin what has been asked and can be begun."""
+        for alias, standing in self._standings.items():
+            if standing.asked and not standing.doing and self._hands.is_free:
+                self._begin(alias, standing)
+
+    def _begin(self, alias: str, standing: Standing) -> None:
+        what, front, ticket = standing.asked.popleft()
+        standing.joined = [(front, ticket)]
+        is_idle = what == "load" and ticket == NOBODY and standing.state == "READY"
+        if is_idle or (what == "unload" and standing.state == "UNAVAILABLE"):
+            self._settle(alias, standing, standing.state, standing.why)
+            return
+        log.info("Model `%s` is to be %sed.", alias, what)
+        standing.doing = what
+        standing.term += 1
+        standing.awaited = set(self._fronts())
+        if what == "load":
+            self._load(alias, standing)
+            return
+        standing.state = "UNLOADING"
+        for each in standing.awaited:
+            _tell(each, "go", alias, standing.term)
+        self._see(alias, standing)
+
+    def _load(self, alias: str, standing: Standing) -> None:
+        if standing.state != "READY":
+            standing.state = "LOADING"
+        crew = self._hands.crew
+        template = self._recruits.origin(alias)
+        if template is not None and alias not in crew.templates:
+            crew.enlist(template)
+            self._hands.fill(template)
+        for front in standing.awaited:
+            posts = self._recruits.posts(front, alias)
+            front.enlist(posts)
+            for post in posts:
+                post.prepare()
+            front.offer(alias, standing.term, posts)
+            for post in posts:
+                self._hands.fill(post)
+
+    def _see(self, alias: str, standing: Standing) -> None:
+        """Go on where nobody is awaited any more."""
+        if standing.awaited:
+            return
+        if standing.doing == "load":
+            standing.doing = "enter"
+            standing.awaited = set(self._fronts())
+            for front in standing.awaited:
+                _tell(front, "enter", alias, standing.term)
+        elif standing.doing == "enter":
+            self._settle(alias, standing, "READY")
+        elif standing.doing == "unload":
+            self._dismiss_template(alias)
+            if not any(self._posts(alias, self._hands.crew.fronts)):
+                self._settle(alias, standing, "UNAVAILABLE", UNLOADED)
+
+    def _give_up(self, alias: str, standing: Standing, why: str) -> None:
+        """It cannot be loaded; what there was before stays."""
+        for front in self._fronts():
+            _tell(front, "withdraw", alias, standing.term)
+        self._dismiss(alias, self._hands.crew.fronts, since=standing.term)
+        if standing.state == "READY":
+            self._settle(alias, standing, "READY", why, failed=True)
+        else:
+            self._dismiss_template(alias)
+            self._settle(alias, standing, "UNAVAILABLE", why, failed=True)
+
+    def _settle(
+        self, alias: str, standing: Standing, state: State, why: str = "", *, failed: bool = False
+    ) -> None:
+        standing.state, standing.doing, standing.is_failed = state, "", failed
+        standing.why = "" if state == "READY" else why
+        standing.awaited = set()
+        for front in self._fronts():
+            _tell_stands(front, alias, standing)
+        joined, standing.joined = standing.joined, []
+        for front, ticket in joined:
+            _tell_done(front, ticket, "FAILED" if failed else state, why)
+        self.go_on()
+
+    # --- who comes between ---
+
+    def hurry(self) -> None:
+        """Something else is to be done: what is still being loaded is given up."""
+        for alias, standing in self._standings.items():
+            if standing.doing == "load":
+                self._give_up(alias, standing, "the server was restarted meanwhile")
+
+    def died(self, post: Post, child: Child) -> None:
+        """A process of a model, or its template, has died; perhaps while it was loading."""
+        if not isinstance(post, ModelPost | TemplatePost):
+            return
+        standing = self._standings.get(post.alias)
+        if standing is None or standing.doing != "load" or child.is_ready:
+            return
+        if isinstance(post, ModelPost) and post.term != standing.term:
+            return
+        if child.failure is not None:
+            log.error("Model `%s` cannot be loaded: %s", post.alias, child.failure)
+        elif post.crashes + 1 < TRIES:
+            return
+        self._give_up(post.alias, standing, CANNOT)
+
+    def front_died(self, front: FrontPost) -> None:
+        """It says nothing more; whoever follows it has what the server has."""
+        for alias, standing in self._standings.items():
+            if front not in standing.awaited:
+                continue
+            if standing.doing == "load":
+                self._give_up(alias, standing, "a process of the server died meanwhile")
+                continue
+            self._dismiss(alias, [front], before=standing.term + (standing.doing == "unload"))
+            standing.awaited.discard(front)
+            self._see(alias, standing)
+
+    def buried(self, post: Post) -> None:
+        """A process at a post that is given up has ended."""
+        if isinstance(post, ModelPost) and post.front is not None:
+            post.front.discharge(post)
+            standing = self._standings.get(post.alias)
+            if standing is not None and standing.doing == "unload":
+                self._see(post.alias, standing)
+
+    # --- posts ---
+
+    def _fronts(self) -> list[FrontPost]:
+        return [each for each in self._hands.crew.fronts if each.child is not None]
+
+    @staticmethod
+    def _posts(alias: str, fronts: Sequence[FrontPost]) -> Iterator[ModelPost]:
+        return (post for front in fronts for post in front.models if post.alias == alias)
+
+    def _dismiss(
+        self, alias: str, fronts: Sequence[FrontPost], *, since: int = 0, before: int = 1 << 62
+    ) -> None:
+        for post in list(self._posts(alias, fronts)):
+            if since <= post.term < before and not post.is_dismissed:
+                self._hands.dismiss(post)
+                if post.child is None:
+                    self.buried(post)
+
+    def _dismiss_template(self, alias: str) -> None:
+        template = self._hands.crew.templates.pop(alias, None)
+        if template is not None:
+            self._hands.dismiss(template)
+
+
+def _tell(front: FrontPost, event: str, alias: str, term: int) -> None:
+    if front.control is not None:
+        front.control.supervisor.send(event, model=alias, term=term)
+
+
+def _tell_stands(front: FrontPost, alias: str, standing: Standing) -> None:
+    if front.control is not None:
+        state, why, failed = standing.state, standing.why, standing.is_failed
+        front.control.supervisor.send("stands", model=alias, state=state, why=why, failed=failed)
+
+
+def _tell_done(front: FrontPost, ticket: int, state: str, why: str) -> None:
+    if front.control is not None and ticket != NOBODY:
+        front.control.supervisor.send("done", ticket=ticket, state=state, why=why)
