@@ -30,6 +30,16 @@ Port = Annotated[
         "--port", "-p", min=0, max=65535, metavar="PORT", help="Port; 0 takes any free one."
     ),
 ]
+GrpcPort = Annotated[
+    int | None,
+    typer.Option(
+        "--grpc-port",
+        min=0,
+        max=65535,
+        metavar="PORT",
+        help="Port of gRPC, where it is spoken; 0 takes any free one.",
+    ),
+]
 Host = Annotated[
     str | None, typer.Option("--host", metavar="ADDRESS", help="Address; default 127.0.0.1.")
 ]
@@ -58,6 +68,7 @@ Explain = Annotated[bool, typer.Option("--explain", help="Say what was chosen, a
 def serve(
     target: Target,
     port: Port = None,
+    grpc_port: GrpcPort = None,
     host: Host = None,
     workers: Workers = None,
     isolation: Isolation = None,
@@ -95,7 +106,7 @@ def serve(
 
     console = Console(json=json, quiet=quiet)
     options = _options({"--port": port, "--host": host, "--workers": workers, "--gpu": gpu})
-    options += _options({"--isolation": isolation, "--http": http})
+    options += _options({"--isolation": isolation, "--http": http, "--grpc-port": grpc_port})
     options += ["--explain"] if explain else []
     wish = Wish(env, trust=trust, offline=offline, policy=policy)
     if reload:

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Any, Self
 
 from ...runtime.manifest import BundleManifest
+from ...runtime.settings import ServeSettings
 from ..errors import BuildError
 
 WORKDIR = "/opt/bundle"
@@ -54,7 +55,7 @@ class ImageSettings:
         home = checked(_DIRECTORY, image.get("workdir") or WORKDIR, "directory")
         user = str(image.get("user") or USER)
         user = checked(_USER, user, "user; it must be a number and not root")
-        ports = image.get("ports") or [manifest.serve.get("port", 8080)]
+        ports = image.get("ports") or _ports(manifest)
         base = manifest.accelerator.get("base") or image.get("base") or ""
         return cls(
             base=checked(_REFERENCE, base, "base image"),
@@ -130,3 +131,9 @@ def checked(rule: re.Pattern[str], text: str, what: str) -> str:
     if not rule.fullmatch(text):
         raise BuildError(f"{text!r} is no {what} that a Containerfile could name.")
     return text
+
+
+def _ports(manifest: BundleManifest) -> list[int]:
+    """That of HTTP, and that of gRPC where it is spoken."""
+    settings = ServeSettings.from_json(manifest.serve)
+    return [settings.port, *([settings.grpc.port] if "grpc" in settings.dialects else [])]
