@@ -19,6 +19,12 @@ from .inquiry import Inquiry
 
 Phase = Literal["loading", "loaded", "unloading", "unloaded", "failed"]
 
+_PHASES: dict[str, Phase] = {
+    "READY": "loaded",
+    "LOADING": "loading",
+    "UNLOADING": "unloading",
+}
+
 
 class Condition(Protocol):
     """How the whole server is; `http.readiness` knows."""
@@ -51,7 +57,6 @@ class Served:
     manifest   of the model, None for an author's class
     signature  None where only `call` answers: an author's class
     route      how requests share its calls, and what is known of an author's API
-    phase      how far it has been loaded; `reason` says more where it is not
     """
 
     name: str
@@ -66,8 +71,6 @@ class Served:
     condition: Condition
     limits: Limits
     label: str | None = None
-    phase: Phase = "loading"
-    reason: str = ""
     find_samples: Callable[[], Samples | None] = lambda: None
     _runner: Runner | None = field(default=None, repr=False)
     _operation: Operation | None = field(default=None, repr=False)
@@ -75,15 +78,28 @@ class Served:
     # --- how it is ---
 
     @property
+    def phase(self) -> Phase:
+        """How far it has been loaded."""
+        presence = None if self._runner is None else self._runner.presence
+        if presence is None:
+            return "loading" if self._operation is None else "loaded"
+        if presence.state == "UNAVAILABLE":
+            return "failed" if presence.is_failed else "unloaded"
+        return _PHASES[presence.state]
+
+    @property
     def is_ready(self) -> bool:
-        """Whether it would answer at once."""
+        """Whether it would answer, be it that it is loaded for that."""
         return self.why is None
 
     @property
     def why(self) -> str | None:
         """Why it is not ready, fit for strangers, or None."""
-        if self.phase != "loaded":
-            return self.reason or self.condition.reason or self.phase
+        presence = None if self._runner is None else self._runner.presence
+        if presence is None and self._operation is None:
+            return self.condition.reason or self.phase
+        if presence is not None and not presence.is_within_reach:
+            return presence.why
         if not self.condition.takes_requests:
             return self.condition.reason
         return self.condition.absence(self.route.service or self.alias)
@@ -103,12 +119,6 @@ class Served:
         if operation is None and runner is not None:
             operation = ModelOperation(self._codec(), runner, self.method)
         self._runner, self._operation = runner, operation
-        self.phase, self.reason = "loaded", ""
-
-    def lost(self, phase: Phase, reason: str) -> None:
-        """It cannot be asked any more, and why."""
-        self.phase, self.reason = phase, reason
-        self._runner = self._operation = None
 
     def _codec(self) -> Codec:
         assert self.signature is not None

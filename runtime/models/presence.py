@@ -49,6 +49,11 @@ class Presence:
         if changed is not None and not changed.done():
             changed.set_result(None)
 
+    @property
+    def is_within_reach(self) -> bool:
+        """Whether a request would be answered: it is here, or somebody brings it for that."""
+        return self.is_here or (self.want is not None and not self._is_resting())
+
     async def arrival(self, deadline: float) -> None:
         """Wait until it is here, where somebody brings it; `deadline` is on the monotonic clock.
 
