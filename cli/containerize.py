@@ -1,12 +1,12 @@
 """`bundle containerize`: an image from a bundle."""
 
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
 from .console import Console
 from .listing import to_json
-from .options import BundleTag, Json, Policy, Quiet, Trust
+from .options import BundleTag, Json, Offline, PlainHttp, Policy, Quiet, Trust
 from .size import human
 
 if TYPE_CHECKING:
@@ -25,29 +25,71 @@ BuildArgs = Annotated[
     typer.Option("--build-arg", metavar="KEY=VALUE", help="Passed to the engine; repeatable."),
 ]
 Print = Annotated[bool, typer.Option("--print", help="Only print the Containerfile.")]
+Engine = Annotated[
+    Literal["auto", "none", "docker", "podman", "buildah"],
+    typer.Option("--engine", help="What builds it; `none` needs nothing but the files."),
+]
+Output = Annotated[
+    str | None,
+    typer.Option(
+        "--output",
+        "-o",
+        metavar="WHERE",
+        help="Without an engine: `oci:DIR`, a FILE.tar for `docker load`, or `-`.",
+    ),
+]
+Base = Annotated[
+    str | None,
+    typer.Option(
+        "--base",
+        metavar="IMAGE",
+        help="Without an engine: another base image; `oci:DIR[:NAME]` is one on this machine.",
+    ),
+]
+Compression = Annotated[
+    Literal["none", "gzip", "zstd"],
+    typer.Option("--compression", help="Without an engine: of all layers but the models'."),
+]
+Bytecode = Annotated[
+    Literal["auto", "none"],
+    typer.Option("--bytecode", help="Without an engine: whether Python's files are compiled."),
+]
+Explain = Annotated[
+    bool, typer.Option("--explain", help="Only say which layers it will have, and why.")
+]
 
 
 def containerize(
     bundle: BundleTag,
     tag: ImageTags = None,
     push: Push = False,
+    engine: Engine = "auto",
+    output: Output = None,
+    base: Base = None,
+    compression: Compression = "none",
+    bytecode: Bytecode = "auto",
     platform: Platform = None,
     build_arg: BuildArgs = None,
+    explain: Explain = False,
     print_file: Print = False,
     trust: Trust = False,
     policy: Policy = None,
+    plain_http: PlainHttp = False,
+    offline: Offline = False,
     json: Json = False,
     quiet: Quiet = False,
 ) -> None:
-    """Make the image of a bundle with Docker or Podman.
+    """Make the image of a bundle, with Docker, Podman or Buildah, or without an engine.
 
     Examples:
 
       bundle containerize fraud
 
-      bundle containerize fraud -t registry.example.com/fraud:1.4 --push
+      bundle containerize fraud -t registry.example.com/fraud:1.4 --push --engine none
 
-      bundle containerize fraud --print
+      bundle containerize fraud --output fraud.tar && docker load -i fraud.tar
+
+      bundle containerize fraud --explain
     """
     from ..bundler.store import Store
 
@@ -58,24 +100,74 @@ def containerize(
         text = (store.directory(item) / "Containerfile").read_text("utf-8")
         console.result(to_json(item) | {"containerfile": text}, text.rstrip("\n"))
         return
+    if explain:
+        _explain(item, platform, console)
+        return
     if trust:
         store.trust.grant(item.digest, "--trust")
-    options = {"tags": tuple(tag or ()), "push": push, "platform": platform, "policy": policy}
-    image = make_image(item, console, **options, build_args=pairs(build_arg or []))
-    text = f"Made `{image['tags'][0]}` ({human(image['size'])})."
-    run = f"docker run --rm -p 8080:8080 {image['tags'][0]}"
-    console.result(to_json(item) | {"image": image}, text, next_command=run)
+    options = {"tags": tuple(tag or ()), "push": push, "policy": policy}
+    means: dict[str, Any] = {
+        "engine": engine,
+        "output": output,
+        "base": base,
+        "compression": compression,
+    }
+    means |= {"bytecode": bytecode}
+    means |= {"platform": platform, "plain_http": plain_http, "offline": offline}
+    means |= {"build_args": pairs(build_arg or [])}
+    image = make_image(item, console, means=means, **options)
+    if output == "-":
+        return  # what was printed is the image
+    console.result(to_json(item) | {"image": image}, _made(image), next_command=_next(image))
 
 
-def make_image(item: "Item", console: Console, **options: Any) -> dict[str, Any]:
-    """Build (and push) the image of a bundle; what came of it, for a program."""
+def make_image(
+    item: "Item", console: Console, *, means: dict[str, Any] | None = None, **options: Any
+) -> dict[str, Any]:
+    """Make (and push) the image of a bundle; what came of it, for a program."""
     from dataclasses import asdict
 
     from ..bundler.image import image
     from ..bundler.store import Store
 
-    made = image.containerize(item, Store.default(), progress=console, **options)
+    chosen = image.Means(**(means or {}))
+    made = image.containerize(item, Store.default(), chosen, progress=console, **options)
     return asdict(made)
+
+
+def _made(image: dict[str, Any]) -> str:
+    moved = "" if image["moved"] is None else f", {human(image['moved'])} of it moved"
+    where = f" as `{image['output']}`" if image["output"] else ""
+    return f"Made `{image['tags'][0]}`{where} ({human(image['size'])}{moved})."
+
+
+def _next(image: dict[str, Any]) -> str:
+    output = image["output"]
+    if output and not output.startswith("oci:"):
+        return f"docker load -i {output}"
+    if output:
+        return f"skopeo copy {output}:{image['tags'][0]} docker://REGISTRY/NAME:TAG"
+    return f"docker run --rm -p 8080:8080 {image['tags'][0]}"
+
+
+def _explain(item: "Item", platform: str | None, console: Console) -> None:
+    """The plan of the image's layers, and why an engine would be needed."""
+    from ..bundler.image import explanation
+    from ..bundler.store import Store
+
+    found = explanation.of(item, Store.default(), platform)
+    lines = [f"On {found['base']}, for {found['platform']}:", ""]
+    lines += [_row(number, layer) for number, layer in enumerate(found["layers"], 1)]
+    lines += ["", *found["why"]]
+    console.result(to_json(item) | {"plan": found}, "\n".join(lines))
+
+
+def _row(number: int, layer: dict[str, Any]) -> str:
+    size = layer["size"]
+    about = "" if layer["exact"] else "about "
+    shown = "not known yet" if size is None else f"{about}{human(size)}"
+    state = "; as in the last image" if layer["reused"] else ""
+    return f"{number:>3}  {shown:>15}  {layer['name']}: {layer['why']}{state}"
 
 
 def pairs(texts: list[str]) -> dict[str, str]:

@@ -9,12 +9,16 @@ import hashlib
 import tarfile
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path, PurePosixPath
+from typing import TYPE_CHECKING
 
 from ...runtime import digest
 from ...runtime.manifest import FileEntry
 from ..errors import Damaged
 from ..progress import Meter
 from .containerfile import WHEELS
+
+if TYPE_CHECKING:
+    from ..store import Item
 
 _BLOCK = tarfile.BLOCKSIZE
 _END = bytes(2 * _BLOCK)
@@ -54,6 +58,11 @@ class BuildContext:
             yield from _content(path, entry, meter)
             yield bytes(-entry.size % _BLOCK)
         yield _END
+
+
+def own_entry(item: "Item", directory: Path) -> FileEntry:
+    """The `bundle.json` of a bundle, which lists every file but itself."""
+    return FileEntry("bundle.json", item.digest, (directory / "bundle.json").stat().st_size)
 
 
 def _folders(paths: Iterable[str]) -> list[str]:

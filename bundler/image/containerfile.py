@@ -49,6 +49,7 @@ def render(manifest: BundleManifest, lock: "Lock | None" = None) -> str:
         "" if settings.brings_python else _python(settings),
         _system(manifest, settings),
         *(_packages(manifest, settings, group, compiled) for group in groups),
+        _runtime(settings),
         _large(manifest, settings, groups),
         _process(settings),
         _small(manifest, settings),
@@ -138,6 +139,15 @@ RUN python3 -m compileall -qq -j 0 --invalidation-mode unchecked-hash {site} \\
  || echo "What does not compile here is compiled when it is imported.\""""
 
 
+def _runtime(settings: ImageSettings) -> str:
+    """A stage that compiles the vendored runtime."""
+    home = f"{settings.home}/modelbundle"
+    return f"""\
+FROM system AS runtime
+COPY modelbundle {home}
+RUN python3 -m compileall -qq -j 0 --invalidation-mode unchecked-hash {home}"""
+
+
 def _large(manifest: BundleManifest, settings: ImageSettings, groups: dict[str, str]) -> str:
     """What seldom changes, and is copied before the settings."""
     home = settings.home
@@ -148,7 +158,8 @@ def _large(manifest: BundleManifest, settings: ImageSettings, groups: dict[str, 
             f"WORKDIR {home}",
             *(f"COPY --from={group} {PACKAGES} {PACKAGES}" for group in groups),
             f"COPY {' '.join(checked(_LOCK, path, 'file name') for path in locks)} {home}/env/",
-            *_copies(manifest, home, [*_models(manifest), "samples", "modelbundle"]),
+            *_copies(manifest, home, [*_models(manifest), "samples"]),
+            f"COPY --from=runtime {home}/modelbundle {home}/modelbundle",
         ]
     )
 

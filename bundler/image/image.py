@@ -1,25 +1,32 @@
-"""Image: a bundle built into a container image by the engine of this machine, and pushed."""
+"""Image: a bundle built into a container image, with an engine or without, and pushed."""
 
+import os
 import re
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Literal
 
 from ...runtime.errors import NotTrusted
-from ...runtime.manifest import BundleManifest, FileEntry
-from ..errors import BuildError, ImageFailed, InvalidTag
+from ...runtime.manifest import BundleManifest
+from ..errors import BuildError, EngineUnavailable, InvalidDestination, InvalidTag
+from ..layers.bytecode import Bytecode
+from ..layers.compressed_layer import Compression
 from ..progress import NullProgress, Progress
 from ..signing.policy import Policy
-from .build_context import BuildContext
-from .build_log import BuildLog
-from .containerfile import ARGUMENTS, DIGEST, NAME, VERSION
+from . import command_build, docker_build
+from .build_context import BuildContext, own_entry
+from .containerfile import ARGUMENTS, DIGEST, VERSION
 from .engine import Engine, connect
+from .engineless import Engineless, Wish, check, chosen_platform
 from .image_settings import TRUST
+from .made_image import MadeImage
+from .needs import engine_reasons
 
 if TYPE_CHECKING:
     from ..store import Item, Store
+
+EngineName = Literal["auto", "none", "docker", "podman", "buildah"]
 
 _TAG = re.compile(
     r"(?:[A-Za-z0-9.-]+(?::[0-9]{1,5})?/)?[a-z0-9]+(?:(?:\.|__?|-+)[a-z0-9]+)*"
@@ -28,64 +35,145 @@ _TAG = re.compile(
 
 
 @dataclass(frozen=True, slots=True)
-class Image:
-    """An image on the engine.
+class Means:
+    """By what an image is made.
 
-    id      "sha256:…" of its configuration
-    tags    as asked for
-    size    bytes, unpacked, base image included
-    layers  digests of the unpacked layers, the base image's first
-    digest  of its manifest in the registry, once it is pushed
+    engine       `auto`: the one that answers; without `output` and where none answers, none, if
+                 the image is pushed and none is needed. `none`: base image and files alone.
+    output       without an engine: `oci:DIR`, the path of a tar for `docker load`, or `-`
+    base         without an engine: another base image, a reference or `oci:DIR[:NAME]`
+    compression  without an engine: of layers other than the models'
+    bytecode     without an engine: whether Python's files are compiled here, once
+    build_args   with an engine: passed on to it
+    wheels       with an engine: installed before an index is asked
     """
 
-    id: str
-    tags: tuple[str, ...]
-    size: int
-    layers: tuple[str, ...]
-    digest: str | None = None
+    engine: EngineName = "auto"
+    output: str | None = None
+    base: str | None = None
+    platform: str | None = None
+    compression: Compression = "none"
+    bytecode: Bytecode = "auto"
+    offline: bool = False
+    plain_http: bool = False
+    build_args: Mapping[str, str] = field(default_factory=dict)
+    wheels: Sequence[Path] = ()
+
+    @property
+    def is_without(self) -> bool:
+        """Whether something was asked for that no engine does."""
+        return self.output is not None or self.base is not None or self._shapes_layers
+
+    @property
+    def _shapes_layers(self) -> bool:
+        return self.compression != "none" or self.bytecode != "auto"
 
 
 def containerize(  # noqa: PLR0913 - the public verb: one keyword for each decision of the caller
     item: "Item",
     store: "Store",
+    means: Means = Means(),
     *,
     tags: Sequence[str] = (),
     push: bool = False,
-    platform: str | None = None,
-    build_args: Mapping[str, str] | None = None,
-    wheels: Sequence[Path] = (),
     policy: Path | None = None,
     progress: Progress | None = None,
-) -> Image:
-    """Build the image of the bundle `item`, and push it to the registry in each of its `tags`.
+) -> MadeImage:
+    """Make the image of the bundle `item`, and push it to the registry in each of its `tags`.
 
     Runs nothing of the bundle. A trusted bundle's digest is written into the image, so that the
-    server in it may load what executes code. `wheels` are installed before an index is asked.
+    server in it may load what executes code.
 
     Raises:
         NotTrusted: when it executes code that nobody on this machine has vouched for.
         Refused: when `policy`, or else the store's own, does not allow it.
-        EngineUnavailable: when no engine answers.
+        EngineUnavailable: when no engine answers, and one is needed; says why it is.
         ImageFailed: when the engine cannot build or push; carries its last lines.
+        RegistryError: when, without an engine, a registry cannot be reached or says no.
+        ResolveError: when, without an engine, packages cannot be fetched.
         InvalidTag: for a tag that no registry takes.
         BuildError: for another platform than the bundle's, or a build argument that is ours.
         Damaged: when a file of the bundle differs from its digest.
     """
     if rules := Policy.of(store, policy):
         rules.check(item, store)
-    progress, directory = progress or NullProgress(), store.directory(item)
-    manifest = BundleManifest.read(directory)
+    progress = progress or NullProgress()
+    manifest = BundleManifest.read(store.directory(item))
     _check_trust(item, manifest, store)
     names = _checked_tags(tags or (default_tag(item),))
-    arguments = _arguments(item, build_args or {})
-    _check_platform(platform, manifest)
-    files = [*store.files(item), _own_entry(item, directory)]
-    context = BuildContext(directory, files, wheels)
-    with store.hold(item), connect() as engine:
-        target = platform or _foreign(engine, manifest)
-        made = _build(engine, context, names[0], arguments, target, progress)
-        image = _tagged(engine, made, names)
-        return _pushed(engine, image, progress) if push else image
+    arguments = _arguments(item, means.build_args)
+    chosen_platform(manifest, means.platform)
+    engine = _engine(means, manifest, push, progress)
+    if engine is None:
+        wish = Wish(
+            names, means.output, push, means.base, means.platform,
+            means.compression, means.bytecode, means.offline, means.plain_http,
+        )  # fmt: skip
+        if not (push or means.output):
+            raise InvalidDestination(
+                "An image that no engine keeps has to go somewhere.",
+                hint="Add `--output oci:DIR`, `--output FILE.tar` or `--push`.",
+            )
+        return Engineless(item, store, wish, progress).run()
+    with store.hold(item):
+        return _built(engine, item, store, _Order(names, push, arguments, means), progress)
+
+
+@dataclass(frozen=True, slots=True)
+class _Order:
+    """What an engine is asked for."""
+
+    tags: tuple[str, ...]
+    push: bool
+    arguments: Mapping[str, str]
+    means: Means
+
+
+def _engine(
+    means: Means, manifest: BundleManifest, push: bool, progress: Progress
+) -> "Engine | command_build.CommandEngine | None":
+    """The engine that builds it; None where it is made without one."""
+    if means.engine == "none" or (means.engine == "auto" and means.is_without):
+        check(manifest, means.build_args, means.wheels)
+        return None
+    if means.is_without:
+        raise InvalidDestination(
+            "`--output`, `--base` and `--compression` are for images made without an engine.",
+            hint="Add `--engine none`, or take an image from an engine with `docker save`.",
+        )
+    if means.engine in {"podman", "buildah"}:
+        return command_build.find(means.engine)
+    try:
+        return connect()
+    except EngineUnavailable:
+        if means.engine == "auto" and "DOCKER_HOST" not in os.environ:
+            for name in ("podman", "buildah"):
+                if command_build.is_installed(name):
+                    return command_build.find(name)
+        if means.engine == "docker" or not push or engine_reasons(manifest, means.build_args, ()):
+            raise
+    progress.step("No container engine answers; the image needs none")
+    return None
+
+
+def _built(
+    engine: "Engine | command_build.CommandEngine",
+    item: "Item",
+    store: "Store",
+    order: _Order,
+    progress: Progress,
+) -> MadeImage:
+    directory = store.directory(item)
+    manifest, means = BundleManifest.read(directory), order.means
+    if isinstance(engine, command_build.CommandEngine):
+        return engine.build(directory, order.tags, order.arguments, means.platform, order.push)
+    with engine:
+        files = [*store.files(item), own_entry(item, directory)]
+        context = BuildContext(directory, files, means.wheels)
+        target = means.platform or _foreign(engine, manifest)
+        made = docker_build.build(engine, context, order.tags[0], order.arguments, target, progress)
+        image = docker_build.tagged(engine, made, order.tags)
+        return docker_build.pushed(engine, image, progress) if order.push else image
 
 
 def default_tag(item: "Item") -> str:
@@ -129,116 +217,7 @@ def _arguments(item: "Item", given: Mapping[str, str]) -> dict[str, str]:
     return {**given, **own}
 
 
-def _check_platform(platform: str | None, manifest: BundleManifest) -> None:
-    known = manifest.image.get("platforms") or ()
-    if platform is not None and known and platform not in known:
-        raise BuildError(
-            f"The bundle is locked for {', '.join(known)}, not for {platform}.",
-            hint=f"Add `{platform}` under `platforms` in the bundlefile, then run `bundle build`.",
-        )
-
-
 def _foreign(engine: Engine, manifest: BundleManifest) -> str | None:
     """The platform to ask the engine for, when the bundle is not for its own."""
     known = manifest.image.get("platforms") or ()
     return known[0] if known and engine.platform not in known else None
-
-
-def _own_entry(item: "Item", directory: Path) -> FileEntry:
-    return FileEntry("bundle.json", item.digest, (directory / "bundle.json").stat().st_size)
-
-
-def _build(
-    engine: Engine,
-    context: BuildContext,
-    tag: str,
-    arguments: Mapping[str, str],
-    platform: str | None,
-    progress: Progress,
-) -> str:
-    """Let the engine build; the image's id."""
-    log = BuildLog(progress)
-    progress.step(f"Building with {engine.name} {engine.version}")
-    with (
-        _told(engine, "build the image"),
-        progress.meter("Sending the bundle", context.size) as meter,
-    ):
-        events = engine.client.api.build(
-            fileobj=context.chunks(meter),
-            custom_context=True,
-            dockerfile=NAME,
-            tag=tag,
-            buildargs=dict(arguments),
-            platform=platform,
-            rm=True,
-            forcerm=True,
-            decode=True,
-            timeout=None,  # a step may be silent for as long as it takes
-        )
-    with _told(engine, "build the image"):
-        for event in events:
-            log.add(event)
-    return log.result()
-
-
-def _tagged(engine: Engine, made: str, tags: tuple[str, ...]) -> Image:
-    with _told(engine, "tag the image"):
-        for tag in tags[1:]:
-            repository, version = _split(tag)
-            engine.client.api.tag(made, repository, version)
-        about = engine.client.api.inspect_image(made)
-    layers = tuple(about.get("RootFS", {}).get("Layers") or ())
-    return Image(about["Id"], tags, int(about["Size"]), layers)
-
-
-def _pushed(engine: Engine, image: Image, progress: Progress) -> Image:
-    digest = None
-    for tag in image.tags:
-        with _told(engine, f"push `{tag}`"), progress.meter(f"Pushing {tag}", image.size) as meter:
-            sent: dict[str, int] = {}
-            for event in _push(engine, tag):
-                now = (event.get("progressDetail") or {}).get("current", 0)
-                before = sent.get(str(event.get("id")), 0)
-                sent[str(event.get("id"))] = max(now, before)
-                meter.advance(max(0, now - before))
-                digest = (event.get("aux") or {}).get("Digest", digest)
-    return Image(image.id, image.tags, image.size, image.layers, digest)
-
-
-def _push(engine: Engine, tag: str) -> Iterator[Mapping[str, Any]]:
-    repository, version = _split(tag)
-    reason = None
-    for event in engine.client.api.push(repository, version, stream=True, decode=True):
-        reason = event.get("error", reason)  # the stream is read to its end all the same
-        yield event
-    if reason is not None:
-        raise _push_failure(tag, str(reason))
-
-
-def _push_failure(tag: str, reason: str) -> ImageFailed:
-    login = re.search(r"denied|unauthorized|authentication required|no basic auth", reason)
-    hint = f"Log in with `docker login {tag.partition('/')[0]}`." if login else None
-    return ImageFailed(f"`{tag}` cannot be pushed: {reason.strip()}.", hint=hint)
-
-
-def _split(tag: str) -> tuple[str, str]:
-    name, colon, version = tag.rpartition(":")
-    return (name, version) if colon and "/" not in version else (tag, "latest")
-
-
-@contextmanager
-def _told(engine: Engine, doing: str) -> Iterator[None]:
-    """Say in a sentence what the docker SDK raises."""
-    from docker.errors import DockerException
-    from requests.exceptions import RequestException
-
-    try:
-        yield
-    except DockerException as error:
-        reason = getattr(error, "explanation", None) or error
-        raise ImageFailed(f"{engine.name} cannot {doing}: {reason}") from error
-    except (RequestException, OSError) as error:
-        raise ImageFailed(
-            f"{engine.name} at {engine.endpoint} went away while it was to {doing}: {error}",
-            hint="Look at its log, then try again: finished layers are kept.",
-        ) from error

@@ -13,6 +13,7 @@ from ..requirements.requirements import normalize
 from ..requirements.target import MACHINES
 from ..store import Blob, Store
 from . import bundle_files, package_group
+from .bytecode import Compiler
 from .installed_size import installed_size
 from .layer_memo import LayerMemo
 from .layer_tar import LayerTar
@@ -21,8 +22,22 @@ from .package_tree import PackageTree, Wanted
 
 _FORMAT = 1
 """Of the layers' bytes; another one makes other layers of the same contents."""
-SITE = "opt/packages/lib/python{}/site-packages"
-"""Where packages lie in the image: the user site of `PYTHONUSERBASE=/opt/packages`."""
+_COMPILED = frozenset({"runtime", "code"})  # a model's own code is read by a loader of ours
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """The machine of an image, and where things lie in it, without leading slashes.
+
+    home      the bundle
+    site      the packages
+    compiler  who compiles them; None: nobody
+    """
+
+    platform: str
+    home: str
+    site: str
+    compiler: Compiler | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,34 +82,28 @@ class LayerPlan:
     layers: tuple[PlannedLayer, ...]
     tree: PackageTree | None
     memo: LayerMemo
-    site: str
 
     @classmethod
     def of(
-        cls,
-        store: Store,
-        directory: Path,
-        files: Sequence[FileEntry],
-        manifest: BundleManifest,
-        platform: str,
+        cls, store: Store, directory: Path, files: Sequence[FileEntry], target: "Target"
     ) -> "LayerPlan":
-        """The plan for the bundle in `directory`; nothing is unpacked, read or fetched for it."""
-        memo = LayerMemo(store.root / "layers")
-        site = SITE.format(".".join(manifest.python.split(".")[:2]))
-        home = str(manifest.image.get("workdir") or "/opt/bundle").strip("/")
+        """The plan for the bundle in `directory`; nothing is unpacked or fetched for it."""
+        manifest = BundleManifest.read(directory)
         shares = bundle_files.divide(manifest, files)
-        own = tuple(_of_share(share, directory, home) for share in shares)
+        own = tuple(_of_share(share, directory, store, target) for share in shares)
+        plan = cls((), None, LayerMemo(store.root / "layers"))
         if manifest.lock is None:
-            return cls(own, None, memo, site)
-        tree = PackageTree.of(store, manifest.lock, manifest.python, platform)
-        plan = cls((), tree, memo, site)
-        return replace(plan, layers=(*plan._packages(_pinned(directory, platform)), *own))
+            return replace(plan, layers=own)
+        wanted = Wanted(manifest.python, target.platform, target.site, target.compiler)
+        plan = replace(plan, tree=PackageTree.of(store, manifest.lock, wanted))
+        pins = _pinned(directory, target.platform)
+        return replace(plan, layers=(*plan._packages(pins), *own))  # noqa: SLF001 - of this class
 
     def _packages(self, pins: Mapping[str, str]) -> Iterator[PlannedLayer]:
         tree = self.tree
         if tree is None:
             return
-        known = tree.members(self.site) if tree.is_there else {}
+        known = tree.members() if tree.is_there else {}
         for group, names in package_group.grouped(pins).items():
             shown = tuple(f"{name}=={pins[name]}" for name in names)
             about = {"format": _FORMAT, "tree": tree.key, "group": group}
@@ -108,12 +117,12 @@ class LayerPlan:
             )
 
     def complete(
-        self, store: Store, requirements: Path, wanted: Wanted, progress: Progress
+        self, store: Store, requirements: Path, progress: Progress, *, offline: bool = False
     ) -> "LayerPlan":
         """The plan with its packages unpacked."""
         if self.tree is None or self.tree.is_there:
             return self
-        self.tree.make(store, requirements, wanted, progress)
+        self.tree.make(store, requirements, progress, offline=offline)
         pins = {name: version for layer in self.layers for name, version in _pins(layer)}
         own = tuple(layer for layer in self.layers if layer.kind != "packages")
         return replace(self, layers=(*self._packages(pins), *own))
@@ -158,21 +167,26 @@ def _fits(tar: LayerTar, blob: Blob | None) -> bool:
     return blob is not None and blob.size == tar.size
 
 
-def _of_share(share: bundle_files.Share, directory: Path, home: str) -> PlannedLayer:
-    members = tuple(
+def _of_share(
+    share: bundle_files.Share, directory: Path, store: Store, target: "Target"
+) -> PlannedLayer:
+    members = [
         Member(
-            f"{home}/{entry.path}",
+            f"{target.home}/{entry.path}",
             directory / entry.path,
             entry.size,
             entry.executable,
             entry.digest,
         )
         for entry in share.files
-    )
+    ]
+    compiler = target.compiler if share.kind in _COMPILED else None
     listed = [[m.path, m.digest, m.size, m.executable] for m in members]
-    key = digest.of_bytes(canonical.dumps({"format": _FORMAT, "files": listed}))
+    about = {"format": _FORMAT, "files": listed, "compiler": compiler and compiler.name}
+    key = digest.of_bytes(canonical.dumps(about))
+    members += compiler.members(members, store) if compiler else ()
     size = LayerTar(members).size
-    return PlannedLayer(share.kind, share.name, key, size, share.why, (), members)
+    return PlannedLayer(share.kind, share.name, key, size, share.why, (), tuple(members))
 
 
 def _pins(layer: PlannedLayer) -> Iterator[tuple[str, str]]:

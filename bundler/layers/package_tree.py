@@ -9,10 +9,10 @@ import base64
 import binascii
 import csv
 import io
-import shutil
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
+from typing import Any
 
 from ...runtime import canonical, digest
 from ..errors import BuildError, ResolveError
@@ -21,6 +21,7 @@ from ..requirements import collisions, uv
 from ..requirements.requirements import normalize
 from ..requirements.target import PLATFORMS
 from ..store import Store
+from .bytecode import Compiler
 from .member import Member
 
 _FORMAT = 1
@@ -34,20 +35,26 @@ class PackageTree:
 
     directory: Path
     key: str
+    wanted: "Wanted"
 
     @classmethod
-    def of(cls, store: Store, lock: str, python: str, platform: str) -> "PackageTree":
-        """The tree of a lock's digest, an interpreter's version and a platform."""
-        about = {"format": _FORMAT, "lock": lock, "python": python, "platform": platform}
+    def of(cls, store: Store, lock: str, wanted: "Wanted") -> "PackageTree":
+        """The tree of a lock's digest, for a machine and with or without compiled files."""
+        about: dict[str, Any] = {"format": _FORMAT, "lock": lock, "python": wanted.python}
+        about |= {"platform": wanted.platform, "site": wanted.site}
+        about |= {"compiler": wanted.compiler.name if wanted.compiler else None}
         key = digest.of_bytes(canonical.dumps(about))
-        return cls(store.root / "layers" / "packages" / key.removeprefix("sha256:"), key)
+        place = store.root / "layers" / "packages" / key.removeprefix("sha256:")
+        return cls(place, key, wanted)
 
     @property
     def is_there(self) -> bool:
         """Whether it was unpacked before."""
         return self.directory.is_dir()
 
-    def make(self, store: Store, requirements: Path, wanted: "Wanted", progress: Progress) -> None:
+    def make(
+        self, store: Store, requirements: Path, progress: Progress, *, offline: bool = False
+    ) -> None:
         """Unpack it, unless it is there.
 
         Raises:
@@ -56,18 +63,29 @@ class PackageTree:
         """
         if self.is_there:
             return
+        wanted = self.wanted
         progress.step(f"Unpacking the packages for {wanted.platform}, Python {wanted.python}")
         with store.staging() as work:
             target = work / "packages"
             uv.run(
                 wanted.arguments(target, requirements),
                 cwd=work,
-                offline=wanted.offline,
+                offline=offline,
                 environment={"UV_NO_INSTALLER_METADATA": "1", "UV_COMPILE_BYTECODE": "0"},
             )
             target.mkdir(exist_ok=True)  # uv makes none for an empty lock
             collisions.check_environment(target)
+            if wanted.compiler is not None:
+                progress.step(f"Compiling them with Python {wanted.compiler.version}")
+                wanted.compiler.run(list(self._sources(target)), work)
             self._place(target)
+
+    def _sources(self, target: Path) -> Iterator[tuple[Path, str, Path]]:
+        compiler = self.wanted.compiler
+        for source in sorted(target.rglob("*.py")) if compiler else ():
+            path = source.relative_to(target).as_posix()
+            if compiler and "\t" not in path and "\n" not in path:
+                yield source, f"{self.wanted.site}/{path}", target / compiler.place(path)
 
     def _place(self, target: Path) -> None:
         self.directory.parent.mkdir(parents=True, exist_ok=True)
@@ -77,12 +95,8 @@ class PackageTree:
             if not self.is_there:  # else another process was as fast
                 raise
 
-    def forget(self) -> None:
-        """Remove it."""
-        shutil.rmtree(self.directory, ignore_errors=True)
-
-    def members(self, home: str) -> Mapping[str, list[Member]]:
-        """Normalized name of each distribution -> its files, below `home` in the image.
+    def members(self) -> Mapping[str, list[Member]]:
+        """Normalized name of each distribution -> its files, where they lie in the image.
 
         Raises:
             BuildError: when a RECORD cannot be followed.
@@ -91,16 +105,26 @@ class PackageTree:
         found = {}
         for record in records:
             name = normalize(record.parent.name.rsplit(".dist-info", 1)[0].split("-")[0])
-            found[name] = list(self._distribution(record, home))
+            found[name] = list(self._distribution(record))
         return found
 
-    def _distribution(self, record: Path, home: str) -> Iterator[Member]:
+    def _distribution(self, record: Path) -> Iterator[Member]:
         rows = [row for row in _rows(record) if self._travels(row[0])]
         own = record.relative_to(self.directory).as_posix()
         for path, content in rows:
             if path != own:
-                yield self._member(path, content, home)
-        yield Member.of_bytes(f"{home}/{own}", _record(rows))
+                yield self._member(path, content)
+                yield from self._compiled(path)
+        yield Member.of_bytes(f"{self.wanted.site}/{own}", _record(rows))
+
+    def _compiled(self, path: str) -> Iterator[Member]:
+        compiler = self.wanted.compiler
+        if compiler is None or not path.endswith(".py"):
+            return
+        inside = compiler.place(path)
+        place = self.directory / inside
+        if place.is_file():
+            yield Member(f"{self.wanted.site}/{inside}", place, place.stat().st_size)
 
     def _travels(self, path: str) -> bool:
         parts = PurePosixPath(path).parts
@@ -117,7 +141,7 @@ class PackageTree:
         with (self.directory / path).open("rb") as file:
             return file.read(2) == _SCRIPT
 
-    def _member(self, path: str, content: str, home: str) -> Member:
+    def _member(self, path: str, content: str) -> Member:
         place = self.directory / path
         try:
             about = place.lstat()
@@ -127,16 +151,19 @@ class PackageTree:
                 hint=f"Remove `{self.directory}`, then try again.",
             ) from error
         executable = bool(about.st_mode & 0o100)
-        return Member(f"{home}/{path}", place, about.st_size, executable, _digest(content))
+        return Member(
+            f"{self.wanted.site}/{path}", place, about.st_size, executable, _digest(content)
+        )
 
 
 @dataclass(frozen=True, slots=True)
 class Wanted:
-    """For which machine wheels are unpacked, and whether an index may be asked."""
+    """For which machine wheels are unpacked, where they lie there, and who compiles them."""
 
     python: str
     platform: str
-    offline: bool = False
+    site: str
+    compiler: Compiler | None = None
 
     def arguments(self, target: Path, requirements: Path) -> list[str]:
         """What uv is told.

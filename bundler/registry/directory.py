@@ -16,6 +16,7 @@ from typing import Any
 from ...runtime import digest as digests
 from ..errors import Damaged, RegistryError
 from ..store import Blob, disk, layout
+from .content import Content
 from .index import LIMIT, Index
 from .limits import Limits
 from .place import Advance, Stream, Way
@@ -93,9 +94,20 @@ class Directory:
 
     def send(self, blob: Blob, path: Path, advance: Advance) -> Way:
         """Copy a blob, hashed on its way."""
+        with _opened(path) as reading:
+            return self._take(blob, iter(lambda: os.read(reading, digests.CHUNK), b""), advance)
+
+    def upload(
+        self, blob: Blob, content: Content, advance: Advance, source: str | None = None
+    ) -> Way:
+        """Take in what need not be a file; as `Registry.upload`."""
+        del source  # a directory has one place for everything
+        return self._take(blob, content.read(0, blob.size), advance)
+
+    def _take(self, blob: Blob, parts: Iterator[bytes], advance: Advance) -> Way:
         temporary = self._temporary()
         try:
-            self._copy(blob, path, temporary, advance)
+            self._copy(blob, parts, temporary, advance)
             temporary.replace(self._path(blob.digest))
             disk.sync_directory(self._blobs)
         finally:
@@ -150,15 +162,14 @@ class Directory:
         if self.stop.is_set():
             raise RegistryError("The copy was broken off.")
 
-    def _copy(self, blob: Blob, source: Path, target: Path, advance: Advance) -> None:
-        running, size = hashlib.sha256(), 0
-        with _opened(source) as reading, _created(target) as writing:
-            while part := os.read(reading, digests.CHUNK):
+    def _copy(self, blob: Blob, parts: Iterator[bytes], target: Path, advance: Advance) -> None:
+        running = hashlib.sha256()
+        with _created(target) as writing:
+            for part in parts:
                 self._check_cut()
                 running.update(part)
                 with disk.named(target):
                     disk.write_all(writing, part)
-                size += len(part)
                 advance(len(part))
             got = "sha256:" + running.hexdigest()
             if got != blob.digest:

@@ -80,8 +80,9 @@ class Index:
             "mediaType": oci.MANIFEST,
             "digest": digests.of_bytes(manifest),
             "size": len(manifest),
-            "artifactType": json.loads(manifest)["artifactType"],
         }
+        if artifact := json.loads(manifest).get("artifactType"):  # an image has none
+            known["artifactType"] = artifact
         added = [known | {"annotations": {_NAME: name}} for name in names]
         return Index({**self.document, "manifests": [*kept, *added]})
 

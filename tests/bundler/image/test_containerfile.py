@@ -74,11 +74,12 @@ def test_layers_come_in_the_order_of_change():
     copies = [line.split()[1] for line in lines(BUNDLE) if line.startswith("COPY")]
     assert copies == [
         "env/requirements.lock",
+        "modelbundle",
         "--from=packages",
         "env/requirements.lock",
         "models/iris",
         "samples",
-        "modelbundle",
+        "--from=runtime",
         "server.py",
         "src",
         "Containerfile",
@@ -92,9 +93,9 @@ def test_heavy_packages_have_layers_of_their_own_below_the_others():
     ]
     whole = lines(replace(BUNDLE, files=(*FILES_OF_BUNDLE, *locks)))
     stages = [line.split()[-1] for line in whole if line.startswith("FROM system AS")]
-    assert stages == ["cuda", "frameworks", "packages"]
-    taken = [line for line in whole if line.startswith("COPY --from=")]
-    assert taken == [f"COPY --from={stage} /opt/packages /opt/packages" for stage in stages]
+    assert stages == ["cuda", "frameworks", "packages", "runtime"]
+    taken = [line for line in whole if line.startswith("COPY --from=")][:3]
+    assert taken == [f"COPY --from={stage} /opt/packages /opt/packages" for stage in stages[:3]]
     frameworks = whole[whole.index("FROM system AS frameworks") :]
     assert "COPY env/frameworks.lock /tmp/env/frameworks.lock" in frameworks[:6]
 
@@ -222,7 +223,7 @@ def test_nvidias_images_get_the_python_of_the_lock():
     assert whole[0] == "FROM python:3.11-slim AS python"
     assert "uv python install 3.11" in whole[2]
     assert "COPY --from=python /opt/python /opt/python" in whole
-    assert sum(line.startswith("FROM") for line in whole) == 4
+    assert sum(line.startswith("FROM") for line in whole) == 5
 
 
 def test_the_authors_environment_and_labels_come_last_and_win():

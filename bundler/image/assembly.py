@@ -1,0 +1,108 @@
+"""Assembly: an image as its manifest, its configuration and its layers, none of them written yet.
+
+The manifest of OCI (image-spec, manifest.md): the base's layers as they were published, then ours,
+uncompressed, so that their digests depend on no compressor.
+"""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from ...runtime import canonical
+from ...runtime import digest as digests
+from ..layers.compressed_layer import CompressedLayer
+from ..layers.layer_plan import Layer
+from ..registry.content import Content
+from ..store import Blob, oci
+from . import image_config
+from .base import LAYER, Base
+from .image_config import Identity
+from .image_settings import ImageSettings
+
+_CONFIG = "application/vnd.oci.image.config.v1+json"
+
+
+@dataclass(frozen=True, slots=True)
+class BytesContent:
+    """A small blob that was made here."""
+
+    data: bytes
+
+    def read(self, start: int, size: int) -> Iterator[bytes]:
+        """See `Content`."""
+        yield self.data[start : start + size]
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """A blob of the image; `is_base` if it was published by somebody else."""
+
+    name: str
+    media_type: str
+    blob: Blob
+    content: Content
+    is_base: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Assembly:
+    """Everything that an image consists of, in the order of its manifest."""
+
+    manifest: bytes
+    config: Part
+    layers: tuple[Part, ...]
+    diff_ids: tuple[str, ...]
+
+    @classmethod
+    def of(
+        cls,
+        base: Base,
+        settings: ImageSettings,
+        layers: Sequence[Layer],
+        compressed: Mapping[str, CompressedLayer],
+        identity: Identity,
+    ) -> "Assembly":
+        """Put an image together on paper; `compressed` says what travels instead of a layer."""
+        config = image_config.encode(base.config, settings, layers, identity)
+        parts = [
+            Part("base image", layer.media_type, layer.blob, layer.content, is_base=True)
+            for layer in base.layers
+        ]
+        parts += [_part(layer, compressed.get(layer.blob.digest)) for layer in layers]
+        about = Part("configuration", _CONFIG, Blob.of_bytes(config), BytesContent(config))
+        known = {
+            "schemaVersion": 2,
+            "mediaType": oci.MANIFEST,
+            "config": _descriptor(about),
+            "layers": [_descriptor(part) for part in parts],
+        }
+        own = tuple(layer.blob.digest for layer in layers)
+        diff_ids = (*base.config["rootfs"]["diff_ids"], *own)
+        return cls(canonical.dumps(known), about, tuple(parts), diff_ids)
+
+    @property
+    def digest(self) -> str:
+        """Of the manifest: what a registry knows the image by."""
+        return digests.of_bytes(self.manifest)
+
+    @property
+    def parts(self) -> list[Part]:
+        """Every blob once, the configuration last."""
+        every = {part.blob.digest: part for part in (*self.layers, self.config)}
+        return list(every.values())
+
+    @property
+    def size(self) -> int:
+        """Bytes of all blobs."""
+        return sum(part.blob.size for part in self.parts)
+
+
+def _part(layer: Layer, compressed: CompressedLayer | None) -> Part:
+    name = layer.planned.name
+    if compressed is None:
+        return Part(name, LAYER, layer.blob, layer.tar)
+    return Part(name, f"{LAYER}+{compressed.kind}", compressed.blob, compressed)
+
+
+def _descriptor(part: Part) -> dict[str, Any]:
+    return {"mediaType": part.media_type, "digest": part.blob.digest, "size": part.blob.size}

@@ -1,0 +1,148 @@
+"""Base: the image below a bundle's own layers, of which nothing is fetched before it is needed."""
+
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from typing import Any
+
+from ...runtime import digest as digests
+from .. import strict_json
+from ..errors import BuildError, RegistryError
+from ..registry.directory import Directory
+from ..registry.download import Download
+from ..registry.patience import Patience
+from ..registry.reference import DirectoryReference, RegistryReference, parse
+from ..registry.registry import Registry
+from ..registry.remote_content import RemoteContent
+from ..requirements import base_image
+from ..store import Blob
+
+LAYER = "application/vnd.oci.image.layer.v1.tar"
+_DOCKER = "application/vnd.docker.image.rootfs.diff.tar"
+_KINDS = {
+    _DOCKER: LAYER, f"{_DOCKER}.gzip": f"{LAYER}+gzip",
+    LAYER: LAYER, f"{LAYER}+gzip": f"{LAYER}+gzip", f"{LAYER}+zstd": f"{LAYER}+zstd",
+}  # fmt: skip
+_HUB = "registry-1.docker.io"
+_DIRECTORIES = ("oci:", "/", "./", "../", "~")
+
+
+@dataclass(frozen=True, slots=True)
+class BaseLayer:
+    """One layer as it was published: its bytes are never changed."""
+
+    media_type: str
+    blob: Blob
+    content: RemoteContent
+
+
+@dataclass(frozen=True, slots=True)
+class Base:
+    """An image in a registry or in an OCI layout.
+
+    digest      of the manifest that its reference meant; what a lock pins
+    config      its configuration, as it was read
+    repository  where it is, for a registry that can mount from there; None in a directory
+    """
+
+    reference: str
+    digest: str
+    config: Mapping[str, Any]
+    layers: tuple[BaseLayer, ...]
+    repository: RegistryReference | None
+
+
+@contextmanager
+def opened(reference: str, platform: str, *, plain_http: bool = False) -> Iterator[Base]:
+    """The base image that `reference` names, for one platform.
+
+    Raises:
+        RegistryError: when it cannot be read.
+        BuildError: when it is no image that layers can be put upon.
+    """
+    place = _place(reference, plain_http=plain_http)
+    try:
+        yield _read(place, reference, platform)
+    finally:
+        place.close()
+
+
+def _place(reference: str, *, plain_http: bool) -> Registry | Directory:
+    if reference.startswith(_DIRECTORIES):
+        known = parse(reference)
+        if isinstance(known, DirectoryReference):
+            return Directory(known)
+    host, repository, tag = base_image.split(reference)
+    _, _, digest = reference.partition("@")
+    host = "docker.io" if host == _HUB else host
+    target = RegistryReference(host, repository, tag, digest or None)
+    return Registry(target, "pull", plain_http=plain_http)
+
+
+def _read(place: Registry | Directory, reference: str, platform: str) -> Base:
+    data = place.manifest()
+    digest, document = digests.of_bytes(data), _document(data, reference)
+    if "manifests" in document:
+        wanted = _for_platform(document, platform, reference)
+        place.reference = replace(place.reference, tag=None, digest=wanted)
+        document = _document(place.manifest(), reference)
+    try:
+        about = _blob(document["config"])
+        config = strict_json.loads(_small(place, about))
+        layers = tuple(_layer(place, layer, reference) for layer in document["layers"])
+        is_whole = len(config["rootfs"]["diff_ids"]) == len(layers)
+    except (KeyError, TypeError, ValueError, AttributeError) as error:
+        raise BuildError(f"`{reference}` is no image that can be built upon: {error!r}.") from error
+    if not is_whole:
+        raise BuildError(f"The manifest of `{reference}` is not that of its configuration.")
+    target = place.reference if isinstance(place.reference, RegistryReference) else None
+    return Base(reference, digest, config, layers, target)
+
+
+def _document(data: bytes, reference: str) -> Mapping[str, Any]:
+    try:
+        document = strict_json.loads(data)
+    except ValueError as error:
+        raise RegistryError(f"The manifest of `{reference}` is no JSON: {error}.") from error
+    if not isinstance(document, dict) or not ({"manifests", "layers"} & document.keys()):
+        raise BuildError(f"`{reference}` is neither an image nor an index of images.")
+    return document
+
+
+def _for_platform(index: Mapping[str, Any], platform: str, reference: str) -> str:
+    found = []
+    for entry in index["manifests"]:
+        about = entry.get("platform") or {}
+        name = f"{about.get('os')}/{about.get('architecture')}"
+        found.append(name)
+        if name == platform and digests.is_digest(str(entry.get("digest"))):
+            return str(entry["digest"])
+    raise BuildError(
+        f"`{reference}` is not there for {platform}, but for {', '.join(sorted(set(found)))}."
+    )
+
+
+def _blob(descriptor: Mapping[str, Any]) -> Blob:
+    digest, size = descriptor["digest"], descriptor["size"]
+    if not digests.is_digest(digest) or type(size) is not int or size < 0:
+        raise ValueError(f"{str(digest)[:80]!r} is no blob")
+    return Blob(digest, size)
+
+
+def _layer(place: Registry | Directory, layer: Mapping[str, Any], reference: str) -> BaseLayer:
+    kind = _KINDS.get(str(layer["mediaType"]))
+    if kind is None:
+        raise BuildError(
+            f"`{reference}` has a layer of the kind `{str(layer['mediaType'])[:80]}`, which may "
+            "not be passed on.",
+            hint="Choose another base image, or build with an engine: `--engine docker`.",
+        )
+    blob = _blob(layer)
+    return BaseLayer(kind, blob, RemoteContent(place, blob))
+
+
+def _small(place: Registry | Directory, blob: Blob) -> bytes:
+    if blob.size > place.limits.config:
+        raise ValueError(f"its configuration has {blob.size:,} bytes")
+    patience = Patience(place.limits, place.stop)
+    return Download(place, blob, patience, lambda _: None).to_bytes()

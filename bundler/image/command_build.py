@@ -1,0 +1,111 @@
+"""Building with Podman or Buildah by their own commands, where no service of theirs listens."""
+
+import json
+import os
+import shutil
+import subprocess
+import tempfile
+from collections import deque
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from ..errors import EngineUnavailable, ImageFailed
+from .build_log import SHOWN
+from .containerfile import NAME
+from .made_image import MadeImage
+
+_TIMEOUT = 20.0  # seconds, of what answers at once
+
+
+@dataclass(frozen=True, slots=True)
+class CommandEngine:
+    """A program that builds images; it keeps them for the user who runs it."""
+
+    name: str
+    program: Path
+
+    def build(
+        self,
+        directory: Path,
+        tags: Sequence[str],
+        arguments: Mapping[str, str],
+        platform: str | None,
+        push: bool,
+    ) -> MadeImage:
+        """Build the image of the bundle in `directory`, and push it under its tags.
+
+        Raises:
+            ImageFailed: with the last lines that the program said.
+        """
+        with tempfile.TemporaryDirectory(prefix="bundle-image-") as folder:
+            said = Path(folder) / "id"
+            command = ["build", "--format", "docker", "--iidfile", str(said)]
+            command += ["--file", str(directory / NAME)]
+            command += [word for tag in tags for word in ("--tag", tag)]
+            # Handed over by name: what a command line holds, every user of the machine reads.
+            command += [word for name in arguments for word in ("--build-arg", name)]
+            command += ["--platform", platform] if platform else []
+            self._run([*command, str(directory)], "build the image", arguments)
+            made = said.read_text("utf-8").strip()
+        for tag in tags if push else ():
+            self._run(["push", tag, f"docker://{tag}"], f"push `{tag}`")
+        return self._image(made, tuple(tags))
+
+    def _image(self, made: str, tags: tuple[str, ...]) -> MadeImage:
+        kind = ["image"] if self.name == "podman" else []
+        about = json.loads(self._run([*kind, "inspect", *_TYPE[self.name], made], "look at it"))
+        first: dict[str, Any] = about[0] if isinstance(about, list) else about
+        config = first.get("OCIv1") or first
+        layers = config.get("RootFS") or config.get("rootfs") or {}
+        digests = layers.get("Layers") or layers.get("diff_ids") or ()
+        digest = first.get("Digest") or first.get("FromImageDigest")
+        return MadeImage(made, tags, int(first.get("Size") or 0), tuple(digests), digest)
+
+    def _run(
+        self, arguments: Sequence[str], doing: str, variables: Mapping[str, str] | None = None
+    ) -> str:
+        try:
+            done = subprocess.run(
+                [str(self.program), *arguments], capture_output=True, text=True, check=False,
+                stdin=subprocess.DEVNULL, env={**os.environ, **(variables or {})},
+            )  # fmt: skip
+        except OSError as error:
+            raise ImageFailed(f"`{self.program}` cannot be run: {error}.") from error
+        if done.returncode != 0:
+            last = deque((done.stdout + done.stderr).splitlines(), maxlen=SHOWN)
+            told = "".join(f"\n  {line}" for line in last)
+            raise ImageFailed(f"{self.name} cannot {doing}.{told}")
+        return done.stdout
+
+
+_TYPE = {"podman": [], "buildah": ["--type", "image"]}
+
+
+def is_installed(name: str) -> bool:
+    """Whether there is such a program."""
+    return shutil.which(name) is not None
+
+
+def find(name: str) -> CommandEngine:
+    """The program of that name.
+
+    Raises:
+        EngineUnavailable: when it is not installed, or does not run here.
+    """
+    found = shutil.which(name)
+    if found is None:
+        raise EngineUnavailable(
+            f"`{name}` is not installed.",
+            hint="Install it, or use `--engine none` where no engine is needed.",
+        )
+    try:
+        done = subprocess.run(
+            [found, "--version"], capture_output=True, text=True, timeout=_TIMEOUT, check=False
+        )
+    except (OSError, subprocess.TimeoutExpired) as error:
+        raise EngineUnavailable(f"`{found}` cannot be run: {error}.") from error
+    if done.returncode != 0:
+        raise EngineUnavailable(f"`{name} --version` failed: {done.stderr.strip()[:200]}.")
+    return CommandEngine(name, Path(found))

@@ -1,0 +1,254 @@
+"""Engineless: the image of a bundle without a container engine.
+
+An image is its base and files on top of it. Where no command has to run in the image, nothing is
+needed but the bytes: the base's layers stay where they are until somebody wants them, the
+packages are unpacked here, and weights go from the store straight to where the image is to be.
+"""
+
+import os
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from threading import Lock
+from typing import TYPE_CHECKING
+
+from ...runtime.manifest import BundleManifest
+from ..errors import BuildError, EngineUnavailable, InvalidDestination
+from ..layers.bytecode import Bytecode, Compiler
+from ..layers.compressed_layer import Compression, compress
+from ..layers.layer_memo import LayerMemo
+from ..layers.layer_plan import LayerPlan, Target
+from ..progress import Progress
+from ..registry.crew import Crew
+from ..registry.directory import Directory
+from ..registry.pushing import NOTES
+from ..registry.reference import DirectoryReference, RegistryReference, parse
+from ..registry.registry import Registry
+from ..registry.whereabouts import Whereabouts
+from . import base as bases
+from . import image_config, load_tar, needs
+from .assembly import Assembly, Part
+from .base import Base
+from .build_context import own_entry
+from .image_config import Identity
+from .image_settings import ImageSettings
+from .made_image import MadeImage
+
+if TYPE_CHECKING:
+    from ..store import Item, Store
+
+ENGINE_HINT = "Build it where Docker or Podman runs, with `--engine docker`."
+
+
+@dataclass(frozen=True, slots=True)
+class Wish:
+    """What the caller of `containerize` wants of an image without an engine.
+
+    output  `oci:DIR`, a tar's path or `-`; None for none
+    base    another base image than the bundle's: a reference, or `oci:DIR[:NAME]`
+    """
+
+    tags: tuple[str, ...]
+    output: str | None = None
+    push: bool = False
+    base: str | None = None
+    platform: str | None = None
+    compression: Compression = "none"
+    bytecode: Bytecode = "auto"
+    offline: bool = False
+    plain_http: bool = False
+
+
+def plan(
+    item: "Item", store: "Store", platform: str | None = None, bytecode: Bytecode = "auto"
+) -> LayerPlan:
+    """Which layers the image of a bundle will have; no package is unpacked for it."""
+    directory = store.directory(item)
+    manifest = BundleManifest.read(directory)
+    settings = ImageSettings.of(manifest)
+    target = Target(
+        platform=chosen_platform(manifest, platform),
+        home=settings.home.strip("/"),
+        site=settings.site.strip("/"),
+        compiler=Compiler.find(manifest.python, store) if bytecode == "auto" else None,
+    )
+    return LayerPlan.of(store, directory, [*store.files(item), own_entry(item, directory)], target)
+
+
+class Engineless:
+    """One image on its way."""
+
+    def __init__(self, item: "Item", store: "Store", wish: Wish, progress: Progress) -> None:
+        self._item = item
+        self._store = store
+        self._wish = wish
+        self._progress = progress
+        self._directory = store.directory(item)
+        self._manifest = BundleManifest.read(self._directory)
+        self._settings = ImageSettings.of(self._manifest)
+        self._platform = chosen_platform(self._manifest, wish.platform)
+
+    def run(self) -> MadeImage:
+        """Make it, and bring it to where it is wanted.
+
+        Raises:
+            EngineUnavailable: when a command has to run in it.
+            ResolveError: when a package cannot be fetched.
+            RegistryError: when a registry cannot be reached, or says no.
+            Damaged: when a file differs from what is said of it.
+        """
+        check(self._manifest, {}, ())
+        if not self._settings.brings_python:
+            raise no_python(self._settings)
+        reference = self._wish.base or self._settings.base
+        with (
+            self._store.hold(self._item),
+            bases.opened(reference, self._platform, plain_http=self._wish.plain_http) as base,
+            self._store.staging() as work,
+        ):
+            image_config.check_base(base.config, self._settings, self._platform)
+            self._say_base(base)
+            assembly = self._assembled(base, work)
+            moved = self._delivered(assembly, base)
+        LayerMemo(self._store.root / "layers").made(self._item.name, assembly.diff_ids)
+        return MadeImage(
+            id=assembly.config.blob.digest,
+            tags=self._wish.tags,
+            size=assembly.size,
+            layers=assembly.diff_ids,
+            digest=assembly.digest,
+            output=self._wish.output,
+            moved=moved,
+        )
+
+    def _say_base(self, base: Base) -> None:
+        locked = self._settings.base.partition("@")[2]
+        if locked and base.digest != locked:
+            self._progress.step(
+                f"The base image {base.reference} is {base.digest}, not the locked {locked}"
+            )
+
+    def _assembled(self, base: Base, work: Path) -> Assembly:
+        drafted = plan(self._item, self._store, self._platform, self._wish.bytecode)
+        requirements = self._directory / "env" / "requirements.lock"
+        planned = drafted.complete(
+            self._store, requirements, self._progress, offline=self._wish.offline
+        )
+        layers = planned.make(self._progress)
+        self._progress.step(f"Putting {len(layers)} layers on {base.reference}")
+        total = sum(layer.tar.size for layer in layers if layer.planned.kind != "model")
+        kind = self._wish.compression
+        with self._progress.meter("Compressing", total if kind != "none" else 0) as meter:
+            compressed = compress(layers, kind, work, meter)
+        identity = Identity(self._item.digest, self._item.version)
+        return Assembly.of(base, self._settings, layers, compressed, identity)
+
+    def _delivered(self, assembly: Assembly, base: Base) -> int:
+        """Bring it everywhere; the bytes that had to move."""
+        moved, output = 0, self._wish.output
+        if output is not None and output.startswith("oci:"):
+            moved += self._lay_out(assembly, output)
+        elif output is not None:
+            moved += load_tar.write(assembly, self._wish.tags, output, self._progress)
+        if self._wish.push:
+            moved += sum(self._push(assembly, base, tag) for tag in self._wish.tags)
+        return moved
+
+    def _lay_out(self, assembly: Assembly, output: str) -> int:
+        known = parse(output)
+        if not isinstance(known, DirectoryReference) or known.tag or known.digest:
+            raise InvalidDestination(f"`{output}` is no directory.", hint="Write `oci:DIR`.")
+        directory = Directory(known)
+        directory.prepare()
+        delivery = _Delivery(directory, self._progress, {})
+        return delivery.run(assembly, output, list(self._wish.tags))
+
+    def _push(self, assembly: Assembly, base: Base, tag: str) -> int:
+        target = parse(tag)
+        if not isinstance(target, RegistryReference):
+            raise InvalidDestination(f"`{tag}` names no registry.")
+        registry = Registry(target, "pull,push", plain_http=self._wish.plain_http)
+        notes = Whereabouts(self._store.root / NOTES)
+        registry.mounts = notes.of(target.host)
+        source = base.repository
+        mounts = {
+            layer.blob.digest: source.repository
+            for layer in base.layers
+            if source is not None and source.host == target.host
+        }
+        try:
+            delivery = _Delivery(registry, self._progress, mounts)
+            sent = delivery.run(assembly, tag, [target.tag or "latest"])
+        finally:
+            registry.close()
+        notes.note(target, [part.blob.digest for part in assembly.parts])
+        return sent
+
+
+class _Delivery:
+    """Only what is not there travels; the manifest is last."""
+
+    def __init__(
+        self, place: Registry | Directory, progress: Progress, mounts: Mapping[str, str]
+    ) -> None:
+        self._place = place
+        self._progress = progress
+        self._mounts = mounts
+        self._missing: list[Part] = []
+        self._moved = 0
+        self._lock = Lock()
+
+    def run(self, assembly: Assembly, where: str, tags: Sequence[str]) -> int:
+        """Deliver the image; the bytes that moved."""
+        Crew(self._ask, self._place.cut).run(assembly.parts)
+        self._missing.sort(key=lambda part: -part.blob.size)
+        total = sum(part.blob.size for part in self._missing)
+        with self._progress.meter(f"Sending {where}", total) as meter:
+
+            def send(part: Part) -> None:
+                source = self._mounts.get(part.blob.digest)
+                way = self._place.upload(part.blob, part.content, meter.advance, source)
+                with self._lock:
+                    self._moved += part.blob.size if way == "sent" else 0
+
+            Crew(send, self._place.cut).run(self._missing)
+        self._place.publish(assembly.manifest, tags)
+        return self._moved
+
+    def _ask(self, part: Part) -> None:
+        if not self._place.has(part.blob):
+            self._missing.append(part)
+
+
+def check(manifest: BundleManifest, build_args: Mapping[str, str], wheels: Sequence[Path]) -> None:
+    """Refuse what only an engine can do.
+
+    Raises:
+        EngineUnavailable: with every reason.
+    """
+    if reasons := needs.engine_reasons(manifest, build_args, wheels):
+        raise EngineUnavailable(
+            f"The image needs a container engine, because {'; '.join(reasons)}.", hint=ENGINE_HINT
+        )
+
+
+def no_python(settings: ImageSettings) -> EngineUnavailable:
+    """A base image without an interpreter is given one by an engine."""
+    return EngineUnavailable(
+        f"The image needs a container engine, because the base image `{settings.base}` has no "
+        "Python of its own.",
+        hint="Use `cuda: {flavor: none}` where every package brings its own CUDA libraries, or "
+        "build with `--engine docker`.",
+    )
+
+
+def chosen_platform(manifest: BundleManifest, platform: str | None) -> str:
+    """The platform of the image: the one asked for, this machine's, else the bundle's first."""
+    known = tuple(manifest.image.get("platforms") or ("linux/amd64",))
+    if platform is not None and platform not in known:
+        raise BuildError(
+            f"The bundle is locked for {', '.join(known)}, not for {platform}.",
+            hint=f"Add `{platform}` under `platforms` in the bundlefile, then run `bundle build`.",
+        )
+    here = {"x86_64": "linux/amd64", "aarch64": "linux/arm64"}.get(os.uname().machine, "")
+    return platform or (here if here in known else known[0])

@@ -1,0 +1,47 @@
+"""Explanation: what the image of a bundle will consist of, and who can make it, before it is."""
+
+from typing import TYPE_CHECKING, Any
+
+from ...runtime.manifest import BundleManifest
+from . import engineless
+from .image_settings import ImageSettings
+from .needs import engine_reasons
+
+if TYPE_CHECKING:
+    from ..store import Item, Store
+
+
+def of(item: "Item", store: "Store", platform: str | None = None) -> dict[str, Any]:
+    """Base, platform, layers with their sizes, and sentences; for a program or a person.
+
+    Nothing is fetched for it: `size` is null where nobody here knows the packages yet.
+    """
+    manifest = BundleManifest.read(store.directory(item))
+    settings = ImageSettings.of(manifest)
+    plan = engineless.plan(item, store, platform)
+    reasons = engine_reasons(manifest, {}, ())
+    if not settings.brings_python:
+        reasons.append(f"the base image `{settings.base}` has no Python of its own")
+    layers = plan.to_json(item.name)
+    return {
+        "base": settings.base,
+        "platform": engineless.chosen_platform(manifest, platform),
+        "layers": layers,
+        "size": _total(layers),
+        "needs_engine": reasons,
+        "why": _sentences(layers, reasons),
+    }
+
+
+def _total(layers: list[dict[str, Any]]) -> int | None:
+    sizes = [layer["size"] for layer in layers]
+    return None if None in sizes else sum(sizes)
+
+
+def _sentences(layers: list[dict[str, Any]], reasons: list[str]) -> list[str]:
+    reused = [layer for layer in layers if layer["reused"]]
+    told = [f"An engine is needed, because {'; '.join(reasons)}."] if reasons else []
+    if not reasons:
+        told.append("No engine is needed: `--output oci:DIR`, `--output FILE.tar` or `--push`.")
+    told.append(f"{len(reused)} of {len(layers)} layers are those of the last image.")
+    return told

@@ -1,0 +1,135 @@
+"""The configuration of an image (OCI image-spec, config.md), as a pure function of its parts.
+
+What an engine writes from a Containerfile is written here without one: the same variables, labels,
+user, health check and entry point. There is no clock in it: every time is the one of the layers.
+"""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from ...runtime import canonical
+from ..errors import BuildError
+from ..layers.layer_plan import Layer
+from ..layers.member import MOMENT
+from .image_settings import DIGEST_LABEL, PYTHON_HOME, TRUST, VERSION_LABEL, ImageSettings
+from .instruction import quote
+
+_SECOND = 1_000_000_000  # nanoseconds
+_INHERITED = ("StopSignal", "Volumes")
+_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
+
+
+def encode(
+    base: Mapping[str, Any], settings: ImageSettings, layers: Sequence[Layer], identity: "Identity"
+) -> bytes:
+    """The bytes of the configuration; their digest is the image's id.
+
+    Raises:
+        BuildError: for a value that a Containerfile could not say either.
+    """
+    document = {
+        "created": MOMENT,
+        "architecture": base["architecture"],
+        "os": base["os"],
+        "config": _process(base.get("config") or {}, settings, identity),
+        "rootfs": {
+            "type": "layers",
+            "diff_ids": [*base["rootfs"]["diff_ids"], *(layer.blob.digest for layer in layers)],
+        },
+        "history": _history(base, layers),
+    }
+    document |= {name: base[name] for name in ("variant", "os.version") if name in base}
+    return canonical.dumps(document)
+
+
+class Identity:
+    """Which bundle it is, and who may be trusted: what no bundle can say of itself."""
+
+    def __init__(self, digest: str, version: str) -> None:
+        self.digest = digest
+        self.version = version
+
+    @property
+    def trust(self) -> str:
+        """For the server: its bundle's digest, which somebody here has vouched for."""
+        return self.digest.removeprefix("sha256:")
+
+
+def _process(
+    base: Mapping[str, Any], settings: ImageSettings, identity: Identity
+) -> dict[str, Any]:
+    labels = dict(base.get("Labels") or {}) | dict(settings.labels)
+    labels |= {VERSION_LABEL: identity.version, DIGEST_LABEL: identity.digest}
+    made: dict[str, Any] = {name: base[name] for name in _INHERITED if base.get(name)}
+    return made | {
+        "User": settings.user,
+        "Env": _environment(base.get("Env") or [], settings, identity),
+        "ExposedPorts": {
+            **(base.get("ExposedPorts") or {}),
+            **{f"{port}/tcp": {} for port in settings.ports},
+        },
+        "WorkingDir": settings.home,
+        "Entrypoint": settings.entrypoint,
+        "Labels": _said(labels),
+        "Healthcheck": {
+            "Test": ["CMD", *settings.health],
+            "Interval": 10 * _SECOND,
+            "Timeout": 5 * _SECOND,
+            "StartPeriod": 120 * _SECOND,
+            "Retries": 3,
+        },
+    }
+
+
+def _environment(base: Sequence[str], settings: ImageSettings, identity: Identity) -> list[str]:
+    found: dict[str, str] = dict(entry.split("=", 1) for entry in base if "=" in entry)
+    if not settings.brings_python:
+        found["PATH"] = f"{PYTHON_HOME}/bin:{found.get('PATH', _PATH)}"
+    own = {**settings.environment, **settings.own_environment, TRUST: identity.trust}
+    return [f"{name}={value}" for name, value in (found | _said(own)).items()]
+
+
+def _said(values: Mapping[str, str]) -> dict[str, str]:
+    """The values, if an engine could write them, too."""
+    for name, value in values.items():
+        quote(value, f"`{name}`")
+    return dict(values)
+
+
+def _history(base: Mapping[str, Any], layers: Sequence[Layer]) -> list[dict[str, Any]]:
+    """One entry for each layer; the base's own where they fit."""
+    count = len(base["rootfs"]["diff_ids"])
+    known = [dict(entry) for entry in base.get("history") or ()]
+    if sum(not entry.get("empty_layer") for entry in known) != count:
+        known = [{"created": MOMENT, "created_by": "base image"}] * count
+    own = [
+        {"created": MOMENT, "created_by": f"modelbundle: {layer.planned.name}"} for layer in layers
+    ]
+    return [*known, *own]
+
+
+def check_base(base: Mapping[str, Any], settings: ImageSettings, platform: str) -> None:
+    """Whether packages for `platform` and the bundle's Python can run on a base image.
+
+    Raises:
+        BuildError: saying what does not fit.
+    """
+    try:
+        has = f"{base['os']}/{base['architecture']}"
+        list(base["rootfs"]["diff_ids"])
+    except (KeyError, TypeError) as error:
+        raise BuildError(f"The base image's configuration lacks {error}.") from error
+    if has != platform:
+        raise BuildError(
+            f"The base image is for {has}, the bundle for {platform}.",
+            hint="Name another with `--base`, or another platform with `--platform`.",
+        )
+    environment = dict(
+        e.split("=", 1) for e in (base.get("config") or {}).get("Env") or [] if "=" in e
+    )
+    python = environment.get("PYTHON_VERSION", "")
+    if settings.brings_python and python and not f"{python}.".startswith(f"{settings.python}."):
+        raise BuildError(
+            f"The bundle is locked for Python {settings.python}; the base image has {python}.",
+            hint="Name another base with `--base`, or under `image.base` in the bundlefile.",
+        )

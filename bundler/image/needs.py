@@ -1,0 +1,34 @@
+"""Why the image of a bundle needs an engine: what only a container of the image itself can do."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+
+from ...runtime.manifest import BundleManifest
+
+
+def engine_reasons(
+    manifest: BundleManifest, build_args: Mapping[str, str], wheels: Sequence[Path]
+) -> list[str]:
+    """A phrase for each; none where base image, packages and files are enough."""
+    return list(_reasons(manifest, build_args, wheels))
+
+
+def _reasons(
+    manifest: BundleManifest, build_args: Mapping[str, str], wheels: Sequence[Path]
+) -> Iterator[str]:
+    system = manifest.image.get("system") or {}
+    if packages := system.get("packages"):
+        yield f"`system.packages` installs {', '.join(packages)}"
+    if system.get("run"):
+        yield "`system.run` runs commands in the image"
+    if not manifest.hermetic and not (system.get("packages") or system.get("run")):
+        yield "packages are built from source, for the machine of the image"
+    base = str(manifest.accelerator.get("base") or manifest.image.get("base") or "")
+    if "alpine" in base:
+        yield f"the base image `{base}` is not of glibc, for which wheels are locked"
+    if manifest.lock is None:
+        yield "the bundle has no lock"
+    if build_args:
+        yield "build arguments are an engine's"
+    if wheels:
+        yield "a further folder of wheels is an engine's"

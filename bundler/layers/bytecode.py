@@ -1,0 +1,121 @@
+"""Bytecode: what Python would compile at every start of a read-only container, compiled once.
+
+Python's own compiled files carry times, or references that depend on chance. Ours depend on the
+source, its place in the image and the interpreter's exact version. That version is part of a
+layer's key, and `--bytecode none` leaves them out: such layers depend on no interpreter at all.
+"""
+
+import os
+import subprocess
+import sys
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from importlib import resources
+from pathlib import Path
+from typing import Literal
+
+from ...runtime import digest
+from ..errors import BuildError, ResolveError
+from ..requirements import uv
+from ..store import Store
+from .member import Member
+
+Bytecode = Literal["auto", "none"]
+
+_ASK = "import sys; print(sys.implementation.cache_tag, '.'.join(map(str, sys.version_info[:3])))"
+_TIMEOUT = 20.0  # seconds for an interpreter to say its version
+_WORKERS = 8
+
+
+@dataclass(frozen=True, slots=True)
+class Compiler:
+    """An interpreter of the image's minor version.
+
+    tag      what it puts into the names of compiled files, "cpython-311"
+    version  exact, "3.11.7"
+    """
+
+    python: Path
+    tag: str
+    version: str
+
+    @property
+    def name(self) -> str:
+        """What decides the bytes, beside source and place."""
+        return f"{self.tag}-{self.version}"
+
+    @classmethod
+    def find(cls, version: str, store: Store) -> "Compiler | None":
+        """One for `version`, "3.11" or "3.11.9": this interpreter, else one that uv knows of."""
+        minor = ".".join(version.split(".")[:2])
+        here = f"{sys.version_info.major}.{sys.version_info.minor}"
+        if here == minor and sys.implementation.name == "cpython":
+            exact = ".".join(map(str, sys.version_info[:3]))
+            return cls(Path(sys.executable), str(sys.implementation.cache_tag), exact)
+        try:
+            asked = ["python", "find", minor, "--no-python-downloads"]
+            return cls._asked(Path(uv.run(asked, cwd=store.root, offline=True).strip()))
+        except ResolveError:
+            return None
+
+    @classmethod
+    def _asked(cls, python: Path) -> "Compiler | None":
+        try:
+            done = subprocess.run(
+                [str(python), "-I", "-S", "-c", _ASK], capture_output=True, text=True,
+                timeout=_TIMEOUT, check=False,
+            )  # fmt: skip
+        except (OSError, subprocess.TimeoutExpired):
+            return None
+        words = done.stdout.split()
+        return cls(python, *words) if done.returncode == 0 and len(words) == 2 else None  # noqa: PLR2004
+
+    def place(self, path: str) -> str:
+        """Where the compiled file of a source lies."""
+        folder, _, name = path.rpartition("/")
+        return f"{folder}/__pycache__/{name.removesuffix('.py')}.{self.tag}.pyc"
+
+    def run(self, jobs: Sequence[tuple[Path, str, Path]], work: Path) -> None:
+        """Compile each (source, place in the image, target).
+
+        Raises:
+            BuildError: when the interpreter fails; a source that does not compile is passed over.
+        """
+        count = max(1, min(_WORKERS, os.cpu_count() or 1, len(jobs) // 50))
+        parts = [jobs[number::count] for number in range(count)]
+        running = [self._start(part, work) for part in parts if part]
+        for process, text in running:
+            _, said = process.communicate(text)
+            if process.returncode:
+                raise BuildError(f"`{self.python}` cannot compile: {said.strip()[-300:]}")
+
+    def _start(
+        self, jobs: Iterable[tuple[Path, str, Path]], work: Path
+    ) -> tuple[subprocess.Popen[str], str]:
+        script = resources.files(__package__).joinpath("bytecode_worker.py").read_text("utf-8")
+        process = subprocess.Popen(
+            [str(self.python), "-S", "-s", "-B", "-W", "ignore", "-c", script],
+            cwd=work, stdin=subprocess.PIPE, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE,
+            text=True, encoding="utf-8", env={"PYTHONHASHSEED": "0", "PYTHONUTF8": "1"},
+        )  # fmt: skip
+        lines = [f"{source}\t/{place}\t{target}\n" for source, place, target in jobs]
+        return process, "".join(lines)
+
+    def members(self, sources: Sequence[Member], store: Store) -> list[Member]:
+        """The compiled files of members whose digest is known, each compiled once for ever."""
+        chosen = [m for m in sources if m.path.endswith(".py") and isinstance(m.content, Path)]
+        targets = {member.path: self._kept(member, store) for member in chosen}
+        jobs = [
+            (member.content, member.path, targets[member.path])
+            for member in chosen
+            if isinstance(member.content, Path) and not targets[member.path].exists()
+        ]
+        if jobs:
+            with store.staging() as work:
+                self.run(jobs, work)
+        made = [(self.place(path), target) for path, target in targets.items() if target.exists()]
+        return [Member(path, target, target.stat().st_size) for path, target in made]
+
+    def _kept(self, member: Member, store: Store) -> Path:
+        key = digest.of_bytes(f"{member.path}\n{member.digest}".encode())
+        return store.root / "layers" / "bytecode" / self.name / key.removeprefix("sha256:")

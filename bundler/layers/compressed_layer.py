@@ -1,0 +1,106 @@
+"""CompressedLayer: a layer that travels smaller, written down once to know its digest.
+
+Layers are uncompressed unless somebody asks: what a compressor makes depends on its version, so
+the digests of compressed layers, and of manifests that name them, differ between machines. The
+image's id does not: it knows layers uncompressed. Weights are never compressed; they hardly shrink.
+"""
+
+import hashlib
+import zlib
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal, Protocol
+
+from ..archives.compression import Compressor
+from ..progress import Meter
+from ..registry.content import FileContent
+from ..store import Blob
+from .layer_plan import Layer
+
+Compression = Literal["none", "gzip", "zstd"]
+_LEVEL = 6
+_GZIP = 16 + zlib.MAX_WBITS  # a header without a time
+
+
+@dataclass(frozen=True, slots=True)
+class CompressedLayer:
+    """The compressed bytes in a file of this process."""
+
+    kind: str
+    blob: Blob
+    path: Path
+
+    def read(self, start: int, size: int) -> Iterator[bytes]:
+        """See `Content`."""
+        return FileContent(self.path).read(start, size)
+
+
+def compress(
+    layers: Iterable[Layer], kind: Compression, folder: Path, meter: Meter
+) -> dict[str, CompressedLayer]:
+    """Digest of each layer that is worth it -> what travels instead.
+
+    Raises:
+        MissingLibrary: for zstd, where its library is not installed.
+        Damaged: when a file differs from what is said of it.
+    """
+    if kind == "none":
+        return {}
+    chosen = {layer.blob.digest: layer for layer in layers if layer.planned.kind != "model"}
+    return {digest: _compressed(layer, kind, folder, meter) for digest, layer in chosen.items()}
+
+
+class _Writer(Protocol):
+    def write(self, data: bytes, /) -> object:
+        """Compress it."""
+        ...
+
+    def close(self) -> None:
+        """Write what is left."""
+        ...
+
+
+class _File:
+    """Counts and hashes what it writes."""
+
+    def __init__(self, path: Path) -> None:
+        self._file = path.open("xb")
+        self._hash = hashlib.sha256()
+        self._size = 0
+
+    def write(self, data: bytes | memoryview) -> None:
+        self._file.write(data)
+        self._hash.update(data)
+        self._size += len(data)
+
+    def fileno(self) -> None:
+        """Bytes must pass through us."""
+        return
+
+    def finish(self) -> Blob:
+        self._file.close()
+        return Blob(f"sha256:{self._hash.hexdigest()}", self._size)
+
+
+class _Gzip:
+    def __init__(self, file: _File) -> None:
+        self._file = file
+        self._stream = zlib.compressobj(_LEVEL, zlib.DEFLATED, _GZIP)
+
+    def write(self, data: bytes) -> None:
+        self._file.write(self._stream.compress(data))
+
+    def close(self) -> None:
+        self._file.write(self._stream.flush())
+
+
+def _compressed(layer: Layer, kind: str, folder: Path, meter: Meter) -> CompressedLayer:
+    path = folder / layer.blob.digest.removeprefix("sha256:")
+    file = _File(path)
+    writer: _Writer = _Gzip(file) if kind == "gzip" else Compressor(file)
+    for part in layer.tar.read(0, layer.tar.size):
+        writer.write(part)
+        meter.advance(len(part))
+    writer.close()
+    return CompressedLayer(kind, file.finish(), path)
