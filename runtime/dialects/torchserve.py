@@ -6,7 +6,9 @@ has a port of its own there, and here.
 
 from collections.abc import Mapping, Sequence
 from typing import Any
+from urllib.parse import quote
 
+from ..data.media import MULTIPART
 from ..errors import (
     BadPayload,
     InvalidInput,
@@ -22,7 +24,8 @@ from ..errors import (
 from .catalog import Catalog
 from .dialect import GET, Rule
 from .inquiry import Inquiry
-from .raw import Raw
+from .paths import operation
+from .raw import OCTETS, TEXT, Raw
 from .reply import Reply
 from .served import Served
 
@@ -65,11 +68,20 @@ class Torchserve:
         if isinstance(error, ModelDied | ServiceDied):
             return Reply.error(error, _WORKER_DIED, "InternalServerException")
         status = 400 if isinstance(error, InvalidInput) else None
+        if isinstance(error, _UnknownVersion):
+            return Reply.error(error, kind="ModelVersionNotFoundException")
         return Reply.error(error, status, _TYPES.get(type(error), "InternalServerException"))
 
     def document(self) -> dict[str, Any]:
         """Its part of openapi.json."""
-        return {}
+        found = {"/ping": {"get": operation("torchserve_ping", "Whether all models are there.")}}
+        for served in self._catalog.served():
+            path, name = f"/predictions/{quote(served.name, safe='')}", served.name
+            posted = operation(
+                f"torchserve_{name}", f"Predictions of {name}.", {}, {}, (OCTETS, TEXT, MULTIPART)
+            )
+            found.setdefault(path, {"post": posted})
+        return found
 
     async def _ping(self, _: Inquiry) -> Reply:
         is_healthy = self._catalog.reason is None
@@ -96,4 +108,13 @@ class Torchserve:
         return Reply.json({"openapi": "3.1.0", "info": info, "paths": self.document()})
 
     def _found(self, inquiry: Inquiry) -> Served:
-        return self._catalog.find(inquiry.parts["model"], inquiry.parts.get("version"))
+        served = self._catalog.find(inquiry.parts["model"])
+        version = inquiry.parts.get("version")
+        try:
+            return self._catalog.find(inquiry.parts["model"], version) if version else served
+        except UnknownModel as error:
+            raise _UnknownVersion(error.detail) from None
+
+
+class _UnknownVersion(UnknownModel):
+    """The model is there, but not in this version."""

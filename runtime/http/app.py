@@ -75,6 +75,7 @@ class Application:
             route.path: Endpoint(route, door) for route in plan.routes if self._is_native
         }
         self.catalog = Catalog.of(plan, self.readiness)
+        self.catalog.numbers, self.catalog.on_feedback = self.metrics_text, metrics.rewarded
         if host.residents is not None:
             self.catalog.lifecycle = host.residents
         self.dialects = dialects(settings.dialects, self.catalog)

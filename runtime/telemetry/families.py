@@ -23,7 +23,7 @@ SECONDS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.
 WAITS = (0.0001, 0.0005, *SECONDS)
 ACCURACY = (0.1, 0.25, 0.5, 0.8, 0.9, 1.0, 1.1, 1.25, 2.0, 4.0, 10.0)
 ROWS = (1.0, 2.0, 4.0, 8.0, 16.0, 32.0, 64.0, 128.0, 256.0, 512.0, 1024.0)
-REWARDS = (-1.0, 0.0, 0.25, 0.5, 0.75, 1.0)
+REWARDS = (0.0, 0.25, 0.5, 0.75, 1.0)  # below zero, the client of Prometheus leaves out the sum
 LAGS = (0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.25, 0.5, 1.0, 5.0)
 
 ONE: tuple[tuple[str, ...], ...] = ((),)
@@ -122,6 +122,8 @@ def _of_batches(queues: Names) -> Iterator[Family]:
     yield Family(name, what, "counter", label, queues)
     name, what = "bundle_batch_seconds", "Time that a batch ran."
     yield Family(name, what, "histogram", label, queues, WAITS)
+    name, what = "bundle_batch_last_timestamp_seconds", "When a batch came back last, since 1970."
+    yield Family(name, what, "gauge", label, queues, is_by_worker=True)
     name = "bundle_batch_prediction_ratio"
     what = "Time that a batch ran, as a multiple of what was predicted for it."
     yield Family(name, what, "histogram", label, queues, ACCURACY)

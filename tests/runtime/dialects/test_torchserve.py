@@ -1,0 +1,132 @@
+"""TorchServe's inference API, on a real server and in its published forms."""
+
+import json
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from .zoo import zoo_server
+
+
+@pytest.fixture(scope="module")
+def server(tmp_path_factory):
+    """A server of a model of each layout."""
+    with zoo_server(tmp_path_factory, "torchserve") as running:
+        yield running
+
+
+@pytest.fixture(scope="module")
+def client(server):
+    """Speaks HTTP to it."""
+    with server.client() as client:
+        yield client
+
+
+def test_ping(client):
+    """As its health checks expect it."""
+    assert client.get("/ping").json() == {"status": "Healthy"}
+
+
+def test_a_file_that_curl_puts(client):
+    """`curl -T` says no content type; where a model takes bytes, or text, the body is that."""
+    assert client.put("/predictions/weigh", content=b"\xff\xd8\xff1234").json() == 7
+    assert client.put("/predictions/shout", content="blå".encode()).json() == "BLÅ"
+    assert client.post("/predictions/weigh", content=b"abc").json() == 3
+
+
+def test_files_in_a_form(client):
+    """`curl -F data=@...`: one is the input, several are a row each."""
+    one = {"data": ("cat.jpg", b"\xff\xd8\xff12", "image/jpeg")}
+    assert client.post("/predictions/weigh", files=one).json() == 5
+    more = [("data", ("a.jpg", b"12345")), ("data", ("b.jpg", b"1"))]
+    assert client.post("/predictions/weigh", files=more).json() == [5, 1]
+    text = {"data": ("a.txt", b"text")}
+    assert client.post("/predictions/shout", files=text).json() == "TEXT"
+
+
+def test_fields_of_a_form(client):
+    """One of them whole, or a record of several."""
+    assert client.post("/predictions/shout", data={"data": "a b&c"}).json() == "A B&C"
+    person = {"age": "3", "city": "Oslo"}
+    assert client.post("/predictions/people", data=person).json() == "Oslo 3"
+    assert client.post("/predictions/sums", data={"data": "[1, 2]"}).json() == 3.0
+
+
+@pytest.mark.parametrize(
+    ("model", "body", "answer"),
+    [
+        ("sums", [1, 2], 3.0),
+        ("sums", [[1, 2], [3, 4]], [3.0, 7.0]),
+        ("sums", {"instances": [[1, 2]]}, {"predictions": [3.0]}),
+        ("people", {"age": 3, "city": "Oslo"}, "Oslo 3"),
+        ("people", [3, "Oslo"], "Oslo 3"),
+        ("people", [[3, "Oslo"]], ["Oslo 3"]),
+        ("people", [{"age": 3, "city": "Oslo"}], ["Oslo 3"]),
+        ("pair", {"a": [1, 2], "n": 3}, {"total": 6.0, "note_bytes": "n3"}),
+        ("things", {"a": 1}, {"got": {"a": 1}}),
+        ("things", [1, "a"], [{"got": 1}, {"got": "a"}]),
+    ],
+)
+def test_json_is_answered_in_its_own_form(client, model, body, answer):
+    """One row by one prediction, rows by a list, an envelope by an envelope."""
+    path = f"/predictions/{model}"
+    assert client.post(path, json=body).json() == answer
+    assert client.put(path, content=json.dumps(body)).json() == answer
+
+
+def test_versions_and_explanations(client):
+    """A version in the path; 501 where nothing explains."""
+    assert client.post("/predictions/sums/1.0", json=[1, 2]).json()["type"] == (
+        "ModelVersionNotFoundException"
+    )
+    assert client.post("/explanations/scores", json=[1, 2]).json() == {"because": 1.0}
+    assert client.post("/explanations/sums", json=[1, 2]).status_code == 501
+
+
+@pytest.mark.parametrize(
+    ("asked", "body", "status", "kind"),
+    [
+        (("POST", "/predictions/nothing"), b"[1]", 404, "ModelNotFoundException"),
+        (("POST", "/predictions"), b"[1]", 404, "ResourceNotFoundException"),
+        (("DELETE", "/predictions/sums"), b"", 405, "MethodNotAllowedException"),
+        (("POST", "/predictions/sums"), b"{", 400, "BadRequestException"),
+        (("POST", "/predictions/sums"), b"[1, 2, 3]", 400, "BadRequestException"),
+        (("POST", "/predictions/sums"), b"[-1, 0]", 500, "InternalServerException"),
+        (("POST", "/predictions/sums"), b"[-3, 0]", 507, "InternalServerException"),
+    ],
+)
+def test_errors_have_its_codes_and_types(client, server, asked, body, status, kind):
+    """And nothing of the inside."""
+    answer = client.request(*asked, content=body)
+    assert answer.status_code == status
+    assert (answer.json()["code"], answer.json()["type"]) == (status, kind)
+    assert "passwd" not in answer.json()["message"]
+    while client.get("/ping").status_code != 200:  # a model that died is started again
+        assert server.process.poll() is None
+
+
+def test_it_describes_itself(client):
+    """OPTIONS on the root; the page for people stays where it is."""
+    told = client.options("/").json()
+    assert told["openapi"].startswith("3.")
+    assert "/predictions/sums" in told["paths"]
+    assert client.get("/").headers["content-type"].startswith("text/html")
+
+
+TYPES = ["", "application/json", "application/x-www-form-urlencoded", "text/plain", "image/png",
+         "application/octet-stream", "multipart/form-data; boundary=b"]  # fmt: skip
+BODIES = st.binary(max_size=40) | st.text(max_size=20).map(str.encode) | st.builds(
+    lambda name, body: b'--b\r\ncontent-disposition: form-data; name="%b"\r\n\r\n%b\r\n--b--\r\n'
+    % (name, body),
+    st.sampled_from([b"data", b"body", b"a", b"age"]),
+    st.binary(max_size=20),
+)  # fmt: skip
+MODELS = ["sums", "people", "pair", "shout", "weigh", "things", "scores"]
+
+
+@given(BODIES, st.sampled_from(TYPES), st.sampled_from(MODELS))
+def test_no_body_makes_the_server_fail(client, body, kind, model):
+    """Whatever the content type says of it."""
+    answer = client.post(f"/predictions/{model}", content=body, headers={"content-type": kind})
+    assert answer.status_code in {200, 400, 415}, answer.text
