@@ -63,7 +63,7 @@ class _Entry:
 
 
 _ENTRIES = {
-    "v2": _Entry("v2", "V2", "Open Inference Protocol: /v2/models/{model}/infer, ..."),
+    "v2": _Entry("v2.dialect", "V2", "Open Inference Protocol: /v2/models/{model}/infer, ..."),
     "v1": _Entry("v1.dialect", "V1", "TensorFlow Serving: /v1/models/{model}:predict, ..."),
     "torchserve": _Entry("torchserve", "Torchserve", "TorchServe: /predictions/{model}, ..."),
     "seldon": _Entry("seldon.dialect", "Seldon", "Seldon Core: /api/v1.0/predictions, ..."),

@@ -122,3 +122,11 @@ class Counters:
     def total(self, slot: int) -> float:
         """The number at `slot`, over all workers."""
         return sum(self._memory[slot :: self._slots])
+
+    def totals(self, slot: int, width: int) -> list[float]:
+        """The numbers of `width` slots from `slot` on, each over all workers."""
+        return [self.total(each) for each in range(slot, slot + width)]
+
+    def largest(self, slot: int) -> float:
+        """The largest number at `slot` that any worker has."""
+        return max(self._memory[slot :: self._slots])

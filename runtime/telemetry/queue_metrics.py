@@ -1,11 +1,36 @@
 """QueueMetrics: what one batcher does, counted."""
 
+import time
 from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import get_args
 
 from ..batching.observer import Death, Refusal, Release
 from .counters import Counters, Family
 from .families import ACCURACY, ROWS, WAITS
+
+
+@dataclass(frozen=True, slots=True)
+class QueueTotals:
+    """What a batcher has done since the server started, in all of its processes.
+
+    batches   that succeeded, which took `seconds` together
+    released  batches that were begun, whose oldest requests waited for `waited` seconds together
+    requests  that batches were made of
+    rows      in these batches, `sizes` of them by the largest that is counted alike
+    refused   requests that the model did not answer
+    last      when the last batch came back, in seconds since 1970, or 0
+    """
+
+    batches: int
+    seconds: float
+    released: int
+    waited: float
+    requests: int
+    rows: int
+    sizes: Mapping[float, int]
+    refused: int
+    last: float
 
 
 class QueueMetrics:
@@ -28,6 +53,7 @@ class QueueMetrics:
         self._predicted = slot("bundle_predicted_wait_seconds")
         busy = families["bundle_replica_busy_seconds_total"].series
         self._busy = [slot("bundle_replica_busy_seconds_total", i) for q, i in busy if q == queue]
+        self._last = slot("bundle_batch_last_timestamp_seconds")
         self._deaths = {c: slot("bundle_batch_deaths_total", c) for c in get_args(Death)}
         self._released = {r: slot("bundle_batches_total", r) for r in get_args(Release)}
         self._refused = {r: slot("bundle_queue_refused_total", r) for r in get_args(Refusal)}
@@ -50,6 +76,7 @@ class QueueMetrics:
     def finished(self, rows: int, seconds: float, predicted: float, executor: int) -> None:  # noqa: ARG002
         """A batch succeeded."""
         self._counters.observe(self._seconds, WAITS, seconds)
+        self._counters.set(self._last, time.time())
         if executor < len(self._busy):
             self._counters.add(self._busy[executor], seconds)
         if predicted > 0.0:
@@ -68,3 +95,29 @@ class QueueMetrics:
         self._counters.set(self._alpha, alpha)
         self._counters.set(self._beta, beta)
         self._counters.set(self._predicted, wait)
+
+    def totals(self) -> QueueTotals:
+        """All of it so far, for whoever asks over the wire."""
+        batches, seconds = self._sum(self._seconds, WAITS)
+        released, waited = self._sum(self._wait, WAITS)
+        sizes = self._counters.totals(self._rows, len(ROWS) + 1)
+        return QueueTotals(
+            batches=batches,
+            seconds=seconds,
+            released=released,
+            waited=waited,
+            requests=int(self._counters.total(self._requests)),
+            rows=int(self._sum(self._rows, ROWS)[1]),
+            sizes={
+                size: int(count)
+                for size, count in zip((*ROWS, 2 * ROWS[-1]), sizes, strict=True)
+                if count
+            },
+            refused=sum(int(self._counters.total(slot)) for slot in self._refused.values()),
+            last=self._counters.largest(self._last),
+        )
+
+    def _sum(self, slot: int, bounds: tuple[float, ...]) -> tuple[int, float]:
+        """How many were put into a histogram, and what they add up to."""
+        *buckets, total = self._counters.totals(slot, len(bounds) + 2)
+        return int(sum(buckets)), total

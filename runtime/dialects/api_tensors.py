@@ -1,0 +1,99 @@
+"""API tensors: tensors for an author's class, whose methods take JSON of their own form."""
+
+import base64
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+import orjson
+
+from ..data import npy
+from ..data.payload import JSON, NPY, Payload
+from ..errors import InvalidInput, NotSupported
+from ..manifest import Route
+from ..models.operation import Stream
+from ..signature import OBJECTS, Signature
+from .inquiry import Inquiry
+from .served import Served
+from .tensor import Tensor
+from .tensor_batch import to_batch
+from .tensor_output import Spec, from_output
+
+ROWS = "instances"
+_DATATYPES = {"string": "BYTES", "integer": "INT64", "number": "FP64", "boolean": "BOOL"}
+_FREE = Signature()
+
+
+async def ask(served: Served, inquiry: Inquiry, tensors: Sequence[Tensor]) -> list[Tensor]:
+    """What an API of an author's class says to tensors, as tensors.
+
+    Rows take one tensor of any name, or one a field; other APIs a tensor a parameter.
+
+    Raises:
+        InvalidInput: for tensors that the API has no parameters for.
+        NotSupported: for an API that streams.
+        RequestError: see `Served.call`.
+    """
+    if served.route.streaming:
+        raise NotSupported(f"`{served.name}` answers bit by bit: ask /generate_stream.")
+    body = _body(served.route, tensors)
+    accept = NPY if body.content_type == NPY else JSON
+    answer = await served.call(inquiry, body.body, body.content_type, accept)
+    assert not isinstance(answer, Stream)
+    return _tensors(answer)
+
+
+def specs_of(route: Route) -> list[Spec]:
+    """The tensors that an API takes, as far as its types tell."""
+    properties = _properties(route)
+    if ROWS in properties:
+        return [Spec(ROWS, "BYTES", (-1,))]
+    return [
+        Spec(name, _DATATYPES.get(str(schema.get("type")), "BYTES"), (1,))
+        for name, schema in properties.items()
+    ]
+
+
+def _properties(route: Route) -> Mapping[str, Any]:
+    found: Mapping[str, Any] = route.input.get("schema", {}).get("properties", {})
+    return found
+
+
+def _body(route: Route, tensors: Sequence[Tensor]) -> Payload:
+    properties = _properties(route)
+    if ROWS in properties:
+        only = tensors[0].data if len(tensors) == 1 else None
+        if isinstance(only, np.ndarray) and NPY in route.input.get("media", ()):
+            return Payload(npy.dumps(only), NPY)
+        return Payload(orjson.dumps({ROWS: to_batch(OBJECTS, tensors)}), JSON)
+    if len(tensors) == len(properties) == 1:
+        name, schema = next(iter(properties.items()))
+        return Payload(orjson.dumps({name: _value(tensors[0], schema)}), JSON)
+    for each in tensors:
+        if each.name not in properties:
+            listed = ", ".join(f"`{name}`" for name in list(properties)[:8])
+            raise InvalidInput(f"inputs: unexpected tensor `{each.shown}`; expected {listed}.")
+    said = {each.name: _value(each, properties[each.name]) for each in tensors}
+    return Payload(orjson.dumps(said), JSON)
+
+
+def _value(tensor: Tensor, schema: Mapping[str, Any]) -> Any:
+    """One value where there is one, else all of them."""
+    if isinstance(tensor.data, list) and "base64" in str(schema):
+        values: list[Any] = [base64.b64encode(each).decode() for each in tensor.data]
+    else:
+        values = to_batch(OBJECTS, [tensor])
+    is_one = len(values) == 1 and schema.get("type") != "array"
+    return values[0] if is_one else values
+
+
+def _tensors(answer: Payload) -> list[Tensor]:
+    kind = answer.content_type.partition(";")[0]
+    if kind == NPY:
+        return from_output(_FREE, npy.loads(answer.body))
+    if kind != JSON:
+        return [Tensor("output", "BYTES", [1], [answer.body])]
+    value = orjson.loads(answer.body)
+    if type(value) is dict and list(value) == ["predictions"]:
+        return from_output(_FREE, value["predictions"])
+    return from_output(_FREE, [value])

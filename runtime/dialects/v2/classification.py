@@ -1,0 +1,30 @@
+"""Classification: an output of numbers as its largest, each with its place.
+
+Source: Triton, docs/protocol/extension_classification.md.
+"""
+
+import numpy as np
+
+from ...errors import InvalidInput
+from ..tensor import Tensor
+
+
+def classified(tensor: Tensor, classes: int) -> Tensor:
+    """BYTES of "<value>:<index>" for each row, the largest first; at most `classes` of them.
+
+    Raises:
+        InvalidInput: for an output without numbers.
+    """
+    data = tensor.data
+    if isinstance(data, list):
+        raise InvalidInput(f"Output {tensor.shown} has no numbers to be classified by.")
+    rows = data.reshape(len(data), -1)
+    most = min(classes, rows.shape[1])
+    ranked = np.argsort(-rows.astype(np.float64), axis=1, kind="stable")[:, :most]
+    values = np.take_along_axis(rows, ranked, axis=1).astype(np.float64)
+    said = [
+        b"%f:%d" % pair
+        for row in zip(values.tolist(), ranked.tolist(), strict=True)
+        for pair in zip(*row, strict=True)
+    ]
+    return Tensor(tensor.name, "BYTES", [len(rows), most], said)

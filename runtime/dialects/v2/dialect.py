@@ -1,0 +1,170 @@
+"""V2: the Open Inference Protocol over REST, as clients of Triton, KServe and MLServer speak it.
+
+Source: github.com/kserve/open-inference-protocol, specification/protocol/inference_rest.md, and
+Triton's extensions of it.
+"""
+
+import asyncio
+from collections.abc import Sequence
+from typing import Any
+
+from ...errors import RequestError
+from ..api_tensors import ask
+from ..catalog import Catalog
+from ..dialect import GET, POST, Rule
+from ..inquiry import Inquiry
+from ..reply import Reply
+from ..served import Served
+from ..tensors import from_output, to_batch
+from . import infer_request, metadata
+from .fixed import Fixed
+from .generate import EVENTS, Generate
+from .infer_answer import InferAnswer, check_outputs
+from .infer_request import InferRequest
+from .openapi import document
+from .repository import Repository
+from .statistics import statistics
+
+_BAD = 400
+_NOT_READY = 503
+_KEPT = frozenset({404, 405, 408, 429, 499, 500, 501, 503, 504})
+"""Statuses that clients are told; whatever else is wrong with a request is a 400."""
+
+_LARGE = 1 << 14  # bytes of a body that is read in a turn of its own
+_MODEL = "/v2/models/(?P<model>[^/]+)(?:/versions/(?P<version>[^/]+))?"
+_NAME = "/v2/models/{model}"
+_REPOSITORY = "/v2/repository(?:/(?P<repository>[^/]+))?"
+
+
+class V2:
+    """The Dialect."""
+
+    name = "v2"
+    prefixes = ("/v2",)
+
+    def __init__(self, catalog: Catalog) -> None:
+        self._catalog = catalog
+        self._turn = asyncio.Lock()
+
+    def rules(self) -> Sequence[Rule]:
+        """What it answers, what is asked most first."""
+        repository, generate = Repository(self._catalog), Generate(self._catalog)
+        one = f"{_REPOSITORY}/models/(?P<model>[^/]+)"
+        return [
+            Rule(POST, f"{_MODEL}/infer", self._infer, f"{_NAME}/infer"),
+            Rule(POST, f"{_MODEL}/infer_stream", self._infer_stream, f"{_NAME}/infer_stream"),
+            Rule(POST, f"{_MODEL}/generate", generate.whole, f"{_NAME}/generate"),
+            Rule(POST, f"{_MODEL}/generate_stream", generate.streamed, f"{_NAME}/generate_stream"),
+            Rule(GET, "/v2/health/live", self._live, "/v2/health/live"),
+            Rule(GET, "/v2/health/ready", self._ready, "/v2/health/ready"),
+            Rule(GET, "/v2", self._server, "/v2"),
+            Rule(GET, "/v2/models", self._models, "/v2/models"),
+            Rule(GET, "/v2/models/stats", self._all_statistics, "/v2/models/stats"),
+            Rule(GET, f"{_MODEL}/ready", self._model_ready, f"{_NAME}/ready"),
+            Rule(GET, f"{_MODEL}/config", self._config, f"{_NAME}/config"),
+            Rule(GET, f"{_MODEL}/stats", self._statistics, f"{_NAME}/stats"),
+            Rule(GET, _MODEL, self._metadata, _NAME),
+            Rule(POST, f"{_REPOSITORY}/index", repository.index, "/v2/repository/index"),
+            Rule(POST, f"{one}/load", repository.load, "/v2/repository/models/{model}/load"),
+            Rule(POST, f"{one}/unload", repository.unload, "/v2/repository/models/{model}/unload"),
+            *Fixed().rules(),
+        ]
+
+    def failure(self, error: RequestError) -> Reply:
+        """Status and body of an error: what Triton has no status for is a 400."""
+        return Reply.error(error, error.status if error.status in _KEPT else _BAD)
+
+    def document(self) -> dict[str, Any]:
+        """Its `paths` for openapi.json."""
+        return document(self._catalog)
+
+    # --- how it is ---
+
+    async def _server(self, _: Inquiry) -> Reply:
+        catalog = self._catalog
+        return Reply.json(
+            {
+                "name": catalog.server_name,
+                "version": catalog.server_version,
+                "extensions": metadata.EXTENSIONS,
+            }
+        )
+
+    async def _live(self, _: Inquiry) -> Reply:
+        return Reply.json({"live": True})
+
+    async def _ready(self, _: Inquiry) -> Reply:
+        why = self._catalog.reason
+        if why is None:
+            return Reply.json({"live": True, "ready": True})
+        return Reply.json({"live": True, "ready": False, "error": f"Not ready: {why}."}, _NOT_READY)
+
+    async def _model_ready(self, inquiry: Inquiry) -> Reply:
+        served, name = self._find(inquiry), inquiry.parts["model"]
+        why = served.why
+        if why is None:
+            return Reply.json({"name": name, "ready": True})
+        said = f"Model `{served.name}` is not ready: {why}."
+        return Reply.json({"name": name, "ready": False, "error": said}, _NOT_READY)
+
+    # --- what it has ---
+
+    async def _models(self, _: Inquiry) -> Reply:
+        names = dict.fromkeys(served.name for served in self._catalog.served())
+        return Reply.json({"models": list(names)})
+
+    async def _metadata(self, inquiry: Inquiry) -> Reply:
+        served = self._find(inquiry)
+        versions = [each.version for each in self._catalog.served() if each.name == served.name]
+        return Reply.json(metadata.metadata(served, inquiry.parts["model"], versions))
+
+    async def _config(self, inquiry: Inquiry) -> Reply:
+        return Reply.json(metadata.config(self._find(inquiry), inquiry.parts["model"]))
+
+    async def _statistics(self, inquiry: Inquiry) -> Reply:
+        said = statistics(self._find(inquiry)) | {"name": inquiry.parts["model"]}
+        return Reply.json({"model_stats": [said]})
+
+    async def _all_statistics(self, _: Inquiry) -> Reply:
+        return Reply.json({"model_stats": [statistics(each) for each in self._catalog.all()]})
+
+    def _find(self, inquiry: Inquiry) -> Served:
+        return self._catalog.find(inquiry.parts["model"], inquiry.parts.get("version"))
+
+    # --- predictions ---
+
+    async def _infer(self, inquiry: Inquiry) -> Reply:
+        served = self._find(inquiry)
+        request = await self._read(inquiry, served)
+        served = self._method(inquiry, served, request)
+        name, is_null = inquiry.parts["model"], served.settings.nan == "null"
+        signature = served.signature
+        if signature is None:
+            tensors = await ask(served, inquiry, request.tensors)
+        else:
+            fields = signature.outputs.fields
+            if request.outputs and fields:
+                check_outputs(name, request.outputs, {field.name for field in fields})
+            batch = to_batch(signature.inputs, request.tensors, nan_as_null=is_null)
+            tensors = from_output(signature, await served.answer(inquiry, batch))
+        return InferAnswer(name, served.version, tensors, is_null).reply(request)
+
+    async def _infer_stream(self, inquiry: Inquiry) -> Reply:
+        """One event: an answer that is complete."""
+        reply = await self._infer(inquiry)
+        assert isinstance(reply.body, bytes)
+        return Reply(b"data: " + reply.body + b"\n\n", 200, EVENTS)
+
+    async def _read(self, inquiry: Inquiry, served: Served) -> InferRequest:
+        if len(inquiry.body) < _LARGE or infer_request.HEADER_LENGTH in inquiry.headers:
+            return infer_request.read(inquiry, served)
+        async with self._turn:
+            await asyncio.sleep(0)  # whatever else is to be done comes between two of them
+            return infer_request.read(inquiry, served)
+
+    def _method(self, inquiry: Inquiry, served: Served, request: InferRequest) -> Served:
+        """The method that the request names among its parameters, where it does."""
+        method = request.parameters.get("method")
+        if type(method) is not str:
+            return served
+        return self._catalog.find(served.alias, inquiry.parts.get("version"), method=method)

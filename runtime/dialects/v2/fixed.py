@@ -1,0 +1,62 @@
+"""Fixed: what clients of Triton ask for and cannot change here: traces, logs, shared memory."""
+
+from collections.abc import Sequence
+
+from ...errors import NotSupported
+from ..dialect import GET, POST, Rule
+from ..inquiry import Inquiry
+from ..reply import Reply
+
+_TRACE = {
+    "trace_level": ["OFF"],
+    "trace_rate": "0",
+    "trace_count": "-1",
+    "log_frequency": "0",
+    "trace_file": "",
+    "trace_mode": "opentelemetry",
+}
+_LOGGING = {
+    "log_file": "",
+    "log_info": True,
+    "log_warning": True,
+    "log_error": True,
+    "log_verbose_level": 0,
+    "log_format": "default",
+}
+_TRACED = "/v2/(?:models/[^/]+/)?trace/setting"
+_MEMORY = "/v2/(?:system|cuda)sharedmemory(?:/region/[^/]+)?"
+_MEMORY_NAME = "/v2/sharedmemory"
+
+
+class Fixed:
+    """Says what is, and that it stays so."""
+
+    def rules(self) -> Sequence[Rule]:
+        """What it answers."""
+        return [
+            Rule(GET, _TRACED, self._trace, "/v2/trace/setting"),
+            Rule(GET, "/v2/logging", self._logging, "/v2/logging"),
+            Rule(POST, _TRACED, self._refuse, "/v2/trace/setting"),
+            Rule(POST, "/v2/logging", self._refuse, "/v2/logging"),
+            Rule(GET, f"{_MEMORY}/status", self._nothing, _MEMORY_NAME),
+            Rule(POST, f"{_MEMORY}/unregister", self._done, _MEMORY_NAME),
+            Rule(POST, f"{_MEMORY}/register", self._no_memory, _MEMORY_NAME),
+        ]
+
+    async def _trace(self, _: Inquiry) -> Reply:
+        return Reply.json(_TRACE)
+
+    async def _logging(self, _: Inquiry) -> Reply:
+        return Reply.json(_LOGGING)
+
+    async def _refuse(self, _: Inquiry) -> Reply:
+        raise NotSupported("Clients do not change how this server logs and traces.")
+
+    async def _nothing(self, _: Inquiry) -> Reply:
+        return Reply.json([])
+
+    async def _done(self, _: Inquiry) -> Reply:
+        return Reply.json({})
+
+    async def _no_memory(self, _: Inquiry) -> Reply:
+        raise NotSupported("Shared memory is not served here; send the data themselves.")

@@ -1,0 +1,204 @@
+"""Generate: text in, text out, at once or bit by bit.
+
+Source: Triton, docs/protocol/extension_generate.md.
+"""
+
+from collections.abc import AsyncGenerator, Mapping
+from contextlib import aclosing
+from typing import Any
+
+import numpy as np
+import orjson
+
+from ...data import instances
+from ...errors import InvalidInput, NotSupported, RequestError
+from ...models.operation import Stream
+from ...printable import printable
+from ...signature import Signature
+from ..catalog import Catalog
+from ..inquiry import Inquiry
+from ..reply import Reply
+from ..served import Served
+from ..tensor import Tensor
+from ..tensor_output import Spec, from_output, specs
+from ..tensors import to_batch
+from . import json_data
+from .infer_request import INPUT
+
+EVENTS = "text/event-stream"
+_STREAM = "text/event-stream; charset=utf-8"
+_JSON = "application/json"
+_IN, _OUT = "text_input", "text_output"
+_MOST = 1 << 24  # bytes of an event
+_OWN = frozenset({"id", "parameters", "stream"})
+
+
+class Generate:
+    """Answers with text: a model's whose only input it is, or an author's class."""
+
+    def __init__(self, catalog: Catalog) -> None:
+        self._catalog = catalog
+
+    async def whole(self, inquiry: Inquiry) -> Reply:
+        """All of the answer as one JSON object."""
+        served, document = self._asked(inquiry)
+        head = _head(inquiry, served, document)
+        if served.signature is not None:
+            return Reply.json(head | await _predicted(served, served.signature, inquiry, document))
+        accept = EVENTS if served.route.streaming else _JSON
+        answer = await served.call(inquiry, _body(served, document), _JSON, accept)
+        if not isinstance(answer, Stream):
+            return Reply.json(head | _named(_read(answer.body, answer.content_type)))
+        items = [item async for item in _items(answer.parts)]
+        is_text = all(isinstance(item, str) for item in items)
+        return Reply.json(head | {_OUT: "".join(items) if is_text else items})
+
+    async def streamed(self, inquiry: Inquiry) -> Reply:
+        """The answer as events, each a JSON object."""
+        served, document = self._asked(inquiry)
+        head = _head(inquiry, served, document)
+        if served.signature is not None:
+            said = head | await _predicted(served, served.signature, inquiry, document)
+            return Reply(_event(said), 200, _STREAM)
+        answer = await served.call(inquiry, _body(served, document), _JSON, EVENTS)
+        if isinstance(answer, Stream):
+            return Reply(_events(head, answer.parts), 200, _STREAM)
+        said = head | _named(_read(answer.body, answer.content_type))
+        return Reply(_event(said), 200, _STREAM)
+
+    def _asked(self, inquiry: Inquiry) -> tuple[Served, Mapping[str, Any]]:
+        served = self._catalog.find(inquiry.parts["model"], inquiry.parts.get("version"))
+        document = instances.parse(inquiry.body)
+        if type(document) is not dict:
+            raise InvalidInput("Expected a JSON object.")
+        instances.check_depth(document, "The body")
+        return served, document
+
+
+def _head(inquiry: Inquiry, served: Served, document: Mapping[str, Any]) -> dict[str, Any]:
+    head = {"model_name": inquiry.parts["model"], "model_version": served.version}
+    name = document.get("id")
+    return head if name is None else head | {"id": name}
+
+
+# --- models ---
+
+
+async def _predicted(
+    served: Served, signature: Signature, inquiry: Inquiry, document: Mapping[str, Any]
+) -> dict[str, Any]:
+    """What a model says, by the names of its outputs; the only one is the text."""
+    wanted = specs(signature.inputs, INPUT)
+    tensors = [_tensor(spec, document, is_only=len(wanted) == 1) for spec in wanted]
+    nan_as_null = served.settings.nan == "null"
+    batch = to_batch(signature.inputs, tensors, nan_as_null=nan_as_null)
+    outputs = from_output(signature, await served.answer(inquiry, batch))
+    said = {each.name: _plain(each, nan_as_null=nan_as_null) for each in outputs}
+    return {_OUT: next(iter(said.values()))} if len(said) == 1 else said
+
+
+def _tensor(spec: Spec, document: Mapping[str, Any], *, is_only: bool) -> Tensor:
+    name = spec.name if spec.name in document or not is_only else _IN
+    if name not in document:
+        raise InvalidInput(f"`{name}` is missing.")
+    value = document[name]
+    if spec.datatype == "BYTES":
+        values = value if type(value) is list else [value]
+        if not all(type(each) is str for each in values):
+            raise InvalidInput(f"{name}: expected a string, or a list of strings.")
+        shape = [len(values)] + [1] * (len(spec.shape) - 1)
+        return Tensor(spec.name, "BYTES", shape, [each.encode() for each in values])
+    return _numbers(spec, name, value)
+
+
+def _numbers(spec: Spec, name: str, value: Any) -> Tensor:
+    try:
+        shape = list(np.shape(value))
+    except ValueError:
+        raise InvalidInput(f"{name}: the lists differ in their lengths.") from None
+    data = value if shape else [value]
+    if len(shape) < len(spec.shape):
+        shape = [1] * (len(spec.shape) - len(shape)) + shape
+    return json_data.read(spec.name, spec.datatype, shape, data, is_base64=False)
+
+
+def _plain(tensor: Tensor, *, nan_as_null: bool) -> Any:
+    """One value where there is one, else all of them."""
+    written = json_data.written(tensor, nan_as_null=nan_as_null)
+    if len(written) != 1:
+        return written
+    return written[0] if isinstance(written, list) else written[0].item()
+
+
+# --- an author's class ---
+
+
+def _body(served: Served, document: Mapping[str, Any]) -> bytes:
+    """What its method takes: the document, its text by the name that the method has for it."""
+    properties = served.route.input.get("schema", {}).get("properties", {})
+    said = {k: v for k, v in document.items() if k in properties or k not in _OWN}
+    parameters = document.get("parameters")
+    if type(parameters) is dict and "parameters" not in properties:
+        said = {k: v for k, v in parameters.items() if k in properties} | said
+    if _IN in said and properties and _IN not in properties:
+        texts = [k for k, v in properties.items() if v.get("type") == "string" and k not in said]
+        if not texts:
+            raise NotSupported(f"`{served.name}` takes no text.")
+        said[texts[0]] = said.pop(_IN)
+    return orjson.dumps(said)
+
+
+def _read(body: bytes, content_type: str) -> Any:
+    if content_type.partition(";")[0] == _JSON:
+        return orjson.loads(body)
+    return body.decode("utf-8", "replace")
+
+
+def _named(value: Any) -> dict[str, Any]:
+    return value if type(value) is dict and _OUT in value else {_OUT: value}
+
+
+async def _events(
+    head: dict[str, Any], parts: AsyncGenerator[bytes, None]
+) -> AsyncGenerator[bytes, None]:
+    """Each item with the model's name; an error becomes the last event."""
+    async with aclosing(_items(parts)) as items:
+        try:
+            async for item in items:
+                yield _event(head | _named(item))
+        except RequestError as error:
+            yield _event({"error": printable(error.detail)})
+
+
+async def _items(parts: AsyncGenerator[bytes, None]) -> AsyncGenerator[Any, None]:
+    """The values in a stream of events, or of bytes that are none.
+
+    Raises:
+        RequestError: when the stream says that it has failed.
+    """
+    rest = b""
+    async with aclosing(parts):
+        async for part in parts:
+            *whole, rest = (rest + part).split(b"\n\n")
+            for event in whole:
+                yield _item(event)
+            if len(rest) > _MOST:
+                raise RequestError("The answer is no stream of events.")
+    if rest:
+        yield rest.decode("utf-8", "replace")
+
+
+def _item(event: bytes) -> Any:
+    lines = event.split(b"\n")
+    data = b"\n".join(line[5:].strip() for line in lines if line.startswith(b"data:"))
+    try:
+        value = orjson.loads(data)
+    except orjson.JSONDecodeError:
+        return event.decode("utf-8", "replace")
+    if b"event: error" in lines:
+        raise RequestError(value["error"])
+    return value
+
+
+def _event(value: Mapping[str, Any]) -> bytes:
+    return b"data: " + orjson.dumps(value, option=orjson.OPT_SERIALIZE_NUMPY) + b"\n\n"

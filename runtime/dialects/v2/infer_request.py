@@ -1,0 +1,241 @@
+"""InferRequest: what a client asks of a model, in JSON, in JSON and binary data, or raw.
+
+Source: Triton, docs/protocol/extension_binary_data.md and extension_parameters.md.
+"""
+
+import math
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from ...data import extent, instances
+from ...errors import BadPayload, InvalidInput, NotSupported
+from ...printable import printable
+from ..inquiry import Inquiry
+from ..served import Served
+from ..tensor import BF16_SIZE, DTYPES, Tensor, from_raw
+from ..tensor_output import Spec, specs
+from . import json_data
+
+HEADER_LENGTH = b"inference-header-content-length"
+INPUT = "input"  # what the only input of a model is called of which nothing is known
+_MOST_TENSORS = 4096
+_LONGEST = 128  # characters of what an error repeats
+_LEAST = 3  # priority
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """An output that was asked for: in binary or not, and as how many classes."""
+
+    name: str
+    is_binary: bool | None = None  # None: as all the others
+    classes: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class InferRequest:
+    """One request for a prediction.
+
+    outputs          those that were asked for; none: all of them
+    is_binary        whether outputs come as binary data, where they do not say so themselves
+    """
+
+    tensors: Sequence[Tensor]
+    id: str | None = None
+    outputs: Sequence[Wanted] = ()
+    is_binary: bool = False
+    parameters: Mapping[str, Any] = field(default_factory=dict)
+
+
+def read(inquiry: Inquiry, served: Served) -> InferRequest:
+    """What the body says.
+
+    Raises:
+        BadPayload: when it is not of one of the three forms.
+        InvalidInput: when a tensor is not what it says.
+        NotSupported: for shared memory.
+    """
+    body = inquiry.body
+    said = inquiry.headers.get(HEADER_LENGTH)
+    if said is None:
+        return _of_json(body, b"", inquiry, served)
+    length = _length(said, len(body))
+    if not length:
+        return InferRequest([_raw(body, served)], is_binary=True)
+    return _of_json(body[:length], memoryview(body)[length:], inquiry, served)
+
+
+def _length(said: bytes, most: int) -> int:
+    value = said.strip()
+    if not value.isdigit() or len(value) > 18 or int(value) > most:  # noqa: PLR2004  any memory
+        shown = printable(value.decode("latin-1"))[:_LONGEST]
+        raise BadPayload(f"Inference-Header-Content-Length is from 0 to {most}, got {shown}.")
+    return int(value)
+
+
+def _of_json(
+    text: bytes, rest: bytes | memoryview, inquiry: Inquiry, served: Served
+) -> InferRequest:
+    if served.signature is not None:
+        # As many lists and objects as rows have, and those around them.
+        extent.check(served.signature.inputs, served.settings.max_rows + _MOST_TENSORS, text)
+    document = instances.parse(text)
+    if type(document) is not dict:
+        raise InvalidInput('Expected a JSON object with "inputs".')
+    inputs = document.get("inputs")
+    if type(inputs) is not list or len(inputs) > _MOST_TENSORS:
+        raise InvalidInput("inputs: expected a list of tensors.")
+    tensors, start = [], 0
+    for position, each in enumerate(inputs):
+        tensor, start = _tensor(each, f"inputs[{position}]", rest, start)
+        tensors.append(tensor)
+    if start != len(rest):
+        raise BadPayload(
+            f"unexpected additional input data for model '{served.name}': "
+            f"{len(rest) - start} bytes."
+        )
+    parameters = _parameters(document, "parameters")
+    _heed(parameters, inquiry, served)
+    name = document.get("id")
+    if name is not None and type(name) is not str:
+        raise InvalidInput("id: expected a string.")
+    return InferRequest(
+        tensors,
+        name,
+        _outputs(document.get("outputs")),
+        _flag(parameters, "binary_data_output", "parameters") or False,
+        parameters,
+    )
+
+
+# --- inputs ---
+
+
+def _tensor(said: Any, where: str, rest: bytes | memoryview, start: int) -> tuple[Tensor, int]:
+    """One input, and where the next one's binary data begin."""
+    if type(said) is not dict:
+        raise InvalidInput(f"{where}: expected an object.")
+    name, datatype, shape = said.get("name"), said.get("datatype"), said.get("shape")
+    if type(name) is not str or not name:
+        raise InvalidInput(f"{where}: expected `name` to be a string.")
+    if type(datatype) is not str:
+        raise InvalidInput(f"{where}: expected `datatype` to be a string.")
+    if type(shape) is not list or not all(type(each) is int for each in shape):
+        raise InvalidInput(f"{where}: expected `shape` to be a list of whole numbers.")
+    parameters = _parameters(said, f"{where}.parameters")
+    _check_memory(parameters)
+    length = parameters.get("binary_data_size")
+    if length is None:
+        if "data" not in said and math.prod(shape):
+            raise InvalidInput(f"{where}: `data` is missing.")
+        is_base64 = parameters.get("content_type") == "base64"
+        data = said.get("data")
+        return json_data.read(name, datatype, shape, data, is_base64=is_base64), start
+    if type(length) is not int or length < 0:
+        raise InvalidInput(f"{where}: expected `binary_data_size` to be a number of bytes.")
+    stop = start + length
+    if stop > len(rest):
+        raise BadPayload(
+            f"unexpected size for input '{printable(name[:_LONGEST])}': {length} bytes were "
+            f"announced, {len(rest) - start} are left."
+        )
+    return from_raw(name, datatype, shape, memoryview(rest)[start:stop]), stop
+
+
+def _check_memory(parameters: Mapping[str, Any]) -> None:
+    if "shared_memory_region" in parameters:
+        raise NotSupported("Shared memory is not served here; send the data themselves.")
+
+
+def _raw(body: bytes, served: Served) -> Tensor:
+    """The only input of a model, out of a body that is nothing else."""
+    if served.signature is None:
+        raise NotSupported(f"`{served.name}` takes bodies of its own form, not tensors.")
+    known = specs(served.signature.inputs, INPUT)
+    if len(known) != 1:
+        raise BadPayload(
+            f"A raw body is the only input of a model; `{served.name}` has {len(known)}."
+        )
+    (spec,) = known
+    if spec.datatype == "BYTES":
+        return Tensor(spec.name, "BYTES", [1] * len(spec.shape), [body])
+    return from_raw(spec.name, spec.datatype, _raw_shape(spec, len(body)), body)
+
+
+def _raw_shape(spec: Spec, length: int) -> list[int]:
+    """One row where its size may vary, else as many as there are."""
+    itemsize = BF16_SIZE if spec.datatype == "BF16" else DTYPES[spec.datatype].itemsize
+    free = [axis for axis, size in enumerate(spec.shape) if size < 0 and axis]
+    if len(free) > 1:
+        raise BadPayload("A raw body has no shape, and more than one size of the input may vary.")
+    shape = [1 if size < 0 else size for size in spec.shape]
+    count, rest = divmod(length, itemsize * (math.prod(shape) or 1))
+    if rest:
+        raise BadPayload(f"A raw body of {length} bytes has no whole number of values.")
+    if free or spec.shape[0] < 0:
+        shape[free[0] if free else 0] = count
+    return shape
+
+
+# --- outputs and parameters ---
+
+
+def _outputs(said: Any) -> list[Wanted]:
+    if said is None:
+        return []
+    if type(said) is not list or len(said) > _MOST_TENSORS:
+        raise InvalidInput("outputs: expected a list.")
+    return [_output(each, f"outputs[{position}]") for position, each in enumerate(said)]
+
+
+def _output(said: Any, where: str) -> Wanted:
+    if type(said) is not dict or type(said.get("name")) is not str:
+        raise InvalidInput(f"{where}: expected an object with a `name`.")
+    parameters = _parameters(said, f"{where}.parameters")
+    _check_memory(parameters)
+    classes = parameters.get("classification", 0)
+    if type(classes) is not int or classes < 0:
+        raise InvalidInput(f"{where}: expected `classification` to be a number of classes.")
+    return Wanted(said["name"], _flag(parameters, "binary_data", where), classes)
+
+
+def _parameters(said: Mapping[str, Any], where: str) -> Mapping[str, Any]:
+    parameters = said.get("parameters")
+    if parameters is None:
+        return {}
+    if type(parameters) is not dict:
+        raise InvalidInput(f"{where}: expected an object.")
+    for name in parameters:
+        if name.startswith("triton_"):
+            raise InvalidInput(
+                f"{where}: parameter keys starting with 'triton_' are reserved for Triton."
+            )
+    return parameters
+
+
+def _flag(parameters: Mapping[str, Any], name: str, where: str) -> bool | None:
+    value = parameters.get(name)
+    if value is not None and type(value) is not bool:
+        raise InvalidInput(f"{where}: expected `{name}` to be true or false.")
+    return value
+
+
+def _heed(parameters: Mapping[str, Any], inquiry: Inquiry, served: Served) -> None:
+    """Do what a client may wish of the server."""
+    timeout = _whole(parameters, "timeout")  # microseconds
+    if timeout:
+        inquiry.deadline = min(inquiry.deadline, time.monotonic() + timeout / 1e6)
+    priority = _whole(parameters, "priority")  # 1 is the highest, 0 the model's default
+    if priority and served.settings.queue.priorities:
+        inquiry.priority = min(priority - 1, _LEAST)
+
+
+def _whole(parameters: Mapping[str, Any], name: str) -> int:
+    value = parameters.get(name, 0)
+    if type(value) is str and value.isdigit() and len(value) < 19:  # noqa: PLR2004  64 bits
+        value = int(value)  # some clients write all of them as strings
+    if type(value) is not int or value < 0:
+        raise InvalidInput(f"parameters: expected `{name}` to be a whole number from 0.")
+    return value

@@ -1,0 +1,131 @@
+"""JSON data: the `data` of a tensor that stands in JSON, nested or flat, read and written."""
+
+import base64
+import binascii
+from collections.abc import Sequence
+from itertools import chain
+from typing import Any
+
+import numpy as np
+
+from ...errors import InvalidInput, PredictionFailed
+from ..tensor import DTYPES, Tensor, size, unknown_datatype
+
+_BINARY_ONLY = frozenset({"FP16", "BF16"})
+_WORDS = {"b": "booleans", "i": "whole numbers", "u": "whole numbers from 0", "f": "numbers"}
+_LARGEST = 2**64
+
+
+def read(name: str, datatype: str, shape: Sequence[int], data: Any, *, is_base64: bool) -> Tensor:
+    """The tensor that `data` spells; `is_base64` where its BYTES are.
+
+    Raises:
+        InvalidInput: when it is none of that datatype and shape.
+    """
+    shown = name[:64]
+    if datatype in _BINARY_ONLY:
+        raise InvalidInput(f"{shown}: {datatype} has no JSON; send it as binary data.")
+    count = size(shown, shape)
+    if datatype == "BYTES":
+        return Tensor(name, datatype, shape, _strings(shown, count, data, is_base64=is_base64))
+    dtype = DTYPES.get(datatype)
+    if dtype is None:
+        raise unknown_datatype(shown, datatype)
+    if not count and not data:
+        return Tensor(name, datatype, shape, np.empty(shape, dtype))
+    array = _numbers(shown, dtype, data)
+    if array.size != count:
+        raise _wrong_count(shown, count, array.size)
+    return Tensor(name, datatype, shape, array.reshape(shape))
+
+
+def _numbers(shown: str, dtype: np.dtype[Any], data: Any) -> np.ndarray:
+    words = _WORDS[dtype.kind]
+    if type(data) is not list:
+        raise InvalidInput(f"{shown}: expected `data` to be a list of {words}.")
+    try:
+        array = np.array(data)  # as it is; numpy would read "1" as a number, and true as 1
+    except ValueError:
+        raise InvalidInput(f"{shown}: the lists in `data` differ in their lengths.") from None
+    kind = array.dtype.kind
+    if dtype.kind == "f" and kind in "fiu":
+        with np.errstate(over="ignore"):  # infinite: the signature decides on that
+            return array.astype(dtype, copy=False)
+    if kind == dtype.kind == "b":
+        return array
+    if dtype.kind in "iu" and kind in "iu" and _fits(array, dtype):
+        return array.astype(dtype, copy=False)
+    if dtype.kind == "u" and dtype.itemsize == 8:  # noqa: PLR2004  numpy makes floats of some
+        return _largest(shown, data)
+    raise InvalidInput(f"{shown}: expected {words} that fit its datatype.")
+
+
+def _fits(array: np.ndarray, dtype: np.dtype[Any]) -> bool:
+    limits = np.iinfo(dtype)
+    return array.size == 0 or (array.min() >= limits.min and array.max() <= limits.max)
+
+
+def _largest(shown: str, data: list[Any]) -> np.ndarray:
+    flat = _flat(data)
+    if not all(type(each) is int and 0 <= each < _LARGEST for each in flat):
+        raise InvalidInput(f"{shown}: expected {_WORDS['u']} that fit its datatype.")
+    return np.array(flat, np.uint64)
+
+
+def _flat(data: list[Any]) -> list[Any]:
+    """The values in lists of lists; of whatever depth, as long as it is the same everywhere."""
+    while data and all(type(each) is list for each in data):
+        data = list(chain.from_iterable(data))
+    return data
+
+
+def _strings(shown: str, count: int, data: Any, *, is_base64: bool) -> list[bytes]:
+    if type(data) is str and count == 1:
+        data = [data]
+    if data is None and not count:
+        data = []
+    if type(data) is not list:
+        raise InvalidInput(f"{shown}: expected `data` to be a list of strings.")
+    flat = _flat(data)
+    if not all(type(each) is str for each in flat):
+        raise InvalidInput(f"{shown}: expected strings.")
+    if len(flat) != count:
+        raise _wrong_count(shown, count, len(flat))
+    try:
+        if is_base64:
+            return [base64.b64decode(each, validate=True) for each in flat]
+        return [each.encode() for each in flat]
+    except (binascii.Error, ValueError):
+        form = "base64" if is_base64 else "text that is UTF-8"
+        raise InvalidInput(f"{shown}: expected {form}.") from None
+
+
+def _wrong_count(shown: str, wanted: int, got: int) -> InvalidInput:
+    return InvalidInput(f"{shown}: expected {wanted} values for its shape, got {got}.")
+
+
+def written(tensor: Tensor, *, nan_as_null: bool) -> Any:
+    """The tensor's values one after the other, as `orjson` writes them.
+
+    Raises:
+        InvalidInput: for what has no JSON: half precision, or bytes that are no text.
+        PredictionFailed: for NaN, unless that becomes null.
+    """
+    if tensor.datatype in _BINARY_ONLY:
+        raise InvalidInput(
+            f"Output {tensor.shown}: {tensor.datatype} has no JSON; ask for `binary_data`."
+        )
+    data = tensor.data
+    if isinstance(data, list):
+        try:
+            return [each.decode() for each in data]
+        except UnicodeDecodeError:
+            raise InvalidInput(
+                f"Output {tensor.shown} is not text in UTF-8; ask for `binary_data`."
+            ) from None
+    if data.dtype.kind == "f" and not nan_as_null and not np.isfinite(data).all():
+        raise PredictionFailed(
+            f"Output {tensor.shown} has values that are not finite, which JSON has no words for; "
+            "ask for `binary_data`."
+        )
+    return np.ascontiguousarray(data).ravel()

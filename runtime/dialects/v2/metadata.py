@@ -1,0 +1,89 @@
+"""Metadata: what a model takes and gives, and how it is served, as Triton's clients read it.
+
+Source: Triton, docs/protocol/extension_model_configuration.md; model_config.proto as JSON.
+"""
+
+from collections.abc import Sequence
+from typing import Any
+
+from ..served import Served
+from ..tensor_output import Spec, specs
+from .infer_request import INPUT
+
+OUTPUT = "output"
+Json = dict[str, Any]
+
+EXTENSIONS = (
+    "binary_tensor_data",
+    "classification",
+    "generate",
+    "model_configuration",
+    "model_repository",
+    "model_repository(unload_dependents)",
+    "parameters",
+    "schedule_policy",
+    "statistics",
+)
+
+
+def metadata(served: Served, name: str, versions: Sequence[str]) -> Json:
+    """What the tensors of a model are called and how large they are, the batch axis included."""
+    inputs, outputs = sides(served)
+    return {
+        "name": name,
+        "versions": list(versions),
+        "platform": platform(served),
+        "inputs": [_tensor(spec) for spec in inputs],
+        "outputs": [_tensor(spec) for spec in outputs],
+    }
+
+
+def config(served: Served, name: str) -> Json:
+    """How a model is served; the batch axis is not among the sizes where batches are made."""
+    limits = served.limits
+    inputs, outputs = sides(served)
+    skipped = int(limits.mergeable)
+    said: Json = {
+        "name": name,
+        "platform": platform(served),
+        "backend": "python",
+        "version_policy": {"specific": {"versions": [served.version]}},
+        "max_batch_size": limits.max_batch_size if limits.mergeable else 0,
+        "input": [_configured(spec, skipped) for spec in inputs],
+        "output": [_configured(spec, skipped) for spec in outputs],
+        "instance_group": [{"name": name, "kind": "KIND_AUTO", "count": 1}],
+        "parameters": {},
+        "model_transaction_policy": {"decoupled": served.route.streaming},
+    }
+    if limits.mergeable:
+        said["dynamic_batching"] = {
+            "preferred_batch_size": [limits.max_batch_size],
+            "max_queue_delay_microseconds": 0,
+        }
+    return said
+
+
+def platform(served: Served) -> str:
+    """The library that the model is of."""
+    return served.manifest.framework if served.manifest is not None else "python"
+
+
+def sides(served: Served) -> tuple[list[Spec], list[Spec]]:
+    """The tensors that go in and come out; of an author's class nothing is promised."""
+    signature = served.signature
+    if signature is None:
+        return [], []
+    return specs(signature.inputs, INPUT), specs(signature.outputs, OUTPUT)
+
+
+def _tensor(spec: Spec) -> Json:
+    return {"name": spec.name, "datatype": spec.datatype, "shape": spec.shape}
+
+
+def _configured(spec: Spec, skipped: int) -> Json:
+    kind = "STRING" if spec.datatype == "BYTES" else spec.datatype
+    return {
+        "name": spec.name,
+        "data_type": f"TYPE_{kind}",
+        "dims": list(spec.shape[skipped:]) or [1],
+    }

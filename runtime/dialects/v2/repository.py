@@ -1,0 +1,79 @@
+"""Repository: which models there are, and which of them are loaded.
+
+Source: Triton, docs/protocol/extension_model_repository.md.
+"""
+
+from typing import Any
+
+from ...data import instances
+from ...errors import InvalidInput, NotSupported
+from ..catalog import Catalog
+from ..inquiry import Inquiry
+from ..reply import Reply
+from ..served import Served
+
+_STATES = {
+    "loading": "LOADING",
+    "loaded": "READY",
+    "unloading": "UNLOADING",
+    "unloaded": "UNAVAILABLE",
+    "failed": "UNAVAILABLE",
+}
+
+
+class Repository:
+    """Answers what is asked of a repository: there is one, without a name."""
+
+    def __init__(self, catalog: Catalog) -> None:
+        self._catalog = catalog
+
+    async def index(self, inquiry: Inquiry) -> Reply:
+        """All models and versions, or those that are ready."""
+        _check(inquiry)
+        only_ready = _document(inquiry).get("ready", False)
+        if type(only_ready) is not bool:
+            raise InvalidInput("ready: expected true or false.")
+        listed = [_entry(served) for served in self._catalog.served()]
+        return Reply.json([each for each in listed if not only_ready or each["state"] == "READY"])
+
+    async def load(self, inquiry: Inquiry) -> Reply:
+        """Load a model; what a client would change of it is not for clients to change."""
+        _check(inquiry)
+        parameters = _document(inquiry).get("parameters")
+        if parameters:
+            raise NotSupported("A model is loaded as the bundle has it, without parameters.")
+        name = inquiry.parts["model"]
+        await self._catalog.lifecycle.load(name)
+        return Reply.json({"name": name, "load": True})
+
+    async def unload(self, inquiry: Inquiry) -> Reply:
+        """Unload a model; there are none that depend on another."""
+        _check(inquiry)
+        _document(inquiry)
+        name = inquiry.parts["model"]
+        await self._catalog.lifecycle.unload(name)
+        return Reply.json({"name": name, "unload": True})
+
+
+def _check(inquiry: Inquiry) -> None:
+    if "repository" in inquiry.parts:
+        raise NotSupported("'repository_name' specification is not supported")
+
+
+def _document(inquiry: Inquiry) -> dict[str, Any]:
+    document = instances.parse(inquiry.body) if inquiry.body.strip() else {}
+    if type(document) is not dict:
+        raise InvalidInput("Expected a JSON object, or no body.")
+    return document
+
+
+def _entry(served: Served) -> dict[str, str]:
+    state = _STATES[served.phase]
+    if state == "READY" and not served.is_ready:
+        state = "UNAVAILABLE"
+    return {
+        "name": served.name,
+        "version": served.version,
+        "state": state,
+        "reason": served.why or "",
+    }
