@@ -4,25 +4,31 @@ Sources: github.com/kserve/open-inference-protocol, specification/protocol/infer
 what Triton's clients call beyond it.
 """
 
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 import grpc
+from google.protobuf import json_format
 
 from ..dialects.catalog import Catalog
 from ..dialects.inquiry import Inquiry
-from ..dialects.tensor import LONGEST, Tensor
+from ..dialects.served import Served
+from ..dialects.tensor import Tensor
 from ..dialects.tensor_batch import to_batch
 from ..dialects.tensor_output import from_output
+from ..dialects.v2.classification import classified
+from ..dialects.v2.infer_answer import check_outputs
+from ..dialects.v2.infer_request import Wanted, heed
+from ..dialects.v2.metadata import EXTENSIONS, config, metadata
+from ..dialects.v2.statistics import statistics
 from ..errors import InvalidInput, NotSupported
-from ..printable import printable
-from . import description, tensors
+from . import tensors
 from .desk import Desk
 from .messages.pool import pool
 from .refusal import Refusal
 
-EXTENSIONS = ("model_configuration", "model_repository", "statistics", "binary_tensor_data")
-
 _SERVICE = "/inference.GRPCInferenceService"
+_CHOICE = "parameter_choice"
 
 
 class Inference:
@@ -44,6 +50,7 @@ class Inference:
             "ServerMetadata": self._server_metadata,
             "ModelMetadata": self._model_metadata,
             "ModelConfig": self._config,
+            "ModelStatistics": self._statistics,
             "ModelInfer": self._infer,
         }
         made = {f"{_SERVICE}/{n}": desk.unary(f"{_SERVICE}/{n}", a) for n, a in answers.items()}
@@ -73,10 +80,30 @@ class Inference:
     async def _model_metadata(self, request: Any, _: Inquiry) -> Any:
         served = self._catalog.find(request.name, request.version)
         versions = [each.version for each in self._catalog.served() if each.name == served.name]
-        return description.metadata(served, request.name, versions)
+        return self._told("ModelMetadataResponse", metadata(served, request.name, versions))
 
     async def _config(self, request: Any, _: Inquiry) -> Any:
-        return description.config(self._catalog.find(request.name, request.version), request.name)
+        served = self._catalog.find(request.name, request.version)
+        return self._told("ModelConfigResponse", {"config": config(served, request.name)})
+
+    async def _statistics(self, request: Any, _: Inquiry) -> Any:
+        listed = [statistics(each) for each in self._asked(request)]
+        return self._told("ModelStatisticsResponse", {"model_stats": listed})
+
+    def _asked(self, request: Any) -> Iterator[Served]:
+        """The versions of a model, or one of them, or all models."""
+        if request.name and request.version:
+            yield self._catalog.find(request.name, request.version)
+            return
+        name = self._catalog.find(request.name).name if request.name else ""
+        for served in self._catalog.served():
+            if not name or served.name == name:
+                yield served
+
+    def _told(self, name: str, said: Mapping[str, Any]) -> Any:
+        """What REST says as JSON, as a message."""
+        message = self._messages[f"inference.{name}"]()
+        return json_format.ParseDict(dict(said), message, ignore_unknown_fields=True)
 
     # --- predictions ---
 
@@ -84,13 +111,17 @@ class Inference:
         served = self._catalog.find(request.model_name, request.model_version)
         if served.signature is None:
             raise NotSupported(f"`{served.name}` takes bodies of its own form, not tensors.")
+        if request.parameters:
+            heed(_parameters(request.parameters), inquiry, served)
         side, is_null = served.signature.inputs, served.settings.nan == "null"
         batch = to_batch(side, tensors.read(request), nan_as_null=is_null)
         output = await served.answer(inquiry, batch)
+        outputs = from_output(served.signature, output)
+        if request.outputs:
+            outputs = _chosen(served.name, request.outputs, outputs)
         response = self._response(
             model_name=request.model_name, model_version=served.version, id=request.id
         )
-        outputs = _chosen(request.outputs, from_output(served.signature, output))
         tensors.write(response, outputs, is_raw=bool(request.raw_input_contents))
         return response
 
@@ -108,14 +139,25 @@ class Inference:
         return said
 
 
-def _chosen(wanted: Any, outputs: list[Tensor]) -> list[Tensor]:
-    """The outputs that were asked for, in that order; all where none were."""
-    if not wanted:
-        return outputs
+def _parameters(said: Mapping[str, Any]) -> dict[str, Any]:
+    """Parameters as Python's own values."""
+    chosen = {name: (value, value.WhichOneof(_CHOICE)) for name, value in said.items()}
+    return {name: getattr(value, choice) for name, (value, choice) in chosen.items() if choice}
+
+
+def _chosen(model: str, asked: Any, outputs: list[Tensor]) -> list[Tensor]:
+    """The outputs that were asked for, in that order, and as classes where that was asked for."""
     there = {each.name: each for each in outputs}
-    for each in wanted:
-        if each.name not in there:
-            known = ", ".join(f"`{name}`" for name in there)
-            shown = printable(each.name[:LONGEST])
-            raise InvalidInput(f"outputs: there is no output `{shown}`; there is {known}.")
-    return [there[each.name] for each in wanted]
+    wanted = [Wanted(each.name, None, _classes(each)) for each in asked]
+    check_outputs(model, wanted, there)
+    return [
+        classified(there[each.name], each.classes) if each.classes else there[each.name]
+        for each in wanted
+    ]
+
+
+def _classes(asked: Any) -> int:
+    classes = _parameters(asked.parameters).get("classification", 0)
+    if type(classes) is not int or classes < 0:
+        raise InvalidInput("outputs: expected `classification` to be a number of classes.")
+    return classes

@@ -97,7 +97,7 @@ def _of_json(
             f"{len(rest) - start} bytes."
         )
     parameters = _parameters(document, "parameters")
-    _heed(parameters, inquiry, served)
+    heed(parameters, inquiry, served)
     name = document.get("id")
     if name is not None and type(name) is not str:
         raise InvalidInput("id: expected a string.")
@@ -222,7 +222,7 @@ def _flag(parameters: Mapping[str, Any], name: str, where: str) -> bool | None:
     return value
 
 
-def _heed(parameters: Mapping[str, Any], inquiry: Inquiry, served: Served) -> None:
+def heed(parameters: Mapping[str, Any], inquiry: Inquiry, served: Served) -> None:
     """Do what a client may wish of the server."""
     timeout = _whole(parameters, "timeout")  # microseconds
     if timeout:
