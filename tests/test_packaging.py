@@ -12,6 +12,7 @@ import pytest
 
 PARTS = [
     "__init__.py",
+    "client.py",
     "py.typed",
     "bundlefile.schema.json",
     "cli",

@@ -7,7 +7,7 @@ import subprocess
 import time
 
 import model
-from client import HOST, Connection, Tally, closed_loop, percentile
+from clients import HOST, Connection, Tally, closed_loop, percentile
 from server import BUNDLE, Server
 
 SOAK = 60.0

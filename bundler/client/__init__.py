@@ -1,0 +1,1 @@
+"""A client of bundles' servers: typed from the contract, binary on the wire, patient where safe."""

@@ -1,0 +1,127 @@
+"""Asking: calls in Python as questions, and replies as values; the same for both clients."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import orjson
+
+from ...runtime.data import media
+from ...runtime.data.predictions import to_instances
+from ...runtime.errors import PredictionFailed
+from ...runtime.version import __version__
+from . import events, rows, values
+from .contract import Contract, Route
+from .failures import WrongInput
+from .question import Question
+from .reply import Reply
+from .values import Shape
+
+AGENT = f"modelbundle/{__version__}"
+CONTRACT = Question("GET", "/openapi.json", headers={"user-agent": AGENT})
+READY = Question("GET", "/readyz", headers={"user-agent": AGENT})
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """A question, and how its reply is read."""
+
+    route: Route
+    question: Question
+    shape: Shape
+    was_frame: bool
+
+    def value(self, reply: Reply) -> Any:
+        """What the reply holds.
+
+        Raises:
+            ClientError: when it is not what it says.
+        """
+        return values.value(self.route, reply, self.shape, was_frame=self.was_frame)
+
+
+def asked(
+    contract: Contract,
+    name: str,
+    given: tuple[tuple[Any, ...], Mapping[str, Any]],
+    headers: Mapping[str, str],
+    shape: Shape = "auto",
+) -> Asked:
+    """The question of a call `name(*given[0], **given[1])`.
+
+    Raises:
+        NoRoute: when there is no such route.
+        WrongInput: when the arguments are not those of the contract; nothing was sent.
+    """
+    route = contract.route(name)
+    arguments, named = given
+    was_frame = False
+    if route.takes_rows:
+        data = _only(route, arguments, named)
+        body, kind = rows.body(route, data)
+        was_frame = rows.is_frame(data)
+    else:
+        body, kind = _parameters(route, arguments, named)
+    wanted = events.ACCEPT if route.is_streaming else values.accept(route)
+    own = {"content-type": kind, "accept": wanted, "user-agent": AGENT}
+    question = Question("POST", route.path, body, own | dict(headers), route.is_idempotent)
+    return Asked(route, question, shape, was_frame)
+
+
+def timed(question: Question, seconds: float) -> Question:
+    """The same, with the time that the server has for it."""
+    headers = dict(question.headers) | {"x-request-timeout": f"{max(seconds, 0.001):.3f}"}
+    return Question(question.method, question.path, question.body, headers, question.is_idempotent)
+
+
+def _only(route: Route, arguments: tuple[Any, ...], named: Mapping[str, Any]) -> Any:
+    values = [*arguments, *named.values()]
+    if len(values) != 1 or not set(named) <= {"rows", "instances"}:
+        raise WrongInput(f"`{route.name}` takes one argument, the rows.")
+    return values[0]
+
+
+def _parameters(
+    route: Route, arguments: tuple[Any, ...], named: Mapping[str, Any]
+) -> tuple[bytes, str]:
+    names = route.parameters
+    if len(arguments) > len(names):
+        raise WrongInput(f"`{route.name}` takes {_listing(names)}.")
+    given = dict(zip(names, arguments, strict=False))
+    for name in named:
+        if name in given or (
+            name not in names and route.schema.get("additionalProperties") is False
+        ):
+            raise WrongInput(
+                f"`{route.name}` takes {_listing(names)}; `{name}` is not left to say."
+            )
+    given |= named
+    missing = [name for name in route.schema.get("required", ()) if name not in given]
+    if missing:
+        raise WrongInput(f"`{route.name}` also needs {_listing(missing)}.")
+    if (
+        len(given) == 1
+        and media.MULTIPART in route.takes
+        and "application/octet-stream" in route.takes
+    ):
+        only = next(iter(given.values()))
+        if isinstance(only, bytes):
+            return only, "application/octet-stream"
+    try:
+        plain = {name: _json(value) for name, value in given.items()}
+        return orjson.dumps(plain), media.JSON
+    except (PredictionFailed, TypeError, ValueError) as error:
+        raise WrongInput(f"`{route.name}`: an argument has no JSON: {error}") from None
+
+
+def _json(value: Any) -> Any:
+    if rows.is_frame(value):
+        return to_instances(value, nan_as_null=True)
+    if isinstance(value, np.ndarray):
+        return value.tolist()
+    return to_instances([value], nan_as_null=True)[0]
+
+
+def _listing(names: Any) -> str:
+    return ", ".join(f"`{name}`" for name in names) or "no arguments"

@@ -1,0 +1,208 @@
+"""AsyncWire: questions over connections that are kept, for a caller that awaits.
+
+HTTP/1.1 over asyncio's streams with httptools' parser, which every bundle's server has as well:
+one more HTTP library would only be one more to install.
+"""
+
+import asyncio
+import ssl
+from collections import deque
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Any
+
+from .address import Address
+from .question import Question
+from .reply import Lost, Reply
+
+_CONNECT = 10.0  # seconds
+_PIECE = 1 << 16
+_KEPT = 16  # idle connections
+
+
+class AsyncWire:
+    """Connections to one server, on one event loop."""
+
+    def __init__(self, address: Address, tls: ssl.SSLContext | None = None) -> None:
+        self._address = address
+        self._tls = tls
+        self._idle: list[_Connection] = []
+
+    async def send(self, question: Question, seconds: float) -> Reply | Lost:
+        """The reply with all of its body, or why there is none."""
+        try:
+            async with asyncio.timeout(seconds):
+                async with self.opened(question, seconds) as (reply, parts):
+                    body = b"".join([part async for part in parts])
+                    return Reply(reply.status, reply.headers, body)
+        except TimeoutError:
+            late = f"{self._where} did not answer in time."
+            return Lost(late, was_sent=True, is_late=True)
+        except Lost as lost:
+            return lost
+
+    @asynccontextmanager
+    async def opened(
+        self, question: Question, seconds: float
+    ) -> AsyncIterator[tuple[Reply, AsyncIterator[bytes]]]:
+        """The head of the reply, and its body as it comes; each part within `seconds`.
+
+        Raises:
+            Lost: when there is none, or it breaks off.
+        """
+        connection = self._take() or await self._connect(seconds)
+        try:
+            reply = await self._timely(connection.ask(self._request(question)), seconds)
+            yield reply, self._parts(connection, seconds)
+        finally:
+            if connection.is_reusable and len(self._idle) < _KEPT:
+                self._idle.append(connection)
+            else:
+                connection.close()
+
+    async def close(self) -> None:
+        """Close what is kept."""
+        while self._idle:
+            self._idle.pop().close()
+
+    def _take(self) -> "_Connection | None":
+        """A connection that nobody uses and the server has not closed."""
+        while self._idle:
+            connection = self._idle.pop()
+            if connection.is_open:
+                return connection
+            connection.close()
+        return None
+
+    async def _connect(self, seconds: float) -> "_Connection":
+        address, tls = self._address, None
+        if address.scheme == "https":
+            tls = self._tls or ssl.create_default_context()
+        try:
+            async with asyncio.timeout(min(seconds, _CONNECT)):
+                streams = await asyncio.open_connection(address.host, address.port, ssl=tls)
+        except ssl.SSLError as error:
+            raise Lost(f"{self._where} cannot prove who it is: {error}.", was_sent=False) from error
+        except (OSError, TimeoutError) as error:
+            raise Lost(f"{self._where} does not answer.", was_sent=False) from error
+        return _Connection(*streams, self._where)
+
+    async def _parts(self, connection: "_Connection", seconds: float) -> AsyncIterator[bytes]:
+        while (part := await self._timely(connection.part(), seconds)) is not None:
+            yield part
+
+    async def _timely(self, work: Any, seconds: float) -> Any:
+        try:
+            async with asyncio.timeout(seconds):
+                return await work
+        except TimeoutError as error:
+            late = f"{self._where} did not answer in time."
+            raise Lost(late, was_sent=True, is_late=True) from error
+
+    def _request(self, question: Question) -> bytes:
+        headers = {
+            "host": self._address.authority,
+            "accept-encoding": "identity",
+            "content-length": str(len(question.body)),
+        } | {name.lower(): value for name, value in question.headers.items()}
+        lines = "".join(f"{name}: {value}\r\n" for name, value in headers.items())
+        first = f"{question.method} {self._address.prefix}{question.path} HTTP/1.1\r\n"
+        return f"{first}{lines}\r\n".encode("latin-1", "replace") + question.body
+
+    @property
+    def _where(self) -> str:
+        return f"`{self._address.url}`"
+
+
+class _Connection:
+    """A connection and the reply that is read from it: httptools calls the `on_` methods."""
+
+    def __init__(
+        self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, where: str
+    ) -> None:
+        self._reader = reader
+        self._writer = writer
+        self._where = where
+        self._parser: Any = None
+        self._headers: dict[str, str] = {}
+        self._parts: deque[bytes] = deque()
+        self._has_head = False
+        self._is_whole = False
+        self._is_broken = False
+
+    @property
+    def is_open(self) -> bool:
+        """Whether the server, too, still has it."""
+        return not self._reader.at_eof() and not self._writer.is_closing()
+
+    @property
+    def is_reusable(self) -> bool:
+        """Whether another question may follow."""
+        is_done = self._is_whole and not self._is_broken and not self._parts
+        return bool(is_done and self._parser.should_keep_alive() and self.is_open)
+
+    def close(self) -> None:
+        """Close it."""
+        self._writer.close()
+
+    async def ask(self, request: bytes) -> Reply:
+        """Send, and wait for the head of the reply."""
+        import httptools
+
+        self._parser = httptools.HttpResponseParser(self)
+        self._headers, self._has_head, self._is_whole = {}, False, False
+        self._is_broken = True  # until it is read to its end
+        try:
+            self._writer.write(request)
+            await self._writer.drain()
+        except OSError:
+            pass  # it may have answered, and closed, before it had read everything
+        while not self._has_head:
+            await self._read()
+        return Reply(self._parser.get_status_code(), self._headers)
+
+    async def part(self) -> bytes | None:
+        """The next bytes of the body; None at its end."""
+        while not self._parts and not self._is_whole:
+            await self._read()
+        if self._parts:
+            return self._parts.popleft()
+        self._is_broken = False
+        return None
+
+    async def _read(self) -> None:
+        import httptools
+
+        try:
+            data = await self._reader.read(_PIECE)
+            if data:
+                self._parser.feed_data(data)
+        except (OSError, httptools.HttpParserError) as error:
+            raise Lost(f"The connection to {self._where} broke.", was_sent=True) from error
+        if not data:
+            self._end()
+
+    def _end(self) -> None:
+        """Only a body without a length ends with its connection."""
+        is_framed = {"content-length", "transfer-encoding"} & self._headers.keys()
+        if not self._has_head or (is_framed and not self._is_whole):
+            raise Lost(f"The connection to {self._where} broke.", was_sent=True)
+        self._is_whole = True
+
+    # --- the parser's callbacks ---
+
+    def on_header(self, name: bytes, value: bytes) -> None:
+        """One header."""
+        self._headers[name.decode("latin-1").lower()] = value.decode("latin-1")
+
+    def on_headers_complete(self) -> None:
+        """The head has come; what is only `100 Continue` is none."""
+        self._has_head = self._parser.get_status_code() >= 200  # noqa: PLR2004
+
+    def on_body(self, body: bytes) -> None:
+        """A part of the body."""
+        self._parts.append(body)
+
+    def on_message_complete(self) -> None:
+        """All of it has come."""
+        self._is_whole = self._has_head

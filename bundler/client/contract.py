@@ -1,0 +1,127 @@
+"""Contract: the routes of a server, read from its OpenAPI document."""
+
+import difflib
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, Self
+
+from ...runtime.data.media import JSON
+from ...runtime.signature import Side
+from .failures import ClientError, NoRoute
+
+EXTENSION = "x-modelbundle"
+
+
+@dataclass(frozen=True, slots=True)
+class Route:
+    """One route that predicts.
+
+    inputs, outputs   of a model's method; None where an author's class answers
+    schema            JSON Schema of the body
+    takes, gives      content types of bodies and answers
+    is_streaming      the answer comes in parts
+    is_idempotent     to ask twice does no harm
+    """
+
+    path: str
+    doc: str = ""
+    inputs: Side | None = None
+    outputs: Side | None = None
+    schema: Mapping[str, Any] = field(default_factory=dict)
+    answer: Mapping[str, Any] = field(default_factory=dict)
+    takes: tuple[str, ...] = (JSON,)
+    gives: tuple[str, ...] = (JSON,)
+    is_streaming: bool = False
+    is_idempotent: bool = True
+
+    @property
+    def name(self) -> str:
+        """The path as a person says it: `predict`, `iris/predict`."""
+        return self.path.strip("/")
+
+    @property
+    def parameters(self) -> tuple[str, ...]:
+        """Names of the fields of the body, in their order; () where it is rows."""
+        properties = self.schema.get("properties", {})
+        return () if self.takes_rows else tuple(properties)
+
+    @property
+    def takes_rows(self) -> bool:
+        """Whether the body is {"instances": [...]}."""
+        return self.inputs is not None or set(self.schema.get("properties", ())) == {"instances"}
+
+    @property
+    def gives_rows(self) -> bool:
+        """Whether the answer is {"predictions": [...]}."""
+        answers = self.answer.get("properties", {})
+        return self.outputs is not None or set(answers) == {"predictions"}
+
+    @classmethod
+    def read(cls, path: str, operation: Mapping[str, Any]) -> Self:
+        """One operation of the document."""
+        known = operation[EXTENSION]
+        takes = operation["requestBody"]["content"]
+        gives = operation["responses"]["200"]["content"]
+        sides = [Side.from_json(known[name]) if name in known else None for name in _SIDES]
+        return cls(
+            path,
+            str(operation.get("description") or operation.get("summary") or ""),
+            sides[0],
+            sides[1],
+            takes.get(JSON, {}).get("schema", {}),
+            gives.get(JSON, {}).get("schema", {}),
+            tuple(takes),
+            tuple(gives),
+            bool(known.get("streaming", False)),
+            bool(known.get("idempotent", sides[0] is not None)),
+        )
+
+
+_SIDES = ("inputs", "outputs")
+
+
+@dataclass(frozen=True, slots=True)
+class Contract:
+    """All routes, by their names; `title` and `version` are the bundle's."""
+
+    title: str
+    version: str
+    routes: Mapping[str, Route]
+
+    @classmethod
+    def read(cls, body: bytes) -> Self:
+        """Read `openapi.json`.
+
+        Raises:
+            ClientError: when it is no contract of a bundle.
+        """
+        try:
+            document = json.loads(body)
+            found = [
+                Route.read(path, operations["post"])
+                for path, operations in document["paths"].items()
+                if EXTENSION in operations.get("post", {})
+            ]
+            info = document["info"]
+            return cls(
+                str(info["title"]), str(info["version"]), {each.name: each for each in found}
+            )
+        except (ValueError, KeyError, TypeError, AttributeError) as error:
+            raise ClientError(
+                "What answers there is no bundle's server: its /openapi.json is not one of ours."
+            ) from error
+
+    def route(self, name: str) -> Route:
+        """The route of that name, or path.
+
+        Raises:
+            NoRoute: naming the nearest.
+        """
+        found = self.routes.get(name.strip("/"))
+        if found is not None:
+            return found
+        near = difflib.get_close_matches(name, self.routes, 1)
+        known = ", ".join(f"`{each}`" for each in self.routes)
+        hint = f"Did you mean `{near[0]}`?" if near else f"There is {known or 'none'}."
+        raise NoRoute(f"The server has no route `{name}`.", hint=hint)

@@ -1,0 +1,33 @@
+"""Question: one HTTP request as a client sends it, and what of it may be sent again."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from .failures import WrongInput
+
+
+@dataclass(frozen=True, slots=True)
+class Question:
+    """One request.
+
+    is_idempotent   to run it twice does no harm: it may be sent again after it may have run
+    """
+
+    method: str
+    path: str
+    body: bytes = b""
+    headers: Mapping[str, str] = field(default_factory=dict)
+    is_idempotent: bool = True
+
+
+def checked(headers: Mapping[str, str]) -> dict[str, str]:
+    """Headers that stay on their lines.
+
+    Raises:
+        WrongInput: for a name or value that would be read as more than itself.
+    """
+    for name, value in headers.items():
+        text = f"{name}{value}"
+        if not name or not text.isprintable() or any(c in name for c in " :\t"):
+            raise WrongInput(f"The header {name!r} has a name or a value that no header has.")
+    return dict(headers)

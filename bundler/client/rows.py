@@ -1,0 +1,116 @@
+"""Rows: what a caller has - arrays, DataFrames, lists - as a body, checked before it is sent."""
+
+import sys
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+import orjson
+
+from ...runtime.data import media, npy, npz, table
+from ...runtime.data.predictions import to_instances
+from ...runtime.errors import PredictionFailed, RequestError
+from ...runtime.signature import OBJECTS, Side
+from .contract import Route
+from .failures import WrongInput
+
+Body = tuple[bytes, str]
+"""Bytes and their content type."""
+
+
+def body(route: Route, data: Any) -> Body:
+    """The body for `data`, in the densest form that the route takes and the data has.
+
+    Raises:
+        WrongInput: when dtype, shape or columns are not those of the contract; nothing was sent.
+    """
+    side = route.inputs or OBJECTS
+    try:
+        batch = _fitted(side, data)
+        return _dense(route, batch) or _json(batch)
+    except RequestError as error:
+        raise WrongInput(f"`{route.name}`: {error.detail}") from None
+    except PredictionFailed as error:
+        raise WrongInput(f"`{route.name}`: the input has values that have no JSON.") from error
+
+
+def is_frame(value: Any) -> bool:
+    """Whether it is a pandas DataFrame; imports nothing to find out."""
+    pandas = sys.modules.get("pandas")
+    return pandas is not None and isinstance(value, pandas.DataFrame)
+
+
+def _fitted(side: Side, data: Any) -> Any:
+    """The rows with the dtypes of the contract."""
+    if is_frame(data):
+        data = {str(name): _column(data[name]) for name in data.columns}
+        if side.layout == "array":
+            return table.fit(side, np.column_stack(list(data.values())), nan_as_null=True)
+    elif hasattr(data, "to_numpy") and not isinstance(data, np.ndarray):  # a Series
+        data = data.to_numpy()
+    elif isinstance(data, tuple):
+        data = list(data)
+    if isinstance(data, list):
+        if data and all(isinstance(row, np.ndarray) for row in data) and side.layout == "array":
+            return table.fit(side, np.stack(data), nan_as_null=True)
+        return table.gather(side, list(map(_plain, data)), nan_as_null=True)
+    if isinstance(data, Mapping):
+        data = {str(name): np.asarray(column) for name, column in data.items()}
+    elif not isinstance(data, np.ndarray):
+        raise WrongInput(f"Rows are an array, a DataFrame, a list or columns, not {_what(data)}.")
+    return table.fit(side, data, nan_as_null=True)
+
+
+def _column(series: Any) -> np.ndarray:
+    """A column as an array; categories and texts as the values that they stand for."""
+    if series.dtype == "category" or series.dtype.kind not in "biufM":
+        values = series.astype(object)
+        plain: np.ndarray = values.where(values.notna(), None).to_numpy(dtype=object)
+        return plain
+    array: np.ndarray = series.to_numpy()
+    return array
+
+
+def _plain(row: Any) -> Any:
+    if isinstance(row, np.ndarray):
+        return row.tolist()
+    if isinstance(row, np.generic):
+        return row.item()
+    if isinstance(row, Mapping):
+        return {str(name): _plain(value) for name, value in row.items()}
+    return [_plain(value) for value in row] if isinstance(row, list | tuple) else row
+
+
+def _dense(route: Route, batch: Any) -> Body | None:
+    """As arrays, where all of it is numbers or texts without gaps."""
+    if isinstance(batch, np.ndarray):
+        array = _arrayed(batch)
+        if array is not None and media.NPY in route.takes:
+            return npy.dumps(array), media.NPY
+    if isinstance(batch, dict) and media.NPZ in route.takes:
+        arrays = {name: _arrayed(column) for name, column in batch.items()}
+        found = {name: array for name, array in arrays.items() if array is not None}
+        if len(found) == len(arrays):
+            return npz.dumps(found), media.NPZ
+    return None
+
+
+def _arrayed(array: np.ndarray) -> np.ndarray | None:
+    if array.dtype.kind in "biuf" and array.dtype.itemsize <= 8:  # noqa: PLR2004
+        return array
+    values = array.ravel().tolist() if array.dtype.kind in "OU" else [None]
+    # npy pads every text to the longest, and drops zeros at its end.
+    if not all(isinstance(value, str) and not value.endswith("\0") for value in values):
+        return None
+    longest, total = max(map(len, values), default=0), sum(map(len, values))
+    is_lean = longest * len(values) <= 4 * total + 64
+    return np.array(array, "U") if is_lean and longest else None
+
+
+def _json(batch: Any) -> Body:
+    instances = to_instances(batch, nan_as_null=True) if len(batch) else []
+    return orjson.dumps({"instances": instances}), media.JSON
+
+
+def _what(value: Any) -> str:
+    return f"a `{type(value).__name__}`"

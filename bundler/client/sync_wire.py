@@ -1,0 +1,120 @@
+"""SyncWire: questions over connections that are kept, for a caller that waits."""
+
+import socket
+import ssl
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+from .address import Address
+from .question import Question
+from .reply import Lost, Reply
+
+_CONNECT = 10.0  # seconds
+_PIECE = 1 << 16
+_KEPT = 16  # idle connections
+
+
+class SyncWire:
+    """Connections to one server; used by several threads."""
+
+    def __init__(self, address: Address, tls: ssl.SSLContext | None = None) -> None:
+        self._address = address
+        self._tls = tls
+        self._lock = threading.Lock()
+        self._made: Any = None
+
+    def send(self, question: Question, seconds: float) -> Reply | Lost:
+        """The reply with all of its body, or why there is none."""
+        try:
+            with self.opened(question, seconds) as (reply, parts):
+                return Reply(reply.status, reply.headers, b"".join(parts))
+        except Lost as lost:
+            return lost
+
+    @contextmanager
+    def opened(self, question: Question, seconds: float) -> Iterator[tuple[Reply, Iterator[bytes]]]:
+        """The head of the reply, and its body as it comes.
+
+        Raises:
+            Lost: when there is none, or it breaks off.
+        """
+        response = self._begin(question, seconds)
+        try:
+            headers = {name.lower(): value for name, value in response.headers.items()}
+            yield Reply(response.status, headers), self._parts(response)
+        finally:
+            if response.closed or response.isclosed():
+                response.release_conn()
+            else:
+                response.close()  # what nobody has read stands in the way of the next
+
+    def close(self) -> None:
+        """Close what is kept."""
+        if self._made is not None:
+            self._made.close()
+
+    def _begin(self, question: Question, seconds: float) -> Any:
+        import urllib3
+        from urllib3 import exceptions
+
+        connect = min(_CONNECT, seconds)
+        try:
+            return self._pool().urlopen(
+                question.method,
+                self._address.prefix + question.path,
+                body=question.body or None,
+                headers={"Accept-Encoding": "identity"} | dict(question.headers),
+                redirect=False,
+                retries=False,
+                preload_content=False,
+                decode_content=False,
+                timeout=urllib3.Timeout(connect=connect, read=seconds, total=seconds),
+            )
+        except (exceptions.NewConnectionError, exceptions.ConnectTimeoutError) as error:
+            raise Lost(f"{self._where} does not answer.", was_sent=False) from error
+        except exceptions.SSLError as error:
+            raise Lost(f"{self._where} cannot prove who it is: {error}.", was_sent=False) from error
+        except (exceptions.TimeoutError, TimeoutError) as error:
+            late = f"{self._where} did not answer in time."
+            raise Lost(late, was_sent=True, is_late=True) from error
+        except (exceptions.HTTPError, OSError) as error:
+            raise Lost(f"The connection to {self._where} broke.", was_sent=True) from error
+
+    def _parts(self, response: Any) -> Iterator[bytes]:
+        from urllib3 import exceptions
+
+        try:
+            yield from response.stream(_PIECE, decode_content=False)
+        except (exceptions.TimeoutError, TimeoutError) as error:
+            late = f"{self._where} did not answer in time."
+            raise Lost(late, was_sent=True, is_late=True) from error
+        except (exceptions.HTTPError, OSError, ValueError) as error:
+            raise Lost(f"The answer of {self._where} broke off.", was_sent=True) from error
+
+    @property
+    def _where(self) -> str:
+        return f"`{self._address.url}`"
+
+    def _pool(self) -> Any:
+        with self._lock:
+            if self._made is None:
+                self._made = self._make()
+            return self._made
+
+    def _make(self) -> Any:
+        import urllib3
+        from urllib3.connection import HTTPConnection
+
+        at_once = (socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        more: dict[str, Any] = {
+            "maxsize": _KEPT,
+            "socket_options": [*HTTPConnection.default_socket_options, at_once],
+        }
+        if self._address.scheme == "http":
+            return urllib3.HTTPConnectionPool(self._address.host, self._address.port, **more)
+        tls = self._tls or ssl.create_default_context()
+        return urllib3.HTTPSConnectionPool(
+            self._address.host, self._address.port, ssl_context=tls, **more
+        )

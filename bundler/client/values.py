@@ -1,0 +1,98 @@
+"""Values: the body of an answer as what a caller works with."""
+
+from typing import Any, Literal
+
+import numpy as np
+import orjson
+
+from ...runtime.data import media, npy, npz
+from ...runtime.errors import RequestError
+from .contract import Route
+from .failures import ClientError
+from .reply import Reply
+
+Shape = Literal["auto", "numpy", "frame", "list"]
+"""What predictions become: arrays, a DataFrame, lists - or what suits the route and the input."""
+
+MOST_BYTES = 1 << 31  # what an npz answer may become
+
+
+def accept(route: Route) -> str:
+    """What to ask for: arrays where the answer is some, as npy or npz."""
+    if route.is_streaming:
+        return ""
+    layout = route.outputs.layout if route.outputs else ("array" if route.gives_rows else "")
+    wanted = {"array": media.NPY, "tensors": media.NPZ, "columns": media.NPZ}.get(layout)
+    if wanted in route.gives:
+        return f"{wanted}, {media.JSON};q=0.9"
+    return media.JSON if media.JSON in route.gives else "*/*"
+
+
+def value(route: Route, reply: Reply, shape: Shape, *, was_frame: bool = False) -> Any:
+    """What the reply holds.
+
+    Raises:
+        ClientError: when it is not what it says.
+    """
+    found = _read(reply)
+    if not route.gives_rows:
+        return found
+    if shape == "frame" or (shape == "auto" and was_frame and not isinstance(found, np.ndarray)):
+        return _frame(found)
+    if shape == "list":
+        return _listed(found)
+    if shape == "numpy":
+        return _arrays(found)
+    is_array = route.outputs is not None and route.outputs.layout == "array"
+    return _arrays(found) if is_array else found
+
+
+def _read(reply: Reply) -> Any:
+    kind = media.essence(reply.content_type)
+    try:
+        if kind == media.NPY:
+            return npy.loads(reply.body)
+        if kind == media.NPZ:
+            return npz.loads(reply.body, MOST_BYTES)
+        if kind == media.JSON:
+            made = orjson.loads(reply.body)
+            is_rows = isinstance(made, dict) and set(made) == {"predictions"}
+            return made["predictions"] if is_rows else made
+        if kind.startswith("text/"):
+            return reply.body.decode()
+    except (RequestError, ValueError) as error:
+        raise ClientError(f"The answer is not the {kind} that it says.") from error
+    return reply.body
+
+
+def _listed(found: Any) -> Any:
+    if isinstance(found, np.ndarray):
+        return found.tolist()
+    if isinstance(found, dict):
+        columns = [np.asarray(column).tolist() for column in found.values()]
+        return [dict(zip(found, row, strict=True)) for row in zip(*columns, strict=True)]
+    return found
+
+
+def _arrays(found: Any) -> Any:
+    """Arrays; records become one array a field."""
+    if isinstance(found, list) and found and all(isinstance(row, dict) for row in found):
+        return {name: np.asarray([row.get(name) for row in found]) for name in found[0]}
+    if isinstance(found, list):
+        try:
+            return np.asarray(found)
+        except ValueError:  # rows of different lengths
+            return np.fromiter(found, object, len(found))
+    return found
+
+
+def _frame(found: Any) -> Any:
+    import pandas as pd
+
+    if isinstance(found, dict):
+        return pd.DataFrame({n: c if c.ndim == 1 else list(c) for n, c in found.items()})
+    if isinstance(found, np.ndarray) and found.ndim == 1:
+        return pd.DataFrame({"predictions": found})
+    if isinstance(found, list) and not (found and isinstance(found[0], dict)):
+        return pd.DataFrame({"predictions": found})
+    return pd.DataFrame(found)
