@@ -1,7 +1,7 @@
 """Asked: everything that a lock depends on."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Self
 
 from ...runtime import canonical, digest
@@ -46,17 +46,25 @@ class Asked:
             ResolveError: when no Python version is known, or requirements cannot be read.
         """
         settings, bundlefile = project.bundlefile.python, project.bundlefile
-        wanted, limits = requirement_files.read(settings.requirements, project.root)
+        indexes = tuple(_index(index) for index in settings.indexes)
+        written = requirement_files.read(
+            settings.requirements, project.root, settings.extras, settings.groups, indexes
+        )
         manifests = {alias: model.manifest for alias, model in models.items()}
         spoken = _spoken(bundlefile.serve.dialects)
+        gathered = Requirements.gather(
+            (*written.wanted, *spoken),
+            written.limits,
+            manifests,
+            answers,
+            bundlefile.serve.formats or (),
+        )
         return cls(
-            requirements=Requirements.gather(
-                (*wanted, *spoken), limits, manifests, answers, bundlefile.serve.formats or ()
-            ),
+            requirements=replace(gathered, given=written.given),
             target=Target(
                 python=python_version(settings.version, models),
                 platform=bundlefile.platforms[0],
-                indexes=tuple(_index(index) for index in settings.indexes),
+                indexes=(*indexes, *_unbound(written.indexes, indexes)),
                 find_links=tuple(settings.find_links),
                 exclude_newer=settings.exclude_newer,
                 allow_source=tuple(sorted(map(normalize, settings.allow_source))),
@@ -78,6 +86,10 @@ class Asked:
             "wanted": sorted({item.text for item in asked.wanted}),
             "limits": sorted({item.text for item in asked.limits}),
             "preferences": dict(asked.preferences),
+            "given": {
+                name: {version: sorted(digests) for version, digests in given.files.items()}
+                for name, given in asked.given.items()
+            },
             "python": target.python,
             "platforms": list(self.platforms),
             "accelerator": self.accelerator,
@@ -90,6 +102,13 @@ class Asked:
             "exclude_packages": list(target.excludes),
         }
         return digest.of_bytes(canonical.dumps(data))
+
+
+def _unbound(found: Sequence[Index], known: Sequence[Index]) -> list[Index]:
+    """The indexes of an author's lock, without what the bundlefile binds elsewhere."""
+    taken = {name for index in known for name in index.packages}
+    left = [replace(i, packages=tuple(p for p in i.packages if p not in taken)) for i in found]
+    return [index for index in left if index.packages]
 
 
 def _index(written: "IndexRef") -> Index:

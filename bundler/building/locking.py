@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Self
 
 from ..errors import StoreError
 from ..progress import NullProgress, Progress
+from ..requirements import given
 from ..requirements.accelerator import Accelerator
 from ..requirements.lock import UNPINNED, Lock
 from ..requirements.lock_file import LockFile
@@ -131,7 +132,7 @@ def settle(
 
 
 def _doubts(asked: Asked, lock: Lock) -> list[str]:
-    doubts = []
+    doubts = given.changes(asked.requirements.given, lock.packages, lock.accelerator)
     for name, (saved, alias) in asked.requirements.recorded.items():
         locked = lock.version(name)
         if locked is not None and locked.partition("+")[0] != saved:

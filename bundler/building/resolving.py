@@ -6,7 +6,7 @@ from dataclasses import replace
 
 from ..errors import ResolveError
 from ..progress import Progress
-from ..requirements import base_image, collisions
+from ..requirements import base_image, collisions, given
 from ..requirements.accelerator import Accelerator, derive
 from ..requirements.backends import resolve_for
 from ..requirements.listing import listings
@@ -31,6 +31,8 @@ def resolve(
     progress.step(f"Resolving requirements for {told}, Python {asked.target.python}")
     with ThreadPoolExecutor(AT_ONCE) as pool:
         found = list(pool.map(lambda name: _one(asked, kept, name, offline), asked.platforms))
+    for packages in found:
+        given.check(asked.requirements.given, packages, asked.accelerator)
     resolved = dict(zip(asked.platforms, found, strict=True))
     warnings = [_checked(asked, packages, offline=offline) for packages in found]
     lock = Lock(
@@ -45,8 +47,8 @@ def resolve(
         packages=merge(resolved),
     )
     lock = replace(lock, base=BaseImage(asked.base or derived(asked, lock).base))
-    told = tuple(dict.fromkeys(warning for warning in warnings if warning))
-    return (lock if offline else pinned(lock, progress)), told
+    doubts = tuple(dict.fromkeys(warning for warning in warnings if warning))
+    return (lock if offline else pinned(lock, progress)), doubts
 
 
 def _one(asked: Asked, kept: Mapping[str, str], platform: str, offline: bool) -> list[Package]:

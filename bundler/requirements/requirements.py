@@ -7,6 +7,7 @@ from typing import Self
 
 from ...runtime.manifest import ModelManifest, Route
 from ..errors import ResolveError
+from .given import Given
 
 RUNTIME = (
     "numpy>=1.26",
@@ -65,6 +66,7 @@ class Requirements:
     wanted       must be in the lock
     limits       bind only what is there anyway (`-c` of a requirements file)
     preferences  name -> version to take where the rest allows it
+    given        name -> what a lock of the author's pins of it
     recorded     name -> (version, model) that a model was saved with
     """
 
@@ -73,6 +75,7 @@ class Requirements:
     preferences: Mapping[str, str] = field(default_factory=dict)
     recorded: Mapping[str, tuple[str, str]] = field(default_factory=dict)
     warnings: tuple[str, ...] = ()
+    given: Mapping[str, Given] = field(default_factory=dict)
 
     @classmethod
     def gather(
@@ -94,9 +97,13 @@ class Requirements:
             ResolveError: when two models were saved with versions that exclude each other.
         """
         named = {requirement.name for requirement in user}
-        recorded, warnings = _recorded(models, named)
+        limited = {requirement.name for requirement in limits}
+        recorded, warnings = _recorded(models, named | limited)
         pins = [
-            Requirement(f"{name}=={version}", f"model `{alias}` was saved with it")
+            Requirement(
+                name if name in limited else f"{name}=={version}",
+                f"model `{alias}` was saved with {version}",
+            )
             for name, (version, alias) in recorded.items()
             if name not in named
         ]
