@@ -26,11 +26,13 @@ from modelbundle.runtime.batching.window import Limits
 from modelbundle.runtime.data import table
 from modelbundle.runtime.data.payload import Codec
 from modelbundle.runtime.http.access_log import AccessLog, NoAccessLog
+from modelbundle.runtime.http.backlog import Backlog
 from modelbundle.runtime.http.body import Budget
 from modelbundle.runtime.http.door import Door
 from modelbundle.runtime.http.fast_protocol import fast
 from modelbundle.runtime.http.readiness import Readiness
 from modelbundle.runtime.http.reception import Reception
+from modelbundle.runtime.models.presence import Presence
 from modelbundle.runtime.settings import ServeSettings
 from modelbundle.runtime.signature import Field, Side
 from modelbundle.runtime.telemetry.metrics import Metrics
@@ -59,6 +61,9 @@ class Transport:
 
     def get_extra_info(self, _, default=None):
         return default
+
+    def get_write_buffer_size(self):
+        return 0
 
     def pause_reading(self):
         """Nothing comes by itself."""
@@ -99,8 +104,10 @@ class Operation:
         self.queue = self
         self.batcher, self.metrics = batcher, metrics
         self.decode = None
+        self.presence = Presence("noop")
+        self.presence.change("READY")
 
-    def is_large(self, _):
+    def is_large(self, *_):
         return False
 
 
@@ -135,7 +142,7 @@ class Bench:
         readiness.ready()
         counted = numbers if self.metrics else NoMetrics()
         log = AccessLog(NOWHERE) if self.log else NoAccessLog()
-        door = Door(ServeSettings(), readiness, Budget(1 << 28), counted)
+        door = Door(ServeSettings(), readiness, Budget(1 << 28), Backlog(1 << 28), counted)
         reception = Reception(door, log)
         reception.add("/predict", Operation(batcher, queue if self.metrics else NoMetrics()))
         protocol = fast(reception, lambda: False)
