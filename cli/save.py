@@ -17,7 +17,12 @@ if TYPE_CHECKING:
 
 Name = Annotated[str, typer.Argument(metavar="NAME", help="Name in the store.")]
 Source = Annotated[
-    str, typer.Argument(metavar="SOURCE", help="`module:attribute`, or a model file or directory.")
+    str,
+    typer.Argument(
+        metavar="SOURCE",
+        help="`module:attribute`; a file, directory or archive of a library or another tool; "
+        "`hf://org/name@rev`; `models:/name@alias`.",
+    ),
 ]
 Sample = Annotated[
     Path | None,
@@ -68,6 +73,8 @@ def save(
       bundle save churn model.ubj --label team=growth --alias canary
 
       bundle save net model.onnx --version 2.1
+
+      bundle save iris mlruns/1/models/m-7f3a/artifacts
     """
     from ..bundler.saving import saving
 

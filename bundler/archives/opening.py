@@ -109,6 +109,7 @@ def _is_compressed(beginning: bytes, where: str) -> bool:
     """Whether it is zstd; raises InvalidArchive for what we do not read."""
     for magic, command in _OTHERS.items():
         if beginning.startswith(magic):
-            hint = f"Try `{command} FILE | bundle import -`." if command else None
+            ours = f"Try `{command} FILE | bundle import -`. " if command else ""
+            hint = f"{ours}A model of another tool is taken by `bundle save NAME FILE`."
             raise InvalidArchive(f"{where} is no tar, and not zstd.", hint=hint)
     return beginning == MAGIC or beginning.startswith(MAGIC)

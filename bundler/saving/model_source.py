@@ -8,8 +8,9 @@ from typing import Any
 
 from ...runtime.errors import in_short
 from ..errors import InvalidSource
+from ..progress import Progress
 from .file_source import FileSource, find, of_file
-from .foreign import recognizing, unpacking
+from .foreign import recognizing, remote, unpacking
 
 
 def import_object(text: str) -> Any:
@@ -65,6 +66,15 @@ def nearest(name: str, owner: Any) -> str | None:
 
     near = get_close_matches(name, [known for known in dir(owner) if known[:1] != "_"], n=1)
     return f"Did you mean `{near[0]}`?" if near else None
+
+
+def fetch(address: str, unpacked: Path, progress: Progress) -> FileSource:
+    """The model that `hf://...` or `models:/...` names, fetched into a private directory.
+
+    Raises:
+        InvalidSource: when there is none, or one that is refused.
+    """
+    return recognizing.of_fetched(remote.fetch(address, unpacked, progress))
 
 
 def recognize(path: Path, unpacked: Callable[[], Path]) -> FileSource:

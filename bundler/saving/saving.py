@@ -21,6 +21,7 @@ from ..tag import check_name, check_version
 from . import model_source, recording
 from .draft import Draft
 from .file_source import FileSource
+from .foreign import remote
 from .pickle_fault import unpicklable
 from .recording import Recording
 from .save_options import SaveOptions
@@ -88,9 +89,11 @@ def save_source(
     store: Store | None = None,
     progress: Progress = NullProgress(),  # noqa: B008
 ) -> Item:
-    """Save what SOURCE names: a file or directory, else `module:attribute`."""
+    """Save what SOURCE names: a file, a directory or an address, else `module:attribute`."""
     path = Path(source)
     check_name(name)
+    if remote.is_one(source):
+        return _save_fetched(name, source, given, (store or Store.default(), progress))
     if path.exists() or (":" not in source and (path.suffix or "/" in source)):
         return save_file(name, path, given, store=store, progress=progress)
     progress.step(f"Importing `{source}`")
@@ -148,17 +151,28 @@ def save_file(
     _check(name, given)
     store = store or Store.default()
     with ExitStack() as stack:
-        source = model_source.recognize(path, lambda: stack.enter_context(store.staging()))
-        return _save_found(name, path, source, given, (store, progress))
+        with told("read the model"):
+            source = model_source.recognize(path, lambda: stack.enter_context(store.staging()))
+        return _save_found(name, str(path), source, given, (store, progress))
+
+
+def _save_fetched(
+    name: str, address: str, given: SaveOptions, aids: tuple[Store, Progress]
+) -> Item:
+    _check(name, given)
+    store, progress = aids
+    with store.staging() as directory, told("fetch the model"):
+        source = model_source.fetch(address, directory, progress)
+        return _save_found(name, address, source, given, aids)
 
 
 def _save_found(
-    name: str, path: Path, source: FileSource, given: SaveOptions, aids: tuple[Store, Progress]
+    name: str, where: str, source: FileSource, given: SaveOptions, aids: tuple[Store, Progress]
 ) -> Item:
     store, progress = aids
-    _check_whole(path, source, given)
+    _check_whole(where, source, given)
     origin = f" of {source.origin.tool}" if source.origin.tool else ""
-    progress.step(f"`{path}` is {source.framework.name} {source.format}{origin}")
+    progress.step(f"`{where}` is {source.framework.name} {source.format}{origin}")
     for note in source.origin.notes:
         progress.step(note)
     if source.executes_code and not given.trust and not given.methods:
@@ -213,16 +227,17 @@ def _check(name: str, given: SaveOptions) -> None:
         raise InvalidSource(f"The metadata or options are not JSON: {error}.") from error
 
 
-def _check_whole(path: Path, source: FileSource, given: SaveOptions) -> None:
-    if source.format in {"pickle", "joblib"} and path.is_file() and scan(path).is_cut:
+def _check_whole(where: str, source: FileSource, given: SaveOptions) -> None:
+    main = source.files.get(source.framework.formats.get(source.format, ""))
+    if main is not None and source.format in {"pickle", "joblib"} and scan(main).is_cut:
         raise InvalidSource(
-            f"`{path}` ends in the middle of a pickle.",
+            f"`{where}` ends in the middle of a pickle.",
             hint="It was not written or copied to its end; do that once more.",
         )
     is_weights = source.framework.name == "torch" and source.format in {"weights", "safetensors"}
     if is_weights and "recipe" not in {**source.options, **given.options}:
         raise InvalidSource(
-            f"`{path}` holds weights alone, without the class that uses them.",
+            f"`{where}` holds weights alone, without the class that uses them.",
             hint=_HINT_WEIGHTS,
         )
 

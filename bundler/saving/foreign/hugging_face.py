@@ -15,7 +15,7 @@ from .folder import Folder
 
 WEIGHTS = "model.safetensors"
 INDEX = "model.safetensors.index.json"
-_BESIDE = frozenset(
+BESIDE = frozenset(
     """
     generation_config.json preprocessor_config.json processor_config.json tokenizer.json
     tokenizer_config.json special_tokens_map.json added_tokens.json vocab.json vocab.txt merges.txt
@@ -54,7 +54,7 @@ def read(folder: Folder) -> FileSource:
         )
     known: Mapping[str, Any] = json.loads(config)
     kind = _class(folder, known)
-    names = [CONFIG, *_weights(folder), *sorted(n for n in _BESIDE if folder.has(n))]
+    names = [CONFIG, *_weights(folder), *sorted(n for n in BESIDE if folder.has(n))]
     told = {"architecture": kind, "version": known.get("transformers_version")}
     return FileSource(
         Transformers(),

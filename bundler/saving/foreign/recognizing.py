@@ -29,6 +29,18 @@ def of_directory(path: Path) -> FileSource:
     return source
 
 
+def of_fetched(folder: Folder) -> FileSource:
+    """The model in a directory that was fetched from where its tool keeps it.
+
+    Raises:
+        InvalidSource: when it is none that is known, or one that is refused.
+    """
+    source = _of_tool(folder)
+    if source is None:
+        raise InvalidSource(f"{folder.where} holds no model that is known here.")
+    return source
+
+
 def of_archive(folder: Folder) -> FileSource:
     """The model in an archive that was unpacked.
 

@@ -31,7 +31,7 @@ def read(folder: Folder) -> FileSource:
     """
     model = _manifest(folder)
     handler = model.get("handler")
-    if handler not in _HANDLERS:
+    if not isinstance(handler, str) or handler not in _HANDLERS:
         raise InvalidSource(
             f"{folder.where} answers by a handler of its own, {quoted(str(handler))}: the model "
             "alone would answer otherwise.",

@@ -5,6 +5,7 @@ members: neither `extract` nor `extractall` is ever called. What grows beyond me
 """
 
 import bz2
+import errno
 import gzip
 import lzma
 import os
@@ -38,6 +39,7 @@ _BROKEN = (
     OverflowError,
     UnicodeError,
 )
+_DISK = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES, errno.EPERM, errno.EIO})
 
 
 def is_archive(path: Path) -> bool:
@@ -70,8 +72,8 @@ def unpack(path: Path, directory: Path) -> Folder:
             head = file.read(8)
         (_unzip if head.startswith(b"PK") else _untar)(path, taken)
     except _BROKEN as error:
-        if isinstance(error, OSError) and error.errno is not None:
-            raise  # the disk, not the archive
+        if isinstance(error, OSError) and error.errno in _DISK:
+            raise
         raise InvalidSource(
             f"{where} is damaged: {str(error) or type(error).__name__}.", hint="Copy it once more."
         ) from error

@@ -446,7 +446,10 @@ def test_an_mlflow_directory_is_unwrapped_when_its_file_is_known(tmp_path):
 
 @pytest.mark.parametrize(
     ("flavors", "message"),
-    [({"prophet": {}}, "flavors 'prophet'"), ({"onnx": {"data": "../x.onnx"}}, "outside of itself")],
+    [
+        ({"prophet": {}}, "flavors 'prophet'"),
+        ({"onnx": {"data": "../x.onnx"}}, "outside of itself"),
+    ],
 )
 def test_an_mlflow_directory_is_refused_with_a_reason(tmp_path, flavors, message):
     with pytest.raises(InvalidSource, match=message):
