@@ -11,11 +11,12 @@ from typing import Any
 
 from ..data import media
 from ..data.instances import parse
-from ..errors import BadPayload, InvalidInput, RequestError, UnknownModel
+from ..errors import BadPayload, InvalidInput, NotSupported, RequestError, UnknownModel
 from . import json_lines
 from .catalog import Catalog
 from .dialect import GET, POST, Rule
 from .inquiry import Inquiry
+from .paths import operation
 from .raw import Raw
 from .reply import Reply
 from .served import Served
@@ -24,6 +25,7 @@ _ATTRIBUTES = b"x-amzn-sagemaker-custom-attributes"
 _TARGET = b"x-amzn-sagemaker-target-model"
 _MOST = 1024  # bytes of custom attributes
 _DEFAULT_ACCEPT = "SAGEMAKER_DEFAULT_INVOCATIONS_ACCEPT"
+_MULTI = "SAGEMAKER_MULTI_MODEL"
 _DELETE = frozenset({"DELETE"})
 _MODEL = r"/models/(?P<model>[^/]+)"
 _NAME = "/models/{model}"
@@ -38,6 +40,7 @@ class Sagemaker:
     def __init__(self, catalog: Catalog, environment: Mapping[str, str] = os.environ) -> None:
         self._catalog = catalog
         self._accept = environment.get(_DEFAULT_ACCEPT) or media.JSON
+        self._is_multi = environment.get(_MULTI, "").lower() in {"true", "1"}
 
     def rules(self) -> Sequence[Rule]:
         """What it answers."""
@@ -57,7 +60,15 @@ class Sagemaker:
 
     def document(self) -> dict[str, Any]:
         """Its part of openapi.json."""
-        return {}
+        others = (media.CSV, media.NPY, media.NPZ, json_lines.TYPE)
+        invoke = operation("sagemaker_invoke", "Predictions of the first model.", {}, {}, others)
+        ping = operation("sagemaker_ping", "Whether all models are there.")
+        listed = operation("sagemaker_models", "The models that are loaded.")
+        return {
+            "/ping": {"get": ping},
+            "/invocations": {"post": invoke},
+            "/models": {"get": listed},
+        }
 
     async def _ping(self, _: Inquiry) -> Reply:
         return Reply(b"", 200 if self._catalog.reason is None else 503)
@@ -75,13 +86,15 @@ class Sagemaker:
         return replace(reply, headers=(*reply.headers, (_ATTRIBUTES, attributes)))
 
     async def _list(self, _: Inquiry) -> Reply:
-        return Reply.json({"models": [_described(each) for each in self._catalog.served()]})
+        loaded = [each for each in self._catalog.served() if each.phase == "loaded"]
+        return Reply.json({"models": [_described(each) for each in loaded]})
 
     async def _show(self, inquiry: Inquiry) -> Reply:
-        return Reply.json(_described(self._catalog.find(inquiry.parts["model"])))
+        return Reply.json(_described(self._loaded(inquiry.parts["model"])))
 
     async def _load(self, inquiry: Inquiry) -> Reply:
-        """Load a model by the name under which the store, or the bundle, knows it."""
+        """Load a model of the bundle by its name; its `url` says nothing more."""
+        self._check_multi()
         asked = parse(inquiry.body)
         name = asked.get("model_name") if type(asked) is dict else None
         if type(name) is not str or not name:
@@ -92,15 +105,27 @@ class Sagemaker:
         return Reply.json({"status": f"Model `{name[:64]}` is loaded."})
 
     async def _unload(self, inquiry: Inquiry) -> Reply:
-        served = self._catalog.find(inquiry.parts["model"])
+        self._check_multi()
+        served = self._loaded(inquiry.parts["model"])
         await self._catalog.lifecycle.unload(served.name)
         return Reply.json({"status": f"Model `{served.name}` is unloaded."})
 
+    def _check_multi(self) -> None:
+        """Nobody but SageMaker may have models come and go: it says so in the environment."""
+        if not self._is_multi:
+            raise NotSupported(f"Models come and go only where ${_MULTI} is `true`.")
+
     def _is_loaded(self, name: str) -> bool:
         try:
-            return self._catalog.find(name).is_ready
+            return self._catalog.find(name).phase == "loaded"
         except UnknownModel:
             return False
+
+    def _loaded(self, name: str) -> Served:
+        served = self._catalog.find(name)
+        if served.phase != "loaded":
+            raise UnknownModel(f"Model `{name[:64]}` is not loaded.")
+        return served
 
     def _found(self, inquiry: Inquiry) -> Served:
         """The model of the path, of the header, or the first."""

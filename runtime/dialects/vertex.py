@@ -15,10 +15,12 @@ from ..errors import InvalidInput, NotSupported, RequestError
 from .catalog import Catalog
 from .dialect import GET, POST, Rule
 from .inquiry import Inquiry
+from .paths import operation
 from .raw import Raw
 from .reply import Reply
 from .served import Served
 from .v1.prediction import Asked, Prediction
+from .v1.speech import loads
 
 _HEALTH = "AIP_HEALTH_ROUTE"
 _PREDICT = "AIP_PREDICT_ROUTE"
@@ -52,8 +54,17 @@ class Vertex:
         return Reply.error(error, 400 if isinstance(error, InvalidInput) else None)
 
     def document(self) -> dict[str, Any]:
-        """Its part of openapi.json."""
-        return {}
+        """Its part of openapi.json: the default routes, for a bundle knows no environment."""
+        health, predict = routes({})
+        body = {
+            "type": "object",
+            "properties": {"instances": {"type": "array"}, "parameters": {"type": "object"}},
+            "required": ["instances"],
+        }
+        said = {"type": "object", "properties": {"predictions": {"type": "array"}}}
+        posted = operation("vertex_predict", "Predictions of the first model.", said, body)
+        shown = operation("vertex_health", "Whether the server is ready.")
+        return {health: {"get": shown}, predict: {"post": posted}}
 
     async def _health(self, _: Inquiry) -> Reply:
         reason = self._catalog.reason
@@ -66,6 +77,7 @@ class Vertex:
         asked = Asked(inquiry.body, inquiry.content_type)
         if not asked.is_json:  # `rawPredict` passes any body on
             return await Raw(served, inquiry).answer()
+        _check_parameters(served, inquiry.body)
         reply = await Prediction(self._catalog, served, inquiry).predicted(asked)
         return self._named(reply)
 
@@ -81,6 +93,19 @@ class Vertex:
         if first is None:
             raise NotSupported("This server has no model.")
         return first
+
+
+def _check_parameters(served: Served, body: bytes) -> None:
+    """Refuse what a model cannot heed; an author's class gets the whole body.
+
+    Raises:
+        InvalidInput: when `parameters` are given.
+    """
+    if served.signature is None or b'"parameters"' not in body:
+        return
+    value = loads(body)[0]
+    if type(value) is dict and value.get("parameters"):
+        raise InvalidInput("parameters: this model takes none.")
 
 
 def routes(environment: Mapping[str, str]) -> tuple[str, str]:

@@ -1,0 +1,157 @@
+"""SageMaker's routes, on a real server and in its published forms."""
+
+import json
+from io import BytesIO
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from .zoo import zoo_server
+
+ROWS = [[1.0, 2.0], [3.0, 4.0]]
+ATTRIBUTES = "X-Amzn-SageMaker-Custom-Attributes"
+TARGET = "X-Amzn-SageMaker-Target-Model"
+
+
+@pytest.fixture(scope="module")
+def server(tmp_path_factory):
+    """A server of a model of each layout, of a multi-model endpoint."""
+    multi = {"SAGEMAKER_MULTI_MODEL": "true"}
+    with zoo_server(tmp_path_factory, "sagemaker", env=multi) as running:
+        yield running
+
+
+@pytest.fixture(scope="module")
+def client(server):
+    """Speaks HTTP to it."""
+    with server.client() as client:
+        yield client
+
+
+def npy(rows):
+    """The rows as a file of numpy's."""
+    file = BytesIO()
+    np.save(file, np.array(rows))
+    return file.getvalue()
+
+
+def invoke(client, body, kind, accept="*/*", path="/invocations", **headers):
+    """Invoke the endpoint as its runtime client does."""
+    content = body if isinstance(body, bytes) else json.dumps(body).encode()
+    headers = {"content-type": kind, "accept": accept} | headers
+    return client.post(path, content=content, headers=headers)
+
+
+def test_ping(client):
+    """200 is all that counts."""
+    assert client.get("/ping").status_code == 200
+
+
+@pytest.mark.parametrize(
+    ("body", "kind", "answer"),
+    [
+        (ROWS, "application/json", [3.0, 7.0]),
+        ([1, 2], "application/json", 3.0),
+        ({"instances": ROWS}, "application/json", {"predictions": [3.0, 7.0]}),
+        (b"1,2\n3,4\n", "text/csv", {"predictions": [3.0, 7.0]}),
+        (b"1.0,2.0", "text/csv; charset=utf-8", {"predictions": [3.0]}),
+        (npy(ROWS), "application/x-npy", {"predictions": [3.0, 7.0]}),
+    ],
+)
+def test_bodies_of_its_content_types(client, body, kind, answer):
+    """JSON, CSV and npy, answered in JSON unless something else is accepted."""
+    told = invoke(client, body, kind)
+    assert told.headers["content-type"] == "application/json"
+    assert told.json() == answer
+
+
+def test_accept_is_honored(client):
+    """As the clients of each toolkit read it."""
+    told = invoke(client, ROWS, "application/json", "text/csv")
+    assert told.headers["content-type"].startswith("text/csv")
+    assert [float(line) for line in told.text.split()] == [3.0, 7.0]
+    told = invoke(client, b"1,2", "text/csv", "application/x-npy")
+    assert np.load(BytesIO(told.content)).tolist() == [3.0]
+
+
+def test_json_lines(client):
+    """A row a line, and a prediction a line."""
+    lines = b'[1, 2]\n{"features": [3, 4]}\n'
+    told = invoke(client, lines, "application/jsonlines", "application/jsonlines")
+    assert (told.headers["content-type"], told.content) == ("application/jsonlines", b"3.0\n7.0\n")
+    assert invoke(client, lines, "application/jsonlines", "application/json").json() == [3.0, 7.0]
+    assert invoke(client, b"\n", "application/jsonlines").status_code == 400
+    assert invoke(client, b"[1]\n", "application/jsonlines").status_code == 400
+
+
+def test_custom_attributes_come_back(client):
+    """Of sane length."""
+    told = invoke(client, ROWS, "application/json", **{ATTRIBUTES: "trace=7"})
+    assert told.headers[ATTRIBUTES] == "trace=7"
+    told = invoke(client, ROWS, "application/json", **{ATTRIBUTES: "x" * 2000})
+    assert ATTRIBUTES not in told.headers
+
+
+def test_many_models(client):
+    """By the path, or by the header that names the target."""
+    person = {"age": 3, "city": "Oslo"}
+    path = "/models/people/invoke"
+    assert invoke(client, person, "application/json", path=path).json() == "Oslo 3"
+    assert invoke(client, person, "application/json", **{TARGET: "people"}).json() == "Oslo 3"
+    listed = client.get("/models").json()["models"]
+    assert {"sums", "people"} <= {model["modelName"] for model in listed}
+    assert client.get("/models/people").json()["modelName"] == "people"
+    assert client.get("/models/nothing").status_code == 404
+    assert (
+        invoke(client, ROWS, "application/json", path="/models/nothing/invoke").status_code == 404
+    )
+
+
+def test_models_come_and_go(client):
+    """Loaded twice is a conflict, unloaded twice is not found."""
+    body = {"model_name": "shout", "url": "/opt/ml/models/shout"}
+    assert client.post("/models", json=body).status_code == 409
+    assert client.delete("/models/shout").status_code == 200
+    assert client.get("/models/shout").status_code == 404
+    assert client.delete("/models/shout").status_code == 404
+    assert "shout" not in {model["modelName"] for model in client.get("/models").json()["models"]}
+    assert client.post("/models/shout/invoke", content=b"a").status_code in {404, 503}
+    assert client.post("/models", json=body).status_code == 200
+    assert client.post("/models/shout/invoke", content=b"a").json() == "A"
+    assert client.post("/models", json={"model_name": "new"}).status_code == 404
+    for wrong in ({}, [], {"model_name": 3}):
+        assert client.post("/models", json=wrong).status_code == 400
+
+
+def test_errors(client):
+    """What the client can mend is 400."""
+    assert invoke(client, [[1, 2, 3]], "application/json").status_code == 400
+    assert invoke(client, b"{", "application/json").status_code == 400
+    assert invoke(client, b"<a/>", "text/xml").status_code == 415
+    told = invoke(client, [[-1, 0]], "application/json")
+    assert told.status_code == 500
+    assert "passwd" not in told.text
+
+
+def test_only_where_the_environment_says_so_models_come_and_go(tmp_path_factory):
+    """Else whoever reaches the port could unload them; the default Accept stands there, too."""
+    env = {"SAGEMAKER_DEFAULT_INVOCATIONS_ACCEPT": "text/csv"}
+    with zoo_server(tmp_path_factory, "sagemaker", env=env) as running, running.client() as client:
+        assert client.delete("/models/shout").status_code == 501
+        assert client.post("/models", json={"model_name": "shout"}).status_code == 501
+        assert invoke(client, ROWS, "application/json").text.split() == ["3.0", "7.0"]
+
+
+KINDS = ["", "application/json", "text/csv", "application/x-npy", "application/jsonlines",
+         "application/octet-stream", "application/x-npz"]  # fmt: skip
+MODELS = ["sums", "people", "pair", "weigh", "things", "scores"]
+
+
+@given(st.binary(max_size=40) | st.text(max_size=20).map(str.encode), st.sampled_from(KINDS),
+       st.sampled_from(MODELS))  # fmt: skip
+def test_no_body_makes_the_server_fail(client, body, kind, model):
+    """Whatever the content type says of it."""
+    told = invoke(client, body, kind, path=f"/models/{model}/invoke")
+    assert told.status_code in {200, 400, 415}, told.text
