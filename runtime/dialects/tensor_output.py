@@ -123,10 +123,14 @@ def _tensor(name: str, values: Any) -> Tensor:
 
 def _of_list(name: str, rows: list[Any]) -> Tensor:
     kinds = set(map(type, rows))
-    if (kinds and kinds <= {int, float}) or kinds in ({bool}, {list}):
+    if kinds and (kinds <= {int, float} or kinds <= {bool} or kinds <= {list}):
         array = _array(rows)
         if array is not None:
             return _tensor(name, array)
+    if kinds == {list}:
+        texts = _texts(rows)
+        if texts is not None:
+            return Tensor(name, "BYTES", texts.shape, [_bytes(each) for each in texts.ravel()])
     return Tensor(name, "BYTES", (len(rows),), [_bytes(row) for row in rows])
 
 
@@ -139,12 +143,27 @@ def _array(rows: list[Any]) -> np.ndarray | None:
     return array if array.dtype.kind in "biuf" else None
 
 
+def _texts(rows: list[Any]) -> np.ndarray | None:
+    """Lists of strings, or of bytes, as an array, where they form one of more than one axis."""
+    try:
+        array = np.array(rows, object)
+    except ValueError:
+        return None
+    is_text = all(isinstance(each, str | bytes) or _is_base64(each) for each in array.ravel())
+    return array if array.ndim > 1 and is_text else None
+
+
+def _is_base64(value: Any) -> bool:
+    """Whether it is bytes that came as JSON."""
+    return type(value) is dict and list(value) == ["b64"]
+
+
 def _bytes(value: Any) -> bytes:
     """Text in UTF-8, bytes as they are, anything else as JSON."""
     if isinstance(value, str):
         return value.encode("utf-8", "surrogatepass")
     if isinstance(value, bytes):
         return value
-    if type(value) is dict and list(value) == ["b64"]:  # bytes that came as JSON
+    if _is_base64(value):
         return base64.b64decode(value["b64"])
     return orjson.dumps(predictions.to_instances([value], nan_as_null=True)[0])
