@@ -127,7 +127,7 @@ def test_other_bytes_are_refused(served, fetch, name, other):
     data = FILES[name]
     changed = bytes([data[0] ^ 1]) + data[1:]
     served.sent[name] = {"changed": changed, "short": data[:-1], "long": data + b"x"}[other]
-    with pytest.raises(RegistryError, match="other bytes|broke off"):
+    with pytest.raises(RegistryError, match=r"other bytes|broke off"):
         fetch()
 
 
