@@ -4,7 +4,9 @@ import dataclasses
 import os
 
 os.environ.setdefault("GRPC_VERBOSITY", "NONE")
-os.environ.setdefault("GRPC_ENABLE_FORK_SUPPORT", "0")  # other tests fork, and no test forks a client
+os.environ.setdefault(
+    "GRPC_ENABLE_FORK_SUPPORT", "0"
+)  # other tests fork, and no test forks a client
 
 import numpy as np
 import pytest

@@ -108,7 +108,7 @@ def test_a_stream_is_longer_than_its_window(client):
 
 def test_what_is_not_there_is_said_so(client):
     """A model, a version, a method."""
-    code, words = client.refused("ModelInfer", request([[1, 2]], model="some"))
+    code, words = client.refused("ModelInfer", request([[1, 2]], model="sum"))
     assert code == "NOT_FOUND"
     assert "did you mean `sums`?" in words
     asked = request([[1, 2]], model_version="none")
@@ -162,7 +162,10 @@ def test_the_log_the_numbers_and_the_id(client, server):
     assert found[0]["path"] == f"{SERVICE}/ModelInfer"
     assert (found[0]["status"], found[0]["rows"]) == (200, 1)
     with server.client() as http:
-        assert 'bundle_requests_total{route="grpc:ModelInfer",status="200"}' in http.get("/metrics").text
+        assert (
+            'bundle_requests_total{route="grpc:ModelInfer",status="200"}'
+            in http.get("/metrics").text
+        )
 
 
 @pytest.mark.parametrize("coding", [grpc.Compression.Gzip, grpc.Compression.Deflate])

@@ -1,0 +1,258 @@
+"""How the gRPC front comes up, is secured, and ends."""
+
+import datetime as dt
+import ipaddress
+import signal
+import socket
+import subprocess
+import sys
+import threading
+from pathlib import Path
+
+import pytest
+
+from modelbundle.runtime.grpc.messages.pool import pool
+
+from ..conftest import Slow, free_port, write_bundle, write_model
+from .conftest import SERVICE, Client, Served, answers, grpc, request
+
+
+class Callers:
+    """Threads that ask without end; whatever is not an answer is a failure, but for what is said
+    once nobody is there."""
+
+    def __init__(self, server, count=4):
+        self.answered, self.failures = 0, []
+        self._server = server
+        self._is_over = False
+        self._threads = [threading.Thread(target=self._ask) for _ in range(count)]
+        for each in self._threads:
+            each.start()
+
+    def stop(self):
+        self._is_over = True
+        for each in self._threads:
+            each.join()
+
+    def _ask(self):
+        while not self._is_over:
+            with self._server.channel(("grpc.use_local_subchannel_pool", 1)) as channel:
+                client = Client(channel)
+                for _ in range(5):
+                    try:
+                        assert answers(client.call("ModelInfer", request([[1, 2]]))) == [3.0]
+                        self.answered += 1
+                    except grpc.RpcError as error:
+                        if not self._is_over:
+                            self.failures.append((error.code().name, error.details()))
+                        return
+
+
+def until(condition):
+    while not condition():
+        pass
+
+
+def test_sigterm_loses_no_call_that_has_come(started):
+    """What runs is answered; whoever comes later is refused, not hung."""
+    server = started()
+    with server.channel() as channel:
+        client = Client(channel)
+        client.call("ModelInfer", request([[1, 2]]))
+        asked = channel.unary_unary(f"{SERVICE}/ModelInfer")
+        data = request([[-2, 2]]).SerializeToString()
+        futures = [asked.future(data) for _ in range(8)]
+        with server.client() as http:
+            until(lambda: "bundle_in_flight_requests 9" in http.get("/metrics").text)
+        server.process.send_signal(signal.SIGTERM)
+        told = pool()["inference.ModelInferResponse"].FromString
+        assert all(answers(told(each.result(timeout=30))) == [0.0] for each in futures)
+    assert server.process.wait(30) == 0
+    assert "Traceback" not in server.log()
+    with server.channel() as channel:
+        assert Client(channel).refused("ModelInfer", request([[1, 2]]))[0] == "UNAVAILABLE"
+
+
+def test_a_restart_loses_no_call(started):
+    """SIGHUP: other processes take the port over, callers go on, on old and new connections."""
+    server = started("--workers=2")
+    callers = Callers(server)
+    try:
+        until(lambda: callers.answered > 50 or callers.failures)
+        server.process.send_signal(signal.SIGHUP)
+        until(lambda: "The new processes serve" in server.log() or callers.failures)
+        now = callers.answered
+        until(lambda: callers.answered > now + 200 or callers.failures)
+    finally:
+        callers.stop()
+    assert not callers.failures
+
+
+def test_several_processes_share_the_port(started):
+    """The kernel hands connections to each of them."""
+    server = started("--workers=2")
+    for _ in range(40):
+        with server.channel(("grpc.use_local_subchannel_pool", 1)) as channel:
+            assert answers(Client(channel).call("ModelInfer", request([[1, 2]]))) == [3.0]
+    with server.client() as http:
+        lines = http.get("/metrics").text.splitlines()
+    own = [line for line in lines if line.startswith("bundle_worker_requests_total")]
+    assert len([line for line in own if float(line.rpartition(" ")[2]) > 3]) == 2
+
+
+def test_while_it_loads_it_says_so(servers, tmp_path):
+    """NOT_SERVING, not ready, UNAVAILABLE with words and when to come back; then all is well."""
+    write_model(tmp_path / "models" / "sums", Slow())
+    bundle = write_bundle(tmp_path, serve={"dialects": ["native", "grpc"], "workers": 1})
+    port = free_port()
+    running = servers.start(bundle, f"--grpc-port={port}", wait=False)
+    server = Served(**vars(running), grpc_port=port)
+    with server.channel() as channel:
+        client = Client(channel)
+        asked = pool()["grpc.health.v1.HealthCheckRequest"]()
+        told = client.call("/grpc.health.v1.Health/Check", asked, wait_for_ready=True)
+        assert told.status == 2
+        assert client.call("ServerLive").live
+        assert not client.call("ServerReady").ready
+        with pytest.raises(grpc.RpcError) as found:
+            client.call("ModelInfer", request([[1, 2]]))
+        assert found.value.code() is grpc.StatusCode.UNAVAILABLE
+        assert found.value.details().endswith("Try again in 1 s.")
+        metadata = dict(found.value.trailing_metadata())
+        assert metadata["grpc-retry-pushback-ms"] == "1000"
+        status = pool()["google.rpc.Status"].FromString(metadata["grpc-status-details-bin"])
+        info = pool()["google.rpc.RetryInfo"].FromString(status.details[0].value)
+        assert info.retry_delay.seconds == 1
+        servers.await_ready(server)
+        assert answers(client.call("ModelInfer", request([[1, 2]]))) == [3.0]
+
+
+def test_a_taken_port_is_said_before_anything_is_loaded(servers, sums):
+    """Also where whoever has it would share it."""
+    with socket.socket() as taken:
+        taken.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        port = taken.getsockname()[1]
+        bundle = sums(dialects=["native", "grpc"])
+        server = servers.start(bundle, f"--grpc-port={port}", wait=False)
+        assert server.process.wait(30) == 1
+    assert f"gRPC cannot listen on 127.0.0.1 port {port}" in server.log()
+    assert "--grpc-port" in server.log()
+
+
+def test_any_free_port_is_told(servers, sums):
+    """Port 0: the log says which it became."""
+    server = servers.start(sums(dialects=["native", "grpc"]), "--grpc-port=0")
+    port = int(server.log().partition("gRPC on 127.0.0.1:")[2].partition(" ")[0])
+    with grpc.insecure_channel(f"127.0.0.1:{port}") as channel:
+        assert Client(channel).call("ServerReady").ready
+
+
+def test_a_missing_library_is_one_sentence(sums):
+    """With the command that mends it."""
+    bundle = sums(dialects=["native", "grpc"])
+    hide = (
+        "import sys; sys.modules['grpc'] = None; sys.argv[0] = 'x'\n"
+        "from modelbundle.runtime.server import main; sys.exit(main())"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", hide, bundle, "--port=0", "--trust"],
+        capture_output=True, text=True, timeout=60, check=False,
+    )  # fmt: skip
+    assert done.returncode == 1
+    assert "error: `serve.dialects` has `grpc`, and its library is not installed" in done.stderr
+    assert "hint: Install it with `pip install 'modelbundle[grpc]'`." in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def test_without_it_grpc_is_not_imported(server, servers, sums):
+    """Nor is there a port."""
+    quiet = servers.start(sums())
+    assert "gRPC" not in quiet.log()
+    assert "cygrpc" not in _maps(quiet.process.pid)
+    assert "cygrpc" in _maps(server.process.pid)
+
+
+def _maps(pid):
+    """What a process and its children have loaded."""
+    pids, found = [pid], ""
+    for each in pids:
+        home = Path("/proc", str(each))
+        found += (home / "maps").read_text()
+        for task in (home / "task").iterdir():
+            pids += map(int, (task / "children").read_text().split())
+    return found
+
+
+# --- TLS ---
+
+
+@pytest.fixture(scope="module")
+def certificates(tmp_path_factory):
+    """An authority, and a certificate of it for 127.0.0.1 and for a client; paths by name."""
+    x509 = pytest.importorskip("cryptography.x509")
+    from cryptography.hazmat.primitives import hashes, serialization
+    from cryptography.hazmat.primitives.asymmetric import ec
+
+    directory = tmp_path_factory.mktemp("tls")
+    now = dt.datetime.now(dt.UTC)
+
+    def make(name, signer=None):
+        key = ec.generate_private_key(ec.SECP256R1())
+        subject = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, name)])
+        issuer, signing = signer or (subject, key)
+        address = x509.IPAddress(ipaddress.ip_address("127.0.0.1"))
+        made = (
+            x509.CertificateBuilder()
+            .subject_name(subject)
+            .issuer_name(issuer)
+            .public_key(key.public_key())
+            .serial_number(x509.random_serial_number())
+            .not_valid_before(now - dt.timedelta(days=1))
+            .not_valid_after(now + dt.timedelta(days=1))
+            .add_extension(
+                x509.BasicConstraints(ca=signer is None, path_length=None), critical=True
+            )
+            .add_extension(x509.SubjectAlternativeName([address]), critical=False)
+            .sign(signing, hashes.SHA256())
+        )
+        (directory / f"{name}.crt").write_bytes(made.public_bytes(serialization.Encoding.PEM))
+        (directory / f"{name}.key").write_bytes(
+            key.private_bytes(
+                serialization.Encoding.PEM,
+                serialization.PrivateFormat.PKCS8,
+                serialization.NoEncryption(),
+            )
+        )
+        return subject, key
+
+    authority = make("ca")
+    make("server", authority)
+    make("client", authority)
+    return directory
+
+
+def test_tls_and_certificates_of_clients(started, certificates):
+    """Who has one is let in, who has none is not, and nobody in the clear."""
+    named = {key: str(certificates / name) for key, name in {
+        "tls_cert": "server.crt", "tls_key": "server.key", "tls_client_ca": "ca.crt",
+    }.items()}  # fmt: skip
+    server = started(grpc=named)
+    root = (certificates / "ca.crt").read_bytes()
+    own = [(certificates / f"client.{kind}").read_bytes() for kind in ("key", "crt")]
+    where = f"127.0.0.1:{server.grpc_port}"
+    with grpc.secure_channel(where, grpc.ssl_channel_credentials(root, *own)) as channel:
+        assert answers(Client(channel).call("ModelInfer", request([[1, 2]]))) == [3.0]
+    with grpc.secure_channel(where, grpc.ssl_channel_credentials(root)) as channel:
+        assert Client(channel).refused("ServerLive")[0] == "UNAVAILABLE"
+    with server.channel() as channel:
+        assert Client(channel).refused("ServerLive")[0] == "UNAVAILABLE"
+
+
+def test_a_certificate_that_is_none_is_said(servers, sums, certificates, tmp_path):
+    """Before anything is loaded."""
+    named = {"tls_cert": str(certificates / "server.crt"), "tls_key": str(certificates / "ca.key")}
+    server = servers.start(sums(dialects=["grpc"], grpc=named), "--grpc-port=0", wait=False)
+    assert server.process.wait(30) == 1
+    assert "are no certificate and its key" in server.log()
