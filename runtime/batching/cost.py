@@ -95,6 +95,8 @@ class CostModel:
         return 0
 
     def _bisect(self, seconds: float, low: int, high: int) -> int:
+        if self.upper(high) <= seconds:  # most often
+            return high
         while low < high:
             middle = (low + high + 1) // 2
             if self.upper(middle) <= seconds:
