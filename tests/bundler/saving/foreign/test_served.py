@@ -87,17 +87,15 @@ def test_each_answers_as_its_own_library_does(index, tmp_path, sources):
 @contextmanager
 def serving(cwd, tag):
     """A server that is ready; its address."""
-    with subprocess.Popen(
-        [BUNDLE, "serve", tag, "--port=0", "--json", "--env", "current"],
-        cwd=cwd,
-        stdout=subprocess.PIPE,
-        stderr=(cwd / "talk").open("w"),
-        text=True,
-    ) as process:
+    line = [BUNDLE, "serve", tag, "--port=0", "--json", "--env", "current"]
+    with (
+        (cwd / "talk").open("w") as talk,
+        subprocess.Popen(line, cwd=cwd, stdout=subprocess.PIPE, stderr=talk, text=True) as process,
+    ):
         try:
-            line = process.stdout.readline()
-            assert line, (cwd / "talk").read_text()
-            yield json.loads(line)["url"]
+            ready = process.stdout.readline()
+            assert ready, (cwd / "talk").read_text()
+            yield json.loads(ready)["url"]
         finally:
             process.terminate()
 
