@@ -1,5 +1,6 @@
 """Image: a real bundle on a real engine, from its store to an answer and back to silence."""
 
+import hashlib
 import io
 import json
 import os
@@ -21,10 +22,11 @@ from modelbundle.bundler.errors import (
 )
 from modelbundle.bundler.image import instruction
 from modelbundle.bundler.image.engine import connect
-from modelbundle.bundler.image.image import containerize, default_tag
+from modelbundle.bundler.image.image import Means, containerize, default_tag
 from modelbundle.bundler.progress import NullProgress
 from modelbundle.bundler.store import Store
 from modelbundle.runtime.errors import NotTrusted
+from modelbundle.runtime.manifest import BundleManifest
 
 NASTY = 'it\'s "quoted" $HOME ${PATH} $(id) `id` \\ \\n #x <<EOF é 数 \\'
 BUNDLEFILE = f"""
@@ -144,6 +146,47 @@ def flower_image(engine, workshop, flowers):
     remove(engine, made)
 
 
+@pytest.fixture(scope="module")
+def plain_image(engine, workshop, bundle, tmp_path_factory):
+    """The image of `bundle`, made without the engine and loaded into it."""
+    folder = tmp_path_factory.mktemp("plain")
+    base = as_layout(engine, workshop.store.directory(bundle), folder)
+    means = Means(engine="none", output=str(folder / "image.tar"), base=base)
+    made = containerize(bundle, workshop.store, means, tags=["test/iris:plain"])
+    with (folder / "image.tar").open("rb") as file:
+        loaded = engine.client.images.load(file)
+    assert [image.id for image in loaded] == [made.id]
+    yield made
+    remove(engine, made)
+
+
+def as_layout(engine, directory, folder):
+    """The bundle's base image, out of the engine, as an OCI layout."""
+    name = BundleManifest.read(directory).accelerator["base"].partition("@")[0]
+    with (folder / "saved.tar").open("wb") as file:
+        for chunk in engine.client.images.get(name).save():
+            file.write(chunk)
+    with tarfile.open(folder / "saved.tar") as archive:
+        listed = json.load(archive.extractfile("manifest.json"))[0]
+        about = put(folder, archive.extractfile(listed["Config"]).read(), "config.v1+json")
+        parts = [archive.extractfile(layer).read() for layer in listed["Layers"]]
+    layers = [put(folder, data, "layer.v1.tar") for data in parts]
+    manifest = {"schemaVersion": 2, "config": about, "layers": layers}
+    entry = put(folder, json.dumps(manifest).encode(), "manifest.v1+json")
+    (folder / "index.json").write_text(json.dumps({"schemaVersion": 2, "manifests": [entry]}))
+    (folder / "oci-layout").write_text('{"imageLayoutVersion": "1.0.0"}')
+    (folder / "saved.tar").unlink()
+    return f"oci:{folder}"
+
+
+def put(folder, data, kind):
+    name = hashlib.sha256(data).hexdigest()
+    (folder / "blobs" / "sha256").mkdir(parents=True, exist_ok=True)
+    (folder / "blobs" / "sha256" / name).write_bytes(data)
+    kind = f"application/vnd.oci.image.{kind}"
+    return {"mediaType": kind, "digest": f"sha256:{name}", "size": len(data)}
+
+
 def remove(engine, image):
     """Take the image away; the engine keeps the stage of dependencies for the next run."""
     for tag in image.tags:
@@ -214,6 +257,62 @@ def test_it_answers_read_only_as_nobody_without_capabilities_and_stops_cleanly(
 
 
 @pytest.mark.engine
+def test_without_the_engine_it_is_the_same_image(engine, image, plain_image, run, workshop, bundle):
+    """The same process, the same files, the same answers, byte for byte."""
+    known, other = (
+        engine.client.api.inspect_image(one.id)["Config"] for one in (image, plain_image)
+    )
+    for name in ("User", "Entrypoint", "WorkingDir", "ExposedPorts", "Labels", "Healthcheck"):
+        assert known[name] == other[name], name
+    assert sorted(known["Env"]) == sorted(other["Env"])
+    directory = workshop.store.directory(bundle)
+    sample = json.loads((directory / "samples/iris/predict.json").read_bytes())
+    body = json.dumps({"instances": sample["inputs"]}).encode()
+    answers = []
+    for one in (image, plain_image):
+        container, address = run(one)
+        until(lambda: is_healthy(container))  # noqa: B023 - called at once
+        request = urllib.request.Request(
+            f"{address}/predict", body, {"Content-Type": "application/json"}
+        )
+        with urllib.request.urlopen(request, timeout=10) as answer:
+            answers.append((answer.status, answer.headers["Content-Type"], answer.read()))
+        container.stop(timeout=20)
+        container.reload()
+        assert container.attrs["State"]["ExitCode"] == 0, container.logs().decode()
+    assert answers[0] == answers[1]
+    assert json.loads(answers[0][2]) == {"predictions": sample["outputs"]}
+
+
+@pytest.mark.engine
+@pytest.mark.parametrize("kind", ["image", "plain_image"])
+def test_it_runs_without_a_network_and_has_nothing_that_helps_an_intruder(
+    engine, request, run, kind
+):
+    """Healthy on loopback alone; no compiler, nothing of ours setuid or writable by others."""
+    container = engine.client.containers.run(
+        request.getfixturevalue(kind).id,
+        detach=True,
+        read_only=True,
+        cap_drop=["ALL"],
+        security_opt=["no-new-privileges"],
+        user="12345",
+        network_mode="none",
+        healthcheck={"Interval": 250_000_000, "StartPeriod": 120_000_000_000},
+    )
+    try:
+        until(lambda: is_healthy(container))
+        find = "find /opt -perm /6000 -o -perm -0002 ! -type l; command -v gcc cc g++ make"
+        found = container.exec_run(["/bin/sh", "-c", find])
+        assert found.output == b""
+        container.stop(timeout=20)
+        container.reload()
+        assert container.attrs["State"]["ExitCode"] == 0, container.logs().decode()
+    finally:
+        container.remove(force=True)
+
+
+@pytest.mark.engine
 def test_a_service_class_answers_the_same_way(flower_image, run):
     """The author's code runs from a read-only image too; its own command ran literally."""
     container, address = run(flower_image)
@@ -243,7 +342,7 @@ def test_the_image_names_and_trusts_its_bundle(engine, image, bundle):
     assert config["Labels"]["org.opencontainers.image.version"] == bundle.version
     assert environment["BUNDLE_TRUST"] == bundle.digest.removeprefix("sha256:")
     assert config["User"] == "65532:65532"
-    assert config["Entrypoint"][:3] == ["python", "-m", "modelbundle.runtime"]
+    assert config["Entrypoint"][:3] == ["python3", "-m", "modelbundle.runtime"]
 
 
 @pytest.mark.engine
@@ -265,7 +364,9 @@ def test_the_bundle_in_the_image_is_whole(engine, image, workshop, bundle):
         container.remove()
     with tarfile.open(fileobj=data) as archive:
         members = {
-            member.name.removeprefix("bundle/"): member for member in archive if member.isfile()
+            member.name.removeprefix("bundle/"): member
+            for member in archive
+            if member.isfile() and "__pycache__" not in member.name
         }
         expected = {entry.path for entry in workshop.store.files(bundle)} | {"bundle.json"}
         assert set(members) == expected
@@ -447,14 +548,14 @@ def test_tags_that_no_registry_takes_are_refused(workshop, bundle, tag):
 def test_another_platform_than_the_bundles_is_refused(workshop, bundle):
     """Its lock knows no wheels for it."""
     with pytest.raises(BuildError, match="not for linux/arm64") as caught:
-        containerize(bundle, workshop.store, platform="linux/arm64")
+        containerize(bundle, workshop.store, Means(platform="linux/arm64"))
     assert "platforms" in caught.value.hint
 
 
 def test_nobody_else_fills_in_whom_to_trust(workshop, bundle):
     """A build argument cannot grant what the check above refuses."""
     with pytest.raises(BuildError, match="BUNDLE_TRUST"):
-        containerize(bundle, workshop.store, build_args={"BUNDLE_TRUST": "0" * 64})
+        containerize(bundle, workshop.store, Means(build_args={"BUNDLE_TRUST": "0" * 64}))
 
 
 def test_the_default_tag_is_the_bundles(bundle):
