@@ -72,8 +72,8 @@ class Compiler:
 
     def place(self, path: str) -> str:
         """Where the compiled file of a source lies."""
-        folder, _, name = path.rpartition("/")
-        return f"{folder}/__pycache__/{name.removesuffix('.py')}.{self.tag}.pyc"
+        folder, slash, name = path.rpartition("/")
+        return f"{folder}{slash}__pycache__/{name.removesuffix('.py')}.{self.tag}.pyc"
 
     def run(self, jobs: Sequence[tuple[Path, str, Path]], work: Path) -> None:
         """Compile each (source, place in the image, target).
