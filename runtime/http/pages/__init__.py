@@ -58,8 +58,20 @@ def pages(shown: Shown) -> list[Route]:
         Route("/metrics", metrics),
         Route("/openapi.json", openapi),
         Route("/docs", _page("docs", shown)),
-        Route("/", _page("index", shown)),
+        Route("/", _front(shown)),
     ]
+
+
+def _front(shown: Shown) -> Callable[[Request], Awaitable[Response]]:
+    """A page for a browser; a program, KServe's client among them, learns that this is alive."""
+    page = _page("index", shown)
+
+    async def front(request: Request) -> Response:
+        if "text/html" in request.headers.get("accept", ""):
+            return await page(request)
+        return _json({"status": "alive", "docs": "/docs", "openapi": "/openapi.json"})
+
+    return front
 
 
 def _page(name: str, shown: Shown) -> Callable[[Request], Awaitable[Response]]:

@@ -10,8 +10,13 @@ import pytest
 
 @pytest.fixture(scope="module")
 def client(server):
-    with server.client() as client:
+    with server.client(headers={"accept": "text/html, */*"}) as client:
         yield client
+
+
+def test_a_program_learns_at_the_root_that_the_server_is_alive(server):
+    with server.client() as client:
+        assert client.get("/").json()["status"] == "alive"
 
 
 def test_health_is_json(client):
