@@ -15,6 +15,7 @@ import pytest
 HERE = Path(__file__).parent
 CACHE = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "modelbundle" / "judges"
 SECONDS = 150  # that an installation may take; once for all sessions
+ALL = "MODELBUNDLE_JUDGES"  # a variable: `all` has those installed, too, that take a minute
 
 
 @dataclasses.dataclass
@@ -42,15 +43,20 @@ def _plain():
 
 @pytest.fixture(scope="session")
 def judge():
-    """`judge("tritonclient[http]==2.73.0")`: an environment with that; skips where it has none."""
+    """`judge("tritonclient[http]==2.73.0")`: an environment with that; skips where it has none.
 
-    def find(*requirements):
+    One that `is_large` is used where it is there, and installed where somebody asks for all.
+    """
+
+    def find(*requirements, is_large=False):
         name = "\n".join((sys.version, *requirements))
         home = CACHE / hashlib.sha256(name.encode()).hexdigest()[:16]
         home.parent.mkdir(parents=True, exist_ok=True)
         with home.with_suffix(".lock").open("w") as lock:
             fcntl.flock(lock, fcntl.LOCK_EX)  # tests run in several processes
             if not (home / "complete").exists():
+                if is_large and os.environ.get(ALL) != "all":
+                    pytest.skip(f"{', '.join(requirements)} is large; set {ALL}=all to install it.")
                 _install(home, requirements)
         return Judge(home / "bin" / "python")
 
