@@ -61,14 +61,22 @@ class Repository:
         return response
 
     async def _load(self, package: str, request: Any, _: Inquiry) -> Any:
-        _check(request)
-        await self._catalog.lifecycle.load(request.model_name)
-        return pool()[f"{package}.RepositoryModelLoadResponse"]()
+        name = _named(request)
+        await self._catalog.lifecycle.load(name)
+        return pool()[f"{package}.RepositoryModelLoadResponse"](model_name=name, isLoaded=True)
 
     async def _unload(self, package: str, request: Any, _: Inquiry) -> Any:
-        _check(request)
-        await self._catalog.lifecycle.unload(request.model_name)
-        return pool()[f"{package}.RepositoryModelUnloadResponse"]()
+        name = _named(request)
+        await self._catalog.lifecycle.unload(name)
+        return pool()[f"{package}.RepositoryModelUnloadResponse"](model_name=name, isUnloaded=True)
+
+
+def _named(request: Any) -> str:
+    """The model that is meant: KServe has its name where Triton has the repository's."""
+    if not request.model_name:
+        return str(request.repository_name)
+    _check(request)
+    return str(request.model_name)
 
 
 def _check(request: Any) -> None:

@@ -139,7 +139,10 @@ _STATISTICS: dict[str, Fields] = {
 
 
 def _repository(package: str) -> dict[str, Fields]:
-    """Messages of a repository's calls; Triton has them beside the others, MLServer apart."""
+    """Messages of a repository's calls; Triton has them beside the others, MLServer apart.
+
+    What stands in the answers is KServe's; Triton's clients look at nothing in them.
+    """
     parameters = message(f"{package}.ModelRepositoryParameter").by(STRING)
     asked: Fields = {
         "repository_name": (1, STRING),
@@ -160,9 +163,9 @@ def _repository(package: str) -> dict[str, Fields]:
         "RepositoryIndexResponse.ModelIndex": _NAMED
         | {"state": (3, STRING), "reason": (4, STRING)},
         "RepositoryModelLoadRequest": asked,
-        "RepositoryModelLoadResponse": {},
+        "RepositoryModelLoadResponse": {"model_name": (1, STRING), "isLoaded": (2, BOOL)},
         "RepositoryModelUnloadRequest": asked,
-        "RepositoryModelUnloadResponse": {},
+        "RepositoryModelUnloadResponse": {"model_name": (1, STRING), "isUnloaded": (2, BOOL)},
     }
 
 

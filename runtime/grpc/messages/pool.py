@@ -52,6 +52,14 @@ class Pool:
         """The class of the message with that full name."""
         return message_factory.GetMessageClass(self._pool.FindMessageTypeByName(name))
 
+    def names(self) -> list[str]:
+        """Full names of all messages that are not within others."""
+        return [
+            f"{file.package}.{each.name}"
+            for file in self._files.values()
+            for each in file.message_type
+        ]
+
     def file(self, name: str) -> list[bytes] | None:
         """The file with that name and all that it needs, serialized, itself first."""
         if name not in self._files:

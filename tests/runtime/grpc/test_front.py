@@ -7,6 +7,7 @@ import socket
 import subprocess
 import sys
 import threading
+import time
 from pathlib import Path
 
 import pytest
@@ -50,7 +51,7 @@ class Callers:
 
 def until(condition):
     while not condition():
-        pass
+        time.sleep(0.01)
 
 
 def test_sigterm_loses_no_call_that_has_come(started):
