@@ -5,9 +5,12 @@ and takes requests without Host; `LimitSettings` says what is allowed here.
 """
 
 import asyncio
+import logging
+import sys
 from collections.abc import Callable
 from typing import Any
 
+import httptools
 import orjson
 from uvicorn.config import Config
 from uvicorn.protocols.http.httptools_impl import (
@@ -22,6 +25,8 @@ from .backlog import Backlog
 from .door import Door
 from .guarded import ON_DISCONNECT
 from .head import Head, RefusedHead, origin_form, without_upgrade
+
+log = logging.getLogger(__name__)
 
 SLOWEST = 1 << 16  # bytes a second; a body that comes faster than this is not cut
 
@@ -246,10 +251,14 @@ class LimitedProtocol(HttpToolsProtocol):
     def send_400_response(self, msg: str) -> None:
         """Refuse what cannot be parsed."""
         refusal, self._refusal = self._refusal, None
-        if refusal is None:
-            self._reject(400, msg)
-        else:
+        error = sys.exception()
+        if refusal is not None:
             self._reject(refusal.status, refusal.detail)
+        elif _is_ours(error):
+            log.error("A request could not be taken.", exc_info=error)
+            self._reject(500, "The server failed.")
+        else:
+            self._reject(400, msg)
 
     def _reject(self, status: int, detail: str) -> None:
         """Answer with an error and close; but first come the answers to earlier requests."""
@@ -282,6 +291,13 @@ class LimitedProtocol(HttpToolsProtocol):
     def _leave_with_it(self) -> None:
         self.transport.write(self._farewell)
         self.transport.close()
+
+
+def _is_ours(error: BaseException | None) -> bool:
+    """Whether a parser gave up because of what we do, and not because of what it read."""
+    if not isinstance(error, httptools.HttpParserCallbackError):
+        return False
+    return not isinstance(error.__context__, httptools.HttpParserError)
 
 
 def limited(door: Door, is_draining: Callable[[], bool]) -> type[LimitedProtocol]:

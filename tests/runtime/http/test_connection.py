@@ -244,3 +244,14 @@ def test_who_leaves_is_noticed_however_large_its_body_was(talk):
 
     text = talk(conversation, max_rows=100_000, queue={"max_rows": 100_000})
     assert number(text, 'bundle_requests_total{route="/predict",status="499"}') == 1
+
+
+def test_a_fault_of_the_server_is_not_told_as_one_of_the_client(talk, caplog):
+    async def conversation(way):
+        way.protocol.on_header = lambda *_: 1 // 0
+        return await way.converse([post([1, 2])])
+
+    said = talk(conversation)
+    assert said.startswith(b"HTTP/1.1 500 ")
+    assert said.endswith(b'{"error":"The server failed."}')
+    assert "could not be taken" in caplog.text
