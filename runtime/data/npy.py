@@ -85,7 +85,7 @@ def _fields(header: str) -> tuple[np.dtype, bool, tuple[int, ...]]:
         raise BadPayload(
             "The npy header is not one of a plain array of numbers, booleans or strings."
         )
-    sizes = tuple(int(size) for size in shape[1].split(",") if size.strip().isdecimal())
+    sizes = tuple(int(size.strip()) for size in shape[1].split(",") if size.strip().isdecimal())
     if len(sizes) > MAX_DIMENSIONS or any(size > 1 << 40 for size in sizes):
         raise BadPayload(f"The npy header's shape ({shape[1]}) is beyond any limit.")
     try:

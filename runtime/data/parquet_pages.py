@@ -1,130 +1,139 @@
-"""Parquet pages: how much the pages of a column become, read from their heads alone.
+"""Parquet pages: what the columns of a file become, by its footer and the heads of its pages.
 
-What the footer says of sizes binds nobody; what a page's own head says is what a reader allocates.
-Source: github.com/apache/parquet-format, src/main/thrift/parquet.thrift (PageHeader), and Thrift's
-compact protocol, doc/specs/thrift-compact-protocol.md.
+What a footer says of sizes binds nobody; what a page's own head says is what a reader allocates.
+The footer is read here and not by pyarrow, whose accessors end the process for some that are
+damaged.
+Source: github.com/apache/parquet-format, src/main/thrift/parquet.thrift.
 """
 
+from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import Any, Self
 
-_DICTIONARY, _DATA, _DATA_V2 = 7, 5, 8  # fields of a PageHeader, by the kind of the page
+from .thrift import Broken, Reader, Struct
+
+MAGIC = b"PAR1"
+
+_SCHEMA, _ROWS, _GROUPS = 2, 3, 4  # fields of FileMetaData
+_TYPE, _LENGTH, _NAME, _CHILDREN = 1, 2, 4, 5  # of SchemaElement
+_CHUNKS, _GROUP_ROWS = 1, 3  # of RowGroup
+_ELSEWHERE, _META, _SECRET = 1, 3, 8  # of ColumnChunk
+_PATH, _COMPRESSED, _DATA_AT, _DICTIONARY_AT = 3, 7, 9, 11  # of ColumnMetaData
+_INFLATED, _SIZE, _DATA, _DATA_V2 = 2, 3, 5, 8  # of PageHeader
+_VALUES, _ENCODING, _ENCODING_V2 = 1, 2, 4  # of DataPageHeader, and of its second version
+
+_WIDTHS = {0: 1, 1: 4, 2: 8, 3: 12, 4: 4, 5: 8}  # bytes of a value, by its physical type
+_BYTE_ARRAY, _FIXED = 6, 7
+_TEXT = 16  # bytes of a text's place; the texts themselves are in the pages
 _DELTA_BYTE_ARRAY = 7  # an encoding in which a few bytes stand for any number
 _MOST_PAGES = 1 << 16
-_LIST, _SET, _MAP, _STRUCT = 9, 10, 11, 12  # types of the compact protocol
-_TRUE, _FALSE, _BYTE, _DOUBLE, _BINARY = 1, 2, 3, 7, 8
-_MOST_DEPTH = 8
-_SEVEN_BITS = 127
+_TAIL = 8  # bytes of the footer's size and the magic
 
 
-class Broken(ValueError):
-    """The head of a page cannot be read."""
+@dataclass(frozen=True, slots=True)
+class Footer:
+    """What a file says of itself.
 
-
-@dataclass(slots=True)
-class Pages:
-    """Bytes and values of some pages."""
-
-    size: int = 0
-    values: int = 0
-
-
-def measure(data: memoryview, start: int, length: int) -> Pages:
-    """The pages of a column chunk that lies at `start` in the file.
-
-    Raises:
-        Broken: when a head is none, or an encoding is that which hides its size.
+    rows    of all row groups
+    texts   paths of the columns of texts
+    size    bytes of all pages once inflated, or of the values in them where those are more
     """
-    pages, place, end = Pages(), start, start + length
-    if not 0 <= start <= end <= len(data):
+
+    rows: int
+    texts: tuple[str, ...]
+    size: int
+
+    @classmethod
+    def read(cls, body: bytes) -> Self:
+        """Read the footer, and the head of each page.
+
+        Raises:
+            Broken: when that is not possible, or something hides its size.
+        """
+        data = memoryview(body)
+        if len(body) < _TAIL + len(MAGIC) or body[:4] != MAGIC or body[-4:] != MAGIC:
+            raise Broken("no Parquet file, or an encrypted one")
+        start = len(body) - _TAIL - int.from_bytes(body[-8:-4], "little")
+        if start < len(MAGIC):
+            raise Broken("a footer longer than the file")
+        said = Reader(data, start).struct()
+        leaves = [each for each in _structs(said, _SCHEMA) if _CHILDREN not in each]
+        groups = _structs(said, _GROUPS)
+        rows = max(_whole(said, _ROWS), sum(_whole(group, _GROUP_ROWS) for group in groups))
+        size = 0
+        texts: dict[str, None] = {}
+        for meta, leaf in _columns(groups, leaves):
+            size += _size(data, meta, leaf)
+            if leaf.get(_TYPE) == _BYTE_ARRAY:
+                texts[_path(meta)] = None
+        return cls(rows, tuple(texts), size)
+
+
+def _columns(groups: list[Struct], leaves: list[Struct]) -> Iterator[tuple[Struct, Struct]]:
+    """Each column chunk, and what the schema says of its column."""
+    for group in groups:
+        chunks = _structs(group, _CHUNKS)
+        if len(chunks) != len(leaves):
+            raise Broken("a row group of other columns than the schema")
+        for chunk, leaf in zip(chunks, leaves, strict=True):
+            if chunk.get(_ELSEWHERE) or _SECRET in chunk or not isinstance(chunk.get(_META), dict):
+                raise Broken("a column that is elsewhere, or encrypted")
+            yield chunk[_META], leaf
+
+
+def _size(data: memoryview, meta: Struct, leaf: Struct) -> int:
+    start = _whole(meta, _DATA_AT)
+    if _DICTIONARY_AT in meta:
+        start = min(start, _whole(meta, _DICTIONARY_AT))
+    inflated, values = _pages(data, start, _whole(meta, _COMPRESSED))
+    width = _WIDTHS.get(leaf.get(_TYPE, -1), _TEXT)
+    if leaf.get(_TYPE) == _FIXED:
+        width = max(_whole(leaf, _LENGTH), 1)
+    return max(inflated, values * width)
+
+
+def _pages(data: memoryview, start: int, length: int) -> tuple[int, int]:
+    """Bytes and values of the pages that lie there."""
+    size = values = 0
+    place, end = start, start + length
+    if end > len(data):
         raise Broken("a column chunk ends behind the file")
     for _ in range(_MOST_PAGES):
         if place >= end:
-            return pages
-        head = _Head(data, place)
-        inflated, compressed = head.fields.get(2, -1), head.fields.get(3, -1)
-        if inflated < 0 or compressed < 0:
-            raise Broken("a page without a size")
-        pages.size += inflated
-        pages.values += head.values
-        place = head.place + compressed
+            return size, values
+        reader = Reader(data, place, most=256)
+        head = reader.struct()
+        size += _whole(head, _INFLATED)
+        values += _values(head, _DATA, _ENCODING) + _values(head, _DATA_V2, _ENCODING_V2)
+        place = reader.place + _whole(head, _SIZE)
     raise Broken("too many pages")
 
 
-class _Head:
-    """A PageHeader: its own numbers, and those of the struct for its kind of page."""
+def _values(head: Struct, kind: int, encoding: int) -> int:
+    page = head.get(kind)
+    if page is None:
+        return 0
+    if not isinstance(page, dict) or page.get(encoding) == _DELTA_BYTE_ARRAY:
+        raise Broken("an encoding that hides the size of its values")
+    return _whole(page, _VALUES)
 
-    def __init__(self, data: memoryview, place: int) -> None:
-        self._data = data
-        self.place = place
-        self.fields: dict[int, int] = {}
-        self._struct(self.fields, 0)
 
-    @property
-    def values(self) -> int:
-        """Values of a data page."""
-        return self.fields.get(_DATA * 100 + 1, 0) + self.fields.get(_DATA_V2 * 100 + 1, 0)
+def _path(meta: Struct) -> str:
+    parts = meta.get(_PATH)
+    if not isinstance(parts, list) or not all(isinstance(part, bytes) for part in parts):
+        raise Broken("a column without a path")
+    return b".".join(parts).decode("utf-8", "replace")
 
-    def _struct(self, found: dict[int, int] | None, prefix: int) -> None:
-        field = 0
-        for _ in range(64):
-            head = self._byte()
-            if head == 0:
-                return
-            kind, delta = head & 15, head >> 4
-            field = field + delta if delta else self._number()
-            if kind == _STRUCT and found is not None and not prefix:
-                self._struct(found if field in {_DATA, _DATA_V2} else None, field * 100)
-            elif kind in {4, 5, 6}:
-                value = self._number()
-                self._note(found, prefix, field, value)
-            else:
-                self._skip(kind, 0)
-        raise Broken("a struct without an end")
 
-    def _note(self, found: dict[int, int] | None, prefix: int, field: int, value: int) -> None:
-        if found is None:
-            return
-        encoding = {_DATA * 100: 2, _DATA_V2 * 100: 4}.get(prefix)
-        if field == encoding and value == _DELTA_BYTE_ARRAY:
-            raise Broken("an encoding that hides the size of its values")
-        found[prefix + field] = value
+def _structs(found: Struct, field: int) -> list[Struct]:
+    listed: Any = found.get(field, [])
+    if not isinstance(listed, list) or not all(isinstance(each, dict) for each in listed):
+        raise Broken("a list of other things than structs")
+    return listed
 
-    def _skip(self, kind: int, depth: int) -> None:
-        if depth > _MOST_DEPTH:
-            raise Broken("nested too deeply")
-        if kind in {_TRUE, _FALSE}:
-            return
-        if kind == _BYTE:
-            self.place += 1
-        elif kind == _DOUBLE:
-            self.place += 8
-        elif kind in {4, 5, 6}:
-            self._number()
-        elif kind == _BINARY:
-            size = self._varint()
-            self.place += size
-        elif kind == _STRUCT:
-            self._struct(None, 1)
-        else:  # a PageHeader has no lists, sets or maps
-            raise Broken("a field of an unknown type")
 
-    def _byte(self) -> int:
-        if not 0 <= self.place < len(self._data):
-            raise Broken("a head ends behind the file")
-        self.place += 1
-        return self._data[self.place - 1]
-
-    def _varint(self) -> int:
-        value = shift = 0
-        for _ in range(10):
-            byte = self._byte()
-            value |= (byte & _SEVEN_BITS) << shift
-            shift += 7
-            if byte <= _SEVEN_BITS:
-                return value
-        raise Broken("a number without an end")
-
-    def _number(self) -> int:
-        """A zigzag number."""
-        value = self._varint()
-        return (value >> 1) ^ -(value & 1)
+def _whole(found: Struct, field: int) -> int:
+    number = found.get(field)
+    if type(number) is not int or number < 0:
+        raise Broken("a number that is none, or below 0")
+    return number

@@ -37,19 +37,21 @@ _MODULE = "modelbundle.runtime.remote.decoder_process"
 class Decoder:
     """Reads bodies of the routes that `codecs` are for.
 
-    Where no process can be started, bodies are read here, as small ones are.
+    Where no process can be started, bodies are read here, as small ones are. With `only_foreign`
+    only those are read elsewhere that a library in C reads, whatever their size.
     """
 
-    def __init__(self, codecs: Mapping[str, Codec]) -> None:
+    def __init__(self, codecs: Mapping[str, Codec], *, only_foreign: bool = False) -> None:
         self._codecs = codecs
+        self._only_foreign = only_foreign
         self._process: _Process | None = None
         self._is_broken = False
 
     def takes(self, size: int, content_type: str) -> bool:
         """Whether a body of `size` bytes is better read elsewhere."""
-        if is_parsed_in_c(content_type):
+        if is_foreign(content_type):
             return True
-        if size < _LARGE_CSV:
+        if size < _LARGE_CSV or self._only_foreign:
             return False
         if is_json(content_type):
             return size >= LARGE
@@ -170,8 +172,8 @@ class _Process:
         self._turn.release()
 
 
-def is_parsed_in_c(content_type: str) -> bool:
-    """Whether a large library reads it, which is not to be trusted with the process of others."""
+def is_foreign(content_type: str) -> bool:
+    """Whether a large library reads it, which some damaged bodies make end its process."""
     kind = media.essence(content_type)
     found = formats.of(kind)
     return kind == media.MULTIPART or (found is not None and found.name != "msgpack")

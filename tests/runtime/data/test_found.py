@@ -1,0 +1,390 @@
+"""Rows by every content type: the same batch, the same limits, and no byte that hurts."""
+
+import io
+import json
+import random
+import struct
+
+import msgpack
+import numpy as np
+import pyarrow as pa
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from hypothesis.extra import numpy as arrays
+from PIL import Image
+
+from modelbundle.runtime.data import media, table
+from modelbundle.runtime.data.payload import Codec
+from modelbundle.runtime.errors import (
+    BadPayload,
+    InvalidInput,
+    PayloadTooLarge,
+    RequestError,
+    UnsupportedMediaType,
+)
+from modelbundle.runtime.signature import OBJECTS, Field, Side
+
+from . import bodies
+
+MATRIX = Side("array", (Field("x", "float32", (None, 3)),))
+COLUMNS = Side(
+    "columns",
+    (Field("age", "int64", (None,)), Field("h", "float64", (None,)), Field("city", "str", (None,))),
+)
+TENSORS = Side("tensors", (Field("a", "float32", (None, 2)), Field("b", "int64", (None,))))
+PIXELS = Side("array", (Field("x", "uint8", (None, 4, 5, 3)),))
+SIDES = (MATRIX, COLUMNS, TENSORS, PIXELS, OBJECTS)
+PEOPLE = {"age": [41, 17], "h": [1.5, 2.25], "city": ["Oslo", "Århus"]}
+
+
+@given(arrays.arrays(np.float32, (4, 3), elements=st.floats(-1e6, 1e6, width=32)))
+@settings(max_examples=25, deadline=None)
+def test_an_array_is_the_same_batch_by_every_content_type(rows):
+    for kind, body in bodies.of_array(rows).items():
+        batch = Codec(MATRIX).decode(body, kind)
+        assert batch.dtype == "float32", kind
+        np.testing.assert_array_equal(batch, rows, err_msg=kind)
+
+
+def test_columns_are_the_same_batch_by_every_content_type():
+    wanted = Codec(COLUMNS).decode(bodies.of_columns(PEOPLE)[media.JSON], media.JSON)
+    for kind, body in bodies.of_columns(PEOPLE).items():
+        batch = Codec(COLUMNS).decode(body, kind)
+        for name, column in wanted.items():
+            assert batch[name].dtype == column.dtype, (kind, name)
+            assert batch[name].tolist() == column.tolist(), (kind, name)
+
+
+def test_free_rows_are_the_same_values_by_every_content_type():
+    for kind, body in bodies.of_columns(PEOPLE).items():
+        if kind != media.CSV:  # without a signature nobody knows what a cell is
+            rows = Codec(OBJECTS).decode(body, kind)
+            assert rows == [
+                dict(zip(PEOPLE, row, strict=True)) for row in zip(*PEOPLE.values(), strict=True)
+            ], kind
+
+
+def test_named_tensors_come_as_npz_as_messages_and_as_parts():
+    a, b = np.ones((3, 2), "float32"), np.arange(3)
+    form = bodies.form(("a", bodies.npy(a), "a.npy"), ("b", bodies.npy(b), "b.npy"))
+    packed = msgpack.packb({"instances": {"a": bodies.packed(a), "b": bodies.packed(b)}})
+    rowwise = msgpack.packb(
+        {"instances": [{"a": bodies.packed(row), "b": int(n)} for row, n in zip(a, b, strict=True)]}
+    )
+    lists = pa.table({"a": a.tolist(), "b": b})
+    for body, kind in (
+        (bodies.npz(a=a, b=b), media.NPZ),
+        (bodies.npz(compressed=True, a=a, b=b), media.NPZ),
+        (packed, media.MSGPACK),
+        (rowwise, media.MSGPACK),
+        (bodies.stream(lists), media.ARROW),
+        (bodies.parquet(lists), media.PARQUET),
+        form,
+    ):
+        batch = Codec(TENSORS).decode(body, kind)
+        np.testing.assert_array_equal(batch["a"], a)
+        np.testing.assert_array_equal(batch["b"], b)
+
+
+def test_several_columns_side_by_side_are_an_array():
+    columns = pa.table({"p": [1, 2], "q": [1.5, 2.5], "r": [0, 1]})
+    batch = Codec(MATRIX).decode(bodies.parquet(columns), media.PARQUET)
+    np.testing.assert_array_equal(batch, [[1, 1.5, 0], [2, 2.5, 1]])
+
+
+def test_dictionaries_gaps_views_and_times_of_arrow_are_what_json_would_bring():
+    side = Side(
+        "columns",
+        (
+            Field("t", "datetime64[ns]", (None,), is_nullable=True),
+            Field("s", "str", (None,), is_nullable=True),
+            Field("c", "category", (None,)),
+            Field("f", "float64", (None,), is_nullable=True),
+        ),
+    )
+    columns = pa.table(
+        {
+            "t": pa.array([0, None], pa.timestamp("ms")),
+            "s": pa.array([None, "b" * 30]).cast(pa.string_view()),
+            "c": pa.array(["x", "x"]).dictionary_encode(),
+            "f": [None, 1.5],
+        }
+    )
+    rows = [
+        {"t": "1970-01-01", "s": None, "c": "x", "f": None},
+        {"t": None, "s": "b" * 30, "c": "x", "f": 1.5},
+    ]
+    wanted = Codec(side).decode(json.dumps({"instances": rows}).encode(), "")
+    batch = Codec(side).decode(bodies.stream(columns), media.ARROW)
+    for name in wanted:
+        assert str(batch[name].tolist()) == str(wanted[name].tolist()), name
+
+
+def test_a_form_of_values_is_one_row_and_one_file_the_body_itself():
+    row = bodies.form(("city", "Århus".encode()), ("age", b"41"), ("h", b"1.5"))
+    batch = Codec(COLUMNS).decode(*row)
+    assert {name: column.tolist() for name, column in batch.items()} == {
+        "age": [41],
+        "h": [1.5],
+        "city": ["Århus"],
+    }
+    file = bodies.form(("any", bodies.parquet(pa.table(PEOPLE)), "people.parquet"))
+    assert Codec(COLUMNS).decode(*file)["age"].tolist() == [41, 17]
+
+
+def picture(mode="RGB", size=(5, 4), kind="PNG"):
+    file = io.BytesIO()
+    Image.new(mode, size, 7 if mode in {"L", "I;16"} else None).save(file, kind)
+    return file.getvalue()
+
+
+def test_pictures_are_pixels_for_models_that_take_pixels():
+    generator = np.random.default_rng(1)
+    pixels = generator.integers(0, 256, (4, 5, 3), np.uint8)
+    file = io.BytesIO()
+    Image.fromarray(pixels).save(file, "PNG")
+    np.testing.assert_array_equal(Codec(PIXELS).decode(file.getvalue(), "image/png"), pixels[None])
+    first = Side("array", (Field("x", "uint8", (None, 3, None, None)),))
+    np.testing.assert_array_equal(
+        Codec(first).decode(file.getvalue(), "image/png"), np.moveaxis(pixels, 2, 0)[None]
+    )
+    gray = Side("array", (Field("x", "uint8", (None, 4, 5)),))
+    assert Codec(gray).decode(picture("L"), "image/png").tolist() == [[[7] * 5] * 4]
+    assert Codec(gray).decode(picture("L", kind="JPEG"), "image/jpeg").shape == (1, 4, 5)
+    both = bodies.form(("p", file.getvalue(), "p.png"), ("q", picture(), "q.png"))
+    assert Codec(PIXELS).decode(*both).shape == (2, 4, 5, 3)
+
+
+@pytest.mark.parametrize(
+    ("side", "body", "words"),
+    [
+        (MATRIX, picture(), "No decoder"),
+        (Side("array", (Field("x", "float32", (None, 4, 5, 3)),)), picture(), "No decoder"),
+        (PIXELS, picture(size=(6, 4)), "expected a picture of 5 x 4 pixels, got 6 x 4"),
+        (Side("array", (Field("x", "uint8", (None, 4, 5)),)), picture("I;16"), "8 bits"),
+        (PIXELS, picture()[:45], "not a PNG file"),
+        (PIXELS, picture(kind="JPEG"), "not a PNG file"),
+    ],
+)
+def test_pictures_that_would_have_to_be_guessed_at_are_refused(side, body, words):
+    with pytest.raises(RequestError, match=words):
+        Codec(side).decode(body, "image/png")
+
+
+def huge_text_repeated():
+    return pa.table({"age": [1] * 50, "h": [1.0] * 50, "city": ["x" * 100_000] * 50})
+
+
+def zeros():
+    return pa.table({"x": np.zeros(1_000_000)})
+
+
+def repeated(coded=False):
+    column = pa.array(["x" * 100_000] * 50)
+    return pa.table(
+        {"age": [1] * 50, "h": [1.0] * 50, "city": column.dictionary_encode() if coded else column}
+    )
+
+
+FREE = Side("array", (Field("x", "uint8", (None, None, None)),))
+BOMBS = {
+    "npz": (MATRIX, media.NPZ, lambda: bodies.npz(compressed=True, x=np.zeros((3, 1_000_000)))),
+    "arrow zstd": (MATRIX, media.ARROW, lambda: bodies.stream(zeros(), compression="zstd")),
+    "arrow lz4": (MATRIX, media.ARROW, lambda: bodies.stream(zeros(), compression="lz4")),
+    "arrow file": (MATRIX, media.ARROW_FILE, lambda: bodies.arrow_file(zeros())),
+    "parquet": (
+        MATRIX,
+        media.PARQUET,
+        lambda: bodies.parquet(zeros(), compression="zstd", use_dictionary=False),
+    ),
+    "parquet lists": (
+        MATRIX,
+        media.PARQUET,
+        lambda: bodies.parquet(pa.table({"x": [[0.0] * 500_000] * 3})),
+    ),
+    "parquet text": (COLUMNS, media.PARQUET, lambda: bodies.parquet(repeated())),
+    "arrow text": (COLUMNS, media.ARROW, lambda: bodies.stream(repeated(coded=True))),
+    "arrow views": (COLUMNS, media.ARROW, lambda: bodies.stream(shared_views(50))),
+    "message": (
+        MATRIX,
+        media.MSGPACK,
+        lambda: b"\x81\xa9instances\xdd\x00\x10\x00\x00" + b"\x90" * (1 << 20),
+    ),
+    "any message": (
+        OBJECTS,
+        media.MSGPACK,
+        lambda: b"\x81\xa9instances\xdd\x00\x20\x00\x00" + b"\x90" * (1 << 21),
+    ),
+    "picture": (FREE, media.PNG, lambda: picture("L", (2000, 2000))),
+}
+
+
+def shared_views(count):
+    """Many texts that are one and the same bytes."""
+    data = b"x" * 100_000
+    view = struct.pack("<i4sii", len(data), data[:4], 0, 0)
+    buffers = [None, pa.py_buffer(view * count), pa.py_buffer(data)]
+    column = pa.Array.from_buffers(pa.string_view(), count, buffers)
+    return pa.table({"age": [1] * count, "h": [1.0] * count, "city": column})
+
+
+@pytest.mark.parametrize("name", BOMBS)
+def test_a_bomb_is_refused_before_it_is_inflated(name):
+    side, kind, write = BOMBS[name]
+    body = write()
+    rows = 10_000_000 if kind in {media.ARROW, media.ARROW_FILE, media.PARQUET} else 4096
+    before = pa.default_memory_pool().max_memory() or 0
+    with pytest.raises(PayloadTooLarge):
+        Codec(side, max_rows=rows, max_bytes=1_000_000).decode(body, kind)
+    assert (pa.default_memory_pool().max_memory() or 0) - before < 2_000_000
+
+
+@pytest.mark.parametrize(
+    "kind", [media.ARROW, media.PARQUET, media.NPZ, media.NPY, media.CSV, media.MSGPACK_NUMPY]
+)
+def test_more_rows_than_the_limit_are_refused(kind):
+    rows = np.zeros((7, 3), "float32")
+    with pytest.raises(PayloadTooLarge, match="up to 6"):
+        Codec(MATRIX, max_rows=6).decode(bodies.of_array(rows)[kind], kind)
+
+
+@pytest.mark.parametrize(
+    "column",
+    [
+        pa.array([[None]] * 2, pa.list_(pa.null())),
+        pa.array([{"a": 1}] * 2),
+        pa.nulls(2),
+        pa.array([[1, 2], [3]], pa.list_(pa.int64())),
+        pa.array([[1, None], [3, 4]]),
+        pa.array([None, [1, 2]]),
+        pa.array([["a", "b"], ["c", "d"]]),
+        pa.RunEndEncodedArray.from_arrays([2], [1.0]),
+        pa.array([b"ab", b"cd"], pa.binary(2)),
+        pa.array([1, 2], pa.duration("s")),
+    ],
+)
+def test_columns_that_no_signature_has_are_refused_in_words(column):
+    with pytest.raises(InvalidInput, match="column `x`"):
+        Codec(MATRIX).decode(bodies.stream(pa.table({"x": column})), media.ARROW)
+
+
+@pytest.mark.parametrize(
+    ("body", "kind", "words"),
+    [
+        (bodies.npz(x=np.array([object()])), media.NPZ, "not one of a plain array"),
+        (bodies.npz(a=np.ones((2, 2)), b=np.ones(3)), media.NPZ, "differ in their number of rows"),
+        (msgpack.packb([1]), media.MSGPACK, "Expected"),
+        (msgpack.packb({"instances": 1}), media.MSGPACK, "expected a list of rows"),
+        (b"\x81\xa9instances\x92\x82\xa1a\x01\xa1a\x02\xc0", media.MSGPACK, "more than once"),
+        (
+            msgpack.packb({"instances": [msgpack.ExtType(5, b"x")]}),
+            media.MSGPACK,
+            "extension type 5",
+        ),
+        (msgpack.packb({"instances": [[1]]}) + b"x", media.MSGPACK, "not MessagePack"),
+        (b"--x\r\n", "multipart/form-data; boundary=x", "cut"),
+        (b"--x--", "multipart/form-data; boundary=x", "cut"),
+        (b"", "multipart/form-data", "boundary"),
+        (b"--x\r\n\r\n\r\nb\r\n--x--", "multipart/form-data; boundary=x", "its name"),
+        (*bodies.form(("a", b"1,2,3", "f.csv"), ("b", b"")), "not npy"),
+        (
+            *bodies.form(("a", b"", "f", "multipart/form-data; boundary=z")),
+            "not multipart themselves",
+        ),
+        (*bodies.form(("a", b"1"), ("a", b"2")), "more than once"),
+    ],
+)
+def test_what_is_wrong_is_said(body, kind, words):
+    with pytest.raises(RequestError, match=words):
+        Codec(MATRIX).decode(body, kind)
+
+
+def test_what_is_off_or_not_installed_is_said_with_its_name():
+    body = bodies.of_array(np.zeros((1, 3)))[media.PARQUET]
+    with pytest.raises(
+        UnsupportedMediaType, match=r"`serve.formats` of the bundle does not name `parquet`"
+    ):
+        Codec(MATRIX, formats=frozenset({"arrow"})).decode(body, media.PARQUET)
+    assert media.PARQUET not in Codec(MATRIX, formats=frozenset({"arrow"})).takes()
+    assert media.ARROW in Codec(MATRIX, formats=frozenset({"arrow"})).takes()
+
+
+def samples():
+    yield from bodies.of_array(np.arange(6, dtype="float32").reshape(2, 3)).items()
+    yield from bodies.of_columns(PEOPLE).items()
+    yield media.ARROW, bodies.stream(pa.table(PEOPLE), compression="zstd")
+    yield (
+        media.PARQUET,
+        bodies.parquet(pa.table(PEOPLE), data_page_version="2.0", compression="zstd"),
+    )
+    yield media.NPZ, bodies.npz(compressed=True, a=np.ones((2, 2)), b=np.ones(2))
+    yield media.PNG, picture()
+    yield media.JPEG, picture(kind="JPEG")
+    yield tuple(reversed(bodies.form(("a", bodies.npy(np.ones((2, 2))), "a.npy"), ("b", b"1"))))
+
+
+SAMPLES = list(samples())
+
+
+def survives(side, body, kind):
+    """Whatever comes is a batch, or an error for the client."""
+    codec = Codec(side, max_rows=64, max_bytes=1 << 22)
+    try:
+        batch = codec.decode(body, kind)
+    except RequestError as error:
+        if not 400 <= error.status < 500:
+            raise
+    else:
+        assert table.rows(batch) <= 64
+
+
+@given(st.data())
+@settings(max_examples=400, deadline=None)
+def test_bytes_that_were_changed_hurt_nobody(data):
+    kind, body = data.draw(st.sampled_from(SAMPLES))
+    side = data.draw(st.sampled_from(SIDES))
+    seed = data.draw(st.integers(0, 2**32))
+    generator = random.Random(seed)
+    changed = bytearray(body)
+    for _ in range(generator.choice([1, 1, 2, 4, 16])):
+        what = generator.randrange(4)
+        place = generator.randrange(len(changed)) if changed else 0
+        if what == 0 and changed:
+            changed[place] = generator.randrange(256)
+        elif what == 1 and changed:
+            changed[place : place + 4] = struct.pack(
+                "<I", generator.choice([0, 1, 2**31 - 1, 2**31, 2**32 - 1, 12])
+            )
+        elif what == 2:
+            del changed[place : place + generator.randrange(1, 20)]
+        else:
+            changed[place:place] = generator.randbytes(generator.randrange(1, 9))
+    survives(side, bytes(changed), kind)
+
+
+@given(
+    st.sampled_from(sorted({kind for kind, _ in SAMPLES})),
+    st.sampled_from(SIDES),
+    st.binary(max_size=200) | st.sampled_from([body[: len(body) // 2] for _, body in SAMPLES]),
+)
+@settings(max_examples=200, deadline=None)
+def test_any_bytes_hurt_nobody(kind, side, body):
+    survives(side, body, kind)
+
+
+def test_numbers_that_are_none_for_an_integer_are_the_clients_fault():
+    side = Side("array", (Field("x", "int64", (None,)),))
+    for body, kind in (
+        (bodies.npy(np.array([1.0, np.nan])), media.NPY),
+        (bodies.npz(x=np.array([np.inf])), media.NPZ),
+    ):
+        with pytest.raises(InvalidInput):
+            Codec(side).decode(body, kind)
+
+
+def test_a_parquet_encoding_that_hides_sizes_is_refused():
+    text = pa.table({"x": ["a" * 50] * 3})
+    body = bodies.parquet(text, use_dictionary=False, column_encoding={"x": "DELTA_BYTE_ARRAY"})
+    with pytest.raises(BadPayload):
+        Codec(Side("columns", (Field("x", "str", (None,)),))).decode(body, media.PARQUET)
