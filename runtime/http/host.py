@@ -52,7 +52,7 @@ class Host:
         self._service: ServiceHost | None = None
         self._codecs: dict[str, Codec] = {}
         # Where models have processes of their own, large bodies have one as well.
-        self._decoder = None if links is None else Decoder(self._codecs)
+        self._decoder = Decoder(self._codecs, only_foreign=links is None)
 
     async def load(self, readiness: Readiness) -> Mapping[str, Operation]:
         """Load and warm up everything; the operation of each route's path.
@@ -92,8 +92,7 @@ class Host:
             await self._service.stop()
         for runner in self.runners.values():
             await runner.stop()
-        if self._decoder is not None:
-            self._decoder.stop()
+        self._decoder.stop()
 
     def costs(self) -> dict[str, CostModel]:
         """What a batch was measured to take, for each method of each model."""
