@@ -4,12 +4,13 @@ Sources: github.com/kserve/open-inference-protocol, specification/protocol/infer
 what Triton's clients call beyond it.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import grpc
 from google.protobuf import json_format
 
+from ..dialects.api_tensors import ask
 from ..dialects.catalog import Catalog
 from ..dialects.inquiry import Inquiry
 from ..dialects.served import Served
@@ -21,7 +22,7 @@ from ..dialects.v2.infer_answer import check_outputs
 from ..dialects.v2.infer_request import Wanted, heed
 from ..dialects.v2.metadata import EXTENSIONS, config, metadata
 from ..dialects.v2.statistics import statistics
-from ..errors import InvalidInput, NotSupported
+from ..errors import InvalidInput
 from . import tensors
 from .desk import Desk
 from .messages.pool import pool
@@ -108,15 +109,8 @@ class Inference:
     # --- predictions ---
 
     async def _infer(self, request: Any, inquiry: Inquiry) -> Any:
-        served = self._catalog.find(request.model_name, request.model_version)
-        if served.signature is None:
-            raise NotSupported(f"`{served.name}` takes bodies of its own form, not tensors.")
-        if request.parameters:
-            heed(_parameters(request.parameters), inquiry, served)
-        side, is_null = served.signature.inputs, served.settings.nan == "null"
-        batch = to_batch(side, tensors.read(request), nan_as_null=is_null)
-        output = await served.answer(inquiry, batch)
-        outputs = from_output(served.signature, output)
+        served = self._served(request, inquiry)
+        outputs = await _answered(served, inquiry, tensors.read(request))
         if request.outputs:
             outputs = _chosen(served.name, request.outputs, outputs)
         response = self._response(
@@ -124,6 +118,17 @@ class Inference:
         )
         tensors.write(response, outputs, is_raw=bool(request.raw_input_contents))
         return response
+
+    def _served(self, request: Any, inquiry: Inquiry) -> Served:
+        """What is asked; among the parameters may be its method and what the client wishes."""
+        name, version = request.model_name, request.model_version
+        if not request.parameters:
+            return self._catalog.find(name, version)
+        parameters = _parameters(request.parameters)
+        method = parameters.get("method")
+        served = self._catalog.find(name, version, method=method if type(method) is str else None)
+        heed(parameters, inquiry, served)
+        return served
 
     async def _infer_on_stream(self, request: Any, inquiry: Inquiry) -> Any:
         response = await self._infer(request, inquiry)
@@ -137,6 +142,16 @@ class Inference:
             said.infer_response.id = request.id
             said.infer_response.model_name = request.model_name
         return said
+
+
+async def _answered(served: Served, inquiry: Inquiry, given: Sequence[Tensor]) -> list[Tensor]:
+    """What a model, or an author's class, says to tensors."""
+    signature = served.signature
+    if signature is None:
+        return await ask(served, inquiry, given)
+    is_null = served.settings.nan == "null"
+    batch = to_batch(signature.inputs, given, nan_as_null=is_null)
+    return from_output(signature, await served.answer(inquiry, batch))
 
 
 def _parameters(said: Mapping[str, Any]) -> dict[str, Any]:
