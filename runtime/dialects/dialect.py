@@ -73,6 +73,7 @@ _ENTRIES = {
 """Those that speak HTTP, by their names in `serve.dialects`."""
 
 _NATIVE = "the routes above"
+_GRPC = "Open Inference Protocol and TensorFlow Serving's Predict, on a port of its own"
 
 
 def dialects(names: Sequence[str], catalog: Catalog) -> list[Dialect]:
@@ -88,7 +89,10 @@ def route_names(names: Sequence[str]) -> list[str]:
 
 def meanings(names: Iterable[str]) -> list[tuple[str, str]]:
     """Each name with a few words for a reader of `server.py`."""
-    known = {name: entry.meaning for name, entry in _ENTRIES.items()} | {"native": _NATIVE}
+    known = {name: entry.meaning for name, entry in _ENTRIES.items()} | {
+        "native": _NATIVE,
+        "grpc": _GRPC,
+    }
     return [(name, known.get(name, "")) for name in names]
 
 
