@@ -74,6 +74,20 @@ class GrpcSettings:
 
 
 @dataclass(frozen=True, slots=True)
+class ManagementSettings:
+    """A port for those who run the server, TorchServe's management API.
+
+    port       "off" = none
+    host       None = 127.0.0.1; anything else needs a token
+    token_env  the variable with the token that each request must carry
+    """
+
+    port: Literal["off"] | int = "off"
+    host: str | None = None
+    token_env: str = "BUNDLE_MANAGEMENT_TOKEN"  # noqa: S105  a name
+
+
+@dataclass(frozen=True, slots=True)
 class ServeSettings:
     """Everything that `serve:` in a bundlefile can say, and what it means when it does not.
 
@@ -87,6 +101,8 @@ class ServeSettings:
                   `data.formats`; None = all whose packages are there
     timing        which answers say how long their parts took: those whose requests say
                   `X-Timing: 1`, all, or none
+    model_control "explicit" = whoever reaches the server may load and unload its models through the
+                  dialects, "none" = nobody may
     dialects      how clients may speak, out of `DIALECTS`; "native" = the bundle's own routes
     """
 
@@ -105,10 +121,12 @@ class ServeSettings:
     nan: Literal["error", "null"] = "error"
     timing: Literal["request", "always", "off"] = "request"
     formats: tuple[str, ...] | None = None
+    model_control: Literal["none", "explicit"] = "none"
     dialects: tuple[str, ...] = ("native", "v2", "v1")
     batch: BatchSettings = field(default_factory=BatchSettings)
     queue: QueueSettings = field(default_factory=QueueSettings)
     limits: LimitSettings = field(default_factory=LimitSettings)
+    management: ManagementSettings = field(default_factory=ManagementSettings)
     grpc: GrpcSettings = field(default_factory=GrpcSettings)
 
     @property
@@ -132,6 +150,7 @@ class ServeSettings:
             "batch": BatchSettings,
             "queue": QueueSettings,
             "limits": LimitSettings,
+            "management": ManagementSettings,
             "grpc": GrpcSettings,
         }
         _check_keys("serve", cls, data)

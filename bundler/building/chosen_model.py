@@ -11,9 +11,10 @@ from ...runtime.tuning import Tuning
 from ..errors import BuildError
 from ..requirements.lock import LockedModel
 from ..requirements.lock_file import LockFile
+from . import versions
 
 if TYPE_CHECKING:
-    from ..project.bundlefile import Bundlefile
+    from ..project.bundlefile import Bundlefile, ModelRef
     from ..store import Item, Store
 
 
@@ -28,6 +29,8 @@ class ChosenModel:
     samples: Mapping[str, Samples] = field(default_factory=dict)  # by method
     tuning: Tuning = Tuning()  # noqa: RUF009  frozen
     label: str | None = None  # alias in the store by which the bundlefile names it
+    is_lazy: bool = False
+    unload_after: float = 0.0  # seconds; 0 = never
 
     @property
     def entry(self) -> ModelEntry:
@@ -41,6 +44,19 @@ class ChosenModel:
             executes_code=self.manifest.executes_code,
             tuning=self.tuning,
             label=self.label,
+            is_lazy=self.is_lazy,
+            unload_after=self.unload_after,
+        )
+
+    def served_as(self, reference: "ModelRef", *, is_one_of_many: bool) -> "ChosenModel":
+        """It, the way an entry of a bundlefile wants it served."""
+        own = (alias for alias in sorted(self.item.aliases) if alias != "latest")
+        return replace(
+            self,
+            tuning=reference.tuning,
+            label=next(own, None) if is_one_of_many else reference.label,
+            is_lazy=reference.load == "lazy",
+            unload_after=reference.unload_after or 0.0,
         )
 
     @property
@@ -72,14 +88,17 @@ def choose(
     """
     chosen: dict[str, ChosenModel] = {}
     for reference in bundlefile.models:
-        alias = reference.alias
-        if alias in chosen:
-            raise BuildError(
-                f"Two models of the bundlefile are called `{alias}`.",
-                hint="Give one of them another name with `as:`.",
-            )
-        locked = lock.models.get(alias) if lock and reference.pin else None
-        item = store.find(locked.digest if locked else reference.ref, "model")
-        model = ChosenModel.of(alias, item, store)
-        chosen[alias] = replace(model, tuning=reference.tuning, label=reference.label)
+        locked = lock.models.get(reference.alias) if lock and reference.pin else None
+        if locked:
+            found = [(reference.alias, store.find(locked.digest, "model"))]
+        else:
+            found = versions.chosen(reference, store)
+        for alias, item in found:
+            if alias in chosen:
+                raise BuildError(
+                    f"Two models of the bundlefile are called `{alias}`.",
+                    hint="Give one of them another name with `as:`.",
+                )
+            model = ChosenModel.of(alias, item, store)
+            chosen[alias] = model.served_as(reference, is_one_of_many=len(found) > 1)
     return chosen

@@ -40,7 +40,8 @@ def plan(project: "Project", models: Mapping[str, ModelManifest]) -> Served:
     """
     bundlefile = project.bundlefile
     if bundlefile.service is None:
-        served = Served(None, tuple(of_models(models)))
+        first = bundlefile.models[0].alias if bundlefile.models else None
+        served = Served(None, tuple(of_models(models, first)))
     else:
         served = _of_service(project, bundlefile.service, models)
     routes = tuple(_overridden(served.routes, bundlefile.serve.apis))
@@ -48,8 +49,8 @@ def plan(project: "Project", models: Mapping[str, ModelManifest]) -> Served:
     return replace(served, routes=routes)
 
 
-def of_models(models: Mapping[str, ModelManifest]) -> list[Route]:
-    """One route for each method of each model."""
+def of_models(models: Mapping[str, ModelManifest], first: str | None = None) -> list[Route]:
+    """One route for each method of each model; those of `first` have a short one, too."""
     if not models:
         raise BuildError(
             "There is nothing to serve: neither a model nor a service.",
@@ -57,7 +58,7 @@ def of_models(models: Mapping[str, ModelManifest]) -> list[Route]:
         )
     for alias, manifest in models.items():
         _check_served(alias, manifest)
-    first = next(iter(models))
+    first = first if first is not None and first in models else next(iter(models))
     bare = [_of_method(f"/{name}", name, first, models[first]) for name in models[first].methods]
     if len(models) == 1:
         return bare

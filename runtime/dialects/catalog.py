@@ -60,7 +60,8 @@ class Catalog:
     ) -> None:
         self.server_name = server_name
         self.server_version = server_version
-        self.lifecycle: Lifecycle = Fixed()
+        self.lifecycle: Lifecycle = Fixed()  # for anybody who asks
+        self.control: Lifecycle = Fixed()  # for whoever has shown that they may
         self.on_feedback: OnFeedback = lambda alias, reward: None
         self.numbers: Numbers = _none
         self._condition = condition or _IDLE
@@ -123,6 +124,13 @@ class Catalog:
             found = self._found[wanted] = self._sought(*wanted)
         return found
 
+    def number(self, served: Served) -> int:
+        """Its version, or its place among those of its name, from 1: some clients only count."""
+        if served.version.isdecimal():
+            return int(served.version)
+        names = [methods[0] for methods in self._models if methods[0].name == served.name]
+        return 1 + next(place for place, each in enumerate(names) if each.version == served.version)
+
     # --- what changes ---
 
     def add(self, methods: Iterable[Served]) -> None:
@@ -154,7 +162,7 @@ class Catalog:
         if not models:
             raise self._unknown(name)
         if version is not None:
-            models = [each for each in models if each[0].version == version]
+            models = self._of_version(models, version)
         if label is not None:
             models = [each for each in models if each[0].label == label]
         if not models:
@@ -172,6 +180,15 @@ class Catalog:
         """The versions that a name stands for: an alias of its own comes first."""
         own = [each for each in self._models if each[0].alias == name != each[0].name]
         return own or [each for each in self._models if name in {each[0].name, each[0].alias}]
+
+    def _of_version(
+        self, models: list[tuple[Served, ...]], version: str
+    ) -> list[tuple[Served, ...]]:
+        """Those of that version; a number also stands for the place of one that has none."""
+        named = [each for each in models if each[0].version == version]
+        if named or not version.isdecimal():
+            return named
+        return [each for each in models if str(self.number(each[0])) == version]
 
     def _unknown(self, name: str) -> UnknownModel:
         known = list(dict.fromkeys(served.name for served, *_ in self._models))

@@ -5,6 +5,9 @@ from typing import Protocol
 from ..errors import NotSupported
 
 
+_WHY = "this server serves what it started with; `serve.model_control` is not `explicit`."
+
+
 class Lifecycle(Protocol):
     """Changes what a catalog serves.
 
@@ -30,7 +33,7 @@ class Fixed:
         Raises:
             NotSupported: always.
         """
-        raise NotSupported(f"`{name}` cannot be loaded: this server serves what it started with.")
+        raise NotSupported(f"`{name[:64]}` cannot be loaded: {_WHY}")
 
     async def unload(self, name: str) -> None:
         """Refuse.
@@ -38,4 +41,4 @@ class Fixed:
         Raises:
             NotSupported: always.
         """
-        raise NotSupported(f"`{name}` cannot be unloaded: this server serves what it started with.")
+        raise NotSupported(f"`{name[:64]}` cannot be unloaded: {_WHY}")

@@ -11,8 +11,8 @@ from typing import Any
 
 from ..data import media
 from ..data.instances import parse
-from ..errors import BadPayload, InvalidInput, NotSupported, RequestError, UnknownModel
-from . import json_lines
+from ..errors import BadPayload, InvalidInput, RequestError, UnknownModel
+from . import json_lines, script
 from .catalog import Catalog
 from .dialect import GET, POST, Rule
 from .inquiry import Inquiry
@@ -25,7 +25,6 @@ _ATTRIBUTES = b"x-amzn-sagemaker-custom-attributes"
 _TARGET = b"x-amzn-sagemaker-target-model"
 _MOST = 1024  # bytes of custom attributes
 _DEFAULT_ACCEPT = "SAGEMAKER_DEFAULT_INVOCATIONS_ACCEPT"
-_MULTI = "SAGEMAKER_MULTI_MODEL"
 _DELETE = frozenset({"DELETE"})
 _MODEL = r"/models/(?P<model>[^/]+)"
 _NAME = "/models/{model}"
@@ -40,7 +39,6 @@ class Sagemaker:
     def __init__(self, catalog: Catalog, environment: Mapping[str, str] = os.environ) -> None:
         self._catalog = catalog
         self._accept = environment.get(_DEFAULT_ACCEPT) or media.JSON
-        self._is_multi = environment.get(_MULTI, "").lower() in {"true", "1"}
 
     def rules(self) -> Sequence[Rule]:
         """What it answers."""
@@ -76,7 +74,9 @@ class Sagemaker:
     async def _invoke(self, inquiry: Inquiry) -> Reply:
         served = self._found(inquiry)
         accept = self._wanted(inquiry.accept)
-        if json_lines.is_meant(inquiry.content_type):
+        if script.is_script(served):
+            reply = await script.answer(served, inquiry, accept)
+        elif json_lines.is_meant(inquiry.content_type):
             reply = await json_lines.answer(served, inquiry, accept)
         else:
             reply = await Raw(served, inquiry, accept).answer()
@@ -94,26 +94,19 @@ class Sagemaker:
 
     async def _load(self, inquiry: Inquiry) -> Reply:
         """Load a model of the bundle by its name; its `url` says nothing more."""
-        self._check_multi()
         asked = parse(inquiry.body)
         name = asked.get("model_name") if type(asked) is dict else None
         if type(name) is not str or not name:
             raise BadPayload("Expected an object with `model_name` and `url`.")
         if self._is_loaded(name):
             raise AlreadyLoaded(f"Model `{name[:64]}` is already loaded.")
-        await self._catalog.lifecycle.load(name)
+        await self._catalog.control.load(name)
         return Reply.json({"status": f"Model `{name[:64]}` is loaded."})
 
     async def _unload(self, inquiry: Inquiry) -> Reply:
-        self._check_multi()
         served = self._loaded(inquiry.parts["model"])
-        await self._catalog.lifecycle.unload(served.name)
+        await self._catalog.control.unload(served.name)
         return Reply.json({"status": f"Model `{served.name}` is unloaded."})
-
-    def _check_multi(self) -> None:
-        """Nobody but SageMaker may have models come and go: it says so in the environment."""
-        if not self._is_multi:
-            raise NotSupported(f"Models come and go only where ${_MULTI} is `true`.")
 
     def _is_loaded(self, name: str) -> bool:
         try:

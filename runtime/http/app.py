@@ -77,7 +77,9 @@ class Application:
         self.catalog = Catalog.of(plan, self.readiness)
         self.catalog.numbers, self.catalog.on_feedback = self.metrics_text, metrics.rewarded
         if host.residents is not None:
-            self.catalog.lifecycle = host.residents
+            self.catalog.control = host.residents
+            if settings.model_control == "explicit":
+                self.catalog.lifecycle = host.residents
         self.dialects = dialects(settings.dialects, self.catalog)
         self._switchboard = Switchboard(self.dialects, door) if self.dialects else None
         self.tracing = tracing

@@ -1,6 +1,7 @@
 """Host: a bundle's models (and the author's service), loaded, warm, and ready to be asked."""
 
 import asyncio
+import time
 from collections.abc import Callable, Mapping, Sequence
 
 from ..batching.cost import CostModel
@@ -77,7 +78,7 @@ class Host:
         for alias in [each for each in self.runners if each not in self.plan.absent]:
             readiness.starting(f"loading `{alias}`")
             links = None if self._links is None else self._links[alias]
-            loaded[alias] = await self._loader.load(alias, links, readiness)
+            loaded[alias] = await self._loader.load(alias, links, self.residents or readiness)
         for alias, newer in loaded.items():
             readiness.starting(f"warming up `{alias}`")
             await self._loader.warm_up(newer)
@@ -103,7 +104,12 @@ class Host:
         }
 
     def tell_costs(self) -> None:
-        """Have the metrics say what batches take, and how long the queues are by that."""
+        """Have the metrics say what batches take, and how long the queues are by that.
+
+        Called about once a second: what nobody has asked for in a while is noticed here, too.
+        """
+        if self.residents is not None:
+            self.residents.look(time.monotonic())
         for runner in self.runners.values():
             for method in runner.methods:
                 queue = runner.queue(method)

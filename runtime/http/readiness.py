@@ -57,6 +57,9 @@ class Readiness:
         self._missing.pop(name, None)
         self._present.add(name)
 
+    def broken(self, name: str, why: str) -> None:
+        """It is missing, and perhaps for long; that is known already."""
+
     def gone(self, name: str) -> None:
         """It is not wanted any more."""
         self._missing.pop(name, None)

@@ -1,7 +1,6 @@
 """Residents: the models of this process, each of which may come and go while it serves."""
 
 import asyncio
-import gc
 import logging
 from collections.abc import Coroutine, Mapping, Sequence
 from functools import partial
@@ -24,6 +23,8 @@ NOBODY = -1
 
 Term = tuple[str, int]
 """A model's alias, and which term of it."""
+
+_NO_TERM = -1  # what is done beside all terms
 
 
 class Steward(Protocol):
@@ -58,6 +59,7 @@ class Residents:
         self._tickets = count()
         self._awaited: dict[int, asyncio.Future[tuple[str, str]]] = {}
         self._wanted: set[str] = set()  # by requests, which has been said
+        self._seen: dict[str, tuple[list[tuple[float, float]], float]] = {}  # and since when
         self._tasks: dict[Term, asyncio.Task[None]] = {}
         self._entering: dict[Term, asyncio.Future[None]] = {}  # loaded, and not yet let in
 
@@ -138,6 +140,44 @@ class Residents:
             self._wanted.add(alias)
             self._steward.ask("load", alias, NOBODY)
 
+    def look(self, now: float) -> None:
+        """Have what nobody has asked for in a while unloaded; `now` is on the monotonic clock."""
+        for entry in self._entries:
+            runner = self._runners[entry.alias]
+            if not entry.unload_after or self._steward is None or not runner.presence.is_here:
+                continue
+            activity = [runner.queue(method).metrics.activity for method in runner.methods]
+            seen, since = self._seen.get(entry.alias, ([], now))
+            if activity != seen or any(waiting for _, waiting in activity):
+                self._seen[entry.alias] = activity, now
+            elif now - since >= entry.unload_after:
+                log.info("Nobody has asked for model `%s` in a while.", entry.alias)
+                self._seen[entry.alias] = activity, now
+                self._steward.ask("unload", entry.alias, NOBODY)
+
+    # --- what processes do: Absences ---
+
+    def missing(self, name: str, why: str) -> None:
+        """The last process of a model has gone; requests wait for the next."""
+        self._readiness.missing(name, why)
+
+    def broken(self, name: str, why: str) -> None:
+        """There will be none so soon: nobody waits."""
+        runner = self._runners[name]
+        if runner.presence.is_here and not self._is_coming(name):
+            runner.presence.change("UNAVAILABLE", why, failed=True)
+            self._begin((name, _NO_TERM), runner.refuse())
+
+    def found(self, name: str) -> None:
+        """A process of a model is there again."""
+        self._readiness.found(name)
+        presence = self._runners[name].presence
+        if presence.is_failed and not self._is_coming(name):
+            presence.change("READY")
+
+    def _is_coming(self, name: str) -> bool:
+        return any(alias == name and term > _NO_TERM for alias, term in self._tasks)
+
     # --- what the steward says ---
 
     def done(self, ticket: int, state: str, why: str) -> None:
@@ -169,6 +209,7 @@ class Residents:
     def go(self, alias: str, term: int) -> None:
         """A model goes."""
         presence = self._runners[alias].presence
+        self._seen.pop(alias, None)
         if presence.is_here:
             presence.change("UNLOADING", "it is being unloaded")
         self._begin((alias, term), self._go((alias, term)))
@@ -187,7 +228,7 @@ class Residents:
     async def _come(self, term: Term, links: Sequence[ModelLink] | None) -> None:
         alias = term[0]
         try:
-            newer = await self._loader.load(alias, links, self._readiness)
+            newer = await self._loader.load(alias, links, self)
         except Exception as error:  # noqa: BLE001 - whoever asked is told
             self._failed(term, error)
             return
@@ -238,8 +279,6 @@ class Residents:
         """Answer what was asked of it, as long as there is somebody to answer, and let go."""
         await older.stop(drain=older.is_alive)
         older.close()
-        del older
-        gc.collect()  # what a model is made of may hold itself
 
     async def stop(self) -> None:
         """Nothing comes or goes any more."""

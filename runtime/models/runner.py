@@ -91,6 +91,12 @@ class Runner:
         for queue in self._queues.values():
             await queue.batcher.stop(drain=drain)
 
+    async def refuse(self) -> None:
+        """Answer 503 to whatever waits, and go on."""
+        for queue in self._queues.values():
+            await queue.batcher.stop(drain=False)
+            await queue.batcher.start()
+
     def exchange(self, other: "Runner") -> None:
         """Answer from now on where `other` did, which has been started; and the other way round."""
         for method, queue in self._queues.items():

@@ -1,12 +1,17 @@
 """ThreadHome: a model in this process, in a thread of its own."""
 
+import ctypes
+import gc
+import sys
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from functools import partial
 from typing import Any, Self
 
 from ..batching.executor import Executor, ThreadExecutor
 from ..batching.worker import Worker
 from ..data import table
+from ..errors import BundleError
 from ..plan import Plan
 from .model import LoadedModel
 
@@ -24,7 +29,7 @@ class ThreadHome:
         on_hang: Callable[[str], None] | None = None,
     ) -> None:
         self.manifest = model.manifest
-        self._model = model
+        self._model: LoadedModel | None = model
         self._worker = worker
         self._on_hang = on_hang
 
@@ -47,7 +52,13 @@ class ThreadHome:
     @property
     def object(self) -> Any:
         """The library's own object."""
-        return self._model.object
+        return self._loaded.object
+
+    @property
+    def _loaded(self) -> LoadedModel:
+        if self._model is None:
+            raise BundleError("The model has been unloaded.")
+        return self._model
 
     @property
     def is_alive(self) -> bool:
@@ -56,14 +67,17 @@ class ThreadHome:
 
     def executors(self, method: str) -> Sequence[Executor]:
         """The thread."""
-        return (
-            ThreadExecutor(partial(self._model.call, method), table, self._worker, self._on_hang),
-        )
+        return (ThreadExecutor(partial(self.call, method), table, self._worker, self._on_hang),)
 
     def call(self, method: str, batch: Any) -> Any:
         """The answer for one batch, in this thread."""
-        return self._model.call(method, batch)
+        return self._loaded.call(method, batch)
 
     def close(self) -> None:
-        """End the thread, which `load` was called in, and forget the model."""
+        """End the thread, which `load` was called in, and give the model's memory back."""
         self._worker.stop()
+        self._model = None
+        gc.collect()  # what a model is made of may hold itself
+        if sys.platform == "linux":
+            with suppress(AttributeError):  # a libc that keeps nothing back
+                ctypes.CDLL(None).malloc_trim(0)

@@ -7,6 +7,9 @@ from typing import Protocol
 from .model_link import ModelLink
 
 
+TRIES = 2  # processes that die without having become ready, after which nobody waits for the next
+
+
 class Absences(Protocol):
     """Who has to know; `http.readiness` does."""
 
@@ -16,6 +19,10 @@ class Absences(Protocol):
 
     def found(self, name: str) -> None:
         """It is back."""
+        ...
+
+    def broken(self, name: str, why: str) -> None:
+        """It is tried again and again, and nobody should wait for it."""
         ...
 
 
@@ -39,6 +46,10 @@ class Attendance:
         if any(link.is_ready for link in self._links):
             self._arrived.set()
             self._told.found(self._alias)
-        elif self._arrived.is_set():
-            why = f"{link.why} and " if link.why else ""
-            self._told.missing(self._alias, f"`{self._alias}` {why}is being started again")
+            return
+        if not self._arrived.is_set():
+            return
+        why = f"{link.why} and " if link.why else ""
+        self._told.missing(self._alias, f"`{self._alias}` {why}is being started again")
+        if all(each.losses >= TRIES for each in self._links):
+            self._told.broken(self._alias, f"it {why}cannot be started again")

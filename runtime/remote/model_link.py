@@ -43,7 +43,8 @@ class ModelLink:
     generation   of the process that is there, or was last
     why          the last one died, as its supervisor says
     ready        what the process said of itself, once it is loaded
-    on_change    called with this link when it becomes ready, and when it is no longer
+    losses       processes that have died one after the other, none of which had become ready
+    on_change    called with this link when it becomes ready, when it is no longer, and with each loss
     """
 
     def __init__(self, channel: Channel, alias: str, replica: int, kill: Kill) -> None:
@@ -53,6 +54,7 @@ class ModelLink:
         self.generation = -1
         self.is_ready = False
         self.why = ""
+        self.losses = 0
         self.ready: Ready | None = None
         self.on_change: Callable[[ModelLink], None] = lambda _: None
         self._channel = channel
@@ -123,7 +125,11 @@ class ModelLink:
         if generation >= self.generation:
             self.generation = generation
             self.why = why
+            was_ready = self.is_ready
             self._end(generation, why)
+            if not was_ready:
+                self.losses += 1
+                self.on_change(self)
 
     def _end(self, generation: int, why: str) -> None:
         """Whatever was sent to processes up to a generation will not be answered."""
@@ -144,6 +150,7 @@ class ModelLink:
         self._numbers = Numbers()
         self._layouts = {}
         self.is_ready = True
+        self.losses = 0
         self.on_change(self)
         for on_ready in self._on_ready:
             on_ready()

@@ -58,6 +58,12 @@ class QueueMetrics:
         self._released = {r: slot("bundle_batches_total", r) for r in get_args(Release)}
         self._refused = {r: slot("bundle_queue_refused_total", r) for r in get_args(Refusal)}
 
+    @property
+    def activity(self) -> tuple[float, float]:
+        """Requests that all processes have had run, and rows that wait in any of them."""
+        counters = self._counters
+        return counters.total(self._requests), counters.total(self._pending)
+
     def pending(self, rows: int) -> None:
         """`rows` more (or, if negative, fewer) wait for an answer."""
         self._counters.add(self._pending, rows)

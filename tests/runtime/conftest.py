@@ -86,13 +86,16 @@ def write_model(directory, model, *, inputs=MATRIX, outputs=VECTOR, sample=(), b
     return manifest
 
 
-def write_bundle(directory, *, models=("sums",), service=None, routes=None, serve=None, **more):
+def write_bundle(
+    directory, *, models=("sums",), service=None, routes=None, serve=None, lazy=(), **more
+):
     """A bundle directory around the models that stand in `directory/models`."""
     listed = []
     for alias in models:
         path = directory / "models" / alias / "model.json"
         identity = digest.of_file(path)
-        listed.append(ModelEntry(alias, alias, identity[7:19], identity, "generic", True))
+        entry = ModelEntry(alias, alias, identity[7:19], identity, "generic", True)
+        listed.append(dataclasses.replace(entry, is_lazy=alias in lazy))
     if routes is None:
         routes = [Route("/predict", "predict", model=models[0])]
     manifest = BundleManifest(

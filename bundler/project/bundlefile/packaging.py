@@ -16,7 +16,7 @@ from pydantic_core import CoreSchema
 from ....runtime.tuning import Tuning
 from ...tag import Tag
 from ..secrets import is_secret_name, secret_in
-from .quantity import Port, User
+from .quantity import Port, SomeDuration, User, Versions
 from .section import Distinct, List, Section, spread, text_or_mapping
 from .text import (
     Alias,
@@ -32,7 +32,7 @@ from .text import (
     SystemPackage,
     Workdir,
 )
-from .wrong import one_of, wrong
+from .wrong import one_of, quoted, wrong
 
 _STEERS = re.compile(r"LD_|PYTHON|BUNDLE_|BASH_ENV$|ENV$|PATH$|HOME$|IFS$|SHELLOPTS$|GCONV_PATH$")
 _SHORTEST_SECRET = 8  # characters; MAX_TOKEN: "512" is none
@@ -50,6 +50,16 @@ class ModelRef(Section):
     pin: StrictBool = False
     """Keep to the digest in the lock until `bundle lock` runs again. Otherwise every build takes
     what the tag means at that moment."""
+
+    versions: Versions = Field(default=1, examples=["all", 2, ["1.3", "1.4"]])
+    """Which versions of it are served beside each other: so many of the latest, `all`, or a list.
+    The latest, or the last in the list, has the name; `iris` of version `1.3` is `iris-1-3`."""
+
+    load: Literal["start", "lazy"] = "start"
+    """When the server loads it: at its start, or at the first request, which waits for it."""
+
+    unload_after: SomeDuration | None = Field(default=None, examples=["10m"])
+    """After how long without a request the server unloads it, where it is loaded lazily."""
 
     precision: Literal["float32", "bfloat16", "float16"] | None = Field(
         default=None, examples=["bfloat16"]
@@ -97,6 +107,24 @@ class ModelRef(Section):
     def _named(self) -> Self:
         if not self.alias:
             raise wrong("A digest says no name.", "Add `as: NAME`.", ("ref",))
+        return self
+
+    @model_validator(mode="after")
+    def _consistent(self) -> Self:
+        if self.unload_after is not None and self.load != "lazy":
+            raise wrong(
+                "`unload_after` needs `load: lazy`: who asks later must find it again.",
+                "Write `load: lazy`, or take `unload_after` away.",
+                ("unload_after",),
+            )
+        if self.versions == 1:
+            return self
+        if self.tag.alias != "latest":
+            message = f"{quoted(self.ref)} is one version already."
+            raise wrong(message, "Write the name alone, or take `versions` away.", ("versions",))
+        if self.pin:
+            message = "`pin` keeps one version, and there are several."
+            raise wrong(message, "List the `versions` that it should be.", ("pin",))
         return self
 
     @classmethod

@@ -8,6 +8,7 @@ from typing import Annotated, Literal
 from pydantic import BeforeValidator, Field, PlainSerializer, StrictInt, WithJsonSchema
 
 from ....runtime.duration import seconds
+from ...tag import VERSION
 from .wrong import nearest, quoted, wrong
 
 _MICROSECONDS = {"h": 3_600_000_000, "m": 60_000_000, "s": 1_000_000, "ms": 1000, "us": 1}
@@ -19,6 +20,7 @@ _LENGTH = r"[0-9]{1,12}(?:\.[0-9]{1,9})? ?(?:us|ms|s|min|m|h)"
 _ROOM = r"[0-9]{1,12}(?:\.[0-9]{1,9})? ?(?:B|kB|KB|MB|GB|KiB|MiB|GiB)"
 _DAY = 86400.0
 _LARGEST_USER = 2**31 - 2
+_MOST_VERSIONS = 100
 
 
 def _amount(value: object, pattern: str, example: str, units: Iterable[str]) -> str:
@@ -91,6 +93,22 @@ def user(value: object) -> str:
     return ":".join(map(str, numbers))
 
 
+def versions(value: object) -> object:
+    """Which versions: `all`, so many of the latest, or a list of them."""
+    is_count = isinstance(value, int) and not isinstance(value, bool)
+    if value == "all" or (is_count and 0 < int(str(value)) <= _MOST_VERSIONS):
+        return value
+    hint = 'Write `all`, a number such as `2`, or a list such as `["1.3", "1.4"]`.'
+    if not isinstance(value, list | tuple) or not value:
+        raise wrong(f"{quoted(value)} says no versions.", hint)
+    for index, each in enumerate(value):
+        if not isinstance(each, str) or not VERSION.fullmatch(each):
+            raise wrong(f"{quoted(each)} is no version.", hint, (index,))
+    if len(set(value)) < len(value):
+        raise wrong("A version stands there twice.", "Name each of them once.")
+    return tuple(value)
+
+
 def _word_or_count(words: Sequence[str], largest: int, what: str) -> BeforeValidator:
     listed = ", ".join(f"`{word}`" for word in words)
 
@@ -139,11 +157,35 @@ User = Annotated[
 ]
 Count = Annotated[StrictInt, Field(ge=1, le=1_000_000)]
 Port = Annotated[StrictInt, Field(ge=1, le=65535)]
+ManagementPort = Annotated[
+    Literal["off"] | int,
+    _word_or_count(("off",), 65535, "a port"),
+    WithJsonSchema(
+        {"anyOf": [{"enum": ["off"]}, {"type": "integer", "minimum": 1, "maximum": 65535}]}
+    ),
+]
 Warmup = Annotated[
     Literal["auto", "off"] | int,
     _word_or_count(("auto", "off"), 65536, "a number of rows"),
     WithJsonSchema(
         {"anyOf": [{"enum": ["auto", "off"]}, {"type": "integer", "minimum": 1, "maximum": 65536}]}
+    ),
+]
+Versions = Annotated[
+    Literal["all"] | int | tuple[str, ...],
+    BeforeValidator(versions),
+    WithJsonSchema(
+        {
+            "anyOf": [
+                {"enum": ["all"]},
+                {"type": "integer", "minimum": 1, "maximum": _MOST_VERSIONS},
+                {
+                    "type": "array",
+                    "items": {"type": "string", "pattern": f"^{VERSION.pattern}$"},
+                    "minItems": 1,
+                },
+            ]
+        }
     ),
 ]
 Workers = Annotated[

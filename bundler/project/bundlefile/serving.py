@@ -5,9 +5,18 @@ from typing import Annotated, Any, Literal
 from pydantic import Field, StrictBool, StrictInt, field_validator, model_validator
 
 from ....runtime.settings import ServeSettings
-from .quantity import Count, Duration, Port, Size, SomeDuration, Warmup, Workers
+from .quantity import (
+    Count,
+    Duration,
+    ManagementPort,
+    Port,
+    Size,
+    SomeDuration,
+    Warmup,
+    Workers,
+)
 from .section import Section
-from .text import ApiName, Fairness, Host, RoutePath
+from .text import ApiName, EnvName, Fairness, Host, RoutePath
 from .wrong import quoted, wrong
 
 _DEFAULT = ServeSettings()
@@ -92,6 +101,20 @@ class Limits(Section):
 
     max_in_flight: Size = _DEFAULT.limits.max_in_flight
     """Bytes of all bodies that are being read or answered."""
+
+
+class Management(Section):
+    """A port for those who run the server: TorchServe's management API."""
+
+    port: ManagementPort = _DEFAULT.management.port
+    """The port; `off` is none at all."""
+
+    host: Host | None = Field(default=None, examples=["0.0.0.0"])  # noqa: S104 - an example
+    """Where it listens. Default: `127.0.0.1`. Anywhere else only where there is a token."""
+
+    token_env: EnvName = _DEFAULT.management.token_env
+    """The environment variable with the token that each request must carry, as
+    `Authorization: Bearer TOKEN`."""
 
 
 class Grpc(Section):
@@ -191,6 +214,10 @@ class Serve(Section):
     """Which answers say in `Server-Timing` and `X-Batch-Size` where their time went: those to
     requests with `X-Timing: 1`, all of them, or none."""
 
+    model_control: Literal["none", "explicit"] = _DEFAULT.model_control
+    """Whether whoever reaches the server may load and unload its models, through the dialects that
+    know how (`explicit`), or nobody (`none`). The `management` port has keys of its own."""
+
     dialects: tuple[DialectName, ...] = Field(
         default=_DEFAULT.dialects, examples=[["native", "v2", "grpc"]]
     )
@@ -199,7 +226,7 @@ class Serve(Section):
     TorchServe, Seldon Core, SageMaker and Vertex AI."""
 
     formats: tuple[Literal["arrow", "parquet", "msgpack", "image"], ...] | None = Field(
-        default=_DEFAULT.formats, examples=[["arrow", "parquet"]]
+        default=None, examples=[["arrow", "parquet"]]
     )
     """Which bodies are taken, and answers given, beside JSON, npy, npz, CSV and forms; the lock
     gets the packages for them. Default: those whose packages are in the lock anyway."""
@@ -219,6 +246,9 @@ class Serve(Section):
 
     grpc: Grpc = Field(default_factory=Grpc)
     """How gRPC is spoken, where `dialects` has it."""
+
+    management: Management = Field(default_factory=Management)
+    """A port for those who run the server: TorchServe's management API."""
 
     @field_validator("nan")
     @classmethod
