@@ -24,7 +24,7 @@ from ..store import Store
 from .bytecode import Compiler
 from .member import Member
 
-_FORMAT = 2
+_FORMAT = 1
 _NOTES = frozenset({"INSTALLER", "REQUESTED", "direct_url.json", "uv_cache.json"})
 _SCRIPT = b"#!"
 

@@ -5,10 +5,11 @@ import hashlib
 import io
 import json
 import tarfile
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import pytest
 
+from modelbundle.bundler.image import containerfile
 from modelbundle.bundler.store import Store
 from modelbundle.runtime import digest
 from modelbundle.runtime.manifest import BundleManifest, FileEntry, ModelEntry
@@ -27,7 +28,6 @@ FILES = {
     "src/service.py": b"class Service:\n    pass\n",
     "openapi.json": b"{}",
     "sbom.cdx.json": b"{}",
-    "Containerfile": b"FROM scratch\n",
 }
 
 
@@ -51,10 +51,6 @@ class Small:
             lines += f"{name}==1.0 --hash=sha256:{hashlib.sha256(data).hexdigest()}\n"
         contents["env/requirements.lock"] = lines.encode()
         contents |= dict(files)
-        entries = tuple(
-            FileEntry(path, self.store.ingest_bytes(data).digest, len(data))
-            for path, data in sorted(contents.items())
-        )
         manifest = BundleManifest(
             name="small",
             version=given.pop("version", None),
@@ -63,7 +59,7 @@ class Small:
             models=(ModelEntry("iris", "iris", "1", "sha256:" + 64 * "0", "sklearn", False),),
             service=None,
             routes=(),
-            files=entries,
+            files=self.entries(contents),
             python=given.pop("python", "3.11"),
             lock=digest.of_bytes(lines.encode()),
             hermetic=given.pop("hermetic", True),
@@ -74,7 +70,15 @@ class Small:
             packer="modelbundle 0",
         )
         assert not given
-        return self.store.commit("bundle", "small", manifest.encode(), entries)
+        contents["Containerfile"] = containerfile.render(manifest).encode()
+        manifest = replace(manifest, files=self.entries(contents))
+        return self.store.commit("bundle", "small", manifest.encode(), manifest.files)
+
+    def entries(self, contents):
+        return tuple(
+            FileEntry(path, self.store.ingest_bytes(data).digest, len(data))
+            for path, data in sorted(contents.items())
+        )
 
 
 @pytest.fixture
