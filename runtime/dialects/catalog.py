@@ -129,7 +129,8 @@ class Catalog:
         if served.version.isdecimal():
             return int(served.version)
         names = [methods[0] for methods in self._models if methods[0].name == served.name]
-        return 1 + next(place for place, each in enumerate(names) if each.version == served.version)
+        places = (place for place, each in enumerate(names) if each.version == served.version)
+        return 1 + next(places, 0)
 
     # --- what changes ---
 

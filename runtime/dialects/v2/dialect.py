@@ -122,11 +122,14 @@ class V2:
         return Reply.json(metadata.config(self._find(inquiry), inquiry.parts["model"]))
 
     async def _statistics(self, inquiry: Inquiry) -> Reply:
-        said = statistics(self._find(inquiry)) | {"name": inquiry.parts["model"]}
+        said = self._counted(self._find(inquiry)) | {"name": inquiry.parts["model"]}
         return Reply.json({"model_stats": [said]})
 
     async def _all_statistics(self, _: Inquiry) -> Reply:
-        return Reply.json({"model_stats": [statistics(each) for each in self._catalog.all()]})
+        return Reply.json({"model_stats": [self._counted(each) for each in self._catalog.all()]})
+
+    def _counted(self, served: Served) -> dict[str, Any]:
+        return statistics(served, self._catalog.number(served))
 
     def _find(self, inquiry: Inquiry) -> Served:
         return self._catalog.find(inquiry.parts["model"], inquiry.parts.get("version"))

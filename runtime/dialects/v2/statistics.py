@@ -15,8 +15,11 @@ _NEVER = {"count": 0, "ns": 0}
 _UNSEEN = QueueTotals(0, 0.0, 0, 0.0, 0, 0, {}, 0, 0.0)
 
 
-def statistics(served: Served) -> Json:
-    """Counts and times of one method, over all processes of the server."""
+def statistics(served: Served, number: int) -> Json:
+    """Counts and times of one method, over all processes of the server.
+
+    perf_analyzer reads versions as numbers, and is given one.
+    """
     queue = served.queue
     totals = _UNSEEN if queue is None else queue.metrics.totals()
     requests = totals.requests
@@ -24,7 +27,7 @@ def statistics(served: Served) -> Json:
     ran = totals.seconds / totals.batches * requests if totals.batches else 0.0
     return {
         "name": name_of(served),
-        "version": served.version,
+        "version": str(number),
         "last_inference": int(1000 * totals.last),
         "inference_count": totals.rows,
         "execution_count": totals.batches,
