@@ -16,6 +16,7 @@ from . import json_lines, script
 from .catalog import Catalog
 from .dialect import GET, POST, Rule
 from .inquiry import Inquiry
+from .lifecycle import Lifecycle
 from .paths import operation
 from .raw import Raw
 from .reply import Reply
@@ -25,6 +26,7 @@ _ATTRIBUTES = b"x-amzn-sagemaker-custom-attributes"
 _TARGET = b"x-amzn-sagemaker-target-model"
 _MOST = 1024  # bytes of custom attributes
 _DEFAULT_ACCEPT = "SAGEMAKER_DEFAULT_INVOCATIONS_ACCEPT"
+_MULTI = "SAGEMAKER_MULTI_MODEL"
 _DELETE = frozenset({"DELETE"})
 _MODEL = r"/models/(?P<model>[^/]+)"
 _NAME = "/models/{model}"
@@ -39,6 +41,7 @@ class Sagemaker:
     def __init__(self, catalog: Catalog, environment: Mapping[str, str] = os.environ) -> None:
         self._catalog = catalog
         self._accept = environment.get(_DEFAULT_ACCEPT) or media.JSON
+        self._is_multi = environment.get(_MULTI, "").lower() in {"true", "1"}
 
     def rules(self) -> Sequence[Rule]:
         """What it answers."""
@@ -100,13 +103,18 @@ class Sagemaker:
             raise BadPayload("Expected an object with `model_name` and `url`.")
         if self._is_loaded(name):
             raise AlreadyLoaded(f"Model `{name[:64]}` is already loaded.")
-        await self._catalog.control.load(name)
+        await self._lifecycle.load(name)
         return Reply.json({"status": f"Model `{name[:64]}` is loaded."})
 
     async def _unload(self, inquiry: Inquiry) -> Reply:
         served = self._loaded(inquiry.parts["model"])
-        await self._catalog.control.unload(served.name)
+        await self._lifecycle.unload(served.name)
         return Reply.json({"status": f"Model `{served.name}` is unloaded."})
+
+    @property
+    def _lifecycle(self) -> Lifecycle:
+        """Models come and go where SageMaker says that there are many, or the bundle allows it."""
+        return self._catalog.control if self._is_multi else self._catalog.lifecycle
 
     def _is_loaded(self, name: str) -> bool:
         try:

@@ -1,6 +1,7 @@
 """SageMaker's routes, on a real server and in its published forms."""
 
 import json
+import re
 from io import BytesIO
 
 import numpy as np
@@ -8,6 +9,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from modelbundle.bundler.building.service_source import read_service
+
+from ..conftest import write_bundle
 from .zoo import zoo_server
 
 ROWS = [[1.0, 2.0], [3.0, 4.0]]
@@ -135,7 +139,7 @@ def test_errors(client):
     assert "passwd" not in told.text
 
 
-def test_only_where_the_environment_says_so_models_come_and_go(tmp_path_factory):
+def test_only_where_somebody_allows_it_models_come_and_go(tmp_path_factory):
     """Else whoever reaches the port could unload them; the default Accept stands there, too."""
     env = {"SAGEMAKER_DEFAULT_INVOCATIONS_ACCEPT": "text/csv"}
     with zoo_server(tmp_path_factory, "sagemaker", env=env) as running, running.client() as client:
@@ -155,3 +159,49 @@ def test_no_body_makes_the_server_fail(client, body, kind, model):
     """Whatever the content type says of it."""
     told = invoke(client, body, kind, path=f"/models/{model}/invoke")
     assert told.status_code in {200, 400, 415}, told.text
+
+
+INFERENCE = """
+import json
+import re
+
+
+def model_fn(directory):
+    return {"factor": 2}
+
+
+def input_fn(body, content_type):
+    if content_type == "text/csv":
+        return [float(value) for value in body.decode().split(",")]
+    return json.loads(body)
+
+
+def predict_fn(data, model):
+    return [value * model["factor"] for value in data]
+
+
+def output_fn(prediction, accept):
+    if accept == "text/csv":
+        return ",".join(map(str, prediction))
+    return json.dumps(prediction)
+"""
+
+
+def test_a_script_as_it_is(tmp_path, servers, checkout):
+    """The class of docs/dialects/sagemaker.md around a script of four functions."""
+    page = (checkout / "docs" / "dialects" / "sagemaker.md").read_text()
+    source = tmp_path / "src"
+    source.mkdir()
+    (source / "inference.py").write_text(INFERENCE)
+    (source / "script.py").write_text(re.search(r"```python\n(.*?)```", page, re.DOTALL)[1])
+    routes = read_service(source, "script:Script").routes
+    serve = {"workers": 1, "dialects": ["sagemaker"]}
+    bundle = write_bundle(tmp_path, models=(), service="script:Script", routes=routes, serve=serve)
+    running = servers.start(bundle)
+    with running.client() as client:
+        told = invoke(client, b"1,2.5", "text/csv", "text/csv")
+        assert (told.headers["content-type"], told.text) == ("text/csv", "2.0,5.0")
+        told = invoke(client, [1, 2], "application/json")
+        assert (told.headers["content-type"], told.json()) == ("application/json", [2, 4])
+        assert invoke(client, b"{", "application/json").status_code == 500
+        assert client.get("/ping").status_code == 200

@@ -102,10 +102,10 @@ def _with_methods(path):
 
 
 @contextmanager
-def zoo_server(tmp_path_factory, *dialects, env=None):
+def zoo_server(tmp_path_factory, *dialects, env=None, **serve):
     """A server of the zoo that speaks `dialects`; none of our own code may fail in it."""
     started = Servers(tmp_path_factory.mktemp("servers"))
-    serve = {"workers": 1, "dialects": ["native", *dialects]}
+    serve = {"workers": 1, "dialects": ["native", *dialects]} | serve
     running = started.start(make_zoo(tmp_path_factory.mktemp("zoo"), **serve), env=env)
     try:
         yield running

@@ -1,0 +1,50 @@
+"""Script: an author's API that gets a body as it is, and both content types, as SageMaker does it.
+
+It takes `body: bytes`, `content_type: str`, `accept: str`, and gives `bytes` of the type that was
+accepted: `output_fn(predict_fn(input_fn(body, content_type), model), accept)`.
+"""
+
+import base64
+import re
+from dataclasses import replace
+
+import orjson
+
+from ..data import media
+from .bare import as_reply
+from .inquiry import Inquiry
+from .raw import OCTETS
+from .reply import Reply
+from .served import Served
+
+_TYPE = re.compile(r"[a-z0-9][a-z0-9.+-]*/[a-z0-9][a-z0-9.+-]*")
+_PARAMETERS = {"body", "content_type", "accept"}
+
+
+def is_script(served: Served) -> bool:
+    """Whether it is such an API."""
+    schema = served.route.input.get("schema", {}) if served.signature is None else {}
+    return schema.get("properties", {}).keys() == _PARAMETERS
+
+
+async def answer(served: Served, inquiry: Inquiry, accept: str) -> Reply:
+    """What the script answers to the whole body.
+
+    Raises:
+        RequestError: as the native route does.
+    """
+    said = inquiry.headers.get(b"content-type", b"").decode("latin-1")
+    wanted = next(iter(media.ranked(accept, _named(accept))), media.JSON)
+    call = {
+        "body": base64.b64encode(inquiry.body).decode(),
+        "content_type": media.essence(said) or media.JSON,
+        "accept": wanted,
+    }
+    reply = as_reply(await served.call(inquiry, orjson.dumps(call), media.JSON, OCTETS))
+    return replace(reply, content_type=wanted) if reply.content_type == OCTETS else reply
+
+
+def _named(accept: str) -> list[str]:
+    """The types that an Accept header names, without its wildcards."""
+    named = (media.essence(each) for each in accept.split(","))
+    return [kind for kind in named if _TYPE.fullmatch(kind)]
