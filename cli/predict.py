@@ -1,9 +1,9 @@
 """`bundle predict`: one request to a server, or to a bundle that is started for it."""
 
-import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Annotated, Any
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -14,7 +14,6 @@ from .options import Env, Json, Offline, Quiet, Trust
 
 if TYPE_CHECKING:
     from ..bundler.serving import Launch, Wish
-    from .request import Answer
 
 Target = Annotated[
     str,
@@ -23,7 +22,8 @@ Target = Annotated[
     ),
 ]
 Data = Annotated[
-    str, typer.Option("--data", "-d", metavar="FILE|-", help="The body: json, csv, npy, image.")
+    str,
+    typer.Option("--data", "-d", metavar="FILE|-", help="The body: JSON, CSV, npy, Parquet, ..."),
 ]
 Type = Annotated[
     str | None,
@@ -31,7 +31,17 @@ Type = Annotated[
 ]
 Method = Annotated[
     str | None,
-    typer.Option("--method", "-m", metavar="NAME", help="Route; default predict, or the only one."),
+    typer.Option(
+        "--route", "--method", "-m", metavar="NAME", help="Default: predict, or the only one."
+    ),
+]
+Headers = Annotated[
+    list[str],
+    typer.Option("--header", "-H", metavar="'NAME: VALUE'", help="Sent with it; may be repeated."),
+]
+Output = Annotated[
+    Path | None,
+    typer.Option("--output", "-o", metavar="FILE", help="Write the answer there, as its kind."),
 ]
 Timeout = Annotated[
     float, typer.Option("--timeout", min=0.001, metavar="SECONDS", help="For the answer.")
@@ -45,6 +55,8 @@ def predict(
     data: Data = "-",
     type: Type = None,
     method: Method = None,
+    output: Output = None,
+    header: Headers = [],  # noqa: B006 - typer's way to say none
     timeout: Timeout = 30.0,
     env: Env = "auto",
     trust: Trust = False,
@@ -60,19 +72,26 @@ def predict(
 
       echo '[[5.1, 3.5, 1.4, 0.2]]' | bundle predict model:iris
 
-      bundle predict digit-reader --method read --data digit.png
+      bundle predict digit-reader --route read --data digit.png
+
+      bundle predict churn --data people.parquet --output scores.parquet
     """
     from ..bundler.serving import Wish
-    from .request import Body, post
+    from .answered import accepting, say, write
+    from .request import Body, parsed, post
 
     console = Console(json=json, quiet=quiet)
     body = Body.read(data, type, console)
+    headers = accepting(output) | parsed(header)
     wish = Wish(env, trust=trust, offline=offline)
     with _address(target, method, wish, console) as url:
-        answer = post(url, body, timeout)
+        answer = post(url, body, timeout, headers)
     if answer.status not in OK:
         raise BundleError(f"The server answers {answer.status}: {answer.complaint()}")
-    _say(answer, console)
+    if output is None:
+        say(answer, console)
+    else:
+        write(answer, output, console)
 
 
 @contextmanager
@@ -116,18 +135,3 @@ def _route(launch: "Launch", method: str | None) -> str:
         return paths[0]
     known = ", ".join(f"`{path.lstrip('/')}`" for path in paths)
     raise BundleError(f"There is no route `{wanted}`.", hint=f"Ask with `--method` for {known}.")
-
-
-def _say(answer: "Answer", console: Console) -> None:
-    try:
-        value: Any = answer.value()
-    except ValueError:
-        if console.json:
-            raise BundleError(
-                f"The answer is {answer.content_type or 'bytes'}, which `--json` cannot hold.",
-                hint="Leave `--json` out, and send stdout to a file.",
-            ) from None
-        sys.stdout.buffer.write(answer.content)
-        return
-    text = answer.content.decode().rstrip("\n")
-    console.result(value if isinstance(value, dict) else {"answer": value}, text)

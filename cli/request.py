@@ -2,24 +2,26 @@
 
 import json as jsonlib
 import sys
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from ..runtime.data import media
+from ..runtime.data.multipart import type_of
 from ..runtime.errors import BundleError
 from .console import Console
 
-JSON = "application/json"
-TYPES = {
-    ".json": JSON,
-    ".csv": "text/csv",
-    ".npy": "application/x-npy",
-    ".png": "image/png",
-    ".jpg": "image/jpeg",
-    ".jpeg": "image/jpeg",
-    ".txt": "text/plain",
+JSON = media.JSON
+_MAGIC = {
+    b"\x93NUMPY": media.NPY,
+    b"PK\x03\x04": media.NPZ,
+    b"ARROW1\0\0": media.ARROW_FILE,
+    b"\xff\xff\xff\xff": media.ARROW,
+    b"PAR1": media.PARQUET,
+    b"\x89PNG": media.PNG,
+    b"\xff\xd8\xff": media.JPEG,
 }
-_MAGIC = {b"\x93NUMPY": ".npy", b"\x89PNG": ".png", b"\xff\xd8\xff": ".jpg"}
 _SHOWN = 500  # characters of an answer that is no error of ours
 
 
@@ -48,7 +50,7 @@ class Body:
                 f"`{data}` cannot be read: {error.strerror}.",
                 hint="Name a file with `--data FILE`, or send the request to stdin.",
             ) from error
-        kind = content_type or _kind(content, Path(data).suffix.lower())
+        kind = content_type or type_of(data) or _kind(content)
         return cls(_wrapped(content) if kind == JSON else content, kind)
 
 
@@ -78,7 +80,22 @@ class Answer:
             return self.content[:_SHOWN].decode("utf-8", "replace").strip()
 
 
-def post(url: str, body: Body, timeout: float) -> Answer:
+def parsed(headers: Sequence[str]) -> dict[str, str]:
+    """Headers that were written as `Name: value`.
+
+    Raises:
+        BundleError: for what is no header.
+    """
+    found = {}
+    for each in headers:
+        name, colon, value = each.partition(":")
+        if not colon or not name.strip() or not each.isprintable() or not each.isascii():
+            raise BundleError(f"`{each}` is not a header.", hint="Write `--header 'Name: value'`.")
+        found[name.strip().lower()] = value.strip()
+    return found
+
+
+def post(url: str, body: Body, timeout: float, headers: Mapping[str, str] | None = None) -> Answer:
     """Send the body; the answer whatever its status.
 
     Raises:
@@ -88,9 +105,9 @@ def post(url: str, body: Body, timeout: float) -> Answer:
     from urllib.error import HTTPError
     from urllib.request import Request, urlopen
 
-    headers = {"content-type": body.content_type, "accept": "*/*"}
+    said = {"content-type": body.content_type, "accept": "*/*"} | dict(headers or {})
     try:
-        request = Request(url, body.content, headers)  # noqa: S310 - http(s), checked by the caller
+        request = Request(url, body.content, said)  # noqa: S310 - http(s), checked by the caller
         with urlopen(request, timeout=timeout) as response:  # noqa: S310
             return Answer(response.status, response.read(), _type_of(response))
     except HTTPError as error:
@@ -111,12 +128,10 @@ def _type_of(response: Any) -> str:
     return str(response.headers.get("content-type", ""))
 
 
-def _kind(content: bytes, suffix: str) -> str:
-    if suffix in TYPES:
-        return TYPES[suffix]
-    for magic, name in _MAGIC.items():
+def _kind(content: bytes) -> str:
+    for magic, kind in _MAGIC.items():
         if content.startswith(magic):
-            return TYPES[name]
+            return kind
     return JSON
 
 

@@ -5,6 +5,7 @@ Source: github.com/msgpack/msgpack, spec.md. An array may stand in the form of t
 """
 
 import math
+import re
 from collections.abc import Mapping
 from typing import Any
 
@@ -14,7 +15,7 @@ from ..errors import BadPayload, InvalidInput, PayloadTooLarge
 from .instances import MAX_DEPTH
 
 _MOST_CONTAINERS = 1 << 20  # lists and maps of one body, where its rows may be anything
-_NUMERIC = "biuf"
+_DESCR = re.compile(r"[<>|=]?[biuf][1-8]", re.ASCII)
 
 
 def loads(body: bytes, most_containers: float = math.inf) -> Any:
@@ -113,12 +114,11 @@ def _array(made: Mapping[str, Any]) -> np.ndarray:
 
 def _dtype(descr: str) -> np.dtype[Any]:
     try:
-        dtype = np.dtype(descr) if len(descr) <= 4 else None  # noqa: PLR2004  # "<f8": no records
+        if _DESCR.fullmatch(descr):  # numpy would evaluate others
+            return np.dtype(descr)
     except TypeError:
-        dtype = None
-    if dtype is None or dtype.kind not in _NUMERIC:
-        raise InvalidInput("An array in the body is not of numbers or booleans.")
-    return dtype
+        pass
+    raise InvalidInput("An array in the body is not of numbers or booleans.")
 
 
 def _no_extension(code: int, _: bytes) -> Any:

@@ -86,8 +86,9 @@ def _size(data: memoryview, meta: Struct, leaf: Struct) -> int:
     if _DICTIONARY_AT in meta:
         start = min(start, _whole(meta, _DICTIONARY_AT))
     inflated, values = _pages(data, start, _whole(meta, _COMPRESSED))
-    width = _WIDTHS.get(leaf.get(_TYPE, -1), _TEXT)
-    if leaf.get(_TYPE) == _FIXED:
+    kind = _whole(leaf, _TYPE)
+    width = _WIDTHS.get(kind, _TEXT)
+    if kind == _FIXED:
         width = max(_whole(leaf, _LENGTH), 1)
     return max(inflated, values * width)
 
@@ -113,7 +114,7 @@ def _values(head: Struct, kind: int, encoding: int) -> int:
     page = head.get(kind)
     if page is None:
         return 0
-    if not isinstance(page, dict) or page.get(encoding) == _DELTA_BYTE_ARRAY:
+    if not isinstance(page, dict) or _whole(page, encoding) == _DELTA_BYTE_ARRAY:
         raise Broken("an encoding that hides the size of its values")
     return _whole(page, _VALUES)
 

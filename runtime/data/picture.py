@@ -4,6 +4,7 @@ Only fields of `uint8` whose shape is that of a picture take one, of exactly tha
 wants pixels scaled, normalized or cropped is known to nobody here.
 """
 
+import warnings
 from io import BytesIO
 from typing import Any
 
@@ -42,10 +43,12 @@ def loads(data: bytes, kind: str, field: Field, most_bytes: int) -> np.ndarray:
         raise MissingFramework("pillow", "pillow") from error
     channels, is_last = _layout(field.shape) or (1, True)
     try:
-        with Image.open(BytesIO(data), formats=[kind.upper()]) as image:
-            _check(image, field, channels, is_last=is_last, most_bytes=most_bytes)
-            pixels = np.asarray(image.convert(_MODES[channels]))
-    except (Image.DecompressionBombError, Image.DecompressionBombWarning):
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", Image.DecompressionBombWarning)  # sizes are checked
+            image = Image.open(BytesIO(data), formats=[kind.upper()])
+        _check(image, field, channels, is_last=is_last, most_bytes=most_bytes)
+        pixels = np.asarray(image.convert(_MODES[channels]))
+    except Image.DecompressionBombError:
         raise PayloadTooLarge("The picture has too many pixels.") from None
     except (OSError, ValueError, SyntaxError, EOFError, OverflowError, MemoryError) as error:
         raise BadPayload(f"The body is not a {kind.upper()} file that can be read.") from error

@@ -4,7 +4,10 @@ import json
 import threading
 from http.server import BaseHTTPRequestHandler, HTTPServer
 
+import msgpack
 import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 
 CURRENT = ("--env", "current")
@@ -91,3 +94,55 @@ def test_bytes_go_to_stdout_as_they_are_and_are_refused_with_json(bundle, echo):
     refused = bundle("predict", f"{echo}/bytes", "--json", code=1)
 
     assert "image/png" in refused.json["error"]
+
+
+def test_every_kind_of_file_is_sent_as_what_it_is_and_the_answer_written_as_its_name_says(
+    shop, tmp_path
+):
+    rows = np.array([[1.0, 2.0], [3.0, 4.0]])
+    table = pa.table({"rows": rows.tolist()})
+    pq.write_table(table, tmp_path / "rows.parquet")
+    with pa.ipc.new_file(tmp_path / "rows.arrow", table.schema) as writer:
+        writer.write_table(table)
+    np.savez(tmp_path / "rows.npz", rows=rows)
+    (tmp_path / "rows.msgpack").write_bytes(msgpack.packb({"instances": rows.tolist()}))
+    for suffix in ("parquet", "arrow", "npz"):  # by their first bytes, too
+        (tmp_path / f"plain-{suffix}").write_bytes((tmp_path / f"rows.{suffix}").read_bytes())
+    with shop.serving("twice", *CURRENT) as server:
+        for path in sorted(tmp_path.iterdir()):
+            answer = shop("predict", server.url, "--data", path)
+            assert json.loads(answer.out) == {"predictions": [[2.0, 4.0], [6.0, 8.0]]}, path
+        output = tmp_path / "out.parquet"
+        said = shop("predict", server.url, "-d", tmp_path / "rows.npz", "-o", output, "--json")
+        assert said.json == {
+            "output": str(output),
+            "content_type": "application/vnd.apache.parquet",
+            "bytes": output.stat().st_size,
+        }
+        assert pq.read_table(output)["predictions"].to_pylist() == [[2.0, 4.0], [6.0, 8.0]]
+        told = shop(
+            "predict",
+            f"{server.url}/",
+            "--route",
+            "predict",
+            "-o",
+            tmp_path / "out.bin",
+            stdin="[[1, 2]]",
+        )
+        assert "application/json" in told.out
+
+
+def test_headers_are_sent_and_no_line_more(shop):
+    with shop.serving("twice", *CURRENT) as server:
+        late = shop("predict", server.url, "-H", "X-Request-Timeout: 0", stdin="[[1, 2]]", code=1)
+        assert "400" in late.err
+    for wrong in ("nothing", ": x", "a: b\r\nc: d"):
+        refused = shop("predict", server.url, "--header", wrong, stdin="[]", code=1)
+        assert "is not a header" in refused.err
+
+
+def test_a_file_that_cannot_be_written_is_an_error_of_one_line(shop, tmp_path):
+    with shop.serving("twice", *CURRENT) as server:
+        gone = tmp_path / "gone" / "out.json"
+        refused = shop("predict", server.url, "-o", gone, stdin="[[1, 2]]", code=1)
+    assert "cannot be written" in refused.err
