@@ -144,7 +144,6 @@ def test_only_where_somebody_allows_it_models_come_and_go(tmp_path_factory):
     env = {"SAGEMAKER_DEFAULT_INVOCATIONS_ACCEPT": "text/csv"}
     with zoo_server(tmp_path_factory, "sagemaker", env=env) as running, running.client() as client:
         assert client.delete("/models/shout").status_code == 501
-        assert client.post("/models", json={"model_name": "shout"}).status_code == 501
         assert invoke(client, ROWS, "application/json").text.split() == ["3.0", "7.0"]
 
 
