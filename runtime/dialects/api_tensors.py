@@ -21,6 +21,7 @@ from .tensor_output import Spec, from_output
 
 ROWS = "instances"
 _DATATYPES = {"string": "BYTES", "integer": "INT64", "number": "FP64", "boolean": "BOOL"}
+_CALLED = {"predictions": "output"}
 _FREE = Signature()
 
 
@@ -43,15 +44,20 @@ async def ask(served: Served, inquiry: Inquiry, tensors: Sequence[Tensor]) -> li
     return _tensors(answer)
 
 
-def specs_of(route: Route) -> list[Spec]:
-    """The tensors that an API takes, as far as its types tell."""
-    properties = _properties(route)
-    if ROWS in properties:
-        return [Spec(ROWS, "BYTES", (-1,))]
-    return [
-        Spec(name, _DATATYPES.get(str(schema.get("type")), "BYTES"), (1,))
-        for name, schema in properties.items()
-    ]
+def specs_of(route: Route) -> tuple[list[Spec], list[Spec]]:
+    """The tensors that an API takes and gives, as far as its types tell."""
+    given = route.output.get("schema", {})
+    outputs = _specs(given.get("properties", {})) or [_spec("output", given)]
+    return _specs(_properties(route)), outputs
+
+
+def _specs(properties: Mapping[str, Any]) -> list[Spec]:
+    return [_spec(_CALLED.get(name, name), schema) for name, schema in properties.items()]
+
+
+def _spec(name: str, schema: Mapping[str, Any]) -> Spec:
+    kind = str(schema.get("type"))
+    return Spec(name, _DATATYPES.get(kind, "BYTES"), (-1,) if kind == "array" else (1,))
 
 
 def _properties(route: Route) -> Mapping[str, Any]:

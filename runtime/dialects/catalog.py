@@ -11,7 +11,7 @@ from ..manifest import ModelEntry, Route
 from ..models.operation import Operation
 from ..models.runner import Runner
 from ..plan import Plan
-from .lifecycle import Fixed, Lifecycle
+from .lifecycle import Control, Fixed, Lifecycle
 from .served import Condition, Served
 
 FindSamples = Callable[[str, str], Samples | None]
@@ -61,7 +61,7 @@ class Catalog:
         self.server_name = server_name
         self.server_version = server_version
         self.lifecycle: Lifecycle = Fixed()  # for anybody who asks
-        self.control: Lifecycle = Fixed()  # for whoever has shown that they may
+        self.control: Control = Fixed()  # for whoever has shown that they may
         self.on_feedback: OnFeedback = lambda alias, reward: None
         self.numbers: Numbers = _none
         self._condition = condition or _IDLE
@@ -139,14 +139,29 @@ class Catalog:
         self._models.append(tuple(methods))
         self._found.clear()
 
+    def prefer(self, alias: str) -> None:
+        """The version of this alias is what the name of its model means from now on."""
+        self._models.sort(key=lambda methods: methods[0].alias == alias)
+        self._found.clear()
+
     def remove(self, served: Served) -> None:
         """Forget a version of a model, given any of its methods."""
         self._models = [methods for methods in self._models if served not in methods]
         self._found.clear()
 
-    def loaded(self, runners: Mapping[str, Runner], operations: Mapping[str, Operation]) -> None:
-        """The models are there: their runners by alias, and what answers the routes by path."""
+    def loaded(
+        self,
+        runners: Mapping[str, Runner],
+        operations: Mapping[str, Operation],
+        routes: Iterable[Route] = (),
+    ) -> None:
+        """The models are there: their runners by alias, and what answers the routes by path.
+
+        `routes` are those of an author's class, which knows more of its types than the build did.
+        """
+        known = {route.path: route for route in routes}
         for served in self.all():
+            served.route = known.get(served.route.path, served.route)
             runner = runners.get(served.alias) if served.signature is not None else None
             served.loaded(runner, operations.get(served.route.path))
 

@@ -76,8 +76,11 @@ class Application:
         }
         self.catalog = Catalog.of(plan, self.readiness)
         self.catalog.numbers, self.catalog.on_feedback = self.metrics_text, metrics.rewarded
+        for alias in plan.preferred:
+            self.catalog.prefer(alias)
         if host.residents is not None:
             self.catalog.control = host.residents
+            host.residents.on_preferred = self.catalog.prefer
             if settings.model_control == "explicit":
                 self.catalog.lifecycle = host.residents
         self.dialects = dialects(settings.dialects, self.catalog)
@@ -175,7 +178,7 @@ class Application:
             self.residents.obey(OwnSteward(self.residents))
         operations = await self._host.load(self.readiness)
         self._document = None  # the service knows more of its types now than the build did
-        self.catalog.loaded(self._host.runners, operations)
+        self.catalog.loaded(self._host.runners, operations, self._host.routes)
         for path, operation in operations.items() if self._is_native else ():
             self._endpoints[path].operation = operation
             if isinstance(operation, ModelOperation):

@@ -6,6 +6,7 @@ Source: Triton, docs/protocol/extension_model_configuration.md; model_config.pro
 from collections.abc import Sequence
 from typing import Any
 
+from ..api_tensors import specs_of
 from ..served import Served
 from ..tensor_output import Spec, specs
 from .infer_request import INPUT
@@ -69,10 +70,10 @@ def platform(served: Served) -> str:
 
 
 def sides(served: Served) -> tuple[list[Spec], list[Spec]]:
-    """The tensors that go in and come out; of an author's class nothing is promised."""
+    """The tensors that go in and come out; of an author's class as far as its types tell."""
     signature = served.signature
     if signature is None:
-        return [], []
+        return specs_of(served.route)
     return specs(signature.inputs, INPUT), specs(signature.outputs, OUTPUT)
 
 

@@ -1,0 +1,151 @@
+"""The Open Inference Protocol in front of an author's class: tensors where that fits, and text."""
+
+import json
+import textwrap
+
+import numpy as np
+import pytest
+
+from modelbundle.bundler.building.service_source import read_service
+
+from ..conftest import Servers, Sums, write_bundle, write_model
+
+SOURCE = '''
+from collections.abc import AsyncIterator
+
+import modelbundle as mb
+import numpy as np
+
+
+@mb.service
+class Writer:
+    """Writes."""
+
+    def __init__(self):
+        self.net = mb.model("sums")
+
+    @mb.api(batchable=True)
+    def predict(self, rows: np.ndarray) -> np.ndarray:
+        return self.net(rows)
+
+    @mb.api
+    def shout(self, text: str, times: int = 1) -> str:
+        return text.upper() * times
+
+    @mb.api
+    def weigh(self, data: bytes, factor: float) -> dict:
+        return {"weight": len(data) * factor}
+
+    @mb.api
+    async def words(self, prompt: str) -> AsyncIterator[str]:
+        for word in prompt.split():
+            if word == "stop":
+                raise ValueError("a secret")
+            yield word + " "
+'''
+
+
+@pytest.fixture(scope="module")
+def client(tmp_path_factory, isolation):
+    """Asks a server of such a class."""
+    directory = tmp_path_factory.mktemp("service")
+    (directory / "src").mkdir()
+    (directory / "src" / "writer.py").write_text(textwrap.dedent(SOURCE))
+    write_model(directory / "models" / "sums", Sums(), sample=([1.0, 2.0],))
+    routes = read_service(directory / "src", "writer:Writer").routes
+    serve = {"isolation": isolation, "workers": 1, "dialects": ["native", "v2"]}
+    write_bundle(directory, service="writer:Writer", routes=routes, serve=serve)
+    started = Servers(tmp_path_factory.mktemp("servers"))
+    running = started.start(directory)
+    with running.client() as client:
+        yield client
+    started.stop()
+
+
+def infer(client, model, *tensors):
+    inputs = [
+        {"name": name, "shape": list(np.shape(data)), "datatype": datatype,
+         "data": data if isinstance(data, list) else data.tolist()}
+        for name, datatype, data in tensors
+    ]  # fmt: skip
+    return client.post(f"/v2/models/{model}/infer", json={"inputs": inputs})
+
+
+def test_rows_are_tensors(client):
+    """The first API has the name of the bundle, too."""
+    for model in ("demo", "predict"):
+        answer = infer(client, model, ("any", "FP64", [[1.0, 2.0], [3.0, 4.0]]))
+        assert answer.json()["outputs"] == [
+            {"name": "output", "datatype": "FP64", "shape": [2], "data": [3.0, 7.0]}
+        ]
+
+
+def test_parameters_are_tensors_of_one_value(client):
+    """By their names; bytes are bytes."""
+    answer = infer(client, "shout", ("text", "BYTES", ["ab"]), ("times", "INT64", [2]))
+    assert answer.json()["outputs"][0]["data"] == ["ABAB"]
+    answer = infer(client, "weigh", ("data", "BYTES", ["abc"]), ("factor", "FP32", [1.5]))
+    assert answer.json()["outputs"] == [
+        {"name": "weight", "datatype": "FP64", "shape": [1], "data": [4.5]}
+    ]
+    wrong = infer(client, "shout", ("text", "BYTES", ["ab"]), ("often", "INT64", [2]))
+    assert (wrong.status_code, "unexpected tensor `often`" in wrong.json()["error"]) == (400, True)
+
+
+def test_what_streams_is_no_tensor(client):
+    """And the answer says where to ask."""
+    answer = infer(client, "words", ("prompt", "BYTES", ["a b"]))
+    assert answer.status_code == 501
+    assert "/generate_stream" in answer.json()["error"]
+
+
+def test_metadata_tells_parameters(client):
+    """With their types."""
+    said = client.get("/v2/models/weigh").json()
+    assert said["inputs"] == [
+        {"name": "data", "datatype": "BYTES", "shape": [1]},
+        {"name": "factor", "datatype": "FP64", "shape": [1]},
+    ]
+    assert client.get("/v2/models/words/config").json()["model_transaction_policy"] == {
+        "decoupled": True
+    }
+    index = client.post("/v2/repository/index").json()
+    assert [each["name"] for each in index] == ["demo", "shout", "weigh", "words"]
+
+
+def test_text_is_generated_at_once(client):
+    """The text by the protocol's name or the method's own; parameters beside it."""
+    for document in (
+        {"text_input": "ab", "times": 2},
+        {"text": "ab", "times": 2, "id": "7"},
+        {"text_input": "ab", "parameters": {"times": 2, "other": 1}, "stream": False},
+    ):
+        said = client.post("/v2/models/shout/generate", json=document).json()
+        assert said["text_output"] == "ABAB"
+        assert said["model_name"] == "shout"
+        assert said.get("id") == document.get("id")
+    said = client.post("/v2/models/words/generate", json={"text_input": "a b"}).json()
+    assert said["text_output"] == "a b "
+
+
+def test_text_is_generated_bit_by_bit(client):
+    """As events, each of them an answer."""
+    answer = client.post("/v2/models/words/generate_stream", json={"text_input": "a b"})
+    assert answer.headers["content-type"].startswith("text/event-stream")
+    events = [json.loads(each[6:]) for each in answer.text.split("\n\n") if each]
+    assert [each["text_output"] for each in events] == ["a ", "b "]
+    assert {each["model_name"] for each in events} == {"words"}
+
+
+def test_an_error_after_the_first_event_is_an_event(client):
+    """And one before it has a status of its own."""
+    answer = client.post("/v2/models/words/generate_stream", json={"text_input": "a stop b"})
+    events = [json.loads(each[6:]) for each in answer.text.split("\n\n") if each]
+    assert answer.status_code == 200
+    assert events[0]["text_output"] == "a "
+    assert events[1] == {"error": "The model failed on this input."}
+    early = client.post("/v2/models/words/generate_stream", json={"text_input": "stop"})
+    assert early.status_code == 500
+    assert "secret" not in early.text
+    for document in ({"times": 2}, {"text_input": 3}):
+        assert client.post("/v2/models/shout/generate", json=document).status_code == 400
