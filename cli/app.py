@@ -31,6 +31,7 @@ from . import (
     show,
     sign,
     test,
+    vendor,
     verify,
 )
 from .command import Command, Root
@@ -49,6 +50,7 @@ COMMANDS: dict[str, Callable[..., None]] = {
     "init": init.init,
     "lock": lock.lock,
     "build": build.build,
+    "vendor": vendor.vendor,
     "test": test.test,
     "list": listing.list_bundles,
     "show": show.show,

@@ -8,7 +8,7 @@ import typer
 from .console import Console
 from .containerize import make_image
 from .listing import to_json
-from .options import Bundlefile, Json, Offline, Policy, ProjectDir, Quiet
+from .options import Bundlefile, Json, Offline, Policy, ProjectDir, Quiet, Vendor
 from .size import human
 
 if TYPE_CHECKING:
@@ -37,6 +37,7 @@ def build(
     dry_run: DryRun = False,
     explain: Explain = False,
     offline: Offline = False,
+    vendor: Vendor = None,
     platform: Platform = None,
     accelerator: Accelerator = None,
     containerize: Containerize = False,
@@ -65,6 +66,7 @@ def build(
         accelerator=accelerator,
         dry_run=dry_run,
         policy=policy,
+        vendor=vendor,
         progress=console,
     )
     for warning in built.warnings:

@@ -1,16 +1,20 @@
 """`bundle containerize`: an image from a bundle."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
 from .console import Console
 from .listing import to_json
-from .options import BundleTag, Json, Offline, PlainHttp, Policy, Quiet, Trust
+from .options import BundleTag, Json, Offline, PlainHttp, Policy, Quiet, Trust, Vendor
 from .size import human
 
 if TYPE_CHECKING:
     from ..bundler.store import Item
+    from ..runtime.manifest import BundleManifest
 
 ImageTags = Annotated[
     list[str] | None,
@@ -76,6 +80,7 @@ def containerize(
     policy: Policy = None,
     plain_http: PlainHttp = False,
     offline: Offline = False,
+    vendor: Vendor = None,
     json: Json = False,
     quiet: Quiet = False,
 ) -> None:
@@ -115,10 +120,37 @@ def containerize(
     means |= {"bytecode": bytecode}
     means |= {"platform": platform, "plain_http": plain_http, "offline": offline}
     means |= {"build_args": pairs(build_arg or [])}
-    image = make_image(item, console, means=means, **options)
+    with _from(vendor, item, means):
+        image = make_image(item, console, means=means, **options)
     if output == "-":
         return  # what was printed is the image
     console.result(to_json(item) | {"image": image}, _made(image), next_command=_next(image))
+
+
+def _manifest(item: "Item") -> "BundleManifest":
+    from ..bundler.store import Store
+    from ..runtime.manifest import BundleManifest
+
+    return BundleManifest.read(Store.default().directory(item))
+
+
+@contextmanager
+def _from(vendor: Path | None, item: "Item", means: dict[str, Any]) -> Iterator[None]:
+    """Have wheels and base image taken from a folder of `bundle vendor`."""
+    if vendor is None:
+        yield
+        return
+    from ..bundler.requirements.wheelhouse import Wheelhouse
+
+    house = Wheelhouse.open(vendor)
+    means["offline"] = True
+    if means["engine"] != "none" and means["output"] is None:
+        means["wheels"] = sorted(house.wheels.glob("*.whl"))
+        means["build_args"] = {**means["build_args"], "PIP_NO_INDEX": "1"}
+    elif means["base"] is None:
+        means["base"] = house.base_of(str(_manifest(item).accelerator.get("base") or ""))
+    with house.in_use():
+        yield
 
 
 def make_image(

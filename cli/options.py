@@ -24,6 +24,12 @@ Policy = Annotated[
         help="Whose signature is needed; default $BUNDLE_HOME/policy.yaml.",
     ),
 ]
+Vendor = Annotated[
+    Path | None,
+    typer.Option(
+        "--vendor", metavar="DIR", help="Take all from what `bundle vendor` made; no network."
+    ),
+]
 BundleTag = Annotated[
     str, typer.Argument(metavar="BUNDLE", help="Tag of a bundle.", autocompletion=bundle_tags)
 ]

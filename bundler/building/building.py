@@ -1,7 +1,8 @@
 """`bundle build`: a project and its saved models become one immutable bundle."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from contextlib import nullcontext
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -9,6 +10,7 @@ from ...runtime.manifest import BundleManifest, FileEntry
 from ..errors import BuildError
 from ..progress import NullProgress, Progress
 from ..requirements.lock_file import LockFile
+from ..requirements.wheelhouse import Wheelhouse
 from ..signing.policy import Policy
 from . import locking, plan, routes, tunings
 from .asked import Asked
@@ -53,6 +55,7 @@ def build(  # noqa: PLR0913 - the public verb: one keyword for each decision of 
     accelerator: str | None = None,
     dry_run: bool = False,
     policy: Path | None = None,
+    vendor: Path | None = None,
     progress: Progress | None = None,
 ) -> Built:
     """Build the bundle of `project`: a directory with a bundlefile, or the file itself.
@@ -60,7 +63,8 @@ def build(  # noqa: PLR0913 - the public verb: one keyword for each decision of 
     Runs nothing of the project or the models. The same input gives the same digest on every
     machine. With `platform` or `accelerator` the bundle is for that alone, and the lock beside
     the bundlefile stays as it is. With `dry_run` nothing is written anywhere. `policy`, else
-    the store's own, says whose signature the models must have.
+    the store's own, says whose signature the models must have. `vendor` is a folder that
+    `bundle vendor` filled: packages come from there, and no network is touched.
 
     Raises:
         BundlefileError: with every problem of the bundlefile.
@@ -79,7 +83,8 @@ def build(  # noqa: PLR0913 - the public verb: one keyword for each decision of 
 
     project = project if isinstance(project, Project) else Project.open(Path(project))
     store, progress = store or Store.default(), progress or NullProgress()
-    asked = Request(project, store, offline, platform, accelerator, policy)
+    house = Wheelhouse.open(vendor) if vendor else None
+    asked = Request(project, store, offline, platform, accelerator, policy, house)
     planned = asked.plan(progress)
     if dry_run:
         return Built(planned)
@@ -98,6 +103,7 @@ class Request:
     platform: str | None
     accelerator: str | None
     policy: Path | None
+    house: Wheelhouse | None = None
 
     def plan(self, progress: Progress) -> Plan:
         """Read, resolve and check everything; write nothing."""
@@ -125,10 +131,27 @@ class Request:
         progress: Progress,
     ) -> locking.Locked:
         asked = Asked.of(self.project, models, served.routes, self.accelerator)
-        locked = locking.settle(
-            self.project, asked, models, old, offline=self.offline, progress=progress
-        )
-        return locked if self.platform is None else locked.narrowed(self.platform, asked)
+        offline = self.offline or self.house is not None
+        with self.house.in_use() if self.house else nullcontext():
+            locked = locking.settle(
+                self.project,
+                asked,
+                models,
+                self._vendored(asked, old),
+                offline=offline,
+                progress=progress,
+            )
+        locked = replace(locked, is_new=locked.file != old)
+        locked = locked if self.platform is None else locked.narrowed(self.platform, asked)
+        if self.house:
+            self.house.check(locked.lock.packages)
+        return locked
+
+    def _vendored(self, asked: Asked, old: LockFile | None) -> LockFile | None:
+        """The lock beside the bundlefile where it fits, else the one that was vendored."""
+        if self.house is None or (old is not None and old.has(asked.accelerator, asked.digest)):
+            return old
+        return self.house.lock or old
 
 
 def write(planned: Plan, store: "Store", progress: Progress) -> "Item":

@@ -60,14 +60,15 @@ def opened(reference: str, platform: str, *, plain_http: bool = False) -> Iterat
         RegistryError: when it cannot be read.
         BuildError: when it is no image that layers can be put upon.
     """
-    place = _place(reference, plain_http=plain_http)
+    place = place_of(reference, plain_http=plain_http)
     try:
         yield _read(place, reference, platform)
     finally:
         place.close()
 
 
-def _place(reference: str, *, plain_http: bool) -> Registry | Directory:
+def place_of(reference: str, *, plain_http: bool) -> Registry | Directory:
+    """Where a reference leads: an OCI layout on this machine, else a registry."""
     if reference.startswith(_DIRECTORIES):
         known = parse(reference)
         if isinstance(known, DirectoryReference):
@@ -81,13 +82,13 @@ def _place(reference: str, *, plain_http: bool) -> Registry | Directory:
 
 def _read(place: Registry | Directory, reference: str, platform: str) -> Base:
     data = place.manifest()
-    digest, document = digests.of_bytes(data), _document(data, reference)
+    digest, document = digests.of_bytes(data), document_of(data, reference)
     if "manifests" in document:
-        wanted = _for_platform(document, platform, reference)
+        wanted = for_platform(document, platform, reference)
         place.reference = replace(place.reference, tag=None, digest=wanted)
-        document = _document(place.manifest(), reference)
+        document = document_of(place.manifest(), reference)
     try:
-        about = _blob(document["config"])
+        about = blob_of(document["config"])
         config = strict_json.loads(_small(place, about))
         layers = tuple(_layer(place, layer, reference) for layer in document["layers"])
         is_whole = len(config["rootfs"]["diff_ids"]) == len(layers)
@@ -99,7 +100,8 @@ def _read(place: Registry | Directory, reference: str, platform: str) -> Base:
     return Base(reference, digest, config, layers, target)
 
 
-def _document(data: bytes, reference: str) -> Mapping[str, Any]:
+def document_of(data: bytes, reference: str) -> Mapping[str, Any]:
+    """A manifest or an index, read."""
     try:
         document = strict_json.loads(data)
     except ValueError as error:
@@ -109,7 +111,8 @@ def _document(data: bytes, reference: str) -> Mapping[str, Any]:
     return document
 
 
-def _for_platform(index: Mapping[str, Any], platform: str, reference: str) -> str:
+def for_platform(index: Mapping[str, Any], platform: str, reference: str) -> str:
+    """Digest of the manifest that an index has for a platform."""
     found = []
     for entry in index["manifests"]:
         about = entry.get("platform") or {}
@@ -122,7 +125,8 @@ def _for_platform(index: Mapping[str, Any], platform: str, reference: str) -> st
     )
 
 
-def _blob(descriptor: Mapping[str, Any]) -> Blob:
+def blob_of(descriptor: Mapping[str, Any]) -> Blob:
+    """The blob that a descriptor names."""
     digest, size = descriptor["digest"], descriptor["size"]
     if not digests.is_digest(digest) or type(size) is not int or size < 0:
         raise ValueError(f"{str(digest)[:80]!r} is no blob")
@@ -137,7 +141,7 @@ def _layer(place: Registry | Directory, layer: Mapping[str, Any], reference: str
             "not be passed on.",
             hint="Choose another base image, or build with an engine: `--engine docker`.",
         )
-    blob = _blob(layer)
+    blob = blob_of(layer)
     return BaseLayer(kind, blob, RemoteContent(place, blob))
 
 

@@ -24,6 +24,11 @@ class LockFile:
         """Alias -> the model that was meant."""
         return next(iter(self.variants.values())).models
 
+    def has(self, accelerator: str, asked: str) -> bool:
+        """Whether it holds a lock for this accelerator and the digest of what was asked for."""
+        found = self.variants.get(accelerator)
+        return found is not None and found.input == asked
+
     @property
     def versions(self) -> dict[str, str]:
         """Name -> version of every package of the first variant that has it."""

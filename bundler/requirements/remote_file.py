@@ -7,6 +7,7 @@ import re
 from base64 import b64encode
 from collections.abc import Iterable
 from functools import cache
+from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 from urllib.request import getproxies, proxy_bypass
@@ -153,3 +154,27 @@ def headers(url: str, indexes: Iterable[Index] = ()) -> dict[str, str]:
 
 def _basic(user: str, password: str) -> dict[str, str]:
     return {"Authorization": "Basic " + b64encode(f"{user}:{password}".encode()).decode()}
+
+
+def download(url: str, path: Path, indexes: Iterable[Index] = ()) -> None:
+    """Fetch the file at `url` whole.
+
+    Raises:
+        OSError: when it cannot be had, or breaks off.
+    """
+    from urllib3.exceptions import HTTPError
+
+    try:
+        answer = _pool(url).request(
+            "GET", url, headers={**headers(url, indexes), "Accept-Encoding": "identity"},
+            preload_content=False,
+        )  # fmt: skip
+        if answer.status != _OK:
+            answer.drain_conn()
+            raise OSError(f"The server answered with {answer.status}.")
+        with path.open("wb") as file:
+            for part in answer.stream(1 << 20):
+                file.write(part)
+        answer.release_conn()
+    except HTTPError as error:
+        raise OSError(str(error)) from error

@@ -68,7 +68,7 @@ class _Work:
     def _resolved(self, bound: set[str]) -> dict[str, Note]:
         texts = [item.text for item in self.requirements.wanted]
         (self.folder / "pyproject.toml").write_text(
-            _project([*texts, *sorted(bound)], self.target), "utf-8"
+            project_text([*texts, *sorted(bound)], self.target), "utf-8"
         )
         # uv prefers what its own output file already says, where the requirements allow it.
         preferred = sorted(self.requirements.preferences.items())
@@ -133,15 +133,15 @@ class _Work:
         return Package(
             name=name,
             version=entry["version"],
-            files={_file_name(file): file["hashes"]["sha256"] for file in files},
+            files={file_name(file): file["hashes"]["sha256"] for file in files},
             via=note.via,
             index=note.index if is_torch and name not in target.bindings else None,
             folder=folders.get(note.index or ""),
-            urls={_file_name(file): file.get("url") or file["path"] for file in files},
+            urls={file_name(file): file.get("url") or file["path"] for file in files},
         )
 
 
-def _project(texts: Sequence[str], target: Target) -> str:
+def project_text(texts: Sequence[str], target: Target) -> str:
     """The pyproject.toml of a project that asks for `texts`; JSON's strings are TOML's, too."""
     listed = "".join(f"    {json.dumps(text, ensure_ascii=False)},\n" for text in texts)
     project = f'[project]\nname = "{PROJECT}"\nversion = "0"\ndependencies = [\n{listed}]\n'
@@ -169,7 +169,8 @@ def _signed(package: Package, requirements: Requirements) -> Package:
     return replace(package, via=(*dict.fromkeys(origins), *others))
 
 
-def _file_name(file: Mapping[str, Any]) -> str:
+def file_name(file: Mapping[str, Any]) -> str:
+    """Name of a file of a pylock.toml."""
     if "name" in file:
         return str(file["name"])
     place = file.get("url") or file["path"]

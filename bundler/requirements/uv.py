@@ -78,7 +78,7 @@ def explain(stderr: str) -> ResolveError:
         what = ", ".join(f"`{name}`" for name in dict.fromkeys(names)) or "a package"
         return ResolveError(
             f"Offline, {what} cannot be resolved: it is not in uv's cache.",
-            hint="Run once without `--offline`.",
+            hint="Run once without `--offline`, or bring it along with `bundle vendor`.",
         )
     if any(sign in stderr for sign in _UNREACHABLE):
         url = re.search(r"https?://[^\s`)]+", stderr)

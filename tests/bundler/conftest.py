@@ -4,6 +4,7 @@ import base64
 import hashlib
 import threading
 import zipfile
+from contextlib import ExitStack
 from functools import partial
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
@@ -15,6 +16,8 @@ from modelbundle.bundler.store import Store
 from modelbundle.runtime.data.samples import Samples
 from modelbundle.runtime.manifest import FileEntry, ModelManifest
 from modelbundle.runtime.signature import Field, Side, Signature
+
+from .index_server import Served, serving
 
 ROWS = Signature(
     Side("array", (Field("input-0", "float64", (None, 4)),)),
@@ -127,6 +130,19 @@ def write_wheel(folder, name, version, requires=(), files=(("here.py", "x = 1\n"
         for name_inside, text in contents.items():
             archive.writestr(name_inside, text)
     return path
+
+
+@pytest.fixture
+def serve_index(tmp_path):
+    """Start a package index on loopback over an empty folder; any number of them."""
+    with ExitStack() as stack:
+
+        def start(name="index", **given):
+            served = Served(tmp_path / name, **given)
+            served.root.mkdir()
+            return stack.enter_context(serving(served))
+
+        yield start
 
 
 @pytest.fixture

@@ -103,6 +103,6 @@ def test_a_given_lock_that_changes_is_another_input(own):
     assert not lock(written).is_new
     data = json.loads((written.root / "bundle.lock").read_text())
     text = (written.root / "uv.lock").read_text()
-    (written.root / "uv.lock").write_text(re.sub(r'(?m)^sdist = .*/anyio-.*\n', "", text))
+    (written.root / "uv.lock").write_text(re.sub(r"(?m)^sdist = .*/anyio-.*\n", "", text))
     lock(written)
     assert json.loads((written.root / "bundle.lock").read_text())["variants"] != data["variants"]

@@ -1,13 +1,13 @@
 """Package indexes on loopback: folders of wheels, who asked for what, and perhaps a password."""
 
 import base64
+import hashlib
 import re
 import threading
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
-
-import pytest
 
 
 @dataclass
@@ -22,23 +22,17 @@ class Served:
     refused: int = 0
 
 
-@pytest.fixture
-def serve_index(tmp_path):
-    """Start an index over an empty folder; any number of them."""
-    servers = []
-
-    def start(name="index", **given):
-        served = Served(tmp_path / name, **given)
-        served.root.mkdir()
-        server = ThreadingHTTPServer(("127.0.0.1", 0), _handler(served))
-        served.url = f"http://127.0.0.1:{server.server_port}"
-        thread = threading.Thread(target=server.serve_forever, daemon=True)
-        thread.start()
-        servers.append((server, thread))
-        return served
-
-    yield start
-    for server, thread in servers:
+@contextmanager
+def serving(served):
+    """Serve it, with the address in `served.url`."""
+    server = ThreadingHTTPServer(("127.0.0.1", 0), _handler(served))
+    served.url = f"http://127.0.0.1:{server.server_port}"
+    server.daemon_threads, server.block_on_close = True, False
+    thread = threading.Thread(target=server.serve_forever, args=(0.01,), daemon=True)
+    thread.start()
+    try:
+        yield served
+    finally:
         server.shutdown()
         server.server_close()
         thread.join()
@@ -46,6 +40,8 @@ def serve_index(tmp_path):
 
 def _handler(served):  # noqa: C901 - one small server
     class Handler(BaseHTTPRequestHandler):
+        protocol_version = "HTTP/1.1"
+
         def do_GET(self):
             self.answer(with_body=True)
 
@@ -60,7 +56,7 @@ def _handler(served):  # noqa: C901 - one small server
                 return
             place = served.root / self.path.strip("/")
             if place.is_dir():
-                links = [f'<a href="{file.name}">{file.name}</a>' for file in place.iterdir()]
+                links = [_link(file) for file in place.iterdir()]
                 page = f"<!DOCTYPE html><html><body>{''.join(links)}</body></html>".encode()
                 self.reply(200, page if with_body else b"", {"Content-Type": "text/html"})
             elif place.is_file():
@@ -97,3 +93,8 @@ def _handler(served):  # noqa: C901 - one small server
             """Keep quiet."""
 
     return Handler
+
+
+def _link(file):
+    digest = hashlib.sha256(file.read_bytes()).hexdigest()
+    return f'<a href="{file.name}#sha256={digest}">{file.name}</a>'

@@ -1,0 +1,192 @@
+"""`bundle vendor`: everything that a rebuild needs, in a folder for where no network is."""
+
+import re
+import shutil
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from ...runtime.manifest import BundleManifest
+from ..errors import BuildError, RegistryError
+from ..image import vendored_base
+from ..progress import NullProgress, Progress
+from ..requirements.index import Index
+from ..requirements.location import Location, Needs
+from ..requirements.lock import BaseImage
+from ..requirements.package import Package
+from ..requirements.requirements import normalize
+from ..requirements.target import MACHINES, Target
+from ..requirements.wheelhouse import BASE, LOCK, REQUIREMENTS, Wheelhouse, by_digest
+from . import locking
+
+if TYPE_CHECKING:
+    from ..project.project import Project
+    from ..store import Item, Store
+
+_PIN = re.compile(r"([A-Za-z0-9._-]+)==([^\s;\\]+)(?:\s*;\s*([^\\]+))?")
+_DIGEST = re.compile(r"--hash=sha256:([0-9a-f]{64})")
+
+
+@dataclass(frozen=True, slots=True)
+class Vendored:
+    """What was brought along.
+
+    files     wheels in the folder that the locks name
+    fetched   how many of them came now
+    bases     digests of the base images; empty where no registry gave one
+    warnings  what is missing, a sentence each
+    """
+
+    directory: Path
+    files: int
+    fetched: int
+    bases: tuple[str, ...]
+    warnings: tuple[str, ...]
+
+
+def vendor(  # noqa: PLR0913 - the public verb: one keyword for each decision of the caller
+    what: "Project | Item",
+    directory: Path,
+    *,
+    store: "Store | None" = None,
+    offline: bool = False,
+    with_base: bool = True,
+    plain_http: bool = False,
+    progress: Progress | None = None,
+) -> Vendored:
+    """Bring the wheels, the lock and the base images of a project or a bundle into `directory`.
+
+    What is there already is not fetched again.
+
+    Raises:
+        ResolveError: when a file cannot be had, or is another than was locked.
+        StoreError: when the folder cannot be written.
+    """
+    from ..project.project import Project
+    from ..store import Store
+
+    store, progress = store or Store.default(), progress or NullProgress()
+    house = Wheelhouse(directory)
+    house.wheels.mkdir(parents=True, exist_ok=True)
+    if isinstance(what, Project):
+        locked = locking.lock(what, store=store, offline=offline, progress=progress)
+        assert locked.file is not None, "a project's own lock has a file"
+        (directory / LOCK).write_bytes(locked.file.encode())
+        needs = list(_of_project(what, locked, house, offline=offline))
+        bases = [(lock.base, lock.platforms) for lock in locked.file.variants.values()]
+    else:
+        root = store.directory(what)
+        shutil.copyfile(root / "env" / "requirements.lock", directory / REQUIREMENTS)
+        needs = list(_of_bundle(root, offline=offline))
+        bases = [_base_of(root)]
+    fetched = sum(_fill(house, need, progress) for need in needs)
+    names = {name for need in needs for package in need.packages for name in package.files}
+    if not with_base or offline:
+        return Vendored(directory, len(names), fetched, (), ())
+    found, warnings = _bases(bases, directory / BASE, progress, plain_http=plain_http)
+    return Vendored(directory, len(names), fetched, found, warnings)
+
+
+def _fill(house: Wheelhouse, needs: Needs, progress: Progress) -> int:
+    """Fetch what one environment needs; without asking anybody, where everything is here."""
+    absent = [package for package in needs.packages if house.missing([package])]
+    if not absent:
+        return 0
+    progress.step(f"Looking for {len(absent)} packages for {needs.target.platform}")
+    found = {place.digest: place for place in replace(needs, packages=tuple(absent)).locate()}
+    return house.fill(by_digest(absent, found), needs.target.indexes, progress)
+
+
+def _of_project(
+    project: "Project", locked: locking.Locked, house: Wheelhouse, *, offline: bool
+) -> Iterator[Needs]:
+    """For each variant and platform; wheels of the project's own folders are copied."""
+    settings = project.bundlefile.python
+    assert locked.file is not None, "a project's own lock has a file"
+    for lock in locked.file.variants.values():
+        for platform in lock.platforms:
+            target = Target(
+                python=lock.python,
+                platform=platform,
+                indexes=lock.indexes,
+                find_links=tuple(settings.find_links),
+                directory=project.root,
+                offline=offline,
+            )
+            packages = lock.on(platform)
+            house.fill(_own(project.root, packages), (), NullProgress())
+            yield Needs.of(target, _split(packages, platform))
+
+
+def _own(root: Path, packages: Sequence[Package]) -> Iterator[Location]:
+    for package in packages:
+        for name, digest in package.files.items() if package.folder else ():
+            yield Location(digest, name, str(root / (package.folder or "") / name))
+
+
+def _split(packages: Sequence[Package], platform: str) -> Iterator[Package]:
+    """The packages with the files of one platform alone, as far as their names tell."""
+    machine = MACHINES[platform]
+    foreign = set(MACHINES.values()) - {machine}
+    for package in packages:
+        files = {
+            name: digest
+            for name, digest in package.files.items()
+            if not any(other in name.rpartition("-")[2] for other in foreign)
+        }
+        yield replace(package, files=files or package.files)
+
+
+def _of_bundle(root: Path, *, offline: bool) -> Iterator[Needs]:
+    """Read off `env/requirements.lock`, which knows digests but no names of files."""
+    manifest = BundleManifest.read(root)
+    text = (root / "env" / "requirements.lock").read_text("utf-8")
+    urls = re.findall(r"(?m)^--extra-index-url (\S+)$", text)
+    carried = root / "env" / "wheels"
+    links = (str(carried),) if carried.is_dir() else ()
+    blocks = [block.replace("\\\n", " ") for block in re.split(r"\n(?=[A-Za-z0-9])", text)]
+    for platform in manifest.image.get("platforms") or ["linux/amd64"]:
+        indexes = tuple(Index(url) for url in urls)
+        target = Target(manifest.python, platform, indexes, links, directory=root, offline=offline)
+        yield Needs(target, tuple(_packages(blocks, MACHINES[platform])))
+
+
+def _packages(blocks: Sequence[str], machine: str) -> Iterator[Package]:
+    for block in blocks:
+        pin = _PIN.match(block)
+        if pin and (not pin[3] or f"'{machine}'" in pin[3]):
+            files = {digest: digest for digest in _DIGEST.findall(block)}
+            yield Package(normalize(pin[1]), pin[2], files)
+
+
+def _base_of(root: Path) -> tuple[BaseImage, tuple[str, ...]]:
+    manifest = BundleManifest.read(root)
+    platforms = tuple(manifest.image.get("platforms") or ["linux/amd64"])
+    return BaseImage(str(manifest.accelerator.get("base") or "")), platforms
+
+
+def _bases(
+    bases: Sequence[tuple[BaseImage, tuple[str, ...]]],
+    layout: Path,
+    progress: Progress,
+    *,
+    plain_http: bool,
+) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    found, warnings = [], []
+    for base, platforms in dict.fromkeys(bases):
+        if not base.reference:
+            continue
+        progress.step(f"Bringing the base image {base.reference}")
+        try:
+            found.append(
+                vendored_base.vendor(
+                    base.pinned, platforms, layout, progress, plain_http=plain_http
+                )
+            )
+        except (RegistryError, BuildError) as error:
+            warnings.append(
+                f"The base image `{base.reference}` is not among them: {error} An image can then "
+                "only be made where it is: by an engine that has it, or with `--base oci:DIR`."
+            )
+    return tuple(found), tuple(warnings)

@@ -1,0 +1,187 @@
+"""What is vendored is enough: the same bundle and its image with the network unplugged."""
+
+import hashlib
+import json
+import os
+import re
+import shutil
+import subprocess
+import sys
+import threading
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+
+import pytest
+
+from modelbundle.bundler.building.building import build
+from modelbundle.bundler.building.vendoring import vendor
+from modelbundle.bundler.errors import ResolveError
+from modelbundle.bundler.image.image import Means, containerize
+from modelbundle.bundler.requirements.requirements import RUNTIME
+from modelbundle.bundler.requirements.wheelhouse import Wheelhouse
+from modelbundle.bundler.store import Store
+
+from ..conftest import write_model
+from ..image.conftest import write_base
+
+PLAIN = "name: flowers\nmodels: [iris]\nimage: {base: '%s'}\npython: {requirements: [alpha]}\n"
+UNPLUGGED = ["unshare", "--net", "--map-root-user"]
+
+
+@pytest.fixture
+def index(serve_index, make_wheel, monkeypatch):
+    """An index that has what a bundle needs, each package in a few bytes."""
+    served = serve_index()
+    for line in (*RUNTIME, "alpha"):
+        name = re.match(r"[a-z-]+", line)[0]
+        make_wheel(served.root / name, name, "99.0", files={f"{name.replace('-', '_')}.py": name})
+    monkeypatch.setenv("UV_DEFAULT_INDEX", served.url)
+    monkeypatch.delenv("UV_FIND_LINKS", raising=False)
+    return served
+
+
+@pytest.fixture
+def image_registry(tmp_path):
+    """A registry on loopback with one image of two platforms; its reference."""
+    folder = tmp_path / "hub"
+    entries = []
+    for architecture in ("amd64", "arm64"):
+        write_base(folder, architecture=architecture)
+        (entry,) = json.loads((folder / "index.json").read_text())["manifests"]
+        entries.append(entry | {"platform": {"os": "linux", "architecture": architecture}})
+    kind = "application/vnd.oci.image.index.v1+json"
+    document = json.dumps({"schemaVersion": 2, "mediaType": kind, "manifests": entries}).encode()
+
+    class Hub(BaseHTTPRequestHandler):
+        def do_HEAD(self):
+            self.do_GET(with_body=False)
+
+        def do_GET(self, *, with_body=True):
+            wanted = self.path.rpartition("/")[2]
+            place = folder / "blobs" / "sha256" / wanted.removeprefix("sha256:")
+            named = f"sha256:{hashlib.sha256(document).hexdigest()}"
+            data = document if wanted in {"1", named} else place.read_bytes()
+            self.send_response(200)
+            self.send_header("Docker-Content-Digest", f"sha256:{hashlib.sha256(data).hexdigest()}")
+            self.send_header("Content-Type", kind if data is document else "application/json")
+            self.send_header("Content-Length", str(len(data)))
+            self.end_headers()
+            self.wfile.write(data if with_body else b"")
+
+        def log_message(self, *_):
+            """Keep quiet."""
+
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Hub)
+    thread = threading.Thread(target=server.serve_forever, args=(0.01,), daemon=True)
+    thread.start()
+    yield f"127.0.0.1:{server.server_port}/open/image:1"
+    server.shutdown()
+    server.server_close()
+    thread.join()
+
+
+@pytest.fixture
+def vendored(project, add_model, index, image_registry, tmp_path):
+    """A project, and the folder with all that it needs."""
+    add_model()
+    written = project(PLAIN % image_registry)
+    return written, vendor(written, tmp_path / "vendor", plain_http=True)
+
+
+@pytest.fixture
+def elsewhere(project, vendored, tmp_path, monkeypatch):
+    """Another machine: an empty cache, another store, the bundlefile without its lock."""
+    home = tmp_path / "other-home"
+    write_model(Store(home))
+    written = project(vendored[0].path.read_text(), name="elsewhere")
+    environment = {**os.environ, "UV_CACHE_DIR": str(tmp_path / "empty"), "BUNDLE_HOME": str(home)}
+    return written, environment
+
+
+def bundle(*arguments, environment, unplugged=True):
+    command = [sys.executable, "-m", "modelbundle.cli.main", *map(str, arguments)]
+    if unplugged:
+        tried = subprocess.run([*UNPLUGGED, "true"], capture_output=True, check=False)
+        if tried.returncode:
+            pytest.skip(f"the network cannot be unplugged here: {tried.stderr.decode().strip()}")
+        command = [*UNPLUGGED, *command]
+    return subprocess.run(command, capture_output=True, text=True, env=environment, check=False)
+
+
+def test_everything_is_brought_along_once(vendored):
+    written, done = vendored
+    names = {path.name.partition("-")[0] for path in (done.directory / "wheels").iterdir()}
+    assert {"alpha", "numpy", "starlette"} <= names
+    assert done.files == done.fetched == len(names)
+    assert done.warnings == ()
+    assert len(done.bases) == 1
+    again = vendor(written, done.directory, plain_http=True)
+    assert (again.files, again.fetched) == (done.files, 0)
+
+
+def test_the_same_bundle_comes_of_it_with_the_network_unplugged(vendored, elsewhere):
+    here = build(vendored[0])
+    written, environment = elsewhere
+    options = ["--vendor", vendored[1].directory, "--json"]
+    done = bundle("build", written.root, *options, environment=environment)
+    assert done.returncode == 0, done.stderr
+    assert json.loads(done.stdout)["digest"] == here.digest.removeprefix("sha256:")
+    assert (written.root / "bundle.lock").read_bytes() == (
+        vendored[0].root / "bundle.lock"
+    ).read_bytes()
+
+
+def test_so_does_the_same_image(vendored, elsewhere, tmp_path):
+    built = build(vendored[0])
+    image = containerize(
+        built.item, Store.default(), Means(output=f"oci:{tmp_path / 'here'}", plain_http=True)
+    )
+    written, environment = elsewhere
+    given = ["--vendor", vendored[1].directory]
+    assert not bundle("build", written.root, *given, environment=environment).returncode
+    given += ["--engine", "none", "-o", f"oci:{tmp_path / 'there'}", "--json"]
+    done = bundle("containerize", "flowers", *given, environment=environment)
+    assert done.returncode == 0, done.stderr
+    assert json.loads(done.stdout)["image"]["digest"] == image.digest
+
+
+def test_without_what_was_vendored_one_sentence_says_what_is_missing(elsewhere):
+    written, environment = elsewhere
+    done = bundle("build", written.root, "--offline", environment=environment)
+    assert done.returncode == 4
+    assert re.search(r"error: Offline, `[a-z-]+` cannot be resolved", done.stderr)
+    assert "bundle vendor" in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+@pytest.mark.parametrize("change", ["missing", "other"])
+def test_a_wheel_that_is_not_there_or_another_is_named(vendored, elsewhere, change):
+    (wheel,) = (vendored[1].directory / "wheels").glob("alpha-*")
+    wheel.write_bytes(wheel.read_bytes() + b"\0") if change == "other" else wheel.unlink()
+    with pytest.raises(ResolveError, match=re.escape(f"lacks {wheel.name} of the lock")):
+        build(elsewhere[0], vendor=vendored[1].directory)
+
+
+def test_a_wheel_that_the_index_changed_is_not_taken(vendored, index, tmp_path):
+    (wheel,) = (index.root / "alpha").iterdir()
+    wheel.write_bytes(wheel.read_bytes() + b"\0")
+    shutil.rmtree(vendored[1].directory / "wheels")
+    with pytest.raises(ResolveError, match=r"alpha|not the file that was locked"):
+        vendor(vendored[0], vendored[1].directory, with_base=False)
+    assert not list((vendored[1].directory / "wheels").glob("alpha-*"))
+
+
+def test_a_bundle_is_vendored_from_what_it_says_itself(vendored, tmp_path):
+    built = build(vendored[0])
+    done = vendor(built.item, tmp_path / "of-bundle", plain_http=True)
+    assert {path.name for path in (done.directory / "wheels").iterdir()} == {
+        path.name for path in (vendored[1].directory / "wheels").iterdir()
+    }
+    assert (done.directory / "requirements.lock").read_bytes() == (
+        built.directory / "env" / "requirements.lock"
+    ).read_bytes()
+
+
+def test_a_folder_that_holds_nothing_vendored_says_how_to_make_it(tmp_path):
+    with pytest.raises(ResolveError, match="holds no vendored wheels") as caught:
+        Wheelhouse.open(tmp_path)
+    assert f"bundle vendor . -o {tmp_path}" in caught.value.hint
