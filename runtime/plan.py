@@ -23,6 +23,7 @@ class Plan:
 
     device   "cpu" or "cuda:N"
     absent   models that are not loaded at the start, and why
+    preferred  versions that somebody has made the default since the server was started, by alias
     """
 
     directory: Path
@@ -32,6 +33,7 @@ class Plan:
     routes: tuple[Route, ...]
     device: str = "cpu"
     absent: Mapping[str, str] = field(default_factory=dict)
+    preferred: tuple[str, ...] = ()
 
     @classmethod
     def read(cls, directory: Path, *, routes: Sequence[Route] = ()) -> Self:

@@ -24,8 +24,24 @@ class Lifecycle(Protocol):
         ...
 
 
+class Control(Lifecycle, Protocol):
+    """A Lifecycle that can do more, for those who run the server.
+
+    Raises:
+        RequestError: where that is not possible, and why.
+    """
+
+    async def scale(self, alias: str, workers: int) -> None:
+        """Have one version of a model in at least so many processes, loaded anew."""
+        ...
+
+    async def prefer(self, alias: str) -> None:
+        """Have one version of a model be what its name means."""
+        ...
+
+
 class Fixed:
-    """A Lifecycle that changes nothing: a bundle serves what it was built with."""
+    """A Control that changes nothing: a bundle serves what it was built with."""
 
     async def load(self, name: str) -> None:
         """Refuse.
@@ -42,3 +58,19 @@ class Fixed:
             NotSupported: always.
         """
         raise NotSupported(f"`{name[:64]}` cannot be unloaded: {_WHY}")
+
+    async def scale(self, alias: str, workers: int) -> None:  # noqa: ARG002
+        """Refuse.
+
+        Raises:
+            NotSupported: always.
+        """
+        raise NotSupported(f"`{alias[:64]}` cannot be scaled: {_WHY}")
+
+    async def prefer(self, alias: str) -> None:
+        """Refuse.
+
+        Raises:
+            NotSupported: always.
+        """
+        raise NotSupported(f"`{alias[:64]}` cannot be made the default: {_WHY}")

@@ -45,7 +45,11 @@ class Host:
         self.plan = plan
         self._loader = Loader(plan, metrics, on_hang)
         self.runners = {entry.alias: self._loader.absent(entry.alias) for entry in models}
-        self.residents = None if is_fixed else Residents(models, self._loader, self.runners)
+        self.residents = (
+            None
+            if is_fixed
+            else Residents(models, self._loader, self.runners, is_threaded=links is None)
+        )
         self.routes = plan.routes  # completed by the service once it is loaded
         self._metrics = metrics
         self._links = links

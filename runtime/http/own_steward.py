@@ -18,8 +18,12 @@ class OwnSteward:
         self._terms = count(1)
         self._tasks: set[asyncio.Task[None]] = set()
 
-    def ask(self, what: str, alias: str, ticket: int) -> None:
+    def ask(self, what: str, alias: str, ticket: int, workers: int | None = None) -> None:  # noqa: ARG002
         """Do it, when it is its turn."""
+        if what == "prefer":
+            self._residents.preferred(alias)
+            self._residents.done(ticket, "READY", "")
+            return
         task = asyncio.get_running_loop().create_task(self._do(what, alias, ticket))
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)

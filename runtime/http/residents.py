@@ -2,12 +2,12 @@
 
 import asyncio
 import logging
-from collections.abc import Coroutine, Mapping, Sequence
+from collections.abc import Callable, Coroutine, Mapping, Sequence
 from functools import partial
 from itertools import count
 from typing import Any, Protocol
 
-from ..errors import BundleError, LoadFailed, RequestError, UnknownModel
+from ..errors import BundleError, LoadFailed, NotSupported, RequestError, UnknownModel
 from ..manifest import ModelEntry
 from ..models.presence import CANNOT, State
 from ..models.runner import Runner
@@ -33,8 +33,10 @@ class Steward(Protocol):
     A *term* is the time from one load of a model to its end; they are counted.
     """
 
-    def ask(self, what: str, alias: str, ticket: int) -> None:
-        """Have a model loaded ("load") or unloaded ("unload"), and `done` called with `ticket`."""
+    def ask(self, what: str, alias: str, ticket: int, workers: int | None = None) -> None:
+        """Have a model loaded ("load") in so many processes, unloaded ("unload"), or made the
+        default among its versions ("prefer"), and `done` called with `ticket`.
+        """
         ...
 
     def tell(self, event: str, alias: str, term: int, why: str = "") -> None:
@@ -46,11 +48,20 @@ class Residents:
     """What becomes of each model in this process, as its steward decides.
 
     `entries` are the models that there are, `runners` what answers for each of them, by alias.
+
+    on_preferred   called with the alias of a version that is the default from now on
     """
 
     def __init__(
-        self, entries: Sequence[ModelEntry], loader: Loader, runners: Mapping[str, Runner]
+        self,
+        entries: Sequence[ModelEntry],
+        loader: Loader,
+        runners: Mapping[str, Runner],
+        *,
+        is_threaded: bool = False,
     ) -> None:
+        self.on_preferred: Callable[[str], None] = lambda _: None
+        self._is_threaded = is_threaded
         self._entries = entries
         self._loader = loader
         self._runners = runners
@@ -101,6 +112,21 @@ class Residents:
         """
         await self._ask_all("unload", name)
 
+    async def scale(self, alias: str, workers: int) -> None:
+        """Have a model in at least so many processes; return when they answer.
+
+        Raises:
+            LoadFailed: when it cannot be.
+            NotSupported: where it runs in threads.
+        """
+        if self._is_threaded:
+            raise NotSupported("Models run in threads of the server here, one in each process.")
+        await self._ask("load", alias, workers)
+
+    async def prefer(self, alias: str) -> None:
+        """Have one version of a model be what its name means."""
+        await self._ask("prefer", alias)
+
     async def _ask_all(self, what: str, name: str) -> None:
         results = await asyncio.gather(
             *(self._ask(what, alias) for alias in self.aliases(name)), return_exceptions=True
@@ -121,17 +147,17 @@ class Residents:
             raise UnknownModel(f"There is no model `{name[:64]}`.")
         return found
 
-    async def _ask(self, what: str, alias: str) -> None:
+    async def _ask(self, what: str, alias: str, workers: int | None = None) -> None:
         if self._steward is None:
             raise self._runners[alias].presence.refusal()
         ticket = next(self._tickets)
         self._awaited[ticket] = asyncio.get_running_loop().create_future()
         try:
-            self._steward.ask(what, alias, ticket)
+            self._steward.ask(what, alias, ticket, workers)
             state, why = await self._awaited[ticket]
         finally:
             del self._awaited[ticket]
-        if (what == "load") != (state == "READY"):
+        if (what != "unload") != (state == "READY"):
             raise LoadFailed(f"Model `{alias}` could not be {what}ed: {why or state}.")
 
     def want(self, alias: str) -> None:
@@ -199,6 +225,10 @@ class Residents:
         if not presence.is_here:
             presence.change("LOADING", "it is being loaded")
         self._begin((alias, term), self._come((alias, term), links))
+
+    def preferred(self, alias: str) -> None:
+        """A version is the default from now on."""
+        self.on_preferred(alias)
 
     def withdraw(self, alias: str, term: int) -> None:
         """It does not come after all."""

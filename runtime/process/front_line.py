@@ -29,8 +29,10 @@ class FrontLine:
         life: "Life",
         links: Mapping[str, Sequence[ModelLink]],
         service: ServiceLink | None,
+        fronts: int = 1,
     ) -> None:
         self._line = line
+        self._fronts = fronts
         self._life = life
         self._links: dict[Key, ModelLink | ServiceLink] = {
             (link.alias, link.term, link.replica): link for each in links.values() for link in each
@@ -61,14 +63,16 @@ class FrontLine:
             "stands": lambda e: residents.stands(
                 e["model"], e["state"], e["why"], failed=e["failed"]
             ),
+            "prefer": lambda e: residents.preferred(e["model"]),
             "done": lambda e: residents.done(e["ticket"], e["state"], e["why"]),
         }
 
     # --- to the supervisor: a Steward ---
 
-    def ask(self, what: str, alias: str, ticket: int) -> None:
-        """Have a model loaded or unloaded everywhere."""
-        self._line.send(what, model=alias, ticket=ticket)
+    def ask(self, what: str, alias: str, ticket: int, workers: int | None = None) -> None:
+        """Have a model loaded, unloaded, or made the default everywhere."""
+        replicas = None if workers is None else -(-workers // self._fronts)
+        self._line.send(what, model=alias, ticket=ticket, replicas=replicas)
 
     def tell(self, event: str, alias: str, term: int, why: str = "") -> None:
         """What has become of it here."""

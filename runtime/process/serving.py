@@ -68,6 +68,7 @@ class Serving:
     site: Site
     growth: Growth
     standings: dict[str, Standing]
+    preferred: list[str] = field(default_factory=list)
     has_served: bool = False
     crews: dict[int, Crew] = field(default_factory=dict)  # by where their rows are
 
@@ -98,7 +99,9 @@ class Serving:
 
     def terms(self, hands: Hands) -> Terms:
         """What they come and go by."""
-        return Terms(self.standings, self, hands)
+        terms = Terms(self.standings, self, hands)
+        self.preferred = terms.preferred
+        return terms
 
     def posts(self, front: FrontPost, alias: str) -> list[ModelPost]:  # noqa: ARG002
         """For the processes of a model that shall work for a front."""
@@ -106,19 +109,16 @@ class Serving:
 
     def origin(self, alias: str) -> TemplatePost | None:
         """For the process that they are forked from, where they share one."""
-        return TemplatePost(alias) if self._shares else None
+        return TemplatePost(alias) if self._shares(alias) else None
 
-    @property
-    def _shares(self) -> bool:
+    def _shares(self, alias: str) -> bool:
         """Whether the processes of a model share it; not what is on a GPU."""
-        count = self.topology.fronts * self.topology.replicas
+        count = self.topology.fronts * (self.standings[alias].replicas or self.topology.replicas)
         is_alone = count == 1 or self.topology.kind in {"service", "thread"}
         return not (is_alone or self.devices or sys.platform != "linux")
 
     def _templates(self) -> list[TemplatePost]:
-        if not self._shares:
-            return []
-        return [TemplatePost(alias) for alias in self._present()]
+        return [TemplatePost(alias) for alias in self._present() if self._shares(alias)]
 
     def _models(self, index: int, row: int) -> tuple[ModelPost, ...]:
         """What is to work for the front with this index and row."""
@@ -145,7 +145,7 @@ class Serving:
         faulthandler.enable(STDERR, all_threads=False)
         self.metrics.counters.take(post.row)
         absent = {name: s.why for name, s in self.standings.items() if s.state != "READY"}
-        plan = replace(self.plan, absent=absent)
+        plan = replace(self.plan, absent=absent, preferred=tuple(self.preferred))
         if self.topology.is_threaded:
             plan = _pinned(plan, self._device(post.index))
         access = _access_log(plan.settings)
@@ -160,7 +160,7 @@ class Serving:
         is_alone = self.topology.fronts == 1
         life = Life(application, self._others_are_ready, line=line, is_alone=is_alone)
         life.grpc = _grpc_front(application, self.site.grpc)
-        FrontLine(line, life, links or {}, service).obey()
+        FrontLine(line, life, links or {}, service, self.topology.fronts).obey()
         return run(life, self.site.listener)
 
     def model(self, post: ModelPost, on_ready: Callable[[], None]) -> int:

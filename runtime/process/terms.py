@@ -22,8 +22,19 @@ TRIES = 3  # deaths of a process that loads, after which the model cannot be loa
 NOBODY = -1  # the ticket of who does not wait
 TAKEN_OVER = "another process takes over"
 
-Asked = tuple[str, FrontPost, int]
-"""What, who asks, and its ticket."""
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """What somebody wants.
+
+    what      "load" or "unload"
+    replicas  processes for each front that it shall have from then on; None = as it is
+    """
+
+    what: str
+    front: FrontPost
+    ticket: int
+    replicas: int | None = None
 
 
 @dataclass(slots=True)
@@ -31,7 +42,7 @@ class Standing:
     """How one model stands.
 
     term      the last that was begun
-    replicas  processes of it for each front; None = as the topology says
+    replicas  processes of it for each front, None = as the topology says; `before`, until all is well
     doing     "load", "enter", "unload", or nothing
     asked     what is to be done, in its order
     joined    who waits for what is being done
@@ -43,6 +54,7 @@ class Standing:
     is_failed: bool = False
     term: int = 0
     replicas: int | None = None
+    before: int | None = None
     doing: str = ""
     asked: deque[Asked] = field(default_factory=deque)
     joined: list[tuple[FrontPost, int]] = field(default_factory=list)
@@ -97,6 +109,7 @@ class Terms:
     """Has models loaded and unloaded, one thing after the other for each of them."""
 
     def __init__(self, standings: Mapping[str, Standing], recruits: Recruits, hands: Hands) -> None:
+        self.preferred: list[str] = []  # the default versions that somebody has set, by alias
         self._standings = standings
         self._recruits = recruits
         self._hands = hands
@@ -113,7 +126,10 @@ class Terms:
         kind, alias = event["event"], event.get("model", "")
         standing = self._standings.get(alias)
         if kind in {"load", "unload"} and standing is not None:
-            self._asked(front, kind, alias, event["ticket"])
+            self._asked(alias, standing, Asked(kind, front, event["ticket"], event["replicas"]))
+        elif kind == "prefer" and standing is not None:
+            self._prefer(alias)
+            _tell_done(front, event["ticket"], "READY", "")
         elif kind in {"loaded", "failed", "here", "gone"} and standing is not None:
             if event["term"] == standing.term and front in standing.awaited:
                 self._answered(front, kind, alias, standing, event["why"])
@@ -121,20 +137,26 @@ class Terms:
             return False
         return True
 
-    def _asked(self, front: FrontPost, what: str, alias: str, ticket: int) -> None:
-        if front.crew.is_leaving:
-            _tell_stands(front, alias, Standing("UNAVAILABLE", TAKEN_OVER))
-            _tell_done(front, ticket, "UNAVAILABLE", TAKEN_OVER)
+    def _asked(self, alias: str, standing: Standing, asked: Asked) -> None:
+        if asked.front.crew.is_leaving:
+            _tell_stands(asked.front, alias, Standing("UNAVAILABLE", TAKEN_OVER))
+            _tell_done(asked.front, asked.ticket, "UNAVAILABLE", TAKEN_OVER)
             return
-        standing = self._standings[alias]
-        if standing.doing == what:
-            standing.joined.append((front, ticket))
+        if standing.doing == asked.what and asked.replicas in {None, standing.replicas}:
+            standing.joined.append((asked.front, asked.ticket))
             return
-        standing.asked.append((what, front, ticket))
-        if standing.doing == "load":
+        standing.asked.append(asked)
+        if standing.doing == "load" and asked.what == "unload":
             self._give_up(alias, standing, UNLOADED)
         else:
             self.go_on()
+
+    def _prefer(self, alias: str) -> None:
+        """It is the default version from now on, in every process."""
+        self.preferred[:] = [*(each for each in self.preferred if each != alias), alias]
+        for front in self._fronts():
+            if front.control is not None:
+                front.control.supervisor.send("prefer", model=alias)
 
     def _answered(
         self, front: FrontPost, kind: str, alias: str, standing: Standing, why: str
@@ -158,12 +180,14 @@ class Terms:
                 self._begin(alias, standing)
 
     def _begin(self, alias: str, standing: Standing) -> None:
-        what, front, ticket = standing.asked.popleft()
-        standing.joined = [(front, ticket)]
-        is_idle = what == "load" and ticket == NOBODY and standing.state == "READY"
+        asked = standing.asked.popleft()
+        what = asked.what
+        standing.joined = [(asked.front, asked.ticket)]
+        is_idle = what == "load" and asked.ticket == NOBODY and standing.state == "READY"
         if is_idle or (what == "unload" and standing.state == "UNAVAILABLE"):
             self._settle(alias, standing, standing.state, standing.why)
             return
+        standing.before, standing.replicas = standing.replicas, asked.replicas or standing.replicas
         log.info("Model `%s` is to be %sed.", alias, what)
         standing.doing = what
         standing.term += 1
@@ -214,6 +238,7 @@ class Terms:
         for front in self._fronts():
             _tell(front, "withdraw", alias, standing.term)
         self._dismiss(alias, self._hands.crew.fronts, since=standing.term)
+        standing.replicas = standing.before
         if standing.state == "READY":
             self._settle(alias, standing, "READY", why, failed=True)
         else:
