@@ -4,9 +4,13 @@ import hashlib
 import io
 import json
 import os
+import shutil
+import subprocess
+import sys
 import tarfile
 import urllib.request
 import uuid
+from types import SimpleNamespace
 
 import pytest
 
@@ -262,3 +266,37 @@ def test_a_push_mounts_the_base_and_sends_what_is_new(small, base, tmp_path):
     with urllib.request.urlopen(request, timeout=10) as answer:
         assert answer.headers["Docker-Content-Digest"] == again.digest
         assert json.load(answer)["config"]["digest"] == again.id
+
+
+def test_clock_zone_locale_umask_folder_home_seed_and_user_change_no_byte(small, base, tmp_path):
+    """Made from nothing each time: what was unpacked, compiled and hashed is thrown away."""
+    here = f"{sys.version_info.major}.{sys.version_info.minor}"
+    item, made = small.build(python=here), []
+    for number, given in enumerate(
+        (
+            {"env": {"TZ": "UTC", "LANG": "C.UTF-8", "PYTHONHASHSEED": "1"}, "umask": 0o022},
+            {
+                "env": {"TZ": "Asia/Tokyo", "LC_ALL": "C", "PYTHONHASHSEED": "2", "USER": "eve"},
+                "umask": 0o077,
+            },
+        )
+    ):
+        shutil.rmtree(small.store.root / "layers", ignore_errors=True)
+        home = tmp_path / f"home{number}"
+        home.mkdir()
+        environment = dict(os.environ) | {"HOME": str(home)} | given["env"]
+        output = f"oci:{tmp_path / str(number)}"
+        done = subprocess.run(
+            [
+                sys.executable, "-m", "modelbundle.cli.main", "containerize", item.tag,
+                "--base", base, "--output", output, "--trust", "--json",
+            ],
+            env=environment, umask=given["umask"], cwd=home, capture_output=True, check=False,
+        )  # fmt: skip
+        assert done.returncode == 0, done.stderr.decode()
+        made.append(json.loads(done.stdout)["image"])
+    assert made[0]["digest"] == made[1]["digest"]
+    assert made[0]["layers"] == made[1]["layers"]
+    assert ".pyc" in " ".join(
+        name for one in layers(tmp_path / "0", SimpleNamespace(**made[0])) for name in one
+    )
