@@ -88,7 +88,7 @@ class Inference:
         return self._told("ModelConfigResponse", {"config": config(served, request.name)})
 
     async def _statistics(self, request: Any, _: Inquiry) -> Any:
-        listed = [statistics(each) for each in self._asked(request)]
+        listed = [statistics(s, self._catalog.number(s)) for s in self._asked(request)]
         return self._told("ModelStatisticsResponse", {"model_stats": listed})
 
     def _asked(self, request: Any) -> Iterator[Served]:

@@ -98,7 +98,7 @@ class Prediction:
             if state == "AVAILABLE" and not each.is_ready:
                 state = "LOADING"  # it is being started again, or the server is
             said = response.model_version_status.add(state=STATES[state])
-            said.version = _number(each.version) or 0
+            said.version = self._number(each)
             said.status.error_code = _UNKNOWN if each.phase == "failed" else 0
             said.status.error_message = each.why or "" if each.phase == "failed" else ""
         return response
@@ -118,6 +118,9 @@ class Prediction:
             label = spec.version_label
         return self._catalog.find(spec.name, version, label)
 
+    def _number(self, served: Served) -> int:
+        return min(self._catalog.number(served), _MOST_VERSION)
+
     def _method(self, served: Served, name: str) -> Served:
         if name in {"", contract.DEFAULT}:
             return served
@@ -130,9 +133,7 @@ class Prediction:
     def _name(self, said: Any, asked: Any, served: Served) -> None:
         said.name = asked.name
         said.signature_name = asked.signature_name or contract.DEFAULT
-        number = _number(served.version)
-        if number is not None:
-            said.version.value = number
+        said.version.value = self._number(served)
 
 
 def _wanted(asked: list[str], there: list[str]) -> set[str]:
@@ -143,9 +144,3 @@ def _wanted(asked: list[str], there: list[str]) -> set[str]:
             shown = printable(name[:_SHOWN])
             raise InvalidInput(f"output_filter: there is no output {shown!r}; there is {known}.")
     return set(asked or there)
-
-
-def _number(version: str) -> int | None:
-    """A version as TensorFlow Serving counts them, where it is a number."""
-    number = int(version) if version.isdecimal() and len(version) < 20 else None  # noqa: PLR2004
-    return number if number is not None and number <= _MOST_VERSION else None
