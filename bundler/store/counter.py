@@ -29,13 +29,18 @@ class Counter:
 
     def next(self) -> int:
         """A number greater than every one given out before, durably so."""
+        number = self.move()
+        disk.sync_directory(self._directory)
+        return number
+
+    def move(self) -> int:
+        """The next number, for processes to see that something changed; no power cut matters."""
         while True:
             current = self.value() or self._restore()
             try:
                 os.rename(self._path(current), self._path(current + 1))  # noqa: PTH104
             except FileNotFoundError:
                 continue  # another process took it
-            disk.sync_directory(self._directory)
             return current + 1
 
     def _restore(self) -> int:

@@ -2,6 +2,7 @@
 
 import errno
 import os
+import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -109,6 +110,22 @@ def make_directories(path: Path) -> None:
     if not path.is_dir():
         make_directories(path.parent)
         make_directory(path)
+
+
+def age(path: Path) -> float:
+    """Seconds since `path` changed, by the clock of its file system; 0 where that cannot be asked.
+
+    A disk that several machines share has one clock, and theirs may all be wrong.
+    """
+    try:
+        descriptor, name = tempfile.mkstemp(dir=path.parent)
+    except OSError:
+        return 0.0  # nothing can be written there, and so nothing collected either
+    try:
+        return os.fstat(descriptor).st_mtime - path.stat().st_mtime
+    finally:
+        os.close(descriptor)
+        remove(Path(name))
 
 
 def remove(path: Path) -> bool:

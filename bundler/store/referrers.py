@@ -6,7 +6,6 @@ for the same item may come again; a collection removes it a day later.
 """
 
 import json
-import time
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass
@@ -94,9 +93,7 @@ class Referrers:
         """Let go of what has referred, for a day at least, to items that are not there."""
         for folder in self._folders():
             with suppress(OSError):
-                if time.time() - folder.stat().st_mtime > GRACE and not is_there(
-                    f"sha256:{folder.name}"
-                ):
+                if disk.age(folder) > GRACE and not is_there(f"sha256:{folder.name}"):
                     for path in folder.iterdir():
                         path.unlink()
                     folder.rmdir()

@@ -43,18 +43,23 @@ class Refs:
         return [item for name in names for item in self.of_name(kind, name)]
 
     def of_name(self, kind: Kind, name: str) -> list[Item]:
-        """Every item of a name, in the order of saving, with its aliases."""
+        """Every item of a name, in the order of saving, with its aliases.
+
+        Aliases are read before versions are listed: what an alias names was there before it.
+        """
         directory = f"{self._kind(kind)}/{name}"
         try:
             entries = sorted(os.listdir(directory))  # noqa: PTH208
+            aliases = [entry for entry in entries if entry[0] == "@"]  # sorted, as shown
+            named = self._aliases(kind, name, aliases)
+            entries = sorted(os.listdir(directory)) if aliases else entries  # noqa: PTH208
         except (FileNotFoundError, NotADirectoryError):
             return []
-        aliases = [entry for entry in entries if entry[0] == "@"]  # sorted, as shown
         versions = [entry for entry in entries if entry[0] not in "@."]
         read = (_read_item(kind, name, entry, f"{directory}/{entry}") for entry in versions)
         items = [item for item in read if item is not None]
         items.sort(key=lambda item: item.sequence)
-        return _with_aliases(items, self._aliases(kind, name, aliases))
+        return _with_aliases(items, named)
 
     def publish(self, item: Item) -> Item:
         """Commit an item: from the moment this returns it is durable, listed and `latest`.

@@ -187,6 +187,8 @@ class Store:
             item = self._refs.publish(replace(item, sequence=self._counter.next()))
             for alias in aliases:
                 self._refs.alias(item, alias)
+        with suppress(OSError):  # it is committed, whether or not others write an index just now
+            self._counter.move()
         self._workspace.release(blob.digest for blob in blobs)  # what taking them in had held
         self._index.changed()
         return self._refs.named(item)

@@ -10,7 +10,6 @@ import os
 import secrets
 import shutil
 import threading
-import time
 import weakref
 from collections import Counter
 from collections.abc import Iterable, Iterator
@@ -126,8 +125,7 @@ def is_abandoned(path: Path) -> bool:
         if process.is_near:
             return not process.is_alive
     with suppress(FileNotFoundError):
-        # Its age by the file system, not by its name: a shared disk has many clocks.
-        return time.time() - path.stat().st_mtime > GRACE
+        return disk.age(path) > GRACE
     return False
 
 

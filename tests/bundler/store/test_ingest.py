@@ -1,5 +1,7 @@
 """Ingest: files become blobs, hashed once, never torn."""
 
+import hashlib
+import itertools
 import os
 import subprocess
 import sys
@@ -190,3 +192,37 @@ def test_threads_share_a_store(store, tmp_path):
     assert len(blobs) == 8
     assert len(set(blobs)) == 1
     assert len(list((store.root / "blobs/sha256").iterdir())) == 1
+
+
+def test_what_somebody_swaps_meanwhile_is_one_or_the_other_and_never_a_mixture(store, tmp_path):
+    """The bytes that are hashed are the bytes that are kept, whoever changes the path."""
+    path, over = tmp_path / "model.bin", threading.Event()
+    contents = [bytes([number]) * 200_000 for number in range(2)]
+    kinds = [tmp_path / "one", tmp_path / "two"]
+    for kind, content in zip(kinds, contents, strict=True):
+        kind.write_bytes(content)
+
+    def swap():
+        for number in itertools.count():
+            if over.is_set():
+                return
+            other = tmp_path / "next"
+            if number % 2:
+                other.symlink_to(kinds[number // 2 % 2])
+            else:
+                os.link(kinds[number // 2 % 2], other)
+            other.replace(path)
+
+    path.write_bytes(contents[0])
+    attacker = threading.Thread(target=swap)
+    attacker.start()
+    known = {"sha256:" + hashlib.sha256(content).hexdigest() for content in contents}
+    try:
+        taken = {store.ingest(path).digest for _ in range(150)}
+    finally:
+        over.set()
+        attacker.join()
+    assert taken <= known
+    for digest in taken:
+        data = store.blob(digest).read_bytes()
+        assert "sha256:" + hashlib.sha256(data).hexdigest() == digest
