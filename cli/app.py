@@ -9,6 +9,7 @@ from ..runtime.version import __version__
 from . import (
     bench,
     build,
+    client,
     containerize,
     delete,
     diff,
@@ -63,6 +64,7 @@ COMMANDS: dict[str, Callable[..., None]] = {
     "restart": restart.restart,
     "predict": predict.predict,
     "bench": bench.bench,
+    "client": client.client,
     "containerize": containerize.containerize,
     "export": export.export,
     "import": importing.import_any,

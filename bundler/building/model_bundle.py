@@ -31,12 +31,16 @@ def of_model(item: "Item", store: "Store") -> Iterator[Path]:
     Raises:
         NotTrusted: when loading it runs code that nobody here has vouched for.
     """
-    models = {item.name: ChosenModel.of(item.name, item, store)}
-    check_trust(models.values(), store)
-    answers = tuple(routes.of_models({item.name: models[item.name].manifest}))
-    manifest = _manifest(item.name, models, answers)
-    with _laid_out(manifest, store) as directory:
+    model = ChosenModel.of(item.name, item, store)
+    check_trust([model], store)
+    with _laid_out(manifest_of(model), store) as directory:
         yield directory
+
+
+def manifest_of(model: ChosenModel) -> BundleManifest:
+    """The manifest of the bundle that serves every method of one model."""
+    answers = tuple(routes.of_models({model.alias: model.manifest}))
+    return _manifest(model.alias, {model.alias: model}, answers)
 
 
 @contextmanager

@@ -1,0 +1,60 @@
+"""Source: the contract of what a person names: a server, a bundle, a model. Nothing runs."""
+
+import json
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from ...runtime.http import openapi
+from ...runtime.manifest import BundleManifest, ModelManifest
+from .contract import Contract
+
+if TYPE_CHECKING:
+    from ..store import Item, Store
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """A contract and whose it is; a server has neither tag nor digest."""
+
+    contract: Contract
+    tag: str | None = None
+    digest: str | None = None
+
+
+def contract_of(target: str, store: "Store | None" = None) -> Source:
+    """The contract of the server at a URL, or of what a tag names.
+
+    Raises:
+        ClientError: when nobody answers at the URL.
+        NotFound: when nothing has that tag.
+    """
+    if target.startswith(("http://", "https://")):
+        from .client import Client
+
+        with Client(target) as client:
+            return Source(client.contract)
+    from ..store import Store
+
+    store = store or Store.default()
+    item = store.find(target)
+    document = _of_bundle(item, store) if item.kind == "bundle" else _of_model(item, store)
+    contract = Contract.read(json.dumps(document).encode())
+    return Source(contract, item.tag, item.digest.removeprefix("sha256:"))
+
+
+def _of_bundle(item: "Item", store: "Store") -> dict[str, Any]:
+    directory = store.directory(item)
+    manifest = BundleManifest.read(directory)
+    models = {
+        entry.alias: ModelManifest.read(directory / "models" / entry.alias)
+        for entry in manifest.models
+    }
+    return openapi.document(manifest, models)
+
+
+def _of_model(item: "Item", store: "Store") -> dict[str, Any]:
+    from ..building.chosen_model import ChosenModel
+    from ..building.model_bundle import manifest_of
+
+    model = ChosenModel.of(item.name, item, store)
+    return openapi.document(manifest_of(model), {model.alias: model.manifest})
