@@ -115,7 +115,7 @@ class Terminal:
                 headers[name] = value
             else:
                 path = argument.removeprefix("http://127.0.0.1:8080")
-        request = urllib.request.Request(self.url + path, body, headers)
+        request = urllib.request.Request(self.url + path, body or None, headers)
         with urllib.request.urlopen(request, timeout=30) as answer:
             return answer.read().decode()
 
