@@ -14,7 +14,7 @@ import pytest
 
 from modelbundle.runtime.grpc.messages.pool import pool
 
-from ..conftest import Slow, free_port, write_bundle, write_model
+from ..conftest import Sums, free_port, write_bundle, write_model
 from .conftest import SERVICE, Client, Served, answers, grpc, request
 
 
@@ -47,6 +47,25 @@ class Callers:
                         if not self._is_over:
                             self.failures.append((error.code().name, error.details()))
                         return
+
+
+class Held(Sums):
+    """Is loaded once a file is there."""
+
+    def __init__(self, path):
+        self.path = path
+
+    def __reduce__(self):
+        return (_once, (self.path, Sums))
+
+
+def _once(path, cls):
+    import time
+    from pathlib import Path
+
+    while not Path(path).exists():
+        time.sleep(0.02)
+    return cls()
 
 
 def until(condition):
@@ -103,7 +122,8 @@ def test_several_processes_share_the_port(started):
 
 def test_while_it_loads_it_says_so(servers, tmp_path):
     """NOT_SERVING, not ready, UNAVAILABLE with words and when to come back; then all is well."""
-    write_model(tmp_path / "models" / "sums", Slow())
+    held = tmp_path / "held"
+    write_model(tmp_path / "models" / "sums", Held(str(held)))
     bundle = write_bundle(tmp_path, serve={"dialects": ["native", "grpc"], "workers": 1})
     port = free_port()
     running = servers.start(bundle, f"--grpc-port={port}", wait=False)
@@ -124,6 +144,7 @@ def test_while_it_loads_it_says_so(servers, tmp_path):
         status = pool()["google.rpc.Status"].FromString(metadata["grpc-status-details-bin"])
         info = pool()["google.rpc.RetryInfo"].FromString(status.details[0].value)
         assert info.retry_delay.seconds == 1
+        held.touch()
         servers.await_ready(server)
         assert answers(client.call("ModelInfer", request([[1, 2]]))) == [3.0]
 
