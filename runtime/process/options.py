@@ -38,6 +38,8 @@ class Options:
         )
         if directory is None:
             parser.add_argument("directory", nargs="?", type=Path, default=Path(), metavar="DIR")
+        # SageMaker runs an image with this one word.
+        parser.add_argument("verb", nargs="?", choices=("serve",), help=argparse.SUPPRESS)
         _add_options(parser)
         given = parser.parse_args(arguments)
         return cls(
