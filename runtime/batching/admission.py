@@ -56,8 +56,8 @@ class Admission:
             return
         if self._slots.idle and not backlog.rows:
             return  # a lone request is always tried, whatever the predictions
-        ahead += self._lanes.others(lane, request) / len(self._slots)
-        wait = ahead + window.duration(lane.ahead(request) + request.rows, len(self._slots))
+        ahead += self._lanes.others(lane, request) / self._slots.width
+        wait = ahead + window.duration(lane.ahead(request) + request.rows, self._slots.width)
         if not window.admits(wait, slack):
             raise self.refused("wait", "The queue is too long for the deadline.", wait)
 
@@ -67,7 +67,7 @@ class Admission:
 
     def wait(self, now: float) -> float:
         """Seconds until all that is here now will have been answered."""
-        return self._slots.remaining(now) + self._lanes.duration() / len(self._slots)
+        return self._slots.remaining(now) + self._lanes.duration() / self._slots.width
 
     def refused(self, reason: Refusal, detail: str, retry_after: float) -> Overloaded:
         """The answer for a request that is refused; counted."""

@@ -46,6 +46,11 @@ class Slots:
         """How many there are."""
         return len(self._all)
 
+    @property
+    def width(self) -> int:
+        """How many batches can run at once; of what has no executor yet, as if it had one."""
+        return len(self._all) or 1
+
     def start(self, loop: asyncio.AbstractEventLoop, on_ready: Callable[[], None]) -> None:
         """Start every executor."""
         for slot in self._all:

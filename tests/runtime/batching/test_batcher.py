@@ -37,6 +37,18 @@ def a_log():
 
 
 class TestBatches:
+    def test_without_an_executor_requests_wait_and_nothing_falls_over(self):
+        async def scenario():
+            batcher = Batcher([], table, Limits())
+            await batcher.start()
+            assert batcher.predicted_wait == 0.0
+            with pytest.raises(DeadlineExceeded):
+                await batcher.submit(
+                    row(1), rows=1, deadline=asyncio.get_running_loop().time() + 0.05
+                )
+
+        asyncio.run(scenario())
+
     def test_a_lone_request_goes_at_once_whatever_the_largest_batch(self, model, log):
         async def scenario(batcher):
             return await batcher.submit(row(3), rows=1)
