@@ -14,7 +14,7 @@ from ..requirements.accelerator import Accelerator
 from ..requirements.lock import UNPINNED, Lock
 from ..requirements.lock_file import LockFile
 from ..requirements.target import TORCH_INDEX
-from . import resolving, routes
+from . import reasons, resolving, routes
 from .asked import Asked
 from .chosen_model import ChosenModel, choose
 
@@ -36,6 +36,7 @@ class Locked:
     is_new: bool
     warnings: tuple[str, ...]
     file: LockFile | None = None
+    why: tuple[str, ...] = ()
 
     def narrowed(self, platform: str, asked: "Asked") -> Self:
         """The same for one platform of those that were asked for."""
@@ -112,11 +113,11 @@ def settle(
     """
     chosen = {alias: model.locked for alias, model in models.items()}
     named = project.bundlefile.accelerators
-    is_kept = asked.accelerator in named
+    is_filed = asked.accelerator in named
     known, versions = (old.variants, old.versions) if old else ({}, {})
     variants: dict[str, Lock] = {}
     told: dict[str, tuple[str, ...]] = {}
-    for accelerator in named if is_kept else (asked.accelerator,):
+    for accelerator in named if is_filed else (asked.accelerator,):
         one = replace(asked, accelerator=accelerator)
         lock = known.get(accelerator)
         if lock is None or lock.input != one.digest:
@@ -124,11 +125,13 @@ def settle(
                 one, versions, offline=offline, progress=progress or NullProgress()
             )
         variants[accelerator] = replace(lock, models=chosen)
-    lock, file = variants[asked.accelerator], LockFile(variants) if is_kept else None
+    lock, file = variants[asked.accelerator], LockFile(variants) if is_filed else None
     hardware = resolving.hardware(asked, lock)
     warnings = (*asked.requirements.warnings, *hardware.warnings, *_doubts(asked, lock))
-    new = told.get(asked.accelerator, ())
-    return Locked(lock, lock_path(project), hardware, file != old, (*warnings, *new), file)
+    warnings = (*warnings, *told.get(asked.accelerator, ()))
+    is_kept = asked.accelerator not in told
+    why = tuple(reasons.of_lock(asked, lock, project.bundlefile, is_kept=is_kept))
+    return Locked(lock, lock_path(project), hardware, file != old, warnings, file, why)
 
 
 def _doubts(asked: Asked, lock: Lock) -> list[str]:

@@ -60,8 +60,8 @@ class Plan:
 
     @property
     def why(self) -> tuple[str, ...]:
-        """The decisions on hardware, base image and how models compute, a sentence each."""
-        return (*self.locked.hardware.why, *self.tuned)
+        """The decisions on packages, hardware, base image and computing, a sentence each."""
+        return (*self.locked.why, *self.locked.hardware.why, *self.tuned)
 
 
 @dataclass(frozen=True, slots=True)
@@ -148,7 +148,9 @@ def _accelerator(given: Ingredients) -> dict[str, Any]:
     known = given.bundlefile.cuda
     found = given.locked.hardware.to_json()
     found["min_driver"] = known.min_driver or found["min_driver"]
-    found["archs"] = list(known.archs) or found["archs"]
+    if known.archs:
+        found["archs"] = list(known.archs)
+        found.pop("archs_on", None)
     return found
 
 
@@ -210,9 +212,7 @@ def _openapi(manifest: BundleManifest, given: Ingredients) -> bytes:
     spoken = _dialects(manifest, given)
     wanted = ServeSettings.from_json(manifest.serve).wanted_formats
     available = formats.locked(wanted, [package.name for package in given.locked.lock.packages])
-    return canonical.pretty(
-        openapi.document(manifest, given.manifests, samples, spoken, available)
-    )
+    return canonical.pretty(openapi.document(manifest, given.manifests, samples, spoken, available))
 
 
 def _dialects(manifest: BundleManifest, given: Ingredients) -> list[Dialect]:

@@ -91,6 +91,12 @@ def derived(asked: Asked, lock: Lock) -> Accelerator:
     """What the packages of the first platform say, and what the bundlefile says over them."""
     platform = lock.platforms[0]
     found = derive(lock.on(platform), lock.python, asked.flavor, MACHINES[platform])
+    others = {
+        MACHINES[other]: derive(lock.on(other), lock.python, asked.flavor, MACHINES[other]).archs
+        for other in lock.platforms
+    }
+    if set(others.values()) != {found.archs}:
+        found = replace(found, archs_on=others)
     left = [
         f"{name} is left out, because `python.exclude_packages` says so."
         for name in asked.target.excludes

@@ -3,7 +3,7 @@
 import json
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -30,8 +30,10 @@ class Accelerator:
 
     kind        "cpu" or "cuda"
     cuda        "13.0", or the major alone where no package says more
+    cudnn       version of cuDNN that the wheels bring
     min_driver  oldest Linux driver that runs this CUDA
     archs       compute capabilities that torch has kernels for; empty when unknown
+    archs_on    the same by machine, where platforms differ: {"aarch64": ("8.0", …)}
     base        reference of the base image, with its digest once that is known
     flavor      which kind of base image it is
     why         one sentence a decision
@@ -44,13 +46,17 @@ class Accelerator:
     cuda: str | None = None
     min_driver: str | None = None
     archs: tuple[str, ...] = ()
+    archs_on: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    cudnn: str | None = None
     why: tuple[str, ...] = ()
     warnings: tuple[str, ...] = ()
 
     def to_json(self) -> dict[str, Any]:
         """As it stands in `bundle.json`; warnings are talk, not content."""
-        names = ("kind", "cuda", "min_driver", "base", "flavor")
-        lists = {"archs": list(self.archs), "why": list(self.why)}
+        names = ("kind", "cuda", "cudnn", "min_driver", "base", "flavor")
+        lists: dict[str, Any] = {"archs": list(self.archs), "why": list(self.why)}
+        if self.archs_on:
+            lists["archs_on"] = {name: list(archs) for name, archs in self.archs_on.items()}
         return {name: getattr(self, name) for name in names} | lists
 
 
@@ -64,19 +70,39 @@ def derive(packages: Sequence[Package], python: str, flavor: Flavor, machine: st
         base = f"python:{python}-slim"
         why = (reason, f"`{base}` has the Python of the lock and nothing else.")
         return Accelerator("cpu", base, "slim", why=why)
-    drivers, archs = facts()["drivers"], facts()["archs"]
-    major = cuda.partition(".")[0]
+    driver, because, doubts = _driver(cuda)
+    archs, told = _archs(packages, cuda, machine)
+    cudnn, brought = _cudnn(packages)
     found = Accelerator(
         kind="cuda",
         base="",
         flavor="",
         cuda=cuda,
-        min_driver=drivers.get(major),
-        archs=_archs(packages, archs.get(cuda, {}).get(machine, [])),
-        why=(reason, f"CUDA {major} needs driver {drivers.get(major, 'unknown')} or newer."),
-        warnings=tuple(_two_majors(packages)),
+        cudnn=cudnn,
+        min_driver=driver,
+        archs=archs,
+        why=(reason, *brought, because, *told),
+        warnings=(*_two_majors(packages), *doubts),
     )
     return _with_image(found, packages, python, flavor)
+
+
+def _driver(cuda: str) -> tuple[str, str, list[str]]:
+    """The oldest driver that runs it, why, and a warning where only a neighbor is known."""
+    drivers: Mapping[str, str] = facts()["drivers"]
+    major = cuda.partition(".")[0]
+    if major in drivers:
+        return drivers[major], f"CUDA {major} needs driver {drivers[major]} or newer.", []
+    near = min(drivers, key=lambda one: abs(int(one) - int(major)))
+    told = f"No driver is known for CUDA {major}; CUDA {near}'s, {drivers[near]}, is asked for."
+    return drivers[near], told, [told + " State it with `cuda.min_driver`."]
+
+
+def _cudnn(packages: Sequence[Package]) -> tuple[str | None, list[str]]:
+    for package in packages:
+        if package.name.startswith("nvidia-cudnn"):
+            return package.version, [f"{package.name} brings cuDNN {package.version}."]
+    return None, []
 
 
 def cuda_version(packages: Sequence[Package]) -> tuple[str | None, str]:
@@ -99,8 +125,19 @@ def cuda_version(packages: Sequence[Package]) -> tuple[str | None, str]:
     return None, "No locked package brings or expects CUDA."
 
 
-def _archs(packages: Sequence[Package], known: Sequence[str]) -> tuple[str, ...]:
-    return tuple(known) if any(package.name == "torch" for package in packages) else ()
+def _archs(
+    packages: Sequence[Package], cuda: str, machine: str
+) -> tuple[tuple[str, ...], list[str]]:
+    """What torch has kernels for, and the sentence that says so."""
+    torch = next((package.version for package in packages if package.name == "torch"), None)
+    if torch is None:
+        return (), []
+    known = tuple(facts()["archs"].get(cuda, {}).get(machine, ()))
+    if not known:
+        told = f"It is not known which GPUs torch {torch} for CUDA {cuda} was built for; the server"
+        return (), [f"{told} does not check it (`cuda.archs` states it)."]
+    listed = ", ".join(known)
+    return known, [f"torch {torch} for CUDA {cuda} has kernels for {listed} ({machine})."]
 
 
 def _two_majors(packages: Sequence[Package]) -> list[str]:

@@ -1,6 +1,7 @@
 """Device: the GPUs of this machine, and whether a bundle can run on them."""
 
 import os
+import platform
 import subprocess
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -9,6 +10,8 @@ from typing import Any
 from ..errors import NoDevice
 
 _QUERY = "index,name,compute_cap,memory.total,driver_version"
+# Oldest Linux driver (NVIDIA's CUDA release notes, table 2), and a CUDA of that major version.
+_RUNS = (("580", "13.0"), ("525.60.13", "12.6"), ("450.80.02", "11.8"))
 _TIMEOUT = 20.0  # seconds; the first call after boot initializes the driver
 
 
@@ -96,14 +99,38 @@ def _check(device: Device, accelerator: Mapping[str, Any]) -> None:
         raise NoDevice(
             f"GPU {device.index} ({device.name}) has driver {device.driver}; this bundle's CUDA "
             f"{accelerator.get('cuda', '')} needs {needed} or newer.",
-            hint="Upgrade the driver, or lock the bundle for an older CUDA.",
+            hint=f"Upgrade the driver to {needed} or newer{_older_cuda(device.driver)}.",
         )
-    archs = [str(arch) for arch in accelerator.get("archs") or ()]
+    on = accelerator.get("archs_on") or {}
+    archs = [str(arch) for arch in on.get(platform.machine(), accelerator.get("archs")) or ()]
     if archs and not any(_runs(arch, device.capability) for arch in archs):
         raise NoDevice(
             f"GPU {device.index} ({device.name}) has compute capability {device.capability}; "
-            f"this bundle's libraries are built for {', '.join(archs)}."
+            f"this bundle's libraries are built for {', '.join(archs)}.",
+            hint=_other_build(device.capability, archs),
         )
+
+
+def _older_cuda(driver: str) -> str:
+    """What the bundle could be locked for, that this driver runs."""
+    for oldest, cuda in _RUNS:
+        if _version(driver) >= _version(oldest):
+            return f", or lock the bundle for what {driver} runs: `accelerator: cuda=={cuda}`"
+    return ""
+
+
+def _other_build(capability: str, archs: Sequence[str]) -> str:
+    """Whether an older or a newer build would have the kernels."""
+    built = [_version(arch.removesuffix("+PTX")) for arch in archs if arch[0].isdecimal()]
+    if built and _version(capability) < min(built):
+        return (
+            "Older GPUs are in the builds for CUDA 12.6: lock the bundle with "
+            "`accelerator: cuda==12.6`, or use a newer GPU."
+        )
+    return (
+        "Newer GPUs are in the builds for a newer CUDA: lock the bundle with "
+        "`accelerator: cuda==13.0`."
+    )
 
 
 def _version(text: str) -> tuple[int, ...]:

@@ -2,6 +2,7 @@
 
 import base64
 import hashlib
+import re
 import threading
 import zipfile
 from contextlib import ExitStack
@@ -12,6 +13,7 @@ import pytest
 
 from modelbundle.bundler.building.locking import lock
 from modelbundle.bundler.project.project import Project
+from modelbundle.bundler.requirements.requirements import RUNTIME
 from modelbundle.bundler.store import Store
 from modelbundle.runtime.data.samples import Samples
 from modelbundle.runtime.manifest import FileEntry, ModelManifest
@@ -143,6 +145,18 @@ def serve_index(tmp_path):
             return stack.enter_context(serving(served))
 
         yield start
+
+
+@pytest.fixture
+def tiny_index(serve_index, make_wheel, monkeypatch):
+    """An index that has what every bundle needs, and `alpha`, each in a few bytes."""
+    served = serve_index("tiny-index")
+    for line in (*RUNTIME, "alpha"):
+        name = re.match(r"[a-z-]+", line)[0]
+        make_wheel(served.root / name, name, "99.0", files={f"{name.replace('-', '_')}.py": name})
+    monkeypatch.setenv("UV_DEFAULT_INDEX", served.url)
+    monkeypatch.delenv("UV_FIND_LINKS", raising=False)
+    return served
 
 
 @pytest.fixture

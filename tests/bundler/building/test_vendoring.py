@@ -16,7 +16,6 @@ from modelbundle.bundler.building.building import build
 from modelbundle.bundler.building.vendoring import vendor
 from modelbundle.bundler.errors import ResolveError
 from modelbundle.bundler.image.image import Means, containerize
-from modelbundle.bundler.requirements.requirements import RUNTIME
 from modelbundle.bundler.requirements.wheelhouse import Wheelhouse
 from modelbundle.bundler.store import Store
 
@@ -25,18 +24,6 @@ from ..image.conftest import write_base
 
 PLAIN = "name: flowers\nmodels: [iris]\nimage: {base: '%s'}\npython: {requirements: [alpha]}\n"
 UNPLUGGED = ["unshare", "--net", "--map-root-user"]
-
-
-@pytest.fixture
-def index(serve_index, make_wheel, monkeypatch):
-    """An index that has what a bundle needs, each package in a few bytes."""
-    served = serve_index()
-    for line in (*RUNTIME, "alpha"):
-        name = re.match(r"[a-z-]+", line)[0]
-        make_wheel(served.root / name, name, "99.0", files={f"{name.replace('-', '_')}.py": name})
-    monkeypatch.setenv("UV_DEFAULT_INDEX", served.url)
-    monkeypatch.delenv("UV_FIND_LINKS", raising=False)
-    return served
 
 
 @pytest.fixture
@@ -80,7 +67,7 @@ def image_registry(tmp_path):
 
 
 @pytest.fixture
-def vendored(project, add_model, index, image_registry, tmp_path):
+def vendored(project, add_model, tiny_index, image_registry, tmp_path):
     """A project, and the folder with all that it needs."""
     add_model()
     written = project(PLAIN % image_registry)
@@ -133,12 +120,14 @@ def test_the_same_bundle_comes_of_it_with_the_network_unplugged(vendored, elsewh
 def test_so_does_the_same_image(vendored, elsewhere, tmp_path):
     built = build(vendored[0])
     image = containerize(
-        built.item, Store.default(), Means(output=f"oci:{tmp_path / 'here'}", plain_http=True)
+        built.item,
+        Store.default(),
+        Means(output=f"oci:{tmp_path / 'here'}", plain_http=True, bytecode="none"),
     )
     written, environment = elsewhere
     given = ["--vendor", vendored[1].directory]
     assert not bundle("build", written.root, *given, environment=environment).returncode
-    given += ["--engine", "none", "-o", f"oci:{tmp_path / 'there'}", "--json"]
+    given += ["--engine", "none", "-o", f"oci:{tmp_path / 'there'}", "--json", "--bytecode", "none"]
     done = bundle("containerize", "flowers", *given, environment=environment)
     assert done.returncode == 0, done.stderr
     assert json.loads(done.stdout)["image"]["digest"] == image.digest
@@ -161,8 +150,8 @@ def test_a_wheel_that_is_not_there_or_another_is_named(vendored, elsewhere, chan
         build(elsewhere[0], vendor=vendored[1].directory)
 
 
-def test_a_wheel_that_the_index_changed_is_not_taken(vendored, index, tmp_path):
-    (wheel,) = (index.root / "alpha").iterdir()
+def test_a_wheel_that_the_index_changed_is_not_taken(vendored, tiny_index):
+    (wheel,) = (tiny_index.root / "alpha").iterdir()
     wheel.write_bytes(wheel.read_bytes() + b"\0")
     shutil.rmtree(vendored[1].directory / "wheels")
     with pytest.raises(ResolveError, match=r"alpha|not the file that was locked"):

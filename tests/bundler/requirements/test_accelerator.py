@@ -71,3 +71,34 @@ def test_an_unknown_minor_takes_the_nearest_below_with_a_warning():
 def test_two_versions_of_cuda_in_one_lock_are_told_with_who_brings_them():
     found = derive([*TORCH, *packages(nvidia_nccl_cu12="2.32.3")], "3.11", "auto", "x86_64")
     assert "CUDA 12: nvidia-nccl-cu12 (via x)" in found.warnings[0]
+
+
+def test_a_version_that_nobody_knows_takes_its_neighbors_with_warnings():
+    locked = packages(torch="3.0.0", nvidia_cuda_runtime="14.1.0", nvidia_cudnn_cu14="10.1.0.2")
+    found = derive(locked, "3.13", "auto", "x86_64")
+    assert (found.cuda, found.cudnn, found.min_driver, found.archs) == (
+        "14.1", "10.1.0.2", "580", (),
+    )  # fmt: skip
+    assert found.base == "nvidia/cuda:13.2.1-base-ubuntu24.04"
+    told = " ".join(found.warnings)
+    assert "No driver is known for CUDA 14; CUDA 13's, 580, is asked for" in told
+    assert "No image is known for CUDA 14.1" in told
+    assert any("not known which GPUs torch 3.0.0" in sentence for sentence in found.why)
+
+
+@pytest.mark.parametrize("version", ["13.0", "12", "11.8", "10.2", "99.9", "13.99", "12.7"])
+@pytest.mark.parametrize("flavor", ["auto", "none", "base", "cudnn-devel"])
+def test_no_version_is_a_stop(version, flavor):
+    locked = packages(torch="2.13.0", nvidia_cuda_runtime=f"{version}.1")
+    found = derive(locked, "3.11", flavor, "aarch64")
+    assert found.kind == "cuda"
+    assert found.min_driver
+    assert found.base.startswith(("nvidia/cuda:", "python:3.11-slim"))
+
+
+def test_what_the_wheels_bring_is_in_the_reasons():
+    found = derive(TORCH, "3.11", "auto", "x86_64")
+    assert found.cudnn == "9.20.0.48"
+    assert "nvidia-cudnn-cu13 brings cuDNN 9.20.0.48." in found.why
+    assert any("has kernels for 7.5, 8.0" in sentence for sentence in found.why)
+    assert found.to_json()["cudnn"] == "9.20.0.48"

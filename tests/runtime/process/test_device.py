@@ -1,5 +1,7 @@
 """The GPUs of this machine, as nvidia-smi tells."""
 
+import platform
+
 import pytest
 
 from modelbundle.runtime.errors import NoDevice
@@ -67,10 +69,31 @@ def test_a_machine_without_gpus_is_said(smi):
 def test_an_old_driver_is_refused_with_both_versions(smi):
     smi(TWO)
     needs = {"kind": "cuda", "cuda": "13.0", "min_driver": "580"}
-    with pytest.raises(NoDevice, match=r"driver 550\.54\.15; this bundle's CUDA 13\.0 needs 580"):
+    with pytest.raises(
+        NoDevice, match=r"driver 550\.54\.15; this bundle's CUDA 13\.0 needs 580"
+    ) as caught:
         device.preflight((), needs)
+    assert "`accelerator: cuda==12.6`" in caught.value.hint
     assert device.preflight((), needs | {"min_driver": "550.54.15"})
     assert device.preflight((), needs | {"min_driver": "525.60.13"})
+
+
+@pytest.mark.parametrize(
+    ("archs", "mended"), [(["8.0", "9.0"], "cuda==12.6"), (["5.0", "6.0"], "cuda==13.0")]
+)
+def test_a_gpu_without_kernels_is_told_which_build_has_them(smi, archs, mended):
+    smi(TWO.splitlines()[1] + "\n")
+    with pytest.raises(NoDevice, match=r"Tesla T4\) has compute capability 7\.5") as caught:
+        device.preflight((), {"archs": archs})
+    assert mended in caught.value.hint
+
+
+def test_kernels_are_those_of_this_machine(smi):
+    smi(TWO)
+    here = platform.machine()
+    assert device.preflight((), {"archs": ["3.0"], "archs_on": {here: ["7.5", "9.0"]}})
+    with pytest.raises(NoDevice, match="built for 3"):
+        device.preflight((), {"archs": ["7.5", "9.0"], "archs_on": {here: ["3.0"]}})
 
 
 @pytest.mark.parametrize(

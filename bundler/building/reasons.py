@@ -1,0 +1,60 @@
+"""Why a lock is as it is, a sentence each: what `bundle build --explain` prints."""
+
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
+
+from ..requirements.lock import Lock
+from .asked import Asked
+
+if TYPE_CHECKING:
+    from ..project.bundlefile import Bundlefile
+
+SHOWN = 4  # names in a sentence
+
+
+def of_lock(asked: Asked, lock: Lock, bundlefile: "Bundlefile", *, is_kept: bool) -> Iterator[str]:
+    """The reasons that are not about hardware."""
+    if is_kept:
+        yield f"`{bundlefile.python.lock}` is kept: all that it depends on is the same."
+    else:
+        yield f"`{bundlefile.python.lock}` is made anew: what it depends on is not what it was."
+    told = (
+        "the bundlefile says so" if bundlefile.python.version else "the models were saved with it"
+    )
+    yield f"Python {lock.python}: {told}."
+    for platform in lock.platforms:
+        found = lock.on(platform)
+        own = [package.name for package in found if package.platforms]
+        more = f", of which {_names(own)} for it alone" if own else ""
+        yield f"{len(found)} packages for {platform}{more}."
+    yield from _sources(asked, lock)
+    if asked.target.exclude_newer:
+        yield f"Nothing is newer than {asked.target.exclude_newer}: `python.exclude_newer`."
+    others = [name for name in bundlefile.accelerators if name != lock.accelerator]
+    if others:
+        yield f"The lock holds {_names(others)}, too: `bundle build --accelerator`."
+
+
+def _sources(asked: Asked, lock: Lock) -> Iterator[str]:
+    given = asked.requirements.given
+    kept = [package.name for package in lock.packages if package.name in given]
+    if kept:
+        yield f"{len(kept)} packages are as `{given[kept[0]].origin}` pins them, file by file."
+    for index in lock.indexes:
+        if index.packages:
+            listed = _names(list(index.packages))
+            yield f"{listed}: from the index `{index.name}` ({index.url}) and nowhere else."
+        else:
+            yield f"The index {index.url} is asked first."
+    for package in lock.packages:
+        if package.index:
+            yield f"{package.name} {package.version} is only on {package.index}."
+        if package.folder:
+            yield f"{package.name} {package.version} is a wheel out of `{package.folder}/`."
+    if lock.compiled:
+        yield f"Not hermetic: {_names(list(lock.compiled))} is built from source when installed."
+
+
+def _names(names: list[str]) -> str:
+    more = f" and {len(names) - SHOWN} more" if len(names) > SHOWN else ""
+    return ", ".join(names[:SHOWN]) + more
