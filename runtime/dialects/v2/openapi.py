@@ -1,13 +1,194 @@
 """OpenAPI: the paths of the protocol, for the models of a catalog."""
 
+import re
+from collections.abc import Iterator, Mapping
 from typing import Any
+from urllib.parse import quote
 
+import numpy as np
+
+from ...data import table
+from ...errors import RequestError
 from ..catalog import Catalog
+from ..served import Served
+from ..tensor import DTYPES
+from ..tensor_output import Spec
+from .metadata import sides
 
 Json = dict[str, Any]
+
+_ERROR = {"$ref": "#/components/schemas/Error"}
+_ERRORS = {
+    "400": "The request is not what the protocol, or the model, asks for.",
+    "404": "There is no such model, version or method.",
+    "405": "The path takes another method.",
+    "408": "The request took too long to arrive.",
+    "429": "This client is over its share.",
+    "500": "The model failed on this input.",
+    "501": "This server does not do that.",
+    "503": "The server is full, starting or draining; Retry-After says when to come back.",
+    "504": "The answer would come too late.",
+}
+_VALUES: Mapping[str, Json] = {
+    "b": {"type": "boolean"},
+    "i": {"type": "integer"},
+    "u": {"type": "integer", "minimum": 0},
+    "f": {"type": ["number", "null"]},
+}
+_MOST_EXAMPLE = 64  # values of an example
 
 
 def document(catalog: Catalog) -> Json:
     """The `paths`, with each model's own name, tensors and samples."""
-    del catalog
-    return {}
+    paths = dict(_server())
+    for served in catalog.served():
+        if f"/v2/models/{quote(served.name)}" not in paths:  # the default version stands for all
+            paths |= dict(_model(served))
+    return paths
+
+
+def _server() -> Iterator[tuple[str, Json]]:
+    text, flag = {"type": "string"}, {"type": "boolean"}
+    names = {"type": "array", "items": text}
+    about = _object(name=text, version=text, extensions=names)
+    yield "/v2", _get("v2_server", "What this server is.", about)
+    live = _object(live=flag)
+    yield "/v2/health/live", _get("v2_live", "Whether the process answers.", live)
+    ready = _object(live=flag, ready=flag)
+    yield "/v2/health/ready", _get("v2_ready", "Whether all is loaded and warm.", ready, "503")
+    yield "/v2/models", _get("v2_models", "The names of all models.", _object(models=names))
+    counts = _object(model_stats={"type": "array", "items": {"type": "object"}})
+    yield "/v2/models/stats", _get("v2_statistics", "What all models have done.", counts)
+    entry = _object(name=text, version=text, state=text, reason=text)
+    index = {"type": "array", "items": entry}
+    body = {"type": "object", "properties": {"ready": flag}}
+    yield "/v2/repository/index", _post("v2_index", "Which models there are.", body, index)
+
+
+def _model(served: Served) -> Iterator[tuple[str, Json]]:
+    path, name = f"/v2/models/{quote(served.name)}", re.sub(r"\W+", "_", served.name)
+    text = {"type": "string"}
+    tensors = {"type": "array", "items": _object(name=text, datatype=text, shape=_SIZES)}
+    about = _object(name=text, versions={"type": "array"}, inputs=tensors, outputs=tensors)
+    yield path, _get(f"v2_metadata_{name}", f"What {served.name} takes and gives.", about)
+    ready = _object(name=text, ready={"type": "boolean"})
+    what = f"Whether {served.name} answers."
+    yield f"{path}/ready", _get(f"v2_ready_{name}", what, ready, "503")
+    config = _object(name=text, max_batch_size={"type": "integer"})
+    yield f"{path}/config", _get(f"v2_config_{name}", f"How {served.name} is served.", config)
+    counts = _object(model_stats={"type": "array", "items": {"type": "object"}})
+    what = f"What {served.name} has done."
+    yield f"{path}/stats", _get(f"v2_statistics_{name}", what, counts)
+    yield f"{path}/infer", _infer(served, name)
+
+
+def _infer(served: Served, name: str) -> Json:
+    inputs, outputs = sides(served)
+    answer = _object(
+        model_name={"type": "string"},
+        model_version={"type": "string"},
+        outputs={"type": "array", "items": _tensor(outputs)},
+    )
+    request = {
+        "type": "object",
+        "properties": {
+            "id": {"type": ["string", "null"]},
+            "parameters": {"type": ["object", "null"]},
+            "inputs": {"type": "array", "items": _tensor(inputs), "minItems": 1},
+            "outputs": {"type": ["array", "null"], "items": _object(name=_names(outputs))},
+        },
+        "required": ["inputs"],
+    }
+    said = _post(f"v2_infer_{name}", f"Ask {served.name} for predictions.", request, answer)
+    example = _example(served, inputs)
+    if example is not None:
+        said["post"]["requestBody"]["content"]["application/json"]["example"] = example
+    return said
+
+
+_SIZES: Json = {"type": "array", "items": {"type": "integer"}}
+
+
+def _tensor(specs: list[Spec]) -> Json:
+    """Any of these; nested lists of values, or flat ones."""
+    kinds = sorted({spec.datatype for spec in specs})
+    return _object(
+        name=_names(specs),
+        datatype={"type": "string", **({"examples": kinds} if kinds else {})},
+        shape={"type": "array", "items": {"type": "integer", "minimum": 0}},
+        data={"type": "array", **_values(kinds)},
+    )
+
+
+def _names(specs: list[Spec]) -> Json:
+    known = [spec.name for spec in specs]
+    return {"type": "string", "examples": known} if known else {"type": "string"}
+
+
+def _values(kinds: list[str]) -> Json:
+    """Of the values, where all are of one kind, the schema, as long as the list is flat."""
+    letters = {DTYPES[kind].kind if kind in DTYPES else "s" for kind in kinds}
+    if len(letters) != 1:
+        return {}
+    value = _VALUES.get(next(iter(letters)), {"type": "string"})
+    return {"items": {"anyOf": [value, {"type": "array"}]}}
+
+
+def _example(served: Served, inputs: list[Spec]) -> Json | None:
+    """The recorded sample as a request."""
+    samples, signature = served.samples, served.signature
+    if samples is None or signature is None or signature.inputs.layout == "objects":
+        return None
+    try:
+        batch = table.gather(signature.inputs, list(samples.inputs), nan_as_null=True)
+    except RequestError:
+        return None
+    arrays = batch if isinstance(batch, dict) else {inputs[0].name: batch}
+    tensors = [_spelled(spec, arrays[spec.name]) for spec in inputs]
+    return {"inputs": tensors} if all(tensors) else None
+
+
+def _spelled(spec: Spec, array: np.ndarray) -> Json | None:
+    if array.size > _MOST_EXAMPLE or spec.datatype in {"FP16", "BF16"}:
+        return None
+    data = array.ravel().tolist()
+    if spec.datatype == "BYTES" and not all(isinstance(each, str) for each in data):
+        return None
+    if array.dtype.kind == "f" and not np.isfinite(array).all():
+        return None
+    said = {"name": spec.name, "datatype": spec.datatype, "shape": list(array.shape)}
+    return said | {"data": data}
+
+
+# --- operations ---
+
+
+def _object(**properties: Json) -> Json:
+    return {"type": "object", "properties": properties, "required": list(properties)}
+
+
+def _get(name: str, summary: str, schema: Json, *more: str) -> Json:
+    return {"get": _operation(name, summary, schema, ("404", *more))}
+
+
+def _post(name: str, summary: str, body: Json, schema: Json) -> Json:
+    said = _operation(name, summary, schema, tuple(_ERRORS))
+    content = {"application/json": {"schema": body}}
+    return {"post": said | {"requestBody": {"required": "required" in body, "content": content}}}
+
+
+def _operation(name: str, summary: str, schema: Json, errors: tuple[str, ...]) -> Json:
+    failures = {
+        status: {
+            "description": _ERRORS[status],
+            "content": {"application/json": {"schema": _ERROR}},
+        }
+        for status in errors
+    }
+    answer = {"description": summary, "content": {"application/json": {"schema": schema}}}
+    return {
+        "operationId": name,
+        "summary": summary,
+        "tags": ["v2"],
+        "responses": {"200": answer} | failures,
+    }

@@ -56,10 +56,11 @@ MODELS = {
 }
 
 
-def make_kinds(directory, **serve):
-    """The bundle; `serve` are its settings."""
-    for name, (model, inputs, outputs, sample) in MODELS.items():
+def make_kinds(directory, *, models=tuple(MODELS), **serve):
+    """The bundle, of these models; `serve` are its settings."""
+    for name in models:
+        model, inputs, outputs, sample = MODELS[name]
         sides = {} if inputs is None else {"inputs": inputs, "outputs": outputs}
         write_model(directory / "models" / name, model, sample=sample, **sides)
-    routes = [Route("/predict", "predict", model="sums")]
-    return write_bundle(directory, models=tuple(MODELS), routes=routes, serve=serve)
+    routes = [Route("/predict", "predict", model=models[0])]
+    return write_bundle(directory, models=models, routes=routes, serve=serve)
