@@ -1,6 +1,6 @@
 """Catalog: what a server serves, by name, version, label and method."""
 
-from collections.abc import Awaitable, Callable, Iterable, Mapping
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from difflib import get_close_matches
 from functools import partial
 from typing import Self
@@ -66,6 +66,7 @@ class Catalog:
         self.numbers: Numbers = _none
         self._condition = condition or _IDLE
         self._models: list[tuple[Served, ...]] = []  # the methods of each, the default first
+        self._preferred: dict[str, str] = {}  # name -> alias of its version
         self._found: dict[tuple[str, str | None, str | None, str | None], Served] = {}
 
     @classmethod
@@ -94,13 +95,13 @@ class Catalog:
 
     def served(self) -> list[Served]:
         """All models, by name, each version with its default method, the default version first."""
-        names = dict.fromkeys(served.name for served, *_ in self._models)
-        return [
-            methods[0]
-            for name in names
-            for methods in reversed(self._models)
-            if methods[0].name == name
-        ]
+        found = []
+        for name in dict.fromkeys(served.name for served, *_ in self._models):
+            versions = [methods for methods in self._models if methods[0].name == name]
+            default = self._default(versions)
+            others = [methods for methods in reversed(versions) if methods is not default]
+            found += [methods[0] for methods in (default, *others)]
+        return found
 
     def all(self) -> Iterable[Served]:
         """Every method of every version."""
@@ -141,8 +142,14 @@ class Catalog:
 
     def prefer(self, alias: str) -> None:
         """The version of this alias is what the name of its model means from now on."""
-        self._models.sort(key=lambda methods: methods[0].alias == alias)
+        names = (methods[0].name for methods in self._models if methods[0].alias == alias)
+        self._preferred |= dict.fromkeys(names, alias)
         self._found.clear()
+
+    def _default(self, models: Sequence[tuple[Served, ...]]) -> tuple[Served, ...]:
+        """Of these versions the one that somebody prefers, else the last."""
+        preferred = self._preferred.get(models[-1][0].name)
+        return next((each for each in models if each[0].alias == preferred), models[-1])
 
     def remove(self, served: Served) -> None:
         """Forget a version of a model, given any of its methods."""
@@ -184,7 +191,7 @@ class Catalog:
         if not models:
             what = f"version `{version}`" if version is not None else f"label `{label}`"
             raise UnknownModel(f"Model `{name[:_SHOWN]}` has no {what[:_SHOWN]}.")
-        methods = models[-1]
+        methods = self._default(models)
         if method is None:
             return methods[0]
         for served in methods:

@@ -4,7 +4,6 @@ from typing import Protocol
 
 from ..errors import NotSupported
 
-
 _WHY = "this server serves what it started with; `serve.model_control` is not `explicit`."
 
 
@@ -30,6 +29,14 @@ class Control(Lifecycle, Protocol):
     Raises:
         RequestError: where that is not possible, and why.
     """
+
+    async def load_version(self, alias: str) -> None:
+        """Load one version of a model, or load it anew; return when it answers."""
+        ...
+
+    async def unload_version(self, alias: str) -> None:
+        """Answer what waits for one version of a model, then let go of it."""
+        ...
 
     async def scale(self, alias: str, workers: int) -> None:
         """Have one version of a model in at least so many processes, loaded anew."""
@@ -58,6 +65,22 @@ class Fixed:
             NotSupported: always.
         """
         raise NotSupported(f"`{name[:64]}` cannot be unloaded: {_WHY}")
+
+    async def load_version(self, alias: str) -> None:
+        """Refuse.
+
+        Raises:
+            NotSupported: always.
+        """
+        await self.load(alias)
+
+    async def unload_version(self, alias: str) -> None:
+        """Refuse.
+
+        Raises:
+            NotSupported: always.
+        """
+        await self.unload(alias)
 
     async def scale(self, alias: str, workers: int) -> None:  # noqa: ARG002
         """Refuse.

@@ -88,6 +88,11 @@ class Served:
         return _PHASES[presence.state]
 
     @property
+    def loads_at_start(self) -> bool:
+        """Whether it is loaded with the server, and not when somebody asks."""
+        return self._runner is None or self._runner.presence.want is None
+
+    @property
     def is_ready(self) -> bool:
         """Whether it would answer, be it that it is loaded for that."""
         return self.why is None

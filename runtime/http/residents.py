@@ -34,8 +34,9 @@ class Steward(Protocol):
     """
 
     def ask(self, what: str, alias: str, ticket: int, workers: int | None = None) -> None:
-        """Have a model loaded ("load") in so many processes, unloaded ("unload"), or made the
-        default among its versions ("prefer"), and `done` called with `ticket`.
+        """Have a model loaded ("load"), unloaded, or made the default ("prefer") of its versions.
+
+        `done` is called with `ticket` then; `workers` are processes that it shall have.
         """
         ...
 
@@ -111,6 +112,18 @@ class Residents:
             UnknownModel: when there is none of that name.
         """
         await self._ask_all("unload", name)
+
+    async def load_version(self, alias: str) -> None:
+        """Load one version of a model, or load it anew; return when it answers.
+
+        Raises:
+            LoadFailed: when it cannot be loaded.
+        """
+        await self._ask("load", alias)
+
+    async def unload_version(self, alias: str) -> None:
+        """Answer what waits for one version of a model, and return when it is gone."""
+        await self._ask("unload", alias)
 
     async def scale(self, alias: str, workers: int) -> None:
         """Have a model in at least so many processes; return when they answer.

@@ -23,6 +23,7 @@ from .newcomers import LAME_DUCK, turn_away
 
 if TYPE_CHECKING:
     from ..grpc.front import Front
+    from .management_front import ManagementFront
 
 log = logging.getLogger(__name__)
 
@@ -78,6 +79,7 @@ class Life(uvicorn.Server):
         self._wake: asyncio.Event | None = None
         self.signal: int | None = None  # that ended it
         self.grpc: Front | None = None
+        self.management: ManagementFront | None = None
         application.is_listening_first = True
         application.on_failure = self.end
 
@@ -144,12 +146,16 @@ class Life(uvicorn.Server):
         ]
         if self.grpc is not None:
             await self.grpc.listen()
+        if self.management is not None:
+            await self.management.listen()
 
     def _hang_up(self) -> None:
         """Take no more connections; the socket stays open, for later and for others."""
         for server in self.servers:
             server.close()
         self.servers = []
+        if self.management is not None:
+            self.management.hang_up()
 
     async def _share(self, others_are_ready: Callable[[], bool]) -> None:
         """Listen while nobody else is ready, and for good once this one is."""
@@ -188,6 +194,8 @@ class Life(uvicorn.Server):
         for listener in sockets or ():
             listener.close()
         await self._finish()
+        if self.management is not None:
+            await self.management.finish(self._drain_timeout)
         await grpc
         await self.lifespan.shutdown()
 

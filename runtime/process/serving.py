@@ -26,6 +26,7 @@ from .growth import Growth
 from .grpc_port import GrpcPort
 from .handover import Handover
 from .last_words import STDERR
+from .management_port import ManagementPort
 from .newcomers import turn_away
 from .service_post import ServicePost
 from .terms import Hands, Standing, Terms
@@ -36,6 +37,7 @@ if TYPE_CHECKING:
     from ..http.access_log import Access
     from ..http.app import Application
     from ..models.model import LoadedModel
+    from .management_front import ManagementFront
 
 log = logging.getLogger(__name__)
 
@@ -48,6 +50,7 @@ class Site:
 
     began   when it was started, on the monotonic clock
     grpc    where gRPC is spoken, if it is
+    management  where models are managed, if they are
     """
 
     address: Address
@@ -55,6 +58,13 @@ class Site:
     handover: Handover
     began: float
     grpc: GrpcPort | None = None
+    management: ManagementPort | None = None
+
+    def leave(self) -> None:
+        """In a process that takes no connections."""
+        self.listener.close()
+        if self.management is not None:
+            self.management.listener.close()
 
 
 @dataclass(slots=True)
@@ -160,6 +170,7 @@ class Serving:
         is_alone = self.topology.fronts == 1
         life = Life(application, self._others_are_ready, line=line, is_alone=is_alone)
         life.grpc = _grpc_front(application, self.site.grpc)
+        life.management = _management_front(application, self.site.management)
         FrontLine(line, life, links or {}, service, self.topology.fronts).obey()
         return run(life, self.site.listener)
 
@@ -168,7 +179,7 @@ class Serving:
         if isinstance(post, ServicePost):
             return self._service(post, on_ready)
         assert post.channel is not None
-        self.site.listener.close()
+        self.site.leave()
         plan = _pinned(self.plan, post.device)
         thread_count.limit(thread_count.announce(self.topology.threads))
         serve_model(post.channel, plan, post.alias, plan.device, post.generation, on_ready)
@@ -179,7 +190,7 @@ class Serving:
         from .service_life import serve_service
 
         assert post.calls is not None
-        self.site.listener.close()
+        self.site.leave()
         self.metrics.counters.take(post.row)
         plan = _pinned(self.plan, post.device)
         thread_count.limit(thread_count.announce(self.topology.threads))
@@ -191,7 +202,7 @@ class Serving:
         from .template import serve_template
 
         assert post.template is not None
-        self.site.listener.close()
+        self.site.leave()
         threads = thread_count.announce(self.topology.threads)
         began = partial(thread_count.limit, threads)
         return serve_template(post.template, partial(self._load, post.alias), began, on_ready)
@@ -215,7 +226,9 @@ class Serving:
             seconds = time.monotonic() - self.site.began
             name, url = self.plan.manifest.name, self.site.address.url
             grpc = self.site.grpc
+            managed = self.site.management
             spoken = f"{url}, gRPC on {grpc.url}" if grpc else url
+            spoken += f", management on {managed.url}" if managed else ""
             log.info("Serving `%s` on %s (ready in %.2f s).", name, spoken, seconds)
             self.site.handover.ready()
         else:
@@ -309,6 +322,16 @@ def _grpc_front(application: "Application", port: GrpcPort | None) -> "Front | N
         application.tracing,
         Endpoint(port.host, port.port),
     )
+
+
+def _management_front(
+    application: "Application", port: ManagementPort | None
+) -> "ManagementFront | None":
+    if port is None:
+        return None
+    from .management_front import ManagementFront
+
+    return ManagementFront(application, port)
 
 
 def _access_log(settings: ServeSettings) -> "Access":

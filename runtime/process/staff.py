@@ -113,6 +113,8 @@ class Staff:
             self._posts[pid] = post
             if post.is_dismissed or post.front is None or post.front.child is None:
                 post.child.send(signal.SIGKILL)
+            elif post.is_ready:  # it was faster than the news of its birth
+                self._on_ready(post)
 
     def _not_born(self, post: ModelPost, error: OSError) -> None:
         child, post.child = post.child, None
@@ -151,7 +153,7 @@ class Staff:
     def _hear(self, post: Post, read: Callable[[], bool]) -> bool:
         was_ready = post.is_ready
         goes_on = read()
-        if post.is_ready and not was_ready:
+        if post.is_ready and not was_ready and post.child is not None and post.child.pid:
             self._on_ready(post)
         return goes_on
 

@@ -23,6 +23,7 @@ from .device import Device, preflight
 from .growth import Growth
 from .grpc_port import GrpcPort
 from .handover import Handover
+from .management_port import ManagementPort
 from .options import Options
 from .serving import CREWS, Serving, Site
 from .supervisor import Supervisor
@@ -82,7 +83,9 @@ class Start:
         metrics.counters.take(rows)
         labels = {"model": "", "worker": str(rows), "replica": ""}
         metrics.roster.enter(os.getpid(), role="supervisor", **labels)
-        site = Site(self.address.bound(listener), listener, handover, self.began, grpc)
+        managed = ManagementPort.open(self.plan.settings.management, is_shared=shared)
+        address = self.address.bound(listener)
+        site = Site(address, listener, handover, self.began, grpc, managed)
         growth = Growth(self._machine, has_threads=_has_threads(self.plan))
         standings = initial(self.plan)
         serving = Serving(self.plan, self.topology, self.devices, metrics, site, growth, standings)

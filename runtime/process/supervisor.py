@@ -121,7 +121,6 @@ class Supervisor:
         self._recruited += 1
         self._staff.crews.append(crew)
         for template in crew.templates.values():
-            adopt_orphans()  # a template's forks are ours
             self._fill(template)
         for front in crew.fronts:
             self._fill(front)
@@ -198,6 +197,7 @@ class Supervisor:
         if isinstance(post, FrontPost):
             return partial(self._duties.front, post)
         if isinstance(post, TemplatePost):
+            adopt_orphans()  # its forks are ours
             return partial(self._duties.template, post)
         assert isinstance(post, ModelPost)
         return partial(self._duties.model, post)

@@ -42,7 +42,7 @@ class Standing:
     """How one model stands.
 
     term      the last that was begun
-    replicas  processes of it for each front, None = as the topology says; `before`, until all is well
+    replicas  processes of it for each front, None = as the topology says; `before` the last load
     doing     "load", "enter", "unload", or nothing
     asked     what is to be done, in its order
     joined    who waits for what is being done

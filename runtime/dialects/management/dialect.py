@@ -1,0 +1,275 @@
+"""Management: TorchServe's management API over the models of the bundle.
+
+Source: TorchServe, docs/management_api.md and `http/api/rest/ManagementRequestHandler.java`.
+
+What it registers are versions that the bundle has: their digests stand in its manifest, and
+whoever trusts the bundle trusts them. It fetches nothing.
+"""
+
+import asyncio
+import logging
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import Any
+
+from ...errors import (
+    BadPayload,
+    LoadFailed,
+    NotAllowed,
+    NothingHere,
+    NotSupported,
+    Overloaded,
+    RequestError,
+    UnknownModel,
+)
+from ..catalog import Catalog
+from ..dialect import GET, POST, Rule
+from ..inquiry import Inquiry
+from ..paths import operation
+from ..reply import Reply
+from ..served import Served
+from . import numbers
+from .description import Process, described, named, workers_of
+
+log = logging.getLogger(__name__)
+
+_MODEL = r"/models/(?P<model>[^/]+)"
+_VERSION = rf"{_MODEL}/(?P<version>[^/]+)"
+_MOST_LISTED = 100
+_MOST_WORKERS = 1024
+_PROMETHEUS = "text/plain; version=0.0.4; charset=utf-8"
+
+_TYPES: Mapping[type[RequestError], str] = {
+    UnknownModel: "ModelNotFoundException",
+    NothingHere: "ResourceNotFoundException",
+    NotAllowed: "MethodNotAllowedException",
+    BadPayload: "BadRequestException",
+    NotSupported: "NotImplementedException",
+    LoadFailed: "InternalServerException",
+    Overloaded: "ServiceUnavailableException",
+}
+
+
+class NotVouchedFor(RequestError):
+    """A model that is none of the bundle's."""
+
+    status = 403
+
+
+class InUse(RequestError):
+    """The default version, while there are others."""
+
+    status = 403
+
+
+class AlreadyRegistered(RequestError):
+    """A model is to be registered that is here."""
+
+    status = 409
+
+
+class Management:
+    """Lists, describes, registers, scales and unregisters models.
+
+    `processes` are those of the server, with their labels.
+    """
+
+    name = "management"
+    prefixes: tuple[str, ...] = ("/models", "/metrics")
+
+    def __init__(self, catalog: Catalog, processes: Callable[[], Iterable[Process]]) -> None:
+        self._catalog = catalog
+        self._processes = processes
+        self._tasks: set[asyncio.Task[None]] = set()
+
+    def rules(self) -> Sequence[Rule]:
+        """What it answers."""
+        put, delete = frozenset({"PUT"}), frozenset({"DELETE"})
+        one, version = "/models/{model}", "/models/{model}/{version}"
+        return [
+            Rule(GET, "/models", self._list, "/models"),
+            Rule(POST, "/models", self._register, "/models"),
+            Rule(GET, _MODEL, self._describe, one),
+            Rule(put, _MODEL, self._scale, one),
+            Rule(delete, _MODEL, self._unregister, one),
+            Rule(GET, _VERSION, self._describe, version),
+            Rule(put, _VERSION, self._scale, version),
+            Rule(delete, _VERSION, self._unregister, version),
+            Rule(put, rf"{_VERSION}/set-default", self._prefer, f"{version}/set-default"),
+            Rule(GET, "/metrics", self._metrics, "/metrics"),
+            Rule(frozenset({"OPTIONS"}), "/", self._document, "OPTIONS /"),
+        ]
+
+    def failure(self, error: RequestError) -> Reply:
+        """`code`, `type` and `message`, in TorchServe's words."""
+        return Reply.error(error, kind=_TYPES.get(type(error), _kind(error)))
+
+    def document(self) -> dict[str, Any]:
+        """Its paths, for OPTIONS."""
+        model = "/models/{model_name}"
+        return {
+            "/models": {
+                "get": operation("listModels", "The registered models."),
+                "post": operation("registerModel", "Register a model of the bundle."),
+            },
+            model: {
+                "get": operation("describeModel", "What a model is, and its workers."),
+                "put": operation("setAutoScale", "How many workers a model has."),
+                "delete": operation("unregisterModel", "Unregister a model."),
+            },
+            f"{model}/{{model_version}}/set-default": {
+                "put": operation("setDefault", "Have a version be what the name means.")
+            },
+            "/metrics": {"get": operation("metrics", "Numbers for Prometheus.")},
+        }
+
+    # --- what is there ---
+
+    async def _list(self, inquiry: Inquiry) -> Reply:
+        limit = min(_number(inquiry.query, "limit", _MOST_LISTED), _MOST_LISTED)
+        start = _number(inquiry.query, "next_page_token", 0)
+        names = dict.fromkeys(each.name for each in self._catalog.served() if _is_registered(each))
+        known = [self._catalog.find(name) for name in names]
+        listed: dict[str, Any] = {"models": [named(each) for each in known[start : start + limit]]}
+        if start + limit < len(known):
+            listed["nextPageToken"] = str(start + limit)
+        return Reply.json(listed)
+
+    async def _describe(self, inquiry: Inquiry) -> Reply:
+        version = inquiry.parts.get("version")
+        if version == "all":
+            default = self._registered(inquiry, None)
+            found = [each for each in self._catalog.served() if each.name == default.name]
+            found = [each for each in found if _is_registered(each)]
+        else:
+            found = [self._registered(inquiry, version)]
+        processes = list(self._processes())
+        return Reply.json([described(each, processes) for each in found])
+
+    async def _metrics(self, inquiry: Inquiry) -> Reply:
+        wanted = inquiry.query.get("name[]")
+        body = numbers.text(self._catalog.served(), {wanted} if wanted else ())
+        return Reply(body, content_type=_PROMETHEUS)
+
+    async def _document(self, _: Inquiry) -> Reply:
+        info = {"title": self._catalog.server_name, "version": self._catalog.server_version or "0"}
+        return Reply.json({"openapi": "3.1.0", "info": info, "paths": self.document()})
+
+    # --- what changes ---
+
+    async def _register(self, inquiry: Inquiry) -> Reply:
+        """Load a version that the bundle has, and nothing else: nobody vouches for it."""
+        asked = inquiry.query
+        url = asked.get("url", "")
+        if not url:
+            raise BadPayload("Parameter `url` is required: the name of a model, or `name:version`.")
+        served = self._named(url)
+        if asked.get("model_name", served.name) not in {served.name, served.alias}:
+            raise BadPayload(f"`{url[:64]}` is called `{served.name}` here, and nothing else.")
+        if _is_registered(served):
+            raise AlreadyRegistered(
+                f"Model version {served.version} is already registered for model {served.name}."
+            )
+        workers = _number(asked, "initial_workers", 0)
+        await self._bring(served, workers)
+        count = len(workers_of(served, self._processes()))
+        return Reply.json(
+            {
+                "status": f'Model "{served.name}" Version: {served.version} registered with '
+                f"{count} initial workers"
+            }
+        )
+
+    async def _scale(self, inquiry: Inquiry) -> Reply:
+        """Have so many workers; none is to unload it."""
+        version = inquiry.parts.get("version")
+        served = self._catalog.find(inquiry.parts["model"], version)
+        asked = inquiry.query
+        least = _number(asked, "min_worker", 1)
+        most = _number(asked, "max_worker", max(least, 1))
+        if most < least:
+            raise BadPayload("max_worker cannot be less than min_worker.")
+        if most == 0:
+            change = self._catalog.control.unload_version(served.alias)
+        elif least == 0:
+            change = self._bring(served, 1)
+        else:
+            change = self._catalog.control.scale(served.alias, least)
+        if asked.get("synchronous", "false").lower() == "true":
+            await change
+            return Reply.json(
+                {"status": f"Workers scaled to {least} for model: {served.name}"}, 200
+            )
+        task = asyncio.get_running_loop().create_task(_logged(change))
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+        return Reply.json({"status": "Processing worker updates..."}, 202)
+
+    async def _prefer(self, inquiry: Inquiry) -> Reply:
+        served = self._registered(inquiry, inquiry.parts["version"])
+        await self._catalog.control.prefer(served.alias)
+        said = f"Default version successfully updated for model {served.name} to {served.version}"
+        return Reply.json({"status": said})
+
+    async def _unregister(self, inquiry: Inquiry) -> Reply:
+        version = inquiry.parts.get("version")
+        served = self._registered(inquiry, version)
+        others = [
+            each
+            for each in self._catalog.served()
+            if each.name == served.name and each is not served and _is_registered(each)
+        ]
+        if others and self._catalog.find(served.name).alias == served.alias:
+            raise InUse(f"Cannot remove default version for model {served.name}")
+        await self._catalog.control.unload_version(served.alias)
+        return Reply.json({"status": f'Model "{served.name}" unregistered'})
+
+    # --- names ---
+
+    def _registered(self, inquiry: Inquiry, version: str | None) -> Served:
+        served = self._catalog.find(inquiry.parts["model"], version)
+        if not _is_registered(served):
+            raise UnknownModel(f"Model not found: {served.name}")
+        return served
+
+    def _named(self, url: str) -> Served:
+        """The version of the bundle that `url` is: a name, an alias, or `name:version`."""
+        name, _, version = url.partition(":")
+        try:
+            return self._catalog.find(name, version or None)
+        except UnknownModel:
+            raise NotVouchedFor(
+                f"`{url[:64]}` is no model of this bundle, and nothing else is fetched or run here."
+            ) from None
+
+    async def _bring(self, served: Served, workers: int) -> None:
+        if workers:
+            await self._catalog.control.scale(served.alias, workers)
+        else:
+            await self._catalog.control.load_version(served.alias)
+
+
+def _is_registered(served: Served) -> bool:
+    """Whether it is here, or comes when somebody asks."""
+    return served.phase != "unloaded" or served.is_ready
+
+
+def _number(asked: Mapping[str, str], name: str, usual: int) -> int:
+    text = asked.get(name, "")
+    if not text:
+        return usual
+    if not text.isascii() or not text.isdecimal() or len(text) > 4 or int(text) > _MOST_WORKERS:  # noqa: PLR2004
+        raise BadPayload(f"`{name}` is a number from 0 to {_MOST_WORKERS}.")
+    return int(text)
+
+
+async def _logged(change: Any) -> None:
+    """Nobody waits for it: what goes wrong is in the log."""
+    try:
+        await change
+    except RequestError as error:
+        log.warning("Workers could not be changed: %s", error.detail)
+
+
+def _kind(error: RequestError) -> str:
+    kinds = {403: "InvalidModelVersionException", 409: "ConflictStatusException"}
+    return kinds.get(error.status, "InternalServerException")

@@ -1,0 +1,77 @@
+"""KeyedSite: a dialect on a port of its own, for whoever has the key."""
+
+import hmac
+import logging
+
+from ..dialects.dialect import Dialect
+from ..errors import RequestError
+from .access_log import Access
+from .dialect_endpoint import Switchboard
+from .door import Door
+from .exchange import Answer, Exchange, Receive, Scope, Send
+
+log = logging.getLogger(__name__)
+
+_BEARER = b"bearer "
+
+
+class NoKey(RequestError):
+    """Whoever asks has not shown that they may."""
+
+    status = 401
+
+
+class Elsewhere(RequestError):
+    """There is nothing at that path."""
+
+    status = 404
+
+
+class KeyedSite:
+    """An ASGI application that answers requests with `Authorization: Bearer TOKEN`, no others."""
+
+    def __init__(self, dialect: Dialect, door: Door, access: Access, token: str) -> None:
+        self._dialect = dialect
+        self._switchboard = Switchboard([dialect], door)
+        self._door = door
+        self._access = access
+        self._token = token.encode()
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer one request."""
+        exchange = Exchange(scope)
+        metrics = self._door.metrics
+        metrics.began()
+        try:
+            await self._route(exchange, scope, receive, send)
+        finally:
+            metrics.ended(exchange.route, exchange.status, exchange.seconds)
+            self._access.write(exchange)
+
+    async def _route(self, exchange: Exchange, scope: Scope, receive: Receive, send: Send) -> None:
+        if not self._has_key(exchange):
+            what = "Authorization: Bearer TOKEN"
+            error: RequestError = NoKey(f"This port is for whoever has its key: send `{what}`.")
+            await self._refuse(exchange, error, send, ((b"www-authenticate", b"Bearer"),))
+            return
+        endpoint = self._switchboard.find(scope)
+        if endpoint is None:
+            await self._refuse(exchange, Elsewhere("There is nothing at this path."), send)
+        else:
+            await endpoint(exchange, scope, receive, send)
+
+    def _has_key(self, exchange: Exchange) -> bool:
+        given = exchange.headers.get(b"authorization", b"")
+        is_bearer = given[: len(_BEARER)].lower() == _BEARER
+        return is_bearer and hmac.compare_digest(given[len(_BEARER) :].strip(), self._token)
+
+    async def _refuse(
+        self,
+        exchange: Exchange,
+        error: RequestError,
+        send: Send,
+        headers: tuple[tuple[bytes, bytes], ...] = (),
+    ) -> None:
+        reply = self._dialect.failure(error)
+        answer = Answer(reply.status, reply.body, reply.content_type, (*reply.headers, *headers))
+        await exchange.answer(answer, send)

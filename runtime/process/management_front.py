@@ -1,0 +1,65 @@
+"""ManagementFront: a front's part of the management port, which all fronts listen on."""
+
+import asyncio
+from collections.abc import Callable
+from functools import partial
+
+import uvicorn
+from uvicorn.server import ServerState
+
+from ..dialects.management.dialect import Management
+from ..http.app import Application
+from ..http.keyed_site import KeyedSite
+from ..http.protocol import limited
+from .management_port import ManagementPort
+
+
+class ManagementFront:
+    """Takes connections while its application is loaded, and for as long as that answers."""
+
+    def __init__(self, application: Application, port: ManagementPort) -> None:
+        door = application.reception.door
+        roster = application.metrics.roster
+        dialect = Management(application.catalog, lambda: roster)
+        site = KeyedSite(dialect, door, application.access, port.token)
+        readiness = application.readiness
+        self._protocol = limited(door, lambda: readiness.closes_connections)
+        self._config = uvicorn.Config(
+            site,
+            http=self._protocol,
+            ws="none",
+            lifespan="off",
+            log_config=None,
+            access_log=False,
+            proxy_headers=False,
+            server_header=False,
+        )
+        self._state = ServerState()
+        self._listener = port.listener
+        self._server: asyncio.Server | None = None
+
+    async def listen(self) -> None:
+        """Take connections, from now on."""
+        if self._server is None:
+            self._config.load()
+            make: Callable[[], asyncio.Protocol] = partial(
+                self._protocol, self._config, self._state, {}
+            )
+            loop = asyncio.get_running_loop()
+            self._server = await loop.create_server(make, sock=self._listener.dup())
+
+    def hang_up(self) -> None:
+        """Take no more connections."""
+        if self._server is not None:
+            self._server.close()
+            self._server = None
+
+    async def finish(self, seconds: float) -> None:
+        """Answer what has been asked, for a while, and close."""
+        self.hang_up()
+        for connection in list(self._state.connections):
+            connection.shutdown()
+        if self._state.tasks:
+            _, late = await asyncio.wait(self._state.tasks, timeout=seconds)
+            for task in late:
+                task.cancel()
