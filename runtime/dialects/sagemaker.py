@@ -72,7 +72,8 @@ class Sagemaker:
         }
 
     async def _ping(self, _: Inquiry) -> Reply:
-        return Reply(b"", 200 if self._catalog.reason is None else 503)
+        reason = self._catalog.reason  # only the status counts
+        return Reply.json({"ready": reason is None}, 200 if reason is None else 503)
 
     async def _invoke(self, inquiry: Inquiry) -> Reply:
         served = self._found(inquiry)

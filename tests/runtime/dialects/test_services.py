@@ -1,0 +1,103 @@
+"""An author's class, asked as clients of other servers ask models."""
+
+import json
+
+import pytest
+
+from modelbundle.bundler.building.service_source import read_service
+
+from ..conftest import Servers, write_bundle
+
+SOURCE = """
+from collections.abc import Iterator
+
+import modelbundle as mb
+import numpy as np
+
+
+@mb.service
+class Desk:
+    @mb.api(batchable=True)
+    def score(self, rows: np.ndarray) -> np.ndarray:
+        return np.asarray(rows).sum(axis=1)
+
+    @mb.api
+    def greet(self, name: str, polite: bool = False) -> str:
+        if name == "trouble":
+            raise ValueError("a secret path: /etc/passwd")
+        return ("Good day, " if polite else "Hi, ") + name
+
+    @mb.api
+    def explain(self, rows: np.ndarray) -> list[str]:
+        return ["because" for _ in rows]
+
+    @mb.api
+    def words(self, text: str) -> Iterator[str]:
+        yield from text.split()
+"""
+DIALECTS = ["v1", "torchserve", "seldon", "sagemaker", "vertex"]
+ROWS = {"instances": [[1, 2], [3, 4]]}
+
+
+@pytest.fixture(scope="module")
+def client(tmp_path_factory):
+    """Speaks HTTP to a server of the class."""
+    directory = tmp_path_factory.mktemp("desk")
+    (directory / "src").mkdir()
+    (directory / "src" / "desk.py").write_text(SOURCE)
+    routes = read_service(directory / "src", "desk:Desk").routes
+    serve = {"workers": 1, "dialects": DIALECTS}
+    write_bundle(directory, models=(), service="desk:Desk", routes=routes, serve=serve)
+    started = Servers(tmp_path_factory.mktemp("servers"))
+    running = started.start(directory)
+    with running.client() as client:
+        yield client
+    started.stop()
+    assert "/runtime/dialects/" not in running.log()
+
+
+def test_apis_are_models_of_v1(client):
+    """The first has the bundle's name, all have their own; an answer gets the protocol's key."""
+    assert client.post("/v1/models/demo:predict", json=ROWS).json() == {"predictions": [3.0, 7.0]}
+    told = client.post("/v1/models/greet:predict", json={"name": "Ida", "polite": True}).json()
+    assert told == {"predictions": "Good day, Ida"}
+    assert client.get("/v1/models/greet").json()["ready"] is True
+    assert client.get("/v1/models/greet/metadata").status_code == 200
+    assert client.post("/v1/models/greet:classify", json={"examples": []}).status_code in {400, 501}
+
+
+def test_bodies_go_to_torchserve_and_sagemaker_as_they_are(client):
+    """And answers come back so; streams, too."""
+    assert client.post("/predictions/demo", json=ROWS).json() == {"predictions": [3.0, 7.0]}
+    assert client.post("/predictions/greet", json={"name": "Ida"}).json() == "Hi, Ida"
+    assert client.post("/predictions/words", json={"text": "a b"}).text.split() == ['"a"', '"b"']
+    headers = {"content-type": "text/plain"}
+    assert client.post("/predictions/words", content=b"a b", headers=headers).status_code == 200
+    assert client.post("/invocations", json=ROWS).json() == {"predictions": [3.0, 7.0]}
+    assert client.post("/models/greet/invoke", json={"name": "Ida"}).json() == "Hi, Ida"
+    lines = {"content-type": "application/jsonlines"}
+    assert client.post("/invocations", content=b"[1, 2]", headers=lines).status_code == 501
+
+
+def test_json_data_goes_to_it_from_seldon(client):
+    """Other representations have no meaning for it."""
+    told = client.post("/seldon/n/greet/api/v1.0/predictions", json={"jsonData": {"name": "Ida"}})
+    assert told.json()["jsonData"] == "Hi, Ida"
+    text = client.post("/seldon/n/greet/api/v1.0/predictions", json={"strData": "Ida"})
+    assert text.status_code == 501
+
+
+def test_vertex_hands_it_the_whole_body(client):
+    """Parameters are a matter of its own."""
+    assert client.post("/predict", json=ROWS).json() == {"predictions": [3.0, 7.0]}
+
+
+@pytest.mark.parametrize("path", ["/v1/models/greet:predict", "/predictions/greet"])
+def test_errors_are_those_of_the_dialect(client, path):
+    """Nothing of the inside is told."""
+    wrong = client.post(path, json={"nam": "Ida"})
+    assert wrong.status_code == 400
+    failed = client.post(path, json={"name": "trouble"})
+    assert failed.status_code == 500
+    assert "passwd" not in failed.text
+    assert json.loads(failed.content)["error"]
