@@ -124,7 +124,9 @@ def containerize(
         image = make_image(item, console, means=means, **options)
     if output == "-":
         return  # what was printed is the image
-    console.result(to_json(item) | {"image": image}, _made(image), next_command=_next(image))
+    console.result(
+        to_json(item) | {"image": image}, _made(image), next_command=_next(image, engine)
+    )
 
 
 def _manifest(item: "Item") -> "BundleManifest":
@@ -170,16 +172,18 @@ def make_image(
 def _made(image: dict[str, Any]) -> str:
     moved = "" if image["moved"] is None else f", {human(image['moved'])} of it moved"
     where = f" as `{image['output']}`" if image["output"] else ""
-    return f"Made `{image['tags'][0]}`{where} ({human(image['size'])}{moved})."
+    size = f" ({human(image['size'])}{moved})" if image["size"] else ""  # Buildah does not say it
+    return f"Made `{image['tags'][0]}`{where}{size}."
 
 
-def _next(image: dict[str, Any]) -> str:
+def _next(image: dict[str, Any], engine: str) -> str:
     output = image["output"]
     if output and not output.startswith("oci:"):
         return f"docker load -i {output}"
     if output:
         return f"skopeo copy {output}:{image['tags'][0]} docker://REGISTRY/NAME:TAG"
-    return f"docker run --rm -p 8080:8080 {image['tags'][0]}"
+    program = "podman" if engine in {"podman", "buildah"} else "docker"
+    return f"{program} run --rm -p 8080:8080 {image['tags'][0]}"
 
 
 def _explain(item: "Item", platform: str | None, console: Console) -> None:

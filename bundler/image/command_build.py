@@ -41,7 +41,7 @@ class CommandEngine:
         """
         with tempfile.TemporaryDirectory(prefix="bundle-image-") as folder:
             said = Path(folder) / "id"
-            command = ["build", "--format", "docker", "--iidfile", str(said)]
+            command = ["build", "--format", "docker", "--layers", "--iidfile", str(said)]
             command += ["--file", str(directory / NAME)]
             command += [word for tag in tags for word in ("--tag", tag)]
             # Handed over by name: what a command line holds, every user of the machine reads.

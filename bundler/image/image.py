@@ -166,6 +166,9 @@ def _built(
     directory = store.directory(item)
     manifest, means = BundleManifest.read(directory), order.means
     if isinstance(engine, command_build.CommandEngine):
+        if means.wheels:
+            raise BuildError(f"{engine.name} takes no further folder of wheels.")
+        progress.step(f"Building with {engine.name}")
         return engine.build(directory, order.tags, order.arguments, means.platform, order.push)
     with engine:
         files = [*store.files(item), own_entry(item, directory)]

@@ -1,0 +1,46 @@
+"""Podman and Buildah by their own commands: the real ones, where they are installed."""
+
+import pytest
+
+from modelbundle.bundler.errors import EngineUnavailable, ImageFailed, InvalidDestination
+from modelbundle.bundler.image.command_build import find, is_installed
+from modelbundle.bundler.image.image import Means, containerize
+
+
+@pytest.mark.parametrize("name", ["podman", "buildah"])
+def test_a_program_that_is_not_installed_is_named(name, small, monkeypatch, tmp_path):
+    monkeypatch.setenv("PATH", str(tmp_path))
+    with pytest.raises(EngineUnavailable, match=f"`{name}` is not installed") as caught:
+        containerize(small.build(), small.store, Means(engine=name))
+    assert caught.value.exit_code == 7
+    assert "--engine none" in caught.value.hint
+
+
+def test_a_program_that_cannot_run_is_no_engine(monkeypatch, tmp_path):
+    program = tmp_path / "podman"
+    program.write_text("#!/bin/sh\necho broken >&2\nexit 1\n")
+    program.chmod(0o755)
+    monkeypatch.setenv("PATH", str(tmp_path))
+    with pytest.raises(EngineUnavailable, match="broken"):
+        find("podman")
+
+
+def test_nothing_of_a_build_without_an_engine_is_for_it(small, base):
+    with pytest.raises(InvalidDestination, match="without an engine"):
+        containerize(small.build(), small.store, Means(engine="podman", base=base))
+
+
+@pytest.mark.engine
+@pytest.mark.parametrize("name", ["podman", "buildah"])
+def test_a_base_that_is_nowhere_fails_with_the_programs_own_words(
+    name, small, monkeypatch, tmp_path
+):
+    if not is_installed(name):
+        pytest.skip(f"`{name}` is not installed")
+    storage = tmp_path / "storage.conf"
+    storage.write_text(
+        f'[storage]\ndriver = "vfs"\ngraphroot = "{tmp_path}/root"\nrunroot = "{tmp_path}/run"\n'
+    )
+    monkeypatch.setenv("CONTAINERS_STORAGE_CONF", str(storage))
+    with pytest.raises(ImageFailed, match=r"(?s)cannot build the image.*127\.0\.0\.1:1"):
+        containerize(small.build(base="127.0.0.1:1/no/base:1"), small.store, Means(engine=name))
