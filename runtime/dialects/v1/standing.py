@@ -40,7 +40,7 @@ def listed(models: Sequence[Served]) -> Reply:
 
 
 def _status(served: Served) -> dict[str, Any]:
-    state = _STATES[served.phase]
+    state = "AVAILABLE" if served.is_ready else _STATES[served.phase]
     if state == "AVAILABLE" and not served.is_ready:
         state = "LOADING"  # it is being started again, or the server is
     failed = served.phase == "failed"

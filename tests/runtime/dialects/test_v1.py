@@ -3,13 +3,17 @@
 import base64
 import json
 import math
+from dataclasses import replace
 
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from .zoo import zoo_server
+from modelbundle.runtime.manifest import BundleManifest
+
+from ..conftest import Servers, Sums, write_bundle, write_model
+from .zoo import Scores, zoo_server
 
 PREDICT = "/v1/models/sums:predict"
 
@@ -297,3 +301,38 @@ def test_no_body_makes_the_server_fail(v1, body, model, verb, kind):
 def test_no_bytes_make_the_server_fail(v1, body):
     """Bytes that are no JSON."""
     assert v1(body).status_code == 400
+
+
+# --- versions and labels ---
+
+
+@pytest.fixture(scope="module")
+def versions(tmp_path_factory):
+    """A server of two versions of one model, of which the first has a label."""
+    directory = tmp_path_factory.mktemp("versions")
+    for alias, model in (("old", Scores()), ("new", Sums())):
+        write_model(directory / "models" / alias, model)
+    write_bundle(directory, models=("old", "new"), serve={"workers": 1})
+    manifest = BundleManifest.read(directory)
+    old, new = manifest.models
+    entries = (replace(old, name="sums", label="stable"), replace(new, name="sums"))
+    (directory / "bundle.json").write_bytes(replace(manifest, models=entries).encode())
+    started = Servers(tmp_path_factory.mktemp("servers"))
+    with started.start(directory).client() as client:
+        yield client, old.version, new.version
+    started.stop()
+
+
+def test_a_label_is_a_version(versions):
+    """The last one is the default, and every one has a status."""
+    client, old, new = versions
+    told = client.get("/v1/models/sums").json()["model_version_status"]
+    assert {each["version"] for each in told} == {old, new}
+    assert client.get("/v1/models/sums/metadata").json()["model_spec"]["version"] == new
+    labeled = client.get("/v1/models/sums/labels/stable").json()["model_version_status"]
+    assert [each["version"] for each in labeled] == [old]
+    for path in ("", f"/versions/{old}", "/labels/stable", f"/VERSIONS/{new}"):
+        answer = client.post(f"/v1/models/sums{path}:predict", json={"instances": [[1, 2]]})
+        assert answer.json() == {"predictions": [3.0]}, path
+    assert client.get(f"/v1/models/sums/versions/{old}").status_code == 200
+    assert client.get("/v1/models/sums/labels/other").status_code == 404
