@@ -10,6 +10,9 @@ import numpy as np
 from ...runtime.signature import Field, Side
 
 _SCALARS = {"string": "str", "integer": "int", "number": "float", "boolean": "bool", "null": "None"}
+_NUMERIC = frozenset(
+    {"bool", "int8", "int16", "int32", "int64", "uint8", "uint16", "uint32", "uint64"}
+) | {"float16", "float32", "float64"}
 _MOST_DEPTH = 8
 ANY = "Any"
 
@@ -106,12 +109,7 @@ def cell(field: Field) -> str:
 
 def _numeric(dtype: str) -> str | None:
     """The kind of a numeric dtype that npy and every client have; None for another."""
-    try:
-        found = np.dtype(dtype)
-    except TypeError:
-        return None
-    is_plain = found.kind in "biuf" and found.itemsize <= 8 and dtype == found.name  # noqa: PLR2004
-    return found.kind if is_plain else None
+    return np.dtype(dtype).kind if dtype in _NUMERIC else None
 
 
 def _is_binary(schema: Mapping[str, Any]) -> bool:

@@ -129,6 +129,7 @@ class _Connection:
         self._has_head = False
         self._is_whole = False
         self._is_broken = False
+        self._stays = False
 
     @property
     def is_open(self) -> bool:
@@ -139,7 +140,7 @@ class _Connection:
     def is_reusable(self) -> bool:
         """Whether another question may follow."""
         is_done = self._is_whole and not self._is_broken and not self._parts
-        return bool(is_done and self._parser.should_keep_alive() and self.is_open)
+        return is_done and self._stays and self.is_open
 
     def close(self) -> None:
         """Close it."""
@@ -198,6 +199,7 @@ class _Connection:
     def on_headers_complete(self) -> None:
         """The head has come; what is only `100 Continue` is none."""
         self._has_head = self._parser.get_status_code() >= 200  # noqa: PLR2004
+        self._stays = bool(self._parser.should_keep_alive())  # later it has forgotten
 
     def on_body(self, body: bytes) -> None:
         """A part of the body."""

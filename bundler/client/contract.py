@@ -2,10 +2,12 @@
 
 import difflib
 import json
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Self
 
+from ...runtime.data import column
 from ...runtime.data.media import JSON
 from ...runtime.signature import Side
 from .failures import ClientError, NoRoute
@@ -18,7 +20,7 @@ class Route:
     """One route that predicts.
 
     inputs, outputs   of a model's method; None where an author's class answers
-    schema            JSON Schema of the body
+    schema, answer    JSON Schema of the body, and of the answer or each item of it
     takes, gives      content types of bodies and answers
     is_streaming      the answer comes in parts
     is_idempotent     to ask twice does no harm
@@ -63,14 +65,14 @@ class Route:
         known = operation[EXTENSION]
         takes = operation["requestBody"]["content"]
         gives = operation["responses"]["200"]["content"]
-        sides = [Side.from_json(known[name]) if name in known else None for name in _SIDES]
+        sides = [_side(known[name]) if name in known else None for name in _SIDES]
         return cls(
             path,
             str(operation.get("description") or operation.get("summary") or ""),
             sides[0],
             sides[1],
             takes.get(JSON, {}).get("schema", {}),
-            gives.get(JSON, {}).get("schema", {}),
+            known.get("item", gives.get(JSON, {}).get("schema", {})),
             tuple(takes),
             tuple(gives),
             bool(known.get("streaming", False)),
@@ -79,6 +81,27 @@ class Route:
 
 
 _SIDES = ("inputs", "outputs")
+_LAYOUTS = frozenset({"array", "columns", "tensors", "objects"})
+_DTYPE = re.compile(r"[a-z][a-z0-9]{0,31}(\[[A-Za-z0-9/_+:, -]{1,63}\])?")
+
+
+def _side(data: Mapping[str, Any]) -> Side:
+    """One side of a signature, of which a server may have said anything.
+
+    Raises:
+        ValueError: when it is none.
+    """
+    side = Side.from_json(data)
+    if side.layout not in _LAYOUTS or (side.layout != "objects" and not side.fields):
+        raise ValueError("a layout that is not known")
+    for each in side.fields:
+        if not isinstance(each.name, str) or not _DTYPE.fullmatch(each.dtype):
+            raise ValueError("a field without a name or a dtype")
+        each.name.encode()  # no half of a surrogate pair, which is no name anywhere
+        column.family(each.dtype)
+        if not each.shape or not all(size is None or type(size) is int for size in each.shape):
+            raise ValueError("a shape that is none")
+    return side
 
 
 @dataclass(frozen=True, slots=True)

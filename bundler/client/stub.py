@@ -35,7 +35,7 @@ def generate(contract: Contract) -> str:
     head, _, template = _template().partition("__all__: list[str] = []\n")
     taken = set(_OWN)
     words = [word.capitalize() for word in contract.title.replace("_", "-").split("-")]
-    title = identifier("".join(words), taken)
+    title = identifier("".join(words) if contract.title.isascii() else "Client", taken)
     methods = list(_methods(contract, taken))
     text = [
         literal(f"Client of {contract.title} {contract.version}, made by `bundle client`."),
@@ -123,7 +123,7 @@ def _of_service(name: str, route: Route) -> Method:
                 f"**({{}} if {parameter} is None else {{{literal(each)}: {parameter}}})"
             )
     answer = annotation.of_schema(route.answer)
-    if media.JSON not in route.gives:
+    if media.JSON not in route.gives and not route.is_streaming:
         answer = "bytes"
     gives = f"Iterator[{answer}]" if route.is_streaming else answer
     body = f"_arguments(**{{{', '.join([*given, *optional])}}})"

@@ -90,6 +90,8 @@ def _operation(
         answers = _service_content(route.output, formats, is_answer=True)
         known = {"takes": route.input.get("kind", ""), "gives": route.output.get("kind", "")}
         known |= {"streaming": route.streaming, "idempotent": route.idempotent}
+        if route.streaming:
+            known["item"] = dict(route.output.get("schema", {}))
     return {
         "operationId": _operation_id(route),
         "summary": _summary(route),
