@@ -31,7 +31,7 @@ FORMATS = {
 }
 """What bodies need, by the names of `serve.formats`."""
 
-DIALECTS = {"grpc": ("grpcio>=1.80", "protobuf>=5.29")}
+DIALECTS = {"grpc": ("grpcio>=1.84", "protobuf>=5.29")}
 """What ways to be spoken to need, by the names of `serve.dialects`."""
 
 _NAME = re.compile(r"\s*([A-Za-z0-9](?:[A-Za-z0-9._-]*[A-Za-z0-9])?)")

@@ -8,6 +8,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import grpc
+import orjson
 from google.protobuf import json_format
 
 from ..dialects.api_tensors import ask
@@ -104,7 +105,7 @@ class Inference:
     def _told(self, name: str, said: Mapping[str, Any]) -> Any:
         """What REST says as JSON, as a message."""
         message = self._messages[f"inference.{name}"]()
-        return json_format.ParseDict(dict(said), message, ignore_unknown_fields=True)
+        return json_format.Parse(orjson.dumps(said), message, ignore_unknown_fields=True)
 
     # --- predictions ---
 

@@ -6,6 +6,7 @@ Source: github.com/tensorflow/serving, `tensorflow_serving/apis`.
 from typing import Any
 
 import grpc
+import orjson
 from google.protobuf import json_format
 
 from ..dialects.catalog import Catalog
@@ -77,8 +78,8 @@ class Prediction:
             for method in served.methods
         }
         told = contract.metadata(served.name, served.version, methods)
-        signatures = json_format.ParseDict(
-            told["metadata"][_SIGNATURE_DEF],
+        signatures = json_format.Parse(
+            orjson.dumps(told["metadata"][_SIGNATURE_DEF]),
             self._messages["tensorflow.serving.SignatureDefMap"](),
         )
         response = self._messages["tensorflow.serving.GetModelMetadataResponse"]()

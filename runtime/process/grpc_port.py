@@ -1,5 +1,6 @@
 """GrpcPort: where all processes of a server speak gRPC, held so that nobody else takes it."""
 
+import importlib.metadata
 import importlib.util
 import socket
 import ssl
@@ -10,6 +11,10 @@ from ..errors import BundleError
 from ..settings import GrpcSettings, ServeSettings
 
 PACKAGES = ("grpc", "google.protobuf")
+OLDEST = (1, 84)
+"""Of grpcio: those before inflate whatever a client has compressed, and look at its size then."""
+
+_HINT = "Install it with `pip install 'modelbundle[grpc]'`."
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,9 +91,15 @@ def _check_library() -> None:
             is_there = False
         if not is_there:
             raise BundleError(
-                "`serve.dialects` has `grpc`, and its library is not installed here.",
-                hint="Install it with `pip install 'modelbundle[grpc]'`.",
+                "`serve.dialects` has `grpc`, and its library is not installed here.", hint=_HINT
             )
+    found = importlib.metadata.version("grpcio")
+    if tuple(int(part) for part in found.split(".")[:2]) < OLDEST:
+        raise BundleError(
+            f"`grpcio` {found} is too old to be served with: a small message of a client's could "
+            "take all memory.",
+            hint=_HINT,
+        )
 
 
 def _bound(host: str, port: int, *, is_shared: bool) -> socket.socket:
