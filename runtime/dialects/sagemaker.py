@@ -21,6 +21,7 @@ from .paths import operation
 from .raw import Raw
 from .reply import Reply
 from .served import Served
+from .triton_form import TritonForm
 
 _ATTRIBUTES = b"x-amzn-sagemaker-custom-attributes"
 _TARGET = b"x-amzn-sagemaker-target-model"
@@ -40,6 +41,7 @@ class Sagemaker:
 
     def __init__(self, catalog: Catalog, environment: Mapping[str, str] = os.environ) -> None:
         self._catalog = catalog
+        self._triton = TritonForm(catalog)
         self._accept = environment.get(_DEFAULT_ACCEPT) or media.JSON
         self._is_multi = environment.get(_MULTI, "").lower() in {"true", "1"}
 
@@ -78,7 +80,9 @@ class Sagemaker:
     async def _invoke(self, inquiry: Inquiry) -> Reply:
         served = self._found(inquiry)
         accept = self._wanted(inquiry.accept)
-        if script.is_script(served):
+        if self._triton.is_meant(inquiry):
+            reply = await self._triton.answer(served, inquiry)
+        elif script.is_script(served):
             reply = await script.answer(served, inquiry, accept)
         elif json_lines.is_meant(inquiry.content_type):
             reply = await json_lines.answer(served, inquiry, accept)

@@ -24,7 +24,7 @@ _PARAMETERS = {"body", "content_type", "accept"}
 def is_script(served: Served) -> bool:
     """Whether it is such an API."""
     schema = served.route.input.get("schema", {}) if served.signature is None else {}
-    return schema.get("properties", {}).keys() == _PARAMETERS
+    return set(schema.get("properties", ())) == _PARAMETERS
 
 
 async def answer(served: Served, inquiry: Inquiry, accept: str) -> Reply:

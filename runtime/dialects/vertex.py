@@ -19,6 +19,7 @@ from .paths import operation
 from .raw import Raw
 from .reply import Reply
 from .served import Served
+from .triton_form import TritonForm
 from .v1.prediction import Asked, Prediction
 from .v1.speech import loads
 
@@ -38,6 +39,7 @@ class Vertex:
 
     def __init__(self, catalog: Catalog, environment: Mapping[str, str] = os.environ) -> None:
         self._catalog = catalog
+        self._triton = TritonForm(catalog)
         self._health_route, self._predict_route = routes(environment)
         self._deployed = environment.get(_DEPLOYED, "")
 
@@ -74,6 +76,8 @@ class Vertex:
 
     async def _predict(self, inquiry: Inquiry) -> Reply:
         served = self._served()
+        if self._triton.is_meant(inquiry):
+            return await self._triton.answer(served, inquiry)
         asked = Asked(inquiry.body, inquiry.content_type)
         if not asked.is_json:  # `rawPredict` passes any body on
             return await Raw(served, inquiry).answer()

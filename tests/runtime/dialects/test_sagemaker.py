@@ -90,6 +90,22 @@ def test_json_lines(client):
     assert invoke(client, b"[1]\n", "application/jsonlines").status_code == 400
 
 
+def test_tensors_in_tritons_form(client):
+    """The size of the JSON stands in the content type, both ways."""
+    rows = np.array(ROWS)
+    tensor = {"name": "input", "shape": [2, 2], "datatype": "FP64"}
+    tensor["parameters"] = {"binary_data_size": rows.nbytes}
+    head = json.dumps({"inputs": [tensor], "parameters": {"binary_data_output": True}}).encode()
+    form = "application/vnd.sagemaker-triton.binary+json;json-header-size="
+    told = invoke(client, head + rows.tobytes(), f"{form}{len(head)}")
+    kind = told.headers["content-type"]
+    assert kind.startswith(form)
+    size = int(kind.removeprefix(form))
+    assert json.loads(told.content[:size])["outputs"][0]["shape"] == [2]
+    assert np.frombuffer(told.content[size:]).tolist() == [3.0, 7.0]
+    assert invoke(client, head, f"{form}99999").status_code == 400
+
+
 def test_custom_attributes_come_back(client):
     """Of sane length."""
     told = invoke(client, ROWS, "application/json", **{ATTRIBUTES: "trace=7"})
