@@ -17,7 +17,7 @@ SECTIONS: Mapping[str, Sequence[str]] = {
     "Models": ("save", "models"),
     "Bundles": ("init", "lock", "build", "test", "list", "show", "diff", "delete"),
     "Trust": ("sign", "verify", "sbom"),
-    "Service": ("serve", "restart", "predict", "bench", "containerize"),
+    "Service": ("serve", "restart", "predict", "bench", "client", "containerize"),
     "Elsewhere": ("export", "import", "push", "pull"),
     "Store and machine": ("doctor", "du", "gc", "schema"),
 }

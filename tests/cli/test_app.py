@@ -29,6 +29,7 @@ SAID = {
         "--seconds=0.2",
         "--json",
     ],
+    "client": ["client", "twice", "--json"],
     "containerize": ["containerize", "twice", "--print", "--json"],
     "export": ["export", "twice", "twice.tar", "--json"],
     "import": ["import", "twice.tar", "--json"],
@@ -53,7 +54,7 @@ FIRST = {
 ONE_ITEM = {
     "save", "build", "test", "show", "verify", "delete", "bench", "containerize",
     "models show", "models alias", "models delete", "models export", "models import", "export",
-    "import", "push", "pull", "sign", "sbom",
+    "import", "push", "pull", "sign", "sbom", "client",
 }  # fmt: skip
 CHANGING = {
     "models delete", "delete", "save", "build", "init", "models alias", "export", "import",
