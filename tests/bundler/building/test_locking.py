@@ -38,6 +38,14 @@ def test_models_runtime_and_author_are_resolved_together(index, project, add_mod
     assert locked.lock.python == "3.11"
 
 
+def test_grpc_is_locked_where_it_is_spoken(index, project, add_model):
+    """With protobuf, which grpcio does not ask for; nowhere else."""
+    add_model()
+    plain = versions(lock(project(PLAIN)))
+    spoken = versions(lock(project(PLAIN + "serve: {dialects: [native, grpc]}\n")))
+    assert spoken.keys() - plain.keys() >= {"grpcio", "protobuf"}
+
+
 def test_the_lock_is_kept_while_its_inputs_stay_the_same(index, project, add_model, cut_off):
     add_model()
     written = project(PLAIN)

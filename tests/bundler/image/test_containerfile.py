@@ -263,3 +263,5 @@ def test_ports_are_those_of_the_bundlefile():
     """Default: where the server listens."""
     assert "EXPOSE 8080" in lines(BUNDLE)
     assert "EXPOSE 9000 9001" in lines(with_image(ports=[9000, 9001]))
+    serve = {"port": 80, "dialects": ["native", "grpc"], "grpc": {"port": 9090}}
+    assert "EXPOSE 80 9090" in lines(replace(BUNDLE, serve=serve))

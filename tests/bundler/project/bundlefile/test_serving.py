@@ -37,6 +37,11 @@ import pytest
         ("serve.queue.fairness", "header", "who is one client"),
         ("serve.queue.fairness", "'header:X Key'", "who is one client"),
         ("serve.limits.keep_alive", "5", "no unit"),
+        ("serve.grpc.port", "70000", "at most 65535"),
+        ("serve.grpc", "{tls_cert: a.crt}", "`tls_key` is missing"),
+        ("serve.grpc", "{tls_key: a.key}", "`tls_cert` is missing"),
+        ("serve.grpc", "{tls_client_ca: a.crt}", "needs a certificate"),
+        ("serve.grpc.compression", "br", "gzip"),
     ],
 )
 def test_what_does_not_fit_is_refused(refuse_value, key, value, word):
