@@ -115,7 +115,8 @@ class Prediction:
 
     def _question(self, asked: Asked, read: Rows, prefers: str) -> _Question:
         if self.served.signature is not None:
-            extent.check(self.served.signature.inputs, self._most, asked.body)
+            # Around each row may stand an object with the input's name.
+            extent.check(self.served.signature.inputs, 2 * self._most, asked.body)
         body, has_tokens = speech.loads(asked.body)
         if type(body) is not dict:
             raise InvalidInput("The body is not an object with `instances` or `inputs`.")

@@ -47,6 +47,16 @@ def test_a_tensor_is_answered_by_a_tensor(client):
     assert told["data"] == {"names": [], "tensor": {"shape": [2], "values": [3.0, 7.0]}}
 
 
+def test_a_large_message_is_read_beside_the_loop(client):
+    """As a small one is."""
+    values = [float(n) for n in range(8000)]
+    body = {"data": {"tensor": {"shape": [4000, 2], "values": values}}}
+    told = client.post(of("sums"), json=body).json()["data"]["tensor"]
+    assert (told["shape"], told["values"][:2]) == ([4000], [1.0, 5.0])
+    body["data"]["tensor"] = {"shape": [5000, 2], "values": [0.0] * 10_000}
+    assert client.post(of("sums"), json=body).status_code == 413
+
+
 def test_names_bring_columns_into_the_models_order(client):
     """And the answer's columns have theirs."""
     body = {"data": {"names": ["city", "age"], "ndarray": [["Oslo", 3]]}}

@@ -75,6 +75,14 @@ def test_json_is_answered_in_its_own_form(client, model, body, answer):
     assert client.put(path, content=json.dumps(body)).json() == answer
 
 
+def test_a_large_body_is_read_beside_the_loop(client):
+    """As a small one is."""
+    rows = [[1.25, float(n)] for n in range(4000)]
+    wanted = [1.25 + n for n in range(4000)]
+    assert client.post("/predictions/sums", json=rows).json() == wanted
+    assert client.post("/predictions/sums", json=rows * 2).status_code == 413
+
+
 def test_versions_and_explanations(client):
     """A version in the path; 501 where nothing explains."""
     assert client.post("/predictions/sums/1.0", json=[1, 2]).json()["type"] == (

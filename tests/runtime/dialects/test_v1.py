@@ -170,6 +170,25 @@ def test_a_model_that_is_not_there(v1):
     assert v1.client.post("/v1/models/sums:guess").status_code == 404
 
 
+def test_a_large_body_is_read_beside_the_loop(v1):
+    """From 64 KiB on, in either form; a hopeless one is refused unread."""
+    rows = [[1.25, float(n)] for n in range(4000)]
+    wanted = [1.25 + n for n in range(4000)]
+    assert v1({"instances": rows}).json() == {"predictions": wanted}
+    assert v1({"inputs": {"input": rows}}).json() == {"outputs": wanted}
+    named = json.dumps({"instances": [{"input": row} for row in rows]}).encode()
+    padded = named + b" " * (1 << 20)
+    assert v1(padded).json() == {"predictions": wanted}
+    assert v1(b'{"instances": [' + b"[]," * 400_000 + b"[]]}").status_code == 413
+
+
+def test_nan_is_null_where_the_bundle_says_so(tmp_path_factory):
+    """Both ways, as on the native route."""
+    with zoo_server(tmp_path_factory, "v1", nan="null") as running, running.client() as client:
+        told = client.post(PREDICT, json={"instances": [[None, 1], [2, 1]]})
+        assert told.json() == {"predictions": [None, 3.0]}
+
+
 # --- classify, regress, explain ---
 
 
