@@ -10,7 +10,6 @@ from ...runtime.manifest import BundleManifest, FileEntry
 from ..errors import BuildError
 from ..progress import NullProgress, Progress
 from ..requirements.lock_file import LockFile
-from ..requirements.wheelhouse import Wheelhouse
 from ..signing.policy import Policy
 from . import locking, plan, routes, tunings
 from .asked import Asked
@@ -19,6 +18,7 @@ from .plan import Ingredients, Part, Plan
 
 if TYPE_CHECKING:
     from ..project.project import Project
+    from ..requirements.wheelhouse import Wheelhouse
     from ..store import Item, Store
 
 
@@ -83,7 +83,7 @@ def build(  # noqa: PLR0913 - the public verb: one keyword for each decision of 
 
     project = project if isinstance(project, Project) else Project.open(Path(project))
     store, progress = store or Store.default(), progress or NullProgress()
-    house = Wheelhouse.open(vendor) if vendor else None
+    house = _wheelhouse(vendor)
     asked = Request(project, store, offline, platform, accelerator, policy, house)
     planned = asked.plan(progress)
     if dry_run:
@@ -91,6 +91,14 @@ def build(  # noqa: PLR0913 - the public verb: one keyword for each decision of 
     planned.locked.write()
     item = write(planned, store, progress)
     return Built(planned, item, store.directory(item))
+
+
+def _wheelhouse(directory: Path | None) -> "Wheelhouse | None":
+    if directory is None:
+        return None
+    from ..requirements.wheelhouse import Wheelhouse
+
+    return Wheelhouse.open(directory)
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,7 +111,7 @@ class Request:
     platform: str | None
     accelerator: str | None
     policy: Path | None
-    house: Wheelhouse | None = None
+    house: "Wheelhouse | None" = None
 
     def plan(self, progress: Progress) -> Plan:
         """Read, resolve and check everything; write nothing."""

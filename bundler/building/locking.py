@@ -14,7 +14,7 @@ from ..requirements.accelerator import Accelerator
 from ..requirements.lock import UNPINNED, Lock
 from ..requirements.lock_file import LockFile
 from ..requirements.target import TORCH_INDEX
-from . import reasons, resolving, routes
+from . import hardware, reasons, routes
 from .asked import Asked
 from .chosen_model import ChosenModel, choose
 
@@ -41,7 +41,7 @@ class Locked:
     def narrowed(self, platform: str, asked: "Asked") -> Self:
         """The same for one platform of those that were asked for."""
         lock = self.lock.narrowed(platform)
-        return replace(self, lock=lock, hardware=resolving.hardware(asked, lock))
+        return replace(self, lock=lock, hardware=hardware.of_lock(asked, lock))
 
     def write(self) -> None:
         """Put the lock beside the bundlefile, whole or not at all."""
@@ -90,6 +90,8 @@ def lock(
 
 
 def _pinned(lock: Lock, progress: Progress) -> Lock:
+    from . import resolving
+
     return resolving.pinned(lock, progress) if lock.base.digest == UNPINNED else lock
 
 
@@ -114,24 +116,26 @@ def settle(
     chosen = {alias: model.locked for alias, model in models.items()}
     named = project.bundlefile.accelerators
     is_filed = asked.accelerator in named
-    known, versions = (old.variants, old.versions) if old else ({}, {})
+    before, versions = (old.variants, old.versions) if old else ({}, {})
     variants: dict[str, Lock] = {}
     told: dict[str, tuple[str, ...]] = {}
     for accelerator in named if is_filed else (asked.accelerator,):
         one = replace(asked, accelerator=accelerator)
-        lock = known.get(accelerator)
+        lock = before.get(accelerator)
         if lock is None or lock.input != one.digest:
+            from . import resolving  # only where something is to be resolved: it is slow to import
+
             lock, told[accelerator] = resolving.resolve(
                 one, versions, offline=offline, progress=progress or NullProgress()
             )
         variants[accelerator] = replace(lock, models=chosen)
     lock, file = variants[asked.accelerator], LockFile(variants) if is_filed else None
-    hardware = resolving.hardware(asked, lock)
-    warnings = (*asked.requirements.warnings, *hardware.warnings, *_doubts(asked, lock))
+    known = hardware.of_lock(asked, lock)
+    warnings = (*asked.requirements.warnings, *known.warnings, *_doubts(asked, lock))
     warnings = (*warnings, *told.get(asked.accelerator, ()))
     is_kept = asked.accelerator not in told
     why = tuple(reasons.of_lock(asked, lock, project.bundlefile, is_kept=is_kept))
-    return Locked(lock, lock_path(project), hardware, file != old, warnings, file, why)
+    return Locked(lock, lock_path(project), known, file != old, warnings, file, why)
 
 
 def _doubts(asked: Asked, lock: Lock) -> list[str]:

@@ -7,12 +7,11 @@ from dataclasses import replace
 from ..errors import ResolveError
 from ..progress import Progress
 from ..requirements import base_image, collisions, given
-from ..requirements.accelerator import Accelerator, derive
 from ..requirements.backends import resolve_for
 from ..requirements.listing import listings
 from ..requirements.lock import UNPINNED, BaseImage, Lock
 from ..requirements.package import Package, merge
-from ..requirements.target import MACHINES
+from . import hardware
 from .asked import Asked
 
 AT_ONCE = 4  # resolutions
@@ -46,7 +45,7 @@ def resolve(
         models={},
         packages=merge(resolved),
     )
-    lock = replace(lock, base=BaseImage(asked.base or derived(asked, lock).base))
+    lock = replace(lock, base=BaseImage(asked.base or hardware.derived(asked, lock).base))
     doubts = tuple(dict.fromkeys(warning for warning in warnings if warning))
     return (lock if offline else pinned(lock, progress)), doubts
 
@@ -80,28 +79,3 @@ def pinned(lock: Lock, progress: Progress) -> Lock:
     progress.step(f"Looking up the digest of {reference}")
     found = base_image.find_digest(reference)
     return replace(lock, base=BaseImage(reference.partition("@")[0], found or UNPINNED))
-
-
-def hardware(asked: Asked, lock: Lock) -> Accelerator:
-    """What the lock says of the hardware, with the base image as it is pinned."""
-    return replace(derived(asked, lock), base=lock.base.pinned)
-
-
-def derived(asked: Asked, lock: Lock) -> Accelerator:
-    """What the packages of the first platform say, and what the bundlefile says over them."""
-    platform = lock.platforms[0]
-    found = derive(lock.on(platform), lock.python, asked.flavor, MACHINES[platform])
-    others = {
-        MACHINES[other]: derive(lock.on(other), lock.python, asked.flavor, MACHINES[other]).archs
-        for other in lock.platforms
-    }
-    if set(others.values()) != {found.archs}:
-        found = replace(found, archs_on=others)
-    left = [
-        f"{name} is left out, because `python.exclude_packages` says so."
-        for name in asked.target.excludes
-    ]
-    if asked.base is None:
-        return replace(found, why=(*found.why, *left))
-    why = (*found.why, *left, f"The bundlefile names the base image `{asked.base}`.")
-    return replace(found, base=asked.base, flavor="own", why=why)

@@ -1,13 +1,17 @@
 """Device: the GPUs of this machine, and whether a bundle can run on them."""
 
+import logging
 import os
 import platform
+import shutil
 import subprocess
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from ..errors import NoDevice
+
+log = logging.getLogger(__name__)
 
 _QUERY = "index,name,compute_cap,memory.total,driver_version"
 # Oldest Linux driver (NVIDIA's CUDA release notes, table 2), and a CUDA of that major version.
@@ -59,6 +63,19 @@ def _device(line: str) -> Device:
     index, name, capability, memory, driver = (part.strip() for part in line.split(",", 4))
     size = int(memory) if memory.isdecimal() else 0  # "[N/A]" where memory is shared with the CPU
     return Device(int(index), name, capability, size, driver)
+
+
+def are_granted(accelerator: Mapping[str, Any]) -> bool:
+    """Whether this is a container of a bundle for GPUs that was given some.
+
+    A container toolkit brings `nvidia-smi` along with them; nobody need say `--gpu` then.
+    """
+    if accelerator.get("kind") != "cuda" or os.environ.get("BUNDLE_CONTAINER") != "1":
+        return False
+    if shutil.which("nvidia-smi") is None:
+        log.info("This container was given no GPU (`--gpus all`): models run on the CPU.")
+        return False
+    return True
 
 
 def preflight(wanted: Sequence[int], accelerator: Mapping[str, Any]) -> tuple[Device, ...]:

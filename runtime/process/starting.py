@@ -19,7 +19,7 @@ from ..telemetry.metrics import Metrics
 from . import topology
 from .address import Address
 from .cgroup import available_memory, usable_cores
-from .device import Device, preflight
+from .device import Device, are_granted, preflight
 from .growth import Growth
 from .grpc_port import GrpcPort
 from .handover import Handover
@@ -134,13 +134,14 @@ def checked_plan(options: Options, routes: Sequence[Route] = ()) -> Plan:
 
 
 def _devices(plan: Plan, options: Options) -> tuple[Device, ...]:
-    if options.gpus is None:
-        return ()
     frameworks = {entry.framework for entry in plan.manifest.models}
-    if frameworks and not frameworks & _ON_GPU and plan.manifest.service is None:
+    is_for_cpus = bool(frameworks) and not frameworks & _ON_GPU and plan.manifest.service is None
+    if options.gpus is None and (is_for_cpus or not are_granted(plan.manifest.accelerator)):
+        return ()
+    if is_for_cpus:
         names = ", ".join(sorted(frameworks))
         raise NoDevice(f"`--gpu` was given, but {names} models run on CPUs only.")
-    return preflight(options.gpus, plan.manifest.accelerator)
+    return preflight(options.gpus or (), plan.manifest.accelerator)
 
 
 def _settings(settings: ServeSettings, options: Options) -> ServeSettings:

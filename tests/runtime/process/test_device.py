@@ -123,3 +123,15 @@ def test_a_bundle_locked_for_cpus_says_how_to_change_that(smi):
     with pytest.raises(NoDevice, match="locked for CPUs") as caught:
         device.preflight((), {"kind": "cpu"})
     assert "accelerator: cuda" in caught.value.hint
+
+
+def test_a_container_for_gpus_that_was_given_some_uses_them(smi, monkeypatch, tmp_path):
+    cuda = {"kind": "cuda"}
+    monkeypatch.setenv("BUNDLE_CONTAINER", "1")
+    monkeypatch.setenv("PATH", str(tmp_path / "nothing"))
+    assert not device.are_granted(cuda)
+    smi(TWO)
+    assert device.are_granted(cuda)
+    assert not device.are_granted({"kind": "cpu"})
+    monkeypatch.delenv("BUNDLE_CONTAINER")
+    assert not device.are_granted(cuda)
