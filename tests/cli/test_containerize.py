@@ -50,3 +50,32 @@ def test_the_schema_is_the_one_in_the_repository(bundle, checkout):
 
     assert schema == (checkout / "bundlefile.schema.json").read_text(encoding="utf-8")
     assert bundle("schema", "--json").json == json.loads(schema)
+
+
+def test_the_layers_are_explained_before_anything_is_made(shop):
+    told = shop("containerize", "twice", "--explain", "--json", **NO_ENGINE).json["plan"]
+
+    assert told["needs_engine"] == []
+    names = [layer["name"] for layer in told["layers"]]
+    assert names[-3:] == ["runtime", "code", "manifest"]
+    assert "frameworks" in names
+    assert any(name.startswith("model ") for name in names)
+    assert all(layer["why"] and not layer["reused"] for layer in told["layers"])
+    shown = shop("containerize", "twice", "--explain", **NO_ENGINE).out
+    assert "No engine is needed" in shown
+    assert "code: changes with every edit" in shown
+
+
+def test_an_image_without_an_engine_has_to_go_somewhere(shop):
+    failed = shop("containerize", "twice", "--engine", "none", code=2)
+
+    assert "--output oci:DIR" in failed.err
+
+
+def test_an_unknown_layout_is_no_base_image(shop, tmp_path):
+    options = ("--output", f"oci:{tmp_path / 'out'}", "--base", f"oci:{tmp_path / 'nowhere'}")
+
+    failed = shop("containerize", "twice", *options, code=1, **NO_ENGINE)
+
+    assert "nowhere` is not an OCI layout." in failed.err
+    assert not (tmp_path / "out").exists()
