@@ -31,3 +31,12 @@ def test_only_what_was_asked_for_changes():
 )
 def test_the_header_that_tells_clients_apart(fairness, header):
     assert QueueSettings(fairness=fairness).fairness_header == header
+
+
+def test_dialects_are_known_ones():
+    """A list in JSON; an unknown one is named."""
+    settings = ServeSettings.from_json({"dialects": ["native", "v2"]})
+    assert settings.dialects == ("native", "v2")
+    assert ServeSettings.from_json(settings.to_json()) == settings
+    with pytest.raises(InvalidBundle, match="unknown `v3`; there are `native`, `v2`"):
+        ServeSettings.from_json({"dialects": ["v3"]})

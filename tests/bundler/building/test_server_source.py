@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from modelbundle.bundler.building.server_source import literal, render
 from modelbundle.runtime.manifest import Route
-from modelbundle.runtime.settings import BatchSettings
+from modelbundle.runtime.settings import DIALECTS, BatchSettings, ServeSettings
 
 ROUTES = [
     Route("/predict", "predict", model="iris"),
@@ -23,7 +23,7 @@ ROUTES = [
 
 def test_ruff_has_nothing_to_format(tmp_path):
     path = tmp_path / "server.py"
-    path.write_text(render("flowers", ROUTES, BatchSettings()))
+    path.write_text(render("flowers", ROUTES, ServeSettings(dialects=DIALECTS)))
     ruff = str(Path(sys.executable).parent / "ruff")
     done = subprocess.run(
         [ruff, "format", "--isolated", "--diff", str(path)],
@@ -35,7 +35,7 @@ def test_ruff_has_nothing_to_format(tmp_path):
 
 
 def test_routes_and_batch_settings_are_spelled_out():
-    text = render("flowers", ROUTES, BatchSettings(32, 0.02))
+    text = render("flowers", ROUTES, ServeSettings(batch=BatchSettings(32, 0.02)))
     assert '"/predict", method="predict", model="iris"' in text.replace("\n            ", " ")
     assert "max_batch_size=32" in text
     assert "max_batch_size=8" in text
@@ -44,11 +44,19 @@ def test_routes_and_batch_settings_are_spelled_out():
     assert text.count("idempotent=True") == 1
 
 
+def test_dialects_are_spelled_out():
+    """Each with a word on which paths are its."""
+    text = render("flowers", ROUTES, ServeSettings(dialects=("native", "v2")))
+    assert '"native",  # the routes above\n' in text
+    assert '"v2",  # Open Inference Protocol: /v2/models/{model}/infer, ...\n' in text
+    assert '"v1"' not in text
+
+
 @given(st.text(st.characters(exclude_categories=["Cs"])))
 def test_a_value_stays_a_value(value):
     """Whatever stands in a name or a path, Python reads it back as the same text."""
     assert ast.literal_eval(literal(value)) == value
-    tree = ast.parse(render("x", [Route(value, value, model=value)], BatchSettings()))
+    tree = ast.parse(render("x", [Route(value, value, model=value)], ServeSettings()))
     calls = [
         node.func.id
         for node in ast.walk(tree)

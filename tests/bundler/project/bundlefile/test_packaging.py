@@ -11,6 +11,14 @@ DIGEST = "sha256:" + "0" * 64
         ("models", f"[{DIGEST}]", "as: NAME"),
         ("models", "[{ref: net, pin: yes}]", "true"),
         ("models", "[7]", 'in quotes: "7"'),
+        ("models", "[{ref: net, versions: 0}]", "says no versions"),
+        ("models", "[{ref: net, versions: al}]", "Write `all`"),
+        ("models", "[{ref: net, versions: ['1', '1']}]", "twice"),
+        ("models", "[{ref: net, versions: [1.0]}]", "is no version"),
+        ("models", "[{ref: 'net:1', versions: all}]", "one version already"),
+        ("models", "[{ref: net, versions: all, pin: true}]", "there are several"),
+        ("models", "[{ref: net, load: lazily}]", "start"),
+        ("models", "[{ref: net, unload_after: 10m}]", "load: lazy"),
         ("models", "[1.10]", 'in quotes: "1.10"'),
         ("python.version", "3.11", 'in quotes: "3.11"'),
         ("python.version", "3", 'in quotes: "3"'),
@@ -62,6 +70,12 @@ def test_what_does_not_fit_is_refused(refuse_value, key, value, word):
 def test_a_digest_needs_a_name_of_its_own(read):
     (model,) = read(f"models: [{{ref: {DIGEST}, as: net}}]\n").models
     assert (model.alias, model.tag.digest) == ("net", DIGEST)
+
+
+def test_an_alias_of_the_store_is_a_label(read):
+    """But `latest` says nothing that no alias would not say."""
+    models = read("models: [iris@prod, {ref: wine, as: w}, 'rose:1']\n").models
+    assert [model.label for model in models] == ["prod", None, None]
 
 
 def test_a_word_like_token_that_is_a_number_is_no_secret(read):
