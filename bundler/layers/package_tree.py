@@ -176,6 +176,7 @@ class Wanted:
         given = ["pip", "install", "--target", str(target), "--no-deps", "--require-hashes"]
         given += ["--only-binary", ":all:", "--python-version", self.python]
         given += ["--python-platform", PLATFORMS[self.platform], "--no-python-downloads"]
+        given += ["--index-strategy", "unsafe-best-match"]  # the locked digest decides
         return [*given, "--requirement", str(requirements)]
 
 

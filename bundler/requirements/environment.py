@@ -156,6 +156,8 @@ def _make(home: Path, version: str, requirements: Path, *, offline: bool) -> Non
         python = sys.executable if _is(version) else version
         uv.run(["venv", "--python", python, str(home)], cwd=home.parent, offline=offline)
         install = ["pip", "sync", "--python", str(home / "bin" / "python"), "--require-hashes"]
+        # Every index may offer a version: what is installed has the locked digest in any case.
+        install += ["--index-strategy", "unsafe-best-match"]
         install += ["--compile-bytecode"]  # or every start of a server would do it
         uv.run([*install, str(requirements)], cwd=home.parent, offline=offline)
         for site in home.glob("lib/python*/site-packages"):

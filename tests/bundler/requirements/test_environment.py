@@ -127,3 +127,20 @@ def test_another_machines_bundle_is_refused_before_anything_is_made(locked, tmp_
     (locked / "bundle.json").write_bytes(changed.encode())
     with pytest.raises(ResolveError, match=f"locked for {other}"):
         choose(locked, envs=tmp_path / "envs")
+
+
+def test_an_index_with_older_versions_does_not_hide_what_is_locked(
+    tmp_path, serve_index, make_wheel, monkeypatch
+):
+    monkeypatch.delenv("UV_FIND_LINKS", raising=False)
+    own, public = serve_index("own"), serve_index("public")
+    make_wheel(own.root / "alpha-of-tests", "alpha-of-tests", "0.1")
+    newer = make_wheel(public.root / "alpha-of-tests", "alpha-of-tests", "1.0")
+    value = hashlib.sha256(newer.read_bytes()).hexdigest()
+    monkeypatch.setenv("UV_DEFAULT_INDEX", public.url)
+    text = f"--extra-index-url {own.url}\nalpha-of-tests==1.0 \\\n    --hash=sha256:{value}\n"
+    bundle(tmp_path / "bundle", text)
+    chosen = choose(tmp_path / "bundle", "locked", envs=tmp_path / "envs")
+    assert list(
+        chosen.python.parent.parent.glob("lib/*/site-packages/alpha_of_tests-1.0.dist-info")
+    )
