@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass, field, fields, replace
-from typing import Any, Literal, Self
+from typing import Any, Literal, Self, cast, get_args
 
 from .errors import InvalidBundle
 
@@ -10,7 +10,8 @@ KIB = 1 << 10
 MIB = 1 << 20
 
 
-DIALECTS = ("native", "v2", "v1", "grpc", "torchserve", "seldon", "sagemaker", "vertex")
+DialectName = Literal["native", "v2", "v1", "grpc", "torchserve", "seldon", "sagemaker", "vertex"]
+DIALECTS: tuple[DialectName, ...] = get_args(DialectName)
 """How a server may be spoken to, all of it at the same time."""
 
 
@@ -122,7 +123,7 @@ class ServeSettings:
     timing: Literal["request", "always", "off"] = "request"
     formats: tuple[str, ...] | None = None
     model_control: Literal["none", "explicit"] = "none"
-    dialects: tuple[str, ...] = ("native", "v2", "v1")
+    dialects: tuple[DialectName, ...] = ("native", "v2", "v1")
     batch: BatchSettings = field(default_factory=BatchSettings)
     queue: QueueSettings = field(default_factory=QueueSettings)
     limits: LimitSettings = field(default_factory=LimitSettings)
@@ -168,8 +169,8 @@ class ServeSettings:
         return replace(self, **{name: v for name, v in changes.items() if v is not None})
 
 
-def _checked_dialects(names: Iterable[str]) -> tuple[str, ...]:
-    listed = tuple(names)
+def _checked_dialects(names: Iterable[str]) -> tuple[DialectName, ...]:
+    listed = cast("tuple[DialectName, ...]", tuple(names))
     for name in listed:
         if name not in DIALECTS:
             known = ", ".join(f"`{each}`" for each in DIALECTS)

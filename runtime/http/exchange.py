@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING, Any, Protocol
 import orjson
 
 from ..errors import RequestError
+from ..printable import printable
 from ..telemetry.trace_context import TraceContext
 from .own_lines import OwnLines
-from ..printable import printable
 
 if TYPE_CHECKING:
     from ..batching.request import Request

@@ -3,16 +3,19 @@
 import asyncio
 import logging
 from collections.abc import Mapping
+from typing import TYPE_CHECKING
 
 from ..batching.cost import CostModel
 from ..errors import InvalidBundle
 from ..manifest import Route
 from ..models.operation import Operation
-from ..models.runner import Runner
 from ..plan import Plan
 from ..rpc.remote_operation import RemoteOperation
 from ..rpc.service_link import ServiceLink
 from .readiness import Readiness
+
+if TYPE_CHECKING:
+    from ..models.runner import Runner
 
 log = logging.getLogger(__name__)
 

@@ -7,8 +7,8 @@ from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
-from .pages import Shown, pages
 from ..printable import printable
+from .pages import Shown, pages
 
 
 def site(shown: Shown, predictions: Iterable[str]) -> Starlette:

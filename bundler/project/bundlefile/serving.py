@@ -4,7 +4,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field, StrictBool, StrictInt, field_validator, model_validator
 
-from ....runtime.settings import ServeSettings
+from ....runtime.settings import DialectName, ServeSettings
 from .quantity import (
     Count,
     Duration,
@@ -20,8 +20,6 @@ from .text import ApiName, EnvName, Fairness, Host, RoutePath
 from .wrong import quoted, wrong
 
 _DEFAULT = ServeSettings()
-
-DialectName = Literal["native", "v2", "v1", "grpc", "torchserve", "seldon", "sagemaker", "vertex"]
 
 
 class Batch(Section):
@@ -257,7 +255,7 @@ class Serve(Section):
 
     @field_validator("dialects")
     @classmethod
-    def _distinct(cls, names: tuple[str, ...]) -> tuple[str, ...]:
+    def _distinct(cls, names: tuple[DialectName, ...]) -> tuple[DialectName, ...]:
         if len(set(names)) < len(names):
             raise wrong("A dialect stands there twice.", "Name each of them once.")
         if not names:

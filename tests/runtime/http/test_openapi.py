@@ -5,8 +5,8 @@ import json
 import jsonschema
 import pytest
 
-from modelbundle.runtime.http import openapi
 from modelbundle.runtime.data.schema import envelope
+from modelbundle.runtime.http import openapi
 from modelbundle.runtime.manifest import BundleManifest, Route
 from modelbundle.runtime.plan import Plan
 from modelbundle.runtime.signature import Field, Side
