@@ -13,7 +13,7 @@ import orjson
 
 from ..data import extent, instances, table
 from ..data.payload import JSON, Codec, Payload
-from ..errors import InvalidInput
+from ..errors import InvalidInput, NotSupported
 from ..models.operation import Stream
 from ..signature import OBJECTS, Side
 from .inquiry import Inquiry
@@ -68,19 +68,58 @@ def _depth(value: Any) -> int:
 async def answer(served: Served, inquiry: Inquiry, body: bytes, accept: str) -> Reply:
     """The answer of a model to a JSON body with or without an envelope.
 
-    An author's class gets the body as it is.
+    An author's class gets the body as it is; a list, where it takes rows, in the envelope.
 
     Raises:
         RequestError: as the native route does.
     """
     if served.signature is None:
-        return as_reply(await served.call(inquiry, body, JSON, accept))
+        return await _called(served, inquiry, body, accept)
     codec = codec_of(served)
     if len(body) < _LARGE:
         batch, form = _read(codec, body)
     else:
         batch, form = await asyncio.to_thread(_read, codec, body)
     return as_reply(_said(codec, await served.answer(inquiry, batch), form, accept))
+
+
+async def _called(served: Served, inquiry: Inquiry, body: bytes, accept: str) -> Reply:
+    if not takes_rows(served) or body.lstrip()[:1] != b"[":
+        return as_reply(await served.call(inquiry, body, JSON, accept))
+    told = await served.call(inquiry, b'{"instances":' + body + b"}", JSON, accept)
+    if isinstance(told, Stream) or told.content_type != JSON:
+        return as_reply(told)
+    return Reply(orjson.dumps(_predictions(told)))
+
+
+def takes_rows(served: Served) -> bool:
+    """Whether an author's API takes `{"instances": [...]}`."""
+    schema = served.route.input.get("schema", {}) if served.signature is None else {}
+    return "instances" in schema.get("properties", ())
+
+
+async def ask_rows(served: Served, inquiry: Inquiry, rows: list[Any]) -> list[Any]:
+    """The predictions of an author's API for rows of JSON.
+
+    Raises:
+        RequestError: as the native route does; NotSupported for an API that takes no rows.
+    """
+    if not takes_rows(served):
+        raise NotSupported(f"`{served.name}` takes bodies of its own form, no rows.")
+    instances.check_depth(rows)
+    body = orjson.dumps({"instances": rows}, option=orjson.OPT_SERIALIZE_NUMPY)
+    told = await served.call(inquiry, body, JSON, JSON)
+    if isinstance(told, Stream):
+        raise NotSupported(f"`{served.name}` answers with a stream, not with predictions.")
+    return _predictions(told)
+
+
+def _predictions(told: Payload) -> list[Any]:
+    """What stands in the envelope of an answer; an answer of another form is one prediction."""
+    value = orjson.loads(told.body)
+    if type(value) is dict and value.keys() == {"predictions"}:
+        value = value["predictions"]
+    return value if type(value) is list else [value]
 
 
 async def answer_rows(served: Served, inquiry: Inquiry, rows: Bare, accept: str) -> Reply:

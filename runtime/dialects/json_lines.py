@@ -8,8 +8,8 @@ from typing import Any
 import orjson
 
 from ..data import instances, media, table
-from ..errors import BadPayload, NotSupported, PayloadTooLarge
-from .bare import codec_of
+from ..errors import BadPayload, PayloadTooLarge
+from .bare import ask_rows, codec_of
 from .inquiry import Inquiry
 from .reply import Reply
 from .served import Served
@@ -29,19 +29,19 @@ async def answer(served: Served, inquiry: Inquiry, accept: str) -> Reply:
     """The answers to all lines of a body, a line each, or as one JSON list.
 
     Raises:
-        RequestError: as the native route does; NotSupported for an author's class.
+        RequestError: as the native route does; NotSupported for an API that takes no rows.
     """
-    if served.signature is None:
-        raise NotSupported(f"`{served.name}` takes bodies of its own form, no lines.")
     codec = codec_of(served)
-    names = {field.name for field in codec.inputs.fields}
-    keys = frozenset(_ENVELOPES) - names
+    keys = frozenset(_ENVELOPES) - {field.name for field in codec.inputs.fields}
     rows = [_row(line, keys) for line in _lines(inquiry.body, codec.max_rows)]
-    output = await served.answer(inquiry, codec.fitted(rows))
-    payload = codec.encode(output, accept)
-    if payload.content_type != media.JSON:
-        return Reply(payload.body, content_type=payload.content_type)
-    said = table.to_instances(output, nan_as_null=codec.nan_as_null)
+    if served.signature is None:
+        said = await ask_rows(served, inquiry, rows)
+    else:
+        output = await served.answer(inquiry, codec.fitted(rows))
+        payload = codec.encode(output, accept)
+        if payload.content_type != media.JSON:
+            return Reply(payload.body, content_type=payload.content_type)
+        said = table.to_instances(output, nan_as_null=codec.nan_as_null)
     if not media.ranked(accept, [TYPE]):
         return Reply(orjson.dumps(said))
     return Reply(b"".join(orjson.dumps(each) + b"\n" for each in said), content_type=TYPE)

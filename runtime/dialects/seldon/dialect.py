@@ -18,7 +18,7 @@ from ...errors import InvalidInput, NotSupported, RequestError, UnknownModel
 from ...models.operation import Stream
 from ...printable import printable
 from ...signature import OBJECTS, Field
-from ..bare import codec_of
+from ..bare import ask_rows, codec_of
 from ..catalog import Catalog
 from ..dialect import GET, POST, Rule
 from ..inquiry import Inquiry
@@ -95,8 +95,11 @@ class Seldon:
         return Reply.json(told | {"meta": _meta(served, message.meta)})
 
     async def _call(self, served: Served, inquiry: Inquiry) -> Reply:
-        """An author's class takes the message's `jsonData`, and its answer is that of ours."""
+        """An author's class takes `jsonData` as its body, and `data` where it takes rows."""
         message = Message.of(value_of(inquiry))
+        if message.kind in {"ndarray", "tensor"}:
+            told = await ask_rows(served, inquiry, message.rows(OBJECTS))
+            return Reply.json(parts(message, (), told) | {"meta": _meta(served, message.meta)})
         if message.kind != "jsonData":
             raise NotSupported(f"`{served.name}` takes bodies of its own form: send `jsonData`.")
         instances.check_depth(message.content, "jsonData")

@@ -83,9 +83,17 @@ class Message:
             return of_bytes(side, [_bytes(self.content)])
         if self.kind == "tensor":
             return codec.fitted(self._in_order(side, _tensor(self.content)))
-        return codec.fitted(self._rows(side))
+        return codec.fitted(self.rows(side))
 
-    def _rows(self, side: Side) -> list[Any]:
+    def rows(self, side: Side) -> list[Any]:
+        """The rows as JSON has them, one a row of the model's.
+
+        Raises:
+            InvalidInput: when they are none.
+        """
+        if self.kind == "tensor":
+            listed: list[Any] = _tensor(self.content).tolist()
+            return listed
         if self.kind == "strData":
             if type(self.content) is not str:
                 raise InvalidInput("strData: expected a string.")
@@ -143,7 +151,7 @@ def _bytes(text: Any) -> bytes:
 
 
 def parts(
-    asked: Message, names: Sequence[str], output: Any, *, nan_as_null: bool
+    asked: Message, names: Sequence[str], output: Any, *, nan_as_null: bool = False
 ) -> dict[str, Any]:
     """The answer's `data`, `strData`, `binData` or `jsonData`; `names` of the model's outputs.
 

@@ -75,8 +75,25 @@ def test_bodies_go_to_torchserve_and_sagemaker_as_they_are(client):
     assert client.post("/predictions/words", content=b"a b", headers=headers).status_code == 200
     assert client.post("/invocations", json=ROWS).json() == {"predictions": [3.0, 7.0]}
     assert client.post("/models/greet/invoke", json={"name": "Ida"}).json() == "Hi, Ida"
-    lines = {"content-type": "application/jsonlines"}
-    assert client.post("/invocations", content=b"[1, 2]", headers=lines).status_code == 501
+
+
+def test_rows_without_an_envelope_get_one(client):
+    """Where the class takes rows."""
+    rows = ROWS["instances"]
+    assert client.post("/predictions/demo", json=rows).json() == [3.0, 7.0]
+    assert client.post("/invocations", json=rows).json() == [3.0, 7.0]
+    lines = {"content-type": "application/jsonlines", "accept": "application/jsonlines"}
+    told = client.post("/invocations", content=b"[1, 2]\n[3, 4]", headers=lines)
+    assert told.content == b"3.0\n7.0\n"
+    told = client.post("/models/greet/invoke", content=b"[1, 2]", headers=lines)
+    assert told.status_code == 501
+    path = "/api/v1.0/predictions"
+    assert client.post(path, json={"data": {"ndarray": rows}}).json()["data"]["ndarray"] == [3, 7]
+    tensor = {"shape": [2, 2], "values": [1, 2, 3, 4]}
+    told = client.post(path, json={"data": {"tensor": tensor}}).json()["data"]["tensor"]
+    assert told == {"shape": [2], "values": [3.0, 7.0]}
+    wrong = client.post("/seldon/n/greet/api/v1.0/predictions", json={"data": {"ndarray": rows}})
+    assert wrong.status_code == 501
 
 
 def test_json_data_goes_to_it_from_seldon(client):
