@@ -89,6 +89,8 @@ def _say(came: "Imported", console: Console, *, is_trusted: bool) -> None:
             f"`bundle show {item.kind}:{item.tag}`; if you know where it comes from, add `--trust` "
             "when it is served."
         )
-    data = {"trusted": is_trusted, "written": came.written}
+    if came.signatures:
+        text += f" {came.signatures} signatures came along: `bundle verify` says whose."
+    data = {"trusted": is_trusted, "written": came.written, "signatures": came.signatures}
     served = f"bundle serve {item.kind}:{item.tag}"
     console.result(to_json(item) | data, text, next_command=f"{served} --trust" if runs else served)

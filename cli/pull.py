@@ -61,10 +61,13 @@ def pull(
         "manifest": done.manifest,
         "fetched": done.fetched,
         "present": done.present,
+        "signatures": done.signatures,
         "trusted": is_trusted,
     }
     here = f", {human(done.present)} were here" if done.present else ""
     lines = [f"Pulled `{done.item.tag}`: {human(done.fetched)}{here}."]
+    if done.signatures:
+        lines.append(f"{done.signatures} signatures came along: `bundle verify` says whose.")
     lines += [] if is_trusted else _strange(done.item)
     tag = f"{done.item.kind}:{done.item.tag}"
     verb = "serve" if is_trusted or not _runs(done.item) else "show"

@@ -55,8 +55,16 @@ def push(
         "sent": done.sent,
         "mounted": done.mounted,
         "present": done.present,
+        "signatures": done.signatures,
     }
     spared = done.mounted + done.present
     there = f", {human(spared)} were there" if spared else ""
-    text = f"Pushed `{done.item.tag}` to `{done.references[0]}`: {human(done.sent)}{there}."
+    sent = f"{human(done.sent)}{there}{_with(done.signatures)}"
+    text = f"Pushed `{done.item.tag}` to `{done.references[0]}`: {sent}."
     console.result(data, text, next_command=f"bundle pull {done.references[0]}")
+
+
+def _with(signatures: int) -> str:
+    if not signatures:
+        return ""
+    return f", with {signatures} signature{'s' if signatures > 1 else ''}"

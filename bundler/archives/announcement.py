@@ -9,6 +9,7 @@ from .. import strict_json
 from ..errors import InvalidArchive
 from ..quotation import quoted
 from ..store import Blob, oci
+from ..store.referrers import MOST, SIGNATURE
 from ..tag import KINDS, Kind
 from . import layout
 
@@ -25,12 +26,14 @@ class Announcement:
     kind      None where another tool wrote the index and left it out
     name      None likewise; `--as` says it then
     version   what OCI calls the tag
+    beside    the manifests of what refers to it: its signatures
     """
 
     manifest: Blob
     kind: Kind | None
     name: str | None
     version: str | None
+    beside: tuple[Blob, ...] = ()
 
     def encode(self) -> bytes:
         """The bytes of `index.json`: a function of the item and its tag, and of nothing else."""
@@ -42,12 +45,13 @@ class Announcement:
         }
         if self.kind:
             descriptor["artifactType"] = oci.ARTIFACT[self.kind]
+        manifests = [descriptor, *map(_signature, self.beside)]
         return canonical.dumps(
             {
                 "schemaVersion": _SCHEMA,
                 "mediaType": oci.INDEX,
-                "manifests": [descriptor],
-                "annotations": {oci.CHECK: oci.checksum([descriptor])},
+                "manifests": manifests,
+                "annotations": {oci.CHECK: oci.checksum(manifests)},
             }
         )
 
@@ -61,12 +65,16 @@ class Announcement:
         try:
             document = strict_json.loads(data)
             _check_index(document)
-            found = {_read(descriptor) for descriptor in document["manifests"]}
+            listed = document["manifests"]
+            beside = tuple(_blob(one) for one in listed if _is_signature(one))
+            found = {_read(descriptor) for descriptor in listed if not _is_signature(descriptor)}
         except (KeyError, TypeError, ValueError, AttributeError) as error:
             raise _invalid(_reason(error)) from error
         if len({one[0].digest for one in found}) != 1:
             raise _invalid(f"it names {len(found)} manifests, and an archive holds one")
-        return cls(*min(found, key=str))
+        if len(beside) > MOST or len(set(beside)) < len(beside):
+            raise _invalid("it names too many signatures, or one twice")
+        return cls(*min(found, key=str), beside)
 
 
 def _check_index(document: dict[str, Any]) -> None:
@@ -77,7 +85,16 @@ def _check_index(document: dict[str, Any]) -> None:
         raise ValueError("it is not as it was written")
 
 
-def _read(descriptor: dict[str, Any]) -> tuple[Blob, Kind | None, str | None, str | None]:
+def _signature(manifest: Blob) -> dict[str, Any]:
+    known = {"mediaType": oci.MANIFEST, "artifactType": SIGNATURE}
+    return known | {"digest": manifest.digest, "size": manifest.size}
+
+
+def _is_signature(descriptor: dict[str, Any]) -> bool:
+    return descriptor.get("artifactType") == SIGNATURE
+
+
+def _blob(descriptor: dict[str, Any]) -> Blob:
     blob = Blob(descriptor["digest"], descriptor["size"])
     if descriptor["mediaType"] != oci.MANIFEST:
         raise ValueError(f"{quoted(str(descriptor['mediaType']))} is no manifest of an artifact")
@@ -85,6 +102,11 @@ def _read(descriptor: dict[str, Any]) -> tuple[Blob, Kind | None, str | None, st
         raise ValueError("the manifest has no sha256 digest")
     if type(blob.size) is not int or not 0 < blob.size <= layout.DOCUMENT:
         raise ValueError("the manifest has no size that it may have")
+    return blob
+
+
+def _read(descriptor: dict[str, Any]) -> tuple[Blob, Kind | None, str | None, str | None]:
+    blob = _blob(descriptor)
     notes = descriptor.get("annotations", {})
     artifact = descriptor.get("artifactType")
     if artifact is not None and artifact not in _KIND:

@@ -9,6 +9,7 @@ from ..progress import NullProgress, Progress
 from ..store import Blob, Item, Store, default_version, disk
 from ..store.delivery import Delivery
 from ..store.hashing import Read
+from ..store.referrers import SIGNATURE
 from ..tag import Kind, check_name, check_version
 from . import opening
 from .announcement import Announcement
@@ -18,10 +19,11 @@ from .source import inventory as inventory_of
 
 @dataclass(frozen=True, slots=True)
 class Imported:
-    """The item, and how many bytes of it the store did not have."""
+    """The item, how many bytes of it the store did not have, and how many signatures it has."""
 
     item: Item
     written: int
+    signatures: int = 0
 
 
 @disk.told("read the archive")
@@ -66,7 +68,9 @@ def import_item(
                 receive = partial(_receive, delivery, found, archive.where, meter.advance)
                 archive.deliver(found.blobs, receive)
             item = _commit(delivery, found, tag, aliases)
-    return Imported(item, delivery.written)
+    for signature in found.signatures:
+        store.referrers.attach(item, SIGNATURE, signature.content)
+    return Imported(item, delivery.written, len(found.signatures))
 
 
 def _receive(

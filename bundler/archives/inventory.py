@@ -11,10 +11,12 @@ from .. import strict_json
 from ..errors import InvalidArchive
 from ..quotation import quoted
 from ..store import Blob, Item, Store, oci
+from ..store.referrers import EMPTY
 from ..tag import KINDS, Kind
 from . import layout, shape
 from .announcement import Announcement
 from .shape import SHAPES
+from .signature import Signature, empty
 
 _PATH = 1024  # bytes of a path inside an item
 _PART = 255  # bytes of one part of it
@@ -32,13 +34,17 @@ class Inventory:
     files: tuple[FileEntry, ...]
     framework: str | None = None
     executes_code: bool = True
+    signatures: tuple[Signature, ...] = ()
 
     @classmethod
     def of(cls, store: Store, item: Item) -> Self:
         """What an item of the store is made of, checked against its digests."""
         config, files = store.config(item), store.files(item)
         manifest = oci.manifest(item.kind, _blob(config), files)
-        return cls(item.kind, manifest, config, files, item.framework, item.executes_code)
+        shown = item.framework, item.executes_code
+        own = {entry.digest for entry in files}
+        beside = (one for one in Signature.all_of(store, item) if one.blobs[1].digest not in own)
+        return cls(item.kind, manifest, config, files, *shown, tuple(beside))
 
     @classmethod
     def decode(cls, manifest: bytes, config: bytes) -> Self:
@@ -80,6 +86,18 @@ class Inventory:
         """These two and every file."""
         return (self.manifest_blob, self.config_blob, *self.blobs)
 
+    @property
+    def members(self) -> tuple[Blob, ...]:
+        """Every blob of an archive of it, its signatures' too."""
+        beside = [blob for signature in self.signatures for blob in signature.blobs]
+        return (*self.all_blobs, *beside, *([Blob.of_bytes(EMPTY)] if self.needs_empty else []))
+
+    @property
+    def needs_empty(self) -> bool:
+        """Whether the config of its signatures stands apart: none of its files is the same."""
+        digest = Blob.of_bytes(EMPTY).digest
+        return bool(self.signatures) and all(entry.digest != digest for entry in self.files)
+
     def documents(self, name: str, version: str) -> tuple[tuple[str, bytes], ...]:
         """What stands first in an archive, by its place: all that says what follows."""
         return (
@@ -87,11 +105,14 @@ class Inventory:
             (layout.INDEX, self.announced(name, version).encode()),
             (layout.blob_name(self.manifest_blob.digest), self.manifest),
             (layout.blob_name(self.config_blob.digest), self.config),
+            *(document for signature in self.signatures for document in signature.documents),
+            *([empty()] if self.needs_empty else []),
         )
 
     def announced(self, name: str, version: str) -> Announcement:
         """The index of an archive of it."""
-        return Announcement(self.manifest_blob, self.kind, name, version)
+        beside = tuple(signature.blobs[0] for signature in self.signatures)
+        return Announcement(self.manifest_blob, self.kind, name, version, beside)
 
 
 def check_marker(data: bytes) -> None:

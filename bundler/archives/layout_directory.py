@@ -43,7 +43,7 @@ class LayoutDirectory:
 
     def check(self, inventory: Inventory) -> None:
         """Everything is there; what else lies there is nobody's business."""
-        for blob in inventory.all_blobs:
+        for blob in inventory.members:
             name = layout.blob_name(blob.digest)
             with self._opened(name) as file:
                 if (size := os.fstat(file.number).st_size) != blob.size:

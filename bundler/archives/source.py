@@ -1,6 +1,8 @@
 """Source: an archive that is being read, wherever it is and in whatever order."""
 
 from collections.abc import Callable, Iterable, Mapping
+from dataclasses import replace
+from functools import partial
 from typing import Protocol
 
 from ...runtime import digest as digests
@@ -8,9 +10,11 @@ from ..errors import InvalidArchive
 from ..quotation import quoted
 from ..store import Blob
 from ..store.hashing import Read
+from ..store.referrers import EMPTY
 from . import layout
 from .announcement import Announcement
 from .inventory import Inventory, check_marker, config_of
+from .signature import Signature
 
 Receive = Callable[[Blob, Read], None]
 
@@ -63,6 +67,11 @@ def inventory(source: Source) -> tuple[Announcement, Inventory]:
     manifest = _document(source, announced.manifest)
     config = _document(source, config_of(manifest))
     found = Inventory.decode(manifest, config)
+    read = partial(_document, source)
+    beside = [Signature.read(one, announced.manifest, read) for one in announced.beside]
+    found = replace(found, signatures=tuple(beside))
+    if found.needs_empty:
+        read(Blob.of_bytes(EMPTY))
     if announced.kind not in {None, found.kind}:
         raise refused(source.where, layout.INDEX, f"it announces a {announced.kind}")
     source.check(found)

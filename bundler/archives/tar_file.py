@@ -47,7 +47,7 @@ class TarFile:
 
     def check(self, inventory: Inventory) -> None:
         """Nothing is missing, nothing left over, and every size is as it should be."""
-        expected = {layout.blob_name(blob.digest): blob.size for blob in inventory.all_blobs}
+        expected = {layout.blob_name(blob.digest): blob.size for blob in inventory.members}
         for name in sorted(expected.keys() - self.members.keys()):
             raise refused(self.where, name, "it is missing")
         for name in sorted(self.members.keys() - expected.keys() - layout.LIMITS.keys()):

@@ -82,6 +82,22 @@ class Bucket:
         """The digest of the manifest that has a name now."""
         return self._index().digest(tag)
 
+    def tagged(self, tag: str) -> bytes | None:
+        """The manifest or index of a name or digest."""
+        wanted = tag if digests.is_digest(tag) else self.digest(tag)
+        if wanted is None or not digests.is_digest(wanted):
+            return None
+        return self._read(self._path(wanted), self.limits.manifest)
+
+    def referrers(self, digest: str) -> bytes | None:  # noqa: ARG002
+        """Nothing: a bucket lists what its index names."""
+        return None
+
+    def refer(self, manifest: bytes) -> bool:
+        """Write it by its digest; its name comes with the list of all."""
+        self._write(self._path(digests.of_bytes(manifest)), manifest)
+        return False
+
     def publish(self, manifest: bytes, tags: Sequence[str]) -> None:
         """Put the manifest's digest into the index under every name."""
         wanted = digests.of_bytes(manifest)

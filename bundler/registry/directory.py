@@ -90,7 +90,25 @@ class Directory:
         """The digest of the manifest that has a name now."""
         return self._index().digest(tag)
 
+    def tagged(self, tag: str) -> bytes | None:
+        """The manifest or index of a name or digest."""
+        wanted = tag if digests.is_digest(tag) else self.digest(tag)
+        with suppress(FileNotFoundError):
+            if wanted is not None and digests.is_digest(wanted):
+                with _opened(self._path(wanted)) as descriptor:
+                    return os.read(descriptor, self.limits.manifest)
+        return None
+
+    def referrers(self, digest: str) -> bytes | None:  # noqa: ARG002
+        """Nothing: a directory lists what its index names."""
+        return None
+
     # Writing
+
+    def refer(self, manifest: bytes) -> bool:
+        """Write it by its digest; its name comes with the list of all."""
+        self._write(self._path(digests.of_bytes(manifest)), manifest)
+        return False
 
     def send(self, blob: Blob, path: Path, advance: Advance) -> Way:
         """Copy a blob, hashed on its way."""

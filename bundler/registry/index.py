@@ -58,7 +58,7 @@ class Index:
         Raises:
             RegistryError: says which names there are.
         """
-        entries = self.document["manifests"]
+        entries = [e for e in self.document["manifests"] if name or not _is_list(e)]
         found = {str(one["digest"]) for one in entries if name is None or _name_of(one) == name}
         if len(found) == 1:
             return found.pop()
@@ -76,15 +76,21 @@ class Index:
     def moved(self, manifest: bytes, names: Sequence[str]) -> "Index":
         """The index with these names for a manifest."""
         kept = [one for one in self.document["manifests"] if _name_of(one) not in names]
+        document = json.loads(manifest)
         known = {
-            "mediaType": oci.MANIFEST,
+            "mediaType": document.get("mediaType", oci.MANIFEST),
             "digest": digests.of_bytes(manifest),
             "size": len(manifest),
         }
-        if artifact := json.loads(manifest).get("artifactType"):  # an image has none
+        if artifact := document.get("artifactType"):  # an image has none
             known["artifactType"] = artifact
         added = [known | {"annotations": {_NAME: name}} for name in names]
         return Index({**self.document, "manifests": [*kept, *added]})
+
+
+def _is_list(entry: Mapping[str, Any]) -> bool:
+    """Whether it is the list of what refers to another manifest."""
+    return digests.is_digest(_name_of(entry).replace("-", ":", 1))
 
 
 def _not_one(where: str) -> RegistryError:

@@ -70,6 +70,18 @@ class Place(Protocol):
         """Make the manifest known by its tags; the last thing that is sent."""
         ...
 
+    def tagged(self, tag: str) -> bytes | None:
+        """The manifest or index that has this tag or digest; None where there is none."""
+        ...
+
+    def refer(self, manifest: bytes) -> bool:
+        """Take in a manifest that refers to another; whether the place lists it by itself."""
+        ...
+
+    def referrers(self, digest: str) -> bytes | None:
+        """The place's own list of what refers to a manifest; None where it keeps none."""
+        ...
+
     def cut(self) -> None:
         """Let every thread that waits come back at once."""
         ...

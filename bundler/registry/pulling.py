@@ -12,6 +12,7 @@ from ..progress import NullProgress, Progress
 from ..store import Blob, Item, disk
 from ..store.ingest import check_room
 from ..tag import check_name, check_version
+from . import referring
 from .artifact import Artifact
 from .bucket import Bucket
 from .crew import Crew
@@ -58,12 +59,14 @@ class Pulled:
 
     manifest   the digest that the place knows it by
     fetched    bytes that travelled; present: bytes that were here
+    signatures that came along, not yet verified
     """
 
     item: Item
     manifest: str
     fetched: int
     present: int
+    signatures: int = 0
 
 
 def pull(
@@ -136,9 +139,10 @@ class _Pull:
             executes_code=manifest.executes_code,
             imported=True,
         )
+        came = referring.receive(self._place, self._store, item, self._patience(), self._progress)
         self._note(artifact)
         total = sum(blob.size for blob in artifact.blobs) + artifact.config.size
-        return Pulled(item, item.manifest, self._fetched, total - self._fetched)
+        return Pulled(item, item.manifest, self._fetched, total - self._fetched, came)
 
     def _config(self, blob: Blob) -> bytes:
         if self._store.has(blob.digest, blob.size):

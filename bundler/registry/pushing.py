@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from ..errors import InvalidTag, Refused
 from ..progress import NullProgress, Progress
 from ..store import Blob, Item, disk
+from . import referring
 from .bucket import Bucket
 from .crew import Crew
 from .directory import Directory
@@ -31,6 +32,7 @@ class Pushed:
     references   every name that it has there now
     manifest     the digest that the registry knows it by
     sent         bytes that travelled; mounted and present: bytes that did not have to
+    signatures   that went along
     """
 
     item: Item
@@ -39,6 +41,7 @@ class Pushed:
     sent: int
     mounted: int
     present: int
+    signatures: int = 0
 
 
 def push(  # noqa: PLR0913 - the public verb: one keyword for each decision of the caller
@@ -127,6 +130,7 @@ class _Push:
             self._missing.sort(key=lambda blob: -blob.size)
             self._send()
         self._place.publish(self._manifest, names)
+        signatures = referring.send(self._place, self._store, self._item)
         self._note(blobs)
         total = sum(blob.size for blob in blobs)
         return Pushed(
@@ -136,6 +140,7 @@ class _Push:
             sent=self._sent,
             mounted=self._mounted,
             present=total - self._sent - self._mounted,
+            signatures=signatures,
         )
 
     def _blobs(self) -> list[Blob]:

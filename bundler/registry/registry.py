@@ -1,5 +1,6 @@
 """Registry: one repository of an OCI registry, over HTTP."""
 
+import json
 import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -7,6 +8,7 @@ from pathlib import Path
 from ...runtime import digest as digests
 from ..errors import Damaged, RegistryError
 from ..store import Blob, oci
+from .answer import Answer
 from .content import Content, FileContent
 from .exchange import Access, Exchange
 from .limits import Limits
@@ -117,14 +119,36 @@ class Registry:
     def publish(self, manifest: bytes, tags: Sequence[str]) -> None:
         """PUT the manifest under every tag."""
         for tag in tags:
-            headers = {"Content-Type": oci.MANIFEST, "Content-Length": str(len(manifest))}
-            answer = self._exchange.ask(
-                "PUT", self._exchange.url(f"manifests/{tag}"), headers, lambda: manifest
-            )
-            self._exchange.expect(
-                answer, {_OK, 201, 202}, f"the manifest of `{self.reference.at(tag)}`"
-            )
-            self._check_digest(manifest, answer.header("Docker-Content-Digest"))
+            self._put(manifest, tag)
+
+    def _put(self, manifest: bytes, tag: str) -> Answer:
+        kind = json.loads(manifest).get("mediaType", oci.MANIFEST)
+        headers = {"Content-Type": kind, "Content-Length": str(len(manifest))}
+        answer = self._exchange.ask(
+            "PUT", self._exchange.url(f"manifests/{tag}"), headers, lambda: manifest
+        )
+        self._exchange.expect(answer, {_OK, 201, 202}, f"the manifest `{tag}`")
+        self._check_digest(manifest, answer.header("Docker-Content-Digest"))
+        return answer
+
+    def tagged(self, tag: str) -> bytes | None:
+        """The manifest or index of a tag or digest."""
+        return self._list(f"manifests/{tag}")
+
+    def refer(self, manifest: bytes) -> bool:
+        """PUT it by its digest; a registry that lists it says of what."""
+        return bool(self._put(manifest, digests.of_bytes(manifest)).header("OCI-Subject"))
+
+    def referrers(self, digest: str) -> bytes | None:
+        """The answer of the referrers API, where there is one."""
+        return self._list(f"referrers/{digest}")
+
+    def _list(self, path: str) -> bytes | None:
+        answer = self._exchange.ask("GET", self._exchange.url(path), {"Accept": _ACCEPT})
+        if answer.status != _OK:
+            answer.close()
+            return None
+        return answer.read(self.limits.manifest)
 
     def cut(self) -> None:
         """End every request and every waiting."""

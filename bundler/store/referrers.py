@@ -19,8 +19,14 @@ from .item import Blob, Item
 from .layout import Layout
 from .workspace import GRACE, Workspace
 
-_EMPTY = b"{}"
-_EMPTY_TYPE = "application/vnd.oci.empty.v1+json"
+SIGNATURE = "application/vnd.dev.sigstore.bundle.v0.3+json"
+TRAVELING = frozenset({SIGNATURE})
+"""The kinds that go along when an item is pushed, pulled, exported or imported."""
+MOST = 16  # of one item that travel
+LARGEST = 64 << 20  # bytes of one that travels
+EMPTY = b"{}"
+"""The config of each referrer's manifest, as OCI wants it."""
+_TYPE_OF_EMPTY = "application/vnd.oci.empty.v1+json"
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,7 +45,7 @@ class Referrer:
     @property
     def blobs(self) -> tuple[str, str, str]:
         """The digests of everything that makes it up."""
-        return self.manifest, self.content.digest, Blob.of_bytes(_EMPTY).digest
+        return self.manifest, self.content.digest, Blob.of_bytes(EMPTY).digest
 
 
 class Referrers:
@@ -55,7 +61,7 @@ class Referrers:
     def attach(self, item: Item, kind: str, data: bytes) -> Referrer:
         """Keep `data` beside an item; the same data is kept once."""
         self._layout.prepare()
-        content, empty = self._blobs.keep_bytes(data), self._blobs.keep_bytes(_EMPTY)
+        content, empty = self._blobs.keep_bytes(data), self._blobs.keep_bytes(EMPTY)
         manifest = self._blobs.keep_bytes(_manifest(item, kind, content, empty))
         referrer = Referrer(manifest.digest, kind, content)
         with self._workspace.holding(referrer.blobs):
@@ -70,6 +76,20 @@ class Referrers:
         folder = self._folder(item.digest)
         found = list(self._read(folder))
         return [one for one in found if kind in {None, one.kind}]
+
+    def traveling(self, item: Item) -> list[Referrer]:
+        """Those that go along with an item."""
+        found = [one for one in self.of(item) if one.kind in TRAVELING]
+        return [one for one in found if one.content.size <= LARGEST][:MOST]
+
+    @disk.told("read the store")
+    def manifest(self, referrer: Referrer) -> bytes:
+        """The bytes of its OCI manifest.
+
+        Raises:
+            Damaged: when they are others, or gone.
+        """
+        return self._blobs.read(referrer.manifest)
 
     @disk.told("read the store")
     def read(self, referrer: Referrer) -> bytes:
@@ -138,7 +158,7 @@ def _manifest(item: Item, kind: str, content: Blob, empty: Blob) -> bytes:
             "schemaVersion": 2,
             "mediaType": oci.MANIFEST,
             "artifactType": kind,
-            "config": _descriptor(_EMPTY_TYPE, empty),
+            "config": _descriptor(_TYPE_OF_EMPTY, empty),
             "layers": [_descriptor(kind, content)],
             "subject": subject,
         }

@@ -47,6 +47,7 @@ class Liar:
     asked: list = field(default_factory=list)
     twists: list = field(default_factory=list)
     shared: bool = False  # whether blobs of one repository can be seen in the others
+    lists: bool = False  # whether it has the referrers API
 
     @property
     def host(self):
@@ -125,7 +126,7 @@ class _Handler(BaseHTTPRequestHandler):
             if fits and act(self) != "go on":
                 return
         repository, kind, rest = re.fullmatch(
-            r"/v2/(.+?)/(manifests|blobs/uploads|blobs)/(.*)", self.route
+            r"/v2/(.+?)/(manifests|referrers|blobs/uploads|blobs)/(.*)", self.route
         ).groups()
         getattr(self, "_" + kind.replace("/", "_"))(repository, rest)
 
@@ -136,12 +137,30 @@ class _Handler(BaseHTTPRequestHandler):
         if self.command == "PUT":
             liar.manifests[repository, wanted] = self.body
             liar.manifests[repository, sha(self.body)] = self.body
-            return self.say(201, b"", {"Docker_Content_Digest": sha(self.body)})
+            headers = {"Docker_Content_Digest": sha(self.body)}
+            if liar.lists and (subject := json.loads(self.body).get("subject")):
+                headers["OCI_Subject"] = subject["digest"]
+            return self.say(201, b"", headers)
         data = liar.manifests.get((repository, wanted))
         if data is None:
             return self.say(404, b'{"errors":[{"code":"MANIFEST_UNKNOWN"}]}')
         kind = "application/vnd.oci.image.manifest.v1+json"
         return self.say(200, data, {"Content_Type": kind, "Docker_Content_Digest": sha(data)})
+
+    def _referrers(self, repository, digest):
+        if not self.liar.lists:
+            return self.say(404)
+        found = {
+            sha(data): data
+            for (place, _), data in self.liar.manifests.items()
+            if place == repository and json.loads(data).get("subject", {}).get("digest") == digest
+        }
+        manifests = [
+            {"digest": one, "size": len(data), "artifactType": json.loads(data)["artifactType"]}
+            for one, data in found.items()
+        ]
+        index = {"schemaVersion": 2, "mediaType": "application/vnd.oci.image.index.v1+json"}
+        return self.say(200, json.dumps(index | {"manifests": manifests}).encode())
 
     def _blobs(self, repository, digest):
         data = self.liar.blobs.get((repository, digest))

@@ -1,0 +1,113 @@
+"""Referring: signatures travel with what they are about, as OCI referrers.
+
+Source: OCI distribution-spec 1.1, "Listing Referrers" and, for places that list none by
+themselves, "Referrers Tag Schema". What arrives is believed by nobody before it is verified.
+"""
+
+import json
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Any
+
+from ...runtime import canonical
+from ...runtime import digest as digests
+from ..errors import Damaged, RegistryError
+from ..progress import Progress
+from ..store import Blob, Item, oci
+from ..store.referrers import LARGEST, MOST, TRAVELING, Referrer, read_manifest
+from .download import Download
+from .patience import Patience
+from .place import Place
+
+if TYPE_CHECKING:
+    from ..store import Store
+
+
+def tag_of(digest: str) -> str:
+    """The tag under which a place keeps the list of what refers to a manifest."""
+    return digest.replace(":", "-")
+
+
+def send(place: Place, store: "Store", item: Item) -> int:
+    """Bring an item's signatures to where it was pushed; how many it has.
+
+    Raises:
+        RegistryError: when the place says no.
+    """
+    found = store.referrers.traveling(item)
+    unlisted = [one for one in found if not _sent(place, store, one)]
+    if unlisted:
+        _list(place, store, item, unlisted)
+    return len(found)
+
+
+def _sent(place: Place, store: "Store", referrer: Referrer) -> bool:
+    """Whether the place lists it by itself, once it is there."""
+    for digest in referrer.blobs[1:]:
+        path = store.blob(digest)
+        blob = Blob(digest, path.stat().st_size)
+        if not place.has(blob):
+            place.send(blob, path, lambda _: None)
+    return place.refer(store.referrers.manifest(referrer))
+
+
+def _list(place: Place, store: "Store", item: Item, found: list[Referrer]) -> None:
+    tag = tag_of(item.manifest)
+    known = {entry["digest"]: entry for entry in _entries(place.tagged(tag))}
+    for referrer in found:
+        size = len(store.referrers.manifest(referrer))
+        known[referrer.manifest] = {
+            "mediaType": oci.MANIFEST,
+            "digest": referrer.manifest,
+            "size": size,
+            "artifactType": referrer.kind,
+        }
+    manifests = [known[digest] for digest in sorted(known)]
+    index = {"schemaVersion": 2, "mediaType": oci.INDEX, "manifests": manifests}
+    place.publish(canonical.dumps(index), [tag])
+
+
+def receive(
+    place: Place, store: "Store", item: Item, patience: Patience, progress: Progress
+) -> int:
+    """Take the signatures of a pulled item along; how many came.
+
+    One that cannot be had keeps no other away, and the item neither.
+    """
+    came = 0
+    listed = place.referrers(item.manifest) or place.tagged(tag_of(item.manifest))
+    for entry in _entries(listed):
+        if entry.get("artifactType", next(iter(TRAVELING))) not in TRAVELING:
+            continue
+        if came == MOST:
+            break
+        try:
+            came += _taken(place, store, item, entry["digest"], patience)
+        except (RegistryError, Damaged, ValueError) as error:
+            progress.step(f"A signature did not come along: {error}")
+    return came
+
+
+def _taken(place: Place, store: "Store", item: Item, digest: str, patience: Patience) -> bool:
+    data = place.tagged(digest)
+    if data is None or digests.of_bytes(data) != digest:
+        return False
+    kind, subject, content = read_manifest(data)
+    is_whole = digests.is_digest(content.digest) and type(content.size) is int
+    if kind not in TRAVELING or subject != item.manifest or not is_whole:
+        return False
+    if not 0 < content.size <= LARGEST:
+        return False
+    signature = Download(place, content, patience, lambda _: None).to_bytes()
+    store.referrers.attach(item, kind, signature)
+    return True
+
+
+def _entries(data: bytes | None) -> Iterator[dict[str, Any]]:
+    """Those descriptors of a list that are any."""
+    try:
+        found = json.loads(data or b"{}").get("manifests", [])
+    except (ValueError, AttributeError, RecursionError):
+        return
+    for entry in found if isinstance(found, list) else []:
+        if isinstance(entry, dict) and digests.is_digest(str(entry.get("digest"))):
+            yield entry

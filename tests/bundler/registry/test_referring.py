@@ -1,0 +1,122 @@
+"""A signature goes where its item goes, and says there what it said here."""
+
+import json
+
+import pytest
+from cryptography.hazmat.primitives import serialization
+from cryptography.hazmat.primitives.asymmetric import ec
+
+from modelbundle.bundler.errors import InvalidSignature
+from modelbundle.bundler.registry.pulling import pull
+from modelbundle.bundler.registry.pushing import push
+from modelbundle.bundler.registry.referring import tag_of
+from modelbundle.bundler.signing import signing
+from modelbundle.bundler.signing.key import KeySigner, KeyVerifier
+from modelbundle.bundler.store import referrers
+
+PEM = serialization.Encoding.PEM
+
+
+@pytest.fixture
+def key(tmp_path):
+    """A key pair: what signs, and what verifies."""
+    private = ec.generate_private_key(ec.SECP256R1())
+    secret = serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
+    (tmp_path / "key.pem").write_bytes(private.private_bytes(PEM, *secret))
+    spki = serialization.PublicFormat.SubjectPublicKeyInfo
+    (tmp_path / "key.pub").write_bytes(private.public_key().public_bytes(PEM, spki))
+    return KeySigner.read(tmp_path / "key.pem"), KeyVerifier.read(tmp_path / "key.pub")
+
+
+@pytest.fixture
+def signed(add_model, own_store, key):
+    item = add_model(version="2.1", weights=b"w" * 10_000)
+    signing.sign(item, own_store, key[0])
+    return item
+
+
+@pytest.fixture(params=["a registry that lists", "one that does not", "a directory", "a bucket"])
+def where(request, liar, tmp_path):
+    liar.lists = request.param == "a registry that lists"
+    return {"a directory": str(tmp_path / "shared"), "a bucket": f"memory://{tmp_path.name}"}.get(
+        request.param, f"{liar.host}/team/iris"
+    )
+
+
+@pytest.fixture
+def there(where, signed):
+    """What it is called there."""
+    return f"{where}:2.1" if "/team/" in where else f"{where}:{signed.tag}"
+
+
+def test_it_verifies_on_the_other_side(where, there, signed, own_store, other_store, key):
+    assert push(signed.tag, where, own_store).signatures == 1
+    done = pull(there, other_store)
+    assert done.signatures == 1
+    assert signing.verify(done.item, other_store, [key[1]]).name == key[1].name
+    assert other_store.verify() == []
+
+
+def test_one_that_was_made_later_goes_along_with_the_next_push(
+    where, there, signed, own_store, other_store, tmp_path
+):
+    push(signed.tag, where, own_store)
+    other = ec.generate_private_key(ec.SECP256R1())
+    secret = serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
+    (tmp_path / "other.pem").write_bytes(other.private_bytes(PEM, *secret))
+    signing.sign(signed, own_store, KeySigner.read(tmp_path / "other.pem"))
+    again = push(signed.tag, where, own_store)
+    assert (again.sent, again.signatures) == (0, 2)
+    assert pull(there, other_store).signatures == 2
+
+
+def test_without_one_nothing_more_is_written(liar, add_model, own_store, other_store):
+    item = add_model(version="2.1")
+    assert push(item.tag, f"{liar.host}/team/iris", own_store).signatures == 0
+    assert not [tag for _, tag in liar.manifests if tag.startswith("sha256-")]
+    assert pull(f"{liar.host}/team/iris:2.1", other_store).signatures == 0
+
+
+def test_a_directory_with_one_model_needs_no_name_for_it(signed, own_store, other_store, tmp_path):
+    push(signed.tag, str(tmp_path / "shared"), own_store)
+    document = json.loads((tmp_path / "shared" / "index.json").read_bytes())
+    names = {
+        one["annotations"]["org.opencontainers.image.ref.name"] for one in document["manifests"]
+    }
+    assert names == {"iris:2.1", "iris:latest", tag_of(signed.manifest)}
+    assert pull(str(tmp_path / "shared"), other_store).item.digest == signed.digest
+
+
+@pytest.mark.parametrize(
+    "lie",
+    [
+        b"", b"[]", b"{", b'{"manifests": 3}', b'{"manifests": [3, {}, {"digest": 7}]}',
+        b'{"manifests": [{"digest": "sha256:' + b"a" * 64 + b'"}]}', b"[" * 100_000,
+    ],
+)  # fmt: skip
+def test_a_list_of_nonsense_keeps_the_model_away_from_nobody(
+    lie, liar, signed, own_store, other_store
+):
+    push(signed.tag, f"{liar.host}/team/iris", own_store)
+    liar.manifests["team/iris", tag_of(signed.manifest)] = lie
+    done = pull(f"{liar.host}/team/iris:2.1", other_store)
+    assert (done.item.digest, done.signatures) == (signed.digest, 0)
+
+
+def test_another_models_signature_is_worth_nothing(
+    liar, signed, own_store, other_store, add_model, key
+):
+    other = add_model("other", version="1", weights=b"other")
+    for item, place in ((signed, "team/iris"), (other, "team/other")):
+        push(item.tag, f"{liar.host}/{place}", own_store)
+    stolen = own_store.referrers.traveling(signed)[0]
+    stolen_data = own_store.referrers.read(stolen)
+    own_store.referrers.attach(other, referrers.SIGNATURE, stolen_data)
+    push(other.tag, f"{liar.host}/team/other", own_store)
+    done = pull(f"{liar.host}/team/other:1", other_store)
+    with pytest.raises(InvalidSignature):
+        signing.verify(done.item, other_store, [key[1]])
+
+
+def test_what_travels_is_what_signing_makes():
+    assert {signing.ARTIFACT} == referrers.TRAVELING
