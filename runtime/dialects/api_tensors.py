@@ -37,7 +37,7 @@ async def ask(served: Served, inquiry: Inquiry, tensors: Sequence[Tensor]) -> li
     """
     if served.route.streaming:
         raise NotSupported(f"`{served.name}` answers bit by bit: ask /generate_stream.")
-    body = _body(served.route, tensors)
+    body = body_of(served.route, tensors)
     accept = NPY if body.content_type == NPY else JSON
     answer = await served.call(inquiry, body.body, body.content_type, accept)
     assert not isinstance(answer, Stream)
@@ -65,7 +65,12 @@ def _properties(route: Route) -> Mapping[str, Any]:
     return found
 
 
-def _body(route: Route, tensors: Sequence[Tensor]) -> Payload:
+def body_of(route: Route, tensors: Sequence[Tensor]) -> Payload:
+    """Tensors as the body that an API takes.
+
+    Raises:
+        InvalidInput: for a tensor that it has no parameter for.
+    """
     properties = _properties(route)
     if ROWS in properties:
         only = tensors[0].data if len(tensors) == 1 else None

@@ -33,7 +33,15 @@ log = logging.getLogger(__name__)
 WINDOW = 64  # messages of one stream that are answered at once
 
 Answer = Callable[[Any, Inquiry], Awaitable[Any]]
-"""From a parsed message to the message that answers it."""
+"""From a parsed message to the message that answers it, or None where there is none (left)."""
+
+Say = Callable[[Any], Awaitable[None]]
+"""Sends a message ahead of the last one."""
+
+StreamAnswer = Callable[[Any, Inquiry, Say], Awaitable[Any]]
+
+
+Write = Callable[[bytes], Awaitable[None]]
 
 
 class Log(Protocol):
@@ -125,7 +133,8 @@ class Desk:
             raise PredictionFailed from error
         finally:
             self._door.budget.give(claimed)
-        call.status, call.sent = 200, len(said)
+        call.status = 200
+        call.sent += len(said)
         return said
 
     async def _tried(
@@ -146,29 +155,45 @@ class Desk:
             response = await answer(message, inquiry)
         finally:
             call.learn(inquiry)
-        return bytes(response.SerializeToString())
+        return b"" if response is None else bytes(response.SerializeToString())
 
     # --- messages as they come ---
 
     def streamed(
-        self, path: str, answer: Answer, failed: Callable[[Any, Refusal], Any]
+        self, path: str, answer: StreamAnswer, failed: Callable[[Any, Refusal], Any]
     ) -> grpc.RpcMethodHandler:
         """The handler of a stream whose messages are answered in their order, several at once.
+
+        What is said ahead of an answer comes when it is said.
 
         `failed` makes the message that tells of an error, given the request where it was readable:
         one bad message does not end a stream.
         """
         request, route = _parser(path), route_name(path)
 
-        async def one(call: Call, data: bytes) -> bytes:
+        async def one(call: Call, data: bytes, write: Write) -> bytes:
+            async def say(message: Any) -> None:
+                part = message.SerializeToString()
+                call.sent += len(part)
+                await write(part)
+
+            async def last(message: Any, inquiry: Inquiry) -> Any:
+                return await answer(message, inquiry, say)
+
             try:
-                return await self._answered(call, data, request, answer)
+                return await self._answered(call, data, request, last)
             except RequestError as error:
                 return bytes(failed(_lenient(request, data), Refusal.of(error)).SerializeToString())
 
         async def handle(messages: AsyncIterator[bytes], context: Any) -> None:
             first = self._call(path, route, context)
-            await _in_order(messages, lambda data: one(first.next(), data), context.write)
+            turn = asyncio.Lock()  # one message after the other, whoever's it is
+
+            async def write(data: bytes) -> None:
+                async with turn:
+                    await context.write(data)
+
+            await _in_order(messages, lambda data: one(first.next(), data, write), write)
             context.set_trailing_metadata(self._metadata(first))
 
         return grpc.stream_stream_rpc_method_handler(handle)
@@ -200,7 +225,7 @@ class Desk:
 async def _in_order(
     messages: AsyncIterator[bytes],
     answer: Callable[[bytes], Awaitable[bytes]],
-    write: Callable[[bytes], Awaitable[None]],
+    write: Write,
 ) -> None:
     """Answer messages, up to WINDOW at once, and write the answers in the messages' order."""
     begun: asyncio.Queue[asyncio.Task[bytes] | None] = asyncio.Queue()
@@ -220,7 +245,8 @@ async def _in_order(
     reader = asyncio.create_task(read())
     try:
         while (task := await begun.get()) is not None:
-            await write(await task)
+            if said := await task:
+                await write(said)
             tasks.discard(task)
             room.release()
         await reader

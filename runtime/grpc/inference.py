@@ -5,6 +5,7 @@ what Triton's clients call beyond it.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import aclosing
 from typing import Any
 
 import grpc
@@ -24,13 +25,14 @@ from ..dialects.v2.infer_request import Wanted, heed
 from ..dialects.v2.metadata import EXTENSIONS, config, metadata
 from ..dialects.v2.statistics import statistics
 from ..errors import InvalidInput
-from . import tensors
-from .desk import Desk
+from . import api_stream, tensors
+from .desk import Desk, Say
 from .messages.pool import pool
 from .refusal import Refusal
 
 _SERVICE = "/inference.GRPCInferenceService"
 _CHOICE = "parameter_choice"
+_WANTS_END = "triton_enable_empty_final_response"
 
 
 class Inference:
@@ -110,10 +112,16 @@ class Inference:
     # --- predictions ---
 
     async def _infer(self, request: Any, inquiry: Inquiry) -> Any:
-        served = self._served(request, inquiry)
+        return await self._whole(request, self._served(request, inquiry), inquiry)
+
+    async def _whole(self, request: Any, served: Served, inquiry: Inquiry) -> Any:
         outputs = await _answered(served, inquiry, tensors.read(request))
         if request.outputs:
             outputs = _chosen(served.name, request.outputs, outputs)
+        return self._written(request, served, outputs)
+
+    def _written(self, request: Any, served: Served, outputs: Sequence[Tensor]) -> Any:
+        """The response to a request, in the form in which that came."""
         response = self._response(
             model_name=request.model_name, model_version=served.version, id=request.id
         )
@@ -131,9 +139,22 @@ class Inference:
         heed(parameters, inquiry, served)
         return served
 
-    async def _infer_on_stream(self, request: Any, inquiry: Inquiry) -> Any:
-        response = await self._infer(request, inquiry)
-        response.parameters["triton_final_response"].bool_param = True
+    async def _infer_on_stream(self, request: Any, inquiry: Inquiry, say: Say) -> Any:
+        served = self._served(request, inquiry)
+        if not served.route.streaming:
+            response = await self._whole(request, served, inquiry)
+            return self._part(response, is_last=True)
+        async with aclosing(api_stream.ask(served, inquiry, tensors.read(request))) as parts:
+            async for part in parts:
+                response = self._written(request, served, part)
+                await say(self._part(response, is_last=False))
+        if not _parameters(request.parameters).get(_WANTS_END):
+            return None
+        return self._part(self._written(request, served, []), is_last=True)
+
+    def _part(self, response: Any, *, is_last: bool) -> Any:
+        """An answer on a stream, and whether there will be another to the same question."""
+        response.parameters["triton_final_response"].bool_param = is_last
         return self._messages["inference.ModelStreamInferResponse"](infer_response=response)
 
     def _failed(self, request: Any, refusal: Refusal) -> Any:

@@ -49,7 +49,7 @@ class Generate:
         answer = await served.call(inquiry, _body(served, document), _JSON, accept)
         if not isinstance(answer, Stream):
             return Reply.json(head | _named(_read(answer.body, answer.content_type)))
-        items = [item async for item in _items(answer.parts)]
+        items = [item async for item in items_in(answer.parts)]
         is_text = all(isinstance(item, str) for item in items)
         return Reply.json(head | {_OUT: "".join(items) if is_text else items})
 
@@ -162,7 +162,7 @@ async def _events(
     head: dict[str, Any], parts: AsyncGenerator[bytes, None]
 ) -> AsyncGenerator[bytes, None]:
     """Each item with the model's name; an error becomes the last event."""
-    async with aclosing(_items(parts)) as items:
+    async with aclosing(items_in(parts)) as items:
         try:
             async for item in items:
                 yield _event(head | _named(item))
@@ -170,7 +170,7 @@ async def _events(
             yield _event({"error": printable(error.detail)})
 
 
-async def _items(parts: AsyncGenerator[bytes, None]) -> AsyncGenerator[Any, None]:
+async def items_in(parts: AsyncGenerator[bytes, None]) -> AsyncGenerator[Any, None]:
     """The values in a stream of events, or of bytes that are none.
 
     Raises:
