@@ -9,7 +9,10 @@ import base64
 import binascii
 import csv
 import io
+import os
+import shutil
 from collections.abc import Iterator, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import Any
@@ -27,6 +30,7 @@ from .member import Member
 _FORMAT = 1
 _NOTES = frozenset({"INSTALLER", "REQUESTED", "direct_url.json", "uv_cache.json"})
 _SCRIPT = b"#!"
+_KEPT = 8  # trees
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,6 +66,8 @@ class PackageTree:
                 own the same file.
         """
         if self.is_there:
+            with suppress(OSError):  # a store that nobody can write
+                os.utime(self.directory)
             return
         wanted = self.wanted
         progress.step(f"Unpacking the packages for {wanted.platform}, Python {wanted.python}")
@@ -94,6 +100,14 @@ class PackageTree:
         except OSError:
             if not self.is_there:  # else another process was as fast
                 raise
+        self._make_room()
+
+    def _make_room(self) -> None:
+        """Remove the trees that were not used for longest; their wheels are in uv's cache."""
+        there = [path for path in self.directory.parent.iterdir() if path.is_dir()]
+        there.sort(key=lambda path: path.stat().st_mtime, reverse=True)
+        for path in there[_KEPT:]:
+            shutil.rmtree(path, ignore_errors=True)
 
     def members(self) -> Mapping[str, list[Member]]:
         """Normalized name of each distribution -> its files, where they lie in the image.

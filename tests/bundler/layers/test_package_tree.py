@@ -2,6 +2,7 @@
 
 import csv
 import io
+import os
 
 import pytest
 
@@ -61,6 +62,14 @@ def test_the_same_lock_is_unpacked_once_and_another_platform_apart(unpack):
     (tree.directory / "mark").touch()
     assert (unpack(files).directory / "mark").exists()
     assert unpack(files, platform="linux/arm64").directory != tree.directory
+
+
+def test_trees_that_nobody_used_for_long_make_room(unpack):
+    first = unpack({"small0": [("small0.py", "")]})
+    os.utime(first.directory, (0, 0))
+    others = [unpack({f"small{number}": [(f"small{number}.py", "")]}) for number in range(1, 9)]
+    assert not first.is_there
+    assert all(tree.is_there for tree in others)
 
 
 def test_compiled_files_are_the_same_every_time(unpack, own_store, monkeypatch):
