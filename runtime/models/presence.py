@@ -65,25 +65,24 @@ class Presence:
         while not self.is_here:
             if self.want is None:
                 raise self.refusal()
+            changed = self._change_to_come()
             if self.state == "UNAVAILABLE":
                 if has_asked or self._is_resting():
                     raise self.refusal()
                 has_asked = True
                 self.want()
-            await self.change_by(deadline)
+            await self._await(changed, deadline)
 
-    async def change_by(self, deadline: float) -> None:
-        """Wait until it stands otherwise.
-
-        Raises:
-            DeadlineExceeded: it has not until then.
-        """
+    def _change_to_come(self) -> "asyncio.Future[None]":
         if self._changed is None:
             self._changed = asyncio.get_running_loop().create_future()
+        return self._changed
+
+    async def _await(self, changed: "asyncio.Future[None]", deadline: float) -> None:
         left = None if deadline == inf else deadline - time.monotonic()
         try:
             async with asyncio.timeout(left):
-                await asyncio.shield(self._changed)
+                await asyncio.shield(changed)
         except TimeoutError:
             raise DeadlineExceeded(
                 f"The deadline passed while model `{self.alias}` was being loaded."

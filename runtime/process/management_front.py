@@ -1,7 +1,6 @@
 """ManagementFront: a front's part of the management port, which all fronts listen on."""
 
 import asyncio
-from collections.abc import Callable
 from functools import partial
 
 import uvicorn
@@ -42,9 +41,7 @@ class ManagementFront:
         """Take connections, from now on."""
         if self._server is None:
             self._config.load()
-            make: Callable[[], asyncio.Protocol] = partial(
-                self._protocol, self._config, self._state, {}
-            )
+            make = partial(self._protocol, self._config, self._state, {})
             loop = asyncio.get_running_loop()
             self._server = await loop.create_server(make, sock=self._listener.dup())
 

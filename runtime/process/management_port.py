@@ -6,7 +6,7 @@ Without a key the port stays closed: whoever can ask it can take models away.
 import logging
 import os
 import socket
-from collections.abc import Mapping
+from collections.abc import MutableMapping
 from dataclasses import dataclass, field
 
 from ..errors import BundleError
@@ -35,11 +35,13 @@ class ManagementPort:
     def open(
         cls,
         settings: ManagementSettings,
-        environment: Mapping[str, str] = os.environ,
+        environment: MutableMapping[str, str] = os.environ,
         *,
         is_shared: bool = False,
     ) -> "ManagementPort | None":
         """The port of the settings; None where they have none, or nobody has given a token.
+
+        Whoever is started from here does not find the token in its environment.
 
         `is_shared` when another server of ours may be there, until this one takes over.
 
@@ -48,7 +50,7 @@ class ManagementPort:
         """
         if settings.port == "off":
             return None
-        token = environment.get(settings.token_env, "")
+        token = environment.pop(settings.token_env, "")
         if not token:
             log.warning("The management port stays closed: $%s has no token.", settings.token_env)
             return None

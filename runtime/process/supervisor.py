@@ -111,7 +111,7 @@ class Supervisor:
         if self._terms.is_busy:
             if is_urgent:
                 self._terms.hurry()
-            self._watch.later(RETRY, self.restart)
+            self._watch.later(RETRY, partial(self.restart, is_urgent=is_urgent))
             return
         log.info("Restarting: the old processes serve until the new ones do.")
         self._next = self._recruit()
@@ -179,6 +179,11 @@ class Supervisor:
     def is_free(self) -> bool:
         """Whether models can come and go now."""
         return self._next is None and self._code is None and self._crew.is_ready
+
+    @property
+    def is_ending(self) -> bool:
+        """Whether the server is about to end."""
+        return self._code is not None
 
     def fill(self, post: Post) -> None:
         """Have a process at a post."""

@@ -21,6 +21,7 @@ log = logging.getLogger(__name__)
 TRIES = 3  # deaths of a process that loads, after which the model cannot be loaded
 NOBODY = -1  # the ticket of who does not wait
 TAKEN_OVER = "another process takes over"
+ENDS = "the server ends"
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,6 +85,11 @@ class Hands(Protocol):
         """Whether models can come and go now: nobody takes over, or ends, or begins."""
         ...
 
+    @property
+    def is_ending(self) -> bool:
+        """Whether the server is about to end."""
+        ...
+
     def fill(self, post: Post) -> None:
         """Have a process at a post."""
         ...
@@ -110,6 +116,7 @@ class Terms:
 
     def __init__(self, standings: Mapping[str, Standing], recruits: Recruits, hands: Hands) -> None:
         self.preferred: list[str] = []  # the default versions that somebody has set, by alias
+        self._leaving: set[str] = set()  # models whose template is about to end
         self._standings = standings
         self._recruits = recruits
         self._hands = hands
@@ -138,9 +145,10 @@ class Terms:
         return True
 
     def _asked(self, alias: str, standing: Standing, asked: Asked) -> None:
-        if asked.front.crew.is_leaving:
-            _tell_stands(asked.front, alias, Standing("UNAVAILABLE", TAKEN_OVER))
-            _tell_done(asked.front, asked.ticket, "UNAVAILABLE", TAKEN_OVER)
+        if asked.front.crew.is_leaving or self._hands.is_ending:
+            why = ENDS if self._hands.is_ending else TAKEN_OVER
+            _tell_stands(asked.front, alias, Standing("UNAVAILABLE", why))
+            _tell_done(asked.front, asked.ticket, "UNAVAILABLE", why)
             return
         if standing.doing == asked.what and asked.replicas in {None, standing.replicas}:
             standing.joined.append((asked.front, asked.ticket))
@@ -230,7 +238,7 @@ class Terms:
             self._settle(alias, standing, "READY")
         elif standing.doing == "unload":
             self._dismiss_template(alias)
-            if not any(self._posts(alias, self._hands.crew.fronts)):
+            if not any((*self._posts(alias, self._hands.crew.fronts), alias in self._leaving)):
                 self._settle(alias, standing, "UNAVAILABLE", UNLOADED)
 
     def _give_up(self, alias: str, standing: Standing, why: str) -> None:
@@ -295,8 +303,11 @@ class Terms:
 
     def buried(self, post: Post) -> None:
         """A process at a post that is given up has ended."""
-        if isinstance(post, ModelPost) and post.front is not None:
+        if isinstance(post, TemplatePost):
+            self._leaving.discard(post.alias)
+        elif isinstance(post, ModelPost) and post.front is not None:
             post.front.discharge(post)
+        if isinstance(post, ModelPost | TemplatePost):
             standing = self._standings.get(post.alias)
             if standing is not None and standing.doing == "unload":
                 self._see(post.alias, standing)
@@ -323,6 +334,8 @@ class Terms:
         template = self._hands.crew.templates.pop(alias, None)
         if template is not None:
             self._hands.dismiss(template)
+            if template.child is not None:
+                self._leaving.add(alias)
 
 
 def _tell(front: FrontPost, event: str, alias: str, term: int) -> None:

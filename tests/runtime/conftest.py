@@ -95,7 +95,8 @@ def write_bundle(
         path = directory / "models" / alias / "model.json"
         identity = digest.of_file(path)
         entry = ModelEntry(alias, alias, identity[7:19], identity, "generic", True)
-        listed.append(dataclasses.replace(entry, is_lazy=alias in lazy))
+        idle = lazy[alias] if isinstance(lazy, dict) and alias in lazy else 0.0
+        listed.append(dataclasses.replace(entry, is_lazy=alias in lazy, unload_after=idle))
     if routes is None:
         routes = [Route("/predict", "predict", model=models[0])]
     manifest = BundleManifest(

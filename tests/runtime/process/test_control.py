@@ -1,6 +1,7 @@
 """What a supervisor and a front tell each other."""
 
 import json
+import os
 
 import pytest
 
@@ -52,3 +53,26 @@ def test_one_who_does_not_listen_never_blocks_the_other(control):
     for number in range(100_000):
         control.supervisor.send("born", number=number)
     control.supervisor.send("leave")
+
+
+def test_descriptors_come_with_their_events(control):
+    taken = {}
+
+    def hear(event):
+        if event["event"] == "come":
+            taken[event["model"]] = control.front.take(event["count"])
+
+    control.front.on_event = hear
+    pipes = [os.pipe() for _ in range(3)]
+    reads, writes = zip(*pipes, strict=True)
+    control.supervisor.send("stands", model="a")
+    control.supervisor.send("come", reads[:2], model="a", count=2)
+    control.supervisor.send("stands", model="a")
+    control.supervisor.send("come", reads[2:], model="b", count=1)
+    while len(taken) < 2:
+        assert control.front.read()
+    for number, writer in enumerate(writes):
+        os.write(writer, b"%d" % number)
+    assert [os.read(each, 1) for each in (*taken["a"], *taken["b"])] == [b"0", b"1", b"2"]
+    for each in (*reads, *writes, *taken["a"], *taken["b"]):
+        os.close(each)

@@ -5,13 +5,12 @@ import dataclasses
 import httpx
 import pytest
 
-from modelbundle.runtime import digest
 from modelbundle.runtime.errors import BundleError
-from modelbundle.runtime.manifest import BundleManifest, ModelEntry
+from modelbundle.runtime.manifest import BundleManifest
 from modelbundle.runtime.process.management_port import ManagementPort
 from modelbundle.runtime.settings import ManagementSettings
 
-from ..conftest import Sums, free_port, write_model
+from ..conftest import Sums, free_port
 from .test_supervisor import children, wait_until
 from .test_terms import Traffic, make
 
@@ -90,10 +89,12 @@ def test_a_port_that_is_taken_is_said():
     settings = ManagementSettings(port=free_port())
     environment = {"BUNDLE_MANAGEMENT_TOKEN": TOKEN}
     first = ManagementPort.open(settings, environment)
+    assert not environment, "nobody else gets it"
     try:
         with pytest.raises(BundleError, match="The management port cannot be"):
-            ManagementPort.open(settings, environment)
-        ManagementPort.open(settings, environment, is_shared=True).listener.close()
+            ManagementPort.open(settings, {"BUNDLE_MANAGEMENT_TOKEN": TOKEN})
+        taking_over = {"BUNDLE_MANAGEMENT_TOKEN": TOKEN}
+        ManagementPort.open(settings, taking_over, is_shared=True).listener.close()
     finally:
         first.listener.close()
 

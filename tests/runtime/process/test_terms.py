@@ -11,7 +11,7 @@ from modelbundle.runtime.manifest import Route
 
 from ..conftest import Sums, write_bundle, write_model
 from .test_serving import holds_listener, readiness
-from .test_supervisor import alive, children, wait_until
+from .test_supervisor import alive, children, metric, wait_until
 
 SIZE = 48_000_000  # bytes of a heavy model
 LOAD = "/v2/repository/models/{}/load"
@@ -136,6 +136,7 @@ def test_a_model_comes_and_goes_under_the_traffic_of_another(two, options):
 
 def test_what_is_unloaded_takes_no_memory_and_no_process(two):
     server = two("--workers=2", other=Heavy())
+    wait_until(lambda: metric(server, "bundle_ready_workers") == 2)
     everything, processes = memory(server), len(children(server.process.pid))
     unload(server, "b")
     assert everything - memory(server) > SIZE * 0.9
@@ -281,6 +282,37 @@ def test_who_cannot_wait_for_a_lazy_model_is_told(two):
     late = server.post([[1, 2]], path="/b/predict", headers=headers)
     assert late.status_code == 504
     assert ask(server, "b").status_code == 200, "it has been loaded all the same"
+
+
+def test_a_lazy_model_that_nobody_asks_for_is_unloaded_until_somebody_does(two):
+    server = two("--workers=2", lazy={"b": 0.5}, other=Heavy())
+    assert ask(server, "b").status_code == 200
+    wait_until(lambda: states(server)["b"][0] == "UNAVAILABLE")
+    assert states(server)["a"][0] == "READY"
+    assert ask(server, "b").status_code == 200, "it comes back"
+
+
+def test_a_lazy_model_that_cannot_be_loaded_is_not_tried_by_every_request(two):
+    server = two("--workers=1", lazy=("b",))
+    (server.bundle / "models" / "b" / "model.pkl").write_bytes(b"nonsense")
+    for _ in range(5):
+        refused = ask(server, "b")
+        assert refused.status_code == 503
+        assert "cannot be loaded" in refused.text
+    assert server.log().count("is to be loaded") == 1
+    assert readiness(server) == (200, None)
+
+
+def test_the_server_ends_in_good_order_while_a_model_comes(two):
+    server = two("--workers=1", lazy=("b",), other=SlowTwin())
+    answers = []
+    thread = threading.Thread(target=lambda: answers.append(ask(server, "b").status_code))
+    before = set(children(server.process.pid))
+    thread.start()
+    wait_until(lambda: set(children(server.process.pid)) - before)
+    assert server.stop() == 0
+    thread.join()
+    assert answers == [200]
 
 
 def test_a_restart_keeps_what_is_loaded_and_what_is_not(two):
