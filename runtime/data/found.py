@@ -109,13 +109,15 @@ def _parquet(body: bytes, most: Most) -> Rows:
 def _msgpack(body: bytes, most: Most) -> Rows:
     from . import message_pack
 
-    value = message_pack.loads(body, most.containers)
+    value, has_arrays = message_pack.loads(body, most.containers)
     if isinstance(value, dict) and value and all(isinstance(v, np.ndarray) for v in value.values()):
         return value
     if isinstance(value, np.ndarray):
         return value
     if not isinstance(value, list):
         raise InvalidInput("instances: expected a list of rows, or arrays.")
+    if not has_arrays:
+        return value
     instances.check_depth(value)
     return _stacked(value)
 

@@ -18,8 +18,10 @@ _MOST_CONTAINERS = 1 << 20  # lists and maps of one body, where its rows may be 
 _DESCR = re.compile(r"[<>|=]?[biuf][1-8]", re.ASCII)
 
 
-def loads(body: bytes, most_containers: float = math.inf) -> Any:
-    """The value of `instances`: a list of rows, an array, or arrays by their names.
+def loads(body: bytes, most_containers: float = math.inf) -> tuple[Any, bool]:
+    """The value of `instances`, and whether arrays stand anywhere in it.
+
+    It is a list of rows, an array, or arrays by their names.
 
     An empty list takes one byte and seventy of memory, so lists and maps are counted while they
     are made.
@@ -45,7 +47,7 @@ def loads(body: bytes, most_containers: float = math.inf) -> Any:
         raise BadPayload("The body is not MessagePack.") from error
     if type(value) is not dict or set(value) != {"instances"}:
         raise InvalidInput('Expected {"instances": [...]}.')
-    return value["instances"]
+    return value["instances"], count.has_arrays
 
 
 def dumps(predictions: Any, *, arrays: bool = False) -> bytes:
@@ -67,6 +69,7 @@ class _Count:
 
     def __init__(self, most: float) -> None:
         self._left = most
+        self.has_arrays = False
 
     def listed(self, items: list[Any]) -> list[Any]:
         self._one()
@@ -77,7 +80,10 @@ class _Count:
         made = {_text(key): value for key, value in pairs}
         if len(made) < len(pairs):
             raise InvalidInput("A key stands more than once in a map.")
-        return _array(made) if made.get("nd") is True else made
+        if made.get("nd") is not True:
+            return made
+        self.has_arrays = True
+        return _array(made)
 
     def _one(self) -> None:
         self._left -= 1
