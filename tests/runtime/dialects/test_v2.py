@@ -1,14 +1,19 @@
 """The Open Inference Protocol over REST: what its clients may send, and what they are told."""
 
+import asyncio
 import gzip
 import json
 import struct
 import zlib
 
+import httpx
 import numpy as np
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+
+from modelbundle.runtime.http.app import create_app
+from modelbundle.runtime.plan import Plan
 
 LENGTH = "inference-header-content-length"
 ROW = {"name": "input", "shape": [1, 2], "datatype": "FP64", "data": [1.0, 2.0]}
@@ -465,3 +470,53 @@ def test_any_request_is_answered_or_refused_with_a_400(client, head, blob, lengt
     headers = {} if length is None else {LENGTH: length}
     answer = client.post("/v2/models/sums/infer", content=head + blob, headers=headers)
     assert answer.status_code in {200, 400}, answer.text
+
+
+@pytest.mark.parametrize("isolation", ["thread"], indirect=True)
+def test_nothing_is_ready_while_it_loads(kinds):
+    """Alive, but 503 for all else, with the reason and when to come back."""
+
+    async def ask():
+        application = create_app(Plan.read(kinds.bundle))
+        transport = httpx.ASGITransport(application)
+        async with httpx.AsyncClient(transport=transport, base_url="http://x") as client:
+            assert (await client.get("/v2/health/live")).status_code == 200
+            ready = await client.get("/v2/health/ready")
+            assert ready.json() == {"live": True, "ready": False, "error": "Not ready: starting."}
+            model = await client.get("/v2/models/sums/ready")
+            assert (model.status_code, model.json()["ready"]) == (503, False)
+            answer = await client.post("/v2/models/sums/infer", json={"inputs": [ROW]})
+            assert (answer.status_code, answer.headers["retry-after"]) == (503, "1")
+            assert (await client.get("/v2/models/sums")).json()["inputs"]
+            index = (await client.post("/v2/repository/index", json={})).json()
+            assert {each["state"] for each in index} == {"LOADING"}
+            assert (await client.post("/v2/repository/index", json={"ready": True})).json() == []
+            assert (await client.get("/v2/models/stats")).status_code == 200
+
+    asyncio.run(ask())
+
+
+def test_models_are_loaded_and_unloaded_where_the_bundle_says_so(make_kinds_server):
+    """As clients of Triton do it: exactly 200, and the index tells."""
+    running = make_kinds_server(model_control="explicit", models=("sums", "shout"))
+    with running.client() as client:
+
+        def state():
+            index = client.post("/v2/repository/index", json={}).json()
+            return {each["name"]: each["state"] for each in index}["shout"]
+
+        assert client.post("/v2/repository/models/shout/unload", json={}).status_code == 200
+        assert state() == "UNAVAILABLE"
+        assert client.get("/v2/models/shout/ready").status_code == 503
+        text = {"name": "text", "shape": [1], "datatype": "BYTES", "data": ["a"]}
+        refused(infer(client, {"inputs": [text]}, model="shout"), 503, "not ready")
+        assert client.post("/v2/repository/models/shout/load", json={}).status_code == 200
+        assert state() == "READY"
+        assert infer(client, {"inputs": [text]}, model="shout").json()["outputs"][0]["data"] == [
+            "A"
+        ]
+        refused(client.post("/v2/repository/models/nothing/load", json={}), 404, "no model")
+        changed = client.post(
+            "/v2/repository/models/shout/load", json={"parameters": {"config": "{}"}}
+        )
+        refused(changed, 501, "without parameters")
