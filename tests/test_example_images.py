@@ -115,7 +115,7 @@ def test_an_example_becomes_an_image_that_answers_with_nothing_to_spare(
         until_ready(container, url)
         body = (project / example.request).read_bytes()
         assert is_like(post(url + example.route, body, example.content_type), expected)
-        checked = container.exec_run(["python", "-m", "modelbundle.runtime.health"])
+        checked = container.exec_run(["python3", "-m", "modelbundle.runtime.health"])
         assert checked.exit_code == 0, checked.output
         container.stop(timeout=20)
         assert container.wait()["StatusCode"] == 0, container.logs().decode()
@@ -135,7 +135,7 @@ def test_the_example_in_torch_has_a_containerfile(terminal, index):
     lines = run("bundle", "containerize", "digit-reader", "--print").splitlines()
     assert any(line.startswith("FROM ") for line in lines)
     assert "USER 65532:65532" in lines
-    assert 'ENTRYPOINT ["python", "-m", "modelbundle.runtime", "/opt/bundle"]' in lines
+    assert 'ENTRYPOINT ["python3", "-m", "modelbundle.runtime", "/opt/bundle"]' in lines
     copied = [line for line in lines if line.startswith("COPY ") and "/opt/bundle" in line]
     assert any("models/digit_net" in line for line in copied)
 
