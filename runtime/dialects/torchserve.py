@@ -23,6 +23,7 @@ from ..errors import (
 )
 from .catalog import Catalog
 from .dialect import GET, Rule
+from .explainer import explainer
 from .inquiry import Inquiry
 from .paths import operation
 from .raw import OCTETS, TEXT, Raw
@@ -93,12 +94,7 @@ class Torchserve:
         return await self._answer(self._found(inquiry), inquiry)
 
     async def _explain(self, inquiry: Inquiry) -> Reply:
-        served = self._found(inquiry)
-        try:
-            explainer = self._catalog.find(served.name, served.version, method="explain")
-        except UnknownModel:
-            raise NotSupported(f"Model `{served.name}` has no method `explain`.") from None
-        return await self._answer(explainer, inquiry)
+        return await self._answer(explainer(self._catalog, self._found(inquiry)), inquiry)
 
     async def _answer(self, served: Served, inquiry: Inquiry) -> Reply:
         return await Raw(served, inquiry).answer()

@@ -7,9 +7,10 @@ Protocol".
 from collections.abc import Awaitable, Callable, Sequence
 from typing import Any
 
-from ...errors import BadPayload, InvalidInput, NotSupported, RequestError, UnknownModel
+from ...errors import BadPayload, InvalidInput, RequestError
 from ..catalog import Catalog
 from ..dialect import GET, POST, Rule
+from ..explainer import explainer
 from ..inquiry import Inquiry
 from ..reply import Reply
 from ..served import Served
@@ -76,13 +77,9 @@ class V1:
         return Rule(POST, rf"{_MODEL}:(?i:{verb})", handle, f"{_NAME}:{verb}")
 
     async def _explain(self, inquiry: Inquiry) -> Reply:
-        served = self._found(inquiry)
-        try:
-            explainer = self._catalog.find(served.name, served.version, method="explain")
-        except UnknownModel:
-            raise NotSupported(f"Model `{served.name}` has no method `explain`.") from None
+        served = explainer(self._catalog, self._found(inquiry))
         asked = Asked(inquiry.body, inquiry.content_type)
-        return await Prediction(self._catalog, explainer, inquiry).explained(asked)
+        return await Prediction(self._catalog, served, inquiry).explained(asked)
 
     async def _metadata(self, inquiry: Inquiry) -> Reply:
         served = self._found(inquiry)

@@ -66,6 +66,13 @@ def test_apis_are_models_of_v1(client):
     assert client.post("/v1/models/greet:classify", json={"examples": []}).status_code in {400, 501}
 
 
+def test_its_api_explain_explains(client):
+    """All that the class answers."""
+    told = client.post("/v1/models/demo:explain", json=ROWS).json()
+    assert told == {"explanations": ["because", "because"]}
+    assert client.post("/explanations/demo", json=ROWS["instances"]).json() == ["because"] * 2
+
+
 def test_bodies_go_to_torchserve_and_sagemaker_as_they_are(client):
     """And answers come back so; streams, too."""
     assert client.post("/predictions/demo", json=ROWS).json() == {"predictions": [3.0, 7.0]}
