@@ -62,7 +62,7 @@ class Catalog:
         self.server_version = server_version
         self.lifecycle: Lifecycle = Fixed()  # for anybody who asks
         self.control: Control = Fixed()  # for whoever has shown that they may
-        self.on_feedback: OnFeedback = lambda alias, reward: None
+        self.on_feedback: OnFeedback = lambda *_: None
         self.numbers: Numbers = _none
         self._condition = condition or _IDLE
         self._models: list[tuple[Served, ...]] = []  # the methods of each, the default first
