@@ -45,7 +45,7 @@ class Keeper:
     """Serves a target until a signal."""
 
     def __init__(self, asked: Asked, console: Console) -> None:
-        self._asked = asked
+        self._asked = replace(asked, options=_settled(asked.options))
         self._console = console
         stops = [each for each in STOPS if signal.getsignal(each) is not signal.SIG_IGN]
         self._ignores_hang_ups = signal.getsignal(signal.SIGHUP) is signal.SIG_IGN  # `nohup`
@@ -212,3 +212,13 @@ class Keeper:
         if self._record is not None:
             self._record = replace(self._record, **changes)  # type: ignore[arg-type]
             self._record.write(self._asked.store.root)
+
+
+def _settled(options: Sequence[str]) -> list[str]:
+    """With a port of gRPC's in place of any free one: whoever takes over shall have the same."""
+    anything = "--grpc-port=0"
+    if anything not in options:
+        return list(options)
+    from .passing_server import free_port
+
+    return [f"--grpc-port={free_port()}" if each == anything else each for each in options]
