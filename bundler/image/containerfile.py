@@ -128,8 +128,10 @@ ARG PIP_INDEX_URL
 ARG PIP_EXTRA_INDEX_URL
 ARG PIP_NO_INDEX
 {"".join(f"COPY {source} /tmp/{source}" + chr(10) for source in sources)}\
-RUN python3 -c 'import sys; v = sys.version.split()[0]; (v + ".").startswith("{version}.") or \
-sys.exit("The bundle is locked for Python {version}; the base image has " + v + ".")' \\
+RUN python3 -c 'import site, sys; v = sys.version.split()[0]; (v + ".").startswith("{version}.") \
+or sys.exit("The bundle is locked for Python {version}; the base image has " + v + "."); \
+site.ENABLE_USER_SITE or sys.exit("The Python of the base image takes no user site: it is that of \
+a virtual environment. Name another base image.")' \\
  && mkdir -p /tmp/{WHEELS} {site} \\
  && python3 -m pip install --target {site} --no-cache-dir --no-deps --no-compile \\
       --require-hashes {binary} --find-links /tmp/{WHEELS} \\

@@ -124,10 +124,15 @@ def check_base(base: Mapping[str, Any], settings: ImageSettings, platform: str) 
             f"The base image is for {has}, the bundle for {platform}.",
             hint="Name another with `--base`, or another platform with `--platform`.",
         )
-    environment = dict(
-        e.split("=", 1) for e in (base.get("config") or {}).get("Env") or [] if "=" in e
-    )
-    python = environment.get("PYTHON_VERSION", "")
+    given = (base.get("config") or {}).get("Env") or []
+    variables: dict[str, str] = dict(entry.split("=", 1) for entry in given if "=" in entry)
+    if {"VIRTUAL_ENV", "PYTHONNOUSERSITE"} & variables.keys():
+        raise BuildError(
+            "The Python of the base image is that of a virtual environment, which takes no user "
+            "site; the bundle's packages lie in one.",
+            hint="Name another base with `--base`, or under `image.base` in the bundlefile.",
+        )
+    python = variables.get("PYTHON_VERSION", "")
     if settings.brings_python and python and not f"{python}.".startswith(f"{settings.python}."):
         raise BuildError(
             f"The bundle is locked for Python {settings.python}; the base image has {python}.",

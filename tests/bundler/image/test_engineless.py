@@ -178,6 +178,7 @@ def test_what_a_containerfile_has_to_run_needs_an_engine_and_says_why(small, bas
     [
         ({"architecture": "arm64"}, "is for linux/arm64"),
         ({"env": ["PYTHON_VERSION=3.12.1"]}, "the base image has 3.12.1"),
+        ({"env": ["VIRTUAL_ENV=/venv"]}, "takes no user site"),
         ({"kind": "-foreign.tar"}, "may not be passed on"),
     ],
 )
