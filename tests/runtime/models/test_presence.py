@@ -42,15 +42,14 @@ def test_who_asks_for_what_comes_at_a_request_waits_for_it():
 def test_who_asks_while_it_goes_has_it_brought_again():
     async def main():
         presence = Presence("a")
-        wanted = []
-        presence.want = lambda: wanted.append(True)
+        wanted = asyncio.Event()
+        presence.want = wanted.set
         presence.change("UNLOADING", "it is being unloaded")
         waiting = asyncio.create_task(presence.arrival(soon()))
         await asyncio.sleep(0)
-        assert not wanted
+        assert not wanted.is_set()
         presence.change("UNAVAILABLE", "it has been unloaded")
-        while not wanted:
-            await asyncio.sleep(0)
+        await wanted.wait()
         presence.change("READY")
         await waiting
 
