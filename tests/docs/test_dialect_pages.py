@@ -105,9 +105,19 @@ def test_the_call_of_a_dialects_page_is_answered_so(name, reader, checkout):
 
 @pytest.mark.parametrize("name", [*DIALECTS, "sagemaker", "vertex"])
 def test_a_dialects_page_has_a_table(name, checkout):
-    """Of their features, and ours; it names nothing that is not a page."""
-    path = checkout / "docs" / "dialects" / f"{name}.md"
-    page = path.read_text()
+    """Of their features, and ours."""
+    page = (checkout / "docs" / "dialects" / f"{name}.md").read_text()
     assert "| their feature | ours |" in page
-    for link in re.findall(r"\]\(([^)#:]+)\)", page):
-        assert (path.parent / link).exists(), link
+
+
+@pytest.mark.parametrize("folder", ["dialects", "migrating"])
+def test_links_lead_to_pages(folder, checkout):
+    """Those within the documentation."""
+    links = [
+        (page, link)
+        for page in (checkout / "docs" / folder).glob("*.md")
+        for link in re.findall(r"\]\(([^)#:]+)\)", page.read_text())
+    ]
+    assert len(links) > 10
+    for page, link in links:
+        assert (page.parent / link).exists(), (page.name, link)

@@ -10,3 +10,13 @@ def test_kserves_client_is_content(judge, tmp_path_factory):
     asked = judge(KSERVE, is_large=True)
     with zoo_server(tmp_path_factory, "v1") as running:
         assert asked.ask("kserve_v1.py", running.url) == [{"part": "kserve v1"}]
+
+
+def test_the_sdk_of_cloud_events_is_content(judge, tmp_path_factory):
+    """Predictions travel as events, in headers and as one document."""
+    asked = judge("cloudevents==1.13.0")
+    with zoo_server(tmp_path_factory, "v1") as running:
+        assert asked.ask("cloud_events.py", running.url) == [
+            {"part": "binary"},
+            {"part": "structured"},
+        ]
