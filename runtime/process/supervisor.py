@@ -81,7 +81,7 @@ class Supervisor:
             self._code = 0
             for crew in self._staff.crews:
                 self._dismiss(crew)
-        elif self._code is None:
+        elif not self._stopped:  # also where it is leaving: those whom it answers may finish
             self._stopped = time.monotonic()
             self._stop(0 if number == signal.SIGTERM else 128 + number)
         elif time.monotonic() > self._stopped + SAME:

@@ -160,6 +160,20 @@ def test_a_second_signal_ends_models_too(lone):
     wait_until(lambda: not any(alive(pid) for pid in orphans))
 
 
+def test_a_server_that_leaves_and_is_told_to_stop_answers_what_runs(lone):
+    """It was sent SIGUSR1, for another serves; then SIGTERM, with everybody: that is no second one."""
+    answers = []
+    asking = threading.Thread(target=lambda: answers.append(lone.post([[-2, 1]])))
+    asking.start()
+    with lone.client() as client:
+        while "bundle_in_flight_requests 2" not in client.get("/metrics").text:
+            time.sleep(0.01)
+    lone.process.send_signal(signal.SIGUSR1)
+    assert lone.stop() == 0
+    asking.join()
+    assert [answer.status_code for answer in answers] == [200]
+
+
 def test_sighup_replaces_everybody_and_loses_nothing(lone, callers):
     with callers(lone, 8, pause=0.002) as asked:
         for _ in range(3):
