@@ -1,5 +1,6 @@
 """`bundle build`: a project becomes one immutable bundle."""
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -13,6 +14,7 @@ from .size import human
 
 if TYPE_CHECKING:
     from ..bundler.building.building import Built
+    from ..bundler.building.memo import Memo, Unchanged
 
 DryRun = Annotated[
     bool, typer.Option("--dry-run", help="Check everything, show the plan, write nothing.")
@@ -55,23 +57,16 @@ def build(
 
       bundle build --dry-run
     """
-    from ..bundler.building.building import build as build_bundle
-    from ..bundler.project.project import Project
-
     console = Console(json=json, quiet=quiet)
-    built = build_bundle(
-        Project.open(directory, file),
-        offline=offline,
-        platform=platform,
-        accelerator=accelerator,
-        dry_run=dry_run,
-        policy=policy,
-        vendor=vendor,
-        progress=console,
+    options = {"platform": platform, "accelerator": accelerator}
+    limits = {"offline": offline, "dry_run": dry_run, "policy": policy, "vendor": vendor}
+    memo = None if dry_run or policy or vendor else _memo(directory, file, options)
+    built = (memo.recall() if memo else None) or _build(
+        directory, file, memo, console, **options, **limits
     )
     for warning in built.warnings:
         console.warning(warning)
-    reasons = [*built.plan.why] if explain or dry_run else []
+    reasons = [*built.why] if explain or dry_run else []
     if built.item is None:
         _show_plan(built, reasons, console)
         return
@@ -83,17 +78,39 @@ def build(
     console.result(data, text, next_command=f"bundle serve {built.item.tag}")
 
 
-def _data(built: "Built") -> dict[str, Any]:
+def _memo(directory: Path, file: Path | None, options: Mapping[str, str | None]) -> "Memo":
+    from ..bundler.building.memo import Memo
+    from ..bundler.project.project import Project
+    from ..bundler.store import Store
+
+    root, bundlefile = Project.place(directory, file)
+    return Memo(Store.default(), root, bundlefile, tuple(options.values()))
+
+
+def _build(
+    directory: Path, file: Path | None, memo: "Memo | None", console: Console, **options: Any
+) -> "Built":
+    from ..bundler.building.building import build as build_bundle
+    from ..bundler.project.project import Project
+
+    project = Project.open(directory, file)
+    built = build_bundle(project, progress=console, **options)
+    if memo:
+        memo.remember(project, built)
+    return built
+
+
+def _data(built: "Built | Unchanged") -> dict[str, Any]:
     return {
         "path": str(built.directory) if built.directory else None,
         "files": len(built.manifest.files),
         "warnings": list(built.warnings),
-        "why": list(built.plan.why),
+        "why": list(built.why),
         "accelerator": dict(built.manifest.accelerator),
     }
 
 
-def _summary(built: "Built") -> str:
+def _summary(built: "Built | Unchanged") -> str:
     manifest = built.manifest
     total = human(sum(entry.size for entry in manifest.files))
     routes = ", ".join(route.path for route in manifest.routes)

@@ -41,6 +41,11 @@ class Built:
         return self.plan.digest
 
     @property
+    def why(self) -> tuple[str, ...]:
+        """The reason of every decision, a sentence each."""
+        return self.plan.why
+
+    @property
     def warnings(self) -> tuple[str, ...]:
         """What a person should look at, a sentence each."""
         return self.plan.warnings

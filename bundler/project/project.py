@@ -42,18 +42,32 @@ class Project:
         """
         from .bundlefile import Bundlefile
 
-        path = file or (_find(target) if target.is_dir() else target)
-        root = target if target.is_dir() else path.parent
-        return cls(root.resolve(), path, Bundlefile.read(path))
+        root, path = cls.place(target, file)
+        return cls(root, path, Bundlefile.read(path))
 
     def sources(self) -> "tuple[SourceFile, ...]":
         """The files that go into the bundle as `src/`, by `include` and `exclude`."""
         from .source_tree import SourceTree
 
+        return SourceTree(self.root, self.bundlefile.include, self.exclude).collect()
+
+    @property
+    def exclude(self) -> tuple[str, ...]:
+        """The patterns of what stays out, the bundlefile and its lock among them."""
         own = (self.path.resolve(), (self.root / self.bundlefile.python.lock).resolve())
         inside = [path.relative_to(self.root) for path in own if path.is_relative_to(self.root)]
-        exclude = (*self.bundlefile.exclude, *(_literal(path) for path in inside))
-        return SourceTree(self.root, self.bundlefile.include, exclude).collect()
+        return (*self.bundlefile.exclude, *(_literal(path) for path in inside))
+
+    @staticmethod
+    def place(target: Path, file: Path | None = None) -> tuple[Path, Path]:
+        """Root and bundlefile of what `open` would open, without reading it.
+
+        Raises:
+            BundlefileError: when there is no bundlefile.
+        """
+        path = file or (_find(target) if target.is_dir() else target)
+        root = target if target.is_dir() else path.parent
+        return root.resolve(), path
 
 
 def _literal(path: Path) -> str:

@@ -1,0 +1,141 @@
+"""Memo: what the last build of a project was made of, so that the same is not planned again.
+
+Only what the command line asks for most: a project as it is. Whatever a build reads is part of the
+state, by content; where that cannot be said, nothing is remembered. It saves work, and nothing
+rests on it: a bundle that the store no longer has is built.
+"""
+
+import os
+import secrets
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from ...runtime import canonical
+from ...runtime import digest as digests
+from ...runtime.manifest import BundleManifest
+from ...runtime.version import __version__
+from ..errors import BuildError, NotFound
+from ..project.source_tree import SourceTree
+from ..store import record
+from .vendor import PACKAGE
+
+if TYPE_CHECKING:
+    from ..project.project import Project
+    from ..store import Item, Store
+    from .building import Built
+
+SCHEMA = 1
+POLICY = "policy.yaml"  # of `signing.policy`, which takes longer to import than all of this
+_PARTS = ("runtime", "bundler", "templates")  # of this tool: what decides on a bundle
+
+
+@dataclass(frozen=True, slots=True)
+class Unchanged:
+    """A bundle that is what a build would make now."""
+
+    item: "Item"
+    directory: Path
+    manifest: BundleManifest
+    warnings: tuple[str, ...]
+    why: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Memo:
+    """Of one bundlefile, for one choice of platform and accelerator."""
+
+    store: "Store"
+    root: Path
+    bundlefile: Path
+    choice: Sequence[str | None] = field(default=())
+
+    def recall(self) -> Unchanged | None:
+        """The bundle of the last build, where a new one would be the same."""
+        try:
+            data = record.load(self._path)
+            if data["state"] != self._state(data["read"]):
+                return None
+            item = self.store.find(data["digest"], "bundle")
+            directory = self.store.directory(item)
+            manifest = BundleManifest.read(directory)
+        except (OSError, ValueError, KeyError, TypeError, NotFound, BuildError):
+            return None
+        return Unchanged(item, directory, manifest, tuple(data["warnings"]), tuple(data["why"]))
+
+    def remember(self, project: "Project", built: "Built") -> None:
+        """Keep what this build was made of, unless more than can be listed decided on it."""
+        python = project.bundlefile.python
+        wanted = python.requirements
+        if built.item is None or python.find_links or str(wanted).endswith((".txt", ".in")):
+            return
+        read = {
+            "name": project.bundlefile.name,
+            "include": list(project.bundlefile.include),
+            "exclude": list(project.exclude),
+            "files": [python.lock, *([wanted] if isinstance(wanted, str) else [])],
+        }
+        try:
+            state = self._state(read)
+        except (OSError, ValueError):
+            return
+        data: dict[str, Any] = {"digest": built.digest, "read": read, "state": state}
+        data |= {"warnings": list(built.warnings), "why": list(built.why)}
+        path = self._path
+        draft = path.with_name(f".{path.name}.{secrets.token_hex(4)}")
+        with suppress(OSError):  # a store that cannot be written remembers nothing
+            path.parent.mkdir(parents=True, exist_ok=True)
+            draft.write_bytes(record.encode(data))
+            draft.replace(path)
+
+    @property
+    def _path(self) -> Path:
+        key = [str(self.bundlefile.absolute()), str(self.root), *map(str, self.choice)]
+        name = digests.of_bytes("\0".join(key).encode()).removeprefix("sha256:")
+        return self.store.root / "builds" / name
+
+    def _state(self, read: Mapping[str, Any]) -> str:
+        """Digest of all that a build reads."""
+        tree = SourceTree(self.root, read["include"], read["exclude"])
+        sources = {
+            file.path: [digests.of_file(file.absolute), file.executable] for file in tree.collect()
+        }
+        if (self.store.root / POLICY).exists():
+            raise ValueError("a policy is asked every time")
+        home = self.store.root
+        refs = [home / "refs" / "models", home / "refs" / "bundles" / read["name"], home / "trust"]
+        state = {
+            "schema": SCHEMA,
+            "tool": [__version__, *_stats(PACKAGE / part for part in _PARTS)],
+            "files": [_content(self.root / name) for name in read["files"]],
+            "bundlefile": _content(self.bundlefile),
+            "sources": sources,
+            "refs": [[path.name, _content(path)] for place in refs for path in _walk(place)],
+        }
+        return digests.of_bytes(canonical.dumps(state))
+
+
+def _content(path: Path) -> str | None:
+    try:
+        return digests.of_file(path)
+    except FileNotFoundError:
+        return None
+
+
+def _walk(place: Path) -> Iterator[Path]:
+    yield from sorted(path for path in place.rglob("*") if path.is_file())
+
+
+def _stats(places: Iterator[Path]) -> Iterator[list[int | str]]:
+    """Of the tool's own files, which nobody edits but who develops it."""
+    waiting = [str(place) for place in places]
+    while waiting:
+        with os.scandir(waiting.pop(0)) as entries:
+            for entry in sorted(entries, key=lambda entry: entry.name):
+                if entry.is_dir() and entry.name != "__pycache__":
+                    waiting.append(entry.path)
+                elif not entry.name.endswith(".pyc"):
+                    status = entry.stat()
+                    yield [entry.name, status.st_size, status.st_mtime_ns]
