@@ -87,14 +87,15 @@ class V1:
             method: self._catalog.find(served.name, served.version, method=method).signature
             for method in served.methods
         }
-        return Reply.json(contract.metadata(served.name, served.version, methods))
+        version = str(self._catalog.number(served))
+        return Reply.json(contract.metadata(served.name, version, methods))
 
     async def _status(self, inquiry: Inquiry) -> Reply:
         served = self._found(inquiry)
         versions = [served]
         if not inquiry.parts.get("version") and not inquiry.parts.get("label"):
             versions = [each for each in self._catalog.served() if each.name == served.name]
-        return standing.reply(served, versions)
+        return standing.reply(served, {self._catalog.number(each): each for each in versions})
 
     async def _list(self, _: Inquiry) -> Reply:
         return standing.listed(self._catalog.served())

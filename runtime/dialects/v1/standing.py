@@ -5,7 +5,7 @@ those of OpenAI's API for `data`. Sources: TensorFlow Serving, `get_model_status
 "V1 Inference Protocol".
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from ..reply import Reply
@@ -20,12 +20,15 @@ _STATES: dict[Phase, str] = {
 }
 
 
-def reply(asked: Served, versions: Sequence[Served]) -> Reply:
-    """`GET /v1/models/{model}`: 503 as long as the version that was asked for is not ready."""
+def reply(asked: Served, versions: Mapping[int, Served]) -> Reply:
+    """`GET /v1/models/{model}`: 503 as long as the version that was asked for is not ready.
+
+    `versions` by their numbers, which is all that clients of TensorFlow Serving understand.
+    """
     body: dict[str, Any] = {
         "name": asked.name,
         "ready": asked.is_ready,
-        "model_version_status": [_status(version) for version in versions],
+        "model_version_status": [_status(number, version) for number, version in versions.items()],
     }
     if asked.is_ready:
         return Reply.json(body)
@@ -39,13 +42,13 @@ def listed(models: Sequence[Served]) -> Reply:
     return Reply.json({"models": names, "object": "list", "data": data})
 
 
-def _status(served: Served) -> dict[str, Any]:
+def _status(number: int, served: Served) -> dict[str, Any]:
     state = "AVAILABLE" if served.is_ready else _STATES[served.phase]
     if state == "AVAILABLE" and not served.is_ready:
         state = "LOADING"  # it is being started again, or the server is
     failed = served.phase == "failed"
     return {
-        "version": served.version,
+        "version": str(number),
         "state": state,
         "status": {
             "error_code": "UNKNOWN" if failed else "OK",
