@@ -30,7 +30,7 @@ BuildArgs = Annotated[
 ]
 Print = Annotated[bool, typer.Option("--print", help="Only print the Containerfile.")]
 Engine = Annotated[
-    Literal["auto", "none", "docker", "podman", "buildah"],
+    Literal["auto", "none", "docker", "buildkit", "podman", "buildah"],
     typer.Option("--engine", help="What builds it; `none` needs nothing but the files."),
 ]
 Output = Annotated[

@@ -1,4 +1,4 @@
-"""Building with Podman or Buildah by their own commands, where no service of theirs listens."""
+"""Building by commands: Podman's and Buildah's, where no service listens, and Docker's BuildKit."""
 
 import json
 import os
@@ -16,6 +16,19 @@ from .build_log import SHOWN
 from .containerfile import NAME
 from .made_image import MadeImage
 
+_PROGRAMS = {"podman": "podman", "buildah": "buildah", "buildkit": "docker"}
+_BUILD = {
+    "podman": ("build", "--format", "docker", "--layers"),
+    "buildah": ("build", "--format", "docker", "--layers"),
+    # Without attestations: they would make an index of the image, with the time in it.
+    "buildkit": ("buildx", "build", "--load", "--progress", "plain", "--provenance=false"),
+}
+_INSPECT = {
+    "podman": ("image", "inspect"),
+    "buildah": ("inspect", "--type", "image"),
+    "buildkit": ("image", "inspect"),
+}
+_VERSION = {"buildkit": ("buildx", "version")}
 _TIMEOUT = 20.0  # seconds, of what answers at once
 
 
@@ -41,7 +54,7 @@ class CommandEngine:
         """
         with tempfile.TemporaryDirectory(prefix="bundle-image-") as folder:
             said = Path(folder) / "id"
-            command = ["build", "--format", "docker", "--layers", "--iidfile", str(said)]
+            command = [*_BUILD[self.name], "--iidfile", str(said)]
             command += ["--file", str(directory / NAME)]
             command += [word for tag in tags for word in ("--tag", tag)]
             # Handed over by name: what a command line holds, every user of the machine reads.
@@ -50,12 +63,11 @@ class CommandEngine:
             self._run([*command, str(directory)], "build the image", arguments)
             made = said.read_text("utf-8").strip()
         for tag in tags if push else ():
-            self._run(["push", tag, f"docker://{tag}"], f"push `{tag}`")
+            self._run(["push", tag], f"push `{tag}`")
         return self._image(made, tuple(tags))
 
     def _image(self, made: str, tags: tuple[str, ...]) -> MadeImage:
-        kind = ["image"] if self.name == "podman" else []
-        about = json.loads(self._run([*kind, "inspect", *_TYPE[self.name], made], "look at it"))
+        about = json.loads(self._run([*_INSPECT[self.name], made], "look at it"))
         first: dict[str, Any] = about[0] if isinstance(about, list) else about
         config = first.get("OCIv1") or first
         layers = config.get("RootFS") or config.get("rootfs") or {}
@@ -80,12 +92,9 @@ class CommandEngine:
         return done.stdout
 
 
-_TYPE = {"podman": [], "buildah": ["--type", "image"]}
-
-
 def is_installed(name: str) -> bool:
     """Whether there is such a program."""
-    return shutil.which(name) is not None
+    return shutil.which(_PROGRAMS[name]) is not None
 
 
 def find(name: str) -> CommandEngine:
@@ -94,18 +103,21 @@ def find(name: str) -> CommandEngine:
     Raises:
         EngineUnavailable: when it is not installed, or does not run here.
     """
-    found = shutil.which(name)
+    found = shutil.which(_PROGRAMS[name])
     if found is None:
         raise EngineUnavailable(
-            f"`{name}` is not installed.",
+            f"`{_PROGRAMS[name]}` is not installed.",
             hint="Install it, or use `--engine none` where no engine is needed.",
         )
+    asked = _VERSION.get(name, ("--version",))
     try:
         done = subprocess.run(
-            [found, "--version"], capture_output=True, text=True, timeout=_TIMEOUT, check=False
+            [found, *asked], capture_output=True, text=True, timeout=_TIMEOUT, check=False
         )
     except (OSError, subprocess.TimeoutExpired) as error:
         raise EngineUnavailable(f"`{found}` cannot be run: {error}.") from error
     if done.returncode != 0:
-        raise EngineUnavailable(f"`{name} --version` failed: {done.stderr.strip()[:200]}.")
+        raise EngineUnavailable(
+            f"`{_PROGRAMS[name]} {' '.join(asked)}` failed: {done.stderr.strip()[:200]}."
+        )
     return CommandEngine(name, Path(found))

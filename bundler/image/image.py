@@ -26,7 +26,7 @@ from .needs import engine_reasons
 if TYPE_CHECKING:
     from ..store import Item, Store
 
-EngineName = Literal["auto", "none", "docker", "podman", "buildah"]
+EngineName = Literal["auto", "none", "docker", "buildkit", "podman", "buildah"]
 
 _TAG = re.compile(
     r"(?:[A-Za-z0-9.-]+(?::[0-9]{1,5})?/)?[a-z0-9]+(?:(?:\.|__?|-+)[a-z0-9]+)*"
@@ -141,7 +141,7 @@ def _engine(
             "`--output`, `--base` and `--compression` are for images made without an engine.",
             hint="Add `--engine none`, or take an image from an engine with `docker save`.",
         )
-    if means.engine in {"podman", "buildah"}:
+    if means.engine in {"podman", "buildah", "buildkit"}:
         return command_build.find(means.engine)
     try:
         return connect()

@@ -1,9 +1,12 @@
 """Podman and Buildah by their own commands: the real ones, where they are installed."""
 
+import os
+
 import pytest
 
 from modelbundle.bundler.errors import EngineUnavailable, ImageFailed, InvalidDestination
 from modelbundle.bundler.image.command_build import find, is_installed
+from modelbundle.bundler.image.engine import connect
 from modelbundle.bundler.image.image import Means, containerize
 
 
@@ -28,6 +31,30 @@ def test_a_program_that_cannot_run_is_no_engine(monkeypatch, tmp_path):
 def test_nothing_of_a_build_without_an_engine_is_for_it(small, base):
     with pytest.raises(InvalidDestination, match="without an engine"):
         containerize(small.build(), small.store, Means(engine="podman", base=base))
+
+
+@pytest.mark.engine
+def test_buildkit_builds_the_same_process(small):
+    """With stages side by side; what it built is on the engine that `docker` speaks to."""
+    if "DOCKER_HOST" not in os.environ or not is_installed("buildkit"):
+        pytest.skip("no container engine: DOCKER_HOST is not set, or there is no `docker`")
+    item = small.build()
+    arguments = {"PIP_NO_INDEX": "1"}
+    try:
+        find("buildkit")
+    except EngineUnavailable as error:
+        pytest.skip(str(error))
+    means = Means(engine="buildkit", build_args=arguments)
+    made = containerize(item, small.store, means, tags=["test/small:kit"])
+    with connect() as engine:
+        try:
+            config = engine.client.api.inspect_image("test/small:kit")["Config"]
+        finally:
+            engine.client.api.remove_image("test/small:kit", force=True)
+    assert config["Entrypoint"] == ["python3", "-m", "modelbundle.runtime", "/opt/bundle"]
+    assert config["Labels"]["io.modelbundle.digest"] == item.digest
+    assert made.size > 0
+    assert made.layers
 
 
 @pytest.mark.engine
