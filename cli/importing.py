@@ -90,7 +90,13 @@ def _say(came: "Imported", console: Console, *, is_trusted: bool) -> None:
             "when it is served."
         )
     if came.signatures:
-        text += f" {came.signatures} signatures came along: `bundle verify` says whose."
+        text += f" {came_along(came.signatures)}"
     data = {"trusted": is_trusted, "written": came.written, "signatures": came.signatures}
     served = f"bundle serve {item.kind}:{item.tag}"
     console.result(to_json(item) | data, text, next_command=f"{served} --trust" if runs else served)
+
+
+def came_along(signatures: int) -> str:
+    """The sentence about the signatures of what came from elsewhere."""
+    count = "A signature" if signatures == 1 else f"{signatures} signatures"
+    return f"{count} came along: `bundle verify --signer KEY` says whose."

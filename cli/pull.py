@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from .console import Console
+from .importing import came_along
 from .listing import to_json
 from .options import Json, PlainHttp, Quiet
 from .size import human
@@ -67,7 +68,7 @@ def pull(
     here = f", {human(done.present)} were here" if done.present else ""
     lines = [f"Pulled `{done.item.tag}`: {human(done.fetched)}{here}."]
     if done.signatures:
-        lines.append(f"{done.signatures} signatures came along: `bundle verify` says whose.")
+        lines.append(came_along(done.signatures))
     lines += [] if is_trusted else _strange(done.item)
     tag = f"{done.item.kind}:{done.item.tag}"
     verb = "serve" if is_trusted or not _runs(done.item) else "show"

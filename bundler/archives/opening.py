@@ -13,6 +13,7 @@ from ..errors import InvalidArchive
 from ..quotation import quoted
 from .compression import MAGIC, Decompressor
 from .descriptor import Descriptor
+from .layout import MARKER
 from .layout_directory import LayoutDirectory
 from .remote_location import RemoteLocation, is_remote, shown
 from .source import Source
@@ -26,6 +27,7 @@ STDIN = "-"
 _OTHERS = {
     b"\x1f\x8b": "gzip -dc", b"BZh": "bzip2 -dc", b"\xfd7zXZ": "xz -dc", b"PK": "",
 }  # fmt: skip
+_OTHER_TOOLS = "A model of another tool is taken by `bundle save NAME SOURCE`."
 _LONGEST = max(map(len, (MAGIC, *_OTHERS)))
 
 
@@ -42,6 +44,10 @@ def opened(source: str) -> Iterator[Source]:
         with RemoteLocation(source).reading() as file:
             yield _of_stream(file, quoted(shown(source)))
     elif Path(source).is_dir():
+        if not (Path(source) / MARKER).exists():
+            raise InvalidArchive(
+                f"`{source[-200:]}` is a directory without an `oci-layout`.", hint=_OTHER_TOOLS
+            )
         yield LayoutDirectory(Path(source))
     else:
         with _file(Path(source)) as file:
@@ -110,6 +116,6 @@ def _is_compressed(beginning: bytes, where: str) -> bool:
     for magic, command in _OTHERS.items():
         if beginning.startswith(magic):
             ours = f"Try `{command} FILE | bundle import -`. " if command else ""
-            hint = f"{ours}A model of another tool is taken by `bundle save NAME FILE`."
+            hint = f"{ours}{_OTHER_TOOLS}"
             raise InvalidArchive(f"{where} is no tar, and not zstd.", hint=hint)
     return beginning == MAGIC or beginning.startswith(MAGIC)

@@ -5,9 +5,11 @@ import sys
 
 import pytest
 
-from modelbundle.runtime.errors import InvalidModel
+from modelbundle.runtime.errors import InvalidModel, NotTrusted
 from modelbundle.runtime.frameworks import carried_code
 from modelbundle.runtime.frameworks.carried_code import CarriedCode, importer
+from modelbundle.runtime.manifest import CODE
+from modelbundle.runtime.pickles.policy import Policy
 
 
 @pytest.fixture
@@ -160,3 +162,20 @@ def test_a_module_of_that_name_anywhere_else_does_not_count(bundle, tmp_path, mo
 
     assert own_net.WORD == "stranger"
     assert importer(bundle, ("own_net.py", "own_part.py"))("own_net").WORD == "model"
+
+
+PICKLED = b"cnet\nNet\n."  # the class itself, by its plain name
+
+
+def test_a_pickle_finds_the_classes_that_the_model_carries(tmp_path):
+    (tmp_path / CODE).mkdir()
+    (tmp_path / CODE / "net.py").write_text("class Net:\n    word = 'carried'\n")
+    (tmp_path / "m.pkl").write_bytes(PICKLED)
+    kind = carried_code.unpickler(tmp_path, ["net.py"])
+    assert Policy().load(tmp_path / "m.pkl", kind=kind).word == "carried"
+    for names in ({"net.Net"}, {"net.*"}):
+        narrow = Policy("allow-listed", frozenset(names))
+        assert narrow.load(tmp_path / "m.pkl", kind=kind).word == "carried"
+    with pytest.raises(NotTrusted, match=r"net\.Net"):
+        Policy("allow-listed").load(tmp_path / "m.pkl", kind=kind)
+    assert "net" not in sys.modules

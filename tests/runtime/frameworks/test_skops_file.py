@@ -1,0 +1,54 @@
+"""skops files: known by their content, their types told and held against the policy."""
+
+import json
+import zipfile
+
+import numpy as np
+import pytest
+
+from modelbundle.runtime.errors import NotTrusted
+from modelbundle.runtime.frameworks import skops_file
+from modelbundle.runtime.frameworks.sklearn import Sklearn
+from modelbundle.runtime.pickles.policy import Policy
+
+skops = pytest.importorskip("skops.io")
+
+
+@pytest.fixture
+def kept(tmp_path):
+    from sklearn.preprocessing import StandardScaler
+
+    rows = np.arange(12.0).reshape(4, 3)
+    model = StandardScaler().fit(rows)
+    (tmp_path / "model.skops").write_bytes(skops.dumps(model))
+    return tmp_path, model, rows
+
+
+def test_it_is_loaded_as_it_was(kept):
+    directory, model, rows = kept
+    assert Sklearn().reads(directory / "model.skops") == "skops"
+    loaded = Sklearn().load(directory, "skops", {}, "cpu", Policy())
+    assert np.allclose(loaded.transform(rows), model.transform(rows))
+
+
+def test_its_types_are_held_against_the_policy(kept):
+    directory = kept[0]
+    assert "sklearn.preprocessing._data.StandardScaler" in skops_file.types(
+        directory / "model.skops"
+    )
+    with pytest.raises(NotTrusted, match="does not allow"):
+        Sklearn().load(
+            directory, "skops", {}, "cpu", Policy("allow-listed", frozenset({"numpy.*"}))
+        )
+    with pytest.raises(NotTrusted, match="`deny`"):
+        Sklearn().load(directory, "skops", {}, "cpu", Policy("deny"))
+
+
+@pytest.mark.parametrize(
+    "schema", [b"", b"[]", b"{", b"[" * 100_000, json.dumps({"x": 1}).encode()]
+)
+def test_other_zips_are_none(tmp_path, schema):
+    with zipfile.ZipFile(tmp_path / "x", "w") as archive:
+        archive.writestr("schema.json", schema)
+    assert not skops_file.is_one(tmp_path / "x")
+    assert skops_file.types(tmp_path / "x") == ()
