@@ -18,27 +18,35 @@ _TYPES: Mapping[str, Json] = {
 
 
 def envelope(key: str, side: Side) -> Json:
-    """`{key: [rows]}`."""
+    """`{key: [rows]}`; answers have records only, where instances may be lists as well."""
+    items = row(side) if key == "instances" else prediction(side)
     return {
         "type": "object",
-        "properties": {key: {"type": "array", "items": row(side)}},
+        "properties": {key: {"type": "array", "items": items}},
         "required": [key],
         "additionalProperties": False,
     }
 
 
-def row(side: Side) -> Json:
-    """One instance or prediction."""
+def prediction(side: Side) -> Json:
+    """One prediction."""
     if side.layout == "objects" or not side.fields:
         return {}
     if side.layout == "array":
         return _value(side.fields[0])
-    record: Json = {
+    return {
         "type": "object",
         "properties": {field.name: _value(field) for field in side.fields},
         "required": [field.name for field in side.fields],
         "additionalProperties": False,
     }
+
+
+def row(side: Side) -> Json:
+    """One instance: a record may be spelled as a list."""
+    record = prediction(side)
+    if side.layout in {"objects", "array"} or not side.fields:
+        return record
     values = [_value(field) for field in side.fields]
     listed = {
         "type": "array",
