@@ -73,10 +73,15 @@ def spent(pid):
 
 async def ask(port, data, seconds):
     """Calls that were answered within so many seconds, a second."""
-    options = [("grpc.max_receive_message_length", -1), ("grpc.max_send_message_length", -1)]
+    options = [
+        ("grpc.max_receive_message_length", -1),
+        ("grpc.max_send_message_length", -1),
+        ("grpc.max_reconnect_backoff_ms", 100),
+        ("grpc.initial_reconnect_backoff_ms", 100),
+    ]
     async with grpc.aio.insecure_channel(f"127.0.0.1:{port}", options=options) as channel:
         asked = channel.unary_unary(PATH)
-        await asked(data)
+        await asked(data, wait_for_ready=True)
         count, began = 0, time.perf_counter()
 
         async def call():
@@ -122,7 +127,6 @@ def main():
             bundle(Path(home, "bundle"), given.size, given.isolation), f"--grpc-port={own}"
         )
         raw = subprocess.Popen([sys.executable, __file__, f"--echo={port}"])
-        time.sleep(1)
         try:
             compare(given, {"echo": (port, raw.pid), "bundle": (own, running.process.pid)})
         finally:
