@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from ...data import extent, instances
-from ...errors import BadPayload, InvalidInput, NotSupported
+from ...errors import BadPayload, InvalidInput, NotSupported, PayloadTooLarge
 from ...printable import printable
 from ..inquiry import Inquiry
 from ..served import Served
@@ -21,6 +21,8 @@ from . import json_data
 HEADER_LENGTH = b"inference-header-content-length"
 INPUT = "input"  # what the only input of a model is called of which nothing is known
 _MOST_TENSORS = 4096
+_LARGE = 1 << 20  # bytes; what less of them become is no burden
+_MOST_LISTS = 1 << 20
 _LONGEST = 128  # characters of what an error repeats
 _LEAST = 3  # priority
 
@@ -78,9 +80,7 @@ def _length(said: bytes, most: int) -> int:
 def _of_json(
     text: bytes, rest: bytes | memoryview, inquiry: Inquiry, served: Served
 ) -> InferRequest:
-    if served.signature is not None:
-        # As many lists and objects as rows have, and those around them.
-        extent.check(served.signature.inputs, served.settings.max_rows + _MOST_TENSORS, text)
+    _check_extent(text, served)
     document = instances.parse(text)
     if type(document) is not dict:
         raise InvalidInput('Expected a JSON object with "inputs".')
@@ -108,6 +108,20 @@ def _of_json(
         _flag(parameters, "binary_data_output", "parameters") or False,
         parameters,
     )
+
+
+def _check_extent(text: bytes, served: Served) -> None:
+    """Refuse more lists and objects than rows have, before they take much more room than text.
+
+    Raises:
+        PayloadTooLarge: where nobody can say how many that are, from a million on.
+    """
+    if len(text) < _LARGE:
+        return
+    if served.signature is not None:
+        extent.check(served.signature.inputs, served.settings.max_rows + _MOST_TENSORS, text)
+    if text.count(b"[") + text.count(b"{") > _MOST_LISTS:
+        raise PayloadTooLarge(f"The body has more than {_MOST_LISTS} lists and objects.")
 
 
 # --- inputs ---

@@ -472,6 +472,13 @@ def test_any_request_is_answered_or_refused_with_a_400(client, head, blob, lengt
     assert answer.status_code in {200, 400}, answer.text
 
 
+@pytest.mark.parametrize("model", ["sums", "shout"])
+def test_a_body_of_brackets_is_refused_before_it_is_read(client, model):
+    """It would take twenty times its own size."""
+    body = b'{"inputs": [{"data": [' + b"[]," * (1 << 20) + b"[]]}]}"
+    refused(infer(client, body, model=model), 400, "lists and objects")
+
+
 @pytest.mark.parametrize("isolation", ["thread"], indirect=True)
 def test_nothing_is_ready_while_it_loads(kinds):
     """Alive, but 503 for all else, with the reason and when to come back."""
