@@ -12,13 +12,14 @@ from math import prod
 from typing import Any, Literal, Self
 
 import numpy as np
+import orjson
 
 from ...data import table
 from ...data.instances import check_depth
 from ...data.payload import Codec
 from ...errors import BadPayload, InvalidInput
 from ...signature import Side
-from ..bare import Bare, of_bytes
+from ..bare import Bare, Form, of_bytes
 
 Kind = Literal["ndarray", "tensor", "strData", "binData", "jsonData"]
 
@@ -26,18 +27,20 @@ _SINGLES: tuple[Kind, ...] = ("strData", "binData", "jsonData")
 _MATRIX = 2
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Message:
     """What a request has in it.
 
     content   lists, `{"shape", "values"}`, text, base64 text or any JSON, as `kind` says
     names     of the columns, where they are given
+    form      in which rows stand in `jsonData`; known as soon as they were read
     """
 
     kind: Kind
     content: Any
     names: tuple[str, ...] = ()
     meta: Mapping[str, Any] = field(default_factory=dict)
+    form: Form = "listed"
 
     @classmethod
     def of(cls, value: Any) -> Self:
@@ -99,7 +102,9 @@ class Message:
                 raise InvalidInput("strData: expected a string.")
             return [self.content]
         if self.kind == "jsonData":
-            return Bare.of(side, self.content).rows
+            bare = Bare.of(side, self.content)
+            self.form = bare.form
+            return bare.rows
         if type(self.content) is not list:
             raise InvalidInput("data.ndarray: expected a list of rows.")
         if not self._is_named(side):
@@ -159,7 +164,7 @@ def parts(
         PredictionFailed: for what has no JSON.
     """
     if asked.kind == "jsonData":
-        return {"jsonData": table.to_wire(output, nan_as_null=nan_as_null)}
+        return {"jsonData": _json(asked.form, table.to_wire(output, nan_as_null=nan_as_null))}
     plain = table.to_instances(output, nan_as_null=nan_as_null)
     if asked.kind in {"strData", "binData"} and len(plain) == 1:
         single = _single(plain[0])
@@ -171,6 +176,15 @@ def parts(
         return {"data": {"names": found, "ndarray": rows}}
     tensor = {"shape": list(array.shape), "values": array.ravel()}
     return {"data": {"names": found, "tensor": tensor}}
+
+
+def _json(form: Form, said: Any) -> Any:
+    """Predictions in the form in which their rows came."""
+    if form == "enveloped":
+        return {"predictions": said}
+    if form == "listed":
+        return said
+    return orjson.loads(orjson.dumps(said, option=orjson.OPT_SERIALIZE_NUMPY))[0]
 
 
 def _single(value: Any) -> dict[str, Any] | None:

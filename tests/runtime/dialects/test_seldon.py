@@ -77,7 +77,11 @@ def test_text_bytes_and_json(client):
     told = client.post(of("weigh"), json={"binData": data}).json()
     assert told["data"] == {"names": [], "tensor": {"shape": [1], "values": [5.0]}}
     told = client.post(of("things"), json={"jsonData": {"a": 1}}).json()
-    assert told["jsonData"] == [{"got": {"a": 1}}]
+    assert told["jsonData"] == {"got": {"a": 1}}
+    told = client.post(of("sums"), json={"jsonData": {"instances": [[1, 2]]}}).json()
+    assert told["jsonData"] == {"predictions": [3.0]}
+    assert client.post(of("sums"), json={"jsonData": [[1, 2]]}).json()["jsonData"] == [3.0]
+    assert client.post(of("sums"), json={"jsonData": [1, 2]}).json()["jsonData"] == 3.0
 
 
 def test_forms(client):
