@@ -4,6 +4,7 @@ import re
 from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
+from ..data.csv_schema import csv_schema
 from ..data.media import CSV, JSON, MULTIPART, NPY, NPZ
 from ..data.payload import media_of, of_formats
 from ..data.samples import Samples
@@ -110,8 +111,10 @@ def _model_request(signature: Signature, samples: Samples | None, formats: Colle
     body: Json = {"schema": envelope("instances", signature.inputs)}
     if samples:
         body["example"] = {"instances": list(samples.inputs)}
-    kinds = media_of(signature.inputs, formats)
-    return {"required": True, "content": {kind: _content(kind, body) for kind in kinds}}
+    content = {kind: _content(kind, body) for kind in media_of(signature.inputs, formats)}
+    if CSV in content:
+        content[CSV] = {"schema": csv_schema(signature.inputs)}
+    return {"required": True, "content": content}
 
 
 def _model_answers(signature: Signature, samples: Samples | None, formats: Collection[str]) -> Json:

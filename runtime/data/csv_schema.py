@@ -1,0 +1,57 @@
+"""CSV schema: what a text/csv body of a signature's rows looks like, as a JSON Schema pattern."""
+
+import re
+from typing import Any
+
+from ..signature import Field, Side
+
+_DIGITS = {"8": 2, "16": 4, "32": 9, "64": 18}  # of any number that fits so many bits
+_DIGIT = "[0-9]"
+_FLOAT = r"[-+]?[0-9]{1,18}(\.[0-9]{1,18})?([eE][-+]?[0-9])?"
+_SHORT = r"[-+]?[0-9]{1,4}(\.[0-9]{1,18})?"
+_TEXT = r'("([^"\x00-\x1f]|"")+"|[^",\x00-\x20][^",\x00-\x1f]*)'
+_DAY = "[0-9]{3}[1-9]-(0[1-9]|1[0-2])-(0[1-9]|1[0-9]|2[0-8])"
+
+
+def csv_schema(side: Side) -> dict[str, Any]:
+    """Rows as lines of cells, below a line of names where the columns have any.
+
+    RFC 4180, in the regular expressions of ECMA-262. It promises less than the server takes: no
+    white space around numbers, and only numbers that fit whatever their digits are.
+    """
+    cells = [_cell(field) for field in side.fields]
+    width = _width(side)
+    if width is None or None in cells:
+        return {"type": "string", "minLength": 1}
+    if side.layout == "array":
+        line = cells[0] if width == 1 else f"{cells[0]}(,{cells[0]}){{{width - 1}}}"
+        names = ""
+    else:
+        line = ",".join(str(cell) for cell in cells)
+        names = rf"({','.join(map(_name, side.fields))}\r?\n)?"
+    return {"type": "string", "pattern": rf"^{names}{line}(\r?\n{line})*(\r?\n)?$"}
+
+
+def _width(side: Side) -> int | None:
+    """Cells of a row; None where that varies, or a cell is no single value."""
+    if side.layout == "array":
+        shape = side.fields[0].shape[1:]
+        return None if len(shape) > 1 else shape[0] if shape else 1
+    is_plain = side.layout == "columns" or all(len(each.shape) == 1 for each in side.fields)
+    return len(side.fields) if is_plain else None
+
+
+def _name(field: Field) -> str:
+    quoted = field.name.replace('"', '""')
+    return re.escape(f'"{quoted}"' if re.search('[",\r\n]', field.name) else field.name)
+
+
+def _cell(field: Field) -> str | None:
+    """One value of a field; None where no pattern tells which are taken."""
+    kind = re.match(r"([a-z]+)([0-9]*)", field.dtype)
+    name, bits = kind.groups() if kind else ("", "")
+    if name in {"int", "uint"}:
+        return ("" if name == "uint" else "[-+]?") + f"{_DIGIT}{{1,{_DIGITS[bits]}}}"
+    if name == "float":
+        return _SHORT if bits == "16" else _FLOAT
+    return {"bool": "(true|false|1|0)", "str": _TEXT, "datetime": _DAY}.get(name)
