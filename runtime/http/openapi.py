@@ -87,7 +87,7 @@ def _operation(
         known: Json = {"inputs": signature.inputs.to_json(), "outputs": signature.outputs.to_json()}
     else:
         content = _service_content(route.input, formats, is_answer=False)
-        request = {"required": True, "content": content}
+        request = {"required": _needs_body(route.input), "content": content}
         answers = _service_content(route.output, formats, is_answer=True)
         known = {"takes": route.input.get("kind", ""), "gives": route.output.get("kind", "")}
         known |= {"streaming": route.streaming, "idempotent": route.idempotent}
@@ -139,6 +139,13 @@ def _service_content(side: Mapping[str, Any], formats: Collection[str], *, is_an
         kinds += of_formats(tables, is_answer=is_answer)
     body = {"schema": dict(side.get("schema", {}))}
     return {kind: _content(kind, body) for kind in kinds}
+
+
+def _needs_body(side: Mapping[str, Any]) -> bool:
+    """Whether nothing at all is refused: no bytes are bytes, too."""
+    schema = side.get("schema", {})
+    is_empty = schema.get("type") == "object" and not schema.get("properties")
+    return side.get("kind") != "bytes" and not is_empty
 
 
 def _media(schema: Json) -> Json:

@@ -65,6 +65,13 @@ def test_two_models_a_minor_apart_are_an_error_unless_the_author_decides():
     assert wanted(Requirements.gather(user, [], models)) == ["numpy==2.4.6"]
 
 
+def test_formats_bring_their_packages_and_say_so():
+    found = Requirements.gather([], [], {}, [], ["arrow", "parquet", "msgpack", "image"])
+    texts = ["pyarrow>=16", "pyarrow>=16", "msgpack>=1.0.8", "pillow>=10.3"]
+    assert wanted(found) == texts
+    assert found.asked_for("msgpack")[0].origin == "`serve.formats` has `msgpack`"
+
+
 def test_tables_need_pandas_and_pictures_need_pillow():
     columns = Signature(inputs=Side("columns", (Field("age", "int64", (None,)),)))
     found = Requirements.gather([], [], {"a": model({}, columns)})

@@ -40,6 +40,8 @@ import pytest
         ("serve.dialects", "[native, v3]", "v2"),
         ("serve.dialects", "[v2, v2]", "twice"),
         ("serve.dialects", "[]", "Nobody could ask"),
+        ("serve.formats", "[arrow, avro]", "parquet"),
+        ("serve.formats", "arrow", "list"),
         ("serve.grpc.port", "70000", "at most 65535"),
         ("serve.grpc", "{tls_cert: a.crt}", "`tls_key` is missing"),
         ("serve.grpc", "{tls_key: a.key}", "`tls_cert` is missing"),
