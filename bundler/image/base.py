@@ -7,7 +7,7 @@ from typing import Any
 
 from ...runtime import digest as digests
 from .. import strict_json
-from ..errors import BuildError, RegistryError
+from ..errors import BuildError, InvalidTag, RegistryError
 from ..registry.directory import Directory
 from ..registry.download import Download
 from ..registry.patience import Patience
@@ -16,6 +16,7 @@ from ..registry.registry import Registry
 from ..registry.remote_content import RemoteContent
 from ..requirements import base_image
 from ..store import Blob
+from . import base_config
 
 LAYER = "application/vnd.oci.image.layer.v1.tar"
 _DOCKER = "application/vnd.docker.image.rootfs.diff.tar"
@@ -76,7 +77,9 @@ def place_of(reference: str, *, plain_http: bool) -> Registry | Directory:
     host, repository, tag = base_image.split(reference)
     _, _, digest = reference.partition("@")
     host = "docker.io" if host == _HUB else host
-    target = RegistryReference(host, repository, tag, digest or None)
+    target = parse(f"{host}/{repository}:{tag}" + (f"@{digest}" if digest else ""))
+    if not isinstance(target, RegistryReference):
+        raise InvalidTag(f"{reference[:200]!r} names no image.")
     return Registry(target, "pull", plain_http=plain_http)
 
 
@@ -89,11 +92,12 @@ def _read(place: Registry | Directory, reference: str, platform: str) -> Base:
         document = document_of(place.manifest(), reference)
     try:
         about = blob_of(document["config"])
-        config = strict_json.loads(_small(place, about))
+        config = base_config.read(_small(place, about))
         layers = tuple(_layer(place, layer, reference) for layer in document["layers"])
         is_whole = len(config["rootfs"]["diff_ids"]) == len(layers)
     except (KeyError, TypeError, ValueError, AttributeError) as error:
-        raise BuildError(f"`{reference}` is no image that can be built upon: {error!r}.") from error
+        why = f"it lacks {error}" if isinstance(error, KeyError) else error
+        raise BuildError(f"`{reference}` is no image that can be built upon: {why}.") from error
     if not is_whole:
         raise BuildError(f"The manifest of `{reference}` is not that of its configuration.")
     target = place.reference if isinstance(place.reference, RegistryReference) else None
@@ -114,8 +118,10 @@ def document_of(data: bytes, reference: str) -> Mapping[str, Any]:
 def for_platform(index: Mapping[str, Any], platform: str, reference: str) -> str:
     """Digest of the manifest that an index has for a platform."""
     found = []
-    for entry in index["manifests"]:
-        about = entry.get("platform") or {}
+    for entry in index["manifests"] if isinstance(index["manifests"], list) else ():
+        about = entry.get("platform") or {} if isinstance(entry, dict) else {}
+        if not isinstance(about, dict):
+            continue
         name = f"{about.get('os')}/{about.get('architecture')}"
         found.append(name)
         if name == platform and digests.is_digest(str(entry.get("digest"))):

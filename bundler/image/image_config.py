@@ -58,7 +58,7 @@ class Identity:
 def _process(
     base: Mapping[str, Any], settings: ImageSettings, identity: Identity
 ) -> dict[str, Any]:
-    labels = dict(base.get("Labels") or {}) | dict(settings.labels)
+    labels = dict(base.get("Labels") or {}) | _said(settings.labels)
     labels |= {VERSION_LABEL: identity.version, DIGEST_LABEL: identity.digest}
     made: dict[str, Any] = {name: base[name] for name in _INHERITED if base.get(name)}
     return made | {
@@ -70,7 +70,7 @@ def _process(
         },
         "WorkingDir": settings.home,
         "Entrypoint": settings.entrypoint,
-        "Labels": _said(labels),
+        "Labels": labels,
         "Healthcheck": {
             "Test": ["CMD", *settings.health],
             "Interval": 10 * _SECOND,

@@ -105,7 +105,11 @@ def write_base(folder, *, architecture="amd64", env=ENV, kind=".tar+gzip"):
     config = {
         "architecture": architecture,
         "os": "linux",
-        "config": {"Env": env, "Cmd": ["python3"], "Labels": {"vendor": "nobody"}},
+        "config": {
+            "Env": env,
+            "Cmd": ["python3"],
+            "Labels": {"vendor": "nobody", "note": "two\nlines"},
+        },
         "rootfs": {"type": "layers", "diff_ids": [digest.of_bytes(plain.getvalue())]},
         "history": [{"created_by": "made by hand"}],
     }

@@ -87,7 +87,7 @@ def test_nothing_of_this_machine_or_moment_is_in_a_layer(small, base, tmp_path):
 
 
 def test_the_configuration_says_what_a_containerfile_would(small, base, tmp_path):
-    item = small.build(image={"env": {"GREETING": 'a "b" $c'}, "labels": {"note": "$(id) `x`"}})
+    item = small.build(image={"env": {"GREETING": 'a "b" $c'}, "labels": {"own": "$(id) `x`"}})
     image = make(small, item, base, f"oci:{tmp_path / 'out'}")
     known = config(tmp_path / "out", image)
     process = known["config"]
@@ -101,7 +101,8 @@ def test_the_configuration_says_what_a_containerfile_would(small, base, tmp_path
     assert environment["GREETING"] == 'a "b" $c'
     assert environment["PYTHONUSERBASE"] == "/opt/packages"
     assert environment["BUNDLE_TRUST"] == item.digest.removeprefix("sha256:")
-    assert process["Labels"]["note"] == "$(id) `x`"
+    assert process["Labels"]["own"] == "$(id) `x`"
+    assert process["Labels"]["note"] == "two\nlines"
     assert process["Labels"]["vendor"] == "nobody"
     assert process["Labels"]["io.modelbundle.digest"] == item.digest
     assert known["created"] == "1980-01-01T00:00:00Z"
