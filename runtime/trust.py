@@ -5,7 +5,7 @@ Trust is by digest and lives outside the bundle: nothing in it can vouch for its
 
 import os
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -74,6 +74,20 @@ def verify(directory: Path, files: Iterable[FileEntry]) -> None:
         InvalidBundle: names the first file that is missing or differs.
     """
     entries = [entry for entry in files if entry.path.startswith(_CHECKED)]
+    _compare(directory, entries)
+    guard_sources(str(directory), {entry.path: entry.digest for entry in entries})
+
+
+def verify_model(directory: Path, files: Iterable[FileEntry], alias: str) -> None:
+    """As `verify`, of one model: it is loaded long after the server was started.
+
+    Raises:
+        InvalidBundle: names the first file that is missing or differs.
+    """
+    _compare(directory, [entry for entry in files if entry.path.startswith(f"models/{alias}/")])
+
+
+def _compare(directory: Path, entries: Sequence[FileEntry]) -> None:
     with ThreadPoolExecutor(min(4, os.cpu_count() or 1)) as pool:  # hashing releases the GIL
         for entry, problem in zip(
             entries, pool.map(lambda entry: _problem(directory, entry), entries), strict=True
@@ -83,7 +97,6 @@ def verify(directory: Path, files: Iterable[FileEntry]) -> None:
                     f"`{entry.path}` {problem}; the bundle is damaged.",
                     hint="Build or copy it again; `bundle verify` names everything damaged.",
                 )
-    guard_sources(str(directory), {entry.path: entry.digest for entry in entries})
 
 
 def what_runs(directory: Path, manifest: BundleManifest) -> list[str]:

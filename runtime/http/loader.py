@@ -19,6 +19,7 @@ from ..remote.attendance import Absences, Attendance
 from ..remote.model_link import ModelLink
 from ..remote.process_home import ProcessHome
 from ..telemetry.metrics import Metrics
+from ..trust import verify_model
 
 log = logging.getLogger(__name__)
 
@@ -63,6 +64,15 @@ class Loader:
         self._metrics.loaded(alias, seconds)
         log.info("Loaded `%s` in %.2f s.", alias, seconds)
         return runner
+
+    async def verify(self, alias: str) -> None:
+        """Compare the files of a model that comes long after the start with their digests.
+
+        Raises:
+            InvalidBundle: when one differs.
+        """
+        plan = self._plan
+        await asyncio.to_thread(verify_model, plan.directory, plan.manifest.files, alias)
 
     async def warm_up(self, runner: Runner) -> None:
         """Have it answer its samples, and measure what batches take.

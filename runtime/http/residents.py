@@ -271,6 +271,8 @@ class Residents:
     async def _come(self, term: Term, links: Sequence[ModelLink] | None) -> None:
         alias = term[0]
         try:
+            if links is None:  # else the processes behind them have done so
+                await self._loader.verify(alias)
             newer = await self._loader.load(alias, links, self)
         except Exception as error:  # noqa: BLE001 - whoever asked is told
             self._failed(term, error)

@@ -17,6 +17,7 @@ from ..plan import Plan
 from ..remote.model_process import load_model, serve_model  # before the fork, for both sides of it
 from ..settings import ServeSettings
 from ..telemetry.metrics import Metrics
+from ..trust import verify_model
 from . import thread_count
 from .address import Address
 from .control import Event
@@ -180,6 +181,8 @@ class Serving:
             return self._service(post, on_ready)
         assert post.channel is not None
         self.site.leave()
+        if post.term and post.generation == 1:
+            self._verify(post.alias)
         plan = _pinned(self.plan, post.device)
         thread_count.limit(thread_count.announce(self.topology.threads))
         serve_model(post.channel, plan, post.alias, plan.device, post.generation, on_ready)
@@ -203,9 +206,15 @@ class Serving:
 
         assert post.template is not None
         self.site.leave()
+        if self.has_served and post.generation == 1:
+            self._verify(post.alias)
         threads = thread_count.announce(self.topology.threads)
         began = partial(thread_count.limit, threads)
         return serve_template(post.template, partial(self._load, post.alias), began, on_ready)
+
+    def _verify(self, alias: str) -> None:
+        """A model comes long after the start, where all bytes were compared."""
+        verify_model(self.plan.directory, self.plan.manifest.files, alias)
 
     def _load(self, alias: str) -> "LoadedModel":
         return load_model(self.plan, alias, self.plan.device)

@@ -3,8 +3,10 @@
 import os
 import signal
 import threading
+from contextlib import suppress
 from pathlib import Path
 
+import httpx
 import pytest
 
 from modelbundle.runtime.manifest import Route
@@ -242,6 +244,18 @@ def test_what_cannot_be_loaded_says_so_and_harms_nobody(two):
     assert traffic.failures == []
 
 
+@pytest.mark.parametrize("options", [("--workers=1",), ("--workers=2",), ("--isolation=thread",)])
+def test_other_bytes_than_the_bundle_names_are_not_loaded_later_either(two, options):
+    server = two(*options, lazy=("b",))
+    weights = server.bundle / "models" / "b" / "model.pkl"
+    kept = weights.read_bytes()
+    weights.write_bytes(kept + b" ")
+    assert load(server, "b").status_code >= 400
+    assert "`models/b/model.pkl` has" in server.log()
+    weights.write_bytes(kept)
+    assert load(server, "b").status_code == 200
+
+
 def test_what_cannot_be_loaded_anew_stays_as_it_was(two):
     server = two("--workers=2", isolation="process")
     (server.bundle / "models" / "b" / "samples" / "predict.json").write_text("nonsense")
@@ -337,6 +351,26 @@ def test_a_front_that_dies_comes_back_with_what_is_loaded(two):
     wait_until(lambda: ask(server, "b").status_code == 200)
     assert ask(server, "a").status_code == 503
     assert load(server, "a").status_code == 200
+
+
+def test_a_model_that_was_loading_when_a_front_died_can_be_loaded_again(two):
+    server = two("--workers=2", other=SlowTwin())
+    wait_until(lambda: metric(server, "bundle_ready_workers") == 2)
+    unload(server, "b")
+    before = set(children(server.process.pid))
+
+    def try_to_load():
+        with suppress(httpx.TransportError):  # it may have asked the one that dies
+            load(server, "b")
+
+    thread = threading.Thread(target=try_to_load)
+    thread.start()
+    wait_until(lambda: set(children(server.process.pid)) - before)
+    os.kill(next(pid for pid in before if holds_listener(pid, server)), signal.SIGKILL)
+    thread.join()
+    wait_until(lambda: metric(server, "bundle_ready_workers") == 2)
+    assert load(server, "b").status_code == 200
+    assert {ask(server, "b").status_code for _ in range(10)} == {200}
 
 
 def test_a_restart_while_a_model_loads_gives_that_up_and_takes_place(two):
