@@ -6,6 +6,7 @@ what Triton's clients call beyond it.
 
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import aclosing
+from functools import partial
 from typing import Any
 
 import grpc
@@ -25,7 +26,9 @@ from ..dialects.v2.infer_request import Wanted, heed
 from ..dialects.v2.metadata import EXTENSIONS, config, metadata
 from ..dialects.v2.statistics import statistics
 from ..errors import InvalidInput
+from ..signature import Side
 from . import api_stream, tensors
+from .aside import LARGE, MANY, Aside
 from .desk import Desk, Say
 from .messages.pool import pool
 from .refusal import Refusal
@@ -42,6 +45,7 @@ class Inference:
 
     def __init__(self, catalog: Catalog) -> None:
         self._catalog = catalog
+        self._aside = Aside()
         self._messages = pool()
         self._response = self._messages["inference.ModelInferResponse"]
 
@@ -115,10 +119,23 @@ class Inference:
         return await self._whole(request, self._served(request, inquiry), inquiry)
 
     async def _whole(self, request: Any, served: Served, inquiry: Inquiry) -> Any:
-        outputs = await _answered(served, inquiry, tensors.read(request))
+        outputs = await self._answered(request, served, inquiry)
         if request.outputs:
             outputs = _chosen(served.name, request.outputs, outputs)
-        return self._written(request, served, outputs)
+        is_long = not request.raw_input_contents and tensors.count(outputs) > MANY
+        work = partial(self._written, request, served, outputs)
+        return await self._aside.run(work, is_long=is_long)
+
+    async def _answered(self, request: Any, served: Served, inquiry: Inquiry) -> list[Tensor]:
+        """What a model, or an author's class, says to the tensors of a request."""
+        is_long = len(inquiry.body) >= LARGE and tensors.is_long(request)
+        signature = served.signature
+        if signature is None:
+            given = await self._aside.run(partial(tensors.read, request), is_long=is_long)
+            return await ask(served, inquiry, given)
+        work = partial(_batch, signature.inputs, request, served.settings.nan == "null")
+        batch = await self._aside.run(work, is_long=is_long)
+        return from_output(signature, await served.answer(inquiry, batch))
 
     def _written(self, request: Any, served: Served, outputs: Sequence[Tensor]) -> Any:
         """The response to a request, in the form in which that came."""
@@ -166,14 +183,8 @@ class Inference:
         return said
 
 
-async def _answered(served: Served, inquiry: Inquiry, given: Sequence[Tensor]) -> list[Tensor]:
-    """What a model, or an author's class, says to tensors."""
-    signature = served.signature
-    if signature is None:
-        return await ask(served, inquiry, given)
-    is_null = served.settings.nan == "null"
-    batch = to_batch(signature.inputs, given, nan_as_null=is_null)
-    return from_output(signature, await served.answer(inquiry, batch))
+def _batch(side: Side, request: Any, is_null: bool) -> Any:
+    return to_batch(side, tensors.read(request), nan_as_null=is_null)
 
 
 def _parameters(said: Mapping[str, Any]) -> dict[str, Any]:

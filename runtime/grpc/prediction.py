@@ -3,6 +3,7 @@
 Source: github.com/tensorflow/serving, `tensorflow_serving/apis`.
 """
 
+from functools import partial
 from typing import Any
 
 import grpc
@@ -17,7 +18,9 @@ from ..dialects.tensor_output import from_output
 from ..dialects.v1 import contract
 from ..errors import InvalidInput, NotSupported
 from ..printable import printable
+from ..signature import Side
 from . import tensor_proto
+from .aside import LARGE, Aside
 from .desk import Desk
 from .messages.pool import pool
 from .messages.serving import STATES
@@ -42,6 +45,7 @@ class Prediction:
 
     def __init__(self, catalog: Catalog) -> None:
         self._catalog = catalog
+        self._aside = Aside()
         self._messages = pool()
 
     def handlers(self, desk: Desk) -> dict[str, grpc.RpcMethodHandler]:
@@ -58,8 +62,11 @@ class Prediction:
         served = self._method(self._found(spec), spec.signature_name)
         if served.signature is None:
             raise NotSupported(f"`{served.name}` takes bodies of its own form, not tensors.")
-        tensors = [tensor_proto.read(name, request.inputs[name]) for name in sorted(request.inputs)]
-        batch = to_batch(served.signature.inputs, tensors)
+        is_long = len(inquiry.body) >= LARGE and not all(
+            each.tensor_content for each in request.inputs.values()
+        )
+        work = partial(_batch, served.signature.inputs, request)
+        batch = await self._aside.run(work, is_long=is_long)
         outputs = from_output(served.signature, await served.answer(inquiry, batch))
         response = self._messages["tensorflow.serving.PredictResponse"]()
         self._name(response.model_spec, spec, served)
@@ -135,6 +142,16 @@ class Prediction:
         said.name = asked.name
         said.signature_name = asked.signature_name or contract.DEFAULT
         said.version.value = self._number(served)
+
+
+def _batch(side: Side, request: Any) -> Any:
+    return to_batch(
+        side, [tensor_proto.read(*each) for each in sorted(request.inputs.items(), key=_name_of)]
+    )
+
+
+def _name_of(item: tuple[str, Any]) -> str:
+    return item[0]
 
 
 def _wanted(asked: list[str], there: list[str]) -> set[str]:

@@ -27,6 +27,7 @@ _FIELDS = {
     "FP64": "fp64_contents",
     "BYTES": "bytes_contents",
 }
+_STRINGS = "BYTES"
 _HALVES = frozenset({"FP16", "BF16"})
 
 
@@ -46,6 +47,11 @@ def read(request: Any) -> list[Tensor]:
             f"expected as many raw_input_contents as inputs, {len(inputs)}, got {len(raw)}."
         )
     return [_of_raw(each, data) for each, data in zip(inputs, raw, strict=True)]
+
+
+def is_long(request: Any) -> bool:
+    """Whether its values are read one by one, where there may be many."""
+    return not request.raw_input_contents or any(i.datatype == _STRINGS for i in request.inputs)
 
 
 def _of_raw(said: Any, data: bytes) -> Tensor:
@@ -83,6 +89,11 @@ def _numbers(shown: str, datatype: str, values: Sequence[Any]) -> np.ndarray:
 
 def _shown(said: Any) -> str:
     return printable(said.name[:LONGEST])
+
+
+def count(outputs: Sequence[Tensor]) -> int:
+    """How many values there are, of all."""
+    return sum(len(o.data) if isinstance(o.data, list) else o.data.size for o in outputs)
 
 
 def write(response: Any, tensors: Sequence[Tensor], *, is_raw: bool) -> None:

@@ -47,6 +47,18 @@ def test_answers_come_as_the_question_did(client, is_raw):
     assert [list(each.shape) for each in response.outputs] == [[2]]
 
 
+def test_many_values_one_by_one_are_read_aside(client):
+    """Several large messages at once, and small ones between them."""
+    rows = [[n, 1] for n in range(4096)]
+    large = request(rows, is_raw=False).SerializeToString()
+    assert len(large) > 1 << 16
+    asked = client.channel.unary_unary(f"{SERVICE}/ModelInfer")
+    futures = [asked.future(large, timeout=30) for _ in range(4)]
+    assert answers(client.call("ModelInfer", request([[1, 2]]))) == [3.0]
+    told = pool()["inference.ModelInferResponse"].FromString
+    assert all(answers(told(each.result())) == [n + 1.0 for n, _ in rows] for each in futures)
+
+
 def test_statistics_count_rows_and_batches(client):
     """Of all that was asked before."""
     client.call("ModelInfer", request([[1, 2], [3, 4]]))
