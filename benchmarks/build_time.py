@@ -1,6 +1,9 @@
 """How long `bundle build` takes with models of 1 MB, 1 GB and 10 GB, and what it adds to the disk.
 
-Run: python benchmarks/build_time.py [--size 1MB 1GB 10GB] [--home DIR]
+Run: python benchmarks/build_time.py [--size 1MB 1GB 10GB] [--home DIR] [--command]
+
+`--command` measures the command instead, as a person types it: with nothing changed, with one line
+changed, without a lock, and without a lock and with empty caches (of uv, and of what wheels hold).
 
 The weights are a file with a hole in it, so that the disk need not hold them; hashing at save
 reads every byte all the same. A build links what is saved: its time and its new bytes should not
@@ -9,6 +12,8 @@ depend on the size. The lock is resolved once before (it needs a package index, 
 
 import argparse
 import os
+import subprocess
+import sys
 import tempfile
 import time
 from pathlib import Path
@@ -28,7 +33,12 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--size", nargs="+", default=["1MB", "1GB", "10GB"], metavar="SIZE")
     parser.add_argument("--home", type=Path, help="where the store goes; default: a temporary one")
+    parser.add_argument("--command", action="store_true", help="the command, not the library")
     given = parser.parse_args()
+    if given.command:
+        with tempfile.TemporaryDirectory(dir=given.home) as folder:
+            measure_command(Path(folder))
+        return
     print(
         f"{'model':>8}  {'save':>9}  {'first build':>11}  {'changed line':>12}  {'new on disk':>11}"
     )
@@ -62,6 +72,45 @@ def measure(root, size, lock):
         f"{added / 1e3:>8.0f} kB"
     )
     return (project / "bundle.lock").read_bytes()
+
+
+def measure_command(root):
+    """Print the seconds of the command: the best of `REPEATS`, without a lock of one."""
+    project, store = root / "project", Store(root / "home")
+    project.mkdir()
+    save(store, root / "weights.bin", UNITS["MB"])
+    (project / "bundlefile.yaml").write_text("name: large\nmodels: [large]\n")
+    (project / "helper.py").write_text("x = 0\n")
+    lock = project / "bundle.lock"
+    command(root, project)
+
+    def unlocked(caches):
+        lock.unlink()
+        return command(root, project, caches)
+
+    def changed(number):
+        (project / "helper.py").write_text(f"x = {number}\n")
+        return command(root, project)
+
+    kinds = {
+        "nothing changed": min(command(root, project) for _ in range(REPEATS)),
+        "a changed line": min(changed(number) for number in range(1, 1 + REPEATS)),
+        "no lock": unlocked(None),
+        "no lock, empty caches": unlocked(root / "caches"),
+    }
+    for kind, seconds in kinds.items():
+        print(f"{kind:>22}  {seconds:>6.2f} s")
+
+
+def command(root, project, caches=None):
+    """Seconds of one `bundle build`."""
+    environment = {**os.environ, "BUNDLE_HOME": str(root / "home")}
+    if caches:
+        environment |= {"UV_CACHE_DIR": str(caches / "uv"), "XDG_CACHE_HOME": str(caches)}
+    bundle = [sys.executable, "-m", "modelbundle.cli.main", "build", "--quiet", str(project)]
+    began = time.perf_counter()
+    subprocess.run(bundle, env=environment, check=True, capture_output=True)
+    return time.perf_counter() - began
 
 
 def save(store, weights, size):

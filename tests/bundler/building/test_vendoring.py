@@ -174,3 +174,22 @@ def test_a_folder_that_holds_nothing_vendored_says_how_to_make_it(tmp_path):
     with pytest.raises(ResolveError, match="holds no vendored wheels") as caught:
         Wheelhouse.open(tmp_path)
     assert f"bundle vendor . -o {tmp_path}" in caught.value.hint
+
+
+def test_the_command_says_what_it_brought_and_what_is_missing(
+    project, add_model, tiny_index, home, tmp_path
+):
+    add_model()
+    written = project("name: flowers\nmodels: [iris]\nimage: {base: '127.0.0.1:9/none:1'}\n")
+    environment = {**os.environ, "BUNDLE_HOME": str(home)}
+    given = ["vendor", written.root, "-o", tmp_path / "out", "--json"]
+    done = bundle(*given, environment=environment, unplugged=False)
+    assert done.returncode == 0, done.stderr
+    data = json.loads(done.stdout)
+    assert (data["files"], data["bases"]) == (len(list((tmp_path / "out/wheels").iterdir())), [])
+    assert "The base image `127.0.0.1:9/none:1` is not among them" in data["warnings"][0]
+    other = bundle(
+        "vendor", "nothing:1", "-o", tmp_path / "x", environment=environment, unplugged=False
+    )
+    assert other.returncode == 1
+    assert "No bundle is tagged `nothing:1`" in other.stderr
