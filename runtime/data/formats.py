@@ -1,5 +1,6 @@
 """Formats: bodies that need a package of their own, by the names that `serve.formats` knows."""
 
+import asyncio
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from functools import cache
@@ -111,6 +112,13 @@ def load(kind: str) -> None:
         for module in found.imports:
             import_module(module)
         _loaded.add(found.name)
+
+
+async def prepare(kinds: Iterable[str]) -> None:
+    """Have what reads `kinds` imported beside the running loop, where it is not yet."""
+    for kind in kinds:
+        if not is_loaded(kind):
+            await asyncio.to_thread(load, kind)
 
 
 _loaded: set[str] = set()

@@ -127,9 +127,7 @@ class ModelOperation:
         """Have what reads the body and writes the answer imported, which takes a while at first."""
         kinds = [media.essence(call.content_type)] if self._reader is None else []
         kinds += media.ranked(call.accept, answers(self.codec.formats))[:1] if call.accept else []
-        for kind in kinds:
-            if not formats.is_loaded(kind):
-                await asyncio.to_thread(formats.load, kind)
+        await formats.prepare(kinds)
 
     @property
     def queue(self) -> Queue:

@@ -7,7 +7,7 @@ from collections.abc import AsyncGenerator
 from typing import Any
 
 from ..batching.batcher import Batcher
-from ..data import media, table
+from ..data import formats, media, table
 from ..data.payload import INFLATION, Payload, answers
 from ..errors import DeadlineExceeded, InvalidInput, Overloaded, PredictionFailed, RequestError
 from ..models.operation import Call, Stream
@@ -50,6 +50,7 @@ class MethodOperation:
     async def __call__(self, call: Call) -> Payload | Stream:
         """Answer `call`."""
         media.check(call.accept, self._media)
+        await _prepare(call)
         arguments = self._bodies.read(call.body, call.content_type)
         call.rows = self._bodies.rows(arguments)
         if not call.rows:
@@ -133,6 +134,12 @@ def _reader(contract: Contract, settings: ServeSettings) -> BodyReader:
     return BodyReader(contract, settings.max_rows, settings.wanted_formats, most)
 
 
+async def _prepare(call: Call) -> None:
+    """Have what reads the body and writes the answer imported, which takes a while at first."""
+    wanted = media.ranked(call.accept, media.ANSWERS)[:1] if call.accept else []
+    await formats.prepare([media.essence(call.content_type), *wanted])
+
+
 def _media(contract: Contract, settings: ServeSettings) -> tuple[str, ...]:
     """What an answer may be; () where the annotation leaves that to the method."""
     output = contract.output
@@ -165,6 +172,7 @@ class BatchOperation:
     async def __call__(self, call: Call) -> Payload:
         """Answer `call`."""
         media.check(call.accept, self._media)
+        await _prepare(call)
         batch = self._bodies.read(call.body, call.content_type)[self._name]
         call.rows = rows = table.rows(batch)
         if not rows:
