@@ -110,7 +110,11 @@ def _origin(document: Mapping[str, Any]) -> Origin:
         packages=packages,
         python=python if isinstance(python, str) and _is_plain("x", python) else None,
         method=methods[0] if methods and methods[0] not in {"__call__", "run"} else None,
-        metadata={"bentoml": {k: v[:100] for k, v in told.items() if isinstance(v, str)}},
+        metadata={
+            "bentoml": {
+                k: v[:100] for k, v in told.items() if isinstance(v, str) and v.isprintable()
+            }
+        },
     )
 
 

@@ -63,7 +63,11 @@ def read(folder: Folder) -> FileSource:
         options={"class": kind},
         origin=Origin(
             tool="huggingface",
-            metadata={"huggingface": {k: v[:100] for k, v in told.items() if isinstance(v, str)}},
+            metadata={
+                "huggingface": {
+                    k: v[:100] for k, v in told.items() if isinstance(v, str) and v.isprintable()
+                }
+            },
         ),
     )
 

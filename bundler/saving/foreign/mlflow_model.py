@@ -168,7 +168,11 @@ def _example(folder: Folder, document: Mapping[str, Any]) -> Any:
 def _told(document: Mapping[str, Any], flavor: str) -> dict[str, Any]:
     """Who it was, without a clock: the same model logged twice is one model."""
     words = {"flavor": flavor, "version": document.get("mlflow_version")}
-    return {key: value[:100] for key, value in words.items() if isinstance(value, str)}
+    return {
+        key: value[:100]
+        for key, value in words.items()
+        if isinstance(value, str) and value.isprintable()
+    }
 
 
 def _whole(folder: Folder, document: Mapping[str, Any]) -> FileSource:

@@ -70,7 +70,7 @@ def _columns(fields: list[Field | None], prefix: str) -> Side:
 def _column(column: Mapping[str, Any]) -> Field | None:
     dtype = _DTYPES.get(str(column.get("type")))
     name = column.get("name", "")
-    if dtype is None or not isinstance(name, str):
+    if dtype is None or not isinstance(name, str) or not name.isprintable():
         return None
     is_optional = column.get("required") is False and dtype in _MAY_LACK
     return Field(name, dtype, (None,), is_nullable=is_optional)
@@ -96,7 +96,8 @@ def _tensor(column: Mapping[str, Any], name: str) -> Field | None:
         return None
     named = column.get("name", name)
     sizes = tuple(None if size == -1 else size for size in shape)
-    return Field(named, str(dtype), sizes) if isinstance(named, str) and named else None
+    is_named = isinstance(named, str) and named and named.isprintable()
+    return Field(named, str(dtype), sizes) if is_named else None
 
 
 def example(data: bytes) -> Any:

@@ -1,12 +1,15 @@
 """Pins: the exact versions in a stranger's requirements, for the lock to meet."""
 
 import re
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Sequence
 
 _PIN = re.compile(
     r"(?P<name>[A-Za-z0-9](?:[A-Za-z0-9._-]*[A-Za-z0-9])?)(?:\[[A-Za-z0-9,._ -]*\])?"
     r"\s*==\s*(?P<version>[A-Za-z0-9.!+_-]+)"
 )
+
+
+_LOOSE = re.compile(r"[A-Za-z0-9][A-Za-z0-9._,\[\] -]*([<>=!~][^@/]*)?")
 
 
 def read(text: str, without: Collection[str] = ()) -> tuple[dict[str, str], list[str]]:
@@ -35,10 +38,17 @@ def _lines(text: str) -> Iterable[str]:
             yield plain[:200]
 
 
-def told(loose: Iterable[str]) -> tuple[str, ...]:
-    """The sentence about the lines that pin nothing; none where there are none."""
-    named = ", ".join(f"`{line}`" for line in list(loose)[:5])
-    if not named:
-        return ()
-    said = f"Not exact, and so not recorded: {named}. Put them into the bundlefile's "
-    return (f"{said}`python.requirements` where the model needs them.",)
+def told(loose: Sequence[str]) -> tuple[str, ...]:
+    """Sentences about the lines that pin nothing; none where there are none."""
+    plain = [line for line in loose if _LOOSE.fullmatch(line)]
+    others = len(loose) - len(plain)
+    said = []
+    if plain:
+        named = ", ".join(f"`{line}`" for line in plain[:5])
+        said.append(
+            f"Not exact, and so not recorded: {named}. Put what the model needs of it into the "
+            "bundlefile's `python.requirements`."
+        )
+    if others:
+        said.append(f"Options, URLs and paths among its requirements are left out ({others}).")
+    return tuple(said)

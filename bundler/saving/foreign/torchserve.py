@@ -117,4 +117,5 @@ def _packages(folder: Folder, model: Mapping[str, Any]) -> tuple[dict[str, str],
 
 def _told(model: Mapping[str, Any]) -> dict[str, str]:
     keys = {"modelName": "name", "modelVersion": "version", "handler": "handler"}
-    return {to: model[key][:100] for key, to in keys.items() if isinstance(model.get(key), str)}
+    said = {to: model.get(key) for key, to in keys.items()}
+    return {to: s[:100] for to, s in said.items() if isinstance(s, str) and s.isprintable()}
