@@ -20,7 +20,7 @@ class Rule:
 
     methods   of HTTP; `GET` of this module has HEAD, too
     pattern   a regular expression that the whole path matches, as it came, percent-encoded
-    name      for the metrics' label `route`: "/v2/models/{model}/infer"
+    name      for the metrics' label `route`, one of `routes.ROUTES`: "/v2/models/{model}/infer"
     """
 
     methods: frozenset[str]
@@ -79,12 +79,6 @@ _GRPC = "Open Inference Protocol and TensorFlow Serving's Predict, on a port of 
 def dialects(names: Sequence[str], catalog: Catalog) -> list[Dialect]:
     """Those of `names` that speak HTTP, in their order; what is off is not imported."""
     return [_made(_ENTRIES[name], catalog) for name in names if name in _ENTRIES]
-
-
-def route_names(names: Sequence[str]) -> list[str]:
-    """The names of all rules of these dialects, for the metrics."""
-    made = dialects(names, Catalog())
-    return list(dict.fromkeys(rule.name for each in made for rule in each.rules()))
 
 
 def meanings(names: Iterable[str]) -> list[tuple[str, str]]:

@@ -47,8 +47,8 @@ class Vertex:
         """What it answers."""
         health, predict = self._health_route, self._predict_route
         return [
-            Rule(GET, re.escape(health), self._health, health),
-            Rule(POST, re.escape(predict), self._predict, predict),
+            Rule(GET, re.escape(health), self._health, _HEALTH),
+            Rule(POST, re.escape(predict), self._predict, _PREDICT),
         ]
 
     def failure(self, error: RequestError) -> Reply:

@@ -11,7 +11,8 @@ from typing import Any
 from ..batching.cost import CostModel
 from ..data import formats
 from ..dialects.catalog import Catalog
-from ..dialects.dialect import dialects, route_names
+from ..dialects.dialect import dialects
+from ..dialects.routes import route_names
 from ..models.operation import ModelOperation
 from ..plan import Plan
 from ..rpc.service_link import ServiceLink

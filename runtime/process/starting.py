@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 
 from .. import trust
 from ..batching.window import Limits
-from ..dialects.dialect import route_names
+from ..dialects.routes import route_names
 from ..errors import NoDevice
 from ..grpc.routes import route_names as grpc_routes
 from ..http import json_log

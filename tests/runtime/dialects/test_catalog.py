@@ -6,7 +6,8 @@ import dataclasses
 import pytest
 
 from modelbundle.runtime.dialects.catalog import Catalog
-from modelbundle.runtime.dialects.dialect import dialects, meanings, route_names
+from modelbundle.runtime.dialects.dialect import dialects, meanings
+from modelbundle.runtime.dialects.routes import ROUTES, route_names
 from modelbundle.runtime.errors import NotSupported, UnknownModel
 from modelbundle.runtime.manifest import BundleManifest, ModelEntry, Route
 from modelbundle.runtime.plan import Plan
@@ -100,9 +101,12 @@ def test_models_stay_where_nobody_may_change_them():
 
 
 def test_every_dialect_that_has_a_name_can_be_made():
-    """Without a model; their rules have names, and match whole paths."""
+    """Without a model; the metrics know their rules by name."""
     made = dialects(DIALECTS, Catalog())
     assert {each.name for each in made} == set(DIALECTS) - {"native", "grpc"}
+    assert {e.name: {rule.name for rule in e.rules()} for e in made} == {
+        name: set(routes) for name, routes in ROUTES.items()
+    }
     names = route_names(DIALECTS)
     assert len(set(names)) == len(names)
     assert dialects(["native"], Catalog()) == []

@@ -48,7 +48,7 @@ def traced(sums):
             await way.start()
             await asyncio.gather(*(way.converse(pieces) for pieces in conversations))
             await way.stop()
-            way.application._tracing.stop()
+            way.application.tracing.stop()
 
         asyncio.run(main())
         return sorted(exporter.get_finished_spans(), key=lambda span: span.name)
