@@ -4,7 +4,7 @@ import asyncio
 from collections import defaultdict
 from itertools import count
 
-from ..models.presence import CANNOT, UNLOADED
+from ..models.state import CANNOT, UNLOADED
 from .residents import Residents
 
 

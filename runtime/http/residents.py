@@ -9,8 +9,8 @@ from typing import Any, Protocol
 
 from ..errors import BundleError, LoadFailed, NotSupported, RequestError, UnknownModel
 from ..manifest import ModelEntry
-from ..models.presence import CANNOT, State
 from ..models.runner import Runner
+from ..models.state import CANNOT, State
 from ..remote.model_link import ModelLink
 from .loader import Loader, discard
 from .readiness import Readiness

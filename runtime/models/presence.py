@@ -3,18 +3,13 @@
 import asyncio
 import time
 from math import inf
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING
 
 from ..errors import DeadlineExceeded, Overloaded
+from .state import State
 
 if TYPE_CHECKING:
     from collections.abc import Callable
-
-State = Literal["READY", "LOADING", "UNLOADING", "UNAVAILABLE"]
-"""As the open inference protocol's repository index names them."""
-
-UNLOADED = "it has been unloaded"
-CANNOT = "it cannot be loaded; the log of the server says why"
 
 PAUSE = 10.0  # seconds after a failure in which no request has it tried again
 

@@ -10,7 +10,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Protocol
 
-from ..models.presence import CANNOT, UNLOADED, State
+from ..models.state import CANNOT, UNLOADED, State
 from ..plan import Plan
 from .child import Child
 from .control import Event

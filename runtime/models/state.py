@@ -1,0 +1,9 @@
+"""State: what is said of a model that is here, on its way, or gone; imports nothing."""
+
+from typing import Literal
+
+State = Literal["READY", "LOADING", "UNLOADING", "UNAVAILABLE"]
+"""As the open inference protocol's repository index names them."""
+
+UNLOADED = "it has been unloaded"
+CANNOT = "it cannot be loaded; the log of the server says why"
