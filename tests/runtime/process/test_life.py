@@ -206,16 +206,18 @@ def test_a_wrong_option_is_a_usage_error(tmp_path, option):
     assert done.returncode == 2
 
 
-def test_while_it_loads_it_is_alive_and_not_ready(make_bundle, slow, servers):
-    server = servers.start(make_bundle(slow), wait=False)
+def first_sign(server):
+    """What it says to /livez as soon as it says anything."""
     while True:
         try:
-            alive = httpx.get(server.url + "/livez", trust_env=False)
+            return httpx.get(server.url + "/livez", trust_env=False)
         except httpx.TransportError:
             time.sleep(0.02)
-            continue
-        break
-    assert alive.status_code == 200
+
+
+def test_while_it_loads_it_is_alive_and_not_ready(make_bundle, slow, servers):
+    server = servers.start(make_bundle(slow), wait=False)
+    assert first_sign(server).status_code == 200
     ready = httpx.get(server.url + "/readyz", trust_env=False)
     assert ready.status_code == 503
     assert ready.json()["reason"] == "loading `sums`"
@@ -228,7 +230,7 @@ def test_while_it_loads_it_is_alive_and_not_ready(make_bundle, slow, servers):
 
 def test_it_can_be_stopped_while_it_loads(make_bundle, slow, servers):
     server = servers.start(make_bundle(slow), wait=False)
-    time.sleep(0.7)
+    first_sign(server)
     assert server.stop() == 0
 
 
