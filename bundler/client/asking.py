@@ -10,17 +10,12 @@ import orjson
 from ...runtime.data import media
 from ...runtime.data.predictions import to_instances
 from ...runtime.errors import PredictionFailed
-from ...runtime.version import __version__
 from . import events, rows, values
 from .contract import Contract, Route
 from .failures import WrongInput
-from .question import Question
+from .question import AGENT, Question
 from .reply import Reply
 from .values import Shape
-
-AGENT = f"modelbundle/{__version__}"
-CONTRACT = Question("GET", "/openapi.json", headers={"user-agent": AGENT})
-READY = Question("GET", "/readyz", headers={"user-agent": AGENT})
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,12 +62,6 @@ def asked(
     own = {"content-type": kind, "accept": wanted, "user-agent": AGENT}
     question = Question("POST", route.path, body, own | dict(headers), route.is_idempotent)
     return Asked(route, question, shape, was_frame)
-
-
-def timed(question: Question, seconds: float) -> Question:
-    """The same, with the time that the server has for it."""
-    headers = dict(question.headers) | {"x-request-timeout": f"{max(seconds, 0.001):.3f}"}
-    return Question(question.method, question.path, question.body, headers, question.is_idempotent)
 
 
 def _only(route: Route, arguments: tuple[Any, ...], named: Mapping[str, Any]) -> Any:

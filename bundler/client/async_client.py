@@ -1,22 +1,23 @@
 """AsyncClient: a bundle's server as an object, for a caller that awaits."""
 
 import asyncio
-import ssl
 import time
 from collections.abc import AsyncIterator, Callable, Mapping
 from functools import partial
-from typing import Any, Self
+from typing import TYPE_CHECKING, Any, Self
 
-from . import asking
 from .address import Address
-from .asking import Asked
 from .async_wire import AsyncWire
-from .contract import Contract
-from .events import Events
 from .patience import Outcome, Patience, Pause, Send, conversation, failure
-from .question import Question, checked
+from .question import CONTRACT, READY, Question, checked, timed
 from .reply import Lost, Reply
-from .values import Shape
+
+if TYPE_CHECKING:  # with the first call, not with the import: numpy and its like take longest
+    import ssl
+
+    from .asking import Asked
+    from .contract import Contract
+    from .values import Shape
 
 
 class AsyncClient:
@@ -40,27 +41,29 @@ class AsyncClient:
         timeout: float = 30.0,
         retries: int = 3,
         headers: Mapping[str, str] | None = None,
-        tls: ssl.SSLContext | None = None,
+        tls: "ssl.SSLContext | None" = None,
     ) -> None:
         self._patience = Patience(timeout, retries)
         self._headers = checked(headers or {})
         self._wire = AsyncWire(Address.of(url), tls)
         self._contract: Contract | None = None
 
-    async def contract(self) -> Contract:
+    async def contract(self) -> "Contract":
         """What the server says of itself; asked for once.
 
         Raises:
             ClientError: when nobody answers, or it is no server of a bundle.
         """
+        from .contract import Contract
+
         if self._contract is None:
-            question = self._own(asking.CONTRACT)
+            question = self._own(CONTRACT)
             self._contract = Contract.read((await self._ask(question, self._patience)).body)
         return self._contract
 
     async def is_ready(self) -> bool:
         """Whether the server takes requests now."""
-        reply = await self._wire.send(self._own(asking.READY), self._patience.timeout)
+        reply = await self._wire.send(self._own(READY), self._patience.timeout)
         return isinstance(reply, Reply) and reply.is_ok
 
     async def call(
@@ -68,7 +71,7 @@ class AsyncClient:
         route: str,
         /,
         *arguments: Any,
-        shape: Shape = "auto",
+        shape: "Shape" = "auto",
         timeout: float | None = None,  # noqa: ASYNC109  # with all pauses
         **named: Any,
     ) -> Any:
@@ -97,6 +100,8 @@ class AsyncClient:
         Raises:
             ClientError: see `failures`.
         """
+        from .events import Events
+
         asked = await self._asked(route, arguments, named, "auto")
         seconds = self._within(timeout).timeout
         try:
@@ -130,8 +135,10 @@ class AsyncClient:
         await self.close()
 
     async def _asked(
-        self, route: str, arguments: tuple[Any, ...], named: Mapping[str, Any], shape: Shape
-    ) -> Asked:
+        self, route: str, arguments: tuple[Any, ...], named: Mapping[str, Any], shape: "Shape"
+    ) -> "Asked":
+        from . import asking
+
         return asking.asked(await self.contract(), route, (arguments, named), self._headers, shape)
 
     def _within(self, timeout: float | None) -> Patience:
@@ -153,9 +160,7 @@ class AsyncClient:
                     await asyncio.sleep(step.seconds)
                     outcome = None
                 else:
-                    outcome = await self._wire.send(
-                        asking.timed(question, step.seconds), step.seconds
-                    )
+                    outcome = await self._wire.send(timed(question, step.seconds), step.seconds)
                 step = steps.send(outcome)
         except StopIteration as end:
             reply: Reply = end.value

@@ -5,15 +5,17 @@ one more HTTP library would only be one more to install.
 """
 
 import asyncio
-import ssl
 from collections import deque
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from .address import Address
 from .question import Question
 from .reply import Lost, Reply
+
+if TYPE_CHECKING:
+    import ssl
 
 _CONNECT = 10.0  # seconds
 _PIECE = 1 << 16
@@ -23,7 +25,7 @@ _KEPT = 16  # idle connections
 class AsyncWire:
     """Connections to one server, on one event loop."""
 
-    def __init__(self, address: Address, tls: ssl.SSLContext | None = None) -> None:
+    def __init__(self, address: Address, tls: "ssl.SSLContext | None" = None) -> None:
         self._address = address
         self._tls = tls
         self._idle: list[_Connection] = []
@@ -75,6 +77,8 @@ class AsyncWire:
         return None
 
     async def _connect(self, seconds: float) -> "_Connection":
+        import ssl
+
         address, tls = self._address, None
         if address.scheme == "https":
             tls = self._tls or ssl.create_default_context()

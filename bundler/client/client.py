@@ -1,22 +1,23 @@
 """Client: a bundle's server as an object, for a caller that waits."""
 
-import ssl
 import time
 from collections.abc import Callable, Iterator, Mapping
 from functools import partial
-from typing import Any, Self
+from typing import TYPE_CHECKING, Any, Self
 
-from . import asking
 from .address import Address
-from .asking import Asked
-from .contract import Contract
-from .events import Events
 from .failures import NoRoute
 from .patience import Outcome, Patience, Pause, Send, conversation, failure
-from .question import Question, checked
+from .question import CONTRACT, READY, Question, checked, timed
 from .reply import Lost, Reply
 from .sync_wire import SyncWire
-from .values import Shape
+
+if TYPE_CHECKING:  # with the first call, not with the import: numpy and its like take longest
+    import ssl
+
+    from .asking import Asked
+    from .contract import Contract
+    from .values import Shape
 
 
 class Client:
@@ -40,7 +41,7 @@ class Client:
         timeout: float = 30.0,
         retries: int = 3,
         headers: Mapping[str, str] | None = None,
-        tls: ssl.SSLContext | None = None,
+        tls: "ssl.SSLContext | None" = None,
     ) -> None:
         self._patience = Patience(timeout, retries)
         self._headers = checked(headers or {})
@@ -48,21 +49,23 @@ class Client:
         self._contract: Contract | None = None
 
     @property
-    def contract(self) -> Contract:
+    def contract(self) -> "Contract":
         """What the server says of itself; asked for once.
 
         Raises:
             ClientError: when nobody answers, or it is no server of a bundle.
         """
+        from .contract import Contract
+
         if self._contract is None:
-            question = self._own(asking.CONTRACT)
+            question = self._own(CONTRACT)
             self._contract = Contract.read(self._ask(question, self._patience).body)
         return self._contract
 
     @property
     def is_ready(self) -> bool:
         """Whether the server takes requests now."""
-        reply = self._wire.send(self._own(asking.READY), self._patience.timeout)
+        reply = self._wire.send(self._own(READY), self._patience.timeout)
         return isinstance(reply, Reply) and reply.is_ok
 
     def call(
@@ -70,7 +73,7 @@ class Client:
         route: str,
         /,
         *arguments: Any,
-        shape: Shape = "auto",
+        shape: "Shape" = "auto",
         timeout: float | None = None,
         **named: Any,
     ) -> Any:
@@ -94,6 +97,8 @@ class Client:
         Raises:
             ClientError: see `failures`.
         """
+        from .events import Events
+
         asked = self._asked(route, arguments, named, "auto")
         seconds = self._within(timeout).timeout
         try:
@@ -128,8 +133,10 @@ class Client:
         self.close()
 
     def _asked(
-        self, route: str, arguments: tuple[Any, ...], named: Mapping[str, Any], shape: Shape
-    ) -> Asked:
+        self, route: str, arguments: tuple[Any, ...], named: Mapping[str, Any], shape: "Shape"
+    ) -> "Asked":
+        from . import asking
+
         return asking.asked(self.contract, route, (arguments, named), self._headers, shape)
 
     def _within(self, timeout: float | None) -> Patience:
@@ -151,7 +158,7 @@ class Client:
                     time.sleep(step.seconds)
                     outcome = None
                 else:
-                    outcome = self._wire.send(asking.timed(question, step.seconds), step.seconds)
+                    outcome = self._wire.send(timed(question, step.seconds), step.seconds)
                 step = steps.send(outcome)
         except StopIteration as end:
             reply: Reply = end.value

@@ -3,7 +3,10 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+from ...runtime.version import __version__
 from .failures import WrongInput
+
+AGENT = f"modelbundle/{__version__}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,3 +34,13 @@ def checked(headers: Mapping[str, str]) -> dict[str, str]:
         if not name or not text.isprintable() or any(c in name for c in " :\t"):
             raise WrongInput(f"The header {name!r} has a name or a value that no header has.")
     return dict(headers)
+
+
+def timed(question: Question, seconds: float) -> Question:
+    """The same, with the time that the server has for it."""
+    headers = dict(question.headers) | {"x-request-timeout": f"{max(seconds, 0.001):.3f}"}
+    return Question(question.method, question.path, question.body, headers, question.is_idempotent)
+
+
+CONTRACT = Question("GET", "/openapi.json", headers={"user-agent": AGENT})
+READY = Question("GET", "/readyz", headers={"user-agent": AGENT})

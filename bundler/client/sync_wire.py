@@ -1,15 +1,17 @@
 """SyncWire: questions over connections that are kept, for a caller that waits."""
 
 import socket
-import ssl
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from .address import Address
 from .question import Question
 from .reply import Lost, Reply
+
+if TYPE_CHECKING:
+    import ssl
 
 _CONNECT = 10.0  # seconds
 _PIECE = 1 << 16
@@ -19,7 +21,7 @@ _KEPT = 16  # idle connections
 class SyncWire:
     """Connections to one server; used by several threads."""
 
-    def __init__(self, address: Address, tls: ssl.SSLContext | None = None) -> None:
+    def __init__(self, address: Address, tls: "ssl.SSLContext | None" = None) -> None:
         self._address = address
         self._tls = tls
         self._lock = threading.Lock()
@@ -104,6 +106,8 @@ class SyncWire:
             return self._made
 
     def _make(self) -> Any:
+        import ssl
+
         import urllib3
         from urllib3.connection import HTTPConnection
 
