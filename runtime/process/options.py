@@ -60,7 +60,7 @@ def _add_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--host", help="address to listen on (127.0.0.1; in a container 0.0.0.0)")
     parser.add_argument("--port", type=_port, help="port (then $PORT, the bundle's, 8080); 0 = any")
     parser.add_argument(
-        "--grpc-port", type=_port, help="port of gRPC, if it is spoken (the bundle's, 8081); 0 = any"
+        "--grpc-port", type=_port, help="port of gRPC, if spoken (the bundle's, 8081); 0 = any"
     )
     parser.add_argument("--workers", type=_workers, help="processes that answer, or auto")
     parser.add_argument(
