@@ -127,7 +127,7 @@ def _bundle(manifest: "BundleManifest") -> Iterator[str]:
             "python": manifest.python,
             "accelerator": str(accelerator.get("kind", "cpu")),
             "base image": str(accelerator.get("base", "")),
-            "hermetic": "yes" if manifest.hermetic else "no",
+            "hermetic": "yes" if manifest.hermetic else f"no ({_not_hermetic(manifest)})",
             "labels": " ".join(f"{key}={value}" for key, value in manifest.labels.items()),
         }
     )
@@ -138,6 +138,13 @@ def _bundle(manifest: "BundleManifest") -> Iterator[str]:
         target = route.model or manifest.service
         yield f"  POST {route.path} -> {target}.{route.method}"
     yield from _files(manifest)
+
+
+def _not_hermetic(manifest: "BundleManifest") -> str:
+    system = manifest.image.get("system") or {}
+    reasons = ["Debian packages are installed"] if system.get("packages") else []
+    reasons += ["commands run in the image"] if system.get("run") else []
+    return ", ".join(reasons) or "packages are built from source"
 
 
 def _files(manifest: "ModelManifest | BundleManifest") -> Iterator[str]:

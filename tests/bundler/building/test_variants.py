@@ -1,6 +1,8 @@
 """One bundlefile for several platforms and accelerators: one lock, a bundle of each."""
 
 import json
+import subprocess
+import sys
 
 import pytest
 
@@ -155,6 +157,11 @@ def test_an_sdist_only_by_name_and_then_the_bundle_says_so(both, tiny_index, tmp
     assert built.manifest.hermetic is False
     assert any("`delta` is built from source" in warning for warning in built.warnings)
     assert any("Not hermetic: delta" in sentence for sentence in built.plan.why)
+    shown = subprocess.run(
+        [sys.executable, "-m", "modelbundle.cli.main", "show", "flowers"],
+        capture_output=True, text=True, check=True,
+    )  # fmt: skip
+    assert "hermetic:    no (packages are built from source)" in shown.stdout
 
 
 def test_a_platform_that_was_not_locked_is_named(both):
