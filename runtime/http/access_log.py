@@ -9,9 +9,9 @@ from typing import BinaryIO, Protocol
 
 import orjson
 
+from ..printable import printable
 from ..telemetry.trace_context import TraceContext
 from .exchange import Exchange
-from ..printable import printable
 
 FLUSH_AFTER = 0.1  # seconds that a line may wait for others: one write for many requests
 FLUSH_AT = select.PIPE_BUF  # bytes that a pipe takes whole, so that workers' lines never mix
