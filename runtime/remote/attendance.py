@@ -6,7 +6,6 @@ from typing import Protocol
 
 from .model_link import ModelLink
 
-
 TRIES = 2  # processes that die without having become ready, after which nobody waits for the next
 
 

@@ -44,7 +44,7 @@ class ModelLink:
     why          the last one died, as its supervisor says
     ready        what the process said of itself, once it is loaded
     losses       processes that have died one after the other, none of which had become ready
-    on_change    called with this link when it becomes ready, when it is no longer, and with each loss
+    on_change    called with this link when it becomes ready, when no longer, and with each loss
     """
 
     def __init__(self, channel: Channel, alias: str, replica: int, kill: Kill) -> None:

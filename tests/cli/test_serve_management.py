@@ -9,9 +9,7 @@ from modelbundle.cli.passing_server import free_port
 TOKEN = "a-token-of-some-length"
 
 
-def test_who_takes_over_manages_at_the_same_port_and_begins_with_its_bundle(
-    shop, copy, eventually
-):
+def test_who_takes_over_manages_at_the_same_port_and_begins_with_its_bundle(shop, copy, eventually):
     own, port = copy(shop), free_port()
     path = own.project / "bundlefile.yaml"
     path.write_text(path.read_text() + f"serve: {{management: {{port: {port}}}}}\n")
