@@ -84,7 +84,7 @@ def place_of(reference: str, *, plain_http: bool) -> Registry | Directory:
 
 
 def _read(place: Registry | Directory, reference: str, platform: str) -> Base:
-    data = place.manifest()
+    data = _manifest(place, reference)
     digest, document = digests.of_bytes(data), document_of(data, reference)
     if "manifests" in document:
         wanted = for_platform(document, platform, reference)
@@ -102,6 +102,18 @@ def _read(place: Registry | Directory, reference: str, platform: str) -> Base:
         raise BuildError(f"The manifest of `{reference}` is not that of its configuration.")
     target = place.reference if isinstance(place.reference, RegistryReference) else None
     return Base(reference, digest, config, layers, target)
+
+
+def _manifest(place: Registry | Directory, reference: str) -> bytes:
+    try:
+        return place.manifest()
+    except RegistryError as error:
+        raise RegistryError(
+            f"The base image `{reference}` cannot be read. {error}",
+            hint=error.hint
+            or "Name one that is here with `--base oci:DIR`, or leave it to an engine that has it "
+            "with `--engine docker`.",
+        ) from error
 
 
 def document_of(data: bytes, reference: str) -> Mapping[str, Any]:
