@@ -124,7 +124,17 @@ def _floats(dtype: str, values: list[Any], *, null: bool) -> np.ndarray | None:
     else:
         with np.errstate(over="ignore"):  # becomes infinite, found below
             array = np.array(values, dtype)
-    return array if null or np.isfinite(array).all() else None
+    if null:
+        return None if _overflowed(array, values) else array
+    return array if np.isfinite(array).all() else None
+
+
+def _overflowed(array: np.ndarray, values: list[Any]) -> bool:
+    """Whether numbers became infinite for want of bits; some clients may say infinity itself."""
+    count = np.count_nonzero(np.isinf(array))
+    if not count or array.dtype.itemsize == 8:  # noqa: PLR2004  float64
+        return False
+    return bool(count != np.count_nonzero(np.isinf(np.array(values, np.float64))))
 
 
 def _integers(dtype: str, values: list[Any], *, whole: bool) -> np.ndarray | None:

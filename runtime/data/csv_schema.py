@@ -32,6 +32,20 @@ def csv_schema(side: Side) -> dict[str, Any]:
     return {"type": "string", "pattern": rf"^{names}{line}(\r?\n{line})*(\r?\n)?$"}
 
 
+def form_schema(side: Side) -> dict[str, Any] | None:
+    """One row as the fields of a form; None where its values have no names, or are none of text."""
+    cells = {field.name: _cell(field) for field in side.fields}
+    if side.layout not in {"columns", "tensors"} or _width(side) is None or None in cells.values():
+        return None
+    texts = {name: {"type": "string", "pattern": f"^{cell}$"} for name, cell in cells.items()}
+    return {
+        "type": "object",
+        "properties": texts,
+        "required": list(texts),
+        "additionalProperties": False,
+    }
+
+
 def _width(side: Side) -> int | None:
     """Cells of a row; None where that varies, or a cell is no single value."""
     if side.layout == "array":

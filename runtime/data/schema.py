@@ -3,6 +3,8 @@
 from collections.abc import Mapping
 from typing import Any
 
+import numpy as np
+
 from ..signature import Field, Side
 
 Json = dict[str, Any]
@@ -10,7 +12,7 @@ Json = dict[str, Any]
 _TYPES: Mapping[str, Json] = {
     "b": {"type": "boolean"},
     "i": {"type": "integer"},
-    "u": {"type": "integer", "minimum": 0},
+    "u": {"type": "integer"},
     "f": {"type": "number"},
     "d": {"type": "string", "format": "date-time"},
     "s": {"type": "string"},
@@ -59,7 +61,7 @@ def row(side: Side) -> Json:
 
 
 def _value(field: Field) -> Json:
-    schema = _scalar(field.dtype)
+    schema = scalar(field.dtype)
     if field.is_nullable and "type" in schema:
         schema["type"] = [schema["type"], "null"]
     for size in reversed(field.shape[1:]):
@@ -68,10 +70,24 @@ def _value(field: Field) -> Json:
     return schema
 
 
-def _scalar(dtype: str) -> Json:
+def scalar(dtype: str) -> Json:
+    """One value of a dtype."""
     if dtype in {"object", "category"}:
         return {}
     if dtype == "bytes":
         return {"type": "string", "contentEncoding": "base64"}
     letter = dtype[0] if dtype != "bool" else "b"
-    return dict(_TYPES.get(letter, {}))
+    return dict(_TYPES.get(letter, {})) | _limits(dtype, letter)
+
+
+def _limits(dtype: str, letter: str) -> Json:
+    """The least and the greatest number of so many bits; of 64 bits JSON has no others."""
+    if letter == "f":
+        if dtype == "float64" or not dtype.startswith("float"):
+            return {}
+        most = float(np.finfo(dtype).max)
+        return {"minimum": -most, "maximum": most}
+    if letter not in {"i", "u"}:
+        return {}
+    limits = np.iinfo(dtype)
+    return {"minimum": int(limits.min), "maximum": int(limits.max)}

@@ -1,5 +1,6 @@
 """Paths: the parts of openapi.json that dialects write, all in the same manner."""
 
+from collections.abc import Mapping
 from typing import Any
 
 Json = dict[str, Any]
@@ -13,11 +14,12 @@ def operation(
     summary: str,
     answer: Json | None = None,
     body: Json | None = None,
-    others: tuple[str, ...] = (),
+    others: Mapping[str, Json] | None = None,
 ) -> Json:
     """One operation of a path.
 
-    `answer` and `body` are schemas of JSON; `others` are content types that are taken beside it.
+    `answer` and `body` are schemas of JSON; `others` are those of content types that are taken
+    beside it.
     Without `body` it takes none.
     """
     made: Json = {
@@ -27,7 +29,9 @@ def operation(
     }
     if body is None:
         return made
-    content = {JSON: {"schema": body}} | {kind: {"schema": BINARY} for kind in others}
+    content = {JSON: {"schema": body}} | {
+        kind: {"schema": schema} for kind, schema in (others or {}).items()
+    }
     return made | {"requestBody": {"required": True, "content": content}}
 
 

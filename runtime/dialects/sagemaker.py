@@ -13,11 +13,12 @@ from ..data import media
 from ..data.instances import parse
 from ..errors import BadPayload, InvalidInput, RequestError, UnknownModel
 from . import json_lines, script
+from .bodies import json_body, tables, whole
 from .catalog import Catalog
 from .dialect import GET, POST, Rule
 from .inquiry import Inquiry
-from .lifecycle import Lifecycle
-from .paths import operation
+from .lifecycle import Fixed, Lifecycle
+from .paths import BINARY, operation
 from .raw import Raw
 from .reply import Reply
 from .served import Served
@@ -52,7 +53,7 @@ class Sagemaker:
             Rule(POST, "/invocations", self._invoke, "/invocations"),
             Rule(POST, f"{_MODEL}/invoke", self._invoke, f"{_NAME}/invoke"),
             Rule(GET, "/models", self._list, "/models"),
-            Rule(POST, "/models", self._load, "/models"),
+            *([Rule(POST, "/models", self._load, "/models")] if self._is_open else []),
             Rule(GET, _MODEL, self._show, _NAME),
             Rule(_DELETE, _MODEL, self._unload, _NAME),
         ]
@@ -63,15 +64,13 @@ class Sagemaker:
 
     def document(self) -> dict[str, Any]:
         """Its part of openapi.json."""
-        others = (media.CSV, media.NPY, media.NPZ, json_lines.TYPE)
-        invoke = operation("sagemaker_invoke", "Predictions of the first model.", {}, {}, others)
         ping = operation("sagemaker_ping", "Whether all models are there.")
         listed = operation("sagemaker_models", "The models that are loaded.")
-        return {
-            "/ping": {"get": ping},
-            "/invocations": {"post": invoke},
-            "/models": {"get": listed},
-        }
+        found = {"/ping": {"get": ping}, "/models": {"get": listed}}
+        if self._is_open:
+            found["/models"]["post"] = operation("sagemaker_load", "Load a model.", {}, _LOAD)
+        first = next(iter(self._catalog.served()), None)
+        return found if first is None else found | {"/invocations": {"post": _invoked(first)}}
 
     async def _ping(self, _: Inquiry) -> Reply:
         reason = self._catalog.reason  # only the status counts
@@ -117,6 +116,11 @@ class Sagemaker:
         return Reply.json({"status": f"Model `{served.name}` is unloaded."})
 
     @property
+    def _is_open(self) -> bool:
+        """Whether models come and go at all; else nothing takes one, and `/models` is a list."""
+        return not isinstance(self._lifecycle, Fixed)
+
+    @property
     def _lifecycle(self) -> Lifecycle:
         """Models come and go where SageMaker says that there are many, or the bundle allows it."""
         return self._catalog.control if self._is_multi else self._catalog.lifecycle
@@ -146,6 +150,21 @@ class Sagemaker:
     def _wanted(self, accept: str) -> str:
         """What the client accepts; where it does not care, what the environment says."""
         return self._accept if accept.strip() in {"", "*/*"} else accept
+
+
+_LOAD: dict[str, Any] = {
+    "type": "object",
+    "properties": {"model_name": {"type": "string", "minLength": 1}, "url": {}},
+    "required": ["model_name"],
+}
+
+
+def _invoked(served: Served) -> dict[str, Any]:
+    if script.is_script(served):  # it alone knows what it takes
+        return operation("sagemaker_invoke", "What the script answers.", {}, {})
+    others = whole(served) | tables(served) | {json_lines.TYPE: BINARY}
+    what = "Predictions of the first model."
+    return operation("sagemaker_invoke", what, {}, json_body(served), others)
 
 
 class AlreadyLoaded(RequestError):

@@ -8,7 +8,6 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 from urllib.parse import quote
 
-from ..data.media import MULTIPART
 from ..errors import (
     BadPayload,
     InvalidInput,
@@ -21,12 +20,13 @@ from ..errors import (
     ServiceDied,
     UnknownModel,
 )
+from .bodies import json_body, whole
 from .catalog import Catalog
 from .dialect import GET, Rule
 from .explainer import explainer
 from .inquiry import Inquiry
 from .paths import operation
-from .raw import OCTETS, TEXT, Raw
+from .raw import Raw
 from .reply import Reply
 from .served import Served
 
@@ -78,10 +78,12 @@ class Torchserve:
         found = {"/ping": {"get": operation("torchserve_ping", "Whether all models are there.")}}
         for served in self._catalog.served():
             path, name = f"/predictions/{quote(served.name, safe='')}", served.name
-            posted = operation(
-                f"torchserve_{name}", f"Predictions of {name}.", {}, {}, (OCTETS, TEXT, MULTIPART)
-            )
-            found.setdefault(path, {"post": posted})
+            body, others, what = json_body(served), whole(served), f"Predictions of {name}."
+            asked = {
+                verb: operation(f"torchserve_{verb}_{name}", what, {}, body, others)
+                for verb in ("post", "put")
+            }
+            found.setdefault(path, asked)
         return found
 
     async def _ping(self, _: Inquiry) -> Reply:

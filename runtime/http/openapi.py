@@ -4,14 +4,14 @@ import re
 from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
-from ..data.csv_schema import csv_schema
+from ..data.csv_schema import csv_schema, form_schema
 from ..data.media import CSV, JSON, MULTIPART, NPY, NPZ
 from ..data.payload import media_of, of_formats
 from ..data.samples import Samples
 from ..data.schema import envelope
 from ..dialects.dialect import Dialect
 from ..manifest import BundleManifest, ModelManifest, Route
-from ..signature import Signature
+from ..signature import Side, Signature
 
 VERSION = "3.1.0"
 
@@ -114,6 +114,8 @@ def _model_request(signature: Signature, samples: Samples | None, formats: Colle
     content = {kind: _content(kind, body) for kind in media_of(signature.inputs, formats)}
     if CSV in content:
         content[CSV] = {"schema": csv_schema(signature.inputs)}
+    if MULTIPART in content:
+        content[MULTIPART] = _form(signature.inputs)
     return {"required": True, "content": content}
 
 
@@ -129,6 +131,19 @@ def _model_answers(signature: Signature, samples: Samples | None, formats: Colle
 def _content(kind: str, body: Json) -> Json:
     """Only JSON has a schema of its own."""
     return body if kind == JSON else {"schema": _FORM if kind == MULTIPART else _BINARY}
+
+
+def _form(side: Side) -> Json:
+    """The fields of a form where a row is some; else one part that is a whole body of JSON."""
+    schema = form_schema(side)
+    if schema is not None:
+        return {"schema": schema}
+    rows = envelope("instances", side)
+    properties: Json = {"properties": {"body": rows}, "additionalProperties": False}
+    return {
+        "schema": _FORM | properties | {"required": ["body"]},
+        "encoding": {"body": {"contentType": JSON}},
+    }
 
 
 def _service_content(side: Mapping[str, Any], formats: Collection[str], *, is_answer: bool) -> Json:

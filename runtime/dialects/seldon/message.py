@@ -51,7 +51,8 @@ class Message:
         """
         if type(value) is not dict:
             raise InvalidInput("The body is not an object with `data`, `jsonData` or the like.")
-        meta = value.get("meta") or {}
+        meta = value.get("meta")
+        meta = {} if meta is None else meta
         if type(meta) is not dict:
             raise InvalidInput("meta: expected an object.")
         check_depth(meta, "meta")
@@ -67,7 +68,8 @@ class Message:
     def _of_data(cls, data: Any, meta: Mapping[str, Any]) -> Self:
         if type(data) is not dict:
             raise InvalidInput("data: expected an object.")
-        names = data.get("names") or []
+        names = data.get("names")
+        names = [] if names is None else names
         if type(names) is not list or not all(type(name) is str for name in names):
             raise InvalidInput("data.names: expected a list of names.")
         if ("ndarray" in data) == ("tensor" in data):

@@ -2,42 +2,45 @@
 
 from typing import Any
 
+from ...signature import Side
+from ..bare import takes_rows
+from ..bodies import bare, json_body, rows
 from ..catalog import Catalog
 from ..paths import operation
+from ..served import Served
 
 Json = dict[str, Any]
 
-_DATA: Json = {
+_NEVER: Json = {"not": {}}
+_KINDS = ("data", "jsonData", "strData", "binData")
+_META: Json = {"meta": {"type": ["object", "null"]}}
+_NAMES: Json = {"type": ["array", "null"], "items": {"type": "string"}}
+_TENSOR: Json = {
     "type": "object",
     "properties": {
-        "names": {"type": "array", "items": {"type": "string"}},
-        "ndarray": {"type": "array"},
-        "tensor": {
-            "type": "object",
-            "properties": {
-                "shape": {"type": "array", "items": {"type": "integer", "minimum": 0}},
-                "values": {"type": "array", "items": {"type": "number"}},
-            },
-            "required": ["shape", "values"],
-        },
+        "shape": {"type": "array", "items": {"type": "integer", "minimum": 0}, "minItems": 1},
+        "values": {"type": "array", "items": {"type": "number"}},
     },
+    "required": ["shape", "values"],
+    "description": "As many values as the sizes of the shape make, which no schema can say.",
 }
-MESSAGE: Json = {
+_ANSWER: Json = {
     "type": "object",
     "properties": {
         "meta": {"type": "object"},
-        "data": _DATA,
+        "data": {"type": "object"},
         "strData": {"type": "string"},
         "binData": {"type": "string", "contentEncoding": "base64"},
         "jsonData": {},
     },
 }
+_TOLD: Json = {"description": "A message. Of its meta the `puid` is read."}
 _FEEDBACK: Json = {
     "type": "object",
     "properties": {
-        "request": MESSAGE,
-        "response": MESSAGE,
-        "truth": MESSAGE,
+        "request": _TOLD,
+        "response": _TOLD,
+        "truth": {"description": "What would have been right, in any form."},
         "reward": {"type": "number"},
     },
 }
@@ -45,17 +48,63 @@ _FEEDBACK: Json = {
 
 def paths(catalog: Catalog) -> Json:
     """What this protocol adds to openapi.json; the first model's rows are the example."""
-    predict = operation("seldon_predictions", "Predictions of the first model.", MESSAGE, MESSAGE)
-    samples = next((each.samples for each in catalog.served()), None)
-    if samples is not None:
-        content = predict["requestBody"]["content"]["application/json"]
-        content["example"] = {"data": {"ndarray": list(samples.inputs)}}
-    feedback = operation("seldon_feedback", "A reward for an answer.", MESSAGE, _FEEDBACK)
+    feedback = operation("seldon_feedback", "A reward for an answer.", _ANSWER, _FEEDBACK)
     health = operation("seldon_status", "Whether the models are ready.")
     metadata = operation("seldon_metadata", "What the models take and give.")
-    return {
-        "/api/v1.0/predictions": {"post": predict},
+    found: Json = {
         "/api/v1.0/feedback": {"post": feedback},
         "/api/v1.0/health/status": {"get": health},
         "/api/v1.0/metadata": {"get": metadata},
     }
+    first = next(iter(catalog.served()), None)
+    return found if first is None else found | {"/api/v1.0/predictions": {"post": _predict(first)}}
+
+
+def _predict(served: Served) -> Json:
+    what = "Predictions of the first model."
+    said = operation("seldon_predictions", what, _ANSWER, _message(served))
+    if served.samples is not None:
+        content = said["requestBody"]["content"]["application/json"]
+        content["example"] = {"data": {"ndarray": list(served.samples.inputs)}}
+    return said
+
+
+def _message(served: Served) -> Json:
+    """Exactly one of the forms that the model takes."""
+    if served.signature is None:
+        taken = {"jsonData": json_body(served)}
+        if takes_rows(served):
+            listed = served.route.input["schema"]["properties"]["instances"]
+            taken["data"] = _one_of({"ndarray": listed}, ("ndarray", "tensor"), {"names": _NAMES})
+    else:
+        taken = _forms(served.signature.inputs)
+    return _one_of(taken, _KINDS, _META)
+
+
+def _forms(side: Side) -> Json:
+    listed = {"ndarray": rows(side), "tensor": _TENSOR}
+    if any(field.dtype in {"str", "bytes", "bool"} for field in side.fields):
+        del listed["tensor"]  # which is of numbers
+    data = _one_of(listed, ("ndarray", "tensor"), {"names": _NAMES})
+    taken = {"data": data, "jsonData": bare(side)}
+    dtype = side.fields[0].dtype if len(side.fields) == 1 else ""
+    if dtype == "str" or side.layout == "objects":
+        taken["strData"] = {"type": "string"}
+    if dtype == "bytes":
+        taken["binData"] = {"type": "string", "contentEncoding": "base64"}
+    return taken
+
+
+def _one_of(taken: Json, kinds: tuple[str, ...], shared: Json) -> Json:
+    """Objects with one of `kinds`, and none of the others."""
+    forms = [
+        {
+            "type": "object",
+            "properties": {kind: schema}
+            | dict.fromkeys((x for x in kinds if x != kind), _NEVER)
+            | shared,
+            "required": [kind],
+        }
+        for kind, schema in taken.items()
+    ]
+    return forms[0] if len(forms) == 1 else {"anyOf": forms}

@@ -4,20 +4,26 @@ from collections.abc import Iterable
 from typing import Any
 from urllib.parse import quote
 
-from ...data.schema import row
-from ...signature import OBJECTS
+from ...data.schema import prediction, row
+from ...signature import Side, Signature
+from ..bodies import json_body
 from ..catalog import Catalog
 from ..paths import operation
 from ..served import Served
+from .contract import DEFAULT
 
 Json = dict[str, Any]
+
+_NEVER: Json = {"not": {}}
+_LISTS: Json = {"predictions": {"type": "array"}}
+_RESULTS: Json = {"results": {"type": "array"}}
 
 
 def paths(catalog: Catalog) -> Json:
     """What V1 adds to openapi.json."""
     found = {"/v1/models": {"get": operation("v1_models", "The names of all models.")}}
     for served in _defaults(catalog.served()):
-        found |= _model(served)
+        found |= _model(catalog, served)
     return found
 
 
@@ -30,41 +36,130 @@ def _defaults(models: Iterable[Served]) -> Iterable[Served]:
             yield served
 
 
-def _model(served: Served) -> Json:
+def _model(catalog: Catalog, served: Served) -> Json:
     base, name = f"/v1/models/{quote(served.name, safe='')}", served.name
-    verbs = {"predict": _predict(served)}
+    known = _methods(catalog, served)
+    verbs = {"predict": _predict(served, known)}
     if served.signature is not None:
-        examples = {"type": "array", "items": {"type": "object"}}
-        body = _object({"examples": examples, "context": {"type": "object"}}, "examples")
-        said = _object({"results": {"type": "array"}}, "results")
-        for verb in ("classify", "regress"):
-            what = f"{verb.title()} examples by {name}."
-            verbs[verb] = operation(f"v1_{name}_{verb}", what, said, body)
+        scored = "predict_proba" if "predict_proba" in known else served.method
+        for verb, default in (("classify", scored), ("regress", served.method)):
+            if _speaks(verb, known[default].outputs):
+                inputs = known[default].inputs
+                body = _examples(inputs) | _named(default, known, inputs, verb)
+                said = _object(_RESULTS, "results")
+                what = f"{verb.title()} examples by {name}."
+                verbs[verb] = operation(f"v1_{name}_{verb}", what, said, _object(body, "examples"))
     posts = {f"{base}:{verb}": {"post": posted} for verb, posted in verbs.items()}
     status = operation(f"v1_{name}_status", f"Whether {name} is ready, and its versions.")
     metadata = operation(f"v1_{name}_metadata", f"What {name} takes and gives.")
     return posts | {base: {"get": status}, f"{base}/metadata": {"get": metadata}}
 
 
-def _predict(served: Served) -> Json:
+def _methods(catalog: Catalog, served: Served) -> dict[str, Signature]:
+    """The signatures of a model's methods."""
+    each = (catalog.find(served.name, served.version, method=name) for name in served.methods)
+    return {found.method: found.signature for found in each if found.signature is not None}
+
+
+def _predict(served: Served, known: dict[str, Signature]) -> Json:
     """Rows in, predictions out; columns in, outputs out."""
-    signature = served.signature
-    inputs, outputs = (signature.inputs, signature.outputs) if signature else (OBJECTS, OBJECTS)
-    rows = {"type": "array", "items": row(inputs)}
-    name = {"signature_name": {"type": "string"}}
-    body: Json = _object({"instances": rows} | name, "instances")
-    said: Json = _object({"predictions": {"type": "array", "items": row(outputs)}}, "predictions")
-    if signature is None:
-        body, said = {}, {}
-    else:
-        body = {"anyOf": [body, _object({"inputs": {}} | name, "inputs")]}
-        said = {"anyOf": [said, _object({"outputs": {}}, "outputs")]}
-    posted = operation(f"v1_{served.name}_predict", f"Predictions of {served.name}.", said, body)
-    samples = served.samples
-    if samples is not None and signature is not None:
+    what, name = f"Predictions of {served.name}.", f"v1_{served.name}_predict"
+    if served.signature is None:
+        return operation(name, what, {}, json_body(served))
+    forms = []
+    for method, inputs in _kinds(served, known):
+        is_default = method == served.method
+        named = _named(method if is_default else "", known, inputs)
+        needed = () if is_default else ("signature_name",)
+        rows = {"instances": _rows(inputs), "inputs": _NEVER} | named
+        columns = {"inputs": _columns(inputs), "instances": _NEVER} | named
+        forms += [_object(rows, "instances", *needed), _object(columns, "inputs", *needed)]
+    said = {"anyOf": [_object(_LISTS, "predictions"), _object({"outputs": {}}, "outputs")]}
+    posted = operation(name, what, said, {"anyOf": forms})
+    if served.samples is not None:
         content = posted["requestBody"]["content"]["application/json"]
-        content["example"] = {"instances": list(samples.inputs)}
+        content["example"] = {"instances": list(served.samples.inputs)}
     return posted
+
+
+def _kinds(served: Served, known: dict[str, Signature]) -> list[tuple[str, Side]]:
+    """A method for each kind of inputs, the default one first."""
+    found = [(served.method, known[served.method].inputs)]
+    for method, signature in known.items():
+        if all(signature.inputs != inputs for _, inputs in found):
+            found.append((method, signature.inputs))
+    return found
+
+
+def _named(default: str, known: dict[str, Signature], inputs: Side, verb: str = "") -> Json:
+    """`signature_name`: the methods that take this; of the default one nothing need be said."""
+    names = [
+        name
+        for name, signature in known.items()
+        if signature.inputs == inputs and (not verb or _speaks(verb, signature.outputs))
+    ]
+    return {"signature_name": {"enum": [*(["", DEFAULT] if default else []), *names]}}
+
+
+def _rows(side: Side) -> Json:
+    """A list of values, or of objects with one for each input."""
+    return {"type": "array", "minItems": 1, "items": _item(side)}
+
+
+def _item(side: Side) -> Json:
+    if len(side.fields) != 1 or side.layout == "objects":
+        return row(side)
+    name, value = side.fields[0].name, _value(side, 0)
+    return {"anyOf": [value, _object({name: value}, name) | {"additionalProperties": False}]}
+
+
+def _columns(side: Side) -> Json:
+    """A tensor for each input, all of as many rows; of the only input that alone will do."""
+    if side.layout == "objects" or not side.fields:
+        return {"type": "array", "minItems": 1}
+    tensors = {
+        field.name: {"type": "array", "minItems": 1, "items": _value(side, index)}
+        for index, field in enumerate(side.fields)
+    }
+    each = _object(tensors, *tensors) | {"additionalProperties": False}
+    return {"anyOf": [_rows(side), each]}
+
+
+def _value(side: Side, index: int) -> Json:
+    """One row of one input."""
+    if side.layout == "array":
+        return prediction(side)
+    value: Json = prediction(side)["properties"][side.fields[index].name]
+    return value
+
+
+def _examples(side: Side) -> Json:
+    """Whole examples; what stands in `context` need not stand in each of them."""
+    if side.layout == "objects" or not side.fields:
+        return {
+            "examples": {"type": "array", "minItems": 1, "items": {"type": "object"}},
+            "context": _CONTEXT,
+        }
+    features = {field.name: _value(side, index) for index, field in enumerate(side.fields)}
+    example = _object(features, *features) | {"additionalProperties": False}
+    context = {"properties": {key: {} for key in features}, "additionalProperties": False}
+    return {
+        "examples": {"type": "array", "minItems": 1, "items": example},
+        "context": _CONTEXT | context,
+    }
+
+
+_CONTEXT: Json = {"type": "object", "description": "Features of all examples."}
+
+
+def _speaks(verb: str, outputs: Side) -> bool:
+    """Whether a method that answers so classifies, or regresses."""
+    widths = [field.shape[1:] for field in outputs.fields]
+    kinds = {field.dtype.rstrip("0123456789") for field in outputs.fields}
+    if verb == "regress":
+        return len(widths) == 1 and widths[0] in {(), (1,)} and kinds <= {"float", "int", "uint"}
+    is_matrix = len(widths) == 1 and len(widths[0]) == 1
+    return kinds == {"float"} and (is_matrix or (len(widths) > 1 and not any(widths)))
 
 
 def _object(properties: Json, *required: str) -> Json:

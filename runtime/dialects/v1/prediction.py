@@ -120,7 +120,7 @@ class Prediction:
         body, has_tokens = speech.loads(asked.body)
         if type(body) is not dict:
             raise InvalidInput("The body is not an object with `instances` or `inputs`.")
-        served = self._method(body.get("signature_name"), prefers)
+        served = self._method(body.get("signature_name", ""), prefers)
         if served.signature is None:
             return _Question(served, [], "")
         side = served.signature.inputs
@@ -135,7 +135,7 @@ class Prediction:
     def _method(self, name: Any, prefers: str) -> Served:
         """The method that `signature_name` means."""
         served = self.served
-        if name in {None, "", DEFAULT} if isinstance(name, str | None) else False:
+        if name in ("", DEFAULT):
             name = prefers if prefers in served.methods else served.method
         if not isinstance(name, str) or name not in served.methods:
             known = ", ".join(f"`{each}`" for each in served.methods)

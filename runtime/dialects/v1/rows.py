@@ -49,6 +49,9 @@ def from_columns(side: Side, inputs: Any) -> list[Any]:
         if type(inputs) is not list:
             raise InvalidInput("inputs: expected a list, or an object with one for each input.")
         return from_rows(side, inputs)
+    if side.layout != "objects" and inputs.keys() != {field.name for field in side.fields}:
+        names = ", ".join(f"`{field.name}`" for field in side.fields[:8])
+        raise InvalidInput(f"inputs: expected a list for each input of the model: {names}.")
     for name, tensor in inputs.items():
         if type(tensor) is not list:
             raise InvalidInput(f"inputs.{name[:64]}: expected a list of rows.")

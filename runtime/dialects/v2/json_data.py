@@ -49,8 +49,10 @@ def _numbers(shown: str, dtype: np.dtype[Any], data: Any) -> np.ndarray:
         raise InvalidInput(f"{shown}: the lists in `data` differ in their lengths.") from None
     kind = array.dtype.kind
     if dtype.kind == "f" and kind in "fiu":
-        with np.errstate(over="ignore"):  # infinite: the signature decides on that
-            return array.astype(dtype, copy=False)
+        with np.errstate(over="ignore"):  # infinite: found below
+            fitted = array.astype(dtype, copy=False)
+        if np.isfinite(fitted).all():
+            return fitted
     if kind == dtype.kind == "b":
         return array
     if dtype.kind in "iu" and kind in "iu" and _fits(array, dtype):

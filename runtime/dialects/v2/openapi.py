@@ -8,7 +8,9 @@ from urllib.parse import quote
 import numpy as np
 
 from ...data import table
+from ...data.schema import scalar
 from ...errors import RequestError
+from ...signature import OBJECTS, Field
 from ..catalog import Catalog
 from ..served import Served
 from ..tensor import DTYPES
@@ -94,8 +96,8 @@ def _infer(served: Served, name: str) -> Json:
         "properties": {
             "id": {"type": ["string", "null"]},
             "parameters": {"type": ["object", "null"]},
-            "inputs": {"type": "array", "items": _tensor(inputs), "minItems": 1},
-            "outputs": {"type": ["array", "null"], "items": _object(name=_names(outputs))},
+            "inputs": _inputs(served, inputs),
+            "outputs": {"type": ["array", "null"], "items": _object(name=_wanted(outputs))},
         },
         "required": ["inputs"],
     }
@@ -118,6 +120,39 @@ def _tensor(specs: list[Spec]) -> Json:
         shape={"type": "array", "items": {"type": "integer", "minimum": 0}},
         data={"type": "array", **_values(kinds)},
     )
+
+
+def _inputs(served: Served, specs: list[Spec]) -> Json:
+    """The tensors that the model takes; a matrix of columns, or one by one, beside its own."""
+    side = served.signature.inputs if served.signature is not None else OBJECTS
+    if side.layout == "objects" or not side.fields:
+        return {"type": "array", "items": _tensor(specs), "minItems": 1}
+    told = [_asked(spec, field) for spec, field in zip(specs, side.fields, strict=True)]
+    items = told[0] if len(told) == 1 else {"anyOf": told}
+    return {"type": "array", "items": items, "minItems": len(told), "maxItems": len(told)}
+
+
+def _asked(spec: Spec, field: Field) -> Json:
+    """One tensor: of its shape everything but the free sizes, of its data the values."""
+    sizes: list[Json] = [
+        {"type": "integer", "minimum": 1} if size < 0 else {"const": size} for size in spec.shape
+    ]
+    width = len(sizes)
+    value = scalar(field.dtype) if spec.datatype != "BYTES" else {"type": "string"}
+    shape = {"type": "array", "prefixItems": sizes, "minItems": width, "maxItems": width}
+    data = {
+        "type": "array",
+        "items": {"anyOf": [value, {"type": "array"}]} if width > 1 else value,
+        "minItems": 1,
+        "description": "As many values as the sizes of the shape make, nested or flat.",
+    }
+    name, datatype = {"const": spec.name}, {"const": spec.datatype}
+    return _object(name=name, datatype=datatype, shape=shape, data=data)
+
+
+def _wanted(specs: list[Spec]) -> Json:
+    known = [spec.name for spec in specs]
+    return {"enum": known} if known else {"type": "string", "minLength": 1}
 
 
 def _names(specs: list[Spec]) -> Json:

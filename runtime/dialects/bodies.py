@@ -1,0 +1,71 @@
+"""Bodies: what comes to a model without an envelope, and by its own content type, as JSON Schema.
+
+What `bare` and `raw` read: only what every reader of the document can rely on is promised.
+"""
+
+from typing import Any
+
+from ..data import media
+from ..data.csv_schema import csv_schema
+from ..data.schema import prediction, row
+from ..signature import Side
+from .paths import BINARY
+from .raw import OCTETS, TEXT
+from .served import Served
+
+Json = dict[str, Any]
+
+
+def bare(side: Side) -> Json:
+    """Rows, one row, or `{"instances": rows}`; see `bare.Bare`."""
+    if side.layout == "objects" or not side.fields:
+        return {}
+    enveloped = {
+        "type": "object",
+        "properties": {"instances": rows(side)},
+        "required": ["instances"],
+        "additionalProperties": False,
+    }
+    return {"anyOf": [enveloped, rows(side), _single(side)]}
+
+
+def rows(side: Side) -> Json:
+    """A list of rows; for none of them no model is asked."""
+    return {"type": "array", "items": row(side), "minItems": 1}
+
+
+def _single(side: Side) -> Json:
+    """One row: a list only where that is no list of rows."""
+    is_flat = all(len(field.shape) == 1 and field.dtype != "object" for field in side.fields)
+    return (
+        row(side)
+        if side.layout == "array" or (is_flat and len(side.fields) > 1)
+        else (prediction(side))
+    )
+
+
+def json_body(served: Served) -> Json:
+    """The JSON that a model takes; of an author's API what it declares, or anything."""
+    if served.signature is not None:
+        return bare(served.signature.inputs)
+    schema = served.route.input.get("schema", {})
+    return dict(schema) if isinstance(schema, dict) else {}
+
+
+def whole(served: Served) -> dict[str, Json]:
+    """The content types of a body that is one `bytes` or `str`, where the model takes that."""
+    fields = served.signature.inputs.fields if served.signature is not None else ()
+    if len(fields) != 1 or len(fields[0].shape) != 1:
+        return {}
+    if fields[0].dtype == "bytes":
+        return {OCTETS: BINARY}
+    return {TEXT: {"type": "string"}} if fields[0].dtype == "str" else {}
+
+
+def tables(served: Served) -> dict[str, Json]:
+    """The content types of whole tables: what the native route takes, too."""
+    if served.signature is None:
+        return {}
+    arrays = {media.NPY: BINARY, media.NPZ: BINARY}
+    inputs = served.signature.inputs
+    return arrays if inputs.layout == "objects" else {media.CSV: csv_schema(inputs)} | arrays
