@@ -76,17 +76,19 @@ def scalar(dtype: str) -> Json:
         return {}
     if dtype == "bytes":
         return {"type": "string", "contentEncoding": "base64"}
-    letter = dtype[0] if dtype != "bool" else "b"
+    letter = "f" if dtype == "bfloat16" else dtype[0]
     return dict(_TYPES.get(letter, {})) | _limits(dtype, letter)
 
 
 def _limits(dtype: str, letter: str) -> Json:
-    """The least and the greatest number of so many bits; of 64 bits JSON has no others."""
+    """Between which numbers those of a dtype are; beyond float64 JSON has none."""
     if letter == "f":
         if dtype == "float64" or not dtype.startswith("float"):
             return {}
-        most = float(np.finfo(dtype).max)
-        return {"minimum": -most, "maximum": most}
+        most = np.finfo(dtype).max
+        last = float(most) - float(np.nextafter(most, most.dtype.type(0)))
+        beyond = float(most) + last / 2  # from here on it is rounded to infinity
+        return {"exclusiveMinimum": -beyond, "exclusiveMaximum": beyond}
     if letter not in {"i", "u"}:
         return {}
     limits = np.iinfo(dtype)

@@ -48,6 +48,8 @@ def _numbers(shown: str, dtype: np.dtype[Any], data: Any) -> np.ndarray:
     except ValueError:
         raise InvalidInput(f"{shown}: the lists in `data` differ in their lengths.") from None
     kind = array.dtype.kind
+    if kind in "fiu" and _has_booleans(array, data):
+        raise InvalidInput(f"{shown}: expected {words}, got a boolean among them.")
     if dtype.kind == "f" and kind in "fiu":
         with np.errstate(over="ignore"):  # infinite: found below
             fitted = array.astype(dtype, copy=False)
@@ -60,6 +62,11 @@ def _numbers(shown: str, dtype: np.dtype[Any], data: Any) -> np.ndarray:
     if dtype.kind == "u" and dtype.itemsize == 8:  # noqa: PLR2004  numpy makes floats of some
         return _largest(shown, data)
     raise InvalidInput(f"{shown}: expected {words} that fit its datatype.")
+
+
+def _has_booleans(array: np.ndarray, data: list[Any]) -> bool:
+    """Whether numpy made numbers of some; looked for only where they could be."""
+    return bool(((array == 0) | (array == 1)).any()) and bool in set(map(type, _flat(data)))
 
 
 def _fits(array: np.ndarray, dtype: np.dtype[Any]) -> bool:

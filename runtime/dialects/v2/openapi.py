@@ -140,14 +140,22 @@ def _asked(spec: Spec, field: Field) -> Json:
     width = len(sizes)
     value = scalar(field.dtype) if spec.datatype != "BYTES" else {"type": "string"}
     shape = {"type": "array", "prefixItems": sizes, "minItems": width, "maxItems": width}
+    nested = value
+    for size in reversed(spec.shape[1:]):
+        exact = {"minItems": size, "maxItems": size} if size >= 0 else {"minItems": 1}
+        nested = {"type": "array", "items": nested} | exact
     data = {
-        "type": "array",
-        "items": {"anyOf": [value, {"type": "array"}]} if width > 1 else value,
-        "minItems": 1,
-        "description": "As many values as the sizes of the shape make, nested or flat.",
+        "anyOf": [
+            {"type": "array", "items": each, "minItems": 1} for each in _unlike(value, nested)
+        ],
+        "description": "As many values as the sizes of the shape make, flat or nested.",
     }
     name, datatype = {"const": spec.name}, {"const": spec.datatype}
     return _object(name=name, datatype=datatype, shape=shape, data=data)
+
+
+def _unlike(flat: Json, nested: Json) -> list[Json]:
+    return [flat] if flat == nested else [flat, nested]
 
 
 def _wanted(specs: list[Spec]) -> Json:
