@@ -1,6 +1,7 @@
 """CSV schema: what a text/csv body of a signature's rows looks like, as a JSON Schema pattern."""
 
 import re
+from collections.abc import Mapping
 from typing import Any
 
 from ..signature import Field, Side
@@ -30,6 +31,15 @@ def csv_schema(side: Side) -> dict[str, Any]:
         line = ",".join(str(cell) for cell in cells)
         names = rf"({','.join(map(_name, side.fields))}\r?\n)?"
     return {"type": "string", "pattern": rf"^{names}{line}(\r?\n{line})*(\r?\n)?$"}
+
+
+def of_instances(schema: Mapping[str, Any]) -> Side | None:
+    """The array of numbers that an author's API takes, if it says how many a row has."""
+    rows = schema.get("properties", {}).get("instances", {}).get("items", {})
+    width = rows.get("minItems")
+    if rows.get("items", {}).get("type") != "number" or width != rows.get("maxItems"):
+        return None
+    return Side("array", (Field("instances", "float32", (None, width)),))
 
 
 def form_schema(side: Side) -> dict[str, Any] | None:

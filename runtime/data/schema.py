@@ -30,6 +30,15 @@ def envelope(key: str, side: Side) -> Json:
     }
 
 
+def of_some_rows(schema: Mapping[str, Any]) -> Json:
+    """What an author's API takes: its `instances`, if it has any, are not none."""
+    named = schema.get("properties", {})
+    if named.keys() != {"instances"} or named["instances"].get("type") != "array":
+        return dict(schema)
+    some = {"instances": named["instances"] | {"minItems": 1}}
+    return dict(schema) | {"properties": some, "additionalProperties": False}
+
+
 def prediction(side: Side) -> Json:
     """One prediction."""
     if side.layout == "objects" or not side.fields:

@@ -7,8 +7,9 @@ from typing import Any
 
 from ..data import media
 from ..data.csv_schema import csv_schema
-from ..data.schema import prediction, row
+from ..data.schema import of_some_rows, prediction, row
 from ..signature import Side
+from .bare import takes_rows
 from .paths import BINARY
 from .raw import OCTETS, TEXT
 from .served import Served
@@ -45,11 +46,14 @@ def _single(side: Side) -> Json:
 
 
 def json_body(served: Served) -> Json:
-    """The JSON that a model takes; of an author's API what it declares, or anything."""
+    """The JSON that a model takes; of an author's API what it declares, rows bare as well."""
     if served.signature is not None:
         return bare(served.signature.inputs)
     schema = served.route.input.get("schema", {})
-    return dict(schema) if isinstance(schema, dict) else {}
+    named = of_some_rows(schema)
+    if not takes_rows(served):
+        return named
+    return {"anyOf": [named, named["properties"]["instances"]]}
 
 
 def whole(served: Served) -> dict[str, Json]:

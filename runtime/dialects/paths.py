@@ -6,6 +6,7 @@ from typing import Any
 Json = dict[str, Any]
 
 JSON = "application/json"
+_EMPTY_TOO = {"text/plain", "application/octet-stream"}  # nothing is text, and bytes, too
 BINARY: Json = {"type": "string", "format": "binary"}
 
 
@@ -32,7 +33,8 @@ def operation(
     content = {JSON: {"schema": body}} | {
         kind: {"schema": schema} for kind, schema in (others or {}).items()
     }
-    return made | {"requestBody": {"required": True, "content": content}}
+    is_required = not _EMPTY_TOO & content.keys()
+    return made | {"requestBody": {"required": is_required, "content": content}}
 
 
 def _media(description: str, schema: Json) -> Json:

@@ -20,6 +20,7 @@ from .raw import Raw
 from .reply import Reply
 from .served import Served
 from .triton_form import TritonForm
+from .v1.openapi import asked
 from .v1.prediction import Asked, Prediction
 from .v1.speech import loads
 
@@ -29,6 +30,7 @@ _ENDPOINT = "AIP_ENDPOINT_ID"
 _DEPLOYED = "AIP_DEPLOYED_MODEL_ID"
 _DEFAULT_HEALTH = "/health"
 _DEFAULT_PREDICT = "/predict"
+_NO_PARAMETERS: dict[str, Any] = {"parameters": {"enum": [None, {}]}}
 
 
 class Vertex:
@@ -58,12 +60,9 @@ class Vertex:
     def document(self) -> dict[str, Any]:
         """Its part of openapi.json: the default routes, for a bundle knows no environment."""
         health, predict = routes({})
-        body = {
-            "type": "object",
-            "properties": {"instances": {"type": "array"}, "parameters": {"type": "object"}},
-            "required": ["instances"],
-        }
-        said = {"type": "object", "properties": {"predictions": {"type": "array"}}}
+        first = next(iter(self._catalog.served()), None)
+        body = {} if first is None else asked(self._catalog, first, _NO_PARAMETERS)
+        said = {"type": "object", "properties": {"predictions": {}}}
         posted = operation("vertex_predict", "Predictions of the first model.", said, body)
         shown = operation("vertex_health", "Whether the server is ready.")
         return {health: {"get": shown}, predict: {"post": posted}}
@@ -78,11 +77,11 @@ class Vertex:
         served = self._served()
         if self._triton.is_meant(inquiry):
             return await self._triton.answer(served, inquiry)
-        asked = Asked(inquiry.body, inquiry.content_type)
-        if not asked.is_json:  # `rawPredict` passes any body on
+        sent = Asked(inquiry.body, inquiry.content_type)
+        if not sent.is_json:  # `rawPredict` passes any body on
             return await Raw(served, inquiry).answer()
         _check_parameters(served, inquiry.body)
-        reply = await Prediction(self._catalog, served, inquiry).predicted(asked)
+        reply = await Prediction(self._catalog, served, inquiry).predicted(sent)
         return self._named(reply)
 
     def _named(self, reply: Reply) -> Reply:
@@ -108,7 +107,7 @@ def _check_parameters(served: Served, body: bytes) -> None:
     if served.signature is None or b'"parameters"' not in body:
         return
     value = loads(body)[0]
-    if type(value) is dict and value.get("parameters"):
+    if type(value) is dict and value.get("parameters") not in (None, {}):
         raise InvalidInput("parameters: this model takes none.")
 
 

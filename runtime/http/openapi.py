@@ -4,11 +4,11 @@ import re
 from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
-from ..data.csv_schema import csv_schema, form_schema
+from ..data.csv_schema import csv_schema, form_schema, of_instances
 from ..data.media import CSV, JSON, MULTIPART, NPY, NPZ
 from ..data.payload import media_of, of_formats
 from ..data.samples import Samples
-from ..data.schema import envelope
+from ..data.schema import envelope, of_some_rows
 from ..dialects.dialect import Dialect
 from ..manifest import BundleManifest, ModelManifest, Route
 from ..signature import Side, Signature
@@ -138,8 +138,11 @@ def _form(side: Side) -> Json:
     schema = form_schema(side)
     if schema is not None:
         return {"schema": schema}
-    rows = envelope("instances", side)
-    properties: Json = {"properties": {"body": rows}, "additionalProperties": False}
+    return _whole(envelope("instances", side))
+
+
+def _whole(schema: Json) -> Json:
+    properties: Json = {"properties": {"body": schema}, "additionalProperties": False}
     return {
         "schema": _FORM | properties | {"required": ["body"]},
         "encoding": {"body": {"contentType": JSON}},
@@ -149,11 +152,18 @@ def _form(side: Side) -> Json:
 def _service_content(side: Mapping[str, Any], formats: Collection[str], *, is_answer: bool) -> Json:
     """The content types of an author's API."""
     kinds = list(side.get("media") or [JSON])
+    schema = side.get("schema", {})
+    body = {"schema": dict(schema) if is_answer else of_some_rows(schema)}
     if NPZ in kinds:  # rows, which may come in any format
         tables = [name for name in formats if name != "image"]
         kinds += of_formats(tables, is_answer=is_answer)
-    body = {"schema": dict(side.get("schema", {}))}
-    return {kind: _content(kind, body) for kind in kinds}
+    content = {kind: _content(kind, body) for kind in kinds}
+    array = of_instances(schema)
+    if not is_answer and array is not None and CSV in content:
+        content[CSV] = {"schema": csv_schema(array)}
+    if not is_answer and NPZ in kinds and MULTIPART in content:
+        content[MULTIPART] = _whole(body["schema"])
+    return content
 
 
 def _needs_body(side: Mapping[str, Any]) -> bool:

@@ -2,9 +2,10 @@
 
 from typing import Any
 
+from ...data.schema import of_some_rows
 from ...signature import Side
 from ..bare import takes_rows
-from ..bodies import bare, json_body, rows
+from ..bodies import bare, rows
 from ..catalog import Catalog
 from ..paths import operation
 from ..served import Served
@@ -72,9 +73,9 @@ def _predict(served: Served) -> Json:
 def _message(served: Served) -> Json:
     """Exactly one of the forms that the model takes."""
     if served.signature is None:
-        taken = {"jsonData": json_body(served)}
+        taken = {"jsonData": of_some_rows(served.route.input.get("schema", {}))}
         if takes_rows(served):
-            listed = served.route.input["schema"]["properties"]["instances"]
+            listed = taken["jsonData"]["properties"]["instances"]
             taken["data"] = _one_of({"ndarray": listed}, ("ndarray", "tensor"), {"names": _NAMES})
     else:
         taken = _forms(served.signature.inputs)

@@ -4,9 +4,8 @@ from collections.abc import Iterable
 from typing import Any
 from urllib.parse import quote
 
-from ...data.schema import prediction, row
+from ...data.schema import of_some_rows, prediction, row
 from ...signature import Side, Signature
-from ..bodies import json_body
 from ..catalog import Catalog
 from ..paths import operation
 from ..served import Served
@@ -39,7 +38,7 @@ def _defaults(models: Iterable[Served]) -> Iterable[Served]:
 def _model(catalog: Catalog, served: Served) -> Json:
     base, name = f"/v1/models/{quote(served.name, safe='')}", served.name
     known = _methods(catalog, served)
-    verbs = {"predict": _predict(served, known)}
+    verbs = {"predict": _predict(catalog, served)}
     if served.signature is not None:
         scored = "predict_proba" if "predict_proba" in known else served.method
         for verb, default in (("classify", scored), ("regress", served.method)):
@@ -61,25 +60,33 @@ def _methods(catalog: Catalog, served: Served) -> dict[str, Signature]:
     return {found.method: found.signature for found in each if found.signature is not None}
 
 
-def _predict(served: Served, known: dict[str, Signature]) -> Json:
+def _predict(catalog: Catalog, served: Served) -> Json:
     """Rows in, predictions out; columns in, outputs out."""
     what, name = f"Predictions of {served.name}.", f"v1_{served.name}_predict"
     if served.signature is None:
-        return operation(name, what, {}, json_body(served))
-    forms = []
-    for method, inputs in _kinds(served, known):
-        is_default = method == served.method
-        named = _named(method if is_default else "", known, inputs)
-        needed = () if is_default else ("signature_name",)
-        rows = {"instances": _rows(inputs), "inputs": _NEVER} | named
-        columns = {"inputs": _columns(inputs), "instances": _NEVER} | named
-        forms += [_object(rows, "instances", *needed), _object(columns, "inputs", *needed)]
+        return operation(name, what, {}, asked(catalog, served))
     said = {"anyOf": [_object(_LISTS, "predictions"), _object({"outputs": {}}, "outputs")]}
-    posted = operation(name, what, said, {"anyOf": forms})
+    posted = operation(name, what, said, asked(catalog, served))
     if served.samples is not None:
         content = posted["requestBody"]["content"]["application/json"]
         content["example"] = {"instances": list(served.samples.inputs)}
     return posted
+
+
+def asked(catalog: Catalog, served: Served, shared: Json | None = None) -> Json:
+    """The body of a `:predict`; `shared` are properties that it may have besides."""
+    if served.signature is None:
+        return of_some_rows(served.route.input.get("schema", {}))
+    known = _methods(catalog, served)
+    forms = []
+    for method, inputs in _kinds(served, known):
+        is_default = method == served.method
+        named = _named(method if is_default else "", known, inputs) | (shared or {})
+        needed = () if is_default else ("signature_name",)
+        rows = {"instances": _rows(inputs), "inputs": _NEVER} | named
+        columns = {"inputs": _columns(inputs), "instances": _NEVER} | named
+        forms += [_object(rows, "instances", *needed), _object(columns, "inputs", *needed)]
+    return {"anyOf": forms}
 
 
 def _kinds(served: Served, known: dict[str, Signature]) -> list[tuple[str, Side]]:
