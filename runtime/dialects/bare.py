@@ -41,8 +41,11 @@ class Bare:
         """
         if type(value) is dict and value.keys() == {"instances"}:
             listed = value["instances"]
-            # Of anything else the table says what was expected.
-            return cls(listed if type(listed) is list else [listed], "enveloped")
+            if type(listed) is list:
+                return cls(listed, "enveloped")
+            if side.layout != "objects":  # which may be an object of that one key
+                raise InvalidInput("instances: expected a list of rows.")
+            return cls([listed], "enveloped")
         if type(value) is list and not _is_row(side, value):
             return cls(value, "listed")
         return cls([value], "single")
