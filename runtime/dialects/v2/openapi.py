@@ -127,12 +127,15 @@ def _inputs(served: Served, specs: list[Spec]) -> Json:
     side = served.signature.inputs if served.signature is not None else OBJECTS
     if side.layout == "objects" or not side.fields:
         return {"type": "array", "items": _tensor(specs), "minItems": 1}
-    told = [_asked(spec, field) for spec, field in zip(specs, side.fields, strict=True)]
+    is_only = len(specs) == 1
+    told = [
+        _asked(spec, field, is_only=is_only) for spec, field in zip(specs, side.fields, strict=True)
+    ]
     items = told[0] if len(told) == 1 else {"anyOf": told}
     return {"type": "array", "items": items, "minItems": len(told), "maxItems": len(told)}
 
 
-def _asked(spec: Spec, field: Field) -> Json:
+def _asked(spec: Spec, field: Field, *, is_only: bool) -> Json:
     """One tensor: of its shape everything but the free sizes, of its data the values."""
     sizes: list[Json] = [
         {"type": "integer", "minimum": 1} if size < 0 else {"const": size} for size in spec.shape
@@ -144,13 +147,16 @@ def _asked(spec: Spec, field: Field) -> Json:
     for size in reversed(spec.shape[1:]):
         exact = {"minItems": size, "maxItems": size} if size >= 0 else {"minItems": 1}
         nested = {"type": "array", "items": nested} | exact
-    data = {
-        "anyOf": [
-            {"type": "array", "items": each, "minItems": 1} for each in _unlike(value, nested)
-        ],
-        "description": "As many values as the sizes of the shape make, flat or nested.",
-    }
-    name, datatype = {"const": spec.name}, {"const": spec.datatype}
+    lists: list[Json] = [
+        {"type": "array", "items": each, "minItems": 1} for each in _unlike(value, nested)
+    ]
+    alone: list[Json] = [{"type": "string"}] if spec.datatype == "BYTES" else []
+    said = "As many values as the sizes of the shape make, flat or nested."
+    data = {"anyOf": lists + alone, "description": said}
+    name: Json = {"const": spec.name}
+    if is_only:  # which may be called anything
+        name = {"type": "string", "minLength": 1, "examples": [spec.name]}
+    datatype = {"const": spec.datatype}
     return _object(name=name, datatype=datatype, shape=shape, data=data)
 
 
