@@ -1,0 +1,38 @@
+"""Numbers that stand in JSON: what is none, or fits its datatype no more, is refused."""
+
+import numpy as np
+import pytest
+
+from modelbundle.runtime.data import column
+from modelbundle.runtime.data.schema import scalar
+from modelbundle.runtime.dialects.v2 import json_data
+from modelbundle.runtime.errors import InvalidInput
+from modelbundle.runtime.signature import Field
+
+
+@pytest.mark.parametrize("data", [[False, 0.5], [[True], [2]], [1e39, 0.0]])
+def test_no_boolean_is_a_number_and_no_number_is_too_large(data):
+    """NumPy would make 0.0 of false, and infinity of 1e39."""
+    with pytest.raises(InvalidInput):
+        json_data.read("x", "FP32", [2, 1], data, is_base64=False)
+
+
+def test_zeros_and_ones_are_numbers():
+    tensor = json_data.read("x", "FP32", [2, 1], [[0], [1.0]], is_base64=False)
+    assert tensor.data.tolist() == [[0.0], [1.0]]
+
+
+def test_a_missing_number_is_taken_where_one_too_large_is_not():
+    field = Field("x", "float32", (None,), is_nullable=True)
+    assert np.isnan(column.to_array(field, [None, 1.0], null=True)[0])
+    with pytest.raises(InvalidInput):
+        column.to_array(field, [None, 1e39], null=True)
+
+
+@pytest.mark.parametrize("dtype", ["float16", "float32"])
+def test_limits_are_where_rounding_ends(dtype):
+    """What the schema excludes is infinite, what stands before it is not."""
+    beyond = scalar(dtype)["exclusiveMaximum"]
+    with np.errstate(over="ignore"):
+        assert np.isinf(np.array(beyond).astype(dtype))
+        assert np.isfinite(np.array(np.nextafter(beyond, 0)).astype(dtype))
