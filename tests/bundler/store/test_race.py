@@ -1,4 +1,4 @@
-"""Eight processes with one name and the same contents: one blob each, `latest` only goes forward."""
+"""Eight processes with one name and the same contents: one blob each, nothing goes back."""
 
 import ast
 import subprocess
@@ -31,8 +31,9 @@ while not Path(sys.argv[2]).exists() or reads < 50:
     assert not [item for item in items if item.damaged], items
     if items:
         item = store.find("iris")
-        assert item.sequence >= last, (item.sequence, last)
-        last = item.sequence
+        once = [each.sequence for each in items if b"shared" not in store.config(each)]
+        assert max(once, default=0) >= last, (once, last)
+        last = max(once, default=0)
         assert store.config(item)
         assert store.blob(store.files(item)[0].digest).read_bytes()
         assert store.find("iris@production").name == "iris"
