@@ -323,6 +323,8 @@ class Supervisor:
         """Its front goes on, and waits for another."""
         if model.front is None or model.front.child is None:
             return
+        if obituary.code == 0 and (model.crew.is_leaving or self._code is not None):
+            return  # its front, which is about to end, has let it go
         reason, model.killed_for = model.killed_for, ""
         why = f"{obituary.why} ({reason})" if reason else obituary.why
         model.tell("died", why=why)

@@ -380,7 +380,7 @@ def test_a_restart_swaps_service_and_front(lone):
     os.kill(lone.process.pid, signal.SIGHUP)
     wait_until(lambda: not any(map(alive, before)) and len(children(lone.process.pid)) == 2)
     assert ask(lone, "/sync", how="", n=6).json() == 6
-    assert notes(lone) == ["begun", "begun", "closed"]
+    assert notes(lone) == ["begun", "begun", "closed"], lone.log()
 
 
 def test_each_of_several_fronts_has_a_service(unstable, servers):
