@@ -178,8 +178,9 @@ def test_many_rounds_leave_nothing_behind(two):
     for _ in range(10):
         assert unload(server, "a").status_code == 200
         assert load(server, "a").status_code == 200
-    wait_until(lambda: descriptors() == before)
-    assert len(children(server.process.pid)) == 3
+    # Fewer, where those of the round before it were not closed yet when they were counted.
+    wait_until(lambda: all(now <= then for now, then in zip(descriptors(), before, strict=True)))
+    wait_until(lambda: len(children(server.process.pid)) == 3)
 
 
 def test_requests_that_wait_while_a_model_goes_are_answered(two):
