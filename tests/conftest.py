@@ -38,6 +38,11 @@ def pytest_configure(config):
         os.environ["UV_FIND_LINKS"] = links
 
 
+def pytest_make_parametrize_id(config, val, argname):
+    """Name long bytes by their argument: there may be a time in them, or an address."""
+    return argname if isinstance(val, bytes) and len(val) > 16 else None
+
+
 @pytest.fixture(autouse=True)
 def home(tmp_path_factory, monkeypatch):
     """Give each test a store of its own, so that none touches the person's."""

@@ -243,7 +243,7 @@ def test_answers_are_compressed_for_who_names_one_coding(client, accepted):
     ("coding", "body", "said"),
     [
         ("gzip", b"\x1f\x8b no gzip", "not what its Content-Encoding says"),
-        ("gzip", gzip.compress(b"{}")[:-5], "ends too early"),
+        ("gzip", gzip.compress(b"{}", mtime=0)[:-5], "ends too early"),
         ("deflate", zlib.compress(b"{}") + b"more", "Something follows"),
         ("br", b"{}", "send gzip or deflate"),
         ("gzip, gzip", b"{}", "send gzip or deflate"),
