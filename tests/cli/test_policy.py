@@ -60,7 +60,7 @@ def test_an_import_is_held_to_the_policy_that_is_here(guarded, tmp_path):
     there("import", tmp_path / "unsigned.tar")
     (there.home / "policy.yaml").write_text(ONLY)
     (there.home / "ann.pub").write_bytes((guarded.home / "ann.pub").read_bytes())
-    assert "has no signature" in there("test", "twice", "--env=current", "--trust", code=5).err
+    assert "does not allow this" in there("test", "twice", "--env=current", "--trust", code=5).err
     there("import", tmp_path / "signed.tar")  # its signature comes along
     there("test", "twice", "--env=current", "--trust")
 

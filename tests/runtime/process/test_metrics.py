@@ -34,10 +34,18 @@ def pair(make_server):
 
 
 def test_each_process_is_there_with_its_memory(pair):
+    everybody = ["front", "front", "model", "model", "supervisor", "template"]
+
+    def counted(name):
+        return families(pair)[f"bundle_process_{name}_memory_bytes"]
+
+    def roles(name):
+        return sorted(sample.labels["role"] for sample in counted(name).samples)
+
+    wait_until(lambda: roles("resident") == everybody)
     for name in ("resident", "proportional"):
-        family = families(pair)[f"bundle_process_{name}_memory_bytes"]
-        roles = sorted(sample.labels["role"] for sample in family.samples)
-        assert roles == ["front", "front", "model", "model", "supervisor", "template"]
+        family = counted(name)
+        assert roles(name) == everybody
         assert all(sample.value > 1 << 20 for sample in family.samples)
         fronts = {s.labels["worker"] for s in family.samples if s.labels["role"] == "front"}
         models = {s.labels["worker"] for s in family.samples if s.labels["role"] == "model"}
