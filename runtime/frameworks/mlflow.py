@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from ..data import table
-from ..errors import MissingFramework, NotTrusted
+from ..errors import InvalidModel, MissingFramework, NotTrusted
 from ..signature import Signature
 from .framework import Saved
 
@@ -31,9 +31,15 @@ class Mlflow:
         """Nothing: such a model is a directory."""
         return None
 
-    def save(self, model: Any, directory: Path, options: Mapping[str, Any]) -> Saved:
-        """Nothing matches, so nothing is saved."""
-        raise NotImplementedError
+    def save(self, model: Any, directory: Path, options: Mapping[str, Any]) -> Saved:  # noqa: ARG002
+        """Refuse: it is a directory that is saved, and taken as it is.
+
+        Raises:
+            InvalidModel: always; `matches` takes no live object.
+        """
+        raise InvalidModel(
+            "An MLflow model is saved from its directory.", hint="Run `bundle save NAME DIRECTORY`."
+        )
 
     def load(
         self,

@@ -34,9 +34,16 @@ class Transformers:
         """Nothing: a snapshot is a directory."""
         return None
 
-    def save(self, model: Any, directory: Path, options: Mapping[str, Any]) -> Saved:
-        """Nothing matches, so nothing is saved."""
-        raise NotImplementedError
+    def save(self, model: Any, directory: Path, options: Mapping[str, Any]) -> Saved:  # noqa: ARG002
+        """Refuse: it is a directory that is saved, and taken as it is.
+
+        Raises:
+            InvalidModel: always; `matches` takes no live object.
+        """
+        raise InvalidModel(
+            "A Hugging Face snapshot is saved from its directory.",
+            hint="Run `bundle save NAME DIRECTORY`.",
+        )
 
     def load(
         self,

@@ -10,7 +10,7 @@ from typing import BinaryIO, Protocol
 import orjson
 
 from ..printable import printable
-from ..telemetry.trace_context import TraceContext
+from ..telemetry.traced import Asked
 from .exchange import Exchange
 
 FLUSH_AFTER = 0.1  # seconds that a line may wait for others: one write for many requests
@@ -29,32 +29,6 @@ _LINE = (
 _TRACE = b',"trace":"%b"'
 
 
-class Noted(Protocol):
-    """What the log tells of an exchange."""
-
-    began: float  # on the monotonic clock
-    id: bytes
-    rows: int
-    sent: int
-    status: int
-    trace: TraceContext | None
-
-    @property
-    def method(self) -> str:
-        """The request's."""
-        ...
-
-    @property
-    def path(self) -> str:
-        """The request's, decoded."""
-        ...
-
-    @property
-    def received(self) -> int:
-        """Bytes of the body."""
-        ...
-
-
 class Access(Protocol):
     """Where exchanges are written down."""
 
@@ -62,7 +36,7 @@ class Access(Protocol):
         """Note one exchange that has ended."""
         ...
 
-    def write_all(self, exchanges: Sequence[Noted], ended: float) -> None:
+    def write_all(self, exchanges: Sequence[Asked], ended: float) -> None:
         """Note exchanges that have ended just now, on the monotonic clock."""
         ...
 
@@ -77,7 +51,7 @@ class NoAccessLog:
     def write(self, exchange: Exchange) -> None:
         """Note nothing."""
 
-    def write_all(self, exchanges: Sequence[Noted], ended: float) -> None:
+    def write_all(self, exchanges: Sequence[Asked], ended: float) -> None:
         """Note nothing."""
 
     def flush(self) -> None:
@@ -103,7 +77,7 @@ class AccessLog:
             return
         self.write_all((exchange,), time.monotonic())
 
-    def write_all(self, exchanges: Sequence[Noted], ended: float) -> None:
+    def write_all(self, exchanges: Sequence[Asked], ended: float) -> None:
         """Note exchanges that have ended just now, on the monotonic clock."""
         moment = orjson.dumps(round(time.time(), 3))
         times = orjson.dumps([round(1000 * (ended - each.began), 3) for each in exchanges])

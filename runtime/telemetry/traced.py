@@ -10,7 +10,7 @@ if TYPE_CHECKING:
 
 
 class Asked(Protocol):
-    """One request, as a span tells of it."""
+    """One request, as a span and the access log tell of it."""
 
     began: float  # on the monotonic clock
     id: bytes

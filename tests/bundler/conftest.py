@@ -10,10 +10,14 @@ from functools import partial
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
+from cryptography.hazmat.primitives import serialization
+from cryptography.hazmat.primitives.asymmetric import ec
 
 from modelbundle.bundler.building.locking import lock
 from modelbundle.bundler.project.project import Project
 from modelbundle.bundler.requirements.requirements import RUNTIME
+from modelbundle.bundler.signing import signing
+from modelbundle.bundler.signing.key import KeySigner, KeyVerifier
 from modelbundle.bundler.store import Store
 from modelbundle.runtime.data.samples import Samples
 from modelbundle.runtime.manifest import FileEntry, ModelManifest
@@ -21,6 +25,7 @@ from modelbundle.runtime.signature import Field, Side, Signature
 
 from .index_server import Served, serving
 
+PEM = serialization.Encoding.PEM
 ROWS = Signature(
     Side("array", (Field("input-0", "float64", (None, 4)),)),
     Side("array", (Field("output-0", "int64", (None,)),)),
@@ -193,3 +198,22 @@ def registry():
     server.shutdown()
     server.server_close()
     thread.join()
+
+
+@pytest.fixture
+def key(tmp_path):
+    """A key pair: what signs, and what verifies."""
+    private = ec.generate_private_key(ec.SECP256R1())
+    secret = serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
+    (tmp_path / "key.pem").write_bytes(private.private_bytes(PEM, *secret))
+    spki = serialization.PublicFormat.SubjectPublicKeyInfo
+    (tmp_path / "key.pub").write_bytes(private.public_key().public_bytes(PEM, spki))
+    return KeySigner.read(tmp_path / "key.pem"), KeyVerifier.read(tmp_path / "key.pub")
+
+
+@pytest.fixture
+def signed(add_model, own_store, key):
+    """A model in the store with a signature."""
+    item = add_model(version="2.1", weights=b"w" * 10_000)
+    signing.sign(item, own_store, key[0])
+    return item

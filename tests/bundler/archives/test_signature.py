@@ -6,33 +6,11 @@ import json
 import tarfile
 
 import pytest
-from cryptography.hazmat.primitives import serialization
-from cryptography.hazmat.primitives.asymmetric import ec
 
 from modelbundle.bundler.archives import export_item, import_item
 from modelbundle.bundler.errors import InvalidArchive
 from modelbundle.bundler.signing import signing
-from modelbundle.bundler.signing.key import KeySigner, KeyVerifier
 from modelbundle.bundler.store import Store
-
-PEM = serialization.Encoding.PEM
-
-
-@pytest.fixture
-def key(tmp_path):
-    private = ec.generate_private_key(ec.SECP256R1())
-    secret = serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
-    (tmp_path / "key.pem").write_bytes(private.private_bytes(PEM, *secret))
-    spki = serialization.PublicFormat.SubjectPublicKeyInfo
-    (tmp_path / "key.pub").write_bytes(private.public_key().public_bytes(PEM, spki))
-    return KeySigner.read(tmp_path / "key.pem"), KeyVerifier.read(tmp_path / "key.pub")
-
-
-@pytest.fixture
-def signed(add_model, own_store, key):
-    item = add_model(version="2.1", weights=b"w" * 10_000)
-    signing.sign(item, own_store, key[0])
-    return item
 
 
 @pytest.fixture

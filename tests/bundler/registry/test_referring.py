@@ -11,28 +11,8 @@ from modelbundle.bundler.registry.pulling import pull
 from modelbundle.bundler.registry.pushing import push
 from modelbundle.bundler.registry.referring import tag_of
 from modelbundle.bundler.signing import signing
-from modelbundle.bundler.signing.key import KeySigner, KeyVerifier
+from modelbundle.bundler.signing.key import KeySigner
 from modelbundle.bundler.store import referrers
-
-PEM = serialization.Encoding.PEM
-
-
-@pytest.fixture
-def key(tmp_path):
-    """A key pair: what signs, and what verifies."""
-    private = ec.generate_private_key(ec.SECP256R1())
-    secret = serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
-    (tmp_path / "key.pem").write_bytes(private.private_bytes(PEM, *secret))
-    spki = serialization.PublicFormat.SubjectPublicKeyInfo
-    (tmp_path / "key.pub").write_bytes(private.public_key().public_bytes(PEM, spki))
-    return KeySigner.read(tmp_path / "key.pem"), KeyVerifier.read(tmp_path / "key.pub")
-
-
-@pytest.fixture
-def signed(add_model, own_store, key):
-    item = add_model(version="2.1", weights=b"w" * 10_000)
-    signing.sign(item, own_store, key[0])
-    return item
 
 
 @pytest.fixture(params=["a registry that lists", "one that does not", "a directory", "a bucket"])
@@ -63,7 +43,7 @@ def test_one_that_was_made_later_goes_along_with_the_next_push(
     push(signed.tag, where, own_store)
     other = ec.generate_private_key(ec.SECP256R1())
     secret = serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
-    (tmp_path / "other.pem").write_bytes(other.private_bytes(PEM, *secret))
+    (tmp_path / "other.pem").write_bytes(other.private_bytes(serialization.Encoding.PEM, *secret))
     signing.sign(signed, own_store, KeySigner.read(tmp_path / "other.pem"))
     again = push(signed.tag, where, own_store)
     assert (again.sent, again.signatures) == (0, 2)
