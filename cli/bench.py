@@ -45,7 +45,10 @@ Targets = Annotated[
 Clients = Annotated[
     str,
     typer.Option(
-        "--clients", metavar="N,N,...", callback=_clients, help="Of the closed loops, or none."
+        "--clients",
+        metavar="N,N,...",
+        callback=_clients,
+        help="Clients of the closed loops, or none.",
     ),
 ]
 Rates = Annotated[
@@ -54,29 +57,42 @@ Rates = Annotated[
         "--rate",
         metavar="R,R,...",
         callback=_rates,
-        help="Requests/s of the open loops, N% of the measured capacity, or none.",
-        show_default="50%,80%,120%; none for two targets",
+        help="Requests/s of the open loops, or N% of the capacity, or none; "
+        "default: 50%,80%,120%, none for two targets.",
     ),
 ]
-Rows = Annotated[int, typer.Option("--rows", min=1, max=4096, help="Rows in each request.")]
+Rows = Annotated[
+    int, typer.Option("--rows", min=1, max=4096, metavar="N", help="Rows in each request.")
+]
 Seconds = Annotated[
     float | None,
     typer.Option(
-        "--seconds", min=0.1, max=3600, help="Of each round.", show_default="3; 1 for two targets"
+        "--seconds",
+        min=0.1,
+        max=3600,
+        metavar="SECONDS",
+        help="Length of each round; default: 3, 1 for two targets.",
     ),
 ]
 Rounds = Annotated[
-    int, typer.Option("--rounds", min=1, max=100, help="Of each load, for two targets.")
+    int,
+    typer.Option(
+        "--rounds", min=1, max=100, metavar="N", help="Rounds of each load, for two targets."
+    ),
 ]
 Route = Annotated[
-    str | None, typer.Option("--route", metavar="PATH", help="Default predict, or the first.")
+    str | None,
+    typer.Option("--route", metavar="PATH", help="Route to ask; default: predict, or the first."),
 ]
 Data = Annotated[
     str | None,
     typer.Option("--data", "-d", metavar="FILE|-", help="A body, where no samples are recorded."),
 ]
 Timeout = Annotated[
-    float, typer.Option("--timeout", min=0.01, max=600, help="Seconds until a client leaves.")
+    float,
+    typer.Option(
+        "--timeout", min=0.01, max=600, metavar="SECONDS", help="How long a client waits."
+    ),
 ]
 Remote = Annotated[
     bool, typer.Option("--remote", help="The URL may be of another machine: it is yours to load.")

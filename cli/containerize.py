@@ -84,13 +84,13 @@ def containerize(
     json: Json = False,
     quiet: Quiet = False,
 ) -> None:
-    """Make the image of a bundle, with Docker, Podman or Buildah, or without an engine.
+    """Make the image of a bundle, with a container engine or without one.
 
     Examples:
 
       bundle containerize fraud
 
-      bundle containerize fraud -t registry.example.com/fraud:1.4 --push --engine none
+      bundle containerize fraud -t ghcr.io/team/fraud:1.4 --push --engine none
 
       bundle containerize fraud --output fraud.tar && docker load -i fraud.tar
 
@@ -111,15 +111,10 @@ def containerize(
     if trust:
         store.trust.grant(item.digest, "--trust")
     options = {"tags": tuple(tag or ()), "push": push, "policy": policy}
-    means: dict[str, Any] = {
-        "engine": engine,
-        "output": output,
-        "base": base,
-        "compression": compression,
-    }
-    means |= {"bytecode": bytecode}
-    means |= {"platform": platform, "plain_http": plain_http, "offline": offline}
+    means: dict[str, Any] = {"engine": engine, "output": output, "base": base}
+    means |= {"compression": compression, "bytecode": bytecode, "platform": platform}
     means |= {"build_args": pairs(build_arg or [])}
+    means |= {"plain_http": plain_http, "offline": offline}
     with _from(vendor, item, means):
         image = make_image(item, console, means=means, **options)
     if output == "-":

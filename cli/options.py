@@ -40,7 +40,7 @@ Target = Annotated[
     str,
     typer.Argument(
         metavar="TARGET",
-        help="A bundle or model tag, a project directory or a bundlefile.",
+        help="A tag, a project directory, a bundlefile or a bundle's directory.",
         autocompletion=any_tags,
     ),
 ]
@@ -49,7 +49,8 @@ Bundlefile = Annotated[
     typer.Option("--file", "-f", metavar="FILE", help="Bundlefile; default DIR/bundlefile.yaml."),
 ]
 ProjectDir = Annotated[
-    Path, typer.Argument(metavar="[DIR]", help="Project directory; default: here.")
+    Path,
+    typer.Argument(metavar="[DIR]", help="Project directory; default: here.", show_default=False),
 ]
 Env = Annotated[
     Literal["auto", "locked", "current"],

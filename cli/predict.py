@@ -32,19 +32,31 @@ Type = Annotated[
 Method = Annotated[
     str | None,
     typer.Option(
-        "--route", "--method", "-m", metavar="NAME", help="Default: predict, or the only one."
+        "--route",
+        "--method",
+        "-m",
+        metavar="NAME",
+        help="Route or method to ask; default: predict, or the only one.",
     ),
 ]
 Headers = Annotated[
     list[str],
-    typer.Option("--header", "-H", metavar="'NAME: VALUE'", help="Sent with it; may be repeated."),
+    typer.Option(
+        "--header", "-H", metavar="'NAME: VALUE'", help="Header to send along; repeatable."
+    ),
 ]
 Output = Annotated[
     Path | None,
-    typer.Option("--output", "-o", metavar="FILE", help="Write the answer there, as its kind."),
+    typer.Option(
+        "--output",
+        "-o",
+        metavar="FILE",
+        help="Write the answer there, in the format of its suffix.",
+    ),
 ]
 Timeout = Annotated[
-    float, typer.Option("--timeout", min=0.001, metavar="SECONDS", help="For the answer.")
+    float,
+    typer.Option("--timeout", min=0.001, metavar="SECONDS", help="How long the answer may take."),
 ]
 DEFAULT = "predict"
 OK = range(200, 300)

@@ -5,7 +5,6 @@ import json
 from pathlib import Path
 from typing import Any
 
-from ...runtime.errors import MissingFramework
 from ..errors import InvalidSource
 
 SUFFIXES = (".json", ".csv", ".npy")
@@ -66,7 +65,10 @@ def _read_csv(path: Path) -> Any:
     try:
         import pandas as pd
     except ImportError as error:
-        raise MissingFramework("pandas", "pandas") from error
+        raise InvalidSource(
+            f"The sample `{path}` has named columns; `pandas`, which reads them, is not installed.",
+            hint="Install it with `pip install pandas`.",
+        ) from error
     text = pd.read_csv(path, dtype=str)
     codes = [name for name in text.columns if text[name].str.match(_CODE).any()]
     return pd.read_csv(path, dtype=dict.fromkeys(codes, str))

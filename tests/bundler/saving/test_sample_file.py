@@ -1,5 +1,7 @@
 """Example rows from files."""
 
+import sys
+
 import numpy as np
 import pytest
 
@@ -22,6 +24,14 @@ def test_csv_with_a_header_is_a_table_and_without_one_a_matrix(tmp_path):
     assert list(sample_file.read(tmp_path / "s.csv")) == ["age", "city"]
     (tmp_path / "s.csv").write_text("1,2.5\n3,4\n")
     assert sample_file.read(tmp_path / "s.csv").tolist() == [[1, 2.5], [3, 4]]
+
+
+def test_named_columns_without_pandas_say_who_needs_it(tmp_path, monkeypatch):
+    monkeypatch.setitem(sys.modules, "pandas", None)
+    (tmp_path / "s.csv").write_text("age,city\n41,Oslo\n")
+    with pytest.raises(InvalidSource, match=r"s\.csv` has named columns; `pandas`") as caught:
+        sample_file.read(tmp_path / "s.csv")
+    assert "pip install pandas" in caught.value.hint
 
 
 def test_npy_is_an_array_without_pickles(tmp_path):
