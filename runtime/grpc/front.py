@@ -22,6 +22,7 @@ from ..settings import ServeSettings
 from ..telemetry.traced import Tracing
 from . import health, reflection
 from .desk import Desk, Log
+from .examples import Examples
 from .inference import Inference
 from .prediction import Prediction
 from .repository import Repository
@@ -65,6 +66,7 @@ class Front:
             | Inference(catalog).handlers(self._desk)
             | Repository(catalog).handlers(self._desk)
             | Prediction(catalog).handlers(self._desk)
+            | Examples(catalog).handlers(self._desk)
         )
         self._server: Any = None
 

@@ -12,7 +12,6 @@ from google.protobuf import json_format
 
 from ..dialects.catalog import Catalog
 from ..dialects.inquiry import Inquiry
-from ..dialects.served import Served
 from ..dialects.tensor_batch import to_batch
 from ..dialects.tensor_output import from_output
 from ..dialects.v1 import contract
@@ -24,11 +23,11 @@ from .aside import LARGE, Aside
 from .desk import Desk
 from .messages.pool import pool
 from .messages.serving import STATES
+from .model_spec import ModelSpecs
 
 _PREDICTION = "/tensorflow.serving.PredictionService"
 _MODEL = "/tensorflow.serving.ModelService"
 _SHOWN = 64  # characters of a name that an error repeats
-_MOST_VERSION = (1 << 63) - 1
 _UNKNOWN = 2  # of the codes that a version's status has
 _SIGNATURE_DEF = "signature_def"
 _PHASES = {
@@ -45,6 +44,7 @@ class Prediction:
 
     def __init__(self, catalog: Catalog) -> None:
         self._catalog = catalog
+        self._specs = ModelSpecs(catalog)
         self._aside = Aside()
         self._messages = pool()
 
@@ -59,7 +59,7 @@ class Prediction:
 
     async def _predict(self, request: Any, inquiry: Inquiry) -> Any:
         spec = request.model_spec
-        served = self._method(self._found(spec), spec.signature_name)
+        served = self._specs.method(spec)
         if served.signature is None:
             raise NotSupported(f"`{served.name}` takes bodies of its own form, not tensors.")
         is_long = len(inquiry.body) >= LARGE and not all(
@@ -69,7 +69,7 @@ class Prediction:
         batch = await self._aside.run(work, is_long=is_long)
         outputs = from_output(served.signature, await served.answer(inquiry, batch))
         response = self._messages["tensorflow.serving.PredictResponse"]()
-        self._name(response.model_spec, spec, served)
+        self._specs.write(response.model_spec, spec, served)
         wanted = _wanted(list(request.output_filter), [each.name for each in outputs])
         for tensor in outputs:
             if tensor.name in wanted:
@@ -79,7 +79,7 @@ class Prediction:
     async def _metadata(self, request: Any, _: Inquiry) -> Any:
         if list(request.metadata_field) != [_SIGNATURE_DEF]:
             raise InvalidInput(f"metadata_field: there is `{_SIGNATURE_DEF}`, and nothing else.")
-        served = self._found(request.model_spec)
+        served = self._specs.model(request.model_spec)
         methods = {
             method: self._catalog.find(served.name, served.version, method=method).signature
             for method in served.methods
@@ -90,13 +90,13 @@ class Prediction:
             self._messages["tensorflow.serving.SignatureDefMap"](),
         )
         response = self._messages["tensorflow.serving.GetModelMetadataResponse"]()
-        self._name(response.model_spec, request.model_spec, served)
+        self._specs.write(response.model_spec, request.model_spec, served)
         response.metadata[_SIGNATURE_DEF].Pack(signatures)
         return response
 
     async def _status(self, request: Any, _: Inquiry) -> Any:
         spec = request.model_spec
-        served = self._found(spec)
+        served = self._specs.model(spec)
         versions = [served]
         if spec.WhichOneof("version_choice") is None:
             versions = [each for each in self._catalog.served() if each.name == served.name]
@@ -106,42 +106,10 @@ class Prediction:
             if state == "AVAILABLE" and not each.is_ready:
                 state = "LOADING"  # it is being started again, or the server is
             said = response.model_version_status.add(state=STATES[state])
-            said.version = self._number(each)
+            said.version = self._specs.number(each)
             said.status.error_code = _UNKNOWN if each.phase == "failed" else 0
             said.status.error_message = each.why or "" if each.phase == "failed" else ""
         return response
-
-    # --- what is meant ---
-
-    def _found(self, spec: Any) -> Served:
-        """The model that a ModelSpec names.
-
-        Raises:
-            UnknownModel: when there is none.
-        """
-        version = label = None
-        if spec.WhichOneof("version_choice") == "version":
-            version = str(spec.version.value)
-        elif spec.WhichOneof("version_choice") == "version_label":
-            label = spec.version_label
-        return self._catalog.find(spec.name, version, label)
-
-    def _number(self, served: Served) -> int:
-        return min(self._catalog.number(served), _MOST_VERSION)
-
-    def _method(self, served: Served, name: str) -> Served:
-        if name in {"", contract.DEFAULT}:
-            return served
-        if name not in served.methods:
-            known = ", ".join(f"`{each}`" for each in served.methods)
-            shown = printable(name[:_SHOWN])
-            raise InvalidInput(f"There is no signature {shown!r}; there is {known}.")
-        return self._catalog.find(served.name, served.version, method=name)
-
-    def _name(self, said: Any, asked: Any, served: Served) -> None:
-        said.name = asked.name
-        said.signature_name = asked.signature_name or contract.DEFAULT
-        said.version.value = self._number(served)
 
 
 def _batch(side: Side, request: Any) -> Any:

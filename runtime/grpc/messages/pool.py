@@ -11,7 +11,17 @@ from typing import Any
 from google.protobuf import descriptor_pb2, message_factory
 from google.protobuf.descriptor_pool import DescriptorPool
 
-from . import health, inference, model_config, reflection, serving, standard, tensorflow
+from . import (
+    examples,
+    health,
+    inference,
+    model,
+    model_config,
+    reflection,
+    serving,
+    standard,
+    tensorflow,
+)
 from .kind import Field, Fields, Kind, Method, ProtoFile
 
 _FILES = (
@@ -26,6 +36,9 @@ _FILES = (
     inference.FILE,
     inference.REPOSITORY,
     tensorflow.FILE,
+    model.FILE,
+    examples.EXAMPLE,
+    examples.FILE,
     serving.FILE,
 )
 _OPTIONAL, _REPEATED, _MESSAGE = 1, 3, 11

@@ -1,7 +1,9 @@
 """TensorFlow Serving's calls (package `tensorflow.serving`)."""
 
+from .examples import FILE as EXAMPLES
 from .kind import INT32, INT64, STRING, Method, ProtoFile, enum, message
-from .standard import ANY, WRAPPERS
+from .model import FILE as MODEL
+from .standard import ANY
 from .tensorflow import FILE as TENSORS
 
 _P = "tensorflow.serving."
@@ -19,12 +21,6 @@ FILE = ProtoFile(
     "tensorflow_serving/apis/serving.proto",
     "tensorflow.serving",
     {
-        "ModelSpec": {
-            "name": (1, STRING),
-            "version": (2, message("google.protobuf.Int64Value"), "version_choice"),
-            "signature_name": (3, STRING),
-            "version_label": (4, STRING, "version_choice"),
-        },
         "PredictRequest": {
             "model_spec": (1, _SPEC),
             "inputs": (2, _TENSORS),
@@ -52,9 +48,12 @@ FILE = ProtoFile(
     {
         "PredictionService": {
             "Predict": _call("Predict"),
+            "Classify": _call("Classification"),
+            "Regress": _call("Regression"),
+            "MultiInference": _call("MultiInference"),
             "GetModelMetadata": _call("GetModelMetadata"),
         },
         "ModelService": {"GetModelStatus": _call("GetModelStatus")},
     },
-    (ANY.name, WRAPPERS.name, TENSORS.name),
+    (ANY.name, TENSORS.name, MODEL.name, EXAMPLES.name),
 )

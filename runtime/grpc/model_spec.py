@@ -1,0 +1,61 @@
+"""ModelSpec: which model, version and method a call of TensorFlow Serving means.
+
+Source: github.com/tensorflow/serving, `tensorflow_serving/apis/model.proto`.
+"""
+
+from typing import Any
+
+from ..dialects.catalog import Catalog
+from ..dialects.served import Served
+from ..dialects.v1 import contract
+from ..errors import InvalidInput
+from ..printable import printable
+
+_SHOWN = 64  # characters of a name that an error repeats
+_MOST_VERSION = (1 << 63) - 1
+
+
+class ModelSpecs:
+    """Reads and writes the `model_spec` of messages."""
+
+    def __init__(self, catalog: Catalog) -> None:
+        self._catalog = catalog
+
+    def model(self, spec: Any) -> Served:
+        """The model that is named.
+
+        Raises:
+            UnknownModel: when there is none.
+        """
+        version = label = None
+        if spec.WhichOneof("version_choice") == "version":
+            version = str(spec.version.value)
+        elif spec.WhichOneof("version_choice") == "version_label":
+            label = spec.version_label
+        return self._catalog.find(spec.name, version, label)
+
+    def method(self, spec: Any, prefers: str = "") -> Served:
+        """The method that `signature_name` means; the one that a call `prefers` where it is left.
+
+        Raises:
+            InvalidInput: for a signature that there is not.
+            UnknownModel: when there is no such model.
+        """
+        served, name = self.model(spec), spec.signature_name
+        if name in {"", contract.DEFAULT}:
+            name = prefers if prefers in served.methods else served.method
+        if name not in served.methods:
+            known = ", ".join(f"`{each}`" for each in served.methods)
+            shown = printable(name[:_SHOWN])
+            raise InvalidInput(f"There is no signature {shown!r}; there is {known}.")
+        return self._catalog.find(served.name, served.version, method=name)
+
+    def number(self, served: Served) -> int:
+        """The version, as a number."""
+        return min(self._catalog.number(served), _MOST_VERSION)
+
+    def write(self, said: Any, asked: Any, served: Served) -> None:
+        """Say in `said` what was meant by `asked`."""
+        said.name = asked.name
+        said.signature_name = asked.signature_name or contract.DEFAULT
+        said.version.value = self.number(served)
