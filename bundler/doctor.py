@@ -18,6 +18,7 @@ from .errors import EngineUnavailable, ResolveError
 from .image.engine import connect
 from .requirements import uv
 from .store import Store
+from .tag import KINDS
 
 State = Literal["ok", "absent", "warning", "error"]
 
@@ -85,10 +86,10 @@ def _store() -> Finding:
         return Finding("store", "warning", f"{root} can be read, but not written.", hint)
     free = shutil.disk_usage(there).free
     try:
-        held = f"{len(Store.default().items('model'))} models, "
-        held += f"{len(Store.default().items('bundle'))} bundles"
+        models, bundles = (len(Store.default().items(kind)) for kind in KINDS)
     except BundleError as error:
         return Finding("store", "error", str(error), error.hint)
+    held = f"{models} model{'s' * (models != 1)}, {bundles} bundle{'s' * (bundles != 1)}"
     detail = f"{root}: {held}, {free / (1 << 30):.1f} GiB free"
     if free < LITTLE:
         return Finding("store", "warning", detail, "Make room with `bundle gc`.")

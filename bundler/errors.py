@@ -30,18 +30,39 @@ from typing import Any
 
 from ..runtime.errors import BundleError
 
+_ADDRESS = re.compile(r"(localhost|[\w-]+(\.[\w-]+)+):\d{2,5}")  # of a server, without `http://`
+
 
 class NotFound(BundleError):
-    """No model or bundle has that tag."""
+    """No model or bundle has that tag.
 
-    def __init__(self, what: str, tag: str, near: str | None = None) -> None:
-        hint = f"Did you mean `{near}`?" if near else "See `bundle list`."
-        if what == "model" and not near:
-            name = re.split("[:@]", tag)[0]
-            hint = (
-                f"Save it with `bundle save {name} SOURCE`; `bundle models list` shows the others."
-            )
-        super().__init__(f"No {what} is tagged `{tag}`.", hint=hint)
+    near    the tag that it resembles most
+    other   `model` or `bundle`, where one of the other kind has this very name
+    """
+
+    def __init__(
+        self, what: str, tag: str, near: str | None = None, other: str | None = None
+    ) -> None:
+        super().__init__(f"No {what} is tagged `{tag}`.", hint=_instead(what, tag, near, other))
+
+
+def _instead(what: str, tag: str, near: str | None, other: str | None) -> str:
+    """What was meant, as far as can be told; else what makes it or shows the others."""
+    name = re.split("[:@]", tag)[0]
+    if other == "model":
+        return (
+            f"`{name}` is a saved model; make a bundle of it with "
+            f"`bundle init --name {name} --model {name}`, then `bundle build`."
+        )
+    if other == "bundle":
+        return f"`{name}` is a bundle; see it with `bundle show {name}`."
+    if near:
+        return f"Did you mean `{near}`?"
+    if _ADDRESS.fullmatch(tag):
+        return f"Did you mean `http://{tag}`?"
+    if what == "model":
+        return f"Save it with `bundle save {name} SOURCE`; `bundle models list` shows the others."
+    return "See `bundle list`."
 
 
 class InvalidTag(BundleError):

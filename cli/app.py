@@ -42,6 +42,7 @@ HELP = """Turn a trained model into a service that you can trust.
 
 \b
   bundle save iris train:model --sample rows.csv
+  bundle init --name iris --model iris
   bundle build
   bundle serve iris
   bundle containerize iris

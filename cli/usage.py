@@ -44,6 +44,8 @@ class WrongUsage(BundleError):
 
 def unknown_command(name: str, known: Iterable[str], path: str) -> WrongUsage:
     """There is no such command below `path`; say which was meant."""
+    if name in {"help", "version"}:
+        return WrongUsage(f"There is no command `{path} {name}`.", hint=f"Type `bundle --{name}`.")
     names = list(known)
     near = [_SYNONYMS[name]] if _SYNONYMS.get(name) in names else get_close_matches(name, names, 1)
     hint = f"Did you mean `{path} {near[0]}`?" if near else f"See `{path} --help`."

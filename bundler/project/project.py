@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from .source_file import SourceFile
 
 DEFAULT_NAME = "bundlefile.yaml"
+_WRITE = "Write one with `bundle init`."
 _OTHERS = {
     "bundlefile.yml": "Rename it to `bundlefile.yaml`, or name it with `-f`.",
     "Bundlefile.yaml": "Rename it to `bundlefile.yaml`, or name it with `-f`.",
@@ -65,6 +66,9 @@ class Project:
         Raises:
             BundlefileError: when there is no bundlefile.
         """
+        if file is None and not target.exists():
+            message = "There is neither a directory nor a bundlefile of that name."
+            raise BundlefileError([Problem(shown(str(target), 300), 1, 1, "", message, _WRITE)])
         path = file or (_find(target) if target.is_dir() else target)
         root = target if target.is_dir() else path.parent
         return root.resolve(), path
@@ -85,4 +89,4 @@ def _find(directory: Path) -> Path:
             message = f"There is no `{DEFAULT_NAME}` here, but a `{name}`."
             raise BundlefileError([Problem(place, 1, 1, "", message, hint)])
     message = f"There is no `{DEFAULT_NAME}` here."
-    raise BundlefileError([Problem(place, 1, 1, "", message, "Write one with `bundle init`.")])
+    raise BundlefileError([Problem(place, 1, 1, "", message, _WRITE)])

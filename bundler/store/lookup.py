@@ -1,7 +1,7 @@
 """Lookup: from what a person types to one item."""
 
 from ..errors import InvalidTag, NotFound
-from ..tag import Kind, Tag
+from ..tag import KINDS, Kind, Tag
 from .item import Item
 from .refs import LATEST, Refs
 
@@ -23,7 +23,8 @@ def find(refs: Refs, text: str, kind: Kind | None) -> Item:
         )
     if not found:
         asked = str(tag).removesuffix("@latest")
-        raise NotFound(tag.kind or "model or bundle", asked, _nearest(refs, kinds, tag))
+        what = tag.kind or "model or bundle"
+        raise NotFound(what, asked, _nearest(refs, kinds, tag), _other(refs, tag))
     return found[0]
 
 
@@ -40,6 +41,12 @@ def _candidates(refs: Refs, kind: Kind, tag: Tag) -> list[Item]:
 
 def _is_version(item: Item, version: str) -> bool:
     return item.version == version or (bool(item.damaged) and item.version == version.lower())
+
+
+def _other(refs: Refs, tag: Tag) -> Kind | None:
+    """The other kind, where it has that name."""
+    others = (kind for kind in KINDS if tag.kind not in {kind, None})
+    return next((kind for kind in others if refs.of_name(kind, tag.name or "")), None)
 
 
 def _nearest(refs: Refs, kinds: tuple[Kind, ...], tag: Tag) -> str | None:

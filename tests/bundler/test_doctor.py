@@ -56,6 +56,7 @@ def test_looking_makes_no_store(home):
     """A store that is not there yet is fine, and still not there."""
     home.rmdir()
     assert found()["store"].state == "ok"
+    assert ": 0 models, 0 bundles, " in found()["store"].detail
     assert not home.exists()
 
 

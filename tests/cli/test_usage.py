@@ -6,6 +6,7 @@ WRONG = {
     "sav": ("There is no command `bundle sav`.", "Did you mean `bundle save`?"),
     "run": ("There is no command `bundle run`.", "Did you mean `bundle serve`?"),
     "xyzzy": ("There is no command `bundle xyzzy`.", "See `bundle --help`."),
+    "version": ("There is no command `bundle version`.", "Type `bundle --version`."),
     "models lst": ("There is no command `bundle models lst`.", "`bundle models list`?"),
     "save": ("`bundle save` needs `NAME`.", "`bundle save [OPTIONS] NAME SOURCE`"),
     "save a b --sampel c": ("has no option `--sampel`.", "Did you mean `--sample`?"),

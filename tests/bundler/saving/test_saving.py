@@ -115,7 +115,7 @@ EXPECTED = {
     "torch_convolution": ("safetensors", ["predict"], False),
     "torch_encoder": ("skeleton", ["predict"], True),
     "torch_own_class": ("skeleton", ["predict"], True),
-    "torch_script": ("torchscript", ["predict"], False),
+    "torch_script": ("torchscript", ["predict"], True),
     "torch_exported": ("pt2", ["predict"], True),
     "onnx_two_inputs": ("onnx", ["predict"], False),
     "generic_function": ("pickle", ["predict"], True),
@@ -338,6 +338,32 @@ def test_a_pickle_file_is_saved_and_shown_without_being_run(canary, tmp_path):
     with pytest.raises(NotTrusted):
         saving.save_file("canary", canary, SaveOptions(sample=[[1]]))
     assert not (tmp_path / "fired").exists()
+
+
+def test_a_torchscript_that_writes_files_is_saved_without_being_run(tmp_path):
+    import torch
+
+    class Writes(torch.nn.Module):
+        @torch.jit.export
+        def __getstate__(self):
+            return self.training
+
+        @torch.jit.export
+        def __setstate__(self, state: bool):
+            torch.save(torch.ones(1), "fired")
+            self.training = state
+
+        def forward(self, x: torch.Tensor):
+            return x
+
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        torch.jit.save(torch.jit.script(Writes()), tmp_path / "writes.pt")
+    item = saving.save_file("writes", tmp_path / "writes.pt")
+    with pytest.raises(NotTrusted):
+        modelbundle.load(item.tag)
+    assert item.executes_code
+    assert not Path("fired").exists()
 
 
 def test_a_live_object_is_trusted_here_and_a_file_only_when_vouched_for(tmp_path):
@@ -627,6 +653,13 @@ def test_a_pickle_that_breaks_off_is_refused_when_it_is_saved(tmp_path, write):
         cut.write_bytes(data[:length])
         with pytest.raises(InvalidSource, match=r"ends in the middle|no model file"):
             saving.save_file("cut", cut)
+
+
+def test_a_python_file_asks_for_the_variable_in_it(tmp_path):
+    (tmp_path / "train.py").write_text("model = 1\n")
+    with pytest.raises(InvalidSource, match="no model file") as caught:
+        saving.save_file("train", tmp_path / "train.py")
+    assert "`train:model`" in caught.value.hint
 
 
 def test_a_large_compressed_pickle_is_not_taken_for_one_that_breaks_off(tmp_path, monkeypatch):

@@ -207,6 +207,20 @@ def test_nothing_found_names_the_nearest(store, save):
     assert "models list" in caught.value.hint
 
 
+def test_one_of_the_other_kind_is_told(store, save):
+    save()
+    with pytest.raises(NotFound, match="No bundle is tagged `iris`") as caught:
+        store.find("iris", "bundle")
+    assert "`iris` is a saved model" in caught.value.hint
+    assert "`bundle init --name iris --model iris`" in caught.value.hint
+
+
+def test_the_address_of_a_server_is_no_tag(store):
+    with pytest.raises(NotFound) as caught:
+        store.find("localhost:8080")
+    assert caught.value.hint == "Did you mean `http://localhost:8080`?"
+
+
 def test_a_short_digest_of_several_items_asks_for_more_digits(store, save):
     items = [save(files={"a": b"%d" % n}) for n in range(40)]
     prefixes = {item.digest[:8] for item in items}
