@@ -222,6 +222,11 @@ class Crew:
             yield from front.models
 
     @property
+    def serving(self) -> list[FrontPost]:
+        """The fronts that take requests."""
+        return [front for front in self.fronts if front.is_ready]
+
+    @property
     def is_ready(self) -> bool:
         """Whether every front takes requests."""
         return all(front.is_ready for front in self.fronts)

@@ -32,6 +32,11 @@ class Duties(Protocol):
         """A template's whole life, in its process; the exit code."""
         ...
 
+    @property
+    def has_stand_in(self) -> bool:
+        """Whether another server answers, as long as this one does not."""
+        ...
+
     def ready(self, crew: Crew) -> None:
         """A crew serves."""
         ...

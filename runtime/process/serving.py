@@ -214,17 +214,20 @@ class Serving:
 
     def _verify(self, alias: str) -> None:
         """A model comes long after the start, where all bytes were compared."""
-        verify_model(self.plan.directory, self.plan.manifest.files, alias)
+        verify_model(self.plan.model_directory(alias), self.plan.model_files(alias))
 
     def _load(self, alias: str) -> "LoadedModel":
         return load_model(self.plan, alias, self.plan.device)
 
     def _others_are_ready(self) -> bool:
-        return self.metrics.is_any_ready() or (
-            self.site.handover.is_successor and not self.has_served
-        )
+        return self.metrics.is_any_ready() or self.has_stand_in
 
     # --- in the supervisor ---
+
+    @property
+    def has_stand_in(self) -> bool:
+        """Whether the server that this one shall replace answers."""
+        return self.site.handover.is_successor and not self.has_served
 
     def ready(self, crew: Crew) -> None:  # noqa: ARG002 - all crews serve the same
         """Say so."""

@@ -53,6 +53,13 @@ class Staff:
         for post in self._posts.values():
             post.send(number)
 
+    def catch_up(self, crew: Crew) -> None:
+        """Hear what the fronts of a crew have said until this moment."""
+        for front in crew.fronts:
+            for voice in front.child.voices if front.child is not None else ():
+                if not self._hear(front, voice.read):
+                    self._watch.unregister(voice.reader)
+
     # --- birth ---
 
     def fill(self, post: Post) -> None:

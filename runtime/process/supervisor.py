@@ -54,6 +54,7 @@ class Supervisor:
         self._next: Crew | None = None  # that shall take over
         self._recruited = 0
         self._code: int | None = None  # to end with
+        self._failure: BundleError | None = None  # to end with, once those who serve are through
         self._stopped = 0.0  # when, on the monotonic clock
 
     def run(self) -> int:
@@ -72,6 +73,8 @@ class Supervisor:
                         self._died(post, child, obituary)
             finally:
                 self._staff.end()
+        if self._failure is not None:
+            raise self._failure
         return self._code or 0
 
     def _obey(self, number: int) -> None:
@@ -136,8 +139,11 @@ class Supervisor:
         if isinstance(post, TemplatePost):
             self._fill_models(post)
         self._terms.go_on()
-        if crew.has_served or crew.is_leaving or not crew.is_ready:
-            return
+        if crew.is_ready and not (crew.has_served or crew.is_leaving):
+            self._begin_serving(crew)
+
+    def _begin_serving(self, crew: Crew) -> None:
+        """From now on it is this crew that serves, and whoever is missing there is replaced."""
         crew.has_served = True
         if crew is self._next:
             self._crew, old, self._next = crew, self._crew, None
@@ -157,15 +163,29 @@ class Supervisor:
         self._end_if_left(crew)
         self._watch.later(self._grace + PATIENT, partial(crew.send, signal.SIGKILL))
 
+    def _make_do(self, crew: Crew) -> None:
+        """Where nobody else serves, a front that does goes on, though another cannot begin."""
+        self._staff.catch_up(crew)
+        if crew is self._next or self._code is not None or self._duties.has_stand_in:
+            return
+        if crew.serving and not (crew.has_served or crew.is_leaving):
+            self._begin_serving(crew)
+
     def _fail(self, crew: Crew, error: BundleError) -> None:
-        """A crew that never served cannot be had."""
-        if crew is not self._next:
+        """A crew cannot be had; what its fronts have taken from clients already, they answer."""
+        serving = crew.serving
+        if crew is self._next:
+            log.error("The restart failed, and the old processes go on: %s", error)
+            self._next = None
+            self._duties.failed(error)
+        elif serving:
+            self._code, self._failure = error.exit_code, error
+        else:
             raise error
-        log.error("The restart failed, and the old processes go on: %s", error)
-        self._next = None
-        crew.is_leaving = True
-        crew.send(signal.SIGKILL)
-        self._duties.failed(error)
+        self._dismiss(crew)
+        for front in crew.fronts:
+            if front not in serving:
+                front.send(signal.SIGKILL)
         self._terms.go_on()
 
     # --- models that come and go: Hands ---
@@ -244,6 +264,7 @@ class Supervisor:
             self._watch.later(0.0, partial(self._fill, post))
             return
         failure = cannot_start(post, error)
+        self._make_do(post.crew)
         if not post.crew.has_served:
             self._fail(post.crew, failure)
             return
@@ -268,6 +289,7 @@ class Supervisor:
 
     def _died(self, post: Post, child: Child, obituary: Obituary) -> None:
         crew = post.crew
+        self._make_do(crew)
         self._duties.buried(child.pid)
         self._terms.died(post, child)
         if post.is_dismissed:

@@ -128,6 +128,8 @@ def test_workers_end_with_their_supervisor(pair):
 class Pretended:
     """Duties of processes that serve nobody: `front` is what one does."""
 
+    has_stand_in = False
+
     def __init__(self, front, fronts=1):
         self.work = front
         self.fronts = fronts

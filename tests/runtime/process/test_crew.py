@@ -1,0 +1,193 @@
+"""Crews: those who serve together, of which not all may be able to begin."""
+
+import os
+import signal
+import threading
+import time
+from contextlib import suppress
+from pathlib import Path
+
+import httpx
+import pytest
+
+from modelbundle.runtime.errors import BundleError
+from modelbundle.runtime.process.crew import Crew, FrontPost, ModelPost
+from modelbundle.runtime.process.supervisor import Supervisor
+
+from ..conftest import Sums
+from .test_supervisor import Pretended, alive, children, metric, wait_until
+
+
+class OneByOne(Sums):
+    """Is loaded at once by whoever comes first; all others wait, and are told how it goes on."""
+
+    def __getstate__(self):
+        return {"some": "state"}
+
+    def __setstate__(self, state):
+        import os
+        import time
+        from pathlib import Path
+
+        turns = Path(os.environ["TURNS"])
+        try:
+            (turns / "first").open("x").write(str(os.getpid()))
+        except FileExistsError:
+            while not (turns / "go").exists():
+                time.sleep(0.01)
+            if (turns / "go").read_text() == "fail":
+                raise RuntimeError("there is only one of me") from None
+
+
+class Turns:
+    """Tells processes that load how it goes on."""
+
+    def __init__(self, directory):
+        self.directory = directory
+
+    @property
+    def first(self):
+        return int((self.directory / "first").read_text())
+
+    def go(self, how):
+        (self.directory / "new").write_text(how)
+        (self.directory / "new").rename(self.directory / "go")
+
+    def begin_anew(self):
+        (self.directory / "go").unlink()
+        (self.directory / "first").unlink()
+
+
+@pytest.fixture
+def turns(tmp_path_factory):
+    return Turns(tmp_path_factory.mktemp("turns"))
+
+
+@pytest.fixture
+def half(make_bundle, servers, turns):
+    """A server one of whose two fronts serves, while the other loads."""
+    environment = {"TURNS": str(turns.directory)}
+    options = ("--workers=2", "--isolation=thread")
+    return servers.start(make_bundle(OneByOne()), *options, env=environment)
+
+
+def test_who_serves_goes_on_where_another_cannot_begin(half, turns, callers):
+    with callers(half, 4) as asked:
+        turns.go("fail")
+        wait_until(lambda: half.log().count("there is only one of me") >= 2)
+        before = asked.answered
+        wait_until(lambda: asked.answered > before)
+        assert "starting another" in half.log()
+        assert metric(half, "bundle_ready_workers") == 1
+        turns.go("on")
+        wait_until(lambda: metric(half, "bundle_ready_workers") == 2)
+    assert asked.failures == []
+
+
+def test_who_serves_goes_on_where_another_is_killed_while_it_begins(half, turns, callers):
+    late = next(pid for pid in children(half.process.pid) if pid != turns.first)
+    with callers(half, 4) as asked:
+        os.kill(late, signal.SIGKILL)
+        wait_until(lambda: not alive(late))
+        turns.go("on")
+        wait_until(lambda: metric(half, "bundle_ready_workers") == 2)
+    assert asked.failures == []
+
+
+def is_asked(pid, server):
+    """Whether a client is connected with this very process."""
+    lines = [line.split() for line in Path("/proc/net/tcp").read_text().splitlines()[1:]]
+    own = [line for line in lines if line[1].endswith(f":{server.port:04X}") and line[3] == "01"]
+    sockets = {f"socket:[{line[9]}]" for line in own}
+    held = set()
+    with suppress(FileNotFoundError):  # it may be closed while we look
+        held = {str(each.readlink()) for each in Path(f"/proc/{pid}/fd").iterdir()}
+    return bool(held & sockets)
+
+
+def test_what_a_crew_has_taken_that_cannot_take_over_is_answered(half, turns):
+    turns.go("on")
+    wait_until(lambda: metric(half, "bundle_ready_workers") == 2)
+    before, failures = set(children(half.process.pid)), []
+    turns.begin_anew()
+    is_over = threading.Event()
+
+    def come_and_go():
+        while not is_over.is_set():
+            try:
+                if half.post([[-2, 1]]).json() != {"predictions": [-1.0]}:  # it takes a while
+                    failures.append("another answer")
+            except httpx.TransportError as error:
+                failures.append(repr(error))
+
+    threads = [threading.Thread(target=come_and_go) for _ in range(4)]
+    for thread in threads:
+        thread.start()
+    half.process.send_signal(signal.SIGHUP)
+    wait_until(lambda: metric(half, "bundle_ready_workers") == 3)
+    wait_until(lambda: is_asked(turns.first, half))
+    turns.go("fail")
+    wait_until(lambda: "The restart failed, and the old processes go on" in half.log())
+    wait_until(lambda: set(children(half.process.pid)) == before)
+    is_over.set()
+    for thread in threads:
+        thread.join()
+    assert failures == []
+
+
+class Staffed(Pretended):
+    """Two fronts with a model each."""
+
+    def __init__(self, front, model, *, has_stand_in=False):
+        super().__init__(front, fronts=2)
+        self.model = model
+        self.has_stand_in = has_stand_in
+
+    def recruit(self, number):
+        return Crew([FrontPost(at, at, [ModelPost("some")]) for at in range(self.fronts)])
+
+
+def wait_for(path):
+    while not path.exists():
+        time.sleep(0.01)
+
+
+def test_a_model_that_dies_while_another_front_begins_is_replaced(tmp_path):
+    def front(post, on_ready):
+        if post.index == 0:
+            on_ready()
+            (tmp_path / "serves").touch()
+            wait_for(tmp_path / "replaced")
+            os.kill(os.getppid(), signal.SIGTERM)
+        time.sleep(30)
+
+    def model(post, on_ready):
+        if post.front.index == 0 and post.generation == 1:
+            wait_for(tmp_path / "serves")
+            os._exit(3)
+        if post.front.index == 0:
+            (tmp_path / "replaced").touch()
+        time.sleep(30)
+
+    assert Supervisor(Staffed(front, model), grace=1).run() == 0
+
+
+def test_a_server_that_cannot_take_over_says_why_once_what_it_took_is_answered(tmp_path):
+    def front(post, on_ready):
+        if post.index == 1:
+            wait_for(tmp_path / "serves")
+            os._exit(3)
+        heard = []
+        post.control.front.on_event = lambda event: heard.append(event["event"])
+        on_ready()
+        (tmp_path / "serves").touch()
+        while "leave" not in heard:
+            post.control.front.read()
+            time.sleep(0.01)
+        (tmp_path / "left").touch()
+        return 0
+
+    duties = Staffed(front, lambda *_: time.sleep(30), has_stand_in=True)
+    with pytest.raises(BundleError, match="Worker 1 ended with exit code 3 while it was loading"):
+        Supervisor(duties, grace=1).run()
+    assert (tmp_path / "left").exists()
