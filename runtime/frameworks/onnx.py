@@ -1,7 +1,5 @@
 """ONNX: graphs, run by onnxruntime."""
 
-import mmap
-import stat
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -11,13 +9,9 @@ import numpy as np
 from ..data import table
 from ..errors import InvalidInput, InvalidModel, NoDevice
 from ..signature import Field, Side, Signature
-from . import protobuf, threads
+from . import onnx_file, threads
 from .framework import Saved, lineage
 
-# Field numbers of onnx.proto3: github.com/onnx/onnx/blob/main/onnx/onnx.proto3
-_IR_VERSION, _GRAPH, _OPSETS = 1, 7, 8
-_INITIALIZER = 5
-_EXTERNAL_DATA = 13
 _DTYPES = {
     "float": "float32",
     "double": "float64",
@@ -43,17 +37,13 @@ class Onnx:
 
     def reads(self, path: Path) -> str | None:
         """A protobuf message with an IR version, a graph and operator sets."""
-        with path.open("rb") as file:
-            if file.read(1) != b"\x08":
-                return None
-        numbers = set(_top_level(path))
-        return "onnx" if {_IR_VERSION, _GRAPH, _OPSETS} <= numbers else None
+        return "onnx" if onnx_file.is_one(path) else None
 
     def save(self, model: Any, directory: Path, options: Mapping[str, Any]) -> Saved:  # noqa: ARG002
         """Write the message, weights inside."""
         data = model.SerializeToString(deterministic=True)
         (directory / "model.onnx").write_bytes(data)
-        outside = external_files(directory / "model.onnx")
+        outside = onnx_file.external_files(directory / "model.onnx")
         if outside:
             raise InvalidModel(
                 f"The model keeps weights outside of itself, in `{outside[0]}`.",
@@ -69,8 +59,10 @@ class Onnx:
         device: str,
         pickles: Any,  # noqa: ARG002  nothing is pickled
     ) -> Any:
-        """An InferenceSession on `device`."""
-        return _session(str(directory / self.formats[format]), device)
+        """An InferenceSession on `device`; its library does not always look where it reads."""
+        path = directory / self.formats[format]
+        onnx_file.external_names(path)
+        return _session(str(path), device)
 
     def prepare(self, model: Any) -> Any:
         """A session of the message."""
@@ -153,65 +145,3 @@ def _providers(onnxruntime: Any, device: str) -> list[Any]:
         )
     number = int(device.partition(":")[2] or 0)
     return [("CUDAExecutionProvider", {"device_id": number}), "CPUExecutionProvider"]
-
-
-def _top_level(path: Path) -> list[int]:
-    """The field numbers of the outermost message; none when it is not one."""
-    with (
-        path.open("rb") as file,
-        mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as data,
-        memoryview(data) as view,
-    ):
-        try:
-            # Values are slices of the map, which cannot close while one is held.
-            return [number for number, _ in protobuf.fields(view)]
-        except ValueError:
-            return []
-
-
-def external_files(path: Path) -> list[str]:
-    """Names of the files beside `path` that hold weights of its graph.
-
-    Raises:
-        InvalidModel: when one is not a plain file in the same directory. A location out of the
-            directory, or a link, would let a model read any file of the machine.
-    """
-    data = path.read_bytes()
-    names = sorted(set(_locations(memoryview(data))))
-    for name in names:
-        place = path.parent / name
-        if "/" in name or "\\" in name or name in {"", ".", ".."}:
-            raise InvalidModel(f"`{path.name}` keeps weights at `{name}`, outside its directory.")
-        if place.exists() and not _is_plain(place):
-            raise InvalidModel(f"`{path.name}` keeps weights in `{name}`, which is a link.")
-    return names
-
-
-def _is_plain(path: Path) -> bool:
-    status = path.lstat()
-    return stat.S_ISREG(status.st_mode)
-
-
-def _locations(model: memoryview) -> list[str]:
-    try:
-        return [
-            bytes(entry[2]).decode()
-            for graph in _messages(model, _GRAPH)
-            for tensor in _messages(graph, _INITIALIZER)
-            for external in _messages(tensor, _EXTERNAL_DATA)
-            if (entry := dict(protobuf.fields(external))) and _text(entry.get(1)) == "location"
-        ]
-    except (ValueError, KeyError, TypeError) as error:
-        raise InvalidModel(f"The ONNX file is damaged: {error}.") from error
-
-
-def _text(value: object) -> str:
-    return bytes(value).decode() if isinstance(value, memoryview) else ""
-
-
-def _messages(data: memoryview, wanted: int) -> list[memoryview]:
-    return [
-        value
-        for number, value in protobuf.fields(data)
-        if number == wanted and isinstance(value, memoryview)
-    ]

@@ -36,8 +36,9 @@ class Torch:
         "pickle": "model.pt",
         "weights": "weights.pt",
     }
-    # torch.export.load falls back to unpickling what its safe loader does not know.
-    executing = frozenset({"skeleton", "pickle", "pt2"})
+    # TorchScript is a program: `torch.save` in it writes any file, in `__setstate__` when it is
+    # loaded. torch.export.load falls back to unpickling what its safe loader does not know.
+    executing = frozenset({"skeleton", "pickle", "torchscript", "pt2"})
 
     def __init__(self) -> None:
         # Of what was loaded here; a live module may still be trained, and is looked at each time.
@@ -63,7 +64,7 @@ class Torch:
         if isinstance(model, torch.jit.ScriptModule):
             with _keeping_quiet():
                 torch.jit.save(model, directory / "model.pt")  # the name is part of the bytes
-            return Saved("torchscript", ("model.pt",), executes_code=False)
+            return Saved("torchscript", ("model.pt",), executes_code=True)
         if isinstance(model, torch.export.ExportedProgram):
             torch.export.save(model, directory / "model.pt2")
             return Saved("pt2", ("model.pt2",), executes_code=True)

@@ -1,0 +1,105 @@
+"""An ONNX file, looked into without a library: whether it is one, and what it reads beside itself.
+
+Field numbers are those of onnx.proto3: github.com/onnx/onnx/blob/main/onnx/onnx.proto3
+"""
+
+import mmap
+import stat
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+
+from ..errors import InvalidModel
+from . import protobuf
+
+_IR_VERSION, _GRAPH, _OPSETS = 1, 7, 8
+_EXTERNAL_DATA = 13
+_LOCATION = b"location"
+
+# Message -> field -> message in it, down to every tensor: of the graph, of the graphs in its
+# nodes, of functions, and of training.
+_PARTS: Mapping[str, Mapping[int, str]] = {
+    "model": {_GRAPH: "graph", 20: "training", 25: "function"},
+    "training": {1: "graph", 2: "graph"},
+    "function": {7: "node", 11: "attribute"},
+    "graph": {1: "node", 5: "tensor", 15: "sparse"},
+    "node": {5: "attribute"},
+    "attribute": {5: "tensor", 6: "graph", 10: "tensor", 11: "graph", 22: "sparse", 23: "sparse"},
+    "sparse": {1: "tensor", 2: "tensor"},
+}
+
+
+def is_one(path: Path) -> bool:
+    """Whether it is a protobuf message with an IR version, a graph and operator sets."""
+    with path.open("rb") as file:
+        if file.read(1) != b"\x08":
+            return False
+    try:
+        numbers = {number for number, _ in protobuf.fields(memoryview(_mapped(path)))}
+    except ValueError:
+        return False
+    return {_IR_VERSION, _GRAPH, _OPSETS} <= numbers
+
+
+def external_names(path: Path) -> list[str]:
+    """What the file calls the files beside it that hold weights.
+
+    Raises:
+        InvalidModel: when one would be read from elsewhere: that would let a model read any file
+            of the machine, and an address in memory as well.
+    """
+    data = _mapped(path)
+    names = sorted(set(_locations(memoryview(data)))) if data.find(_LOCATION) >= 0 else []
+    for name in names:
+        if "/" in name or "\\" in name or name in {"", ".", ".."}:
+            raise InvalidModel(f"`{path.name}` keeps weights at `{name}`, outside its directory.")
+    return names
+
+
+def external_files(path: Path) -> list[str]:
+    """As `external_names`, of a file that nobody has copied yet.
+
+    Raises:
+        InvalidModel: also when one is a link, which may lead anywhere.
+    """
+    names = external_names(path)
+    for name in names:
+        place = path.parent / name
+        if place.exists() and not stat.S_ISREG(place.lstat().st_mode):
+            raise InvalidModel(f"`{path.name}` keeps weights in `{name}`, which is a link.")
+    return names
+
+
+def _mapped(path: Path) -> mmap.mmap:
+    """Closed with the last slice of it, which an error may still hold."""
+    with path.open("rb") as file:
+        return mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
+
+
+def _locations(model: memoryview) -> list[str]:
+    found: list[str] = []
+    waiting = [("model", model)]
+    try:
+        while waiting:
+            kind, message = waiting.pop()
+            if kind == "tensor":
+                found += _places(message)
+                continue
+            parts = _PARTS[kind]
+            for number, value in protobuf.fields(message):
+                if number in parts and isinstance(value, memoryview):
+                    waiting.append((parts[number], value))
+    except (ValueError, TypeError) as error:
+        raise InvalidModel(f"The ONNX file is damaged: {error}.") from error
+    return found
+
+
+def _places(tensor: memoryview) -> Iterator[str]:
+    for number, value in protobuf.fields(tensor):
+        if number == _EXTERNAL_DATA and isinstance(value, memoryview):
+            entry = dict(protobuf.fields(value))
+            if _text(entry.get(1)) == _LOCATION.decode():
+                yield _text(entry.get(2))
+
+
+def _text(value: object) -> str:
+    return bytes(value).decode() if isinstance(value, memoryview) else ""
