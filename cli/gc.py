@@ -20,13 +20,17 @@ def gc(dry_run: DryRun = False, json: Json = False, quiet: Quiet = False) -> Non
 
       bundle gc
     """
+    from ..bundler.layers.layer_cache import LayerCache
     from ..bundler.store import Store
 
     console = Console(json=json, quiet=quiet)
-    freed = Store.default().gc(dry_run=dry_run)
+    store = Store.default()
+    freed = store.gc(dry_run=dry_run)
+    layers = LayerCache(store).collect(dry_run=dry_run)
     verb = "Would free" if dry_run else "Freed"
-    data = {"blobs": freed.blobs, "bytes": freed.bytes, "dry_run": dry_run}
-    console.result(data, f"{verb} {human(freed.bytes)} in {freed.blobs} blobs.")
+    data = {"blobs": freed.blobs, "bytes": freed.bytes, "layers": layers.bytes, "dry_run": dry_run}
+    more = f", and {human(layers.bytes)} that images were made of" if layers.entries else ""
+    console.result(data, f"{verb} {human(freed.bytes)} in {freed.blobs} blobs{more}.")
 
 
 def du(json: Json = False, quiet: Quiet = False) -> None:
@@ -38,11 +42,13 @@ def du(json: Json = False, quiet: Quiet = False) -> None:
     """
     from dataclasses import asdict
 
+    from ..bundler.layers.layer_cache import LayerCache
     from ..bundler.store import Store
 
     console = Console(json=json, quiet=quiet)
     store = Store.default()
     usage = asdict(store.usage())
+    usage["unused_layers"] = LayerCache(store).reclaimable()
     counts = {"models", "bundles"}
     rows = [(name, str(value) if name in counts else human(value)) for name, value in usage.items()]
     console.table({"store": str(store.root)} | usage, ("WHAT", "HOW MUCH"), rows)

@@ -101,14 +101,16 @@ class Engineless:
         if not self._settings.brings_python:
             raise no_python(self._settings)
         reference = self._wish.base or self._settings.base
+        drafted = plan(self._item, self._store, self._platform, self._wish.bytecode)
         with (
             self._store.hold(self._item),
+            self._store.holding(drafted.needs),
             bases.opened(reference, self._platform, plain_http=self._wish.plain_http) as base,
             self._store.staging() as work,
         ):
             image_config.check_base(base.config, self._settings, self._platform)
             self._say_base(base)
-            assembly = self._assembled(base, work)
+            assembly = self._assembled(drafted, base, work)
             moved = self._delivered(assembly, base)
         LayerMemo(self._store.root / "layers").made(self._item.name, assembly.diff_ids)
         return MadeImage(
@@ -128,8 +130,7 @@ class Engineless:
                 f"The base image {base.reference} is {base.digest}, not the locked {locked}"
             )
 
-    def _assembled(self, base: Base, work: Path) -> Assembly:
-        drafted = plan(self._item, self._store, self._platform, self._wish.bytecode)
+    def _assembled(self, drafted: LayerPlan, base: Base, work: Path) -> Assembly:
         requirements = self._directory / "env" / "requirements.lock"
         planned = drafted.complete(
             self._store, requirements, self._progress, offline=self._wish.offline

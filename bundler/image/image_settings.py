@@ -8,8 +8,8 @@ from typing import Any, Self
 from ...runtime.manifest import BundleManifest
 from ...runtime.settings import ServeSettings
 from ..errors import BuildError
+from ..layers.bundle_files import WORKDIR
 
-WORKDIR = "/opt/bundle"
 USER = "65532"  # "nonroot" of the distroless images; it needs no name in /etc/passwd
 PACKAGES = "/opt/packages"
 PYTHON_HOME = "/opt/python/current"

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 from ...runtime.manifest import BundleManifest, FileEntry
 
+WORKDIR = "/opt/bundle"  # of an image, unless the author names another
 LARGE = 64 << 20  # bytes; a model's file of that size travels alone
 MOST = 90  # layers of models; an image has at most 127
 _WHEELS = "env/wheels/"  # unpacked elsewhere

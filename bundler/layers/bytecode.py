@@ -14,10 +14,10 @@ from importlib import resources
 from pathlib import Path
 from typing import Literal
 
-from ...runtime import digest
 from ..errors import BuildError, ResolveError
 from ..requirements import uv
 from ..store import Store
+from . import layer_cache
 from .member import Member
 
 Bytecode = Literal["auto", "none"]
@@ -117,5 +117,6 @@ class Compiler:
         return [Member(path, target, target.stat().st_size) for path, target in made]
 
     def _kept(self, member: Member, store: Store) -> Path:
-        key = digest.of_bytes(f"{member.path}\n{member.digest}".encode())
-        return store.root / "layers" / "bytecode" / self.name / key.removeprefix("sha256:")
+        key = layer_cache.source_key(member.path, member.digest)
+        folder = store.root / "layers" / layer_cache.BYTECODE / self.name
+        return folder / key.removeprefix("sha256:")

@@ -12,7 +12,7 @@ from ..requirements import environment
 from ..requirements.requirements import normalize
 from ..requirements.target import MACHINES
 from ..store import Blob, Store
-from . import bundle_files, package_group
+from . import bundle_files, layer_cache, package_group
 from .bytecode import Compiler
 from .installed_size import installed_size
 from .layer_memo import LayerMemo
@@ -98,6 +98,18 @@ class LayerPlan:
         plan = replace(plan, tree=PackageTree.of(store, manifest.lock, wanted))
         pins = _pinned(directory, target.platform)
         return replace(plan, layers=(*plan._packages(pins), *own))  # noqa: SLF001 - of this class
+
+    @property
+    def needs(self) -> list[str]:
+        """What of the cache it reads, as `Store.holding` takes it."""
+        members = [member for layer in self.layers for member in layer.members or ()]
+        places = [member.content for member in members if isinstance(member.content, Path)]
+        compiled = [
+            layer_cache.digest_of(place)
+            for place in places
+            if place.parent.parent == self.memo.directory / layer_cache.BYTECODE
+        ]
+        return [*([self.tree.key] if self.tree else []), *compiled]
 
     def _packages(self, pins: Mapping[str, str]) -> Iterator[PlannedLayer]:
         tree = self.tree

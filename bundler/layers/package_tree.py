@@ -10,7 +10,6 @@ import binascii
 import csv
 import io
 import os
-import shutil
 from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
@@ -24,6 +23,7 @@ from ..requirements import collisions, uv
 from ..requirements.requirements import normalize
 from ..requirements.target import PLATFORMS
 from ..store import Store
+from . import layer_cache
 from .bytecode import Compiler
 from .member import Member
 
@@ -35,10 +35,14 @@ _KEPT = 8  # trees
 
 @dataclass(frozen=True, slots=True)
 class PackageTree:
-    """Where the packages of one lock lie, or will lie; `key` names them on every machine."""
+    """Where the packages of one lock lie, or will lie; `key` names them on every machine.
+
+    Hold the key (`Store.holding`) before you ask whether it is there, for as long as you read it.
+    """
 
     directory: Path
     key: str
+    lock: str
     wanted: "Wanted"
 
     @classmethod
@@ -48,8 +52,8 @@ class PackageTree:
         about |= {"platform": wanted.platform, "site": wanted.site}
         about |= {"compiler": wanted.compiler.name if wanted.compiler else None}
         key = digest.of_bytes(canonical.dumps(about))
-        place = store.root / "layers" / "packages" / key.removeprefix("sha256:")
-        return cls(place, key, wanted)
+        place = store.root / "layers" / layer_cache.PACKAGES / key.removeprefix("sha256:")
+        return cls(place, key, lock, wanted)
 
     @property
     def is_there(self) -> bool:
@@ -84,7 +88,7 @@ class PackageTree:
             if wanted.compiler is not None:
                 progress.step(f"Compiling them with Python {wanted.compiler.version}")
                 wanted.compiler.run(list(self._sources(target)), work)
-            self._place(target)
+            self._place(target, store)
 
     def _sources(self, target: Path) -> Iterator[tuple[Path, str, Path]]:
         compiler = self.wanted.compiler
@@ -93,21 +97,21 @@ class PackageTree:
             if compiler and "\t" not in path and "\n" not in path:
                 yield source, f"{self.wanted.site}/{path}", target / compiler.place(path)
 
-    def _place(self, target: Path) -> None:
+    def _place(self, target: Path, store: Store) -> None:
         self.directory.parent.mkdir(parents=True, exist_ok=True)
+        layer_cache.note_lock(self.directory, self.lock)
         try:
             target.rename(self.directory)
         except OSError:
             if not self.is_there:  # else another process was as fast
                 raise
-        self._make_room()
+        self._make_room(store)
 
-    def _make_room(self) -> None:
+    def _make_room(self, store: Store) -> None:
         """Remove the trees that were not used for longest; their wheels are in uv's cache."""
         there = [path for path in self.directory.parent.iterdir() if path.is_dir()]
         there.sort(key=lambda path: path.stat().st_mtime, reverse=True)
-        for path in there[_KEPT:]:
-            shutil.rmtree(path, ignore_errors=True)
+        layer_cache.remove(store, there[_KEPT:])
 
     def members(self) -> Mapping[str, list[Member]]:
         """Normalized name of each distribution -> its files, where they lie in the image.

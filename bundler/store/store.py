@@ -236,10 +236,15 @@ class Store:
 
         What holds them is this process: where it is killed, they are let go.
         """
-        digests_needed = [item.manifest, *(entry.digest for entry in self._entries(item))]
+        with self.holding([item.manifest, *(entry.digest for entry in self._entries(item))]):
+            yield
+
+    @contextmanager
+    def holding(self, digests: Iterable[str]) -> Iterator[None]:
+        """Keep blobs, or what a cache calls by a digest, from garbage collection."""
         with ExitStack() as stack:
             with suppress(OSError):  # a store that nobody can write, nobody collects
-                stack.enter_context(self._workspace.holding(digests_needed))
+                stack.enter_context(self._workspace.holding(digests))
             yield
 
     @disk.told("collect garbage")

@@ -27,6 +27,7 @@ class Usage:
     stored: int
     reclaimable: int
     environments: int
+    layers: int
 
     @classmethod
     def of(cls, root: Path, refs: Refs, blobs: Blobs, reclaimable: int) -> Self:
@@ -39,6 +40,7 @@ class Usage:
             stored=tree_size(blobs.directory),
             reclaimable=reclaimable,
             environments=tree_size(root / "envs"),
+            layers=tree_size(root / "layers"),
         )
 
     @property
@@ -59,3 +61,19 @@ def tree_size(directory: Path) -> int:
                     seen.add((stat.st_dev, stat.st_ino))
                     total += stat.st_size
     return total
+
+
+def freed_size(path: Path) -> int:
+    """Bytes that removing a file or a tree gives back: those without a link from elsewhere."""
+    if not path.is_dir():
+        return _own_size(path)
+    return sum(
+        _own_size(Path(parent, name)) for parent, _, names in os.walk(path) for name in names
+    )
+
+
+def _own_size(path: Path) -> int:
+    with suppress(OSError):
+        about = path.lstat()
+        return about.st_size if about.st_nlink == 1 else 0
+    return 0

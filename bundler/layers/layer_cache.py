@@ -1,0 +1,214 @@
+"""LayerCache: what images were made of, kept for the next one; nothing rests on any of it.
+
+Trees of unpacked packages, Python's compiled files, archives of Python and what layers were
+called. An entry is of use as long as a bundle in the store would ask for it, or a process has it
+in its hands: it says so before it looks, as it does of blobs, and collecting asks twice.
+"""
+
+import errno
+import shutil
+from collections.abc import Iterable, Iterator
+from contextlib import ExitStack, suppress
+from dataclasses import dataclass
+from pathlib import Path
+
+import orjson
+
+from ...runtime import digest as digests
+from ...runtime.manifest import BundleManifest
+from ..errors import Damaged, StoreError
+from ..store import Store, disk, record, workspace
+from ..store.usage import freed_size
+from .bundle_files import WORKDIR
+
+PACKAGES, BYTECODE, KNOWN, LAST, PYTHON = "packages", "bytecode", "known", "last", "python"
+AGE = 30 * 24 * 3600  # seconds after which an entry that no bundle names is old
+_FULL = (errno.ENOSPC, errno.EDQUOT)
+
+
+@dataclass(frozen=True, slots=True)
+class Collected:
+    """What was removed from the cache, and the bytes of which no other link is left."""
+
+    entries: int
+    bytes: int
+
+
+@dataclass(frozen=True, slots=True)
+class LayerCache:
+    """The folder `layers` of a store."""
+
+    store: Store
+
+    @property
+    def directory(self) -> Path:
+        """Where it is; it may not exist."""
+        return self.store.root / "layers"
+
+    def unused(self) -> list[Path]:
+        """Entries that no bundle of the store asks for and no process holds.
+
+        Raises:
+            Damaged: when a bundle cannot be read, for then nobody knows what it asks for.
+        """
+        held = workspace.all_held(self.store.root / "tmp")
+        named = _Named.of(self.store)
+        return [path for path in self._doomed(named) if digest_of(path) not in held]
+
+    def collect(self, *, dry_run: bool = False) -> Collected:
+        """Remove what is unused; with `dry_run` only say how much that is."""
+        doomed = self.unused()
+        sizes = {path: freed_size(path) for path in doomed}
+        gone = doomed if dry_run else remove(self.store, doomed)
+        return Collected(len(gone), sum(sizes[path] for path in gone))
+
+    def reclaimable(self) -> int:
+        """Bytes that `collect` would give back; 0 as long as nobody knows."""
+        try:
+            return self.collect(dry_run=True).bytes
+        except Damaged:
+            return 0
+
+    def _doomed(self, named: "_Named") -> Iterator[Path]:
+        for path in _below(self.directory / PACKAGES):
+            if path.is_dir() and lock_of(path) not in named.locks:
+                yield path
+                yield from _note(path)
+        for folder in _below(self.directory / BYTECODE):
+            yield from (path for path in _below(folder) if digest_of(path) not in named.sources)
+        for path in _below(self.directory / LAST):
+            if digest_of(path) not in named.names:
+                yield path
+        yield from self._old()
+
+    def _old(self) -> Iterator[Path]:
+        """What is cheap to have again, and was not asked for in a month."""
+        kept = {str(one) for path in _below(self.directory / LAST) for one in _layers(path)}
+        for path in (*_below(self.directory / KNOWN), *_below(self.directory / PYTHON)):
+            if disk.age(path) > AGE and str(_load(path).get("digest")) not in kept:
+                yield path
+
+
+def remove(store: Store, paths: Iterable[Path]) -> list[Path]:
+    """Remove entries that no process holds, not even one that begins meanwhile; which went."""
+    doomed = list(paths)
+    if not doomed:
+        return []
+    tmp = store.root / "tmp"
+    with ExitStack() as stack:
+        try:
+            trash = stack.enter_context(store.staging())
+        except StoreError as error:
+            if getattr(error.__cause__, "errno", None) not in _FULL:
+                raise
+            return _removed_at_once(doomed, workspace.all_held(tmp))
+        moved = [path for path in doomed if _renamed(path, _trashed(path, trash))]
+        held = workspace.all_held(tmp)
+        for path in moved:
+            if digest_of(path) in held:
+                _renamed(_trashed(path, trash), path)
+        return [path for path in moved if digest_of(path) not in held]
+
+
+def digest_of(path: Path) -> str:
+    """What a process that holds the entry calls it."""
+    return f"sha256:{path.name.partition('.')[0]}"
+
+
+def note_lock(tree: Path, lock: str) -> None:
+    """Say beside a tree of packages of which lock it is."""
+    with suppress(OSError):
+        _place(tree).write_bytes(record.encode({"lock": lock}))
+
+
+def lock_of(tree: Path) -> str:
+    """The lock that a tree of packages was made of; "" where nobody said so."""
+    return str(_load(_place(tree)).get("lock", ""))
+
+
+@dataclass(frozen=True, slots=True)
+class _Named:
+    """What the bundles of a store ask for.
+
+    locks    digests of locks
+    sources  what `Compiler` calls the compiled files of their sources
+    names    digests of the bundles' names
+    """
+
+    locks: frozenset[str]
+    sources: frozenset[str]
+    names: frozenset[str]
+
+    @classmethod
+    def of(cls, store: Store) -> "_Named":
+        locks, sources, names = set(), set(), set()
+        for item in store.items("bundle"):
+            if item.damaged:
+                raise Damaged(
+                    f"No layers were removed, because the bundle `{item.tag}` cannot be read. "
+                    f"{item.damaged}",
+                    hint="Save it again, or delete it.",
+                )
+            manifest = BundleManifest.from_json(orjson.loads(store.config(item)))
+            home = str(manifest.image.get("workdir") or WORKDIR).strip("/")
+            locks.add(manifest.lock or "")
+            names.add(digests.of_bytes(item.name.encode()))
+            for entry in store.files(item):
+                if entry.path.endswith(".py"):
+                    sources.add(source_key(f"{home}/{entry.path}", entry.digest))
+        return cls(frozenset(locks - {""}), frozenset(sources), frozenset(names))
+
+
+def source_key(path: str, digest: str) -> str:
+    """What the compiled file of a source, at its path in an image, is called."""
+    return digests.of_bytes(f"{path}\n{digest}".encode())
+
+
+def _place(tree: Path) -> Path:
+    return tree.with_name(f"{tree.name}.lock")
+
+
+def _note(tree: Path) -> Iterator[Path]:
+    if _place(tree).exists():
+        yield _place(tree)
+
+
+def _below(folder: Path) -> list[Path]:
+    with suppress(OSError):
+        return sorted(folder.iterdir())
+    return []
+
+
+def _load(path: Path) -> dict[str, object]:
+    try:
+        return record.load(path)
+    except (OSError, ValueError):
+        return {}
+
+
+def _layers(path: Path) -> list[object]:
+    found = _load(path).get("layers")
+    return found if isinstance(found, list) else []
+
+
+def _trashed(path: Path, trash: Path) -> Path:
+    return trash / f"{path.parent.name}.{path.name}"
+
+
+def _renamed(path: Path, place: Path) -> bool:
+    try:
+        path.rename(place)
+    except OSError:  # another collection was faster, or somebody has made it again
+        return False
+    return True
+
+
+def _removed_at_once(doomed: list[Path], held: set[str]) -> list[Path]:
+    """Without room for a trash: what was surely not held a moment ago."""
+    gone = [path for path in doomed if digest_of(path) not in held]
+    for path in gone:
+        if path.is_dir():
+            shutil.rmtree(path, ignore_errors=True)
+        else:
+            disk.remove(path)
+    return gone
