@@ -8,7 +8,8 @@ from typing import Self
 
 from .batching.window import Limits
 from .data.samples import Samples
-from .manifest import BundleManifest, ModelManifest, Route
+from .guest import Guest
+from .manifest import BundleManifest, FileEntry, ModelManifest, Route
 from .pickles.policy import Policy
 from .settings import ServeSettings
 from .tuning import Tuning
@@ -24,6 +25,7 @@ class Plan:
     device   "cpu" or "cuda:N"
     absent   models that are not loaded at the start, and why
     preferred  versions that somebody has made the default since the server was started, by alias
+    guests   models that came from outside the bundle since then, by alias
     """
 
     directory: Path
@@ -34,6 +36,7 @@ class Plan:
     device: str = "cpu"
     absent: Mapping[str, str] = field(default_factory=dict)
     preferred: tuple[str, ...] = ()
+    guests: Mapping[str, Guest] = field(default_factory=dict)
 
     @classmethod
     def read(cls, directory: Path, *, routes: Sequence[Route] = ()) -> Self:
@@ -63,7 +66,42 @@ class Plan:
 
     def model_directory(self, alias: str) -> Path:
         """Where the model called `alias` is."""
-        return self.directory / "models" / alias
+        guest = self.guests.get(alias)
+        return self.directory / "models" / alias if guest is None else guest.directory
+
+    def model_files(self, alias: str) -> tuple[FileEntry, ...]:
+        """Every file of the model called `alias`, by its path in the model's directory."""
+        if alias in self.guests:
+            return self.guests[alias].files
+        home = f"models/{alias}/"
+        return tuple(
+            replace(each, path=each.path.removeprefix(home))
+            for each in self.manifest.files
+            if each.path.startswith(home)
+        )
+
+    def welcomed(self, guest: Guest) -> Self:
+        """The plan with one more model, whose routes are those that are free."""
+        taken = {route.path for route in self.routes}
+        return replace(
+            self,
+            manifest=replace(self.manifest, models=(*self.manifest.models, guest.entry)),
+            models={**self.models, guest.alias: guest.manifest},
+            routes=(*self.routes, *(each for each in guest.routes if each.path not in taken)),
+            guests={**self.guests, guest.alias: guest},
+        )
+
+    def without(self, alias: str) -> Self:
+        """The plan as it was before the guest called `alias` came."""
+        kept = tuple(entry for entry in self.manifest.models if entry.alias != alias)
+        return replace(
+            self,
+            manifest=replace(self.manifest, models=kept),
+            models={name: model for name, model in self.models.items() if name != alias},
+            routes=tuple(route for route in self.routes if route.model != alias),
+            preferred=tuple(each for each in self.preferred if each != alias),
+            guests={name: guest for name, guest in self.guests.items() if name != alias},
+        )
 
     def import_sources(self) -> None:
         """Let this process import the bundle's own sources."""

@@ -78,13 +78,13 @@ def verify(directory: Path, files: Iterable[FileEntry]) -> None:
     guard_sources(str(directory), {entry.path: entry.digest for entry in entries})
 
 
-def verify_model(directory: Path, files: Iterable[FileEntry], alias: str) -> None:
-    """As `verify`, of one model: it is loaded long after the server was started.
+def verify_model(directory: Path, files: Iterable[FileEntry]) -> None:
+    """As `verify`, of one model in its directory: it comes long after the server was started.
 
     Raises:
         InvalidBundle: names the first file that is missing or differs.
     """
-    _compare(directory, [entry for entry in files if entry.path.startswith(f"models/{alias}/")])
+    _compare(directory, list(files))
 
 
 def _compare(directory: Path, entries: Sequence[FileEntry]) -> None:

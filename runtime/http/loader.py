@@ -27,19 +27,19 @@ log = logging.getLogger(__name__)
 class Loader:
     """Makes runners of a plan's models, in a thread of this process or behind links to others.
 
-    `on_hang` is called with the reason when a thread will not come back by itself.
+    `plan` is another once a model has come from outside. `on_hang` is called with the reason when a thread will not come back by itself.
     """
 
     def __init__(
         self, plan: Plan, metrics: Metrics, on_hang: Callable[[str], None] | None = None
     ) -> None:
-        self._plan = plan
+        self.plan = plan
         self._metrics = metrics
         self._on_hang = on_hang
 
     def absent(self, alias: str) -> Runner:
         """A runner of a model that is nowhere yet; it takes nothing."""
-        return self._runner(alias, ProcessHome(self._plan.models[alias], ()))
+        return self._runner(alias, ProcessHome(self.plan.models[alias], ()))
 
     async def load(self, alias: str, links: Sequence[ModelLink] | None, told: Absences) -> Runner:
         """A runner of a model that has been loaded: here, or at the other end of `links`.
@@ -51,7 +51,7 @@ class Loader:
         if links is None:
             home: Home = await self._load_here(alias)
         else:
-            home = ProcessHome(self._plan.models[alias], links)
+            home = ProcessHome(self.plan.models[alias], links)
         runner = self._runner(alias, home)
         try:
             await runner.start()
@@ -71,8 +71,10 @@ class Loader:
         Raises:
             InvalidBundle: when one differs.
         """
-        plan = self._plan
-        await asyncio.to_thread(verify_model, plan.directory, plan.manifest.files, alias)
+        plan = self.plan
+        await asyncio.to_thread(
+            verify_model, plan.model_directory(alias), plan.model_files(alias)
+        )
 
     async def warm_up(self, runner: Runner) -> None:
         """Have it answer its samples, and measure what batches take.
@@ -80,7 +82,7 @@ class Loader:
         Raises:
             BundleError: when it cannot.
         """
-        plan = self._plan
+        plan = self.plan
         directory = plan.model_directory(runner.alias)
         for path in runner.manifest.samples.values():
             samples, tuning = Samples.read(directory / path), plan.tuning(runner.alias)
@@ -97,7 +99,7 @@ class Loader:
         worker = Worker(alias)
         worker.start(asyncio.get_running_loop())
         # Loaded in the thread that will call it: some libraries keep state by thread.
-        load = partial(ThreadHome.load, self._plan, alias, worker, self._on_hang)
+        load = partial(ThreadHome.load, self.plan, alias, worker, self._on_hang)
         try:
             home: Home = await run(worker, load)
         except BaseException:
@@ -106,9 +108,9 @@ class Loader:
         return home
 
     def _limits(self, alias: str, manifest: ModelManifest) -> dict[str, Limits]:
-        routes = {route.method: route for route in self._plan.routes if route.model == alias}
+        routes = {route.method: route for route in self.plan.routes if route.model == alias}
         return {
-            method: self._plan.limits(
+            method: self.plan.limits(
                 routes.get(method, Route("", method)), batchable=signature.batchable
             )
             for method, signature in manifest.methods.items()
