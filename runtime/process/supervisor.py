@@ -330,6 +330,8 @@ class Supervisor:
     @staticmethod
     def _end_if_left(crew: Crew) -> None:
         """Where no front is left, nobody needs a template."""
+        if front.crashes > 1:
+            self._terms.give_up_waiting()
         if all(front.child is None for front in crew.fronts):
             for template in crew.templates.values():
                 template.send(signal.SIGKILL)

@@ -23,6 +23,7 @@ NOBODY = -1  # the ticket of who does not wait
 TAKEN_OVER = "another process takes over"
 ENDS = "the server ends"
 
+STUCK = "a process of the server keeps dying"
 
 @dataclass(frozen=True, slots=True)
 class Asked:
@@ -148,7 +149,7 @@ class Terms:
         if asked.front.crew.is_leaving or self._hands.is_ending:
             why = ENDS if self._hands.is_ending else TAKEN_OVER
             _tell_stands(asked.front, alias, Standing("UNAVAILABLE", why))
-            _tell_done(asked.front, asked.ticket, "UNAVAILABLE", why)
+            _refuse(asked, standing, why)
             return
         if standing.doing == asked.what and asked.replicas in {None, standing.replicas}:
             standing.joined.append((asked.front, asked.ticket))
@@ -292,6 +293,12 @@ class Terms:
     def front_died(self, front: FrontPost) -> None:
         """It says nothing more; whoever follows it has what the server has."""
         for alias, standing in self._standings.items():
+    def give_up_waiting(self) -> None:
+        """A front cannot be had for now, and without it nothing can be begun: nobody waits."""
+        for standing in self._standings.values():
+            while standing.asked and not standing.doing:
+                _refuse(standing.asked.popleft(), standing, STUCK)
+
             if front not in standing.awaited:
                 continue
             if standing.doing == "load":
@@ -352,3 +359,9 @@ def _tell_stands(front: FrontPost, alias: str, standing: Standing) -> None:
 def _tell_done(front: FrontPost, ticket: int, state: str, why: str) -> None:
     if front.control is not None and ticket != NOBODY:
         front.control.supervisor.send("done", ticket=ticket, state=state, why=why)
+def _refuse(asked: Asked, standing: Standing, why: str) -> None:
+    """What was asked is not done; the model stays as it was."""
+    state = standing.state if asked.what == "unload" else "FAILED"
+    _tell_done(asked.front, asked.ticket, state, why)
+
+

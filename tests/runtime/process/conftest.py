@@ -55,6 +55,33 @@ class Callers:
             time.sleep(self._pause)
 
 
+class Traffic:
+    """Asks for a model without end; what is not a 200 is a failure."""
+
+    def __init__(self, server, alias):
+        self.answered = 0
+        self.failures = []
+        self._is_over = False
+        self._thread = threading.Thread(target=self._ask, args=(server, alias))
+
+    def __enter__(self):
+        self._thread.start()
+        return self
+
+    def __exit__(self, *_):
+        self._is_over = True
+        self._thread.join()
+
+    def _ask(self, server, alias):
+        with server.client() as client:
+            while not self._is_over:
+                row = [self.answered % 1000, 1]
+                answer = client.post(f"/{alias}/predict", json={"instances": [row]})
+                if answer.json() != {"predictions": [row[0] + 1.0]}:
+                    self.failures.append(answer.text)
+                self.answered += 1
+
+
 @pytest.fixture
 def callers():
     """Ask a server from many connections for as long as a block runs."""

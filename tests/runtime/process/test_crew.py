@@ -17,6 +17,9 @@ from modelbundle.runtime.process.supervisor import Supervisor
 from ..conftest import Sums
 from .test_supervisor import Pretended, alive, children, metric, wait_until
 
+LOAD = "/v2/repository/models/sums/load"
+UNLOAD = "/v2/repository/models/sums/unload"
+
 
 class OneByOne(Sums):
     """Is loaded at once by whoever comes first; all others wait, and are told how it goes on."""
@@ -68,7 +71,8 @@ def half(make_bundle, servers, turns):
     """A server one of whose two fronts serves, while the other loads."""
     environment = {"TURNS": str(turns.directory)}
     options = ("--workers=2", "--isolation=thread")
-    return servers.start(make_bundle(OneByOne()), *options, env=environment)
+    bundle = make_bundle(OneByOne(), model_control="explicit")
+    return servers.start(bundle, *options, env=environment)
 
 
 def test_who_serves_goes_on_where_another_cannot_begin(half, turns, callers):
@@ -82,6 +86,19 @@ def test_who_serves_goes_on_where_another_cannot_begin(half, turns, callers):
         turns.go("on")
         wait_until(lambda: metric(half, "bundle_ready_workers") == 2)
     assert asked.failures == []
+
+
+def test_nobody_waits_for_a_model_to_come_or_go_where_a_front_keeps_dying(half, turns):
+    turns.go("fail")
+    with half.client() as client:
+        for path in (LOAD, UNLOAD):
+            refused = client.post(path)
+            assert refused.status_code >= 500
+            assert "a process of the server keeps dying" in refused.text
+        assert client.post("/predict", json={"instances": [[1, 2]]}).status_code == 200
+        turns.go("on")
+        wait_until(lambda: metric(half, "bundle_ready_workers") == 2)
+        assert client.post(LOAD).status_code == 200
 
 
 def test_who_serves_goes_on_where_another_is_killed_while_it_begins(half, turns, callers):

@@ -12,6 +12,7 @@ import pytest
 from modelbundle.runtime.manifest import Route
 
 from ..conftest import Sums, write_bundle, write_model
+from .conftest import Traffic
 from .test_serving import holds_listener, readiness
 from .test_supervisor import alive, children, metric, wait_until
 
@@ -89,33 +90,6 @@ def memory(server):
             if line.startswith("Pss:"):
                 found += int(line.split()[1]) << 10
     return found
-
-
-class Traffic:
-    """Asks for a model without end; what is not a 200 is a failure."""
-
-    def __init__(self, server, alias):
-        self.answered = 0
-        self.failures = []
-        self._is_over = False
-        self._thread = threading.Thread(target=self._ask, args=(server, alias))
-
-    def __enter__(self):
-        self._thread.start()
-        return self
-
-    def __exit__(self, *_):
-        self._is_over = True
-        self._thread.join()
-
-    def _ask(self, server, alias):
-        with server.client() as client:
-            while not self._is_over:
-                row = [self.answered % 1000, 1]
-                answer = client.post(f"/{alias}/predict", json={"instances": [row]})
-                if answer.json() != {"predictions": [row[0] + 1.0]}:
-                    self.failures.append(answer.text)
-                self.answered += 1
 
 
 @pytest.mark.parametrize("options", [(), ("--workers=2",), ("--isolation=thread",)])
@@ -262,6 +236,7 @@ def test_other_bytes_than_the_bundle_names_are_not_loaded_later_either(two, opti
 
 def test_what_cannot_be_loaded_anew_stays_as_it_was(two):
     server = two("--workers=2", isolation="process")
+    wait_until(lambda: metric(server, "bundle_ready_workers") == 2)
     (server.bundle / "models" / "b" / "samples" / "predict.json").write_text("nonsense")
     with Traffic(server, "b") as traffic:
         assert load(server, "b").status_code >= 400
