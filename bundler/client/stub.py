@@ -27,6 +27,11 @@ class Method:
     lines: tuple[str, ...]
 
 
+def _called(contract: Contract) -> str:
+    """Its name and, where somebody gave it one, its version; 0 is that of what has none."""
+    return contract.title if contract.version == "0" else f"{contract.title} {contract.version}"
+
+
 def generate(contract: Contract) -> str:
     """The text of a module with one class, whose methods are the routes of `contract`.
 
@@ -38,7 +43,7 @@ def generate(contract: Contract) -> str:
     title = identifier("".join(words) if contract.title.isascii() else "Client", taken)
     methods = list(_methods(contract, taken))
     text = [
-        literal(f"Client of {contract.title} {contract.version}, made by `bundle client`."),
+        literal(f"Client of {_called(contract)}, made by `bundle client`."),
         "",
         head.rstrip(),
         "",

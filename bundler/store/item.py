@@ -47,6 +47,10 @@ class Item:
         """`name:version`."""
         return f"{self.name}:{self.version}"
 
+    def __str__(self) -> str:
+        """As a person names it."""
+        return self.tag
+
 
 @dataclass(frozen=True, slots=True)
 class Blob:

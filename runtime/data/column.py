@@ -6,6 +6,7 @@ import math
 from collections.abc import Callable, Iterable
 from dataclasses import replace
 from datetime import UTC, datetime
+from functools import lru_cache
 from itertools import chain
 from typing import Any
 
@@ -34,10 +35,12 @@ _WORDS = {
     "c": ("a category (a string or a number)", "categories"),
     "o": ("a value", "values"),
 }
+_ONE = {"categories": "category"}  # of the others the singular has one letter less
 _EXACT = 2.0**53  # beyond it a float no longer tells whole numbers apart
 _SHOWN = 40  # characters of a wrong value that an error repeats
 
 
+@lru_cache(256)
 def family(dtype: str) -> str:
     """One letter for what a JSON value must be: f i b s(tring) t(ime) (b)y(tes) c(ategory) o."""
     if dtype.startswith("datetime64"):
@@ -79,10 +82,17 @@ def to_array(field: Field, values: list[Any], *, path: str = "", null: bool = Fa
 
 def fits(field: Field, shape: tuple[int, ...]) -> bool:
     """Whether an array of `shape` is what `field` asks for; the rows themselves may be many."""
+    if shape[1:] == field.shape[1:]:
+        return len(shape) == len(field.shape)
     return len(shape) == len(field.shape) and all(
         wanted is None or size == wanted
         for size, wanted in zip(shape[1:], field.shape[1:], strict=True)
     )
+
+
+def is_finite(array: np.ndarray) -> bool:
+    """Whether no float is NaN or infinite; searching bytes is quicker than numpy's `all`."""
+    return b"\0" not in np.isfinite(array).tobytes()
 
 
 def _storage(dtype: str) -> np.dtype[Any]:
@@ -126,7 +136,7 @@ def _floats(dtype: str, values: list[Any], *, null: bool) -> np.ndarray | None:
             array = np.array(values, dtype)
     if null:
         return None if _overflowed(array, values) else array
-    return array if np.isfinite(array).all() else None
+    return array if is_finite(array) else None
 
 
 def _overflowed(array: np.ndarray, values: list[Any]) -> bool:
@@ -213,8 +223,9 @@ def _measure(
     if not dims:
         _check_leaf(field.dtype, value, path, null=null)
         return ()
-    plural = _WORDS[family(field.dtype)][1] if len(dims) == 1 else "lists"
-    expected = f"a list of {plural}" if dims[0] is None else f"{dims[0]} {plural}"
+    words = _WORDS[family(field.dtype)][1] if len(dims) == 1 else "lists"
+    counted = _ONE.get(words, words.removesuffix("s")) if dims[0] == 1 else words
+    expected = f"a list of {words}" if dims[0] is None else f"{dims[0]} {counted}"
     if not isinstance(value, list):
         raise _Fault(path, expected, describe(value))
     if dims[0] is not None and len(value) != dims[0]:

@@ -120,6 +120,16 @@ def test_the_same_contract_gives_the_same_text(texts, tmp_path):
     assert generate(Contract.read(json.dumps(again).encode())) == texts["shop"]
 
 
+def test_the_first_line_says_a_version_only_where_there_is_one(texts, tmp_path):
+    document = openapi.document(Plan.read(write_shop(tmp_path)).manifest, {})
+    name = document["info"]["title"]
+    assert document["info"]["version"] == "0"
+    assert texts["shop"].startswith(f'"Client of {name}, made by')
+    document["info"]["version"] = "1.4"
+    text = generate(Contract.read(json.dumps(document).encode()))
+    assert text.startswith(f'"Client of {name} 1.4, made by')
+
+
 def hostile(title, path, parameter, doc, enum):
     known = {"takes": "json", "gives": "json", "streaming": False, "idempotent": False}
     schema = {

@@ -85,7 +85,7 @@ def test_another_store_gives_the_same_tag(store, save, saver, tmp_path):
 def test_latest_follows_every_save_also_of_what_was_saved_before(store, save):
     first = save(files={"a": b"1"})
     second = save(files={"a": b"2"})
-    assert store.find("iris").tag == second.tag
+    assert store.find("iris").tag == second.tag == str(second)
     save(files={"a": b"1"})
     assert store.find("iris").tag == first.tag
     assert store.find(second.tag).aliases == ()

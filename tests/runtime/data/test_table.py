@@ -63,6 +63,8 @@ def test_no_rows_keep_their_shape():
     ("dtype", "dims", "row", "detail"),
     [
         ("float64", (3,), [1.0, 2.0], "expected 3 numbers, got 2."),
+        ("float64", (1,), [1.0, 2.0], "expected 1 number, got 2."),
+        ("int64", (1, 1), [[1], [2]], "expected 1 list, got 2."),
         ("float64", (3,), 7, "expected 3 numbers, got 7."),
         ("float64", (3,), "abc", 'expected 3 numbers, got the string "abc".'),
         ("float64", (3,), {"a": 1}, "expected 3 numbers, got an object."),
