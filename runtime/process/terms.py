@@ -22,6 +22,7 @@ TRIES = 3  # deaths of a process that loads, after which the model cannot be loa
 NOBODY = -1  # the ticket of who does not wait
 TAKEN_OVER = "another process takes over"
 ENDS = "the server ends"
+STUCK = "a process of the server keeps dying"
 
 STUCK = "a process of the server keeps dying"
 
@@ -275,6 +276,12 @@ class Terms:
             if standing.doing == "load":
                 self._give_up(alias, standing, "the server was restarted meanwhile")
 
+    def give_up_waiting(self) -> None:
+        """A front cannot be had for now, and without it nothing can be begun: nobody waits."""
+        for standing in self._standings.values():
+            while standing.asked and not standing.doing:
+                _refuse(standing.asked.popleft(), standing, STUCK)
+
     def died(self, post: Post, child: Child) -> None:
         """A process of a model, or its template, has died; perhaps while it was loading."""
         if not isinstance(post, ModelPost | TemplatePost):
@@ -343,6 +350,12 @@ class Terms:
             self._hands.dismiss(template)
             if template.child is not None:
                 self._leaving.add(alias)
+
+
+def _refuse(asked: Asked, standing: Standing, why: str) -> None:
+    """What was asked is not done; the model stays as it was."""
+    state = standing.state if asked.what == "unload" else "FAILED"
+    _tell_done(asked.front, asked.ticket, state, why)
 
 
 def _tell(front: FrontPost, event: str, alias: str, term: int) -> None:
