@@ -24,7 +24,6 @@ TAKEN_OVER = "another process takes over"
 ENDS = "the server ends"
 STUCK = "a process of the server keeps dying"
 
-STUCK = "a process of the server keeps dying"
 
 @dataclass(frozen=True, slots=True)
 class Asked:
@@ -300,12 +299,6 @@ class Terms:
     def front_died(self, front: FrontPost) -> None:
         """It says nothing more; whoever follows it has what the server has."""
         for alias, standing in self._standings.items():
-    def give_up_waiting(self) -> None:
-        """A front cannot be had for now, and without it nothing can be begun: nobody waits."""
-        for standing in self._standings.values():
-            while standing.asked and not standing.doing:
-                _refuse(standing.asked.popleft(), standing, STUCK)
-
             if front not in standing.awaited:
                 continue
             if standing.doing == "load":
@@ -372,9 +365,3 @@ def _tell_stands(front: FrontPost, alias: str, standing: Standing) -> None:
 def _tell_done(front: FrontPost, ticket: int, state: str, why: str) -> None:
     if front.control is not None and ticket != NOBODY:
         front.control.supervisor.send("done", ticket=ticket, state=state, why=why)
-def _refuse(asked: Asked, standing: Standing, why: str) -> None:
-    """What was asked is not done; the model stays as it was."""
-    state = standing.state if asked.what == "unload" else "FAILED"
-    _tell_done(asked.front, asked.ticket, state, why)
-
-
