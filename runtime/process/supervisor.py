@@ -325,13 +325,13 @@ class Supervisor:
             why = f"The workers keep dying: the last one {obituary.why}."
             raise child.failure or BundleError(why)
         _log(front, child, obituary, delay)
+        if front.crashes > 1:
+            self._terms.give_up_waiting()
         self._watch.later(delay, partial(self._refill, front))
 
     @staticmethod
     def _end_if_left(crew: Crew) -> None:
         """Where no front is left, nobody needs a template."""
-        if front.crashes > 1:
-            self._terms.give_up_waiting()
         if all(front.child is None for front in crew.fronts):
             for template in crew.templates.values():
                 template.send(signal.SIGKILL)
