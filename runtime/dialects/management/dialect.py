@@ -32,10 +32,14 @@ from .description import Process, described, named, workers_of
 
 log = logging.getLogger(__name__)
 
-_MODEL = r"/models/(?P<model>[^/]+)"
-_VERSION = rf"{_MODEL}/(?P<version>[^/]+)"
+_MODEL = r"/models/(?P<model>[^/]+)/?"
+_VERSION = r"/models/(?P<model>[^/]+)/(?P<version>[^/]+)"
 _MOST_LISTED = 100
 _MOST_WORKERS = 1024
+_LONGEST = 9  # digits of a number
+_MOST = 999_999_999
+_ARCHIVE = ".mar"
+_RUNTIMES = frozenset({"", "python", "python2", "python3"})
 _PROMETHEUS = "text/plain; version=0.0.4; charset=utf-8"
 
 _TYPES: Mapping[type[RequestError], str] = {
@@ -91,10 +95,10 @@ class Management:
             Rule(GET, _MODEL, self._describe, one),
             Rule(put, _MODEL, self._scale, one),
             Rule(delete, _MODEL, self._unregister, one),
-            Rule(GET, _VERSION, self._describe, version),
-            Rule(put, _VERSION, self._scale, version),
-            Rule(delete, _VERSION, self._unregister, version),
-            Rule(put, rf"{_VERSION}/set-default", self._prefer, f"{version}/set-default"),
+            Rule(GET, f"{_VERSION}/?", self._describe, version),
+            Rule(put, f"{_VERSION}/?", self._scale, version),
+            Rule(delete, f"{_VERSION}/?", self._unregister, version),
+            Rule(put, rf"{_VERSION}/set-default/?", self._prefer, f"{version}/set-default"),
             Rule(GET, "/metrics", self._metrics, "/metrics"),
             Rule(frozenset({"OPTIONS"}), "/", self._document, "OPTIONS /"),
         ]
@@ -125,8 +129,8 @@ class Management:
     # --- what is there ---
 
     async def _list(self, inquiry: Inquiry) -> Reply:
-        limit = min(_number(inquiry.query, "limit", _MOST_LISTED), _MOST_LISTED)
-        start = _number(inquiry.query, "next_page_token", 0)
+        limit = min(_number(inquiry.query, "limit", _MOST_LISTED, _MOST), _MOST_LISTED)
+        start = _number(inquiry.query, "next_page_token", 0, _MOST)
         names = dict.fromkeys(each.name for each in self._catalog.served() if _is_registered(each))
         known = [self._catalog.find(name) for name in names]
         listed: dict[str, Any] = {"models": [named(each) for each in known[start : start + limit]]}
@@ -159,9 +163,8 @@ class Management:
     async def _register(self, inquiry: Inquiry) -> Reply:
         """Load a version that the bundle has, and nothing else: nobody vouches for it."""
         asked = inquiry.query
-        url = asked.get("url", "")
-        if not url:
-            raise BadPayload("Parameter `url` is required: the name of a model, or `name:version`.")
+        _check(asked)
+        url = asked["url"]
         served = self._named(url)
         if asked.get("model_name", served.name) not in {served.name, served.alias}:
             raise BadPayload(f"`{url[:64]}` is called `{served.name}` here, and nothing else.")
@@ -184,6 +187,8 @@ class Management:
         version = inquiry.parts.get("version")
         served = self._catalog.find(inquiry.parts["model"], version)
         asked = inquiry.query
+        if any(asked.get(name, "").startswith("-") for name in ("min_worker", "max_worker")):
+            raise BadPayload("A number of workers is not negative.")
         least = _number(asked, "min_worker", 1)
         most = _number(asked, "max_worker", max(least, 1))
         if most < least:
@@ -232,8 +237,11 @@ class Management:
         return served
 
     def _named(self, url: str) -> Served:
-        """The version of the bundle that `url` is: a name, an alias, or `name:version`."""
-        name, _, version = url.partition(":")
+        """The version of the bundle that `url` is: a name, an alias, or `name:version`.
+
+        What was an archive in a model store, `name.mar`, is the model of that name.
+        """
+        name, _, version = url.removesuffix(_ARCHIVE).partition(":")
         try:
             return self._catalog.find(name, version or None)
         except UnknownModel:
@@ -253,12 +261,28 @@ def _is_registered(served: Served) -> bool:
     return served.phase != "unloaded" or served.is_ready
 
 
-def _number(asked: Mapping[str, str], name: str, usual: int) -> int:
+def _check(asked: Mapping[str, str]) -> None:
+    """Refuse what registers nothing, before anything is looked for."""
+    if "url" not in asked:
+        raise BadPayload("Parameter `url` is required: the name of a model, or `name:version`.")
+    if not asked["url"]:
+        raise UnknownModel("Parameter `url` is empty: expected the name of a model.")
+    runtime = asked.get("runtime", "python")
+    if runtime.lower() not in _RUNTIMES:
+        raise BadPayload(f"There is no runtime `{runtime[:64]}`; there is `python`.")
+
+
+def _number(asked: Mapping[str, str], name: str, usual: int, most: int = _MOST_WORKERS) -> int:
+    """As TorchServe reads it: what is no whole number from 0 was not said.
+
+    Raises:
+        BadPayload: for more than `most`.
+    """
     text = asked.get(name, "")
-    if not text:
+    if not text.isascii() or not text.isdecimal():
         return usual
-    if not text.isascii() or not text.isdecimal() or len(text) > 4 or int(text) > _MOST_WORKERS:  # noqa: PLR2004
-        raise BadPayload(f"`{name}` is a number from 0 to {_MOST_WORKERS}.")
+    if len(text) > _LONGEST or int(text) > most:
+        raise BadPayload(f"`{name}` is a number from 0 to {most}.")
     return int(text)
 
 

@@ -121,7 +121,11 @@ def test_models_are_listed_in_pages_and_described_with_their_workers(managed):
     assert [each["modelVersion"] for each in everything] == ["2", "1"]
     assert ask("GET", "/models/b/1").json()[0]["modelVersion"] == "1"
     assert ask("GET", "/models/c").status_code == 404
-    assert ask("GET", "/models", limit="many").status_code == 400
+    for limit in ("many", "-1", "", "1000"):
+        assert ask("GET", "/models", limit=limit, next_page_token="-1").json() == {
+            "models": [*first["models"], {"modelName": "b", "modelUrl": "b:2"}]
+        }
+    assert ask("GET", "/models", limit="9" * 5000).status_code == 400
 
 
 def _version(ask, name):
@@ -134,7 +138,9 @@ def test_a_model_is_unregistered_and_registered_under_the_traffic_of_another(man
         assert ask("DELETE", "/models/a").json() == {"status": 'Model "a" unregistered'}
         assert ask("GET", "/models/a").status_code == 404
         assert ask.ask("a") == 503
-        assert ask("POST", "/models", url="a").status_code == 200
+        assert ask("POST", "/models", url="a", runtime="python4").status_code == 400
+        archive = {"url": "a.mar", "model_name": "a", "batch_size": "dd", "initial_workers": "-1"}
+        assert ask("POST", "/models", **archive).status_code == 200
         assert ask.ask("a") == 200
         again = ask("POST", "/models", url="a")
         assert (again.status_code, again.json()["type"]) == (409, "ConflictStatusException")
@@ -148,6 +154,7 @@ def test_what_nobody_vouches_for_is_not_registered(managed):
         assert refused.status_code == 403
         assert "is no model of this bundle" in refused.json()["message"]
     assert ask("POST", "/models").status_code == 400
+    assert ask("POST", "/models", url="").status_code == 404
 
 
 def test_workers_are_added_and_taken_away_without_a_failed_request(managed):
@@ -161,6 +168,8 @@ def test_workers_are_added_and_taken_away_without_a_failed_request(managed):
     assert traffic.failures == []
     assert ask("PUT", "/models/a", min_worker=2, max_worker=1).status_code == 400
     assert ask("PUT", "/models/a", min_worker=99999).status_code == 400
+    assert ask("PUT", "/models/a", min_worker=-1).status_code == 400
+    assert ask("PUT", "/models/a/", number_gpu=-1, synchronous="nan").status_code == 202
     assert ask("PUT", "/models/c", min_worker=1).status_code == 404
 
 
