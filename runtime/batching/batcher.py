@@ -199,7 +199,7 @@ class Batcher:
     def _turn(self, reason: Release = "idle") -> None:
         """Give every free executor a batch, as long as there is one."""
         self._is_scheduled = False
-        if self._loop is None:
+        if self._loop is None or self._is_resting():
             return
         self._now = self._departures.now = self._clock()
         for slot in self._slots.free():
@@ -214,7 +214,7 @@ class Batcher:
         self._hold.cancel()
         self._departures.is_weeded = False
         self._slots.begin(slot, batch, self._now)
-        self._watch.begin(loop, slot)
+        self._watch.begin(loop, slot, batch)
         batch.begin(self._now)
         waited = self._now - batch.requests[0].arrived
         self._observer.released(batch.rows, len(batch.requests), waited, batch.reason)
@@ -349,6 +349,10 @@ class Batcher:
     def _has_more(self) -> bool:
         """Whether something waits for an executor."""
         return bool(self._recovery) or self._lanes.backlog.rows > 0
+
+    def _is_resting(self) -> bool:
+        """Whether there is nothing to begin with, and nobody who waits for that."""
+        return self._is_accepting and not self._lanes and not self._recovery
 
     def _is_busy(self) -> bool:
         return len(self._slots.idle) < len(self._slots) or self._has_more()

@@ -60,10 +60,11 @@ class CostModel:
 
     def observe(self, rows: int, seconds: float) -> None:
         """Learn that a batch of `rows` took `seconds`."""
+        mean = self.mean(rows)
         if self.count >= ENOUGH:
-            seconds = min(seconds, OUTLIER * self.upper(rows))
+            seconds = min(seconds, OUTLIER * (mean + self.tail))
         if self.count:
-            self._learn_tail(seconds - self.mean(rows))
+            self._learn_tail(seconds - mean)
         self._learn_line(rows, seconds)
         self.count += 1
         size_class = (rows - 1).bit_length()
@@ -106,11 +107,13 @@ class CostModel:
         return low
 
     def _learn_line(self, rows: int, seconds: float) -> None:
-        old = self._sums
-        new = (1.0, float(rows), float(rows * rows), seconds, rows * seconds)
-        self._sums = ones, b, bb, s, bs = tuple(  # type: ignore[assignment]
-            FORGET * o + n for o, n in zip(old, new, strict=True)
-        )
+        ones, b, bb, s, bs = self._sums
+        ones = FORGET * ones + 1.0
+        b = FORGET * b + rows
+        bb = FORGET * bb + rows * rows
+        s = FORGET * s + seconds
+        bs = FORGET * bs + rows * seconds
+        self._sums = ones, b, bb, s, bs
         mean_rows, mean_seconds = b / ones, s / ones
         # Batches that are all of one size say nothing about the slope: keep the one we had.
         stiffness = STIFFNESS * mean_rows * mean_rows

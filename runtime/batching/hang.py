@@ -44,9 +44,11 @@ class HangWatch:
         self._is_needed = is_needed  # whether others wait for an executor
         self._alarm = Alarm(clock, self._look)
 
-    def begin(self, loop: asyncio.AbstractEventLoop, slot: Slot) -> None:
-        """`slot` has begun with a batch."""
-        at = slot.started + min(self._limits.hang, self._overdue(slot.batch))
+    def begin(self, loop: asyncio.AbstractEventLoop, slot: Slot, batch: Batch) -> None:
+        """`slot` has begun with `batch`."""
+        cost = batch.window.cost
+        overdue = OVERDUE * (slot.predicted + cost.tail) if cost.count else inf
+        at = slot.started + min(self._limits.hang, overdue)
         if at < self._alarm.at:
             self._alarm.set(loop, at)
 

@@ -13,6 +13,8 @@ STEADY = 0.7  # share of answered rows that must come back for waiting to be con
 MEMORY = 0.9  # weight that the return statistics keep per batch
 HEADROOM = 0.85  # share of the time to its deadline that a request may be predicted to need
 REGROW = 1000  # batches after which a size that ran out of memory is tried again
+EACH = 8  # of the batches shorter than a tick: after so many the limit is worth its arithmetic
+NEW = 64  # batches until which it always is
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,7 +136,8 @@ class Window:
         if self._batches >= REGROW and self._cap < self._most:
             self._cap = min(2 * self._cap, self._most)
             self._batches = 0
-        self._refresh()
+        if seconds >= TICK or not self._batches % EACH or self.cost.count < NEW:
+            self._refresh()
 
     def ran_out_of_memory(self, rows: int) -> None:
         """A batch of `rows` did not fit: take half as many from now on."""

@@ -197,7 +197,7 @@ def _fit(field: Field, array: np.ndarray, path: str, null: bool) -> np.ndarray:
         return column.to_array(field, _listed(array, path, null), path=path, null=null)
     with np.errstate(over="ignore", invalid="ignore"):  # what it becomes is found below
         fitted = np.ascontiguousarray(array, dtype=field.dtype)
-    if letter == "f" and not null and not np.isfinite(fitted).all():
+    if letter == "f" and not null and not column.is_finite(fitted):
         return column.to_array(field, array.tolist(), path=path)  # raises, and says where
     return fitted
 

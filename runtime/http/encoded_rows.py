@@ -5,7 +5,7 @@ from typing import Any, Protocol
 import numpy as np
 import orjson
 
-from ..data import instances, table
+from ..data import column, instances, table
 from ..data.fragments import Fragments
 from ..data.predictions import is_numeric
 from ..errors import RequestError
@@ -74,7 +74,7 @@ def encoded_rows(output: Any, *, nan_as_null: bool) -> EncodedRows | None:
     Whose row that is, and what to say of it, is found out by reading each part alone.
     """
     if isinstance(output, np.ndarray) and is_numeric(output):
-        is_fit = nan_as_null or output.dtype.kind != "f" or np.isfinite(output).all()
+        is_fit = nan_as_null or output.dtype.kind != "f" or column.is_finite(output)
         return NumericRows(output) if output.size and is_fit else None
     if isinstance(output, Fragments):
         return None if output.flaws else FragmentRows(output)

@@ -71,7 +71,7 @@ class TestBatches:
         assert model.batches == [1, 32, 32, 32, 4]
         assert [a.tolist() for a in answers[1:]] == [answered(i) for i in range(100)]
         assert [reason for _, reason in log.releases] == ["idle", "full", "full", "full", "ready"]
-        assert log.depths == [1, 0, *range(1, 101), 68, 36, 4, 0, 0, 0]
+        assert log.depths == [1, 0, *range(1, 101), 68, 36, 4, 0, 0]
 
     def test_requests_of_one_loop_turn_share_a_batch(self, model):
         async def scenario(batcher):
