@@ -140,17 +140,8 @@ class Served:
             RequestError: see `Batcher.enqueue`; PayloadTooLarge for too many rows, InvalidInput
                 for none, Overloaded while it is not loaded.
         """
-        if self.signature is None:
-            raise NotSupported(f"`{self.name}` takes bodies of its own form, not tensors.")
-        rows = table.rows(batch)
-        inquiry.rows = rows
-        if not rows:
-            raise InvalidInput("expected at least one row, got none.")
-        if rows > self.settings.max_rows:
-            raise PayloadTooLarge(
-                f"The request has {rows} rows; this server takes up to {self.settings.max_rows} "
-                "at once."
-            )
+        inquiry.rows = rows = table.rows(batch)
+        self.check(rows)
         runner = self._runner
         if runner is None or not self.condition.takes_requests:
             raise self._not_ready()
@@ -158,6 +149,31 @@ class Served:
             batch, rows, len(inquiry.body), inquiry.deadline, inquiry.priority, inquiry.client
         )
         return await runner.answer(request, self.method)
+
+    def check(self, rows: int) -> None:
+        """Refuse a batch of so many rows, where it is not to be asked of the model.
+
+        Raises:
+            NotSupported: for an author's class.
+            PayloadTooLarge: for too many rows; InvalidInput for none.
+        """
+        if self.signature is None:
+            raise NotSupported(f"`{self.name}` takes bodies of its own form, not tensors.")
+        if not rows:
+            raise InvalidInput("expected at least one row, got none.")
+        if rows > self.settings.max_rows:
+            raise PayloadTooLarge(
+                f"The request has {rows} rows; this server takes up to {self.settings.max_rows} "
+                "at once."
+            )
+
+    @property
+    def open_queue(self) -> Queue | None:
+        """Where a request can be queued without being awaited; None while it has to wait before."""
+        runner = self._runner
+        if runner is None or not runner.presence.is_here or not self.condition.takes_requests:
+            return None
+        return runner.queue(self.method)
 
     async def call(
         self, inquiry: Inquiry, body: bytes, content_type: str, accept: str

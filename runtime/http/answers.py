@@ -1,31 +1,28 @@
 """Answers: what a model says to a whole batch, as the bytes for each of its clients."""
 
-import logging
 import time
 from typing import TYPE_CHECKING, Any
 
 from ..data import table
 from ..data.payload import Codec
-from ..errors import PredictionFailed, RequestError
-from . import timing
+from ..errors import RequestError
+from ..telemetry.queue_metrics import QueueMetrics
 from .books import Books
 from .encoded_rows import EncodedRows, encoded_rows
-from .exchange import Answer, named
-from .reply import OK, Date, Reply
+from .exchange import Answer
+from .reply import OK, Reply
+from .telling import Telling
 
 if TYPE_CHECKING:
     from .fast_request import FastRequest
 
-log = logging.getLogger(__name__)
 
-
-class Answers:
+class Answers(Telling):
     """A Group: encodes the output of a batch once, and writes to each connection."""
 
-    def __init__(self, path: str, codec: Codec, books: Books) -> None:
-        self._path = path
+    def __init__(self, path: str, codec: Codec, books: Books, metrics: QueueMetrics) -> None:
+        super().__init__(path, books, metrics)
         self._codec = codec
-        self._reception = books
 
     def answer(self, requests: "list[FastRequest]", output: Any, bounds: list[int]) -> None:
         """Send the rows `bounds[i]:bounds[i + 1]` of `output` to request i."""
@@ -84,17 +81,6 @@ class Answers:
         request.is_over = True
         self._send([request], Answer(OK, self._codec.encode([]).body))
 
-    def refuse(self, requests: "list[FastRequest]", error: RequestError) -> None:
-        """Tell all of them what went wrong."""
-        for request in requests:
-            request.is_over = True
-        self._send(requests, Answer.error(error))
-
-    def fail(self, request: "FastRequest", error: Exception) -> None:
-        """Put what nobody expected into the log, and tell the client only that it happened."""
-        log.error("%s failed.", self._path, exc_info=error, extra=named(request))
-        self.refuse([request], PredictionFailed())
-
     def _answer_alone(self, request: "FastRequest", output: Any) -> None:
         try:
             payload = self._codec.encode(output, request.head.accept)
@@ -104,18 +90,3 @@ class Answers:
             self.fail(request, error)
         else:
             self._send([request], Answer(OK, payload.body, payload.content_type))
-
-    def _send(self, requests: "list[FastRequest]", answer: Answer) -> None:
-        now = time.monotonic()
-        date = self._reception.date.at(now)
-        for request in requests:
-            self._reply(request, answer, date, now)
-        self._reception.ended(requests, answer.status, now)
-
-    @staticmethod
-    def _reply(request: "FastRequest", answer: Answer, date: Date, now: float) -> None:
-        if request.head.is_timed:
-            answer = answer.with_headers(timing.lines(request, request.began, now))
-        request.reply = reply = Reply(answer, date)
-        request.sent = len(reply.body)
-        request.flight.answered(now)

@@ -13,6 +13,8 @@ from ..data import formats
 from ..dialects.catalog import Catalog
 from ..dialects.dialect import dialects
 from ..dialects.routes import route_names
+from ..guest import Guest
+from ..manifest import Route
 from ..models.operation import ModelOperation
 from ..plan import Plan
 from ..rpc.service_link import ServiceLink
@@ -82,12 +84,16 @@ class Application:
         if host.residents is not None:
             self.catalog.control = host.residents
             host.residents.on_preferred = self.catalog.prefer
+            host.residents.on_welcome = self._welcome
+            host.residents.on_farewell = self._farewell
+            if settings.registration == "store":
+                host.residents.refusal = None
             if settings.model_control == "explicit":
                 self.catalog.lifecycle = host.residents
         self.dialects = dialects(settings.dialects, self.catalog)
         self._switchboard = Switchboard(self.dialects, door) if self.dialects else None
         self.tracing = tracing
-        self.reception = Reception(door, access, tracing)
+        self.reception = Reception(door, access, tracing, self._switchboard, self._endpoints)
         self._document: dict[str, Any] | None = None
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -181,8 +187,10 @@ class Application:
         self._document = None  # the service knows more of its types now than the build did
         self.catalog.loaded(self._host.runners, operations, self._host.routes)
         for path, operation in operations.items() if self._is_native else ():
-            self._endpoints[path].operation = operation
-            if isinstance(operation, ModelOperation):
+            endpoint = self._endpoints[path]
+            endpoint.operation = operation
+            # What may go for good is looked for anew with each request.
+            if isinstance(operation, ModelOperation) and not self._is_guest(endpoint.route):
                 self.reception.add(path, operation)
         self.readiness.ready()
         self.metrics.ready(is_ready=True)
@@ -194,6 +202,32 @@ class Application:
         except Exception as error:  # noqa: BLE001 - whoever started the server is told
             self.failure = error
             self.on_failure()
+
+    # --- models from outside ---
+
+    def _is_guest(self, route: Route) -> bool:
+        return route.model in self.plan.guests
+
+    def _welcome(self, guest: Guest) -> None:
+        """A model comes, which can be asked for from now on, and will be loaded soon."""
+        self.plan = self.plan.welcomed(guest)
+        operations = self._host.welcome(guest)
+        self.catalog.welcome(self.plan, guest.entry, self._host.runners[guest.alias], operations)
+        for route in self.plan.routes if self._is_native else ():
+            if route.model == guest.alias:
+                endpoint = self._endpoints[route.path] = Endpoint(route, self.reception.door)
+                endpoint.operation = operations[route.path]
+        self._document = None
+
+    def _farewell(self, alias: str) -> None:
+        """It has gone for good."""
+        for route in self.plan.routes if self._is_native else ():
+            if route.model == alias:
+                del self._endpoints[route.path]
+        self.catalog.remove(self.catalog.of_alias(alias))
+        self.plan = self.plan.without(alias)
+        self._host.farewell(alias)
+        self._document = None
 
     def costs(self) -> dict[str, CostModel]:
         """What a batch was measured to take, for each method of each model."""

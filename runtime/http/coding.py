@@ -49,11 +49,16 @@ async def deflated(body: bytes, accepted: bytes) -> tuple[bytes, bytes] | None:
     would take longer than to send them.
     """
     coding = accepted.strip().lower()
-    if coding not in _BITS or len(body) < _WORTH:
+    if not is_coding(coding) or len(body) < _WORTH:
         return None
     if len(body) < _AT_ONCE:
         return _deflate(body, _BITS[coding]), coding
     return await asyncio.to_thread(_deflate, body, _BITS[coding]), coding
+
+
+def is_coding(accepted: bytes) -> bool:
+    """Whether `Accept-Encoding` asks for exactly one that is known."""
+    return accepted.strip().lower() in _BITS
 
 
 def _deflate(body: bytes, window: int) -> bytes:

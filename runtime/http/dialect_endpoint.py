@@ -38,15 +38,15 @@ class DialectEndpoint(Guarded):
     def __init__(self, dialect: Dialect, rule: Rule, place: Place, door: Door) -> None:
         super().__init__(door)
         self._dialect = dialect
-        self._rule = rule
-        self._place = place
+        self.rule = rule
+        self.place = place
         self._standing = Standing(door.settings.queue)
 
     async def __call__(
         self, exchange: Exchange, scope: Scope, receive: Receive, send: Send
     ) -> None:
         """Answer one request."""
-        exchange.route = self._rule.name
+        exchange.route = self.rule.name
         await self.guard(exchange, scope, receive, send)
 
     async def _answer(
@@ -57,8 +57,8 @@ class DialectEndpoint(Guarded):
         data = await _read(exchange, body, receive)
         inquiry = Inquiry(
             exchange.method,
-            self._place.path,
-            self._place.parts,
+            self.place.path,
+            self.place.parts,
             _query(scope),
             headers,
             data,
@@ -69,19 +69,31 @@ class DialectEndpoint(Guarded):
             client=self._standing.client(headers, (scope.get("client") or (None,))[0]),
             id=exchange.id,
             trace=current.get() or exchange.trace,
-            route=self._rule.name,
+            route=self.rule.name,
         )
-        if inquiry.trace is not None:
-            current.set(inquiry.trace)
         try:
-            reply = await self._rule.handler(inquiry)
+            return await self.handled(inquiry)
         finally:
             exchange.rows, exchange.request = inquiry.rows, inquiry.request
-        return await _compressed(reply, headers.get(b"accept-encoding", b""))
 
-    def _error(self, error: RequestError) -> Answer:
+    async def handled(self, inquiry: Inquiry) -> Answer:
+        """What the rule's handler says, in a task that is there for this request alone.
+
+        Raises:
+            RequestError: for everything that the client may know.
+        """
+        if inquiry.trace is not None:
+            current.set(inquiry.trace)
+        reply = await self.rule.handler(inquiry)
+        return await _compressed(reply, inquiry.headers.get(b"accept-encoding", b""))
+
+    def refusal(self, error: RequestError) -> Answer:
+        """How the dialect tells of an error."""
         reply = self._dialect.failure(error)
         return Answer(reply.status, reply.body, reply.content_type, reply.headers)
+
+    def _error(self, error: RequestError) -> Answer:
+        return self.refusal(error)
 
 
 class _Refusal(Guarded):
@@ -126,12 +138,19 @@ class Switchboard:
 
     def find(self, scope: Scope) -> Found | None:
         """Who answers a request with this scope, if it is for any dialect."""
-        raw = scope.get("raw_path") or quote(scope["path"]).encode()
-        asked = (scope["method"], raw)
+        return self._found(scope["method"], scope.get("raw_path") or quote(scope["path"]).encode())
+
+    def asked(self, path: str) -> DialectEndpoint | None:
+        """What answers a POST at a path without anything encoded in it."""
+        found = self._found("POST", path.encode())
+        return found if isinstance(found, DialectEndpoint) else None
+
+    def _found(self, method: str, raw: bytes) -> Found | None:
+        asked = (method, raw)
         try:
             return self._known[asked]
         except KeyError:
-            found = self._sought(scope["method"], raw.partition(b"?")[0].decode("latin-1"))
+            found = self._sought(method, raw.partition(b"?")[0].decode("latin-1"))
         if len(self._known) >= _MOST_KNOWN:
             self._known.clear()
         self._known[asked] = found

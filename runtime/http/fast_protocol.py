@@ -185,7 +185,7 @@ class FastProtocol(LimitedProtocol):
         for request in [each for each in self._flight.waiting if each.reply is None]:
             request.abandon()
             error = Overloaded("The server is shutting down.", retry_after=1)
-            request.head.intake.answers.refuse([request], error)
+            request.group.refuse([request], error)
 
     # --- the parser's callbacks ---
 

@@ -7,26 +7,31 @@ from ..batching.request import Request
 from ..errors import RequestError
 
 if TYPE_CHECKING:
+    from ..dialects.question import Question
     from ..telemetry.trace_context import TraceContext
     from .flight import Flight
     from .own_lines import OwnLines
     from .plain_head import PlainHead
     from .reply import Reply
+    from .telling import Telling
 
 
 class FastRequest(Request):
     """One request from its last byte to the bytes of its answer.
 
-    began   seconds on the monotonic clock
-    sent    bytes of the answer's body
+    began      seconds on the monotonic clock
+    question   what is asked in a dialect
+    sent       bytes of the answer's body
     """
 
     __slots__ = (
-        "began", "body", "flight", "group", "head", "id", "reply", "sent",
-        "status", "trace",
+        "began", "body", "flight", "group", "head", "id", "question", "reply",
+        "sent", "status", "trace",
     )  # fmt: skip
 
     method = "POST"
+    group: "Telling"
+    question: "Question"
 
     def __init__(
         self, flight: "Flight[FastRequest]", head: "PlainHead", body: bytes, own: "OwnLines"
@@ -56,13 +61,13 @@ class FastRequest(Request):
 
     @property
     def path(self) -> str:
-        """The route's."""
+        """The request's."""
         return self.head.intake.path
 
     def succeed(self, output: Any) -> None:
         """The model's answer for exactly these rows."""
-        self.head.intake.answers.answer([self], output, [0, self.rows])
+        self.group.answer([self], output, [0, self.rows])
 
     def fail(self, error: RequestError) -> None:
         """There will be no answer, and why."""
-        self.head.intake.answers.refuse([self], error)
+        self.group.refuse([self], error)

@@ -1,55 +1,50 @@
 """Intake: requests for one route that came in one turn of the loop, decoded together."""
 
-import asyncio
-from collections.abc import Coroutine
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 import orjson
 
-from ..data import column, instances, table
+from ..data import column, instances, media, table
 from ..errors import RequestError
 from ..models.operation import ModelOperation
 from ..signature import Field, Side
 from .answers import Answers
+from .arrivals import Arrivals
 from .books import Books
 from .fast_request import FastRequest
 
-AT_ONCE = 1 << 17  # bytes of bodies that are read before the loop has another turn
+_PLAIN = frozenset({"", media.JSON, media.NPY, media.CSV})  # bodies; others may need an import
+_ANY_JSON = frozenset({"", "*/*", media.JSON})
 _ALIKE = frozenset("fib")  # families whose lists are converted alike, in whatever company
 
 
-class Intake:
-    """Collects what came in one turn, turns it into one batch, and hands each request its rows.
+class Intake(Arrivals):
+    """Turns what came in one turn of the loop into one batch, and hands each request its rows.
 
     Rows that cannot be taken together are taken request by request, so that whoever is wrong is
     told of it in the words for its own body, and nobody else is.
     """
 
     def __init__(self, path: str, operation: ModelOperation, reception: Books) -> None:
-        self.path = path
+        super().__init__(reception)
+        self.path = self.route = path
         self.is_large = operation.is_large
         self._decode_large = operation.decode
         self.codec = operation.codec
         self.queue = operation.queue
         self._presence = operation.presence
-        self.reception = reception
-        self.answers = Answers(path, self.codec, reception)
-        self._arrived: list[FastRequest] = []
+        self.answers = Answers(path, self.codec, reception, self.queue.metrics)
         self._refused: dict[tuple[str, float | None], tuple[RequestError, list[FastRequest]]] = {}
         self._is_uniform = _is_uniform(self.codec.inputs)
         self._has_kinds = _has_kinds(self.codec.inputs)
-        self._reading: dict[FastRequest, asyncio.Task[None]] = {}
 
-    def arrived(self, request: FastRequest) -> None:
-        """Take a request, whose body is complete, with the others of this turn."""
-        if not self._arrived:
-            asyncio.get_running_loop().call_soon(self._take)
-        self._arrived.append(request)
+    def wanted(self, content_type: str, accept: str, coding: bytes) -> str | None:  # noqa: ARG002
+        """What the client takes: "" for JSON; None for what needs the standard way."""
+        return _wanted(accept) if media.essence(content_type) in _PLAIN else None
 
-    def _take(self) -> None:
-        arrived = self._some()
-        self.reception.began(len(arrived))
+    def _take(self, arrived: Sequence[FastRequest]) -> None:
         together: list[FastRequest] = []
         rows: list[Any] = []
         bounds = [0]
@@ -58,7 +53,7 @@ class Intake:
             if request.is_over:
                 continue
             if not is_here:
-                self._read(request, self._take_late(request))
+                self._begin(request, self._take_late(request))
                 continue
             refusal = self.queue.batcher.refusal()
             if refusal is not None:
@@ -82,18 +77,6 @@ class Intake:
         refused, self._refused = self._refused, {}
         for error, requests in refused.values():
             self.answers.refuse(requests, error)
-
-    def _some(self) -> list[FastRequest]:
-        """What came, or as much of it as is read without keeping the loop for long."""
-        arrived, self._arrived = self._arrived, []
-        size = 0
-        for position, request in enumerate(arrived):
-            size += request.size
-            if size > AT_ONCE and position:
-                self._arrived = arrived[position:]
-                asyncio.get_running_loop().call_soon(self._take)
-                return arrived[:position]
-        return arrived
 
     def _rows(self, request: FastRequest) -> list[Any] | None:
         """The rows in a body that is as it should be; None leaves it to the codec."""
@@ -139,18 +122,7 @@ class Intake:
 
     def _take_large(self, request: FastRequest) -> None:
         """Have a large body read elsewhere; others go on meanwhile."""
-        self._read(request, self._read_large(request))
-
-    def _read(self, request: FastRequest, reading: Coroutine[Any, Any, None]) -> None:
-        """Take a request in a task of its own."""
-        task = asyncio.get_running_loop().create_task(reading)
-        self._reading[request] = task
-        task.add_done_callback(lambda _: self._reading.pop(request))
-
-    def forget(self, request: FastRequest) -> None:
-        """Do not read the body of a client that has left."""
-        if request in self._reading:
-            self._reading[request].cancel()
+        self._begin(request, self._read_large(request))
 
     async def _take_late(self, request: FastRequest) -> None:
         """Take a request once the model is here, if somebody brings it."""
@@ -232,3 +204,12 @@ def _is_alike(field: Field) -> bool:
         return True  # one value a row, each of which is converted for itself
     rows, *sizes = field.shape
     return rows is None and None not in sizes and column.family(field.dtype) in _ALIKE
+
+
+def _wanted(accept: str) -> str | None:
+    if accept in _ANY_JSON:
+        return ""
+    first = next(iter(media.ranked(accept, media.ANSWERS)), None)
+    if first == media.JSON:
+        return ""
+    return accept if first == media.NPY else None

@@ -2,12 +2,10 @@
 
 from collections.abc import Hashable, Mapping
 from dataclasses import dataclass, field
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
-from ..data import media
 from ..data.media import is_json
 from ..errors import RequestError
-from ..models.runner import Queue
 from ..settings import ServeSettings
 from . import timing
 from .books import Books
@@ -15,24 +13,25 @@ from .own_lines import OwnLines
 from .request_headers import check_coding, content_type, seconds_allowed
 from .standing import Standing
 
+if TYPE_CHECKING:
+    from .telling import Telling
+
 Headers = list[tuple[bytes, bytes]]
 
 _MOST_DIGITS = 18  # of Content-Length; more is beyond any memory
 _UNUSUAL = frozenset({b"transfer-encoding", b"expect", b"upgrade"})
-_PLAIN = frozenset({"", media.JSON, media.NPY, media.CSV})  # bodies; others may need an import
-_ANY_JSON = frozenset({"", "*/*", media.JSON})
 
 
 class Destination(Protocol):
     """A route, as a request for it sees it."""
 
     path: str
-    queue: Queue
+    route: str
     reception: Books
 
     @property
-    def answers(self) -> Any:
-        """What a batcher's answers and refusals go through, in groups."""
+    def answers(self) -> "Telling":
+        """Who tells clients whose requests have no other group yet."""
         ...
 
     def arrived(self, request: Any, /) -> None:
@@ -45,6 +44,18 @@ class Destination(Protocol):
 
     def is_large(self, size: int, content_type: str, /) -> bool:
         """Whether a body of `size` bytes is read elsewhere."""
+        ...
+
+    def wanted(self, content_type: str, accept: str, coding: bytes, /) -> str | None:
+        """What the client takes, given `Accept` and `Accept-Encoding`; None: the standard way."""
+        ...
+
+
+class Destinations(Protocol):
+    """Who takes a POST, by its target."""
+
+    def get(self, target: bytes, /) -> Destination | None:
+        """None where only the standard way knows."""
         ...
 
 
@@ -62,6 +73,7 @@ class PlainHead:
     priority       0 for the most urgent
     client         whose share it counts against
     is_timed       the answer says how long its parts took
+    said           all headers; what is in `own` may be another request's
     """
 
     intake: Destination
@@ -76,6 +88,7 @@ class PlainHead:
     priority: int
     client: Hashable
     is_timed: bool = False
+    said: Mapping[bytes, bytes] = field(default_factory=dict, compare=False)
     is_odd: bool = field(init=False)
     """Whether the answer, if all goes well, has another head than most."""
 
@@ -84,14 +97,11 @@ class PlainHead:
 
 
 class HeadReader:
-    """Tells plain heads from those that take the standard way.
+    """Tells plain heads from those that take the standard way."""
 
-    `intakes` are the routes that can be answered below ASGI, by their path.
-    """
-
-    def __init__(self, settings: ServeSettings, intakes: Mapping[bytes, Destination]) -> None:
+    def __init__(self, settings: ServeSettings, destinations: Destinations) -> None:
         self._settings = settings
-        self._intakes = intakes
+        self._destinations = destinations
         self._standing = Standing(settings.queue)
 
     def read(self, target: bytes, headers: Headers, *, is_last: bool) -> PlainHead | None:
@@ -99,7 +109,7 @@ class HeadReader:
 
         Whatever would be refused is left to the standard way too, which knows the words for it.
         """
-        intake = self._intakes.get(target)
+        intake = self._destinations.get(target)
         if intake is None:
             return None
         said = dict(headers)  # of equal names the last counts, as everywhere here
@@ -113,8 +123,10 @@ class HeadReader:
         except RequestError:
             return None
         kind = content_type(said.get(b"content-type", b""))
-        accept = _wanted(said.get(b"accept", b"").decode("latin-1"))
-        if accept is None or media.essence(kind) not in _PLAIN:
+        accept = intake.wanted(
+            kind, said.get(b"accept", b"").decode("latin-1"), said.get(b"accept-encoding", b"")
+        )
+        if accept is None:
             return None
         return PlainHead(
             intake=intake,
@@ -129,6 +141,7 @@ class HeadReader:
             priority=priority,
             client=self._standing.client(said, None),
             is_timed=timing.is_asked(self._settings, said),
+            said=said,
         )
 
     def _length(self, value: bytes) -> int:
@@ -137,13 +150,3 @@ class HeadReader:
             return 0
         length = int(value)
         return length if length <= self._settings.max_body else 0
-
-
-def _wanted(accept: str) -> str | None:
-    """What the client takes: "" for JSON; None for what only the standard way writes."""
-    if accept in _ANY_JSON:
-        return ""
-    first = next(iter(media.ranked(accept, media.ANSWERS)), None)
-    if first == media.JSON:
-        return ""
-    return accept if first == media.NPY else None

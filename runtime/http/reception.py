@@ -1,11 +1,13 @@
 """Reception: what all connections of a server share on the way below ASGI."""
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Container, Sequence
 
 from ..models.operation import ModelOperation
 from ..telemetry.traced import Tracing
 from .access_log import Access
+from .destinations import Destinations
+from .dialect_endpoint import Switchboard
 from .door import Door
 from .fast_request import FastRequest
 from .head_memo import HeadMemo
@@ -16,14 +18,24 @@ from .reply import Calendar
 
 
 class Reception:
-    """The routes that are answered below ASGI, and the books of what is answered there."""
+    """The routes that are answered below ASGI, and the books of what is answered there.
 
-    def __init__(self, door: Door, access: Access, tracing: Tracing | None = None) -> None:
+    `own` are all paths of the bundle's own, which are not asked of a dialect.
+    """
+
+    def __init__(
+        self,
+        door: Door,
+        access: Access,
+        tracing: Tracing | None = None,
+        switchboard: Switchboard | None = None,
+        own: Container[str] = (),
+    ) -> None:
         self.door = door
         self.readiness = door.readiness
         self.budget = door.budget
-        self.intakes: dict[bytes, Intake] = {}
-        self.reader = HeadReader(door.settings, self.intakes)
+        self._destinations = Destinations(self, switchboard, own)
+        self.reader = HeadReader(door.settings, self._destinations)
         self.memo = HeadMemo(door.settings.limits)
         self.ids = Ids()
         self.date = Calendar()
@@ -35,7 +47,7 @@ class Reception:
     def add(self, path: str, operation: ModelOperation) -> None:
         """Take requests for the route at `path`, unless each is a call of its own."""
         if operation.queue.batcher.limits.mergeable:
-            self.intakes[path.encode()] = Intake(path, operation, self)
+            self._destinations.add(path, Intake(path, operation, self))
 
     def began(self, requests: int) -> None:
         """So many requests have come in."""
@@ -51,13 +63,13 @@ class Reception:
             rows += request.rows
             seconds.append(now - request.began)
         self.budget.give(received)
-        intake = requests[0].head.intake
-        intake.queue.metrics.pending(-rows)
-        self.door.metrics.ended_together(intake.path, status, seconds)
+        route = requests[0].head.intake.route
+        requests[0].group.left(rows)
+        self.door.metrics.ended_together(route, status, seconds)
         self._access.write_all(requests, now)
         if self._tracing is not None:
             for request in requests:
-                self._tracing.ended(request, request, intake.path, now)
+                self._tracing.ended(request, request, route, now)
         self.open -= len(requests)
         if not self.open and self._drained is not None and not self._drained.done():
             self._drained.set_result(None)

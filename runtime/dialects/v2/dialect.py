@@ -4,23 +4,19 @@ Source: github.com/kserve/open-inference-protocol, specification/protocol/infere
 Triton's extensions of it.
 """
 
-import asyncio
 from collections.abc import Sequence
 from typing import Any
 
 from ...errors import RequestError
-from ..api_tensors import ask
 from ..catalog import Catalog
 from ..dialect import GET, POST, Rule
 from ..inquiry import Inquiry
 from ..reply import Reply
 from ..served import Served
-from ..tensors import from_output, to_batch
-from . import infer_request, metadata
+from . import metadata
 from .fixed import Fixed
 from .generate import EVENTS, Generate
-from .infer_answer import InferAnswer, check_outputs
-from .infer_request import InferRequest
+from .infer import Infer
 from .openapi import document
 from .repository import Repository
 from .statistics import statistics
@@ -30,7 +26,6 @@ _NOT_READY = 503
 _KEPT = frozenset({404, 405, 408, 429, 499, 500, 501, 503, 504})
 """Statuses that clients are told; whatever else is wrong with a request is a 400."""
 
-_LARGE = 1 << 14  # bytes of a body that is read in a turn of its own
 _MODEL = "/v2/models/(?P<model>[^/]+)(?:/versions/(?P<version>[^/]+))?"
 _NAME = "/v2/models/{model}"
 _REPOSITORY = "/v2/repository(?:/(?P<repository>[^/]+))?"
@@ -44,14 +39,15 @@ class V2:
 
     def __init__(self, catalog: Catalog) -> None:
         self._catalog = catalog
-        self._turn = asyncio.Lock()
+        self._infer = Infer(catalog)
 
     def rules(self) -> Sequence[Rule]:
         """What it answers, what is asked most first."""
         repository, generate = Repository(self._catalog), Generate(self._catalog)
+        infer = self._infer
         one = f"{_REPOSITORY}/models/(?P<model>[^/]+)"
         return [
-            Rule(POST, f"{_MODEL}/infer", self._infer, f"{_NAME}/infer"),
+            Rule(POST, f"{_MODEL}/infer", infer.answer, f"{_NAME}/infer", infer),
             Rule(POST, f"{_MODEL}/infer_stream", self._infer_stream, f"{_NAME}/infer_stream"),
             Rule(POST, f"{_MODEL}/generate", generate.whole, f"{_NAME}/generate"),
             Rule(POST, f"{_MODEL}/generate_stream", generate.streamed, f"{_NAME}/generate_stream"),
@@ -136,38 +132,8 @@ class V2:
 
     # --- predictions ---
 
-    async def _infer(self, inquiry: Inquiry) -> Reply:
-        served = self._find(inquiry)
-        request = await self._read(inquiry, served)
-        served = self._method(inquiry, served, request)
-        name, is_null = inquiry.parts["model"], served.settings.nan == "null"
-        signature = served.signature
-        if signature is None:
-            tensors = await ask(served, inquiry, request.tensors)
-        else:
-            fields = signature.outputs.fields
-            if request.outputs and fields:
-                check_outputs(name, request.outputs, {field.name for field in fields})
-            batch = to_batch(signature.inputs, request.tensors, nan_as_null=is_null)
-            tensors = from_output(signature, await served.answer(inquiry, batch))
-        return InferAnswer(name, served.version, tensors, is_null).reply(request)
-
     async def _infer_stream(self, inquiry: Inquiry) -> Reply:
         """One event: an answer that is complete."""
-        reply = await self._infer(inquiry)
+        reply = await self._infer.answer(inquiry)
         assert isinstance(reply.body, bytes)
         return Reply(b"data: " + reply.body + b"\n\n", 200, EVENTS)
-
-    async def _read(self, inquiry: Inquiry, served: Served) -> InferRequest:
-        if len(inquiry.body) < _LARGE or infer_request.HEADER_LENGTH in inquiry.headers:
-            return infer_request.read(inquiry, served)
-        async with self._turn:
-            await asyncio.sleep(0)  # whatever else is to be done comes between two of them
-            return infer_request.read(inquiry, served)
-
-    def _method(self, inquiry: Inquiry, served: Served, request: InferRequest) -> Served:
-        """The method that the request names among its parameters, where it does."""
-        method = request.parameters.get("method")
-        if type(method) is not str:
-            return served
-        return self._catalog.find(served.alias, inquiry.parts.get("version"), method=method)

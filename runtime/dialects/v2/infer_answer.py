@@ -46,10 +46,7 @@ class InferAnswer:
             document["id"] = request.id
         document["outputs"] = outputs
         head = orjson.dumps(document, option=orjson.OPT_SERIALIZE_NUMPY)
-        blobs = b"".join(binary)
-        if not blobs:
-            return Reply(head)
-        return Reply(head + blobs, 200, BINARY, ((_LENGTH, b"%d" % len(head)),))
+        return with_binary(head, b"".join(binary))
 
     def _described(self, tensor: Tensor, binary: list[bytes] | None) -> dict[str, Any]:
         said: dict[str, Any] = {
@@ -70,6 +67,13 @@ class InferAnswer:
         known = {tensor.name: tensor for tensor in self.tensors}
         check_outputs(self.model, wanted, known)
         return [(known[each.name], each) for each in wanted]
+
+
+def with_binary(head: bytes, blobs: bytes) -> Reply:
+    """An answer of JSON with binary data behind it, where there are any."""
+    if not blobs:
+        return Reply(head)
+    return Reply(head + blobs, 200, BINARY, ((_LENGTH, b"%d" % len(head)),))
 
 
 def check_outputs(model: str, wanted: Sequence[Wanted], known: Any) -> None:

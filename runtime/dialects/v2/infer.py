@@ -1,0 +1,140 @@
+"""Infer: `POST /v2/models/{model}/infer`, from the body of a request to that of its answer."""
+
+import asyncio
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from ...data import table
+from ...errors import UnknownModel
+from ..api_tensors import ask
+from ..catalog import Catalog
+from ..inquiry import Inquiry
+from ..reply import Reply
+from ..served import Served
+from ..tensors import from_output, to_batch
+from . import infer_request
+from .batch_answer import BatchAnswer
+from .infer_answer import InferAnswer, check_outputs
+from .infer_request import InferRequest
+
+_LARGE = 1 << 14  # bytes of JSON that is read in a turn of its own
+
+
+class InferQuestion:
+    """A Question whose tensors have become a batch.
+
+    model   as the client calls it
+    """
+
+    __slots__ = ("batch", "model", "request", "rows", "served")
+
+    def __init__(self, served: Served, model: str, request: InferRequest, batch: Any) -> None:
+        self.served = served
+        self.model = model
+        self.request = request
+        self.batch = batch
+        self.rows = table.rows(batch)
+
+    def reply(self, output: Any) -> Reply:
+        """The answer, given what the model says to exactly these rows."""
+        served = self.served
+        assert served.signature is not None
+        tensors = from_output(served.signature, output)
+        is_null = served.settings.nan == "null"
+        return InferAnswer(self.model, served.version, tensors, is_null).reply(self.request)
+
+
+class Infer:
+    """An Asking, and the handler for what it leaves."""
+
+    def __init__(self, catalog: Catalog) -> None:
+        self._catalog = catalog
+        self._turn = asyncio.Lock()
+
+    def has_rows(self, parts: Mapping[str, str]) -> bool:
+        """Whether the model of a path is there, and no author's class."""
+        try:
+            return self._found(parts).signature is not None
+        except UnknownModel:
+            return False
+
+    def ask(self, inquiry: Inquiry) -> InferQuestion | None:
+        """What a request asks; None for much JSON, and for an author's class."""
+        if _is_long(inquiry):
+            return None
+        served = self._found(inquiry.parts)
+        if served.signature is None:
+            return None
+        request = infer_request.read(inquiry, served)
+        served = self._method(inquiry, served, request)
+        return None if served.signature is None else _question(inquiry, served, request)
+
+    def replies(
+        self, questions: Sequence[InferQuestion], output: Any, bounds: Sequence[int]
+    ) -> Sequence[Reply]:
+        """The answers to all of a batch, which asks one model by one name."""
+        answer = _common(questions, output)
+        parts = zip(questions, bounds, bounds[1:], strict=False)
+        if answer is None:
+            return [each.reply(table.slice(output, start, stop)) for each, start, stop in parts]
+        return [answer.reply(each.request, start, stop) for each, start, stop in parts]
+
+    async def answer(self, inquiry: Inquiry) -> Reply:
+        """The handler."""
+        served = self._found(inquiry.parts)
+        request = await self._read(inquiry, served)
+        served = self._method(inquiry, served, request)
+        if served.signature is None:
+            tensors = await ask(served, inquiry, request.tensors)
+            is_null = served.settings.nan == "null"
+            said = InferAnswer(inquiry.parts["model"], served.version, tensors, is_null)
+            return said.reply(request)
+        question = _question(inquiry, served, request)
+        return question.reply(await served.answer(inquiry, question.batch))
+
+    async def _read(self, inquiry: Inquiry, served: Served) -> InferRequest:
+        if not _is_long(inquiry):
+            return infer_request.read(inquiry, served)
+        async with self._turn:
+            await asyncio.sleep(0)  # whatever else is to be done comes between two of them
+            return infer_request.read(inquiry, served)
+
+    def _found(self, parts: Mapping[str, str]) -> Served:
+        return self._catalog.find(parts["model"], parts.get("version"))
+
+    def _method(self, inquiry: Inquiry, served: Served, request: InferRequest) -> Served:
+        """The method that the request names among its parameters, where it does."""
+        method = request.parameters.get("method")
+        if type(method) is not str:
+            return served
+        return self._catalog.find(served.alias, inquiry.parts.get("version"), method=method)
+
+
+def _is_long(inquiry: Inquiry) -> bool:
+    return len(inquiry.body) >= _LARGE and infer_request.HEADER_LENGTH not in inquiry.headers
+
+
+def _common(questions: Sequence[InferQuestion], output: Any) -> BatchAnswer | None:
+    """What writes the answers to all of a batch out of one tensor, where that is all they are."""
+    first = questions[0]
+    signature, settings = first.served.signature, first.served.settings
+    if signature is None or not isinstance(output, np.ndarray):
+        return None
+    (tensor,) = from_output(signature, output)
+    is_null = settings.nan == "null"
+    answer = BatchAnswer.of(first.model, first.served.version, tensor, nan_as_null=is_null)
+    is_common = answer is not None and all(answer.takes(each.request) for each in questions)
+    return answer if is_common else None
+
+
+def _question(inquiry: Inquiry, served: Served, request: InferRequest) -> InferQuestion:
+    signature, model = served.signature, inquiry.parts["model"]
+    assert signature is not None
+    fields = signature.outputs.fields
+    if request.outputs and fields:
+        check_outputs(model, request.outputs, {field.name for field in fields})
+    is_null = served.settings.nan == "null"
+    batch = to_batch(signature.inputs, request.tensors, nan_as_null=is_null)
+    return InferQuestion(served, model, request, batch)

@@ -1,0 +1,58 @@
+"""Arrivals: requests below ASGI that came in one turn of the loop, taken together."""
+
+import asyncio
+from abc import ABC, abstractmethod
+from collections.abc import Coroutine, Sequence
+from typing import Any
+
+from .books import Books
+from .fast_request import FastRequest
+
+AT_ONCE = 1 << 17  # bytes of bodies that are read before the loop has another turn
+
+
+class Arrivals(ABC):
+    """Collects requests until the turn is over, and knows of those that have tasks of their own."""
+
+    def __init__(self, reception: Books) -> None:
+        self.reception = reception
+        self._arrived: list[FastRequest] = []
+        self._tasks: dict[FastRequest, asyncio.Task[None]] = {}
+
+    @abstractmethod
+    def _take(self, arrived: Sequence[FastRequest]) -> None:
+        """Begin with these requests."""
+
+    def arrived(self, request: FastRequest) -> None:
+        """Take a request, whose body is complete, with the others of this turn."""
+        if not self._arrived:
+            asyncio.get_running_loop().call_soon(self._turn)
+        self._arrived.append(request)
+
+    def forget(self, request: FastRequest) -> None:
+        """Do nothing more for a client that has left."""
+        if request in self._tasks:
+            self._tasks[request].cancel()
+
+    def _turn(self) -> None:
+        arrived = self._some()
+        self.reception.began(len(arrived))
+        self._take(arrived)
+
+    def _some(self) -> list[FastRequest]:
+        """What came, or as much of it as is read without keeping the loop for long."""
+        arrived, self._arrived = self._arrived, []
+        size = 0
+        for position, request in enumerate(arrived):
+            size += request.size
+            if size > AT_ONCE and position:
+                self._arrived = arrived[position:]
+                asyncio.get_running_loop().call_soon(self._turn)
+                return arrived[:position]
+        return arrived
+
+    def _begin(self, request: FastRequest, work: Coroutine[Any, Any, None]) -> None:
+        """Work for a request in a task of its own."""
+        task = asyncio.get_running_loop().create_task(work)
+        self._tasks[request] = task
+        task.add_done_callback(lambda _: self._tasks.pop(request))

@@ -1,0 +1,49 @@
+"""Destinations: who takes requests below ASGI, by the target of their request line."""
+
+import re
+from collections.abc import Container
+
+from .books import Books
+from .dialect_endpoint import Switchboard
+from .dialect_intake import DialectIntake
+from .intake import Intake
+
+_PLAIN = re.compile(rb"/[A-Za-z0-9._~!$&'()*+,;=:@/-]+")  # nothing that could be written otherwise
+_MOST = 1024  # targets of dialects that need not be looked for again
+
+
+class Destinations:
+    """The bundle's own routes, and the paths of dialects as somebody asks for them."""
+
+    def __init__(self, books: Books, switchboard: Switchboard | None, own: Container[str]) -> None:
+        self._books = books
+        self._switchboard = switchboard
+        self._own = own  # paths that are no dialect's
+        self._routes: dict[bytes, Intake] = {}
+        self._others: dict[bytes, DialectIntake] = {}
+
+    def add(self, path: str, intake: Intake) -> None:
+        """The route at `path` is there."""
+        self._routes[path.encode()] = intake
+
+    def get(self, target: bytes) -> Intake | DialectIntake | None:
+        """Who takes a POST; None where only the standard way knows."""
+        found = self._routes.get(target)
+        if found is not None or self._switchboard is None:
+            return found
+        return self._others.get(target) or self._sought(self._switchboard, target)
+
+    def _sought(self, switchboard: Switchboard, target: bytes) -> DialectIntake | None:
+        if not _PLAIN.fullmatch(target):
+            return None
+        path = target.decode()
+        endpoint = switchboard.asked(path)
+        asking = None if endpoint is None else endpoint.rule.asking
+        if endpoint is None or asking is None or path in self._own:
+            return None
+        if not asking.has_rows(endpoint.place.parts):
+            return None
+        if len(self._others) >= _MOST:
+            self._others.clear()
+        made = self._others[target] = DialectIntake(path, endpoint, asking, self._books)
+        return made

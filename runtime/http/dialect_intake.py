@@ -1,0 +1,181 @@
+"""DialectIntake: predictions that clients of other servers ask for, below ASGI."""
+
+import time
+from collections.abc import Sequence
+from typing import Any
+
+from ..data import media, table
+from ..dialects.inquiry import Inquiry
+from ..dialects.question import Asking, Question
+from ..dialects.reply import Reply
+from ..dialects.served import Served
+from ..errors import RequestError
+from ..models.runner import Queue
+from .arrivals import Arrivals
+from .books import Books
+from .coding import is_coding
+from .dialect_endpoint import DialectEndpoint
+from .exchange import Answer
+from .fast_request import FastRequest
+from .reply import OK
+from .telling import Telling
+
+
+class DialectIntake(Arrivals):
+    """Asks for what its rule's `Asking` can read at once; the rule's handler does the rest.
+
+    What the model says to a batch is written together, whoever of this path it is for.
+    """
+
+    def __init__(
+        self, target: str, endpoint: DialectEndpoint, asking: Asking, reception: Books
+    ) -> None:
+        super().__init__(reception)
+        self.path = target
+        self.route = endpoint.rule.name
+        self._endpoint = endpoint
+        self._asking = asking
+        self.answers = DialectAnswers(endpoint, asking, reception, None)
+        self._groups: dict[Served, DialectAnswers] = {}
+
+    def is_large(self, size: int, content_type: str) -> bool:  # noqa: ARG002
+        """What is large is for the dialect to say, which sees the body."""
+        return False
+
+    def wanted(self, content_type: str, accept: str, coding: bytes) -> str | None:  # noqa: ARG002
+        """What the client takes; None where the answer is to be compressed."""
+        return None if is_coding(coding) else accept
+
+    def _take(self, arrived: Sequence[FastRequest]) -> None:
+        for request in arrived:
+            if not request.is_over:
+                self._take_one(request)
+
+    def _take_one(self, request: FastRequest) -> None:
+        inquiry = self._inquiry(request)
+        try:
+            question = self._asking.ask(inquiry)
+            queue = None if question is None else question.served.open_queue
+            if question is None or queue is None:
+                self._begin(request, self._handle(request, inquiry))
+                return
+            self._enqueue(request, inquiry, question, queue)
+        except RequestError as error:
+            request.group.refuse([request], error)
+        except Exception as error:  # noqa: BLE001 - it is in the log, and the client is answered
+            request.group.fail(request, error)
+
+    def _enqueue(
+        self, request: FastRequest, inquiry: Inquiry, question: Question, queue: Queue
+    ) -> None:
+        request.rows = request.left = rows = question.rows
+        served = question.served
+        served.check(rows)
+        request.batch = batch = question.batch
+        request.deadline, request.priority = inquiry.deadline, inquiry.priority
+        request.question = question
+        request.body = b""
+        request.group = self._group(served, queue)
+        queue.metrics.pending(rows)
+        queue.batcher.enqueue(request, table.key(queue.signature.inputs, batch))
+
+    def _group(self, served: Served, queue: Queue) -> "DialectAnswers":
+        group = self._groups.get(served)
+        if group is None:
+            self._groups.clear()  # of models that came and went none is kept
+            group = self._groups[served] = DialectAnswers(
+                self._endpoint, self._asking, self.reception, queue
+            )
+        return group
+
+    def _inquiry(self, request: FastRequest) -> Inquiry:
+        head, place = request.head, self._endpoint.place
+        return Inquiry(
+            request.method, place.path, place.parts, {}, head.said, request.body,
+            head.content_type, head.accept, request.deadline, request.priority, request.client,
+            request.id, request.trace, route=self.route,
+        )  # fmt: skip
+
+    async def _handle(self, request: FastRequest, inquiry: Inquiry) -> None:
+        """Have the rule's handler answer."""
+        try:
+            answer = await self._endpoint.handled(inquiry)
+        except RequestError as error:
+            answer = self._endpoint.refusal(error)
+        except Exception as error:  # noqa: BLE001 - it is in the log, and the client is answered
+            if not request.is_over:
+                self.answers.fail(request, error)
+            return
+        if not request.is_over:
+            request.is_over = True
+            request.rows = inquiry.rows
+            if inquiry.request is not None:
+                request.arrived, request.run = inquiry.request.arrived, inquiry.request.run
+            self.answers.tell(request, answer)
+
+
+class DialectAnswers(Telling):
+    """A Group: what the model says to a whole batch, as the dialect says it to each client."""
+
+    def __init__(
+        self, endpoint: DialectEndpoint, asking: Asking, books: Books, queue: Queue | None
+    ) -> None:
+        super().__init__(endpoint.rule.name, books, None if queue is None else queue.metrics)
+        self._endpoint = endpoint
+        self._asking = asking
+
+    def answer(self, requests: list[FastRequest], output: Any, bounds: list[int]) -> None:
+        """Send what is said of the rows `bounds[i]:bounds[i + 1]` of `output` to request i."""
+        replies = self._replies(requests, output, bounds)
+        if replies is None:
+            for request, start, stop in zip(requests, bounds, bounds[1:], strict=False):
+                self._answer_alone(request, table.slice(output, start, stop))
+            return
+        now = time.monotonic()
+        date = self._reception.date.at(now)
+        for request, reply in zip(requests, replies, strict=True):
+            flight = request.flight
+            body = reply.body
+            is_next = len(flight.waiting) == 1 and not flight.is_closing
+            if is_next and _is_plain(reply) and not request.head.is_timed:  # nearly always
+                assert isinstance(body, bytes)
+                request.sent = len(body)
+                flight.waiting.clear()
+                flight.protocol.write(date.template % (len(body), request.id, body))
+                flight.protocol.on_all_answered(now)
+            else:
+                self._reply(request, _answer(reply), date, now)
+        self._reception.ended(requests, OK, now)
+
+    def tell(self, request: FastRequest, answer: Answer) -> None:
+        """Send one answer."""
+        self._send([request], answer)
+
+    def _replies(
+        self, requests: list[FastRequest], output: Any, bounds: list[int]
+    ) -> Sequence[Reply] | None:
+        try:
+            return self._asking.replies([each.question for each in requests], output, bounds)
+        except Exception:  # noqa: BLE001 - each is tried by itself, and then it is in the log
+            return None
+
+    def _answer_alone(self, request: FastRequest, output: Any) -> None:
+        try:
+            reply = request.question.reply(output)
+        except RequestError as error:
+            self.refuse([request], error)
+        except Exception as error:  # noqa: BLE001 - it is in the log, and the client is answered
+            self.fail(request, error)
+        else:
+            self._send([request], _answer(reply))
+
+    def _refusal(self, error: RequestError) -> Answer:
+        return self._endpoint.refusal(error)
+
+
+def _is_plain(reply: Reply) -> bool:
+    return not reply.headers and reply.content_type == media.JSON
+
+
+def _answer(reply: Reply) -> Answer:
+    return Answer(reply.status, reply.body, reply.content_type, reply.headers)

@@ -1,0 +1,274 @@
+"""Dialects below ASGI say what they say above it, in the same order, to the byte."""
+
+import asyncio
+import io
+import itertools
+import json
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from modelbundle.runtime.dialects.tensor import Tensor
+from modelbundle.runtime.dialects.v2.batch_answer import BatchAnswer
+from modelbundle.runtime.dialects.v2.infer_answer import InferAnswer
+from modelbundle.runtime.dialects.v2.infer_request import InferRequest, Wanted
+from modelbundle.runtime.http.access_log import AccessLog
+
+from ..conftest import write_bundle, write_model
+from .test_fast_protocol import Moody, post
+from .ways import Way, comparable
+
+INFER = "/v2/models/sums/infer"
+LENGTH = "Inference-Header-Content-Length"
+ROW = {"name": "input", "datatype": "FP64", "shape": [1, 2], "data": [1, 2.5]}
+ROWS = ROW | {"shape": [3, 2], "data": [[1, 2], [3, 4.5], [5, 6]]}
+PAIR = np.array([1.0, 2.5]).tobytes()
+BINARY_OUT = {"parameters": {"binary_data_output": True}}
+
+
+def ask(*inputs, path=INFER, headers=(), **more):
+    return post(json.dumps({"inputs": inputs} | more).encode(), *headers, path=path)
+
+
+def ask_binary(*, blobs=PAIR, size=16, path=INFER, headers=(), **more):
+    tensor = ROW | {"parameters": {"binary_data_size": size}}
+    del tensor["data"]
+    head = json.dumps({"inputs": [tensor]} | more).encode()
+    return post(head + blobs, f"{LENGTH}: {len(head)}", *headers, path=path)
+
+
+def wants(**said):
+    return {"outputs": [{"name": "output"} | said]}
+
+
+CHUNKED = (
+    f"POST {INFER} HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n".encode()
+    + b"%x\r\n%b\r\n0\r\n\r\n"
+    % (len(json.dumps({"inputs": [ROW]})), json.dumps({"inputs": [ROW]}).encode())
+)
+LAST = ask(ROW, headers=["Connection: close"])
+LONG = ask(ROW | {"shape": [900, 2], "data": [0.123456789] * 1800})
+
+WHOLE = {
+    "good": ask(ROW),
+    "rows": ask(ROWS),
+    "named": ask(ROW, id='a "%d" b'),
+    "no text as a name": ask(ROW, id=7),
+    "binary in": ask_binary(),
+    "binary out": ask(ROWS, **BINARY_OUT),
+    "binary both ways": ask_binary(**BINARY_OUT),
+    "raw": post(PAIR, f"{LENGTH}: 0", path=INFER),
+    "raw of no whole number": post(PAIR[:-1], f"{LENGTH}: 0", path=INFER),
+    "an output": ask(ROW, **wants()),
+    "an output in binary": ask(ROW, **wants(parameters={"binary_data": True})),
+    "an output in JSON after all": ask(ROW, **BINARY_OUT, **wants(parameters={"binary_data": False})),
+    "an output twice": ask(ROW, outputs=[{"name": "output"}] * 2),
+    "another output": ask(ROW, outputs=[{"name": "result"}]),
+    "classes": ask(ROWS, **wants(parameters={"classification": 2})),
+    "too few blobs": ask_binary(blobs=PAIR[:8]),
+    "too many blobs": ask_binary(blobs=PAIR * 2),
+    "another size": ask_binary(size=8, blobs=PAIR[:8]),
+    "a bad length": post(b"{}", f"{LENGTH}: 99", path=INFER),
+    "no length": post(b"{}", f"{LENGTH}: x", path=INFER),
+    "a version": ask(ROW, path="/v2/models/sums/versions/1/infer"),
+    "no such version": ask(ROW, path="/v2/models/sums/versions/7/infer"),
+    "no such model": ask(ROW, path="/v2/models/nobody/infer"),
+    "a method": ask(ROW, parameters={"method": "predict"}),
+    "no such method": ask(ROW, parameters={"method": "nothing"}),
+    "a method in the path": ask(ROW, path="/v2/models/sums.predict/infer"),
+    "a timeout": ask(ROW, parameters={"timeout": 5_000_000}),
+    "past its timeout": ask(ROW, parameters={"timeout": 1}),
+    "a priority": ask(ROW, parameters={"priority": 2}),
+    "a bad priority": ask(ROW, parameters={"priority": -1}),
+    "shared memory": ask(ROW | {"parameters": {"shared_memory_region": "x"}}),
+    "triton's own": ask(ROW, parameters={"triton_x": 1}),
+    "an unknown datatype": ask(ROW | {"datatype": "FP8"}),
+    "whole numbers": ask(ROW | {"datatype": "INT64", "data": [1, 2]}),
+    "a short row": ask(ROW | {"data": [1]}),
+    "a shape": ask(ROW | {"shape": [1, 3], "data": [1, 2, 3]}),
+    "no rows": ask(ROW | {"shape": [0, 2], "data": []}),
+    "too many rows": ask(ROW | {"shape": [101, 2], "data": [0] * 202}),
+    "a string": ask(ROW | {"data": [1, "2"]}),
+    "no tensors": ask(),
+    "not json": post(b'{"inputs": [', path=INFER),
+    "not an object": post(b"[]", path=INFER),
+    "a key twice": post(b'{"inputs": [], "inputs": []}', path=INFER),
+    "no body": post(b"", path=INFER),
+    "the model raises": ask(ROW | {"data": [-1, 2]}),
+    "the model says NaN": ask(ROWS | {"data": [[3, 3], [-4, 2], [1, 1]]}),
+    "NaN in binary": ask(ROWS | {"data": [[3, 3], [-4, 2], [1, 1]]}, **BINARY_OUT),
+    "long": LONG,
+    "over the limit": ask(ROW | {"shape": [9000, 2], "data": [0.123456789] * 18000}),
+    "chunked": CHUNKED,
+    "gzip out": ask(ROW, headers=["Accept-Encoding: gzip"]),
+    "gzip out of much": ask(ROWS | {"shape": [90, 2], "data": [1.5] * 180},
+                            headers=["Accept-Encoding: gzip"]),
+    "what libraries accept": ask(ROW, headers=["Accept-Encoding: gzip, deflate", "Accept: */*"]),
+    "gzip in, which it is not": ask(ROW, headers=["Content-Encoding: gzip"]),
+    "an unknown coding": ask(ROW, headers=["Content-Encoding: br"]),
+    "an id": ask(ROW, headers=["X-Request-Id: own-1"]),
+    "a trace": ask(ROW, headers=["traceparent: 00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01"]),
+    "a deadline": ask(ROW, headers=["X-Request-Timeout: 5"]),
+    "no deadline": ask(ROW, headers=["X-Request-Timeout: soon"]),
+    "a query": ask(ROW, path=INFER + "?x=1"),
+    "a slash": ask(ROW, path=INFER + "/"),
+    "escapes": ask(ROW, path="/v2/models/s%75ms/infer"),
+    "get": f"GET {INFER} HTTP/1.1\r\nHost: x\r\n\r\n".encode(),
+    "metadata": b"GET /v2/models/sums HTTP/1.1\r\nHost: x\r\n\r\n",
+    "the bundle's own": post(b'{"instances": [[1, 2]]}'),
+    "below another path": ask(ROW, path="/v2/models/sums/generate"),
+}  # fmt: skip
+FATAL = {
+    "close": LAST,
+    "http 1.0": post(json.dumps({"inputs": [ROW]}).encode(), path=INFER, version="1.0"),
+    "nonsense": b"nonsense\r\n\r\n",
+    "two hosts": ask(ROW, headers=["Host: y"]),
+    "two lengths": ask(ROW, headers=["Content-Length: 5"]),
+}
+ALL = WHOLE | FATAL
+
+
+class Wordy(Moody):
+    """Says in words what it says."""
+
+    def predict(self, rows):
+        return [f"{total:.1f}" for total in super().predict(rows)]
+
+
+class Wide(Moody):
+    """Answers with as many numbers as it was given."""
+
+    def predict(self, rows):
+        super().predict(rows)
+        return np.sqrt(rows, dtype=np.float32)
+
+
+@pytest.fixture(scope="module", params=[Moody, Wordy, Wide])
+def hear(request, tmp_path_factory):
+    """What both ways say to pieces of bytes, without what may differ: `hear(pieces)`."""
+    with asyncio.Runner() as runner:
+        ways = []
+        for http in ("fast", "asgi"):
+            directory = tmp_path_factory.mktemp(http)
+            write_model(directory / "models" / "sums", request.param())
+            serve = {"http": http, "max_rows": 100, "max_body": 60_000}
+            ways.append(Way(write_bundle(directory, serve=serve)))
+        for way in ways:
+            runner.run(way.start())
+        yield lambda pieces: [comparable(runner.run(way.converse(pieces))) for way in ways]
+        for way in ways:
+            runner.run(way.stop())
+
+
+@pytest.mark.parametrize("name", ALL)
+def test_both_ways_say_the_same(hear, name):
+    fast, asgi = hear([ALL[name], LAST])
+    assert fast == asgi
+    assert fast.count(b"HTTP/1.1 ") >= (2 if name in WHOLE else 1)
+
+
+@pytest.mark.parametrize("name", ALL)
+def test_they_say_it_again_when_the_head_is_known(hear, name):
+    fast, asgi = hear([ALL[name]] * 4 + [LAST])
+    assert fast == asgi
+
+
+@pytest.mark.parametrize("name", ["good", "binary both ways", "raw", "chunked", "two hosts"])
+def test_a_request_may_be_cut_anywhere(hear, name):
+    raw = ALL[name]
+    whole, _ = hear([raw + LAST])
+    for place in range(1, len(raw), 7):
+        fast, asgi = hear([raw[:place], raw[place:] + LAST])
+        assert fast == asgi == whole
+
+
+@settings(max_examples=100, deadline=None)
+@given(
+    names=st.lists(st.sampled_from(sorted(ALL)), min_size=1, max_size=6),
+    cuts=st.lists(st.integers(0, 2000), max_size=6),
+)
+def test_any_requests_in_any_pieces_get_the_same_answers_in_order(hear, names, cuts):
+    raw = b"".join(ALL[name] for name in names) + LAST
+    places = sorted({0, len(raw), *(cut % len(raw) for cut in cuts)})
+    fast, asgi = hear([raw[start:stop] for start, stop in itertools.pairwise(places)])
+    assert fast == asgi
+
+
+DATATYPES = {
+    "FP32": "f4", "FP64": "f8", "FP16": "f2", "INT8": "i1", "UINT64": "u8", "INT32": "i4",
+    "BOOL": "?",
+}  # fmt: skip
+
+
+@st.composite
+def tensors(draw):
+    """A tensor of numbers, and the rows `start:stop` of it."""
+    datatype = draw(st.sampled_from(sorted(DATATYPES)))
+    shape = draw(st.lists(st.integers(1, 4), min_size=1, max_size=3))
+    raw = np.random.default_rng(draw(st.integers(0, 1 << 30))).bytes(64 * 8)
+    array = np.frombuffer(raw, "u1" if datatype == "BOOL" else DATATYPES[datatype])
+    array = array[: np.prod(shape)].reshape(shape)
+    array = array % 2 == 0 if datatype == "BOOL" else array
+    start = draw(st.integers(0, len(array) - 1))
+    name = draw(st.text(max_size=5))
+    return Tensor(name, datatype, array.shape, array), start, draw(st.integers(start + 1, 5))
+
+
+@settings(max_examples=200, deadline=None)
+@given(
+    part=tensors(),
+    said=st.none() | st.text(max_size=5),
+    is_binary=st.booleans(),
+    wanted=st.sampled_from([[], [None], [True], [False]]),
+    null=st.booleans(),
+)
+def test_rows_of_a_batch_are_written_as_they_are_alone(part, said, is_binary, wanted, null):
+    """Whatever `BatchAnswer` takes, `InferAnswer` writes alike."""
+    tensor, start, stop = part
+    stop = min(stop, len(tensor.data))
+    asked = InferRequest([], said, [Wanted(tensor.name, each) for each in wanted], is_binary)
+    whole = BatchAnswer.of("m", "1", tensor, nan_as_null=null)
+    if whole is None:
+        assert tensor.datatype == "FP16" or not np.isfinite(tensor.data).all()
+        return
+    assert whole.takes(asked)
+    rows = tensor.data[start:stop]
+    own = Tensor(tensor.name, tensor.datatype, rows.shape, rows)
+    assert whole.reply(asked, start, stop) == InferAnswer("m", "1", [own], null).reply(asked)
+
+
+def test_neither_needs_a_scope(tmp_path):
+    """Nor does much JSON, which is read in a task, but no application is called for it."""
+    write_model(tmp_path / "models" / "sums", Moody())
+    way = Way(write_bundle(tmp_path))
+
+    async def application(scope, receive, send):  # noqa: ARG001
+        raise AssertionError
+
+    with asyncio.Runner() as runner:
+        runner.run(way.start())
+        way.config.loaded_app = application
+        said = runner.run(way.converse([ask(ROW), LONG, WHOLE["binary both ways"], LAST]))
+        runner.run(way.stop())
+    assert said.count(b"HTTP/1.1 200") == 4
+
+
+def test_what_only_a_handler_does_is_logged_alike(tmp_path):
+    """Rows, bytes and the path, of requests that need a task and of others."""
+    seen = []
+    for http in ("fast", "asgi"):
+        directory = tmp_path / http
+        write_model(directory / "models" / "sums", Moody())
+        lines = io.BytesIO()
+        way = Way(write_bundle(directory, serve={"http": http}), access=AccessLog(lines))
+        with asyncio.Runner() as runner:
+            runner.run(way.start())
+            runner.run(way.converse([ask(ROWS), LONG, WHOLE["the model raises"], LAST]))
+            runner.run(way.stop())
+        way.application.access.flush()
+        logged = [json.loads(line) for line in lines.getvalue().splitlines()]
+        seen.append([(e["path"], e["status"], e["rows"], e["in"], e["out"]) for e in logged])
+    assert seen[0] == seen[1]
+    assert [rows for _, _, rows, *_ in seen[0]] == [3, 900, 1, 1]
