@@ -6,12 +6,15 @@ nodes of which each names its `__module__` and `__class__`.
 
 import json
 import zipfile
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 from ..errors import MissingFramework
+from ..pickles.opcodes import Use
 
 _SCHEMA = "schema.json"
+_VALUES = frozenset({"FunctionNode", "TypeNode"})  # found, but not called to be loaded
 _LARGEST = 64 << 20  # bytes of the schema
 _BROKEN = (zipfile.BadZipFile, OSError, EOFError, ValueError, RecursionError, RuntimeError)
 
@@ -26,18 +29,34 @@ def is_one(path: Path) -> bool:
 
 def types(path: Path) -> tuple[str, ...]:
     """The "module.class" of every node, sorted; nothing of a file that is none."""
-    found: set[str] = set()
+    return tuple(sorted({f"{module}.{kind}" for module, kind, _ in _nodes(path)}))
+
+
+def uses(path: Path) -> frozenset[Use]:
+    """What its loader calls to make the nodes, and the methods that they bind."""
+    found: set[Use] = set()
+    for module, kind, node in _nodes(path):
+        how = node.get("__loader__")
+        if how == "MethodNode":
+            content = node.get("content")
+            method = content.get("func") if isinstance(content, dict) else None
+            found.add(Use("call", module, f"{kind}.{method}"))
+        elif how not in _VALUES:
+            found.add(Use("new" if how == "ObjectNode" else "call", module, kind))
+    return frozenset(found)
+
+
+def _nodes(path: Path) -> Iterator[tuple[str, str, dict[str, Any]]]:
     waiting: list[Any] = [_schema(path)]
     while waiting:
         node = waiting.pop()
         if isinstance(node, dict):
             module, kind = node.get("__module__"), node.get("__class__")
             if isinstance(module, str) and isinstance(kind, str):
-                found.add(f"{module}.{kind}")
+                yield module, kind, node
             waiting += node.values()
         elif isinstance(node, list):
             waiting += node
-    return tuple(sorted(found))
 
 
 def load(path: Path, pickles: Any) -> Any:
@@ -49,7 +68,7 @@ def load(path: Path, pickles: Any) -> Any:
         import skops.io
     except ImportError as error:
         raise MissingFramework("skops", "skops") from error
-    pickles.check_names(types(path))
+    pickles.check_names(types(path), uses(path))
     with pickles.narrowing(path):
         return skops.io.load(path, trusted=skops.io.get_untrusted_types(file=path))
 

@@ -1,14 +1,14 @@
 """Opcodes: a pickle's program followed step by step without doing what it says.
 
-Only what names a global, or tells where joblib's raw arrays lie, is modelled; everything else is
-an unknown. No step costs more than its opcode, so there is nothing to blow up.
+Only what names a global or calls one, or tells where joblib's raw arrays lie, is modelled; all
+else is an unknown. No step costs more than its opcode, so there is nothing to blow up.
 """
 
 import pickletools
 from _compat_pickle import IMPORT_MAPPING, NAME_MAPPING
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from typing import IO, Any, ClassVar, cast
+from typing import IO, Any, ClassVar, Literal, cast
 
 import numpy as np
 
@@ -18,6 +18,7 @@ _LINE = 1 << 16  # bytes of a text opcode's argument
 _RAW_ARRAY = "joblib.numpy_pickle.NumpyArrayWrapper"
 _HAS_OBJECT = 1  # numpy's NPY_ITEM_HASOBJECT
 _IMPORT = "cloudpickle.cloudpickle.subimport"  # how code by value finds its modules
+_REMAKE = "copyreg._reconstructor"  # makes an object as one of its bases, the second argument
 _MARK = object()
 _TEXT_PROTOCOLS = 3  # below it, Python 2's names
 
@@ -26,18 +27,43 @@ class Malformed(Exception):
     """Not a pickle, not to its end, or longer than we look."""
 
 
-@dataclass(slots=True)
-class _Made:
-    """Something that a call would have returned."""
+@dataclass(frozen=True, slots=True)
+class Use:
+    """What a pickle calls: a global ("new" without its `__init__`), or the "result" of calling it.
 
+    `module` and `name` are `UNTOLD` where nobody can say without running it.
+    """
+
+    how: Literal["call", "new", "result"]
+    module: str
     name: str
-    args: Any
-    state: Any = None
 
 
 @dataclass(frozen=True, slots=True)
 class _Global:
-    name: str
+    module: str
+    attribute: str
+
+    @property
+    def name(self) -> str:
+        return f"{self.module}.{self.attribute}"
+
+
+@dataclass(slots=True)
+class _Made:
+    """Something that a call would have returned."""
+
+    maker: _Global
+    args: Any
+    state: Any = None
+
+    @property
+    def name(self) -> str:
+        return self.maker.name
+
+
+UNTOLD = "?"
+_UNKNOWN = _Global(UNTOLD, UNTOLD)
 
 
 class _Blank(bytes):
@@ -77,12 +103,13 @@ class _Skipping:
 
 
 class Machine:
-    """Follows one pickle in `file` and adds the globals it asks for to `found`."""
+    """Follows one pickle in `file` and adds the globals it asks for to `found`, calls to `used`."""
 
-    def __init__(self, file: IO[bytes], found: set[str]) -> None:
+    def __init__(self, file: IO[bytes], found: set[str], used: set[Use]) -> None:
         self._file = _Skipping(file)
         self._raw = file
         self._found = found
+        self._used = used
         self._stack: list[Any] = []
         self._memo: dict[int, Any] = {}
         self._protocol = 0
@@ -149,12 +176,13 @@ class Machine:
 
     def _name(self, module: Any, name: Any) -> None:
         if not isinstance(module, str) or not isinstance(name, str):
-            module, name = "?", "?"  # made at run time: nobody can say without running it
+            module, name = UNTOLD, UNTOLD  # made at run time: nobody can say without running it
         if self._protocol < _TEXT_PROTOCOLS:
             module, name = NAME_MAPPING.get((module, name), (module, name))
             module = IMPORT_MAPPING.get(module, module)
-        self._found.add(f"{module}.{name}")
-        self._push(_Global(f"{module}.{name}"))
+        found = _Global(module, name)
+        self._found.add(found.name)
+        self._push(found)
 
     def _proto(self, argument: int) -> None:
         self._protocol = argument
@@ -166,7 +194,7 @@ class Machine:
     def _inst(self, argument: str) -> None:
         args = tuple(self._pop_mark())
         self._global(argument)
-        self._push(_made(self._pop(), args))
+        self._make(self._pop(), args)
 
     def _stack_global(self, _: None) -> None:
         name, module = self._pop(), self._pop()
@@ -177,18 +205,37 @@ class Machine:
 
     def _call(self, _: None) -> None:
         args, function = self._pop(), self._pop()
-        made = _made(function, args)
-        if made is not None and made.name == _IMPORT and isinstance(args, tuple):
-            self._found.update(name for name in args if isinstance(name, str))
-        self._push(made)
+        self._make(function, args)
 
-    def _call_with_names(self, _: None) -> None:
+    def _new(self, _: None) -> None:
+        args, kind = self._pop(), self._pop()
+        self._make(kind, args, "new")
+
+    def _new_with_names(self, _: None) -> None:
         self._pop()
-        self._call(None)
+        self._new(None)
 
     def _obj(self, _: None) -> None:
         kind, *args = self._pop_mark()
-        self._push(_made(kind, tuple(args)))
+        self._make(kind, tuple(args))
+
+    def _make(self, maker: Any, args: Any, how: Literal["call", "new"] = "call") -> None:
+        """Push what a call returns, and write down who is called."""
+        if isinstance(maker, _Made):
+            self._used.add(Use("result", maker.maker.module, maker.maker.attribute))
+            maker = _UNKNOWN
+        elif not isinstance(maker, _Global):
+            maker = _UNKNOWN
+            self._used.add(Use(how, UNTOLD, UNTOLD))
+        else:
+            self._used.add(Use(how, maker.module, maker.attribute))
+        given = args if isinstance(args, tuple) else ()
+        if maker.name == _IMPORT:
+            self._found.update(name for name in given if isinstance(name, str))
+        if maker.name == _REMAKE:
+            base = given[1] if len(given) > 1 and isinstance(given[1], _Global) else _UNKNOWN
+            self._used.add(Use("call", base.module, base.attribute))
+        self._push(_Made(maker, args))
 
     def _build(self, _: None) -> None:
         state = self._pop()
@@ -202,7 +249,7 @@ class Machine:
         """Step over the bytes that joblib puts between the opcodes."""
         self.has_raw_arrays = True
         if _holds_objects(state["dtype"]):
-            Machine(self._raw, self._found).run()
+            Machine(self._raw, self._found, self._used).run()
             return
         size = np.dtype(state["dtype"].args[0]).itemsize
         for length in state["shape"]:
@@ -246,8 +293,8 @@ class Machine:
         "INST": _inst,
         "STACK_GLOBAL": _stack_global,
         "REDUCE": _call,
-        "NEWOBJ": _call,
-        "NEWOBJ_EX": _call_with_names,
+        "NEWOBJ": _new,
+        "NEWOBJ_EX": _new_with_names,
         "OBJ": _obj,
         "BUILD": _build,
         "EMPTY_DICT": lambda self, _: self._push({}),
@@ -269,10 +316,6 @@ class Machine:
         "EXT2": _extension,
         "EXT4": _extension,
     }
-
-
-def _made(function: Any, args: Any) -> _Made | None:
-    return _Made(function.name, args) if isinstance(function, _Global) else None
 
 
 def _holds_objects(dtype: _Made) -> bool:

@@ -17,15 +17,14 @@ from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass, replace
 from functools import cache
-from importlib import import_module
 from pathlib import Path
-from types import ModuleType
 from typing import IO, Any, Literal, NoReturn, Self
 
 from ..errors import NotTrusted
+from . import package_content
 from .buffers import mapped
 from .harmless import HARMLESS
-from .opcodes import Machine, Malformed
+from .opcodes import Machine, Malformed, Use
 
 Mode = Literal["deny", "allow-listed", "allow"]
 
@@ -46,6 +45,7 @@ class Scan:
     complete   whether every opcode was understood; if not, `globals` is only what came before
     format     "pickle", "joblib" (compressed, or with raw arrays in between) or "zip" (torch)
     is_cut     whether it ends in the middle of a pickle: it was not written or copied to its end
+    uses       which of the globals it calls
     """
 
     globals: tuple[str, ...]
@@ -53,6 +53,7 @@ class Scan:
     format: str
     pickles: int
     is_cut: bool = False
+    uses: frozenset[Use] = frozenset()
 
     @property
     def modules(self) -> frozenset[str]:
@@ -94,13 +95,14 @@ def _scan_stream(file: IO[bytes], seen: str, least: int = 1) -> Scan:
     Protocols 0 and 1 have no first byte to know them by.
     """
     found: set[str] = set()
+    used: set[Use] = set()
     pickles = 0
     complete, is_cut = True, False
     while pickles < least or _begins_pickle(file):
         if pickles == _STREAMS:
             complete = False
             break
-        machine = Machine(file, found)
+        machine = Machine(file, found, used)
         try:
             machine.run()
         except Malformed:
@@ -109,7 +111,7 @@ def _scan_stream(file: IO[bytes], seen: str, least: int = 1) -> Scan:
         finally:
             seen = "joblib" if machine.has_raw_arrays else seen
         pickles += 1
-    return Scan(tuple(sorted(found)), complete, seen, pickles, is_cut)
+    return Scan(tuple(sorted(found)), complete, seen, pickles, is_cut, frozenset(used))
 
 
 def _begins_pickle(file: IO[bytes]) -> bool:
@@ -131,7 +133,8 @@ def _scan_archive(file: IO[bytes], nesting: int) -> Scan:
         return Scan((), complete=False, format="zip", pickles=0)
     names = sorted({name for part in parts for name in part.globals})
     complete = all(part.complete for part in parts)
-    return Scan(tuple(names), complete, "zip", sum(part.pickles for part in parts))
+    uses = frozenset(use for part in parts for use in part.uses)
+    return Scan(tuple(names), complete, "zip", sum(part.pickles for part in parts), uses=uses)
 
 
 def _pickled_members(archive: zipfile.ZipFile) -> Iterator[zipfile.ZipInfo]:
@@ -161,8 +164,9 @@ def _inflate(head: bytes, file: IO[bytes]) -> IO[bytes] | None:
 class Policy:
     """How far a trusted pickle may go.
 
-    `allowed` holds "module.name", or "package.*" for everything that a package brings itself; it
-    is looked at in the mode "allow-listed" only, and what is `HARMLESS` goes without saying.
+    `allowed` holds "module.name", or "package.*" for what a package brings itself, as far as
+    `package_content` says; it is looked at in the mode "allow-listed" only, and what is `HARMLESS`
+    goes without saying.
     """
 
     mode: Mode = "allow"
@@ -191,6 +195,7 @@ class Policy:
             raise NotTrusted(f"`{path.name}` is not a pickle that can be read to its end.")
         for name in seen.globals:
             self._check_global(name)
+        self._check_uses(seen.uses)
 
     @contextmanager
     def narrowing(self, path: Path) -> Iterator[None]:
@@ -233,15 +238,17 @@ class Policy:
         with self.narrowing(path), path.open("rb") as file:
             return kind(file).load()
 
-    def check_names(self, names: Iterable[str]) -> None:
-        """Hold the types that a file of another kind names against the policy.
+    def check_names(self, names: Iterable[str], uses: Iterable[Use]) -> None:
+        """Hold the types that a file of another kind names, and calls, against the policy.
 
         Raises:
             NotTrusted: naming the first one that is not allowed.
         """
         if self.mode == "allow-listed":
             for name in names:
-                self._check_global(name)
+                module, _, attribute = name.rpartition(".")
+                self.check_found(module, attribute)
+            self._check_uses(uses)
 
     def check_found(self, module: str, name: str) -> None:
         """Refuse what is not allowed by its name, or only seems to be in a package that is.
@@ -251,17 +258,32 @@ class Policy:
         """
         module, name = _renamed(module, name)
         self._check_global(f"{module}.{name}")
-        if f"{module}.{name}" in self.allowed | HARMLESS:
+        if self._is_named(f"{module}.{name}"):
             return
-        owner = _owner(module, name)
+        owner = package_content.owner(module, name)
         if owner is not None and not _packages(owner) & self.allowed:
             self._refuse(f"{module}.{name}")
 
     def _check_global(self, name: str) -> None:
-        if name in self.allowed or name in HARMLESS:
+        if self._is_named(name):
             return
-        if not _packages(name.rpartition(".")[0]) & self.allowed:
+        module = name.rpartition(".")[0]
+        if package_content.is_aside(module) or not _packages(module) & self.allowed:
             self._refuse(name)
+
+    def _check_uses(self, uses: Iterable[Use]) -> None:
+        """Hold what is called against what a star allows, which is less than to be a value."""
+        for use in sorted(uses, key=str):
+            name = f"{use.module}.{use.name}"
+            is_made = use.how != "result" and name in HARMLESS
+            if name not in self.allowed and not is_made and not package_content.may_be_used(use):
+                raise NotTrusted(
+                    f"The pickle calls `{name}`, and a `*` does not allow that.",
+                    hint=f"Add `{name}` to `security.allow_globals` if you know it.",
+                )
+
+    def _is_named(self, name: str) -> bool:
+        return name in self.allowed or name in HARMLESS
 
     def _refuse(self, name: str) -> NoReturn:
         raise NotTrusted(
@@ -295,17 +317,3 @@ def _packages(module: str) -> set[str]:
     """The patterns that allow what is in `module`: "a.*" and "a.b.*" for "a.b"."""
     parts = module.split(".")
     return {".".join((*parts[:depth], "*")) for depth in range(1, len(parts) + 1)}
-
-
-def _owner(module: str, name: str) -> str | None:
-    """The module that a global really comes from; a module itself comes from elsewhere."""
-    try:
-        found: Any = import_module(module)
-    except ImportError:
-        return None  # source that the model carries, which it named itself
-    for part in name.split("."):
-        found = getattr(found, part, None)
-        if isinstance(found, ModuleType):
-            return "?"
-    owner = getattr(found, "__module__", None)
-    return owner if isinstance(owner, str) else None

@@ -243,7 +243,7 @@ class Security(Section):
 
     allow_globals: Distinct[Global] = Field(default=(), examples=[["sklearn.*", "numpy.random.*"]])
     """What models may ask for with `pickle: allow-listed`: `package.module.Name`, or `package.*`
-    for all that a package itself brings."""
+    for a package's own values and objects; what else a pickle calls there is named in full."""
 
     @field_validator("allow_globals")
     @classmethod

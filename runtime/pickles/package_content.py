@@ -1,0 +1,73 @@
+"""Package content: what `package.*` lets a pickle find in a package, and what it may call there.
+
+A package also holds what was never meant for a pickle: helpers of tests that run programs, loaders
+of other files, classes that open one. So a star gives the package's own classes and functions as
+values. Made are objects of the classes whose making is not written in Python, and called are the
+functions that say they put objects together again; all else has to be named in full.
+"""
+
+from collections.abc import Sequence
+from enum import Enum
+from importlib import import_module
+from types import FunctionType, ModuleType
+from typing import Any
+
+from .opcodes import UNTOLD, Use
+
+_ASIDE = frozenset({"__main__", "_testing", "conftest", "setup", "testing", "tests"})
+_REBUILDING = ("_ctor", "_new_", "_rebuild", "_reconstruct", "unpickle", "newObj")
+_MISSING = object()
+
+
+def is_aside(module: str) -> bool:
+    """Whether a module is for the package's own tests, or to be started."""
+    parts = module.split(".")
+    return bool(_ASIDE.intersection(parts)) or any(part.startswith("test_") for part in parts)
+
+
+def owner(module: str, name: str) -> str | None:
+    """The module that a global really comes from: "?" for what belongs to none, as a module.
+
+    None where it cannot be imported: source that a model carries, which its author named.
+    """
+    found = _found(module, name)
+    if found is _MISSING:
+        return None
+    if isinstance(found, ModuleType) or ("." in name and not isinstance(found, type)):
+        return "?"  # a method may do anything with its object; one is never needed to make one
+    known = getattr(found, "__module__", None)
+    if type(found).__name__ == "ufunc":
+        return known or module
+    return known if isinstance(known, str) else "?"
+
+
+def may_be_used(use: Use) -> bool:
+    """Whether a star is enough for what a pickle does with a global of the package."""
+    found = _found(use.module, use.name)
+    if found is _MISSING:
+        return use.module != UNTOLD
+    if use.how == "result" or not isinstance(found, type):
+        name = use.name.rpartition(".")[2]
+        return use.how == "call" and any(word in name for word in _REBUILDING)
+    if issubclass(found, (Enum, BaseException)) or _is_named_tuple(found):
+        return True
+    steps: list[Any] = [found.__new__]
+    if use.how == "call":
+        steps.append(found.__init__)
+        if type(found).__call__ is not type.__call__:
+            return False  # a metaclass makes what it likes
+    return not any(isinstance(step, FunctionType) for step in steps)
+
+
+def _is_named_tuple(kind: type) -> bool:
+    return issubclass(kind, tuple) and isinstance(getattr(kind, "_fields", None), Sequence)
+
+
+def _found(module: str, name: str) -> Any:
+    try:
+        found: Any = import_module(module)
+    except ImportError:
+        return _MISSING
+    for part in name.split("."):
+        found = getattr(found, part, None)
+    return found

@@ -1,0 +1,209 @@
+"""What a star in `security.allow_globals` gives: values of a package, never its helpers."""
+
+import io
+import pickle
+import zipfile
+
+import numpy as np
+import pytest
+
+from modelbundle.runtime.errors import NotTrusted
+from modelbundle.runtime.pickles.opcodes import Use
+from modelbundle.runtime.pickles.policy import Policy, scan
+
+STARS = Policy(
+    "allow-listed", frozenset({"joblib.*", "numpy.*", "scipy.*", "sklearn.*", "torch.*"})
+)
+
+
+def text(value):
+    encoded = value.encode()
+    return b"\x8c" + bytes([len(encoded)]) + encoded
+
+
+def found(module, name):
+    return text(module) + text(name) + b"\x93"
+
+
+def called(function, *arguments, opcode=b"R"):
+    return function + b"(" + b"".join(arguments) + b"t" + opcode
+
+
+def program(path):
+    """What leaves `path` behind, as source."""
+    return text(f"open({str(path)!r}, 'w').close()")
+
+
+def runs_a_program(path):
+    module = "sklearn.utils._testing"
+    return called(found(module, "assert_run_python_script_without_output"), program(path))
+
+
+def runs_a_string(path):
+    run = found("numpy.testing._private.utils", "runstring")
+    return called(run, program(path), b"}")
+
+
+def starts_a_process(path):
+    module = "torch.distributed.elastic.multiprocessing.subprocess_handler.subprocess_handler"
+    argument = text(str(path)) + b"\x85"
+    handler = found(module, "SubprocessHandler")
+    return called(handler, text("touch"), argument, b"}", b"N", b"N", b"K\x00", b"N")
+
+
+def writes_an_array(path):
+    array = pickle.dumps(np.zeros(3), 4)[2:-1]
+    return called(found("numpy", "ndarray.tofile"), array, text(str(path)))
+
+
+def maps_a_file(path):
+    memmap, shape = found("numpy", "memmap"), b"K\x08\x85"
+    return called(memmap, text(str(path)), text("uint8"), text("w+"), b"K\x00", shape)
+
+
+def maps_a_file_with_new(path):
+    return maps_a_file(path)[:-1] + b"\x81"
+
+
+def maps_a_file_as_its_base(path):
+    remake = found("copyreg", "_reconstructor")
+    return called(remake, found("numpy", "memmap"), found("numpy", "memmap"), text(str(path)))
+
+
+def opens_a_file(path):
+    return called(found("torch._C", "PyTorchFileWriter"), text(str(path)))
+
+
+def loads_a_file(path):
+    return called(found("numpy", "load"), text(str(path)), b"N", b"\x88")
+
+
+def calls_what_it_made(path):
+    made = called(found("sklearn.utils.parallel", "_FuncWrapper"), b"N", opcode=b"\x81")
+    return called(made, text(str(path)))
+
+
+def calls_what_nobody_knows(path):
+    return called(b"N", text(str(path)))
+
+
+ATTACKS = [
+    runs_a_program,
+    runs_a_string,
+    starts_a_process,
+    writes_an_array,
+    maps_a_file,
+    maps_a_file_with_new,
+    maps_a_file_as_its_base,
+    opens_a_file,
+    loads_a_file,
+    calls_what_it_made,
+    calls_what_nobody_knows,
+]
+
+
+@pytest.mark.parametrize("attack", ATTACKS)
+def test_a_star_runs_writes_and_opens_nothing(tmp_path, attack):
+    canary = tmp_path / "canary"
+    path = tmp_path / "model.pkl"
+    path.write_bytes(b"\x80\x04" + attack(canary) + b".")
+    with pytest.raises(NotTrusted):
+        STARS.load(path)
+    with zipfile.ZipFile(tmp_path / "model.pt", "w") as archive:
+        archive.write(path, "model/data.pkl")
+    with pytest.raises(NotTrusted), STARS.narrowing(tmp_path / "model.pt"):
+        pytest.fail("it was let through")
+    assert not canary.exists()
+
+
+FIRING = [runs_a_program, writes_an_array, maps_a_file, maps_a_file_with_new, opens_a_file]
+
+
+@pytest.mark.parametrize("attack", FIRING)
+def test_these_are_attacks(tmp_path, attack):
+    path = tmp_path / "model.pkl"
+    path.write_bytes(b"\x80\x04" + attack(tmp_path / "canary") + b".")
+    Policy("allow").load(path)
+    assert (tmp_path / "canary").exists()
+
+
+def test_what_is_named_in_full_may_be_called(tmp_path):
+    path = tmp_path / "model.pkl"
+    path.write_bytes(b"\x80\x04" + writes_an_array(tmp_path / "out") + b".")
+    assert scan(path).uses >= {Use("call", "numpy", "ndarray.tofile")}
+    Policy("allow-listed", frozenset({"numpy.ndarray.tofile"})).load(path)
+    assert (tmp_path / "out").stat().st_size == 24
+
+
+@pytest.mark.parametrize("protocol", [0, 2, 5])
+def test_models_load_with_the_stars_of_their_libraries(tmp_path, protocol):
+    from scipy.sparse import csr_matrix
+    from sklearn.ensemble import GradientBoostingClassifier, HistGradientBoostingRegressor
+    from sklearn.feature_selection import SelectKBest, f_classif
+    from sklearn.neighbors import KNeighborsClassifier
+    from sklearn.pipeline import make_pipeline
+    from sklearn.preprocessing import FunctionTransformer
+
+    rows, labels = np.random.default_rng(0).random((40, 3)), np.arange(40) % 2
+    models = [
+        make_pipeline(FunctionTransformer(np.log1p), SelectKBest(f_classif, k=2)),
+        GradientBoostingClassifier(n_estimators=2, random_state=np.random.RandomState(1)),
+        HistGradientBoostingRegressor(max_iter=2),
+        KNeighborsClassifier(),
+    ]
+    for model in models:
+        model.fit(rows, labels)
+    path = tmp_path / "model.pkl"
+    path.write_bytes(pickle.dumps([*models, np.random.default_rng(1), csr_matrix(rows)], protocol))
+    assert len(STARS.load(path)) == 6
+
+
+def test_modules_of_torch_load_with_its_star(tmp_path):
+    torch = pytest.importorskip("torch")
+    path = tmp_path / "model.pt"
+    module = torch.nn.Sequential(torch.nn.Linear(2, 3), torch.nn.ReLU(), torch.nn.LSTM(3, 2))
+    torch.save(module, path)
+    with STARS.narrowing(path):
+        torch.load(path, weights_only=False)
+
+
+def test_methods_and_calls_in_a_skops_file_are_held_against_the_policy(tmp_path):
+    skops = pytest.importorskip("skops.io")
+    from sklearn.preprocessing import FunctionTransformer
+
+    from modelbundle.runtime.frameworks import skops_file
+
+    canary, path = tmp_path / "canary", tmp_path / "model.skops"
+    data = skops.dumps(FunctionTransformer(np.log1p).fit(np.ones((2, 2))))
+    path.write_bytes(data)
+    STARS.check_names(skops_file.types(path), skops_file.uses(path))
+    with zipfile.ZipFile(io.BytesIO(data)) as archive:
+        schema = archive.read("schema.json").decode()
+    kind = '"__class__": "list", "__module__": "builtins", "__loader__": "ListNode"'
+    arguments = f'{{{kind}, "content": []}}'
+    for class_, module, loader, content in (
+        ("assert_run_python_script_without_output", "sklearn.utils._testing", "ListNode", "[]"),
+        ("load", "numpy", "ConstructorFromReduceNode", arguments),
+        ("memmap", "numpy", "ObjectNode", "null"),
+        ("ndarray", "numpy", "MethodNode", f'{{"func": "tofile", "obj": {arguments}}}'),
+    ):
+        node = (
+            f'{{"__class__": "{class_}", "__module__": "{module}", "__loader__": "{loader}", '
+            f'"content": {content}, "__id__": 77}}'
+        )
+        with zipfile.ZipFile(path, "w") as archive:
+            planted = schema.replace('"content": {', f'"planted": {node}, "content": {{', 1)
+            archive.writestr("schema.json", planted)
+        with pytest.raises(NotTrusted):
+            skops_file.load(path, STARS)
+    assert not canary.exists()
+
+
+@pytest.mark.parametrize(
+    "module", ["sklearn.tests.random_seed", "sklearn.conftest", "numpy.testing"]
+)
+def test_modules_for_tests_are_never_imported(tmp_path, module):
+    path = tmp_path / "a.pkl"
+    path.write_bytes(b"\x80\x04" + found(module, "anything") + b".")
+    with pytest.raises(NotTrusted):
+        STARS.load(path)
