@@ -14,6 +14,10 @@ VERSION = re.compile(r"[A-Za-z0-9][A-Za-z0-9._+-]*")
 _BARE_DIGEST = re.compile(r"[0-9a-f]{64}")  # as `--json` prints it
 DIGEST = re.compile(r"sha256:[0-9a-f]{6,64}")
 LIMIT = 128  # characters of a name or a version: every file system takes that
+_NO_PATH = (
+    "A project becomes a bundle with `bundle build DIR`, an archive with `bundle import PATH`; "
+    "`bundle list` shows the tags."
+)
 RESERVED = frozenset({*KINDS, "sha256"})  # words that mean something else before a colon
 
 
@@ -39,6 +43,8 @@ class Tag:
             InvalidTag: with the rule that the text breaks.
         """
         kind, rest = _split_kind(text, kind)
+        if "/" in rest or rest in {".", ".."}:
+            raise InvalidTag(f"{rest[:LIMIT]!r} is a path; this takes a tag.", hint=_NO_PATH)
         if _BARE_DIGEST.fullmatch(rest):
             rest = "sha256:" + rest
         if rest.startswith("sha256:"):

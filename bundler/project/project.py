@@ -20,6 +20,7 @@ _OTHERS = {
     "Bundlefile": "Rename it to `bundlefile.yaml`, or name it with `-f`.",
     "bentofile.yaml": "Write a bundlefile beside it with `bundle init`.",
     "cog.yaml": "Write a bundlefile beside it with `bundle init`.",
+    "oci-layout": "It is an archive: take it in with `bundle import`.",
     "MLproject": "Write a bundlefile beside it with `bundle init`.",
 }
 
@@ -86,7 +87,7 @@ def _find(directory: Path) -> Path:
     place = shown(str(path), 300)
     for name, hint in _OTHERS.items():
         if (directory / name).is_file():
-            message = f"There is no `{DEFAULT_NAME}` here, but a `{name}`."
+            message = f"There is no `{DEFAULT_NAME}` here, but `{name}`."
             raise BundlefileError([Problem(place, 1, 1, "", message, hint)])
     message = f"There is no `{DEFAULT_NAME}` here."
     raise BundlefileError([Problem(place, 1, 1, "", message, _WRITE)])

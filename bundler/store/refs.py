@@ -279,7 +279,9 @@ def check_same(existing: Item, item: Item) -> None:
             hint="Choose another version.",
         )
     if existing.digest != item.digest:
+        where = "`version` in the bundlefile" if item.kind == "bundle" else "`--version`"
         raise Refused(
             f"The {item.kind} `{item.tag}` exists with other content.",
-            hint="Choose another `--version`, or leave it out: the content names it.",
+            hint=f"Choose another {where} (`--as`, when it is imported), or leave it out: the "
+            "content names it.",
         )

@@ -52,6 +52,13 @@ def test_what_is_no_tag_is_refused_with_the_rule(text):
     assert str(caught.value).isprintable()
 
 
+@pytest.mark.parametrize("path", [".", "./fraud-layout", "bundle:out/fraud.tar", "../x@1"])
+def test_a_path_is_told_from_a_bad_name(path):
+    with pytest.raises(InvalidTag, match="is a path; this takes a tag") as caught:
+        Tag.parse(path)
+    assert "`bundle import PATH`" in caught.value.hint
+
+
 @given(st.text(max_size=140))
 def test_an_accepted_name_is_one_plain_file_name_and_reads_back(text):
     try:

@@ -37,7 +37,12 @@ def test_without_a_bundlefile_the_hint_is_to_write_one(tmp_path):
 
 @pytest.mark.parametrize(
     ("name", "hint"),
-    [("bundlefile.yml", "Rename"), ("bentofile.yaml", "bundle init"), ("cog.yaml", "bundle init")],
+    [
+        ("bundlefile.yml", "Rename"),
+        ("bentofile.yaml", "bundle init"),
+        ("cog.yaml", "bundle init"),
+        ("oci-layout", "bundle import"),
+    ],
 )
 def test_a_file_that_looks_like_one_is_named(tmp_path, name, hint):
     (tmp_path / name).write_text("a: 1")

@@ -116,6 +116,7 @@ def test_an_explicit_version_with_other_content_is_refused(store, save):
     with pytest.raises(Refused, match="exists with other content") as caught:
         save(files={"a": b"2"}, version="v1")
     assert caught.value.exit_code == 5
+    assert caught.value.hint.startswith("Choose another `--version` ")
     assert save(files={"a": b"1"}, version="v1").version == "v1"
     assert len(store.items("model")) == 1
 
