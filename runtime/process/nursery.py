@@ -4,6 +4,7 @@ import json
 import os
 import socket
 from collections.abc import Callable
+from contextlib import suppress
 from itertools import count
 
 from .child import Child
@@ -50,9 +51,20 @@ class Nursery:
     def hear(self, template: TemplatePost) -> bool:
         """What a template answers; False when it says nothing more."""
         try:
-            data = template.supervisor.recv(_PIECE) if template.supervisor is not None else b""
+            return self._hear_one(template)
         except BlockingIOError:
             return True
+
+    def _hear_one(self, template: TemplatePost) -> bool:
+        """One answer; False when there is none, and never will be.
+
+        Raises:
+            BlockingIOError: when there is none yet.
+        """
+        try:
+            data = template.supervisor.recv(_PIECE) if template.supervisor is not None else b""
+        except BlockingIOError:
+            raise
         except OSError:
             return False
         if data:
@@ -66,8 +78,11 @@ class Nursery:
         else:
             self._on_failure(post, OSError(told["errno"], os.strerror(told["errno"])))
 
-    def close(self, template: TemplatePost) -> None:
-        """A template is gone: what it has not answered, nobody will."""
+    def finish(self, template: TemplatePost) -> None:
+        """A template is gone: hear its last answers; what it has not answered, nobody will."""
+        with suppress(BlockingIOError):  # who forked away from it may still hold its end
+            while self._hear_one(template):
+                pass
         for ticket, (each, post) in list(self._awaited.items()):
             if each is template:
                 del self._awaited[ticket]

@@ -141,7 +141,7 @@ class Staff:
         """Nobody is at the other end of the line."""
         if isinstance(post, TemplatePost) and post.supervisor is not None:
             self._watch.unregister(post.supervisor.fileno())
-            self._nursery.close(post)
+            self._nursery.finish(post)
             post.let_go()
         if isinstance(post, FrontPost) and post.control is not None:
             self._watch.unregister(post.control.supervisor.fileno())

@@ -260,6 +260,9 @@ class Supervisor:
                     self._fill(model)
 
     def _cannot_fill(self, post: Post, error: OSError) -> None:
+        if post.is_dismissed:  # its template ended before it forked: nobody waits for it to end
+            self._terms.buried(post)
+            return
         if isinstance(error, ConnectionError):  # its template is gone: it can load by itself
             self._watch.later(0.0, partial(self._fill, post))
             return

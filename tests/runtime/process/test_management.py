@@ -207,3 +207,14 @@ def test_in_threads_models_come_and_go_but_have_one_worker_in_each_process(manag
     assert ask("DELETE", "/models/a").status_code == 200
     assert ask("POST", "/models", url="a").status_code == 200
     assert ask.ask("a") == 200
+
+
+def test_a_model_goes_while_its_processes_are_being_forked(managed):
+    """Nobody waits for one that was never born, and none of them is left behind."""
+    ask = managed("--workers=1")
+    for _ in range(6):
+        assert ask("DELETE", "/models/a").status_code == 200
+        assert ask("POST", "/models", url="a", initial_workers=4).status_code == 200
+    assert ask("DELETE", "/models/a").status_code == 200
+    others = len(ask("GET", "/models/b/all").json()) + 1  # each has a process, and the front is one
+    wait_until(lambda: len(children(ask.server.process.pid)) == others)
