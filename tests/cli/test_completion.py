@@ -1,6 +1,7 @@
 """The shell's completion, asked as the shell asks."""
 
 import os
+import shlex
 import subprocess
 import sys
 from pathlib import Path
@@ -52,9 +53,9 @@ def test_a_broken_store_offers_nothing_and_says_nothing():
     assert completed("bundle serve t", BUNDLE_HOME="/dev/null") == []
 
 
-def test_the_script_is_printed():
-    done = subprocess.run(
-        [BUNDLE, "--show-completion", "bash"], capture_output=True, text=True, check=False
-    )
+def test_the_script_is_printed_for_the_shell_that_asks():
+    asked = f"{shlex.quote(str(BUNDLE))} --show-completion; exit $?"
+    done = subprocess.run(["bash", "-c", asked], capture_output=True, text=True, check=False)
 
-    assert "_BUNDLE_COMPLETE" in done.stdout + done.stderr
+    assert done.returncode == 0, done.stderr
+    assert "_BUNDLE_COMPLETE=complete_bash" in done.stdout
