@@ -13,8 +13,9 @@ STEADY = 0.7  # share of answered rows that must come back for waiting to be con
 MEMORY = 0.9  # weight that the return statistics keep per batch
 HEADROOM = 0.85  # share of the time to its deadline that a request may be predicted to need
 REGROW = 1000  # batches after which a size that ran out of memory is tried again
-EACH = 8  # of the batches shorter than a tick: after so many the limit is worth its arithmetic
-NEW = 64  # batches until which it always is
+EACH = 7  # of so many batches one is learned from, where all take less than a tick; a prime, so
+# that no pattern of sizes hides the others from it
+NEW = 64  # batches that are always learned from
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,7 +117,9 @@ class Window:
     Every method takes the time as an argument or needs none.
     """
 
-    __slots__ = ("_batches", "_cap", "_full", "_limits", "_most", "cost", "limit", "returns")
+    __slots__ = (
+        "_batches", "_cap", "_full", "_is_quick", "_limits", "_most", "cost", "limit", "returns",
+    )  # fmt: skip
 
     def __init__(self, limits: Limits, cost: CostModel) -> None:
         self._limits = limits
@@ -130,14 +133,15 @@ class Window:
     # --- size ---
 
     def observe(self, rows: int, seconds: float) -> None:
-        """Learn that a batch of `rows` took `seconds`."""
-        self.cost.observe(rows, seconds)
+        """Learn that a batch of `rows` took `seconds`, if it is worth the arithmetic."""
         self._batches += 1
+        if self._is_quick and self._batches % EACH:
+            return
+        self.cost.observe(rows, seconds)
         if self._batches >= REGROW and self._cap < self._most:
             self._cap = min(2 * self._cap, self._most)
             self._batches = 0
-        if seconds >= TICK or not self._batches % EACH or self.cost.count < NEW:
-            self._refresh()
+        self._refresh()
 
     def ran_out_of_memory(self, rows: int) -> None:
         """A batch of `rows` did not fit: take half as many from now on."""
@@ -225,3 +229,4 @@ class Window:
         allowed = max(self._limits.latency_budget, 2.0 * self.cost.upper(1))
         self.limit = max(1, self.cost.rows_within(allowed, self._cap))
         self._full = self.cost.mean(self.limit)
+        self._is_quick = self.cost.count >= NEW and self._full < TICK

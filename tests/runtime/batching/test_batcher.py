@@ -356,7 +356,7 @@ class TestLife:
             await batcher.warm_up(row(1))
             return await batcher.submit(np.ones((16, 2)), rows=16)
 
-        assert len(serve(scenario, model, max_batch_size=64)) == 16
+        assert len(serve(scenario, model, max_batch_size=64, latency_budget=60.0)) == 16
         assert model.batches == [1, 1, 8, 64, 16, 8, 8]
 
     def test_warming_up_raises_what_the_model_raises(self, model):

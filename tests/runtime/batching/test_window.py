@@ -59,6 +59,23 @@ class TestSize:
         assert subject.size(80, slack=0.009) == 64, "a full queue is not shortened by small batches"
 
 
+class TestLearning:
+    def test_a_quick_model_is_learned_from_now_and_then(self):
+        subject = Window(Limits(), CostModel())
+        for _ in range(64 + 7 * 10):
+            subject.observe(1, 0.0001)
+        assert subject.cost.count == 64 + 10
+
+    def test_one_that_becomes_slow_is_followed(self):
+        subject = Window(Limits(latency_budget=0.05), CostModel())
+        for turn in range(1000):
+            subject.observe(1 + turn % 64, 0.0001)
+        assert subject.limit == 64
+        for turn in range(1000):
+            subject.observe(1 + turn % 64, 0.002 * (1 + turn % 64))
+        assert subject.limit == pytest.approx(20, abs=5)
+
+
 class TestAdmission:
     def test_duration_counts_full_batches_and_the_rest(self):
         subject = window(max_batch_size=64, latency_budget=1)
