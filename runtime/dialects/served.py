@@ -169,11 +169,16 @@ class Served:
 
     @property
     def open_queue(self) -> Queue | None:
-        """Where a request can be queued without being awaited; None while it has to wait before."""
+        """Where a request can be queued without being awaited, to share a call with others.
+
+        None while it has to wait before, and where each is a call of its own, whose answer may
+        have any number of rows.
+        """
         runner = self._runner
         if runner is None or not runner.presence.is_here or not self.condition.takes_requests:
             return None
-        return runner.queue(self.method)
+        queue = runner.queue(self.method)
+        return queue if queue.batcher.limits.mergeable else None
 
     async def call(
         self, inquiry: Inquiry, body: bytes, content_type: str, accept: str

@@ -145,14 +145,19 @@ class Wide(Moody):
         return np.sqrt(rows, dtype=np.float32)
 
 
-@pytest.fixture(scope="module", params=[Moody, Wordy, Wide])
+class Selfish(Wide):
+    """As many numbers, in a call of each request's own."""
+
+
+@pytest.fixture(scope="module", params=[Moody, Wordy, Wide, Selfish])
 def hear(request, tmp_path_factory):
     """What both ways say to pieces of bytes, without what may differ: `hear(pieces)`."""
     with asyncio.Runner() as runner:
         ways = []
         for http in ("fast", "asgi"):
             directory = tmp_path_factory.mktemp(http)
-            write_model(directory / "models" / "sums", request.param())
+            is_merged = request.param is not Selfish
+            write_model(directory / "models" / "sums", request.param(), batchable=is_merged)
             serve = {"http": http, "max_rows": 100, "max_body": 60_000}
             ways.append(Way(write_bundle(directory, serve=serve)))
         for way in ways:
@@ -244,7 +249,7 @@ def test_neither_needs_a_scope(tmp_path):
     write_model(tmp_path / "models" / "sums", Moody())
     way = Way(write_bundle(tmp_path))
 
-    async def application(scope, receive, send):  # noqa: ARG001
+    async def application(scope, receive, send):
         raise AssertionError
 
     with asyncio.Runner() as runner:
