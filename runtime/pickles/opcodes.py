@@ -19,7 +19,12 @@ _RAW_ARRAY = "joblib.numpy_pickle.NumpyArrayWrapper"
 _HAS_OBJECT = 1  # numpy's NPY_ITEM_HASOBJECT
 _IMPORT = "cloudpickle.cloudpickle.subimport"  # how code by value finds its modules
 _REMAKE = "copyreg._reconstructor"  # makes an object as one of its bases, the second argument
+_RAW_ARRAY_STATE = frozenset(
+    {"subclass", "shape", "order", "dtype", "allow_mmap", "numpy_array_alignment_bytes"}
+)
 _MARK = object()
+_ITEMS = object()  # a list or a set
+_ODD = object()  # a key that is no text
 _TEXT_PROTOCOLS = 3  # below it, Python 2's names
 
 
@@ -31,10 +36,11 @@ class Malformed(Exception):
 class Use:
     """What a pickle calls: a global ("new" without its `__init__`), or the "result" of calling it.
 
+    "change" is what it does to a global itself, or to a result that has its state already.
     `module` and `name` are `UNTOLD` where nobody can say without running it.
     """
 
-    how: Literal["call", "new", "result"]
+    how: Literal["call", "new", "result", "change"]
     module: str
     name: str
 
@@ -56,6 +62,7 @@ class _Made:
     maker: _Global
     args: Any
     state: Any = None
+    is_built: bool = False
 
     @property
     def name(self) -> str:
@@ -239,8 +246,9 @@ class Machine:
 
     def _build(self, _: None) -> None:
         state = self._pop()
-        made = self._stack[-1]
+        made = self._changed()
         if isinstance(made, _Made):
+            made.is_built = True
             made.state = state
             if made.name == _RAW_ARRAY:
                 self._skip_raw_array(state)
@@ -248,6 +256,8 @@ class Machine:
     def _skip_raw_array(self, state: Any) -> None:
         """Step over the bytes that joblib puts between the opcodes."""
         self.has_raw_arrays = True
+        if not _RAW_ARRAY_STATE.issuperset(state):
+            raise ValueError("an array with more than it has")
         if _holds_objects(state["dtype"]):
             Machine(self._raw, self._found, self._used).run()
             return
@@ -270,11 +280,35 @@ class Machine:
 
     def _set_items(self, _: None) -> None:
         items = self._pop_mark()
-        _update(self._stack[-1], items)
+        _update(self._changed(), items)
 
     def _set_item(self, _: None) -> None:
         value, name = self._pop(), self._pop()
-        _update(self._stack[-1], [name, value])
+        _update(self._changed(), [name, value])
+
+    def _dict(self, _: None) -> None:
+        items = self._pop_mark()
+        self._push({})
+        _update(self._stack[-1], items)
+
+    def _append(self, _: None) -> None:
+        self._pop()
+        self._changed()
+
+    def _extend(self, _: None) -> None:
+        self._pop_mark()
+        self._changed()
+
+    def _changed(self) -> Any:
+        """What is changed; written down where that may call what it was given before."""
+        target = self._stack[-1]
+        if isinstance(target, _Global):
+            self._used.add(Use("change", target.module, target.attribute))
+        elif isinstance(target, _Made) and target.is_built:
+            self._used.add(Use("change", target.maker.module, target.maker.attribute))
+        elif target is None:
+            self._used.add(Use("change", UNTOLD, UNTOLD))
+        return target
 
     def _remember(self, argument: int | None) -> None:
         self._memo[len(self._memo) if argument is None else argument] = self._stack[-1]
@@ -297,7 +331,14 @@ class Machine:
         "NEWOBJ_EX": _new_with_names,
         "OBJ": _obj,
         "BUILD": _build,
+        "APPEND": _append,
+        "APPENDS": _extend,
+        "ADDITEMS": _extend,
         "EMPTY_DICT": lambda self, _: self._push({}),
+        "EMPTY_LIST": lambda self, _: self._push(_ITEMS),
+        "EMPTY_SET": lambda self, _: self._push(_ITEMS),
+        "LIST": lambda self, _: (self._pop_mark(), self._push(_ITEMS)),
+        "DICT": _dict,
         "SETITEM": _set_item,
         "SETITEMS": _set_items,
         "EMPTY_TUPLE": lambda self, _: self._tuple(0),
@@ -339,4 +380,4 @@ def _holds_objects(dtype: _Made) -> bool:
 def _update(target: Any, items: list[Any]) -> None:
     if isinstance(target, dict):
         pairs = zip(items[::2], items[1::2], strict=True)
-        target.update((name, value) for name, value in pairs if isinstance(name, str))
+        target.update((name if isinstance(name, str) else _ODD, value) for name, value in pairs)

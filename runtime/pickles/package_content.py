@@ -3,7 +3,8 @@
 A package also holds what was never meant for a pickle: helpers of tests that run programs, loaders
 of other files, classes that open one. So a star gives the package's own classes and functions as
 values. Made are objects of the classes whose making is not written in Python, and called are the
-functions that say they put objects together again; all else has to be named in full.
+functions that are known to put objects together again; all else has to be named in full. And no
+object is changed once it has its state: a method that it was given then would be called.
 """
 
 from collections.abc import Sequence
@@ -15,7 +16,17 @@ from typing import Any
 from .opcodes import UNTOLD, Use
 
 _ASIDE = frozenset({"__main__", "_testing", "conftest", "setup", "testing", "tests"})
-_REBUILDING = ("_ctor", "_new_", "_rebuild", "_reconstruct", "unpickle", "newObj")
+_TENSORS = ("tensor", "tensor_v2", "tensor_v3", "sparse_tensor", "nested_tensor", "qtensor")
+_MORE_TENSORS = ("parameter", "meta_tensor_no_storage", "device_tensor_from_numpy")
+_INDEXES = ("Index", "DatetimeIndex", "IntervalIndex", "PeriodIndex", "TimedeltaIndex")
+_REBUILDING = frozenset(
+    {
+        *(f"_rebuild_{kind}" for kind in (*_TENSORS, *_MORE_TENSORS)),  # torch._utils
+        *(f"__{kind}_ctor" for kind in ("bit_generator", "generator", "randomstate")),  # numpy
+        *(f"_new_{kind}" for kind in _INDEXES),  # pandas
+    }
+)
+_COMPILED = ("__pyx_unpickle", "newObj", "_unpickle_block")  # how Cython's begin
 _MISSING = object()
 
 
@@ -46,9 +57,11 @@ def may_be_used(use: Use) -> bool:
     found = _found(use.module, use.name)
     if found is _MISSING:
         return use.module != UNTOLD
-    if use.how == "result" or not isinstance(found, type):
-        name = use.name.rpartition(".")[2]
-        return use.how == "call" and any(word in name for word in _REBUILDING)
+    if use.how in {"result", "change"}:
+        return False
+    if not isinstance(found, type):
+        is_compiled = not isinstance(found, FunctionType) and use.name.startswith(_COMPILED)
+        return use.how == "call" and (is_compiled or use.name in _REBUILDING)
     if issubclass(found, (Enum, BaseException)) or _is_named_tuple(found):
         return True
     steps: list[Any] = [found.__new__]

@@ -35,6 +35,12 @@ _LEGACY_PICKLES = 5  # what torch reads of them, whatever their protocol
 _STREAMS = 16  # pickles in one file
 _INFLATED = 64 << 20  # bytes that a compressed pickle may grow to while it is looked at
 _NESTED = 2  # archives within archives that are opened
+_DOES = {
+    "call": "calls",
+    "new": "makes a",
+    "result": "calls what it got from",
+    "change": "changes, or what it got from it,",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -275,10 +281,10 @@ class Policy:
         """Hold what is called against what a star allows, which is less than to be a value."""
         for use in sorted(uses, key=str):
             name = f"{use.module}.{use.name}"
-            is_made = use.how != "result" and name in HARMLESS
+            is_made = use.how in {"call", "new"} and name in HARMLESS
             if name not in self.allowed and not is_made and not package_content.may_be_used(use):
                 raise NotTrusted(
-                    f"The pickle calls `{name}`, and a `*` does not allow that.",
+                    f"The pickle {_DOES[use.how]} `{name}`, and a `*` does not allow that.",
                     hint=f"Add `{name}` to `security.allow_globals` if you know it.",
                 )
 
