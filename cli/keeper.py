@@ -13,10 +13,12 @@ from dataclasses import dataclass, replace
 from functools import partial
 from typing import TYPE_CHECKING
 
+from ..bundler.errors import StoreError
 from ..bundler.running import RunningServer
 from ..runtime.errors import BundleError
 from ..runtime.manifest import BundleManifest
 from ..runtime.process.address import Address
+from ..runtime.process.resolver import Resolver
 from ..runtime.process.terminal import Terminal
 from ..runtime.process.watch import Watch
 from ..runtime.settings import ServeSettings
@@ -91,10 +93,28 @@ class Keeper:
 
         asked = self._asked
         with ExitStack() as stack:
-            launch = prepare(asked.target, asked.store, asked.wish, self._console)
-            server = Served(stack.enter_context(launch), stack.pop_all())
+            launch = stack.enter_context(
+                prepare(asked.target, asked.store, asked.wish, self._console)
+            )
+            resolver = self._resolver(launch, stack)
+            server = Served(launch, stack.pop_all(), resolver)
         self._console.step(server.launch.environment.why)
         return server
+
+    def _resolver(self, launch: "Launch", stack: ExitStack) -> Resolver | None:
+        """How the server may ask for models of the store, where its bundle says that they come."""
+        settings = ServeSettings.from_json(BundleManifest.read(launch.directory).serve)
+        if settings.registration != "store":
+            return None
+        from ..bundler.offering import resolver
+
+        asked = self._asked
+        try:
+            place = stack.enter_context(asked.store.staging())
+        except StoreError as error:
+            self._console.warning(f"No model can be registered while it serves: {error}")
+            return None
+        return resolver(asked.store, place, asked.wish.policy, launch.variables())
 
     def _start(self, server: Served) -> Served:
         self._servers.append(server)  # so that it is let go of, whatever happens

@@ -10,6 +10,7 @@ from typing import IO, TYPE_CHECKING
 
 from ..runtime.errors import BundleError
 from ..runtime.process.handover import Handover
+from ..runtime.process.resolver import Resolver
 from ..runtime.process.watch import Watch
 from . import fork, process
 from .fork import Fork
@@ -24,9 +25,13 @@ class Served:
     """A server on a socket of ours; `stack` keeps its bundle directory there while it runs.
 
     failure  why it cannot serve, as far as it could say
+    resolver  how it asks for further models, where it may
     """
 
-    def __init__(self, launch: "Launch", stack: ExitStack) -> None:
+    def __init__(
+        self, launch: "Launch", stack: ExitStack, resolver: Resolver | None = None
+    ) -> None:
+        self.resolver = resolver
         self.launch = launch
         self.is_ready = False
         self.failure: BundleError | None = None
@@ -49,7 +54,7 @@ class Served:
             BundleError: when there may be no more processes.
         """
         self._told, tells = os.pipe()
-        handover = Handover(listener.fileno(), tells, is_successor)
+        handover = Handover(listener.fileno(), tells, is_successor, self.resolver)
         # A successor is another interpreter: what is installed may be another by then.
         start = self._start if is_successor or not self.launch.is_here else self._fork
         variables = {**self.launch.variables(), **handover.variables()}

@@ -69,16 +69,13 @@ class Plan:
         guest = self.guests.get(alias)
         return self.directory / "models" / alias if guest is None else guest.directory
 
-    def model_files(self, alias: str) -> tuple[FileEntry, ...]:
-        """Every file of the model called `alias`, by its path in the model's directory."""
-        if alias in self.guests:
-            return self.guests[alias].files
-        home = f"models/{alias}/"
-        return tuple(
-            replace(each, path=each.path.removeprefix(home))
-            for each in self.manifest.files
-            if each.path.startswith(home)
-        )
+    def model_files(self, alias: str) -> tuple[Path, tuple[FileEntry, ...]]:
+        """Every file of the model called `alias`, and the directory that their paths begin in."""
+        guest = self.guests.get(alias)
+        if guest is not None:
+            return guest.directory, guest.files
+        listed, home = self.manifest.files, f"models/{alias}/"
+        return self.directory, tuple(each for each in listed if each.path.startswith(home))
 
     def welcomed(self, guest: Guest) -> Self:
         """The plan with one more model, whose routes are those that are free."""

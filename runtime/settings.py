@@ -104,6 +104,8 @@ class ServeSettings:
                   `X-Timing: 1`, all, or none
     model_control "explicit" = whoever reaches the server may load and unload its models through the
                   dialects, "none" = nobody may
+    registration  "store" = whoever may load models may also bring those of the store beside which
+                  `bundle serve` has started the server, "none" = it has its own alone
     dialects      how clients may speak, out of `DIALECTS`; "native" = the bundle's own routes
     """
 
@@ -123,6 +125,7 @@ class ServeSettings:
     timing: Literal["request", "always", "off"] = "request"
     formats: tuple[str, ...] | None = None
     model_control: Literal["none", "explicit"] = "none"
+    registration: Literal["none", "store"] = "none"
     dialects: tuple[DialectName, ...] = ("native", "v2", "v1")
     batch: BatchSettings = field(default_factory=BatchSettings)
     queue: QueueSettings = field(default_factory=QueueSettings)

@@ -79,7 +79,7 @@ def verify(directory: Path, files: Iterable[FileEntry]) -> None:
 
 
 def verify_model(directory: Path, files: Iterable[FileEntry]) -> None:
-    """As `verify`, of one model in its directory: it comes long after the server was started.
+    """As `verify`, of one model: it comes long after the server was started.
 
     Raises:
         InvalidBundle: names the first file that is missing or differs.

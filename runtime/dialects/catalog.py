@@ -140,6 +140,15 @@ class Catalog:
         self._models.append(tuple(methods))
         self._found.clear()
 
+    def welcome(
+        self, plan: Plan, entry: ModelEntry, runner: Runner, operations: Mapping[str, Operation]
+    ) -> None:
+        """A model of `plan` has come that was not there at the start; what its name means stays."""
+        found = models(plan, entry, self._condition, partial(_recorded, plan))
+        for served in found:
+            served.loaded(runner, operations.get(served.route.path))
+        self.add(found)
+
     def prefer(self, alias: str) -> None:
         """The version of this alias is what the name of its model means from now on."""
         names = (methods[0].name for methods in self._models if methods[0].alias == alias)
@@ -154,7 +163,20 @@ class Catalog:
     def remove(self, served: Served) -> None:
         """Forget a version of a model, given any of its methods."""
         self._models = [methods for methods in self._models if served not in methods]
+        kept = self._preferred.items()
+        self._preferred = {name: own for name, own in kept if own != served.alias}
         self._found.clear()
+
+    def of_alias(self, alias: str) -> Served:
+        """The version that is called so in the bundle, by its default method.
+
+        Raises:
+            UnknownModel: when there is none.
+        """
+        for methods in self._models:
+            if methods[0].alias == alias:
+                return methods[0]
+        raise self._unknown(alias)
 
     def loaded(
         self,

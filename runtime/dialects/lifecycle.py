@@ -2,9 +2,21 @@
 
 from typing import Protocol
 
-from ..errors import NotSupported
+from ..errors import NotSupported, RequestError
 
 _WHY = "this server serves what it started with; `serve.model_control` is not `explicit`."
+
+
+class NotVouchedFor(RequestError):
+    """A model that is none of the bundle's, and may not come from outside."""
+
+    status = 403
+
+
+class AlreadyHere(RequestError):
+    """A model is to come that is here, or whose place another has."""
+
+    status = 409
 
 
 class Lifecycle(Protocol):
@@ -44,6 +56,17 @@ class Control(Lifecycle, Protocol):
 
     async def prefer(self, alias: str) -> None:
         """Have one version of a model be what its name means."""
+        ...
+
+    async def register(self, reference: str, workers: int = 0) -> str:
+        """Bring a model of the store, `NAME[:VERSION|@alias]`; its alias, once it answers.
+
+        `workers` are processes that it shall have; 0 = as all others.
+        """
+        ...
+
+    async def unregister(self, alias: str) -> None:
+        """As `unload_version`; one that came from the store is forgotten then."""
         ...
 
 
@@ -97,3 +120,19 @@ class Fixed:
             NotSupported: always.
         """
         raise NotSupported(f"`{alias[:64]}` cannot be made the default: {_WHY}")
+
+    async def register(self, reference: str, workers: int = 0) -> str:  # noqa: ARG002
+        """Refuse.
+
+        Raises:
+            NotSupported: always.
+        """
+        raise NotSupported(f"`{reference[:64]}` cannot be registered: {_WHY}")
+
+    async def unregister(self, alias: str) -> None:
+        """Refuse.
+
+        Raises:
+            NotSupported: always.
+        """
+        await self.unload(alias)

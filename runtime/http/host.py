@@ -9,6 +9,7 @@ from ..batching.observer import BatchObserver
 from ..batching.window import Limits
 from ..data.payload import INFLATION, Codec
 from ..errors import InvalidBundle
+from ..guest import Guest
 from ..manifest import Route
 from ..models.operation import ModelOperation, Operation
 from ..plan import Plan
@@ -89,6 +90,18 @@ class Host:
             self.runners[alias].exchange(newer)
             self.runners[alias].presence.change("READY")
 
+    def welcome(self, guest: Guest) -> Mapping[str, Operation]:
+        """A model has come from outside; the operation of each of its routes' paths."""
+        self.plan = self.plan.welcomed(guest)
+        own = [route for route in self.plan.routes if route.model == guest.alias]
+        self.routes = (*self.routes, *own)
+        return {route.path: self._operation(route) for route in own}
+
+    def farewell(self, alias: str) -> None:
+        """It has gone for good."""
+        self.routes = tuple(route for route in self.routes if route.model != alias)
+        self.plan = self.plan.without(alias)
+
     async def stop(self) -> None:
         """Answer what is queued, then let go: the service first, it asks the models."""
         if self.residents is not None:
@@ -147,5 +160,7 @@ class Host:
             settings.wanted_formats,
             settings.max_body * INFLATION,
         )
+        if route.model in self.plan.guests:  # the decoder knows those that were there before it
+            return ModelOperation(codec, runner, route.method, route=route.path)
         self._codecs[route.path] = codec
         return ModelOperation(codec, runner, route.method, route=route.path, reader=self._decoder)

@@ -10,6 +10,7 @@ from typing import Any
 from ..batching.window import Limits
 from ..batching.worker import Worker
 from ..data.samples import Samples
+from ..guest import Guest
 from ..manifest import ModelManifest, Route
 from ..models.home import Home
 from ..models.runner import Runner
@@ -27,7 +28,8 @@ log = logging.getLogger(__name__)
 class Loader:
     """Makes runners of a plan's models, in a thread of this process or behind links to others.
 
-    `plan` is another once a model has come from outside. `on_hang` is called with the reason when a thread will not come back by itself.
+    `plan` is another once a model has come from outside. `on_hang` is called with the reason when
+    a thread will not come back by itself.
     """
 
     def __init__(
@@ -40,6 +42,17 @@ class Loader:
     def absent(self, alias: str) -> Runner:
         """A runner of a model that is nowhere yet; it takes nothing."""
         return self._runner(alias, ProcessHome(self.plan.models[alias], ()))
+
+    def welcome(self, guest: Guest) -> Runner:
+        """A model has come from outside, which can be loaded; what answers for it until then."""
+        self.plan = self.plan.welcomed(guest)
+        self._metrics.welcome(guest)
+        return self.absent(guest.alias)
+
+    def farewell(self, alias: str) -> None:
+        """It has gone for good."""
+        self.plan = self.plan.without(alias)
+        self._metrics.farewell(alias)
 
     async def load(self, alias: str, links: Sequence[ModelLink] | None, told: Absences) -> Runner:
         """A runner of a model that has been loaded: here, or at the other end of `links`.
@@ -71,10 +84,7 @@ class Loader:
         Raises:
             InvalidBundle: when one differs.
         """
-        plan = self.plan
-        await asyncio.to_thread(
-            verify_model, plan.model_directory(alias), plan.model_files(alias)
-        )
+        await asyncio.to_thread(verify_model, *self.plan.model_files(alias))
 
     async def warm_up(self, runner: Runner) -> None:
         """Have it answer its samples, and measure what batches take.

@@ -4,7 +4,7 @@ import asyncio
 from collections import defaultdict
 from itertools import count
 
-from ..models.state import CANNOT, UNLOADED
+from ..models.state import CANNOT, NO_STORE, UNLOADED
 from .residents import Residents
 
 
@@ -23,6 +23,9 @@ class OwnSteward:
         if what == "prefer":
             self._residents.preferred(alias)
             self._residents.done(ticket, "READY", "")
+            return
+        if what == "register":
+            self._residents.done(ticket, "unsupported", NO_STORE)
             return
         task = asyncio.get_running_loop().create_task(self._do(what, alias, ticket))
         self._tasks.add(task)

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from ..batching.cost import CostModel
 from ..errors import InvalidBundle
+from ..guest import Guest
 from ..manifest import Route
 from ..models.operation import Operation
 from ..plan import Plan
@@ -58,6 +59,14 @@ class RemoteHost:
             )
             for index, route in enumerate(self.routes)
         }
+
+    def welcome(self, guest: Guest) -> Mapping[str, Operation]:
+        """None comes to an author's class."""
+        raise NotImplementedError(guest.alias)
+
+    def farewell(self, alias: str) -> None:
+        """None goes from one."""
+        raise NotImplementedError(alias)
 
     async def stop(self) -> None:
         """Have the process finish, and call the author's `close`."""

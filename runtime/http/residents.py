@@ -2,18 +2,20 @@
 
 import asyncio
 import logging
-from collections.abc import Callable, Coroutine, Mapping, Sequence
+from collections.abc import Callable, Collection, Coroutine, Mapping, MutableMapping, Sequence
 from functools import partial
-from itertools import count
 from typing import Any, Protocol
 
+from ..dialects.lifecycle import NotVouchedFor
 from ..errors import BundleError, LoadFailed, NotSupported, RequestError, UnknownModel
+from ..guest import Guest
 from ..manifest import ModelEntry
 from ..models.runner import Runner
 from ..models.state import CANNOT, State
 from ..remote.model_link import ModelLink
 from .loader import Loader, discard
 from .readiness import Readiness
+from .tickets import Tickets
 
 log = logging.getLogger(__name__)
 
@@ -24,6 +26,10 @@ NOBODY = -1
 Term = tuple[str, int]
 """A model's alias, and which term of it."""
 
+NOT_FROM_OUTSIDE = "is no model of this bundle, and nothing else is fetched or run here."
+"""What whoever asks for another is told, unless `serve.registration` lets it come."""
+
+_THREADED = "Models run in threads of the server here, one in each process."
 _NO_TERM = -1  # what is done beside all terms
 
 
@@ -51,25 +57,30 @@ class Residents:
     `entries` are the models that there are, `runners` what answers for each of them, by alias.
 
     on_preferred   called with the alias of a version that is the default from now on
+    on_welcome     called with a model that comes from outside the bundle, before it is loaded
+    on_farewell    called with the alias of one that will not come again
+    refusal        why none may come; None where they may
     """
 
     def __init__(
         self,
         entries: Sequence[ModelEntry],
         loader: Loader,
-        runners: Mapping[str, Runner],
+        runners: MutableMapping[str, Runner],
         *,
         is_threaded: bool = False,
     ) -> None:
         self.on_preferred: Callable[[str], None] = lambda _: None
         self._is_threaded = is_threaded
-        self._entries = entries
+        self.on_welcome: Callable[[Guest], None] = lambda _: None
+        self.on_farewell: Callable[[str], None] = lambda _: None
+        self.refusal: str | None = NOT_FROM_OUTSIDE
+        self._entries = list(entries)
         self._loader = loader
         self._runners = runners
         self._readiness = Readiness()
         self._steward: Steward | None = None
-        self._tickets = count()
-        self._awaited: dict[int, asyncio.Future[tuple[str, str]]] = {}
+        self._tickets = Tickets()
         self._wanted: set[str] = set()  # by requests, which has been said
         self._seen: dict[str, tuple[list[tuple[float, float]], float]] = {}  # and since when
         self._tasks: dict[Term, asyncio.Task[None]] = {}
@@ -99,11 +110,16 @@ class Residents:
     async def load(self, name: str) -> None:
         """Load every version of a model, or load it anew; return when it answers.
 
+        Where models of the store may come, one that is not here is registered.
+
         Raises:
             UnknownModel: when there is none of that name.
             LoadFailed: when it cannot be loaded.
         """
-        await self._ask_all("load", name)
+        if self.refusal is None and not self._named(name):
+            await self.register(name)
+        else:
+            await self._ask_all("load", name)
 
     async def unload(self, name: str) -> None:
         """Answer what waits for a model, every version of it, and return when it is gone.
@@ -133,12 +149,31 @@ class Residents:
             NotSupported: where it runs in threads.
         """
         if self._is_threaded:
-            raise NotSupported("Models run in threads of the server here, one in each process.")
+            raise NotSupported(_THREADED)
         await self._ask("load", alias, workers)
 
     async def prefer(self, alias: str) -> None:
         """Have one version of a model be what its name means."""
         await self._ask("prefer", alias)
+
+    async def register(self, reference: str, workers: int = 0) -> str:
+        """Bring a model of the store, `NAME[:VERSION|@alias]`; its alias, once it answers.
+
+        Raises:
+            RequestError: why it does not come.
+        """
+        if self.refusal is not None:
+            raise NotVouchedFor(f"`{reference[:64]}` {self.refusal}")
+        if workers and self._is_threaded:
+            raise NotSupported(_THREADED)
+        assert self._steward is not None
+        ask = partial(self._steward.ask, "register", reference, workers=workers or None)
+        return await self._tickets.arrival(reference, ask)
+
+    async def unregister(self, alias: str) -> None:
+        """As `unload_version`; one that came from the store is forgotten then."""
+        is_guest = alias in self._loader.plan.guests
+        await self._ask("forget" if is_guest else "unload", alias)
 
     async def _ask_all(self, what: str, name: str) -> None:
         results = await asyncio.gather(
@@ -154,24 +189,23 @@ class Residents:
         Raises:
             UnknownModel: when there is none.
         """
-        own = [each.alias for each in self._entries if each.alias == name != each.name]
-        found = own or [each.alias for each in self._entries if name in {each.name, each.alias}]
+        found = self._named(name)
         if not found:
             raise UnknownModel(f"There is no model `{name[:64]}`.")
         return found
 
+    def _named(self, name: str) -> list[str]:
+        own = [each.alias for each in self._entries if each.alias == name != each.name]
+        return own or [each.alias for each in self._entries if name in {each.name, each.alias}]
+
     async def _ask(self, what: str, alias: str, workers: int | None = None) -> None:
         if self._steward is None:
             raise self._runners[alias].presence.refusal()
-        ticket = next(self._tickets)
-        self._awaited[ticket] = asyncio.get_running_loop().create_future()
-        try:
-            self._steward.ask(what, alias, ticket, workers)
-            state, why = await self._awaited[ticket]
-        finally:
-            del self._awaited[ticket]
-        if (what != "unload") != (state == "READY"):
-            raise LoadFailed(f"Model `{alias}` could not be {what}ed: {why or state}.")
+        ask = partial(self._steward.ask, what, alias, workers=workers)
+        state, why = await self._tickets.settled(ask)
+        if (what not in {"unload", "forget"}) != (state == "READY"):
+            done = "unloaded" if what == "forget" else f"{what}ed"
+            raise LoadFailed(f"Model `{alias}` could not be {done}: {why or state}.")
 
     def want(self, alias: str) -> None:
         """Somebody asks for a model that is loaded at its first request."""
@@ -221,9 +255,7 @@ class Residents:
 
     def done(self, ticket: int, state: str, why: str) -> None:
         """What has become of what was asked."""
-        future = self._awaited.get(ticket)
-        if future is not None and not future.done():
-            future.set_result((state, why))
+        self._tickets.done(ticket, state, why)
 
     def stands(self, alias: str, state: State, why: str, *, failed: bool) -> None:
         """How a model stands in all processes."""
@@ -231,6 +263,22 @@ class Residents:
         presence = self._runners[alias].presence
         if not presence.is_here:
             presence.change(state, why, failed=failed)
+
+    def welcome(self, guest: Guest, tickets: Collection[int]) -> None:
+        """A model comes from outside, for whoever waits with these tickets."""
+        self._entries.append(guest.entry)
+        self._runners[guest.alias] = self._loader.welcome(guest)
+        for ticket in tickets:
+            self._tickets.came(ticket, guest.alias)
+        self.on_welcome(guest)
+
+    def farewell(self, alias: str) -> None:
+        """It has gone for good."""
+        self._entries = [each for each in self._entries if each.alias != alias]
+        self.on_farewell(alias)
+        self._loader.farewell(alias)
+        self._runners.pop(alias, None)
+        self._seen.pop(alias, None)
 
     def come(self, alias: str, term: int, links: Sequence[ModelLink] | None) -> None:
         """A model comes: here, or in the processes behind `links`."""

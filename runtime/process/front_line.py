@@ -4,6 +4,7 @@ from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from typing import TYPE_CHECKING
 
+from ..guest import Guest
 from ..remote.channel import Channel
 from ..remote.model_link import Kill, ModelLink
 from ..rpc.service_link import ServiceLink
@@ -63,6 +64,8 @@ class FrontLine:
             "stands": lambda e: residents.stands(
                 e["model"], e["state"], e["why"], failed=e["failed"]
             ),
+            "welcome": lambda e: residents.welcome(Guest.from_json(e["guest"]), e["tickets"]),
+            "farewell": lambda e: residents.farewell(e["model"]),
             "prefer": lambda e: residents.preferred(e["model"]),
             "done": lambda e: residents.done(e["ticket"], e["state"], e["why"]),
         }

@@ -9,10 +9,11 @@ import os
 import socket
 from collections.abc import MutableMapping
 from contextlib import suppress
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from typing import Self
 
 from ..errors import BundleError
+from .resolver import Resolver
 
 VARIABLE = "BUNDLE_HANDOVER"
 
@@ -24,11 +25,13 @@ class Handover:
     listener      the listening socket
     told          the pipe to tell through
     is_successor  another server answers on the same socket, until this one does
+    resolver      how a model of the store beside the server is asked for
     """
 
     listener: int = -1
     told: int = -1
     is_successor: bool = False
+    resolver: Resolver | None = None
 
     @classmethod
     def taken(cls, environment: MutableMapping[str, str] = os.environ) -> Self:
@@ -36,7 +39,10 @@ class Handover:
         text = environment.pop(VARIABLE, "")
         if not text:
             return cls()
-        found = cls(**json.loads(text))
+        told = json.loads(text)
+        asked = told.pop("resolver", None)
+        resolver = None if asked is None else Resolver.from_json(asked)
+        found = cls(**told, resolver=resolver)
         for descriptor in (found.listener, found.told):
             if descriptor >= 0:
                 os.set_inheritable(descriptor, False)
@@ -44,7 +50,12 @@ class Handover:
 
     def variables(self) -> dict[str, str]:
         """For the environment of the process that shall have it."""
-        return {VARIABLE: json.dumps(asdict(self))}
+        resolver = None if self.resolver is None else self.resolver.to_json()
+        told = {
+            "listener": self.listener, "told": self.told, "is_successor": self.is_successor,
+            "resolver": resolver,
+        }  # fmt: skip
+        return {VARIABLE: json.dumps(told)}
 
     @property
     def descriptors(self) -> tuple[int, ...]:

@@ -29,6 +29,7 @@ from .handover import Handover
 from .last_words import STDERR
 from .management_port import ManagementPort
 from .newcomers import turn_away
+from .registrar import Registrar
 from .service_post import ServicePost
 from .terms import Hands, Standing, Terms
 from .topology import Topology
@@ -82,6 +83,7 @@ class Serving:
     preferred: list[str] = field(default_factory=list)
     has_served: bool = False
     crews: dict[int, Crew] = field(default_factory=dict)  # by where their rows are
+    registrar: Registrar | None = None
 
     def recruit(self, number: int) -> Crew:
         """As many fronts and models as the topology says; they count in rows of their own."""
@@ -112,6 +114,8 @@ class Serving:
         """What they come and go by."""
         terms = Terms(self.standings, self, hands)
         self.preferred = terms.preferred
+        if self.plan.settings.registration == "store":
+            self.registrar = Registrar(self, self.site.handover.resolver, terms, hands)
         return terms
 
     def posts(self, front: FrontPost, alias: str) -> list[ModelPost]:  # noqa: ARG002
@@ -206,7 +210,9 @@ class Serving:
 
         assert post.template is not None
         self.site.leave()
-        if self.has_served and post.generation == 1:
+        # A model may come before the last front is ready: it was not there when all were compared.
+        comes_late = self.has_served or self.standings[post.alias].term
+        if comes_late and post.generation == 1:
             self._verify(post.alias)
         threads = thread_count.announce(self.topology.threads)
         began = partial(thread_count.limit, threads)
@@ -214,7 +220,7 @@ class Serving:
 
     def _verify(self, alias: str) -> None:
         """A model comes long after the start, where all bytes were compared."""
-        verify_model(self.plan.model_directory(alias), self.plan.model_files(alias))
+        verify_model(*self.plan.model_files(alias))
 
     def _load(self, alias: str) -> "LoadedModel":
         return load_model(self.plan, alias, self.plan.device)
@@ -260,6 +266,8 @@ class Serving:
 
     def heard(self, post: FrontPost, event: Event) -> bool:
         """What batches take: perhaps more processes would do better."""
+        if self.registrar is not None and self.registrar.heard(post, event):
+            return False
         if event["event"] != "cost" or self.topology.is_settled:
             return False
         before, self.topology = (
@@ -296,6 +304,8 @@ class Serving:
 
     def last_call(self) -> None:
         """Take no new connections, in any process."""
+        if self.registrar is not None:
+            self.registrar.end()
         turn_away(self.site.listener)
 
 

@@ -196,6 +196,11 @@ class Supervisor:
         return self._crew
 
     @property
+    def watch(self) -> Watch:
+        """What it waits for."""
+        return self._watch
+
+    @property
     def is_free(self) -> bool:
         """Whether models can come and go now."""
         return self._next is None and self._code is None and self._crew.is_ready

@@ -6,7 +6,7 @@ the model, loaded and warm; then all let it answer, and let go of what answered 
 
 import logging
 from collections import deque
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, MutableMapping, Sequence
 from dataclasses import dataclass, field
 from typing import Protocol
 
@@ -15,6 +15,7 @@ from ..plan import Plan
 from .child import Child
 from .control import Event
 from .crew import Crew, FrontPost, ModelPost, Post, TemplatePost
+from .watch import Watch
 
 log = logging.getLogger(__name__)
 
@@ -82,6 +83,11 @@ class Hands(Protocol):
         ...
 
     @property
+    def watch(self) -> Watch:
+        """What it waits for."""
+        ...
+
+    @property
     def is_free(self) -> bool:
         """Whether models can come and go now: nobody takes over, or ends, or begins."""
         ...
@@ -115,8 +121,11 @@ class Recruits(Protocol):
 class Terms:
     """Has models loaded and unloaded, one thing after the other for each of them."""
 
-    def __init__(self, standings: Mapping[str, Standing], recruits: Recruits, hands: Hands) -> None:
+    def __init__(
+        self, standings: MutableMapping[str, Standing], recruits: Recruits, hands: Hands
+    ) -> None:
         self.preferred: list[str] = []  # the default versions that somebody has set, by alias
+        self.on_settled: Callable[[str, Standing], None] = lambda *_: None  # before it is told
         self._leaving: set[str] = set()  # models whose template is about to end
         self._standings = standings
         self._recruits = recruits
@@ -136,8 +145,8 @@ class Terms:
         if kind in {"load", "unload"} and standing is not None:
             self._asked(alias, standing, Asked(kind, front, event["ticket"], event["replicas"]))
         elif kind == "prefer" and standing is not None:
-            self._prefer(alias)
-            _tell_done(front, event["ticket"], "READY", "")
+            self.prefer(alias)
+            tell_done(front, event["ticket"], "READY", "")
         elif kind in {"loaded", "failed", "here", "gone"} and standing is not None:
             if event["term"] == standing.term and front in standing.awaited:
                 self._answered(front, kind, alias, standing, event["why"])
@@ -160,7 +169,7 @@ class Terms:
         else:
             self.go_on()
 
-    def _prefer(self, alias: str) -> None:
+    def prefer(self, alias: str) -> None:
         """It is the default version from now on, in every process."""
         self.preferred[:] = [*(each for each in self.preferred if each != alias), alias]
         for front in self._fronts():
@@ -184,7 +193,7 @@ class Terms:
 
     def go_on(self) -> None:
         """Begin what has been asked and can be begun."""
-        for alias, standing in self._standings.items():
+        for alias, standing in list(self._standings.items()):
             if standing.asked and not standing.doing and self._hands.is_free:
                 self._begin(alias, standing)
 
@@ -263,15 +272,24 @@ class Terms:
         for front in self._fronts():
             _tell_stands(front, alias, standing)
         joined, standing.joined = standing.joined, []
+        self.on_settled(alias, standing)
         for front, ticket in joined:
-            _tell_done(front, ticket, "FAILED" if failed else state, why)
+            tell_done(front, ticket, "FAILED" if failed else state, why)
         self.go_on()
+
+    def forget(self, alias: str) -> None:
+        """There is no such model any more; who wanted something of it is told."""
+        if alias in self.preferred:
+            self.preferred.remove(alias)
+        standing = self._standings.pop(alias, None)
+        for asked in standing.asked if standing is not None else ():
+            tell_done(asked.front, asked.ticket, "UNAVAILABLE", UNLOADED)
 
     # --- who comes between ---
 
     def hurry(self) -> None:
         """Something else is to be done: what is still being loaded is given up."""
-        for alias, standing in self._standings.items():
+        for alias, standing in list(self._standings.items()):
             if standing.doing == "load":
                 self._give_up(alias, standing, "the server was restarted meanwhile")
 
@@ -298,7 +316,7 @@ class Terms:
 
     def front_died(self, front: FrontPost) -> None:
         """It says nothing more; whoever follows it has what the server has."""
-        for alias, standing in self._standings.items():
+        for alias, standing in list(self._standings.items()):
             if front not in standing.awaited:
                 continue
             if standing.doing == "load":
@@ -348,7 +366,7 @@ class Terms:
 def _refuse(asked: Asked, standing: Standing, why: str) -> None:
     """What was asked is not done; the model stays as it was."""
     state = standing.state if asked.what == "unload" else "FAILED"
-    _tell_done(asked.front, asked.ticket, state, why)
+    tell_done(asked.front, asked.ticket, state, why)
 
 
 def _tell(front: FrontPost, event: str, alias: str, term: int) -> None:
@@ -362,6 +380,7 @@ def _tell_stands(front: FrontPost, alias: str, standing: Standing) -> None:
         front.control.supervisor.send("stands", model=alias, state=state, why=why, failed=failed)
 
 
-def _tell_done(front: FrontPost, ticket: int, state: str, why: str) -> None:
+def tell_done(front: FrontPost, ticket: int, state: str, why: str) -> None:
+    """Tell whoever waits with this ticket what has become of what was asked."""
     if front.control is not None and ticket != NOBODY:
         front.control.supervisor.send("done", ticket=ticket, state=state, why=why)

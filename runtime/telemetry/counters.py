@@ -79,6 +79,16 @@ class Counters:
                 for slot in range(start, start + family.slots):
                     row[slot] = 0.0
 
+    def clear(self, labels: frozenset[str]) -> None:
+        """Set all series whose first label is one of `labels` to zero, for all workers."""
+        for family in self.families:
+            for series in family.series:
+                if not labels.isdisjoint(series[:1]):
+                    start = self.slot(family, *series)
+                    for slot in range(start, start + family.width):
+                        for at in range(slot, len(self._memory), self._slots):
+                            self._memory[at] = 0.0
+
     def _row_of(self, worker: int) -> "memoryview[float]":
         return self._memory[worker * self._slots : (worker + 1) * self._slots]
 

@@ -4,6 +4,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from . import seats
 from .counters import Counters, Family
 
 Labels = Mapping[str, str]
@@ -19,9 +20,12 @@ class Fact:
 
 
 class Exposition:
-    """One reading of the counters, with facts beside them."""
+    """One reading of the counters, with facts beside them; `names` are of `Seats`."""
 
-    def __init__(self, counters: Counters, facts: Iterable[Fact]) -> None:
+    def __init__(
+        self, counters: Counters, facts: Iterable[Fact], names: Mapping[str, str] | None = None
+    ) -> None:
+        self._names = names or {}
         self._families = [family for family in counters.families if family.is_shown]
         self._counters = counters
         self._rows = counters.rows()
@@ -61,17 +65,24 @@ class Exposition:
         names = (*family.labels, "worker") if family.is_by_worker else family.labels
         shown = kinds[family.kind](family.name, family.help, labels=names)
         for labels in family.series:
-            start = self._counters.slot(family, *labels)
-            stop = start + family.width
-            if labels[:1] in family.rare and not any(self._totals[start:stop]):
-                continue
-            if not family.is_by_worker:
-                _add(shown, family, labels, self._totals[start:stop])
-                continue
-            for worker, row in enumerate(self._rows):
-                if any(row[start:stop]):  # else nobody has ever counted there
-                    _add(shown, family, (*labels, str(worker)), row[start:stop])
+            for named in seats.shown(labels, self._names):
+                self._series(shown, family, labels, named)
         return shown
+
+    def _series(
+        self, shown: Any, family: Family, labels: tuple[str, ...], named: tuple[str, ...]
+    ) -> None:
+        """Add what is counted under `labels` by the labels that it is shown with."""
+        start = self._counters.slot(family, *labels)
+        stop = start + family.width
+        if labels[:1] in family.rare and not any(self._totals[start:stop]):
+            return
+        if not family.is_by_worker:
+            _add(shown, family, named, self._totals[start:stop])
+            return
+        for worker, row in enumerate(self._rows):
+            if any(row[start:stop]):  # else nobody has ever counted there
+                _add(shown, family, (*named, str(worker)), row[start:stop])
 
 
 def _add(shown: Any, family: Family, labels: tuple[str, ...], values: Sequence[float]) -> None:

@@ -10,8 +10,10 @@ from .exposition import Exposition, Fact
 from .families import LAGS, OTHER, REWARDS, SECONDS, TOPOLOGIES, families
 from .queue_metrics import QueueMetrics
 from .roster import Labels, Roster
+from .seats import MOST, Seats
 
 if TYPE_CHECKING:
+    from ..guest import Guest
     from ..plan import Plan
 
 Memory = Sequence[tuple[Labels, int, int]]
@@ -39,6 +41,7 @@ class Metrics:
         *,
         rules: Iterable[str] = (),
     ) -> None:
+        self.seats = Seats()
         listed = families(routes, queues, models, replicas, rules)
         self._families = {family.name: family for family in listed}
         self.counters = Counters(tuple(self._families.values()), workers)
@@ -63,11 +66,15 @@ class Metrics:
         cls, plan: "Plan", workers: int = 1, replicas: int = 1, *, rules: Iterable[str] = ()
     ) -> "Metrics":
         """Room for everything that a server of `plan` counts, in memory that forks share."""
-        models = plan.models.items()
-        queues = [queue_name(alias, method) for alias, model in models for method in model.methods]
+        may_come = plan.settings.registration == "store" and plan.manifest.service is None
+        seats = Seats(MOST if may_come else 0)
+        known = plan.models.items()
+        queues = [queue_name(alias, method) for alias, model in known for method in model.methods]
         queues += [route.path for route in plan.routes if route.model is None]
         routes = (route.path for route in plan.routes)
-        metrics = cls(routes, queues, plan.models, workers, replicas, rules=rules)
+        models = (*plan.models, *seats.models)
+        metrics = cls(routes, (*queues, *seats.queues), models, workers, replicas, rules=rules)
+        metrics.seats = seats
         metrics.build |= {
             "bundle": plan.manifest.name,
             "bundle_version": plan.manifest.version or "",
@@ -103,7 +110,8 @@ class Metrics:
 
     def loaded(self, model: str, seconds: float) -> None:
         """A model was loaded."""
-        self.counters.set(self._slot("bundle_model_load_seconds", model), seconds)
+        place = self.seats.place(model)
+        self.counters.set(self._slot("bundle_model_load_seconds", place), seconds)
 
     def ready(self, is_ready: bool) -> None:
         """Whether this worker takes requests."""
@@ -120,7 +128,8 @@ class Metrics:
 
     def model_died(self, model: str, cause: str) -> None:
         """A process of a model has died and will be replaced; see `families.CAUSES`."""
-        self.counters.add(self._slot("bundle_model_restarts_total", model, cause))
+        place = self.seats.place(model)
+        self.counters.add(self._slot("bundle_model_restarts_total", place, cause))
 
     def service_died(self, worker: int) -> None:
         """A process of the service has died and will be replaced; what it had going has ended."""
@@ -130,7 +139,8 @@ class Metrics:
     def rewarded(self, model: str, reward: float) -> None:
         """A client has told later what an answer of the model was worth."""
         family = self._families["bundle_feedback_reward"]
-        slot = self.counters.slot(family, model if (model,) in family.series else OTHER)
+        place = self.seats.place(model)
+        slot = self.counters.slot(family, place if (place,) in family.series else OTHER)
         self.counters.observe(slot, REWARDS, reward)
 
     def lagged(self, seconds: float) -> None:
@@ -145,11 +155,22 @@ class Metrics:
 
     def queue(self, name: str) -> "QueueMetrics":
         """What the batcher called `name` reports to."""
-        return QueueMetrics(self._families, self.counters, name)
+        return QueueMetrics(self._families, self.counters, self.seats.place(name))
+
+    def welcome(self, guest: "Guest") -> None:
+        """A model has come, and counts in its seat."""
+        queues = [queue_name(guest.alias, method) for method in guest.manifest.methods]
+        self.seats.take(guest.seat, guest.alias, queues)
+
+    def farewell(self, alias: str, *, clear: bool = False) -> None:
+        """It has gone; `clear` what it has counted, once no process counts for it any more."""
+        places = self.seats.leave(alias)
+        if clear:
+            self.counters.clear(frozenset(places))
 
     def text(self, memory: Memory = ()) -> bytes:
         """All numbers of all workers, in Prometheus' text format; `memory` is the roster's."""
-        return Exposition(self.counters, self._facts(memory)).text()
+        return Exposition(self.counters, self._facts(memory), self.seats.names).text()
 
     def _facts(self, memory: Memory) -> list[Fact]:
         resident = [(labels, float(held)) for labels, held, _ in memory]

@@ -216,6 +216,11 @@ class Serve(Section):
     """Whether whoever reaches the server may load and unload its models, through the dialects that
     know how (`explicit`), or nobody (`none`). The `management` port has keys of its own."""
 
+    registration: Literal["none", "store"] = _DEFAULT.registration
+    """Whether whoever may load models may also bring others than the bundle's into the running
+    server: those of the store beside which `bundle serve` has started it (`store`), as far as
+    this machine trusts them, or none."""
+
     dialects: tuple[DialectName, ...] = Field(
         default=_DEFAULT.dialects, examples=[["native", "v2", "grpc"]]
     )

@@ -3,7 +3,8 @@
 Source: TorchServe, docs/management_api.md and `http/api/rest/ManagementRequestHandler.java`.
 
 What it registers are versions that the bundle has: their digests stand in its manifest, and
-whoever trusts the bundle trusts them. It fetches nothing.
+whoever trusts the bundle trusts them. Where `serve.registration` is `store`, also models of the
+store beside the server, as far as this machine trusts them. It fetches nothing.
 """
 
 import asyncio
@@ -24,6 +25,7 @@ from ...errors import (
 from ..catalog import Catalog
 from ..dialect import GET, POST, Rule
 from ..inquiry import Inquiry
+from ..lifecycle import AlreadyHere
 from ..paths import operation
 from ..reply import Reply
 from ..served import Served
@@ -53,22 +55,10 @@ _TYPES: Mapping[type[RequestError], str] = {
 }
 
 
-class NotVouchedFor(RequestError):
-    """A model that is none of the bundle's."""
-
-    status = 403
-
-
 class InUse(RequestError):
     """The default version, while there are others."""
 
     status = 403
-
-
-class AlreadyRegistered(RequestError):
-    """A model is to be registered that is here."""
-
-    status = 409
 
 
 class Management:
@@ -161,19 +151,24 @@ class Management:
     # --- what changes ---
 
     async def _register(self, inquiry: Inquiry) -> Reply:
-        """Load a version that the bundle has, and nothing else: nobody vouches for it."""
+        """Load a version that the bundle has, or bring one of the store where that may come."""
         asked = inquiry.query
         _check(asked)
         url = asked["url"]
         served = self._named(url)
-        if asked.get("model_name", served.name) not in {served.name, served.alias}:
-            raise BadPayload(f"`{url[:64]}` is called `{served.name}` here, and nothing else.")
-        if _is_registered(served):
-            raise AlreadyRegistered(
+        names = {_name_in(url)} if served is None else {served.name, served.alias}
+        if asked.get("model_name", min(names)) not in names:
+            raise BadPayload(f"`{url[:64]}` is called `{min(names)}` here, and nothing else.")
+        workers = _number(asked, "initial_workers", 0)
+        if served is None:
+            alias = await self._catalog.control.register(_reference(url), workers)
+            served = self._catalog.of_alias(alias)
+        elif _is_registered(served):
+            raise AlreadyHere(
                 f"Model version {served.version} is already registered for model {served.name}."
             )
-        workers = _number(asked, "initial_workers", 0)
-        await self._bring(served, workers)
+        else:
+            await self._bring(served, workers)
         count = len(workers_of(served, self._processes()))
         return Reply.json(
             {
@@ -225,7 +220,7 @@ class Management:
         ]
         if others and self._catalog.find(served.name).alias == served.alias:
             raise InUse(f"Cannot remove default version for model {served.name}")
-        await self._catalog.control.unload_version(served.alias)
+        await self._catalog.control.unregister(served.alias)
         return Reply.json({"status": f'Model "{served.name}" unregistered'})
 
     # --- names ---
@@ -236,24 +231,30 @@ class Management:
             raise UnknownModel(f"Model not found: {served.name}")
         return served
 
-    def _named(self, url: str) -> Served:
-        """The version of the bundle that `url` is: a name, an alias, or `name:version`.
+    def _named(self, url: str) -> Served | None:
+        """The version here that `url` is: a name, an alias, or `name:version`; None without one.
 
         What was an archive in a model store, `name.mar`, is the model of that name.
         """
-        name, _, version = url.removesuffix(_ARCHIVE).partition(":")
+        name, _, version = _reference(url).partition(":")
         try:
             return self._catalog.find(name, version or None)
         except UnknownModel:
-            raise NotVouchedFor(
-                f"`{url[:64]}` is no model of this bundle, and nothing else is fetched or run here."
-            ) from None
+            return None
 
     async def _bring(self, served: Served, workers: int) -> None:
         if workers:
             await self._catalog.control.scale(served.alias, workers)
         else:
             await self._catalog.control.load_version(served.alias)
+
+
+def _reference(url: str) -> str:
+    return url.removesuffix(_ARCHIVE)
+
+
+def _name_in(url: str) -> str:
+    return _reference(url).partition(":")[0].partition("@")[0]
 
 
 def _is_registered(served: Served) -> bool:

@@ -1,0 +1,70 @@
+"""Tickets: who waits for what a steward does, and what they are told when it is done."""
+
+import asyncio
+from collections.abc import Callable
+from itertools import count
+
+from ..dialects.lifecycle import AlreadyHere, NotVouchedFor
+from ..errors import LoadFailed, NotSupported, Overloaded, RequestError, UnknownModel
+
+
+class Tickets:
+    """One for each thing that somebody waits for."""
+
+    def __init__(self) -> None:
+        self._numbers = count()
+        self._awaited: dict[int, asyncio.Future[tuple[str, str]]] = {}
+        self._guests: dict[int, str] = {}  # alias of the model that came for a ticket
+
+    async def settled(self, ask: Callable[[int], None]) -> tuple[str, str]:
+        """What has become of what `ask` asks with a ticket: a state, and why."""
+        ticket = next(self._numbers)
+        return await self._settled(ticket, ask)
+
+    async def arrival(self, name: str, ask: Callable[[int], None]) -> str:
+        """As `settled`, of a model called `name` that comes from outside: its alias here.
+
+        Raises:
+            RequestError: why it does not come.
+        """
+        ticket = next(self._numbers)
+        try:
+            state, why = await self._settled(ticket, ask)
+            if state != "READY":
+                raise _refused(name, state, why)
+            return self._guests[ticket]
+        finally:
+            self._guests.pop(ticket, None)
+
+    async def _settled(self, ticket: int, ask: Callable[[int], None]) -> tuple[str, str]:
+        self._awaited[ticket] = asyncio.get_running_loop().create_future()
+        try:
+            ask(ticket)
+            return await self._awaited[ticket]
+        finally:
+            del self._awaited[ticket]
+
+    def came(self, ticket: int, alias: str) -> None:
+        """The model that this ticket is for is called so, and is about to be loaded."""
+        if ticket in self._awaited:
+            self._guests[ticket] = alias
+
+    def done(self, ticket: int, state: str, why: str) -> None:
+        """What has become of what was asked."""
+        future = self._awaited.get(ticket)
+        if future is not None and not future.done():
+            future.set_result((state, why))
+
+
+def _refused(name: str, state: str, why: str) -> RequestError:
+    """What whoever wants a model from outside is told, by what its steward says."""
+    what = f"`{name[:64]}`"
+    if state == "unknown":
+        return UnknownModel(f"There is no model {what}: neither here nor in the store.")
+    if state == "here":
+        return AlreadyHere(f"Model {what} is registered already, as `{why}`.")
+    told = f"Model {what} cannot be registered: {why or state}."
+    if state == "busy":
+        return Overloaded(told, retry_after=1)
+    kinds = {"refused": NotVouchedFor, "conflict": AlreadyHere, "unsupported": NotSupported}
+    return kinds.get(state, LoadFailed)(told)

@@ -1,0 +1,78 @@
+"""Seats: room in the counters for models that nobody knows of when the memory is mapped."""
+
+from collections.abc import Iterable, Iterator, Mapping
+
+MOST = 12  # models that may come from outside at the same time
+METHODS = 8  # of one of them
+
+_MARK = "?"  # no name of a model begins so
+
+
+class Seats:
+    """Which model counts where: by its alias, in the seat that the supervisor gave it."""
+
+    def __init__(self, count: int = 0) -> None:
+        self._count = count
+        self._taken: dict[str, int] = {}  # alias -> seat
+        self._places: dict[str, str] = {}  # alias, or name of a queue -> what it is counted as
+
+    @property
+    def models(self) -> tuple[str, ...]:
+        """What models are counted as, whatever they are called."""
+        return tuple(_model(seat) for seat in range(self._count))
+
+    @property
+    def queues(self) -> tuple[str, ...]:
+        """What their methods are counted as."""
+        return tuple(_queue(seat, at) for seat in range(self._count) for at in range(METHODS))
+
+    def free(self) -> int | None:
+        """A seat that nobody has, or None."""
+        taken = set(self._taken.values())
+        return next((seat for seat in range(self._count) if seat not in taken), None)
+
+    def take(self, seat: int, alias: str, queues: Iterable[str]) -> None:
+        """The model called `alias`, with these queues, counts there from now on."""
+        self._taken[alias] = seat
+        self._places[alias] = _model(seat)
+        for at, name in enumerate(queues):
+            self._places[name] = _queue(seat, at)
+
+    def leave(self, alias: str) -> tuple[str, ...]:
+        """It counts no more; what it was counted as."""
+        seat = self._taken.pop(alias, None)
+        if seat is None:
+            return ()
+        gone = {_model(seat), *(_queue(seat, at) for at in range(METHODS))}
+        self._places = {name: at for name, at in self._places.items() if at not in gone}
+        return tuple(sorted(gone))
+
+    def place(self, name: str) -> str:
+        """What a model or a queue is counted as; its own name, where it was always known."""
+        return self._places.get(name, name)
+
+    @property
+    def names(self) -> Mapping[str, str]:
+        """Who sits where: what they are counted as -> what they are called."""
+        return {place: name for name, place in self._places.items()}
+
+
+def is_seat(label: str) -> bool:
+    """Whether a series is counted under no name of its own."""
+    return label.startswith(_MARK)
+
+
+def _model(seat: int) -> str:
+    return f"{_MARK}{seat}"
+
+
+def _queue(seat: int, at: int) -> str:
+    return f"{_MARK}{seat}.{at}"
+
+
+def shown(labels: tuple[str, ...], names: Mapping[str, str]) -> Iterator[tuple[str, ...]]:
+    """The labels of a series as they are shown; nothing for a seat that nobody has."""
+    if not labels or not is_seat(labels[0]):
+        yield labels
+    elif labels[0] in names:
+        yield names[labels[0]], *labels[1:]
