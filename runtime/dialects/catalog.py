@@ -273,6 +273,7 @@ def models(
                 version=entry.version,
                 alias=entry.alias,
                 label=entry.label,
+                is_guest=entry.alias in plan.guests,
                 method=method,
                 methods=tuple(manifest.methods),
                 manifest=manifest,

@@ -56,6 +56,7 @@ class Served:
     methods    all of the same model, the default first
     manifest   of the model, None for an author's class
     signature  None where only `call` answers: an author's class
+    is_guest   came from outside the bundle while the server runs
     route      how requests share its calls, and what is known of an author's API
     """
 
@@ -71,6 +72,7 @@ class Served:
     condition: Condition
     limits: Limits
     label: str | None = None
+    is_guest: bool = False
     find_samples: Callable[[], Samples | None] = lambda: None
     _runner: Runner | None = field(default=None, repr=False)
     _operation: Operation | None = field(default=None, repr=False)
@@ -90,6 +92,8 @@ class Served:
     @property
     def loads_at_start(self) -> bool:
         """Whether it is loaded with the server, and not when somebody asks."""
+        if self.is_guest:
+            return False
         return self._runner is None or self._runner.presence.want is None
 
     @property
