@@ -13,11 +13,10 @@ RequestError(status)         what a client is told; anything else becomes a 500 
 ├── NothingHere 404          no route at that path
 ├── NotAllowed 405
 ├── NotAcceptable 406        no content type that the client takes is one of ours
-├── RequestTimeout 408       the client was too slow to send
 ├── PayloadTooLarge 413
 ├── UnsupportedMediaType 415
 ├── InvalidInput 422         well formed, but not what the signature asks for; names the field
-├── TooManyRequests 429      this client is over its share (+ Retry-After)
+├── TooManyRequests 429      for authors: this client asks too much (+ Retry-After)
 ├── ClientGone 499           nobody is left to answer
 ├── PredictionFailed 500     fixed text outside, the traceback in the log
 ├── LoadFailed 500           a model that was to be loaded or unloaded; why, in words for anybody
@@ -131,12 +130,6 @@ class NotAcceptable(RequestError):
     status = 406
 
 
-class RequestTimeout(RequestError):
-    """The client took too long to send its request."""
-
-    status = 408
-
-
 class PayloadTooLarge(RequestError):
     """The body or its number of rows is over the limit."""
 
@@ -156,7 +149,7 @@ class InvalidInput(RequestError):
 
 
 class TooManyRequests(RequestError):
-    """One client is over its share."""
+    """One client asks too much, as an author's service counts; a full server is `Overloaded`."""
 
     status = 429
 

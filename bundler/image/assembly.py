@@ -35,13 +35,12 @@ class BytesContent:
 
 @dataclass(frozen=True, slots=True)
 class Part:
-    """A blob of the image; `is_base` if it was published by somebody else."""
+    """A blob of the image."""
 
     name: str
     media_type: str
     blob: Blob
     content: Content
-    is_base: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,7 +64,7 @@ class Assembly:
         """Put an image together on paper; `compressed` says what travels instead of a layer."""
         config = image_config.encode(base.config, settings, layers, identity)
         parts = [
-            Part("base image", layer.media_type, layer.blob, layer.content, is_base=True)
+            Part("base image", layer.media_type, layer.blob, layer.content)
             for layer in base.layers
         ]
         parts += [_part(layer, compressed.get(layer.blob.digest)) for layer in layers]
