@@ -47,7 +47,7 @@ Base = Annotated[
     typer.Option(
         "--base",
         metavar="IMAGE",
-        help="Without an engine: another base image; `oci:DIR[:NAME]` is one on this machine.",
+        help="Another base image; `oci:DIR[:NAME]` is one on this machine.",
     ),
 ]
 Compression = Annotated[
@@ -56,7 +56,13 @@ Compression = Annotated[
 ]
 Bytecode = Annotated[
     Literal["auto", "none"],
-    typer.Option("--bytecode", help="Without an engine: whether Python's files are compiled."),
+    typer.Option("--bytecode", help="Whether Python's files are compiled here."),
+]
+Containerfile = Annotated[
+    bool,
+    typer.Option(
+        "--containerfile", help="With an engine: have it build, though layers could be made here."
+    ),
 ]
 Explain = Annotated[
     bool, typer.Option("--explain", help="Only say which layers it will have, and why.")
@@ -74,6 +80,7 @@ def containerize(
     bytecode: Bytecode = "auto",
     platform: Platform = None,
     build_arg: BuildArgs = None,
+    containerfile: Containerfile = False,
     explain: Explain = False,
     print_file: Print = False,
     trust: Trust = False,
@@ -113,7 +120,7 @@ def containerize(
     options = {"tags": tuple(tag or ()), "push": push, "policy": policy}
     means: dict[str, Any] = {"engine": engine, "output": output, "base": base}
     means |= {"compression": compression, "bytecode": bytecode, "platform": platform}
-    means |= {"build_args": pairs(build_arg or [])}
+    means |= {"build_args": pairs(build_arg or []), "containerfile": containerfile}
     means |= {"plain_http": plain_http, "offline": offline}
     with _from(vendor, item, means):
         image = make_image(item, console, means=means, **options)
@@ -141,13 +148,23 @@ def _from(vendor: Path | None, item: "Item", means: dict[str, Any]) -> Iterator[
 
     house = Wheelhouse.open(vendor)
     means["offline"] = True
-    if means["engine"] != "none" and means["output"] is None:
+    if _builds(item, means):
         means["wheels"] = sorted(house.wheels.glob("*.whl"))
         means["build_args"] = {**means["build_args"], "PIP_NO_INDEX": "1"}
     elif means["base"] is None:
         means["base"] = house.base_of(str(_manifest(item).accelerator.get("base") or ""))
     with house.in_use():
         yield
+
+
+def _builds(item: "Item", means: dict[str, Any]) -> bool:
+    """Whether an engine will follow the Containerfile."""
+    from ..bundler.image.needs import engine_reasons
+
+    if means["engine"] == "none" or means["output"] is not None:
+        return False
+    asked = means["containerfile"] or means["engine"] == "buildkit"
+    return asked or bool(engine_reasons(_manifest(item), means["build_args"], ()))
 
 
 def make_image(

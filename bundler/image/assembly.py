@@ -64,8 +64,7 @@ class Assembly:
         """Put an image together on paper; `compressed` says what travels instead of a layer."""
         config = image_config.encode(base.config, settings, layers, identity)
         parts = [
-            Part("base image", layer.media_type, layer.blob, layer.content)
-            for layer in base.layers
+            Part("base image", layer.media_type, layer.blob, layer.content) for layer in base.layers
         ]
         parts += [_part(layer, compressed.get(layer.blob.digest)) for layer in layers]
         about = Part("configuration", _CONFIG, Blob.of_bytes(config), BytesContent(config))

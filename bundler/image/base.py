@@ -8,6 +8,7 @@ from typing import Any
 from ...runtime import digest as digests
 from .. import strict_json
 from ..errors import BuildError, InvalidTag, RegistryError
+from ..registry.content import Content
 from ..registry.directory import Directory
 from ..registry.download import Download
 from ..registry.patience import Patience
@@ -34,7 +35,7 @@ class BaseLayer:
 
     media_type: str
     blob: Blob
-    content: RemoteContent
+    content: Content
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,7 +16,15 @@ def read(data: bytes) -> Mapping[str, Any]:
     Raises:
         ValueError: saying what has not.
     """
-    document = strict_json.loads(data)
+    return checked(strict_json.loads(data))
+
+
+def checked(document: Any) -> Mapping[str, Any]:
+    """The configuration `document`, likewise.
+
+    Raises:
+        ValueError: saying what has not the form that it should.
+    """
     known = _mapping(document, "it")
     for name in ("architecture", "os"):
         _text(known.get(name), name)

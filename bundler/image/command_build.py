@@ -60,24 +60,44 @@ class CommandEngine:
             # Handed over by name: what a command line holds, every user of the machine reads.
             command += [word for name in arguments for word in ("--build-arg", name)]
             command += ["--platform", platform] if platform else []
-            self._run([*command, str(directory)], "build the image", arguments)
+            self.run([*command, str(directory)], "build the image", arguments)
             made = said.read_text("utf-8").strip()
-        for tag in tags if push else ():
-            self._run(["push", tag], f"push `{tag}`")
-        return self._image(made, tuple(tags))
+        if push:
+            self.push(tags)
+        return self.image(made, tuple(tags))
 
-    def _image(self, made: str, tags: tuple[str, ...]) -> MadeImage:
-        about = json.loads(self._run([*_INSPECT[self.name], made], "look at it"))
-        first: dict[str, Any] = about[0] if isinstance(about, list) else about
+    def image(self, made: str, tags: tuple[str, ...]) -> MadeImage:
+        """What the program says of an image that it has."""
+        first = self.inspect(made)
         config = first.get("OCIv1") or first
         layers = config.get("RootFS") or config.get("rootfs") or {}
         digests = layers.get("Layers") or layers.get("diff_ids") or ()
         digest = first.get("Digest") or first.get("FromImageDigest")
         return MadeImage(made, tags, int(first.get("Size") or 0), tuple(digests), digest)
 
-    def _run(
+    def inspect(self, image: str) -> dict[str, Any]:
+        """What the program knows of an image.
+
+        Raises:
+            ImageFailed: when it has none of that name.
+        """
+        about = json.loads(self.run([*_INSPECT[self.name], image], "look at it"))
+        first: dict[str, Any] = about[0] if isinstance(about, list) else about
+        return first
+
+    def push(self, tags: Sequence[str]) -> None:
+        """Push an image under each of its tags."""
+        for tag in tags:
+            self.run(["push", tag], f"push `{tag}`")
+
+    def run(
         self, arguments: Sequence[str], doing: str, variables: Mapping[str, str] | None = None
     ) -> str:
+        """Run it with these arguments; what it printed.
+
+        Raises:
+            ImageFailed: with the last lines that it said.
+        """
         try:
             done = subprocess.run(
                 [str(self.program), *arguments], capture_output=True, text=True, check=False,

@@ -26,7 +26,7 @@ def build(
     log = BuildLog(progress)
     progress.step(f"Building with {engine.name} {engine.version}")
     with (
-        _told(engine, "build the image"),
+        told(engine, "build the image"),
         progress.meter("Sending the bundle", context.size) as meter,
     ):
         events = engine.client.api.build(
@@ -41,7 +41,7 @@ def build(
             decode=True,
             timeout=None,  # a step may be silent for as long as it takes
         )
-    with _told(engine, "build the image"):
+    with told(engine, "build the image"):
         for event in events:
             log.add(event)
     return log.result()
@@ -49,7 +49,7 @@ def build(
 
 def tagged(engine: Engine, made: str, tags: tuple[str, ...]) -> MadeImage:
     """Name an image that was built; what it is."""
-    with _told(engine, "tag the image"):
+    with told(engine, "tag the image"):
         for tag in tags[1:]:
             repository, version = _split(tag)
             engine.client.api.tag(made, repository, version)
@@ -66,7 +66,7 @@ def pushed(engine: Engine, image: MadeImage, progress: Progress) -> MadeImage:
     """
     digest = None
     for tag in image.tags:
-        with _told(engine, f"push `{tag}`"), progress.meter(f"Pushing {tag}", image.size) as meter:
+        with told(engine, f"push `{tag}`"), progress.meter(f"Pushing {tag}", image.size) as meter:
             sent: dict[str, int] = {}
             for event in _push(engine, tag):
                 now = (event.get("progressDetail") or {}).get("current", 0)
@@ -99,13 +99,17 @@ def _split(tag: str) -> tuple[str, str]:
 
 
 @contextmanager
-def _told(engine: Engine, doing: str) -> Iterator[None]:
-    """Say in a sentence what the docker SDK raises."""
+def told(
+    engine: Engine, doing: str, *, passing: type[Exception] | tuple[()] = ()
+) -> Iterator[None]:
+    """Say in a sentence what the docker SDK raises; `passing` is the caller's."""
     from docker.errors import DockerException
     from requests.exceptions import RequestException
 
     try:
         yield
+    except passing:
+        raise
     except DockerException as error:
         reason = getattr(error, "explanation", None) or error
         raise ImageFailed(f"{engine.name} cannot {doing}: {reason}") from error

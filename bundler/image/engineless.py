@@ -6,7 +6,8 @@ packages are unpacked here, and weights go from the store straight to where the 
 """
 
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from threading import Lock
@@ -27,11 +28,13 @@ from ..registry.registry import Registry
 from ..registry.whereabouts import Whereabouts
 from . import base as bases
 from . import image_config, load_tar, needs
+from . import keeper as keepers
 from .assembly import Assembly, Part
 from .base import Base
 from .build_context import own_entry
 from .image_config import Identity
 from .image_settings import ImageSettings
+from .keeper import Keeper
 from .made_image import MadeImage
 
 if TYPE_CHECKING:
@@ -76,13 +79,21 @@ def plan(
 
 
 class Engineless:
-    """One image on its way."""
+    """One image on its way; to a `keeper`, where an engine is to have it."""
 
-    def __init__(self, item: "Item", store: "Store", wish: Wish, progress: Progress) -> None:
+    def __init__(
+        self,
+        item: "Item",
+        store: "Store",
+        wish: Wish,
+        progress: Progress,
+        keeper: Keeper | None = None,
+    ) -> None:
         self._item = item
         self._store = store
         self._wish = wish
         self._progress = progress
+        self._keeper = keeper
         self._directory = store.directory(item)
         self._manifest = BundleManifest.read(self._directory)
         self._settings = ImageSettings.of(self._manifest)
@@ -95,33 +106,36 @@ class Engineless:
             EngineUnavailable: when a command has to run in it.
             ResolveError: when a package cannot be fetched.
             RegistryError: when a registry cannot be reached, or says no.
+            ImageFailed: when the keeper does not take it.
             Damaged: when a file differs from what is said of it.
         """
         check(self._manifest, {}, ())
         if not self._settings.brings_python:
             raise no_python(self._settings)
-        reference = self._wish.base or self._settings.base
         drafted = plan(self._item, self._store, self._platform, self._wish.bytecode)
         with (
             self._store.hold(self._item),
             self._store.holding(drafted.needs),
-            bases.opened(reference, self._platform, plain_http=self._wish.plain_http) as base,
+            self._base() as base,
             self._store.staging() as work,
         ):
             image_config.check_base(base.config, self._settings, self._platform)
             self._say_base(base)
+            if self._keeper is not None and self._wish.base is None:
+                keepers.check_python(self._keeper, base, self._settings)
             assembly = self._assembled(drafted, base, work)
-            moved = self._delivered(assembly, base)
+            made = self._delivered(assembly, base, work)
         LayerMemo(self._store.root / "layers").made(self._item.name, assembly.diff_ids)
-        return MadeImage(
-            id=assembly.config.blob.digest,
-            tags=self._wish.tags,
-            size=assembly.size,
-            layers=assembly.diff_ids,
-            digest=assembly.digest,
-            output=self._wish.output,
-            moved=moved,
-        )
+        return made
+
+    @contextmanager
+    def _base(self) -> Iterator[Base]:
+        reference = self._wish.base or self._settings.base
+        if self._keeper is not None and self._wish.base is None:
+            yield keepers.base_of(self._keeper, reference, self._platform, self._progress)
+            return
+        with bases.opened(reference, self._platform, plain_http=self._wish.plain_http) as base:
+            yield base
 
     def _say_base(self, base: Base) -> None:
         locked = self._settings.base.partition("@")[2]
@@ -144,8 +158,10 @@ class Engineless:
         identity = Identity(self._item.digest, self._item.version)
         return Assembly.of(base, self._settings, layers, compressed, identity)
 
-    def _delivered(self, assembly: Assembly, base: Base) -> int:
-        """Bring it everywhere; the bytes that had to move."""
+    def _delivered(self, assembly: Assembly, base: Base, work: Path) -> MadeImage:
+        """Bring it everywhere."""
+        if self._keeper is not None:
+            return keepers.hand(self._keeper, assembly, work, self._wish.tags, self._progress)
         moved, output = 0, self._wish.output
         if output is not None and output.startswith("oci:"):
             moved += self._lay_out(assembly, output)
@@ -153,7 +169,15 @@ class Engineless:
             moved += load_tar.write(assembly, self._wish.tags, output, self._progress)
         if self._wish.push:
             moved += sum(self._push(assembly, base, tag) for tag in self._wish.tags)
-        return moved
+        return MadeImage(
+            id=assembly.config.blob.digest,
+            tags=self._wish.tags,
+            size=assembly.size,
+            layers=assembly.diff_ids,
+            digest=assembly.digest,
+            output=output,
+            moved=moved,
+        )
 
     def _lay_out(self, assembly: Assembly, output: str) -> int:
         known = parse(output)

@@ -3,6 +3,7 @@
 import os
 import re
 from collections.abc import Mapping, Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
@@ -16,10 +17,13 @@ from ..progress import NullProgress, Progress
 from ..signing.policy import Policy
 from . import command_build, docker_build
 from .build_context import BuildContext, own_entry
+from .command_keeper import CommandKeeper
 from .containerfile import ARGUMENTS, DIGEST, VERSION
+from .docker_keeper import DockerKeeper
 from .engine import Engine, connect
 from .engineless import Engineless, Wish, check, chosen_platform
 from .image_settings import TRUST
+from .keeper import Keeper, NotTaken
 from .made_image import MadeImage
 from .needs import engine_reasons
 
@@ -41,11 +45,12 @@ class Means:
     engine       `auto`: the one that answers; without `output` and where none answers, none, if
                  the image is pushed and none is needed. `none`: base image and files alone.
     output       without an engine: `oci:DIR`, the path of a tar for `docker load`, or `-`
-    base         without an engine: another base image, a reference or `oci:DIR[:NAME]`
+    base         where layers are made here: another base image, a reference or `oci:DIR[:NAME]`
     compression  without an engine: of layers other than the models'
-    bytecode     without an engine: whether Python's files are compiled here, once
-    build_args   with an engine: passed on to it
-    wheels       with an engine: installed before an index is asked
+    bytecode     where layers are made here: whether Python's files are compiled, once
+    build_args   of the Containerfile
+    wheels       of the Containerfile: installed before an index is asked
+    containerfile  with an engine: have it build, though the layers could be made here
     """
 
     engine: EngineName = "auto"
@@ -58,15 +63,17 @@ class Means:
     plain_http: bool = False
     build_args: Mapping[str, str] = field(default_factory=dict)
     wheels: Sequence[Path] = ()
+    containerfile: bool = False
 
     @property
     def is_without(self) -> bool:
         """Whether something was asked for that no engine does."""
-        return self.output is not None or self.base is not None or self._shapes_layers
+        return self.output is not None or self.compression != "none"
 
     @property
-    def _shapes_layers(self) -> bool:
-        return self.compression != "none" or self.bytecode != "auto"
+    def shapes_layers(self) -> bool:
+        """Whether something was asked for that a Containerfile does not do."""
+        return self.base is not None or self.bytecode != "auto"
 
 
 def containerize(  # noqa: PLR0913 - the public verb: one keyword for each decision of the caller
@@ -104,18 +111,20 @@ def containerize(  # noqa: PLR0913 - the public verb: one keyword for each decis
     arguments = _arguments(item, means.build_args)
     chosen_platform(manifest, means.platform)
     engine = _engine(means, manifest, push, progress)
+    wish = Wish(
+        names, means.output, push, means.base, means.platform,
+        means.compression, means.bytecode, means.offline, means.plain_http,
+    )  # fmt: skip
     if engine is None:
-        wish = Wish(
-            names, means.output, push, means.base, means.platform,
-            means.compression, means.bytecode, means.offline, means.plain_http,
-        )  # fmt: skip
         if not (push or means.output):
             raise InvalidDestination(
                 "An image that no engine keeps has to go somewhere.",
                 hint="Add `--output oci:DIR`, `--output FILE.tar` or `--push`.",
             )
         return Engineless(item, store, wish, progress).run()
-    with store.hold(item):
+    with store.hold(item), engine if isinstance(engine, Engine) else nullcontext():
+        if given := _given(engine, item, store, wish, means, progress):
+            return _pushed(engine, given, progress) if push else given
         return _built(engine, item, store, _Order(names, push, arguments, means), progress)
 
 
@@ -132,28 +141,87 @@ class _Order:
 def _engine(
     means: Means, manifest: BundleManifest, push: bool, progress: Progress
 ) -> "Engine | command_build.CommandEngine | None":
-    """The engine that builds it; None where it is made without one."""
-    if means.engine == "none" or (means.engine == "auto" and means.is_without):
+    """The engine that builds or keeps it; None where it is made without one."""
+    is_auto = means.engine == "auto"
+    takes_none = means.is_without or (push and means.shapes_layers)
+    if means.engine == "none" or (is_auto and takes_none and not means.containerfile):
         check(manifest, means.build_args, means.wheels)
         return None
     if means.is_without:
         raise InvalidDestination(
-            "`--output`, `--base` and `--compression` are for images made without an engine.",
+            "`--output` and `--compression` are for images made without an engine.",
             hint="Add `--engine none`, or take an image from an engine with `docker save`.",
         )
+    _check_layers(means, _building(manifest, means))
     if means.engine in {"podman", "buildah", "buildkit"}:
         return command_build.find(means.engine)
     try:
         return connect()
     except EngineUnavailable:
-        if means.engine == "auto" and "DOCKER_HOST" not in os.environ:
+        if is_auto and "DOCKER_HOST" not in os.environ:
             for name in ("podman", "buildah"):
                 if command_build.is_installed(name):
                     return command_build.find(name)
-        if means.engine == "docker" or not push or engine_reasons(manifest, means.build_args, ()):
+        if not (is_auto and push) or engine_reasons(manifest, means.build_args, ()):
             raise
     progress.step("No container engine answers; the image needs none")
     return None
+
+
+def _building(manifest: BundleManifest, means: Means) -> list[str]:
+    """Why an engine has to follow the Containerfile; nothing if layers can be made here."""
+    reasons = engine_reasons(manifest, means.build_args, means.wheels)
+    reasons += ["`--containerfile` says so"] if means.containerfile else []
+    return [*reasons, *(["BuildKit builds"] if means.engine == "buildkit" else [])]
+
+
+def _check_layers(means: Means, reasons: Sequence[str]) -> None:
+    """Refuse what a Containerfile does not do."""
+    if reasons and means.shapes_layers:
+        raise InvalidDestination(
+            "`--base` and `--bytecode` are for layers that are made here, and this image is built "
+            f"from its Containerfile, because {'; '.join(reasons)}.",
+            hint="Leave them out; `image.base` in the bundlefile names another base image.",
+        )
+
+
+def _given(
+    engine: "Engine | command_build.CommandEngine",
+    item: "Item",
+    store: "Store",
+    wish: Wish,
+    means: Means,
+    progress: Progress,
+) -> MadeImage | None:
+    """The image of layers that are made here, on the engine; None where it has to build."""
+    reasons = _building(BundleManifest.read(store.directory(item)), means)
+    keeper = _keeper(engine, means)
+    if reasons or keeper is None:
+        _check_layers(means, reasons or [f"the service of {engine.name} takes whole images alone"])
+        return None
+    try:
+        return Engineless(item, store, wish, progress, keeper).run()
+    except NotTaken as error:
+        if means.shapes_layers:
+            raise
+        progress.step(f"{engine.name} builds the Containerfile instead: {error}")
+    return None
+
+
+def _keeper(engine: "Engine | command_build.CommandEngine", means: Means) -> Keeper | None:
+    if isinstance(engine, command_build.CommandEngine):
+        return CommandKeeper(engine) if engine.name != "buildkit" else None
+    # Podman's service takes whole images alone, and so none whose base only itself can read.
+    return DockerKeeper(engine) if engine.name == "Docker" or means.base else None
+
+
+def _pushed(
+    engine: "Engine | command_build.CommandEngine", image: MadeImage, progress: Progress
+) -> MadeImage:
+    if isinstance(engine, command_build.CommandEngine):
+        engine.push(image.tags)
+        return image
+    return docker_build.pushed(engine, image, progress)
 
 
 def _built(
@@ -170,13 +238,12 @@ def _built(
             raise BuildError(f"{engine.name} takes no further folder of wheels.")
         progress.step(f"Building with {engine.name}")
         return engine.build(directory, order.tags, order.arguments, means.platform, order.push)
-    with engine:
-        files = [*store.files(item), own_entry(item, directory)]
-        context = BuildContext(directory, files, means.wheels)
-        target = means.platform or _foreign(engine, manifest)
-        made = docker_build.build(engine, context, order.tags[0], order.arguments, target, progress)
-        image = docker_build.tagged(engine, made, order.tags)
-        return docker_build.pushed(engine, image, progress) if order.push else image
+    files = [*store.files(item), own_entry(item, directory)]
+    context = BuildContext(directory, files, means.wheels)
+    target = means.platform or _foreign(engine, manifest)
+    made = docker_build.build(engine, context, order.tags[0], order.arguments, target, progress)
+    image = docker_build.tagged(engine, made, order.tags)
+    return docker_build.pushed(engine, image, progress) if order.push else image
 
 
 def default_tag(item: "Item") -> str:

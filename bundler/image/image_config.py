@@ -97,15 +97,14 @@ def _said(values: Mapping[str, str]) -> dict[str, str]:
 
 
 def _history(base: Mapping[str, Any], layers: Sequence[Layer]) -> list[dict[str, Any]]:
-    """One entry for each layer; the base's own where they fit."""
-    count = len(base["rootfs"]["diff_ids"])
-    known = [dict(entry) for entry in base.get("history") or ()]
-    if sum(not entry.get("empty_layer") for entry in known) != count:
-        known = [{"created": MOMENT, "created_by": "base image"}] * count
-    own = [
-        {"created": MOMENT, "created_by": f"modelbundle: {layer.planned.name}"} for layer in layers
-    ]
-    return [*known, *own]
+    """One entry for each layer.
+
+    How the base was made is not repeated: an engine that has it does not tell all of that, and
+    the same image would have another id where it comes from a registry.
+    """
+    names = ["base image"] * len(base["rootfs"]["diff_ids"])
+    names += [f"modelbundle: {layer.planned.name}" for layer in layers]
+    return [{"created": MOMENT, "created_by": name} for name in names]
 
 
 def check_base(base: Mapping[str, Any], settings: ImageSettings, platform: str) -> None:
@@ -124,6 +123,15 @@ def check_base(base: Mapping[str, Any], settings: ImageSettings, platform: str) 
             f"The base image is for {has}, the bundle for {platform}.",
             hint="Name another with `--base`, or another platform with `--platform`.",
         )
+    check_python(base, settings)
+
+
+def check_python(base: Mapping[str, Any], settings: ImageSettings) -> None:
+    """Whether the Python of a base image is one for a bundle, as far as its variables say.
+
+    Raises:
+        BuildError: saying what does not fit.
+    """
     given = (base.get("config") or {}).get("Env") or []
     variables: dict[str, str] = dict(entry.split("=", 1) for entry in given if "=" in entry)
     if {"VIRTUAL_ENV", "PYTHONNOUSERSITE"} & variables.keys():

@@ -4,14 +4,13 @@ It is an OCI layout with Docker's own `manifest.json` beside it, for engines tha
 """
 
 import hashlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Container, Iterator, Sequence
 
 from ...runtime import canonical
 from ..archives import destination as destinations
-from ..archives.copying import Sink
 from ..archives.tar_header import END, TarHeader, padding
 from ..errors import Damaged
-from ..progress import Progress
+from ..progress import Meter, Progress
 from ..registry.index import Index
 from ..store import Blob
 from ..store.layout import OCI
@@ -24,33 +23,51 @@ def write(assembly: Assembly, tags: Sequence[str], destination: str, progress: P
     Raises:
         Damaged: when a blob differs from its digest.
     """
-    documents = {
-        "index.json": Index.empty().moved(assembly.manifest, tags).encode(),
-        "manifest.json": _manifest(assembly, tags),
-        "oci-layout": OCI,
-    }
-    manifest = Blob.of_bytes(assembly.manifest)
-    about = Part("manifest", "", manifest, BytesContent(assembly.manifest))
     total = 0
     with (
         destinations.opened(destination, is_compressed=False) as sink,
         progress.meter(f"Writing {tags[0]}", assembly.size) as meter,
     ):
-        for name, data in documents.items():
-            sink.write(TarHeader(name, len(data)).encode() + data + bytes(padding(len(data))))
-            total += len(data)
-        for part in (about, *assembly.parts):
-            sink.write(TarHeader(_path(part.blob), part.blob.size).encode())
-            for chunk in _checked(part):
-                sink.write(chunk)
-                meter.advance(len(chunk))
-            _pad(sink, part.blob.size)
-            total += part.blob.size
-        sink.write(END)
+        for chunk in chunks(assembly, tags, meter):
+            sink.write(chunk)
+            total += len(chunk)
     return total
 
 
-def _checked(part: Part) -> Iterator[bytes]:
+def chunks(
+    assembly: Assembly, tags: Sequence[str], meter: Meter, absent: Container[str] = ()
+) -> Iterator[bytes]:
+    """The tar, without the blobs whose digests are `absent`; `meter` is told of blobs alone.
+
+    Raises:
+        Damaged: when a blob differs from its digest.
+    """
+    documents = {
+        "index.json": Index.empty().moved(assembly.manifest, tags).encode(),
+        "manifest.json": _manifest(assembly, tags),
+        "oci-layout": OCI,
+    }
+    for name, data in documents.items():
+        yield TarHeader(name, len(data)).encode() + data + bytes(padding(len(data)))
+    manifest = Blob.of_bytes(assembly.manifest)
+    about = Part("manifest", "", manifest, BytesContent(assembly.manifest))
+    for part in (about, *assembly.parts):
+        if part.blob.digest in absent:
+            continue
+        yield TarHeader(_path(part.blob), part.blob.size).encode()
+        for chunk in checked(part):
+            yield chunk
+            meter.advance(len(chunk))
+        yield bytes(padding(part.blob.size))
+    yield END
+
+
+def checked(part: Part) -> Iterator[bytes]:
+    """The bytes of a blob.
+
+    Raises:
+        Damaged: when they are not those of its digest.
+    """
     running = hashlib.sha256()
     for chunk in part.content.read(0, part.blob.size):
         running.update(chunk)
@@ -79,7 +96,3 @@ def _has_version(tag: str) -> bool:
 
 def _path(blob: Blob) -> str:
     return f"blobs/sha256/{blob.digest.removeprefix('sha256:')}"
-
-
-def _pad(sink: Sink, size: int) -> None:
-    sink.write(bytes(padding(size)))

@@ -13,7 +13,7 @@ class MadeImage:
     layers  digests of the unpacked layers, the base image's first
     digest  of its manifest in the registry, once it is pushed
     output  where it was written to, without an engine
-    moved   bytes that had to be written or sent, without an engine
+    moved   bytes that had to be written or sent, where layers were made here
     """
 
     id: str

@@ -30,7 +30,14 @@ def test_a_program_that_cannot_run_is_no_engine(monkeypatch, tmp_path):
 
 def test_nothing_of_a_build_without_an_engine_is_for_it(small, base):
     with pytest.raises(InvalidDestination, match="without an engine"):
-        containerize(small.build(), small.store, Means(engine="podman", base=base))
+        containerize(small.build(), small.store, Means(engine="podman", output="oci:x"))
+    for means in (
+        Means(engine="docker", base=base, build_args={"A": "b"}),
+        Means(engine="podman", base=base, containerfile=True),
+        Means(engine="buildkit", bytecode="none"),
+    ):
+        with pytest.raises(InvalidDestination, match=r"`--base` and `--bytecode` are for layers"):
+            containerize(small.build(), small.store, means)
 
 
 @pytest.mark.engine
@@ -69,5 +76,5 @@ def test_a_base_that_is_nowhere_fails_with_the_programs_own_words(
         f'[storage]\ndriver = "vfs"\ngraphroot = "{tmp_path}/root"\nrunroot = "{tmp_path}/run"\n'
     )
     monkeypatch.setenv("CONTAINERS_STORAGE_CONF", str(storage))
-    with pytest.raises(ImageFailed, match=r"(?s)cannot build the image.*127\.0\.0\.1:1"):
+    with pytest.raises(ImageFailed, match=r"(?s)cannot pull .*127\.0\.0\.1:1"):
         containerize(small.build(base="127.0.0.1:1/no/base:1"), small.store, Means(engine=name))

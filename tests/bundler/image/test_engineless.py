@@ -194,9 +194,9 @@ def test_an_image_that_no_engine_keeps_has_to_go_somewhere(small):
         containerize(small.build(), small.store, Means(engine="none"))
 
 
-def test_what_is_for_images_without_an_engine_is_refused_with_one(small, base):
+def test_what_is_for_images_without_an_engine_is_refused_with_one(small):
     with pytest.raises(InvalidDestination, match="without an engine"):
-        containerize(small.build(), small.store, Means(engine="docker", base=base))
+        containerize(small.build(), small.store, Means(engine="docker", compression="gzip"))
 
 
 def test_a_wheel_that_is_not_the_locked_one_never_gets_in(small, base, tmp_path):

@@ -70,6 +70,9 @@ HARDENED = {
 }
 
 
+BUILT = Means(containerfile=True)
+
+
 class Steps(NullProgress):
     def __init__(self):
         self.said = []
@@ -132,8 +135,8 @@ def flowers(build):
 
 @pytest.fixture(scope="module")
 def image(engine, workshop, bundle):
-    """The image of `bundle`."""
-    made = containerize(bundle, workshop.store, tags=["test/iris:1", "test/iris:again"])
+    """The image of `bundle`, built from its Containerfile."""
+    made = containerize(bundle, workshop.store, BUILT, tags=["test/iris:1", "test/iris:again"])
     yield made
     remove(engine, made)
 
@@ -254,6 +257,18 @@ def test_it_answers_read_only_as_nobody_without_capabilities_and_stops_cleanly(
     container.stop(timeout=20)
     container.reload()
     assert container.attrs["State"]["ExitCode"] == 0, container.logs().decode()
+
+
+@pytest.mark.engine
+def test_an_engine_that_need_not_build_has_the_image_of_none(engine, plain_image, workshop, bundle):
+    """The same id, and so every layer and all of its configuration; a second time nothing moves."""
+    made = containerize(bundle, workshop.store, tags=["test/iris:given"])
+    try:
+        assert (made.id, made.layers) == (plain_image.id, plain_image.layers)
+        assert made.moved < 1 << 20
+        assert engine.client.api.inspect_image("test/iris:given")["Id"] == made.id
+    finally:
+        engine.client.api.remove_image("test/iris:given")
 
 
 @pytest.mark.engine
@@ -379,7 +394,7 @@ def test_the_bundle_in_the_image_is_whole(engine, image, workshop, bundle):
 @pytest.mark.engine
 def test_the_same_bundle_is_not_built_twice(image, workshop, bundle):
     """Every step comes from the engine's cache."""
-    assert containerize(bundle, workshop.store, tags=["test/iris:1"]).id == image.id
+    assert containerize(bundle, workshop.store, BUILT, tags=["test/iris:1"]).id == image.id
 
 
 @pytest.mark.engine
@@ -470,7 +485,7 @@ def test_a_base_image_that_is_nowhere_is_named(engine, build, workshop):
     base = "127.0.0.1:1/no/such-base:1"
     item = build("baseless", f"name: baseless\nmodels: [iris]\nimage: {{base: '{base}'}}\n")
     with pytest.raises(ImageFailed, match=rf"base image `{base}` is not on this engine") as caught:
-        containerize(item, workshop.store)
+        containerize(item, workshop.store, BUILT)
     assert caught.value.exit_code == 1
     assert "docker pull" in caught.value.hint
 
@@ -505,7 +520,7 @@ def test_a_damaged_file_never_becomes_an_image(engine, build, workshop):
 def test_steps_are_told_while_it_builds(image, workshop, bundle):
     """One line for each step that takes time."""
     steps = Steps()
-    containerize(bundle, workshop.store, tags=["test/iris:1"], progress=steps)
+    containerize(bundle, workshop.store, BUILT, tags=["test/iris:1"], progress=steps)
     assert steps.said[0].startswith("Building with ")
     assert any("COPY models/iris" in said for said in steps.said)
     assert not any("LABEL" in said for said in steps.said)
