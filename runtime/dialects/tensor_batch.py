@@ -49,7 +49,8 @@ def _check_names(tensors: Sequence[Tensor]) -> None:
 def _array(side: Side, tensors: Sequence[Tensor]) -> Any:
     field = side.fields[0]
     if len(tensors) == 1:
-        return _values(tensors[0], field.dtype)
+        is_flat = len(field.shape) == 1  # MLServer's codecs send a column of such values
+        return (_column if is_flat else _values)(tensors[0], field.dtype)
     if field.shape[1:] != (len(tensors),):
         names = ", ".join(f"`{each.shown}`" for each in tensors[:8])
         raise InvalidInput(f"inputs: expected one tensor, `{field.name}`, got {names}.")

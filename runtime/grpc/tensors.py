@@ -4,6 +4,7 @@ Either all tensors of a message are raw (one bytes field each, as `dialects.tens
 all have `contents`: lists, one for each kind of number.
 """
 
+import base64
 from collections.abc import Sequence
 from typing import Any
 
@@ -75,9 +76,20 @@ def _of_contents(said: Any) -> Tensor:
     values, count = getattr(said.contents, wanted), size(shown, shape)
     if count != len(values):
         raise InvalidInput(f"{shown}: expected {count} values for its shape, got {len(values)}.")
-    if datatype == "BYTES":
-        return Tensor(said.name, datatype, shape, list(values))
+    if datatype == _STRINGS:
+        return Tensor(said.name, datatype, shape, _strings(shown, said, list(values)))
     return Tensor(said.name, datatype, shape, _numbers(shown, datatype, values).reshape(shape))
+
+
+def _strings(shown: str, said: Any, values: list[bytes]) -> list[bytes]:
+    """Values of BYTES; MLServer's clients may say that they are base64."""
+    parameters = said.parameters
+    if "content_type" not in parameters or parameters["content_type"].string_param != "base64":
+        return values
+    try:
+        return [base64.b64decode(each, validate=True) for each in values]
+    except ValueError:
+        raise InvalidInput(f"{shown}: expected base64.") from None
 
 
 def _numbers(shown: str, datatype: str, values: Sequence[Any]) -> np.ndarray:

@@ -77,12 +77,17 @@ def with_binary(head: bytes, blobs: bytes) -> Reply:
 
 
 def check_outputs(model: str, wanted: Sequence[Wanted], known: Any) -> None:
-    """Refuse outputs that are not among the known ones.
+    """Refuse outputs that are not among the known ones, and those that are asked for twice.
 
     Raises:
         InvalidInput: naming it, and what there is.
     """
+    seen: set[str] = set()
     for each in wanted:
+        if each.name in seen:
+            shown = printable(each.name[:LONGEST])
+            raise InvalidInput(f"output '{shown}' already exists in request for model '{model}'.")
+        seen.add(each.name)
         if each.name not in known:
             listed = ", ".join(f"`{name}`" for name in list(known)[:8])
             raise InvalidInput(

@@ -130,6 +130,17 @@ def test_a_tensor_a_column_makes_a_matrix():
     assert batch.tolist() == [[1, 2], [3, 4]]
 
 
+@pytest.mark.parametrize("shape", [[2], [2, 1]])
+def test_one_value_a_row_may_stand_in_a_list_of_its_own(shape):
+    """As MLServer's codecs write text and bytes."""
+    text = Side("array", (Field("x", "str", (None,)),))
+    assert to_batch(text, [bytes_of("x", "a", "b", shape=shape)]).tolist() == ["a", "b"]
+    plain = Side("array", (Field("x", "float32", (None,)),))
+    assert to_batch(plain, [numbers("x", np.reshape([1, 2], shape))]).tolist() == [1, 2]
+    with pytest.raises(InvalidInput, match="shape"):
+        to_batch(text, [bytes_of("x", "a", "b", shape=[1, 2])])
+
+
 def test_columns_come_by_name():
     """In any order; strings as BYTES."""
     batch = to_batch(TABLE, [bytes_of("name", "Ann", "Bob"), numbers("age", [[3], [4]], "INT64")])

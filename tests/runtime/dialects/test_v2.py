@@ -317,6 +317,7 @@ def test_inputs_that_are_wrong_are_named(client, inputs, blobs, said):
     ("more", "said"),
     [
         ({"outputs": [{"name": "z"}]}, "unexpected inference output 'z' for model 'sums'"),
+        ({"outputs": [{"name": "output"}] * 2}, "output 'output' already exists in request"),
         ({"outputs": [{}]}, "`name`"),
         ({"outputs": "all"}, "expected a list"),
         (

@@ -82,6 +82,10 @@ def test_outputs_are_chosen_and_classified(client):
     assert code == "INVALID_ARGUMENT"
     assert "nothing" in words
     assert "output" in words
+    asked = request([[1, 2]])
+    for _ in range(2):
+        asked.outputs.add(name="output")
+    assert "already exists" in client.refused("ModelInfer", asked)[1]
 
 
 def test_repository_tells_what_there_is(client):

@@ -123,3 +123,15 @@ def test_an_unknown_rank_is_refused():
     said.tensor_shape.unknown_rank = True
     with pytest.raises(RequestError):
         tensor_proto.read("x", said)
+
+
+def test_bytes_in_base64_are_what_they_stand_for():
+    """Where a parameter says so, as MLServer's clients do."""
+    asked = pool()["inference.ModelInferRequest"]()
+    said = asked.inputs.add(name="x", datatype="BYTES", shape=[1])
+    said.parameters["content_type"].string_param = "base64"
+    said.contents.bytes_contents.append(b"/9g=")
+    assert tensors.read(asked)[0].data == [b"\xff\xd8"]
+    said.contents.bytes_contents[0] = b"/9g"
+    with pytest.raises(RequestError, match="base64"):
+        tensors.read(asked)

@@ -1,5 +1,7 @@
 """KServe's REST client over protocol v2, and MLServer's command for many requests."""
 
+from ..zoo import zoo_server
+
 KSERVE = "kserve==0.21.0"
 MLSERVER = "mlserver==1.7.1"
 
@@ -16,3 +18,22 @@ def test_mlserver_infer_is_content(judge, kinds):
     """In groups, and in binary: each answer belongs to its request."""
     parts = judge(MLSERVER, is_large=True).ask("mlserver_infer.py", f"127.0.0.1:{kinds.port}")
     assert [each["count"] for each in parts] == [40, 40]
+
+
+def test_mlserver_codecs_are_content(judge, kinds, tmp_path_factory):
+    """Arrays, frames, text, bytes in base64 and times, there and back."""
+    with zoo_server(tmp_path_factory, "v2") as zoo:
+        told = judge(MLSERVER, is_large=True).ask("mlserver_codecs.py", kinds.url, zoo.url)
+    text = [
+        ["pd", ["Bern 3", "Genf 4"]],
+        ["str", ["AB", "Ä"]],
+        ["base64", [2, 3]],
+        ["datetime", "2020-01-02T00:00:00"],
+    ]
+    assert told == [
+        ["np", [3.0, 7.0]],
+        ["np of an input", [3.0, 7.0]],
+        *text,
+        *text,
+        ["pd of an answer", {"total": [4.0, 9.0], "note_bytes": ["n1", "n2"]}],
+    ]
