@@ -14,9 +14,13 @@ class NotVouchedFor(RequestError):
 
 
 class AlreadyHere(RequestError):
-    """A model is to come that is here, or whose place another has."""
+    """A model is to come that is here, as `alias`, or whose place another has."""
 
     status = 409
+
+    def __init__(self, detail: str, alias: str | None = None) -> None:
+        super().__init__(detail)
+        self.alias = alias
 
 
 class Lifecycle(Protocol):

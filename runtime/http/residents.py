@@ -6,7 +6,7 @@ from collections.abc import Callable, Collection, Coroutine, Mapping, MutableMap
 from functools import partial
 from typing import Any, Protocol
 
-from ..dialects.lifecycle import NotVouchedFor
+from ..dialects.lifecycle import AlreadyHere, NotVouchedFor
 from ..errors import BundleError, LoadFailed, NotSupported, RequestError, UnknownModel
 from ..guest import Guest
 from ..manifest import ModelEntry
@@ -116,10 +116,15 @@ class Residents:
             UnknownModel: when there is none of that name.
             LoadFailed: when it cannot be loaded.
         """
-        if self.refusal is None and not self._named(name):
-            await self.register(name)
-        else:
+        if self.refusal is not None or self._named(name):
             await self._ask_all("load", name)
+            return
+        try:
+            await self.register(name)
+        except AlreadyHere as here:  # by another name
+            if here.alias is None:
+                raise
+            await self._ask("load", here.alias)
 
     async def unload(self, name: str) -> None:
         """Answer what waits for a model, every version of it, and return when it is gone.

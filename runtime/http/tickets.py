@@ -62,9 +62,13 @@ def _refused(name: str, state: str, why: str) -> RequestError:
     if state == "unknown":
         return UnknownModel(f"There is no model {what}: neither here nor in the store.")
     if state == "here":
-        return AlreadyHere(f"Model {what} is registered already, as `{why}`.")
+        return AlreadyHere(f"Model {what} is registered already, as `{why}`.", why)
     told = f"Model {what} cannot be registered: {why or state}."
     if state == "busy":
         return Overloaded(told, retry_after=1)
-    kinds = {"refused": NotVouchedFor, "conflict": AlreadyHere, "unsupported": NotSupported}
+    kinds: dict[str, type[RequestError]] = {
+        "refused": NotVouchedFor,
+        "conflict": AlreadyHere,
+        "unsupported": NotSupported,
+    }
     return kinds.get(state, LoadFailed)(told)
