@@ -23,6 +23,7 @@ from ..telemetry.traced import Tracing
 from . import health, reflection
 from .desk import Desk, Log
 from .examples import Examples
+from .fixed import Fixed
 from .inference import Inference
 from .prediction import Prediction
 from .repository import Repository
@@ -65,6 +66,7 @@ class Front:
             | reflection.handlers()
             | Inference(catalog).handlers(self._desk)
             | Repository(catalog).handlers(self._desk)
+            | Fixed(catalog).handlers(self._desk)
             | Prediction(catalog).handlers(self._desk)
             | Examples(catalog).handlers(self._desk)
         )

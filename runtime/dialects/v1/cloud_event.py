@@ -9,6 +9,7 @@ import binascii
 import uuid
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from typing import Any, Self
 from urllib.parse import quote, unquote
 
@@ -71,6 +72,7 @@ class CloudEvent:
             "id": str(uuid.uuid4()),
             "source": f"io.kserve.inference.{quote(model)}",
             "type": "io.kserve.inference.response",
+            "time": datetime.now(UTC).isoformat(),
         }
         if not self.is_structured or not isinstance(reply.body, bytes):
             headers = tuple((f"ce-{k}".encode(), v.encode()) for k, v in attributes.items())

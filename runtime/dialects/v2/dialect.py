@@ -63,7 +63,7 @@ class V2:
             Rule(POST, f"{_REPOSITORY}/index", repository.index, "/v2/repository/index"),
             Rule(POST, f"{one}/load", repository.load, "/v2/repository/models/{model}/load"),
             Rule(POST, f"{one}/unload", repository.unload, "/v2/repository/models/{model}/unload"),
-            *Fixed().rules(),
+            *Fixed(self._catalog).rules(),
         ]
 
     def failure(self, error: RequestError) -> Reply:

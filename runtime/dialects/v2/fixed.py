@@ -1,13 +1,14 @@
 """Fixed: what clients of Triton ask for and cannot change here: traces, logs, shared memory."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from ...errors import NotSupported
+from ..catalog import Catalog
 from ..dialect import GET, POST, Rule
 from ..inquiry import Inquiry
 from ..reply import Reply
 
-_TRACE = {
+TRACE: Mapping[str, str | list[str]] = {
     "trace_level": ["OFF"],
     "trace_rate": "0",
     "trace_count": "-1",
@@ -15,7 +16,7 @@ _TRACE = {
     "trace_file": "",
     "trace_mode": "opentelemetry",
 }
-_LOGGING = {
+LOGGING: Mapping[str, str | bool | int] = {
     "log_file": "",
     "log_info": True,
     "log_warning": True,
@@ -23,13 +24,18 @@ _LOGGING = {
     "log_verbose_level": 0,
     "log_format": "default",
 }
-_TRACED = "/v2/(?:models/[^/]+/)?trace/setting"
+NO_CHANGE = "Clients do not change how this server logs and traces."
+NO_MEMORY = "Shared memory is not served here; send the data themselves."
+_TRACED = "/v2/(?:models/(?P<model>[^/]+)/)?trace/setting"
 _MEMORY = "/v2/(?:system|cuda)sharedmemory(?:/region/[^/]+)?"
 _MEMORY_NAME = "/v2/sharedmemory"
 
 
 class Fixed:
     """Says what is, and that it stays so."""
+
+    def __init__(self, catalog: Catalog) -> None:
+        self._catalog = catalog
 
     def rules(self) -> Sequence[Rule]:
         """What it answers."""
@@ -43,14 +49,16 @@ class Fixed:
             Rule(POST, f"{_MEMORY}/register", self._no_memory, _MEMORY_NAME),
         ]
 
-    async def _trace(self, _: Inquiry) -> Reply:
-        return Reply.json(_TRACE)
+    async def _trace(self, inquiry: Inquiry) -> Reply:
+        if "model" in inquiry.parts:
+            self._catalog.find(inquiry.parts["model"])
+        return Reply.json(TRACE)
 
     async def _logging(self, _: Inquiry) -> Reply:
-        return Reply.json(_LOGGING)
+        return Reply.json(LOGGING)
 
     async def _refuse(self, _: Inquiry) -> Reply:
-        raise NotSupported("Clients do not change how this server logs and traces.")
+        raise NotSupported(NO_CHANGE)
 
     async def _nothing(self, _: Inquiry) -> Reply:
         return Reply.json([])
@@ -59,4 +67,4 @@ class Fixed:
         return Reply.json({})
 
     async def _no_memory(self, _: Inquiry) -> Reply:
-        raise NotSupported("Shared memory is not served here; send the data themselves.")
+        raise NotSupported(NO_MEMORY)

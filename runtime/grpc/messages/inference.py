@@ -16,6 +16,7 @@ from .kind import (
     message,
 )
 from .model_config import FILE as MODEL_CONFIG
+from .settings import SETTING_CALLS, SETTINGS
 
 _P = "inference."
 _PARAMETERS = message(f"{_P}InferParameter").by(STRING)
@@ -178,12 +179,13 @@ _REPOSITORY_CALLS = ("RepositoryIndex", "RepositoryModelLoad", "RepositoryModelU
 FILE = ProtoFile(
     "inference/grpc_service.proto",
     "inference",
-    _SERVER | _INFER | _STATISTICS | _repository("inference"),
+    _SERVER | _INFER | _STATISTICS | _repository("inference") | SETTINGS,
     {},
     {
         "GRPCInferenceService": _calls(
             "inference", "ServerLive", "ServerReady", "ModelReady", "ServerMetadata",
             "ModelMetadata", "ModelConfig", "ModelStatistics", "ModelInfer", *_REPOSITORY_CALLS,
+            *SETTING_CALLS,
         )
         | {
             "ModelStreamInfer": Method(

@@ -4,6 +4,7 @@ import base64
 import json
 import math
 from dataclasses import replace
+from datetime import datetime, timedelta
 
 import numpy as np
 import pytest
@@ -275,6 +276,7 @@ def test_an_event_in_headers(v1):
     assert answer.headers["ce-source"] == "io.kserve.inference.sums"
     assert answer.headers["ce-specversion"] == "1.0"
     assert answer.headers["ce-id"] not in {"", "1"}
+    assert datetime.fromisoformat(answer.headers["ce-time"]).utcoffset() == timedelta(0)
     assert v1({}, **{k: v for k, v in EVENT.items() if k != "ce-id"}).status_code == 400
 
 

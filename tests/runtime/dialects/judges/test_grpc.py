@@ -33,6 +33,9 @@ def test_tritonclient(judge, where):
         "live": True, "ready": True, "model": True, "server": "demo", "platform": "generic",
         "rows": 64, "index": ["READY"],
     }  # fmt: skip
+    assert next(told) == {
+        "traces": {"value": ["OFF"]}, "logs": {"bool_param": True}, "memory": [{}, {}],
+    }  # fmt: skip
     assert [next(told) for _ in range(3)] == [{"answer": [3.0, 7.0], "id": "7"}] * 3
     assert next(told) == {"classes": [["3.000000:0"], ["7.000000:0"]]}
     assert next(told)["refused"] == [

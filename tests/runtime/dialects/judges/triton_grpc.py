@@ -41,6 +41,14 @@ def plain(client):
         rows=client.get_model_config("sums", as_json=True)["config"]["max_batch_size"],
         index=[each.state for each in client.get_model_repository_index().models],
     )
+    tell(
+        traces=client.get_trace_settings("sums", as_json=True)["settings"]["trace_level"],
+        logs=client.get_log_settings(as_json=True)["settings"]["log_info"],
+        memory=[
+            client.get_system_shared_memory_status(as_json=True),
+            client.get_cuda_shared_memory_status(as_json=True),
+        ],
+    )
     for coding in (None, "gzip", "deflate"):
         answer = client.infer("sums", given(), request_id="7", compression_algorithm=coding)
         tell(answer=answer.as_numpy("output").tolist(), id=answer.get_response().id)

@@ -146,7 +146,8 @@ def metadata(client):
     config = client.get_model_config("sums")
     assert config["max_batch_size"] > 1
     assert config["input"] == [{"name": "input", "data_type": "TYPE_FP64", "dims": [2]}]
-    assert client.get_trace_settings()["trace_level"] == ["OFF"]
+    assert client.get_trace_settings("sums")["trace_level"] == ["OFF"]
+    refused(lambda: client.get_trace_settings("nothing"), said="nothing", status=404)
     assert "log_info" in client.get_log_settings()
     assert client.get_system_shared_memory_status() == []
     assert client.get_cuda_shared_memory_status() == []
