@@ -29,6 +29,7 @@ _TARGET = b"x-amzn-sagemaker-target-model"
 _MOST = 1024  # bytes of custom attributes
 _DEFAULT_ACCEPT = "SAGEMAKER_DEFAULT_INVOCATIONS_ACCEPT"
 _MULTI = "SAGEMAKER_MULTI_MODEL"
+_ARTIFACT = ".tar.gz"
 _DELETE = frozenset({"DELETE"})
 _MODEL = r"/models/(?P<model>[^/]+)"
 _NAME = "/models/{model}"
@@ -141,7 +142,7 @@ class Sagemaker:
         """The model of the path, of the header, or the first."""
         name = inquiry.parts.get("model") or inquiry.headers.get(_TARGET, b"").decode("latin-1")
         if name:
-            return self._catalog.find(name)
+            return self._catalog.find(name.removesuffix(_ARTIFACT))  # as clients call an artifact
         first = next(iter(self._catalog.served()), None)
         if first is None:
             raise UnknownModel("This server has no model.")
