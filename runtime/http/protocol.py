@@ -25,6 +25,7 @@ from .backlog import Backlog
 from .door import Door
 from .guarded import ON_DISCONNECT
 from .head import Head, RefusedHead, origin_form, without_upgrade
+from .unread import SOON, has_unread
 
 log = logging.getLogger(__name__)
 
@@ -50,6 +51,7 @@ class LimitedProtocol(HttpToolsProtocol):
     ) -> None:
         super().__init__(config, server_state, app_state, _loop)
         self._deadline: asyncio.TimerHandle | None = None  # for what is being received
+        self._is_spared = False  # it is past its deadline, and what came in time is read first
         self._patience: asyncio.TimerHandle | None = None  # with a client that does not read
         self._refusal: RefusedHead | None = None
         self._farewell = b""  # what is said last, once all else is answered
@@ -88,7 +90,7 @@ class LimitedProtocol(HttpToolsProtocol):
         """Parse a piece, and hold the client to its deadline only where more must come."""
         if self._is_deaf:
             return
-        if not self._is_receiving and b"pgrade" in data:
+        if not self._is_receiving and data.find(b"pgrade", 0, self.limits.max_header_bytes) >= 0:
             data = without_upgrade(data)
         self._piece = len(data)
         self._has_come = False
@@ -100,7 +102,7 @@ class LimitedProtocol(HttpToolsProtocol):
             self._rest()
             return
         if not self._is_in_body:
-            self._head += self._piece
+            self._head += 0 if self._has_come else self._piece  # which began with another request
             if self._head > self.limits.max_header_bytes:
                 self._reject(431, "The headers are too large.")
                 return
@@ -118,6 +120,14 @@ class LimitedProtocol(HttpToolsProtocol):
             self._disarm()
         elif self._deadline is None and (self.cycle is None or self.cycle.response_complete):
             self._arm()
+
+    def timeout_keep_alive_handler(self) -> None:
+        """Close what has been idle for long, unless a request lies there that came in time."""
+        if has_unread(self.transport):
+            handle = self.loop.call_later(SOON, self.timeout_keep_alive_handler)
+            self.timeout_keep_alive_task = handle
+        else:
+            super().timeout_keep_alive_handler()
 
     def pause_writing(self) -> None:
         """Give a client that does not read as long as one that does not write."""
@@ -215,6 +225,7 @@ class LimitedProtocol(HttpToolsProtocol):
     # --- deadlines ---
 
     def _arm(self) -> None:
+        self._is_spared = False
         self._deadline = self.loop.call_later(self.limits.receive_timeout, self._expire)
 
     def _disarm(self) -> None:
@@ -230,6 +241,10 @@ class LimitedProtocol(HttpToolsProtocol):
     def _expire(self) -> None:
         self._deadline = None
         if self.transport.is_closing():
+            return
+        if not self._is_spared and has_unread(self.transport):
+            self._is_spared = True
+            self._deadline = self.loop.call_later(SOON, self._expire)
             return
         if not self._is_receiving or self._is_answered():  # never said a word, or was refused
             self.transport.close()

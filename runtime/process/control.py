@@ -1,11 +1,12 @@
 """Control: what a supervisor and one front tell each other, a JSON object a line.
 
 Supervisor to front: `born` and `died` (a model process: model, term, replica, generation, why),
-`leave` (others take over: finish in good order), `come` (with channels), `enter`, `withdraw`, `go`
-(a term of a model), `stands` and `done` (what has become of it), `welcome` and `farewell` (a model
-from outside the bundle). Front to supervisor: `kill` (model, term, replica, generation, why),
-`cost` (what its batches are measured to take), `load` and `unload` (model, ticket), `register` and
-`forget` (the same, from and to outside), `loaded`, `failed`, `here`, `gone` (model, term, why).
+`leave` (others take over: finish in good order), `end` (nobody does: let nobody in any more),
+`come` (with channels), `enter`, `withdraw`, `go` (a term of a model), `stands` and `done` (what has
+become of it), `welcome` and `farewell` (a model from outside the bundle). Front to supervisor:
+`kill` (model, term, replica, generation, why), `cost` (what its batches are measured to take),
+`load` and `unload` (model, ticket), `register` and `forget` (the same, from and to outside),
+`loaded`, `failed`, `here`, `gone` (model, term, why).
 """
 
 import json

@@ -42,6 +42,7 @@ class FrontLine:
             self._links[ALIAS, 0, 0] = service
         self._does: dict[str, Callable[[Event], None]] = {
             "leave": lambda _: life.leave(),
+            "end": lambda _: life.close_door(),
             "measure": lambda _: line.send("cost", costs=self._costs()),
             "born": self._born,
             "died": self._died,

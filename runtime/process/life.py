@@ -17,9 +17,10 @@ import uvicorn
 from ..errors import BundleError
 from ..http.app import Application
 from ..http.fast_protocol import FastProtocol
+from ..http.unread import has_unread
 from .control import Line
 from .listeners import quiet
-from .newcomers import LAME_DUCK, turn_away
+from .newcomers import LAME_DUCK, are_waiting, turn_away
 
 if TYPE_CHECKING:
     from ..grpc.front import Front
@@ -30,6 +31,7 @@ log = logging.getLogger(__name__)
 LAST_CALL = 0.3  # seconds for those whom the kernel has let in already
 FLUSHES = 10
 GLANCE = 0.05  # seconds between two looks at the other workers
+LOOKS = 100  # at the queue of the socket, in which a busy process has to take those in who wait
 
 
 class Life(uvicorn.Server):
@@ -40,8 +42,8 @@ class Life(uvicorn.Server):
     second signal ends it at once.
 
     It is one of several on a socket, perhaps: while it loads it leaves connections to those that
-    are ready, as `others_are_ready` tells, and unless it `is_alone` whoever started them all turns
-    newcomers away at the end.
+    are ready, as `others_are_ready` tells. With a `line` to a supervisor it turns newcomers away at
+    the end only when that says that all end: otherwise another will stand here.
     """
 
     def __init__(
@@ -72,6 +74,7 @@ class Life(uvicorn.Server):
         self._others_are_ready = others_are_ready
         self._line = line  # to the supervisor
         self._is_alone = is_alone
+        self._shuts_door = line is None
         self._is_handing_over = False
         self._sockets: list[socket.socket] = []
         self._sharing: asyncio.Task[None] | None = None
@@ -105,6 +108,10 @@ class Life(uvicorn.Server):
         self._was_ready = self.application.readiness.takes_requests
         self.application.readiness.drain()
         self.end()
+
+    def close_door(self) -> None:
+        """All processes of the server are about to end: whoever is at it first lets nobody in."""
+        self._shuts_door = True
 
     def leave(self) -> None:
         """Others serve on the same socket: take nobody in, and wait until everybody is out."""
@@ -207,12 +214,15 @@ class Life(uvicorn.Server):
         """Let those in who have come already, and nobody else."""
         was_busy = bool(self.server_state.connections) or (self._was_ready and not self._is_alone)
         self._excuse()
-        if was_busy:
-            await asyncio.sleep(LAME_DUCK)
-        if self._is_alone:
+        await asyncio.sleep(LAME_DUCK if was_busy else GLANCE)  # also to hear of the supervisor
+        if self._shuts_door:
             for listener in sockets:
                 turn_away(listener)
         await asyncio.sleep(LAST_CALL if was_busy else LAST_CALL / 10)
+        for _ in range(LOOKS):
+            if not any(map(are_waiting, sockets)):
+                return
+            await asyncio.sleep(GLANCE)
 
     async def _see_off(self) -> None:
         """Wait until each connection has been told to close, or has been idle for too long.
@@ -234,7 +244,16 @@ class Life(uvicorn.Server):
             if cycle is not None and not cycle.response_complete:
                 cycle.keep_alive = False
 
+    async def _hear_out(self) -> None:
+        """Have what clients have sent read, before those who have sent nothing are cut."""
+        for _ in range(FLUSHES):
+            connections = self.server_state.connections
+            if not any(has_unread(each.transport) for each in connections):
+                return
+            await asyncio.sleep(LAST_CALL / FLUSHES)
+
     async def _finish(self) -> None:
+        await self._hear_out()
         for connection in list(self.server_state.connections):
             connection.shutdown()
         reception = self.application.reception

@@ -9,10 +9,13 @@ import ctypes
 import socket
 import struct
 import sys
+from contextlib import suppress
 
 LAME_DUCK = 0.4  # seconds before it, in which load balancers and clients learn that we are going
 
 _SO_ATTACH_FILTER = 26
+# tcpi_unacked in Linux's struct tcp_info: of a listening socket, how many are in its queue.
+_UNACKED = struct.Struct("=24xI")
 # Classic BPF on the TCP header: drop what has SYN among the flags in byte 13, take all else.
 _PROGRAM = ((0x30, 0, 0, 13), (0x45, 0, 1, 0x02), (0x06, 0, 0, 0), (0x06, 0, 0, 0xFFFFFFFF))
 
@@ -21,6 +24,16 @@ def turn_away(listener: socket.socket) -> None:
     """Take no new connections, in any process that shares `listener`; there is no way back."""
     if not _filter(listener):
         listener.listen(0)  # the best that other systems can do
+
+
+def are_waiting(listener: socket.socket) -> bool:
+    """Whether somebody is in the queue whom no process has taken yet, where the system says so."""
+    if sys.platform != "linux":
+        return False
+    with suppress(OSError, struct.error):
+        told = listener.getsockopt(socket.IPPROTO_TCP, socket.TCP_INFO, _UNACKED.size)
+        return bool(_UNACKED.unpack(told)[0])
+    return False
 
 
 def _filter(listener: socket.socket) -> bool:

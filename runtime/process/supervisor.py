@@ -97,6 +97,8 @@ class Supervisor:
         self._code = code
         for crew in self._staff.crews:
             for front in crew.fronts:
+                if front.control is not None:
+                    front.control.supervisor.send("end")
                 front.send(signal.SIGTERM)
             self._end_if_left(crew)
         self._watch.later(LAME_DUCK, self._duties.last_call)

@@ -5,7 +5,7 @@ import sys
 
 import pytest
 
-from modelbundle.runtime.process.newcomers import turn_away
+from modelbundle.runtime.process.newcomers import are_waiting, turn_away
 
 linux = pytest.mark.skipif(sys.platform != "linux", reason="a filter of Linux")
 
@@ -47,3 +47,13 @@ def test_it_holds_in_every_process_that_shares_the_socket(listener):
         turn_away(other)
     with pytest.raises(TimeoutError):
         connect(listener)
+
+
+@linux
+def test_whether_somebody_waits_is_known(listener):
+    assert not are_waiting(listener)
+    with connect(listener):
+        assert are_waiting(listener)
+        server, _ = listener.accept()
+        server.close()
+        assert not are_waiting(listener)

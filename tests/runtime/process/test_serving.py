@@ -5,6 +5,7 @@ import os
 import resource
 import shutil
 import signal
+import socket
 import threading
 import time
 from contextlib import suppress
@@ -238,3 +239,26 @@ def test_a_busy_server_grows_and_says_why(sums, servers, callers):
     assert asked.failures == []
     said = [json.loads(line)["message"] for line in server.log().splitlines()]
     assert any(text.startswith("Processes: 2 fronts, each with 1 process") for text in said)
+
+
+def test_the_door_is_shut_by_whoever_is_at_it_first(sums, servers):
+    server = servers.start(sums(), "--workers=2")
+    wait_until(lambda: metric(server, "bundle_ready_workers") == 2)
+    fronts = [pid for pid in children(server.process.pid) if holds_listener(pid, server)]
+    with server.connect():  # so that they take their time
+        server.process.send_signal(signal.SIGTERM)
+        wait_until(lambda: readiness(server) == (503, "draining"))
+        os.kill(server.process.pid, signal.SIGSTOP)
+    wait_until(lambda: not any(alive(pid) for pid in fronts))
+    with pytest.raises(OSError, match=r"timed out|refused"):
+        socket.create_connection(("127.0.0.1", server.port), timeout=0.3)
+    os.kill(server.process.pid, signal.SIGCONT)
+    assert server.process.wait(30) == 0
+
+
+def test_a_lone_front_that_is_told_to_go_leaves_the_door_open_for_the_next(lone):
+    front = front_and_model(lone)[0]
+    os.kill(front, signal.SIGTERM)
+    wait_until(lambda: front not in children(lone.process.pid))
+    wait_until(lambda: is_ready_without_trouble(lone))
+    assert lone.post([[1, 2]]).json() == {"predictions": [3.0]}

@@ -1,0 +1,20 @@
+"""Unread: what a client has sent in time, and a busy process has not come to read yet.
+
+A loop that was kept from running calls what is due before it reads what has come.
+"""
+
+import asyncio
+import select
+
+SOON = 0.01  # seconds, in which a loop that runs reads what is there
+
+
+def has_unread(transport: asyncio.Transport) -> bool:
+    """Whether something of a client, or its end, waits in the kernel to be read."""
+    sock = transport.get_extra_info("socket")
+    descriptor = -1 if sock is None or transport.is_closing() else sock.fileno()
+    if descriptor < 0:
+        return False
+    poll = select.poll()
+    poll.register(descriptor, select.POLLIN)
+    return bool(poll.poll(0))
