@@ -12,7 +12,7 @@ from ..test_examples import CURRENT, Terminal, story
 
 MIGRATING = ("bentoml", "fastapi", "kserve", "litserve", "mlserver-seldon", "ray-serve", "tf-serving",
              "torchserve")  # fmt: skip
-DIALECTS = ("v1", "torchserve", "seldon")
+DIALECTS = ("v2", "v1", "torchserve", "seldon")
 
 
 @dataclass
