@@ -1,5 +1,7 @@
 """What a model's methods take and give: names, dtypes, shapes, and where the batch axis is."""
 
+import json
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Literal, Self
@@ -14,6 +16,34 @@ objects  a plain list; an instance is any JSON value and nothing is known of it
 """
 
 
+Class = str | int | float | bool
+"""What a classifier answers with."""
+
+MOST_CLASSES = 10_000  # of one field; a model.json is read at each start
+_LONGEST = 1024  # characters of one
+
+
+def is_classes(found: Any) -> bool:
+    """Whether it is a list of classes, each once."""
+    return (
+        isinstance(found, list)
+        and len(found) <= MOST_CLASSES
+        and all(map(_is_class, found))
+        and len({(type(each), each) for each in found}) == len(found)
+    )
+
+
+def _is_class(found: Any) -> bool:
+    if isinstance(found, str):
+        return len(found) <= _LONGEST
+    return isinstance(found, int) or (isinstance(found, float) and math.isfinite(found))
+
+
+def label(found: Class) -> str:
+    """A class as text, as JSON would have it."""
+    return found if isinstance(found, str) else json.dumps(found)
+
+
 @dataclass(frozen=True, slots=True)
 class Field:
     """One tensor or column.
@@ -22,22 +52,46 @@ class Field:
     "category", "object". `shape` includes the batch axis, always first and always None when rows
     can be stacked; another None is a dimension that may vary from request to request.
     `is_nullable` says that values may be missing: null in JSON, NaN or NaT in an array.
+    `classes` are those of a classifier, in its order: what a value may be, or, where each row has
+    one for each of them, what a value stands for.
     """
 
     name: str
     dtype: str
     shape: tuple[int | None, ...]
     is_nullable: bool = False
+    classes: tuple[Class, ...] = ()
+
+    @property
+    def labels(self) -> tuple[str, ...]:
+        """What each place of a row stands for; empty where that is not known."""
+        if not self.classes or self.shape[1:] != (len(self.classes),):
+            return ()
+        return tuple(map(label, self.classes))
+
+    @property
+    def choices(self) -> tuple[Class, ...]:
+        """What a value may be; empty where that is not known."""
+        return self.classes if len(self.shape) == 1 else ()
 
     def to_json(self) -> dict[str, Any]:
         """As it stands in `model.json`."""
         plain = {"name": self.name, "dtype": self.dtype, "shape": list(self.shape)}
-        return plain | ({"nullable": True} if self.is_nullable else {})
+        nullable = {"nullable": True} if self.is_nullable else {}
+        return plain | nullable | ({"classes": list(self.classes)} if self.classes else {})
 
     @classmethod
     def from_json(cls, data: Mapping[str, Any]) -> Self:
-        """Read what `to_json` wrote."""
-        return cls(data["name"], data["dtype"], tuple(data["shape"]), data.get("nullable", False))
+        """Read what `to_json` wrote.
+
+        Raises:
+            ValueError: for classes that are none.
+        """
+        classes = data.get("classes", [])
+        if not is_classes(classes):
+            raise ValueError(f"the classes of {data['name']!r} are none")
+        shape, nullable = tuple(data["shape"]), data.get("nullable", False)
+        return cls(data["name"], data["dtype"], shape, nullable, tuple(classes))
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,7 +11,7 @@ from ...runtime.errors import PredictionFailed, RequestError, in_short
 from ...runtime.frameworks.framework import Framework
 from ...runtime.signature import OBJECTS, Side, Signature
 from ..errors import SampleMismatch
-from . import missing, signatures
+from . import class_names, missing, signatures
 
 ROWS = 8  # recorded of a sample
 _HINT_ROWS = "Give rows as the model takes them, without labels."
@@ -97,9 +97,11 @@ class _Method:
         fixed = inputs.fields[0].shape[0] if inputs.fields else None
         batch = self._told(lambda: table.slice(batch, 0, fixed or ROWS))
         answer = self._told(lambda: self._answered(batch))
+        outputs = signatures.side_of(answer, "output")
+        outputs = class_names.named(outputs, self._framework, self._model, self._method, answer)
         signature = self._known or Signature(
             inputs,
-            _free_batch(signatures.side_of(answer, "output"), fixed),
+            _free_batch(outputs, fixed),
             batchable=fixed is None and self._are_rows_independent(batch, answer),
         )
         return Recording(self._method, signature, self._samples(signature, batch))

@@ -71,6 +71,9 @@ def row(side: Side) -> Json:
 
 def _value(field: Field) -> Json:
     schema = scalar(field.dtype)
+    if field.choices:
+        schema = {"type": schema["type"]} if "type" in schema else {}
+        schema["enum"] = [*field.choices, *([None] if field.is_nullable else [])]
     if field.is_nullable and "type" in schema:
         schema["type"] = [schema["type"], "null"]
     for size in reversed(field.shape[1:]):

@@ -42,13 +42,15 @@ class Tensor:
     """One input or output.
 
     `data` of numbers is an array of `shape` (BF16 as float32), of BYTES the values one after the
-    other, the last axis fastest.
+    other, the last axis fastest. `labels` are what the places of a row stand for, where a model is
+    known to answer with one number for each of its classes.
     """
 
     name: str
     datatype: str
     shape: Sequence[int]
     data: np.ndarray | list[bytes]
+    labels: tuple[str, ...] = ()
 
     @property
     def shown(self) -> str:

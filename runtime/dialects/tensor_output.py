@@ -2,7 +2,7 @@
 
 import base64
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -54,7 +54,7 @@ def datatype(dtype: str) -> str:
 
 
 def from_output(signature: Signature, output: Any) -> list[Tensor]:
-    """The tensors of an answer, which are called as the signature says.
+    """The tensors of an answer, which are called as the signature says, with its classes.
 
     Rows of records become a tensor a field, rows of numbers or strings one tensor, anything else
     BYTES of JSON, one a row.
@@ -62,7 +62,14 @@ def from_output(signature: Signature, output: Any) -> list[Tensor]:
     Raises:
         PredictionFailed: when it is not made of rows.
     """
-    side = signature.outputs
+    found = _tensors(signature.outputs, output)
+    known = {each.name: each.labels for each in signature.outputs.fields if each.classes}
+    if not known:
+        return found
+    return [replace(tensor, labels=known.get(tensor.name, ())) for tensor in found]
+
+
+def _tensors(side: Side, output: Any) -> list[Tensor]:
     if isinstance(output, Unfit):
         raise output.error()
     if hasattr(output, "columns") and not isinstance(output, Mapping):

@@ -1,6 +1,6 @@
 """The protocol that every adapter keeps: a class of nine short methods, no base class needed."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Protocol, runtime_checkable
@@ -106,6 +106,15 @@ class Tunable(Protocol):
         Raises:
             InvalidModel: when what that takes is not on this machine.
         """
+        ...
+
+
+@runtime_checkable
+class Classifying(Protocol):
+    """An adapter whose models may tell which classes they have learned."""
+
+    def classes(self, model: Any, method: str) -> Mapping[int, Sequence[Any]]:
+        """Of each field of a method's answer that has some, by its place; runs nothing."""
         ...
 
 

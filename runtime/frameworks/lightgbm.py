@@ -1,9 +1,11 @@
 """LightGBM: boosters and their scikit-learn wrappers, in LightGBM's own text format."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
+
+import numpy as np
 
 from ..data import table
 from ..errors import InvalidModel
@@ -89,6 +91,11 @@ class Lightgbm:
         else:
             inputs = Side("columns", tuple(Field(name, "object", (None,)) for name in names))
         return dict.fromkeys(self.methods(model), Signature(inputs))
+
+    def classes(self, model: Any, method: str) -> Mapping[int, Sequence[Any]]:  # noqa: ARG002
+        """Those of a classifier, which both of its methods speak of."""
+        found = getattr(model, "classes_", None)
+        return {} if found is None else {0: np.asarray(found).tolist()}
 
     def call(self, model: Any, method: str, batch: Any) -> Any:
         """Call it; records become a DataFrame."""

@@ -1,8 +1,10 @@
 """scikit-learn: estimators, Pipelines and whatever else keeps its interface."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
+
+import numpy as np
 
 from ..data import table
 from ..errors import InvalidModel
@@ -95,6 +97,16 @@ class Sklearn:
         """The inputs by `feature_names_in_` or `n_features_in_`."""
         inputs = _inputs(model)
         return {} if inputs is None else dict.fromkeys(self.methods(model), Signature(inputs))
+
+    def classes(self, model: Any, method: str) -> Mapping[int, Sequence[Any]]:
+        """`classes_`, which a Pipeline and a search pass on; of several outputs, of each."""
+        found = getattr(model, "classes_", None)
+        if method not in {"predict", "predict_proba"} or found is None:
+            return {}
+        if isinstance(found, list):
+            each = {place: np.asarray(one).tolist() for place, one in enumerate(found)}
+            return each if method == "predict_proba" else {}
+        return {0: np.asarray(found).tolist()}
 
     def call(self, model: Any, method: str, batch: Any) -> Any:
         """Call it; sparse answers become dense, those of several outputs a tuple."""

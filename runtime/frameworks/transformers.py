@@ -3,7 +3,7 @@
 No code of a model's own: what asks for `trust_remote_code` is refused, here as when it is saved.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -78,6 +78,13 @@ class Transformers:
         if not model.takes_texts:
             return {"predict": tensors}
         return {"predict": Signature(_TEXTS, _LABELS), "forward": tensors}
+
+    def classes(self, model: "Snapshot", method: str) -> Mapping[int, Sequence[Any]]:  # noqa: ARG002
+        """The labels of its config: of the first tensor that it answers with, or of the label."""
+        if not type(model.module).__name__.endswith("ForSequenceClassification"):
+            return {}
+        known = model.module.config.id2label
+        return {0: [known[place] for place in sorted(known)]}
 
     def call(self, model: "Snapshot", method: str, batch: Any) -> Any:
         """Call it without gradients; tensors that are no batch of rows are left out."""

@@ -2,7 +2,7 @@
 
 import json
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -102,6 +102,11 @@ class Xgboost:
             count = booster.num_features()
             inputs = Side("array", (Field("input-0", "float64", (None, count), is_nullable=True),))
         return dict.fromkeys(self.methods(model), Signature(inputs))
+
+    def classes(self, model: Any, method: str) -> Mapping[int, Sequence[Any]]:  # noqa: ARG002
+        """Those of a classifier, which both of its methods speak of."""
+        found = getattr(model, "classes_", None)
+        return {} if found is None else {0: np.asarray(found).tolist()}
 
     def call(self, model: Any, method: str, batch: Any) -> Any:
         """Call a wrapper as it is, a booster in place or else through a DMatrix of its names."""

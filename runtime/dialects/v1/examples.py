@@ -46,7 +46,8 @@ def _features(scalars: set[str], example: dict[str, Any]) -> dict[str, Any]:
 def classes(side: Side, output: Any) -> list[list[list[Any]]]:
     """`[[label, score], ...]` for each row of scores.
 
-    Labels are the names of the answer's columns where it has some, else the positions.
+    Labels are the model's classes where they are known, or the names of the answer's columns where
+    it has some, else the positions.
 
     Raises:
         InvalidInput: when the model does not answer with scores.
@@ -64,7 +65,9 @@ def _scores(side: Side, output: Any) -> tuple[list[str], np.ndarray]:
     parts = named(side, output)
     arrays = [np.asarray(part) for part in parts.values()]
     if len(arrays) == 1 and arrays[0].ndim == _MATRIX and arrays[0].dtype.kind == "f":
-        return [str(index) for index in range(arrays[0].shape[1])], arrays[0]
+        count = arrays[0].shape[1]
+        labels = side.fields[0].labels if len(side.fields) == 1 else ()
+        return list(labels) if len(labels) == count else list(map(str, range(count))), arrays[0]
     if len(arrays) > 1 and all(part.ndim == 1 and part.dtype.kind == "f" for part in arrays):
         return list(parts), np.stack(arrays, axis=1)
     raise InvalidInput("This signature does not classify: it does not answer with scores.")

@@ -1,0 +1,47 @@
+"""Class names: what a classifier has learned to tell apart, in the signature of its methods."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+
+from ...runtime.frameworks.framework import Classifying, Framework
+from ...runtime.signature import Field, Side, is_classes
+
+
+def named(side: Side, framework: Framework, model: Any, method: str, answer: Any) -> Side:
+    """What a method answers with, and the classes that are in it as far as `answer` bears out.
+
+    A class that holds more than JSON has, or an answer of other values, leaves it without.
+    """
+    known = framework.classes(model, method) if isinstance(framework, Classifying) else {}
+    if not known:
+        return side
+    parts = list(_parts(answer, len(side.fields)))
+    fields = [
+        _named(field, known.get(place, ()), parts[place] if place < len(parts) else None)
+        for place, field in enumerate(side.fields)
+    ]
+    return replace(side, fields=tuple(fields))
+
+
+def _named(field: Field, classes: Sequence[Any], answer: Any) -> Field:
+    listed = list(classes)
+    if not listed or answer is None or not is_classes(listed):
+        return field
+    if len(field.shape) == 1:
+        fits = set(np.asarray(answer).tolist()) <= set(listed)
+    else:
+        fits = field.shape[1:] == (len(listed),)
+    return replace(field, classes=tuple(listed)) if fits else field
+
+
+def _parts(answer: Any, count: int) -> Iterator[Any]:
+    """What stands in the fields of an answer, in their order."""
+    if isinstance(answer, Mapping):
+        yield from answer.values()
+    elif isinstance(answer, tuple):
+        yield from answer
+    elif count == 1:
+        yield answer
