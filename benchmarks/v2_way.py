@@ -108,11 +108,11 @@ def spent(pid):
     return ticks / os.sysconf("SC_CLK_TCK")
 
 
-def bundle(directory, size):
+def bundle(directory, size, http="fast"):
     inputs = Side("array", (Field("input", "float32", (None, size)),))
     outputs = Side("array", (Field("output", "float32", (None,)),))
     write_model(directory / "models" / "sums", Sums(), inputs=inputs, outputs=outputs)
-    return write_bundle(directory, serve={"dialects": ["native", "v2"], "workers": 1})
+    return write_bundle(directory, serve={"dialects": ["native", "v2"], "workers": 1, "http": http})
 
 
 def compare(given, asked):
@@ -145,6 +145,7 @@ def main():
     parser.add_argument("--clients", type=int, default=16)
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--seconds", type=float, default=2.0)
+    parser.add_argument("--asgi", action="store_true", help="beside the way through ASGI, too")
     parser.add_argument("--json", action="store_true", help="JSON instead of binary data")
     given = parser.parse_args()
     with tempfile.TemporaryDirectory() as name:
@@ -156,7 +157,11 @@ def main():
             for peer in peers:
                 wait(PORTS[peer])
             asked = {name: (PORTS[name], peer.pid) for name, peer in peers.items()}
-            compare(given, asked | {"bundle": (running.port, running.process.pid)})
+            asked["bundle"] = (running.port, running.process.pid)
+            if given.asgi:
+                slower = servers.start(bundle(home / "asgi", given.size, "asgi"))
+                asked["asgi"] = (slower.port, slower.process.pid)
+            compare(given, asked)
         finally:
             for peer in peers.values():
                 os.killpg(peer.pid, 15)

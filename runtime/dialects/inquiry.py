@@ -14,6 +14,7 @@ class Inquiry:
     path       as it came, percent-encoded
     parts      named groups of the rule's pattern, percent-decoded
     headers    by their names in lower case
+    body       all of it; a view, where `Asking.numbers_at` says where numbers begin in a large one
     deadline   seconds on the monotonic clock; a dialect may move it closer
     priority   0 for the most urgent, where that counts
     client     whose share it counts against, where clients have shares

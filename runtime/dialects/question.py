@@ -39,6 +39,10 @@ class Asking(Protocol):
         """Whether the path, by what is named in it, leads to a model of rows."""
         ...
 
+    def numbers_at(self, headers: Mapping[bytes, bytes]) -> int | None:
+        """Where numbers begin in a body that is mostly that; it may come as a view then."""
+        ...
+
     def ask(self, inquiry: Inquiry) -> Question | None:
         """What a request asks; None where reading it takes long, or a model's answer is not all.
 

@@ -1,7 +1,7 @@
 """DialectIntake: predictions that clients of other servers ask for, below ASGI."""
 
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from ..data import media, table
@@ -45,6 +45,10 @@ class DialectIntake(Arrivals):
     def wanted(self, content_type: str, accept: str, coding: bytes) -> str | None:  # noqa: ARG002
         """What the client takes; None where the answer is to be compressed."""
         return None if is_coding(coding) else accept
+
+    def numbers_at(self, headers: Mapping[bytes, bytes]) -> int | None:
+        """Where numbers begin in a body that is mostly that; else None."""
+        return self._asking.numbers_at(headers)
 
     def _take(self, arrived: Sequence[FastRequest]) -> None:
         for request in arrived:

@@ -5,6 +5,7 @@ import time
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, cast
 
+import httptools
 from uvicorn.config import Config
 from uvicorn.server import ServerState
 
@@ -12,6 +13,7 @@ from ..errors import ClientGone, Overloaded
 from .body import beyond
 from .fast_request import FastRequest
 from .flight import Flight
+from .large_body import LargeBody
 from .own_lines import NOTHING, OwnLines
 from .plain_head import PlainHead
 from .protocol import LimitedProtocol
@@ -22,6 +24,7 @@ if TYPE_CHECKING:
     from .reception import Reception
 
 _END = b"\r\n\r\n"
+_MUCH = 1 << 12  # bytes behind a head that are kept from the parser until that is understood
 MOST_WAITING = 32  # requests of one connection; then it is not read from until they are answered
 
 
@@ -130,8 +133,51 @@ class FastProtocol(LimitedProtocol):
     def _parse(self, data: bytes) -> None:
         end = data.find(_END)
         self._raw_head = data[:end] if end > 0 else b""
-        super().data_received(data)
+        begin = end + len(_END) if 0 < end < len(data) - _MUCH else len(data)
+        super().data_received(data[:begin])
         self._raw_head = b""
+        if begin == len(data):
+            return
+        if self._coming is not None and self._coming.head.numbers_at is not None:
+            self._receive(self._coming.head, memoryview(data)[begin:])
+        else:
+            self.data_received(data[begin:])
+
+    # --- large bodies ---
+
+    def _receive(self, head: PlainHead, data: memoryview) -> None:
+        """A body of numbers is beginning to come."""
+        assert head.numbers_at is not None
+        self.parser = self._fresh_parser()  # that which was told of the body is told no more
+        room = self.reception.spares.take(head.length, head.numbers_at)
+        LargeBody(self, room).begin(data[: head.length])
+        if len(data) > head.length:
+            self.data_received(bytes(data[head.length :]))
+
+    def _fresh_parser(self) -> httptools.HttpRequestParser:
+        """As uvicorn makes it."""
+        parser = httptools.HttpRequestParser(self)
+        parser.set_dangerous_leniencies(lenient_data_after_close=True)
+        return parser
+
+    def listen(self, instead: asyncio.BufferedProtocol | None) -> None:
+        """Have another one told what comes; how it is read is only chosen when reading begins."""
+        transport = self.transport
+        transport.pause_reading()
+        transport.set_protocol(instead or self)
+        if not self.flow.read_paused:
+            transport.resume_reading()
+
+    def take_part(self, size: int) -> bool:
+        """So many bytes more of a large body have come; whether they are to be kept."""
+        self._body += size
+        return self._coming is not None and self._claim(size)
+
+    def take_body(self, body: memoryview) -> None:
+        """A large body is complete; unless its request was refused meanwhile."""
+        if self._coming is not None:
+            self._finish(self._coming, body)
+            self._disarm()
 
     def write(self, data: bytes) -> None:
         """Send, if there is somebody to send it to."""
@@ -228,17 +274,23 @@ class FastProtocol(LimitedProtocol):
 
     def _keep(self, body: bytes) -> None:
         """Only what is there takes of the budget: nobody keeps others out with announcements."""
-        if self._is_beyond:
-            return
-        if self._budget.used + len(body) > self._budget.limit:
-            self._is_beyond = True
+        if self._claim(len(body)):
+            self._parts.append(body)
+        else:
             self._parts.clear()
+
+    def _claim(self, size: int) -> bool:
+        """Take so much more of the budget; False where it is not there for all of the body."""
+        if self._is_beyond:
+            return False
+        if self._budget.used + size > self._budget.limit:
+            self._is_beyond = True
             self._budget.give(self._claimed)
             self._claimed = 0
-            return
-        self._budget.used += len(body)
-        self._claimed += len(body)
-        self._parts.append(body)
+            return False
+        self._budget.used += size
+        self._claimed += size
+        return True
 
     def _claim_rest(self, head: PlainHead) -> None:
         """What is given back with the request's end is all of its body."""
@@ -247,14 +299,18 @@ class FastProtocol(LimitedProtocol):
 
     def on_message_complete(self) -> None:
         """A request has come in whole."""
-        request, self._coming = self._coming, None
-        if request is None:
+        if self._coming is None:
             super().on_message_complete()
             return
+        body = b"".join(self._parts)
+        self._parts.clear()
+        self._finish(self._coming, body)
+
+    def _finish(self, request: FastRequest, body: bytes | memoryview) -> None:
+        self._coming = None
         self._end_body()
         self._flight.more_body = False
-        request.body = b"".join(self._parts)
-        self._parts.clear()
+        request.body = cast("bytes", body)  # who said where its numbers begin takes a view, too
         self._claim_rest(request.head)
         if self._is_beyond:
             self._refuse(request)

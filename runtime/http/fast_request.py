@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 class FastRequest(Request):
     """One request from its last byte to the bytes of its answer.
 
+    body       a view of it where much of it is numbers: see `PlainHead.numbers_at`
     began      seconds on the monotonic clock
     question   what is asked in a dialect
     sent       bytes of the answer's body

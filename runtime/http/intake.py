@@ -1,6 +1,6 @@
 """Intake: requests for one route that came in one turn of the loop, decoded together."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -43,6 +43,10 @@ class Intake(Arrivals):
     def wanted(self, content_type: str, accept: str, coding: bytes) -> str | None:  # noqa: ARG002
         """What the client takes: "" for JSON; None for what needs the standard way."""
         return _wanted(accept) if media.essence(content_type) in _PLAIN else None
+
+    def numbers_at(self, headers: Mapping[bytes, bytes]) -> int | None:  # noqa: ARG002
+        """What is large goes to another process as it is."""
+        return None
 
     def _take(self, arrived: Sequence[FastRequest]) -> None:
         together: list[FastRequest] = []

@@ -9,6 +9,7 @@ from ..errors import RequestError
 from ..settings import ServeSettings
 from . import timing
 from .books import Books
+from .large_body import LARGE
 from .own_lines import OwnLines
 from .request_headers import check_coding, content_type, seconds_allowed
 from .standing import Standing
@@ -50,6 +51,10 @@ class Destination(Protocol):
         """What the client takes, given `Accept` and `Accept-Encoding`; None: the standard way."""
         ...
 
+    def numbers_at(self, headers: Mapping[bytes, bytes], /) -> int | None:
+        """Where numbers begin in a body that is mostly that, and is taken as a view; else None."""
+        ...
+
 
 class Destinations(Protocol):
     """Who takes a POST, by its target."""
@@ -65,6 +70,7 @@ class PlainHead:
 
     length         bytes of the body
     is_large       whether the body is read elsewhere, for the sake of the others
+    numbers_at     where numbers begin in a body that is large and mostly that, else None
     seconds        that the request has
     content_type   for a body that is not JSON
     accept         what the client takes, or "" for JSON
@@ -88,6 +94,7 @@ class PlainHead:
     priority: int
     client: Hashable
     is_timed: bool = False
+    numbers_at: int | None = None
     said: Mapping[bytes, bytes] = field(default_factory=dict, compare=False)
     is_odd: bool = field(init=False)
     """Whether the answer, if all goes well, has another head than most."""
@@ -141,6 +148,7 @@ class HeadReader:
             priority=priority,
             client=self._standing.client(said, None),
             is_timed=timing.is_asked(self._settings, said),
+            numbers_at=intake.numbers_at(said) if length >= LARGE else None,
             said=said,
         )
 

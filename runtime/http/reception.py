@@ -13,6 +13,7 @@ from .fast_request import FastRequest
 from .head_memo import HeadMemo
 from .ids import Ids
 from .intake import Intake
+from .large_body import Spares
 from .plain_head import HeadReader
 from .reply import Calendar
 
@@ -38,6 +39,7 @@ class Reception:
         self.reader = HeadReader(door.settings, self._destinations)
         self.memo = HeadMemo(door.settings.limits)
         self.ids = Ids()
+        self.spares = Spares()
         self.date = Calendar()
         self._access = access
         self._tracing = tracing

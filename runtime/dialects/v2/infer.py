@@ -19,6 +19,7 @@ from .batch_answer import BatchAnswer
 from .infer_answer import InferAnswer, check_outputs
 from .infer_request import InferRequest
 
+_DIGITS = 10  # of a length that is worth a thought
 _LARGE = 1 << 14  # bytes of JSON that is read in a turn of its own
 
 
@@ -59,6 +60,11 @@ class Infer:
             return self._found(parts).signature is not None
         except UnknownModel:
             return False
+
+    def numbers_at(self, headers: Mapping[bytes, bytes]) -> int | None:
+        """Behind the JSON, where the headers say how long it is."""
+        said = headers.get(infer_request.HEADER_LENGTH, b"")
+        return int(said) if said.isdigit() and len(said) < _DIGITS else None
 
     def ask(self, inquiry: Inquiry) -> InferQuestion | None:
         """What a request asks; None for much JSON, and for an author's class."""

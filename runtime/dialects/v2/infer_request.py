@@ -66,7 +66,7 @@ def read(inquiry: Inquiry, served: Served) -> InferRequest:
     length = _length(said, len(body))
     if not length:
         return InferRequest([_raw(body, served)], is_binary=True)
-    return _of_json(body[:length], memoryview(body)[length:], inquiry, served)
+    return _of_json(bytes(body[:length]), memoryview(body)[length:], inquiry, served)
 
 
 def _length(said: bytes, most: int) -> int:
@@ -174,7 +174,7 @@ def _raw(body: bytes, served: Served) -> Tensor:
         )
     (spec,) = known
     if spec.datatype == "BYTES":
-        return Tensor(spec.name, "BYTES", [1] * len(spec.shape), [body])
+        return Tensor(spec.name, "BYTES", [1] * len(spec.shape), [bytes(body)])
     return from_raw(spec.name, spec.datatype, _raw_shape(spec, len(body)), body)
 
 

@@ -1,0 +1,198 @@
+"""Large bodies of numbers come into memory that is kept, and are answered as any others."""
+
+import asyncio
+import functools
+import itertools
+import json
+import random
+
+import numpy as np
+import pytest
+
+from modelbundle.runtime.http import large_body
+from modelbundle.runtime.http.large_body import ALIGNMENT, KEPT, LARGE, Spares
+from modelbundle.runtime.signature import Field, Side
+
+from ..conftest import write_bundle, write_model
+from .test_fast_protocol import Moody, post
+from .ways import Way, comparable
+
+INFER = "/v2/models/sums/infer"
+LIMITS = {"max_rows": 100, "max_body": 4 << 20}
+WIDTH = 1000  # numbers of a row, which are 8 kB
+WIDE = Side("array", (Field("input", "float64", (None, WIDTH)),))
+
+
+def ask(rows, *headers, last=None, more=0):
+    """A request with so many rows of two numbers; `last` is what the last one says."""
+    array = np.random.default_rng(rows).random((rows, WIDTH))
+    if last is not None:
+        array[-1, :2] = last
+    size = array.nbytes
+    tensor = {"name": "input", "datatype": "FP64", "shape": [rows, WIDTH]}
+    head = json.dumps({"inputs": [tensor | {"parameters": {"binary_data_size": size}}]}).encode()
+    blobs = array.tobytes() + bytes(more)
+    return post(head + blobs, f"Inference-Header-Content-Length: {len(head)}", *headers, path=INFER)
+
+
+def ask_json(rows):
+    data = np.random.default_rng(rows).random(WIDTH * rows).tolist()
+    tensor = {"name": "input", "datatype": "FP64", "shape": [rows, WIDTH], "data": data}
+    return post(json.dumps({"inputs": [tensor]}).encode(), path=INFER)
+
+
+LAST = ask(1, "Connection: close")
+ALL = {
+    "large": ask(20),
+    "larger": ask(60),
+    "just large": ask(LARGE // 8 // WIDTH + 1),
+    "small": ask(3),
+    "json": ask_json(9),
+    "the model raises": ask(20, last=(-1, 0)),
+    "the model says NaN": ask(20, last=(-4, 0)),
+    "NaN": ask(20, last=(np.nan, 0)),
+    "infinite": ask(20, last=(0, -np.inf)),
+    "too many bytes": ask(20, more=8),
+    "too many rows": ask(120),
+    "an id": ask(20, "X-Request-Id: own-1"),
+    "for gzip": ask(20, "Accept-Encoding: gzip"),
+    "expect": ask(20, "Expect: 100-continue"),
+    "a bad length": ask(20).replace(b"Content-Length: 1", b"Content-Length: 1x", 1),
+    "the bundle's own": post(json.dumps({"instances": [[0.5] * WIDTH]}).encode()),
+}
+
+
+@pytest.fixture(scope="module")
+def hear(tmp_path_factory):
+    """What both ways say to pieces of bytes, without what may differ: `hear(pieces)`."""
+    with asyncio.Runner() as runner:
+        ways = []
+        for http in ("fast", "asgi"):
+            directory = tmp_path_factory.mktemp(http)
+            write_model(directory / "models" / "sums", Moody(), inputs=WIDE)
+            ways.append(Way(write_bundle(directory, serve={"http": http} | LIMITS)))
+        for way in ways:
+            runner.run(way.start())
+        yield lambda pieces: [comparable(runner.run(way.converse(pieces))) for way in ways]
+        for way in ways:
+            runner.run(way.stop())
+
+
+@pytest.mark.parametrize("name", ALL)
+def test_both_ways_say_the_same_again_and_again(hear, name):
+    fast, asgi = hear([ALL[name]] * 4 + [LAST])
+    assert fast == asgi
+
+
+@pytest.mark.parametrize("seed", range(25))
+def test_any_requests_in_any_pieces_get_the_same_answers_in_order(hear, seed):
+    chance = random.Random(seed)
+    names = chance.choices(sorted(ALL), k=4)
+    raw = b"".join(ALL[name] for name in names) + LAST
+    cuts = {chance.randrange(len(raw)) for _ in range(chance.randrange(6))}
+    heads = {raw.find(b"\r\n\r\n", place) + chance.randrange(8) for place in cuts}
+    places = sorted({0, len(raw), *cuts, *heads})
+    fast, asgi = hear([raw[start:stop] for start, stop in itertools.pairwise(places)])
+    assert fast == asgi
+
+
+@pytest.fixture
+def fast(tmp_path):
+    """One way, in a loop of its own: `fast(work, **serve)` runs `work(way)`."""
+
+    def run(work, **serve):
+        write_model(tmp_path / "models" / "sums", Moody(), inputs=WIDE)
+        way = Way(write_bundle(tmp_path, serve=LIMITS | serve))
+
+        async def whole():
+            await way.start()
+            try:
+                async with asyncio.timeout(20):
+                    return await work(way)
+            finally:
+                await way.stop()
+
+        return asyncio.run(whole())
+
+    return run
+
+
+def test_more_than_may_be_in_memory_is_refused_and_the_connection_goes_on(fast):
+    async def work(way):
+        said = await way.converse([ALL["large"], LAST])
+        return said, way.application.reception.budget.used
+
+    said, used = fast(work, limits={"max_in_flight": 150_000})
+    assert said.startswith(b"HTTP/1.1 503")
+    assert b"Too many bytes are being received" in said
+    assert said.count(b"HTTP/1.1 200") == 1
+    assert used == 0
+
+
+def test_who_leaves_in_the_middle_leaves_nothing_behind(fast):
+    async def work(way):
+        client, protocol = await way.connect()
+        with client:
+            await asyncio.get_running_loop().sock_sendall(client, ALL["large"][:150_000])
+        while not protocol.transport.is_closing() or protocol._coming is not None:  # noqa: ASYNC110
+            await asyncio.sleep(0)
+        reception = way.application.reception
+        return reception.budget.used, reception.open
+
+    assert fast(work) == (0, 0)
+
+
+def test_who_is_too_slow_is_told_so(fast):
+    async def work(way):
+        return await way.converse([ALL["small"] + ALL["large"][:150_000]])
+
+    said = fast(work, limits={"receive_timeout": 0.2})
+    assert said.startswith(b"HTTP/1.1 200")
+    assert said.count(b"HTTP/1.1 408") == 1
+
+
+# --- the memory ---
+
+
+def in_a_loop(test):
+    """Run it where there are timers."""
+
+    @functools.wraps(test)
+    def run(**fixtures):
+        asyncio.run(test(**fixtures))
+
+    return run
+
+
+@in_a_loop
+async def test_memory_is_given_to_others_when_nobody_looks_at_it():
+    spares = Spares()
+    first = spares.take(200_000, 77)
+    kept = np.frombuffer(first[77:], np.uint8)
+    assert kept.ctypes.data % ALIGNMENT == 0
+    second = spares.take(200_000, 0)
+    second[:] = bytes(200_000)
+    first[:] = b"x" * 200_000
+    address = kept.ctypes.data
+    assert not any(second)
+    del first
+    third = np.frombuffer(spares.take(160, 77)[77:], np.uint8)
+    assert third.ctypes.data != address
+    del kept, third
+    again = np.frombuffer(spares.take(200_000, 77)[77:], np.uint8)
+    assert again.ctypes.data == address
+
+
+@in_a_loop
+async def test_only_so_much_is_kept_and_not_for_ever(monkeypatch):
+    monkeypatch.setattr(large_body, "_IDLE", 0.01)
+    spares = Spares()
+    taken = [spares.take(KEPT // 4, 0) for _ in range(6)]
+    assert sum(map(len, spares._arrays)) <= KEPT
+    assert all(len(each) == KEPT // 4 for each in taken)
+    del taken
+    giant = spares.take(2 * KEPT, 0)
+    assert len(giant) == 2 * KEPT
+    async with asyncio.timeout(20):
+        while spares._arrays:  # noqa: ASYNC110
+            await asyncio.sleep(0.01)
