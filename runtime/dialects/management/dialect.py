@@ -296,5 +296,9 @@ async def _logged(change: Any) -> None:
 
 
 def _kind(error: RequestError) -> str:
-    kinds = {403: "InvalidModelVersionException", 409: "ConflictStatusException"}
+    kinds = {
+        401: "InvalidKeyException",
+        403: "InvalidModelVersionException",
+        409: "ConflictStatusException",
+    }
     return kinds.get(error.status, "InternalServerException")
