@@ -12,14 +12,16 @@ from pathlib import Path
 from typing import Any
 
 from ..errors import EngineUnavailable, ImageFailed
+from ..layers.member import TIME
 from .build_log import SHOWN
 from .containerfile import NAME
 from .made_image import MadeImage
 
 _PROGRAMS = {"podman": "podman", "buildah": "buildah", "buildkit": "docker"}
+_TIMES = ("--timestamp", str(TIME))  # of the image, and of every file that a layer adds
 _BUILD = {
-    "podman": ("build", "--format", "docker", "--layers"),
-    "buildah": ("build", "--format", "docker", "--layers"),
+    "podman": ("build", "--format", "docker", "--layers", *_TIMES),
+    "buildah": ("build", "--format", "docker", "--layers", *_TIMES),
     # Without attestations: they would make an index of the image, with the time in it.
     "buildkit": ("buildx", "build", "--load", "--progress", "plain", "--provenance=false"),
 }

@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING
 
 from ...runtime.manifest import BundleManifest
 from ..layers import package_group
+from ..layers.python_tree import PYTHON_HOME
+from ..requirements import standalone
 from .image_settings import DIGEST_LABEL, PACKAGES, TRUST, VERSION_LABEL, ImageSettings, checked
 from .instruction import check_lines, listed, pairs, quote
 
@@ -46,7 +48,7 @@ def render(manifest: BundleManifest, lock: "Lock | None" = None) -> str:
     groups = _groups(manifest)
     blocks = [
         _HEADER,
-        "" if settings.brings_python else _python(settings),
+        "" if settings.brings_python else _python(manifest, settings),
         _system(manifest, settings),
         *(_packages(manifest, settings, group, compiled) for group in groups),
         _runtime(settings),
@@ -64,8 +66,34 @@ _HEADER = """\
 # Layers stand in the order in which they change, so that a change of code moves kilobytes."""
 
 
-def _python(settings: ImageSettings) -> str:
+def _python(manifest: BundleManifest, settings: ImageSettings) -> str:
     """A stage with Python of python-build-standalone, which runs on any glibc."""
+    platforms = manifest.image.get("platforms") or ("linux/amd64",)
+    known = [settings.standalone(platform) for platform in platforms]
+    archives = [archive for archive in known if archive]
+    if len(archives) < len(known):
+        return _python_of_uv(settings)
+    lines = [
+        "# NVIDIA's images hold no Python, and their distribution's is another version.",
+        f"FROM {settings.base} AS python",
+        f"ARG PYTHON_MIRROR={standalone.SITE}",
+    ]
+    for archive in archives:
+        place = f"/tmp/python-{archive.machine}.tar.gz"  # noqa: S108 - of a stage
+        lines.append(f"ADD ${{PYTHON_MIRROR}}/{archive.path} {place}")
+    sums = "".join(f"{one.digest}  /tmp/python-{one.machine}.tar.gz\\n" for one in archives)
+    lines.append(
+        f"RUN printf '{sums}' > /tmp/python.sums \\\n"
+        " && sha256sum --check --strict /tmp/python.sums \\\n"
+        f" && mkdir -p /{PYTHON_HOME} \\\n"
+        ' && tar -xzf "/tmp/python-$(uname -m).tar.gz" --strip-components=1 --no-same-owner '
+        f"-C /{PYTHON_HOME}"
+    )
+    return "\n".join(lines)
+
+
+def _python_of_uv(settings: ImageSettings) -> str:
+    """The same for an exact version that is not in our table: uv knows its digest."""
     version = settings.python
     minor = ".".join(version.split(".")[:2])
     return f"""\
@@ -74,7 +102,7 @@ FROM python:{minor}-slim AS python
 ENV UV_PYTHON_INSTALL_DIR=/opt/python UV_PYTHON_PREFERENCE=only-managed
 RUN python3 -m pip install --no-cache-dir uv=={_UV} \\
  && uv python install {version} \\
- && ln -s "$(dirname "$(dirname "$(uv python find {version})")")" /opt/python/current"""
+ && ln -s "$(dirname "$(dirname "$(uv python find {version})")")" /{PYTHON_HOME}"""
 
 
 def _system(manifest: BundleManifest, settings: ImageSettings) -> str:
@@ -88,7 +116,7 @@ def _system(manifest: BundleManifest, settings: ImageSettings) -> str:
     if not settings.brings_python:
         lines += [
             "COPY --from=python /opt/python /opt/python",
-            "ENV PATH=/opt/python/current/bin:$PATH",
+            f"ENV PATH=/{PYTHON_HOME}/bin:$PATH",
         ]
     return "\n".join(lines)
 

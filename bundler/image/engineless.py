@@ -69,11 +69,13 @@ def plan(
     directory = store.directory(item)
     manifest = BundleManifest.read(directory)
     settings = ImageSettings.of(manifest)
+    chosen = chosen_platform(manifest, platform)
     target = Target(
-        platform=chosen_platform(manifest, platform),
+        platform=chosen,
         home=settings.home.strip("/"),
         site=settings.site.strip("/"),
         compiler=Compiler.find(manifest.python, store) if bytecode == "auto" else None,
+        python=settings.standalone(chosen),
     )
     return LayerPlan.of(store, directory, [*store.files(item), own_entry(item, directory)], target)
 
@@ -110,8 +112,6 @@ class Engineless:
             Damaged: when a file differs from what is said of it.
         """
         check(self._manifest, {}, ())
-        if not self._settings.brings_python:
-            raise no_python(self._settings)
         drafted = plan(self._item, self._store, self._platform, self._wish.bytecode)
         with (
             self._store.hold(self._item),
@@ -255,16 +255,6 @@ def check(manifest: BundleManifest, build_args: Mapping[str, str], wheels: Seque
         raise EngineUnavailable(
             f"The image needs a container engine, because {'; '.join(reasons)}.", hint=ENGINE_HINT
         )
-
-
-def no_python(settings: ImageSettings) -> EngineUnavailable:
-    """A base image without an interpreter is given one by an engine."""
-    return EngineUnavailable(
-        f"The image needs a container engine, because the base image `{settings.base}` has no "
-        "Python of its own.",
-        hint="Use `cuda: {flavor: none}` where every package brings its own CUDA libraries, or "
-        "build with `--engine docker`.",
-    )
 
 
 def chosen_platform(manifest: BundleManifest, platform: str | None) -> str:

@@ -20,8 +20,6 @@ def of(item: "Item", store: "Store", platform: str | None = None) -> dict[str, A
     settings = ImageSettings.of(manifest)
     plan = engineless.plan(item, store, platform)
     reasons = engine_reasons(manifest, {}, ())
-    if not settings.brings_python:
-        reasons.append(f"the base image `{settings.base}` has no Python of its own")
     layers = plan.to_json(item.name)
     return {
         "base": settings.base,

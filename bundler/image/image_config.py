@@ -11,7 +11,8 @@ from ...runtime import canonical
 from ..errors import BuildError
 from ..layers.layer_plan import Layer
 from ..layers.member import MOMENT
-from .image_settings import DIGEST_LABEL, PYTHON_HOME, TRUST, VERSION_LABEL, ImageSettings
+from ..layers.python_tree import PYTHON_HOME
+from .image_settings import DIGEST_LABEL, TRUST, VERSION_LABEL, ImageSettings
 from .instruction import quote
 
 _SECOND = 1_000_000_000  # nanoseconds
@@ -84,7 +85,7 @@ def _process(
 def _environment(base: Sequence[str], settings: ImageSettings, identity: Identity) -> list[str]:
     found: dict[str, str] = dict(entry.split("=", 1) for entry in base if "=" in entry)
     if not settings.brings_python:
-        found["PATH"] = f"{PYTHON_HOME}/bin:{found.get('PATH', _PATH)}"
+        found["PATH"] = f"/{PYTHON_HOME}/bin:{found.get('PATH', _PATH)}"
     own = {**settings.environment, **settings.own_environment, TRUST: identity.trust}
     return [f"{name}={value}" for name, value in (found | _said(own)).items()]
 

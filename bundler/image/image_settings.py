@@ -9,10 +9,10 @@ from ...runtime.manifest import BundleManifest
 from ...runtime.settings import ServeSettings
 from ..errors import BuildError
 from ..layers.bundle_files import WORKDIR
+from ..requirements import standalone
 
 USER = "65532"  # "nonroot" of the distroless images; it needs no name in /etc/passwd
 PACKAGES = "/opt/packages"
-PYTHON_HOME = "/opt/python/current"
 DIGEST_LABEL = "io.modelbundle.digest"
 VERSION_LABEL = "org.opencontainers.image.version"
 TRUST = "BUNDLE_TRUST"
@@ -82,6 +82,10 @@ class ImageSettings:
     def brings_python(self) -> bool:
         """Whether the base image has an interpreter; those of NVIDIA have none."""
         return not _WITHOUT_PYTHON.fullmatch(self.base)
+
+    def standalone(self, platform: str) -> standalone.Archive | None:
+        """The Python that is put on a base image without one; None where it needs none."""
+        return None if self.brings_python else standalone.find(self.python, platform)
 
     @property
     def site(self) -> str:

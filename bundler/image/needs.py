@@ -4,6 +4,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 from ...runtime.manifest import BundleManifest
+from .image_settings import ImageSettings
 
 
 def engine_reasons(
@@ -26,6 +27,10 @@ def _reasons(
     base = str(manifest.accelerator.get("base") or manifest.image.get("base") or "")
     if "alpine" in base:
         yield f"the base image `{base}` is not of glibc, for which wheels are locked"
+    settings = ImageSettings.of(manifest)
+    platforms = manifest.image.get("platforms") or ("linux/amd64",)
+    if not settings.brings_python and not all(map(settings.standalone, platforms)):
+        yield f"the base image `{base}` has no Python, and {settings.python} is none that we know"
     if manifest.lock is None:
         yield "the bundle has no lock"
     if build_args:

@@ -10,6 +10,7 @@ from ...runtime.manifest import BundleManifest, FileEntry
 from ..progress import Progress
 from ..requirements import environment
 from ..requirements.requirements import normalize
+from ..requirements.standalone import Archive
 from ..requirements.target import MACHINES
 from ..store import Blob, Store
 from . import bundle_files, layer_cache, package_group
@@ -19,6 +20,7 @@ from .layer_memo import LayerMemo
 from .layer_tar import LayerTar
 from .member import Member
 from .package_tree import PackageTree, Wanted
+from .python_tree import PYTHON_HOME, PythonTree
 
 _FORMAT = 1
 """Of the layers' bytes; another one makes other layers of the same contents."""
@@ -32,19 +34,21 @@ class Target:
     home      the bundle
     site      the packages
     compiler  who compiles them; None: nobody
+    python    the interpreter, where the base image has none
     """
 
     platform: str
     home: str
     site: str
     compiler: Compiler | None = None
+    python: Archive | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class PlannedLayer:
     """One layer.
 
-    kind      "packages", "model", "runtime", "code" or "manifest"
+    kind      "python", "packages", "model", "runtime", "code" or "manifest"
     key       digest of what decides its bytes
     size      bytes of its tar, exact where `members` are known, else about; None: nobody knows
     why       what makes it change
@@ -82,6 +86,7 @@ class LayerPlan:
     layers: tuple[PlannedLayer, ...]
     tree: PackageTree | None
     memo: LayerMemo
+    python: PythonTree | None = None
 
     @classmethod
     def of(
@@ -96,8 +101,24 @@ class LayerPlan:
             return replace(plan, layers=own)
         wanted = Wanted(manifest.python, target.platform, target.site, target.compiler)
         plan = replace(plan, tree=PackageTree.of(store, manifest.lock, wanted))
-        pins = _pinned(directory, target.platform)
-        return replace(plan, layers=(*plan._packages(pins), *own))  # noqa: SLF001 - of this class
+        if target.python is not None:
+            python = PythonTree.of(store, target.python, PYTHON_HOME, target.compiler)
+            plan = replace(plan, python=python)
+        return plan._on(_pinned(directory, target.platform), own)  # noqa: SLF001 - of this class
+
+    def _on(self, pins: Mapping[str, str], own: Sequence[PlannedLayer]) -> "LayerPlan":
+        """With what a bundle's own layers lie upon."""
+        return replace(self, layers=(*self._interpreter(), *self._packages(pins), *own))
+
+    def _interpreter(self) -> Iterator[PlannedLayer]:
+        tree = self.python
+        if tree is None:
+            return
+        members = tuple(tree.members()) if tree.is_there else None
+        size = LayerTar(members).size if members is not None else None
+        key = digest.of_bytes(canonical.dumps({"format": _FORMAT, "python": tree.key}))
+        name, why = f"python {tree.archive.version}", "changes with the version of this tool"
+        yield PlannedLayer("python", name, key, size, why, (), members)
 
     @property
     def needs(self) -> list[str]:
@@ -109,7 +130,7 @@ class LayerPlan:
             for place in places
             if place.parent.parent == self.memo.directory / layer_cache.BYTECODE
         ]
-        return [*([self.tree.key] if self.tree else []), *compiled]
+        return [tree.key for tree in (self.python, self.tree) if tree] + compiled
 
     def _packages(self, pins: Mapping[str, str]) -> Iterator[PlannedLayer]:
         tree = self.tree
@@ -131,13 +152,16 @@ class LayerPlan:
     def complete(
         self, store: Store, requirements: Path, progress: Progress, *, offline: bool = False
     ) -> "LayerPlan":
-        """The plan with its packages unpacked."""
-        if self.tree is None or self.tree.is_there:
+        """The plan with its packages unpacked, and the interpreter below them."""
+        if self.python is not None:
+            self.python.make(store, progress, offline=offline)
+        if self.tree is None:
             return self
         self.tree.make(store, requirements, progress, offline=offline)
         pins = {name: version for layer in self.layers for name, version in _pins(layer)}
-        own = tuple(layer for layer in self.layers if layer.kind != "packages")
-        return replace(self, layers=(*self._packages(pins), *own))
+        return self._on(
+            pins, [layer for layer in self.layers if layer.kind not in {"python", "packages"}]
+        )
 
     def make(self, progress: Progress) -> list[Layer]:
         """Every layer with its digest: remembered, or computed now.

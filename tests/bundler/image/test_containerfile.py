@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from modelbundle.bundler.errors import BuildError
 from modelbundle.bundler.image.containerfile import render
+from modelbundle.bundler.requirements import standalone
 from modelbundle.runtime.manifest import BundleManifest, FileEntry, ModelEntry
 
 from .dockerfile_reader import logical_lines, read
@@ -220,10 +221,17 @@ def test_nvidias_images_get_the_python_of_the_lock():
     """They have none, and their distribution's is another version."""
     cuda = {"kind": "cuda", "cuda": "13.0", "base": "nvidia/cuda:13.0.3-base-ubuntu24.04"}
     whole = lines(replace(BUNDLE, accelerator=cuda))
-    assert whole[0] == "FROM python:3.11-slim AS python"
-    assert "uv python install 3.11" in whole[2]
+    assert whole[0] == "FROM nvidia/cuda:13.0.3-base-ubuntu24.04 AS python"
+    known = standalone.find("3.11", "linux/amd64")
+    assert whole[2] == f"ADD ${{PYTHON_MIRROR}}/{known.path} /tmp/python-x86_64.tar.gz"
+    assert f"printf '{known.digest}  /tmp/python-x86_64.tar.gz" in whole[3]
     assert "COPY --from=python /opt/python /opt/python" in whole
     assert sum(line.startswith("FROM") for line in whole) == 5
+    two = replace(BUNDLE, accelerator=cuda, image={"platforms": ["linux/amd64", "linux/arm64"]})
+    assert sum(line.startswith("ADD ") for line in lines(two)) == 2
+    exact = lines(replace(BUNDLE, accelerator=cuda, python="3.11.9"))
+    assert exact[0] == "FROM python:3.11-slim AS python"
+    assert "uv python install 3.11.9" in exact[2]
 
 
 def test_the_authors_environment_and_labels_come_last_and_win():
