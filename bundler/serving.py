@@ -17,6 +17,7 @@ from .errors import NotFound
 from .progress import NullProgress, Progress
 from .requirements import environment
 from .requirements.environment import Environment, Mode
+from .requirements.libraries import unvouched
 from .signing.policy import Policy
 
 # What builds is imported by those who build: it takes as long as all else up to the launch.
@@ -172,12 +173,14 @@ def _is_known(target: str, store: "Store") -> bool:
 def _of_item(item: "Item", store: "Store", wish: Wish, progress: Progress) -> Launch:
     """A bundle of the store: its runtime and its lock were made here, unless it was imported."""
     directory = store.directory(item)
-    is_ours = installed_runtime.is_carried(BundleManifest.read(directory).files)
+    manifest = BundleManifest.read(directory)
+    is_ours = installed_runtime.is_carried(manifest.files)
     check_tools(directory, but_for=installed_runtime.PLACE if is_ours else None)
-    if wish.trust and (item.executes_code or item.imported):
+    brought = unvouched(manifest, store)
+    if wish.trust and (item.executes_code or item.imported or brought):
         store.trust.grant(item.digest, "--trust")
-    if item.imported and not store.trust.is_trusted(item.digest):
-        raise _stranger(f"The bundle `{item.tag}`", directory)
+    if (item.imported or brought) and not store.trust.is_trusted(item.digest):
+        raise _stranger(f"The bundle `{item.tag}`", directory, None if item.imported else brought)
     launch = replace(_launch(directory, store, wish, progress), item=item)
     if is_ours and not launch.environment.is_current:
         check_tools(directory)  # its own copy runs, after all
@@ -199,8 +202,12 @@ def _of_directory(directory: Path, store: "Store", wish: Wish, progress: Progres
     return _launch(directory, store, wish, progress)
 
 
-def _stranger(which: str, directory: Path) -> NotTrusted:
-    code = ["its own copy of the runtime", *what_runs(directory, BundleManifest.read(directory))]
+def _stranger(which: str, directory: Path, packages: Sequence[str] | None = None) -> NotTrusted:
+    """Of a bundle that was built here, only the `packages` of its models are somebody else's."""
+    first = "its own copy of the runtime"
+    if packages is not None:
+        first = f"packages that a model from elsewhere asks for ({', '.join(packages)})"
+    code = [first, *what_runs(directory, BundleManifest.read(directory))]
     return NotTrusted(
         f"{which} brings code that nobody on this machine has vouched for: {'; '.join(code)}.",
         hint="If you know where it comes from, add `--trust` once.",
@@ -216,7 +223,7 @@ def _launch(directory: Path, store: "Store", wish: Wish, progress: Progress) -> 
 
 @contextmanager
 def _of_model(item: "Item", store: "Store", wish: Wish, progress: Progress) -> Iterator[Launch]:
-    if wish.trust and item.executes_code:
+    if wish.trust and (item.executes_code or item.imported):
         store.trust.grant(item.digest, "--trust")
     from .building import model_bundle
 

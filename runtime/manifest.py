@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Self
 
-from . import canonical, digest
+from . import canonical, digest, model_words
 from .errors import InvalidBundle, InvalidModel
 from .signature import Signature
 from .tuning import Tuning
@@ -143,7 +143,7 @@ class ModelManifest:
         data = data.get(SECTION, {})
         _check_schema("model.json", data, MODEL_SCHEMA)
         try:
-            return cls(
+            found = cls(
                 framework=data["framework"],
                 loader=data["loader"],
                 format=data["format"],
@@ -158,8 +158,16 @@ class ModelManifest:
                 labels=data["labels"],
                 metadata=data["metadata"],
             )
+            found._check()
         except (KeyError, TypeError, AttributeError, ValueError) as error:
             raise InvalidBundle(f"`model.json` is not a model manifest: {error!r}.") from error
+        return found
+
+    def _check(self) -> None:
+        sides = (side for one in self.methods.values() for side in (one.inputs, one.outputs))
+        model_words.check_made_with(self.python, self.packages)
+        model_words.check_sides(sides)
+        model_words.check_samples(self.samples, self.methods, {file.path for file in self.files})
 
     @classmethod
     def read(cls, directory: Path) -> Self:

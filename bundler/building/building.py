@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from ...runtime.manifest import BundleManifest, FileEntry
 from ..errors import BuildError
 from ..progress import NullProgress, Progress
+from ..requirements import libraries
 from ..requirements.lock_file import LockFile
 from ..signing.policy import Policy
 from . import locking, plan, routes, tunings
@@ -206,7 +207,9 @@ def _trust(manifest: BundleManifest, digest: str, store: "Store") -> None:
     """The code was on this machine already; a bundle is as trusted as the models in it.
 
     One whose models run nothing is vouched for as well: its runtime and its packages are code.
+    But not where a stranger's model chose a package.
     """
     executing = [model.digest for model in manifest.models if model.executes_code]
-    if all(store.trust.is_trusted(model) for model in executing):
+    is_foreign = libraries.unvouched(manifest, store)
+    if not is_foreign and all(store.trust.is_trusted(model) for model in executing):
         store.trust.grant(digest, "built here from trusted models")

@@ -14,6 +14,7 @@ from ..errors import BuildError, EngineUnavailable, InvalidDestination, InvalidT
 from ..layers.bytecode import Bytecode
 from ..layers.compressed_layer import Compression
 from ..progress import NullProgress, Progress
+from ..requirements.libraries import unvouched
 from ..signing.policy import Policy
 from . import command_build, docker_build
 from .build_context import BuildContext, own_entry
@@ -257,7 +258,8 @@ def _check_trust(item: "Item", manifest: BundleManifest, store: "Store") -> None
         return
     if not item.imported:  # else its runtime and its packages are somebody's code, too
         models = [model.digest for model in manifest.models if model.executes_code]
-        if manifest.service is None and all(store.trust.is_trusted(model) for model in models):
+        are_trusted = all(store.trust.is_trusted(model) for model in models)
+        if manifest.service is None and are_trusted and not unvouched(manifest, store):
             return
     raise NotTrusted(
         f"`{item.tag}` runs code that nobody on this machine has vouched for; an image of it "

@@ -9,6 +9,7 @@ from ...runtime.frameworks.framework import Framework, Saved
 from ...runtime.manifest import FileEntry, ModelManifest
 from ...runtime.pickles.policy import scan
 from ..progress import Progress
+from ..requirements.libraries import beyond
 from ..requirements.requirements import normalize
 from ..store import Item, Store
 from . import provenance
@@ -79,6 +80,9 @@ class Draft:
         recorded = self.origin.packages
         if not recorded:
             return provenance.packages(self._imports(asked))
+        if not self.executes_code:  # nothing in it can use another package
+            aside = set(beyond(recorded))
+            recorded = {name: v for name, v in recorded.items() if normalize(name) not in aside}
         known = set(map(normalize, recorded))
         own = {self.framework.distributions[0]} if self.framework.name not in known else set()
         needed = provenance.packages({*own, *self.saved.needs})

@@ -6,6 +6,7 @@ Source: bentoml 1.4, `bentoml models export`: `model.yaml` beside `saved_model.*
 from collections.abc import Mapping
 from typing import Any
 
+from ....runtime.model_words import is_package, is_python
 from ...errors import InvalidSource
 from ...quotation import quoted
 from ..file_source import FileSource, Origin, find
@@ -98,7 +99,7 @@ def _origin(document: Mapping[str, Any]) -> Origin:
     packages = {
         name: version.partition("+")[0]
         for name, version in (versions if isinstance(versions, Mapping) else {}).items()
-        if isinstance(name, str) and isinstance(version, str) and _is_plain(name, version)
+        if isinstance(name, str) and isinstance(version, str) and is_package(name, version)
     }
     python = context.get("python_version")
     signatures = document.get("signatures")
@@ -108,7 +109,7 @@ def _origin(document: Mapping[str, Any]) -> Origin:
     return Origin(
         tool="bentoml",
         packages=packages,
-        python=python if isinstance(python, str) and _is_plain("x", python) else None,
+        python=python if isinstance(python, str) and is_python(python) else None,
         method=methods[0] if methods and methods[0] not in {"__call__", "run"} else None,
         metadata={
             "bentoml": {
@@ -116,10 +117,3 @@ def _origin(document: Mapping[str, Any]) -> Origin:
             }
         },
     )
-
-
-def _is_plain(*texts: str) -> bool:
-    return all(text.isascii() and len(text) < 100 and not set(text) - _PLAIN for text in texts)  # noqa: PLR2004
-
-
-_PLAIN = frozenset("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789._+-!")

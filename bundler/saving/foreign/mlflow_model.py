@@ -10,6 +10,7 @@ from typing import Any
 
 from ....runtime.frameworks.mlflow import HOME, Mlflow
 from ....runtime.manifest import CODE
+from ....runtime.model_words import is_python
 from ...errors import InvalidSource
 from ...quotation import quoted
 from ..file_source import FileSource, Origin, of_file
@@ -153,8 +154,7 @@ def _packages(folder: Folder, without: frozenset[str]) -> tuple[dict[str, str], 
 
 
 def _python(version: object) -> str | None:
-    is_version = isinstance(version, str) and all(part.isdigit() for part in version.split("."))
-    return version if is_version and isinstance(version, str) else None
+    return version if isinstance(version, str) and is_python(version) else None
 
 
 def _example(folder: Folder, document: Mapping[str, Any]) -> Any:

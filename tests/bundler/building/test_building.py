@@ -14,6 +14,8 @@ from modelbundle.bundler.checking import verify
 from modelbundle.bundler.errors import BuildError, NotFound, Refused
 from modelbundle.bundler.requirements import uv
 from modelbundle.bundler.requirements.lock_file import LockFile
+from modelbundle.bundler.serving import Wish, prepare
+from modelbundle.runtime.errors import NotTrusted
 from modelbundle.runtime.manifest import BundleManifest, bundle_digest
 
 PLAIN = "name: flowers\nmodels: [iris]\n"
@@ -124,6 +126,25 @@ def test_a_bundle_is_trusted_when_its_models_are(built, locked_project, add_mode
     own_store.trust.revoke(stranger.digest)
     untrusted = build(locked_project("name: odd\nmodels: [iris, other]\n"))
     assert not own_store.trust.is_trusted(untrusted.digest)
+
+
+def test_a_bundle_with_a_package_that_a_stranger_chose_is_not_trusted(
+    locked_project, add_model, own_store, monkeypatch
+):
+    from modelbundle.bundler.building import building
+
+    add_model(imported=True)
+    assert own_store.trust.is_trusted(build(locked_project(PLAIN)).digest)
+    monkeypatch.setattr(building.libraries, "KNOWN", frozenset())
+    add_model(weights=b"other", packages={"numpy": "2.0.0"}, imported=True)
+    other = build(locked_project(PLAIN))
+    assert not own_store.trust.is_trusted(other.digest)
+    assert not other.manifest.executes_code
+    with (
+        pytest.raises(NotTrusted, match=r"packages that a model .* asks for \(numpy\)"),
+        prepare(other.item.tag, own_store, Wish("current")),
+    ):
+        pass
 
 
 def test_a_version_stands_for_one_content(locked_project, add_model):
