@@ -1,16 +1,19 @@
-"""A call of `ModelInfer` beside a gRPC server that does nothing: `grpc.aio`, the same bytes back.
+"""Calls of `ModelInfer`: a bundle beside MLServer, KServe and PyTriton, and a server of nothing.
 
-    .venv/bin/python benchmarks/grpc_way.py [--size 4] [--isolation thread]
+    .venv/bin/python benchmarks/grpc_way.py --mlserver PYTHON --kserve PYTHON --pytriton PYTHON
 
-Both servers are up at once and asked in turn, by sixteen callers on one connection; printed are
-calls a second and the CPU seconds of each server's processes for a thousand calls. The model adds
-up rows in numpy, so that what is left is the server's own.
+Each PYTHON is the interpreter of an environment with that server; one that is not given is left
+out. `echo` is `grpc.aio` with a function that answers with what it hears: less it cannot cost. All
+servers are up at once and asked in turn, by sixteen callers on one connection; printed are calls a
+second, the median latency, and the CPU seconds of each server's processes for a thousand calls.
+The model adds up rows in numpy, so that what is left is the servers' own.
+
+    (nothing)                        4 numbers a row, 16 callers
+    --size 150528 --clients 4        600 kB a row, 4 callers
 """
 
 import argparse
 import asyncio
-import os
-import socket
 import subprocess
 import sys
 import tempfile
@@ -21,19 +24,18 @@ from statistics import median
 import grpc
 import numpy as np
 import uvloop
+from field import add_arguments, bundle, compare, peers
 
 from modelbundle.runtime.grpc.messages.pool import pool
-from modelbundle.runtime.signature import Field, Side
-from modelbundle.tests.runtime.conftest import Servers, Sums, write_bundle, write_model
+from modelbundle.tests.runtime.conftest import Servers, free_port
 
 PATH = "/inference.GRPCInferenceService/ModelInfer"
-CALLERS = 16
-
-
-def free_port():
-    with socket.socket() as sock:
-        sock.bind(("127.0.0.1", 0))
-        return sock.getsockname()[1]
+OPTIONS = [
+    ("grpc.max_receive_message_length", -1),
+    ("grpc.max_send_message_length", -1),
+    ("grpc.max_reconnect_backoff_ms", 100),
+    ("grpc.initial_reconnect_backoff_ms", 100),
+]
 
 
 async def echo(port):
@@ -46,52 +48,27 @@ async def echo(port):
         def service(self, _):
             return grpc.unary_unary_rpc_method_handler(same)
 
-    server = grpc.aio.server(options=[("grpc.max_receive_message_length", -1)])
+    server = grpc.aio.server(options=OPTIONS[:2])
     server.add_generic_rpc_handlers((Handlers(),))
     server.add_insecure_port(f"127.0.0.1:{port}")
     await server.start()
     await server.wait_for_termination()
 
 
-def tree(pid):
-    """A process and all that it has started."""
-    pids = [pid]
-    for each in pids:
-        for task in Path(f"/proc/{each}/task").iterdir():
-            pids += map(int, (task / "children").read_text().split())
-    return pids
-
-
-def spent(pid):
-    """CPU seconds of a process and its children."""
-    ticks = 0
-    for each in tree(pid):
-        fields = Path(f"/proc/{each}/stat").read_text().rpartition(")")[2].split()
-        ticks += int(fields[11]) + int(fields[12])
-    return ticks / os.sysconf("SC_CLK_TCK")
-
-
-async def ask(port, data, seconds):
-    """Calls that were answered within so many seconds, a second."""
-    options = [
-        ("grpc.max_receive_message_length", -1),
-        ("grpc.max_send_message_length", -1),
-        ("grpc.max_reconnect_backoff_ms", 100),
-        ("grpc.initial_reconnect_backoff_ms", 100),
-    ]
-    async with grpc.aio.insecure_channel(f"127.0.0.1:{port}", options=options) as channel:
+async def call(port, data, clients, seconds):
+    """Calls that were answered within so many seconds, that a second, and their median latency."""
+    async with grpc.aio.insecure_channel(f"127.0.0.1:{port}", options=OPTIONS) as channel:
         asked = channel.unary_unary(PATH)
         await asked(data, wait_for_ready=True)
-        count, began = 0, time.perf_counter()
+        taken, began = [], time.perf_counter()
 
-        async def call():
-            nonlocal count
-            while time.perf_counter() - began < seconds:
+        async def go_on():
+            while (now := time.perf_counter()) - began < seconds:
                 await asked(data)
-                count += 1
+                taken.append(time.perf_counter() - now)
 
-        await asyncio.gather(*(call() for _ in range(CALLERS)))
-        return count, count / (time.perf_counter() - began)
+        await asyncio.gather(*(go_on() for _ in range(clients)))
+        return len(taken), len(taken) / (time.perf_counter() - began), median(taken)
 
 
 def message(size):
@@ -101,53 +78,39 @@ def message(size):
     return said.SerializeToString()
 
 
-def bundle(directory, size, isolation):
-    inputs = Side("array", (Field("input", "float32", (None, size)),))
-    outputs = Side("array", (Field("output", "float32", (None,)),))
-    write_model(directory / "models" / "sums", Sums(), inputs=inputs, outputs=outputs)
-    serve = {"dialects": ["native", "grpc"], "workers": 1, "isolation": isolation}
-    return write_bundle(directory, serve=serve | {"access_log": True})
-
-
 def main():
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--size", type=int, default=4, help="numbers in a row")
+    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
+    add_arguments(parser)
     parser.add_argument("--isolation", default="process")
-    parser.add_argument("--rounds", type=int, default=7)
-    parser.add_argument("--seconds", type=float, default=2.0)
-    parser.add_argument("--echo", type=int)
+    parser.add_argument("--echo", type=int, help=argparse.SUPPRESS)
     given = parser.parse_args()
     if given.echo:
         uvloop.run(echo(given.echo))
         return
     port, own = free_port(), free_port()
-    with tempfile.TemporaryDirectory() as home:
-        servers = Servers(Path(home))
-        running = servers.start(
-            bundle(Path(home, "bundle"), given.size, given.isolation), f"--grpc-port={own}"
-        )
+    with tempfile.TemporaryDirectory() as name:
+        home = Path(name)
+        servers = Servers(home)
+        serve = {"dialects": ["native", "grpc"], "isolation": given.isolation}
+        running = servers.start(bundle(home / "bundle", given.size, **serve), f"--grpc-port={own}")
         raw = subprocess.Popen([sys.executable, __file__, f"--echo={port}"])
         try:
-            compare(given, {"echo": (port, raw.pid), "bundle": (own, running.process.pid)})
+            with peers(given, home) as found:
+                asked = {name: (http + 1, pid) for name, (http, pid) in found.items()}
+                asked |= {"bundle": (own, running.process.pid), "echo": (port, raw.pid)}
+                measure(given, asked)
         finally:
             raw.kill()
             raw.wait()
             servers.stop()
 
 
-def compare(given, asked):
+def measure(given, asked):
+    """Each in turn."""
     data = message(given.size)
-    rates, costs = {name: [] for name in asked}, {name: [] for name in asked}
-    for _ in range(given.rounds):
-        for name, (port, pid) in asked.items():
-            before = spent(pid)
-            count, rate = uvloop.run(ask(port, data, given.seconds))
-            rates[name].append(rate)
-            costs[name].append(1000 * (spent(pid) - before) / count)
-    for name in asked:
-        rate, cost = median(rates[name]), median(costs[name])
-        print(f"{name:8} {rate:8.0f} calls/s {cost:8.3f} CPU s / 1000 calls")
-    print(f"ratio    {median(rates['bundle']) / median(rates['echo']):.2f}")
+    compare(
+        given, asked, lambda _, port: uvloop.run(call(port, data, given.clients, given.seconds))
+    )
 
 
 if __name__ == "__main__":

@@ -27,6 +27,6 @@ class Sums(Model):
 
 if __name__ == "__main__":
     port = int(sys.argv[1])
-    ModelServer(http_port=port, workers=1, enable_grpc=False, access_log_format=None).start(
+    ModelServer(http_port=port, grpc_port=port + 1, workers=1, access_log_format=None).start(
         [Sums()]
     )
