@@ -114,7 +114,11 @@ def test_a_poison_row_of_a_service_fails_alone_and_says_nothing(tmp_path, server
 def test_a_content_type_that_no_api_takes_is_a_415_that_lists_those(tmp_path, servers, kind):
     server = servers.start(bundle(tmp_path / "bundle"))
     answer = httpx.post(
-        server.url + "/both", content=b"a=1", headers={"content-type": kind}, trust_env=False
+        server.url + "/both",
+        content=b"a=1",
+        headers={"content-type": kind},
+        trust_env=False,
+        verify=False,
     )
     assert answer.status_code == 415
     assert "`application/json`" in answer.json()["error"]

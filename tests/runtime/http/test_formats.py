@@ -57,7 +57,11 @@ def test_every_content_type_of_the_contract_is_given(server, contract):
 )
 def test_what_it_does_not_list_is_415(server, kind):
     answer = httpx.post(
-        f"{server.url}/predict", content=b"x", headers={"content-type": kind}, trust_env=False
+        f"{server.url}/predict",
+        content=b"x",
+        headers={"content-type": kind},
+        trust_env=False,
+        verify=False,
     )
     assert answer.status_code == 415
     assert "`application/json`" in answer.json()["error"]
@@ -66,7 +70,11 @@ def test_what_it_does_not_list_is_415(server, kind):
 def test_who_takes_nothing_of_it_gets_406_and_no_model_runs(server):
     body = {"instances": [[-1, 0]]}  # would fail
     answer = httpx.post(
-        f"{server.url}/predict", json=body, headers={"accept": "text/html"}, trust_env=False
+        f"{server.url}/predict",
+        json=body,
+        headers={"accept": "text/html"},
+        trust_env=False,
+        verify=False,
     )
     assert answer.status_code == 406
     assert "`application/json`" in answer.json()["error"]

@@ -210,7 +210,7 @@ def first_sign(server):
     """What it says to /livez as soon as it says anything."""
     while True:
         try:
-            return httpx.get(server.url + "/livez", trust_env=False)
+            return httpx.get(server.url + "/livez", trust_env=False, verify=False)
         except httpx.TransportError:
             time.sleep(0.02)
 
@@ -218,7 +218,7 @@ def first_sign(server):
 def test_while_it_loads_it_is_alive_and_not_ready(make_bundle, slow, servers):
     server = servers.start(make_bundle(slow), wait=False)
     assert first_sign(server).status_code == 200
-    ready = httpx.get(server.url + "/readyz", trust_env=False)
+    ready = httpx.get(server.url + "/readyz", trust_env=False, verify=False)
     assert ready.status_code == 503
     assert ready.json()["reason"] == "loading `sums`"
     early = server.post([[1, 2]])
@@ -277,7 +277,9 @@ def test_a_bundle_can_be_moved_and_served_by_its_own_server_py(sums, tmp_path_fa
     try:
         line = next(line for line in process.stderr if "Serving" in line)
         url = line.split(" on ")[1].split(" ")[0]
-        answer = httpx.post(url + "/add", json={"instances": [[1, 2]]}, trust_env=False)
+        answer = httpx.post(
+            url + "/add", json={"instances": [[1, 2]]}, trust_env=False, verify=False
+        )
         assert answer.json() == {"predictions": [3.0]}
     finally:
         process.terminate()
@@ -302,7 +304,9 @@ def test_any_asgi_server_can_serve_a_bundle_or_learns_why_not(sums, trusted):
                 break
         if trusted:
             url = said[-1].split(" on ")[1].split(" ")[0]
-            answer = httpx.post(url + "/add", json={"instances": [[1, 2]]}, trust_env=False)
+            answer = httpx.post(
+                url + "/add", json={"instances": [[1, 2]]}, trust_env=False, verify=False
+            )
             assert answer.json() == {"predictions": [3.0]}
         else:
             assert "vouched for" in "".join(said)

@@ -27,7 +27,13 @@ class Managed:
 
     def __call__(self, method, path, headers=KEY, **query):
         return httpx.request(
-            method, self.url + path, params=query, headers=headers, timeout=30, trust_env=False
+            method,
+            self.url + path,
+            params=query,
+            headers=headers,
+            timeout=30,
+            trust_env=False,
+            verify=False,
         )
 
     def ask(self, alias):

@@ -10,7 +10,7 @@ from .test_supervisor import children, wait_until
 
 
 def families(server):
-    text = httpx.get(server.url + "/metrics", trust_env=False).text
+    text = httpx.get(server.url + "/metrics", trust_env=False, verify=False).text
     return {family.name: family for family in text_string_to_metric_families(text)}
 
 

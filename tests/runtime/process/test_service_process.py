@@ -151,7 +151,7 @@ def processes(server):
 
 
 def ask(server, path, timeout=30, **body):
-    return httpx.post(server.url + path, json=body, timeout=timeout, trust_env=False)
+    return httpx.post(server.url + path, json=body, timeout=timeout, trust_env=False, verify=False)
 
 
 def test_the_author_s_code_is_in_a_process_without_connections(lone):
@@ -209,7 +209,7 @@ def test_whoever_comes_while_there_is_no_service_waits_for_it_and_readyz_says_wh
     os.kill(processes(server)[1], signal.SIGSEGV)
     wait_until(lambda: readiness(server)[0] == 503)
     assert readiness(server)[1] == ("the service was killed by SIGSEGV and is being started again")
-    assert httpx.get(server.url + "/livez", trust_env=False).status_code == 200
+    assert httpx.get(server.url + "/livez", trust_env=False, verify=False).status_code == 200
     threading.Timer(0.2, (bundle / "src" / "go").touch).start()
     assert ask(server, "/sync", how="", n=3).json() == 3
     assert readiness(server) == (200, None)
@@ -323,7 +323,9 @@ def test_a_stream_whose_service_dies_ends_with_an_error(lone):
 def test_bodies_of_any_size_arrive_whole(lone, size):
     body = bytes(range(251)) * (size // 251) + bytes(size % 251)
     headers = {"content-type": "application/octet-stream"}
-    answer = httpx.post(lone.url + "/echo", content=body, headers=headers, trust_env=False)
+    answer = httpx.post(
+        lone.url + "/echo", content=body, headers=headers, trust_env=False, verify=False
+    )
     assert answer.content == body[::-1]
 
 

@@ -43,7 +43,7 @@ def front_and_model(server):
 
 
 def readiness(server):
-    answer = httpx.get(server.url + "/readyz", trust_env=False)
+    answer = httpx.get(server.url + "/readyz", trust_env=False, verify=False)
     return answer.status_code, answer.json().get("reason")
 
 
@@ -83,7 +83,7 @@ def test_while_a_model_is_gone_readyz_says_what_it_died_of(make_bundle, slow, se
     os.kill(model, signal.SIGSEGV)
     wait_until(lambda: readiness(server)[0] == 503)
     assert "was killed by SIGSEGV" in readiness(server)[1]
-    assert httpx.get(server.url + "/livez", trust_env=False).status_code == 200
+    assert httpx.get(server.url + "/livez", trust_env=False, verify=False).status_code == 200
     assert server.post([[1, 2]]).json() == {"predictions": [3.0]}, "it waits for the next process"
     assert readiness(server) == (200, None)
 

@@ -200,7 +200,9 @@ def test_large_bodies_are_read_elsewhere_and_answered_the_same(pipeline, odd):
         (odd, b'{"instances": [[5, -1], [2, 3]%b]}' % room),
     ):
         thread, process = (
-            httpx.post(f"{each.url}/predict", content=body, timeout=30, trust_env=False)
+            httpx.post(
+                f"{each.url}/predict", content=body, timeout=30, trust_env=False, verify=False
+            )
             for each in servers
         )
         assert (thread.status_code, thread.content) == (process.status_code, process.content)
