@@ -14,6 +14,7 @@ _NUMERIC = frozenset(
     {"bool", "int8", "int16", "int32", "int64", "uint8", "uint16", "uint32", "uint64"}
 ) | {"float16", "float32", "float64"}
 _MOST_DEPTH = 8
+_MOST_CLASSES = 100
 ANY = "Any"
 
 
@@ -94,8 +95,19 @@ def scalar(field: Field) -> str:
     return "np.str_" if field.dtype == "str" else f"np.{np.dtype(field.dtype).type.__name__}"
 
 
+def classes(side: Side) -> tuple[str, ...]:
+    """The classes in an answer of one array, each as Python; none where they are too many."""
+    found = side.fields[0].classes if side.layout == "array" and side.fields else ()
+    if len(found) > _MOST_CLASSES:
+        return ()
+    return tuple(repr(each) if isinstance(each, float) else literal(each) for each in found)
+
+
 def cell(field: Field) -> str:
     """One value of a column, as JSON has it."""
+    choice = _choice(field.choices) if 0 < len(field.choices) <= _MOST_CLASSES else ANY
+    if choice != ANY:
+        return f"{choice} | None" if field.is_nullable else choice
     numeric = _numeric(field.dtype)
     plain = {"f": "float", "i": "int", "u": "int", "b": "bool"}.get(numeric or "", ANY)
     if field.dtype == "bytes":

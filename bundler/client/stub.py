@@ -5,7 +5,7 @@ become code.
 """
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from importlib.resources import files
 
 from ...runtime.data import media
@@ -64,7 +64,8 @@ def _methods(contract: Contract, taken: set[str]) -> Iterator[Method]:
     for route in contract.routes.values():
         name = identifier(route.name, names)
         if route.inputs is not None and route.outputs is not None:
-            yield _of_model(name, route, route.inputs, route.outputs, taken)
+            method = _of_model(name, route, route.inputs, route.outputs, taken)
+            yield replace(method, lines=(*_classes(name, route.outputs, names), *method.lines))
         elif route.takes_rows:
             yield _of_rows(name, route)
         else:
@@ -101,6 +102,14 @@ def _of_model(name: str, route: Route, inputs: Side, outputs: Side, taken: set[s
         f"    return cast({literal(gives)}, {found})",
     )
     return Method(tuple(records), lines)
+
+
+def _classes(name: str, outputs: Side, names: set[str]) -> tuple[str, ...]:
+    """What a method can answer with, or what the numbers in each of its rows stand for."""
+    found = annotation.classes(outputs)
+    if not found:
+        return ()
+    return f"{identifier(f'{name}_classes', names)} = ({', '.join(found)},)", ""
 
 
 def _of_rows(name: str, route: Route) -> Method:

@@ -32,6 +32,16 @@ def sklearn_model(rows, kinds):
     return LogisticRegression(max_iter=500).fit(rows, kinds)
 
 
+def named_model(rows, kinds):
+    """A pipeline whose classes have names, one of them with what separates a name from a score."""
+    from sklearn.linear_model import LogisticRegression
+    from sklearn.pipeline import make_pipeline
+    from sklearn.preprocessing import StandardScaler
+
+    names = np.array(["it's a: setosa", "versicolor", "virginica"])[kinds]
+    return make_pipeline(StandardScaler(), LogisticRegression(max_iter=500)).fit(rows, names)
+
+
 def xgboost_model(rows, kinds):
     """A regression."""
     import xgboost
@@ -87,9 +97,9 @@ def zoo(tmp_path_factory):
     rows, kinds = load_iris(return_X_y=True)
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("BUNDLE_HOME", str(home))
-        for name, make in MAKERS.items():
+        for name, make in (*MAKERS.items(), ("named", named_model)):
             modelbundle.save(name, make(rows.astype(np.float32), kinds), sample=ROWS)
-    text = PROJECT.format(names=", ".join(MAKERS))
+    text = PROJECT.format(names=", ".join((*MAKERS, "named")))
     (project / "bundlefile.yaml").write_text(text)
     port = free_port()
     command = [Path(sys.executable).parent / "bundle", "serve", ".", "--env=current"]
@@ -154,3 +164,69 @@ def test_the_first_model_is_the_default(zoo):
     assert zoo.post("/invocations", json=ROWS.tolist()).json() == wanted
     told = zoo.post("/api/v1.0/predictions", json={"data": {"ndarray": ROWS.tolist()}}).json()
     assert told["data"]["ndarray"] == wanted
+
+
+def truth():
+    """The classifier with names, and what scikit-learn says of the rows by itself."""
+    from sklearn.datasets import load_iris
+
+    rows, kinds = load_iris(return_X_y=True)
+    model = named_model(rows.astype(np.float32), kinds)
+    return model, model.predict_proba(ROWS)
+
+
+def test_classify_names_the_classes_as_the_library_does(zoo):
+    model, scores = truth()
+    examples = [{"input-0": row} for row in ROWS.tolist()]
+    results = zoo.post("/v1/models/named:classify", json={"examples": examples}).json()["results"]
+    for said, row in zip(results, scores, strict=True):
+        assert [label for label, _ in said] == model.classes_.tolist()
+        assert [score for _, score in said] == pytest.approx(row)
+
+
+@pytest.mark.parametrize("is_binary", [False, True])
+def test_classification_says_score_place_and_label_best_first(zoo, is_binary):
+    model, scores = truth()
+    rows = {"name": "input-0", "datatype": "FP32", "shape": [3, 4], "data": ROWS.ravel().tolist()}
+    wanted = {"classification": 2, "binary_data": is_binary}
+    asked = {"inputs": [rows], "outputs": [{"name": "output-0", "parameters": wanted}]}
+    answer = zoo.post("/v2/models/named.predict_proba/infer", json=asked)
+    if is_binary:
+        head = int(answer.headers["inference-header-content-length"])
+        raw, said = answer.content[head:], []
+        while raw:
+            end = 4 + int.from_bytes(raw[:4], "little")
+            said.append(raw[4:end].decode())
+            raw = raw[end:]
+    else:
+        [output] = answer.json()["outputs"]
+        assert (output["datatype"], output["shape"]) == ("BYTES", [3, 2])
+        said = output["data"]
+    best = [place for row in scores for place in np.argsort(-row)[:2]]
+    assert [each.split(":", 2)[1:] for each in said] == [
+        [str(place), model.classes_[place]] for place in best
+    ]
+    values = [float(each.partition(":")[0]) for each in said]
+    assert values == pytest.approx(
+        [row[place] for row in scores for place in np.argsort(-row)[:2]], abs=1e-6
+    )
+
+
+def test_the_contract_lists_the_labels_and_the_typed_client_knows_them(zoo, tmp_path):
+    contract = zoo.get("/openapi.json").json()
+    answered = contract["paths"]["/named/predict"]["post"]["responses"]["200"]["content"]
+    items = answered["application/json"]["schema"]["properties"]["predictions"]["items"]
+    model, _ = truth()
+    assert items == {"type": "string", "enum": model.classes_.tolist()}
+    said = zoo.post("/named/predict", json={"instances": ROWS.tolist()}).json()["predictions"]
+    assert said == model.predict(ROWS).tolist()
+    command = [Path(sys.executable).parent / "bundle", "client", str(zoo.base_url)]
+    stub = subprocess.run(command, capture_output=True, text=True, check=True, cwd=tmp_path).stdout
+    assert 'predict_classes = ("it\'s a: setosa", "versicolor", "virginica",)' in stub
+    assert 'predict_proba_classes = ("it\'s a: setosa", "versicolor", "virginica",)' in stub
+
+
+@pytest.mark.parametrize("path", ["/predictions/named", "/v1/models/named:predict"])
+def test_the_label_itself_is_what_every_other_dialect_answers(zoo, path):
+    answer = zoo.post(path, json={"instances": ROWS.tolist()}).json()
+    assert answer["predictions"] == truth()[0].predict(ROWS).tolist()

@@ -1,0 +1,114 @@
+"""Class names: what classifiers of real libraries have learned, in the signatures of their methods."""
+
+import numpy as np
+import pytest
+from sklearn.dummy import DummyClassifier
+from sklearn.ensemble import RandomForestClassifier
+from sklearn.linear_model import LinearRegression, LogisticRegression
+from sklearn.model_selection import GridSearchCV
+from sklearn.multiclass import OneVsRestClassifier
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import StandardScaler
+
+import modelbundle
+from modelbundle.bundler.store import Store
+from modelbundle.runtime.manifest import ModelManifest
+
+ROWS = np.random.default_rng(3).normal(size=(60, 3))
+PLACES = np.argmax(ROWS, axis=1)
+TEXTS = np.array(["low", "middle", "high"])[PLACES]
+BINARY = np.array(["no", "yes"])[(ROWS[:, 0] > 0).astype(int)]
+
+
+def manifest(model, sample=ROWS[:4], **options):
+    item = modelbundle.save("m", model, sample=sample, **options)
+    return ModelManifest.read(Store.default().directory(item))
+
+
+def classes(model, method, **options):
+    [field] = manifest(model, **options).methods[method].outputs.fields
+    return field.classes
+
+
+@pytest.mark.parametrize(
+    "model",
+    [
+        LogisticRegression(),
+        make_pipeline(StandardScaler(), RandomForestClassifier(5, random_state=0)),
+        GridSearchCV(LogisticRegression(), {"C": [0.5, 1.0]}, cv=2),
+    ],
+)
+def test_text_classes_are_those_of_the_library_in_its_order(model):
+    model.fit(ROWS, TEXTS)
+    assert classes(model, "predict") == tuple(model.classes_) == ("high", "low", "middle")
+    assert classes(model, "predict_proba") == tuple(model.classes_)
+
+
+@pytest.mark.parametrize(
+    ("kinds", "expected"),
+    [
+        (PLACES + 7, (7, 8, 9)),
+        (ROWS[:, 0] > 0, (False, True)),
+        ((PLACES + 0.0) * 2, (0.0, 2.0, 4.0)),
+        (TEXTS.astype(object), ("high", "low", "middle")),
+    ],
+)
+def test_classes_have_the_types_that_they_were_learned_with(kinds, expected):
+    found = classes(LogisticRegression().fit(ROWS, kinds), "predict")
+    assert found == expected
+    assert [type(one) for one in found] == [type(one) for one in expected]
+
+
+def test_what_has_one_score_for_two_classes_says_nothing_of_them():
+    model = LogisticRegression().fit(ROWS, BINARY)
+    assert classes(model, "decision_function") == ()
+    assert classes(model, "predict_proba") == ("no", "yes")
+
+
+def test_several_outputs_have_classes_of_their_own():
+    both = np.stack([TEXTS, BINARY], axis=1)
+    model = RandomForestClassifier(5, random_state=0).fit(ROWS, both)
+    methods = manifest(model).methods
+    assert [each.classes for each in methods["predict_proba"].outputs.fields] == [
+        ("high", "low", "middle"),
+        ("no", "yes"),
+    ]
+    assert [each.classes for each in methods["predict"].outputs.fields] == [()]
+
+
+def test_of_several_labels_at_once_each_place_is_one():
+    each = (ROWS > 0).astype(int)
+    model = OneVsRestClassifier(LogisticRegression()).fit(ROWS, each)
+    [field] = manifest(model).methods["predict"].outputs.fields
+    assert field.labels == ("0", "1", "2")
+
+
+def test_xgboost_and_lightgbm_tell_theirs():
+    lightgbm, xgboost = pytest.importorskip("lightgbm"), pytest.importorskip("xgboost")
+    light = lightgbm.LGBMClassifier(n_estimators=2, min_child_samples=2, verbose=-1)
+    light.fit(ROWS, TEXTS)
+    assert classes(light, "predict") == classes(light, "predict_proba") == tuple(light.classes_)
+    encoded = xgboost.XGBClassifier(n_estimators=2).fit(ROWS, PLACES)
+    assert classes(encoded, "predict_proba") == (0, 1, 2)
+    booster = xgboost.XGBRegressor(n_estimators=2).fit(ROWS, ROWS[:, 0])
+    assert classes(booster, "predict") == ()
+
+
+class Contrary(DummyClassifier):
+    """Answers otherwise than it has learned."""
+
+    def predict(self, rows):
+        return np.full(len(rows), "other")
+
+
+def test_what_the_answers_do_not_bear_out_is_not_said():
+    model = Contrary().fit(ROWS, TEXTS)
+    assert classes(model, "predict") == ()
+    assert classes(LinearRegression().fit(ROWS, ROWS[:, 0]), "predict") == ()
+
+
+def test_the_same_model_has_the_same_identity():
+    model = LogisticRegression().fit(ROWS, TEXTS)
+    first = modelbundle.save("m", model, sample=ROWS[:4])
+    second = modelbundle.save("m", LogisticRegression().fit(ROWS, TEXTS), sample=ROWS[:4])
+    assert first.digest == second.digest
