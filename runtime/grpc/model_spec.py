@@ -8,6 +8,7 @@ from typing import Any
 from ..dialects.catalog import Catalog
 from ..dialects.served import Served
 from ..dialects.v1 import contract
+from ..dialects.v1.dialect import labeled
 from ..errors import InvalidInput
 from ..printable import printable
 
@@ -25,14 +26,15 @@ class ModelSpecs:
         """The model that is named.
 
         Raises:
-            UnknownModel: when there is none.
+            UnknownModel: when there is none, or it has no such version.
+            BadPayload: for a label that it does not have.
         """
         version = label = None
         if spec.WhichOneof("version_choice") == "version":
             version = str(spec.version.value)
         elif spec.WhichOneof("version_choice") == "version_label":
             label = spec.version_label
-        return self._catalog.find(spec.name, version, label)
+        return labeled(self._catalog, spec.name, version, label)
 
     def method(self, spec: Any, prefers: str = "") -> Served:
         """The method that `signature_name` means; the one that a call `prefers` where it is left.

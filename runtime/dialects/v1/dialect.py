@@ -7,7 +7,7 @@ Protocol".
 from collections.abc import Awaitable, Callable, Sequence
 from typing import Any
 
-from ...errors import BadPayload, InvalidInput, RequestError
+from ...errors import BadPayload, InvalidInput, RequestError, UnknownModel
 from ..catalog import Catalog
 from ..dialect import GET, POST, Rule
 from ..explainer import explainer
@@ -107,4 +107,20 @@ class V1:
         version, label = inquiry.parts.get("version"), inquiry.parts.get("label")
         if version and label:
             raise BadPayload("Both a version and a label are in the path; give one of them.")
-        return self._catalog.find(inquiry.parts["model"], version, label)
+        return labeled(self._catalog, inquiry.parts["model"], version, label)
+
+
+def labeled(catalog: Catalog, name: str, version: str | None, label: str | None) -> Served:
+    """The model that is named; a label that it does not have is a bad request, and no version.
+
+    Raises:
+        UnknownModel: when there is no such model or version.
+        BadPayload: for a label that it does not have.
+    """
+    try:
+        return catalog.find(name, version, label)
+    except UnknownModel as error:
+        if label is None:
+            raise
+        catalog.find(name)
+        raise BadPayload(error.detail) from None

@@ -24,6 +24,7 @@ from ..tensor_output import Spec, from_output, specs
 from ..tensors import to_batch
 from . import json_data
 from .infer_request import INPUT
+from .metadata import OUTPUT
 
 EVENTS = "text/event-stream"
 _STREAM = "text/event-stream; charset=utf-8"
@@ -78,7 +79,7 @@ class Generate:
 def _head(inquiry: Inquiry, served: Served, document: Mapping[str, Any]) -> dict[str, Any]:
     head = {"model_name": inquiry.parts["model"], "model_version": served.version}
     name = document.get("id")
-    return head if name is None else head | {"id": name}
+    return head | {"id": name} if name else head
 
 
 # --- models ---
@@ -87,14 +88,17 @@ def _head(inquiry: Inquiry, served: Served, document: Mapping[str, Any]) -> dict
 async def _predicted(
     served: Served, signature: Signature, inquiry: Inquiry, document: Mapping[str, Any]
 ) -> dict[str, Any]:
-    """What a model says, by the names of its outputs; the only one is the text."""
+    """What a model says, by the names of its outputs; the only one is the text as well."""
     wanted = specs(signature.inputs, INPUT)
     tensors = [_tensor(spec, document, is_only=len(wanted) == 1) for spec in wanted]
     nan_as_null = served.settings.nan == "null"
     batch = to_batch(signature.inputs, tensors, nan_as_null=nan_as_null)
     outputs = from_output(signature, await served.answer(inquiry, batch))
     said = {each.name: _plain(each, nan_as_null=nan_as_null) for each in outputs}
-    return {_OUT: next(iter(said.values()))} if len(said) == 1 else said
+    if len(said) > 1:
+        return said
+    (only,) = said.values()
+    return {_OUT: only} if OUTPUT in said else said | {_OUT: only}
 
 
 def _tensor(spec: Spec, document: Mapping[str, Any], *, is_only: bool) -> Tensor:

@@ -129,7 +129,8 @@ def test_versions_and_labels_stand_in_the_path(v1):
     body = {"instances": [[1, 2]]}
     assert v1(body, f"/v1/models/sums/versions/{version}:predict").status_code == 200
     assert v1(body, "/v1/models/sums/versions/99:predict").status_code == 404
-    assert v1(body, "/v1/models/sums/labels/stable:predict").status_code == 404
+    assert v1(body, "/v1/models/sums/labels/stable:predict").status_code == 400
+    assert v1(body, "/v1/models/nothing/labels/stable:predict").status_code == 404
     both = v1(body, f"/v1/models/sums/versions/{version}/labels/stable:predict")
     assert both.status_code == 400
 
@@ -356,4 +357,4 @@ def test_a_label_is_a_version(versions):
         answer = client.post(f"/v1/models/sums{path}:predict", json={"instances": [[1, 2]]})
         assert answer.json() == {"predictions": [3.0]}, path
     assert client.get(f"/v1/models/sums/versions/{old}").status_code == 200
-    assert client.get("/v1/models/sums/labels/other").status_code == 404
+    assert client.get("/v1/models/sums/labels/other").status_code == 400

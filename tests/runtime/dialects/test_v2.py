@@ -175,6 +175,16 @@ def test_classes_instead_of_numbers(client):
     }  # fmt: skip
 
 
+def test_an_only_output_is_the_text_as_well(client):
+    """Under its own name and under the protocol's; an id of no letters is none."""
+    answer = client.post("/v2/models/spread/generate", json={"values": [1, 2], "id": ""})
+    said = answer.json()
+    assert (said["doubled"], said["text_output"]) == ([2.0, 4.0], [2.0, 4.0])
+    assert "id" not in said
+    said = client.post("/v2/models/shout/generate", json={"text_input": "a", "id": "7"}).json()
+    assert (said["text_output"], said["id"], "output" in said) == ("A", "7", False)
+
+
 def test_methods_have_names(client):
     """Behind a point, or among the parameters."""
     by_name = infer(client, {"inputs": [ROW]}, model="sums.predict")

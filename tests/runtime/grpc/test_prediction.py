@@ -67,13 +67,13 @@ def test_a_signature_that_there_is_not(client):
 
 
 def test_a_version_or_a_label_that_there_is_not(client):
-    """NOT_FOUND."""
+    """NOT_FOUND, and INVALID_ARGUMENT."""
     said = asked()
     said.model_spec.version.value = 12345
     assert client.refused(PREDICT, said)[0] == "NOT_FOUND"
     said = asked()
     said.model_spec.version_label = "prod"
-    assert client.refused(PREDICT, said)[0] == "NOT_FOUND"
+    assert client.refused(PREDICT, said)[0] == "INVALID_ARGUMENT"
 
 
 def test_what_the_model_takes(client):
