@@ -1,7 +1,9 @@
 """Nursery: processes that a template is asked to fork, until their numbers are known."""
 
 import json
+import logging
 import os
+import signal
 import socket
 from collections.abc import Callable
 from contextlib import suppress
@@ -9,6 +11,8 @@ from itertools import count
 
 from .child import Child
 from .crew import ModelPost, TemplatePost
+
+log = logging.getLogger(__name__)
 
 _PIECE = 1 << 12
 
@@ -34,8 +38,8 @@ class Nursery:
         """How many are awaited."""
         return len(self._awaited)
 
-    def ask(self, template: TemplatePost, post: ModelPost, child: Child) -> None:
-        """Have `child` forked from a template.
+    def ask(self, template: TemplatePost, post: ModelPost, child: Child) -> int:
+        """Have `child` forked from a template; the ticket for it.
 
         Raises:
             OSError: when the template cannot be asked.
@@ -47,6 +51,14 @@ class Nursery:
         descriptors = [*child.writers, *post.channel.descriptors]
         socket.send_fds(template.supervisor, [json.dumps(asked).encode()], descriptors)
         self._awaited[ticket] = template, post
+        return ticket
+
+    def lose_patience(self, ticket: int) -> None:
+        """End a template that still has not answered: what waits for it is tried without it."""
+        if ticket in self._awaited:
+            template, _ = self._awaited[ticket]
+            log.error("%s does not fork: it is ended.", template.name)
+            template.send(signal.SIGKILL)
 
     def hear(self, template: TemplatePost) -> bool:
         """What a template answers; False when it says nothing more."""

@@ -16,6 +16,9 @@ from .nursery import Nursery
 from .obituary import Obituary
 from .watch import Watch
 
+BIRTH = 10.0  # seconds that a template has to fork: one of many gigabytes takes a second or two
+NEWS = 1.0  # seconds after them, in which we hear of what was forked while we did not run
+
 
 class Staff:
     """Who works at which post.
@@ -97,13 +100,15 @@ class Staff:
         child = Child(time.monotonic(), post.death_signal)
         post.generation += 1
         try:
-            self._nursery.ask(template, post, child)
+            ticket = self._nursery.ask(template, post, child)
         except OSError:
             child.listen()
             child.abandon()
             raise
         child.listen()
         self._attend(post, child)
+        lose_patience = partial(self._nursery.lose_patience, ticket)
+        self._watch.later(BIRTH, partial(self._watch.later, NEWS, lose_patience))
 
     def _attend(self, post: Post, child: Child) -> None:
         """Listen to who stands at a post now."""

@@ -142,3 +142,21 @@ def test_a_restart_replaces_template_and_models(two, callers):
         wait_until(lambda: len(now := set(children(two.process.pid))) == 5 and not now & before)
     assert asked.failures == []
     assert asked.answered > 50
+
+
+def test_a_template_that_does_not_fork_is_ended_and_keeps_nobody_waiting(
+    sums, servers, tmp_path_factory
+):
+    hurry = tmp_path_factory.mktemp("hurry")  # a patience that tests have, too
+    patience = "from modelbundle.runtime.process import staff\nstaff.BIRTH = staff.NEWS = 0.2\n"
+    (hurry / "sitecustomize.py").write_text(patience)
+    server = servers.start(sums(), "--workers=2", env={"PYTHONPATH": str(hurry)})
+    wait_until(lambda: metric(server, "bundle_ready_workers") == 2)
+    template, *before = models(server)
+    os.kill(template, signal.SIGSTOP)
+    for pid in before:
+        os.kill(pid, signal.SIGKILL)
+    for number in range(20):
+        assert server.post([[number, 1]]).json() == {"predictions": [number + 1.0]}
+    wait_until(lambda: template not in models(server) and len(models(server)) == 3)
+    assert "does not fork: it is ended" in server.log()
