@@ -6,9 +6,11 @@ none, an accident of whoever reads them. Sources: PEP 508 (names), PEP 440 (vers
 
 import re
 from collections.abc import Collection, Iterable, Mapping
+from typing import get_args
 
-from .signature import Side
+from .signature import Layout, Side
 
+_LAYOUTS = frozenset(get_args(Layout))
 _NAME = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9._-]{0,126}[A-Za-z0-9])?")
 _VERSION = re.compile(r"[A-Za-z0-9][A-Za-z0-9.!+_-]{0,126}")
 _PYTHON = re.compile(r"[0-9]{1,2}\.[0-9]{1,3}(?:[.+a-z][0-9a-z.+]{0,30})?")
@@ -39,12 +41,14 @@ def check_made_with(python: str | None, packages: Mapping[str, str]) -> None:
 
 
 def check_sides(sides: Iterable[Side]) -> None:
-    """Hold the dtypes and shapes of methods against what there can be.
+    """Hold the layouts, dtypes and shapes of methods against what there can be.
 
     Raises:
         ValueError: naming the first that cannot.
     """
     for side in sides:
+        if side.layout not in _LAYOUTS:
+            raise ValueError(f"{side.layout[:80]!r} is no layout of rows")
         for field in side.fields:
             if not _DTYPE.fullmatch(field.dtype):
                 raise ValueError(f"{field.dtype[:80]!r} is no dtype")

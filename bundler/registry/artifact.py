@@ -5,9 +5,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from ...runtime import canonical
 from ...runtime import digest as digests
 from ...runtime.errors import InvalidBundle
 from ...runtime.manifest import BundleManifest, FileEntry, ModelManifest
+from ..archives import shape
 from ..store import Blob, oci
 from ..tag import Kind
 from .limits import Limits
@@ -65,7 +67,10 @@ class Artifact:
             InvalidBundle: when it does not, or is no such file.
         """
         document = _document(config, where)
+        if not _is_canonical(document, config):  # a key that stands twice, NaN
+            raise _odd(where, f"`{oci.CONFIG_NAME[self.kind]}` is not as this program writes it")
         try:
+            shape.check(document, shape.SHAPES[self.kind])
             found = (
                 ModelManifest.from_json(document)
                 if self.kind == "model"
@@ -118,6 +123,13 @@ def _check_types(config: Blob, files: Sequence[FileEntry], where: str) -> None:
     paths: list[Any] = [entry.path for entry in files]
     if not all(isinstance(path, str) for path in paths):
         raise _odd(where, "a file has no path")
+
+
+def _is_canonical(document: dict[str, Any], data: bytes) -> bool:
+    try:
+        return canonical.dumps(document) == data
+    except (ValueError, RecursionError):
+        return False
 
 
 def _sorted(files: Sequence[FileEntry]) -> list[FileEntry]:

@@ -2,6 +2,7 @@
 
 import ipaddress
 import re
+import socket
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Self
@@ -126,6 +127,25 @@ def is_loopback(name: str) -> bool:
         return ipaddress.ip_address(bare).is_loopback
     except ValueError:
         return bare == "localhost" or bare.endswith(".localhost")
+
+
+def is_inside(name: str) -> bool:
+    """Whether a host's name is this machine, or what only its own network reaches, in any spelling.
+
+    What the system's resolver takes for an address (`127.1`, `0x7f000001`, `0`) is one here, too.
+    """
+    bare = name.strip("[]").lower().rstrip(".")
+    if is_loopback(bare):
+        return True
+    try:
+        address = ipaddress.ip_address(bare)
+    except ValueError:
+        try:
+            address = ipaddress.ip_address(socket.inet_aton(bare))
+        except (OSError, ValueError):
+            return False
+    address = getattr(address, "ipv4_mapped", None) or address
+    return address.is_loopback or address.is_unspecified or address.is_link_local
 
 
 def _parse_registry(text: str) -> RegistryReference:

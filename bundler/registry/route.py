@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from urllib.parse import SplitResult, urljoin, urlsplit, urlunsplit
 
 from ..errors import RegistryError
-from .reference import is_loopback
+from .reference import is_inside, is_loopback
 from .wire import shown
 
 _PORTS = {"http": 80, "https": 443}
@@ -28,7 +28,7 @@ class Route:
         """The address that a `Location` means.
 
         Storage elsewhere is usual for registries. It has to speak TLS, and what lies outside may
-        not lead us to a service of this machine.
+        not lead us to a service of this machine, nor to one that only its network reaches.
 
         Raises:
             RegistryError: for an address that is not safe.
@@ -50,9 +50,9 @@ class Route:
     def _is_safe(self, parts: SplitResult, own: SplitResult) -> bool:
         if _origin(parts) == _origin(own):
             return True
-        from_here, to_here = is_loopback(own.hostname or ""), is_loopback(parts.hostname or "")
-        if to_here:
-            return from_here and own.scheme in {"http", parts.scheme}
+        if is_inside(parts.hostname or ""):
+            are_here = is_loopback(own.hostname or "") and is_loopback(parts.hostname or "")
+            return are_here and own.scheme in {"http", parts.scheme}
         return parts.scheme == "https" or (self.is_plain_allowed and own.scheme == "http")
 
 

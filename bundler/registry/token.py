@@ -14,7 +14,7 @@ from .challenge import Challenge, parse
 from .credentials import Credentials
 from .dropped import BUSY, Dropped
 from .limits import Limits
-from .reference import is_loopback
+from .reference import is_inside, is_loopback
 from .wire import Wire, shown
 
 _OK = 200
@@ -121,12 +121,12 @@ class Tokens:
         """
         parts, base = urlsplit(realm), urlsplit(self._base)
         is_near = base.scheme == "http" and parts.hostname == base.hostname
-        is_inside = is_loopback(parts.hostname or "") and not is_loopback(base.hostname or "")
+        is_hidden = is_inside(parts.hostname or "") and not is_loopback(base.hostname or "")
         if (
             not parts.hostname
             or parts.username is not None
             or (parts.scheme != "https" and not (parts.scheme == "http" and is_near))
-            or is_inside
+            or is_hidden
         ):
             raise RegistryError(
                 f"The registry sends us to `{shown(realm)}` for a token, which is not safe.",

@@ -103,5 +103,8 @@ def _limits(dtype: str, letter: str) -> Json:
         return {"exclusiveMinimum": -beyond, "exclusiveMaximum": beyond}
     if letter not in {"i", "u"}:
         return {}
-    limits = np.iinfo(dtype)
+    try:
+        limits = np.iinfo(dtype)
+    except (ValueError, TypeError):  # a dtype that numpy does not have
+        return {}
     return {"minimum": int(limits.min), "maximum": int(limits.max)}

@@ -82,6 +82,8 @@ def _find(path: str, importer: Callable[[str], ModuleType]) -> type:
     import torch
 
     module, _, name = path.partition(":")
+    if module.partition(".")[0] in sys.stdlib_module_names or module.endswith("__main__"):
+        raise InvalidModel(f"`{path}` is not a torch module.")  # and to import it may do anything
     try:
         found: Any = importer(module)
         for part in name.split("."):

@@ -52,6 +52,7 @@ OPTION = "1.0\n--extra-index-url http://elsewhere.example/simple\nevil"
         (("python",), 3.11),
         (("samples", "predict"), "samples/other.json"),
         (("samples",), {"other": "samples/predict.json"}),
+        ((*FIELD[:-2], "layout"), "/etc/passwd"),
         ((*FIELD, "dtype"), ""),
         ((*FIELD, "dtype"), "\x1b[31m"),
         ((*FIELD, "dtype"), "x" * 100),

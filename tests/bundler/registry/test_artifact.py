@@ -146,6 +146,25 @@ def test_a_config_that_is_none_is_refused(manifest, own_store, data):
         found.manifest(data, "x")
 
 
+@pytest.mark.parametrize(
+    "change",
+    [
+        (b'"labels":{}', b'"labels":[]'),
+        (b'"metadata":{}', b'"metadata":{"x":NaN}'),
+        (b'"labels":{}', b'"labels":{},"labels":{}'),
+        (b'"packages":{}', b'"packages":{"numpy":"1.0\\n--index-url http://x"}'),
+        (b'"python":"3.11.7"', b'"python":3.11'),
+    ],
+)
+def test_a_config_of_another_shape_is_refused(manifest, own_store, change):
+    item = own_store.find("iris")
+    config = own_store.config(item)
+    assert change[0] in config
+    assert read(own_store.manifest(item)).manifest(config, "x")
+    with pytest.raises(InvalidBundle):
+        read(own_store.manifest(item)).manifest(config.replace(*change), "x")
+
+
 def test_a_config_that_speaks_of_other_files_is_refused(add_model, own_store):
     one, other = add_model("iris"), add_model("other", weights=b"others")
     found = read(own_store.manifest(one))

@@ -39,6 +39,11 @@ def test_storage_elsewhere_is_usual(route, location, expected):
         (NEAR, "http://cdn.example.com/x"), (NEAR, "file:///etc/passwd"),
         (PLAIN, "http://127.0.0.1/x"), (PLAIN, "file:///x"), (HTTPS, "javascript:alert(1)"),
         (HTTPS, "https://reg.io:99999/x"),
+        (HTTPS, "https://169.254.169.254/latest/meta-data/"), (HTTPS, "https://[fe80::1]/x"),
+        (PLAIN, "http://169.254.169.254/latest/meta-data/"), (HTTPS, "https://0.0.0.0/x"),
+        (HTTPS, "https://127.1/x"), (HTTPS, "https://2130706433/x"), (HTTPS, "https://0x7f.1/x"),
+        (HTTPS, "https://[::ffff:127.0.0.1]/x"), (HTTPS, "https://localhost./x"),
+        (HTTPS, "https://[::]/x"), (NEAR, "http://169.254.169.254/x"), (PLAIN, "http://0/x"),
     ],
 )  # fmt: skip
 def test_what_is_not_safe_is_refused(route, location):

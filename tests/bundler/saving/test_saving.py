@@ -287,20 +287,20 @@ def test_a_torch_class_can_be_named_with_its_arguments(tmp_path):
     del sys.modules["plainnet"]
 
 
-def test_a_tampered_recipe_makes_only_modules(tmp_path):
+@pytest.mark.parametrize(
+    "kind", ["subprocess:Popen", "antigravity:geohash", "pip.__main__:x", "this:d", "torch:Tensor"]
+)
+def test_a_tampered_recipe_makes_only_modules(tmp_path, kind):
     model, sample = trained.torch_mlp()
     item = modelbundle.save("m", model, sample=sample)
     directory = tmp_path / "copy"
     Store.default().link(item, directory)
-    text = (
-        (directory / "model.json")
-        .read_text()
-        .replace("torch.nn.modules.linear:Linear", "subprocess:Popen")
-    )
+    text = (directory / "model.json").read_text().replace("torch.nn.modules.linear:Linear", kind)
     (directory / "model.json").unlink()
     (directory / "model.json").write_text(text)
     with pytest.raises(InvalidModel, match="not a torch module"):
         LoadedModel.load(directory)
+    assert not {"antigravity", "pip.__main__", "this"} & set(sys.modules)
 
 
 CODE = """
