@@ -140,8 +140,10 @@ class Management:
         return Reply.json([described(each, processes) for each in found])
 
     async def _metrics(self, inquiry: Inquiry) -> Reply:
-        wanted = inquiry.query.get("name[]")
-        body = numbers.text(self._catalog.served(), {wanted} if wanted else ())
+        name = inquiry.query.get("name[]")
+        wanted = {name} if name else ()
+        body = numbers.text(self._catalog.served(), wanted)
+        body += numbers.answered(await self._catalog.numbers(), wanted)
         return Reply(body, content_type=_PROMETHEUS)
 
     async def _document(self, _: Inquiry) -> Reply:

@@ -3,6 +3,7 @@
 Source: TorchServe, docs/metrics_api.md and docs/metrics.md. Times are those of batches.
 """
 
+import re
 import socket
 from collections.abc import Collection, Iterable, Iterator
 
@@ -15,6 +16,27 @@ _FAMILIES = {
     "ts_inference_latency_microseconds": "Cumulative inference duration in microseconds",
     "ts_queue_latency_microseconds": "Cumulative queue duration in microseconds",
 }
+
+
+_ANSWERED = re.compile(rb'^bundle_requests_total{.*status="([245])\d\d"} (\S+)$', re.MULTILINE)
+
+
+def answered(own: bytes, wanted: Collection[str] = ()) -> bytes:
+    """Answers of the whole server by the first digit of their status, from its own numbers.
+
+    Written as TorchServe does, with a comma at the end of the labels.
+    """
+    totals = {f"Requests{digit}XX": 0.0 for digit in "245"}
+    for digit, count in _ANSWERED.findall(own):
+        totals[f"Requests{digit.decode()}XX"] += float(count)
+    host = _label("Hostname", socket.gethostname())
+    lines: list[str] = []
+    for name, total in totals.items():
+        if wanted and name not in wanted:
+            continue
+        lines += [f"# HELP {name} Answers with such a status."]
+        lines += [f"# TYPE {name} counter", f'{name}{{Level="Host",{host},}} {total:.1f}']
+    return "".join(f"{line}\n" for line in lines).encode()
 
 
 def text(served: Iterable[Served], wanted: Collection[str] = ()) -> bytes:

@@ -1,6 +1,7 @@
 """Models managed on a port of their own, in TorchServe's words, by whoever has the key."""
 
 import dataclasses
+import re
 
 import httpx
 import pytest
@@ -204,6 +205,18 @@ def test_numbers_have_torchserves_names(managed):
     only = ask("GET", "/metrics", **{"name[]": "ts_queue_latency_microseconds"}).text
     assert "ts_inference_requests_total" not in only
     assert "ts_queue_latency_microseconds" in only
+    assert "Requests" not in only
+    assert ask.ask("a") == 200
+    assert ask.ask("nothing") == 404
+
+    def answered(digit):
+        told = ask("GET", "/metrics", **{"name[]": f"Requests{digit}XX"}).text
+        [value] = re.findall(
+            rf'^Requests{digit}XX\{{Level="Host",Hostname=".+",\}} (\S+)$', told, re.MULTILINE
+        )
+        return float(value)
+
+    wait_until(lambda: answered(2) >= 1 and answered(4) >= 1)
 
 
 def test_in_threads_models_come_and_go_but_have_one_worker_in_each_process(managed):
