@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, Self
 from ...runtime import canonical, digest
 from ...runtime.manifest import Route
 from ..errors import ResolveError
-from ..requirements import requirement_files
+from ..requirements import python_range, requirement_files
 from ..requirements.index import Index
 from ..requirements.lock import SCHEMA
 from ..requirements.requirements import DIALECTS, Requirement, Requirements, normalize
@@ -50,6 +50,8 @@ class Asked:
         written = requirement_files.read(
             settings.requirements, project.root, settings.extras, settings.groups, indexes
         )
+        python = python_version(settings.version, models)
+        python_range.check(written.python, python, str(settings.requirements))
         manifests = {alias: model.manifest for alias, model in models.items()}
         spoken = _spoken(bundlefile.serve.dialects)
         gathered = Requirements.gather(
@@ -62,7 +64,7 @@ class Asked:
         return cls(
             requirements=replace(gathered, given=written.given),
             target=Target(
-                python=python_version(settings.version, models),
+                python=python,
                 platform=bundlefile.platforms[0],
                 indexes=(*indexes, *_unbound(written.indexes, indexes)),
                 find_links=tuple(settings.find_links),

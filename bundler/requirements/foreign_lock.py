@@ -5,6 +5,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from ..errors import ResolveError
+from . import uv_table
 from .given import Given
 from .project_table import missing
 from .requirements import Requirement, normalize
@@ -30,6 +31,7 @@ def from_uv(
     Raises:
         ResolveError: for an extra or group that it does not have, and for conflicting ones.
     """
+    uv_table.check_lock(data, source)
     packages = list(data.get("package", ()))
     roots = [p for p in packages if p.get("source", {}).get("virtual") == "."
              or p.get("source", {}).get("editable") == "."]  # fmt: skip
@@ -44,7 +46,8 @@ def from_uv(
         for package in others
         if "://" in str(package.get("source", {}).get("registry", ""))
     }
-    found = Written(tuple(wanted), tuple(limits), given, bound(places, source, indexes))
+    python = str(data.get("requires-python") or "")
+    found = Written(tuple(wanted), tuple(limits), given, bound(places, source, indexes), python)
     _check_direct(found)
     return found
 
@@ -146,7 +149,9 @@ def from_pylock(
         files = {str(package["version"]): _digests(package)} if "version" in package else {}
         given[name] = Given(source, {**before, **files}, foreign)
     places = {normalize(p["name"]): p["index"] for p in packages if "://" in str(p.get("index"))}
-    found = Written(tuple(wanted), given=given, indexes=bound(places, source, indexes))
+    python = str(data.get("requires-python") or "")
+    bindings = bound(places, source, indexes)
+    found = Written(tuple(wanted), given=given, indexes=bindings, python=python)
     _check_direct(found)
     return found
 

@@ -4,6 +4,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from ..errors import ResolveError
+from . import uv_table
 from .requirements import Requirement, normalize
 from .written import Written, bound
 
@@ -32,18 +33,24 @@ def read(
     optional = {normalize(str(name)): found for name, found in
                 _table(project, "optional-dependencies", source).items()}  # fmt: skip
     wanted += _extras(optional, own, extras, source)
+    tool = _table(_table(data, "tool", source), "uv", source)
     tables = {normalize(str(name)): found for name, found in
               _table(data, "dependency-groups", source).items()}  # fmt: skip
+    if "dev-dependencies" in tool and "dev" not in tables:  # what uv wrote before PEP 735
+        tables["dev"] = tool["dev-dependencies"]
     for group in groups:
         origin = f"{source} dependency-groups.{group}"
         wanted += [Requirement(text, origin) for text in _group(tables, group, source, 0)]
-    tool = _table(_table(data, "tool", source), "uv", source)
+    uv_table.check(tool, source, indexes)
     limits = [
         Requirement(str(text), f"{source} tool.uv.constraint-dependencies")
         for text in tool.get("constraint-dependencies", ())
     ]
     places = _places(tool, {item.name for item in wanted}, source)
-    return Written(tuple(wanted), tuple(limits), indexes=bound(places, source, indexes))
+    python = str(project.get("requires-python") or "")
+    return Written(
+        tuple(wanted), tuple(limits), indexes=bound(places, source, indexes), python=python
+    )
 
 
 def _extras(

@@ -17,12 +17,14 @@ class Written:
     limits   bind only what is there anyway
     given    name -> what a lock of the author's holds of it; kept, or it is told why not
     indexes  where that file takes some packages from, other than the default index
+    python   its `requires-python`; "" where it says nothing
     """
 
     wanted: tuple[Requirement, ...] = ()
     limits: tuple[Requirement, ...] = ()
     given: Mapping[str, Given] = field(default_factory=dict)
     indexes: tuple[Index, ...] = ()
+    python: str = ""
 
     def __add__(self, other: Self) -> Self:
         """Both, in this order."""
@@ -31,6 +33,7 @@ class Written:
             (*self.limits, *other.limits),
             {**self.given, **other.given},
             (*self.indexes, *other.indexes),
+            self.python or other.python,
         )
 
 
