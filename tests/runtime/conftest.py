@@ -138,9 +138,23 @@ class Running:
     def log(self):
         return self.stderr.read_text()
 
-    def access(self):
-        time.sleep(0.2)  # lines are written a tenth of a second late
-        return [json.loads(line) for line in self.stdout.read_text().splitlines()]
+    def access(self, is_enough=bool):
+        """The lines of its log, once they are enough: they are written a tenth of a second late."""
+        lines, deadline = [], time.monotonic() + 30
+        while not is_enough(lines):
+            assert time.monotonic() < deadline, lines
+            time.sleep(0.02)
+            whole = self.stdout.read_text().rpartition("\n")[0]
+            lines = [json.loads(line) for line in whole.splitlines()]
+        return lines
+
+    def noted(self, name, count=1):
+        """The lines of requests with that id, once there are so many."""
+
+        def of_it(lines):
+            return [line for line in lines if line["id"] == name]
+
+        return of_it(self.access(lambda lines: len(of_it(lines)) >= count))
 
     def client(self, **more):
         # Without TLS there is nothing to verify, and what would takes 13 ms to be made.

@@ -67,8 +67,7 @@ def test_the_log_and_the_headers_tell_the_time(server):
         assert "compute;dur=" in answer.headers["server-timing"]
         assert answer.headers["x-request-id"] == "mine"
         client.get("/v2/health/ready")
-    lines = server.access()
-    (line,) = [each for each in lines if each["id"] == "mine"]
+    (line,) = server.noted("mine")
     assert (line["path"], line["status"], line["rows"]) == (INFER, 200, 1)
 
 

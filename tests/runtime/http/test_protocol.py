@@ -200,8 +200,7 @@ def test_a_client_that_never_reads_is_cut(make_server):
         sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
         sock.connect(("127.0.0.1", server.port))
         sock.sendall(POST + b"Content-Length: %d\r\n\r\n" % len(body) + body)
-        while not server.access():
-            time.sleep(0.1)  # until it was answered
+        server.access()  # it was answered
         assert server.connections() == 1
         while server.connections():
             time.sleep(0.1)

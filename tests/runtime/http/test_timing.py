@@ -3,7 +3,6 @@
 import re
 import threading
 
-import httpx
 import pytest
 
 ASKED = {"X-Timing": "1"}
@@ -92,16 +91,18 @@ def test_a_trace_is_in_the_logs(server):
     for parent in (PARENT, PARENT.replace("4bf9", "00FF"), PARENT):
         headers = {"traceparent": parent, "X-Request-Id": f"traced-{parent[3:7]}"}
         assert server.post([[1, 2]], headers=headers).status_code == 200
-    noted = [line for line in server.access() if line["id"].startswith("traced-")]
-    assert [line.get("trace") for line in noted] == [PARENT[3:35], None, PARENT[3:35]]
+    noted = server.noted("traced-4bf9", 2)
+    assert [line["trace"] for line in noted] == [PARENT[3:35]] * 2
     assert list(noted[0])[-1] == "trace"
+    assert "trace" not in server.noted("traced-00FF")[0]
 
 
 def test_two_parents_are_none(server):
     headers = [("traceparent", PARENT), ("traceparent", PARENT), ("X-Request-Id", "two-parents")]
     rows = {"instances": [[1, 2]]}
     for _ in range(3):
-        assert httpx.post(server.url + "/predict", json=rows, headers=headers).is_success
-    noted = [line for line in server.access() if line["id"] == "two-parents"]
+        with server.client() as client:
+            assert client.post("/predict", json=rows, headers=headers).is_success
+    noted = server.noted("two-parents", 3)
     assert len(noted) == 3
     assert not any("trace" in line for line in noted)
