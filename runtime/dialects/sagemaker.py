@@ -43,7 +43,7 @@ class Sagemaker:
 
     def __init__(self, catalog: Catalog, environment: Mapping[str, str] = os.environ) -> None:
         self._catalog = catalog
-        self._triton = TritonForm(catalog)
+        self._triton = TritonForm(catalog, "sagemaker")
         self._accept = environment.get(_DEFAULT_ACCEPT) or media.JSON
         self._is_multi = environment.get(_MULTI, "").lower() in {"true", "1"}
 
@@ -80,7 +80,7 @@ class Sagemaker:
     async def _invoke(self, inquiry: Inquiry) -> Reply:
         served = self._found(inquiry)
         accept = self._wanted(inquiry.accept)
-        if self._triton.is_meant(inquiry):
+        if self._triton.is_meant(inquiry, served):
             reply = await self._triton.answer(served, inquiry)
         elif script.is_script(served):
             reply = await script.answer(served, inquiry, accept)

@@ -1,8 +1,8 @@
 """Triton form: tensors of the Open Inference Protocol on a route of SageMaker's or Vertex AI's.
 
 The size of the JSON before the binary tensors stands in the content type, both ways, because those
-gateways pass no other header on. Source: Triton, `src/sagemaker_server.cc` and
-`src/vertex_ai_server.cc`.
+gateways pass no other header on; tensors in JSON alone are known by what they are.
+Source: Triton, `src/sagemaker_server.cc` and `src/vertex_ai_server.cc`.
 """
 
 import re
@@ -10,6 +10,7 @@ from collections.abc import Awaitable, Callable
 from dataclasses import replace
 from functools import cached_property
 
+from ..data.instances import parse
 from .catalog import Catalog
 from .inquiry import Inquiry
 from .reply import Reply
@@ -20,17 +21,27 @@ _TYPE = re.compile(
     r"\s*json-header-size=(\d{1,12})"
 )
 _SIZE = b"inference-header-content-length"
+_BINARY = "application/vnd.{}-triton.binary+json"
+_UNSAID = frozenset({"", "application/octet-stream"})
+_WHOLE = frozenset({"bytes", "str", "object"})
+_TENSOR = {"name", "shape", "datatype"}
 
 
 class TritonForm:
-    """Answers such requests as V2 does."""
+    """Answers such requests as V2 does; `gateway` is "sagemaker" or "vertex-ai"."""
 
-    def __init__(self, catalog: Catalog) -> None:
+    def __init__(self, catalog: Catalog, gateway: str) -> None:
         self._catalog = catalog
+        self._binary = _BINARY.format(gateway)
 
-    def is_meant(self, inquiry: Inquiry) -> bool:
+    def is_meant(self, inquiry: Inquiry, served: Served) -> bool:
         """Whether a request is of this form."""
-        return _TYPE.fullmatch(_said(inquiry)) is not None
+        said = _said(inquiry)
+        if _TYPE.fullmatch(said) is not None:
+            return True
+        kind = said.partition(";")[0].strip()
+        may_be = kind == "application/json" or (kind in _UNSAID and not _takes_anything(served))
+        return may_be and served.signature is not None and _has_tensors(inquiry.body)
 
     async def answer(self, served: Served, inquiry: Inquiry) -> Reply:
         """The answer of V2, in the same form; of tensors in JSON alone, as JSON.
@@ -39,8 +50,9 @@ class TritonForm:
             RequestError: as V2 does.
         """
         match = _TYPE.fullmatch(_said(inquiry))
-        assert match is not None
-        headers = {**inquiry.headers, _SIZE: match[2].encode()}
+        headers = dict(inquiry.headers)
+        if match is not None:
+            headers[_SIZE] = match[2].encode()
         parts = {"model": served.name, "version": served.version}
         asked = replace(inquiry, headers=headers, parts=parts)
         try:
@@ -50,9 +62,8 @@ class TritonForm:
         size = dict(reply.headers).get(_SIZE)
         if size is None:
             return reply
-        others = tuple(header for header in reply.headers if header[0] != _SIZE)
-        kind = f"{match[1]};json-header-size={size.decode()}"
-        return replace(reply, content_type=kind, headers=others)
+        binary = self._binary if match is None else match[1]
+        return replace(reply, content_type=f"{binary};json-header-size={size.decode()}")
 
     @cached_property
     def _infer(self) -> Callable[[Inquiry], Awaitable[Reply]]:
@@ -63,3 +74,20 @@ class TritonForm:
 
 def _said(inquiry: Inquiry) -> str:
     return inquiry.headers.get(b"content-type", b"").decode("latin-1").strip().lower()
+
+
+def _takes_anything(served: Served) -> bool:
+    """Whether a body of any kind may be one row."""
+    fields = served.signature.inputs.fields if served.signature is not None else ()
+    return len(fields) == 1 and fields[0].dtype in _WHOLE
+
+
+def _has_tensors(body: bytes) -> bool:
+    """Whether it is JSON with tensors in it: `inputs`, each with a name, a shape, a datatype."""
+    if b'"inputs"' not in body or b'"datatype"' not in body:
+        return False
+    document = parse(body)
+    inputs = document.get("inputs") if type(document) is dict else None
+    if type(inputs) is not list or not inputs:
+        return False
+    return all(type(each) is dict and each.keys() >= _TENSOR for each in inputs)

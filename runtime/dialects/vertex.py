@@ -8,6 +8,7 @@ import os
 import re
 from collections.abc import Mapping, Sequence
 from typing import Any
+from urllib.parse import unquote
 
 import orjson
 
@@ -31,6 +32,8 @@ _DEPLOYED = "AIP_DEPLOYED_MODEL_ID"
 _DEFAULT_HEALTH = "/health"
 _DEFAULT_PREDICT = "/predict"
 _NO_PARAMETERS: dict[str, Any] = {"parameters": {"enum": [None, {}]}}
+_REDIRECT = b"x-vertex-ai-triton-redirect"
+_INFER = re.compile(r"/?v2/models/([^/]+)(?:/versions/([^/]+))?/infer")
 
 
 class Vertex:
@@ -41,7 +44,7 @@ class Vertex:
 
     def __init__(self, catalog: Catalog, environment: Mapping[str, str] = os.environ) -> None:
         self._catalog = catalog
-        self._triton = TritonForm(catalog)
+        self._triton = TritonForm(catalog, "vertex-ai")
         self._health_route, self._predict_route = routes(environment)
         self._deployed = environment.get(_DEPLOYED, "")
 
@@ -74,8 +77,8 @@ class Vertex:
         return Reply.json({"status": "unhealthy", "error": f"Not ready: {reason}."}, 503)
 
     async def _predict(self, inquiry: Inquiry) -> Reply:
-        served = self._served()
-        if self._triton.is_meant(inquiry):
+        served = self._served(inquiry)
+        if self._triton.is_meant(inquiry, served):
             return await self._triton.answer(served, inquiry)
         sent = Asked(inquiry.body, inquiry.content_type)
         if not sent.is_json:  # `rawPredict` passes any body on
@@ -91,7 +94,14 @@ class Vertex:
         told = b',"deployedModelId":' + orjson.dumps(self._deployed) + b"}"
         return Reply(reply.body[:-1] + told, reply.status, reply.content_type, reply.headers)
 
-    def _served(self) -> Served:
+    def _served(self, inquiry: Inquiry) -> Served:
+        """The model that a client of Triton's wishes to be sent on to, or the first."""
+        said = inquiry.headers.get(_REDIRECT)
+        if said is not None:
+            match = _INFER.fullmatch(said.decode("latin-1"))
+            if match is None:
+                raise NotSupported("Requests are sent on to `v2/models/{model}/infer` only.")
+            return self._catalog.find(unquote(match[1]), match[2])
         first = next(iter(self._catalog.served()), None)
         if first is None:
             raise NotSupported("This server has no model.")

@@ -106,6 +106,23 @@ def test_tensors_in_tritons_form(client):
     assert invoke(client, head, f"{form}99999").status_code == 400
 
 
+@pytest.mark.parametrize("kind", ["application/json", "application/octet-stream"])
+def test_tensors_in_json_alone(client, kind):
+    """Known by what they are, but where any body is a row; binary outputs by the content type."""
+    tensor = {"name": "input", "shape": [2, 2], "datatype": "FP64", "data": [1, 2, 3, 4]}
+    (output,) = invoke(client, {"inputs": [tensor]}, kind).json()["outputs"]
+    assert (output["shape"], output["data"]) == ([2], [3.0, 7.0])
+    told = invoke(client, {"inputs": [tensor], "parameters": {"binary_data_output": True}}, kind)
+    form = "application/vnd.sagemaker-triton.binary+json;json-header-size="
+    assert told.headers["content-type"].startswith(form)
+    assert np.frombuffer(told.content[-16:]).tolist() == [3.0, 7.0]
+    assert invoke(client, {"inputs": [tensor | {"shape": [4]}]}, kind).status_code == 400
+    weighed = invoke(
+        client, {"inputs": [tensor]}, "application/octet-stream", path="/models/weigh/invoke"
+    )
+    assert weighed.json() > len("inputs")
+
+
 def test_custom_attributes_come_back(client):
     """Of sane length."""
     told = invoke(client, ROWS, "application/json", **{ATTRIBUTES: "trace=7"})

@@ -59,3 +59,28 @@ def test_default_routes():
     ids = {"AIP_ENDPOINT_ID": "12", "AIP_DEPLOYED_MODEL_ID": "34"}
     assert routes(ids) == (base, f"{base}:predict")
     assert routes({}) == ("/health", "/predict")
+
+
+TENSOR = {"name": "input", "shape": [2, 2], "datatype": "FP64", "data": [1, 2, 3, 4]}
+REDIRECT = "X-Vertex-Ai-Triton-Redirect"
+
+
+def test_tensors_of_tritons_clients(client):
+    """Of the first model, or of the one that they wish to be sent on to."""
+    path = ENV["AIP_PREDICT_ROUTE"]
+    said = client.post(path, json={"inputs": [TENSOR]}).json()
+    assert (said["model_name"], said["outputs"][0]["data"]) == ("sums", [3.0, 7.0])
+    wanted = [{"name": "output", "parameters": {"binary_data": True}}]
+    told = client.post(path, json={"inputs": [TENSOR], "outputs": wanted})
+    size = int(told.headers["inference-header-content-length"])
+    assert told.headers["content-type"].endswith(
+        f"vertex-ai-triton.binary+json;json-header-size={size}"
+    )
+    assert len(told.content) == size + 16
+    sent = {REDIRECT: "v2/models/scores/infer"}
+    assert (
+        client.post(path, json={"inputs": [TENSOR]}, headers=sent).json()["model_name"] == "scores"
+    )
+    for status, route in ((404, "v2/models/nothing/infer"), (501, "v2/repository/index")):
+        told = client.post(path, json={"inputs": [TENSOR]}, headers={REDIRECT: route})
+        assert told.status_code == status, route
