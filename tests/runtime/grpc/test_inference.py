@@ -129,7 +129,7 @@ def test_what_is_not_there_is_said_so(client):
     assert "did you mean `sums`?" in words
     asked = request([[1, 2]], model_version="none")
     assert client.refused("ModelInfer", asked)[0] == "NOT_FOUND"
-    asked = client.channel.unary_unary(f"{SERVICE}/TraceSetting")
+    asked = client.channel.unary_unary(f"{SERVICE}/ModelTrain")
     with pytest.raises(grpc.RpcError) as found:
         asked(b"", timeout=10)
     assert found.value.code() is grpc.StatusCode.UNIMPLEMENTED
