@@ -14,7 +14,7 @@ _LAYOUTS = frozenset(get_args(Layout))
 _NAME = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9._-]{0,126}[A-Za-z0-9])?")
 _VERSION = re.compile(r"[A-Za-z0-9][A-Za-z0-9.!+_-]{0,126}")
 _PYTHON = re.compile(r"[0-9]{1,2}\.[0-9]{1,3}(?:[.+a-z][0-9a-z.+]{0,30})?")
-_DTYPE = re.compile(r"[a-z][a-z0-9_]{0,31}(?:\[[0-9]{0,4}[a-zA-Z]{1,2}\])?")
+_DTYPE = re.compile(r"[a-z][a-z0-9_]{0,31}(?:\[[A-Za-z0-9_ ,/:+-]{1,64}\])?")
 
 
 def is_package(name: str, version: str) -> bool:
@@ -49,6 +49,8 @@ def check_sides(sides: Iterable[Side]) -> None:
     for side in sides:
         if side.layout not in _LAYOUTS:
             raise ValueError(f"{side.layout[:80]!r} is no layout of rows")
+        if side.layout == "array" and not (side.fields and side.fields[0].shape):
+            raise ValueError("an array has no shape")
         for field in side.fields:
             if not _DTYPE.fullmatch(field.dtype):
                 raise ValueError(f"{field.dtype[:80]!r} is no dtype")

@@ -3,6 +3,7 @@
 import base64
 import binascii
 import math
+import re
 from collections.abc import Callable, Iterable
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -37,6 +38,7 @@ _WORDS = {
 }
 _ONE = {"categories": "category"}  # of the others the singular has one letter less
 _MANY = 1 << 13  # numbers of which a note for each would be worth sparing
+_FINER = re.compile(r"[.,]\d{6}(\d{1,3})")  # nanoseconds, which `datetime` drops
 _EXACT = 2.0**53  # beyond it a float no longer tells whole numbers apart
 _SHOWN = 40  # characters of a wrong value that an error repeats
 
@@ -46,10 +48,15 @@ def family(dtype: str) -> str:
     """One letter for what a JSON value must be: f i b s(tring) t(ime) (b)y(tes) c(ategory) o."""
     if dtype.startswith("datetime64"):
         return "t"
-    named = {"str": "s", "bytes": "y", "category": "c", "object": "o"}.get(dtype)
+    named = {"str": "s", "bytes": "y", "category": "c", "object": "o"}.get(
+        dtype.partition("[")[0]  # category[int64]
+    )
     if named:
         return named
-    kind = np.dtype(dtype).kind
+    try:
+        kind = np.dtype(dtype).kind
+    except TypeError:  # one that numpy does not have, in a model of who knows whom
+        return "o"
     return {"u": "i", "f": "f", "i": "i", "b": "b"}.get(kind, "o")
 
 
@@ -180,9 +187,12 @@ def _time(text: str | None) -> np.datetime64:
     if text is None:
         return np.datetime64("NaT")
     moment = datetime.fromisoformat(text)
+    finer = _FINER.search(text)
     if moment.tzinfo is not None:
         moment = moment.astimezone(UTC).replace(tzinfo=None)
-    return np.datetime64(moment)
+    if finer is None:
+        return np.datetime64(moment)
+    return np.datetime64(moment, "ns") + np.timedelta64(int(finer[1].ljust(3, "0")), "ns")
 
 
 def _bytes(value: str | dict[str, str] | bytes) -> bytes:

@@ -119,6 +119,8 @@ class _Unreadable(Exception):
 def _reader(field: Field | None) -> Read:
     """What reads the cells of a column; one that no field is for is text, and refused later."""
     dtype = field.dtype if field else "str"
+    if dtype.startswith("category["):
+        dtype = dtype.removeprefix("category[").removesuffix("]")
     if dtype in {"str", "category", "object", "bytes"} or dtype.startswith("datetime"):
         return _read_missing if field and field.is_nullable else _read_text
     return partial(_read_value, _read_boolean if dtype == "bool" else _number, dtype)

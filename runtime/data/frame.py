@@ -24,7 +24,7 @@ def of(fields: tuple[Field, ...], columns: Mapping[str, np.ndarray]) -> Any:
     if any(field.dtype == "object" for field in fields):
         frame = frame.infer_objects()  # nobody said what they are: the values do
     for field in fields:
-        if field.dtype in {"category", "str"} or "," in field.dtype:
+        if field.dtype.startswith(("category", "str")) or "," in field.dtype:
             frame[field.name] = _column(frame[field.name], field.dtype)
     return frame
 
@@ -33,7 +33,7 @@ def _column(values: Any, dtype: str) -> Any:
     """A column as the libraries know it from a file that pandas read."""
     if "," in dtype:
         return values.dt.tz_localize("UTC").astype(dtype)
-    if dtype == "category":  # of the request's own values; the model maps them to its own
+    if dtype.startswith("category"):  # of the request's own values; the model maps them to its own
         return values.astype("category")
     if values.dtype == object and _has_texts():
         # Alone, null would stay None; among texts it is NaN, and a model tells them apart.

@@ -15,6 +15,7 @@ _HALVES = range(0xD800, 0xE000)  # of surrogate pairs, which UTF-32 does not hav
 
 _DESCR = re.compile(r"""['"]descr['"]\s*:\s*['"]([<>|=]?[biufSU]\d{1,6})['"]""")
 _FORTRAN = re.compile(r"""['"]fortran_order['"]\s*:\s*(True|False)""")
+_LONG = re.compile(r"\d{20}")
 _SHAPE = re.compile(r"""['"]shape['"]\s*:\s*\(([\d,\s]*)\)""")
 
 
@@ -85,10 +86,16 @@ def _fields(header: str) -> tuple[np.dtype, bool, tuple[int, ...]]:
         raise BadPayload(
             "The npy header is not one of a plain array of numbers, booleans or strings."
         )
+    if _LONG.search(shape[1]):
+        raise _beyond(shape[1])
     sizes = tuple(int(size.strip()) for size in shape[1].split(",") if size.strip().isdecimal())
     if len(sizes) > MAX_DIMENSIONS or any(size > 1 << 40 for size in sizes):
-        raise BadPayload(f"The npy header's shape ({shape[1]}) is beyond any limit.")
+        raise _beyond(shape[1])
     try:
         return np.dtype(descr[1]), fortran[1] == "True", sizes
     except TypeError as error:
         raise BadPayload(f"The npy header's dtype `{descr[1]}` is not known.") from error
+
+
+def _beyond(shape: str) -> BadPayload:
+    return BadPayload(f"The npy header's shape ({shape[:64]}) is beyond any limit.")

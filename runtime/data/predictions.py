@@ -4,6 +4,7 @@ import base64
 import math
 from collections.abc import Callable, Mapping
 from datetime import date, datetime
+from enum import Enum
 from typing import Any
 
 import numpy as np
@@ -13,6 +14,7 @@ from ..errors import PredictionFailed
 from .fragments import Fragments, Unfit
 
 _Read = Callable[[Fragments], list[Any]]
+_LEAST, _MOST = -(2**63), 2**64 - 1  # of whole numbers in JSON, as orjson reads and writes it
 
 
 def to_instances(output: Any, *, nan_as_null: bool = False) -> list[Any]:
@@ -107,6 +109,8 @@ def _records(columns: Mapping[str, Any], read: _Read, *, nan_as_null: bool) -> l
 def _listed(array: np.ndarray, *, nan_as_null: bool) -> list[Any]:
     if array.ndim == 0:
         raise PredictionFailed("The model answered with one value, not with rows.")
+    if array.dtype.kind == "f" and array.dtype.itemsize > 8:  # noqa: PLR2004  no float of Python's
+        array = array.astype(np.float64)
     if array.dtype.kind in "iubU" or (array.dtype.kind == "f" and np.isfinite(array).all()):
         listed: list[Any] = array.tolist()
         return listed
@@ -138,19 +142,29 @@ def _plain(value: Any, *, nan_as_null: bool) -> Any:
 
 
 def _scalar(value: Any, *, null: bool) -> Any:
-    if isinstance(value, float):
-        return _finite(value, nan_as_null=null)
+    if isinstance(value, Enum):
+        value = value.value
+    if isinstance(value, (float, np.floating)):  # of 128 bits none is Python's own
+        return _finite(float(value), nan_as_null=null)
     if isinstance(value, (datetime, date)):
         value = value.isoformat()
     if type(value).__name__ == "NAType" or value == "NaT":  # pandas' NA is equal to nothing
         return _finite(math.nan, nan_as_null=null)
-    if value is None or isinstance(value, (str, bool, int)):
-        return value
+    if value is None or isinstance(value, (str, bool)):
+        return str.__str__(value) if isinstance(value, str) else value
+    if isinstance(value, int):
+        return _whole(int(value))
     if isinstance(value, bytes):
         return {"b64": base64.b64encode(value).decode()}
     raise PredictionFailed(
         f"The model answered with a `{type(value).__name__}`, which is not JSON."
     )
+
+
+def _whole(value: int) -> int:
+    if _LEAST <= value <= _MOST:
+        return value
+    raise PredictionFailed("A whole number of more than 64 bits is not JSON.")
 
 
 def _nested(array: np.ndarray, *, nan_as_null: bool) -> Any:

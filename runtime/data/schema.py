@@ -84,7 +84,7 @@ def _value(field: Field) -> Json:
 
 def scalar(dtype: str) -> Json:
     """One value of a dtype."""
-    if dtype in {"object", "category"}:
+    if dtype == "object" or dtype.startswith("category"):
         return {}
     if dtype == "bytes":
         return {"type": "string", "contentEncoding": "base64"}

@@ -66,6 +66,8 @@ class Reader:
         raise Broken("a value of an unknown type")  # maps, which no file of ours has
 
     def _list(self, depth: int) -> list[Any]:
+        if depth > _MOST_DEPTH:
+            raise Broken("nested too deeply")
         head = self._byte()
         size = self._varint() if head >> 4 == _LONG else head >> 4
         if size > len(self._data):

@@ -53,6 +53,8 @@ OPTION = "1.0\n--extra-index-url http://elsewhere.example/simple\nevil"
         (("samples", "predict"), "samples/other.json"),
         (("samples",), {"other": "samples/predict.json"}),
         ((*FIELD[:-2], "layout"), "/etc/passwd"),
+        ((*FIELD[:-2], "fields"), []),
+        ((*FIELD, "shape"), []),
         ((*FIELD, "dtype"), ""),
         ((*FIELD, "dtype"), "\x1b[31m"),
         ((*FIELD, "dtype"), "x" * 100),
@@ -68,7 +70,18 @@ def test_what_is_not_so_spelled_is_no_manifest(place, value):
 
 
 @pytest.mark.parametrize(
-    "dtype", ["float32", "bool", "str", "bytes", "datetime64[ns]", "bfloat16", "category", "uint8"]
+    "dtype",
+    [
+        "float32",
+        "bool",
+        "str",
+        "bytes",
+        "datetime64[ns]",
+        "bfloat16",
+        "category",
+        "category[int64]",
+        "datetime64[ns, Europe/Berlin]",
+    ],
 )
 def test_dtypes_that_there_are(dtype):
     model_words.check_sides([Side("array", (Field("x", dtype, (None, 2)),))])
