@@ -12,6 +12,7 @@ import pytest
 
 PARTS = [
     "__init__.py",
+    "__main__.py",
     "client.py",
     "py.typed",
     "bundlefile.schema.json",
@@ -91,3 +92,6 @@ def test_the_installed_wheel_works_outside_the_checkout(archives, tmp_path):
 
     assert "double" in run([bundle, "models", "list"], cwd=tmp_path, env=env)
     assert run([bundle, "schema"], cwd=tmp_path, env=env).startswith("{")
+    module = [str(environment / "bin/python"), "-m", "modelbundle"]
+    assert run([*module, "--version"], cwd=tmp_path, env=env).startswith("bundle ")
+    assert "double" in run([*module, "models", "list"], cwd=tmp_path, env=env)
