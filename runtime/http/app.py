@@ -229,6 +229,10 @@ class Application:
         self._host.farewell(alias)
         self._document = None
 
+    async def refuse(self) -> None:
+        """Answer 503 to whatever waits for a model: none will come any more."""
+        await self._host.refuse()
+
     def costs(self) -> dict[str, CostModel]:
         """What a batch was measured to take, for each method of each model."""
         return self._host.costs()

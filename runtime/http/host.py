@@ -102,6 +102,11 @@ class Host:
         self.routes = tuple(route for route in self.routes if route.model != alias)
         self.plan = self.plan.without(alias)
 
+    async def refuse(self) -> None:
+        """Answer 503 to whatever waits."""
+        for runner in self.runners.values():
+            await runner.refuse()
+
     async def stop(self) -> None:
         """Answer what is queued, then let go: the service first, it asks the models."""
         if self.residents is not None:

@@ -68,6 +68,10 @@ class RemoteHost:
         """None goes from one."""
         raise NotImplementedError(alias)
 
+    async def refuse(self) -> None:
+        """Answer 503 to whatever waits."""
+        self._link.refuse()
+
     async def stop(self) -> None:
         """Have the process finish, and call the author's `close`."""
         await self._link.stop(self.plan.settings.drain_timeout)

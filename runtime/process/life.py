@@ -81,6 +81,8 @@ class Life(uvicorn.Server):
         self._was_ready = False  # when the signal came
         self._wake: asyncio.Event | None = None
         self.signal: int | None = None  # that ended it
+        self.has_models_elsewhere = False  # which end with the supervisor
+        self._has_lost_models = False
         self.grpc: Front | None = None
         self.management: ManagementFront | None = None
         application.is_listening_first = True
@@ -140,8 +142,10 @@ class Life(uvicorn.Server):
         self._sharing = asyncio.create_task(self._share(self._others_are_ready))
 
     def _hear(self, line: Line) -> None:
-        if not line.read():
+        if not line.read():  # the supervisor is gone, and its models with it
             asyncio.get_running_loop().remove_reader(line.fileno())
+            self.close_door()
+            self._has_lost_models = self.has_models_elsewhere
 
     async def _listen(self) -> None:
         loop = asyncio.get_running_loop()
@@ -256,6 +260,8 @@ class Life(uvicorn.Server):
         await self._hear_out()
         for connection in list(self.server_state.connections):
             connection.shutdown()
+        if self._has_lost_models:
+            await self.application.refuse()
         reception = self.application.reception
         drained = asyncio.create_task(reception.drained())
         _, late = await asyncio.wait(

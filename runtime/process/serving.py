@@ -160,7 +160,13 @@ class Serving:
         faulthandler.enable(STDERR, all_threads=False)
         self.metrics.counters.take(post.row)
         absent = {name: s.why for name, s in self.standings.items() if s.state != "READY"}
-        plan = replace(self.plan, absent=absent, preferred=tuple(self.preferred))
+        is_crowded = self.topology.is_crowded(usable_cores())
+        plan = replace(
+            self.plan,
+            absent=absent,
+            preferred=tuple(self.preferred),
+            is_crowded=is_crowded,
+        )
         if self.topology.is_threaded:
             plan = _pinned(plan, self._device(post.index))
         access = _access_log(plan.settings)
@@ -174,6 +180,7 @@ class Serving:
         application.on_ready = on_ready
         is_alone = self.topology.fronts == 1
         life = Life(application, self._others_are_ready, line=line, is_alone=is_alone)
+        life.has_models_elsewhere = not self.topology.is_threaded
         life.grpc = _grpc_front(application, self.site.grpc)
         life.management = _management_front(application, self.site.management)
         FrontLine(line, life, links or {}, service, self.topology.fronts).obey()

@@ -12,7 +12,7 @@ import orjson
 
 from ..batching.alarm import Alarm
 from ..data.payload import Payload
-from ..errors import DeadlineExceeded
+from ..errors import DeadlineExceeded, Overloaded
 from ..models.operation import Call, Stream
 from ..settings import ServeSettings
 from . import refusal
@@ -197,6 +197,12 @@ class ServiceLink:
         except asyncio.CancelledError:
             self._drop(errand)
             raise
+
+    def refuse(self) -> None:
+        """Answer 503 to whatever has no answer."""
+        for errand in self._queue.unanswered():
+            errand.fail(Overloaded("The service has ended.", retry_after=1))
+            self._drop(errand)
 
     @property
     def _can_send(self) -> bool:

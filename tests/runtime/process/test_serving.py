@@ -106,6 +106,23 @@ def test_everybody_ends_with_the_supervisor(lone):
     wait_until(lambda: not any(alive(pid) for pid in orphans))
 
 
+@pytest.mark.parametrize("http", ["fast", "asgi"])
+def test_who_waits_when_the_supervisor_is_killed_is_told_at_once(sums, servers, http):
+    server = servers.start(sums(http=http), "--workers=1")
+    orphans, statuses = children(server.process.pid), []
+    os.kill(front_and_model(server)[1], signal.SIGSTOP)
+    ask = lambda: statuses.append(server.post([[1, 2]]).status_code)  # noqa: E731
+    threads = [threading.Thread(target=ask) for _ in range(4)]
+    for thread in threads:
+        thread.start()
+    wait_until(lambda: metric(server, 'bundle_pending_rows{queue="sums.predict"}') == 4)
+    server.process.kill()
+    for thread in threads:
+        thread.join()
+    assert statuses == [503] * 4
+    wait_until(lambda: not any(alive(pid) for pid in orphans))
+
+
 def test_a_front_that_dies_is_replaced_and_its_models_with_it(lone):
     before = front_and_model(lone)
     os.kill(before[0], signal.SIGKILL)
