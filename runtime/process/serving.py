@@ -160,13 +160,7 @@ class Serving:
         faulthandler.enable(STDERR, all_threads=False)
         self.metrics.counters.take(post.row)
         absent = {name: s.why for name, s in self.standings.items() if s.state != "READY"}
-        is_crowded = self.topology.is_crowded(usable_cores())
-        plan = replace(
-            self.plan,
-            absent=absent,
-            preferred=tuple(self.preferred),
-            is_crowded=is_crowded,
-        )
+        plan = replace(self.plan, absent=absent, preferred=tuple(self.preferred))
         if self.topology.is_threaded:
             plan = _pinned(plan, self._device(post.index))
         access = _access_log(plan.settings)
