@@ -38,6 +38,14 @@ Methods = Annotated[
 Labels = Annotated[
     list[str] | None, typer.Option("--label", metavar="KEY=VALUE", help="Label; repeatable.")
 ]
+Classes = Annotated[
+    Path | None,
+    typer.Option(
+        "--classes",
+        metavar="FILE",
+        help="Names of the classes in the answers: a JSON list, or a line each.",
+    ),
+]
 Metadata = Annotated[
     str | None, typer.Option("--metadata", metavar="JSON|FILE", help="A JSON object to keep.")
 ]
@@ -56,6 +64,7 @@ def save(
     source: Source,
     sample: Sample = None,
     method: Methods = None,
+    classes: Classes = None,
     label: Labels = None,
     metadata: Metadata = None,
     version: Version = None,
@@ -85,6 +94,7 @@ def save(
         saving.SaveOptions(
             sample_file=sample,
             methods=tuple(method or ()),
+            classes=_classes(classes),
             labels=pairs(label or []),
             metadata=_metadata(metadata),
             version=version,
@@ -104,6 +114,19 @@ def _report(item: "Item", console: Console) -> None:
     verb = "serve" if manifest.methods else "show"
     text = f"Saved `{item.tag}` ({item.framework}, {human(item.size)})."
     console.result(to_json(item), text, next_command=f"bundle {verb} model:{item.tag}")
+
+
+def _classes(path: Path | None) -> tuple[str | int | float | bool, ...]:
+    import json
+
+    if path is None:
+        return ()
+    try:
+        text = path.read_text("utf-8")
+        listed = json.loads(text) if text.lstrip().startswith("[") else text.splitlines()
+    except (OSError, ValueError) as error:
+        raise BundleError(f"`--classes` cannot be read: {error}.") from error
+    return tuple(each for each in listed if each != "")
 
 
 def _metadata(text: str | None) -> dict[str, object]:

@@ -7,7 +7,8 @@ from typing import Any
 import numpy as np
 
 from ...runtime.frameworks.framework import Classifying, Framework
-from ...runtime.signature import Field, Side, is_classes
+from ...runtime.signature import Class, Field, Side, Signature, is_classes
+from ..errors import SampleMismatch
 
 
 def named(side: Side, framework: Framework, model: Any, method: str, answer: Any) -> Side:
@@ -24,6 +25,31 @@ def named(side: Side, framework: Framework, model: Any, method: str, answer: Any
         for place, field in enumerate(side.fields)
     ]
     return replace(side, fields=tuple(fields))
+
+
+def chosen(methods: Mapping[str, Signature], classes: Sequence[Class]) -> dict[str, Signature]:
+    """The methods with classes that somebody has named, wherever a row has a number for each.
+
+    Raises:
+        SampleMismatch: where none answers so.
+    """
+    if not classes:
+        return dict(methods)
+    found = {method: _chosen(signature, tuple(classes)) for method, signature in methods.items()}
+    if found == dict(methods):
+        raise SampleMismatch(
+            f"No method is known to answer with {len(classes)} numbers a row, one for each class.",
+            hint="Give a sample, and a name for each of the numbers.",
+        )
+    return found
+
+
+def _chosen(signature: Signature, classes: tuple[Class, ...]) -> Signature:
+    fields = tuple(
+        replace(field, classes=classes) if field.shape[1:] == (len(classes),) else field
+        for field in signature.outputs.fields
+    )
+    return replace(signature, outputs=replace(signature.outputs, fields=fields))
 
 
 def _named(field: Field, classes: Sequence[Any], answer: Any) -> Field:

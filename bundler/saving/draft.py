@@ -12,7 +12,7 @@ from ..progress import Progress
 from ..requirements.libraries import beyond
 from ..requirements.requirements import normalize
 from ..store import Item, Store
-from . import provenance
+from . import class_names, provenance
 from .file_source import Origin
 from .recording import Recording
 from .save_options import SaveOptions
@@ -45,7 +45,10 @@ class Draft:
             format=self.saved.format,
             python=self.origin.python or provenance.python_version(),
             packages=self._packages(asked),
-            methods={recorded.method: recorded.signature for recorded in self.recordings},
+            methods=class_names.chosen(
+                {recorded.method: recorded.signature for recorded in self.recordings},
+                given.classes,
+            ),
             files=self._ingest(store, progress),
             executes_code=self.executes_code,
             globals=asked,

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from ...runtime.signature import Signature
+from ...runtime.signature import Class, Signature
 from . import sample_file
 from .recording import Text
 
@@ -17,6 +17,7 @@ class SaveOptions:
     sample       rows to call it with; `sample_file` is the same in a json, csv or npy file
     methods      those to serve, the default first; empty = what the object has
     signatures   method -> signature, where the author knows better than the sample
+    classes      what the numbers in a row of its answers stand for, in their order
     labels       short texts to find it by
     metadata     a JSON object that is kept as it is
     version      default: from the content
@@ -29,6 +30,7 @@ class SaveOptions:
     sample_file: Path | None = None
     methods: tuple[str, ...] = ()
     signatures: Mapping[str, Signature] = field(default_factory=dict)
+    classes: tuple[Class, ...] = ()
     labels: Mapping[str, str] = field(default_factory=dict)
     metadata: Mapping[str, Any] = field(default_factory=dict)
     version: str | None = None

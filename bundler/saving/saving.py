@@ -1,6 +1,6 @@
 """Saving: a trained model, or a library's own file, becomes a model in the store."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import replace
 from pathlib import Path
@@ -12,7 +12,7 @@ from ...runtime.frameworks import registry
 from ...runtime.frameworks.framework import Framework, Saved
 from ...runtime.models.model import LoadedModel
 from ...runtime.pickles.policy import Policy, scan
-from ...runtime.signature import Signature
+from ...runtime.signature import Class, Signature, is_classes
 from ..errors import InvalidSource, SampleMismatch, UnsupportedModel
 from ..progress import NullProgress, Progress
 from ..store import Item, Store
@@ -46,6 +46,7 @@ def save(  # noqa: PLR0913  the author's face: each is a word of theirs
     sample: Any = None,
     methods: tuple[str, ...] | list[str] = (),
     signatures: Mapping[str, Signature | Mapping[str, Any]] | None = None,
+    classes: Sequence[Class] = (),
     labels: Mapping[str, str] | None = None,
     metadata: Mapping[str, Any] | None = None,
     version: str | None = None,
@@ -72,6 +73,7 @@ def save(  # noqa: PLR0913  the author's face: each is a word of theirs
         sample=sample,
         methods=tuple(methods),
         signatures=_signatures(signatures or {}),
+        classes=tuple(classes),
         labels=labels or {},
         metadata=metadata or {},
         version=version,
@@ -114,7 +116,7 @@ def save_object(
     store = store or Store.default()
     framework = _framework(model)
     rows = given.rows()
-    recordings = _recordings(framework, framework.prepare(model), rows, given)
+    recordings = _recordings(framework, _prepared(framework, model), rows, given)
     with store.staging() as directory:
         progress.step(f"Saving the {framework.name} model")
         saved = _written(framework, model, directory, given)
@@ -217,6 +219,8 @@ def _check(name: str, given: SaveOptions) -> None:
     for text, what in ((given.version, "version"), *((alias, "alias") for alias in given.aliases)):
         if text is not None:
             check_version(text, what)
+    if not is_classes(list(given.classes)):
+        raise InvalidSource("The classes are not texts, numbers or booleans, each once.")
     for key, value in given.labels.items():
         if not isinstance(key, str) or not isinstance(value, str):
             raise InvalidSource(f"The label {key!r} is not a text with a text.")
@@ -337,6 +341,17 @@ def _load(framework: Framework, directory: Path, saved: Saved) -> Any:
     except Exception as error:
         raise InvalidSource(
             f"The {framework.name} file cannot be loaded: {in_short(error)}."
+        ) from error
+
+
+def _prepared(framework: Framework, model: Any) -> Any:
+    try:
+        return framework.prepare(model)
+    except BundleError:
+        raise
+    except Exception as error:
+        raise UnsupportedModel(
+            f"The {framework.name} model cannot be used here: {in_short(error)}."
         ) from error
 
 

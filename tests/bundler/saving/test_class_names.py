@@ -1,5 +1,9 @@
 """Class names: what classifiers of real libraries have learned, in the signatures of their methods."""
 
+import subprocess
+import sys
+from pathlib import Path
+
 import numpy as np
 import pytest
 from sklearn.dummy import DummyClassifier
@@ -11,6 +15,7 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
 import modelbundle
+from modelbundle.bundler.errors import InvalidSource, SampleMismatch
 from modelbundle.bundler.store import Store
 from modelbundle.runtime.manifest import ModelManifest
 
@@ -112,3 +117,37 @@ def test_the_same_model_has_the_same_identity():
     first = modelbundle.save("m", model, sample=ROWS[:4])
     second = modelbundle.save("m", LogisticRegression().fit(ROWS, TEXTS), sample=ROWS[:4])
     assert first.digest == second.digest
+
+
+def test_somebody_who_knows_names_the_numbers_of_a_network():
+    torch = pytest.importorskip("torch")
+    rows = torch.ones(2, 4)
+    item = modelbundle.save("net", torch.nn.Linear(4, 3), sample=rows, classes=["a", "b", "c"])
+    found = ModelManifest.read(Store.default().directory(item))
+    [field] = found.methods["predict"].outputs.fields
+    assert field.labels == ("a", "b", "c")
+    with pytest.raises(SampleMismatch, match="answer with 2 numbers a row"):
+        modelbundle.save("net", torch.nn.Linear(4, 3), sample=rows, classes=["a", "b"])
+    with pytest.raises(InvalidSource, match="each once"):
+        modelbundle.save("net", torch.nn.Linear(4, 3), sample=rows, classes=["a", "a", "b"])
+
+
+@pytest.mark.parametrize("text", ["low\nmiddle\nhigh\n", '["low", "middle", "high"]'])
+def test_names_come_from_a_file(tmp_path, monkeypatch, text):
+    (tmp_path / "names.txt").write_text(text)
+    (tmp_path / "net.py").write_text("def model(rows):\n    return rows[:, :3] * 1.0\n")
+    np.save(tmp_path / "rows.npy", ROWS[:4])
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.syspath_prepend(tmp_path)
+    command = ["save", "net", "net:model", "--sample", "rows.npy", "--classes", "names.txt"]
+    done = subprocess.run(
+        [Path(sys.executable).parent / "bundle", *command],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    store = Store.default()
+    found = ModelManifest.read(store.directory(store.find("net", "model")))
+    [field] = found.methods[found.default_method].outputs.fields
+    assert field.labels == ("low", "middle", "high")
