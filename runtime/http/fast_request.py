@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from .own_lines import OwnLines
     from .plain_head import PlainHead
     from .reply import Reply
-    from .telling import Telling
+    from .teller import Teller
 
 
 class FastRequest(Request):
@@ -31,7 +31,7 @@ class FastRequest(Request):
     )  # fmt: skip
 
     method = "POST"
-    group: "Telling"
+    group: "Teller"
     question: "Question"
 
     def __init__(

@@ -15,7 +15,7 @@ from .request_headers import check_coding, content_type, seconds_allowed
 from .standing import Standing
 
 if TYPE_CHECKING:
-    from .telling import Telling
+    from .teller import Teller
 
 Headers = list[tuple[bytes, bytes]]
 
@@ -31,7 +31,7 @@ class Destination(Protocol):
     reception: Books
 
     @property
-    def answers(self) -> "Telling":
+    def answers(self) -> "Teller":
         """Who tells clients whose requests have no other group yet."""
         ...
 

@@ -1,0 +1,23 @@
+"""Teller: who tells the clients of one route, as their requests know it."""
+
+from collections.abc import Sequence
+from typing import Any, Protocol
+
+from ..batching.request import Group
+from ..errors import RequestError
+
+
+class Teller(Group, Protocol):
+    """A Group that also knows how to refuse; `Telling` is one."""
+
+    def left(self, rows: int) -> None:
+        """So many rows that were queued wait no more."""
+        ...
+
+    def refuse(self, requests: Sequence[Any], error: RequestError) -> None:
+        """Tell all of them what went wrong."""
+        ...
+
+    def fail(self, request: Any, error: Exception) -> None:
+        """Put what nobody expected into the log, and tell the client only that it happened."""
+        ...
