@@ -35,6 +35,9 @@ WINDOW = 64  # messages of one stream that are answered at once
 Answer = Callable[[Any, Inquiry], Awaitable[Any]]
 """From a parsed message to the message that answers it, or None where there is none (left)."""
 
+Parse = Callable[[bytes], Any]
+"""From bytes to a message."""
+
 Say = Callable[[Any], Awaitable[None]]
 """Sends a message ahead of the last one."""
 
@@ -74,9 +77,11 @@ class Desk:
 
     # --- one message, one answer ---
 
-    def unary(self, path: str, answer: Answer) -> grpc.RpcMethodHandler:
-        """The handler of a call with one message each way."""
-        request, route = _parser(path), route_name(path)
+    def unary(
+        self, path: str, answer: Answer, reader: Callable[[Parse], Parse] = lambda parse: parse
+    ) -> grpc.RpcMethodHandler:
+        """The handler of a call with one message each way; `reader` may read it in another way."""
+        request, route = reader(_parser(path)), route_name(path)
 
         async def handle(data: bytes, context: Any) -> bytes:
             call = self._call(path, route, context)
@@ -91,9 +96,7 @@ class Desk:
 
         return grpc.unary_unary_rpc_method_handler(handle)
 
-    async def _answered(
-        self, call: Call, data: bytes, parse: Callable[[bytes], Any], answer: Answer
-    ) -> bytes:
+    async def _answered(self, call: Call, data: bytes, parse: Parse, answer: Answer) -> bytes:
         """The answer to one message, which is counted and written down.
 
         Raises:
@@ -111,9 +114,7 @@ class Desk:
         finally:
             self._end(call)
 
-    async def _said(
-        self, call: Call, data: bytes, parse: Callable[[bytes], Any], answer: Answer
-    ) -> bytes:
+    async def _said(self, call: Call, data: bytes, parse: Parse, answer: Answer) -> bytes:
         call.received = size = len(data)
         claimed = 0
         try:
@@ -137,9 +138,7 @@ class Desk:
         call.sent += len(said)
         return said
 
-    async def _tried(
-        self, call: Call, data: bytes, parse: Callable[[bytes], Any], answer: Answer
-    ) -> bytes:
+    async def _tried(self, call: Call, data: bytes, parse: Parse, answer: Answer) -> bytes:
         if len(data) > self._door.settings.max_body:  # grpc holds to it as well, but for streams
             raise PayloadTooLarge(
                 f"The message is larger than {self._door.settings.max_body} bytes."
@@ -256,13 +255,13 @@ async def _in_order(
         await asyncio.gather(reader, *tasks, return_exceptions=True)
 
 
-def _parser(path: str) -> Callable[[bytes], Any]:
+def _parser(path: str) -> Parse:
     messages = pool()
-    parse: Callable[[bytes], Any] = messages[messages.methods[path].request].FromString
+    parse: Parse = messages[messages.methods[path].request].FromString
     return parse
 
 
-def _lenient(parse: Callable[[bytes], Any], data: bytes) -> Any:
+def _lenient(parse: Parse, data: bytes) -> Any:
     """The message in `data`, or None."""
     try:
         return parse(data)

@@ -27,7 +27,7 @@ from ..dialects.v2.metadata import EXTENSIONS, config, metadata
 from ..dialects.v2.statistics import statistics
 from ..errors import InvalidInput
 from ..signature import Side
-from . import api_stream, tensors
+from . import api_stream, raw_contents, tensors
 from .aside import LARGE, MANY, Aside
 from .desk import Desk, Say
 from .messages.pool import pool
@@ -59,9 +59,10 @@ class Inference:
             "ModelMetadata": self._model_metadata,
             "ModelConfig": self._config,
             "ModelStatistics": self._statistics,
-            "ModelInfer": self._infer,
         }
         made = {f"{_SERVICE}/{n}": desk.unary(f"{_SERVICE}/{n}", a) for n, a in answers.items()}
+        infer = f"{_SERVICE}/ModelInfer"
+        made[infer] = desk.unary(infer, self._infer, raw_contents.reader)
         stream = f"{_SERVICE}/ModelStreamInfer"
         return made | {stream: desk.streamed(stream, self._infer_on_stream, self._failed)}
 
