@@ -257,6 +257,8 @@ class FastProtocol(LimitedProtocol):
         """What the head says, where it can be answered below ASGI."""
         if self.parser.get_method() != b"POST" or not self._readiness.takes_requests:
             return None
+        if self.keeps_old():
+            return None
         is_last = (
             self.parser.get_http_version() != "1.1"
             or not self.parser.should_keep_alive()

@@ -29,6 +29,7 @@ from .unread import SOON, has_unread
 
 log = logging.getLogger(__name__)
 
+_KEPT = (b"connection", b"keep-alive")
 SLOWEST = 1 << 16  # bytes a second; a body that comes faster than this is not cut
 
 
@@ -175,6 +176,13 @@ class LimitedProtocol(HttpToolsProtocol):
         self.scope["extensions"] = self._extensions  # type: ignore[typeddict-item]
         if self.is_draining():
             self.cycle.keep_alive = False
+        elif self.keeps_old():
+            self.cycle.keep_alive = True
+            self.cycle.default_headers = [*self.cycle.default_headers, _KEPT]
+
+    def keeps_old(self) -> bool:
+        """Whether a client of HTTP/1.0 wishes to go on: `ab -k` does, and waits to be told so."""
+        return bool(self.parser.get_http_version() == "1.0" and self.parser.should_keep_alive())
 
     def on_body(self, body: bytes) -> None:
         """A part of the body."""

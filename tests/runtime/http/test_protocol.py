@@ -133,6 +133,36 @@ def test_http_1_0_needs_no_host_and_is_closed_after_the_answer(server):
     assert server.ask(b"GET /livez HTTP/1.0\r\n\r\n").startswith(b"HTTP/1.1 200")
 
 
+@pytest.mark.parametrize(
+    "asked",
+    [b"GET /livez HTTP/1.0\r\n", GOOD.partition(b"\r\n\r\n")[0].replace(b"1.1", b"1.0") + b"\r\n"],
+)
+def test_http_1_0_goes_on_where_the_client_wishes_it(server, asked):
+    """It is told so, as `ab -k` wants it, and closed once it says no more."""
+    body = BODY if asked.startswith(b"POST") else b""
+    with server.connect() as sock:
+        for _ in range(3):
+            sock.sendall(asked + b"Connection: Keep-Alive\r\n\r\n" + body)
+            head = read_one(sock)
+            assert head.startswith(b"HTTP/1.1 200")
+            assert b"connection: keep-alive" in head.lower()
+            assert b"connection: close" not in head.lower()
+        sock.sendall(asked + b"\r\n" + body)
+        assert b"connection: close" in read_one(sock).lower()
+        assert sock.recv(1) == b""
+
+
+def read_one(sock):
+    """One answer's head; its body, as long as that says, is read as well."""
+    received = b""
+    while b"\r\n\r\n" not in received:
+        received += sock.recv(1)
+    length = int(received.lower().partition(b"content-length: ")[2].partition(b"\r\n")[0])
+    while length:
+        length -= len(sock.recv(length))
+    return received
+
+
 @pytest.fixture(scope="module")
 def hasty(make_server):
     """A server that gives its clients half a second."""
