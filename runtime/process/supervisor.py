@@ -66,6 +66,7 @@ class Supervisor:
         with self._watch:
             try:
                 self._crew = self._recruit()
+                self._fill_all(self._crew)
                 while self._code is None or len(self._staff):
                     for number in self._watch.wait():
                         self._obey(number)
@@ -120,16 +121,24 @@ class Supervisor:
             return
         log.info("Restarting: the old processes serve until the new ones do.")
         self._next = self._recruit()
+        self._fill_all(self._next)
 
     def _recruit(self) -> Crew:
         crew = self._duties.recruit(self._recruited)
         self._recruited += 1
         self._staff.crews.append(crew)
-        for template in crew.templates.values():
-            self._fill(template)
-        for front in crew.fronts:
-            self._fill(front)
         return crew
+
+    def _fill_all(self, crew: Crew) -> None:
+        for post in (*crew.templates.values(), *crew.fronts):
+            self._fill(post)
+        self._see_out(crew)  # where there was no room for anybody
+
+    def _see_out(self, crew: Crew) -> None:
+        """Forget a crew of which nobody is left."""
+        if crew.is_leaving and crew.is_gone:
+            crew.let_go()
+            self._staff.crews.remove(crew)
 
     def _ready(self, post: Post) -> None:
         """Somebody is ready; perhaps a whole crew is."""
@@ -314,9 +323,7 @@ class Supervisor:
         if not crew.has_served and not crew.is_leaving and self._code is None:
             why = f"{post.name} {obituary.why} while it was loading the bundle."
             self._fail(crew, child.failure or BundleError(why))
-        if crew.is_leaving and crew.is_gone:
-            crew.let_go()
-            self._staff.crews.remove(crew)
+        self._see_out(crew)
 
     def _front_died(self, front: FrontPost, child: Child, obituary: Obituary) -> None:
         """Its connections are lost, and its models have nobody to work for."""

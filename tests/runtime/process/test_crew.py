@@ -1,6 +1,7 @@
 """Crews: those who serve together, of which not all may be able to begin."""
 
 import os
+import resource
 import signal
 import threading
 import time
@@ -15,6 +16,7 @@ from modelbundle.runtime.process.crew import Crew, FrontPost, ModelPost
 from modelbundle.runtime.process.supervisor import Supervisor
 
 from ..conftest import Sums
+from .test_serving import descriptors
 from .test_supervisor import Pretended, alive, children, metric, wait_until
 
 LOAD = "/v2/repository/models/sums/load"
@@ -208,3 +210,18 @@ def test_a_server_that_cannot_take_over_says_why_once_what_it_took_is_answered(t
     with pytest.raises(BundleError, match="Worker 1 ended with exit code 3 while it was loading"):
         Supervisor(duties, grace=1).run()
     assert (tmp_path / "left").exists()
+
+
+def test_where_there_is_no_room_for_another_crew_the_old_one_goes_on(sums, servers, callers):
+    server = servers.start(sums(), "--workers=1")
+    before, open_ones = children(server.process.pid), descriptors(server.process.pid)
+    resource.prlimit(server.process.pid, resource.RLIMIT_NOFILE, (open_ones + 1, 1024))
+    with callers(server, 4) as asked:
+        server.process.send_signal(signal.SIGHUP)
+        wait_until(lambda: "The restart failed, and the old processes go on" in server.log())
+        assert children(server.process.pid) == before
+        wait_until(lambda: descriptors(server.process.pid) == open_ones)
+        resource.prlimit(server.process.pid, resource.RLIMIT_NOFILE, (1024, 1024))
+        server.process.send_signal(signal.SIGHUP)
+        wait_until(lambda: not set(before) & set(children(server.process.pid)))
+    assert asked.failures == []
