@@ -5,19 +5,18 @@ from typing import Any, Literal, Self
 
 from pydantic import (
     Field,
-    GetJsonSchemaHandler,
     StrictBool,
     ValidationInfo,
     field_validator,
     model_validator,
 )
-from pydantic_core import CoreSchema
 
 from ....runtime.tuning import Tuning
 from ...tag import Tag
 from ..secrets import is_secret_name, secret_in
 from .quantity import Port, SomeDuration, User, Versions
-from .section import Distinct, List, Section, spread, text_or_mapping
+from .section import Distinct, List, Section
+from .short_section import ShortSection
 from .text import (
     Alias,
     Arch,
@@ -38,7 +37,7 @@ _STEERS = re.compile(r"LD_|PYTHON|BUNDLE_|BASH_ENV$|ENV$|PATH$|HOME$|IFS$|SHELLO
 _SHORTEST_SECRET = 8  # characters; MAX_TOKEN: "512" is none
 
 
-class ModelRef(Section):
+class ModelRef(ShortSection):
     """A saved model that goes into the bundle, and its name there."""
 
     ref: Ref = Field(examples=["iris", "iris:1.4", "iris@production"])
@@ -91,11 +90,6 @@ class ModelRef(Section):
         """How it computes."""
         return Tuning(self.precision, self.compile)
 
-    @model_validator(mode="before")
-    @classmethod
-    def _spread(cls, value: Any) -> Any:
-        return spread(value, "ref")
-
     @field_validator("compile", mode="before")
     @classmethod
     def _way(cls, value: Any) -> Any:
@@ -126,13 +120,6 @@ class ModelRef(Section):
             message = "`pin` keeps one version, and there are several."
             raise wrong(message, "List the `versions` that it should be.", ("pin",))
         return self
-
-    @classmethod
-    def __get_pydantic_json_schema__(
-        cls, schema: CoreSchema, handler: GetJsonSchemaHandler
-    ) -> dict[str, Any]:
-        full = handler.resolve_ref_schema(handler(schema))
-        return text_or_mapping(full, full["properties"]["ref"])
 
 
 class Cuda(Section):
@@ -192,7 +179,7 @@ class Image(Section):
         return env
 
 
-class Run(Section):
+class Run(ShortSection):
     """One command while the image is built."""
 
     command: Command = Field(examples=["ldconfig"])
@@ -200,11 +187,6 @@ class Run(Section):
 
     secrets: List[EnvName] = Field(default=(), json_schema_extra={"maxItems": 0})
     """Refused: build secrets need BuildKit, which the Containerfile does not ask for."""
-
-    @model_validator(mode="before")
-    @classmethod
-    def _spread(cls, value: Any) -> Any:
-        return spread(value, "command")
 
     @field_validator("secrets")
     @classmethod
@@ -215,13 +197,6 @@ class Run(Section):
                 "Fetch what is needed before the build, and `include` it.",
             )
         return secrets
-
-    @classmethod
-    def __get_pydantic_json_schema__(
-        cls, schema: CoreSchema, handler: GetJsonSchemaHandler
-    ) -> dict[str, Any]:
-        full = handler.resolve_ref_schema(handler(schema))
-        return text_or_mapping(full, full["properties"]["command"])
 
 
 class System(Section):

@@ -1,20 +1,19 @@
 """The section that says which interpreter and which packages."""
 
-from typing import Annotated, Any, Self
+from typing import Annotated, Self
 
 from pydantic import (
     Discriminator,
     Field,
-    GetJsonSchemaHandler,
     ValidationInfo,
     field_validator,
     model_validator,
 )
 from pydantic import Tag as Choice
-from pydantic_core import CoreSchema
 
 from ...requirements.requirements import normalize
-from .section import Distinct, Section, spread, text_or_mapping
+from .section import Distinct, Section
+from .short_section import ShortSection
 from .text import (
     IndexName,
     InsidePath,
@@ -33,7 +32,7 @@ Requirements = Annotated[
 ]
 
 
-class IndexRef(Section):
+class IndexRef(ShortSection):
     """A package index besides PyPI."""
 
     url: Url = Field(examples=["https://pypi.example.com/simple"])
@@ -47,23 +46,11 @@ class IndexRef(Section):
     """What comes from here and from nowhere else; nothing else comes from here then. Without it
     the index is asked first for everything."""
 
-    @model_validator(mode="before")
-    @classmethod
-    def _spread(cls, value: Any) -> Any:
-        return spread(value, "url")
-
     @model_validator(mode="after")
     def _named(self) -> Self:
         if self.packages and self.name is None:
             raise wrong("An index with `packages` needs a name.", "Add `name: NAME`.")
         return self
-
-    @classmethod
-    def __get_pydantic_json_schema__(
-        cls, schema: CoreSchema, handler: GetJsonSchemaHandler
-    ) -> dict[str, Any]:
-        full = handler.resolve_ref_schema(handler(schema))
-        return text_or_mapping(full, full["properties"]["url"])
 
 
 class Python(Section):

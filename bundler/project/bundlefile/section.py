@@ -54,13 +54,3 @@ class _Distinct:
 
 List = Annotated[tuple[Item, ...], BeforeValidator(_sequence)]
 Distinct = Annotated[tuple[Item, ...], BeforeValidator(_sequence), _Distinct()]
-
-
-def spread(value: Any, key: str) -> Any:
-    """`value` as a mapping, where a lone text stands for `{key: text}`."""
-    return value if isinstance(value, Mapping | list | Section) else {key: value}
-
-
-def text_or_mapping(schema: dict[str, Any], text: Mapping[str, Any]) -> dict[str, Any]:
-    """The JSON Schema of a section that may be written as a lone text."""
-    return {"anyOf": [dict(text), schema]}
