@@ -13,28 +13,14 @@ import sys
 import tempfile
 from pathlib import Path
 
+from first_answer import BOOSTED, FOREST, NET
+
 RUNS = 7
 OURS = """
 from pathlib import Path
 import numpy
 from modelbundle.runtime.models.model import LoadedModel
 LoadedModel.load(Path("{saved}")).call("predict", numpy.zeros((1, 20), "{dtype}"))
-"""
-FOREST = """
-import pickle, numpy
-pickle.load(open("{file}", "rb")).predict(numpy.zeros((1, 20)))
-"""
-BOOSTED = """
-import xgboost, numpy
-model = xgboost.XGBClassifier()
-model.load_model("{file}")
-model.predict(numpy.zeros((1, 20)))
-"""
-NET = """
-import torch
-model = torch.load("{file}", weights_only=False)
-with torch.inference_mode():
-    model(torch.zeros(1, 20))
 """
 OWN = {
     "scikit-learn, 100 trees": ("float64", FOREST),
