@@ -12,7 +12,7 @@ from typing import Any
 from ..data import media
 from ..data.instances import parse
 from ..errors import BadPayload, InvalidInput, RequestError, UnknownModel
-from . import json_lines, script
+from . import json_lines, script, web_page
 from .bodies import json_body, tables, whole
 from .catalog import Catalog
 from .dialect import GET, POST, Rule
@@ -102,6 +102,7 @@ class Sagemaker:
 
     async def _load(self, inquiry: Inquiry) -> Reply:
         """Load a model of the bundle by its name; its `url` says nothing more."""
+        web_page.check(inquiry.headers)
         asked = parse(inquiry.body)
         name = asked.get("model_name") if type(asked) is dict else None
         if type(name) is not str or not name:
@@ -112,6 +113,7 @@ class Sagemaker:
         return Reply.json({"status": f"Model `{name[:64]}` is loaded."})
 
     async def _unload(self, inquiry: Inquiry) -> Reply:
+        web_page.check(inquiry.headers)
         served = self._loaded(inquiry.parts["model"])
         await self._lifecycle.unload(served.name)
         return Reply.json({"status": f"Model `{served.name}` is unloaded."})

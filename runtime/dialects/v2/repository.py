@@ -7,6 +7,7 @@ from typing import Any
 
 from ...data import instances
 from ...errors import InvalidInput, NotSupported
+from .. import web_page
 from ..catalog import Catalog
 from ..inquiry import Inquiry
 from ..reply import Reply
@@ -38,6 +39,7 @@ class Repository:
 
     async def load(self, inquiry: Inquiry) -> Reply:
         """Load a model; what a client would change of it is not for clients to change."""
+        web_page.check(inquiry.headers)
         _check(inquiry)
         parameters = _document(inquiry).get("parameters")
         if parameters:
@@ -48,6 +50,7 @@ class Repository:
 
     async def unload(self, inquiry: Inquiry) -> Reply:
         """Unload a model; there are none that depend on another."""
+        web_page.check(inquiry.headers)
         _check(inquiry)
         _document(inquiry)
         name = inquiry.parts["model"]

@@ -77,3 +77,34 @@ def test_what_cannot_be_loaded_is_said(bundle):
         assert await status(client, "a") == 200
 
     run(bundle, scenario)
+
+
+@pytest.mark.parametrize(
+    "said",
+    [
+        {"sec-fetch-site": "cross-site", "origin": "https://elsewhere.example"},
+        {"sec-fetch-site": "same-site"},
+        {"origin": "https://elsewhere.example"},
+        {"origin": "http://x:81"},
+        {"origin": "null"},
+    ],
+)
+def test_pages_of_strangers_change_nothing(tmp_path, said):
+    dialects = ("native", "v2", "sagemaker")
+    bundle = make(tmp_path, {"a": Sums()}, (), model_control="explicit", dialects=dialects)
+    own = {"sec-fetch-site": "same-origin", "origin": "http://x"}
+
+    async def scenario(client):
+        unload = "/v2/repository/models/a/unload"
+        assert (await client.post(unload, headers=said)).status_code == 400
+        assert (await client.delete("/models/a", headers=said)).status_code in {400, 403}
+        assert await status(client, "a") == 200
+        assert (await client.post(unload, headers=own)).status_code == 200
+        load = "/v2/repository/models/a/load"
+        body = {"model_name": "a", "url": "/x"}
+        assert (await client.post(load, headers=said)).status_code == 400
+        answer = await client.post("/models", headers=said, json=body)
+        assert answer.status_code in {400, 403}
+        assert await status(client, "a") == 503
+
+    run(bundle, scenario)
