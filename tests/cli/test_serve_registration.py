@@ -171,7 +171,9 @@ def test_a_model_of_the_store_comes_and_goes_under_the_traffic_of_another(counte
         assert here.infer("/v2/models/triple").status_code == 404
         assert "triple" not in here.ask("/openapi.json").text
         assert "triple" not in here.ask("/metrics").text
-        assert here.register("triple@latest").status_code == 200, "it may come again"
+        again = here.register("triple@latest", initial_workers=2)
+        assert again.status_code == 200, "it may come again"
+        assert len(here.manage("GET", "/models/triple").json()[0]["workers"]) == 2
         assert here.ask("/triple/predict", rows).json() == expected
     assert traffic.answered
     assert traffic.failures == []

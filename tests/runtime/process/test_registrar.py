@@ -7,12 +7,13 @@ import signal
 import sys
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from modelbundle.runtime import digest
 from modelbundle.runtime.manifest import ModelEntry, ModelManifest
 
-from ..conftest import Sums, write_model
+from ..conftest import Sums, free_port, write_model
 from .conftest import Traffic
 from .test_serving import readiness
 from .test_supervisor import children, metric, wait_until
@@ -236,3 +237,39 @@ def test_memory_of_a_guest_comes_back(beside, store):
     unload(server, "b")
     assert everything - memory(server) > SIZE * 0.9
     assert Path(f"/proc/{server.process.pid}").exists()
+
+
+def test_a_guest_is_asked_for_and_answers_over_grpc(beside, store):
+    grpc = pytest.importorskip("grpc")
+    from modelbundle.runtime.grpc.messages.pool import pool
+
+    port = free_port()
+    server = beside("--workers=1", dialects=["native", "v2", "grpc"], grpc={"port": port})
+    store.add(Sums(), "b")
+
+    with grpc.insecure_channel(f"127.0.0.1:{port}") as channel:
+
+        def call(name, message):
+            path = f"/inference.GRPCInferenceService/{name}"
+            kind = pool()[pool().methods[path].response]
+            asked = channel.unary_unary(path, None, kind.FromString)
+            return asked(message.SerializeToString(), timeout=30, wait_for_ready=True)
+
+        call("RepositoryModelLoad", pool()["inference.RepositoryModelLoadRequest"](model_name="b"))
+        rows = pool()["inference.ModelInferRequest"](model_name="b")
+        rows.inputs.add(name="input", datatype="FP64", shape=[1, 2])
+        rows.inputs[0].contents.fp64_contents.extend([1.0, 2.0])
+        answer = call("ModelInfer", rows)
+        assert answer.model_version == "1"
+        raw = answer.raw_output_contents
+        values = np.frombuffer(raw[0]) if raw else answer.outputs[0].contents.fp64_contents
+        assert list(values) == [3.0]
+        listed = call("RepositoryIndex", pool()["inference.RepositoryIndexRequest"]())
+        assert {each.name: each.state for each in listed.models} == {"a": "READY", "b": "READY"}
+        with pytest.raises(grpc.RpcError) as refused:
+            call(
+                "RepositoryModelLoad",
+                pool()["inference.RepositoryModelLoadRequest"](model_name="nobody"),
+            )
+        assert refused.value.code() is grpc.StatusCode.NOT_FOUND
+    assert ask(server, "b").json() == {"predictions": [3.0]}
