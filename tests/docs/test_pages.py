@@ -76,6 +76,17 @@ def test_every_page_stands_in_its_index(checkout, folder):
         assert page == index or page.name in listed, page
 
 
+def test_every_folder_stands_in_the_architecture(checkout):
+    page = (checkout / "docs" / "architecture.md").read_text()
+    tree = re.search(r"## The folders\n\n```\n(.*?)```", page, re.DOTALL)[1]
+    listed = re.split(r"^(\w+)/$", tree, flags=re.MULTILINE)[1:]
+    found = dict(zip(listed[::2], listed[1::2], strict=True))
+    assert set(found) == {"bundler", "runtime"}
+    for part, lines in found.items():
+        folders = {path.parent.name for path in (checkout / part).glob("*/__init__.py")}
+        assert set(re.findall(r"^  (\w+)/ ", lines, re.MULTILINE)) == folders
+
+
 def commands(text):
     """Every `bundle ...` that stands in a block or in a line, as words."""
     yield from (words for words, _ in story(text))
