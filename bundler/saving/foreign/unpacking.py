@@ -136,8 +136,10 @@ def _untar(path: Path, taken: _Taken) -> None:
     with path.open("rb") as file:
         head = file.read(8)
     with _plain(path, head) as plain, _opened(_Guarded(plain)) as archive:
-        for member in archive:
+        for count, member in enumerate(archive):
             name = member.name.removeprefix("./")
+            if count > 2 * _MOST:  # directories, too: a gigabyte of their headers packs into one
+                raise taken.refused(name, f"{count:,} members stand before it")
             if member.isdir():
                 continue
             if member.type not in {tarfile.REGTYPE, tarfile.AREGTYPE} or member.issparse():

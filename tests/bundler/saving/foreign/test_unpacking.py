@@ -121,6 +121,13 @@ def test_a_tar_bomb_in_xz_and_one_of_names(tmp_path, unpack, monkeypatch):
         unpack(tmp_path / "x.tar.xz")
 
 
+def test_directories_count_as_well(tmp_path, unpack, monkeypatch):
+    monkeypatch.setattr(unpacking, "_MOST", 50)
+    members = [(f"d{number}", tarfile.DIRTYPE, "") for number in range(200)]
+    with pytest.raises(InvalidSource, match="101 members stand before it"):
+        unpack(tarred(tmp_path / "x.tar.gz", *members))
+
+
 def test_a_header_that_wants_a_gigabyte_gets_none(tmp_path, unpack):
     member = tarfile.TarInfo("x")
     member.type, member.size = tarfile.XHDTYPE, 1 << 30
