@@ -4,7 +4,7 @@ from ..errors import BadPayload, ClientGone, Overloaded, PayloadTooLarge
 from .exchange import Receive
 from .spare_pages import SparePages
 
-_LARGE = 1 << 20  # bytes of a body that leaves something behind
+_LARGE = 1 << 17  # bytes of a body that leaves something behind
 
 
 class Budget:

@@ -1,8 +1,8 @@
 """LargeBody: numbers in bulk, received into memory that is there already.
 
-The allocator of a server without models gives back whatever is large as soon as it is free (see
-`SparePages`): each body would be written to pages that the kernel must clear first, and from piece
-to piece it would be copied three times. What holds bodies here is kept, a little of it.
+In pieces they would be copied three times on their way to a batch, and what is really large would
+be written to fresh pages, which the kernel has to clear (see `SparePages`). The memory that holds
+bodies here is kept, a little of it, for others.
 """
 
 import asyncio

@@ -4,8 +4,9 @@ import asyncio
 import ctypes
 import threading
 
-_M_MMAP_THRESHOLD = -3
-_LARGE = 1 << 17  # bytes; glibc's own value, which it would raise with every larger body
+_M_MMAP_THRESHOLD, _M_TRIM_THRESHOLD = -3, -1
+_LARGE = 1 << 20  # bytes; left alone, glibc would raise it with every larger body
+_MOST = 1 << 24  # bytes that are kept until they are returned together
 _AFTER = 1.0  # seconds; many bodies that end together are one occasion
 
 
@@ -23,9 +24,15 @@ class SparePages:
         self._is_due = False
 
     def keep_little(self) -> None:
-        """Let go of whatever is large as soon as it is free: for a process without a model."""
+        """Let go of whatever is large as soon as it is free: for a process without a model.
+
+        Not of bodies below a megabyte, which are written again and again to the same pages: for
+        fresh ones, which the kernel has to clear, they would take twice the time.
+        """
         if self._trim is not None:
-            ctypes.CDLL(None).mallopt(_M_MMAP_THRESHOLD, _LARGE)
+            library = ctypes.CDLL(None)
+            library.mallopt(_M_MMAP_THRESHOLD, _LARGE)
+            library.mallopt(_M_TRIM_THRESHOLD, _MOST)
 
     def return_soon(self) -> None:
         """Return them, when it has become quieter; on the loop."""
