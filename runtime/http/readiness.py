@@ -6,11 +6,13 @@ class Readiness:
 
     is_draining  it ends: no new requests, please
     is_leaving   another process takes over on the same socket; whoever asks here is answered
+    is_full      others wait for a connection: nobody keeps one after an answer
     """
 
     def __init__(self) -> None:
         self.is_draining = False
         self.is_leaving = False
+        self.is_full = False
         self._starting: str | None = "starting"
         self._missing: dict[str, str] = {}  # what is gone for the moment -> why
         self._present: set[str] = set()  # what was found
@@ -36,7 +38,8 @@ class Readiness:
     @property
     def closes_connections(self) -> bool:
         """Whether each answer ends its connection, so that its client comes to another process."""
-        return self.is_draining or self.is_leaving or self._starting is not None
+        is_ending = self.is_draining or self.is_leaving
+        return is_ending or self.is_full or self._starting is not None
 
     def starting(self, what: str) -> None:
         """Say what it is busy with."""

@@ -8,7 +8,6 @@ import signal
 import socket
 import time
 from collections.abc import Callable, Iterator
-from functools import partial
 from types import FrameType
 from typing import TYPE_CHECKING
 
@@ -21,6 +20,7 @@ from ..http.unread import has_unread
 from .control import Line
 from .listeners import quiet
 from .newcomers import LAME_DUCK, are_waiting, turn_away
+from .turnstile import Turnstile
 
 if TYPE_CHECKING:
     from ..grpc.front import Front
@@ -78,6 +78,9 @@ class Life(uvicorn.Server):
         self._is_handing_over = False
         self._sockets: list[socket.socket] = []
         self._sharing: asyncio.Task[None] | None = None
+        self._turnstile = Turnstile()
+        self._pausing: asyncio.Task[None] | None = None  # while it is full
+        self._has_paused = False  # ever, which has been said
         self._was_ready = False  # when the signal came
         self._wake: asyncio.Event | None = None
         self.signal: int | None = None  # that ended it
@@ -147,14 +150,45 @@ class Life(uvicorn.Server):
             self.close_door()
             self._has_lost_models = self.has_models_elsewhere
 
-    async def _listen(self) -> None:
+    async def _open(self) -> None:
         loop = asyncio.get_running_loop()
-        make = partial(self._protocol, self.config, self.server_state, self.lifespan.state)
-        backlog = self.config.backlog
+        make, backlog = self._connected, self._turnstile.backlog
         self.servers = [
             await loop.create_server(make, sock=each.dup(), backlog=backlog)
             for each in self._sockets
         ]
+
+    def _connected(self) -> asyncio.Protocol:
+        """Somebody comes in, perhaps with many others: who counts them does so afterwards."""
+        asyncio.get_running_loop().call_soon(self._count)
+        return self._protocol(self.config, self.server_state, self.lifespan.state)
+
+    def _count(self) -> None:
+        if self._pausing is None and self._turnstile.is_full(len(self.server_state.connections)):
+            self._close()
+            self.application.readiness.is_full = True
+            self._pausing = asyncio.create_task(self._pause())
+
+    async def _pause(self) -> None:
+        """Leave newcomers in the queue of the socket until somebody has gone."""
+        if not self._has_paused:
+            log.warning("There are no descriptors for more connections: newcomers have to wait.")
+        self._has_paused = True
+        while True:
+            await asyncio.sleep(GLANCE)
+            if not self._turnstile.is_full(len(self.server_state.connections)):
+                break
+        self.application.readiness.is_full = False
+        await self._open()
+        self._pausing = None
+
+    def _close(self) -> None:
+        for server in self.servers:
+            server.close()
+        self.servers = []
+
+    async def _listen(self) -> None:
+        await self._open()
         if self.grpc is not None:
             await self.grpc.listen()
         if self.management is not None:
@@ -162,9 +196,9 @@ class Life(uvicorn.Server):
 
     def _hang_up(self) -> None:
         """Take no more connections; the socket stays open, for later and for others."""
-        for server in self.servers:
-            server.close()
-        self.servers = []
+        if self._pausing is not None:
+            self._pausing.cancel()
+        self._close()
         if self.management is not None:
             self.management.hang_up()
 
@@ -179,7 +213,7 @@ class Life(uvicorn.Server):
             elif not self.servers:
                 await self._listen()
             await asyncio.sleep(GLANCE)
-        if not self.servers:
+        if not self.servers and self._pausing is None:
             await self._listen()
 
     async def main_loop(self) -> None:

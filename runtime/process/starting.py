@@ -29,6 +29,7 @@ from .serving import CREWS, Serving, Site
 from .supervisor import Supervisor
 from .terms import initial
 from .topology import FRAMEWORKS_WITH_THREADS, Machine, Topology
+from .turnstile import allow_all
 
 log = logging.getLogger(__name__)
 
@@ -69,6 +70,7 @@ class Start:
         Raises:
             BundleError: when the port is taken or the bundle cannot be loaded.
         """
+        allow_all()
         trust.verify(self.plan.directory, self.plan.manifest.files)
         listener = handover.socket() or self.address.bind()
         shared = handover.is_successor

@@ -220,21 +220,15 @@ def test_a_restart_that_fails_leaves_the_old_processes_serving(sums, servers):
     assert readiness(server) == (200, None)
 
 
-def test_more_connections_than_descriptors_harm_nobody_for_long(sums, servers):
+def test_where_descriptors_are_few_newcomers_wait_and_nobody_is_cut(sums, servers, callers):
     server = servers.start(sums(), "--workers=1")
     front = front_and_model(server)[0]
-    resource.prlimit(front, resource.RLIMIT_NOFILE, (96, 96))
-    crowd = []
-    for _ in range(200):
-        try:
-            crowd.append(server.connect())
-        except OSError:
-            break
-    time.sleep(0.5)
-    for each in crowd:
-        each.close()
+    resource.prlimit(front, resource.RLIMIT_NOFILE, (descriptors(front) + 24, 1024))
+    with callers(server, 60) as asked:
+        wait_until(lambda: asked.answered > 1000)
+    assert asked.failures == []
+    assert "newcomers have to wait" in server.log()
     wait_until(lambda: is_ready_without_trouble(server))
-    assert server.post([[1, 2]]).json() == {"predictions": [3.0]}
     assert front in children(server.process.pid)
 
 
