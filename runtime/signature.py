@@ -49,8 +49,9 @@ class Field:
     """One tensor or column.
 
     `dtype` is numpy's name ("float32", "int64", "bool"), or "str", "bytes", "datetime64[ns]",
-    "category", "object". `shape` includes the batch axis, always first and always None when rows
-    can be stacked; another None is a dimension that may vary from request to request.
+    "category" ("category[int64]" where those are numbers), "object". `shape` includes the batch
+    axis, always first and always None when rows can be stacked; another None is a dimension that
+    may vary from request to request.
     `is_nullable` says that values may be missing: null in JSON, NaN or NaT in an array.
     `classes` are those of a classifier, in its order: what a value may be, or, where each row has
     one for each of them, what a value stands for.

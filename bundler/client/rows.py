@@ -46,10 +46,12 @@ def _fitted(side: Side, data: Any) -> Any:
         data = {str(name): _column(data[name]) for name in data.columns}
         if side.layout == "array":
             return table.fit(side, np.column_stack(list(data.values())), nan_as_null=True)
+    elif hasattr(data, "toarray"):  # a sparse matrix
+        data = data.toarray()
     elif hasattr(data, "to_numpy") and not isinstance(data, np.ndarray):  # a Series
         data = data.to_numpy()
     elif isinstance(data, tuple):
-        data = list(data)
+        data = _inputs(side, data)
     if isinstance(data, list):
         if data and all(isinstance(row, np.ndarray) for row in data) and side.layout == "array":
             return table.fit(side, np.stack(data), nan_as_null=True)
@@ -61,9 +63,19 @@ def _fitted(side: Side, data: Any) -> Any:
     return table.fit(side, data, nan_as_null=True)
 
 
+def _inputs(side: Side, given: tuple[Any, ...]) -> Any:
+    """A tuple of arrays as the model's inputs in their order; any other is one of rows."""
+    is_each = side.layout == "tensors" and len(given) == len(side.fields)
+    if is_each and all(isinstance(part, np.ndarray) for part in given):
+        return {field.name: part for field, part in zip(side.fields, given, strict=True)}
+    return list(given)
+
+
 def _column(series: Any) -> np.ndarray:
     """A column as an array; categories and texts as the values that they stand for."""
-    if series.dtype == "category" or series.dtype.kind not in "biufM":
+    if getattr(series.dtype, "tz", None) is not None:
+        series = series.dt.tz_convert("UTC").dt.tz_localize(None)
+    if series.dtype.kind not in "biufM" or not isinstance(series.dtype, np.dtype):
         values = series.astype(object)
         plain: np.ndarray = values.where(values.notna(), None).to_numpy(dtype=object)
         return plain

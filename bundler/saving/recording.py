@@ -87,12 +87,14 @@ class _Method:
         batch = self._told(
             lambda: signatures.as_batch(rows, self._framework, declared, self._model)
         )
+        batch = self._unnamed(rows, batch, declared)
         if isinstance(sample, Text) and isinstance(batch, list) and self._known is None:
             batch = self._stacked(batch)
         if isinstance(sample, (Text, list)) and self._known is None:
             batch = self._loosened(batch)
         if self._known is None and not (self._framework.is_typed and declared):
             declared = signatures.side_of(batch, "input")
+        _check_sayable(batch)
         inputs = self._nullable(declared or OBJECTS, batch)
         fixed = inputs.fields[0].shape[0] if inputs.fields else None
         batch = self._told(lambda: table.slice(batch, 0, fixed or ROWS))
@@ -105,6 +107,17 @@ class _Method:
             batchable=fixed is None and self._are_rows_independent(batch, answer),
         )
         return Recording(self._method, signature, self._samples(signature, batch))
+
+    def _unnamed(self, sample: Any, batch: Any, declared: Side | None) -> Any:
+        """A table as a matrix for a model that was fitted on one, where it takes no table.
+
+        Not if names of its columns were lost: it might take `frame[[2]]` for the row.
+        """
+        is_matrix = declared is not None and declared.layout == "array"
+        if not (is_matrix and signatures.is_matrix_of_numbers(batch)):
+            return batch
+        named = [str(name) for name in sample.columns] == list(sample.columns)
+        return batch.to_numpy() if named and self._tried(batch) is None else batch
 
     def _nullable(self, inputs: Side, batch: Any) -> Side:
         """Mark the fields in which the model takes null; an author's own signature stands."""
@@ -188,12 +201,12 @@ class _Method:
             count = table.rows(batch)
             if table.rows(answer) != count:
                 return False
-            whole = _plain(answer)
+            whole = _with_gaps(answer)
             if count == 1:
-                twice = _plain(self._call(table.concat([batch, batch])))
+                twice = _with_gaps(self._call(table.concat([batch, batch])))
                 return not compare(whole * 2, twice)
             ends = [table.slice(batch, 0, 1), table.slice(batch, count - 1, count)]
-            alone = [row for end in ends for row in _plain(self._call(end))]
+            alone = [row for end in ends for row in _with_gaps(self._call(end))]
             return not compare([whole[0], whole[-1]], alone)
         except Exception:  # noqa: BLE001  it answered before: alone or doubled, it cannot
             return False
@@ -249,8 +262,24 @@ def replayed(framework: Framework, model: Any, recordings: list[Recording]) -> N
             )
 
 
+def _check_sayable(batch: Any) -> None:
+    """Refuse a sample of what no request could bring."""
+    try:
+        table.to_instances(table.slice(batch, 0, ROWS), nan_as_null=True)
+    except PredictionFailed as error:
+        what = error.detail.replace("The model answered with", "it has")
+        raise SampleMismatch(
+            f"No request can bring rows like those of the sample: {what}",
+            hint="Give numbers, text, times or what else JSON has; a service class can convert it.",
+        ) from error
+
+
 def _plain(answer: Any) -> list[Any]:
     return table.to_instances(answer)
+
+
+def _with_gaps(answer: Any) -> list[Any]:
+    return table.to_instances(answer, nan_as_null=True)
 
 
 def _free_batch(side: Side, fixed: int | None) -> Side:

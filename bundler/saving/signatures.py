@@ -10,6 +10,8 @@ from ...runtime.frameworks.framework import Framework
 from ...runtime.frameworks.sklearn import takes_records
 from ...runtime.signature import OBJECTS, Field, Layout, Side
 
+_NUMERIC = frozenset({"int64", "float64", "bool"})
+
 
 def side_of(batch: Any, prefix: str) -> Side:
     """The layout and fields of a batch or an answer; unnamed arrays are called `<prefix>-0`, ..."""
@@ -48,12 +50,29 @@ def _dtype(array: np.ndarray) -> str:
 
 def _column(name: str, values: Any) -> Field:
     dtype = str(values.dtype)
-    if dtype == "category" or dtype.startswith("datetime64"):
+    if dtype == "category":
+        return Field(name, _category(values.cat.categories.dtype), (None,))
+    if dtype.startswith("datetime64"):
         return Field(name, dtype, (None,))
     if values.dtype.kind in "biuf" and isinstance(values.dtype, np.dtype):
         return Field(name, dtype, (None,))
+    if values.dtype.kind in "biuf" and hasattr(values.dtype, "numpy_dtype"):
+        return Field(name, _of_extension(values), (None,))
     known = values.dropna()  # a missing string is no string, but the column is one of strings
     return Field(name, _dtype(np.asarray(known.to_numpy(), dtype=object)), (None,))
+
+
+def _category(values: Any) -> str:
+    """The dtype of a column whose categories have this one; text can only say that of strings."""
+    return f"category[{values}]" if str(values) in _NUMERIC else "category"
+
+
+def _of_extension(values: Any) -> str:
+    """Numpy's dtype of a column of pandas' own that may lack values, or of Arrow's."""
+    plain = values.dtype.numpy_dtype
+    if not values.isna().any() or plain.kind == "f":
+        return str(plain)
+    return "object" if plain.kind == "b" else "float64"
 
 
 def as_batch(sample: Any, framework: Framework, declared: Side | None, model: Any = None) -> Any:
@@ -101,8 +120,25 @@ def _as_arrays(sample: Any) -> Any:
     if hasattr(sample, "toarray"):  # a sparse matrix
         return sample.toarray()
     if hasattr(sample, "columns"):
-        return sample.reset_index(drop=True)
+        return _named_by_text(sample)
     return sample.to_numpy() if hasattr(sample, "to_numpy") else sample
+
+
+def _named_by_text(sample: Any) -> Any:
+    """A table as requests bring it: its columns called by text, its rows by nothing."""
+    if type(sample).__module__.partition(".")[0] == "polars":
+        sample = _frame({column.name: column.to_list() for column in sample.get_columns()})
+    table = sample.reset_index(drop=True)
+    names = [str(name) for name in table.columns]
+    if len(set(names)) != len(names):
+        return table.to_numpy()
+    return table if list(table.columns) == names else table.set_axis(names, axis=1)
+
+
+def _frame(columns: Mapping[str, list[Any]]) -> Any:
+    import pandas as pd
+
+    return pd.DataFrame(columns)
 
 
 def as_array(rows: list[Any]) -> np.ndarray | None:
@@ -135,9 +171,14 @@ def _as_declared(batch: Any, framework: Framework, declared: Side) -> Any:
     if declared.layout == "columns" and is_matrix and not is_table:
         fits = batch.shape[1] == len(declared.fields)
         return table.accept(_all_objects(declared), batch) if fits else batch
-    if declared.layout == "array" and is_table and all(d.kind in "biuf" for d in batch.dtypes):
+    if declared.layout == "array" and framework.name != "sklearn" and is_matrix_of_numbers(batch):
         return batch.to_numpy()
     return batch
+
+
+def is_matrix_of_numbers(batch: Any) -> bool:
+    """Whether it is a table that a model may also take as a matrix."""
+    return hasattr(batch, "columns") and all(dtype.kind in "biuf" for dtype in batch.dtypes)
 
 
 def _all_objects(side: Side) -> Side:

@@ -110,6 +110,8 @@ def _records(rows: list[Any]) -> dict[str, list[Any]] | None:
 
 def _tensor(name: str, values: Any) -> Tensor:
     values = _rows(values)
+    if isinstance(values, tuple | Mapping):  # outputs within an output: a record a row
+        values = predictions.to_instances(values, nan_as_null=True)
     if isinstance(values, list):
         return _of_list(name, values)
     if not isinstance(values, np.ndarray):

@@ -7,6 +7,7 @@ from typing import Any
 from ..pickles import pickling
 from ..pickles.policy import scan
 from ..signature import Signature
+from .answer import settled
 from .carried_code import unpickler
 from .framework import Saved
 
@@ -79,4 +80,4 @@ class Generic:
 
     def call(self, model: Any, method: str, batch: Any) -> Any:
         """Call the method, or the object itself where it has no `predict`."""
-        return getattr(model, method, model)(batch)
+        return settled(getattr(model, method, model)(batch))

@@ -12,6 +12,7 @@ from ..pickles import pickling
 from ..pickles.policy import scan
 from ..signature import Field, Side, Signature
 from . import skops_file, threads
+from .answer import settled
 from .carried_code import unpickler
 from .framework import Saved, lineage
 
@@ -111,9 +112,9 @@ class Sklearn:
     def call(self, model: Any, method: str, batch: Any) -> Any:
         """Call it; sparse answers become dense, those of several outputs a tuple."""
         rows = batch if takes_records(model) else table.stack(batch)
-        answer = getattr(model, method)(rows)
-        if isinstance(answer, list):
-            return tuple(answer)
+        answer = settled(getattr(model, method)(_as_fitted(model, rows)))
+        if isinstance(answer, list) and all(_is_output(part, rows) for part in answer):
+            return tuple(answer)  # any other list is one of rows
         return answer.toarray() if hasattr(answer, "toarray") else answer
 
 
@@ -133,12 +134,36 @@ def _narrowed(model: Any) -> Any:
     return model
 
 
+def _as_fitted(model: Any, rows: Any) -> Any:
+    """A table of numbers as a matrix for a model that was fitted on one: names only irritate it.
+
+    What passes rows to code of the author's is given them as they are.
+    """
+    first = model.steps[0][1] if getattr(model, "steps", None) else model
+    knows_no_names = hasattr(model, "n_features_in_") and not hasattr(model, "feature_names_in_")
+    if not knows_no_names or not hasattr(rows, "columns"):
+        return rows
+    is_ours = type(first).__module__.startswith("sklearn.") and not hasattr(first, "func")
+    is_plain = all(getattr(dtype, "kind", "O") in "biuf" for dtype in rows.dtypes)
+    return rows.to_numpy() if is_ours and is_plain else rows
+
+
+def _is_output(part: Any, rows: Any) -> bool:
+    """Whether it is one of several outputs, with a value for each row."""
+    return isinstance(part, np.ndarray) and part.ndim > 0 and len(part) == table.rows(rows)
+
+
+_OF_RECORDS = ("DictVectorizer", "FeatureHasher", "MultiLabelBinarizer")
+_OF_TEXTS = ("CountVectorizer", "TfidfVectorizer", "HashingVectorizer")
+
+
 def takes_records(model: Any) -> bool:
-    """Whether it wants a list of dicts, each with fields of its own, and no table."""
+    """Whether it wants a list of dicts or of lists, each with entries of its own, and no table."""
     first = model.steps[0][1] if getattr(model, "steps", None) else model
     kind = type(first).__name__
-    hashes = kind == "FeatureHasher" and first.input_type == "dict"
-    return type(first).__module__.startswith("sklearn.") and (hashes or kind == "DictVectorizer")
+    if not type(first).__module__.startswith("sklearn."):
+        return False
+    return kind in _OF_RECORDS or (kind in _OF_TEXTS and callable(first.analyzer))
 
 
 def _check_fitted(model: Any) -> None:

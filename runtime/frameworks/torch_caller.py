@@ -41,9 +41,14 @@ class Caller:
         if not is_record:
             return function(tensors)
         if method not in self._accepted:
-            self._accepted[method] = _parameters(getattr(self._model, method, None) or self._model)
-        is_named = tensors.keys() <= self._accepted[method]
-        return function(**tensors) if is_named else function(*tensors.values())
+            self._accepted[method] = _accepted(self._model, method)
+        accepted = self._accepted[method]
+        if tensors.keys() <= accepted:
+            return function(**tensors)
+        if not is_exported(self._model):
+            return function(*tensors.values())
+        named = {name: part for name, part in tensors.items() if name in accepted}
+        return function(*(tensors[name] for name in tensors if name not in named), **named)
 
 
 def is_channels_last(model: Any) -> bool:
@@ -87,6 +92,15 @@ def _as_floats(model: Any, batch: Any) -> Any:
     if any(isinstance(part, embeddings) for part in model.modules()):
         return batch
     return batch.astype("float32")
+
+
+def _accepted(model: Any, method: str) -> frozenset[str]:
+    """What a method takes by name: a program, exactly what it was exported with by name."""
+    if not is_exported(model):
+        return _parameters(getattr(model, method, None) or model)
+    given = model.graph._codegen.pytree_info.in_spec  # noqa: SLF001  told nowhere else
+    named = given.child(1) if hasattr(given, "child") else given.children_specs[1]
+    return frozenset(named.context or ())
 
 
 def _parameters(function: Any) -> frozenset[str]:

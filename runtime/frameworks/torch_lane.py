@@ -96,6 +96,8 @@ class Lane:
         if isinstance(answer, torch.Tensor):
             pinned = torch.empty(answer.shape, dtype=answer.dtype, pin_memory=True)
             return pinned.copy_(answer.detach(), non_blocking=True)
+        if hasattr(answer, "_asdict"):
+            return self._fetch(answer._asdict())
         if isinstance(answer, Mapping):
             return {name: self._fetch(part) for name, part in answer.items()}
         if isinstance(answer, (tuple, list)):
@@ -136,10 +138,12 @@ def to_arrays(answer: Any) -> Any:
     if isinstance(answer, torch.Tensor):
         plain = answer.detach().cpu()
         return (plain.float() if plain.dtype == torch.bfloat16 else plain).numpy()
+    if hasattr(answer, "_asdict"):
+        return to_arrays(answer._asdict())  # a namedtuple: the author's names for the outputs
     if isinstance(answer, Mapping):
         return {name: to_arrays(part) for name, part in answer.items() if part is not None}
     if isinstance(answer, tuple) or (
         isinstance(answer, list) and all(isinstance(part, torch.Tensor) for part in answer)
     ):
-        return tuple(map(to_arrays, answer))
+        return tuple(to_arrays(part) for part in answer if part is not None)
     return answer

@@ -399,3 +399,10 @@ def test_a_column_that_a_model_takes_as_a_matrix_may_be_spelled_as_a_value():
     assert said(side, [{"age": "x", "city": "y"}]) == (
         'instances[0].age: expected a number, got the string "x".'
     )
+
+
+def test_times_keep_their_nanoseconds():
+    times = ["2024-01-02T03:04:05.123456789", "2024-01-02T03:04:05.1234567", "2024-01-02T03:04:05Z"]
+    got = table.collate(array("datetime64[ns]"), times)
+    nanoseconds = (got.astype("int64") % 10**9).tolist()
+    assert nanoseconds == [123456789, 123456700, 0]

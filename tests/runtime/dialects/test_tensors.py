@@ -253,7 +253,7 @@ def test_several_arrays_are_several_tensors():
 def test_rows_become_one_tensor(rows, datatype, shape, values):
     """Numbers and strings as such, anything else as JSON."""
     if values is None:
-        with pytest.raises(TypeError):
+        with pytest.raises(PredictionFailed):
             from_output(Signature(), rows)
         return
     (tensor,) = from_output(Signature(), rows)
@@ -291,3 +291,9 @@ def test_metadata_of_a_signature():
     assert specs(OBJECTS, "input") == [Spec("input", "BYTES", (-1,))]
     side = Side("array", (Field("x", "bfloat16", (None,)),))
     assert specs(side, "input") == [Spec("x", "BF16", (-1,))]
+
+
+def test_outputs_within_an_output_are_records_of_json():
+    rows = np.array([[1.0, 2.0]])
+    (tensor,) = from_output(Signature(outputs=OBJECTS), {"hidden": (rows, rows[:, 0])})
+    assert tensor == Tensor("hidden", "BYTES", (1,), [b'{"output-0":[1.0,2.0],"output-1":1.0}'])
