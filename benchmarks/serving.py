@@ -182,7 +182,9 @@ def wrk(address: str, work: Path, connections: int, seconds: int) -> dict[str, f
     ).stdout
     assert "Non-2xx" not in text, text
     requests, took = re.search(r"(\d+) requests in ([\d.]+)s", text).groups()
-    p50, p99 = (milliseconds(re.search(rf"{p}%\s+(\S+)", text).group(1)) for p in ("50", "99"))
+    p50, p99 = (
+        milliseconds(re.search(rf"^ +{p}% +(\S+)", text, re.MULTILINE).group(1)) for p in (50, 99)
+    )
     return {"requests": int(requests), "rate": int(requests) / float(took), "p50": p50, "p99": p99}
 
 

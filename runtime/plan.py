@@ -26,6 +26,7 @@ class Plan:
     absent   models that are not loaded at the start, and why
     preferred  versions that somebody has made the default since the server was started, by alias
     guests   models that came from outside the bundle since then, by alias
+    is_crowded  whether a front and its model have one core between them, when both are busy
     """
 
     directory: Path
@@ -37,6 +38,7 @@ class Plan:
     absent: Mapping[str, str] = field(default_factory=dict)
     preferred: tuple[str, ...] = ()
     guests: Mapping[str, Guest] = field(default_factory=dict)
+    is_crowded: bool = False
 
     @classmethod
     def read(cls, directory: Path, *, routes: Sequence[Route] = ()) -> Self:
@@ -136,6 +138,7 @@ class Plan:
             mergeable=batchable and route.batchable,
             priorities=queue.priorities,
             fairness=queue.fairness != "off",
+            is_crowded=self.is_crowded,
             hang=self.settings.timeout,
         )
 

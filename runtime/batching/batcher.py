@@ -9,7 +9,7 @@ from typing import Any
 from ..errors import InvalidInput, ModelDied, Overloaded
 from .admission import Admission
 from .alarm import Alarm
-from .batch import Batch
+from .batch import Batch, Piece
 from .cost import CostModel
 from .departures import Departures
 from .executor import Executor, RowOps
@@ -17,6 +17,7 @@ from .hang import HangWatch
 from .hold import Hold
 from .lane import Lane
 from .lanes import Lanes
+from .lull import Lull
 from .measurement import Measurement
 from .observer import BatchObserver, NullObserver, Release
 from .ranked_lanes import RankedLanes
@@ -61,7 +62,8 @@ class Batcher:
         self._departures = Departures(self._lanes, self._in_flight, self._admission, self._observer)
         self._recovery = Recovery(self._departures.is_over, idempotent=self.limits.idempotent)
         self._alarm = Alarm(clock, self._departures.expire)
-        self._hold = Hold(partial(self._turn, "returned"))
+        self._hold = Hold(clock, partial(self._turn, "returned"))
+        self._lull = Lull(clock, lambda: self._lanes.backlog.rows, partial(self._turn, "ready"))
         self._watch = HangWatch(self.limits, self._slots, self._has_more, clock)
         self._now = 0.0  # of this turn
         self._is_scheduled = False  # a turn is
@@ -291,36 +293,52 @@ class Batcher:
         self._observer.finished(batch.rows, seconds, slot.predicted, slot.index)
 
     def _deliver(self, batch: Batch, output: Any) -> None:
-        """Begin with the next batch, then hand over the answers of this one."""
-        requests = batch.requests
-        group = requests[0].group
-        if not batch.is_for(group) or group is None or not self.limits.mergeable:
-            self._deliver_each(batch, output)
-            return
-        for request in requests:
-            request.is_over = True
-        batch.window.returns.answered(self._now, batch.rows)
-        self._recovery.succeeded(batch)
-        self._turn("ready")
-        group.answer(requests, output, batch.bounds)
-
-    def _deliver_each(self, batch: Batch, output: Any) -> None:
+        """Hand over the answers, after the next batch has begun or before."""
         try:
-            outputs = batch.outputs(output, self._ops)
+            answered, hand_over = self._answers(batch, output)
         except Exception as error:  # noqa: BLE001 - as if the model had raised it
             self._recovery.failed(batch, error)
             self._turn("ready")
             return
+        self._recovery.succeeded(batch)
+        window = batch.window
+        if self._loop is not None and self._answers_first(batch):
+            hand_over()
+            now = self._clock()
+            window.answered(now, answered)
+            self._is_scheduled = True
+            self._lull.wait(self._loop, now + window.cost.alpha)
+        else:
+            window.answered(self._now, answered)
+            self._turn("ready")
+            hand_over()
+
+    def _answers_first(self, batch: Batch) -> bool:
+        """Whether the next batch can only gain by it: no model computes while this loop writes."""
+        is_full = self._lanes.backlog.rows >= batch.window.limit
+        return self.limits.is_crowded and not is_full and not self._recovery
+
+    def _answers(self, batch: Batch, output: Any) -> tuple[int, Callable[[], None]]:
+        """How many rows are answered for good, and what hands over the answers of `batch`."""
+        requests = batch.requests
+        group = requests[0].group
+        if group is None or not batch.is_for(group) or not self.limits.mergeable:
+            return self._each_answer(batch, output)
+        for request in requests:
+            request.is_over = True
+        return batch.rows, partial(group.answer, requests, output, batch.bounds)
+
+    def _each_answer(self, batch: Batch, output: Any) -> tuple[int, Callable[[], None]]:
+        outputs = batch.outputs(output, self._ops)
         pieces = list(zip(batch.pieces(), outputs, strict=True))
         answered = sum(
             request.rows
             for (request, start, stop), _ in pieces
             if not request.is_over and request.left == stop - start
         )
-        if answered:
-            batch.window.returns.answered(self._now, answered)
-        self._recovery.succeeded(batch)
-        self._turn("ready")
+        return answered, partial(self._settle, pieces)
+
+    def _settle(self, pieces: list[tuple[Piece, Any]]) -> None:
         for (request, start, stop), part in pieces:
             if request.is_over:
                 continue

@@ -4,16 +4,23 @@ import asyncio
 from collections.abc import Callable
 
 from .lane import Lane
+from .window import TICK
 
 
 class Hold:
-    """One timer, while a batch is held back. When it rings, the batch goes."""
+    """One timer, while a batch is held back. When it rings, the batch goes.
 
-    __slots__ = ("_end", "_handle")
+    A wait of less than a tick is none for a timer: the loop is kept turning until it is over, which
+    is seldom longer than clients take to come back.
+    """
 
-    def __init__(self, end: Callable[[], None]) -> None:
+    __slots__ = ("_clock", "_end", "_handle", "_until")
+
+    def __init__(self, clock: Callable[[], float], end: Callable[[], None]) -> None:
+        self._clock = clock
         self._end = end
-        self._handle: asyncio.TimerHandle | None = None
+        self._handle: asyncio.Handle | None = None
+        self._until = 0.0  # seconds on the clock
 
     def __bool__(self) -> bool:
         """Whether a batch is held back."""
@@ -26,8 +33,23 @@ class Hold:
             return False
         wait = lane.window.hold(now, lane.rows, now - head.arrived, head.deadline - now)
         if wait > 0.0 and self._handle is None:
-            self._handle = loop.call_later(wait, self._ring)
+            self._until = now + wait
+            self._wait(loop, now)
         return wait > 0.0
+
+    def _wait(self, loop: asyncio.AbstractEventLoop, now: float) -> None:
+        left = self._until - now
+        if left >= TICK:
+            self._handle = loop.call_later(left, self._ring)
+        else:
+            self._handle = loop.call_soon(self._look, loop)
+
+    def _look(self, loop: asyncio.AbstractEventLoop) -> None:
+        now = self._clock()
+        if now < self._until:
+            self._wait(loop, now)
+        else:
+            self._ring()
 
     def cancel(self) -> None:
         """The batch goes, or nothing is left of it."""

@@ -8,6 +8,7 @@ from .cost import CostModel
 PATIENCE = 5.0  # clients are waited for at most this many mean return times
 QUICK = 3.0  # mean return times that must be shorter than the fixed cost of a batch
 LOSS = 2.0  # weight of a client that misses the batch, and waits for two, over one that waits
+BRIEF = 0.0002  # seconds: a fixed cost that is not worth the turns of the loop
 TICK = 0.001  # seconds: an event loop's timers are no finer
 STEADY = 0.7  # share of answered rows that must come back for waiting to be considered
 MEMORY = 0.9  # weight that the return statistics keep per batch
@@ -35,6 +36,8 @@ class Limits:
                      one call of its own, whatever its rows, and its answer may have any length
     priorities       whether the `priority` of requests counts
     fairness         whether clients have equal shares of the model's time
+    is_crowded       whether the model and the batcher have one core between them: answers are
+                     written before the next batch begins, unless that is full
     hang             seconds after which a batch that has not come back is ended, where that can
                      be done; see `HangWatch` for those that are ended earlier
     """
@@ -47,6 +50,7 @@ class Limits:
     mergeable: bool = True
     priorities: bool = False
     fairness: bool = False
+    is_crowded: bool = False
     hang: float = inf
 
 
@@ -204,6 +208,11 @@ class Window:
         """Count an arrival."""
         self.returns.arrived(now, rows, self.cost.alpha / 2)
 
+    def answered(self, now: float, rows: int) -> None:
+        """Count answers that went out together."""
+        if rows:
+            self.returns.answered(now, rows)
+
     def hold(self, now: float, queued: int, age: float, slack: float) -> float:
         """Seconds to hold back `queued` rows for clients that are on their way back; 0 = go.
 
@@ -214,7 +223,7 @@ class Window:
         """
         expected = min(self.returns.expected(), self.limit - queued)
         delay = self.returns.delay
-        if expected < 1 or max(QUICK * delay, TICK) >= self.cost.alpha:
+        if expected < 1 or max(QUICK * delay, BRIEF) >= self.cost.alpha:
             return 0.0
         wait = self.returns.until() - now
         # The next one is a mean return time away, however long it has been already.

@@ -20,6 +20,7 @@ from ..telemetry.metrics import Metrics
 from ..trust import verify_model
 from . import thread_count
 from .address import Address
+from .cgroup import usable_cores
 from .control import Event
 from .crew import Crew, FrontPost, ModelPost, Post, TemplatePost
 from .device import Device
@@ -160,7 +161,7 @@ class Serving:
         faulthandler.enable(STDERR, all_threads=False)
         self.metrics.counters.take(post.row)
         absent = {name: s.why for name, s in self.standings.items() if s.state != "READY"}
-        plan = replace(self.plan, absent=absent, preferred=tuple(self.preferred))
+        plan = replace(self._paced(), absent=absent, preferred=tuple(self.preferred))
         if self.topology.is_threaded:
             plan = _pinned(plan, self._device(post.index))
         access = _access_log(plan.settings)
@@ -200,10 +201,14 @@ class Serving:
         assert post.calls is not None
         self.site.leave()
         self.metrics.counters.take(post.row)
-        plan = _pinned(self.plan, post.device)
+        plan = _pinned(self._paced(), post.device)
         thread_count.limit(thread_count.announce(self.topology.threads))
         serve_service(post.calls, plan, self.metrics, post.generation, on_ready)
         return 0
+
+    def _paced(self) -> Plan:
+        """The plan for those who put batches together."""
+        return replace(self.plan, is_crowded=self.topology.is_crowded(usable_cores()))
 
     def template(self, post: TemplatePost, on_ready: Callable[[], None]) -> int:
         """Load a model, and fork the processes that answer with it."""

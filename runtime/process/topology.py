@@ -73,6 +73,11 @@ class Topology:
         """Fronts, and processes of each model for each."""
         return self.fronts, self.replicas
 
+    def is_crowded(self, cores: int) -> bool:
+        """Whether each front and its model have one core between them, when both are busy."""
+        is_pair = self.kind in {"A", "service", "thread"} and self.replicas == 1
+        return is_pair and 2 * self.fronts > cores
+
     def __str__(self) -> str:
         return f"{_counted(self.fronts, 'front')}, {self._models()}: {self.why}"
 

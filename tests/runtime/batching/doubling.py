@@ -123,10 +123,10 @@ async def running(model):
     assert await asyncio.to_thread(model.entered.wait, 30)
 
 
-async def busy(batcher, model):
+async def busy(batcher, model, kind=FutureRequest):
     """Have the model hold its first batch, so that all that follows queues; its answer."""
     model.gate.clear()
-    first = ask(batcher, row(0))
+    first = ask(batcher, row(0), kind=kind)
     await running(model)
     return first
 

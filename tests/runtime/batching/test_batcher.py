@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from modelbundle.runtime.batching.batcher import Batcher
+from modelbundle.runtime.batching.request import FutureRequest
 from modelbundle.runtime.batching.window import Limits
 from modelbundle.runtime.data import table
 from modelbundle.runtime.errors import DeadlineExceeded, InvalidInput, Overloaded
@@ -258,6 +259,58 @@ class TestDeadlines:
             return batcher._alarm._handle
 
         assert serve(scenario, model) is None
+
+
+class TestOneCore:
+    """Where the model and the loop have one core between them."""
+
+    def told(self, model, log, *, queued, **limits):
+        """When two were answered and `queued` waited, who was served first: a batch or a client."""
+        events = []
+
+        class Told(FutureRequest):
+            def succeed(self, output):
+                events.append("answer")
+                super().succeed(output)
+
+        async def scenario(batcher):
+            first = await busy(batcher, model, kind=Told)
+            others = [ask(batcher, row(i), 1) for i in range(queued)]
+            log.released = lambda *_: events.append("batch")
+            model.gate.set()
+            return await asyncio.gather(first, *others)
+
+        answers = serve(scenario, model, observer=log, is_crowded=True, **limits)
+        assert [each.tolist() for each in answers[1:]] == [answered(i) for i in range(queued)]
+        return events
+
+    def test_answers_go_out_before_the_next_batch_begins(self, model, log):
+        assert self.told(model, log, queued=3) == ["answer", "batch"]
+
+    def test_a_full_batch_does_not_wait_for_them(self, model, log):
+        assert self.told(model, log, queued=4, max_batch_size=4) == ["batch", "answer"]
+
+    def test_who_comes_straight_back_is_in_the_next_batch(self, model):
+        async def client(batcher, index):
+            for turn in range(20):
+                got = await batcher.submit(row(index + turn), rows=1)
+                assert got.tolist() == answered(index + turn)
+
+        async def scenario(batcher):
+            await asyncio.gather(*(client(batcher, index) for index in range(8)))
+
+        serve(scenario, model, is_crowded=True)
+
+        assert model.batches == [8] * 20
+
+    def test_draining_ends_while_the_loop_is_looked_at(self, model):
+        async def scenario(batcher):
+            first = await busy(batcher, model)
+            model.gate.set()
+            await first
+            await asyncio.wait_for(batcher.stop(), 30)
+
+        serve(scenario, model, is_crowded=True)
 
 
 class TestLife:

@@ -66,7 +66,8 @@ class TestOpenLoop:
         theirs = run_policy(greedy, traffic, machine, count=15_000)
 
         assert ours.quantile(0.5) <= 1.02 * theirs.quantile(0.5)
-        assert ours.quantile(0.99) <= 1.02 * theirs.quantile(0.99)
+        # Of 15,000 latencies the last hundredth is known to some three percent.
+        assert ours.quantile(0.99) <= 1.04 * theirs.quantile(0.99)
 
     def test_the_batch_finds_its_own_size(self):
         """lambda * alpha / (1 - lambda * beta) rows: 19 at 60 % load."""
@@ -107,6 +108,15 @@ class TestClosedLoop:
         theirs = run_policy(greedy, Closed(clients), GPU)
 
         assert ours.throughput >= 1.15 * theirs.throughput
+
+    @pytest.mark.parametrize("clients", [2, 8, 32])
+    def test_a_model_of_less_than_a_tick_gains_as_well(self, clients):
+        brief = Machine(alpha=0.0003, beta=0.00001)
+        ours = run_batcher(Closed(clients, think=0.00005), brief)
+        theirs = run_policy(greedy, Closed(clients, think=0.00005), brief)
+
+        assert ours.throughput >= 1.1 * theirs.throughput
+        assert ours.quantile(0.5) <= 0.95 * theirs.quantile(0.5)
 
     @pytest.mark.parametrize("clients", [1, 8, 16, 32, 64, 128])
     def test_clients_that_think_are_not_waited_for(self, clients):
@@ -326,21 +336,21 @@ class World:
     st.integers(1, 16),
     st.integers(5, 200),
     st.floats(0.05, 0.5),
-    st.tuples(st.integers(0, 100), st.integers(1, 3)),
+    st.tuples(st.integers(0, 100), st.integers(1, 3), st.booleans()),
 )
 def test_every_answer_belongs_to_its_request_and_nothing_is_lost(
     plans, most, memory, room, drain_at, machines
 ):
     """Whatever clients do: in order, none twice, no batch too large, no keys mixed, no row of a
     request that is over is ever computed, and only the guilty fail."""
-    seed, executors = machines
+    seed, executors, is_crowded = machines
     rng = random.Random(seed)
 
     def service(rows):
         return rng.uniform(0.0001, 0.005) + rows * 0.0005
 
     async def main(loop: SimulatedLoop):
-        limits = Limits(max_batch_size=most, max_queue_rows=room, latency_budget=0.02, hang=HANG)
+        limits = Limits(most, 0.02, room, hang=HANG, is_crowded=is_crowded)
         world = World(loop, plans, limits, memory, service, executors)
         await world.run(drain_at)
         world.check()
@@ -349,10 +359,11 @@ def test_every_answer_belongs_to_its_request_and_nothing_is_lost(
 
 
 @settings(max_examples=100, deadline=None)
-@given(PLANS, st.integers(1, 16), st.floats(0.0, 0.2))
-def test_stopping_without_draining_answers_everybody(plans, most, stop_at):
+@given(PLANS, st.integers(1, 16), st.floats(0.0, 0.2), st.booleans())
+def test_stopping_without_draining_answers_everybody(plans, most, stop_at, is_crowded):
     async def main(loop: SimulatedLoop):
-        world = World(loop, plans, Limits(max_batch_size=most, hang=HANG), 100, lambda _: 0.01)
+        limits = Limits(max_batch_size=most, hang=HANG, is_crowded=is_crowded)
+        world = World(loop, plans, limits, 100, lambda _: 0.01)
         await world.batcher.start()
         for client, plan in enumerate(plans):
             loop.call_at(plan.at, world.ask, client)

@@ -100,3 +100,22 @@ def test_it_never_wants_more_than_there_is(machine, probe):
 )
 def test_it_says_itself_in_words(given, said):
     assert str(given) == said
+
+
+@pytest.mark.parametrize(
+    ("fronts", "replicas", "kind", "cores", "expected"),
+    [
+        (1, 1, "A", 1, True),
+        (1, 1, "A", 2, False),
+        (2, 1, "A", 2, True),
+        (2, 1, "A", 4, False),
+        (1, 8, "B", 8, False),
+        (1, 1, "C", 1, False),
+        (3, 1, "service", 4, True),
+        (1, 1, "thread", 1, True),
+    ],
+)
+def test_a_front_and_its_model_may_have_one_core_between_them(
+    fronts, replicas, kind, cores, expected
+):
+    assert Topology(kind, fronts, replicas).is_crowded(cores) == expected
