@@ -10,6 +10,7 @@ import grpc
 
 from ..dialects.catalog import Catalog
 from ..dialects.inquiry import Inquiry
+from ..dialects.v2.repository import STATES
 from ..errors import NotSupported
 from .desk import Desk
 from .messages.pool import pool
@@ -17,13 +18,6 @@ from .messages.pool import pool
 _PLACES = {
     "inference": "/inference.GRPCInferenceService",
     "inference.model_repository": "/inference.model_repository.ModelRepositoryService",
-}
-_STATES = {
-    "loading": "LOADING",
-    "loaded": "READY",
-    "unloading": "UNLOADING",
-    "unloaded": "UNAVAILABLE",
-    "failed": "UNAVAILABLE",
 }
 
 
@@ -52,7 +46,7 @@ class Repository:
         for served in self._catalog.served():
             if request.ready and not served.is_ready:
                 continue
-            state = _STATES[served.phase]
+            state = STATES[served.phase]
             if state == "READY" and not served.is_ready:
                 state = "UNAVAILABLE"
             response.models.add(

@@ -13,7 +13,7 @@ from ..inquiry import Inquiry
 from ..reply import Reply
 from ..served import Served
 
-_STATES = {
+STATES = {  # of a model, as Triton calls them
     "loading": "LOADING",
     "loaded": "READY",
     "unloading": "UNLOADING",
@@ -71,7 +71,7 @@ def _document(inquiry: Inquiry) -> dict[str, Any]:
 
 
 def _entry(served: Served) -> dict[str, str]:
-    state = _STATES[served.phase]
+    state = STATES[served.phase]
     if state == "READY" and not served.is_ready:
         state = "UNAVAILABLE"
     return {
