@@ -75,13 +75,17 @@ class Watch:
     def wait(self) -> list[int]:
         """Wait until something has happened; the signals that came, in their order."""
         for key, _ in self._selector.select(self._timeout()):
-            if not key.data():
+            if self._is_there(key) and not key.data() and self._is_there(key):
                 self.unregister(key.fd)
         now = time.monotonic()
         while self._times and self._times[0][0] <= now:
             heapq.heappop(self._times)[2]()
         caught, self._caught = self._caught, []
         return caught
+
+    def _is_there(self, key: selectors.SelectorKey) -> bool:
+        """Whether nobody who was called before has closed it: another may be there by now."""
+        return self._selector.get_map().get(key.fd) is key
 
     def _timeout(self) -> float | None:
         if self._caught:

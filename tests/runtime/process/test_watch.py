@@ -55,6 +55,26 @@ def test_who_has_nothing_more_to_say_is_not_asked_again(watch):
     os.close(reader)
 
 
+def test_who_was_given_up_by_another_is_not_heard_at_the_same_time(watch):
+    pipes, heard = [os.pipe(), os.pipe()], []
+
+    def hear(own, other):
+        heard.append(own)
+        os.read(pipes[own][0], 10)
+        watch.unregister(pipes[other][0])
+        os.close(pipes[other][0])
+        return True
+
+    for own, other in ((0, 1), (1, 0)):
+        watch.register(pipes[own][0], lambda own=own, other=other: hear(own, other))
+        os.write(pipes[own][1], b"a")
+    watch.wait()
+    assert len(heard) == 1
+    watch.unregister(pipes[heard[0]][0])
+    for descriptor in (pipes[heard[0]][0], pipes[0][1], pipes[1][1]):
+        os.close(descriptor)
+
+
 def test_handlers_are_as_before_at_the_end():
     before = signal.getsignal(signal.SIGUSR2), signal.getsignal(signal.SIGCHLD)
     with Watch((signal.SIGUSR2,)):
