@@ -1,10 +1,12 @@
-"""Coding: gzip and deflate, which clients of other servers send and ask for."""
+"""Coding: gzip and deflate, which clients send and ask for."""
 
 import asyncio
 import zlib
 
 from ..errors import BadPayload, PayloadTooLarge, UnsupportedMediaType
 from ..printable import printable
+from .body import Body
+from .exchange import Exchange, Receive
 
 _AT_ONCE = 1 << 16  # bytes that are inflated, or deflated, before others have their turn
 _WORTH = 1 << 10  # bytes below which nothing is gained
@@ -15,6 +17,23 @@ _WINDOWS = {b"gzip": _GZIP, b"x-gzip": _GZIP, b"deflate": zlib.MAX_WBITS}
 _BITS = {b"gzip": _GZIP, b"deflate": zlib.MAX_WBITS}
 
 _turn = asyncio.Lock()  # what is being inflated has no place in any budget yet: one at a time
+
+
+async def read_plain(exchange: Exchange, body: Body, receive: Receive) -> bytes:
+    """The body of a request, as it was before the client compressed it.
+
+    Raises:
+        RequestError: as `Body.read` and `inflated` do.
+    """
+    headers = exchange.headers
+    data = await body.read(receive, headers.get(b"content-length"))
+    exchange.received = len(data)
+    coding = headers.get(b"content-encoding")
+    if coding is None or not data:
+        return data
+    data = await inflated(data, coding, body.limit)
+    body.hold(len(data))
+    return data
 
 
 async def inflated(body: bytes, coding: bytes, limit: int) -> bytes:

@@ -12,7 +12,7 @@ from ..errors import BadPayload, NotAllowed, NothingHere, RequestError
 from ..printable import printable
 from ..telemetry.trace_context import current
 from .body import Body
-from .coding import deflated, inflated
+from .coding import deflated, read_plain
 from .door import Door
 from .exchange import Answer, Exchange, Receive, Scope, Send
 from .guarded import Guarded
@@ -54,7 +54,7 @@ class DialectEndpoint(Guarded):
     ) -> Answer:
         headers = exchange.headers
         seconds = seconds_allowed(headers.get(b"x-request-timeout"), self._settings.timeout)
-        data = await _read(exchange, body, receive)
+        data = await read_plain(exchange, body, receive)
         inquiry = Inquiry(
             exchange.method,
             self.place.path,
@@ -178,19 +178,6 @@ class Switchboard:
                     dialect, NothingHere(f"There is nothing at `{shown}`."), "", self._door
                 )
         return None
-
-
-async def _read(exchange: Exchange, body: Body, receive: Receive) -> bytes:
-    """The body, as it was before the client compressed it."""
-    headers = exchange.headers
-    data = await body.read(receive, headers.get(b"content-length"))
-    exchange.received = len(data)
-    coding = headers.get(b"content-encoding")
-    if coding is None or not data:
-        return data
-    data = await inflated(data, coding, body.limit)
-    body.hold(len(data))
-    return data
 
 
 async def _compressed(reply: Reply, accepted: bytes) -> Answer:

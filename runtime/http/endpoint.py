@@ -5,10 +5,11 @@ from ..manifest import Route
 from ..models.operation import Call, Operation, Stream
 from ..telemetry.trace_context import current
 from .body import Body
+from .coding import read_plain
 from .door import Door
 from .exchange import Answer, Exchange, Receive, Scope, Send
 from .guarded import Guarded
-from .request_headers import check_coding, content_type, seconds_allowed
+from .request_headers import content_type, seconds_allowed
 from .standing import Standing
 
 _ALLOW = ((b"allow", b"POST"),)
@@ -37,12 +38,10 @@ class Endpoint(Guarded):
             raise NotAllowed(f"`{self.route.path}` takes POST, not {exchange.method}.")
         operation = self._open()
         headers = exchange.headers
-        check_coding(headers.get(b"content-encoding"))
         deadline = exchange.began + seconds_allowed(
             headers.get(b"x-request-timeout"), self._door.settings.timeout
         )
-        data = await body.read(receive, headers.get(b"content-length"))
-        exchange.received = len(data)
+        data = await read_plain(exchange, body, receive)
         call = Call(
             data,
             content_type(headers.get(b"content-type", b"")),

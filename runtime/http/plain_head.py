@@ -11,7 +11,7 @@ from . import timing
 from .books import Books
 from .large_body import LARGE
 from .own_lines import OwnLines
-from .request_headers import check_coding, content_type, seconds_allowed
+from .request_headers import content_type, is_plain, seconds_allowed
 from .standing import Standing
 
 if TYPE_CHECKING:
@@ -123,8 +123,9 @@ class HeadReader:
         length = self._length(said.get(b"content-length", b""))
         if not length or not _UNUSUAL.isdisjoint(said) or self._standing.is_by_address:
             return None
+        if not is_plain(said.get(b"content-encoding")):
+            return None
         try:
-            check_coding(said.get(b"content-encoding"))
             seconds = seconds_allowed(said.get(b"x-request-timeout"), self._settings.timeout)
             priority = self._standing.priority(said)
         except RequestError:

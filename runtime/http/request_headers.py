@@ -3,8 +3,7 @@
 import math
 import re
 
-from ..errors import BadPayload, UnsupportedMediaType
-from ..printable import printable
+from ..errors import BadPayload
 
 _FORM = b"application/x-www-form-urlencoded"
 _ID = re.compile(rb"[A-Za-z0-9._-]{1,128}")
@@ -20,15 +19,9 @@ def content_type(header: bytes) -> str:
     return "" if header.startswith(_FORM) else header.decode("latin-1")
 
 
-def check_coding(header: bytes | None) -> None:
-    """Refuse a body that is encoded.
-
-    Raises:
-        UnsupportedMediaType: for any Content-Encoding but `identity`.
-    """
-    if header is not None and header.strip().lower() != b"identity":
-        coding = printable(header.decode("latin-1"))[:64]
-        raise UnsupportedMediaType(f"The body is encoded as `{coding}`; send it as it is.")
+def is_plain(coding: bytes | None) -> bool:
+    """Whether a body is as it is, by its Content-Encoding."""
+    return coding is None or coding.strip().lower() == b"identity"
 
 
 def seconds_allowed(header: bytes | None, most: float) -> float:

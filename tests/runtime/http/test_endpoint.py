@@ -1,9 +1,11 @@
 """Prediction routes of a real server."""
 
+import gzip
 import io
 import json
 import socket
 import time
+import zlib
 
 import httpx
 import numpy as np
@@ -52,7 +54,8 @@ def test_every_answer_belongs_to_its_request(server, in_threads):
         (b'{"instances": [[1, "x"]]}', {}, 422, r"instances[0][1]"),
         (b'{"instances": [[1]]}', {}, 422, "instances[0]"),
         (b"x", {"content-type": "image/png"}, 415, "`image/png`"),
-        (b"x", {"content-encoding": "gzip"}, 415, "encoded as `gzip`; send it as it is"),
+        (b"x", {"content-encoding": "br"}, 415, "encoded as `br`; send gzip or deflate"),
+        (b"x" * 20, {"content-encoding": "gzip"}, 400, "not what its Content-Encoding says"),
         (b'{"instances": [[1, 2]]}', {"x-request-timeout": "soon"}, 400, "X-Request-Timeout"),
         (b'{"instances": [[1, 2]]}', {"x-request-timeout": "-1"}, 400, "X-Request-Timeout"),
         (b'{"instances": [[1, 2]]}', {"x-request-timeout": "nan"}, 400, "X-Request-Timeout"),
@@ -63,6 +66,22 @@ def test_what_a_client_can_mend_is_said_to_it(server, content, headers, status, 
         answer = client.post("/predict", content=content, headers=headers)
     assert answer.status_code == status
     assert said in answer.json()["error"]
+
+
+@pytest.mark.parametrize("coding", ["gzip", "x-gzip", "deflate", "identity"])
+def test_a_body_may_be_compressed(server, coding):
+    """What it says counts, not what it was wrapped in; the limits are those of what it becomes."""
+    body = b'{"instances": [[1, 2], [3, 4]]}'
+    wrapped = {"deflate": zlib.compress(body), "identity": body}.get(coding, gzip.compress(body))
+    headers = {"content-encoding": coding, "content-type": "application/json"}
+    with server.client() as client:
+        answer = client.post("/predict", content=wrapped, headers=headers)
+        assert answer.json() == {"predictions": [3.0, 7.0]}
+        bomb = gzip.compress(b" " * (17 << 20)) if coding == "gzip" else b""
+        if bomb:
+            answer = client.post("/predict", content=bomb, headers=headers)
+            assert answer.status_code == 413
+            assert "when it is decompressed" in answer.json()["error"]
 
 
 def test_a_failure_of_the_model_reveals_nothing_and_is_in_the_log(server):
