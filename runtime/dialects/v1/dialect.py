@@ -4,7 +4,7 @@ Sources: TensorFlow Serving, `g3doc/api_rest.md` and `http_rest_api_util.cc`; KS
 Protocol".
 """
 
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Any
 
 from ...errors import BadPayload, InvalidInput, RequestError, UnknownModel
@@ -17,6 +17,7 @@ from ..served import Served
 from . import contract, standing
 from .cloud_event import CloudEvent
 from .openapi import paths
+from .predict import Predict
 from .prediction import Asked, Prediction
 
 # Whatever is fixed is read in any case; of names and versions the case counts.
@@ -74,7 +75,8 @@ class V1:
             reply = await answer(prediction, Asked(event.body, event.content_type))
             return event.answered(prediction.served.name, reply)
 
-        return Rule(POST, rf"{_MODEL}:(?i:{verb})", handle, f"{_NAME}:{verb}")
+        asking = Predict(self._catalog, self._found_at) if verb == "predict" else None
+        return Rule(POST, rf"{_MODEL}:(?i:{verb})", handle, f"{_NAME}:{verb}", asking)
 
     async def _explain(self, inquiry: Inquiry) -> Reply:
         served = explainer(self._catalog, self._found(inquiry))
@@ -104,10 +106,13 @@ class V1:
         return Reply(await self._catalog.numbers(), content_type=_PROMETHEUS)
 
     def _found(self, inquiry: Inquiry) -> Served:
-        version, label = inquiry.parts.get("version"), inquiry.parts.get("label")
+        return self._found_at(inquiry.parts)
+
+    def _found_at(self, parts: Mapping[str, str]) -> Served:
+        version, label = parts.get("version"), parts.get("label")
         if version and label:
             raise BadPayload("Both a version and a label are in the path; give one of them.")
-        return labeled(self._catalog, inquiry.parts["model"], version, label)
+        return labeled(self._catalog, parts["model"], version, label)
 
 
 def labeled(catalog: Catalog, name: str, version: str | None, label: str | None) -> Served:

@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import orjson
@@ -39,6 +40,11 @@ class Asked:
         kind = self.content_type.partition(";")[0].strip().lower()
         return is_json(kind) or kind in _JSON_ALL_THE_SAME
 
+    @property
+    def is_large(self) -> bool:
+        """Whether it is read in a thread."""
+        return len(self.body) >= _LARGE
+
 
 @dataclass(frozen=True, slots=True)
 class _Question:
@@ -52,6 +58,36 @@ class _Question:
     def outputs(self) -> Side:
         signature = self.served.signature
         return signature.outputs if signature is not None else OBJECTS
+
+
+class Wording:
+    """How a model's answer is told: as rows under `key`, or as the columns that were asked for."""
+
+    __slots__ = ("_key", "_question", "batch", "served")
+
+    def __init__(self, question: _Question, key: str) -> None:
+        self._question = question
+        self._key = key
+        self.served = question.served
+        self.batch = question.batch
+
+    def reply(self, output: Any) -> Reply:
+        """The answer, given what the model says.
+
+        Raises:
+            PredictionFailed: for what has no JSON.
+        """
+        return Reply(speech.dumps(partial(self._told, output), nan_as_null=self._is_null))
+
+    def _told(self, output: Any, say: speech.Speech) -> Any:
+        outputs = self._question.outputs
+        if self._question.key == "outputs":
+            return {"outputs": rows.to_columns(outputs, output, say)}
+        return {self._key: rows.to_rows(outputs, output, say)}
+
+    @property
+    def _is_null(self) -> bool:
+        return self.served.settings.nan == "null"
 
 
 Rows = Callable[[Side, dict[str, Any]], tuple[list[Any], str]]
@@ -89,11 +125,15 @@ class Prediction:
         if self.served.signature is None or not asked.is_json:
             return await self._called(asked, key)
         question, output = await self._answered(asked, _instances)
-        if question.key == "outputs":
-            return self._reply(
-                lambda say: {"outputs": rows.to_columns(question.outputs, output, say)}
-            )
-        return self._reply(lambda say: {key: rows.to_rows(question.outputs, output, say)})
+        return Wording(question, key).reply(output)
+
+    def worded(self, asked: Asked) -> "Wording":
+        """What `:predict` asks, read at once, and how it is answered.
+
+        Raises:
+            RequestError: as `predicted` does before it asks the model.
+        """
+        return Wording(self._question(asked, _instances, ""), "predictions")
 
     async def _called(self, asked: Asked, key: str) -> Reply:
         """A body that the native route would take as it is; `key` around JSON of another form."""
@@ -107,10 +147,10 @@ class Prediction:
         return Reply(answer.body, content_type=answer.content_type)
 
     async def _answered(self, asked: Asked, read: Rows, prefers: str = "") -> tuple[_Question, Any]:
-        if len(asked.body) < _LARGE:
-            question = self._question(asked, read, prefers)
-        else:
+        if asked.is_large:
             question = await asyncio.to_thread(self._question, asked, read, prefers)
+        else:
+            question = self._question(asked, read, prefers)
         return question, await question.served.answer(self._inquiry, question.batch)
 
     def _question(self, asked: Asked, read: Rows, prefers: str) -> _Question:

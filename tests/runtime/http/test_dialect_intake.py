@@ -120,6 +120,38 @@ WHOLE = {
     "the bundle's own": post(b'{"instances": [[1, 2]]}'),
     "below another path": ask(ROW, path="/v2/models/sums/generate"),
 }  # fmt: skip
+WHOLE |= {
+    f"v1 {name}": post(body, *headers, path="/v1/models/sums:predict")
+    for name, (body, *headers) in {
+        "good": (b'{"instances": [[1, 2.5]]}',),
+        "rows": (b'{"instances": [[1, 2], [3, 4]], "signature_name": "predict"}',),
+        "columns": (b'{"inputs": [[1, 2], [3, 4]]}',),
+        "named": (b'{"instances": [{"input": [1, 2]}]}',),
+        "no such signature": (b'{"instances": [[1, 2]], "signature_name": "x"}',),
+        "both": (b'{"instances": [[1, 2]], "inputs": [[1, 2]]}',),
+        "no rows": (b'{"instances": []}',),
+        "a short row": (b'{"instances": [[1]]}',),
+        "NaN": (b'{"instances": [[NaN, 1]]}',),
+        "the model says NaN": (b'{"instances": [[1, 2], [-4, 2]]}',),
+        "the model raises": (b'{"instances": [[-1, 2]]}',),
+        "too many": (b'{"instances": [%b]}' % b",".join([b"[1,2]"] * 101),),
+        "not json": (b"{",),
+        "curl": (b'{"instances": [[1, 2]]}', "Content-Type: application/x-www-form-urlencoded"),
+        "csv": (b"1,2\n", "Content-Type: text/csv"),
+        "an image": (b"\x89PNG", "Content-Type: image/png"),
+        "an event without an id": (b'{"instances": [[1, 2]]}', "ce-specversion: 1.0"),
+        "events": (b"[]", "Content-Type: application/cloudevents-batch+json"),
+        "gzip out": (b'{"instances": [[1, 2]]}', "Accept-Encoding: gzip"),
+    }.items()
+}
+V1 = b'{"instances": [[1, 2]]}'
+WHOLE |= {
+    "v1 another case": post(V1, path="/V1/MODELS/sums:PREDICT"),
+    "v1 no such model": post(V1, path="/v1/models/nobody:predict"),
+    "v1 a version": post(V1, path="/v1/models/sums/versions/1:predict"),
+    "v1 both": post(V1, path="/v1/models/sums/versions/1/labels/x:predict"),
+    "v1 regress": post(b'{"examples": [{"input": [1, 2]}]}', path="/v1/models/sums:regress"),
+}
 FATAL = {
     "close": LAST,
     "http 1.0": post(json.dumps({"inputs": [ROW]}).encode(), path=INFER, version="1.0"),

@@ -1,0 +1,71 @@
+"""Predict: `:predict` of rows or columns in JSON, in halves between which nothing waits."""
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+from ...data import table
+from ...errors import RequestError
+from ..catalog import Catalog
+from ..inquiry import Inquiry
+from ..reply import Reply
+from ..served import Served
+from .cloud_event import CloudEvent
+from .prediction import Asked, Prediction, Wording
+
+Find = Callable[[Mapping[str, str]], Served]
+"""The model that the parts of a path name; raises a RequestError where there is none."""
+
+
+class PredictQuestion:
+    """A Question, and how its answer is worded."""
+
+    __slots__ = ("_wording", "batch", "rows", "served")
+
+    def __init__(self, wording: Wording) -> None:
+        self._wording = wording
+        self.served = wording.served
+        self.batch = wording.batch
+        self.rows = table.rows(wording.batch)
+
+    def reply(self, output: Any) -> Reply:
+        """The answer, given what the model says to exactly these rows."""
+        return self._wording.reply(output)
+
+
+class Predict:
+    """An Asking: all that is no cloud event, no large body and nothing but JSON."""
+
+    def __init__(self, catalog: Catalog, find: Find) -> None:
+        self._catalog = catalog
+        self._find = find
+
+    def has_rows(self, parts: Mapping[str, str]) -> bool:
+        """Whether the model of a path is there, and no author's class."""
+        try:
+            return self._find(parts).signature is not None
+        except RequestError:
+            return False
+
+    def numbers_at(self, headers: Mapping[bytes, bytes]) -> int | None:  # noqa: ARG002
+        """Nowhere."""
+        return None
+
+    def ask(self, inquiry: Inquiry) -> PredictQuestion | None:
+        """What a request asks; None for whatever the handler has to do."""
+        served = self._find(inquiry.parts)
+        asked = Asked(inquiry.body, inquiry.content_type)
+        if served.signature is None or asked.is_large or not asked.is_json:
+            return None
+        if CloudEvent.of(inquiry) is not None:
+            return None
+        wording = Prediction(self._catalog, served, inquiry).worded(asked)
+        return None if wording.served.signature is None else PredictQuestion(wording)
+
+    def replies(
+        self, questions: Sequence[PredictQuestion], output: Any, bounds: Sequence[int]
+    ) -> Sequence[Reply]:
+        """The answers to all of a batch."""
+        return [
+            question.reply(table.slice(output, start, stop))
+            for question, start, stop in zip(questions, bounds, bounds[1:], strict=False)
+        ]
