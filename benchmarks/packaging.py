@@ -1,11 +1,15 @@
 """What packaging costs: save, export, build, image, and each of them again after a line was edited.
 
 Run: python benchmarks/packaging.py [--base IMAGE] [--registry HOST] [--docker] [--bentoml PYTHON]
+         [--mlflow PYTHON] [--only NAME]
 
 `--base` is the base image for images without an engine, a reference or `oci:DIR[:NAME]`; with
 `--registry` they are pushed there, else written to an OCI layout. `--docker` builds with the
 engine of this machine, too. `--bentoml` is an interpreter that has BentoML 1.4: it then saves,
-exports and builds the same. One run each, wall clock; the weights are random bytes.
+exports and builds the same. `--mlflow` is one that has MLflow 3: it saves the same and builds an
+image with the engine of this machine, from `python:3.X.Y-slim` of its own exact version, whose tag
+has to be there. cog is left out: its command is a program of GitHub's releases, not a package. One run
+each, wall clock; the weights are random bytes.
 """
 
 import argparse
@@ -13,6 +17,7 @@ import json
 import os
 import subprocess
 import sys
+import tarfile
 import tempfile
 import time
 from pathlib import Path
@@ -51,6 +56,15 @@ class Flowers:
     @bentoml.api(batchable=True)
     def predict(self, rows: np.ndarray) -> np.ndarray:
         return self.iris.predict(rows)
+"""
+THEIR_MODEL = """
+import mlflow.pyfunc, mlflow.sklearn
+class Flowers(mlflow.pyfunc.PythonModel):
+    def load_context(self, context):
+        self.iris = mlflow.sklearn.load_model(context.artifacts["iris"])
+    def predict(self, context, model_input, params=None):
+        return self.iris.predict(model_input)
+mlflow.models.set_model(Flowers())
 """
 IRIS = """
 from sklearn.datasets import load_iris
@@ -109,16 +123,22 @@ def main():
     parser.add_argument("--registry")
     parser.add_argument("--docker", action="store_true")
     parser.add_argument("--bentoml", metavar="PYTHON")
+    parser.add_argument("--mlflow", metavar="PYTHON")
+    parser.add_argument("--only", choices=["modelbundle", "bentoml", "mlflow"])
     given = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder:
         root = Path(folder)
         (root / "big.py").write_text(MODEL)
         (root / "big.bin").write_bytes(os.urandom(200 * MIB))
-        print("modelbundle")
-        ours(Bench(root, sys.executable), given)
-        if given.bentoml:
+        if given.only in {None, "modelbundle"}:
+            print("modelbundle")
+            ours(Bench(root, sys.executable), given)
+        if given.bentoml and given.only in {None, "bentoml"}:
             print("BentoML")
             theirs(Bench(root, given.bentoml))
+        if given.mlflow and given.only in {None, "mlflow"}:
+            print("MLflow")
+            mlflow(Bench(root, given.mlflow))
 
 
 def ours(bench, given):
@@ -183,6 +203,50 @@ def theirs(bench):
     bench.time("build, nothing changed", *build)
     edit(project)
     bench.time("build after an edit", *build)
+
+
+def mlflow(bench):
+    """A pyfunc of a file of code and a scikit-learn model: what `build-docker` is for."""
+    save = "import mlflow, sys; mlflow.pyfunc.save_model('big{0}', python_model='big{0}.py', "
+    save += "artifacts={{'weights': 'big{0}.bin'}})"
+    for size in (1024, 200):
+        (bench.root / f"big{size}.bin").write_bytes(os.urandom(size * MIB))
+        code = THEIR_MODEL.replace('["iris"]', '["weights"]')
+        (bench.root / f"big{size}.py").write_text(code)
+        bench.run(f"save {size} MiB (copied from a file)", save.format(size))
+    iris = f"{IRIS}\nimport mlflow.sklearn; mlflow.sklearn.save_model(iris, 'iris')"
+    bench.run("save iris", iris)
+    (bench.root / "flowers.py").write_text(THEIR_MODEL)
+    again = "import mlflow, shutil; shutil.rmtree('flowers', ignore_errors=True); "
+    again += "mlflow.pyfunc.save_model('flowers', python_model='flowers.py', "
+    again += "artifacts={'iris': 'iris'}, pip_requirements=['scikit-learn'])"
+    build = (
+        bench.python, "-m", "mlflow", "models", "build-docker", "--model-uri", "flowers",
+        "--name", "bench/mlflow:1", "--env-manager", "local",
+    )  # fmt: skip
+    bench.run("save the code and the model", again)
+    bench.time("image with Docker, first", *build)
+    before = layers("bench/mlflow:1")
+    bench.time("image with Docker, nothing changed", *build)
+    with (bench.root / "flowers.py").open("a", encoding="utf-8") as file:
+        file.write("# edited\n")
+    bench.run("save after an edit", again)
+    bench.time("image with Docker, after an edit", *build)
+    after = layers("bench/mlflow:1")
+    new = sum(size for digest, size in after.items() if digest not in before)
+    print(f"image {sum(after.values()) / 1e6:.1f} MB unpacked, new in it {new / 1e6:.3f} MB")
+
+
+def layers(image):
+    """Digest and unpacked bytes of each layer of an image of the engine, by `docker save`."""
+    with tempfile.TemporaryFile() as file:
+        subprocess.run(["docker", "save", image], stdout=file, check=True)
+        file.seek(0)
+        with tarfile.open(fileobj=file) as archive:
+            listed = json.load(archive.extractfile("manifest.json"))[0]
+            digests = json.load(archive.extractfile(listed["Config"]))["rootfs"]["diff_ids"]
+            sizes = [archive.getmember(path).size for path in listed["Layers"]]
+    return dict(zip(digests, sizes, strict=True))
 
 
 if __name__ == "__main__":

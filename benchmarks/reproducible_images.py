@@ -22,6 +22,8 @@ import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 
+from uv import find_uv_bin
+
 from modelbundle.runtime import canonical, digest
 
 SCRIPT = """
@@ -112,7 +114,8 @@ def measure(case, base, lock, bytecode):
 
 
 def cache():
-    found = subprocess.run(["uv", "cache", "dir"], capture_output=True, text=True, check=False)
+    command = [find_uv_bin(), "cache", "dir"]
+    found = subprocess.run(command, capture_output=True, text=True, check=False)
     return found.stdout.strip() or str(Path.home() / ".cache" / "uv")
 
 

@@ -80,6 +80,11 @@ def explain(stderr: str) -> ResolveError:
             f"Offline, {what} cannot be resolved: it is not in uv's cache.",
             hint="Run once without `--offline`, or bring it along with `bundle vendor`.",
         )
+    if "No space left on device" in stderr:
+        return ResolveError(
+            "uv ran out of space while it fetched or unpacked the packages.",
+            hint="Free some; `bundle gc` and `uv cache prune` remove what nothing needs.",
+        )
     if any(sign in stderr for sign in _UNREACHABLE):
         url = re.search(r"https?://[^\s`)]+", stderr)
         return ResolveError(

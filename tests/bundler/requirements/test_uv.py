@@ -52,3 +52,16 @@ def test_too_long_is_an_error(tmp_path):
     (tmp_path / "in.txt").write_text("idna\n")
     with pytest.raises(ResolveError, match="longer than 0 seconds"):
         uv.run(["pip", "compile", "in.txt"], cwd=tmp_path, timeout=0.000001)
+
+
+def test_a_full_disk_is_said_and_not_what_uv_thinks_of_links():
+    stderr = (
+        "warning: Failed to hardlink files; falling back to full copy.\n"
+        "         If the cache and target directories are on different filesystems, hardlinking "
+        "may not be supported.\n"
+        "error: Failed to install: numpy-2.4.6.whl (numpy==2.4.6)\n"
+        "  Caused by: failed to copy file: No space left on device (os error 28)\n"
+    )
+    error = uv.explain(stderr)
+    assert "ran out of space" in str(error)
+    assert "bundle gc" in error.hint
