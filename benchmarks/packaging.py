@@ -8,7 +8,7 @@ Run: python benchmarks/packaging.py [--base IMAGE] [--registry HOST] [--docker] 
 engine of this machine, too. `--bentoml` is an interpreter that has BentoML 1.4: it then saves,
 exports and builds the same. `--mlflow` is one that has MLflow 3: it saves the same and builds an
 image with the engine of this machine, from `python:3.X.Y-slim` of its own exact version, whose tag
-has to be there. cog is left out: its command is a program of GitHub's releases, not a package. One run
+has to be there. cog is left out: its command is a program of GitHub's releases. One run
 each, wall clock; the weights are random bytes.
 """
 
