@@ -21,6 +21,7 @@ from . import json_data
 HEADER_LENGTH = b"inference-header-content-length"
 INPUT = "input"  # what the only input of a model is called of which nothing is known
 _MOST_TENSORS = 4096
+_OF_A_TENSOR = 4  # lists and objects: itself, its shape, its parameters, its data
 _LARGE = 1 << 20  # bytes; what less of them become is no burden
 _MOST_LISTS = 1 << 20
 _LONGEST = 128  # characters of what an error repeats
@@ -119,7 +120,8 @@ def _check_extent(text: bytes, served: Served) -> None:
     if len(text) < _LARGE:
         return
     if served.signature is not None:
-        extent.check(served.signature.inputs, served.settings.max_rows + _MOST_TENSORS, text)
+        rows = served.settings.max_rows + _OF_A_TENSOR * _MOST_TENSORS
+        extent.check(served.signature.inputs, rows, text)
     if text.count(b"[") + text.count(b"{") > _MOST_LISTS:
         raise PayloadTooLarge(f"The body has more than {_MOST_LISTS} lists and objects.")
 

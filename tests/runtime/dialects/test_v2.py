@@ -14,6 +14,9 @@ from hypothesis import strategies as st
 
 from modelbundle.runtime.http.app import create_app
 from modelbundle.runtime.plan import Plan
+from modelbundle.runtime.signature import Field, Side
+
+from ..conftest import Servers, write_bundle, write_model
 
 LENGTH = "inference-header-content-length"
 ROW = {"name": "input", "shape": [1, 2], "datatype": "FP64", "data": [1.0, 2.0]}
@@ -481,6 +484,21 @@ def test_any_request_is_answered_or_refused_with_a_400(client, head, blob, lengt
     headers = {} if length is None else {LENGTH: length}
     answer = client.post("/v2/models/sums/infer", content=head + blob, headers=headers)
     assert answer.status_code in {200, 400}, answer.text
+
+
+def test_a_table_may_have_thousands_of_columns(tmp_path):
+    """A tensor each, which are more lists than there may be rows."""
+    names = [f"column {position}" for position in range(3000)]
+    side = Side("columns", tuple(Field(name, "float64", (None,)) for name in names))
+    write_model(tmp_path / "models" / "wide", lambda table: table.sum(axis=1).tolist(), inputs=side)
+    tensor = {"shape": [20], "datatype": "FP64", "data": [0.1234567890123456] * 20}
+    inputs = [{"name": name} | tensor for name in names]
+    servers = Servers(tmp_path)
+    server = servers.start(write_bundle(tmp_path, models=("wide",), serve={"isolation": "thread"}))
+    with server.client() as client:
+        answer = infer(client, {"inputs": inputs}, model="wide")
+    servers.stop()
+    assert answer.json()["outputs"][0]["data"] == pytest.approx([3000 * 0.1234567890123456] * 20)
 
 
 @pytest.mark.parametrize("model", ["sums", "shout"])
