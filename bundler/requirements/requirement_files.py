@@ -54,6 +54,11 @@ def _read(
         origin = "python.requirements in the bundlefile"
         return Written(tuple(Requirement(text.strip(), origin) for text in source))
     path = root / source
+    if not requirements_text.is_inside(path, root):
+        raise ResolveError(
+            f"`python.requirements` names `{source}`, which is not in the project.",
+            hint="Copy the file beside the bundlefile.",
+        )
     if path.suffix in {".txt", ".in"}:
         return requirements_text.read(path, root, known)
     data = _read_toml(path)

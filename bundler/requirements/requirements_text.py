@@ -1,6 +1,8 @@
 """requirements.txt: lines, what they include, their hashes, and the options that it may hold."""
 
+import os
 import re
+import stat
 from collections.abc import Collection
 from pathlib import Path
 
@@ -10,6 +12,7 @@ from .index import bare
 from .requirements import Requirement, normalize
 from .written import Written
 
+_LARGEST = 32 << 20  # bytes: no lock of anybody is larger
 _INCLUDE = re.compile(r"(?:--requirement|--constraint)[=\s]\s*(\S+)|-[rc][=\s]?\s*(\S+)")
 _COMMENT = re.compile(r"(?:^|\s)#.*$")
 _HASH = re.compile(r"\s--hash[=\s]\s*(\S+)")
@@ -42,9 +45,9 @@ def _read(path: Path, root: Path, indexes: Collection[str], seen: frozenset[Path
         place = f"{path.relative_to(root) if path.is_relative_to(root) else path}:{number}"
         if include := _INCLUDE.fullmatch(line):
             name = include[1] or include[2]
-            if "://" in name:
-                raise ResolveError(f"{place}: only files of this project can be included.")
             other = path.parent / name
+            if "://" in name or not is_inside(other, root):
+                raise ResolveError(f"{place}: only files of this project can be included.")
             if other in seen:
                 continue
             more = _read(other, root, indexes, seen | {path})
@@ -107,15 +110,31 @@ def _logical_lines(path: Path) -> list[tuple[int, str]]:
     return [*lines, *([(start, pending.strip())] if pending.strip() else [])]
 
 
+def is_inside(path: Path, root: Path) -> bool:
+    """Whether a file is one of the project, wherever links lead: its lines stand in errors."""
+    return path.resolve().is_relative_to(root.resolve())
+
+
 def read_file(path: Path) -> str:
     """The text of a file that the bundlefile names.
 
     Raises:
-        ResolveError: when it cannot be read.
+        ResolveError: when it cannot be read, or is no regular file of a usual size.
     """
     try:
-        return path.read_text("utf-8-sig")
-    except (OSError, UnicodeDecodeError) as error:
+        return _bytes(path).decode("utf-8-sig")
+    except (OSError, ValueError) as error:
         raise ResolveError(
             f"`python.requirements` names `{path}`, which cannot be read: {error}."
         ) from error
+
+
+def _bytes(path: Path) -> bytes:
+    number = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)  # a pipe never answers
+    with open(number, "rb") as file:  # noqa: PTH123  a descriptor
+        if not stat.S_ISREG(os.fstat(number).st_mode):
+            raise ValueError("it is no regular file")
+        data = file.read(_LARGEST + 1)
+    if len(data) > _LARGEST:
+        raise ValueError(f"it has more than {_LARGEST:,} bytes")
+    return data

@@ -8,7 +8,7 @@ from modelbundle.runtime.manifest import BundleManifest, ModelEntry
 
 def bundle_of(model):
     entry = ModelEntry("iris", "iris", model.version, model.digest, "sklearn", False)
-    nothing = dict.fromkeys(("labels", "accelerator", "serve", "security", "image"), {})
+    nothing = {key: {} for key in ("labels", "accelerator", "serve", "security", "image")}
     return BundleManifest(
         name="shop",
         version=None,

@@ -1,5 +1,7 @@
 """Requirements out of the files that authors keep."""
 
+import os
+
 import pytest
 
 from modelbundle.bundler.errors import ResolveError
@@ -259,3 +261,34 @@ def test_a_lock_that_is_built_otherwise_is_a_sentence(tmp_path, name, text):
     (tmp_path / name).write_text(text.replace("package", "packages") if "py" in name else text)
     with pytest.raises(ResolveError, match=name.replace(".", r"\.")):
         read(name, tmp_path)
+
+
+@pytest.mark.parametrize("option", ["-r", "-c", "--requirement"])
+@pytest.mark.parametrize("name", ["../secret", "link", "sub/../../secret", "/etc/passwd"])
+def test_only_files_of_the_project_are_included(tmp_path, option, name):
+    (tmp_path / "secret").write_text("root:x:0:0\n")
+    root = tmp_path / "project"
+    (root / "sub").mkdir(parents=True)
+    (root / "link").symlink_to(tmp_path / "secret")
+    (root / "r.txt").write_text(f"{option} {name}\n")
+    with pytest.raises(ResolveError, match="only files of this project") as refusal:
+        requirement_files.read("r.txt", root)
+    assert "root:x" not in str(refusal.value)
+
+
+@pytest.mark.parametrize("name", ["../secret.txt", "link.txt"])
+def test_requirements_are_of_the_project(tmp_path, name):
+    (tmp_path / "secret.txt").write_text("root:x:0:0\n")
+    root = tmp_path / "project"
+    root.mkdir()
+    (root / "link.txt").symlink_to(tmp_path / "secret.txt")
+    with pytest.raises(ResolveError, match="not in the project"):
+        requirement_files.read(name, root)
+
+
+def test_a_pipe_or_a_device_is_not_waited_for(tmp_path):
+    os.mkfifo(tmp_path / "pipe.txt")
+    (tmp_path / "r.txt").write_text("-r pipe.txt\n")
+    for name in ("r.txt", "pipe.txt"):
+        with pytest.raises(ResolveError, match="no regular file"):
+            requirement_files.read(name, tmp_path)
