@@ -5,6 +5,7 @@ import logging
 import os
 import subprocess
 import sys
+import time
 from collections.abc import Mapping
 from functools import partial
 from pathlib import Path
@@ -29,6 +30,8 @@ log = logging.getLogger(__name__)
 LARGE = 1 << 16
 _LARGE_CSV = 1 << 15
 _LARGE_NPY = 1 << 19
+HANG = 30.0  # seconds in which the largest body is read, however slow the machine
+REST = 10.0  # seconds until a process is tried again, where one could not begin
 
 _BODY = Side("array", (Field("body", "uint8", (None,)),))
 _MODULE = "modelbundle.runtime.remote.decoder_process"
@@ -45,7 +48,8 @@ class Decoder:
         self._codecs = codecs
         self._only_foreign = only_foreign
         self._process: _Process | None = None
-        self._is_broken = False
+        self._rests_until = 0.0  # on the monotonic clock
+        self._has_warned = False
 
     def takes(self, size: int, content_type: str) -> bool:
         """Whether a body of `size` bytes is better read elsewhere."""
@@ -72,10 +76,9 @@ class Decoder:
             if process.has_served:
                 detail = "The body could not be read; send it again."
                 raise Overloaded(detail, retry_after=1.0) from error
-            if not self._is_broken:
-                self._is_broken = True
-                log.warning("Large bodies are read by the server itself: %s.", error.why)
+            self._rest(error.why)
             return codec.decode(body, content_type)
+        self._has_warned = False
         if codec.inputs.layout == "objects":
             return list(map(orjson.Fragment, batch))  # JSON, and nobody here need look inside
         return batch
@@ -86,16 +89,22 @@ class Decoder:
             self._process.stop()
 
     def _started(self) -> "_Process | None":
-        if self._is_broken:
+        if time.monotonic() < self._rests_until:
             return None
         if self._process is None or self._process.is_over:
             try:
                 self._process = _Process(self._codecs)
             except OSError as error:
-                log.warning("Large bodies are read by the server itself: %s.", error)
-                self._is_broken = True
+                self._rest(str(error))
                 return None
         return self._process
+
+    def _rest(self, why: str) -> None:
+        """There is no process for now; what ends one that begins may be over in a while."""
+        self._rests_until = time.monotonic() + REST
+        if not self._has_warned:
+            self._has_warned = True
+            log.warning("Large bodies are read by the server itself: %s.", why)
 
 
 class _Process:
@@ -117,6 +126,7 @@ class _Process:
         self._waiting: set[asyncio.Future[Any]] = set()
         # Bodies whose clients have left must not pile up in front of it.
         self._turn = asyncio.Semaphore(1)
+        self._guard: asyncio.TimerHandle | None = None  # against a process that hangs
         self._watched = os.pidfd_open(self._child.pid)
         self._loop.add_reader(self._watched, self._end)
 
@@ -134,6 +144,7 @@ class _Process:
         future = self._loop.create_future()
         self._waiting.add(future)
         future.add_done_callback(self._waiting.discard)
+        self._guard = self._loop.call_later(HANG, self._child.kill)
         batch = [np.frombuffer(body, np.uint8)]
         self._link.executor(method, _BODY).submit(batch, 0, partial(self._done, future))
         try:
@@ -143,13 +154,19 @@ class _Process:
             del future
 
     def _done(self, future: asyncio.Future[Any], output: Any, error: BaseException | None) -> None:
-        self._turn.release()
+        self._let_in()
         if future.done():  # its client has left
             return
         if error is None:
             future.set_result(output)
         else:
             future.set_exception(error)
+
+    def _let_in(self) -> None:
+        """It is the next one's turn."""
+        if self._guard is not None:
+            self._guard.cancel()
+        self._turn.release()
 
     def stop(self) -> None:
         """End it."""
@@ -169,7 +186,7 @@ class _Process:
         for future in list(self._waiting):  # what had not been sent
             if not future.done():
                 future.set_exception(ModelDied(why))
-        self._turn.release()
+        self._let_in()
 
 
 def is_foreign(content_type: str) -> bool:

@@ -166,6 +166,40 @@ def test_where_no_process_can_be_had_bodies_are_read_here(program, monkeypatch, 
     assert caplog.text.count("Large bodies are read by the server itself") == 1
 
 
+def test_a_process_that_could_not_begin_is_tried_again_after_a_while(monkeypatch, caplog):
+    python = sys.executable
+    monkeypatch.setattr(sys, "executable", "/bin/false")
+
+    async def scenario(decoder):
+        body = orjson.dumps({"instances": [[1, 2]]})
+        assert (await decoder.decode("floats", body, JSON)).tolist() == [[1.0, 2.0]]
+        monkeypatch.setattr(sys, "executable", python)
+        assert (await decoder.decode("floats", body, JSON)).tolist() == [[1.0, 2.0]]
+        assert not decoder._process.has_served, "not so soon"
+        decoder._rests_until = 0.0
+        assert (await decoder.decode("floats", body, JSON)).tolist() == [[1.0, 2.0]]
+        assert decoder._process.has_served
+
+    run(scenario)
+    assert caplog.text.count("Large bodies are read by the server itself") == 1
+
+
+def test_a_process_that_hangs_is_replaced(monkeypatch):
+    async def scenario(decoder):
+        body = orjson.dumps({"instances": [[1, 2]]})
+        await decoder.decode("floats", body, JSON)
+        monkeypatch.setattr("modelbundle.runtime.remote.decoder.HANG", 0.2)
+        os.kill(decoder._process._child.pid, signal.SIGSTOP)
+        with pytest.raises(Overloaded, match="send it again"):
+            await decoder.decode("floats", body, JSON)
+        while not decoder._process.is_over:
+            await asyncio.sleep(0.01)
+        monkeypatch.setattr("modelbundle.runtime.remote.decoder.HANG", 30.0)
+        assert (await decoder.decode("floats", body, JSON)).tolist() == [[1.0, 2.0]]
+
+    run(scenario)
+
+
 def test_nothing_is_left_behind():
     """No descriptor, and no process."""
 
