@@ -54,7 +54,8 @@ def test_who_shares_a_batch_is_told_its_size(server):
         int(each.headers["x-batch-size"]) for each in answers if "x-batch-size" in each.headers
     ]
     assert len(sizes) == 2
-    assert all(2 <= size <= 7 for size in sizes)  # the first may be among them
+    # The first may be among them; after its half second a request may be split in two.
+    assert 2 <= max(sizes) <= 7
     assert all(each.json() == {"predictions": [3, 7]} for each in answers)
 
 
