@@ -11,6 +11,7 @@ from collections import Counter
 from dataclasses import dataclass, field
 
 HOST = "127.0.0.1"
+IDLE = 4.0  # seconds; the server closes a connection on which nothing is asked for five
 
 
 @dataclass
@@ -51,10 +52,12 @@ class Connection:
     def __init__(self, port, path="/predict", timeout=30.0):
         self.port, self.path, self.timeout = port, path, timeout
         self.reader = self.writer = None
+        self.rested = 0.0
 
     async def open(self):
         """Connect, if need be: a server may end a connection on which nothing is asked."""
-        if self.writer is not None and self.reader.at_eof():
+        is_old = time.monotonic() - self.rested > IDLE
+        if self.writer is not None and (is_old or self.reader.at_eof()):
             self.close()
         if self.writer is None:
             self.reader, self.writer = await asyncio.open_connection(HOST, self.port)
@@ -88,6 +91,7 @@ class Connection:
         except (OSError, EOFError):
             self.close()
             return "reset", None
+        self.rested = time.monotonic()
         if status == 200 and not is_right(row, answer):
             return "wrong", answer
         return status, answer

@@ -192,7 +192,7 @@ def test_a_process_that_hangs_is_replaced(monkeypatch):
         os.kill(decoder._process._child.pid, signal.SIGSTOP)
         with pytest.raises(Overloaded, match="send it again"):
             await decoder.decode("floats", body, JSON)
-        while not decoder._process.is_over:
+        while not decoder._process.is_over:  # noqa: ASYNC110
             await asyncio.sleep(0.01)
         monkeypatch.setattr("modelbundle.runtime.remote.decoder.HANG", 30.0)
         assert (await decoder.decode("floats", body, JSON)).tolist() == [[1.0, 2.0]]
