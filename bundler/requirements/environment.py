@@ -16,6 +16,7 @@ from ...runtime.manifest import BundleManifest
 from ..errors import ResolveError, StoreError
 from ..progress import NullProgress, Progress
 from . import collisions, uv
+from .lock import index_arguments
 from .requirements import normalize
 from .target import MACHINES
 
@@ -157,7 +158,7 @@ def _make(home: Path, version: str, requirements: Path, *, offline: bool) -> Non
         uv.run(["venv", "--python", python, str(home)], cwd=home.parent, offline=offline)
         install = ["pip", "sync", "--python", str(home / "bin" / "python"), "--require-hashes"]
         # Every index may offer a version: what is installed has the locked digest in any case.
-        install += ["--index-strategy", "unsafe-best-match"]
+        install += ["--index-strategy", "unsafe-best-match", *index_arguments(requirements)]
         install += ["--compile-bytecode"]  # or every start of a server would do it
         uv.run([*install, str(requirements)], cwd=home.parent, offline=offline)
         for site in home.glob("lib/python*/site-packages"):

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import Self
 
 from ...runtime import digest
@@ -12,6 +13,17 @@ from .target import MACHINES
 
 SCHEMA = 2
 UNPINNED = "unpinned"
+
+
+NAMED = "# --index "
+"""Begins a comment: by what name an index is given its user and password."""
+
+
+def index_arguments(requirements: Path) -> list[str]:
+    """What tells uv the names of the indexes in a `requirements.lock`, for their credentials."""
+    lines = requirements.read_text("utf-8").splitlines()
+    found = [line.removeprefix(NAMED) for line in lines if line.startswith(NAMED)]
+    return [word for name in found for word in ("--index", name)]
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,6 +111,7 @@ class Lock:
         urls = dict.fromkeys(index.url for index in self.indexes)
         torch = dict.fromkeys(package.index for package in self.packages if package.index)
         options = [f"--extra-index-url {url}\n" for url in (*urls, *torch)]
+        options += [f"{NAMED}{index.name}={index.url}\n" for index in self.indexes if index.name]
         # Relative to this file, as pip and uv read it.
         options += ["--find-links wheels\n"] if any(p.folder for p in self.packages) else []
         return "".join([*options, *(_line(package) for package in self.packages)])

@@ -8,6 +8,7 @@ from typing import Any, Self
 
 from ...runtime import canonical
 from ..errors import ResolveError
+from . import plain_file
 from .index import Index
 from .lock import SCHEMA, BaseImage, Lock, LockedModel
 from .package import Package
@@ -115,7 +116,7 @@ class LockFile:
             ResolveError: when the file is not a lock, or one of a newer version.
         """
         try:
-            data = json.loads(path.read_bytes())
+            data = json.loads(plain_file.read(path))
             if data["schema"] > SCHEMA:
                 raise ResolveError(
                     f"`{path}` has schema {data['schema']}; this version reads up to {SCHEMA}.",
@@ -124,7 +125,7 @@ class LockFile:
             found = cls.from_json(data)
         except FileNotFoundError:
             return None
-        except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+        except (OSError, ValueError, RecursionError, KeyError, TypeError, AttributeError) as error:
             raise ResolveError(
                 f"`{path}` is not a lock: {error!r}.", hint="Delete it and run `bundle lock`."
             ) from error

@@ -1,18 +1,16 @@
 """requirements.txt: lines, what they include, their hashes, and the options that it may hold."""
 
-import os
 import re
-import stat
 from collections.abc import Collection
 from pathlib import Path
 
 from ..errors import ResolveError
+from . import plain_file
 from .given import Given
 from .index import bare
 from .requirements import Requirement, normalize
 from .written import Written
 
-_LARGEST = 32 << 20  # bytes: no lock of anybody is larger
 _INCLUDE = re.compile(r"(?:--requirement|--constraint)[=\s]\s*(\S+)|-[rc][=\s]?\s*(\S+)")
 _COMMENT = re.compile(r"(?:^|\s)#.*$")
 _HASH = re.compile(r"\s--hash[=\s]\s*(\S+)")
@@ -122,19 +120,8 @@ def read_file(path: Path) -> str:
         ResolveError: when it cannot be read, or is no regular file of a usual size.
     """
     try:
-        return _bytes(path).decode("utf-8-sig")
+        return plain_file.read(path).decode("utf-8-sig")
     except (OSError, ValueError) as error:
         raise ResolveError(
             f"`python.requirements` names `{path}`, which cannot be read: {error}."
         ) from error
-
-
-def _bytes(path: Path) -> bytes:
-    number = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)  # a pipe never answers
-    with open(number, "rb") as file:  # noqa: PTH123  a descriptor
-        if not stat.S_ISREG(os.fstat(number).st_mode):
-            raise ValueError("it is no regular file")
-        data = file.read(_LARGEST + 1)
-    if len(data) > _LARGEST:
-        raise ValueError(f"it has more than {_LARGEST:,} bytes")
-    return data

@@ -1,5 +1,7 @@
 """The lock as a file: what it says, and what pip and uv make of it."""
 
+import os
+
 import pytest
 
 from modelbundle.bundler.errors import ResolveError
@@ -68,3 +70,12 @@ def test_what_is_no_lock_is_a_sentence(tmp_path, text):
 def test_an_image_is_pinned_once_its_digest_is_known():
     assert BaseImage("python:3.11-slim").pinned == "python:3.11-slim"
     assert BaseImage("python:3.11-slim", "sha256:ab").pinned == "python:3.11-slim@sha256:ab"
+
+
+def test_a_lock_that_is_a_pipe_or_a_device_is_not_waited_for(tmp_path):
+    os.mkfifo(tmp_path / "pipe.lock")
+    (tmp_path / "device.lock").symlink_to("/dev/zero")
+    (tmp_path / "deep.lock").write_bytes(b"[" * 100_000)
+    for name in ("pipe", "device", "deep"):
+        with pytest.raises(ResolveError, match="is not a lock"):
+            LockFile.read(tmp_path / f"{name}.lock")

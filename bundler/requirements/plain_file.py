@@ -1,0 +1,24 @@
+"""Plain file: a file of a project, read whole, that is none of what only looks like one."""
+
+import os
+import stat
+from pathlib import Path
+
+_LARGEST = 32 << 20  # bytes: no lock of anybody is larger
+
+
+def read(path: Path) -> bytes:
+    """The bytes of a regular file; a pipe is not waited for, and a device has no end.
+
+    Raises:
+        OSError: when it cannot be read.
+        ValueError: when it is no regular file, or a larger one than anybody keeps.
+    """
+    number = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)
+    with open(number, "rb") as file:  # noqa: PTH123  a descriptor
+        if not stat.S_ISREG(os.fstat(number).st_mode):
+            raise ValueError("it is no regular file")
+        data = file.read(_LARGEST + 1)
+    if len(data) > _LARGEST:
+        raise ValueError(f"it has more than {_LARGEST:,} bytes")
+    return data
