@@ -20,6 +20,7 @@ from ...runtime import canonical, digest
 from ..errors import BuildError, ResolveError
 from ..progress import Progress
 from ..requirements import collisions, uv
+from ..requirements.lock import index_arguments
 from ..requirements.requirements import normalize
 from ..requirements.target import PLATFORMS
 from ..store import Store
@@ -195,7 +196,7 @@ class Wanted:
         given += ["--only-binary", ":all:", "--python-version", self.python]
         given += ["--python-platform", PLATFORMS[self.platform], "--no-python-downloads"]
         given += ["--index-strategy", "unsafe-best-match"]  # the locked digest decides
-        return [*given, "--requirement", str(requirements)]
+        return [*given, *index_arguments(requirements), "--requirement", str(requirements)]
 
 
 def _rows(record: Path) -> list[tuple[str, str]]:
