@@ -16,6 +16,7 @@ import uvicorn
 from ..errors import BundleError
 from ..http.app import Application
 from ..http.fast_protocol import FastProtocol
+from ..http.protocol import LimitedProtocol
 from ..http.unread import has_unread
 from .control import Line
 from .listeners import quiet
@@ -30,6 +31,8 @@ log = logging.getLogger(__name__)
 
 LAST_CALL = 0.3  # seconds for those whom the kernel has let in already
 FLUSHES = 10
+LAST_RESORT = 5.0  # seconds beyond the grace
+FAREWELL = 5.0  # seconds that an idle connection has, where others have taken over
 GLANCE = 0.05  # seconds between two looks at the other workers
 LOOKS = 100  # at the queue of the socket, in which a busy process has to take those in who wait
 
@@ -86,6 +89,7 @@ class Life(uvicorn.Server):
         self.signal: int | None = None  # that ended it
         self.has_models_elsewhere = False  # which end with the supervisor
         self._has_lost_models = False
+        self._parent = os.getppid()
         self.grpc: Front | None = None
         self.management: ManagementFront | None = None
         application.is_listening_first = True
@@ -149,6 +153,13 @@ class Life(uvicorn.Server):
             asyncio.get_running_loop().remove_reader(line.fileno())
             self.close_door()
             self._has_lost_models = self.has_models_elsewhere
+            loop = asyncio.get_running_loop()
+            loop.call_later(self._drain_timeout + LAST_RESORT, self._end_alone)
+
+    def _end_alone(self) -> None:
+        """There is no supervisor that would end what does not end by itself."""
+        if os.getppid() != self._parent:
+            os._exit(1)
 
     async def _open(self) -> None:
         loop = asyncio.get_running_loop()
@@ -269,6 +280,9 @@ class Life(uvicorn.Server):
         """
         self._hang_up()
         self._excuse()
+        for connection in self.server_state.connections:
+            if isinstance(connection, LimitedProtocol):
+                connection.hurry(FAREWELL)
         deadline = time.monotonic() + self._drain_timeout
         while self.server_state.connections and time.monotonic() < deadline:
             if self.signal is not None:
