@@ -50,7 +50,7 @@ class LimitSettings:
 
     max_headers: int = 100
     max_header_bytes: int = 32 * KIB
-    keep_alive: float = 5.0  # seconds an idle connection is kept
+    keep_alive: float = 75.0  # seconds an idle connection is kept: longer than balancers keep it
     receive_timeout: float = 10.0  # seconds for the headers, and again for the body
     max_in_flight: int = 256 * MIB  # bytes of all bodies that are being read or answered
 

@@ -130,6 +130,14 @@ class LimitedProtocol(HttpToolsProtocol):
         else:
             super().timeout_keep_alive_handler()
 
+    def hurry(self, seconds: float) -> None:
+        """Be idle for no longer than this from now on."""
+        self.timeout_keep_alive = min(self.timeout_keep_alive, seconds)
+        if self.timeout_keep_alive_task is not None:
+            self.timeout_keep_alive_task.cancel()
+            handle = self.loop.call_later(self.timeout_keep_alive, self.timeout_keep_alive_handler)
+            self.timeout_keep_alive_task = handle
+
     def pause_writing(self) -> None:
         """Give a client that does not read as long as one that does not write."""
         super().pause_writing()

@@ -179,6 +179,21 @@ def test_the_time_of_a_connection_begins_anew_with_each_answer(talk):
     assert talk(conversation, limits={"keep_alive": 0.5}) == b""
 
 
+def test_an_idle_connection_is_closed_sooner_where_it_is_to_hurry(talk):
+    """By default it would be kept for more than a minute."""
+
+    async def conversation(way):
+        client, protocol = await way.connect()
+        with client:
+            client.send(post([1, 1]))
+            assert await asyncio.get_running_loop().sock_recv(client, 4096)
+            protocol.hurry(0.1)
+            async with asyncio.timeout(20):
+                return await way.listen(client)
+
+    assert talk(conversation) == b""
+
+
 def test_bodies_beyond_the_budget_are_refused_and_the_others_are_not(talk):
     async def conversation(way):
         big, _ = await way.connect()
