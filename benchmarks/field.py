@@ -3,6 +3,7 @@
 What `v2_way.py` and `grpc_way.py` share. Each server has its gRPC port behind its HTTP port.
 """
 
+import contextlib
 import json
 import os
 import subprocess
@@ -97,7 +98,8 @@ def _tree(pid):
     pids = [pid]
     for each in pids:
         for task in Path(f"/proc/{each}/task").iterdir():
-            pids += map(int, (task / "children").read_text().split())
+            with contextlib.suppress(OSError):  # a thread that has ended meanwhile
+                pids += map(int, (task / "children").read_text().split())
     return pids
 
 
