@@ -31,7 +31,8 @@ class Generic:
     def reads(self, path: Path) -> str | None:
         """Any whole pickle or joblib file."""
         seen = scan(path)
-        return seen.format if seen.complete and seen.pickles and seen.format != "zip" else None
+        is_whole = seen.complete and seen.pickles > 0
+        return seen.format if is_whole and seen.format in self.formats else None
 
     def save(self, model: Any, directory: Path, options: Mapping[str, Any]) -> Saved:  # noqa: ARG002
         """Pickle it, with the author's own code by value."""
@@ -58,7 +59,7 @@ class Generic:
             return pickles.load(path, beside, options.get("buffers", ()), kind)
         import joblib
 
-        with pickles.narrowing(path):
+        with pickles.narrowing(path, "pickle", "joblib"):
             return joblib.load(path)
 
     def prepare(self, model: Any) -> Any:

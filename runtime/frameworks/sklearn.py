@@ -46,7 +46,7 @@ class Sklearn:
         wrapped = any(
             name.startswith(("xgboost.sklearn.", "lightgbm.sklearn.")) for name in seen.globals
         )
-        if seen.format == "zip" or not (wrapped or "sklearn" in seen.modules):
+        if seen.format in {"zip", "torch"} or not (wrapped or "sklearn" in seen.modules):
             return None
         return seen.format
 
@@ -77,7 +77,7 @@ class Sklearn:
             return _narrowed(skops_file.load(path, pickles))
         import joblib
 
-        with pickles.narrowing(path):
+        with pickles.narrowing(path, "pickle", "joblib"):
             return _narrowed(joblib.load(path))
 
     def prepare(self, model: Any) -> Any:
@@ -113,7 +113,7 @@ class Sklearn:
         """Call it; sparse answers become dense, those of several outputs a tuple."""
         rows = batch if takes_records(model) else table.stack(batch)
         answer = settled(getattr(model, method)(_as_fitted(model, rows)))
-        if isinstance(answer, list) and all(_is_output(part, rows) for part in answer):
+        if isinstance(answer, list) and _is_of_outputs(model, answer, table.rows(rows)):
             return tuple(answer)  # any other list is one of rows
         return answer.toarray() if hasattr(answer, "toarray") else answer
 
@@ -148,9 +148,16 @@ def _as_fitted(model: Any, rows: Any) -> Any:
     return rows.to_numpy() if is_ours and is_plain else rows
 
 
-def _is_output(part: Any, rows: Any) -> bool:
-    """Whether it is one of several outputs, with a value for each row."""
-    return isinstance(part, np.ndarray) and part.ndim > 0 and len(part) == table.rows(rows)
+def _is_of_outputs(model: Any, answer: list[Any], rows: int) -> bool:
+    """Whether a list has several outputs, each with a value for each row.
+
+    As many as there are rows may be arrays of the rows, unless the model knows of several outputs:
+    what an answer means must not depend on who else is in the batch.
+    """
+    for part in answer:
+        if not isinstance(part, np.ndarray) or not part.ndim or len(part) != rows:
+            return False
+    return len(answer) != rows or isinstance(getattr(model, "classes_", None), list)
 
 
 _OF_RECORDS = ("DictVectorizer", "FeatureHasher", "MultiLabelBinarizer")

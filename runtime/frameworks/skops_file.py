@@ -69,7 +69,7 @@ def load(path: Path, pickles: Any) -> Any:
     except ImportError as error:
         raise MissingFramework("skops", "skops") from error
     pickles.check_names(types(path), uses(path))
-    with pickles.narrowing(path):
+    with pickles.narrowing(path, "zip"):
         return skops.io.load(path, trusted=skops.io.get_untrusted_types(file=path))
 
 

@@ -98,13 +98,13 @@ class Torch:
             with _keeping_quiet():
                 return torch.jit.load(path, map_location=device).eval()
         if format == "pt2":
-            with pickles.narrowing(path):
+            with pickles.narrowing(path, "zip"):
                 return _load_exported(path, device)
         if format == "skeleton":
             shared = options.get("shared", {})
             return torch_weights.load_skeleton(directory, shared, device, pickles).eval()
         if format == "pickle":
-            with pickles.narrowing(path):
+            with pickles.narrowing(path, "zip", "torch"):
                 how = _mapped(path) | torch_files.unpickling(directory, options.get("code", ()))
                 model = torch.load(path, map_location=device, weights_only=False, **how)
             return _checked(model).eval()

@@ -10,20 +10,23 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import IO, Any, ClassVar, Literal, cast
 
-import numpy as np
+from . import raw_array
+from .harmless import HARMLESS
+from .skipping_file import SkippingFile
 
 _STEPS = 1_000_000  # opcodes of one pickle
-_LONG = 1 << 20  # bytes; longer strings are stepped over, not read
-_LINE = 1 << 16  # bytes of a text opcode's argument
-_RAW_ARRAY = "joblib.numpy_pickle.NumpyArrayWrapper"
-_HAS_OBJECT = 1  # numpy's NPY_ITEM_HASOBJECT
+_ARGUMENTS = 256  # of one call
+_USES = 100_000  # of a file; a model has a hundred
 _IMPORT = "cloudpickle.cloudpickle.subimport"  # how code by value finds its modules
 _REMAKE = "copyreg._reconstructor"  # makes an object as one of its bases, the second argument
-_RAW_ARRAY_STATE = frozenset(
-    {"subclass", "shape", "order", "dtype", "allow_mmap", "numpy_array_alignment_bytes"}
-)
+_UNPICKLES = "__pyx_unpickle"  # Cython's: gives an object its state where it makes it
+_PLAIN = ("builtins.", "copyreg.", "datetime.", "decimal.", "fractions.", "numpy.", "_codecs.")
+_SHALLOW = frozenset(  # what is harmless and asks nothing of the parts of a container
+    f"builtins.{name}" for name in ("frozenset", "list", "set", "tuple")
+) | {"collections.Counter", "collections.deque", "copyreg._reconstructor"}
 _MARK = object()
 _ITEMS = object()  # a list or a set
+_VALUE = object()  # a number or bytes that nobody looks at
 _ODD = object()  # a key that is no text
 _TEXT_PROTOCOLS = 3  # below it, Python 2's names
 
@@ -36,13 +39,15 @@ class Malformed(Exception):
 class Use:
     """What a pickle calls: a global ("new" without its `__init__`), or the "result" of calling it.
 
-    "change" is what it does to a global itself, or to a result that has its state already.
+    "change" is what it does to a global itself, or to a result that has its state already; "given"
+    is a global among the arguments of the call `to`, "asked" a result there, whose methods may run.
     `module` and `name` are `UNTOLD` where nobody can say without running it.
     """
 
-    how: Literal["call", "new", "result", "change"]
+    how: Literal["call", "new", "result", "change", "given", "asked"]
     module: str
     name: str
+    to: str = ""  # "module:name"
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,66 +65,43 @@ class _Made:
     """Something that a call would have returned."""
 
     maker: _Global
-    args: Any
+    args: tuple[Any, ...]
     state: Any = None
     is_built: bool = False
+    holds_objects: bool | None = None  # of a dtype, once somebody has asked
 
     @property
     def name(self) -> str:
         return self.maker.name
 
+    @property
+    def is_plain(self) -> bool:
+        """Whether it is a value of Python or numpy, so that its methods are theirs."""
+        name = self.name
+        if self.is_built and not name.startswith("numpy."):
+            return name == raw_array.NAME
+        known = name in HARMLESS and (name.startswith((*_PLAIN, "collections.", "uuid.")))
+        named = [arg for arg in self.args[:_ARGUMENTS] if isinstance(arg, _Global)]
+        return known and all(arg.name in HARMLESS for arg in named)
+
 
 UNTOLD = "?"
 _UNKNOWN = _Global(UNTOLD, UNTOLD)
-
-
-class _Blank(bytes):
-    """Long bytes that nobody reads: only their length is told."""
-
-    length: int
-
-    def __len__(self) -> int:
-        return self.length
-
-
-class _Skipping:
-    """A file whose long strings are sought past."""
-
-    def __init__(self, file: IO[bytes]) -> None:
-        self._file = file
-        self.tell = file.tell
-
-    def read(self, size: int) -> bytes:
-        if size <= _LONG:
-            return self._file.read(size)
-        self.skip(size)
-        blank = _Blank()
-        blank.length = size
-        return blank
-
-    def readline(self) -> bytes:
-        line = self._file.readline(_LINE)
-        if not line.endswith(b"\n"):
-            raise ValueError("no end of line")
-        return line
-
-    def skip(self, size: int) -> None:
-        here = self._file.seek(size - 1, 1)
-        if len(self._file.read(1)) != 1:
-            raise ValueError(f"ends before byte {here + 1}")
+_RAW = _Global(*raw_array.NAME.rsplit(".", 1))
 
 
 class Machine:
     """Follows one pickle in `file` and adds the globals it asks for to `found`, calls to `used`."""
 
     def __init__(self, file: IO[bytes], found: set[str], used: set[Use]) -> None:
-        self._file = _Skipping(file)
+        self._file = SkippingFile(file)
         self._raw = file
         self._found = found
         self._used = used
         self._stack: list[Any] = []
         self._memo: dict[int, Any] = {}
         self._protocol = 0
+        self._frame_end = 0
         self.has_raw_arrays = False
 
     def run(self) -> None:
@@ -165,20 +147,21 @@ class Machine:
         for _ in before:
             self._pop()
         for _ in opcode.stack_after:
-            self._push(None)
+            self._push(_VALUE)
 
     def _push(self, value: Any) -> None:
         self._stack.append(value)
 
     def _pop(self) -> Any:
-        return self._stack.pop()
+        value = self._stack.pop()
+        return value if value is not _RAW else _taken([value])
 
     def _pop_mark(self) -> list[Any]:
         for position in range(len(self._stack) - 1, -1, -1):
             if self._stack[position] is _MARK:
                 taken = self._stack[position + 1 :]
                 del self._stack[position:]
-                return taken
+                return _taken(taken)
         raise ValueError("no mark")
 
     def _name(self, module: Any, name: Any) -> None:
@@ -189,10 +172,19 @@ class Machine:
             module = IMPORT_MAPPING.get(module, module)
         found = _Global(module, name)
         self._found.add(found.name)
-        self._push(found)
+        self._push(_RAW if found == _RAW else found)
 
     def _proto(self, argument: int) -> None:
         self._protocol = argument
+
+    def _frame(self, argument: int) -> None:
+        self._frame_end = self._raw.tell() + argument
+
+    def _persistent(self, argument: str | None) -> None:
+        """What the reader of the file knows under a name; it may be what it was given."""
+        if argument is None:
+            self._pop()
+        self._push(_Made(_UNKNOWN, (), is_built=True))
 
     def _global(self, argument: str) -> None:
         module, _, name = argument.partition(" ")
@@ -215,12 +207,14 @@ class Machine:
         self._make(function, args)
 
     def _new(self, _: None) -> None:
-        args, kind = self._pop(), self._pop()
+        args, kind = self._pop(), self._stack.pop()
         self._make(kind, args, "new")
 
     def _new_with_names(self, _: None) -> None:
-        self._pop()
-        self._new(None)
+        names, args, kind = self._pop(), self._pop(), self._pop()
+        if not isinstance(names, dict) or len(args) + len(names) > _ARGUMENTS:
+            raise ValueError("arguments that are none")
+        self._make(kind, (*args, *names.values()), "new")
 
     def _obj(self, _: None) -> None:
         kind, *args = self._pop_mark()
@@ -236,13 +230,32 @@ class Machine:
             self._used.add(Use(how, UNTOLD, UNTOLD))
         else:
             self._used.add(Use(how, maker.module, maker.attribute))
-        given = args if isinstance(args, tuple) else ()
+        if not isinstance(args, tuple):
+            raise Malformed("arguments that are no tuple")
         if maker.name == _IMPORT:
-            self._found.update(name for name in given if isinstance(name, str))
+            self._found.update(arg if isinstance(arg, str) else UNTOLD for arg in args[:_ARGUMENTS])
         if maker.name == _REMAKE:
-            base = given[1] if len(given) > 1 and isinstance(given[1], _Global) else _UNKNOWN
+            base = args[1] if len(args) > 1 and isinstance(args[1], _Global) else _UNKNOWN
             self._used.add(Use("call", base.module, base.attribute))
-        self._push(_Made(maker, args))
+        self._hand(maker, args)
+        has_state = any(isinstance(arg, (tuple, dict, _Made)) for arg in args[:_ARGUMENTS])
+        self._push(_Made(maker, args, None, maker.attribute.startswith(_UNPICKLES) and has_state))
+
+    def _hand(self, maker: _Global, args: tuple[Any, ...]) -> None:
+        """Write down what a call is given that it may call, or ask for its parts, in turn."""
+        to = f"{maker.module}:{maker.attribute}"
+        is_deep = maker.name in HARMLESS and maker.name not in _SHALLOW
+        if len(self._used) > _USES:
+            raise ValueError(f"more than {_USES} different calls")
+        if len(args) > _ARGUMENTS:
+            self._used.add(Use("asked", UNTOLD, UNTOLD, to))
+        for arg in args[:_ARGUMENTS]:
+            if isinstance(arg, _Global):
+                self._used.add(Use("given", arg.module, arg.attribute, to))
+            elif isinstance(arg, _Made) and not arg.is_plain:
+                self._used.add(Use("asked", arg.maker.module, arg.maker.attribute, to))
+            elif is_deep and _has_parts(arg):
+                self._used.add(Use("asked", UNTOLD, UNTOLD, to))
 
     def _build(self, _: None) -> None:
         state = self._pop()
@@ -250,24 +263,18 @@ class Machine:
         if isinstance(made, _Made):
             made.is_built = True
             made.state = state
-            if made.name == _RAW_ARRAY:
+            if made.maker is _RAW:
                 self._skip_raw_array(state)
 
     def _skip_raw_array(self, state: Any) -> None:
         """Step over the bytes that joblib puts between the opcodes."""
         self.has_raw_arrays = True
-        if not _RAW_ARRAY_STATE.issuperset(state):
-            raise ValueError("an array with more than it has")
-        if _holds_objects(state["dtype"]):
+        if self._raw.tell() < self._frame_end:  # joblib would go on behind the frame
+            raise ValueError("an array within a frame")
+        size = raw_array.size(state, self._raw)
+        if size is None:
             Machine(self._raw, self._found, self._used).run()
-            return
-        size = np.dtype(state["dtype"].args[0]).itemsize
-        for length in state["shape"]:
-            size *= length
-        if "numpy_array_alignment_bytes" in state:
-            padding = self._raw.read(1)
-            size += padding[0] if padding else 0
-        if size:
+        elif size:
             self._file.skip(size)
 
     def _tuple(self, count: int | None) -> None:
@@ -276,7 +283,7 @@ class Machine:
             return
         taken = self._stack[len(self._stack) - count :]
         del self._stack[len(self._stack) - count :]
-        self._push(tuple(taken))
+        self._push(tuple(_taken(taken)))
 
     def _set_items(self, _: None) -> None:
         items = self._pop_mark()
@@ -306,7 +313,7 @@ class Machine:
             self._used.add(Use("change", target.module, target.attribute))
         elif isinstance(target, _Made) and target.is_built:
             self._used.add(Use("change", target.maker.module, target.maker.attribute))
-        elif target is None:
+        elif target is None or target is _VALUE:
             self._used.add(Use("change", UNTOLD, UNTOLD))
         return target
 
@@ -318,7 +325,11 @@ class Machine:
 
     _MODELLED: ClassVar[dict[str, Callable[[Any, Any], object]]] = {
         "PROTO": _proto,
-        "FRAME": lambda _self, _: None,
+        "FRAME": _frame,
+        "NONE": lambda self, _: self._push(None),
+        "PERSID": _persistent,
+        "BINPERSID": _persistent,
+        "READONLY_BUFFER": lambda _self, _: None,
         "MARK": lambda self, _: self._push(_MARK),
         "POP": lambda self, _: self._pop(),
         "POP_MARK": lambda self, _: self._pop_mark(),
@@ -359,22 +370,18 @@ class Machine:
     }
 
 
-def _holds_objects(dtype: _Made) -> bool:
-    """Whether an array of it is kept as a pickle of its own: a flag in the dtype's state says so.
+def _taken(values: list[Any]) -> list[Any]:
+    """Values from the stack; joblib knows its arrays by their class, so no other call has it."""
+    if any(value is _RAW for value in values):
+        raise ValueError("an array that is made otherwise")
+    return values
 
-    Raises:
-        ValueError: when the flag and the parts of the dtype say different things.
-    """
-    if dtype.args[0].startswith("O"):
-        return True
-    if dtype.state is None:
-        return False
-    _, _, whole, _, fields, *rest = dtype.state
-    parts = [field[0] for field in (fields or {}).values()] + ([whole[0]] if whole else [])
-    told = bool(rest[2] & _HAS_OBJECT) if len(rest) > 2 else False  # noqa: PLR2004  itemsize, alignment, flags
-    if told != any(map(_holds_objects, parts)):
-        raise ValueError("a dtype that is not what it says")
-    return told
+
+def _has_parts(value: Any) -> bool:
+    """Whether there may be more in it than numbers, text and globals."""
+    if isinstance(value, tuple) and len(value) <= _ARGUMENTS:
+        return any(isinstance(part, (tuple, dict, _Made)) or part is _ITEMS for part in value)
+    return isinstance(value, (tuple, dict)) or value is _ITEMS
 
 
 def _update(target: Any, items: list[Any]) -> None:

@@ -3,8 +3,10 @@
 A package also holds what was never meant for a pickle: helpers of tests that run programs, loaders
 of other files, classes that open one. So a star gives the package's own classes and functions as
 values. Made are objects of the classes whose making is not written in Python, and called are the
-functions that are known to put objects together again; all else has to be named in full. And no
-object is changed once it has its state: a method that it was given then would be called.
+functions that are known to put objects together again; all else has to be named in full. No object
+is changed once it has its state: a method that it was given then would be called. And what is made
+of the package is handed to nothing that would run its methods, nor a function of its to one that
+would call it.
 """
 
 from collections.abc import Sequence
@@ -13,9 +15,12 @@ from importlib import import_module
 from types import FunctionType, ModuleType
 from typing import Any
 
+from .harmless import HARMLESS
 from .opcodes import UNTOLD, Use
 
 _ASIDE = frozenset({"__main__", "_testing", "conftest", "setup", "testing", "tests"})
+_BITS = ("numpy.random._pickle", "__bit_generator_ctor")
+_CONTAINERS = (bytearray, bytes, dict, frozenset, list, set, str, tuple)
 _TENSORS = ("tensor", "tensor_v2", "tensor_v3", "sparse_tensor", "nested_tensor", "qtensor")
 _MORE_TENSORS = ("parameter", "meta_tensor_no_storage", "device_tensor_from_numpy")
 _INDEXES = ("Index", "DatetimeIndex", "IntervalIndex", "PeriodIndex", "TimedeltaIndex")
@@ -54,11 +59,15 @@ def owner(module: str, name: str) -> str | None:
 
 def may_be_used(use: Use) -> bool:
     """Whether a star is enough for what a pickle does with a global of the package."""
+    if use.how in {"asked", "given"}:
+        return _may_be_given(use) if use.how == "given" else not _asks(use.to)
     found = _found(use.module, use.name)
-    if found is _MISSING:
-        return use.module != UNTOLD
-    if use.how in {"result", "change"}:
-        return False
+    if found is _MISSING or use.how in {"result", "change"}:
+        return found is _MISSING and use.module != UNTOLD
+    return _may_be_called(use, found)
+
+
+def _may_be_called(use: Use, found: Any) -> bool:
     if not isinstance(found, type):
         is_compiled = not isinstance(found, FunctionType) and use.name.startswith(_COMPILED)
         return use.how == "call" and (is_compiled or use.name in _REBUILDING)
@@ -70,6 +79,30 @@ def may_be_used(use: Use) -> bool:
         if type(found).__call__ is not type.__call__:
             return False  # a metaclass makes what it likes
     return not any(isinstance(step, FunctionType) for step in steps)
+
+
+def _asks(to: str) -> bool:
+    """Whether a call goes through what it is given, by methods that this may have itself."""
+    if to.replace(":", ".") in HARMLESS or ":newObj" in to:
+        return True
+    kind = _found(*to.split(":", 1))
+    return isinstance(kind, type) and issubclass(kind, _CONTAINERS) and not _is_named_tuple(kind)
+
+
+def _may_be_given(use: Use) -> bool:
+    """Whether a function that puts objects together may have a global: a class of what it makes."""
+    module, name = use.to.split(":", 1)
+    function, given = _found(module, name), _found(use.module, use.name)
+    if function is _MISSING or isinstance(function, type) or f"{module}.{name}" in HARMLESS:
+        return True
+    if not isinstance(given, type):
+        is_value = name.startswith("_rebuild_") and not callable(given)
+        return is_value or (name.endswith("_ctor") and (use.module, use.name) == _BITS)
+    wanted = {"_new_": "Index", "__": "BitGenerator", "_rebuild_": ""}
+    for beginning, base in wanted.items():
+        if name.startswith(beginning) and not name.startswith(_COMPILED):
+            return not base or any(kind.__name__ == base for kind in given.__mro__)
+    return may_be_used(Use("new", use.module, use.name))
 
 
 def _is_named_tuple(kind: type) -> bool:

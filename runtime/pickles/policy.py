@@ -9,10 +9,11 @@ import io
 import lzma
 import pickle
 import sys
+import tarfile
 import zipfile
 import zlib
 from _compat_pickle import IMPORT_MAPPING, NAME_MAPPING
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass, replace
@@ -40,6 +41,8 @@ _DOES = {
     "new": "makes a",
     "result": "calls what it got from",
     "change": "changes, or what it got from it,",
+    "given": "has something call",
+    "asked": "has something run methods of what it got from",
 }
 
 
@@ -49,7 +52,8 @@ class Scan:
 
     globals    "module.name" of everything that loading would import, sorted
     complete   whether every opcode was understood; if not, `globals` is only what came before
-    format     "pickle", "joblib" (compressed, or with raw arrays in between) or "zip" (torch)
+    format     "pickle", "joblib" (compressed, or with raw arrays in between), "zip" (torch) or
+               "torch" (its old format)
     is_cut     whether it ends in the middle of a pickle: it was not written or copied to its end
     uses       which of the globals it calls
     """
@@ -87,7 +91,9 @@ def _scan_file(file: IO[bytes], nesting: int) -> Scan:
     except (OSError, EOFError, zlib.error, lzma.LZMAError):
         return Scan((), complete=False, format="joblib", pickles=0)
     if head == TORCH_LEGACY[: len(head)]:
-        return _scan_stream(file, "pickle", _LEGACY_PICKLES)
+        seen = _scan_stream(file, "torch", _LEGACY_PICKLES)
+        is_known = seen.format == "torch" and not _is_tar(file)
+        return replace(seen, complete=seen.complete and is_known)
     if inflated is None:
         return _scan_stream(file, "pickle")
     seen = _scan_stream(inflated, "joblib")
@@ -120,6 +126,16 @@ def _scan_stream(file: IO[bytes], seen: str, least: int = 1) -> Scan:
     return Scan(tuple(sorted(found)), complete, seen, pickles, is_cut, frozenset(used))
 
 
+def _is_tar(file: IO[bytes]) -> bool:
+    """Whether torch would take it for a tar, of its oldest format, whatever it begins with."""
+    file.seek(0)
+    try:
+        tarfile.TarInfo.frombuf(file.read(tarfile.BLOCKSIZE), "utf-8", "surrogateescape")
+    except tarfile.HeaderError:
+        return False
+    return True
+
+
 def _begins_pickle(file: IO[bytes]) -> bool:
     head = file.read(2)
     file.seek(-len(head), io.SEEK_CUR)
@@ -138,7 +154,7 @@ def _scan_archive(file: IO[bytes], nesting: int) -> Scan:
     except (zipfile.BadZipFile, zlib.error, OSError, EOFError, NotImplementedError, RuntimeError):
         return Scan((), complete=False, format="zip", pickles=0)
     names = sorted({name for part in parts for name in part.globals})
-    complete = all(part.complete for part in parts)
+    complete = all(part.complete and part.format != "joblib" for part in parts)
     uses = frozenset(use for part in parts for use in part.uses)
     return Scan(tuple(names), complete, "zip", sum(part.pickles for part in parts), uses=uses)
 
@@ -183,8 +199,10 @@ class Policy:
         """Read the `security` section of a bundle's manifest."""
         return cls(data.get("pickle", "allow"), frozenset(data.get("allow_globals", ())))
 
-    def check(self, path: Path) -> None:
+    def check(self, path: Path, formats: Collection[str] = ()) -> None:
         """Look at the whole file first, so that no part of a refused one is ever run.
+
+        `formats` are those that its reader knows, if not all: another reader would see others.
 
         Raises:
             NotTrusted: when the policy does not let it be loaded.
@@ -197,14 +215,14 @@ class Policy:
                 hint="Set `security.pickle` to `allow-listed` or `allow` in the bundlefile.",
             )
         seen = scan(path)
-        if not seen.complete:
+        if not seen.complete or (formats and seen.format not in formats):
             raise NotTrusted(f"`{path.name}` is not a pickle that can be read to its end.")
         for name in seen.globals:
             self._check_global(name)
         self._check_uses(seen.uses)
 
     @contextmanager
-    def narrowing(self, path: Path) -> Iterator[None]:
+    def narrowing(self, path: Path, *formats: str) -> Iterator[None]:
         """Let whatever unpickles `path` in the block, and in this thread, find what is allowed.
 
         The file is looked at before, and each global once more when it is asked for: no program
@@ -213,7 +231,7 @@ class Policy:
         Raises:
             NotTrusted: when the policy does not let it be loaded.
         """
-        self.check(path)
+        self.check(path, formats)
         if self.mode == "allow":
             yield
             return
@@ -241,7 +259,7 @@ class Policy:
 
     def unpickle(self, path: Path, kind: Callable[[IO[bytes]], pickle.Unpickler]) -> Any:
         """Unpickle with a given `Unpickler`, whose own methods stay in force."""
-        with self.narrowing(path), path.open("rb") as file:
+        with self.narrowing(path, "pickle"), path.open("rb") as file:
             return kind(file).load()
 
     def check_names(self, names: Iterable[str], uses: Iterable[Use]) -> None:
@@ -267,7 +285,9 @@ class Policy:
         if self._is_named(f"{module}.{name}"):
             return
         owner = package_content.owner(module, name)
-        if owner is not None and not _packages(owner) & self.allowed:
+        if owner is None:
+            return
+        if package_content.is_aside(owner) or not _packages(owner) & self.allowed:
             self._refuse(f"{module}.{name}")
 
     def _check_global(self, name: str) -> None:
@@ -281,8 +301,10 @@ class Policy:
         """Hold what is called against what a star allows, which is less than to be a value."""
         for use in sorted(uses, key=str):
             name = f"{use.module}.{use.name}"
+            if not self.allowed.isdisjoint({name, use.to.replace(":", ".")}):
+                continue
             is_made = use.how in {"call", "new"} and name in HARMLESS
-            if name not in self.allowed and not is_made and not package_content.may_be_used(use):
+            if not is_made and not package_content.may_be_used(use):
                 raise NotTrusted(
                     f"The pickle {_DOES[use.how]} `{name}`, and a `*` does not allow that.",
                     hint=f"Add `{name}` to `security.allow_globals` if you know it.",

@@ -130,6 +130,43 @@ def reads_with_its_own_method(path):
     return wrapper + state("read") + b"b"
 
 
+def hands_a_function_over(path):
+    return called(
+        found("numpy.random._pickle", "__generator_ctor"), text(f"touch {path}"), found(*RUN)
+    )
+
+
+def loader(path):
+    data = pytest.importorskip("torch.utils.data")
+    from torch.utils.collect_env import run
+
+    made = data.DataLoader([f"touch {path}"], batch_size=None, collate_fn=run)
+    return pickle.dumps(made, 3)[2:-1]
+
+
+def goes_through_what_is_built(path):
+    return called(found("builtins", "list"), loader(path))
+
+
+def goes_through_the_parts_of_a_list(path):
+    return called(found("builtins", "dict"), b"]" + loader(path) + b"a")
+
+
+def goes_through_it_as_a_class_of_its_own(path):
+    return called(found("torch", "Size"), loader(path))
+
+
+def makes_one_of_an_object(path):
+    built = called(found(*KERNEL), opcode=b"\x81") + state("__new__") + b"b"
+    return called(found("sklearn.neighbors._kd_tree", "newObj"), built)
+
+
+def changes_what_came_with_its_state(path):
+    unpickle = found("sklearn._loss._loss", "__pyx_unpickle_CyHalfSquaredError")
+    made = called(unpickle, found("sklearn._loss._loss", "CyHalfSquaredError"), b"K\x00", b")")
+    return made + text(str(path)) + b"a"
+
+
 def calls_what_nobody_knows(path):
     return called(b"N", text(str(path)))
 
@@ -152,6 +189,12 @@ ATTACKS = [
     rebuilds_with_a_function,
     unpickles_a_function,
     reads_with_its_own_method,
+    hands_a_function_over,
+    goes_through_what_is_built,
+    goes_through_the_parts_of_a_list,
+    goes_through_it_as_a_class_of_its_own,
+    makes_one_of_an_object,
+    changes_what_came_with_its_state,
     calls_what_nobody_knows,
 ]
 
@@ -181,6 +224,10 @@ FIRING = [
     adds_to_what_is_built,
     rebuilds_with_a_function,
     unpickles_a_function,
+    hands_a_function_over,
+    goes_through_what_is_built,
+    goes_through_the_parts_of_a_list,
+    goes_through_it_as_a_class_of_its_own,
 ]
 
 

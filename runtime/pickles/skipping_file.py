@@ -1,0 +1,53 @@
+"""SkippingFile: a file in which a pickle's long strings are sought past, not read."""
+
+from typing import IO
+
+_LONG = 1 << 20  # bytes; longer strings are stepped over
+_LINE = 1 << 16  # bytes of a text opcode's argument
+
+
+class _Blank(bytes):
+    """Long bytes that nobody reads: only their length is told."""
+
+    length: int
+
+    def __len__(self) -> int:
+        return self.length
+
+
+class SkippingFile:
+    """See above; as much of a file as `pickletools` asks for."""
+
+    def __init__(self, file: IO[bytes]) -> None:
+        self._file = file
+        self.tell = file.tell
+
+    def read(self, size: int) -> bytes:
+        """Bytes, or as many that nobody has read."""
+        if size <= _LONG:
+            return self._file.read(size)
+        self.skip(size)
+        blank = _Blank()
+        blank.length = size
+        return blank
+
+    def readline(self) -> bytes:
+        """A line of a text opcode, with its end.
+
+        Raises:
+            ValueError: when it has none, or none so soon.
+        """
+        line = self._file.readline(_LINE)
+        if not line.endswith(b"\n"):
+            raise ValueError("no end of line")
+        return line
+
+    def skip(self, size: int) -> None:
+        """Go on behind the next bytes.
+
+        Raises:
+            ValueError: when there are fewer.
+        """
+        here = self._file.seek(size - 1, 1)
+        if len(self._file.read(1)) != 1:
+            raise ValueError(f"ends before byte {here + 1}")
