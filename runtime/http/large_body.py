@@ -130,6 +130,7 @@ class LargeBody(_Substitute):
     def __init__(self, connection: Connection, room: memoryview) -> None:
         super().__init__(connection)
         self._room = room
+        self._size = len(room)
         self._received = 0
         self._is_kept = True
 
@@ -141,7 +142,7 @@ class LargeBody(_Substitute):
 
     def get_buffer(self, _: int) -> memoryview:
         """Where the next bytes go; those that nobody wants, over one another."""
-        missing = len(self._room) - self._received
+        missing = self._size - self._received
         return self._room[self._received :] if self._is_kept else self._room[:missing]
 
     def buffer_updated(self, nbytes: int) -> None:
@@ -149,9 +150,13 @@ class LargeBody(_Substitute):
         self._count(nbytes)
 
     def _count(self, size: int) -> None:
-        self._is_kept = self._connection.take_part(size)
         self._received += size
-        if self._received == len(self._room):
+        is_kept = self._connection.take_part(size)
+        if self._is_kept and not is_kept:
+            # What has come is in no budget any more: it must not stay until the rest is there.
+            self._is_kept = False
+            self._room = memoryview(bytearray(_PIECE))
+        if self._received == self._size:
             self._connection.listen(Interlude(self._connection))
             self._connection.take_body(self._room)
 

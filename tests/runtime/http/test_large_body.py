@@ -129,6 +129,40 @@ def test_more_than_may_be_in_memory_is_refused_and_the_connection_goes_on(fast):
     assert used == 0
 
 
+def test_what_finds_no_room_on_the_way_takes_no_memory_either(fast):
+    """Its budget is another's from then on, so what had come of it goes at once."""
+    raw = ALL["large"]  # 160 kB
+
+    async def work(way):
+        loop = asyncio.get_running_loop()
+        late, protocol = await way.connect()
+        early, _ = await way.connect()
+        budget = way.application.reception.budget
+        with late, early:
+            for client, size in ((late, 40_000), (early, 130_000)):
+                before = budget.used
+                await loop.sock_sendall(client, raw[:size])
+                while budget.used < before + size - 1000:  # noqa: ASYNC110
+                    await asyncio.sleep(0)
+            body = protocol.transport.get_protocol()
+            room = len(body._room)
+            await loop.sock_sendall(late, raw[40_000:-1])
+            while body._is_kept:  # noqa: ASYNC110
+                await asyncio.sleep(0)
+            left = len(body._room)
+            said = []
+            for client, rest in ((late, raw[-1:]), (early, raw[130_000:])):
+                await loop.sock_sendall(client, rest)
+                said.append((await loop.sock_recv(client, 4096))[:12])
+        return room, left, said, budget.used
+
+    room, left, said, used = fast(work, limits={"max_in_flight": 210_000})
+    assert room >= 160_000
+    assert left <= 1 << 14
+    assert said == [b"HTTP/1.1 503", b"HTTP/1.1 200"]
+    assert used == 0
+
+
 def test_who_leaves_in_the_middle_leaves_nothing_behind(fast):
     async def work(way):
         client, protocol = await way.connect()
