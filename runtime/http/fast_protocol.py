@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from .reception import Reception
 
 _END = b"\r\n\r\n"
+_BLANK = (b"\r", b"\n")
 _MUCH = 1 << 12  # bytes behind a head that are kept from the parser until that is understood
 MOST_WAITING = 32  # requests of one connection; then it is not read from until they are answered
 
@@ -77,7 +78,6 @@ class FastProtocol(LimitedProtocol):
         flight.waiting.clear()
         flight.more_body = False
         flight.disconnected = True
-        self._unset_keepalive_if_required()
         super().connection_lost(exc)
         now = time.monotonic()
         for request in gone:
@@ -131,7 +131,8 @@ class FastProtocol(LimitedProtocol):
         request.head.intake.arrived(request)
 
     def _parse(self, data: bytes) -> None:
-        end = data.find(_END)
+        # Blank lines in front of a request are no head: one by one they would exhaust the stack.
+        end = data.find(_END) if data[:1] not in _BLANK else -1
         self._raw_head = data[:end] if end > 0 else b""
         begin = end + len(_END) if 0 < end < len(data) - _MUCH else len(data)
         super().data_received(data[:begin])

@@ -80,6 +80,7 @@ class LimitedProtocol(HttpToolsProtocol):
         """Tell whoever works for this client."""
         self._disarm()
         self._stop_patience()
+        self._unset_keepalive_if_required()  # which would keep all of this for more than a minute
         self.backlog.forget(self.transport)
         leave, self._leave = self._leave, None
         super().connection_lost(exc)
@@ -132,7 +133,7 @@ class LimitedProtocol(HttpToolsProtocol):
 
     def hurry(self, seconds: float) -> None:
         """Be idle for no longer than this from now on."""
-        self.timeout_keep_alive = min(self.timeout_keep_alive, seconds)
+        self.timeout_keep_alive = min(self.timeout_keep_alive, seconds)  # type: ignore[assignment]
         if self.timeout_keep_alive_task is not None:
             self.timeout_keep_alive_task.cancel()
             handle = self.loop.call_later(self.timeout_keep_alive, self.timeout_keep_alive_handler)

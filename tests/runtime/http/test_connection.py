@@ -244,6 +244,20 @@ def test_a_body_for_which_room_runs_out_on_the_way_is_refused_when_it_is_over(ta
     assert answers(again) == [{"predictions": [3.0]}]
 
 
+def test_a_connection_that_breaks_leaves_no_timer(talk):
+    async def conversation(way):
+        client, protocol = await way.connect()
+        client.send(post([1, 2]))
+        while protocol.timeout_keep_alive_task is None:  # noqa: ASYNC110
+            await asyncio.sleep(0)
+        client.close()  # with an answer that nobody has read, which is no proper end
+        while protocol.parser is not None:  # noqa: ASYNC110
+            await asyncio.sleep(0)
+        return protocol.timeout_keep_alive_task
+
+    assert talk(conversation) is None
+
+
 def test_who_leaves_is_noticed_however_large_its_body_was(talk):
     async def conversation(way):
         busy, _ = await way.connect()

@@ -125,6 +125,12 @@ def test_an_offer_in_pieces_is_refused_rather_than_misread(server):
         assert sock.recv(100).startswith(b"HTTP/1.1 400")
 
 
+def test_blank_lines_in_front_of_a_request_are_none(server):
+    received = server.ask(b"\n\r\n\r\n" * 3000 + GOOD, b"[3.0]")
+    assert received.startswith(b"HTTP/1.1 200")
+    assert "Error" not in server.log()
+
+
 def test_a_tunnel_is_refused(server):
     assert b" 400 " in server.ask(b"CONNECT x:80 HTTP/1.1\r\nHost: x\r\n\r\n", b"}")
 
