@@ -20,6 +20,8 @@ from .fast_request import FastRequest
 from .reply import OK
 from .telling import Telling
 
+_MOST_GROUPS = 8  # methods of a path's model, of which requests name one or another
+
 
 class DialectIntake(Arrivals):
     """Asks for what its rule's `Asking` can read at once; the rule's handler does the rest.
@@ -86,7 +88,8 @@ class DialectIntake(Arrivals):
     def _group(self, served: Served, queue: Queue) -> "DialectAnswers":
         group = self._groups.get(served)
         if group is None:
-            self._groups.clear()  # of models that came and went none is kept
+            if len(self._groups) >= _MOST_GROUPS:
+                self._groups.clear()  # of models that came and went few are kept
             group = self._groups[served] = DialectAnswers(
                 self._endpoint, self._asking, self.reception, queue
             )

@@ -8,7 +8,7 @@ import orjson
 
 from ...data.predictions import is_numeric
 from ..reply import Reply
-from ..tensor import Tensor
+from ..tensor import DTYPES, Tensor
 from .infer_answer import with_binary
 from .infer_request import InferRequest
 
@@ -36,6 +36,8 @@ class BatchAnswer:
         array = tensor.data
         if not isinstance(array, np.ndarray) or not array.size or not is_numeric(array):
             return None
+        if tensor.datatype not in DTYPES:
+            return None  # of BF16 twice as much is in memory as is sent
         if array.dtype.kind == "f" and not (
             array.dtype.itemsize > 2 and (nan_as_null or np.isfinite(array).all())  # noqa: PLR2004
         ):

@@ -4,6 +4,7 @@ import asyncio
 import io
 import itertools
 import json
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -235,7 +236,7 @@ def test_any_requests_in_any_pieces_get_the_same_answers_in_order(hear, names, c
 
 DATATYPES = {
     "FP32": "f4", "FP64": "f8", "FP16": "f2", "INT8": "i1", "UINT64": "u8", "INT32": "i4",
-    "BOOL": "?",
+    "BOOL": "?", "BF16": "f4",
 }  # fmt: skip
 
 
@@ -268,12 +269,29 @@ def test_rows_of_a_batch_are_written_as_they_are_alone(part, said, is_binary, wa
     asked = InferRequest([], said, [Wanted(tensor.name, each) for each in wanted], is_binary)
     whole = BatchAnswer.of("m", "1", tensor, nan_as_null=null)
     if whole is None:
-        assert tensor.datatype == "FP16" or not np.isfinite(tensor.data).all()
+        assert tensor.datatype in {"FP16", "BF16"} or not np.isfinite(tensor.data).all()
         return
     assert whole.takes(asked)
     rows = tensor.data[start:stop]
     own = Tensor(tensor.name, tensor.datatype, rows.shape, rows)
     assert whole.reply(asked, start, stop) == InferAnswer("m", "1", [own], null).reply(asked)
+
+
+def test_methods_that_are_asked_in_turns_keep_their_groups(tmp_path):
+    """Else no two requests of a batch would be answered together."""
+    write_model(tmp_path / "models" / "sums", Moody())
+    way = Way(write_bundle(tmp_path))
+    with asyncio.Runner() as runner:
+        runner.run(way.start())
+        intake = way.application.reception._destinations.get(INFER.encode())
+        one = way.application.catalog.find("sums")
+        groups = [intake._group(each, one.open_queue) for each in (one, replace(one)) * 2]
+        for _ in range(100):
+            intake._group(replace(one), one.open_queue)
+        runner.run(way.stop())
+    assert groups[:2] == groups[2:]
+    assert groups[0] is not groups[1]
+    assert len(intake._groups) < 10
 
 
 def test_neither_needs_a_scope(tmp_path):
