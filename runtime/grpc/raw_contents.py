@@ -11,6 +11,7 @@ LARGE = 1 << 16  # bytes of a message that is worth it
 _FIELD = 7  # raw_input_contents
 _VARINT, _FIXED64, _LENGTH, _FIXED32 = 0, 1, 2, 5
 _MOST = 10  # bytes of a varint
+_MOST_FIELDS = 1 << 14  # of a message, each of which is an object here
 _FIXED = {_FIXED64: 8, _FIXED32: 4}
 
 
@@ -52,9 +53,13 @@ def cut(data: bytes) -> tuple[bytes, list[memoryview]]:
     Raises:
         Malformed: see there.
     """
-    view, rest, raw = memoryview(data), [], []
+    view = memoryview(data)
+    rest: list[memoryview] = []
+    raw: list[memoryview] = []
     position, end = 0, len(data)
     while position < end:
+        if len(rest) + len(raw) == _MOST_FIELDS:
+            raise Malformed
         start = position
         tag, position = _varint(data, position)
         field, kind = tag >> 3, tag & 7

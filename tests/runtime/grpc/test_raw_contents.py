@@ -51,6 +51,13 @@ def test_what_is_cut_is_read_as_it_was_or_is_left_to_protobuf(noise, place):
     assert found == expected
 
 
+@pytest.mark.parametrize("field", [b"\x08\x00", b"\x3a\x00"])
+def test_more_fields_than_anybody_writes_are_not_looked_at_one_by_one(field):
+    with pytest.raises(Malformed):
+        cut(field * LARGE)
+    assert isinstance(raw_contents.reader(REQUEST.FromString)(b"\x3a\x00" * LARGE), REQUEST)
+
+
 def test_only_large_messages_are_cut():
     read = raw_contents.reader(REQUEST.FromString)
     small, large = message(b"x" * 64), message(b"x" * LARGE, b"y")
