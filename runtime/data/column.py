@@ -39,6 +39,8 @@ _WORDS = {
 _ONE = {"categories": "category"}  # of the others the singular has one letter less
 _MANY = 1 << 13  # numbers of which a note for each would be worth sparing
 _FINER = re.compile(r"[.,]\d{6}(\d{1,3})")  # nanoseconds, which `datetime` drops
+_NANOSECONDS = np.dtype("datetime64[ns]")
+_FIRST, _LAST = datetime(1677, 9, 22), datetime(2262, 4, 11)  # noqa: DTZ001  days that it holds
 _EXACT = 2.0**53  # beyond it a float no longer tells whole numbers apart
 _SHOWN = 40  # characters of a wrong value that an error repeats
 
@@ -180,19 +182,31 @@ def _mapped(values: Any, depth: int, read: Callable[[Any], Any]) -> Any:
 
 
 def _reader(dtype: str) -> Callable[[Any], Any]:
-    return _time if family(dtype) == "t" else _bytes
+    if family(dtype) != "t":
+        return _bytes
+    return _fine_time if _storage(dtype) == _NANOSECONDS else _time
 
 
 def _time(text: str | None) -> np.datetime64:
+    return np.datetime64("NaT" if text is None else _moment(text))
+
+
+def _fine_time(text: str | None) -> np.datetime64:
+    """To the nanosecond; of other centuries numpy would make days of these without a word."""
     if text is None:
         return np.datetime64("NaT")
-    moment = datetime.fromisoformat(text)
+    moment = _moment(text)
+    if not _FIRST <= moment < _LAST:
+        raise OverflowError(text)
     finer = _FINER.search(text)
-    if moment.tzinfo is not None:
-        moment = moment.astimezone(UTC).replace(tzinfo=None)
     if finer is None:
-        return np.datetime64(moment)
+        return np.datetime64(moment, "ns")
     return np.datetime64(moment, "ns") + np.timedelta64(int(finer[1].ljust(3, "0")), "ns")
+
+
+def _moment(text: str) -> datetime:
+    moment = datetime.fromisoformat(text)
+    return moment if moment.tzinfo is None else moment.astimezone(UTC).replace(tzinfo=None)
 
 
 def _bytes(value: str | dict[str, str] | bytes) -> bytes:
@@ -268,6 +282,8 @@ def _check_leaf(dtype: str, value: Any, path: str, *, null: bool) -> None:
     if letter in "ty":
         try:
             _reader(dtype)(value)
+        except OverflowError:
+            raise _Fault(path, f"{expected} that fits {dtype}", describe(value)) from None
         except ValueError:
             raise _Fault(path, expected, describe(value)) from None
 

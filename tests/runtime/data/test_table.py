@@ -99,6 +99,16 @@ def test_a_wrong_shape_names_the_row(dtype, dims, row, detail):
         ("bool", 1, "expected true or false, got 1."),
         ("str", 1, "expected a string, got 1."),
         ("datetime64[ns]", "soon", 'expected an ISO 8601 time, got the string "soon".'),
+        (
+            "datetime64[ns]",
+            "9999-12-31",
+            'expected an ISO 8601 time that fits datetime64[ns], got the string "9999-12-31".',
+        ),
+        (
+            "datetime64[us]",
+            "0001-01-01T00:00+01:00",
+            'expected an ISO 8601 time that fits datetime64[us], got the string "0001-01-01T00:00+01:00".',
+        ),
         ("bytes", "%", 'expected {"b64": "..."}, got the string "%".'),
     ],
 )
@@ -107,6 +117,7 @@ def test_a_wrong_value_names_its_place(dtype, value, detail):
         "bool": True,
         "str": "a",
         "datetime64[ns]": "2024-05-01",
+        "datetime64[us]": "2024-05-01",
         "bytes": {"b64": "YQ=="},
     }.get(dtype, 1)
     assert said(array(dtype, 2), [[good, good], [good, value]]) == f"instances[1][1]: {detail}"
@@ -406,3 +417,11 @@ def test_times_keep_their_nanoseconds():
     got = table.collate(array("datetime64[ns]"), times)
     nanoseconds = (got.astype("int64") % 10**9).tolist()
     assert nanoseconds == [123456789, 123456700, 0]
+
+
+def test_times_of_other_centuries_are_kept_where_there_is_room_for_them():
+    time = "3000-01-02T03:04:05.1234567"
+    assert table.collate(array("datetime64[us]"), [time]).astype(str).tolist() == [time[:-1]]
+    edges = ["1677-09-22T00:00:00", "2262-04-10T23:59:59.999999999"]
+    got = table.collate(array("datetime64[ns]"), edges)
+    assert got.astype("datetime64[s]").astype(str).tolist() == [each[:19] for each in edges]
