@@ -16,7 +16,7 @@ RUNTIME = (
     "starlette>=0.40",
     "uvicorn>=0.30",
     "uvloop>=0.19; sys_platform != 'win32'",
-    "httptools>=0.6",
+    "httptools>=0.6.3",
 )
 """What every bundle needs to answer requests. Wide, so that it never fights the author's pins."""
 
