@@ -8,7 +8,7 @@ import pandas as pd
 import pytest
 import torch
 from sklearn.base import BaseEstimator
-from sklearn.ensemble import HistGradientBoostingRegressor
+from sklearn.ensemble import HistGradientBoostingRegressor, RandomForestClassifier
 from sklearn.feature_extraction.text import CountVectorizer
 from sklearn.linear_model import LogisticRegression, Ridge
 from sklearn.pipeline import make_pipeline
@@ -115,6 +115,27 @@ def test_an_estimators_list_of_records_is_one_of_rows():
             return [{"score": float(row[0])} for row in rows]
 
     assert answer(saved(Words(), ROWS[:3]), [[1.0, 2.0, 3.0]]) == [{"score": 1.0}]
+
+
+def test_an_estimators_list_of_arrays_means_the_same_in_any_batch():
+    class Doubles(BaseEstimator):
+        def predict(self, rows):
+            return [2 * row for row in np.asarray(rows)]
+
+    loaded = saved(Doubles(), ROWS[:3])
+    rows = ROWS[:4].tolist()
+    assert [answer(loaded, rows[:count]) for count in (1, 3, 4)] == [
+        (2 * ROWS[:count]).tolist() for count in (1, 3, 4)
+    ]
+
+
+def test_the_probabilities_of_several_outputs_are_one_for_each_in_any_batch():
+    labels = (ROWS[:, :2] > 0).astype(int)
+    model = RandomForestClassifier(3, random_state=0).fit(ROWS, labels)
+    loaded = saved(model, ROWS[:3])
+    for count in (1, 2, 4):
+        said = answer(loaded, ROWS[:count].tolist(), "predict_proba")
+        assert [len(row) for row in said] == [2] * count
 
 
 @pytest.mark.parametrize("rows", [pd.DataFrame({"t": pd.to_timedelta([1, 2], "s")}), [2**70, 1]])
