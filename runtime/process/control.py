@@ -14,6 +14,7 @@ import logging
 import socket
 from collections import deque
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from typing import Any
 
 log = logging.getLogger(__name__)
@@ -49,8 +50,9 @@ class Line:
         except OSError as error:
             log.debug("An event was not heard: %s.", error)
             return
-        if sent < len(line):
-            self._socket.close()  # nobody reads there any more, and half a line is no event
+        if sent < len(line):  # nobody reads there any more, and half a line is no event
+            with suppress(OSError):  # not closed: whoever waits for us hears the end now
+                self._socket.shutdown(socket.SHUT_RDWR)
 
     def read(self) -> bool:
         """Hear what has come; False once nothing more can."""

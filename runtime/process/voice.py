@@ -24,16 +24,18 @@ class Voice:
         os.set_blocking(self.reader, False)
 
     def read(self) -> bool:
-        """Hear what has come; False once nothing more can."""
+        """Hear what has come; False once nothing more can. It stays open until it is closed.
+
+        Whoever waits for `reader` gives that up first. A fork may have it, too, until it runs: once
+        it is closed here, the kernel would tell of its end without end, and nobody could stop it.
+        """
         try:
             data = os.read(self.reader, _PIECE)
         except BlockingIOError:
             return True
         if data:
             self._hear(data)
-            return True
-        self.close()
-        return False
+        return bool(data)
 
     def finish(self) -> None:
         """Hear what a dead worker left; its own children may keep the pipe open for long."""

@@ -64,8 +64,11 @@ class Watch:
         self._selector.register(descriptor, selectors.EVENT_READ, hear)
 
     def unregister(self, descriptor: int) -> None:
-        """Hear nothing more from there; harmless where nothing was heard."""
-        if descriptor in self._selector.get_map():
+        """Hear nothing more from there, before it is closed; harmless where nothing was heard.
+
+        Of one that was closed too early the kernel goes on to tell as long as a fork has it, too.
+        """
+        if descriptor >= 0 and descriptor in self._selector.get_map():
             self._selector.unregister(descriptor)
 
     def later(self, seconds: float, call: Callable[[], None]) -> None:

@@ -55,6 +55,17 @@ def test_one_who_does_not_listen_never_blocks_the_other(control):
     control.supervisor.send("leave")
 
 
+def test_half_an_event_ends_the_line_for_both_and_leaves_its_number_to_it(control):
+    """Whoever waits for it hears of its end, and nobody else has got the number meanwhile."""
+    number = control.supervisor.fileno()
+    control.supervisor.send("welcome", guest="x" * 10_000_000)
+    assert control.supervisor.fileno() == number
+    assert not control.supervisor.read()
+    while control.front.read():
+        pass
+    control.supervisor.send("leave")
+
+
 def test_descriptors_come_with_their_events(control):
     taken = {}
 

@@ -5,6 +5,7 @@ import signal
 
 import pytest
 
+from modelbundle.runtime.process.voice import Voice
 from modelbundle.runtime.process.watch import Watch
 
 
@@ -73,6 +74,31 @@ def test_who_was_given_up_by_another_is_not_heard_at_the_same_time(watch):
     watch.unregister(pipes[heard[0]][0])
     for descriptor in (pipes[heard[0]][0], pipes[0][1], pipes[1][1]):
         os.close(descriptor)
+
+
+def test_who_has_ended_is_not_told_of_again_though_a_fork_has_the_pipe_too(watch):
+    """A closed descriptor whose copy is open elsewhere would wake it for ever."""
+    heard = []
+    voice = Voice(heard.append)
+    copy = os.dup(voice.reader)  # what a fork has that has not run yet
+    watch.register(voice.reader, voice.read)
+    os.write(voice.writer, b"a")
+    watch.wait()
+    os.close(voice.writer)
+    watch.wait()
+    voice.close()
+    rounds, is_over = 0, []
+    watch.later(0.1, lambda: is_over.append(True))
+    while not is_over:
+        watch.wait()
+        rounds += 1
+    assert heard == [b"a"]
+    assert rounds <= 2, "nothing but the time that has come"
+    os.close(copy)
+
+
+def test_a_socket_that_is_closed_is_not_heard(watch):
+    watch.unregister(-1)
 
 
 def test_handlers_are_as_before_at_the_end():
