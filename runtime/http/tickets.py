@@ -1,6 +1,7 @@
 """Tickets: who waits for what a steward does, and what they are told when it is done."""
 
 import asyncio
+import time
 from collections.abc import Callable
 from itertools import count
 
@@ -12,7 +13,8 @@ class Tickets:
     """One for each thing that somebody waits for."""
 
     def __init__(self) -> None:
-        self._numbers = count()
+        # No number is one of the process that has died here: what becomes of its wishes is told us.
+        self._numbers = count(time.monotonic_ns())
         self._awaited: dict[int, asyncio.Future[tuple[str, str]]] = {}
         self._guests: dict[int, str] = {}  # alias of the model that came for a ticket
 

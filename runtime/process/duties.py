@@ -69,6 +69,10 @@ class Duties(Protocol):
         """A front has done what it had to, and will not be replaced."""
         ...
 
+    def handed_over(self) -> None:
+        """Another server serves on the same socket, and this one takes nobody in any more."""
+        ...
+
     def last_call(self) -> None:
         """All fronts have told everybody that they are going."""
         ...

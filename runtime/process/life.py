@@ -7,7 +7,7 @@ import os
 import signal
 import socket
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from types import FrameType
 from typing import TYPE_CHECKING
 
@@ -185,15 +185,19 @@ class Life(uvicorn.Server):
         if not self._has_paused:
             log.warning("There are no descriptors for more connections: newcomers have to wait.")
         self._has_paused = True
-        while True:
+        while not self.servers:
             await asyncio.sleep(GLANCE)
             if not self._turnstile.is_full(len(self.server_state.connections)):
-                break
+                with contextlib.suppress(OSError):  # something else has taken them: the next time
+                    await self._open()
         self.application.readiness.is_full = False
-        await self._open()
         self._pausing = None
 
     def _close(self) -> None:
+        if self._pausing is not None:
+            self._pausing.cancel()
+            self._pausing = None
+            self.application.readiness.is_full = False
         for server in self.servers:
             server.close()
         self.servers = []
@@ -207,8 +211,6 @@ class Life(uvicorn.Server):
 
     def _hang_up(self) -> None:
         """Take no more connections; the socket stays open, for later and for others."""
-        if self._pausing is not None:
-            self._pausing.cancel()
         self._close()
         if self.management is not None:
             self.management.hang_up()
@@ -268,26 +270,31 @@ class Life(uvicorn.Server):
             for listener in sockets:
                 turn_away(listener)
         await asyncio.sleep(LAST_CALL if was_busy else LAST_CALL / 10)
-        for _ in range(LOOKS):
-            if not any(map(are_waiting, sockets)):
-                return
-            await asyncio.sleep(GLANCE)
+        await emptied(sockets)
 
     async def _see_off(self) -> None:
         """Wait until each connection has been told to close, or has been idle for too long.
 
         Closing one that is idle could meet a request that is on its way already.
         """
-        self._hang_up()
+        self._close()
         self._excuse()
         for connection in self.server_state.connections:
             if isinstance(connection, LimitedProtocol):
                 connection.hurry(FAREWELL)
+        if self.management is not None:
+            await self.management.leave()
         deadline = time.monotonic() + self._drain_timeout
-        while self.server_state.connections and time.monotonic() < deadline:
+        while self._is_occupied and time.monotonic() < deadline:
             if self.signal is not None:
                 return
             await asyncio.sleep(GLANCE)
+
+    @property
+    def _is_occupied(self) -> bool:
+        """Whether anybody is in."""
+        is_managed = self.management is not None and self.management.is_occupied
+        return bool(self.server_state.connections) or is_managed
 
     def _excuse(self) -> None:
         """Whoever is being answered is told that the connection ends with it."""
@@ -328,6 +335,14 @@ class Life(uvicorn.Server):
             if not self.server_state.connections:
                 return
             await asyncio.sleep(LAST_CALL / FLUSHES)
+
+
+async def emptied(listeners: Sequence[socket.socket]) -> None:
+    """Wait until nobody is in their queues any more; not for long, and where the system says so."""
+    for _ in range(LOOKS):
+        if not any(map(are_waiting, listeners)):
+            return
+        await asyncio.sleep(GLANCE)
 
 
 def run(life: Life, listener: socket.socket) -> int:

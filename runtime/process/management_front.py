@@ -9,7 +9,8 @@ from uvicorn.server import ServerState
 from ..dialects.management.dialect import Management
 from ..http.app import Application
 from ..http.keyed_site import KeyedSite
-from ..http.protocol import limited
+from ..http.protocol import LimitedProtocol, limited
+from .life import FAREWELL, LAST_CALL, emptied
 from .management_port import ManagementPort
 
 
@@ -50,6 +51,25 @@ class ManagementFront:
         if self._server is not None:
             self._server.close()
             self._server = None
+
+    @property
+    def is_occupied(self) -> bool:
+        """Whether anybody is in."""
+        return bool(self._state.connections)
+
+    async def leave(self) -> None:
+        """Others take over: let those in who wait in the queue of the port, then nobody.
+
+        Closing the queue resets who waits there: another server has one of its own.
+        """
+        if self._server is not None:
+            await asyncio.sleep(LAST_CALL)
+            await emptied([self._listener])
+        self.hang_up()
+        self._listener.close()
+        for connection in self._state.connections:
+            if isinstance(connection, LimitedProtocol):
+                connection.hurry(FAREWELL)
 
     async def finish(self, seconds: float) -> None:
         """Answer what has been asked, for a while, and close."""

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 
 from ..errors import BundleError
 from ..settings import ManagementSettings
+from .newcomers import turn_away
 
 log = logging.getLogger(__name__)
 
@@ -19,7 +20,7 @@ SHORTEST = 16  # characters of a token
 
 @dataclass(frozen=True, slots=True)
 class ManagementPort:
-    """A listening socket, and the token that each request must carry."""
+    """The socket that its fronts listen on, and the token that each request must carry."""
 
     listener: socket.socket
     token: str = field(repr=False)
@@ -63,19 +64,30 @@ class ManagementPort:
         host = settings.host or "127.0.0.1"
         if not is_shared:
             # Another server that says the same would share the requests with us, unseen.
-            _bound(host, settings.port, is_shared=False).close()
-        # The server that takes over from this one listens at the same place for a while.
-        return cls(_bound(host, settings.port, is_shared=True), token)
+            _bound(host, settings.port, is_shared=False, listens=True).close()
+        # The server that takes over from this one listens at the same place for a while; if it did
+        # so before its fronts can answer, every other client would wait for them.
+        return cls(_bound(host, settings.port, is_shared=True, listens=not is_shared), token)
+
+    def leave(self) -> None:
+        """Another server listens there: whoever comes now is its own, as soon as we are gone.
+
+        Those in our queue are our fronts'.
+        """
+        if self.listener.fileno() >= 0:
+            turn_away(self.listener)
+            self.listener.close()
 
 
-def _bound(host: str, port: int, *, is_shared: bool) -> socket.socket:
+def _bound(host: str, port: int, *, is_shared: bool, listens: bool) -> socket.socket:
     listener = socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET)
     try:
         listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         if is_shared:
             listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
         listener.bind((host, port))
-        listener.listen()
+        if listens:
+            listener.listen()
     except OSError as error:
         listener.close()
         raise BundleError(

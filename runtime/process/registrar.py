@@ -131,7 +131,7 @@ class Registrar:
         arrival = self._asked.pop(name)
         del self._questions[name]
         try:
-            guest = self._admitted(said)
+            guest = self._admitted(said, arrival)
         except Refusal as refusal:
             log.warning("Model `%s` cannot be registered: %s.", name, refusal)
             for front, ticket, _ in arrival.waiting:
@@ -139,7 +139,7 @@ class Registrar:
             return
         self._welcome(guest, arrival)
 
-    def _admitted(self, said: Answer) -> Guest:
+    def _admitted(self, said: Answer, arrival: Arrival) -> Guest:
         """The model that has been laid out, as far as it can be served beside the others."""
         if "refused" in said:
             raise Refusal(str(said["refused"]), str(said["why"]))
@@ -147,9 +147,10 @@ class Registrar:
             guest = Guest.from_json(said)
         except (InvalidBundle, OSError, KeyError, TypeError, ValueError) as error:
             log.error("What the store has laid out is no model: %s", error)  # noqa: TRY400
+            shutil.rmtree(str(said["directory"]), ignore_errors=True)
             raise Refusal("failed", "it is damaged") from error
         try:
-            self._check(guest)
+            self._check(guest, arrival)
         except Refusal:
             shutil.rmtree(guest.directory, ignore_errors=True)
             raise
@@ -158,7 +159,7 @@ class Registrar:
         assert seat is not None
         return replace(guest.called(plan.models.keys()), seat=seat)
 
-    def _check(self, guest: Guest) -> None:
+    def _check(self, guest: Guest, arrival: Arrival) -> None:
         plan, entry = self._guests.plan, guest.entry
         for each in plan.manifest.models:
             if (each.name, each.version) != (entry.name, entry.version):
@@ -177,7 +178,9 @@ class Registrar:
         if self._guests.metrics.seats.free() is None:
             raise Refusal("busy", "there are as many models from outside as there may be")
         if self._hands.is_ending:
-            raise Refusal("busy", "the server ends")
+            raise Refusal("busy", ENDS)
+        if all(front.crew.is_leaving for front, *_ in arrival.waiting):
+            raise Refusal("busy", TAKEN_OVER)  # nobody would have it loaded
 
     def _welcome(self, guest: Guest, arrival: Arrival) -> None:
         """Tell all fronts of it, and have it loaded."""
@@ -215,8 +218,7 @@ class Registrar:
         if alias in self._guests.plan.guests:
             self._going.add(alias)
         told = {"event": "unload", "model": alias, "ticket": event["ticket"], "replicas": None}
-        if not self._terms.heard(front, told):
-            tell_done(front, event["ticket"], "unknown", "it is not here")
+        self._terms.heard(front, told)
 
     def _settled(self, alias: str, standing: Standing) -> None:
         """Something has become of a model; perhaps it is to be forgotten now."""

@@ -109,8 +109,8 @@ class Question:
     def give_up(self) -> None:
         """End it, where it has not ended; nobody is told anything but that it failed."""
         if not self._has_ended:
-            with suppress(ProcessLookupError):
-                os.kill(self._pid, signal.SIGKILL)
+            with suppress(ProcessLookupError):  # whom it has started, too: they have its pipe
+                os.killpg(self._pid, signal.SIGKILL)
 
 
 def _start(command: Sequence[str], environment: Mapping[str, str], writer: int) -> int:

@@ -308,6 +308,11 @@ class Serving:
             if isinstance(each, FrontPost | ServicePost):
                 self.metrics.counters.forget(each.row)
 
+    def handed_over(self) -> None:
+        """At the management port each server has a queue of its own."""
+        if self.site.management is not None:
+            self.site.management.leave()
+
     def last_call(self) -> None:
         """Take no new connections, in any process."""
         if self.registrar is not None:

@@ -1,5 +1,6 @@
 """Staff: the processes of all crews: forked, heard, and buried."""
 
+import logging
 import os
 import signal
 import time
@@ -15,6 +16,8 @@ from .crew import Crew, FrontPost, ModelPost, Post, TemplatePost
 from .nursery import Nursery
 from .obituary import Obituary
 from .watch import Watch
+
+log = logging.getLogger(__name__)
 
 BIRTH = 10.0  # seconds that a template has to fork: one of many gigabytes takes a second or two
 NEWS = 1.0  # seconds after them, in which we hear of what was forked while we did not run
@@ -123,6 +126,8 @@ class Staff:
         if post.child is not None:
             post.child.pid = pid
             self._posts[pid] = post
+            if pid in self._strangers:  # it has ended, which is told next: its number is nobody's
+                return
             if post.is_dismissed or post.front is None or post.front.child is None:
                 post.child.send(signal.SIGKILL)
             elif post.is_ready:  # it was faster than the news of its birth
@@ -173,8 +178,7 @@ class Staff:
 
     def reap(self) -> Iterator[tuple[Post, Child, Obituary]]:
         """Who has died; as process 1 of a container, bury also those whom nobody else will."""
-        for pid in self._strangers.keys() & self._posts.keys():
-            yield from self._bury(pid, self._strangers.pop(pid))
+        yield from self._reap_strangers()
         with suppress(ChildProcessError):
             while True:
                 pid, status = os.waitpid(-1, os.WNOHANG)
@@ -183,8 +187,14 @@ class Staff:
                 if pid not in self._posts and len(self._nursery):
                     self._strangers[pid] = status
                 yield from self._bury(pid, status)
+        yield from self._reap_strangers()  # whom a template has told of, that has ended just now
         if not len(self._nursery):
             self._strangers.clear()
+
+    def _reap_strangers(self) -> Iterator[tuple[Post, Child, Obituary]]:
+        """Those who had ended before we heard of their birth."""
+        for pid in self._strangers.keys() & self._posts.keys():
+            yield from self._bury(pid, self._strangers.pop(pid))
 
     def _bury(self, pid: int, status: int) -> Iterator[tuple[Post, Child, Obituary]]:
         post = self._posts.pop(pid, None)
@@ -221,3 +231,11 @@ class Staff:
 def cannot_start(post: Post, error: OSError) -> BundleError:
     """What to say where `Staff.fill` fails."""
     return BundleError(f"{post.name} cannot be started: {error.strerror}.")
+
+
+def report(post: Post, child: Child, obituary: Obituary, delay: float) -> None:
+    """Say why somebody died, and when there will be another."""
+    reason = f" ({child.failure})" if child.failure else ""
+    when = f"in {delay:g} s" if delay else "now"
+    which = f"{post.name} (pid {child.pid})"
+    log.error("%s %s%s; starting another %s.%s", which, obituary.why, reason, when, obituary.told)

@@ -19,7 +19,7 @@ from .crew import UNFIT, Crew, FrontPost, ModelPost, Post, TemplatePost
 from .duties import Duties
 from .newcomers import LAME_DUCK
 from .obituary import Obituary
-from .staff import Staff, cannot_start
+from .staff import Staff, cannot_start, report
 from .terminal import Terminal
 from .watch import Watch
 
@@ -83,6 +83,7 @@ class Supervisor:
             self.restart()
         elif number == signal.SIGUSR1:
             self._code = 0
+            self._duties.handed_over()
             for crew in self._staff.crews:
                 self._dismiss(crew)
         elif not self._stopped:  # also where it is leaving: those whom it answers may finish
@@ -341,7 +342,7 @@ class Supervisor:
         if front.crashes > PATIENCE and not any(each.is_ready for each in front.crew.fronts):
             why = f"The workers keep dying: the last one {obituary.why}."
             raise child.failure or BundleError(why)
-        _log(front, child, obituary, delay)
+        report(front, child, obituary, delay)
         if front.crashes > 1:
             self._terms.give_up_waiting()
         self._watch.later(delay, partial(self._refill, front))
@@ -373,7 +374,7 @@ class Supervisor:
             delay = model.delay(child)
             cause = "memory" if obituary.is_out_of_memory else "hang" if reason else "crash"
             self._duties.died(model, cause)
-            _log(model, child, Obituary(why, obituary.words), delay)
+            report(model, child, Obituary(why, obituary.words), delay)
             self._watch.later(delay, partial(self._fill, model))
 
     def _template_died(self, template: TemplatePost, child: Child, obituary: Obituary) -> bool:
@@ -387,14 +388,6 @@ class Supervisor:
             return True
         if crew.has_served and not crew.is_leaving and self._code is None:
             delay = template.delay(child)
-            _log(template, child, obituary, delay)
+            report(template, child, obituary, delay)
             self._watch.later(delay, partial(self._fill, template))
         return False
-
-
-def _log(post: Post, child: Child, obituary: Obituary, delay: float) -> None:
-    """Say why somebody died, and when there will be another."""
-    reason = f" ({child.failure})" if child.failure else ""
-    when = f"in {delay:g} s" if delay else "now"
-    which = f"{post.name} (pid {child.pid})"
-    log.error("%s %s%s; starting another %s.%s", which, obituary.why, reason, when, obituary.told)

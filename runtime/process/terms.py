@@ -150,6 +150,8 @@ class Terms:
         elif kind in {"loaded", "failed", "here", "gone"} and standing is not None:
             if event["term"] == standing.term and front in standing.awaited:
                 self._answered(front, kind, alias, standing, event["why"])
+        elif kind in {"load", "unload", "prefer"}:  # it was forgotten before the front heard of it
+            tell_done(front, event["ticket"], "UNAVAILABLE", UNLOADED)
         else:
             return False
         return True
@@ -211,7 +213,11 @@ class Terms:
         standing.term += 1
         standing.awaited = set(self._fronts())
         if what == "load":
-            self._load(alias, standing)
+            try:
+                self._load(alias, standing)
+            except OSError as error:
+                log.error("Model `%s` cannot be loaded: %s.", alias, error.strerror)  # noqa: TRY400
+                self._give_up(alias, standing, CANNOT)
             return
         standing.state = "UNLOADING"
         for each in standing.awaited:

@@ -2,6 +2,8 @@
 
 import dataclasses
 import re
+import select
+import socket
 
 import httpx
 import pytest
@@ -100,10 +102,29 @@ def test_a_port_that_is_taken_is_said():
     try:
         with pytest.raises(BundleError, match="The management port cannot be"):
             ManagementPort.open(settings, {"BUNDLE_MANAGEMENT_TOKEN": TOKEN})
-        taking_over = {"BUNDLE_MANAGEMENT_TOKEN": TOKEN}
-        ManagementPort.open(settings, taking_over, is_shared=True).listener.close()
     finally:
         first.listener.close()
+
+
+def test_who_takes_over_leaves_clients_to_who_serves_until_it_can_answer():
+    settings = ManagementSettings(port=free_port())
+    first = ManagementPort.open(settings, {"BUNDLE_MANAGEMENT_TOKEN": TOKEN})
+    taking_over = {"BUNDLE_MANAGEMENT_TOKEN": TOKEN}
+    second = ManagementPort.open(settings, taking_over, is_shared=True)
+    clients = []
+    try:
+        for _ in range(16):
+            clients.append(socket.create_connection(("127.0.0.1", settings.port), timeout=10))
+            assert select.select([first.listener], [], [], 10)[0]
+            clients.append(first.listener.accept()[0])
+        second.listener.listen()
+        first.leave()
+        clients.append(socket.create_connection(("127.0.0.1", settings.port), timeout=10))
+        clients.append(second.listener.accept()[0])
+    finally:
+        for each in (*clients, first.listener, second.listener):
+            each.close()
+    first.leave()  # harmless
 
 
 def test_models_are_listed_in_pages_and_described_with_their_workers(managed):

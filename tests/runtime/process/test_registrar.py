@@ -29,6 +29,8 @@ with open(asked, "a") as file:
     print(name, os.environ.get("BUNDLE_MANAGEMENT_TOKEN"), file=file)
 if name == "dies":
     os.kill(os.getpid(), signal.SIGKILL)
+while os.path.exists(os.path.join(offers, name + ".wait")):
+    time.sleep(0.01)
 if name == "babbles":
     print("no JSON")
 elif name == "endless":
@@ -162,6 +164,7 @@ def test_other_bytes_than_its_digest_names_are_not_loaded(beside, store):
     assert load(server, "b").status_code == 500
     (home / "model.json").write_bytes((home / "model.json").read_bytes() + b" ")
     assert why(load(server, "b")) == (500, "Model `b` cannot be registered: it is damaged.")
+    assert not list(store.place.iterdir()), "nothing of it is kept"
     assert list(states(server)) == ["a"]
 
 
@@ -209,6 +212,29 @@ def test_who_asks_for_the_same_at_the_same_time_gets_the_same(beside, store, in_
     statuses = in_threads(lambda _: load(server, "b").status_code, range(6))
     assert set(statuses) <= {200}, statuses
     assert list(states(server)) == ["a", "b"]
+
+
+def test_a_model_that_nobody_waits_for_any_more_does_not_come_halfway(beside, store, in_threads):
+    """Others take over while the store is asked: who has asked is told to ask again."""
+    server = beside("--workers=1")
+    store.add(Sums(), "b")
+    gate = store.offers / "b.wait"
+    gate.touch()
+
+    def do(what):
+        if what == "ask":
+            return why(load(server, "b"))
+        wait_until(lambda: store.asked)
+        server.process.send_signal(signal.SIGHUP)
+        wait_until(lambda: "The new processes serve" in server.log())
+        return gate.unlink()
+
+    (status, told), _ = in_threads(do, ["ask", "take over"])
+    assert (status, "another process takes over" in told) == (503, True), told
+    assert list(states(server)) == ["a"]
+    assert not list(store.place.iterdir()), "nothing of it is kept"
+    assert load(server, "b").status_code == 200
+    assert ask(server, "b").json() == {"predictions": [3.0]}
 
 
 def test_without_a_store_beside_it_a_server_says_so(beside):

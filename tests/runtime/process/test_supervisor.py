@@ -3,6 +3,7 @@
 import errno
 import os
 import signal
+import socket
 import time
 from pathlib import Path
 
@@ -146,7 +147,7 @@ class Pretended:
     def ready(self, *_):
         pass
 
-    died = joined = buried = failed = left = ready
+    died = joined = buried = failed = left = handed_over = ready
 
     def look(self, crew):
         return False
@@ -221,6 +222,30 @@ def test_a_process_that_there_is_no_room_for_is_tried_again_once_it_has_served(m
 
     forked = []
     monkeypatch.setattr(os, "fork", limited)
+    assert supervise(front) == 0
+    assert len(refused) == 3
+
+
+def test_a_line_that_there_is_no_descriptor_for_is_tried_again_once_it_has_served(monkeypatch):
+    make, refused = socket.socketpair, []
+
+    def front(post, on_ready):
+        on_ready()
+        if post.generation == 1:
+            time.sleep(0.1)
+            os._exit(1)
+        os.kill(os.getppid(), signal.SIGTERM)
+        time.sleep(30)
+
+    def limited(*arguments):
+        if made and len(refused) < 3:
+            refused.append(1)
+            raise OSError(errno.EMFILE, "Too many open files")
+        made.append(1)
+        return make(*arguments)
+
+    made = []
+    monkeypatch.setattr(socket, "socketpair", limited)
     assert supervise(front) == 0
     assert len(refused) == 3
 

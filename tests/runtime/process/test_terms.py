@@ -10,6 +10,8 @@ import httpx
 import pytest
 
 from modelbundle.runtime.manifest import Route
+from modelbundle.runtime.process.crew import FrontPost
+from modelbundle.runtime.process.terms import Terms
 
 from ..conftest import Sums, write_bundle, write_model
 from .conftest import Traffic
@@ -379,3 +381,16 @@ def test_nobody_knows_a_model_that_there_is_not(two):
     server = two("--workers=1")
     assert load(server, "c").status_code == 404
     assert unload(server, "c").status_code == 404
+
+
+@pytest.mark.parametrize("what", ["load", "unload", "prefer"])
+def test_who_asks_for_what_was_forgotten_a_moment_ago_is_told(what):
+    front, heard = FrontPost(0, 0), []
+    line = front.prepare().front
+    line.on_event = heard.append
+    assert Terms({}, None, None).heard(front, {"event": what, "model": "a", "ticket": 7})
+    assert line.read()
+    assert [(each["event"], each["ticket"], each["state"]) for each in heard] == [
+        ("done", 7, "UNAVAILABLE")
+    ]
+    front.let_go()
