@@ -81,10 +81,16 @@ class CommandEngine:
         """What the program knows of an image.
 
         Raises:
-            ImageFailed: when it has none of that name.
+            ImageFailed: when it has none of that name, or says what is no answer.
         """
-        about = json.loads(self.run([*_INSPECT[self.name], image], "look at it"))
-        first: dict[str, Any] = about[0] if isinstance(about, list) else about
+        said = self.run([*_INSPECT[self.name], image], "look at it")
+        try:
+            about = json.loads(said)
+        except ValueError:
+            about = None
+        first = about[0] if isinstance(about, list) and about else about
+        if not isinstance(first, dict):
+            raise ImageFailed(f"{self.name} does not say what `{image}` is.")
         return first
 
     def push(self, tags: Sequence[str]) -> None:

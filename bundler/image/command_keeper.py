@@ -41,7 +41,7 @@ class CommandKeeper:
             found = self._inspected(_pinned(reference))
         except ImageFailed:
             return None
-        self._base = frozenset(found["rootfs"]["diff_ids"])
+        self._base = frozenset(_diff_ids(found))
         return found
 
     def _inspected(self, image: str) -> Mapping[str, Any]:
@@ -76,7 +76,7 @@ class CommandKeeper:
 
     def _layers(self, image: str) -> Iterator[str]:
         try:
-            yield from self._inspected(image)["rootfs"]["diff_ids"]
+            yield from _diff_ids(self._inspected(image))
         except ImageFailed:  # deleted meanwhile
             return
 
@@ -96,6 +96,10 @@ class CommandKeeper:
         made = assembly.config.blob.digest
         self._engine.run(["tag", made.removeprefix("sha256:"), *tags], "tag the image")
         return self._engine.image(made, tuple(tags))
+
+
+def _diff_ids(document: Mapping[str, Any]) -> list[str]:
+    return (document.get("rootfs") or {}).get("diff_ids") or []
 
 
 def _pinned(reference: str) -> str:

@@ -44,10 +44,11 @@ class DockerKeeper:
     def python(self, reference: str) -> str | None:
         """See `Keeper`; it runs without a network."""
         with told(self._engine, f"run `{reference}`"):
-            said: bytes = self._engine.client.containers.run(
+            said: bytes | None = self._engine.client.containers.run(
                 reference, ["-c", ASKED], entrypoint=["python3"], network_disabled=True, remove=True
             )
-        return said.decode("utf-8", "replace")
+        # Docker keeps nothing of what is said where its logs go elsewhere.
+        return said.decode("utf-8", "replace") if said else None
 
     def fetch(self, reference: str, platform: str) -> None:
         """See `Keeper`."""

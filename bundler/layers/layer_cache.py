@@ -71,9 +71,9 @@ class LayerCache:
 
     def _doomed(self, named: "_Named") -> Iterator[Path]:
         for path in _below(self.directory / PACKAGES):
-            if path.is_dir() and lock_of(path) not in named.locks:
+            tree = path.with_suffix("")  # its note lies beside it, or is left of it
+            if not tree.is_dir() or lock_of(tree) not in named.locks:
                 yield path
-                yield from _note(path)
         for folder in _below(self.directory / BYTECODE):
             yield from (path for path in _below(folder) if digest_of(path) not in named.sources)
         for path in _below(self.directory / LAST):
@@ -102,7 +102,9 @@ def remove(store: Store, paths: Iterable[Path]) -> list[Path]:
             if getattr(error.__cause__, "errno", None) not in _FULL:
                 raise
             return _removed_at_once(doomed, workspace.all_held(tmp))
-        moved = [path for path in doomed if _renamed(path, _trashed(path, trash))]
+        held = workspace.all_held(tmp)
+        free = [path for path in doomed if digest_of(path) not in held]
+        moved = [path for path in free if _renamed(path, _trashed(path, trash))]
         held = workspace.all_held(tmp)
         for path in moved:
             if digest_of(path) in held:
@@ -166,11 +168,6 @@ def source_key(path: str, digest: str) -> str:
 
 def _place(tree: Path) -> Path:
     return tree.with_name(f"{tree.name}.lock")
-
-
-def _note(tree: Path) -> Iterator[Path]:
-    if _place(tree).exists():
-        yield _place(tree)
 
 
 def _below(folder: Path) -> list[Path]:

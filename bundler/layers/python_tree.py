@@ -29,6 +29,7 @@ from .member import Member
 PYTHON_HOME = "opt/python/current"
 _FORMAT = 1
 _TIMEOUT = 30.0  # seconds of silence
+_LARGEST = 256 << 20  # bytes of an archive; they have a tenth of that to a half
 _TOP = "python"  # the archive's only folder
 _UNUSED = ("include/", "share/", "lib/tcl", "lib/tk", "lib/thread", "lib/itcl", "lib/pkgconfig/")
 _DESKTOP = frozenset({"idlelib", "tkinter", "turtledemo", "ensurepip", "lib2to3", "site-packages"})
@@ -116,13 +117,14 @@ def fetch(archive: Archive, place: Path, *, offline: bool) -> None:
             f"Python {archive.version} for the image is not here, and `--offline` fetches nothing.",
             hint=f"Put `{unquote(archive.path)}` below a folder and set {MIRROR}=file:///FOLDER.",
         )
-    running = hashlib.sha256()
+    running, left = hashlib.sha256(), _LARGEST
     try:
         with _asked(url) as answer, place.open("xb") as file:
-            while chunk := answer.read(digest.CHUNK):
+            while left > 0 and (chunk := answer.read(digest.CHUNK)):
+                left -= len(chunk)
                 running.update(chunk)
                 file.write(chunk)
-    except (OSError, http.client.HTTPException) as error:
+    except (OSError, ValueError, http.client.HTTPException) as error:
         raise ResolveError(
             f"`{url}` cannot be fetched: {getattr(error, 'reason', error)}.",
             hint=f"Name a mirror in {MIRROR}, or build where Docker or Podman runs.",

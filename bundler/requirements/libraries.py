@@ -6,7 +6,6 @@ strangers could have a package of theirs installed, and run, although no file of
 
 import json
 from collections.abc import Iterable, Mapping
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ...runtime.errors import BundleError
@@ -36,13 +35,13 @@ def unvouched(manifest: BundleManifest, store: "Store") -> list[str]:
     found: set[str] = set()
     for entry in manifest.models:
         if not store.trust.is_trusted(entry.digest):
-            found.update(beyond(_packages(store.blob(entry.digest))))
+            found.update(beyond(_packages(store, entry.digest)))
     return sorted(found)
 
 
-def _packages(path: Path) -> Mapping[str, str]:
-    """None of a damaged one, which is refused where it is compared with its digest."""
+def _packages(store: "Store", digest: str) -> Mapping[str, str]:
+    """None of a damaged or lost one, which is refused where it is compared with its digest."""
     try:
-        return ModelManifest.from_json(json.loads(path.read_bytes())).packages
+        return ModelManifest.from_json(json.loads(store.blob(digest).read_bytes())).packages
     except (OSError, ValueError, RecursionError, BundleError):
         return {}

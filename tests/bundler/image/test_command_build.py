@@ -28,6 +28,16 @@ def test_a_program_that_cannot_run_is_no_engine(monkeypatch, tmp_path):
         find("podman")
 
 
+@pytest.mark.parametrize("said", ["", "[]", "null", '["x"]'])
+def test_nonsense_about_an_image_is_told(monkeypatch, tmp_path, said):
+    program = tmp_path / "podman"
+    program.write_text(f"#!/bin/sh\necho '{said}'\n")
+    program.chmod(0o755)
+    monkeypatch.setenv("PATH", str(tmp_path))
+    with pytest.raises(ImageFailed, match="does not say what `small:1` is"):
+        find("podman").inspect("small:1")
+
+
 def test_nothing_of_a_build_without_an_engine_is_for_it(small, base):
     with pytest.raises(InvalidDestination, match="without an engine"):
         containerize(small.build(), small.store, Means(engine="podman", output="oci:x"))

@@ -6,6 +6,7 @@ import os
 import subprocess
 import tarfile
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
@@ -13,6 +14,7 @@ from modelbundle.bundler.errors import BuildError, ImageFailed
 from modelbundle.bundler.image import keeper as keepers
 from modelbundle.bundler.image.command_build import is_installed
 from modelbundle.bundler.image.command_keeper import _pinned
+from modelbundle.bundler.image.docker_keeper import DockerKeeper
 from modelbundle.bundler.image.engine import connect
 from modelbundle.bundler.image.engineless import Engineless, Wish
 from modelbundle.bundler.image.image import Means, containerize
@@ -142,6 +144,13 @@ def test_nonsense_of_an_engine_is_no_base(small, known_base):
         keeper = Memory(broken)
         with pytest.raises(ImageFailed, match="does not say what"):
             keepers.base_of(keeper, "base:1", "linux/amd64", NullProgress())
+
+
+def test_what_was_said_into_logs_elsewhere_is_not_known():
+    """The SDK answers None where a daemon's logs go to a service."""
+    containers = SimpleNamespace(run=lambda *_, **__: None)
+    engine = SimpleNamespace(name="Docker", client=SimpleNamespace(containers=containers))
+    assert DockerKeeper(engine).python("base:1") is None
 
 
 def test_layers_are_shared_from_the_bottom_on():

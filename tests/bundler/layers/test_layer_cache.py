@@ -118,10 +118,27 @@ def test_a_tree_that_a_process_reads_stays_until_it_ends(own_store, bundle, tree
 def test_a_tree_that_is_taken_up_meanwhile_is_put_back(own_store, tree, monkeypatch):
     """The second question is asked when the tree lies in the trash already."""
     found = tree()
-    asked = iter([frozenset({found.key})])
+    asked = iter([frozenset(), frozenset({found.key})])
     monkeypatch.setattr(layer_cache.workspace, "all_held", lambda _: next(asked))
     assert layer_cache.remove(own_store, [found.directory]) == []
     assert (found.directory / "module.py").exists()
+
+
+def test_a_note_without_its_tree_goes(own_store, tree):
+    found = tree()
+    note = found.directory.with_name(f"{found.directory.name}.lock")
+    assert note.exists()
+    layer_cache.remove(own_store, [found.directory])
+    assert LayerCache(own_store).collect().entries == 1
+    assert not note.exists()
+
+
+def test_a_tree_that_is_held_is_not_moved_at_all(own_store, tree):
+    found = tree()
+    before = found.directory.stat().st_ctime_ns
+    with own_store.staging(), own_store.holding([found.key]):
+        assert layer_cache.remove(own_store, [found.directory]) == []
+    assert found.directory.stat().st_ctime_ns == before
 
 
 def test_digests_of_layers_are_forgotten_after_a_month_unless_the_last_image_has_them(own_store):

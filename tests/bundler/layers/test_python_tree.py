@@ -9,6 +9,7 @@ from urllib.parse import unquote
 import pytest
 
 from modelbundle.bundler.errors import ResolveError
+from modelbundle.bundler.layers import python_tree
 from modelbundle.bundler.layers.bytecode import Compiler
 from modelbundle.bundler.layers.python_tree import PYTHON_HOME, PythonTree
 from modelbundle.bundler.progress import NullProgress
@@ -94,6 +95,21 @@ def test_another_archive_than_the_known_one_is_refused(own_store, archive, tmp_p
     with pytest.raises(ResolveError, match="is not the Python that this tool knows"):
         tree.make(own_store, NullProgress())
     assert not tree.is_there
+
+
+def test_a_mirror_that_is_no_address_is_told(own_store, archive, tmp_path, monkeypatch):
+    monkeypatch.setenv(MIRROR, str(tmp_path / "mirror"))
+    with pytest.raises(ResolveError, match="cannot be fetched: unknown url type"):
+        PythonTree.of(own_store, archive, PYTHON_HOME, None).make(own_store, NullProgress())
+
+
+def test_a_mirror_without_an_end_is_not_followed_to_it(own_store, archive, tmp_path, monkeypatch):
+    monkeypatch.setattr(python_tree, "_LARGEST", 1)
+    with (tmp_path / "mirror" / unquote(archive.path)).open("r+b") as file:
+        file.truncate(100 << 20)
+    with pytest.raises(ResolveError, match="is not the Python"):
+        python_tree.fetch(archive, tmp_path / "fetched", offline=False)
+    assert (tmp_path / "fetched").stat().st_size < 100 << 20
 
 
 def test_without_a_network_it_says_what_to_bring(own_store, archive, monkeypatch):
