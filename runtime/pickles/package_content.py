@@ -29,6 +29,7 @@ _REBUILDING = frozenset(
         *(f"_rebuild_{kind}" for kind in (*_TENSORS, *_MORE_TENSORS)),  # torch._utils
         *(f"__{kind}_ctor" for kind in ("bit_generator", "generator", "randomstate")),  # numpy
         *(f"_new_{kind}" for kind in _INDEXES),  # pandas
+        "_mareconstruct",  # numpy's masked arrays, as a search of parameters has them
     }
 )
 _COMPILED = ("__pyx_unpickle", "newObj", "_unpickle_block")  # how Cython's begin
@@ -98,7 +99,9 @@ def _may_be_given(use: Use) -> bool:
     if not isinstance(given, type):
         is_value = name.startswith("_rebuild_") and not callable(given)
         return is_value or (name.endswith("_ctor") and (use.module, use.name) == _BITS)
-    wanted = {"_new_": "Index", "__": "BitGenerator", "_rebuild_": ""}
+    if f"{use.module}.{use.name}" == "numpy.ndarray":
+        return True
+    wanted = {"_new_": "Index", "__": "BitGenerator", "_mare": "MaskedArray", "_rebuild_": ""}
     for beginning, base in wanted.items():
         if name.startswith(beginning) and not name.startswith(_COMPILED):
             return not base or any(kind.__name__ == base for kind in given.__mro__)

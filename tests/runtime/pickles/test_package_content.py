@@ -156,6 +156,11 @@ def goes_through_it_as_a_class_of_its_own(path):
     return called(found("torch", "Size"), loader(path))
 
 
+def masks_a_file(path):
+    masked, memmap = found("numpy.ma.core", "_mareconstruct"), found("numpy", "memmap")
+    return called(masked, memmap, found("numpy", "ndarray"), b"K\x08\x85", text("b"))
+
+
 def makes_one_of_an_object(path):
     built = called(found(*KERNEL), opcode=b"\x81") + state("__new__") + b"b"
     return called(found("sklearn.neighbors._kd_tree", "newObj"), built)
@@ -193,6 +198,7 @@ ATTACKS = [
     goes_through_what_is_built,
     goes_through_the_parts_of_a_list,
     goes_through_it_as_a_class_of_its_own,
+    masks_a_file,
     makes_one_of_an_object,
     changes_what_came_with_its_state,
     calls_what_nobody_knows,
@@ -267,8 +273,10 @@ def test_models_load_with_the_stars_of_their_libraries(tmp_path, protocol):
     for model in models:
         model.fit(rows, labels)
     path = tmp_path / "model.pkl"
-    path.write_bytes(pickle.dumps([*models, np.random.default_rng(1), csr_matrix(rows)], protocol))
-    assert len(STARS.load(path)) == 6
+    masked = np.ma.array([1.0, 2.0], mask=[True, False])  # as in the results of a search
+    more = [np.random.default_rng(1), csr_matrix(rows), masked]
+    path.write_bytes(pickle.dumps([*models, *more], protocol))
+    assert len(STARS.load(path)) == 7
 
 
 def test_modules_of_torch_load_with_its_star(tmp_path):
