@@ -56,6 +56,10 @@ def test_a_voice_is_heard_until_its_end(heard):
     assert voice.read()
     os.close(told)
     assert not voice.read()
+    assert (pieces, voice.is_closed) == ([b"ready"], False), (
+        "whoever waits for it gives it up first"
+    )
+    voice.finish()
     assert (pieces, voice.is_closed) == ([b"ready"], True)
 
 
