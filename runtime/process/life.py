@@ -7,7 +7,7 @@ import os
 import signal
 import socket
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from types import FrameType
 from typing import TYPE_CHECKING
 
@@ -19,8 +19,9 @@ from ..http.fast_protocol import FastProtocol
 from ..http.protocol import LimitedProtocol
 from ..http.unread import has_unread
 from .control import Line
+from .farewell import FAREWELL, GLANCE, LAST_CALL, emptied
 from .listeners import quiet
-from .newcomers import LAME_DUCK, are_waiting, turn_away
+from .newcomers import LAME_DUCK, turn_away
 from .turnstile import Turnstile
 
 if TYPE_CHECKING:
@@ -29,12 +30,8 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
-LAST_CALL = 0.3  # seconds for those whom the kernel has let in already
 FLUSHES = 10
 LAST_RESORT = 5.0  # seconds beyond the grace
-FAREWELL = 5.0  # seconds that an idle connection has, where others have taken over
-GLANCE = 0.05  # seconds between two looks at the other workers
-LOOKS = 100  # at the queue of the socket, in which a busy process has to take those in who wait
 
 
 class Life(uvicorn.Server):
@@ -335,14 +332,6 @@ class Life(uvicorn.Server):
             if not self.server_state.connections:
                 return
             await asyncio.sleep(LAST_CALL / FLUSHES)
-
-
-async def emptied(listeners: Sequence[socket.socket]) -> None:
-    """Wait until nobody is in their queues any more; not for long, and where the system says so."""
-    for _ in range(LOOKS):
-        if not any(map(are_waiting, listeners)):
-            return
-        await asyncio.sleep(GLANCE)
 
 
 def run(life: Life, listener: socket.socket) -> int:

@@ -10,7 +10,7 @@ from ..dialects.management.dialect import Management
 from ..http.app import Application
 from ..http.keyed_site import KeyedSite
 from ..http.protocol import LimitedProtocol, limited
-from .life import FAREWELL, LAST_CALL, emptied
+from .farewell import FAREWELL, LAST_CALL, emptied
 from .management_port import ManagementPort
 
 

@@ -199,6 +199,9 @@ class Registrar:
                 told = guest.to_json()
                 front.control.supervisor.send("welcome", guest=told, tickets=tickets)
         for front, ticket, replicas in arrival.waiting:
+            if front.crew.is_leaving:  # it has not heard of the model, and never will
+                tell_done(front, ticket, "busy", TAKEN_OVER)
+                continue
             load = {"event": "load", "model": alias, "ticket": ticket, "replicas": replicas}
             self._terms.heard(front, load)
 
