@@ -303,11 +303,13 @@ class Batcher:
         self._recovery.succeeded(batch)
         window = batch.window
         if self._loop is not None and self._answers_first(batch):
-            hand_over()
-            now = self._clock()
-            window.answered(now, answered)
             self._is_scheduled = True
-            self._lull.wait(self._loop, now + window.cost.alpha)
+            try:
+                hand_over()
+            finally:
+                now = self._clock()
+                window.answered(now, answered)
+                self._lull.wait(self._loop, now + window.cost.alpha)
         else:
             window.answered(self._now, answered)
             self._turn("ready")

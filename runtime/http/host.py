@@ -104,7 +104,7 @@ class Host:
 
     async def refuse(self) -> None:
         """Answer 503 to whatever waits."""
-        for runner in self.runners.values():
+        for runner in list(self.runners.values()):  # guests come and go meanwhile
             await runner.refuse()
 
     async def stop(self) -> None:
@@ -113,7 +113,7 @@ class Host:
             await self.residents.stop()
         if self._service is not None:
             await self._service.stop()
-        for runner in self.runners.values():
+        for runner in list(self.runners.values()):  # guests come and go meanwhile
             await runner.stop()
         self._decoder.stop()
 

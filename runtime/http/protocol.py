@@ -124,8 +124,11 @@ class LimitedProtocol(HttpToolsProtocol):
             self._arm()
 
     def timeout_keep_alive_handler(self) -> None:
-        """Close what has been idle for long, unless a request lies there that came in time."""
-        if has_unread(self.transport):
+        """Close what has been idle for long, unless a request lies there that came in time.
+
+        It is no excuse where nothing is read because the client does not read either.
+        """
+        if has_unread(self.transport) and not self.flow.read_paused:
             handle = self.loop.call_later(SOON, self.timeout_keep_alive_handler)
             self.timeout_keep_alive_task = handle
         else:
