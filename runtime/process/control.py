@@ -17,6 +17,8 @@ from collections.abc import Callable, Sequence
 from contextlib import suppress
 from typing import Any
 
+from ..errors import BundleError
+
 log = logging.getLogger(__name__)
 
 _PIECE = 1 << 16
@@ -55,7 +57,13 @@ class Line:
                 self._socket.shutdown(socket.SHUT_RDWR)
 
     def read(self) -> bool:
-        """Hear what has come; False once nothing more can."""
+        """Hear what has come; False once nothing more can.
+
+        An event that cannot be followed is in the log, and keeps nobody from hearing the next.
+
+        Raises:
+            BundleError: it is about the end of the server.
+        """
         try:
             data, descriptors, _, _ = socket.recv_fds(self._socket, _PIECE, _MOST, _PRIVATE)
         except BlockingIOError:
@@ -65,8 +73,16 @@ class Line:
         self._descriptors.extend(descriptors)
         *lines, self._rest = (self._rest + data).split(b"\n")
         for line in lines:
-            self.on_event(json.loads(line))
+            self._heard(line)
         return bool(data)
+
+    def _heard(self, line: bytes) -> None:
+        try:
+            self.on_event(json.loads(line))
+        except BundleError:
+            raise
+        except Exception:  # whoever told it is another process: its word ends nothing here
+            log.exception("An event could not be followed: %.200r.", line)
 
     def take(self, count: int) -> list[int]:
         """The next descriptors that came; they are the caller's."""

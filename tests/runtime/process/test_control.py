@@ -5,6 +5,7 @@ import os
 
 import pytest
 
+from modelbundle.runtime.errors import BundleError
 from modelbundle.runtime.process.control import Control
 
 
@@ -26,6 +27,32 @@ def test_events_come_whole_and_in_order(control):
         {"event": "leave"},
     ]
     assert control.front.read(), "nothing has come, and more may"
+
+
+def test_an_event_that_cannot_be_followed_keeps_nobody_from_the_next(control, caplog):
+    heard = []
+
+    def follow(event):
+        heard.append(event["event"])
+        if event["event"] == "stands":
+            raise KeyError(event["model"])
+
+    control.front.on_event = follow
+    control.supervisor.send("stands", model="gone")
+    control.supervisor.send("done")
+    assert control.front.read()
+    assert heard == ["stands", "done"]
+    assert "could not be followed" in caplog.text
+
+
+def test_the_end_of_a_server_is_no_such_event(control):
+    def follow(_):
+        raise BundleError("It cannot go on.")
+
+    control.front.on_event = follow
+    control.supervisor.send("leave")
+    with pytest.raises(BundleError):
+        control.front.read()
 
 
 def test_half_an_event_waits_for_the_rest(control):
