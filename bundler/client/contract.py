@@ -98,7 +98,8 @@ def _side(data: Mapping[str, Any]) -> Side:
         if not isinstance(each.name, str) or not _DTYPE.fullmatch(each.dtype):
             raise ValueError("a field without a name or a dtype")
         each.name.encode()  # no half of a surrogate pair, which is no name anywhere
-        column.family(each.dtype)
+        if not column.is_known(each.dtype):
+            raise ValueError("a dtype that is none")
         if not each.shape or not all(size is None or type(size) is int for size in each.shape):
             raise ValueError("a shape that is none")
     return side

@@ -37,6 +37,7 @@ _WORDS = {
     "o": ("a value", "values"),
 }
 _ONE = {"categories": "category"}  # of the others the singular has one letter less
+_NAMED = {"datetime64": "t", "str": "s", "bytes": "y", "category": "c", "object": "o"}
 _MANY = 1 << 13  # numbers of which a note for each would be worth sparing
 _FINER = re.compile(r"[.,]\d{6}(\d{1,3})")  # nanoseconds, which `datetime` drops
 _NANOSECONDS = np.dtype("datetime64[ns]")
@@ -48,11 +49,7 @@ _SHOWN = 40  # characters of a wrong value that an error repeats
 @lru_cache(256)
 def family(dtype: str) -> str:
     """One letter for what a JSON value must be: f i b s(tring) t(ime) (b)y(tes) c(ategory) o."""
-    if dtype.startswith("datetime64"):
-        return "t"
-    named = {"str": "s", "bytes": "y", "category": "c", "object": "o"}.get(
-        dtype.partition("[")[0]  # category[int64]
-    )
+    named = _NAMED.get(dtype.partition("[")[0])  # category[int64], datetime64[ns]
     if named:
         return named
     try:
@@ -60,6 +57,17 @@ def family(dtype: str) -> str:
     except TypeError:  # one that numpy does not have, in a model of who knows whom
         return "o"
     return {"u": "i", "f": "f", "i": "i", "b": "b"}.get(kind, "o")
+
+
+def is_known(dtype: str) -> bool:
+    """Whether there is such a dtype: one of ours, or one of numpy's."""
+    if dtype.partition("[")[0] in _NAMED:
+        return True
+    try:
+        np.dtype(dtype)
+    except (TypeError, ValueError, SyntaxError):
+        return False
+    return True
 
 
 def to_array(field: Field, values: list[Any], *, path: str = "", null: bool = False) -> np.ndarray:
