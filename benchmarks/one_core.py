@@ -25,7 +25,7 @@ from typing import Any
 
 import numpy as np
 import orjson
-from serving import LUA, cpu_seconds, free_port, wait_for_answer, wrk
+from serving import LUA, free_port, under_load
 
 import modelbundle
 
@@ -83,13 +83,7 @@ def served(name: str, work: Path, options: argparse.Namespace):
     with (work / "server.log").open("wb") as log:
         server = subprocess.Popen(command, stdout=log, stderr=log)
         try:
-            wait_for_answer(address, work, server)
-            wrk(address, work, 16, 1)
-            for connections in options.connections:
-                before = cpu_seconds(server.pid)
-                figures = wrk(address, work, connections, options.seconds)
-                figures["cpu"] = (cpu_seconds(server.pid) - before) / figures["requests"] * 1e6
-                yield connections, figures
+            yield from under_load(address, work, server, options)
         finally:
             server.send_signal(signal.SIGTERM)
             server.wait(30)

@@ -134,12 +134,7 @@ def measure(name: str, work: Path, options: argparse.Namespace, results: dict) -
         command, env=environment, stdout=log, stderr=log, cwd=HERE / "peers", start_new_session=True
     )
     try:
-        wait_for_answer(address, work, server)
-        wrk(address, work, 16, 1)
-        for connections in options.connections:
-            before = cpu_seconds(server.pid)
-            figures = wrk(address, work, connections, options.seconds)
-            figures["cpu"] = (cpu_seconds(server.pid) - before) / max(figures["requests"], 1) * 1e6
+        for connections, figures in under_load(address, work, server, options):
             results.setdefault((name, connections), []).append(figures)
     finally:
         os.killpg(server.pid, signal.SIGTERM)
@@ -148,6 +143,17 @@ def measure(name: str, work: Path, options: argparse.Namespace, results: dict) -
         except subprocess.TimeoutExpired:
             os.killpg(server.pid, signal.SIGKILL)
         log.close()
+
+
+def under_load(address: str, work: Path, server: subprocess.Popen, options: argparse.Namespace):
+    """The figures of a server for each number of connections, once it has answered right."""
+    wait_for_answer(address, work, server)
+    wrk(address, work, 16, 1)
+    for connections in options.connections:
+        before = cpu_seconds(server.pid)
+        figures = wrk(address, work, connections, options.seconds)
+        figures["cpu"] = (cpu_seconds(server.pid) - before) / max(figures["requests"], 1) * 1e6
+        yield connections, figures
 
 
 def wait_for_answer(address: str, work: Path, server: subprocess.Popen) -> None:

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 from ..batching.cost import CostModel
-from ..errors import InvalidBundle
+from ..errors import InvalidBundle, NotSupported
 from ..guest import Guest
 from ..manifest import Route
 from ..models.operation import Operation
@@ -19,6 +19,8 @@ if TYPE_CHECKING:
     from ..models.runner import Runner
 
 log = logging.getLogger(__name__)
+
+_WHY = "the service class has the models that it names."
 
 
 class RemoteHost:
@@ -61,12 +63,20 @@ class RemoteHost:
         }
 
     def welcome(self, guest: Guest) -> Mapping[str, Operation]:
-        """None comes to an author's class."""
-        raise NotImplementedError(guest.alias)
+        """Refuse: nobody else brings models to an author's class.
+
+        Raises:
+            NotSupported: always.
+        """
+        raise NotSupported(f"`{guest.alias}` cannot come: {_WHY}")
 
     def farewell(self, alias: str) -> None:
-        """None goes from one."""
-        raise NotImplementedError(alias)
+        """Refuse: none has come.
+
+        Raises:
+            NotSupported: always.
+        """
+        raise NotSupported(f"`{alias}` cannot go: {_WHY}")
 
     async def refuse(self) -> None:
         """Answer 503 to whatever waits."""

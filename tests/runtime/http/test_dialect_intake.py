@@ -19,7 +19,7 @@ from modelbundle.runtime.http.access_log import AccessLog
 
 from ..conftest import write_bundle, write_model
 from .test_fast_protocol import Moody, post
-from .ways import Way, comparable
+from .ways import Way, hearing
 
 INFER = "/v2/models/sums/infer"
 LENGTH = "Inference-Header-Content-Length"
@@ -185,19 +185,15 @@ class Selfish(Wide):
 @pytest.fixture(scope="module", params=[Moody, Wordy, Wide, Selfish])
 def hear(request, tmp_path_factory):
     """What both ways say to pieces of bytes, without what may differ: `hear(pieces)`."""
-    with asyncio.Runner() as runner:
-        ways = []
-        for http in ("fast", "asgi"):
-            directory = tmp_path_factory.mktemp(http)
-            is_merged = request.param is not Selfish
-            write_model(directory / "models" / "sums", request.param(), batchable=is_merged)
-            serve = {"http": http, "max_rows": 100, "max_body": 60_000}
-            ways.append(Way(write_bundle(directory, serve=serve)))
-        for way in ways:
-            runner.run(way.start())
-        yield lambda pieces: [comparable(runner.run(way.converse(pieces))) for way in ways]
-        for way in ways:
-            runner.run(way.stop())
+    bundles = []
+    for http in ("fast", "asgi"):
+        directory = tmp_path_factory.mktemp(http)
+        is_merged = request.param is not Selfish
+        write_model(directory / "models" / "sums", request.param(), batchable=is_merged)
+        serve = {"http": http, "max_rows": 100, "max_body": 60_000}
+        bundles.append(write_bundle(directory, serve=serve))
+    with hearing(bundles) as hear:
+        yield hear
 
 
 @pytest.mark.parametrize("name", ALL)

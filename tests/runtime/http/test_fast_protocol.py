@@ -1,6 +1,5 @@
 """The way below ASGI says what the standard way says, in the same order, to the byte."""
 
-import asyncio
 import itertools
 
 import pytest
@@ -8,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ..conftest import write_bundle, write_model
-from .ways import Way, comparable
+from .ways import hearing
 
 
 def post(body, *headers, path="/predict", version="1.1"):
@@ -134,17 +133,8 @@ def bundles(tmp_path_factory):
 @pytest.fixture(scope="module")
 def hear(bundles):
     """What both ways say to pieces of bytes, without what may differ: `hear(pieces)`."""
-    with asyncio.Runner() as runner:
-        ways = [Way(bundle) for bundle in bundles.values()]
-        for way in ways:
-            runner.run(way.start())
-
-        def both(pieces):
-            return [comparable(runner.run(way.converse(pieces))) for way in ways]
-
-        yield both
-        for way in ways:
-            runner.run(way.stop())
+    with hearing(bundles.values()) as hear:
+        yield hear
 
 
 @pytest.mark.parametrize("name", ALL)

@@ -15,7 +15,7 @@ from modelbundle.runtime.signature import Field, Side
 
 from ..conftest import write_bundle, write_model
 from .test_fast_protocol import Moody, post
-from .ways import Way, comparable
+from .ways import Way, hearing
 
 INFER = "/v2/models/sums/infer"
 LIMITS = {"max_rows": 100, "max_body": 4 << 20}
@@ -65,17 +65,13 @@ ALL = {
 @pytest.fixture(scope="module")
 def hear(tmp_path_factory):
     """What both ways say to pieces of bytes, without what may differ: `hear(pieces)`."""
-    with asyncio.Runner() as runner:
-        ways = []
-        for http in ("fast", "asgi"):
-            directory = tmp_path_factory.mktemp(http)
-            write_model(directory / "models" / "sums", Moody(), inputs=WIDE)
-            ways.append(Way(write_bundle(directory, serve={"http": http} | LIMITS)))
-        for way in ways:
-            runner.run(way.start())
-        yield lambda pieces: [comparable(runner.run(way.converse(pieces))) for way in ways]
-        for way in ways:
-            runner.run(way.stop())
+    bundles = []
+    for http in ("fast", "asgi"):
+        directory = tmp_path_factory.mktemp(http)
+        write_model(directory / "models" / "sums", Moody(), inputs=WIDE)
+        bundles.append(write_bundle(directory, serve={"http": http} | LIMITS))
+    with hearing(bundles) as hear:
+        yield hear
 
 
 @pytest.mark.parametrize("name", ALL)

@@ -68,6 +68,18 @@ class Way:
         return heard
 
 
+@contextlib.contextmanager
+def hearing(bundles):
+    """What each way says to pieces of bytes, without what may differ: `hear(pieces)`."""
+    with asyncio.Runner() as runner:
+        ways = [Way(bundle) for bundle in bundles]
+        for way in ways:
+            runner.run(way.start())
+        yield lambda pieces: [comparable(runner.run(way.converse(pieces))) for way in ways]
+        for way in ways:
+            runner.run(way.stop())
+
+
 def comparable(heard):
     """Without what differs from answer to answer: the date, and ids that the client did not give."""
     return _OWN.sub(b"", heard)
