@@ -4,7 +4,10 @@ from typing import Protocol
 
 from ..errors import NotSupported, RequestError
 
-_WHY = "this server serves what it started with; `serve.model_control` is not `explicit`."
+_WHY = (
+    "this server serves what it started with: `serve.model_control` is not `explicit`, "
+    "or a service class has the models."
+)
 
 
 class NotVouchedFor(RequestError):

@@ -54,6 +54,7 @@ def client(tmp_path_factory, isolation):
     write_model(directory / "models" / "sums", Sums(), sample=([1.0, 2.0],))
     routes = read_service(directory / "src", "writer:Writer").routes
     serve = {"isolation": isolation, "workers": 1, "dialects": ["native", "v2"]}
+    serve |= {"model_control": "explicit", "registration": "store"}
     write_bundle(directory, service="writer:Writer", routes=routes, serve=serve)
     started = Servers(tmp_path_factory.mktemp("servers"))
     running = started.start(directory)
@@ -149,3 +150,10 @@ def test_an_error_after_the_first_event_is_an_event(client):
     assert "secret" not in early.text
     for document in ({"times": 2}, {"text_input": 3}):
         assert client.post("/v2/models/shout/generate", json=document).status_code == 400
+
+
+def test_nobody_brings_models_to_a_class(client):
+    answer = client.post("/v2/repository/models/stranger/load", json={})
+    assert answer.status_code == 501
+    assert "a service class has the models" in answer.json()["error"]
+    assert client.get("/v2/health/ready").status_code == 200
