@@ -25,13 +25,13 @@ from modelbundle.runtime.batching.observer import NullObserver
 from modelbundle.runtime.batching.window import Limits
 from modelbundle.runtime.data import table
 from modelbundle.runtime.data.payload import Codec
+from modelbundle.runtime.hosting.readiness import Readiness
 from modelbundle.runtime.http.access_log import AccessLog, NoAccessLog
 from modelbundle.runtime.http.backlog import Backlog
 from modelbundle.runtime.http.body import Budget
 from modelbundle.runtime.http.door import Door
-from modelbundle.runtime.http.fast_protocol import fast
-from modelbundle.runtime.http.readiness import Readiness
-from modelbundle.runtime.http.reception import Reception
+from modelbundle.runtime.http.fast.fast_protocol import fast
+from modelbundle.runtime.http.fast.reception import Reception
 from modelbundle.runtime.models.presence import Presence
 from modelbundle.runtime.settings import ServeSettings
 from modelbundle.runtime.signature import Field, Side

@@ -27,7 +27,7 @@ _PHASES: dict[str, Phase] = {
 
 
 class Condition(Protocol):
-    """How the whole server is; `http.readiness` knows."""
+    """How the whole server is; `hosting.readiness` knows."""
 
     @property
     def reason(self) -> str | None:

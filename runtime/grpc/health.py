@@ -9,7 +9,7 @@ from google.protobuf.message import DecodeError
 
 from ..dialects.inquiry import Inquiry
 from ..errors import UnknownModel
-from ..http.readiness import Readiness
+from ..hosting.readiness import Readiness
 from .desk import Desk
 from .messages.health import NOT_SERVING, SERVICE_UNKNOWN, SERVING
 from .messages.pool import pool

@@ -14,6 +14,11 @@ from ..dialects.catalog import Catalog
 from ..dialects.dialect import dialects
 from ..dialects.routes import route_names
 from ..guest import Guest
+from ..hosting.host import Host, Links
+from ..hosting.own_steward import OwnSteward
+from ..hosting.readiness import Readiness
+from ..hosting.remote_host import RemoteHost
+from ..hosting.residents import Residents
 from ..manifest import Route
 from ..models.operation import ModelOperation
 from ..plan import Plan
@@ -30,15 +35,10 @@ from .dialect_endpoint import Switchboard
 from .door import Door
 from .endpoint import Endpoint
 from .exchange import Exchange, Receive, Scope, Send
-from .fast_protocol import fast
-from .host import Host, Links
+from .fast.fast_protocol import fast
+from .fast.reception import Reception
 from .lifespan import live
-from .own_steward import OwnSteward
 from .protocol import LimitedProtocol, limited
-from .readiness import Readiness
-from .reception import Reception
-from .remote_host import RemoteHost
-from .residents import Residents
 
 log = logging.getLogger(__name__)
 

@@ -2,11 +2,11 @@
 
 from dataclasses import dataclass
 
+from ..hosting.readiness import Readiness
 from ..settings import ServeSettings
 from ..telemetry.metrics import Metrics
 from .backlog import Backlog
 from .body import Budget
-from .readiness import Readiness
 
 
 @dataclass(frozen=True, slots=True)

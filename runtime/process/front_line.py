@@ -14,7 +14,7 @@ from .crew import FrontPost
 from .service_post import ALIAS, ServicePost
 
 if TYPE_CHECKING:
-    from ..http.residents import Residents
+    from ..hosting.residents import Residents
     from .life import Life
 
 Key = tuple[str, int, int]

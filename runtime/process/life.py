@@ -15,7 +15,7 @@ import uvicorn
 
 from ..errors import BundleError
 from ..http.app import Application
-from ..http.fast_protocol import FastProtocol
+from ..http.fast.fast_protocol import FastProtocol
 from ..http.protocol import LimitedProtocol
 from ..http.unread import has_unread
 from .control import Line

@@ -6,8 +6,8 @@ from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING
 
 from ..errors import BundleError
-from ..http.host import Host
-from ..http.readiness import Readiness
+from ..hosting.host import Host
+from ..hosting.readiness import Readiness
 from ..models.operation import Operation
 from ..plan import Plan
 from ..remote.model_process import prepare

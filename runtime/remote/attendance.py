@@ -10,7 +10,7 @@ TRIES = 2  # processes that die without having become ready, after which nobody 
 
 
 class Absences(Protocol):
-    """Who has to know; `http.readiness` does."""
+    """Who has to know; `hosting.readiness` does."""
 
     def missing(self, name: str, why: str) -> None:
         """Something is gone; `why` is a clause, fit for strangers."""

@@ -10,13 +10,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 
 from modelbundle.bundler import signing
 from modelbundle.bundler.errors import InvalidKey, InvalidSignature
-from modelbundle.bundler.signing import (
-    Envelope,
-    KeySigner,
-    KeyVerifier,
-    Signed,
-    Statement,
-)
+from modelbundle.bundler.signing import Envelope, KeySigner, KeyVerifier, Signed, Statement
 from modelbundle.bundler.signing.key import signature as signed_with
 
 DAY = timedelta(days=1)

@@ -11,8 +11,8 @@ import numpy as np
 import pytest
 
 from modelbundle.runtime.errors import BundleError
-from modelbundle.runtime.http.host import Host
-from modelbundle.runtime.http.readiness import Readiness
+from modelbundle.runtime.hosting.host import Host
+from modelbundle.runtime.hosting.readiness import Readiness
 from modelbundle.runtime.plan import Plan
 from modelbundle.runtime.remote.attendance import Attendance
 from modelbundle.runtime.remote.channel import END, Channel

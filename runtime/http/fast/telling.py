@@ -5,11 +5,11 @@ import time
 from abc import ABC, abstractmethod
 from typing import TYPE_CHECKING, Any
 
-from ..errors import PredictionFailed, RequestError
-from ..telemetry.queue_metrics import QueueMetrics
-from . import timing
+from ...errors import PredictionFailed, RequestError
+from ...telemetry.queue_metrics import QueueMetrics
+from .. import timing
+from ..exchange import Answer, named
 from .books import Books
-from .exchange import Answer, named
 from .reply import Date, Reply
 
 if TYPE_CHECKING:

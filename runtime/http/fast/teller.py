@@ -3,8 +3,8 @@
 from collections.abc import Sequence
 from typing import Any, Protocol
 
-from ..batching.request import Group
-from ..errors import RequestError
+from ...batching.request import Group
+from ...errors import RequestError
 
 
 class Teller(Group, Protocol):

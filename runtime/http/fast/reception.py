@@ -3,15 +3,15 @@
 import asyncio
 from collections.abc import Container, Sequence
 
-from ..models.operation import ModelOperation
-from ..telemetry.traced import Tracing
-from .access_log import Access
+from ...models.operation import ModelOperation
+from ...telemetry.traced import Tracing
+from ..access_log import Access
+from ..dialect_endpoint import Switchboard
+from ..door import Door
+from ..ids import Ids
 from .destinations import Destinations
-from .dialect_endpoint import Switchboard
-from .door import Door
 from .fast_request import FastRequest
 from .head_memo import HeadMemo
-from .ids import Ids
 from .intake import Intake
 from .large_body import Spares
 from .plain_head import HeadReader

@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from ..conftest import write_bundle, write_model
-from .ways import hearing
+from ...conftest import write_bundle, write_model
+from ..ways import hearing
 
 
 def post(body, *headers, path="/predict", version="1.1"):

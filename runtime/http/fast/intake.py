@@ -6,10 +6,10 @@ from typing import Any
 import numpy as np
 import orjson
 
-from ..data import column, instances, media, table
-from ..errors import RequestError
-from ..models.operation import ModelOperation
-from ..signature import Field, Side
+from ...data import column, instances, media, table
+from ...errors import RequestError
+from ...models.operation import ModelOperation
+from ...signature import Field, Side
 from .answers import Answers
 from .arrivals import Arrivals
 from .books import Books

@@ -3,13 +3,13 @@
 import time
 from typing import TYPE_CHECKING, Any
 
-from ..data import table
-from ..data.payload import Codec
-from ..errors import RequestError
-from ..telemetry.queue_metrics import QueueMetrics
+from ...data import table
+from ...data.payload import Codec
+from ...errors import RequestError
+from ...telemetry.queue_metrics import QueueMetrics
+from ..exchange import Answer
 from .books import Books
 from .encoded_rows import EncodedRows, encoded_rows
-from .exchange import Answer
 from .reply import OK, Reply
 from .telling import Telling
 

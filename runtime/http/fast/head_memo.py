@@ -3,11 +3,11 @@
 import re
 from dataclasses import replace
 
-from ..settings import LimitSettings
-from ..telemetry.trace_context import TraceContext
-from .own_lines import NOTHING, PARENT, OwnLines
+from ...settings import LimitSettings
+from ...telemetry.trace_context import TraceContext
+from ..own_lines import NOTHING, PARENT, OwnLines
+from ..request_headers import given_id
 from .plain_head import Headers, PlainHead
-from .request_headers import given_id
 
 MOST = 1024  # heads
 LARGEST = 2048  # bytes of one

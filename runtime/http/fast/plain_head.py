@@ -4,15 +4,15 @@ from collections.abc import Hashable, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Protocol
 
-from ..data.media import is_json
-from ..errors import RequestError
-from ..settings import ServeSettings
-from . import timing
+from ...data.media import is_json
+from ...errors import RequestError
+from ...settings import ServeSettings
+from .. import timing
+from ..own_lines import OwnLines
+from ..request_headers import content_type, is_plain, seconds_allowed
+from ..standing import Standing
 from .books import Books
 from .large_body import LARGE
-from .own_lines import OwnLines
-from .request_headers import content_type, is_plain, seconds_allowed
-from .standing import Standing
 
 if TYPE_CHECKING:
     from .teller import Teller

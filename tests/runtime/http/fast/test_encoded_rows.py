@@ -11,7 +11,7 @@ from hypothesis.extra import numpy as hnp
 from modelbundle.runtime.data import table
 from modelbundle.runtime.data.fragments import Fragments, Unfit
 from modelbundle.runtime.data.payload import Codec
-from modelbundle.runtime.http.encoded_rows import encoded_rows
+from modelbundle.runtime.http.fast.encoded_rows import encoded_rows
 from modelbundle.runtime.signature import OBJECTS
 
 DTYPES = st.sampled_from(["f2", "f4", "f8", "i1", "i4", "i8", "u1", "u8", "bool"])

@@ -4,18 +4,18 @@ import time
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from ..data import media, table
-from ..dialects.inquiry import Inquiry
-from ..dialects.question import Asking, Question
-from ..dialects.reply import Reply
-from ..dialects.served import Served
-from ..errors import RequestError
-from ..models.runner import Queue
+from ...data import media, table
+from ...dialects.inquiry import Inquiry
+from ...dialects.question import Asking, Question
+from ...dialects.reply import Reply
+from ...dialects.served import Served
+from ...errors import RequestError
+from ...models.runner import Queue
+from ..coding import is_coding
+from ..dialect_endpoint import DialectEndpoint
+from ..exchange import Answer
 from .arrivals import Arrivals
 from .books import Books
-from .coding import is_coding
-from .dialect_endpoint import DialectEndpoint
-from .exchange import Answer
 from .fast_request import FastRequest
 from .reply import OK
 from .telling import Telling

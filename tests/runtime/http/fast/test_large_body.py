@@ -9,13 +9,13 @@ import random
 import numpy as np
 import pytest
 
-from modelbundle.runtime.http import large_body
-from modelbundle.runtime.http.large_body import ALIGNMENT, KEPT, LARGE, Spares
+from modelbundle.runtime.http.fast import large_body
+from modelbundle.runtime.http.fast.large_body import ALIGNMENT, KEPT, LARGE, Spares
 from modelbundle.runtime.signature import Field, Side
 
-from ..conftest import write_bundle, write_model
+from ...conftest import write_bundle, write_model
 from .test_fast_protocol import Moody, post
-from .ways import Way, hearing
+from ..ways import Way, hearing
 
 INFER = "/v2/models/sums/infer"
 LIMITS = {"max_rows": 100, "max_body": 4 << 20}

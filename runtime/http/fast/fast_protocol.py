@@ -9,14 +9,14 @@ import httptools
 from uvicorn.config import Config
 from uvicorn.server import ServerState
 
-from ..errors import ClientGone, Overloaded
-from .body import beyond
+from ...errors import ClientGone, Overloaded
+from ..body import beyond
+from ..own_lines import NOTHING, OwnLines
+from ..protocol import LimitedProtocol
 from .fast_request import FastRequest
 from .flight import Flight
 from .large_body import LargeBody
-from .own_lines import NOTHING, OwnLines
 from .plain_head import PlainHead
-from .protocol import LimitedProtocol
 
 if TYPE_CHECKING:
     from uvicorn.protocols.http.httptools_impl import RequestResponseCycle

@@ -5,10 +5,10 @@ from typing import Any, Protocol
 import numpy as np
 import orjson
 
-from ..data import column, instances, table
-from ..data.fragments import Fragments
-from ..data.predictions import is_numeric
-from ..errors import RequestError
+from ...data import column, instances, table
+from ...data.fragments import Fragments
+from ...data.predictions import is_numeric
+from ...errors import RequestError
 
 
 class EncodedRows(Protocol):

@@ -3,14 +3,14 @@
 import time
 from typing import TYPE_CHECKING, Any
 
-from ..batching.request import Request
-from ..errors import RequestError
+from ...batching.request import Request
+from ...errors import RequestError
 
 if TYPE_CHECKING:
-    from ..dialects.question import Question
-    from ..telemetry.trace_context import TraceContext
+    from ...dialects.question import Question
+    from ...telemetry.trace_context import TraceContext
+    from ..own_lines import OwnLines
     from .flight import Flight
-    from .own_lines import OwnLines
     from .plain_head import PlainHead
     from .reply import Reply
     from .teller import Teller

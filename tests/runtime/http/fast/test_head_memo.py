@@ -4,9 +4,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from modelbundle.runtime.http.head_memo import LARGEST, MOST, HeadMemo
+from modelbundle.runtime.http.fast.head_memo import LARGEST, MOST, HeadMemo
+from modelbundle.runtime.http.fast.plain_head import PlainHead
 from modelbundle.runtime.http.own_lines import NOTHING, OwnLines
-from modelbundle.runtime.http.plain_head import PlainHead
 from modelbundle.runtime.settings import LimitSettings
 from modelbundle.runtime.telemetry.trace_context import TraceContext
 

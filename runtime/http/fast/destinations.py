@@ -3,8 +3,8 @@
 import re
 from collections.abc import Container
 
+from ..dialect_endpoint import Switchboard
 from .books import Books
-from .dialect_endpoint import Switchboard
 from .dialect_intake import DialectIntake
 from .intake import Intake
 

@@ -1,0 +1,1 @@
+"""Models come into a process that serves, and go."""

@@ -1,0 +1,1 @@
+"""Requests that are read, batched and answered below ASGI, without a task each."""
