@@ -18,8 +18,8 @@ from modelbundle.runtime.dialects.v2.infer_request import InferRequest, Wanted
 from modelbundle.runtime.http.access_log import AccessLog
 
 from ...conftest import write_bundle, write_model
-from .test_fast_protocol import Moody, post
 from ..ways import Way, hearing
+from .test_fast_protocol import Moody, post
 
 INFER = "/v2/models/sums/infer"
 LENGTH = "Inference-Header-Content-Length"

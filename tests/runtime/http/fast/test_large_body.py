@@ -14,8 +14,8 @@ from modelbundle.runtime.http.fast.large_body import ALIGNMENT, KEPT, LARGE, Spa
 from modelbundle.runtime.signature import Field, Side
 
 from ...conftest import write_bundle, write_model
-from .test_fast_protocol import Moody, post
 from ..ways import Way, hearing
+from .test_fast_protocol import Moody, post
 
 INFER = "/v2/models/sums/infer"
 LIMITS = {"max_rows": 100, "max_body": 4 << 20}
