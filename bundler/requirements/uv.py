@@ -86,12 +86,25 @@ def explain(stderr: str) -> ResolveError:
             hint="Free some; `bundle gc` and `uv cache prune` remove what nothing needs.",
         )
     if any(sign in stderr for sign in _UNREACHABLE):
-        url = re.search(r"https?://[^\s`)]+", stderr)
-        return ResolveError(
-            f"The package index cannot be reached: {url[0] if url else 'no answer'}.",
-            hint="Check the network, or use `--offline` when everything is in uv's cache.",
-        )
+        return _unreachable(stderr)
     return ResolveError(reason(stderr), hint=_hint(stderr))
+
+
+def _unreachable(stderr: str) -> ResolveError:
+    found = re.search(r"https?://[^\s`)]+", stderr)
+    url = found[0] if found else "no answer"
+    if "peer certificate" in stderr:
+        return ResolveError(
+            f"The certificate of the package index is not trusted here: {url}.",
+            hint="Run it again with `UV_SYSTEM_CERTS=1`, to trust what this machine trusts, "
+            "or with `SSL_CERT_FILE=` and the file of your network's authority.",
+        )
+    return ResolveError(
+        f"The package index cannot be reached: {url}.",
+        # Behind a mirror, pip works and uv does not: it reads no pip.conf.
+        hint="Check the network, name a mirror in `UV_DEFAULT_INDEX` (pip's settings are not "
+        "read), or use `--offline` when everything is in uv's cache.",
+    )
 
 
 def reason(stderr: str) -> str:

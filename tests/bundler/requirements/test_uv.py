@@ -1,6 +1,15 @@
 """uv's refusals, in a person's words."""
 
+import datetime as dt
+import http.server
+import ssl
+import threading
+
 import pytest
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.x509.oid import NameOID
 
 from modelbundle.bundler.errors import ResolveError
 from modelbundle.bundler.requirements import uv
@@ -35,6 +44,50 @@ def test_an_index_that_is_down_is_named(tmp_path):
             cwd=tmp_path,
         )
     assert "--offline" in caught.value.hint
+    assert "UV_DEFAULT_INDEX" in caught.value.hint  # pip may well work behind its own pip.conf
+
+
+def test_a_certificate_that_nobody_vouches_for_is_no_lack_of_network(tmp_path):
+    (tmp_path / "in.txt").write_text("idna\n")
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(self_signed(tmp_path))
+    server = http.server.HTTPServer(("127.0.0.1", 0), http.server.BaseHTTPRequestHandler)
+    server.handle_error = lambda *_: None  # it is the client that hangs up
+    server.socket = context.wrap_socket(server.socket, server_side=True)
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    index = f"https://127.0.0.1:{server.server_port}/simple"
+    try:
+        with pytest.raises(ResolveError, match="certificate of the package index") as caught:
+            uv.run(["pip", "compile", "in.txt", "--no-cache", "--index-url", index], cwd=tmp_path)
+    finally:
+        server.shutdown()
+        server.server_close()
+    assert "UV_SYSTEM_CERTS=1" in caught.value.hint
+
+
+def self_signed(directory):
+    """A key and its certificate, of no authority, in one file."""
+    key = ec.generate_private_key(ec.SECP256R1())
+    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "127.0.0.1")])
+    now = dt.datetime.now(dt.UTC)
+    certificate = (
+        x509.CertificateBuilder()
+        .subject_name(name)
+        .issuer_name(name)
+        .public_key(key.public_key())
+        .serial_number(x509.random_serial_number())
+        .not_valid_before(now - dt.timedelta(days=1))
+        .not_valid_after(now + dt.timedelta(days=1))
+        .sign(key, hashes.SHA256())
+    )
+    secret = key.private_bytes(
+        serialization.Encoding.PEM,
+        serialization.PrivateFormat.PKCS8,
+        serialization.NoEncryption(),
+    )
+    file = directory / "server.pem"
+    file.write_bytes(secret + certificate.public_bytes(serialization.Encoding.PEM))
+    return file
 
 
 def test_offline_without_a_cache_says_what_is_missing(tmp_path):
