@@ -1,12 +1,15 @@
 """Extent: how much JSON rows can be at all, known before any of it is parsed."""
 
 import math
+from collections.abc import Sequence
 
 from ..errors import PayloadTooLarge
 from ..signature import Field, Side
 from .column import family
 
 _LARGE = 1 << 20  # bytes; what less of them become is no burden
+_MOST_HOLLOW = 1 << 16  # empty lists in an array without a value
+_MOST_SIZES = 1 << 40  # of all its axes, without those of 0
 
 
 def check(side: Side, most_rows: int, body: bytes) -> None:
@@ -26,6 +29,17 @@ def check(side: Side, most_rows: int, body: bytes) -> None:
             f"The body has more lists and objects than {most_rows} rows, which this server takes "
             "at once."
         )
+
+
+def is_hollow(shape: Sequence[int]) -> bool:
+    """Whether an array of this shape has no value at all, and yet more lists than anybody means.
+
+    No byte of them ever comes, and each takes memory as soon as the array becomes lists.
+    """
+    if 0 not in shape:
+        return False
+    lists = math.prod(shape[: list(shape).index(0)])
+    return lists > _MOST_HOLLOW or math.prod(filter(None, shape)) > _MOST_SIZES
 
 
 def containers(side: Side) -> float:

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from ..errors import InvalidInput, PredictionFailed
-from . import instances, media, npy, npz
+from . import extent, instances, media, npy, npz
 from .predictions import to_instances
 
 Rows = list[Any] | np.ndarray | dict[str, np.ndarray]
@@ -31,7 +31,11 @@ def read(body: bytes, kind: str, most: Most) -> Rows:
     Raises:
         BadPayload, InvalidInput, PayloadTooLarge: see the readers of each.
     """
-    return _READ[kind](body, most)
+    rows = _READ[kind](body, most)
+    parts = rows.values() if isinstance(rows, dict) else [rows]
+    if any(isinstance(part, np.ndarray) and extent.is_hollow(part.shape) for part in parts):
+        raise InvalidInput("instances: an array has more lists without a value than anybody means.")
+    return rows
 
 
 def as_columns(rows: Mapping[str, np.ndarray]) -> int:

@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 
 from ..errors import BadPayload, InvalidInput, PayloadTooLarge
+from . import extent
 from .instances import MAX_DEPTH
 
 _MOST_CONTAINERS = 1 << 20  # lists and maps of one body, where its rows may be anything
@@ -106,7 +107,8 @@ def _array(made: Mapping[str, Any]) -> np.ndarray:
         descr = descr.decode("latin-1")
     if not (isinstance(descr, str) and isinstance(shape, list) and isinstance(data, bytes)):
         raise InvalidInput("An array in the body lacks its `type`, `shape` or `data`.")
-    if len(shape) > MAX_DEPTH or not all(type(n) is int and 0 <= n < 1 << 40 for n in shape):
+    is_shape = len(shape) <= MAX_DEPTH and all(type(n) is int and 0 <= n < 1 << 40 for n in shape)
+    if not is_shape or extent.is_hollow(shape):
         raise InvalidInput("The shape of an array in the body is none.")
     dtype = _dtype(descr)
     if math.prod(shape) * dtype.itemsize != len(data):

@@ -8,6 +8,7 @@ from io import BytesIO
 import numpy as np
 
 from ..errors import BadPayload
+from . import extent
 
 MAGIC = b"\x93NUMPY"
 MAX_DIMENSIONS = 32
@@ -89,7 +90,11 @@ def _fields(header: str) -> tuple[np.dtype, bool, tuple[int, ...]]:
     if _LONG.search(shape[1]):
         raise _beyond(shape[1])
     sizes = tuple(int(size.strip()) for size in shape[1].split(",") if size.strip().isdecimal())
-    if len(sizes) > MAX_DIMENSIONS or any(size > 1 << 40 for size in sizes):
+    if (
+        len(sizes) > MAX_DIMENSIONS
+        or any(size > 1 << 40 for size in sizes)
+        or extent.is_hollow(sizes)
+    ):
         raise _beyond(shape[1])
     try:
         return np.dtype(descr[1]), fortran[1] == "True", sizes

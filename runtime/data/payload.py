@@ -150,6 +150,8 @@ class Codec:
         return rows
 
     def _values(self, rows: Any) -> list[Any]:
+        if isinstance(rows, list):
+            instances.check_depth(rows)  # each level is a call
         return found.as_values(rows, nan_as_null=self.nan_as_null)
 
     def _check_rows(self, rows: int) -> None:

@@ -9,11 +9,13 @@ from typing import Any
 import numpy as np
 
 from ...errors import InvalidInput, PredictionFailed
-from ..tensor import DTYPES, Tensor, size, unknown_datatype
+from ..tensor import DTYPES, Tensor, itemsize_of, size, unknown_datatype
 
 _BINARY_ONLY = frozenset({"FP16", "BF16"})
 _WORDS = {"b": "booleans", "i": "whole numbers", "u": "whole numbers from 0", "f": "numbers"}
 _LARGEST = 2**64
+_DEEPEST = 100  # lists in lists, as with Triton
+_SCALARS = frozenset({float, int, bool})
 
 
 def read(name: str, datatype: str, shape: Sequence[int], data: Any, *, is_base64: bool) -> Tensor:
@@ -25,7 +27,7 @@ def read(name: str, datatype: str, shape: Sequence[int], data: Any, *, is_base64
     shown = name[:64]
     if datatype in _BINARY_ONLY:
         raise InvalidInput(f"{shown}: {datatype} has no JSON; send it as binary data.")
-    count = size(shown, shape)
+    count = size(shown, shape, itemsize_of(datatype))
     if datatype == "BYTES":
         return Tensor(name, datatype, shape, _strings(shown, count, data, is_base64=is_base64))
     dtype = DTYPES.get(datatype)
@@ -43,12 +45,17 @@ def _numbers(shown: str, dtype: np.dtype[Any], data: Any) -> np.ndarray:
     words = _WORDS[dtype.kind]
     if type(data) is not list:
         raise InvalidInput(f"{shown}: expected `data` to be a list of {words}.")
-    try:
-        array = np.array(data)  # as it is; numpy would read "1" as a number, and true as 1
-    except ValueError:
-        raise InvalidInput(f"{shown}: the lists in `data` differ in their lengths.") from None
+    types = set(map(type, _flat(data)))
+    if types <= _SCALARS:
+        # As it is; of a boolean among numbers numpy would make one. Of a text, too: it would give
+        # each number as much room as the longest text takes.
+        array = _array(shown, data)
+    elif list in types:
+        raise _ragged(shown)
+    else:
+        raise InvalidInput(f"{shown}: expected {words} that fit its datatype.")
     kind = array.dtype.kind
-    if kind in "fiu" and _has_booleans(array, data):
+    if kind in "fiu" and bool in types:
         raise InvalidInput(f"{shown}: expected {words}, got a boolean among them.")
     if dtype.kind == "f" and kind in "fiu":
         with np.errstate(over="ignore"):  # infinite: found below
@@ -64,9 +71,15 @@ def _numbers(shown: str, dtype: np.dtype[Any], data: Any) -> np.ndarray:
     raise InvalidInput(f"{shown}: expected {words} that fit its datatype.")
 
 
-def _has_booleans(array: np.ndarray, data: list[Any]) -> bool:
-    """Whether numpy made numbers of some; looked for only where they could be."""
-    return bool(((array == 0) | (array == 1)).any()) and bool in set(map(type, _flat(data)))
+def _array(shown: str, data: list[Any]) -> np.ndarray:
+    try:
+        return np.array(data)
+    except ValueError:
+        raise _ragged(shown) from None
+
+
+def _ragged(shown: str) -> InvalidInput:
+    return InvalidInput(f"{shown}: the lists in `data` differ in their lengths.")
 
 
 def _fits(array: np.ndarray, dtype: np.dtype[Any]) -> bool:
@@ -82,10 +95,16 @@ def _largest(shown: str, data: list[Any]) -> np.ndarray:
 
 
 def _flat(data: list[Any]) -> list[Any]:
-    """The values in lists of lists; of whatever depth, as long as it is the same everywhere."""
-    while data and all(type(each) is list for each in data):
+    """The values in lists of lists; of whatever depth, as long as it is the same everywhere.
+
+    Raises:
+        InvalidInput: for a depth that no tensor has.
+    """
+    for _ in range(_DEEPEST):
+        if not data or not all(type(each) is list for each in data):
+            return data
         data = list(chain.from_iterable(data))
-    return data
+    raise InvalidInput(f"JSON nesting depth exceeds maximum allowed limit ({_DEEPEST})")
 
 
 def _strings(shown: str, count: int, data: Any, *, is_base64: bool) -> list[bytes]:

@@ -38,3 +38,22 @@ def test_small_bodies_are_left_to_the_parser():
 @pytest.mark.parametrize("side", [PEOPLE, ANY, OBJECTS])
 def test_where_a_row_may_have_any_number_of_them_nothing_is_refused(side):
     extent.check(side, 1, body("[[[[{{{{", 1000))
+
+
+@pytest.mark.parametrize(
+    ("shape", "is_hollow"),
+    [
+        ((0,), False),
+        ((3, 0), False),
+        ((0, 3, 224, 224), False),
+        ((2**30, 0), True),
+        ((1, 2**30, 0), True),
+        ((0, 2**62, 2**62), True),
+        ((2**63, 0), True),
+        ((2**30, 2**30), False),
+        ((), False),
+    ],
+)
+def test_an_array_without_values_may_be_too_many_lists(shape, is_hollow):
+    """None of them takes a byte on its way, and each some seventy of memory here."""
+    assert extent.is_hollow(shape) is is_hollow

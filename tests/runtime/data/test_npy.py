@@ -63,6 +63,7 @@ GOOD = "{'descr': '<f4', 'fortran_order': False, 'shape': (2,), }"
         (header(GOOD.replace("(2,)", "(" + "1," * 40 + ")")), "beyond any limit"),
         (header(GOOD.replace("(2,)", "(99999999999999999,)")), "beyond any limit"),
         (header(GOOD.replace("(2,)", "(" + "9" * 5000 + ",)")), "beyond any limit"),
+        (header(GOOD.replace("(2,)", "(1, 1000000000, 0)")), "beyond any limit"),
         (header(GOOD.replace("(2,)", "(-1,)")), "not one of a plain array"),
         (header(GOOD.replace("<f4", "<f5"), b"1234567890"), "is not known"),
         (header(GOOD.replace("(2,)", "(" * 3000 + ")" * 3000)), "not one of a plain array"),

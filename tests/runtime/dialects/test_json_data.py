@@ -36,3 +36,16 @@ def test_limits_are_where_rounding_ends(dtype):
     with np.errstate(over="ignore"):
         assert np.isinf(np.array(beyond).astype(dtype))
         assert np.isfinite(np.array(np.nextafter(beyond, 0)).astype(dtype))
+
+
+def test_a_text_among_numbers_takes_no_room_for_each_of_them():
+    """NumPy would make texts of all, as long as the longest: four terabytes of these."""
+    data = ["x" * (1 << 20), *([1] * (1 << 20))]
+    with pytest.raises(InvalidInput, match="expected numbers"):
+        json_data.read("x", "FP64", [len(data)], data, is_base64=False)
+
+
+@pytest.mark.parametrize("data", [[[1], [2, 3]], [[1], 2], [[[1]], [2]]])
+def test_lists_of_different_lengths_are_told_so(data):
+    with pytest.raises(InvalidInput, match="differ in their lengths"):
+        json_data.read("x", "FP64", [2, 1], data, is_base64=False)

@@ -98,7 +98,17 @@ def test_raw_that_is_not_as_long_as_its_shape_is_refused(datatype, shape, raw):
         from_raw("x", datatype, shape, raw)
 
 
-@pytest.mark.parametrize(("datatype", "shape"), [("FP8", [1]), ("FP32", [-1]), ("FP32", [1] * 33)])
+@pytest.mark.parametrize(
+    ("datatype", "shape"),
+    [
+        ("FP8", [1]),
+        ("FP32", [-1]),
+        ("FP32", [1] * 33),
+        ("FP32", [0, 1 << 62, 1 << 62]),
+        ("BYTES", [1 << 64, 0]),
+        ("BOOL", [1 << 30, 0]),
+    ],
+)
 def test_what_is_no_tensor_is_refused(datatype, shape):
     """An unknown datatype, an impossible shape."""
     with pytest.raises(InvalidInput):
@@ -191,6 +201,7 @@ def test_objects_are_json_or_text():
         (NAMED, [numbers("ids", [[1]], "INT64"), numbers("mask", [[1], [1]], "BOOL")], "rows"),
         (OBJECTS, [numbers("x", [np.inf])], "finite"),
         (OBJECTS, [numbers("x", [1]), numbers("y", [1, 2])], "number of rows"),
+        (OBJECTS, [bytes_of("x", "[" * 300 + "]" * 300)], "levels deep"),
     ],
 )  # fmt: skip
 def test_what_does_not_fit_is_named(side, tensors, said):

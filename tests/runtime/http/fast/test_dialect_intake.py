@@ -83,6 +83,8 @@ WHOLE = {
     "past its timeout": ask(ROW, parameters={"timeout": 1}),
     "a priority": ask(ROW, parameters={"priority": 2}),
     "a bad priority": ask(ROW, parameters={"priority": -1}),
+    "a raised timeout": ask(ROW, parameters={"timeout": "²"}),
+    "beyond any array": ask(ROW | {"shape": [0, 1 << 62, 1 << 62], "data": []}),
     "shared memory": ask(ROW | {"parameters": {"shared_memory_region": "x"}}),
     "triton's own": ask(ROW, parameters={"triton_x": 1}),
     "an unknown datatype": ask(ROW | {"datatype": "FP8"}),
@@ -207,6 +209,12 @@ def test_both_ways_say_the_same(hear, name):
 def test_they_say_it_again_when_the_head_is_known(hear, name):
     fast, asgi = hear([ALL[name]] * 4 + [LAST])
     assert fast == asgi
+
+
+@pytest.mark.parametrize("name", ["a bad priority", "a raised timeout", "beyond any array"])
+def test_what_is_nonsense_is_the_clients_fault(hear, name):
+    for said in hear([ALL[name], LAST]):
+        assert said.startswith(b"HTTP/1.1 4")
 
 
 @pytest.mark.parametrize("name", ["good", "binary both ways", "raw", "chunked", "two hosts"])
