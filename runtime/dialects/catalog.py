@@ -23,6 +23,7 @@ OnFeedback = Callable[[str, float], None]
 Numbers = Callable[[], Awaitable[bytes]]
 """All that the server counts, in Prometheus' text format."""
 
+_UNKNOWN = "Request for unknown model:"  # clients of Triton look for these words
 _SHOWN = 64  # characters of a name that an error repeats
 
 
@@ -211,8 +212,8 @@ class Catalog:
         if label is not None:
             models = [each for each in models if each[0].label == label]
         if not models:
-            what = f"version `{version}`" if version is not None else f"label `{label}`"
-            raise UnknownModel(f"Model `{name[:_SHOWN]}` has no {what[:_SHOWN]}.")
+            what = f"version {version}" if version is not None else f"label {label}"
+            raise UnknownModel(f"{_UNKNOWN} '{name[:_SHOWN]}' {what[:_SHOWN]} is not found.")
         methods = self._default(models)
         if method is None:
             return methods[0]
@@ -239,7 +240,7 @@ class Catalog:
         known = list(dict.fromkeys(served.name for served, *_ in self._models))
         near = get_close_matches(name[:_SHOWN], known, 1)
         hint = f"did you mean `{near[0]}`?" if near else f"there is {_listed(known)}."
-        return UnknownModel(f"There is no model `{name[:_SHOWN]}`; {hint}")
+        return UnknownModel(f"{_UNKNOWN} '{name[:_SHOWN]}' is not found; {hint}")
 
     def _api(self, plan: Plan, route: Route, *, is_first: bool) -> Served:
         manifest = plan.manifest

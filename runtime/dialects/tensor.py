@@ -12,6 +12,7 @@ from typing import Any
 
 import numpy as np
 
+from ..data import extent
 from ..errors import BadPayload, InvalidInput
 from ..printable import printable
 
@@ -34,6 +35,7 @@ DTYPES: Mapping[str, np.dtype[Any]] = {
 BF16_SIZE = 2
 LONGEST = 64  # characters of a name that an error repeats
 _MOST_AXES = 32
+_MOST = 2**63 - 1  # elements, and bytes, that a shape may speak of
 _LENGTH = struct.Struct("<I")
 
 
@@ -61,26 +63,31 @@ class Tensor:
 # --- what it is in bytes ---
 
 
-def from_raw(name: str, datatype: str, shape: Sequence[int], data: bytes | memoryview) -> Tensor:
-    """A tensor out of its raw form; numbers are a view of `data`.
+def from_raw(
+    name: str, datatype: str, shape: Sequence[int], data: bytes | memoryview, model: str = ""
+) -> Tensor:
+    """A tensor out of its raw form; numbers are a view of `data`, `model` is for the errors.
 
     Raises:
         InvalidInput: for an unknown datatype or an impossible shape.
         BadPayload: when the bytes are not as many as the shape says.
     """
     shown = printable(name[:LONGEST])
-    count = size(shown, shape)
+    at = f"input '{shown}'" + (f" for model '{printable(model[:LONGEST])}'" if model else "")
+    itemsize = itemsize_of(datatype)
+    count = size(shown, shape, itemsize)
     if datatype == "BYTES":
-        return Tensor(name, datatype, shape, _strings(shown, count, data))
+        return Tensor(name, datatype, shape, _strings(at, count, data))
+    if not itemsize:
+        raise unknown_datatype(shown, datatype)
+    if itemsize * count != len(data):
+        raise BadPayload(
+            f"input byte size mismatch for {at}. Expected {itemsize * count}, got {len(data)}."
+        )
     if datatype == "BF16":
-        _check_length(shown, BF16_SIZE * count, len(data))
         halves = np.frombuffer(data, "<u2").astype(np.uint32) << 16
         return Tensor(name, datatype, shape, halves.view(np.float32).reshape(shape))
-    dtype = DTYPES.get(datatype)
-    if dtype is None:
-        raise unknown_datatype(shown, datatype)
-    _check_length(shown, dtype.itemsize * count, len(data))
-    array = np.frombuffer(data, dtype if datatype != "BOOL" else np.uint8)
+    array = np.frombuffer(data, DTYPES[datatype] if datatype != "BOOL" else np.uint8)
     if datatype == "BOOL":
         array = array != 0
     return Tensor(name, datatype, shape, array.reshape(shape))
@@ -96,15 +103,32 @@ def to_raw(tensor: Tensor) -> bytes:
     return np.ascontiguousarray(data, DTYPES[tensor.datatype]).tobytes()
 
 
-def size(shown: str, shape: Sequence[int]) -> int:
-    """The number of elements.
+def itemsize_of(datatype: str) -> int:
+    """Bytes of one number; 0 for BYTES, and for what is no datatype."""
+    if datatype == "BF16":
+        return BF16_SIZE
+    dtype = DTYPES.get(datatype)
+    return 0 if dtype is None else dtype.itemsize
+
+
+def size(shown: str, shape: Sequence[int], itemsize: int = 1) -> int:
+    """The number of elements, which have `itemsize` bytes each.
 
     Raises:
         InvalidInput: for a shape with a negative size, or of more than can be.
     """
     if len(shape) > _MOST_AXES or any(each < 0 for each in shape):
         raise InvalidInput(f"{shown}: expected a shape of sizes from 0.")
-    return math.prod(shape)
+    if extent.is_hollow(shape):
+        raise InvalidInput(f"{shown}: its shape is that of many lists without a value.")
+    count = math.prod(shape)
+    if count > _MOST:
+        raise InvalidInput(
+            f"{shown}: its shape causes total element count to exceed maximum size of {_MOST}."
+        )
+    if count * itemsize > _MOST:
+        raise InvalidInput(f"byte size overflow for input '{shown}': no memory has so much.")
+    return count
 
 
 def unknown_datatype(shown: str, datatype: str) -> InvalidInput:
@@ -114,12 +138,8 @@ def unknown_datatype(shown: str, datatype: str) -> InvalidInput:
     return InvalidInput(f"{shown}: there is no datatype `{said}`; expected one of {known}.")
 
 
-def _check_length(shown: str, wanted: int, got: int) -> None:
-    if wanted != got:
-        raise BadPayload(f"{shown}: expected {wanted} bytes for its shape, got {got}.")
-
-
-def _strings(shown: str, count: int, data: bytes | memoryview) -> list[bytes]:
+def _strings(at: str, count: int, data: bytes | memoryview) -> list[bytes]:
+    """The values of BYTES at an input, as many as its shape has elements."""
     values, start, end = [], 0, len(data)
     while start + _LENGTH.size <= end:
         (length,) = _LENGTH.unpack_from(data, start)
@@ -128,9 +148,14 @@ def _strings(shown: str, count: int, data: bytes | memoryview) -> list[bytes]:
             break
         values.append(bytes(data[start - length : start]))
     if start != end:
-        raise BadPayload(f"{shown}: a value of BYTES ends beyond the data.")
-    if len(values) != count:
-        raise BadPayload(f"{shown}: expected {count} values for its shape, got {len(values)}.")
+        raise BadPayload(f"incomplete string for inference {at}: a value ends beyond the data.")
+    if len(values) > count:
+        raise BadPayload(
+            f"unexpected number of string elements {len(values)} for inference {at}, "
+            f"expecting {count}."
+        )
+    if len(values) < count:
+        raise BadPayload(f"expected {count} string elements for inference {at}, got {len(values)}.")
     return values
 
 

@@ -7,14 +7,19 @@ from typing import Any
 import numpy as np
 import orjson
 
-from ..data import table
+from ..data import instances, table
 from ..errors import InvalidInput
+from ..printable import printable
 from ..signature import Side
-from .tensor import Tensor
+from .tensor import LONGEST, Tensor
+
+_SHOWN = 8  # names that an error lists
 
 
-def to_batch(side: Side, tensors: Sequence[Tensor], *, nan_as_null: bool = False) -> Any:
-    """The batch in these tensors, fitted to what a model takes.
+def to_batch(
+    side: Side, tensors: Sequence[Tensor], *, nan_as_null: bool = False, model: str = ""
+) -> Any:
+    """The batch in these tensors, fitted to what a model takes; `model` is for the errors.
 
     array     one tensor, whatever it is called; or as many as a row has values, a tensor a column
     columns   a tensor a column, by name; or one of two axes, in the order of the columns
@@ -25,17 +30,19 @@ def to_batch(side: Side, tensors: Sequence[Tensor], *, nan_as_null: bool = False
         InvalidInput: for another name, shape or kind of datatype, or values out of range.
     """
     if not tensors:
-        raise InvalidInput("inputs: expected at least one tensor, got none.")
+        raise _missing([field.name for field in side.fields] or ["input"], tensors, model)
     _check_names(tensors)
     if side.layout == "objects":
-        return _objects(tensors)
+        rows = _objects(tensors)
+        instances.check_depth(rows, "inputs")
+        return rows
     try:
         if side.layout == "array":
             batch = _array(side, tensors)
         elif len(tensors) == 1 and _is_matrix(side, tensors[0]):
             batch = _numbers(tensors[0])
         else:
-            batch = _named(side, tensors)
+            batch = _named(side, tensors, model)
         return table.fit(side, batch, nan_as_null=nan_as_null)
     except InvalidInput as error:
         raise InvalidInput(_place(side, tensors, error.detail)) from None
@@ -55,12 +62,28 @@ def _array(side: Side, tensors: Sequence[Tensor]) -> Any:
         names = ", ".join(f"`{each.shown}`" for each in tensors[:8])
         raise InvalidInput(f"inputs: expected one tensor, `{field.name}`, got {names}.")
     columns = [_column(each, field.dtype) for each in tensors]
-    if len({len(column) for column in columns}) > 1:
+    if len({column.shape[:1] for column in columns}) > 1:
         raise InvalidInput("inputs: the tensors differ in their number of rows.")
+    for each, column in zip(tensors, columns, strict=True):
+        if column.ndim != 1:
+            raise InvalidInput(f"inputs.{each.shown}: expected one value a row.")
     return np.stack(columns, axis=1)
 
 
-def _named(side: Side, tensors: Sequence[Tensor]) -> dict[str, Any]:
+def _missing(wanted: Sequence[str], tensors: Sequence[Tensor], model: str) -> InvalidInput:
+    """Fewer inputs than there are, in the words that clients of Triton look for."""
+    got = {each.name for each in tensors}
+    shown = ",".join(f"'{each.shown}'" for each in tensors[:_SHOWN])
+    missing = [f"'{name}'" for name in wanted if name not in got][:_SHOWN]
+    of = f" for model '{printable(model[:LONGEST])}'" if model else ""
+    return InvalidInput(
+        f"expected {len(wanted)} inputs but got {len(tensors)} inputs{of}. Got input(s) [{shown}], "
+        f"but missing required input(s) [{','.join(missing)}]. "
+        "Please provide all required input(s)."
+    )
+
+
+def _named(side: Side, tensors: Sequence[Tensor], model: str) -> dict[str, Any]:
     fields = {field.name: field for field in side.fields}
     if len(tensors) == len(fields) == 1:
         fields = {tensors[0].name: side.fields[0]}
@@ -68,8 +91,8 @@ def _named(side: Side, tensors: Sequence[Tensor]) -> dict[str, Any]:
         if each.name not in fields:
             listed = ", ".join(f"`{name}`" for name in list(fields)[:8])
             raise InvalidInput(f"inputs: unexpected tensor `{each.shown}`; expected {listed}.")
-    for name in fields.keys() - {each.name for each in tensors}:
-        raise InvalidInput(f"inputs: tensor `{name}` is missing.")
+    if len(tensors) < len(fields):
+        raise _missing(list(fields), tensors, model)
     found = {}
     for each in tensors:
         field = fields[each.name]

@@ -185,7 +185,8 @@ class Inference:
 
 
 def _batch(side: Side, request: Any, is_null: bool) -> Any:
-    return to_batch(side, tensors.read(request), nan_as_null=is_null)
+    given = tensors.read(request)
+    return to_batch(side, given, nan_as_null=is_null, model=request.model_name)
 
 
 def _parameters(said: Mapping[str, Any]) -> dict[str, Any]:

@@ -10,7 +10,7 @@ import grpc
 
 from ..dialects.catalog import Catalog
 from ..dialects.inquiry import Inquiry
-from ..dialects.v2.repository import STATES
+from ..dialects.v2.repository import STATES, load
 from ..errors import NotSupported
 from .desk import Desk
 from .messages.pool import pool
@@ -56,7 +56,8 @@ class Repository:
 
     async def _load(self, package: str, request: Any, _: Inquiry) -> Any:
         name = _named(request)
-        await self._catalog.lifecycle.load(name)
+        has_parameters = bool(request.parameters)
+        await load(self._catalog.lifecycle, name, has_parameters=has_parameters)
         return pool()[f"{package}.RepositoryModelLoadResponse"](model_name=name, isLoaded=True)
 
     async def _unload(self, package: str, request: Any, _: Inquiry) -> Any:

@@ -10,7 +10,16 @@ from typing import Any
 
 import numpy as np
 
-from ..dialects.tensor import DTYPES, LONGEST, Tensor, from_raw, size, to_raw, unknown_datatype
+from ..dialects.tensor import (
+    DTYPES,
+    LONGEST,
+    Tensor,
+    from_raw,
+    itemsize_of,
+    size,
+    to_raw,
+    unknown_datatype,
+)
 from ..errors import InvalidInput
 from ..printable import printable
 
@@ -47,7 +56,8 @@ def read(request: Any) -> list[Tensor]:
         raise InvalidInput(
             f"expected as many raw_input_contents as inputs, {len(inputs)}, got {len(raw)}."
         )
-    return [_of_raw(each, data) for each, data in zip(inputs, raw, strict=True)]
+    model = request.model_name
+    return [_of_raw(each, data, model) for each, data in zip(inputs, raw, strict=True)]
 
 
 def is_long(request: Any) -> bool:
@@ -55,12 +65,12 @@ def is_long(request: Any) -> bool:
     return not request.raw_input_contents or any(i.datatype == _STRINGS for i in request.inputs)
 
 
-def _of_raw(said: Any, data: bytes) -> Tensor:
+def _of_raw(said: Any, data: bytes, model: str) -> Tensor:
     if said.HasField("contents"):
         raise InvalidInput(
             f"{_shown(said)}: contents and raw_input_contents cannot stand in one request."
         )
-    return from_raw(said.name, said.datatype, tuple(said.shape), data)
+    return from_raw(said.name, said.datatype, tuple(said.shape), data, model)
 
 
 def _of_contents(said: Any) -> Tensor:
@@ -73,7 +83,8 @@ def _of_contents(said: Any) -> Tensor:
     for field, _ in said.contents.ListFields():
         if field.name != wanted:
             raise InvalidInput(f"{shown}: expected {wanted} for {datatype}, got {field.name}.")
-    values, count = getattr(said.contents, wanted), size(shown, shape)
+    values = getattr(said.contents, wanted)
+    count = size(shown, shape, itemsize_of(datatype))
     if count != len(values):
         raise InvalidInput(f"{shown}: expected {count} values for its shape, got {len(values)}.")
     if datatype == _STRINGS:

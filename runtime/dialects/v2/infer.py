@@ -142,5 +142,5 @@ def _question(inquiry: Inquiry, served: Served, request: InferRequest) -> InferQ
     if request.outputs and fields:
         check_outputs(model, request.outputs, {field.name for field in fields})
     is_null = served.settings.nan == "null"
-    batch = to_batch(signature.inputs, request.tensors, nan_as_null=is_null)
+    batch = to_batch(signature.inputs, request.tensors, nan_as_null=is_null, model=model)
     return InferQuestion(served, model, request, batch)

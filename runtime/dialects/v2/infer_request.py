@@ -90,7 +90,7 @@ def _of_json(
         raise InvalidInput("inputs: expected a list of tensors.")
     tensors, start = [], 0
     for position, each in enumerate(inputs):
-        tensor, start = _tensor(each, f"inputs[{position}]", rest, start)
+        tensor, start = _tensor(each, f"inputs[{position}]", rest, start, served.name)
         tensors.append(tensor)
     if start != len(rest):
         raise BadPayload(
@@ -129,8 +129,10 @@ def _check_extent(text: bytes, served: Served) -> None:
 # --- inputs ---
 
 
-def _tensor(said: Any, where: str, rest: bytes | memoryview, start: int) -> tuple[Tensor, int]:
-    """One input, and where the next one's binary data begin."""
+def _tensor(
+    said: Any, where: str, rest: bytes | memoryview, start: int, model: str
+) -> tuple[Tensor, int]:
+    """One input, and where the next one's binary data begin; `model` is for the errors."""
     if type(said) is not dict:
         raise InvalidInput(f"{where}: expected an object.")
     name, datatype, shape = said.get("name"), said.get("datatype"), said.get("shape")
@@ -157,7 +159,7 @@ def _tensor(said: Any, where: str, rest: bytes | memoryview, start: int) -> tupl
             f"unexpected size for input '{printable(name[:_LONGEST])}': {length} bytes were "
             f"announced, {len(rest) - start} are left."
         )
-    return from_raw(name, datatype, shape, memoryview(rest)[start:stop]), stop
+    return from_raw(name, datatype, shape, memoryview(rest)[start:stop], model), stop
 
 
 def _check_memory(parameters: Mapping[str, Any]) -> None:
@@ -172,12 +174,18 @@ def _raw(body: bytes, served: Served) -> Tensor:
     known = specs(served.signature.inputs, INPUT)
     if len(known) != 1:
         raise BadPayload(
-            f"A raw body is the only input of a model; `{served.name}` has {len(known)}."
+            "Raw request must only have 1 input (found 1) to be deduced but got "
+            f"{len(known)} inputs in '{served.name}' model configuration."
         )
     (spec,) = known
     if spec.datatype == "BYTES":
+        if any(size != 1 for size in spec.shape[1:]):
+            raise BadPayload(
+                f"For BYTE datatype raw input '{spec.name}', the model must have input shape [1]."
+            )
         return Tensor(spec.name, "BYTES", [1] * len(spec.shape), [bytes(body)])
-    return from_raw(spec.name, spec.datatype, _raw_shape(spec, len(body)), body)
+    shape = _raw_shape(spec, len(body))
+    return from_raw(spec.name, spec.datatype, shape, body, served.name)
 
 
 def _raw_shape(spec: Spec, length: int) -> list[int]:
@@ -185,7 +193,10 @@ def _raw_shape(spec: Spec, length: int) -> list[int]:
     itemsize = BF16_SIZE if spec.datatype == "BF16" else DTYPES[spec.datatype].itemsize
     free = [axis for axis, size in enumerate(spec.shape) if size < 0 and axis]
     if len(free) > 1:
-        raise BadPayload("A raw body has no shape, and more than one size of the input may vary.")
+        raise BadPayload(
+            f"The shape of the raw input '{spec.name}' can not be deduced because there are more "
+            "than one variable-sized dimension."
+        )
     shape = [1 if size < 0 else size for size in spec.shape]
     count, rest = divmod(length, itemsize * (math.prod(shape) or 1))
     if rest:
@@ -250,7 +261,7 @@ def heed(parameters: Mapping[str, Any], inquiry: Inquiry, served: Served) -> Non
 
 def _whole(parameters: Mapping[str, Any], name: str) -> int:
     value = parameters.get(name, 0)
-    if type(value) is str and value.isdigit() and len(value) < 19:  # noqa: PLR2004  64 bits
+    if type(value) is str and value.isascii() and value.isdigit() and len(value) < 19:  # noqa: PLR2004  64 bits
         value = int(value)  # some clients write all of them as strings
     if type(value) is not int or value < 0:
         raise InvalidInput(f"parameters: expected `{name}` to be a whole number from 0.")

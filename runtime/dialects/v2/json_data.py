@@ -104,7 +104,7 @@ def _flat(data: list[Any]) -> list[Any]:
         if not data or not all(type(each) is list for each in data):
             return data
         data = list(chain.from_iterable(data))
-    raise InvalidInput(f"JSON nesting depth exceeds maximum allowed limit ({_DEEPEST})")
+    raise InvalidInput(f"JSON nesting depth exceeds maximum allowed limit ({_DEEPEST}).")
 
 
 def _strings(shown: str, count: int, data: Any, *, is_base64: bool) -> list[bytes]:

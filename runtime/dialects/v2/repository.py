@@ -6,12 +6,15 @@ Source: Triton, docs/protocol/extension_model_repository.md.
 from typing import Any
 
 from ...data import instances
-from ...errors import InvalidInput, NotSupported
+from ...errors import InvalidInput, NotSupported, UnknownModel
+from ...printable import printable
 from .. import web_page
 from ..catalog import Catalog
 from ..inquiry import Inquiry
+from ..lifecycle import Lifecycle
 from ..reply import Reply
 from ..served import Served
+from ..tensor import LONGEST
 
 STATES = {  # of a model, as Triton calls them
     "loading": "LOADING",
@@ -41,11 +44,9 @@ class Repository:
         """Load a model; what a client would change of it is not for clients to change."""
         web_page.check(inquiry.headers)
         _check(inquiry)
-        parameters = _document(inquiry).get("parameters")
-        if parameters:
-            raise NotSupported("A model is loaded as the bundle has it, without parameters.")
         name = inquiry.parts["model"]
-        await self._catalog.lifecycle.load(name)
+        has_parameters = bool(_document(inquiry).get("parameters"))
+        await load(self._catalog.lifecycle, name, has_parameters=has_parameters)
         return Reply.json({"name": name, "load": True})
 
     async def unload(self, inquiry: Inquiry) -> Reply:
@@ -56,6 +57,26 @@ class Repository:
         name = inquiry.parts["model"]
         await self._catalog.lifecycle.unload(name)
         return Reply.json({"name": name, "unload": True})
+
+
+async def load(lifecycle: Lifecycle, name: str, *, has_parameters: bool) -> None:
+    """Load a model; errors have the words that clients of Triton look for.
+
+    Raises:
+        RequestError: where that is not possible, and why.
+    """
+    if not name.strip():
+        raise InvalidInput("Model name cannot be empty. Please enter a valid name to deploy.")
+    what = f"failed to load '{printable(name[:LONGEST])}',"
+    if "/" in name or name.strip() == "..":
+        raise InvalidInput(f"{what} model name must not contain path traversal characters.")
+    if has_parameters:
+        raise NotSupported(f"{what} for parameters change nothing: it is as the bundle has it.")
+    try:
+        await lifecycle.load(name)
+    except UnknownModel as error:
+        detail = f"{what} failed to poll from model repository: {error.detail}"
+        raise UnknownModel(detail) from None
 
 
 def _check(inquiry: Inquiry) -> None:

@@ -54,12 +54,14 @@ MODELS = {
     "people": (People(), PEOPLE, Side("objects"), ()),
     "shout": (Shout(), TEXT, Side("objects"), ()),
 }
+PAIRS = Side("array", (Field("pair", "bytes", (None, 2)),))
+MORE = {"pairs": (Every(), PAIRS, PAIRS, ())}  # for whoever names it
 
 
 def make_kinds(directory, *, models=tuple(MODELS), **serve):
     """The bundle, of these models; `serve` are its settings."""
     for name in models:
-        model, inputs, outputs, sample = MODELS[name]
+        model, inputs, outputs, sample = (MODELS | MORE)[name]
         sides = {} if inputs is None else {"inputs": inputs, "outputs": outputs}
         write_model(directory / "models" / name, model, sample=sample, **sides)
     routes = [Route("/predict", "predict", model=models[0])]

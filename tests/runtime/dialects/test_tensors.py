@@ -89,12 +89,11 @@ def test_bfloat16_is_the_nearest(array):
         ("BYTES", [1], b"\x01\x00\x00"),
         ("BYTES", [2], b"\x01\x00\x00\x00a"),
         ("BYTES", [1], b"\xff\xff\xff\xff"),
-        ("FP32", [1 << 62, 4], b"1234"),
     ],
 )
 def test_raw_that_is_not_as_long_as_its_shape_is_refused(datatype, shape, raw):
     """Also where a length points beyond the end."""
-    with pytest.raises(BadPayload, match="x: "):
+    with pytest.raises(BadPayload, match="input 'x'"):
         from_raw("x", datatype, shape, raw)
 
 
@@ -186,15 +185,17 @@ def test_objects_are_json_or_text():
 @pytest.mark.parametrize(
     ("side", "tensors", "said"),
     [
-        (MATRIX, [], "at least one"),
+        (MATRIX, [], "but got 0 inputs"),
         (MATRIX, [numbers("x", [[1, 2, 3]])], "inputs.x: expected shape (rows, 2), got (1, 3)"),
         (MATRIX, [numbers("x", [1.0])], "inputs.x: expected shape"),
         (MATRIX, [numbers("x", [[np.nan, 2]])], "inputs.x[0][0]"),
         (MATRIX, [numbers("x", [1]), numbers("x", [1])], "same name"),
         (MATRIX, [numbers("a", [1]), numbers("b", [1, 2])], "number of rows"),
         (MATRIX, [numbers("a", [1]), numbers("b", [1]), numbers("c", [1])], "expected one tensor"),
+        (MATRIX, [numbers("a", [[1, 2]]), numbers("b", [1])], "inputs.a: expected one value a row"),
+        (MATRIX, [numbers("a", 1), numbers("b", 1)], "inputs.a: expected one value a row"),
         (MATRIX, [bytes_of("x", "a", "b", shape=[1, 2])], "expected a number"),
-        (TABLE, [numbers("age", [3], "INT64")], "`name` is missing"),
+        (TABLE, [numbers("age", [3], "INT64")], "missing required input(s) ['name']"),
         (TABLE, [numbers("age", [3]), numbers("other", [3])], "unexpected tensor `other`"),
         (TABLE, [numbers("age", [3.5]), bytes_of("name", "a")], "inputs[0].age"),
         (TABLE, [Tensor("name", "BYTES", [1], [b"\xff"]), numbers("age", [3])], "UTF-8"),

@@ -204,13 +204,14 @@ def test_versions_stand_in_the_path(client, version):
     for each in (version, f"/versions/{own[0]}"):
         answer = client.post(f"/v2/models/sums{each}/infer", json={"inputs": [ROW]})
         assert answer.json()["model_version"] == own[0]
-    refused(client.get("/v2/models/sums/versions/9"), 404, "no version `9`")
+    unknown = client.get("/v2/models/sums/versions/9")
+    refused(unknown, 404, "Request for unknown model: 'sums' version 9 is not found.")
 
 
 def test_names_may_be_percent_encoded(client):
     """As clients do that quote them."""
     assert client.post("/v2/models/%73ums/infer", json={"inputs": [ROW]}).status_code == 200
-    refused(client.post("/v2/models/a%2Fb/infer", json={"inputs": [ROW]}), 404, "`a/b`")
+    refused(client.post("/v2/models/a%2Fb/infer", json={"inputs": [ROW]}), 404, "'a/b'")
 
 
 # --- codings ---
@@ -283,13 +284,15 @@ def test_the_header_length_is_within_the_body(client, length):
         ([binary()], PAIR + b"!", "unexpected additional input data for model 'sums'"),
         ([ROW], PAIR, "unexpected additional input data"),
         ([binary()], PAIR[:-1], "unexpected size for input 'input'"),
-        ([binary(15)], PAIR[:-1], "expected 16 bytes"),
+        ([binary(15)], PAIR[:-1], "input byte size mismatch for input 'input' for model 'sums'. Expected 16, got 15"),
         ([binary(-1)], b"x", "binary_data_size"),
         ([binary("16")], PAIR, "binary_data_size"),
         ([binary(1 << 60)], PAIR, "unexpected size"),
         ([ROW | {"shape": [1, 3]}], b"", "expected 3 values"),
         ([ROW | {"shape": [1, -1]}], b"", "sizes from 0"),
-        ([ROW | {"shape": [1 << 62, 1 << 62]}], b"", "values for its shape"),
+        ([ROW | {"shape": [1 << 62, 1 << 62]}], b"", "total element count to exceed maximum size"),
+        ([ROW | {"shape": [1 << 61, 2]}], b"", "byte size overflow for input 'input'"),
+        ([ROW | {"data": json.loads("[" * 120 + "]" * 120)}], b"", "JSON nesting depth exceeds"),
         ([ROW | {"shape": "12"}], b"", "whole numbers"),
         ([ROW | {"shape": [True, 2]}], b"", "whole numbers"),
         ([ROW | {"shape": [1, 2.0]}], b"", "whole numbers"),
@@ -315,7 +318,7 @@ def test_the_header_length_is_within_the_body(client, length):
         ([ROW, ROW], b"", "same name"),
         ([ROW, ROW | {"name": "other"}, ROW | {"name": "third"}], b"", "expected one tensor"),
         (["input"], b"", "expected an object"),
-        ([], b"", "at least one tensor"),
+        ([], b"", "expected 1 inputs but got 0 inputs for model 'sums'. Got input(s) []"),
         ("input", b"", "expected a list"),
         ([ROW | {"parameters": []}], b"", "expected an object"),
         ([ROW | {"parameters": {"triton_x": 1}}], b"", "reserved"),
@@ -375,7 +378,14 @@ def test_a_raw_body_has_a_whole_number_of_values(client):
     """And there is one input."""
     refused(infer(client, PAIR[:-1], length=0), 400, "no whole number")
     refused(infer(client, b"", length=0), 400, "at least one row")
-    refused(infer(client, PAIR, model="every", length=0), 400, "has 14")
+    refused(infer(client, PAIR, model="every", length=0), 400, "got 14 inputs in 'every'")
+
+
+def test_a_raw_body_is_one_value_of_bytes(make_kinds_server):
+    """A row that has two of them cannot be told from it."""
+    with make_kinds_server(models=("pairs",)).client() as client:
+        said = "For BYTE datatype raw input 'pair', the model must have input shape [1]"
+        refused(infer(client, b"ab", model="pairs", length=0), 400, said)
 
 
 def test_what_has_no_json_is_asked_for_in_binary(client):
@@ -389,7 +399,11 @@ def test_what_has_no_json_is_asked_for_in_binary(client):
 
 def test_statuses_are_those_of_triton(client):
     """Unknown 404, wrong method 405, a model that fails 500, too late 504."""
-    refused(infer(client, {"inputs": [ROW]}, model="nothing"), 404, "no model `nothing`")
+    refused(
+        infer(client, {"inputs": [ROW]}, model="nothing"),
+        404,
+        "Request for unknown model: 'nothing' is not found; ",
+    )
     wrong = client.get("/v2/models/sums/infer")
     refused(wrong, 405, "takes POST")
     assert wrong.headers["allow"] == "POST"
@@ -430,7 +444,7 @@ def test_health_says_more_than_a_status(client):
     assert client.get("/v2/health/ready").json() == {"live": True, "ready": True}
     assert client.get("/v2/models/sums/ready").json() == {"name": "sums", "ready": True}
     assert client.get("/v2/models/sums.predict/ready").status_code == 200
-    refused(client.get("/v2/models/nothing/ready"), 404, "no model")
+    refused(client.get("/v2/models/nothing/ready"), 404, "Request for unknown model")
     assert "sums" in client.get("/v2/models").json()["models"]
 
 
@@ -551,8 +565,13 @@ def test_models_are_loaded_and_unloaded_where_the_bundle_says_so(make_kinds_serv
         assert infer(client, {"inputs": [text]}, model="shout").json()["outputs"][0]["data"] == [
             "A"
         ]
-        refused(client.post("/v2/repository/models/nothing/load", json={}), 404, "no model")
+        unknown = client.post("/v2/repository/models/nothing/load", json={})
+        refused(unknown, 404, "failed to load 'nothing', failed to poll from model repository")
+        up = client.post("/v2/repository/models/..%2Fetc/load", json={})
+        refused(up, 400, "failed to load '../etc', model name must not contain path traversal")
+        empty = client.post("/v2/repository/models/%20/load", json={})
+        refused(empty, 400, "Model name cannot be empty.")
         changed = client.post(
             "/v2/repository/models/shout/load", json={"parameters": {"config": "{}"}}
         )
-        refused(changed, 501, "without parameters")
+        refused(changed, 501, "failed to load 'shout', for parameters change nothing")

@@ -109,7 +109,7 @@ def test_a_stream_answers_in_order_and_survives_errors(client):
     told = list(client.stream(STREAM, asked))
     assert [each.infer_response.id for each in told] == ["a", "b", "c", "d"]
     assert answers(told[0].infer_response) == [3.0]
-    assert "no model `nothing`" in told[1].error_message
+    assert "unknown model: 'nothing' is not found" in told[1].error_message
     assert told[2].error_message == "The model failed on this input."
     assert answers(told[3].infer_response) == [7.0]
     assert told[3].infer_response.parameters["triton_final_response"].bool_param

@@ -69,7 +69,7 @@ async def strings(client):
 async def errors(client):
     """In words that it finds."""
     for name, array, said in (
-        ("nothing", ROWS, "no model"),
+        ("nothing", ROWS, "unknown model"),
         ("sums", np.ones((1, 3)), "shape"),
         ("sums", np.array([[-1.0, 0.0]]), "failed on this input"),
     ):

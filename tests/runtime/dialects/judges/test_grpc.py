@@ -39,7 +39,7 @@ def test_tritonclient(judge, where):
     assert [next(told) for _ in range(3)] == [{"answer": [3.0, 7.0], "id": "7"}] * 3
     assert next(told) == {"classes": [["3.000000:0"], ["7.000000:0"]]}
     assert next(told)["refused"] == [
-        "StatusCode.NOT_FOUND", "Model `sums` has no version `9`."
+        "StatusCode.NOT_FOUND", "Request for unknown model: 'sums' version 9 is not found."
     ]  # fmt: skip
     assert next(told)["refused"][0] == "StatusCode.INVALID_ARGUMENT"
     assert next(told)["refused"][0] == "StatusCode.DEADLINE_EXCEEDED"
@@ -47,7 +47,7 @@ def test_tritonclient(judge, where):
     assert next(told) == {"answer": [3.0, 7.0], "error": None}
     streamed = [next(told) for _ in range(5)]
     assert [each["answer"] for each in streamed] == [[3.0, 7.0]] * 2 + [None] + [[3.0, 7.0]] * 2
-    assert "no model `nothing`" in streamed[2]["error"]
+    assert "unknown model: 'nothing' is not found" in streamed[2]["error"]
     assert next(told) == {"all": True}
     assert next(told) == {"ids": ["0", "1", "2"]}
 
