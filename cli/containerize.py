@@ -149,12 +149,28 @@ def _from(vendor: Path | None, item: "Item", means: dict[str, Any]) -> Iterator[
     house = Wheelhouse.open(vendor)
     means["offline"] = True
     if _builds(item, means):
+        _check_python(item, means["build_args"])
         means["wheels"] = sorted(house.wheels.glob("*.whl"))
         means["build_args"] = {**means["build_args"], "PIP_NO_INDEX": "1"}
     elif means["base"] is None:
         means["base"] = house.base_of(str(_manifest(item).accelerator.get("base") or ""))
     with house.in_use():
         yield
+
+
+def _check_python(item: "Item", build_args: dict[str, str]) -> None:
+    """An engine fetches Python by itself, and from no folder of ours."""
+    from ..bundler.errors import BuildError
+    from ..bundler.image.image_settings import ImageSettings
+
+    settings = ImageSettings.of(_manifest(item))
+    if not settings.brings_python and "PYTHON_MIRROR" not in build_args:
+        raise BuildError(
+            f"An engine that follows the Containerfile fetches Python for `{settings.base}`, and "
+            "takes none that was vendored.",
+            hint="Leave `--vendor` out, or serve its folder `python` where the engine reaches it, "
+            "and add `--build-arg PYTHON_MIRROR=URL`.",
+        )
 
 
 def _builds(item: "Item", means: dict[str, Any]) -> bool:

@@ -64,6 +64,7 @@ def vendor(
     for warning in done.warnings:
         console.warning(warning)
     bases = f" and {len(done.bases)} base images" if done.bases else ""
+    bases += "".join(f" and `{name}`" for name in done.pythons)
     text = f"Brought {done.files} wheels{bases} into `{output}` ({done.fetched} fetched now)."
     follow = f"build --vendor {output}"
     if not isinstance(what, Project):

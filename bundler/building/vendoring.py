@@ -10,15 +10,16 @@ from typing import TYPE_CHECKING
 from ...runtime.manifest import BundleManifest
 from ..errors import BuildError, RegistryError
 from ..image import vendored_base
+from ..image.image_settings import brings_python
 from ..progress import NullProgress, Progress
 from ..requirements.index import Index
 from ..requirements.location import Location, Needs
-from ..requirements.lock import BaseImage
+from ..requirements.lock import BaseImage, Lock
 from ..requirements.package import Package
 from ..requirements.requirements import normalize
 from ..requirements.target import MACHINES, Target
 from ..requirements.wheelhouse import BASE, LOCK, REQUIREMENTS, Wheelhouse, by_digest
-from . import locking
+from . import locking, vendored_python
 
 if TYPE_CHECKING:
     from ..project.project import Project
@@ -35,6 +36,7 @@ class Vendored:
     files     wheels in the folder that the locks name
     fetched   how many of them came now
     bases     digests of the base images; empty where no registry gave one
+    pythons   archives of Python for base images that hold none
     warnings  what is missing, a sentence each
     """
 
@@ -42,6 +44,7 @@ class Vendored:
     files: int
     fetched: int
     bases: tuple[str, ...]
+    pythons: tuple[str, ...]
     warnings: tuple[str, ...]
 
 
@@ -56,6 +59,8 @@ def vendor(  # noqa: PLR0913 - the public verb: one keyword for each decision of
     progress: Progress | None = None,
 ) -> Vendored:
     """Bring the wheels, the lock and the base images of a project or a bundle into `directory`.
+
+    For a base image without Python, Python as well.
 
     What is there already is not fetched again.
 
@@ -74,7 +79,7 @@ def vendor(  # noqa: PLR0913 - the public verb: one keyword for each decision of
         assert locked.file is not None, "a project's own lock has a file"
         (directory / LOCK).write_bytes(locked.file.encode())
         needs = list(_of_project(what, locked, house, offline=offline))
-        bases = [(lock.base, lock.platforms) for lock in locked.file.variants.values()]
+        bases = [_Base.of(lock) for lock in locked.file.variants.values()]
     else:
         root = store.directory(what)
         shutil.copyfile(root / "env" / "requirements.lock", directory / REQUIREMENTS)
@@ -82,10 +87,29 @@ def vendor(  # noqa: PLR0913 - the public verb: one keyword for each decision of
         bases = [_base_of(root)]
     fetched = sum(_fill(house, need, progress) for need in needs)
     names = {name for need in needs for package in need.packages for name in package.files}
+    needed = {(base.python, one) for base in bases if base.lacks_python for one in base.platforms}
+    pythons, lacking = vendored_python.vendor(needed, house, progress, offline=offline)
     if not with_base or offline:
-        return Vendored(directory, len(names), fetched, (), ())
+        return Vendored(directory, len(names), fetched, (), pythons, lacking)
     found, warnings = _bases(bases, directory / BASE, progress, plain_http=plain_http)
-    return Vendored(directory, len(names), fetched, found, warnings)
+    return Vendored(directory, len(names), fetched, found, pythons, warnings + lacking)
+
+
+@dataclass(frozen=True, slots=True)
+class _Base:
+    """A base image, for which platforms, and the Python that a bundle on it needs."""
+
+    image: BaseImage
+    platforms: tuple[str, ...]
+    python: str
+
+    @classmethod
+    def of(cls, lock: Lock) -> "_Base":
+        return cls(lock.base, lock.platforms, lock.python)
+
+    @property
+    def lacks_python(self) -> bool:
+        return bool(self.image.reference) and not brings_python(self.image.reference)
 
 
 def _fill(house: Wheelhouse, needs: Needs, progress: Progress) -> int:
@@ -160,23 +184,23 @@ def _packages(blocks: Sequence[str], machine: str) -> Iterator[Package]:
             yield Package(normalize(pin[1]), pin[2], files)
 
 
-def _base_of(root: Path) -> tuple[BaseImage, tuple[str, ...]]:
+def _base_of(root: Path) -> _Base:
     manifest = BundleManifest.read(root)
     platforms = tuple(manifest.image.get("platforms") or ["linux/amd64"])
-    return BaseImage(str(manifest.accelerator.get("base") or "")), platforms
+    image = BaseImage(str(manifest.accelerator.get("base") or ""))
+    return _Base(image, platforms, manifest.python)
 
 
 def _bases(
-    bases: Sequence[tuple[BaseImage, tuple[str, ...]]],
+    bases: Sequence[_Base],
     layout: Path,
     progress: Progress,
     *,
     plain_http: bool,
 ) -> tuple[tuple[str, ...], tuple[str, ...]]:
     found, warnings = [], []
-    for base, platforms in dict.fromkeys(bases):
-        if not base.reference:
-            continue
+    wanted = dict.fromkeys((base.image, base.platforms) for base in bases if base.image.reference)
+    for base, platforms in wanted:
         progress.step(f"Bringing the base image {base.reference}")
         try:
             found.append(

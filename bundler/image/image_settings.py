@@ -81,7 +81,7 @@ class ImageSettings:
     @property
     def brings_python(self) -> bool:
         """Whether the base image has an interpreter; those of NVIDIA have none."""
-        return not _WITHOUT_PYTHON.fullmatch(self.base)
+        return brings_python(self.base)
 
     def standalone(self, platform: str) -> standalone.Archive | None:
         """The Python that is put on a base image without one; None where it needs none."""
@@ -92,6 +92,11 @@ class ImageSettings:
         """Where packages lie: the user site of `PYTHONUSERBASE`, whichever Python the base has."""
         minor = ".".join(self.python.split(".")[:2])
         return f"{PACKAGES}/lib/python{minor}/site-packages"
+
+
+def brings_python(base: str) -> bool:
+    """Whether the base image of this reference has an interpreter; those of NVIDIA have none."""
+    return not _WITHOUT_PYTHON.fullmatch(base)
 
 
 def _environment(home: str) -> dict[str, str]:

@@ -115,7 +115,8 @@ def fetch(archive: Archive, place: Path, *, offline: bool) -> None:
     if offline and not url.startswith("file://"):
         raise ResolveError(
             f"Python {archive.version} for the image is not here, and `--offline` fetches nothing.",
-            hint=f"Put `{unquote(archive.path)}` below a folder and set {MIRROR}=file:///FOLDER.",
+            hint="`bundle vendor` brings it; or put "
+            f"`{unquote(archive.path)}` below a folder and set {MIRROR}=file:///FOLDER.",
         )
     running, left = hashlib.sha256(), _LARGEST
     try:
@@ -132,7 +133,8 @@ def fetch(archive: Archive, place: Path, *, offline: bool) -> None:
     if running.hexdigest() != archive.digest:
         raise ResolveError(
             f"`{url}` is not the Python that this tool knows: expected sha256:{archive.digest}, "
-            f"got sha256:{running.hexdigest()}."
+            f"got sha256:{running.hexdigest()}.",
+            hint=f"Look at what {MIRROR} names.",
         )
 
 

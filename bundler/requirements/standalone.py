@@ -1,28 +1,29 @@
 """Python for images that hold none: one build of python-build-standalone for each minor version.
 
 They run on any glibc from 2.17 on, wherever they are unpacked. Digests are those of the project's
-release https://github.com/astral-sh/python-build-standalone/releases/tag/20260814, as uv knows
-them, too; another release of this tool may know newer ones.
+release https://github.com/astral-sh/python-build-standalone/releases/tag/20260929. They are read
+off two tables that others made of it: that within uv 0.13.8, by which a test compares them, and
+that of the package pbs-installer 2026.10.25. Another release of this tool may know newer ones.
 """
 
 import os
 from dataclasses import dataclass
 
-RELEASE = "20260814"
+RELEASE = "20260929"
 SITE = "https://github.com/astral-sh/python-build-standalone/releases/download"
 MIRROR = "UV_PYTHON_INSTALL_MIRROR"
 """A variable that puts another address, or a `file://` folder, in the place of `SITE`; as uv's."""
 
 _MACHINES = {"linux/amd64": "x86_64", "linux/arm64": "aarch64"}
 _DIGESTS = {
-    ("3.11.16", "x86_64"): "3b437f08720d3ddd9c1904532476ec9fb373e800d1598c72c907dd6d5f29b79b",
-    ("3.11.16", "aarch64"): "6a250f5c9326eebaa528d5d132cd66ebd1d7540cf45ac703f19e13f41d1be9b6",
-    ("3.12.14", "x86_64"): "5acfa3e9ba26b51ae161c83aff278da915b590d22373a424b2ba55b8afe91fcc",
-    ("3.12.14", "aarch64"): "2d8e17dfd732102cfeb18e0e1fa6769b24caa034e159981129590fe409c7157a",
-    ("3.13.15", "x86_64"): "aaca2af2ab4d7b68a712660d1334c0cfd5ec13c0312ccd30c29122d8d0342320",
-    ("3.13.15", "aarch64"): "985efd78c1c6521b379f7c64c2a25e6a1130f07441d1af8be441aa05260886aa",
-    ("3.14.7", "x86_64"): "cefba034445d2875408d1fd4d5700ae6731563aeb54dcb39fd8164ab5c457533",
-    ("3.14.7", "aarch64"): "86dfb106b303fa6a1991f7da42ced3e11576f777be299b3162e06617b6d22542",
+    ("3.11.16", "x86_64"): "f05084f3fbd7a0c7ed762ea6fd2455976a463952bb5c3253fc6cdc777f84728d",
+    ("3.11.16", "aarch64"): "0fe7a9925be231f38c7dffc92eb7f5cf47b121661899ffdb9bc77adfdc74ad2f",
+    ("3.12.14", "x86_64"): "ef605200f8174e87ecfc308e52a88127543f85dd5c940dc5e92cab244b98a003",
+    ("3.12.14", "aarch64"): "706111f834ae1557314f48b7293ddc72cc96e952aa75c5d31f56c2b7ddeac3d3",
+    ("3.13.15", "x86_64"): "c552deaf9ed0e678dee4ccc760d6dcd7cab33f1bd43e8037123b4a4db8508e14",
+    ("3.13.15", "aarch64"): "3807936bef22d3e347454df4f8774c786f98c7caa5e7328425e7b40766a9cff8",
+    ("3.14.7", "x86_64"): "da5357f47b1d9c8d4c439004d463d893ef688a44c27438a62b47073d26d1377e",
+    ("3.14.7", "aarch64"): "9b8bd45d06fc3fcdc56f2713a62535fe1c019816461ae87c170dd56184dd3f4d",
 }
 
 

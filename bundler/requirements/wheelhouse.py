@@ -17,11 +17,14 @@ from .location import Location
 from .lock_file import LockFile
 from .package import Package
 from .remote_file import download
+from .standalone import MIRROR, Archive
 
 LOCK = "bundle.lock"
 REQUIREMENTS = "requirements.lock"
 BASE = "base"
 """An OCI layout with the base images."""
+PYTHON = "python"
+"""A mirror of python-build-standalone, for base images that hold no Python."""
 NAMED = 12  # hex digits of a digest, by which the layout calls it
 AT_ONCE = 4
 SHOWN = 5  # files named in a message
@@ -72,10 +75,16 @@ class Wheelhouse:
             )
         return f"oci:{layout}:{digest[:NAMED]}"
 
+    def python(self, archive: Archive) -> Path:
+        """Where the archive lies, or will lie, by the address that it has at its publisher's."""
+        return self.directory / PYTHON / unquote(archive.path)
+
     @contextmanager
     def in_use(self) -> Iterator[None]:
-        """Have uv take packages from here and from nowhere else."""
+        """Have packages and Python itself taken from here and from nowhere else."""
         given = {"UV_FIND_LINKS": str(self.wheels.resolve()), "UV_NO_INDEX": "1"}
+        if (self.directory / PYTHON).is_dir():
+            given[MIRROR] = (self.directory / PYTHON).resolve().as_uri()
         before = {name: os.environ.get(name) for name in given}
         os.environ.update(given)
         try:

@@ -1,14 +1,17 @@
 """What is vendored is enough: the same bundle and its image with the network unplugged."""
 
 import hashlib
+import io
 import json
 import os
 import re
 import shutil
 import subprocess
 import sys
+import tarfile
 import threading
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from urllib.parse import unquote
 
 import pytest
 
@@ -16,6 +19,7 @@ from modelbundle.bundler.building.building import build
 from modelbundle.bundler.building.vendoring import vendor
 from modelbundle.bundler.errors import ResolveError
 from modelbundle.bundler.image.image import Means, containerize
+from modelbundle.bundler.requirements import standalone
 from modelbundle.bundler.requirements.wheelhouse import Wheelhouse
 from modelbundle.bundler.store import Store
 
@@ -24,6 +28,40 @@ from ..image.conftest import write_base
 
 PLAIN = "name: flowers\nmodels: [iris]\nimage: {base: '%s'}\npython: {requirements: [alpha]}\n"
 UNPLUGGED = ["unshare", "--net", "--map-root-user"]
+KNOWING = """
+import sys
+from modelbundle.bundler.requirements import standalone
+standalone._DIGESTS[%r, %r] = %r
+from modelbundle.cli.main import main
+sys.exit(main())
+"""
+
+
+@pytest.fixture
+def small_python(tmp_path, monkeypatch):
+    """A Python of three files at its publisher's, a folder here; its archive."""
+    data = io.BytesIO()
+    with tarfile.open(fileobj=data, mode="w:gz") as written:
+        for name in ("bin/python3.11", "lib/libpython3.11.so.1.0", "lib/python3.11/os.py"):
+            info = tarfile.TarInfo(f"python/{name}")
+            info.mode = 0o755
+            written.addfile(info)
+    known = standalone.find("3.11", "linux/amd64")
+    digest = hashlib.sha256(data.getvalue()).hexdigest()
+    monkeypatch.setitem(standalone._DIGESTS, (known.version, known.machine), digest)
+    archive = standalone.find("3.11", "linux/amd64")
+    path = tmp_path / "publisher" / unquote(archive.path)
+    path.parent.mkdir(parents=True)
+    path.write_bytes(data.getvalue())
+    monkeypatch.setenv(standalone.MIRROR, (tmp_path / "publisher").as_uri())
+    return archive
+
+
+@pytest.fixture
+def without_python(project, add_model, tiny_index, image_registry, small_python):
+    """A project whose base image holds no Python."""
+    add_model()
+    return project(PLAIN % image_registry.replace("open/image", "nvidia/cuda"), name="on-nvidia")
 
 
 @pytest.fixture
@@ -75,17 +113,30 @@ def vendored(project, add_model, tiny_index, image_registry, tmp_path):
 
 
 @pytest.fixture
-def elsewhere(project, vendored, tmp_path, monkeypatch):
+def elsewhere_of(project, tmp_path):
     """Another machine: an empty cache, another store, the bundlefile without its lock."""
-    home = tmp_path / "other-home"
-    write_model(Store(home))
-    written = project(vendored[0].path.read_text(), name="elsewhere")
-    environment = {**os.environ, "UV_CACHE_DIR": str(tmp_path / "empty"), "BUNDLE_HOME": str(home)}
-    return written, environment
+
+    def write(vendored):
+        home = tmp_path / "other-home"
+        write_model(Store(home))
+        written = project(vendored.path.read_text(), name="elsewhere")
+        cache = str(tmp_path / "empty")
+        return written, {**os.environ, "UV_CACHE_DIR": cache, "BUNDLE_HOME": str(home)}
+
+    return write
 
 
-def bundle(*arguments, environment, unplugged=True):
-    command = [sys.executable, "-m", "modelbundle.cli.main", *map(str, arguments)]
+@pytest.fixture
+def elsewhere(elsewhere_of, vendored):
+    """That of the vendored project."""
+    return elsewhere_of(vendored[0])
+
+
+def bundle(*arguments, environment, unplugged=True, knowing=None):
+    program = ["-m", "modelbundle.cli.main"]
+    if knowing is not None:  # the real archives have 30 MB
+        program = ["-c", KNOWING % (knowing.version, knowing.machine, knowing.digest)]
+    command = [sys.executable, *program, *map(str, arguments)]
     if unplugged:
         tried = subprocess.run([*UNPLUGGED, "true"], capture_output=True, check=False)
         if tried.returncode:
@@ -131,6 +182,50 @@ def test_so_does_the_same_image(vendored, elsewhere, tmp_path):
     done = bundle("containerize", "flowers", *given, environment=environment)
     assert done.returncode == 0, done.stderr
     assert json.loads(done.stdout)["image"]["digest"] == image.digest
+
+
+def test_python_for_a_base_image_without_one_is_brought_along(
+    without_python, small_python, tmp_path, elsewhere_of
+):
+    done = vendor(without_python, tmp_path / "vendor", plain_http=True)
+    assert done.warnings == ()
+    assert done.pythons == (small_python.path.rpartition("/")[2].replace("%2B", "+"),)
+    built = build(without_python)
+    here = Means(output=f"oci:{tmp_path / 'here'}", plain_http=True, bytecode="none")
+    image = containerize(built.item, Store.default(), here)
+    shutil.rmtree(tmp_path / "publisher")
+
+    other, environment = elsewhere_of(without_python)
+    given = ["--vendor", done.directory]
+    made = bundle("build", other.root, *given, environment=environment, knowing=small_python)
+    assert made.returncode == 0, made.stderr
+    assert json.loads(made.stdout)["digest"] == built.digest.removeprefix("sha256:")
+    given += ["--engine", "none", "-o", f"oci:{tmp_path / 'there'}", "--json", "--bytecode", "none"]
+    made = bundle("containerize", "flowers", *given, environment=environment, knowing=small_python)
+    assert made.returncode == 0, made.stderr
+    assert json.loads(made.stdout)["image"]["digest"] == image.digest
+    again = vendor(without_python, done.directory, plain_http=True)
+    assert (again.pythons, again.warnings) == (done.pythons, ())
+    of_bundle = vendor(built.item, done.directory, plain_http=True)
+    assert (of_bundle.pythons, of_bundle.warnings) == (done.pythons, ())
+
+
+def test_python_that_cannot_be_had_is_told(without_python, tmp_path):
+    shutil.rmtree(tmp_path / "publisher")
+    done = vendor(without_python, tmp_path / "vendor", plain_http=True)
+    assert done.pythons == ()
+    assert "Python for the image is not among them" in done.warnings[0]
+    assert not list((tmp_path / "vendor").rglob("*.tar.gz*"))
+
+
+def test_an_engine_that_fetches_python_by_itself_is_not_left_to_fail(without_python, tmp_path):
+    done = vendor(without_python, tmp_path / "vendor", with_base=False)
+    assert done.pythons
+    build(without_python)
+    given = ["containerize", "flowers", "--vendor", done.directory, "--containerfile"]
+    refused = bundle(*given, environment=os.environ, unplugged=False)
+    assert refused.returncode == 1
+    assert "--build-arg PYTHON_MIRROR=URL" in refused.stderr
 
 
 def test_without_what_was_vendored_one_sentence_says_what_is_missing(elsewhere):

@@ -3,10 +3,13 @@
 import hashlib
 import io
 import os
+import subprocess
 import tarfile
+from concurrent.futures import ThreadPoolExecutor
 from urllib.parse import unquote
 
 import pytest
+from uv import find_uv_bin
 
 from modelbundle.bundler.errors import ResolveError
 from modelbundle.bundler.layers import python_tree
@@ -134,3 +137,30 @@ def test_every_version_and_platform_has_one(python, platform):
 def test_an_exact_version_that_is_not_in_the_table_has_none():
     assert standalone.find("3.11.9", "linux/amd64") is None
     assert standalone.find("3.11", "linux/riscv64") is None
+
+
+def test_the_digests_are_those_that_uv_knows(tmp_path):
+    """uv compares what it unpacks with a table of its own, and says what it had expected."""
+    data = io.BytesIO()
+    with tarfile.open(fileobj=data, mode="w:gz") as written:
+        written.addfile(tarfile.TarInfo("python/nothing"))
+    for version, machine in standalone._DIGESTS:
+        place = tmp_path / "mirror" / unquote(Archive(version, machine, "").path)
+        place.parent.mkdir(parents=True, exist_ok=True)
+        place.write_bytes(data.getvalue())
+    given = {"UV_HTTP_RETRIES": "0", MIRROR: (tmp_path / "mirror").as_uri(), "NO_COLOR": "1"}
+
+    def told(known):
+        command = ["python", "install", "--no-config", "--install-dir", str(tmp_path / "into")]
+        name = "cpython-{}-linux-{}-gnu".format(*known)
+        return subprocess.run(
+            [find_uv_bin(), *command, name], env={**os.environ, **given},
+            capture_output=True, text=True, check=False,
+        ).stderr  # fmt: skip
+
+    with ThreadPoolExecutor(4) as pool:
+        answers = dict(zip(standalone._DIGESTS, pool.map(told, standalone._DIGESTS), strict=True))
+    for known, answer in answers.items():
+        if f"{standalone.RELEASE}/" not in answer and "ismatch" not in answer:
+            pytest.skip(f"this uv knows another release: {answer}")
+        assert standalone._DIGESTS[known] in answer, known
