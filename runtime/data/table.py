@@ -17,6 +17,7 @@ from ..signature import Field, Side
 from . import column, frame
 from .fragments import Fragments, Unfit
 from .predictions import to_instances, to_wire
+from .stacking import stacked
 
 __all__ = [
     "accept",
@@ -232,7 +233,7 @@ def stack(batch: Any) -> Any:
         fields = tuple(Field(name, "object", (None,)) for name in names)
         return frame.of(fields, _columns(fields, batch, True))
     try:
-        return np.asarray(batch)
+        return stacked(batch)
     except ValueError:
         raise InvalidInput("instances: the rows differ in their shape.") from None
 

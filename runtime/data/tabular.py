@@ -16,6 +16,7 @@ from . import media, npy, npz
 from .fragments import Fragments, Unfit
 from .predictions import as_array, is_numeric, to_instances
 from .predictions import columns as columns_of
+from .stacking import stacked, texts
 
 Column = np.ndarray | list[Any]
 """Numbers and times as an array, everything else as JSON values."""
@@ -96,11 +97,11 @@ def _stacked(column: Column) -> np.ndarray | None:
     if isinstance(column, np.ndarray):
         return column if column.dtype.kind != "M" else None
     if all(isinstance(value, str) for value in column):
-        return np.array(column, "U")
+        return texts(column)
     if any(isinstance(value, (str, dict)) for value in column):
         return None
     try:
-        array = np.array(column)
+        array = stacked(column)
     except ValueError:  # lists of different lengths
         return None
     return array if array.dtype.kind in "biuf" else None

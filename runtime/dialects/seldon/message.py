@@ -17,6 +17,7 @@ import orjson
 from ...data import table
 from ...data.instances import check_depth
 from ...data.payload import Codec
+from ...data.stacking import stacked
 from ...errors import BadPayload, InvalidInput
 from ...signature import Side
 from ..bare import Bare, Form, of_bytes
@@ -219,7 +220,7 @@ def _is_alike(first: dict[str, Any], row: Any) -> bool:
 def _numbers(rows: list[Any]) -> np.ndarray | None:
     """The rows as one tensor, where they are one."""
     try:
-        array = np.array(rows)
+        array = stacked(rows)
     except ValueError:
         return None
     return array.astype(np.float64) if array.dtype.kind in "iuf" else None
