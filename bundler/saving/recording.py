@@ -11,11 +11,16 @@ from ...runtime.errors import PredictionFailed, RequestError, in_short
 from ...runtime.frameworks.framework import Framework
 from ...runtime.signature import OBJECTS, Side, Signature
 from ..errors import SampleMismatch
-from . import class_names, missing, signatures
+from . import class_names, missing, sample_rows, signatures
 
 ROWS = 8  # recorded of a sample
 _HINT_ROWS = "Give rows as the model takes them, without labels."
 _HINT_ROW = "One row is given as a list of one: `[row]`."
+_HINT_FRAME = "Requests bring tables as pandas has them: take one, and convert it in the model."
+_HINT_TEXTS = (
+    "Times inside of lists and objects, and what else JSON has no type for, come as text: convert "
+    "them in the model, or in a service class."
+)
 _DIGITS = (
     6  # significant digits of recorded floats: what a tolerance ignores, a digest must not see
 )
@@ -77,16 +82,15 @@ class _Method:
         self._model = model
         self._method = method
         self._known = known
+        self._is_foreign = False  # whether the sample is a table of another library than pandas
 
     def record(self, sample: Any, declared: Side | None) -> Recording:
-        rows = sample.rows if isinstance(sample, Text) else sample
-        if not hasattr(rows, "__len__") or isinstance(rows, (str, bytes)):
-            raise SampleMismatch(
-                f"The sample is a `{type(rows).__name__}`, not rows.", hint=_HINT_ROW
-            )
+        rows = sample_rows.plain(sample.rows if isinstance(sample, Text) else sample)
+        self._is_foreign = not isinstance(sample, Text) and sample_rows.is_foreign(sample)
         batch = self._told(
             lambda: signatures.as_batch(rows, self._framework, declared, self._model)
         )
+        sample_rows.check(batch)
         batch = self._unnamed(rows, batch, declared)
         if isinstance(sample, Text) and isinstance(batch, list) and self._known is None:
             batch = self._stacked(batch)
@@ -190,9 +194,10 @@ class _Method:
                 f"`{self._method}` does not take the sample: {error.detail}"
             ) from error
         except Exception as error:
+            hint = _HINT_ROW if "1D array" in str(error) else _HINT_ROWS
             raise SampleMismatch(
                 f"`{self._method}` fails on the sample: {in_short(error)}.",
-                hint=_HINT_ROW if "1D array" in str(error) else _HINT_ROWS,
+                hint=_HINT_FRAME if self._is_foreign else hint,
             ) from error
 
     def _are_rows_independent(self, batch: Any, answer: Any) -> bool:
@@ -222,7 +227,13 @@ class _Method:
         except SampleMismatch as error:
             if isinstance(error.__cause__, PredictionFailed):
                 return None  # not JSON, or not a number: the server says so, request by request
-            raise
+            if isinstance(error.__cause__, RequestError):
+                raise
+            raise SampleMismatch(
+                f"`{self._method}` answers the sample, but fails on the same rows as a request "
+                f"brings them: {in_short(error.__cause__ or error)}.",
+                hint=_HINT_TEXTS,
+            ) from error
         again = self._told(call)
         if compare(outputs, again):
             return None

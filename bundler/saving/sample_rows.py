@@ -1,0 +1,94 @@
+"""Sample rows: what a person gives as a sample, as rows that a model can be called with."""
+
+from collections import deque
+from collections.abc import Mapping
+from collections.abc import Set as AbstractSet
+from typing import Any
+
+import numpy as np
+
+from ..errors import SampleMismatch
+
+_HINT_ROW = "One row is given as a list of one: `[row]`."
+_HINT_FEW = "Give a few rows, as the model takes them."
+_HINT_PARTS = "Give each input as an array with a value for each row; one row is an array of one."
+_HINT_RECORDS = "Give a DataFrame of it, `pandas.DataFrame(array)`, or a dict of its arrays."
+
+
+def plain(sample: Any) -> Any:
+    """Arrow's tables as DataFrames, what is masked as NaN, a range as a list; all else as it is.
+
+    Raises:
+        SampleMismatch: for what has no rows, and what no request could bring as it is.
+    """
+    library = type(sample).__module__.partition(".")[0]
+    if library == "pyarrow" and hasattr(sample, "schema"):
+        sample = sample.to_pandas()
+    if library == "polars" and hasattr(sample, "collect"):
+        sample = sample.collect()
+    if isinstance(sample, (range, deque)):
+        sample = list(sample)
+    if isinstance(sample, Mapping):
+        return {name: _filled(part) for name, part in sample.items()}
+    if isinstance(sample, tuple):
+        return tuple(map(_filled, sample))
+    if not hasattr(sample, "__len__") or isinstance(sample, (str, bytes, AbstractSet)):
+        raise _no_rows(sample)
+    if isinstance(sample, np.ndarray) and sample.dtype.names is not None:
+        raise SampleMismatch(
+            "The sample is a structured array, which no request can bring.", hint=_HINT_RECORDS
+        )
+    return _filled(sample)
+
+
+def is_foreign(sample: Any) -> bool:
+    """Whether it is a table that reaches the model as one of pandas."""
+    return type(sample).__module__.partition(".")[0] in {"polars", "pyarrow"}
+
+
+def check(batch: Any) -> None:
+    """Refuse a batch that is not made of rows, or of none.
+
+    Raises:
+        SampleMismatch: with what it is instead.
+    """
+    if isinstance(batch, Mapping):
+        _check_parts(batch)
+    elif not (isinstance(batch, (np.ndarray, list)) or hasattr(batch, "iloc")):
+        raise _no_rows(batch)
+    elif np.shape(batch)[:1] == (0,) if not isinstance(batch, list) else not batch:
+        raise SampleMismatch("The sample has no rows.", hint=_HINT_FEW)
+
+
+def _check_parts(parts: Mapping[str, Any]) -> None:
+    alone = [name for name, part in parts.items() if np.ndim(part) == 0]
+    if alone:
+        raise SampleMismatch(
+            f"`{alone[0]}` of the sample is one value, not rows.", hint=_HINT_PARTS
+        )
+    counts = {name: len(part) for name, part in parts.items()}
+    if len(set(counts.values())) > 1:
+        listed = ", ".join(f"`{name}` has {count}" for name, count in counts.items())
+        raise SampleMismatch(
+            f"The parts of the sample differ in their number of rows: {listed}.", hint=_HINT_PARTS
+        )
+    if not sum(counts.values()):
+        raise SampleMismatch("The sample has no rows.", hint=_HINT_FEW)
+
+
+def _no_rows(sample: Any) -> SampleMismatch:
+    return SampleMismatch(f"The sample is a `{type(sample).__name__}`, not rows.", hint=_HINT_ROW)
+
+
+def _filled(part: Any) -> Any:
+    if not isinstance(part, np.ma.MaskedArray):
+        return part
+    if not np.ma.is_masked(part):
+        return part.data
+    if part.dtype.kind not in "fiu":
+        raise SampleMismatch(
+            f"Values of {part.dtype} in the sample are masked, which no request can say.",
+            hint="Mask numbers only, which become NaN.",
+        )
+    is_float = part.dtype.kind == "f"
+    return (part if is_float else part.astype(np.float64)).filled(np.nan)

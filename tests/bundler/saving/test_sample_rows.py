@@ -1,0 +1,94 @@
+"""Sample rows: what counts as rows, and what is said of the rest."""
+
+import datetime as dt
+from collections import deque
+
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+import pytest
+
+import modelbundle
+from modelbundle.bundler.errors import SampleMismatch
+from modelbundle.bundler.store import Store
+from modelbundle.runtime.models.model import LoadedModel
+
+
+def inputs(model, sample):
+    item = modelbundle.save("m", model, sample=sample)
+    return LoadedModel.load(Store.default().directory(item)).manifest.methods["predict"].inputs
+
+
+def echo(rows):
+    return rows
+
+
+def length(rows):
+    return [1] * len(rows)
+
+
+@pytest.mark.parametrize("sample", [range(4), deque([1, 2])])
+def test_what_holds_rows_as_a_list_does_is_one(sample):
+    assert inputs(echo, sample).layout == "objects"
+
+
+def test_a_table_of_arrow_is_one_of_pandas():
+    side = inputs(echo, pa.table({"age": [1, 2], "city": ["Oslo", "Bergen"]}))
+    assert [(field.name, field.dtype) for field in side.fields] == [
+        ("age", "int64"),
+        ("city", "str"),
+    ]
+
+
+def test_a_lazy_table_is_collected():
+    pl = pytest.importorskip("polars")
+    assert inputs(length, pl.LazyFrame({"age": [1, 2]})).layout == "columns"
+
+
+def test_what_is_masked_is_missing():
+    masked = np.ma.masked_less(np.array([[1.0, -1.0], [2.0, 3.0]]), 0)
+    field = inputs(length, masked).fields[0]
+    assert (field.dtype, field.is_nullable) == ("float64", True)
+    whole = np.ma.masked_less(np.array([[1, -1], [2, 3]]), 0)
+    assert inputs(length, whole).fields[0].dtype == "float64"
+    assert inputs(length, np.ma.masked_less(np.array([1, 2]), 0)).fields[0].dtype == "int64"
+
+
+@pytest.mark.parametrize(
+    ("sample", "said"),
+    [
+        ({1, 2}, "The sample is a `set`, not rows"),
+        ("text", "The sample is a `str`, not rows"),
+        ((row for row in [1]), "The sample is a `generator`, not rows"),
+        (memoryview(b"ab"), "The sample is a `memoryview`, not rows"),
+        ({"age": 41, "city": "Oslo"}, "`age` of the sample is one value, not rows"),
+        ({"a": {"b": np.ones(3)}}, "`a` of the sample is one value, not rows"),
+        ({"a": np.ones(3), "b": np.ones(2)}, "`a` has 3, `b` has 2"),
+        ([], "The sample has no rows"),
+        (np.ones((0, 4)), "The sample has no rows"),
+        (pd.DataFrame({"a": []}), "The sample has no rows"),
+        ({}, "The sample has no rows"),
+        (np.zeros(2, [("a", "f8")]), "a structured array"),
+        (np.ma.masked_equal(np.array(["a", "b"]), "b"), "are masked"),
+    ],
+)
+def test_what_has_no_rows_is_refused_with_a_way_out(sample, said):
+    with pytest.raises(SampleMismatch, match=said) as caught:
+        modelbundle.save("m", length, sample=sample)
+    assert caught.value.hint
+
+
+def test_rows_that_a_request_brings_otherwise_are_told_of():
+    with pytest.raises(SampleMismatch, match="fails on the same rows as a request brings") as found:
+        modelbundle.save(
+            "m",
+            lambda rows: [row.year for row in rows],
+            sample=[dt.datetime(2024, 1, 1)],  # noqa: DTZ001
+        )
+    assert "come as text" in found.value.hint
+
+
+def test_a_table_of_another_library_reaches_the_model_as_one_of_pandas():
+    with pytest.raises(SampleMismatch, match="column_names") as found:
+        modelbundle.save("m", lambda rows: rows.column_names, sample=pa.table({"a": [1]}))
+    assert "pandas" in found.value.hint
