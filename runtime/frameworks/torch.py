@@ -17,6 +17,7 @@ from . import threads, torch_code, torch_files, torch_recipe, torch_weights
 from .carried_code import importer
 from .framework import Saved, lineage
 from .local_code import CannotTravel
+from .torch_arguments import names_of_exported
 from .torch_caller import Caller, evaluating, is_channels_last, is_exported
 from .torch_compile import Compiler
 
@@ -128,7 +129,9 @@ class Torch:
         """An exported program's inputs; other modules tell nothing."""
         if not is_exported(model):
             return {}
-        given = [_field(node) for node in model.graph.nodes if node.op == "placeholder"]
+        nodes = [node for node in model.graph.nodes if node.op == "placeholder"]
+        names = names_of_exported(model)
+        given = [_field(*each) for each in zip(names, nodes, strict=True)]
         fields = tuple(field for field in given if field is not None)
         if not fields or len(fields) != len(given):
             return {}
@@ -276,10 +279,10 @@ def _checked(model: Any) -> Any:
     raise InvalidModel(f"The file holds a `{type(model).__name__}`, not a torch module.")
 
 
-def _field(node: Any) -> Field | None:
+def _field(name: str, node: Any) -> Field | None:
     value = node.meta.get("val")
     dtype = str(getattr(value, "dtype", "")).removeprefix("torch.")
     if not hasattr(value, "shape") or not value.shape or dtype == "bfloat16":
         return None
     shape = tuple(size if isinstance(size, int) else None for size in value.shape)
-    return Field(node.name, dtype, shape)
+    return Field(name, dtype, shape)

@@ -1,12 +1,12 @@
 """Caller: how the methods of one torch module are called, found out once."""
 
-import inspect
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from functools import partial
 from typing import Any
 
 from ..data import table
+from . import torch_arguments
 from .torch_compile import Compiler
 from .torch_lane import Lane
 
@@ -21,7 +21,7 @@ class Caller:
         self._model = model
         self._compiler = compiler
         self._lane = Lane(device, dtype, is_channels_last=is_channels_last(model))
-        self._accepted: dict[str, frozenset[str]] = {}
+        self._known: dict[str, torch_arguments.How] = {}
 
     def begin(self, method: str, batch: Any) -> Callable[[], Any]:
         """Start a call; the result waits for it and returns the answer as arrays."""
@@ -33,22 +33,27 @@ class Caller:
             return self._lane.begin(partial(self._answer, method), batch)
 
     def _answer(self, method: str, tensors: Any) -> Any:
-        function = getattr(self._model, method, None) or self._model
+        function = self._taking(method)
         is_record = isinstance(tensors, Mapping)
         if self._compiler is not None:
             function = self._compiler.compiled(method, function)
             self._compiler.prepare(list(tensors.values()) if is_record else [tensors])
         if not is_record:
             return function(tensors)
-        if method not in self._accepted:
-            self._accepted[method] = _accepted(self._model, method)
-        accepted = self._accepted[method]
-        if tensors.keys() <= accepted:
-            return function(**tensors)
-        if not is_exported(self._model):
-            return function(*tensors.values())
-        named = {name: part for name, part in tensors.items() if name in accepted}
-        return function(*(tensors[name] for name in tensors if name not in named), **named)
+        if is_exported(self._model):
+            listed, named = torch_arguments.exported(self._model, tensors)
+        else:
+            listed, named = torch_arguments.arguments(self._handing(method, tensors), tensors)
+        return function(*listed, **named)
+
+    def _handing(self, method: str, tensors: Mapping[str, Any]) -> torch_arguments.How:
+        """How the method takes its inputs, which never change."""
+        if method not in self._known:
+            self._known[method] = torch_arguments.handing(self._taking(method), list(tensors))
+        return self._known[method]
+
+    def _taking(self, method: str) -> Any:
+        return getattr(self._model, method, None) or self._model
 
 
 def is_channels_last(model: Any) -> bool:
@@ -92,20 +97,3 @@ def _as_floats(model: Any, batch: Any) -> Any:
     if any(isinstance(part, embeddings) for part in model.modules()):
         return batch
     return batch.astype("float32")
-
-
-def _accepted(model: Any, method: str) -> frozenset[str]:
-    """What a method takes by name: a program, exactly what it was exported with by name."""
-    if not is_exported(model):
-        return _parameters(getattr(model, method, None) or model)
-    given = model.graph._codegen.pytree_info.in_spec  # noqa: SLF001  told nowhere else
-    named = given.child(1) if hasattr(given, "child") else given.children_specs[1]
-    return frozenset(named.context or ())
-
-
-def _parameters(function: Any) -> frozenset[str]:
-    """The names of what a method, or a module's `forward`, takes."""
-    try:
-        return frozenset(inspect.signature(getattr(function, "forward", function)).parameters)
-    except (TypeError, ValueError):
-        return frozenset()

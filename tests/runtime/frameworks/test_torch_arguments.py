@@ -1,0 +1,87 @@
+"""How modules take several inputs: one by one, by name, or all in one dict."""
+
+import numpy as np
+import pytest
+
+import modelbundle
+from modelbundle.bundler.store import Store
+from modelbundle.runtime.data import table
+from modelbundle.runtime.models.model import LoadedModel
+
+torch = pytest.importorskip("torch")
+
+from modelbundle.runtime.frameworks.torch_arguments import handing  # noqa: E402
+
+BOTH = {"x": np.ones((2, 2), "float32"), "y": np.full((2, 2), 3, "float32")}
+
+
+class InADict(torch.nn.Module):
+    """As Lightning's modules and many a tutorial's take a batch."""
+
+    def forward(self, batch: dict[str, torch.Tensor]):
+        return batch["x"] - batch["y"]
+
+
+class ByAnyName(torch.nn.Module):
+    def forward(self, x, **others):
+        return x - others["y"]
+
+
+class InOrder(torch.nn.Module):
+    def forward(self, *parts):
+        return parts[0] - parts[1]
+
+
+class WithOptional(torch.nn.Module):
+    def forward(self, x, mask=None):
+        return x if mask is None else x - mask
+
+
+def answers(model, sample):
+    item = modelbundle.save("m", model, sample=sample)
+    loaded = LoadedModel.load(Store.default().directory(item))
+    side = loaded.manifest.methods["predict"].inputs
+    names = [field.name for field in side.fields]
+    rows = [dict(zip(names, ([1.0, 1.0], [3.0, 4.0]), strict=True))]
+    return names, table.to_instances(loaded.call("predict", table.collate(side, rows)))
+
+
+@pytest.mark.parametrize("model", [InADict(), ByAnyName(), InOrder()])
+def test_a_module_gets_its_inputs_as_it_takes_them(model):
+    assert answers(model, BOTH) == (["x", "y"], [[-2.0, -3.0]])
+
+
+def test_the_parts_of_a_tuple_go_in_order():
+    parts = tuple(BOTH.values())
+    assert answers(InOrder(), parts) == (["input-0", "input-1"], [[-2.0, -3.0]])
+    assert answers(WithOptional(), parts) == (["x", "mask"], [[-2.0, -3.0]])
+
+
+@pytest.mark.filterwarnings("ignore:.*torch.jit:DeprecationWarning")
+def test_a_script_says_itself_what_it_takes():
+    assert answers(torch.jit.script(InADict()), BOTH) == (["x", "y"], [[-2.0, -3.0]])
+    assert handing(torch.jit.script(WithOptional()), ["x", "mask"]) == "named"
+
+
+def test_an_exported_program_gets_the_dict_that_it_was_exported_with():
+    inputs = {name: torch.from_numpy(part) for name, part in BOTH.items()}
+    rows = torch.export.Dim("rows", min=1, max=64)
+    shapes = ({"x": {0: rows}, "y": {0: rows}},)
+    program = torch.export.export(InADict(), (inputs,), dynamic_shapes=shapes)
+    assert answers(program, BOTH) == (["x", "y"], [[-2.0, -3.0]])
+
+
+@pytest.mark.parametrize(
+    ("module", "names", "how"),
+    [
+        (WithOptional(), ["x"], "named"),
+        (WithOptional(), ["rows"], "listed"),
+        (WithOptional(), ["x", "other"], "listed"),
+        (WithOptional(), ["input-0", "input-1"], "listed"),
+        (torch.nn.Linear(2, 1), ["anything"], "listed"),
+        (InADict(), ["x"], "whole"),
+        (InADict(), ["batch"], "named"),
+    ],
+)
+def test_what_a_method_knows_by_name_it_gets_by_name(module, names, how):
+    assert handing(module, names) == how
