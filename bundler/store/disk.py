@@ -13,6 +13,7 @@ FILE_MODE = 0o644
 DIRECTORY_MODE = 0o755
 BLOB_MODE = 0o444
 
+_CLOSED = (errno.EROFS, errno.EACCES, errno.EPERM, errno.ENOSPC, errno.EDQUOT)
 _HINTS = {
     errno.ENOSPC: "Free some space; `bundle gc` removes what nothing refers to.",
     errno.EDQUOT: "Your quota is used up; `bundle gc` removes what nothing refers to.",
@@ -36,6 +37,16 @@ def told(doing: str) -> Iterator[None]:
         reason = error.strerror or str(error)
         message = f"Could not {doing}:{where} {reason} ({name})."
         raise StoreError(message, hint=_HINTS.get(number)) from error
+
+
+@contextmanager
+def unless_closed() -> Iterator[None]:
+    """Pass over that nothing can be written: not by this user, not on this mount, or no more."""
+    try:
+        yield
+    except OSError as error:
+        if error.errno not in _CLOSED:
+            raise
 
 
 @contextmanager

@@ -241,9 +241,9 @@ class Store:
 
     @contextmanager
     def holding(self, digests: Iterable[str]) -> Iterator[None]:
-        """Keep blobs, or what a cache calls by a digest, from garbage collection."""
+        """Keep blobs, or what a cache names by digest, if anything can be written here."""
         with ExitStack() as stack:
-            with suppress(OSError):  # a store that nobody can write, nobody collects
+            with disk.unless_closed():
                 stack.enter_context(self._workspace.holding(digests))
             yield
 
@@ -368,7 +368,7 @@ class Store:
         """
         self._layout.check()
         entries = self._entries(item)
-        with suppress(OSError):  # a store that nobody can write, nobody collects
+        with disk.unless_closed():
             self._workspace.hold(item.digest)
         if self._trees.is_whole(item.digest, entries):
             return self._trees.path(item.digest)

@@ -46,6 +46,7 @@ class Workspace:
 
     def _make(self) -> Path:
         path = self._tmp / f"{Process.current()}.{secrets.token_hex(4)}"
+        disk.make_directory(self._tmp)  # what copied a store may have left out empty folders
         disk.make_directory(path)  # readable: another user's collection asks what is held
         disk.make_directory(path / HELD)
         return path

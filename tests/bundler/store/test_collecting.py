@@ -1,13 +1,15 @@
 """Garbage collection: frees what nothing needs, and never anything else."""
 
 import os
+import shutil
 import subprocess
 import sys
+from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
 
-from modelbundle.bundler.errors import Damaged
+from modelbundle.bundler.errors import Damaged, StoreError
 from modelbundle.bundler.store import Store
 from modelbundle.bundler.store.workspace import GRACE, TRASH
 
@@ -95,6 +97,38 @@ def test_a_held_item_survives_delete_and_collection(store, save):
         assert store.gc().blobs == 0
         assert (directory / "model.bin").read_bytes() == b"weights"
     assert store.gc().blobs == 3
+
+
+@pytest.mark.parametrize("how", ["hold", "holding", "directory"])
+def test_what_is_held_stays_in_a_store_that_was_copied_without_its_empty_folders(store, save, how):
+    held, gone = save("held", files={"w": b"held"}), save("gone", files={"w": b"gone"})
+    store.gc()
+    for folder in ("tmp", "trees", "memo", "trust"):
+        shutil.rmtree(store.root / folder, ignore_errors=True)
+    copied, other = Store(store.root), Store(store.root)
+    with ExitStack() as stack:
+        if how == "directory":
+            seen = copied.directory(held)
+        else:
+            (entry,) = copied.files(held)
+            given = [held] if how == "hold" else [[held.manifest, entry.digest]]
+            stack.enter_context(getattr(copied, how)(*given))
+            seen = store.root / "blobs" / "sha256"
+        for item in (held, gone):
+            other.delete(item)
+        assert other.gc().blobs > 0
+        assert any(path.is_file() and path.read_bytes() == b"held" for path in seen.iterdir())
+
+
+def test_what_cannot_be_held_is_told(store, save):
+    item = save()
+    shutil.rmtree(store.root / "tmp")
+    (store.root / "tmp").write_bytes(b"")
+    copied = Store(store.root)
+    with pytest.raises(OSError, match=r"Not a directory"), copied.hold(item):
+        pass
+    with pytest.raises(StoreError, match="ENOTDIR"):
+        copied.directory(item)
 
 
 def test_a_directory_stays_while_the_process_that_asked_for_it_lives(store, save):
