@@ -56,8 +56,13 @@ def _specs(properties: Mapping[str, Any]) -> list[Spec]:
 
 
 def _spec(name: str, schema: Mapping[str, Any]) -> Spec:
-    kind = str(schema.get("type"))
-    return Spec(name, _DATATYPES.get(kind, "BYTES"), (-1,) if kind == "array" else (1,))
+    """A parameter of one value, or of a list of them; what may be left out is what else it is."""
+    schema = next((each for each in schema.get("anyOf", ()) if each.get("type")), schema)
+    shape: tuple[int, ...] = (1,)
+    if schema.get("type") == "array":
+        items = schema.get("items")
+        schema, shape = items if isinstance(items, Mapping) else {}, (-1,)
+    return Spec(name, _DATATYPES.get(str(schema.get("type")), "BYTES"), shape)
 
 
 def _properties(route: Route) -> Mapping[str, Any]:

@@ -19,7 +19,7 @@ from ..catalog import Catalog
 from ..inquiry import Inquiry
 from ..reply import Reply
 from ..served import Served
-from ..tensor import Tensor
+from ..tensor import LONGEST, Tensor
 from ..tensor_output import Spec, from_output, specs
 from ..tensors import to_batch
 from . import json_data
@@ -32,6 +32,7 @@ _JSON = "application/json"
 _IN, _OUT = "text_input", "text_output"
 _MOST = 1 << 24  # bytes of an event
 _OWN = frozenset({"id", "parameters", "stream"})
+_SIMPLE = frozenset({"string", "integer", "number", "boolean"})
 
 
 class Generate:
@@ -51,6 +52,8 @@ class Generate:
         if not isinstance(answer, Stream):
             return Reply.json(head | _named(_read(answer.body, answer.content_type)))
         items = [item async for item in items_in(answer.parts)]
+        if len(items) == 1:
+            return Reply.json(head | _named(items[0]))
         is_text = all(isinstance(item, str) for item in items)
         return Reply.json(head | {_OUT: "".join(items) if is_text else items})
 
@@ -138,18 +141,45 @@ def _plain(tensor: Tensor, *, nan_as_null: bool) -> Any:
 
 
 def _body(served: Served, document: Mapping[str, Any]) -> bytes:
-    """What its method takes: the document, its text by the name that the method has for it."""
+    """What its method takes: the document, its text by the name that the method has for it.
+
+    What the method has no name for are parameters, as with Triton: nobody minds a simple one.
+    """
     properties = served.route.input.get("schema", {}).get("properties", {})
     said = {k: v for k, v in document.items() if k in properties or k not in _OWN}
-    parameters = document.get("parameters")
-    if type(parameters) is dict and "parameters" not in properties:
-        said = {k: v for k, v in parameters.items() if k in properties} | said
+    if "parameters" not in properties:
+        said = _parameters(document.get("parameters"), properties) | said
+    if properties:
+        _parameters({k: v for k, v in said.items() if k != _IN}, properties)
+        known = {*properties, _IN}
+        said = {k: _alone(v, properties.get(k, {})) for k, v in said.items() if k in known}
     if _IN in said and properties and _IN not in properties:
         texts = [k for k, v in properties.items() if v.get("type") == "string" and k not in said]
         if not texts:
             raise NotSupported(f"`{served.name}` takes no text.")
         said[texts[0]] = said.pop(_IN)
     return orjson.dumps(said)
+
+
+def _parameters(said: Any, properties: Mapping[str, Any]) -> dict[str, Any]:
+    """Those that the method has a name for; the others are of no use, but must be simple."""
+    if said is None:
+        return {}
+    if type(said) is not dict:
+        raise InvalidInput("Expected JSON object for keyword: 'parameters'.")
+    for name, value in said.items():
+        if name not in properties and type(value) in {dict, list}:
+            raise InvalidInput(
+                f"parameter '{printable(name[:LONGEST])}' has invalid type. It should be a "
+                "number, a string, true or false."
+            )
+    return {name: value for name, value in said.items() if name in properties}
+
+
+def _alone(value: Any, schema: Mapping[str, Any]) -> Any:
+    """The only value of a list, for a parameter that is one: tensors may come either way."""
+    is_one = type(value) is list and len(value) == 1 and schema.get("type") in _SIMPLE
+    return value[0] if is_one else value
 
 
 def _read(body: bytes, content_type: str) -> Any:
@@ -159,7 +189,13 @@ def _read(body: bytes, content_type: str) -> Any:
 
 
 def _named(value: Any) -> dict[str, Any]:
-    return value if type(value) is dict and _OUT in value else {_OUT: value}
+    """Outputs by their names; an only one is the text as well, and so is what has no names."""
+    if type(value) is not dict or not value:
+        return {_OUT: value}
+    if _OUT in value or len(value) > 1:
+        return value
+    (only,) = value.values()
+    return value | {_OUT: only}
 
 
 async def _events(

@@ -42,6 +42,15 @@ class Writer:
             if word == "stop":
                 raise ValueError("a secret")
             yield word + " "
+
+    @mb.api
+    async def count(self, number: int, steps: list[int] | None = None) -> AsyncIterator[dict]:
+        for step in range(number):
+            yield {"step": step, "of": number}
+
+    @mb.api
+    async def echo(self, prompt: str) -> AsyncIterator[dict]:
+        yield {"TEXT": prompt}
 '''
 
 
@@ -111,7 +120,7 @@ def test_metadata_tells_parameters(client):
         "decoupled": True
     }
     index = client.post("/v2/repository/index").json()
-    assert [each["name"] for each in index] == ["demo", "shout", "weigh", "words"]
+    assert [each["name"] for each in index] == ["demo", "shout", "weigh", "words", "count", "echo"]
 
 
 def test_text_is_generated_at_once(client):
@@ -127,6 +136,45 @@ def test_text_is_generated_at_once(client):
         assert said.get("id") == document.get("id")
     said = client.post("/v2/models/words/generate", json={"text_input": "a b"}).json()
     assert said["text_output"] == "a b "
+
+
+def test_lists_are_tensors_of_what_is_in_them(client):
+    """Also where they may be left out."""
+    assert client.get("/v2/models/count").json()["inputs"] == [
+        {"name": "number", "datatype": "INT64", "shape": [1]},
+        {"name": "steps", "datatype": "INT64", "shape": [-1]},
+    ]
+
+
+def test_outputs_have_their_names(client):
+    """An only one is the text as well; of several answers one object cannot tell."""
+    for prompt in ("a", ["a"]):  # a tensor of one value, written either way
+        said = client.post("/v2/models/echo/generate", json={"prompt": prompt}).json()
+        assert (said["TEXT"], said["text_output"]) == ("a", "a")
+    answer = client.post("/v2/models/count/generate_stream", json={"number": 2})
+    events = [json.loads(each[6:]) for each in answer.text.split("\n\n") if each]
+    assert [(each["step"], each["of"], each["model_name"]) for each in events] == [
+        (0, 2, "count"), (1, 2, "count"),
+    ]  # fmt: skip
+    said = client.post("/v2/models/count/generate", json={"number": 2}).json()
+    assert said["text_output"] == [{"step": 0, "of": 2}, {"step": 1, "of": 2}]
+
+
+@pytest.mark.parametrize(
+    ("more", "said"),
+    [
+        ({"temperature": 0.5, "end": "x", "flag": True}, None),
+        ({"parameters": {"temperature": 0.5}}, None),
+        ({"parameters": 1}, "Expected JSON object for keyword: 'parameters'"),
+        ({"parameters": {"nested": {"twice": 1}}}, "parameter 'nested' has invalid type"),
+        ({"nested": [1]}, "parameter 'nested' has invalid type"),
+    ],
+)
+def test_parameters_that_nobody_knows_are_passed_over(client, more, said):
+    """Where they are simple, as with Triton: its clients send what any backend may want."""
+    answer = client.post("/v2/models/echo/generate", json={"prompt": "a"} | more)
+    assert answer.status_code == (400 if said else 200), answer.text
+    assert (said or '"TEXT":"a"') in answer.text
 
 
 def test_text_is_generated_bit_by_bit(client):
