@@ -90,5 +90,6 @@ def _filled(part: Any) -> Any:
             f"Values of {part.dtype} in the sample are masked, which no request can say.",
             hint="Mask numbers only, which become NaN.",
         )
-    is_float = part.dtype.kind == "f"
-    return (part if is_float else part.astype(np.float64)).filled(np.nan)
+    floats = part if part.dtype.kind == "f" else part.astype(np.float64)
+    filled: np.ndarray = np.ma.filled(floats, np.nan)
+    return filled

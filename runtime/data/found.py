@@ -60,8 +60,16 @@ def as_array(rows: Mapping[str, np.ndarray]) -> np.ndarray | list[Any]:
     if any(array.ndim != 1 for array in arrays):
         raise InvalidInput("instances: expected one array, or columns of one value a row each.")
     if any(array.dtype.kind not in "biuf" for array in arrays):
-        return [list(row) for row in zip(*(array.tolist() for array in arrays), strict=True)]
+        return [list(row) for row in zip(*map(_one_by_one, arrays), strict=True)]
     return np.column_stack(arrays)
+
+
+def _one_by_one(array: np.ndarray) -> list[Any]:
+    """Its values; a time is text, for numpy would give the number of its nanoseconds."""
+    if array.dtype.kind == "M":
+        return to_instances(array, nan_as_null=True)
+    listed: list[Any] = array.tolist()
+    return listed
 
 
 def as_values(rows: list[Any] | Mapping[str, np.ndarray], *, nan_as_null: bool) -> list[Any]:

@@ -14,7 +14,9 @@ MAGIC = b"\x93NUMPY"
 MAX_DIMENSIONS = 32
 _HALVES = range(0xD800, 0xE000)  # of surrogate pairs, which UTF-32 does not have
 
-_DESCR = re.compile(r"""['"]descr['"]\s*:\s*['"]([<>|=]?[biufSU]\d{1,6})['"]""")
+_DESCR = re.compile(
+    r"""['"]descr['"]\s*:\s*['"]([<>|=]?[biufSU]\d{1,6}|[<>=]?M8\[(?:[DWhms]|[mun]s)\])['"]"""
+)
 _FORTRAN = re.compile(r"""['"]fortran_order['"]\s*:\s*(True|False)""")
 _LONG = re.compile(r"\d{20}")
 _SHAPE = re.compile(r"""['"]shape['"]\s*:\s*\(([\d,\s]*)\)""")
@@ -85,7 +87,7 @@ def _fields(header: str) -> tuple[np.dtype, bool, tuple[int, ...]]:
     descr, fortran, shape = (p.search(header) for p in (_DESCR, _FORTRAN, _SHAPE))
     if descr is None or fortran is None or shape is None:
         raise BadPayload(
-            "The npy header is not one of a plain array of numbers, booleans or strings."
+            "The npy header is not one of a plain array of numbers, booleans, strings or times."
         )
     if _LONG.search(shape[1]):
         raise _beyond(shape[1])

@@ -110,7 +110,8 @@ class Codec:
 
     @property
     def _most(self) -> found.Most:
-        lists = self.max_rows * extent.containers(self.inputs) + 2
+        arrays = 2 * max(1, len(self.inputs.fields))  # each is a map with a list of its sizes
+        lists = (self.max_rows + 1) * (extent.containers(self.inputs) + arrays) + 2
         return found.Most(self.max_rows, self.max_bytes, lists)
 
     def _collate(self, rows: list[Any]) -> Any:
@@ -138,8 +139,8 @@ class Codec:
 
     def _objects(self, array: np.ndarray) -> list[Any]:
         """The rows as JSON would bring them."""
-        if array.dtype.kind == "O":
-            return self._values(array.tolist())
+        if array.dtype.kind in "OM":
+            return self._values(array.tolist() if array.dtype.kind == "O" else array)
         if array.dtype.kind not in "biufU" or array.dtype.itemsize > _WIDEST.get(
             array.dtype.kind, math.inf
         ):

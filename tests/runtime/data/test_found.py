@@ -87,6 +87,36 @@ def test_named_tensors_come_as_npz_as_messages_and_as_parts():
         np.testing.assert_array_equal(batch["b"], b)
 
 
+def test_one_value_a_row_may_be_an_array_of_messagepack_whatever_a_row_has_of_lists():
+    side = Side("array", (Field("x", "float32", (None,)),))
+    rows = np.arange(3, dtype="float32")
+    whole = {"instances": bodies.packed(rows)}
+    batch = Codec(side, max_rows=3).decode(msgpack.packb(whole), media.MSGPACK_NUMPY)
+    np.testing.assert_array_equal(batch, rows)
+    rowwise = {"instances": [bodies.packed(row) for row in np.ones((3, 3), "float32")]}
+    assert Codec(MATRIX, max_rows=3).decode(msgpack.packb(rowwise), media.MSGPACK).shape == (3, 3)
+
+
+@pytest.mark.parametrize("unit", ["D", "s", "ms", "us", "ns"])
+def test_times_come_as_npy_and_npz_to_whoever_takes_times(unit):
+    times = np.array(["2024-02-29T03:04:05.123456789", "NaT"], f"datetime64[{unit}]")
+    side = Side("array", (Field("t", f"datetime64[{unit}]", (None,), is_nullable=True),))
+    for body, kind in ((bodies.npy(times), media.NPY), (bodies.npz(t=times), media.NPZ)):
+        batch = Codec(side).decode(body, kind)
+        assert batch.dtype == times.dtype
+        np.testing.assert_array_equal(batch, times)
+        assert Codec(OBJECTS, nan_as_null=True).decode(body, kind)[0] in (
+            str(times[0]),
+            {"t": str(times[0])},
+        )
+
+
+def test_a_time_is_no_number_of_nanoseconds():
+    columns = pa.table({"t": pa.array([1], pa.timestamp("ns")), "x": [1.5], "y": [2.5]})
+    with pytest.raises(InvalidInput, match="1970-01-01"):
+        Codec(MATRIX).decode(bodies.parquet(columns), media.PARQUET)
+
+
 def test_several_columns_side_by_side_are_an_array():
     columns = pa.table({"p": [1, 2], "q": [1.5, 2.5], "r": [0, 1]})
     batch = Codec(MATRIX).decode(bodies.parquet(columns), media.PARQUET)
