@@ -4,7 +4,10 @@ It reads the tar's own `manifest.json` and looks for each layer by the chain bel
 there already may be missing in the tar.
 """
 
+import os
+import secrets
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from typing import Any
 
 from ..errors import ImageFailed
@@ -43,12 +46,40 @@ class DockerKeeper:
 
     def python(self, reference: str) -> str | None:
         """See `Keeper`; it runs without a network."""
+        api, name = self._engine.client.api, f"bundle-asks-{os.getpid()}-{secrets.token_hex(4)}"
         with told(self._engine, f"run `{reference}`"):
-            said: bytes | None = self._engine.client.containers.run(
-                reference, ["-c", ASKED], entrypoint=["python3"], network_disabled=True, remove=True
-            )
-        # Docker keeps nothing of what is said where its logs go elsewhere.
-        return said.decode("utf-8", "replace") if said else None
+            try:
+                api.create_container(
+                    reference,
+                    ["-c", ASKED],
+                    entrypoint=["python3"],
+                    network_disabled=True,
+                    name=name,
+                )
+                api.start(name)
+                status = api.wait(name)["StatusCode"]
+                said = self._said(name)
+            finally:  # whatever ends it, Ctrl-C included
+                self._remove(name)
+        if status:
+            raise ImageFailed(f"{self.name} cannot run `{reference}`: {_last(said)}.")
+        return said or None
+
+    def _said(self, container: str) -> str:
+        """What a container printed; nothing where its logs go to a service."""
+        from docker.errors import APIError
+
+        try:
+            said: bytes = self._engine.client.api.logs(container)
+        except APIError:
+            return ""
+        return said.decode("utf-8", "replace")
+
+    def _remove(self, container: str) -> None:
+        from docker.errors import NotFound
+
+        with suppress(NotFound):
+            self._engine.client.api.remove_container(container, v=True, force=True)
 
     def fetch(self, reference: str, platform: str) -> None:
         """See `Keeper`."""
@@ -101,6 +132,11 @@ class DockerKeeper:
         if reason is not None:
             raise ImageFailed(f"{self.name} cannot take the image: {reason}.")
         return tagged(self._engine, tags[0], tuple(tags))
+
+
+def _last(said: str) -> str:
+    lines = [line.strip().rstrip(".") for line in said.splitlines() if line.strip()]
+    return lines[-1] if lines else "it failed"
 
 
 def oci_config(about: Mapping[str, Any]) -> dict[str, Any]:

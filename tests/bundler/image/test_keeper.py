@@ -3,8 +3,12 @@
 import io
 import json
 import os
+import re
+import signal
 import subprocess
+import sys
 import tarfile
+import time
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -147,10 +151,68 @@ def test_nonsense_of_an_engine_is_no_base(small, known_base):
 
 
 def test_what_was_said_into_logs_elsewhere_is_not_known():
-    """The SDK answers None where a daemon's logs go to a service."""
-    containers = SimpleNamespace(run=lambda *_, **__: None)
-    engine = SimpleNamespace(name="Docker", client=SimpleNamespace(containers=containers))
+    """A daemon whose logs go to a service has none to read."""
+    docker = pytest.importorskip("docker")
+
+    class Api:
+        def __init__(self):
+            self.removed = None
+
+        def create_container(self, *_, name, **given):
+            assert given["network_disabled"]
+            return {"Id": name}
+
+        def start(self, name):
+            """Say nothing."""
+
+        def wait(self, name):
+            return {"StatusCode": 0}
+
+        def logs(self, name):
+            raise docker.errors.APIError("configured logging driver does not support reading")
+
+        def remove_container(self, name, **_):
+            self.removed = name
+
+    api = Api()
+    engine = SimpleNamespace(name="Docker", client=SimpleNamespace(api=api))
     assert DockerKeeper(engine).python("base:1") is None
+    assert api.removed.startswith("bundle-asks-")
+
+
+ASKING = """
+import sys
+from modelbundle.bundler.image import docker_keeper
+from modelbundle.bundler.image.engine import connect
+docker_keeper.ASKED = "import time; time.sleep(600)"
+with connect() as engine:
+    docker_keeper.DockerKeeper(engine).python(sys.argv[1])
+"""
+
+
+@pytest.mark.engine
+def test_a_container_that_was_asked_does_not_outlive_ctrl_c():
+    if "DOCKER_HOST" not in os.environ:
+        pytest.skip("no container engine: DOCKER_HOST is not set")
+    with connect() as engine:
+        api = engine.client.api
+        images = [tag for one in api.images() for tag in one.get("RepoTags") or ()]
+        image = next(
+            (tag for tag in images if re.search(r"(^|/)python:3[.0-9]*(-slim)?$", tag)), None
+        )
+        if image is None:
+            pytest.skip("no image of Python is there")
+
+        command = [sys.executable, "-c", ASKING, image]
+        with subprocess.Popen(command, stderr=subprocess.PIPE) as child:
+            wanted = {"name": f"bundle-asks-{child.pid}-"}
+            while not api.containers(filters=wanted) and child.poll() is None:
+                time.sleep(0.05)
+            assert child.poll() is None, child.stderr.read()
+            child.send_signal(signal.SIGINT)
+            child.communicate(timeout=60)
+        assert child.returncode != 0
+        assert not api.containers(all=True, filters=wanted)
 
 
 def test_layers_are_shared_from_the_bottom_on():
