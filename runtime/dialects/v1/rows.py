@@ -69,8 +69,18 @@ def _only(field: Field, row: Any) -> Any:
 def _named(fields: Sequence[Field], row: Any) -> Any:
     if type(row) is not dict:
         return row
-    readers = {field.name: _reader(field) for field in fields if field.dtype in {"str", "object"}}
-    return {name: readers[name](value) if name in readers else value for name, value in row.items()}
+    known = {field.name: field for field in fields}
+    return {
+        name: _value(known[name], value) if type(value) in {list, dict} and name in known else value
+        for name, value in row.items()
+    }
+
+
+def _value(field: Field, value: Any) -> Any:
+    """The value of a field; one of its own may stand in a list, as features of Keras do."""
+    if type(value) is list and len(value) == 1 and len(field.shape) == 1:
+        value = value[0]
+    return _reader(field)(value)
 
 
 def _reader(field: Field) -> Callable[[Any], Any]:

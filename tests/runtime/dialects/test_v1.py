@@ -81,6 +81,20 @@ def test_records_of_a_table(v1):
     assert v1({"inputs": {"age": [3], "city": ["Oslo"]}}, path).json() == {"outputs": ["Oslo 3"]}
 
 
+def test_a_value_of_a_record_may_stand_in_a_list_of_its_own(v1):
+    """As features of one value do, in rows and in columns."""
+    path, said = "/v1/models/people:predict", ["Ulm 4", "Rom 5"]
+    rows = [{"age": [4], "city": [{"b64": "VWxt"}]}, {"age": 5, "city": ["Rom"]}]
+    for body in (
+        {"instances": rows},
+        {"inputs": rows},
+        {"inputs": {"age": [[4], [5]], "city": [["Ulm"], ["Rom"]]}},
+    ):
+        (answered,) = v1(body, path).json().values()
+        assert answered == said
+    assert v1({"instances": [{"age": [4, 5], "city": "Ulm"}]}, path).status_code == 400
+
+
 def test_bytes_come_as_b64(v1):
     """For a model of bytes, and for one of text, which is UTF-8 then."""
     blob = {"b64": base64.b64encode(b"\xff\x00abc").decode()}
