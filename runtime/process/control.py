@@ -3,14 +3,15 @@
 Supervisor to front: `born` and `died` (a model process: model, term, replica, generation, why),
 `leave` (others take over: finish in good order), `end` (nobody does: let nobody in any more),
 `come` (with channels), `enter`, `withdraw`, `go` (a term of a model), `stands` and `done` (what has
-become of it), `welcome` and `farewell` (a model from outside the bundle). Front to supervisor:
-`kill` (model, term, replica, generation, why), `cost` (what its batches are measured to take),
-`load` and `unload` (model, ticket), `register` and `forget` (the same, from and to outside),
-`loaded`, `failed`, `here`, `gone` (model, term, why).
+become of it), `welcome` and `farewell` (a model from outside the bundle), `ping`. Front to
+supervisor: `kill` (model, term, replica, generation, why), `cost` (what its batches are measured to
+take), `load` and `unload` (model, ticket), `register` and `forget` (the same, from and to outside),
+`loaded`, `failed`, `here`, `gone` (model, term, why), `pong` (is_debugged).
 """
 
 import json
 import logging
+import os
 import socket
 from collections import deque
 from collections.abc import Callable, Sequence
@@ -28,13 +29,20 @@ Event = dict[str, Any]
 
 
 class Line:
-    """One end: whole events in, whole events out; never waits."""
+    """One end: whole events in, whole events out; never waits.
+
+    What the other end does not read at once is kept until it does.
+
+    on_full   called when something is kept: `flush` is to be called whenever there may be room
+    """
 
     def __init__(self, sock: socket.socket) -> None:
         self.on_event: Callable[[Event], None] = lambda _: None
+        self.on_full: Callable[[], None] = lambda: None
         self._socket = sock
         self._rest = b""
         self._descriptors: deque[int] = deque()  # that came, and whose event has not
+        self._kept: deque[tuple[bytes, list[int]]] = deque()  # with copies that are our own
         sock.setblocking(False)
 
     def fileno(self) -> int:
@@ -42,19 +50,62 @@ class Line:
         return self._socket.fileno()
 
     def send(self, event: str, descriptors: Sequence[int] = (), **more: Any) -> None:
-        """Tell the other end, if it still listens; it gets descriptors of its own."""
+        """Tell the other end, if it still listens; it gets descriptors of its own.
+
+        Raises:
+            OSError: when there may be no more of the descriptors that it should get.
+        """
         line = json.dumps({"event": event, **more}).encode() + b"\n"
+        sent = 0 if self._kept else self._write(line, descriptors)
+        if sent < len(line):
+            self._kept.append((line[sent:], [] if sent else _copies(descriptors)))
+            if len(self._kept) == 1:
+                self.on_full()
+
+    def flush(self) -> bool:
+        """Tell what was kept, as far as there is room; whether nothing is kept any more."""
+        while self._kept:
+            line, descriptors = self._kept[0]
+            try:
+                sent = self._write(line, descriptors)
+            except OSError as error:  # what comes later would make no sense without it
+                log.error("An event cannot be told: %s.", error)  # noqa: TRY400
+                self._end()
+                return True
+            if not sent:
+                return False
+            _close(descriptors)
+            self._kept[0] = line[sent:], []
+            if sent == len(line):
+                self._kept.popleft()
+        return True
+
+    def _write(self, line: bytes, descriptors: Sequence[int]) -> int:
+        """How many bytes were taken; all of them, where nobody is there to take any.
+
+        Raises:
+            OSError: when the descriptors cannot be sent.
+        """
         try:
             if descriptors:
-                sent = socket.send_fds(self._socket, [line], descriptors)
-            else:
-                sent = self._socket.send(line)
+                return socket.send_fds(self._socket, [line], descriptors)
+            return self._socket.send(line)
+        except BlockingIOError:
+            return 0
         except OSError as error:
+            if descriptors and not isinstance(error, ConnectionError):
+                raise
             log.debug("An event was not heard: %s.", error)
-            return
-        if sent < len(line):  # nobody reads there any more, and half a line is no event
-            with suppress(OSError):  # not closed: whoever waits for us hears the end now
-                self._socket.shutdown(socket.SHUT_RDWR)
+            return len(line)
+
+    def _end(self) -> None:
+        self._forget()
+        with suppress(OSError):  # not closed: whoever waits for us hears the end now
+            self._socket.shutdown(socket.SHUT_RDWR)
+
+    def _forget(self) -> None:
+        while self._kept:
+            _close(self._kept.popleft()[1])
 
     def read(self) -> bool:
         """Hear what has come; False once nothing more can.
@@ -90,6 +141,7 @@ class Line:
 
     def close(self) -> None:
         """Tell and hear nothing more."""
+        self._forget()
         self._socket.close()
 
 
@@ -103,3 +155,19 @@ class Control:
         """Both ends."""
         self.supervisor.close()
         self.front.close()
+
+
+def _copies(descriptors: Sequence[int]) -> list[int]:
+    made: list[int] = []
+    try:
+        for each in descriptors:
+            made.append(os.dup(each))  # noqa: PERF401  what there is must be closed again
+    except OSError:
+        _close(made)
+        raise
+    return made
+
+
+def _close(descriptors: Sequence[int]) -> None:
+    for each in descriptors:
+        os.close(each)

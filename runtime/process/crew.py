@@ -238,6 +238,12 @@ class Crew:
             if front.control is not None:
                 front.control.supervisor.send("leave")
 
+    def end_if_left(self) -> None:
+        """Where no front is left, nobody needs a template."""
+        if all(front.child is None for front in self.fronts):
+            for template in self.templates.values():
+                template.send(signal.SIGKILL)
+
     @property
     def is_gone(self) -> bool:
         """Whether nobody is left."""

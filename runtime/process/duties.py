@@ -1,9 +1,11 @@
 """Duties: what a supervisor's processes do, and what else there is to do about them."""
 
 from collections.abc import Callable
+from functools import partial
 from typing import Protocol
 
 from ..errors import BundleError
+from .child import Work, adopt_orphans
 from .control import Event
 from .crew import Crew, FrontPost, ModelPost, Post, TemplatePost
 from .terms import Hands, Terms
@@ -76,3 +78,14 @@ class Duties(Protocol):
     def last_call(self) -> None:
         """All fronts have told everybody that they are going."""
         ...
+
+
+def work_at(duties: Duties, post: Post) -> Work:
+    """What whoever stands at a post has to do."""
+    if isinstance(post, FrontPost):
+        return partial(duties.front, post)
+    if isinstance(post, TemplatePost):
+        adopt_orphans()  # its forks are ours
+        return partial(duties.template, post)
+    assert isinstance(post, ModelPost)
+    return partial(duties.model, post)

@@ -11,6 +11,7 @@ from ..rpc.service_link import ServiceLink
 from ..settings import ServeSettings
 from .control import Event, Line
 from .crew import FrontPost
+from .roll_call import is_debugged
 from .service_post import ALIAS, ServicePost
 
 if TYPE_CHECKING:
@@ -43,6 +44,7 @@ class FrontLine:
         self._does: dict[str, Callable[[Event], None]] = {
             "leave": lambda _: life.leave(),
             "end": lambda _: life.close_door(),
+            "ping": lambda _: line.send("pong", is_debugged=is_debugged()),
             "measure": lambda _: line.send("cost", costs=self._costs()),
             "born": self._born,
             "died": self._died,

@@ -8,6 +8,7 @@ import signal
 import socket
 import time
 from collections.abc import Callable, Iterator
+from functools import partial
 from types import FrameType
 from typing import TYPE_CHECKING
 
@@ -140,6 +141,7 @@ class Life(uvicorn.Server):
         self._sockets = sockets or []
         if self._line is not None:
             asyncio.get_running_loop().add_reader(self._line.fileno(), self._hear, self._line)
+            self._line.on_full = partial(self._keep_telling, self._line)
         await super().startup(sockets=[])
         if not self._others_are_ready():
             await self._listen()
@@ -152,6 +154,18 @@ class Life(uvicorn.Server):
             self._has_lost_models = self.has_models_elsewhere
             loop = asyncio.get_running_loop()
             loop.call_later(self._drain_timeout + LAST_RESORT, self._end_alone)
+
+    @staticmethod
+    def _keep_telling(line: Line) -> None:
+        """The supervisor does not read just now: tell it as soon as there is room."""
+        loop, number = asyncio.get_running_loop(), line.fileno()
+
+        def tell() -> None:
+            if line.flush():
+                loop.remove_writer(number)
+
+        if number >= 0:
+            loop.add_writer(number, tell)
 
     def _end_alone(self) -> None:
         """There is no supervisor that would end what does not end by itself."""

@@ -2,7 +2,7 @@
 
 import os
 import signal
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,6 +31,10 @@ class Obituary:
         if is_victim:
             why += ", out of memory"
         return cls(why, words, code, is_victim)
+
+    def because(self, reason: str) -> "Obituary":
+        """The same of one who was ended for a reason, if there is one."""
+        return replace(self, why=f"{self.why} ({reason})") if reason else self
 
     @property
     def told(self) -> str:

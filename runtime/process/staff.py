@@ -145,6 +145,7 @@ class Staff:
         """New lines for a new process: the old one may have died in the middle of a word."""
         line = front.prepare().supervisor
         line.on_event = partial(self._on_event, front)
+        line.on_full = partial(self._watch.write, line.fileno(), line.flush)
         self._watch.register(line.fileno(), line.read)
 
     def _hang_up(self, post: Post) -> None:

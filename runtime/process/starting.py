@@ -25,6 +25,7 @@ from .grpc_port import GrpcPort
 from .handover import Handover
 from .management_port import ManagementPort
 from .options import Options
+from .roll_call import SILENCE
 from .serving import CREWS, Serving, Site
 from .supervisor import Supervisor
 from .terms import initial
@@ -91,7 +92,9 @@ class Start:
         growth = Growth(self._machine, has_threads=_has_threads(self.plan))
         standings = initial(self.plan)
         serving = Serving(self.plan, self.topology, self.devices, metrics, site, growth, standings)
-        return Supervisor(serving, grace=self.plan.settings.drain_timeout).run()
+        settings = self.plan.settings
+        silence = max(SILENCE, settings.timeout)  # a batch in a front's own process may take it
+        return Supervisor(serving, grace=settings.drain_timeout, silence=silence).run()
 
     def _machine(self) -> Machine:
         return Machine(usable_cores(), available_memory(), len(self.devices))
@@ -142,7 +145,9 @@ def _devices(plan: Plan, options: Options) -> tuple[Device, ...]:
         return ()
     if is_for_cpus:
         names = ", ".join(sorted(frameworks))
-        raise NoDevice(f"`--gpu` was given, but {names} models run on CPUs only.")
+        raise NoDevice(
+            f"`--gpu` was given, but {names} models run on CPUs only.", hint="Leave out `--gpu`."
+        )
     return preflight(options.gpus or (), plan.manifest.accelerator)
 
 

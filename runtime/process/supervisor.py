@@ -9,16 +9,18 @@ for whoever comes next.
 import logging
 import signal
 import time
+from collections.abc import Iterator
 from functools import partial
 
 from ..errors import BundleError
 from ..remote.channel import END
-from .child import Child, Work, adopt_orphans
+from .child import Child
 from .control import Event
 from .crew import UNFIT, Crew, FrontPost, ModelPost, Post, TemplatePost
-from .duties import Duties
+from .duties import Duties, work_at
 from .newcomers import LAME_DUCK
 from .obituary import Obituary
+from .roll_call import SILENCE, RollCall
 from .staff import Staff, cannot_start, report
 from .terminal import Terminal
 from .watch import Watch
@@ -43,13 +45,15 @@ class Supervisor:
     SIGUSR1          another supervisor serves on the same socket: as SIGTERM, with more patience
     """
 
-    def __init__(self, duties: Duties, *, grace: float) -> None:
+    def __init__(self, duties: Duties, *, grace: float, silence: float = SILENCE) -> None:
         self._duties = duties
         self._grace = grace
         self._watch = Watch((signal.SIGTERM, signal.SIGINT, signal.SIGHUP, signal.SIGUSR1))
-        self._staff = Staff(self._watch, self._work, self._ready, self._told, self._cannot_fill)
+        work = partial(work_at, duties)
+        self._staff = Staff(self._watch, work, self._ready, self._told, self._cannot_fill)
         self._terminal = Terminal()
         self._terms = duties.terms(self)
+        self._roll_call = RollCall(self._watch, self._answerable, self._may_load, silence)
         self._crew = Crew(())  # that serves, or will
         self._next: Crew | None = None  # that shall take over
         self._recruited = 0
@@ -67,6 +71,7 @@ class Supervisor:
             try:
                 self._crew = self._recruit()
                 self._fill_all(self._crew)
+                self._roll_call.begin()
                 while self._code is None or len(self._staff):
                     for number in self._watch.wait():
                         self._obey(number)
@@ -102,7 +107,7 @@ class Supervisor:
                 if front.control is not None:
                     front.control.supervisor.send("end")
                 front.send(signal.SIGTERM)
-            self._end_if_left(crew)
+            crew.end_if_left()
         self._watch.later(LAME_DUCK, self._duties.last_call)
         self._watch.later(self._grace + KILL_AFTER, partial(self._staff.send, signal.SIGKILL))
 
@@ -172,7 +177,7 @@ class Supervisor:
     def _dismiss(self, crew: Crew) -> None:
         """Let a crew finish what it has begun; connections have time to notice."""
         crew.leave()
-        self._end_if_left(crew)
+        crew.end_if_left()
         self._watch.later(self._grace + PATIENT, partial(crew.send, signal.SIGKILL))
 
     def _make_do(self, crew: Crew) -> None:
@@ -235,15 +240,6 @@ class Supervisor:
 
     # --- processes ---
 
-    def _work(self, post: Post) -> Work:
-        if isinstance(post, FrontPost):
-            return partial(self._duties.front, post)
-        if isinstance(post, TemplatePost):
-            adopt_orphans()  # its forks are ours
-            return partial(self._duties.template, post)
-        assert isinstance(post, ModelPost)
-        return partial(self._duties.model, post)
-
     def _fill(self, post: Post) -> None:
         """Have a process at a post, unless nobody is wanted there any more."""
         crew = post.crew
@@ -293,6 +289,9 @@ class Supervisor:
 
     def _told(self, front: FrontPost, event: Event) -> None:
         """A front says something; it may have a process killed that does not answer."""
+        if event["event"] == "pong":
+            self._roll_call.answered(front, is_debugged=event["is_debugged"])
+            return
         if event["event"] != "kill":
             if self._terms.heard(front, event):
                 return
@@ -304,6 +303,16 @@ class Supervisor:
             if wanted == tuple(event[key] for key in ("model", "term", "replica", "generation")):
                 model.killed_for = str(event["why"])
                 model.send(signal.SIGKILL)
+
+    def _answerable(self) -> Iterator[FrontPost]:
+        """Fronts whose silence is a fault; those that are leaving have their time anyway."""
+        for crew in self._staff.crews:
+            if self._code is None and not crew.is_leaving:
+                yield from crew.fronts
+
+    def _may_load(self, front: FrontPost) -> bool:
+        """Whether models may be on their way into the process of a front."""
+        return not front.models and (not front.is_ready or self._terms.is_busy)
 
     # --- death ---
 
@@ -335,9 +344,12 @@ class Supervisor:
                 self._watch.later(FAREWELL, partial(model.child.send, signal.SIGKILL))
         if not is_wanted:
             self._duties.left(front)
-            self._end_if_left(front.crew)
+            front.crew.end_if_left()
             return
-        self._duties.died(front, "memory" if obituary.is_out_of_memory else "crash")
+        reason, front.killed_for = front.killed_for, ""
+        obituary = obituary.because(reason)
+        cause = "memory" if obituary.is_out_of_memory else "hang" if reason else "crash"
+        self._duties.died(front, cause)
         delay = front.delay(child)
         if front.crashes > PATIENCE and not any(each.is_ready for each in front.crew.fronts):
             why = f"The workers keep dying: the last one {obituary.why}."
@@ -346,13 +358,6 @@ class Supervisor:
         if front.crashes > 1:
             self._terms.give_up_waiting()
         self._watch.later(delay, partial(self._refill, front))
-
-    @staticmethod
-    def _end_if_left(crew: Crew) -> None:
-        """Where no front is left, nobody needs a template."""
-        if all(front.child is None for front in crew.fronts):
-            for template in crew.templates.values():
-                template.send(signal.SIGKILL)
 
     def _refill(self, front: FrontPost) -> None:
         """Fill a front's post once its old models are buried: new ones get new channels."""
@@ -368,13 +373,13 @@ class Supervisor:
         if obituary.code == 0 and (model.crew.is_leaving or self._code is not None):
             return  # its front, which is about to end, has let it go
         reason, model.killed_for = model.killed_for, ""
-        why = f"{obituary.why} ({reason})" if reason else obituary.why
-        model.tell("died", why=why)
+        obituary = obituary.because(reason)
+        model.tell("died", why=obituary.why)
         if model.crew.has_served:
             delay = model.delay(child)
             cause = "memory" if obituary.is_out_of_memory else "hang" if reason else "crash"
             self._duties.died(model, cause)
-            report(model, child, Obituary(why, obituary.words), delay)
+            report(model, child, obituary, delay)
             self._watch.later(delay, partial(self._fill, model))
 
     def _template_died(self, template: TemplatePost, child: Child, obituary: Obituary) -> bool:

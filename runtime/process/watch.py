@@ -18,6 +18,7 @@ class Watch:
         self._numbers = tuple(signals)
         self._caught: list[int] = []
         self._selector = selectors.DefaultSelector()
+        self._flushes: dict[int, Callable[[], bool]] = {}  # by descriptor
         self._times: list[tuple[float, int, Callable[[], None]]] = []  # a heap
         self._tie = count()
         self._wake = (-1, -1)
@@ -63,12 +64,25 @@ class Watch:
         """Call `hear` whenever something can be read, until it says that nothing more can."""
         self._selector.register(descriptor, selectors.EVENT_READ, hear)
 
+    def write(self, descriptor: int, flush: Callable[[], bool]) -> None:
+        """Call `flush` whenever something can be written there, until it says that all is.
+
+        Harmless where nothing is heard any more: nobody is at the other end.
+        """
+        key = self._selector.get_map().get(descriptor)
+        if key is not None:
+            self._flushes[descriptor] = flush
+            self._selector.modify(
+                descriptor, selectors.EVENT_READ | selectors.EVENT_WRITE, key.data
+            )
+
     def unregister(self, descriptor: int) -> None:
         """Hear nothing more from there, before it is closed; harmless where nothing was heard.
 
         Of one that was closed too early the kernel goes on to tell as long as a fork has it, too.
         """
         if descriptor >= 0 and descriptor in self._selector.get_map():
+            self._flushes.pop(descriptor, None)
             self._selector.unregister(descriptor)
 
     def later(self, seconds: float, call: Callable[[], None]) -> None:
@@ -77,14 +91,26 @@ class Watch:
 
     def wait(self) -> list[int]:
         """Wait until something has happened; the signals that came, in their order."""
-        for key, _ in self._selector.select(self._timeout()):
-            if self._is_there(key) and not key.data() and self._is_there(key):
-                self.unregister(key.fd)
+        for key, events in self._selector.select(self._timeout()):
+            if events & selectors.EVENT_READ:
+                self._hear(key)
+            if events & selectors.EVENT_WRITE:
+                self._flush(key)
         now = time.monotonic()
         while self._times and self._times[0][0] <= now:
             heapq.heappop(self._times)[2]()
         caught, self._caught = self._caught, []
         return caught
+
+    def _hear(self, key: selectors.SelectorKey) -> None:
+        if self._is_there(key) and not key.data() and self._is_there(key):
+            self.unregister(key.fd)
+
+    def _flush(self, key: selectors.SelectorKey) -> None:
+        flush = self._flushes.get(key.fd) if self._is_there(key) else None
+        if flush is not None and flush() and self._is_there(key):
+            del self._flushes[key.fd]
+            self._selector.modify(key.fd, selectors.EVENT_READ, key.data)
 
     def _is_there(self, key: selectors.SelectorKey) -> bool:
         """Whether nobody who was called before has closed it: another may be there by now."""

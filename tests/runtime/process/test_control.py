@@ -76,21 +76,81 @@ def test_nobody_at_the_other_end_is_no_trouble(control):
     assert not control.supervisor.read()
 
 
-def test_one_who_does_not_listen_never_blocks_the_other(control):
-    for number in range(100_000):
+def test_one_who_does_not_listen_never_blocks_the_other_and_hears_all_of_it_later(control):
+    heard, full = [], []
+    control.supervisor.on_full = lambda: full.append(True)
+    control.front.on_event = lambda event: heard.append(event["number"])
+    for number in range(10_000):
         control.supervisor.send("born", number=number)
-    control.supervisor.send("leave")
+    control.supervisor.send("welcome", number="x" * 5_000_000)
+    assert full == [True]
+    while not control.supervisor.flush():
+        assert control.front.read()
+    while len(heard) <= 10_000:
+        assert control.front.read()
+    assert heard == [*range(10_000), "x" * 5_000_000]
 
 
-def test_half_an_event_ends_the_line_for_both_and_leaves_its_number_to_it(control):
-    """Whoever waits for it hears of its end, and nobody else has got the number meanwhile."""
+def test_what_is_kept_for_one_who_goes_is_forgotten(control):
+    while not control.supervisor._kept:
+        control.supervisor.send("born", number=1)
+    reader, writer = os.pipe()
+    control.supervisor.send("come", [writer], model="a", count=1)
+    os.close(writer)
+    control.front.close()
+    assert control.supervisor.flush()
+    assert os.read(reader, 1) == b"", "the copy of the descriptor is closed"
+    os.close(reader)
+
+
+def test_what_is_kept_is_forgotten_with_the_line(control):
+    while not control.supervisor._kept:
+        control.supervisor.send("born", number=1)
+    reader, writer = os.pipe()
+    control.supervisor.send("come", [writer], model="a", count=1)
+    os.close(writer)
+    control.supervisor.close()
+    assert os.read(reader, 1) == b""
+    os.close(reader)
+
+
+def test_a_line_that_can_tell_no_more_ends_for_both(control, caplog):
+    """More descriptors than one message holds: whoever waits for it hears of its end."""
+    while not control.supervisor._kept:
+        control.supervisor.send("born", number=1)
     number = control.supervisor.fileno()
-    control.supervisor.send("welcome", guest="x" * 10_000_000)
-    assert control.supervisor.fileno() == number
-    assert not control.supervisor.read()
-    while control.front.read():
+    control.supervisor.send("come", [number] * 300, model="a")
+    while control.front.read() and not control.supervisor.flush():
         pass
-    control.supervisor.send("leave")
+    assert not control.supervisor.read()
+    assert control.supervisor.fileno() == number
+    assert "cannot be told" in caplog.text
+
+
+def test_descriptors_that_cannot_be_sent_are_told_to_whoever_sends_them(control):
+    with pytest.raises(OSError, match=r"."):
+        control.supervisor.send("come", [control.supervisor.fileno()] * 300, model="a")
+
+
+def test_descriptors_that_wait_come_with_their_events(control):
+    taken = []
+    control.front.on_event = lambda event: (
+        taken.extend(control.front.take(1)) if event["event"] == "come" else None
+    )
+    while not control.supervisor._kept:
+        control.supervisor.send("born", number=1)
+    pipes = [os.pipe() for _ in range(3)]
+    for _, writer in pipes:
+        control.supervisor.send("come", [writer], model="a")
+        os.close(writer)
+    while not control.supervisor.flush() or len(taken) < 3:
+        assert control.front.read()
+    for at, (reader, _) in enumerate(pipes):
+        os.write(taken[at], b"%d" % at)
+        os.close(taken[at])
+        assert os.read(reader, 2) == b"%d" % at
+        assert os.read(reader, 1) == b"", "nobody else has it any more"
+        os.close(reader)
 
 
 def test_descriptors_come_with_their_events(control):

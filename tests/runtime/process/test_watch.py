@@ -5,6 +5,7 @@ import signal
 
 import pytest
 
+from modelbundle.runtime.process.control import Control
 from modelbundle.runtime.process.voice import Voice
 from modelbundle.runtime.process.watch import Watch
 
@@ -106,3 +107,40 @@ def test_handlers_are_as_before_at_the_end():
     with Watch((signal.SIGUSR2,)):
         assert signal.getsignal(signal.SIGUSR2) != before[0]
     assert (signal.getsignal(signal.SIGUSR2), signal.getsignal(signal.SIGCHLD)) == before
+
+
+def test_what_did_not_fit_is_written_once_there_is_room(watch):
+    """And nobody is woken for room that is not needed."""
+    control = Control()
+    line, heard = control.supervisor, []
+    control.front.on_event = lambda event: heard.append(event["number"])
+    watch.register(line.fileno(), line.read)
+    flushed = []
+    line.on_full = lambda: watch.write(line.fileno(), lambda: flushed.append(1) or line.flush())
+    for number in range(5000):
+        line.send("born", number=number)
+    assert not flushed
+    while len(heard) < 5000:
+        control.front.read()
+        watch.later(0.0, lambda: None)
+        watch.wait()
+    assert heard == list(range(5000))
+    count = len(flushed)
+    woken = []
+    watch.later(0.05, lambda: woken.append(1))
+    watch.wait()
+    assert woken, "by nothing else before"
+    assert len(flushed) == count
+    control.front.close()
+    watch.wait()
+    watch.write(line.fileno(), line.flush)
+    control.close()
+
+
+def test_nobody_is_told_where_nothing_is_heard_any_more(watch):
+    reader, writer = os.pipe()
+    watch.write(writer, lambda: pytest.fail("It is nobody's."))
+    watch.later(0.0, lambda: None)
+    watch.wait()
+    os.close(reader)
+    os.close(writer)
