@@ -62,7 +62,8 @@ def _instead(what: str, tag: str, near: str | None, other: str | None) -> str:
         return f"Did you mean `http://{tag}`?"
     if what == "model":
         return f"Save it with `bundle save {name} SOURCE`; `bundle models list` shows the others."
-    return "See `bundle list`."
+    both = "" if what == "bundle" else " and `bundle models list`"
+    return f"See `bundle list`{both}."
 
 
 class InvalidTag(BundleError):
@@ -89,7 +90,7 @@ class SampleMismatch(BundleError):
 
 @dataclass(frozen=True, slots=True)
 class Problem:
-    """One thing wrong in a file: where, what, and what would be right."""
+    """One thing wrong in a file: where, what, and what would be right. Line 0 is all of it."""
 
     file: str
     line: int
@@ -99,7 +100,7 @@ class Problem:
     hint: str | None = None
 
     def __str__(self) -> str:
-        place = f"{self.file}:{self.line}:{self.column}"
+        place = f"{self.file}:{self.line}:{self.column}" if self.line else self.file
         subject = f"{self.where}: " if self.where else ""
         return f"{place}: {subject}{self.message}"
 

@@ -112,7 +112,8 @@ class RunningServer:
             return meant[0]
         listed = ", ".join(f"{each.tag or each.target} on port {each.port}" for each in running)
         if not running:
-            raise BundleError("No `bundle serve` of yours is running.")
+            start = f"Start one with `bundle serve {name or 'TAG'}`."
+            raise BundleError("No `bundle serve` of yours is running.", hint=start)
         if not meant:
             raise BundleError(f"No server answers to `{name}`; there is {listed}.")
         which = "servers are running" if name is None else f"servers answer to `{name}`"

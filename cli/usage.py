@@ -19,6 +19,12 @@ if TYPE_CHECKING:
     from click import Context, Parameter
 
 _EXTRA = re.compile(r"Got unexpected extra arguments? \((.*)\)", re.DOTALL)
+_NUMBERS = (
+    (re.compile(r"a valid integer( range)?"), "a whole number"),
+    (re.compile(r"a valid float( range)?"), "a number"),
+    (re.compile(r"in the range (\S+)<=x<=(\S+?)\.?$"), r"from \1 to \2"),
+    (re.compile(r"in the range x>=(\S+?)\.?$"), r"\1 or more"),
+)
 _QUOTED = re.compile(r"'([^'`]*)'")
 _SYNONYMS = {
     "containerise": "containerize",
@@ -64,15 +70,24 @@ def explain(error: ClickException) -> WrongUsage:
     if isinstance(error, BadParameter):
         return WrongUsage(_value(error, context), hint=hint)
     if extra := _EXTRA.match(error.message):
-        return WrongUsage(f"`{path}` does not take `{extra[1]}` as well.", hint=_usage(context))
+        hint = _instead(extra[1], context) or _usage(context)
+        return WrongUsage(f"`{path}` does not take `{extra[1]}` as well.", hint=hint)
     return WrongUsage(_in_backticks(error.format_message()), hint=hint)
+
+
+def _instead(extra: str, context: "Context | None") -> str | None:
+    """The option that a file belongs to, where the command reads one."""
+    if context is None or "--data" not in _options(context):
+        return None
+    return f"Did you mean `--data {extra.split(' ', maxsplit=1)[0]}`?"
 
 
 def _near(error: NoSuchOption, path: str) -> str:
     known = [] if error.ctx is None else _options(error.ctx)
-    if near := get_close_matches(error.option_name, known, 1):
+    is_group = error.ctx is not None and hasattr(error.ctx.command, "commands")
+    if near := get_close_matches(error.option_name, known, 1, cutoff=0.75 if is_group else 0.6):
         return f"Did you mean `{near[0]}`?"
-    if error.ctx is not None and hasattr(error.ctx.command, "commands"):
+    if is_group:
         return f"Options stand behind the command, as in `{path} list --json`."
     return f"See `{path} --help`."
 
@@ -82,7 +97,9 @@ def _options(context: "Context") -> list[str]:
 
 
 def _value(error: BadParameter, context: "Context | None") -> str:
-    message = error.message.replace(" integer range", " integer").replace(" float range", " number")
+    message = error.message
+    for theirs, ours in _NUMBERS:
+        message = theirs.sub(ours, message)
     message = _in_backticks(message[:1].upper() + message[1:]).rstrip(".")
     name = error.param_hint if isinstance(error.param_hint, str) else None
     if name is None and error.param is not None:

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from ..errors import InvalidDestination
 from ..store import disk
 from .compression import Compressor
 from .copying import Sink
@@ -78,6 +79,10 @@ def _file(path: Path) -> Iterator[Sink]:
         with path.open("wb", buffering=0) as file:
             yield Descriptor(file.fileno(), path)
         return
+    if not path.parent.is_dir():
+        raise InvalidDestination(
+            f"`{path.parent}` is no directory.", hint="Make it, or name a file in another one."
+        )
     temporary = path.with_name(f".{path.name[:100]}.{secrets.token_hex(4)}.part")
     flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC
     descriptor = os.open(temporary, flags, 0o666)

@@ -59,7 +59,7 @@ def _file(path: Path) -> Iterator[Descriptor]:
     try:
         number = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
     except (FileNotFoundError, NotADirectoryError) as error:
-        raise BundleError(f"There is no {quoted(str(path))}.") from error
+        raise BundleError(f"There is no file `{str(path)[-200:]}`.") from error
     try:
         yield Descriptor(number, path)
     finally:

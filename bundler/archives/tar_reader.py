@@ -68,6 +68,12 @@ class TarReader:
         try:
             return TarHeader.decode(block)
         except ValueError as error:
+            if self.position == BLOCK:  # what stands there is no name at all
+                raise InvalidArchive(
+                    f"{self.where} is no archive of a model or a bundle.",
+                    hint="`bundle export TAG` writes one; `bundle save NAME FILE` takes a "
+                    "model's own file.",
+                ) from error
             raise refused(self.where, tar_header.named(block), str(error)) from error
 
     def _check(self, header: TarHeader) -> None:

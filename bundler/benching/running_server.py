@@ -104,9 +104,15 @@ def _examples(base: str) -> _Examples:
         return {path: _samples(path, verbs["post"]) for path, verbs in paths if "post" in verbs}
     except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
         raise BundleError(
-            f"`{base}/openapi.json` cannot be read: {error}.",
+            f"`{base}/openapi.json` cannot be read: {_short(error)}.",
             hint="Is the server running? Another one is asked with `--route` and `--data FILE`.",
         ) from error
+
+
+def _short(error: Exception) -> str:
+    """Why, without the error in the error."""
+    reason = getattr(error, "reason", error)
+    return str(getattr(reason, "strerror", None) or reason).rstrip(".")
 
 
 def _samples(path: str, operation: dict[str, Any]) -> Samples | None:

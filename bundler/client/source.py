@@ -4,12 +4,17 @@ import json
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from ...runtime.errors import BundleError
 from ...runtime.http import openapi
 from ...runtime.manifest import BundleManifest, ModelManifest
 from .contract import Contract
+from .failures import Unreachable
 
 if TYPE_CHECKING:
     from ..store import Item, Store
+
+
+_NO_SERVER = "Start one with `bundle serve TAG`, or name a tag instead of a URL."
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,14 +30,17 @@ def contract_of(target: str, store: "Store | None" = None) -> Source:
     """The contract of the server at a URL, or of what a tag names.
 
     Raises:
-        ClientError: when nobody answers at the URL.
+        BundleError: when nobody answers at the URL.
         NotFound: when nothing has that tag.
     """
     if target.startswith(("http://", "https://")):
         from .client import Client
 
-        with Client(target) as client:
-            return Source(client.contract)
+        try:
+            with Client(target) as client:
+                return Source(client.contract)
+        except Unreachable as error:
+            raise BundleError(str(error), hint=_NO_SERVER) from error
     from ..store import Store
 
     store = store or Store.default()

@@ -109,7 +109,7 @@ def base_of(keeper: Keeper, reference: str, platform: str, progress: Progress) -
     about = keeper.about(reference)
     if about is None or f"{about.get('os')}/{about.get('architecture')}" != platform:
         progress.step(f"{keeper.name} fetches {reference}")
-        keeper.fetch(reference, platform)
+        _fetch(keeper, reference, platform)
         about = keeper.about(reference)
     if about is None:
         raise ImageFailed(f"{keeper.name} has pulled `{reference}` and has it not.")
@@ -120,6 +120,14 @@ def base_of(keeper: Keeper, reference: str, platform: str, progress: Progress) -
     content = _Kept(keeper.name, reference)
     layers = [BaseLayer(LAYER, Blob(one, 0), content) for one in config["rootfs"]["diff_ids"]]
     return Base(reference, reference.partition("@")[2], config, tuple(layers), None)
+
+
+def _fetch(keeper: Keeper, reference: str, platform: str) -> None:
+    try:
+        keeper.fetch(reference, platform)
+    except ImageFailed as error:
+        hint = error.hint or "Name a base image that is here with `--base oci:DIR`."
+        raise ImageFailed(str(error), hint=hint) from error
 
 
 def check_python(keeper: Keeper, base: Base, settings: ImageSettings) -> None:

@@ -69,7 +69,7 @@ class Project:
         """
         if file is None and not target.exists():
             message = "There is neither a directory nor a bundlefile of that name."
-            raise BundlefileError([Problem(shown(str(target), 300), 1, 1, "", message, _WRITE)])
+            raise BundlefileError([Problem(shown(str(target), 300), 0, 0, "", message, _WRITE)])
         path = file or (_find(target) if target.is_dir() else target)
         root = target if target.is_dir() else path.parent
         return root.resolve(), path

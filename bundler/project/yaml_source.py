@@ -23,10 +23,13 @@ MAX_PROBLEMS = 50  # a hundred more lines help nobody
 
 
 class Place(NamedTuple):
-    """Where something stands; both count from 1."""
+    """Where something stands; both count from 1, and are 0 for the file as a whole."""
 
     line: int
     column: int
+
+
+NOWHERE = Place(0, 0)
 
 
 @dataclass(slots=True)
@@ -103,8 +106,11 @@ def read(path: Path) -> YamlSource:
 def _read_bytes(path: Path, source: YamlSource) -> bytes:
     try:
         if not path.is_file():
-            what = "is not a file" if path.exists() else "is not there"
-            source.report((), f"The file {what}.", "Write one with `bundle init`.")
+            is_folder = path.is_dir()
+            what = "It is a directory, not a bundlefile." if is_folder else "There is no such file."
+            if path.exists() and not is_folder:
+                what = "It is not a file."
+            source.report((), what, "Write one with `bundle init`.", NOWHERE)
             return b""
         with path.open("rb") as file:
             data = file.read(MAX_BYTES + 1)

@@ -4,6 +4,7 @@ import sys
 from collections.abc import Callable
 from importlib import import_module
 from pathlib import Path
+from types import FunctionType, ModuleType
 from typing import Any
 
 from ...runtime.errors import in_short
@@ -11,6 +12,8 @@ from ..errors import InvalidSource
 from ..progress import Progress
 from .file_source import FileSource, find, of_file
 from .foreign import recognizing, remote, unpacking
+
+_SOME = 5
 
 
 def import_object(text: str) -> Any:
@@ -33,7 +36,7 @@ def import_object(text: str) -> Any:
         except AttributeError as error:
             raise InvalidSource(
                 f"The module `{module_name}` has no attribute `{attributes}`.",
-                hint=nearest(name, found),
+                hint=nearest(name, found) or _offered(module_name, found),
             ) from error
     return found
 
@@ -48,7 +51,9 @@ def _import(name: str) -> Any:
         if not f"{name}.".startswith(
             f"{error.name}."
         ):  # the module is there, and something that it imports is not
-            raise InvalidSource(f"Importing `{name}` failed: {error}.") from error
+            raise InvalidSource(
+                f"Importing `{name}` failed: {error}.", hint=_installing(error)
+            ) from error
         raise InvalidSource(
             f"There is no module `{name}` here.",
             hint="Run the command in the directory of the module, and leave out `.py`.",
@@ -60,12 +65,46 @@ def _import(name: str) -> Any:
             sys.path.remove(place)
 
 
+def _installing(error: ImportError) -> str | None:
+    """What a module that is missing asks for: people have several environments."""
+    if not isinstance(error, ModuleNotFoundError) or not error.name:
+        return None
+    return (
+        f"Install what has `{error.name}` in the environment of this command, "
+        f"`{sys.executable} -m pip install ...`, or run the command of the right one."
+    )
+
+
+def _offered(module: str, found: Any) -> str | None:
+    """The objects of a module that may have been meant."""
+    names = [
+        name for name, value in vars(found).items()
+        if name[:1] != "_" and not isinstance(value, type | ModuleType | FunctionType)
+    ]  # fmt: skip
+    if not isinstance(found, ModuleType) or not names:
+        return None
+    some = ", ".join(f"`{module}:{name}`" for name in names[:_SOME])
+    return f"There is {some}{', ...' if len(names) > _SOME else ''}."
+
+
 def nearest(name: str, owner: Any) -> str | None:
     """A hint at the attribute of `owner` that is most like `name`."""
     from difflib import get_close_matches
 
     near = get_close_matches(name, [known for known in dir(owner) if known[:1] != "_"], n=1)
     return f"Did you mean `{near[0]}`?" if near else None
+
+
+def beside(path: Path) -> str | None:
+    """A hint at the file in its directory whose name is most like that of `path`."""
+    from difflib import get_close_matches
+
+    try:
+        names = sorted(one.name for one in path.parent.iterdir())
+    except OSError:
+        return f"There is no directory `{path.parent}` that can be read."
+    near = get_close_matches(path.name, names, n=1)
+    return f"Did you mean `{path.with_name(near[0])}`?" if near else None
 
 
 def fetch(address: str, unpacked: Path, progress: Progress) -> FileSource:
@@ -90,7 +129,7 @@ def recognize(path: Path, unpacked: Callable[[], Path]) -> FileSource:
     if path.is_dir():
         return recognizing.of_directory(path)
     if not path.is_file():
-        raise InvalidSource(f"There is no file `{path}`.")
+        raise InvalidSource(f"There is no file `{path}`.", hint=beside(path))
     if find(path) is None and unpacking.is_archive(path):
         return recognizing.of_archive(unpacking.unpack(path, unpacked()))
     return of_file(path)

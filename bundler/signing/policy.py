@@ -84,7 +84,8 @@ class Policy:
             if given is None:
                 return None
             raise Refused(
-                f"There is no policy `{given}`.", hint="Name one that is there."
+                f"There is no policy `{given}`.",
+                hint="Name a file that is there, or leave out `--policy`.",
             ) from None
         return cls.read(path)
 

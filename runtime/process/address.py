@@ -1,5 +1,6 @@
 """Address: where the server listens, and who decided it."""
 
+import errno
 import os
 import socket
 from collections.abc import Mapping
@@ -67,7 +68,7 @@ class Address:
             listener.close()
             raise BundleError(
                 f"Cannot listen on {self.host} port {self.port}: {error.strerror or error}.",
-                hint="Choose another with `--port`, or 0 for any free one.",
+                hint=_instead(error),
             ) from error
         except OverflowError as error:
             listener.close()
@@ -78,6 +79,12 @@ class Address:
     def bound(self, listener: socket.socket) -> "Address":
         """The same with the port that was really bound."""
         return Address(self.host, listener.getsockname()[1], self.why)
+
+
+def _instead(error: OSError) -> str:
+    if isinstance(error, socket.gaierror) or error.errno == errno.EADDRNOTAVAIL:
+        return "Choose an address of this machine with `--host`; 0.0.0.0 is all of them."
+    return "Choose another with `--port`, or 0 for any free one."
 
 
 def _port(name: str, text: str) -> int:

@@ -41,6 +41,8 @@ def test_a_model_and_a_bundle_have_clients_and_nothing_is_run(shop):
 
 def test_what_is_not_there_is_said(shop, tmp_path):
     assert "twicee" in shop("client", "twicee", code=1).err
-    assert "does not answer" in shop("client", "http://127.0.0.1:1", code=1).err
+    silent = shop("client", "http://127.0.0.1:1", code=1).err
+    assert "does not answer" in silent
+    assert "bundle serve TAG" in silent
     gone = tmp_path / "gone" / "client.py"
     assert "cannot be written" in shop("client", "twice", "-o", gone, code=1).err

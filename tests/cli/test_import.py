@@ -75,6 +75,7 @@ def test_a_damaged_archive_names_the_member(bundle, archive):
         ("missing.tar", 1, "There is no"),
         (".", 6, "oci-layout"),
         ("text.tar", 6, "cut off"),
+        ("train.py", 6, "`train.py` is no archive of a model or a bundle."),
         ("text.tar.gz", 6, "gzip -dc"),
         ("/dev/null", 6, "cut off"),
         ("nonsense://x", 1, "nonsense"),
@@ -82,6 +83,7 @@ def test_a_damaged_archive_names_the_member(bundle, archive):
 )
 def test_what_is_no_archive_is_said_in_a_line(source, code, said, bundle, tmp_path):
     (tmp_path / "text.tar").write_text("hello\n")
+    (tmp_path / "train.py").write_text("import sklearn\n" * 100)
     (tmp_path / "text.tar.gz").write_bytes(b"\x1f\x8b" + bytes(20))
     done = bundle("import", source, code=code)
     assert said in done.err

@@ -146,6 +146,7 @@ def test_a_server_goes_by_many_names(served, bundle, name):
 def test_without_a_server_it_says_so(bundle):
     missing = bundle("restart", code=1)
     assert missing.err.startswith("error: No `bundle serve` of yours is running.")
+    assert "bundle serve TAG" in missing.err
 
 
 def test_between_several_one_must_be_named(served, serving, bundle):

@@ -14,13 +14,16 @@ WRONG = {
     "save a b --label x": ("`x` is not KEY=VALUE.", "See `bundle save --help`."),
     "--quiet list": ("`bundle` has no option `--quiet`.", "behind the command"),
     "list a b c": ("`bundle list` does not take `b c` as well.", "[NAME]"),
-    "serve a --port 99999": ("`--port`: 99999 is not in the range", "`bundle serve --help`"),
-    "serve a --port x": ("`--port`: `x` is not a valid integer.", "`bundle serve --help`"),
+    "serve a --port 99999": ("`--port`: 99999 is not from 0 to 65535.", "`bundle serve --help`"),
+    "serve a --port x": ("`--port`: `x` is not a whole number.", "`bundle serve --help`"),
     "serve a --workers 0": ("`--workers`: `0` is neither auto", "`bundle serve --help`"),
     "serve a --gpu=x": ("`--gpu`: `x` is not a list such as 0,1.", "`bundle serve --help`"),
     "serve a --env here": ("`--env`: `here` is not one of `auto`, `locked`", "`bundle serve"),
     "serve a --json --reload": ("`--json` and `--reload` do not go together.", "`bundle serve"),
-    "predict a --timeout -1": ("`--timeout`: -1.0 is not in the range", "`bundle predict"),
+    "predict a --timeout -1": ("`--timeout`: -1.0 is not 0.001 or more.", "`bundle predict"),
+    "predict a rows.csv": ("does not take `rows.csv` as well.", "Did you mean `--data rows.csv`?"),
+    "--json": ("`bundle` has no option `--json`.", "behind the command"),
+    "--verson": ("`bundle` has no option `--verson`.", "Did you mean `--version`?"),
 }
 
 

@@ -47,7 +47,7 @@ def validate(document: type[Document], path: Path) -> Document:
             for details in error.errors(include_url=False):
                 _report(source, document, details)
     elif not source.problems:
-        what = "is empty" if source.value is None else "is no mapping"
+        what = "is empty" if source.value is None else "is no bundlefile: it has no `key: value`"
         source.report((), f"The file {what}.", "Write `name: NAME` and `models: [NAME]`.")
     source.check()
     assert result is not None, "a document without problems is valid"

@@ -127,7 +127,7 @@ def test_a_missing_file_a_folder_and_a_pipe_are_no_bundlefiles(tmp_path):
     import os
 
     os.mkfifo(tmp_path / "pipe")
-    for name, word in [("gone", "not there"), (".", "not a file"), ("pipe", "not a file")]:
+    for name, word in [("gone", "no such file"), (".", "a directory"), ("pipe", "not a file")]:
         with pytest.raises(BundlefileError, match=word):
             read(tmp_path / name)
 

@@ -37,7 +37,8 @@ def test_a_package_under_src_is_imported_from_the_root_of_the_project(here):
         ("source_two:modle", "has no attribute `modle`", "Did you mean `model`"),
         ("source_two", "neither a file nor", "train:model"),
         ("source_two:", "neither a file nor", "train:model"),
-        ("source_three:model", "No module named 'surely_not_there'", None),
+        ("source_three:model", "No module named 'surely_not_there'", "-m pip install"),
+        ("source_two:net", "has no attribute `net`", "There is `source_two:model`."),
         ("source_four:model", "ZeroDivisionError", None),
         ("source_gone.part:model", "no module `source_gone.part`", "leave out `.py`"),
     ],
@@ -54,3 +55,8 @@ def test_each_thing_that_can_be_wrong_is_told_apart(here, text, message, hint):
 def test_a_file_that_is_not_there_is_named(here):
     with pytest.raises(InvalidSource, match=r"no file `gone\.pkl`"):
         model_source.recognize(Path("gone.pkl"), Path)
+    (here / "model.pkl").write_bytes(b"")
+    for typed, hint in {"modle.pkl": "Did you mean `model.pkl`?", "no/model.pkl": "`no`"}.items():
+        with pytest.raises(InvalidSource) as caught:
+            model_source.recognize(Path(typed), Path)
+        assert hint in caught.value.hint

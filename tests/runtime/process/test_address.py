@@ -52,5 +52,6 @@ def test_any_free_port_is_told_once_it_is_bound():
 def test_an_address_that_is_not_ours_is_said():
     with pytest.raises(BundleError, match=r"Cannot listen on 192\.0\.2\.1"):
         Address("192.0.2.1", 0, "").bind()
-    with pytest.raises(BundleError, match=r"Cannot listen on nowhere\.invalid"):
+    with pytest.raises(BundleError, match=r"Cannot listen on nowhere\.invalid") as caught:
         Address("nowhere.invalid", 0, "").bind()
+    assert "--host" in caught.value.hint  # another port would not help
