@@ -11,7 +11,10 @@ from ..errors import SampleMismatch
 
 _HINT_ROW = "One row is given as a list of one: `[row]`."
 _HINT_FEW = "Give a few rows, as the model takes them."
-_HINT_PARTS = "Give each input as an array with a value for each row; one row is an array of one."
+_HINT_PARTS = (
+    "Give each input as an array with a value for each row, one row as an array of one; what takes "
+    "a single value for all rows needs a service class."
+)
 _HINT_RECORDS = "Give a DataFrame of it, `pandas.DataFrame(array)`, or a dict of its arrays."
 
 
@@ -26,6 +29,8 @@ def plain(sample: Any) -> Any:
         sample = sample.to_pandas()
     if library == "polars" and hasattr(sample, "collect"):
         sample = sample.collect()
+    if library == "pandas" and hasattr(sample, "columns"):
+        sample = _common(sample)
     if isinstance(sample, (range, deque)):
         sample = list(sample)
     if isinstance(sample, Mapping):
@@ -74,6 +79,30 @@ def _check_parts(parts: Mapping[str, Any]) -> None:
         )
     if not sum(counts.values()):
         raise SampleMismatch("The sample has no rows.", hint=_HINT_FEW)
+
+
+def _common(table: Any) -> Any:
+    """Columns of rare dtypes as requests will bring them: dense, native, numpy's own times."""
+    wanted = {place: _wanted(dtype) for place, dtype in enumerate(table.dtypes)}
+    if not any(wanted.values()):
+        return table
+    made = table.copy(deep=False)
+    for place, dtype in wanted.items():
+        if dtype:
+            made.isetitem(place, table.iloc[:, place].astype(dtype))
+    return made
+
+
+def _wanted(dtype: Any) -> str | None:
+    if isinstance(dtype, np.dtype):
+        return None if dtype.isnative else str(dtype.newbyteorder("="))
+    kind = type(dtype).__name__
+    if kind == "SparseDtype":
+        return str(dtype.subtype)
+    if kind == "ArrowDtype" and dtype.kind == "M" and hasattr(dtype.pyarrow_dtype, "unit"):
+        zone = f", {dtype.pyarrow_dtype.tz}" if dtype.pyarrow_dtype.tz else ""
+        return f"datetime64[{dtype.pyarrow_dtype.unit}{zone}]"
+    return None
 
 
 def _no_rows(sample: Any) -> SampleMismatch:

@@ -9,13 +9,14 @@ import numpy as np
 from ..data import table
 from ..errors import InvalidInput, InvalidModel, NoDevice
 from ..signature import Field, Side, Signature
-from . import onnx_file, threads
+from . import onnx_file, onnx_numbers, threads
 from .framework import Saved, lineage
 
 _DTYPES = {
     "float": "float32",
     "double": "float64",
     "float16": "float16",
+    "bfloat16": "float32",  # which numpy has for it
     "string": "str",
     "bool": "bool",
 } | {f"{sign}int{bits}": f"{sign}int{bits}" for sign in ("", "u") for bits in (8, 16, 32, 64)}
@@ -92,7 +93,7 @@ class Onnx:
         """Run the graph; several outputs come as a dict by name."""
         feed = _feed(model.get_inputs(), table.stack(batch))
         names = [node.name for node in model.get_outputs()]
-        answers = model.run(names, feed)
+        answers = onnx_numbers.run(model, names, feed)
         return answers[0] if len(names) == 1 else dict(zip(names, answers, strict=True))
 
 
@@ -122,14 +123,22 @@ def _feed(nodes: list[Any], batch: Any) -> dict[str, np.ndarray]:
         value = np.asarray(batch[node.name])
         if value.ndim == 1 and len(node.shape) == 2 and node.shape[1] == 1:  # noqa: PLR2004
             value = value.reshape(-1, 1)  # skl2onnx makes a column of each DataFrame column
-        dtype = _DTYPES.get(node.type.removeprefix("tensor(").removesuffix(")"), "object")
+        dtype = _dtype(node)
+        if dtype is None:
+            raise InvalidModel(
+                f"The graph takes `{node.name}` as {node.type}, which numpy has not."
+            )
         feed[node.name] = value.astype(object if dtype == "str" else dtype, copy=False)
     return feed
 
 
+def _dtype(node: Any) -> str | None:
+    return _DTYPES.get(node.type.removeprefix("tensor(").removesuffix(")"))
+
+
 def _field(node: Any) -> Field | None:
     """A typed tensor, or None for sequences and maps."""
-    dtype = _DTYPES.get(node.type.removeprefix("tensor(").removesuffix(")"))
+    dtype = _dtype(node)
     if dtype is None or not node.shape:
         return None
     return Field(node.name, dtype, tuple(s if isinstance(s, int) else None for s in node.shape))

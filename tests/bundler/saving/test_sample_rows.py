@@ -54,6 +54,26 @@ def test_what_is_masked_is_missing():
     assert inputs(length, np.ma.masked_less(np.array([1, 2]), 0)).fields[0].dtype == "int64"
 
 
+def test_columns_of_rare_dtypes_are_what_requests_will_bring():
+    frame = pd.DataFrame(
+        {
+            "foreign": np.arange(2).astype(">f8"),
+            "sparse": pd.arrays.SparseArray([0, 3]),
+            "arrow": pd.array([1, None], "timestamp[ms][pyarrow]"),
+            "zoned": pd.array([1, 2], pd.ArrowDtype(pa.timestamp("us", "Europe/Oslo"))),
+            "usual": [1.5, 2.5],
+        }
+    )
+    assert [(field.dtype, field.is_nullable) for field in inputs(length, frame).fields] == [
+        ("float64", False),
+        ("int64", False),
+        ("datetime64[ms]", True),
+        ("datetime64[us, Europe/Oslo]", False),
+        ("float64", False),
+    ]
+    assert frame["foreign"].dtype == ">f8"
+
+
 @pytest.mark.parametrize(
     ("sample", "said"),
     [
