@@ -57,8 +57,11 @@ def _column(name: str, values: Any) -> Field:
     if values.dtype.kind in "biuf" and isinstance(values.dtype, np.dtype):
         return Field(name, dtype, (None,))
     if values.dtype.kind in "biuf" and hasattr(values.dtype, "numpy_dtype"):
-        return Field(name, _of_extension(values), (None,))
+        dtype = _of_extension(values)
+        return Field(name, dtype, (None,), is_nullable=dtype == "bool" and _lacks(values))
     known = values.dropna()  # a missing string is no string, but the column is one of strings
+    if len(known) < len(values) and set(map(type, known)) == {bool}:
+        return Field(name, "bool", (None,), is_nullable=True)
     return Field(name, _dtype(np.asarray(known.to_numpy(), dtype=object)), (None,))
 
 
@@ -70,9 +73,11 @@ def _category(values: Any) -> str:
 def _of_extension(values: Any) -> str:
     """Numpy's dtype of a column of pandas' own that may lack values, or of Arrow's."""
     plain = values.dtype.numpy_dtype
-    if not values.isna().any() or plain.kind == "f":
-        return str(plain)
-    return "object" if plain.kind == "b" else "float64"
+    return str(plain) if plain.kind in "bf" or not _lacks(values) else "float64"
+
+
+def _lacks(values: Any) -> bool:
+    return bool(values.isna().any())
 
 
 def as_batch(sample: Any, framework: Framework, declared: Side | None, model: Any = None) -> Any:

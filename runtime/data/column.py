@@ -38,6 +38,8 @@ _WORDS = {
 }
 _ONE = {"categories": "category"}  # of the others the singular has one letter less
 _NAMED = {"datetime64": "t", "str": "s", "bytes": "y", "category": "c", "object": "o"}
+_OF = {f"category[{each}]": each for each in ("int64", "float64", "bool")}
+_LACKING = "fstcb"  # families of which a value may be missing
 _MANY = 1 << 13  # numbers of which a note for each would be worth sparing
 _FINER = re.compile(r"[.,]\d{6}(\d{1,3})")  # nanoseconds, which `datetime` drops
 _NANOSECONDS = np.dtype("datetime64[ns]")
@@ -59,6 +61,11 @@ def family(dtype: str) -> str:
     return {"u": "i", "f": "f", "i": "i", "b": "b"}.get(kind, "o")
 
 
+def plain(dtype: str) -> str:
+    """The dtype of the values: of categories that are numbers, that of those."""
+    return _OF.get(dtype, dtype)
+
+
 def is_known(dtype: str) -> bool:
     """Whether there is such a dtype: one of ours, or one of numpy's."""
     if dtype.partition("[")[0] in _NAMED:
@@ -75,16 +82,17 @@ def to_array(field: Field, values: list[Any], *, path: str = "", null: bool = Fa
 
     The common case is one look at the types and one conversion; only when that fails are the
     values examined one by one, so that the error can name the culprit. Strings, times, bytes and
-    categories come as object arrays, `datetime64` as what it says. `null`, or a nullable field,
-    admits null as a missing value where the dtype has one. A column of one value each may be
-    spelled without the list around it: 3 for [3].
+    categories come as object arrays, so do booleans that may be missing, `datetime64` as what it
+    says. `null`, or a nullable field, admits null as a missing value where the dtype has one;
+    booleans only in a nullable field. A column of one value each may be spelled without the list
+    around it: 3 for [3].
 
     Raises:
         InvalidInput: "instances[3]<path>: expected 64 numbers, got 63."
     """
     if not values:
         return np.empty((0, *(size or 0 for size in field.shape[1:])), _storage(field.dtype))
-    null = null or field.is_nullable
+    null = field.is_nullable or (null and family(field.dtype) != "b")
     if field.shape[1:] == (1,) and not any(isinstance(value, list) for value in values):
         return to_array(replace(field, shape=field.shape[:1]), values, path=path, null=null)[
             :, None
@@ -115,6 +123,23 @@ def is_finite(array: np.ndarray) -> bool:
     return b"\0" not in np.isfinite(array).tobytes()
 
 
+def narrowed(array: np.ndarray, dtype: np.dtype[Any]) -> np.ndarray | None:
+    """Finite float64 as `dtype`; None where one of them is too large for that."""
+    if array.dtype != dtype:
+        with np.errstate(over="ignore"):  # becomes infinite, found below
+            array = array.astype(dtype)
+    return array if is_finite(array) else None
+
+
+def within(array: np.ndarray, dtype: np.dtype[Any]) -> np.ndarray | None:
+    """The widest integers as `dtype`; None where one of them is too large for that."""
+    if array.dtype == dtype:
+        return array
+    limits = np.iinfo(dtype)
+    inside = array.size == 0 or (array.min() >= limits.min and array.max() <= limits.max)
+    return array.astype(dtype) if inside else None
+
+
 def _storage(dtype: str) -> np.dtype[Any]:
     letter = family(dtype)
     if letter == "t":
@@ -134,18 +159,34 @@ def _convert(field: Field, values: list[Any], *, null: bool) -> np.ndarray | Non
         flat = len(field.shape) == 1
         return np.fromiter(values, object, len(values)) if flat else np.array(values, object)
     kinds = set(map(type, _leaves(field, values)))
-    if null and letter in "fstc":
+    if null and letter in _LACKING:
         kinds.discard(_NONE)
     if not kinds <= _KINDS[letter]:
         return None
-    if letter == "f":
-        return _floats(field.dtype, values, null=null)
-    if letter == "i":
-        return _integers(field.dtype, values, whole=kinds == {int})
+    if letter in "fi":
+        return _numbers(field.dtype, values, kinds, null=null)
     if letter in "ty":
         read = _reader(field.dtype)
         return np.array(_mapped(values, len(field.shape) - 1, read), _storage(field.dtype))
-    return np.array(values, _storage(field.dtype))
+    if field.dtype in _OF and len(field.shape) == 1:
+        return _categories(_OF[field.dtype], values)
+    return np.array(values, object if null and letter == "b" else _storage(field.dtype))
+
+
+def _categories(of: str, values: list[Any]) -> np.ndarray | None:
+    """Those of numbers as the model has learned them: 2.0 is the whole number 2."""
+    given = [value for value in values if value is not None]
+    array = _convert(Field("", of, (None,)), given, null=False)
+    if array is None:
+        return None
+    learned = iter(array.tolist())
+    return np.array([None if value is None else next(learned) for value in values], object)
+
+
+def _numbers(dtype: str, values: list[Any], kinds: set[type], *, null: bool) -> np.ndarray | None:
+    if family(dtype) == "f":
+        return _floats(dtype, values, null=null)
+    return _integers(dtype, values, whole=kinds == {int})
 
 
 def _floats(dtype: str, values: list[Any], *, null: bool) -> np.ndarray | None:
@@ -176,11 +217,7 @@ def _integers(dtype: str, values: list[Any], *, whole: bool) -> np.ndarray | Non
         if not ((np.trunc(floats) == floats) & (np.abs(floats) <= _EXACT)).all():
             return None
         array = floats.astype(wide)
-    if dtype in {"int64", "uint64"}:
-        return array
-    limits = np.iinfo(dtype)
-    inside = array.size == 0 or (array.min() >= limits.min and array.max() <= limits.max)
-    return array.astype(dtype) if inside else None
+    return within(array, np.dtype(dtype))
 
 
 def _mapped(values: Any, depth: int, read: Callable[[Any], Any]) -> Any:
@@ -277,7 +314,10 @@ def _measure(
 
 def _check_leaf(dtype: str, value: Any, path: str, *, null: bool) -> None:
     letter = family(dtype)
-    if letter == "o" or (null and value is None and letter in "fstc"):
+    if letter == "o" or (null and value is None and letter in _LACKING):
+        return
+    if dtype in _OF:
+        _check_leaf(_OF[dtype], value, path, null=False)
         return
     expected = _WORDS[letter][0]
     if type(value) not in _KINDS[letter] or (letter == "i" and not _is_whole(value)):

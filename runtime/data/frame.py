@@ -21,12 +21,16 @@ def of(fields: tuple[Field, ...], columns: Mapping[str, np.ndarray]) -> Any:
     except ImportError as error:
         raise MissingFramework("pandas", "pandas") from error
     frame = pd.DataFrame(dict(columns), copy=False)
-    if any(field.dtype == "object" for field in fields):
-        frame = frame.infer_objects()  # nobody said what they are: the values do
     for field in fields:
-        if field.dtype.startswith(("category", "str")) or "," in field.dtype:
+        if field.dtype == "object" or _may_lack_booleans(field):
+            frame[field.name] = frame[field.name].infer_objects()  # the values say what they are
+        elif field.dtype.startswith(("category", "str")) or "," in field.dtype:
             frame[field.name] = _column(frame[field.name], field.dtype)
     return frame
+
+
+def _may_lack_booleans(field: Field) -> bool:
+    return field.dtype == "bool" and field.is_nullable
 
 
 def _column(values: Any, dtype: str) -> Any:
@@ -34,11 +38,22 @@ def _column(values: Any, dtype: str) -> Any:
     if "," in dtype:
         return values.dt.tz_localize("UTC").astype(dtype)
     if dtype.startswith("category"):  # of the request's own values; the model maps them to its own
-        return values.astype("category")
+        return _categorical(values, dtype)
     if values.dtype == object and _has_texts():
         # Alone, null would stay None; among texts it is NaN, and a model tells them apart.
         return values.astype("str")
     return values
+
+
+def _categorical(values: Any, dtype: str) -> Any:
+    """A column of categories; where all values are missing nothing else says of what kind."""
+    if not values.isna().all():
+        return values.astype("category")
+    import pandas as pd
+
+    of = dtype.partition("[")[2].rstrip("]") or ("str" if _has_texts() else "object")
+    none = pd.CategoricalDtype(pd.Index([], dtype=of))
+    return values.astype(none)
 
 
 @cache
@@ -58,7 +73,9 @@ def concat(frames: Sequence[Any]) -> Any:
         return joined
     for name, dtype in frames[0].dtypes.items():
         if dtype == "category" and joined[name].dtype != "category":
-            joined[name] = joined[name].astype("category")  # pandas drops it when values differ
+            # pandas drops it when values differ, and makes floats of numbers beside a gap.
+            values = np.concatenate([frame[name].astype(object).to_numpy() for frame in frames])
+            joined[name] = pd.Series(values, joined.index, object).astype("category")
     return joined
 
 
@@ -70,7 +87,7 @@ def kind(field: Field, values: np.ndarray) -> str:
     """
     if not values.dtype.hasobject:
         return values.dtype.str
-    if field.dtype != "object":
+    if field.dtype != "object" and not _may_lack_booleans(field):
         return field.dtype
     types = frozenset(map(type, values))
     if types <= _NUMBERS and types != {_NONE}:

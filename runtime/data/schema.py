@@ -1,11 +1,12 @@
 """Schema: a signature's rows as JSON Schema 2020-12."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import numpy as np
 
 from ..signature import Field, Side
+from . import column
 
 Json = dict[str, Any]
 
@@ -17,6 +18,10 @@ _TYPES: Mapping[str, Json] = {
     "d": {"type": "string", "format": "date-time"},
     "s": {"type": "string"},
 }
+_TIME = (  # of the four centuries that nanoseconds hold whole
+    "^(1[7-9]|2[01])[0-9]{2}-(0[1-9]|1[0-2])-(0[1-9]|1[0-9]|2[0-8])"
+    r"(T([01][0-9]|2[0-3])(:[0-5][0-9]){2}(\.[0-9]{1,9})?(Z|[-+](0[0-9]|1[0-4]):[0-5][0-9])?)?$"
+)
 
 
 def envelope(key: str, side: Side) -> Json:
@@ -41,13 +46,22 @@ def of_some_rows(schema: Mapping[str, Any]) -> Json:
 
 def prediction(side: Side) -> Json:
     """One prediction."""
+    return _record(side, scalar)
+
+
+def record(side: Side) -> Json:
+    """One instance, by the names of its values where they have some."""
+    return _record(side, _given)
+
+
+def _record(side: Side, cell: Callable[[str], Json]) -> Json:
     if side.layout == "objects" or not side.fields:
         return {}
     if side.layout == "array":
-        return _value(side.fields[0])
+        return _value(side.fields[0], cell)
     return {
         "type": "object",
-        "properties": {field.name: _value(field) for field in side.fields},
+        "properties": {field.name: _value(field, cell) for field in side.fields},
         "required": [field.name for field in side.fields],
         "additionalProperties": False,
     }
@@ -55,10 +69,10 @@ def prediction(side: Side) -> Json:
 
 def row(side: Side) -> Json:
     """One instance: a record may be spelled as a list."""
-    record = prediction(side)
+    named = record(side)
     if side.layout in {"objects", "array"} or not side.fields:
-        return record
-    values = [_value(field) for field in side.fields]
+        return named
+    values = [_value(field, _given) for field in side.fields]
     listed = {
         "type": "array",
         "prefixItems": values,
@@ -66,11 +80,18 @@ def row(side: Side) -> Json:
         "maxItems": len(values),
         "description": "The same values in the order of the fields.",
     }
-    return {"anyOf": [record, listed]}
+    return {"anyOf": [named, listed]}
 
 
-def _value(field: Field) -> Json:
-    schema = scalar(field.dtype)
+def _given(dtype: str) -> Json:
+    """One value of a request: of times, those that nanoseconds hold."""
+    if not dtype.startswith("datetime64[ns"):
+        return scalar(dtype)
+    return {"type": "string", "pattern": _TIME, "description": "An ISO 8601 time."}
+
+
+def _value(field: Field, cell: Callable[[str], Json]) -> Json:
+    schema = cell(field.dtype)
     if field.choices:
         schema = {"type": schema["type"]} if "type" in schema else {}
         schema["enum"] = [*field.choices, *([None] if field.is_nullable else [])]
@@ -84,7 +105,8 @@ def _value(field: Field) -> Json:
 
 def scalar(dtype: str) -> Json:
     """One value of a dtype."""
-    if dtype == "object" or dtype.startswith("category"):
+    dtype = column.plain(dtype)
+    if dtype in {"object", "category"}:
         return {}
     if dtype == "bytes":
         return {"type": "string", "contentEncoding": "base64"}

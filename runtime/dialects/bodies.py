@@ -7,7 +7,7 @@ from typing import Any
 
 from ..data import media
 from ..data.csv_schema import csv_schema
-from ..data.schema import of_some_rows, prediction, row
+from ..data.schema import of_some_rows, record, row
 from ..signature import Side
 from .bare import takes_rows
 from .paths import BINARY
@@ -39,9 +39,7 @@ def _single(side: Side) -> Json:
     """One row: a list only where that is no list of rows."""
     is_flat = all(len(field.shape) == 1 and field.dtype != "object" for field in side.fields)
     return (
-        row(side)
-        if side.layout == "array" or (is_flat and len(side.fields) > 1)
-        else (prediction(side))
+        row(side) if side.layout == "array" or (is_flat and len(side.fields) > 1) else record(side)
     )
 
 

@@ -8,8 +8,9 @@ from typing import Any
 import numpy as np
 import orjson
 
-from ..data import predictions
+from ..data import column, predictions
 from ..data.fragments import Fragments, Unfit
+from ..data.stacking import stacked
 from ..errors import PredictionFailed
 from ..signature import Field, Side, Signature
 from .tensor import Tensor
@@ -48,7 +49,7 @@ def datatype(dtype: str) -> str:
     if dtype == _BFLOAT16:
         return "BF16"
     try:
-        return _DATATYPES.get(np.dtype(dtype).str[1:], "BYTES")
+        return _DATATYPES.get(np.dtype(column.plain(dtype)).str[1:], "BYTES")
     except TypeError:
         return "BYTES"
 
@@ -146,7 +147,7 @@ def _of_list(name: str, rows: list[Any]) -> Tensor:
 def _array(rows: list[Any]) -> np.ndarray | None:
     """Rows of numbers as an array, where they form one."""
     try:
-        array = np.array(rows)
+        array = stacked(rows)
     except ValueError:  # ragged
         return None
     return array if array.dtype.kind in "biuf" else None

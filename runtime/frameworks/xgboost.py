@@ -12,8 +12,9 @@ from ..data import table
 from ..errors import InvalidModel
 from ..pickles.policy import scan
 from ..signature import Field, Side, Signature
-from . import threads
+from . import threads, xgboost_columns
 from .framework import Saved
+from .xgboost_columns import Learned
 
 _HEAD = 4096  # bytes: the first keys of a model are within
 _DTYPES = {"int": "int64", "i": "bool", "c": "category"}  # of booster.feature_types; else float
@@ -31,6 +32,7 @@ class Xgboost:
 
     def __init__(self) -> None:
         self._is_on_gpu = False  # of the model that was loaded
+        self._categories: tuple[Any, Learned] | None = None  # of which booster
 
     def matches(self, model: object) -> bool:
         """XGBoost's own classes; an author's subclass may do more than its booster says."""
@@ -93,7 +95,7 @@ class Xgboost:
 
     def signatures(self, model: Any) -> Mapping[str, Signature]:
         """The features that the booster was trained on; trees know where to go without one."""
-        booster = model.get_booster() if hasattr(model, "get_booster") else model
+        booster = _booster(model)
         names, types = booster.feature_names, booster.feature_types
         if names:
             types = types or ["float"] * len(names)
@@ -110,11 +112,18 @@ class Xgboost:
 
     def call(self, model: Any, method: str, batch: Any) -> Any:
         """Call a wrapper as it is, a booster in place or else through a DMatrix of its names."""
-        data = table.stack(batch)
+        booster, data = _booster(model), table.stack(batch)
         _check_categories(data)
-        if hasattr(model, "get_booster"):
+        data = xgboost_columns.completed(data, lambda: self._learned(booster))
+        if booster is not model:
             return getattr(model, method)(data)
         return _predicted(model, data, is_on_gpu=self._is_on_gpu)
+
+    def _learned(self, booster: Any) -> Learned:
+        """See there; once, for all of the model is written out for it."""
+        if self._categories is None or self._categories[0] is not booster:
+            self._categories = (booster, xgboost_columns.learned(booster))
+        return self._categories[1]
 
 
 def _predicted(booster: Any, data: Any, *, is_on_gpu: bool) -> Any:
@@ -132,6 +141,10 @@ def _predicted(booster: Any, data: Any, *, is_on_gpu: bool) -> Any:
             pass  # linear boosters cannot; anything else is said once more below
     names = None if hasattr(data, "columns") else booster.feature_names
     return booster.predict(xgboost.DMatrix(data, feature_names=names, enable_categorical=True))
+
+
+def _booster(model: Any) -> Any:
+    return model.get_booster() if hasattr(model, "get_booster") else model
 
 
 def _is_model(model: object) -> bool:

@@ -7,6 +7,7 @@ Source: TensorFlow Serving, `g3doc/api_rest.md`, "Model Metadata API"; `types.pr
 from collections.abc import Mapping
 from typing import Any
 
+from ...data import column
 from ...signature import Field, Side, Signature
 
 Json = dict[str, Any]
@@ -56,7 +57,7 @@ def _side(side: Side | None) -> Json:
 def _tensor(field: Field) -> Json:
     sizes = [-1 if size is None else size for size in field.shape]
     return {
-        "dtype": _TYPES.get(field.dtype, _TEXT),
+        "dtype": _TYPES.get(column.plain(field.dtype), _TEXT),
         "tensor_shape": {
             "dim": [{"size": str(size), "name": ""} for size in sizes],
             "unknown_rank": False,

@@ -4,7 +4,7 @@ from collections.abc import Iterable
 from typing import Any
 from urllib.parse import quote
 
-from ...data.schema import of_some_rows, prediction, row
+from ...data.schema import of_some_rows, record, row
 from ...signature import Side, Signature
 from ..catalog import Catalog
 from ..paths import operation
@@ -135,8 +135,8 @@ def _columns(side: Side) -> Json:
 def _value(side: Side, index: int) -> Json:
     """One row of one input."""
     if side.layout == "array":
-        return prediction(side)
-    value: Json = prediction(side)["properties"][side.fields[index].name]
+        return record(side)
+    value: Json = record(side)["properties"][side.fields[index].name]
     return value
 
 

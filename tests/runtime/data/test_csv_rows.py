@@ -2,7 +2,7 @@
 
 import pytest
 
-from modelbundle.runtime.data import csv_rows
+from modelbundle.runtime.data import csv_rows, table
 from modelbundle.runtime.errors import BadPayload, InvalidInput
 from modelbundle.runtime.signature import Field, Side
 
@@ -85,3 +85,13 @@ def test_a_row_of_another_width_is_named():
 def test_what_is_not_csv_is_refused(body):
     with pytest.raises(BadPayload):
         csv_rows.loads(body, PEOPLE)
+
+
+def test_booleans_of_which_some_are_missing_are_booleans():
+    """They came as the texts that they are written in, which is another answer, or none."""
+    side = Side("columns", (Field("ok", "bool", (None,), is_nullable=True),))
+    rows = csv_rows.loads(b"ok\ntrue\n0\n \n", side, "present")
+    assert rows == [{"ok": True}, {"ok": False}, {"ok": None}]
+    assert table.gather(side, rows)["ok"].tolist() == [True, False, None]
+    with pytest.raises(InvalidInput, match=r"instances\[0\].ok: expected bool, got `x`"):
+        csv_rows.loads(b"ok\nx\n", side, "present")

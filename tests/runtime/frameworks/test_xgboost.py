@@ -1,11 +1,14 @@
 """Boosters, called in place where that can be done."""
 
 import numpy as np
+import pandas as pd
 import pytest
 import xgboost
 
 import modelbundle
 from modelbundle.bundler.store import Store
+from modelbundle.runtime.data import csv_rows, table
+from modelbundle.runtime.errors import InvalidInput
 from modelbundle.runtime.models.model import LoadedModel
 
 ROWS = np.random.default_rng(0).random((60, 4))
@@ -42,3 +45,77 @@ def test_another_number_of_columns_is_told_by_the_booster_itself():
     loaded = LoadedModel.load(Store.default().directory(item))
     with pytest.raises(ValueError, match="Feature shape mismatch"):
         loaded.call("predict", ROWS[:, :2])
+
+
+TABLE = pd.DataFrame(
+    {
+        "zone": pd.Series([1, 2, 3] * 20).astype("category"),
+        "city": pd.Series(["Oslo", "Rome"] * 30).astype("category"),
+        "open": pd.array([True, False, None] * 20, dtype="boolean"),
+        "size": np.arange(60.0),
+    }
+)
+
+
+@pytest.fixture(scope="module")
+def shops(tmp_path_factory):
+    """A classifier of such shops, as it was trained and as it was loaded, and its inputs."""
+    model = xgboost.XGBClassifier(n_estimators=8, max_depth=3, enable_categorical=True)
+    chosen = (TABLE["zone"].astype(int) + TABLE["open"].fillna(value=False).astype(int)) % 2
+    model.fit(TABLE, chosen)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("BUNDLE_HOME", str(tmp_path_factory.mktemp("home")))
+        directory = Store.default().directory(modelbundle.save("m", model, sample=TABLE.head(3)))
+        loaded = LoadedModel.load(directory)
+    return model, loaded, loaded.manifest.methods["predict"].inputs
+
+
+@pytest.mark.parametrize(
+    ("lines", "lacking"),
+    [
+        (["1,Oslo,true,3", "3,Rome,,4"], set()),
+        ([",Oslo,false,3"], {"zone"}),
+        (["2,,,3", "3,,,"], {"city", "open"}),
+        ([",,,"], {"zone", "city", "open"}),
+    ],
+)
+def test_gaps_in_categories_and_booleans_are_answered_as_the_library_does(shops, lines, lacking):
+    """Also where a category is missing in all rows, so that nothing says of what kind it is."""
+    model, loaded, side = shops
+    rows = csv_rows.loads("\n".join(lines).encode(), side, "absent")
+    got = loaded.call("predict", table.collate(side, rows))
+    asked = pd.DataFrame(rows, columns=list(TABLE.columns), dtype=object)
+    wanted = asked.astype({"open": "boolean", "size": float})
+    for name in ("zone", "city"):
+        kinds = pd.CategoricalDtype(TABLE[name].cat.categories)
+        wanted[name] = wanted[name].astype(kinds)
+    assert got.tolist() == model.predict(wanted).tolist()
+    assert lacking == {n for n in ("zone", "city", "open") if all(row[n] is None for row in rows)}
+
+
+@pytest.mark.parametrize(
+    ("wrong", "said"),
+    [
+        ({"zone": 4}, "instances.zone: `4` is no category that the model knows"),
+        ({"city": "Bergen"}, "instances.city: `Bergen` is no category"),
+        ({"city": "Turin"}, "instances.city: `Turin` is no category"),
+        ({"city": 3}, "instances.city: `3` is no category"),
+        ({"zone": "a"}, r"instances\[0\].zone: expected a whole number"),
+        ({"zone": 1.5}, r"instances\[0\].zone: expected a whole number, got 1.5"),
+        ({"open": 1}, r"instances\[0\].open: expected true or false, got 1"),
+    ],
+)
+def test_what_no_category_is_is_refused_in_words(shops, wrong, said):
+    """It was a failure of the model; of what is before all that is learned XGBoost says nothing."""
+    _, loaded, side = shops
+    row = {"zone": 1, "city": "Oslo", "open": True, "size": 3.0} | wrong
+    with pytest.raises(InvalidInput, match=said):
+        loaded.call("predict", table.collate(side, [row]))
+
+
+def test_categories_of_two_kinds_in_one_column_are_refused(shops):
+    """Beside each other they make a column that the library fails on."""
+    _, loaded, side = shops
+    row = {"zone": 2.0, "city": "Oslo", "open": None, "size": 3.0}
+    with pytest.raises(InvalidInput, match="city: `1` is no category"):
+        loaded.call("predict", table.collate(side, [row, row | {"city": 1}]))
