@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from typing import Any
 from urllib.parse import parse_qsl
 
-from ..data import media, multipart
+from ..data import found, media, multipart
 from ..data.instances import parse
 from ..errors import BadPayload, InvalidInput
 from ..signature import Field
@@ -21,6 +21,7 @@ OCTETS = "application/octet-stream"
 TEXT = "text/plain"
 _FORM = "application/x-www-form-urlencoded"
 _UNSAID = frozenset({"", OCTETS, TEXT})
+_OF_ROWS = frozenset({*found.KINDS, media.CSV, media.MULTIPART})
 _WHOLE = frozenset({"data", "body"})
 """Names of a part that is all of the input."""
 
@@ -55,7 +56,17 @@ class Raw:
             return await self._unsaid(body, kind)
         if kind in {media.JSON, _FORM}:
             return await answer(self._served, self._inquiry, body, self._accept)
+        if self._is_whole(body, kind):
+            return await self._unsaid(body, "")
         return await self._called(body, content_type)
+
+    def _is_whole(self, body: bytes, kind: str) -> bool:
+        """Whether a body of a type that is nobody's rows is what the model takes all the same."""
+        if self._served.signature is None or kind in _OF_ROWS:
+            return False
+        if self._only is not None and self._only.dtype == "str":
+            return kind.startswith("text/")
+        return self._takes_bytes or _pictured(body) != ""
 
     async def _called(self, body: bytes, content_type: str) -> Reply:
         served, inquiry = self._served, self._inquiry
@@ -68,7 +79,7 @@ class Raw:
             return await answer_bytes(self._served, self._inquiry, [body], "single")
         if field is not None and field.dtype == "str":
             return await self._rows([_text(body)])
-        guessed = next((kind for magic, kind in _MAGIC.items() if body.startswith(magic)), "")
+        guessed = _pictured(body)
         if guessed or (self._served.signature is None and kind):
             return await self._called(body, guessed or kind)
         return await answer(self._served, self._inquiry, body, self._accept)
@@ -112,6 +123,11 @@ class Raw:
     @property
     def _takes_bytes(self) -> bool:
         return self._only is not None and self._only.dtype == "bytes"
+
+
+def _pictured(body: bytes) -> str:
+    """The type of a picture, by how it begins."""
+    return next((kind for magic, kind in _MAGIC.items() if body.startswith(magic)), "")
 
 
 def _text(body: bytes) -> str:

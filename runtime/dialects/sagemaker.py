@@ -110,13 +110,15 @@ class Sagemaker:
         if self._is_loaded(name):
             raise AlreadyLoaded(f"Model `{name[:64]}` is already loaded.")
         await self._lifecycle.load(name)
-        return Reply.json({"status": f"Model `{name[:64]}` is loaded."})
+        version = self._catalog.find(name).version
+        said = f'Model "{name}" Version: {version} registered with 1 initial workers'
+        return Reply.json({"status": said})
 
     async def _unload(self, inquiry: Inquiry) -> Reply:
         web_page.check(inquiry.headers)
         served = self._loaded(inquiry.parts["model"])
         await self._lifecycle.unload(served.name)
-        return Reply.json({"status": f"Model `{served.name}` is unloaded."})
+        return Reply.json({"status": f'Model "{served.name}" unregistered'})
 
     @property
     def _is_open(self) -> bool:

@@ -71,6 +71,22 @@ def test_bodies_of_its_content_types(client, body, kind, answer):
     assert told.json() == answer
 
 
+@pytest.mark.parametrize(
+    "kind", ["image/jpeg", "image/png", "application/x-image", "audio/wav", "application/pdf"]
+)
+def test_a_model_of_bytes_takes_files_of_any_type(client, kind):
+    """As an `input_fn` would; what is rows stays rows."""
+    assert invoke(client, b"\xff\xd8\xff1234", kind, path="/models/weigh/invoke").json() == 7
+    refused = invoke(client, b"1,2", kind, path="/models/sums/invoke")
+    assert refused.status_code == 415
+
+
+def test_a_model_of_text_takes_texts_of_any_type(client):
+    """And nothing else as one."""
+    assert invoke(client, b"<p>", "text/html", path="/models/shout/invoke").json() == "<P>"
+    assert invoke(client, b"<p>", "image/png", path="/models/shout/invoke").status_code == 415
+
+
 def test_accept_is_honored(client):
     """As the clients of each toolkit read it."""
     told = invoke(client, ROWS, "application/json", "text/csv")
