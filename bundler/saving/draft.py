@@ -1,13 +1,16 @@
 """Draft: a model that is written and recorded, and becomes one of the store's."""
 
+import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from ...runtime.errors import InvalidBundle
 from ...runtime.frameworks import registry, skops_file
 from ...runtime.frameworks.framework import Framework, Saved
 from ...runtime.manifest import FileEntry, ModelManifest
 from ...runtime.pickles.policy import scan
+from ..errors import InvalidSource
 from ..progress import Progress
 from ..requirements.libraries import beyond
 from ..requirements.requirements import normalize
@@ -37,7 +40,11 @@ class Draft:
         return self.saved.executes_code or not registry.is_builtin(registry.loader(self.framework))
 
     def commit(self, store: Store, given: SaveOptions, progress: Progress) -> Item:
-        """Take in the files, each hashed once, and publish the model."""
+        """Take in the files, each hashed once, and publish the model.
+
+        Raises:
+            InvalidSource: when nobody could read what would be written of it.
+        """
         asked = self._globals()
         manifest = ModelManifest(
             framework=self.framework.name,
@@ -57,10 +64,12 @@ class Draft:
             labels=given.labels,
             metadata={**self.origin.metadata, **given.metadata},
         )
+        content = manifest.encode()
+        _check_readable(content)
         return store.commit(
             "model",
             self.name,
-            manifest.encode(),
+            content,
             manifest.files,
             version=given.version,
             aliases=given.aliases,
@@ -112,6 +121,17 @@ class Draft:
                 blob = store.ingest_bytes(recorded.samples.encode())
                 entries.append(FileEntry(_sample_path(recorded), blob.digest, blob.size))
         return tuple(sorted(entries, key=lambda entry: entry.path))
+
+
+def _check_readable(content: bytes) -> None:
+    """A model that cannot be read again is told of now, not where it is served."""
+    try:
+        ModelManifest.from_json(json.loads(content))
+    except InvalidBundle as error:
+        raise InvalidSource(
+            f"The model could not be read again. {error}",
+            hint="Save it with another sample, or say its signature yourself (`signatures`).",
+        ) from error
 
 
 def _sample_path(recorded: Recording) -> str:

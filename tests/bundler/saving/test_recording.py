@@ -8,7 +8,7 @@ from sklearn.linear_model import LogisticRegression
 from torch import nn
 
 import modelbundle
-from modelbundle.bundler.errors import SampleMismatch, UnsupportedModel
+from modelbundle.bundler.errors import InvalidSource, SampleMismatch, UnsupportedModel
 from modelbundle.bundler.store import Store
 from modelbundle.runtime.data import table
 from modelbundle.runtime.errors import InvalidModel
@@ -206,3 +206,14 @@ def test_a_list_of_pythons_own_is_what_the_function_gets_later_too():
     assert answer(loaded, [[5, 6]]) == [[5, 6, 0]]
     with pytest.raises(SampleMismatch, match="has no attribute 'sum'"):
         saved(lambda rows: rows.sum(axis=1), [[1, 2]])
+
+
+def test_a_model_that_could_not_be_read_again_is_not_saved():
+    given = {
+        "inputs": {"layout": "array", "fields": [{"name": "x", "dtype": "a dtype", "shape": [1]}]},
+        "outputs": {"layout": "objects", "fields": []},
+        "batchable": False,
+    }
+    with pytest.raises(InvalidSource, match="no dtype"):
+        modelbundle.save("m", len, signatures={"predict": given})
+    assert not list(Store.default().items("model"))
