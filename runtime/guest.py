@@ -18,12 +18,14 @@ class Guest:
     """A saved model beside those of the bundle.
 
     directory  `model.json` and its files
+    size       bytes of `model.json`
     seat       where it counts; see `telemetry.seats`
     """
 
     entry: ModelEntry
     directory: Path
     manifest: ModelManifest
+    size: int = 0
     seat: int = 0
 
     @property
@@ -42,29 +44,43 @@ class Guest:
     @property
     def files(self) -> tuple[FileEntry, ...]:
         """Every file in its directory, `model.json` too."""
-        size = (self.directory / "model.json").stat().st_size
-        return (FileEntry("model.json", self.entry.digest, size), *self.manifest.files)
+        entry = FileEntry("model.json", self.entry.digest, self.size)
+        return (entry, *self.manifest.files)
 
     def to_json(self) -> dict[str, Any]:
-        """For another process of the server."""
+        """For another process of the server, which may read it when the files have gone again."""
         return {
-            "entry": self.entry.to_json(), "directory": str(self.directory), "seat": self.seat
+            "entry": self.entry.to_json(), "directory": str(self.directory), "seat": self.seat,
+            "size": self.size, "manifest": self.manifest.to_json(),
         }  # fmt: skip
 
     @classmethod
     def from_json(cls, told: Mapping[str, Any]) -> Self:
-        """Read what `to_json` wrote, and the model's manifest.
+        """Read what `to_json` wrote."""
+        entry, manifest = told["entry"], told["manifest"]
+        return cls(
+            ModelEntry.from_json(entry),
+            Path(told["directory"]),
+            ModelManifest.from_json(manifest),
+            told["size"],
+            told["seat"],
+        )
+
+    @classmethod
+    def laid_out(cls, told: Mapping[str, Any]) -> Self:
+        """A model, an `entry`, that somebody has laid out in a `directory`.
 
         Raises:
             InvalidBundle: when the directory has another model, or none.
         """
         entry, directory = ModelEntry.from_json(told["entry"]), Path(told["directory"])
-        if digest.of_file(directory / "model.json") != entry.digest:
+        path = directory / "model.json"
+        if digest.of_file(path) != entry.digest:
             raise InvalidBundle(f"`{entry.name}:{entry.version}` has another `model.json`.")
         manifest = ModelManifest.read(directory)
         if manifest.executes_code != entry.executes_code:
             raise InvalidBundle(f"`{entry.name}:{entry.version}` is not what it says.")
-        return cls(entry, directory, manifest, int(told.get("seat", 0)))
+        return cls(entry, directory, manifest, path.stat().st_size)
 
     def called(self, taken: Collection[str]) -> Self:
         """It, by an alias that is not taken: its name, or that with the version behind it."""

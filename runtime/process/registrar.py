@@ -144,7 +144,7 @@ class Registrar:
         if "refused" in said:
             raise Refusal(str(said["refused"]), str(said["why"]))
         try:
-            guest = Guest.from_json(said)
+            guest = Guest.laid_out(said)
         except (InvalidBundle, OSError, KeyError, TypeError, ValueError) as error:
             log.error("What the store has laid out is no model: %s", error)  # noqa: TRY400
             shutil.rmtree(str(said["directory"]), ignore_errors=True)

@@ -16,7 +16,7 @@ from modelbundle.runtime.manifest import ModelEntry, ModelManifest
 
 from ..conftest import Sums, free_port, write_model
 from .conftest import Traffic
-from .test_serving import readiness
+from .test_serving import holds_listener, readiness
 from .test_supervisor import children, metric, wait_until
 from .test_terms import ask, load, make, memory, states, unload
 
@@ -142,6 +142,40 @@ def test_a_guest_is_there_for_who_follows_a_process_that_died_and_for_a_new_crew
     wait_until(lambda: readiness(server)[0] == 200)
     wait_until(lambda: ask(server, "b").status_code == 200)
     assert len(store.asked) == 1
+
+
+def descriptors(pid):
+    return len(list(Path(f"/proc/{pid}/fd").iterdir()))
+
+
+@pytest.mark.parametrize("isolation", ["process", "thread"])
+def test_a_guest_may_have_gone_before_a_slow_process_hears_that_it_comes(
+    beside, store, isolation, in_threads
+):
+    """Its files are gone by then, and nobody waits for it: the process that was slow goes on."""
+    server = beside("--workers=2", f"--isolation={isolation}")
+    store.add(Sums(), "b")
+    wait_until(lambda: metric(server, "bundle_ready_workers") == 2)
+    slow = next(pid for pid in children(server.process.pid) if holds_listener(pid, server))
+    before = descriptors(slow)
+    os.kill(slow, signal.SIGSTOP)
+
+    def act(what):
+        if what == "load":
+            return load(server, "b").status_code
+        wait_until(lambda: "comes from the store as `b`" in server.log())
+        return unload(server, "b").status_code
+
+    assert in_threads(act, ["load", "unload"]) == [500, 200]
+    assert not list(store.place.iterdir())
+    os.kill(slow, signal.SIGCONT)
+    assert load(server, "b").status_code == 200
+    assert {ask(server, "b").status_code for _ in range(10)} == {200}
+    assert unload(server, "b").status_code == 200
+    assert slow in children(server.process.pid)
+    assert "could not be followed" not in server.log()
+    assert "Traceback" not in server.log()
+    wait_until(lambda: descriptors(slow) <= before)
 
 
 def test_what_cannot_be_loaded_is_forgotten(beside, store, broken):
