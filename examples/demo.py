@@ -5,6 +5,7 @@ Run it with `make demo`. It works in a directory of its own, which goes when it 
 
 import json
 import os
+import select
 import shlex
 import shutil
 import signal
@@ -18,6 +19,9 @@ from pathlib import Path
 
 EXAMPLE = Path(__file__).resolve().parent / "sklearn_digits"
 BIN = Path(sys.executable).parent
+MOST = float(os.environ.get("DEMO_STEP_SECONDS", "900"))
+"""Seconds that a step may take: most need two, and the first build fetches packages."""
+GRACE = 30.0  # seconds for a process to end by itself
 
 
 def main() -> None:
@@ -42,9 +46,14 @@ def run(command: str, project: Path, environment: dict[str, str]) -> None:
     """Run one command and say how long it took."""
     say(command)
     started = time.perf_counter()
-    done = subprocess.run(shlex.split(command), cwd=project, env=environment, check=False)
-    if done.returncode:
-        sys.exit(done.returncode)  # the command has said what is wrong
+    step = begin(command, project, environment)
+    try:
+        code = step.wait(MOST)
+    except subprocess.TimeoutExpired:
+        end(step)
+        raise SystemExit(too_long(command)) from None
+    if code:
+        sys.exit(code)  # the command has said what is wrong
     say_time(started)
 
 
@@ -54,18 +63,44 @@ def serving(project: Path, environment: dict[str, str]):
     command = "bundle serve digits --port 0 --json"
     say(command)
     started = time.perf_counter()
-    server = subprocess.Popen(
-        shlex.split(command), cwd=project, env=environment, stdout=subprocess.PIPE, text=True
-    )
+    server = begin(command, project, environment, stdout=subprocess.PIPE, text=True)
     try:
+        ready, _, _ = select.select([server.stdout], [], [], MOST)
+        if not ready:
+            raise SystemExit(too_long(command))
         said = json.loads(server.stdout.readline())  # when it is ready, or why it is not
         if "error" in said:
             raise SystemExit(said["exit_code"])
         say_time(started)
         yield said["url"]
     finally:
-        server.send_signal(signal.SIGTERM)
-        print(f"  the server stopped with exit code {server.wait(30)}")
+        print(f"  the server stopped with exit code {end(server)}")
+
+
+def begin(command: str, project: Path, environment: dict[str, str], **streams) -> subprocess.Popen:
+    """Start a command that waits for nobody to type."""
+    return subprocess.Popen(
+        shlex.split(command), cwd=project, env=environment, stdin=subprocess.DEVNULL, **streams
+    )
+
+
+def end(process: subprocess.Popen) -> int:
+    """Have a process end, whether it wants to or not; its exit code."""
+    process.send_signal(signal.SIGTERM)
+    try:
+        return process.wait(GRACE)
+    except subprocess.TimeoutExpired:
+        process.kill()
+        return process.wait()
+
+
+def too_long(command: str) -> str:
+    """A step that does not come back is told, and what to try."""
+    return (
+        f"error: `{command}` took longer than {MOST:g} seconds and was ended.\n"
+        "hint: On a busy machine try `OMP_NUM_THREADS=1 make demo`; "
+        "`DEMO_STEP_SECONDS=3600 make demo` waits longer."
+    )
 
 
 def ask(address: str, request: Path) -> str:

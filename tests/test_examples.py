@@ -180,3 +180,19 @@ def test_the_demo_tells_its_story_to_the_end(checkout, index):
     assert "prediction: 2" in done.stdout
     assert "the server stopped with exit code 0" in done.stdout
     assert done.stdout.count("  took ") == 6
+
+
+def test_a_step_of_the_demo_that_does_not_come_back_is_ended_and_told(checkout):
+    done = subprocess.run(
+        [sys.executable, checkout / "examples" / "demo.py"],
+        capture_output=True,
+        text=True,
+        env=os.environ | {"DEMO_STEP_SECONDS": "0.01"},
+        timeout=120,
+        check=False,
+    )
+
+    assert done.returncode == 1
+    assert done.stderr.startswith("error: `python train.py` took longer than 0.01 seconds")
+    assert "hint: " in done.stderr
+    assert "bundle save" not in done.stdout
