@@ -5,6 +5,15 @@ from typing import Any
 
 from ..errors import Unpicklable
 
+_HINT_DROP = (
+    "Drop it before saving and make it again on first use, for example in `__getstate__` and "
+    "`__setstate__`."
+)
+_HINT_PARAMETRIZED = (
+    "What is settled after training needs no parametrization: "
+    '`torch.nn.utils.parametrize.remove_parametrizations(module, "weight")` leaves the weights as '
+    "they are."
+)
 _DEPTH = 4
 _WIDTH = 200  # attributes or items of one object that are tried
 
@@ -13,11 +22,10 @@ def unpicklable(model: Any, error: Exception) -> Unpicklable:
     """The error that names the culprit, found by pickling part after part."""
     path, culprit = _culprit(model, "model", _DEPTH)
     kind = f"{type(culprit).__module__}.{type(culprit).__qualname__}"
-    said = str(error).rstrip(".")
+    said = str(error).partition("\n")[0].rstrip(".")
     return Unpicklable(
         f"The model cannot be saved: `{path}` is a `{kind}`, which cannot be pickled ({said}).",
-        hint="Drop it before saving and make it again on first use, for example in `__getstate__` "
-        "and `__setstate__`.",
+        hint=_HINT_PARAMETRIZED if hasattr(culprit, "parametrizations") else _HINT_DROP,
     )
 
 

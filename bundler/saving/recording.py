@@ -16,6 +16,14 @@ from . import class_names, missing, sample_rows, signatures
 ROWS = 8  # recorded of a sample
 _HINT_ROWS = "Give rows as the model takes them, without labels."
 _HINT_ROW = "One row is given as a list of one: `[row]`."
+_HINT_ANSWER = (
+    "Answer with one prediction for each row, in order. Code that streams or awaits belongs in a "
+    "service class."
+)
+_HINT_JSON = (
+    "Answer with numbers, texts, times, or lists and dicts of those; a service class can convert "
+    "what the model gives."
+)
 _HINT_FRAME = "Requests bring tables as pandas has them: take one, and convert it in the model."
 _HINT_TEXTS = (
     "Times inside of lists and objects, and what else JSON has no type for, come as text: convert "
@@ -184,14 +192,13 @@ class _Method:
         try:
             return step()
         except PredictionFailed as error:
+            is_kind = error.detail.endswith("not JSON.")
             raise SampleMismatch(
-                error.detail,
-                hint="Answer with one prediction for each row, in order. Code that streams or "
-                "awaits belongs in a service class.",
+                error.detail, hint=_HINT_JSON if is_kind else _HINT_ANSWER
             ) from error
         except RequestError as error:
             raise SampleMismatch(
-                f"`{self._method}` does not take the sample: {error.detail}"
+                f"`{self._method}` does not take the sample: {error.detail}", hint=_HINT_ROWS
             ) from error
         except Exception as error:
             hint = _HINT_ROW if "1D array" in str(error) else _HINT_ROWS

@@ -12,6 +12,7 @@ from ..errors import BadPayload, InvalidInput
 _SHOWN = 64  # characters of a key that an error repeats
 MAX_DEPTH = 64  # levels of nesting that a value may have
 _KEY = re.compile(rb'"[ \t\r\n]*:')
+_NO_NUMBER = re.compile(r".?-?(NaN|nan|Infinity|inf)\b", re.DOTALL)
 _CONTAINERS = frozenset({list, dict})
 
 
@@ -58,7 +59,7 @@ def _parse(body: bytes) -> Any:
             raise BadPayload("The body is empty; JSON was expected.") from None
         raise BadPayload(
             f"The body is not valid JSON: {_reason(error)} at line {error.lineno}, "
-            f"column {error.colno}."
+            f"column {error.colno}.{_way_out(error)}"
         ) from None
 
 
@@ -88,6 +89,13 @@ def dumps(predictions: Any) -> bytes:
 
 def _reason(error: orjson.JSONDecodeError) -> str:
     return str(error.msg).split(": line ", 1)[0]
+
+
+def _way_out(error: orjson.JSONDecodeError) -> str:
+    """What several libraries write for a number that is none; orjson stops behind its sign."""
+    if _NO_NUMBER.match(error.doc, max(error.pos - 1, 0)) is None:
+        return ""
+    return " NaN and Infinity are not JSON: a missing value is null."
 
 
 def _name(value: Any) -> str:

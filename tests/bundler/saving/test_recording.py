@@ -8,7 +8,7 @@ from sklearn.linear_model import LogisticRegression
 from torch import nn
 
 import modelbundle
-from modelbundle.bundler.errors import InvalidSource, SampleMismatch, UnsupportedModel
+from modelbundle.bundler.errors import InvalidSource, SampleMismatch, Unpicklable, UnsupportedModel
 from modelbundle.bundler.store import Store
 from modelbundle.runtime.data import table
 from modelbundle.runtime.errors import InvalidModel
@@ -217,3 +217,25 @@ def test_a_model_that_could_not_be_read_again_is_not_saved():
     with pytest.raises(InvalidSource, match="no dtype"):
         modelbundle.save("m", len, signatures={"predict": given})
     assert not list(Store.default().items("model"))
+
+
+@pytest.mark.parametrize(
+    ("model", "hint"),
+    [
+        (lambda rows: [1j] * len(rows), "numbers, texts, times"),
+        (lambda rows: len(rows), "one prediction for each row"),  # noqa: PLW0108
+    ],
+)
+def test_an_answer_that_none_could_get_is_refused_with_a_way_out(model, hint):
+    with pytest.raises(SampleMismatch) as caught:
+        modelbundle.save("m", model, sample=[1, 2])
+    assert hint in (caught.value.hint or "")
+
+
+def test_a_parametrized_module_is_told_how_to_settle():
+    net = torch.nn.utils.parametrizations.weight_norm(nn.Linear(2, 1))
+    with pytest.raises(Unpicklable, match="cannot be pickled") as caught:
+        modelbundle.save("m", net, sample=torch.ones(2, 2))
+    assert "remove_parametrizations" in (caught.value.hint or "")
+    torch.nn.utils.parametrize.remove_parametrizations(net, "weight")
+    assert len(answer(saved(net, torch.ones(2, 2)), [[1, 1]])) == 1

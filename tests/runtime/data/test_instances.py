@@ -99,3 +99,18 @@ def test_nesting_is_allowed_up_to_a_depth():
 def test_an_array_is_written_without_becoming_a_list():
     array = np.array([[0.1, 2], [3, 4]], dtype="float32")
     assert instances.dumps(array) == b'{"predictions":[[0.1,2.0],[3.0,4.0]]}'
+
+
+@pytest.mark.parametrize(
+    "body", [b"[[NaN]]", b"[1, Infinity]", b"[-Infinity]", b'["\xc3\xa9",NaN]', b"[nan]"]
+)
+def test_what_is_no_number_is_told_what_to_send_for_it(body):
+    with pytest.raises(BadPayload, match="a missing value is null"):
+        instances.loads(b'{"instances": ' + body + b"}")
+
+
+@pytest.mark.parametrize("body", [b"[x]", b'["NaN" NaNo]', b"[1", b"NaNo", b"[nul]"])
+def test_of_other_mistakes_nothing_is_said_of_missing_values(body):
+    with pytest.raises(BadPayload) as caught:
+        instances.loads(body)
+    assert "null" not in caught.value.detail.replace("expected 'null'", "")
