@@ -11,7 +11,8 @@ from pathlib import Path
 from typing import Any
 
 from ..errors import MissingFramework
-from ..pickles.opcodes import Use
+from ..pickles.harmless import DEFAULTS
+from ..pickles.opcodes import UNTOLD, Use
 
 _SCHEMA = "schema.json"
 _VALUES = frozenset({"FunctionNode", "TypeNode"})  # found, but not called to be loaded
@@ -41,9 +42,23 @@ def uses(path: Path) -> frozenset[Use]:
             content = node.get("content")
             method = content.get("func") if isinstance(content, dict) else None
             found.add(Use("call", module, f"{kind}.{method}"))
-        elif how not in _VALUES:
+            continue
+        if how == "DefaultDictNode":
+            content = node.get("content")
+            made = content.get("default_factory") if isinstance(content, dict) else None
+            found.add(_given(made))
+        if how not in _VALUES:
             found.add(Use("new" if how == "ObjectNode" else "call", module, kind))
     return frozenset(found)
+
+
+def _given(made: Any) -> Use:
+    """What a `defaultdict` calls for what it lacks; JSON's null for nothing."""
+    if not isinstance(made, dict) or made.get("__loader__") == "JsonNode":
+        made = {"__module__": "builtins", "__class__": "dict"}
+    name = str(made.get("__module__")), str(made.get("__class__"))
+    is_class = made.get("__loader__", "TypeNode") == "TypeNode"
+    return Use("given", *(name if is_class else (UNTOLD, UNTOLD)), DEFAULTS.replace(".", ":"))
 
 
 def _nodes(path: Path) -> Iterator[tuple[str, str, dict[str, Any]]]:

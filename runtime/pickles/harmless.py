@@ -10,6 +10,8 @@ _ARRAYS = ("_core.multiarray._reconstruct", "_core.multiarray.scalar", "_core.nu
 _OLD_ARRAYS = ("core.multiarray._reconstruct", "core.multiarray.scalar", "core.numeric._frombuffer")
 _SPARSE = ("_bsr.bsr", "_coo.coo", "_csc.csc", "_csr.csr", "_dia.dia", "_lil.lil")
 
+DEFAULTS = "collections.defaultdict"
+"""It calls what it was given, and so is given nothing but a class that is harmless itself."""
 HARMLESS = frozenset(
     {
         *(f"builtins.{name}" for name in (*_BUILTINS, *_MORE_BUILTINS)),
@@ -19,6 +21,7 @@ HARMLESS = frozenset(
         "_codecs.encode",
         "collections.Counter",
         "collections.OrderedDict",
+        DEFAULTS,
         "collections.deque",
         "copyreg._reconstructor",
         "decimal.Decimal",
@@ -28,3 +31,11 @@ HARMLESS = frozenset(
     }
 )
 """Names as "module.name"."""
+
+DTYPES = frozenset(
+    {
+        *(f"pandas{place}PeriodDtype" for place in (".", ".core.dtypes.dtypes.")),
+        *(f"pandas{place}StringDtype" for place in (".", ".core.arrays.string_.")),
+    }
+)
+"""Dtypes of pandas that an `__init__` in Python puts together of text, and of nothing else here."""

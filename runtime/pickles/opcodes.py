@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import IO, Any, ClassVar, Literal, cast
 
 from . import raw_array
-from .harmless import HARMLESS
+from .harmless import DEFAULTS, DTYPES, HARMLESS
 from .skipping_file import SkippingFile
 
 _STEPS = 1_000_000  # opcodes of one pickle
@@ -244,7 +244,7 @@ class Machine:
     def _hand(self, maker: _Global, args: tuple[Any, ...]) -> None:
         """Write down what a call is given that it may call, or ask for its parts, in turn."""
         to = f"{maker.module}:{maker.attribute}"
-        is_deep = maker.name in HARMLESS and maker.name not in _SHALLOW
+        is_deep = maker.name in HARMLESS | DTYPES and maker.name not in _SHALLOW
         if len(self._used) > _USES:
             raise ValueError(f"more than {_USES} different calls")
         if len(args) > _ARGUMENTS:
@@ -261,6 +261,8 @@ class Machine:
         state = self._pop()
         made = self._changed()
         if isinstance(made, _Made):
+            if made.name == DEFAULTS:  # a state could give it something else to call
+                self._used.add(Use("change", *DEFAULTS.split(".")))
             made.is_built = True
             made.state = state
             if made.maker is _RAW:

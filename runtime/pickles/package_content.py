@@ -15,7 +15,8 @@ from importlib import import_module
 from types import FunctionType, ModuleType
 from typing import Any
 
-from .harmless import HARMLESS
+from ..errors import NotTrusted
+from .harmless import DEFAULTS, DTYPES, HARMLESS
 from .opcodes import UNTOLD, Use
 
 _ASIDE = frozenset({"__main__", "_testing", "conftest", "setup", "testing", "tests"})
@@ -60,6 +61,8 @@ def owner(module: str, name: str) -> str | None:
 
 def may_be_used(use: Use) -> bool:
     """Whether a star is enough for what a pickle does with a global of the package."""
+    if use.how == "given" and DEFAULTS in {f"{use.module}.{use.name}", use.to.replace(":", ".")}:
+        return _is_empty_made(use)
     if use.how in {"asked", "given"}:
         return _may_be_given(use) if use.how == "given" else not _asks(use.to)
     found = _found(use.module, use.name)
@@ -68,11 +71,20 @@ def may_be_used(use: Use) -> bool:
     return _may_be_called(use, found)
 
 
+def _is_empty_made(use: Use) -> bool:
+    """Whether what a `defaultdict` is given makes an empty value and nothing else."""
+    name = f"{use.module}.{use.name}"
+    is_made = name in HARMLESS and use.module in {"builtins", "collections"} and name != DEFAULTS
+    return is_made and use.to.replace(":", ".") == DEFAULTS
+
+
 def _may_be_called(use: Use, found: Any) -> bool:
     if not isinstance(found, type):
         is_compiled = not isinstance(found, FunctionType) and use.name.startswith(_COMPILED)
         return use.how == "call" and (is_compiled or use.name in _REBUILDING)
     if issubclass(found, (Enum, BaseException)) or _is_named_tuple(found):
+        return True
+    if f"{use.module}.{use.name}" in DTYPES:
         return True
     steps: list[Any] = [found.__new__]
     if use.how == "call":
@@ -84,7 +96,7 @@ def _may_be_called(use: Use, found: Any) -> bool:
 
 def _asks(to: str) -> bool:
     """Whether a call goes through what it is given, by methods that this may have itself."""
-    if to.replace(":", ".") in HARMLESS or ":newObj" in to:
+    if to.replace(":", ".") in HARMLESS | DTYPES or ":newObj" in to:
         return True
     kind = _found(*to.split(":", 1))
     return isinstance(kind, type) and issubclass(kind, _CONTAINERS) and not _is_named_tuple(kind)
@@ -93,6 +105,8 @@ def _asks(to: str) -> bool:
 def _may_be_given(use: Use) -> bool:
     """Whether a function that puts objects together may have a global: a class of what it makes."""
     module, name = use.to.split(":", 1)
+    if f"{module}.{name}" in DTYPES:
+        return (use.module.partition(".")[0], use.name) == ("pandas", "NA")
     function, given = _found(module, name), _found(use.module, use.name)
     if function is _MISSING or isinstance(function, type) or f"{module}.{name}" in HARMLESS:
         return True
@@ -113,10 +127,20 @@ def _is_named_tuple(kind: type) -> bool:
 
 
 def _found(module: str, name: str) -> Any:
+    """What a module has under that name.
+
+    Raises:
+        NotTrusted: when the module, of a package that is allowed, fails or leaves while imported.
+    """
     try:
         found: Any = import_module(module)
     except ImportError:
         return _MISSING
+    except (Exception, SystemExit) as error:
+        raise NotTrusted(
+            f"`{module}`, which the pickle asks for, cannot be imported: "
+            f"{type(error).__name__}: {error}."
+        ) from error
     for part in name.split("."):
         found = getattr(found, part, None)
     return found

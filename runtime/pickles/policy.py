@@ -25,7 +25,7 @@ from ..errors import NotTrusted
 from . import package_content
 from .buffers import mapped
 from .harmless import HARMLESS
-from .opcodes import Machine, Malformed, Use
+from .opcodes import UNTOLD, Machine, Malformed, Use
 
 Mode = Literal["deny", "allow-listed", "allow"]
 
@@ -36,6 +36,7 @@ _LEGACY_PICKLES = 5  # what torch reads of them, whatever their protocol
 _STREAMS = 16  # pickles in one file
 _INFLATED = 64 << 20  # bytes that a compressed pickle may grow to while it is looked at
 _NESTED = 2  # archives within archives that are opened
+_TOLD = 20  # names in a hint
 _DOES = {
     "call": "calls",
     "new": "makes a",
@@ -217,8 +218,8 @@ class Policy:
         seen = scan(path)
         if not seen.complete or (formats and seen.format not in formats):
             raise NotTrusted(f"`{path.name}` is not a pickle that can be read to its end.")
-        for name in seen.globals:
-            self._check_global(name)
+        if refused := [name for name in seen.globals if not self._may_be_found(name)]:
+            self._refuse(*refused)  # all that is not allowed, before any of it is imported
         self._check_uses(seen.uses)
 
     @contextmanager
@@ -281,7 +282,8 @@ class Policy:
             NotTrusted: naming it.
         """
         module, name = _renamed(module, name)
-        self._check_global(f"{module}.{name}")
+        if not self._may_be_found(f"{module}.{name}"):
+            self._refuse(f"{module}.{name}")
         if self._is_named(f"{module}.{name}"):
             return
         owner = package_content.owner(module, name)
@@ -290,34 +292,48 @@ class Policy:
         if package_content.is_aside(owner) or not _packages(owner) & self.allowed:
             self._refuse(f"{module}.{name}")
 
-    def _check_global(self, name: str) -> None:
+    def _may_be_found(self, name: str) -> bool:
         if self._is_named(name):
-            return
+            return True
         module = name.rpartition(".")[0]
-        if package_content.is_aside(module) or not _packages(module) & self.allowed:
-            self._refuse(name)
+        return not package_content.is_aside(module) and bool(_packages(module) & self.allowed)
 
     def _check_uses(self, uses: Iterable[Use]) -> None:
         """Hold what is called against what a star allows, which is less than to be a value."""
+        refused: dict[str, str] = {}
         for use in sorted(uses, key=str):
             name = f"{use.module}.{use.name}"
-            if not self.allowed.isdisjoint({name, use.to.replace(":", ".")}):
+            if not self.allowed.isdisjoint({name, _to(use)}):
                 continue
             is_made = use.how in {"call", "new"} and name in HARMLESS
             if not is_made and not package_content.may_be_used(use):
-                raise NotTrusted(
-                    f"The pickle {_DOES[use.how]} `{name}`, and a `*` does not allow that.",
-                    hint=f"Add `{name}` to `security.allow_globals` if you know it.",
-                )
+                refused.setdefault(name, _DOES[use.how])
+        if refused:
+            name, does = next(iter(refused.items()))
+            raise NotTrusted(
+                f"The pickle {does} `{name}`, and a `*` does not allow that.",
+                hint=_hint([*refused]),
+            )
 
     def _is_named(self, name: str) -> bool:
         return name in self.allowed or name in HARMLESS
 
-    def _refuse(self, name: str) -> NoReturn:
+    def _refuse(self, *names: str) -> NoReturn:
         raise NotTrusted(
-            f"The pickle asks for `{name}`, which the policy does not allow.",
-            hint=f"Add `{name}` to `security.allow_globals` if you know it.",
+            f"The pickle asks for `{names[0]}`, which the policy does not allow.", hint=_hint(names)
         )
+
+
+def _to(use: Use) -> str:
+    return use.to.replace(":", ".")
+
+
+def _hint(names: Sequence[str]) -> str:
+    """What has to be listed, all of it, so that nobody is refused one by one."""
+    listed = ", ".join(f"`{name}`" for name in names[:_TOLD])
+    more = f" and {len(names) - _TOLD} more" if len(names) > _TOLD else ""
+    them = "it" if len(names) == 1 else "them"
+    return f"Add {listed}{more} to `security.allow_globals` if you know {them}."
 
 
 _narrowed: ContextVar[Policy | None] = ContextVar("narrowed", default=None)

@@ -2,7 +2,9 @@
 
 import io
 import pickle
+import re
 import zipfile
+from collections import Counter, OrderedDict, defaultdict
 from contextlib import suppress
 
 import numpy as np
@@ -328,3 +330,99 @@ def test_modules_for_tests_are_never_imported(tmp_path, module):
     path.write_bytes(b"\x80\x04" + found(module, "anything") + b".")
     with pytest.raises(NotTrusted):
         STARS.load(path)
+
+
+def test_a_dictionary_with_defaults_makes_empty_values_and_calls_nothing_else(tmp_path):
+    path = tmp_path / "a.pkl"
+    values = [defaultdict(list, {"a": [1]}), defaultdict(OrderedDict), defaultdict(None)]
+    path.write_bytes(pickle.dumps(values, 4))
+    loaded = Policy("allow-listed").load(path)
+    assert loaded == values
+    assert loaded[0]["b"] == []
+    given, harmless = found("sklearn.datasets", "load_iris"), found("builtins", "list")
+    empty = found("collections", "defaultdict")
+    state = b"}" + text("default_factory") + given + b"s"
+    remade = called(found("copyreg", "_reconstructor"), empty, found("builtins", "dict"), b"}")
+    for attack in (
+        called(empty, given),
+        called(empty, harmless) + b"N" + state + b"\x86b",
+        called(empty, opcode=b"\x81") + b"N" + state + b"\x86b",
+        remade + b"N" + state + b"\x86b",
+        called(empty, called(found("sklearn.svm", "SVC"), opcode=b"\x81")),
+    ):
+        path.write_bytes(b"\x80\x04" + attack + b".")
+        with pytest.raises(NotTrusted):
+            STARS.load(path)
+
+
+@pytest.mark.parametrize("factory", [OrderedDict, None, np.log1p, Counter])
+def test_a_dictionary_with_defaults_of_a_skops_file_likewise(tmp_path, factory):
+    skops = pytest.importorskip("skops.io")
+    from modelbundle.runtime.frameworks import skops_file
+
+    path = tmp_path / "model.skops"
+    path.write_bytes(skops.dumps(defaultdict(factory, {"a": 1})))
+    if factory is np.log1p:
+        with pytest.raises(NotTrusted):
+            skops_file.load(path, STARS)
+    else:
+        assert skops_file.load(path, STARS) == {"a": 1}
+
+
+def test_what_lightgbm_saves_loads_with_its_star(tmp_path):
+    lightgbm = pytest.importorskip("lightgbm")
+    rows, labels = np.random.default_rng(0).random((40, 3)), np.arange(40) % 2
+    model = lightgbm.LGBMClassifier(n_estimators=2, verbose=-1).fit(rows, labels)
+    path = tmp_path / "model.pkl"
+    path.write_bytes(pickle.dumps(model))
+    stars = Policy("allow-listed", frozenset({"lightgbm.*", "sklearn.*"}))
+    assert stars.load(path).predict(rows).shape == (40,)
+
+
+def test_dtypes_of_pandas_load_with_its_star_and_ask_nothing_but_text(tmp_path):
+    pandas = pytest.importorskip("pandas")
+    path, stars = tmp_path / "a.pkl", Policy("allow-listed", frozenset({"pandas.*", "sklearn.*"}))
+    dtypes = [
+        pandas.StringDtype("python"),
+        pandas.StringDtype("python", na_value=np.nan),
+        pandas.PeriodDtype("M"),
+        pandas.CategoricalDtype(["a", "b"]).ordered,
+        pandas.DatetimeTZDtype(tz="UTC").unit,
+        pandas.Int64Dtype(),
+    ]
+    path.write_bytes(pickle.dumps(dtypes))
+    assert stars.load(path) == dtypes
+    kind, other = found("pandas", "StringDtype"), found("sklearn.svm", "SVC")
+    made = called(other, opcode=b"\x81")
+    path.write_bytes(b"\x80\x04" + made + b".")
+    stars.load(path)
+    for attack in (called(kind, made), called(kind, other), called(kind, b"(" + made + b"t")):
+        path.write_bytes(b"\x80\x04" + attack + b".")
+        with pytest.raises(NotTrusted, match=r"StringDtype|SVC"):
+            stars.load(path)
+
+
+def test_all_that_has_to_be_listed_is_named_at_once(tmp_path):
+    pandas = pytest.importorskip("pandas")
+    path = tmp_path / "a.pkl"
+    frame = pandas.DataFrame({"a": [1.0], "b": ["x"]})
+    path.write_bytes(pickle.dumps(frame))
+    with pytest.raises(NotTrusted, match="which the policy does not allow") as caught:
+        Policy("allow-listed").load(path)
+    names = set(re.findall(r"`([\w.]+)`", caught.value.hint)) - {"security.allow_globals"}
+    assert len(names) > 5
+    with pytest.raises(NotTrusted, match=r"does not allow that") as caught:
+        Policy("allow-listed", frozenset({"pandas.*", "pyarrow.*"})).load(path)
+    further = set(re.findall(r"`([\w.]+)`", caught.value.hint)) - {"security.allow_globals"}
+    stars = frozenset({"pandas.*", "pyarrow.*"}) | further
+    pandas.testing.assert_frame_equal(Policy("allow-listed", stars).load(path), frame)
+
+
+@pytest.mark.parametrize("fails", ["raise ValueError('no')", "import sys; sys.exit(0)"])
+def test_a_package_that_fails_when_it_is_imported_is_a_refusal(tmp_path, monkeypatch, fails):
+    (tmp_path / "fails_at_import.py").write_text(fails)
+    monkeypatch.syspath_prepend(str(tmp_path))
+    path = tmp_path / "a.pkl"
+    path.write_bytes(b"\x80\x04" + found("fails_at_import", "Thing") + b")\x81.")
+    with pytest.raises(NotTrusted, match="`fails_at_import`, which the pickle asks for, cannot be"):
+        Policy("allow-listed", frozenset({"fails_at_import.*"})).load(path)
