@@ -1,6 +1,6 @@
 """ONNX: graphs, run by onnxruntime."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -9,7 +9,7 @@ import numpy as np
 from ..data import table
 from ..errors import InvalidInput, InvalidModel, NoDevice
 from ..signature import Field, Side, Signature
-from . import onnx_file, onnx_numbers, threads
+from . import onnx_file, onnx_labels, onnx_numbers, threads
 from .framework import Saved, lineage
 
 _DTYPES = {
@@ -20,6 +20,7 @@ _DTYPES = {
     "string": "str",
     "bool": "bool",
 } | {f"{sign}int{bits}": f"{sign}int{bits}" for sign in ("", "u") for bits in (8, 16, 32, 64)}
+_FLOATS = frozenset({"tensor(float)", "tensor(double)"})
 
 
 class Onnx:
@@ -31,6 +32,9 @@ class Onnx:
     extra = "onnxruntime"
     formats: Mapping[str, str] = {"onnx": "model.onnx"}
     executing: frozenset[str] = frozenset()
+
+    def __init__(self) -> None:
+        self._message: bytes | Path = b""  # of the model that was prepared or loaded
 
     def matches(self, model: object) -> bool:
         """A ModelProto."""
@@ -61,13 +65,14 @@ class Onnx:
         pickles: Any,  # noqa: ARG002  nothing is pickled
     ) -> Any:
         """An InferenceSession on `device`; its library does not always look where it reads."""
-        path = directory / self.formats[format]
+        path = self._message = directory / self.formats[format]
         onnx_file.external_names(path)
         return _session(str(path), device)
 
     def prepare(self, model: Any) -> Any:
         """A session of the message."""
-        return _session(model.SerializeToString(), "cpu")
+        self._message = message = model.SerializeToString()
+        return _session(message, "cpu")
 
     def methods(self, model: Any) -> tuple[str, ...]:  # noqa: ARG002
         """A graph has one."""
@@ -89,12 +94,28 @@ class Onnx:
             theirs = Side("array" if len(typed) == 1 else "tensors", tuple(typed))
         return {"predict": Signature(ours, theirs, batchable=stacks)}
 
+    def classes(self, model: Any, method: str) -> Mapping[int, Sequence[Any]]:  # noqa: ARG002
+        """Those that its classifier names: of its labels, and of its scores for each of them."""
+        message = self._message
+        data = message if isinstance(message, bytes) else onnx_file.mapped(message)
+        labels = onnx_labels.found(memoryview(data))
+        if not labels:
+            return {}
+        types = {"tensor(string)" if isinstance(labels[0], str) else "tensor(int64)"}
+        outputs = enumerate(model.get_outputs())
+        return {place: labels for place, node in outputs if node.type in types or _scores(node)}
+
     def call(self, model: Any, method: str, batch: Any) -> Any:  # noqa: ARG002
         """Run the graph; several outputs come as a dict by name."""
         feed = _feed(model.get_inputs(), table.stack(batch))
         names = [node.name for node in model.get_outputs()]
         answers = onnx_numbers.run(model, names, feed)
         return answers[0] if len(names) == 1 else dict(zip(names, answers, strict=True))
+
+
+def _scores(node: Any) -> bool:
+    """Whether it has a number for each of something in a row."""
+    return node.type in _FLOATS and len(node.shape) == 2  # noqa: PLR2004
 
 
 def _session(model: str | bytes, device: str) -> Any:

@@ -34,7 +34,7 @@ def is_one(path: Path) -> bool:
         if file.read(1) != b"\x08":
             return False
     try:
-        numbers = {number for number, _ in protobuf.fields(memoryview(_mapped(path)))}
+        numbers = {number for number, _ in protobuf.fields(memoryview(mapped(path)))}
     except ValueError:
         return False
     return {_IR_VERSION, _GRAPH, _OPSETS} <= numbers
@@ -47,7 +47,7 @@ def external_names(path: Path) -> list[str]:
         InvalidModel: when one would be read from elsewhere: that would let a model read any file
             of the machine, and an address in memory as well.
     """
-    data = _mapped(path)
+    data = mapped(path)
     names = sorted(set(_locations(memoryview(data)))) if data.find(_LOCATION) >= 0 else []
     for name in names:
         if "/" in name or "\\" in name or name in {"", ".", ".."}:
@@ -69,8 +69,8 @@ def external_files(path: Path) -> list[str]:
     return names
 
 
-def _mapped(path: Path) -> mmap.mmap:
-    """Closed with the last slice of it, which an error may still hold."""
+def mapped(path: Path) -> mmap.mmap:
+    """What is in a file; closed with the last slice of it, which an error may still hold."""
     with path.open("rb") as file:
         return mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
 

@@ -32,6 +32,18 @@ def fields(data: memoryview) -> Iterator[tuple[int, int | memoryview]]:
         position += size
 
 
+def varints(data: memoryview) -> Iterator[int]:
+    """Numbers one after the other, as a packed field has them.
+
+    Raises:
+        ValueError: when they are not.
+    """
+    position = 0
+    while position < len(data):
+        value, position = _varint(data, position)
+        yield value
+
+
 def _varint(data: memoryview, position: int) -> tuple[int, int]:
     value = shift = 0
     while shift < _WIDTH and position < len(data):

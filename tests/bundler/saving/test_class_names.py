@@ -17,6 +17,7 @@ from sklearn.preprocessing import StandardScaler
 import modelbundle
 from modelbundle.bundler.errors import InvalidSource, SampleMismatch
 from modelbundle.bundler.store import Store
+from modelbundle.runtime.frameworks import onnx_labels
 from modelbundle.runtime.manifest import ModelManifest
 
 ROWS = np.random.default_rng(3).normal(size=(60, 3))
@@ -151,3 +152,43 @@ def test_names_come_from_a_file(tmp_path, monkeypatch, text):
     found = ModelManifest.read(store.directory(store.find("net", "model")))
     [field] = found.methods[found.default_method].outputs.fields
     assert field.labels == ("low", "middle", "high")
+
+
+def graph_of(model, **options):
+    """A classifier as skl2onnx writes it."""
+    skl2onnx = pytest.importorskip("skl2onnx")
+    options = {"zipmap": False} | options
+    return skl2onnx.to_onnx(model, ROWS[:1].astype(np.float32), options={id(model): options})
+
+
+@pytest.mark.parametrize("kinds", [TEXTS, PLACES - 1, BINARY])
+@pytest.mark.parametrize("maker", [LogisticRegression, RandomForestClassifier])
+def test_a_graph_names_the_classes_of_its_classifier(maker, kinds):
+    """In an attribute of its nodes, whether they are texts or numbers, below zero or not."""
+    model = maker().fit(ROWS, kinds)
+    sample = ROWS[:4].astype(np.float32)
+    [label, scores] = manifest(graph_of(model), sample).methods["predict"].outputs.fields
+    assert label.classes == scores.classes == tuple(model.classes_.tolist())
+    assert scores.labels == tuple(map(str, model.classes_.tolist()))
+
+
+def test_a_graph_from_a_file_names_them_too(tmp_path):
+    """Nothing but the file is there, and its column of numbers is no list of labels."""
+    model = LogisticRegression().fit(ROWS, PLACES)
+    (tmp_path / "m.onnx").write_bytes(graph_of(model).SerializeToString())
+    found = manifest(tmp_path / "m.onnx", ROWS[:4].astype(np.float32))
+    assert [f.classes for f in found.methods["predict"].outputs.fields] == [(0, 1, 2), (0, 1, 2)]
+
+
+def test_a_graph_of_two_classifiers_names_none():
+    """Which of them answers is not certain."""
+    one, other = LogisticRegression().fit(ROWS, PLACES), LogisticRegression().fit(ROWS, PLACES + 7)
+    graph, second = graph_of(one), graph_of(other)
+    for node in second.graph.node:
+        if node.op_type == "LinearClassifier":
+            graph.graph.node.add().CopyFrom(node)
+            graph.graph.node[-1].output[:] = ["unused", "unused_scores"]
+            graph.graph.node[-1].input[:] = [graph.graph.input[0].name]
+            graph.graph.node[-1].name = "second"
+    assert onnx_labels.found(memoryview(graph.SerializeToString())) == ()
+    assert onnx_labels.found(memoryview(second.SerializeToString())) == (7, 8, 9)
