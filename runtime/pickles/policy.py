@@ -307,12 +307,13 @@ class Policy:
                 continue
             is_made = use.how in {"call", "new"} and name in HARMLESS
             if not is_made and not package_content.may_be_used(use):
-                refused.setdefault(name, _DOES[use.how])
+                is_told = use.module != UNTOLD or not use.to
+                what = f"{_DOES[use.how]} `{name}`" if is_told else f"hands objects to `{_to(use)}`"
+                refused.setdefault(name if is_told else _to(use), what)
         if refused:
-            name, does = next(iter(refused.items()))
+            what = next(iter(refused.values()))
             raise NotTrusted(
-                f"The pickle {does} `{name}`, and a `*` does not allow that.",
-                hint=_hint([*refused]),
+                f"The pickle {what}, and a `*` does not allow that.", hint=_hint([*refused])
             )
 
     def _is_named(self, name: str) -> bool:
