@@ -12,6 +12,7 @@ from .given import Given
 RUNTIME = (
     "numpy>=1.26",
     "orjson>=3.10",
+    "pysimdjson>=7.0",
     "prometheus-client>=0.20",
     "starlette>=0.40",
     "uvicorn>=0.30",

@@ -1,12 +1,13 @@
 """Intake: requests for one route that came in one turn of the loop, decoded together."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from itertools import chain
 from typing import Any
 
 import numpy as np
 import orjson
 
-from ...data import column, instances, media, table
+from ...data import column, instances, media, number_rows, table
 from ...errors import RequestError
 from ...models.operation import ModelOperation
 from ...signature import Field, Side
@@ -38,6 +39,7 @@ class Intake(Arrivals):
         self.answers = Answers(path, self.codec, reception, self.queue.metrics)
         self._refused: dict[tuple[str, float | None], tuple[RequestError, list[FastRequest]]] = {}
         self._is_uniform = _is_uniform(self.codec.inputs)
+        self._numbers = number_rows.of(self.codec.inputs)
         self._has_kinds = _has_kinds(self.codec.inputs)
 
     def wanted(self, content_type: str, accept: str, coding: bytes) -> str | None:  # noqa: ARG002
@@ -49,9 +51,7 @@ class Intake(Arrivals):
         return None
 
     def _take(self, arrived: Sequence[FastRequest]) -> None:
-        together: list[FastRequest] = []
-        rows: list[Any] = []
-        bounds = [0]
+        listed, numbers = _Together(), _Together()
         is_here = self._presence.is_here
         for request in arrived:
             if request.is_over:
@@ -62,25 +62,35 @@ class Intake(Arrivals):
             refusal = self.queue.batcher.refusal()
             if refusal is not None:
                 self._refuse(request, refusal)
-                continue
-            if request.head.is_large:
+            elif request.head.is_large:
                 self._take_large(request)
-                continue
-            found = self._rows(request) if request.head.is_json and self._is_uniform else None
-            if found is None:
+            elif not request.head.is_json or not self._is_uniform:
                 self._take_alone(request)
-                continue
-            together.append(request)
-            rows += found
-            bounds.append(len(rows))
-        if together:
-            self._take_together(together, rows, bounds)
+            else:
+                self._read(request, numbers, listed)
+        if numbers.requests and self._numbers is not None:
+            self._take_together(numbers, self._numbers.array)
+        if listed.requests:
+            self._take_together(listed, self._gather)
         self._tell_refused()
 
     def _tell_refused(self) -> None:
         refused, self._refused = self._refused, {}
         for error, requests in refused.values():
             self.answers.refuse(requests, error)
+
+    def _read(self, request: FastRequest, numbers: "_Together", listed: "_Together") -> None:
+        """Put the rows of a body with those of its kind."""
+        if self._numbers is not None:
+            read = self._numbers.read(request.body, self.codec.max_rows)
+            if read is not None:
+                numbers.add(request, *read)
+                return
+        rows = self._rows(request)
+        if rows is None:
+            self._take_alone(request)
+        else:
+            listed.add(request, len(rows), rows)
 
     def _rows(self, request: FastRequest) -> list[Any] | None:
         """The rows in a body that is as it should be; None leaves it to the codec."""
@@ -96,25 +106,28 @@ class Intake(Arrivals):
             return found
         return None
 
-    def _take_together(
-        self, requests: list[FastRequest], rows: list[Any], bounds: list[int]
-    ) -> None:
+    def _take_together(self, those: "_Together", gather: Callable[[list[Any]], Any]) -> None:
         codec = self.codec
         try:
-            batch = table.gather(codec.inputs, rows, nan_as_null=codec.nan_as_null)
+            batch = gather(those.parts)
         except Exception:  # noqa: BLE001 - whoever it is of is told so, and only they
-            for request in requests:
+            for request in those.requests:
                 self._take_alone(request)
             return
         key = table.key(codec.inputs, batch)
         is_array = isinstance(batch, np.ndarray)
         start = 0
-        for request, stop in zip(requests, bounds[1:], strict=True):
+        for request, stop in zip(those.requests, those.bounds[1:], strict=True):
             request.batch = batch[start:stop] if is_array else table.slice(batch, start, stop)
             if self._has_kinds:
                 key = table.key(codec.inputs, request.batch)
             self._enqueue(request, stop - start, key)
             start = stop
+
+    def _gather(self, parts: list[list[Any]]) -> Any:
+        codec = self.codec
+        rows = list(chain.from_iterable(parts))
+        return table.gather(codec.inputs, rows, nan_as_null=codec.nan_as_null)
 
     def _take_alone(self, request: FastRequest) -> None:
         try:
@@ -191,6 +204,23 @@ class Intake(Arrivals):
         after = error.retry_after
         told = (error.detail, None if after is None else -(-after // 1))
         self._refused.setdefault(told, (error, []))[1].append(request)
+
+
+class _Together:
+    """Requests whose rows become arrays at once: request i has `bounds[i]:bounds[i + 1]`."""
+
+    __slots__ = ("bounds", "parts", "requests")
+
+    def __init__(self) -> None:
+        self.requests: list[FastRequest] = []
+        self.parts: list[Any] = []
+        self.bounds = [0]
+
+    def add(self, request: FastRequest, rows: int, part: Any) -> None:
+        """So many rows of a request."""
+        self.requests.append(request)
+        self.parts.append(part)
+        self.bounds.append(self.bounds[-1] + rows)
 
 
 def _is_uniform(side: Side) -> bool:

@@ -1,0 +1,123 @@
+"""NumberRows: rows of nothing but numbers, from JSON to an array without an object for each.
+
+simdjson (https://github.com/simdjson/simdjson) says whether a body is JSON, and lays its numbers
+side by side. That they stand in rows of the right shape, under the right key and alone in the body,
+is seen by what is left of it without its digits: that is the same for all bodies with so many rows.
+Whatever is otherwise is for the parser that can say what is wrong with it.
+"""
+
+import math
+from functools import lru_cache
+from typing import TYPE_CHECKING, Any, Self, cast
+
+import numpy as np
+
+from ..signature import Field, Side
+from . import column
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+_OF_NUMBERS = b"0123456789+-.eE \t\r\n"
+_KEPT = 1 << 14  # bytes of a frame that is remembered
+_MOST = 1 << 20  # numbers in a row
+_LEAST = 128  # bytes of a body; for less, objects are quicker
+_WIDTH = 8  # bytes of a number that was parsed
+_FLOATS = frozenset({"float16", "float32", "float64"})
+_INTEGERS = frozenset({"int8", "int16", "int32", "int64", "uint8", "uint16", "uint32"})
+_PARSED = {"d": np.float64, "i": np.int64, "u": np.uint64}
+
+
+class NumberRows:
+    """Reads `{"instances": [...]}` where each row is an array of one field."""
+
+    __slots__ = ("_dtype", "_format", "_frames", "_head", "_numbers", "_parser", "_row", "_sizes")
+
+    def __init__(self, field: Field, sizes: tuple[int, ...]) -> None:
+        import simdjson  # only where rows are of numbers
+
+        self._parser = simdjson.Parser  # a new one each time: it keeps what it has read
+        self._dtype = np.dtype(field.dtype)
+        self._format = "d" if field.dtype in _FLOATS else "u" if field.dtype == "uint64" else "i"
+        self._sizes = sizes
+        self._numbers = math.prod(sizes)
+        self._row = _row(sizes)
+        self._head = len(_frame(self._row, 1)) - len(self._row)
+        self._frames: dict[int, bytes] = {}
+
+    @classmethod
+    def of(cls, side: Side) -> Self | None:
+        """For rows of this side; None where they may be something else than such arrays."""
+        if side.layout != "array" or not side.fields or not side.fields[0].shape:
+            return None
+        (field,) = side.fields
+        rows, *sizes = field.shape
+        fixed = tuple(size for size in sizes if size)
+        if rows is not None or len(fixed) != len(sizes) or field.dtype not in _KNOWN:
+            return None
+        if math.prod(fixed) > _MOST:
+            return None
+        try:
+            return cls(field, fixed)
+        except (ImportError, RuntimeError):  # a bundle that was built before it was there
+            return None
+
+    def read(self, body: bytes, most: int) -> "tuple[int, memoryview[int]] | None":
+        """How many rows a body has, at most `most`, and their numbers for `array`.
+
+        None where there is anything else in it, where it is no JSON, or hardly worth it.
+        """
+        if len(body) < _LEAST:
+            return None
+        frame = body.translate(None, _OF_NUMBERS)
+        rows, rest = divmod(len(frame) - self._head + 1, len(self._row) + 1)
+        if rest or not 0 < rows <= most or frame != self._frame(rows):
+            return None
+        try:
+            numbers = cast("Any", self._parser().parse(body))["instances"]
+            data = memoryview(numbers.as_buffer(of_type=self._format))
+        except (ValueError, TypeError, KeyError, RuntimeError):
+            return None
+        return (rows, data) if len(data) == _WIDTH * rows * self._numbers else None
+
+    def array(self, parts: "Sequence[memoryview[int]]") -> np.ndarray:
+        """The rows of `parts`, under one another.
+
+        Raises:
+            OverflowError: where some number is too large for the field.
+        """
+        data = bytearray().join(parts)
+        array = np.frombuffer(data, _PARSED[self._format]).reshape(-1, *self._sizes)
+        fit = column.narrowed if self._format == "d" else column.within
+        fitting = fit(array, self._dtype)
+        if fitting is None:
+            raise OverflowError(self._dtype)
+        return fitting
+
+    def _frame(self, rows: int) -> bytes:
+        frame = self._frames.get(rows)
+        if frame is None:
+            frame = _frame(self._row, rows)
+            if len(frame) <= _KEPT:
+                self._frames[rows] = frame
+        return frame
+
+
+_KNOWN = _FLOATS | _INTEGERS | {"uint64"}
+
+
+def _row(sizes: tuple[int, ...]) -> bytes:
+    """What is left of a row."""
+    row = b""
+    for size in reversed(sizes):
+        row = b"[" + b",".join([row] * size) + b"]"
+    return row
+
+
+def _frame(row: bytes, rows: int) -> bytes:
+    """What is left of a body with so many."""
+    body = b'{"instances":[%b]}' % b",".join([row] * rows)
+    return body.translate(None, _OF_NUMBERS)
+
+
+of = lru_cache(64)(NumberRows.of)
