@@ -18,6 +18,7 @@ import modelbundle
 from modelbundle.bundler.errors import InvalidSource, SampleMismatch
 from modelbundle.bundler.store import Store
 from modelbundle.runtime.frameworks import onnx_labels
+from modelbundle.runtime.frameworks.onnx import Onnx
 from modelbundle.runtime.manifest import ModelManifest
 
 ROWS = np.random.default_rng(3).normal(size=(60, 3))
@@ -173,11 +174,12 @@ def test_a_graph_names_the_classes_of_its_classifier(maker, kinds):
 
 
 def test_a_graph_from_a_file_names_them_too(tmp_path):
-    """Nothing but the file is there, and its column of numbers is no list of labels."""
+    """Nothing but the file is there."""
     model = LogisticRegression().fit(ROWS, PLACES)
-    (tmp_path / "m.onnx").write_bytes(graph_of(model).SerializeToString())
-    found = manifest(tmp_path / "m.onnx", ROWS[:4].astype(np.float32))
-    assert [f.classes for f in found.methods["predict"].outputs.fields] == [(0, 1, 2), (0, 1, 2)]
+    (tmp_path / "model.onnx").write_bytes(graph_of(model).SerializeToString())
+    adapter = Onnx()
+    session = adapter.load(tmp_path, "onnx", {}, "cpu", None)
+    assert adapter.classes(session, "predict") == {0: (0, 1, 2), 1: (0, 1, 2)}
 
 
 def test_a_graph_of_two_classifiers_names_none():
