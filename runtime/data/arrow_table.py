@@ -9,14 +9,17 @@ from ..errors import InvalidInput, PayloadTooLarge
 
 _SHOWN = 64  # characters of a name that an error repeats
 _MOST_DEPTH = 8  # lists in lists
+_LIST, _VALUE = 64, 32  # bytes that Python takes, about, for one beside its text
 
 
 def columns(table: Any, most_bytes: int) -> dict[str, np.ndarray]:
     """The columns of a pyarrow Table; texts, and whatever lacks values, as arrays of objects.
 
+    Lists of one length are one more dimension, those of several an array of Python's own.
+
     Raises:
         InvalidInput: for a type that no signature has, or when two columns have one name.
-        PayloadTooLarge: when texts that are stored once become more than `most_bytes`.
+        PayloadTooLarge: when texts that are stored once, or lists, become more than `most_bytes`.
     """
     found: dict[str, np.ndarray] = {}
     room = most_bytes
@@ -27,7 +30,7 @@ def columns(table: Any, most_bytes: int) -> dict[str, np.ndarray]:
         room -= _expanded(column)
         if room < 0:
             raise PayloadTooLarge(f"The texts in the body are more than {most_bytes} bytes.")
-        found[name] = _array(column, name)
+        found[name] = _array(column, name, most_bytes)
     return found
 
 
@@ -37,14 +40,13 @@ def _check(kind: Any, name: str, depth: int = 0) -> None:
 
     if _is_tensor(kind):
         kind = kind.storage_type
-    if _is_list(kind) and depth < _MOST_DEPTH and not _is_text(kind.value_type):
+    if _is_list(kind) and depth < _MOST_DEPTH:
         _check(kind.value_type, name, depth + 1)
         return
-    if types.is_dictionary(kind) and not depth:
+    if types.is_dictionary(kind):
         kind = kind.value_type
     is_number = types.is_boolean(kind) or types.is_integer(kind) or types.is_floating(kind)
-    is_time = types.is_timestamp(kind) or types.is_date(kind)
-    if is_number or (not depth and (is_time or _is_text(kind))):
+    if is_number or _is_time(kind) or _is_text(kind):
         return
     raise InvalidInput(f"The column `{name[:_SHOWN]}` is of a type that is not taken: {kind}.")
 
@@ -53,6 +55,12 @@ def _is_list(kind: Any) -> bool:
     from pyarrow import types
 
     return bool(types.is_list(kind) or types.is_large_list(kind) or types.is_fixed_size_list(kind))
+
+
+def _is_time(kind: Any) -> bool:
+    from pyarrow import types
+
+    return bool(types.is_timestamp(kind) or types.is_date(kind))
 
 
 def _is_tensor(kind: Any) -> bool:
@@ -80,7 +88,7 @@ def _expanded(column: Any) -> int:
     from pyarrow import types
 
     total = 0
-    for chunk in column.chunks:
+    for chunk in map(_leaves, column.chunks):
         if types.is_string_view(chunk.type):
             lengths = np.frombuffer(chunk.buffers()[1] or b"", np.int32)[::4]
             total += int(lengths[chunk.offset : chunk.offset + len(chunk)].sum(dtype=np.int64))
@@ -92,46 +100,56 @@ def _expanded(column: Any) -> int:
     return total
 
 
-def _array(column: Any, name: str) -> np.ndarray:
-    import pyarrow as pa
-    from pyarrow import types
+def _leaves(chunk: Any) -> Any:
+    """The values of lists in lists."""
+    if _is_tensor(chunk.type):
+        chunk = chunk.storage
+    while _is_list(chunk.type):
+        chunk = chunk.flatten()
+    return chunk
 
+
+def _array(column: Any, name: str, most_bytes: int) -> np.ndarray:
     kind = column.type
     if _is_tensor(kind):
         tensors = [chunk.to_numpy_ndarray() for chunk in column.chunks]
         return np.concatenate(tensors) if tensors else np.empty((0, *kind.shape))
-    if types.is_dictionary(kind):
-        column = pa.chunked_array(
-            [chunk.dictionary_decode() for chunk in column.chunks], kind.value_type
-        )
-        kind = column.type
-    if _is_list(kind):
-        return _nested(column, name)
-    is_time = types.is_timestamp(kind) or types.is_date(kind)  # whose gaps are NaT
-    if _is_text(kind) or (column.null_count and not is_time):
-        return np.fromiter(column.to_pylist(), object, len(column))
-    array: np.ndarray = column.to_numpy()
+    if not _is_list(kind):
+        return _flat(column.combine_chunks())
+    rows = column.combine_chunks()
+    if rows.null_count:
+        raise InvalidInput(f"The column `{name[:_SHOWN]}` lacks values.")
+    sizes, weight = [len(rows)], 0
+    while _is_list(rows.type):
+        weight += _LIST * len(rows)
+        flat = rows.flatten()
+        if rows.null_count or len(flat) % max(len(rows), 1) or not _is_even(rows, len(flat)):
+            return _uneven(column, weight + _LIST * len(flat), most_bytes)
+        sizes.append(len(flat) // len(rows) if len(rows) else 0)
+        rows = flat
+    return _flat(rows).reshape(sizes)
+
+
+def _flat(values: Any) -> np.ndarray:
+    """Values that are no lists; texts, and what has gaps beside times, as objects."""
+    from pyarrow import types
+
+    if types.is_dictionary(values.type):
+        values = values.dictionary_decode()
+    if _is_text(values.type) or (values.null_count and not _is_time(values.type)):
+        return np.fromiter(values.to_pylist(), object, len(values))
+    array: np.ndarray = values.to_numpy(zero_copy_only=False)
     return array
 
 
-def _nested(column: Any, name: str) -> np.ndarray:
-    """Lists of one length as one more dimension."""
-    from pyarrow import types
+def _uneven(column: Any, weight: int, most_bytes: int) -> np.ndarray:
+    """Lists of different lengths, as JSON would bring them: for a model that takes such.
 
-    rows = column.combine_chunks()
-    sizes = [len(rows)]
-    while not types.is_primitive(rows.type):
-        if rows.null_count:
-            raise InvalidInput(f"The column `{name[:_SHOWN]}` lacks values.")
-        flat = rows.flatten()
-        if len(flat) % max(len(rows), 1) or not _is_even(rows, len(flat)):
-            raise InvalidInput(f"The lists in the column `{name[:_SHOWN]}` differ in their length.")
-        sizes.append(len(flat) // len(rows) if len(rows) else 0)
-        rows = flat
-    if rows.null_count:
-        raise InvalidInput(f"The column `{name[:_SHOWN]}` lacks values.")
-    values: np.ndarray = rows.to_numpy(zero_copy_only=False)
-    return values.reshape(sizes)
+    An empty one takes four bytes of the body.
+    """
+    if weight + _VALUE * sum(map(len, map(_leaves, column.chunks))) > most_bytes:
+        raise PayloadTooLarge(f"The lists in the body are more than {most_bytes} bytes.")
+    return np.fromiter(column.to_pylist(), object, len(column))
 
 
 def _is_even(rows: Any, size: int) -> bool:
