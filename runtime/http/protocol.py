@@ -25,6 +25,7 @@ from .backlog import Backlog
 from .door import Door
 from .guarded import ON_DISCONNECT
 from .head import Head, RefusedHead, origin_form, without_upgrade
+from .unchunked import Unchunked
 from .unread import SOON, has_unread
 
 log = logging.getLogger(__name__)
@@ -186,6 +187,8 @@ class LimitedProtocol(HttpToolsProtocol):
         if not self.pipeline:
             self._answering = self.cycle
         self.scope["extensions"] = self._extensions  # type: ignore[typeddict-item]
+        if self.parser.get_http_version() == "1.0":
+            self.cycle.send = Unchunked(self.cycle, _KEPT)  # type: ignore[method-assign]
         if self.is_draining():
             self.cycle.keep_alive = False
         elif self.keeps_old():

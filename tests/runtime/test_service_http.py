@@ -94,6 +94,23 @@ def test_every_kind_of_api_answers_over_http(tmp_path, servers):
     assert (directory / "src" / "closed").read_text() == "yes"
 
 
+def test_a_client_of_http_1_0_gets_no_chunks(tmp_path, servers):
+    """It knows of none: the connection ends with the answer, also where it wished to go on."""
+    server = servers.start(bundle(tmp_path / "bundle"))
+    body = b'{"n": 3}'
+    head = b"POST /count HTTP/1.0\r\nHost: x\r\n%bContent-Length: %d\r\n\r\n"
+    for more in (b"", b"Connection: keep-alive\r\n"):
+        told, _, rest = server.ask(head % (more, len(body)) + body).partition(b"\r\n\r\n")
+        assert rest == b"0\n1\n2\n"
+        assert b"transfer-encoding" not in told
+        assert b"connection: close" in told
+        assert b"keep-alive" not in told
+    known = b"POST /both HTTP/1.0\r\nConnection: keep-alive\r\nHost: x\r\nContent-Length: 8\r\n\r\n"
+    answer = server.ask((known + b'{"a": 2}') * 2 + head % (b"", len(body)) + body)
+    assert answer.count(b'{"sum":3.0,"twice":2.0}') == 2, "what has a length goes on as before"
+    assert answer.endswith(b"\r\n\r\n0\n1\n2\n")
+
+
 def test_a_service_that_cannot_start_ends_the_server_with_one_line(tmp_path, servers):
     source = SOURCE.replace('mb.model("sums")', "1 / 0")
     server = servers.start(bundle(tmp_path / "bundle", source), wait=False)
