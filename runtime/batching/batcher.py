@@ -171,6 +171,11 @@ class Batcher:
         return None if self._admission.has_room(1, 0) else self._admission.refuse_full(1, now)
 
     @property
+    def is_full(self) -> bool:
+        """Whether there is no room for another row, as things stand."""
+        return not self._admission.has_room(1, 0)
+
+    @property
     def queued_rows(self) -> int:
         """Rows that wait for a batch."""
         return self._lanes.backlog.rows

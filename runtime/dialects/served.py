@@ -8,6 +8,7 @@ from ..batching.request import FutureRequest
 from ..batching.window import Limits
 from ..data import table
 from ..data.payload import Codec, Payload
+from ..data.regions import Regions
 from ..data.samples import Samples
 from ..errors import InvalidInput, NotSupported, Overloaded, PayloadTooLarge
 from ..manifest import ModelManifest, Route
@@ -57,6 +58,7 @@ class Served:
     manifest   of the model, None for an author's class
     signature  None where only `call` answers: an author's class
     is_guest   came from outside the bundle while the server runs
+    regions    shared memory of clients, where they may have some
     route      how requests share its calls, and what is known of an author's API
     """
 
@@ -73,6 +75,7 @@ class Served:
     limits: Limits
     label: str | None = None
     is_guest: bool = False
+    regions: Regions | None = None
     find_samples: Callable[[], Samples | None] = lambda: None
     _runner: Runner | None = field(default=None, repr=False)
     _operation: Operation | None = field(default=None, repr=False)
@@ -170,6 +173,24 @@ class Served:
                 f"The request has {rows} rows; this server takes up to {self.settings.max_rows} "
                 "at once."
             )
+
+    def check_room(self) -> None:
+        """Refuse what no queue of the model has room for, before it costs more than this.
+
+        Which of its methods a request asks for only its body may say, so all of them count.
+
+        Raises:
+            Overloaded: when they are full.
+        """
+        runner = self._runner
+        if runner is None or not runner.presence.is_here:
+            return
+        batcher = runner.queue(self.method).batcher
+        if not batcher.is_full or not all(runner.queue(m).batcher.is_full for m in self.methods):
+            return
+        refusal = batcher.refusal()
+        if refusal is not None:
+            raise refusal
 
     @property
     def open_queue(self) -> Queue | None:

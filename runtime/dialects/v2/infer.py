@@ -73,6 +73,7 @@ class Infer:
         served = self._found(inquiry.parts)
         if served.signature is None:
             return None
+        served.check_room()
         request = infer_request.read(inquiry, served)
         served = self._method(inquiry, served, request)
         return None if served.signature is None else _question(inquiry, served, request)
@@ -90,6 +91,7 @@ class Infer:
     async def answer(self, inquiry: Inquiry) -> Reply:
         """The handler."""
         served = self._found(inquiry.parts)
+        served.check_room()
         request = await self._read(inquiry, served)
         served = self._method(inquiry, served, request)
         if served.signature is None:

@@ -17,7 +17,7 @@ from modelbundle.runtime.dialects.v2.infer_answer import InferAnswer
 from modelbundle.runtime.dialects.v2.infer_request import InferRequest, Wanted
 from modelbundle.runtime.http.access_log import AccessLog
 
-from ...conftest import write_bundle, write_model
+from ...conftest import make_sums, write_bundle, write_model
 from ..ways import Way, hearing
 from .test_fast_protocol import Moody, post
 
@@ -331,3 +331,38 @@ def test_what_only_a_handler_does_is_logged_alike(tmp_path):
         seen.append([(e["path"], e["status"], e["rows"], e["in"], e["out"]) for e in logged])
     assert seen[0] == seen[1]
     assert [rows for _, _, rows, *_ in seen[0]] == [3, 900, 1, 1]
+
+
+async def crowded(way, path, slow, body):
+    """What a server says to a body while no queue of its model has room."""
+    await way.start()
+    batcher = way.application._host.runners["sums"].queue("predict").batcher
+    waiting = []
+    async with asyncio.timeout(20):
+        while not batcher.is_full:
+            client, _ = await way.connect()
+            waiting.append(client)
+            await way.say(client, [post(slow, path=path)])
+            await asyncio.sleep(0.01)
+        heard = await way.converse([post(body, "Connection: close", path=path)])
+    for client in waiting:
+        client.close()
+    await way.stop()
+    return heard
+
+
+@pytest.mark.parametrize("http", ["fast", "asgi"])
+@pytest.mark.parametrize(
+    ("path", "slow"),
+    [
+        (INFER, json.dumps({"inputs": [ROW | {"data": [-2, 1]}]}).encode()),
+        ("/v1/models/sums:predict", b'{"instances": [[-2, 1]]}'),
+    ],
+)
+def test_nothing_is_read_that_there_is_no_room_for(tmp_path, http, path, slow):
+    """A body that could not be read is refused as any other: nobody has looked."""
+    bundle = make_sums(tmp_path, http=http, queue={"max_rows": 1}, isolation="thread")
+    with asyncio.Runner() as runner:
+        heard = runner.run(crowded(Way(bundle), path, slow, b"{"))
+    assert heard.startswith(b"HTTP/1.1 503 "), heard
+    assert b"retry-after: " in heard.lower()
