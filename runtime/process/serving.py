@@ -309,7 +309,9 @@ class Serving:
                 self.metrics.counters.forget(each.row)
 
     def handed_over(self) -> None:
-        """At the management port each server has a queue of its own."""
+        """At the management port each server has a queue of its own; nobody waits for the store."""
+        if self.registrar is not None:
+            self.registrar.end()
         if self.site.management is not None:
             self.site.management.leave()
 

@@ -271,6 +271,23 @@ def test_a_model_that_nobody_waits_for_any_more_does_not_come_halfway(beside, st
     assert ask(server, "b").json() == {"predictions": [3.0]}
 
 
+def test_a_server_that_is_relieved_gives_up_what_it_asks_the_store(beside, store, in_threads):
+    """Another server serves on its socket: it has answered, and gone, before the store has."""
+    server = beside("--workers=1")
+    store.add(Sums(), "b")
+    (store.offers / "b.wait").touch()
+
+    def do(what):
+        if what == "ask":
+            return why(load(server, "b"))
+        wait_until(lambda: store.asked)
+        return server.stop(signal.SIGUSR1)
+
+    (status, told), code = in_threads(do, ["ask", "relieve"])
+    assert (status, code) == (500, 0), told
+    assert "the store could not be asked" in told
+
+
 def test_without_a_store_beside_it_a_server_says_so(beside):
     server = beside("--workers=1", env={})
     status, told = why(load(server, "b"))
