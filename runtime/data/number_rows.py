@@ -121,3 +121,15 @@ def _frame(row: bytes, rows: int) -> bytes:
 
 
 of = lru_cache(64)(NumberRows.of)
+
+
+def batch(side: Side, body: bytes, most: int) -> np.ndarray | None:
+    """The rows of `body`, at most `most`; None where it has anything but numbers that fit."""
+    known = of(side)
+    read = known.read(body, most) if known is not None else None
+    if known is None or read is None:
+        return None
+    try:
+        return known.array([read[1]])
+    except OverflowError:
+        return None  # whoever looks at each of them says which

@@ -67,7 +67,7 @@ class Codec:
         if kind == MULTIPART:
             return form_rows.batch(self, body, content_type)
         if kind == JSON:
-            numbers = self._numbers(body)
+            numbers = number_rows.batch(self.inputs, body, self.max_rows)
             if numbers is not None:
                 return numbers
             extent.check(self.inputs, self.max_rows, body)
@@ -83,17 +83,6 @@ class Codec:
             return self.fitted(picture.loads(body, kind.partition("/")[2], field, self.max_bytes))
         known = ", ".join(f"`{each}`" for each in self.takes())
         raise UnsupportedMediaType(f"No decoder for `{kind[:64]}`; send one of {known}.")
-
-    def _numbers(self, body: bytes) -> np.ndarray | None:
-        """The rows of a body that has nothing but numbers in them, as most have."""
-        known = number_rows.of(self.inputs)
-        read = known.read(body, self.max_rows) if known is not None else None
-        if known is None or read is None:
-            return None
-        try:
-            return known.array([read[1]])
-        except OverflowError:
-            return None  # it is told which
 
     def fitted(self, rows: found.Rows) -> Any:
         """The batch of rows that came in any way.

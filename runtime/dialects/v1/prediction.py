@@ -6,9 +6,10 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
+import numpy as np
 import orjson
 
-from ...data import extent, instances, table
+from ...data import extent, instances, number_rows, table
 from ...data.payload import JSON, Payload, is_json
 from ...errors import InvalidInput
 from ...models.operation import Stream
@@ -133,6 +134,7 @@ class Prediction:
         Raises:
             RequestError: as `predicted` does before it asks the model.
         """
+        self.served.check_room()
         return Wording(self._question(asked, _instances, ""), "predictions")
 
     async def _called(self, asked: Asked, key: str) -> Reply:
@@ -147,6 +149,7 @@ class Prediction:
         return Reply(answer.body, content_type=answer.content_type)
 
     async def _answered(self, asked: Asked, read: Rows, prefers: str = "") -> tuple[_Question, Any]:
+        self.served.check_room()
         if asked.is_large:
             question = await asyncio.to_thread(self._question, asked, read, prefers)
         else:
@@ -157,6 +160,10 @@ class Prediction:
         if self.served.signature is not None:
             # Around each row may stand an object with the input's name.
             extent.check(self.served.signature.inputs, 2 * self._most, asked.body)
+        if read is _instances:
+            batch = self._numbers(asked.body)
+            if batch is not None:
+                return _Question(self._method("", prefers), batch, "predictions")
         body, has_tokens = speech.loads(asked.body)
         if type(body) is not dict:
             raise InvalidInput("The body is not an object with `instances` or `inputs`.")
@@ -171,6 +178,11 @@ class Prediction:
                 raise InvalidInput("instances: this model takes JSON as it is, which has no NaN.")
         null = has_tokens or served.settings.nan == "null"
         return _Question(served, table.gather(side, listed, nan_as_null=null), key)
+
+    def _numbers(self, body: bytes) -> np.ndarray | None:
+        """The rows of a body that has nothing else in it."""
+        signature = self._method("", "").signature
+        return number_rows.batch(signature.inputs, body, self._most) if signature else None
 
     def _method(self, name: Any, prefers: str) -> Served:
         """The method that `signature_name` means."""
