@@ -27,11 +27,13 @@ from .fixed import Fixed
 from .inference import Inference
 from .prediction import Prediction
 from .repository import Repository
+from .shared_memory import SharedMemory
 
 log = logging.getLogger(__name__)
 
 LAME_DUCK = 0.4  # seconds in which load balancers and clients learn that we are going
-LAST_CALL = 0.1  # seconds for those whom the kernel has let in already
+LAST_CALL = 0.1  # seconds for those whom the kernel is letting in just now
+LOOKS = 50  # of as long, in which a busy process has to take them in
 _LEAST_PING = 10_000  # milliseconds between two pings of a client that has nothing to say
 
 
@@ -67,6 +69,7 @@ class Front:
             | Inference(catalog).handlers(self._desk)
             | Repository(catalog).handlers(self._desk)
             | Fixed(catalog).handlers(self._desk)
+            | SharedMemory(catalog).handlers(self._desk)
             | Prediction(catalog).handlers(self._desk)
             | Examples(catalog).handlers(self._desk)
         )
@@ -99,10 +102,13 @@ class Front:
         if server is not None:
             await server.stop(None)
 
-    async def finish(self, grace: float, quiet: Callable[[int], None]) -> None:
+    async def finish(
+        self, grace: float, quiet: Callable[[int], None], is_awaited: Callable[[int], bool]
+    ) -> None:
         """Answer what has come and what is on its way, within `grace` seconds, then end.
 
-        `quiet` has the kernel turn newcomers away at a port.
+        `quiet` has the kernel turn newcomers away at a port, `is_awaited` tells whether somebody
+        there has not been let in yet.
         """
         server, self._server = self._server, None
         if server is None:
@@ -111,7 +117,10 @@ class Front:
         if self._desk.answered:
             await asyncio.sleep(LAME_DUCK)
         quiet(self._endpoint.port)
-        await asyncio.sleep(LAST_CALL)
+        for _ in range(LOOKS):
+            await asyncio.sleep(LAST_CALL)
+            if not is_awaited(self._endpoint.port):
+                break
         await server.stop(max(grace - (time.monotonic() - began), LAST_CALL))
 
     def _bind(self, server: Any) -> None:

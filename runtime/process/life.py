@@ -21,7 +21,7 @@ from ..http.protocol import LimitedProtocol
 from ..http.unread import has_unread
 from .control import Line
 from .farewell import FAREWELL, GLANCE, LAST_CALL, emptied
-from .listeners import quiet
+from .listeners import is_awaited, quiet
 from .newcomers import LAME_DUCK, turn_away
 from .turnstile import Turnstile
 
@@ -270,7 +270,7 @@ class Life(uvicorn.Server):
 
     async def _finish_grpc(self) -> None:
         if self.grpc is not None:
-            await self.grpc.finish(self._drain_timeout, quiet)
+            await self.grpc.finish(self._drain_timeout, quiet, is_awaited)
 
     async def _last_call(self, sockets: list[socket.socket]) -> None:
         """Let those in who have come already, and nobody else."""

@@ -1,5 +1,6 @@
 """How the gRPC front comes up, is secured, and ends."""
 
+import asyncio
 import datetime as dt
 import ipaddress
 import signal
@@ -278,3 +279,24 @@ def test_a_certificate_that_is_none_is_said(servers, sums, certificates, tmp_pat
     server = servers.start(sums(dialects=["grpc"], grpc=named), "--grpc-port=0", wait=False)
     assert server.process.wait(30) == 1
     assert "are no certificate and its key" in server.log()
+
+
+def test_it_ends_once_nobody_at_its_port_waits_to_be_let_in(sums):
+    """However long a busy process takes for that."""
+    from modelbundle.runtime.grpc.front import Endpoint, Front
+    from modelbundle.runtime.http.app import create_app
+    from modelbundle.runtime.plan import Plan
+
+    application = create_app(Plan.read(sums(dialects=["native", "grpc"])))
+    endpoint = Endpoint("127.0.0.1", free_port())
+    looks, quieted = [True, True, False], []
+
+    async def come_and_go():
+        door, catalog = application.reception.door, application.catalog
+        front = Front(door, catalog, application.access, None, endpoint)
+        await front.listen()
+        await front.finish(10, quieted.append, lambda _: looks.pop(0))
+        await front.finish(10, pytest.fail, pytest.fail)
+
+    asyncio.run(come_and_go())
+    assert (looks, quieted) == ([], [endpoint.port])

@@ -5,7 +5,7 @@ import sys
 
 import pytest
 
-from modelbundle.runtime.process.listeners import quiet
+from modelbundle.runtime.process.listeners import is_awaited, quiet
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="looks into /proc")
 
@@ -34,3 +34,20 @@ def test_a_port_that_nobody_listens_at_is_no_matter():
         bound.listen()
         with socket.create_connection(bound.getsockname(), timeout=10):
             bound.accept()[0].close()
+
+
+def test_somebody_is_awaited_until_he_is_let_in_and_heard():
+    with socket.create_server(("127.0.0.1", 0)) as one:
+        port = one.getsockname()[1]
+        assert not is_awaited(port)
+        with socket.create_connection(one.getsockname(), timeout=10) as client:
+            assert is_awaited(port), "he is in the queue"
+            taken, _ = one.accept()
+            with taken:
+                assert not is_awaited(port)
+                client.sendall(b"a word")
+                taken.recv(6, socket.MSG_PEEK | socket.MSG_WAITALL)
+                assert is_awaited(port), "he has said what nobody has read"
+                taken.recv(6)
+                assert not is_awaited(port)
+    assert not is_awaited(port)
