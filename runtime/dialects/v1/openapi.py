@@ -133,11 +133,8 @@ def _columns(side: Side) -> Json:
 
 
 def _value(side: Side, index: int) -> Json:
-    """One row of one input."""
-    if side.layout == "array":
-        return record(side)
-    value: Json = record(side)["properties"][side.fields[index].name]
-    return value
+    """One row of one input, whatever else there is: of all of them a table has thousands."""
+    return record(Side("array", (side.fields[index],)))
 
 
 def _examples(side: Side) -> Json:
