@@ -32,6 +32,7 @@ from . import (
     show,
     sign,
     test,
+    trust,
     vendor,
     verify,
 )
@@ -93,6 +94,7 @@ def create_app(only: str | None = None) -> typer.Typer:
         app.command(name, cls=Command)(function)
     if chosen is COMMANDS:
         app.add_typer(models.create_app(), name="models")
+        app.add_typer(trust.create_app(), name="trust")
     return app
 
 

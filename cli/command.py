@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 SECTIONS: Mapping[str, Sequence[str]] = {
     "Models": ("save", "models"),
     "Bundles": ("init", "lock", "build", "vendor", "test", "list", "show", "diff", "delete"),
-    "Trust": ("sign", "verify", "sbom"),
+    "Trust": ("trust", "sign", "verify", "sbom"),
     "Service": ("serve", "restart", "predict", "bench", "client", "containerize"),
     "Elsewhere": ("export", "import", "push", "pull"),
     "Store and machine": ("doctor", "du", "gc", "schema"),

@@ -12,6 +12,7 @@ from ..progress import NullProgress, Progress
 from ..requirements import libraries
 from ..requirements.lock_file import LockFile
 from ..signing.policy import Policy
+from ..store.trust import BUILT_HERE
 from . import locking, plan, routes, tunings
 from .asked import Asked
 from .chosen_model import ChosenModel, choose
@@ -212,4 +213,4 @@ def _trust(manifest: BundleManifest, digest: str, store: "Store") -> None:
     executing = [model.digest for model in manifest.models if model.executes_code]
     is_foreign = libraries.unvouched(manifest, store)
     if not is_foreign and all(store.trust.is_trusted(model) for model in executing):
-        store.trust.grant(digest, "built here from trusted models")
+        store.trust.grant(digest, BUILT_HERE)

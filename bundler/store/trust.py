@@ -1,6 +1,7 @@
 """Trust: which digests may execute code on this machine."""
 
 import os
+from dataclasses import dataclass
 from pathlib import Path
 
 from ...runtime.digest import is_digest
@@ -8,6 +9,17 @@ from ..errors import InvalidTag
 from . import disk, record
 from .layout import Layout
 from .workspace import Workspace
+
+BUILT_HERE = "built here from trusted models"
+"""Why a bundle is trusted whose models were."""
+
+
+@dataclass(frozen=True, slots=True)
+class Granted:
+    """A digest that may run code here, and who or what decided so; None where nobody knows."""
+
+    digest: str
+    reason: str | None
 
 
 class Trust:
@@ -41,6 +53,19 @@ class Trust:
         """Trust it no longer."""
         if disk.remove(self._path(digest)):
             disk.sync_directory(self._directory)
+
+    @disk.told("read what is trusted")
+    def granted(self) -> list[Granted]:
+        """Every digest that was granted here, sorted; not those of `BUNDLE_TRUST`."""
+        names = sorted(path.name for path in self._directory.glob("*"))
+        digests = [f"sha256:{name}" for name in names]
+        return [Granted(one, self._reason(one)) for one in digests if is_digest(one)]
+
+    def _reason(self, digest: str) -> str | None:
+        try:
+            return str(record.load(self._path(digest))["reason"])
+        except (OSError, ValueError, KeyError):
+            return None
 
     def mend(self) -> None:
         """Write damaged records again. Their names are the digests, and these were granted."""

@@ -41,6 +41,8 @@ SAID = {
     "du": ["du", "--json"],
     "gc": ["gc", "--dry-run", "--json"],
     "schema": ["schema", "--json"],
+    "trust list": ["trust", "list", "--json"],
+    "trust withdraw": ["trust", "withdraw", "model:double", "--json"],
     "models list": ["models", "list", "--json"],
     "models show": ["models", "show", "double", "--json"],
     "models alias": ["models", "alias", "double", "canary", "--json"],
@@ -60,13 +62,17 @@ ONE_ITEM = {
 }  # fmt: skip
 CHANGING = {
     "models delete", "delete", "save", "build", "init", "models alias", "export", "import",
-    "models export", "models import", "push", "pull", "sign",
+    "models export", "models import", "push", "pull", "sign", "trust withdraw",
 }  # fmt: skip
 
 
 def test_every_command_stands_in_the_help_and_in_these_tests(bundle):
     top = set(re.findall(r"^  ([a-z]+) {2,}", bundle("--help").out, re.MULTILINE))
-    below = set(re.findall(r"^  ([a-z]+) {2,}", bundle("models", "--help").out, re.MULTILINE))
+    below = {
+        f"{group} {verb}"
+        for group in ("models", "trust")
+        for verb in re.findall(r"^  ([a-z]+) {2,}", bundle(group, "--help").out, re.MULTILINE)
+    }
 
     table = subprocess.run(
         [sys.executable, "-c", "from modelbundle.cli.app import COMMANDS; print(*COMMANDS)"],
@@ -74,8 +80,8 @@ def test_every_command_stands_in_the_help_and_in_these_tests(bundle):
         text=True,
         check=True,
     )
-    assert top == {*table.stdout.split(), "models"}
-    shown = top - {"models"} | {f"models {verb}" for verb in below}
+    assert top == {*table.stdout.split(), "models", "trust"}
+    shown = top - {"models", "trust"} | below
     assert shown == {*SAID, "serve", "restart", "vendor"}
 
 
