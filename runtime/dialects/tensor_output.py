@@ -63,11 +63,38 @@ def from_output(signature: Signature, output: Any) -> list[Tensor]:
     Raises:
         PredictionFailed: when it is not made of rows.
     """
-    found = _tensors(signature.outputs, output)
+    found = _tensors(signature.outputs, _as_promised(signature.outputs, output))
     known = {each.name: each.labels for each in signature.outputs.fields if each.classes}
     if not known:
         return found
     return [replace(tensor, labels=known.get(tensor.name, ())) for tensor in found]
+
+
+def _as_promised(side: Side, output: Any) -> Any:
+    """Columns of numbers that are floats by their signature as floats, whatever is missing.
+
+    A table of pandas has whole numbers where none is missing, and objects where one is.
+    """
+    promised = {each.name: each.dtype for each in side.fields if datatype(each.dtype)[:2] == "FP"}
+    if not promised or side.layout != "columns" or not hasattr(output, "columns"):
+        return output
+    return {
+        name: _as_floats(values, promised[name]) if name in promised else values
+        for name, values in predictions.columns(output).items()
+    }
+
+
+def _as_floats(values: np.ndarray, dtype: str) -> np.ndarray:
+    if values.dtype.kind not in "Oiu":
+        return values
+    listed = values.tolist()
+    if not all(type(each) in {int, float} or _is_missing(each) for each in listed):
+        return values
+    return np.array([np.nan if _is_missing(each) else each for each in listed], dtype)
+
+
+def _is_missing(value: Any) -> bool:
+    return value is None or type(value).__name__ == "NAType"
 
 
 def _tensors(side: Side, output: Any) -> list[Tensor]:

@@ -4,6 +4,7 @@ import struct
 from contextlib import suppress
 
 import numpy as np
+import pandas as pd
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -309,3 +310,13 @@ def test_outputs_within_an_output_are_records_of_json():
     rows = np.array([[1.0, 2.0]])
     (tensor,) = from_output(Signature(outputs=OBJECTS), {"hidden": (rows, rows[:, 0])})
     assert tensor == Tensor("hidden", "BYTES", (1,), [b'{"output-0":[1.0,2.0],"output-1":1.0}'])
+
+
+def test_a_column_is_of_the_datatype_that_metadata_promise_whatever_is_missing():
+    side = Side("columns", (Field("n", "float64", (None,)), Field("s", "str", (None,))))
+    for numbers in ([1, None], [1, 2], [None, None]):
+        answer = pd.DataFrame({"n": pd.array(numbers, "Int64"), "s": ["a", "b"]})
+        first, second = from_output(Signature(outputs=side), answer)
+        assert (first.datatype, second.datatype) == ("FP64", "BYTES")
+        wanted = [np.nan if each is None else each for each in numbers]
+        np.testing.assert_array_equal(first.data, wanted)
