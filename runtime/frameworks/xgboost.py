@@ -79,10 +79,11 @@ class Xgboost:
             model.load_model(path)
         self._is_on_gpu = device != "cpu"
         count = threads.asked()
+        _booster(model).set_param({"device": device} | ({"nthread": count} if count else {}))
         if hasattr(model, "get_booster"):
-            model.set_params(device=device, **({"n_jobs": count} if count else {}))
-        else:
-            model.set_param({"device": device} | ({"nthread": count} if count else {}))
+            # Not `set_params`: it gives the booster all of them, also what only training reads.
+            model.device = device
+            model.n_jobs = count or model.n_jobs
         return model
 
     def prepare(self, model: Any) -> Any:

@@ -119,3 +119,15 @@ def test_categories_of_two_kinds_in_one_column_are_refused(shops):
     row = {"zone": 2.0, "city": "Oslo", "open": None, "size": 3.0}
     with pytest.raises(InvalidInput, match="city: `1` is no category"):
         loaded.call("predict", table.collate(side, [row, row | {"city": 1}]))
+
+
+def test_what_only_training_reads_is_no_parameter_of_a_booster_that_is_loaded():
+    frame = pd.DataFrame(np.random.default_rng(0).normal(size=(60, 2)), columns=["a", "b"])
+    model = xgboost.XGBRegressor(
+        n_estimators=2, monotone_constraints={"a": 1}, interaction_constraints=[["a", "b"]]
+    ).fit(frame, frame["a"])
+    item = modelbundle.save("m", model, sample=frame.head(3))
+    loaded = LoadedModel.load(Store.default().directory(item))
+    np.testing.assert_array_equal(loaded.call("predict", frame), model.predict(frame))
+    assert loaded.object.get_params()["monotone_constraints"] == {"a": 1}
+    assert loaded.object.get_params()["device"] == "cpu"
