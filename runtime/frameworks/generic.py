@@ -12,6 +12,7 @@ from .carried_code import unpickler
 from .framework import Saved
 
 _METHODS = ("predict", "predict_proba", "transform", "score")
+_TABLES = frozenset({"pandas", "polars"})  # a table's `transform` is about itself
 
 
 class Generic:
@@ -70,6 +71,8 @@ class Generic:
         """Its own methods of the usual names; a bare callable has `predict`, data has none."""
         if isinstance(model, type):
             return ()  # a class is not yet a model
+        if type(model).__module__.partition(".")[0] in _TABLES:
+            return ()
         named = tuple(name for name in _METHODS if callable(getattr(model, name, None)))
         if "predict" not in named and callable(model):
             return ("predict", *named)

@@ -19,6 +19,15 @@ def test_an_object_with_nothing_to_call_is_saved_shown_and_not_served(bundle, tr
     assert "nothing to call" in bundle("serve", "model:words", code=1).err
 
 
+def test_a_table_is_data_though_it_has_a_method_called_transform(bundle, trained):
+    (trained / "rows.py").write_text("import pandas\n\nframe = pandas.DataFrame({'a': [1]})\n")
+
+    assert "nothing to call" in bundle("save", "rows", "rows:frame").err
+
+    refused = bundle("save", "rows", "rows:frame", "--sample", "sample.json", code=1)
+    assert "nothing to call" in refused.err
+
+
 def test_the_json_begins_with_tag_and_digest(bundle, trained):
     data = bundle("save", "answer", "train:model", "--json").json
 
