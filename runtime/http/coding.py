@@ -9,6 +9,9 @@ from .body import Body
 from .exchange import Exchange, Receive
 
 _AT_ONCE = 1 << 16  # bytes that are inflated, or deflated, before others have their turn
+_PIECE = 1 << 12  # bytes of a body that are looked at
+_MEMBERS = 16  # gzip files in one body, and one more for each
+_MEMBER = 1 << 10  # bytes that it may become; each costs what inflating so much does
 _WORTH = 1 << 10  # bytes below which nothing is gained
 _LEVEL = 1  # tensors hardly become smaller by more
 _GZIP = 16 + zlib.MAX_WBITS
@@ -53,11 +56,11 @@ async def inflated(body: bytes, coding: bytes, limit: int) -> bytes:
         raise UnsupportedMediaType(f"The body is encoded as `{said}`; send gzip or deflate.")
     if name == b"deflate" and not _is_zlib(body):
         window = -zlib.MAX_WBITS  # as some clients understand the word
-    inflater = _Inflater(window, limit)
-    if inflater.take(body, _AT_ONCE):
+    inflater = _Inflater(body, window, limit)
+    if inflater.take(_AT_ONCE):
         return inflater.whole()
     async with _turn:
-        await asyncio.to_thread(inflater.take, b"", limit)
+        await asyncio.to_thread(inflater.finish)
     return inflater.whole()
 
 
@@ -94,44 +97,58 @@ def _is_zlib(body: bytes) -> bool:
 class _Inflater:
     """Inflates a body bit by bit; a gzip file may have several members."""
 
-    def __init__(self, window: int, limit: int) -> None:
+    def __init__(self, body: bytes, window: int, limit: int) -> None:
+        self._body = memoryview(body)
+        self._at = 0  # how much of it was taken
         self._window = window
         self._limit = limit
+        self._members = _MEMBERS + limit // _MEMBER
         self._stream = zlib.decompressobj(window)
-        self._rest = b""
         self._parts: list[bytes] = []
         self._size = 0
 
-    def take(self, body: bytes, most: int) -> bool:
-        """Go on, by at most so many bytes more; whether that was all."""
-        rest = self._rest + body
-        while True:
-            room = min(most, self._limit + 1 - self._size)
-            try:
-                part = self._stream.decompress(rest, room)
-            except zlib.error:
-                raise BadPayload("The body is not what its Content-Encoding says.") from None
+    def take(self, most: int) -> bool:
+        """Go on, by at most so many bytes more, of either form; whether that was all."""
+        while most > 0:
+            begin = self._at
+            part = self._part(min(most, self._limit + 1 - self._size))
             self._parts.append(part)
             self._size += len(part)
-            most -= len(part)
+            most -= max(len(part), self._at - begin)
             if self._size > self._limit:
                 raise PayloadTooLarge(
                     f"The body is larger than {self._limit} bytes when it is decompressed."
                 )
             if self._stream.eof:
-                rest = self._stream.unused_data
-                if not rest:
+                if self._at == len(self._body):
                     return True
-                if self._window != _GZIP:
-                    raise BadPayload("Something follows the compressed body.")
-                self._stream = zlib.decompressobj(self._window)
-            else:
-                rest = self._stream.unconsumed_tail
-            if most <= 0 and rest:
-                self._rest = rest
-                return False
-            if not rest and not self._stream.eof:
+                self._next_member()
+                most -= _MEMBER
+            elif not part and self._at == len(self._body):
                 raise BadPayload("The compressed body ends too early.")
+        return False
+
+    def _part(self, room: int) -> bytes:
+        # A little at a time: what is behind a member would be copied with each of thousands.
+        piece = self._body[self._at : self._at + _PIECE]
+        try:
+            part = self._stream.decompress(piece, room)
+        except zlib.error:
+            raise BadPayload("The body is not what its Content-Encoding says.") from None
+        stream = self._stream
+        self._at += len(piece) - len(stream.unused_data if stream.eof else stream.unconsumed_tail)
+        return part
+
+    def _next_member(self) -> None:
+        self._members -= 1
+        if self._window != _GZIP or self._members < 0:
+            raise BadPayload("Something follows the compressed body.")
+        self._stream = zlib.decompressobj(self._window)
+
+    def finish(self) -> None:
+        """All that is left."""
+        while not self.take(self._limit + 1):
+            pass
 
     def whole(self) -> bytes:
         """All that came of it."""

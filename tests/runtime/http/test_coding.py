@@ -48,6 +48,24 @@ def test_a_bomb_is_refused_before_it_goes_off(coding):
         inflate(gzip.compress(bytes(MOST)) * 2, b"gzip")
 
 
+def test_thousands_of_files_in_one_body_are_refused():
+    """Each would be looked for in all that is left: a minute of the loop for eight megabytes."""
+    with pytest.raises(BadPayload, match="Something follows"):
+        inflate(gzip.compress(b"") * 400_000, b"gzip")
+
+
+@given(st.lists(st.binary(max_size=3000), min_size=1, max_size=16))
+def test_files_in_one_body_come_one_behind_the_other(parts):
+    assert inflate(b"".join(map(gzip.compress, parts)), b"gzip") == b"".join(parts)
+
+
+def test_blocks_without_a_byte_are_read_beside_the_loop():
+    """Or else by nobody: they say nothing, however many they are."""
+    body = zlib.compress(b"")[:2] + b"\0\0\0\xff\xff" * 400_000
+    with pytest.raises(BadPayload, match="ends too early"):
+        inflate(body, b"deflate")
+
+
 @given(st.binary(min_size=1, max_size=200), st.sampled_from([b"gzip", b"deflate"]))
 def test_any_bytes_are_inflated_or_refused(body, coding):
     """Nothing else happens."""
