@@ -7,6 +7,7 @@ from typing import Self
 
 from ...runtime import digest
 from ..errors import ResolveError
+from . import index_credentials
 from .index import Index
 from .package import Package
 from .target import MACHINES
@@ -20,9 +21,15 @@ NAMED = "# --index "
 
 
 def index_arguments(requirements: Path) -> list[str]:
-    """What tells uv the names of the indexes in a `requirements.lock`, for their credentials."""
+    """What tells uv the names of the indexes in a `requirements.lock`, for their credentials.
+
+    Raises:
+        ResolveError: when these were given for another place.
+    """
     lines = requirements.read_text("utf-8").splitlines()
     found = [line.removeprefix(NAMED) for line in lines if line.startswith(NAMED)]
+    pairs = [name.partition("=") for name in found]
+    index_credentials.check(Index(url, name) for name, _, url in pairs)
     return [word for name in found for word in ("--index", name)]
 
 

@@ -13,6 +13,7 @@ from urllib.parse import urlsplit
 from urllib.request import getproxies, proxy_bypass
 
 from .index import Index
+from .index_credentials import IndexCredentials, origin
 
 if TYPE_CHECKING:
     import urllib3
@@ -136,17 +137,17 @@ def _pools(proxy: str | None) -> "urllib3.PoolManager":
 
 
 def headers(url: str, indexes: Iterable[Index] = ()) -> dict[str, str]:
-    """What lets us in: from the variables of an index on that host, or from netrc."""
-    host = urlsplit(url).hostname or ""
+    """What lets us in: from the variables of an index at that place, or from netrc.
+
+    Raises:
+        ResolveError: when the variables were not given for it.
+    """
     for index in indexes:
-        if index.name and urlsplit(index.url).hostname == host:
-            prefix = "UV_INDEX_" + re.sub(r"[^A-Z0-9]", "_", index.name.upper())
-            user = os.environ.get(f"{prefix}_USERNAME", "")
-            password = os.environ.get(f"{prefix}_PASSWORD", "")
-            if user or password:
-                return _basic(user, password)
+        found = IndexCredentials.of(index) if origin(index.url) == origin(url) else None
+        if found:
+            return _basic(found.user, found.password)
     try:
-        known = netrc.netrc(os.environ.get("NETRC")).authenticators(host)
+        known = netrc.netrc(os.environ.get("NETRC")).authenticators(urlsplit(url).hostname or "")
     except (OSError, netrc.NetrcParseError):
         return {}
     return _basic(known[0], known[2] or "") if known else {}

@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from datetime import date, timedelta
 from pathlib import Path
 
+from . import index_credentials
 from .index import Index
 
 PLATFORMS = {
@@ -49,6 +50,7 @@ class Target:
         given += ["--only-binary", ":all:", "--no-header"]
         for name in self.allow_source if with_sources else ():
             given += ["--no-binary", name]
+        index_credentials.check(self.indexes)
         for index in self.indexes:
             if not index.packages:  # the others are told apart in pyproject.toml
                 given += ["--index", f"{index.name}={index.url}" if index.name else index.url]

@@ -20,6 +20,7 @@ class Served:
     credentials: str | None = None
     asked: list[str] = field(default_factory=list)
     refused: int = 0
+    told: list[str] = field(default_factory=list)  # what came as `Authorization`
 
 
 @contextmanager
@@ -50,6 +51,9 @@ def _handler(served):  # noqa: C901 - one small server
 
         def answer(self, *, with_body):
             served.asked.append(self.path)
+            served.told += (
+                [self.headers["Authorization"]] if "Authorization" in self.headers else []
+            )
             if served.credentials and not self.knows():
                 served.refused += 1
                 self.reply(401, b"", {"WWW-Authenticate": 'Basic realm="x"'})

@@ -51,6 +51,7 @@ def test_its_packages_travel_and_its_password_does_not(
     assert refused.returncode != 0
     monkeypatch.setenv("UV_INDEX_OURS_USERNAME", "ann")
     monkeypatch.setenv("UV_INDEX_OURS_PASSWORD", SECRET)
+    monkeypatch.setenv("BUNDLE_INDEX_OURS_HOST", own.url.removeprefix("http://"))
     built = run("build", tmp_path / "project", "--json")
     assert built.returncode == 0, built.stderr
     base = write_base(tmp_path / "base")

@@ -67,6 +67,7 @@ def test_credentials_come_from_the_environment_and_stay_there(serve_index, make_
     bound = Index(own.url, "ours", ("alpha",))
     monkeypatch.setenv("UV_INDEX_OURS_USERNAME", "ann")
     monkeypatch.setenv("UV_INDEX_OURS_PASSWORD", "hush-hush")
+    monkeypatch.setenv("BUNDLE_INDEX_OURS_HOST", own.url.removeprefix("http://"))
     target = Target("3.11", "linux/amd64", indexes=(bound,))
     (package,) = resolve(Requirements((Requirement("alpha", "us"),)), target)
     assert "hush" not in str([package.to_json(), dict(package.urls)])

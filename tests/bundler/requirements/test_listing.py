@@ -84,6 +84,7 @@ def test_credentials_are_those_of_the_index_or_of_netrc(
     assert listings([wanted]) == {}
     monkeypatch.setenv("UV_INDEX_OUR_OWN_USERNAME", "ann")
     monkeypatch.setenv("UV_INDEX_OUR_OWN_PASSWORD", "secret")
+    monkeypatch.setenv("BUNDLE_INDEX_OUR_OWN_HOST", served.url)
     assert "alpha" in listings([wanted], [Index(served.url, "our-own")])
     (tmp_path / "netrc").write_text("machine 127.0.0.1 login ann password secret\n")
     monkeypatch.setenv("NETRC", str(tmp_path / "netrc"))
