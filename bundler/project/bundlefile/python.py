@@ -40,7 +40,8 @@ class IndexRef(ShortSection):
 
     name: IndexName | None = Field(default=None, examples=["internal"])
     """What it is called. Credentials come from `UV_INDEX_<NAME>_USERNAME` and
-    `UV_INDEX_<NAME>_PASSWORD`, for the host in `BUNDLE_INDEX_<NAME>_HOST`; a keyring or `~/.netrc`."""
+    `UV_INDEX_<NAME>_PASSWORD`, for the host in `BUNDLE_INDEX_<NAME>_HOST`; else from a keyring or
+    `~/.netrc`."""
 
     packages: Distinct[Package] = Field(default=(), examples=[["acme-features", "acme-models"]])
     """What comes from here and from nowhere else; nothing else comes from here then. Without it
