@@ -30,6 +30,21 @@ class Admission:
             and backlog.bytes + size <= limits.max_queue_bytes
         )
 
+    def is_plain(self, lane: Lane, rows: int, size: int, deadline: float, now: float) -> bool:
+        """Whether none of so many rows, the first of them due at `deadline`, would be refused.
+
+        No prediction: it may be False where they all would be let in.
+        """
+        backlog, limits = self._lanes.backlog, self._limits
+        waiting = backlog.rows + rows
+        time = HEADROOM * (deadline - now) - self._slots.remaining(now)
+        return (
+            backlog.rows == lane.rows
+            and waiting <= limits.max_queue_rows
+            and backlog.bytes + size <= limits.max_queue_bytes
+            and lane.window.is_soon(waiting, time)
+        )
+
     def refuse_full(self, rows: int, now: float) -> Overloaded:
         """What to tell a request for which there is no room."""
         over = self._lanes.backlog.rows + rows > self._limits.max_queue_rows

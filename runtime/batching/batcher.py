@@ -9,8 +9,9 @@ from typing import Any
 from ..errors import InvalidInput, ModelDied, Overloaded
 from .admission import Admission
 from .alarm import Alarm
-from .batch import Batch, Piece
+from .batch import Batch
 from .cost import CostModel
+from .delivery import Delivery
 from .departures import Departures
 from .executor import Executor, RowOps
 from .hang import HangWatch
@@ -57,11 +58,13 @@ class Batcher:
         self._drained = asyncio.Event()  # set by the turn that finds nothing left to do
         self._slots = Slots(executors if isinstance(executors, Sequence) else [executors])
         is_ranked = self.limits.priorities or self.limits.fairness
+        self._takes_many = self.limits.mergeable and not is_ranked
         self._lanes = RankedLanes(self.limits) if is_ranked else Lanes(self.limits)
         self._admission = Admission(self.limits, self._lanes, self._slots, self._observer)
         self._departures = Departures(self._lanes, self._in_flight, self._admission, self._observer)
         self._recovery = Recovery(self._departures.is_over, idempotent=self.limits.idempotent)
         self._alarm = Alarm(clock, self._departures.expire)
+        self._delivery = Delivery(ops, is_whole=self.limits.mergeable)
         self._hold = Hold(clock, partial(self._turn, "returned"))
         self._lull = Lull(clock, lambda: self._lanes.backlog.rows, partial(self._turn, "ready"))
         self._watch = HangWatch(self.limits, self._slots, self._has_more, clock)
@@ -152,13 +155,36 @@ class Batcher:
         if not self._admission.has_room(request.rows, request.size):
             self._departures.make_room(request, now)
         self._admission.check(lane, request, now)
-        lane.window.arrived(now, request.rows)
         lane.push(request)
+        self._queued(lane, request.rows, now, request.deadline)
+
+    def enqueue_all(self, requests: Sequence[Request], key: Hashable = None) -> bool:
+        """Queue requests that came together, as `enqueue` would one by one, for less than half.
+
+        False, and none is queued, where one of them might be refused, or not all are alike.
+        """
+        if not self._is_accepting or not self._takes_many:
+            return False
+        now = self._clock()
+        lane = self._lanes[key]
+        rows = sum([request.rows for request in requests])
+        size = sum([request.size for request in requests])
+        deadline = min([request.deadline for request in requests])
+        if not self._admission.is_plain(lane, rows, size, deadline, now):
+            return False
+        for request in requests:
+            request.arrived = now
+        lane.push_all(requests, rows, size)
+        self._queued(lane, rows, now, deadline)
+        return True
+
+    def _queued(self, lane: Lane, rows: int, now: float, deadline: float) -> None:
+        lane.window.arrived(now, rows)
         self._observer.queued(self._lanes.backlog.rows)
         if not lane.is_listed:
             self._lanes.enlist(lane)
-        if request.deadline < self._alarm.at and self._loop is not None:
-            self._alarm.set(self._loop, request.deadline)
+        if deadline < self._alarm.at and self._loop is not None:
+            self._alarm.set(self._loop, deadline)
         if self._slots.idle and not self._is_scheduled:
             self._schedule()
 
@@ -300,7 +326,7 @@ class Batcher:
     def _deliver(self, batch: Batch, output: Any) -> None:
         """Hand over the answers, after the next batch has begun or before."""
         try:
-            answered, hand_over = self._answers(batch, output)
+            answered, hand_over = self._delivery.of(batch, output)
         except Exception as error:  # noqa: BLE001 - as if the model had raised it
             self._recovery.failed(batch, error)
             self._turn("ready")
@@ -324,35 +350,6 @@ class Batcher:
         """Whether the next batch can only gain by it: no model computes while this loop writes."""
         is_full = self._lanes.backlog.rows >= batch.window.limit
         return self.limits.is_crowded and not is_full and not self._recovery
-
-    def _answers(self, batch: Batch, output: Any) -> tuple[int, Callable[[], None]]:
-        """How many rows are answered for good, and what hands over the answers of `batch`."""
-        requests = batch.requests
-        group = requests[0].group
-        if group is None or not batch.is_for(group) or not self.limits.mergeable:
-            return self._each_answer(batch, output)
-        for request in requests:
-            request.is_over = True
-        return batch.rows, partial(group.answer, requests, output, batch.bounds)
-
-    def _each_answer(self, batch: Batch, output: Any) -> tuple[int, Callable[[], None]]:
-        outputs = batch.outputs(output, self._ops)
-        pieces = list(zip(batch.pieces(), outputs, strict=True))
-        answered = sum(
-            request.rows
-            for (request, start, stop), _ in pieces
-            if not request.is_over and request.left == stop - start
-        )
-        return answered, partial(self._settle, pieces)
-
-    def _settle(self, pieces: list[tuple[Piece, Any]]) -> None:
-        for (request, start, stop), part in pieces:
-            if request.is_over:
-                continue
-            if stop - start == request.rows:
-                request.settle(part)
-            else:
-                request.take_part(start, stop, part, self._ops.concat)
 
     # --- the end ---
 

@@ -1,7 +1,7 @@
 """Lane: requests that wait and may share a batch."""
 
 from collections import deque
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 
 from .batch import Batch
 from .observer import Release
@@ -51,6 +51,11 @@ class Lane:
         """Queue `request`."""
         self._queue.append(request)
         self._count(request.rows, request.size)
+
+    def push_all(self, requests: Sequence[Request], rows: int, size: int) -> None:
+        """Queue `requests`, which have so many rows and bytes together."""
+        self._queue.extend(requests)
+        self._count(rows, size)
 
     def pop(self) -> Request:
         """Take the head out, with all its rows that no batch has taken."""

@@ -114,14 +114,26 @@ class Intake(Arrivals):
             for request in those.requests:
                 self._take_alone(request)
             return
+        self._share(those, batch)
+        if self._has_kinds:
+            for request in those.requests:
+                self._enqueue(request, table.key(codec.inputs, request.batch))
+            return
         key = table.key(codec.inputs, batch)
+        if self.queue.batcher.enqueue_all(those.requests, key):
+            self.queue.metrics.pending(those.bounds[-1])
+            return
+        for request in those.requests:
+            self._enqueue(request, key)
+
+    def _share(self, those: "_Together", batch: Any) -> None:
+        """Give each its rows of the batch, for which its body is not needed any more."""
         is_array = isinstance(batch, np.ndarray)
         start = 0
         for request, stop in zip(those.requests, those.bounds[1:], strict=True):
             request.batch = batch[start:stop] if is_array else table.slice(batch, start, stop)
-            if self._has_kinds:
-                key = table.key(codec.inputs, request.batch)
-            self._enqueue(request, stop - start, key)
+            request.rows = request.left = stop - start
+            request.body = b""
             start = stop
 
     def _gather(self, parts: list[list[Any]]) -> Any:
@@ -187,12 +199,12 @@ class Intake(Arrivals):
             self.answers.answer_nothing(request)
             return
         request.batch = batch
-        self._enqueue(request, rows, table.key(self.codec.inputs, batch))
-
-    def _enqueue(self, request: FastRequest, rows: int, key: Any) -> None:
         request.rows = request.left = rows
         request.body = b""
-        self.queue.metrics.pending(rows)
+        self._enqueue(request, table.key(self.codec.inputs, batch))
+
+    def _enqueue(self, request: FastRequest, key: Any) -> None:
+        self.queue.metrics.pending(request.rows)
         try:
             self.queue.batcher.enqueue(request, key)
         except RequestError as error:

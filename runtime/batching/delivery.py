@@ -1,0 +1,51 @@
+"""Delivery: the output of a batch, to the requests whose rows it was made of."""
+
+from collections.abc import Callable
+from functools import partial
+from typing import Any
+
+from .batch import Batch, Piece
+from .executor import RowOps
+
+
+class Delivery:
+    """Cuts outputs with `ops`; `is_whole` where those of a group may be handed over uncut."""
+
+    __slots__ = ("_is_whole", "_ops")
+
+    def __init__(self, ops: RowOps, *, is_whole: bool) -> None:
+        self._ops = ops
+        self._is_whole = is_whole
+
+    def of(self, batch: Batch, output: Any) -> tuple[int, Callable[[], None]]:
+        """How many rows are answered for good, and what hands over the answers of `batch`.
+
+        Raises:
+            Exception: whatever `ops` raises for an output that has not that many rows.
+        """
+        requests = batch.requests
+        group = requests[0].group
+        if group is None or not batch.is_for(group) or not self._is_whole:
+            return self._pieces(batch, output)
+        for request in requests:
+            request.is_over = True
+        return batch.rows, partial(group.answer, requests, output, batch.bounds)
+
+    def _pieces(self, batch: Batch, output: Any) -> tuple[int, Callable[[], None]]:
+        outputs = batch.outputs(output, self._ops)
+        pieces = list(zip(batch.pieces(), outputs, strict=True))
+        answered = sum(
+            request.rows
+            for (request, start, stop), _ in pieces
+            if not request.is_over and request.left == stop - start
+        )
+        return answered, partial(self._settle, pieces)
+
+    def _settle(self, pieces: list[tuple[Piece, Any]]) -> None:
+        for (request, start, stop), part in pieces:
+            if request.is_over:
+                continue
+            if stop - start == request.rows:
+                request.settle(part)
+            else:
+                request.take_part(start, stop, part, self._ops.concat)
