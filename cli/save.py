@@ -7,9 +7,9 @@ import typer
 
 from ..runtime.errors import BundleError
 from .console import Console
-from .containerize import pairs
 from .listing import to_json
 from .options import Json, Quiet, Trust
+from .pairs import pairs
 from .size import human
 
 if TYPE_CHECKING:

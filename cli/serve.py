@@ -1,66 +1,13 @@
 """`bundle serve`: a bundle, a model or a project behind HTTP."""
 
-import re
-from typing import Annotated, Any, Literal
+from typing import Annotated
 
 import typer
 
 from .console import Console
 from .options import Env, Json, Offline, Policy, Quiet, Target, Trust
+from .server_options import Gpu, GrpcPort, Host, Http, Isolation, Port, Workers, given
 
-_GPUS = re.compile(r"all|\d+(,\d+)*")
-_MOST_WORKERS = 1024
-
-
-def _workers(text: str | None) -> str | None:
-    if text is None or text == "auto" or (text.isdecimal() and 0 < int(text) <= _MOST_WORKERS):
-        return text
-    raise typer.BadParameter(f"{text!r} is neither auto nor a number from 1 to {_MOST_WORKERS}.")
-
-
-def _gpus(text: str | None) -> str | None:
-    if text is None or _GPUS.fullmatch(text):
-        return text
-    raise typer.BadParameter(f"{text!r} is not a list such as 0,1.")
-
-
-Port = Annotated[
-    int | None,
-    typer.Option(
-        "--port", "-p", min=0, max=65535, metavar="PORT", help="Port; 0 takes any free one."
-    ),
-]
-GrpcPort = Annotated[
-    int | None,
-    typer.Option(
-        "--grpc-port",
-        min=0,
-        max=65535,
-        metavar="PORT",
-        help="Port of gRPC, where it is spoken; 0 takes any free one.",
-    ),
-]
-Host = Annotated[
-    str | None, typer.Option("--host", metavar="ADDRESS", help="Address; default 127.0.0.1.")
-]
-Workers = Annotated[
-    str | None,
-    typer.Option(
-        "--workers", metavar="N", callback=_workers, help="Processes that answer, or auto."
-    ),
-]
-Isolation = Annotated[
-    Literal["process", "thread"] | None,
-    typer.Option("--isolation", help="Run models in processes of their own, or in threads."),
-]
-Http = Annotated[
-    Literal["fast", "asgi"] | None,
-    typer.Option("--http", help="The way of a prediction through the server."),
-]
-Gpu = Annotated[
-    str | None,
-    typer.Option("--gpu", metavar="[=0,1]", callback=_gpus, help="Run on GPUs: all, or these."),
-]
 Reload = Annotated[bool, typer.Option("--reload", help="Start again when a source file changes.")]
 Explain = Annotated[bool, typer.Option("--explain", help="Say what was chosen, and why.")]
 
@@ -105,9 +52,8 @@ def serve(
     from ..bundler.store import Store
 
     console = Console(json=json, quiet=quiet)
-    options = _options({"--port": port, "--host": host, "--workers": workers, "--gpu": gpu})
-    options += _options({"--isolation": isolation, "--http": http, "--grpc-port": grpc_port})
-    options += ["--explain"] if explain else []
+    options = given(port=port, host=host, workers=workers, gpu=gpu, isolation=isolation, http=http)
+    options += given(grpc_port=grpc_port) + (["--explain"] if explain else [])
     wish = Wish(env, trust=trust, offline=offline, policy=policy)
     if reload:
         from . import reloading
@@ -119,7 +65,3 @@ def serve(
     from .keeper import Asked, Keeper
 
     raise typer.Exit(Keeper(Asked(target, Store.default(), wish, options), console).run())
-
-
-def _options(given: dict[str, Any]) -> list[str]:
-    return [f"{name}={value}" for name, value in given.items() if value is not None]

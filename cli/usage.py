@@ -97,7 +97,7 @@ def _options(context: "Context") -> list[str]:
 
 
 def _value(error: BadParameter, context: "Context | None") -> str:
-    message = error.message
+    message: str = error.message
     for theirs, ours in _NUMBERS:
         message = theirs.sub(ours, message)
     message = _in_backticks(message[:1].upper() + message[1:]).rstrip(".")

@@ -1,6 +1,7 @@
 """Wish: what a person wants to be measured."""
 
 from dataclasses import dataclass
+from typing import Any, Self
 
 from .load import Load
 from .rate import Rate
@@ -25,6 +26,19 @@ class Wish:
     seconds: float = 3.0
     timeout: float = 10.0
     rounds: int = 6
+
+    @classmethod
+    def parse(cls, clients: str, rates: str, **others: Any) -> Self:
+        """From lists as they are typed: "1,8,32" and "50%,500"; "none" is none.
+
+        Raises:
+            ValueError: for a text that is no such list.
+        """
+        return cls(
+            () if clients == "none" else tuple(map(int, clients.split(","))),
+            () if rates == "none" else tuple(map(Rate.parse, rates.split(","))),
+            **others,
+        )
 
     @property
     def expected(self) -> float:
