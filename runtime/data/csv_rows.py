@@ -2,7 +2,8 @@
 
 import csv
 import math
-from collections.abc import Callable
+import re
+from collections.abc import Callable, Mapping
 from functools import partial
 from io import StringIO
 from typing import Any
@@ -11,6 +12,8 @@ from ..errors import BadPayload, InvalidInput
 from ..signature import Field, Side
 
 _BOOLEANS = {"true": True, "1": True, "false": False, "0": False}
+_NONE = frozenset({"", "NA", "N/A", "<NA>", "null", "NULL", "None", "NaT"})  # and nan, any case
+_WHOLE = re.compile(r"[-+]?[0-9]+")
 _NAMED = frozenset({"columns", "tensors"})
 
 Read = Callable[[str], Any]
@@ -21,9 +24,10 @@ def loads(body: bytes, side: Side, header: str | None = None) -> list[Any]:
     """The instances in a CSV body: records where it has names, lists in column order otherwise.
 
     `header` is the media type's own parameter: "present", "absent" or None, which means that the
-    first line is names when it is the signature's names in any order (for one array: when no cell
+    first line is names when it has most of the signature's names (for one array: when no cell
     of it is a number, and there are others). An empty cell is a missing value, in text only where
-    the field may lack one; so is a number's `nan`.
+    the field may lack one; so is, in any column but of text, `nan`, `NA` and what else programs
+    write for none. 41.0 is a whole number.
 
     Raises:
         BadPayload: when it is empty, not UTF-8 or not CSV, or two columns have one name.
@@ -34,11 +38,10 @@ def loads(body: bytes, side: Side, header: str | None = None) -> list[Any]:
     is_header = header == "present" or (header is None and _is_names(lines, side, names))
     given = lines[0] if is_header else None
     rows = lines[1:] if given is not None else lines
-    if given is not None and side.layout in _NAMED:
-        _check_names([name.strip() for name in given])
     if side.layout in _NAMED:
         fields = {field.name: field for field in side.fields}
         columns = names if given is None else [name.strip() for name in given]
+        _check_names(columns, fields)
         read = [_reader(fields.get(name)) for name in columns]
         return [_record(index, row, columns, read) for index, row in enumerate(rows)]
     field = side.fields[0]
@@ -59,17 +62,22 @@ def _lines(body: bytes) -> list[list[str]]:
     return lines
 
 
-def _check_names(names: list[str]) -> None:
+def _check_names(names: list[str], fields: Mapping[str, Field]) -> None:
     seen = set()
     for name in names:
         if name in seen:
             raise BadPayload(f"The column `{name[:64]}` stands more than once.")
         seen.add(name)
+    if "" in seen and "" not in fields:
+        raise InvalidInput(
+            "A column has no name. The rows' own numbers are none of the model's; pandas leaves "
+            "them out with `to_csv(index=False)`."
+        )
 
 
 def _is_names(lines: list[list[str]], side: Side, names: list[str]) -> bool:
-    if side.layout in _NAMED:
-        return {cell.strip() for cell in lines[0]} == set(names)
+    if side.layout in _NAMED:  # most of them: what is wrong with the others can then be told
+        return 2 * len({cell.strip() for cell in lines[0]}.intersection(names)) > len(names)
     # Names of an array's columns are nobody's but the client's: any line without a number is one.
     numeric = side.fields[0].dtype not in {"str", "object", "bytes"}
     return numeric and len(lines) > 1 and not any(_is_number(cell) for cell in lines[0])
@@ -121,7 +129,9 @@ def _reader(field: Field | None) -> Read:
     dtype = field.dtype if field else "str"
     if dtype.startswith("category["):
         dtype = dtype.removeprefix("category[").removesuffix("]")
-    if dtype in {"str", "category", "object", "bytes"} or dtype.startswith("datetime"):
+    if dtype.startswith("datetime"):
+        return _read_time
+    if dtype in {"str", "category", "object", "bytes"}:
         return _read_missing if field and field.is_nullable else _read_text
     return partial(_read_value, _read_boolean if dtype == "bool" else _number, dtype)
 
@@ -134,9 +144,14 @@ def _read_missing(cell: str) -> str | None:
     return cell or None
 
 
+def _read_time(cell: str) -> str | None:
+    cell = cell.strip()
+    return None if cell in _NONE else cell
+
+
 def _read_value(read: Callable[[str, str], Any], dtype: str, cell: str) -> Any:
     cell = cell.strip()
-    if not cell:
+    if cell in _NONE:
         return None
     try:
         return read(cell, dtype)
@@ -151,7 +166,7 @@ def _read_boolean(text: str, _: str) -> bool:
 def _number(text: str, dtype: str) -> float | None:
     if "_" in text or not text.isascii():  # a number for Python only
         raise ValueError(text)
-    if "int" in dtype:
+    if "int" in dtype and _WHOLE.fullmatch(text):
         return int(text)
     number = float(text)
     if math.isinf(number):

@@ -95,3 +95,50 @@ def test_booleans_of_which_some_are_missing_are_booleans():
     assert table.gather(side, rows)["ok"].tolist() == [True, False, None]
     with pytest.raises(InvalidInput, match=r"instances\[0\].ok: expected bool, got `x`"):
         csv_rows.loads(b"ok\nx\n", side, "present")
+
+
+MIXED = Side(
+    "columns",
+    (
+        Field("n", "int64", (None,)),
+        Field("x", "float64", (None,), is_nullable=True),
+        Field("t", "datetime64[us]", (None,), is_nullable=True),
+        Field("s", "str", (None,)),
+    ),
+)
+
+
+def test_whole_numbers_that_were_written_as_floats_are_whole():
+    """As pandas and spreadsheets write a column that once lacked a value; in JSON 41.0 is 41."""
+    rows = csv_rows.loads(b"41.0,1,2024-01-01,a\n4e1,2,2024-01-01,b\n", MIXED)
+    assert table.gather(MIXED, rows)["n"].tolist() == [41, 40]
+    rows = csv_rows.loads(b"9007199254740993,1,2024-01-01,a\n", MIXED)
+    assert table.gather(MIXED, rows)["n"].tolist() == [2**53 + 1]
+    with pytest.raises(InvalidInput, match=r"instances\[0\].n: expected a whole number, got 41.5"):
+        table.gather(MIXED, csv_rows.loads(b"41.5,1,2024-01-01,a\n", MIXED))
+
+
+@pytest.mark.parametrize("cell", ["NA", "N/A", "<NA>", "null", "NULL", "None", " nan ", "NaN", ""])
+def test_what_programs_write_for_a_missing_value_is_one(cell):
+    body = f"1,{cell},NaT,NA\n1,{cell},NA,NA\n".encode()
+    rows = csv_rows.loads(body, MIXED)
+    assert [(row["x"], row["t"], row["s"]) for row in rows] == [(None, None, "NA")] * 2
+
+
+def test_there_may_be_space_around_a_time():
+    assert csv_rows.loads(b"1, 2, 2024-01-01 , a \n", MIXED)[0]["t"] == "2024-01-01"
+
+
+@pytest.mark.parametrize(
+    ("names", "said"),
+    [
+        ("n,x,t", "field `s` is missing"),
+        ("n,x,t,s,z", "unknown field `z`"),
+        ("n,x,t,ss", "unknown field `ss`; did you mean `s`"),
+        (",n,x,t,s", r"A column has no name.*to_csv\(index=False\)"),
+    ],
+)
+def test_a_line_with_most_of_the_names_is_one_of_names(names, said):
+    row = ",".join("1" for _ in names.split(","))
+    with pytest.raises(InvalidInput, match=said):
+        table.gather(MIXED, csv_rows.loads(f"{names}\n{row}\n".encode(), MIXED))
