@@ -4,17 +4,12 @@ import os
 import sys
 from typing import Any, TextIO
 
+from ..runtime.streams import open_closed
+
 
 def prepare() -> None:
     """Open what came closed, and let text that the terminal cannot show be written as escapes."""
-    for number, mode in enumerate(("r", "w", "w")):
-        try:
-            os.fstat(number)
-        except OSError:
-            # Else the next file that we open becomes stdout, and a child prints into it.
-            os.open(os.devnull, os.O_RDWR)
-            name = ("stdin", "stdout", "stderr")[number]
-            setattr(sys, name, open(number, mode, encoding="utf-8", closefd=False))  # noqa: SIM115
+    open_closed()
     for stream in (sys.stdout, sys.stderr):
         reconfigure = getattr(stream, "reconfigure", None)
         if reconfigure:

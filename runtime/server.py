@@ -10,8 +10,10 @@ from typing import TYPE_CHECKING, Any, NoReturn
 
 from .errors import BundleError
 from .manifest import Route
+from .outlet import STDERR
 from .process.handover import Handover
 from .process.options import Options
+from .streams import open_closed
 
 if TYPE_CHECKING:
     from .http.app import Application
@@ -79,6 +81,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def run(options: Options, routes: Sequence[Route] = ()) -> int:
     """Serve until a signal; the exit code. What a person can mend is said in a line or two."""
+    open_closed()
     handover = Handover.taken()
     try:
         from .process.starting import Start  # here: a Ctrl-C while it is imported is no traceback
@@ -92,10 +95,11 @@ def run(options: Options, routes: Sequence[Route] = ()) -> int:
         return error.exit_code
     except KeyboardInterrupt:
         return 128 + signal.SIGINT
+    finally:
+        STDERR.end()
 
 
 def tell(error: BundleError) -> None:
     """Say an error and its hint on stderr."""
     hint = f"hint: {error.hint}\n" if error.hint else ""
-    sys.stderr.write(f"error: {error}\n{hint}")
-    sys.stderr.flush()
+    STDERR.write(f"error: {error}\n{hint}".encode(errors="backslashreplace"))

@@ -5,7 +5,7 @@ import select
 import time
 from collections.abc import Sequence
 from functools import lru_cache
-from typing import BinaryIO, Protocol
+from typing import Protocol
 
 import orjson
 
@@ -58,13 +58,25 @@ class NoAccessLog:
         """Nothing was noted."""
 
 
+class Stream(Protocol):
+    """What lines are written to."""
+
+    def write(self, data: bytes, /) -> object:
+        """Write whole lines."""
+        ...
+
+    def flush(self) -> object:
+        """Keep none of them back."""
+        ...
+
+
 class AccessLog:
     """Writes exchanges as JSON lines, some tenths of a second late at most.
 
     Probes that went well are left out unless `with_probes`.
     """
 
-    def __init__(self, stream: BinaryIO, *, with_probes: bool = False) -> None:
+    def __init__(self, stream: Stream, *, with_probes: bool = False) -> None:
         self._stream = stream
         self._with_probes = with_probes
         self._lines: list[bytes] = []

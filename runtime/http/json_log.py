@@ -7,6 +7,7 @@ from typing import Any
 
 import orjson
 
+from ..outlet import STDERR
 from ..printable import printable
 
 
@@ -47,9 +48,20 @@ class PlainFormatter(logging.Formatter):
         return line
 
 
+class OutletHandler(logging.Handler):
+    """Writes records on stderr, and waits for nobody who reads them."""
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """Write one."""
+        try:
+            STDERR.write(self.format(record).encode(errors="backslashreplace") + b"\n")
+        except Exception:  # noqa: BLE001 - as every handler of `logging`
+            self.handleError(record)
+
+
 def configure(level: str) -> None:
     """Send the log of this process to stderr."""
-    handler = logging.StreamHandler(sys.stderr)
+    handler = OutletHandler()
     handler.setFormatter(PlainFormatter() if sys.stderr.isatty() else JsonFormatter())
     root = logging.getLogger()
     root.handlers[:] = [handler]

@@ -10,6 +10,7 @@ from collections.abc import Callable
 from contextlib import suppress
 from typing import NoReturn
 
+from .. import outlet
 from ..errors import BundleError
 from .last_words import STDERR, LastWords
 from .voice import Voice
@@ -145,6 +146,8 @@ def be_child(prepare: Callable[[], None], work: Work, told: int) -> NoReturn:
         with suppress(OSError, ValueError):
             sys.stdout.flush()
             sys.stderr.flush()
+            outlet.STDOUT.end()
+            outlet.STDERR.end()
         os._exit(code)
 
 

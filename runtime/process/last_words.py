@@ -3,9 +3,9 @@
 A library that aborts says why there and nowhere else.
 """
 
-import os
 from collections import deque
-from contextlib import suppress
+
+from .. import outlet
 
 STDERR = 2  # file descriptor
 KEPT = 40  # lines: a library says one or two, Python adds where in the code it was
@@ -37,5 +37,5 @@ class LastWords:
     def _pass_on(self, lines: list[bytes]) -> None:
         # Lines of our own log are events by themselves, not the reason of a death.
         self._lines.extend(line for line in lines if not line.startswith(b'{"ts":'))
-        with suppress(OSError):  # nobody reads it; the workers go on
-            os.write(STDERR, b"".join(line + b"\n" for line in lines))
+        if lines:
+            outlet.STDERR.write(b"".join(line + b"\n" for line in lines))

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 
 from ..errors import BundleError
 from ..models.imports import uncollected
+from ..outlet import STDOUT
 from ..plan import Plan
 from ..remote.model_process import load_model, serve_model  # before the fork, for both sides of it
 from ..settings import ServeSettings
@@ -374,4 +375,4 @@ def _access_log(settings: ServeSettings) -> "Access":
 
     if not settings.access_log:
         return NoAccessLog()
-    return AccessLog(sys.stdout.buffer, with_probes=settings.log == "debug")
+    return AccessLog(STDOUT, with_probes=settings.log == "debug")
