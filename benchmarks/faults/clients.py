@@ -84,7 +84,7 @@ class Connection:
         try:
             async with asyncio.timeout(self.timeout):
                 self.writer.write(head.encode() + body)
-                status, answer = await self._answer()
+                status, answer = await self.answer()
         except TimeoutError:
             self.close()
             return "timeout", None
@@ -96,7 +96,8 @@ class Connection:
             return "wrong", answer
         return status, answer
 
-    async def _answer(self):
+    async def answer(self):
+        """The status and the body of what comes next."""
         head = (await self.reader.readuntil(b"\r\n\r\n")).decode("latin-1").lower()
         length = int(head.partition("content-length:")[2].partition("\r\n")[0])
         body = await self.reader.readexactly(length)

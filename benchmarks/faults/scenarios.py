@@ -9,8 +9,11 @@ import time
 import model
 from clients import HOST, Connection, Tally, closed_loop, percentile
 from server import BUNDLE, Server
+from soak import SERVE, serve_options
+from soak import soak as soak_of
 
 SOAK = 60.0
+RATE = 400.0  # requests a second of the soak
 OPTIONS = []
 BATCHES = "  batch: {max_batch_size: 32, latency_budget: 100ms}\n"
 
@@ -245,34 +248,10 @@ def pending_rows(server):
 
 
 async def soak(work):
-    """Steady load with some errors and leavers: nothing grows."""
-    with Server(work, *OPTIONS, serve=BATCHES) as server:
-        tally, done = Tally(), asyncio.Event()
-        fault = lambda number: model.RAISES if number % 400 == 0 else 0  # noqa: E731
-        load = asyncio.create_task(closed_loop(server.port, 24, done.is_set, tally, fault))
-        await asyncio.sleep(SOAK / 6)
-        before = (server.descriptors(), server.threads())
-        points, began = [], time.monotonic()
-        while time.monotonic() - began < SOAK:
-            points.append((time.monotonic() - began, server.pss()))
-            await leave(server.port, b"POST /predict HTTP/1.1\r\n")
-            await asyncio.sleep(SOAK / 100)
-        after = (server.descriptors(), server.threads())
-        done.set()
-        await load
-        print(f"{SOAK:.0f} s: {tally}; descriptors and threads {before} -> {after}; PSS "
-              f"{points[0][1]:.1f} -> {points[-1][1]:.1f} MiB, slope {slope(points):.2f} "
-              f"MiB/h")  # fmt: skip
-
-
-def slope(points):
-    """Theil-Sen: the median of all pairs' slopes, in MiB an hour."""
-    pairs = [
-        (b - a) / (t - s)
-        for i, (s, a) in enumerate(points)
-        for t, b in points[i + 1 :]
-    ]  # fmt: skip
-    return 3600 * sorted(pairs)[len(pairs) // 2]
+    """Everything that clients do, at a moderate rate: nothing grows."""
+    port, options = serve_options()
+    with Server(work, *OPTIONS, *options, serve=BATCHES + SERVE) as server:
+        await soak_of(server, port, SOAK, RATE, SOAK / 4)
 
 
 ALL = {
