@@ -3,13 +3,16 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 
+# Thousands of processes of the tests read what the first of them compiled.
+unexport PYTHONDONTWRITEBYTECODE
+
 .PHONY: demo test lint fix schema docs package clean
 
 demo: $(VENV)/.demo  ## Train, save, build, serve, predict: the whole story in a minute.
 	@$(BIN)/python examples/demo.py
 
 test: $(VENV)/.dev  ## Every test; those that need an engine or a GPU say why they skip.
-	$(BIN)/pytest --numprocesses auto --maxprocesses 8 --dist loadfile
+	$(BIN)/pytest --numprocesses auto --dist loadfile --no-loadscope-reorder
 
 lint: $(VENV)/.dev
 	$(BIN)/ruff check .

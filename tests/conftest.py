@@ -13,6 +13,21 @@ from hypothesis import HealthCheck, settings
 
 INDEX = os.environ.get("UV_DEFAULT_INDEX", "https://pypi.org/simple")
 ROOT = Path(__file__).resolve().parent.parent
+LONGEST = (
+    "bundler/store/test_crash.py",
+    "cli/test_bench.py",
+    "cli/test_app.py",
+    "bundler/building/test_building.py",
+    "runtime/process/test_service_process.py",
+    "runtime/process/test_terms.py",
+    "runtime/process/test_life.py",
+    "runtime/dialects/test_libraries.py",
+    "runtime/process/test_serving.py",
+    "runtime/process/test_supervisor.py",
+    "runtime/process/test_management.py",
+    "runtime/process/test_registrar.py",
+    "cli/test_build.py",
+)
 
 # A busy machine is no failure of what is tested; in CI a failure must be the commit's own.
 settings.register_profile(
@@ -36,6 +51,20 @@ def pytest_configure(config):
     )
     if links := asked.stdout.strip():
         os.environ["UV_FIND_LINKS"] = links
+
+
+def pytest_xdist_auto_num_workers():
+    """Two for each core: tests wait for processes and disks more than they work."""
+    return min(8, 2 * len(os.sched_getaffinity(0)))
+
+
+def pytest_collection_modifyitems(items):
+    """Begin with the files that take longest, end with those whose clients are being installed."""
+    items.sort(key=lambda item: _turn(item.nodeid.partition("::")[0].removeprefix("tests/")))
+
+
+def _turn(file):
+    return LONGEST.index(file) - len(LONGEST) if file in LONGEST else "/judges/" in file
 
 
 def pytest_make_parametrize_id(config, val, argname):

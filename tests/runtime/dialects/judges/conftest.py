@@ -1,21 +1,17 @@
 """Clients of other servers, installed from their registry into environments of their own."""
 
 import dataclasses
-import fcntl
-import hashlib
 import json
 import os
-import shutil
 import subprocess
-import sys
 from pathlib import Path
 
 import pytest
 
+from .environments import LARGE, Absent, python_of
+
 HERE = Path(__file__).parent
-CACHE = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "modelbundle" / "judges"
-SECONDS = 150  # that an installation may take; once for all sessions
-ALL = "MODELBUNDLE_JUDGES"  # a variable: `all` has those installed, too, that take a minute
+WHICH = "MODELBUNDLE_JUDGES"  # a variable: `all` has the large one installed, too; `none`, none
 
 
 @dataclasses.dataclass
@@ -43,36 +39,15 @@ def _plain():
 
 @pytest.fixture(scope="session")
 def judge():
-    """`judge("tritonclient[http]==2.73.0")`: an environment with that; skips where it has none.
+    """`judge(TRITON)`: an environment with that; skips where there is none."""
 
-    One that `is_large` is used where it is there, and installed where somebody asks for all.
-    """
-
-    def find(*requirements, is_large=False):
-        name = "\n".join((sys.version, *requirements))
-        home = CACHE / hashlib.sha256(name.encode()).hexdigest()[:16]
-        home.parent.mkdir(parents=True, exist_ok=True)
-        with home.with_suffix(".lock").open("w") as lock:
-            fcntl.flock(lock, fcntl.LOCK_EX)  # tests run in several processes
-            if not (home / "complete").exists():
-                if is_large and os.environ.get(ALL) != "all":
-                    pytest.skip(f"{', '.join(requirements)} is large; set {ALL}=all to install it.")
-                _install(home, requirements)
-        return Judge(home / "bin" / "python")
+    def find(requirements):
+        which = os.environ.get(WHICH)
+        is_made = which != "none" and (which == "all" or requirements not in LARGE)
+        try:
+            return Judge(python_of(requirements, is_made=is_made))
+        except Absent as error:
+            hint = "" if is_made else f" Set {WHICH}=all to install it."
+            pytest.skip(f"{error}{hint}")
 
     return find
-
-
-def _install(home, requirements):
-    shutil.rmtree(home, ignore_errors=True)
-    subprocess.run([sys.executable, "-m", "venv", "--without-pip", home], check=True)
-    command = [sys.executable, "-m", "pip", "--python", home / "bin" / "python", "install"]
-    try:
-        subprocess.run(
-            [*command, "--quiet", "--only-binary=:all:", *requirements],
-            check=True, capture_output=True, text=True, timeout=SECONDS,
-        )  # fmt: skip
-    except (subprocess.CalledProcessError, subprocess.TimeoutExpired) as error:
-        said = str(error.stderr or error).strip().splitlines()[-1:]
-        pytest.skip(f"{', '.join(requirements)} cannot be installed: {' '.join(said)}")
-    (home / "complete").touch()

@@ -7,11 +7,8 @@ import pytest
 import modelbundle
 
 from ...conftest import Servers, free_port, make_sums
+from .environments import GRPC, KSERVE, STUBS, TRITON
 
-TRITON = ("tritonclient[grpc]==2.73.0",)
-KSERVE = ("kserve==0.21.0",)
-TENSORFLOW = ("min-tfs-client==1.0.2", "protobuf==3.20.3", "grpcio==1.81.1", "setuptools<81")
-GRPC = ("grpcio-health-checking==1.81.1", "grpcio-reflection==1.81.1")
 ROOT = Path(modelbundle.__path__[0]).parent
 
 
@@ -28,7 +25,7 @@ def where(tmp_path_factory):
 
 def test_tritonclient(judge, where):
     """Unary, called back, on a stream, in a loop; compressed, classified, refused."""
-    told = iter(judge(*TRITON).ask("triton_grpc.py", where))
+    told = iter(judge(TRITON).ask("triton_grpc.py", where))
     assert next(told) == {
         "live": True, "ready": True, "model": True, "server": "demo", "platform": "generic",
         "rows": 64, "index": ["READY"],
@@ -54,13 +51,13 @@ def test_tritonclient(judge, where):
 
 def test_kserve(judge, where):
     """Raw tensors and contents."""
-    told = judge(*KSERVE).ask("kserve_grpc.py", where)
+    told = judge(KSERVE).ask("kserve_grpc.py", where)
     assert told == [[True, True, True], ["7", [3.0, 7.0]], ["7", [3.0, 7.0]]]
 
 
 def test_tensorflow_serving(judge, where):
     """Predict, what the signature is, how the model is; lists, one value for all, raw."""
-    told = judge(*TENSORFLOW).ask("tensorflow_grpc.py", *where.split(":"))
+    told = judge(STUBS).ask("tensorflow_grpc.py", *where.split(":"))
     assert told == [
         ["sums", [3.0, 7.0]],
         [30],
@@ -72,7 +69,7 @@ def test_tensorflow_serving(judge, where):
 
 def test_health_and_reflection(judge, where):
     """By gRPC's own clients; a call is made of what is told, as grpcurl does."""
-    status, services, outputs = judge(*GRPC).ask("reflection_grpc.py", where)
+    status, services, outputs = judge(GRPC).ask("reflection_grpc.py", where)
     assert status == 1
     assert "inference.GRPCInferenceService" in services
     assert outputs[0]["contents"] == {"fp64Contents": [3.0]}
@@ -88,7 +85,7 @@ def test_health_and_reflection(judge, where):
 )
 def test_theirs_live_beside_ours(judge, requirements, modules):
     """In one process, and whatever both have is called and numbered alike."""
-    (told,) = judge(*requirements).ask("beside_us.py", ROOT, *modules)
+    (told,) = judge(requirements).ask("beside_us.py", ROOT, *modules)
     assert told["compared"] > 3
     own = [each for each in told["differences"] if each[3] is not None]
     # KServe's calls of the repository are not Triton's; both are understood.

@@ -2,7 +2,8 @@
 
 import pytest
 
-SCHEMATHESIS = "schemathesis==4.32.5"
+from .environments import SCHEMATHESIS
+
 HTTP = ["native", "v2", "v1", "torchserve", "seldon", "sagemaker", "vertex"]
 # A schema cannot say that a tensor has as many values as its shape makes.
 OPEN = "/infer$|/api/v1.0/predictions$"

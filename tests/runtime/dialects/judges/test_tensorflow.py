@@ -2,11 +2,12 @@
 
 from ...conftest import free_port
 from ..zoo import zoo_server
+from .environments import TENSORFLOW
 
 
 def test_tensorflow_serving_api(judge, tmp_path_factory):
     """Tensors that TensorFlow makes and reads, examples, metadata, status, and its codes."""
-    with_tensorflow = judge("tensorflow-serving-api==2.21.0", is_large=True)
+    with_tensorflow = judge(TENSORFLOW)
     port = free_port()
     with zoo_server(tmp_path_factory, "grpc", grpc={"port": port}):
         told = with_tensorflow.ask("tensorflow_serving_api.py", f"127.0.0.1:{port}")

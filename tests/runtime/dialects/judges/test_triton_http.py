@@ -1,6 +1,6 @@
 """Triton's HTTP client, synchronous and asynchronous, against every model of `kinds`."""
 
-TRITON = "tritonclient[http,grpc]==2.73.0"
+from .environments import TRITON
 
 
 def test_tritonclient_is_content(judge, kinds):
