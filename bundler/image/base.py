@@ -11,6 +11,7 @@ from ..errors import BuildError, InvalidTag, RegistryError
 from ..registry.content import Content
 from ..registry.directory import Directory
 from ..registry.download import Download
+from ..registry.dropped import Dropped
 from ..registry.patience import Patience
 from ..registry.reference import DirectoryReference, RegistryReference, parse
 from ..registry.registry import Registry
@@ -109,9 +110,10 @@ def _manifest(place: Registry | Directory, reference: str) -> bytes:
     try:
         return place.manifest()
     except RegistryError as error:
+        own = None if isinstance(error, Dropped) else error.hint  # the network may be missing
         raise RegistryError(
             f"The base image `{reference}` cannot be read. {error}",
-            hint=error.hint
+            hint=own
             or "Name one that is here with `--base oci:DIR`, or leave it to an engine that has it "
             "with `--engine docker`.",
         ) from error

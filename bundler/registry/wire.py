@@ -20,6 +20,7 @@ from urllib3.exceptions import (
     LocationParseError,
     NameResolutionError,
     NewConnectionError,
+    ProxyError,
     SSLError,
     TimeoutError,  # noqa: A004 - urllib3's own, for connecting and reading
 )
@@ -33,6 +34,8 @@ from .lines import Lines, pool_classes
 from .reference import is_loopback
 
 _CERTIFICATES = Path("/etc/docker/certs.d")
+_NO_HOST = "Check how it is spelled, and the network."
+_NO_SERVER = "Start the registry, or correct the host and the port."
 _BLOCK = 1 << 17  # bytes that are written at once
 Body = bytes | Iterable[bytes] | None
 
@@ -109,10 +112,16 @@ class Wire:
                 hint=f"Put its CA into `{_CERTIFICATES}/HOST/ca.crt`, or add `--plain-http` where "
                 "it speaks no TLS.",
             )
+        if isinstance(error, ProxyError):
+            proxy = f"`{urlsplit(_proxy(url)).netloc.rpartition('@')[2]}`"
+            return Dropped(
+                f"The proxy {proxy} on the way to {place} does not answer.",
+                hint="Correct `HTTPS_PROXY`, or name hosts in `NO_PROXY` that need no proxy.",
+            )
         if isinstance(error, NameResolutionError):
-            return Dropped(f"There is no host {place}, or no name service.")
+            return Dropped(f"There is no host {place}, or no name service.", hint=_NO_HOST)
         if isinstance(error, NewConnectionError):
-            return Dropped(f"{place} cannot be reached: {_short(error)}.")
+            return Dropped(f"{place} cannot be reached: {_short(error)}.", hint=_NO_SERVER)
         if isinstance(error, TimeoutError):
             return Dropped(f"{place} does not answer in time.")
         return Dropped(f"The connection to {place} broke off.")

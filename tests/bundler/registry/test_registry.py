@@ -195,8 +195,21 @@ def test_a_connection_that_breaks_is_made_again(place, liar):
 
 
 def test_nobody_there_is_told_soon(connect):
-    with pytest.raises(RegistryError, match=r"127\.0\.0\.1:1` cannot be reached: connection refus"):
+    with pytest.raises(
+        RegistryError, match=r"127\.0\.0\.1:1` cannot be reached: connection refus"
+    ) as told:
         connect("127.0.0.1:1/x").manifest()
+    assert "Start the registry" in told.value.hint
+
+
+def test_a_proxy_that_is_not_there_is_told_with_its_variable(connect, monkeypatch):
+    monkeypatch.setenv("https_proxy", "http://me:hunter2@127.0.0.1:1")
+    monkeypatch.delenv("no_proxy", raising=False)
+    monkeypatch.delenv("NO_PROXY", raising=False)
+    with pytest.raises(RegistryError, match=r"The proxy `127\.0\.0\.1:1` on the way") as told:
+        connect("registry.example.com/x").manifest()
+    assert "hunter2" not in str(told.value)
+    assert "HTTPS_PROXY" in told.value.hint
 
 
 def test_a_name_that_nobody_has_is_told(connect):
