@@ -1,5 +1,6 @@
 """Arrow table: its columns as arrays, where nothing in them is more than it looks."""
 
+import re
 from collections.abc import Mapping
 from typing import Any
 
@@ -7,6 +8,7 @@ import numpy as np
 
 from ..errors import InvalidInput, PayloadTooLarge
 
+_INDEX = re.compile(r"__index_level_\d+__")  # the rows' own names, where pandas has none for them
 _SHOWN = 64  # characters of a name that an error repeats
 _MOST_DEPTH = 8  # lists in lists
 _LIST, _VALUE = 64, 32  # bytes that Python takes, about, for one beside its text
@@ -24,6 +26,8 @@ def columns(table: Any, most_bytes: int) -> dict[str, np.ndarray]:
     found: dict[str, np.ndarray] = {}
     room = most_bytes
     for name, column in zip(table.column_names, table.columns, strict=True):
+        if _INDEX.fullmatch(name):
+            continue
         if name in found:
             raise InvalidInput(f"The column `{name[:_SHOWN]}` stands more than once.")
         _check(column.type, name)
@@ -35,7 +39,10 @@ def columns(table: Any, most_bytes: int) -> dict[str, np.ndarray]:
 
 
 def _check(kind: Any, name: str, depth: int = 0) -> None:
-    """Only types whose values take bytes of their own: of others few bytes become any number."""
+    """Only types whose values take bytes of their own: of others few bytes become any number.
+
+    Nulls take none, but there are no more of them than rows, which were counted before.
+    """
     from pyarrow import types
 
     if _is_tensor(kind):
@@ -46,6 +53,7 @@ def _check(kind: Any, name: str, depth: int = 0) -> None:
     if types.is_dictionary(kind):
         kind = kind.value_type
     is_number = types.is_boolean(kind) or types.is_integer(kind) or types.is_floating(kind)
+    is_number = is_number or types.is_decimal(kind) or (types.is_null(kind) and not depth)
     if is_number or _is_time(kind) or _is_text(kind):
         return
     raise InvalidInput(f"The column `{name[:_SHOWN]}` is of a type that is not taken: {kind}.")
@@ -136,6 +144,8 @@ def _flat(values: Any) -> np.ndarray:
 
     if types.is_dictionary(values.type):
         values = values.dictionary_decode()
+    if types.is_decimal(values.type):  # as JSON would bring them
+        values = values.cast("float64")
     if _is_text(values.type) or (values.null_count and not _is_time(values.type)):
         return np.fromiter(values.to_pylist(), object, len(values))
     array: np.ndarray = values.to_numpy(zero_copy_only=False)

@@ -18,7 +18,7 @@ _SCHEMA, _ROWS, _GROUPS = 2, 3, 4  # fields of FileMetaData
 _TYPE, _LENGTH, _NAME, _CHILDREN = 1, 2, 4, 5  # of SchemaElement
 _CHUNKS, _GROUP_ROWS = 1, 3  # of RowGroup
 _ELSEWHERE, _META, _SECRET = 1, 3, 8  # of ColumnChunk
-_PATH, _COMPRESSED, _DATA_AT, _DICTIONARY_AT = 3, 7, 9, 11  # of ColumnMetaData
+_PATH, _COUNT, _COMPRESSED, _DATA_AT, _DICTIONARY_AT = 3, 5, 7, 9, 11  # of ColumnMetaData
 _INFLATED, _SIZE, _DATA, _DATA_V2 = 2, 3, 5, 8  # of PageHeader
 _VALUES, _ENCODING, _ENCODING_V2 = 1, 2, 4  # of DataPageHeader, and of its second version
 
@@ -83,6 +83,8 @@ def _columns(groups: list[Struct], leaves: list[Struct]) -> Iterator[tuple[Struc
 
 def _size(data: memoryview, meta: Struct, leaf: Struct) -> int:
     start = _whole(meta, _DATA_AT)
+    if not start and not _whole(meta, _COUNT):  # of no rows, where no page of values is read
+        return 0
     if _DICTIONARY_AT in meta:
         start = min(start, _whole(meta, _DICTIONARY_AT))
     inflated, values = _pages(data, start, _whole(meta, _COMPRESSED))

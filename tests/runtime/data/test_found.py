@@ -4,9 +4,11 @@ import io
 import json
 import random
 import struct
+from decimal import Decimal
 
 import msgpack
 import numpy as np
+import pandas as pd
 import pyarrow as pa
 import pytest
 from hypothesis import given, settings
@@ -284,7 +286,6 @@ def test_more_rows_than_the_limit_are_refused(kind):
     [
         pa.array([[None]] * 2, pa.list_(pa.null())),
         pa.array([{"a": 1}] * 2),
-        pa.nulls(2),
         pa.array([None, [1, 2]]),
         pa.array([[{"a": 1}], []]),
         pa.RunEndEncodedArray.from_arrays([2], [1.0]),
@@ -382,6 +383,47 @@ def test_lists_of_many_lengths_are_lists_to_a_model_that_takes_them(column):
     for body, kind in ((bodies.stream(rows), media.ARROW), (bodies.parquet(rows), media.PARQUET)):
         assert Codec(side).decode(body, kind)["x"].tolist() == column
         assert [row["x"] for row in Codec(OBJECTS, nan_as_null=True).decode(body, kind)] == column
+
+
+FEW = Side(
+    "columns",
+    (
+        Field("x", "float64", (None,), is_nullable=True),
+        Field("n", "int64", (None,)),
+        Field("s", "str", (None,), is_nullable=True),
+    ),
+)
+
+
+@pytest.mark.parametrize("write", [bodies.stream, bodies.parquet])
+def test_what_databases_and_pandas_write_is_what_json_would_bring(write):
+    kind = media.ARROW if write is bodies.stream else media.PARQUET
+    frame = pd.DataFrame({"x": [1.5, 2.5], "n": [3, 4], "s": [None, None]}, index=[7, 9])
+    rows = pa.Table.from_pandas(frame)
+    assert "__index_level_0__" in rows.column_names
+    decimals = pa.array([Decimal("1.50"), None], pa.decimal128(12, 2))
+    rows = rows.set_column(0, "x", decimals).set_column(2, "s", pa.nulls(2))
+    rows = rows.set_column(1, "n", pa.array([Decimal(3), Decimal(4)]))
+    batch = Codec(FEW).decode(write(rows), kind)
+    assert {name: column.tolist() for name, column in batch.items()} == {
+        "x": [1.5, pytest.approx(np.nan, nan_ok=True)],
+        "n": [3, 4],
+        "s": [None, None],
+    }
+
+
+@pytest.mark.parametrize("options", [{}, {"use_dictionary": False}, {"version": "1.0"}])
+def test_a_table_without_rows_is_one(options):
+    rows = pa.table({"x": [1.5], "n": [1], "s": ["a"]}).slice(0, 0)
+    for body, kind in (
+        (bodies.parquet(rows, **options), media.PARQUET),
+        (bodies.stream(rows), media.ARROW),
+        (b"x,n,s\n", media.CSV),
+        (b'{"instances": []}', media.JSON),
+    ):
+        batch = Codec(FEW).decode(body, kind)
+        assert [len(column) for column in batch.values()] == [0, 0, 0], kind
+        assert batch["x"].dtype == "float64"
 
 
 def test_times_in_lists_are_times():
