@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Self
 
 from .batching.window import Limits
+from .data.regions import Regions
 from .data.samples import Samples
 from .guest import Guest
 from .manifest import BundleManifest, FileEntry, ModelManifest, Route
@@ -26,6 +27,7 @@ class Plan:
     absent   models that are not loaded at the start, and why
     preferred  versions that somebody has made the default since the server was started, by alias
     guests   models that came from outside the bundle since then, by alias
+    regions  shared memory of clients, where they may have some
     is_crowded  whether a front and its model have one core between them, when both are busy
     """
 
@@ -39,6 +41,7 @@ class Plan:
     preferred: tuple[str, ...] = ()
     guests: Mapping[str, Guest] = field(default_factory=dict)
     is_crowded: bool = False
+    regions: Regions | None = None
 
     @classmethod
     def read(cls, directory: Path, *, routes: Sequence[Route] = ()) -> Self:
@@ -58,7 +61,9 @@ class Plan:
         # An author's class needs all of its models.
         lazy = (each.alias for each in manifest.models if each.is_lazy and not manifest.service)
         absent = dict.fromkeys(lazy, LAZY)
-        return cls(directory, manifest, models, settings, chosen or manifest.routes, absent=absent)
+        regions = Regions() if settings.shared_memory else None
+        routes = chosen or manifest.routes
+        return cls(directory, manifest, models, settings, routes, absent=absent, regions=regions)
 
     @property
     def policy(self) -> Policy:

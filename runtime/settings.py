@@ -106,6 +106,8 @@ class ServeSettings:
                   dialects, "none" = nobody may
     registration  "store" = whoever may load models may also bring those of the store beside which
                   `bundle serve` has started the server, "none" = it has its own alone
+    shared_memory whether clients on this machine may name shared memory of theirs in place of
+                  tensors, through the dialects that know how
     dialects      how clients may speak, out of `DIALECTS`; "native" = the bundle's own routes
     """
 
@@ -126,6 +128,7 @@ class ServeSettings:
     formats: tuple[str, ...] | None = None
     model_control: Literal["none", "explicit"] = "none"
     registration: Literal["none", "store"] = "none"
+    shared_memory: bool = False
     dialects: tuple[DialectName, ...] = ("native", "v2", "v1")
     batch: BatchSettings = field(default_factory=BatchSettings)
     queue: QueueSettings = field(default_factory=QueueSettings)

@@ -5,6 +5,7 @@ from difflib import get_close_matches
 from functools import partial
 from typing import Self
 
+from ..data.regions import Regions
 from ..data.samples import Samples
 from ..errors import UnknownModel
 from ..manifest import ModelEntry, Route
@@ -19,6 +20,9 @@ FindSamples = Callable[[str, str], Samples | None]
 
 OnFeedback = Callable[[str, float], None]
 """Counts a reward that a client gave an answer of the model with this alias."""
+
+Shared = Regions | None
+"""Shared memory of clients, where they may have some."""
 
 Numbers = Callable[[], Awaitable[bytes]]
 """All that the server counts, in Prometheus' text format."""
@@ -65,6 +69,7 @@ class Catalog:
         self.control: Control = Fixed()  # for whoever has shown that they may
         self.on_feedback: OnFeedback = lambda *_: None
         self.numbers: Numbers = _none
+        self.regions: Shared = None
         self._condition = condition or _IDLE
         self._models: list[tuple[Served, ...]] = []  # the methods of each, the default first
         self._preferred: dict[str, str] = {}  # name -> alias of its version
@@ -78,6 +83,7 @@ class Catalog:
         manifest = plan.manifest
         condition = condition or _IDLE
         catalog = cls(manifest.name, manifest.version or "", condition)
+        catalog.regions = plan.regions
         if manifest.service is not None:
             apis = [route for route in plan.routes if route.model is None]
             for route in apis:
@@ -256,6 +262,7 @@ class Catalog:
             settings=plan.settings,
             condition=self._condition,
             limits=plan.limits(route, batchable=route.batchable),
+            regions=plan.regions,
         )
 
 
@@ -275,6 +282,7 @@ def models(
                 alias=entry.alias,
                 label=entry.label,
                 is_guest=entry.alias in plan.guests,
+                regions=plan.regions,
                 method=method,
                 methods=tuple(manifest.methods),
                 manifest=manifest,

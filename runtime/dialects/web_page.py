@@ -31,4 +31,4 @@ def check(headers: Mapping[bytes, bytes]) -> None:
         host = headers.get(b"host", b"").lower()
         is_foreign = is_foreign or origin.lower().partition(b"://")[2] != host
     if is_foreign:
-        raise StrangersPage("Pages of other servers load and unload nothing here.")
+        raise StrangersPage("Pages of other servers load, unload and register nothing here.")

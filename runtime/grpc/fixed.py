@@ -1,4 +1,4 @@
-"""Fixed: what Triton's clients ask for and cannot change here: traces, logs, shared memory."""
+"""Fixed: what Triton's clients ask for and cannot change here: traces and logs."""
 
 from typing import Any
 
@@ -6,7 +6,7 @@ import grpc
 
 from ..dialects.catalog import Catalog
 from ..dialects.inquiry import Inquiry
-from ..dialects.v2.fixed import LOGGING, NO_CHANGE, NO_MEMORY, TRACE
+from ..dialects.v2.fixed import LOGGING, NO_CHANGE, TRACE
 from ..errors import NotSupported
 from .desk import Answer, Desk
 from .messages.pool import pool
@@ -24,12 +24,6 @@ class Fixed:
     def handlers(self, desk: Desk) -> dict[str, grpc.RpcMethodHandler]:
         """By path."""
         answers: dict[str, Answer] = {"TraceSetting": self._trace, "LogSettings": self._logging}
-        for kind in ("System", "Cuda"):
-            answers[f"{kind}SharedMemoryRegister"] = self._no_memory
-            for verb in ("Status", "Unregister"):
-                call = f"{kind}SharedMemory{verb}"
-                empty = self._messages[f"inference.{call}Response"]
-                answers[call] = _answering(empty)
         return {f"{_SERVICE}/{n}": desk.unary(f"{_SERVICE}/{n}", a) for n, a in answers.items()}
 
     async def _trace(self, request: Any, _: Inquiry) -> Any:
@@ -50,15 +44,3 @@ class Fixed:
         for name, value in LOGGING.items():
             setattr(response.settings[name], fields[type(value)], value)
         return response
-
-    async def _no_memory(self, _: Any, __: Inquiry) -> Any:
-        raise NotSupported(NO_MEMORY)
-
-
-def _answering(empty: Any) -> Answer:
-    """There are no regions, and so none that could be forgotten."""
-
-    async def answer(_: Any, __: Inquiry) -> Any:
-        return empty()
-
-    return answer

@@ -13,9 +13,11 @@ import grpc
 import orjson
 from google.protobuf import json_format
 
+from ..data.regions import Place
 from ..dialects.api_tensors import ask
 from ..dialects.catalog import Catalog
 from ..dialects.inquiry import Inquiry
+from ..dialects.memory import Memory
 from ..dialects.served import Served
 from ..dialects.tensor import Tensor
 from ..dialects.tensor_batch import to_batch
@@ -23,7 +25,7 @@ from ..dialects.tensor_output import from_output
 from ..dialects.v2.classification import classified
 from ..dialects.v2.infer_answer import check_outputs
 from ..dialects.v2.infer_request import Wanted, heed
-from ..dialects.v2.metadata import EXTENSIONS, config, metadata
+from ..dialects.v2.metadata import config, extensions, metadata
 from ..dialects.v2.statistics import statistics
 from ..errors import InvalidInput
 from ..signature import Side
@@ -31,10 +33,10 @@ from . import api_stream, raw_contents, tensors
 from .aside import LARGE, MANY, Aside
 from .desk import Desk, Say
 from .messages.pool import pool
+from .parameters import values
 from .refusal import Refusal
 
 _SERVICE = "/inference.GRPCInferenceService"
-_CHOICE = "parameter_choice"
 _WANTS_END = "triton_enable_empty_final_response"
 
 
@@ -83,7 +85,7 @@ class Inference:
         return self._messages["inference.ServerMetadataResponse"](
             name=self._catalog.server_name,
             version=self._catalog.server_version,
-            extensions=EXTENSIONS,
+            extensions=extensions(self._catalog.regions),
         )
 
     async def _model_metadata(self, request: Any, _: Inquiry) -> Any:
@@ -120,11 +122,12 @@ class Inference:
         return await self._whole(request, self._served(request, inquiry), inquiry)
 
     async def _whole(self, request: Any, served: Served, inquiry: Inquiry) -> Any:
+        places = _places(request.outputs, served)
         outputs = await self._answered(request, served, inquiry)
         if request.outputs:
             outputs = _chosen(served.name, request.outputs, outputs)
         is_long = not request.raw_input_contents and tensors.count(outputs) > MANY
-        work = partial(self._written, request, served, outputs)
+        work = partial(self._written, request, served, outputs, places)
         return await self._aside.run(work, is_long=is_long)
 
     async def _answered(self, request: Any, served: Served, inquiry: Inquiry) -> list[Tensor]:
@@ -132,18 +135,20 @@ class Inference:
         is_long = len(inquiry.body) >= LARGE and tensors.is_long(request)
         signature = served.signature
         if signature is None:
-            given = await self._aside.run(partial(tensors.read, request), is_long=is_long)
-            return await ask(served, inquiry, given)
-        work = partial(_batch, signature.inputs, request, served.settings.nan == "null")
+            work = partial(tensors.read, request, Memory(served))
+            return await ask(served, inquiry, await self._aside.run(work, is_long=is_long))
+        work = partial(_batch, signature.inputs, request, served)
         batch = await self._aside.run(work, is_long=is_long)
         return from_output(signature, await served.answer(inquiry, batch))
 
-    def _written(self, request: Any, served: Served, outputs: Sequence[Tensor]) -> Any:
+    def _written(
+        self, request: Any, served: Served, outputs: Sequence[Tensor], places: Mapping[str, Place]
+    ) -> Any:
         """The response to a request, in the form in which that came."""
         response = self._response(
             model_name=request.model_name, model_version=served.version, id=request.id
         )
-        tensors.write(response, outputs, is_raw=bool(request.raw_input_contents))
+        tensors.write(response, outputs, places, is_raw=tensors.is_raw(request))
         return response
 
     def _served(self, request: Any, inquiry: Inquiry) -> Served:
@@ -151,7 +156,7 @@ class Inference:
         name, version = request.model_name, request.model_version
         if not request.parameters:
             return self._catalog.find(name, version)
-        parameters = _parameters(request.parameters)
+        parameters = values(request.parameters)
         method = parameters.get("method")
         served = self._catalog.find(name, version, method=method if type(method) is str else None)
         heed(parameters, inquiry, served)
@@ -162,13 +167,14 @@ class Inference:
         if not served.route.streaming:
             response = await self._whole(request, served, inquiry)
             return self._part(response, is_last=True)
-        async with aclosing(api_stream.ask(served, inquiry, tensors.read(request))) as parts:
+        given = tensors.read(request, Memory(served))
+        async with aclosing(api_stream.ask(served, inquiry, given)) as parts:
             async for part in parts:
-                response = self._written(request, served, part)
+                response = self._written(request, served, part, {})
                 await say(self._part(response, is_last=False))
-        if not _parameters(request.parameters).get(_WANTS_END):
+        if not values(request.parameters).get(_WANTS_END):
             return None
-        return self._part(self._written(request, served, []), is_last=True)
+        return self._part(self._written(request, served, [], {}), is_last=True)
 
     def _part(self, response: Any, *, is_last: bool) -> Any:
         """An answer on a stream, and whether there will be another to the same question."""
@@ -184,15 +190,16 @@ class Inference:
         return said
 
 
-def _batch(side: Side, request: Any, is_null: bool) -> Any:
-    given = tensors.read(request)
+def _batch(side: Side, request: Any, served: Served) -> Any:
+    given, is_null = tensors.read(request, Memory(served)), served.settings.nan == "null"
     return to_batch(side, given, nan_as_null=is_null, model=request.model_name)
 
 
-def _parameters(said: Mapping[str, Any]) -> dict[str, Any]:
-    """Parameters as Python's own values."""
-    chosen = {name: (value, value.WhichOneof(_CHOICE)) for name, value in said.items()}
-    return {name: getattr(value, choice) for name, (value, choice) in chosen.items() if choice}
+def _places(asked: Any, served: Served) -> dict[str, Place]:
+    """Where the outputs shall be that the answer only names."""
+    memory = Memory(served)
+    found = {each.name: memory.place(values(each.parameters)) for each in asked if each.parameters}
+    return {name: place for name, place in found.items() if place is not None}
 
 
 def _chosen(model: str, asked: Any, outputs: list[Tensor]) -> list[Tensor]:
@@ -207,7 +214,7 @@ def _chosen(model: str, asked: Any, outputs: list[Tensor]) -> list[Tensor]:
 
 
 def _classes(asked: Any) -> int:
-    classes = _parameters(asked.parameters).get("classification", 0)
+    classes = values(asked.parameters).get("classification", 0)
     if type(classes) is not int or classes < 0:
         raise InvalidInput("outputs: expected `classification` to be a number of classes.")
     return classes

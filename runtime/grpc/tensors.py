@@ -5,11 +5,14 @@ all have `contents`: lists, one for each kind of number.
 """
 
 import base64
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from types import MappingProxyType
 from typing import Any
 
 import numpy as np
 
+from ..data.regions import Place
+from ..dialects.memory import Memory
 from ..dialects.tensor import (
     DTYPES,
     LONGEST,
@@ -22,6 +25,7 @@ from ..dialects.tensor import (
 )
 from ..errors import InvalidInput
 from ..printable import printable
+from . import parameters
 
 _FIELDS = {
     "BOOL": "bool_contents",
@@ -41,23 +45,41 @@ _STRINGS = "BYTES"
 _HALVES = frozenset({"FP16", "BF16"})
 
 
-def read(request: Any) -> list[Tensor]:
+def read(request: Any, memory: Memory | None = None) -> list[Tensor]:
     """The inputs of a ModelInferRequest; raw numbers are views of the message's bytes.
 
     Raises:
         InvalidInput: when something in it is not what it says.
         BadPayload: when raw bytes are not as many as they should be.
+        RequestError: for what `memory` does not have.
     """
-    raw = request.raw_input_contents
-    inputs = request.inputs
-    if not raw:
-        return [_of_contents(each) for each in inputs]
-    if len(raw) != len(inputs):
+    raw, inputs, model = request.raw_input_contents, request.inputs, request.model_name
+    named = [_named(each, memory) for each in inputs]
+    wanted = named.count(None)
+    if raw and len(raw) != wanted:
         raise InvalidInput(
-            f"expected as many raw_input_contents as inputs, {len(inputs)}, got {len(raw)}."
+            f"expected as many raw_input_contents as inputs, {wanted}, got {len(raw)}."
         )
-    model = request.model_name
-    return [_of_raw(each, data, model) for each, data in zip(inputs, raw, strict=True)]
+    following = iter(raw)
+    found = []
+    for each, placed in zip(inputs, named, strict=True):
+        data = next(following, None) if placed is None else placed
+        found.append(_of_contents(each) if data is None else _of_raw(each, data, model))
+    return found
+
+
+def _named(said: Any, memory: Memory | None) -> bytes | None:
+    """The raw form of an input that the request only names."""
+    if memory is None or not said.parameters:
+        return None
+    return memory.read(parameters.values(said.parameters))
+
+
+def is_raw(request: Any) -> bool:
+    """Whether its values are raw, be it in shared memory."""
+    return bool(request.raw_input_contents) or any(
+        "shared_memory_region" in each.parameters for each in request.inputs
+    )
 
 
 def is_long(request: Any) -> bool:
@@ -94,8 +116,8 @@ def _of_contents(said: Any) -> Tensor:
 
 def _strings(shown: str, said: Any, values: list[bytes]) -> list[bytes]:
     """Values of BYTES; MLServer's clients may say that they are base64."""
-    parameters = said.parameters
-    if "content_type" not in parameters or parameters["content_type"].string_param != "base64":
+    given = said.parameters
+    if "content_type" not in given or given["content_type"].string_param != "base64":
         return values
     try:
         return [base64.b64decode(each, validate=True) for each in values]
@@ -119,12 +141,29 @@ def count(outputs: Sequence[Tensor]) -> int:
     return sum(len(o.data) if isinstance(o.data, list) else o.data.size for o in outputs)
 
 
-def write(response: Any, tensors: Sequence[Tensor], *, is_raw: bool) -> None:
-    """Put the outputs into a ModelInferResponse; raw where contents cannot hold one of them."""
+def write(
+    response: Any,
+    tensors: Sequence[Tensor],
+    places: Mapping[str, Place] = MappingProxyType({}),
+    *,
+    is_raw: bool,
+) -> None:
+    """Put the outputs into a ModelInferResponse; raw where contents cannot hold one of them.
+
+    Raises:
+        InvalidInput: for one that its place is too small for.
+    """
     is_raw = is_raw or any(each.datatype not in _FIELDS for each in tensors)
     for each in tensors:
         said = response.outputs.add(name=each.name, datatype=each.datatype, shape=each.shape)
-        if is_raw:
+        place = places.get(each.name)
+        if place is not None:
+            raw = to_raw(each)
+            place.write(raw, each.name)
+            parameters.write(said.parameters, place.parameters(len(raw)))
+            if is_raw:
+                response.raw_output_contents.append(b"")  # each output has its own
+        elif is_raw:
             response.raw_output_contents.append(to_raw(each))
         elif each.datatype == "BYTES":
             said.contents.bytes_contents.extend(each.data)

@@ -212,6 +212,11 @@ class Serve(Section):
     server: those of the store beside which `bundle serve` has started it (`store`), as far as
     this machine trusts them, or none."""
 
+    shared_memory: bool = _DEFAULT.shared_memory
+    """Whether clients on the same machine may register shared memory and name it in place of
+    tensors, as clients of Triton do. Whoever reaches the server can then read and write what lies
+    in `/dev/shm` for the user that it runs as."""
+
     dialects: tuple[DialectName, ...] = Field(
         default=_DEFAULT.dialects, examples=[["native", "v2", "grpc"]]
     )

@@ -48,7 +48,10 @@ class BatchAnswer:
         """Whether the answer to a request is all of the tensor's rows that are its own."""
         wanted = request.outputs
         return not wanted or (
-            len(wanted) == 1 and wanted[0].name == self._name and not wanted[0].classes
+            len(wanted) == 1
+            and wanted[0].name == self._name
+            and not wanted[0].classes
+            and wanted[0].place is None
         )
 
     def reply(self, request: InferRequest, start: int, stop: int) -> Reply:

@@ -19,6 +19,7 @@ from .generate import EVENTS, Generate
 from .infer import Infer
 from .openapi import document
 from .repository import Repository
+from .shared_memory import SharedMemory
 from .statistics import statistics
 
 _BAD = 400
@@ -64,6 +65,7 @@ class V2:
             Rule(POST, f"{one}/load", repository.load, "/v2/repository/models/{model}/load"),
             Rule(POST, f"{one}/unload", repository.unload, "/v2/repository/models/{model}/unload"),
             *Fixed(self._catalog).rules(),
+            *SharedMemory(self._catalog).rules(),
         ]
 
     def failure(self, error: RequestError) -> Reply:
@@ -82,7 +84,7 @@ class V2:
             {
                 "name": catalog.server_name,
                 "version": catalog.server_version,
-                "extensions": metadata.EXTENSIONS,
+                "extensions": metadata.extensions(catalog.regions),
             }
         )
 

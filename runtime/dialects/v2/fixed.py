@@ -1,4 +1,4 @@
-"""Fixed: what clients of Triton ask for and cannot change here: traces, logs, shared memory."""
+"""Fixed: what clients of Triton ask for and cannot change here: traces and logs."""
 
 from collections.abc import Mapping, Sequence
 
@@ -25,10 +25,7 @@ LOGGING: Mapping[str, str | bool | int] = {
     "log_format": "default",
 }
 NO_CHANGE = "Clients do not change how this server logs and traces."
-NO_MEMORY = "Shared memory is not served here; send the data themselves."
 _TRACED = "/v2/(?:models/(?P<model>[^/]+)/)?trace/setting"
-_MEMORY = "/v2/(?:system|cuda)sharedmemory(?:/region/[^/]+)?"
-_MEMORY_NAME = "/v2/sharedmemory"
 
 
 class Fixed:
@@ -44,9 +41,6 @@ class Fixed:
             Rule(GET, "/v2/logging", self._logging, "/v2/logging"),
             Rule(POST, _TRACED, self._refuse, "/v2/trace/setting"),
             Rule(POST, "/v2/logging", self._refuse, "/v2/logging"),
-            Rule(GET, f"{_MEMORY}/status", self._nothing, _MEMORY_NAME),
-            Rule(POST, f"{_MEMORY}/unregister", self._done, _MEMORY_NAME),
-            Rule(POST, f"{_MEMORY}/register", self._no_memory, _MEMORY_NAME),
         ]
 
     async def _trace(self, inquiry: Inquiry) -> Reply:
@@ -59,12 +53,3 @@ class Fixed:
 
     async def _refuse(self, _: Inquiry) -> Reply:
         raise NotSupported(NO_CHANGE)
-
-    async def _nothing(self, _: Inquiry) -> Reply:
-        return Reply.json([])
-
-    async def _done(self, _: Inquiry) -> Reply:
-        return Reply.json({})
-
-    async def _no_memory(self, _: Inquiry) -> Reply:
-        raise NotSupported(NO_MEMORY)

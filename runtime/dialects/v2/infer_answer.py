@@ -6,6 +6,7 @@ from typing import Any
 
 import orjson
 
+from ...data.regions import Place
 from ...errors import InvalidInput
 from ...printable import printable
 from ..reply import Reply
@@ -39,6 +40,9 @@ class InferAnswer:
         for tensor, wanted in self._chosen(request.outputs):
             if wanted.classes:
                 tensor = classified(tensor, wanted.classes)  # noqa: PLW2901
+            if wanted.place is not None:
+                outputs.append(self._placed(tensor, wanted.place))
+                continue
             is_binary = request.is_binary if wanted.is_binary is None else wanted.is_binary
             outputs.append(self._described(tensor, binary if is_binary else None))
         document: dict[str, Any] = {"model_name": self.model, "model_version": self.version}
@@ -60,6 +64,13 @@ class InferAnswer:
             binary.append(to_raw(tensor))
             said["parameters"] = {"binary_data_size": len(binary[-1])}
         return said
+
+    def _placed(self, tensor: Tensor, place: Place) -> dict[str, Any]:
+        """A tensor whose values stand in a region of the client's."""
+        raw = to_raw(tensor)
+        place.write(raw, tensor.name)
+        said: dict[str, Any] = {"name": tensor.name, "datatype": tensor.datatype}
+        return said | {"shape": tensor.shape, "parameters": place.parameters(len(raw))}
 
     def _chosen(self, wanted: Sequence[Wanted]) -> list[tuple[Tensor, Wanted]]:
         if not wanted:

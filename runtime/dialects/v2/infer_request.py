@@ -10,9 +10,11 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from ...data import extent, instances
+from ...data.regions import Place
 from ...errors import BadPayload, InvalidInput, NotSupported, PayloadTooLarge
 from ...printable import printable
 from ..inquiry import Inquiry
+from ..memory import Memory
 from ..served import Served
 from ..tensor import BF16_SIZE, DTYPES, Tensor, from_raw
 from ..tensor_output import Spec, specs
@@ -30,11 +32,12 @@ _LEAST = 3  # priority
 
 @dataclass(frozen=True, slots=True)
 class Wanted:
-    """An output that was asked for: in binary or not, and as how many classes."""
+    """An output that was asked for: in binary or not, as how many classes, and where to put it."""
 
     name: str
     is_binary: bool | None = None  # None: as all the others
     classes: int = 0
+    place: Place | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,9 +91,9 @@ def _of_json(
     inputs = document.get("inputs")
     if type(inputs) is not list or len(inputs) > _MOST_TENSORS:
         raise InvalidInput("inputs: expected a list of tensors.")
-    tensors, start = [], 0
+    tensors, start, memory = [], 0, Memory(served)
     for position, each in enumerate(inputs):
-        tensor, start = _tensor(each, f"inputs[{position}]", rest, start, served.name)
+        tensor, start = _tensor(each, f"inputs[{position}]", rest, start, memory)
         tensors.append(tensor)
     if start != len(rest):
         raise BadPayload(
@@ -105,7 +108,7 @@ def _of_json(
     return InferRequest(
         tensors,
         name,
-        _outputs(document.get("outputs")),
+        _outputs(document.get("outputs"), memory),
         _flag(parameters, "binary_data_output", "parameters") or False,
         parameters,
     )
@@ -130,9 +133,9 @@ def _check_extent(text: bytes, served: Served) -> None:
 
 
 def _tensor(
-    said: Any, where: str, rest: bytes | memoryview, start: int, model: str
+    said: Any, where: str, rest: bytes | memoryview, start: int, memory: Memory
 ) -> tuple[Tensor, int]:
-    """One input, and where the next one's binary data begin; `model` is for the errors."""
+    """One input, and where the next one's binary data begin."""
     if type(said) is not dict:
         raise InvalidInput(f"{where}: expected an object.")
     name, datatype, shape = said.get("name"), said.get("datatype"), said.get("shape")
@@ -143,7 +146,9 @@ def _tensor(
     if type(shape) is not list or not all(type(each) is int for each in shape):
         raise InvalidInput(f"{where}: expected `shape` to be a list of whole numbers.")
     parameters = _parameters(said, f"{where}.parameters")
-    _check_memory(parameters)
+    named = memory.read(parameters)
+    if named is not None:
+        return from_raw(name, datatype, shape, named, memory.model), start
     length = parameters.get("binary_data_size")
     if length is None:
         if "data" not in said and math.prod(shape):
@@ -159,12 +164,7 @@ def _tensor(
             f"unexpected size for input '{printable(name[:_LONGEST])}': {length} bytes were "
             f"announced, {len(rest) - start} are left."
         )
-    return from_raw(name, datatype, shape, memoryview(rest)[start:stop], model), stop
-
-
-def _check_memory(parameters: Mapping[str, Any]) -> None:
-    if "shared_memory_region" in parameters:
-        raise NotSupported("Shared memory is not served here; send the data themselves.")
+    return from_raw(name, datatype, shape, memoryview(rest)[start:stop], memory.model), stop
 
 
 def _raw(body: bytes, served: Served) -> Tensor:
@@ -209,23 +209,23 @@ def _raw_shape(spec: Spec, length: int) -> list[int]:
 # --- outputs and parameters ---
 
 
-def _outputs(said: Any) -> list[Wanted]:
+def _outputs(said: Any, memory: Memory) -> list[Wanted]:
     if said is None:
         return []
     if type(said) is not list or len(said) > _MOST_TENSORS:
         raise InvalidInput("outputs: expected a list.")
-    return [_output(each, f"outputs[{position}]") for position, each in enumerate(said)]
+    return [_output(each, f"outputs[{position}]", memory) for position, each in enumerate(said)]
 
 
-def _output(said: Any, where: str) -> Wanted:
+def _output(said: Any, where: str, memory: Memory) -> Wanted:
     if type(said) is not dict or type(said.get("name")) is not str:
         raise InvalidInput(f"{where}: expected an object with a `name`.")
     parameters = _parameters(said, f"{where}.parameters")
-    _check_memory(parameters)
+    place = memory.place(parameters)
     classes = parameters.get("classification", 0)
     if type(classes) is not int or classes < 0:
         raise InvalidInput(f"{where}: expected `classification` to be a number of classes.")
-    return Wanted(said["name"], _flag(parameters, "binary_data", where), classes)
+    return Wanted(said["name"], _flag(parameters, "binary_data", where), classes, place)
 
 
 def _parameters(said: Mapping[str, Any], where: str) -> Mapping[str, Any]:

@@ -6,6 +6,7 @@ Source: Triton, docs/protocol/extension_model_configuration.md; model_config.pro
 from collections.abc import Sequence
 from typing import Any
 
+from ...data.regions import Regions
 from ..api_tensors import specs_of
 from ..served import Served
 from ..tensor_output import Spec, specs
@@ -25,6 +26,11 @@ EXTENSIONS = (
     "schedule_policy",
     "statistics",
 )
+
+
+def extensions(regions: Regions | None) -> Sequence[str]:
+    """What this server has of Triton's extensions."""
+    return EXTENSIONS if regions is None else (*EXTENSIONS, "system_shared_memory")
 
 
 def metadata(served: Served, name: str, versions: Sequence[str]) -> Json:

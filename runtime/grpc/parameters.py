@@ -1,0 +1,19 @@
+"""Parameters: what stands beside a request or a tensor, by name."""
+
+from collections.abc import Mapping
+from typing import Any
+
+_CHOICE = "parameter_choice"
+
+
+def values(said: Mapping[str, Any]) -> dict[str, Any]:
+    """Parameters as Python's own values."""
+    chosen = {name: (value, value.WhichOneof(_CHOICE)) for name, value in said.items()}
+    return {name: getattr(value, choice) for name, (value, choice) in chosen.items() if choice}
+
+
+def write(said: Any, given: Mapping[str, str | int]) -> None:
+    """Put texts and numbers among the parameters of a message."""
+    for name, value in given.items():
+        field = "string_param" if isinstance(value, str) else "int64_param"
+        setattr(said[name], field, value)
