@@ -18,7 +18,7 @@ from ..progress import NullProgress, Progress
 from ..store import Item, Store
 from ..store.disk import told
 from ..tag import check_name, check_version
-from . import model_source, recording
+from . import model_source, recording, rehearsal
 from .draft import Draft
 from .file_source import FileSource
 from .foreign import remote
@@ -305,6 +305,7 @@ def _recordings_of_file(
         methods = given.methods or tuple(given.signatures) or ("predict",)
         unknown = Signature(batchable=False)
         return [Recording(m, given.signatures.get(m, unknown), None) for m in methods]
+    rehearsal.rehearse(source.framework, directory, saved)
     model = _load(source.framework, directory, saved)
     if source.framework.is_typed and source.framework.signatures(model):
         given = replace(given, signatures={})  # the file itself says it more exactly

@@ -1,0 +1,34 @@
+"""A file that its library falls over is told of; the command goes on."""
+
+import re
+
+import numpy as np
+import pytest
+
+from modelbundle.bundler.errors import InvalidSource
+from modelbundle.bundler.saving.rehearsal import rehearse
+from modelbundle.bundler.saving.saving import save_file
+from modelbundle.bundler.store import Store
+from modelbundle.runtime.frameworks.framework import Saved
+from modelbundle.runtime.frameworks.sklearn import Sklearn
+
+lightgbm = pytest.importorskip("lightgbm")
+
+
+def test_a_model_that_ends_its_library_ends_no_command(tmp_path):
+    """LightGBM divides by the number of trees of an iteration."""
+    data = lightgbm.Dataset(np.arange(20.0)[:, None], np.arange(20) % 2)
+    booster = lightgbm.train({"verbose": -1, "min_data_in_leaf": 1}, data, 1)
+    text = booster.model_to_string()
+    path = tmp_path / "model.txt"
+    path.write_text(re.sub("num_tree_per_iteration=1", "num_tree_per_iteration=0", text))
+    store = Store(tmp_path / "store")
+    with pytest.raises(InvalidSource, match=r"lightgbm itself falls over it \(SIGFPE\)"):
+        save_file("trees", path, store=store)
+    path.write_text(text)
+    assert save_file("trees", path, store=store).name == "trees"
+
+
+def test_a_pickle_is_opened_by_nobody(tmp_path):
+    """Nor is what only Python reads: it would be told in words."""
+    rehearse(Sklearn(), tmp_path, Saved("joblib", ("model.joblib",), executes_code=True))
