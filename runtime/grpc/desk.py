@@ -2,7 +2,8 @@
 
 import asyncio
 import logging
-from collections.abc import AsyncIterator, Awaitable, Callable
+import time
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from typing import Any, Protocol
 
 import grpc
@@ -68,12 +69,27 @@ class Desk:
         tracing: Tracing | None = None,
         probes: frozenset[str] = frozenset(),
     ) -> None:
-        self._door = door
+        self.door = self._door = door
         self._access = access
         self._tracing = tracing
         self._probes = probes
         self._standing = Standing(door.settings.queue)
         self.answered = 0  # calls, ever
+
+    @property
+    def is_plain(self) -> bool:
+        """Whether nothing is asked of a call but its message, unless its metadata say more."""
+        settings = self._door.settings
+        is_ranked = settings.queue.priorities or settings.queue.fairness != "off"
+        return self._tracing is None and settings.timing != "always" and not is_ranked
+
+    def ended(self, calls: Sequence[Any], path: str, status: int) -> None:
+        """Calls of one path that have ended just now are counted, and written down."""
+        now = time.monotonic()
+        self.answered += len(calls)
+        seconds = [now - each.began for each in calls]
+        self._door.metrics.ended_together(route_name(path), status, seconds)
+        self._access.write_all(calls, now)
 
     # --- one message, one answer ---
 

@@ -23,6 +23,8 @@ from ..telemetry.traced import Tracing
 from . import health, reflection
 from .desk import Desk, Log
 from .examples import Examples
+from .express import Express
+from .express_request import PATH
 from .fixed import Fixed
 from .inference import Inference
 from .prediction import Prediction
@@ -63,10 +65,13 @@ class Front:
         self._settings = door.settings
         self._endpoint = endpoint
         self._desk = Desk(door, access, tracing, frozenset({health.CHECK, *Inference.PROBES}))
+        inference = Inference(catalog).handlers(self._desk)
+        if self._desk.is_plain:
+            inference[PATH] = Express(catalog, self._desk, inference[PATH]).handler()
         self._handlers = _Handlers(
             health.Health(door.readiness).handlers(self._desk)
             | reflection.handlers()
-            | Inference(catalog).handlers(self._desk)
+            | inference
             | Repository(catalog).handlers(self._desk)
             | Fixed(catalog).handlers(self._desk)
             | SharedMemory(catalog).handlers(self._desk)
