@@ -1,5 +1,6 @@
 """Rows: what a caller has - arrays, DataFrames, lists - as a body, checked before it is sent."""
 
+import datetime as dt
 import sys
 from collections.abc import Mapping
 from typing import Any
@@ -48,8 +49,8 @@ def _fitted(side: Side, data: Any) -> Any:
             return table.fit(side, np.column_stack(list(data.values())), nan_as_null=True)
     elif hasattr(data, "toarray"):  # a sparse matrix
         data = data.toarray()
-    elif hasattr(data, "to_numpy") and not isinstance(data, np.ndarray):  # a Series
-        data = data.to_numpy()
+    elif hasattr(data, "to_numpy") and hasattr(data, "dtype"):  # a Series
+        data = _column(data)
     elif isinstance(data, tuple):
         data = _inputs(side, data)
     if isinstance(data, list):
@@ -57,10 +58,31 @@ def _fitted(side: Side, data: Any) -> Any:
             return table.fit(side, np.stack(data), nan_as_null=True)
         return table.gather(side, list(map(_plain, data)), nan_as_null=True)
     if isinstance(data, Mapping):
-        data = {str(name): np.asarray(column) for name, column in data.items()}
+        data = {str(name): _array(column) for name, column in data.items()}
     elif not isinstance(data, np.ndarray):
         raise WrongInput(f"Rows are an array, a DataFrame, a list or columns, not {_what(data)}.")
-    return table.fit(side, data, nan_as_null=True)
+    return table.fit(side, _array(data) if side.layout == "array" else data, nan_as_null=True)
+
+
+def _array(values: Any) -> np.ndarray:
+    """As an array; what is masked is missing, and was sent as the value behind the mask."""
+    if isinstance(values, np.ma.MaskedArray) and np.ma.is_masked(values):
+        gaps: np.ndarray = values.data.astype(object)
+        gaps[np.ma.getmaskarray(values)] = None
+        return gaps
+    array = np.asarray(values)
+    if array.dtype.kind == "O":
+        return np.fromiter(map(_said, array.flat), object, array.size).reshape(array.shape)
+    return array
+
+
+def _said(value: Any) -> Any:
+    """A time as text, for nothing else says it in every form of body."""
+    if isinstance(value, dt.date):
+        return None if value != value else value.isoformat()  # noqa: PLR0124  pandas' NaT
+    if isinstance(value, np.generic):
+        value = str(value) if isinstance(value, np.datetime64) else value.item()
+    return None if value == "NaT" else value
 
 
 def _inputs(side: Side, given: tuple[Any, ...]) -> Any:
@@ -77,8 +99,7 @@ def _column(series: Any) -> np.ndarray:
         series = series.dt.tz_convert("UTC").dt.tz_localize(None)
     if series.dtype.kind not in "biufM" or not isinstance(series.dtype, np.dtype):
         values = series.astype(object)
-        plain: np.ndarray = values.where(values.notna(), None).to_numpy(dtype=object)
-        return plain
+        return _array(values.where(values.notna(), None).to_numpy(dtype=object))
     array: np.ndarray = series.to_numpy()
     return array
 
@@ -86,11 +107,11 @@ def _column(series: Any) -> np.ndarray:
 def _plain(row: Any) -> Any:
     if isinstance(row, np.ndarray):
         return row.tolist()
-    if isinstance(row, np.generic):
-        return row.item()
     if isinstance(row, Mapping):
         return {str(name): _plain(value) for name, value in row.items()}
-    return [_plain(value) for value in row] if isinstance(row, list | tuple) else row
+    if isinstance(row, list | tuple):
+        return [_plain(value) for value in row]
+    return _said(row) if isinstance(row, np.generic | dt.date) else row
 
 
 def _dense(route: Route, batch: Any) -> Body | None:

@@ -40,7 +40,7 @@ def loads(body: bytes, side: Side, header: str | None = None) -> list[Any]:
     rows = lines[1:] if given is not None else lines
     if side.layout in _NAMED:
         fields = {field.name: field for field in side.fields}
-        columns = names if given is None else [name.strip() for name in given]
+        columns = _columns(names, given)
         _check_names(columns, fields)
         read = [_reader(fields.get(name)) for name in columns]
         return [_record(index, row, columns, read) for index, row in enumerate(rows)]
@@ -62,6 +62,13 @@ def _lines(body: bytes) -> list[list[str]]:
     return lines
 
 
+def _columns(names: list[str], given: list[str] | None) -> list[str]:
+    """The names above the columns, or else those of the signature; space around them is none."""
+    if given is None or set(given) == set(names):
+        return given or names
+    return [name.strip() for name in given]
+
+
 def _check_names(names: list[str], fields: Mapping[str, Field]) -> None:
     seen = set()
     for name in names:
@@ -77,7 +84,8 @@ def _check_names(names: list[str], fields: Mapping[str, Field]) -> None:
 
 def _is_names(lines: list[list[str]], side: Side, names: list[str]) -> bool:
     if side.layout in _NAMED:  # most of them: what is wrong with the others can then be told
-        return 2 * len({cell.strip() for cell in lines[0]}.intersection(names)) > len(names)
+        cells = {*lines[0], *(cell.strip() for cell in lines[0])}
+        return 2 * len(cells.intersection(names)) > len(names)
     # Names of an array's columns are nobody's but the client's: any line without a number is one.
     numeric = side.fields[0].dtype not in {"str", "object", "bytes"}
     return numeric and len(lines) > 1 and not any(_is_number(cell) for cell in lines[0])

@@ -184,6 +184,8 @@ def _fit(field: Field, array: np.ndarray, path: str, null: bool) -> np.ndarray:
     null = null or field.is_nullable
     if field.shape[1:] == (1,) and array.ndim == 1:
         array = array[:, None]  # a column, for a model that takes columns as matrices
+    if field.dtype == "object" and array.ndim > len(field.shape) == 1:  # any value, a list as well
+        return column.to_array(field, to_instances(array, nan_as_null=null), path=path, null=null)
     if array.dtype.kind == "O" and array.ndim < len(field.shape):  # lists, of different lengths
         return column.to_array(field, array.tolist(), path=path, null=null)
     if not column.fits(field, array.shape) or field.shape[0] not in {None, *array.shape[:1]}:

@@ -1,8 +1,12 @@
 """Rows: what a caller has, as the body of a request."""
 
+import datetime as dt
+import io
+
 import numpy as np
 import orjson
 import pandas as pd
+import pytest
 from scipy import sparse
 
 from modelbundle.bundler.client import rows
@@ -40,3 +44,35 @@ def test_a_tuple_of_arrays_is_the_models_inputs_in_their_order():
 
 def test_a_sparse_matrix_is_sent_whole():
     assert instances(MATRIX, sparse.csr_matrix([[0.0, 2.0]])) == [[0.0, 2.0]]
+
+
+def test_what_is_masked_is_missing_and_not_what_lies_behind():
+    side = Side("array", (Field("x", "float64", (None, 2), is_nullable=True),))
+    rows_ = np.ma.masked_less(np.array([[1.0, -2.0]]), 0)
+    body, kind = rows.body(Route("/predict", inputs=side), rows_)
+    sent = np.load(io.BytesIO(body)) if "npy" in kind else orjson.loads(body)["instances"]
+    np.testing.assert_array_equal(np.asarray(sent, float), [[1.0, np.nan]])
+
+
+@pytest.mark.parametrize(
+    "values",
+    [
+        pd.array(["2024-01-01T10:00:00.5", None], "timestamp[ms][pyarrow]"),
+        np.array([dt.datetime(2024, 1, 1, 10, 0, 0, 500_000), None]),  # noqa: DTZ001
+        [pd.Timestamp("2024-01-01T12:00:00.5+02:00"), pd.NaT],
+        np.array([np.datetime64("2024-01-01T10:00:00.500"), np.datetime64("NaT")], object),
+    ],
+)
+def test_times_are_sent_whatever_they_are_kept_in(values):
+    side = Side("columns", (Field("at", "datetime64[us]", (None,), is_nullable=True),))
+    wanted = ["2024-01-01T10:00:00.500000", None]
+    frame = pd.DataFrame({"at": pd.Series(values, dtype=getattr(values, "dtype", object))})
+    assert [row["at"] for row in instances(side, frame)] == wanted
+    listed = [{"at": None if pd.isna(value) else value} for value in frame["at"]]
+    assert [row["at"] for row in instances(side, listed)] == wanted
+
+
+def test_a_series_is_sent_as_a_column_of_a_frame_is():
+    side = Side("array", (Field("x", "float64", (None,), is_nullable=True),))
+    body, _ = rows.body(Route("/predict", inputs=side), pd.Series([1, None], dtype="Int64"))
+    assert orjson.loads(body)["instances"] == [1.0, None]

@@ -142,3 +142,8 @@ def test_a_line_with_most_of_the_names_is_one_of_names(names, said):
     row = ",".join("1" for _ in names.split(","))
     with pytest.raises(InvalidInput, match=said):
         table.gather(MIXED, csv_rows.loads(f"{names}\n{row}\n".encode(), MIXED))
+
+
+def test_names_that_differ_in_space_alone_are_two():
+    side = Side("columns", (Field("a", "int64", (None,)), Field(" a ", "int64", (None,))))
+    assert csv_rows.loads(b" a ,a\n1,2\n", side) == [{" a ": 1, "a": 2}]
