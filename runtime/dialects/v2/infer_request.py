@@ -18,7 +18,7 @@ from ..memory import Memory
 from ..served import Served
 from ..tensor import BF16_SIZE, DTYPES, Tensor, from_raw
 from ..tensor_output import Spec, specs
-from . import json_data
+from . import json_data, number_list
 
 HEADER_LENGTH = b"inference-header-content-length"
 INPUT = "input"  # what the only input of a model is called of which nothing is known
@@ -85,7 +85,15 @@ def _of_json(
     text: bytes, rest: bytes | memoryview, inquiry: Inquiry, served: Served
 ) -> InferRequest:
     _check_extent(text, served)
-    document = instances.parse(text)
+    try:
+        return _of_document(number_list.parse(text), rest, inquiry, served)
+    except number_list.NotNumbers:
+        return _of_document(instances.parse(text), rest, inquiry, served)
+
+
+def _of_document(
+    document: Any, rest: bytes | memoryview, inquiry: Inquiry, served: Served
+) -> InferRequest:
     if type(document) is not dict:
         raise InvalidInput('Expected a JSON object with "inputs".')
     inputs = document.get("inputs")

@@ -10,6 +10,7 @@ import numpy as np
 
 from ...errors import InvalidInput, PredictionFailed
 from ..tensor import DTYPES, Tensor, itemsize_of, size, unknown_datatype
+from .number_list import NotNumbers, NumberList
 
 _BINARY_ONLY = frozenset({"FP16", "BF16"})
 _WORDS = {"b": "booleans", "i": "whole numbers", "u": "whole numbers from 0", "f": "numbers"}
@@ -23,8 +24,11 @@ def read(name: str, datatype: str, shape: Sequence[int], data: Any, *, is_base64
 
     Raises:
         InvalidInput: when it is none of that datatype and shape.
+        NotNumbers: when it was cut out, and must be read otherwise.
     """
     shown = name[:64]
+    if type(data) is NumberList:
+        return _listed(name, datatype, shape, data)
     if datatype in _BINARY_ONLY:
         raise InvalidInput(f"{shown}: {datatype} has no JSON; send it as binary data.")
     count = size(shown, shape, itemsize_of(datatype))
@@ -38,6 +42,18 @@ def read(name: str, datatype: str, shape: Sequence[int], data: Any, *, is_base64
     array = _numbers(shown, dtype, data)
     if array.size != count:
         raise _wrong_count(shown, count, array.size)
+    return Tensor(name, datatype, shape, array.reshape(shape))
+
+
+def _listed(name: str, datatype: str, shape: Sequence[int], data: NumberList) -> Tensor:
+    """As `read`, of what was cut out."""
+    dtype = DTYPES.get(datatype)
+    if dtype is None or dtype.kind not in "fiu" or datatype in _BINARY_ONLY:
+        raise NotNumbers
+    count = size(name[:64], shape, dtype.itemsize)
+    array = data.array(dtype)
+    if array.size != count:
+        raise _wrong_count(name[:64], count, array.size)
     return Tensor(name, datatype, shape, array.reshape(shape))
 
 
