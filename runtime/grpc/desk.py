@@ -175,16 +175,20 @@ class Desk:
     # --- messages as they come ---
 
     def streamed(
-        self, path: str, answer: StreamAnswer, failed: Callable[[Any, Refusal], Any]
+        self,
+        path: str,
+        answer: StreamAnswer,
+        failed: Callable[[Any, Refusal], Any],
+        reader: Callable[[Parse], Parse] = lambda parse: parse,
     ) -> grpc.RpcMethodHandler:
         """The handler of a stream whose messages are answered in their order, several at once.
 
-        What is said ahead of an answer comes when it is said.
+        What is said ahead of an answer comes when it is said; `reader` as in `unary`.
 
         `failed` makes the message that tells of an error, given the request where it was readable:
         one bad message does not end a stream.
         """
-        request, route = _parser(path), route_name(path)
+        request, route = reader(_parser(path)), route_name(path)
 
         async def one(call: Call, data: bytes, write: Write) -> bytes:
             async def say(message: Any) -> None:

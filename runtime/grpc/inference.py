@@ -66,7 +66,10 @@ class Inference:
         infer = f"{_SERVICE}/ModelInfer"
         made[infer] = desk.unary(infer, self._infer, raw_contents.reader)
         stream = f"{_SERVICE}/ModelStreamInfer"
-        return made | {stream: desk.streamed(stream, self._infer_on_stream, self._failed)}
+        made[stream] = desk.streamed(
+            stream, self._infer_on_stream, self._failed, raw_contents.reader
+        )
+        return made
 
     # --- how it is ---
 

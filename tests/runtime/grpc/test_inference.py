@@ -2,6 +2,7 @@
 
 import threading
 
+import numpy as np
 import pytest
 
 from modelbundle.runtime.grpc.messages.pool import pool
@@ -204,3 +205,13 @@ def test_many_at_once_share_batches(client):
     for each in threads:
         each.join()
     assert told == [[n + 1.0] for n in range(len(told))]
+
+
+def test_large_tensors_of_a_stream_are_views_of_the_message(client):
+    """As those of a call are; the answers are the same, and a bad one is told with its id."""
+    rows = np.random.default_rng(1).random((20_000, 2))
+    asked = [request(rows, id="a"), request(rows[:1], id="b"), request(rows, id="c", model="no")]
+    told = list(client.stream(STREAM, asked))
+    assert answers(told[0].infer_response) == rows.sum(axis=1).tolist()
+    assert [each.infer_response.id for each in told] == ["a", "b", "c"]
+    assert "no" in told[2].error_message
