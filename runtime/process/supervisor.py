@@ -84,7 +84,7 @@ class Supervisor:
         return self._code or 0
 
     def _obey(self, number: int) -> None:
-        if number == signal.SIGHUP and not self._terminal.is_gone:
+        if number == signal.SIGHUP and not self._terminal.ends_us:
             self.restart()
         elif number == signal.SIGUSR1:
             self._code = 0

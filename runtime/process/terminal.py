@@ -1,7 +1,12 @@
 """Terminal: whether the one that a process was started from is still there."""
 
 import os
+import signal
 from dataclasses import dataclass, field
+
+
+def _is_ignored() -> bool:
+    return signal.getsignal(signal.SIGHUP) is signal.SIG_IGN
 
 
 def _has_terminal() -> bool:
@@ -14,11 +19,20 @@ def _has_terminal() -> bool:
 
 @dataclass(frozen=True, slots=True)
 class Terminal:
-    """What tells a SIGHUP of a terminal that was closed from one that asks for a restart."""
+    """What tells a SIGHUP of a terminal that was closed from one that asks for a restart.
+
+    is_survived  whoever started this process wants it to go on then: `nohup`
+    """
 
     was_there: bool = field(default_factory=_has_terminal)
+    is_survived: bool = field(default_factory=_is_ignored)
 
     @property
     def is_gone(self) -> bool:
         """Whether there was one, and no longer is."""
         return self.was_there and not _has_terminal()
+
+    @property
+    def ends_us(self) -> bool:
+        """Whether a SIGHUP now means that the process ends with its terminal."""
+        return self.is_gone and not self.is_survived
