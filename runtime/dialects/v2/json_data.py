@@ -16,6 +16,7 @@ _BINARY_ONLY = frozenset({"FP16", "BF16"})
 _WORDS = {"b": "booleans", "i": "whole numbers", "u": "whole numbers from 0", "f": "numbers"}
 _LARGEST = 2**64
 _DEEPEST = 100  # lists in lists, as with Triton
+_NONE = type(None)
 _SCALARS = frozenset({float, int, bool})
 
 
@@ -61,7 +62,10 @@ def _numbers(shown: str, dtype: np.dtype[Any], data: Any) -> np.ndarray:
     words = _WORDS[dtype.kind]
     if type(data) is not list:
         raise InvalidInput(f"{shown}: expected `data` to be a list of {words}.")
-    types = set(map(type, _flat(data)))
+    flat = _flat(data)
+    types = set(map(type, flat))
+    if dtype.kind == "f" and _NONE in types:
+        return _with_gaps(shown, dtype, flat)
     if types <= _SCALARS:
         # As it is; of a boolean among numbers numpy would make one. Of a text, too: it would give
         # each number as much room as the longest text takes.
@@ -70,8 +74,14 @@ def _numbers(shown: str, dtype: np.dtype[Any], data: Any) -> np.ndarray:
         raise _ragged(shown)
     else:
         raise InvalidInput(f"{shown}: expected {words} that fit its datatype.")
-    kind = array.dtype.kind
-    if kind in "fiu" and bool in types:
+    return _of_datatype(shown, dtype, data, array, has_booleans=bool in types)
+
+
+def _of_datatype(
+    shown: str, dtype: np.dtype[Any], data: list[Any], array: np.ndarray, *, has_booleans: bool
+) -> np.ndarray:
+    kind, words = array.dtype.kind, _WORDS[dtype.kind]
+    if kind in "fiu" and has_booleans:
         raise InvalidInput(f"{shown}: expected {words}, got a boolean among them.")
     if dtype.kind == "f" and kind in "fiu":
         with np.errstate(over="ignore"):  # infinite: found below
@@ -85,6 +95,15 @@ def _numbers(shown: str, dtype: np.dtype[Any], data: Any) -> np.ndarray:
     if dtype.kind == "u" and dtype.itemsize == 8:  # noqa: PLR2004  numpy makes floats of some
         return _largest(shown, data)
     raise InvalidInput(f"{shown}: expected {words} that fit its datatype.")
+
+
+def _with_gaps(shown: str, dtype: np.dtype[Any], flat: list[Any]) -> np.ndarray:
+    """Null as NaN, which is how arrays say it; what takes none refuses it later."""
+    given = [each for each in flat if each is not None]
+    found = np.full(len(flat), np.nan, dtype)
+    if given:
+        found[[each is not None for each in flat]] = _numbers(shown, dtype, given)
+    return found
 
 
 def _array(shown: str, data: list[Any]) -> np.ndarray:

@@ -5,9 +5,10 @@ import pytest
 
 from modelbundle.runtime.data import column
 from modelbundle.runtime.data.schema import scalar
+from modelbundle.runtime.dialects.tensors import to_batch
 from modelbundle.runtime.dialects.v2 import json_data
 from modelbundle.runtime.errors import InvalidInput
-from modelbundle.runtime.signature import Field
+from modelbundle.runtime.signature import Field, Side
 
 
 @pytest.mark.parametrize("data", [[False, 0.5], [[True], [2]], [1e39, 0.0]])
@@ -49,3 +50,24 @@ def test_a_text_among_numbers_takes_no_room_for_each_of_them():
 def test_lists_of_different_lengths_are_told_so(data):
     with pytest.raises(InvalidInput, match="differ in their lengths"):
         json_data.read("x", "FP64", [2, 1], data, is_base64=False)
+
+
+@pytest.mark.parametrize("data", [[None, 1.5, 2], [[None], [1.5], [2]]])
+def test_null_among_numbers_is_a_missing_one(data):
+    """NaN has no JSON, so that there was no way to say it."""
+    tensor = json_data.read("x", "FP64", [3, 1], data, is_base64=False)
+    np.testing.assert_array_equal(tensor.data, [[np.nan], [1.5], [2.0]])
+    assert np.isnan(json_data.read("x", "FP32", [1], [None], is_base64=False).data).all()
+    side = Side("array", (Field("x", "float64", (None, 1), is_nullable=True),))
+    np.testing.assert_array_equal(to_batch(side, [tensor]), tensor.data)
+    with pytest.raises(InvalidInput, match=r"x\[0\]\[0\]"):
+        to_batch(Side("array", (Field("x", "float64", (None, 1)),)), [tensor])
+
+
+@pytest.mark.parametrize(
+    ("datatype", "data"),
+    [("INT64", [None, 1]), ("BOOL", [None, True]), ("FP64", [None, True]), ("FP32", [None, 1e39])],
+)
+def test_null_is_nothing_else(datatype, data):
+    with pytest.raises(InvalidInput):
+        json_data.read("x", datatype, [2], data, is_base64=False)
