@@ -7,6 +7,7 @@ from typing import Any
 from ..runtime.data.media import essence
 from ..runtime.data.multipart import type_of
 from ..runtime.errors import BundleError
+from . import output_file
 from .console import Console
 from .request import Answer
 
@@ -19,13 +20,7 @@ def accepting(output: Path | None) -> dict[str, str]:
 
 def write(answer: Answer, output: Path, console: Console) -> None:
     """The answer into a file, whole or not at all; what it is, where the name says otherwise."""
-    beside = output.with_name(f".{output.name}.part")
-    try:
-        beside.write_bytes(answer.content)
-        beside.replace(output)
-    except OSError as error:
-        beside.unlink(missing_ok=True)
-        raise BundleError(f"`{output}` cannot be written: {error.strerror}.") from error
+    output_file.write(output, answer.content)
     kind, wanted = essence(answer.content_type), type_of(output.name)
     if wanted and wanted != kind:
         console.warning(f"The answer is {kind}, which `{output}` does not say.")

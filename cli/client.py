@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from ..runtime.errors import BundleError
+from . import output_file
 from .completion import any_tags
 from .console import Console
 from .options import Json, Quiet
@@ -40,10 +40,7 @@ def client(target: Target, output: Output = None, json: Json = False, quiet: Qui
     contract = contract_of(target)
     text = generate(contract.contract)
     if output is not None:
-        try:
-            output.write_text(text, encoding="utf-8")
-        except OSError as error:
-            raise BundleError(f"`{output}` cannot be written: {error.strerror}.") from error
+        output_file.write(output, text.encode())
     said = {
         "tag": contract.tag,
         "digest": contract.digest,

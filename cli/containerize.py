@@ -1,5 +1,6 @@
 """`bundle containerize`: an image from a bundle."""
 
+import shlex
 from typing import TYPE_CHECKING, Any
 
 from . import image_plan, vendored
@@ -121,8 +122,9 @@ def _made(image: dict[str, Any]) -> str:
 def _next(image: dict[str, Any], engine: str) -> str:
     output = image["output"]
     if output and not output.startswith("oci:"):
-        return f"docker load -i {output}"
+        return f"docker load -i {shlex.quote(output)}"
     if output:
-        return f"skopeo copy {output}:{image['tags'][0]} docker://REGISTRY/NAME:TAG"
+        source = shlex.quote(f"{output}:{image['tags'][0]}")
+        return f"skopeo copy {source} docker://REGISTRY/NAME:TAG"
     program = "podman" if engine in {"podman", "buildah"} else "docker"
     return f"{program} run --rm -p 8080:8080 {image['tags'][0]}"

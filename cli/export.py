@@ -1,5 +1,6 @@
 """`bundle export`: a model or a bundle leaves the store, as a file or a directory."""
 
+import shlex
 import sys
 from typing import TYPE_CHECKING, Annotated, Literal
 
@@ -98,4 +99,6 @@ def _say(item: "Item", written: "Exported", console: Console) -> None:
         console.step(text)
         return
     data = {"destination": written.destination, "format": written.format}
-    console.result(to_json(item) | data, text, next_command=f"bundle import {written.destination}")
+    console.result(
+        to_json(item) | data, text, next_command=f"bundle import {shlex.quote(written.destination)}"
+    )

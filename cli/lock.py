@@ -1,5 +1,6 @@
 """`bundle lock`: what the bundle will be installed from, by hash."""
 
+import shlex
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -38,7 +39,15 @@ def lock(
     locked = resolve(project, offline=offline, upgrade=upgrade, progress=console)
     for warning in locked.warnings:
         console.warning(warning)
-    console.result(_data(locked), _text(locked), next_command="bundle build")
+    console.result(
+        _data(locked), _text(locked), next_command=f"bundle build{_where(directory, file)}"
+    )
+
+
+def _where(directory: Path, file: Path | None) -> str:
+    named = [] if directory == Path() else [str(directory)]
+    named += [] if file is None else ["--file", str(file)]
+    return f" {shlex.join(named)}" if named else ""
 
 
 def _data(locked: "Locked") -> dict[str, Any]:

@@ -1,5 +1,6 @@
 """`bundle push`: a model or bundle travels to a registry or a shared directory."""
 
+import shlex
 from typing import Annotated
 
 import typer
@@ -61,7 +62,7 @@ def push(
     there = f", {human(spared)} were there" if spared else ""
     sent = f"{human(done.sent)}{there}{_with(done.signatures)}"
     text = f"Pushed `{done.item.tag}` to `{done.references[0]}`: {sent}."
-    console.result(data, text, next_command=f"bundle pull {done.references[0]}")
+    console.result(data, text, next_command=f"bundle pull {shlex.quote(done.references[0])}")
 
 
 def _with(signatures: int) -> str:

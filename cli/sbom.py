@@ -6,6 +6,7 @@ from typing import Annotated, Literal
 
 import typer
 
+from . import output_file
 from .completion import any_tags
 from .console import Console
 from .listing import to_json
@@ -47,7 +48,7 @@ def sbom(
     item = store.find(tag)
     text = documents.of_item(item, store).decode()
     if output is not None:
-        output.write_text(text, encoding="utf-8")
+        output_file.write(output, text.encode())
     about = {"format": format, "file": str(output) if output else None}
     data = to_json(item) | about | {"sbom": jsonlib.loads(text)}
     if json:

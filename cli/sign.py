@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from . import output_file
 from .completion import any_tags
 from .console import Console
 from .listing import to_json
@@ -85,7 +86,7 @@ def sign(
     else:
         data = _signed(item, store, _signer(key, certificate, trust_config))
     if output is not None:
-        output.write_bytes(data)
+        output_file.write(output, data)
     _say(item, data, output, console)
 
 

@@ -1,5 +1,6 @@
 """`bundle test`: the recorded answers, asked for again in the bundle's own environment."""
 
+import shlex
 from typing import TYPE_CHECKING
 
 from .console import Console
@@ -60,7 +61,7 @@ def _say(target: str, launch: "Launch", report: "Report", console: Console) -> N
             data,
             hint="Compare the versions with `bundle show`, or save the model again.",
         )
-    console.result(data, "\n".join(lines), next_command=f"bundle serve {target}")
+    console.result(data, "\n".join(lines), next_command=f"bundle serve {shlex.quote(target)}")
 
 
 def _data(one: "Replayed") -> dict[str, object]:

@@ -1,5 +1,6 @@
 """`bundle vendor`: all that a rebuild without a network needs."""
 
+import shlex
 from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated
@@ -66,8 +67,9 @@ def vendor(
     bases = f" and {len(done.bases)} base images" if done.bases else ""
     bases += "".join(f" and `{name}`" for name in done.pythons)
     text = f"Brought {done.files} wheels{bases} into `{output}` ({done.fetched} fetched now)."
-    follow = f"build --vendor {output}"
-    if not isinstance(what, Project):
-        follow = f"containerize {target} --vendor {output}"
+    follow = ["build"] if isinstance(what, Project) else ["containerize", target]
+    if isinstance(what, Project) and Path(target) != Path():
+        follow.append(target)
+    follow += ["--vendor", str(output)]
     data = asdict(done) | {"directory": str(output)}
-    console.result(data, text, next_command=f"bundle {follow}")
+    console.result(data, text, next_command=shlex.join(["bundle", *follow]))

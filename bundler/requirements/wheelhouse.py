@@ -1,5 +1,6 @@
 """Wheelhouse: a folder with every file that locks are installed from, for where no network is."""
 
+import errno
 import os
 import shutil
 from collections.abc import Iterable, Iterator, Mapping
@@ -163,7 +164,11 @@ def _fetch(place: Location, indexes: tuple[Index, ...], path: Path) -> None:
             download(place.url, path, indexes)
         except OSError as error:
             host = urlsplit(place.url).hostname
-            raise ResolveError(f"`{place.name}` cannot be fetched from {host}: {error}.") from error
+            hint = None if error.errno != errno.ENOSPC else "Free some space, or name another disk."
+            raise ResolveError(
+                f"`{place.name}` cannot be fetched from {host}: {error.strerror or error}.",
+                hint=hint,
+            ) from error
         return
     local = unquote(urlsplit(place.url).path) if place.url.startswith("file:") else place.url
     shutil.copyfile(local, path)

@@ -20,6 +20,7 @@ _HINTS = {
     errno.EACCES: "Check who owns it, or choose another store with BUNDLE_HOME.",
     errno.EPERM: "Check who owns it, or choose another store with BUNDLE_HOME.",
     errno.EROFS: "It is read-only; choose a writable store with BUNDLE_HOME.",
+    errno.ENOTDIR: "Choose a directory for the store with BUNDLE_HOME.",
     errno.EIO: "The device failed; check it, then `bundle verify`.",
 }
 

@@ -58,7 +58,11 @@ def test_a_lock_is_kept_while_nothing_has_changed(shop, copy):
 
     assert kept["changed"] is False
     assert "uvicorn" in kept["packages"]
-    assert mine("lock", "--offline").out.startswith("Kept ")
+    again = mine("lock", "--offline")
+    assert again.out.startswith("Kept ")
+    assert again.err.endswith("next: bundle build\n")
+    elsewhere = mine("lock", ".", "--file", "bundlefile.yaml", "--offline")
+    assert elsewhere.err.endswith("next: bundle build --file bundlefile.yaml\n")
 
 
 def test_offline_without_a_lock_says_that_it_is_offline(bundle, plain, double, tmp_path):

@@ -20,6 +20,11 @@ def test_the_file_is_told_with_the_next_command(shop, tmp_path):
     assert (tmp_path / "twice.tar").stat().st_mode & 0o111 == 0
 
 
+def test_the_next_command_can_be_pasted_whatever_the_file_is_called(shop, tmp_path):
+    done = shop("export", "bundle:twice", tmp_path / "my shop.tar")
+    assert f"next: bundle import '{tmp_path}/my shop.tar'" in done.err
+
+
 def test_json_says_the_item_and_where_it_went(shop, tmp_path):
     said = shop("models", "export", "double", tmp_path / "layout", "--json").json
     assert said["tag"] == shop.model
