@@ -106,6 +106,11 @@ def to_array(field: Field, values: list[Any], *, path: str = "", null: bool = Fa
     return array
 
 
+def empty(field: Field, shape: tuple[int, ...]) -> np.ndarray:
+    """An array without a value, whose axes lists could not tell."""
+    return np.empty(shape, _storage(field.dtype))
+
+
 def fits(field: Field, shape: tuple[int, ...]) -> bool:
     """Whether an array of `shape` is what `field` asks for; the rows themselves may be many."""
     if shape[1:] == field.shape[1:]:

@@ -198,6 +198,8 @@ def _fit(field: Field, array: np.ndarray, path: str, null: bool) -> np.ndarray:
     easy = array.dtype.kind in {"f": "fiu", "b": "b"}.get(letter, "") or (
         letter == "i" and array.dtype.kind in "iu" and np.can_cast(array.dtype, field.dtype)
     )
+    if not easy and not array.size:
+        return column.empty(field, array.shape)
     if not easy:
         return column.to_array(field, _listed(array, path, null), path=path, null=null)
     with np.errstate(over="ignore", invalid="ignore"):  # what it becomes is found below

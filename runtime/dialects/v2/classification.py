@@ -19,7 +19,10 @@ def classified(tensor: Tensor, classes: int) -> Tensor:
     """
     data = tensor.data
     if isinstance(data, list):
-        raise InvalidInput(f"Output {tensor.shown} has no numbers to be classified by.")
+        raise InvalidInput(
+            "class result not available for output due to unsupported type "
+            f"'{tensor.datatype}': output '{tensor.shown}' has no numbers."
+        )
     rows = data.reshape(len(data), -1)
     most = min(classes, rows.shape[1])
     ranked = np.argsort(-rows.astype(np.float64), axis=1, kind="stable")[:, :most]

@@ -239,6 +239,17 @@ def test_arrays_are_cast_only_where_nothing_is_lost():
         table.accept(array("int8"), np.array([300]))
 
 
+@pytest.mark.parametrize("dtype", ["bytes", "str", "int32", "float32", "bool"])
+@pytest.mark.parametrize("shape", [(1, 0, 0), (1, 2, 0), (3, 0, 4)])
+def test_rows_without_a_value_keep_their_axes(dtype, shape):
+    """Which lists could not tell."""
+    side = Side("array", (Field("x", dtype, (None, None, None)),))
+    for given in (np.empty(shape, object), np.empty(shape, "f8")):
+        assert table.fit(side, given).shape == shape
+    with pytest.raises(InvalidInput, match="expected shape"):
+        table.fit(side, np.empty(shape[:2], "f8"))
+
+
 def test_frames_and_matrices_become_the_columns_of_the_signature():
     frame = pd.DataFrame({"city": ["x"], "income": [1], "age": [2]})
     assert list(table.accept(PERSON, frame)) == ["age", "income", "city"]
