@@ -13,8 +13,8 @@ import numpy as np
 from ...data import instances, number_rows
 from ...errors import RequestError
 
-_DATA = re.compile(rb'"data"[ \t\r\n]*:[ \t\r\n]*(?=\[)')
 _KEY = b'"data"'
+_COLON = re.compile(rb"[ \t\r\n]*:[ \t\r\n]*(?=\[)")
 _LEAST = 256  # bytes of JSON that are worth the while
 _MOST = 64  # tensors with numbers of their own
 
@@ -81,16 +81,17 @@ def _cut(text: bytes) -> tuple[bytes, list[NumberList]]:
     parts: list[bytes] = []
     lists: list[NumberList] = []
     end = 0
-    for match in _DATA.finditer(text):
-        if match.start() < end or len(lists) == _MOST:
+    while (key := text.find(_KEY, end)) >= 0:
+        colon = _COLON.match(text, key + len(_KEY))
+        if colon is None or len(lists) == _MOST:
             return text, []
-        start, end_before = match.end(), end
+        start, before = colon.end(), end
         end = text.find(b"]", start) + 1
         numbers = text[start:end]
         frame = numbers.translate(None, number_rows.OF_NUMBERS)
         if frame != b"[%b]" % (b"," * (len(frame) - 2)):
             return text, []
-        parts += (text[end_before:start], b"%d" % len(lists))
+        parts += (text[before:start], b"%d" % len(lists))
         lists.append(NumberList(numbers))
     rest = b"".join([*parts, text[end:]])
     # An escape might spell the key, or hide a quote; a key without a list would be taken for one.
