@@ -7,7 +7,7 @@ from dataclasses import replace
 from ..errors import ResolveError
 from .accelerator import cuda_version
 from .package import Package
-from .requirements import Requirements
+from .requirements import Requirement, Requirements
 from .resolution import resolve
 from .target import TORCH_INDEX, Target
 
@@ -24,6 +24,8 @@ def resolve_for(accelerator: str, requirements: Requirements, target: Target) ->
     plain = resolve(requirements, target)
     if accelerator == "cpu":
         return _without_gpu(plain, requirements, target)
+    if accelerator != "auto" and _torch_local(plain) == "cpu":
+        plain = _past_cpu(plain, requirements, target)
     if exact := _CUDA.fullmatch(accelerator):
         return _with_cuda(f"{exact[1]}.{exact[2]}", plain, requirements, target)
     # xgboost's GPU library alone makes no CUDA bundle of a torch that cannot use it.
@@ -34,6 +36,19 @@ def resolve_for(accelerator: str, requirements: Requirements, target: Target) ->
             hint="Name the version, e.g. `accelerator: cuda==13.0`, or use `accelerator: auto`.",
         )
     return plain
+
+
+def _past_cpu(
+    plain: Sequence[Package], requirements: Requirements, target: Target
+) -> list[Package]:
+    """Without a CPU build of torch, which a folder of wheels has and every resolver prefers."""
+    version = next(package.version for package in plain if package.name == "torch")
+    limit = Requirement(f"torch!={version}", "the accelerator")
+    try:
+        limited = replace(requirements, limits=(*requirements.limits, limit))
+        return resolve(limited, target)
+    except ResolveError:
+        return list(plain)  # there is no other, and that is told
 
 
 def _torch_or_none(packages: Sequence[Package]) -> str:

@@ -46,7 +46,17 @@ def test_a_cpu_build_of_torch_in_a_folder_needs_no_other_index(index, local_torc
 
 def test_a_cpu_build_of_torch_is_no_cuda_whatever_xgboost_brings(index, local_torch):
     with pytest.raises(ResolveError, match=r"torch resolves to .*\+cpu, which has no CUDA"):
-        resolve_for("cuda", asking("torch==2.13.0", "xgboost==3.2.0"), AMD64)
+        resolve_for("cuda", asking(f"torch=={local_torch}", "xgboost==3.2.0"), AMD64)
+
+
+@pytest.mark.parametrize("accelerator", ["cuda", "cuda==13.0"])
+def test_one_machine_with_a_cpu_build_in_a_folder_locks_for_both(index, local_torch, accelerator):
+    """A resolver prefers the folder's build, whose version has a local part, to the index's."""
+    wanted = asking(f"torch=={local_torch.partition('+')[0]}")
+    found = {p.name: p.version for p in resolve_for(accelerator, wanted, AMD64)}
+    assert found["torch"] == local_torch.partition("+")[0]
+    assert any(name.startswith("nvidia-") for name in found)
+    assert {p.name: p.version for p in resolve_for("cpu", wanted, AMD64)}["torch"] == local_torch
 
 
 def test_the_cuda_that_the_index_gives_is_taken_as_it_is(index, monkeypatch):
