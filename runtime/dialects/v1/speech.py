@@ -19,7 +19,8 @@ from ...errors import BadPayload, InvalidInput, PredictionFailed
 Speech = Callable[[Any], Any]
 """From a model's answer to one JSON value a row."""
 
-_TOKEN = re.compile(rb'"(?:[^"\\]|\\.)*+"|-?Infinity|NaN', re.DOTALL)
+# A string without an end is one as well: each of its quotes would be tried as the first.
+_TOKEN = re.compile(rb'"(?:[^"\\]|\\.)*+"?|-?Infinity|NaN', re.DOTALL)
 
 
 def loads(body: bytes) -> tuple[Any, bool]:

@@ -11,6 +11,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from modelbundle.runtime.dialects.v1 import speech
+from modelbundle.runtime.errors import BadPayload
 from modelbundle.runtime.manifest import BundleManifest
 
 from ..conftest import Servers, Sums, write_bundle, write_model
@@ -372,3 +374,9 @@ def test_a_label_is_a_version(versions):
         assert answer.json() == {"predictions": [3.0]}, path
     assert client.get(f"/v1/models/sums/versions/{old}").status_code == 200
     assert client.get("/v1/models/sums/labels/other").status_code == 400
+
+
+def test_a_string_without_an_end_is_looked_for_once():
+    """Tried from each of its quotes, a body of 60 KB would keep the loop for a minute."""
+    with pytest.raises(BadPayload):
+        speech.loads(b"NaN" + b'"\\' * 2_000_000)
