@@ -244,8 +244,8 @@ def test_arrays_are_cast_only_where_nothing_is_lost():
 def test_rows_without_a_value_keep_their_axes(dtype, shape):
     """Which lists could not tell."""
     side = Side("array", (Field("x", dtype, (None, None, None)),))
-    for given in (np.empty(shape, object), np.empty(shape, "f8")):
-        assert table.fit(side, given).shape == shape
+    for array in (np.empty(shape, object), np.empty(shape, "f8")):
+        assert table.fit(side, array).shape == shape
     with pytest.raises(InvalidInput, match="expected shape"):
         table.fit(side, np.empty(shape[:2], "f8"))
 

@@ -176,6 +176,10 @@ def test_classes_instead_of_numbers(client):
             "10.000000:0", "10.000000:1", "0.000000:2",
         ],
     }  # fmt: skip
+    text = {"name": "text", "shape": [1], "datatype": "BYTES", "data": ["a"]}
+    outputs = [{"name": "output", "parameters": {"classification": 1}}]
+    answer = infer(client, {"inputs": [text], "outputs": outputs}, model="shout")
+    refused(answer, 400, "class result not available for output due to unsupported type 'BYTES'")
 
 
 def test_an_only_output_is_the_text_as_well(client):
