@@ -87,16 +87,31 @@ def run(options: Options, routes: Sequence[Route] = ()) -> int:
         from .process.starting import Start  # here: a Ctrl-C while it is imported is no traceback
 
         return Start.of(options, routes).run(handover)
-    except BundleError as error:
-        handover.failed(error)
-        if os.environ.get("BUNDLE_DEBUG"):
-            raise
-        tell(error)
-        return error.exit_code
     except KeyboardInterrupt:
         return 128 + signal.SIGINT
+    except Exception as error:
+        failure = error if isinstance(error, BundleError) else _lack(error)
+        if failure is not None:
+            handover.failed(failure)
+        if failure is None or os.environ.get("BUNDLE_DEBUG"):
+            raise
+        tell(failure)
+        return failure.exit_code
     finally:
         STDERR.end()
+
+
+def _lack(error: Exception) -> BundleError | None:
+    """What this machine does not give us, in words; None where that is not what is wrong."""
+    if isinstance(error, OSError):
+        what = f" (`{error.filename}`)" if error.filename else ""
+        return BundleError(f"The server cannot run here: {error.strerror or error}{what}.")
+    if isinstance(error, MemoryError):
+        return BundleError("The server cannot run here: there is not enough memory.")
+    if isinstance(error, RuntimeError) and "new thread" in str(error):
+        why = "The server cannot run here: there may be no more threads."
+        return BundleError(why, hint="See `ulimit -u`, or the `pids` limit of the container.")
+    return None
 
 
 def tell(error: BundleError) -> None:

@@ -1,0 +1,46 @@
+"""What keeps a server from running, in words."""
+
+import errno
+import threading
+
+import pytest
+
+from modelbundle.runtime.manifest import bundle_digest
+from modelbundle.runtime.process.options import Options
+from modelbundle.runtime.server import run
+
+
+@pytest.mark.parametrize(
+    ("error", "told"),
+    [
+        (
+            RuntimeError("can't start new thread"),
+            "there may be no more threads.\nhint: See `ulimit",
+        ),
+        (MemoryError(), "there is not enough memory."),
+        (OSError(errno.ENOSPC, "No space left on device", "/x"), "No space left on device (`/x`)."),
+    ],
+)
+def test_what_a_machine_does_not_give_is_no_traceback(sums, monkeypatch, capfd, error, told):
+    """As threads where `ulimit -u` is low: every file of a bundle is hashed by some."""
+    bundle = sums()
+    monkeypatch.setenv("BUNDLE_TRUST", bundle_digest(bundle))
+
+    def refused(*_):
+        raise error
+
+    monkeypatch.setattr(threading.Thread, "start", refused)
+    assert run(Options(bundle, port=0)) == 1
+    assert f"error: The server cannot run here: {told}" in capfd.readouterr().err
+
+
+def test_what_is_our_own_fault_says_where(sums, monkeypatch):
+    bundle = sums()
+    monkeypatch.setenv("BUNDLE_TRUST", bundle_digest(bundle))
+
+    def broken(*_):
+        raise RuntimeError("something else")
+
+    monkeypatch.setattr(threading.Thread, "start", broken)
+    with pytest.raises(RuntimeError, match="something else"):
+        run(Options(bundle, port=0))
