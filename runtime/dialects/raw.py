@@ -4,9 +4,11 @@ TorchServe hands such bodies to a handler, SageMaker to an `input_fn`; here the 
 says what is meant: where it takes one `bytes` or `str`, the body is that.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 from urllib.parse import parse_qsl
+
+import orjson
 
 from ..data import found, media, multipart
 from ..data.instances import parse
@@ -45,6 +47,23 @@ class Raw:
         """
         said = self._inquiry.headers.get(b"content-type", b"").decode("latin-1")
         return await self._answer(self._inquiry.body, said)
+
+    async def answer_fields(self, given: Mapping[str, bytes]) -> Reply:
+        """The answer to what came by names: one that is all of the input, or a record.
+
+        Raises:
+            RequestError: as the native route does.
+        """
+        if not given:
+            raise BadPayload("There is no input.")
+        if len(given) == 1:
+            ((name, body),) = given.items()
+            if name in _WHOLE or self._only is not None:
+                return await self._unsaid(body, "")
+        record = {name: _value(_text(body)) for name, body in given.items()}
+        if self._served.signature is None:
+            return await self._called(orjson.dumps(record), media.JSON)
+        return await self._rows([record])
 
     async def _answer(self, body: bytes, content_type: str) -> Reply:
         kind = media.essence(content_type)

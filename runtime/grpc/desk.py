@@ -4,7 +4,7 @@ import asyncio
 import logging
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
-from typing import Any, Protocol
+from typing import Any, NoReturn, Protocol
 
 import grpc
 from google.protobuf.message import DecodeError
@@ -104,13 +104,17 @@ class Desk:
             try:
                 said = await self._answered(call, data, request, answer)
             except RequestError as error:
-                refusal = Refusal.of(error)
-                metadata = (*refusal.metadata, *self._metadata(call))
-                await context.abort(refusal.code, refusal.detail, metadata)
+                await self._abort(context, call, error)
             context.set_trailing_metadata(self._metadata(call))
             return said
 
         return grpc.unary_unary_rpc_method_handler(handle)
+
+    async def _abort(self, context: Any, call: Call, error: RequestError) -> NoReturn:
+        refusal = Refusal.of(error)
+        metadata = (*refusal.metadata, *self._metadata(call))
+        await context.abort(refusal.code, refusal.detail, metadata)
+        raise error  # which `abort` does by itself
 
     async def _answered(self, call: Call, data: bytes, parse: Parse, answer: Answer) -> bytes:
         """The answer to one message, which is counted and written down.
@@ -178,7 +182,7 @@ class Desk:
         self,
         path: str,
         answer: StreamAnswer,
-        failed: Callable[[Any, Refusal], Any],
+        failed: Callable[[Any, Refusal], Any] | None,
         reader: Callable[[Parse], Parse] = lambda parse: parse,
     ) -> grpc.RpcMethodHandler:
         """The handler of a stream whose messages are answered in their order, several at once.
@@ -186,7 +190,7 @@ class Desk:
         What is said ahead of an answer comes when it is said; `reader` as in `unary`.
 
         `failed` makes the message that tells of an error, given the request where it was readable:
-        one bad message does not end a stream.
+        one bad message does not end a stream. Without it, an error does.
         """
         request, route = reader(_parser(path)), route_name(path)
 
@@ -202,6 +206,8 @@ class Desk:
             try:
                 return await self._answered(call, data, request, last)
             except RequestError as error:
+                if failed is None:
+                    raise
                 return bytes(failed(_lenient(request, data), Refusal.of(error)).SerializeToString())
 
         async def handle(messages: AsyncIterator[bytes], context: Any) -> None:
@@ -212,7 +218,10 @@ class Desk:
                 async with turn:
                     await context.write(data)
 
-            await _in_order(messages, lambda data: one(first.next(), data, write), write)
+            try:
+                await _in_order(messages, lambda data: one(first.next(), data, write), write)
+            except RequestError as error:
+                await self._abort(context, first, error)
             context.set_trailing_metadata(self._metadata(first))
 
         return grpc.stream_stream_rpc_method_handler(handle)

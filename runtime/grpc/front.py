@@ -30,6 +30,7 @@ from .inference import Inference
 from .prediction import Prediction
 from .repository import Repository
 from .shared_memory import SharedMemory
+from .torchserve import Torchserve
 
 log = logging.getLogger(__name__)
 
@@ -64,7 +65,7 @@ class Front:
     ) -> None:
         self._settings = door.settings
         self._endpoint = endpoint
-        self._desk = Desk(door, access, tracing, frozenset({health.CHECK, *Inference.PROBES}))
+        self._desk = Desk(door, access, tracing, _PROBES)
         inference = Inference(catalog).handlers(self._desk)
         if self._desk.is_plain:
             inference[PATH] = Express(catalog, self._desk, inference[PATH]).handler()
@@ -77,6 +78,7 @@ class Front:
             | SharedMemory(catalog).handlers(self._desk)
             | Prediction(catalog).handlers(self._desk)
             | Examples(catalog).handlers(self._desk)
+            | Torchserve(catalog).handlers(self._desk)
         )
         self._server: Any = None
 
@@ -140,6 +142,9 @@ class Front:
             require_client_auth=client_ca is not None,
         )
         server.add_secure_port(str(self._endpoint), credentials)
+
+
+_PROBES = frozenset({health.CHECK, *Inference.PROBES, *Torchserve.PROBES})
 
 
 class _Handlers(grpc.GenericRpcHandler):  # type: ignore[misc]  # of a library without types

@@ -21,11 +21,13 @@ from . import (
     serving,
     standard,
     tensorflow,
+    torchserve,
 )
 from .kind import Field, Fields, Kind, Method, ProtoFile
 
 _FILES = (
     standard.ANY,
+    standard.EMPTY,
     standard.DURATION,
     standard.WRAPPERS,
     standard.STATUS,
@@ -40,6 +42,7 @@ _FILES = (
     examples.EXAMPLE,
     examples.FILE,
     serving.FILE,
+    torchserve.FILE,
 )
 _OPTIONAL, _REPEATED, _MESSAGE = 1, 3, 11
 

@@ -9,6 +9,7 @@ ANY = ProtoFile(
     {},
     {},
 )
+EMPTY = ProtoFile("google/protobuf/empty.proto", "google.protobuf", {"Empty": {}}, {}, {})
 DURATION = ProtoFile(
     "google/protobuf/duration.proto",
     "google.protobuf",
