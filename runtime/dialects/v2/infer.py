@@ -99,13 +99,23 @@ class Infer:
             is_null = served.settings.nan == "null"
             said = InferAnswer(inquiry.parts["model"], served.version, tensors, is_null)
             return said.reply(request)
-        question = _question(inquiry, served, request)
+        question = await self._asked(inquiry, served, request)
         return question.reply(await served.answer(inquiry, question.batch))
+
+    async def _asked(
+        self, inquiry: Inquiry, served: Served, request: InferRequest
+    ) -> InferQuestion:
+        if not _has_many_texts(inquiry):
+            return _question(inquiry, served, request)
+        async with self._turn:
+            return await asyncio.to_thread(_question, inquiry, served, request)
 
     async def _read(self, inquiry: Inquiry, served: Served) -> InferRequest:
         if not _is_long(inquiry):
             return infer_request.read(inquiry, served)
         async with self._turn:
+            if _has_many_texts(inquiry):
+                return await asyncio.to_thread(infer_request.read, inquiry, served)
             await asyncio.sleep(0)  # whatever else is to be done comes between two of them
             return infer_request.read(inquiry, served)
 
@@ -121,7 +131,20 @@ class Infer:
 
 
 def _is_long(inquiry: Inquiry) -> bool:
-    return len(inquiry.body) >= _LARGE and infer_request.HEADER_LENGTH not in inquiry.headers
+    """Whether it is read in a turn of its own, as it is JSON; or elsewhere, for its many texts."""
+    if len(inquiry.body) < _LARGE:
+        return False
+    return infer_request.HEADER_LENGTH not in inquiry.headers or _has_many_texts(inquiry)
+
+
+def _has_many_texts(inquiry: Inquiry) -> bool:
+    """Whether there may be as many texts in it, each of four bytes and an object, as take long."""
+    if len(inquiry.body) < _LARGE:
+        return False
+    said = inquiry.headers.get(infer_request.HEADER_LENGTH, b"")
+    length = int(said) if said.isdigit() and len(said) < _DIGITS else 0
+    head = bytes(inquiry.body[:length]) if length else inquiry.body
+    return b'"BYTES"' in head
 
 
 def _common(questions: Sequence[InferQuestion], output: Any) -> BatchAnswer | None:

@@ -4,6 +4,7 @@ import asyncio
 import io
 import itertools
 import json
+import threading
 from dataclasses import replace
 
 import numpy as np
@@ -12,10 +13,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from modelbundle.runtime.dialects.tensor import Tensor
+from modelbundle.runtime.dialects.v2 import infer_request
 from modelbundle.runtime.dialects.v2.batch_answer import BatchAnswer
 from modelbundle.runtime.dialects.v2.infer_answer import InferAnswer
 from modelbundle.runtime.dialects.v2.infer_request import InferRequest, Wanted
 from modelbundle.runtime.http.access_log import AccessLog
+from modelbundle.runtime.signature import Field, Side
 
 from ...conftest import make_sums, write_bundle, write_model
 from ..ways import Way, hearing
@@ -366,3 +369,38 @@ def test_nothing_is_read_that_there_is_no_room_for(tmp_path, http, path, slow):
         heard = runner.run(crowded(Way(bundle), path, slow, b"{"))
     assert heard.startswith(b"HTTP/1.1 503 "), heard
     assert b"retry-after: " in heard.lower()
+
+
+class Lengths:
+    """How many texts each row has."""
+
+    def predict(self, rows):
+        return [len(row) for row in rows]
+
+
+def test_many_texts_are_read_beside_the_loop(tmp_path, monkeypatch):
+    """Millions fit into a body, and each becomes an object."""
+    texts = Side("array", (Field("x", "str", (None, None)),))
+    write_model(tmp_path / "models" / "texts", Lengths(), inputs=texts)
+    way = Way(write_bundle(tmp_path, models=["texts"]))
+    head = {"name": "x", "datatype": "BYTES", "shape": [1, 9000]}
+    head = json.dumps({"inputs": [head | {"parameters": {"binary_data_size": 36000}}]}).encode()
+    in_binary = post(head + bytes(36000), f"{LENGTH}: {len(head)}", path="/v2/models/texts/infer")
+    in_json = ask(
+        {"name": "x", "datatype": "BYTES", "shape": [1, 9000], "data": [""] * 9000},
+        path="/v2/models/texts/infer",
+    )
+    threads = []
+    read = infer_request.read
+    monkeypatch.setattr(
+        infer_request,
+        "read",
+        lambda *asked: (threads.append(threading.get_ident()), read(*asked))[1],
+    )
+    with asyncio.Runner() as runner:
+        runner.run(way.start())
+        said = runner.run(way.converse([in_binary, in_json, LAST]))
+        runner.run(way.stop())
+    assert said.count(b"HTTP/1.1 200") == said.count(b"[9000") == 2
+    assert len(threads) == 2
+    assert threading.get_ident() not in threads
