@@ -18,6 +18,7 @@ from ..bundler.running import RunningServer
 from ..runtime.errors import BundleError
 from ..runtime.manifest import BundleManifest
 from ..runtime.process.address import Address
+from ..runtime.process.obituary import signal_name
 from ..runtime.process.resolver import Resolver
 from ..runtime.process.terminal import Terminal
 from ..runtime.process.watch import Watch
@@ -200,6 +201,8 @@ class Keeper:
                 self._failed(server.failure or ended)
         if not self._servers:
             self._code = server.exit_code
+            if server.killer is not None:  # it has said nothing
+                self._console.error(f"The server was killed by {signal_name(server.killer)}.")
         server.end()
         if was_first and self._console.json:
             error = BundleError("The server ended before it was ready; stderr has its words.")

@@ -38,6 +38,7 @@ class Served:
         self._stack = stack
         self._told = -1
         self._rest = b""
+        self._sent: set[int] = set()
         self._child: process.Child | Fork | None = None
 
     def start(
@@ -110,6 +111,7 @@ class Served:
     def send(self, number: int) -> None:
         """Send it a signal."""
         if self._child is not None:
+            self._sent.add(number)
             self._child.send_signal(number)
 
     def has_ended(self, watch: Watch) -> bool:
@@ -126,6 +128,12 @@ class Served:
         """As a shell says it, once it has ended."""
         code = None if self._child is None else self._child.returncode
         return 1 if code is None else process.exit_code(code)
+
+    @property
+    def killer(self) -> int | None:
+        """The signal that ended it, which nobody sent by way of us; None where it ended itself."""
+        code = 0 if self._child is None else self._child.returncode or 0
+        return -code if code < 0 and -code not in self._sent else None
 
     def end(self) -> None:
         """Have it end, if it has not, and let go of what was there for it."""
