@@ -29,7 +29,7 @@ Sample = Annotated[
     typer.Option(
         "--sample",
         metavar="FILE",
-        help="Example rows (json, csv, npy): signature and recorded answers.",
+        help="Example rows (json, csv, npy, npz): signature and recorded answers.",
     ),
 ]
 Methods = Annotated[

@@ -1,4 +1,4 @@
-"""Sample file: example rows that a person keeps beside a model, as JSON, CSV or npy."""
+"""Sample file: example rows that a person keeps beside a model, as JSON, CSV, npy or npz."""
 
 import csv
 import json
@@ -7,12 +7,12 @@ from typing import Any
 
 from ..errors import InvalidSource
 
-SUFFIXES = (".json", ".csv", ".npy")
+SUFFIXES = (".json", ".csv", ".npy", ".npz")
 _CODE = r"0\d+$"  # a postal code or an account, whose zeros a number would lose
 
 
 def read(path: Path) -> Any:
-    """The rows in a file: an ndarray, a DataFrame, or the list that stands in the JSON.
+    """The rows in a file: an ndarray, some by name, a DataFrame, or the list that is in the JSON.
 
     JSON is a list of rows, or what a request is, `{"instances": [...]}`. A CSV whose first line is
     not all numbers has a header; a column in which something like 0150 stands is one of texts.
@@ -20,7 +20,7 @@ def read(path: Path) -> Any:
     Raises:
         InvalidSource: when it cannot be read as what its suffix says.
     """
-    readers = {".json": _read_json, ".csv": _read_csv, ".npy": _read_npy}
+    readers = {".json": _read_json, ".csv": _read_csv, ".npy": _read_npy, ".npz": _read_npz}
     reader = readers.get(path.suffix.lower())
     if reader is None:
         raise InvalidSource(
@@ -53,6 +53,14 @@ def _read_npy(path: Path) -> Any:
     if rows.ndim == 0:
         raise ValueError("it holds one value, not rows")
     return rows
+
+
+def _read_npz(path: Path) -> dict[str, Any]:
+    """An array for each input of a model that takes several."""
+    import numpy as np
+
+    with np.load(path, allow_pickle=False) as arrays:
+        return dict(arrays)
 
 
 def _read_csv(path: Path) -> Any:

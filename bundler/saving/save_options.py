@@ -14,7 +14,7 @@ from .recording import Text
 class SaveOptions:
     """Everything optional about a save.
 
-    sample       rows to call it with; `sample_file` is the same in a json, csv or npy file
+    sample       rows to call it with; `sample_file` is the same in a json, csv, npy or npz file
     methods      those to serve, the default first; empty = what the object has
     signatures   method -> signature, where the author knows better than the sample
     classes      what the numbers in a row of its answers stand for, in their order
@@ -43,4 +43,4 @@ class SaveOptions:
         if self.sample_file is None:
             return self.sample
         rows = sample_file.read(self.sample_file)
-        return rows if self.sample_file.suffix.lower() == ".npy" else Text(rows)
+        return rows if self.sample_file.suffix.lower() in {".npy", ".npz"} else Text(rows)

@@ -92,7 +92,7 @@ def as_batch(sample: Any, framework: Framework, declared: Side | None, model: An
     if isinstance(batch, list) and batch and all(isinstance(row, bytes) for row in batch):
         batch = np.array(batch, object)
     if isinstance(batch, list) and framework.name != "generic" and not takes_records(model):
-        batch = table.stack(batch)
+        batch = _inputs(batch) if framework.name == "torch" else table.stack(batch)
     if isinstance(batch, tuple):
         names = [field.name for field in declared.fields] if declared else _parameters(model)
         if declared is None:
@@ -101,6 +101,14 @@ def as_batch(sample: Any, framework: Framework, declared: Side | None, model: An
             names = [f"input-{position}" for position in range(len(batch))]
         batch = dict(zip(names, batch, strict=True))
     return batch if declared is None else _as_declared(batch, framework, declared)
+
+
+def _inputs(rows: list[Any]) -> Any:
+    """Records as an array for each input of a module, which takes no tables."""
+    stacked = table.stack(rows)
+    if not hasattr(stacked, "columns"):
+        return stacked
+    return {str(name): table.stack([row[name] for row in rows]) for name in stacked.columns}
 
 
 def _parameters(model: Any) -> list[str]:

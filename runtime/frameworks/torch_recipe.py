@@ -141,8 +141,9 @@ def _recipe(model: Any) -> dict[str, Any] | None:
 
 def _arguments(model: Any) -> dict[str, Any] | None:
     found = {}
-    for parameter in inspect.signature(type(model).__init__).parameters.values():
-        if parameter.name in {"self", "device", "dtype"} or parameter.kind in {
+    taken = list(inspect.signature(type(model).__init__).parameters.values())
+    for parameter in taken[1:]:  # the first is the module itself, whatever it is called
+        if parameter.name in {"device", "dtype"} or parameter.kind in {
             parameter.VAR_POSITIONAL,
             parameter.VAR_KEYWORD,
         }:

@@ -42,9 +42,16 @@ def test_npy_is_an_array_without_pickles(tmp_path):
         sample_file.read(tmp_path / "s.npy")
 
 
+def test_npz_is_an_array_for_each_input(tmp_path):
+    np.savez(tmp_path / "s.npz", ids=np.ones((2, 3), int), mask=np.ones(2))
+    found = sample_file.read(tmp_path / "s.npz")
+    assert {name: array.shape for name, array in found.items()} == {"ids": (2, 3), "mask": (2,)}
+
+
 @pytest.mark.parametrize(
     ("name", "content"),
     [
+        ("s.npz", b"hello"),
         ("s.json", b"{"),
         ("s.json", b"3"),
         ("s.json", b'{"rows": []}'),

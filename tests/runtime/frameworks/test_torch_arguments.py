@@ -1,15 +1,20 @@
 """How modules take several inputs: one by one, by name, or all in one dict."""
 
+import json
+
 import numpy as np
 import pytest
 
 import modelbundle
+from modelbundle.bundler.saving.save_options import SaveOptions
+from modelbundle.bundler.saving.saving import save_object
 from modelbundle.bundler.store import Store
 from modelbundle.runtime.data import table
 from modelbundle.runtime.models.model import LoadedModel
 
 torch = pytest.importorskip("torch")
 
+from modelbundle.runtime.frameworks import torch_recipe  # noqa: E402
 from modelbundle.runtime.frameworks.torch_arguments import handing  # noqa: E402
 
 BOTH = {"x": np.ones((2, 2), "float32"), "y": np.full((2, 2), 3, "float32")}
@@ -85,3 +90,38 @@ def test_an_exported_program_gets_the_dict_that_it_was_exported_with():
 )
 def test_what_a_method_knows_by_name_it_gets_by_name(module, names, how):
     assert handing(module, names) == how
+
+
+def test_records_in_a_file_are_an_array_for_each_input(tmp_path):
+    rows = [{"x": [1, 1.5], "y": [3, 4]}, {"x": [0, 0], "y": [1, 1]}]
+    (tmp_path / "rows.json").write_text(json.dumps(rows))
+    np.savez(tmp_path / "rows.npz", **BOTH)
+    for file in ("rows.json", "rows.npz"):
+        given = SaveOptions(sample_file=tmp_path / file)
+        store = Store.default()
+        loaded = LoadedModel.load(store.directory(save_object("m", InADict(), given)))
+        side = loaded.manifest.methods["predict"].inputs
+        assert [(field.name, field.shape) for field in side.fields] == [
+            ("x", (None, 2)),
+            ("y", (None, 2)),
+        ]
+        answer = loaded.call("predict", table.collate(side, rows))
+        assert table.to_instances(answer)[0] == [-2.0, -2.5]
+
+
+class OddlyNamed(torch.nn.Module):
+    """What the first parameter is called is a habit."""
+
+    def __init__(this, width=3):  # noqa: N805
+        super().__init__()
+        this.width = width
+        this.layer = torch.nn.Linear(2, width)
+
+    def forward(this, x):  # noqa: N805
+        return this.layer(x)
+
+
+def test_a_recipe_needs_no_self():
+    found = torch_recipe.describe(OddlyNamed(4))
+    assert found is not None
+    assert found["init"] == {"width": 4}
