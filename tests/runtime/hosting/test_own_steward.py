@@ -92,7 +92,7 @@ def test_what_cannot_be_loaded_is_said(bundle):
 def test_pages_of_strangers_change_nothing(tmp_path, said):
     dialects = ("native", "v2", "sagemaker")
     bundle = make(tmp_path, {"a": Sums()}, (), model_control="explicit", dialects=dialects)
-    own = {"sec-fetch-site": "same-origin", "origin": "http://x"}
+    own = {"sec-fetch-site": "same-origin", "origin": "http://127.0.0.1", "host": "127.0.0.1"}
 
     async def scenario(client):
         unload = "/v2/repository/models/a/unload"
