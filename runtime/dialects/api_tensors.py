@@ -36,7 +36,10 @@ async def ask(served: Served, inquiry: Inquiry, tensors: Sequence[Tensor]) -> li
         RequestError: see `Served.call`.
     """
     if served.route.streaming:
-        raise NotSupported(f"`{served.name}` answers bit by bit: ask /generate_stream.")
+        raise NotSupported(
+            "This call doesn't support models with decoupled transaction policy: "
+            f"`{served.name}` answers bit by bit; ask /generate_stream, or ModelStreamInfer of gRPC."
+        )
     body = body_of(served.route, tensors)
     accept = NPY if body.content_type == NPY else JSON
     answer = await served.call(inquiry, body.body, body.content_type, accept)

@@ -29,7 +29,7 @@ class Fixed:
     async def _trace(self, request: Any, _: Inquiry) -> Any:
         if request.model_name:
             self._catalog.find(request.model_name)
-        if request.settings:
+        if any(each.value for each in request.settings.values()):
             raise NotSupported(NO_CHANGE)
         response = self._messages["inference.TraceSettingResponse"]()
         for name, value in TRACE.items():

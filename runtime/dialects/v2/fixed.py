@@ -2,7 +2,8 @@
 
 from collections.abc import Mapping, Sequence
 
-from ...errors import NotSupported
+from ...data import instances
+from ...errors import InvalidInput, NotSupported
 from ..catalog import Catalog
 from ..dialect import GET, POST, Rule
 from ..inquiry import Inquiry
@@ -39,8 +40,8 @@ class Fixed:
         return [
             Rule(GET, _TRACED, self._trace, "/v2/trace/setting"),
             Rule(GET, "/v2/logging", self._logging, "/v2/logging"),
-            Rule(POST, _TRACED, self._refuse, "/v2/trace/setting"),
-            Rule(POST, "/v2/logging", self._refuse, "/v2/logging"),
+            Rule(POST, _TRACED, self._keep_trace, "/v2/trace/setting"),
+            Rule(POST, "/v2/logging", self._keep_logging, "/v2/logging"),
         ]
 
     async def _trace(self, inquiry: Inquiry) -> Reply:
@@ -51,5 +52,19 @@ class Fixed:
     async def _logging(self, _: Inquiry) -> Reply:
         return Reply.json(LOGGING)
 
-    async def _refuse(self, _: Inquiry) -> Reply:
+    async def _keep_trace(self, inquiry: Inquiry) -> Reply:
+        _check(inquiry)
+        return await self._trace(inquiry)
+
+    async def _keep_logging(self, inquiry: Inquiry) -> Reply:
+        _check(inquiry)
+        return await self._logging(inquiry)
+
+
+def _check(inquiry: Inquiry) -> None:
+    """Let a request pass that changes nothing: null is what stands already."""
+    document = instances.parse(inquiry.body) if inquiry.body.strip() else {}
+    if type(document) is not dict:
+        raise InvalidInput("Expected a JSON object.")
+    if any(value is not None for value in document.values()):
         raise NotSupported(NO_CHANGE)

@@ -425,6 +425,19 @@ def test_statuses_are_those_of_triton(client):
     refused(infer(client, {"inputs": [shared]}), 501, "hared memory")
 
 
+@pytest.mark.parametrize(
+    ("path", "name"), [("trace/setting", "trace_level"), ("logging", "log_info")]
+)
+def test_traces_and_logs_stay_as_they_are(client, path, name):
+    """Who changes nothing, or takes a change back, is told how they are."""
+    told = client.get(f"/v2/{path}").json()
+    assert name in told
+    for same in (b"", b"{}", json.dumps({name: None}).encode()):
+        assert client.post(f"/v2/{path}", content=same).json() == told
+    refused(client.post(f"/v2/{path}", json={name: True}), 501, "do not change")
+    refused(client.post(f"/v2/{path}", json=[name]), 400, "JSON object")
+
+
 def test_loading_is_nothing_for_clients_unless_the_bundle_says_so(client):
     """501, with the key that would allow it."""
     refused(client.post("/v2/repository/models/sums/load", json={}), 501, "cannot be loaded")

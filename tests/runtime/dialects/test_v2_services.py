@@ -106,7 +106,9 @@ def test_what_streams_is_no_tensor(client):
     """And the answer says where to ask."""
     answer = infer(client, "words", ("prompt", "BYTES", ["a b"]))
     assert answer.status_code == 501
-    assert "/generate_stream" in answer.json()["error"]
+    said = answer.json()["error"]
+    assert "doesn't support models with decoupled transaction policy" in said
+    assert "/generate_stream" in said
 
 
 def test_metadata_tells_parameters(client):

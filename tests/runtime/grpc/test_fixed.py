@@ -29,6 +29,8 @@ def test_nothing_is_changed(client):
     trace, logs = pool()["inference.TraceSettingRequest"], pool()["inference.LogSettingsRequest"]
     said = trace(model_name="sums")
     assert client.call("TraceSetting", said).settings
+    said.settings["trace_file"].SetInParent()  # takes a change back
+    assert client.call("TraceSetting", said).settings
     said.settings["trace_level"].value.append("TIMESTAMPS")
     assert client.refused("TraceSetting", said)[0] == "UNIMPLEMENTED"
     assert client.refused("TraceSetting", trace(model_name="nothing"))[0] == "NOT_FOUND"
