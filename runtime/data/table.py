@@ -255,8 +255,9 @@ def rows(batch: Any) -> int:
         try:
             return len(batch)
         except TypeError:
-            what = type(batch).__name__
-            raise PredictionFailed(f"The model answered with a `{what}`, not with rows.") from None
+            is_one = isinstance(batch, np.ndarray)
+            what = "one value" if is_one else f"a `{type(batch).__name__}`"
+            raise PredictionFailed(f"The model answered with {what}, not with rows.") from None
     counts = {rows(part) for part in parts}
     if len(counts) != 1:
         raise PredictionFailed("The model's outputs differ in their number of rows.")

@@ -85,7 +85,9 @@ def _parameters(function: Any) -> list[Parameter]:
     function = getattr(function, "forward", function)
     schema = getattr(function, "schema", None)  # TorchScript's own signature
     if schema is not None:
-        return [_scripted(each) for each in schema.arguments if each.name != "self"]
+        taken = [_scripted(each) for each in schema.arguments]
+        is_method = bool(taken) and taken[0].annotation.startswith("__torch__.")
+        return taken[1:] if is_method else taken
     try:
         return list(inspect.signature(function).parameters.values())
     except (TypeError, ValueError):

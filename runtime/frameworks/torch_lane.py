@@ -146,4 +146,13 @@ def to_arrays(answer: Any) -> Any:
         isinstance(answer, list) and all(isinstance(part, torch.Tensor) for part in answer)
     ):
         return tuple(to_arrays(part) for part in answer if part is not None)
-    return answer
+    return [_row(part) for part in answer] if isinstance(answer, list) else answer
+
+
+def _row(part: Any) -> Any:
+    """What a list has of one row, as detectors answer: boxes and labels, as many as there are."""
+    if isinstance(part, Mapping):
+        return {name: _row(value) for name, value in part.items()}
+    if isinstance(part, (list, tuple)):
+        return [_row(value) for value in part]
+    return to_arrays(part)

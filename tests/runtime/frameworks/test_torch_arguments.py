@@ -66,6 +66,7 @@ def test_the_parts_of_a_tuple_go_in_order():
 def test_a_script_says_itself_what_it_takes():
     assert answers(torch.jit.script(InADict()), BOTH) == (["x", "y"], [[-2.0, -3.0]])
     assert handing(torch.jit.script(WithOptional()), ["x", "mask"]) == "named"
+    assert handing(torch.jit.script(OddlyInADict()), ["x", "y"]) == "whole"
 
 
 def test_an_exported_program_gets_the_dict_that_it_was_exported_with():
@@ -107,6 +108,31 @@ def test_records_in_a_file_are_an_array_for_each_input(tmp_path):
         ]
         answer = loaded.call("predict", table.collate(side, rows))
         assert table.to_instances(answer)[0] == [-2.0, -2.5]
+
+
+class Detector(torch.nn.Module):
+    """Answers as torchvision's detectors do."""
+
+    def forward(self, images):
+        return [
+            {"boxes": image[: n + 1], "labels": torch.tensor([7] * n), "name": ("cat", image[0, 0])}
+            for n, image in enumerate(images)
+        ]
+
+
+def test_a_detector_answers_with_as_many_boxes_as_there_are():
+    images = np.arange(8, dtype="float32").reshape(2, 2, 2)
+    item = modelbundle.save("m", Detector(), sample=images)
+    loaded = LoadedModel.load(Store.default().directory(item))
+    assert table.to_instances(loaded.call("predict", images)) == [
+        {"boxes": [[0, 1]], "labels": [], "name": ["cat", 0]},
+        {"boxes": [[4, 5], [6, 7]], "labels": [7], "name": ["cat", 4]},
+    ]
+
+
+class OddlyInADict(torch.nn.Module):
+    def forward(this, batch: dict[str, torch.Tensor]):  # noqa: N805
+        return batch["x"] - batch["y"]
 
 
 class OddlyNamed(torch.nn.Module):
