@@ -7,11 +7,11 @@ from functools import partial
 from typing import Any, Protocol
 
 from ..dialects.lifecycle import AlreadyHere, NotVouchedFor
-from ..errors import BundleError, LoadFailed, NotSupported, RequestError, UnknownModel
+from ..errors import BundleError, LoadFailed, NotSupported, Overloaded, RequestError, UnknownModel
 from ..guest import Guest
 from ..manifest import ModelEntry
 from ..models.runner import Runner
-from ..models.state import CANNOT, State
+from ..models.state import CANNOT, UNLOADED, State
 from ..remote.model_link import ModelLink
 from .loader import Loader, discard
 from .readiness import Readiness
@@ -210,7 +210,10 @@ class Residents:
         state, why = await self._tickets.settled(ask)
         if (what not in {"unload", "forget"}) != (state == "READY"):
             done = "unloaded" if what == "forget" else f"{what}ed"
-            raise LoadFailed(f"Model `{alias}` could not be {done}: {why or state}.")
+            told = f"Model `{alias}` could not be {done}: {why or state}."
+            if why == UNLOADED or state == "READY":  # somebody else wanted the opposite
+                raise Overloaded(told, retry_after=1)
+            raise LoadFailed(told)
 
     def want(self, alias: str) -> None:
         """Somebody asks for a model that is loaded at its first request."""

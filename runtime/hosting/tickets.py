@@ -7,6 +7,7 @@ from itertools import count
 
 from ..dialects.lifecycle import AlreadyHere, NotVouchedFor
 from ..errors import LoadFailed, NotSupported, Overloaded, RequestError, UnknownModel
+from ..models.state import UNLOADED
 
 
 class Tickets:
@@ -66,7 +67,7 @@ def _refused(name: str, state: str, why: str) -> RequestError:
     if state == "here":
         return AlreadyHere(f"Model {what} is registered already, as `{why}`.", why)
     told = f"Model {what} cannot be registered: {why or state}."
-    if state == "busy":
+    if state == "busy" or why == UNLOADED:  # which somebody else wanted meanwhile
         return Overloaded(told, retry_after=1)
     kinds: dict[str, type[RequestError]] = {
         "refused": NotVouchedFor,
