@@ -8,6 +8,7 @@ from collections.abc import Mapping, Sequence
 ROUTES: Mapping[str, tuple[str, ...]] = {
     "v2": (
         "/v2",
+        "/v2/docs/dataplane.json",
         "/v2/health/live",
         "/v2/health/ready",
         "/v2/logging",
@@ -15,6 +16,7 @@ ROUTES: Mapping[str, tuple[str, ...]] = {
         "/v2/models/stats",
         "/v2/models/{model}",
         "/v2/models/{model}/config",
+        "/v2/models/{model}/docs/dataplane.json",
         "/v2/models/{model}/generate",
         "/v2/models/{model}/generate_stream",
         "/v2/models/{model}/infer",

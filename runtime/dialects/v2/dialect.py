@@ -6,6 +6,7 @@ Triton's extensions of it.
 
 from collections.abc import Sequence
 from typing import Any
+from urllib.parse import quote
 
 from ...errors import RequestError
 from ..catalog import Catalog
@@ -29,6 +30,7 @@ _KEPT = frozenset({404, 405, 408, 429, 499, 500, 501, 503, 504})
 
 _MODEL = "/v2/models/(?P<model>[^/]+)(?:/versions/(?P<version>[^/]+))?"
 _NAME = "/v2/models/{model}"
+_DESCRIBED = f"{_NAME}/docs/dataplane.json"
 _REPOSITORY = "/v2/repository(?:/(?P<repository>[^/]+))?"
 
 
@@ -57,6 +59,8 @@ class V2:
             Rule(GET, "/v2", self._server, "/v2"),
             Rule(GET, "/v2/models", self._models, "/v2/models"),
             Rule(GET, "/v2/models/stats", self._all_statistics, "/v2/models/stats"),
+            Rule(GET, "/v2/docs/dataplane.json", self._described, "/v2/docs/dataplane.json"),
+            Rule(GET, f"{_MODEL}/docs/dataplane.json", self._described, _DESCRIBED),
             Rule(GET, f"{_MODEL}/ready", self._model_ready, f"{_NAME}/ready"),
             Rule(GET, f"{_MODEL}/config", self._config, f"{_NAME}/config"),
             Rule(GET, f"{_MODEL}/stats", self._statistics, f"{_NAME}/stats"),
@@ -75,6 +79,17 @@ class V2:
     def document(self) -> dict[str, Any]:
         """Its `paths` for openapi.json."""
         return document(self._catalog)
+
+    async def _described(self, inquiry: Inquiry) -> Reply:
+        """An OpenAPI document of this API, or of one model's part of it, where MLServer has it."""
+        catalog, paths = self._catalog, self.document()
+        if "model" in inquiry.parts:
+            home = f"/v2/models/{quote(self._find(inquiry).name, safe='')}"
+            paths = {
+                path: each for path, each in paths.items() if f"{path}/".startswith(f"{home}/")
+            }
+        info = {"title": catalog.server_name, "version": catalog.server_version or "0"}
+        return Reply.json({"openapi": "3.1.0", "info": info, "paths": paths})
 
     # --- how it is ---
 

@@ -456,6 +456,16 @@ def test_the_index_is_a_list(client):
     refused(client.post("/v2/repository/index", json={"ready": "yes"}), 400, "true or false")
 
 
+@pytest.mark.parametrize("home", ["/v2", "/v2/models/sums", "/v2/models/sums/versions/1"])
+def test_openapi_is_where_mlserver_has_it(client, home):
+    """Of all models, or of one."""
+    document = client.get(f"{home}/docs/dataplane.json").json()
+    assert document["openapi"] == "3.1.0"
+    assert "post" in document["paths"]["/v2/models/sums/infer"]
+    assert ("/v2/models/shout/infer" in document["paths"]) == (home == "/v2")
+    refused(client.get("/v2/models/nothing/docs/dataplane.json"), 404, "unknown model")
+
+
 def test_health_says_more_than_a_status(client):
     """For clients that read it, and those that do not."""
     assert client.get("/v2/health/ready").json() == {"live": True, "ready": True}
