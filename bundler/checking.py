@@ -15,6 +15,7 @@ from ..runtime.manifest import BundleManifest, FileEntry, bundle_digest
 from .errors import Damaged
 from .progress import NullProgress, Progress
 from .requirements.environment import Environment
+from .store.oci import check_paths
 
 SHOWN = 10  # damaged files named in a message
 _CHECKED_LATER = ("models/", "src/")
@@ -30,9 +31,10 @@ def verify(directory: Path, progress: Progress | None = None, *, with_caches: bo
 
     Raises:
         Damaged: naming the files.
-        InvalidBundle: when there is no readable `bundle.json`.
+        InvalidBundle: when there is no readable `bundle.json`, or it lists what cannot be.
     """
     manifest = BundleManifest.read(directory)
+    check_paths(manifest.files)
     total = sum(entry.size for entry in manifest.files)
     with (progress or NullProgress()).meter(f"Verifying {manifest.name}", total) as meter:
         found = [

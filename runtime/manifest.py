@@ -362,9 +362,18 @@ def _inside(path: str) -> str:
     return path
 
 
+def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    """An object in which no key stands twice: another reader might take the other one."""
+    found = dict(pairs)
+    if len(found) < len(pairs):
+        message = "a key stands twice in it"
+        raise ValueError(message)
+    return found
+
+
 def _read_json(path: Path) -> dict[str, Any]:
     try:
-        data = json.loads(path.read_bytes())
+        data = json.loads(path.read_bytes(), object_pairs_hook=_once)
     except FileNotFoundError as error:
         raise InvalidBundle(f"There is no `{path.name}` in `{path.parent}`.") from error
     except (ValueError, RecursionError, OSError) as error:
