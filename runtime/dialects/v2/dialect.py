@@ -28,6 +28,11 @@ _NOT_READY = 503
 _KEPT = frozenset({404, 405, 408, 429, 499, 500, 501, 503, 504})
 """Statuses that clients are told; whatever else is wrong with a request is a 400."""
 
+_ERROR = {
+    "type": "object",
+    "properties": {"error": {"type": "string"}},
+    "required": ["error"],
+}
 _MODEL = "/v2/models/(?P<model>[^/]+)(?:/versions/(?P<version>[^/]+))?"
 _NAME = "/v2/models/{model}"
 _DESCRIBED = f"{_NAME}/docs/dataplane.json"
@@ -89,7 +94,8 @@ class V2:
                 path: each for path, each in paths.items() if f"{path}/".startswith(f"{home}/")
             }
         info = {"title": catalog.server_name, "version": catalog.server_version or "0"}
-        return Reply.json({"openapi": "3.1.0", "info": info, "paths": paths})
+        made = {"openapi": "3.1.0", "info": info, "paths": paths}
+        return Reply.json(made | {"components": {"schemas": {"Error": _ERROR}}})
 
     # --- how it is ---
 

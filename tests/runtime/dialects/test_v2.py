@@ -3,6 +3,7 @@
 import asyncio
 import gzip
 import json
+import re
 import struct
 import zlib
 
@@ -461,6 +462,8 @@ def test_openapi_is_where_mlserver_has_it(client, home):
     """Of all models, or of one."""
     document = client.get(f"{home}/docs/dataplane.json").json()
     assert document["openapi"] == "3.1.0"
+    for name in re.findall(r"#/components/schemas/(\w+)", json.dumps(document["paths"])):
+        assert name in document["components"]["schemas"]
     assert "post" in document["paths"]["/v2/models/sums/infer"]
     assert ("/v2/models/shout/infer" in document["paths"]) == (home == "/v2")
     refused(client.get("/v2/models/nothing/docs/dataplane.json"), 404, "unknown model")
