@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 Tag = Annotated[
     str, typer.Argument(metavar="TAG", help="A bundle or a model.", autocompletion=any_tags)
 ]
+_INDENT = 15  # where values stand
 _GLOBALS_SHOWN = 12
 
 
@@ -48,7 +49,12 @@ def show_item(tag: str, kind: Kind | None, console: Console) -> None:
     data["signatures"] = signatures = _signatures(item, store)
     head = _head(item, store, trusted=trusted)
     lines = [*head, *_signed(signatures), *_body(item.kind, config)]
-    console.result(data | {"manifest": config}, "\n".join(lines))
+    console.result(data | {"manifest": config}, "\n".join(map(_line, lines)))
+
+
+def _line(text: str) -> str:
+    """One line, or one and what hangs below it: no text of a stranger's may look like another."""
+    return text.replace("\n", "\n" + " " * _INDENT)
 
 
 def _head(item: "Item", store: "Store", *, trusted: bool) -> Iterator[str]:
@@ -155,7 +161,7 @@ def _files(manifest: "ModelManifest | BundleManifest") -> Iterator[str]:
 def _facts(facts: Mapping[str, str]) -> Iterator[str]:
     for name, value in facts.items():
         if value:
-            yield f"  {name + ':':<13}{value}"
+            yield f"  {name + ':':<{_INDENT - 2}}{value}"
 
 
 def _side(side: "Side") -> str:

@@ -58,3 +58,13 @@ def test_du_adds_up(shop):
     assert (used["models"], used["bundles"]) == (1, 1)
     assert used["store"] == str(shop.home)
     assert "models" in shop("du").out
+
+
+def test_a_label_of_several_lines_looks_like_no_fact_about_the_item(shop, copy):
+    mine = copy(shop)
+    mine("save", "forged", "train:model", "--label", "a=b\n  runs code:   no")
+
+    lines = mine("show", "model:forged").out.splitlines()
+    assert [line for line in lines if line.startswith("  runs code:")] == [
+        "  runs code:   yes; trusted on this machine"
+    ]
