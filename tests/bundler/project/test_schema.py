@@ -2,18 +2,26 @@
 
 import json
 from datetime import date
+from functools import cache
 
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from jsonschema import Draft202012Validator
 
 from modelbundle.bundler.errors import BundlefileError
 from modelbundle.bundler.project import schema
 from modelbundle.bundler.project.bundlefile import Bundlefile
 from modelbundle.bundler.project.yaml_source import read
 
-VALIDATOR = Draft202012Validator(schema.schema())
+SCHEMA = schema.schema()
+
+
+@cache
+def validator():
+    """Of the whole; its package takes a second to import, of everybody who collects tests."""
+    from jsonschema import Draft202012Validator
+
+    return Draft202012Validator(SCHEMA)
 
 
 @pytest.fixture(scope="module")
@@ -38,8 +46,8 @@ def test_the_file_at_the_root_is_up_to_date():
 
 
 def test_it_is_a_schema_of_2020_12():
-    Draft202012Validator.check_schema(VALIDATOR.schema)
-    assert VALIDATOR.schema["$schema"] == "https://json-schema.org/draft/2020-12/schema"
+    validator().check_schema(SCHEMA)
+    assert SCHEMA["$schema"] == "https://json-schema.org/draft/2020-12/schema"
 
 
 def sections(part, path=""):
@@ -48,7 +56,7 @@ def sections(part, path=""):
 
 
 def test_every_key_is_described_and_no_unknown_one_allowed():
-    root = VALIDATOR.schema
+    root = SCHEMA
     for name, part in {"": root, **root["$defs"]}.items():
         full = next((s for s in part.get("anyOf", ()) if "properties" in s), part)
         assert full["additionalProperties"] is False, name
@@ -58,21 +66,21 @@ def test_every_key_is_described_and_no_unknown_one_allowed():
 
 
 def test_defaults_and_examples_are_valid_themselves():
-    root = VALIDATOR.schema
+    root = SCHEMA
     for name, part in {"": root, **root["$defs"]}.items():
         full = next((s for s in part.get("anyOf", ()) if "properties" in s), part)
         for path, key in sections(full, name):
-            validator = VALIDATOR.evolve(schema=key | {"$defs": root["$defs"]})
+            one = validator().evolve(schema=key | {"$defs": root["$defs"]})
             for value in [
                 *key.get("examples", []),
                 *([key["default"]] if "default" in key else []),
             ]:
-                assert validator.is_valid(value), (path, value)
+                assert one.is_valid(value), (path, value)
 
 
 def test_the_written_default_is_the_default(tmp_path):
     """A bundlefile of the defaults means what an empty one means."""
-    root = VALIDATOR.schema
+    root = SCHEMA
 
     def filled(part):
         full = next((s for s in part.get("anyOf", ()) if "properties" in s), part)
@@ -85,7 +93,7 @@ def test_the_written_default_is_the_default(tmp_path):
     plain = {"name": "a", "models": ["m"]}
     path = tmp_path / "bundlefile.yaml"
     path.write_text(json.dumps(filled(root) | plain))
-    assert VALIDATOR.is_valid(read(path).value)
+    assert validator().is_valid(read(path).value)
     # `cuda` says the same whether its defaults are written out or not.
     assert Bundlefile.read(path) == Bundlefile.model_validate(plain)
 
@@ -95,7 +103,7 @@ def test_the_examples_of_the_project_are_valid():
     for path in files:
         source = read(path)
         source.check()
-        assert VALIDATOR.is_valid(source.value), path
+        assert validator().is_valid(source.value), path
         Bundlefile.read(path)
 
 
@@ -112,7 +120,7 @@ def test_the_examples_of_the_project_are_valid():
     ],
 )  # fmt: skip
 def test_an_editor_marks_what_the_reader_refuses(accepted, data):
-    assert not VALIDATOR.is_valid(data)
+    assert not validator().is_valid(data)
     assert not accepted(data)
 
 
@@ -131,7 +139,7 @@ leaves = st.one_of(
 
 def mapping(part):
     """Values for a section of the schema: mostly of the right shape, often of the wrong one."""
-    root = VALIDATOR.schema
+    root = SCHEMA
     if "$ref" in part:
         return mapping(root["$defs"][part["$ref"][8:]])
     for many in ("anyOf", "oneOf"):
@@ -153,7 +161,7 @@ def mapping(part):
     return st.one_of(st.sampled_from(good), leaves) if good else leaves
 
 
-documents = mapping(VALIDATOR.schema).map(lambda data: {"name": "a", "models": ["m"]} | data)
+documents = mapping(SCHEMA).map(lambda data: {"name": "a", "models": ["m"]} | data)
 
 
 @settings(max_examples=100, suppress_health_check=list(HealthCheck))
@@ -164,9 +172,9 @@ def test_what_the_reader_accepts_the_schema_accepts(accepted, data):
     for key, value in document.items():
         single = {"name": "a", "models": ["m"], key: value}
         if accepted(single):
-            assert VALIDATOR.is_valid(single), single
+            assert validator().is_valid(single), single
         if isinstance(value, dict):
             for inner, part in value.items():
                 smaller = {"name": "a", "models": ["m"], key: {inner: part}}
                 if accepted(smaller):
-                    assert VALIDATOR.is_valid(smaller), smaller
+                    assert validator().is_valid(smaller), smaller

@@ -11,6 +11,7 @@ import shutil
 import signal
 import subprocess
 import sys
+import tempfile
 from pathlib import Path
 
 import pytest
@@ -159,12 +160,21 @@ def check(root, command, ended):
     assert all(path.name.startswith(alive) for path in (root / "tmp").iterdir())
 
 
-def every_step(tmp_path, command, fault):
+@pytest.fixture(scope="module")
+def room():
+    """A directory with the store before any fault: in memory, as no test here cuts the power."""
+    memory = "/dev/shm" if os.access("/dev/shm", os.W_OK) else None
+    with tempfile.TemporaryDirectory(dir=memory) as directory:
+        room = Path(directory)
+        subprocess.run([sys.executable, __file__, "first", room / "pattern"], check=True)
+        (room / "source").write_bytes(b"s" * 3000)
+        yield room
+
+
+def every_step(room, command, fault):
     """Try each step in a fresh copy of one store; how many there were."""
-    pattern, source = tmp_path / "pattern", tmp_path / "source"
-    subprocess.run([sys.executable, __file__, "first", pattern], check=True)
-    source.write_bytes(b"s" * 3000)
-    root = tmp_path / "store"
+    pattern, root = room / "pattern", room / "store"
+    shutil.rmtree(root, ignore_errors=True)  # of a test that failed
     for step in range(1, 200):
         shutil.copytree(pattern, root)
         end = interrupt(root, command, step, fault)
@@ -177,13 +187,13 @@ def every_step(tmp_path, command, fault):
 
 
 @pytest.mark.parametrize("command", COMMANDS)
-def test_a_kill_at_any_change_of_the_disk_harms_nothing(tmp_path, command):
-    assert every_step(tmp_path, command, signal.SIGKILL) >= 5
+def test_a_kill_at_any_change_of_the_disk_harms_nothing(room, command):
+    assert every_step(room, command, signal.SIGKILL) >= 5
 
 
 @pytest.mark.parametrize("command", [save_new, collect])
-def test_a_ctrl_c_at_any_change_of_the_disk_harms_nothing(tmp_path, command):
-    assert every_step(tmp_path, command, signal.SIGINT) >= 5
+def test_a_ctrl_c_at_any_change_of_the_disk_harms_nothing(room, command):
+    assert every_step(room, command, signal.SIGINT) >= 5
 
 
 @pytest.mark.parametrize(
@@ -198,8 +208,8 @@ def test_a_ctrl_c_at_any_change_of_the_disk_harms_nothing(tmp_path, command):
         (trust, errno.EROFS),
     ],
 )
-def test_a_refusal_at_any_change_is_told_and_leaves_no_half_item(tmp_path, command, fault):
-    assert every_step(tmp_path, command, fault) >= 5
+def test_a_refusal_at_any_change_is_told_and_leaves_no_half_item(room, command, fault):
+    assert every_step(room, command, fault) >= 5
 
 
 STRACE = shutil.which("strace")

@@ -5,6 +5,7 @@ import json
 import os
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import httpx
@@ -111,6 +112,7 @@ def zoo(tmp_path_factory):
     try:
         while not is_ready(Here(port)):
             assert process.poll() is None, (project / "log").read_text()
+            time.sleep(0.05)
         with httpx.Client(base_url=Here(port).url, timeout=60, trust_env=False) as client:
             yield client
     finally:

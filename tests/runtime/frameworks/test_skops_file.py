@@ -11,11 +11,10 @@ from modelbundle.runtime.frameworks import skops_file
 from modelbundle.runtime.frameworks.sklearn import Sklearn
 from modelbundle.runtime.pickles.policy import Policy
 
-skops = pytest.importorskip("skops.io")
-
 
 @pytest.fixture
 def kept(tmp_path):
+    skops = pytest.importorskip("skops.io")  # takes a second, of everybody who collects tests
     from sklearn.preprocessing import StandardScaler
 
     rows = np.arange(12.0).reshape(4, 3)

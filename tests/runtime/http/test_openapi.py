@@ -1,8 +1,8 @@
 """The contract of a bundle's server."""
 
+import importlib
 import json
 
-import jsonschema
 import pytest
 
 from modelbundle.runtime.data.schema import envelope
@@ -24,13 +24,19 @@ def schemas(value):
             yield from schemas(child)
 
 
+@pytest.fixture(scope="module")
+def jsonschema():
+    """Imported here, as it takes a second of everybody who collects tests."""
+    return importlib.import_module("jsonschema")
+
+
 @pytest.fixture
 def document(sums):
     plan = Plan.read(sums())
     return openapi.document(plan.manifest, plan.models, plan.samples())
 
 
-def test_every_schema_is_one(document):
+def test_every_schema_is_one(document, jsonschema):
     found = list(schemas(document))
     assert len(found) > 10
     for schema in found:
@@ -46,7 +52,7 @@ def test_references_lead_somewhere_and_names_are_unique(document):
     assert document["openapi"] == "3.1.0"
 
 
-def test_the_recorded_sample_is_an_example_that_its_own_schema_admits(document):
+def test_the_recorded_sample_is_an_example_that_its_own_schema_admits(document, jsonschema):
     operation = document["paths"]["/predict"]["post"]
     request = operation["requestBody"]["content"]["application/json"]
     answer = operation["responses"]["200"]["content"]["application/json"]
@@ -58,7 +64,7 @@ def test_the_recorded_sample_is_an_example_that_its_own_schema_admits(document):
             jsonschema.validate(wrong, request["schema"])
 
 
-def test_columns_are_records_or_lists_in_their_order():
+def test_columns_are_records_or_lists_in_their_order(jsonschema):
     side = Side("columns", (Field("age", "int64", (None,)), Field("city", "str", (None,))))
     schema = envelope("instances", side)
     jsonschema.validate({"instances": [{"age": 41, "city": "Oslo"}, [41, "Oslo"]]}, schema)

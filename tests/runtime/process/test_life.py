@@ -212,6 +212,7 @@ def first_sign(server):
         try:
             return httpx.get(server.url + "/livez", trust_env=False, verify=False)
         except httpx.TransportError:
+            assert server.process.poll() is None, server.log()
             time.sleep(0.02)
 
 

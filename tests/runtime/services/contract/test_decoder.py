@@ -7,7 +7,6 @@ import uuid
 from dataclasses import dataclass
 from typing import Annotated, Any, Literal, NotRequired, TypedDict
 
-import jsonschema
 import numpy as np
 import pytest
 from hypothesis import given
@@ -94,6 +93,8 @@ def test_what_is_written_is_read_back_and_keeps_its_schema(annotation, data):
     made = decoder(annotation)
     assert made.read(wire, "") == value
     if annotation is not Tree:
+        import jsonschema  # takes a second, of everybody who collects tests
+
         jsonschema.validate(wire, dict(made.spec.schema))
 
 
