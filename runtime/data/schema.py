@@ -96,7 +96,8 @@ def _value(field: Field, cell: Callable[[str], Json]) -> Json:
         schema = {"type": schema["type"]} if "type" in schema else {}
         schema["enum"] = [*field.choices, *([None] if field.is_nullable else [])]
     if field.is_nullable and "type" in schema:
-        schema["type"] = [schema["type"], "null"]
+        kinds = schema["type"]
+        schema["type"] = [*(kinds if isinstance(kinds, list) else [kinds]), "null"]
     for size in reversed(field.shape[1:]):
         exact: Json = {} if size is None else {"minItems": size, "maxItems": size}
         schema = {"type": "array", "items": schema} | exact
@@ -106,8 +107,10 @@ def _value(field: Field, cell: Callable[[str], Json]) -> Json:
 def scalar(dtype: str) -> Json:
     """One value of a dtype."""
     dtype = column.plain(dtype)
-    if dtype in {"object", "category"}:
+    if dtype == "object":
         return {}
+    if dtype == "category":
+        return {"type": ["string", "number", "boolean"]}
     if dtype == "bytes":
         return {"type": "string", "contentEncoding": "base64"}
     letter = "f" if dtype == "bfloat16" else dtype[0]

@@ -51,4 +51,6 @@ def test_booleans_that_may_be_missing():
     """And categories of numbers, which are numbers."""
     assert cell("bool", is_nullable=True) == {"type": ["boolean", "null"]}
     assert cell("category[int64]", is_nullable=True)["type"] == ["integer", "null"]
-    assert cell("category") == {}
+    assert cell("category") == {"type": ["string", "number", "boolean"]}
+    assert cell("category", is_nullable=True)["type"][-1] == "null"
+    assert cell("object") == {}
