@@ -76,18 +76,22 @@ def _as_promised(side: Side, output: Any) -> Any:
     A table of pandas has whole numbers where none is missing, and objects where one is.
     """
     promised = {each.name: each.dtype for each in side.fields if datatype(each.dtype)[:2] == "FP"}
-    if not promised or side.layout != "columns" or not hasattr(output, "columns"):
+    if not promised or side.layout != "columns":
+        return output
+    if hasattr(output, "columns") and not isinstance(output, Mapping):
+        output = predictions.columns(output)
+    if not isinstance(output, Mapping):
         return output
     return {
-        name: _as_floats(values, promised[name]) if name in promised else values
-        for name, values in predictions.columns(output).items()
+        name: _as_floats(_rows(values), promised[name]) if name in promised else values
+        for name, values in output.items()
     }
 
 
-def _as_floats(values: np.ndarray, dtype: str) -> np.ndarray:
-    if values.dtype.kind not in "Oiu":
+def _as_floats(values: Any, dtype: str) -> Any:
+    if isinstance(values, np.ndarray) and values.dtype.kind not in "Oiu":
         return values
-    listed = values.tolist()
+    listed = values.tolist() if isinstance(values, np.ndarray) else values
     if not all(type(each) in {int, float} or _is_missing(each) for each in listed):
         return values
     return np.array([np.nan if _is_missing(each) else each for each in listed], dtype)

@@ -2,6 +2,7 @@
 
 import struct
 from contextlib import suppress
+from itertools import accumulate
 
 import numpy as np
 import pandas as pd
@@ -315,8 +316,13 @@ def test_outputs_within_an_output_are_records_of_json():
 def test_a_column_is_of_the_datatype_that_metadata_promise_whatever_is_missing():
     side = Side("columns", (Field("n", "float64", (None,)), Field("s", "str", (None,))))
     for numbers in ([1, None], [1, 2], [None, None]):
-        answer = pd.DataFrame({"n": pd.array(numbers, "Int64"), "s": ["a", "b"]})
-        first, second = from_output(Signature(outputs=side), answer)
-        assert (first.datatype, second.datatype) == ("FP64", "BYTES")
-        wanted = [np.nan if each is None else each for each in numbers]
-        np.testing.assert_array_equal(first.data, wanted)
+        here = pd.DataFrame({"n": pd.array(numbers, "Int64"), "s": ["a", "b"]})
+        texts = [b"null" if each is None else b"%d" % each for each in numbers]
+        ends = list(accumulate(len(text) + 1 for text in texts))
+        rows = Fragments.of(b",".join(texts) + b",", ends, [])  # of a process of its own
+        elsewhere = {"n": rows, "s": ["a", "b"]}
+        for answer in (here, elsewhere):
+            first, second = from_output(Signature(outputs=side), answer)
+            assert (first.datatype, second.datatype) == ("FP64", "BYTES")
+            wanted = [np.nan if each is None else each for each in numbers]
+            np.testing.assert_array_equal(first.data, wanted)
