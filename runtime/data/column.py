@@ -219,10 +219,17 @@ def _integers(dtype: str, values: list[Any], *, whole: bool) -> np.ndarray | Non
         array = np.array(values, wide)
     else:
         floats = np.array(values, np.float64)
-        if not ((np.trunc(floats) == floats) & (np.abs(floats) <= _EXACT)).all():
-            return None
-        array = floats.astype(wide)
+        if ((np.trunc(floats) == floats) & (np.abs(floats) <= _EXACT)).all():
+            array = floats.astype(wide)
+        else:  # whole numbers beyond that may stand beside floats
+            array = np.array(_mapped(values, floats.ndim - 1, _whole), wide)
     return within(array, np.dtype(dtype))
+
+
+def _whole(value: float) -> int:
+    if not _is_whole(value):
+        raise ValueError(value)
+    return int(value)
 
 
 def _mapped(values: Any, depth: int, read: Callable[[Any], Any]) -> Any:

@@ -436,3 +436,14 @@ def test_times_of_other_centuries_are_kept_where_there_is_room_for_them():
     edges = ["1677-09-22T00:00:00", "2262-04-10T23:59:59.999999999"]
     got = table.collate(array("datetime64[ns]"), edges)
     assert got.astype("datetime64[s]").astype(str).tolist() == [each[:19] for each in edges]
+
+
+@pytest.mark.parametrize("rows", [[2**60, 3.0], [[2**60 + 1, 3], [4.0, 5]]])
+def test_whole_numbers_that_no_float_tells_apart_may_stand_beside_floats(rows):
+    """One by one they were taken, and together refused."""
+    dims = np.shape(rows)[1:]
+    made = table.collate(array("int64", *dims), rows)
+    assert made.tolist() == np.array(rows, object).astype(object).tolist()
+    assert made.dtype == np.int64
+    with pytest.raises(InvalidInput, match=r"expected a whole number, got 1\.5"):
+        table.collate(array("int64"), [2**60, 1.5])
