@@ -27,7 +27,7 @@ class Console:
     ) -> None:
         """Say the result: `data` with `--json`, else `text` on stdout and the next command."""
         if self.json:
-            ascii_only = not streams.takes_any_text(sys.stdout)
+            ascii_only = not streams.takes_any_text(streams.Results.stream())
             self.write(jsonlib.dumps(data, ensure_ascii=ascii_only, default=str))
             return
         self.text(text)
@@ -49,7 +49,7 @@ class Console:
             from . import table
 
             safe = [[printable(cell).replace("\n", " ") for cell in row] for row in rows]
-            self.write("\n".join(table.lines(columns, safe, _columns(sys.stdout))))
+            self.write("\n".join(table.lines(columns, safe, _columns(streams.Results.stream()))))
 
     def step(self, text: str) -> None:
         """Say what is being worked on."""
@@ -92,11 +92,11 @@ class Console:
             BundleError: when it cannot be written, for example to a full disk.
         """
         try:
-            _write(sys.stdout, text)
+            _write(streams.Results.stream(), text)
         except BrokenPipeError:
-            streams.abandon(sys.stdout)  # the reader (`| head`) has what it wanted
+            streams.abandon(streams.Results.stream())  # the reader (`| head`) has what it wanted
         except OSError as error:
-            streams.abandon(sys.stdout)
+            streams.abandon(streams.Results.stream())
             raise BundleError(f"The result cannot be written: {error.strerror}.") from error
 
     def meter(self, text: str, total: int, unit: str = "bytes") -> AbstractContextManager[Meter]:

@@ -11,6 +11,7 @@ from .listing import to_json
 from .options import Json, Quiet, Trust
 from .pairs import pairs
 from .size import human
+from .streams import Results
 
 if TYPE_CHECKING:
     from ..bundler.store import Item
@@ -88,21 +89,24 @@ def save(
     from ..bundler.saving import saving
 
     console = Console(json=json, quiet=quiet)
-    item = saving.save_source(
-        name,
-        source,
-        saving.SaveOptions(
-            sample_file=sample,
-            methods=tuple(method or ()),
-            classes=_classes(classes),
-            labels=pairs(label or []),
-            metadata=_metadata(metadata),
-            version=version,
-            aliases=tuple(alias or ()),
-            trust=trust,
-        ),
-        progress=console,
+    options = saving.SaveOptions(
+        sample_file=sample,
+        methods=tuple(method or ()),
+        classes=_classes(classes),
+        labels=pairs(label or []),
+        metadata=_metadata(metadata),
+        version=version,
+        aliases=tuple(alias or ()),
+        trust=trust,
     )
+    Results.reserve()  # it is the author's program that is imported, and says what it likes
+    try:
+        item = saving.save_source(name, source, options, progress=console)
+    except SystemExit as left:
+        raise BundleError(
+            f"The program of `{source}` left (exit code {left.code}) before anything was saved.",
+            hint="Look for what calls `exit` while it is imported or asked for a sample.",
+        ) from left
     _report(item, console)
 
 

@@ -2,9 +2,25 @@
 
 import os
 import sys
-from typing import Any, TextIO
+from typing import Any, ClassVar, TextIO
 
-from ..runtime.streams import open_closed
+from ..runtime.streams import open_closed, reserved
+
+
+class Results:
+    """Where results are written: stdout, or what `reserve` has kept of it."""
+
+    _kept: ClassVar[TextIO | None] = None
+
+    @classmethod
+    def stream(cls) -> TextIO:
+        """That stream."""
+        return cls._kept or sys.stdout
+
+    @classmethod
+    def reserve(cls) -> None:
+        """Have what a program of others prints go to stderr from now on."""
+        cls._kept = cls._kept or reserved()
 
 
 def prepare() -> None:

@@ -21,6 +21,7 @@ from .manifest import BundleManifest
 from .models.model import LoadedModel
 from .pickles.policy import Policy
 from .services.service_class import import_roots
+from .streams import reserved
 from .tuning import Tuning
 
 SHOWN = 5  # differences told of one method
@@ -107,13 +108,18 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("directory", nargs="?", default=Path(), type=Path)
     parser.add_argument("--device", default="cpu", help='"cpu" or "cuda:N"')
     given = parser.parse_args(arguments)
+    out = reserved()
     try:
         report: dict[str, Any] = _report(replay(given.directory, given.device))
         status = 0 if report["ok"] else 1
     except BundleError as error:
         report = {"ok": False, "error": str(error), "hint": error.hint}
         status = error.exit_code
-    sys.stdout.write(json.dumps(report) + "\n")
+    except SystemExit as left:
+        told = f"A model left the program (exit code {left.code}) while it was loaded or called."
+        report, status = {"ok": False, "error": told, "hint": None}, BundleError.exit_code
+    out.write(json.dumps(report) + "\n")
+    out.flush()
     return status
 
 

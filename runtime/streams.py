@@ -2,6 +2,7 @@
 
 import os
 import sys
+from typing import TextIO
 
 _NAMES = (("stdin", "r"), ("stdout", "w"), ("stderr", "w"))
 
@@ -17,3 +18,15 @@ def open_closed() -> None:
         except OSError:
             os.open(os.devnull, os.O_RDWR)
             setattr(sys, name, open(number, mode, encoding="utf-8", closefd=False))  # noqa: SIM115
+
+
+def reserved() -> TextIO:
+    """Stdout for the result alone: what anybody else prints from now on goes to stderr.
+
+    Until the end of the process, for a program of others may print as it leaves, too.
+    """
+    sys.stdout.flush()
+    kept = os.dup(1)
+    os.dup2(2, 1)
+    encoding = getattr(sys.stdout, "encoding", None) or "utf-8"
+    return os.fdopen(kept, "w", encoding=encoding, errors="backslashreplace")

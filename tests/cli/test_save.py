@@ -80,3 +80,39 @@ def test_a_name_that_cannot_be_one_is_a_usage_error(bundle, trained):
     refused = bundle("save", "../../evil", "train:model", code=2)
 
     assert "not a valid name" in refused.err
+
+
+NOISY = """
+import atexit, os, sys
+
+print("noise at import", flush=True)
+os.write(1, b"noise below Python\\n")
+atexit.register(print, "noise at exit")
+if os.environ.get("LEAVES"):
+    sys.exit(0)
+
+
+class Doubler:
+    def predict(self, rows):
+        print("noise at a call")
+        if os.environ.get("LEAVES_LATE"):
+            sys.exit(0)
+        return [[2 * number for number in row] for row in rows]
+
+
+model = Doubler()
+"""
+
+
+def test_what_the_program_of_a_model_prints_is_no_part_of_the_result(bundle, tmp_path):
+    (tmp_path / "noisy.py").write_text(NOISY)
+    (tmp_path / "sample.json").write_text("[[1.0, 2.0]]")
+    given = ("save", "double", "noisy:model", "--sample", "sample.json", "--json")
+    done = bundle(*given)
+    assert done.json["name"] == "double"
+    for noise in ("at import", "below Python", "at a call", "at exit"):
+        assert f"noise {noise}" in done.err
+    for leaves in ("LEAVES", "LEAVES_LATE"):
+        refused = bundle(*given, code=1, **{leaves: "1"})
+        assert "left (exit code 0) before anything was saved" in refused.json["error"]
+    assert len(bundle("models", "list", "--json").json["models"]) == 1
