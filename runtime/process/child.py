@@ -2,9 +2,11 @@
 
 import ctypes
 import json
+import math
 import os
 import signal
 import sys
+import time
 import traceback
 from collections.abc import Callable
 from contextlib import suppress
@@ -32,6 +34,7 @@ class Child:
     def __init__(self, began: float, death_signal: int = signal.SIGTERM) -> None:
         self.began = began  # on the monotonic clock
         self.pid = 0
+        self._ready_since = math.inf
         self.is_buried = False  # waited for: its number may be another's
         self._death_signal = death_signal
         self._told = b""
@@ -92,6 +95,13 @@ class Child:
 
     def _hear(self, data: bytes) -> None:
         self._told += data
+        if self.is_ready:
+            self._ready_since = min(self._ready_since, time.monotonic())
+
+    @property
+    def served(self) -> float:
+        """Seconds since it said that it is ready; none before."""
+        return max(0.0, time.monotonic() - self._ready_since)
 
     @property
     def is_ready(self) -> bool:

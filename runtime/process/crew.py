@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 FIRST_DELAY = 0.1  # seconds before the second replacement, doubled each time; the first is at once
 LONGEST_DELAY = 10.0
 LONGEST_PAUSE = 0.1  # seconds, where each had been ready: some rows are poison, all others wait
+SERVED = 1.0  # seconds, after it was ready, in which a process has been of use
 PROVEN = 10.0  # seconds after which the death of one that was ready is no longer a crash loop
 
 
@@ -28,7 +29,8 @@ class Post:
     """A place for one process.
 
     generation  counts the processes that stood here, from 1
-    crashes     in a row
+    crashes     in a row, each soon after a start
+    futile      in a row, each before it was of use
     killed_for  why somebody asked for its end
     is_dismissed  nobody is wanted here any more
     """
@@ -39,7 +41,7 @@ class Post:
     def __init__(self) -> None:
         self.child: Child | None = None
         self.generation = 0
-        self.crashes = 0
+        self.crashes = self.futile = 0
         self.killed_for = ""
         self.is_dismissed = False
         self.has_served = False  # some process here was ready once
@@ -61,6 +63,8 @@ class Post:
     def delay(self, child: "Child | None" = None) -> float:
         """Seconds until one that has died is replaced, or there is room for one; counts it."""
         was_ready = child is not None and child.is_ready
+        if child is not None:
+            self.futile = 0 if child.served > SERVED else self.futile + 1
         lived = time.monotonic() - child.began if child is not None else 0.0
         self.crashes = 1 if was_ready and lived > PROVEN else self.crashes + 1
         if self.crashes == 1:

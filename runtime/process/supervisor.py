@@ -27,7 +27,7 @@ from .watch import Watch
 
 log = logging.getLogger(__name__)
 
-PATIENCE = 8  # crashes of a front in a row, with nobody left to serve, after which it gives up
+PATIENCE = 8  # fronts in a row that were of no use, with nobody to serve, and it gives up
 KILL_AFTER = 5.0  # seconds beyond the grace after which processes are killed
 FAREWELL = 2.0  # seconds that a model process has once its front is gone
 PATIENT = 20.0  # seconds, beyond the grace, that connections have to notice who has taken over
@@ -351,7 +351,7 @@ class Supervisor:
         cause = "memory" if obituary.is_out_of_memory else "hang" if reason else "crash"
         self._duties.died(front, cause)
         delay = front.delay(child)
-        if front.crashes > PATIENCE and not any(each.is_ready for each in front.crew.fronts):
+        if front.futile > PATIENCE and not any(each.is_ready for each in front.crew.fronts):
             why = f"The workers keep dying: the last one {obituary.why}."
             raise child.failure or BundleError(why)
         report(front, child, obituary, delay)

@@ -195,6 +195,22 @@ def test_fronts_that_keep_dying_are_given_up(monkeypatch):
         supervise(front)
 
 
+def test_fronts_that_were_of_use_are_not_given_up_however_often_they_die(monkeypatch):
+    """Whatever kills them, they answer in between: without them nobody would."""
+    monkeypatch.setattr("modelbundle.runtime.process.supervisor.PATIENCE", 2)
+    monkeypatch.setattr("modelbundle.runtime.process.crew.SERVED", 0.1)
+
+    def front(post, on_ready):
+        on_ready()
+        if post.generation == 6:
+            os.kill(os.getppid(), signal.SIGTERM)
+            time.sleep(30)
+        time.sleep(0.3)
+        os._exit(3)
+
+    assert supervise(front) == 0
+
+
 def test_it_leaves_signal_handlers_as_it_found_them():
     before = signal.getsignal(signal.SIGTERM)
     with pytest.raises(BundleError):
