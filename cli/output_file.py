@@ -1,5 +1,6 @@
 """OutputFile: a file that a command writes, whole or not at all."""
 
+import os
 from contextlib import suppress
 from pathlib import Path
 
@@ -25,9 +26,12 @@ def write(path: Path, data: bytes) -> None:
 
 
 def _replace(place: Path, data: bytes) -> None:
-    beside = place.with_name(f".{place.name}.part")
+    beside = place.with_name(f".{place.name}.{os.getpid()}.part")
     try:
-        beside.write_bytes(data)
+        with beside.open("xb") as file:
+            file.write(data)
+            file.flush()
+            os.fsync(file.fileno())
         beside.replace(place)
     finally:
         with suppress(OSError):

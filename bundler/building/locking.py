@@ -52,6 +52,8 @@ class Locked:
                 dir=self.path.parent, prefix=".bundle-lock-", delete=False
             ) as file:
                 file.write(self.file.encode())
+                file.flush()
+                os.fsync(file.fileno())
             Path(file.name).chmod(0o644)
             os.replace(file.name, self.path)  # noqa: PTH105
         except OSError as error:

@@ -8,7 +8,7 @@ layer's key, and `--bytecode none` leaves them out: such layers depend on no int
 import os
 import subprocess
 import sys
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from importlib import resources
 from pathlib import Path
@@ -16,7 +16,7 @@ from typing import Literal
 
 from ..errors import BuildError, ResolveError
 from ..requirements import uv
-from ..store import Store
+from ..store import Store, disk
 from . import layer_cache
 from .member import Member
 
@@ -105,16 +105,22 @@ class Compiler:
         """The compiled files of members whose digest is known, each compiled once for ever."""
         chosen = [m for m in sources if m.path.endswith(".py") and isinstance(m.content, Path)]
         targets = {member.path: self._kept(member, store) for member in chosen}
-        jobs = [
-            (member.content, member.path, targets[member.path])
-            for member in chosen
-            if isinstance(member.content, Path) and not targets[member.path].exists()
-        ]
-        if jobs:
+        new = [member for member in chosen if not targets[member.path].exists()]
+        if new:
             with store.staging() as work:
-                self.run(jobs, work)
+                self._keep(new, targets, work)
         made = [(self.place(path), target) for path, target in targets.items() if target.exists()]
         return [Member(path, target, target.stat().st_size) for path, target in made]
+
+    def _keep(self, sources: Sequence[Member], targets: Mapping[str, Path], work: Path) -> None:
+        """Compile them aside: what bears its name survives a power cut, whole."""
+        made = {member.path: work / str(number) for number, member in enumerate(sources)}
+        self.run([(Path(str(m.content)), m.path, made[m.path]) for m in sources], work)
+        there = {path: place for path, place in made.items() if place.exists()}
+        disk.sync_files(list(there.values()))
+        for path, place in there.items():
+            targets[path].parent.mkdir(parents=True, exist_ok=True)
+            place.replace(targets[path])
 
     def _kept(self, member: Member, store: Store) -> Path:
         key = layer_cache.source_key(member.path, member.digest)

@@ -23,7 +23,7 @@ from ..requirements import collisions, uv
 from ..requirements.lock import index_arguments
 from ..requirements.requirements import normalize
 from ..requirements.target import PLATFORMS
-from ..store import Store
+from ..store import Store, disk
 from . import layer_cache
 from .bytecode import Compiler
 from .member import Member
@@ -101,11 +101,13 @@ class PackageTree:
     def _place(self, target: Path, store: Store) -> None:
         self.directory.parent.mkdir(parents=True, exist_ok=True)
         layer_cache.note_lock(self.directory, self.lock)
+        disk.sync_filesystem(target)  # neither uv nor the compiler does
         try:
             target.rename(self.directory)
         except OSError:
             if not self.is_there:  # else another process was as fast
                 raise
+        disk.sync_directory(self.directory.parent)
         self._make_room(store)
 
     def _make_room(self, store: Store) -> None:

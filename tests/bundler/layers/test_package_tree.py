@@ -10,6 +10,7 @@ from modelbundle.bundler.errors import BuildError, ResolveError
 from modelbundle.bundler.layers.bytecode import Compiler
 from modelbundle.bundler.layers.package_tree import PackageTree, Wanted
 from modelbundle.bundler.progress import NullProgress
+from modelbundle.bundler.store import disk
 from modelbundle.runtime import digest
 
 SITE = "opt/site"
@@ -105,3 +106,35 @@ def test_a_record_that_leads_out_is_refused(unpack):
     record.write_text(text + "../../etc/passwd,,\n")
     with pytest.raises(BuildError, match="outside of its own folder"):
         tree.members()
+
+
+def test_what_survives_a_power_cut_is_there_before_its_name_is(unpack, own_store, monkeypatch):
+    """uv syncs nothing: a tree of empty files would be an image without its packages."""
+    trees, files = [], []
+
+    def sync(path):
+        trees.append((path, sum(each.is_file() for each in path.rglob("*"))))
+
+    monkeypatch.setattr(disk, "sync_filesystem", sync)
+    monkeypatch.setattr(disk, "sync_files", files.extend)
+    tree = unpack({"small": [("small.py", "x = 1\n")]})
+    compiler = Compiler.find("3.11", own_store)
+    source = paths(tree, "small")["small.py"]
+    assert compiler is not None
+    (made,) = compiler.members([source], own_store)
+    ((place, count),) = trees
+    assert place != tree.directory
+    assert count >= len(paths(tree, "small"))
+    (compiled,) = files
+    assert compiled != made.content
+
+
+def test_a_whole_file_system_is_synced(tmp_path):
+    disk.sync_filesystem(tmp_path)
+    few = [tmp_path / name for name in "ab"]
+    for path in few:
+        path.touch()
+    disk.sync_files(few)
+    disk.sync_files(few * 100)
+    with pytest.raises(OSError, match="No such file"):
+        disk.sync_filesystem(tmp_path / "nowhere")
