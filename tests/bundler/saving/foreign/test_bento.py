@@ -83,21 +83,14 @@ def test_a_pickle_is_not_loaded(tmp_path, forms, take, canary):
     assert taken.manifest.globals == {"model.pkl": ("posix.mkdir",)}
 
 
-@pytest.mark.parametrize(
-    ("versions", "kept"),
-    [
-        ({"scikit-learn": "1.9.1; import os"}, {}),
-        ({"x\ny": "1"}, {}),
-        ({"torch": "2.13.0+cpu"}, {"torch": "2.13.0"}),
-        ({"torch": 3}, {}),
-    ],
-)
-def test_only_versions_are_recorded(tmp_path, forms, take, boosted, versions, kept):
+def test_only_versions_are_recorded(tmp_path, forms, take, boosted):
+    versions = {"scikit-learn": "1.9.1; import os", "x\ny": "1", "torch": "2.13.0+cpu", "pandas": 3}
     about = forms.bento_yaml("xgboost", "xgboost", versions)
     taken = take(forms.tar(tmp_path / "m", {"model.yaml": about, "saved_model.ubj": boosted[1]}))
-    assert kept.items() <= taken.manifest.packages.items()
-    assert not {name for name in taken.manifest.packages if "\n" in name}
-    assert all(";" not in version for version in taken.manifest.packages.values())
+    packages = taken.manifest.packages
+    assert packages["torch"] == "2.13.0"
+    assert not {name for name in packages if "\n" in name}
+    assert all(isinstance(version, str) and ";" not in version for version in packages.values())
 
 
 def test_what_no_library_here_reads_is_told(tmp_path, forms, take):
