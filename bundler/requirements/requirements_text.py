@@ -122,6 +122,8 @@ def read_file(path: Path) -> str:
     try:
         return plain_file.read(path).decode("utf-8-sig")
     except (OSError, ValueError) as error:
+        why = getattr(error, "strerror", None) or error
         raise ResolveError(
-            f"`python.requirements` names `{path}`, which cannot be read: {error}."
+            f"`python.requirements` names `{path}`, which cannot be read: {why}.",
+            hint="Correct the name; it is relative to the bundlefile.",
         ) from error

@@ -173,7 +173,8 @@ def _route(text: str) -> None:
 def _accelerator(text: str) -> None:
     if not re.fullmatch(r"auto|cpu|cuda(?:==[0-9]{1,2}\.[0-9]{1,2})?", text):
         hint = "Write `auto`, `cpu`, `cuda` or `cuda==13.0`."
-        raise wrong(f"{quoted(text)} is not an accelerator.", nearest(text, _DEVICES) or hint)
+        near = "Did you mean `cuda`?" if text == "gpu" else nearest(text, _DEVICES)
+        raise wrong(f"{quoted(text)} is not an accelerator.", near or hint)
 
 
 _DEVICES = ("auto", "cpu", "cuda")

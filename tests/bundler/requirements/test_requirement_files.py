@@ -24,6 +24,13 @@ def test_a_list_is_taken_as_it_is(tmp_path):
     assert limits == ()
 
 
+def test_a_file_that_is_not_there_is_named_once(tmp_path):
+    with pytest.raises(ResolveError, match=r"gone\.txt`, which cannot be read: No such") as told:
+        read("gone.txt", tmp_path)
+    assert str(told.value).count("gone.txt") == 1
+    assert "relative to the bundlefile" in told.value.hint
+
+
 def test_requirements_txt_with_comments_hashes_continuations_and_includes(tmp_path):
     (tmp_path / "more.txt").write_text("six\n")
     (tmp_path / "limits.txt").write_text("anyio<5\n")
