@@ -141,12 +141,29 @@ def to_arrays(answer: Any) -> Any:
     if hasattr(answer, "_asdict"):
         return to_arrays(answer._asdict())  # a namedtuple: the author's names for the outputs
     if isinstance(answer, Mapping):
-        return {name: to_arrays(part) for name, part in answer.items() if part is not None}
+        given = _of_rows(answer) if _is_model_output(answer) else answer
+        return {name: to_arrays(part) for name, part in given.items() if part is not None}
     if isinstance(answer, tuple) or (
         isinstance(answer, list) and all(isinstance(part, torch.Tensor) for part in answer)
     ):
         return tuple(to_arrays(part) for part in answer if part is not None)
     return [_row(part) for part in answer] if isinstance(answer, list) else answer
+
+
+def _is_model_output(answer: Any) -> bool:
+    """Whether it is what modules of Hugging Face answer with."""
+    return any(kind.__name__ == "ModelOutput" for kind in type(answer).__mro__)
+
+
+def _of_rows(answer: Mapping[str, Any]) -> dict[str, Any]:
+    """Without a loss, which is one number, and the cache that a decoder keeps for its next word."""
+    import torch
+
+    return {
+        name: part
+        for name, part in answer.items()
+        if (isinstance(part, torch.Tensor) and part.ndim) or isinstance(part, (tuple, list))
+    }
 
 
 def _row(part: Any) -> Any:

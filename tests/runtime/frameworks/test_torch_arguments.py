@@ -1,6 +1,7 @@
 """How modules take several inputs: one by one, by name, or all in one dict."""
 
 import json
+from collections import OrderedDict
 
 import numpy as np
 import pytest
@@ -128,6 +129,25 @@ def test_a_detector_answers_with_as_many_boxes_as_there_are():
         {"boxes": [[0, 1]], "labels": [], "name": ["cat", 0]},
         {"boxes": [[4, 5], [6, 7]], "labels": [7], "name": ["cat", 4]},
     ]
+
+
+class ModelOutput(OrderedDict):
+    """As Hugging Face's, by which it is known."""
+
+
+class Decoder(torch.nn.Module):
+    """Answers as Hugging Face's do, with the cache for the next word."""
+
+    def forward(self, ids):
+        logits = ids[:, :, None].float()
+        return ModelOutput(logits=logits, loss=logits.sum(), past_key_values=object(), states=None)
+
+
+def test_the_cache_of_a_decoder_is_none_of_its_answers():
+    item = modelbundle.save("m", Decoder(), sample={"ids": np.array([[1, 2], [3, 4]])})
+    loaded = LoadedModel.load(Store.default().directory(item))
+    answer = loaded.call("predict", {"ids": np.array([[5, 6]])})
+    assert table.to_instances(answer) == [{"logits": [[5.0], [6.0]]}]
 
 
 class OddlyInADict(torch.nn.Module):
