@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from ..signature import Field, Side
+from . import column
 
 _DIGITS = {"8": 2, "16": 4, "32": 9, "64": 18}  # of any number that fits so many bits
 _DIGIT = "[0-9]"
@@ -12,6 +13,13 @@ _FLOAT = r"[-+]?[0-9]{1,18}(\.[0-9]{1,18})?([eE][-+]?[0-9])?"
 _SHORT = r"[-+]?[0-9]{1,4}(\.[0-9]{1,18})?"
 _TEXT = r'("([^"\x00-\x1f]|"")+"|[^",\x00-\x20][^",\x00-\x1f]*)'
 _DAY = "(1[7-9]|2[01])[0-9]{2}-(0[1-9]|1[0-2])-(0[1-9]|1[0-9]|2[0-8])"  # nanoseconds fit, too
+_CELLS = {
+    "bool": "(true|false|1|0)",
+    "datetime": _DAY,
+    "str": _TEXT,
+    "category": _TEXT,  # nobody knows which there are
+    "object": _TEXT,
+}
 
 
 def csv_schema(side: Side) -> dict[str, Any]:
@@ -44,16 +52,25 @@ def of_instances(schema: Mapping[str, Any]) -> Side | None:
 
 def form_schema(side: Side) -> dict[str, Any] | None:
     """One row as the fields of a form; None where its values have no names, or are none of text."""
-    cells = {field.name: _cell(field) for field in side.fields}
-    if side.layout not in {"columns", "tensors"} or _width(side) is None or None in cells.values():
+    fields = {field.name: _form_field(field) for field in side.fields}
+    if side.layout not in {"columns", "tensors"} or _width(side) is None or None in fields.values():
         return None
-    texts = {name: {"type": "string", "pattern": f"^{cell}$"} for name, cell in cells.items()}
     return {
         "type": "object",
-        "properties": texts,
-        "required": list(texts),
+        "properties": fields,
+        "required": list(fields),
         "additionalProperties": False,
     }
+
+
+def _form_field(field: Field) -> dict[str, Any] | None:
+    """A value that nothing stands around: any text is one, and none at all may be missing."""
+    cell = _cell(field)
+    if cell is None:
+        return None
+    if cell == _TEXT:
+        return {"type": "string"}
+    return {"type": "string", "pattern": f"^({cell})?$" if field.is_nullable else f"^{cell}$"}
 
 
 def _width(side: Side) -> int | None:
@@ -72,10 +89,10 @@ def _name(field: Field) -> str:
 
 def _cell(field: Field) -> str | None:
     """One value of a field; None where no pattern tells which are taken."""
-    kind = re.match(r"([a-z]+)([0-9]*)", field.dtype)
+    kind = re.match(r"([a-z]+)([0-9]*)", column.plain(field.dtype))
     name, bits = kind.groups() if kind else ("", "")
     if name in {"int", "uint"}:
         return ("" if name == "uint" else "[-+]?") + f"{_DIGIT}{{1,{_DIGITS[bits]}}}"
     if name == "float":
         return _SHORT if bits == "16" else _FLOAT
-    return {"bool": "(true|false|1|0)", "str": _TEXT, "datetime": _DAY}.get(name)
+    return _CELLS.get(name)

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from modelbundle.runtime.data.csv_schema import csv_schema
+from modelbundle.runtime.data.csv_schema import csv_schema, form_schema
 from modelbundle.runtime.data.payload import Codec
 from modelbundle.runtime.data.table import rows
 from modelbundle.runtime.signature import Field, Side
@@ -23,6 +23,16 @@ SIDES = [
             Field('said "so", twice', "str", (None,)),
             Field("at", "datetime64[ns]", (None,)),
             Field("share", "float64", (None,), is_nullable=True),
+        ),
+    ),
+    Side(
+        "columns",
+        (
+            Field("kind", "category", (None,)),
+            Field("zone", "category[int64]", (None,), is_nullable=True),
+            Field("ok", "bool", (None,), is_nullable=True),
+            Field("any", "object", (None,)),
+            Field("since", "datetime64[us]", (None,)),
         ),
     ),
 ]
@@ -56,9 +66,19 @@ def test_a_body_is_told_from_what_is_none(side, text, fits):
     [
         Side("array", (Field("x", "float32", (None, None)),)),
         Side("array", (Field("x", "float32", (None, 2, 2)),)),
-        Side("columns", (Field("c", "category", (None,)),)),
+        Side("columns", (Field("c", "bytes", (None,)),)),
     ],
     ids=["any width", "matrices", "categories"],
 )
 def test_what_no_pattern_tells_is_only_not_empty(side):
     assert csv_schema(side) == {"type": "string", "minLength": 1}
+
+
+def test_a_form_takes_any_text_and_nothing_where_a_value_may_be_missing():
+    """As the server does."""
+    fields = form_schema(SIDES[5])["properties"]
+    assert fields["kind"] == fields["any"] == {"type": "string"}
+    for name in ("zone", "ok"):
+        assert re.search(fields[name]["pattern"], "")
+    assert not re.search(fields["since"]["pattern"], "")
+    assert not re.search(fields["zone"]["pattern"], "x")
