@@ -10,15 +10,14 @@ import os
 import shutil
 import time
 from collections.abc import Iterable, Iterator, Sequence
-from contextlib import ExitStack, contextmanager, suppress
-from dataclasses import replace
+from contextlib import ExitStack, contextmanager
 from functools import cache
 from pathlib import Path
 
 from ...runtime.manifest import FileEntry
-from ..errors import Damaged, NotFound, Refused
+from ..errors import Damaged
 from ..progress import NullProgress, Progress
-from ..tag import Kind, check_name, check_version
+from ..tag import Kind, check_version
 from . import disk, lookup, oci
 from .blobs import Blobs
 from .collecting import Collector, Reclaimed
@@ -31,11 +30,12 @@ from .item import Blob, Item, default_version
 from .layout import Layout
 from .marks import Marks
 from .memo import Memo
+from .names import Names
 from .placing import place
 from .reach import Reach
 from .record_repair import RecordRepair
 from .referrers import Referrers
-from .refs import LATEST, Refs, check_names
+from .refs import Refs, check_names
 from .repairing import Repair, Repaired
 from .trees import Trees
 from .trust import Trust
@@ -55,6 +55,7 @@ class Store:
         self._blobs = Blobs(root / "blobs" / "sha256", marks, self._workspace)
         self._refs = Refs(root / "refs", self._workspace)
         self._counter = Counter(root / "counter", self._refs.highest)
+        self._names = Names(self._refs, self._counter)
         self._index = Index(root / "index.json", self._refs, self._counter, self._workspace)
         self._trees = Trees(root / "trees", self._blobs, self._workspace)
         self._ingest = Ingest(self._blobs, Memo(root / "memo", self._workspace), self._workspace)
@@ -184,11 +185,8 @@ class Store:
     def _publish(self, item: Item, blobs: Sequence[Blob], aliases: Sequence[str]) -> Item:
         with self._workspace.holding(blob.digest for blob in blobs):
             self._blobs.settle(blobs)
-            item = self._refs.publish(replace(item, sequence=self._counter.next()))
-            for alias in aliases:
-                self._refs.alias(item, alias)
-        with suppress(OSError):  # it is committed, whether or not others write an index just now
-            self._counter.move()
+            item = self._names.publish(item, aliases)
+        self._names.moved()
         self._workspace.release(blob.digest for blob in blobs)  # what taking them in had held
         self._index.changed()
         return self._refs.named(item)
@@ -198,34 +196,21 @@ class Store:
         """Let `name@alias` mean this item from now on, whatever it meant before."""
         check_version(alias, "alias")
         self._layout.prepare()
-        if alias == LATEST:
-            self._refs.publish(replace(item, sequence=self._counter.next()))
-        else:
-            self._refs.alias(item, alias)
-            self._counter.next()
+        self._names.alias(item, alias)
         self._index.changed()
 
     @disk.told("remove the alias")
     def unalias(self, kind: Kind, name: str, alias: str) -> None:
         """Take an alias away; the item stays."""
-        if alias == LATEST:
-            raise Refused(
-                "`latest` is always the last one that was saved or built.",
-                hint=f"Move it with `bundle models alias {name}:<version> latest`.",
-            )
         self._layout.check()
-        if not self._refs.unalias(kind, check_name(name), check_version(alias, "alias")):
-            raise NotFound(kind, f"{name}@{alias}")
-        self._counter.next()
+        self._names.unalias(kind, name, alias)
         self._index.changed()
 
     @disk.told("delete it")
     def delete(self, item: Item) -> None:
         """Remove an item's tag and aliases; `gc` then frees what nothing else refers to."""
         self._layout.check()
-        self._refs.delete(item)
-        with suppress(OSError):  # on a full disk too
-            self._counter.next()
+        self._names.delete(item)
         self._index.changed()
 
     # Housekeeping
