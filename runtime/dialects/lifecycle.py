@@ -78,68 +78,40 @@ class Control(Lifecycle, Protocol):
 
 
 class Fixed:
-    """A Control that changes nothing: a bundle serves what it was built with."""
+    """A Control that changes nothing: a bundle serves what it was built with.
+
+    Raises:
+        NotSupported: whatever is asked of it, with the reason.
+    """
 
     async def load(self, name: str) -> None:
-        """Refuse.
-
-        Raises:
-            NotSupported: always.
-        """
+        """Refuse."""
         raise NotSupported(f"`{name[:64]}` cannot be loaded: {_WHY}")
 
     async def unload(self, name: str) -> None:
-        """Refuse.
-
-        Raises:
-            NotSupported: always.
-        """
+        """Refuse."""
         raise NotSupported(f"`{name[:64]}` cannot be unloaded: {_WHY}")
 
     async def load_version(self, alias: str) -> None:
-        """Refuse.
-
-        Raises:
-            NotSupported: always.
-        """
+        """Refuse."""
         await self.load(alias)
 
     async def unload_version(self, alias: str) -> None:
-        """Refuse.
-
-        Raises:
-            NotSupported: always.
-        """
+        """Refuse."""
         await self.unload(alias)
 
     async def scale(self, alias: str, workers: int) -> None:  # noqa: ARG002
-        """Refuse.
-
-        Raises:
-            NotSupported: always.
-        """
+        """Refuse."""
         raise NotSupported(f"`{alias[:64]}` cannot be scaled: {_WHY}")
 
     async def prefer(self, alias: str) -> None:
-        """Refuse.
-
-        Raises:
-            NotSupported: always.
-        """
+        """Refuse."""
         raise NotSupported(f"`{alias[:64]}` cannot be made the default: {_WHY}")
 
     async def register(self, reference: str, workers: int = 0) -> str:  # noqa: ARG002
-        """Refuse.
-
-        Raises:
-            NotSupported: always.
-        """
+        """Refuse."""
         raise NotSupported(f"`{reference[:64]}` cannot be registered: {_WHY}")
 
     async def unregister(self, alias: str) -> None:
-        """Refuse.
-
-        Raises:
-            NotSupported: always.
-        """
+        """Refuse."""
         await self.unload(alias)
