@@ -133,5 +133,7 @@ def _state(pid: int) -> tuple[bool, bool]:
 
 
 def is_debugged() -> bool:
-    """Whether a debugger of Python's is in this process."""
-    return sys.gettrace() is not None or any(name in sys.modules for name in _DEBUGGERS)
+    """Whether a debugger of Python's is in this process; what counts lines is none."""
+    tracer = sys.gettrace()
+    is_traced = tracer is not None and type(tracer).__module__.partition(".")[0] != "coverage"
+    return is_traced or any(name in sys.modules for name in _DEBUGGERS)

@@ -165,7 +165,6 @@ def test_nobody_is_blamed_where_the_supervisor_did_not_run():
 
 
 def test_a_debugger_of_python_is_seen():
-    assert not is_debugged() or sys.gettrace() is not None
     seen = []
 
     def traced():
