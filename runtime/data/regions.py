@@ -10,6 +10,7 @@ import fcntl
 import os
 import stat
 import threading
+import weakref
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass
@@ -41,6 +42,7 @@ class Regions:
 
     def __init__(self) -> None:
         self._file = os.memfd_create("regions")
+        weakref.finalize(self, os.close, self._file)  # a restart brings others
         self._turn = threading.Lock()  # the kernel's locks keep processes apart, not threads
 
     def register(self, region: Region) -> None:

@@ -1,5 +1,6 @@
 """Shared memory of clients, on real files of /dev/shm."""
 
+import gc
 import os
 import uuid
 from contextlib import suppress
@@ -61,6 +62,15 @@ def test_processes_that_are_forked_know_the_same(regions, key):
     assert regions.registered() == [Region("first", key, 0, 32)]
     regions.unregister()
     assert regions.registered() == []
+
+
+def test_what_is_known_goes_with_it():
+    """A server that is started again and again keeps no descriptor of what was."""
+    before = len(os.listdir("/proc/self/fd"))
+    for _ in range(9):
+        Regions().unregister()
+    gc.collect()
+    assert len(os.listdir("/proc/self/fd")) <= before
 
 
 @pytest.mark.parametrize(
