@@ -218,32 +218,16 @@ def test_it_leaves_signal_handlers_as_it_found_them():
     assert signal.getsignal(signal.SIGTERM) == before
 
 
-def test_a_process_that_there_is_no_room_for_is_tried_again_once_it_has_served(monkeypatch):
-    fork, refused = os.fork, []
-
-    def front(post, on_ready):
-        on_ready()
-        if post.generation == 1:
-            time.sleep(0.1)
-            os._exit(1)
-        os.kill(os.getppid(), signal.SIGTERM)
-        time.sleep(30)
-
-    def limited():
-        if 1 <= len(refused) < 3 or (forked and not refused):
-            refused.append(1)
-            raise BlockingIOError(errno.EAGAIN, "Resource temporarily unavailable")
-        forked.append(1)
-        return fork()
-
-    forked = []
-    monkeypatch.setattr(os, "fork", limited)
-    assert supervise(front) == 0
-    assert len(refused) == 3
+LACKING = {
+    "a process": (os, "fork", BlockingIOError(errno.EAGAIN, "Resource temporarily unavailable")),
+    "a line": (socket, "socketpair", OSError(errno.EMFILE, "Too many open files")),
+}
 
 
-def test_a_line_that_there_is_no_descriptor_for_is_tried_again_once_it_has_served(monkeypatch):
-    make, refused = socket.socketpair, []
+@pytest.mark.parametrize("what", LACKING)
+def test_what_there_is_no_room_for_is_tried_again_once_a_front_has_served(monkeypatch, what):
+    module, name, error = LACKING[what]
+    make, made, refused = getattr(module, name), [], []
 
     def front(post, on_ready):
         on_ready()
@@ -256,12 +240,11 @@ def test_a_line_that_there_is_no_descriptor_for_is_tried_again_once_it_has_serve
     def limited(*arguments):
         if made and len(refused) < 3:
             refused.append(1)
-            raise OSError(errno.EMFILE, "Too many open files")
+            raise error
         made.append(1)
         return make(*arguments)
 
-    made = []
-    monkeypatch.setattr(socket, "socketpair", limited)
+    monkeypatch.setattr(module, name, limited)
     assert supervise(front) == 0
     assert len(refused) == 3
 
