@@ -14,6 +14,7 @@ from modelbundle.runtime.data.regions import Place, Region, Regions
 from modelbundle.runtime.errors import InvalidInput, PayloadTooLarge
 
 HOME = Path("/dev/shm")
+FILES = Path("/proc/self/fd")
 SIZE = 64
 
 
@@ -66,11 +67,12 @@ def test_processes_that_are_forked_know_the_same(regions, key):
 
 def test_what_is_known_goes_with_it():
     """A server that is started again and again keeps no descriptor of what was."""
-    before = len(os.listdir("/proc/self/fd"))
+    gc.collect()
+    before = len(list(FILES.iterdir()))
     for _ in range(9):
         Regions().unregister()
     gc.collect()
-    assert len(os.listdir("/proc/self/fd")) <= before
+    assert len(list(FILES.iterdir())) <= before
 
 
 @pytest.mark.parametrize(
