@@ -33,6 +33,7 @@ class Outlet:
         self._place: _Place | None = None
         self._own = -1
         self._is_socket = False
+        self._may_wait = False
         self._is_stuck = False
         self._kept: deque[bytes] = deque()
         self._size = 0
@@ -74,7 +75,7 @@ class Outlet:
             try:
                 sent = self._write(self._kept[0])
             except BlockingIOError:
-                if self._is_stuck or not _has_room(self._own):
+                if self._is_stuck or not _has_room(self._own, PATIENCE):
                     self._is_stuck = True
                     return
                 continue
@@ -89,7 +90,10 @@ class Outlet:
 
     def _write(self, data: bytes) -> int:
         if not self._is_socket:
-            return os.write(self._own, data)
+            # There is room for so much where there is any, unless somebody else was faster.
+            if self._may_wait and not _has_room(self._own, 0.0):
+                raise BlockingIOError
+            return os.write(self._own, data[: select.PIPE_BUF] if self._may_wait else data)
         with socket.socket(fileno=os.dup(self._own)) as sock:
             return sock.send(data, socket.MSG_DONTWAIT | socket.MSG_NOSIGNAL)
 
@@ -107,13 +111,18 @@ class Outlet:
     def _reopen(self, mode: int) -> None:
         old, self._own = self._own, _opened_anew(self._number, mode)
         self._is_socket, self._is_stuck = stat.S_ISSOCK(mode), False
+        is_slow = stat.S_ISFIFO(mode) or stat.S_ISCHR(mode)
+        self._may_wait = is_slow and os.get_blocking(self._own)
         self._forget()
         if old >= 0:
             os.close(old)
 
 
 def _opened_anew(number: int, mode: int) -> int:
-    """A descriptor that never waits, where there can be one, without a change to the other."""
+    """A descriptor that never waits, without a change to the other.
+
+    One that does where the other is another user's: stdout of a container, who is not root in it.
+    """
     if stat.S_ISFIFO(mode) or stat.S_ISCHR(mode):
         with suppress(OSError):
             flags = os.O_WRONLY | os.O_NONBLOCK | os.O_NOCTTY | os.O_CLOEXEC
@@ -121,10 +130,10 @@ def _opened_anew(number: int, mode: int) -> int:
     return os.dup(number)
 
 
-def _has_room(descriptor: int) -> bool:
+def _has_room(descriptor: int, seconds: float) -> bool:
     poll = select.poll()
     poll.register(descriptor, select.POLLOUT)
-    return bool(poll.poll(1000 * PATIENCE))
+    return bool(poll.poll(1000 * seconds))
 
 
 STDOUT = Outlet(1)

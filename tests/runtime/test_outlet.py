@@ -47,6 +47,18 @@ def numbered(count):
     return [b"%d " % number + LINE for number in range(count)]
 
 
+@pytest.fixture(params=["own", "another user's"])
+def whose(request, monkeypatch):
+    """Whose pipe it is: another user's is not opened again, as stdout of a container is not."""
+
+    def refused(*_):
+        raise PermissionError
+
+    if request.param != "own":
+        monkeypatch.setattr(outlet.os, "open", refused)
+
+
+@pytest.mark.usefixtures("whose")
 def test_what_a_slow_reader_has_not_read_comes_later_whole_and_in_order(pipe):
     reader, writer, out = pipe
     lines = numbered(300)
@@ -61,6 +73,7 @@ def test_what_a_slow_reader_has_not_read_comes_later_whole_and_in_order(pipe):
     assert os.get_blocking(writer), "others who write there wait as they did"
 
 
+@pytest.mark.usefixtures("whose")
 def test_what_nobody_reads_is_lost_beyond_a_megabyte_and_that_is_said(pipe):
     reader, _, out = pipe
     for line in numbered(2000):
