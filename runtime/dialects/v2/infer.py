@@ -141,10 +141,12 @@ def _has_many_texts(inquiry: Inquiry) -> bool:
     """Whether there may be as many texts in it, each of four bytes and an object, as take long."""
     if len(inquiry.body) < _LARGE:
         return False
-    said = inquiry.headers.get(infer_request.HEADER_LENGTH, b"")
+    said = inquiry.headers.get(infer_request.HEADER_LENGTH)
+    if said is None:
+        return b'"BYTES"' in inquiry.body
+    # What is raw has no JSON in front; it may be a view, which is only searched byte by byte.
     length = int(said) if said.isdigit() and len(said) < _DIGITS else 0
-    head = bytes(inquiry.body[:length]) if length else inquiry.body
-    return b'"BYTES"' in head
+    return b'"BYTES"' in bytes(inquiry.body[:length])
 
 
 def _common(questions: Sequence[InferQuestion], output: Any) -> BatchAnswer | None:
