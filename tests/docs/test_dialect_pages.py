@@ -7,6 +7,7 @@ from contextlib import ExitStack
 from dataclasses import dataclass, field
 
 import pytest
+import yaml
 
 from ..test_examples import CURRENT, Terminal, story
 
@@ -88,6 +89,20 @@ def test_what_is_after_runs(name, reader, checkout):
     for command, shown in told:
         answer = reader.type(command)
         assert is_told(shown, answer), answer
+
+
+@pytest.mark.parametrize("name", MIGRATING)
+def test_what_was_before_is_python_and_yaml(name, checkout):
+    """Their packages are not here; what a reader would copy is whole all the same."""
+    page = (checkout / "docs" / "migrating" / f"{name}.md").read_text()
+    before = page.partition("\n## Before\n")[2].partition("\n## After\n")[0]
+    blocks = re.findall(r"```(python|yaml|json)\n(.*?)```", before, re.DOTALL)
+    for kind, text in blocks:
+        if kind == "python":
+            compile(text, f"{name}.md", "exec")
+        else:
+            list(yaml.safe_load_all(text))
+    assert blocks or "```console\n" in before
 
 
 @pytest.mark.parametrize("name", DIALECTS)
