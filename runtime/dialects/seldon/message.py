@@ -14,7 +14,7 @@ from typing import Any, Literal, Self
 import numpy as np
 import orjson
 
-from ...data import table
+from ...data import extent, table
 from ...data.instances import check_depth
 from ...data.payload import Codec
 from ...data.stacking import stacked
@@ -143,7 +143,7 @@ def _tensor(tensor: Any) -> np.ndarray:
         raise InvalidInput("data.tensor.shape: expected a list of sizes.")
     if type(values) is not list or not all(type(value) in {int, float} for value in values):
         raise InvalidInput("data.tensor.values: expected a flat list of numbers.")
-    if not shape or prod(shape) != len(values):
+    if not shape or prod(shape) != len(values) or extent.is_hollow(shape):
         raise InvalidInput(f"data.tensor: {len(values)} values are not of the shape {shape[:8]}.")
     try:
         return np.array(values, np.float64).reshape(shape)

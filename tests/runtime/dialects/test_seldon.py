@@ -7,6 +7,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from modelbundle.runtime.dialects.seldon import message
+from modelbundle.runtime.errors import InvalidInput
+
 from .zoo import zoo_server
 
 PREDICT = "/api/v1.0/predictions"
@@ -190,3 +193,9 @@ def test_no_bytes_make_the_server_fail(client, body, kind):
     """Bytes that are no message."""
     answer = client.post(PREDICT, content=body, headers={"content-type": kind})
     assert answer.status_code == 400, answer.text
+
+
+def test_a_tensor_without_values_is_no_billion_of_lists():
+    """A model of any JSON takes it as lists, and each takes memory."""
+    with pytest.raises(InvalidInput, match="not of the shape"):
+        message._tensor({"shape": [1 << 40, 0], "values": []})
