@@ -20,10 +20,10 @@ from ..http.fast.fast_protocol import FastProtocol
 from ..http.protocol import LimitedProtocol
 from ..http.unread import has_unread
 from .control import Line
+from .descriptor_limit import DescriptorLimit
 from .farewell import FAREWELL, GLANCE, LAST_CALL, emptied
 from .listeners import is_awaited, quiet
 from .newcomers import LAME_DUCK, turn_away
-from .turnstile import Turnstile
 
 if TYPE_CHECKING:
     from ..grpc.front import Front
@@ -79,7 +79,7 @@ class Life(uvicorn.Server):
         self._is_handing_over = False
         self._sockets: list[socket.socket] = []
         self._sharing: asyncio.Task[None] | None = None
-        self._turnstile = Turnstile()
+        self._descriptors = DescriptorLimit()
         self._pausing: asyncio.Task[None] | None = None  # while it is full
         self._has_paused = False  # ever, which has been said
         self._was_ready = False  # when the signal came
@@ -174,7 +174,7 @@ class Life(uvicorn.Server):
 
     async def _open(self) -> None:
         loop = asyncio.get_running_loop()
-        make, backlog = self._connected, self._turnstile.backlog
+        make, backlog = self._connected, self._descriptors.backlog
         self.servers = [
             await loop.create_server(make, sock=each.dup(), backlog=backlog)
             for each in self._sockets
@@ -186,7 +186,7 @@ class Life(uvicorn.Server):
         return self._protocol(self.config, self.server_state, self.lifespan.state)
 
     def _count(self) -> None:
-        if self._pausing is None and self._turnstile.is_full(len(self.server_state.connections)):
+        if self._pausing is None and self._descriptors.is_full(len(self.server_state.connections)):
             self._close()
             self.application.readiness.is_full = True
             self._pausing = asyncio.create_task(self._pause())
@@ -198,7 +198,7 @@ class Life(uvicorn.Server):
         self._has_paused = True
         while not self.servers:
             await asyncio.sleep(GLANCE)
-            if not self._turnstile.is_full(len(self.server_state.connections)):
+            if not self._descriptors.is_full(len(self.server_state.connections)):
                 with contextlib.suppress(OSError):  # something else has taken them: the next time
                     await self._open()
         self.application.readiness.is_full = False

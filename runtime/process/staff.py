@@ -13,8 +13,8 @@ from .cgroup import Cgroup
 from .child import Child, Work
 from .control import Event
 from .crew import Crew, FrontPost, ModelPost, Post, TemplatePost
-from .nursery import Nursery
 from .obituary import Obituary
+from .pending_forks import PendingForks
 from .watch import Watch
 
 log = logging.getLogger(__name__)
@@ -46,13 +46,13 @@ class Staff:
         self._on_event = on_event
         self._on_failure = on_failure
         self._posts: dict[int, Post] = {}  # by pid
-        self._nursery = Nursery(self._born, self._not_born)
+        self._forks = PendingForks(self._born, self._not_born)
         self._strangers: dict[int, int] = {}  # pid -> wait status, while somebody is being born
         self._kills = Cgroup.current().oom_kills()
 
     def __len__(self) -> int:
         """How many processes there are, or soon will be."""
-        return len(self._posts) + len(self._nursery)
+        return len(self._posts) + len(self._forks)
 
     def send(self, number: int) -> None:
         """Send a signal to all."""
@@ -79,7 +79,7 @@ class Staff:
                 self._prepare(post)
             elif isinstance(post, TemplatePost):
                 line = post.prepare().fileno()
-                self._watch.register(line, partial(self._nursery.hear, post))
+                self._watch.register(line, partial(self._forks.hear, post))
             child = Child(time.monotonic(), post.death_signal)
             post.generation += 1
             child.start(self._work(post), partial(self._let_go, post))
@@ -103,14 +103,14 @@ class Staff:
         child = Child(time.monotonic(), post.death_signal)
         post.generation += 1
         try:
-            ticket = self._nursery.ask(template, post, child)
+            ticket = self._forks.ask(template, post, child)
         except OSError:
             child.listen()
             child.abandon()
             raise
         child.listen()
         self._attend(post, child)
-        lose_patience = partial(self._nursery.lose_patience, ticket)
+        lose_patience = partial(self._forks.lose_patience, ticket)
         self._watch.later(BIRTH, partial(self._watch.later, NEWS, lose_patience))
 
     def _attend(self, post: Post, child: Child) -> None:
@@ -152,7 +152,7 @@ class Staff:
         """Nobody is at the other end of the line."""
         if isinstance(post, TemplatePost) and post.supervisor is not None:
             self._watch.unregister(post.supervisor.fileno())
-            self._nursery.finish(post)
+            self._forks.finish(post)
             post.let_go()
         if isinstance(post, FrontPost) and post.control is not None:
             self._watch.unregister(post.control.supervisor.fileno())
@@ -185,11 +185,11 @@ class Staff:
                 pid, status = os.waitpid(-1, os.WNOHANG)
                 if pid == 0:
                     break
-                if pid not in self._posts and len(self._nursery):
+                if pid not in self._posts and len(self._forks):
                     self._strangers[pid] = status
                 yield from self._bury(pid, status)
         yield from self._reap_strangers()  # whom a template has told of, that has ended just now
-        if not len(self._nursery):
+        if not len(self._forks):
             self._strangers.clear()
 
     def _reap_strangers(self) -> Iterator[tuple[Post, Child, Obituary]]:

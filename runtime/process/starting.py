@@ -19,6 +19,7 @@ from ..telemetry.metrics import Metrics
 from . import topology
 from .address import Address
 from .cgroup import available_memory, usable_cores
+from .descriptor_limit import allow_all
 from .device import Device, are_granted, preflight
 from .growth import Growth
 from .grpc_port import GrpcPort
@@ -30,7 +31,6 @@ from .serving import CREWS, Serving, Site
 from .supervisor import Supervisor
 from .terms import initial
 from .topology import FRAMEWORKS_WITH_THREADS, Machine, Topology
-from .turnstile import allow_all
 
 log = logging.getLogger(__name__)
 

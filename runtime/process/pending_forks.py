@@ -1,4 +1,4 @@
-"""Nursery: processes that a template is asked to fork, until their numbers are known."""
+"""PendingForks: processes that a template is asked to fork, until their numbers are known."""
 
 import json
 import logging
@@ -17,7 +17,7 @@ log = logging.getLogger(__name__)
 _PIECE = 1 << 12
 
 
-class Nursery:
+class PendingForks:
     """What has been asked of templates.
 
     on_birth    called with a post and the number of the process that is there now

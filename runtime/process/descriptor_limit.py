@@ -1,4 +1,4 @@
-"""Turnstile: no more connections than there are descriptors for.
+"""DescriptorLimit: no more connections than there are descriptors for.
 
 A process that has none left takes whoever comes from the queue of the socket and drops him, with
 what he has sent. Whoever stays in the queue is only answered later.
@@ -20,7 +20,7 @@ def allow_all() -> None:
         resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
 
 
-class Turnstile:
+class DescriptorLimit:
     """Counts what is free.
 
     used   descriptors that are open without any connection
