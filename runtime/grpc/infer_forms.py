@@ -69,8 +69,9 @@ class InferForms:
         """The form of a message, where it has been learned."""
         size = self._heads.get(len(data))
         form = None if size is None else self._forms.get(data[:size])
-        if form is None or len(form.inputs) == 1:
-            return form
+        # Forms of other lengths may have as long a head, and what follows its numbers is said, too.
+        if form is None or form.inputs[-1].stop != len(data):
+            return None
         for start, mark in form.marks:
             if data[start : start + len(mark)] != mark:
                 return None

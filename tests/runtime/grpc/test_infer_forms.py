@@ -153,3 +153,24 @@ def test_two_models_whose_requests_are_of_one_length():
     for data in (one, two):
         forms.learn(data)
     assert [forms.find(data).model for data in (one, two, one)] == ["one", "two", "one"]
+
+
+@pytest.mark.parametrize("count", [1, 2])
+def test_what_stands_behind_the_numbers_is_no_part_of_a_form(count):
+    """Of two forms whose heads are as long, in a message as long as the one and begun as the other.
+
+    The last model that a message names is the one that it asks.
+    """
+    short, long = [("FP32", [1, 20], bytes(80))], [("FP32", [1, 24], bytes(96))]
+    asked = message(short * count).SerializeToString()
+    more = message(long * count).SerializeToString()
+    forms = InferForms(REQUEST)
+    forms.learn(asked)
+    forms.learn(more)
+    missing = len(more) - len(asked)
+    other = asked + REQUEST(model_name="x" * (missing - 2)).SerializeToString()
+    assert len(other) == len(more)
+    assert REQUEST.FromString(other).model_name == "x" * (missing - 2)
+    assert forms.find(asked) is not None
+    assert forms.find(more) is not None
+    assert forms.find(other) is None
