@@ -120,7 +120,7 @@ def _dense(route: Route, batch: Any) -> Body | None:
         array = _arrayed(batch)
         if array is not None and media.NPY in route.takes:
             return npy.dumps(array), media.NPY
-    if isinstance(batch, dict) and media.NPZ in route.takes:
+    if isinstance(batch, dict) and len(batch) <= npz.MOST_ARRAYS and media.NPZ in route.takes:
         arrays = {name: _arrayed(column) for name, column in batch.items()}
         found = {name: array for name, array in arrays.items() if array is not None}
         if len(found) == len(arrays):

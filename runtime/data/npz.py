@@ -11,7 +11,7 @@ import numpy as np
 from ..errors import BadPayload, PayloadTooLarge
 from . import npy
 
-_MOST_MEMBERS = 4096
+MOST_ARRAYS = 4096  # of one body
 _EPOCH = (1980, 1, 1, 0, 0, 0)  # the same arrays, the same bytes
 
 
@@ -62,8 +62,8 @@ def dumps(arrays: Mapping[str, np.ndarray]) -> bytes:
 
 
 def _check(members: list[Any], most_bytes: int) -> None:
-    if not 0 < len(members) <= _MOST_MEMBERS:
-        raise BadPayload(f"An npz body has from 1 to {_MOST_MEMBERS} arrays.")
+    if not 0 < len(members) <= MOST_ARRAYS:
+        raise BadPayload(f"An npz body has from 1 to {MOST_ARRAYS} arrays.")
     if len({_name(member) for member in members}) < len(members):
         raise BadPayload("Two arrays of the npz body have one name.")
     if sum(member.file_size for member in members) > most_bytes:

@@ -89,7 +89,8 @@ def _npy(output: Any, _: bool) -> bytes | None:
 def _npz(output: Any, nan_as_null: bool) -> bytes | None:
     arrays = {name: _stacked(c) for name, c in columns(output, nan_as_null=nan_as_null).items()}
     found = {name: array for name, array in arrays.items() if array is not None}
-    return npz.dumps(found) if len(found) == len(arrays) else None
+    is_whole = len(found) == len(arrays) <= npz.MOST_ARRAYS
+    return npz.dumps(found) if is_whole else None
 
 
 def _stacked(column: Column) -> np.ndarray | None:

@@ -97,8 +97,11 @@ def _of_document(
     if type(document) is not dict:
         raise InvalidInput('Expected a JSON object with "inputs".')
     inputs = document.get("inputs")
-    if type(inputs) is not list or len(inputs) > _MOST_TENSORS:
+    if type(inputs) is not list:
         raise InvalidInput("inputs: expected a list of tensors.")
+    most = _most_tensors(served)
+    if len(inputs) > most:
+        raise InvalidInput(f"inputs: expected up to {most} tensors, got {len(inputs)}.")
     tensors, start, memory = [], 0, Memory(served)
     for position, each in enumerate(inputs):
         tensor, start = _tensor(each, f"inputs[{position}]", rest, start, memory)
@@ -131,10 +134,16 @@ def _check_extent(text: bytes, served: Served) -> None:
     if len(text) < _LARGE:
         return
     if served.signature is not None:
-        rows = served.settings.max_rows + _OF_A_TENSOR * _MOST_TENSORS
+        rows = served.settings.max_rows + _OF_A_TENSOR * _most_tensors(served)
         extent.check(served.signature.inputs, rows, text)
     if text.count(b"[") + text.count(b"{") > _MOST_LISTS:
         raise PayloadTooLarge(f"The body has more than {_MOST_LISTS} lists and objects.")
+
+
+def _most_tensors(served: Served) -> int:
+    """One for each column of the widest table, and more than any other model has."""
+    signature = served.signature
+    return max(_MOST_TENSORS, len(signature.inputs.fields) if signature is not None else 0)
 
 
 # --- inputs ---

@@ -76,3 +76,10 @@ def test_a_series_is_sent_as_a_column_of_a_frame_is():
     side = Side("array", (Field("x", "float64", (None,), is_nullable=True),))
     body, _ = rows.body(Route("/predict", inputs=side), pd.Series([1, None], dtype="Int64"))
     assert orjson.loads(body)["instances"] == [1.0, None]
+
+
+def test_a_table_of_thousands_of_columns_is_sent_as_json():
+    """An npz of so many arrays is refused, for each takes a thousand times its size."""
+    side = Side("columns", tuple(Field(f"c{n}", "float64", (None,)) for n in range(5000)))
+    frame = pd.DataFrame(np.ones((1, 5000)), columns=[field.name for field in side.fields])
+    assert len(instances(side, frame)[0]) == 5000

@@ -140,3 +140,9 @@ def test_the_same_output_is_the_same_bytes():
     output = {"a": np.ones(2), "b": ["x", "y"]}
     for kind in media.ANSWERS:
         assert CODEC.encode(output, kind) == CODEC.encode(output, kind)
+
+
+def test_an_answer_of_more_arrays_than_an_npz_may_have_comes_as_json():
+    answer = {f"c{n}": np.ones(1) for n in range(5000)}
+    payload = Codec(OBJECTS).encode(answer, f"{media.NPZ}, {media.JSON};q=0.5")
+    assert payload.content_type == media.JSON

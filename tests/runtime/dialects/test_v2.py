@@ -532,7 +532,7 @@ def test_any_request_is_answered_or_refused_with_a_400(client, head, blob, lengt
 
 def test_a_table_may_have_thousands_of_columns(tmp_path):
     """A tensor each, which are more lists than there may be rows."""
-    names = [f"column {position}" for position in range(3000)]
+    names = [f"column {position}" for position in range(6000)]
     side = Side("columns", tuple(Field(name, "float64", (None,)) for name in names))
     write_model(tmp_path / "models" / "wide", lambda table: table.sum(axis=1).tolist(), inputs=side)
     tensor = {"shape": [20], "datatype": "FP64", "data": [0.1234567890123456] * 20}
@@ -541,8 +541,10 @@ def test_a_table_may_have_thousands_of_columns(tmp_path):
     server = servers.start(write_bundle(tmp_path, models=("wide",), serve={"isolation": "thread"}))
     with server.client() as client:
         answer = infer(client, {"inputs": inputs}, model="wide")
+        more = [{"name": f"more {position}"} | tensor for position in range(200)]
+        refused(infer(client, {"inputs": inputs + more}, model="wide"), 400, "6000 tensors, got")
     servers.stop()
-    assert answer.json()["outputs"][0]["data"] == pytest.approx([3000 * 0.1234567890123456] * 20)
+    assert answer.json()["outputs"][0]["data"] == pytest.approx([6000 * 0.1234567890123456] * 20)
 
 
 @pytest.mark.parametrize("model", ["sums", "shout"])
