@@ -106,7 +106,7 @@ def _say_version(wanted: bool) -> None:
 
 Version = Annotated[
     bool,
-    typer.Option("--version", "-V", is_eager=True, callback=_say_version, help="Say our version."),
+    typer.Option("--version", "-V", is_eager=True, callback=_say_version, help="Show the version."),
 ]
 
 

@@ -29,7 +29,9 @@ def delete_item(tag: str, kind: Kind, console: Console, *, yes: bool) -> None:
     store = Store.default()
     item = store.find(tag, kind)
     if not yes and sys.stdin.isatty() and not typer.confirm(f"Delete {kind} {item.tag}?", err=True):
-        raise BundleError(f"`{item.tag}` was kept.", hint=f"Delete it with `-y {item.tag}`.")
+        command = "bundle models delete" if kind == "model" else "bundle delete"
+        hint = f"`{command} -y {item.tag}` does not ask."
+        raise BundleError(f"`{item.tag}` was kept.", hint=hint)
     store.delete(item)
     text = f"Deleted `{item.tag}` ({human(item.size)})."
     console.result(to_json(item), text, next_command="bundle gc")

@@ -99,7 +99,8 @@ def predict(
     with _address(target, method, wish, console) as url:
         answer = post(url, body, timeout, headers)
     if answer.status not in OK:
-        raise BundleError(f"The server answers {answer.status}: {answer.complaint()}")
+        hint = None if body.content else "Name a file with `--data FILE`, or send one to stdin."
+        raise BundleError(f"The server answers {answer.status}: {answer.complaint()}", hint=hint)
     if output is None:
         say(answer, console)
     else:

@@ -62,7 +62,7 @@ def explain(error: ClickException) -> WrongUsage:
     """Put one of click's errors into our words."""
     context = error.ctx if isinstance(error, UsageError) else None
     path = context.command_path if context else "bundle"
-    hint = f"See `{path} --help`."
+    hint: str | None = f"See `{path} --help`."
     if isinstance(error, NoSuchOption):
         return WrongUsage(f"`{path}` has no option `{error.option_name}`.", hint=_near(error, path))
     if isinstance(error, MissingParameter) and error.param:

@@ -27,6 +27,11 @@ def test_a_contradiction_keeps_the_sentence_and_loses_the_labels():
     assert error.exit_code == 4
 
 
+def test_you_depend_on_what_you_ask_for():
+    error = uv.explain("error: No solution\n  cause: Because you depends on six==99, no.")
+    assert "you depend on six==99" in str(error)
+
+
 def test_a_package_without_wheels_names_the_key_that_allows_building():
     error = uv.explain(
         "error: No solution found when resolving dependencies\n"
