@@ -64,7 +64,7 @@ def _numbers(shown: str, dtype: np.dtype[Any], data: Any) -> np.ndarray:
         raise InvalidInput(f"{shown}: expected `data` to be a list of {words}.")
     flat = _flat(data)
     types = set(map(type, flat))
-    if dtype.kind == "f" and _NONE in types:
+    if dtype.kind == "f" and _NONE in types and list not in types:
         return _with_gaps(shown, dtype, flat)
     if types <= _SCALARS:
         # As it is; of a boolean among numbers numpy would make one. Of a text, too: it would give

@@ -46,7 +46,7 @@ def test_a_text_among_numbers_takes_no_room_for_each_of_them():
         json_data.read("x", "FP64", [len(data)], data, is_base64=False)
 
 
-@pytest.mark.parametrize("data", [[[1], [2, 3]], [[1], 2], [[[1]], [2]]])
+@pytest.mark.parametrize("data", [[[1], [2, 3]], [[1], 2], [[[1]], [2]], [None, [1]]])
 def test_lists_of_different_lengths_are_told_so(data):
     with pytest.raises(InvalidInput, match="differ in their lengths"):
         json_data.read("x", "FP64", [2, 1], data, is_base64=False)
