@@ -163,6 +163,7 @@ def _tensor(name: str, values: Any) -> Tensor:
 
 
 def _of_list(name: str, rows: list[Any]) -> Tensor:
+    rows = list(map(_plain, rows))
     kinds = set(map(type, rows))
     if kinds and (kinds <= {int, float} or kinds <= {bool} or kinds <= {list}):
         array = _array(rows)
@@ -173,6 +174,12 @@ def _of_list(name: str, rows: list[Any]) -> Tensor:
         if texts is not None:
             return Tensor(name, "BYTES", texts.shape, [_bytes(each) for each in texts.ravel()])
     return Tensor(name, "BYTES", (len(rows),), [_bytes(row) for row in rows])
+
+
+def _plain(value: Any) -> Any:
+    """A number of numpy's among rows as Python's own, as from a process of the model's own."""
+    is_number = isinstance(value, np.generic) and value.dtype.kind in "biuf"
+    return value.item() if is_number else value
 
 
 def _array(rows: list[Any]) -> np.ndarray | None:

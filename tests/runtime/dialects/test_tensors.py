@@ -326,3 +326,11 @@ def test_a_column_is_of_the_datatype_that_metadata_promise_whatever_is_missing()
             assert (first.datatype, second.datatype) == ("FP64", "BYTES")
             wanted = [np.nan if each is None else each for each in numbers]
             np.testing.assert_array_equal(first.data, wanted)
+
+
+@pytest.mark.parametrize(
+    ("value", "datatype"), [(np.float64(1.5), "FP64"), (np.int32(3), "INT64"), (np.True_, "BOOL")]
+)
+def test_numbers_of_numpy_in_records_are_numbers(value, datatype):
+    (tensor,) = from_output(Signature(), [{"a": value}, {"a": value}])
+    assert (tensor.datatype, tensor.data.tolist()) == (datatype, [value.item()] * 2)
