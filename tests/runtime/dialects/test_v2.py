@@ -306,7 +306,7 @@ def test_the_header_length_is_within_the_body(client, length):
         ([ROW | {"data": [[1], [2, 3]]}], b"", "differ in their lengths"),
         ([ROW | {"data": ["1", "2"]}], b"", "expected numbers"),
         ([ROW | {"data": [True, False]}], b"", "expected numbers"),
-        ([ROW | {"data": [None, 1]}], b"", "expected numbers"),
+        ([ROW | {"data": [None, 1]}], b"", "expected a finite number"),
         ([ROW | {"data": {"0": 1}}], b"", "expected `data` to be a list"),
         ([ROW | {"data": None}], b"", "to be a list"),
         ([{"name": "input", "shape": [1, 2], "datatype": "FP64"}], b"", "`data` is missing"),
