@@ -216,8 +216,10 @@ def test_who_may_load_models_over_the_open_port_may_bring_them_too(counter):
         unknown = here.ask("/v2/repository/models/nobody/load", {})
         assert (unknown.status_code, unknown.json()["error"]) == (
             404,
-            "failed to load 'nobody', failed to poll from model repository: "
-            "There is no model `nobody`: neither here nor in the store.",
+            (
+                "failed to load 'nobody', failed to poll from model repository: "
+                "There is no model `nobody`: neither here nor in the store."
+            ),
         )
 
 
