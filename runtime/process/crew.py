@@ -6,7 +6,7 @@ A Post is a place that is to be filled, and knows how often somebody fell there.
 import signal
 import socket
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from ..remote.channel import Channel
@@ -107,6 +107,14 @@ class FrontPost(Post):
                 term=term,
                 channels=[len(each) for each in ends],
             )
+
+    def condemn(self, event: Mapping[str, Any]) -> None:
+        """End the process of a model that does not answer, unless another has followed it."""
+        for model in self.models:
+            wanted = (model.alias, model.term, model.replica, model.generation)
+            if wanted == tuple(event[key] for key in ("model", "term", "replica", "generation")):
+                model.killed_for = str(event["why"])
+                model.send(signal.SIGKILL)
 
     def prepare(self) -> Control:
         """New lines for a new process: the old one may have died in the middle of a word."""

@@ -56,6 +56,7 @@ class Supervisor:
         self._roll_call = RollCall(self._watch, self._answerable, self._may_load, silence)
         self._crew = Crew(())  # that serves, or will
         self._next: Crew | None = None  # that shall take over
+        self._is_asked = False  # for another crew, which has to wait
         self._recruited = 0
         self._code: int | None = None  # to end with
         self._failure: BundleError | None = None  # to end with, once those who serve are through
@@ -116,18 +117,26 @@ class Supervisor:
     def restart(self, *, is_urgent: bool = True) -> None:
         """Have another crew, that takes over as soon as it serves, and once no model comes or goes.
 
-        What is still being loaded is given up where it `is_urgent`.
+        What is still being loaded is given up where it `is_urgent`; a crew that begins is waited
+        for then, because it may have read what is new by now, and may not.
         """
-        if self._next is not None or self._code is not None or not self._crew.has_served:
+        is_beginning = self._next is not None or not self._crew.has_served
+        if self._code is not None or (is_beginning and not is_urgent):
             return
-        if self._terms.is_busy:
-            if is_urgent:
+        if is_beginning or self._terms.is_busy:
+            if is_urgent and not is_beginning:
                 self._terms.hurry()
-            self._watch.later(RETRY, partial(self.restart, is_urgent=is_urgent))
+            if not self._is_asked:
+                self._watch.later(RETRY, partial(self._ask_again, is_urgent))
+            self._is_asked = True
             return
         log.info("Restarting: the old processes serve until the new ones do.")
         self._next = self._recruit()
         self._fill_all(self._next)
+
+    def _ask_again(self, is_urgent: bool) -> None:
+        self._is_asked = False
+        self.restart(is_urgent=is_urgent)
 
     def _recruit(self) -> Crew:
         crew = self._duties.recruit(self._recruited)
@@ -242,9 +251,10 @@ class Supervisor:
 
     def _fill(self, post: Post) -> None:
         """Have a process at a post, unless nobody is wanted there any more."""
-        crew = post.crew
         front = post.front if isinstance(post, ModelPost) else None
-        is_wanted = not crew.is_leaving and self._code is None if front is None else front.child
+        is_wanted = (
+            not post.crew.is_leaving and self._code is None if front is None else front.child
+        )
         if post.child is not None or not is_wanted or post.is_dismissed:
             return
         try:
@@ -267,10 +277,9 @@ class Supervisor:
                 self._staff.fill(post)
 
     def _fill_models(self, template: TemplatePost) -> None:
-        for front in template.crew.fronts:
-            for model in front.models:
-                if model.alias == template.alias:
-                    self._fill(model)
+        for model in [each for front in template.crew.fronts for each in front.models]:
+            if model.alias == template.alias:
+                self._fill(model)
 
     def _cannot_fill(self, post: Post, error: OSError) -> None:
         if post.is_dismissed:  # its template ended before it forked: nobody waits for it to end
@@ -293,16 +302,11 @@ class Supervisor:
             self._roll_call.answered(front, is_debugged=event["is_debugged"])
             return
         if event["event"] != "kill":
-            if self._terms.heard(front, event):
-                return
-            if self._duties.heard(front, event) and front.crew is self._crew:
+            is_known = self._terms.heard(front, event)
+            if not is_known and self._duties.heard(front, event) and front.crew is self._crew:
                 self.restart(is_urgent=False)
             return
-        for model in front.models:
-            wanted = (model.alias, model.term, model.replica, model.generation)
-            if wanted == tuple(event[key] for key in ("model", "term", "replica", "generation")):
-                model.killed_for = str(event["why"])
-                model.send(signal.SIGKILL)
+        front.condemn(event)
 
     def _answerable(self) -> Iterator[FrontPost]:
         """Fronts whose silence is a fault; those that are leaving have their time anyway."""

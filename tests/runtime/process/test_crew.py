@@ -154,6 +154,25 @@ def test_what_a_crew_has_taken_that_cannot_take_over_is_answered(half, turns):
     assert failures == []
 
 
+def test_a_restart_that_is_asked_for_while_a_crew_begins_follows_it(half, turns, callers):
+    first = set(children(half.process.pid))
+    with callers(half, 4) as asked:
+        wait_until(lambda: asked.answered > 10)
+        half.process.send_signal(signal.SIGHUP)  # one of the two still loads
+        turns.go("on")
+        wait_until(lambda: half.log().count("The new processes serve") == 1)
+        wait_until(lambda: len(now := set(children(half.process.pid))) == 2 and not now & first)
+        turns.begin_anew()
+        half.process.send_signal(signal.SIGHUP)
+        wait_until((turns.directory / "first").exists)
+        half.process.send_signal(signal.SIGHUP)
+        half.process.send_signal(signal.SIGHUP)
+        turns.go("on")
+        wait_until(lambda: half.log().count("The new processes serve") == 3)
+    assert asked.failures == [], half.log()
+    assert half.log().count("Restarting:") == 3
+
+
 class Staffed(Pretended):
     """Two fronts with a model each."""
 
