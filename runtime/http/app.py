@@ -45,16 +45,11 @@ log = logging.getLogger(__name__)
 Asgi = Callable[[Scope, Receive, Send], Awaitable[None]]
 
 
-async def _at_once() -> None:
-    """Nobody else has to know before it is ready."""
-
-
 class Application:
     """Prediction routes by one look into a dict, everything else through Starlette.
 
     Loads the bundle in ASGI's lifespan. With `is_listening_first` the server answers /livez and
     /readyz meanwhile, and `on_failure` is called when it cannot load; `failure` then says why.
-    `before_ready` is awaited once all is loaded.
     """
 
     def __init__(
@@ -70,7 +65,6 @@ class Application:
         self.readiness = Readiness()
         self.failure: BaseException | None = None
         self.is_listening_first = False
-        self.before_ready: Callable[[], Awaitable[None]] = _at_once
         self.on_ready: Callable[[], None] = lambda: None
         self.on_failure: Callable[[], None] = lambda: None
         self.access = access
@@ -198,7 +192,6 @@ class Application:
             # What may go for good is looked for anew with each request.
             if isinstance(operation, ModelOperation) and not self._is_guest(endpoint.route):
                 self.reception.add(path, operation)
-        await self.before_ready()
         self.readiness.ready()
         self.metrics.ready(is_ready=True)
         self.on_ready()

@@ -76,7 +76,6 @@ class Life(uvicorn.Server):
         self._line = line  # to the supervisor
         self._is_alone = is_alone
         self._shuts_door = line is None
-        self._is_first = False  # to be ready, in a moment
         self._is_handing_over = False
         self._sockets: list[socket.socket] = []
         self._sharing: asyncio.Task[None] | None = None
@@ -93,7 +92,6 @@ class Life(uvicorn.Server):
         self.management: ManagementFront | None = None
         application.is_listening_first = True
         application.on_failure = self.end
-        application.before_ready = self._be_first
 
     def end(self) -> None:
         """Stop in good order."""
@@ -232,7 +230,7 @@ class Life(uvicorn.Server):
         """Listen while nobody else is ready, and for good once this one is."""
         readiness = self.application.readiness
         while not readiness.takes_requests:
-            if others_are_ready() and not self._is_first:
+            if others_are_ready():
                 self._hang_up()
                 if self.grpc is not None:
                     await self.grpc.hang_up()
@@ -241,16 +239,6 @@ class Life(uvicorn.Server):
             await asyncio.sleep(GLANCE)
         if not self.servers and self._pausing is None:
             await self._listen()
-
-    async def _be_first(self) -> None:
-        """Have those who still load hang up before anybody hears that the server is ready.
-
-        Else some of the first clients would come to one of them, and be told to wait.
-        """
-        if not self._is_alone and not self._others_are_ready():
-            self._is_first = True
-            self.application.metrics.ready(is_ready=True)
-            await asyncio.sleep(2 * GLANCE)
 
     async def main_loop(self) -> None:
         """Wait for the end; once a second there is a new Date."""
