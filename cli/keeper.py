@@ -57,6 +57,7 @@ class Keeper:
         self._servers: list[Served] = []
         self._current: Served | None = None  # that serves, or will
         self._next: Served | None = None  # that shall take over
+        self._is_asked = False  # for another restart, while a server begins
         self._code = 0
         self._listener: socket.socket | None = None
         self._record: RunningServer | None = None
@@ -155,10 +156,17 @@ class Keeper:
             self._note(server.launch)
             if self._record is not None and self._console.json:
                 self._console.result(announcement(server.launch, self._record))
+        self._go_on()
 
     def _restart(self) -> None:
-        """Look the target up again, and have what it now names take over."""
-        if self._next is not None or self._current is None or not self._current.is_ready:
+        """Look the target up again, and have what it now names take over.
+
+        After whoever begins just now: what is new it may have read already, and may not.
+        """
+        if self._current is None:
+            return
+        if self._next is not None or not self._current.is_ready:
+            self._is_asked = True
             return
         self._say(state="restarting", error=None)
         try:
@@ -168,6 +176,12 @@ class Keeper:
             self._failed(error)
         except KeyboardInterrupt:
             return  # what interrupted us is obeyed next
+
+    def _go_on(self) -> None:
+        """Restart once more, where that was asked for meanwhile."""
+        if self._is_asked:
+            self._is_asked = False
+            self._watch.later(0.0, self._restart)
 
     @contextmanager
     def _stoppable(self) -> Iterator[None]:
@@ -189,6 +203,7 @@ class Keeper:
         self._console.error(f"The restart failed, and the old server goes on: {error}", error.hint)
         told = {"message": str(error), "hint": error.hint, "code": error.exit_code}
         self._say(state="serving", error=told, attempts=1 + self._attempts)
+        self._go_on()
 
     def _ended(self, server: Served) -> None:
         self._servers.remove(server)

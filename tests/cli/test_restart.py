@@ -1,5 +1,6 @@
 """`bundle restart`: what a tag now names takes over, and nobody notices."""
 
+import json
 import os
 import signal
 import socket
@@ -131,6 +132,20 @@ def test_sighup_is_the_same(served, bundle, plain, eventually):
     served.process.send_signal(signal.SIGHUP)
     eventually(lambda: served.post("/predict", ROWS) == THRICE)
     assert served.stop() == 0
+
+
+def test_a_restart_that_is_asked_for_during_another_follows_it(served, home, eventually):
+    def record():
+        (path,) = (home / "run").glob("*.json")
+        return json.loads(path.read_text())
+
+    served.process.send_signal(signal.SIGHUP)
+    eventually(lambda: record()["state"] == "restarting")
+    for _ in range(2):
+        served.process.send_signal(signal.SIGHUP)
+    eventually(lambda: record()["attempts"] == 2)
+    assert served.post("/predict", ROWS) == TWICE
+    assert record()["attempts"] == 2
 
 
 @pytest.mark.parametrize("name", ["port", "pid", "tag", "model:double", "double"])
