@@ -197,11 +197,12 @@ def test_python_for_a_base_image_without_one_is_brought_along(
 
     other, environment = elsewhere_of(without_python)
     given = ["--vendor", done.directory]
-    made = bundle("build", other.root, *given, environment=environment, knowing=small_python)
+    told = {"environment": environment, "knowing": small_python}
+    made = bundle("build", other.root, *given, "--json", **told)
     assert made.returncode == 0, made.stderr
     assert json.loads(made.stdout)["digest"] == built.digest.removeprefix("sha256:")
     given += ["--engine", "none", "-o", f"oci:{tmp_path / 'there'}", "--json", "--bytecode", "none"]
-    made = bundle("containerize", "flowers", *given, environment=environment, knowing=small_python)
+    made = bundle("containerize", "flowers", *given, **told)
     assert made.returncode == 0, made.stderr
     assert json.loads(made.stdout)["image"]["digest"] == image.digest
     again = vendor(without_python, done.directory, plain_http=True)

@@ -20,7 +20,9 @@ def test_whom_the_command_has_started_ends_with_it(tmp_path):
         pidfd = os.pidfd_open(sleeper)
         question.give_up()
         try:
-            assert select.select([pidfd], [], [], 10)[0], "it has ended"
+            poll = select.poll()  # of any descriptor, however many there are
+            poll.register(pidfd, select.POLLIN)
+            assert poll.poll(10_000), "it has ended"
         finally:
             os.close(pidfd)
             os.waitpid(question._pid, 0)

@@ -39,7 +39,9 @@ class Line:
 
     def read(self, until=lambda _: False):
         while not until(self):
-            select.select([self._line], [], [], 0.05)
+            poll = select.poll()  # of any descriptor, however many there are
+            poll.register(self._line, select.POLLIN)
+            poll.poll(50)
             self._line.read()
 
 

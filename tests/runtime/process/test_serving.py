@@ -89,6 +89,8 @@ def test_while_a_model_is_gone_readyz_says_what_it_died_of(make_bundle, slow, se
 
 
 def test_many_crashes_leave_no_process_and_no_descriptor(lone):
+    lone.post([[1, 2]])  # a log has a descriptor of its own once something was written
+    wait_until(lambda: "/predict" in lone.stdout.read_text())
     before = {pid: descriptors(pid) for pid in (lone.process.pid, front_and_model(lone)[0])}
     for number in range(25):
         model = front_and_model(lone)[1]
