@@ -236,21 +236,24 @@ class Residents:
                 self._seen[entry.alias] = activity, now
                 self._steward.ask("unload", entry.alias, NOBODY)
 
-    # --- what processes do: Absences ---
+    # --- what processes do: Absences; of a model that has gone for good they may come too late ---
 
     def missing(self, name: str, why: str) -> None:
         """The last process of a model has gone; requests wait for the next."""
-        self._readiness.missing(name, why)
+        if name in self._runners:
+            self._readiness.missing(name, why)
 
     def broken(self, name: str, why: str) -> None:
         """There will be none so soon: nobody waits."""
-        runner = self._runners[name]
-        if runner.presence.is_here and not self._is_coming(name):
+        runner = self._runners.get(name)
+        if runner is not None and runner.presence.is_here and not self._is_coming(name):
             runner.presence.change("UNAVAILABLE", why, failed=True)
             self._begin((name, _NO_TERM), runner.refuse())
 
     def found(self, name: str) -> None:
         """A process of a model is there again."""
+        if name not in self._runners:
+            return
         self._readiness.found(name)
         presence = self._runners[name].presence
         if presence.is_failed and not self._is_coming(name):
