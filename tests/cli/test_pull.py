@@ -130,7 +130,7 @@ def test_an_interrupt_leaves_nothing_half_written(started, hanging, tmp_path, th
     with started("pull", reference, BUNDLE_HOME=str(home)) as (process, talk):
         assert began.wait(20)
         process.send_signal(number)
-        assert process.wait(10) == code
+        assert process.wait(60) == code
     said = "".join(talk)
     assert "nothing half-done was left behind" in said
     assert "Traceback" not in said

@@ -115,7 +115,9 @@ def test_who_takes_over_leaves_clients_to_who_serves_until_it_can_answer():
     try:
         for _ in range(16):
             clients.append(socket.create_connection(("127.0.0.1", settings.port), timeout=10))
-            assert select.select([first.listener], [], [], 10)[0]
+            poll = select.poll()  # of any descriptor, however many there are
+            poll.register(first.listener, select.POLLIN)
+            assert poll.poll(10_000)
             clients.append(first.listener.accept()[0])
         second.listener.listen()
         first.leave()

@@ -59,7 +59,9 @@ class Born:
     def told(self):
         """The number of the model, which the staff has not read yet."""
         line = self.template.supervisor
-        assert select.select([line], [], [], 30)[0]
+        poll = select.poll()  # of any descriptor, however many there are
+        poll.register(line, select.POLLIN)
+        assert poll.poll(30_000)
         return json.loads(line.recv(1 << 12, socket.MSG_PEEK))["pid"]
 
     def reap(self):
