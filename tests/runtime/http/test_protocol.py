@@ -243,12 +243,14 @@ def test_a_client_that_never_reads_is_cut(make_server):
 
 
 def test_clients_that_never_read_are_cut_before_their_answers_fill_the_memory(make_server):
-    server = make_server(limits={"max_in_flight": 8 << 20}, max_rows=200_000)
-    # An answer of 3.6 MB: the kernel may take 2 MB of it, by loopback's large segments.
-    rows = b",".join([b"[1.234567890123456,0]"] * 200_000)
+    server = make_server(
+        limits={"max_in_flight": 5 << 20}, max_rows=230_000, batch={"max_batch_size": 1 << 14}
+    )
+    # An answer of 4.1 MB: the kernel may take 3 MB of it.
+    rows = b",".join([b"[1.234567890123456,0]"] * 230_000)
     body = b'{"instances": [' + rows + b"]}"
     with contextlib.ExitStack() as stack:
-        for _ in range(9):
+        for _ in range(12):
             sock = stack.enter_context(socket.socket())
             sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
             sock.connect(("127.0.0.1", server.port))
@@ -256,7 +258,7 @@ def test_clients_that_never_read_are_cut_before_their_answers_fill_the_memory(ma
             poll = select.poll()
             poll.register(sock, select.POLLIN)
             assert poll.poll(30_000), "it begins to be answered"
-        while server.connections() > 6:
+        while server.connections() > 8:
             time.sleep(0.05)
         assert server.connections() > 0
     assert server.post([[1, 2]]).status_code == 200
