@@ -65,12 +65,7 @@ def named(path: Path) -> Iterator[None]:
 
 def sync_directory(path: Path) -> None:
     """Make the names in a directory survive a power cut."""
-    descriptor = os.open(path, os.O_RDONLY | os.O_DIRECTORY)
-    try:
-        with named(path):
-            os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
+    _sync(path, os.O_DIRECTORY)
 
 
 def sync_files(paths: Sequence[Path]) -> None:
@@ -79,12 +74,16 @@ def sync_files(paths: Sequence[Path]) -> None:
         sync_filesystem(paths[0])
         return
     for path in paths:
-        descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
-        try:
-            with named(path):
-                os.fsync(descriptor)
-        finally:
-            os.close(descriptor)
+        _sync(path)
+
+
+def _sync(path: Path, flags: int = 0) -> None:
+    descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC | flags)
+    try:
+        with named(path):
+            os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
 
 
 def sync_filesystem(path: Path) -> None:

@@ -12,6 +12,7 @@ class Obituary:
     why    a clause such as "was killed by SIGSEGV", fit for strangers
     words  the last lines that it wrote on stderr, for the log only
     code   with which it ended; below zero, the signal that killed it
+    is_hang            it was ended because it did not answer
     is_out_of_memory   the kernel ended it to have some
     """
 
@@ -19,6 +20,7 @@ class Obituary:
     words: str = ""
     code: int = 0
     is_out_of_memory: bool = False
+    is_hang: bool = False
 
     @classmethod
     def of(cls, status: int, words: str, *, is_out_of_memory: bool = False) -> "Obituary":
@@ -34,7 +36,14 @@ class Obituary:
 
     def because(self, reason: str) -> "Obituary":
         """The same of one who was ended for a reason, if there is one."""
-        return replace(self, why=f"{self.why} ({reason})") if reason else self
+        return replace(self, why=f"{self.why} ({reason})", is_hang=True) if reason else self
+
+    @property
+    def cause(self) -> str:
+        """What the metrics call it: "memory", "hang" or "crash"."""
+        if self.is_out_of_memory:
+            return "memory"
+        return "hang" if self.is_hang else "crash"
 
     @property
     def told(self) -> str:

@@ -352,8 +352,7 @@ class Supervisor:
             return
         reason, front.killed_for = front.killed_for, ""
         obituary = obituary.because(reason)
-        cause = "memory" if obituary.is_out_of_memory else "hang" if reason else "crash"
-        self._duties.died(front, cause)
+        self._duties.died(front, obituary.cause)
         delay = front.delay(child)
         if front.futile > PATIENCE and not any(each.is_ready for each in front.crew.fronts):
             why = f"The workers keep dying: the last one {obituary.why}."
@@ -381,8 +380,7 @@ class Supervisor:
         model.tell("died", why=obituary.why)
         if model.crew.has_served:
             delay = model.delay(child)
-            cause = "memory" if obituary.is_out_of_memory else "hang" if reason else "crash"
-            self._duties.died(model, cause)
+            self._duties.died(model, obituary.cause)
             report(model, child, obituary, delay)
             self._watch.later(delay, partial(self._fill, model))
 

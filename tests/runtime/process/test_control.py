@@ -91,26 +91,24 @@ def test_one_who_does_not_listen_never_blocks_the_other_and_hears_all_of_it_late
     assert heard == [*range(10_000), "x" * 5_000_000]
 
 
-def test_what_is_kept_for_one_who_goes_is_forgotten(control):
-    while not control.supervisor._kept:
-        control.supervisor.send("born", number=1)
-    reader, writer = os.pipe()
-    control.supervisor.send("come", [writer], model="a", count=1)
-    os.close(writer)
+def goes(control):
     control.front.close()
     assert control.supervisor.flush()
-    assert os.read(reader, 1) == b"", "the copy of the descriptor is closed"
-    os.close(reader)
 
 
-def test_what_is_kept_is_forgotten_with_the_line(control):
+def ends(control):
+    control.supervisor.close()
+
+
+@pytest.mark.parametrize("how", [goes, ends])
+def test_what_is_kept_for_one_who_goes_is_forgotten(control, how):
     while not control.supervisor._kept:
         control.supervisor.send("born", number=1)
     reader, writer = os.pipe()
     control.supervisor.send("come", [writer], model="a", count=1)
     os.close(writer)
-    control.supervisor.close()
-    assert os.read(reader, 1) == b""
+    how(control)
+    assert os.read(reader, 1) == b"", "the copy of the descriptor is closed"
     os.close(reader)
 
 
