@@ -66,11 +66,8 @@ def containerize(
 
     console = Console(json=json, quiet=quiet)
     item = Store.default().find(bundle, "bundle")
-    if print_file:
-        _print(item, console)
-        return
-    if explain:
-        image_plan.show(item, platform, console)
+    if print_file or explain:
+        _print(item, console) if print_file else image_plan.show(item, platform, console)
         return
     if trust:
         Store.default().trust.grant(item.digest, "--trust")

@@ -8,6 +8,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import typer
+
 from ..bundler.errors import BuildError
 from ..bundler.project.project import Project
 from ..bundler.serving import Wish, prepare
@@ -35,8 +37,11 @@ def serve(target: str, store: "Store", wish: Wish, options: list[str], console: 
     A source that breaks the project is told, and the next change tries again.
 
     Raises:
+        BadParameter: with `--json`: there would be one object for each start.
         BuildError: when the target is no project: a bundle never changes.
     """
+    if console.json:
+        raise typer.BadParameter("`--json` and `--reload` do not go together.")
     if not Path(target).exists():
         raise BuildError(
             "`--reload` watches a project.", hint="Give its directory: `bundle serve .`"

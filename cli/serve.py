@@ -58,9 +58,6 @@ def serve(
     if reload:
         from . import reloading
 
-        if json:
-            # There would be one object for each start.
-            raise typer.BadParameter("`--json` and `--reload` do not go together.")
         raise typer.Exit(reloading.serve(target, Store.default(), wish, options, console))
     from .keeper import Asked, Keeper
 

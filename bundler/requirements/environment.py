@@ -58,7 +58,7 @@ def choose(
     manifest = BundleManifest.read(bundle)
     here = Path(sys.executable)
     if mode == "current" or manifest.lock is None:
-        why = "The bundle has no lock." if manifest.lock is None else "It was asked for."
+        why = "Nothing is locked for it." if manifest.lock is None else "It was asked for."
         return Environment(here, f"Runs in the current environment, `{here}`. {why}", True)
     different = [] if mode == "locked" else differences(bundle, manifest)
     if mode == "auto" and not different:
