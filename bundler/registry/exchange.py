@@ -132,11 +132,14 @@ class Exchange:
         Raises:
             RegistryError: names `what` was asked for.
         """
-        if answer.status in statuses:
-            return
+        if answer.status not in statuses:
+            raise RegistryError(self.refusal(answer, what))
+
+    def refusal(self, answer: Answer, what: str) -> str:
+        """A sentence with the registry's own words."""
         said = answer.said()
         detail = f": {said}" if said else ""
-        raise RegistryError(f"`{self.reference.host}` answered {answer.status} for {what}{detail}.")
+        return f"`{self.reference.host}` answered {answer.status} for {what}{detail}."
 
     def _authorized(
         self, method: str, url: str, headers: Mapping[str, str], body: MakeBody, also: str | None

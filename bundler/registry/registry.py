@@ -10,13 +10,15 @@ from ..errors import Damaged, RegistryError
 from ..store import Blob, oci
 from .answer import Answer
 from .content import Content, FileContent
+from .dropped import Dropped
 from .exchange import Access, Exchange
 from .limits import Limits
+from .patience import Patience
 from .place import Advance, Stream, Way
 from .reference import RegistryReference
 from .upload import Upload
 
-_OK, _PARTIAL, _MISSING = 200, 206, 404
+_OK, _PARTIAL, _BAD_REQUEST, _MISSING = 200, 206, 400, 404
 _ACCEPT = (
     f"{oci.MANIFEST}, {oci.INDEX}, application/vnd.docker.distribution.manifest.v2+json, "
     "application/vnd.docker.distribution.manifest.list.v2+json"
@@ -122,14 +124,18 @@ class Registry:
             self._put(manifest, tag)
 
     def _put(self, manifest: bytes, tag: str) -> Answer:
-        kind = json.loads(manifest).get("mediaType", oci.MANIFEST)
-        headers = {"Content-Type": kind, "Content-Length": str(len(manifest))}
-        answer = self._exchange.ask(
-            "PUT", self._exchange.url(f"manifests/{tag}"), headers, lambda: manifest
-        )
+        patience = Patience(self.limits, self.stop)
+        while _is_half_read(answer := self._try_put(manifest, tag)):
+            patience.wait(Dropped(self._exchange.refusal(answer, f"the manifest `{tag}`")))
         self._exchange.expect(answer, {_OK, 201, 202}, f"the manifest `{tag}`")
         self._check_digest(manifest, answer.header("Docker-Content-Digest"))
         return answer
+
+    def _try_put(self, manifest: bytes, tag: str) -> Answer:
+        kind = json.loads(manifest).get("mediaType", oci.MANIFEST)
+        headers = {"Content-Type": kind, "Content-Length": str(len(manifest))}
+        url = self._exchange.url(f"manifests/{tag}")
+        return self._exchange.ask("PUT", url, headers, lambda: manifest)
 
     def tagged(self, tag: str) -> bytes | None:
         """The manifest or index of a tag or digest."""
@@ -165,3 +171,11 @@ class Registry:
                 f"`{self.reference.host}` answered with another manifest: expected {expected}, "
                 f"got {got}."
             )
+
+
+def _is_half_read(answer: Answer) -> bool:
+    """Whether another client writes the same manifest at this very moment.
+
+    The reference registry then compares the digest with as much as has been written.
+    """
+    return answer.status == _BAD_REQUEST and answer.said().startswith("DIGEST_INVALID")

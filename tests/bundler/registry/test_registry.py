@@ -436,6 +436,31 @@ def test_a_denied_push_says_so(liar, connect):
         connect(f"{liar.host}/x", "pull,push").publish(b"{}", ["1"])
 
 
+HALF_READ = b'{"errors":[{"code":"DIGEST_INVALID","message":"provided digest did not match"}]}'
+
+
+def test_a_manifest_that_somebody_else_writes_right_now_is_put_again(liar, connect):
+    liar.twist("PUT", "manifests", answering(400, HALF_READ), times=2)
+    connect(f"{liar.host}/x", "pull,push").publish(b"{}", ["1"])
+    assert liar.manifests["x", "1"] == b"{}"
+    assert liar.count("PUT", "manifests") == 3
+
+
+def test_a_manifest_that_is_never_taken_is_given_up(liar, connect):
+    liar.twist("PUT", "manifests", answering(400, HALF_READ))
+    with pytest.raises(RegistryError, match="answered 400 for the manifest `1`: DIGEST_INVALID"):
+        connect(f"{liar.host}/x", "pull,push").publish(b"{}", ["1"])
+    assert liar.count("PUT", "manifests") == QUICK.attempts
+
+
+def test_another_refusal_of_a_manifest_is_not_tried_again(liar, connect):
+    body = b'{"errors":[{"code":"MANIFEST_INVALID","message":"no"}]}'
+    liar.twist("PUT", "manifests", answering(400, body))
+    with pytest.raises(RegistryError, match="MANIFEST_INVALID"):
+        connect(f"{liar.host}/x", "pull,push").publish(b"{}", ["1"])
+    assert liar.count("PUT", "manifests") == 1
+
+
 def test_a_netrc_is_not_read(place, liar, tmp_path, monkeypatch):
     (tmp_path / ".netrc").write_text(f"machine 127.0.0.1 login me password {PASSWORD}\n")
     monkeypatch.setenv("HOME", str(tmp_path))
