@@ -29,9 +29,9 @@ from modelbundle.runtime.hosting.readiness import Readiness
 from modelbundle.runtime.http.access_log import AccessLog, NoAccessLog
 from modelbundle.runtime.http.backlog import Backlog
 from modelbundle.runtime.http.body import Budget
-from modelbundle.runtime.http.door import Door
 from modelbundle.runtime.http.fast.fast_protocol import fast
 from modelbundle.runtime.http.fast.reception import Reception
+from modelbundle.runtime.http.shared_state import SharedState
 from modelbundle.runtime.models.presence import Presence
 from modelbundle.runtime.settings import ServeSettings
 from modelbundle.runtime.signature import Field, Side
@@ -142,8 +142,8 @@ class Bench:
         readiness.ready()
         counted = numbers if self.metrics else NoMetrics()
         log = AccessLog(NOWHERE) if self.log else NoAccessLog()
-        door = Door(ServeSettings(), readiness, Budget(1 << 28), Backlog(1 << 28), counted)
-        reception = Reception(door, log)
+        shared = SharedState(ServeSettings(), readiness, Budget(1 << 28), Backlog(1 << 28), counted)
+        reception = Reception(shared, log)
         reception.add("/predict", Operation(batcher, queue if self.metrics else NoMetrics()))
         protocol = fast(reception, lambda: False)
         config = uvicorn.Config(no_way, interface="asgi3", ws="none", log_config=None)

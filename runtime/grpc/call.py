@@ -5,9 +5,9 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from ..dialects.inquiry import Inquiry
-from ..http.door import Door
 from ..http.ids import Ids
 from ..http.request_headers import given_id, seconds_allowed
+from ..http.shared_state import SharedState
 from ..http.standing import Standing
 from ..telemetry.trace_context import TraceContext
 
@@ -48,13 +48,13 @@ class Call:
         self.sent = 0
         self.request: Request | None = None  # what waited for a batch, where something did
 
-    def inquiry(self, door: Door, standing: Standing, body: bytes) -> Inquiry:
+    def inquiry(self, shared: SharedState, standing: Standing, body: bytes) -> Inquiry:
         """What dialects know of it.
 
         Raises:
             BadPayload: for metadata that is not what it should be.
         """
-        allowed = seconds_allowed(self.headers.get(b"x-request-timeout"), door.settings.timeout)
+        allowed = seconds_allowed(self.headers.get(b"x-request-timeout"), shared.settings.timeout)
         if self.remaining is not None:
             allowed = min(allowed, max(self.remaining, 0.0))
         return Inquiry(

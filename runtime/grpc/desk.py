@@ -19,8 +19,8 @@ from ..errors import (
     RequestError,
 )
 from ..http import timing
-from ..http.door import Door
 from ..http.exchange import named
+from ..http.shared_state import SharedState
 from ..http.standing import Standing
 from ..telemetry.trace_context import current
 from ..telemetry.traced import Tracing
@@ -64,22 +64,22 @@ class Desk:
 
     def __init__(
         self,
-        door: Door,
+        shared: SharedState,
         access: Log,
         tracing: Tracing | None = None,
         probes: frozenset[str] = frozenset(),
     ) -> None:
-        self.door = self._door = door
+        self.shared = self._shared = shared
         self._access = access
         self._tracing = tracing
         self._probes = probes
-        self._standing = Standing(door.settings.queue)
+        self._standing = Standing(shared.settings.queue)
         self.answered = 0  # calls, ever
 
     @property
     def is_plain(self) -> bool:
         """Whether nothing is asked of a call but its message, unless its metadata say more."""
-        settings = self._door.settings
+        settings = self._shared.settings
         is_ranked = settings.queue.priorities or settings.queue.fairness != "off"
         return self._tracing is None and settings.timing != "always" and not is_ranked
 
@@ -88,7 +88,7 @@ class Desk:
         now = time.monotonic()
         self.answered += len(calls)
         seconds = [now - each.began for each in calls]
-        self._door.metrics.ended_together(route_name(path), status, seconds)
+        self._shared.metrics.ended_together(route_name(path), status, seconds)
         self._access.write_all(calls, now)
 
     # --- one message, one answer ---
@@ -122,7 +122,7 @@ class Desk:
         Raises:
             RequestError: and nothing else that a client could see.
         """
-        self._door.metrics.began()
+        self._shared.metrics.began()
         try:
             if self._tracing is None or call.path in self._probes:
                 return await self._said(call, data, parse, answer)
@@ -138,7 +138,7 @@ class Desk:
         call.received = size = len(data)
         claimed = 0
         try:
-            self._door.budget.take(size)
+            self._shared.budget.take(size)
             claimed = size
             said: bytes = await self._tried(call, data, parse, answer)
         except RequestError as error:
@@ -153,21 +153,21 @@ class Desk:
             log.exception("%s failed.", call.path, extra=named(call))
             raise PredictionFailed from error
         finally:
-            self._door.budget.give(claimed)
+            self._shared.budget.give(claimed)
         call.status = 200
         call.sent += len(said)
         return said
 
     async def _tried(self, call: Call, data: bytes, parse: Parse, answer: Answer) -> bytes:
-        if len(data) > self._door.settings.max_body:  # grpc holds to it as well, but for streams
+        if len(data) > self._shared.settings.max_body:  # grpc holds to it as well, but for streams
             raise PayloadTooLarge(
-                f"The message is larger than {self._door.settings.max_body} bytes."
+                f"The message is larger than {self._shared.settings.max_body} bytes."
             )
         try:
             message = parse(data)
         except DecodeError:
             raise BadPayload("The message is not what this call takes.") from None
-        inquiry = call.inquiry(self._door, self._standing, data)
+        inquiry = call.inquiry(self._shared, self._standing, data)
         if call.trace is not None:
             current.set(call.trace)
         try:
@@ -237,7 +237,7 @@ class Desk:
     def _metadata(self, call: Call) -> Metadata:
         """The id of the call, and where its time went for a client that asks."""
         named_by: Metadata = (("x-request-id", call.id.decode()),)
-        if not timing.is_asked(self._door.settings, call.headers):
+        if not timing.is_asked(self._shared.settings, call.headers):
             return named_by
         lines = timing.lines(call.request, call.began, call.began + call.seconds)
         return (*named_by, *((name.decode(), value.decode()) for name, value in lines))
@@ -245,7 +245,7 @@ class Desk:
     def _end(self, call: Call) -> None:
         seconds = call.seconds
         self.answered += 1
-        self._door.metrics.ended(call.route, call.status or 500, seconds)
+        self._shared.metrics.ended(call.route, call.status or 500, seconds)
         if call.path not in self._probes or call.status != 200:  # noqa: PLR2004
             self._access.write_all((call,), call.began + seconds)
 

@@ -41,7 +41,7 @@ class Express:
         messages = pool()
         self._catalog = catalog
         self._desk = desk
-        self._door = desk.door
+        self._shared = desk.shared
         self._other: Handle = other.unary_unary
         self._forms = InferForms(messages["inference.ModelInferRequest"])
         self._response = messages["inference.ModelInferResponse"]
@@ -73,11 +73,11 @@ class Express:
 
     def _request(self, form: Form, data: bytes, context: Any) -> ExpressRequest | None:
         """What is to be queued; None where only the other handler knows what to say."""
-        door, size = self._door, len(data)
+        shared, size = self._shared, len(data)
         try:
             served = self._catalog.find(form.model, form.version)
             queue = served.open_queue
-            if queue is None or size > door.settings.max_body:
+            if queue is None or size > shared.settings.max_body:
                 return None
             inputs = queue.signature.inputs
             is_null = served.settings.nan == "null"
@@ -87,7 +87,7 @@ class Express:
         except RequestError:
             return None
         began = time.monotonic()
-        allowed, remaining = door.settings.timeout, context.time_remaining()
+        allowed, remaining = shared.settings.timeout, context.time_remaining()
         if remaining is not None:
             allowed = min(allowed, max(remaining, 0.0))
         request = ExpressRequest(batch, rows, size, began + allowed, DEFAULT)
@@ -107,13 +107,13 @@ class Express:
 
     async def _answer(self, request: ExpressRequest) -> bytes:
         """The answer, once it is there; whoever hangs up wants none."""
-        group, door = request.group, self._door
+        group, shared = request.group, self._shared
         assert group is not None
         queue: Queue = group.queue
-        door.metrics.began()
+        shared.metrics.began()
         claimed = 0
         try:
-            door.budget.take(request.size)
+            shared.budget.take(request.size)
             claimed = request.size
             queue.metrics.pending(request.rows)
             try:
@@ -131,7 +131,7 @@ class Express:
             request.status = DeadlineExceeded.status if is_late else ClientGone.status
             raise
         finally:
-            door.budget.give(claimed)
+            shared.budget.give(claimed)
             if not request.is_told:
                 self._desk.ended([request], PATH, request.status or 500)
         return said

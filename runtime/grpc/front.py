@@ -17,7 +17,7 @@ import grpc.aio
 
 from ..dialects.catalog import Catalog
 from ..errors import BundleError
-from ..http.door import Door
+from ..http.shared_state import SharedState
 from ..settings import ServeSettings
 from ..telemetry.traced import Tracing
 from . import health, reflection
@@ -57,20 +57,20 @@ class Front:
 
     def __init__(
         self,
-        door: Door,
+        shared: SharedState,
         catalog: Catalog,
         access: Log,
         tracing: Tracing | None,
         endpoint: Endpoint,
     ) -> None:
-        self._settings = door.settings
+        self._settings = shared.settings
         self._endpoint = endpoint
-        self._desk = Desk(door, access, tracing, _PROBES)
+        self._desk = Desk(shared, access, tracing, _PROBES)
         inference = Inference(catalog).handlers(self._desk)
         if self._desk.is_plain:
             inference[PATH] = Express(catalog, self._desk, inference[PATH]).handler()
         self._handlers = _Handlers(
-            health.Health(door.readiness).handlers(self._desk)
+            health.Health(shared.readiness).handlers(self._desk)
             | reflection.handlers()
             | inference
             | Repository(catalog).handlers(self._desk)

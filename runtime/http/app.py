@@ -32,13 +32,13 @@ from .access_log import PROBES, Access, NoAccessLog
 from .backlog import Backlog
 from .body import Budget
 from .dialect_endpoint import Switchboard
-from .door import Door
 from .endpoint import Endpoint
 from .exchange import Exchange, Receive, Scope, Send
 from .fast.fast_protocol import fast
 from .fast.reception import Reception
 from .lifespan import live
 from .protocol import LimitedProtocol, limited
+from .shared_state import SharedState
 
 log = logging.getLogger(__name__)
 
@@ -72,10 +72,10 @@ class Application:
         self._heartbeat = Heartbeat(metrics.lagged, host.tell_costs)
         settings = plan.settings
         most = settings.limits.max_in_flight
-        door = Door(settings, self.readiness, Budget(most), Backlog(most), metrics)
+        shared = SharedState(settings, self.readiness, Budget(most), Backlog(most), metrics)
         self._is_native = "native" in settings.dialects
         self._endpoints = {
-            route.path: Endpoint(route, door) for route in plan.routes if self._is_native
+            route.path: Endpoint(route, shared) for route in plan.routes if self._is_native
         }
         self.catalog = Catalog.of(plan, self.readiness)
         self.catalog.numbers, self.catalog.on_feedback = self.metrics_text, metrics.rewarded
@@ -91,9 +91,9 @@ class Application:
             if settings.model_control == "explicit":
                 self.catalog.lifecycle = host.residents
         self.dialects = dialects(settings.dialects, self.catalog)
-        self._switchboard = Switchboard(self.dialects, door) if self.dialects else None
+        self._switchboard = Switchboard(self.dialects, shared) if self.dialects else None
         self.tracing = tracing
-        self.reception = Reception(door, access, tracing, self._switchboard, self._endpoints)
+        self.reception = Reception(shared, access, tracing, self._switchboard, self._endpoints)
         self._document: dict[str, Any] | None = None
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -154,7 +154,7 @@ class Application:
         """What uvicorn should speak HTTP with: predictions below ASGI unless settings say no."""
         settings, readiness = self.plan.settings, self.readiness
         if settings.http == "asgi":
-            return limited(self.reception.door, lambda: readiness.closes_connections)
+            return limited(self.reception.shared, lambda: readiness.closes_connections)
         return fast(self.reception, lambda: readiness.closes_connections)
 
     # --- life ---
@@ -215,7 +215,7 @@ class Application:
         self.catalog.welcome(self.plan, guest.entry, self._host.runners[guest.alias], operations)
         for route in self.plan.routes if self._is_native else ():
             if route.model == guest.alias:
-                endpoint = self._endpoints[route.path] = Endpoint(route, self.reception.door)
+                endpoint = self._endpoints[route.path] = Endpoint(route, self.reception.shared)
                 endpoint.operation = operations[route.path]
         self._document = None
 

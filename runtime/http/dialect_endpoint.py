@@ -13,10 +13,10 @@ from ..printable import printable
 from ..telemetry.trace_context import current
 from .body import Body
 from .coding import deflated, read_plain
-from .door import Door
 from .exchange import Answer, Exchange, Receive, Scope, Send
 from .guarded import Guarded
 from .request_headers import content_type, seconds_allowed
+from .shared_state import SharedState
 from .standing import Standing
 
 _MOST_KNOWN = 1024  # paths that need not be looked for again
@@ -35,12 +35,12 @@ class Place:
 class DialectEndpoint(Guarded):
     """Answers requests for one path with one rule, errors in the dialect's own form."""
 
-    def __init__(self, dialect: Dialect, rule: Rule, place: Place, door: Door) -> None:
-        super().__init__(door)
+    def __init__(self, dialect: Dialect, rule: Rule, place: Place, shared: SharedState) -> None:
+        super().__init__(shared)
         self._dialect = dialect
         self.rule = rule
         self.place = place
-        self._standing = Standing(door.settings.queue)
+        self._standing = Standing(shared.settings.queue)
 
     async def __call__(
         self, exchange: Exchange, scope: Scope, receive: Receive, send: Send
@@ -99,8 +99,10 @@ class DialectEndpoint(Guarded):
 class _Refusal(Guarded):
     """Tells who asks for what is not there so, as the dialect says it."""
 
-    def __init__(self, dialect: Dialect, error: RequestError, allow: str, door: Door) -> None:
-        super().__init__(door)
+    def __init__(
+        self, dialect: Dialect, error: RequestError, allow: str, shared: SharedState
+    ) -> None:
+        super().__init__(shared)
         self._dialect = dialect
         self._wrong = error
         self._headers = ((b"allow", allow.encode()),) if allow else ()
@@ -126,14 +128,14 @@ Found = DialectEndpoint | _Refusal
 class Switchboard:
     """Finds who answers at a path, in any dialect; the same paths come again and again."""
 
-    def __init__(self, spoken: Sequence[Dialect], door: Door) -> None:
+    def __init__(self, spoken: Sequence[Dialect], shared: SharedState) -> None:
         self._rules = [
             (re.compile(rule.pattern), dialect, rule)
             for dialect in spoken
             for rule in dialect.rules()
         ]
         self._spoken = spoken
-        self._door = door
+        self._shared = shared
         self._known: dict[tuple[str, bytes], Found | None] = {}
 
     def find(self, scope: Scope) -> Found | None:
@@ -165,17 +167,17 @@ class Switchboard:
                 continue
             if method in rule.methods:
                 parts = {k: unquote(v) for k, v in match.groupdict().items() if v is not None}
-                return DialectEndpoint(dialect, rule, Place(path, parts), self._door)
+                return DialectEndpoint(dialect, rule, Place(path, parts), self._shared)
             allowed |= dict.fromkeys(sorted(rule.methods), dialect)
         shown = printable(unquote(path))[:_SHOWN]
         if allowed and path != "/":  # which is a page, whatever else is asked for there
             takes = ", ".join(allowed)
             wrong = NotAllowed(f"`{shown}` takes {takes}, not {method[:_SHOWN]}.")
-            return _Refusal(next(iter(allowed.values())), wrong, takes, self._door)
+            return _Refusal(next(iter(allowed.values())), wrong, takes, self._shared)
         for dialect in self._spoken:
             if any(path == each or path.startswith(f"{each}/") for each in dialect.prefixes):
                 return _Refusal(
-                    dialect, NothingHere(f"There is nothing at `{shown}`."), "", self._door
+                    dialect, NothingHere(f"There is nothing at `{shown}`."), "", self._shared
                 )
         return None
 

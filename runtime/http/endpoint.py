@@ -6,10 +6,10 @@ from ..models.operation import Call, Operation, Stream
 from ..telemetry.trace_context import current
 from .body import Body
 from .coding import read_plain
-from .door import Door
 from .exchange import Answer, Exchange, Receive, Scope, Send
 from .guarded import Guarded
 from .request_headers import content_type, seconds_allowed
+from .shared_state import SharedState
 from .standing import Standing
 
 _ALLOW = ((b"allow", b"POST"),)
@@ -18,11 +18,11 @@ _ALLOW = ((b"allow", b"POST"),)
 class Endpoint(Guarded):
     """One prediction route."""
 
-    def __init__(self, route: Route, door: Door) -> None:
-        super().__init__(door)
+    def __init__(self, route: Route, shared: SharedState) -> None:
+        super().__init__(shared)
         self.route = route
         self.operation: Operation | None = None  # None until it is loaded
-        self._standing = Standing(door.settings.queue)
+        self._standing = Standing(shared.settings.queue)
 
     async def __call__(
         self, exchange: Exchange, scope: Scope, receive: Receive, send: Send
@@ -39,7 +39,7 @@ class Endpoint(Guarded):
         operation = self._open()
         headers = exchange.headers
         deadline = exchange.began + seconds_allowed(
-            headers.get(b"x-request-timeout"), self._door.settings.timeout
+            headers.get(b"x-request-timeout"), self._shared.settings.timeout
         )
         data = await read_plain(exchange, body, receive)
         call = Call(
@@ -63,10 +63,10 @@ class Endpoint(Guarded):
         return Answer(200, payload.body, payload.content_type)
 
     def _open(self) -> Operation:
-        readiness = self._door.readiness
+        readiness = self._shared.readiness
         if self.operation is not None and readiness.takes_requests:
             return self.operation
-        self._door.metrics.refused("draining" if readiness.is_draining else "starting")
+        self._shared.metrics.refused("draining" if readiness.is_draining else "starting")
         raise Overloaded(f"Not ready: {readiness.reason}.", retry_after=1)
 
     def _error(self, error: RequestError) -> Answer:

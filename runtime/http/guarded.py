@@ -8,8 +8,8 @@ from abc import ABC, abstractmethod
 from ..errors import ClientGone, Overloaded, PredictionFailed, RequestError
 from . import timing
 from .body import Body
-from .door import Door
 from .exchange import Answer, Exchange, Receive, Scope, Send, named
+from .shared_state import SharedState
 
 log = logging.getLogger(__name__)
 
@@ -20,9 +20,9 @@ ON_DISCONNECT = "modelbundle.on_disconnect"
 class Guarded(ABC):
     """Answers one request, and reveals nothing that the client cannot mend."""
 
-    def __init__(self, door: Door) -> None:
-        self._door = door
-        self._settings = door.settings
+    def __init__(self, shared: SharedState) -> None:
+        self._shared = shared
+        self._settings = shared.settings
 
     @abstractmethod
     async def _answer(
@@ -41,7 +41,7 @@ class Guarded(ABC):
     async def guard(self, exchange: Exchange, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request."""
         _watch(scope, exchange)
-        body = Body(self._settings.max_body, self._door.budget)
+        body = Body(self._settings.max_body, self._shared.budget)
         try:
             answer = await self._answer(exchange, scope, body, receive)
             await exchange.answer(self._timed(answer, exchange), send)

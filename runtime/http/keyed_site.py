@@ -7,8 +7,8 @@ from ..dialects.dialect import Dialect
 from ..errors import RequestError
 from .access_log import Access
 from .dialect_endpoint import Switchboard
-from .door import Door
 from .exchange import Answer, Exchange, Receive, Scope, Send
+from .shared_state import SharedState
 
 log = logging.getLogger(__name__)
 
@@ -30,17 +30,17 @@ class Elsewhere(RequestError):
 class KeyedSite:
     """An ASGI application that answers requests with `Authorization: Bearer TOKEN`, no others."""
 
-    def __init__(self, dialect: Dialect, door: Door, access: Access, token: str) -> None:
+    def __init__(self, dialect: Dialect, shared: SharedState, access: Access, token: str) -> None:
         self._dialect = dialect
-        self._switchboard = Switchboard([dialect], door)
-        self._door = door
+        self._switchboard = Switchboard([dialect], shared)
+        self._shared = shared
         self._access = access
         self._token = token.encode()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request."""
         exchange = Exchange(scope)
-        metrics = self._door.metrics
+        metrics = self._shared.metrics
         metrics.began()
         try:
             await self._route(exchange, scope, receive, send)

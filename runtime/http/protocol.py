@@ -22,9 +22,9 @@ from uvicorn.server import ServerState
 
 from ..settings import LimitSettings
 from .backlog import Backlog
-from .door import Door
 from .guarded import ON_DISCONNECT
 from .head import Head, RefusedHead, origin_form, without_upgrade
+from .shared_state import SharedState
 from .unchunked import Unchunked
 from .unread import SOON, has_unread
 
@@ -338,11 +338,11 @@ def _is_ours(error: BaseException | None) -> bool:
     return not isinstance(error.__context__, httptools.HttpParserError)
 
 
-def limited(door: Door, is_draining: Callable[[], bool]) -> type[LimitedProtocol]:
-    """The protocol class for a server with this door; uvicorn wants a class."""
+def limited(shared: SharedState, is_draining: Callable[[], bool]) -> type[LimitedProtocol]:
+    """The protocol class for a server with this state; uvicorn wants a class."""
     attributes = {
-        "limits": door.settings.limits,
-        "backlog": door.backlog,
+        "limits": shared.settings.limits,
+        "backlog": shared.backlog,
         "is_draining": staticmethod(is_draining),
     }
     return type("ServerProtocol", (LimitedProtocol,), attributes)

@@ -18,12 +18,12 @@ class ManagementFront:
     """Takes connections while its application is loaded, and for as long as that answers."""
 
     def __init__(self, application: Application, port: ManagementPort) -> None:
-        door = application.reception.door
+        shared = application.reception.shared
         roster = application.metrics.roster
         dialect = Management(application.catalog, lambda: roster)
-        site = KeyedSite(dialect, door, application.access, port.token)
+        site = KeyedSite(dialect, shared, application.access, port.token)
         readiness = application.readiness
-        self._protocol = limited(door, lambda: readiness.closes_connections)
+        self._protocol = limited(shared, lambda: readiness.closes_connections)
         self._config = uvicorn.Config(
             site,
             http=self._protocol,

@@ -351,8 +351,8 @@ class FastProtocol(LimitedProtocol):
 def fast(reception: "Reception", is_draining: Callable[[], bool]) -> type[FastProtocol]:
     """The protocol class for a server with this reception; uvicorn wants a class."""
     attributes = {
-        "limits": reception.door.settings.limits,
-        "backlog": reception.door.backlog,
+        "limits": reception.shared.settings.limits,
+        "backlog": reception.shared.backlog,
         "is_draining": staticmethod(is_draining),
         "reception": reception,
     }

@@ -7,8 +7,8 @@ from ...models.operation import ModelOperation
 from ...telemetry.traced import Tracing
 from ..access_log import Access
 from ..dialect_endpoint import Switchboard
-from ..door import Door
 from ..ids import Ids
+from ..shared_state import SharedState
 from .destinations import Destinations
 from .fast_request import FastRequest
 from .head_memo import HeadMemo
@@ -26,18 +26,18 @@ class Reception:
 
     def __init__(
         self,
-        door: Door,
+        shared: SharedState,
         access: Access,
         tracing: Tracing | None = None,
         switchboard: Switchboard | None = None,
         own: Container[str] = (),
     ) -> None:
-        self.door = door
-        self.readiness = door.readiness
-        self.budget = door.budget
+        self.shared = shared
+        self.readiness = shared.readiness
+        self.budget = shared.budget
         self._destinations = Destinations(self, switchboard, own)
-        self.reader = HeadReader(door.settings, self._destinations)
-        self.memo = HeadMemo(door.settings.limits)
+        self.reader = HeadReader(shared.settings, self._destinations)
+        self.memo = HeadMemo(shared.settings.limits)
         self.ids = Ids()
         self.spares = Spares()
         self.date = Calendar()
@@ -53,7 +53,7 @@ class Reception:
 
     def began(self, requests: int) -> None:
         """So many requests have come in."""
-        self.door.metrics.began(requests)
+        self.shared.metrics.began(requests)
 
     def ended(self, requests: Sequence[FastRequest], status: int, now: float) -> None:
         """These, of one route, were answered, or their clients have gone."""
@@ -67,7 +67,7 @@ class Reception:
         self.budget.give(received)
         route = requests[0].head.intake.route
         requests[0].group.left(rows)
-        self.door.metrics.ended_together(route, status, seconds)
+        self.shared.metrics.ended_together(route, status, seconds)
         self._access.write_all(requests, now)
         if self._tracing is not None:
             for request in requests:

@@ -297,8 +297,8 @@ def test_it_ends_once_nobody_at_its_port_waits_to_be_let_in(sums):
     looks, quieted = [True, True, False], []
 
     async def come_and_go():
-        door, catalog = application.reception.door, application.catalog
-        front = Front(door, catalog, application.access, None, endpoint)
+        shared, catalog = application.reception.shared, application.catalog
+        front = Front(shared, catalog, application.access, None, endpoint)
         await front.listen()
         await front.finish(10, quieted.append, lambda _: looks.pop(0))
         await front.finish(10, pytest.fail, pytest.fail)

@@ -45,9 +45,10 @@ def number(text, series):
 
 async def settled(way):
     """Wait until nothing is in anybody's books."""
-    door = way.application.reception.door
+    shared = way.application.reception.shared
     while (  # noqa: ASYNC110  # nobody tells
-        door.budget.used or "in_flight_requests 0.0" not in way.application.metrics.text().decode()
+        shared.budget.used
+        or "in_flight_requests 0.0" not in way.application.metrics.text().decode()
     ):
         await asyncio.sleep(0.01)
     return way.application.metrics.text().decode()

@@ -1,4 +1,4 @@
-"""Door: what all ways into a server share."""
+"""SharedState: what all ways into a server share."""
 
 from dataclasses import dataclass
 
@@ -10,7 +10,7 @@ from .body import Budget
 
 
 @dataclass(frozen=True, slots=True)
-class Door:
+class SharedState:
     """The rules of this server, and how full it is."""
 
     settings: ServeSettings
