@@ -29,8 +29,8 @@ from modelbundle.runtime.hosting.readiness import Readiness
 from modelbundle.runtime.http.access_log import AccessLog, NoAccessLog
 from modelbundle.runtime.http.backlog import Backlog
 from modelbundle.runtime.http.body import Budget
+from modelbundle.runtime.http.fast.fast_path import FastPath
 from modelbundle.runtime.http.fast.fast_protocol import fast
-from modelbundle.runtime.http.fast.reception import Reception
 from modelbundle.runtime.http.shared_state import SharedState
 from modelbundle.runtime.models.presence import Presence
 from modelbundle.runtime.settings import ServeSettings
@@ -143,9 +143,9 @@ class Bench:
         counted = numbers if self.metrics else NoMetrics()
         log = AccessLog(NOWHERE) if self.log else NoAccessLog()
         shared = SharedState(ServeSettings(), readiness, Budget(1 << 28), Backlog(1 << 28), counted)
-        reception = Reception(shared, log)
-        reception.add("/predict", Operation(batcher, queue if self.metrics else NoMetrics()))
-        protocol = fast(reception, lambda: False)
+        fast_path = FastPath(shared, log)
+        fast_path.add("/predict", Operation(batcher, queue if self.metrics else NoMetrics()))
+        protocol = fast(fast_path, lambda: False)
         config = uvicorn.Config(no_way, interface="asgi3", ws="none", log_config=None)
         loop, state = asyncio.get_running_loop(), ServerState()
         self.ends = [

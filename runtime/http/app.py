@@ -34,8 +34,8 @@ from .body import Budget
 from .dialect_endpoint import Switchboard
 from .endpoint import Endpoint
 from .exchange import Exchange, Receive, Scope, Send
+from .fast.fast_path import FastPath
 from .fast.fast_protocol import fast
-from .fast.reception import Reception
 from .lifespan import live
 from .protocol import LimitedProtocol, limited
 from .shared_state import SharedState
@@ -93,7 +93,7 @@ class Application:
         self.dialects = dialects(settings.dialects, self.catalog)
         self._switchboard = Switchboard(self.dialects, shared) if self.dialects else None
         self.tracing = tracing
-        self.reception = Reception(shared, access, tracing, self._switchboard, self._endpoints)
+        self.fast_path = FastPath(shared, access, tracing, self._switchboard, self._endpoints)
         self._document: dict[str, Any] | None = None
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -154,8 +154,8 @@ class Application:
         """What uvicorn should speak HTTP with: predictions below ASGI unless settings say no."""
         settings, readiness = self.plan.settings, self.readiness
         if settings.http == "asgi":
-            return limited(self.reception.shared, lambda: readiness.closes_connections)
-        return fast(self.reception, lambda: readiness.closes_connections)
+            return limited(self.fast_path.shared, lambda: readiness.closes_connections)
+        return fast(self.fast_path, lambda: readiness.closes_connections)
 
     # --- life ---
 
@@ -191,7 +191,7 @@ class Application:
             endpoint.operation = operation
             # What may go for good is looked for anew with each request.
             if isinstance(operation, ModelOperation) and not self._is_guest(endpoint.route):
-                self.reception.add(path, operation)
+                self.fast_path.add(path, operation)
         self.readiness.ready()
         self.metrics.ready(is_ready=True)
         self.on_ready()
@@ -215,7 +215,7 @@ class Application:
         self.catalog.welcome(self.plan, guest.entry, self._host.runners[guest.alias], operations)
         for route in self.plan.routes if self._is_native else ():
             if route.model == guest.alias:
-                endpoint = self._endpoints[route.path] = Endpoint(route, self.reception.shared)
+                endpoint = self._endpoints[route.path] = Endpoint(route, self.fast_path.shared)
                 endpoint.operation = operations[route.path]
         self._document = None
 
@@ -286,5 +286,5 @@ def create_app(
     tracing = tracing or from_environment(plan.manifest.name, plan.manifest.version)
     application = Application(plan, metrics, access or NoAccessLog(), host, tracing)
     if links is not None:
-        application.reception.budget.pages.keep_little()
+        application.fast_path.budget.pages.keep_little()
     return application

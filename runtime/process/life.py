@@ -328,13 +328,13 @@ class Life(uvicorn.Server):
             connection.shutdown()
         if self._has_lost_models:
             await self.application.refuse()
-        reception = self.application.reception
-        drained = asyncio.create_task(reception.drained())
+        fast_path = self.application.fast_path
+        drained = asyncio.create_task(fast_path.drained())
         _, late = await asyncio.wait(
             {drained, *self.server_state.tasks}, timeout=self._drain_timeout
         )
         if late:
-            running = len(late - {drained}) + reception.open
+            running = len(late - {drained}) + fast_path.open
             log.error("%d requests were still running after %g s.", running, self._drain_timeout)
         for task in late:
             task.cancel()

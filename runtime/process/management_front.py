@@ -18,7 +18,7 @@ class ManagementFront:
     """Takes connections while its application is loaded, and for as long as that answers."""
 
     def __init__(self, application: Application, port: ManagementPort) -> None:
-        shared = application.reception.shared
+        shared = application.fast_path.shared
         roster = application.metrics.roster
         dialect = Management(application.catalog, lambda: roster)
         site = KeyedSite(dialect, shared, application.access, port.token)

@@ -352,7 +352,7 @@ def _grpc_front(application: "Application", port: GrpcPort | None) -> "Front | N
     from ..grpc.front import Endpoint, Front  # after the fork: grpc has threads
 
     return Front(
-        application.reception.shared,
+        application.fast_path.shared,
         application.catalog,
         application.access,
         application.tracing,

@@ -21,7 +21,7 @@ from .plain_head import PlainHead
 if TYPE_CHECKING:
     from uvicorn.protocols.http.httptools_impl import RequestResponseCycle
 
-    from .reception import Reception
+    from .fast_path import FastPath
 
 _END = b"\r\n\r\n"
 _BLANK = (b"\r", b"\n")
@@ -39,7 +39,7 @@ class FastProtocol(LimitedProtocol):
     in the order of their requests without being held together by anything else.
     """
 
-    reception: "Reception"
+    fast_path: "FastPath"
 
     def __init__(
         self,
@@ -51,10 +51,10 @@ class FastProtocol(LimitedProtocol):
         super().__init__(config, server_state, app_state, _loop)
         self._flight: Flight[FastRequest] = Flight(self)
         self._cycle = cast("RequestResponseCycle", self._flight)
-        self._memo = self.reception.memo
+        self._memo = self.fast_path.memo
         self._known = self._memo.get
-        self._budget = self.reception.budget
-        self._readiness = self.reception.readiness
+        self._budget = self.fast_path.budget
+        self._readiness = self.fast_path.readiness
         self._is_fast = True  # no request of the standard way is unanswered
         self._raw_head = b""  # of the request that begins the piece that is being parsed
         self._coming: FastRequest | None = None  # its head has come, its body is coming
@@ -73,8 +73,8 @@ class FastProtocol(LimitedProtocol):
             gone.append(self._coming)
             self._claim_rest(self._coming.head)
             self._coming = None
-            self.reception.began(1)
-            self.reception.open += 1
+            self.fast_path.began(1)
+            self.fast_path.open += 1
         flight.waiting.clear()
         flight.more_body = False
         flight.disconnected = True
@@ -82,7 +82,7 @@ class FastProtocol(LimitedProtocol):
         now = time.monotonic()
         for request in gone:
             request.abandon()
-            self.reception.ended([request], ClientGone.status, now)
+            self.fast_path.ended([request], ClientGone.status, now)
 
     def data_received(self, data: bytes) -> None:
         """Take whole requests with known heads out of a piece; the parser gets the others."""
@@ -127,7 +127,7 @@ class FastProtocol(LimitedProtocol):
             self._flight.is_closing = self._is_deaf = True
         if len(waiting) >= MOST_WAITING:
             self.flow.pause_reading()
-        self.reception.open += 1
+        self.fast_path.open += 1
         request.head.intake.arrived(request)
 
     def _parse(self, data: bytes) -> None:
@@ -150,7 +150,7 @@ class FastProtocol(LimitedProtocol):
         """A body of numbers is beginning to come."""
         assert head.numbers_at is not None
         self.parser = self._fresh_parser()  # that which was told of the body is told no more
-        room = self.reception.spares.take(head.length, head.numbers_at)
+        room = self.fast_path.spares.take(head.length, head.numbers_at)
         LargeBody(self, room).begin(data[: head.length])
         if len(data) > head.length:
             self.data_received(bytes(data[head.length :]))
@@ -265,7 +265,7 @@ class FastProtocol(LimitedProtocol):
             or not self.parser.should_keep_alive()
             or self.is_draining()
         )
-        return self.reception.reader.read(self.url, self.headers, is_last=is_last)
+        return self.fast_path.reader.read(self.url, self.headers, is_last=is_last)
 
     def on_body(self, body: bytes) -> None:
         """A part of the body."""
@@ -324,8 +324,8 @@ class FastProtocol(LimitedProtocol):
         self._flight.waiting.append(request)
         if request.head.is_last:
             self._flight.is_closing = self._is_deaf = True
-        self.reception.began(1)
-        self.reception.open += 1
+        self.fast_path.began(1)
+        self.fast_path.open += 1
         request.head.intake.answers.refuse([request], beyond())
 
     def _is_behind(self, cycle: "RequestResponseCycle") -> bool:
@@ -348,12 +348,12 @@ class FastProtocol(LimitedProtocol):
         self._is_fast = self.cycle.response_complete
 
 
-def fast(reception: "Reception", is_draining: Callable[[], bool]) -> type[FastProtocol]:
-    """The protocol class for a server with this reception; uvicorn wants a class."""
+def fast(fast_path: "FastPath", is_draining: Callable[[], bool]) -> type[FastProtocol]:
+    """The protocol class for a server with this fast path; uvicorn wants a class."""
     attributes = {
-        "limits": reception.shared.settings.limits,
-        "backlog": reception.shared.backlog,
+        "limits": fast_path.shared.settings.limits,
+        "backlog": fast_path.shared.backlog,
         "is_draining": staticmethod(is_draining),
-        "reception": reception,
+        "fast_path": fast_path,
     }
     return type("ServerProtocol", (FastProtocol,), attributes)

@@ -297,7 +297,7 @@ def test_it_ends_once_nobody_at_its_port_waits_to_be_let_in(sums):
     looks, quieted = [True, True, False], []
 
     async def come_and_go():
-        shared, catalog = application.reception.shared, application.catalog
+        shared, catalog = application.fast_path.shared, application.catalog
         front = Front(shared, catalog, application.access, None, endpoint)
         await front.listen()
         await front.finish(10, quieted.append, lambda _: looks.pop(0))

@@ -45,7 +45,7 @@ def number(text, series):
 
 async def settled(way):
     """Wait until nothing is in anybody's books."""
-    shared = way.application.reception.shared
+    shared = way.application.fast_path.shared
     while (  # noqa: ASYNC110  # nobody tells
         shared.budget.used
         or "in_flight_requests 0.0" not in way.application.metrics.text().decode()

@@ -290,7 +290,7 @@ def test_methods_that_are_asked_in_turns_keep_their_groups(tmp_path):
     way = Way(write_bundle(tmp_path))
     with asyncio.Runner() as runner:
         runner.run(way.start())
-        intake = way.application.reception._destinations.get(INFER.encode())
+        intake = way.application.fast_path._destinations.get(INFER.encode())
         one = way.application.catalog.find("sums")
         groups = [intake._group(each, one.open_queue) for each in (one, replace(one)) * 2]
         for _ in range(100):

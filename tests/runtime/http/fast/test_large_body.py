@@ -116,7 +116,7 @@ def fast(tmp_path):
 def test_more_than_may_be_in_memory_is_refused_and_the_connection_goes_on(fast):
     async def work(way):
         said = await way.converse([ALL["large"], LAST])
-        return said, way.application.reception.budget.used
+        return said, way.application.fast_path.budget.used
 
     said, used = fast(work, limits={"max_in_flight": 150_000})
     assert said.startswith(b"HTTP/1.1 503")
@@ -133,7 +133,7 @@ def test_what_finds_no_room_on_the_way_takes_no_memory_either(fast):
         loop = asyncio.get_running_loop()
         late, protocol = await way.connect()
         early, _ = await way.connect()
-        budget = way.application.reception.budget
+        budget = way.application.fast_path.budget
         with late, early:
             for client, size in ((late, 40_000), (early, 130_000)):
                 before = budget.used
@@ -166,8 +166,8 @@ def test_who_leaves_in_the_middle_leaves_nothing_behind(fast):
             await asyncio.get_running_loop().sock_sendall(client, ALL["large"][:150_000])
         while not protocol.transport.is_closing() or protocol._coming is not None:  # noqa: ASYNC110
             await asyncio.sleep(0)
-        reception = way.application.reception
-        return reception.budget.used, reception.open
+        fast_path = way.application.fast_path
+        return fast_path.budget.used, fast_path.open
 
     assert fast(work) == (0, 0)
 

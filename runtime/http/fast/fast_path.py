@@ -1,4 +1,4 @@
-"""Reception: what all connections of a server share on the way below ASGI."""
+"""FastPath: what all connections of a server share on the way below ASGI."""
 
 import asyncio
 from collections.abc import Container, Sequence
@@ -18,7 +18,7 @@ from .plain_head import HeadReader
 from .reply import Calendar
 
 
-class Reception:
+class FastPath:
     """The routes that are answered below ASGI, and the books of what is answered there.
 
     `own` are all paths of the bundle's own, which are not asked of a dialect.
