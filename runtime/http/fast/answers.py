@@ -8,9 +8,9 @@ from ...data.payload import Codec
 from ...errors import RequestError
 from ...telemetry.queue_metrics import QueueMetrics
 from ..exchange import Answer
-from .books import Books
 from .encoded_rows import EncodedRows, encoded_rows
 from .reply import OK, Reply
+from .request_tracker import RequestTracker
 from .telling import Telling
 
 if TYPE_CHECKING:
@@ -20,8 +20,10 @@ if TYPE_CHECKING:
 class Answers(Telling):
     """A Group: encodes the output of a batch once, and writes to each connection."""
 
-    def __init__(self, path: str, codec: Codec, books: Books, metrics: QueueMetrics) -> None:
-        super().__init__(path, books, metrics)
+    def __init__(
+        self, path: str, codec: Codec, tracker: RequestTracker, metrics: QueueMetrics
+    ) -> None:
+        super().__init__(path, tracker, metrics)
         self._codec = codec
 
     def answer(self, requests: "list[FastRequest]", output: Any, bounds: list[int]) -> None:
@@ -31,7 +33,7 @@ class Answers(Telling):
             self._answer_each(requests, output, bounds, rows)
             return
         now = time.monotonic()
-        date = self._reception.date.at(now)
+        date = self._tracker.date.at(now)
         template = date.template
         start = 0
         for request, stop in zip(requests, bounds[1:], strict=True):
@@ -47,7 +49,7 @@ class Answers(Telling):
             else:
                 request.reply = Reply(Answer(OK, body), date)
                 flight.answered(now)
-        self._reception.ended(requests, OK, now)
+        self._tracker.ended(requests, OK, now)
 
     def _encoded(self, output: Any) -> EncodedRows | None:
         try:
@@ -64,7 +66,7 @@ class Answers(Telling):
     ) -> None:
         """As `answer`, where their heads differ or the output cannot be encoded as a whole."""
         now = time.monotonic()
-        date = self._reception.date.at(now)
+        date = self._tracker.date.at(now)
         answered = []
         for request, start, stop in zip(requests, bounds, bounds[1:], strict=False):
             if rows is None or request.head.accept:
@@ -74,7 +76,7 @@ class Answers(Telling):
             self._reply(request, answer, date, now)
             answered.append(request)
         if answered:
-            self._reception.ended(answered, OK, now)
+            self._tracker.ended(answered, OK, now)
 
     def answer_nothing(self, request: "FastRequest") -> None:
         """No rows, no predictions."""

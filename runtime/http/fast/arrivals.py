@@ -5,8 +5,8 @@ from abc import ABC, abstractmethod
 from collections.abc import Coroutine, Sequence
 from typing import Any
 
-from .books import Books
 from .fast_request import FastRequest
+from .request_tracker import RequestTracker
 
 AT_ONCE = 1 << 17  # bytes of bodies that are read before the loop has another turn
 
@@ -14,8 +14,8 @@ AT_ONCE = 1 << 17  # bytes of bodies that are read before the loop has another t
 class Arrivals(ABC):
     """Collects requests until the turn is over, and knows of those that have tasks of their own."""
 
-    def __init__(self, reception: Books) -> None:
-        self.reception = reception
+    def __init__(self, tracker: RequestTracker) -> None:
+        self.tracker = tracker
         self._arrived: list[FastRequest] = []
         self._tasks: dict[FastRequest, asyncio.Task[None]] = {}
 
@@ -36,7 +36,7 @@ class Arrivals(ABC):
 
     def _turn(self) -> None:
         arrived = self._some()
-        self.reception.began(len(arrived))
+        self.tracker.began(len(arrived))
         self._take(arrived)
 
     def _some(self) -> list[FastRequest]:

@@ -4,9 +4,9 @@ import re
 from collections.abc import Container
 
 from ..dialect_endpoint import Switchboard
-from .books import Books
 from .dialect_intake import DialectIntake
 from .intake import Intake
+from .request_tracker import RequestTracker
 
 _PLAIN = re.compile(rb"/[A-Za-z0-9._~!$&'()*+,;=:@/-]+")  # nothing that could be written otherwise
 _MOST = 1024  # targets of dialects that need not be looked for again
@@ -15,8 +15,10 @@ _MOST = 1024  # targets of dialects that need not be looked for again
 class Destinations:
     """The bundle's own routes, and the paths of dialects as somebody asks for them."""
 
-    def __init__(self, books: Books, switchboard: Switchboard | None, own: Container[str]) -> None:
-        self._books = books
+    def __init__(
+        self, tracker: RequestTracker, switchboard: Switchboard | None, own: Container[str]
+    ) -> None:
+        self._tracker = tracker
         self._switchboard = switchboard
         self._own = own  # paths that are no dialect's
         self._routes: dict[bytes, Intake] = {}
@@ -45,5 +47,5 @@ class Destinations:
             return None
         if len(self._others) >= _MOST:
             self._others.clear()
-        made = self._others[target] = DialectIntake(path, endpoint, asking, self._books)
+        made = self._others[target] = DialectIntake(path, endpoint, asking, self._tracker)
         return made

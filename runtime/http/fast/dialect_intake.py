@@ -15,9 +15,9 @@ from ..coding import is_coding
 from ..dialect_endpoint import DialectEndpoint
 from ..exchange import Answer
 from .arrivals import Arrivals
-from .books import Books
 from .fast_request import FastRequest
 from .reply import OK
+from .request_tracker import RequestTracker
 from .telling import Telling
 
 _MOST_GROUPS = 8  # methods of a path's model, of which requests name one or another
@@ -30,14 +30,14 @@ class DialectIntake(Arrivals):
     """
 
     def __init__(
-        self, target: str, endpoint: DialectEndpoint, asking: Asking, reception: Books
+        self, target: str, endpoint: DialectEndpoint, asking: Asking, tracker: RequestTracker
     ) -> None:
-        super().__init__(reception)
+        super().__init__(tracker)
         self.path = target
         self.route = endpoint.rule.name
         self._endpoint = endpoint
         self._asking = asking
-        self.answers = DialectAnswers(endpoint, asking, reception, None)
+        self.answers = DialectAnswers(endpoint, asking, tracker, None)
         self._groups: dict[Served, DialectAnswers] = {}
 
     def is_large(self, size: int, content_type: str) -> bool:  # noqa: ARG002
@@ -91,7 +91,7 @@ class DialectIntake(Arrivals):
             if len(self._groups) >= _MOST_GROUPS:
                 self._groups.clear()  # of models that came and went few are kept
             group = self._groups[served] = DialectAnswers(
-                self._endpoint, self._asking, self.reception, queue
+                self._endpoint, self._asking, self.tracker, queue
             )
         return group
 
@@ -125,9 +125,13 @@ class DialectAnswers(Telling):
     """A Group: what the model says to a whole batch, as the dialect says it to each client."""
 
     def __init__(
-        self, endpoint: DialectEndpoint, asking: Asking, books: Books, queue: Queue | None
+        self,
+        endpoint: DialectEndpoint,
+        asking: Asking,
+        tracker: RequestTracker,
+        queue: Queue | None,
     ) -> None:
-        super().__init__(endpoint.rule.name, books, None if queue is None else queue.metrics)
+        super().__init__(endpoint.rule.name, tracker, None if queue is None else queue.metrics)
         self._endpoint = endpoint
         self._asking = asking
 
@@ -139,7 +143,7 @@ class DialectAnswers(Telling):
                 self._answer_alone(request, table.slice(output, start, stop))
             return
         now = time.monotonic()
-        date = self._reception.date.at(now)
+        date = self._tracker.date.at(now)
         for request, reply in zip(requests, replies, strict=True):
             flight = request.flight
             body = reply.body
@@ -152,7 +156,7 @@ class DialectAnswers(Telling):
                 flight.protocol.on_all_answered(now)
             else:
                 self._reply(request, _answer(reply), date, now)
-        self._reception.ended(requests, OK, now)
+        self._tracker.ended(requests, OK, now)
 
     def tell(self, request: FastRequest, answer: Answer) -> None:
         """Send one answer."""

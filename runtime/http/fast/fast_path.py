@@ -19,7 +19,7 @@ from .reply import Calendar
 
 
 class FastPath:
-    """The routes that are answered below ASGI, and the books of what is answered there.
+    """The routes that are answered below ASGI, and what is kept of the requests there.
 
     `own` are all paths of the bundle's own, which are not asked of a dialect.
     """

@@ -43,7 +43,7 @@ class FastRequest(Request):
         self.head = head
         self.body = body
         self.began = began
-        self.id = own.id or head.intake.reception.ids.next()
+        self.id = own.id or head.intake.tracker.ids.next()
         self.trace: TraceContext | None = own.trace
         self.group = head.intake.answers
         self.sent = 0

@@ -13,8 +13,8 @@ from ...models.operation import ModelOperation
 from ...signature import Field, Side
 from .answers import Answers
 from .arrivals import Arrivals
-from .books import Books
 from .fast_request import FastRequest
+from .request_tracker import RequestTracker
 
 _PLAIN = frozenset({"", media.JSON, media.NPY, media.CSV})  # bodies; others may need an import
 _ANY_JSON = frozenset({"", "*/*", media.JSON})
@@ -28,15 +28,15 @@ class Intake(Arrivals):
     told of it in the words for its own body, and nobody else is.
     """
 
-    def __init__(self, path: str, operation: ModelOperation, reception: Books) -> None:
-        super().__init__(reception)
+    def __init__(self, path: str, operation: ModelOperation, tracker: RequestTracker) -> None:
+        super().__init__(tracker)
         self.path = self.route = path
         self.is_large = operation.is_large
         self._decode_large = operation.decode
         self.codec = operation.codec
         self.queue = operation.queue
         self._presence = operation.presence
-        self.answers = Answers(path, self.codec, reception, self.queue.metrics)
+        self.answers = Answers(path, self.codec, tracker, self.queue.metrics)
         self._refused: dict[tuple[str, float | None], tuple[RequestError, list[FastRequest]]] = {}
         self._is_uniform = _is_uniform(self.codec.inputs)
         self._numbers = number_rows.of(self.codec.inputs)

@@ -11,8 +11,8 @@ from .. import timing
 from ..own_lines import OwnLines
 from ..request_headers import content_type, is_plain, seconds_allowed
 from ..standing import Standing
-from .books import Books
 from .large_body import LARGE
+from .request_tracker import RequestTracker
 
 if TYPE_CHECKING:
     from .teller import Teller
@@ -28,7 +28,7 @@ class Destination(Protocol):
 
     path: str
     route: str
-    reception: Books
+    tracker: RequestTracker
 
     @property
     def answers(self) -> "Teller":

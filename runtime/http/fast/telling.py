@@ -9,8 +9,8 @@ from ...errors import PredictionFailed, RequestError
 from ...telemetry.queue_metrics import QueueMetrics
 from .. import timing
 from ..exchange import Answer, named
-from .books import Books
 from .reply import Date, Reply
+from .request_tracker import RequestTracker
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -27,9 +27,9 @@ class Telling(ABC):
     metrics   of the queue that its requests wait in; None where they have not come so far
     """
 
-    def __init__(self, route: str, books: Books, metrics: QueueMetrics | None) -> None:
+    def __init__(self, route: str, tracker: RequestTracker, metrics: QueueMetrics | None) -> None:
         self.route = route
-        self._reception = books
+        self._tracker = tracker
         self._metrics = metrics
 
     @abstractmethod
@@ -58,10 +58,10 @@ class Telling(ABC):
 
     def _send(self, requests: "Sequence[FastRequest]", answer: Answer) -> None:
         now = time.monotonic()
-        date = self._reception.date.at(now)
+        date = self._tracker.date.at(now)
         for request in requests:
             self._reply(request, answer, date, now)
-        self._reception.ended(requests, answer.status, now)
+        self._tracker.ended(requests, answer.status, now)
 
     @staticmethod
     def _reply(request: "FastRequest", answer: Answer, date: Date, now: float) -> None:

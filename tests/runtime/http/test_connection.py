@@ -44,7 +44,7 @@ def number(text, series):
 
 
 async def settled(way):
-    """Wait until nothing is in anybody's books."""
+    """Wait until nothing is in flight any more."""
     shared = way.application.fast_path.shared
     while (  # noqa: ASYNC110  # nobody tells
         shared.budget.used

@@ -1,4 +1,4 @@
-"""Books: what a reception keeps of the requests below ASGI, as those who answer them see it."""
+"""RequestTracker: what the fast path knows of its requests, as those who answer them see it."""
 
 from collections.abc import Sequence
 from typing import Any, Protocol
@@ -7,7 +7,7 @@ from ..ids import Ids
 from .reply import Calendar
 
 
-class Books(Protocol):
+class RequestTracker(Protocol):
     """Where requests are entered when they come, and when they are answered."""
 
     ids: Ids
