@@ -11,13 +11,13 @@ from ..exchange import Answer
 from .encoded_rows import EncodedRows, encoded_rows
 from .reply import OK, Reply
 from .request_tracker import RequestTracker
-from .telling import Telling
+from .route_responder import RouteResponder
 
 if TYPE_CHECKING:
     from .fast_request import FastRequest
 
 
-class Answers(Telling):
+class Answers(RouteResponder):
     """A Group: encodes the output of a batch once, and writes to each connection."""
 
     def __init__(

@@ -18,7 +18,7 @@ from .arrivals import Arrivals
 from .fast_request import FastRequest
 from .reply import OK
 from .request_tracker import RequestTracker
-from .telling import Telling
+from .route_responder import RouteResponder
 
 _MOST_GROUPS = 8  # methods of a path's model, of which requests name one or another
 
@@ -121,7 +121,7 @@ class DialectIntake(Arrivals):
             self.answers.tell(request, answer)
 
 
-class DialectAnswers(Telling):
+class DialectAnswers(RouteResponder):
     """A Group: what the model says to a whole batch, as the dialect says it to each client."""
 
     def __init__(

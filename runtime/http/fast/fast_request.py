@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from .flight import Flight
     from .plain_head import PlainHead
     from .reply import Reply
-    from .teller import Teller
+    from .responder import Responder
 
 
 class FastRequest(Request):
@@ -31,7 +31,7 @@ class FastRequest(Request):
     )  # fmt: skip
 
     method = "POST"
-    group: "Teller"
+    group: "Responder"
     question: "Question"
 
     def __init__(

@@ -15,7 +15,7 @@ from .large_body import LARGE
 from .request_tracker import RequestTracker
 
 if TYPE_CHECKING:
-    from .teller import Teller
+    from .responder import Responder
 
 Headers = list[tuple[bytes, bytes]]
 
@@ -31,7 +31,7 @@ class Destination(Protocol):
     tracker: RequestTracker
 
     @property
-    def answers(self) -> "Teller":
+    def answers(self) -> "Responder":
         """Who tells clients whose requests have no other group yet."""
         ...
 

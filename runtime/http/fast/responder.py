@@ -1,4 +1,4 @@
-"""Teller: who tells the clients of one route, as their requests know it."""
+"""Responder: who answers the clients of one route, as their requests know it."""
 
 from collections.abc import Sequence
 from typing import Any, Protocol
@@ -7,8 +7,8 @@ from ...batching.request import Group
 from ...errors import RequestError
 
 
-class Teller(Group, Protocol):
-    """A Group that also knows how to refuse; `Telling` is one."""
+class Responder(Group, Protocol):
+    """A Group that also knows how to refuse; `RouteResponder` is one."""
 
     def left(self, rows: int) -> None:
         """So many rows that were queued wait no more."""

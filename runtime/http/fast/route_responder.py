@@ -1,4 +1,4 @@
-"""Telling: answers and refusals on their way to clients below ASGI."""
+"""RouteResponder: answers and refusals on their way to clients below ASGI."""
 
 import logging
 import time
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 
-class Telling(ABC):
+class RouteResponder(ABC):
     """A Group: tells the clients of one route.
 
     route     for the metrics and the log
