@@ -1,6 +1,6 @@
 """Crew: the processes that serve together: fronts with connections, each with its own models.
 
-A Post is a place that is to be filled, and knows how often somebody fell there.
+A ProcessSlot is a place that is to be filled, and knows how often somebody fell there.
 """
 
 import signal
@@ -25,7 +25,7 @@ PROVEN = 10.0  # seconds after which the death of one that was ready is no longe
 UNFIT = 77  # exit code of a template that has several threads once the model is loaded
 
 
-class Post:
+class ProcessSlot:
     """A place for one process.
 
     generation  counts the processes that stood here, from 1
@@ -52,8 +52,8 @@ class Post:
         """Whether somebody is here who has said so."""
         return self.child is not None and self.child.is_ready
 
-    def let_go(self, but_for: "Post | None" = None) -> None:
-        """Close what is shared with the process here, but for what a process at a post needs."""
+    def let_go(self, but_for: "ProcessSlot | None" = None) -> None:
+        """Close what is shared with the process here, but for what a process in a slot needs."""
 
     def send(self, number: int) -> None:
         """Send a signal to whoever is here."""
@@ -73,30 +73,30 @@ class Post:
         return float(min(longest, FIRST_DELAY * 2 ** min(self.crashes - 2, 16)))
 
 
-class FrontPost(Post):
+class FrontSlot(ProcessSlot):
     """A front: its control line, and the models that work for nobody else."""
 
-    def __init__(self, index: int, row: int, models: Sequence["ModelPost"] = ()) -> None:
+    def __init__(self, index: int, row: int, models: Sequence["ModelSlot"] = ()) -> None:
         super().__init__()
         self.index = index
         self.row = row  # of the counters
         self.name = f"Worker {index}"
-        self.models: tuple[ModelPost, ...] = ()
+        self.models: tuple[ModelSlot, ...] = ()
         self.control: Control | None = None
         self.enlist(models)
 
-    def enlist(self, models: Sequence["ModelPost"]) -> None:
+    def enlist(self, models: Sequence["ModelSlot"]) -> None:
         """These work for it, too."""
         for model in models:
             model.front, model.crew = self, self.crew
         self.models = (*self.models, *models)
 
-    def discharge(self, model: "ModelPost") -> None:
+    def discharge(self, model: "ModelSlot") -> None:
         """Nobody works for it there any more."""
         self.models = tuple(each for each in self.models if each is not model)
         model.let_go()
 
-    def offer(self, alias: str, term: int, models: Sequence["ModelPost"]) -> None:
+    def offer(self, alias: str, term: int, models: Sequence["ModelSlot"]) -> None:
         """Send it its ends of the channels to these processes of a model."""
         ends = [model.channel.front_descriptors for model in models if model.channel is not None]
         if self.control is not None:
@@ -124,7 +124,7 @@ class FrontPost(Post):
             model.prepare()
         return self.control
 
-    def let_go(self, but_for: Post | None = None) -> None:
+    def let_go(self, but_for: ProcessSlot | None = None) -> None:
         """Close its lines, and those of its models."""
         if self.control is not None:
             self.control.supervisor.close()
@@ -135,7 +135,7 @@ class FrontPost(Post):
                 model.let_go(but_for)
 
 
-class ModelPost(Post):
+class ModelSlot(ProcessSlot):
     """A model process of one front.
 
     device  index of a GPU, None = CPU
@@ -153,7 +153,7 @@ class ModelPost(Post):
         self.replica = replica
         self.device = device
         self.term = term
-        self.front: FrontPost | None = None
+        self.front: FrontSlot | None = None
         self.channel: Channel | None = None
         self.name = f"The process of model `{alias}`" + (f" ({replica})" if replica else "")
 
@@ -161,7 +161,7 @@ class ModelPost(Post):
         """A new channel."""
         self.channel = Channel.create()
 
-    def let_go(self, but_for: Post | None = None) -> None:
+    def let_go(self, but_for: ProcessSlot | None = None) -> None:
         """Close the channel."""
         if self.channel is not None and but_for is not self:
             self.channel.close()
@@ -180,7 +180,7 @@ class ModelPost(Post):
             )
 
 
-class TemplatePost(Post):
+class TemplateSlot(ProcessSlot):
     """A process that has loaded a model: others are forked from it, and share its pages."""
 
     death_signal = signal.SIGKILL
@@ -199,8 +199,8 @@ class TemplatePost(Post):
         self.supervisor.setblocking(False)
         return self.supervisor
 
-    def let_go(self, but_for: Post | None = None) -> None:
-        """Close both ends, or what a process at a post does not need."""
+    def let_go(self, but_for: ProcessSlot | None = None) -> None:
+        """Close both ends, or what a process in a slot does not need."""
         if self.supervisor is not None:
             self.supervisor.close()
         if self.template is not None and but_for is not self:
@@ -213,20 +213,20 @@ class Crew:
     is_leaving   others take over: what runs is finished, whoever ends is not replaced
     """
 
-    def __init__(self, fronts: Sequence[FrontPost], templates: Sequence[TemplatePost] = ()) -> None:
+    def __init__(self, fronts: Sequence[FrontSlot], templates: Sequence[TemplateSlot] = ()) -> None:
         self.fronts = tuple(fronts)
         self.templates = {template.alias: template for template in templates}
         self.has_served = False
         self.is_leaving = False
-        for post in self.posts():
-            post.crew = self
+        for slot in self.slots():
+            slot.crew = self
 
-    def enlist(self, template: TemplatePost) -> None:
+    def enlist(self, template: TemplateSlot) -> None:
         """Have a model forked from there."""
         template.crew = self
         self.templates[template.alias] = template
 
-    def posts(self) -> Iterator[Post]:
+    def slots(self) -> Iterator[ProcessSlot]:
         """Everybody."""
         yield from self.templates.values()
         for front in self.fronts:
@@ -234,7 +234,7 @@ class Crew:
             yield from front.models
 
     @property
-    def serving(self) -> list[FrontPost]:
+    def serving(self) -> list[FrontSlot]:
         """The fronts that take requests."""
         return [front for front in self.fronts if front.is_ready]
 
@@ -259,17 +259,17 @@ class Crew:
     @property
     def is_gone(self) -> bool:
         """Whether nobody is left."""
-        return all(post.child is None for post in self.posts())
+        return all(slot.child is None for slot in self.slots())
 
     def send(self, number: int) -> None:
         """Send a signal to every process."""
-        for post in self.posts():
-            post.send(number)
+        for slot in self.slots():
+            slot.send(number)
 
     def let_go(self) -> None:
         """Close every line, at the end or in a child."""
-        for post in (*self.fronts, *self.templates.values()):
-            post.let_go()
+        for slot in (*self.fronts, *self.templates.values()):
+            slot.let_go()
 
 
 NOBODY = Crew(())

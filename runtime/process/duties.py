@@ -7,7 +7,7 @@ from typing import Protocol
 from ..errors import BundleError
 from .child import Work, adopt_orphans
 from .control import Event
-from .crew import Crew, FrontPost, ModelPost, Post, TemplatePost
+from .crew import Crew, FrontSlot, ModelSlot, ProcessSlot, TemplateSlot
 from .terms import Hands, Terms
 
 
@@ -22,15 +22,15 @@ class Duties(Protocol):
         """What models come and go by, with `hands` to do it."""
         ...
 
-    def front(self, post: FrontPost, on_ready: Callable[[], None]) -> int:
+    def front(self, slot: FrontSlot, on_ready: Callable[[], None]) -> int:
         """A front's whole life, in its process; the exit code."""
         ...
 
-    def model(self, post: ModelPost, on_ready: Callable[[], None]) -> int:
+    def model(self, slot: ModelSlot, on_ready: Callable[[], None]) -> int:
         """A model process' whole life, in its process; the exit code."""
         ...
 
-    def template(self, post: TemplatePost, on_ready: Callable[[], None]) -> int:
+    def template(self, slot: TemplateSlot, on_ready: Callable[[], None]) -> int:
         """A template's whole life, in its process; the exit code."""
         ...
 
@@ -47,7 +47,7 @@ class Duties(Protocol):
         """A crew that was to take over cannot; the old one serves."""
         ...
 
-    def heard(self, post: FrontPost, event: Event) -> bool:
+    def heard(self, slot: FrontSlot, event: Event) -> bool:
         """A front has told something; whether another crew is to be had because of it."""
         ...
 
@@ -55,11 +55,11 @@ class Duties(Protocol):
         """Look at the crew that serves; whether to do so again in a while."""
         ...
 
-    def died(self, post: Post, cause: str) -> None:
+    def died(self, slot: ProcessSlot, cause: str) -> None:
         """Who stood there will be replaced; `cause` is "crash", "hang" or "memory"."""
         ...
 
-    def joined(self, post: Post) -> None:
+    def joined(self, slot: ProcessSlot) -> None:
         """Whoever stands there says that it is ready."""
         ...
 
@@ -67,7 +67,7 @@ class Duties(Protocol):
         """A process has ended, whatever it was and of whatever."""
         ...
 
-    def left(self, post: FrontPost) -> None:
+    def left(self, slot: FrontSlot) -> None:
         """A front has done what it had to, and will not be replaced."""
         ...
 
@@ -80,12 +80,12 @@ class Duties(Protocol):
         ...
 
 
-def work_at(duties: Duties, post: Post) -> Work:
-    """What whoever stands at a post has to do."""
-    if isinstance(post, FrontPost):
-        return partial(duties.front, post)
-    if isinstance(post, TemplatePost):
+def work_at(duties: Duties, slot: ProcessSlot) -> Work:
+    """What whoever stands in a slot has to do."""
+    if isinstance(slot, FrontSlot):
+        return partial(duties.front, slot)
+    if isinstance(slot, TemplateSlot):
         adopt_orphans()  # its forks are ours
-        return partial(duties.template, post)
-    assert isinstance(post, ModelPost)
-    return partial(duties.model, post)
+        return partial(duties.template, slot)
+    assert isinstance(slot, ModelSlot)
+    return partial(duties.model, slot)

@@ -10,9 +10,9 @@ from ..remote.model_link import Kill, ModelLink
 from ..rpc.service_link import ServiceLink
 from ..settings import ServeSettings
 from .control import Event, Line
-from .crew import FrontPost
+from .crew import FrontSlot
 from .roll_call import is_debugged
-from .service_post import ALIAS, ServicePost
+from .service_slot import ALIAS, ServiceSlot
 
 if TYPE_CHECKING:
     from ..hosting.residents import Residents
@@ -117,11 +117,11 @@ class FrontLine:
         return {name: (cost.alpha, cost.beta, cost.count) for name, cost in costs.items()}
 
 
-def model_links(post: FrontPost, line: Line) -> dict[str, list[ModelLink]]:
+def model_links(slot: FrontSlot, line: Line) -> dict[str, list[ModelLink]]:
     """The front's ends of the model processes that it starts with, by alias."""
     links: dict[str, list[ModelLink]] = {}
-    for model in post.models:
-        if isinstance(model, ServicePost):
+    for model in slot.models:
+        if isinstance(model, ServiceSlot):
             continue
         assert model.channel is not None
         kill = _killer(line, model.alias, model.term, model.replica)
@@ -131,10 +131,10 @@ def model_links(post: FrontPost, line: Line) -> dict[str, list[ModelLink]]:
     return links
 
 
-def service_link(post: FrontPost, line: Line, settings: ServeSettings) -> ServiceLink | None:
+def service_link(slot: FrontSlot, line: Line, settings: ServeSettings) -> ServiceLink | None:
     """The front's end of its service process, where it has one."""
-    for each in post.models:
-        if isinstance(each, ServicePost) and each.calls is not None:
+    for each in slot.models:
+        if isinstance(each, ServiceSlot) and each.calls is not None:
             kill = _killer(line, each.alias, each.term, each.replica)
             return ServiceLink(each.calls.for_front(), kill, settings)
     return None

@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from contextlib import suppress
 from pathlib import Path
 
-from .crew import Crew, Post
+from .crew import Crew, ProcessSlot
 from .topology import Machine, Probe, Topology, chosen
 
 BUSY = 0.5  # of one core, that the busiest process takes; below, growing would only take memory
@@ -27,15 +27,15 @@ class Growth:
     def is_busy(self, crew: Crew) -> bool:
         """Whether one of its processes has been busy since the last look."""
         before, self._seen = self._seen, {}
-        shares = [self._share(post, before) for post in crew.posts()]
+        shares = [self._share(slot, before) for slot in crew.slots()]
         return max(shares, default=0.0) > BUSY
 
-    def _share(self, post: Post, before: Mapping[int, tuple[float, float]]) -> float:
-        if post.child is None:
+    def _share(self, slot: ProcessSlot, before: Mapping[int, tuple[float, float]]) -> float:
+        if slot.child is None:
             return 0.0
-        now, used = time.monotonic(), _used(post.child.pid)
-        self._seen[post.child.pid] = now, used
-        then, had = before.get(post.child.pid, (now, used))
+        now, used = time.monotonic(), _used(slot.child.pid)
+        self._seen[slot.child.pid] = now, used
+        then, had = before.get(slot.child.pid, (now, used))
         return (used - had) / (now - then) if now > then else 0.0
 
     def chosen(self, topology: Topology, crew: Crew, costs: Costs) -> Topology:
@@ -45,7 +45,7 @@ class Growth:
             return topology
         alpha, beta = max(known, key=sum)
         front = crew.fronts[0]
-        rss = sum(_resident(post.child.pid) for post in (front, *front.models) if post.child)
+        rss = sum(_resident(slot.child.pid) for slot in (front, *front.models) if slot.child)
         return chosen(topology, self._machine(), Probe(alpha, beta, rss, self._has_threads))
 
 

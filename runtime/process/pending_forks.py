@@ -10,7 +10,7 @@ from contextlib import suppress
 from itertools import count
 
 from .child import Child
-from .crew import ModelPost, TemplatePost
+from .crew import ModelSlot, TemplateSlot
 
 log = logging.getLogger(__name__)
 
@@ -20,37 +20,37 @@ _PIECE = 1 << 12
 class PendingForks:
     """What has been asked of templates.
 
-    on_birth    called with a post and the number of the process that is there now
-    on_failure  called with a post where there will be none, and why
+    on_birth    called with a slot and the number of the process that is there now
+    on_failure  called with a slot where there will be none, and why
     """
 
     def __init__(
         self,
-        on_birth: Callable[[ModelPost, int], None],
-        on_failure: Callable[[ModelPost, OSError], None],
+        on_birth: Callable[[ModelSlot, int], None],
+        on_failure: Callable[[ModelSlot, OSError], None],
     ) -> None:
         self._on_birth = on_birth
         self._on_failure = on_failure
         self._tickets = count()
-        self._awaited: dict[int, tuple[TemplatePost, ModelPost]] = {}
+        self._awaited: dict[int, tuple[TemplateSlot, ModelSlot]] = {}
 
     def __len__(self) -> int:
         """How many are awaited."""
         return len(self._awaited)
 
-    def ask(self, template: TemplatePost, post: ModelPost, child: Child) -> int:
+    def ask(self, template: TemplateSlot, slot: ModelSlot, child: Child) -> int:
         """Have `child` forked from a template; the ticket for it.
 
         Raises:
             OSError: when the template cannot be asked.
         """
-        if template.supervisor is None or post.channel is None:
+        if template.supervisor is None or slot.channel is None:
             raise ConnectionError("There is no line.")
         ticket = next(self._tickets)
-        asked = {"ticket": ticket, "generation": post.generation}
-        descriptors = [*child.writers, *post.channel.descriptors]
+        asked = {"ticket": ticket, "generation": slot.generation}
+        descriptors = [*child.writers, *slot.channel.descriptors]
         socket.send_fds(template.supervisor, [json.dumps(asked).encode()], descriptors)
-        self._awaited[ticket] = template, post
+        self._awaited[ticket] = template, slot
         return ticket
 
     def lose_patience(self, ticket: int) -> None:
@@ -60,14 +60,14 @@ class PendingForks:
             log.error("%s does not fork: it is ended.", template.name)
             template.send(signal.SIGKILL)
 
-    def hear(self, template: TemplatePost) -> bool:
+    def hear(self, template: TemplateSlot) -> bool:
         """What a template answers; False when it says nothing more."""
         try:
             return self._hear_one(template)
         except BlockingIOError:
             return True
 
-    def _hear_one(self, template: TemplatePost) -> bool:
+    def _hear_one(self, template: TemplateSlot) -> bool:
         """One answer; False when there is none, and never will be.
 
         Raises:
@@ -84,18 +84,18 @@ class PendingForks:
         return bool(data)
 
     def _answered(self, told: dict[str, int]) -> None:
-        _, post = self._awaited.pop(told["ticket"])
+        _, slot = self._awaited.pop(told["ticket"])
         if "pid" in told:
-            self._on_birth(post, told["pid"])
+            self._on_birth(slot, told["pid"])
         else:
-            self._on_failure(post, OSError(told["errno"], os.strerror(told["errno"])))
+            self._on_failure(slot, OSError(told["errno"], os.strerror(told["errno"])))
 
-    def finish(self, template: TemplatePost) -> None:
+    def finish(self, template: TemplateSlot) -> None:
         """A template is gone: hear its last answers; what it has not answered, nobody will."""
         with suppress(BlockingIOError):  # who forked away from it may still hold its end
             while self._hear_one(template):
                 pass
-        for ticket, (each, post) in list(self._awaited.items()):
+        for ticket, (each, slot) in list(self._awaited.items()):
             if each is template:
                 del self._awaited[ticket]
-                self._on_failure(post, ConnectionError("The template is gone."))
+                self._on_failure(slot, ConnectionError("The template is gone."))

@@ -20,7 +20,7 @@ from ..plan import Plan
 from ..telemetry.metrics import Metrics
 from ..telemetry.seats import METHODS
 from .control import Event
-from .crew import FrontPost
+from .crew import FrontSlot
 from .resolver import Answer, Question, Resolver
 from .terms import ENDS, TAKEN_OVER, Hands, Standing, Terms, tell_done
 
@@ -40,7 +40,7 @@ class Arrival:
     """A name that the store is asked for, and who waits for what comes of it."""
 
     name: str
-    waiting: list[tuple[FrontPost, int, int | None]] = field(default_factory=list)
+    waiting: list[tuple[FrontSlot, int, int | None]] = field(default_factory=list)
 
 
 class Guests(Protocol):
@@ -75,12 +75,12 @@ class Registrar:
         self._coming: set[str] = set()  # guests that have never been here, by alias
         self._going: set[str] = set()  # that shall be forgotten
         terms.on_settled = self._settled
-        self._does: Mapping[str, Callable[[FrontPost, Event], None]] = {
+        self._does: Mapping[str, Callable[[FrontSlot, Event], None]] = {
             "register": self._register,
             "forget": self._forget,
         }
 
-    def heard(self, front: FrontPost, event: Event) -> bool:
+    def heard(self, front: FrontSlot, event: Event) -> bool:
         """A front asks for a model to come, or to go for good; whether it is that."""
         does = self._does.get(event["event"])
         if does is not None:
@@ -94,7 +94,7 @@ class Registrar:
 
     # --- coming ---
 
-    def _register(self, front: FrontPost, event: Event) -> None:
+    def _register(self, front: FrontSlot, event: Event) -> None:
         name, ticket = event["model"], event["ticket"]
         if front.crew.is_leaving or self._hands.is_ending:
             tell_done(front, ticket, "busy", ENDS if self._hands.is_ending else TAKEN_OVER)
@@ -215,7 +215,7 @@ class Registrar:
 
     # --- going ---
 
-    def _forget(self, front: FrontPost, event: Event) -> None:
+    def _forget(self, front: FrontSlot, event: Event) -> None:
         """Unload a model; a guest is forgotten then."""
         alias = event["model"]
         if alias in self._guests.plan.guests:

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
-from .crew import FrontPost
+from .crew import FrontSlot
 from .watch import Watch
 
 log = logging.getLogger(__name__)
@@ -54,8 +54,8 @@ class RollCall:
     def __init__(
         self,
         watch: Watch,
-        fronts: Callable[[], Iterable[FrontPost]],
-        may_load: Callable[[FrontPost], bool],
+        fronts: Callable[[], Iterable[FrontSlot]],
+        may_load: Callable[[FrontSlot], bool],
         silence: float,
     ) -> None:
         self._watch = watch
@@ -63,7 +63,7 @@ class RollCall:
         self._may_load = may_load
         self._silence = silence
         self._period = silence / CALLS
-        self._known: dict[FrontPost, _Attendance] = {}
+        self._known: dict[FrontSlot, _Attendance] = {}
         self._due = 0.0
 
     def begin(self) -> None:
@@ -71,7 +71,7 @@ class RollCall:
         self._due = time.monotonic() + self._period
         self._watch.later(self._period, self._call)
 
-    def answered(self, front: FrontPost, *, is_debugged: bool) -> None:
+    def answered(self, front: FrontSlot, *, is_debugged: bool) -> None:
         """One has said that it is there."""
         known = self._known.get(front)
         if known is not None and known.generation == front.generation:
@@ -92,13 +92,13 @@ class RollCall:
                 front.control.supervisor.send("ping")
         self.begin()
 
-    def _of(self, front: FrontPost) -> _Attendance:
+    def _of(self, front: FrontSlot) -> _Attendance:
         known = self._known.get(front)
         if known is None or known.generation != front.generation:
             return _Attendance(front.generation)
         return known
 
-    def _missed(self, front: FrontPost, known: _Attendance) -> None:
+    def _missed(self, front: FrontSlot, known: _Attendance) -> None:
         known.missed += 1
         if known.missed < CALLS or front.child is None:
             return
@@ -109,7 +109,7 @@ class RollCall:
         known.missed = 0
         self._end(front, is_stopped=is_stopped)
 
-    def _end(self, front: FrontPost, *, is_stopped: bool) -> None:
+    def _end(self, front: FrontSlot, *, is_stopped: bool) -> None:
         assert front.child is not None
         what = "is stopped" if is_stopped else "hangs"
         front.killed_for = f"it had not answered its supervisor for {self._silence:g} s"

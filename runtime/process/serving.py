@@ -23,7 +23,7 @@ from . import thread_count
 from .address import Address
 from .cgroup import usable_cores
 from .control import Event
-from .crew import Crew, FrontPost, ModelPost, Post, TemplatePost
+from .crew import Crew, FrontSlot, ModelSlot, ProcessSlot, TemplateSlot
 from .device import Device
 from .growth import Growth
 from .grpc_port import GrpcPort
@@ -32,7 +32,7 @@ from .last_words import STDERR
 from .management_port import ManagementPort
 from .newcomers import turn_away
 from .registrar import Registrar
-from .service_post import ServicePost
+from .service_slot import ServiceSlot
 from .terms import Hands, Standing, Terms
 from .topology import Topology
 
@@ -94,7 +94,7 @@ class Serving:
         place = next(free, number % CREWS)
         first = self.topology.most_fronts * place
         fronts = [
-            FrontPost(index, first + index, self._models(index, first + index))
+            FrontSlot(index, first + index, self._models(index, first + index))
             for index in range(self.topology.fronts)
         ]
         self.crews[place] = Crew(fronts, self._templates())
@@ -104,11 +104,11 @@ class Serving:
         """The models that the server has now."""
         return [alias for alias, each in self.standings.items() if each.state == "READY"]
 
-    def _of_model(self, alias: str) -> list[ModelPost]:
+    def _of_model(self, alias: str) -> list[ModelSlot]:
         """For each process of a model that works for one front."""
         standing = self.standings[alias]
         count = standing.replicas or self.topology.replicas
-        return [ModelPost(alias, at, self._device(at), standing.term) for at in range(count)]
+        return [ModelSlot(alias, at, self._device(at), standing.term) for at in range(count)]
 
     # --- models that come and go: Recruits ---
 
@@ -120,13 +120,13 @@ class Serving:
             self.registrar = Registrar(self, self.site.handover.resolver, terms, hands)
         return terms
 
-    def posts(self, front: FrontPost, alias: str) -> list[ModelPost]:  # noqa: ARG002
+    def slots(self, front: FrontSlot, alias: str) -> list[ModelSlot]:  # noqa: ARG002
         """For the processes of a model that shall work for a front."""
         return [] if self.topology.is_threaded else self._of_model(alias)
 
-    def origin(self, alias: str) -> TemplatePost | None:
+    def origin(self, alias: str) -> TemplateSlot | None:
         """For the process that they are forked from, where they share one."""
-        return TemplatePost(alias) if self._shares(alias) else None
+        return TemplateSlot(alias) if self._shares(alias) else None
 
     def _shares(self, alias: str) -> bool:
         """Whether the processes of a model share it; not what is on a GPU."""
@@ -134,25 +134,25 @@ class Serving:
         is_alone = count == 1 or self.topology.kind in {"service", "thread"}
         return not (is_alone or self.devices or sys.platform != "linux")
 
-    def _templates(self) -> list[TemplatePost]:
-        return [TemplatePost(alias) for alias in self._present() if self._shares(alias)]
+    def _templates(self) -> list[TemplateSlot]:
+        return [TemplateSlot(alias) for alias in self._present() if self._shares(alias)]
 
-    def _models(self, index: int, row: int) -> tuple[ModelPost, ...]:
+    def _models(self, index: int, row: int) -> tuple[ModelSlot, ...]:
         """What is to work for the front with this index and row."""
         if self.topology.is_threaded:
             return ()
         if self.topology.kind == "service":
             row += CREWS * self.topology.most_fronts
             service = str(self.plan.manifest.service)
-            return (ServicePost(service, row, self._device(index)),)
-        return tuple(post for alias in self._present() for post in self._of_model(alias))
+            return (ServiceSlot(service, row, self._device(index)),)
+        return tuple(slot for alias in self._present() for slot in self._of_model(alias))
 
     def _device(self, index: int) -> int | None:
         return self.devices[index % len(self.devices)].index if self.devices else None
 
     # --- in the children ---
 
-    def front(self, post: FrontPost, on_ready: Callable[[], None]) -> int:
+    def front(self, slot: FrontSlot, on_ready: Callable[[], None]) -> int:
         """Serve connections, with models in this process or behind channels."""
         with uncollected():
             from ..http.app import create_app
@@ -160,16 +160,16 @@ class Serving:
             from .life import Life, run
 
         faulthandler.enable(STDERR, all_threads=False)
-        self.metrics.counters.take(post.row)
+        self.metrics.counters.take(slot.row)
         absent = {name: s.why for name, s in self.standings.items() if s.state != "READY"}
         plan = replace(self._paced(), absent=absent, preferred=tuple(self.preferred))
         if self.topology.is_threaded:
-            plan = _pinned(plan, self._device(post.index))
+            plan = _pinned(plan, self._device(slot.index))
         access = _access_log(plan.settings)
-        assert post.control is not None
-        line = post.control.front
-        links = None if self.topology.is_threaded else model_links(post, line)
-        service = service_link(post, line, plan.settings)
+        assert slot.control is not None
+        line = slot.control.front
+        links = None if self.topology.is_threaded else model_links(slot, line)
+        service = service_link(slot, line, plan.settings)
         application = create_app(
             plan, metrics=self.metrics, access=access, links=links, service=service
         )
@@ -182,48 +182,48 @@ class Serving:
         FrontLine(line, life, links or {}, service, self.topology.fronts).obey()
         return run(life, self.site.listener)
 
-    def model(self, post: ModelPost, on_ready: Callable[[], None]) -> int:
+    def model(self, slot: ModelSlot, on_ready: Callable[[], None]) -> int:
         """Answer the batches of one front."""
-        if isinstance(post, ServicePost):
-            return self._service(post, on_ready)
-        assert post.channel is not None
+        if isinstance(slot, ServiceSlot):
+            return self._service(slot, on_ready)
+        assert slot.channel is not None
         self.site.leave()
-        if post.term and post.generation == 1:
-            self._verify(post.alias)
-        plan = _pinned(self.plan, post.device)
+        if slot.term and slot.generation == 1:
+            self._verify(slot.alias)
+        plan = _pinned(self.plan, slot.device)
         thread_count.limit(thread_count.announce(self.topology.threads))
-        serve_model(post.channel, plan, post.alias, plan.device, post.generation, on_ready)
+        serve_model(slot.channel, plan, slot.alias, plan.device, slot.generation, on_ready)
         return 0
 
-    def _service(self, post: ServicePost, on_ready: Callable[[], None]) -> int:
+    def _service(self, slot: ServiceSlot, on_ready: Callable[[], None]) -> int:
         """Answer the calls of one front."""
         from .service_life import serve_service
 
-        assert post.calls is not None
+        assert slot.calls is not None
         self.site.leave()
-        self.metrics.counters.take(post.row)
-        plan = _pinned(self._paced(), post.device)
+        self.metrics.counters.take(slot.row)
+        plan = _pinned(self._paced(), slot.device)
         thread_count.limit(thread_count.announce(self.topology.threads))
-        serve_service(post.calls, plan, self.metrics, post.generation, on_ready)
+        serve_service(slot.calls, plan, self.metrics, slot.generation, on_ready)
         return 0
 
     def _paced(self) -> Plan:
         """The plan for those who put batches together."""
         return replace(self.plan, is_crowded=self.topology.is_crowded(usable_cores()))
 
-    def template(self, post: TemplatePost, on_ready: Callable[[], None]) -> int:
+    def template(self, slot: TemplateSlot, on_ready: Callable[[], None]) -> int:
         """Load a model, and fork the processes that answer with it."""
         from .template import serve_template
 
-        assert post.template is not None
+        assert slot.template is not None
         self.site.leave()
         # A model may come before the last front is ready: it was not there when all were compared.
-        comes_late = self.has_served or self.standings[post.alias].term
-        if comes_late and post.generation == 1:
-            self._verify(post.alias)
+        comes_late = self.has_served or self.standings[slot.alias].term
+        if comes_late and slot.generation == 1:
+            self._verify(slot.alias)
         threads = thread_count.announce(self.topology.threads)
         began = partial(thread_count.limit, threads)
-        return serve_template(post.template, partial(self._load, post.alias), began, on_ready)
+        return serve_template(slot.template, partial(self._load, slot.alias), began, on_ready)
 
     def _verify(self, alias: str) -> None:
         """A model comes long after the start, where all bytes were compared."""
@@ -271,42 +271,42 @@ class Serving:
             control.supervisor.send("measure")
         return True
 
-    def heard(self, post: FrontPost, event: Event) -> bool:
+    def heard(self, slot: FrontSlot, event: Event) -> bool:
         """What batches take: perhaps more processes would do better."""
-        if self.registrar is not None and self.registrar.heard(post, event):
+        if self.registrar is not None and self.registrar.heard(slot, event):
             return False
         if event["event"] != "cost" or self.topology.is_settled:
             return False
         before, self.topology = (
             self.topology,
-            self.growth.chosen(self.topology, post.crew, event["costs"]),
+            self.growth.chosen(self.topology, slot.crew, event["costs"]),
         )
         if self.topology.is_settled:
             log.info("Processes: %s.", self.topology)
         return self.topology.size != before.size
 
-    def died(self, post: Post, cause: str) -> None:
+    def died(self, slot: ProcessSlot, cause: str) -> None:
         """Count it; what a front had counted as going on has ended with it."""
-        if isinstance(post, FrontPost):
-            self.metrics.died(post.row)
-        elif isinstance(post, ServicePost):
-            self.metrics.service_died(post.row)
-        elif isinstance(post, ModelPost):
-            self.metrics.model_died(post.alias, cause)
+        if isinstance(slot, FrontSlot):
+            self.metrics.died(slot.row)
+        elif isinstance(slot, ServiceSlot):
+            self.metrics.service_died(slot.row)
+        elif isinstance(slot, ModelSlot):
+            self.metrics.model_died(slot.alias, cause)
 
-    def joined(self, post: Post) -> None:
+    def joined(self, slot: ProcessSlot) -> None:
         """Have its memory stand in the metrics."""
-        if post.child is not None:
-            self.metrics.roster.enter(post.child.pid, **_labels(post))
+        if slot.child is not None:
+            self.metrics.roster.enter(slot.child.pid, **_labels(slot))
 
     def buried(self, pid: int) -> None:
         """It has no memory any more."""
         self.metrics.roster.leave(pid)
 
-    def left(self, post: FrontPost) -> None:
+    def left(self, slot: FrontSlot) -> None:
         """What it had counted as going on has ended."""
-        for each in (post, *post.models):
-            if isinstance(each, FrontPost | ServicePost):
+        for each in (slot, *slot.models):
+            if isinstance(each, FrontSlot | ServiceSlot):
                 self.metrics.counters.forget(each.row)
 
     def handed_over(self) -> None:
@@ -323,17 +323,17 @@ class Serving:
         turn_away(self.site.listener)
 
 
-def _labels(post: Post) -> dict[str, str]:
+def _labels(slot: ProcessSlot) -> dict[str, str]:
     """What tells a process from all others in the metrics."""
-    if isinstance(post, FrontPost):
-        return {"role": "front", "model": "", "worker": str(post.row), "replica": ""}
-    if isinstance(post, ServicePost):
-        return {"role": "service", "model": "", "worker": str(post.row), "replica": ""}
-    if isinstance(post, ModelPost):
-        worker = "" if post.front is None else str(post.front.row)
-        replica = str(post.replica)
-        return {"role": "model", "model": post.alias, "worker": worker, "replica": replica}
-    model = post.alias if isinstance(post, TemplatePost) else ""
+    if isinstance(slot, FrontSlot):
+        return {"role": "front", "model": "", "worker": str(slot.row), "replica": ""}
+    if isinstance(slot, ServiceSlot):
+        return {"role": "service", "model": "", "worker": str(slot.row), "replica": ""}
+    if isinstance(slot, ModelSlot):
+        worker = "" if slot.front is None else str(slot.front.row)
+        replica = str(slot.replica)
+        return {"role": "model", "model": slot.alias, "worker": worker, "replica": replica}
+    model = slot.alias if isinstance(slot, TemplateSlot) else ""
     return {"role": "template", "model": model, "worker": "", "replica": ""}
 
 

@@ -16,7 +16,7 @@ from ..errors import BundleError
 from ..remote.channel import END
 from .child import Child
 from .control import Event
-from .crew import UNFIT, Crew, FrontPost, ModelPost, Post, TemplatePost
+from .crew import UNFIT, Crew, FrontSlot, ModelSlot, ProcessSlot, TemplateSlot
 from .duties import Duties, work_at
 from .newcomers import LAME_DUCK
 from .obituary import Obituary
@@ -76,8 +76,8 @@ class Supervisor:
                 while self._code is None or len(self._staff):
                     for number in self._watch.wait():
                         self._obey(number)
-                    for post, child, obituary in self._staff.reap():
-                        self._died(post, child, obituary)
+                    for slot, child, obituary in self._staff.reap():
+                        self._died(slot, child, obituary)
             finally:
                 self._staff.end()
         if self._failure is not None:
@@ -145,8 +145,8 @@ class Supervisor:
         return crew
 
     def _fill_all(self, crew: Crew) -> None:
-        for post in (*crew.templates.values(), *crew.fronts):
-            self._fill(post)
+        for slot in (*crew.templates.values(), *crew.fronts):
+            self._fill(slot)
         self._see_out(crew)  # where there was no room for anybody
 
     def _see_out(self, crew: Crew) -> None:
@@ -155,15 +155,15 @@ class Supervisor:
             crew.let_go()
             self._staff.crews.remove(crew)
 
-    def _ready(self, post: Post) -> None:
+    def _ready(self, slot: ProcessSlot) -> None:
         """Somebody is ready; perhaps a whole crew is."""
-        crew = post.crew
-        if post.has_served:
-            log.info("%s is ready again.", post.name)
-        post.has_served = True
-        self._duties.joined(post)
-        if isinstance(post, TemplatePost):
-            self._fill_models(post)
+        crew = slot.crew
+        if slot.has_served:
+            log.info("%s is ready again.", slot.name)
+        slot.has_served = True
+        self._duties.joined(slot)
+        if isinstance(slot, TemplateSlot):
+            self._fill_models(slot)
         self._terms.go_on()
         if crew.is_ready and not (crew.has_served or crew.is_leaving):
             self._begin_serving(crew)
@@ -236,67 +236,67 @@ class Supervisor:
         """Whether the server is about to end."""
         return self._code is not None
 
-    def fill(self, post: Post) -> None:
-        """Have a process at a post."""
-        self._fill(post)
+    def fill(self, slot: ProcessSlot) -> None:
+        """Have a process in a slot."""
+        self._fill(slot)
 
-    def dismiss(self, post: Post) -> None:
-        """Have nobody at a post any more: whoever is there finishes what runs."""
-        post.is_dismissed = True
-        post.send(END if isinstance(post, ModelPost) else signal.SIGKILL)
-        if post.child is not None:
-            self._watch.later(FAREWELL, partial(post.child.send, signal.SIGKILL))
+    def dismiss(self, slot: ProcessSlot) -> None:
+        """Have nobody in a slot any more: whoever is there finishes what runs."""
+        slot.is_dismissed = True
+        slot.send(END if isinstance(slot, ModelSlot) else signal.SIGKILL)
+        if slot.child is not None:
+            self._watch.later(FAREWELL, partial(slot.child.send, signal.SIGKILL))
 
     # --- processes ---
 
-    def _fill(self, post: Post) -> None:
-        """Have a process at a post, unless nobody is wanted there any more."""
-        front = post.front if isinstance(post, ModelPost) else None
+    def _fill(self, slot: ProcessSlot) -> None:
+        """Have a process in a slot, unless nobody is wanted there any more."""
+        front = slot.front if isinstance(slot, ModelSlot) else None
         is_wanted = (
-            not post.crew.is_leaving and self._code is None if front is None else front.child
+            not slot.crew.is_leaving and self._code is None if front is None else front.child
         )
-        if post.child is not None or not is_wanted or post.is_dismissed:
+        if slot.child is not None or not is_wanted or slot.is_dismissed:
             return
         try:
-            self._begin(post)
+            self._begin(slot)
         except OSError as error:
-            self._cannot_fill(post, error)
+            self._cannot_fill(slot, error)
             return
-        for model in post.models if isinstance(post, FrontPost) else ():
+        for model in slot.models if isinstance(slot, FrontSlot) else ():
             self._fill(model)
 
-    def _begin(self, post: Post) -> None:
+    def _begin(self, slot: ProcessSlot) -> None:
         """Fork; from a template where there is one. While it loads, its models wait for it."""
-        template = post.crew.templates.get(post.alias) if isinstance(post, ModelPost) else None
-        if template is None or template.child is None or not isinstance(post, ModelPost):
-            self._staff.fill(post)
+        template = slot.crew.templates.get(slot.alias) if isinstance(slot, ModelSlot) else None
+        if template is None or template.child is None or not isinstance(slot, ModelSlot):
+            self._staff.fill(slot)
         elif template.is_ready:
             try:
-                self._staff.fork_from(template, post)
+                self._staff.fork_from(template, slot)
             except ConnectionError:  # it has died, and we are about to hear of it
-                self._staff.fill(post)
+                self._staff.fill(slot)
 
-    def _fill_models(self, template: TemplatePost) -> None:
+    def _fill_models(self, template: TemplateSlot) -> None:
         for model in [each for front in template.crew.fronts for each in front.models]:
             if model.alias == template.alias:
                 self._fill(model)
 
-    def _cannot_fill(self, post: Post, error: OSError) -> None:
-        if post.is_dismissed:  # its template ended before it forked: nobody waits for it to end
-            self._terms.buried(post)
+    def _cannot_fill(self, slot: ProcessSlot, error: OSError) -> None:
+        if slot.is_dismissed:  # its template ended before it forked: nobody waits for it to end
+            self._terms.buried(slot)
             return
         if isinstance(error, ConnectionError):  # its template is gone: it can load by itself
-            self._watch.later(0.0, partial(self._fill, post))
+            self._watch.later(0.0, partial(self._fill, slot))
             return
-        failure = cannot_start(post, error)
-        self._make_do(post.crew)
-        if not post.crew.has_served:
-            self._fail(post.crew, failure)
+        failure = cannot_start(slot, error)
+        self._make_do(slot.crew)
+        if not slot.crew.has_served:
+            self._fail(slot.crew, failure)
             return
         log.error("%s Trying again.", failure)
-        self._watch.later(max(post.delay(), RETRY), partial(self._fill, post))
+        self._watch.later(max(slot.delay(), RETRY), partial(self._fill, slot))
 
-    def _told(self, front: FrontPost, event: Event) -> None:
+    def _told(self, front: FrontSlot, event: Event) -> None:
         """A front says something; it may have a process killed that does not answer."""
         if event["event"] == "pong":
             self._roll_call.answered(front, is_debugged=event["is_debugged"])
@@ -308,38 +308,38 @@ class Supervisor:
             return
         front.condemn(event)
 
-    def _answerable(self) -> Iterator[FrontPost]:
+    def _answerable(self) -> Iterator[FrontSlot]:
         """Fronts whose silence is a fault; those that are leaving have their time anyway."""
         for crew in self._staff.crews:
             if self._code is None and not crew.is_leaving:
                 yield from crew.fronts
 
-    def _may_load(self, front: FrontPost) -> bool:
+    def _may_load(self, front: FrontSlot) -> bool:
         """Whether models may be on their way into the process of a front."""
         return not front.models and (not front.is_ready or self._terms.is_busy)
 
     # --- death ---
 
-    def _died(self, post: Post, child: Child, obituary: Obituary) -> None:
-        crew = post.crew
+    def _died(self, slot: ProcessSlot, child: Child, obituary: Obituary) -> None:
+        crew = slot.crew
         self._make_do(crew)
         self._duties.buried(child.pid)
-        self._terms.died(post, child)
-        if post.is_dismissed:
-            self._terms.buried(post)
-        elif isinstance(post, FrontPost):
-            self._terms.front_died(post)
-            self._front_died(post, child, obituary)
-        elif isinstance(post, ModelPost):
-            self._model_died(post, child, obituary)
-        elif isinstance(post, TemplatePost) and self._template_died(post, child, obituary):
+        self._terms.died(slot, child)
+        if slot.is_dismissed:
+            self._terms.buried(slot)
+        elif isinstance(slot, FrontSlot):
+            self._terms.front_died(slot)
+            self._front_died(slot, child, obituary)
+        elif isinstance(slot, ModelSlot):
+            self._model_died(slot, child, obituary)
+        elif isinstance(slot, TemplateSlot) and self._template_died(slot, child, obituary):
             return
         if not crew.has_served and not crew.is_leaving and self._code is None:
-            why = f"{post.name} {obituary.why} while it was loading the bundle."
+            why = f"{slot.name} {obituary.why} while it was loading the bundle."
             self._fail(crew, child.failure or BundleError(why))
         self._see_out(crew)
 
-    def _front_died(self, front: FrontPost, child: Child, obituary: Obituary) -> None:
+    def _front_died(self, front: FrontSlot, child: Child, obituary: Obituary) -> None:
         """Its connections are lost, and its models have nobody to work for."""
         is_wanted = front.crew.has_served and not front.crew.is_leaving and self._code is None
         for model in front.models:
@@ -362,14 +362,14 @@ class Supervisor:
             self._terms.give_up_waiting()
         self._watch.later(delay, partial(self._refill, front))
 
-    def _refill(self, front: FrontPost) -> None:
-        """Fill a front's post once its old models are buried: new ones get new channels."""
+    def _refill(self, front: FrontSlot) -> None:
+        """Fill a front's slot once its old models are buried: new ones get new channels."""
         if all(model.child is None for model in front.models):
             self._fill(front)
         else:
             self._watch.later(RETRY, partial(self._refill, front))
 
-    def _model_died(self, model: ModelPost, child: Child, obituary: Obituary) -> None:
+    def _model_died(self, model: ModelSlot, child: Child, obituary: Obituary) -> None:
         """Its front goes on, and waits for another."""
         if model.front is None or model.front.child is None:
             return
@@ -384,7 +384,7 @@ class Supervisor:
             report(model, child, obituary, delay)
             self._watch.later(delay, partial(self._fill, model))
 
-    def _template_died(self, template: TemplatePost, child: Child, obituary: Obituary) -> bool:
+    def _template_died(self, template: TemplateSlot, child: Child, obituary: Obituary) -> bool:
         """Whether things go on without it: for good, or until there is another."""
         crew = template.crew
         if obituary.code == UNFIT:

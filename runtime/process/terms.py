@@ -14,7 +14,7 @@ from ..models.state import CANNOT, UNLOADED, State
 from ..plan import Plan
 from .child import Child
 from .control import Event
-from .crew import Crew, FrontPost, ModelPost, Post, TemplatePost
+from .crew import Crew, FrontSlot, ModelSlot, ProcessSlot, TemplateSlot
 from .watch import Watch
 
 log = logging.getLogger(__name__)
@@ -35,7 +35,7 @@ class Asked:
     """
 
     what: str
-    front: FrontPost
+    front: FrontSlot
     ticket: int
     replicas: int | None = None
 
@@ -60,8 +60,8 @@ class Standing:
     before: int | None = None
     doing: str = ""
     asked: deque[Asked] = field(default_factory=deque)
-    joined: list[tuple[FrontPost, int]] = field(default_factory=list)
-    awaited: set[FrontPost] = field(default_factory=set)
+    joined: list[tuple[FrontSlot, int]] = field(default_factory=list)
+    awaited: set[FrontSlot] = field(default_factory=set)
 
 
 def initial(plan: Plan) -> dict[str, Standing]:
@@ -97,23 +97,23 @@ class Hands(Protocol):
         """Whether the server is about to end."""
         ...
 
-    def fill(self, post: Post) -> None:
-        """Have a process at a post."""
+    def fill(self, slot: ProcessSlot) -> None:
+        """Have a process in a slot."""
         ...
 
-    def dismiss(self, post: Post) -> None:
-        """Have nobody at a post any more."""
+    def dismiss(self, slot: ProcessSlot) -> None:
+        """Have nobody in a slot any more."""
         ...
 
 
 class Recruits(Protocol):
-    """Who makes posts; `Serving` does."""
+    """Who makes slots; `Serving` does."""
 
-    def posts(self, front: FrontPost, alias: str) -> Sequence[ModelPost]:
+    def slots(self, front: FrontSlot, alias: str) -> Sequence[ModelSlot]:
         """For the processes of a model that shall work for a front."""
         ...
 
-    def origin(self, alias: str) -> TemplatePost | None:
+    def origin(self, alias: str) -> TemplateSlot | None:
         """For the process that they are forked from, where there should be one."""
         ...
 
@@ -138,7 +138,7 @@ class Terms:
 
     # --- what fronts say ---
 
-    def heard(self, front: FrontPost, event: Event) -> bool:
+    def heard(self, front: FrontSlot, event: Event) -> bool:
         """A front asks for something, or says what has become of it; whether it is that."""
         kind, alias = event["event"], event.get("model", "")
         standing = self._standings.get(alias)
@@ -179,7 +179,7 @@ class Terms:
                 front.control.supervisor.send("prefer", model=alias)
 
     def _answered(
-        self, front: FrontPost, kind: str, alias: str, standing: Standing, why: str
+        self, front: FrontSlot, kind: str, alias: str, standing: Standing, why: str
     ) -> None:
         if kind == "failed":
             self._give_up(alias, standing, why)
@@ -233,13 +233,13 @@ class Terms:
             crew.enlist(template)
             self._hands.fill(template)
         for front in standing.awaited:
-            posts = self._recruits.posts(front, alias)
-            front.enlist(posts)
-            for post in posts:
-                post.prepare()
-            front.offer(alias, standing.term, posts)
-            for post in posts:
-                self._hands.fill(post)
+            slots = self._recruits.slots(front, alias)
+            front.enlist(slots)
+            for slot in slots:
+                slot.prepare()
+            front.offer(alias, standing.term, slots)
+            for slot in slots:
+                self._hands.fill(slot)
 
     def _see(self, alias: str, standing: Standing) -> None:
         """Go on where nobody is awaited any more."""
@@ -254,7 +254,7 @@ class Terms:
             self._settle(alias, standing, "READY")
         elif standing.doing == "unload":
             self._dismiss_template(alias)
-            if not any((*self._posts(alias, self._hands.crew.fronts), alias in self._leaving)):
+            if not any((*self._slots(alias, self._hands.crew.fronts), alias in self._leaving)):
                 self._settle(alias, standing, "UNAVAILABLE", UNLOADED)
 
     def _give_up(self, alias: str, standing: Standing, why: str) -> None:
@@ -305,22 +305,22 @@ class Terms:
             while standing.asked and not standing.doing:
                 _refuse(standing.asked.popleft(), standing, STUCK)
 
-    def died(self, post: Post, child: Child) -> None:
+    def died(self, slot: ProcessSlot, child: Child) -> None:
         """A process of a model, or its template, has died; perhaps while it was loading."""
-        if not isinstance(post, ModelPost | TemplatePost):
+        if not isinstance(slot, ModelSlot | TemplateSlot):
             return
-        standing = self._standings.get(post.alias)
+        standing = self._standings.get(slot.alias)
         if standing is None or standing.doing != "load" or child.is_ready:
             return
-        if isinstance(post, ModelPost) and post.term != standing.term:
+        if isinstance(slot, ModelSlot) and slot.term != standing.term:
             return
         if child.failure is not None:
-            log.error("Model `%s` cannot be loaded: %s", post.alias, child.failure)
-        elif post.crashes + 1 < TRIES:
+            log.error("Model `%s` cannot be loaded: %s", slot.alias, child.failure)
+        elif slot.crashes + 1 < TRIES:
             return
-        self._give_up(post.alias, standing, CANNOT)
+        self._give_up(slot.alias, standing, CANNOT)
 
-    def front_died(self, front: FrontPost) -> None:
+    def front_died(self, front: FrontSlot) -> None:
         """It says nothing more; whoever follows it has what the server has."""
         for alias, standing in list(self._standings.items()):
             if front not in standing.awaited:
@@ -332,34 +332,34 @@ class Terms:
             standing.awaited.discard(front)
             self._see(alias, standing)
 
-    def buried(self, post: Post) -> None:
-        """A process at a post that is given up has ended."""
-        if isinstance(post, TemplatePost):
-            self._leaving.discard(post.alias)
-        elif isinstance(post, ModelPost) and post.front is not None:
-            post.front.discharge(post)
-        if isinstance(post, ModelPost | TemplatePost):
-            standing = self._standings.get(post.alias)
+    def buried(self, slot: ProcessSlot) -> None:
+        """A process in a slot that is given up has ended."""
+        if isinstance(slot, TemplateSlot):
+            self._leaving.discard(slot.alias)
+        elif isinstance(slot, ModelSlot) and slot.front is not None:
+            slot.front.discharge(slot)
+        if isinstance(slot, ModelSlot | TemplateSlot):
+            standing = self._standings.get(slot.alias)
             if standing is not None and standing.doing == "unload":
-                self._see(post.alias, standing)
+                self._see(slot.alias, standing)
 
-    # --- posts ---
+    # --- slots ---
 
-    def _fronts(self) -> list[FrontPost]:
+    def _fronts(self) -> list[FrontSlot]:
         return [each for each in self._hands.crew.fronts if each.child is not None]
 
     @staticmethod
-    def _posts(alias: str, fronts: Sequence[FrontPost]) -> Iterator[ModelPost]:
-        return (post for front in fronts for post in front.models if post.alias == alias)
+    def _slots(alias: str, fronts: Sequence[FrontSlot]) -> Iterator[ModelSlot]:
+        return (slot for front in fronts for slot in front.models if slot.alias == alias)
 
     def _dismiss(
-        self, alias: str, fronts: Sequence[FrontPost], *, since: int = 0, before: int = 1 << 62
+        self, alias: str, fronts: Sequence[FrontSlot], *, since: int = 0, before: int = 1 << 62
     ) -> None:
-        for post in list(self._posts(alias, fronts)):
-            if since <= post.term < before and not post.is_dismissed:
-                self._hands.dismiss(post)
-                if post.child is None:
-                    self.buried(post)
+        for slot in list(self._slots(alias, fronts)):
+            if since <= slot.term < before and not slot.is_dismissed:
+                self._hands.dismiss(slot)
+                if slot.child is None:
+                    self.buried(slot)
 
     def _dismiss_template(self, alias: str) -> None:
         template = self._hands.crew.templates.pop(alias, None)
@@ -375,18 +375,18 @@ def _refuse(asked: Asked, standing: Standing, why: str) -> None:
     tell_done(asked.front, asked.ticket, state, why)
 
 
-def _tell(front: FrontPost, event: str, alias: str, term: int) -> None:
+def _tell(front: FrontSlot, event: str, alias: str, term: int) -> None:
     if front.control is not None:
         front.control.supervisor.send(event, model=alias, term=term)
 
 
-def _tell_stands(front: FrontPost, alias: str, standing: Standing) -> None:
+def _tell_stands(front: FrontSlot, alias: str, standing: Standing) -> None:
     if front.control is not None:
         state, why, failed = standing.state, standing.why, standing.is_failed
         front.control.supervisor.send("stands", model=alias, state=state, why=why, failed=failed)
 
 
-def tell_done(front: FrontPost, ticket: int, state: str, why: str) -> None:
+def tell_done(front: FrontSlot, ticket: int, state: str, why: str) -> None:
     """Tell whoever waits with this ticket what has become of what was asked."""
     if front.control is not None and ticket != NOBODY:
         front.control.supervisor.send("done", ticket=ticket, state=state, why=why)

@@ -12,7 +12,7 @@ import httpx
 import pytest
 
 from modelbundle.runtime.errors import BundleError
-from modelbundle.runtime.process.crew import Crew, FrontPost, ModelPost
+from modelbundle.runtime.process.crew import Crew, FrontSlot, ModelSlot
 from modelbundle.runtime.process.supervisor import Supervisor
 
 from ..conftest import Sums
@@ -184,7 +184,7 @@ class Staffed(Pretended):
         self.has_stand_in = has_stand_in
 
     def recruit(self, number):
-        return Crew([FrontPost(at, at, [ModelPost("some")]) for at in range(self.fronts)])
+        return Crew([FrontSlot(at, at, [ModelSlot("some")]) for at in range(self.fronts)])
 
 
 def wait_for(path):

@@ -12,7 +12,7 @@ import time
 import pytest
 
 from modelbundle.runtime.process.child import adopt_orphans
-from modelbundle.runtime.process.crew import Crew, FrontPost, ModelPost, TemplatePost
+from modelbundle.runtime.process.crew import Crew, FrontSlot, ModelSlot, TemplateSlot
 from modelbundle.runtime.process.staff import Staff
 from modelbundle.runtime.process.template import serve_template
 from modelbundle.runtime.process.watch import Watch
@@ -37,8 +37,8 @@ class Born:
 
     def __init__(self, watch, *, has_front):
         self.failures = []
-        self.model, self.template = ModelPost("m"), TemplatePost("m")
-        self.front = FrontPost(0, 0, [self.model])
+        self.model, self.template = ModelSlot("m"), TemplateSlot("m")
+        self.front = FrontSlot(0, 0, [self.model])
         self.staff = Staff(watch, self._work, lambda _: None, lambda *_: None, self._failed)
         self.staff.crews.append(Crew([self.front], [self.template]))
         if has_front:

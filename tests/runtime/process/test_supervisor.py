@@ -11,7 +11,7 @@ import httpx
 import pytest
 
 from modelbundle.runtime.errors import BundleError
-from modelbundle.runtime.process.crew import Crew, FrontPost
+from modelbundle.runtime.process.crew import Crew, FrontSlot
 from modelbundle.runtime.process.supervisor import Supervisor
 from modelbundle.runtime.process.terms import Terms
 
@@ -139,7 +139,7 @@ class Pretended:
         return Terms({}, self, hands)
 
     def recruit(self, number):
-        return Crew([FrontPost(index, index) for index in range(self.fronts)])
+        return Crew([FrontSlot(index, index) for index in range(self.fronts)])
 
     def front(self, post, on_ready):
         return self.work(post, on_ready)

@@ -10,7 +10,7 @@ import httpx
 import pytest
 
 from modelbundle.runtime.manifest import Route
-from modelbundle.runtime.process.crew import FrontPost
+from modelbundle.runtime.process.crew import FrontSlot
 from modelbundle.runtime.process.terms import Terms
 
 from ..conftest import Sums, write_bundle, write_model
@@ -385,7 +385,7 @@ def test_nobody_knows_a_model_that_there_is_not(two):
 
 @pytest.mark.parametrize("what", ["load", "unload", "prefer"])
 def test_who_asks_for_what_was_forgotten_a_moment_ago_is_told(what):
-    front, heard = FrontPost(0, 0), []
+    front, heard = FrontSlot(0, 0), []
     line = front.prepare().front
     line.on_event = heard.append
     assert Terms({}, None, None).heard(front, {"event": what, "model": "a", "ticket": 7})

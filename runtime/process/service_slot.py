@@ -1,13 +1,13 @@
-"""ServicePost: the place for the process of an author's class, beside a front."""
+"""ServiceSlot: the place for the process of an author's class, beside a front."""
 
 from ..rpc.call_channel import CallChannel
-from .crew import ModelPost, Post
+from .crew import ModelSlot, ProcessSlot
 
 ALIAS = "<service>"
 """What front and supervisor call it among the models; no model can be called so."""
 
 
-class ServicePost(ModelPost):
+class ServiceSlot(ModelSlot):
     """A service with its models; it comes and goes as a model process does.
 
     row   of the counters
@@ -23,7 +23,7 @@ class ServicePost(ModelPost):
         """A new channel."""
         self.calls = CallChannel.create()
 
-    def let_go(self, but_for: Post | None = None) -> None:
+    def let_go(self, but_for: ProcessSlot | None = None) -> None:
         """Close the channel."""
         if self.calls is not None and but_for is not self:
             self.calls.close()
