@@ -1,4 +1,4 @@
-"""LastWords: what a worker writes on stderr, passed on, and the end of it kept for its obituary.
+"""LastWords: what a worker writes on stderr, passed on, and the end of it kept for its exit report.
 
 A library that aborts says why there and nowhere else.
 """

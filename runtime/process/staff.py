@@ -13,7 +13,7 @@ from .cgroup import Cgroup
 from .child import Child, Work
 from .control import Event
 from .crew import Crew, FrontSlot, ModelSlot, ProcessSlot, TemplateSlot
-from .obituary import Obituary
+from .exit_report import ExitReport
 from .pending_forks import PendingForks
 from .watch import Watch
 
@@ -177,7 +177,7 @@ class Staff:
 
     # --- death ---
 
-    def reap(self) -> Iterator[tuple[ProcessSlot, Child, Obituary]]:
+    def reap(self) -> Iterator[tuple[ProcessSlot, Child, ExitReport]]:
         """Who has died; as process 1 of a container, bury also those whom nobody else will."""
         yield from self._reap_strangers()
         with suppress(ChildProcessError):
@@ -192,12 +192,12 @@ class Staff:
         if not len(self._forks):
             self._strangers.clear()
 
-    def _reap_strangers(self) -> Iterator[tuple[ProcessSlot, Child, Obituary]]:
+    def _reap_strangers(self) -> Iterator[tuple[ProcessSlot, Child, ExitReport]]:
         """Those who had ended before we heard of their birth."""
         for pid in self._strangers.keys() & self._slots.keys():
             yield from self._bury(pid, self._strangers.pop(pid))
 
-    def _bury(self, pid: int, status: int) -> Iterator[tuple[ProcessSlot, Child, Obituary]]:
+    def _bury(self, pid: int, status: int) -> Iterator[tuple[ProcessSlot, Child, ExitReport]]:
         slot = self._slots.pop(pid, None)
         child = slot.child if slot is not None else None
         if slot is None or child is None:
@@ -207,7 +207,7 @@ class Staff:
             self._watch.unregister(voice.reader)
         self._hang_up(slot)
         words = child.last_words()
-        yield slot, child, Obituary.of(status, words, is_out_of_memory=self._has_run_out(status))
+        yield slot, child, ExitReport.of(status, words, is_out_of_memory=self._has_run_out(status))
 
     def _has_run_out(self, status: int) -> bool:
         """Whether the kernel has killed somebody for lack of memory since it was last asked."""
@@ -234,9 +234,11 @@ def cannot_start(slot: ProcessSlot, error: OSError) -> BundleError:
     return BundleError(f"{slot.name} cannot be started: {error.strerror}.")
 
 
-def report(slot: ProcessSlot, child: Child, obituary: Obituary, delay: float) -> None:
+def report(slot: ProcessSlot, child: Child, exit_report: ExitReport, delay: float) -> None:
     """Say why somebody died, and when there will be another."""
     reason = f" ({child.failure})" if child.failure else ""
     when = f"in {delay:g} s" if delay else "now"
     which = f"{slot.name} (pid {child.pid})"
-    log.error("%s %s%s; starting another %s.%s", which, obituary.why, reason, when, obituary.told)
+    log.error(
+        "%s %s%s; starting another %s.%s", which, exit_report.why, reason, when, exit_report.told
+    )

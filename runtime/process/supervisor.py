@@ -18,8 +18,8 @@ from .child import Child
 from .control import Event
 from .crew import UNFIT, Crew, FrontSlot, ModelSlot, ProcessSlot, TemplateSlot
 from .duties import Duties, work_at
+from .exit_report import ExitReport
 from .newcomers import LAME_DUCK
-from .obituary import Obituary
 from .roll_call import SILENCE, RollCall
 from .staff import Staff, cannot_start, report
 from .terminal import Terminal
@@ -76,8 +76,8 @@ class Supervisor:
                 while self._code is None or len(self._staff):
                     for number in self._watch.wait():
                         self._obey(number)
-                    for slot, child, obituary in self._staff.reap():
-                        self._died(slot, child, obituary)
+                    for slot, child, exit_report in self._staff.reap():
+                        self._died(slot, child, exit_report)
             finally:
                 self._staff.end()
         if self._failure is not None:
@@ -320,7 +320,7 @@ class Supervisor:
 
     # --- death ---
 
-    def _died(self, slot: ProcessSlot, child: Child, obituary: Obituary) -> None:
+    def _died(self, slot: ProcessSlot, child: Child, exit_report: ExitReport) -> None:
         crew = slot.crew
         self._make_do(crew)
         self._duties.buried(child.pid)
@@ -329,17 +329,17 @@ class Supervisor:
             self._terms.buried(slot)
         elif isinstance(slot, FrontSlot):
             self._terms.front_died(slot)
-            self._front_died(slot, child, obituary)
+            self._front_died(slot, child, exit_report)
         elif isinstance(slot, ModelSlot):
-            self._model_died(slot, child, obituary)
-        elif isinstance(slot, TemplateSlot) and self._template_died(slot, child, obituary):
+            self._model_died(slot, child, exit_report)
+        elif isinstance(slot, TemplateSlot) and self._template_died(slot, child, exit_report):
             return
         if not crew.has_served and not crew.is_leaving and self._code is None:
-            why = f"{slot.name} {obituary.why} while it was loading the bundle."
+            why = f"{slot.name} {exit_report.why} while it was loading the bundle."
             self._fail(crew, child.failure or BundleError(why))
         self._see_out(crew)
 
-    def _front_died(self, front: FrontSlot, child: Child, obituary: Obituary) -> None:
+    def _front_died(self, front: FrontSlot, child: Child, exit_report: ExitReport) -> None:
         """Its connections are lost, and its models have nobody to work for."""
         is_wanted = front.crew.has_served and not front.crew.is_leaving and self._code is None
         for model in front.models:
@@ -351,13 +351,13 @@ class Supervisor:
             front.crew.end_if_left()
             return
         reason, front.killed_for = front.killed_for, ""
-        obituary = obituary.because(reason)
-        self._duties.died(front, obituary.cause)
+        exit_report = exit_report.because(reason)
+        self._duties.died(front, exit_report.cause)
         delay = front.delay(child)
         if front.futile > PATIENCE and not any(each.is_ready for each in front.crew.fronts):
-            why = f"The workers keep dying: the last one {obituary.why}."
+            why = f"The workers keep dying: the last one {exit_report.why}."
             raise child.failure or BundleError(why)
-        report(front, child, obituary, delay)
+        report(front, child, exit_report, delay)
         if front.crashes > 1:
             self._terms.give_up_waiting()
         self._watch.later(delay, partial(self._refill, front))
@@ -369,25 +369,25 @@ class Supervisor:
         else:
             self._watch.later(RETRY, partial(self._refill, front))
 
-    def _model_died(self, model: ModelSlot, child: Child, obituary: Obituary) -> None:
+    def _model_died(self, model: ModelSlot, child: Child, exit_report: ExitReport) -> None:
         """Its front goes on, and waits for another."""
         if model.front is None or model.front.child is None:
             return
-        if obituary.code == 0 and (model.crew.is_leaving or self._code is not None):
+        if exit_report.code == 0 and (model.crew.is_leaving or self._code is not None):
             return  # its front, which is about to end, has let it go
         reason, model.killed_for = model.killed_for, ""
-        obituary = obituary.because(reason)
-        model.tell("died", why=obituary.why)
+        exit_report = exit_report.because(reason)
+        model.tell("died", why=exit_report.why)
         if model.crew.has_served:
             delay = model.delay(child)
-            self._duties.died(model, obituary.cause)
-            report(model, child, obituary, delay)
+            self._duties.died(model, exit_report.cause)
+            report(model, child, exit_report, delay)
             self._watch.later(delay, partial(self._fill, model))
 
-    def _template_died(self, template: TemplateSlot, child: Child, obituary: Obituary) -> bool:
+    def _template_died(self, template: TemplateSlot, child: Child, exit_report: ExitReport) -> bool:
         """Whether things go on without it: for good, or until there is another."""
         crew = template.crew
-        if obituary.code == UNFIT:
+        if exit_report.code == UNFIT:
             why = "has threads once it is loaded; each process loads it by itself"
             log.info("Model `%s` %s.", template.alias, why)
             del crew.templates[template.alias]
@@ -395,6 +395,6 @@ class Supervisor:
             return True
         if crew.has_served and not crew.is_leaving and self._code is None:
             delay = template.delay(child)
-            report(template, child, obituary, delay)
+            report(template, child, exit_report, delay)
             self._watch.later(delay, partial(self._fill, template))
         return False

@@ -65,7 +65,7 @@ class Born:
         return json.loads(line.recv(1 << 12, socket.MSG_PEEK))["pid"]
 
     def reap(self):
-        return [(post, obituary.code) for post, _, obituary in self.staff.reap()]
+        return [(post, exit_report.code) for post, _, exit_report in self.staff.reap()]
 
 
 @pytest.mark.parametrize("has_front", [True, False])

@@ -73,9 +73,9 @@ def test_a_model_that_aborts_takes_one_worker_with_it(pair):
         pair.post([[-3, 0]])
     assert pair.post([[1, 2]]).status_code == 200
     wait_until(lambda: metric(pair, "bundle_ready_workers") == 2)
-    obituary = next(line for line in pair.log().splitlines() if "was killed by SIGABRT" in line)
-    assert "Its last words" in obituary
-    assert "Fatal Python error: Aborted" in obituary
+    exit_report = next(line for line in pair.log().splitlines() if "was killed by SIGABRT" in line)
+    assert "Its last words" in exit_report
+    assert "Fatal Python error: Aborted" in exit_report
 
 
 def test_a_worker_that_loads_leaves_the_requests_to_those_that_are_ready(

@@ -5,7 +5,7 @@ import signal
 
 import pytest
 
-from modelbundle.runtime.process.obituary import Obituary
+from modelbundle.runtime.process.exit_report import ExitReport
 
 
 def status(how):
@@ -30,16 +30,16 @@ def killed_by(number):
     ],
 )
 def test_a_wait_status_is_told_in_words(how, why):
-    assert Obituary.of(status(how), "").why == why
+    assert ExitReport.of(status(how), "").why == why
 
 
 def test_a_victim_of_the_kernel_died_of_memory():
-    found = Obituary.of(status(killed_by(signal.SIGKILL)), "a\nb", is_out_of_memory=True)
+    found = ExitReport.of(status(killed_by(signal.SIGKILL)), "a\nb", is_out_of_memory=True)
     assert "out of memory" in found.why
     assert found.told == " Its last words:\na\nb"
 
 
 def test_memory_is_no_reason_for_another_signal():
-    found = Obituary.of(int(signal.SIGSEGV), "", is_out_of_memory=True)
+    found = ExitReport.of(int(signal.SIGSEGV), "", is_out_of_memory=True)
     assert found.why == "was killed by SIGSEGV"
     assert not found.told

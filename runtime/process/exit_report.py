@@ -1,4 +1,4 @@
-"""Obituary: how a process ended, and what of."""
+"""ExitReport: how a process ended, and what of."""
 
 import os
 import signal
@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 
 
 @dataclass(frozen=True, slots=True)
-class Obituary:
+class ExitReport:
     """Why a process is gone.
 
     why    a clause such as "was killed by SIGSEGV", fit for strangers
@@ -23,7 +23,7 @@ class Obituary:
     is_hang: bool = False
 
     @classmethod
-    def of(cls, status: int, words: str, *, is_out_of_memory: bool = False) -> "Obituary":
+    def of(cls, status: int, words: str, *, is_out_of_memory: bool = False) -> "ExitReport":
         """From a wait status; `is_out_of_memory` where the kernel has counted a victim."""
         code = os.waitstatus_to_exitcode(status)
         if code >= 0:
@@ -34,7 +34,7 @@ class Obituary:
             why += ", out of memory"
         return cls(why, words, code, is_victim)
 
-    def because(self, reason: str) -> "Obituary":
+    def because(self, reason: str) -> "ExitReport":
         """The same of one who was ended for a reason, if there is one."""
         return replace(self, why=f"{self.why} ({reason})", is_hang=True) if reason else self
 
