@@ -17,11 +17,11 @@ from ..models.operation import Call, Stream
 from ..settings import ServeSettings
 from . import refusal
 from .call_channel import CallChannel
+from .call_queue import CallQueue
 from .connection import Connection
-from .errand import Errand
-from .errand_queue import ErrandQueue
 from .frame import Frame, Kind
 from .pace import Pace
+from .pending_call import PendingCall
 from .pulse import Pulse
 from .refusal import checked_rows
 from .remote_parts import RemoteParts
@@ -65,7 +65,7 @@ class ServiceLink:
         self._loop: asyncio.AbstractEventLoop | None = None
         self._connection: Connection | None = None
         self._connecting: set[asyncio.Task[None]] = set()
-        self._queue = ErrandQueue(settings.queue.max_rows)
+        self._queue = CallQueue(settings.queue.max_rows)
         self._number = 0
         self._pace = Pace()
         self._pulse = Pulse(self, settings.timeout)
@@ -173,7 +173,7 @@ class ServiceLink:
         self._pulse.cancel()
         lost = self._queue.died(self._channel.taken[0])
         if lost:
-            ids = ", ".join(errand.call.id.decode("latin-1") for errand in lost[:10])
+            ids = ", ".join(pending.call.id.decode("latin-1") for pending in lost[:10])
             log.error("The service died with %d requests: %s.", len(lost), ids)
 
     # --- calls ---
@@ -186,23 +186,23 @@ class ServiceLink:
             DeadlineExceeded: when it does not answer in time.
             RequestError: what it answers with.
         """
-        errand = Errand(route, call, is_idempotent=is_idempotent)
+        pending = PendingCall(route, call, is_idempotent=is_idempotent)
         if self._can_send and self._queue.is_idle:
-            self._send(errand)
+            self._send(pending)
         else:
-            self._queue.wait(errand)
+            self._queue.wait(pending)
         self._watch(call.deadline)
         try:
-            return await errand.answer
+            return await pending.answer
         except asyncio.CancelledError:
-            self._drop(errand)
+            self._drop(pending)
             raise
 
     def refuse(self) -> None:
         """Answer 503 to whatever has no answer."""
-        for errand in self._queue.unanswered():
-            errand.fail(Overloaded("The service has ended.", retry_after=1))
-            self._drop(errand)
+        for pending in self._queue.unanswered():
+            pending.fail(Overloaded("The service has ended.", retry_after=1))
+            self._drop(pending)
 
     @property
     def _can_send(self) -> bool:
@@ -210,24 +210,24 @@ class ServiceLink:
 
     def _go_on(self) -> None:
         """Send what may be sent now."""
-        while self._can_send and (errand := self._queue.next()) is not None:
-            self._send(errand)
+        while self._can_send and (pending := self._queue.next()) is not None:
+            self._send(pending)
 
-    def _send(self, errand: Errand) -> None:
+    def _send(self, pending: PendingCall) -> None:
         assert self._connection is not None
         assert self._loop is not None
-        self._number = errand.number = self._number + 1
-        errand.sent = now = time.monotonic()
-        self._queue.sent(errand)
+        self._number = pending.number = self._number + 1
+        pending.sent = now = time.monotonic()
+        self._queue.sent(pending)
         self._pulse.begin(self._loop)
-        head = orjson.dumps(errand.head(errand.call.deadline - now))
-        self._connection.send(Kind.CALL, errand.number, head, errand.call.body)
+        head = orjson.dumps(pending.head(pending.call.deadline - now))
+        self._connection.send(Kind.CALL, pending.number, head, pending.call.body)
 
-    def _drop(self, errand: Errand) -> None:
+    def _drop(self, pending: PendingCall) -> None:
         """Nobody waits for it any more."""
-        if self._queue.drop(errand):
+        if self._queue.drop(pending):
             if self._connection is not None:
-                self._connection.send(Kind.CANCEL, errand.number)
+                self._connection.send(Kind.CANCEL, pending.number)
             self._go_on()
 
     def _watch(self, deadline: float) -> None:
@@ -237,14 +237,14 @@ class ServiceLink:
     def _expire(self, now: float) -> float:
         """Fail what is past its deadline; when to look again."""
         following = inf
-        for errand in self._queue.unanswered():
-            if errand.call.deadline + SLACK > now:
-                following = min(following, errand.call.deadline + SLACK)
+        for pending in self._queue.unanswered():
+            if pending.call.deadline + SLACK > now:
+                following = min(following, pending.call.deadline + SLACK)
                 continue
-            if self._queue.find(errand.number) is errand:
+            if self._queue.find(pending.number) is pending:
                 self._pulse.overdue()
-            errand.fail(DeadlineExceeded("The deadline passed before the answer came."))
-            self._drop(errand)
+            pending.fail(DeadlineExceeded("The deadline passed before the answer came."))
+            self._drop(pending)
         return following
 
     # --- what the pulse asks ---
@@ -275,9 +275,9 @@ class ServiceLink:
             return
         match frame.kind:
             case Kind.ANSWER | Kind.ERROR | Kind.STREAM | Kind.PART | Kind.END:
-                errand = self._queue.find(frame.number)
-                if errand is not None:  # else nobody waits for it any more
-                    self._take(errand, frame)
+                pending = self._queue.find(frame.number)
+                if pending is not None:  # else nobody waits for it any more
+                    self._take(pending, frame)
             case Kind.PONG:
                 self._pulse.beat()
             case Kind.STATE:
@@ -298,43 +298,43 @@ class ServiceLink:
         self.on_change()
         self._go_on()
 
-    def _take(self, errand: Errand, frame: Frame) -> None:
+    def _take(self, pending: PendingCall, frame: Frame) -> None:
         if frame.kind == Kind.PART:
-            if errand.parts is None:
+            if pending.parts is None:
                 raise ValueError("A part came before its stream.")
-            errand.parts.put(frame.body)
+            pending.parts.put(frame.body)
             return
         if frame.kind == Kind.STREAM:
-            self._begin_stream(errand, frame)
+            self._begin_stream(pending, frame)
             return
         error = None
         if frame.kind == Kind.ANSWER:
-            content_type, errand.call.rows = _described(frame.head)
-            errand.succeed(Payload(frame.body, content_type))
-            self._pace.took(errand.route, time.monotonic() - errand.sent)
+            content_type, pending.call.rows = _described(frame.head)
+            pending.succeed(Payload(frame.body, content_type))
+            self._pace.took(pending.route, time.monotonic() - pending.sent)
         elif frame.kind == Kind.ERROR:
-            error, errand.call.rows = refusal.decode(frame.head)
-            errand.fail(error)
-        elif errand.parts is not None:
-            errand.parts.end()
-        self._queue.finish(errand)
+            error, pending.call.rows = refusal.decode(frame.head)
+            pending.fail(error)
+        elif pending.parts is not None:
+            pending.parts.end()
+        self._queue.finish(pending)
         self._go_on()
 
-    def _begin_stream(self, errand: Errand, frame: Frame) -> None:
-        content_type, errand.call.rows = _described(frame.head)
-        seconds = max(0.0, errand.call.deadline - errand.sent)
-        errand.parts = RemoteParts(
-            content_type, seconds, partial(self._more, errand), partial(self._leave, errand)
+    def _begin_stream(self, pending: PendingCall, frame: Frame) -> None:
+        content_type, pending.call.rows = _described(frame.head)
+        seconds = max(0.0, pending.call.deadline - pending.sent)
+        pending.parts = RemoteParts(
+            content_type, seconds, partial(self._more, pending), partial(self._leave, pending)
         )
-        self._pace.took(errand.route, time.monotonic() - errand.sent)
-        errand.succeed(Stream(errand.parts, content_type))
+        self._pace.took(pending.route, time.monotonic() - pending.sent)
+        pending.succeed(Stream(pending.parts, content_type))
 
-    def _more(self, errand: Errand, parts: int, size: int) -> None:
+    def _more(self, pending: PendingCall, parts: int, size: int) -> None:
         if self._connection is not None:
-            self._connection.send(Kind.MORE, errand.number, orjson.dumps([parts, size]))
+            self._connection.send(Kind.MORE, pending.number, orjson.dumps([parts, size]))
 
-    def _leave(self, errand: Errand) -> None:
-        self._drop(errand)
+    def _leave(self, pending: PendingCall) -> None:
+        self._drop(pending)
 
 
 def _clause(head: bytes) -> str:

@@ -1,4 +1,4 @@
-"""Errand: one call on its way to a service process, there, or back."""
+"""PendingCall: one call on its way to a service process, there, or back."""
 
 import asyncio
 from typing import TYPE_CHECKING, Any
@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from .remote_parts import RemoteParts
 
 
-class Errand:
+class PendingCall:
     """A call, and whoever waits for its answer.
 
     route          index of its route
