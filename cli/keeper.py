@@ -18,7 +18,7 @@ from ..bundler.running import RunningServer
 from ..runtime.errors import BundleError
 from ..runtime.manifest import BundleManifest
 from ..runtime.process.address import Address
-from ..runtime.process.obituary import signal_name
+from ..runtime.process.exit_report import signal_name
 from ..runtime.process.resolver import Resolver
 from ..runtime.process.terminal import Terminal
 from ..runtime.process.watch import Watch
