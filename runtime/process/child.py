@@ -35,7 +35,7 @@ class Child:
         self.began = began  # on the monotonic clock
         self.pid = 0
         self._ready_since = math.inf
-        self.is_buried = False  # waited for: its number may be another's
+        self.is_reaped = False  # waited for: its number may be another's
         self._death_signal = death_signal
         self._told = b""
         self._words = LastWords()
@@ -127,7 +127,7 @@ class Child:
 
     def send(self, number: int) -> None:
         """Send a signal, as long as its number is its own; one that is being born has none yet."""
-        if self.pid and not self.is_buried:
+        if self.pid and not self.is_reaped:
             os.kill(self.pid, number)
 
 

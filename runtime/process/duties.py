@@ -63,7 +63,7 @@ class Duties(Protocol):
         """Whoever stands there says that it is ready."""
         ...
 
-    def buried(self, pid: int) -> None:
+    def reaped(self, pid: int) -> None:
         """A process has ended, whatever it was and of whatever."""
         ...
 

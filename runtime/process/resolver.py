@@ -69,7 +69,7 @@ class Resolver:
 
 
 class Question:
-    """One command that runs; whoever buries all processes of the server buries it, too."""
+    """One command that runs; whoever reaps all processes of the server reaps it, too."""
 
     def __init__(
         self, resolver: Resolver, name: str, watch: Watch, on_answer: Callable[[Answer], None]

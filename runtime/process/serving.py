@@ -299,7 +299,7 @@ class Serving:
         if slot.child is not None:
             self.metrics.roster.enter(slot.child.pid, **_labels(slot))
 
-    def buried(self, pid: int) -> None:
+    def reaped(self, pid: int) -> None:
         """It has no memory any more."""
         self.metrics.roster.leave(pid)
 

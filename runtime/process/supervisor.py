@@ -20,8 +20,8 @@ from .crew import UNFIT, Crew, FrontSlot, ModelSlot, ProcessSlot, TemplateSlot
 from .duties import Duties, work_at
 from .exit_report import ExitReport
 from .newcomers import LAME_DUCK
+from .process_table import ProcessTable, cannot_start, report
 from .roll_call import SILENCE, RollCall
-from .staff import Staff, cannot_start, report
 from .terminal import Terminal
 from .watch import Watch
 
@@ -50,7 +50,9 @@ class Supervisor:
         self._grace = grace
         self._watch = Watch((signal.SIGTERM, signal.SIGINT, signal.SIGHUP, signal.SIGUSR1))
         work = partial(work_at, duties)
-        self._staff = Staff(self._watch, work, self._ready, self._told, self._cannot_fill)
+        self._processes = ProcessTable(
+            self._watch, work, self._ready, self._told, self._cannot_fill
+        )
         self._terminal = Terminal()
         self._terms = duties.terms(self)
         self._roll_call = RollCall(self._watch, self._answerable, self._may_load, silence)
@@ -73,13 +75,13 @@ class Supervisor:
                 self._crew = self._recruit()
                 self._fill_all(self._crew)
                 self._roll_call.begin()
-                while self._code is None or len(self._staff):
+                while self._code is None or len(self._processes):
                     for number in self._watch.wait():
                         self._obey(number)
-                    for slot, child, exit_report in self._staff.reap():
+                    for slot, child, exit_report in self._processes.reap():
                         self._died(slot, child, exit_report)
             finally:
-                self._staff.end()
+                self._processes.end()
         if self._failure is not None:
             raise self._failure
         return self._code or 0
@@ -90,7 +92,7 @@ class Supervisor:
         elif number == signal.SIGUSR1:
             self._code = 0
             self._duties.handed_over()
-            for crew in self._staff.crews:
+            for crew in self._processes.crews:
                 self._dismiss(crew)
         elif not self._stopped:  # also where it is leaving: those whom it answers may finish
             self._stopped = time.monotonic()
@@ -98,19 +100,19 @@ class Supervisor:
         elif time.monotonic() > self._stopped + SAME:
             log.warning("A second signal: not waiting for running requests.")
             self._code = 128 + number
-            self._staff.send(signal.SIGKILL)
+            self._processes.send(signal.SIGKILL)
 
     def _stop(self, code: int) -> None:
         """Have all fronts drain; kill who does not in time."""
         self._code = code
-        for crew in self._staff.crews:
+        for crew in self._processes.crews:
             for front in crew.fronts:
                 if front.control is not None:
                     front.control.supervisor.send("end")
                 front.send(signal.SIGTERM)
             crew.end_if_left()
         self._watch.later(LAME_DUCK, self._duties.last_call)
-        self._watch.later(self._grace + KILL_AFTER, partial(self._staff.send, signal.SIGKILL))
+        self._watch.later(self._grace + KILL_AFTER, partial(self._processes.send, signal.SIGKILL))
 
     # --- crews ---
 
@@ -141,7 +143,7 @@ class Supervisor:
     def _recruit(self) -> Crew:
         crew = self._duties.recruit(self._recruited)
         self._recruited += 1
-        self._staff.crews.append(crew)
+        self._processes.crews.append(crew)
         return crew
 
     def _fill_all(self, crew: Crew) -> None:
@@ -153,7 +155,7 @@ class Supervisor:
         """Forget a crew of which nobody is left."""
         if crew.is_leaving and crew.is_gone:
             crew.let_go()
-            self._staff.crews.remove(crew)
+            self._processes.crews.remove(crew)
 
     def _ready(self, slot: ProcessSlot) -> None:
         """Somebody is ready; perhaps a whole crew is."""
@@ -191,7 +193,7 @@ class Supervisor:
 
     def _make_do(self, crew: Crew) -> None:
         """Where nobody else serves, a front that does goes on, though another cannot begin."""
-        self._staff.catch_up(crew)
+        self._processes.catch_up(crew)
         if crew is self._next or self._code is not None or self._duties.has_stand_in:
             return
         if crew.serving and not (crew.has_served or crew.is_leaving):
@@ -269,12 +271,12 @@ class Supervisor:
         """Fork; from a template where there is one. While it loads, its models wait for it."""
         template = slot.crew.templates.get(slot.alias) if isinstance(slot, ModelSlot) else None
         if template is None or template.child is None or not isinstance(slot, ModelSlot):
-            self._staff.fill(slot)
+            self._processes.fill(slot)
         elif template.is_ready:
             try:
-                self._staff.fork_from(template, slot)
+                self._processes.fork_from(template, slot)
             except ConnectionError:  # it has died, and we are about to hear of it
-                self._staff.fill(slot)
+                self._processes.fill(slot)
 
     def _fill_models(self, template: TemplateSlot) -> None:
         for model in [each for front in template.crew.fronts for each in front.models]:
@@ -283,7 +285,7 @@ class Supervisor:
 
     def _cannot_fill(self, slot: ProcessSlot, error: OSError) -> None:
         if slot.is_dismissed:  # its template ended before it forked: nobody waits for it to end
-            self._terms.buried(slot)
+            self._terms.reaped(slot)
             return
         if isinstance(error, ConnectionError):  # its template is gone: it can load by itself
             self._watch.later(0.0, partial(self._fill, slot))
@@ -310,7 +312,7 @@ class Supervisor:
 
     def _answerable(self) -> Iterator[FrontSlot]:
         """Fronts whose silence is a fault; those that are leaving have their time anyway."""
-        for crew in self._staff.crews:
+        for crew in self._processes.crews:
             if self._code is None and not crew.is_leaving:
                 yield from crew.fronts
 
@@ -323,10 +325,10 @@ class Supervisor:
     def _died(self, slot: ProcessSlot, child: Child, exit_report: ExitReport) -> None:
         crew = slot.crew
         self._make_do(crew)
-        self._duties.buried(child.pid)
+        self._duties.reaped(child.pid)
         self._terms.died(slot, child)
         if slot.is_dismissed:
-            self._terms.buried(slot)
+            self._terms.reaped(slot)
         elif isinstance(slot, FrontSlot):
             self._terms.front_died(slot)
             self._front_died(slot, child, exit_report)
@@ -363,7 +365,7 @@ class Supervisor:
         self._watch.later(delay, partial(self._refill, front))
 
     def _refill(self, front: FrontSlot) -> None:
-        """Fill a front's slot once its old models are buried: new ones get new channels."""
+        """Fill a front's slot once its old models are reaped: new ones get new channels."""
         if all(model.child is None for model in front.models):
             self._fill(front)
         else:

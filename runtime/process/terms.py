@@ -332,7 +332,7 @@ class Terms:
             standing.awaited.discard(front)
             self._see(alias, standing)
 
-    def buried(self, slot: ProcessSlot) -> None:
+    def reaped(self, slot: ProcessSlot) -> None:
         """A process in a slot that is given up has ended."""
         if isinstance(slot, TemplateSlot):
             self._leaving.discard(slot.alias)
@@ -359,7 +359,7 @@ class Terms:
             if since <= slot.term < before and not slot.is_dismissed:
                 self._hands.dismiss(slot)
                 if slot.child is None:
-                    self.buried(slot)
+                    self.reaped(slot)
 
     def _dismiss_template(self, alias: str) -> None:
         template = self._hands.crew.templates.pop(alias, None)

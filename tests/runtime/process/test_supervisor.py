@@ -147,7 +147,7 @@ class Pretended:
     def ready(self, *_):
         pass
 
-    died = joined = buried = failed = left = handed_over = ready
+    died = joined = reaped = failed = left = handed_over = ready
 
     def look(self, crew):
         return False

@@ -148,7 +148,9 @@ def test_a_template_that_does_not_fork_is_ended_and_keeps_nobody_waiting(
     sums, servers, tmp_path_factory
 ):
     hurry = tmp_path_factory.mktemp("hurry")  # a patience that tests have, too
-    patience = "from modelbundle.runtime.process import staff\nstaff.BIRTH = staff.NEWS = 0.2\n"
+    patience = (
+        "from modelbundle.runtime.process import process_table as t\nt.BIRTH = t.NEWS = 0.2\n"
+    )
     (hurry / "sitecustomize.py").write_text(patience)
     server = servers.start(sums(), "--workers=2", env={"PYTHONPATH": str(hurry)})
     wait_until(lambda: metric(server, "bundle_ready_workers") == 2)

@@ -1,4 +1,4 @@
-"""Staff: the processes of all crews: forked, heard, and buried."""
+"""ProcessTable: the processes of all crews: forked, heard, and reaped."""
 
 import logging
 import os
@@ -23,7 +23,7 @@ BIRTH = 10.0  # seconds that a template has to fork: one of many gigabytes takes
 NEWS = 1.0  # seconds after them, in which we hear of what was forked while we did not run
 
 
-class Staff:
+class ProcessTable:
     """Which process is in which slot.
 
     on_ready  called with a slot when whoever is there says that it is ready
@@ -178,7 +178,7 @@ class Staff:
     # --- death ---
 
     def reap(self) -> Iterator[tuple[ProcessSlot, Child, ExitReport]]:
-        """Who has died; as process 1 of a container, bury also those whom nobody else will."""
+        """Who has died; as process 1 of a container, reap also those whom nobody else will."""
         yield from self._reap_strangers()
         with suppress(ChildProcessError):
             while True:
@@ -187,7 +187,7 @@ class Staff:
                     break
                 if pid not in self._slots and len(self._forks):
                     self._strangers[pid] = status
-                yield from self._bury(pid, status)
+                yield from self._reap_one(pid, status)
         yield from self._reap_strangers()  # whom a template has told of, that has ended just now
         if not len(self._forks):
             self._strangers.clear()
@@ -195,14 +195,14 @@ class Staff:
     def _reap_strangers(self) -> Iterator[tuple[ProcessSlot, Child, ExitReport]]:
         """Those who had ended before we heard of their birth."""
         for pid in self._strangers.keys() & self._slots.keys():
-            yield from self._bury(pid, self._strangers.pop(pid))
+            yield from self._reap_one(pid, self._strangers.pop(pid))
 
-    def _bury(self, pid: int, status: int) -> Iterator[tuple[ProcessSlot, Child, ExitReport]]:
+    def _reap_one(self, pid: int, status: int) -> Iterator[tuple[ProcessSlot, Child, ExitReport]]:
         slot = self._slots.pop(pid, None)
         child = slot.child if slot is not None else None
         if slot is None or child is None:
             return
-        child.is_buried, slot.child = True, None
+        child.is_reaped, slot.child = True, None
         for voice in child.voices:
             self._watch.unregister(voice.reader)
         self._hang_up(slot)
@@ -230,7 +230,7 @@ class Staff:
 
 
 def cannot_start(slot: ProcessSlot, error: OSError) -> BundleError:
-    """What to say where `Staff.fill` fails."""
+    """What to say where `ProcessTable.fill` fails."""
     return BundleError(f"{slot.name} cannot be started: {error.strerror}.")
 
 

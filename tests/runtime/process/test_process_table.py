@@ -1,4 +1,4 @@
-"""Processes that are born and buried, in whatever order it is heard of."""
+"""Processes that are born and reaped, in whatever order it is heard of."""
 
 import ctypes
 import json
@@ -13,7 +13,7 @@ import pytest
 
 from modelbundle.runtime.process.child import adopt_orphans
 from modelbundle.runtime.process.crew import Crew, FrontSlot, ModelSlot, TemplateSlot
-from modelbundle.runtime.process.staff import Staff
+from modelbundle.runtime.process.process_table import ProcessTable
 from modelbundle.runtime.process.template import serve_template
 from modelbundle.runtime.process.watch import Watch
 
@@ -33,20 +33,22 @@ def adopts():
 
 
 class Born:
-    """A staff whose template forks a model that ends at once."""
+    """A table whose template forks a model that ends at once."""
 
     def __init__(self, watch, *, has_front):
         self.failures = []
         self.model, self.template = ModelSlot("m"), TemplateSlot("m")
         self.front = FrontSlot(0, 0, [self.model])
-        self.staff = Staff(watch, self._work, lambda _: None, lambda *_: None, self._failed)
-        self.staff.crews.append(Crew([self.front], [self.template]))
+        self.processes = ProcessTable(
+            watch, self._work, lambda _: None, lambda *_: None, self._failed
+        )
+        self.processes.crews.append(Crew([self.front], [self.template]))
         if has_front:
-            self.staff.fill(self.front)
+            self.processes.fill(self.front)
         else:
             self.model.prepare()
-        self.staff.fill(self.template)
-        self.staff.fork_from(self.template, self.model)
+        self.processes.fill(self.template)
+        self.processes.fork_from(self.template, self.model)
 
     def _failed(self, post, error):
         self.failures.append(error)
@@ -57,7 +59,7 @@ class Born:
         return lambda ready: serve_template(post.template, object, lambda: os._exit(3), ready)
 
     def told(self):
-        """The number of the model, which the staff has not read yet."""
+        """The number of the model, which the table has not read yet."""
         line = self.template.supervisor
         poll = select.poll()  # of any descriptor, however many there are
         poll.register(line, select.POLLIN)
@@ -65,7 +67,7 @@ class Born:
         return json.loads(line.recv(1 << 12, socket.MSG_PEEK))["pid"]
 
     def reap(self):
-        return [(post, exit_report.code) for post, _, exit_report in self.staff.reap()]
+        return [(post, exit_report.code) for post, _, exit_report in self.processes.reap()]
 
 
 @pytest.mark.parametrize("has_front", [True, False])
@@ -80,10 +82,10 @@ def test_a_model_that_ends_before_its_birth_is_heard_of_is_buried_nevertheless(a
             born.template.send(signal.SIGKILL)
             os.waitid(os.P_PID, template, os.WEXITED | os.WNOWAIT)
             assert born.reap() == [(born.template, -signal.SIGKILL), (born.model, 3)]
-            assert len(born.staff) == has_front
+            assert len(born.processes) == has_front
             assert born.failures == []
         finally:
-            born.staff.end()
+            born.processes.end()
 
 
 def test_a_model_that_there_are_no_descriptors_for_is_refused_and_the_server_goes_on(
