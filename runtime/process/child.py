@@ -14,7 +14,7 @@ from typing import NoReturn
 
 from .. import outlet
 from ..errors import BundleError
-from .last_words import STDERR, LastWords
+from .stderr_tail import STDERR, StderrTail
 from .voice import Voice
 
 Work = Callable[[Callable[[], None]], int]
@@ -38,10 +38,10 @@ class Child:
         self.is_reaped = False  # waited for: its number may be another's
         self._death_signal = death_signal
         self._told = b""
-        self._words = LastWords()
+        self._tail = StderrTail()
         self._status = Voice(self._hear)
         try:
-            self._stderr = Voice(self._words.hear)
+            self._stderr = Voice(self._tail.hear)
         except OSError:
             self._status.abandon()
             raise
@@ -119,11 +119,11 @@ class Child:
         failure.exit_code = told["code"]
         return failure
 
-    def last_words(self) -> str:
+    def stderr_tail(self) -> str:
         """What a dead child wrote on stderr before it went, as far as that tells why."""
         for voice in self.voices:
             voice.finish()
-        return self._words.end()
+        return self._tail.end()
 
     def send(self, number: int) -> None:
         """Send a signal, as long as its number is its own; one that is being born has none yet."""

@@ -206,7 +206,7 @@ class ProcessTable:
         for voice in child.voices:
             self._watch.unregister(voice.reader)
         self._hang_up(slot)
-        words = child.last_words()
+        words = child.stderr_tail()
         yield slot, child, ExitReport.of(status, words, is_out_of_memory=self._has_run_out(status))
 
     def _has_run_out(self, status: int) -> bool:
@@ -223,7 +223,7 @@ class ProcessTable:
             with suppress(ChildProcessError):
                 os.waitpid(pid, 0)
             if slot.child is not None:
-                slot.child.last_words()
+                slot.child.stderr_tail()
         self._slots.clear()
         for crew in self.crews:
             crew.let_go()

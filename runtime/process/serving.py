@@ -28,11 +28,11 @@ from .device import Device
 from .growth import Growth
 from .grpc_port import GrpcPort
 from .handover import Handover
-from .last_words import STDERR
 from .management_port import ManagementPort
 from .newcomers import turn_away
 from .registrar import Registrar
 from .service_slot import ServiceSlot
+from .stderr_tail import STDERR
 from .terms import Hands, Standing, Terms
 from .topology import Topology
 

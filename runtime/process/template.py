@@ -18,7 +18,7 @@ from ..remote.channel import Channel
 from ..remote.model_process import end_with_parent, serve_loaded
 from .child import be_child
 from .crew import UNFIT
-from .last_words import STDERR
+from .stderr_tail import STDERR
 
 MOST = 64  # descriptors in one message
 _PIECE = 1 << 12

@@ -1,4 +1,4 @@
-"""LastWords: what a worker writes on stderr, passed on, and the end of it kept for its exit report.
+"""StderrTail: what a worker writes on stderr, passed on, and its last lines kept for the report.
 
 A library that aborts says why there and nowhere else.
 """
@@ -13,7 +13,7 @@ LONGEST = 400  # characters of a line that are kept
 TOO_LONG = 1 << 16  # bytes of a line that are passed on without waiting for its end
 
 
-class LastWords:
+class StderrTail:
     """Passes on whole lines, so that those of several workers never mix."""
 
     def __init__(self) -> None:

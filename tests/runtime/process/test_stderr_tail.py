@@ -4,37 +4,37 @@ import os
 
 import pytest
 
-from modelbundle.runtime.process.last_words import KEPT, LONGEST, LastWords
+from modelbundle.runtime.process.stderr_tail import KEPT, LONGEST, StderrTail
 from modelbundle.runtime.process.voice import Voice
 
 
 def test_whole_lines_are_passed_on_as_they_come(capfd):
-    words = LastWords()
-    words.hear(b"one\ntw")
+    tail = StderrTail()
+    tail.hear(b"one\ntw")
     assert capfd.readouterr().err == "one\n"
-    words.hear(b"o\n")
+    tail.hear(b"o\n")
     assert capfd.readouterr().err == "two\n"
 
 
 def test_what_has_no_end_is_passed_on_at_the_end(capfd):
-    words = LastWords()
-    words.hear(b"cannot allocate")
-    assert words.end() == "cannot allocate"
+    tail = StderrTail()
+    tail.hear(b"cannot allocate")
+    assert tail.end() == "cannot allocate"
     assert capfd.readouterr().err == "cannot allocate\n"
 
 
 def test_the_log_goes_through_but_is_not_why_it_died(capfd):
-    words = LastWords()
-    words.hear(b'{"ts":1,"message":"Loaded."}\nabort: no such device\n')
-    assert words.end() == "abort: no such device"
+    tail = StderrTail()
+    tail.hear(b'{"ts":1,"message":"Loaded."}\nabort: no such device\n')
+    assert tail.end() == "abort: no such device"
     assert "Loaded." in capfd.readouterr().err
 
 
 def test_little_is_kept_of_much():
-    words = LastWords()
+    tail = StderrTail()
     for number in range(1000):
-        words.hear(b"%d" % number * 1000 + b"\n")
-    kept = words.end().splitlines()
+        tail.hear(b"%d" % number * 1000 + b"\n")
+    kept = tail.end().splitlines()
     assert len(kept) == KEPT
     assert {len(line) for line in kept} == {LONGEST}
     assert kept[-1].startswith("999")
