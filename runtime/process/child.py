@@ -14,8 +14,8 @@ from typing import NoReturn
 
 from .. import outlet
 from ..errors import BundleError
+from .output_pipe import OutputPipe
 from .stderr_tail import STDERR, StderrTail
-from .voice import Voice
 
 Work = Callable[[Callable[[], None]], int]
 """A process' whole life: calls its argument when it is ready; the exit code."""
@@ -39,9 +39,9 @@ class Child:
         self._death_signal = death_signal
         self._told = b""
         self._tail = StderrTail()
-        self._status = Voice(self._hear)
+        self._status = OutputPipe(self._hear)
         try:
-            self._stderr = Voice(self._tail.hear)
+            self._stderr = OutputPipe(self._tail.hear)
         except OSError:
             self._status.abandon()
             raise
@@ -58,8 +58,8 @@ class Child:
         try:
             self.pid = os.fork()
         except OSError:
-            for voice in self.voices:
-                voice.abandon()
+            for pipe in self.pipes:
+                pipe.abandon()
             raise
         if self.pid == 0:
             be_child(lambda: self._prepare(supervisor, let_go), work, self._status.writer)
@@ -72,26 +72,26 @@ class Child:
 
     def listen(self) -> None:
         """Keep the ends to read from."""
-        for voice in self.voices:
-            voice.listen()
+        for pipe in self.pipes:
+            pipe.listen()
 
     def abandon(self) -> None:
         """It was never born."""
-        for voice in self.voices:
-            voice.close()
+        for pipe in self.pipes:
+            pipe.close()
 
     def _prepare(self, supervisor: int, let_go: Callable[[], None]) -> None:
         _end_with(supervisor, self._death_signal)
         let_go()
-        for voice in self.voices:
-            os.close(voice.reader)
+        for pipe in self.pipes:
+            os.close(pipe.reader)
         os.dup2(self._stderr.writer, STDERR)
         os.close(self._stderr.writer)
 
     @property
-    def voices(self) -> tuple[Voice, ...]:
+    def pipes(self) -> tuple[OutputPipe, ...]:
         """What it can still be heard through."""
-        return tuple(voice for voice in (self._status, self._stderr) if not voice.is_closed)
+        return tuple(pipe for pipe in (self._status, self._stderr) if not pipe.is_closed)
 
     def _hear(self, data: bytes) -> None:
         self._told += data
@@ -121,8 +121,8 @@ class Child:
 
     def stderr_tail(self) -> str:
         """What a dead child wrote on stderr before it went, as far as that tells why."""
-        for voice in self.voices:
-            voice.finish()
+        for pipe in self.pipes:
+            pipe.finish()
         return self._tail.end()
 
     def send(self, number: int) -> None:

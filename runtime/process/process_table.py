@@ -62,9 +62,9 @@ class ProcessTable:
     def catch_up(self, crew: Crew) -> None:
         """Hear what the fronts of a crew have said until this moment."""
         for front in crew.fronts:
-            for voice in front.child.voices if front.child is not None else ():
-                if not self._hear(front, voice.read):
-                    self._watch.unregister(voice.reader)
+            for pipe in front.child.pipes if front.child is not None else ():
+                if not self._hear(front, pipe.read):
+                    self._watch.unregister(pipe.reader)
 
     # --- birth ---
 
@@ -116,8 +116,8 @@ class ProcessTable:
     def _attend(self, slot: ProcessSlot, child: Child) -> None:
         """Listen to who stands in a slot now."""
         slot.child = child
-        for voice in child.voices:
-            self._watch.register(voice.reader, partial(self._hear, slot, voice.read))
+        for pipe in child.pipes:
+            self._watch.register(pipe.reader, partial(self._hear, slot, pipe.read))
         if isinstance(slot, ModelSlot):
             slot.tell("born")
 
@@ -136,8 +136,8 @@ class ProcessTable:
     def _not_born(self, slot: ModelSlot, error: OSError) -> None:
         child, slot.child = slot.child, None
         if child is not None:
-            for voice in child.voices:
-                self._watch.unregister(voice.reader)
+            for pipe in child.pipes:
+                self._watch.unregister(pipe.reader)
             child.abandon()
         self._on_failure(slot, error)
 
@@ -163,8 +163,8 @@ class ProcessTable:
         self._watch.let_go()
         for crew in self.crews:
             for slot in crew.slots():
-                for voice in slot.child.voices if slot.child else ():
-                    os.close(voice.reader)
+                for pipe in slot.child.pipes if slot.child else ():
+                    os.close(pipe.reader)
             for each in (*crew.fronts, *crew.templates.values()):
                 each.let_go(but_for=own)
 
@@ -203,8 +203,8 @@ class ProcessTable:
         if slot is None or child is None:
             return
         child.is_reaped, slot.child = True, None
-        for voice in child.voices:
-            self._watch.unregister(voice.reader)
+        for pipe in child.pipes:
+            self._watch.unregister(pipe.reader)
         self._hang_up(slot)
         words = child.stderr_tail()
         yield slot, child, ExitReport.of(status, words, is_out_of_memory=self._has_run_out(status))

@@ -4,8 +4,8 @@ import os
 
 import pytest
 
+from modelbundle.runtime.process.output_pipe import OutputPipe
 from modelbundle.runtime.process.stderr_tail import KEPT, LONGEST, StderrTail
-from modelbundle.runtime.process.voice import Voice
 
 
 def test_whole_lines_are_passed_on_as_they_come(capfd):
@@ -42,32 +42,30 @@ def test_little_is_kept_of_much():
 
 @pytest.fixture
 def heard():
-    """What came through a voice, and the voice."""
+    """What came through a pipe, and the pipe."""
     pieces = []
-    return pieces, Voice(pieces.append)
+    return pieces, OutputPipe(pieces.append)
 
 
 def test_a_voice_is_heard_until_its_end(heard):
-    pieces, voice = heard
-    told = os.dup(voice.writer)
-    voice.listen()
-    assert voice.read()
+    pieces, pipe = heard
+    told = os.dup(pipe.writer)
+    pipe.listen()
+    assert pipe.read()
     os.write(told, b"ready")
-    assert voice.read()
+    assert pipe.read()
     os.close(told)
-    assert not voice.read()
-    assert (pieces, voice.is_closed) == ([b"ready"], False), (
-        "whoever waits for it gives it up first"
-    )
-    voice.finish()
-    assert (pieces, voice.is_closed) == ([b"ready"], True)
+    assert not pipe.read()
+    assert (pieces, pipe.is_closed) == ([b"ready"], False), "whoever waits for it gives it up first"
+    pipe.finish()
+    assert (pieces, pipe.is_closed) == ([b"ready"], True)
 
 
 def test_a_child_of_a_dead_worker_that_holds_the_pipe_open_is_not_waited_for(heard):
-    pieces, voice = heard
-    held = os.dup(voice.writer)
-    voice.listen()
+    pieces, pipe = heard
+    held = os.dup(pipe.writer)
+    pipe.listen()
     os.write(held, b"farewell")
-    voice.finish()
+    pipe.finish()
     os.close(held)
-    assert (pieces, voice.is_closed) == ([b"farewell"], True)
+    assert (pieces, pipe.is_closed) == ([b"farewell"], True)

@@ -6,7 +6,7 @@ import signal
 import pytest
 
 from modelbundle.runtime.process.control import Control
-from modelbundle.runtime.process.voice import Voice
+from modelbundle.runtime.process.output_pipe import OutputPipe
 from modelbundle.runtime.process.watch import Watch
 
 
@@ -80,14 +80,14 @@ def test_who_was_given_up_by_another_is_not_heard_at_the_same_time(watch):
 def test_who_has_ended_is_not_told_of_again_though_a_fork_has_the_pipe_too(watch):
     """A closed descriptor whose copy is open elsewhere would wake it for ever."""
     heard = []
-    voice = Voice(heard.append)
-    copy = os.dup(voice.reader)  # what a fork has that has not run yet
-    watch.register(voice.reader, voice.read)
-    os.write(voice.writer, b"a")
+    pipe = OutputPipe(heard.append)
+    copy = os.dup(pipe.reader)  # what a fork has that has not run yet
+    watch.register(pipe.reader, pipe.read)
+    os.write(pipe.writer, b"a")
     watch.wait()
-    os.close(voice.writer)
+    os.close(pipe.writer)
     watch.wait()
-    voice.close()
+    pipe.close()
     rounds, is_over = 0, []
     watch.later(0.1, lambda: is_over.append(True))
     while not is_over:

@@ -1,4 +1,4 @@
-"""Voice: a pipe through which a worker is heard by its supervisor."""
+"""OutputPipe: a pipe through which a worker is heard by its supervisor."""
 
 import os
 from collections.abc import Callable
@@ -6,7 +6,7 @@ from collections.abc import Callable
 _PIECE = 1 << 16
 
 
-class Voice:
+class OutputPipe:
     """One pipe; `hear` gets what comes through it.
 
     reader  the supervisor's descriptor
