@@ -158,7 +158,7 @@ class Bench:
                 self.ask(b"")
                 await asyncio.sleep(0.01)
             for connection, transport in self.ends:
-                connection._flight.waiting.clear()  # noqa: SLF001
+                connection._pipeline.waiting.clear()  # noqa: SLF001
                 transport.written.clear()
 
     def ask(self, header):

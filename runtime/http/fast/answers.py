@@ -40,15 +40,15 @@ class Answers(RouteResponder):
             body = rows.body(start, stop)
             start = stop
             request.sent = len(body)
-            flight = request.flight
-            if len(flight.waiting) == 1 and not flight.is_closing:  # nearly always
-                flight.waiting.clear()
-                protocol = flight.protocol
+            pipeline = request.pipeline
+            if len(pipeline.waiting) == 1 and not pipeline.is_closing:  # nearly always
+                pipeline.waiting.clear()
+                protocol = pipeline.protocol
                 protocol.write(template % (len(body), request.id, body))
                 protocol.on_all_answered(now)
             else:
                 request.reply = Reply(Answer(OK, body), date)
-                flight.answered(now)
+                pipeline.answered(now)
         self._tracker.ended(requests, OK, now)
 
     def _encoded(self, output: Any) -> EncodedRows | None:

@@ -145,15 +145,15 @@ class DialectAnswers(RouteResponder):
         now = time.monotonic()
         date = self._tracker.date.at(now)
         for request, reply in zip(requests, replies, strict=True):
-            flight = request.flight
+            pipeline = request.pipeline
             body = reply.body
-            is_next = len(flight.waiting) == 1 and not flight.is_closing
+            is_next = len(pipeline.waiting) == 1 and not pipeline.is_closing
             if is_next and _is_plain(reply) and not request.head.is_timed:  # nearly always
                 assert isinstance(body, bytes)
                 request.sent = len(body)
-                flight.waiting.clear()
-                flight.protocol.write(date.template % (len(body), request.id, body))
-                flight.protocol.on_all_answered(now)
+                pipeline.waiting.clear()
+                pipeline.protocol.write(date.template % (len(body), request.id, body))
+                pipeline.protocol.on_all_answered(now)
             else:
                 self._reply(request, _answer(reply), date, now)
         self._tracker.ended(requests, OK, now)

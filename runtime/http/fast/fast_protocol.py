@@ -14,8 +14,8 @@ from ..body import beyond
 from ..own_lines import NOTHING, OwnLines
 from ..protocol import LimitedProtocol
 from .fast_request import FastRequest
-from .flight import Flight
 from .large_body import LargeBody
+from .pipeline import Pipeline
 from .plain_head import PlainHead
 
 if TYPE_CHECKING:
@@ -32,7 +32,7 @@ MOST_WAITING = 32  # requests of one connection; then it is not read from until 
 class FastProtocol(LimitedProtocol):
     """One connection that is in one of two ways at a time.
 
-    The fast way: requests for predictions are a `Flight`, which to uvicorn looks like the
+    The fast way: requests for predictions are a `Pipeline`, which to uvicorn looks like the
     cycle of one request. The standard way: uvicorn's own, for everything that is not plain.
     Requests of the standard way wait, as pipelined ones always do, until all are answered; while
     one of them is unanswered, predictions behind it take the standard way, too. So answers come
@@ -49,8 +49,8 @@ class FastProtocol(LimitedProtocol):
         _loop: asyncio.AbstractEventLoop | None = None,
     ) -> None:
         super().__init__(config, server_state, app_state, _loop)
-        self._flight: Flight[FastRequest] = Flight(self)
-        self._cycle = cast("RequestResponseCycle", self._flight)
+        self._pipeline: Pipeline[FastRequest] = Pipeline(self)
+        self._cycle = cast("RequestResponseCycle", self._pipeline)
         self._memo = self.fast_path.memo
         self._known = self._memo.get
         self._budget = self.fast_path.budget
@@ -67,7 +67,7 @@ class FastProtocol(LimitedProtocol):
 
     def connection_lost(self, exc: Exception | None) -> None:
         """Drop what nobody waits for any more, before a model runs for it."""
-        flight = self._flight
+        pipeline = self._pipeline
         gone = [request for request in flight.waiting if request.reply is None]
         if self._coming is not None:
             gone.append(self._coming)
@@ -75,9 +75,9 @@ class FastProtocol(LimitedProtocol):
             self._coming = None
             self.fast_path.began(1)
             self.fast_path.open += 1
-        flight.waiting.clear()
-        flight.more_body = False
-        flight.disconnected = True
+        pipeline.waiting.clear()
+        pipeline.more_body = False
+        pipeline.disconnected = True
         super().connection_lost(exc)
         now = time.monotonic()
         for request in gone:
@@ -118,13 +118,13 @@ class FastProtocol(LimitedProtocol):
         if self._deadline is not None:
             self._disarm()
         self.cycle = self._answering = self._cycle
-        self._queue(FastRequest(self._flight, head, body, own))
+        self._queue(FastRequest(self._pipeline, head, body, own))
 
     def _queue(self, request: FastRequest) -> None:
-        waiting = self._flight.waiting
+        waiting = self._pipeline.waiting
         waiting.append(request)
         if request.head.is_last:
-            self._flight.is_closing = self._is_deaf = True
+            self._pipeline.is_closing = self._is_deaf = True
         if len(waiting) >= MOST_WAITING:
             self.flow.pause_reading()
         self.fast_path.open += 1
@@ -190,7 +190,7 @@ class FastProtocol(LimitedProtocol):
     def on_all_answered(self, now: float) -> None:
         """All is answered: the standard way goes on, or the client has its time to ask again."""
         self._rested = now
-        if self._flight.is_closing:
+        if self._pipeline.is_closing:
             self.transport.close()
         elif self.pipeline or self._farewell:
             self.on_response_complete()
@@ -224,12 +224,12 @@ class FastProtocol(LimitedProtocol):
     def resume_writing(self) -> None:
         """It reads again."""
         super().resume_writing()
-        if len(self._flight.waiting) < MOST_WAITING:
+        if len(self._pipeline.waiting) < MOST_WAITING:
             self.flow.resume_reading()
 
     def give_up(self) -> None:
         """Answer what is still open: the server ends."""
-        for request in [each for each in self._flight.waiting if each.reply is None]:
+        for request in [each for each in self._pipeline.waiting if each.reply is None]:
             request.abandon()
             error = Overloaded("The server is shutting down.", retry_after=1)
             request.group.refuse([request], error)
@@ -240,7 +240,7 @@ class FastProtocol(LimitedProtocol):
         """Choose the way."""
         self._check_head()
         raw, self._raw_head = self._raw_head, b""
-        head = self._plain_head() if self._is_fast and not self._flight.is_closing else None
+        head = self._plain_head() if self._is_fast and not self._pipeline.is_closing else None
         if head is None or not self._has_room(head):
             self._is_fast = False
             self._begin_cycle()
@@ -251,8 +251,8 @@ class FastProtocol(LimitedProtocol):
         if raw and not self._readiness.closes_connections:
             self._memo.learn(raw, head, self.url, self.headers)
         self.cycle = self._answering = self._cycle
-        self._flight.more_body = True
-        self._coming = FastRequest(self._flight, head, b"", head.own)
+        self._pipeline.more_body = True
+        self._coming = FastRequest(self._pipeline, head, b"", head.own)
 
     def _plain_head(self) -> PlainHead | None:
         """What the head says, where it can be answered below ASGI."""
@@ -312,7 +312,7 @@ class FastProtocol(LimitedProtocol):
     def _finish(self, request: FastRequest, body: bytes | memoryview) -> None:
         self._coming = None
         self._end_body()
-        self._flight.more_body = False
+        self._pipeline.more_body = False
         request.body = cast("bytes", body)  # who said where its numbers begin takes a view, too
         self._claim_rest(request.head)
         if self._is_beyond:
@@ -321,9 +321,9 @@ class FastProtocol(LimitedProtocol):
             self._queue(request)
 
     def _refuse(self, request: FastRequest) -> None:
-        self._flight.waiting.append(request)
+        self._pipeline.waiting.append(request)
         if request.head.is_last:
-            self._flight.is_closing = self._is_deaf = True
+            self._pipeline.is_closing = self._is_deaf = True
         self.fast_path.began(1)
         self.fast_path.open += 1
         request.head.intake.answers.refuse([request], beyond())
@@ -332,13 +332,13 @@ class FastProtocol(LimitedProtocol):
         """Whether earlier requests than the one that is refused wait for their answers."""
         if self._coming is None:
             return super()._is_behind(cycle)
-        if not self._flight.waiting:
+        if not self._pipeline.waiting:
             return False
         self._budget.give(self._claimed)
         self._claimed = 0
         self._parts.clear()
         self._coming = None
-        self._flight.more_body = False
+        self._pipeline.more_body = False
         return True
 
     def on_response_complete(self) -> None:

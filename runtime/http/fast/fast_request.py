@@ -10,7 +10,7 @@ if TYPE_CHECKING:
     from ...dialects.question import Question
     from ...telemetry.trace_context import TraceContext
     from ..own_lines import OwnLines
-    from .flight import Flight
+    from .pipeline import Pipeline
     from .plain_head import PlainHead
     from .reply import Reply
     from .responder import Responder
@@ -26,7 +26,7 @@ class FastRequest(Request):
     """
 
     __slots__ = (
-        "began", "body", "flight", "group", "head", "id", "question", "reply",
+        "began", "body", "pipeline", "group", "head", "id", "question", "reply",
         "sent", "status", "trace",
     )  # fmt: skip
 
@@ -35,11 +35,11 @@ class FastRequest(Request):
     question: "Question"
 
     def __init__(
-        self, flight: "Flight[FastRequest]", head: "PlainHead", body: bytes, own: "OwnLines"
+        self, pipeline: "Pipeline[FastRequest]", head: "PlainHead", body: bytes, own: "OwnLines"
     ) -> None:
         began = time.monotonic()
         super().__init__(None, 0, head.length, began + head.seconds, head.priority, head.client)
-        self.flight = flight
+        self.pipeline = pipeline
         self.head = head
         self.body = body
         self.began = began

@@ -69,4 +69,4 @@ class RouteResponder(ABC):
             answer = answer.with_headers(timing.lines(request, request.began, now))
         request.reply = reply = Reply(answer, date)
         request.sent = len(reply.body)
-        request.flight.answered(now)
+        request.pipeline.answered(now)

@@ -1,4 +1,4 @@
-"""Flight: the requests of one connection that wait for their answers, in their order."""
+"""Pipeline: the requests of one connection that wait for their answers, in their order."""
 
 from collections import deque
 from typing import Generic, Protocol, TypeVar
@@ -18,7 +18,7 @@ class Connection(Protocol):
         ...
 
 
-class Passenger(Protocol):
+class Pipelined(Protocol):
     """A request that waits for its turn."""
 
     id: bytes
@@ -37,10 +37,10 @@ class _Nobody:
 
 
 _NOBODY = _Nobody()
-P = TypeVar("P", bound=Passenger)
+P = TypeVar("P", bound=Pipelined)
 
 
-class Flight(Generic[P]):
+class Pipeline(Generic[P]):
     """What stands in the place of uvicorn's cycle while a connection is answered below ASGI.
 
     Answers may be ready in any order; they are written in that of their requests.
