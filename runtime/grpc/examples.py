@@ -18,7 +18,7 @@ from ..dialects.v1 import examples
 from ..errors import InvalidInput, NotSupported
 from ..signature import OBJECTS, Side
 from .aside import LARGE, Aside
-from .desk import Desk
+from .dispatcher import Dispatcher
 from .messages.pool import pool
 from .model_spec import ModelSpecs
 
@@ -35,14 +35,14 @@ class Examples:
         self._aside = Aside()
         self._messages = pool()
 
-    def handlers(self, desk: Desk) -> dict[str, grpc.RpcMethodHandler]:
+    def handlers(self, dispatcher: Dispatcher) -> dict[str, grpc.RpcMethodHandler]:
         """By path."""
         answers = {
             f"{_SERVICE}/Classify": self._classify,
             f"{_SERVICE}/Regress": self._regress,
             f"{_SERVICE}/MultiInference": self._infer,
         }
-        return {path: desk.unary(path, answer) for path, answer in answers.items()}
+        return {path: dispatcher.unary(path, answer) for path, answer in answers.items()}
 
     async def _classify(self, request: Any, inquiry: Inquiry) -> Any:
         response = self._messages["tensorflow.serving.ClassificationResponse"]()

@@ -20,7 +20,7 @@ from ..errors import ClientGone, DeadlineExceeded, RequestError
 from ..http.ids import Ids
 from ..http.standing import DEFAULT
 from ..models.runner import Queue
-from .desk import Desk
+from .dispatcher import Dispatcher
 from .express_answers import ExpressAnswers
 from .express_request import PATH, ExpressRequest
 from .infer_forms import Form, InferForms
@@ -37,11 +37,13 @@ _IDS = Ids()
 class Express:
     """Stands before `other`, the handler of `ModelInfer` that knows everything."""
 
-    def __init__(self, catalog: Catalog, desk: Desk, other: grpc.RpcMethodHandler) -> None:
+    def __init__(
+        self, catalog: Catalog, dispatcher: Dispatcher, other: grpc.RpcMethodHandler
+    ) -> None:
         messages = pool()
         self._catalog = catalog
-        self._desk = desk
-        self._shared = desk.shared
+        self._dispatcher = dispatcher
+        self._shared = dispatcher.shared
         self._other: Handle = other.unary_unary
         self._forms = InferForms(messages["inference.ModelInferRequest"])
         self._response = messages["inference.ModelInferResponse"]
@@ -101,7 +103,7 @@ class Express:
         if group is None or group.queue is not queue:
             if len(self._groups) >= _MOST_GROUPS:
                 self._groups.clear()  # of models that came and went few are kept
-            group = ExpressAnswers(served, queue, self._desk, self._response)
+            group = ExpressAnswers(served, queue, self._dispatcher, self._response)
             self._groups[served] = group
         return group
 
@@ -133,7 +135,7 @@ class Express:
         finally:
             shared.budget.give(claimed)
             if not request.is_told:
-                self._desk.ended([request], PATH, request.status or 500)
+                self._dispatcher.ended([request], PATH, request.status or 500)
         return said
 
 

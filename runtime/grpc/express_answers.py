@@ -12,7 +12,7 @@ from ..dialects.tensor_output import from_output
 from ..dialects.v2.infer_answer import check_outputs
 from ..dialects.v2.infer_request import Wanted
 from ..models.runner import Queue
-from .desk import Desk
+from .dispatcher import Dispatcher
 from .express_request import PATH, ExpressRequest
 from .infer_forms import Form
 from .varint import varint
@@ -24,10 +24,10 @@ _MOST = 256  # heads that are kept
 class ExpressAnswers:
     """A Group: one tensor of numbers is cut as bytes; of anything else each is written alone."""
 
-    def __init__(self, served: Served, queue: Queue, desk: Desk, response: Any) -> None:
+    def __init__(self, served: Served, queue: Queue, dispatcher: Dispatcher, response: Any) -> None:
         self.queue = queue
         self._served = served
-        self._desk = desk
+        self._dispatcher = dispatcher
         self._response = response
         self._heads: dict[tuple[Any, ...], bytes] = {}
 
@@ -44,7 +44,7 @@ class ExpressAnswers:
         for request, said in zip(requests, told, strict=True):
             request.tell(said)
             request.is_told = True
-        self._desk.ended(requests, PATH, 200)
+        self._dispatcher.ended(requests, PATH, 200)
 
     def alone(self, request: ExpressRequest, output: Any) -> bytes:
         """The answer to one call, whatever it is made of.

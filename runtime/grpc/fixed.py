@@ -8,7 +8,7 @@ from ..dialects.catalog import Catalog
 from ..dialects.inquiry import Inquiry
 from ..dialects.v2.fixed import LOGGING, NO_CHANGE, TRACE
 from ..errors import NotSupported
-from .desk import Answer, Desk
+from .dispatcher import Answer, Dispatcher
 from .messages.pool import pool
 
 _SERVICE = "/inference.GRPCInferenceService"
@@ -21,10 +21,12 @@ class Fixed:
         self._catalog = catalog
         self._messages = pool()
 
-    def handlers(self, desk: Desk) -> dict[str, grpc.RpcMethodHandler]:
+    def handlers(self, dispatcher: Dispatcher) -> dict[str, grpc.RpcMethodHandler]:
         """By path."""
         answers: dict[str, Answer] = {"TraceSetting": self._trace, "LogSettings": self._logging}
-        return {f"{_SERVICE}/{n}": desk.unary(f"{_SERVICE}/{n}", a) for n, a in answers.items()}
+        return {
+            f"{_SERVICE}/{n}": dispatcher.unary(f"{_SERVICE}/{n}", a) for n, a in answers.items()
+        }
 
     async def _trace(self, request: Any, _: Inquiry) -> Any:
         if request.model_name:

@@ -21,7 +21,7 @@ from ..http.shared_state import SharedState
 from ..settings import ServeSettings
 from ..telemetry.traced import Tracing
 from . import health, reflection
-from .desk import Desk, Log
+from .dispatcher import Dispatcher, Log
 from .examples import Examples
 from .express import Express
 from .express_request import PATH
@@ -65,20 +65,20 @@ class Front:
     ) -> None:
         self._settings = shared.settings
         self._endpoint = endpoint
-        self._desk = Desk(shared, access, tracing, _PROBES)
-        inference = Inference(catalog).handlers(self._desk)
-        if self._desk.is_plain:
-            inference[PATH] = Express(catalog, self._desk, inference[PATH]).handler()
+        self._dispatcher = Dispatcher(shared, access, tracing, _PROBES)
+        inference = Inference(catalog).handlers(self._dispatcher)
+        if self._dispatcher.is_plain:
+            inference[PATH] = Express(catalog, self._dispatcher, inference[PATH]).handler()
         self._handlers = _Handlers(
-            health.Health(shared.readiness).handlers(self._desk)
+            health.Health(shared.readiness).handlers(self._dispatcher)
             | reflection.handlers()
             | inference
-            | Repository(catalog).handlers(self._desk)
-            | Fixed(catalog).handlers(self._desk)
-            | SharedMemory(catalog).handlers(self._desk)
-            | Prediction(catalog).handlers(self._desk)
-            | Examples(catalog).handlers(self._desk)
-            | Torchserve(catalog).handlers(self._desk)
+            | Repository(catalog).handlers(self._dispatcher)
+            | Fixed(catalog).handlers(self._dispatcher)
+            | SharedMemory(catalog).handlers(self._dispatcher)
+            | Prediction(catalog).handlers(self._dispatcher)
+            | Examples(catalog).handlers(self._dispatcher)
+            | Torchserve(catalog).handlers(self._dispatcher)
         )
         self._server: Any = None
 
@@ -121,7 +121,7 @@ class Front:
         if server is None:
             return
         began = time.monotonic()
-        if self._desk.answered:
+        if self._dispatcher.answered:
             await asyncio.sleep(LAME_DUCK)
         quiet(self._endpoint.port)
         for _ in range(LOOKS):

@@ -10,7 +10,7 @@ from google.protobuf.message import DecodeError
 from ..dialects.inquiry import Inquiry
 from ..errors import UnknownModel
 from ..hosting.readiness import Readiness
-from .desk import Desk
+from .dispatcher import Dispatcher
 from .messages.health import NOT_SERVING, SERVICE_UNKNOWN, SERVING
 from .messages.pool import pool
 
@@ -28,10 +28,10 @@ class Health:
         self._request = pool()["grpc.health.v1.HealthCheckRequest"]
         self._response = pool()["grpc.health.v1.HealthCheckResponse"]
 
-    def handlers(self, desk: Desk) -> dict[str, grpc.RpcMethodHandler]:
+    def handlers(self, dispatcher: Dispatcher) -> dict[str, grpc.RpcMethodHandler]:
         """By path."""
         return {
-            CHECK: desk.unary(CHECK, self.check),
+            CHECK: dispatcher.unary(CHECK, self.check),
             WATCH: grpc.unary_stream_rpc_method_handler(self.watch),
         }
 

@@ -31,7 +31,7 @@ from ..errors import InvalidInput
 from ..signature import Side
 from . import api_stream, raw_contents, tensors
 from .aside import LARGE, MANY, Aside
-from .desk import Desk, Say
+from .dispatcher import Dispatcher, Say
 from .messages.pool import pool
 from .parameters import values
 from .refusal import Refusal
@@ -51,7 +51,7 @@ class Inference:
         self._messages = pool()
         self._response = self._messages["inference.ModelInferResponse"]
 
-    def handlers(self, desk: Desk) -> dict[str, grpc.RpcMethodHandler]:
+    def handlers(self, dispatcher: Dispatcher) -> dict[str, grpc.RpcMethodHandler]:
         """By path."""
         answers = {
             "ServerLive": self._live,
@@ -62,11 +62,13 @@ class Inference:
             "ModelConfig": self._config,
             "ModelStatistics": self._statistics,
         }
-        made = {f"{_SERVICE}/{n}": desk.unary(f"{_SERVICE}/{n}", a) for n, a in answers.items()}
+        made = {
+            f"{_SERVICE}/{n}": dispatcher.unary(f"{_SERVICE}/{n}", a) for n, a in answers.items()
+        }
         infer = f"{_SERVICE}/ModelInfer"
-        made[infer] = desk.unary(infer, self._infer, raw_contents.reader)
+        made[infer] = dispatcher.unary(infer, self._infer, raw_contents.reader)
         stream = f"{_SERVICE}/ModelStreamInfer"
-        made[stream] = desk.streamed(
+        made[stream] = dispatcher.streamed(
             stream, self._infer_on_stream, self._failed, raw_contents.reader
         )
         return made

@@ -20,7 +20,7 @@ from ..printable import printable
 from ..signature import Side
 from . import tensor_proto
 from .aside import LARGE, Aside
-from .desk import Desk
+from .dispatcher import Dispatcher
 from .messages.pool import pool
 from .messages.serving import STATES
 from .model_spec import ModelSpecs
@@ -48,14 +48,14 @@ class Prediction:
         self._aside = Aside()
         self._messages = pool()
 
-    def handlers(self, desk: Desk) -> dict[str, grpc.RpcMethodHandler]:
+    def handlers(self, dispatcher: Dispatcher) -> dict[str, grpc.RpcMethodHandler]:
         """By path."""
         answers = {
             f"{_PREDICTION}/Predict": self._predict,
             f"{_PREDICTION}/GetModelMetadata": self._metadata,
             f"{_MODEL}/GetModelStatus": self._status,
         }
-        return {path: desk.unary(path, answer) for path, answer in answers.items()}
+        return {path: dispatcher.unary(path, answer) for path, answer in answers.items()}
 
     async def _predict(self, request: Any, inquiry: Inquiry) -> Any:
         spec = request.model_spec

@@ -12,7 +12,7 @@ from ..dialects.catalog import Catalog
 from ..dialects.inquiry import Inquiry
 from ..dialects.v2.repository import STATES, load
 from ..errors import NotSupported
-from .desk import Desk
+from .dispatcher import Dispatcher
 from .messages.pool import pool
 
 _PLACES = {
@@ -27,7 +27,7 @@ class Repository:
     def __init__(self, catalog: Catalog) -> None:
         self._catalog = catalog
 
-    def handlers(self, desk: Desk) -> dict[str, grpc.RpcMethodHandler]:
+    def handlers(self, dispatcher: Dispatcher) -> dict[str, grpc.RpcMethodHandler]:
         """By path."""
         answers = {
             "RepositoryIndex": self._index,
@@ -35,7 +35,7 @@ class Repository:
             "RepositoryModelUnload": self._unload,
         }
         return {
-            f"{service}/{name}": desk.unary(f"{service}/{name}", partial(answer, package))
+            f"{service}/{name}": dispatcher.unary(f"{service}/{name}", partial(answer, package))
             for package, service in _PLACES.items()
             for name, answer in answers.items()
         }

@@ -10,7 +10,7 @@ from ..dialects.catalog import Catalog
 from ..dialects.inquiry import Inquiry
 from ..dialects.v2 import shared_memory
 from ..errors import NotSupported
-from .desk import Answer, Desk
+from .dispatcher import Answer, Dispatcher
 from .messages.pool import pool
 
 _SERVICE = "/inference.GRPCInferenceService"
@@ -23,7 +23,7 @@ class SharedMemory:
         self._regions = catalog.regions
         self._messages = pool()
 
-    def handlers(self, desk: Desk) -> dict[str, grpc.RpcMethodHandler]:
+    def handlers(self, dispatcher: Dispatcher) -> dict[str, grpc.RpcMethodHandler]:
         """By path."""
         answers: dict[str, Answer] = {
             "SystemSharedMemoryStatus": self._status,
@@ -33,7 +33,9 @@ class SharedMemory:
             "CudaSharedMemoryRegister": self._refuse,
             "CudaSharedMemoryUnregister": self._done,
         }
-        return {f"{_SERVICE}/{n}": desk.unary(f"{_SERVICE}/{n}", a) for n, a in answers.items()}
+        return {
+            f"{_SERVICE}/{n}": dispatcher.unary(f"{_SERVICE}/{n}", a) for n, a in answers.items()
+        }
 
     async def _status(self, request: Any, _: Inquiry) -> Any:
         response = self._messages["inference.SystemSharedMemoryStatusResponse"]()

@@ -13,7 +13,7 @@ import orjson
 from ..dialects.catalog import Catalog
 from ..dialects.inquiry import Inquiry
 from ..dialects.raw import Raw
-from .desk import Desk, Say
+from .dispatcher import Dispatcher, Say
 from .messages import torchserve
 from .messages.pool import pool
 from .refusal import Refusal
@@ -32,15 +32,15 @@ class Torchserve:
         self._health = messages[f"{torchserve.PACKAGE}.TorchServeHealthResponse"]
         self._response = messages[f"{torchserve.PACKAGE}.PredictionResponse"]
 
-    def handlers(self, desk: Desk) -> dict[str, grpc.RpcMethodHandler]:
+    def handlers(self, dispatcher: Dispatcher) -> dict[str, grpc.RpcMethodHandler]:
         """By path."""
         ping, predict = f"{_SERVICE}/Ping", f"{_SERVICE}/Predictions"
         stream, both = f"{_SERVICE}/StreamPredictions", f"{_SERVICE}/StreamPredictions2"
         return {
-            ping: desk.unary(ping, self._ping),
-            predict: desk.unary(predict, self._predict),
-            stream: desk.streamed(stream, self._tell, None),
-            both: desk.streamed(both, self._tell, self._failed),
+            ping: dispatcher.unary(ping, self._ping),
+            predict: dispatcher.unary(predict, self._predict),
+            stream: dispatcher.streamed(stream, self._tell, None),
+            both: dispatcher.streamed(both, self._tell, self._failed),
         }
 
     async def _ping(self, _: Any, __: Inquiry) -> Any:

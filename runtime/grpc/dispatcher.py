@@ -1,4 +1,4 @@
-"""Desk: where calls come in: each is parsed, counted, answered and written down."""
+"""Dispatcher: where calls come in: each is parsed, counted, answered and written down."""
 
 import asyncio
 import logging
@@ -56,7 +56,7 @@ class Log(Protocol):
         ...
 
 
-class Desk:
+class Dispatcher:
     """What all services share.
 
     probes  paths of calls that machines make every few seconds: the log has them only if they fail
