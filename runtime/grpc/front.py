@@ -23,8 +23,8 @@ from ..telemetry.traced import Tracing
 from . import health, reflection
 from .dispatcher import Dispatcher, Log
 from .examples import Examples
-from .express import Express
-from .express_request import PATH
+from .fast_infer import FastInfer
+from .fast_infer_request import PATH
 from .fixed import Fixed
 from .inference import Inference
 from .prediction import Prediction
@@ -68,7 +68,7 @@ class Front:
         self._dispatcher = Dispatcher(shared, access, tracing, _PROBES)
         inference = Inference(catalog).handlers(self._dispatcher)
         if self._dispatcher.is_plain:
-            inference[PATH] = Express(catalog, self._dispatcher, inference[PATH]).handler()
+            inference[PATH] = FastInfer(catalog, self._dispatcher, inference[PATH]).handler()
         self._handlers = _Handlers(
             health.Health(shared.readiness).handlers(self._dispatcher)
             | reflection.handlers()

@@ -1,4 +1,4 @@
-"""ExpressRequest: one call of `ModelInfer` that waits for a batch, as the log will see it."""
+"""FastInferRequest: one call of `ModelInfer` that waits for a batch, as the log will see it."""
 
 import logging
 import time
@@ -16,7 +16,7 @@ log = logging.getLogger(__name__)
 PATH = "/inference.GRPCInferenceService/ModelInfer"
 
 
-class ExpressRequest(FutureRequest):
+class FastInferRequest(FutureRequest):
     """Its future gets the bytes of the answer.
 
     began      seconds on the monotonic clock

@@ -1,4 +1,4 @@
-"""Express: calls of `ModelInfer` whose form is known, with one coroutine each.
+"""FastInfer: calls of `ModelInfer` whose form is known, with one coroutine each.
 
 What is out of the ordinary - parameters, an id, metadata that mean something, a batch that does
 not fit, a model that is not there - is left to the handler that knows all of it: what clients are
@@ -21,8 +21,8 @@ from ..http.ids import Ids
 from ..http.standing import DEFAULT
 from ..models.runner import Queue
 from .dispatcher import Dispatcher
-from .express_answers import ExpressAnswers
-from .express_request import PATH, ExpressRequest
+from .fast_infer_answers import FastInferAnswers
+from .fast_infer_request import PATH, FastInferRequest
 from .infer_forms import Form, InferForms
 from .messages.pool import pool
 from .refusal import Refusal
@@ -34,7 +34,7 @@ _MOST_GROUPS = 64  # models whose answers are remembered
 _IDS = Ids()
 
 
-class Express:
+class FastInfer:
     """Stands before `other`, the handler of `ModelInfer` that knows everything."""
 
     def __init__(
@@ -47,7 +47,7 @@ class Express:
         self._other: Handle = other.unary_unary
         self._forms = InferForms(messages["inference.ModelInferRequest"])
         self._response = messages["inference.ModelInferResponse"]
-        self._groups: dict[Served, ExpressAnswers] = {}
+        self._groups: dict[Served, FastInferAnswers] = {}
 
     def handler(self) -> grpc.RpcMethodHandler:
         """What answers the call."""
@@ -73,7 +73,7 @@ class Express:
         context.set_trailing_metadata(request.metadata)
         return said
 
-    def _request(self, form: Form, data: bytes, context: Any) -> ExpressRequest | None:
+    def _request(self, form: Form, data: bytes, context: Any) -> FastInferRequest | None:
         """What is to be queued; None where only the other handler knows what to say."""
         shared, size = self._shared, len(data)
         try:
@@ -92,22 +92,22 @@ class Express:
         allowed, remaining = shared.settings.timeout, context.time_remaining()
         if remaining is not None:
             allowed = min(allowed, max(remaining, 0.0))
-        request = ExpressRequest(batch, rows, size, began + allowed, DEFAULT)
+        request = FastInferRequest(batch, rows, size, began + allowed, DEFAULT)
         request.began, request.remaining, request.id = began, remaining, _IDS.next()
         request.form = form
         request.group = self._group(served, queue)
         return request
 
-    def _group(self, served: Served, queue: Queue) -> ExpressAnswers:
+    def _group(self, served: Served, queue: Queue) -> FastInferAnswers:
         group = self._groups.get(served)
         if group is None or group.queue is not queue:
             if len(self._groups) >= _MOST_GROUPS:
                 self._groups.clear()  # of models that came and went few are kept
-            group = ExpressAnswers(served, queue, self._dispatcher, self._response)
+            group = FastInferAnswers(served, queue, self._dispatcher, self._response)
             self._groups[served] = group
         return group
 
-    async def _answer(self, request: ExpressRequest) -> bytes:
+    async def _answer(self, request: FastInferRequest) -> bytes:
         """The answer, once it is there; whoever hangs up wants none."""
         group, shared = request.group, self._shared
         assert group is not None

@@ -1,4 +1,4 @@
-"""ExpressAnswers: what a model says to a whole batch, as the bytes of each call's answer."""
+"""FastInferAnswers: what a model says to a whole batch, as the bytes of each call's answer."""
 
 from typing import Any
 
@@ -13,7 +13,7 @@ from ..dialects.v2.infer_answer import check_outputs
 from ..dialects.v2.infer_request import Wanted
 from ..models.runner import Queue
 from .dispatcher import Dispatcher
-from .express_request import PATH, ExpressRequest
+from .fast_infer_request import PATH, FastInferRequest
 from .infer_forms import Form
 from .varint import varint
 
@@ -21,7 +21,7 @@ _RAW = b"\x32"  # the tag of raw_output_contents: field 6, with a length
 _MOST = 256  # heads that are kept
 
 
-class ExpressAnswers:
+class FastInferAnswers:
     """A Group: one tensor of numbers is cut as bytes; of anything else each is written alone."""
 
     def __init__(self, served: Served, queue: Queue, dispatcher: Dispatcher, response: Any) -> None:
@@ -31,7 +31,7 @@ class ExpressAnswers:
         self._response = response
         self._heads: dict[tuple[Any, ...], bytes] = {}
 
-    def answer(self, requests: list[ExpressRequest], output: Any, bounds: list[int]) -> None:
+    def answer(self, requests: list[FastInferRequest], output: Any, bounds: list[int]) -> None:
         """Hand over what is said of the rows `bounds[i]:bounds[i + 1]` of `output` to request i."""
         try:
             told = self._told(requests, output, bounds)
@@ -46,7 +46,7 @@ class ExpressAnswers:
             request.is_told = True
         self._dispatcher.ended(requests, PATH, 200)
 
-    def alone(self, request: ExpressRequest, output: Any) -> bytes:
+    def alone(self, request: FastInferRequest, output: Any) -> bytes:
         """The answer to one call, whatever it is made of.
 
         Raises:
@@ -66,7 +66,7 @@ class ExpressAnswers:
         return bytes(response.SerializeToString())
 
     def _told(
-        self, requests: list[ExpressRequest], output: Any, bounds: list[int]
+        self, requests: list[FastInferRequest], output: Any, bounds: list[int]
     ) -> list[bytes] | None:
         signature = self._served.signature
         if signature is None or not isinstance(output, np.ndarray) or not is_numeric(output):
