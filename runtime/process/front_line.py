@@ -11,7 +11,7 @@ from ..rpc.service_link import ServiceLink
 from ..settings import ServeSettings
 from .control import Event, Line
 from .crew import FrontSlot
-from .roll_call import is_debugged
+from .front_watchdog import is_debugged
 from .service_slot import ALIAS, ServiceSlot
 
 if TYPE_CHECKING:

@@ -21,12 +21,12 @@ from .address import Address
 from .cgroup import available_memory, usable_cores
 from .descriptor_limit import allow_all
 from .device import Device, are_granted, preflight
+from .front_watchdog import SILENCE
 from .growth import Growth
 from .grpc_port import GrpcPort
 from .handover import Handover
 from .management_port import ManagementPort
 from .options import Options
-from .roll_call import SILENCE
 from .serving import CREWS, Serving, Site
 from .supervisor import Supervisor
 from .terms import initial

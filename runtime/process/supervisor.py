@@ -19,9 +19,9 @@ from .control import Event
 from .crew import UNFIT, Crew, FrontSlot, ModelSlot, ProcessSlot, TemplateSlot
 from .duties import Duties, work_at
 from .exit_report import ExitReport
+from .front_watchdog import SILENCE, FrontWatchdog
 from .newcomers import LAME_DUCK
 from .process_table import ProcessTable, cannot_start, report
-from .roll_call import SILENCE, RollCall
 from .terminal import Terminal
 from .watch import Watch
 
@@ -55,7 +55,7 @@ class Supervisor:
         )
         self._terminal = Terminal()
         self._terms = duties.terms(self)
-        self._roll_call = RollCall(self._watch, self._answerable, self._may_load, silence)
+        self._watchdog = FrontWatchdog(self._watch, self._answerable, self._may_load, silence)
         self._crew = Crew(())  # that serves, or will
         self._next: Crew | None = None  # that shall take over
         self._is_asked = False  # for another crew, which has to wait
@@ -74,7 +74,7 @@ class Supervisor:
             try:
                 self._crew = self._recruit()
                 self._fill_all(self._crew)
-                self._roll_call.begin()
+                self._watchdog.begin()
                 while self._code is None or len(self._processes):
                     for number in self._watch.wait():
                         self._obey(number)
@@ -301,7 +301,7 @@ class Supervisor:
     def _told(self, front: FrontSlot, event: Event) -> None:
         """A front says something; it may have a process killed that does not answer."""
         if event["event"] == "pong":
-            self._roll_call.answered(front, is_debugged=event["is_debugged"])
+            self._watchdog.answered(front, is_debugged=event["is_debugged"])
             return
         if event["event"] != "kill":
             is_known = self._terms.heard(front, event)

@@ -14,7 +14,7 @@ import time
 import pytest
 
 from modelbundle.runtime.manifest import bundle_digest
-from modelbundle.runtime.process.roll_call import is_debugged
+from modelbundle.runtime.process.front_watchdog import is_debugged
 from modelbundle.runtime.process.supervisor import Supervisor
 
 from ..conftest import Running, free_port, is_ready
@@ -91,7 +91,7 @@ def hang_in_a_library():
 
 
 def test_one_that_no_abort_ends_is_killed(monkeypatch, caplog):
-    monkeypatch.setattr("modelbundle.runtime.process.roll_call.AUTOPSY", 0.1)
+    monkeypatch.setattr("modelbundle.runtime.process.front_watchdog.AUTOPSY", 0.1)
 
     def front(post, on_ready):
         line = Line(post)

@@ -1,4 +1,4 @@
-"""RollCall: whether the loop of each front still turns; one that does not is replaced.
+"""FrontWatchdog: whether the loop of each front still turns; one that does not is replaced.
 
 A front may be stopped by a signal, or hang in a library that keeps the interpreter's lock. It holds
 its connections then, and takes more from the queue that it shares with the others.
@@ -27,7 +27,7 @@ _STOPPED = "Tt"  # states of a process; proc(5)
 
 
 @dataclass(slots=True)
-class _Attendance:
+class _Answers:
     """What is known of one process.
 
     missed   calls in a row that it has not answered
@@ -40,7 +40,7 @@ class _Attendance:
     is_debugged: bool = False
 
 
-class RollCall:
+class FrontWatchdog:
     """Calls each front from time to time, and has those ended that stay silent.
 
     Calls are counted, not seconds: where the supervisor itself did not run, nobody is blamed. Who
@@ -63,7 +63,7 @@ class RollCall:
         self._may_load = may_load
         self._silence = silence
         self._period = silence / CALLS
-        self._known: dict[FrontSlot, _Attendance] = {}
+        self._known: dict[FrontSlot, _Answers] = {}
         self._due = 0.0
 
     def begin(self) -> None:
@@ -92,13 +92,13 @@ class RollCall:
                 front.control.supervisor.send("ping")
         self.begin()
 
-    def _of(self, front: FrontSlot) -> _Attendance:
+    def _of(self, front: FrontSlot) -> _Answers:
         known = self._known.get(front)
         if known is None or known.generation != front.generation:
-            return _Attendance(front.generation)
+            return _Answers(front.generation)
         return known
 
-    def _missed(self, front: FrontSlot, known: _Attendance) -> None:
+    def _missed(self, front: FrontSlot, known: _Answers) -> None:
         known.missed += 1
         if known.missed < CALLS or front.child is None:
             return
