@@ -68,7 +68,7 @@ class FastProtocol(LimitedProtocol):
     def connection_lost(self, exc: Exception | None) -> None:
         """Drop what nobody waits for any more, before a model runs for it."""
         pipeline = self._pipeline
-        gone = [request for request in flight.waiting if request.reply is None]
+        gone = [request for request in pipeline.waiting if request.reply is None]
         if self._coming is not None:
             gone.append(self._coming)
             self._claim_rest(self._coming.head)
