@@ -21,11 +21,11 @@ from ..telemetry.metrics import Metrics
 from ..trust import verify_model
 from . import thread_count
 from .address import Address
+from .autoscaler import Autoscaler
 from .cgroup import usable_cores
 from .control import Event
 from .crew import Crew, FrontSlot, ModelSlot, ProcessSlot, TemplateSlot
 from .device import Device
-from .growth import Growth
 from .grpc_port import GrpcPort
 from .handover import Handover
 from .management_port import ManagementPort
@@ -80,7 +80,7 @@ class Serving:
     devices: tuple[Device, ...]
     metrics: Metrics
     site: Site
-    growth: Growth
+    autoscaler: Autoscaler
     standings: dict[str, Standing]
     preferred: list[str] = field(default_factory=list)
     has_served: bool = False
@@ -267,7 +267,7 @@ class Serving:
         if self.topology.is_settled:
             return False
         control = crew.fronts[0].control
-        if self.growth.is_busy(crew) and control is not None:
+        if self.autoscaler.is_busy(crew) and control is not None:
             control.supervisor.send("measure")
         return True
 
@@ -279,7 +279,7 @@ class Serving:
             return False
         before, self.topology = (
             self.topology,
-            self.growth.chosen(self.topology, slot.crew, event["costs"]),
+            self.autoscaler.chosen(self.topology, slot.crew, event["costs"]),
         )
         if self.topology.is_settled:
             log.info("Processes: %s.", self.topology)

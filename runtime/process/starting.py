@@ -18,11 +18,11 @@ from ..settings import ServeSettings
 from ..telemetry.metrics import Metrics
 from . import topology
 from .address import Address
+from .autoscaler import Autoscaler
 from .cgroup import available_memory, usable_cores
 from .descriptor_limit import allow_all
 from .device import Device, are_granted, preflight
 from .front_watchdog import SILENCE
-from .growth import Growth
 from .grpc_port import GrpcPort
 from .handover import Handover
 from .management_port import ManagementPort
@@ -89,9 +89,11 @@ class Start:
         managed = ManagementPort.open(self.plan.settings.management, is_shared=shared)
         address = self.address.bound(listener)
         site = Site(address, listener, handover, self.began, grpc, managed)
-        growth = Growth(self._machine, has_threads=_has_threads(self.plan))
+        autoscaler = Autoscaler(self._machine, has_threads=_has_threads(self.plan))
         standings = initial(self.plan)
-        serving = Serving(self.plan, self.topology, self.devices, metrics, site, growth, standings)
+        serving = Serving(
+            self.plan, self.topology, self.devices, metrics, site, autoscaler, standings
+        )
         settings = self.plan.settings
         silence = max(SILENCE, settings.timeout)  # a batch in a front's own process may take it
         return Supervisor(serving, grace=settings.drain_timeout, silence=silence).run()

@@ -1,4 +1,4 @@
-"""Growth: whether a crew is busy enough to be made larger, and by what measure."""
+"""Autoscaler: whether a crew is busy enough to be made larger, and by what measure."""
 
 import os
 import time
@@ -16,7 +16,7 @@ Costs = Mapping[str, tuple[float, float, int]]
 """Seconds a batch and a row, and the number of batches, for each method of each model."""
 
 
-class Growth:
+class Autoscaler:
     """Looks at a crew from time to time, until it is settled how large it should be."""
 
     def __init__(self, machine: Callable[[], Machine], *, has_threads: bool) -> None:
