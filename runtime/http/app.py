@@ -31,7 +31,7 @@ from . import openapi
 from .access_log import PROBES, Access, NoAccessLog
 from .backlog import Backlog
 from .body import Budget
-from .dialect_endpoint import Switchboard
+from .dialect_endpoint import DialectRouter
 from .endpoint import Endpoint
 from .exchange import Exchange, Receive, Scope, Send
 from .fast.fast_path import FastPath
@@ -91,9 +91,9 @@ class Application:
             if settings.model_control == "explicit":
                 self.catalog.lifecycle = host.residents
         self.dialects = dialects(settings.dialects, self.catalog)
-        self._switchboard = Switchboard(self.dialects, shared) if self.dialects else None
+        self._router = DialectRouter(self.dialects, shared) if self.dialects else None
         self.tracing = tracing
-        self.fast_path = FastPath(shared, access, tracing, self._switchboard, self._endpoints)
+        self.fast_path = FastPath(shared, access, tracing, self._router, self._endpoints)
         self._document: dict[str, Any] | None = None
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -134,8 +134,8 @@ class Application:
         if endpoint is not None:
             await endpoint(exchange, scope, receive, send)
             return
-        if self._switchboard is not None:
-            found = self._switchboard.find(scope)
+        if self._router is not None:
+            found = self._router.find(scope)
             if found is not None:
                 await found(exchange, scope, receive, send)
                 return

@@ -125,7 +125,7 @@ class _Refusal(Guarded):
 Found = DialectEndpoint | _Refusal
 
 
-class Switchboard:
+class DialectRouter:
     """Finds who answers at a path, in any dialect; the same paths come again and again."""
 
     def __init__(self, spoken: Sequence[Dialect], shared: SharedState) -> None:

@@ -6,7 +6,7 @@ import logging
 from ..dialects.dialect import Dialect
 from ..errors import RequestError
 from .access_log import Access
-from .dialect_endpoint import Switchboard
+from .dialect_endpoint import DialectRouter
 from .exchange import Answer, Exchange, Receive, Scope, Send
 from .shared_state import SharedState
 
@@ -32,7 +32,7 @@ class KeyedSite:
 
     def __init__(self, dialect: Dialect, shared: SharedState, access: Access, token: str) -> None:
         self._dialect = dialect
-        self._switchboard = Switchboard([dialect], shared)
+        self._router = DialectRouter([dialect], shared)
         self._shared = shared
         self._access = access
         self._token = token.encode()
@@ -54,7 +54,7 @@ class KeyedSite:
             error: RequestError = NoKey(f"This port is for whoever has its key: send `{what}`.")
             await self._refuse(exchange, error, send, ((b"www-authenticate", b"Bearer"),))
             return
-        endpoint = self._switchboard.find(scope)
+        endpoint = self._router.find(scope)
         if endpoint is None:
             await self._refuse(exchange, Elsewhere("There is nothing at this path."), send)
         else:

@@ -3,7 +3,7 @@
 import re
 from collections.abc import Container
 
-from ..dialect_endpoint import Switchboard
+from ..dialect_endpoint import DialectRouter
 from .dialect_intake import DialectIntake
 from .intake import Intake
 from .request_tracker import RequestTracker
@@ -16,10 +16,10 @@ class Destinations:
     """The bundle's own routes, and the paths of dialects as somebody asks for them."""
 
     def __init__(
-        self, tracker: RequestTracker, switchboard: Switchboard | None, own: Container[str]
+        self, tracker: RequestTracker, router: DialectRouter | None, own: Container[str]
     ) -> None:
         self._tracker = tracker
-        self._switchboard = switchboard
+        self._router = router
         self._own = own  # paths that are no dialect's
         self._routes: dict[bytes, Intake] = {}
         self._others: dict[bytes, DialectIntake] = {}
@@ -31,15 +31,15 @@ class Destinations:
     def get(self, target: bytes) -> Intake | DialectIntake | None:
         """Who takes a POST; None where only the standard way knows."""
         found = self._routes.get(target)
-        if found is not None or self._switchboard is None:
+        if found is not None or self._router is None:
             return found
-        return self._others.get(target) or self._sought(self._switchboard, target)
+        return self._others.get(target) or self._sought(self._router, target)
 
-    def _sought(self, switchboard: Switchboard, target: bytes) -> DialectIntake | None:
+    def _sought(self, router: DialectRouter, target: bytes) -> DialectIntake | None:
         if not _PLAIN.fullmatch(target):
             return None
         path = target.decode()
-        endpoint = switchboard.asked(path)
+        endpoint = router.asked(path)
         asking = None if endpoint is None else endpoint.rule.asking
         if endpoint is None or asking is None or path in self._own:
             return None

@@ -6,7 +6,7 @@ from collections.abc import Container, Sequence
 from ...models.operation import ModelOperation
 from ...telemetry.traced import Tracing
 from ..access_log import Access
-from ..dialect_endpoint import Switchboard
+from ..dialect_endpoint import DialectRouter
 from ..ids import Ids
 from ..shared_state import SharedState
 from .destinations import Destinations
@@ -29,13 +29,13 @@ class FastPath:
         shared: SharedState,
         access: Access,
         tracing: Tracing | None = None,
-        switchboard: Switchboard | None = None,
+        router: DialectRouter | None = None,
         own: Container[str] = (),
     ) -> None:
         self.shared = shared
         self.readiness = shared.readiness
         self.budget = shared.budget
-        self._destinations = Destinations(self, switchboard, own)
+        self._destinations = Destinations(self, router, own)
         self.reader = HeadReader(shared.settings, self._destinations)
         self.memo = HeadMemo(shared.settings.limits)
         self.ids = Ids()
