@@ -33,7 +33,7 @@ _THREADED = "Models run in threads of the server here, one in each process."
 _NO_TERM = -1  # what is done beside all terms
 
 
-class Steward(Protocol):
+class Coordinator(Protocol):
     """Decides for all processes of a server which models are here: one thing after the other.
 
     A *term* is the time from one load of a model to its end; they are counted.
@@ -52,7 +52,7 @@ class Steward(Protocol):
 
 
 class Residents:
-    """What becomes of each model in this process, as its steward decides.
+    """What becomes of each model in this process, as its coordinator decides.
 
     `entries` are the models that there are, `runners` what answers for each of them, by alias.
 
@@ -79,21 +79,21 @@ class Residents:
         self._loader = loader
         self._runners = runners
         self._readiness = Readiness()
-        self._steward: Steward | None = None
+        self._coordinator: Coordinator | None = None
         self._tickets = Tickets()
         self._wanted: set[str] = set()  # by requests, which has been said
         self._seen: dict[str, tuple[list[tuple[float, float]], float]] = {}  # and since when
         self._tasks: dict[Term, asyncio.Task[None]] = {}
         self._entering: dict[Term, asyncio.Future[None]] = {}  # loaded, and not yet let in
 
-    def obey(self, steward: Steward) -> None:
-        """From now on models come and go as `steward` says."""
-        self._steward = steward
+    def obey(self, coordinator: Coordinator) -> None:
+        """From now on models come and go as `coordinator` says."""
+        self._coordinator = coordinator
 
     @property
     def is_obedient(self) -> bool:
-        """Whether it has a steward."""
-        return self._steward is not None
+        """Whether it has a coordinator."""
+        return self._coordinator is not None
 
     def begin(self, readiness: Readiness, absent: Mapping[str, str]) -> None:
         """The server starts; models that are `absent` are not here, and why."""
@@ -171,8 +171,8 @@ class Residents:
             raise NotVouchedFor(f"`{reference[:64]}` {self.refusal}")
         if workers and self._is_threaded:
             raise NotSupported(_THREADED)
-        assert self._steward is not None
-        ask = partial(self._steward.ask, "register", reference, workers=workers or None)
+        assert self._coordinator is not None
+        ask = partial(self._coordinator.ask, "register", reference, workers=workers or None)
         return await self._tickets.arrival(reference, ask)
 
     async def unregister(self, alias: str) -> None:
@@ -204,9 +204,9 @@ class Residents:
         return own or [each.alias for each in self._entries if name in {each.name, each.alias}]
 
     async def _ask(self, what: str, alias: str, workers: int | None = None) -> None:
-        if self._steward is None:
+        if self._coordinator is None:
             raise self._runners[alias].presence.refusal()
-        ask = partial(self._steward.ask, what, alias, workers=workers)
+        ask = partial(self._coordinator.ask, what, alias, workers=workers)
         state, why = await self._tickets.settled(ask)
         if (what not in {"unload", "forget"}) != (state == "READY"):
             done = "unloaded" if what == "forget" else f"{what}ed"
@@ -217,15 +217,15 @@ class Residents:
 
     def want(self, alias: str) -> None:
         """Somebody asks for a model that is loaded at its first request."""
-        if self._steward is not None and alias not in self._wanted:
+        if self._coordinator is not None and alias not in self._wanted:
             self._wanted.add(alias)
-            self._steward.ask("load", alias, NOBODY)
+            self._coordinator.ask("load", alias, NOBODY)
 
     def look(self, now: float) -> None:
         """Have what nobody has asked for in a while unloaded; `now` is on the monotonic clock."""
         for entry in self._entries:
             runner = self._runners[entry.alias]
-            if not entry.unload_after or self._steward is None or not runner.presence.is_here:
+            if not entry.unload_after or self._coordinator is None or not runner.presence.is_here:
                 continue
             activity = [runner.queue(method).metrics.activity for method in runner.methods]
             seen, since = self._seen.get(entry.alias, ([], now))
@@ -234,7 +234,7 @@ class Residents:
             elif now - since >= entry.unload_after:
                 log.info("Nobody has asked for model `%s` in a while.", entry.alias)
                 self._seen[entry.alias] = activity, now
-                self._steward.ask("unload", entry.alias, NOBODY)
+                self._coordinator.ask("unload", entry.alias, NOBODY)
 
     # --- what processes do: Absences; of a model that has gone for good they may come too late ---
 
@@ -262,7 +262,7 @@ class Residents:
     def _is_coming(self, name: str) -> bool:
         return any(alias == name and term > _NO_TERM for alias, term in self._tasks)
 
-    # --- what the steward says ---
+    # --- what the coordinator says ---
 
     def done(self, ticket: int, state: str, why: str) -> None:
         """What has become of what was asked."""
@@ -368,8 +368,8 @@ class Residents:
         self._tell("failed", term, CANNOT)
 
     def _tell(self, event: str, term: Term, why: str = "") -> None:
-        assert self._steward is not None
-        self._steward.tell(event, *term, why)
+        assert self._coordinator is not None
+        self._coordinator.tell(event, *term, why)
 
     async def _go(self, term: Term) -> None:
         alias = term[0]

@@ -1,4 +1,4 @@
-"""Tickets: who waits for what a steward does, and what they are told when it is done."""
+"""Tickets: who waits for what a coordinator does, and what they are told when it is done."""
 
 import asyncio
 import time
@@ -60,7 +60,7 @@ class Tickets:
 
 
 def _refused(name: str, state: str, why: str) -> RequestError:
-    """What whoever wants a model from outside is told, by what its steward says."""
+    """What whoever wants a model from outside is told, by what its coordinator says."""
     what = f"`{name[:64]}`"
     if state == "unknown":
         return UnknownModel(f"There is no model {what}: neither here nor in the store.")

@@ -15,7 +15,7 @@ from ..dialects.dialect import dialects
 from ..dialects.routes import route_names
 from ..guest import Guest
 from ..hosting.host import Host, Links
-from ..hosting.own_steward import OwnSteward
+from ..hosting.local_coordinator import LocalCoordinator
 from ..hosting.readiness import Readiness
 from ..hosting.remote_host import RemoteHost
 from ..hosting.residents import Residents
@@ -182,7 +182,7 @@ class Application:
 
     async def _load(self) -> None:
         if self.residents is not None and not self.residents.is_obedient:
-            self.residents.obey(OwnSteward(self.residents))
+            self.residents.obey(LocalCoordinator(self.residents))
         operations = await self._host.load(self.readiness)
         self._document = None  # the service knows more of its types now than the build did
         self.catalog.loaded(self._host.runners, operations, self._host.routes)

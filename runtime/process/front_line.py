@@ -23,7 +23,7 @@ Key = tuple[str, int, int]
 
 
 class FrontLine:
-    """A front's end of its control line; for its models, their steward."""
+    """A front's end of its control line; for its models, their coordinator."""
 
     def __init__(
         self,
@@ -73,7 +73,7 @@ class FrontLine:
             "done": lambda e: residents.done(e["ticket"], e["state"], e["why"]),
         }
 
-    # --- to the supervisor: a Steward ---
+    # --- to the supervisor: a Coordinator ---
 
     def ask(self, what: str, alias: str, ticket: int, workers: int | None = None) -> None:
         """Have a model loaded, unloaded, or made the default everywhere."""

@@ -1,4 +1,4 @@
-"""OwnSteward: the steward of a process that serves alone."""
+"""LocalCoordinator: the coordinator of a process that serves alone."""
 
 import asyncio
 from collections import defaultdict
@@ -8,8 +8,8 @@ from ..models.state import CANNOT, NO_STORE, UNLOADED
 from .residents import Residents
 
 
-class OwnSteward:
-    """A Steward where there is no supervisor: what is asked happens here, one thing at a time."""
+class LocalCoordinator:
+    """A Coordinator without a supervisor: what is asked happens here, one thing at a time."""
 
     def __init__(self, residents: Residents) -> None:
         self._residents = residents
