@@ -18,9 +18,9 @@ from ..remote.model_link import ModelLink
 from ..services.model_handle import Models
 from ..services.service_host import ServiceHost
 from ..telemetry.metrics import Metrics, queue_name
+from .hosted_models import HostedModels
 from .loader import Loader
 from .readiness import Readiness
-from .residents import Residents
 
 Links = Mapping[str, Sequence[ModelLink]]
 """The processes of each model, by its alias."""
@@ -46,10 +46,10 @@ class Host:
         self.plan = plan
         self._loader = Loader(plan, metrics, on_hang)
         self.runners = {entry.alias: self._loader.absent(entry.alias) for entry in models}
-        self.residents = (
+        self.hosted = (
             None
             if is_fixed
-            else Residents(models, self._loader, self.runners, is_threaded=links is None)
+            else HostedModels(models, self._loader, self.runners, is_threaded=links is None)
         )
         self.routes = plan.routes  # completed by the service once it is loaded
         self._metrics = metrics
@@ -68,8 +68,8 @@ class Host:
         """
         if self._links is None:
             self.plan.import_sources()
-        if self.residents is not None:
-            self.residents.begin(readiness, self.plan.absent)
+        if self.hosted is not None:
+            self.hosted.begin(readiness, self.plan.absent)
         await self._load_models(readiness)
         operations = {r.path: self._operation(r) for r in self.plan.routes if r.model is not None}
         if self.plan.manifest.service is not None:
@@ -83,7 +83,7 @@ class Host:
         for alias in [each for each in self.runners if each not in self.plan.absent]:
             readiness.starting(f"loading `{alias}`")
             links = None if self._links is None else self._links[alias]
-            loaded[alias] = await self._loader.load(alias, links, self.residents or readiness)
+            loaded[alias] = await self._loader.load(alias, links, self.hosted or readiness)
         for alias, newer in loaded.items():
             readiness.starting(f"warming up `{alias}`")
             await self._loader.warm_up(newer)
@@ -109,8 +109,8 @@ class Host:
 
     async def stop(self) -> None:
         """Answer what is queued, then let go: the service first, it asks the models."""
-        if self.residents is not None:
-            await self.residents.stop()
+        if self.hosted is not None:
+            await self.hosted.stop()
         if self._service is not None:
             await self._service.stop()
         for runner in list(self.runners.values()):  # guests come and go meanwhile
@@ -130,8 +130,8 @@ class Host:
 
         Called about once a second: what nobody has asked for in a while is noticed here, too.
         """
-        if self.residents is not None:
-            self.residents.look(time.monotonic())
+        if self.hosted is not None:
+            self.hosted.look(time.monotonic())
         for runner in self.runners.values():
             for method in runner.methods:
                 queue = runner.queue(method)

@@ -5,14 +5,14 @@ from collections import defaultdict
 from itertools import count
 
 from ..models.state import CANNOT, NO_STORE, UNLOADED
-from .residents import Residents
+from .hosted_models import HostedModels
 
 
 class LocalCoordinator:
     """A Coordinator without a supervisor: what is asked happens here, one thing at a time."""
 
-    def __init__(self, residents: Residents) -> None:
-        self._residents = residents
+    def __init__(self, hosted: HostedModels) -> None:
+        self._hosted = hosted
         self._turns: defaultdict[str, asyncio.Lock] = defaultdict(asyncio.Lock)
         self._told: dict[int, asyncio.Future[str]] = {}  # by term
         self._terms = count(1)
@@ -21,11 +21,11 @@ class LocalCoordinator:
     def ask(self, what: str, alias: str, ticket: int, workers: int | None = None) -> None:  # noqa: ARG002
         """Do it, when it is its turn."""
         if what == "prefer":
-            self._residents.preferred(alias)
-            self._residents.done(ticket, "READY", "")
+            self._hosted.preferred(alias)
+            self._hosted.done(ticket, "READY", "")
             return
         if what == "register":
-            self._residents.done(ticket, "unsupported", NO_STORE)
+            self._hosted.done(ticket, "unsupported", NO_STORE)
             return
         task = asyncio.get_running_loop().create_task(self._do(what, alias, ticket))
         self._tasks.add(task)
@@ -34,7 +34,7 @@ class LocalCoordinator:
     def tell(self, event: str, alias: str, term: int, why: str = "") -> None:  # noqa: ARG002
         """Let in what is loaded, and remember the rest."""
         if event == "loaded":
-            self._residents.enter(alias, term)
+            self._hosted.enter(alias, term)
         else:
             self._told[term].set_result(event)
 
@@ -44,9 +44,9 @@ class LocalCoordinator:
             told = self._told[term] = asyncio.get_running_loop().create_future()
             try:
                 if what == "load":
-                    self._residents.come(alias, term, None)
+                    self._hosted.come(alias, term, None)
                 else:
-                    self._residents.go(alias, term)
+                    self._hosted.go(alias, term)
                 self._settle(alias, ticket, await told)
             finally:
                 del self._told[term]
@@ -55,7 +55,7 @@ class LocalCoordinator:
         why = {"here": "", "gone": UNLOADED}.get(event, CANNOT)
         is_failed = event == "failed"
         state = "FAILED" if is_failed else "READY" if event == "here" else "UNAVAILABLE"
-        self._residents.stands(
+        self._hosted.stands(
             alias, "READY" if event == "here" else "UNAVAILABLE", why, failed=is_failed
         )
-        self._residents.done(ticket, state, why)
+        self._hosted.done(ticket, state, why)

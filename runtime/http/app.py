@@ -15,10 +15,10 @@ from ..dialects.dialect import dialects
 from ..dialects.routes import route_names
 from ..guest import Guest
 from ..hosting.host import Host, Links
+from ..hosting.hosted_models import HostedModels
 from ..hosting.local_coordinator import LocalCoordinator
 from ..hosting.readiness import Readiness
 from ..hosting.remote_host import RemoteHost
-from ..hosting.residents import Residents
 from ..manifest import Route
 from ..models.operation import ModelOperation
 from ..plan import Plan
@@ -81,15 +81,15 @@ class Application:
         self.catalog.numbers, self.catalog.on_feedback = self.metrics_text, metrics.rewarded
         for alias in plan.preferred:
             self.catalog.prefer(alias)
-        if host.residents is not None:
-            self.catalog.control = host.residents
-            host.residents.on_preferred = self.catalog.prefer
-            host.residents.on_welcome = self._welcome
-            host.residents.on_farewell = self._farewell
+        if host.hosted is not None:
+            self.catalog.control = host.hosted
+            host.hosted.on_preferred = self.catalog.prefer
+            host.hosted.on_welcome = self._welcome
+            host.hosted.on_farewell = self._farewell
             if settings.registration == "store":
-                host.residents.refusal = None
+                host.hosted.refusal = None
             if settings.model_control == "explicit":
-                self.catalog.lifecycle = host.residents
+                self.catalog.lifecycle = host.hosted
         self.dialects = dialects(settings.dialects, self.catalog)
         self._router = DialectRouter(self.dialects, shared) if self.dialects else None
         self.tracing = tracing
@@ -181,8 +181,8 @@ class Application:
                 await asyncio.to_thread(self.tracing.stop)
 
     async def _load(self) -> None:
-        if self.residents is not None and not self.residents.is_obedient:
-            self.residents.obey(LocalCoordinator(self.residents))
+        if self.hosted is not None and not self.hosted.is_obedient:
+            self.hosted.obey(LocalCoordinator(self.hosted))
         operations = await self._host.load(self.readiness)
         self._document = None  # the service knows more of its types now than the build did
         self.catalog.loaded(self._host.runners, operations, self._host.routes)
@@ -238,9 +238,9 @@ class Application:
         return self._host.costs()
 
     @property
-    def residents(self) -> Residents | None:
+    def hosted(self) -> HostedModels | None:
         """The models that can come and go; None where an author's class needs all of them."""
-        return self._host.residents
+        return self._host.hosted
 
     # --- what the pages show ---
 

@@ -15,7 +15,7 @@ from .front_watchdog import is_debugged
 from .service_slot import ALIAS, ServiceSlot
 
 if TYPE_CHECKING:
-    from ..hosting.residents import Residents
+    from ..hosting.hosted_models import HostedModels
     from .life import Life
 
 Key = tuple[str, int, int]
@@ -52,25 +52,23 @@ class FrontLine:
 
     def obey(self) -> None:
         """Do from now on what the supervisor says."""
-        residents = self._life.application.residents
-        if residents is not None:
-            residents.obey(self)
-            self._does |= self._of_residents(residents)
+        hosted = self._life.application.hosted
+        if hosted is not None:
+            hosted.obey(self)
+            self._does |= self._of_hosted(hosted)
         self._line.on_event = lambda event: self._does[event["event"]](event)
 
-    def _of_residents(self, residents: "Residents") -> dict[str, Callable[[Event], None]]:
+    def _of_hosted(self, hosted: "HostedModels") -> dict[str, Callable[[Event], None]]:
         return {
-            "come": lambda e: residents.come(e["model"], e["term"], self._adopt(e)),
-            "enter": lambda e: residents.enter(e["model"], e["term"]),
-            "withdraw": lambda e: residents.withdraw(e["model"], e["term"]),
-            "go": lambda e: residents.go(e["model"], e["term"]),
-            "stands": lambda e: residents.stands(
-                e["model"], e["state"], e["why"], failed=e["failed"]
-            ),
-            "welcome": lambda e: residents.welcome(Guest.from_json(e["guest"]), e["tickets"]),
-            "farewell": lambda e: residents.farewell(e["model"]),
-            "prefer": lambda e: residents.preferred(e["model"]),
-            "done": lambda e: residents.done(e["ticket"], e["state"], e["why"]),
+            "come": lambda e: hosted.come(e["model"], e["term"], self._adopt(e)),
+            "enter": lambda e: hosted.enter(e["model"], e["term"]),
+            "withdraw": lambda e: hosted.withdraw(e["model"], e["term"]),
+            "go": lambda e: hosted.go(e["model"], e["term"]),
+            "stands": lambda e: hosted.stands(e["model"], e["state"], e["why"], failed=e["failed"]),
+            "welcome": lambda e: hosted.welcome(Guest.from_json(e["guest"]), e["tickets"]),
+            "farewell": lambda e: hosted.farewell(e["model"]),
+            "prefer": lambda e: hosted.preferred(e["model"]),
+            "done": lambda e: hosted.done(e["ticket"], e["state"], e["why"]),
         }
 
     # --- to the supervisor: a Coordinator ---

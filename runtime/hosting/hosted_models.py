@@ -1,4 +1,4 @@
-"""Residents: the models of this process, each of which may come and go while it serves."""
+"""HostedModels: the models of this process, each of which may come and go while it serves."""
 
 import asyncio
 import logging
@@ -51,7 +51,7 @@ class Coordinator(Protocol):
         ...
 
 
-class Residents:
+class HostedModels:
     """What becomes of each model in this process, as its coordinator decides.
 
     `entries` are the models that there are, `runners` what answers for each of them, by alias.
