@@ -8,18 +8,18 @@ from ..errors import BundleError
 from .child import Work, adopt_orphans
 from .control import Event
 from .crew import Crew, FrontSlot, ModelSlot, ProcessSlot, TemplateSlot
-from .terms import Hands, Terms
+from .terms import Supervision, Terms
 
 
 class Duties(Protocol):
     """What the processes do, and what else is to be done when one comes or goes."""
 
-    def recruit(self, number: int) -> Crew:
+    def new_crew(self, number: int) -> Crew:
         """The crew to serve with; `number` counts them, from 0."""
         ...
 
-    def terms(self, hands: Hands) -> Terms:
-        """What models come and go by, with `hands` to do it."""
+    def terms(self, supervision: Supervision) -> Terms:
+        """What models come and go by, with `supervision` to do it."""
         ...
 
     def front(self, slot: FrontSlot, on_ready: Callable[[], None]) -> int:

@@ -22,7 +22,7 @@ from ..telemetry.seats import METHODS
 from .control import Event
 from .crew import FrontSlot
 from .resolver import Answer, Question, Resolver
-from .terms import ENDS, TAKEN_OVER, Hands, Standing, Terms, tell_done
+from .terms import ENDS, TAKEN_OVER, Standing, Supervision, Terms, tell_done
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -63,12 +63,12 @@ class Registrar:
     """Has models come from the store beside the server, as far as there is one."""
 
     def __init__(
-        self, guests: Guests, resolver: Resolver | None, terms: Terms, hands: Hands
+        self, guests: Guests, resolver: Resolver | None, terms: Terms, supervision: Supervision
     ) -> None:
         self._guests = guests
         self._resolver = resolver
         self._terms = terms
-        self._hands = hands
+        self._supervision = supervision
         self._terms_of_others = count(_TERMS, _TERMS)
         self._asked: dict[str, Arrival] = {}
         self._questions: dict[str, Question] = {}
@@ -96,8 +96,8 @@ class Registrar:
 
     def _register(self, front: FrontSlot, event: Event) -> None:
         name, ticket = event["model"], event["ticket"]
-        if front.crew.is_leaving or self._hands.is_ending:
-            tell_done(front, ticket, "busy", ENDS if self._hands.is_ending else TAKEN_OVER)
+        if front.crew.is_leaving or self._supervision.is_ending:
+            tell_done(front, ticket, "busy", ENDS if self._supervision.is_ending else TAKEN_OVER)
             return
         try:
             arrival = self._asked.get(name) or self._ask(name)
@@ -113,7 +113,7 @@ class Registrar:
             raise Refusal("refused", "it is no name of a model in a store")
         if len(self._asked) >= MOST_ASKED:
             raise Refusal("busy", "other models are being registered")
-        watch = self._hands.watch
+        watch = self._supervision.watch
         try:
             question = self._resolver.ask(name, watch, partial(self._answered, name))
         except OSError as error:
@@ -125,8 +125,8 @@ class Registrar:
 
     def _answered(self, name: str, said: Answer) -> None:
         """The store has answered; the model comes as soon as models can come and go."""
-        if not (self._hands.is_free or self._hands.is_ending):
-            self._hands.watch.later(LOOK, partial(self._answered, name, said))
+        if not (self._supervision.is_free or self._supervision.is_ending):
+            self._supervision.watch.later(LOOK, partial(self._answered, name, said))
             return
         arrival = self._asked.pop(name)
         del self._questions[name]
@@ -177,7 +177,7 @@ class Registrar:
             raise Refusal("refused", f"it needs {listed}, which the server has not installed")
         if self._guests.metrics.seats.free() is None:
             raise Refusal("busy", "there are as many models from outside as there may be")
-        if self._hands.is_ending:
+        if self._supervision.is_ending:
             raise Refusal("busy", ENDS)
         if all(front.crew.is_leaving for front, *_ in arrival.waiting):
             raise Refusal("busy", TAKEN_OVER)  # nobody would have it loaded
@@ -193,7 +193,7 @@ class Registrar:
         )
         self._coming.add(alias)
         log.info("Model `%s` comes from the store as `%s`.", arrival.name, alias)
-        for front in self._hands.crew.fronts:
+        for front in self._supervision.crew.fronts:
             tickets = [ticket for each, ticket, _ in arrival.waiting if each is front]
             if front.control is not None:
                 told = guest.to_json()
@@ -239,7 +239,7 @@ class Registrar:
         guest = guests.plan.guests.get(alias)
         if guest is None:
             return
-        for front in self._hands.crew.fronts:
+        for front in self._supervision.crew.fronts:
             if front.control is not None:
                 front.control.supervisor.send("farewell", model=alias)
         guests.plan = guests.plan.without(alias)

@@ -33,7 +33,7 @@ from .newcomers import turn_away
 from .registrar import Registrar
 from .service_slot import ServiceSlot
 from .stderr_tail import STDERR
-from .terms import Hands, Standing, Terms
+from .terms import Standing, Supervision, Terms
 from .topology import Topology
 
 if TYPE_CHECKING:
@@ -87,7 +87,7 @@ class Serving:
     crews: dict[int, Crew] = field(default_factory=dict)  # by where their rows are
     registrar: Registrar | None = None
 
-    def recruit(self, number: int) -> Crew:
+    def new_crew(self, number: int) -> Crew:
         """As many fronts and models as the topology says; they count in rows of their own."""
         # Rows of a crew that has gone are used again: what it counted stands there, and goes on.
         free = (at for at in range(CREWS) if at not in self.crews or self.crews[at].is_gone)
@@ -110,14 +110,14 @@ class Serving:
         count = standing.replicas or self.topology.replicas
         return [ModelSlot(alias, at, self._device(at), standing.term) for at in range(count)]
 
-    # --- models that come and go: Recruits ---
+    # --- models that come and go: SlotFactory ---
 
-    def terms(self, hands: Hands) -> Terms:
+    def terms(self, supervision: Supervision) -> Terms:
         """What they come and go by."""
-        terms = Terms(self.standings, self, hands)
+        terms = Terms(self.standings, self, supervision)
         self.preferred = terms.preferred
         if self.plan.settings.registration == "store":
-            self.registrar = Registrar(self, self.site.handover.resolver, terms, hands)
+            self.registrar = Registrar(self, self.site.handover.resolver, terms, supervision)
         return terms
 
     def slots(self, front: FrontSlot, alias: str) -> list[ModelSlot]:  # noqa: ARG002

@@ -59,7 +59,7 @@ class Supervisor:
         self._crew = Crew(())  # that serves, or will
         self._next: Crew | None = None  # that shall take over
         self._is_asked = False  # for another crew, which has to wait
-        self._recruited = 0
+        self._crews_made = 0
         self._code: int | None = None  # to end with
         self._failure: BundleError | None = None  # to end with, once those who serve are through
         self._stopped = 0.0  # when, on the monotonic clock
@@ -72,7 +72,7 @@ class Supervisor:
         """
         with self._watch:
             try:
-                self._crew = self._recruit()
+                self._crew = self._new_crew()
                 self._fill_all(self._crew)
                 self._watchdog.begin()
                 while self._code is None or len(self._processes):
@@ -133,16 +133,16 @@ class Supervisor:
             self._is_asked = True
             return
         log.info("Restarting: the old processes serve until the new ones do.")
-        self._next = self._recruit()
+        self._next = self._new_crew()
         self._fill_all(self._next)
 
     def _ask_again(self, is_urgent: bool) -> None:
         self._is_asked = False
         self.restart(is_urgent=is_urgent)
 
-    def _recruit(self) -> Crew:
-        crew = self._duties.recruit(self._recruited)
-        self._recruited += 1
+    def _new_crew(self) -> Crew:
+        crew = self._duties.new_crew(self._crews_made)
+        self._crews_made += 1
         self._processes.crews.append(crew)
         return crew
 
@@ -216,7 +216,7 @@ class Supervisor:
                 front.send(signal.SIGKILL)
         self._terms.go_on()
 
-    # --- models that come and go: Hands ---
+    # --- models that come and go: Supervision ---
 
     @property
     def crew(self) -> Crew:

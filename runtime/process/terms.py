@@ -74,7 +74,7 @@ def initial(plan: Plan) -> dict[str, Standing]:
     }
 
 
-class Hands(Protocol):
+class Supervision(Protocol):
     """What is done about it; the supervisor does."""
 
     @property
@@ -106,7 +106,7 @@ class Hands(Protocol):
         ...
 
 
-class Recruits(Protocol):
+class SlotFactory(Protocol):
     """Who makes slots; `Serving` does."""
 
     def slots(self, front: FrontSlot, alias: str) -> Sequence[ModelSlot]:
@@ -122,14 +122,17 @@ class Terms:
     """Has models loaded and unloaded, one thing after the other for each of them."""
 
     def __init__(
-        self, standings: MutableMapping[str, Standing], recruits: Recruits, hands: Hands
+        self,
+        standings: MutableMapping[str, Standing],
+        factory: SlotFactory,
+        supervision: Supervision,
     ) -> None:
         self.preferred: list[str] = []  # the default versions that somebody has set, by alias
         self.on_settled: Callable[[str, Standing], None] = lambda *_: None  # before it is told
         self._leaving: set[str] = set()  # models whose template is about to end
         self._standings = standings
-        self._recruits = recruits
-        self._hands = hands
+        self._factory = factory
+        self._supervision = supervision
 
     @property
     def is_busy(self) -> bool:
@@ -157,8 +160,8 @@ class Terms:
         return True
 
     def _asked(self, alias: str, standing: Standing, asked: Asked) -> None:
-        if asked.front.crew.is_leaving or self._hands.is_ending:
-            why = ENDS if self._hands.is_ending else TAKEN_OVER
+        if asked.front.crew.is_leaving or self._supervision.is_ending:
+            why = ENDS if self._supervision.is_ending else TAKEN_OVER
             _tell_stands(asked.front, alias, Standing("UNAVAILABLE", why))
             _refuse(asked, standing, why)
             return
@@ -196,7 +199,7 @@ class Terms:
     def go_on(self) -> None:
         """Begin what has been asked and can be begun."""
         for alias, standing in list(self._standings.items()):
-            if standing.asked and not standing.doing and self._hands.is_free:
+            if standing.asked and not standing.doing and self._supervision.is_free:
                 self._begin(alias, standing)
 
     def _begin(self, alias: str, standing: Standing) -> None:
@@ -227,19 +230,19 @@ class Terms:
     def _load(self, alias: str, standing: Standing) -> None:
         if standing.state != "READY":
             standing.state = "LOADING"
-        crew = self._hands.crew
-        template = self._recruits.origin(alias)
+        crew = self._supervision.crew
+        template = self._factory.origin(alias)
         if template is not None and alias not in crew.templates:
             crew.enlist(template)
-            self._hands.fill(template)
+            self._supervision.fill(template)
         for front in standing.awaited:
-            slots = self._recruits.slots(front, alias)
+            slots = self._factory.slots(front, alias)
             front.enlist(slots)
             for slot in slots:
                 slot.prepare()
             front.offer(alias, standing.term, slots)
             for slot in slots:
-                self._hands.fill(slot)
+                self._supervision.fill(slot)
 
     def _see(self, alias: str, standing: Standing) -> None:
         """Go on where nobody is awaited any more."""
@@ -254,14 +257,16 @@ class Terms:
             self._settle(alias, standing, "READY")
         elif standing.doing == "unload":
             self._dismiss_template(alias)
-            if not any((*self._slots(alias, self._hands.crew.fronts), alias in self._leaving)):
+            if not any(
+                (*self._slots(alias, self._supervision.crew.fronts), alias in self._leaving)
+            ):
                 self._settle(alias, standing, "UNAVAILABLE", UNLOADED)
 
     def _give_up(self, alias: str, standing: Standing, why: str) -> None:
         """It cannot be loaded; what there was before stays."""
         for front in self._fronts():
             _tell(front, "withdraw", alias, standing.term)
-        self._dismiss(alias, self._hands.crew.fronts, since=standing.term)
+        self._dismiss(alias, self._supervision.crew.fronts, since=standing.term)
         standing.replicas = standing.before
         if standing.state == "READY":
             self._settle(alias, standing, "READY", why, failed=True)
@@ -346,7 +351,7 @@ class Terms:
     # --- slots ---
 
     def _fronts(self) -> list[FrontSlot]:
-        return [each for each in self._hands.crew.fronts if each.child is not None]
+        return [each for each in self._supervision.crew.fronts if each.child is not None]
 
     @staticmethod
     def _slots(alias: str, fronts: Sequence[FrontSlot]) -> Iterator[ModelSlot]:
@@ -357,14 +362,14 @@ class Terms:
     ) -> None:
         for slot in list(self._slots(alias, fronts)):
             if since <= slot.term < before and not slot.is_dismissed:
-                self._hands.dismiss(slot)
+                self._supervision.dismiss(slot)
                 if slot.child is None:
                     self.reaped(slot)
 
     def _dismiss_template(self, alias: str) -> None:
-        template = self._hands.crew.templates.pop(alias, None)
+        template = self._supervision.crew.templates.pop(alias, None)
         if template is not None:
-            self._hands.dismiss(template)
+            self._supervision.dismiss(template)
             if template.child is not None:
                 self._leaving.add(alias)
 

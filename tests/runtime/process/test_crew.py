@@ -183,7 +183,7 @@ class Staffed(Pretended):
         self.model = model
         self.has_stand_in = has_stand_in
 
-    def recruit(self, number):
+    def new_crew(self, number):
         return Crew([FrontSlot(at, at, [ModelSlot("some")]) for at in range(self.fronts)])
 
 

@@ -135,10 +135,10 @@ class Pretended:
         self.work = front
         self.fronts = fronts
 
-    def terms(self, hands):
-        return Terms({}, self, hands)
+    def terms(self, supervision):
+        return Terms({}, self, supervision)
 
-    def recruit(self, number):
+    def new_crew(self, number):
         return Crew([FrontSlot(index, index) for index in range(self.fronts)])
 
     def front(self, post, on_ready):
