@@ -20,9 +20,9 @@ from .call_channel import CallChannel
 from .call_queue import CallQueue
 from .connection import Connection
 from .frame import Frame, Kind
+from .liveness_probe import LivenessProbe
 from .pace import Pace
 from .pending_call import PendingCall
-from .pulse import Pulse
 from .refusal import checked_rows
 from .remote_parts import RemoteParts
 
@@ -68,7 +68,7 @@ class ServiceLink:
         self._queue = CallQueue(settings.queue.max_rows)
         self._number = 0
         self._pace = Pace()
-        self._pulse = Pulse(self, settings.timeout)
+        self._probe = LivenessProbe(self, settings.timeout)
         self._alarm = Alarm(time.monotonic, self._expire)
         self._stopped: asyncio.Event = asyncio.Event()
 
@@ -89,7 +89,7 @@ class ServiceLink:
                     await self._stopped.wait()
             except TimeoutError:
                 log.error("The service has not come to an end within %g s.", seconds)  # noqa: TRY400
-        self._pulse.cancel()
+        self._probe.cancel()
         self._alarm.cancel()
         if self._loop is not None:
             self._loop.remove_reader(self._channel.front.fileno())
@@ -170,7 +170,7 @@ class ServiceLink:
     def _end(self) -> None:
         """Nothing of what was sent will be answered any more."""
         self.is_ready = False
-        self._pulse.cancel()
+        self._probe.cancel()
         lost = self._queue.died(self._channel.taken[0])
         if lost:
             ids = ", ".join(pending.call.id.decode("latin-1") for pending in lost[:10])
@@ -219,7 +219,7 @@ class ServiceLink:
         self._number = pending.number = self._number + 1
         pending.sent = now = time.monotonic()
         self._queue.sent(pending)
-        self._pulse.begin(self._loop)
+        self._probe.begin(self._loop)
         head = orjson.dumps(pending.head(pending.call.deadline - now))
         self._connection.send(Kind.CALL, pending.number, head, pending.call.body)
 
@@ -242,12 +242,12 @@ class ServiceLink:
                 following = min(following, pending.call.deadline + SLACK)
                 continue
             if self._queue.find(pending.number) is pending:
-                self._pulse.overdue()
+                self._probe.overdue()
             pending.fail(DeadlineExceeded("The deadline passed before the answer came."))
             self._drop(pending)
         return following
 
-    # --- what the pulse asks ---
+    # --- what the probe asks ---
 
     @property
     def is_awaited(self) -> bool:
@@ -279,7 +279,7 @@ class ServiceLink:
                 if pending is not None:  # else nobody waits for it any more
                     self._take(pending, frame)
             case Kind.PONG:
-                self._pulse.beat()
+                self._probe.beat()
             case Kind.STATE:
                 self.on_state(_clause(frame.head))
             case Kind.READY:

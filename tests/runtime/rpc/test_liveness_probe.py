@@ -4,10 +4,10 @@ import asyncio
 
 import pytest
 
-from modelbundle.runtime.rpc.pulse import PERIOD, Pulse
+from modelbundle.runtime.rpc.liveness_probe import PERIOD, LivenessProbe
 
 
-class Heart:
+class Probed:
     is_awaited = True
 
     def __init__(self, usual):
@@ -57,37 +57,37 @@ class Loop:
     ],
 )
 def test_how_long_a_silent_loop_is_waited_for(usual, is_overdue, seconds):
-    loop, heart = Loop(), Heart(usual)
-    pulse = Pulse(heart, 30.0, lambda: loop.now)
-    pulse.begin(loop)
+    loop, probed = Loop(), Probed(usual)
+    probe = LivenessProbe(probed, 30.0, lambda: loop.now)
+    probe.begin(loop)
     if is_overdue:
-        pulse.overdue()
+        probe.overdue()
     while loop.calls:
         loop.turn()
-    assert len(heart.why) == 1
+    assert len(probed.why) == 1
     assert seconds < loop.now - 100 - PERIOD <= seconds + 2 * PERIOD
 
 
 def test_a_loop_that_answers_is_asked_for_ever_and_nobody_is_asked_who_has_nothing_to_do():
-    loop, heart = Loop(), Heart(0.01)
-    pulse = Pulse(heart, 1.0, lambda: loop.now)
-    pulse.begin(loop)
+    loop, probed = Loop(), Probed(0.01)
+    probe = LivenessProbe(probed, 1.0, lambda: loop.now)
+    probe.begin(loop)
     for _ in range(100):
         loop.turn()
-        pulse.beat()
-    assert heart.pings == 100
-    heart.is_awaited = False
+        probe.beat()
+    assert probed.pings == 100
+    probed.is_awaited = False
     loop.turn()
-    assert (heart.pings, heart.why, loop.calls) == (100, [], [])
+    assert (probed.pings, probed.why, loop.calls) == (100, [], [])
 
 
 def test_whoever_was_late_itself_judges_nobody():
-    loop, heart = Loop(), Heart(0.01)
-    pulse = Pulse(heart, 30.0, lambda: loop.now)
-    pulse.begin(loop)
+    loop, probed = Loop(), Probed(0.01)
+    probe = LivenessProbe(probed, 30.0, lambda: loop.now)
+    probe.begin(loop)
     loop.turn()
     loop.turn(late=60.0)
-    assert heart.why == []
-    pulse.beat()
+    assert probed.why == []
+    probe.beat()
     loop.turn()
-    assert heart.pings == 2
+    assert probed.pings == 2

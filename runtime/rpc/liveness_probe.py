@@ -1,4 +1,4 @@
-"""Pulse: whether the event loop of a service process still turns, while somebody waits for it."""
+"""LivenessProbe: whether the loop of a service process still turns, while somebody waits for it."""
 
 import asyncio
 import time
@@ -13,8 +13,8 @@ PERIOD = 0.25  # seconds between two looks
 LATE = 0.25  # seconds after its time that a look may come; else it is ourselves who hung
 
 
-class Heart(Protocol):
-    """What is felt."""
+class Probed(Protocol):
+    """What is asked."""
 
     @property
     def is_awaited(self) -> bool:
@@ -35,7 +35,7 @@ class Heart(Protocol):
         ...
 
 
-class Pulse:
+class LivenessProbe:
     """Asks four times a second while calls are in the process, and never else.
 
     A loop that does not turn has hung
@@ -45,9 +45,9 @@ class Pulse:
     """
 
     def __init__(
-        self, heart: Heart, timeout: float, clock: Callable[[], float] = time.monotonic
+        self, probed: Probed, timeout: float, clock: Callable[[], float] = time.monotonic
     ) -> None:
-        self._heart = heart
+        self._probed = probed
         self._timeout = timeout
         self._clock = clock
         self._alarm = Alarm(clock, self._look)
@@ -75,24 +75,24 @@ class Pulse:
         self._alarm.cancel()
 
     def _look(self, now: float) -> float:
-        if not self._heart.is_awaited and not self._is_overdue:
+        if not self._probed.is_awaited and not self._is_overdue:
             return inf
         was_late, self._due = now > self._due + LATE, now + PERIOD
         if not self._asked:
             self._asked = now
-            self._heart.ping()
+            self._probed.ping()
         elif was_late:  # its answer may lie here unread
             self._asked = now
         elif now - self._asked > self._patience():
-            self._heart.stopped(f"its event loop has not turned for {now - self._asked:.1f} s")
+            self._probed.stopped(f"its event loop has not turned for {now - self._asked:.1f} s")
             return inf
         return self._due
 
     def _patience(self) -> float:
         """Seconds that it has to answer."""
-        if not self._heart.usual:
+        if not self._probed.usual:
             return self._timeout
-        overdue = GRACE + OVERDUE * self._heart.usual
+        overdue = GRACE + OVERDUE * self._probed.usual
         return min(
             self._timeout, overdue if self._is_overdue else max(overdue, SHARE * self._timeout)
         )
