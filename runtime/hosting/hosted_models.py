@@ -236,7 +236,7 @@ class HostedModels:
                 self._seen[entry.alias] = activity, now
                 self._coordinator.ask("unload", entry.alias, NOBODY)
 
-    # --- what processes do: Absences; of a model that has gone for good they may come too late ---
+    # --- what processes do; of a model that has gone for good it may come too late ---
 
     def missing(self, name: str, why: str) -> None:
         """The last process of a model has gone; requests wait for the next."""

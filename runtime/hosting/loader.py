@@ -16,7 +16,7 @@ from ..models.home import Home
 from ..models.runner import Runner
 from ..models.warmup import warm_up
 from ..plan import Plan
-from ..remote.attendance import Absences, Attendance
+from ..remote.availability import Availability, AvailabilityListener
 from ..remote.model_link import ModelLink
 from ..remote.process_home import ProcessHome
 from ..telemetry.metrics import Metrics
@@ -54,7 +54,9 @@ class Loader:
         self.plan = self.plan.without(alias)
         self._metrics.farewell(alias)
 
-    async def load(self, alias: str, links: Sequence[ModelLink] | None, told: Absences) -> Runner:
+    async def load(
+        self, alias: str, links: Sequence[ModelLink] | None, told: AvailabilityListener
+    ) -> Runner:
         """A runner of a model that has been loaded: here, or at the other end of `links`.
 
         Raises:
@@ -69,7 +71,7 @@ class Loader:
         try:
             await runner.start()
             if links is not None:
-                await Attendance(alias, links, told).arrival()
+                await Availability(alias, links, told).arrival()
         except BaseException:
             await discard(runner)
             raise

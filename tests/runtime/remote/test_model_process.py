@@ -14,7 +14,7 @@ from modelbundle.runtime.errors import BundleError
 from modelbundle.runtime.hosting.host import Host
 from modelbundle.runtime.hosting.readiness import Readiness
 from modelbundle.runtime.plan import Plan
-from modelbundle.runtime.remote.attendance import Attendance
+from modelbundle.runtime.remote.availability import Availability
 from modelbundle.runtime.remote.channel import END, Channel
 from modelbundle.runtime.remote.model_link import ModelLink
 from modelbundle.runtime.remote.model_process import OOM_SCORE, serve_model
@@ -160,7 +160,7 @@ def test_what_a_model_prints_is_in_the_log(make_bundle):
         with forked(plan) as (link, _, told):
             executor = link.executor("predict", MATRIX)
             executor.start(asyncio.get_running_loop(), lambda: None)
-            await Attendance("sums", [link], Readiness()).arrival()
+            await Availability("sums", [link], Readiness()).arrival()
             await ask(executor, [np.ones((1, 2))], 1)
             assert b"one plus one" in os.read(told, 1000)
 

@@ -1,4 +1,4 @@
-"""Attendance: whether a model's processes are there, and who has to know."""
+"""Availability: whether a model's processes are there, and who has to know."""
 
 import asyncio
 from collections.abc import Sequence
@@ -9,7 +9,7 @@ from .model_link import ModelLink
 TRIES = 2  # processes that die without having become ready, after which nobody waits for the next
 
 
-class Absences(Protocol):
+class AvailabilityListener(Protocol):
     """Who has to know; `hosting.readiness` does."""
 
     def missing(self, name: str, why: str) -> None:
@@ -25,10 +25,10 @@ class Absences(Protocol):
         ...
 
 
-class Attendance:
+class Availability:
     """Tells when the last process of a model has gone, and when the first is back."""
 
-    def __init__(self, alias: str, links: Sequence[ModelLink], told: Absences) -> None:
+    def __init__(self, alias: str, links: Sequence[ModelLink], told: AvailabilityListener) -> None:
         self._alias = alias
         self._links = links
         self._told = told
