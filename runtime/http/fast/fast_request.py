@@ -26,8 +26,17 @@ class FastRequest(Request):
     """
 
     __slots__ = (
-        "began", "body", "pipeline", "group", "head", "id", "question", "reply",
-        "sent", "status", "trace",
+        "began",
+        "body",
+        "group",
+        "head",
+        "id",
+        "pipeline",
+        "question",
+        "reply",
+        "sent",
+        "status",
+        "trace",
     )  # fmt: skip
 
     method = "POST"
