@@ -40,6 +40,11 @@ class Condition(Protocol):
         """Whether predictions are answered."""
         ...
 
+    @property
+    def is_early(self) -> bool:
+        """Whether that is not to be told yet."""
+        ...
+
     def absence(self, name: str) -> str | None:
         """Why the model or service called `name` is gone for the moment, or None."""
         ...
@@ -112,7 +117,7 @@ class Served:
             return self.condition.reason or self.phase
         if presence is not None and not presence.is_within_reach:
             return presence.why
-        if not self.condition.takes_requests:
+        if self.condition.is_early or not self.condition.takes_requests:
             return self.condition.reason
         return self.condition.absence(self.route.service or self.alias)
 

@@ -7,12 +7,14 @@ class Readiness:
     is_draining  it ends: no new requests, please
     is_leaving   another process takes over on the same socket; whoever asks here is answered
     is_full      others wait for a connection: nobody keeps one after an answer
+    is_early     it takes requests; others on the same socket, who would have to refuse them, load
     """
 
     def __init__(self) -> None:
         self.is_draining = False
         self.is_leaving = False
         self.is_full = False
+        self.is_early = False
         self._starting: str | None = "starting"
         self._missing: dict[str, str] = {}  # what is gone for the moment -> why
         self._present: set[str] = set()  # what was found
@@ -24,6 +26,8 @@ class Readiness:
             return "draining"
         if self._starting is not None:
             return self._starting
+        if self.is_early:
+            return "other processes of the server are being started"
         # Whoever asks for one model is not kept away because another keeps dying.
         return None if self._present else "; ".join(self._missing.values()) or None
 

@@ -83,6 +83,7 @@ class FrontSlot(ProcessSlot):
         self.name = f"Worker {index}"
         self.models: tuple[ModelSlot, ...] = ()
         self.control: Control | None = None
+        self.is_open = False  # whoever is here may say that the server is ready
         self.enlist(models)
 
     def enlist(self, models: Sequence["ModelSlot"]) -> None:
@@ -108,6 +109,12 @@ class FrontSlot(ProcessSlot):
                 channels=[len(each) for each in ends],
             )
 
+    def open_up(self) -> None:
+        """Let it say that the server is ready: no other would have to refuse who comes then."""
+        if self.control is not None and not self.is_open:
+            self.is_open = True
+            self.control.supervisor.send("open")
+
     def condemn(self, event: Mapping[str, Any]) -> None:
         """End the process of a model that does not answer, unless another has followed it."""
         for model in self.models:
@@ -119,7 +126,7 @@ class FrontSlot(ProcessSlot):
     def prepare(self) -> Control:
         """New lines for a new process: the old one may have died in the middle of a word."""
         self.let_go()
-        self.control = Control()
+        self.control, self.is_open = Control(), False
         for model in self.models:
             model.prepare()
         return self.control

@@ -45,6 +45,7 @@ class FrontLine:
             "leave": lambda _: life.leave(),
             "end": lambda _: life.close_door(),
             "ping": lambda _: line.send("pong", is_debugged=is_debugged()),
+            "open": lambda _: life.open_up(),
             "measure": lambda _: line.send("cost", costs=self._costs()),
             "born": self._born,
             "died": self._died,

@@ -33,6 +33,7 @@ log = logging.getLogger(__name__)
 
 FLUSHES = 10
 LAST_RESORT = 5.0  # seconds beyond the grace
+PATIENCE = 1.0  # seconds, or as long as it took itself, that one which is ready waits for others
 
 
 class Life(uvicorn.Server):
@@ -90,6 +91,8 @@ class Life(uvicorn.Server):
         self._parent = os.getppid()
         self.grpc: Front | None = None
         self.management: ManagementFront | None = None
+        self._began = time.monotonic()
+        application.readiness.is_early = line is not None and not is_alone
         application.is_listening_first = True
         application.on_failure = self.end
 
@@ -119,6 +122,10 @@ class Life(uvicorn.Server):
     def close_door(self) -> None:
         """All processes of the server are about to end: whoever is at it first lets nobody in."""
         self._shuts_door = True
+
+    def open_up(self) -> None:
+        """Say that the server is ready, once this process is."""
+        self.application.readiness.is_early = False
 
     def leave(self) -> None:
         """Others serve on the same socket: take nobody in, and wait until everybody is out."""
@@ -237,6 +244,8 @@ class Life(uvicorn.Server):
             elif not self.servers:
                 await self._listen()
             await asyncio.sleep(GLANCE)
+        patience = max(PATIENCE, time.monotonic() - self._began)
+        asyncio.get_running_loop().call_later(patience, self.open_up)
         if not self.servers and self._pausing is None:
             await self._listen()
 

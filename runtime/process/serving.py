@@ -242,8 +242,10 @@ class Serving:
         """Whether the server that this one shall replace answers."""
         return self.site.handover.is_successor and not self.has_served
 
-    def ready(self, crew: Crew) -> None:  # noqa: ARG002 - all crews serve the same
+    def ready(self, crew: Crew) -> None:
         """Say so."""
+        for front in crew.serving:
+            front.open_up()
         now = self.topology
         self.metrics.topology(now.kind, now.fronts, 0 if now.is_threaded else now.replicas)
         if not self.has_served:
@@ -298,6 +300,18 @@ class Serving:
         """Have its memory stand in the metrics."""
         if slot.child is not None:
             self.metrics.roster.enter(slot.child.pid, **_labels(slot))
+        if isinstance(slot, FrontSlot):
+            self._open_up(slot.crew)
+
+    def _open_up(self, crew: Crew) -> None:
+        """The first fronts say together that they are ready, others as they come.
+
+        Who still loads is in the queue of the socket for some milliseconds after another is ready.
+        """
+        serving = [front for each in self.crews.values() for front in each.serving]
+        is_told = self.has_stand_in or any(front.is_open for front in serving)
+        for front in crew.serving if is_told or crew.is_ready else ():
+            front.open_up()
 
     def reaped(self, pid: int) -> None:
         """It has no memory any more."""
