@@ -29,8 +29,10 @@ def save_for_ever(root, report, worker):
     """Save, move aliases and delete; report each tag once it is acknowledged."""
     store = Store(root)
     for number in range(10**9):
-        blob = store.ingest_bytes(os.urandom(random.choice([10, 5_000, 300_000])))
-        files = [FileEntry("w", blob.digest, blob.size)]
+        sizes = [9] * 80 if number % 10 == 5 else [random.choice([10, 5_000, 300_000])]
+        with store.batch() as batch:  # of eighty, one sync for all
+            blobs = [batch.ingest_bytes(os.urandom(size)) for size in sizes]
+        files = [FileEntry(f"w{i}", blob.digest, blob.size) for i, blob in enumerate(blobs)]
         item = store.commit("model", f"m{number % 7}", b"{}%d" % number, files, aliases=["canary"])
         os.write(report, f"+{item.tag}\n".encode())
         if number % 5 == 4:

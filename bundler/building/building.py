@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from ..project.project import Project
     from ..requirements.wheelhouse import Wheelhouse
     from ..store import Item, Store
+    from ..store.batch import Batch
 
 
 @dataclass(frozen=True, slots=True)
@@ -173,8 +174,9 @@ def write(planned: Plan, store: "Store", progress: Progress) -> "Item":
     """Put the planned files into the store, commit them, and trust what is trusted already."""
     manifest = planned.manifest
     progress.step("Writing to the store")
-    for part in planned.parts:
-        _ingest(part, store)
+    with store.batch() as batch:
+        for part in planned.parts:
+            _ingest(part, batch)
     item = store.commit(
         "bundle",
         manifest.name,
@@ -188,11 +190,11 @@ def write(planned: Plan, store: "Store", progress: Progress) -> "Item":
     return item
 
 
-def _ingest(part: Part, store: "Store") -> None:
+def _ingest(part: Part, batch: "Batch") -> None:
     if isinstance(part.content, bytes):
-        store.ingest_bytes(part.content)
+        batch.ingest_bytes(part.content)
     elif isinstance(part.content, Path):
-        blob = store.ingest(part.content)
+        blob = batch.ingest(part.content)
         _check_unchanged(part.entry, blob.digest)
 
 

@@ -16,7 +16,8 @@ from typing import Literal
 
 from ..errors import BuildError, ResolveError
 from ..requirements import uv
-from ..store import Store, disk
+from ..store import Store
+from ..store.barrier import Barrier
 from . import layer_cache
 from .member import Member
 
@@ -115,9 +116,10 @@ class Compiler:
     def _keep(self, sources: Sequence[Member], targets: Mapping[str, Path], work: Path) -> None:
         """Compile them aside: what bears its name survives a power cut, whole."""
         made = {member.path: work / str(number) for number, member in enumerate(sources)}
-        self.run([(Path(str(m.content)), m.path, made[m.path]) for m in sources], work)
-        there = {path: place for path, place in made.items() if place.exists()}
-        disk.sync_files(list(there.values()))
+        with Barrier(work) as barrier:
+            self.run([(Path(str(m.content)), m.path, made[m.path]) for m in sources], work)
+            there = {path: place for path, place in made.items() if place.exists()}
+            barrier.sync(list(there.values()))
         for path, place in there.items():
             targets[path].parent.mkdir(parents=True, exist_ok=True)
             place.replace(targets[path])

@@ -111,15 +111,16 @@ class Draft:
 
     def _ingest(self, store: Store, progress: Progress) -> tuple[FileEntry, ...]:
         entries = []
-        for file in self.saved.files:
-            path = self.directory / file
-            given_away = not path.is_symlink()  # a link leads to the person's own file
-            blob = store.ingest(path.resolve(), move=given_away, progress=progress)
-            entries.append(FileEntry(file, blob.digest, blob.size))
-        for recorded in self.recordings:
-            if recorded.samples:
-                blob = store.ingest_bytes(recorded.samples.encode())
-                entries.append(FileEntry(_sample_path(recorded), blob.digest, blob.size))
+        with store.batch() as batch:
+            for file in self.saved.files:
+                path = self.directory / file
+                given_away = not path.is_symlink()  # a link leads to the person's own file
+                blob = batch.ingest(path.resolve(), move=given_away, progress=progress)
+                entries.append(FileEntry(file, blob.digest, blob.size))
+            for recorded in self.recordings:
+                if recorded.samples:
+                    blob = batch.ingest_bytes(recorded.samples.encode())
+                    entries.append(FileEntry(_sample_path(recorded), blob.digest, blob.size))
         return tuple(sorted(entries, key=lambda entry: entry.path))
 
 

@@ -2,13 +2,15 @@
 
 import os
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TypeVar
 
 from ...runtime import digest as digests
 from ..errors import Damaged, StoreError
 from . import disk
+from .barrier import Barrier
 from .item import Blob
 from .marks import Marks
 from .workspace import Workspace
@@ -74,25 +76,30 @@ class Blobs:
     def keep(self, temporary: Path, digest: str) -> Blob:
         """Take in a file of ours whose digest is known, unless its bytes are here already."""
         self._workspace.hold(digest)
-        descriptor = os.open(temporary, os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW)
-        try:
+        with _sealed(temporary) as descriptor:
             blob = Blob(digest, os.fstat(descriptor).st_size)
             if self.has(digest, blob.size):
                 return blob
-            with disk.named(temporary):
-                os.fchmod(descriptor, disk.BLOB_MODE)
-                os.fsync(descriptor)
-        finally:
-            os.close(descriptor)
+            os.fsync(descriptor)
         temporary.replace(self.path(digest))
         self.marks.set(digest, damaged=False)
         return blob
+
+    def keep_together(self, staged: Mapping[str, Path], barrier: Barrier) -> None:
+        """Take in files of ours that are held: all are durable before one has its name."""
+        for temporary in staged.values():
+            with _sealed(temporary):
+                pass
+        barrier.sync(list(staged.values()))
+        for digest, temporary in staged.items():
+            temporary.replace(self.path(digest))
+            self.marks.set(digest, damaged=False)
 
     def keep_bytes(self, data: bytes) -> Blob:
         """Take in bytes; being few, they are compared with what is there."""
         digest = digests.of_bytes(data)
         self._workspace.hold(digest)
-        if self._content(digest) != data:
+        if not self.has_bytes(digest, data):
             with self._workspace.file(data, disk.BLOB_MODE) as temporary:
                 temporary.replace(self.path(digest))
             self.marks.set(digest, damaged=False)
@@ -121,11 +128,24 @@ class Blobs:
             raise _changed(path, digest, got)
         self.marks.set(digest, damaged=False)
 
-    def _content(self, digest: str) -> bytes | None:
+    def has_bytes(self, digest: str, data: bytes) -> bool:
+        """Whether the blob is there with these very bytes."""
         try:
-            return self.path(digest).read_bytes()
+            return self.path(digest).read_bytes() == data
         except FileNotFoundError:
-            return None
+            return False
+
+
+@contextmanager
+def _sealed(temporary: Path) -> Iterator[int]:
+    """A file of ours that nobody writes any more, open; errors name it."""
+    descriptor = os.open(temporary, os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW)
+    try:
+        with disk.named(temporary):
+            os.fchmod(descriptor, disk.BLOB_MODE)
+            yield descriptor
+    finally:
+        os.close(descriptor)
 
 
 def _changed(path: Path, digest: str, got: str) -> Damaged:

@@ -16,6 +16,7 @@ from ...runtime.manifest import FileEntry
 from ..errors import Damaged
 from ..tag import Kind
 from . import disk
+from .barrier import Barrier
 from .blobs import Blobs
 from .hashing import Hashing, Read
 from .ingest import check_room
@@ -36,12 +37,14 @@ class Delivery:
         workspace: Workspace,
         directory: Path,
         commit: Callable[..., Item],
+        barrier: Barrier,
     ) -> None:
         self._blobs = blobs
         self._refs = refs
         self._workspace = workspace
         self._directory = directory
         self._commit = commit
+        self._barrier = barrier
         self._staged: dict[str, Path] = {}
         self._held: Counter[str] = Counter()
         self.written = 0  # bytes that the store did not have
@@ -104,9 +107,7 @@ class Delivery:
     @disk.told("write to the store")
     def keep(self) -> None:
         """Move what was received into the store; until something refers to it, it is only held."""
-        for digest, path in self._staged.items():
-            self._held[digest] += 1
-            self._blobs.keep(path, digest)
+        self._blobs.keep_together(self._staged, self._barrier)
         self._staged.clear()
         disk.sync_directory(self._blobs.directory)
 

@@ -4,7 +4,7 @@ import ctypes
 import errno
 import os
 import tempfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -13,7 +13,6 @@ from ..errors import StoreError
 FILE_MODE = 0o644
 DIRECTORY_MODE = 0o755
 BLOB_MODE = 0o444
-_FEW = 64  # files that are synced one by one
 
 _CLOSED = (errno.EROFS, errno.EACCES, errno.EPERM, errno.ENOSPC, errno.EDQUOT)
 _HINTS = {
@@ -68,13 +67,9 @@ def sync_directory(path: Path) -> None:
     _sync(path, os.O_DIRECTORY)
 
 
-def sync_files(paths: Sequence[Path]) -> None:
-    """Make files survive a power cut: few of them one by one, for all else may be much."""
-    if len(paths) > _FEW:
-        sync_filesystem(paths[0])
-        return
-    for path in paths:
-        _sync(path)
+def sync_file(path: Path) -> None:
+    """Make a file's bytes and mode survive a power cut."""
+    _sync(path)
 
 
 def _sync(path: Path, flags: int = 0) -> None:
@@ -101,15 +96,19 @@ def sync_filesystem(path: Path) -> None:
         os.close(descriptor)
 
 
-def write(path: Path, data: bytes, mode: int = FILE_MODE) -> None:
-    """Write a new file and make its bytes survive a power cut; its name is the caller's care."""
+def write(path: Path, data: bytes, mode: int = FILE_MODE, *, durable: bool = True) -> None:
+    """Write a new file; make its bytes survive a power cut, unless many are synced together.
+
+    Its name is the caller's care.
+    """
     descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, mode)
     try:
         with named(path):
             write_all(descriptor, data)
             if mode == BLOB_MODE or is_shared(path.parent):
                 os.fchmod(descriptor, mode)  # whatever the umask says
-            os.fsync(descriptor)
+            if durable:
+                os.fsync(descriptor)
     finally:
         os.close(descriptor)
 

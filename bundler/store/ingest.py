@@ -7,25 +7,39 @@ import stat as modes
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Protocol
 
 from ...runtime.digest import CHUNK
 from ..errors import InvalidSource, StoreError
 from ..progress import Progress
 from . import disk
-from .blobs import Blobs
 from .item import Blob
 from .memo import Memo
 from .placing import clone
 from .workspace import Workspace
 
 Advance = Callable[[int], None]
+_SMALL = 1 << 16  # bytes of a file that is read at once
+
+
+class Home(Protocol):
+    """Where blobs go: into the store at once, or with others."""
+
+    def has(self, digest: str, size: int) -> bool:
+        """Whether it is there."""
+
+    def keep(self, temporary: Path, digest: str) -> Blob:
+        """Take in a file of ours."""
+
+    def keep_bytes(self, data: bytes) -> Blob:
+        """Take in bytes."""
 
 
 @dataclass(frozen=True, slots=True)
 class Ingest:
     """Files become blobs: ours by rename, a person's by a private copy that is hashed itself."""
 
-    blobs: Blobs
+    blobs: Home
     memo: Memo
     workspace: Workspace
 
@@ -66,9 +80,22 @@ class Ingest:
             before = os.fstat(descriptor)
             if not modes.S_ISREG(before.st_mode):
                 raise InvalidSource(f"`{path}` is not a regular file.")
+            if before.st_size <= _SMALL:
+                return self._take_small(path, descriptor, progress)
             return self._remembered(before) or self._copy_open(path, descriptor, progress)
         finally:
             os.close(descriptor)
+
+    def _take_small(self, path: Path, descriptor: int, progress: Progress) -> Blob:
+        """Read it whole: to look up what it was would be as much work."""
+        before = os.fstat(descriptor)
+        with progress.meter(path.name, before.st_size) as meter:
+            data = os.read(descriptor, _SMALL)
+            meter.advance(len(data))
+        _check_unchanged(path, before, os.fstat(descriptor))
+        if len(data) != before.st_size:
+            raise _changed(path)
+        return self.blobs.keep_bytes(data)
 
     def _remembered(self, stat: os.stat_result) -> Blob | None:
         digest = self.memo.get(stat)

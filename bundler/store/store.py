@@ -19,6 +19,8 @@ from ..errors import Damaged
 from ..progress import NullProgress, Progress
 from ..tag import Kind, check_version
 from . import disk, lookup, oci
+from .barrier import Barrier
+from .batch import Batch
 from .blobs import Blobs
 from .collecting import Collector, Reclaimed
 from .copies import Copies
@@ -100,6 +102,14 @@ class Store:
         self._layout.prepare()
         return self._ingest.take(path, move=move, progress=progress)
 
+    @contextmanager
+    def batch(self) -> Iterator[Batch]:
+        """Files taken in together: they are in the store, and durable, when the block ends."""
+        with self.staging() as directory:
+            batch = Batch(self._ingest, self._blobs, self._workspace, directory)
+            with batch.ending():
+                yield batch
+
     @disk.told("write to the store")
     def has(self, digest: str, size: int) -> bool:
         """Whether these bytes are here; if so, they stay for as long as this process lives."""
@@ -124,8 +134,10 @@ class Store:
     @contextmanager
     def delivery(self) -> Iterator[Delivery]:
         """An item that arrives from elsewhere; what was not committed is gone afterwards."""
-        with self.staging() as directory:
-            delivery = Delivery(self._blobs, self._refs, self._workspace, directory, self.commit)
+        with self.staging() as directory, Barrier(directory) as barrier:
+            delivery = Delivery(
+                self._blobs, self._refs, self._workspace, directory, self.commit, barrier
+            )
             try:
                 yield delivery
             finally:

@@ -116,7 +116,7 @@ def test_what_survives_a_power_cut_is_there_before_its_name_is(unpack, own_store
         trees.append((path, sum(each.is_file() for each in path.rglob("*"))))
 
     monkeypatch.setattr(disk, "sync_filesystem", sync)
-    monkeypatch.setattr(disk, "sync_files", files.extend)
+    monkeypatch.setattr(disk, "sync_file", files.append)
     tree = unpack({"small": [("small.py", "x = 1\n")]})
     compiler = Compiler.find("3.11", own_store)
     source = paths(tree, "small")["small.py"]
@@ -131,10 +131,5 @@ def test_what_survives_a_power_cut_is_there_before_its_name_is(unpack, own_store
 
 def test_a_whole_file_system_is_synced(tmp_path):
     disk.sync_filesystem(tmp_path)
-    few = [tmp_path / name for name in "ab"]
-    for path in few:
-        path.touch()
-    disk.sync_files(few)
-    disk.sync_files(few * 100)
     with pytest.raises(OSError, match="No such file"):
         disk.sync_filesystem(tmp_path / "nowhere")

@@ -17,7 +17,7 @@ from pathlib import Path
 import pytest
 
 from modelbundle.bundler.errors import StoreError
-from modelbundle.bundler.store import Store
+from modelbundle.bundler.store import Store, barrier
 from modelbundle.runtime.manifest import FileEntry
 
 WRITING = os.O_WRONLY | os.O_RDWR | os.O_CREAT
@@ -59,6 +59,16 @@ def move_in(root):
     store.commit("model", "iris", b"[]", [FileEntry("w", blob.digest, blob.size)], version="2")
 
 
+def save_many(root):
+    """Blobs that are synced together, as a build of a large project does."""
+    barrier._FEW = 1
+    store = Store(root)
+    with store.batch() as batch:
+        blobs = [batch.ingest_bytes(b"1"), batch.ingest(root.parent / "source")]
+    files = [FileEntry(blob.digest[7:], blob.digest, blob.size) for blob in blobs]
+    store.commit("model", "iris", b"[1]", files, version="2")
+
+
 def delete(root):
     store = Store(root)
     store.delete(store.find("gone"))
@@ -90,7 +100,18 @@ def attach(root):
     store.referrers.attach(store.find("iris"), "application/vnd.test", b"about it")
 
 
-COMMANDS = [save_new, save_again, move_in, delete, collect, alias, lay_out, trust, attach]
+COMMANDS = [
+    save_new,
+    save_many,
+    save_again,
+    move_in,
+    delete,
+    collect,
+    alias,
+    lay_out,
+    trust,
+    attach,
+]
 
 
 LASTING = {errno.EIO, errno.EROFS}
@@ -149,7 +170,9 @@ def check(root, command, ended):
     assert store.find("old@production").name == "old"
     assert {item.tag for item in items} >= {store.find("old").tag, "iris:1"}
     if ended:
-        assert store.find("iris").version == ("2" if command in {save_new, move_in} else "1")
+        assert store.find("iris").version == (
+            "2" if command in {save_new, save_many, move_in} else "1"
+        )
     for item in items:
         store.directory(item)
     if "gone" in {item.name for item in items} or command not in {delete, collect}:
@@ -200,7 +223,7 @@ def test_a_ctrl_c_at_any_change_of_the_disk_harms_nothing(room, command):
     ("command", "fault"),
     [
         (save_new, errno.ENOSPC),
-        (save_new, errno.EIO),
+        (save_many, errno.EIO),
         (save_again, errno.EDQUOT),
         (collect, errno.ENOSPC),
         (alias, errno.EROFS),
@@ -217,14 +240,14 @@ LINE = re.compile(r"^\d+ +(\w+)\((.*)\) += (\S+)")
 PATH = re.compile(r'<(/[^>]*)>|"(/[^"]*)"')
 
 
-def traced(tmp_path, *options):
+def traced(tmp_path, *options, command="save_new"):
     """What a save does to the disk, call by call, as (call, paths, result)."""
     root, log = tmp_path / "store", tmp_path / "trace"
     if not root.exists():
         (tmp_path / "source").write_bytes(b"s" * 3000)
         subprocess.run([sys.executable, __file__, "first", root], check=True)
     strace = [STRACE, "-f", "-y", "-s", "0", "-o", log, *options]
-    line = [*strace, sys.executable, __file__, "save_new", root]
+    line = [*strace, sys.executable, __file__, command, root]
     done = subprocess.run(line, capture_output=True, text=True, check=False)
     calls = []
     for match in filter(None, map(LINE.match, log.read_text().splitlines())):
@@ -234,15 +257,19 @@ def traced(tmp_path, *options):
 
 
 @pytest.mark.skipif(not STRACE, reason="needs strace")
-def test_everything_is_synced_before_it_is_named_and_its_name_before_the_save_returns(tmp_path):
-    _, calls, done = traced(
-        tmp_path, "-e", "trace=write,fsync,rename,renameat,renameat2,link,linkat,mkdir"
-    )
+@pytest.mark.parametrize("command", ["save_new", "save_many"])
+def test_everything_is_synced_before_it_is_named_and_its_name_before_the_save_returns(
+    tmp_path, command
+):
+    watched = "trace=write,fsync,syncfs,rename,renameat,renameat2,link,linkat,mkdir"
+    _, calls, done = traced(tmp_path, "-e", watched, command=command)
     assert done.returncode == 0, done.stderr
     unsynced, unnamed, named = set(), set(), 0
     for call, paths, _ in calls:
         if call == "write" and paths:
             unsynced.add(paths[0])
+        elif call == "syncfs":
+            unsynced.clear()
         elif call == "fsync":
             unsynced.discard(paths[0])
             unnamed.discard(paths[0])
@@ -256,6 +283,7 @@ def test_everything_is_synced_before_it_is_named_and_its_name_before_the_save_re
             unnamed.add(str(Path(paths[-1]).parent))
             named += 1
     assert named >= 6
+    assert ("syncfs" in {call for call, _, _ in calls}) == (command == "save_many")
     # What the counter says last is for processes that run: no power cut asks for it.
     assert {path for path in unnamed if not path.endswith("/counter")} == set()
 

@@ -66,7 +66,7 @@ def test_a_file_that_has_not_changed_is_never_hashed_again(store, source, monkey
 
 
 def test_a_file_that_was_just_written_is_not_remembered(store, source):
-    source.write_bytes(b"one")
+    source.write_bytes(os.urandom(100_000))
     store.ingest(source)
     assert list((store.root / "memo").iterdir()) == []
 
