@@ -6,9 +6,9 @@ from typing import TYPE_CHECKING, Any
 
 from ..dialects.inquiry import Inquiry
 from ..http.ids import Ids
+from ..http.queue_headers import QueueHeaders
 from ..http.request_headers import given_id, seconds_allowed
 from ..http.shared_state import SharedState
-from ..http.standing import Standing
 from ..telemetry.trace_context import TraceContext
 
 if TYPE_CHECKING:
@@ -48,7 +48,7 @@ class Call:
         self.sent = 0
         self.request: Request | None = None  # what waited for a batch, where something did
 
-    def inquiry(self, shared: SharedState, standing: Standing, body: bytes) -> Inquiry:
+    def inquiry(self, shared: SharedState, queue_headers: QueueHeaders, body: bytes) -> Inquiry:
         """What dialects know of it.
 
         Raises:
@@ -67,8 +67,8 @@ class Call:
             content_type="application/grpc",
             accept="",
             deadline=self.began + allowed,
-            priority=standing.priority(self.headers),
-            client=standing.client(self.headers, self.address),
+            priority=queue_headers.priority(self.headers),
+            client=queue_headers.client(self.headers, self.address),
             id=self.id,
             trace=self.trace,
             route=self.route,

@@ -20,8 +20,8 @@ from ..errors import (
 )
 from ..http import timing
 from ..http.exchange import named
+from ..http.queue_headers import QueueHeaders
 from ..http.shared_state import SharedState
-from ..http.standing import Standing
 from ..telemetry.trace_context import current
 from ..telemetry.traced import Tracing
 from .call import Call, address
@@ -73,7 +73,7 @@ class Dispatcher:
         self._access = access
         self._tracing = tracing
         self._probes = probes
-        self._standing = Standing(shared.settings.queue)
+        self._queue_headers = QueueHeaders(shared.settings.queue)
         self.answered = 0  # calls, ever
 
     @property
@@ -167,7 +167,7 @@ class Dispatcher:
             message = parse(data)
         except DecodeError:
             raise BadPayload("The message is not what this call takes.") from None
-        inquiry = call.inquiry(self._shared, self._standing, data)
+        inquiry = call.inquiry(self._shared, self._queue_headers, data)
         if call.trace is not None:
             current.set(call.trace)
         try:
@@ -230,7 +230,7 @@ class Dispatcher:
 
     def _call(self, path: str, route: str, context: Any) -> Call:
         call = Call(path, route, context)
-        if self._standing.is_by_address:
+        if self._queue_headers.is_by_address:
             call.address = address(context.peer())
         return call
 

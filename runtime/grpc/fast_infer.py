@@ -18,7 +18,7 @@ from ..dialects.served import Served
 from ..dialects.tensor_batch import to_batch
 from ..errors import ClientGone, DeadlineExceeded, RequestError
 from ..http.ids import Ids
-from ..http.standing import DEFAULT
+from ..http.queue_headers import DEFAULT
 from ..models.runner import Queue
 from .dispatcher import Dispatcher
 from .fast_infer_answers import FastInferAnswers

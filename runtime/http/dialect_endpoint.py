@@ -15,9 +15,9 @@ from .body import Body
 from .coding import deflated, read_plain
 from .exchange import Answer, Exchange, Receive, Scope, Send
 from .guarded import Guarded
+from .queue_headers import QueueHeaders
 from .request_headers import content_type, seconds_allowed
 from .shared_state import SharedState
-from .standing import Standing
 
 _MOST_KNOWN = 1024  # paths that need not be looked for again
 _MOST_PARAMETERS = 64  # of a query
@@ -40,7 +40,7 @@ class DialectEndpoint(Guarded):
         self._dialect = dialect
         self.rule = rule
         self.place = place
-        self._standing = Standing(shared.settings.queue)
+        self._queue_headers = QueueHeaders(shared.settings.queue)
 
     async def __call__(
         self, exchange: Exchange, scope: Scope, receive: Receive, send: Send
@@ -65,8 +65,8 @@ class DialectEndpoint(Guarded):
             content_type(headers.get(b"content-type", b"")),
             headers.get(b"accept", b"").decode("latin-1"),
             exchange.began + seconds,
-            priority=self._standing.priority(headers),
-            client=self._standing.client(headers, (scope.get("client") or (None,))[0]),
+            priority=self._queue_headers.priority(headers),
+            client=self._queue_headers.client(headers, (scope.get("client") or (None,))[0]),
             id=exchange.id,
             trace=current.get() or exchange.trace,
             route=self.rule.name,

@@ -8,9 +8,9 @@ from .body import Body
 from .coding import read_plain
 from .exchange import Answer, Exchange, Receive, Scope, Send
 from .guarded import Guarded
+from .queue_headers import QueueHeaders
 from .request_headers import content_type, seconds_allowed
 from .shared_state import SharedState
-from .standing import Standing
 
 _ALLOW = ((b"allow", b"POST"),)
 
@@ -22,7 +22,7 @@ class Endpoint(Guarded):
         super().__init__(shared)
         self.route = route
         self.operation: Operation | None = None  # None until it is loaded
-        self._standing = Standing(shared.settings.queue)
+        self._queue_headers = QueueHeaders(shared.settings.queue)
 
     async def __call__(
         self, exchange: Exchange, scope: Scope, receive: Receive, send: Send
@@ -47,8 +47,8 @@ class Endpoint(Guarded):
             content_type(headers.get(b"content-type", b"")),
             headers.get(b"accept", b"").decode("latin-1"),
             deadline,
-            priority=self._standing.priority(headers),
-            client=self._standing.client(headers, (scope.get("client") or (None,))[0]),
+            priority=self._queue_headers.priority(headers),
+            client=self._queue_headers.client(headers, (scope.get("client") or (None,))[0]),
             id=exchange.id,
             trace=current.get() or exchange.trace,
         )

@@ -9,8 +9,8 @@ from ...errors import RequestError
 from ...settings import ServeSettings
 from .. import timing
 from ..own_lines import OwnLines
+from ..queue_headers import QueueHeaders
 from ..request_headers import content_type, is_plain, seconds_allowed
-from ..standing import Standing
 from .large_body import LARGE
 from .request_tracker import RequestTracker
 
@@ -109,7 +109,7 @@ class HeadReader:
     def __init__(self, settings: ServeSettings, destinations: Destinations) -> None:
         self._settings = settings
         self._destinations = destinations
-        self._standing = Standing(settings.queue)
+        self._queue_headers = QueueHeaders(settings.queue)
 
     def read(self, target: bytes, headers: Headers, *, is_last: bool) -> PlainHead | None:
         """What the head of a POST says; None where anything about it is out of the ordinary.
@@ -121,13 +121,13 @@ class HeadReader:
             return None
         said = dict(headers)  # of equal names the last counts, as everywhere here
         length = self._length(said.get(b"content-length", b""))
-        if not length or not _UNUSUAL.isdisjoint(said) or self._standing.is_by_address:
+        if not length or not _UNUSUAL.isdisjoint(said) or self._queue_headers.is_by_address:
             return None
         if not is_plain(said.get(b"content-encoding")):
             return None
         try:
             seconds = seconds_allowed(said.get(b"x-request-timeout"), self._settings.timeout)
-            priority = self._standing.priority(said)
+            priority = self._queue_headers.priority(said)
         except RequestError:
             return None
         kind = content_type(said.get(b"content-type", b""))
@@ -147,7 +147,7 @@ class HeadReader:
             own=OwnLines.of(said, headers),
             is_last=is_last,
             priority=priority,
-            client=self._standing.client(said, None),
+            client=self._queue_headers.client(said, None),
             is_timed=timing.is_asked(self._settings, said),
             numbers_at=intake.numbers_at(said) if length >= LARGE else None,
             said=said,

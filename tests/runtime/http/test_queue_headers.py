@@ -1,12 +1,12 @@
 import pytest
 
 from modelbundle.runtime.errors import BadPayload
-from modelbundle.runtime.http.standing import Standing
+from modelbundle.runtime.http.queue_headers import QueueHeaders
 from modelbundle.runtime.settings import QueueSettings
 
 
 def standing(**queue):
-    return Standing(QueueSettings(**queue))
+    return QueueHeaders(QueueSettings(**queue))
 
 
 @pytest.mark.parametrize(("said", "priority"), [(b"0", 0), (b"3", 3), (b" 2 ", 2)])

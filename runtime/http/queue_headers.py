@@ -1,4 +1,4 @@
-"""Standing: who asks, and how urgently, where `serve.queue` wants to know."""
+"""QueueHeaders: who asks, and how urgently, where `serve.queue` wants to know."""
 
 from collections.abc import Hashable, Mapping
 
@@ -10,7 +10,7 @@ DEFAULT = 1
 _DIGITS = {b"%d" % priority: priority for priority in range(LEAST + 1)}
 
 
-class Standing:
+class QueueHeaders:
     """What the headers and the address of a request say about its place in the queue."""
 
     __slots__ = ("_header", "_priorities", "is_by_address")
