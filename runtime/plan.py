@@ -6,10 +6,10 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Self
 
+from .added_model import AddedModel
 from .batching.window import Limits
 from .data.regions import Regions
 from .data.samples import Samples
-from .guest import Guest
 from .manifest import BundleManifest, FileEntry, ModelManifest, Route
 from .pickles.policy import Policy
 from .settings import ServeSettings
@@ -26,7 +26,7 @@ class Plan:
     device   "cpu" or "cuda:N"
     absent   models that are not loaded at the start, and why
     preferred  versions that somebody has made the default since the server was started, by alias
-    guests   models that came from outside the bundle since then, by alias
+    added    models that came from outside the bundle since then, by alias
     regions  shared memory of clients, where they may have some
     is_crowded  whether a front and its model have one core between them, when both are busy
     """
@@ -39,7 +39,7 @@ class Plan:
     device: str = "cpu"
     absent: Mapping[str, str] = field(default_factory=dict)
     preferred: tuple[str, ...] = ()
-    guests: Mapping[str, Guest] = field(default_factory=dict)
+    added: Mapping[str, AddedModel] = field(default_factory=dict)
     is_crowded: bool = False
     regions: Regions | None = None
 
@@ -73,30 +73,30 @@ class Plan:
 
     def model_directory(self, alias: str) -> Path:
         """Where the model called `alias` is."""
-        guest = self.guests.get(alias)
-        return self.directory / "models" / alias if guest is None else guest.directory
+        added = self.added.get(alias)
+        return self.directory / "models" / alias if added is None else added.directory
 
     def model_files(self, alias: str) -> tuple[Path, tuple[FileEntry, ...]]:
         """Every file of the model called `alias`, and the directory that their paths begin in."""
-        guest = self.guests.get(alias)
-        if guest is not None:
-            return guest.directory, guest.files
+        added = self.added.get(alias)
+        if added is not None:
+            return added.directory, added.files
         listed, home = self.manifest.files, f"models/{alias}/"
         return self.directory, tuple(each for each in listed if each.path.startswith(home))
 
-    def welcomed(self, guest: Guest) -> Self:
+    def welcomed(self, added: AddedModel) -> Self:
         """The plan with one more model, whose routes are those that are free."""
         taken = {route.path for route in self.routes}
         return replace(
             self,
-            manifest=replace(self.manifest, models=(*self.manifest.models, guest.entry)),
-            models={**self.models, guest.alias: guest.manifest},
-            routes=(*self.routes, *(each for each in guest.routes if each.path not in taken)),
-            guests={**self.guests, guest.alias: guest},
+            manifest=replace(self.manifest, models=(*self.manifest.models, added.entry)),
+            models={**self.models, added.alias: added.manifest},
+            routes=(*self.routes, *(each for each in added.routes if each.path not in taken)),
+            added={**self.added, added.alias: added},
         )
 
     def without(self, alias: str) -> Self:
-        """The plan as it was before the guest called `alias` came."""
+        """The plan as it was before the model called `alias` came."""
         kept = tuple(entry for entry in self.manifest.models if entry.alias != alias)
         return replace(
             self,
@@ -104,7 +104,7 @@ class Plan:
             models={name: model for name, model in self.models.items() if name != alias},
             routes=tuple(route for route in self.routes if route.model != alias),
             preferred=tuple(each for each in self.preferred if each != alias),
-            guests={name: guest for name, guest in self.guests.items() if name != alias},
+            added={name: added for name, added in self.added.items() if name != alias},
         )
 
     def import_sources(self) -> None:

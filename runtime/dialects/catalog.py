@@ -282,7 +282,7 @@ def models(
                 version=entry.version,
                 alias=entry.alias,
                 label=entry.label,
-                is_guest=entry.alias in plan.guests,
+                is_added=entry.alias in plan.added,
                 regions=plan.regions,
                 method=method,
                 methods=tuple(manifest.methods),

@@ -62,7 +62,7 @@ class Served:
     methods    all of the same model, the default first
     manifest   of the model, None for an author's class
     signature  None where only `call` answers: an author's class
-    is_guest   came from outside the bundle while the server runs
+    is_added   came from outside the bundle while the server runs
     regions    shared memory of clients, where they may have some
     route      how requests share its calls, and what is known of an author's API
     """
@@ -79,7 +79,7 @@ class Served:
     condition: Condition
     limits: Limits
     label: str | None = None
-    is_guest: bool = False
+    is_added: bool = False
     regions: Regions | None = None
     find_samples: Callable[[], Samples | None] = lambda: None
     _runner: Runner | None = field(default=None, repr=False)
@@ -100,7 +100,7 @@ class Served:
     @property
     def loads_at_start(self) -> bool:
         """Whether it is loaded with the server, and not when somebody asks."""
-        if self.is_guest:
+        if self.is_added:
             return False
         return self._runner is None or self._runner.presence.want is None
 

@@ -4,12 +4,12 @@ import asyncio
 import time
 from collections.abc import Callable, Mapping, Sequence
 
+from ..added_model import AddedModel
 from ..batching.cost import CostModel
 from ..batching.observer import BatchObserver
 from ..batching.window import Limits
 from ..data.payload import INFLATION, Codec
 from ..errors import InvalidBundle
-from ..guest import Guest
 from ..manifest import Route
 from ..models.operation import ModelOperation, Operation
 from ..plan import Plan
@@ -90,10 +90,10 @@ class Host:
             self.runners[alias].exchange(newer)
             self.runners[alias].presence.change("READY")
 
-    def welcome(self, guest: Guest) -> Mapping[str, Operation]:
+    def welcome(self, added: AddedModel) -> Mapping[str, Operation]:
         """A model has come from outside; the operation of each of its routes' paths."""
-        self.plan = self.plan.welcomed(guest)
-        own = [route for route in self.plan.routes if route.model == guest.alias]
+        self.plan = self.plan.welcomed(added)
+        own = [route for route in self.plan.routes if route.model == added.alias]
         self.routes = (*self.routes, *own)
         return {route.path: self._operation(route) for route in own}
 
@@ -104,7 +104,7 @@ class Host:
 
     async def refuse(self) -> None:
         """Answer 503 to whatever waits."""
-        for runner in list(self.runners.values()):  # guests come and go meanwhile
+        for runner in list(self.runners.values()):  # models come and go meanwhile
             await runner.refuse()
 
     async def stop(self) -> None:
@@ -113,7 +113,7 @@ class Host:
             await self.hosted.stop()
         if self._service is not None:
             await self._service.stop()
-        for runner in list(self.runners.values()):  # guests come and go meanwhile
+        for runner in list(self.runners.values()):  # models come and go meanwhile
             await runner.stop()
         self._decoder.stop()
 
@@ -165,7 +165,7 @@ class Host:
             settings.wanted_formats,
             settings.max_body * INFLATION,
         )
-        if route.model in self.plan.guests:  # the decoder knows those that were there before it
+        if route.model in self.plan.added:  # the decoder knows those that were there before it
             return ModelOperation(codec, runner, route.method, route=route.path)
         self._codecs[route.path] = codec
         return ModelOperation(codec, runner, route.method, route=route.path, reader=self._decoder)

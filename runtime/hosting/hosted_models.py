@@ -6,9 +6,9 @@ from collections.abc import Callable, Collection, Coroutine, Mapping, MutableMap
 from functools import partial
 from typing import Any, Protocol
 
+from ..added_model import AddedModel
 from ..dialects.lifecycle import AlreadyHere, NotVouchedFor
 from ..errors import BundleError, LoadFailed, NotSupported, Overloaded, RequestError, UnknownModel
-from ..guest import Guest
 from ..manifest import ModelEntry
 from ..models.runner import Runner
 from ..models.state import CANNOT, UNLOADED, State
@@ -72,7 +72,7 @@ class HostedModels:
     ) -> None:
         self.on_preferred: Callable[[str], None] = lambda _: None
         self._is_threaded = is_threaded
-        self.on_welcome: Callable[[Guest], None] = lambda _: None
+        self.on_welcome: Callable[[AddedModel], None] = lambda _: None
         self.on_farewell: Callable[[str], None] = lambda _: None
         self.refusal: str | None = NOT_FROM_OUTSIDE
         self._entries = list(entries)
@@ -177,8 +177,8 @@ class HostedModels:
 
     async def unregister(self, alias: str) -> None:
         """As `unload_version`; one that came from the store is forgotten then."""
-        is_guest = alias in self._loader.plan.guests
-        await self._ask("forget" if is_guest else "unload", alias)
+        is_added = alias in self._loader.plan.added
+        await self._ask("forget" if is_added else "unload", alias)
 
     async def _ask_all(self, what: str, name: str) -> None:
         results = await asyncio.gather(
@@ -275,13 +275,13 @@ class HostedModels:
         if not presence.is_here:
             presence.change(state, why, failed=failed)
 
-    def welcome(self, guest: Guest, tickets: Collection[int]) -> None:
+    def welcome(self, added: AddedModel, tickets: Collection[int]) -> None:
         """A model comes from outside, for whoever waits with these tickets."""
-        self._entries.append(guest.entry)
-        self._runners[guest.alias] = self._loader.welcome(guest)
+        self._entries.append(added.entry)
+        self._runners[added.alias] = self._loader.welcome(added)
         for ticket in tickets:
-            self._tickets.came(ticket, guest.alias)
-        self.on_welcome(guest)
+            self._tickets.came(ticket, added.alias)
+        self.on_welcome(added)
 
     def farewell(self, alias: str) -> None:
         """It has gone for good."""

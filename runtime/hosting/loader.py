@@ -7,10 +7,10 @@ from collections.abc import Callable, Sequence
 from functools import partial
 from typing import Any
 
+from ..added_model import AddedModel
 from ..batching.window import Limits
 from ..batching.worker import Worker
 from ..data.samples import Samples
-from ..guest import Guest
 from ..manifest import ModelManifest, Route
 from ..models.home import Home
 from ..models.runner import Runner
@@ -43,11 +43,11 @@ class Loader:
         """A runner of a model that is nowhere yet; it takes nothing."""
         return self._runner(alias, ProcessHome(self.plan.models[alias], ()))
 
-    def welcome(self, guest: Guest) -> Runner:
+    def welcome(self, added: AddedModel) -> Runner:
         """A model has come from outside, which can be loaded; what answers for it until then."""
-        self.plan = self.plan.welcomed(guest)
-        self._metrics.welcome(guest)
-        return self.absent(guest.alias)
+        self.plan = self.plan.welcomed(added)
+        self._metrics.welcome(added)
+        return self.absent(added.alias)
 
     def farewell(self, alias: str) -> None:
         """It has gone for good."""

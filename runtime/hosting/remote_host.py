@@ -5,9 +5,9 @@ import logging
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
+from ..added_model import AddedModel
 from ..batching.cost import CostModel
 from ..errors import InvalidBundle, NotSupported
-from ..guest import Guest
 from ..manifest import Route
 from ..models.operation import Operation
 from ..plan import Plan
@@ -62,13 +62,13 @@ class RemoteHost:
             for index, route in enumerate(self.routes)
         }
 
-    def welcome(self, guest: Guest) -> Mapping[str, Operation]:
+    def welcome(self, added: AddedModel) -> Mapping[str, Operation]:
         """Refuse: nobody else brings models to an author's class.
 
         Raises:
             NotSupported: always.
         """
-        raise NotSupported(f"`{guest.alias}` cannot come: {_WHY}")
+        raise NotSupported(f"`{added.alias}` cannot come: {_WHY}")
 
     def farewell(self, alias: str) -> None:
         """Refuse: none has come.

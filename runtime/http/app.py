@@ -8,12 +8,12 @@ from dataclasses import replace
 from functools import cached_property
 from typing import Any
 
+from ..added_model import AddedModel
 from ..batching.cost import CostModel
 from ..data import formats
 from ..dialects.catalog import Catalog
 from ..dialects.dialect import dialects
 from ..dialects.routes import route_names
-from ..guest import Guest
 from ..hosting.host import Host, Links
 from ..hosting.hosted_models import HostedModels
 from ..hosting.local_coordinator import LocalCoordinator
@@ -206,15 +206,15 @@ class Application:
     # --- models from outside ---
 
     def _is_guest(self, route: Route) -> bool:
-        return route.model in self.plan.guests
+        return route.model in self.plan.added
 
-    def _welcome(self, guest: Guest) -> None:
+    def _welcome(self, added: AddedModel) -> None:
         """A model comes, which can be asked for from now on, and will be loaded soon."""
-        self.plan = self.plan.welcomed(guest)
-        operations = self._host.welcome(guest)
-        self.catalog.welcome(self.plan, guest.entry, self._host.runners[guest.alias], operations)
+        self.plan = self.plan.welcomed(added)
+        operations = self._host.welcome(added)
+        self.catalog.welcome(self.plan, added.entry, self._host.runners[added.alias], operations)
         for route in self.plan.routes if self._is_native else ():
-            if route.model == guest.alias:
+            if route.model == added.alias:
                 endpoint = self._endpoints[route.path] = Endpoint(route, self.fast_path.shared)
                 endpoint.operation = operations[route.path]
         self._document = None

@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from typing import TYPE_CHECKING
 
-from ..guest import Guest
+from ..added_model import AddedModel
 from ..remote.channel import Channel
 from ..remote.model_link import Kill, ModelLink
 from ..rpc.service_link import ServiceLink
@@ -66,7 +66,7 @@ class FrontLine:
             "withdraw": lambda e: hosted.withdraw(e["model"], e["term"]),
             "go": lambda e: hosted.go(e["model"], e["term"]),
             "stands": lambda e: hosted.stands(e["model"], e["state"], e["why"], failed=e["failed"]),
-            "welcome": lambda e: hosted.welcome(Guest.from_json(e["guest"]), e["tickets"]),
+            "welcome": lambda e: hosted.welcome(AddedModel.from_json(e["added"]), e["tickets"]),
             "farewell": lambda e: hosted.farewell(e["model"]),
             "prefer": lambda e: hosted.preferred(e["model"]),
             "done": lambda e: hosted.done(e["ticket"], e["state"], e["why"]),

@@ -1,6 +1,6 @@
 """Registrar: models of the store come into the running server, and go from it for good.
 
-What it decides holds for all processes: each front hears of a guest before that is loaded, and has
+What it decides holds for all processes: each front hears of a model before that is loaded, and has
 forgotten it before whoever asked is told.
 """
 
@@ -13,8 +13,8 @@ from importlib import metadata
 from itertools import count
 from typing import TYPE_CHECKING, Protocol
 
+from ..added_model import AddedModel
 from ..errors import InvalidBundle
-from ..guest import Guest
 from ..models.state import NO_STORE
 from ..plan import Plan
 from ..telemetry.metrics import Metrics
@@ -32,7 +32,7 @@ log = logging.getLogger(__name__)
 MOST_ASKED = 4  # names that the store is asked for at the same time
 LOOK = 0.1  # seconds until it is looked again whether models can come and go
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,127}([:@][A-Za-z0-9][A-Za-z0-9._+-]{0,127})?")
-_TERMS = 1 << 20  # a guest of the name of one that has gone has terms of its own
+_TERMS = 1 << 20  # one of the name of one that has gone has terms of its own
 
 
 @dataclass(slots=True)
@@ -43,7 +43,7 @@ class Arrival:
     waiting: list[tuple[FrontSlot, int, int | None]] = field(default_factory=list)
 
 
-class Guests(Protocol):
+class PlanOwner(Protocol):
     """Who has the plan that processes are started with; `Serving` does."""
 
     plan: Plan
@@ -63,16 +63,16 @@ class Registrar:
     """Has models come from the store beside the server, as far as there is one."""
 
     def __init__(
-        self, guests: Guests, resolver: Resolver | None, terms: Terms, supervision: Supervision
+        self, owner: PlanOwner, resolver: Resolver | None, terms: Terms, supervision: Supervision
     ) -> None:
-        self._guests = guests
+        self._owner = owner
         self._resolver = resolver
         self._terms = terms
         self._supervision = supervision
         self._terms_of_others = count(_TERMS, _TERMS)
         self._asked: dict[str, Arrival] = {}
         self._questions: dict[str, Question] = {}
-        self._coming: set[str] = set()  # guests that have never been here, by alias
+        self._coming: set[str] = set()  # models that have never been here, by alias
         self._going: set[str] = set()  # that shall be forgotten
         terms.on_settled = self._settled
         self._does: Mapping[str, Callable[[FrontSlot, Event], None]] = {
@@ -131,64 +131,64 @@ class Registrar:
         arrival = self._asked.pop(name)
         del self._questions[name]
         try:
-            guest = self._admitted(said, arrival)
+            added = self._admitted(said, arrival)
         except Refusal as refusal:
             log.warning("Model `%s` cannot be registered: %s.", name, refusal)
             for front, ticket, _ in arrival.waiting:
                 tell_done(front, ticket, refusal.kind, str(refusal))
             return
-        self._welcome(guest, arrival)
+        self._welcome(added, arrival)
 
-    def _admitted(self, said: Answer, arrival: Arrival) -> Guest:
+    def _admitted(self, said: Answer, arrival: Arrival) -> AddedModel:
         """The model that has been laid out, as far as it can be served beside the others."""
         if "refused" in said:
             raise Refusal(str(said["refused"]), str(said["why"]))
         try:
-            guest = Guest.laid_out(said)
+            added = AddedModel.laid_out(said)
         except (InvalidBundle, OSError, KeyError, TypeError, ValueError) as error:
             log.error("What the store has laid out is no model: %s", error)  # noqa: TRY400
             shutil.rmtree(str(said["directory"]), ignore_errors=True)
             raise Refusal("failed", "it is damaged") from error
         try:
-            self._check(guest, arrival)
+            self._check(added, arrival)
         except Refusal:
-            shutil.rmtree(guest.directory, ignore_errors=True)
+            shutil.rmtree(added.directory, ignore_errors=True)
             raise
-        plan = self._guests.plan
-        seat = self._guests.metrics.seats.free()
+        plan = self._owner.plan
+        seat = self._owner.metrics.seats.free()
         assert seat is not None
-        return replace(guest.called(plan.models.keys()), seat=seat)
+        return replace(added.called(plan.models.keys()), seat=seat)
 
-    def _check(self, guest: Guest, arrival: Arrival) -> None:
-        plan, entry = self._guests.plan, guest.entry
+    def _check(self, added: AddedModel, arrival: Arrival) -> None:
+        plan, entry = self._owner.plan, added.entry
         for each in plan.manifest.models:
             if (each.name, each.version) != (entry.name, entry.version):
                 continue
             if each.digest == entry.digest:
                 raise Refusal("here", each.alias)
             raise Refusal("conflict", "another model of that name and version is here")
-        if not guest.manifest.methods:
+        if not added.manifest.methods:
             raise Refusal("refused", "it has no methods, so there is nothing to call")
-        if len(guest.manifest.methods) > METHODS:
+        if len(added.manifest.methods) > METHODS:
             raise Refusal("refused", f"it has more than {METHODS} methods")
-        absent = _absent(guest)
+        absent = _absent(added)
         if absent:
             listed = ", ".join(f"`{name}`" for name in absent)
             raise Refusal("refused", f"it needs {listed}, which the server has not installed")
-        if self._guests.metrics.seats.free() is None:
+        if self._owner.metrics.seats.free() is None:
             raise Refusal("busy", "there are as many models from outside as there may be")
         if self._supervision.is_ending:
             raise Refusal("busy", ENDS)
         if all(front.crew.is_leaving for front, *_ in arrival.waiting):
             raise Refusal("busy", TAKEN_OVER)  # nobody would have it loaded
 
-    def _welcome(self, guest: Guest, arrival: Arrival) -> None:
+    def _welcome(self, added: AddedModel, arrival: Arrival) -> None:
         """Tell all fronts of it, and have it loaded."""
-        guests, alias = self._guests, guest.alias
-        self._keep_default(guest)
-        guests.plan = guests.plan.welcomed(guest)
-        guests.metrics.welcome(guest)
-        guests.standings[alias] = Standing(
+        owner, alias = self._owner, added.alias
+        self._keep_default(added)
+        owner.plan = owner.plan.welcomed(added)
+        owner.metrics.welcome(added)
+        owner.standings[alias] = Standing(
             "UNAVAILABLE", "it is being registered", term=next(self._terms_of_others)
         )
         self._coming.add(alias)
@@ -196,8 +196,8 @@ class Registrar:
         for front in self._supervision.crew.fronts:
             tickets = [ticket for each, ticket, _ in arrival.waiting if each is front]
             if front.control is not None:
-                told = guest.to_json()
-                front.control.supervisor.send("welcome", guest=told, tickets=tickets)
+                told = added.to_json()
+                front.control.supervisor.send("welcome", added=told, tickets=tickets)
         for front, ticket, replicas in arrival.waiting:
             if front.crew.is_leaving:  # it has not heard of the model, and never will
                 tell_done(front, ticket, "busy", TAKEN_OVER)
@@ -205,20 +205,20 @@ class Registrar:
             load = {"event": "load", "model": alias, "ticket": ticket, "replicas": replicas}
             self._terms.heard(front, load)
 
-    def _keep_default(self, guest: Guest) -> None:
+    def _keep_default(self, added: AddedModel) -> None:
         """What a name means does not change because there is another version."""
-        own = [each.alias for each in self._guests.plan.manifest.models]
-        names = {each.alias: each.name for each in self._guests.plan.manifest.models}
-        same = [alias for alias in own if names[alias] == guest.entry.name]
+        own = [each.alias for each in self._owner.plan.manifest.models]
+        names = {each.alias: each.name for each in self._owner.plan.manifest.models}
+        same = [alias for alias in own if names[alias] == added.entry.name]
         if same and not any(alias in same for alias in self._terms.preferred):
             self._terms.prefer(same[-1])
 
     # --- going ---
 
     def _forget(self, front: FrontSlot, event: Event) -> None:
-        """Unload a model; a guest is forgotten then."""
+        """Unload a model; an added one is forgotten then."""
         alias = event["model"]
-        if alias in self._guests.plan.guests:
+        if alias in self._owner.plan.added:
             self._going.add(alias)
         told = {"event": "unload", "model": alias, "ticket": event["ticket"], "replicas": None}
         self._terms.heard(front, told)
@@ -235,23 +235,23 @@ class Registrar:
     def _farewell(self, alias: str) -> None:
         self._coming.discard(alias)
         self._going.discard(alias)
-        guests = self._guests
-        guest = guests.plan.guests.get(alias)
-        if guest is None:
+        owner = self._owner
+        added = owner.plan.added.get(alias)
+        if added is None:
             return
         for front in self._supervision.crew.fronts:
             if front.control is not None:
                 front.control.supervisor.send("farewell", model=alias)
-        guests.plan = guests.plan.without(alias)
-        guests.metrics.farewell(alias, clear=True)
+        owner.plan = owner.plan.without(alias)
+        owner.metrics.farewell(alias, clear=True)
         self._terms.forget(alias)
-        shutil.rmtree(guest.directory, ignore_errors=True)
+        shutil.rmtree(added.directory, ignore_errors=True)
         log.info("Model `%s` is forgotten.", alias)
 
 
-def _absent(guest: Guest) -> list[str]:
+def _absent(added: AddedModel) -> list[str]:
     """Packages of a model that are not installed where this process runs."""
-    return [name for name in sorted(guest.manifest.packages) if not _is_installed(name)]
+    return [name for name in sorted(added.manifest.packages) if not _is_installed(name)]
 
 
 def _is_installed(name: str) -> bool:

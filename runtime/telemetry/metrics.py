@@ -13,7 +13,7 @@ from .roster import Labels, Roster
 from .seats import MOST, Seats
 
 if TYPE_CHECKING:
-    from ..guest import Guest
+    from ..added_model import AddedModel
     from ..plan import Plan
 
 Memory = Sequence[tuple[Labels, int, int]]
@@ -157,10 +157,10 @@ class Metrics:
         """What the batcher called `name` reports to."""
         return QueueMetrics(self._families, self.counters, self.seats.place(name))
 
-    def welcome(self, guest: "Guest") -> None:
+    def welcome(self, added: "AddedModel") -> None:
         """A model has come, and counts in its seat."""
-        queues = [queue_name(guest.alias, method) for method in guest.manifest.methods]
-        self.seats.take(guest.seat, guest.alias, queues)
+        queues = [queue_name(added.alias, method) for method in added.manifest.methods]
+        self.seats.take(added.seat, added.alias, queues)
 
     def farewell(self, alias: str, *, clear: bool = False) -> None:
         """It has gone; `clear` what it has counted, once no process counts for it any more."""

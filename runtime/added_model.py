@@ -1,4 +1,4 @@
-"""Guest: a model that came into a running server from the store beside it."""
+"""AddedModel: a model that came into a running server from the store beside it."""
 
 import re
 from collections.abc import Collection, Mapping
@@ -14,7 +14,7 @@ _NO_NAME = "[^A-Za-z0-9_]"
 
 
 @dataclass(frozen=True, slots=True)
-class Guest:
+class AddedModel:
     """A saved model beside those of the bundle.
 
     directory  `model.json` and its files
