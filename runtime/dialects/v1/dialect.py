@@ -14,7 +14,7 @@ from ..explainer import explainer
 from ..inquiry import Inquiry
 from ..reply import Reply
 from ..served import Served
-from . import contract, standing
+from . import contract, status
 from .cloud_event import CloudEvent
 from .openapi import paths
 from .predict import Predict
@@ -97,10 +97,10 @@ class V1:
         versions = [served]
         if not inquiry.parts.get("version") and not inquiry.parts.get("label"):
             versions = [each for each in self._catalog.served() if each.name == served.name]
-        return standing.reply(served, {self._catalog.number(each): each for each in versions})
+        return status.reply(served, {self._catalog.number(each): each for each in versions})
 
     async def _list(self, _: Inquiry) -> Reply:
-        return standing.listed(self._catalog.served())
+        return status.listed(self._catalog.served())
 
     async def _metrics(self, _: Inquiry) -> Reply:
         return Reply(await self._catalog.numbers(), content_type=_PROMETHEUS)

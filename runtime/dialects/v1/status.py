@@ -1,4 +1,4 @@
-"""Standing: which versions there are and how each of them is, for both kinds of clients at once.
+"""Status: which versions there are and how each of them is, for both kinds of clients at once.
 
 TensorFlow Serving's ask for `model_version_status`, KServe's for `ready` and the status code, and
 those of OpenAI's API for `data`. Sources: TensorFlow Serving, `get_model_status.proto`; KServe,
