@@ -2,53 +2,27 @@
 
 import asyncio
 import logging
-from collections.abc import Callable, Collection, Coroutine, Mapping, MutableMapping, Sequence
+from collections.abc import Callable, Collection, Mapping, MutableMapping, Sequence
 from functools import partial
-from typing import Any, Protocol
 
 from ..added_model import AddedModel
 from ..dialects.lifecycle import AlreadyHere, NotVouchedFor
-from ..errors import BundleError, LoadFailed, NotSupported, Overloaded, RequestError, UnknownModel
+from ..errors import LoadFailed, NotSupported, Overloaded, UnknownModel
 from ..manifest import ModelEntry
 from ..models.runner import Runner
-from ..models.state import CANNOT, UNLOADED, State
-from ..remote.model_link import ModelLink
-from .loader import Loader, discard
+from ..models.state import UNLOADED, State
+from .coordinator import NOBODY, Coordinator
+from .loader import Loader
 from .readiness import Readiness
 from .tickets import Tickets
+from .transitions import Transitions
 
 log = logging.getLogger(__name__)
-
-NOBODY = -1
-"""The ticket of whoever does not wait for what becomes of it."""
-
-
-Term = tuple[str, int]
-"""A model's alias, and which term of it."""
 
 NOT_FROM_OUTSIDE = "is no model of this bundle, and nothing else is fetched or run here."
 """What whoever asks for another is told, unless `serve.registration` lets it come."""
 
 _THREADED = "Models run in threads of the server here, one in each process."
-_NO_TERM = -1  # what is done beside all terms
-
-
-class Coordinator(Protocol):
-    """Decides for all processes of a server which models are here: one thing after the other.
-
-    A *term* is the time from one load of a model to its end; they are counted.
-    """
-
-    def ask(self, what: str, alias: str, ticket: int, workers: int | None = None) -> None:
-        """Have a model loaded ("load"), unloaded, or made the default ("prefer") of its versions.
-
-        `done` is called with `ticket` then; `workers` are processes that it shall have.
-        """
-        ...
-
-    def tell(self, event: str, alias: str, term: int, why: str = "") -> None:
-        """What has become of it here: "loaded", "failed", "here" or "gone"."""
-        ...
 
 
 class HostedModels:
@@ -83,12 +57,12 @@ class HostedModels:
         self._tickets = Tickets()
         self._wanted: set[str] = set()  # by requests, which has been said
         self._seen: dict[str, tuple[list[tuple[float, float]], float]] = {}  # and since when
-        self._tasks: dict[Term, asyncio.Task[None]] = {}
-        self._entering: dict[Term, asyncio.Future[None]] = {}  # loaded, and not yet let in
+        self.transitions = Transitions(loader, runners, self)
 
     def obey(self, coordinator: Coordinator) -> None:
         """From now on models come and go as `coordinator` says."""
         self._coordinator = coordinator
+        self.transitions.obey(coordinator)
 
     @property
     def is_obedient(self) -> bool:
@@ -97,7 +71,7 @@ class HostedModels:
 
     def begin(self, readiness: Readiness, absent: Mapping[str, str]) -> None:
         """The server starts; models that are `absent` are not here, and why."""
-        self._readiness = readiness
+        self._readiness = self.transitions.readiness = readiness
         for entry in self._entries:
             presence = self._runners[entry.alias].presence
             if entry.is_lazy:
@@ -246,9 +220,9 @@ class HostedModels:
     def broken(self, name: str, why: str) -> None:
         """There will be none so soon: nobody waits."""
         runner = self._runners.get(name)
-        if runner is not None and runner.presence.is_here and not self._is_coming(name):
+        if runner is not None and runner.presence.is_here and not self.transitions.is_coming(name):
             runner.presence.change("UNAVAILABLE", why, failed=True)
-            self._begin((name, _NO_TERM), runner.refuse())
+            self.transitions.refuse(name)
 
     def found(self, name: str) -> None:
         """A process of a model is there again."""
@@ -256,11 +230,8 @@ class HostedModels:
             return
         self._readiness.found(name)
         presence = self._runners[name].presence
-        if presence.is_failed and not self._is_coming(name):
+        if presence.is_failed and not self.transitions.is_coming(name):
             presence.change("READY")
-
-    def _is_coming(self, name: str) -> bool:
-        return any(alias == name and term > _NO_TERM for alias, term in self._tasks)
 
     # --- what the coordinator says ---
 
@@ -291,102 +262,15 @@ class HostedModels:
         self._runners.pop(alias, None)
         self._seen.pop(alias, None)
 
-    def come(self, alias: str, term: int, links: Sequence[ModelLink] | None) -> None:
-        """A model comes: here, or in the processes behind `links`."""
-        presence = self._runners[alias].presence
-        if not presence.is_here:
-            presence.change("LOADING", "it is being loaded")
-        self._begin((alias, term), self._come((alias, term), links))
-
     def preferred(self, alias: str) -> None:
         """A version is the default from now on."""
         self.on_preferred(alias)
 
-    def withdraw(self, alias: str, term: int) -> None:
-        """It does not come after all."""
-        task = self._tasks.get((alias, term))
-        if task is not None:
-            task.cancel()
-
     def go(self, alias: str, term: int) -> None:
         """A model goes."""
-        presence = self._runners[alias].presence
         self._seen.pop(alias, None)
-        if presence.is_here:
-            presence.change("UNLOADING", "it is being unloaded")
-        self._begin((alias, term), self._go((alias, term)))
-
-    def enter(self, alias: str, term: int) -> None:
-        """A model that has come answers from now on."""
-        entering = self._entering.get((alias, term))
-        if entering is not None and not entering.done():
-            entering.set_result(None)
-
-    def _begin(self, term: Term, doing: Coroutine[Any, Any, None]) -> None:
-        task = asyncio.get_running_loop().create_task(doing)
-        self._tasks[term] = task
-        task.add_done_callback(lambda _: self._tasks.pop(term, None))
-
-    async def _come(self, term: Term, links: Sequence[ModelLink] | None) -> None:
-        alias = term[0]
-        try:
-            if links is None:  # else the processes behind them have done so
-                await self._loader.verify(alias)
-            newer = await self._loader.load(alias, links, self)
-        except Exception as error:  # noqa: BLE001 - whoever asked is told
-            self._failed(term, error)
-            return
-        try:
-            await self._loader.warm_up(newer)
-            await self._entrance(term)
-        except Exception as error:  # noqa: BLE001 - whoever asked is told
-            await discard(newer)
-            self._failed(term, error)
-            return
-        except BaseException:
-            await discard(newer)
-            raise
-        self._runners[alias].exchange(newer)
-        self._runners[alias].presence.change("READY")
-        self._readiness.found(alias)
-        await self._end(newer)
-        self._tell("here", term)
-
-    async def _entrance(self, term: Term) -> None:
-        """Say that a model is loaded, and wait until it may answer."""
-        self._entering[term] = asyncio.get_running_loop().create_future()
-        self._tell("loaded", term)
-        try:
-            await self._entering[term]
-        finally:
-            del self._entering[term]
-
-    def _failed(self, term: Term, error: Exception) -> None:
-        # What is meant for a person needs no traceback.
-        told = None if isinstance(error, BundleError | RequestError) else error
-        log.error("Model `%s` cannot be loaded: %s", term[0], error, exc_info=told)
-        self._tell("failed", term, CANNOT)
-
-    def _tell(self, event: str, term: Term, why: str = "") -> None:
-        assert self._coordinator is not None
-        self._coordinator.tell(event, *term, why)
-
-    async def _go(self, term: Term) -> None:
-        alias = term[0]
-        older = self._loader.absent(alias)
-        self._runners[alias].exchange(older)
-        await self._end(older)
-        self._readiness.gone(alias)
-        self._tell("gone", term)
-
-    async def _end(self, older: Runner) -> None:
-        """Answer what was asked of it, as long as there is somebody to answer, and let go."""
-        await older.stop(drain=older.is_alive)
-        older.close()
+        self.transitions.go(alias, term)
 
     async def stop(self) -> None:
         """Nothing comes or goes any more."""
-        tasks = list(self._tasks.values())
-        for task in tasks:
-            task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
+        await self.transitions.stop()

@@ -34,7 +34,7 @@ class LocalCoordinator:
     def tell(self, event: str, alias: str, term: int, why: str = "") -> None:  # noqa: ARG002
         """Let in what is loaded, and remember the rest."""
         if event == "loaded":
-            self._hosted.enter(alias, term)
+            self._hosted.transitions.enter(alias, term)
         else:
             self._told[term].set_result(event)
 
@@ -44,7 +44,7 @@ class LocalCoordinator:
             told = self._told[term] = asyncio.get_running_loop().create_future()
             try:
                 if what == "load":
-                    self._hosted.come(alias, term, None)
+                    self._hosted.transitions.come(alias, term, None)
                 else:
                     self._hosted.go(alias, term)
                 self._settle(alias, ticket, await told)

@@ -61,9 +61,9 @@ class FrontLine:
 
     def _of_hosted(self, hosted: "HostedModels") -> dict[str, Callable[[Event], None]]:
         return {
-            "come": lambda e: hosted.come(e["model"], e["term"], self._adopt(e)),
-            "enter": lambda e: hosted.enter(e["model"], e["term"]),
-            "withdraw": lambda e: hosted.withdraw(e["model"], e["term"]),
+            "come": lambda e: hosted.transitions.come(e["model"], e["term"], self._adopt(e)),
+            "enter": lambda e: hosted.transitions.enter(e["model"], e["term"]),
+            "withdraw": lambda e: hosted.transitions.withdraw(e["model"], e["term"]),
             "go": lambda e: hosted.go(e["model"], e["term"]),
             "stands": lambda e: hosted.stands(e["model"], e["state"], e["why"], failed=e["failed"]),
             "welcome": lambda e: hosted.welcome(AddedModel.from_json(e["added"]), e["tickets"]),

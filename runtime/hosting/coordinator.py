@@ -1,0 +1,24 @@
+"""Coordinator: who decides for all processes of a server which models are here."""
+
+from typing import Protocol
+
+NOBODY = -1
+"""The ticket of whoever does not wait for what becomes of it."""
+
+
+class Coordinator(Protocol):
+    """Decides one thing after the other.
+
+    A *term* is the time from one load of a model to its end; they are counted.
+    """
+
+    def ask(self, what: str, alias: str, ticket: int, workers: int | None = None) -> None:
+        """Have a model loaded ("load"), unloaded, or made the default ("prefer") of its versions.
+
+        `done` is called with `ticket` then; `workers` are processes that it shall have.
+        """
+        ...
+
+    def tell(self, event: str, alias: str, term: int, why: str = "") -> None:
+        """What has become of it here: "loaded", "failed", "here" or "gone"."""
+        ...
