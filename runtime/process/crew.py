@@ -97,23 +97,27 @@ class FrontSlot(ProcessSlot):
         self.models = tuple(each for each in self.models if each is not model)
         model.let_go()
 
+    def tell(self, event: str, descriptors: Sequence[int] = (), **more: Any) -> None:
+        """Tell the front here an event, if there is one.
+
+        Raises:
+            OSError: when there may be no more of the descriptors that it should get.
+        """
+        if self.control is not None:
+            self.control.supervisor.send(event, descriptors, **more)
+
     def offer(self, alias: str, term: int, models: Sequence["ModelSlot"]) -> None:
         """Send it its ends of the channels to these processes of a model."""
         ends = [model.channel.front_descriptors for model in models if model.channel is not None]
-        if self.control is not None:
-            self.control.supervisor.send(
-                "come",
-                [each for end in ends for each in end],
-                model=alias,
-                term=term,
-                channels=[len(each) for each in ends],
-            )
+        descriptors = [each for end in ends for each in end]
+        counts = [len(each) for each in ends]
+        self.tell("come", descriptors, model=alias, term=term, channels=counts)
 
     def open_up(self) -> None:
         """Let it say that the server is ready: no other would have to refuse who comes then."""
         if self.control is not None and not self.is_open:
             self.is_open = True
-            self.control.supervisor.send("open")
+            self.tell("open")
 
     def condemn(self, event: Mapping[str, Any]) -> None:
         """End the process of a model that does not answer, unless another has followed it."""
@@ -176,8 +180,8 @@ class ModelSlot(ProcessSlot):
 
     def tell(self, event: str, **more: Any) -> None:
         """Tell its front what has become of it."""
-        if self.front is not None and self.front.control is not None:
-            self.front.control.supervisor.send(
+        if self.front is not None:
+            self.front.tell(
                 event,
                 model=self.alias,
                 term=self.term,
@@ -254,8 +258,7 @@ class Crew:
         """Tell the fronts that others take over."""
         self.is_leaving = True
         for front in self.fronts:
-            if front.control is not None:
-                front.control.supervisor.send("leave")
+            front.tell("leave")
 
     def end_if_left(self) -> None:
         """Where no front is left, nobody needs a template."""

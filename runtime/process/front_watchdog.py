@@ -87,9 +87,9 @@ class FrontWatchdog:
                 known.missed = 0
             if known.is_asked:
                 self._missed(front, known)
-            elif front.control is not None:
+            else:
                 known.is_asked = True
-                front.control.supervisor.send("ping")
+                front.tell("ping")
         self.begin()
 
     def _of(self, front: FrontSlot) -> _Answers:

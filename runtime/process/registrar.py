@@ -195,9 +195,7 @@ class Registrar:
         log.info("Model `%s` comes from the store as `%s`.", arrival.name, alias)
         for front in self._supervision.crew.fronts:
             tickets = [ticket for each, ticket, _ in arrival.waiting if each is front]
-            if front.control is not None:
-                told = added.to_json()
-                front.control.supervisor.send("welcome", added=told, tickets=tickets)
+            front.tell("welcome", added=added.to_json(), tickets=tickets)
         for front, ticket, replicas in arrival.waiting:
             if front.crew.is_leaving:  # it has not heard of the model, and never will
                 tell_done(front, ticket, "busy", TAKEN_OVER)
@@ -240,8 +238,7 @@ class Registrar:
         if added is None:
             return
         for front in self._supervision.crew.fronts:
-            if front.control is not None:
-                front.control.supervisor.send("farewell", model=alias)
+            front.tell("farewell", model=alias)
         owner.plan = owner.plan.without(alias)
         owner.metrics.farewell(alias, clear=True)
         self._terms.forget(alias)

@@ -268,9 +268,8 @@ class Serving:
         """Have a busy crew say what its batches take, as long as its size is open."""
         if self.topology.is_settled:
             return False
-        control = crew.fronts[0].control
-        if self.autoscaler.is_busy(crew) and control is not None:
-            control.supervisor.send("measure")
+        if self.autoscaler.is_busy(crew):
+            crew.fronts[0].tell("measure")
         return True
 
     def heard(self, slot: FrontSlot, event: Event) -> bool:

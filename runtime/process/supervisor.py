@@ -107,8 +107,7 @@ class Supervisor:
         self._code = code
         for crew in self._processes.crews:
             for front in crew.fronts:
-                if front.control is not None:
-                    front.control.supervisor.send("end")
+                front.tell("end")
                 front.send(signal.SIGTERM)
             crew.end_if_left()
         self._watch.later(LAME_DUCK, self._duties.last_call)

@@ -178,8 +178,7 @@ class Terms:
         """It is the default version from now on, in every process."""
         self.preferred[:] = [*(each for each in self.preferred if each != alias), alias]
         for front in self._fronts():
-            if front.control is not None:
-                front.control.supervisor.send("prefer", model=alias)
+            front.tell("prefer", model=alias)
 
     def _answered(
         self, front: FrontSlot, kind: str, alias: str, standing: Standing, why: str
@@ -224,7 +223,7 @@ class Terms:
             return
         standing.state = "UNLOADING"
         for each in standing.awaited:
-            _tell(each, "go", alias, standing.term)
+            each.tell("go", model=alias, term=standing.term)
         self._see(alias, standing)
 
     def _load(self, alias: str, standing: Standing) -> None:
@@ -252,7 +251,7 @@ class Terms:
             standing.doing = "enter"
             standing.awaited = set(self._fronts())
             for front in standing.awaited:
-                _tell(front, "enter", alias, standing.term)
+                front.tell("enter", model=alias, term=standing.term)
         elif standing.doing == "enter":
             self._settle(alias, standing, "READY")
         elif standing.doing == "unload":
@@ -265,7 +264,7 @@ class Terms:
     def _give_up(self, alias: str, standing: Standing, why: str) -> None:
         """It cannot be loaded; what there was before stays."""
         for front in self._fronts():
-            _tell(front, "withdraw", alias, standing.term)
+            front.tell("withdraw", model=alias, term=standing.term)
         self._dismiss(alias, self._supervision.crew.fronts, since=standing.term)
         standing.replicas = standing.before
         if standing.state == "READY":
@@ -380,18 +379,12 @@ def _refuse(asked: Asked, standing: Standing, why: str) -> None:
     tell_done(asked.front, asked.ticket, state, why)
 
 
-def _tell(front: FrontSlot, event: str, alias: str, term: int) -> None:
-    if front.control is not None:
-        front.control.supervisor.send(event, model=alias, term=term)
-
-
 def _tell_stands(front: FrontSlot, alias: str, standing: Standing) -> None:
-    if front.control is not None:
-        state, why, failed = standing.state, standing.why, standing.is_failed
-        front.control.supervisor.send("stands", model=alias, state=state, why=why, failed=failed)
+    state, why, failed = standing.state, standing.why, standing.is_failed
+    front.tell("stands", model=alias, state=state, why=why, failed=failed)
 
 
 def tell_done(front: FrontSlot, ticket: int, state: str, why: str) -> None:
     """Tell whoever waits with this ticket what has become of what was asked."""
-    if front.control is not None and ticket != NOBODY:
-        front.control.supervisor.send("done", ticket=ticket, state=state, why=why)
+    if ticket != NOBODY:
+        front.tell("done", ticket=ticket, state=state, why=why)
