@@ -13,7 +13,7 @@ from ..runtime.manifest import BundleManifest, bundle_digest
 from ..runtime.trust import what_runs
 from . import installed_runtime
 from .checking import check_tools
-from .errors import NotFound
+from .errors import InvalidTag, NotFound
 from .progress import NullProgress, Progress
 from .requirements import environment
 from .requirements.environment import Environment, Mode
@@ -119,8 +119,9 @@ def prepare(
 ) -> Iterator[Launch]:
     """Find or lay out the bundle directory of `target`, and choose the environment that runs it.
 
-    `target` is a bundle tag, a model tag, a project directory, a bundlefile, or the directory of
-    an unpacked bundle. A name that the store knows wins over a directory of that name.
+    `target` is a bundle tag, a model tag, a project directory, a bundlefile, the directory of an
+    unpacked bundle, or `module:Class` of a service class below the working directory. A name that
+    the store knows wins over a directory or a module of that name.
 
     Raises:
         BundleError: when it is none of these.
@@ -129,6 +130,10 @@ def prepare(
     """
     wish, progress = wish or Wish(), progress or NullProgress()
     path = Path(target)
+    if service := service_project(target, store):
+        with _of_project(service, store, wish, progress) as launch:
+            yield launch
+        return
     if _looks_like_path(target) or (path.is_dir() and not _is_known(target, store)):
         if (path / "bundle.json").is_file():
             yield _of_directory(path.resolve(), store, wish, progress)
@@ -150,6 +155,21 @@ def prepare(
         yield launch
 
 
+def service_project(target: str, store: "Store") -> "Project | None":
+    """The project around the class that `target` names; None where it names something else.
+
+    Raises:
+        BuildError: when the module is here, but no such service in it.
+    """
+    if ":" not in target or _is_known(target, store):
+        return None
+    from .building import named_service
+
+    root = Path.cwd()
+    named = named_service.Named.read(target, root)
+    return named_service.project_of(named, root) if named else None
+
+
 def _no_such_path(target: str) -> BundleError:
     return BundleError(
         f"There is no `{target}`.",
@@ -165,7 +185,7 @@ def _looks_like_path(target: str) -> bool:
 def _is_known(target: str, store: "Store") -> bool:
     try:
         store.find(target)
-    except NotFound:
+    except (NotFound, InvalidTag):
         return False
     return True
 

@@ -40,7 +40,7 @@ Target = Annotated[
     str,
     typer.Argument(
         metavar="TARGET",
-        help="A tag, a project directory, a bundlefile or a bundle's directory.",
+        help="A tag, a project or its bundlefile, `module:Class`, or a bundle's directory.",
         autocompletion=any_tags,
     ),
 ]

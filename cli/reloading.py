@@ -12,7 +12,7 @@ import typer
 
 from ..bundler.errors import BuildError
 from ..bundler.project.project import Project
-from ..bundler.serving import Wish, prepare
+from ..bundler.serving import Wish, prepare, service_project
 from ..runtime.errors import BundleError
 from . import process
 from .console import Console
@@ -42,11 +42,7 @@ def serve(target: str, store: "Store", wish: Wish, options: list[str], console: 
     """
     if console.json:
         raise typer.BadParameter("`--json` and `--reload` do not go together.")
-    if not Path(target).exists():
-        raise BuildError(
-            "`--reload` watches a project.", hint="Give its directory: `bundle serve .`"
-        )
-    root = Project.open(Path(target)).root
+    root = _watched(target, store)
     with _signals() as stop:
         while stop.number is None:
             before = _stamps(root)
@@ -59,6 +55,16 @@ def serve(target: str, store: "Store", wish: Wish, options: list[str], console: 
                 console.step("Waiting for a change.")
                 _wait(root, before, stop)
         return code
+
+
+def _watched(target: str, store: "Store") -> Path:
+    """The directory whose files make what `target` names."""
+    service = service_project(target, store)
+    if service is None and not Path(target).exists():
+        raise BuildError(
+            "`--reload` watches a project.", hint="Give its directory: `bundle serve .`"
+        )
+    return (service or Project.open(Path(target))).root
 
 
 def _serve_until_change(

@@ -30,8 +30,9 @@ def serve(
     json: Json = False,
     quiet: Quiet = False,
 ) -> None:
-    """Serve a bundle, a saved model or a project directory.
+    """Serve a bundle, a saved model, a project or a service class.
 
+    `module:Class` is a class below the working directory; it needs no bundlefile.
     SIGHUP, or `bundle restart`, has it take over what the target then names, with no request lost.
     With --json one object is printed as soon as the server is ready; the access log, which is on
     stdout otherwise, then goes to stderr.
@@ -43,6 +44,8 @@ def serve(
       bundle serve model:iris --port 9000
 
       bundle serve . --reload
+
+      bundle serve service:Fraud
 
       bundle serve fraud --gpu=0,1
 

@@ -11,6 +11,19 @@ import pyarrow.parquet as pq
 import pytest
 
 CURRENT = ("--env", "current")
+SERVICE = """
+import modelbundle as mb
+
+
+@mb.service
+class Twice:
+    def __init__(self):
+        self.model = mb.model("double")
+
+    @mb.api
+    def double(self, text: str) -> str:
+        return text + text
+"""
 
 
 def test_rows_from_a_file_are_answered_by_a_bundle(shop):
@@ -37,6 +50,17 @@ def test_a_running_server_is_asked_by_its_url(shop):
         assert "--data FILE" in shop("predict", server.url, stdin="", code=1).err
         missing = shop("predict", server.url, "--method", "nope", stdin="[]", code=1)
         assert "404" in missing.err
+
+
+def test_a_class_is_asked_without_a_bundlefile(shop, bundle, tmp_path):
+    (tmp_path / "quick.py").write_text(SERVICE)
+    home = {"BUNDLE_HOME": str(shop.home)}
+
+    answer = bundle("predict", "quick:Twice", "--data", "-", stdin='{"text": "ab"}', **home)
+    missing = bundle("predict", "quick:Twise", stdin="{}", code=1, **home)
+
+    assert answer.out == '"abab"\n'
+    assert missing.err.startswith("error: quick.py:1: there is no class `Twise`.\nhint: Did you")
 
 
 def test_a_route_that_is_not_there_names_those_that_are(shop):

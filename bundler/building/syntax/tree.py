@@ -67,6 +67,10 @@ class SourceTree:
             self._modules[name] = Module.read(name, path, self.root) if path else None
         return self._modules[name]
 
+    def has(self, name: str) -> bool:
+        """Whether there is a file of the module `name`, whatever is in it."""
+        return self._path(name) is not None
+
     def _path(self, name: str) -> Path | None:
         parts = name.split(".")
         if not all(part.isidentifier() for part in parts):
