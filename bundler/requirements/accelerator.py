@@ -119,10 +119,19 @@ def cuda_version(packages: Sequence[Package]) -> tuple[str | None, str]:
         if found := _MAJOR.match(package.name):
             asker = f" (asked for by {', '.join(package.via)})" if package.via else ""
             return found[1], f"{package.name}{asker} belongs to CUDA {found[1]}."
-    for name, major in facts()["unbundled"].items():
+    for name, majors in facts()["unbundled"].items():
         if name in named:
-            return major, f"{name} is built for CUDA {major}."
+            version = named[name].version
+            major = _major_of(version, majors)
+            return major, f"{name} {version} is built for CUDA {major}."
     return None, "No locked package brings or expects CUDA."
+
+
+def _major_of(version: str, majors: Mapping[str, str]) -> str:
+    """CUDA's major: `majors` names the first version that was built for each."""
+    have = _key(re.match(r"[\d.]*\d|", version)[0] or "0")  # type: ignore[index]
+    since = [first for first in majors if _key(first) <= have]
+    return majors[max(since or majors, key=_key)]
 
 
 def _archs(

@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import replace
 
 from ..errors import ResolveError
@@ -12,6 +13,7 @@ from .resolution import resolve
 from .target import TORCH_INDEX, Target
 
 _GPU = re.compile(r"nvidia-.*|triton|cuda-(toolkit|bindings|pathfinder|python)")
+_RUNTIME = re.compile(r"nvidia-cuda-runtime(-cu\d+)?")
 _CUDA = re.compile(r"cuda==(\d+)\.(\d+)")
 
 
@@ -21,6 +23,7 @@ def resolve_for(accelerator: str, requirements: Requirements, target: Target) ->
     Raises:
         ResolveError: when the requirements cannot be had for it.
     """
+    requirements = requirements.fitted(accelerator)
     plain = resolve(requirements, target)
     if accelerator == "cpu":
         return _without_gpu(plain, requirements, target)
@@ -33,7 +36,7 @@ def resolve_for(accelerator: str, requirements: Requirements, target: Target) ->
     if accelerator == "cuda" and is_without:
         raise ResolveError(
             f"`accelerator: cuda` is asked for, but {_torch_or_none(plain)}.",
-            hint="Name the version, e.g. `accelerator: cuda==13.0`, or use `accelerator: auto`.",
+            hint=_without_cuda(plain),
         )
     return plain
 
@@ -49,6 +52,12 @@ def _past_cpu(
         return resolve(limited, target)
     except ResolveError:
         return list(plain)  # there is no other, and that is told
+
+
+def _without_cuda(packages: Sequence[Package]) -> str:
+    if _torch_local(packages) is None:
+        return "Leave `accelerator` out, or add what uses a GPU to `python.requirements`."
+    return "Name the version, e.g. `accelerator: cuda==13.0`, or use `accelerator: auto`."
 
 
 def _torch_or_none(packages: Sequence[Package]) -> str:
@@ -78,12 +87,27 @@ def _with_cuda(
     if _torch_local(plain) is None:
         if have == cuda.partition(".")[0]:
             return list(plain)
+        if found := _with_runtime(cuda, plain, requirements, target):
+            return found
         raise ResolveError(
             f"`accelerator: cuda=={cuda}` is asked for, but {_torch_or_none(plain)}"
             + (f"; what is locked brings CUDA {have}." if have else "."),
             hint="Use `accelerator: auto`, or choose packages that are built for this CUDA.",
         )
     return _from_torch_index(requirements, replace(target, backend="cu" + cuda.replace(".", "")))
+
+
+def _with_runtime(
+    cuda: str, plain: Sequence[Package], requirements: Requirements, target: Target
+) -> list[Package]:
+    """With an older minor of the runtime that packages bring, if it is of that major."""
+    for package in plain:
+        major = package.version.partition(".")[0]
+        if _RUNTIME.fullmatch(package.name) and major == cuda.partition(".")[0]:
+            limit = Requirement(f"{package.name}=={cuda}.*", "the accelerator")
+            with suppress(ResolveError):
+                return resolve(replace(requirements, limits=(*requirements.limits, limit)), target)
+    return []
 
 
 def _torch_local(packages: Sequence[Package]) -> str | None:

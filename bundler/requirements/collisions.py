@@ -9,21 +9,13 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
 from ..errors import ResolveError
+from . import builds
 from .accelerator import cuda_version
 from .listing import Listing, parse
 from .package import Package
 from .requirements import normalize
 
-_FAMILIES = (
-    (re.compile(r"nvidia-(nccl|cudnn|cusparselt|nvshmem)-cu\d+"), "nvidia/{0}/lib"),
-    (re.compile(r"opencv(?:-contrib)?-python(?:-headless)?"), "cv2"),
-    (re.compile(r"onnxruntime(?:-gpu|-openvino|-directml)?"), "onnxruntime"),
-    (re.compile(r"xgboost(?:-cpu)?"), "xgboost"),
-    (re.compile(r"tensorflow(?:-cpu|-gpu|-intel)?"), "tensorflow"),
-    (re.compile(r"psycopg2(?:-binary)?"), "psycopg2"),
-    (re.compile(r"protobuf3?"), "google/protobuf"),
-    (re.compile(r"pil(?:low(?:-simd)?)?"), "PIL"),
-)
+_PACKAGE = re.compile(r"[a-z0-9-]+")  # as asker; models and the author's lines are sentences
 _SCRIPT = re.compile(r"(?:\.\./)+")
 _JUNK = re.compile(
     r"(?:tests?|docs?|examples?|benchmarks?|scripts|tools)/.*|[^/]+\.(?:md|rst|txt|toml|cfg)"
@@ -80,9 +72,8 @@ def _check_families(packages: Sequence[Package], listed: Iterable[str]) -> None:
     """By name, for those that could not be looked into."""
     owners: dict[str, list[Package]] = {}
     for package in packages:
-        for family, place in _FAMILIES:
-            if found := family.fullmatch(package.name):
-                owners.setdefault(place.format(*found.groups()), []).append(package)
+        if place := builds.place(package.name):
+            owners.setdefault(place, []).append(package)
     for place, claimants in sorted(owners.items()):
         names = {package.name for package in claimants}
         if len(names) > 1 and not names <= set(listed):
@@ -117,6 +108,9 @@ def _way_out(claimants: Sequence[Package], packages: Sequence[Package]) -> str:
     ours = {p.name for p in claimants if "torch" in p.via}
     ours |= {name for name in names if cuda and name.endswith(f"-cu{cuda}")}
     left = [name for name in names if name not in ours] or names
+    asked = {p.name for p in claimants if not all(map(_PACKAGE.fullmatch, p.via))}
+    if not (left := [name for name in left if name not in asked]):
+        return f"Ask for one of {' and '.join(names)} only."
     choice = " or ".join(f"`exclude_packages: [{name}]`" for name in left)
     words = [f"Leave one out under `python` in the bundlefile: {choice}."]
     words += [text for start, text in _SPARED.items() if names[0].startswith(start)]

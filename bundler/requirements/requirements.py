@@ -2,11 +2,12 @@
 
 import re
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Self
 
 from ...runtime.manifest import ModelManifest, Route
 from ..errors import ResolveError
+from . import builds
 from .given import Given
 
 RUNTIME = (
@@ -92,21 +93,23 @@ class Requirements:
         `formats` are those of `serve.formats`.
 
         A model's packages are pinned to the versions it was saved with. Where the author names
-        the same package, the author's word binds and the recorded version is only preferred.
+        the same package or another build of it, the author's word binds and the recorded version
+        is only preferred.
 
         Raises:
             ResolveError: when two models were saved with versions that exclude each other.
         """
         named = {requirement.name for requirement in user}
+        taken = {builds.place(name) for name in named} - {None}
         limited = {requirement.name for requirement in limits}
         recorded, warnings = _recorded(models, named | limited)
         pins = [
             Requirement(
                 name if name in limited else f"{name}=={version}",
-                f"model `{alias}` was saved with {version}",
+                _saved_with(alias, version),
             )
             for name, (version, alias) in recorded.items()
-            if name not in named
+            if name not in named and builds.place(name) not in taken
         ]
         own = [Requirement(text, "modelbundle's runtime") for text in RUNTIME]
         extras = _extras(models, routes)
@@ -114,14 +117,41 @@ class Requirements:
         return cls(
             wanted=(*user, *pins, *extras, *own),
             limits=tuple(limits),
-            preferences={name: version for name, (version, _) in recorded.items()},
+            preferences=_preferred(recorded, named),
             recorded=recorded,
             warnings=tuple(warnings),
         )
 
+    def fitted(self, accelerator: str) -> Self:
+        """Models' packages in the builds for an accelerator; what the author names stays."""
+        preferred = {
+            builds.fitting(name, accelerator).partition("[")[0]: version
+            for name, version in self.preferences.items()
+        }
+        wanted = tuple(self._fitted(item, accelerator) for item in self.wanted)
+        return replace(self, wanted=wanted, preferences={**self.preferences, **preferred})
+
+    def _fitted(self, item: Requirement, accelerator: str) -> Requirement:
+        version, alias = self.recorded.get(item.name, ("", ""))
+        if item.origin != _saved_with(alias, version):
+            return item
+        build = builds.fitting(item.name, accelerator)
+        return replace(item, text=build + item.text.removeprefix(item.name))
+
     def asked_for(self, name: str) -> list[Requirement]:
         """Every requirement and limit on the distribution `name`."""
         return [r for r in (*self.wanted, *self.limits) if r.name == normalize(name)]
+
+
+def _preferred(recorded: Mapping[str, tuple[str, str]], named: set[str]) -> dict[str, str]:
+    """The recorded versions, also of other builds of the same that the author names."""
+    places = {builds.place(name): version for name, (version, _) in recorded.items()}
+    others = {name: places[builds.place(name)] for name in named if builds.place(name) in places}
+    return others | {name: version for name, (version, _) in recorded.items()}
+
+
+def _saved_with(alias: str, version: str) -> str:
+    return f"model `{alias}` was saved with {version}"
 
 
 def _recorded(

@@ -28,7 +28,10 @@ def test_without_gpu_packages_the_base_is_the_slim_python_of_the_lock():
         (packages(torch="2.11.0+cu128", nvidia_cuda_runtime_cu12="12.8.90"), "12.8"),
         (TORCH, "13.0"),
         (packages(xgboost="3.2.0", nvidia_nccl_cu12="2.32.3"), "12"),
-        (packages(onnxruntime_gpu="1.31.1"), "12"),
+        (packages(onnxruntime_gpu="1.31.1"), "13"),
+        (packages(onnxruntime_gpu="1.27.0rc1"), "13"),
+        (packages(onnxruntime_gpu="1.26.0"), "12"),
+        (packages(onnxruntime_gpu="1.18.1"), "11"),
         (packages(torch="2.13.0+cpu"), None),
     ],
 )
@@ -57,7 +60,7 @@ def test_xgboost_has_its_cuda_inside_and_needs_no_image_for_it():
 
 
 def test_wheels_that_expect_the_systems_libraries_get_them():
-    found = derive(packages(onnxruntime_gpu="1.31.1"), "3.11", "auto", "x86_64")
+    found = derive(packages(onnxruntime_gpu="1.26.0"), "3.11", "auto", "x86_64")
     assert found.base == "nvidia/cuda:12.9.1-cudnn-runtime-ubuntu24.04"
 
 

@@ -73,9 +73,24 @@ def test_another_cuda_without_its_index_is_a_sentence_that_names_it(index, monke
         resolve_for("cuda==12.6", asking("torch==2.13.0"), offline)
 
 
+def test_the_gpu_build_of_onnxruntime_brings_its_cuda_along(index):
+    origin = "model `net` was saved with 1.31.1"
+    saved = Requirements(
+        (Requirement("onnxruntime==1.31.1", origin),), recorded={"onnxruntime": ("1.31.1", "net")}
+    )
+    packages = {p.name: p for p in resolve_for("cuda==13.0", saved, AMD64)}
+    assert packages["onnxruntime-gpu"].version == "1.31.1"
+    assert packages["onnxruntime-gpu"].via == (origin,)
+    assert packages["nvidia-cuda-runtime"].version.startswith("13.0.")
+    assert "onnxruntime" not in packages
+    with pytest.raises(ResolveError, match=r"brings CUDA 13\."):
+        resolve_for("cuda==12.6", saved, AMD64)
+
+
 def test_asking_for_cuda_where_nothing_uses_it_is_an_error(index):
-    with pytest.raises(ResolveError, match="no locked package uses CUDA"):
+    with pytest.raises(ResolveError, match="no locked package uses CUDA") as caught:
         resolve_for("cuda", asking("idna"), AMD64)
+    assert "python.requirements" in caught.value.hint
     with pytest.raises(ResolveError, match="brings CUDA 12"):
         resolve_for("cuda==13.0", asking("xgboost==3.2.0"), AMD64)
     packages = resolve_for("cuda==12.6", asking("xgboost==3.2.0"), AMD64)

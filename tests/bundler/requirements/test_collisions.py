@@ -46,6 +46,18 @@ def test_other_content_at_one_path_is_refused_with_the_names_the_path_and_a_way_
     assert "`exclude_packages: [one]` or `exclude_packages: [two]`" in caught.value.hint
 
 
+def test_nobody_is_told_to_leave_out_what_is_asked_for():
+    """`exclude_packages` leaves out only what other packages bring along."""
+    author = "python.requirements in the bundlefile"
+    both = [package("opencv-python", author), package("opencv-python-headless", "ultralytics")]
+    with pytest.raises(ResolveError) as caught:
+        check_lock(both)
+    assert "`exclude_packages: [opencv-python-headless]`." in caught.value.hint
+    with pytest.raises(ResolveError) as caught:
+        check_lock([package("opencv-python", author), package("opencv-python-headless", author)])
+    assert caught.value.hint == "Ask for one of opencv-python and opencv-python-headless only."
+
+
 def test_what_nobody_imports_is_told_and_passes():
     locked = [package("one", "x"), package("two", "x")]
     listed = {"one": {"tests/__init__.py": "sha256=1"}, "two": {"tests/__init__.py": "sha256=2"}}

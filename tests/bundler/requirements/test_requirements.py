@@ -51,6 +51,36 @@ def test_where_the_author_names_the_package_the_recorded_version_is_only_preferr
     assert found.preferences == {"scikit-learn": "1.9.1"}
 
 
+def test_another_build_that_the_author_names_takes_the_place_of_the_recorded_one():
+    user = [Requirement("onnxruntime-gpu", "python.requirements")]
+    found = Requirements.gather(user, [], {"net": model({"onnxruntime": "1.31.1"})})
+    assert wanted(found) == ["onnxruntime-gpu"]
+    assert found.preferences["onnxruntime-gpu"] == "1.31.1"
+
+
+@pytest.mark.parametrize(
+    ("saved_with", "accelerator", "locked"),
+    [
+        ("onnxruntime", "auto", "onnxruntime==1.31.1"),
+        ("onnxruntime", "cpu", "onnxruntime==1.31.1"),
+        ("onnxruntime", "cuda==13.0", "onnxruntime-gpu[cuda,cudnn]==1.31.1"),
+        ("onnxruntime-gpu", "cuda", "onnxruntime-gpu[cuda,cudnn]==1.31.1"),
+        ("onnxruntime-gpu", "cpu", "onnxruntime==1.31.1"),
+    ],
+)
+def test_a_models_packages_are_locked_in_the_build_for_the_accelerator(
+    saved_with, accelerator, locked
+):
+    found = Requirements.gather([], [], {"net": model({saved_with: "1.31.1"})})
+    assert wanted(found.fitted(accelerator)) == [locked]
+
+
+def test_a_build_that_the_author_names_stays_whatever_the_accelerator():
+    user = [Requirement("onnxruntime==1.30", "python.requirements")]
+    found = Requirements.gather(user, [], {"net": model({"onnxruntime": "1.31.1"})})
+    assert wanted(found.fitted("cuda")) == ["onnxruntime==1.30"]
+
+
 def test_two_models_a_patch_apart_take_the_newer_and_say_so():
     models = {"a": model({"numpy": "2.4.5"}), "b": model({"numpy": "2.4.10"})}
     found = Requirements.gather([], [], models)

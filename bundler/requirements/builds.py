@@ -1,0 +1,35 @@
+"""Builds: distributions that bring the same files, of which an environment has one."""
+
+import re
+
+_FAMILIES = (
+    (re.compile(r"nvidia-(nccl|cudnn|cusparselt|nvshmem)-cu\d+"), "nvidia/{0}/lib"),
+    (re.compile(r"opencv(?:-contrib)?-python(?:-headless)?"), "cv2"),
+    (re.compile(r"onnxruntime(?:-gpu|-openvino|-directml)?"), "onnxruntime"),
+    (re.compile(r"xgboost(?:-cpu)?"), "xgboost"),
+    (re.compile(r"tensorflow(?:-cpu|-gpu|-intel)?"), "tensorflow"),
+    (re.compile(r"psycopg2(?:-binary)?"), "psycopg2"),
+    (re.compile(r"protobuf3?"), "google/protobuf"),
+    (re.compile(r"pil(?:low(?:-simd)?)?"), "PIL"),
+)
+_FOR_GPUS = {"onnxruntime": "onnxruntime-gpu"}
+# Without them it expects the libraries of CUDA and cuDNN from the system.
+_EXTRAS = {"onnxruntime-gpu": "[cuda,cudnn]"}
+
+
+def place(name: str) -> str | None:
+    """Where each distribution of a family puts its files; None for one that has no others."""
+    for family, where in _FAMILIES:
+        if found := family.fullmatch(name):
+            return where.format(*found.groups())
+    return None
+
+
+def fitting(name: str, accelerator: str) -> str:
+    """The build of a distribution for an accelerator, with its extras: often itself."""
+    if accelerator == "auto":
+        return name
+    if accelerator == "cpu":
+        return next((cpu for cpu, gpu in _FOR_GPUS.items() if gpu == name), name)
+    build = _FOR_GPUS.get(name, name)
+    return build + _EXTRAS.get(build, "")
