@@ -8,7 +8,8 @@ from ..errors import BundleError
 from .child import Work, adopt_orphans
 from .control import Event
 from .crew import Crew, FrontSlot, ModelSlot, ProcessSlot, TemplateSlot
-from .terms import Supervision, Terms
+from .supervision import Supervision
+from .terms import Terms
 
 
 class Duties(Protocol):

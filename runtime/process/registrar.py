@@ -21,8 +21,10 @@ from ..telemetry.metrics import Metrics
 from ..telemetry.seats import METHODS
 from .control import Event
 from .crew import FrontSlot
+from .model_status import Standing
 from .resolver import Answer, Question, Resolver
-from .terms import ENDS, TAKEN_OVER, Standing, Supervision, Terms, tell_done
+from .supervision import Supervision
+from .terms import ENDS, TAKEN_OVER, Terms, tell_done
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping

@@ -29,11 +29,13 @@ from .device import Device
 from .grpc_port import GrpcPort
 from .handover import Handover
 from .management_port import ManagementPort
+from .model_status import Standing
 from .newcomers import turn_away
 from .registrar import Registrar
 from .service_slot import ServiceSlot
 from .stderr_tail import STDERR
-from .terms import Standing, Supervision, Terms
+from .supervision import Supervision
+from .terms import Terms
 from .topology import Topology
 
 if TYPE_CHECKING:

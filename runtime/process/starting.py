@@ -26,10 +26,10 @@ from .front_watchdog import SILENCE
 from .grpc_port import GrpcPort
 from .handover import Handover
 from .management_port import ManagementPort
+from .model_status import initial
 from .options import Options
 from .serving import CREWS, Serving, Site
 from .supervisor import Supervisor
-from .terms import initial
 from .topology import FRAMEWORKS_WITH_THREADS, Machine, Topology
 
 log = logging.getLogger(__name__)

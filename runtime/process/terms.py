@@ -5,17 +5,14 @@ the model, loaded and warm; then all let it answer, and let go of what answered 
 """
 
 import logging
-from collections import deque
 from collections.abc import Callable, Iterator, MutableMapping, Sequence
-from dataclasses import dataclass, field
-from typing import Protocol
 
 from ..models.state import CANNOT, UNLOADED, State
-from ..plan import Plan
 from .child import Child
 from .control import Event
-from .crew import Crew, FrontSlot, ModelSlot, ProcessSlot, TemplateSlot
-from .watch import Watch
+from .crew import FrontSlot, ModelSlot, ProcessSlot, TemplateSlot
+from .model_status import Asked, Standing
+from .supervision import SlotFactory, Supervision
 
 log = logging.getLogger(__name__)
 
@@ -24,98 +21,6 @@ NOBODY = -1  # the ticket of who does not wait
 TAKEN_OVER = "another process takes over"
 ENDS = "the server ends"
 STUCK = "a process of the server keeps dying"
-
-
-@dataclass(frozen=True, slots=True)
-class Asked:
-    """What somebody wants.
-
-    what      "load" or "unload"
-    replicas  processes for each front that it shall have from then on; None = as it is
-    """
-
-    what: str
-    front: FrontSlot
-    ticket: int
-    replicas: int | None = None
-
-
-@dataclass(slots=True)
-class Standing:
-    """How one model stands.
-
-    term      the last that was begun
-    replicas  processes of it for each front, None = as the topology says; `before` the last load
-    doing     "load", "enter", "unload", or nothing
-    asked     what is to be done, in its order
-    joined    who waits for what is being done
-    awaited   fronts that have not yet said what has become of it
-    """
-
-    state: State
-    why: str = ""
-    is_failed: bool = False
-    term: int = 0
-    replicas: int | None = None
-    before: int | None = None
-    doing: str = ""
-    asked: deque[Asked] = field(default_factory=deque)
-    joined: list[tuple[FrontSlot, int]] = field(default_factory=list)
-    awaited: set[FrontSlot] = field(default_factory=set)
-
-
-def initial(plan: Plan) -> dict[str, Standing]:
-    """How the models of a bundle stand when a server starts, by alias."""
-    return {
-        alias: Standing("UNAVAILABLE", plan.absent[alias])
-        if alias in plan.absent
-        else Standing("READY")
-        for alias in plan.models
-    }
-
-
-class Supervision(Protocol):
-    """What is done about it; the supervisor does."""
-
-    @property
-    def crew(self) -> Crew:
-        """Who serves."""
-        ...
-
-    @property
-    def watch(self) -> Watch:
-        """What it waits for."""
-        ...
-
-    @property
-    def is_free(self) -> bool:
-        """Whether models can come and go now: nobody takes over, or ends, or begins."""
-        ...
-
-    @property
-    def is_ending(self) -> bool:
-        """Whether the server is about to end."""
-        ...
-
-    def fill(self, slot: ProcessSlot) -> None:
-        """Have a process in a slot."""
-        ...
-
-    def dismiss(self, slot: ProcessSlot) -> None:
-        """Have nobody in a slot any more."""
-        ...
-
-
-class SlotFactory(Protocol):
-    """Who makes slots; `Serving` does."""
-
-    def slots(self, front: FrontSlot, alias: str) -> Sequence[ModelSlot]:
-        """For the processes of a model that shall work for a front."""
-        ...
-
-    def origin(self, alias: str) -> TemplateSlot | None:
-        """For the process that they are forked from, where there should be one."""
-        ...
 
 
 class Terms:
