@@ -23,7 +23,7 @@ class Asked:
 
 
 @dataclass(slots=True)
-class Standing:
+class ModelStatus:
     """How one model stands.
 
     term      the last that was begun
@@ -46,11 +46,11 @@ class Standing:
     awaited: set[FrontSlot] = field(default_factory=set)
 
 
-def initial(plan: Plan) -> dict[str, Standing]:
+def initial(plan: Plan) -> dict[str, ModelStatus]:
     """How the models of a bundle stand when a server starts, by alias."""
     return {
-        alias: Standing("UNAVAILABLE", plan.absent[alias])
+        alias: ModelStatus("UNAVAILABLE", plan.absent[alias])
         if alias in plan.absent
-        else Standing("READY")
+        else ModelStatus("READY")
         for alias in plan.models
     }

@@ -21,7 +21,7 @@ from ..telemetry.metrics import Metrics
 from ..telemetry.seats import METHODS
 from .control import Event
 from .crew import FrontSlot
-from .model_status import Standing
+from .model_status import ModelStatus
 from .resolver import Answer, Question, Resolver
 from .supervision import Supervision
 from .terms import ENDS, TAKEN_OVER, Terms, tell_done
@@ -50,7 +50,7 @@ class PlanOwner(Protocol):
 
     plan: Plan
     metrics: Metrics
-    standings: dict[str, Standing]
+    statuses: dict[str, ModelStatus]
 
 
 class Refusal(Exception):
@@ -190,7 +190,7 @@ class Registrar:
         self._keep_default(added)
         owner.plan = owner.plan.welcomed(added)
         owner.metrics.welcome(added)
-        owner.standings[alias] = Standing(
+        owner.statuses[alias] = ModelStatus(
             "UNAVAILABLE", "it is being registered", term=next(self._terms_of_others)
         )
         self._coming.add(alias)
@@ -223,11 +223,11 @@ class Registrar:
         told = {"event": "unload", "model": alias, "ticket": event["ticket"], "replicas": None}
         self._terms.heard(front, told)
 
-    def _settled(self, alias: str, standing: Standing) -> None:
+    def _settled(self, alias: str, status: ModelStatus) -> None:
         """Something has become of a model; perhaps it is to be forgotten now."""
-        if standing.state == "READY":
+        if status.state == "READY":
             self._coming.discard(alias)
-            if not standing.asked:
+            if not status.asked:
                 self._going.discard(alias)
         elif alias in self._coming | self._going:
             self._farewell(alias)

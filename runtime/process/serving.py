@@ -29,7 +29,7 @@ from .device import Device
 from .grpc_port import GrpcPort
 from .handover import Handover
 from .management_port import ManagementPort
-from .model_status import Standing
+from .model_status import ModelStatus
 from .newcomers import turn_away
 from .registrar import Registrar
 from .service_slot import ServiceSlot
@@ -83,7 +83,7 @@ class Serving:
     metrics: Metrics
     site: Site
     autoscaler: Autoscaler
-    standings: dict[str, Standing]
+    statuses: dict[str, ModelStatus]
     preferred: list[str] = field(default_factory=list)
     has_served: bool = False
     crews: dict[int, Crew] = field(default_factory=dict)  # by where their rows are
@@ -104,19 +104,19 @@ class Serving:
 
     def _present(self) -> list[str]:
         """The models that the server has now."""
-        return [alias for alias, each in self.standings.items() if each.state == "READY"]
+        return [alias for alias, each in self.statuses.items() if each.state == "READY"]
 
     def _of_model(self, alias: str) -> list[ModelSlot]:
         """For each process of a model that works for one front."""
-        standing = self.standings[alias]
-        count = standing.replicas or self.topology.replicas
-        return [ModelSlot(alias, at, self._device(at), standing.term) for at in range(count)]
+        status = self.statuses[alias]
+        count = status.replicas or self.topology.replicas
+        return [ModelSlot(alias, at, self._device(at), status.term) for at in range(count)]
 
     # --- models that come and go: SlotFactory ---
 
     def terms(self, supervision: Supervision) -> Terms:
         """What they come and go by."""
-        terms = Terms(self.standings, self, supervision)
+        terms = Terms(self.statuses, self, supervision)
         self.preferred = terms.preferred
         if self.plan.settings.registration == "store":
             self.registrar = Registrar(self, self.site.handover.resolver, terms, supervision)
@@ -132,7 +132,7 @@ class Serving:
 
     def _shares(self, alias: str) -> bool:
         """Whether the processes of a model share it; not what is on a GPU."""
-        count = self.topology.fronts * (self.standings[alias].replicas or self.topology.replicas)
+        count = self.topology.fronts * (self.statuses[alias].replicas or self.topology.replicas)
         is_alone = count == 1 or self.topology.kind in {"service", "thread"}
         return not (is_alone or self.devices or sys.platform != "linux")
 
@@ -163,7 +163,7 @@ class Serving:
 
         faulthandler.enable(STDERR, all_threads=False)
         self.metrics.counters.take(slot.row)
-        absent = {name: s.why for name, s in self.standings.items() if s.state != "READY"}
+        absent = {name: s.why for name, s in self.statuses.items() if s.state != "READY"}
         plan = replace(self._paced(), absent=absent, preferred=tuple(self.preferred))
         if self.topology.is_threaded:
             plan = _pinned(plan, self._device(slot.index))
@@ -220,7 +220,7 @@ class Serving:
         assert slot.template is not None
         self.site.leave()
         # A model may come before the last front is ready: it was not there when all were compared.
-        comes_late = self.has_served or self.standings[slot.alias].term
+        comes_late = self.has_served or self.statuses[slot.alias].term
         if comes_late and slot.generation == 1:
             self._verify(slot.alias)
         threads = thread_count.announce(self.topology.threads)

@@ -90,9 +90,9 @@ class Start:
         address = self.address.bound(listener)
         site = Site(address, listener, handover, self.began, grpc, managed)
         autoscaler = Autoscaler(self._machine, has_threads=_has_threads(self.plan))
-        standings = initial(self.plan)
+        statuses = initial(self.plan)
         serving = Serving(
-            self.plan, self.topology, self.devices, metrics, site, autoscaler, standings
+            self.plan, self.topology, self.devices, metrics, site, autoscaler, statuses
         )
         settings = self.plan.settings
         silence = max(SILENCE, settings.timeout)  # a batch in a front's own process may take it

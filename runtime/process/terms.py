@@ -11,7 +11,7 @@ from ..models.state import CANNOT, UNLOADED, State
 from .child import Child
 from .control import Event
 from .crew import FrontSlot, ModelSlot, ProcessSlot, TemplateSlot
-from .model_status import Asked, Standing
+from .model_status import Asked, ModelStatus
 from .supervision import SlotFactory, Supervision
 
 log = logging.getLogger(__name__)
@@ -28,54 +28,54 @@ class Terms:
 
     def __init__(
         self,
-        standings: MutableMapping[str, Standing],
+        statuses: MutableMapping[str, ModelStatus],
         factory: SlotFactory,
         supervision: Supervision,
     ) -> None:
         self.preferred: list[str] = []  # the default versions that somebody has set, by alias
-        self.on_settled: Callable[[str, Standing], None] = lambda *_: None  # before it is told
+        self.on_settled: Callable[[str, ModelStatus], None] = lambda *_: None  # before it is told
         self._leaving: set[str] = set()  # models whose template is about to end
-        self._standings = standings
+        self._statuses = statuses
         self._factory = factory
         self._supervision = supervision
 
     @property
     def is_busy(self) -> bool:
         """Whether some model comes or goes."""
-        return any(standing.doing for standing in self._standings.values())
+        return any(status.doing for status in self._statuses.values())
 
     # --- what fronts say ---
 
     def heard(self, front: FrontSlot, event: Event) -> bool:
         """A front asks for something, or says what has become of it; whether it is that."""
         kind, alias = event["event"], event.get("model", "")
-        standing = self._standings.get(alias)
-        if kind in {"load", "unload"} and standing is not None:
-            self._asked(alias, standing, Asked(kind, front, event["ticket"], event["replicas"]))
-        elif kind == "prefer" and standing is not None:
+        status = self._statuses.get(alias)
+        if kind in {"load", "unload"} and status is not None:
+            self._asked(alias, status, Asked(kind, front, event["ticket"], event["replicas"]))
+        elif kind == "prefer" and status is not None:
             self.prefer(alias)
             tell_done(front, event["ticket"], "READY", "")
-        elif kind in {"loaded", "failed", "here", "gone"} and standing is not None:
-            if event["term"] == standing.term and front in standing.awaited:
-                self._answered(front, kind, alias, standing, event["why"])
+        elif kind in {"loaded", "failed", "here", "gone"} and status is not None:
+            if event["term"] == status.term and front in status.awaited:
+                self._answered(front, kind, alias, status, event["why"])
         elif kind in {"load", "unload", "prefer"}:  # it was forgotten before the front heard of it
             tell_done(front, event["ticket"], "UNAVAILABLE", UNLOADED)
         else:
             return False
         return True
 
-    def _asked(self, alias: str, standing: Standing, asked: Asked) -> None:
+    def _asked(self, alias: str, status: ModelStatus, asked: Asked) -> None:
         if asked.front.crew.is_leaving or self._supervision.is_ending:
             why = ENDS if self._supervision.is_ending else TAKEN_OVER
-            _tell_stands(asked.front, alias, Standing("UNAVAILABLE", why))
-            _refuse(asked, standing, why)
+            _tell_stands(asked.front, alias, ModelStatus("UNAVAILABLE", why))
+            _refuse(asked, status, why)
             return
-        if standing.doing == asked.what and asked.replicas in {None, standing.replicas}:
-            standing.joined.append((asked.front, asked.ticket))
+        if status.doing == asked.what and asked.replicas in {None, status.replicas}:
+            status.joined.append((asked.front, asked.ticket))
             return
-        standing.asked.append(asked)
-        if standing.doing == "load" and asked.what == "unload":
-            self._give_up(alias, standing, UNLOADED)
+        status.asked.append(asked)
+        if status.doing == "load" and asked.what == "unload":
+            self._give_up(alias, status, UNLOADED)
         else:
             self.go_on()
 
@@ -86,108 +86,108 @@ class Terms:
             front.tell("prefer", model=alias)
 
     def _answered(
-        self, front: FrontSlot, kind: str, alias: str, standing: Standing, why: str
+        self, front: FrontSlot, kind: str, alias: str, status: ModelStatus, why: str
     ) -> None:
         if kind == "failed":
-            self._give_up(alias, standing, why)
+            self._give_up(alias, status, why)
             return
         if kind == "here":
-            self._dismiss(alias, [front], before=standing.term)
+            self._dismiss(alias, [front], before=status.term)
         elif kind == "gone":
             self._dismiss(alias, [front])
-        standing.awaited.discard(front)
-        self._see(alias, standing)
+        status.awaited.discard(front)
+        self._see(alias, status)
 
     # --- what is done ---
 
     def go_on(self) -> None:
         """Begin what has been asked and can be begun."""
-        for alias, standing in list(self._standings.items()):
-            if standing.asked and not standing.doing and self._supervision.is_free:
-                self._begin(alias, standing)
+        for alias, status in list(self._statuses.items()):
+            if status.asked and not status.doing and self._supervision.is_free:
+                self._begin(alias, status)
 
-    def _begin(self, alias: str, standing: Standing) -> None:
-        asked = standing.asked.popleft()
+    def _begin(self, alias: str, status: ModelStatus) -> None:
+        asked = status.asked.popleft()
         what = asked.what
-        standing.joined = [(asked.front, asked.ticket)]
-        is_idle = what == "load" and asked.ticket == NOBODY and standing.state == "READY"
-        if is_idle or (what == "unload" and standing.state == "UNAVAILABLE"):
-            self._settle(alias, standing, standing.state, standing.why)
+        status.joined = [(asked.front, asked.ticket)]
+        is_idle = what == "load" and asked.ticket == NOBODY and status.state == "READY"
+        if is_idle or (what == "unload" and status.state == "UNAVAILABLE"):
+            self._settle(alias, status, status.state, status.why)
             return
-        standing.before, standing.replicas = standing.replicas, asked.replicas or standing.replicas
+        status.before, status.replicas = status.replicas, asked.replicas or status.replicas
         log.info("Model `%s` is to be %sed.", alias, what)
-        standing.doing = what
-        standing.term += 1
-        standing.awaited = set(self._fronts())
+        status.doing = what
+        status.term += 1
+        status.awaited = set(self._fronts())
         if what == "load":
             try:
-                self._load(alias, standing)
+                self._load(alias, status)
             except OSError as error:
                 log.error("Model `%s` cannot be loaded: %s.", alias, error.strerror)  # noqa: TRY400
-                self._give_up(alias, standing, CANNOT)
+                self._give_up(alias, status, CANNOT)
             return
-        standing.state = "UNLOADING"
-        for each in standing.awaited:
-            each.tell("go", model=alias, term=standing.term)
-        self._see(alias, standing)
+        status.state = "UNLOADING"
+        for each in status.awaited:
+            each.tell("go", model=alias, term=status.term)
+        self._see(alias, status)
 
-    def _load(self, alias: str, standing: Standing) -> None:
-        if standing.state != "READY":
-            standing.state = "LOADING"
+    def _load(self, alias: str, status: ModelStatus) -> None:
+        if status.state != "READY":
+            status.state = "LOADING"
         crew = self._supervision.crew
         template = self._factory.origin(alias)
         if template is not None and alias not in crew.templates:
             crew.enlist(template)
             self._supervision.fill(template)
-        for front in standing.awaited:
+        for front in status.awaited:
             slots = self._factory.slots(front, alias)
             front.enlist(slots)
             for slot in slots:
                 slot.prepare()
-            front.offer(alias, standing.term, slots)
+            front.offer(alias, status.term, slots)
             for slot in slots:
                 self._supervision.fill(slot)
 
-    def _see(self, alias: str, standing: Standing) -> None:
+    def _see(self, alias: str, status: ModelStatus) -> None:
         """Go on where nobody is awaited any more."""
-        if standing.awaited:
+        if status.awaited:
             return
-        if standing.doing == "load":
-            standing.doing = "enter"
-            standing.awaited = set(self._fronts())
-            for front in standing.awaited:
-                front.tell("enter", model=alias, term=standing.term)
-        elif standing.doing == "enter":
-            self._settle(alias, standing, "READY")
-        elif standing.doing == "unload":
+        if status.doing == "load":
+            status.doing = "enter"
+            status.awaited = set(self._fronts())
+            for front in status.awaited:
+                front.tell("enter", model=alias, term=status.term)
+        elif status.doing == "enter":
+            self._settle(alias, status, "READY")
+        elif status.doing == "unload":
             self._dismiss_template(alias)
             if not any(
                 (*self._slots(alias, self._supervision.crew.fronts), alias in self._leaving)
             ):
-                self._settle(alias, standing, "UNAVAILABLE", UNLOADED)
+                self._settle(alias, status, "UNAVAILABLE", UNLOADED)
 
-    def _give_up(self, alias: str, standing: Standing, why: str) -> None:
+    def _give_up(self, alias: str, status: ModelStatus, why: str) -> None:
         """It cannot be loaded; what there was before stays."""
         for front in self._fronts():
-            front.tell("withdraw", model=alias, term=standing.term)
-        self._dismiss(alias, self._supervision.crew.fronts, since=standing.term)
-        standing.replicas = standing.before
-        if standing.state == "READY":
-            self._settle(alias, standing, "READY", why, failed=True)
+            front.tell("withdraw", model=alias, term=status.term)
+        self._dismiss(alias, self._supervision.crew.fronts, since=status.term)
+        status.replicas = status.before
+        if status.state == "READY":
+            self._settle(alias, status, "READY", why, failed=True)
         else:
             self._dismiss_template(alias)
-            self._settle(alias, standing, "UNAVAILABLE", why, failed=True)
+            self._settle(alias, status, "UNAVAILABLE", why, failed=True)
 
     def _settle(
-        self, alias: str, standing: Standing, state: State, why: str = "", *, failed: bool = False
+        self, alias: str, status: ModelStatus, state: State, why: str = "", *, failed: bool = False
     ) -> None:
-        standing.state, standing.doing, standing.is_failed = state, "", failed
-        standing.why = "" if state == "READY" else why
-        standing.awaited = set()
+        status.state, status.doing, status.is_failed = state, "", failed
+        status.why = "" if state == "READY" else why
+        status.awaited = set()
         for front in self._fronts():
-            _tell_stands(front, alias, standing)
-        joined, standing.joined = standing.joined, []
-        self.on_settled(alias, standing)
+            _tell_stands(front, alias, status)
+        joined, status.joined = status.joined, []
+        self.on_settled(alias, status)
         for front, ticket in joined:
             tell_done(front, ticket, "FAILED" if failed else state, why)
         self.go_on()
@@ -196,50 +196,50 @@ class Terms:
         """There is no such model any more; who wanted something of it is told."""
         if alias in self.preferred:
             self.preferred.remove(alias)
-        standing = self._standings.pop(alias, None)
-        for asked in standing.asked if standing is not None else ():
+        status = self._statuses.pop(alias, None)
+        for asked in status.asked if status is not None else ():
             tell_done(asked.front, asked.ticket, "UNAVAILABLE", UNLOADED)
 
     # --- who comes between ---
 
     def hurry(self) -> None:
         """Something else is to be done: what is still being loaded is given up."""
-        for alias, standing in list(self._standings.items()):
-            if standing.doing == "load":
-                self._give_up(alias, standing, "the server was restarted meanwhile")
+        for alias, status in list(self._statuses.items()):
+            if status.doing == "load":
+                self._give_up(alias, status, "the server was restarted meanwhile")
 
     def give_up_waiting(self) -> None:
         """A front cannot be had for now, and without it nothing can be begun: nobody waits."""
-        for standing in self._standings.values():
-            while standing.asked and not standing.doing:
-                _refuse(standing.asked.popleft(), standing, STUCK)
+        for status in self._statuses.values():
+            while status.asked and not status.doing:
+                _refuse(status.asked.popleft(), status, STUCK)
 
     def died(self, slot: ProcessSlot, child: Child) -> None:
         """A process of a model, or its template, has died; perhaps while it was loading."""
         if not isinstance(slot, ModelSlot | TemplateSlot):
             return
-        standing = self._standings.get(slot.alias)
-        if standing is None or standing.doing != "load" or child.is_ready:
+        status = self._statuses.get(slot.alias)
+        if status is None or status.doing != "load" or child.is_ready:
             return
-        if isinstance(slot, ModelSlot) and slot.term != standing.term:
+        if isinstance(slot, ModelSlot) and slot.term != status.term:
             return
         if child.failure is not None:
             log.error("Model `%s` cannot be loaded: %s", slot.alias, child.failure)
         elif slot.crashes + 1 < TRIES:
             return
-        self._give_up(slot.alias, standing, CANNOT)
+        self._give_up(slot.alias, status, CANNOT)
 
     def front_died(self, front: FrontSlot) -> None:
         """It says nothing more; whoever follows it has what the server has."""
-        for alias, standing in list(self._standings.items()):
-            if front not in standing.awaited:
+        for alias, status in list(self._statuses.items()):
+            if front not in status.awaited:
                 continue
-            if standing.doing == "load":
-                self._give_up(alias, standing, "a process of the server died meanwhile")
+            if status.doing == "load":
+                self._give_up(alias, status, "a process of the server died meanwhile")
                 continue
-            self._dismiss(alias, [front], before=standing.term + (standing.doing == "unload"))
-            standing.awaited.discard(front)
-            self._see(alias, standing)
+            self._dismiss(alias, [front], before=status.term + (status.doing == "unload"))
+            status.awaited.discard(front)
+            self._see(alias, status)
 
     def reaped(self, slot: ProcessSlot) -> None:
         """A process in a slot that is given up has ended."""
@@ -248,9 +248,9 @@ class Terms:
         elif isinstance(slot, ModelSlot) and slot.front is not None:
             slot.front.discharge(slot)
         if isinstance(slot, ModelSlot | TemplateSlot):
-            standing = self._standings.get(slot.alias)
-            if standing is not None and standing.doing == "unload":
-                self._see(slot.alias, standing)
+            status = self._statuses.get(slot.alias)
+            if status is not None and status.doing == "unload":
+                self._see(slot.alias, status)
 
     # --- slots ---
 
@@ -278,14 +278,14 @@ class Terms:
                 self._leaving.add(alias)
 
 
-def _refuse(asked: Asked, standing: Standing, why: str) -> None:
+def _refuse(asked: Asked, status: ModelStatus, why: str) -> None:
     """What was asked is not done; the model stays as it was."""
-    state = standing.state if asked.what == "unload" else "FAILED"
+    state = status.state if asked.what == "unload" else "FAILED"
     tell_done(asked.front, asked.ticket, state, why)
 
 
-def _tell_stands(front: FrontSlot, alias: str, standing: Standing) -> None:
-    state, why, failed = standing.state, standing.why, standing.is_failed
+def _tell_stands(front: FrontSlot, alias: str, status: ModelStatus) -> None:
+    state, why, failed = status.state, status.why, status.is_failed
     front.tell("stands", model=alias, state=state, why=why, failed=failed)
 
 
