@@ -149,7 +149,7 @@ class FrontSlot(ProcessSlot):
 class ModelSlot(ProcessSlot):
     """A model process of one front.
 
-    device  index of a GPU, None = CPU
+    device  a GPU as `CUDA_VISIBLE_DEVICES` names it, None = CPU
     term    of the model, in which it is wanted here
     """
 
@@ -157,7 +157,7 @@ class ModelSlot(ProcessSlot):
     death_signal = signal.SIGKILL
 
     def __init__(
-        self, alias: str, replica: int = 0, device: int | None = None, term: int = 0
+        self, alias: str, replica: int = 0, device: str | None = None, term: int = 0
     ) -> None:
         super().__init__()
         self.alias = alias

@@ -3,17 +3,18 @@
 import logging
 import os
 import platform
+import re
 import shutil
 import subprocess
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from ..errors import NoDevice
 
 log = logging.getLogger(__name__)
 
-_QUERY = "index,name,compute_cap,memory.total,driver_version"
+_QUERY = "index,name,compute_cap,memory.total,driver_version,uuid"
 # Oldest Linux driver (NVIDIA's CUDA release notes, table 2), and a CUDA of that major version.
 _RUNS = (("580", "13.0"), ("525.60.13", "12.6"), ("450.80.02", "11.8"))
 _TIMEOUT = 20.0  # seconds; the first call after boot initializes the driver
@@ -23,9 +24,10 @@ _TIMEOUT = 20.0  # seconds; the first call after boot initializes the driver
 class Device:
     """One GPU, as nvidia-smi tells.
 
-    capability   "9.0"
+    capability   "9.0", empty where it is not told
     memory       MiB
     driver       "550.54.15"
+    uuid         "GPU-8932f937-…", or "MIG-…" of a part of it
     """
 
     index: int
@@ -33,6 +35,12 @@ class Device:
     capability: str
     memory: int
     driver: str
+    uuid: str = ""
+
+    @property
+    def visible(self) -> str:
+        """As `CUDA_VISIBLE_DEVICES` names it."""
+        return self.uuid if self.uuid.startswith("MIG-") else str(self.index)
 
 
 def devices() -> tuple[Device, ...]:
@@ -56,13 +64,15 @@ def devices() -> tuple[Device, ...]:
     if done.returncode:
         said = (done.stdout + done.stderr).strip().partition("\n")[0] or "nothing"
         raise NoDevice(f"The NVIDIA driver does not work here; `nvidia-smi` says: {said}")
-    return tuple(_device(line) for line in done.stdout.splitlines() if line.count(",") >= 4)  # noqa: PLR2004
+    return tuple(_device(line) for line in done.stdout.splitlines() if line.count(",") >= 5)  # noqa: PLR2004
 
 
 def _device(line: str) -> Device:
-    index, name, capability, memory, driver = (part.strip() for part in line.split(",", 4))
+    index, rest = line.split(",", 1)  # names may hold commas
+    name, capability, memory, driver, uuid = (part.strip() for part in rest.rsplit(",", 4))
     size = int(memory) if memory.isdecimal() else 0  # "[N/A]" where memory is shared with the CPU
-    return Device(int(index), name, capability, size, driver)
+    known = capability if re.fullmatch(r"\d+\.\d", capability) else ""
+    return Device(int(index), name, known, size, driver, uuid)
 
 
 def are_granted(accelerator: Mapping[str, Any]) -> bool:
@@ -72,7 +82,8 @@ def are_granted(accelerator: Mapping[str, Any]) -> bool:
     """
     if accelerator.get("kind") != "cuda" or os.environ.get("BUNDLE_CONTAINER") != "1":
         return False
-    if shutil.which("nvidia-smi") is None:
+    is_hidden = os.environ.get("CUDA_VISIBLE_DEVICES") in {"", "-1"}
+    if shutil.which("nvidia-smi") is None or is_hidden:
         log.info("This container was given no GPU (`--gpus all`): models run on the CPU.")
         return False
     return True
@@ -87,22 +98,48 @@ def preflight(wanted: Sequence[int], accelerator: Mapping[str, Any]) -> tuple[De
     found = devices()
     if not found:
         raise NoDevice("`--gpu` was given, but this machine has no NVIDIA GPU.")
-    known = {device.index: device for device in found}
-    wanted = wanted or _visible(known)
-    for index in wanted:
-        if index not in known:
-            listed = ", ".join(f"{device.index} ({device.name})" for device in found)
-            raise NoDevice(f"There is no GPU {index}; this machine has {listed}.")
-    chosen = tuple(known[index] for index in wanted) or found
+    granted = _granted(found)
+    if not granted:
+        raise NoDevice(
+            "`CUDA_VISIBLE_DEVICES` hides every GPU of this machine.",
+            hint="Leave out `--gpu`, or set it to GPUs that are there (`nvidia-smi -L`).",
+        )
+    chosen = tuple(_asked(index, granted) for index in wanted) or granted
     for device in chosen:
         _check(device, accelerator)
     return chosen
 
 
-def _visible(known: Mapping[int, Device]) -> list[int]:
-    """Those that whoever started us left to us, where they are named by index."""
-    named = os.environ.get("CUDA_VISIBLE_DEVICES", "").split(",")
-    return [int(name) for name in named if name.isdecimal() and int(name) in known]
+def _granted(found: Sequence[Device]) -> tuple[Device, ...]:
+    """Those that whoever started us left to us."""
+    named = os.environ.get("CUDA_VISIBLE_DEVICES")
+    if named is None:
+        return tuple(found)
+    granted: list[Device] = []
+    for name in named.split(","):
+        device = _named(name.strip(), found)
+        if device is None:
+            break  # as it is for CUDA
+        granted.append(device)
+    return tuple(granted)
+
+
+def _named(name: str, found: Sequence[Device]) -> Device | None:
+    """By index or by the beginning of a UUID; None where it names no GPU."""
+    if name.startswith("MIG-"):  # which nvidia-smi does not list here
+        return replace(found[0], uuid=name)
+    for device in found:
+        if name == str(device.index) or (name.startswith("GPU-") and device.uuid.startswith(name)):
+            return device
+    return None
+
+
+def _asked(index: int, granted: Sequence[Device]) -> Device:
+    for device in granted:
+        if device.index == index:
+            return device
+    listed = ", ".join(f"{device.index} ({device.name})" for device in granted)
+    raise NoDevice(f"There is no GPU {index} for this process; there is {listed}.")
 
 
 def _check(device: Device, accelerator: Mapping[str, Any]) -> None:
@@ -120,7 +157,7 @@ def _check(device: Device, accelerator: Mapping[str, Any]) -> None:
         )
     on = accelerator.get("archs_on") or {}
     archs = [str(arch) for arch in on.get(platform.machine(), accelerator.get("archs")) or ()]
-    if archs and not any(_runs(arch, device.capability) for arch in archs):
+    if archs and device.capability and not any(_runs(arch, device.capability) for arch in archs):
         raise NoDevice(
             f"GPU {device.index} ({device.name}) has compute capability {device.capability}; "
             f"this bundle's libraries are built for {', '.join(archs)}.",

@@ -13,7 +13,7 @@ class ServiceSlot(ModelSlot):
     row   of the counters
     """
 
-    def __init__(self, target: str, row: int, device: int | None = None) -> None:
+    def __init__(self, target: str, row: int, device: str | None = None) -> None:
         super().__init__(ALIAS, 0, device)
         self.row = row
         self.calls: CallChannel | None = None

@@ -149,8 +149,8 @@ class Serving:
             return (ServiceSlot(service, row, self._device(index)),)
         return tuple(slot for alias in self._present() for slot in self._of_model(alias))
 
-    def _device(self, index: int) -> int | None:
-        return self.devices[index % len(self.devices)].index if self.devices else None
+    def _device(self, index: int) -> str | None:
+        return self.devices[index % len(self.devices)].visible if self.devices else None
 
     # --- in the children ---
 
@@ -352,12 +352,12 @@ def _labels(slot: ProcessSlot) -> dict[str, str]:
     return {"role": "template", "model": model, "worker": "", "replica": ""}
 
 
-def _pinned(plan: Plan, device: int | None) -> Plan:
+def _pinned(plan: Plan, device: str | None) -> Plan:
     """The plan for this process, which sees one GPU or none."""
     if device is None:
         return plan
     os.environ["CUDA_DEVICE_ORDER"] = "PCI_BUS_ID"  # as nvidia-smi counts
-    os.environ["CUDA_VISIBLE_DEVICES"] = str(device)
+    os.environ["CUDA_VISIBLE_DEVICES"] = device
     return replace(plan, device="cuda:0")
 
 

@@ -46,8 +46,8 @@ class Topology:
 
     A       several fronts, each with its own models: for models that take less than HTTP does
     B       one front and several processes of each model, one batcher for all
-    C       one front and one process on a GPU
-    D       one front and one process a GPU
+    C       one front and one process on a GPU, or several
+    D       one front and one process a GPU, or as many as were asked for
     service several fronts, each with a process for the author's class and its models
     thread  models in the threads of the server's processes
 
@@ -99,7 +99,9 @@ def first(
         return Topology("thread", count, why=why or "models run in threads", most_fronts=count)
     if machine.gpus:
         kind: Kind = "D" if machine.gpus > 1 else "C"
-        return Topology(kind, replicas=machine.gpus, why="one model process a GPU")
+        if workers == "auto":
+            return Topology(kind, replicas=machine.gpus, why="one model process a GPU")
+        return Topology(kind, replicas=workers, why="as many as were asked for, GPU by GPU")
     if workers == "auto":
         if machine.cores == 1:
             return Topology("A", why="there is one core")

@@ -7,7 +7,10 @@ import pytest
 from modelbundle.runtime.errors import NoDevice
 from modelbundle.runtime.process import device
 
-TWO = "0, NVIDIA H200, 9.0, 143771, 550.54.15\n1, Tesla T4, 7.5, 15360, 550.54.15\n"
+TWO = (
+    "0, NVIDIA H200, 9.0, 143771, 550.54.15, GPU-1f0e\n"
+    "1, Tesla T4, 7.5, 15360, 550.54.15, GPU-2a77\n"
+)
 
 
 @pytest.fixture
@@ -37,14 +40,44 @@ def test_all_gpus_are_found(smi):
 def test_some_gpus_can_be_asked_for(smi):
     smi(TWO)
     assert [each.index for each in device.preflight((1, 0), {})] == [1, 0]
-    with pytest.raises(NoDevice, match=r"no GPU 2; this machine has 0 \(NVIDIA H200\), 1 \(Tesla"):
+    with pytest.raises(NoDevice, match=r"no GPU 2 for this process; there is 0 \(NVIDIA H200\), 1"):
         device.preflight((2,), {})
 
 
-def test_the_gpus_that_this_process_may_see_are_all_of_them(smi, monkeypatch):
+@pytest.mark.parametrize(
+    ("named", "used"),
+    [
+        ("1", ["1"]), ("1,0", ["1", "0"]), ("GPU-2a77", ["1"]), ("GPU-2a,0", ["1", "0"]),
+        ("0,7,1", ["0"]), ("MIG-5c,MIG-9d", ["MIG-5c", "MIG-9d"]),
+    ],
+)  # fmt: skip
+def test_the_gpus_that_this_process_may_see_are_all_of_them(smi, monkeypatch, named, used):
+    smi(TWO)
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", named)
+    assert [each.visible for each in device.preflight((), {})] == used
+
+
+@pytest.mark.parametrize("named", ["", "-1"])
+def test_hidden_gpus_are_not_used(smi, monkeypatch, named):
+    smi(TWO)
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", named)
+    with pytest.raises(NoDevice, match="`CUDA_VISIBLE_DEVICES` hides every GPU"):
+        device.preflight((), {})
+    monkeypatch.setenv("BUNDLE_CONTAINER", "1")
+    assert not device.are_granted({"kind": "cuda"})
+
+
+def test_a_gpu_that_is_hidden_cannot_be_asked_for(smi, monkeypatch):
     smi(TWO)
     monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "1")
-    assert [each.index for each in device.preflight((), {})] == [1]
+    with pytest.raises(NoDevice, match=r"no GPU 0 for this process; there is 1 \(Tesla T4\)"):
+        device.preflight((0,), {})
+
+
+def test_what_nvidia_smi_does_not_know_is_no_reason_to_refuse(smi):
+    smi("0, Odd, name, [N/A], [N/A], 580.65.06, GPU-1f0e\n")
+    (only,) = device.preflight((), {"kind": "cuda", "min_driver": "580", "archs": ["9.0"]})
+    assert (only.name, only.capability, only.memory) == ("Odd, name", "", 0)
 
 
 def test_no_driver_is_said(monkeypatch, tmp_path):

@@ -434,7 +434,9 @@ def test_many_deaths_leave_no_process_and_no_descriptor(lone):
 
 
 def test_each_gpu_has_a_front_and_a_service_that_sees_it_alone(unstable, servers, tmp_path):
-    said = "0, NVIDIA H200, 9.0, 143771, 550.54.15\n3, NVIDIA H200, 9.0, 143771, 550.54.15\n"
+    said = "".join(
+        f"{index}, NVIDIA H200, 9.0, 143771, 550.54.15, GPU-{index}\n" for index in (0, 3)
+    )
     tools = tmp_path / "tools"
     tools.mkdir()
     (tools / "nvidia-smi").write_text(f"#!/bin/sh\ncat <<END\n{said}END\n")

@@ -61,6 +61,11 @@ def test_gpus_have_a_process_each_behind_one_front():
     assert (found.kind, found.size) == ("D", (1, 4))
 
 
+def test_a_gpu_has_as_many_processes_as_were_asked_for():
+    found = topology.first(2, Machine(8, GIB, gpus=1), is_threaded=False)
+    assert (found.kind, found.size) == ("C", (1, 2))
+
+
 def test_threads_are_one_process_or_as_many_as_were_asked_for():
     assert topology.first("auto", ROOMY, is_threaded=True).size == (1, 1)
     assert topology.first(2, ROOMY, is_threaded=True).size == (2, 1)
