@@ -1,5 +1,6 @@
 """A server for a while: started, asked when it is ready, stopped."""
 
+import errno
 import os
 import time
 from collections.abc import Iterator, Sequence
@@ -40,6 +41,7 @@ def running(launch: "Launch", options: Sequence[str] = ()) -> Iterator[Running]:
         BundleError: when it does not start; in the server's own words and with its exit code.
     """
     port = free_port()
+    _check_loopback(port)
     command = launch.command(["--host=127.0.0.1", f"--port={port}", *options])
     with NamedTemporaryFile(suffix=".log") as log, Path(os.devnull).open("wb") as nowhere:
         child = process.start(command, launch.variables(), stdout=nowhere, stderr=log)
@@ -53,10 +55,10 @@ def running(launch: "Launch", options: Sequence[str] = ()) -> Iterator[Running]:
 
 def is_ready(address: str) -> bool:
     """Whether the server there answers, and says that it is ready."""
-    from urllib.request import urlopen
+    from ..bundler.direct import opened
 
     try:
-        with urlopen(f"{address}/readyz", timeout=2):  # noqa: S310 - our own server
+        with opened(f"{address}/readyz", 2):
             return True
     except OSError:
         return False
@@ -69,6 +71,23 @@ def free_port() -> int:
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         return int(probe.getsockname()[1])
+
+
+def _check_loopback(port: int) -> None:
+    """Refuse to wait for what can never be reached: a sandbox may have no network at all.
+
+    Raises:
+        BundleError: when nobody could be asked at 127.0.0.1.
+    """
+    import socket
+
+    with socket.socket() as probe:
+        number = probe.connect_ex(("127.0.0.1", port))
+    if number in {errno.ENETUNREACH, errno.EHOSTUNREACH, errno.EADDRNOTAVAIL}:
+        raise BundleError(
+            f"This machine cannot reach itself: 127.0.0.1 answers `{os.strerror(number)}`.",
+            hint="Turn the loopback interface on with `ip link set lo up`.",
+        )
 
 
 def _wait(address: str, child: "Popen[bytes]", log: Path) -> None:
@@ -87,10 +106,11 @@ def _wait(address: str, child: "Popen[bytes]", log: Path) -> None:
 def _reason(address: str, log: Path) -> str:
     """What the server itself says it waits for, or the last that it has said at all."""
     from urllib.error import HTTPError
-    from urllib.request import urlopen
+
+    from ..bundler.direct import opened
 
     try:
-        with urlopen(f"{address}/readyz", timeout=2) as answer:  # noqa: S310 - our own server
+        with opened(f"{address}/readyz", 2) as answer:
             return str(answer.read().decode())
     except HTTPError as error:
         return error.read().decode("utf-8", "replace").strip()

@@ -103,12 +103,14 @@ def post(url: str, body: Body, timeout: float, headers: Mapping[str, str] | None
     """
     from http.client import HTTPException
     from urllib.error import HTTPError
-    from urllib.request import Request, urlopen
+    from urllib.request import Request
+
+    from ..bundler.direct import opened
 
     said = {"content-type": body.content_type, "accept": "*/*"} | dict(headers or {})
     try:
         request = Request(url, body.content, said)  # noqa: S310 - http(s), checked by the caller
-        with urlopen(request, timeout=timeout) as response:  # noqa: S310
+        with opened(request, timeout) as response:
             return Answer(response.status, response.read(), _type_of(response))
     except HTTPError as error:
         return Answer(error.code, error.read(), _type_of(error))

@@ -5,10 +5,10 @@ import json
 import socket
 from typing import Any
 from urllib.parse import SplitResult, urlsplit
-from urllib.request import urlopen
 
 from ...runtime.data.samples import Samples
 from ...runtime.errors import BundleError
+from ..direct import opened
 from ..errors import Refused
 from .process_tree import listening
 from .question import Question, Questions
@@ -98,7 +98,7 @@ def _is_here(parts: SplitResult) -> bool:
 def _examples(base: str) -> _Examples:
     """Every POST route of the server's contract, with its example where it has one."""
     try:
-        with urlopen(f"{base}/openapi.json", timeout=_PATIENCE) as answer:  # noqa: S310 - http, checked
+        with opened(f"{base}/openapi.json", _PATIENCE) as answer:
             document: Any = json.loads(answer.read())
         paths = document["paths"].items()
         return {path: _samples(path, verbs["post"]) for path, verbs in paths if "post" in verbs}

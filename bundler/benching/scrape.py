@@ -4,7 +4,8 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from itertools import pairwise
 from typing import Self
-from urllib.request import urlopen
+
+from ..direct import opened
 
 Series = tuple[str, frozenset[tuple[str, str]]]
 _PATIENCE = 10.0  # seconds
@@ -60,7 +61,7 @@ class Scrape:
     def take(cls, url: str) -> Self | None:
         """Ask the server at `url` (without a path); None where there are no such numbers."""
         try:
-            with urlopen(f"{url}/metrics", timeout=_PATIENCE) as answer:  # noqa: S310 - http, checked
+            with opened(f"{url}/metrics", _PATIENCE) as answer:
                 return cls.of(answer.read().decode())
         except (OSError, ValueError):
             return None

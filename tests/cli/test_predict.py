@@ -1,8 +1,13 @@
 """`bundle predict`: one answer, from a server that runs or from one that is started for it."""
 
 import json
+import os
+import shutil
+import subprocess
+import sys
 import threading
 from http.server import BaseHTTPRequestHandler, HTTPServer
+from pathlib import Path
 
 import msgpack
 import numpy as np
@@ -10,6 +15,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
+BUNDLE = str(Path(sys.executable).parent / "bundle")
 CURRENT = ("--env", "current")
 SERVICE = """
 import modelbundle as mb
@@ -113,6 +119,35 @@ def test_the_content_type_follows_the_file(bundle, echo, tmp_path):
     assert sent("-d", "rows.csv") == "text/csv"
     assert sent("-d", "rows.csv", "--type", "application/x-own") == "application/x-own"
     assert bundle("predict", echo, "--json").json == {"answer": "application/json"}
+
+
+def test_a_server_on_this_machine_is_asked_past_the_proxy(bundle, echo):
+    proxy = {"http_proxy": "http://127.0.0.1:1", "no_proxy": ""}
+
+    assert bundle("predict", echo, "--json", **proxy).json == {"answer": "application/json"}
+
+
+@pytest.mark.skipif(not shutil.which("unshare"), reason="`unshare` is not installed")
+def test_without_a_loopback_interface_nobody_waits_for_a_server(shop):
+    alone = ["unshare", "--user", "--map-root-user", "--net"]
+    if subprocess.run([*alone, "true"], check=False, capture_output=True).returncode:
+        pytest.skip("there may be no namespaces here")
+    command = [*alone, BUNDLE, "predict", "twice", *CURRENT, "--data", "sample.json"]
+    settings = os.environ | {"BUNDLE_HOME": str(shop.home)}
+
+    done = subprocess.run(
+        command,
+        cwd=shop.project,
+        env=settings,
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+
+    assert done.returncode == 1
+    assert "This machine cannot reach itself" in done.stderr
+    assert "hint: Turn the loopback interface on with `ip link set lo up`." in done.stderr
 
 
 def test_bytes_go_to_stdout_as_they_are_and_are_refused_with_json(bundle, echo):
