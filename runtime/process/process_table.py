@@ -232,13 +232,3 @@ class ProcessTable:
 def cannot_start(slot: ProcessSlot, error: OSError) -> BundleError:
     """What to say where `ProcessTable.fill` fails."""
     return BundleError(f"{slot.name} cannot be started: {error.strerror}.")
-
-
-def report(slot: ProcessSlot, child: Child, exit_report: ExitReport, delay: float) -> None:
-    """Say why somebody died, and when there will be another."""
-    reason = f" ({child.failure})" if child.failure else ""
-    when = f"in {delay:g} s" if delay else "now"
-    which = f"{slot.name} (pid {child.pid})"
-    log.error(
-        "%s %s%s; starting another %s.%s", which, exit_report.why, reason, when, exit_report.told
-    )

@@ -16,24 +16,22 @@ from ..errors import BundleError
 from ..remote.channel import END
 from .child import Child
 from .control import Event
-from .crew import UNFIT, Crew, FrontSlot, ModelSlot, ProcessSlot, TemplateSlot
+from .crew import Crew, FrontSlot, ModelSlot, ProcessSlot, TemplateSlot
 from .duties import Duties, work_at
 from .exit_report import ExitReport
 from .front_watchdog import SILENCE, FrontWatchdog
 from .newcomers import LAME_DUCK
-from .process_table import ProcessTable, cannot_start, report
+from .process_table import ProcessTable, cannot_start
+from .replacement import FAREWELL, RETRY, Replacement
 from .terminal import Terminal
 from .watch import Watch
 
 log = logging.getLogger(__name__)
 
-PATIENCE = 8  # fronts in a row that were of no use, with nobody to serve, and it gives up
 KILL_AFTER = 5.0  # seconds beyond the grace after which processes are killed
-FAREWELL = 2.0  # seconds that a model process has once its front is gone
 PATIENT = 20.0  # seconds, beyond the grace, that connections have to notice who has taken over
 LOOK = 1.0  # seconds between two looks at how busy a crew is, until its size is settled
 SAME = 0.1  # seconds; a signal that comes again so soon was sent to a whole group of processes
-RETRY = 0.1  # seconds, at least, until a process that there was no room for is tried again
 
 
 class Supervisor:
@@ -55,6 +53,7 @@ class Supervisor:
         )
         self._terminal = Terminal()
         self._terms = duties.terms(self)
+        self._replacement = Replacement(self, duties, self._terms)
         self._watchdog = FrontWatchdog(self._watch, self._answerable, self._may_load, silence)
         self._crew = Crew(())  # that serves, or will
         self._next: Crew | None = None  # that shall take over
@@ -147,7 +146,7 @@ class Supervisor:
 
     def _fill_all(self, crew: Crew) -> None:
         for slot in (*crew.templates.values(), *crew.fronts):
-            self._fill(slot)
+            self.fill(slot)
         self._see_out(crew)  # where there was no room for anybody
 
     def _see_out(self, crew: Crew) -> None:
@@ -237,10 +236,6 @@ class Supervisor:
         """Whether the server is about to end."""
         return self._code is not None
 
-    def fill(self, slot: ProcessSlot) -> None:
-        """Have a process in a slot."""
-        self._fill(slot)
-
     def dismiss(self, slot: ProcessSlot) -> None:
         """Have nobody in a slot any more: whoever is there finishes what runs."""
         slot.is_dismissed = True
@@ -250,7 +245,7 @@ class Supervisor:
 
     # --- processes ---
 
-    def _fill(self, slot: ProcessSlot) -> None:
+    def fill(self, slot: ProcessSlot) -> None:
         """Have a process in a slot, unless nobody is wanted there any more."""
         front = slot.front if isinstance(slot, ModelSlot) else None
         is_wanted = (
@@ -264,7 +259,7 @@ class Supervisor:
             self._cannot_fill(slot, error)
             return
         for model in slot.models if isinstance(slot, FrontSlot) else ():
-            self._fill(model)
+            self.fill(model)
 
     def _begin(self, slot: ProcessSlot) -> None:
         """Fork; from a template where there is one. While it loads, its models wait for it."""
@@ -280,14 +275,14 @@ class Supervisor:
     def _fill_models(self, template: TemplateSlot) -> None:
         for model in [each for front in template.crew.fronts for each in front.models]:
             if model.alias == template.alias:
-                self._fill(model)
+                self.fill(model)
 
     def _cannot_fill(self, slot: ProcessSlot, error: OSError) -> None:
         if slot.is_dismissed:  # its template ended before it forked: nobody waits for it to end
             self._terms.reaped(slot)
             return
         if isinstance(error, ConnectionError):  # its template is gone: it can load by itself
-            self._watch.later(0.0, partial(self._fill, slot))
+            self._watch.later(0.0, partial(self.fill, slot))
             return
         failure = cannot_start(slot, error)
         self._make_do(slot.crew)
@@ -295,7 +290,7 @@ class Supervisor:
             self._fail(slot.crew, failure)
             return
         log.error("%s Trying again.", failure)
-        self._watch.later(max(slot.delay(), RETRY), partial(self._fill, slot))
+        self._watch.later(max(slot.delay(), RETRY), partial(self.fill, slot))
 
     def _told(self, front: FrontSlot, event: Event) -> None:
         """A front says something; it may have a process killed that does not answer."""
@@ -330,72 +325,15 @@ class Supervisor:
             self._terms.reaped(slot)
         elif isinstance(slot, FrontSlot):
             self._terms.front_died(slot)
-            self._front_died(slot, child, exit_report)
+            self._replacement.front(slot, child, exit_report)
         elif isinstance(slot, ModelSlot):
-            self._model_died(slot, child, exit_report)
-        elif isinstance(slot, TemplateSlot) and self._template_died(slot, child, exit_report):
+            self._replacement.model(slot, child, exit_report)
+        elif isinstance(slot, TemplateSlot) and self._replacement.template(
+            slot, child, exit_report
+        ):
+            self._fill_models(slot)
             return
         if not crew.has_served and not crew.is_leaving and self._code is None:
             why = f"{slot.name} {exit_report.why} while it was loading the bundle."
             self._fail(crew, child.failure or BundleError(why))
         self._see_out(crew)
-
-    def _front_died(self, front: FrontSlot, child: Child, exit_report: ExitReport) -> None:
-        """Its connections are lost, and its models have nobody to work for."""
-        is_wanted = front.crew.has_served and not front.crew.is_leaving and self._code is None
-        for model in front.models:
-            model.send(signal.SIGKILL if is_wanted else END)
-            if model.child is not None:
-                self._watch.later(FAREWELL, partial(model.child.send, signal.SIGKILL))
-        if not is_wanted:
-            self._duties.left(front)
-            front.crew.end_if_left()
-            return
-        reason, front.killed_for = front.killed_for, ""
-        exit_report = exit_report.because(reason)
-        self._duties.died(front, exit_report.cause)
-        delay = front.delay(child)
-        if front.futile > PATIENCE and not any(each.is_ready for each in front.crew.fronts):
-            why = f"The workers keep dying: the last one {exit_report.why}."
-            raise child.failure or BundleError(why)
-        report(front, child, exit_report, delay)
-        if front.crashes > 1:
-            self._terms.give_up_waiting()
-        self._watch.later(delay, partial(self._refill, front))
-
-    def _refill(self, front: FrontSlot) -> None:
-        """Fill a front's slot once its old models are reaped: new ones get new channels."""
-        if all(model.child is None for model in front.models):
-            self._fill(front)
-        else:
-            self._watch.later(RETRY, partial(self._refill, front))
-
-    def _model_died(self, model: ModelSlot, child: Child, exit_report: ExitReport) -> None:
-        """Its front goes on, and waits for another."""
-        if model.front is None or model.front.child is None:
-            return
-        if exit_report.code == 0 and (model.crew.is_leaving or self._code is not None):
-            return  # its front, which is about to end, has let it go
-        reason, model.killed_for = model.killed_for, ""
-        exit_report = exit_report.because(reason)
-        model.tell("died", why=exit_report.why)
-        if model.crew.has_served:
-            delay = model.delay(child)
-            self._duties.died(model, exit_report.cause)
-            report(model, child, exit_report, delay)
-            self._watch.later(delay, partial(self._fill, model))
-
-    def _template_died(self, template: TemplateSlot, child: Child, exit_report: ExitReport) -> bool:
-        """Whether things go on without it: for good, or until there is another."""
-        crew = template.crew
-        if exit_report.code == UNFIT:
-            why = "has threads once it is loaded; each process loads it by itself"
-            log.info("Model `%s` %s.", template.alias, why)
-            del crew.templates[template.alias]
-            self._fill_models(template)
-            return True
-        if crew.has_served and not crew.is_leaving and self._code is None:
-            delay = template.delay(child)
-            report(template, child, exit_report, delay)
-            self._watch.later(delay, partial(self._fill, template))
-        return False

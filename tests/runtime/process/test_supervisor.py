@@ -197,7 +197,7 @@ def test_fronts_that_keep_dying_are_given_up(monkeypatch):
 
 def test_fronts_that_were_of_use_are_not_given_up_however_often_they_die(monkeypatch):
     """Whatever kills them, they answer in between: without them nobody would."""
-    monkeypatch.setattr("modelbundle.runtime.process.supervisor.PATIENCE", 2)
+    monkeypatch.setattr("modelbundle.runtime.process.replacement.PATIENCE", 2)
     monkeypatch.setattr("modelbundle.runtime.process.crew.SERVED", 0.1)
 
     def front(post, on_ready):
