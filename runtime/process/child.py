@@ -138,9 +138,9 @@ def be_child(prepare: Callable[[], None], work: Work, told: int) -> NoReturn:
         signal.set_wakeup_fd(-1)
         for number in (signal.SIGTERM, signal.SIGCHLD):
             signal.signal(number, signal.SIG_DFL)
-        # A Ctrl-C or a hang-up goes to all processes of a terminal; the supervisor passes on
-        # what it means.
-        for number in (signal.SIGINT, signal.SIGHUP):
+        # A Ctrl-C, a Ctrl-\ or a hang-up goes to all processes of a terminal; the supervisor
+        # passes on what it means.
+        for number in (signal.SIGINT, signal.SIGQUIT, signal.SIGHUP):
             signal.signal(number, signal.SIG_IGN)
         prepare()
         code = work(lambda: _tell(told, _READY))

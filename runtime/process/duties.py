@@ -40,6 +40,11 @@ class Duties(Protocol):
         """Whether another server answers, as long as this one does not."""
         ...
 
+    @property
+    def is_replaceable(self) -> bool:
+        """Whether another server can have come to listen on the same socket."""
+        ...
+
     def ready(self, crew: Crew) -> None:
         """A crew serves."""
         ...

@@ -244,6 +244,11 @@ class Serving:
         """Whether the server that this one shall replace answers."""
         return self.site.handover.is_successor and not self.has_served
 
+    @property
+    def is_replaceable(self) -> bool:
+        """Whether whoever started this server holds its socket, and may start another on it."""
+        return self.site.handover.listener >= 0
+
     def ready(self, crew: Crew) -> None:
         """Say so."""
         for front in crew.serving:

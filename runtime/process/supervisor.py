@@ -31,22 +31,24 @@ log = logging.getLogger(__name__)
 KILL_AFTER = 5.0  # seconds beyond the grace after which processes are killed
 PATIENT = 20.0  # seconds, beyond the grace, that connections have to notice who has taken over
 LOOK = 1.0  # seconds between two looks at how busy a crew is, until its size is settled
+SIGNALS = (signal.SIGTERM, signal.SIGINT, signal.SIGQUIT, signal.SIGHUP, signal.SIGUSR1)
 SAME = 0.1  # seconds; a signal that comes again so soon was sent to a whole group of processes
 
 
 class Supervisor:
     """Keeps a crew serving, until a signal.
 
-    SIGTERM, SIGINT  finish what runs, within `grace` seconds, and end; again: end at once
+    SIGTERM, SIGINT, SIGQUIT  finish what runs, within `grace` seconds, and end; again: end at once
     SIGHUP           have another crew, and let the old one go once that serves; when it came
                      because the terminal was closed, as SIGTERM
-    SIGUSR1          another supervisor serves on the same socket: as SIGTERM, with more patience
+    SIGUSR1          another supervisor serves on the same socket: as SIGTERM, with more patience;
+                     where none can, as SIGTERM
     """
 
     def __init__(self, duties: Duties, *, grace: float, silence: float = SILENCE) -> None:
         self._duties = duties
         self._grace = grace
-        self._watch = Watch((signal.SIGTERM, signal.SIGINT, signal.SIGHUP, signal.SIGUSR1))
+        self._watch = Watch(SIGNALS)
         work = partial(work_at, duties)
         self._processes = ProcessTable(
             self._watch, work, self._ready, self._told, self._cannot_fill
@@ -88,7 +90,7 @@ class Supervisor:
     def _obey(self, number: int) -> None:
         if number == signal.SIGHUP and not self._terminal.ends_us:
             self.restart()
-        elif number == signal.SIGUSR1:
+        elif number == signal.SIGUSR1 and self._duties.is_replaceable:
             self._code = 0
             self._duties.handed_over()
             for crew in self._processes.crews:

@@ -317,8 +317,11 @@ def test_any_asgi_server_can_serve_a_bundle_or_learns_why_not(sums, trusted):
         process.communicate()
 
 
-def test_a_signal_to_the_whole_group_loses_nothing(sums, servers):
-    """A service manager sends SIGTERM to every process of a service at once."""
+@pytest.mark.parametrize(
+    ("number", "code"), [(signal.SIGTERM, 0), (signal.SIGQUIT, 128 + signal.SIGQUIT)]
+)
+def test_a_signal_to_the_whole_group_loses_nothing(sums, servers, number, code):
+    """A service manager sends SIGTERM to every process of a service at once, a terminal SIGQUIT."""
     server = servers.start(sums())
     answers = []
     thread = threading.Thread(target=lambda: answers.append(server.post([[-2, 1]]).status_code))
@@ -326,7 +329,20 @@ def test_a_signal_to_the_whole_group_loses_nothing(sums, servers):
     time.sleep(0.2)
     family = [server.process.pid, *children(server.process.pid)]
     for pid in (*family, *family[:1]):
-        os.kill(pid, signal.SIGTERM)
-    assert server.stop() == 0
+        os.kill(pid, number)
+    assert server.process.wait(30) == code
     thread.join()
     assert answers == [200]
+
+
+def test_who_is_told_of_another_server_where_none_can_be_lets_everybody_in_who_has_come(
+    sums, servers
+):
+    server = servers.start(sums(), "--isolation=thread")
+    with server.connect() as early, server.connect() as late:
+        early.sendall(REQUEST)
+        assert early.recv(1 << 16).startswith(b"HTTP/1.1 200")
+        server.process.send_signal(signal.SIGUSR1)
+        late.sendall(REQUEST)
+        assert late.recv(1 << 16).startswith(b"HTTP/1.1 200")
+    assert server.process.wait(30) == 128 + signal.SIGUSR1

@@ -129,7 +129,7 @@ def test_workers_end_with_their_supervisor(pair):
 class Pretended:
     """Duties of processes that serve nobody: `front` is what one does."""
 
-    has_stand_in = False
+    has_stand_in = is_replaceable = False
 
     def __init__(self, front, fronts=1):
         self.work = front
