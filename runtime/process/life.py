@@ -21,9 +21,8 @@ from ..http.protocol import LimitedProtocol
 from ..http.unread import has_unread
 from .control import Line
 from .descriptor_limit import DescriptorLimit
-from .farewell import FAREWELL, GLANCE, LAST_CALL, emptied
 from .listeners import is_awaited, quiet
-from .newcomers import LAME_DUCK, turn_away
+from .newcomers import FAREWELL, GLANCE, LAME_DUCK, LAST_CALL, emptied, turn_away
 
 if TYPE_CHECKING:
     from ..grpc.front import Front

@@ -10,8 +10,8 @@ from ..dialects.management.dialect import Management
 from ..http.app import Application
 from ..http.keyed_site import KeyedSite
 from ..http.protocol import LimitedProtocol, limited
-from .farewell import FAREWELL, LAST_CALL, emptied
 from .management_port import ManagementPort
+from .newcomers import FAREWELL, LAST_CALL, emptied
 
 
 class ManagementFront:

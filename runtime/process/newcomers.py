@@ -1,17 +1,23 @@
-"""Newcomers: how a listening socket stops taking new clients without losing those who are in.
+"""AcceptQueue: how a listening socket takes no more clients without losing those who are in.
 
 Closing it resets every connection that waits in its queue, though the client has sent a request
 already. With a filter on the socket the kernel ignores the first packet of whoever comes, as if
 the network had lost it: the client tries again a second later, and is refused once it is closed.
 """
 
+import asyncio
 import ctypes
 import socket
 import struct
 import sys
+from collections.abc import Sequence
 from contextlib import suppress
 
 LAME_DUCK = 0.4  # seconds before it, in which load balancers and clients learn that we are going
+LAST_CALL = 0.3  # seconds for those whom the kernel has let in already
+FAREWELL = 5.0  # seconds that an idle connection has, where others have taken over
+GLANCE = 0.05  # seconds between two looks
+LOOKS = 100  # at the queue of a socket, in which a busy process has to take those in who wait
 
 _SO_ATTACH_FILTER = 26
 # tcpi_unacked in Linux's struct tcp_info: of a listening socket, how many are in its queue.
@@ -34,6 +40,14 @@ def are_waiting(listener: socket.socket) -> bool:
         told = listener.getsockopt(socket.IPPROTO_TCP, socket.TCP_INFO, _UNACKED.size)
         return bool(_UNACKED.unpack(told)[0])
     return False
+
+
+async def emptied(listeners: Sequence[socket.socket]) -> None:
+    """Wait until nobody is in their queues any more; not for long, and where the system says so."""
+    for _ in range(LOOKS):
+        if not any(map(are_waiting, listeners)):
+            return
+        await asyncio.sleep(GLANCE)
 
 
 def _filter(listener: socket.socket) -> bool:
