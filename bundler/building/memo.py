@@ -27,9 +27,13 @@ if TYPE_CHECKING:
     from ..store import Item, Store
     from .building import Built
 
-SCHEMA = 1
+SCHEMA = 2
 POLICY = "policy.yaml"  # of `signing.policy`, which takes longer to import than all of this
+_SOURCES = "src/"  # of a bundle
 _PARTS = ("runtime", "bundler", "templates")  # of this tool: what decides on a bundle
+
+Sources = Mapping[str, tuple[str, bool]]
+"""Path -> digest and whether it is executable."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,7 +60,7 @@ class Memo:
         """The bundle of the last build, where a new one would be the same."""
         try:
             data = record.load(self._path)
-            if data["state"] != self._state(data["read"]):
+            if data["state"] != self._state(data["read"], self._sources(data["read"])):
                 return None
             item = self.store.find(data["digest"], "bundle")
             directory = self.store.directory(item)
@@ -78,7 +82,7 @@ class Memo:
             "files": [python.lock, *([wanted] if isinstance(wanted, str) else [])],
         }
         try:
-            state = self._state(read)
+            state = self._state(read, _built_of(built.manifest))
         except (OSError, ValueError):
             return
         data: dict[str, Any] = {"digest": built.digest, "read": read, "state": state}
@@ -96,12 +100,16 @@ class Memo:
         name = digests.of_bytes("\0".join(key).encode()).removeprefix("sha256:")
         return self.store.root / "builds" / name
 
-    def _state(self, read: Mapping[str, Any]) -> str:
-        """Digest of all that a build reads."""
+    def _sources(self, read: Mapping[str, Any]) -> Sources:
+        """What a build would take now; the same bytes were searched for secrets when it did."""
         tree = SourceTree(self.root, read["include"], read["exclude"])
-        sources = {
-            file.path: [digests.of_file(file.absolute), file.executable] for file in tree.collect()
+        return {
+            file.path: (digests.of_file(file.absolute), file.executable)
+            for file in tree.collect(searched=False)
         }
+
+    def _state(self, read: Mapping[str, Any], sources: Sources) -> str:
+        """Digest of all that a build reads."""
         if (self.store.root / POLICY).exists():
             raise ValueError("a policy is asked every time")
         home = self.store.root
@@ -115,6 +123,15 @@ class Memo:
             "refs": [[path.name, _content(path)] for place in refs for path in _walk(place)],
         }
         return digests.of_bytes(canonical.dumps(state))
+
+
+def _built_of(manifest: BundleManifest) -> Sources:
+    """The sources as the build read them, whatever became of them meanwhile."""
+    return {
+        entry.path.removeprefix(_SOURCES): (entry.digest, entry.executable)
+        for entry in manifest.files
+        if entry.path.startswith(_SOURCES)
+    }
 
 
 def _content(path: Path) -> str | None:

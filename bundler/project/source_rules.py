@@ -1,14 +1,12 @@
 """SourceRules: include, exclude, junk and secrets, as git-ignore patterns over relative paths."""
 
+import re
 from collections.abc import Iterable, Iterator, Sequence
+from contextlib import suppress
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from .secrets import FILES as SECRETS
 from .yaml_scalar import shown
-
-if TYPE_CHECKING:
-    from pathspec import GitIgnoreSpec
 
 JUNK = (
     ".git/", ".hg/", ".svn/", ".bzr/", "__pycache__/", "*.py[cod]", ".venv/", "*.egg-info/",
@@ -20,6 +18,7 @@ JUNK = (
 """What no bundle needs. `exclude: ["!/build/"]` takes a pattern of the list back."""
 
 _WILD = "*?["
+_MARK = "(?P<ps_d>/)"  # by which pathspec knows that a folder matched
 
 
 class SourceRules:
@@ -27,9 +26,9 @@ class SourceRules:
 
     def __init__(self, include: Sequence[str], exclude: Sequence[str]) -> None:
         self.include = tuple(include)
-        self._include = _spec(include)
-        self._exclude = _spec((*JUNK, *exclude))
-        self._secrets = _spec(SECRETS)
+        self._include = _Patterns(include)
+        self._exclude = _Patterns((*JUNK, *exclude))
+        self._secrets = _Patterns(SECRETS)
 
     def is_secret(self, path: str) -> bool:
         """Whether the name alone says that it holds secrets, in whatever case."""
@@ -60,7 +59,7 @@ class SourceRules:
         for pattern in self.include:
             if pattern.startswith("!") or set(pattern) & set(_WILD):
                 continue
-            spec = _spec((pattern,))
+            spec = _Patterns((pattern,))
             if not any(map(spec.match_file, paths)):
                 name = pattern.strip("/")
                 if self.is_secret(name) or self.is_secret(f"{name}/"):
@@ -71,7 +70,23 @@ class SourceRules:
                 yield f"`include` names `{shown(pattern)}`, which {why}.", hint
 
 
-def _spec(patterns: Sequence[str]) -> "GitIgnoreSpec":
-    from pathspec import GitIgnoreSpec
+class _Patterns:
+    """Git-ignore patterns, and one expression that says at once that none of them matches.
 
-    return GitIgnoreSpec.from_lines(patterns)
+    Most files of a project match nothing, and there may be a hundred thousand of them.
+    """
+
+    def __init__(self, patterns: Sequence[str]) -> None:
+        from pathspec import GitIgnoreSpec
+
+        self._spec = GitIgnoreSpec.from_lines(patterns)
+        self._any = re.compile("")  # matches everything: each pattern is asked
+        if not any(_MARK[:4] in pattern for pattern in patterns):
+            texts = [found.regex.pattern for found in self._spec.patterns if found.regex]
+            with suppress(re.error):
+                whole = "|".join(f"(?:{text.replace(_MARK, '/')})" for text in texts)
+                self._any = re.compile(whole or "(?!)")
+
+    def match_file(self, path: str) -> bool:
+        """Whether `path` is matched, and taken back by none that follows."""
+        return self._any.search(path) is not None and bool(self._spec.match_file(path))

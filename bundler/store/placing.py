@@ -9,6 +9,7 @@ from pathlib import Path
 from . import disk
 
 _FICLONE = 0x40049409  # linux/fs.h; shares the bytes until one side is written
+_PLAIN: set[int] = set()  # file systems seen to share no bytes between files
 _NO_LINK = {errno.EXDEV, errno.EPERM, errno.EMLINK, errno.EOPNOTSUPP, errno.ENOSYS, errno.EACCES}
 
 
@@ -34,12 +35,17 @@ def clone(source: Path, destination: Path, mode: int) -> bool:
     """Reflink; False where the file system cannot, with nothing left behind."""
     flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC
     with source.open("rb", buffering=0) as original:
+        device = os.fstat(original.fileno()).st_dev
+        if device in _PLAIN:
+            return False
         descriptor = os.open(destination, flags, 0o600)
         try:
             fcntl.ioctl(descriptor, _FICLONE, original.fileno())
             os.fchmod(descriptor, mode)
-        except OSError:
+        except OSError as error:
             destination.unlink()
+            if error.errno == errno.EOPNOTSUPP:
+                _PLAIN.add(device)
             return False
         finally:
             os.close(descriptor)

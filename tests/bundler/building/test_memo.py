@@ -124,3 +124,13 @@ def test_a_damaged_memory_is_none(remembered):
     for path in (memo.store.root / "builds").iterdir():
         path.write_bytes(path.read_bytes()[:-3])
     assert memo.recall() is None
+
+
+def test_what_was_edited_while_it_was_built_is_built_again(project, add_model, tiny_index, home):
+    add_model()
+    written = project(PLAIN, {"service/helper.py": "x = 1\n"})
+    memo = Memo(Store(home), *Project.place(written.root))
+    built = build(written, offline=False)
+    other_source(written, None)
+    memo.remember(written, built)
+    assert memo.recall() is None
