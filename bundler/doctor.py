@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Literal
 
 from ..runtime.errors import BundleError, NoDevice
-from ..runtime.process.device import devices
+from ..runtime.process.machine.device import devices
 from .errors import EngineUnavailable, ResolveError
 from .image.engine import connect
 from .requirements import uv

@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING, Any
 from ..runtime import digest
 from ..runtime.errors import BundleError, InvalidBundle, NotTrusted
 from ..runtime.manifest import FileEntry
-from ..runtime.process.resolver import Resolver
+from ..runtime.process.supervising.resolver import Resolver
 from .errors import Damaged, InvalidTag, NotFound, Refused
 
 if TYPE_CHECKING:

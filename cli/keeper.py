@@ -17,11 +17,11 @@ from ..bundler.errors import StoreError
 from ..bundler.running import RunningServer
 from ..runtime.errors import BundleError
 from ..runtime.manifest import BundleManifest
-from ..runtime.process.address import Address
-from ..runtime.process.exit_report import signal_name
-from ..runtime.process.resolver import Resolver
-from ..runtime.process.terminal import Terminal
-from ..runtime.process.watch import Watch
+from ..runtime.process.crew.exit_report import signal_name
+from ..runtime.process.crew.watch import Watch
+from ..runtime.process.sockets.address import Address
+from ..runtime.process.supervising.resolver import Resolver
+from ..runtime.process.supervising.terminal import Terminal
 from ..runtime.settings import ServeSettings
 from .announcement import announcement
 from .console import Console

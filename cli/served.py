@@ -9,9 +9,9 @@ from functools import partial
 from typing import IO, TYPE_CHECKING
 
 from ..runtime.errors import BundleError
+from ..runtime.process.crew.watch import Watch
 from ..runtime.process.handover import Handover
-from ..runtime.process.resolver import Resolver
-from ..runtime.process.watch import Watch
+from ..runtime.process.supervising.resolver import Resolver
 from . import fork, process
 from .fork import Fork
 

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from typing import Self
 
 from ..errors import BundleError
-from .resolver import Resolver
+from .supervising.resolver import Resolver
 
 VARIABLE = "BUNDLE_HANDOVER"
 

@@ -19,31 +19,31 @@ from ..remote.model_process import load_model, serve_model  # before the fork, f
 from ..settings import ServeSettings
 from ..telemetry.metrics import Metrics
 from ..trust import verify_model
-from . import thread_count
-from .address import Address
-from .autoscaler import Autoscaler
-from .cgroup import usable_cores
-from .control import Event
-from .crew import Crew, FrontSlot, ModelSlot, ProcessSlot, TemplateSlot
-from .device import Device
-from .grpc_port import GrpcPort
+from .crew.control import Event
+from .crew.crew import Crew, FrontSlot, ModelSlot, ProcessSlot, TemplateSlot
+from .crew.service_slot import ServiceSlot
+from .crew.stderr_tail import STDERR
 from .handover import Handover
-from .management_port import ManagementPort
-from .model_status import ModelStatus
-from .newcomers import turn_away
-from .registrar import Registrar
-from .service_slot import ServiceSlot
-from .stderr_tail import STDERR
-from .supervision import Supervision
-from .terms import Terms
-from .topology import Topology
+from .machine import thread_count
+from .machine.cgroup import usable_cores
+from .machine.device import Device
+from .machine.topology import Topology
+from .sockets.accept_queue import turn_away
+from .sockets.address import Address
+from .sockets.grpc_port import GrpcPort
+from .sockets.management_port import ManagementPort
+from .supervising.autoscaler import Autoscaler
+from .supervising.model_status import ModelStatus
+from .supervising.registrar import Registrar
+from .supervising.supervision import Supervision
+from .supervising.terms import Terms
 
 if TYPE_CHECKING:
     from ..grpc.front import Front
     from ..http.access_log import Access
     from ..http.app import Application
     from ..models.model import LoadedModel
-    from .management_front import ManagementFront
+    from .workers.management_front import ManagementFront
 
 log = logging.getLogger(__name__)
 
@@ -158,8 +158,8 @@ class Serving:
         """Serve connections, with models in this process or behind channels."""
         with uncollected():
             from ..http.app import create_app
-            from .front_line import FrontLine, model_links, service_link
-            from .life import Life, run
+            from .workers.front_line import FrontLine, model_links, service_link
+            from .workers.life import Life, run
 
         faulthandler.enable(STDERR, all_threads=False)
         self.metrics.counters.take(slot.row)
@@ -199,7 +199,7 @@ class Serving:
 
     def _service(self, slot: ServiceSlot, on_ready: Callable[[], None]) -> int:
         """Answer the calls of one front."""
-        from .service_life import serve_service
+        from .workers.service_life import serve_service
 
         assert slot.calls is not None
         self.site.leave()
@@ -215,7 +215,7 @@ class Serving:
 
     def template(self, slot: TemplateSlot, on_ready: Callable[[], None]) -> int:
         """Load a model, and fork the processes that answer with it."""
-        from .template import serve_template
+        from .workers.template import serve_template
 
         assert slot.template is not None
         self.site.leave()
@@ -385,7 +385,7 @@ def _management_front(
 ) -> "ManagementFront | None":
     if port is None:
         return None
-    from .management_front import ManagementFront
+    from .workers.management_front import ManagementFront
 
     return ManagementFront(application, port)
 

@@ -16,21 +16,21 @@ from ..manifest import Route
 from ..plan import Plan
 from ..settings import ServeSettings
 from ..telemetry.metrics import Metrics
-from . import topology
-from .address import Address
-from .autoscaler import Autoscaler
-from .cgroup import available_memory, usable_cores
-from .descriptor_limit import allow_all
-from .device import Device, are_granted, preflight
-from .front_watchdog import SILENCE
-from .grpc_port import GrpcPort
 from .handover import Handover
-from .management_port import ManagementPort
-from .model_status import initial
+from .machine import topology
+from .machine.cgroup import available_memory, usable_cores
+from .machine.descriptor_limit import allow_all
+from .machine.device import Device, are_granted, preflight
+from .machine.topology import FRAMEWORKS_WITH_THREADS, Machine, Topology
 from .options import Options
 from .serving import CREWS, Serving, Site
-from .supervisor import Supervisor
-from .topology import FRAMEWORKS_WITH_THREADS, Machine, Topology
+from .sockets.address import Address
+from .sockets.grpc_port import GrpcPort
+from .sockets.management_port import ManagementPort
+from .supervising.autoscaler import Autoscaler
+from .supervising.front_watchdog import SILENCE
+from .supervising.model_status import initial
+from .supervising.supervisor import Supervisor
 
 log = logging.getLogger(__name__)
 

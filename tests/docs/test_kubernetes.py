@@ -7,7 +7,7 @@ import pytest
 import yaml
 
 from modelbundle.bundler.image.image_settings import USER
-from modelbundle.runtime.process.supervisor import KILL_AFTER
+from modelbundle.runtime.process.supervising.supervisor import KILL_AFTER
 from modelbundle.runtime.settings import ServeSettings
 
 from ..runtime.conftest import Servers, Sums, write_bundle, write_model

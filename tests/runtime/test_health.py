@@ -73,7 +73,7 @@ def test_it_asks_where_the_server_listens(tmp_path, arguments, environment, sett
 
 def test_the_order_is_that_of_the_server():
     """The list is repeated only because importing the settings would cost more than asking."""
-    from modelbundle.runtime.process import address
+    from modelbundle.runtime.process.sockets import address
 
     assert health.VARIABLES == address.VARIABLES
 

@@ -10,12 +10,12 @@ import pytest
 
 from modelbundle.runtime.errors import BundleError
 from modelbundle.runtime.manifest import BundleManifest
-from modelbundle.runtime.process.management_port import ManagementPort
+from modelbundle.runtime.process.sockets.management_port import ManagementPort
 from modelbundle.runtime.settings import ManagementSettings
 
 from ..conftest import Sums, free_port
-from .test_supervisor import children, wait_until
-from .test_terms import Traffic, make
+from .supervising.test_supervisor import children, wait_until
+from .supervising.test_terms import Traffic, make
 
 TOKEN = "a-token-of-some-length"
 KEY = {"authorization": f"Bearer {TOKEN}"}

@@ -6,7 +6,7 @@ import httpx
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
-from .test_supervisor import children, wait_until
+from .supervising.test_supervisor import children, wait_until
 
 
 def families(server):

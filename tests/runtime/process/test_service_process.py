@@ -15,8 +15,8 @@ import pytest
 from modelbundle.bundler.building.service_source import read_service
 
 from ..conftest import Sums, write_bundle, write_model
+from .supervising.test_supervisor import alive, children, metric, wait_until
 from .test_serving import descriptors, holds_listener, readiness
-from .test_supervisor import alive, children, metric, wait_until
 
 SOURCE = """
 import asyncio

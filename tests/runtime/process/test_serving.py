@@ -14,7 +14,7 @@ from pathlib import Path
 import httpx
 import pytest
 
-from .test_supervisor import alive, children, metric, wait_until
+from .supervising.test_supervisor import alive, children, metric, wait_until
 
 
 def descriptors(pid):

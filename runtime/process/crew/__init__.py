@@ -1,0 +1,1 @@
+"""The processes that serve together: forked, heard and reaped."""

@@ -1,0 +1,181 @@
+"""Child: one forked process, as its supervisor sees it."""
+
+import ctypes
+import json
+import math
+import os
+import signal
+import sys
+import time
+import traceback
+from collections.abc import Callable
+from contextlib import suppress
+from typing import NoReturn
+
+from ... import outlet
+from ...errors import BundleError
+from .output_pipe import OutputPipe
+from .stderr_tail import STDERR, StderrTail
+
+Work = Callable[[Callable[[], None]], int]
+"""A process' whole life: calls its argument when it is ready; the exit code."""
+
+_READY = b"ready\n"
+_PR_SET_PDEATHSIG = 1
+_PR_SET_CHILD_SUBREAPER = 36
+
+
+class Child:
+    """A process that tells through a pipe that it is ready, or why it never will be.
+
+    When the supervisor is gone, however it went, the kernel sends the child `death_signal`.
+    """
+
+    def __init__(self, began: float, death_signal: int = signal.SIGTERM) -> None:
+        self.began = began  # on the monotonic clock
+        self.pid = 0
+        self._ready_since = math.inf
+        self.is_reaped = False  # waited for: its number may be another's
+        self._death_signal = death_signal
+        self._told = b""
+        self._tail = StderrTail()
+        self._status = OutputPipe(self._hear)
+        try:
+            self._stderr = OutputPipe(self._tail.hear)
+        except OSError:
+            self._status.abandon()
+            raise
+
+    def start(self, work: Work, let_go: Callable[[], None]) -> None:
+        """Fork; the child first lets go of what only its supervisor needs.
+
+        Raises:
+            OSError: when there may be no more processes.
+        """
+        sys.stdout.flush()
+        sys.stderr.flush()
+        supervisor = os.getpid()
+        try:
+            self.pid = os.fork()
+        except OSError:
+            for pipe in self.pipes:
+                pipe.abandon()
+            raise
+        if self.pid == 0:
+            be_child(lambda: self._prepare(supervisor, let_go), work, self._status.writer)
+        self.listen()
+
+    @property
+    def writers(self) -> list[int]:
+        """What whoever forks it in our place must be sent: where it tells, and its stderr."""
+        return [self._status.writer, self._stderr.writer]
+
+    def listen(self) -> None:
+        """Keep the ends to read from."""
+        for pipe in self.pipes:
+            pipe.listen()
+
+    def abandon(self) -> None:
+        """It was never born."""
+        for pipe in self.pipes:
+            pipe.close()
+
+    def _prepare(self, supervisor: int, let_go: Callable[[], None]) -> None:
+        _end_with(supervisor, self._death_signal)
+        let_go()
+        for pipe in self.pipes:
+            os.close(pipe.reader)
+        os.dup2(self._stderr.writer, STDERR)
+        os.close(self._stderr.writer)
+
+    @property
+    def pipes(self) -> tuple[OutputPipe, ...]:
+        """What it can still be heard through."""
+        return tuple(pipe for pipe in (self._status, self._stderr) if not pipe.is_closed)
+
+    def _hear(self, data: bytes) -> None:
+        self._told += data
+        if self.is_ready:
+            self._ready_since = min(self._ready_since, time.monotonic())
+
+    @property
+    def served(self) -> float:
+        """Seconds since it said that it is ready; none before."""
+        return max(0.0, time.monotonic() - self._ready_since)
+
+    @property
+    def is_ready(self) -> bool:
+        """Whether it has said so."""
+        return self._told.startswith(_READY)
+
+    @property
+    def failure(self) -> BundleError | None:
+        """What it said that keeps it from serving."""
+        try:
+            told = json.loads(self._told.removeprefix(_READY))
+        except ValueError:  # nothing, or it died in the middle of it
+            return None
+        failure = BundleError(told["message"], hint=told["hint"])
+        failure.exit_code = told["code"]
+        return failure
+
+    def stderr_tail(self) -> str:
+        """What a dead child wrote on stderr before it went, as far as that tells why."""
+        for pipe in self.pipes:
+            pipe.finish()
+        return self._tail.end()
+
+    def send(self, number: int) -> None:
+        """Send a signal, as long as its number is its own; one that is being born has none yet."""
+        if self.pid and not self.is_reaped:
+            os.kill(self.pid, number)
+
+
+def be_child(prepare: Callable[[], None], work: Work, told: int) -> NoReturn:
+    """The whole life of the child; it never returns into the supervisor's stack."""
+    code = 1
+    try:
+        signal.set_wakeup_fd(-1)
+        for number in (signal.SIGTERM, signal.SIGCHLD):
+            signal.signal(number, signal.SIG_DFL)
+        # A Ctrl-C, a Ctrl-\ or a hang-up goes to all processes of a terminal; the supervisor
+        # passes on what it means.
+        for number in (signal.SIGINT, signal.SIGQUIT, signal.SIGHUP):
+            signal.signal(number, signal.SIG_IGN)
+        prepare()
+        code = work(lambda: _tell(told, _READY))
+    except BundleError as error:
+        failure = {"message": str(error), "hint": error.hint, "code": error.exit_code}
+        _tell(told, json.dumps(failure).encode())
+        code = error.exit_code
+    except SystemExit as error:
+        code = error.code if isinstance(error.code, int) else 1
+    except BaseException:  # noqa: BLE001 - a fork must not unwind into its parent's frames
+        traceback.print_exc()
+    finally:
+        with suppress(OSError, ValueError):
+            sys.stdout.flush()
+            sys.stderr.flush()
+            outlet.STDOUT.end()
+            outlet.STDERR.end()
+        os._exit(code)
+
+
+def adopt_orphans() -> None:
+    """Be the parent of whoever loses it below us; only Linux can."""
+    if sys.platform == "linux":
+        ctypes.CDLL(None).prctl(_PR_SET_CHILD_SUBREAPER, 1)
+
+
+def _end_with(supervisor: int, death_signal: int) -> None:
+    """Get a signal when the supervisor dies; only Linux can."""
+    if sys.platform != "linux":
+        return
+    ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, death_signal)
+    if os.getppid() != supervisor:
+        os._exit(1)
+
+
+def _tell(descriptor: int, data: bytes) -> None:
+    with suppress(OSError):  # whoever listened is gone
+        os.write(descriptor, data)

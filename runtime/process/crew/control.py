@@ -1,0 +1,173 @@
+"""Control: what a supervisor and one front tell each other, a JSON object a line.
+
+Supervisor to front: `born` and `died` (a model process: model, term, replica, generation, why),
+`leave` (others take over: finish in good order), `end` (nobody does: let nobody in any more),
+`come` (with channels), `enter`, `withdraw`, `go` (a term of a model), `stands` and `done` (what has
+become of it), `welcome` and `farewell` (a model from outside the bundle), `ping`. Front to
+supervisor: `kill` (model, term, replica, generation, why), `cost` (what its batches are measured to
+take), `load` and `unload` (model, ticket), `register` and `forget` (the same, from and to outside),
+`loaded`, `failed`, `here`, `gone` (model, term, why), `pong` (is_debugged).
+"""
+
+import json
+import logging
+import os
+import socket
+from collections import deque
+from collections.abc import Callable, Sequence
+from contextlib import suppress
+from typing import Any
+
+from ...errors import BundleError
+
+log = logging.getLogger(__name__)
+
+_PIECE = 1 << 16
+_MOST = 253  # descriptors in one message: Linux's SCM_MAX_FD
+_PRIVATE = getattr(socket, "MSG_CMSG_CLOEXEC", 0)  # no program that is started gets them
+Event = dict[str, Any]
+
+
+class Line:
+    """One end: whole events in, whole events out; never waits.
+
+    What the other end does not read at once is kept until it does.
+
+    on_full   called when something is kept: `flush` is to be called whenever there may be room
+    """
+
+    def __init__(self, sock: socket.socket) -> None:
+        self.on_event: Callable[[Event], None] = lambda _: None
+        self.on_full: Callable[[], None] = lambda: None
+        self._socket = sock
+        self._rest = b""
+        self._descriptors: deque[int] = deque()  # that came, and whose event has not
+        self._kept: deque[tuple[bytes, list[int]]] = deque()  # with copies that are our own
+        sock.setblocking(False)
+
+    def fileno(self) -> int:
+        """For a selector or a loop; -1 once it is closed."""
+        return self._socket.fileno()
+
+    def send(self, event: str, descriptors: Sequence[int] = (), **more: Any) -> None:
+        """Tell the other end, if it still listens; it gets descriptors of its own.
+
+        Raises:
+            OSError: when there may be no more of the descriptors that it should get.
+        """
+        line = json.dumps({"event": event, **more}).encode() + b"\n"
+        sent = 0 if self._kept else self._write(line, descriptors)
+        if sent < len(line):
+            self._kept.append((line[sent:], [] if sent else _copies(descriptors)))
+            if len(self._kept) == 1:
+                self.on_full()
+
+    def flush(self) -> bool:
+        """Tell what was kept, as far as there is room; whether nothing is kept any more."""
+        while self._kept:
+            line, descriptors = self._kept[0]
+            try:
+                sent = self._write(line, descriptors)
+            except OSError as error:  # what comes later would make no sense without it
+                log.error("An event cannot be told: %s.", error)  # noqa: TRY400
+                self._end()
+                return True
+            if not sent:
+                return False
+            _close(descriptors)
+            self._kept[0] = line[sent:], []
+            if sent == len(line):
+                self._kept.popleft()
+        return True
+
+    def _write(self, line: bytes, descriptors: Sequence[int]) -> int:
+        """How many bytes were taken; all of them, where nobody is there to take any.
+
+        Raises:
+            OSError: when the descriptors cannot be sent.
+        """
+        try:
+            if descriptors:
+                return socket.send_fds(self._socket, [line], descriptors)
+            return self._socket.send(line)
+        except BlockingIOError:
+            return 0
+        except OSError as error:
+            if descriptors and not isinstance(error, ConnectionError):
+                raise
+            log.debug("An event was not heard: %s.", error)
+            return len(line)
+
+    def _end(self) -> None:
+        self._forget()
+        with suppress(OSError):  # not closed: whoever waits for us hears the end now
+            self._socket.shutdown(socket.SHUT_RDWR)
+
+    def _forget(self) -> None:
+        while self._kept:
+            _close(self._kept.popleft()[1])
+
+    def read(self) -> bool:
+        """Hear what has come; False once nothing more can.
+
+        An event that cannot be followed is in the log, and keeps nobody from hearing the next.
+
+        Raises:
+            BundleError: it is about the end of the server.
+        """
+        try:
+            data, descriptors, _, _ = socket.recv_fds(self._socket, _PIECE, _MOST, _PRIVATE)
+        except BlockingIOError:
+            return True
+        except OSError:
+            return False
+        self._descriptors.extend(descriptors)
+        *lines, self._rest = (self._rest + data).split(b"\n")
+        for line in lines:
+            self._heard(line)
+        return bool(data)
+
+    def _heard(self, line: bytes) -> None:
+        try:
+            self.on_event(json.loads(line))
+        except BundleError:
+            raise
+        except Exception:  # whoever told it is another process: its word ends nothing here
+            log.exception("An event could not be followed: %.200r.", line)
+
+    def take(self, count: int) -> list[int]:
+        """The next descriptors that came; they are the caller's."""
+        return [self._descriptors.popleft() for _ in range(count)]
+
+    def close(self) -> None:
+        """Tell and hear nothing more."""
+        self._forget()
+        self._socket.close()
+
+
+class Control:
+    """Both ends, made before the fork; each process closes the other's."""
+
+    def __init__(self) -> None:
+        self.supervisor, self.front = map(Line, socket.socketpair())
+
+    def close(self) -> None:
+        """Both ends."""
+        self.supervisor.close()
+        self.front.close()
+
+
+def _copies(descriptors: Sequence[int]) -> list[int]:
+    made: list[int] = []
+    try:
+        for each in descriptors:
+            made.append(os.dup(each))  # noqa: PERF401  what there is must be closed again
+    except OSError:
+        _close(made)
+        raise
+    return made
+
+
+def _close(descriptors: Sequence[int]) -> None:
+    for each in descriptors:
+        os.close(each)

@@ -1,0 +1,285 @@
+"""Crew: the processes that serve together: fronts with connections, each with its own models.
+
+A ProcessSlot is a place that is to be filled, and knows how often somebody fell there.
+"""
+
+import signal
+import socket
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+from ...remote.channel import Channel
+from .control import Control
+
+if TYPE_CHECKING:
+    from .child import Child
+
+FIRST_DELAY = 0.1  # seconds before the second replacement, doubled each time; the first is at once
+LONGEST_DELAY = 10.0
+LONGEST_PAUSE = 0.1  # seconds, where each had been ready: some rows are poison, all others wait
+SERVED = 1.0  # seconds, after it was ready, in which a process has been of use
+PROVEN = 10.0  # seconds after which the death of one that was ready is no longer a crash loop
+
+
+UNFIT = 77  # exit code of a template that has several threads once the model is loaded
+
+
+class ProcessSlot:
+    """A place for one process.
+
+    generation  counts the processes that stood here, from 1
+    crashes     in a row, each soon after a start
+    futile      in a row, each before it was of use
+    killed_for  why somebody asked for its end
+    is_dismissed  nobody is wanted here any more
+    """
+
+    death_signal: int = signal.SIGTERM
+    name = "A process"
+
+    def __init__(self) -> None:
+        self.child: Child | None = None
+        self.generation = 0
+        self.crashes = self.futile = 0
+        self.killed_for = ""
+        self.is_dismissed = False
+        self.has_served = False  # some process here was ready once
+        self.crew = NOBODY
+
+    @property
+    def is_ready(self) -> bool:
+        """Whether somebody is here who has said so."""
+        return self.child is not None and self.child.is_ready
+
+    def let_go(self, but_for: "ProcessSlot | None" = None) -> None:
+        """Close what is shared with the process here, but for what a process in a slot needs."""
+
+    def send(self, number: int) -> None:
+        """Send a signal to whoever is here."""
+        if self.child is not None:
+            self.child.send(number)
+
+    def delay(self, child: "Child | None" = None) -> float:
+        """Seconds until one that has died is replaced, or there is room for one; counts it."""
+        was_ready = child is not None and child.is_ready
+        if child is not None:
+            self.futile = 0 if child.served > SERVED else self.futile + 1
+        lived = time.monotonic() - child.began if child is not None else 0.0
+        self.crashes = 1 if was_ready and lived > PROVEN else self.crashes + 1
+        if self.crashes == 1:
+            return 0.0
+        longest = LONGEST_PAUSE if was_ready else LONGEST_DELAY
+        return float(min(longest, FIRST_DELAY * 2 ** min(self.crashes - 2, 16)))
+
+
+class FrontSlot(ProcessSlot):
+    """A front: its control line, and the models that work for nobody else."""
+
+    def __init__(self, index: int, row: int, models: Sequence["ModelSlot"] = ()) -> None:
+        super().__init__()
+        self.index = index
+        self.row = row  # of the counters
+        self.name = f"Worker {index}"
+        self.models: tuple[ModelSlot, ...] = ()
+        self.control: Control | None = None
+        self.is_open = False  # whoever is here may say that the server is ready
+        self.enlist(models)
+
+    def enlist(self, models: Sequence["ModelSlot"]) -> None:
+        """These work for it, too."""
+        for model in models:
+            model.front, model.crew = self, self.crew
+        self.models = (*self.models, *models)
+
+    def discharge(self, model: "ModelSlot") -> None:
+        """Nobody works for it there any more."""
+        self.models = tuple(each for each in self.models if each is not model)
+        model.let_go()
+
+    def tell(self, event: str, descriptors: Sequence[int] = (), **more: Any) -> None:
+        """Tell the front here an event, if there is one.
+
+        Raises:
+            OSError: when there may be no more of the descriptors that it should get.
+        """
+        if self.control is not None:
+            self.control.supervisor.send(event, descriptors, **more)
+
+    def offer(self, alias: str, term: int, models: Sequence["ModelSlot"]) -> None:
+        """Send it its ends of the channels to these processes of a model."""
+        ends = [model.channel.front_descriptors for model in models if model.channel is not None]
+        descriptors = [each for end in ends for each in end]
+        counts = [len(each) for each in ends]
+        self.tell("come", descriptors, model=alias, term=term, channels=counts)
+
+    def open_up(self) -> None:
+        """Let it say that the server is ready: no other would have to refuse who comes then."""
+        if self.control is not None and not self.is_open:
+            self.is_open = True
+            self.tell("open")
+
+    def condemn(self, event: Mapping[str, Any]) -> None:
+        """End the process of a model that does not answer, unless another has followed it."""
+        for model in self.models:
+            wanted = (model.alias, model.term, model.replica, model.generation)
+            if wanted == tuple(event[key] for key in ("model", "term", "replica", "generation")):
+                model.killed_for = str(event["why"])
+                model.send(signal.SIGKILL)
+
+    def prepare(self) -> Control:
+        """New lines for a new process: the old one may have died in the middle of a word."""
+        self.let_go()
+        self.control, self.is_open = Control(), False
+        for model in self.models:
+            model.prepare()
+        return self.control
+
+    def let_go(self, but_for: ProcessSlot | None = None) -> None:
+        """Close its lines, and those of its models."""
+        if self.control is not None:
+            self.control.supervisor.close()
+            if but_for is not self:
+                self.control.front.close()
+        for model in self.models:
+            if but_for is not self:
+                model.let_go(but_for)
+
+
+class ModelSlot(ProcessSlot):
+    """A model process of one front.
+
+    device  a GPU as `CUDA_VISIBLE_DEVICES` names it, None = CPU
+    term    of the model, in which it is wanted here
+    """
+
+    # Nobody could ask it anything any more, and a library that hangs takes no other signal.
+    death_signal = signal.SIGKILL
+
+    def __init__(
+        self, alias: str, replica: int = 0, device: str | None = None, term: int = 0
+    ) -> None:
+        super().__init__()
+        self.alias = alias
+        self.replica = replica
+        self.device = device
+        self.term = term
+        self.front: FrontSlot | None = None
+        self.channel: Channel | None = None
+        self.name = f"The process of model `{alias}`" + (f" ({replica})" if replica else "")
+
+    def prepare(self) -> None:
+        """A new channel."""
+        self.channel = Channel.create()
+
+    def let_go(self, but_for: ProcessSlot | None = None) -> None:
+        """Close the channel."""
+        if self.channel is not None and but_for is not self:
+            self.channel.close()
+            self.channel = None
+
+    def tell(self, event: str, **more: Any) -> None:
+        """Tell its front what has become of it."""
+        if self.front is not None:
+            self.front.tell(
+                event,
+                model=self.alias,
+                term=self.term,
+                replica=self.replica,
+                generation=self.generation,
+                **more,
+            )
+
+
+class TemplateSlot(ProcessSlot):
+    """A process that has loaded a model: others are forked from it, and share its pages."""
+
+    death_signal = signal.SIGKILL
+
+    def __init__(self, alias: str) -> None:
+        super().__init__()
+        self.alias = alias
+        self.name = f"The template of model `{alias}`"
+        self.supervisor: socket.socket | None = None
+        self.template: socket.socket | None = None
+
+    def prepare(self) -> socket.socket:
+        """A new line to a new process; the supervisor's end, which never waits."""
+        self.let_go()
+        self.supervisor, self.template = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+        self.supervisor.setblocking(False)
+        return self.supervisor
+
+    def let_go(self, but_for: ProcessSlot | None = None) -> None:
+        """Close both ends, or what a process in a slot does not need."""
+        if self.supervisor is not None:
+            self.supervisor.close()
+        if self.template is not None and but_for is not self:
+            self.template.close()
+
+
+class Crew:
+    """Fronts with their models, started and dismissed together.
+
+    is_leaving   others take over: what runs is finished, whoever ends is not replaced
+    """
+
+    def __init__(self, fronts: Sequence[FrontSlot], templates: Sequence[TemplateSlot] = ()) -> None:
+        self.fronts = tuple(fronts)
+        self.templates = {template.alias: template for template in templates}
+        self.has_served = False
+        self.is_leaving = False
+        for slot in self.slots():
+            slot.crew = self
+
+    def enlist(self, template: TemplateSlot) -> None:
+        """Have a model forked from there."""
+        template.crew = self
+        self.templates[template.alias] = template
+
+    def slots(self) -> Iterator[ProcessSlot]:
+        """Everybody."""
+        yield from self.templates.values()
+        for front in self.fronts:
+            yield front
+            yield from front.models
+
+    @property
+    def serving(self) -> list[FrontSlot]:
+        """The fronts that take requests."""
+        return [front for front in self.fronts if front.is_ready]
+
+    @property
+    def is_ready(self) -> bool:
+        """Whether every front takes requests."""
+        return all(front.is_ready for front in self.fronts)
+
+    def leave(self) -> None:
+        """Tell the fronts that others take over."""
+        self.is_leaving = True
+        for front in self.fronts:
+            front.tell("leave")
+
+    def end_if_left(self) -> None:
+        """Where no front is left, nobody needs a template."""
+        if all(front.child is None for front in self.fronts):
+            for template in self.templates.values():
+                template.send(signal.SIGKILL)
+
+    @property
+    def is_gone(self) -> bool:
+        """Whether nobody is left."""
+        return all(slot.child is None for slot in self.slots())
+
+    def send(self, number: int) -> None:
+        """Send a signal to every process."""
+        for slot in self.slots():
+            slot.send(number)
+
+    def let_go(self) -> None:
+        """Close every line, at the end or in a child."""
+        for slot in (*self.fronts, *self.templates.values()):
+            slot.let_go()
+
+
+NOBODY = Crew(())

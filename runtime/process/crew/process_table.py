@@ -1,0 +1,234 @@
+"""ProcessTable: the processes of all crews: forked, heard, and reaped."""
+
+import logging
+import os
+import signal
+import time
+from collections.abc import Callable, Iterator
+from contextlib import suppress
+from functools import partial
+
+from ...errors import BundleError
+from ..machine.cgroup import Cgroup
+from .child import Child, Work
+from .control import Event
+from .crew import Crew, FrontSlot, ModelSlot, ProcessSlot, TemplateSlot
+from .exit_report import ExitReport
+from .pending_forks import PendingForks
+from .watch import Watch
+
+log = logging.getLogger(__name__)
+
+BIRTH = 10.0  # seconds that a template has to fork: one of many gigabytes takes a second or two
+NEWS = 1.0  # seconds after them, in which we hear of what was forked while we did not run
+
+
+class ProcessTable:
+    """Which process is in which slot.
+
+    on_ready  called with a slot when whoever is there says that it is ready
+    on_event  called with what a front tells
+    on_failure  called with a slot where there will be nobody, though `fork_from` seemed to go well
+    """
+
+    def __init__(
+        self,
+        watch: Watch,
+        work: Callable[[ProcessSlot], Work],
+        on_ready: Callable[[ProcessSlot], None],
+        on_event: Callable[[FrontSlot, Event], None],
+        on_failure: Callable[[ProcessSlot, OSError], None],
+    ) -> None:
+        self.crews: list[Crew] = []
+        self._watch = watch
+        self._work = work
+        self._on_ready = on_ready
+        self._on_event = on_event
+        self._on_failure = on_failure
+        self._slots: dict[int, ProcessSlot] = {}  # by pid
+        self._forks = PendingForks(self._born, self._not_born)
+        self._strangers: dict[int, int] = {}  # pid -> wait status, while somebody is being born
+        self._kills = Cgroup.current().oom_kills()
+
+    def __len__(self) -> int:
+        """How many processes there are, or soon will be."""
+        return len(self._slots) + len(self._forks)
+
+    def send(self, number: int) -> None:
+        """Send a signal to all."""
+        for slot in self._slots.values():
+            slot.send(number)
+
+    def catch_up(self, crew: Crew) -> None:
+        """Hear what the fronts of a crew have said until this moment."""
+        for front in crew.fronts:
+            for pipe in front.child.pipes if front.child is not None else ():
+                if not self._hear(front, pipe.read):
+                    self._watch.unregister(pipe.reader)
+
+    # --- birth ---
+
+    def fill(self, slot: ProcessSlot) -> None:
+        """Have a process in a slot.
+
+        Raises:
+            OSError: when there may be no more processes or descriptors.
+        """
+        try:
+            if isinstance(slot, FrontSlot):
+                self._prepare(slot)
+            elif isinstance(slot, TemplateSlot):
+                line = slot.prepare().fileno()
+                self._watch.register(line, partial(self._forks.hear, slot))
+            child = Child(time.monotonic(), slot.death_signal)
+            slot.generation += 1
+            child.start(self._work(slot), partial(self._let_go, slot))
+        except OSError:
+            self._hang_up(slot)
+            raise
+        self._slots[child.pid] = slot
+        self._attend(slot, child)
+        if isinstance(slot, FrontSlot) and slot.control is not None:
+            slot.control.front.close()
+        elif isinstance(slot, TemplateSlot) and slot.template is not None:
+            slot.template.close()
+
+    def fork_from(self, template: TemplateSlot, slot: ModelSlot) -> None:
+        """Have a process in a slot, forked from one that has loaded the model.
+
+        Raises:
+            ConnectionError: when there is no such process any more.
+            OSError: when there may be no more descriptors.
+        """
+        child = Child(time.monotonic(), slot.death_signal)
+        slot.generation += 1
+        try:
+            ticket = self._forks.ask(template, slot, child)
+        except OSError:
+            child.listen()
+            child.abandon()
+            raise
+        child.listen()
+        self._attend(slot, child)
+        lose_patience = partial(self._forks.lose_patience, ticket)
+        self._watch.later(BIRTH, partial(self._watch.later, NEWS, lose_patience))
+
+    def _attend(self, slot: ProcessSlot, child: Child) -> None:
+        """Listen to who stands in a slot now."""
+        slot.child = child
+        for pipe in child.pipes:
+            self._watch.register(pipe.reader, partial(self._hear, slot, pipe.read))
+        if isinstance(slot, ModelSlot):
+            slot.tell("born")
+
+    def _born(self, slot: ModelSlot, pid: int) -> None:
+        """A template has forked it; perhaps for a front that has gone meanwhile."""
+        if slot.child is not None:
+            slot.child.pid = pid
+            self._slots[pid] = slot
+            if pid in self._strangers:  # it has ended, which is told next: its number is nobody's
+                return
+            if slot.is_dismissed or slot.front is None or slot.front.child is None:
+                slot.child.send(signal.SIGKILL)
+            elif slot.is_ready:  # it was faster than the news of its birth
+                self._on_ready(slot)
+
+    def _not_born(self, slot: ModelSlot, error: OSError) -> None:
+        child, slot.child = slot.child, None
+        if child is not None:
+            for pipe in child.pipes:
+                self._watch.unregister(pipe.reader)
+            child.abandon()
+        self._on_failure(slot, error)
+
+    def _prepare(self, front: FrontSlot) -> None:
+        """New lines for a new process: the old one may have died in the middle of a word."""
+        line = front.prepare().supervisor
+        line.on_event = partial(self._on_event, front)
+        line.on_full = partial(self._watch.write, line.fileno(), line.flush)
+        self._watch.register(line.fileno(), line.read)
+
+    def _hang_up(self, slot: ProcessSlot) -> None:
+        """Nobody is at the other end of the line."""
+        if isinstance(slot, TemplateSlot) and slot.supervisor is not None:
+            self._watch.unregister(slot.supervisor.fileno())
+            self._forks.finish(slot)
+            slot.let_go()
+        if isinstance(slot, FrontSlot) and slot.control is not None:
+            self._watch.unregister(slot.control.supervisor.fileno())
+            slot.control.close()
+
+    def _let_go(self, own: ProcessSlot) -> None:
+        """In a child: close what is its supervisor's and its siblings'."""
+        self._watch.let_go()
+        for crew in self.crews:
+            for slot in crew.slots():
+                for pipe in slot.child.pipes if slot.child else ():
+                    os.close(pipe.reader)
+            for each in (*crew.fronts, *crew.templates.values()):
+                each.let_go(but_for=own)
+
+    def _hear(self, slot: ProcessSlot, read: Callable[[], bool]) -> bool:
+        was_ready = slot.is_ready
+        goes_on = read()
+        if slot.is_ready and not was_ready and slot.child is not None and slot.child.pid:
+            self._on_ready(slot)
+        return goes_on
+
+    # --- death ---
+
+    def reap(self) -> Iterator[tuple[ProcessSlot, Child, ExitReport]]:
+        """Who has died; as process 1 of a container, reap also those whom nobody else will."""
+        yield from self._reap_strangers()
+        with suppress(ChildProcessError):
+            while True:
+                pid, status = os.waitpid(-1, os.WNOHANG)
+                if pid == 0:
+                    break
+                if pid not in self._slots and len(self._forks):
+                    self._strangers[pid] = status
+                yield from self._reap_one(pid, status)
+        yield from self._reap_strangers()  # whom a template has told of, that has ended just now
+        if not len(self._forks):
+            self._strangers.clear()
+
+    def _reap_strangers(self) -> Iterator[tuple[ProcessSlot, Child, ExitReport]]:
+        """Those who had ended before we heard of their birth."""
+        for pid in self._strangers.keys() & self._slots.keys():
+            yield from self._reap_one(pid, self._strangers.pop(pid))
+
+    def _reap_one(self, pid: int, status: int) -> Iterator[tuple[ProcessSlot, Child, ExitReport]]:
+        slot = self._slots.pop(pid, None)
+        child = slot.child if slot is not None else None
+        if slot is None or child is None:
+            return
+        child.is_reaped, slot.child = True, None
+        for pipe in child.pipes:
+            self._watch.unregister(pipe.reader)
+        self._hang_up(slot)
+        words = child.stderr_tail()
+        yield slot, child, ExitReport.of(status, words, is_out_of_memory=self._has_run_out(status))
+
+    def _has_run_out(self, status: int) -> bool:
+        """Whether the kernel has killed somebody for lack of memory since it was last asked."""
+        if os.waitstatus_to_exitcode(status) != -signal.SIGKILL:
+            return False
+        before, self._kills = self._kills, Cgroup.current().oom_kills()
+        return self._kills > before
+
+    def end(self) -> None:
+        """Leave nobody behind."""
+        self.send(signal.SIGKILL)
+        for pid, slot in self._slots.items():
+            with suppress(ChildProcessError):
+                os.waitpid(pid, 0)
+            if slot.child is not None:
+                slot.child.stderr_tail()
+        self._slots.clear()
+        for crew in self.crews:
+            crew.let_go()
+
+
+def cannot_start(slot: ProcessSlot, error: OSError) -> BundleError:
+    """What to say where `ProcessTable.fill` fails."""
+    return BundleError(f"{slot.name} cannot be started: {error.strerror}.")

@@ -1,0 +1,30 @@
+"""ServiceSlot: the place for the process of an author's class, beside a front."""
+
+from ...rpc.call_channel import CallChannel
+from .crew import ModelSlot, ProcessSlot
+
+ALIAS = "<service>"
+"""What front and supervisor call it among the models; no model can be called so."""
+
+
+class ServiceSlot(ModelSlot):
+    """A service with its models; it comes and goes as a model process does.
+
+    row   of the counters
+    """
+
+    def __init__(self, target: str, row: int, device: str | None = None) -> None:
+        super().__init__(ALIAS, 0, device)
+        self.row = row
+        self.calls: CallChannel | None = None
+        self.name = f"The process of service `{target}`"
+
+    def prepare(self) -> None:
+        """A new channel."""
+        self.calls = CallChannel.create()
+
+    def let_go(self, but_for: ProcessSlot | None = None) -> None:
+        """Close the channel."""
+        if self.calls is not None and but_for is not self:
+            self.calls.close()
+            self.calls = None

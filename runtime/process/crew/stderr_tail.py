@@ -1,0 +1,41 @@
+"""StderrTail: what a worker writes on stderr, passed on, and its last lines kept for the report.
+
+A library that aborts says why there and nowhere else.
+"""
+
+from collections import deque
+
+from ... import outlet
+
+STDERR = 2  # file descriptor
+KEPT = 40  # lines: a library says one or two, Python adds where in the code it was
+LONGEST = 400  # characters of a line that are kept
+TOO_LONG = 1 << 16  # bytes of a line that are passed on without waiting for its end
+
+
+class StderrTail:
+    """Passes on whole lines, so that those of several workers never mix."""
+
+    def __init__(self) -> None:
+        self._rest = b""
+        self._lines: deque[bytes] = deque(maxlen=KEPT)
+
+    def hear(self, data: bytes) -> None:
+        """Something was written."""
+        *lines, self._rest = (self._rest + data).split(b"\n")
+        if len(self._rest) > TOO_LONG:
+            lines, self._rest = [*lines, self._rest], b""
+        self._pass_on(lines)
+
+    def end(self) -> str:
+        """Nothing more comes; the last lines."""
+        rest, self._rest = self._rest, b""
+        self._pass_on([rest] if rest else [])
+        lines = (line.decode(errors="replace")[:LONGEST] for line in self._lines)
+        return "\n".join(line for line in lines if line.strip())
+
+    def _pass_on(self, lines: list[bytes]) -> None:
+        # Lines of our own log are events by themselves, not the reason of a death.
+        self._lines.extend(line for line in lines if not line.startswith(b'{"ts":'))
+        if lines:
+            outlet.STDERR.write(b"".join(line + b"\n" for line in lines))

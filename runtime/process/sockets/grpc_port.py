@@ -1,0 +1,121 @@
+"""GrpcPort: where all processes of a server speak gRPC, held so that nobody else takes it."""
+
+import importlib.metadata
+import importlib.util
+import socket
+import ssl
+from dataclasses import dataclass
+from pathlib import Path
+
+from ...errors import BundleError
+from ...settings import GrpcSettings, ServeSettings
+
+PACKAGES = ("grpc", "google.protobuf")
+OLDEST = (1, 84)
+"""Of grpcio: those before inflate whatever a client has compressed, and look at its size then."""
+
+_HINT = "Install it with `pip install 'modelbundle[grpc]'`."
+
+
+@dataclass(frozen=True, slots=True)
+class GrpcPort:
+    """Host and port, and the socket that keeps them: bound, but it takes no connections.
+
+    grpc opens sockets of its own, in each process on the same port, which the kernel allows among
+    those who all say so.
+    """
+
+    host: str
+    port: int
+    held: socket.socket
+
+    @property
+    def url(self) -> str:
+        """For a person on this machine."""
+        shown = {"0.0.0.0": "127.0.0.1", "::": "[::1]"}.get(self.host, self.host)  # noqa: S104
+        return f"{shown}:{self.port}"
+
+    @classmethod
+    def reserve(cls, host: str, settings: ServeSettings, *, is_shared: bool) -> "GrpcPort | None":
+        """The port of the settings (0: any); None where they do not have gRPC.
+
+        `is_shared` when another server of ours may be there, until this one takes over.
+
+        Raises:
+            BundleError: when the port is taken, the library is missing, or the certificate is none.
+        """
+        if "grpc" not in settings.dialects:
+            return None
+        _check_library()
+        check_certificate(settings.grpc)
+        wanted = settings.grpc.port
+        if wanted and not is_shared:
+            # Another server that says the same would share the clients with us, unseen.
+            _bound(host, wanted, is_shared=False).close()
+        held = _bound(host, wanted, is_shared=True)
+        return cls(host, held.getsockname()[1], held)
+
+
+def check_certificate(settings: GrpcSettings) -> None:
+    """Read it as the server will.
+
+    Raises:
+        BundleError: when it is not there, or key and certificate are no pair.
+    """
+    if settings.tls_cert is None or settings.tls_key is None:
+        return
+    named = {"tls_cert": settings.tls_cert, "tls_key": settings.tls_key}
+    if settings.tls_client_ca is not None:
+        named["tls_client_ca"] = settings.tls_client_ca
+    for key, path in named.items():
+        try:
+            Path(path).read_bytes()
+        except OSError as error:
+            why = error.strerror or error
+            raise BundleError(f"`serve.grpc.{key}` names `{path}`: {why}.") from error
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    try:
+        context.load_cert_chain(settings.tls_cert, settings.tls_key)
+    except (ssl.SSLError, ValueError) as error:
+        raise BundleError(
+            f"`{settings.tls_cert}` and `{settings.tls_key}` are no certificate and its key.",
+            hint="Both are PEM files, and the key has no password.",
+        ) from error
+
+
+def _check_library() -> None:
+    for name in PACKAGES:
+        try:
+            is_there = importlib.util.find_spec(name) is not None
+        except ModuleNotFoundError:  # not even `google`
+            is_there = False
+        if not is_there:
+            raise BundleError(
+                "`serve.dialects` has `grpc`, and its library is not installed here.", hint=_HINT
+            )
+    found = importlib.metadata.version("grpcio")
+    if tuple(int(part) for part in found.split(".")[:2]) < OLDEST:
+        raise BundleError(
+            f"`grpcio` {found} is too old to be served with: a small message of a client's could "
+            "take all memory.",
+            hint=_HINT,
+        )
+
+
+def _bound(host: str, port: int, *, is_shared: bool) -> socket.socket:
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    sock = socket.socket(family, socket.SOCK_STREAM)
+    try:
+        sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        if is_shared:
+            sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
+        sock.bind((host, port))
+        if not is_shared:
+            sock.listen(1)  # two sockets may have the address as long as neither listens
+    except OSError as error:
+        sock.close()
+        raise BundleError(
+            f"gRPC cannot listen on {host} port {port}: {error.strerror or error}.",
+            hint="Choose another with `--grpc-port`, or 0 for any free one.",
+        ) from error
+    return sock

@@ -1,0 +1,98 @@
+"""ManagementPort: where those who run a server manage its models, and the key to it.
+
+Without a key the port stays closed: whoever can ask it can take models away.
+"""
+
+import logging
+import os
+import socket
+from collections.abc import MutableMapping
+from dataclasses import dataclass, field
+
+from ...errors import BundleError
+from ...settings import ManagementSettings
+from .accept_queue import turn_away
+
+log = logging.getLogger(__name__)
+
+SHORTEST = 16  # characters of a token
+
+
+@dataclass(frozen=True, slots=True)
+class ManagementPort:
+    """The socket that its fronts listen on, and the token that each request must carry."""
+
+    listener: socket.socket
+    token: str = field(repr=False)
+
+    @property
+    def url(self) -> str:
+        """For a person on this machine."""
+        host, port = self.listener.getsockname()[:2]
+        shown = {"0.0.0.0": "127.0.0.1", "::": "[::1]"}.get(host, host)  # noqa: S104
+        return f"http://{shown}:{port}"
+
+    @classmethod
+    def open(
+        cls,
+        settings: ManagementSettings,
+        environment: MutableMapping[str, str] = os.environ,
+        *,
+        is_shared: bool = False,
+    ) -> "ManagementPort | None":
+        """The port of the settings; None where they have none, or nobody has given a token.
+
+        Whoever is started from here does not find the token in its environment.
+
+        `is_shared` when another server of ours may be there, until this one takes over.
+
+        Raises:
+            BundleError: when the port is taken, or the token is too short to be a secret.
+        """
+        if settings.port == "off":
+            return None
+        token = environment.pop(settings.token_env, "")
+        if not token:
+            log.warning("The management port stays closed: $%s has no token.", settings.token_env)
+            return None
+        if len(token) < SHORTEST or not token.isascii() or not token.isprintable():
+            raise BundleError(
+                f"The token in ${settings.token_env} has fewer than {SHORTEST} characters, or "
+                "others than letters, digits and punctuation.",
+                hint="Make one with `openssl rand -hex 32`.",
+            )
+        host = settings.host or "127.0.0.1"
+        if not is_shared:
+            # Another server that says the same would share the requests with us, unseen.
+            _bound(host, settings.port, is_shared=False, listens=True).close()
+        # The server that takes over from this one listens at the same place for a while; if it did
+        # so before its fronts can answer, every other client would wait for them.
+        return cls(_bound(host, settings.port, is_shared=True, listens=not is_shared), token)
+
+    def leave(self) -> None:
+        """Another server listens there: whoever comes now is its own, as soon as we are gone.
+
+        Those in our queue are our fronts'.
+        """
+        if self.listener.fileno() >= 0:
+            turn_away(self.listener)
+            self.listener.close()
+
+
+def _bound(host: str, port: int, *, is_shared: bool, listens: bool) -> socket.socket:
+    listener = socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET)
+    try:
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        if is_shared:
+            listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
+        listener.bind((host, port))
+        if listens:
+            listener.listen()
+    except OSError as error:
+        listener.close()
+        raise BundleError(
+            f"The management port cannot be {host}:{port}: {error.strerror or error}.",
+            hint="Choose another: `serve.management.port`.",
+        ) from error
+    listener.setblocking(False)
+    return listener

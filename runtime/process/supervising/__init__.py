@@ -1,0 +1,1 @@
+"""Who keeps a crew serving, and models coming and going."""

@@ -1,0 +1,66 @@
+"""Autoscaler: whether a crew is busy enough to be made larger, and by what measure."""
+
+import os
+import time
+from collections.abc import Callable, Mapping
+from contextlib import suppress
+from pathlib import Path
+
+from ..crew.crew import Crew, ProcessSlot
+from ..machine.topology import Machine, Probe, Topology, chosen
+
+BUSY = 0.5  # of one core, that the busiest process takes; below, growing would only take memory
+ENOUGH = 8  # batches after which their cost is believed
+
+Costs = Mapping[str, tuple[float, float, int]]
+"""Seconds a batch and a row, and the number of batches, for each method of each model."""
+
+
+class Autoscaler:
+    """Looks at a crew from time to time, until it is settled how large it should be."""
+
+    def __init__(self, machine: Callable[[], Machine], *, has_threads: bool) -> None:
+        self._machine = machine
+        self._has_threads = has_threads
+        self._seen: dict[int, tuple[float, float]] = {}  # pid -> when, seconds of its processor
+
+    def is_busy(self, crew: Crew) -> bool:
+        """Whether one of its processes has been busy since the last look."""
+        before, self._seen = self._seen, {}
+        shares = [self._share(slot, before) for slot in crew.slots()]
+        return max(shares, default=0.0) > BUSY
+
+    def _share(self, slot: ProcessSlot, before: Mapping[int, tuple[float, float]]) -> float:
+        if slot.child is None:
+            return 0.0
+        now, used = time.monotonic(), _used(slot.child.pid)
+        self._seen[slot.child.pid] = now, used
+        then, had = before.get(slot.child.pid, (now, used))
+        return (used - had) / (now - then) if now > then else 0.0
+
+    def chosen(self, topology: Topology, crew: Crew, costs: Costs) -> Topology:
+        """What to grow to, or `topology` as it is while too little is known."""
+        known = [(alpha, beta) for alpha, beta, count in costs.values() if count >= ENOUGH]
+        if not known:
+            return topology
+        alpha, beta = max(known, key=sum)
+        front = crew.fronts[0]
+        rss = sum(_resident(slot.child.pid) for slot in (front, *front.models) if slot.child)
+        return chosen(topology, self._machine(), Probe(alpha, beta, rss, self._has_threads))
+
+
+def _used(pid: int) -> float:
+    """Seconds of processor time that a process has had; 0 when it has gone."""
+    with suppress(OSError):
+        # After the command's name, which may hold blanks and brackets; proc(5), fields 14 and 15.
+        fields = Path(f"/proc/{pid}/stat").read_bytes().rpartition(b")")[2].split()
+        return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+    return 0.0
+
+
+def _resident(pid: int) -> int:
+    """Bytes of memory that a process holds; 0 when it has gone."""
+    with suppress(OSError):
+        pages = Path(f"/proc/{pid}/statm").read_bytes().split()[1]
+        return int(pages) * os.sysconf("SC_PAGE_SIZE")
+    return 0

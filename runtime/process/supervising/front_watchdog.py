@@ -1,0 +1,139 @@
+"""FrontWatchdog: whether the loop of each front still turns; one that does not is replaced.
+
+A front may be stopped by a signal, or hang in a library that keeps the interpreter's lock. It holds
+its connections then, and takes more from the queue that it shares with the others.
+"""
+
+import logging
+import signal
+import sys
+import time
+from collections.abc import Callable, Iterable
+from contextlib import suppress
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+
+from ..crew.crew import FrontSlot
+from ..crew.watch import Watch
+
+log = logging.getLogger(__name__)
+
+SILENCE = 30.0  # seconds, at least, that a front may say nothing; longer where requests have longer
+CALLS = 6  # that go unanswered
+AUTOPSY = 2.0  # seconds to write down where it hangs
+_DEBUGGERS = ("debugpy", "pydevd")
+_STOPPED = "Tt"  # states of a process; proc(5)
+
+
+@dataclass(slots=True)
+class _Answers:
+    """What is known of one process.
+
+    missed   calls in a row that it has not answered
+    """
+
+    generation: int
+    is_asked: bool = False
+    missed: int = 0
+    was_there: bool = False
+    is_debugged: bool = False
+
+
+class FrontWatchdog:
+    """Calls each front from time to time, and has those ended that stay silent.
+
+    Calls are counted, not seconds: where the supervisor itself did not run, nobody is blamed. Who
+    is looked at with a debugger is left alone, and who loads a model in its own process unless it
+    is stopped.
+
+    fronts      those who should answer
+    may_load    whether models may be on their way into a front's own process
+    """
+
+    def __init__(
+        self,
+        watch: Watch,
+        fronts: Callable[[], Iterable[FrontSlot]],
+        may_load: Callable[[FrontSlot], bool],
+        silence: float,
+    ) -> None:
+        self._watch = watch
+        self._fronts = fronts
+        self._may_load = may_load
+        self._silence = silence
+        self._period = silence / CALLS
+        self._known: dict[FrontSlot, _Answers] = {}
+        self._due = 0.0
+
+    def begin(self) -> None:
+        """From now on."""
+        self._due = time.monotonic() + self._period
+        self._watch.later(self._period, self._call)
+
+    def answered(self, front: FrontSlot, *, is_debugged: bool) -> None:
+        """One has said that it is there."""
+        known = self._known.get(front)
+        if known is not None and known.generation == front.generation:
+            known.is_asked, known.missed, known.was_there = False, 0, True
+            known.is_debugged = is_debugged
+
+    def _call(self) -> None:
+        was_away = time.monotonic() > self._due + self._period
+        present = [front for front in self._fronts() if front.child is not None]
+        self._known = {front: self._of(front) for front in present}
+        for front, known in self._known.items():
+            if was_away:  # their answers may lie here unread, or all of us were suspended
+                known.missed = 0
+            if known.is_asked:
+                self._missed(front, known)
+            else:
+                known.is_asked = True
+                front.tell("ping")
+        self.begin()
+
+    def _of(self, front: FrontSlot) -> _Answers:
+        known = self._known.get(front)
+        if known is None or known.generation != front.generation:
+            return _Answers(front.generation)
+        return known
+
+    def _missed(self, front: FrontSlot, known: _Answers) -> None:
+        known.missed += 1
+        if known.missed < CALLS or front.child is None:
+            return
+        is_stopped, is_traced = _state(front.child.pid)
+        is_loading = not known.was_there or self._may_load(front)
+        if is_traced or known.is_debugged or is_debugged() or (is_loading and not is_stopped):
+            return
+        known.missed = 0
+        self._end(front, is_stopped=is_stopped)
+
+    def _end(self, front: FrontSlot, *, is_stopped: bool) -> None:
+        assert front.child is not None
+        what = "is stopped" if is_stopped else "hangs"
+        front.killed_for = f"it had not answered its supervisor for {self._silence:g} s"
+        log.error("%s (pid %d) %s: it is replaced.", front.name, front.child.pid, what)
+        if not is_stopped:
+            front.send(signal.SIGABRT)  # it writes down where it is
+            self._watch.later(AUTOPSY, partial(front.child.send, signal.SIGKILL))
+        else:
+            front.send(signal.SIGKILL)
+
+
+def _state(pid: int) -> tuple[bool, bool]:
+    """Whether a process is stopped, and whether a debugger looks at it; as far as can be known."""
+    found = {"State": "", "TracerPid": "0"}
+    with suppress(OSError):
+        for line in Path(f"/proc/{pid}/status").read_text().splitlines():
+            name, _, text = line.partition(":")
+            if name in found:
+                found[name] = text.strip()
+    return found["State"][:1] in set(_STOPPED), found["TracerPid"] != "0"
+
+
+def is_debugged() -> bool:
+    """Whether a debugger of Python's is in this process; what counts lines is none."""
+    tracer = sys.gettrace()
+    is_traced = tracer is not None and type(tracer).__module__.partition(".")[0] != "coverage"
+    return is_traced or any(name in sys.modules for name in _DEBUGGERS)

@@ -1,0 +1,56 @@
+"""ModelStatus: how one model of a server stands, and what is still to be done about it."""
+
+from collections import deque
+from dataclasses import dataclass, field
+
+from ...models.state import State
+from ...plan import Plan
+from ..crew.crew import FrontSlot
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """What somebody wants.
+
+    what      "load" or "unload"
+    replicas  processes for each front that it shall have from then on; None = as it is
+    """
+
+    what: str
+    front: FrontSlot
+    ticket: int
+    replicas: int | None = None
+
+
+@dataclass(slots=True)
+class ModelStatus:
+    """How one model stands.
+
+    term      the last that was begun
+    replicas  processes of it for each front, None = as the topology says; `before` the last load
+    doing     "load", "enter", "unload", or nothing
+    asked     what is to be done, in its order
+    joined    who waits for what is being done
+    awaited   fronts that have not yet said what has become of it
+    """
+
+    state: State
+    why: str = ""
+    is_failed: bool = False
+    term: int = 0
+    replicas: int | None = None
+    before: int | None = None
+    doing: str = ""
+    asked: deque[Asked] = field(default_factory=deque)
+    joined: list[tuple[FrontSlot, int]] = field(default_factory=list)
+    awaited: set[FrontSlot] = field(default_factory=set)
+
+
+def initial(plan: Plan) -> dict[str, ModelStatus]:
+    """How the models of a bundle stand when a server starts, by alias."""
+    return {
+        alias: ModelStatus("UNAVAILABLE", plan.absent[alias])
+        if alias in plan.absent
+        else ModelStatus("READY")
+        for alias in plan.models
+    }

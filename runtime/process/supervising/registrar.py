@@ -1,0 +1,261 @@
+"""Registrar: models of the store come into the running server, and go from it for good.
+
+What it decides holds for all processes: each front hears of a model before that is loaded, and has
+forgotten it before whoever asked is told.
+"""
+
+import logging
+import re
+import shutil
+from dataclasses import dataclass, field, replace
+from functools import partial
+from importlib import metadata
+from itertools import count
+from typing import TYPE_CHECKING, Protocol
+
+from ...added_model import AddedModel
+from ...errors import InvalidBundle
+from ...models.state import NO_STORE
+from ...plan import Plan
+from ...telemetry.metrics import Metrics
+from ...telemetry.seats import METHODS
+from ..crew.control import Event
+from ..crew.crew import FrontSlot
+from .model_status import ModelStatus
+from .resolver import Answer, Question, Resolver
+from .supervision import Supervision
+from .terms import ENDS, TAKEN_OVER, Terms, tell_done
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+log = logging.getLogger(__name__)
+
+MOST_ASKED = 4  # names that the store is asked for at the same time
+LOOK = 0.1  # seconds until it is looked again whether models can come and go
+_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,127}([:@][A-Za-z0-9][A-Za-z0-9._+-]{0,127})?")
+_TERMS = 1 << 20  # one of the name of one that has gone has terms of its own
+
+
+@dataclass(slots=True)
+class Arrival:
+    """A name that the store is asked for, and who waits for what comes of it."""
+
+    name: str
+    waiting: list[tuple[FrontSlot, int, int | None]] = field(default_factory=list)
+
+
+class PlanOwner(Protocol):
+    """Who has the plan that processes are started with; `Serving` does."""
+
+    plan: Plan
+    metrics: Metrics
+    statuses: dict[str, ModelStatus]
+
+
+class Refusal(Exception):
+    """A model cannot come; `kind` says in which way."""
+
+    def __init__(self, kind: str, why: str) -> None:
+        super().__init__(why)
+        self.kind = kind
+
+
+class Registrar:
+    """Has models come from the store beside the server, as far as there is one."""
+
+    def __init__(
+        self, owner: PlanOwner, resolver: Resolver | None, terms: Terms, supervision: Supervision
+    ) -> None:
+        self._owner = owner
+        self._resolver = resolver
+        self._terms = terms
+        self._supervision = supervision
+        self._terms_of_others = count(_TERMS, _TERMS)
+        self._asked: dict[str, Arrival] = {}
+        self._questions: dict[str, Question] = {}
+        self._coming: set[str] = set()  # models that have never been here, by alias
+        self._going: set[str] = set()  # that shall be forgotten
+        terms.on_settled = self._settled
+        self._does: Mapping[str, Callable[[FrontSlot, Event], None]] = {
+            "register": self._register,
+            "forget": self._forget,
+        }
+
+    def heard(self, front: FrontSlot, event: Event) -> bool:
+        """A front asks for a model to come, or to go for good; whether it is that."""
+        does = self._does.get(event["event"])
+        if does is not None:
+            does(front, event)
+        return does is not None
+
+    def end(self) -> None:
+        """The server ends: nobody waits for the store any more."""
+        for question in self._questions.values():
+            question.give_up()
+
+    # --- coming ---
+
+    def _register(self, front: FrontSlot, event: Event) -> None:
+        name, ticket = event["model"], event["ticket"]
+        if front.crew.is_leaving or self._supervision.is_ending:
+            tell_done(front, ticket, "busy", ENDS if self._supervision.is_ending else TAKEN_OVER)
+            return
+        try:
+            arrival = self._asked.get(name) or self._ask(name)
+        except Refusal as refusal:
+            tell_done(front, ticket, refusal.kind, str(refusal))
+            return
+        arrival.waiting.append((front, ticket, event["replicas"]))
+
+    def _ask(self, name: str) -> Arrival:
+        if self._resolver is None:
+            raise Refusal("unsupported", NO_STORE)
+        if not _NAME.fullmatch(name):
+            raise Refusal("refused", "it is no name of a model in a store")
+        if len(self._asked) >= MOST_ASKED:
+            raise Refusal("busy", "other models are being registered")
+        watch = self._supervision.watch
+        try:
+            question = self._resolver.ask(name, watch, partial(self._answered, name))
+        except OSError as error:
+            log.error("The store cannot be asked: %s.", error.strerror)  # noqa: TRY400
+            raise Refusal("failed", "the store could not be asked") from error
+        self._questions[name] = question
+        self._asked[name] = Arrival(name)
+        return self._asked[name]
+
+    def _answered(self, name: str, said: Answer) -> None:
+        """The store has answered; the model comes as soon as models can come and go."""
+        if not (self._supervision.is_free or self._supervision.is_ending):
+            self._supervision.watch.later(LOOK, partial(self._answered, name, said))
+            return
+        arrival = self._asked.pop(name)
+        del self._questions[name]
+        try:
+            added = self._admitted(said, arrival)
+        except Refusal as refusal:
+            log.warning("Model `%s` cannot be registered: %s.", name, refusal)
+            for front, ticket, _ in arrival.waiting:
+                tell_done(front, ticket, refusal.kind, str(refusal))
+            return
+        self._welcome(added, arrival)
+
+    def _admitted(self, said: Answer, arrival: Arrival) -> AddedModel:
+        """The model that has been laid out, as far as it can be served beside the others."""
+        if "refused" in said:
+            raise Refusal(str(said["refused"]), str(said["why"]))
+        try:
+            added = AddedModel.laid_out(said)
+        except (InvalidBundle, OSError, KeyError, TypeError, ValueError) as error:
+            log.error("What the store has laid out is no model: %s", error)  # noqa: TRY400
+            shutil.rmtree(str(said["directory"]), ignore_errors=True)
+            raise Refusal("failed", "it is damaged") from error
+        try:
+            self._check(added, arrival)
+        except Refusal:
+            shutil.rmtree(added.directory, ignore_errors=True)
+            raise
+        plan = self._owner.plan
+        seat = self._owner.metrics.seats.free()
+        assert seat is not None
+        return replace(added.called(plan.models.keys()), seat=seat)
+
+    def _check(self, added: AddedModel, arrival: Arrival) -> None:
+        plan, entry = self._owner.plan, added.entry
+        for each in plan.manifest.models:
+            if (each.name, each.version) != (entry.name, entry.version):
+                continue
+            if each.digest == entry.digest:
+                raise Refusal("here", each.alias)
+            raise Refusal("conflict", "another model of that name and version is here")
+        if not added.manifest.methods:
+            raise Refusal("refused", "it has no methods, so there is nothing to call")
+        if len(added.manifest.methods) > METHODS:
+            raise Refusal("refused", f"it has more than {METHODS} methods")
+        absent = _absent(added)
+        if absent:
+            listed = ", ".join(f"`{name}`" for name in absent)
+            raise Refusal("refused", f"it needs {listed}, which the server has not installed")
+        if self._owner.metrics.seats.free() is None:
+            raise Refusal("busy", "there are as many models from outside as there may be")
+        if self._supervision.is_ending:
+            raise Refusal("busy", ENDS)
+        if all(front.crew.is_leaving for front, *_ in arrival.waiting):
+            raise Refusal("busy", TAKEN_OVER)  # nobody would have it loaded
+
+    def _welcome(self, added: AddedModel, arrival: Arrival) -> None:
+        """Tell all fronts of it, and have it loaded."""
+        owner, alias = self._owner, added.alias
+        self._keep_default(added)
+        owner.plan = owner.plan.welcomed(added)
+        owner.metrics.welcome(added)
+        owner.statuses[alias] = ModelStatus(
+            "UNAVAILABLE", "it is being registered", term=next(self._terms_of_others)
+        )
+        self._coming.add(alias)
+        log.info("Model `%s` comes from the store as `%s`.", arrival.name, alias)
+        for front in self._supervision.crew.fronts:
+            tickets = [ticket for each, ticket, _ in arrival.waiting if each is front]
+            front.tell("welcome", added=added.to_json(), tickets=tickets)
+        for front, ticket, replicas in arrival.waiting:
+            if front.crew.is_leaving:  # it has not heard of the model, and never will
+                tell_done(front, ticket, "busy", TAKEN_OVER)
+                continue
+            load = {"event": "load", "model": alias, "ticket": ticket, "replicas": replicas}
+            self._terms.heard(front, load)
+
+    def _keep_default(self, added: AddedModel) -> None:
+        """What a name means does not change because there is another version."""
+        own = [each.alias for each in self._owner.plan.manifest.models]
+        names = {each.alias: each.name for each in self._owner.plan.manifest.models}
+        same = [alias for alias in own if names[alias] == added.entry.name]
+        if same and not any(alias in same for alias in self._terms.preferred):
+            self._terms.prefer(same[-1])
+
+    # --- going ---
+
+    def _forget(self, front: FrontSlot, event: Event) -> None:
+        """Unload a model; an added one is forgotten then."""
+        alias = event["model"]
+        if alias in self._owner.plan.added:
+            self._going.add(alias)
+        told = {"event": "unload", "model": alias, "ticket": event["ticket"], "replicas": None}
+        self._terms.heard(front, told)
+
+    def _settled(self, alias: str, status: ModelStatus) -> None:
+        """Something has become of a model; perhaps it is to be forgotten now."""
+        if status.state == "READY":
+            self._coming.discard(alias)
+            if not status.asked:
+                self._going.discard(alias)
+        elif alias in self._coming | self._going:
+            self._farewell(alias)
+
+    def _farewell(self, alias: str) -> None:
+        self._coming.discard(alias)
+        self._going.discard(alias)
+        owner = self._owner
+        added = owner.plan.added.get(alias)
+        if added is None:
+            return
+        for front in self._supervision.crew.fronts:
+            front.tell("farewell", model=alias)
+        owner.plan = owner.plan.without(alias)
+        owner.metrics.farewell(alias, clear=True)
+        self._terms.forget(alias)
+        shutil.rmtree(added.directory, ignore_errors=True)
+        log.info("Model `%s` is forgotten.", alias)
+
+
+def _absent(added: AddedModel) -> list[str]:
+    """Packages of a model that are not installed where this process runs."""
+    return [name for name in sorted(added.manifest.packages) if not _is_installed(name)]
+
+
+def _is_installed(name: str) -> bool:
+    try:
+        metadata.distribution(name)
+    except metadata.PackageNotFoundError:
+        return False
+    return True

@@ -1,0 +1,101 @@
+"""Replacement: who follows a process that has died, and when."""
+
+import logging
+import signal
+from functools import partial
+
+from ...errors import BundleError
+from ...remote.channel import END
+from ..crew.child import Child
+from ..crew.crew import UNFIT, FrontSlot, ModelSlot, ProcessSlot, TemplateSlot
+from ..crew.exit_report import ExitReport
+from .duties import Duties
+from .supervision import Supervision
+from .terms import Terms
+
+log = logging.getLogger(__name__)
+
+PATIENCE = 8  # fronts in a row that were of no use, with nobody to serve, and it gives up
+FAREWELL = 2.0  # seconds that a model process has once its front is gone
+RETRY = 0.1  # seconds, at least, until a process that there was no room for is tried again
+
+
+class Replacement:
+    """Has slots filled again, later and later where that is of no use."""
+
+    def __init__(self, supervision: Supervision, duties: Duties, terms: Terms) -> None:
+        self._supervision = supervision
+        self._watch = supervision.watch
+        self._duties = duties
+        self._terms = terms
+
+    def front(self, front: FrontSlot, child: Child, exit_report: ExitReport) -> None:
+        """Of a front: its connections are lost, and its models have nobody to work for."""
+        is_wanted = (
+            front.crew.has_served and not front.crew.is_leaving and not self._supervision.is_ending
+        )
+        for model in front.models:
+            model.send(signal.SIGKILL if is_wanted else END)
+            if model.child is not None:
+                self._watch.later(FAREWELL, partial(model.child.send, signal.SIGKILL))
+        if not is_wanted:
+            self._duties.left(front)
+            front.crew.end_if_left()
+            return
+        reason, front.killed_for = front.killed_for, ""
+        exit_report = exit_report.because(reason)
+        self._duties.died(front, exit_report.cause)
+        delay = front.delay(child)
+        if front.futile > PATIENCE and not any(each.is_ready for each in front.crew.fronts):
+            why = f"The workers keep dying: the last one {exit_report.why}."
+            raise child.failure or BundleError(why)
+        _report(front, child, exit_report, delay)
+        if front.crashes > 1:
+            self._terms.give_up_waiting()
+        self._watch.later(delay, partial(self._refill, front))
+
+    def _refill(self, front: FrontSlot) -> None:
+        """Fill a front's slot once its old models are reaped: new ones get new channels."""
+        if all(model.child is None for model in front.models):
+            self._supervision.fill(front)
+        else:
+            self._watch.later(RETRY, partial(self._refill, front))
+
+    def model(self, model: ModelSlot, child: Child, exit_report: ExitReport) -> None:
+        """Of a model process: its front goes on, and waits for another."""
+        if model.front is None or model.front.child is None:
+            return
+        if exit_report.code == 0 and (model.crew.is_leaving or self._supervision.is_ending):
+            return  # its front, which is about to end, has let it go
+        reason, model.killed_for = model.killed_for, ""
+        exit_report = exit_report.because(reason)
+        model.tell("died", why=exit_report.why)
+        if model.crew.has_served:
+            delay = model.delay(child)
+            self._duties.died(model, exit_report.cause)
+            _report(model, child, exit_report, delay)
+            self._watch.later(delay, partial(self._supervision.fill, model))
+
+    def template(self, template: TemplateSlot, child: Child, exit_report: ExitReport) -> bool:
+        """Of a template; whether its models are to be had without it, for good."""
+        crew = template.crew
+        if exit_report.code == UNFIT:
+            why = "has threads once it is loaded; each process loads it by itself"
+            log.info("Model `%s` %s.", template.alias, why)
+            del crew.templates[template.alias]
+            return True
+        if crew.has_served and not crew.is_leaving and not self._supervision.is_ending:
+            delay = template.delay(child)
+            _report(template, child, exit_report, delay)
+            self._watch.later(delay, partial(self._supervision.fill, template))
+        return False
+
+
+def _report(slot: ProcessSlot, child: Child, exit_report: ExitReport, delay: float) -> None:
+    """Say why somebody died, and when there will be another."""
+    reason = f" ({child.failure})" if child.failure else ""
+    when = f"in {delay:g} s" if delay else "now"
+    which = f"{slot.name} (pid {child.pid})"
+    log.error(
+        "%s %s%s; starting another %s.%s", which, exit_report.why, reason, when, exit_report.told
+    )

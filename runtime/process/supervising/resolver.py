@@ -1,0 +1,136 @@
+"""Resolver: asks what started the server for a model of the store beside it: a command of its own.
+
+What the store is, and whom this machine trusts, only that command knows. It prints one JSON object:
+`entry` and `directory` of a model whose files it has laid out, or `refused` (a kind) and `why`, a
+sentence fit for strangers.
+"""
+
+import json
+import logging
+import os
+import signal
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Self
+
+from ..crew.watch import Watch
+
+log = logging.getLogger(__name__)
+
+PATIENCE = 300.0  # seconds until a command is given up: it hashes every byte of the model
+_PIECE = 1 << 16
+_MOST = 1 << 20  # bytes of an answer
+
+Answer = Mapping[str, Any]
+_BROKEN: Answer = {
+    "refused": "failed", "why": "the store could not be asked; the log of the server says why"
+}  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True)
+class Resolver:
+    """How a model is asked for.
+
+    command    to which the name of the model is added
+    place      a directory of the server's own, in which the command lays models out
+    variables  of the command's environment, where it is not the server's; None = not set
+    """
+
+    command: Sequence[str]
+    place: Path
+    variables: Mapping[str, str | None] = field(default_factory=dict)
+
+    def to_json(self) -> dict[str, Any]:
+        """For the environment of a server."""
+        return {
+            "command": list(self.command), "place": str(self.place),
+            "variables": dict(self.variables),
+        }  # fmt: skip
+
+    @classmethod
+    def from_json(cls, told: Mapping[str, Any]) -> Self:
+        """Read what `to_json` wrote."""
+        return cls(tuple(told["command"]), Path(told["place"]), told["variables"])
+
+    def ask(self, name: str, watch: Watch, on_answer: Callable[[Answer], None]) -> "Question":
+        """Start the command; `on_answer` is called once it has ended, whatever it said.
+
+        Raises:
+            OSError: when there may be no more processes.
+        """
+        return Question(self, name, watch, on_answer)
+
+    def environment(self) -> dict[str, str]:
+        """Of the command."""
+        kept = {key: text for key, text in os.environ.items() if key not in self.variables}
+        return kept | {key: text for key, text in self.variables.items() if text is not None}
+
+
+class Question:
+    """One command that runs; whoever reaps all processes of the server reaps it, too."""
+
+    def __init__(
+        self, resolver: Resolver, name: str, watch: Watch, on_answer: Callable[[Answer], None]
+    ) -> None:
+        self._watch = watch
+        self._on_answer = on_answer
+        self._said = b""
+        self._has_ended = False
+        self._reader, writer = os.pipe()
+        try:
+            self._pid = _start([*resolver.command, name], resolver.environment(), writer)
+        except OSError:
+            os.close(self._reader)
+            raise
+        finally:
+            os.close(writer)
+        os.set_blocking(self._reader, False)
+        watch.register(self._reader, self._hear)
+        watch.later(PATIENCE, self.give_up)
+
+    def _hear(self) -> bool:
+        with suppress(BlockingIOError):
+            piece = os.read(self._reader, _PIECE)
+            self._said += piece
+            if not piece or len(self._said) > _MOST:
+                # Its number is not another's before the watch has let go of it.
+                self._watch.later(0.0, self._end)
+                return False
+        return True
+
+    def _end(self) -> None:
+        self.give_up()  # where it said too much
+        self._has_ended = True
+        os.close(self._reader)
+        self._on_answer(_read(self._said))
+
+    def give_up(self) -> None:
+        """End it, where it has not ended; nobody is told anything but that it failed."""
+        if not self._has_ended:
+            with suppress(ProcessLookupError):  # whom it has started, too: they have its pipe
+                os.killpg(self._pid, signal.SIGKILL)
+
+
+def _start(command: Sequence[str], environment: Mapping[str, str], writer: int) -> int:
+    """A process that writes there; it has no other descriptor of ours but the log's."""
+    actions = [
+        (os.POSIX_SPAWN_OPEN, 0, os.devnull, os.O_RDONLY, 0),
+        (os.POSIX_SPAWN_DUP2, writer, 1),
+    ]
+    usual = [signal.SIGTERM, signal.SIGINT, signal.SIGHUP, signal.SIGPIPE]
+    return os.posix_spawn(
+        command[0], list(command), environment, file_actions=actions, setpgroup=0, setsigdef=usual
+    )
+
+
+def _read(said: bytes) -> Answer:
+    try:
+        answer = dict(json.loads(said))
+    except (ValueError, TypeError):
+        answer = {}
+    if {"refused", "why"} <= answer.keys() or {"entry", "directory"} <= answer.keys():
+        return answer
+    log.error("What asks the store has ended without an answer.")
+    return _BROKEN

@@ -1,0 +1,341 @@
+"""Supervisor: fronts and model processes, started again when they die, replaced when asked.
+
+It forks before anything heavy is imported: each process loads what it needs itself, because torch,
+xgboost and whatever else uses OpenMP may hang in a child that is forked after its threads exist.
+It holds the listening socket and never closes it while anybody serves, so that connections wait
+for whoever comes next.
+"""
+
+import logging
+import signal
+import time
+from collections.abc import Iterator
+from functools import partial
+
+from ...errors import BundleError
+from ...remote.channel import END
+from ..crew.child import Child
+from ..crew.control import Event
+from ..crew.crew import Crew, FrontSlot, ModelSlot, ProcessSlot, TemplateSlot
+from ..crew.exit_report import ExitReport
+from ..crew.process_table import ProcessTable, cannot_start
+from ..crew.watch import Watch
+from ..sockets.accept_queue import LAME_DUCK
+from .duties import Duties, work_at
+from .front_watchdog import SILENCE, FrontWatchdog
+from .replacement import FAREWELL, RETRY, Replacement
+from .terminal import Terminal
+
+log = logging.getLogger(__name__)
+
+KILL_AFTER = 5.0  # seconds beyond the grace after which processes are killed
+PATIENT = 20.0  # seconds, beyond the grace, that connections have to notice who has taken over
+LOOK = 1.0  # seconds between two looks at how busy a crew is, until its size is settled
+SIGNALS = (signal.SIGTERM, signal.SIGINT, signal.SIGQUIT, signal.SIGHUP, signal.SIGUSR1)
+SAME = 0.1  # seconds; a signal that comes again so soon was sent to a whole group of processes
+
+
+class Supervisor:
+    """Keeps a crew serving, until a signal.
+
+    SIGTERM, SIGINT, SIGQUIT  finish what runs, within `grace` seconds, and end; again: end at once
+    SIGHUP           have another crew, and let the old one go once that serves; when it came
+                     because the terminal was closed, as SIGTERM
+    SIGUSR1          another supervisor serves on the same socket: as SIGTERM, with more patience;
+                     where none can, as SIGTERM
+    """
+
+    def __init__(self, duties: Duties, *, grace: float, silence: float = SILENCE) -> None:
+        self._duties = duties
+        self._grace = grace
+        self._watch = Watch(SIGNALS)
+        work = partial(work_at, duties)
+        self._processes = ProcessTable(
+            self._watch, work, self._ready, self._told, self._cannot_fill
+        )
+        self._terminal = Terminal()
+        self._terms = duties.terms(self)
+        self._replacement = Replacement(self, duties, self._terms)
+        self._watchdog = FrontWatchdog(self._watch, self._answerable, self._may_load, silence)
+        self._crew = Crew(())  # that serves, or will
+        self._next: Crew | None = None  # that shall take over
+        self._is_asked = False  # for another crew, which has to wait
+        self._crews_made = 0
+        self._code: int | None = None  # to end with
+        self._failure: BundleError | None = None  # to end with, once those who serve are through
+        self._stopped = 0.0  # when, on the monotonic clock
+
+    def run(self) -> int:
+        """Serve until a signal; the exit code.
+
+        Raises:
+            BundleError: when the processes cannot start, or die faster than they can serve.
+        """
+        with self._watch:
+            try:
+                self._crew = self._new_crew()
+                self._fill_all(self._crew)
+                self._watchdog.begin()
+                while self._code is None or len(self._processes):
+                    for number in self._watch.wait():
+                        self._obey(number)
+                    for slot, child, exit_report in self._processes.reap():
+                        self._died(slot, child, exit_report)
+            finally:
+                self._processes.end()
+        if self._failure is not None:
+            raise self._failure
+        return self._code or 0
+
+    def _obey(self, number: int) -> None:
+        if number == signal.SIGHUP and not self._terminal.ends_us:
+            self.restart()
+        elif number == signal.SIGUSR1 and self._duties.is_replaceable:
+            self._code = 0
+            self._duties.handed_over()
+            for crew in self._processes.crews:
+                self._dismiss(crew)
+        elif not self._stopped:  # also where it is leaving: those whom it answers may finish
+            self._stopped = time.monotonic()
+            self._stop(0 if number == signal.SIGTERM else 128 + number)
+        elif time.monotonic() > self._stopped + SAME:
+            log.warning("A second signal: not waiting for running requests.")
+            self._code = 128 + number
+            self._processes.send(signal.SIGKILL)
+
+    def _stop(self, code: int) -> None:
+        """Have all fronts drain; kill who does not in time."""
+        self._code = code
+        for crew in self._processes.crews:
+            for front in crew.fronts:
+                front.tell("end")
+                front.send(signal.SIGTERM)
+            crew.end_if_left()
+        self._watch.later(LAME_DUCK, self._duties.last_call)
+        self._watch.later(self._grace + KILL_AFTER, partial(self._processes.send, signal.SIGKILL))
+
+    # --- crews ---
+
+    def restart(self, *, is_urgent: bool = True) -> None:
+        """Have another crew, that takes over as soon as it serves, and once no model comes or goes.
+
+        What is still being loaded is given up where it `is_urgent`; a crew that begins is waited
+        for then, because it may have read what is new by now, and may not.
+        """
+        is_beginning = self._next is not None or not self._crew.has_served
+        if self._code is not None or (is_beginning and not is_urgent):
+            return
+        if is_beginning or self._terms.is_busy:
+            if is_urgent and not is_beginning:
+                self._terms.hurry()
+            if not self._is_asked:
+                self._watch.later(RETRY, partial(self._ask_again, is_urgent))
+            self._is_asked = True
+            return
+        log.info("Restarting: the old processes serve until the new ones do.")
+        self._next = self._new_crew()
+        self._fill_all(self._next)
+
+    def _ask_again(self, is_urgent: bool) -> None:
+        self._is_asked = False
+        self.restart(is_urgent=is_urgent)
+
+    def _new_crew(self) -> Crew:
+        crew = self._duties.new_crew(self._crews_made)
+        self._crews_made += 1
+        self._processes.crews.append(crew)
+        return crew
+
+    def _fill_all(self, crew: Crew) -> None:
+        for slot in (*crew.templates.values(), *crew.fronts):
+            self.fill(slot)
+        self._see_out(crew)  # where there was no room for anybody
+
+    def _see_out(self, crew: Crew) -> None:
+        """Forget a crew of which nobody is left."""
+        if crew.is_leaving and crew.is_gone:
+            crew.let_go()
+            self._processes.crews.remove(crew)
+
+    def _ready(self, slot: ProcessSlot) -> None:
+        """Somebody is ready; perhaps a whole crew is."""
+        crew = slot.crew
+        if slot.has_served:
+            log.info("%s is ready again.", slot.name)
+        slot.has_served = True
+        self._duties.joined(slot)
+        if isinstance(slot, TemplateSlot):
+            self._fill_models(slot)
+        self._terms.go_on()
+        if crew.is_ready and not (crew.has_served or crew.is_leaving):
+            self._begin_serving(crew)
+
+    def _begin_serving(self, crew: Crew) -> None:
+        """From now on it is this crew that serves, and whoever is missing there is replaced."""
+        crew.has_served = True
+        if crew is self._next:
+            self._crew, old, self._next = crew, self._crew, None
+            self._dismiss(old)
+        else:
+            self._watch.later(LOOK, self._look)
+        self._duties.ready(crew)
+        self._terms.go_on()
+
+    def _look(self) -> None:
+        if self._code is None and (self._next is not None or self._duties.look(self._crew)):
+            self._watch.later(LOOK, self._look)
+
+    def _dismiss(self, crew: Crew) -> None:
+        """Let a crew finish what it has begun; connections have time to notice."""
+        crew.leave()
+        crew.end_if_left()
+        self._watch.later(self._grace + PATIENT, partial(crew.send, signal.SIGKILL))
+
+    def _make_do(self, crew: Crew) -> None:
+        """Where nobody else serves, a front that does goes on, though another cannot begin."""
+        self._processes.catch_up(crew)
+        if crew is self._next or self._code is not None or self._duties.has_stand_in:
+            return
+        if crew.serving and not (crew.has_served or crew.is_leaving):
+            self._begin_serving(crew)
+
+    def _fail(self, crew: Crew, error: BundleError) -> None:
+        """A crew cannot be had; what its fronts have taken from clients already, they answer."""
+        serving = crew.serving
+        if crew is self._next:
+            log.error("The restart failed, and the old processes go on: %s", error)
+            self._next = None
+            self._duties.failed(error)
+        elif serving:
+            self._code, self._failure = error.exit_code, error
+        else:
+            raise error
+        self._dismiss(crew)
+        for front in crew.fronts:
+            if front not in serving:
+                front.send(signal.SIGKILL)
+        self._terms.go_on()
+
+    # --- models that come and go: Supervision ---
+
+    @property
+    def crew(self) -> Crew:
+        """Who serves."""
+        return self._crew
+
+    @property
+    def watch(self) -> Watch:
+        """What it waits for."""
+        return self._watch
+
+    @property
+    def is_free(self) -> bool:
+        """Whether models can come and go now."""
+        return self._next is None and self._code is None and self._crew.is_ready
+
+    @property
+    def is_ending(self) -> bool:
+        """Whether the server is about to end."""
+        return self._code is not None
+
+    def dismiss(self, slot: ProcessSlot) -> None:
+        """Have nobody in a slot any more: whoever is there finishes what runs."""
+        slot.is_dismissed = True
+        slot.send(END if isinstance(slot, ModelSlot) else signal.SIGKILL)
+        if slot.child is not None:
+            self._watch.later(FAREWELL, partial(slot.child.send, signal.SIGKILL))
+
+    # --- processes ---
+
+    def fill(self, slot: ProcessSlot) -> None:
+        """Have a process in a slot, unless nobody is wanted there any more."""
+        front = slot.front if isinstance(slot, ModelSlot) else None
+        is_wanted = (
+            not slot.crew.is_leaving and self._code is None if front is None else front.child
+        )
+        if slot.child is not None or not is_wanted or slot.is_dismissed:
+            return
+        try:
+            self._begin(slot)
+        except OSError as error:
+            self._cannot_fill(slot, error)
+            return
+        for model in slot.models if isinstance(slot, FrontSlot) else ():
+            self.fill(model)
+
+    def _begin(self, slot: ProcessSlot) -> None:
+        """Fork; from a template where there is one. While it loads, its models wait for it."""
+        template = slot.crew.templates.get(slot.alias) if isinstance(slot, ModelSlot) else None
+        if template is None or template.child is None or not isinstance(slot, ModelSlot):
+            self._processes.fill(slot)
+        elif template.is_ready:
+            try:
+                self._processes.fork_from(template, slot)
+            except ConnectionError:  # it has died, and we are about to hear of it
+                self._processes.fill(slot)
+
+    def _fill_models(self, template: TemplateSlot) -> None:
+        for model in [each for front in template.crew.fronts for each in front.models]:
+            if model.alias == template.alias:
+                self.fill(model)
+
+    def _cannot_fill(self, slot: ProcessSlot, error: OSError) -> None:
+        if slot.is_dismissed:  # its template ended before it forked: nobody waits for it to end
+            self._terms.reaped(slot)
+            return
+        if isinstance(error, ConnectionError):  # its template is gone: it can load by itself
+            self._watch.later(0.0, partial(self.fill, slot))
+            return
+        failure = cannot_start(slot, error)
+        self._make_do(slot.crew)
+        if not slot.crew.has_served:
+            self._fail(slot.crew, failure)
+            return
+        log.error("%s Trying again.", failure)
+        self._watch.later(max(slot.delay(), RETRY), partial(self.fill, slot))
+
+    def _told(self, front: FrontSlot, event: Event) -> None:
+        """A front says something; it may have a process killed that does not answer."""
+        if event["event"] == "pong":
+            self._watchdog.answered(front, is_debugged=event["is_debugged"])
+            return
+        if event["event"] != "kill":
+            is_known = self._terms.heard(front, event)
+            if not is_known and self._duties.heard(front, event) and front.crew is self._crew:
+                self.restart(is_urgent=False)
+            return
+        front.condemn(event)
+
+    def _answerable(self) -> Iterator[FrontSlot]:
+        """Fronts whose silence is a fault; those that are leaving have their time anyway."""
+        for crew in self._processes.crews:
+            if self._code is None and not crew.is_leaving:
+                yield from crew.fronts
+
+    def _may_load(self, front: FrontSlot) -> bool:
+        """Whether models may be on their way into the process of a front."""
+        return not front.models and (not front.is_ready or self._terms.is_busy)
+
+    # --- death ---
+
+    def _died(self, slot: ProcessSlot, child: Child, exit_report: ExitReport) -> None:
+        crew = slot.crew
+        self._make_do(crew)
+        self._duties.reaped(child.pid)
+        self._terms.died(slot, child)
+        if slot.is_dismissed:
+            self._terms.reaped(slot)
+        elif isinstance(slot, FrontSlot):
+            self._terms.front_died(slot)
+            self._replacement.front(slot, child, exit_report)
+        elif isinstance(slot, ModelSlot):
+            self._replacement.model(slot, child, exit_report)
+        elif isinstance(slot, TemplateSlot) and self._replacement.template(
+            slot, child, exit_report
+        ):
+            self._fill_models(slot)
+            return
+        if not crew.has_served and not crew.is_leaving and self._code is None:
+            why = f"{slot.name} {exit_report.why} while it was loading the bundle."
+            self._fail(crew, child.failure or BundleError(why))
+        self._see_out(crew)

@@ -1,0 +1,295 @@
+"""Terms: which models a server has, each from a load to its end, in all of its processes.
+
+A term begins in two steps, so that it begins everywhere or nowhere: each front says that it has
+the model, loaded and warm; then all let it answer, and let go of what answered before.
+"""
+
+import logging
+from collections.abc import Callable, Iterator, MutableMapping, Sequence
+
+from ...models.state import CANNOT, UNLOADED, State
+from ..crew.child import Child
+from ..crew.control import Event
+from ..crew.crew import FrontSlot, ModelSlot, ProcessSlot, TemplateSlot
+from .model_status import Asked, ModelStatus
+from .supervision import SlotFactory, Supervision
+
+log = logging.getLogger(__name__)
+
+TRIES = 3  # deaths of a process that loads, after which the model cannot be loaded
+NOBODY = -1  # the ticket of who does not wait
+TAKEN_OVER = "another process takes over"
+ENDS = "the server ends"
+STUCK = "a process of the server keeps dying"
+
+
+class Terms:
+    """Has models loaded and unloaded, one thing after the other for each of them."""
+
+    def __init__(
+        self,
+        statuses: MutableMapping[str, ModelStatus],
+        factory: SlotFactory,
+        supervision: Supervision,
+    ) -> None:
+        self.preferred: list[str] = []  # the default versions that somebody has set, by alias
+        self.on_settled: Callable[[str, ModelStatus], None] = lambda *_: None  # before it is told
+        self._leaving: set[str] = set()  # models whose template is about to end
+        self._statuses = statuses
+        self._factory = factory
+        self._supervision = supervision
+
+    @property
+    def is_busy(self) -> bool:
+        """Whether some model comes or goes."""
+        return any(status.doing for status in self._statuses.values())
+
+    # --- what fronts say ---
+
+    def heard(self, front: FrontSlot, event: Event) -> bool:
+        """A front asks for something, or says what has become of it; whether it is that."""
+        kind, alias = event["event"], event.get("model", "")
+        status = self._statuses.get(alias)
+        if kind in {"load", "unload"} and status is not None:
+            self._asked(alias, status, Asked(kind, front, event["ticket"], event["replicas"]))
+        elif kind == "prefer" and status is not None:
+            self.prefer(alias)
+            tell_done(front, event["ticket"], "READY", "")
+        elif kind in {"loaded", "failed", "here", "gone"} and status is not None:
+            if event["term"] == status.term and front in status.awaited:
+                self._answered(front, kind, alias, status, event["why"])
+        elif kind in {"load", "unload", "prefer"}:  # it was forgotten before the front heard of it
+            tell_done(front, event["ticket"], "UNAVAILABLE", UNLOADED)
+        else:
+            return False
+        return True
+
+    def _asked(self, alias: str, status: ModelStatus, asked: Asked) -> None:
+        if asked.front.crew.is_leaving or self._supervision.is_ending:
+            why = ENDS if self._supervision.is_ending else TAKEN_OVER
+            _tell_stands(asked.front, alias, ModelStatus("UNAVAILABLE", why))
+            _refuse(asked, status, why)
+            return
+        if status.doing == asked.what and asked.replicas in {None, status.replicas}:
+            status.joined.append((asked.front, asked.ticket))
+            return
+        status.asked.append(asked)
+        if status.doing == "load" and asked.what == "unload":
+            self._give_up(alias, status, UNLOADED)
+        else:
+            self.go_on()
+
+    def prefer(self, alias: str) -> None:
+        """It is the default version from now on, in every process."""
+        self.preferred[:] = [*(each for each in self.preferred if each != alias), alias]
+        for front in self._fronts():
+            front.tell("prefer", model=alias)
+
+    def _answered(
+        self, front: FrontSlot, kind: str, alias: str, status: ModelStatus, why: str
+    ) -> None:
+        if kind == "failed":
+            self._give_up(alias, status, why)
+            return
+        if kind == "here":
+            self._dismiss(alias, [front], before=status.term)
+        elif kind == "gone":
+            self._dismiss(alias, [front])
+        status.awaited.discard(front)
+        self._see(alias, status)
+
+    # --- what is done ---
+
+    def go_on(self) -> None:
+        """Begin what has been asked and can be begun."""
+        for alias, status in list(self._statuses.items()):
+            if status.asked and not status.doing and self._supervision.is_free:
+                self._begin(alias, status)
+
+    def _begin(self, alias: str, status: ModelStatus) -> None:
+        asked = status.asked.popleft()
+        what = asked.what
+        status.joined = [(asked.front, asked.ticket)]
+        is_idle = what == "load" and asked.ticket == NOBODY and status.state == "READY"
+        if is_idle or (what == "unload" and status.state == "UNAVAILABLE"):
+            self._settle(alias, status, status.state, status.why)
+            return
+        status.before, status.replicas = status.replicas, asked.replicas or status.replicas
+        log.info("Model `%s` is to be %sed.", alias, what)
+        status.doing = what
+        status.term += 1
+        status.awaited = set(self._fronts())
+        if what == "load":
+            try:
+                self._load(alias, status)
+            except OSError as error:
+                log.error("Model `%s` cannot be loaded: %s.", alias, error.strerror)  # noqa: TRY400
+                self._give_up(alias, status, CANNOT)
+            return
+        status.state = "UNLOADING"
+        for each in status.awaited:
+            each.tell("go", model=alias, term=status.term)
+        self._see(alias, status)
+
+    def _load(self, alias: str, status: ModelStatus) -> None:
+        if status.state != "READY":
+            status.state = "LOADING"
+        crew = self._supervision.crew
+        template = self._factory.origin(alias)
+        if template is not None and alias not in crew.templates:
+            crew.enlist(template)
+            self._supervision.fill(template)
+        for front in status.awaited:
+            slots = self._factory.slots(front, alias)
+            front.enlist(slots)
+            for slot in slots:
+                slot.prepare()
+            front.offer(alias, status.term, slots)
+            for slot in slots:
+                self._supervision.fill(slot)
+
+    def _see(self, alias: str, status: ModelStatus) -> None:
+        """Go on where nobody is awaited any more."""
+        if status.awaited:
+            return
+        if status.doing == "load":
+            status.doing = "enter"
+            status.awaited = set(self._fronts())
+            for front in status.awaited:
+                front.tell("enter", model=alias, term=status.term)
+        elif status.doing == "enter":
+            self._settle(alias, status, "READY")
+        elif status.doing == "unload":
+            self._dismiss_template(alias)
+            if not any(
+                (*self._slots(alias, self._supervision.crew.fronts), alias in self._leaving)
+            ):
+                self._settle(alias, status, "UNAVAILABLE", UNLOADED)
+
+    def _give_up(self, alias: str, status: ModelStatus, why: str) -> None:
+        """It cannot be loaded; what there was before stays."""
+        for front in self._fronts():
+            front.tell("withdraw", model=alias, term=status.term)
+        self._dismiss(alias, self._supervision.crew.fronts, since=status.term)
+        status.replicas = status.before
+        if status.state == "READY":
+            self._settle(alias, status, "READY", why, failed=True)
+        else:
+            self._dismiss_template(alias)
+            self._settle(alias, status, "UNAVAILABLE", why, failed=True)
+
+    def _settle(
+        self, alias: str, status: ModelStatus, state: State, why: str = "", *, failed: bool = False
+    ) -> None:
+        status.state, status.doing, status.is_failed = state, "", failed
+        status.why = "" if state == "READY" else why
+        status.awaited = set()
+        for front in self._fronts():
+            _tell_stands(front, alias, status)
+        joined, status.joined = status.joined, []
+        self.on_settled(alias, status)
+        for front, ticket in joined:
+            tell_done(front, ticket, "FAILED" if failed else state, why)
+        self.go_on()
+
+    def forget(self, alias: str) -> None:
+        """There is no such model any more; who wanted something of it is told."""
+        if alias in self.preferred:
+            self.preferred.remove(alias)
+        status = self._statuses.pop(alias, None)
+        for asked in status.asked if status is not None else ():
+            tell_done(asked.front, asked.ticket, "UNAVAILABLE", UNLOADED)
+
+    # --- who comes between ---
+
+    def hurry(self) -> None:
+        """Something else is to be done: what is still being loaded is given up."""
+        for alias, status in list(self._statuses.items()):
+            if status.doing == "load":
+                self._give_up(alias, status, "the server was restarted meanwhile")
+
+    def give_up_waiting(self) -> None:
+        """A front cannot be had for now, and without it nothing can be begun: nobody waits."""
+        for status in self._statuses.values():
+            while status.asked and not status.doing:
+                _refuse(status.asked.popleft(), status, STUCK)
+
+    def died(self, slot: ProcessSlot, child: Child) -> None:
+        """A process of a model, or its template, has died; perhaps while it was loading."""
+        if not isinstance(slot, ModelSlot | TemplateSlot):
+            return
+        status = self._statuses.get(slot.alias)
+        if status is None or status.doing != "load" or child.is_ready:
+            return
+        if isinstance(slot, ModelSlot) and slot.term != status.term:
+            return
+        if child.failure is not None:
+            log.error("Model `%s` cannot be loaded: %s", slot.alias, child.failure)
+        elif slot.crashes + 1 < TRIES:
+            return
+        self._give_up(slot.alias, status, CANNOT)
+
+    def front_died(self, front: FrontSlot) -> None:
+        """It says nothing more; whoever follows it has what the server has."""
+        for alias, status in list(self._statuses.items()):
+            if front not in status.awaited:
+                continue
+            if status.doing == "load":
+                self._give_up(alias, status, "a process of the server died meanwhile")
+                continue
+            self._dismiss(alias, [front], before=status.term + (status.doing == "unload"))
+            status.awaited.discard(front)
+            self._see(alias, status)
+
+    def reaped(self, slot: ProcessSlot) -> None:
+        """A process in a slot that is given up has ended."""
+        if isinstance(slot, TemplateSlot):
+            self._leaving.discard(slot.alias)
+        elif isinstance(slot, ModelSlot) and slot.front is not None:
+            slot.front.discharge(slot)
+        if isinstance(slot, ModelSlot | TemplateSlot):
+            status = self._statuses.get(slot.alias)
+            if status is not None and status.doing == "unload":
+                self._see(slot.alias, status)
+
+    # --- slots ---
+
+    def _fronts(self) -> list[FrontSlot]:
+        return [each for each in self._supervision.crew.fronts if each.child is not None]
+
+    @staticmethod
+    def _slots(alias: str, fronts: Sequence[FrontSlot]) -> Iterator[ModelSlot]:
+        return (slot for front in fronts for slot in front.models if slot.alias == alias)
+
+    def _dismiss(
+        self, alias: str, fronts: Sequence[FrontSlot], *, since: int = 0, before: int = 1 << 62
+    ) -> None:
+        for slot in list(self._slots(alias, fronts)):
+            if since <= slot.term < before and not slot.is_dismissed:
+                self._supervision.dismiss(slot)
+                if slot.child is None:
+                    self.reaped(slot)
+
+    def _dismiss_template(self, alias: str) -> None:
+        template = self._supervision.crew.templates.pop(alias, None)
+        if template is not None:
+            self._supervision.dismiss(template)
+            if template.child is not None:
+                self._leaving.add(alias)
+
+
+def _refuse(asked: Asked, status: ModelStatus, why: str) -> None:
+    """What was asked is not done; the model stays as it was."""
+    state = status.state if asked.what == "unload" else "FAILED"
+    tell_done(asked.front, asked.ticket, state, why)
+
+
+def _tell_stands(front: FrontSlot, alias: str, status: ModelStatus) -> None:
+    state, why, failed = status.state, status.why, status.is_failed
+    front.tell("stands", model=alias, state=state, why=why, failed=failed)
+
+
+def tell_done(front: FrontSlot, ticket: int, state: str, why: str) -> None:
+    """Tell whoever waits with this ticket what has become of what was asked."""
+    if ticket != NOBODY:
+        front.tell("done", ticket=ticket, state=state, why=why)

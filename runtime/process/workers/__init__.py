@@ -1,0 +1,1 @@
+"""What a forked process does, from its beginning to its end."""

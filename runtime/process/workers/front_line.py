@@ -1,0 +1,152 @@
+"""FrontLine: what a front hears of its supervisor, and does about it."""
+
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial
+from typing import TYPE_CHECKING
+
+from ...added_model import AddedModel
+from ...remote.channel import Channel
+from ...remote.model_link import Kill, ModelLink
+from ...rpc.service_link import ServiceLink
+from ...settings import ServeSettings
+from ..crew.control import Event, Line
+from ..crew.crew import FrontSlot
+from ..crew.service_slot import ALIAS, ServiceSlot
+from ..supervising.front_watchdog import is_debugged
+
+if TYPE_CHECKING:
+    from ...hosting.hosted_models import HostedModels
+    from .life import Life
+
+Key = tuple[str, int, int]
+"""Model, term, replica."""
+
+
+class FrontLine:
+    """A front's end of its control line; for its models, their coordinator."""
+
+    def __init__(
+        self,
+        line: Line,
+        life: "Life",
+        links: Mapping[str, Sequence[ModelLink]],
+        service: ServiceLink | None,
+        fronts: int = 1,
+    ) -> None:
+        self._line = line
+        self._fronts = fronts
+        self._life = life
+        self._links: dict[Key, ModelLink | ServiceLink] = {
+            (link.alias, link.term, link.replica): link for each in links.values() for link in each
+        }
+        if service is not None:
+            self._links[ALIAS, 0, 0] = service
+        self._does: dict[str, Callable[[Event], None]] = {
+            "leave": lambda _: life.leave(),
+            "end": lambda _: life.close_door(),
+            "ping": lambda _: line.send("pong", is_debugged=is_debugged()),
+            "open": lambda _: life.open_up(),
+            "measure": lambda _: line.send("cost", costs=self._costs()),
+            "born": self._born,
+            "died": self._died,
+        }
+
+    def obey(self) -> None:
+        """Do from now on what the supervisor says."""
+        hosted = self._life.application.hosted
+        if hosted is not None:
+            hosted.obey(self)
+            self._does |= self._of_hosted(hosted)
+        self._line.on_event = lambda event: self._does[event["event"]](event)
+
+    def _of_hosted(self, hosted: "HostedModels") -> dict[str, Callable[[Event], None]]:
+        return {
+            "come": lambda e: hosted.transitions.come(e["model"], e["term"], self._adopt(e)),
+            "enter": lambda e: hosted.transitions.enter(e["model"], e["term"]),
+            "withdraw": lambda e: hosted.transitions.withdraw(e["model"], e["term"]),
+            "go": lambda e: hosted.go(e["model"], e["term"]),
+            "stands": lambda e: hosted.stands(e["model"], e["state"], e["why"], failed=e["failed"]),
+            "welcome": lambda e: hosted.welcome(AddedModel.from_json(e["added"]), e["tickets"]),
+            "farewell": lambda e: hosted.farewell(e["model"]),
+            "prefer": lambda e: hosted.preferred(e["model"]),
+            "done": lambda e: hosted.done(e["ticket"], e["state"], e["why"]),
+        }
+
+    # --- to the supervisor: a Coordinator ---
+
+    def ask(self, what: str, alias: str, ticket: int, workers: int | None = None) -> None:
+        """Have a model loaded, unloaded, or made the default everywhere."""
+        replicas = None if workers is None else -(-workers // self._fronts)
+        self._line.send(what, model=alias, ticket=ticket, replicas=replicas)
+
+    def tell(self, event: str, alias: str, term: int, why: str = "") -> None:
+        """What has become of it here."""
+        if event in {"here", "gone"}:
+            for key in [key for key in self._links if key[0] == alias]:
+                if event == "gone" or key[1] < term:
+                    del self._links[key]
+        self._line.send(event, model=alias, term=term, why=why)
+
+    # --- from the supervisor ---
+
+    def _born(self, event: Event) -> None:
+        link = self._links.get(_key(event))
+        if link is not None:
+            link.born(event["generation"])
+
+    def _died(self, event: Event) -> None:
+        link = self._links.get(_key(event))
+        if link is not None:
+            link.died(event["generation"], event["why"])
+
+    def _adopt(self, event: Event) -> list[ModelLink] | None:
+        """Our ends of the channels to the processes of a model; None where it runs in threads."""
+        alias, term = event["model"], event["term"]
+        links = []
+        for replica, count in enumerate(event["channels"]):
+            channel = Channel.adopt_front(self._line.take(count))
+            link = ModelLink(channel, alias, replica, _killer(self._line, alias, term, replica))
+            link.term = term
+            self._links[alias, term, replica] = link
+            links.append(link)
+        return links or None
+
+    def _costs(self) -> dict[str, tuple[float, float, int]]:
+        costs = self._life.application.costs()
+        return {name: (cost.alpha, cost.beta, cost.count) for name, cost in costs.items()}
+
+
+def model_links(slot: FrontSlot, line: Line) -> dict[str, list[ModelLink]]:
+    """The front's ends of the model processes that it starts with, by alias."""
+    links: dict[str, list[ModelLink]] = {}
+    for model in slot.models:
+        if isinstance(model, ServiceSlot):
+            continue
+        assert model.channel is not None
+        kill = _killer(line, model.alias, model.term, model.replica)
+        link = ModelLink(model.channel.for_front(), model.alias, model.replica, kill)
+        link.term = model.term
+        links.setdefault(model.alias, []).append(link)
+    return links
+
+
+def service_link(slot: FrontSlot, line: Line, settings: ServeSettings) -> ServiceLink | None:
+    """The front's end of its service process, where it has one."""
+    for each in slot.models:
+        if isinstance(each, ServiceSlot) and each.calls is not None:
+            kill = _killer(line, each.alias, each.term, each.replica)
+            return ServiceLink(each.calls.for_front(), kill, settings)
+    return None
+
+
+def _killer(line: Line, alias: str, term: int, replica: int) -> Kill:
+    return partial(_have_killed, line, (alias, term, replica))
+
+
+def _have_killed(line: Line, key: Key, generation: int, why: str) -> None:
+    alias, term, replica = key
+    line.send("kill", model=alias, term=term, replica=replica, generation=generation, why=why)
+
+
+def _key(event: Event) -> Key:
+    return event["model"], event["term"], event["replica"]

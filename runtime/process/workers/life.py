@@ -1,0 +1,375 @@
+"""Life: one server process, from listening to the last answer."""
+
+import asyncio
+import contextlib
+import logging
+import os
+import signal
+import socket
+import time
+from collections.abc import Callable, Iterator
+from functools import partial
+from types import FrameType
+from typing import TYPE_CHECKING
+
+import uvicorn
+
+from ...errors import BundleError
+from ...http.app import Application
+from ...http.fast.fast_protocol import FastProtocol
+from ...http.protocol import LimitedProtocol
+from ...http.unread import has_unread
+from ..crew.control import Line
+from ..machine.descriptor_limit import DescriptorLimit
+from ..sockets.accept_queue import FAREWELL, GLANCE, LAME_DUCK, LAST_CALL, emptied, turn_away
+from ..sockets.listeners import is_awaited, quiet
+
+if TYPE_CHECKING:
+    from ...grpc.front import Front
+    from .management_front import ManagementFront
+
+log = logging.getLogger(__name__)
+
+FLUSHES = 10
+LAST_RESORT = 5.0  # seconds beyond the grace
+PATIENCE = 1.0  # seconds, or as long as it took itself, that one which is ready waits for others
+
+
+class Life(uvicorn.Server):
+    """uvicorn's server, ended so that nothing that was accepted is lost.
+
+    On SIGTERM: /readyz says 503 and every answer closes its connection, while new connections are
+    still taken; then the queue of the socket is closed and emptied, and what runs is awaited. A
+    second signal ends it at once.
+
+    It is one of several on a socket, perhaps: while it loads it leaves connections to those that
+    are ready, as `others_are_ready` tells. With a `line` to a supervisor it turns newcomers away at
+    the end only when that says that all end: otherwise another will stand here.
+    """
+
+    def __init__(
+        self,
+        application: Application,
+        others_are_ready: Callable[[], bool] = lambda: False,
+        *,
+        line: Line | None = None,
+        is_alone: bool = True,
+    ) -> None:
+        settings = application.plan.settings
+        self._protocol = application.protocol()
+        super().__init__(
+            uvicorn.Config(
+                application,
+                http=self._protocol,
+                ws="none",
+                lifespan="on",
+                log_config=None,
+                access_log=False,
+                proxy_headers=False,  # nobody may claim another address
+                server_header=False,
+            )
+        )
+        self.config.timeout_keep_alive = settings.limits.keep_alive  # type: ignore[assignment]
+        self.application = application
+        self._drain_timeout = settings.drain_timeout
+        self._others_are_ready = others_are_ready
+        self._line = line  # to the supervisor
+        self._is_alone = is_alone
+        self._shuts_door = line is None
+        self._is_handing_over = False
+        self._sockets: list[socket.socket] = []
+        self._sharing: asyncio.Task[None] | None = None
+        self._descriptors = DescriptorLimit()
+        self._pausing: asyncio.Task[None] | None = None  # while it is full
+        self._has_paused = False  # ever, which has been said
+        self._was_ready = False  # when the signal came
+        self._wake: asyncio.Event | None = None
+        self.signal: int | None = None  # that ended it
+        self.has_models_elsewhere = False  # which end with the supervisor
+        self._has_lost_models = False
+        self._parent = os.getppid()
+        self.grpc: Front | None = None
+        self.management: ManagementFront | None = None
+        self._began = time.monotonic()
+        application.readiness.is_early = line is not None and not is_alone
+        application.is_listening_first = True
+        application.on_failure = self.end
+
+    def end(self) -> None:
+        """Stop in good order."""
+        self.should_exit = True
+        if self._wake is not None:
+            self._wake.set()
+
+    def handle_exit(self, sig: int, frame: FrameType | None) -> None:  # noqa: ARG002
+        """A signal: drain; a second one: go.
+
+        Under a supervisor a second one is only the first one again, which whoever stops a whole
+        group of processes has sent to each of them; it is the supervisor who ends what drains.
+        """
+        if self.signal is not None and self._line is not None:
+            return
+        if self.signal is not None:
+            log.warning("A second signal: not waiting for running requests.")
+            logging.shutdown()
+            os._exit(128 + sig)
+        self.signal = sig
+        self._was_ready = self.application.readiness.takes_requests
+        self.application.readiness.drain()
+        self.end()
+
+    def close_door(self) -> None:
+        """All processes of the server are about to end: whoever is at it first lets nobody in."""
+        self._shuts_door = True
+
+    def open_up(self) -> None:
+        """Say that the server is ready, once this process is."""
+        self.application.readiness.is_early = False
+
+    def leave(self) -> None:
+        """Others serve on the same socket: take nobody in, and wait until everybody is out."""
+        self._is_handing_over = True
+        self.application.readiness.leave()
+        self.end()
+
+    @contextlib.contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        """Handle signals on the loop; uvicorn raises them again at the end, we exit with a code."""
+        loop = asyncio.get_running_loop()
+        for number in (signal.SIGTERM, signal.SIGINT):
+            if signal.getsignal(number) is signal.SIG_IGN:  # a supervisor decides what it means
+                continue
+            loop.add_signal_handler(number, self.handle_exit, number, None)
+        yield
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        """Start the application and listen, unless others can answer what this one cannot yet."""
+        self._sockets = sockets or []
+        if self._line is not None:
+            asyncio.get_running_loop().add_reader(self._line.fileno(), self._hear, self._line)
+            self._line.on_full = partial(self._keep_telling, self._line)
+        await super().startup(sockets=[])
+        if not self._others_are_ready():
+            await self._listen()
+        self._sharing = asyncio.create_task(self._share(self._others_are_ready))
+
+    def _hear(self, line: Line) -> None:
+        if not line.read():  # the supervisor is gone, and its models with it
+            asyncio.get_running_loop().remove_reader(line.fileno())
+            self.close_door()
+            self._has_lost_models = self.has_models_elsewhere
+            loop = asyncio.get_running_loop()
+            loop.call_later(self._drain_timeout + LAST_RESORT, self._end_alone)
+
+    @staticmethod
+    def _keep_telling(line: Line) -> None:
+        """The supervisor does not read just now: tell it as soon as there is room."""
+        loop, number = asyncio.get_running_loop(), line.fileno()
+
+        def tell() -> None:
+            if line.flush():
+                loop.remove_writer(number)
+
+        if number >= 0:
+            loop.add_writer(number, tell)
+
+    def _end_alone(self) -> None:
+        """There is no supervisor that would end what does not end by itself."""
+        if os.getppid() != self._parent:
+            os._exit(1)
+
+    async def _open(self) -> None:
+        loop = asyncio.get_running_loop()
+        make, backlog = self._connected, self._descriptors.backlog
+        self.servers = [
+            await loop.create_server(make, sock=each.dup(), backlog=backlog)
+            for each in self._sockets
+        ]
+
+    def _connected(self) -> asyncio.Protocol:
+        """Somebody comes in, perhaps with many others: who counts them does so afterwards."""
+        asyncio.get_running_loop().call_soon(self._count)
+        return self._protocol(self.config, self.server_state, self.lifespan.state)
+
+    def _count(self) -> None:
+        if self._pausing is None and self._descriptors.is_full(len(self.server_state.connections)):
+            self._close()
+            self.application.readiness.is_full = True
+            self._pausing = asyncio.create_task(self._pause())
+
+    async def _pause(self) -> None:
+        """Leave newcomers in the queue of the socket until somebody has gone."""
+        if not self._has_paused:
+            log.warning("There are no descriptors for more connections: newcomers have to wait.")
+        self._has_paused = True
+        while not self.servers:
+            await asyncio.sleep(GLANCE)
+            if not self._descriptors.is_full(len(self.server_state.connections)):
+                with contextlib.suppress(OSError):  # something else has taken them: the next time
+                    await self._open()
+        self.application.readiness.is_full = False
+        self._pausing = None
+
+    def _close(self) -> None:
+        if self._pausing is not None:
+            self._pausing.cancel()
+            self._pausing = None
+            self.application.readiness.is_full = False
+        for server in self.servers:
+            server.close()
+        self.servers = []
+
+    async def _listen(self) -> None:
+        await self._open()
+        if self.grpc is not None:
+            await self.grpc.listen()
+        if self.management is not None:
+            await self.management.listen()
+
+    def _hang_up(self) -> None:
+        """Take no more connections; the socket stays open, for later and for others."""
+        self._close()
+        if self.management is not None:
+            self.management.hang_up()
+
+    async def _share(self, others_are_ready: Callable[[], bool]) -> None:
+        """Listen while nobody else is ready, and for good once this one is."""
+        readiness = self.application.readiness
+        while not readiness.takes_requests:
+            if others_are_ready():
+                self._hang_up()
+                if self.grpc is not None:
+                    await self.grpc.hang_up()
+            elif not self.servers:
+                await self._listen()
+            await asyncio.sleep(GLANCE)
+        patience = max(PATIENCE, time.monotonic() - self._began)
+        asyncio.get_running_loop().call_later(patience, self.open_up)
+        if not self.servers and self._pausing is None:
+            await self._listen()
+
+    async def main_loop(self) -> None:
+        """Wait for the end; once a second there is a new Date."""
+        self._wake = asyncio.Event()
+        counter = 0
+        while not await self.on_tick(counter):
+            counter += 10
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(1.0):
+                    await self._wake.wait()
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        """Let everybody out: announce it, take those who are in already, answer, close."""
+        if self._sharing is not None:
+            self._sharing.cancel()
+        grpc = asyncio.create_task(self._finish_grpc())
+        if self._is_handing_over:
+            await self._see_off()
+        else:
+            await self._last_call(sockets or [])
+        self._hang_up()
+        for listener in sockets or ():
+            listener.close()
+        await self._finish()
+        if self.management is not None:
+            await self.management.finish(self._drain_timeout)
+        await grpc
+        await self.lifespan.shutdown()
+
+    async def _finish_grpc(self) -> None:
+        if self.grpc is not None:
+            await self.grpc.finish(self._drain_timeout, quiet, is_awaited)
+
+    async def _last_call(self, sockets: list[socket.socket]) -> None:
+        """Let those in who have come already, and nobody else."""
+        was_busy = bool(self.server_state.connections) or (self._was_ready and not self._is_alone)
+        self._excuse()
+        await asyncio.sleep(LAME_DUCK if was_busy else GLANCE)  # also to hear of the supervisor
+        if self._shuts_door:
+            for listener in sockets:
+                turn_away(listener)
+        await asyncio.sleep(LAST_CALL if was_busy else LAST_CALL / 10)
+        await emptied(sockets)
+
+    async def _see_off(self) -> None:
+        """Wait until each connection has been told to close, or has been idle for too long.
+
+        Closing one that is idle could meet a request that is on its way already.
+        """
+        self._close()
+        self._excuse()
+        for connection in self.server_state.connections:
+            if isinstance(connection, LimitedProtocol):
+                connection.hurry(FAREWELL)
+        if self.management is not None:
+            await self.management.leave()
+        deadline = time.monotonic() + self._drain_timeout
+        while self._is_occupied and time.monotonic() < deadline:
+            if self.signal is not None:
+                return
+            await asyncio.sleep(GLANCE)
+
+    @property
+    def _is_occupied(self) -> bool:
+        """Whether anybody is in."""
+        is_managed = self.management is not None and self.management.is_occupied
+        return bool(self.server_state.connections) or is_managed
+
+    def _excuse(self) -> None:
+        """Whoever is being answered is told that the connection ends with it."""
+        for connection in self.server_state.connections:
+            cycle = getattr(connection, "cycle", None)
+            if cycle is not None and not cycle.response_complete:
+                cycle.keep_alive = False
+
+    async def _hear_out(self) -> None:
+        """Have what clients have sent read, before those who have sent nothing are cut."""
+        for _ in range(FLUSHES):
+            connections = self.server_state.connections
+            if not any(has_unread(each.transport) for each in connections):
+                return
+            await asyncio.sleep(LAST_CALL / FLUSHES)
+
+    async def _finish(self) -> None:
+        await self._hear_out()
+        for connection in list(self.server_state.connections):
+            connection.shutdown()
+        if self._has_lost_models:
+            await self.application.refuse()
+        fast_path = self.application.fast_path
+        drained = asyncio.create_task(fast_path.drained())
+        _, late = await asyncio.wait(
+            {drained, *self.server_state.tasks}, timeout=self._drain_timeout
+        )
+        if late:
+            running = len(late - {drained}) + fast_path.open
+            log.error("%d requests were still running after %g s.", running, self._drain_timeout)
+        for task in late:
+            task.cancel()
+        for connection in list(self.server_state.connections):
+            if isinstance(connection, FastProtocol):
+                connection.give_up()
+        # Written, but perhaps not yet sent.
+        for _ in range(FLUSHES):
+            if not self.server_state.connections:
+                return
+            await asyncio.sleep(LAST_CALL / FLUSHES)
+
+
+def run(life: Life, listener: socket.socket) -> int:
+    """Serve until a signal or a failure; the exit code.
+
+    Raises:
+        BundleError: what kept the bundle from loading.
+    """
+    import uvloop
+
+    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+        runner.run(life.serve(sockets=[listener]))
+    failure = life.application.failure
+    if isinstance(failure, BundleError):
+        raise failure
+    if failure is not None:
+        log.error("The bundle cannot be loaded.", exc_info=failure)
+        raise BundleError(f"The bundle cannot be loaded: {type(failure).__name__}: {failure}")
+    return 128 + signal.SIGINT if life.signal == signal.SIGINT else 0

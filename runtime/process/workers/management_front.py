@@ -1,0 +1,82 @@
+"""ManagementFront: a front's part of the management port, which all fronts listen on."""
+
+import asyncio
+from functools import partial
+
+import uvicorn
+from uvicorn.server import ServerState
+
+from ...dialects.management.dialect import Management
+from ...http.app import Application
+from ...http.keyed_site import KeyedSite
+from ...http.protocol import LimitedProtocol, limited
+from ..sockets.accept_queue import FAREWELL, LAST_CALL, emptied
+from ..sockets.management_port import ManagementPort
+
+
+class ManagementFront:
+    """Takes connections while its application is loaded, and for as long as that answers."""
+
+    def __init__(self, application: Application, port: ManagementPort) -> None:
+        shared = application.fast_path.shared
+        roster = application.metrics.roster
+        dialect = Management(application.catalog, lambda: roster)
+        site = KeyedSite(dialect, shared, application.access, port.token)
+        readiness = application.readiness
+        self._protocol = limited(shared, lambda: readiness.closes_connections)
+        self._config = uvicorn.Config(
+            site,
+            http=self._protocol,
+            ws="none",
+            lifespan="off",
+            log_config=None,
+            access_log=False,
+            proxy_headers=False,
+            server_header=False,
+        )
+        self._state = ServerState()
+        self._listener = port.listener
+        self._server: asyncio.Server | None = None
+
+    async def listen(self) -> None:
+        """Take connections, from now on."""
+        if self._server is None:
+            self._config.load()
+            make = partial(self._protocol, self._config, self._state, {})
+            loop = asyncio.get_running_loop()
+            self._server = await loop.create_server(make, sock=self._listener.dup())
+
+    def hang_up(self) -> None:
+        """Take no more connections."""
+        if self._server is not None:
+            self._server.close()
+            self._server = None
+
+    @property
+    def is_occupied(self) -> bool:
+        """Whether anybody is in."""
+        return bool(self._state.connections)
+
+    async def leave(self) -> None:
+        """Others take over: let those in who wait in the queue of the port, then nobody.
+
+        Closing the queue resets who waits there: another server has one of its own.
+        """
+        if self._server is not None:
+            await asyncio.sleep(LAST_CALL)
+            await emptied([self._listener])
+        self.hang_up()
+        self._listener.close()
+        for connection in self._state.connections:
+            if isinstance(connection, LimitedProtocol):
+                connection.hurry(FAREWELL)
+
+    async def finish(self, seconds: float) -> None:
+        """Answer what has been asked, for a while, and close."""
+        self.hang_up()
+        for connection in list(self._state.connections):
+            connection.shutdown()
+        if self._state.tasks:
+            _, late = await asyncio.wait(self._state.tasks, timeout=seconds)
+            for task in late:
+                task.cancel()

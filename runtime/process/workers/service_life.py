@@ -1,0 +1,80 @@
+"""The life of a service process: the author's class and its models, for one front."""
+
+import logging
+import sys
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING
+
+from ...errors import BundleError
+from ...hosting.host import Host
+from ...hosting.readiness import Readiness
+from ...models.operation import Operation
+from ...plan import Plan
+from ...remote.model_process import prepare
+from ...rpc.call_channel import CallChannel
+from ...rpc.service_process import ServiceProcess, run
+from ...telemetry.heartbeat import Heartbeat
+from ...telemetry.metrics import Metrics
+
+if TYPE_CHECKING:
+    from ...manifest import Route
+
+log = logging.getLogger(__name__)
+
+
+class _Telling(Readiness):
+    """Passes on what a host is busy with."""
+
+    def __init__(self, tell: Callable[[str], None]) -> None:
+        super().__init__()
+        self._tell = tell
+
+    def starting(self, what: str) -> None:
+        """Say what it is busy with."""
+        self._tell(what)
+
+
+class _Served:
+    """A Host, as `rpc.service_process` knows one."""
+
+    def __init__(self, host: Host, metrics: Metrics) -> None:
+        self._host = host
+        self.routes: tuple[Route, ...] = host.routes
+        self._heartbeat = Heartbeat(metrics.lagged, host.tell_costs)
+
+    async def load(self, told: Callable[[str], None]) -> Mapping[str, Operation]:
+        """Load everything; what no person can mend is in the log."""
+        try:
+            operations = await self._host.load(_Telling(told))
+        except BundleError:
+            raise
+        except Exception as error:
+            log.exception("The bundle cannot be loaded.")
+            why = f"{type(error).__name__}: {error}"
+            raise BundleError(f"The bundle cannot be loaded: {why}") from error
+        self.routes = self._host.routes
+        self._heartbeat.start()
+        return operations
+
+    async def stop(self) -> None:
+        """Answer what is queued, then let go."""
+        self._heartbeat.stop()
+        await self._host.stop()
+
+
+def serve_service(
+    channel: CallChannel,
+    plan: Plan,
+    metrics: Metrics,
+    generation: int,
+    on_ready: Callable[[], None],
+) -> None:
+    """Load the bundle, and answer the calls of a front until that lets go.
+
+    Raises:
+        BundleError: when it cannot be loaded.
+    """
+    prepare()
+    sys.stdout.reconfigure(line_buffering=True)  # type: ignore[union-attr]  # a log, now
+    process = ServiceProcess(channel, generation)
+    run(process, _Served(Host(plan, metrics, on_hang=process.hung), metrics), on_ready)

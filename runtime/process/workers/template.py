@@ -1,0 +1,129 @@
+"""Template: a process that has loaded a model, and forks the processes that answer with it.
+
+What the model is made of lies in pages that all of them share, and a crash is mended by a fork. It
+is sound only while the template has one thread: it loads, and never calls the model.
+"""
+
+import errno
+import json
+import os
+import socket
+import time
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import NoReturn
+
+from ...models.model import LoadedModel
+from ...remote.channel import Channel
+from ...remote.model_process import end_with_parent, serve_loaded
+from ..crew.child import be_child
+from ..crew.crew import UNFIT
+from ..crew.stderr_tail import STDERR
+
+MOST = 64  # descriptors in one message
+_PIECE = 1 << 12
+_STDOUT = 1
+
+
+def serve_template(
+    line: socket.socket,
+    load: Callable[[], LoadedModel],
+    begin: Callable[[], None],
+    on_ready: Callable[[], None],
+) -> int:
+    """Load a model, and fork whenever the line says so, until it ends; the exit code.
+
+    Each forked process calls `begin` first; here nothing may start a thread.
+
+    Raises:
+        BundleError: when the model cannot be loaded.
+    """
+    model = load()
+    if len(list(Path("/proc/self/task").iterdir())) > 1:
+        return UNFIT
+    on_ready()
+    line.setblocking(True)
+    template = Template(line, model, begin)
+    while template.fork():
+        pass
+    return 0
+
+
+class Template:
+    """Forks away: the new process is a child of the supervisor, which hears of its end."""
+
+    def __init__(self, line: socket.socket, model: LoadedModel, begin: Callable[[], None]) -> None:
+        self._line = line
+        self._model = model
+        self._begin = begin
+        self._supervisor = os.getppid()
+
+    def fork(self) -> bool:
+        """Wait until a process is wanted, and fork it; False when nobody wants any more."""
+        data, descriptors, _, _ = socket.recv_fds(self._line, _PIECE, MOST)
+        if not data:
+            return False
+        asked = json.loads(data)
+        try:
+            told = {"pid": self._fork_away(asked["generation"], descriptors)}
+        except OSError as error:
+            told = {"errno": error.errno or errno.EAGAIN}
+        finally:
+            for descriptor in descriptors:
+                os.close(descriptor)
+        self._line.send(json.dumps({"ticket": asked["ticket"], **told}).encode())
+        return True
+
+    def _fork_away(self, generation: int, descriptors: Sequence[int]) -> int:
+        """Fork twice, so that whoever adopts orphans, the supervisor, is the parent."""
+        reader, writer = os.pipe()
+        between = os.fork()
+        if between == 0:
+            os.close(reader)
+            _forked_again(writer, lambda: self._be_model(generation, descriptors))
+        os.close(writer)
+        pid = os.read(reader, _PIECE)
+        os.close(reader)
+        os.waitpid(between, 0)
+        if not pid:
+            raise BlockingIOError(errno.EAGAIN, os.strerror(errno.EAGAIN))
+        return int(pid)
+
+    def _be_model(self, generation: int, descriptors: Sequence[int]) -> NoReturn:
+        told, stderr, *shared = descriptors
+
+        def prepare() -> None:
+            self._line.close()
+            os.dup2(stderr, STDERR)
+            os.dup2(stderr, _STDOUT)  # what a model prints is no access log
+            os.close(stderr)
+            self._await_adoption()
+            self._begin()
+
+        def work(on_ready: Callable[[], None]) -> int:
+            serve_loaded(Channel.adopt(shared), self._model, generation, on_ready)
+            return 0
+
+        be_child(prepare, work, told)
+
+    def _await_adoption(self) -> None:
+        """Until the process between is gone; only then our end follows the supervisor's."""
+        while (parent := os.getppid()) != self._supervisor:
+            if parent == 1:
+                os._exit(1)
+            time.sleep(0.0005)
+        end_with_parent()
+
+
+def _forked_again(writer: int, be: Callable[[], NoReturn]) -> NoReturn:
+    """In the process between: fork, tell the number, and be gone."""
+    code = 1
+    try:
+        pid = os.fork()
+        if pid == 0:
+            os.close(writer)
+            be()
+        os.write(writer, str(pid).encode())
+        code = 0
+    finally:
+        os._exit(code)

@@ -1,0 +1,174 @@
+"""What a supervisor and a front tell each other."""
+
+import json
+import os
+
+import pytest
+
+from modelbundle.runtime.errors import BundleError
+from modelbundle.runtime.process.crew.control import Control
+
+
+@pytest.fixture
+def control():
+    control = Control()
+    yield control
+    control.close()
+
+
+def test_events_come_whole_and_in_order(control):
+    heard = []
+    control.front.on_event = heard.append
+    control.supervisor.send("born", model="a", replica=0, generation=1)
+    control.supervisor.send("leave")
+    assert control.front.read()
+    assert heard == [
+        {"event": "born", "model": "a", "replica": 0, "generation": 1},
+        {"event": "leave"},
+    ]
+    assert control.front.read(), "nothing has come, and more may"
+
+
+def test_an_event_that_cannot_be_followed_keeps_nobody_from_the_next(control, caplog):
+    heard = []
+
+    def follow(event):
+        heard.append(event["event"])
+        if event["event"] == "stands":
+            raise KeyError(event["model"])
+
+    control.front.on_event = follow
+    control.supervisor.send("stands", model="gone")
+    control.supervisor.send("done")
+    assert control.front.read()
+    assert heard == ["stands", "done"]
+    assert "could not be followed" in caplog.text
+
+
+def test_the_end_of_a_server_is_no_such_event(control):
+    def follow(_):
+        raise BundleError("It cannot go on.")
+
+    control.front.on_event = follow
+    control.supervisor.send("leave")
+    with pytest.raises(BundleError):
+        control.front.read()
+
+
+def test_half_an_event_waits_for_the_rest(control):
+    heard = []
+    control.supervisor.on_event = heard.append
+    line = json.dumps({"event": "cost", "costs": {"a": "b" * 100_000}}).encode() + b"\n"
+    raw = control.front._socket
+    raw.setblocking(True)
+    raw.send(line[:50])
+    assert control.supervisor.read()
+    assert heard == []
+    raw.send(line[50:])
+    while not heard:
+        assert control.supervisor.read()
+    assert heard[0]["costs"] == {"a": "b" * 100_000}
+
+
+def test_nobody_at_the_other_end_is_no_trouble(control):
+    control.front.close()
+    control.supervisor.send("leave")
+    assert not control.supervisor.read()
+
+
+def test_one_who_does_not_listen_never_blocks_the_other_and_hears_all_of_it_later(control):
+    heard, full = [], []
+    control.supervisor.on_full = lambda: full.append(True)
+    control.front.on_event = lambda event: heard.append(event["number"])
+    for number in range(10_000):
+        control.supervisor.send("born", number=number)
+    control.supervisor.send("welcome", number="x" * 5_000_000)
+    assert full == [True]
+    while not control.supervisor.flush():
+        assert control.front.read()
+    while len(heard) <= 10_000:
+        assert control.front.read()
+    assert heard == [*range(10_000), "x" * 5_000_000]
+
+
+def goes(control):
+    control.front.close()
+    assert control.supervisor.flush()
+
+
+def ends(control):
+    control.supervisor.close()
+
+
+@pytest.mark.parametrize("how", [goes, ends])
+def test_what_is_kept_for_one_who_goes_is_forgotten(control, how):
+    while not control.supervisor._kept:
+        control.supervisor.send("born", number=1)
+    reader, writer = os.pipe()
+    control.supervisor.send("come", [writer], model="a", count=1)
+    os.close(writer)
+    how(control)
+    assert os.read(reader, 1) == b"", "the copy of the descriptor is closed"
+    os.close(reader)
+
+
+def test_a_line_that_can_tell_no_more_ends_for_both(control, caplog):
+    """More descriptors than one message holds: whoever waits for it hears of its end."""
+    while not control.supervisor._kept:
+        control.supervisor.send("born", number=1)
+    number = control.supervisor.fileno()
+    control.supervisor.send("come", [number] * 300, model="a")
+    while control.front.read() and not control.supervisor.flush():
+        pass
+    assert not control.supervisor.read()
+    assert control.supervisor.fileno() == number
+    assert "cannot be told" in caplog.text
+
+
+def test_descriptors_that_cannot_be_sent_are_told_to_whoever_sends_them(control):
+    with pytest.raises(OSError, match=r"."):
+        control.supervisor.send("come", [control.supervisor.fileno()] * 300, model="a")
+
+
+def test_descriptors_that_wait_come_with_their_events(control):
+    taken = []
+    control.front.on_event = lambda event: (
+        taken.extend(control.front.take(1)) if event["event"] == "come" else None
+    )
+    while not control.supervisor._kept:
+        control.supervisor.send("born", number=1)
+    pipes = [os.pipe() for _ in range(3)]
+    for _, writer in pipes:
+        control.supervisor.send("come", [writer], model="a")
+        os.close(writer)
+    while not control.supervisor.flush() or len(taken) < 3:
+        assert control.front.read()
+    for at, (reader, _) in enumerate(pipes):
+        os.write(taken[at], b"%d" % at)
+        os.close(taken[at])
+        assert os.read(reader, 2) == b"%d" % at
+        assert os.read(reader, 1) == b"", "nobody else has it any more"
+        os.close(reader)
+
+
+def test_descriptors_come_with_their_events(control):
+    taken = {}
+
+    def hear(event):
+        if event["event"] == "come":
+            taken[event["model"]] = control.front.take(event["count"])
+
+    control.front.on_event = hear
+    pipes = [os.pipe() for _ in range(3)]
+    reads, writes = zip(*pipes, strict=True)
+    control.supervisor.send("stands", model="a")
+    control.supervisor.send("come", reads[:2], model="a", count=2)
+    control.supervisor.send("stands", model="a")
+    control.supervisor.send("come", reads[2:], model="b", count=1)
+    while len(taken) < 2:
+        assert control.front.read()
+    for number, writer in enumerate(writes):
+        os.write(writer, b"%d" % number)
+    assert [os.read(each, 1) for each in (*taken["a"], *taken["b"])] == [b"0", b"1", b"2"]
+    for each in (*reads, *writes, *taken["a"], *taken["b"]):
+        os.close(each)

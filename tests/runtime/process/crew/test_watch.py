@@ -1,0 +1,146 @@
+"""What a supervisor waits for."""
+
+import os
+import signal
+
+import pytest
+
+from modelbundle.runtime.process.crew.control import Control
+from modelbundle.runtime.process.crew.output_pipe import OutputPipe
+from modelbundle.runtime.process.crew.watch import Watch
+
+
+@pytest.fixture
+def watch():
+    with Watch((signal.SIGUSR2,)) as watch:
+        yield watch
+
+
+def test_a_signal_is_told_once(watch):
+    os.kill(os.getpid(), signal.SIGUSR2)
+    assert watch.wait() == [signal.SIGUSR2]
+    watch.later(0.0, lambda: None)
+    assert watch.wait() == []
+
+
+def test_a_noted_signal_does_not_wait(watch):
+    watch.note(signal.SIGTERM)
+    assert watch.wait() == [signal.SIGTERM]
+
+
+def test_times_come_in_their_order(watch):
+    called = []
+    watch.later(0.02, lambda: called.append("late"))
+    watch.later(0.01, lambda: called.append("early"))
+    while len(called) < 2:
+        watch.wait()
+    assert called == ["early", "late"]
+
+
+def test_who_has_nothing_more_to_say_is_not_asked_again(watch):
+    reader, writer = os.pipe()
+    heard = []
+
+    def hear():
+        heard.append(os.read(reader, 10))
+        return bool(heard[-1])
+
+    watch.register(reader, hear)
+    os.write(writer, b"a")
+    watch.wait()
+    os.close(writer)
+    watch.wait()
+    watch.later(0.0, lambda: None)
+    watch.wait()
+    assert heard == [b"a", b""]
+    watch.unregister(reader)  # harmless
+    os.close(reader)
+
+
+def test_who_was_given_up_by_another_is_not_heard_at_the_same_time(watch):
+    pipes, heard = [os.pipe(), os.pipe()], []
+
+    def hear(own, other):
+        heard.append(own)
+        os.read(pipes[own][0], 10)
+        watch.unregister(pipes[other][0])
+        os.close(pipes[other][0])
+        return True
+
+    for own, other in ((0, 1), (1, 0)):
+        watch.register(pipes[own][0], lambda own=own, other=other: hear(own, other))
+        os.write(pipes[own][1], b"a")
+    watch.wait()
+    assert len(heard) == 1
+    watch.unregister(pipes[heard[0]][0])
+    for descriptor in (pipes[heard[0]][0], pipes[0][1], pipes[1][1]):
+        os.close(descriptor)
+
+
+def test_who_has_ended_is_not_told_of_again_though_a_fork_has_the_pipe_too(watch):
+    """A closed descriptor whose copy is open elsewhere would wake it for ever."""
+    heard = []
+    pipe = OutputPipe(heard.append)
+    copy = os.dup(pipe.reader)  # what a fork has that has not run yet
+    watch.register(pipe.reader, pipe.read)
+    os.write(pipe.writer, b"a")
+    watch.wait()
+    os.close(pipe.writer)
+    watch.wait()
+    pipe.close()
+    rounds, is_over = 0, []
+    watch.later(0.1, lambda: is_over.append(True))
+    while not is_over:
+        watch.wait()
+        rounds += 1
+    assert heard == [b"a"]
+    assert rounds <= 2, "nothing but the time that has come"
+    os.close(copy)
+
+
+def test_a_socket_that_is_closed_is_not_heard(watch):
+    watch.unregister(-1)
+
+
+def test_handlers_are_as_before_at_the_end():
+    before = signal.getsignal(signal.SIGUSR2), signal.getsignal(signal.SIGCHLD)
+    with Watch((signal.SIGUSR2,)):
+        assert signal.getsignal(signal.SIGUSR2) != before[0]
+    assert (signal.getsignal(signal.SIGUSR2), signal.getsignal(signal.SIGCHLD)) == before
+
+
+def test_what_did_not_fit_is_written_once_there_is_room(watch):
+    """And nobody is woken for room that is not needed."""
+    control = Control()
+    line, heard = control.supervisor, []
+    control.front.on_event = lambda event: heard.append(event["number"])
+    watch.register(line.fileno(), line.read)
+    flushed = []
+    line.on_full = lambda: watch.write(line.fileno(), lambda: flushed.append(1) or line.flush())
+    for number in range(5000):
+        line.send("born", number=number)
+    assert not flushed
+    while len(heard) < 5000:
+        control.front.read()
+        watch.later(0.0, lambda: None)
+        watch.wait()
+    assert heard == list(range(5000))
+    count = len(flushed)
+    woken = []
+    watch.later(0.05, lambda: woken.append(1))
+    watch.wait()
+    assert woken, "by nothing else before"
+    assert len(flushed) == count
+    control.front.close()
+    watch.wait()
+    watch.write(line.fileno(), line.flush)
+    control.close()
+
+
+def test_nobody_is_told_where_nothing_is_heard_any_more(watch):
+    reader, writer = os.pipe()
+    watch.write(writer, lambda: pytest.fail("It is nobody's."))
+    watch.later(0.0, lambda: None)
+    watch.wait()
+    os.close(reader)
+    os.close(writer)
