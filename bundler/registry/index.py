@@ -53,13 +53,14 @@ class Index:
         return str(found[0]) if found else None
 
     def chosen(self, name: str | None, where: str) -> str:
-        """The digest that has the name; without one, the only digest that there is.
+        """The digest that has the name, or its `latest`; without one, the only digest there is.
 
         Raises:
             RegistryError: says which names there are.
         """
         entries = [e for e in self.document["manifests"] if name or not _is_list(e)]
-        found = {str(one["digest"]) for one in entries if name is None or _name_of(one) == name}
+        named = {name, f"{name}:latest"} if name and not self.digest(name) else {name}
+        found = {str(e["digest"]) for e in entries if name is None or _name_of(e) in named}
         if len(found) == 1:
             return found.pop()
         names = sorted(filter(None, map(_name_of, entries)))

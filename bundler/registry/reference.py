@@ -78,7 +78,8 @@ class DirectoryReference:
         return replace(self, tag=tag, digest=None)
 
     def __str__(self) -> str:
-        return str(self.path) + _suffix(self.tag, self.digest)
+        text = str(self.path) + _suffix(self.tag, self.digest)
+        return text if _DIRECTORY.match(text) else f"./{text}"  # to be read as a directory again
 
 
 @dataclass(frozen=True, slots=True)

@@ -57,6 +57,7 @@ def test_one_model_needs_no_name_and_several_do(pushed, shared, own_store, other
         pull(str(shared), other_store)
     with pytest.raises(RegistryError, match=r"There is no `gone` in"):
         pull(f"{shared}:gone", other_store)
+    assert pull(f"{shared}:iris", other_store).item.name == "iris"
     assert pull(f"{shared}@{pushed.manifest}", other_store, wanted=Wanted("i")).item.name == "i"
 
 
