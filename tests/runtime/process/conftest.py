@@ -7,13 +7,16 @@ from contextlib import contextmanager
 import pytest
 
 BODY = b'{"instances": [[1, 2]]}'
-REQUEST = b"POST /predict HTTP/1.1\r\nHost: x\r\nContent-Length: %d\r\n\r\n" % len(BODY) + BODY
+HEAD = b"POST /predict HTTP/1.1\r\nHost: x\r\nContent-Length: %d\r\n\r\n"
 
 
 class Callers:
     """Each keeps its connection until told otherwise; whatever goes wrong is a failure."""
 
-    def __init__(self, server, count, pause):
+    def __init__(self, server, count, pause, rows):
+        body = BODY.replace(b"[1, 2]", b",".join([b"[1, 2]"] * rows))
+        self._request = HEAD % len(body) + body
+        self._expected = b"[" + b",".join([b"3.0"] * rows) + b"]"
         self.answered = 0
         self.failures = []
         self._server = server
@@ -42,14 +45,14 @@ class Callers:
     def _use(self, sock):
         received = b""
         while not self._is_over and b"connection: close" not in received:
-            sock.sendall(REQUEST)
+            sock.sendall(self._request)
             received = b""
             while b"}" not in received:
                 data = sock.recv(1 << 16)
                 if not data:
                     raise ConnectionError(f"closed after {received!r}")
                 received += data
-            if b"[3.0]" not in received:
+            if self._expected not in received:
                 self.failures.append(received)
             self.answered += 1
             time.sleep(self._pause)
@@ -87,8 +90,8 @@ def callers():
     """Ask a server from many connections for as long as a block runs."""
 
     @contextmanager
-    def asking(server, count, pause=0.0):
-        asked = Callers(server, count, pause)
+    def asking(server, count, pause=0.0, rows=1):
+        asked = Callers(server, count, pause, rows)
         asked.start()
         try:
             yield asked
