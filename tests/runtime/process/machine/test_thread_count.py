@@ -7,7 +7,7 @@ PROGRAM = """
 import ctypes
 import os
 import numpy
-from modelbundle.runtime.process import thread_count
+from modelbundle.runtime.process.machine import thread_count
 thread_count.limit(thread_count.announce({count}))
 counts = {{
     getattr(library, name.replace("set", "get"))()

@@ -149,7 +149,7 @@ def test_a_template_that_does_not_fork_is_ended_and_keeps_nobody_waiting(
 ):
     hurry = tmp_path_factory.mktemp("hurry")  # a patience that tests have, too
     patience = (
-        "from modelbundle.runtime.process import process_table as t\nt.BIRTH = t.NEWS = 0.2\n"
+        "from modelbundle.runtime.process.crew import process_table as t\nt.BIRTH = t.NEWS = 0.2\n"
     )
     (hurry / "sitecustomize.py").write_text(patience)
     server = servers.start(sums(), "--workers=2", env={"PYTHONPATH": str(hurry)})
