@@ -20,6 +20,8 @@ _DTYPES = {
     "string": "str",
     "bool": "bool",
 } | {f"{sign}int{bits}": f"{sign}int{bits}" for sign in ("", "u") for bits in (8, 16, 32, 64)}
+_CUDA = "CUDAExecutionProvider"
+_INSTALL = "pip install 'onnxruntime-gpu[cuda,cudnn]'"
 _FLOATS = frozenset({"tensor(float)", "tensor(double)"})
 
 
@@ -126,9 +128,15 @@ def _session(model: str | bytes, device: str) -> Any:
     settings.intra_op_num_threads = threads.asked() or 0  # 0: as many as there are cores
     providers = _providers(onnxruntime, device)
     try:
-        return onnxruntime.InferenceSession(model, settings, providers=providers)
+        session = onnxruntime.InferenceSession(model, settings, providers=providers)
     except (RuntimeError, ValueError) as error:
         raise InvalidModel(f"The ONNX graph cannot be run: {error}") from error
+    if device != "cpu" and _CUDA not in session.get_providers():
+        raise NoDevice(  # it has said why on stderr, and would compute on the CPU
+            "onnxruntime cannot use the GPU: libraries of CUDA or cuDNN are missing or do not fit.",
+            hint=f"Install what it was built for with `{_INSTALL}`.",
+        )
+    return session
 
 
 def _feed(nodes: list[Any], batch: Any) -> dict[str, np.ndarray]:
@@ -168,10 +176,12 @@ def _field(node: Any) -> Field | None:
 def _providers(onnxruntime: Any, device: str) -> list[Any]:
     if device == "cpu":
         return ["CPUExecutionProvider"]
-    if "CUDAExecutionProvider" not in onnxruntime.get_available_providers():
+    if _CUDA not in onnxruntime.get_available_providers():
         raise NoDevice(
             "This onnxruntime cannot use a GPU.",
-            hint="Install it with `pip install onnxruntime-gpu`.",
+            hint=f"Run `pip uninstall onnxruntime`, then `{_INSTALL}`.",
         )
+    if hasattr(onnxruntime, "preload_dlls"):  # since 1.21
+        onnxruntime.preload_dlls()  # CUDA's, out of NVIDIA's wheels: nobody else looks there
     number = int(device.partition(":")[2] or 0)
-    return [("CUDAExecutionProvider", {"device_id": number}), "CPUExecutionProvider"]
+    return [(_CUDA, {"device_id": number}), "CPUExecutionProvider"]

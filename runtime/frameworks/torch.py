@@ -85,7 +85,7 @@ class Torch:
         model = self._loaded(directory, format, options, device, pickles)
         if options.get("memory_format") == "channels_last":
             model = torch_weights.with_channels_last(model)
-        self._callers[model] = Caller(model)
+        self._callers[model] = Caller(model, device=device)
         return model
 
     def _loaded(
@@ -169,7 +169,7 @@ class Torch:
         compiler = Compiler(tuning.compile, device) if tuning.compile else None
         if tuning.precision is not None:
             model = model.to(dtype=getattr(torch, tuning.precision))
-        self._callers[model] = Caller(model, compiler)
+        self._callers[model] = Caller(model, compiler, device)
         return model
 
 

@@ -14,10 +14,14 @@ from .torch_lane import Lane
 class Caller:
     """Calls one module, in evaluation mode and without gradients."""
 
-    def __init__(self, model: Any, compiler: Compiler | None = None) -> None:
+    def __init__(
+        self, model: Any, compiler: Compiler | None = None, device: str | None = None
+    ) -> None:
+        """Of a module on `device`; None = where its weights are."""
         first = next((p for p in model.parameters() if p.is_floating_point()), None)
-        device = "cpu" if first is None else first.device
         dtype = None if first is None else first.dtype
+        if device is None:
+            device = "cpu" if first is None else first.device
         self._model = model
         self._compiler = compiler
         self._lane = Lane(device, dtype, is_channels_last=is_channels_last(model))

@@ -36,7 +36,7 @@ class Lane:
         thread that calls all others of this module.
         """
         answer = function(self._put(batch))
-        back, event = self._fetch(answer), self._event()
+        back, event = each_tensor(answer, self._fetched), self._event()
 
         def finish() -> Any:
             if event is not None:
@@ -87,23 +87,14 @@ class Lane:
     def _wanted(self, tensor: Any) -> Any:
         return self._dtype if self._dtype and tensor.is_floating_point() else tensor.dtype
 
-    def _fetch(self, answer: Any) -> Any:
-        """The same structure with every tensor on its way into pinned memory."""
+    def _fetched(self, tensor: Any) -> Any:
+        """A tensor on its way into pinned memory."""
         import torch
 
         if not self._is_cuda:
-            return answer
-        if isinstance(answer, torch.Tensor):
-            pinned = torch.empty(answer.shape, dtype=answer.dtype, pin_memory=True)
-            return pinned.copy_(answer.detach(), non_blocking=True)
-        if hasattr(answer, "_asdict"):
-            return self._fetch(answer._asdict())
-        if isinstance(answer, Mapping):
-            return {name: self._fetch(part) for name, part in answer.items()}
-        if isinstance(answer, (tuple, list)):
-            parts = map(self._fetch, answer)
-            return list(parts) if isinstance(answer, list) else tuple(parts)
-        return answer
+            return tensor
+        pinned = torch.empty(tensor.shape, dtype=tensor.dtype, pin_memory=True)
+        return pinned.copy_(tensor.detach(), non_blocking=True)
 
     def _event(self) -> Any:
         """What has happened when all that was started until now is done; None on a CPU."""
@@ -133,21 +124,32 @@ def as_tensor(array: Any) -> Any:
 
 def to_arrays(answer: Any) -> Any:
     """Tensors as ndarrays, through tuples, lists and dicts (bfloat16 as float32)."""
+    return each_tensor(answer, _to_array)
+
+
+def _to_array(tensor: Any) -> Any:
+    import torch
+
+    plain = tensor.detach().cpu()
+    return (plain.float() if plain.dtype == torch.bfloat16 else plain).numpy()
+
+
+def each_tensor(answer: Any, step: Callable[[Any], Any]) -> Any:
+    """An answer in tuples, lists and dicts, with what `step` makes of each of its tensors."""
     import torch
 
     if isinstance(answer, torch.Tensor):
-        plain = answer.detach().cpu()
-        return (plain.float() if plain.dtype == torch.bfloat16 else plain).numpy()
+        return step(answer)
     if hasattr(answer, "_asdict"):
-        return to_arrays(answer._asdict())  # a namedtuple: the author's names for the outputs
+        answer = answer._asdict()  # a namedtuple: the author's names for the outputs
     if isinstance(answer, Mapping):
         given = _of_rows(answer) if _is_model_output(answer) else answer
-        return {name: to_arrays(part) for name, part in given.items() if part is not None}
+        return {name: each_tensor(part, step) for name, part in given.items() if part is not None}
     if isinstance(answer, tuple) or (
         isinstance(answer, list) and all(isinstance(part, torch.Tensor) for part in answer)
     ):
-        return tuple(to_arrays(part) for part in answer if part is not None)
-    return [_row(part) for part in answer] if isinstance(answer, list) else answer
+        return tuple(each_tensor(part, step) for part in answer if part is not None)
+    return [_row(part, step) for part in answer] if isinstance(answer, list) else answer
 
 
 def _is_model_output(answer: Any) -> bool:
@@ -166,10 +168,10 @@ def _of_rows(answer: Mapping[str, Any]) -> dict[str, Any]:
     }
 
 
-def _row(part: Any) -> Any:
+def _row(part: Any, step: Callable[[Any], Any]) -> Any:
     """What a list has of one row, as detectors answer: boxes and labels, as many as there are."""
     if isinstance(part, Mapping):
-        return {name: _row(value) for name, value in part.items()}
+        return {name: _row(value, step) for name, value in part.items()}
     if isinstance(part, (list, tuple)):
-        return [_row(value) for value in part]
-    return to_arrays(part)
+        return [_row(value, step) for value in part]
+    return each_tensor(part, step)

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from ..data import table
-from ..errors import InvalidModel
+from ..errors import InvalidModel, NoDevice
 from ..pickles.policy import scan
 from ..signature import Field, Side, Signature
 from . import threads, xgboost_columns
@@ -78,6 +78,11 @@ class Xgboost:
             model = kind(**options.get("params", {}))
             model.load_model(path)
         self._is_on_gpu = device != "cpu"
+        if self._is_on_gpu and not xgboost.build_info().get("USE_CUDA"):
+            raise NoDevice(  # it would warn, and compute on the CPU
+                f"This xgboost {xgboost.__version__} cannot use a GPU.",
+                hint="Install the one that can with `pip install --force-reinstall xgboost`.",
+            )
         count = threads.asked()
         _booster(model).set_param({"device": device} | ({"nthread": count} if count else {}))
         if hasattr(model, "get_booster"):

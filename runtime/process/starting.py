@@ -34,7 +34,7 @@ from .supervising.supervisor import Supervisor
 
 log = logging.getLogger(__name__)
 
-_ON_GPU = frozenset({"torch", "xgboost", "onnx"})
+_ON_CPUS = frozenset({"sklearn", "lightgbm"})  # whatever their bundle was locked for
 
 
 @dataclass(frozen=True, slots=True)
@@ -142,7 +142,7 @@ def checked_plan(options: Options, routes: Sequence[Route] = ()) -> Plan:
 
 def _devices(plan: Plan, options: Options) -> tuple[Device, ...]:
     frameworks = {entry.framework for entry in plan.manifest.models}
-    is_for_cpus = bool(frameworks) and not frameworks & _ON_GPU and plan.manifest.service is None
+    is_for_cpus = bool(frameworks) and frameworks <= _ON_CPUS and plan.manifest.service is None
     if options.gpus is None and (is_for_cpus or not are_granted(plan.manifest.accelerator)):
         return ()
     if is_for_cpus:

@@ -54,7 +54,7 @@ def devices() -> tuple[Device, ...]:
         done = subprocess.run(
             command, capture_output=True, text=True, timeout=_TIMEOUT, check=False
         )
-    except FileNotFoundError:
+    except OSError:  # also one that may not be run
         raise NoDevice(
             "`--gpu` needs an NVIDIA driver, and there is no `nvidia-smi` here.",
             hint="In a container, run it with `--gpus all`; else serve without `--gpu`.",

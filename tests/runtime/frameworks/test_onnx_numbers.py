@@ -7,6 +7,7 @@ import modelbundle
 from modelbundle.bundler.errors import SampleMismatch
 from modelbundle.bundler.store import Store
 from modelbundle.runtime.data import table
+from modelbundle.runtime.errors import NoDevice
 from modelbundle.runtime.models.model import LoadedModel
 
 onnx = pytest.importorskip("onnx")
@@ -56,3 +57,14 @@ def test_what_numpy_has_no_numbers_for_is_refused_by_name():
     model.opset_import[0].version = 19
     with pytest.raises(SampleMismatch, match="takes `x` as tensor"):
         modelbundle.save("m", model, sample=np.ones((2, 3), "float32"))
+
+
+def test_a_gpu_is_no_silent_fall_back_to_the_cpu():
+    onnxruntime = pytest.importorskip("onnxruntime")
+    if "CUDAExecutionProvider" in onnxruntime.get_available_providers():
+        pytest.skip("this onnxruntime may use a GPU")
+    item = modelbundle.save(
+        "m", graph("Identity", kinds.FLOAT, kinds.FLOAT), sample=np.float32([ROWS[0]])
+    )
+    with pytest.raises(NoDevice, match="cannot use a GPU"):
+        LoadedModel.load(Store.default().directory(item), "cuda:0")

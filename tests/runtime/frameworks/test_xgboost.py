@@ -8,7 +8,7 @@ import xgboost
 import modelbundle
 from modelbundle.bundler.store import Store
 from modelbundle.runtime.data import csv_rows, table
-from modelbundle.runtime.errors import InvalidInput
+from modelbundle.runtime.errors import InvalidInput, NoDevice
 from modelbundle.runtime.models.model import LoadedModel
 
 ROWS = np.random.default_rng(0).random((60, 4))
@@ -131,3 +131,13 @@ def test_what_only_training_reads_is_no_parameter_of_a_booster_that_is_loaded():
     np.testing.assert_array_equal(loaded.call("predict", frame), model.predict(frame))
     assert loaded.object.get_params()["monotone_constraints"] == {"a": 1}
     assert loaded.object.get_params()["device"] == "cpu"
+
+
+def test_a_build_without_cuda_is_no_silent_fall_back_to_the_cpu(monkeypatch):
+    model = xgboost.XGBRegressor(n_estimators=2).fit([[0.0], [1.0]], [0.0, 1.0])
+    directory = Store.default().directory(modelbundle.save("m", model, sample=[[0.5]]))
+    known = xgboost.build_info() | {"USE_CUDA": False}  # as in the wheels of xgboost-cpu
+    monkeypatch.setattr(xgboost, "build_info", lambda: known)
+    with pytest.raises(NoDevice, match="cannot use a GPU"):
+        LoadedModel.load(directory, "cuda:0")
+    assert LoadedModel.load(directory).call("predict", np.array([[0.5]])).shape == (1,)

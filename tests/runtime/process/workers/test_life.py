@@ -186,10 +186,21 @@ def test_a_model_that_cannot_be_loaded_ends_it_with_one_line(make_bundle, broken
     assert "cannot be loaded" in errors[0]
 
 
-def test_gpu_without_one_is_refused(sums, servers):
-    code, lines = ended(servers.start(sums(), "--gpu", wait=False))
+def test_gpu_without_a_driver_is_refused(sums, servers):
+    code, lines = ended(servers.start(sums(), "--gpu", wait=False, env={"PATH": os.devnull}))
     assert code == 8
-    assert lines[0].startswith("error: `--gpu` was given, but generic models run on CPUs only.")
+    assert lines[0] == "error: `--gpu` needs an NVIDIA driver, and there is no `nvidia-smi` here."
+
+
+def test_gpu_is_refused_where_no_model_has_a_use_for_it(sums, servers):
+    bundle = sums()
+    manifest = bundle / "bundle.json"
+    text = manifest.read_text()
+    manifest.write_text(text.replace('"framework":"generic"', '"framework":"sklearn"'))
+    assert manifest.read_text() != text
+    code, lines = ended(servers.start(bundle, "--gpu", wait=False))
+    assert code == 8
+    assert lines[0].startswith("error: `--gpu` was given, but sklearn models run on CPUs only.")
 
 
 def test_no_bundle_is_said_in_one_line(tmp_path):
