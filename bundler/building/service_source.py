@@ -8,7 +8,7 @@ from pathlib import Path
 
 from ...runtime.manifest import Route
 from ..errors import BuildError
-from .syntax import usage
+from .syntax import constructor, usage
 from .syntax.method import Method
 from .syntax.module import Module
 from .syntax.record import Records
@@ -49,6 +49,7 @@ def read_service(src: Path, target: str) -> ServiceSource:
     records = Records(tree)
     found = _class(tree, module, class_name)
     _check_decorated(tree, found)
+    constructor.check(found, records)
     modules = list(tree.reachable(module))
     return ServiceSource(
         target=target,

@@ -20,6 +20,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 
+from .. import offspring
 from ..batching.executor import WrongLength
 from ..data import table
 from ..frameworks import registry
@@ -134,7 +135,8 @@ class ModelProcess:
     def serve(self, ready: Ready, on_ready: Callable[[], None]) -> None:
         """Say that it is ready, and answer until `END` or the end of the front."""
         signal.signal(END, self._end)
-        signal.signal(signal.SIGTERM, signal.SIG_IGN)
+        signal.signal(signal.SIGTERM, lambda *_: None)  # what it starts would go on ignoring it
+        offspring.obey()
         try:
             self._socket.send(ready.encode(self._generation))
             on_ready()

@@ -3,7 +3,7 @@
 import asyncio
 import contextvars
 from collections.abc import AsyncGenerator, Callable, Iterator
-from contextlib import suppress
+from contextlib import aclosing, suppress
 from functools import partial
 from typing import Any
 
@@ -25,20 +25,15 @@ class AsyncCall:
     async def __call__(self, arguments: Arguments, deadline: float) -> Any:  # noqa: ARG002
         """The method's result."""
         with using(self._models):
-            return await self._method(**arguments)
+            return await _come(await self._method(**arguments))
 
     async def stream(self, arguments: Arguments) -> AsyncGenerator[Any, None]:
         """What an async generator yields; it is closed when nobody listens any more."""
         with using(self._models):
-            made = self._method(**arguments)
-            items = await made if asyncio.iscoroutine(made) else made
-        try:
-            async for item in items:
-                yield item
-        finally:
-            close = getattr(items, "aclose", None)
-            if close is not None:
-                await close()
+            items = await _come(self._method(**arguments))
+        async with aclosing(_followed(items)) as parts:
+            async for part in parts:
+                yield part
 
 
 class ThreadCall:
@@ -52,13 +47,20 @@ class ThreadCall:
     async def __call__(self, arguments: Arguments, deadline: float) -> Any:
         """The method's result. A call that is cancelled before its turn never runs."""
         job = self._begin(contextvars.copy_context(), partial(self._method, **arguments))
-        return await self._threads.result(job, deadline)
+        result = await self._threads.result(job, deadline)
+        with using(self._models):
+            return await _come(result)
 
     async def stream(self, arguments: Arguments) -> AsyncGenerator[Any, None]:
         """What a generator yields, one step in a thread at a time."""
         context = contextvars.copy_context()
-        made = self._begin(context, partial(self._method, **arguments))
-        items: Iterator[Any] = iter(await self._threads.result(made))
+        made = await self._threads.result(self._begin(context, partial(self._method, **arguments)))
+        if hasattr(made, "__aiter__"):  # a decorator around an async generator is often sync
+            async with aclosing(_followed(made)) as parts:
+                async for part in parts:
+                    yield part
+            return
+        items: Iterator[Any] = iter(made)
         step: Job | None = None
         try:
             while True:
@@ -109,6 +111,22 @@ class BatchCall:
                 # The thread's context travels with the coroutine.
                 answer = asyncio.run_coroutine_threadsafe(answer, self._models.loop).result()
         return _rows(answer)
+
+
+async def _come(result: Any) -> Any:
+    """The result itself, where a method or a decorator of it hands on what is to be awaited."""
+    return await result if asyncio.iscoroutine(result) else result
+
+
+async def _followed(items: Any) -> AsyncGenerator[Any, None]:
+    """What comes asynchronously; whatever yields it is closed when nobody listens any more."""
+    try:
+        async for item in items:
+            yield item
+    finally:
+        close = getattr(items, "aclose", None)
+        if close is not None:
+            await close()
 
 
 def _rows(answer: Any) -> Any:

@@ -4,6 +4,7 @@ import difflib
 import importlib
 import logging
 import sys
+import traceback
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -16,6 +17,8 @@ from .contract.method import Contract
 from .service import ApiOptions, is_service, options_of
 
 log = logging.getLogger(__name__)
+
+_PACKAGES = frozenset(("site-packages", "dist-packages"))  # of an environment in the project
 
 
 def import_roots(src: Path) -> list[Path]:
@@ -142,7 +145,7 @@ def _marked(cls: type) -> Iterator[tuple[str, Callable[..., Any], ApiOptions]]:
 
 
 def _import(name: str, src: Path) -> Any:
-    with say_import_errors(name):
+    with say_import_errors(name, src):
         module = importlib.import_module(name)
     file = getattr(module, "__file__", None)
     if file is None or not Path(file).resolve().is_relative_to(src):
@@ -155,7 +158,7 @@ def _import(name: str, src: Path) -> Any:
 
 
 @contextmanager
-def say_import_errors(name: str) -> Iterator[None]:
+def say_import_errors(name: str, src: Path) -> Iterator[None]:
     """Turn what an import raises into one line; the traceback goes to the log.
 
     Raises:
@@ -175,7 +178,8 @@ def say_import_errors(name: str) -> Iterator[None]:
         raise
     except BaseException as error:  # SystemExit too: a module must not end the server in silence
         log.exception("Importing `%s` failed.", name)
-        raise BundleError(f"Importing `{name}` failed: {one_line(error)}") from error
+        said = f"Importing `{name}` failed: {one_line(error)}"
+        raise BundleError(where(error, src) + said) from error
 
 
 def one_line(error: BaseException) -> str:
@@ -185,6 +189,17 @@ def one_line(error: BaseException) -> str:
     if isinstance(error, BundleError):
         return text
     return f"{kind}: {text}".rstrip(".") + "." if text else f"{kind}."
+
+
+def where(error: BaseException, src: Path) -> str:
+    """The last line of the author's that had a part in it, as `service.py:12: `; "" for none."""
+    frames = traceback.extract_tb(error.__traceback__)
+    root = src.resolve()
+    for frame in reversed(frames):
+        path = Path(frame.filename).resolve()
+        if path.is_relative_to(root) and not _PACKAGES & set(path.relative_to(root).parts):
+            return f"{path.relative_to(root)}:{frame.lineno}: "
+    return ""
 
 
 def _no_service(module: Any, name: str, found: Any) -> BundleError:

@@ -32,7 +32,7 @@ from ..manifest import Route
 from ..settings import ServeSettings
 from .model_handle import Models, using
 from .service_call import AsyncCall, BatchCall, ThreadCall
-from .service_class import ServiceClass, forget, one_line
+from .service_class import ServiceClass, forget, one_line, where
 from .service_operation import BatchOperation, MethodOperation
 from .threads import Threads
 
@@ -75,7 +75,7 @@ class ServiceHost:
         self._threads.on_hang = self.on_hang
         service = await self._run(partial(ServiceClass.load, self._target, self._src))
         self.routes = tuple(map(service.completed, self.routes))
-        self._instance = await self._run(partial(_instance, service.cls))
+        self._instance = await self._run(partial(_instance, service.cls, self._src))
         self.operations = {route.path: self._operation(service, route) for route in self.routes}
         for batcher in self._batchers:
             await batcher.start()
@@ -130,12 +130,13 @@ class ServiceHost:
         return await loop.run_in_executor(self._threads, context.run, work)
 
 
-def _instance(cls: type) -> Any:
+def _instance(cls: type, src: Path) -> Any:
     try:
         return cls()
     except BundleError as error:
-        error.args = (f"`{cls.__name__}` cannot start: {error}",)
+        error.args = (f"{where(error, src)}`{cls.__name__}` cannot start: {error}",)
         raise
     except Exception as error:
         log.exception("`%s()` failed.", cls.__name__)
-        raise BundleError(f"`{cls.__name__}` cannot start: {one_line(error)}") from error
+        said = f"`{cls.__name__}` cannot start: {one_line(error)}"
+        raise BundleError(where(error, src) + said) from error

@@ -83,7 +83,7 @@ class Method:
                     "Name every parameter.",
                 )
         positional = [*arguments.posonlyargs, *arguments.args]
-        if not positional:
+        if not positional or (positional[0].arg != "self" and positional[0].annotation):
             hint = f"Write `def {self.node.name}(self, ...)`."
             raise self.module.error(self.node, f"`{self.node.name}` has no `self`.", hint)
         gap = len(positional) - len(arguments.defaults)

@@ -5,6 +5,7 @@ import sys
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING
 
+from ... import offspring
 from ...errors import BundleError
 from ...hosting.host import Host
 from ...hosting.readiness import Readiness
@@ -75,6 +76,7 @@ def serve_service(
         BundleError: when it cannot be loaded.
     """
     prepare()
+    offspring.obey()
     sys.stdout.reconfigure(line_buffering=True)  # type: ignore[union-attr]  # a log, now
     process = ServiceProcess(channel, generation)
     run(process, _Served(Host(plan, metrics, on_hang=process.hung), metrics), on_ready)

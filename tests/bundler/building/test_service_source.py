@@ -185,3 +185,43 @@ def test_an_error_in_another_file_names_that_file(tmp_path):
 def test_files_that_are_not_python_are_errors_and_nothing_worse(tmp_path, data):
     (tmp_path / "service.py").write_bytes(data)
     assert "service.py:1: " in fails(tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("body", "said"),
+    [
+        ("def x(rows: np.ndarray) -> int: ...", "service.py:6: `x` has no `self`."),
+        (
+            "def x(self) -> int: ...\n    def __init__(self, path, *, size=1): ...",
+            "service.py:7: `__init__` takes `path`, and the server has nothing to give it.",
+        ),
+        (
+            "def x(self) -> int: ...\n    def __init__(self, a=1, *, size): ...",
+            "service.py:7: `__init__` takes `size`",
+        ),
+        (
+            "def x(self) -> int: ...\n    async def __init__(self): ...",
+            "service.py:7: `__init__` cannot be async.",
+        ),
+    ],
+)
+def test_what_the_server_could_not_call_is_found_without_running_it(tmp_path, body, said):
+    source = f"@mb.service\nclass Fraud:\n    @mb.api\n    {body}\n"
+    assert said in fails(project(tmp_path, source))
+
+
+def test_an_init_of_a_base_counts_and_defaults_are_enough(tmp_path):
+    source = """
+        class Base:
+            def __init__(self, path): ...
+
+        @mb.service
+        class Fraud(Base):
+            @mb.api
+            def x(self) -> int: ...
+    """
+    assert "`__init__` takes `path`" in fails(project(tmp_path, source))
+    (tmp_path / "service.py").write_text(
+        (tmp_path / "service.py").read_text().replace("path", "path=None, *more, **named")
+    )
+    assert [route.path for route in read_service(tmp_path, "service:Fraud").routes] == ["/x"]

@@ -49,7 +49,10 @@ def test_a_wrong_target_says_what_is_there(project, target, message):
     ("source", "message"),
     [
         ("import no_such_library", "`broken_a` imports `no_such_library`, which is not installed"),
-        ("1 / 0", "Importing `broken_a` failed: ZeroDivisionError: division by zero."),
+        (
+            "1 / 0",
+            "broken_a.py:1: Importing `broken_a` failed: ZeroDivisionError: division by zero.",
+        ),
         ("def f(:", "Importing `broken_a` failed: SyntaxError:"),
         ("import sys; sys.exit(3)", "Importing `broken_a` failed: SystemExit: 3."),
     ],

@@ -2,6 +2,7 @@ import asyncio
 import io
 import json
 import logging
+import re
 import sys
 import threading
 
@@ -458,6 +459,49 @@ def test_too_many_running_calls_are_refused_at_once(tmp_path):
     run(main())
 
 
+def test_a_sync_decorator_or_a_forgotten_await_hands_on_what_is_awaited(tmp_path):
+    source = """
+        import functools
+
+        def noted(function):
+            @functools.wraps(function)
+            def around(*given, **named):
+                return function(*given, **named)
+            return around
+
+        @mb.service
+        class Sample:
+            def __init__(self):
+                self.net = mb.model("net")
+
+            @mb.api
+            @noted
+            async def decorated(self, x: int) -> int:
+                await asyncio.sleep(0)
+                return x + 1
+
+            @mb.api
+            async def forgotten(self, rows: np.ndarray) -> np.ndarray:
+                return self.net(rows)
+
+            @mb.api
+            @noted
+            async def words(self, text: str) -> AsyncIterator[str]:
+                for word in text.split():
+                    yield word
+    """
+
+    async def main():
+        async with served(tmp_path, source, models={"net": Doubler()}) as service:
+            assert await service.json("/decorated", {"x": 1}) == 2
+            rows = {"instances": [[1, 2]]}
+            assert await service.json("/forgotten", rows) == {"predictions": [[2.0, 4.0]]}
+            _, parts = await service.parts("/words", {"text": "a b"})
+            assert b"".join(parts) == b'"a"\n"b"\n'
+
+    run(main())
+
+
 @pytest.mark.parametrize(
     ("init", "message"),
     [
@@ -484,8 +528,10 @@ def test_an_error_in_init_is_one_line_and_the_traceback_is_in_the_log(
 
     with pytest.raises(BundleError) as raised:
         run(main())
-    assert str(raised.value).startswith(message)
-    assert "\n" not in str(raised.value)
+    place, _, said = str(raised.value).partition(": ")
+    assert re.fullmatch(r"service\w*\.py:\d+", place)
+    assert said.startswith(message)
+    assert "\n" not in said
 
 
 @pytest.mark.parametrize("definition", ["async def aclose(self)", "def close(self)"])
