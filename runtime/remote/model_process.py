@@ -28,7 +28,7 @@ from ..manifest import ModelManifest
 from ..models import imports
 from ..models.model import LoadedModel
 from ..plan import Plan
-from . import cursor, failure, layout
+from . import cursor, failure, layout, lost_device
 from .channel import END, Channel
 from .message import FORGET, SIZE, WHOLE, Kind, Message, Ready
 from .outputs import Outputs, Written
@@ -169,7 +169,9 @@ class ModelProcess:
             output, rows = self._run(message, slot.inputs)
             number, described, values, rows, size = self._outputs.write(slot.outputs, output, rows)
             kind = Kind.ANSWER
-        except BaseException as error:  # noqa: BLE001 - the front is answered with it
+        except BaseException as error:
+            if lost_device.is_lost(error):
+                raise  # the next process can answer the rows that were not to blame
             self._outputs = self._writer()  # the front may not be told of the last layout
             number = described = values = rows = 0
             kind, size = Kind.ERROR, _write_error(slot.outputs, error)

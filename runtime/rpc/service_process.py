@@ -14,6 +14,7 @@ import orjson
 from ..errors import PredictionFailed, RequestError
 from ..manifest import Route
 from ..models.operation import Call, Operation, Stream
+from ..remote import lost_device
 from ..remote.channel import END
 from ..telemetry.trace_context import TraceContext, current
 from . import refusal
@@ -160,6 +161,8 @@ class ServiceProcess:
                 self._connection.send(Kind.ANSWER, number, head, answer.body)
         except RequestError as error:
             self._refuse(number, error, call)
+            if lost_device.is_lost(error):
+                self.hung("cannot use its GPU any more")
         except asyncio.CancelledError:
             task = asyncio.current_task()
             if task is None or task.cancelling():  # its client has gone

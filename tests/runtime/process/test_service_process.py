@@ -44,6 +44,8 @@ def end(how):
         os._exit(7)
     elif how == "abort":
         os.abort()
+    elif how == "lose the GPU":
+        raise RuntimeError("CUDA error: device-side assert triggered")
 
 
 @mb.service
@@ -440,6 +442,15 @@ def test_many_deaths_leave_no_process_and_no_descriptor(lone):
         service = processes(lone)[1]
     wait_until(lambda: descriptors(front) <= before + 1)  # the client's connection
     assert len(children(lone.process.pid)) == 2
+
+
+def test_a_service_that_cannot_use_its_gpu_any_more_is_replaced(unstable, servers):
+    server = servers.start(unstable())
+    before = ask(server, "/pid").json()
+    assert ask(server, "/later", how="lose the GPU").status_code == 500
+    assert ask(server, "/later", how="go on", n=3).status_code in {200, 503}
+    wait_until(lambda: ask(server, "/pid").json() not in {before, None})
+    assert "cannot use its GPU any more" in server.log()
 
 
 def test_each_gpu_has_a_front_and_a_service_that_sees_it_alone(unstable, servers, tmp_path):

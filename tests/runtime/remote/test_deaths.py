@@ -18,16 +18,28 @@ from modelbundle.runtime.errors import ModelDied
 from modelbundle.runtime.signature import Field, Side
 
 SIDE = Side("array", (Field("input", "float64", (None, 2)),))
+lost = []  # in a model process: what its GPU was lost with
+
+
+def lose():
+    """As CUDA does: this call fails, and every other one that this process makes."""
+    lost.append("CUDA error: device-side assert triggered")
+    raise RuntimeError(lost[0])
+
+
 DEATHS = {
     -1.0: lambda: os.kill(os.getpid(), signal.SIGKILL),
     -2.0: lambda: ctypes.string_at(0),
     -3.0: os.abort,
     -4.0: lambda: os._exit(7),
+    -5.0: lose,
 }
 
 
 def model(method, batch):
     """Row (id, x) is answered (id, 3 x + 1); an id below zero is death."""
+    if lost:
+        raise RuntimeError(lost[0])
     for number, die in DEATHS.items():
         if (batch[:, 0] == number).any():
             die()
@@ -116,7 +128,7 @@ def test_poison_costs_its_own_request_and_nobody_elses(nursery, slots):
 
     async def scenario(batcher, here):
         client = Client(batcher, 1)
-        for round_ in range(12):
+        for round_ in range(15):
             poison = list(DEATHS)[round_ % len(DEATHS)]
             asks = [client.ask() for _ in range(8)]
             asks.insert(round_ % 9, client.ask(poison=poison))
@@ -124,8 +136,8 @@ def test_poison_costs_its_own_request_and_nobody_elses(nursery, slots):
         return client, here.generation
 
     client, generations = serve(nursery, scenario, slots)
-    assert (client.right, client.died) == (96, 12)
-    assert generations <= 3 * 12 + 1
+    assert (client.right, client.died) == (120, 15)
+    assert generations <= 3 * 15 + 1
 
 
 @pytest.mark.parametrize("slots", [1, 2])
