@@ -9,7 +9,7 @@ from ...runtime.errors import InvalidBundle
 from ...runtime.frameworks import registry, skops_file
 from ...runtime.frameworks.framework import Framework, Saved
 from ...runtime.manifest import FileEntry, ModelManifest
-from ...runtime.pickles.policy import scan
+from ...runtime.pickles.scanning import scan
 from ..errors import InvalidSource
 from ..progress import Progress
 from ..requirements.libraries import beyond

@@ -11,7 +11,8 @@ from ...runtime.errors import BundleError, NotTrusted, in_short
 from ...runtime.frameworks import registry
 from ...runtime.frameworks.framework import Framework, Saved
 from ...runtime.models.model import LoadedModel
-from ...runtime.pickles.policy import Policy, scan
+from ...runtime.pickles.policy import Policy
+from ...runtime.pickles.scanning import scan
 from ...runtime.signature import Class, Signature, is_classes
 from ..errors import InvalidSource, SampleMismatch, UnsupportedModel
 from ..progress import NullProgress, Progress

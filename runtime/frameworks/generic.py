@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from ..pickles import pickling
-from ..pickles.policy import scan
+from ..pickles.scanning import scan
 from ..signature import Signature
 from .answer import settled
 from .carried_code import unpickler

@@ -9,7 +9,7 @@ import numpy as np
 
 from ..data import table
 from ..errors import InvalidModel
-from ..pickles.policy import scan
+from ..pickles.scanning import scan
 from ..signature import Field, Side, Signature
 from .framework import Saved
 

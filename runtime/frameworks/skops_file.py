@@ -11,8 +11,9 @@ from pathlib import Path
 from typing import Any
 
 from ..errors import MissingFramework
+from ..pickles.asked import Use
 from ..pickles.harmless import DEFAULTS
-from ..pickles.opcodes import UNTOLD, Use
+from ..pickles.made import UNTOLD
 
 _SCHEMA = "schema.json"
 _VALUES = frozenset({"FunctionNode", "TypeNode"})  # found, but not called to be loaded

@@ -7,7 +7,7 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
-from ..pickles.policy import TORCH_LEGACY, scan
+from ..pickles.scanning import TORCH_LEGACY, scan
 from .carried_code import unpickler
 
 _HEADER = range(2, 100 << 20)  # bytes: safetensors' own limits

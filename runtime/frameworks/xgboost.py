@@ -10,7 +10,7 @@ import numpy as np
 
 from ..data import table
 from ..errors import InvalidModel, NoDevice
-from ..pickles.policy import scan
+from ..pickles.scanning import scan
 from ..signature import Field, Side, Signature
 from . import threads, xgboost_columns
 from .framework import Saved

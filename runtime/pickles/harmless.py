@@ -32,6 +32,9 @@ HARMLESS = frozenset(
 )
 """Names as "module.name"."""
 
+ARRAY = "numpy.ndarray"
+"""It is named by what makes one; called, it takes any bytes for addresses of objects."""
+
 DTYPES = frozenset(
     {
         *(f"pandas{place}PeriodDtype" for place in (".", ".core.dtypes.dtypes.")),

@@ -5,29 +5,42 @@ else is an unknown. No step costs more than its opcode, so there is nothing to b
 """
 
 import pickletools
+import sys
 from _compat_pickle import IMPORT_MAPPING, NAME_MAPPING
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 from typing import IO, Any, ClassVar, Literal, cast
 
-from . import raw_array
+from . import dtype_state, raw_array
+from .asked import Asked, Use
+from .frame import Frame
 from .harmless import DEFAULTS, DTYPES, HARMLESS
+from .made import (
+    ARGUMENTS,
+    PERSISTENT,
+    UNKNOWN,
+    UNTOLD,
+    Entries,
+    Global,
+    Listed,
+    Made,
+    has_parts,
+    hold,
+    odd_parts,
+    update,
+)
 from .skipping_file import SkippingFile
 
 _STEPS = 1_000_000  # opcodes of one pickle
-_ARGUMENTS = 256  # of one call
+_PARTS = 1_000_000  # of arguments that are looked into
 _USES = 100_000  # of a file; a model has a hundred
 _IMPORT = "cloudpickle.cloudpickle.subimport"  # how code by value finds its modules
 _REMAKE = "copyreg._reconstructor"  # makes an object as one of its bases, the second argument
 _UNPICKLES = "__pyx_unpickle"  # Cython's: gives an object its state where it makes it
-_PLAIN = ("builtins.", "copyreg.", "datetime.", "decimal.", "fractions.", "numpy.", "_codecs.")
 _SHALLOW = frozenset(  # what is harmless and asks nothing of the parts of a container
     f"builtins.{name}" for name in ("frozenset", "list", "set", "tuple")
 ) | {"collections.Counter", "collections.deque", "copyreg._reconstructor"}
 _MARK = object()
-_ITEMS = object()  # a list or a set
 _VALUE = object()  # a number or bytes that nobody looks at
-_ODD = object()  # a key that is no text
 _TEXT_PROTOCOLS = 3  # below it, Python 2's names
 
 
@@ -35,73 +48,22 @@ class Malformed(Exception):
     """Not a pickle, not to its end, or longer than we look."""
 
 
-@dataclass(frozen=True, slots=True)
-class Use:
-    """What a pickle calls: a global ("new" without its `__init__`), or the "result" of calling it.
-
-    "change" is what it does to a global itself, or to a result that has its state already; "given"
-    is a global among the arguments of the call `to`, "asked" a result there, whose methods may run.
-    `module` and `name` are `UNTOLD` where nobody can say without running it.
-    """
-
-    how: Literal["call", "new", "result", "change", "given", "asked"]
-    module: str
-    name: str
-    to: str = ""  # "module:name"
-
-
-@dataclass(frozen=True, slots=True)
-class _Global:
-    module: str
-    attribute: str
-
-    @property
-    def name(self) -> str:
-        return f"{self.module}.{self.attribute}"
-
-
-@dataclass(slots=True)
-class _Made:
-    """Something that a call would have returned."""
-
-    maker: _Global
-    args: tuple[Any, ...]
-    state: Any = None
-    is_built: bool = False
-    holds_objects: bool | None = None  # of a dtype, once somebody has asked
-
-    @property
-    def name(self) -> str:
-        return self.maker.name
-
-    @property
-    def is_plain(self) -> bool:
-        """Whether it is a value of Python or numpy, so that its methods are theirs."""
-        name = self.name
-        if self.is_built and not name.startswith("numpy."):
-            return name == raw_array.NAME
-        known = name in HARMLESS and (name.startswith((*_PLAIN, "collections.", "uuid.")))
-        named = [arg for arg in self.args[:_ARGUMENTS] if isinstance(arg, _Global)]
-        return known and all(arg.name in HARMLESS for arg in named)
-
-
-UNTOLD = "?"
-_UNKNOWN = _Global(UNTOLD, UNTOLD)
-_RAW = _Global(*raw_array.NAME.rsplit(".", 1))
+_RAW = Global(*raw_array.NAME.rsplit(".", 1))
 
 
 class Machine:
-    """Follows one pickle in `file` and adds the globals it asks for to `found`, calls to `used`."""
+    """Follows one pickle in `file` and adds what it asks for to `asked`."""
 
-    def __init__(self, file: IO[bytes], found: set[str], used: set[Use]) -> None:
+    def __init__(self, file: IO[bytes], asked: Asked) -> None:
         self._file = SkippingFile(file)
         self._raw = file
-        self._found = found
-        self._used = used
+        self._asked = asked
+        self._used = asked.uses
         self._stack: list[Any] = []
         self._memo: dict[int, Any] = {}
         self._protocol = 0
-        self._frame_end = 0
+        self._frame = Frame()
+        self._parts_left = _PARTS
         self.has_raw_arrays = False
 
     def run(self) -> None:
@@ -111,10 +73,12 @@ class Machine:
             Malformed: when that is not possible; what was found until then stays.
         """
         try:
-            for steps, (opcode, argument, _) in enumerate(self._opcodes()):
+            for steps, (opcode, argument, place) in enumerate(self._opcodes()):
                 if steps > _STEPS:
                     raise Malformed(f"more than {_STEPS} opcodes")
+                self._frame.reach(place or 0)
                 self._step(opcode, argument)
+            self._frame.leave(self._raw.tell())
         except (
             AttributeError,
             ValueError,
@@ -170,21 +134,22 @@ class Machine:
         if self._protocol < _TEXT_PROTOCOLS:
             module, name = NAME_MAPPING.get((module, name), (module, name))
             module = IMPORT_MAPPING.get(module, module)
-        found = _Global(module, name)
-        self._found.add(found.name)
+        found = Global(module, name)
+        self._asked.names.add(found.name)
+        self._asked.order.append(sys.intern(found.name))
         self._push(_RAW if found == _RAW else found)
 
     def _proto(self, argument: int) -> None:
         self._protocol = argument
 
-    def _frame(self, argument: int) -> None:
-        self._frame_end = self._raw.tell() + argument
+    def _begin_frame(self, argument: int) -> None:
+        self._frame.begin(self._raw.tell(), argument)
 
     def _persistent(self, argument: str | None) -> None:
         """What the reader of the file knows under a name; it may be what it was given."""
         if argument is None:
             self._pop()
-        self._push(_Made(_UNKNOWN, (), is_built=True))
+        self._push(Made(PERSISTENT, (), is_built=True))
 
     def _global(self, argument: str) -> None:
         module, _, name = argument.partition(" ")
@@ -212,7 +177,7 @@ class Machine:
 
     def _new_with_names(self, _: None) -> None:
         names, args, kind = self._pop(), self._pop(), self._pop()
-        if not isinstance(names, dict) or len(args) + len(names) > _ARGUMENTS:
+        if not isinstance(names, dict) or len(args) + len(names) > ARGUMENTS:
             raise ValueError("arguments that are none")
         self._make(kind, (*args, *names.values()), "new")
 
@@ -222,60 +187,87 @@ class Machine:
 
     def _make(self, maker: Any, args: Any, how: Literal["call", "new"] = "call") -> None:
         """Push what a call returns, and write down who is called."""
-        if isinstance(maker, _Made):
+        if isinstance(maker, Made):
             self._used.add(Use("result", maker.maker.module, maker.maker.attribute))
-            maker = _UNKNOWN
-        elif not isinstance(maker, _Global):
-            maker = _UNKNOWN
+            maker = UNKNOWN
+        elif not isinstance(maker, Global):
+            maker = UNKNOWN
             self._used.add(Use(how, UNTOLD, UNTOLD))
         else:
             self._used.add(Use(how, maker.module, maker.attribute))
         if not isinstance(args, tuple):
             raise Malformed("arguments that are no tuple")
         if maker.name == _IMPORT:
-            self._found.update(arg if isinstance(arg, str) else UNTOLD for arg in args[:_ARGUMENTS])
+            names = (arg if isinstance(arg, str) else UNTOLD for arg in args[:ARGUMENTS])
+            self._asked.names.update(names)
         if maker.name == _REMAKE:
-            base = args[1] if len(args) > 1 and isinstance(args[1], _Global) else _UNKNOWN
+            base = args[1] if len(args) > 1 and isinstance(args[1], Global) else UNKNOWN
             self._used.add(Use("call", base.module, base.attribute))
         self._hand(maker, args)
-        has_state = any(isinstance(arg, (tuple, dict, _Made)) for arg in args[:_ARGUMENTS])
-        self._push(_Made(maker, args, None, maker.attribute.startswith(_UNPICKLES) and has_state))
+        has_state = any(isinstance(arg, (tuple, dict, Made)) for arg in args[:ARGUMENTS])
+        self._push(Made(maker, args, None, maker.attribute.startswith(_UNPICKLES) and has_state))
 
-    def _hand(self, maker: _Global, args: tuple[Any, ...]) -> None:
+    def _hand(self, maker: Global, args: tuple[Any, ...]) -> None:
         """Write down what a call is given that it may call, or ask for its parts, in turn."""
         to = f"{maker.module}:{maker.attribute}"
         is_deep = maker.name in HARMLESS | DTYPES and maker.name not in _SHALLOW
         if len(self._used) > _USES:
             raise ValueError(f"more than {_USES} different calls")
-        if len(args) > _ARGUMENTS:
+        if len(args) > ARGUMENTS:
             self._used.add(Use("asked", UNTOLD, UNTOLD, to))
-        for arg in args[:_ARGUMENTS]:
-            if isinstance(arg, _Global):
+        for arg in args[:ARGUMENTS]:
+            if isinstance(arg, Global):
                 self._used.add(Use("given", arg.module, arg.attribute, to))
-            elif isinstance(arg, _Made) and not arg.is_plain:
-                self._used.add(Use("asked", arg.maker.module, arg.maker.attribute, to))
-            elif is_deep and _has_parts(arg):
+            elif isinstance(arg, Made) and not arg.is_plain:
+                self._hand_made(arg, to)
+            elif is_deep and has_parts(arg):
                 self._used.add(Use("asked", UNTOLD, UNTOLD, to))
+            else:
+                self._look_into(arg, to)
+
+    def _hand_made(self, made: Made, to: str) -> None:
+        is_shaped = made.is_built and made.maker is not PERSISTENT
+        how: Literal["shaped", "asked"] = "shaped" if is_shaped else "asked"
+        self._used.add(Use(how, made.maker.module, made.maker.attribute, to))
+
+    def _look_into(self, argument: Any, to: str) -> None:
+        """Likewise what is in an argument, for whoever goes through it."""
+        if to.replace(":", ".") in _SHALLOW:
+            return
+        for part in odd_parts(argument):
+            self._parts_left -= 1
+            if not self._parts_left:
+                raise ValueError(f"more than {_PARTS} parts of arguments")
+            if part is not None:
+                self._hand_made(part, to)
 
     def _build(self, _: None) -> None:
         state = self._pop()
         made = self._changed()
-        if isinstance(made, _Made):
+        if isinstance(made, Made):
             if made.name == DEFAULTS:  # a state could give it something else to call
                 self._used.add(Use("change", *DEFAULTS.split(".")))
             made.is_built = True
             made.state = state
+            if made.name == dtype_state.NAME:
+                self._check_dtype(made)
             if made.maker is _RAW:
                 self._skip_raw_array(state)
+
+    def _check_dtype(self, made: Made) -> None:
+        """Write down that a dtype is made to be what numpy would not make."""
+        try:
+            dtype_state.holds_objects(made)
+        except (ValueError, TypeError, AttributeError, IndexError, KeyError):
+            self._used.add(Use("change", made.maker.module, made.maker.attribute))
 
     def _skip_raw_array(self, state: Any) -> None:
         """Step over the bytes that joblib puts between the opcodes."""
         self.has_raw_arrays = True
-        if self._raw.tell() < self._frame_end:  # joblib would go on behind the frame
-            raise ValueError("an array within a frame")
+        self._frame.leave(self._raw.tell())  # joblib would go on behind it
         size = raw_array.size(state, self._raw)
         if size is None:
-            Machine(self._raw, self._found, self._used).run()
+            Machine(self._raw, self._asked).run()
         elif size:
             self._file.skip(size)
 
@@ -289,31 +281,36 @@ class Machine:
 
     def _set_items(self, _: None) -> None:
         items = self._pop_mark()
-        _update(self._changed(), items)
+        update(self._changed(), items)
 
     def _set_item(self, _: None) -> None:
         value, name = self._pop(), self._pop()
-        _update(self._changed(), [name, value])
+        update(self._changed(), [name, value])
 
     def _dict(self, _: None) -> None:
         items = self._pop_mark()
-        self._push({})
-        _update(self._stack[-1], items)
+        self._push(Entries())
+        update(self._stack[-1], items)
+
+    def _list(self, _: None) -> None:
+        items = self._pop_mark()
+        self._push(Listed())
+        hold(self._stack[-1], items)
 
     def _append(self, _: None) -> None:
-        self._pop()
-        self._changed()
+        value = self._pop()
+        hold(self._changed(), [value])
 
     def _extend(self, _: None) -> None:
-        self._pop_mark()
-        self._changed()
+        items = self._pop_mark()
+        hold(self._changed(), items)
 
     def _changed(self) -> Any:
         """What is changed; written down where that may call what it was given before."""
         target = self._stack[-1]
-        if isinstance(target, _Global):
+        if isinstance(target, Global):
             self._used.add(Use("change", target.module, target.attribute))
-        elif isinstance(target, _Made) and target.is_built:
+        elif isinstance(target, Made) and target.is_built:
             self._used.add(Use("change", target.maker.module, target.maker.attribute))
         elif target is None or target is _VALUE:
             self._used.add(Use("change", UNTOLD, UNTOLD))
@@ -327,7 +324,7 @@ class Machine:
 
     _MODELLED: ClassVar[dict[str, Callable[[Any, Any], object]]] = {
         "PROTO": _proto,
-        "FRAME": _frame,
+        "FRAME": _begin_frame,
         "NONE": lambda self, _: self._push(None),
         "PERSID": _persistent,
         "BINPERSID": _persistent,
@@ -347,10 +344,13 @@ class Machine:
         "APPEND": _append,
         "APPENDS": _extend,
         "ADDITEMS": _extend,
-        "EMPTY_DICT": lambda self, _: self._push({}),
-        "EMPTY_LIST": lambda self, _: self._push(_ITEMS),
-        "EMPTY_SET": lambda self, _: self._push(_ITEMS),
-        "LIST": lambda self, _: (self._pop_mark(), self._push(_ITEMS)),
+        "NEWTRUE": lambda self, _: self._push(True),
+        "NEWFALSE": lambda self, _: self._push(False),
+        "EMPTY_DICT": lambda self, _: self._push(Entries()),
+        "EMPTY_LIST": lambda self, _: self._push(Listed()),
+        "EMPTY_SET": lambda self, _: self._push(Listed()),
+        "LIST": _list,
+        "FROZENSET": _list,
         "DICT": _dict,
         "SETITEM": _set_item,
         "SETITEMS": _set_items,
@@ -377,16 +377,3 @@ def _taken(values: list[Any]) -> list[Any]:
     if any(value is _RAW for value in values):
         raise ValueError("an array that is made otherwise")
     return values
-
-
-def _has_parts(value: Any) -> bool:
-    """Whether there may be more in it than numbers, text and globals."""
-    if isinstance(value, tuple) and len(value) <= _ARGUMENTS:
-        return any(isinstance(part, (tuple, dict, _Made)) or part is _ITEMS for part in value)
-    return isinstance(value, (tuple, dict)) or value is _ITEMS
-
-
-def _update(target: Any, items: list[Any]) -> None:
-    if isinstance(target, dict):
-        pairs = zip(items[::2], items[1::2], strict=True)
-        target.update((name if isinstance(name, str) else _ODD, value) for name, value in pairs)

@@ -10,7 +10,7 @@ from types import CodeType
 from typing import Any
 
 from .buffers import Buffers
-from .policy import scan
+from .scanning import scan
 
 PROTOCOL = 5
 BUFFERS = "model.buffers"  # the arrays beside a pickle

@@ -1,42 +1,34 @@
-"""Pickles: what a file asks for, read without running it, and the policy under which it is run.
+"""Policy: how far a pickle may go, and the watch over it while it is loaded.
 
 The gate is trust by digest (`NotTrusted`); the policy here only narrows what a trusted file may do.
 """
 
-import bz2
-import gzip
-import io
-import lzma
 import pickle
 import sys
-import tarfile
-import zipfile
-import zlib
 from _compat_pickle import IMPORT_MAPPING, NAME_MAPPING
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
+from types import FrameType
 from typing import IO, Any, Literal, NoReturn, Self
 
 from ..errors import NotTrusted
 from . import package_content
+from .asked import Use
 from .buffers import mapped
-from .harmless import HARMLESS
-from .opcodes import UNTOLD, Machine, Malformed, Use
+from .harmless import ARRAY, HARMLESS
+from .made import UNTOLD
+from .scanning import Scan, scan
 
 Mode = Literal["deny", "allow-listed", "allow"]
 
-TORCH_LEGACY = b"\x80\x02\x8a\nl\xfc\x9cF\xf9 j\xa8P\x19."
-"""How the files of torch.save before 1.6 begin."""
-
-_LEGACY_PICKLES = 5  # what torch reads of them, whatever their protocol
-_STREAMS = 16  # pickles in one file
-_INFLATED = 64 << 20  # bytes that a compressed pickle may grow to while it is looked at
-_NESTED = 2  # archives within archives that are opened
 _TOLD = 20  # names in a hint
+_READERS = frozenset({"joblib.numpy_pickle", "pickle", "torch.serialization"})
+_OURS = __name__.rpartition(".pickles.")[0] + "."
+_STORAGE = "Storage"  # torch knows these itself, and asks for none
 _DOES = {
     "call": "calls",
     "new": "makes a",
@@ -44,143 +36,8 @@ _DOES = {
     "change": "changes, or what it got from it,",
     "given": "has something call",
     "asked": "has something run methods of what it got from",
+    "shaped": "has something run methods of what it got from",
 }
-
-
-@dataclass(frozen=True, slots=True)
-class Scan:
-    """What the pickles in a file ask for.
-
-    globals    "module.name" of everything that loading would import, sorted
-    complete   whether every opcode was understood; if not, `globals` is only what came before
-    format     "pickle", "joblib" (compressed, or with raw arrays in between), "zip" (torch) or
-               "torch" (its old format)
-    is_cut     whether it ends in the middle of a pickle: it was not written or copied to its end
-    uses       which of the globals it calls
-    """
-
-    globals: tuple[str, ...]
-    complete: bool
-    format: str
-    pickles: int
-    is_cut: bool = False
-    uses: frozenset[Use] = frozenset()
-
-    @property
-    def modules(self) -> frozenset[str]:
-        """Top-level packages of the globals."""
-        return frozenset(name.partition(".")[0] for name in self.globals)
-
-
-def scan(source: Path | bytes) -> Scan:
-    """Look at every opcode of every pickle in a file: plain, compressed or a torch archive.
-
-    Nothing is imported, called or unpacked to disk. Work and memory are bounded; a file beyond the
-    bounds, or not a pickle at all, comes back with `complete` False.
-    """
-    with io.BytesIO(source) if isinstance(source, bytes) else source.open("rb") as file:
-        return _scan_file(file, _NESTED)
-
-
-def _scan_file(file: IO[bytes], nesting: int) -> Scan:
-    head = file.read(8)
-    file.seek(0)
-    if head.startswith(b"PK\x03\x04"):
-        return _scan_archive(file, nesting)
-    try:
-        inflated = _inflate(head, file)
-    except (OSError, EOFError, zlib.error, lzma.LZMAError):
-        return Scan((), complete=False, format="joblib", pickles=0)
-    if head == TORCH_LEGACY[: len(head)]:
-        seen = _scan_stream(file, "torch", _LEGACY_PICKLES)
-        is_known = seen.format == "torch" and not _is_tar(file)
-        return replace(seen, complete=seen.complete and is_known)
-    if inflated is None:
-        return _scan_stream(file, "pickle")
-    seen = _scan_stream(inflated, "joblib")
-    is_cut = seen.is_cut and inflated.seek(0, io.SEEK_END) < _INFLATED  # else we cut it ourselves
-    return replace(seen, is_cut=is_cut)
-
-
-def _scan_stream(file: IO[bytes], seen: str, least: int = 1) -> Scan:
-    """Follow the pickles that stand one after the other in `file`, `least` of them for sure.
-
-    Protocols 0 and 1 have no first byte to know them by.
-    """
-    found: set[str] = set()
-    used: set[Use] = set()
-    pickles = 0
-    complete, is_cut = True, False
-    while pickles < least or _begins_pickle(file):
-        if pickles == _STREAMS:
-            complete = False
-            break
-        machine = Machine(file, found, used)
-        try:
-            machine.run()
-        except Malformed:
-            complete, is_cut = False, not file.read(1)
-            break
-        finally:
-            seen = "joblib" if machine.has_raw_arrays else seen
-        pickles += 1
-    return Scan(tuple(sorted(found)), complete, seen, pickles, is_cut, frozenset(used))
-
-
-def _is_tar(file: IO[bytes]) -> bool:
-    """Whether torch would take it for a tar, of its oldest format, whatever it begins with."""
-    file.seek(0)
-    try:
-        tarfile.TarInfo.frombuf(file.read(tarfile.BLOCKSIZE), "utf-8", "surrogateescape")
-    except tarfile.HeaderError:
-        return False
-    return True
-
-
-def _begins_pickle(file: IO[bytes]) -> bool:
-    head = file.read(2)
-    file.seek(-len(head), io.SEEK_CUR)
-    return len(head) == 2 and head[0] == 0x80 and head[1] <= pickle.HIGHEST_PROTOCOL  # noqa: PLR2004
-
-
-def _scan_archive(file: IO[bytes], nesting: int) -> Scan:
-    parts: list[Scan] = []
-    try:
-        with zipfile.ZipFile(file) as archive:
-            for member in _pickled_members(archive):
-                if member.file_size > _INFLATED or not nesting:
-                    parts.append(Scan((), complete=False, format="zip", pickles=0))
-                    continue
-                parts.append(_scan_file(io.BytesIO(archive.read(member)), nesting - 1))
-    except (zipfile.BadZipFile, zlib.error, OSError, EOFError, NotImplementedError, RuntimeError):
-        return Scan((), complete=False, format="zip", pickles=0)
-    names = sorted({name for part in parts for name in part.globals})
-    complete = all(part.complete and part.format != "joblib" for part in parts)
-    uses = frozenset(use for part in parts for use in part.uses)
-    return Scan(tuple(names), complete, "zip", sum(part.pickles for part in parts), uses=uses)
-
-
-def _pickled_members(archive: zipfile.ZipFile) -> Iterator[zipfile.ZipInfo]:
-    for member in archive.infolist():
-        if member.filename.endswith((".pkl", ".pickle")):
-            yield member
-        elif member.filename.endswith((".pt", ".pth")):  # archives inside a .pt2
-            with archive.open(member) as inner:
-                if inner.read(2) in {b"PK", b"\x80\x02"}:
-                    yield member
-
-
-def _inflate(head: bytes, file: IO[bytes]) -> IO[bytes] | None:
-    """The stream inside a compressed file, up to the limit, or None when it is not compressed."""
-    if head.startswith(b"\x1f\x8b"):
-        return io.BytesIO(gzip.GzipFile(fileobj=file).read(_INFLATED))
-    if head.startswith(b"BZh"):
-        return io.BytesIO(bz2.BZ2File(file).read(_INFLATED))
-    if head.startswith((b"\xfd7zXZ", b"\x5d\x00\x00")):
-        return io.BytesIO(lzma.LZMAFile(file).read(_INFLATED))
-    if head[:1] == b"\x78" and int.from_bytes(head[:2], "big") % 31 == 0:
-        return io.BytesIO(zlib.decompressobj().decompress(file.read(_INFLATED), _INFLATED))
-    return None
 
 
 @dataclass(frozen=True, slots=True)
@@ -200,16 +57,17 @@ class Policy:
         """Read the `security` section of a bundle's manifest."""
         return cls(data.get("pickle", "allow"), frozenset(data.get("allow_globals", ())))
 
-    def check(self, path: Path, formats: Collection[str] = ()) -> None:
+    def check(self, path: Path, formats: Collection[str] = ()) -> Scan | None:
         """Look at the whole file first, so that no part of a refused one is ever run.
 
         `formats` are those that its reader knows, if not all: another reader would see others.
+        Returns what was seen, unless everything is allowed.
 
         Raises:
             NotTrusted: when the policy does not let it be loaded.
         """
         if self.mode == "allow":
-            return
+            return None
         if self.mode == "deny":
             raise NotTrusted(
                 f"`{path.name}` is a pickle, and the policy is `deny`.",
@@ -221,6 +79,7 @@ class Policy:
         if refused := [name for name in seen.globals if not self._may_be_found(name)]:
             self._refuse(*refused)  # all that is not allowed, before any of it is imported
         self._check_uses(seen.uses)
+        return seen
 
     @contextmanager
     def narrowing(self, path: Path, *formats: str) -> Iterator[None]:
@@ -232,12 +91,13 @@ class Policy:
         Raises:
             NotTrusted: when the policy does not let it be loaded.
         """
-        self.check(path, formats)
+        seen = self.check(path, formats)
         if self.mode == "allow":
             yield
             return
         _watch()
-        token = _narrowed.set(self)
+        home = sys._getframe(2)  # this one's caller is contextlib  # noqa: SLF001
+        token = _narrowed.set(_Narrowed(self, home, seen.order if seen else ()))
         try:
             yield
         finally:
@@ -292,6 +152,17 @@ class Policy:
         if package_content.is_aside(owner) or not _packages(owner) & self.allowed:
             self._refuse(f"{module}.{name}")
 
+    def check_unforeseen(self, module: str, name: str) -> None:
+        """Refuse what was not seen before: a pickle within, of which nobody has seen the calls.
+
+        Raises:
+            NotTrusted: unless it is named in full, or does no harm whoever calls it.
+        """
+        module, name = _renamed(module, name)
+        use = Use("call", module, name)
+        if not self._is_named(f"{module}.{name}") and not package_content.may_be_used(use):
+            self._refuse(f"{module}.{name}")
+
     def _may_be_found(self, name: str) -> bool:
         if self._is_named(name):
             return True
@@ -305,7 +176,7 @@ class Policy:
             name = f"{use.module}.{use.name}"
             if not self.allowed.isdisjoint({name, _to(use)}):
                 continue
-            is_made = use.how in {"call", "new"} and name in HARMLESS
+            is_made = use.how in {"call", "new"} and name in HARMLESS and name != ARRAY
             if not is_made and not package_content.may_be_used(use):
                 is_told = use.module != UNTOLD or not use.to
                 what = f"{_DOES[use.how]} `{name}`" if is_told else f"hands objects to `{_to(use)}`"
@@ -337,7 +208,46 @@ def _hint(names: Sequence[str]) -> str:
     return f"Add {listed}{more} to `security.allow_globals` if you know {them}."
 
 
-_narrowed: ContextVar[Policy | None] = ContextVar("narrowed", default=None)
+@dataclass(slots=True)
+class _Narrowed:
+    """A policy, who loads a file under it, and the globals that the file asks for one by one."""
+
+    policy: Policy
+    home: FrameType
+    order: Sequence[str]
+    place: int = 0
+
+    def hear(self, module: str, name: str) -> None:
+        """A global is about to be found.
+
+        Raises:
+            NotTrusted: when it may not be, or not by what the file's own program did not name.
+        """
+        self.policy.check_found(module, name)
+        found = ".".join(_renamed(module, name))
+        while self._next != found and self._next.endswith(_STORAGE):
+            self.place += 1
+        if self._next == found and not self._is_within():
+            self.place += 1
+        else:
+            self.policy.check_unforeseen(module, name)
+
+    def _is_within(self) -> bool:
+        """Whether it is not the file that asks, but what a method of an object in it unpickles."""
+        frame: FrameType | None = sys._getframe(3)  # noqa: SLF001
+        while frame is not None and frame is not self.home:
+            module = frame.f_globals.get("__name__", "")
+            if module not in _READERS and not module.startswith(_OURS):
+                return True
+            frame = frame.f_back
+        return False
+
+    @property
+    def _next(self) -> str:
+        return self.order[self.place] if self.place < len(self.order) else ""
+
+
+_narrowed: ContextVar[_Narrowed | None] = ContextVar("narrowed", default=None)
 
 
 @cache
@@ -347,8 +257,8 @@ def _watch() -> None:
 
 
 def _heard(event: str, details: tuple[Any, ...]) -> None:
-    if event == "pickle.find_class" and (policy := _narrowed.get()) is not None:
-        policy.check_found(*details)
+    if event == "pickle.find_class" and (narrowed := _narrowed.get()) is not None:
+        narrowed.hear(*details)
 
 
 def _renamed(module: str, name: str) -> tuple[str, str]:

@@ -663,11 +663,11 @@ def test_a_python_file_asks_for_the_variable_in_it(tmp_path):
 
 
 def test_a_large_compressed_pickle_is_not_taken_for_one_that_breaks_off(tmp_path, monkeypatch):
-    from modelbundle.runtime.pickles import policy
+    from modelbundle.runtime.pickles import scanning
 
-    monkeypatch.setattr(policy, "_INFLATED", 4096)
+    monkeypatch.setattr(scanning, "_INFLATED", 4096)
     joblib.dump({"sklearn": np.random.default_rng(0).random(5000)}, tmp_path / "m.gz", compress=3)
-    seen = policy.scan(tmp_path / "m.gz")
+    seen = scanning.scan(tmp_path / "m.gz")
     assert not seen.complete
     assert not seen.is_cut
 

@@ -12,7 +12,8 @@ from modelbundle.bundler.store import Store
 from modelbundle.runtime.errors import InvalidModel, NotTrusted
 from modelbundle.runtime.models.model import LoadedModel
 from modelbundle.runtime.pickles import pickling
-from modelbundle.runtime.pickles.policy import Policy, scan
+from modelbundle.runtime.pickles.policy import Policy
+from modelbundle.runtime.pickles.scanning import scan
 
 
 def written(directory, value):

@@ -12,7 +12,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from modelbundle.runtime.errors import NotTrusted
-from modelbundle.runtime.pickles.policy import Policy, scan
+from modelbundle.runtime.pickles.policy import Policy
+from modelbundle.runtime.pickles.scanning import scan
 
 
 class Canary:

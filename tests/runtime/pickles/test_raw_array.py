@@ -13,7 +13,8 @@ import pytest
 from joblib.numpy_pickle import NumpyArrayWrapper
 
 from modelbundle.runtime.errors import NotTrusted
-from modelbundle.runtime.pickles.policy import TORCH_LEGACY, Policy, scan
+from modelbundle.runtime.pickles.policy import Policy
+from modelbundle.runtime.pickles.scanning import TORCH_LEGACY, scan
 
 STARS = Policy("allow-listed", frozenset({"numpy.*", "torch.*"}))
 

@@ -1,0 +1,97 @@
+"""Dtype state: what a pickle says of a numpy dtype, which numpy believes.
+
+A dtype that says of objects that they are numbers would have numpy follow addresses that stand in
+the file; one whose fields lie outside of it, read and write anywhere. So the state has to be one
+that numpy writes itself. Source: `arraydescr_reduce` in numpy's descriptor.c.
+"""
+
+import math
+import re
+from itertools import pairwise
+from typing import Any
+
+import numpy as np
+
+NAME = "numpy.dtype"
+_KIND = re.compile(r"([biufcmMOSUV])\d{1,18}", re.ASCII)  # how a dtype names itself
+_RECORD = "numpy.record"  # a structure whose rows are of that class
+_SIZED = "SUV"  # kinds whose size is in the dtype's state, too
+_VERSIONS = (3, 4)  # of that state
+_ALIGNMENTS = (-1, 1, 2, 4, 8, 16, 32, 64)
+_OF_OBJECTS = 0x13  # numpy's flags: holds objects, is pickled as a list, needs the interpreter
+_NEVER_OTHERWISE = 0x67  # of these, and of those that go with them, a number has none
+
+
+def holds_objects(dtype: Any) -> bool:
+    """Whether an array of it is kept as a pickle of its own: a flag in the dtype's state says so.
+
+    Raises:
+        ValueError: when the parts of the dtype say different things; so do AttributeError,
+            IndexError and TypeError.
+    """
+    if dtype.holds_objects is None:
+        dtype.holds_objects = _checked(dtype)
+    return bool(dtype.holds_objects)
+
+
+def size(dtype: Any) -> int:
+    """Bytes of one value, as its state and its name say."""
+    kind = dtype.args[0]
+    length = dtype.state[5]
+    return int(length if kind[0] in _SIZED else np.dtype(kind).itemsize)
+
+
+def _checked(dtype: Any) -> bool:
+    kind, _, is_copy = dtype.args
+    if getattr(kind, "name", None) == _RECORD:
+        kind = f"V{dtype.state[5]}"
+        dtype.args = (kind, *dtype.args[1:])
+    if dtype.name != NAME or not is_copy or not _KIND.fullmatch(kind):
+        raise ValueError("a dtype that is none of numpy's")
+    version, order, whole, names, fields, length, alignment, flags, *_ = dtype.state
+    if version not in _VERSIONS or order not in {"<", ">", "|", "="}:
+        raise ValueError("a dtype of another numpy")
+    known = np.dtype(kind).itemsize
+    if length not in ((known,) if kind[0] in _SIZED else (-1, known)):
+        raise ValueError("a dtype of another size than it says")
+    if alignment not in _ALIGNMENTS:
+        raise ValueError("a dtype without an alignment")
+    parts = _fields(names, fields, known) if fields or names else []
+    parts += _whole(whole, known) if whole else []
+    if parts and kind[0] != "V":
+        raise ValueError("a dtype of parts that has none")
+    has_objects = kind[0] == "O" or any(holds_objects(part) for part in parts)
+    if flags & (_OF_OBJECTS if has_objects else _NEVER_OTHERWISE) != has_objects * _OF_OBJECTS:
+        raise ValueError("a dtype that is not what it says")
+    return has_objects
+
+
+def _fields(names: Any, fields: Any, length: int) -> list[Any]:
+    """The dtypes of a structure, each at its place within it."""
+    if not isinstance(names, tuple) or not set(names) <= set(fields):
+        raise ValueError("a dtype whose fields have no names")
+    if not all(isinstance(name, str) for name in fields):
+        raise ValueError("a dtype whose fields have no names")
+    found = list(fields.values())
+    for part, offset, *_ in found:
+        holds_objects(part)
+        if type(offset) is not int or not 0 <= offset <= length - size(part):
+            raise ValueError("a dtype with a field outside of it")
+    places = {(offset, id(part)): size(part) for part, offset, *_ in found}  # titles stand twice
+    ends = sorted((start, start + length) for (start, _), length in places.items())
+    is_overlapping = any(end > after for (_, end), (after, _) in pairwise(ends))
+    parts = [part for part, *_ in found]
+    if is_overlapping and any(map(holds_objects, parts)):
+        raise ValueError("a dtype of which one part is the other")
+    return parts
+
+
+def _whole(whole: Any, length: int) -> list[Any]:
+    """The dtype of which an array, as long as `length`, is one value."""
+    part, shape = whole
+    holds_objects(part)
+    if any(type(count) is not int or count < 0 for count in shape):
+        raise ValueError("a dtype without a shape")
+    if size(part) * math.prod(shape) != length:
+        raise ValueError("a dtype of another size than it says")
+    return [part]

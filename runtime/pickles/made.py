@@ -1,0 +1,120 @@
+"""Made: what a pickle's program would have on its stack, as far as anybody has to know it."""
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
+from typing import Any
+
+from . import raw_array
+from .harmless import HARMLESS
+
+_PLAIN = ("builtins.", "copyreg.", "datetime.", "decimal.", "fractions.", "numpy.", "_codecs.")
+ARGUMENTS = 256  # of one call
+UNTOLD = "?"
+_ODD = object()  # a key that is no text
+
+
+@dataclass(frozen=True, slots=True)
+class Global:
+    """What a pickle names."""
+
+    module: str
+    attribute: str
+
+    @property
+    def name(self) -> str:
+        """As "module.name"."""
+        return f"{self.module}.{self.attribute}"
+
+
+UNKNOWN = Global(UNTOLD, UNTOLD)
+PERSISTENT = Global(UNTOLD, "persistent")  # what the reader of a file knows under a name
+
+
+@dataclass(slots=True)
+class Listed:
+    """A list or a set: those of its parts that may be more than numbers and text."""
+
+    held: list[Any] = field(default_factory=list)
+
+
+class Entries(dict[Any, Any]):
+    """A dictionary: its values by their names, and all that `Listed` knows of its parts."""
+
+    __slots__ = ("held",)
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.held: list[Any] = []
+
+
+@dataclass(slots=True)
+class Made:
+    """Something that a call would have returned."""
+
+    maker: Global
+    args: tuple[Any, ...]
+    state: Any = None
+    is_built: bool = False
+    holds_objects: bool | None = None  # of a dtype, once somebody has asked
+    held: list[Any] = field(default_factory=list)  # what was put into it
+
+    @property
+    def name(self) -> str:
+        """Of its maker."""
+        return self.maker.name
+
+    @property
+    def is_plain(self) -> bool:
+        """Whether it is a value of Python or numpy, so that its methods are theirs."""
+        name = self.name
+        if self.is_built and not name.startswith("numpy."):
+            return name == raw_array.NAME
+        known = name in HARMLESS and (name.startswith((*_PLAIN, "collections.", "uuid.")))
+        named = [arg for arg in self.args[:ARGUMENTS] if isinstance(arg, Global)]
+        return known and all(arg.name in HARMLESS for arg in named)
+
+
+def hold(target: Any, values: Iterable[Any]) -> None:
+    """Note what is put into `target`, as far as it may matter."""
+    if isinstance(target, (Listed, Entries, Made)):
+        target.held += [value for value in values if _may_hold(value)]
+
+
+def odd_parts(value: Any) -> Iterator[Made | None]:
+    """What is in `value`, however deep, that is not plain; None for each step on the way."""
+    waiting, seen = _parts(value), {id(value)}
+    while waiting:
+        part = waiting.pop()
+        if id(part) in seen or not _may_hold(part):
+            continue
+        seen.add(id(part))
+        yield part if isinstance(part, Made) and not part.is_plain else None
+        if not isinstance(part, Made) or part.is_plain:
+            waiting += _parts(part)
+
+
+def _parts(value: Any) -> list[Any]:
+    if isinstance(value, tuple):
+        return list(value)
+    if isinstance(value, Made):
+        return [*value.held, *value.args, value.state]
+    return list(value.held) if isinstance(value, (Listed, Entries)) else []
+
+
+def _may_hold(value: Any) -> bool:
+    return isinstance(value, (Made, Listed, Entries, tuple))
+
+
+def has_parts(value: Any) -> bool:
+    """Whether there may be more in it than numbers, text and globals."""
+    if isinstance(value, tuple) and len(value) <= ARGUMENTS:
+        return any(isinstance(part, (tuple, dict, Made, Listed)) for part in value)
+    return isinstance(value, (tuple, dict, Listed))
+
+
+def update(target: Any, items: list[Any]) -> None:
+    """Put names and values, in turn, into `target`."""
+    hold(target, items)
+    if isinstance(target, dict):
+        pairs = zip(items[::2], items[1::2], strict=True)
+        target.update((name if isinstance(name, str) else _ODD, value) for name, value in pairs)

@@ -1,0 +1,169 @@
+"""Scanning: what the pickles in a file ask for, read without running them."""
+
+import bz2
+import gzip
+import io
+import lzma
+import pickle
+import tarfile
+import zipfile
+import zlib
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import IO
+
+from .asked import Asked, Use
+from .opcodes import Machine, Malformed
+from .zip_directory import is_plain
+
+TORCH_LEGACY = b"\x80\x02\x8a\nl\xfc\x9cF\xf9 j\xa8P\x19."
+"""How the files of torch.save before 1.6 begin."""
+
+_LEGACY_PICKLES = 5  # what torch reads of them, whatever their protocol
+_STREAMS = 16  # pickles in one file
+_INFLATED = 64 << 20  # bytes that a compressed pickle may grow to while it is looked at
+_NESTED = 2  # archives within archives that are opened
+
+
+@dataclass(frozen=True, slots=True)
+class Scan:
+    """What the pickles in a file ask for.
+
+    globals    "module.name" of everything that loading would import, sorted
+    complete   whether every opcode was understood; if not, `globals` is only what came before
+    format     "pickle", "joblib" (compressed, or with raw arrays in between), "zip" (torch) or
+               "torch" (its old format)
+    is_cut     whether it ends in the middle of a pickle: it was not written or copied to its end
+    uses       which of the globals it calls
+    order      each global once more, whenever one is asked for; empty where several files are in
+               one, of which nobody knows which is read first
+    """
+
+    globals: tuple[str, ...]
+    complete: bool
+    format: str
+    pickles: int
+    is_cut: bool = False
+    uses: frozenset[Use] = frozenset()
+    order: tuple[str, ...] = ()
+
+    @property
+    def modules(self) -> frozenset[str]:
+        """Top-level packages of the globals."""
+        return frozenset(name.partition(".")[0] for name in self.globals)
+
+
+def scan(source: Path | bytes) -> Scan:
+    """Look at every opcode of every pickle in a file: plain, compressed or a torch archive.
+
+    Nothing is imported, called or unpacked to disk. Work and memory are bounded; a file beyond the
+    bounds, or not a pickle at all, comes back with `complete` False.
+    """
+    with io.BytesIO(source) if isinstance(source, bytes) else source.open("rb") as file:
+        return _scan_file(file, _NESTED)
+
+
+def _scan_file(file: IO[bytes], nesting: int) -> Scan:
+    head = file.read(8)
+    file.seek(0)
+    if head.startswith(b"PK\x03\x04"):
+        return _scan_archive(file, nesting)
+    try:
+        inflated = _inflate(head, file)
+    except (OSError, EOFError, zlib.error, lzma.LZMAError):
+        return Scan((), complete=False, format="joblib", pickles=0)
+    if head == TORCH_LEGACY[: len(head)]:
+        seen = _scan_stream(file, "torch", _LEGACY_PICKLES)
+        is_known = seen.format == "torch" and not _is_tar(file)
+        return replace(seen, complete=seen.complete and is_known)
+    if inflated is None:
+        return _scan_stream(file, "pickle")
+    seen = _scan_stream(inflated, "joblib")
+    is_cut = seen.is_cut and inflated.seek(0, io.SEEK_END) < _INFLATED  # else we cut it ourselves
+    return replace(seen, is_cut=is_cut)
+
+
+def _scan_stream(file: IO[bytes], seen: str, least: int = 1) -> Scan:
+    """Follow the pickles that stand one after the other in `file`, `least` of them for sure.
+
+    Protocols 0 and 1 have no first byte to know them by.
+    """
+    asked = Asked()
+    pickles = 0
+    complete, is_cut = True, False
+    while pickles < least or _begins_pickle(file):
+        if pickles == _STREAMS:
+            complete = False
+            break
+        machine = Machine(file, asked)
+        try:
+            machine.run()
+        except Malformed:
+            complete, is_cut = False, not file.read(1)
+            break
+        finally:
+            seen = "joblib" if machine.has_raw_arrays else seen
+        pickles += 1
+    names, uses = tuple(sorted(asked.names)), frozenset(asked.uses)
+    return Scan(names, complete, seen, pickles, is_cut, uses, tuple(asked.order))
+
+
+def _is_tar(file: IO[bytes]) -> bool:
+    """Whether torch would take it for a tar, of its oldest format, whatever it begins with."""
+    file.seek(0)
+    try:
+        tarfile.TarInfo.frombuf(file.read(tarfile.BLOCKSIZE), "utf-8", "surrogateescape")
+    except tarfile.HeaderError:
+        return False
+    return True
+
+
+def _begins_pickle(file: IO[bytes]) -> bool:
+    head = file.read(2)
+    file.seek(-len(head), io.SEEK_CUR)
+    return len(head) == 2 and head[0] == 0x80 and head[1] <= pickle.HIGHEST_PROTOCOL  # noqa: PLR2004
+
+
+def _scan_archive(file: IO[bytes], nesting: int) -> Scan:
+    parts: list[Scan] = []
+    try:
+        with zipfile.ZipFile(file) as archive:
+            for member in _pickled_members(archive):
+                if member.file_size > _INFLATED or not nesting:
+                    parts.append(Scan((), complete=False, format="zip", pickles=0))
+                    continue
+                parts.append(_scan_file(io.BytesIO(archive.read(member)), nesting - 1))
+    except (zipfile.BadZipFile, zlib.error, OSError, EOFError, NotImplementedError, RuntimeError):
+        return Scan((), complete=False, format="zip", pickles=0)
+    names = sorted({name for part in parts for name in part.globals})
+    known = all(part.complete and part.format != "joblib" for part in parts)
+    complete = known and is_plain(file)
+    uses = frozenset(use for part in parts for use in part.uses)
+    order = parts[0].order if len(parts) == 1 else ()
+    pickles = sum(part.pickles for part in parts)
+    return Scan(tuple(names), complete, "zip", pickles, uses=uses, order=order)
+
+
+def _pickled_members(archive: zipfile.ZipFile) -> Iterator[zipfile.ZipInfo]:
+    for member in archive.infolist():
+        name = member.filename.casefold()  # as torch compares them
+        if name.endswith((".pkl", ".pickle")):
+            yield member
+        elif name.endswith((".pt", ".pth")):  # archives inside a .pt2
+            with archive.open(member) as inner:
+                if inner.read(2) in {b"PK", b"\x80\x02"}:
+                    yield member
+
+
+def _inflate(head: bytes, file: IO[bytes]) -> IO[bytes] | None:
+    """The stream inside a compressed file, up to the limit, or None when it is not compressed."""
+    if head.startswith(b"\x1f\x8b"):
+        return io.BytesIO(gzip.GzipFile(fileobj=file).read(_INFLATED))
+    if head.startswith(b"BZh"):
+        return io.BytesIO(bz2.BZ2File(file).read(_INFLATED))
+    if head.startswith((b"\xfd7zXZ", b"\x5d\x00\x00")):
+        return io.BytesIO(lzma.LZMAFile(file).read(_INFLATED))
+    if head[:1] == b"\x78" and int.from_bytes(head[:2], "big") % 31 == 0:
+        return io.BytesIO(zlib.decompressobj().decompress(file.read(_INFLATED), _INFLATED))
+    return None
