@@ -240,6 +240,8 @@ class LimitedProtocol(HttpToolsProtocol):
         try:
             head.check(self.limits, is_long=is_long, is_upgrade=self.parser.should_upgrade())
             self.url = origin_form(self.url)
+            if head.version == "1.0":  # whose clients know no answer but the last
+                self.expect_100_continue = False
         except RefusedHead as refusal:
             # The parser wraps what its callbacks raise, so the reason waits here.
             self._refusal = refusal

@@ -178,6 +178,12 @@ def test_expect_100_continue_is_answered_before_the_body(server):
             received += sock.recv(1000)
 
 
+def test_a_client_of_http_1_0_hears_one_answer_whatever_it_expects(server):
+    body = b'{"instances": [[1, 2]]}'
+    head = b"POST /predict HTTP/1.0\r\nExpect: 100-continue\r\nContent-Length: %d\r\n\r\n" % len(body)
+    assert server.ask(head + body).startswith(b"HTTP/1.1 200")
+
+
 def test_a_client_that_leaves_is_noted_and_disturbs_nobody(server):
     body = json.dumps({"instances": [[-2, 0]]}).encode()
     head = b"POST /predict HTTP/1.1\r\nHost: x\r\nContent-Length: %d\r\n\r\n" % len(body)
