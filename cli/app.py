@@ -6,7 +6,8 @@ from typing import Annotated
 import typer
 
 from ..runtime.version import __version__
-from . import (
+from .command import Command, Root
+from .commands import (
     bench,
     build,
     client,
@@ -36,8 +37,7 @@ from . import (
     vendor,
     verify,
 )
-from .command import Command, Root
-from .console import Console
+from .terminal.console import Console
 
 HELP = """Turn a trained model into a service that you can trust.
 

@@ -40,9 +40,9 @@ def main() -> NoReturn:
 
 def _run(arguments: list[str]) -> int:
     from ..runtime.errors import BundleError
-    from . import streams
-    from .console import Console
     from .invocation import invoke
+    from .terminal import streams
+    from .terminal.console import Console
 
     streams.prepare()
     try:
@@ -76,7 +76,7 @@ def _unforeseen(error: Exception) -> "BundleError":
 
 def _ended(error: KeyboardInterrupt, arguments: list[str]) -> int:
     from ..runtime.errors import BundleError
-    from .console import Console
+    from .terminal.console import Console
 
     number = error.number if isinstance(error, Ended) else signal.SIGINT
     verb = "Interrupted" if number == signal.SIGINT else "Terminated"

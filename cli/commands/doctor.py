@@ -1,0 +1,38 @@
+"""`bundle doctor`: what this machine has, and what it lacks for our work."""
+
+from typing import Annotated, Any
+
+import typer
+
+from ..options.options import Json, Quiet
+from ..terminal.console import Console
+from ..terminal.failed import Failed
+
+Network = Annotated[bool, typer.Option("--network", help="Ask the package index, too.")]
+
+
+def doctor(network: Network = False, json: Json = False, quiet: Quiet = False) -> None:
+    """Check what this machine has for the job.
+
+    Examples:
+
+      bundle doctor
+
+      bundle doctor --json
+    """
+    from dataclasses import asdict
+
+    from ...bundler.doctor import examine
+
+    console = Console(json=json, quiet=quiet)
+    findings = examine(network=network)
+    rows = [(f.name, f.state, f.detail) for f in findings]
+    data: dict[str, Any] = {"ok": all(f.state != "error" for f in findings)}
+    data |= {"findings": [asdict(f) for f in findings]}
+    if data["ok"] or not json:
+        console.table(data, ("CHECK", "STATE", "DETAIL"), rows)
+    for finding in findings:
+        if finding.hint:
+            console.talk(f"hint: {finding.name}: {finding.hint}", "hint")
+    if not data["ok"]:
+        raise Failed("This machine lacks something that every command needs.", data)

@@ -1,0 +1,147 @@
+"""`bundle save`: a model goes into the store."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from ...runtime.errors import BundleError
+from ..options.options import Json, Quiet, Trust
+from ..options.pairs import pairs
+from ..terminal.console import Console
+from ..terminal.size import human
+from ..terminal.streams import Results
+from .listing import to_json
+
+if TYPE_CHECKING:
+    from ...bundler.store import Item
+
+Name = Annotated[str, typer.Argument(metavar="NAME", help="Name in the store.")]
+Source = Annotated[
+    str,
+    typer.Argument(
+        metavar="SOURCE",
+        help="`module:attribute`; a file, directory or archive of a library or another tool; "
+        "`hf://org/name@rev`; `models:/name@alias`.",
+    ),
+]
+Sample = Annotated[
+    Path | None,
+    typer.Option(
+        "--sample",
+        metavar="FILE",
+        help="Example rows (json, csv, npy, npz): signature and recorded answers.",
+    ),
+]
+Methods = Annotated[
+    list[str] | None, typer.Option("--method", metavar="NAME", help="Method to serve; repeatable.")
+]
+Labels = Annotated[
+    list[str] | None, typer.Option("--label", metavar="KEY=VALUE", help="Label; repeatable.")
+]
+Classes = Annotated[
+    Path | None,
+    typer.Option(
+        "--classes",
+        metavar="FILE",
+        help="Names of the classes in the answers: a JSON list, or a line each.",
+    ),
+]
+Metadata = Annotated[
+    str | None, typer.Option("--metadata", metavar="JSON|FILE", help="A JSON object to keep.")
+]
+Version = Annotated[
+    str | None,
+    typer.Option("--version", metavar="VERSION", help="Your own; default: from the content."),
+]
+Aliases = Annotated[
+    list[str] | None,
+    typer.Option("--alias", metavar="NAME", help="`production`, `canary`, ...; repeatable."),
+]
+
+
+def save(
+    name: Name,
+    source: Source,
+    sample: Sample = None,
+    method: Methods = None,
+    classes: Classes = None,
+    label: Labels = None,
+    metadata: Metadata = None,
+    version: Version = None,
+    alias: Aliases = None,
+    trust: Trust = False,
+    json: Json = False,
+    quiet: Quiet = False,
+) -> None:
+    """Save a model into the store.
+
+    Examples:
+
+      bundle save iris train:model --sample rows.csv
+
+      bundle save churn model.ubj --label team=growth --alias canary
+
+      bundle save net model.onnx --version 2.1
+
+      bundle save iris mlruns/1/models/m-7f3a/artifacts
+    """
+    from ...bundler.saving import saving
+
+    console = Console(json=json, quiet=quiet)
+    options = saving.SaveOptions(
+        sample_file=sample,
+        methods=tuple(method or ()),
+        classes=_classes(classes),
+        labels=pairs(label or []),
+        metadata=_metadata(metadata),
+        version=version,
+        aliases=tuple(alias or ()),
+        trust=trust,
+    )
+    Results.reserve()  # it is the author's program that is imported, and says what it likes
+    try:
+        item = saving.save_source(name, source, options, progress=console)
+    except SystemExit as left:
+        raise BundleError(
+            f"The program of `{source}` left (exit code {left.code}) before anything was saved.",
+            hint="Look for what calls `exit` while it is imported or asked for a sample.",
+        ) from left
+    _report(item, console)
+
+
+def _report(item: "Item", console: Console) -> None:
+    from ...bundler.building.chosen_model import ChosenModel
+    from ...bundler.store import Store
+
+    manifest = ChosenModel.of(item.name, item, Store.default()).manifest
+    verb = "serve" if manifest.methods else "show"
+    text = f"Saved `{item.tag}` ({item.framework}, {human(item.size)})."
+    console.result(to_json(item), text, next_command=f"bundle {verb} model:{item.tag}")
+
+
+def _classes(path: Path | None) -> tuple[str | int | float | bool, ...]:
+    import json
+
+    if path is None:
+        return ()
+    try:
+        text = path.read_text("utf-8")
+        listed = json.loads(text) if text.lstrip().startswith("[") else text.splitlines()
+    except (OSError, ValueError) as error:
+        raise BundleError(f"`--classes` cannot be read: {error}.") from error
+    return tuple(each for each in listed if each != "")
+
+
+def _metadata(text: str | None) -> dict[str, object]:
+    import json
+
+    if text is None:
+        return {}
+    try:
+        data = json.loads(text if text.lstrip().startswith("{") else Path(text).read_text("utf-8"))
+    except (OSError, ValueError) as error:
+        raise BundleError(f"`--metadata` cannot be read: {error}.") from error
+    if not isinstance(data, dict):
+        raise BundleError("`--metadata` is not a JSON object.")
+    return data

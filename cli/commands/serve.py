@@ -1,0 +1,67 @@
+"""`bundle serve`: a bundle, a model or a project behind HTTP."""
+
+from typing import Annotated
+
+import typer
+
+from ..options.options import Env, Json, Offline, Policy, Quiet, Target, Trust
+from ..options.server import Gpu, GrpcPort, Host, Http, Isolation, Port, Workers, given
+from ..terminal.console import Console
+
+Reload = Annotated[bool, typer.Option("--reload", help="Start again when a source file changes.")]
+Explain = Annotated[bool, typer.Option("--explain", help="Say what was chosen, and why.")]
+
+
+def serve(
+    target: Target,
+    port: Port = None,
+    grpc_port: GrpcPort = None,
+    host: Host = None,
+    workers: Workers = None,
+    isolation: Isolation = None,
+    http: Http = None,
+    gpu: Gpu = None,
+    reload: Reload = False,
+    explain: Explain = False,
+    env: Env = "auto",
+    trust: Trust = False,
+    policy: Policy = None,
+    offline: Offline = False,
+    json: Json = False,
+    quiet: Quiet = False,
+) -> None:
+    """Serve a bundle, a saved model, a project or a service class.
+
+    `module:Class` is a class below the working directory; it needs no bundlefile.
+    SIGHUP, or `bundle restart`, has it take over what the target then names, with no request lost.
+    With --json one object is printed as soon as the server is ready; the access log, which is on
+    stdout otherwise, then goes to stderr.
+
+    Examples:
+
+      bundle serve fraud
+
+      bundle serve model:iris --port 9000
+
+      bundle serve . --reload
+
+      bundle serve service:Fraud
+
+      bundle serve fraud --gpu=0,1
+
+      bundle serve fraud --policy only-ours.yaml
+    """
+    from ...bundler.serving import Wish
+    from ...bundler.store import Store
+
+    console = Console(json=json, quiet=quiet)
+    options = given(port=port, host=host, workers=workers, gpu=gpu, isolation=isolation, http=http)
+    options += given(grpc_port=grpc_port) + (["--explain"] if explain else [])
+    wish = Wish(env, trust=trust, offline=offline, policy=policy)
+    if reload:
+        from ..serving import reloading
+
+        raise typer.Exit(reloading.serve(target, Store.default(), wish, options, console))
+    from ..serving.keeper import Asked, Keeper
+
+    raise typer.Exit(Keeper(Asked(target, Store.default(), wish, options), console).run())

@@ -1,0 +1,1 @@
+"""A server that runs while a command does, or in its place."""

@@ -1,0 +1,22 @@
+"""What `bundle serve --json` prints once: the server is ready, and here it is."""
+
+from typing import TYPE_CHECKING, Any
+
+from ...runtime.manifest import BundleManifest
+
+if TYPE_CHECKING:
+    from ...bundler.running import RunningServer
+    from ...bundler.serving import Launch
+
+
+def announcement(launch: "Launch", running: "RunningServer") -> dict[str, Any]:
+    """The object; `pid` is who takes signals: SIGTERM, and SIGHUP for a restart."""
+    manifest = BundleManifest.read(launch.directory)
+    return {
+        "tag": launch.tag,
+        "digest": launch.digest,
+        "url": running.url,
+        "pid": running.pid,
+        "routes": [route.path for route in manifest.routes],
+        "environment": str(launch.environment.python),
+    }

@@ -1,0 +1,1 @@
+"""What a person sees: text, tables, pictures of a distribution, files."""
