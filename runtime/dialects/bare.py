@@ -16,13 +16,15 @@ from ..data.payload import JSON, Codec, Payload
 from ..errors import InvalidInput, NotSupported
 from ..models.operation import Stream
 from ..signature import OBJECTS, Side
+from . import work
+from .catalog import Catalog
 from .inquiry import Inquiry
 from .reply import Reply
 from .served import Served
 
 Form = Literal["enveloped", "listed", "single"]
 
-_LARGE = 1 << 16  # bytes; such a body is read in a thread
+_LARGE = 1 << 16  # bytes; such a body is read elsewhere, or in a thread
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,12 +80,38 @@ async def answer(served: Served, inquiry: Inquiry, body: bytes, accept: str) -> 
     """
     if served.signature is None:
         return await _called(served, inquiry, body, accept)
+    batch, form = await _question(served, inquiry, body)
+    return await _told(served, inquiry, await served.answer(inquiry, batch), form, accept)
+
+
+async def _question(served: Served, inquiry: Inquiry, body: bytes) -> tuple[Any, Form]:
     codec = codec_of(served)
     if len(body) < _LARGE:
-        batch, form = _read(codec, body)
-    else:
-        batch, form = await asyncio.to_thread(_read, codec, body)
-    return as_reply(_said(codec, await served.answer(inquiry, batch), form, accept))
+        return _read(codec, body)
+    read = await work.read(served, inquiry.deadline, "bare", {}, body)
+    if read is None:
+        return await asyncio.to_thread(_read, codec, body)
+    form, batch = read
+    return batch, form
+
+
+async def _told(served: Served, inquiry: Inquiry, output: Any, form: Form, accept: str) -> Reply:
+    given = {"form": form, "accept": accept}
+    told = await work.write(served, inquiry.deadline, "bare", given, output)
+    return as_reply(_said(codec_of(served), output, form, accept)) if told is None else told
+
+
+def read_elsewhere(catalog: Catalog, given: work.Json, body: bytes) -> work.Reading:
+    """As `answer` reads a large body: the form, and the batch."""
+    codec = codec_of(work.of(catalog, given))
+    batch, form = _read(codec, body)
+    return work.Reading(form, codec.inputs, batch)
+
+
+def write_elsewhere(catalog: Catalog, given: work.Json, output: Any) -> Reply:
+    """As `answer` says a large answer."""
+    codec = codec_of(work.of(catalog, given))
+    return as_reply(_said(codec, output, given["form"], given["accept"]))
 
 
 async def _called(served: Served, inquiry: Inquiry, body: bytes, accept: str) -> Reply:
@@ -133,7 +161,7 @@ async def answer_rows(served: Served, inquiry: Inquiry, rows: Bare, accept: str)
     """
     codec = codec_of(served)
     output = await served.answer(inquiry, codec.fitted(rows.rows))
-    return as_reply(_said(codec, output, rows.form, accept))
+    return await _told(served, inquiry, output, rows.form, accept)
 
 
 async def answer_bytes(served: Served, inquiry: Inquiry, values: list[bytes], form: Form) -> Reply:
@@ -143,7 +171,7 @@ async def answer_bytes(served: Served, inquiry: Inquiry, values: list[bytes], fo
         RequestError: as the native route does; InvalidInput when it takes more than that.
     """
     output = await served.answer(inquiry, of_bytes(codec_of(served).inputs, values))
-    return as_reply(_said(codec_of(served), output, form, ""))
+    return await _told(served, inquiry, output, form, "")
 
 
 def of_bytes(side: Side, values: list[bytes]) -> Any:

@@ -12,6 +12,7 @@ from ..manifest import ModelEntry, Route
 from ..models.operation import Operation
 from ..models.runner import Runner
 from ..plan import Plan
+from .elsewhere import Elsewhere
 from .lifecycle import Control, Fixed, Lifecycle
 from .served import Condition, Served
 
@@ -191,6 +192,7 @@ class Catalog:
         runners: Mapping[str, Runner],
         operations: Mapping[str, Operation],
         routes: Iterable[Route] = (),
+        elsewhere: Elsewhere | None = None,
     ) -> None:
         """The models are there: their runners by alias, and what answers the routes by path.
 
@@ -201,6 +203,8 @@ class Catalog:
             served.route = known.get(served.route.path, served.route)
             runner = runners.get(served.alias) if served.signature is not None else None
             served.loaded(runner, operations.get(served.route.path))
+            if not served.is_added:  # of those that come later nobody else is told
+                served.elsewhere = elsewhere
 
     # --- how it is found ---
 

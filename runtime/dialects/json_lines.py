@@ -8,8 +8,11 @@ from typing import Any
 import orjson
 
 from ..data import instances, media, table
+from ..data.payload import Codec
 from ..errors import BadPayload, PayloadTooLarge
+from . import work
 from .bare import ask_rows, codec_of
+from .catalog import Catalog
 from .inquiry import Inquiry
 from .reply import Reply
 from .served import Served
@@ -31,17 +34,43 @@ async def answer(served: Served, inquiry: Inquiry, accept: str) -> Reply:
     Raises:
         RequestError: as the native route does; NotSupported for an API that takes no rows.
     """
-    codec = codec_of(served)
-    keys = frozenset(_ENVELOPES) - {field.name for field in codec.inputs.fields}
-    rows = [_row(line, keys) for line in _lines(inquiry.body, codec.max_rows)]
     if served.signature is None:
-        said = await ask_rows(served, inquiry, rows)
-    else:
-        output = await served.answer(inquiry, codec.fitted(rows))
-        payload = codec.encode(output, accept)
-        if payload.content_type != media.JSON:
-            return Reply(payload.body, content_type=payload.content_type)
-        said = table.to_instances(output, nan_as_null=codec.nan_as_null)
+        return _told(await ask_rows(served, inquiry, _rows(codec_of(served), inquiry.body)), accept)
+    read = await work.read(served, inquiry.deadline, "lines", {}, inquiry.body)
+    batch = _batch(codec_of(served), inquiry.body) if read is None else read[1]
+    output = await served.answer(inquiry, batch)
+    told = await work.write(served, inquiry.deadline, "lines", {"accept": accept}, output)
+    return _said(codec_of(served), output, accept) if told is None else told
+
+
+def read_elsewhere(catalog: Catalog, given: work.Json, body: bytes) -> work.Reading:
+    """As `answer` reads a large body."""
+    codec = codec_of(work.of(catalog, given))
+    return work.Reading(None, codec.inputs, _batch(codec, body))
+
+
+def write_elsewhere(catalog: Catalog, given: work.Json, output: Any) -> Reply:
+    """As `answer` says a large answer."""
+    return _said(codec_of(work.of(catalog, given)), output, given["accept"])
+
+
+def _rows(codec: Codec, body: bytes) -> list[Any]:
+    keys = frozenset(_ENVELOPES) - {field.name for field in codec.inputs.fields}
+    return [_row(line, keys) for line in _lines(body, codec.max_rows)]
+
+
+def _batch(codec: Codec, body: bytes) -> Any:
+    return codec.fitted(_rows(codec, body))
+
+
+def _said(codec: Codec, output: Any, accept: str) -> Reply:
+    payload = codec.encode(output, accept)
+    if payload.content_type != media.JSON:
+        return Reply(payload.body, content_type=payload.content_type)
+    return _told(table.to_instances(output, nan_as_null=codec.nan_as_null), accept)
+
+
+def _told(said: list[Any], accept: str) -> Reply:
     if not media.ranked(accept, [TYPE]):
         return Reply(orjson.dumps(said))
     return Reply(b"".join(orjson.dumps(each) + b"\n" for each in said), content_type=TYPE)

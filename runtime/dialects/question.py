@@ -27,6 +27,14 @@ class Question(Protocol):
         """
         ...
 
+    async def said(self, output: Any, deadline: float) -> Reply:
+        """As `reply`, by another process where it is much; `deadline` is on the monotonic clock.
+
+        Raises:
+            RequestError: as `reply`; DeadlineExceeded.
+        """
+        ...
+
 
 class Asking(Protocol):
     """Predictions in two halves, between which a batcher stands: nothing here waits.

@@ -16,6 +16,7 @@ from ..models.operation import Call, ModelOperation, Operation, Stream
 from ..models.runner import Queue, Runner
 from ..settings import ServeSettings
 from ..signature import Signature
+from .elsewhere import Elsewhere
 from .inquiry import Inquiry
 
 Phase = Literal["loading", "loaded", "unloading", "unloaded", "failed"]
@@ -64,6 +65,7 @@ class Served:
     signature  None where only `call` answers: an author's class
     is_added   came from outside the bundle while the server runs
     regions    shared memory of clients, where they may have some
+    elsewhere  who reads large bodies and writes large answers, where somebody does
     route      how requests share its calls, and what is known of an author's API
     """
 
@@ -81,6 +83,7 @@ class Served:
     label: str | None = None
     is_added: bool = False
     regions: Regions | None = None
+    elsewhere: Elsewhere | None = None
     find_samples: Callable[[], Samples | None] = lambda: None
     _runner: Runner | None = field(default=None, repr=False)
     _operation: Operation | None = field(default=None, repr=False)
@@ -120,6 +123,11 @@ class Served:
         if self.condition.is_early or not self.condition.takes_requests:
             return self.condition.reason
         return self.condition.absence(self.route.service or self.alias)
+
+    @property
+    def identity(self) -> tuple[str, str, str]:
+        """By which it is found in another catalog of the same models: name, version, method."""
+        return self.name, self.version, self.method
 
     @property
     def samples(self) -> Samples | None:

@@ -15,6 +15,7 @@ from .catalog import Catalog
 from .inquiry import Inquiry
 from .reply import Reply
 from .served import Served
+from .work import LARGE_BODY
 
 _TYPE = re.compile(
     r"(application/vnd\.(?:sagemaker|vertex-ai)-triton\.binary\+json)\s*;"
@@ -24,6 +25,7 @@ _SIZE = b"inference-header-content-length"
 _BINARY = "application/vnd.{}-triton.binary+json"
 _UNSAID = frozenset({"", "application/octet-stream"})
 _WHOLE = frozenset({"bytes", "str", "object"})
+_BEGINNING = re.compile(rb'"inputs"\s*:\s*\[\s*\{\s*"(?:name|shape|datatype|data|parameters)"\s*:')
 _TENSOR = {"name", "shape", "datatype"}
 
 
@@ -84,6 +86,8 @@ def _takes_anything(served: Served) -> bool:
 
 def _has_tensors(body: bytes) -> bool:
     """Whether it is JSON with tensors in it: `inputs`, each with a name, a shape, a datatype."""
+    if len(body) >= LARGE_BODY:  # only its beginning: to look at all of it would take long
+        return _BEGINNING.search(body[:LARGE_BODY]) is not None
     if b'"inputs"' not in body or b'"datatype"' not in body:
         return False
     document = parse(body)

@@ -23,7 +23,6 @@ from .served import Served
 from .triton_form import TritonForm
 from .v1.openapi import asked
 from .v1.prediction import Asked, Prediction
-from .v1.speech import loads
 
 _HEALTH = "AIP_HEALTH_ROUTE"
 _PREDICT = "AIP_PREDICT_ROUTE"
@@ -83,8 +82,7 @@ class Vertex:
         sent = Asked(inquiry.body, inquiry.content_type)
         if not sent.is_json:  # `rawPredict` passes any body on
             return await Raw(served, inquiry).answer()
-        _check_parameters(served, inquiry.body)
-        reply = await Prediction(self._catalog, served, inquiry).predicted(sent)
+        reply = await Prediction(self._catalog, served, inquiry).predicted(sent, "parameters")
         return self._named(reply)
 
     def _named(self, reply: Reply) -> Reply:
@@ -106,19 +104,6 @@ class Vertex:
         if first is None:
             raise NotSupported("This server has no model.")
         return first
-
-
-def _check_parameters(served: Served, body: bytes) -> None:
-    """Refuse what a model cannot heed; an author's class gets the whole body.
-
-    Raises:
-        InvalidInput: when `parameters` are given.
-    """
-    if served.signature is None or b'"parameters"' not in body:
-        return
-    value = loads(body)[0]
-    if type(value) is dict and value.get("parameters") not in (None, {}):
-        raise InvalidInput("parameters: this model takes none.")
 
 
 def routes(environment: Mapping[str, str]) -> tuple[str, str]:

@@ -58,7 +58,7 @@ class Host:
         self._service: ServiceHost | None = None
         self._codecs: dict[str, Codec] = {}
         # Where models have processes of their own, large bodies have one as well.
-        self._decoder = Decoder(self._codecs, only_foreign=links is None)
+        self.decoder = Decoder(self._codecs, only_foreign=links is None, plan=plan)
 
     async def load(self, readiness: Readiness) -> Mapping[str, Operation]:
         """Load and warm up everything; the operation of each route's path.
@@ -115,7 +115,7 @@ class Host:
             await self._service.stop()
         for runner in list(self.runners.values()):  # models come and go meanwhile
             await runner.stop()
-        self._decoder.stop()
+        self.decoder.stop()
 
     def costs(self) -> dict[str, CostModel]:
         """What a batch was measured to take, for each method of each model."""
@@ -168,4 +168,4 @@ class Host:
         if route.model in self.plan.added:  # the decoder knows those that were there before it
             return ModelOperation(codec, runner, route.method, route=route.path)
         self._codecs[route.path] = codec
-        return ModelOperation(codec, runner, route.method, route=route.path, reader=self._decoder)
+        return ModelOperation(codec, runner, route.method, route=route.path, reader=self.decoder)

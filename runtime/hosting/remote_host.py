@@ -26,6 +26,7 @@ _WHY = "the service class has the models that it names."
 class RemoteHost:
     """What Host is, where somebody else loads everything: it imports no code of the author's."""
 
+    decoder = None  # the service reads what is sent to it
     hosted = None  # an author's class needs all of its models
 
     def __init__(self, plan: Plan, link: ServiceLink) -> None:

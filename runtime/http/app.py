@@ -185,7 +185,8 @@ class Application:
             self.hosted.obey(LocalCoordinator(self.hosted))
         operations = await self._host.load(self.readiness)
         self._document = None  # the service knows more of its types now than the build did
-        self.catalog.loaded(self._host.runners, operations, self._host.routes)
+        decoder = self._host.decoder
+        self.catalog.loaded(self._host.runners, operations, self._host.routes, decoder)
         for path, operation in operations.items() if self._is_native else ():
             endpoint = self._endpoints[path]
             endpoint.operation = operation

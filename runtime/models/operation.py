@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any, Protocol
 
 from ..batching.request import FutureRequest
-from ..data import formats, media, table
+from ..data import bulk, formats, media, table
 from ..data.payload import Codec, Payload, answers
 from ..errors import DeadlineExceeded
 from ..telemetry.trace_context import TraceContext
@@ -81,6 +81,10 @@ class Reader(Protocol):
         """As `Codec.decode`."""
         ...
 
+    async def encode(self, route: str, output: Any, accept: str) -> Payload:
+        """As `Codec.encode`."""
+        ...
+
 
 class ModelOperation:
     """A method of a model: decode, wait for a batch, encode."""
@@ -123,6 +127,16 @@ class ModelOperation:
             await asyncio.sleep(0)  # whatever else is to be done comes between two of them
             return self.codec.decode(body, content_type)
 
+    async def encode(self, output: Any, accept: str) -> Payload:
+        """The body of an answer, of any size.
+
+        Raises:
+            RequestError: see `Codec.encode`.
+        """
+        if self._reader is not None and bulk.is_large(output):
+            return await self._reader.encode(self._route, output, accept)
+        return self.codec.encode(output, accept)
+
     async def _prepare(self, call: Call) -> None:
         """Have what reads the body and writes the answer imported, which takes a while at first."""
         kinds = [media.essence(call.content_type)] if self._reader is None else []
@@ -150,4 +164,4 @@ class ModelOperation:
         if not rows:
             return self.codec.encode([])
         output = await self._runner.answer(call.queue(batch, rows), self._method)
-        return self.codec.encode(output, call.accept)
+        return await self.encode(output, call.accept)

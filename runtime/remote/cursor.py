@@ -96,6 +96,16 @@ def _fragments(cursor: Cursor, rows: int | None) -> Fragments:
     return Fragments.of(text, ends, cursor.values())
 
 
+def _text(cursor: Cursor) -> bytes:
+    (size,) = cursor.array("i8", (1,)).tolist()
+    return cursor.block(size)
+
+
+def _noted(cursor: Cursor, layout: Layout) -> tuple[Any, Any]:
+    note = cursor.values()
+    return note, cursor.read(layout)
+
+
 def _unfit(_: Cursor, why: str) -> Unfit:
     return Unfit(why)
 
@@ -116,6 +126,8 @@ _READ: dict[str, Callable[..., Any]] = {
     "npy": _npy,
     "fragments": _fragments,
     "unfit": _unfit,
+    "text": _text,
+    "noted": _noted,
     "dict": _dict,
     "tuple": _tuple,
 }

@@ -1,4 +1,7 @@
-"""Decoder: reads large bodies in another process, which is started with the first of them."""
+"""Decoder: reads large bodies, and writes large answers, in another process.
+
+It is started with the first of them.
+"""
 
 import asyncio
 import logging
@@ -16,12 +19,15 @@ import orjson
 
 from .. import bundle_modules
 from ..data import formats, media
-from ..data.payload import Codec, is_json, is_npy
+from ..data.payload import Codec, Payload, is_json, is_npy
 from ..errors import ModelDied, Overloaded
+from ..plan import Plan
 from ..signature import Field, Side
 from .channel import Channel
 from .decoder_process import told
-from .model_link import ModelLink
+from .errand import Telling, with_note
+from .inputs import Inputs
+from .model_link import Job, ModelLink
 
 log = logging.getLogger(__name__)
 
@@ -38,15 +44,22 @@ _MODULE = "modelbundle.runtime.remote.decoder_process"
 
 
 class Decoder:
-    """Reads bodies of the routes that `codecs` are for.
+    """Reads bodies, and writes answers, of the routes that `codecs` are for and of dialects.
 
     Where no process can be started, bodies are read here, as small ones are. With `only_foreign`
     only those are read elsewhere that a library in C reads, whatever their size.
     """
 
-    def __init__(self, codecs: Mapping[str, Codec], *, only_foreign: bool = False) -> None:
+    def __init__(
+        self,
+        codecs: Mapping[str, Codec],
+        *,
+        only_foreign: bool = False,
+        plan: Plan | None = None,
+    ) -> None:
         self._codecs = codecs
         self._only_foreign = only_foreign
+        self._plan = plan
         self._process: _Process | None = None
         self._rests_until = 0.0  # on the monotonic clock
         self._has_warned = False
@@ -67,21 +80,68 @@ class Decoder:
         Raises:
             RequestError: as `Codec.decode`; Overloaded when the process dies of it.
         """
-        codec, process = self._codecs[route], self._started()
-        if process is None:
+        codec = self._codecs[route]
+        pieces = [np.frombuffer(body, np.uint8)]
+        done = await self._done(Inputs(f"decode\n{route}\n{content_type}", _BODY), pieces)
+        if done is None:
             return codec.decode(body, content_type)
+        return _batch(done[0], is_any=codec.inputs.layout == "objects")
+
+    async def encode(self, route: str, output: Any, accept: str) -> Payload:
+        """The body of an answer.
+
+        Raises:
+            RequestError: as `Codec.encode`; Overloaded when the process dies of it.
+        """
+        done = None
+        if not self._only_foreign:
+            pieces = [({"accept": accept}, output)]
+            done = await self._done(Telling(f"encode\n{route}\n"), pieces)
+        if done is None:
+            return self._codecs[route].encode(output, accept)
+        content_type, body = done[0]
+        return Payload(body, content_type)
+
+    async def read(self, work: str, given: Any, body: bytes) -> tuple[Any, Any] | None:
+        """What a dialect reads in a body, a note and a batch; None where nobody does it.
+
+        Raises:
+            RequestError: as the dialect's reader; Overloaded when the process dies of it.
+        """
+        if self._only_foreign:
+            return None
+        done = await self._done(Inputs(f"read\n{work}\n", _BODY), with_note(given, body))
+        if done is None:
+            return None
+        (note, is_any), batch = done[0]
+        return note, _batch(batch, is_any=is_any)
+
+    async def write(self, work: str, given: Any, output: Any) -> tuple[Any, bytes] | None:
+        """What a dialect writes of an answer, a note and bytes; None where nobody does it.
+
+        Raises:
+            RequestError: as the dialect's writer; Overloaded when the process dies of it.
+        """
+        if self._only_foreign:
+            return None
+        done = await self._done(Telling(f"write\n{work}\n"), [(given, output)])
+        return None if done is None else done[0]
+
+    async def _done(self, inputs: Inputs | Telling, pieces: list[Any]) -> tuple[Any] | None:
+        """What the process makes of it; None where there is none."""
+        process = self._started()
+        if process is None:
+            return None
         try:
-            batch = await process.decode(f"{route}\n{content_type}", body)
+            made = await process.done(inputs, pieces)
         except ModelDied as error:
             if process.has_served:
                 detail = "The body could not be read; send it again."
                 raise Overloaded(detail, retry_after=1.0) from error
             self._rest(error.why)
-            return codec.decode(body, content_type)
+            return None
         self._has_warned = False
-        if codec.inputs.layout == "objects":
-            return list(map(orjson.Fragment, batch))  # JSON, and nobody here need look inside
-        return batch
+        return (made,)
 
     def stop(self) -> None:
         """End the process."""
@@ -93,7 +153,7 @@ class Decoder:
             return None
         if self._process is None or self._process.is_over:
             try:
-                self._process = _Process(self._codecs)
+                self._process = _Process(self._codecs, self._plan)
             except OSError as error:
                 self._rest(str(error))
                 return None
@@ -110,12 +170,12 @@ class Decoder:
 class _Process:
     """One process, from its start to its end."""
 
-    def __init__(self, codecs: Mapping[str, Codec]) -> None:
+    def __init__(self, codecs: Mapping[str, Codec], plan: Plan | None) -> None:
         self.is_over = False
         self._loop = asyncio.get_running_loop()
         self._channel = Channel.create()
         try:
-            self._child = _start(self._channel, codecs)
+            self._child = _start(self._channel, told(codecs, plan))
         except OSError:
             self._channel.close()
             raise
@@ -135,8 +195,8 @@ class _Process:
         """Whether it has ever been ready."""
         return self._link.ready is not None
 
-    async def decode(self, method: str, body: bytes) -> Any:
-        """What it makes of a body, once it has read those that came before."""
+    async def done(self, inputs: Inputs | Telling, pieces: list[Any]) -> Any:
+        """What it makes of something, once it is through with what came before."""
         await self._turn.acquire()
         if self.is_over:
             self._turn.release()
@@ -145,8 +205,7 @@ class _Process:
         self._waiting.add(future)
         future.add_done_callback(self._waiting.discard)
         self._guard = self._loop.call_later(HANG, self._child.kill)
-        batch = [np.frombuffer(body, np.uint8)]
-        self._link.executor(method, _BODY).submit(batch, 0, partial(self._done, future))
+        self._link.submit(Job(inputs, pieces, 0, partial(self._done, future)))
         try:
             return await future
         finally:
@@ -196,7 +255,12 @@ def is_foreign(content_type: str) -> bool:
     return kind == media.MULTIPART or (found is not None and found.name != "msgpack")
 
 
-def _start(channel: Channel, codecs: Mapping[str, Codec]) -> "subprocess.Popen[bytes]":
+def _batch(batch: Any, *, is_any: bool) -> Any:
+    """A batch as it came; rows of any JSON stay what they are, and nobody here need look inside."""
+    return list(map(orjson.Fragment, batch)) if is_any else batch
+
+
+def _start(channel: Channel, said: bytes) -> "subprocess.Popen[bytes]":
     """The process: a new interpreter, for this one may have threads that a fork would lose."""
     inherited = channel.descriptors
     home = Path(__file__).absolute().parents[3]
@@ -205,7 +269,7 @@ def _start(channel: Channel, codecs: Mapping[str, Codec]) -> "subprocess.Popen[b
     if (home / "bundle.json").is_file():  # in a bundle: only what it lists
         begin = [str(Path(bundle_modules.__file__)), _MODULE, str(home)]
     with os.fdopen(os.memfd_create("codecs"), "w+b") as stdin:
-        stdin.write(told(codecs))
+        stdin.write(said)
         stdin.seek(0)
         # -P: nothing in the directory that we were started in may stand in for a library.
         return subprocess.Popen(

@@ -1,5 +1,7 @@
 """The decoder's process: reads large bodies, so that the event loop of the front need not.
 
+It writes large answers as well.
+
 `python -m modelbundle.runtime.remote.decoder_process DESCRIPTOR...`, with the codecs on stdin; the
 front starts it with its first large body. JSON is parsed with the GIL held, so that a thread would
 keep the loop waiting just as long.
@@ -9,15 +11,22 @@ import os
 import sys
 import time
 from collections.abc import Mapping
-from functools import partial
-from typing import Any
+from dataclasses import replace
+from functools import cached_property
+from pathlib import Path
+from typing import Any, ClassVar
 
 import numpy as np
 import orjson
 
 from ..data.payload import Codec
+from ..dialects import work
+from ..dialects.catalog import Catalog
+from ..plan import Plan
+from ..settings import ServeSettings
 from ..signature import Field, Side
 from .channel import Channel
+from .errand import without_note
 from .inputs import Batches
 from .message import Ready
 from .model_process import ModelProcess, prepare, resident
@@ -26,40 +35,85 @@ _ROWS = Side("array", (Field("row", "bytes", (None,)),))
 """Rows of any JSON, as such: to parse them is what the front is spared."""
 
 
-def decode(codecs: Mapping[str, Codec], method: str, body: np.ndarray) -> tuple[Side, Any]:
-    """The batch in a body; `method` names a route and the type of the content."""
-    route, _, content_type = method.partition("\n")
-    codec = codecs[route]
-    batch = codec.decode(body.tobytes(), content_type)
-    if codec.inputs.layout == "objects":
+class Desk:
+    """Does what it is told to: decode a body, encode an answer, or either as a dialect does it.
+
+    `method` names what, of which route or dialect, and the type of the content.
+    """
+
+    def __init__(self, codecs: Mapping[str, Codec], plan: Mapping[str, Any] | None) -> None:
+        self._codecs = codecs
+        self._plan = plan
+
+    def __call__(self, method: str, given: Any) -> tuple[Any, ...]:
+        """A side, a batch or bytes, and a note where there is one."""
+        what, name, content_type = method.split("\n", 2)
+        return self._does[what](self, name, content_type, given)
+
+    def _decode(self, route: str, content_type: str, body: np.ndarray) -> tuple[Any, ...]:
+        codec = self._codecs[route]
+        return _plain(codec.inputs, codec.decode(body.tobytes(), content_type))
+
+    def _encode(self, route: str, _: str, given: Any) -> tuple[Any, ...]:
+        note, output = given
+        payload = self._codecs[route].encode(output, note["accept"])
+        return _ROWS, payload.body, payload.content_type
+
+    def _read(self, name: str, _: str, body: np.ndarray) -> tuple[Any, ...]:
+        note, side, batch = work.reader(name)(self._catalog, *without_note(body))
+        return *_plain(side, batch), (note, side.layout == "objects")
+
+    def _write(self, name: str, _: str, given: Any) -> tuple[Any, ...]:
+        reply = work.writer(name)(self._catalog, *given)
+        return _ROWS, reply.body, work.told(reply)
+
+    @cached_property
+    def _catalog(self) -> Catalog:
+        assert self._plan is not None, "no dialect is spoken"
+        plan = Plan.read(Path(self._plan["directory"]))
+        settings = ServeSettings.from_json(self._plan["settings"])
+        return Catalog.of(replace(plan, settings=settings))
+
+    _does: ClassVar = {"decode": _decode, "encode": _encode, "read": _read, "write": _write}
+
+
+def _plain(side: Side, batch: Any) -> tuple[Side, Any]:
+    """A batch as it can be told; rows of any JSON are bytes."""
+    if side.layout == "objects":
         return _ROWS, np.fromiter(map(orjson.dumps, batch), object, len(batch))
-    return codec.inputs, batch
+    return side, batch
 
 
-def told(codecs: Mapping[str, Codec]) -> bytes:
-    """Codecs as they are told to the process."""
-    return orjson.dumps(
-        {
-            route: (
-                codec.inputs.to_json(),
-                codec.max_rows,
-                codec.nan_as_null,
-                None if codec.formats is None else sorted(codec.formats),
-                codec.max_bytes,
-            )
-            for route, codec in codecs.items()
-        }
-    )
+def told(codecs: Mapping[str, Codec], plan: Plan | None) -> bytes:
+    """Codecs, and what a catalog is made of, as they are told to the process."""
+    said = None if plan is None else _said(plan)
+    known = {
+        route: (
+            codec.inputs.to_json(),
+            codec.max_rows,
+            codec.nan_as_null,
+            None if codec.formats is None else sorted(codec.formats),
+            codec.max_bytes,
+        )
+        for route, codec in codecs.items()
+    }
+    return orjson.dumps((known, said))
 
 
-def heard(data: bytes) -> dict[str, Codec]:
+def _said(plan: Plan) -> dict[str, Any]:
+    return {"directory": str(plan.directory), "settings": plan.settings.to_json()}
+
+
+def heard(data: bytes) -> Desk:
     """What `told` wrote."""
-    return {
+    known, plan = orjson.loads(data)
+    codecs = {
         route: Codec(
             Side.from_json(side), rows, null, None if names is None else frozenset(names), most
         )
-        for route, (side, rows, null, names, most) in orjson.loads(data).items()
+        for route, (side, rows, null, names, most) in known.items()
     }
+    return Desk(codecs, plan)
 
 
 def main() -> None:
@@ -67,9 +121,9 @@ def main() -> None:
     began = time.monotonic()
     prepare()
     channel = Channel.adopt([int(argument) for argument in sys.argv[1:]])
-    codecs = heard(sys.stdin.buffer.read())
+    desk = heard(sys.stdin.buffer.read())
     ready = Ready(time.monotonic() - began, resident(), os.getpid())
-    process = ModelProcess(channel.for_model(), partial(decode, codecs), 1, Batches)
+    process = ModelProcess(channel.for_model(), desk, 1, Batches)
     process.serve(ready, lambda: None)
 
 

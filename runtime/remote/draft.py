@@ -26,7 +26,16 @@ class Draft:
         """Add bytes."""
         self.array([np.frombuffer(data, np.uint8)], len(data))
 
-    def values(self, values: list[Any]) -> None:
+    def text(self, data: bytes) -> None:
+        """Add bytes, of which nobody knows how many they are."""
+        self.array([np.array([len(data)], np.int64)], 1)
+        self.block(data)
+
+    def note(self, notes: list[Any]) -> None:
+        """Add what is known of all, if anything is."""
+        self._values += notes
+
+    def values(self, values: Any) -> None:
         """Add values of JSON."""
         self._values.append(values)
 

@@ -14,6 +14,9 @@ Written = tuple[int, int, int, int, int]
 """The number of the layout, the bytes of its description, those of JSON, rows, all bytes."""
 
 
+_TEXT: Layout = ("text",)
+
+
 class Inputs:
     """Writes the batches of one method.
 
@@ -66,12 +69,21 @@ class Batches:
     def write(self, slab: Slab, output: Any, rows: int) -> Written:
         """Put a batch onto `slab`; `output` is its side and the batch, which knows its rows.
 
+        Where a note follows them it comes first; bytes for a batch are bytes.
+
         Raises:
             MemoryError: when there is not so much.
         """
-        side, batch = output
+        side, batch, *notes = output
         draft = Draft()
-        rows, layout = outline([batch], draft, side)
+        draft.note(notes)
+        rows, layout = 0, _TEXT
+        if isinstance(batch, bytes):
+            draft.text(batch)
+        else:
+            rows, layout = outline([batch], draft, side)
+        if notes:
+            layout = ("noted", layout)
         number = self._numbers.get(layout)
         description = b""
         if number is None:

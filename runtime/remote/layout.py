@@ -11,6 +11,8 @@ SCALAR where a part is one value.
 ("npy",)                               an array of records: a length, then the file
 ("fragments", rows)                    JSON of each row: ends, then the text; what is wrong follows
 ("unfit", why)                         what has no rows
+("text",)                              bytes as they are: their number, then they
+("noted", layout)                      what is to be known of a part: the next of the JSON values
 ("dict", names, layouts)
 ("tuple", layouts)
 """

@@ -10,6 +10,7 @@ from ..errors import ModelDied
 from ..signature import Side
 from . import cursor, failure, layout
 from .channel import Channel
+from .errand import Telling
 from .inputs import Inputs
 from .layout import Layout, Numbers
 from .message import FORGET, SIZE, WHOLE, Kind, Message, Ready
@@ -23,7 +24,7 @@ class Job:
 
     __slots__ = ("batches", "done", "generation", "inputs", "rows", "size", "slot")
 
-    def __init__(self, inputs: Inputs, batches: list[Any], rows: int, done: Done) -> None:
+    def __init__(self, inputs: Inputs | Telling, batches: list[Any], rows: int, done: Done) -> None:
         self.inputs = inputs
         self.batches = batches
         self.rows = rows  # that the answer must have; 0 where any will do

@@ -1,12 +1,14 @@
 """Outputs: what a model answered, written where the front will see it."""
 
 from collections.abc import Mapping
+from dataclasses import astuple
 from io import BytesIO
 from typing import Any
 
 import numpy as np
 import orjson
 
+from ..data.fragments import Fragments
 from ..data.predictions import columns, to_instances, values, without_rows
 from ..errors import PredictionFailed
 from .draft import Draft, put
@@ -62,8 +64,8 @@ def outline(output: Any, rows: int, draft: Draft) -> Layout:
     if isinstance(output, Mapping):
         names = tuple(map(str, output))
         return ("dict", names, tuple(outline(part, rows, draft) for part in output.values()))
-    if isinstance(output, list):
-        return _outline_rows(output, rows, draft)
+    if isinstance(output, list | Fragments):
+        return _outline_listed(output, rows, draft)
     if hasattr(output, "columns") or hasattr(output, "to_numpy"):  # a DataFrame or a Series
         plain = columns(output) if hasattr(output, "columns") else values(output)
         return outline(plain, rows, draft)
@@ -89,9 +91,14 @@ def _outline_records(array: np.ndarray, draft: Draft) -> Layout:
     file = BytesIO()
     np.lib.format.write_array(file, array, allow_pickle=False)
     data = file.getvalue()
-    draft.array([np.array([len(data)], np.int64)], 1)
-    draft.block(data)
+    draft.text(data)
     return ("npy",)
+
+
+def _outline_listed(output: list[Any] | Fragments, rows: int, draft: Draft) -> Layout:
+    if isinstance(output, Fragments):
+        return _outline_fragments(output, rows, draft)
+    return _outline_rows(output, rows, draft)
 
 
 def _outline_rows(values: list[Any], rows: int, draft: Draft) -> Layout:
@@ -109,6 +116,14 @@ def _outline_rows(values: list[Any], rows: int, draft: Draft) -> Layout:
     draft.block(bytes(text))
     draft.values(flaws)
     return ("fragments", _unless(rows, len(values)))
+
+
+def _outline_fragments(rows: Fragments, wanted: int, draft: Draft) -> Layout:
+    first = rows.place(rows.start)
+    draft.array([np.array(rows.ends[rows.start : rows.stop], np.int64) - first], len(rows))
+    draft.block(rows.text[first : rows.place(rows.stop)])
+    draft.values([(row - rows.start, *astuple(flaw)) for row, flaw in rows.flawed()])
+    return ("fragments", _unless(wanted, len(rows)))
 
 
 def _flaw(value: Any, error: Exception) -> tuple[tuple[str | None, str, bool], bytes]:

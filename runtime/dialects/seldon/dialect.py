@@ -13,11 +13,11 @@ from typing import Any
 import orjson
 
 from ...data import extent, instances
-from ...data.payload import Codec
 from ...errors import InvalidInput, NotSupported, RequestError, UnknownModel
 from ...models.operation import Stream
 from ...printable import printable
 from ...signature import OBJECTS, Field
+from .. import work
 from ..bare import ask_rows, codec_of
 from ..catalog import Catalog
 from ..dialect import GET, POST, Rule
@@ -25,13 +25,13 @@ from ..inquiry import Inquiry
 from ..reply import Reply, retry_after
 from ..served import Served
 from .feedback import Feedback
-from .form import value_of
+from .form import value_in, value_of
 from .message import Message, parts
 from .openapi import paths
 
 log = logging.getLogger(__name__)
 
-_LARGE = 1 << 16  # bytes; such a body is read in a thread
+_LARGE = 1 << 16  # bytes; such a body is read elsewhere, or in a thread
 _API = r"(?:/seldon/(?P<namespace>[^/]+)/(?P<model>[^/]+))?/api/v(?:0\.1|1\.0)"
 _ONE = rf"{_API}/metadata/(?P<asked>[^/]+)"
 _NAME = "/api/v1.0"
@@ -84,15 +84,22 @@ class Seldon:
         served = self._found(inquiry)
         if served.signature is None:
             return await self._call(served, inquiry)
-        codec = codec_of(served)
-        if len(inquiry.body) < _LARGE:
-            message, batch = _read(codec, inquiry)
-        else:
-            message, batch = await asyncio.to_thread(_read, codec, inquiry)
+        message, batch = await self._read(served, inquiry)
         output = await served.answer(inquiry, batch)
-        names = [field.name for field in served.signature.outputs.fields]
-        told = parts(message, names, output, nan_as_null=codec.nan_as_null)
-        return Reply.json(told | {"meta": _meta(served, message.meta)})
+        given = {"message": message.to_json()}
+        told = await work.write(served, inquiry.deadline, "seldon", given, output)
+        return _told(served, message, output) if told is None else told
+
+    async def _read(self, served: Served, inquiry: Inquiry) -> tuple[Message, Any]:
+        body = inquiry.body
+        if len(body) < _LARGE:
+            return _read(served, inquiry)
+        said = inquiry.headers.get(b"content-type", b"").decode("latin-1")
+        read = await work.read(served, inquiry.deadline, "seldon", {"content_type": said}, body)
+        if read is None:
+            return await asyncio.to_thread(_read, served, inquiry)
+        note, batch = read
+        return Message.from_json(note), batch
 
     async def _call(self, served: Served, inquiry: Inquiry) -> Reply:
         """An author's class takes `jsonData` as its body, and `data` where it takes rows."""
@@ -158,10 +165,33 @@ class Seldon:
         return first
 
 
-def _read(codec: Codec, inquiry: Inquiry) -> tuple[Message, Any]:
+def _read(served: Served, inquiry: Inquiry) -> tuple[Message, Any]:
+    codec = codec_of(served)
     extent.check(codec.inputs, codec.max_rows, inquiry.body)
     message = Message.of(value_of(inquiry))
     return message, message.batch(codec)
+
+
+def _told(served: Served, message: Message, output: Any) -> Reply:
+    codec, signature = codec_of(served), served.signature
+    fields = () if signature is None else signature.outputs.fields
+    names = [field.name for field in fields]
+    told = parts(message, names, output, nan_as_null=codec.nan_as_null)
+    return Reply.json(told | {"meta": _meta(served, message.meta)})
+
+
+def read_elsewhere(catalog: Catalog, given: work.Json, body: bytes) -> work.Reading:
+    """As `Seldon` reads a large body: all of the message but its content, and the batch."""
+    codec = codec_of(work.of(catalog, given))
+    extent.check(codec.inputs, codec.max_rows, body)
+    message = Message.of(value_in(body, given["content_type"]))
+    batch = message.batch(codec)
+    return work.Reading(message.to_json(), codec.inputs, batch)
+
+
+def write_elsewhere(catalog: Catalog, given: work.Json, output: Any) -> Reply:
+    """As `Seldon` says a large answer."""
+    return _told(work.of(catalog, given), Message.from_json(given["message"]), output)
 
 
 def _meta(served: Served, given: Mapping[str, Any]) -> dict[str, Any]:

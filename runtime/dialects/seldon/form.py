@@ -19,12 +19,21 @@ def value_of(inquiry: Inquiry) -> Any:
     Raises:
         BadPayload, InvalidInput: when it lacks one, or it cannot be read.
     """
-    said = inquiry.headers.get(b"content-type", b"").decode("latin-1")
-    if media.essence(said) == media.MULTIPART:
-        return _of_parts(multipart.loads(inquiry.body, said))
     if not inquiry.body and "json" in inquiry.query:
         return parse(inquiry.query["json"].encode("utf-8", "replace"))
-    return parse(_of_form(inquiry.body) if inquiry.body.startswith(b"json=") else inquiry.body)
+    said = inquiry.headers.get(b"content-type", b"").decode("latin-1")
+    return value_in(inquiry.body, said)
+
+
+def value_in(body: bytes, content_type: str) -> Any:
+    """The JSON value of a body.
+
+    Raises:
+        BadPayload, InvalidInput: when it lacks one, or it cannot be read.
+    """
+    if media.essence(content_type) == media.MULTIPART:
+        return _of_parts(multipart.loads(body, content_type))
+    return parse(_of_form(body) if body.startswith(b"json=") else body)
 
 
 def _of_form(body: bytes) -> bytes:

@@ -78,6 +78,16 @@ class Message:
         kind: Kind = "ndarray" if "ndarray" in data else "tensor"
         return cls(kind, data[kind], tuple(names), meta)
 
+    def to_json(self) -> dict[str, Any]:
+        """All but the content, for another process."""
+        said = {"kind": self.kind, "names": self.names, "meta": self.meta}
+        return said | {"form": self.form}
+
+    @classmethod
+    def from_json(cls, said: Mapping[str, Any]) -> Self:
+        """What `to_json` wrote."""
+        return cls(said["kind"], None, tuple(said["names"]), said["meta"], said["form"])
+
     def batch(self, codec: Codec) -> Any:
         """The rows as a model takes them.
 

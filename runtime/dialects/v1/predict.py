@@ -31,6 +31,10 @@ class PredictQuestion:
         """The answer, given what the model says to exactly these rows."""
         return self._wording.reply(output)
 
+    async def said(self, output: Any, deadline: float) -> Reply:
+        """As `reply`, by another process where it is much."""
+        return await self._wording.said(output, deadline)
+
 
 class Predict:
     """An Asking: all that is no cloud event, no large body and nothing but JSON."""

@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import orjson
@@ -14,6 +14,7 @@ from ...data.payload import JSON, Payload, is_json
 from ...errors import InvalidInput
 from ...models.operation import Stream
 from ...signature import OBJECTS, Side
+from .. import work
 from ..catalog import Catalog
 from ..inquiry import Inquiry
 from ..reply import Reply
@@ -21,7 +22,7 @@ from ..served import Served
 from . import examples, rows, speech
 from .contract import DEFAULT
 
-_LARGE = 1 << 16  # bytes; such a body is read in a thread
+_LARGE = 1 << 16  # bytes; such a body is read elsewhere, or in a thread
 _JSON_ALL_THE_SAME = frozenset(
     {"application/x-www-form-urlencoded", "application/octet-stream", "text/plain"}
 )
@@ -43,7 +44,7 @@ class Asked:
 
     @property
     def is_large(self) -> bool:
-        """Whether it is read in a thread."""
+        """Whether it is read elsewhere, or in a thread."""
         return len(self.body) >= _LARGE
 
 
@@ -62,7 +63,10 @@ class _Question:
 
 
 class Wording:
-    """How a model's answer is told: as rows under `key`, or as the columns that were asked for."""
+    """How a model's answer is told: as rows under `key`, or as the columns that were asked for.
+
+    Under "classify" and "regress" stand scores of classes, and a number for each example.
+    """
 
     __slots__ = ("_key", "_question", "batch", "served")
 
@@ -80,8 +84,20 @@ class Wording:
         """
         return Reply(speech.dumps(partial(self._told, output), nan_as_null=self._is_null))
 
+    async def said(self, output: Any, deadline: float) -> Reply:
+        """As `reply`, by another process where it is much.
+
+        Raises:
+            RequestError: as `reply`; see `work.write`.
+        """
+        given = {"asked": self._question.key, "key": self._key}
+        said = await work.write(self.served, deadline, "v1", given, output)
+        return self.reply(output) if said is None else said
+
     def _told(self, output: Any, say: speech.Speech) -> Any:
         outputs = self._question.outputs
+        if self._key in _RESULTS:
+            return {"results": say(_RESULTS[self._key](outputs, output))}
         if self._question.key == "outputs":
             return {"outputs": rows.to_columns(outputs, output, say)}
         return {self._key: rows.to_rows(outputs, output, say)}
@@ -94,84 +110,49 @@ class Wording:
 Rows = Callable[[Side, dict[str, Any]], tuple[list[Any], str]]
 
 
-class Prediction:
-    """One request for one model."""
+class Form(NamedTuple):
+    """What a body is to be.
 
-    def __init__(self, catalog: Catalog, served: Served, inquiry: Inquiry) -> None:
+    rows      under which key they stand: "instances", or "inputs" instead, or "examples"
+    prefers   the method that is asked where the body names none, if the model has it
+    refused   a key that may have no value
+    """
+
+    rows: str
+    prefers: str = ""
+    refused: str = ""
+
+
+class Reader:
+    """Reads what one model is asked."""
+
+    def __init__(self, catalog: Catalog, served: Served) -> None:
         self.served = served
         self._catalog = catalog
-        self._inquiry = inquiry
 
-    async def predicted(self, asked: Asked) -> Reply:
-        """`:predict`: rows or columns in, the same out; other content types as everywhere."""
-        return await self._said(asked, "predictions")
-
-    async def explained(self, asked: Asked) -> Reply:
-        """`:explain`: as `:predict`, with another key."""
-        return await self._said(asked, "explanations")
-
-    async def classified(self, asked: Asked) -> Reply:
-        """`:classify`: the scores of each class."""
-        question, output = await self._answered(asked, _examples, prefers="predict_proba")
-        results = examples.classes(question.outputs, output)
-        return self._reply(lambda say: {"results": say(results)})
-
-    async def regressed(self, asked: Asked) -> Reply:
-        """`:regress`: a number for each example."""
-        question, output = await self._answered(asked, _examples)
-        results = examples.values(question.outputs, output)
-        return self._reply(lambda say: {"results": say(results)})
-
-    async def _said(self, asked: Asked, key: str) -> Reply:
-        if self.served.signature is None or not asked.is_json:
-            return await self._called(asked, key)
-        question, output = await self._answered(asked, _instances)
-        return Wording(question, key).reply(output)
-
-    def worded(self, asked: Asked) -> "Wording":
-        """What `:predict` asks, read at once, and how it is answered.
+    def question(self, asked: Asked, form: Form) -> _Question:
+        """What is asked in JSON of a form.
 
         Raises:
-            RequestError: as `predicted` does before it asks the model.
+            RequestError: for what is none.
         """
-        self.served.check_room()
-        return Wording(self._question(asked, _instances, ""), "predictions")
-
-    async def _called(self, asked: Asked, key: str) -> Reply:
-        """A body that the native route would take as it is; `key` around JSON of another form."""
-        kind = JSON if asked.is_json else asked.content_type
-        accept = "" if asked.is_json else self._inquiry.accept
-        answer = await self.served.call(self._inquiry, asked.body, kind, accept)
-        if isinstance(answer, Stream):
-            return Reply(answer.parts, content_type=answer.content_type)
-        if answer.content_type == JSON:
-            return Reply(_keyed(answer, key))
-        return Reply(answer.body, content_type=answer.content_type)
-
-    async def _answered(self, asked: Asked, read: Rows, prefers: str = "") -> tuple[_Question, Any]:
-        self.served.check_room()
-        if asked.is_large:
-            question = await asyncio.to_thread(self._question, asked, read, prefers)
-        else:
-            question = self._question(asked, read, prefers)
-        return question, await question.served.answer(self._inquiry, question.batch)
-
-    def _question(self, asked: Asked, read: Rows, prefers: str) -> _Question:
         if self.served.signature is not None:
             # Around each row may stand an object with the input's name.
             extent.check(self.served.signature.inputs, 2 * self._most, asked.body)
-        if read is _instances:
+        if form.rows == "instances":
             batch = self._numbers(asked.body)
             if batch is not None:
-                return _Question(self._method("", prefers), batch, "predictions")
+                return _Question(self._method("", form.prefers), batch, "predictions")
         body, has_tokens = speech.loads(asked.body)
         if type(body) is not dict:
             raise InvalidInput("The body is not an object with `instances` or `inputs`.")
-        served = self._method(body.get("signature_name", ""), prefers)
+        served = self._method(body.get("signature_name", ""), form.prefers)
+        if form.refused and body.get(form.refused) not in (None, {}):
+            raise InvalidInput(f"{form.refused}: this model takes none.")
         if served.signature is None:
             return _Question(served, [], "")
         side = served.signature.inputs
-        listed, key = read(side, body)
+        listed, key = _FORMS[form.rows](side, body)
         if side.layout == "objects":
             instances.check_depth(listed)
             if has_tokens:
@@ -184,6 +165,10 @@ class Prediction:
         signature = self._method("", "").signature
         return number_rows.batch(signature.inputs, body, self._most) if signature else None
 
+    def method(self, name: str) -> Served:
+        """Another method of the model."""
+        return self._catalog.find(self.served.name, self.served.version, method=name)
+
     def _method(self, name: Any, prefers: str) -> Served:
         """The method that `signature_name` means."""
         served = self.served
@@ -192,14 +177,83 @@ class Prediction:
         if not isinstance(name, str) or name not in served.methods:
             known = ", ".join(f"`{each}`" for each in served.methods)
             raise InvalidInput(f"signature_name: there is no such signature; there is {known}.")
-        return self._catalog.find(served.name, served.version, method=name)
-
-    def _reply(self, build: Callable[[speech.Speech], Any]) -> Reply:
-        return Reply(speech.dumps(build, nan_as_null=self.served.settings.nan == "null"))
+        return self.method(name)
 
     @property
     def _most(self) -> int:
         return self.served.settings.max_rows
+
+
+class Prediction:
+    """One request for one model."""
+
+    def __init__(self, catalog: Catalog, served: Served, inquiry: Inquiry) -> None:
+        self.served = served
+        self._reader = Reader(catalog, served)
+        self._inquiry = inquiry
+
+    async def predicted(self, asked: Asked, refused: str = "") -> Reply:
+        """`:predict`: rows or columns in, the same out; other content types as everywhere.
+
+        A value under the key `refused` is for an author's class alone: a model heeds none.
+        """
+        return await self._said(asked, "predictions", refused)
+
+    async def explained(self, asked: Asked) -> Reply:
+        """`:explain`: as `:predict`, with another key."""
+        return await self._said(asked, "explanations")
+
+    async def classified(self, asked: Asked) -> Reply:
+        """`:classify`: the scores of each class."""
+        question, output = await self._answered(asked, Form("examples", prefers="predict_proba"))
+        return await Wording(question, "classify").said(output, self._inquiry.deadline)
+
+    async def regressed(self, asked: Asked) -> Reply:
+        """`:regress`: a number for each example."""
+        question, output = await self._answered(asked, Form("examples"))
+        return await Wording(question, "regress").said(output, self._inquiry.deadline)
+
+    async def _said(self, asked: Asked, key: str, refused: str = "") -> Reply:
+        if self.served.signature is None or not asked.is_json:
+            return await self._called(asked, key)
+        question, output = await self._answered(asked, Form("instances", refused=refused))
+        return await Wording(question, key).said(output, self._inquiry.deadline)
+
+    def worded(self, asked: Asked) -> "Wording":
+        """What `:predict` asks, read at once, and how it is answered.
+
+        Raises:
+            RequestError: as `predicted` does before it asks the model.
+        """
+        self.served.check_room()
+        return Wording(self._reader.question(asked, Form("instances")), "predictions")
+
+    async def _called(self, asked: Asked, key: str) -> Reply:
+        """A body that the native route would take as it is; `key` around JSON of another form."""
+        kind = JSON if asked.is_json else asked.content_type
+        accept = "" if asked.is_json else self._inquiry.accept
+        answer = await self.served.call(self._inquiry, asked.body, kind, accept)
+        if isinstance(answer, Stream):
+            return Reply(answer.parts, content_type=answer.content_type)
+        if answer.content_type == JSON:
+            is_rows = self.served.signature is not None
+            return Reply(_renamed(answer.body, key) if is_rows else _keyed(answer, key))
+        return Reply(answer.body, content_type=answer.content_type)
+
+    async def _answered(self, asked: Asked, form: Form) -> tuple[_Question, Any]:
+        self.served.check_room()
+        question = await self._read(asked, form)
+        return question, await question.served.answer(self._inquiry, question.batch)
+
+    async def _read(self, asked: Asked, form: Form) -> _Question:
+        if not asked.is_large:
+            return self._reader.question(asked, form)
+        given = {"form": list(form)}
+        read = await work.read(self.served, self._inquiry.deadline, "v1", given, asked.body)
+        if read is None:
+            return await asyncio.to_thread(self._reader.question, asked, form)
+        (method, key), batch = read
+        return _Question(self._reader.method(method), batch, key)
 
 
 def _instances(side: Side, body: dict[str, Any]) -> tuple[list[Any], str]:
@@ -212,6 +266,30 @@ def _instances(side: Side, body: dict[str, Any]) -> tuple[list[Any], str]:
 
 def _examples(side: Side, body: dict[str, Any]) -> tuple[list[Any], str]:
     return examples.from_examples(side, body), "results"
+
+
+_FORMS: dict[str, Rows] = {"instances": _instances, "examples": _examples}
+_RESULTS = {"classify": examples.classes, "regress": examples.values}
+
+
+def read_elsewhere(catalog: Catalog, given: work.Json, body: bytes) -> work.Reading:
+    """As `Prediction` reads a large body: the method and the key, and the batch."""
+    reader = Reader(catalog, work.of(catalog, given))
+    question = reader.question(Asked(body, JSON), Form(*given["form"]))
+    signature = question.served.signature
+    side = OBJECTS if signature is None else signature.inputs
+    return work.Reading((question.served.method, question.key), side, question.batch)
+
+
+def write_elsewhere(catalog: Catalog, given: work.Json, output: Any) -> Reply:
+    """As `Wording` says a large answer."""
+    question = _Question(work.of(catalog, given), None, given["asked"])
+    return Wording(question, given["key"]).reply(output)
+
+
+def _renamed(body: bytes, key: str) -> bytes:
+    """What the native route says to rows, which may be much, under another key."""
+    return body if key == "predictions" else body.replace(b"predictions", key.encode(), 1)
 
 
 def _keyed(answer: Payload, key: str) -> bytes:

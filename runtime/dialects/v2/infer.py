@@ -8,6 +8,7 @@ import numpy as np
 
 from ...data import table
 from ...errors import UnknownModel
+from .. import work
 from ..api_tensors import ask
 from ..catalog import Catalog
 from ..inquiry import Inquiry
@@ -45,6 +46,18 @@ class InferQuestion:
         tensors = from_output(served.signature, output)
         is_null = served.settings.nan == "null"
         return InferAnswer(self.model, served.version, tensors, is_null).reply(self.request)
+
+    async def said(self, output: Any, deadline: float) -> Reply:
+        """As `reply`, by another process where it is much JSON.
+
+        Raises:
+            RequestError: as `reply`; see `work.write`.
+        """
+        said = None
+        if self.request.has_json and not self.request.has_places:
+            given = {"model": self.model, "request": self.request.to_json()}
+            said = await work.write(self.served, deadline, "v2", given, output)
+        return self.reply(output) if said is None else said
 
 
 class Infer:
@@ -92,6 +105,9 @@ class Infer:
         """The handler."""
         served = self._found(inquiry.parts)
         served.check_room()
+        question = await self._read_elsewhere(inquiry, served)
+        if question is not None:
+            return await self._told(inquiry, question)
         request = await self._read(inquiry, served)
         served = self._method(inquiry, served, request)
         if served.signature is None:
@@ -99,8 +115,26 @@ class Infer:
             is_null = served.settings.nan == "null"
             said = InferAnswer(inquiry.parts["model"], served.version, tensors, is_null)
             return said.reply(request)
-        question = await self._asked(inquiry, served, request)
-        return question.reply(await served.answer(inquiry, question.batch))
+        return await self._told(inquiry, await self._asked(inquiry, served, request))
+
+    async def _told(self, inquiry: Inquiry, question: InferQuestion) -> Reply:
+        output = await question.served.answer(inquiry, question.batch)
+        return await question.said(output, inquiry.deadline)
+
+    async def _read_elsewhere(self, inquiry: Inquiry, served: Served) -> InferQuestion | None:
+        """What much JSON asks of a model, where another process reads it."""
+        is_here = served.regions is not None and infer_request.REGION in inquiry.body
+        if served.signature is None or is_here or infer_request.HEADER_LENGTH in inquiry.headers:
+            return None
+        given = {"model": inquiry.parts["model"]}
+        read = await work.read(served, inquiry.deadline, "v2", given, inquiry.body)
+        if read is None:
+            return None
+        note, batch = read
+        request = InferRequest.from_json(note)
+        infer_request.heed(request.parameters, inquiry, served)
+        served = self._method(inquiry, served, request)
+        return InferQuestion(served, inquiry.parts["model"], request, batch)
 
     async def _asked(
         self, inquiry: Inquiry, served: Served, request: InferRequest
@@ -123,11 +157,15 @@ class Infer:
         return self._catalog.find(parts["model"], parts.get("version"))
 
     def _method(self, inquiry: Inquiry, served: Served, request: InferRequest) -> Served:
-        """The method that the request names among its parameters, where it does."""
-        method = request.parameters.get("method")
-        if type(method) is not str:
-            return served
-        return self._catalog.find(served.alias, inquiry.parts.get("version"), method=method)
+        return _method(self._catalog, served, request, inquiry.parts.get("version"))
+
+
+def _method(catalog: Catalog, served: Served, request: InferRequest, version: str | None) -> Served:
+    """The method that the request names among its parameters, where it does."""
+    method = request.parameters.get("method")
+    if type(method) is not str:
+        return served
+    return catalog.find(served.alias, version, method=method)
 
 
 def _is_long(inquiry: Inquiry) -> bool:
@@ -163,7 +201,11 @@ def _common(questions: Sequence[InferQuestion], output: Any) -> BatchAnswer | No
 
 
 def _question(inquiry: Inquiry, served: Served, request: InferRequest) -> InferQuestion:
-    signature, model = served.signature, inquiry.parts["model"]
+    return _of_request(served, inquiry.parts["model"], request)
+
+
+def _of_request(served: Served, model: str, request: InferRequest) -> InferQuestion:
+    signature = served.signature
     assert signature is not None
     fields = signature.outputs.fields
     if request.outputs and fields:
@@ -171,3 +213,19 @@ def _question(inquiry: Inquiry, served: Served, request: InferRequest) -> InferQ
     is_null = served.settings.nan == "null"
     batch = to_batch(signature.inputs, request.tensors, nan_as_null=is_null, model=model)
     return InferQuestion(served, model, request, batch)
+
+
+def read_elsewhere(catalog: Catalog, given: work.Json, body: bytes) -> work.Reading:
+    """As `Infer` reads much JSON: all of a request but its tensors, and the batch."""
+    served = work.of(catalog, given)
+    request = infer_request.of_json(body, served)
+    served = _method(catalog, served, request, served.version)
+    question = _of_request(served, given["model"], request)
+    assert served.signature is not None
+    return work.Reading(request.to_json(), served.signature.inputs, question.batch)
+
+
+def write_elsewhere(catalog: Catalog, given: work.Json, output: Any) -> Reply:
+    """As `InferQuestion` says a large answer."""
+    request = InferRequest.from_json(given["request"])
+    return InferQuestion(work.of(catalog, given), given["model"], request, []).reply(output)

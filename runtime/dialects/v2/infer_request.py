@@ -7,7 +7,7 @@ import math
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Self
 
 from ...data import extent, instances
 from ...data.regions import Place
@@ -20,6 +20,7 @@ from ..tensor import BF16_SIZE, DTYPES, Tensor, from_raw
 from ..tensor_output import Spec, specs
 from . import json_data, number_list
 
+REGION = b"shared_memory_region"
 HEADER_LENGTH = b"inference-header-content-length"
 INPUT = "input"  # what the only input of a model is called of which nothing is known
 _MOST_TENSORS = 4096
@@ -54,6 +55,29 @@ class InferRequest:
     is_binary: bool = False
     parameters: Mapping[str, Any] = field(default_factory=dict)
 
+    @property
+    def has_json(self) -> bool:
+        """Whether any output is wanted in JSON."""
+        said = [each.is_binary for each in self.outputs] or [None]
+        return any(not (self.is_binary if each is None else each) for each in said)
+
+    @property
+    def has_places(self) -> bool:
+        """Whether any output goes to shared memory."""
+        return any(each.place is not None for each in self.outputs)
+
+    def to_json(self) -> dict[str, Any]:
+        """All but the tensors and the places, for another process."""
+        outputs = [(each.name, each.is_binary, each.classes) for each in self.outputs]
+        said = {"id": self.id, "outputs": outputs, "is_binary": self.is_binary}
+        return said | {"parameters": self.parameters}
+
+    @classmethod
+    def from_json(cls, said: Mapping[str, Any]) -> Self:
+        """What `to_json` wrote."""
+        outputs = [Wanted(*each) for each in said["outputs"]]
+        return cls((), said["id"], outputs, said["is_binary"], said["parameters"])
+
 
 def read(inquiry: Inquiry, served: Served) -> InferRequest:
     """What the body says.
@@ -63,14 +87,18 @@ def read(inquiry: Inquiry, served: Served) -> InferRequest:
         InvalidInput: when a tensor is not what it says.
         NotSupported: for shared memory.
     """
-    body = inquiry.body
-    said = inquiry.headers.get(HEADER_LENGTH)
+    request = _read(inquiry.body, inquiry.headers.get(HEADER_LENGTH), served)
+    heed(request.parameters, inquiry, served)
+    return request
+
+
+def _read(body: bytes, said: bytes | None, served: Served) -> InferRequest:
     if said is None:
-        return _of_json(body, b"", inquiry, served)
+        return of_json(body, served)
     length = _length(said, len(body))
     if not length:
         return InferRequest([_raw(body, served)], is_binary=True)
-    return _of_json(bytes(body[:length]), memoryview(body)[length:], inquiry, served)
+    return of_json(bytes(body[:length]), served, memoryview(body)[length:])
 
 
 def _length(said: bytes, most: int) -> int:
@@ -81,19 +109,20 @@ def _length(said: bytes, most: int) -> int:
     return int(value)
 
 
-def _of_json(
-    text: bytes, rest: bytes | memoryview, inquiry: Inquiry, served: Served
-) -> InferRequest:
+def of_json(text: bytes, served: Served, rest: bytes | memoryview = b"") -> InferRequest:
+    """What JSON says, and the binary data behind it; nothing that it wishes has been heeded.
+
+    Raises:
+        RequestError: as `read`.
+    """
     _check_extent(text, served)
     try:
-        return _of_document(number_list.parse(text), rest, inquiry, served)
+        return _of_document(number_list.parse(text), rest, served)
     except number_list.NotNumbers:
-        return _of_document(instances.parse(text), rest, inquiry, served)
+        return _of_document(instances.parse(text), rest, served)
 
 
-def _of_document(
-    document: Any, rest: bytes | memoryview, inquiry: Inquiry, served: Served
-) -> InferRequest:
+def _of_document(document: Any, rest: bytes | memoryview, served: Served) -> InferRequest:
     if type(document) is not dict:
         raise InvalidInput('Expected a JSON object with "inputs".')
     inputs = document.get("inputs")
@@ -112,7 +141,6 @@ def _of_document(
             f"{len(rest) - start} bytes."
         )
     parameters = _parameters(document, "parameters")
-    heed(parameters, inquiry, served)
     name = document.get("id")
     if name is not None and type(name) is not str:
         raise InvalidInput("id: expected a string.")

@@ -4,8 +4,7 @@ import time
 from typing import TYPE_CHECKING, Any
 
 from ...data import table
-from ...data.payload import Codec
-from ...errors import RequestError
+from ...models.operation import ModelOperation
 from ...telemetry.queue_metrics import QueueMetrics
 from ..exchange import Answer
 from .encoded_rows import EncodedRows, encoded_rows
@@ -21,13 +20,16 @@ class Answers(RouteResponder):
     """A Group: encodes the output of a batch once, and writes to each connection."""
 
     def __init__(
-        self, path: str, codec: Codec, tracker: RequestTracker, metrics: QueueMetrics
+        self, path: str, operation: ModelOperation, tracker: RequestTracker, metrics: QueueMetrics
     ) -> None:
         super().__init__(path, tracker, metrics)
-        self._codec = codec
+        self._operation = operation
+        self._codec = operation.codec
 
     def answer(self, requests: "list[FastRequest]", output: Any, bounds: list[int]) -> None:
         """Send the rows `bounds[i]:bounds[i + 1]` of `output` to request i."""
+        if self._answer_much(requests, output, bounds):
+            return
         rows = self._encoded(output)
         if rows is None or any(request.head.is_odd for request in requests):
             self._answer_each(requests, output, bounds, rows)
@@ -83,12 +85,10 @@ class Answers(RouteResponder):
         request.is_over = True
         self._send([request], Answer(OK, self._codec.encode([]).body))
 
-    def _answer_alone(self, request: "FastRequest", output: Any) -> None:
-        try:
-            payload = self._codec.encode(output, request.head.accept)
-        except RequestError as error:
-            self.refuse([request], error)
-        except Exception as error:  # noqa: BLE001 - it is in the log, and the client is answered
-            self.fail(request, error)
-        else:
-            self._send([request], Answer(OK, payload.body, payload.content_type))
+    def _said(self, request: "FastRequest", output: Any) -> Answer:
+        payload = self._codec.encode(output, request.head.accept)
+        return Answer(OK, payload.body, payload.content_type)
+
+    async def _said_elsewhere(self, request: "FastRequest", output: Any) -> Answer:
+        payload = await self._operation.encode(output, request.head.accept)
+        return Answer(OK, payload.body, payload.content_type)

@@ -137,6 +137,8 @@ class DialectAnswers(RouteResponder):
 
     def answer(self, requests: list[FastRequest], output: Any, bounds: list[int]) -> None:
         """Send what is said of the rows `bounds[i]:bounds[i + 1]` of `output` to request i."""
+        if self._answer_much(requests, output, bounds):
+            return
         replies = self._replies(requests, output, bounds)
         if replies is None:
             for request, start, stop in zip(requests, bounds, bounds[1:], strict=False):
@@ -170,15 +172,11 @@ class DialectAnswers(RouteResponder):
         except Exception:  # noqa: BLE001 - each is tried by itself, and then it is in the log
             return None
 
-    def _answer_alone(self, request: FastRequest, output: Any) -> None:
-        try:
-            reply = request.question.reply(output)
-        except RequestError as error:
-            self.refuse([request], error)
-        except Exception as error:  # noqa: BLE001 - it is in the log, and the client is answered
-            self.fail(request, error)
-        else:
-            self._send([request], _answer(reply))
+    def _said(self, request: FastRequest, output: Any) -> Answer:
+        return _answer(request.question.reply(output))
+
+    async def _said_elsewhere(self, request: FastRequest, output: Any) -> Answer:
+        return _answer(await request.question.said(output, request.deadline))
 
     def _refusal(self, error: RequestError) -> Answer:
         return self._endpoint.refusal(error)

@@ -36,7 +36,7 @@ class Intake(Arrivals):
         self.codec = operation.codec
         self.queue = operation.queue
         self._presence = operation.presence
-        self.answers = Answers(path, self.codec, tracker, self.queue.metrics)
+        self.answers = Answers(path, operation, tracker, self.queue.metrics)
         self._refused: dict[tuple[str, float | None], tuple[RequestError, list[FastRequest]]] = {}
         self._is_uniform = _is_uniform(self.codec.inputs)
         self._numbers = number_rows.of(self.codec.inputs)

@@ -1,0 +1,15 @@
+"""Elsewhere: who reads large bodies and writes large answers, so that no client waits for it."""
+
+from typing import Any, Protocol
+
+
+class Elsewhere(Protocol):
+    """Has work done by another process; None where there is none."""
+
+    async def read(self, work: str, given: Any, body: bytes) -> tuple[Any, Any] | None:
+        """The note and the batch of what `work.reader(work)` reads in a body."""
+        ...
+
+    async def write(self, work: str, given: Any, output: Any) -> tuple[Any, bytes] | None:
+        """`work.told` of what `work.writer(work)` replies, and its body."""
+        ...

@@ -1,0 +1,122 @@
+"""Work: what dialects do with large bodies and answers, in a process that has no clients.
+
+Whatever thread parses or writes JSON holds the interpreter, and all clients wait for it. A module
+that is named here has a function `read_elsewhere`, from a body to what it asks and the batch, or
+`write_elsewhere`, from what a model said to a reply; both are given the process' own catalog, in
+which nothing is loaded, and JSON with whatever else they need.
+"""
+
+import asyncio
+import time
+from importlib import import_module
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from ..data import bulk
+from ..errors import DeadlineExceeded
+from ..signature import Side
+from .reply import Reply
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from .catalog import Catalog
+    from .served import Served
+
+Json = dict[str, Any]
+
+LARGE_BODY = 1 << 16  # bytes of JSON; see `remote.decoder`
+_OF = "of"  # the key under which it stands whom it is about
+
+_MODULES = {
+    "v2": "v2.infer",
+    "v1": "v1.prediction",
+    "bare": "bare",
+    "lines": "json_lines",
+    "seldon": "seldon.dialect",
+}
+
+
+class Reading(NamedTuple):
+    """What was read of a body: a note in JSON, and a batch as `side` has them."""
+
+    note: Any
+    side: Side
+    batch: Any
+
+
+def reader(work: str) -> "Callable[[Catalog, Json, bytes], Reading]":
+    """What reads bodies for a kind of work."""
+    found: Callable[[Catalog, Json, bytes], Reading] = _module(work).read_elsewhere
+    return found
+
+
+def writer(work: str) -> "Callable[[Catalog, Json, Any], Reply]":
+    """What writes answers for a kind of work."""
+    found: Callable[[Catalog, Json, Any], Reply] = _module(work).write_elsewhere
+    return found
+
+
+def _module(work: str) -> Any:
+    return import_module(f".{_MODULES[work]}", __package__)
+
+
+async def read(
+    served: "Served", deadline: float, work: str, given: Json, body: bytes
+) -> tuple[Any, Any] | None:
+    """The note and the batch of a body; None where it is small, or nobody else could read it.
+
+    `deadline` is on the monotonic clock.
+
+    Raises:
+        RequestError: as who reads it does; DeadlineExceeded where others' took too long.
+    """
+    process = served.elsewhere
+    if process is None or len(body) < LARGE_BODY:
+        return None
+    said = given | {_OF: served.identity}
+    found: tuple[Any, Any] | None = await _in_time(deadline, process.read(work, said, body))
+    return found
+
+
+async def write(
+    served: "Served", deadline: float, work: str, given: Json, output: Any
+) -> Reply | None:
+    """The reply that says `output`; None where it is small, or nobody else could write it.
+
+    `deadline` is on the monotonic clock.
+
+    Raises:
+        RequestError: as who writes it does; DeadlineExceeded where others' took too long.
+    """
+    process = served.elsewhere
+    if process is None or not bulk.is_large(output):
+        return None
+    said = given | {_OF: served.identity}
+    done = await _in_time(deadline, process.write(work, said, output))
+    return None if done is None else _heard(*done)
+
+
+async def _in_time(deadline: float, work: Any) -> Any:
+    try:
+        async with asyncio.timeout(deadline - time.monotonic()):
+            return await work
+    except TimeoutError:
+        raise DeadlineExceeded("The deadline passed while the body was read.") from None
+
+
+def of(catalog: "Catalog", given: Json) -> "Served":
+    """Whom it is about."""
+    name, version, method = given[_OF]
+    return catalog.find(name, version, method=method)
+
+
+def told(reply: Reply) -> Any:
+    """All of a reply but its body, as JSON."""
+    named = [[each.decode("latin-1") for each in header] for header in reply.headers]
+    return reply.status, reply.content_type, named
+
+
+def _heard(note: Any, body: bytes) -> Reply:
+    status, content_type, named = note
+    headers = tuple((name.encode("latin-1"), said.encode("latin-1")) for name, said in named)
+    return Reply(body, status, content_type, headers)

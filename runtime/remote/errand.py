@@ -1,0 +1,54 @@
+"""Errand: what one process asks another to do with a body or an answer, on a slab."""
+
+from typing import Any
+
+import numpy as np
+import orjson
+
+from ..data import table
+from .draft import Draft
+from .inputs import Written
+from .layout import Layout, Numbers, describe
+from .outputs import outline
+from .slab import Slab
+
+_SIZE = 8  # bytes that say how long the note before a body is
+
+
+class Telling:
+    """Writes an answer to be written elsewhere, and what has to be known for that.
+
+    method   what is to be done, for the other process
+    """
+
+    def __init__(self, method: str) -> None:
+        self.method = method
+
+    def write(self, slab: Slab, batches: list[Any], _: int, numbers: Numbers) -> Written:
+        """Put the only one of `batches`, a note and the output of a model, onto `slab`.
+
+        Raises:
+            MemoryError: when there is not so much.
+        """
+        ((note, output),) = batches
+        draft, rows = Draft(), table.rows(output)
+        draft.values(note)
+        layout: Layout = (self.method, ("noted", outline(output, rows, draft)))
+        number, description = numbers.get(layout), b""
+        if number is None:
+            number, description = numbers.add(layout), describe(layout)
+        values, size = draft.write(slab, description)
+        return number, len(description), values, rows, size
+
+
+def with_note(note: Any, body: bytes) -> list[np.ndarray]:
+    """A body behind a note, which is JSON, as pieces of an array of bytes."""
+    text = orjson.dumps(note)
+    head = len(text).to_bytes(_SIZE, "little") + text
+    return [np.frombuffer(head, np.uint8), np.frombuffer(body, np.uint8)]
+
+
+def without_note(array: np.ndarray) -> tuple[Any, bytes]:
+    """The note and the body."""
+    stop = _SIZE + int.from_bytes(array[:_SIZE].tobytes(), "little")
+    return orjson.loads(array[_SIZE:stop].tobytes()), array[stop:].tobytes()
