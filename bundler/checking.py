@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any, Self
 
 from ..runtime import bundle_modules, digest
-from ..runtime.errors import BundleError, NotTrusted
+from ..runtime.errors import BundleError, NoDevice, NotTrusted
 from ..runtime.manifest import BundleManifest, FileEntry, bundle_digest
 from .errors import Damaged
 from .progress import NullProgress, Progress
@@ -164,7 +164,8 @@ def replay(
     )
     data = _answer(done.stdout, done.stderr)
     if "error" in data:
-        kind = NotTrusted if done.returncode == NotTrusted.exit_code else BundleError
+        kinds = {kind.exit_code: kind for kind in (NotTrusted, NoDevice)}
+        kind = kinds.get(done.returncode, BundleError)
         raise kind(data["error"], hint=data.get("hint"))
     outcomes = tuple(map(Replayed.from_json, data["replayed"]))
     return Report(data["ok"], outcomes, environment)

@@ -20,6 +20,7 @@ from .errors import BundleError
 from .manifest import BundleManifest
 from .models.model import LoadedModel
 from .pickles.policy import Policy
+from .process.machine.device import pin, preflight
 from .services.service_class import import_roots
 from .streams import reserved
 from .tuning import Tuning
@@ -66,10 +67,10 @@ def replay(directory: Path, device: str = "cpu") -> list[Outcome]:
             folder, tuning = directory / "models" / entry.alias, entry.tuning
             model = LoadedModel.load(folder, device, policy, tuning)
             for samples in map(Samples.read, recorded):
-                allowed = samples.loosened(tuning.tolerance)
+                allowed = samples.loosened(tuning.tolerance_on(device))
                 answers, found = _asked(model, allowed, nan_as_null=nan_as_null)
                 outcome = _outcome(entry.alias, samples, found)
-                outcomes.append(_with_tuning(outcome, tuning, allowed, answers))
+                outcomes.append(_with_tuning(outcome, _how(tuning, device), allowed, answers))
     return outcomes
 
 
@@ -78,15 +79,18 @@ def _outcome(alias: str, samples: Samples, differences: Sequence[str]) -> Outcom
     return Outcome(alias, samples.method, rows, not differences, told)
 
 
+def _how(tuning: Tuning, device: str) -> str:
+    words = [tuning.words, "" if device == "cpu" else "on a GPU"]
+    return ", ".join(word for word in words if word)
+
+
 def _with_tuning(
-    outcome: Outcome, tuning: Tuning, samples: Samples, answers: list[Any] | None
+    outcome: Outcome, how: str, samples: Samples, answers: list[Any] | None
 ) -> Outcome:
-    if tuning.is_default:
+    if not how:
         return outcome
     largest = None if answers is None else samples.largest_difference(answers)
-    return replace(
-        outcome, tuning=tuning.words, largest=largest, allowed=(samples.rtol, samples.atol)
-    )
+    return replace(outcome, tuning=how, largest=largest, allowed=(samples.rtol, samples.atol))
 
 
 def _asked(
@@ -106,11 +110,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Print the report and return the exit status."""
     parser = argparse.ArgumentParser(prog="replay", description=(__doc__ or "").partition("\n")[0])
     parser.add_argument("directory", nargs="?", default=Path(), type=Path)
-    parser.add_argument("--device", default="cpu", help='"cpu" or "cuda:N"')
+    parser.add_argument("--device", default="cpu", help='"cpu", "cuda" or "cuda:N"')
     given = parser.parse_args(arguments)
     out = reserved()
     try:
-        report: dict[str, Any] = _report(replay(given.directory, given.device))
+        device = _device(given.directory, given.device)
+        report: dict[str, Any] = _report(replay(given.directory, device))
         status = 0 if report["ok"] else 1
     except BundleError as error:
         report = {"ok": False, "error": str(error), "hint": error.hint}
@@ -121,6 +126,15 @@ def main(arguments: Sequence[str] | None = None) -> int:
     out.write(json.dumps(report) + "\n")
     out.flush()
     return status
+
+
+def _device(directory: Path, asked: str) -> str:
+    """What libraries call the device, once it is found fit for the bundle."""
+    if asked == "cpu":
+        return asked
+    accelerator = BundleManifest.read(directory).accelerator
+    wanted = [int(number) for number in asked.split(":")[1:]]
+    return pin(preflight(wanted, accelerator)[0].visible)
 
 
 def _report(outcomes: Sequence[Outcome]) -> dict[str, Any]:

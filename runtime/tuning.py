@@ -37,6 +37,11 @@ class Tuning:
         coarse = _TOLERANCES.get(self.precision or "")
         return coarse or (None if self.is_default else _TOLERANCES["compiled"])
 
+    def tolerance_on(self, device: str) -> tuple[float, float] | None:
+        """The same on a device: GPUs multiply float32 as TF32, of as many digits as float16."""
+        known = self.tolerance
+        return known if device == "cpu" else max(known or (0.0, 0.0), _TOLERANCES["float16"])
+
     @property
     def words(self) -> str:
         """`bfloat16, compiled (reduce-overhead)`, or nothing."""

@@ -4,6 +4,7 @@ import shlex
 from typing import TYPE_CHECKING
 
 from ..options.options import Env, Json, Offline, Quiet, Target, Trust
+from ..options.server import Gpu
 from ..terminal.console import Console
 from ..terminal.failed import Failed
 
@@ -15,6 +16,7 @@ if TYPE_CHECKING:
 def test(
     target: Target,
     env: Env = "auto",
+    gpu: Gpu = None,
     trust: Trust = False,
     offline: Offline = False,
     json: Json = False,
@@ -27,6 +29,8 @@ def test(
       bundle test fraud
 
       bundle test model:iris
+
+      bundle test fraud --gpu
     """
     from ...bundler.checking import replay
     from ...bundler.serving import Wish, prepare
@@ -36,8 +40,18 @@ def test(
     wish = Wish(env, trust=trust, offline=offline)
     with prepare(target, Store.default(), wish, console) as launch:
         console.step(launch.environment.why)
-        report = replay(launch.directory, launch.environment, is_trusted=launch.is_trusted)
+        device = _device(gpu)
+        report = replay(
+            launch.directory, launch.environment, device=device, is_trusted=launch.is_trusted
+        )
     _say(target, launch, report, console)
+
+
+def _device(gpu: str | None) -> str:
+    """The first of those that are asked for."""
+    if gpu is None:
+        return "cpu"
+    return "cuda" if gpu == "all" else f"cuda:{gpu.partition(',')[0]}"
 
 
 def _say(target: str, launch: "Launch", report: "Report", console: Console) -> None:

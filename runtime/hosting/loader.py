@@ -98,7 +98,7 @@ class Loader:
         directory = plan.model_directory(runner.alias)
         for path in runner.manifest.samples.values():
             samples, tuning = Samples.read(directory / path), plan.tuning(runner.alias)
-            await warm_up(runner, samples, plan.settings, tuning)
+            await warm_up(runner, samples, plan.settings, tuning, plan.device)
 
     def _runner(self, alias: str, home: Home) -> Runner:
         return Runner(alias, home, self._limits(alias, home.manifest), self._metrics)

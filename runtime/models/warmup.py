@@ -20,10 +20,11 @@ async def warm_up(
     samples: Samples,
     settings: ServeSettings,
     tuning: Tuning = Tuning(),  # noqa: B008  frozen
+    device: str = "cpu",
 ) -> None:
     """Answer the samples, say where they differ from what was recorded, and measure batches.
 
-    A model that computes otherwise than it was saved is allowed what fits its `tuning`.
+    A model that computes otherwise than it was saved is allowed what fits its `tuning` and `device`.
 
     A model that answers otherwise than recorded still serves: another processor rounds
     differently, and `bundle test` is where a difference is a failure.
@@ -34,7 +35,7 @@ async def warm_up(
     if settings.warmup == "off" or not samples.inputs:
         return
     try:
-        await _replay(runner, samples.loosened(tuning.tolerance), tuning)
+        await _replay(runner, samples.loosened(tuning.tolerance_on(device)), tuning)
         if runner.signature(samples.method).batchable:
             most = settings.warmup if isinstance(settings.warmup, int) else None
             await runner.warm_up(samples.method, list(samples.inputs), SECONDS, most)

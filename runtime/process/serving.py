@@ -26,7 +26,7 @@ from .crew.stderr_tail import STDERR
 from .handover import Handover
 from .machine import thread_count
 from .machine.cgroup import usable_cores
-from .machine.device import Device
+from .machine.device import Device, pin
 from .machine.topology import Topology
 from .sockets.accept_queue import turn_away
 from .sockets.address import Address
@@ -167,6 +167,8 @@ class Serving:
         plan = replace(self._paced(), absent=absent, preferred=tuple(self.preferred))
         if self.topology.is_threaded:
             plan = _pinned(plan, self._device(slot.index))
+        elif self.devices:
+            plan = replace(plan, device="cuda:0")  # where the processes of its models compute
         access = _access_log(plan.settings)
         assert slot.control is not None
         line = slot.control.front
@@ -359,11 +361,7 @@ def _labels(slot: ProcessSlot) -> dict[str, str]:
 
 def _pinned(plan: Plan, device: str | None) -> Plan:
     """The plan for this process, which sees one GPU or none."""
-    if device is None:
-        return plan
-    os.environ["CUDA_DEVICE_ORDER"] = "PCI_BUS_ID"  # as nvidia-smi counts
-    os.environ["CUDA_VISIBLE_DEVICES"] = device
-    return replace(plan, device="cuda:0")
+    return plan if device is None else replace(plan, device=pin(device))
 
 
 def _grpc_front(application: "Application", port: GrpcPort | None) -> "Front | None":

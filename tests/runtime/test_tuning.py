@@ -37,6 +37,13 @@ def test_the_tolerance_is_that_of_the_coarsest_part():
     assert Tuning(None, True).tolerance < Tuning("float16").tolerance
 
 
+def test_a_gpu_is_allowed_the_digits_that_it_multiplies_with():
+    assert Tuning().tolerance_on("cpu") is None
+    assert Tuning().tolerance_on("cuda:0") == Tuning("float16").tolerance
+    assert Tuning(None, True).tolerance_on("cuda:0") == Tuning("float16").tolerance
+    assert Tuning("bfloat16").tolerance_on("cuda:0") == Tuning("bfloat16").tolerance
+
+
 def test_words_are_those_of_the_bundlefile():
     assert Tuning("bfloat16", "reduce-overhead").words == "bfloat16, compiled (reduce-overhead)"
     assert Tuning(None, True).words == "compiled"

@@ -75,6 +75,13 @@ def _device(line: str) -> Device:
     return Device(int(index), name, known, size, driver, uuid)
 
 
+def pin(visible: str) -> str:
+    """Let this process see one GPU, `visible`; gives the name that libraries have for it then."""
+    os.environ["CUDA_DEVICE_ORDER"] = "PCI_BUS_ID"  # as nvidia-smi counts
+    os.environ["CUDA_VISIBLE_DEVICES"] = visible
+    return "cuda:0"
+
+
 def are_granted(accelerator: Mapping[str, Any]) -> bool:
     """Whether this is a container of a bundle for GPUs that was given some.
 

@@ -1,5 +1,6 @@
 """`bundle verify` and `bundle test`."""
 
+import os
 import shutil
 
 import pytest
@@ -50,6 +51,30 @@ def test_other_answers_are_an_error_that_shows_them(bundle, plain):
     assert data["exit_code"] == 1
     assert data["methods"][0]["ok"] is False
     assert data["tag"].startswith("moody:")
+
+
+def test_on_a_gpu_the_process_sees_that_one_alone(bundle, plain, tmp_path, monkeypatch):
+    (tmp_path / "nvidia-smi").write_text(
+        "#!/bin/sh\necho 3, NVIDIA H200, 9.0, 143771, 580.65.06, GPU-1f0e\n"
+    )
+    (tmp_path / "nvidia-smi").chmod(0o755)
+    path = f"{tmp_path}{os.pathsep}{os.environ['PATH']}"
+    monkeypatch.delenv("CUDA_VISIBLE_DEVICES", raising=False)
+    (plain / "train.py").write_text(
+        "class Sees:\n"
+        "    def predict(self, rows):\n"
+        "        import os\n"
+        "        return [os.environ.get('CUDA_VISIBLE_DEVICES', '') for row in rows]\n"
+        "model = Sees()\n"
+    )
+    bundle("save", "sees", "train:model", "--sample", "sample.json")
+
+    differs = bundle("test", "model:sees", "--gpu", code=1, PATH=path)
+    assert "sees.predict: 2 rows DIFFERS (on a GPU" in differs.out
+    assert 'expected "", got "3"' in differs.out
+
+    missing = bundle("test", "model:sees", "--gpu=4", code=8, PATH=path)
+    assert "error: There is no GPU 4 for this process; there is 3 (NVIDIA H200)." in missing.err
 
 
 def test_a_model_without_samples_says_how_to_record_some(bundle, plain):
