@@ -24,7 +24,8 @@ async def warm_up(
 ) -> None:
     """Answer the samples, say where they differ from what was recorded, and measure batches.
 
-    A model that computes otherwise than it was saved is allowed what fits its `tuning` and `device`.
+    A model that computes otherwise than it was saved is allowed what fits its `tuning` and its
+    `device`.
 
     A model that answers otherwise than recorded still serves: another processor rounds
     differently, and `bundle test` is where a difference is a failure.
