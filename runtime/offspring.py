@@ -2,10 +2,14 @@
 
 What serves does not obey SIGTERM while its front is there, and leaves a Ctrl-C to the supervisor. A
 worker of a `multiprocessing.Pool` that had inherited that could never be ended by its pool.
+
+Who is killed, or ends without having ended what it started, leaves it behind: to compute what
+nobody will ask for, in memory that somebody may need.
 """
 
 import os
 import signal
+from contextlib import suppress
 
 _FORKED = (signal.SIGTERM, signal.SIGUSR1, signal.SIGINT)
 
@@ -13,6 +17,27 @@ _FORKED = (signal.SIGTERM, signal.SIGUSR1, signal.SIGINT)
 def obey() -> None:
     """From here on, whatever this process forks obeys signals again, and wakes nobody up here."""
     os.register_at_fork(after_in_child=_as_others_do)
+
+
+def gather() -> None:
+    """From here on, whatever this process starts is in a group with it, unless it leaves that."""
+    with suppress(PermissionError):  # it leads a session already
+        os.setpgid(0, 0)
+
+
+def send(pid: int, number: int) -> bool:
+    """Send a signal to what the process `pid` has left behind; False where there is nothing.
+
+    For whoever has waited for that process, whose number is nobody else's as long as its group has
+    members.
+    """
+    try:
+        os.killpg(pid, number)
+    except ProcessLookupError:
+        return False
+    except PermissionError:  # on a Mac: nobody but zombies, or somebody who is another user now
+        return False
+    return True
 
 
 def _as_others_do() -> None:

@@ -71,6 +71,7 @@ def serve_model(
     Raises:
         BundleError: when the model cannot be loaded.
     """
+    offspring.gather()
     began = time.monotonic()
     model = load_model(plan, alias, device)
     ready = Ready(time.monotonic() - began, resident(), os.getpid())
@@ -104,6 +105,7 @@ def serve_loaded(
 ) -> None:
     """Be the model process with a model that came with the fork."""
     end_with_parent()
+    offspring.gather()
     ready = Ready(0.0, resident(), os.getpid())
     ModelProcess(channel.for_model(), model.call, generation).serve(ready, on_ready)
 

@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator
 from contextlib import suppress
 from functools import partial
 
+from ... import offspring
 from ...errors import BundleError
 from ..machine.cgroup import Cgroup
 from .child import Child, Work
@@ -20,6 +21,7 @@ from .watch import Watch
 log = logging.getLogger(__name__)
 
 BIRTH = 10.0  # seconds that a template has to fork: one of many gigabytes takes a second or two
+GRACE = 1.0  # seconds that what a process has left behind has to end by itself
 NEWS = 1.0  # seconds after them, in which we hear of what was forked while we did not run
 
 
@@ -48,6 +50,7 @@ class ProcessTable:
         self._slots: dict[int, ProcessSlot] = {}  # by pid
         self._forks = PendingForks(self._born, self._not_born)
         self._strangers: dict[int, int] = {}  # pid -> wait status, while somebody is being born
+        self._left: set[int] = set()  # numbers of those who have left others behind
         self._kills = Cgroup.current().oom_kills()
 
     def __len__(self) -> int:
@@ -206,8 +209,21 @@ class ProcessTable:
         for pipe in child.pipes:
             self._watch.unregister(pipe.reader)
         self._hang_up(slot)
+        if isinstance(slot, ModelSlot):
+            self._end_offspring(pid)
         words = child.stderr_tail()
         yield slot, child, ExitReport.of(status, words, is_out_of_memory=self._has_run_out(status))
+
+    def _end_offspring(self, pid: int) -> None:
+        """End what a process has left behind; who counts its files and memory may clean up."""
+        if offspring.send(pid, signal.SIGTERM):
+            self._left.add(pid)
+            self._watch.later(GRACE, partial(self._kill_offspring, pid))
+
+    def _kill_offspring(self, pid: int) -> None:
+        if pid in self._left:  # else its number may be another's by now
+            self._left.discard(pid)
+            offspring.send(pid, signal.SIGKILL)
 
     def _has_run_out(self, status: int) -> bool:
         """Whether the kernel has killed somebody for lack of memory since it was last asked."""
@@ -224,7 +240,14 @@ class ProcessTable:
                 os.waitpid(pid, 0)
             if slot.child is not None:
                 slot.child.stderr_tail()
+            if isinstance(slot, ModelSlot) and offspring.send(pid, signal.SIGTERM):
+                self._left.add(pid)
         self._slots.clear()
+        deadline = time.monotonic() + GRACE
+        while any(offspring.send(pid, 0) for pid in self._left) and time.monotonic() < deadline:
+            time.sleep(0.01)
+        for pid in list(self._left):
+            self._kill_offspring(pid)
         for crew in self.crews:
             crew.let_go()
 

@@ -75,6 +75,7 @@ def serve_service(
     Raises:
         BundleError: when it cannot be loaded.
     """
+    offspring.gather()
     prepare()
     offspring.obey()
     sys.stdout.reconfigure(line_buffering=True)  # type: ignore[union-attr]  # a log, now
