@@ -1,12 +1,11 @@
 """`bundle lock`: resolve what a project asks for, or keep the lock that still fits."""
 
-import os
-import tempfile
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Self
 
+from .. import whole_file
 from ..errors import StoreError
 from ..progress import NullProgress, Progress
 from ..requirements import given
@@ -48,16 +47,9 @@ class Locked:
         if not self.is_new or self.file is None:
             return
         try:
-            with tempfile.NamedTemporaryFile(
-                dir=self.path.parent, prefix=".bundle-lock-", delete=False
-            ) as file:
-                file.write(self.file.encode())
-                file.flush()
-                os.fsync(file.fileno())
-            Path(file.name).chmod(0o644)
-            os.replace(file.name, self.path)  # noqa: PTH105
+            whole_file.write(self.path, self.file.encode())
         except OSError as error:
-            raise StoreError(f"`{self.path}` cannot be written: {error}.") from error
+            raise StoreError(f"`{self.path}` cannot be written: {error.strerror}.") from error
 
 
 def lock(

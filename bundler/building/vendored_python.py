@@ -1,10 +1,10 @@
 """Python brought along, for base images that hold none: as its publisher's archive, by digest."""
 
-import os
 from collections.abc import Iterable
 from pathlib import Path
 
 from ...runtime import digest as digests
+from .. import whole_file
 from ..errors import ResolveError
 from ..layers import python_tree
 from ..progress import Progress
@@ -43,11 +43,5 @@ def _archive(
 
 def _bring(archive: standalone.Archive, place: Path, *, offline: bool) -> None:
     place.parent.mkdir(parents=True, exist_ok=True)
-    draft = place.with_name(f".{place.name}.{os.getpid()}")
-    try:
+    with whole_file.replacing(place) as draft:
         python_tree.fetch(archive, draft, offline=offline)
-        with draft.open("rb") as file:
-            os.fsync(file.fileno())
-        draft.replace(place)
-    finally:
-        draft.unlink(missing_ok=True)

@@ -1,14 +1,14 @@
 """`bundle vendor`: everything that a rebuild needs, in a folder for where no network is."""
 
 import re
-import shutil
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ...runtime.manifest import BundleManifest
-from ..errors import BuildError, RegistryError
+from .. import whole_file
+from ..errors import BuildError, RegistryError, StoreError
 from ..image import vendored_base
 from ..image.image_settings import brings_python
 from ..progress import NullProgress, Progress
@@ -73,16 +73,16 @@ def vendor(  # noqa: PLR0913 - the public verb: one keyword for each decision of
 
     store, progress = store or Store.default(), progress or NullProgress()
     house = Wheelhouse(directory)
-    house.wheels.mkdir(parents=True, exist_ok=True)
+    house.prepare()
     if isinstance(what, Project):
         locked = locking.lock(what, store=store, offline=offline, progress=progress)
         assert locked.file is not None, "a project's own lock has a file"
-        (directory / LOCK).write_bytes(locked.file.encode())
+        _write(directory / LOCK, locked.file.encode())
         needs = list(_of_project(what, locked, house, offline=offline))
         bases = [_Base.of(lock) for lock in locked.file.variants.values()]
     else:
         root = store.directory(what)
-        shutil.copyfile(root / "env" / "requirements.lock", directory / REQUIREMENTS)
+        _write(directory / REQUIREMENTS, (root / "env" / "requirements.lock").read_bytes())
         needs = list(_of_bundle(root, offline=offline))
         bases = [_base_of(root)]
     fetched = sum(_fill(house, need, progress) for need in needs)
@@ -110,6 +110,13 @@ class _Base:
     @property
     def lacks_python(self) -> bool:
         return bool(self.image.reference) and not brings_python(self.image.reference)
+
+
+def _write(path: Path, data: bytes) -> None:
+    try:
+        whole_file.write(path, data)
+    except OSError as error:
+        raise StoreError(f"`{path}` cannot be written: {error.strerror}.") from error
 
 
 def _fill(house: Wheelhouse, needs: Needs, progress: Progress) -> int:

@@ -3,13 +3,14 @@
 import json
 import keyword
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Mapping, Sequence
 from importlib.resources import files
 from pathlib import Path
 from string import Template
 
 from ...runtime.services.array import DTYPES
 from ...runtime.signature import Side
+from .. import whole_file
 from ..errors import Refused, StoreError
 from ..tag import Tag, check_name
 from .project import DEFAULT_NAME
@@ -37,29 +38,37 @@ def scaffold(
     """
     name = check_name(name or _name_of(directory))
     tags = [Tag.parse(model, "model") for model in models or [name]]
-    texts = {DEFAULT_NAME: _bundlefile(name, tags, service)}
+    texts = {DEFAULT_NAME: _bundlefile(name, tags, service).encode()}
     if service:
-        texts["service.py"] = _service(name, _aliases(tags), inputs)
+        texts["service.py"] = _service(name, _aliases(tags), inputs).encode()
     paths = {directory / file: text for file, text in texts.items()}
     _refuse_existing(paths, force)
-    return [_write(path, text) for path, text in paths.items()]
+    _write(directory, dict(reversed(paths.items())))  # without a bundlefile it is no project
+    return list(paths)
 
 
-def _refuse_existing(paths: Iterable[Path], force: bool) -> None:
-    there = [f"`{path}`" for path in paths if path.exists() or path.is_symlink()]
+def _refuse_existing(paths: Mapping[Path, bytes], force: bool) -> None:
+    there = [f"`{path}`" for path, text in paths.items() if _is_other(path, text)]
     if there and not force:
         verb = "is" if len(there) == 1 else "are"
         message = f"{' and '.join(there)} {verb} there already."
         raise Refused(message, hint="Overwrite with `bundle init --force`.")
 
 
-def _write(path: Path, text: str) -> Path:
+def _is_other(path: Path, text: bytes) -> bool:
+    """Whether something else is there than what a crash may have left of us."""
+    if path.is_symlink() or not path.is_file():
+        return path.is_symlink() or path.exists()
+    return path.stat().st_size != len(text) or path.read_bytes() != text
+
+
+def _write(directory: Path, texts: Mapping[Path, bytes]) -> None:
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(text, encoding="utf-8")
+        directory.mkdir(parents=True, exist_ok=True)
+        whole_file.write_all(texts)
     except OSError as error:
+        path = error.filename or directory
         raise StoreError(f"`{path}` cannot be written: {error.strerror}.") from error
-    return path
 
 
 def _name_of(directory: Path) -> str:

@@ -5,12 +5,13 @@ import os
 import shutil
 from collections.abc import Iterable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
 from ...runtime import digest as digests
+from .. import whole_file
 from ..errors import ResolveError, StoreError
 from ..progress import Meter, Progress
 from .index import Index
@@ -128,34 +129,42 @@ class Wheelhouse:
         wanted = {place.name: place for place in locations}
         absent = [place for place in wanted.values() if not self._has(place.name, place.digest)]
         indexes = tuple(indexes)
+        self.prepare()
         try:
-            self.wheels.mkdir(parents=True, exist_ok=True)
             with (
                 progress.meter("Fetching wheels", len(absent), "files") as meter,
                 ThreadPoolExecutor(AT_ONCE) as pool,
             ):
                 list(pool.map(lambda place: self._take(place, indexes, meter), absent))
         except OSError as error:
-            raise StoreError(f"`{self.wheels}` cannot be written: {error}.") from error
+            raise _unwritten(self.wheels, error) from error
         return len(absent)
+
+    def prepare(self) -> None:
+        """Make the folder where it is not there yet.
+
+        Raises:
+            StoreError: when it cannot be made.
+        """
+        try:
+            self.wheels.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise _unwritten(self.wheels, error) from error
 
     def _has(self, name: str, digest: str) -> bool:
         path = self.wheels / name
         return path.is_file() and digests.of_file(path) == f"sha256:{digest}"
 
     def _take(self, place: Location, indexes: tuple[Index, ...], meter: Meter) -> None:
-        draft = self.wheels / f".{place.name}.{os.getpid()}"
-        try:
+        with whole_file.replacing(self.wheels / place.name) as draft:
             _fetch(place, indexes, draft)
             if digests.of_file(draft) != f"sha256:{place.digest}":
                 raise ResolveError(f"`{place.name}` is not the file that was locked.")
-            with draft.open("rb") as file:
-                os.fsync(file.fileno())
-            draft.replace(self.wheels / place.name)
-        finally:
-            with suppress(FileNotFoundError):
-                draft.unlink()
         meter.advance(1)
+
+
+def _unwritten(path: Path, error: OSError) -> StoreError:
+    return StoreError(f"`{path}` cannot be written: {error.strerror or error}.")
 
 
 def _fetch(place: Location, indexes: tuple[Index, ...], path: Path) -> None:

@@ -1,9 +1,8 @@
 """OutputFile: a file that a command writes, whole or not at all."""
 
-import os
-from contextlib import suppress
 from pathlib import Path
 
+from ...bundler import whole_file
 from ...runtime.errors import BundleError
 
 
@@ -18,24 +17,11 @@ def write(path: Path, data: bytes) -> None:
         if place.exists() and not place.is_file():
             place.write_bytes(data)  # a pipe, a device: what goes there is gone at once
             return
-        _replace(place, data)
+        whole_file.write(place, data)
     except OSError as error:
         raise BundleError(
             f"`{path}` cannot be written: {error.strerror}.", hint=_hint(place)
         ) from error
-
-
-def _replace(place: Path, data: bytes) -> None:
-    beside = place.with_name(f".{place.name}.{os.getpid()}.part")
-    try:
-        with beside.open("xb") as file:
-            file.write(data)
-            file.flush()
-            os.fsync(file.fileno())
-        beside.replace(place)
-    finally:
-        with suppress(OSError):
-            beside.unlink(missing_ok=True)
 
 
 def _hint(place: Path) -> str | None:

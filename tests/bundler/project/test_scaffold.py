@@ -121,3 +121,27 @@ def test_the_service_asks_for_the_rows_that_the_model_takes(tmp_path, inputs, as
             "objects": {},
         }["text" if '"str"' in asked else inputs.layout]
     )
+
+
+def test_what_a_crash_has_left_of_the_same_files_is_no_reason_to_refuse(tmp_path):
+    scaffold(tmp_path, name="x", service=True)
+    (tmp_path / "bundlefile.yaml").unlink()  # it comes last
+    assert [path.name for path in scaffold(tmp_path, name="x", service=True)] == [
+        "bundlefile.yaml",
+        "service.py",
+    ]
+    with pytest.raises(Refused, match=r"bundlefile\.yaml` is there"):
+        scaffold(tmp_path, name="y")
+
+
+def test_a_full_disk_leaves_what_was_there(tmp_path, monkeypatch):
+    scaffold(tmp_path, name="x", service=True)
+    before = [path.read_bytes() for path in sorted(tmp_path.iterdir())]
+
+    def refuse(*_):
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr("os.fsync", refuse)
+    with pytest.raises(StoreError, match=r"service\.py` cannot be written: No space left"):
+        scaffold(tmp_path, name="y", service=True, force=True)
+    assert [path.read_bytes() for path in sorted(tmp_path.iterdir())] == before

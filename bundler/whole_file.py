@@ -1,0 +1,108 @@
+"""WholeFile: a file of a person's own that is written whole or not at all."""
+
+import errno
+import os
+import secrets
+import stat as modes
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, suppress
+from pathlib import Path
+
+from .store import disk
+
+_UNASKED = {errno.EINVAL, errno.ENOSYS, errno.EOPNOTSUPP, errno.EACCES}  # SMB, 9p, a drop box
+
+
+def write(path: Path, data: bytes) -> None:
+    """Write or replace it; what was there stays until the new one is durable, and keeps its mode.
+
+    A link is followed, as every tool does.
+
+    Raises:
+        OSError: when it cannot be written; nothing is left behind then.
+    """
+    write_all({path: data})
+
+
+def write_all(texts: Mapping[Path, bytes]) -> None:
+    """Write several: all are durable before the first has its name, the last comes last.
+
+    Raises:
+        OSError: when one cannot be written.
+    """
+    drafts: list[tuple[Path, Path]] = []
+    try:
+        for path, data in texts.items():
+            place = path.resolve()
+            draft = beside(place)
+            drafts.append((draft, place))
+            with _called(place):
+                _fill(draft, data, place)
+        for draft, place in drafts:
+            with _called(place):
+                draft.replace(place)
+        for folder in {place.parent for _, place in drafts}:
+            _settle(folder)
+    finally:
+        for draft, _ in drafts:
+            _discard(draft)
+
+
+@contextmanager
+def replacing(place: Path) -> Iterator[Path]:
+    """A path beside `place` to write to, which takes its name when the block ends well.
+
+    Raises:
+        OSError: when it cannot be made durable.
+    """
+    draft = beside(place)
+    try:
+        yield draft
+        with _called(place):
+            disk.sync_file(draft)
+            draft.replace(place)
+        _settle(place.parent)
+    finally:
+        _discard(draft)
+
+
+def beside(place: Path) -> Path:
+    """A name in the same folder that nobody else has, whatever became of earlier ones."""
+    return place.with_name(f".{place.name[:100]}.{secrets.token_hex(4)}.part")
+
+
+def _fill(draft: Path, data: bytes, place: Path) -> None:
+    flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC
+    descriptor = os.open(draft, flags, 0o666)  # less the umask
+    try:
+        disk.write_all(descriptor, data)
+        if place.is_file():
+            os.fchmod(descriptor, modes.S_IMODE(place.stat().st_mode))
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+@contextmanager
+def _called(place: Path) -> Iterator[None]:
+    """Errors name what a person knows, and not the draft of it."""
+    try:
+        yield
+    except OSError as error:
+        error.filename, error.filename2 = str(place), None
+        raise
+
+
+def _settle(folder: Path) -> None:
+    """Make the name survive a power cut, where the file system lets anybody ask for that."""
+    try:
+        disk.sync_directory(folder)
+    except OSError as error:
+        if error.errno not in _UNASKED:
+            raise
+
+
+def _discard(draft: Path) -> None:
+    """Remove it if it is still there; where that fails, what brought us here says more."""
+    with suppress(OSError):
+        disk.remove(draft)
