@@ -13,7 +13,7 @@ from ..errors import InvalidModel
 from ..manifest import CODE
 from ..signature import Field, Side, Signature
 from ..tuning import Tuning
-from . import threads, torch_code, torch_files, torch_recipe, torch_weights
+from . import threads, torch_code, torch_device, torch_files, torch_recipe, torch_weights
 from .carried_code import importer
 from .framework import Saved, lineage
 from .local_code import CannotTravel
@@ -82,6 +82,7 @@ class Torch:
         self, directory: Path, format: str, options: Mapping[str, Any], device: str, pickles: Any
     ) -> Any:
         """Load onto `device`, in evaluation mode; weights are mapped where they stay on the CPU."""
+        torch_device.check(device)
         model = self._loaded(directory, format, options, device, pickles)
         if options.get("memory_format") == "channels_last":
             model = torch_weights.with_channels_last(model)

@@ -9,6 +9,7 @@ from typing import Any
 
 from ..errors import InvalidModel, MissingFramework
 from ..signature import Field, Side, Signature
+from . import torch_device
 from .framework import Saved
 from .snapshot import CONFIG, HOME, TOKENIZER, refusal
 
@@ -58,6 +59,7 @@ class Transformers:
         why = refusal((home / CONFIG).read_bytes())
         if why is not None:
             raise InvalidModel(f"The model cannot be loaded: {why}.")
+        torch_device.check(device)
         model = _class(options["class"]).from_pretrained(
             home, local_files_only=True, trust_remote_code=False, use_safetensors=True
         )
