@@ -133,8 +133,8 @@ def _session(model: str | bytes, device: str) -> Any:
         raise InvalidModel(f"The ONNX graph cannot be run: {error}") from error
     if device != "cpu" and _CUDA not in session.get_providers():
         raise NoDevice(  # it has said why on stderr, and would compute on the CPU
-            "onnxruntime cannot use the GPU: the driver, or libraries of CUDA or cuDNN, are missing "
-            "or do not fit.",
+            "onnxruntime cannot use the GPU: the driver, or libraries of CUDA or cuDNN, are "
+            "missing or do not fit.",
             hint=f"Install what it was built for with `{_INSTALL}`.",
         )
     return session
