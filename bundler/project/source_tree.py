@@ -19,6 +19,7 @@ from .yaml_scalar import shown
 if TYPE_CHECKING:
     from os import DirEntry
 
+_MARKS = ("pyvenv.cfg", "oci-layout")  # of environments; of stores and archives
 MAX_ENTRIES = 1_000_000
 MAX_DEPTH = 64  # folders in folders
 MAX_PROBLEMS = 20
@@ -115,9 +116,7 @@ class SourceTree:
         return self._take(path, Path(entry.path), rules)
 
     def _enter(self, folder: _Folder, path: str, real: Path, rules: SourceRules) -> _Folder | None:
-        if rules.keeps_out(f"{path}/") or (
-            os.path.isfile(real / "pyvenv.cfg")  # noqa: PTH113 - False where it may not look
-        ):
+        if rules.keeps_out(f"{path}/") or _is_generated(real):
             return None
         return _Folder(f"{path}/", real, folder.around | {real})
 
@@ -163,6 +162,11 @@ class SourceTree:
             self._say(f"`{shown(path)}` is not a regular file.", _EXCLUDE.format(shown(path)))
             return None
         return SourceFile(path, real, bool(mode & stat.S_IXUSR))
+
+
+def _is_generated(folder: Path) -> bool:
+    """Whether tools have made it, from whom they can be had again."""
+    return any(os.path.isfile(folder / mark) for mark in _MARKS)  # noqa: PTH113 - it never raises
 
 
 _EXCLUDE = "Remove it, or add `/{0}` to `exclude` in the bundlefile."

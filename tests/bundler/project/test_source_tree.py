@@ -69,8 +69,10 @@ def test_junk_stays_out_whatever_is_included(plant):
     assert paths(root, ["**"]) == ["a.py", "lib/build/kept.py"]
 
 
-def test_a_virtual_environment_is_known_by_what_is_in_it(plant):
-    root = plant("a.py", "my-env/pyvenv.cfg", "my-env/lib/b.py")
+@pytest.mark.parametrize("mark", ["pyvenv.cfg", "oci-layout"])
+def test_an_environment_and_a_store_are_known_by_what_is_in_them(plant, mark):
+    """A store in the project would be packed, and grow with each build."""
+    root = plant("a.py", f"mine/{mark}", "mine/trees/b.py")
     assert paths(root) == ["a.py"]
 
 
