@@ -11,6 +11,7 @@ from pathlib import Path
 
 from ..errors import InvalidArchive, InvalidDestination
 from ..store import Blob, Store, disk
+from ..store.barrier import Barrier
 from . import copying, layout
 from .descriptor import Descriptor
 from .inventory import Inventory
@@ -83,12 +84,13 @@ class LayoutDirectory:
         temporary = path.with_name(f".{path.name[:100]}.{secrets.token_hex(4)}.part")
         try:
             (temporary / layout.BLOBS).mkdir(parents=True)
-            for name, data in documents:
-                with _created(temporary / name) as file:
-                    file.write(data)
-            for blob in blobs:
-                with _created(temporary / layout.blob_name(blob.digest)) as file:
-                    copying.copy(blob, store.blob(blob.digest), file, advance)
+            with Barrier(temporary) as barrier:
+                written = [_written(temporary / name, data) for name, data in documents]
+                for blob in blobs:
+                    written.append(temporary / layout.blob_name(blob.digest))
+                    with _created(written[-1]) as file:
+                        copying.copy(blob, store.blob(blob.digest), file, advance)
+                barrier.sync(written)
             for folder in (temporary / layout.BLOBS, temporary / "blobs", temporary):
                 disk.sync_directory(folder)
             temporary.rename(path)
@@ -120,13 +122,17 @@ class LayoutDirectory:
             yield Descriptor(number, self.path / name)
 
 
+def _written(path: Path, data: bytes) -> Path:
+    with _created(path) as file:
+        file.write(data)
+    return path
+
+
 @contextmanager
 def _created(path: Path) -> Iterator[Descriptor]:
     flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC
     number = os.open(path, flags, _MODE)
     try:
         yield Descriptor(number, path)
-        with disk.named(path):
-            os.fsync(number)
     finally:
         os.close(number)

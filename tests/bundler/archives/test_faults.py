@@ -12,7 +12,7 @@ import pytest
 
 from modelbundle.bundler.archives import export_item, import_item
 from modelbundle.bundler.errors import StoreError
-from modelbundle.bundler.store import Store
+from modelbundle.bundler.store import Store, disk
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "store"))
 import test_crash as crash
@@ -101,6 +101,20 @@ def test_a_disk_without_room_is_told_before_anything_is_written(there, here, add
         assert [path.name for path in (tmp_path / "disk").iterdir()] == ["store"]
     finally:
         subprocess.run(["umount", tmp_path / "disk"], check=True)
+
+
+def test_a_directory_that_cannot_be_synced_does_not_appear(here, model, tmp_path, monkeypatch):
+    seen = []
+
+    def refuse(path):
+        seen.append(path.name)
+        raise OSError(errno.EIO, os.strerror(errno.EIO), str(path))
+
+    monkeypatch.setattr(disk, "sync_file", refuse)
+    with pytest.raises(StoreError, match="EIO"):
+        export_item(here, model, str(tmp_path / "layout"))
+    assert len(seen) == 1
+    assert not (tmp_path / "layout").exists()
 
 
 def test_a_ctrl_c_leaves_nothing(there, here, add_model, tmp_path):
