@@ -11,6 +11,7 @@ import numpy as np
 from ..dialects.tensor import LONGEST, Tensor, from_raw, size, to_raw
 from ..errors import InvalidInput
 from ..printable import printable
+from . import packed
 from .messages.tensorflow import DATA_TYPES
 
 _MOST = 1 << 22  # values that a message may stand for beyond those that it holds
@@ -56,29 +57,31 @@ def read(name: str, said: Any) -> Tensor:
         if datatype == "BYTES":
             raise InvalidInput(f"{shown}: strings stand in string_val.")
         return from_raw(name, datatype, shape, said.tensor_content)
-    values = _filled(shown, shape, getattr(said, field))
+    values = getattr(said, field)
+    missing = _missing(shown, shape, len(values))
     if datatype == "BYTES":
-        return Tensor(name, datatype, shape, values)
+        given = list(values)
+        return Tensor(name, datatype, shape, given + given[-1:] * missing)
     try:
-        array: np.ndarray = np.array(values, dtype)
+        array = packed.read(said, field, np.dtype(dtype))
     except OverflowError:
         raise InvalidInput(f"{shown}: a value is beyond what {datatype} holds.") from None
+    if missing:
+        array = np.concatenate([array, np.repeat(array[-1:], missing)])
     if datatype in _HALVES:  # the bits of each, as a number
         return from_raw(name, datatype, shape, array.tobytes())
     return Tensor(name, datatype, shape, array.reshape(shape))
 
 
-def _filled(shown: str, shape: list[int], values: Any) -> list[Any]:
-    """As many values as the shape says: the last one stands for those that are missing."""
-    listed, wanted = list(values), size(shown, shape)
-    missing = wanted - len(listed)
-    if missing < 0 or (missing and not listed):
-        raise InvalidInput(
-            f"{shown}: expected {wanted} values for the shape {shape}, got {len(listed)}."
-        )
+def _missing(shown: str, shape: list[int], given: int) -> int:
+    """How many values the last one stands for, besides itself."""
+    wanted = size(shown, shape)
+    missing = wanted - given
+    if missing < 0 or (missing and not given):
+        raise InvalidInput(f"{shown}: expected {wanted} values for the shape {shape}, got {given}.")
     if missing > _MOST:
         raise InvalidInput(f"{shown}: the shape {shape} is beyond what a message may stand for.")
-    return listed + listed[-1:] * missing
+    return missing
 
 
 def write(said: Any, tensor: Tensor) -> None:
@@ -93,4 +96,4 @@ def write(said: Any, tensor: Tensor) -> None:
         values: np.ndarray = np.frombuffer(to_raw(tensor), dtype)
     else:
         values = np.asarray(tensor.data).ravel()
-    getattr(said, field).extend(values.tolist())
+    packed.write(said, field, values)

@@ -25,7 +25,7 @@ from ..dialects.tensor import (
 )
 from ..errors import InvalidInput
 from ..printable import printable
-from . import parameters
+from . import packed, parameters
 
 _FIELDS = {
     "BOOL": "bool_contents",
@@ -111,7 +111,9 @@ def _of_contents(said: Any) -> Tensor:
         raise InvalidInput(f"{shown}: expected {count} values for its shape, got {len(values)}.")
     if datatype == _STRINGS:
         return Tensor(said.name, datatype, shape, _strings(shown, said, list(values)))
-    return Tensor(said.name, datatype, shape, _numbers(shown, datatype, values).reshape(shape))
+    return Tensor(
+        said.name, datatype, shape, _numbers(shown, said.contents, datatype).reshape(shape)
+    )
 
 
 def _strings(shown: str, said: Any, values: list[bytes]) -> list[bytes]:
@@ -125,9 +127,9 @@ def _strings(shown: str, said: Any, values: list[bytes]) -> list[bytes]:
         raise InvalidInput(f"{shown}: expected base64.") from None
 
 
-def _numbers(shown: str, datatype: str, values: Sequence[Any]) -> np.ndarray:
+def _numbers(shown: str, contents: Any, datatype: str) -> np.ndarray:
     try:
-        return np.fromiter(values, DTYPES[datatype], len(values))
+        return packed.read(contents, _FIELDS[datatype], DTYPES[datatype])
     except OverflowError:
         raise InvalidInput(f"{shown}: a value is beyond what {datatype} holds.") from None
 
@@ -168,5 +170,5 @@ def write(
         elif each.datatype == "BYTES":
             said.contents.bytes_contents.extend(each.data)
         else:
-            values = np.asarray(each.data).ravel().tolist()
-            getattr(said.contents, _FIELDS[each.datatype]).extend(values)
+            values = np.asarray(each.data).ravel()
+            packed.write(said.contents, _FIELDS[each.datatype], values)

@@ -135,3 +135,27 @@ def test_bytes_in_base64_are_what_they_stand_for():
     said.contents.bytes_contents[0] = b"/9g"
     with pytest.raises(RequestError, match="base64"):
         tensors.read(asked)
+
+
+@pytest.mark.parametrize("is_last", [True, False])
+def test_floats_behind_which_something_stands(is_last):
+    """Of a field that nobody knows, too."""
+    values = [1.5, -2.0, float("inf")]
+    said = pool()["inference.ModelInferRequest"]().inputs.add(name="x", datatype="FP32", shape=[3])
+    said.contents.fp32_contents.extend(values)
+    if not is_last:
+        said.contents.MergeFromString(b"\xfa\x01\x02hi")  # the field 31
+    request = pool()["inference.ModelInferRequest"](inputs=[said])
+    (found,) = tensors.read(request)
+    assert found.data.tolist() == values
+    assert found.data.flags.writeable
+
+
+@pytest.mark.parametrize("kind", ["FP32", "FP64", "INT8", "UINT64", "BOOL"])
+def test_more_than_is_read_at_a_time(kind):
+    """Of every form of number on the wire."""
+    array = np.arange(40_000).astype(DTYPES[kind])
+    response = pool()["inference.ModelInferResponse"]()
+    tensors.write(response, [Tensor("x", kind, array.shape, array)], is_raw=False)
+    (found,) = tensors.read(as_request(response))
+    assert found.data.tolist() == array.tolist()

@@ -1,0 +1,73 @@
+"""Packed: lists of numbers in messages as arrays, and back, without an object for each.
+
+Floats of such a list stand side by side in a message's bytes, of which an array is a view
+(protobuf.dev/programming-guides/encoding#packed). Whole numbers have no fixed size: they are taken
+a piece at a time, so that whoever else needs the interpreter has it in between.
+"""
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from .varint import varint
+
+_BYTES = 2  # the wire type of a list
+_SHIFT = 3
+_PIECE = 1 << 14  # numbers
+_FLOATS = {"float_val": "<f4", "double_val": "<f8", "fp32_contents": "<f4", "fp64_contents": "<f8"}
+
+
+def read(message: Any, field: str, dtype: np.dtype[Any]) -> np.ndarray:
+    """The numbers in a field of a message, as `dtype`.
+
+    Raises:
+        OverflowError: for one that is beyond that.
+    """
+    values = getattr(message, field)
+    if field in _FLOATS and values:
+        found = _tail(message, field, len(values))
+        if found is not None:
+            return found.astype(dtype)
+    return listed(values, dtype)
+
+
+def listed(values: Sequence[Any], dtype: np.dtype[Any]) -> np.ndarray:
+    """Numbers of Python's as an array.
+
+    Raises:
+        OverflowError: for one that is beyond `dtype`.
+    """
+    array: np.ndarray = np.empty(len(values), dtype)
+    for start in range(0, len(values), _PIECE):
+        piece = values[start : start + _PIECE]
+        array[start : start + len(piece)] = np.fromiter(piece, dtype, len(piece))
+    return array
+
+
+def write(message: Any, field: str, array: np.ndarray) -> None:
+    """Put the numbers of a flat array into a field of a message, which has none so far."""
+    kind = _FLOATS.get(field)
+    if kind is not None and array.size:
+        head = _head(message, field, array.size)
+        message.MergeFromString(head + array.astype(kind, copy=False).tobytes())
+        return
+    values = getattr(message, field)
+    for start in range(0, array.size, _PIECE):
+        values.extend(array[start : start + _PIECE].tolist())
+
+
+def _tail(message: Any, field: str, count: int) -> np.ndarray | None:
+    """The floats that a message ends with; None where something stands behind them."""
+    text, head = message.SerializeToString(), _head(message, field, count)
+    start = len(text) - count * np.dtype(_FLOATS[field]).itemsize
+    if text[max(start - len(head), 0) : start] != head:
+        return None
+    return np.frombuffer(text, _FLOATS[field], offset=start)
+
+
+def _head(message: Any, field: str, count: int) -> bytes:
+    """What stands before so many floats."""
+    number = message.DESCRIPTOR.fields_by_name[field].number
+    size = count * np.dtype(_FLOATS[field]).itemsize
+    return varint(number << _SHIFT | _BYTES) + varint(size)
