@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Self
 
-from . import canonical, digest, model_words
+from . import bundle_words, canonical, digest, model_words
 from .errors import InvalidBundle, InvalidModel
 from .signature import Signature
 from .tuning import Tuning
@@ -334,6 +334,7 @@ class BundleManifest:
         """
         _check_schema("bundle.json", data, BUNDLE_SCHEMA)
         try:
+            bundle_words.check(data)
             lists = {
                 "models": tuple(ModelEntry.from_json(model) for model in data["models"]),
                 "routes": tuple(Route.from_json(route) for route in data["routes"]),
