@@ -105,12 +105,14 @@ class Wish:
     """How a target shall be run: where, and whether its code is vouched for from now on.
 
     `policy` says whose signature it must have; None: the store's own policy does, if there is one.
+    `on_gpu`: a build for CPUs of what is locked will not do.
     """
 
     mode: Mode = "auto"
     trust: bool = False
     offline: bool = False
     policy: Path | None = None
+    on_gpu: bool = False
 
 
 @contextmanager
@@ -236,7 +238,12 @@ def _stranger(which: str, directory: Path, packages: Sequence[str] | None = None
 
 def _launch(directory: Path, store: "Store", wish: Wish, progress: Progress) -> Launch:
     chosen = environment.choose(
-        directory, wish.mode, envs=store.root / "envs", offline=wish.offline, progress=progress
+        directory,
+        wish.mode,
+        envs=store.root / "envs",
+        offline=wish.offline,
+        on_gpu=wish.on_gpu,
+        progress=progress,
     )
     return Launch(directory, chosen, store.trust.is_trusted(bundle_digest(directory)))
 

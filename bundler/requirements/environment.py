@@ -45,12 +45,13 @@ def choose(
     *,
     envs: Path,
     offline: bool = False,
+    on_gpu: bool = False,
     progress: Progress | None = None,
 ) -> Environment:
     """The environment for the bundle in the directory `bundle`.
 
     `auto` takes the current interpreter where it has every locked version, else the bundle's
-    own environment below `envs`, which is made when it is not there yet.
+    own environment below `envs`, which is made when it is not there yet. `on_gpu` says what for.
 
     Raises:
         ResolveError: when that environment cannot be made.
@@ -60,7 +61,7 @@ def choose(
     if mode == "current" or manifest.lock is None:
         why = "Nothing is locked for it." if manifest.lock is None else "It was asked for."
         return Environment(here, f"Runs in the current environment, `{here}`. {why}", True)
-    different = [] if mode == "locked" else differences(bundle, manifest)
+    different = [] if mode == "locked" else differences(bundle, manifest, on_gpu=on_gpu)
     if mode == "auto" and not different:
         why = f"Runs in the current environment, `{here}`: it has every locked version."
         return Environment(here, why, True)
@@ -72,23 +73,30 @@ def choose(
     )
 
 
-def differences(bundle: Path, manifest: BundleManifest) -> list[str]:
+def differences(bundle: Path, manifest: BundleManifest, *, on_gpu: bool = False) -> list[str]:
     """What the current interpreter has otherwise than the lock, a phrase each; empty if nothing.
 
-    `torch==2.13.0` is fulfilled by `2.13.0+cpu`, which then needs none of the GPU's libraries.
+    `torch==2.13.0` is fulfilled by `2.13.0+cpu`, which then needs none of the GPU's libraries;
+    but not to run on a GPU.
     """
     if not _is(manifest.python):
         return [f"Python is {platform.python_version()}, locked is {manifest.python}"]
     installed = installed_versions()
-    without_gpu = installed.get("torch", "").endswith("+cpu")
+    without_gpu = installed.get("torch", "").endswith("+cpu") and not on_gpu
     found = []
     for name, version in pins(bundle).items():
         other = installed.get(name)
         if other is None and not (without_gpu and _GPU.fullmatch(name)):
             found.append(f"{name} is not installed")
-        elif other is not None and version not in {other, other.partition("+")[0]}:
+        elif other is not None and version not in _fulfilled(name, other, on_gpu=on_gpu):
             found.append(f"{name} is {other}, locked is {version}")
     return found
+
+
+def _fulfilled(name: str, installed: str, *, on_gpu: bool) -> set[str]:
+    """The versions of a lock that an installed one is as good as."""
+    is_another = on_gpu and name == "torch" and installed.endswith("+cpu")
+    return {installed} if is_another else {installed, installed.partition("+")[0]}
 
 
 def _is(version: str) -> bool:

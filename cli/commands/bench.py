@@ -70,6 +70,6 @@ def bench(
     length = seconds or (_SECONDS_OF_TWO if is_duel else _SECONDS)
     wish = Wish.parse(clients, asked, rows=rows, seconds=length, timeout=timeout, rounds=rounds)
     options = given(workers=workers, isolation=isolation, http=http, gpu=gpu)
-    where = Where(env, trust=trust, offline=offline)
+    where = Where(env, trust=trust, offline=offline, on_gpu=gpu is not None)
     body = question(data, console) if data else None
     Stand(console, where, options, route=route, body=body, remote=remote).measure(targets, wish)

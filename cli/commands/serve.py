@@ -57,7 +57,7 @@ def serve(
     console = Console(json=json, quiet=quiet)
     options = given(port=port, host=host, workers=workers, gpu=gpu, isolation=isolation, http=http)
     options += given(grpc_port=grpc_port) + (["--explain"] if explain else [])
-    wish = Wish(env, trust=trust, offline=offline, policy=policy)
+    wish = Wish(env, trust, offline, policy, on_gpu=gpu is not None)
     if reload:
         from ..serving import reloading
 

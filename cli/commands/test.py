@@ -37,7 +37,7 @@ def test(
     from ...bundler.store import Store
 
     console = Console(json=json, quiet=quiet)
-    wish = Wish(env, trust=trust, offline=offline)
+    wish = Wish(env, trust=trust, offline=offline, on_gpu=gpu is not None)
     with prepare(target, Store.default(), wish, console) as launch:
         console.step(launch.environment.why)
         device = _device(gpu)

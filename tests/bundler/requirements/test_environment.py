@@ -67,7 +67,12 @@ def test_a_cpu_build_of_torch_stands_in_for_the_gpus(tmp_path):
         pytest.skip("torch is not a CPU build here")
     text = f"torch=={installed.partition('+')[0]} \\\n    --hash=sha256:00\n"
     text += "nvidia-cublas==13.1 \\\n    --hash=sha256:00\n"
-    assert differences(tmp_path, bundle(tmp_path, text)) == []
+    manifest = bundle(tmp_path, text)
+    assert differences(tmp_path, manifest) == []
+    assert differences(tmp_path, manifest, on_gpu=True) == [
+        f"torch is {installed}, locked is {installed.partition('+')[0]}",
+        "nvidia-cublas is not installed",
+    ]
 
 
 def test_otherwise_the_locked_environment_is_made_once(locked, tmp_path):
