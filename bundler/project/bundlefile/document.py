@@ -38,22 +38,22 @@ class Bundlefile(Section):
     """Version of the bundle. Default: the first 12 digits of its digest."""
 
     description: str = Field(default="", max_length=10_000)
-    """What it is, for people."""
+    """A description for people."""
 
     labels: dict[LabelName, Line] = Field(default_factory=dict, examples=[{"team": "risk"}])
     """Labels of the bundle and of its image."""
 
     service: ServiceName | None = Field(default=None, examples=["service:Fraud"])
-    """The class that answers, as `module:Class`. Default: a service made from the first model."""
+    """The service class, as `module:Class`. Default: the first model is served without one."""
 
     models: List[ModelRef] = Field(default=(), validate_default=True, examples=[["iris:1.4"]])
-    """Saved models that go into the bundle; at least one where there is no `service`."""
+    """Saved models that go into the bundle. At least one, unless there is a `service`."""
 
     include: Distinct[Glob] = Field(default=("**/*.py",), examples=[["**/*.py", "data/*.json"]])
-    """Files that go into the bundle, as git-ignore patterns. Junk and secrets stay out."""
+    """Files that go into the bundle, as `.gitignore` patterns. Junk and secrets stay out."""
 
     exclude: Distinct[Glob] = Field(default=(), examples=[["tests/", "notebooks/"]])
-    """Files that stay out all the same, as git-ignore patterns."""
+    """Files that stay out even if `include` matches them, as `.gitignore` patterns."""
 
     python: Python = Field(default_factory=Python)
     """The interpreter and the packages."""
@@ -61,34 +61,36 @@ class Bundlefile(Section):
     accelerator: Accelerators = Field(
         default="auto", examples=["cpu", "cuda", "cuda==13.0", ["cuda", "cpu"]]
     )
-    """What it computes on: `auto` is what the lock says, `cpu`, `cuda`, or one CUDA version. Of a
-    list the lock holds each, and `bundle build --accelerator` takes one: the first by default."""
+    """What the models run on: `cpu`, `cuda`, one CUDA version, or `auto`: what the locked packages
+    need. With a list, the lock holds all of them; `bundle build` takes the first, or the one of
+    `--accelerator`."""
 
     cuda: Cuda = Field(default_factory=Cuda)
-    """What is known of the GPUs; derived from the lock where it is left out."""
+    """What the GPUs must be. Default: derived from the lock."""
 
     platforms: Distinct[Literal["linux/amd64", "linux/arm64"]] = Field(
         default=("linux/amd64",), json_schema_extra={"minItems": 1}
     )
-    """Targets of the lock and of the image."""
+    """Platforms of the lock and of the image."""
 
     image: Image = Field(default_factory=Image)
     """The container image."""
 
     system: System = Field(default_factory=System)
-    """What the image needs from its distribution."""
+    """Debian packages and commands for the image."""
 
     serve: Serve = Field(default_factory=Serve)
     """The server."""
 
     test: StrictStr = Field(default="auto", json_schema_extra={"const": "auto"})
-    """What `bundle test` replays: `auto` is the samples recorded when the models were saved."""
+    """What `bundle test` replays: `auto`, the samples that were recorded when the models were
+    saved."""
 
     security: Security = Field(default_factory=Security)
-    """What loading a model may do, once the bundle is trusted."""
+    """What loading a model may do, after the bundle is trusted."""
 
     weights: Literal["baked", "artifact"] = Field(default="baked", json_schema_extra=_only_baked)
-    """Where the weights are: `baked` into the bundle and its image."""
+    """Where the weights are: `baked`, in the bundle and in its image."""
 
     @classmethod
     def read(cls, path: Path) -> Self:

@@ -44,31 +44,32 @@ class ModelRef(ShortSection):
     """Tag of a saved model: `name` (the latest), `name:version`, `name@alias` or `sha256:…`."""
 
     as_: Alias | None = Field(default=None, alias="as", examples=["ranker"])
-    """Its name in code (`mb.model("ranker")`) and on the wire. Default: the model's own name."""
+    """Its name in code (`mb.model("ranker")`) and in URLs. Default: the model's own name."""
 
     pin: StrictBool = False
-    """Keep to the digest in the lock until `bundle lock` runs again. Otherwise every build takes
-    what the tag means at that moment."""
+    """Keep the digest in the lock until `bundle lock` runs again. Otherwise each build takes the
+    model that the tag names at that moment."""
 
     versions: Versions = Field(default=1, examples=["all", 2, ["1.3", "1.4"]])
-    """Which versions of it are served beside each other: so many of the latest, `all`, or a list.
-    The latest, or the last in the list, has the name; `iris` of version `1.3` is `iris-1-3`."""
+    """Which versions are served: a number (so many of the latest), `all`, or a list. The latest, or
+    the last in the list, has the name of the model. The others have their version behind it: `iris`
+    of version `1.3` is `iris-1-3`."""
 
     load: Literal["start", "lazy"] = "start"
     """When the server loads it: at its start, or at the first request, which waits for it."""
 
     unload_after: SomeDuration | None = Field(default=None, examples=["10m"])
-    """After how long without a request the server unloads it, where it is loaded lazily."""
+    """With `load: lazy`: unload the model after so much time without a request."""
 
     precision: Literal["float32", "bfloat16", "float16"] | None = Field(
         default=None, examples=["bfloat16"]
     )
-    """Of torch models: the dtype of weights and arithmetic. Requests and answers keep theirs.
-    Default: as it was saved. `bundle test` says what it changes."""
+    """For torch models: the dtype of weights and arithmetic. Requests and answers keep their
+    dtypes. Default: as the model was saved. `bundle test` shows what it changes."""
 
     compile: StrictBool | Literal["reduce-overhead"] = False
-    """Of torch models: whether the server compiles it when it starts. `reduce-overhead` records
-    CUDA graphs, too. It takes a C++ compiler where the bundle runs."""
+    """For torch models: compile the model when the server starts. `reduce-overhead` also records
+    CUDA graphs. This needs a C++ compiler on the machine that serves."""
 
     @property
     def tag(self) -> Tag:
@@ -123,12 +124,12 @@ class ModelRef(ShortSection):
 
 
 class Cuda(Section):
-    """What is known of the GPUs; all of it is derived from the lock where it is left out."""
+    """What the GPUs must be. What is left out is derived from the lock."""
 
     flavor: Literal["auto", "none", "base", "runtime", "cudnn-runtime", "devel", "cudnn-devel"] = (
         "auto"
     )
-    """Which CUDA image to start from; `none` is a slim image without CUDA's libraries."""
+    """The kind of CUDA base image; `none` is a slim image without CUDA libraries."""
 
     min_driver: Driver | None = Field(default=None, examples=["580"])
     """The oldest driver that the server accepts."""
@@ -141,22 +142,22 @@ class Image(Section):
     """The container image."""
 
     base: ImageName | None = Field(default=None, examples=["python:3.12-slim"])
-    """The image to start from. Default: chosen by the lock, see `bundle build --explain`."""
+    """The base image. Default: chosen when the bundle is locked; see `bundle build --explain`."""
 
     user: User = Field(default="65532", examples=[65532, "65532:65532"])
-    """Number of the user that the server runs as, with `:group` where it differs; never root."""
+    """Number of the user that runs the server, with `:group` if it differs; never root."""
 
     workdir: Workdir = "/opt/bundle"
-    """Where the bundle lies in the image."""
+    """Directory of the bundle in the image."""
 
     env: dict[EnvName, Line] = Field(default_factory=dict, examples=[{"OMP_NUM_THREADS": "4"}])
-    """Environment variables. No secrets: give those to the container when it starts."""
+    """Environment variables. No secrets: pass those to the container when it starts."""
 
     ports: Distinct[Port] = ()
     """Ports that the image declares. Default: `serve.port`."""
 
     labels: dict[LabelName, Line] = Field(default_factory=dict)
-    """Labels of the image alone; they are added to the labels of the bundle."""
+    """Labels of the image only, in addition to the labels of the bundle."""
 
     @field_validator("env")
     @classmethod
@@ -180,7 +181,7 @@ class Image(Section):
 
 
 class Run(ShortSection):
-    """One command while the image is built."""
+    """One command that runs while the image is built."""
 
     command: Command = Field(examples=["ldconfig"])
     """A line for `/bin/sh -c`, run as root."""
@@ -200,25 +201,26 @@ class Run(ShortSection):
 
 
 class System(Section):
-    """What the image needs from its distribution; such a bundle is not hermetic."""
+    """Debian packages and commands for the image; such a bundle is not hermetic."""
 
     packages: Distinct[SystemPackage] = Field(default=(), examples=[["libgomp1"]])
     """Debian packages that are installed in the image."""
 
     run: List[Run] = Field(default=(), examples=[["ldconfig"]])
-    """Commands while the image is built, one line each: the last resort."""
+    """Commands that run while the image is built, one line each. Use them only if nothing else
+    helps."""
 
 
 class Security(Section):
-    """What loading a model may do, once the bundle is trusted."""
+    """What loading a model may do, after the bundle is trusted."""
 
     pickle: Literal["deny", "allow-listed", "allow"] = "allow"
-    """`allow` loads what the trusted models hold, `allow-listed` only plain values, arrays and what
-    `allow_globals` names, `deny` no pickle at all."""
+    """`allow` loads all pickles of trusted models. `allow-listed` loads only plain values, arrays
+    and what `allow_globals` names. `deny` loads no pickle."""
 
     allow_globals: Distinct[Global] = Field(default=(), examples=[["sklearn.*", "numpy.random.*"]])
-    """What models may ask for with `pickle: allow-listed`: `package.module.Name`, or `package.*`
-    for a package's own values and objects; what else a pickle calls there is named in full."""
+    """What pickles may use with `pickle: allow-listed`: `package.module.Name`, or `package.*` for a
+    package's own values and objects. Anything else that a pickle calls must be named in full."""
 
     @field_validator("allow_globals")
     @classmethod

@@ -39,12 +39,12 @@ class IndexRef(ShortSection):
     """Its address, without credentials."""
 
     name: IndexName | None = Field(default=None, examples=["internal"])
-    """What it is called. Credentials come from `UV_INDEX_<NAME>_USERNAME` and
-    `UV_INDEX_<NAME>_PASSWORD`, for the host in `BUNDLE_INDEX_<NAME>_HOST`; else from a keyring or
+    """The name of the index. Credentials come from `UV_INDEX_<NAME>_USERNAME` and
+    `UV_INDEX_<NAME>_PASSWORD`, for the host in `BUNDLE_INDEX_<NAME>_HOST`; or from a keyring or
     `~/.netrc`."""
 
     packages: Distinct[Package] = Field(default=(), examples=[["acme-features", "acme-models"]])
-    """What comes from here and from nowhere else; nothing else comes from here then. Without it
+    """Packages that come from this index only; nothing else then comes from it. Without this key,
     the index is asked first for everything."""
 
     @model_validator(mode="after")
@@ -63,21 +63,21 @@ class Python(Section):
     requirements: Requirements = Field(
         default=(), examples=[["scikit-learn>=1.4", "pandas"], "requirements.txt"]
     )
-    """What the lock resolves, beside what the models were saved with: a list of requirements, or
-    the path of a requirements.txt, pyproject.toml, pylock.toml or uv.lock. What those files pin
-    stays as it is pinned, hash by hash."""
+    """What is locked, besides the packages that the models were saved with: a list of requirements,
+    or the path of a requirements.txt, pyproject.toml, pylock.toml or uv.lock. What these files pin
+    is kept, with its hashes."""
 
     extras: Distinct[Package] = Field(default=(), examples=[["gpu"]])
-    """Extras of that pyproject.toml, pylock.toml or uv.lock that are wanted, too."""
+    """Extras to use of that pyproject.toml, pylock.toml or uv.lock."""
 
     groups: Distinct[Package] = Field(default=(), examples=[["serving"]])
-    """Dependency groups of that file that are wanted, too."""
+    """Dependency groups to use of that file."""
 
     exclude_packages: Distinct[Package] = Field(default=(), examples=[["nvidia-nccl-cu12"]])
-    """Packages that are left out, whichever other package asks for them."""
+    """Packages that are left out, even if other packages ask for them."""
 
     lock: InsidePath = "bundle.lock"
-    """Where the lock is kept; commit it."""
+    """The path of the lock. Commit this file."""
 
     indexes: Distinct[IndexRef] = Field(
         default=(),
@@ -88,14 +88,14 @@ class Python(Section):
     """Package indexes besides PyPI."""
 
     find_links: Distinct[InsidePath] = Field(default=(), examples=[["wheels"]])
-    """Folders of wheels in the project, taken before any index."""
+    """Folders of wheels in the project. They come before any index."""
 
     exclude_newer: Moment | None = Field(default=None, examples=["2026-08-01"])
-    """Leave out what was uploaded to the index after this day (of UTC)."""
+    """Ignore files that were uploaded to an index after this day (UTC)."""
 
     allow_source: Distinct[Package] = Field(default=(), examples=[["some-package"]])
-    """Packages that may be built from source, where no wheel of them is to be had; the bundle is
-    then not hermetic."""
+    """Packages that may be built from source if there is no wheel for them. The bundle is then not
+    hermetic."""
 
     @field_validator("indexes")
     @classmethod

@@ -14,16 +14,16 @@ _DEFAULT = ServeSettings()
 
 
 class Batch(Section):
-    """How rows of many requests share one call of the model."""
+    """How rows of several requests share one call of the model."""
 
     max_batch_size: Count = _DEFAULT.batch.max_batch_size
-    """Rows in one call, at most."""
+    """The most rows in one call."""
 
     latency_budget: Duration = Field(default=_DEFAULT.batch.latency_budget, examples=["25ms"])
-    """How long one call of the model may take, as predicted: it bounds the size of batches."""
+    """The longest predicted time of one call of the model. It limits the size of batches."""
 
     axis: StrictInt = Field(default=0, json_schema_extra={"const": 0})
-    """The axis that counts rows; only 0, the first, is known."""
+    """The axis of rows; it is always 0, the first."""
 
     @field_validator("axis")
     @classmethod
@@ -34,62 +34,62 @@ class Batch(Section):
 
 
 class ApiBatch(Section):
-    """What one API does otherwise than `serve.batch`."""
+    """What differs from `serve.batch` for one API."""
 
     max_batch_size: Count | None = None
-    """Rows in one call, at most."""
+    """The most rows in one call."""
 
     latency_budget: Duration | None = Field(default=None, examples=["25ms"])
-    """How long one call of the model may take, as predicted: it bounds the size of batches."""
+    """The longest predicted time of one call of the model. It limits the size of batches."""
 
 
 class Api(Section):
-    """One API: a method of the service class, or of the model where there is none."""
+    """One API: a method of the service class, or of the model if there is no class."""
 
     route: RoutePath | None = Field(default=None, examples=["/v1/score"])
     """Its path. Default: `/` and the name of the method."""
 
     batch: ApiBatch = Field(default_factory=ApiBatch)
-    """What it does otherwise than `serve.batch`."""
+    """What differs from `serve.batch`."""
 
 
 class Queue(Section):
-    """How much may wait in front of one model before the server refuses."""
+    """How much may wait for one model before the server refuses requests."""
 
     max_rows: Count = _DEFAULT.queue.max_rows
-    """Rows of all waiting requests."""
+    """The most rows of all waiting requests."""
 
     max_bytes: Size = Field(default=_DEFAULT.queue.max_bytes, examples=["1GiB"])
-    """Bytes of all waiting rows."""
+    """The most bytes of all waiting rows."""
 
     priorities: StrictBool = _DEFAULT.queue.priorities
-    """Whether the header `X-Priority` counts: `0` is the most urgent, `1` the default, `3` the
-    least. What has waited for half a `latency_budget` becomes more urgent by one."""
+    """Read the header `X-Priority`: `0` is the most urgent, `1` the default, `3` the least urgent.
+    A class that has waited for half a `latency_budget` becomes more urgent by one."""
 
     fairness: Fairness = Field(
         default=_DEFAULT.queue.fairness, examples=["off", "address", "header:X-Api-Key"]
     )
-    """Who has as large a share of a model as any other: `address` (an IP address), `header:NAME`
-    (a value of that header), or `off`."""
+    """Give clients equal shares of a model. A client is an IP address (`address`) or a value of a
+    header (`header:NAME`); `off` turns it off."""
 
 
 class Limits(Section):
-    """What one connection may do to the server."""
+    """Limits of connections and requests."""
 
     max_headers: Count = _DEFAULT.limits.max_headers
-    """Headers of one request."""
+    """The most headers of one request."""
 
     max_header_bytes: Size = _DEFAULT.limits.max_header_bytes
-    """Bytes of all headers of one request."""
+    """The most bytes of all headers of one request."""
 
     keep_alive: SomeDuration = _DEFAULT.limits.keep_alive
     """How long an idle connection is kept."""
 
     receive_timeout: SomeDuration = _DEFAULT.limits.receive_timeout
-    """How long a client may take for the headers, and again for the body."""
+    """How long a client may take to send the headers, and again to send the body."""
 
     max_in_flight: Size = _DEFAULT.limits.max_in_flight
-    """Bytes of all bodies that are being read or answered."""
+    """The most bytes of all bodies that are being read or answered."""
 
 
 class Management(Section):
@@ -99,7 +99,7 @@ class Management(Section):
     """The port; `off` is none at all."""
 
     host: Host | None = Field(default=None, examples=["0.0.0.0"])  # noqa: S104 - an example
-    """Where it listens. Default: `127.0.0.1`. Anywhere else only where there is a token."""
+    """The address to listen on. Default: `127.0.0.1`. Another one needs a token."""
 
     token_env: EnvName = _DEFAULT.management.token_env
     """The environment variable with the token that each request must carry, as
@@ -107,35 +107,37 @@ class Management(Section):
 
 
 class Grpc(Section):
-    """How gRPC is spoken, where `dialects` has it."""
+    """gRPC, if it is one of the `dialects`."""
 
     port: Port = _DEFAULT.grpc.port
-    """The port; `--grpc-port` comes first."""
+    """The port; `--grpc-port` overrides it."""
 
     tls_cert: Annotated[str, Field(min_length=1)] | None = Field(
         default=None, examples=["/etc/tls/tls.crt"]
     )
-    """A PEM file with the server's certificate and those that it hangs on, on the machine that
-    serves. Without one, gRPC is spoken in the clear."""
+    """A PEM file with the server's certificate and its chain, on the machine that serves. Without
+    it, gRPC is not encrypted."""
 
     tls_key: Annotated[str, Field(min_length=1)] | None = Field(
         default=None, examples=["/etc/tls/tls.key"]
     )
-    """A PEM file with its key."""
+    """A PEM file with the key of the certificate."""
 
     tls_client_ca: Annotated[str, Field(min_length=1)] | None = Field(
         default=None, examples=["/etc/tls/ca.crt"]
     )
-    """A PEM file with the authority of clients: who has no certificate of it is not let in."""
+    """A PEM file with an authority. Clients must have a certificate of it."""
 
     max_calls: Count = _DEFAULT.grpc.max_calls
-    """Calls that one process answers at once; a stream is one. Beyond it: RESOURCE_EXHAUSTED."""
+    """The most calls that one process answers at once; a stream is one call. More calls get
+    RESOURCE_EXHAUSTED."""
 
     keep_alive: SomeDuration = _DEFAULT.grpc.keep_alive
-    """How long a client may be silent before it is asked whether it is still there."""
+    """Time without any data after which the server asks whether the client is still there."""
 
     compression: Literal["off", "gzip", "deflate"] = _DEFAULT.grpc.compression
-    """How answers are compressed for clients that take it. Requests may be compressed anyway."""
+    """Compression of answers, for clients that accept it. Compressed requests are always
+    accepted."""
 
     @model_validator(mode="after")
     def _pair(self) -> "Grpc":
@@ -158,93 +160,94 @@ class Serve(Section):
     """The server."""
 
     host: Host | None = Field(default=_DEFAULT.host, examples=["0.0.0.0"])  # noqa: S104 - an example
-    """Where it listens. Default: `127.0.0.1` on a host, `0.0.0.0` in a container."""
+    """The address to listen on. Default: `127.0.0.1`; in a container `0.0.0.0`."""
 
     port: Port = _DEFAULT.port
-    """The port; `--port` and the variable PORT come first."""
+    """The port; `--port` and the variable `PORT` override it."""
 
     workers: Workers = _DEFAULT.workers
-    """Processes that answer; `auto` chooses from the cores and from what the model is measured
-    to take."""
+    """The number of processes that answer; `auto` chooses it from the cores and from measurements
+    of the model."""
 
     isolation: Literal["process", "thread"] = _DEFAULT.isolation
-    """Whether models, and a service class with its models, run in processes of their own, which may
-    die without a connection lost, or in threads of the server."""
+    """Where models, and a service class with its models, run: in processes of their own, so that a
+    crash loses no connection, or in threads of the server."""
 
     http: Literal["fast", "asgi"] = _DEFAULT.http
-    """Whether predictions take the short way through the server, or all requests go through
-    ASGI."""
+    """`fast` answers predictions without ASGI, which is faster; `asgi` uses ASGI for all
+    requests."""
 
     timeout: SomeDuration = Field(default=_DEFAULT.timeout, examples=["30s", "2m"])
-    """When a request is given up, with status 504."""
+    """After how long a request is given up, with status 504."""
 
     max_body: Size = Field(default=_DEFAULT.max_body, examples=["16MiB"])
-    """The largest body of a request."""
+    """The largest body of one request."""
 
     max_rows: Count = _DEFAULT.max_rows
     """The most rows in one request."""
 
     drain_timeout: Duration = _DEFAULT.drain_timeout
-    """What running requests have after SIGTERM."""
+    """The time that running requests have after SIGTERM."""
 
     log: Literal["debug", "info", "warning", "error"] = _DEFAULT.log
     """The least important messages that are logged."""
 
     access_log: StrictBool = _DEFAULT.access_log
-    """Whether every request is logged, one line of JSON each."""
+    """Log each request, as one line of JSON."""
 
     warmup: Warmup = _DEFAULT.warmup
-    """Run the recorded sample before the server is ready: `auto`, `off`, or the largest batch."""
+    """Run the recorded sample before the server is ready: `auto`, `off`, or the largest batch to
+    run."""
 
     nan: Literal["error", "null"] | None = Field(default=_DEFAULT.nan, json_schema_extra=_null_too)
     """What a NaN in an answer becomes: an error, or `null`."""
 
     timing: Literal["request", "always", "off"] = _DEFAULT.timing
-    """Which answers say in `Server-Timing` and `X-Batch-Size` where their time went: those to
-    requests with `X-Timing: 1`, all of them, or none."""
+    """Which answers have the headers `Server-Timing` and `X-Batch-Size`: those to requests with
+    `X-Timing: 1` (`request`), all, or none."""
 
     model_control: Literal["none", "explicit"] = _DEFAULT.model_control
-    """Whether whoever reaches the server may load and unload its models, through the dialects that
-    know how (`explicit`), or nobody (`none`). The `management` port has keys of its own."""
+    """`explicit` lets everybody who reaches the server load and unload its models, through the
+    dialects that have such calls; `none` lets nobody. The `management` port has keys of its own."""
 
     registration: Literal["none", "store"] = _DEFAULT.registration
-    """Whether whoever may load models may also bring others than the bundle's into the running
-    server: those of the store beside which `bundle serve` has started it (`store`), as far as
-    this machine trusts them, or none."""
+    """`store` lets those who may load models also add models that are not in the bundle: models
+    from the store of this machine, if this machine trusts them and `bundle serve` started the
+    server."""
 
-    shared_memory: bool = _DEFAULT.shared_memory
-    """Whether clients on the same machine may register shared memory and name it in place of
-    tensors, as clients of Triton do. Whoever reaches the server can then read and write what lies
-    in `/dev/shm` for the user that it runs as."""
+    shared_memory: StrictBool = _DEFAULT.shared_memory
+    """Let clients on the same machine pass tensors in shared memory, as clients of Triton do.
+    Everybody who reaches the server can then read and write the files in `/dev/shm` that belong to
+    the user of the server."""
 
     dialects: tuple[DialectName, ...] = Field(
         default=_DEFAULT.dialects, examples=[["native", "v2", "grpc"]]
     )
-    """How clients may speak: the bundle's own routes (`native`), the Open Inference Protocol over
-    REST (`v2`) and gRPC (`grpc`), TensorFlow Serving and KServe V1 (`v1`), and the routes of
+    """The APIs that the server has: its own routes (`native`), the Open Inference Protocol over
+    REST (`v2`) and gRPC (`grpc`), those of TensorFlow Serving and KServe V1 (`v1`), and those of
     TorchServe, Seldon Core, SageMaker and Vertex AI."""
 
     formats: tuple[Literal["arrow", "parquet", "msgpack", "image"], ...] | None = Field(
         default=None, examples=[["arrow", "parquet"]]
     )
-    """Which bodies are taken, and answers given, beside JSON, npy, npz, CSV and forms; the lock
-    gets the packages for them. Default: those whose packages are in the lock anyway."""
+    """Formats of bodies and answers, besides JSON, npy, npz, CSV and forms. The lock gets the
+    packages for them. Default: those whose packages are in the lock anyway."""
 
     batch: Batch = Field(default_factory=Batch)
-    """How rows of many requests share one call of the model."""
+    """How rows of several requests share one call of the model."""
 
     apis: dict[ApiName, Api] = Field(default_factory=dict)
-    """What single APIs do otherwise, by the name of the method; the second and further models of a
-    bundle without a service have theirs as `model.method`."""
+    """Settings of single APIs, by the name of the method. In a bundle without a service, the
+    methods of the second and further models are named `model.method`."""
 
     queue: Queue = Field(default_factory=Queue)
-    """How much may wait in front of one model before the server refuses."""
+    """How much may wait for one model before the server refuses requests."""
 
     limits: Limits = Field(default_factory=Limits)
-    """What one connection may do to the server."""
+    """Limits of connections and requests."""
 
     grpc: Grpc = Field(default_factory=Grpc)
-    """How gRPC is spoken, where `dialects` has it."""
+    """gRPC, if it is one of the `dialects`."""
 
     management: Management = Field(default_factory=Management)
     """A port for those who run the server: TorchServe's management API."""

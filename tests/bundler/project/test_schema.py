@@ -117,6 +117,7 @@ def test_the_examples_of_the_project_are_valid():
         {"name": "a", "models": ["a"], "image": {"env": {"A B": "c"}}},
         {"name": "a", "models": ["a"], "system": {"packages": ["a b"]}},
         {"name": "a", "models": ["a"], "weights": "artifact"},
+        {"name": "a", "models": ["a"], "serve": {"shared_memory": 0}},
     ],
 )  # fmt: skip
 def test_an_editor_marks_what_the_reader_refuses(accepted, data):
