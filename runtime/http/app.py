@@ -50,6 +50,7 @@ class Application:
 
     Loads the bundle in ASGI's lifespan. With `is_listening_first` the server answers /livez and
     /readyz meanwhile, and `on_failure` is called when it cannot load; `failure` then says why.
+    `on_hang` is called, perhaps again and again, when something in this process never comes back.
     """
 
     def __init__(
@@ -67,6 +68,7 @@ class Application:
         self.is_listening_first = False
         self.on_ready: Callable[[], None] = lambda: None
         self.on_failure: Callable[[], None] = lambda: None
+        self.on_hang: Callable[[str], None] = lambda _: None
         self.access = access
         self._host = host
         self._heartbeat = Heartbeat(metrics.lagged, host.tell_costs)
@@ -283,7 +285,11 @@ def create_app(
     With `links` its models are in other processes, by alias; with `service` all of it is in one.
     """
     metrics = metrics or Metrics.of(plan, rules=route_names(plan.settings.dialects))
-    host = Host(plan, metrics, links) if service is None else RemoteHost(plan, service)
+
+    def hung(why: str) -> None:
+        application.on_hang(why)
+
+    host = Host(plan, metrics, links, hung) if service is None else RemoteHost(plan, service)
     tracing = tracing or from_environment(plan.manifest.name, plan.manifest.version)
     application = Application(plan, metrics, access or NoAccessLog(), host, tracing)
     if links is not None:

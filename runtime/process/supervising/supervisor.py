@@ -299,6 +299,9 @@ class Supervisor:
         if event["event"] == "pong":
             self._watchdog.answered(front, is_debugged=event["is_debugged"])
             return
+        if event["event"] == "hung":  # and it ends by itself, once it has told its clients
+            front.killed_for = event["why"]
+            return
         if event["event"] != "kill":
             is_known = self._terms.heard(front, event)
             if not is_known and self._duties.heard(front, event) and front.crew is self._crew:

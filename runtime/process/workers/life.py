@@ -86,14 +86,14 @@ class Life(uvicorn.Server):
         self._wake: asyncio.Event | None = None
         self.signal: int | None = None  # that ended it
         self.has_models_elsewhere = False  # which end with the supervisor
-        self._has_lost_models = False
+        self._has_lost_models = self._has_hung = False
         self._parent = os.getppid()
         self.grpc: Front | None = None
         self.management: ManagementFront | None = None
         self._began = time.monotonic()
         application.readiness.is_early = line is not None and not is_alone
         application.is_listening_first = True
-        application.on_failure = self.end
+        application.on_failure, application.on_hang = self.end, self.hung
 
     def end(self) -> None:
         """Stop in good order."""
@@ -130,6 +130,16 @@ class Life(uvicorn.Server):
         """Others serve on the same socket: take nobody in, and wait until everybody is out."""
         self._is_handing_over = True
         self.application.readiness.leave()
+        self.end()
+
+    def hung(self, why: str) -> None:
+        """A thread will not come back, and nothing ends one: make room for another process."""
+        if self._line is None or self.should_exit:
+            return
+        self._has_hung = True
+        self._line.send("hung", why=why)
+        self.application.readiness.starting("a model hangs, and its process is replaced")
+        asyncio.get_running_loop().call_later(LAST_RESORT, os._exit, 1)
         self.end()
 
     @contextlib.contextmanager
@@ -262,6 +272,8 @@ class Life(uvicorn.Server):
         """Let everybody out: announce it, take those who are in already, answer, close."""
         if self._sharing is not None:
             self._sharing.cancel()
+        if self._has_hung:
+            await self._make_way()
         grpc = asyncio.create_task(self._finish_grpc())
         if self._is_handing_over:
             await self._see_off()
@@ -275,6 +287,17 @@ class Life(uvicorn.Server):
             await self.management.finish(self._drain_timeout)
         await grpc
         await self.lifespan.shutdown()
+
+    async def _make_way(self) -> None:
+        """Answer 503 to whatever waits, and end: the thread that hangs keeps nobody waiting."""
+        self._hang_up()
+        if self.grpc is not None:
+            await self.grpc.hang_up()
+        await self.application.refuse()
+        self._excuse()
+        await asyncio.sleep(LAST_CALL)
+        self.application.access.flush()
+        os._exit(1)
 
     async def _finish_grpc(self) -> None:
         if self.grpc is not None:

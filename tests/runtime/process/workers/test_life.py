@@ -15,7 +15,8 @@ import pytest
 
 from modelbundle.runtime.manifest import bundle_digest
 
-from ..supervising.test_supervisor import children
+from ...conftest import Sums
+from ..supervising.test_supervisor import children, wait_until
 
 
 def ended(server):
@@ -357,3 +358,27 @@ def test_who_is_told_of_another_server_where_none_can_be_lets_everybody_in_who_h
         late.sendall(REQUEST)
         assert late.recv(1 << 16).startswith(b"HTTP/1.1 200")
     assert server.process.wait(30) == 128 + signal.SIGUSR1
+
+
+class Hangs(Sums):
+    """Never comes back from a row that begins with -5."""
+
+    def predict(self, rows):
+        import threading
+
+        if (rows[:, 0] == -5).any():
+            threading.Event().wait()
+        return rows.sum(axis=1)
+
+
+def test_a_front_in_one_of_whose_threads_a_model_hangs_is_replaced(
+    make_bundle, servers, in_threads
+):
+    server = servers.start(make_bundle(Hangs(), timeout=3), "--isolation=thread", "--workers=1")
+    assert server.post([[1, 2]]).json() == {"predictions": [3.0]}
+    answers = in_threads(lambda first: server.post([[first, 2]]).status_code, [-5, 1, 2, 3])
+    assert set(answers) <= {200, 503, 504}
+    wait_until(lambda: "starting another" in server.log())
+    wait_until(lambda: server.post([[1, 2]]).status_code == 200)
+    assert "more than" in server.log()
+    assert server.stop() == 0
