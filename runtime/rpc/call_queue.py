@@ -31,6 +31,12 @@ class CallQueue:
         """Whether calls are there."""
         return bool(self._there)
 
+    def keeps_waiting(self, pending: PendingCall) -> bool | None:
+        """Whether anybody waits for this one, which is tried alone; None where it no longer is."""
+        if pending is not self._alone:
+            return None
+        return any(not each.is_over for each in (*self._suspects, *self._waiting))
+
     def find(self, number: int) -> PendingCall | None:
         """The call that is there under a number."""
         return self._there.get(number)

@@ -83,13 +83,13 @@ class LivenessProbe:
             self._probed.ping()
         elif was_late:  # its answer may lie here unread
             self._asked = now
-        elif now - self._asked > self._patience():
+        elif now - self._asked > self.patience():
             self._probed.stopped(f"its event loop has not turned for {now - self._asked:.1f} s")
             return inf
         return self._due
 
-    def _patience(self) -> float:
-        """Seconds that it has to answer."""
+    def patience(self) -> float:
+        """Seconds that it has to answer, or any call that keeps others waiting."""
         if not self._probed.usual:
             return self._timeout
         overdue = GRACE + OVERDUE * self._probed.usual

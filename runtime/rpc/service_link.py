@@ -222,6 +222,18 @@ class ServiceLink:
         self._probe.begin(self._loop)
         head = orjson.dumps(pending.head(pending.call.deadline - now))
         self._connection.send(Kind.CALL, pending.number, head, pending.call.body)
+        if pending.is_retried:
+            self._loop.call_later(self._probe.patience(), self._blame, pending)
+
+    def _blame(self, pending: PendingCall) -> None:
+        """It is tried alone, for so long that it is what the last process hung in."""
+        keeps_waiting = self._queue.keeps_waiting(pending)
+        if keeps_waiting:
+            seconds = time.monotonic() - pending.sent
+            why = f"a call that is tried again has kept others waiting for {seconds:.1f} s"
+            self._have_ended(self.generation, why)
+        elif keeps_waiting is not None and self._loop is not None:
+            self._loop.call_later(REST, self._blame, pending)
 
     def _drop(self, pending: PendingCall) -> None:
         """Nobody waits for it any more."""

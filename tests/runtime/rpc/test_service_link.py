@@ -301,3 +301,31 @@ def test_words_of_an_earlier_process_are_not_heard():
             await task
 
     run(scenario)
+
+
+def test_who_hangs_again_when_it_is_tried_alone_keeps_the_others_waiting_no_longer(monkeypatch):
+    monkeypatch.setattr("modelbundle.runtime.rpc.liveness_probe.GRACE", 0.01)
+
+    async def scenario(each):
+        known = each.ask()
+        each.answer(await each.take())
+        await known
+        guilty, mate = each.ask(b"bad", is_idempotent=True), each.ask(b"good", is_idempotent=True)
+        for _ in range(2):
+            await each.take()
+        each.die(1)
+        await each.begin(2)
+        assert (await each.take()).body == b"bad"
+        async with asyncio.timeout(10):
+            await each.is_ended.wait()
+        [(generation, why)] = each.kills
+        assert generation == 2
+        assert "has kept others waiting" in why
+        each.die(2)
+        with pytest.raises(ServiceDied):
+            await guilty
+        await each.begin(3)
+        each.answer(await each.take())
+        assert (await mate).body == b"goodgood"
+
+    run(scenario, timeout=0.3)
