@@ -13,7 +13,7 @@ from ...runtime import digest as digests
 from ..errors import Damaged, RegistryError
 from ..progress import Progress
 from ..store import Blob, Item, oci
-from ..store.referrers import LARGEST, MOST, TRAVELING, Referrer, read_manifest
+from ..store.referrers import LARGEST, MOST, SIGNATURE, TRAVELING, Referrer, read_manifest
 from .download import Download
 from .patience import Patience
 from .place import Place
@@ -74,9 +74,13 @@ def receive(
     One that cannot be had keeps no other away, and the item neither.
     """
     came = 0
-    listed = place.referrers(item.manifest) or place.tagged(tag_of(item.manifest))
+    try:
+        listed = place.referrers(item.manifest) or place.tagged(tag_of(item.manifest))
+    except RegistryError as error:
+        progress.step(f"No signature came along: {error}")
+        return came
     for entry in _entries(listed):
-        if entry.get("artifactType", next(iter(TRAVELING))) not in TRAVELING:
+        if entry.get("artifactType", SIGNATURE) not in [*TRAVELING]:
             continue
         if came == MOST:
             break

@@ -96,8 +96,8 @@ class Tokens:
         if not isinstance(text, str) or not text or not text.isascii() or not text.isprintable():
             raise RegistryError(f"The token service `{shown(realm)}` gave no token.")
         life = document.get("expires_in")
-        seconds = float(life) if isinstance(life, int | float) and life > 0 else _LIFE
-        return _Token(f"Bearer {text}", began + min(seconds, _LONGEST) * 0.8)
+        seconds = min(life, _LONGEST) if isinstance(life, int | float) and life > 0 else _LIFE
+        return _Token(f"Bearer {text}", began + seconds * 0.8)
 
     def _ask(self, realm: str, service: str, scopes: tuple[str, ...]) -> Answer:
         who = self._credentials
@@ -119,7 +119,13 @@ class Tokens:
         Raises:
             RegistryError: for any other.
         """
-        parts, base = urlsplit(realm), urlsplit(self._base)
+        try:
+            parts, base = urlsplit(realm), urlsplit(self._base)
+        except ValueError as error:
+            raise RegistryError(
+                "The registry sends us for a token to what is no address.",
+                hint="Ask whoever runs it: its `WWW-Authenticate` is wrong.",
+            ) from error
         is_near = base.scheme == "http" and parts.hostname == base.hostname
         is_hidden = is_inside(parts.hostname or "") and not is_loopback(base.hostname or "")
         if (

@@ -123,6 +123,8 @@ class Upload:
         self._location = self._exchange.follow(answer)
         self._reach(self._received(answer, start + size))
         answer.read(self._exchange.limits.message)
+        if self._offset <= start:
+            raise Dropped(f"`{self._exchange.reference.host}` keeps nothing of an upload.")
 
     def _finish(self, offset: int) -> None:
         """Send the rest, and say of which digest the whole is."""

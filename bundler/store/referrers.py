@@ -176,9 +176,12 @@ def read_manifest(data: bytes) -> tuple[str, str, Blob]:
         (layer,) = document["layers"]
         content = Blob(layer["digest"], layer["size"])
         kind = document.get("artifactType") or layer["mediaType"]
-        return kind, document["subject"]["digest"], content
+        about = document["subject"]["digest"]
+        if not isinstance(kind, str) or not isinstance(about, str):
+            raise TypeError("its kind and its subject are no texts")  # noqa: TRY301
     except (KeyError, TypeError, AttributeError, RecursionError) as error:
         raise ValueError("it is not the manifest of a referrer") from error
+    return kind, about, content
 
 
 def _descriptor(media_type: str, blob: Blob) -> dict[str, Any]:

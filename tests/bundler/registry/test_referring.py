@@ -14,6 +14,8 @@ from modelbundle.bundler.signing import signing
 from modelbundle.bundler.signing.key import KeySigner
 from modelbundle.bundler.store import referrers
 
+from .conftest import answering, sha
+
 
 @pytest.fixture(params=["a registry that lists", "one that does not", "a directory", "a bucket"])
 def where(request, liar, tmp_path):
@@ -67,20 +69,39 @@ def test_a_directory_with_one_model_needs_no_name_for_it(signed, own_store, othe
     assert pull(str(tmp_path / "shared"), other_store).item.digest == signed.digest
 
 
+KIND_IS_A_LIST = (
+    b'{"artifactType": ["a"], "subject": {"digest": "x"}, "layers": [{"digest": "x", "size": 1}]}'
+)
+KIND_IS_A_LIST_DIGEST = sha(KIND_IS_A_LIST).encode()
+
+
 @pytest.mark.parametrize(
     "lie",
     [
         b"", b"[]", b"{", b'{"manifests": 3}', b'{"manifests": [3, {}, {"digest": 7}]}',
         b'{"manifests": [{"digest": "sha256:' + b"a" * 64 + b'"}]}', b"[" * 100_000,
+        b'{"manifests": [{"digest": "sha256:' + b"a" * 64 + b'", "artifactType": []}]}',
+        b'{"manifests": [{"digest": "' + KIND_IS_A_LIST_DIGEST + b'"}]}', bytes(5 << 20),
     ],
 )  # fmt: skip
 def test_a_list_of_nonsense_keeps_the_model_away_from_nobody(
     lie, liar, signed, own_store, other_store
 ):
     push(signed.tag, f"{liar.host}/team/iris", own_store)
+    liar.manifests["team/iris", KIND_IS_A_LIST_DIGEST.decode()] = KIND_IS_A_LIST
     liar.manifests["team/iris", tag_of(signed.manifest)] = lie
     done = pull(f"{liar.host}/team/iris:2.1", other_store)
     assert (done.item.digest, done.signatures) == (signed.digest, 0)
+
+
+def test_a_registry_that_fails_at_the_list_keeps_the_model_away_from_nobody(
+    liar, signed, own_store, other_store
+):
+    push(signed.tag, f"{liar.host}/team/iris", own_store)
+    for status in (401, 403):
+        liar.twist("GET", "referrers|sha256-", answering(status))
+        done = pull(f"{liar.host}/team/iris:2.1", other_store)
+        assert (done.item.digest, done.signatures) == (signed.digest, 0)
 
 
 def test_another_models_signature_is_worth_nothing(

@@ -69,6 +69,19 @@ def test_another_manifest_than_promised_is_refused(liar, connect, by_digest):
         connect(f"{liar.host}/x@{sha(DATA)}" if by_digest else f"{liar.host}/x:t").manifest()
 
 
+@pytest.mark.parametrize("realm", ["https://[bad", "http://[::1", "http://[1]:x/"])
+def test_a_token_service_has_an_address(place, liar, realm):
+    guarded(liar, realm)
+    with pytest.raises(RegistryError, match=r"for a token.*(no address|not safe)"):
+        place.manifest()
+
+
+@pytest.mark.parametrize("life", [10**400, -1, True, float("inf"), float("nan"), "soon", []])
+def test_a_token_lives_no_longer_than_a_day_whatever_its_service_says(place, liar, life):
+    guarded(liar, expires_in=life)
+    assert place.manifest() == DATA
+
+
 def test_what_is_not_there_is_said_with_the_way_in(connect, liar):
     with pytest.raises(RegistryError, match="is not there, or only for those") as caught:
         connect(f"{liar.host}/x").manifest()

@@ -181,6 +181,17 @@ def test_a_registry_that_claims_more_than_was_sent_is_refused(send, liar, claime
         send()
 
 
+@pytest.mark.parametrize("kept", ["0-0", "0-9"])
+def test_a_registry_that_keeps_nothing_of_any_piece_is_left(send, liar, kept):
+    where = "/v2/x/blobs/uploads/1"
+    liar.twist("POST", "uploads", answering(202, Location=where))
+    liar.twist("PATCH", "uploads", answering(202, Location=where, Range=kept))
+    liar.twist("GET", "uploads", answering(204, Location=where, Range=kept))
+    with pytest.raises(Dropped, match="keeps nothing"):
+        send()
+    assert liar.count("PATCH") < 20
+
+
 def test_an_upload_elsewhere_is_refused_unless_safe(send, liar):
     liar.twist("POST", "uploads", answering(202, Location="http://evil.example.com/up"))
     with pytest.raises(RegistryError, match="not safe to go"):
