@@ -15,6 +15,7 @@ from typing import Literal
 from ..runtime.errors import BundleError, NoDevice
 from ..runtime.process.machine.device import devices
 from .errors import EngineUnavailable, ResolveError
+from .image import command_build
 from .image.engine import connect
 from .requirements import uv
 from .store import Store
@@ -102,6 +103,8 @@ def _engine() -> Finding:
             detail = f"{engine.name} {engine.version} ({engine.platform}) at {engine.endpoint}"
             return Finding("engine", "ok", detail)
     except EngineUnavailable as error:
+        if program := command_build.installed():
+            return Finding("engine", "ok", f"{program.name} at {program.program}, as a program")
         return Finding("engine", "absent", " ".join(str(error).split()), error.hint)
 
 

@@ -61,6 +61,11 @@ def read_service(src: Path, target: str) -> ServiceSource:
 
 
 def _module(tree: SourceTree, name: str) -> Module:
+    if tree.has("modelbundle"):
+        raise BuildError(
+            "A module of the project is called `modelbundle`: it would hide this package.",
+            hint="Rename the file, or the folder.",
+        )
     file = name.replace(".", "/") + ".py"
     if name.partition(".")[0] in {*sys.stdlib_module_names, "modelbundle"}:
         raise BuildError(

@@ -1,6 +1,5 @@
 """Image: a bundle built into a container image, with an engine or without, and pushed."""
 
-import os
 import re
 from collections.abc import Mapping, Sequence
 from contextlib import nullcontext
@@ -159,10 +158,8 @@ def _engine(
     try:
         return connect()
     except EngineUnavailable:
-        if is_auto and "DOCKER_HOST" not in os.environ:
-            for name in ("podman", "buildah"):
-                if command_build.is_installed(name):
-                    return command_build.find(name)
+        if is_auto and (program := command_build.installed()):
+            return program
         if not (is_auto and push) or engine_reasons(manifest, means.build_args, ()):
             raise
     progress.step("No container engine answers; the image needs none")

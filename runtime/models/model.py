@@ -108,7 +108,13 @@ def _check_told(manifest: ModelManifest, framework: Framework) -> None:
 def _missing(
     framework: Framework, manifest: ModelManifest, error: ImportError
 ) -> InvalidModel | MissingFramework:
-    """The library itself is missing, or else something that the pickle asks for."""
+    """The library itself is missing or broken, or else something that the pickle asks for."""
+    if not error.name and not isinstance(error, ModuleNotFoundError):
+        return InvalidModel(
+            f"`{framework.name}` is here, but cannot be imported: {in_short(error)}.",
+            hint=f"See why with `python -c 'import {framework.name}'`; a file of yours may have "
+            "the name of a module that it needs.",
+        )
     name = (error.name or "").partition(".")[0]
     if name and name not in framework.distributions and name != framework.name:
         return InvalidModel(

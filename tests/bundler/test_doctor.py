@@ -7,6 +7,7 @@ import pytest
 
 from modelbundle.bundler import doctor
 from modelbundle.bundler.doctor import examine
+from modelbundle.bundler.errors import EngineUnavailable
 
 
 @pytest.fixture(autouse=True)
@@ -43,6 +44,23 @@ def test_a_missing_engine_is_no_error():
     assert engine.state == "absent"
     assert "/nowhere/e.sock" in engine.detail
     assert engine.hint
+
+
+def test_a_program_that_would_build_is_an_engine(monkeypatch, tmp_path):
+    """As `bundle containerize` takes it, where no engine listens."""
+    monkeypatch.delenv("DOCKER_HOST")
+    monkeypatch.setattr(doctor, "connect", no_engine)
+    monkeypatch.setenv("PATH", str(tmp_path))
+    assert found()["engine"].state == "absent"
+    program = tmp_path / "podman"
+    program.write_text("#!/bin/sh\n")
+    program.chmod(0o755)
+
+    assert found()["engine"].detail == f"podman at {program}, as a program"
+
+
+def no_engine():
+    raise EngineUnavailable("No container engine answers.")
 
 
 def test_a_missing_framework_says_how_to_get_it(monkeypatch):

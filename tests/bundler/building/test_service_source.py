@@ -225,3 +225,10 @@ def test_an_init_of_a_base_counts_and_defaults_are_enough(tmp_path):
         (tmp_path / "service.py").read_text().replace("path", "path=None, *more, **named")
     )
     assert [route.path for route in read_service(tmp_path, "service:Fraud").routes] == ["/x"]
+
+
+def test_a_module_called_as_we_are_is_told_before_it_hides_us(tmp_path):
+    root = project(tmp_path, GOOD)
+    (root / "modelbundle.py").touch()
+
+    assert "is called `modelbundle`: it would hide this package." in fails(root)

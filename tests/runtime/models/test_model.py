@@ -27,6 +27,20 @@ def test_a_method_that_the_model_lacks_is_told_with_those_it_has(directory):
         LoadedModel.load(directory).call("fit", np.ones((1, 2)))
 
 
+def test_a_library_that_is_here_and_cannot_be_imported_is_not_called_missing(
+    directory, monkeypatch
+):
+    """As by a `secrets.py` of the author's, which `numpy.random` then finds."""
+
+    def broken(*_, **__):
+        raise ImportError("cannot import name randbits")
+
+    monkeypatch.setattr("modelbundle.runtime.frameworks.xgboost.Xgboost.load", broken)
+    with pytest.raises(InvalidModel, match="is here, but cannot be imported: ImportError") as told:
+        LoadedModel.load(directory)
+    assert "a file of yours" in told.value.hint
+
+
 def test_a_missing_library_is_named_with_its_pinned_requirement(directory, monkeypatch):
     monkeypatch.setitem(sys.modules, "xgboost", None)
     with pytest.raises(MissingFramework, match="needs `xgboost`") as caught:
