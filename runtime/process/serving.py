@@ -2,7 +2,6 @@
 
 import faulthandler
 import logging
-import os
 import socket
 import sys
 import time
