@@ -217,13 +217,17 @@ class Servers:
         self.directory = directory
         self.running = []
 
-    def start(self, bundle, *options, wait=True, trusted=True, env=None):
-        port = free_port()
+    def start(self, bundle, *options, wait=True, trusted=True, env=None, listener=None):
+        """A server; with a `listener` that another may have as well, it can be taken over from."""
+        port = free_port() if listener is None else listener.getsockname()[1]
         number = len(self.running)
         stdout, stderr = (self.directory / f"{number}.{name}" for name in ("out", "err"))
         variables = os.environ | (env or {})
         if trusted:
             variables["BUNDLE_TRUST"] = bundle_digest(bundle)
+        if listener is not None:
+            told = json.loads(variables.get("BUNDLE_HANDOVER", "{}"))
+            variables["BUNDLE_HANDOVER"] = json.dumps(told | {"listener": listener.fileno()})
         with stdout.open("wb") as out, stderr.open("wb") as err:
             process = subprocess.Popen(
                 [sys.executable, "-m", "modelbundle.runtime", bundle, f"--port={port}", *options],
@@ -231,6 +235,7 @@ class Servers:
                 stderr=err,
                 env=variables,
                 cwd=self.directory,
+                pass_fds=() if listener is None else [listener.fileno()],
             )
         running = Running(process, port, stdout, stderr, bundle)
         self.running.append(running)

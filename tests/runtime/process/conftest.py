@@ -1,5 +1,6 @@
 """Clients that ask without end and never ask twice."""
 
+import socket
 import threading
 import time
 from contextlib import contextmanager
@@ -99,3 +100,10 @@ def callers():
             asked.stop()
 
     return asking
+
+
+@pytest.fixture
+def listener():
+    """A socket for several servers, as whoever starts them holds it."""
+    with socket.create_server(("127.0.0.1", 0), backlog=128) as made:
+        yield made

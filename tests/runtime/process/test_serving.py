@@ -180,8 +180,9 @@ def test_a_second_signal_ends_models_too(lone):
     wait_until(lambda: not any(alive(pid) for pid in orphans))
 
 
-def test_a_server_that_leaves_and_is_told_to_stop_answers_what_runs(lone):
+def test_a_server_that_leaves_and_is_told_to_stop_answers_what_runs(sums, servers, listener):
     """It was sent SIGUSR1, for another serves; then SIGTERM, with everybody: that is no second one."""
+    lone = servers.start(sums(), "--workers=1", listener=listener)
     answers = []
     asking = threading.Thread(target=lambda: answers.append(lone.post([[-2, 1]])))
     asking.start()

@@ -96,10 +96,11 @@ def store(tmp_path):
 def beside(tmp_path, servers, store):
     """A server of `a` beside the store."""
 
-    def start(*options, env=None, **serve):
+    def start(*options, env=None, listener=None, **serve):
         serve = {"registration": "store", "model_control": "explicit", **serve}
         bundle = make(tmp_path / "bundle", {"a": Sums()}, **serve)
-        return servers.start(bundle, *options, env=store.variables() if env is None else env)
+        env = store.variables() if env is None else env
+        return servers.start(bundle, *options, env=env, listener=listener)
 
     return start
 
@@ -271,9 +272,11 @@ def test_a_model_that_nobody_waits_for_any_more_does_not_come_halfway(beside, st
     assert ask(server, "b").json() == {"predictions": [3.0]}
 
 
-def test_a_server_that_is_relieved_gives_up_what_it_asks_the_store(beside, store, in_threads):
+def test_a_server_that_is_relieved_gives_up_what_it_asks_the_store(
+    beside, store, in_threads, listener
+):
     """Another server serves on its socket: it has answered, and gone, before the store has."""
-    server = beside("--workers=1")
+    server = beside("--workers=1", listener=listener)
     store.add(Sums(), "b")
     (store.offers / "b.wait").touch()
 
