@@ -3,7 +3,7 @@
 import sys
 import warnings
 import zipfile
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, nullcontext
 from pathlib import Path
 from typing import Any
@@ -144,16 +144,9 @@ class Torch:
         """Call it under inference mode; tensors in, arrays out."""
         caller = self._callers.get(model)
         if caller is not None:
-            return caller.begin(method, batch)()
+            return caller.call(method, batch)
         with evaluating(model), _uncompiled():  # a live module: it stays as it was
-            return Caller(model).begin(method, batch)()
-
-    def begin(self, model: Any, method: str, batch: Any) -> Callable[[], Any]:
-        """Start a call of a loaded module; the result waits for it and returns its answer.
-
-        On a GPU, the next batch may begin, and be copied there, before this one is waited for.
-        """
-        return self._callers[model].begin(method, batch)
+            return Caller(model).call(method, batch)
 
     def refusal(self, format: str, tuning: Tuning) -> str | None:
         """What was traced or exported computes as it was traced."""

@@ -1,6 +1,6 @@
 """Caller: how the methods of one torch module are called, found out once."""
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from functools import partial
 from typing import Any
@@ -27,14 +27,14 @@ class Caller:
         self._lane = Lane(device, dtype, is_channels_last=is_channels_last(model))
         self._known: dict[str, torch_arguments.How] = {}
 
-    def begin(self, method: str, batch: Any) -> Callable[[], Any]:
-        """Start a call; the result waits for it and returns the answer as arrays."""
+    def call(self, method: str, batch: Any) -> Any:
+        """The answer of a method as arrays."""
         import torch
 
         if isinstance(batch, list):  # nobody said what the numbers are
             batch = _as_floats(self._model, table.stack(batch))
         with torch.inference_mode():
-            return self._lane.begin(partial(self._answer, method), batch)
+            return self._lane.call(partial(self._answer, method), batch)
 
     def _answer(self, method: str, tensors: Any) -> Any:
         function = self._taking(method)

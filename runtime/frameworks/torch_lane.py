@@ -11,12 +11,12 @@ _IMAGES = 4  # axes: rows, channels, height, width
 
 
 class Lane:
-    """Copies to and from one device beside its computing.
+    """Copies to and from one device.
 
-    To a GPU, rows go through pinned memory on a stream of their own while it still computes the
-    batch before; answers come back into pinned memory, and only an event of theirs is waited for.
-    Torch keeps the pinned blocks and hands them out again by size, once nobody reads them. On a CPU
-    the same steps copy nothing that has the right dtype already.
+    To a GPU, rows go through pinned memory on a stream of their own; answers come back into pinned
+    memory, and only an event of theirs is waited for. Torch keeps the pinned blocks and hands them
+    out again by size, once nobody reads them. On a CPU the same steps copy nothing that has the
+    right dtype already.
     """
 
     def __init__(self, device: Any, dtype: Any, *, is_channels_last: bool = False) -> None:
@@ -29,21 +29,13 @@ class Lane:
         self._is_cuda = self._device.type == "cuda"
         self._copying = torch.cuda.Stream(self._device) if self._is_cuda else None
 
-    def begin(self, function: Callable[[Any], Any], batch: Any) -> Callable[[], Any]:
-        """Start a call; the result waits for it and returns the answer as arrays.
-
-        A second call may begin before the first one is waited for. It must be called in the
-        thread that calls all others of this module.
-        """
+    def call(self, function: Callable[[Any], Any], batch: Any) -> Any:
+        """What `function` answers for a batch on the device, as arrays."""
         answer = function(self._put(batch))
         back, event = each_tensor(answer, self._fetched), self._event()
-
-        def finish() -> Any:
-            if event is not None:
-                event.synchronize()
-            return to_arrays(back)
-
-        return finish
+        if event is not None:
+            event.synchronize()
+        return to_arrays(back)
 
     def _put(self, batch: Any) -> Any:
         """The batch as tensors on the device, ready for the stream that computes."""

@@ -35,16 +35,6 @@ def test_a_live_module_is_called_in_evaluation_mode_and_stays_in_training():
     assert net[1].training
 
 
-def test_a_loaded_module_can_be_called_twice_at_once():
-    loaded = load(make_net(), np.ones((2, 3), "float32"))
-    torch_adapter = loaded.framework
-    begun = [
-        torch_adapter.begin(loaded.object, "predict", np.full((2, 3), float(n))) for n in range(3)
-    ]
-    for number, finish in enumerate(begun):
-        assert np.array_equal(finish(), loaded.call("predict", np.full((2, 3), float(number))))
-
-
 def test_convolutions_keep_the_channels_last_when_their_author_put_them_there():
     images = np.random.default_rng(0).random((2, 3, 8, 8)).astype("float32")
     plain = torch.nn.Sequential(torch.nn.Conv2d(3, 4, 3))

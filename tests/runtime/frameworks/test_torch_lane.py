@@ -28,18 +28,10 @@ def test_floats_arrive_in_the_dtype_of_the_weights_and_whole_numbers_as_they_are
         return tensors["x"] * 2
 
     rows = np.arange(6.0).reshape(3, 2)
-    answer = Lane(device, dtype).begin(model, {"x": rows, "i": np.arange(3)})()
+    answer = Lane(device, dtype).call(model, {"x": rows, "i": np.arange(3)})
     assert {name: part.dtype for name, part in seen.items()} == {"x": dtype, "i": torch.int64}
     assert {part.device for part in seen.values()} == {torch.device(device)}
     assert np.array_equal(answer.astype("float64"), rows * 2)
-
-
-@pytest.mark.parametrize("device", DEVICES)
-def test_a_second_call_may_begin_before_the_first_is_waited_for(device):
-    lane = Lane(device, torch.float32)
-    calls = [lane.begin(lambda rows: rows + 1, np.full((4, 3), n, "float32")) for n in range(8)]
-    for number, finish in reversed(list(enumerate(calls))):
-        assert np.array_equal(finish(), np.full((4, 3), number + 1, "float32"))
 
 
 @pytest.mark.parametrize("device", DEVICES)
@@ -47,7 +39,7 @@ def test_answers_keep_their_structure(device):
     def model(rows):
         return {"a": rows, "pair": (rows, rows.sum(1)), "none": None}
 
-    answer = Lane(device, None).begin(model, np.ones((2, 2)))()
+    answer = Lane(device, None).call(model, np.ones((2, 2)))
     assert answer.keys() == {"a", "pair"}
     assert [part.shape for part in answer["pair"]] == [(2, 2), (2,)]
     assert answer["a"].dtype == np.float64
@@ -62,7 +54,7 @@ def test_images_come_with_the_channels_last_where_the_model_wants_them_so(device
         return rows
 
     images = np.random.default_rng(0).random((2, 3, 4, 5)).astype("float32")
-    answer = Lane(device, torch.float32, is_channels_last=True).begin(model, images)()
+    answer = Lane(device, torch.float32, is_channels_last=True).call(model, images)
     assert shapes == [True]
     assert np.array_equal(answer, images)
 
@@ -70,7 +62,7 @@ def test_images_come_with_the_channels_last_where_the_model_wants_them_so(device
 def test_on_a_cpu_rows_of_the_right_dtype_are_not_copied():
     rows = np.ones((4, 2), "float32")
     seen = []
-    Lane("cpu", torch.float32).begin(lambda tensor: seen.append(tensor) or tensor, rows)()
+    Lane("cpu", torch.float32).call(lambda tensor: seen.append(tensor) or tensor, rows)
     assert seen[0].data_ptr() == rows.ctypes.data
 
 
