@@ -9,8 +9,10 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
 from ...runtime import canonical, digest
+from ...runtime.errors import InvalidBundle
 from ...runtime.manifest import BundleManifest, ModelManifest
 from ...runtime.version import __version__
+from .. import strict_json
 from ..errors import Damaged
 from ..requirements.lock import UNPINNED, BaseImage, Lock
 from ..requirements.package import Package
@@ -51,12 +53,24 @@ def of_item(item: "Item", store: "Store") -> bytes:
         Damaged: when the store's bytes are others than were built.
     """
     if item.kind == "bundle":
-        entry = next(entry for entry in store.files(item) if entry.path == PATH)
-        data = store.blob(entry.digest).read_bytes()
-        if digest.of_bytes(data) != entry.digest:
-            raise Damaged(f"`{PATH}` of `{item.tag}` has changed.", hint="See `bundle verify`.")
-        return data
+        return _built(item, store)
     return render_model(item, ModelManifest.from_json(json.loads(store.config(item))))
+
+
+def _built(item: "Item", store: "Store") -> bytes:
+    entry = next((entry for entry in store.files(item) if entry.path == PATH), None)
+    if entry is None:
+        raise InvalidBundle(f"`{item.tag}` was built without a `{PATH}`.")
+    data = store.blob(entry.digest).read_bytes()
+    if digest.of_bytes(data) != entry.digest:
+        raise Damaged(f"`{PATH}` of `{item.tag}` has changed.", hint="See `bundle verify`.")
+    try:
+        is_one = isinstance(strict_json.loads(data), dict)
+    except ValueError:
+        is_one = False
+    if not is_one:
+        raise InvalidBundle(f"`{PATH}` of `{item.tag}` is no bill of materials.")
+    return data
 
 
 def render_model(item: "Item", model: ModelManifest) -> bytes:

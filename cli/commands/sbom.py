@@ -9,7 +9,7 @@ import typer
 from ..options.completion import any_tags
 from ..options.options import Json, Quiet
 from ..terminal import output_file
-from ..terminal.console import Console
+from ..terminal.console import Console, unmoving
 from .listing import to_json
 
 Tag = Annotated[
@@ -56,4 +56,4 @@ def sbom(
     elif output is not None:
         console.result(data, f"Wrote the bill of materials of `{item.tag}` to `{output}`.")
     else:
-        console.write(text.rstrip("\n"))
+        console.write(unmoving(text.replace("\r", "").rstrip("\n")))

@@ -28,7 +28,7 @@ class Console:
         """Say the result: `data` with `--json`, else `text` on stdout and the next command."""
         if self.json:
             ascii_only = not streams.takes_any_text(streams.Results.stream())
-            self.write(jsonlib.dumps(data, ensure_ascii=ascii_only, default=str))
+            self.write(unmoving(jsonlib.dumps(data, ensure_ascii=ascii_only, default=str)))
             return
         self.text(text)
         if next_command:
@@ -113,6 +113,13 @@ def printable(text: str) -> str:
     if text.isprintable():
         return text
     return "".join(c if c.isprintable() or c in "\n\t" else _escaped(c) for c in text)
+
+
+def unmoving(json: str) -> str:
+    r"""JSON with every character that could drive the terminal as `\uXXXX`, which means the same."""
+    if json.isprintable():
+        return json
+    return "".join(c if c.isprintable() or c in "\n\t" else jsonlib.dumps(c)[1:-1] for c in json)
 
 
 def _shortened(value: Any) -> Any:

@@ -9,6 +9,7 @@ from modelbundle.bundler.building import sbom
 from modelbundle.bundler.errors import Damaged
 from modelbundle.bundler.requirements.lock import BaseImage, Lock
 from modelbundle.bundler.requirements.package import Package
+from modelbundle.runtime.errors import InvalidBundle
 from modelbundle.runtime.manifest import BundleManifest, ModelManifest
 from modelbundle.runtime.settings import ServeSettings
 
@@ -192,4 +193,16 @@ def test_a_changed_one_is_not_shown(own_store, model):
     path.chmod(0o600)
     path.write_bytes(b"[]")
     with pytest.raises(Damaged, match="has changed"):
+        sbom.of_item(item, own_store)
+
+
+@pytest.mark.parametrize("data", [b"", b"[]", b"\xff", b"[" * 100_000, b'{"a":1,"a":2}', None])
+def test_a_stranger_s_that_is_none_is_said_to_be_none(own_store, data):
+    from modelbundle.runtime.manifest import FileEntry
+
+    blob = own_store.ingest_bytes(data or b"")
+    path = "other.json" if data is None else sbom.PATH
+    files = [FileEntry(path, blob.digest, blob.size)]
+    item = own_store.commit("bundle", "garden", b'{"a":1}\n', files)
+    with pytest.raises(InvalidBundle, match="without" if data is None else "no bill of materials"):
         sbom.of_item(item, own_store)

@@ -44,6 +44,18 @@ def test_control_characters_never_reach_the_terminal(hostile, capsys):
     assert hostile not in capsys.readouterr().out
 
 
+@pytest.mark.parametrize(
+    "hostile", ["\x1b[2J", "\x7f", "\x9b31m", "\u202e", "\u2028", "\U000e0001"]
+)
+def test_json_of_strangers_does_not_drive_the_terminal_either(hostile, capsys):
+    Console(json=True).result({"name": f"Grüße {hostile} \\"})
+
+    out = capsys.readouterr().out
+    assert out.rstrip("\n").isprintable()
+    assert "Grüße" in out
+    assert json.loads(out) == {"name": f"Grüße {hostile} \\"}
+
+
 def test_printable_keeps_words_lines_and_tabs():
     assert printable("Grüße\n\t`a:1`") == "Grüße\n\t`a:1`"
 
