@@ -25,9 +25,9 @@ from ..plan import Plan
 from ..signature import Field, Side
 from .channel import Channel
 from .decoder_process import told
-from .errand import Telling, with_note
 from .inputs import Inputs
 from .model_link import Job, ModelLink
+from .note import NotedOutput, with_note
 
 log = logging.getLogger(__name__)
 
@@ -96,7 +96,7 @@ class Decoder:
         done = None
         if not self._only_foreign:
             pieces = [({"accept": accept}, output)]
-            done = await self._done(Telling(f"encode\n{route}\n"), pieces)
+            done = await self._done(NotedOutput(f"encode\n{route}\n"), pieces)
         if done is None:
             return self._codecs[route].encode(output, accept)
         content_type, body = done[0]
@@ -124,10 +124,10 @@ class Decoder:
         """
         if self._only_foreign:
             return None
-        done = await self._done(Telling(f"write\n{work}\n"), [(given, output)])
+        done = await self._done(NotedOutput(f"write\n{work}\n"), [(given, output)])
         return None if done is None else done[0]
 
-    async def _done(self, inputs: Inputs | Telling, pieces: list[Any]) -> tuple[Any] | None:
+    async def _done(self, inputs: Inputs | NotedOutput, pieces: list[Any]) -> tuple[Any] | None:
         """What the process makes of it; None where there is none."""
         process = self._started()
         if process is None:
@@ -195,7 +195,7 @@ class _Process:
         """Whether it has ever been ready."""
         return self._link.ready is not None
 
-    async def done(self, inputs: Inputs | Telling, pieces: list[Any]) -> Any:
+    async def done(self, inputs: Inputs | NotedOutput, pieces: list[Any]) -> Any:
         """What it makes of something, once it is through with what came before."""
         await self._turn.acquire()
         if self.is_over:

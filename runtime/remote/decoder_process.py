@@ -26,16 +26,16 @@ from ..plan import Plan
 from ..settings import ServeSettings
 from ..signature import Field, Side
 from .channel import Channel
-from .errand import without_note
 from .inputs import Batches
 from .message import Ready
 from .model_process import ModelProcess, prepare, resident
+from .note import without_note
 
 _ROWS = Side("array", (Field("row", "bytes", (None,)),))
 """Rows of any JSON, as such: to parse them is what the front is spared."""
 
 
-class Desk:
+class DecoderTasks:
     """Does what it is told to: decode a body, encode an answer, or either as a dialect does it.
 
     `method` names what, of which route or dialect, and the type of the content.
@@ -104,7 +104,7 @@ def _said(plan: Plan) -> dict[str, Any]:
     return {"directory": str(plan.directory), "settings": plan.settings.to_json()}
 
 
-def heard(data: bytes) -> Desk:
+def heard(data: bytes) -> DecoderTasks:
     """What `told` wrote."""
     known, plan = orjson.loads(data)
     codecs = {
@@ -113,7 +113,7 @@ def heard(data: bytes) -> Desk:
         )
         for route, (side, rows, null, names, most) in known.items()
     }
-    return Desk(codecs, plan)
+    return DecoderTasks(codecs, plan)
 
 
 def main() -> None:
@@ -121,9 +121,9 @@ def main() -> None:
     began = time.monotonic()
     prepare()
     channel = Channel.adopt([int(argument) for argument in sys.argv[1:]])
-    desk = heard(sys.stdin.buffer.read())
+    tasks = heard(sys.stdin.buffer.read())
     ready = Ready(time.monotonic() - began, resident(), os.getpid())
-    process = ModelProcess(channel.for_model(), desk, 1, Batches)
+    process = ModelProcess(channel.for_model(), tasks, 1, Batches)
     process.serve(ready, lambda: None)
 
 

@@ -10,10 +10,10 @@ from ..errors import ModelDied
 from ..signature import Side
 from . import cursor, failure, layout
 from .channel import Channel
-from .errand import Telling
 from .inputs import Inputs
 from .layout import Layout, Numbers
 from .message import FORGET, SIZE, WHOLE, Kind, Message, Ready
+from .note import NotedOutput
 
 Kill = Callable[[int, str], None]
 """Ends the model process of a generation, for a reason."""
@@ -24,7 +24,9 @@ class Job:
 
     __slots__ = ("batches", "done", "generation", "inputs", "rows", "size", "slot")
 
-    def __init__(self, inputs: Inputs | Telling, batches: list[Any], rows: int, done: Done) -> None:
+    def __init__(
+        self, inputs: Inputs | NotedOutput, batches: list[Any], rows: int, done: Done
+    ) -> None:
         self.inputs = inputs
         self.batches = batches
         self.rows = rows  # that the answer must have; 0 where any will do

@@ -1,4 +1,4 @@
-"""Errand: what one process asks another to do with a body or an answer, on a slab."""
+"""Note: what another process must know of a body or an output, before it on a slab."""
 
 from typing import Any
 
@@ -15,7 +15,7 @@ from .slab import Slab
 _SIZE = 8  # bytes that say how long the note before a body is
 
 
-class Telling:
+class NotedOutput:
     """Writes an answer to be written elsewhere, and what has to be known for that.
 
     method   what is to be done, for the other process
