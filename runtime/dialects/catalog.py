@@ -12,8 +12,8 @@ from ..manifest import ModelEntry, Route
 from ..models.operation import Operation
 from ..models.runner import Runner
 from ..plan import Plan
-from .elsewhere import Elsewhere
 from .lifecycle import Control, Fixed, Lifecycle
+from .offload import Offload
 from .served import Condition, Served
 
 FindSamples = Callable[[str, str], Samples | None]
@@ -192,7 +192,7 @@ class Catalog:
         runners: Mapping[str, Runner],
         operations: Mapping[str, Operation],
         routes: Iterable[Route] = (),
-        elsewhere: Elsewhere | None = None,
+        offload: Offload | None = None,
     ) -> None:
         """The models are there: their runners by alias, and what answers the routes by path.
 
@@ -204,7 +204,7 @@ class Catalog:
             runner = runners.get(served.alias) if served.signature is not None else None
             served.loaded(runner, operations.get(served.route.path))
             if not served.is_added:  # of those that come later nobody else is told
-                served.elsewhere = elsewhere
+                served.offload = offload
 
     # --- how it is found ---
 

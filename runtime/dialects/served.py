@@ -16,8 +16,8 @@ from ..models.operation import Call, ModelOperation, Operation, Stream
 from ..models.runner import Queue, Runner
 from ..settings import ServeSettings
 from ..signature import Signature
-from .elsewhere import Elsewhere
 from .inquiry import Inquiry
+from .offload import Offload
 
 Phase = Literal["loading", "loaded", "unloading", "unloaded", "failed"]
 
@@ -65,7 +65,7 @@ class Served:
     signature  None where only `call` answers: an author's class
     is_added   came from outside the bundle while the server runs
     regions    shared memory of clients, where they may have some
-    elsewhere  who reads large bodies and writes large answers, where somebody does
+    offload    who reads large bodies and writes large answers, where somebody does
     route      how requests share its calls, and what is known of an author's API
     """
 
@@ -83,7 +83,7 @@ class Served:
     label: str | None = None
     is_added: bool = False
     regions: Regions | None = None
-    elsewhere: Elsewhere | None = None
+    offload: Offload | None = None
     find_samples: Callable[[], Samples | None] = lambda: None
     _runner: Runner | None = field(default=None, repr=False)
     _operation: Operation | None = field(default=None, repr=False)

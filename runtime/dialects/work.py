@@ -70,7 +70,7 @@ async def read(
     Raises:
         RequestError: as who reads it does; DeadlineExceeded where others' took too long.
     """
-    process = served.elsewhere
+    process = served.offload
     if process is None or len(body) < LARGE_BODY:
         return None
     said = given | {_OF: served.identity}
@@ -88,7 +88,7 @@ async def write(
     Raises:
         RequestError: as who writes it does; DeadlineExceeded where others' took too long.
     """
-    process = served.elsewhere
+    process = served.offload
     if process is None or not bulk.is_large(output):
         return None
     said = given | {_OF: served.identity}

@@ -1,9 +1,9 @@
-"""Elsewhere: who reads large bodies and writes large answers, so that no client waits for it."""
+"""Offload: who reads large bodies and writes large answers, so that no client waits for it."""
 
 from typing import Any, Protocol
 
 
-class Elsewhere(Protocol):
+class Offload(Protocol):
     """Has work done by another process; None where there is none."""
 
     async def read(self, work: str, given: Any, body: bytes) -> tuple[Any, Any] | None:
