@@ -116,7 +116,7 @@ def printable(text: str) -> str:
 
 
 def unmoving(json: str) -> str:
-    r"""JSON with every character that could drive the terminal as `\uXXXX`, which means the same."""
+    r"""JSON with what could drive the terminal written as `\uXXXX`, which means the same."""
     if json.isprintable():
         return json
     return "".join(c if c.isprintable() or c in "\n\t" else jsonlib.dumps(c)[1:-1] for c in json)
