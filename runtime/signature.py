@@ -102,6 +102,11 @@ class Side:
     layout: Layout
     fields: tuple[Field, ...] = ()
 
+    def is_optional(self, field: Field) -> bool:
+        """Whether a client may leave out one of several fields: a column with missing values."""
+        is_column = self.layout == "columns" and len(self.fields) > 1 and len(field.shape) == 1
+        return is_column and field.is_nullable
+
     def to_json(self) -> dict[str, Any]:
         """As it stands in `model.json`."""
         return {"layout": self.layout, "fields": [field.to_json() for field in self.fields]}

@@ -10,7 +10,7 @@ import orjson
 from ..data import instances, table
 from ..errors import InvalidInput
 from ..printable import printable
-from ..signature import Side
+from ..signature import Field, Side
 from .tensor import LONGEST, Tensor
 
 _SHOWN = 8  # names that an error lists
@@ -56,8 +56,7 @@ def _check_names(tensors: Sequence[Tensor]) -> None:
 def _array(side: Side, tensors: Sequence[Tensor]) -> Any:
     field = side.fields[0]
     if len(tensors) == 1:
-        is_flat = len(field.shape) == 1  # MLServer's codecs send a column of such values
-        return (_column if is_flat else _values)(tensors[0], field.dtype)
+        return _field(field, tensors[0])
     if field.shape[1:] != (len(tensors),):
         names = ", ".join(f"`{each.shown}`" for each in tensors[:8])
         raise InvalidInput(f"inputs: expected one tensor, `{field.name}`, got {names}.")
@@ -91,15 +90,16 @@ def _named(side: Side, tensors: Sequence[Tensor], model: str) -> dict[str, Any]:
         if each.name not in fields:
             listed = ", ".join(f"`{name}`" for name in list(fields)[:8])
             raise InvalidInput(f"inputs: unexpected tensor `{each.shown}`; expected {listed}.")
-    if len(tensors) < len(fields):
-        raise _missing(list(fields), tensors, model)
-    found = {}
-    for each in tensors:
-        field = fields[each.name]
-        is_flat = len(field.shape) == 1
-        found[field.name] = (_column if is_flat else _values)(each, field.dtype)
+    wanted = [name for name, field in fields.items() if not side.is_optional(field)]
+    if len(tensors) < len(fields) and not {each.name for each in tensors}.issuperset(wanted):
+        raise _missing(wanted, tensors, model)
+    found = {fields[each.name].name: _field(fields[each.name], each) for each in tensors}
     if len({len(array) for array in found.values() if np.ndim(array)}) > 1:
         raise InvalidInput("inputs: the tensors differ in their number of rows.")
+    missing = [field.name for field in side.fields if field.name not in found]
+    if missing:
+        rows = max(len(array) for array in found.values() if np.ndim(array))
+        found |= {name: np.full(rows, None, object) for name in missing}
     return found
 
 
@@ -111,6 +111,25 @@ def _is_matrix(side: Side, tensor: Tensor) -> bool:
         and len(tensor.shape) == 2  # noqa: PLR2004  rows and columns
         and tensor.shape[1] == len(side.fields) > 1
     )
+
+
+def _field(field: Field, tensor: Tensor) -> np.ndarray:
+    if len(field.shape) == 1:  # MLServer's codecs send a column of such values
+        return _column(tensor, field.dtype)
+    is_row = tensor.datatype == "BYTES" and math.prod(tensor.shape[1:]) == 1
+    if field.dtype != "object" or not is_row:
+        return _values(tensor, field.dtype)
+    return _listed(field, tensor)
+
+
+def _listed(field: Field, tensor: Tensor) -> np.ndarray:
+    """Rows of objects, which are JSON lists, as an answer has them."""
+    rows = [_value(tensor.shown, each) for each in tensor.data]
+    if not all(type(row) is list for row in rows):
+        return _values(tensor, field.dtype)
+    instances.check_depth(rows, "inputs")
+    found: np.ndarray = table.gather(Side("array", (field,)), rows)
+    return found
 
 
 def _column(tensor: Tensor, dtype: str) -> np.ndarray:

@@ -25,23 +25,40 @@ _BFLOAT16 = "bfloat16"  # numpy has it from ml_dtypes
 
 @dataclass(frozen=True, slots=True)
 class Spec:
-    """A tensor as metadata tells of it; -1 is a size that may vary."""
+    """A tensor as metadata tells of it; -1 is a size that may vary.
+
+    is_optional   whether a request may lack it
+    """
 
     name: str
     datatype: str
     shape: tuple[int, ...]
+    is_optional: bool = False
 
 
 def specs(side: Side, default: str) -> list[Spec]:
     """The tensors of one side of a signature; `default` is the name of the only one of objects."""
     if not side.fields:
         return [Spec(default, "BYTES", (-1,))]
-    return [_spec(field) for field in side.fields]
+    return [_spec(field, is_optional=side.is_optional(field)) for field in side.fields]
 
 
-def _spec(field: Field) -> Spec:
+def promised(side: Side, default: str) -> list[Spec]:
+    """The tensors that an answer has; as `specs`, but rows of objects are JSON, one a row."""
+    free = _free(side)
+    found = specs(side, default)
+    return [replace(each, shape=each.shape[:1]) if each.name in free else each for each in found]
+
+
+def _free(side: Side) -> frozenset[str]:
+    """Fields of rows whose values may each be of another kind, as only JSON has them."""
+    found = (field for field in side.fields if field.dtype == "object" and len(field.shape) > 1)
+    return frozenset(field.name for field in found)
+
+
+def _spec(field: Field, *, is_optional: bool) -> Spec:
     shape = tuple(-1 if each is None else each for each in field.shape)
-    return Spec(field.name, datatype(field.dtype), shape)
+    return Spec(field.name, datatype(field.dtype), shape, is_optional)
 
 
 def datatype(dtype: str) -> str:
@@ -63,7 +80,9 @@ def from_output(signature: Signature, output: Any) -> list[Tensor]:
     Raises:
         PredictionFailed: when it is not made of rows.
     """
-    found = _tensors(signature.outputs, _as_promised(signature.outputs, output))
+    named = _named(signature.outputs, _as_promised(signature.outputs, output))
+    free = _free(signature.outputs)
+    found = [_of_rows(*each) if each[0] in free else _tensor(*each) for each in named]
     known = {each.name: each.labels for each in signature.outputs.fields if each.classes}
     if not known:
         return found
@@ -101,27 +120,26 @@ def _is_missing(value: Any) -> bool:
     return value is None or type(value).__name__ == "NAType"
 
 
-def _tensors(side: Side, output: Any) -> list[Tensor]:
+def _named(side: Side, output: Any) -> list[tuple[str, Any]]:
+    """The parts of an answer, by name."""
     if isinstance(output, Unfit):
         raise output.error()
     if hasattr(output, "columns") and not isinstance(output, Mapping):
         output = predictions.columns(output)
     if isinstance(output, Mapping):
-        return [_tensor(str(name), predictions.as_array(part)) for name, part in output.items()]
+        return [(str(name), predictions.as_array(part)) for name, part in output.items()]
     if isinstance(output, tuple):
         names = [field.name for field in side.fields]
         if len(names) != len(output):
             names = [f"output-{position}" for position in range(len(output))]
-        return [
-            _tensor(*each) for each in zip(names, map(predictions.as_array, output), strict=True)
-        ]
+        return list(zip(names, map(predictions.as_array, output), strict=True))
     name = side.fields[0].name if len(side.fields) == 1 else "output"
     plain = _rows(predictions.as_array(output))
     if isinstance(plain, list) and plain and isinstance(plain[0], dict):
         records = _records(plain)
         if records is not None:
-            return [_tensor(field, values) for field, values in records.items()]
-    return [_tensor(name, plain)]
+            return list(records.items())
+    return [(name, plain)]
 
 
 def _rows(output: Any) -> Any:
@@ -142,6 +160,8 @@ def _records(rows: list[Any]) -> dict[str, list[Any]] | None:
 
 def _tensor(name: str, values: Any) -> Tensor:
     values = _rows(values)
+    if isinstance(values, np.ndarray) and values.ndim and values.dtype.kind == "O":
+        values = values.tolist()  # as a process of the model's own tells it
     if isinstance(values, tuple | Mapping):  # outputs within an output: a record a row
         values = predictions.to_instances(values, nan_as_null=True)
     if isinstance(values, list):
@@ -174,6 +194,12 @@ def _of_list(name: str, rows: list[Any]) -> Tensor:
         if texts is not None:
             return Tensor(name, "BYTES", texts.shape, [_bytes(each) for each in texts.ravel()])
     return Tensor(name, "BYTES", (len(rows),), [_bytes(row) for row in rows])
+
+
+def _of_rows(name: str, values: Any) -> Tensor:
+    """JSON for each row, in which a number is a number, and text is text."""
+    listed = predictions.to_instances(_rows(values), nan_as_null=True)
+    return Tensor(name, "BYTES", (len(listed),), [orjson.dumps(row) for row in listed])
 
 
 def _plain(value: Any) -> Any:
@@ -214,4 +240,5 @@ def _bytes(value: Any) -> bytes:
         return value
     if _is_base64(value):
         return base64.b64decode(value["b64"])
-    return orjson.dumps(predictions.to_instances([value], nan_as_null=True)[0])
+    plain = predictions.to_instances([value], nan_as_null=True)[0]
+    return plain.encode("utf-8", "surrogatepass") if type(plain) is str else orjson.dumps(plain)

@@ -2,6 +2,16 @@
 
 from .tensor import DTYPES, Tensor, from_raw, to_raw
 from .tensor_batch import to_batch
-from .tensor_output import Spec, from_output, specs
+from .tensor_output import Spec, from_output, promised, specs
 
-__all__ = ["DTYPES", "Spec", "Tensor", "from_output", "from_raw", "specs", "to_batch", "to_raw"]
+__all__ = [
+    "DTYPES",
+    "Spec",
+    "Tensor",
+    "from_output",
+    "from_raw",
+    "promised",
+    "specs",
+    "to_batch",
+    "to_raw",
+]

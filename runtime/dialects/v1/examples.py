@@ -10,7 +10,7 @@ import numpy as np
 
 from ...data.predictions import columns
 from ...errors import InvalidInput
-from ...signature import Side
+from ...signature import Field, Side
 from .rows import from_rows, named
 
 _MATRIX = 2
@@ -19,8 +19,11 @@ _MATRIX = 2
 def from_examples(side: Side, body: dict[str, Any]) -> list[Any]:
     """The instances in `"examples"`, each completed by what `"context"` says of all.
 
+    Features that the model does not take are passed over, as TensorFlow Serving does; where a value
+    of a table may be missing, its feature may.
+
     Raises:
-        InvalidInput: when they are not objects.
+        InvalidInput: when they are not objects, or a feature is missing.
     """
     examples, context = body.get("examples"), body.get("context", {})
     if type(examples) is not list:
@@ -30,17 +33,29 @@ def from_examples(side: Side, body: dict[str, Any]) -> list[Any]:
     for index, example in enumerate(examples):
         if type(example) is not dict:
             raise InvalidInput(f"examples[{index}]: expected an object of features.")
-    scalars = {field.name for field in side.fields if len(field.shape) == 1}
     whole = [context | example for example in examples]
-    return from_rows(side, [_features(scalars, each) for each in whole])
+    if side.layout == "objects" or not side.fields:
+        return from_rows(side, whole)
+    return from_rows(side, [_taken(side, index, each) for index, each in enumerate(whole)])
 
 
-def _features(scalars: set[str], example: dict[str, Any]) -> dict[str, Any]:
+def _taken(side: Side, index: int, example: dict[str, Any]) -> dict[str, Any]:
+    """The features of an example that the model takes, all of them."""
+    found = {}
+    for field in side.fields:
+        if field.name in example:
+            found[field.name] = _feature(field, example[field.name])
+        elif side.is_optional(field):
+            found[field.name] = None
+        else:
+            raise InvalidInput(f"examples[{index}]: the feature `{field.name}` is missing.")
+    return found
+
+
+def _feature(field: Field, value: Any) -> Any:
     """A feature is a list; where the model takes one value, that may have one."""
-    return {
-        name: value[0] if name in scalars and type(value) is list and len(value) == 1 else value
-        for name, value in example.items()
-    }
+    is_alone = len(field.shape) == 1 and type(value) is list and len(value) == 1
+    return value[0] if is_alone else value
 
 
 def classes(side: Side, output: Any) -> list[list[list[Any]]]:

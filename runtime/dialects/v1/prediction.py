@@ -151,14 +151,13 @@ class Reader:
             raise InvalidInput(f"{form.refused}: this model takes none.")
         if served.signature is None:
             return _Question(served, [], "")
-        side = served.signature.inputs
-        listed, key = _FORMS[form.rows](side, body)
-        if side.layout == "objects":
-            instances.check_depth(listed)
-            if has_tokens:
-                raise InvalidInput("instances: this model takes JSON as it is, which has no NaN.")
-        null = has_tokens or served.settings.nan == "null"
-        return _Question(served, table.gather(side, listed, nan_as_null=null), key)
+        listed, key = _FORMS[form.rows](served.signature.inputs, body)
+        try:
+            return _Question(served, _gathered(served, listed, has_tokens=has_tokens), key)
+        except InvalidInput as error:
+            if form.rows == "instances" or not error.detail.startswith("instances"):
+                raise
+            raise InvalidInput(form.rows + error.detail.removeprefix("instances")) from None
 
     def _numbers(self, body: bytes) -> np.ndarray | None:
         """The rows of a body that has nothing else in it."""
@@ -254,6 +253,17 @@ class Prediction:
             return await asyncio.to_thread(self._reader.question, asked, form)
         (method, key), batch = read
         return _Question(self._reader.method(method), batch, key)
+
+
+def _gathered(served: Served, listed: list[Any], *, has_tokens: bool) -> Any:
+    assert served.signature is not None
+    side = served.signature.inputs
+    if side.layout == "objects":
+        instances.check_depth(listed)
+        if has_tokens:
+            raise InvalidInput("instances: this model takes JSON as it is, which has no NaN.")
+    null = has_tokens or served.settings.nan == "null"
+    return table.gather(side, listed, nan_as_null=null)
 
 
 def _instances(side: Side, body: dict[str, Any]) -> tuple[list[Any], str]:

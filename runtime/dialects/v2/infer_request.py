@@ -305,7 +305,9 @@ def heed(parameters: Mapping[str, Any], inquiry: Inquiry, served: Served) -> Non
 
 
 def _whole(parameters: Mapping[str, Any], name: str) -> int:
-    value = parameters.get(name, 0)
+    value = parameters.get(name)
+    if value is None:
+        return 0
     if type(value) is str and value.isascii() and value.isdigit() and len(value) < 19:  # noqa: PLR2004  64 bits
         value = int(value)  # some clients write all of them as strings
     if type(value) is not int or value < 0:

@@ -4,12 +4,13 @@ Source: Triton, docs/protocol/extension_model_configuration.md; model_config.pro
 """
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 from ...data.regions import Regions
 from ..api_tensors import specs_of
 from ..served import Served
-from ..tensor_output import Spec, specs
+from ..tensor_output import Spec, promised, specs
 from .infer_request import INPUT
 
 OUTPUT = "output"
@@ -57,7 +58,7 @@ def config(served: Served, name: str) -> Json:
         "version_policy": {"specific": {"versions": [served.version]}},
         "max_batch_size": limits.max_batch_size if limits.mergeable else 0,
         "input": [_configured(spec, skipped) for spec in inputs],
-        "output": [_configured(spec, skipped) for spec in outputs],
+        "output": [_configured(replace(each, is_optional=False), skipped) for each in outputs],
         "instance_group": [{"name": name, "kind": "KIND_AUTO", "count": 1}],
         "parameters": {},
         "model_transaction_policy": {"decoupled": served.route.streaming},
@@ -80,7 +81,7 @@ def sides(served: Served) -> tuple[list[Spec], list[Spec]]:
     signature = served.signature
     if signature is None:
         return specs_of(served.route)
-    return specs(signature.inputs, INPUT), specs(signature.outputs, OUTPUT)
+    return specs(signature.inputs, INPUT), promised(signature.outputs, OUTPUT)
 
 
 def _tensor(spec: Spec) -> Json:
@@ -89,8 +90,9 @@ def _tensor(spec: Spec) -> Json:
 
 def _configured(spec: Spec, skipped: int) -> Json:
     kind = "STRING" if spec.datatype == "BYTES" else spec.datatype
-    return {
+    said: Json = {
         "name": spec.name,
         "data_type": f"TYPE_{kind}",
         "dims": list(spec.shape[skipped:]) or [1],
     }
+    return said | {"optional": True} if spec.is_optional else said

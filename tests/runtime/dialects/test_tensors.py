@@ -18,6 +18,7 @@ from modelbundle.runtime.dialects.tensors import (
     Tensor,
     from_output,
     from_raw,
+    promised,
     specs,
     to_batch,
     to_raw,
@@ -334,3 +335,49 @@ def test_a_column_is_of_the_datatype_that_metadata_promise_whatever_is_missing()
 def test_numbers_of_numpy_in_records_are_numbers(value, datatype):
     (tensor,) = from_output(Signature(), [{"a": value}, {"a": value}])
     assert (tensor.datatype, tensor.data.tolist()) == (datatype, [value.item()] * 2)
+
+
+GAPS = Side(
+    "columns",
+    (
+        Field("age", "float64", (None,), is_nullable=True),
+        Field("city", "str", (None,), is_nullable=True),
+        Field("id", "int64", (None,)),
+    ),
+)
+
+
+def test_columns_with_gaps_are_optional():
+    """One that is not there has no value anywhere; one without gaps has to be there."""
+    batch = to_batch(GAPS, [numbers("id", [1, 2], "INT64"), bytes_of("city", "a", "b")])
+    assert np.isnan(batch["age"]).all()
+    assert batch["city"].tolist() == ["a", "b"]
+    assert to_batch(GAPS, [numbers("id", [1], "INT64")])["city"].tolist() == [None]
+    with pytest.raises(InvalidInput, match=r"missing required input\(s\) \['id'\]"):
+        to_batch(GAPS, [numbers("age", [1.0], "FP64")])
+    assert [each.is_optional for each in specs(GAPS, "input")] == [True, True, False]
+
+
+MIXED = Side("array", (Field("y", "object", (None, 3)),))
+ROWS = [["a", 1, 2.5], ["1", None, True]]
+
+
+@pytest.mark.parametrize("kind", [list, lambda rows: np.array(rows, object)])
+def test_rows_of_several_kinds_keep_them(kind):
+    """JSON, a row each, whoever holds them; and back."""
+    (told,) = from_output(Signature(MIXED, MIXED), kind(ROWS))
+    assert (told.name, told.datatype, told.shape) == ("y", "BYTES", (2,))
+    assert told.data == [b'["a",1,2.5]', b'["1",null,true]']
+    assert promised(MIXED, "output") == [Spec("y", "BYTES", (-1,))]
+    batch = to_batch(MIXED, [told])
+    assert batch.tolist() == ROWS
+
+
+def test_texts_stay_a_tensor_of_texts():
+    """A value each, where nothing was said of other kinds."""
+    (told,) = from_output(Signature(OBJECTS, OBJECTS), np.array([["a", "b"]], object))
+    assert (told.shape, told.data) == ((1, 2), [b"a", b"b"])
+    (told,) = from_output(Signature(OBJECTS, OBJECTS), np.array([1, 2], object))
+    assert told.datatype == "INT64"
+    batch = to_batch(MIXED, [bytes_of("y", "a", "1", "2", shape=[1, 3])])
+    assert batch.tolist() == [["a", "1", "2"]]

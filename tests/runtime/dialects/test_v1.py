@@ -210,6 +210,17 @@ def test_nan_is_null_where_the_bundle_says_so(tmp_path_factory):
 # --- classify, regress, explain ---
 
 
+def test_features_that_nobody_wants_are_passed_over(v1):
+    """As TensorFlow Serving does; one that is missing is named."""
+    body = {"context": {"other": [7]}, "examples": [{"input": [1.0, 3.0], "more": 1}]}
+    assert v1(body, "/v1/models/scores:regress").json() == {"results": [4.0]}
+    told = v1({"examples": [{"input": [1, 2]}, {}]}, "/v1/models/scores:regress")
+    assert told.status_code == 400
+    assert told.json()["error"] == "examples[1]: the feature `input` is missing."
+    wrong = v1({"examples": [{"input": ["x", 1]}]}, "/v1/models/scores:regress")
+    assert wrong.json()["error"].startswith("examples[0][0]: expected")
+
+
 def test_scores_are_classes(v1):
     """Each class with its score; the context completes every example."""
     body = {"context": {"input": [1.0, 3.0]}, "examples": [{}, {"input": [1.0, 1.0]}]}
