@@ -4,11 +4,10 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from ..pickles import pickling
 from ..pickles.scanning import scan
 from ..signature import Signature
+from . import pickle_file
 from .answer import settled
-from .carried_code import unpickler
 from .framework import Saved
 
 _METHODS = ("predict", "predict_proba", "transform", "score")
@@ -37,12 +36,7 @@ class Generic:
 
     def save(self, model: Any, directory: Path, options: Mapping[str, Any]) -> Saved:  # noqa: ARG002
         """Pickle it, with the author's own code by value."""
-        beside = directory / pickling.BUFFERS
-        sizes = pickling.dump(model, directory / "model.pkl", beside=beside)
-        if not sizes:
-            return Saved("pickle", ("model.pkl",), executes_code=True)
-        files = ("model.pkl", pickling.BUFFERS)
-        return Saved("pickle", files, executes_code=True, options={"buffers": sizes})
+        return pickle_file.save(model, directory)
 
     def load(
         self,
@@ -53,15 +47,7 @@ class Generic:
         pickles: Any,
     ) -> Any:
         """Unpickle under the policy."""
-        path = directory / self.formats[format]
-        if format == "pickle":
-            kind = unpickler(directory, options.get("code", ()))
-            beside = directory / pickling.BUFFERS
-            return pickles.load(path, beside, options.get("buffers", ()), kind)
-        import joblib
-
-        with pickles.narrowing(path, "pickle", "joblib"):
-            return joblib.load(path)
+        return pickle_file.load(directory / self.formats[format], format, options, pickles)
 
     def prepare(self, model: Any) -> Any:
         """The object itself."""

@@ -11,9 +11,8 @@ from ..errors import InvalidModel
 from ..pickles import pickling
 from ..pickles.scanning import scan
 from ..signature import Field, Side, Signature
-from . import skops_file, threads
+from . import pickle_file, skops_file, threads
 from .answer import settled
-from .carried_code import unpickler
 from .framework import Saved, lineage
 
 _METHODS = ("predict", "predict_proba", "decision_function", "transform", "score_samples")
@@ -52,12 +51,7 @@ class Sklearn:
 
     def save(self, model: Any, directory: Path, options: Mapping[str, Any]) -> Saved:  # noqa: ARG002
         """Pickle it; the author's own transformers go along by value."""
-        beside = directory / pickling.BUFFERS
-        sizes = pickling.dump(model, directory / "model.pkl", _pickler, beside=beside)
-        if not sizes:
-            return Saved("pickle", ("model.pkl",), executes_code=True)
-        files = ("model.pkl", pickling.BUFFERS)
-        return Saved("pickle", files, executes_code=True, options={"buffers": sizes})
+        return pickle_file.save(model, directory, _pickler)
 
     def load(
         self,
@@ -69,16 +63,9 @@ class Sklearn:
     ) -> Any:
         """Unpickle under the policy."""
         path = directory / self.formats[format]
-        if format == "pickle":
-            beside = directory / pickling.BUFFERS
-            kind = unpickler(directory, options.get("code", ()))
-            return _narrowed(pickles.load(path, beside, options.get("buffers", ()), kind))
         if format == "skops":
             return _narrowed(skops_file.load(path, pickles))
-        import joblib
-
-        with pickles.narrowing(path, "pickle", "joblib"):
-            return _narrowed(joblib.load(path))
+        return _narrowed(pickle_file.load(path, format, options, pickles))
 
     def prepare(self, model: Any) -> Any:
         """The object itself, if it is fitted.

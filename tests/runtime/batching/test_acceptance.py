@@ -23,8 +23,6 @@ from modelbundle.runtime.errors import Overloaded, PredictionFailed
 from modelbundle.runtime.telemetry.metrics import Metrics
 from modelbundle.tests.runtime.batching.doubling import (
     POISON,
-    Log,
-    Model,
     answered,
     ask,
     busy,
@@ -45,18 +43,6 @@ from modelbundle.tests.runtime.batching.simulation import (
 
 GPU = Machine()
 SLO = 0.05
-
-
-@pytest.fixture(name="model")
-def a_model():
-    model = Model()
-    yield model
-    model.gate.set()
-
-
-@pytest.fixture(name="log")
-def a_log():
-    return Log()
 
 
 def test_1_a_lone_request_pays_for_no_company():

@@ -10,8 +10,6 @@ import pytest
 from modelbundle.runtime.errors import InvalidInput, Overloaded, PredictionFailed
 from modelbundle.tests.runtime.batching.doubling import (
     POISON,
-    Log,
-    Model,
     answered,
     ask,
     busy,
@@ -19,18 +17,6 @@ from modelbundle.tests.runtime.batching.doubling import (
     row,
     serve,
 )
-
-
-@pytest.fixture(name="model")
-def a_model():
-    model = Model()
-    yield model
-    model.gate.set()
-
-
-@pytest.fixture(name="log")
-def a_log():
-    return Log()
 
 
 class TestFailures:

@@ -12,8 +12,6 @@ from modelbundle.runtime.data import table
 from modelbundle.runtime.errors import DeadlineExceeded, InvalidInput, Overloaded
 from modelbundle.tests.runtime.batching.doubling import (
     POISON,
-    Log,
-    Model,
     answered,
     ask,
     busy,
@@ -23,18 +21,6 @@ from modelbundle.tests.runtime.batching.doubling import (
     serve,
     threaded,
 )
-
-
-@pytest.fixture(name="model")
-def a_model():
-    model = Model()
-    yield model
-    model.gate.set()
-
-
-@pytest.fixture(name="log")
-def a_log():
-    return Log()
 
 
 class TestBatches:
