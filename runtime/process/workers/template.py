@@ -64,23 +64,27 @@ class Template:
         if not data:
             return False
         asked = json.loads(data)
+        permit = None
         try:
-            told = {"pid": self._fork_away(asked["generation"], descriptors)}
+            permit = _Permit()
+            told = {"pid": self._fork_away(asked["generation"], descriptors, permit)}
         except OSError as error:
             told = {"errno": error.errno or errno.EAGAIN}
         finally:
             for descriptor in descriptors:
                 os.close(descriptor)
         self._line.send(json.dumps({"ticket": asked["ticket"], **told}).encode())
+        if permit is not None:
+            permit.give()
         return True
 
-    def _fork_away(self, generation: int, descriptors: Sequence[int]) -> int:
+    def _fork_away(self, generation: int, descriptors: Sequence[int], permit: "_Permit") -> int:
         """Fork twice, so that whoever adopts orphans, the supervisor, is the parent."""
         reader, writer = os.pipe()
         between = os.fork()
         if between == 0:
             os.close(reader)
-            _forked_again(writer, lambda: self._be_model(generation, descriptors))
+            _forked_again(writer, lambda: self._be_model(generation, descriptors, permit))
         os.close(writer)
         pid = os.read(reader, _PIECE)
         os.close(reader)
@@ -89,7 +93,7 @@ class Template:
             raise BlockingIOError(errno.EAGAIN, os.strerror(errno.EAGAIN))
         return int(pid)
 
-    def _be_model(self, generation: int, descriptors: Sequence[int]) -> NoReturn:
+    def _be_model(self, generation: int, descriptors: Sequence[int], permit: "_Permit") -> NoReturn:
         told, stderr, *shared = descriptors
 
         def prepare() -> None:
@@ -98,6 +102,7 @@ class Template:
             os.dup2(stderr, _STDOUT)  # what a model prints is no access log
             os.close(stderr)
             self._await_adoption()
+            permit.wait()
             self._begin()
 
         def work(on_ready: Callable[[], None]) -> int:
@@ -113,6 +118,30 @@ class Template:
                 os._exit(1)
             time.sleep(0.0005)
         end_with_parent()
+
+
+class _Permit:
+    """What a process that was forked here waits for: its number has been told.
+
+    Else nobody could ever end it, and it would take messages that are for whoever follows it on the
+    same channel.
+    """
+
+    def __init__(self) -> None:
+        self._reader, self._writer = os.pipe()
+
+    def give(self) -> None:
+        """Let it begin; nobody may be there."""
+        os.write(self._writer, b".")
+        os.close(self._reader)
+        os.close(self._writer)
+
+    def wait(self) -> None:
+        """Wait in that process, and end with whoever should have given it."""
+        os.close(self._writer)
+        if not os.read(self._reader, 1):
+            os._exit(1)
+        os.close(self._reader)
 
 
 def _forked_again(writer: int, be: Callable[[], NoReturn]) -> NoReturn:

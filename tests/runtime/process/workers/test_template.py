@@ -2,6 +2,7 @@
 
 import os
 import signal
+import subprocess
 import sys
 import threading
 from pathlib import Path
@@ -162,3 +163,42 @@ def test_a_template_that_does_not_fork_is_ended_and_keeps_nobody_waiting(
         assert server.post([[number, 1]]).json() == {"predictions": [number + 1.0]}
     wait_until(lambda: template not in models(server) and len(models(server)) == 3)
     assert "does not fork: it is ended" in server.log()
+
+
+DYING = """
+import json
+import os
+import signal
+import socket
+from types import SimpleNamespace
+
+from modelbundle.runtime.process.crew.child import adopt_orphans
+from modelbundle.runtime.process.workers.template import Template
+from modelbundle.runtime.remote.channel import Channel
+
+
+class Dying(socket.socket):
+    def send(self, data):
+        os.kill(os.getpid(), signal.SIGKILL)
+
+
+adopt_orphans()
+ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+told, teller = os.pipe()
+if os.fork() == 0:
+    os.close(told)
+    os.close(teller)
+    line = Dying(fileno=theirs.detach())
+    Template(line, SimpleNamespace(call=None), lambda: None).fork()
+channel = Channel.create()
+asked = json.dumps({"ticket": 1, "generation": 1}).encode()
+socket.send_fds(ours, [asked], [teller, os.dup(2), *channel.descriptors])
+os.close(teller)
+print(os.read(told, 100), [os.waitstatus_to_exitcode(os.wait()[1]) for _ in range(2)])
+"""
+
+
+def test_whoever_is_forked_by_a_template_that_dies_before_it_tells_so_serves_nobody():
+    command = [sys.executable, "-c", DYING]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=True)
+    assert done.stdout == "b'' [-9, 1]\n", done.stderr
