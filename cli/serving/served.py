@@ -115,7 +115,7 @@ class Served:
             self._child.send_signal(number)
 
     def has_ended(self, watch: Watch) -> bool:
-        """Whether it has; its last words are heard then."""
+        """Whether it has; what it wrote last is heard then."""
         if self._child is None or self._child.poll() is None:
             return False
         watch.unregister(self._told)

@@ -19,9 +19,8 @@ def operation(
 ) -> Json:
     """One operation of a path.
 
-    `answer` and `body` are schemas of JSON; `others` are those of content types that are taken
-    beside it.
-    Without `body` it takes none.
+    `answer` and `body` are schemas of JSON, `others` those of content types that are taken beside
+    it. Without `body` it takes none.
     """
     made: Json = {
         "operationId": name,

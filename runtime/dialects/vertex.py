@@ -1,7 +1,7 @@
 """Vertex: the routes that Vertex AI names to a custom container, in the environment.
 
 Source: Google Cloud, "Custom container requirements for inference". The port, and Cloud Run's, is
-`process.address`'s business.
+`process.sockets.address`'s business.
 """
 
 import os

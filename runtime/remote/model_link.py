@@ -42,7 +42,7 @@ class ModelLink:
     Batches of all methods go one after the other. A process that dies takes with it what it was
     sent, each with `ModelDied`; what has not been sent waits for the next process.
 
-    term         of the model for which the process is there; see `process.terms`
+    term         of the model for which the process is there; see `process.supervising.terms`
     generation   of the process that is there, or was last
     why          the last one died, as its supervisor says
     ready        what the process said of itself, once it is loaded

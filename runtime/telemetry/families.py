@@ -17,7 +17,7 @@ CAUSES = ("crash", "hang", "memory")
 """What a model process died of; `memory`: the kernel ended it to have some."""
 
 TOPOLOGIES = ("A", "B", "C", "D", "service", "thread")
-"""See `process.topology`."""
+"""See `process.machine.topology`."""
 
 SECONDS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0)
 WAITS = (0.0001, 0.0005, *SECONDS)

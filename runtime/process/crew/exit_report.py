@@ -47,7 +47,7 @@ class ExitReport:
 
     @property
     def told(self) -> str:
-        """The last words as they stand in the log."""
+        """What it wrote last, as that stands in the log."""
         return f" Its last words:\n{self.words}" if self.words else ""
 
 
