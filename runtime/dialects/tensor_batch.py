@@ -13,6 +13,7 @@ from ..printable import printable
 from ..signature import Field, Side
 from .tensor import LONGEST, Tensor
 
+_NO_TIME = "NaT"  # as an answer has it
 _SHOWN = 8  # names that an error lists
 
 
@@ -115,7 +116,10 @@ def _is_matrix(side: Side, tensor: Tensor) -> bool:
 
 def _field(field: Field, tensor: Tensor) -> np.ndarray:
     if len(field.shape) == 1:  # MLServer's codecs send a column of such values
-        return _column(tensor, field.dtype)
+        values = _column(tensor, field.dtype)
+        if field.is_nullable and field.dtype.startswith("datetime") and values.dtype.kind == "O":
+            values[values == _NO_TIME] = None
+        return values
     is_row = tensor.datatype == "BYTES" and math.prod(tensor.shape[1:]) == 1
     if field.dtype != "object" or not is_row:
         return _values(tensor, field.dtype)

@@ -83,6 +83,9 @@ def from_output(signature: Signature, output: Any) -> list[Tensor]:
     named = _named(signature.outputs, _as_promised(signature.outputs, output))
     free = _free(signature.outputs)
     found = [_of_rows(*each) if each[0] in free else _tensor(*each) for each in named]
+    halves = {each.name for each in signature.outputs.fields if each.dtype == _BFLOAT16}
+    if halves:
+        found = [_halved(tensor) if tensor.name in halves else tensor for tensor in found]
     known = {each.name: each.labels for each in signature.outputs.fields if each.classes}
     if not known:
         return found
@@ -172,7 +175,8 @@ def _tensor(name: str, values: Any) -> Tensor:
         raise PredictionFailed("The model answered with one value, not with rows.")
     kind = _DATATYPES.get(values.dtype.str[1:])
     if kind is not None:
-        return Tensor(name, kind, values.shape, values)
+        native = values.astype(values.dtype.newbyteorder("="), copy=False)
+        return Tensor(name, kind, values.shape, native)
     if values.dtype.name == _BFLOAT16:
         return Tensor(name, "BF16", values.shape, values.astype(np.float32))
     if values.dtype.kind == "f":
@@ -194,6 +198,13 @@ def _of_list(name: str, rows: list[Any]) -> Tensor:
         if texts is not None:
             return Tensor(name, "BYTES", texts.shape, [_bytes(each) for each in texts.ravel()])
     return Tensor(name, "BYTES", (len(rows),), [_bytes(row) for row in rows])
+
+
+def _halved(tensor: Tensor) -> Tensor:
+    """Numbers that are BF16 by their signature, whatever they have become on their way."""
+    if tensor.datatype not in {"FP32", "FP64"}:
+        return tensor
+    return replace(tensor, datatype="BF16", data=np.asarray(tensor.data, np.float32))
 
 
 def _of_rows(name: str, values: Any) -> Tensor:

@@ -213,8 +213,10 @@ def _single(value: Any) -> dict[str, Any] | None:
 def _listed(rows: list[Any], names: Sequence[str]) -> tuple[list[Any], list[str]]:
     """Rows as lists, and what their columns are called."""
     first = rows[0] if rows else None
-    if type(first) is dict and all(
-        type(row) is dict and row.keys() == first.keys() for row in rows
+    if (
+        type(first) is dict
+        and list(first) != ["b64"]
+        and all(type(row) is dict and row.keys() == first.keys() for row in rows)
     ):
         return [list(row.values()) for row in rows], list(first)
     width = len(first) if type(first) is list else 0

@@ -381,3 +381,31 @@ def test_texts_stay_a_tensor_of_texts():
     assert told.datatype == "INT64"
     batch = to_batch(MIXED, [bytes_of("y", "a", "1", "2", shape=[1, 3])])
     assert batch.tolist() == [["a", "1", "2"]]
+
+
+def test_numbers_of_another_byte_order_have_json():
+    """As they have binary data."""
+    (told,) = from_output(Signature(OBJECTS, OBJECTS), np.array([1.0, 2.5], ">f4"))
+    assert told.data.dtype.isnative
+    assert (told.datatype, told.data.tolist()) == ("FP32", [1.0, 2.5])
+
+
+def test_what_is_promised_in_half_precision():
+    """Is told so, though Python's numbers were in between."""
+    side = Side("array", (Field("x", "bfloat16", (None,)),))
+    for output in ([1.5, 2.0], np.array([1.5, 2.0])):
+        (told,) = from_output(Signature(OBJECTS, side), output)
+        assert told.datatype == "BF16"
+        assert to_raw(told) == b"\xc0\x3f\x00\x40"
+
+
+def test_a_time_that_is_missing_comes_back_as_it_was_told():
+    """Where it may be missing."""
+    side = Side("array", (Field("t", "datetime64[ns]", (None,), is_nullable=True),))
+    times = np.array(["2024-02-29", "NaT"], "datetime64[ns]")
+    (told,) = from_output(Signature(side, side), times)
+    batch = to_batch(side, [told])
+    assert np.array_equal(batch, times, equal_nan=True)
+    sure = Side("array", (Field("t", "datetime64[ns]", (None,)),))
+    with pytest.raises(InvalidInput, match="NaT"):
+        to_batch(sure, [told])
