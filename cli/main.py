@@ -1,5 +1,6 @@
 """`bundle`: the commands, and the one place where an error becomes a message and an exit code."""
 
+import errno
 import os
 import signal
 import sys
@@ -11,6 +12,8 @@ if TYPE_CHECKING:
     from ..runtime.errors import BundleError
 
 DEBUG = "BUNDLE_DEBUG"
+_ROOM = "Make room in the store (`bundle gc`) and where temporary files are kept (`TMPDIR`)."
+_AGAIN = 0.02  # seconds
 _ENDING = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
@@ -29,6 +32,7 @@ def main() -> NoReturn:
         sys.stdout.write(f"bundle {__version__}\n")
         sys.exit(0)
     try:
+        sys.unraisablehook = _unheard
         _listen(_end)
         code = _run(arguments)
         _listen(signal.SIG_IGN)  # it is done; what is left is to leave in order
@@ -65,7 +69,8 @@ def _unforeseen(error: Exception) -> "BundleError":
 
     if isinstance(error, OSError):
         where = f": `{error.filename}`" if error.filename else ""
-        return BundleError(f"{error.strerror or error}{where}.")
+        hint = _ROOM if error.errno in {errno.ENOSPC, errno.EDQUOT} else None
+        return BundleError(f"{error.strerror or error}{where}.", hint=hint)
     if isinstance(error, MemoryError):
         return BundleError("There is not enough memory.")
     return BundleError(
@@ -88,6 +93,18 @@ def _ended(error: KeyboardInterrupt, arguments: list[str]) -> int:
 
 def _end(number: int, _: object) -> NoReturn:
     raise Ended(number)
+
+
+def _unheard(lost: "sys.UnraisableHookArgs") -> None:
+    """A signal came where Python drops what is raised (`__del__`, a fork): it comes again."""
+    if isinstance(lost.exc_value, Ended):
+        from threading import Timer
+
+        again = Timer(_AGAIN, os.kill, (os.getpid(), lost.exc_value.number))
+        again.daemon = True
+        again.start()
+    else:
+        sys.__unraisablehook__(lost)
 
 
 def _listen(handler: "signal._HANDLER") -> None:

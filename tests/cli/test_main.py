@@ -1,5 +1,6 @@
 """Exit codes by their real causes, and that an interrupted command leaves in order."""
 
+import errno
 import json
 import os
 import signal
@@ -8,6 +9,8 @@ import sys
 from pathlib import Path
 
 import pytest
+
+from modelbundle.cli import main
 
 SLOW = "import time\nprint('loading', flush=True)\ntime.sleep(60)\n"
 
@@ -122,3 +125,44 @@ def test_debug_shows_the_traceback(tmp_path):
 
     assert "Traceback" in done.stderr
     assert "NotFound" in done.stderr
+
+
+DEAF = """
+import os, sys, time
+
+from modelbundle.cli import main as cli
+
+
+class Deaf:
+    def __del__(self):
+        os.kill(os.getpid(), 15)  # what the signal raises here is dropped
+
+
+def run(arguments):
+    Deaf()
+    time.sleep(60)
+    return 0
+
+
+cli._run = run
+cli.main()
+"""
+
+
+def test_a_signal_that_python_drops_is_obeyed_a_moment_later():
+    done = subprocess.run(
+        [sys.executable, "-c", DEAF], capture_output=True, text=True, timeout=50, check=False
+    )
+
+    assert done.returncode == 143
+    assert done.stderr == "error: Terminated; nothing half-done was left behind.\n"
+
+
+def test_a_full_disk_comes_with_what_mends_it(monkeypatch, capsys):
+    def full(_):
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr("modelbundle.cli.invocation.invoke", full)
+
+    assert main._run([]) == 1
+    assert "error: No space left on device.\nhint: Make room" in capsys.readouterr().err
