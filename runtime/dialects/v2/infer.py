@@ -123,10 +123,12 @@ class Infer:
 
     async def _read_elsewhere(self, inquiry: Inquiry, served: Served) -> InferQuestion | None:
         """What much JSON asks of a model, where another process reads it."""
-        is_here = served.regions is not None and infer_request.REGION in inquiry.body
-        if served.signature is None or is_here or infer_request.HEADER_LENGTH in inquiry.headers:
+        length = _json_length(inquiry)
+        if served.signature is None or length < work.LARGE_BODY:
             return None
-        given = {"model": inquiry.parts["model"]}
+        if served.regions is not None and infer_request.REGION in bytes(inquiry.body[:length]):
+            return None  # which nobody else can look into
+        given = {"model": inquiry.parts["model"], "length": length}
         read = await work.read(served, inquiry.deadline, "v2", given, inquiry.body)
         if read is None:
             return None
@@ -172,19 +174,26 @@ def _is_long(inquiry: Inquiry) -> bool:
     """Whether it is read in a turn of its own, as it is JSON; or elsewhere, for its many texts."""
     if len(inquiry.body) < _LARGE:
         return False
-    return infer_request.HEADER_LENGTH not in inquiry.headers or _has_many_texts(inquiry)
+    if infer_request.HEADER_LENGTH not in inquiry.headers:
+        return True
+    return _json_length(inquiry) >= work.LARGE_BODY or _has_many_texts(inquiry)
+
+
+def _json_length(inquiry: Inquiry) -> int:
+    """Bytes of JSON; 0 where the headers say nothing that makes sense."""
+    said = inquiry.headers.get(infer_request.HEADER_LENGTH)
+    if said is None:
+        return len(inquiry.body)
+    length = int(said) if said.isdigit() and len(said) < _DIGITS else 0
+    return length if length <= len(inquiry.body) else 0
 
 
 def _has_many_texts(inquiry: Inquiry) -> bool:
     """Whether there may be as many texts in it, each of four bytes and an object, as take long."""
     if len(inquiry.body) < _LARGE:
         return False
-    said = inquiry.headers.get(infer_request.HEADER_LENGTH)
-    if said is None:
-        return b'"BYTES"' in inquiry.body
     # What is raw has no JSON in front; it may be a view, which is only searched byte by byte.
-    length = int(said) if said.isdigit() and len(said) < _DIGITS else 0
-    return b'"BYTES"' in bytes(inquiry.body[:length])
+    return b'"BYTES"' in bytes(inquiry.body[: _json_length(inquiry)])
 
 
 def _common(questions: Sequence[InferQuestion], output: Any) -> BatchAnswer | None:
@@ -218,7 +227,8 @@ def _of_request(served: Served, model: str, request: InferRequest) -> InferQuest
 def read_elsewhere(catalog: Catalog, given: work.Json, body: bytes) -> work.Reading:
     """As `Infer` reads much JSON: all of a request but its tensors, and the batch."""
     served = work.of(catalog, given)
-    request = infer_request.of_json(body, served)
+    length = given["length"]
+    request = infer_request.of_json(body[:length], served, memoryview(body)[length:])
     served = _method(catalog, served, request, served.version)
     question = _of_request(served, given["model"], request)
     assert served.signature is not None

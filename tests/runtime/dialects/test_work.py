@@ -114,6 +114,21 @@ def test_what_is_large_is_answered_as_what_is_small(client, path, body):
     assert decoders(client.own) == 1
 
 
+def test_much_json_before_binary_data(client):
+    """Tensors behind it, too; what is too long or too short is told so."""
+    said = {"name": "input", "datatype": "FP64", "shape": [1, 2]}
+    head = json.dumps({"inputs": [said | {"parameters": {"binary_data_size": 16}}]}).encode()
+    head += b" " * LARGE_BODY
+    blob = np.array([1.5, 2.0]).tobytes()
+    headers = {"inference-header-content-length": str(len(head))}
+    told = client.post("/v2/models/sums/infer", content=head + blob, headers=headers)
+    assert told.json()["outputs"][0]["data"] == [3.5]
+    for wrong, why in [(blob + b"x", "additional input data"), (blob[1:], "unexpected size")]:
+        told = client.post("/v2/models/sums/infer", content=head + wrong, headers=headers)
+        assert told.status_code == 400
+        assert why in told.json()["error"]
+
+
 def test_lines_and_forms(client):
     """A line each; a message in a form."""
     line = b"[1.5, 2.0]\n"
