@@ -49,7 +49,7 @@ class Withdrawal:
             if bundle.digest in reasons and digest in {model.digest for model in manifest.models}
         }
         built = [one for one in holding if reasons[one] == BUILT_HERE]
-        for one in (digest, *built):
+        for one in (*built, digest):  # it last: whoever is killed before may ask for it again
             store.trust.revoke(one)
         by_themselves = tuple(tag for one, tag in holding.items() if one not in built)
         return cls((digest, *built), by_themselves, tuple(_models(digest, store)))
