@@ -158,7 +158,7 @@ class Serving:
         with uncollected():
             from ..http.app import create_app
             from .workers.front_line import FrontLine, model_links, service_link
-            from .workers.life import Life, run
+            from .workers.front_server import FrontServer, run
 
         faulthandler.enable(STDERR, all_threads=False)
         self.metrics.counters.take(slot.row)
@@ -178,12 +178,12 @@ class Serving:
         )
         application.on_ready = on_ready
         is_alone = self.topology.fronts == 1
-        life = Life(application, self._others_are_ready, line=line, is_alone=is_alone)
-        life.has_models_elsewhere = not self.topology.is_threaded
-        life.grpc = _grpc_front(application, self.site.grpc)
-        life.management = _management_front(application, self.site.management)
-        FrontLine(line, life, links or {}, service, self.topology.fronts).obey()
-        return run(life, self.site.listener)
+        server = FrontServer(application, self._others_are_ready, line=line, is_alone=is_alone)
+        server.has_models_elsewhere = not self.topology.is_threaded
+        server.grpc = _grpc_front(application, self.site.grpc)
+        server.management = _management_front(application, self.site.management)
+        FrontLine(line, server, links or {}, service, self.topology.fronts).obey()
+        return run(server, self.site.listener)
 
     def model(self, slot: ModelSlot, on_ready: Callable[[], None]) -> int:
         """Answer the batches of one front."""

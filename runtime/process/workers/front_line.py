@@ -16,7 +16,7 @@ from ..supervising.front_watchdog import is_debugged
 
 if TYPE_CHECKING:
     from ...hosting.hosted_models import HostedModels
-    from .life import Life
+    from .front_server import FrontServer
 
 Key = tuple[str, int, int]
 """Model, term, replica."""
@@ -28,24 +28,24 @@ class FrontLine:
     def __init__(
         self,
         line: Line,
-        life: "Life",
+        server: "FrontServer",
         links: Mapping[str, Sequence[ModelLink]],
         service: ServiceLink | None,
         fronts: int = 1,
     ) -> None:
         self._line = line
         self._fronts = fronts
-        self._life = life
+        self._server = server
         self._links: dict[Key, ModelLink | ServiceLink] = {
             (link.alias, link.term, link.replica): link for each in links.values() for link in each
         }
         if service is not None:
             self._links[ALIAS, 0, 0] = service
         self._does: dict[str, Callable[[Event], None]] = {
-            "leave": lambda _: life.leave(),
-            "end": lambda _: life.close_door(),
+            "leave": lambda _: server.leave(),
+            "end": lambda _: server.close_door(),
             "ping": lambda _: line.send("pong", is_debugged=is_debugged()),
-            "open": lambda _: life.open_up(),
+            "open": lambda _: server.open_up(),
             "measure": lambda _: line.send("cost", costs=self._costs()),
             "born": self._born,
             "died": self._died,
@@ -53,7 +53,7 @@ class FrontLine:
 
     def obey(self) -> None:
         """Do from now on what the supervisor says."""
-        hosted = self._life.application.hosted
+        hosted = self._server.application.hosted
         if hosted is not None:
             hosted.obey(self)
             self._does |= self._of_hosted(hosted)
@@ -112,7 +112,7 @@ class FrontLine:
         return links or None
 
     def _costs(self) -> dict[str, tuple[float, float, int]]:
-        costs = self._life.application.costs()
+        costs = self._server.application.costs()
         return {name: (cost.alpha, cost.beta, cost.count) for name, cost in costs.items()}
 
 

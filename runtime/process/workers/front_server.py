@@ -1,4 +1,4 @@
-"""Life: one server process, from listening to the last answer."""
+"""FrontServer: one server process, from listening to the last answer."""
 
 import asyncio
 import contextlib
@@ -35,7 +35,7 @@ LAST_RESORT = 5.0  # seconds beyond the grace
 PATIENCE = 1.0  # seconds, or as long as it took itself, that one which is ready waits for others
 
 
-class Life(uvicorn.Server):
+class FrontServer(uvicorn.Server):
     """uvicorn's server, ended so that nothing that was accepted is lost.
 
     On SIGTERM: /readyz says 503 and every answer closes its connection, while new connections are
@@ -379,7 +379,7 @@ class Life(uvicorn.Server):
             await asyncio.sleep(LAST_CALL / FLUSHES)
 
 
-def run(life: Life, listener: socket.socket) -> int:
+def run(server: FrontServer, listener: socket.socket) -> int:
     """Serve until a signal or a failure; the exit code.
 
     Raises:
@@ -388,11 +388,11 @@ def run(life: Life, listener: socket.socket) -> int:
     import uvloop
 
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
-        runner.run(life.serve(sockets=[listener]))
-    failure = life.application.failure
+        runner.run(server.serve(sockets=[listener]))
+    failure = server.application.failure
     if isinstance(failure, BundleError):
         raise failure
     if failure is not None:
         log.error("The bundle cannot be loaded.", exc_info=failure)
         raise BundleError(f"The bundle cannot be loaded: {type(failure).__name__}: {failure}")
-    return 128 + signal.SIGINT if life.signal == signal.SIGINT else 0
+    return 128 + signal.SIGINT if server.signal == signal.SIGINT else 0
