@@ -15,7 +15,7 @@ INDEX = os.environ.get("UV_DEFAULT_INDEX", "https://pypi.org/simple")
 ROOT = Path(__file__).resolve().parent.parent
 LONGEST = (
     "bundler/store/test_crash.py",
-    "cli/test_bench.py",
+    "cli/commands/test_bench.py",
     "cli/test_app.py",
     "bundler/image/test_image.py",
     "bundler/building/test_building.py",
@@ -24,14 +24,14 @@ LONGEST = (
     "bundler/saving/foreign/test_bento.py",
     "bundler/image/test_private_index.py",
     "runtime/process/test_service_process.py",
-    "runtime/process/test_terms.py",
-    "runtime/process/test_life.py",
+    "runtime/process/supervising/test_terms.py",
+    "runtime/process/workers/test_front_server.py",
     "runtime/dialects/test_libraries.py",
     "runtime/process/test_serving.py",
-    "runtime/process/test_supervisor.py",
+    "runtime/process/supervising/test_supervisor.py",
     "runtime/process/test_management.py",
-    "runtime/process/test_registrar.py",
-    "cli/test_build.py",
+    "runtime/process/supervising/test_registrar.py",
+    "cli/commands/test_build.py",
 )
 
 # A busy machine is no failure of what is tested; in CI a failure must be the commit's own.
