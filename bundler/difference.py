@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
 from ..runtime.manifest import BundleManifest, ModelEntry, ModelManifest
+from . import bundle_text
 from .requirements.environment import PIN
 from .requirements.requirements import normalize
 
@@ -41,13 +42,14 @@ class Contents:
             return cls.of_model(ModelManifest.from_json(data))
         manifest = BundleManifest.from_json(data)
         lock = next((entry for entry in manifest.files if entry.path == LOCK), None)
-        return cls.of_bundle(manifest, store.blob(lock.digest).read_text("utf-8") if lock else "")
+        text = bundle_text.read(store.blob(lock.digest), LOCK) if lock else ""
+        return cls.of_bundle(manifest, text)
 
     @classmethod
     def of_directory(cls, directory: Path) -> Self:
         """Of a bundle outside the store."""
         path = directory / LOCK
-        text = path.read_text("utf-8") if path.exists() else ""
+        text = bundle_text.read(path, LOCK) if path.exists() else ""
         return cls.of_bundle(BundleManifest.read(directory), text)
 
     @classmethod

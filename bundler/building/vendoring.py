@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ...runtime.manifest import BundleManifest
-from .. import whole_file
+from .. import bundle_text, whole_file
 from ..errors import BuildError, RegistryError, StoreError
 from ..image import vendored_base
 from ..image.image_settings import brings_python
@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from ..project.project import Project
     from ..store import Item, Store
 
+_LOCK = "env/requirements.lock"
 _PIN = re.compile(r"([A-Za-z0-9._-]+)==([^\s;\\]+)(?:\s*;\s*([^\\]+))?")
 _DIGEST = re.compile(r"--hash=sha256:([0-9a-f]{64})")
 
@@ -172,7 +173,7 @@ def _split(packages: Sequence[Package], platform: str) -> Iterator[Package]:
 def _of_bundle(root: Path, *, offline: bool) -> Iterator[Needs]:
     """Read off `env/requirements.lock`, which knows digests but no names of files."""
     manifest = BundleManifest.read(root)
-    text = (root / "env" / "requirements.lock").read_text("utf-8")
+    text = bundle_text.read(root / _LOCK, _LOCK)
     urls = re.findall(r"(?m)^--extra-index-url (\S+)$", text)
     carried = root / "env" / "wheels"
     links = (str(carried),) if carried.is_dir() else ()

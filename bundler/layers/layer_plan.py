@@ -7,6 +7,7 @@ from typing import Any
 
 from ...runtime import canonical, digest
 from ...runtime.manifest import BundleManifest, FileEntry
+from .. import bundle_text
 from ..progress import Progress
 from ..requirements import environment
 from ..requirements.requirements import normalize
@@ -22,6 +23,7 @@ from .member import Member
 from .package_tree import PackageTree, Wanted
 from .python_tree import PYTHON_HOME, PythonTree
 
+_LOCK = "env/requirements.lock"
 _FORMAT = 1
 """Of the layers' bytes; another one makes other layers of the same contents."""
 _COMPILED = frozenset({"runtime", "code"})  # a model's own code is read by a loader of ours
@@ -192,7 +194,7 @@ class LayerPlan:
 def _pinned(directory: Path, platform: str) -> dict[str, str]:
     """Name -> version of what the lock has for the platform."""
     machine, found = MACHINES.get(platform, ""), {}
-    text = (directory / "env" / "requirements.lock").read_text("utf-8")
+    text = bundle_text.read(directory / _LOCK, _LOCK)
     for line in text.splitlines():
         if (pin := environment.PIN.match(line)) and (not pin[3] or f"'{machine}'" in pin[3]):
             found[normalize(pin[1])] = pin[2]

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Literal
 
 from ...runtime.manifest import BundleManifest
+from .. import bundle_text
 from ..errors import ResolveError, StoreError
 from ..progress import NullProgress, Progress
 from . import collisions, uv
@@ -23,6 +24,7 @@ from .target import MACHINES
 Mode = Literal["auto", "locked", "current"]
 
 COMPLETE = ".complete"
+_LOCK = "env/requirements.lock"
 SHOWN = 3  # differing packages named in a sentence
 
 PIN = re.compile(r"^([A-Za-z0-9._-]+)==([^\s;\\]+)(?:\s*;\s*([^\\]+))?")
@@ -108,7 +110,7 @@ def pins(bundle: Path) -> dict[str, str]:
     """Name -> version of what the lock has for this machine."""
     machine = platform.machine()
     found = {}
-    for line in _requirements(bundle).read_text("utf-8").splitlines():
+    for line in bundle_text.read(_requirements(bundle), _LOCK).splitlines():
         if pin := PIN.match(line):
             marker = pin[3] or ""
             if not marker or f"'{machine}'" in marker:
@@ -203,4 +205,4 @@ def _check_machine(manifest: BundleManifest) -> None:
 
 
 def _requirements(bundle: Path) -> Path:
-    return bundle / "env" / "requirements.lock"
+    return bundle / _LOCK

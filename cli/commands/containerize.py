@@ -81,9 +81,11 @@ def containerize(
 
 
 def _print(item: "Item", console: Console) -> None:
+    from ...bundler import bundle_text
     from ...bundler.store import Store
 
-    text = (Store.default().directory(item) / "Containerfile").read_text("utf-8")
+    path = Store.default().directory(item) / "Containerfile"
+    text = bundle_text.read(path, path.name)
     console.result(to_json(item) | {"containerfile": text}, text.rstrip("\n"))
 
 

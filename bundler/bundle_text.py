@@ -1,0 +1,19 @@
+"""Bundle text: a file of words in a bundle, which may be a stranger's."""
+
+from pathlib import Path
+
+from ..runtime.errors import InvalidBundle
+
+
+def read(path: Path, name: str) -> str:
+    """The text of the file at `path`; in the bundle it is called `name`.
+
+    Raises:
+        InvalidBundle: when it is not there, or no text.
+    """
+    try:
+        return path.read_text("utf-8")
+    except FileNotFoundError as error:
+        raise InvalidBundle(f"The bundle has no `{name}`.") from error
+    except UnicodeDecodeError as error:
+        raise InvalidBundle(f"`{name}` of the bundle is no text.") from error
