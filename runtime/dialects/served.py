@@ -233,7 +233,7 @@ class Served:
             raise self._not_ready()
         call = Call(
             body, content_type, accept, inquiry.deadline, inquiry.priority, inquiry.client,
-            inquiry.id, inquiry.trace,
+            inquiry.id, inquiry.trace, inquiry.headers,
         )  # fmt: skip
         try:
             return await operation(call)

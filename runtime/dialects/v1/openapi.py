@@ -145,8 +145,9 @@ def _examples(side: Side) -> Json:
             "context": _CONTEXT,
         }
     features = {field.name: _value(side, index) for index, field in enumerate(side.fields)}
-    example = _object(features, *features) | {"additionalProperties": False}
-    context = {"properties": {key: {} for key in features}, "additionalProperties": False}
+    needed = [field.name for field in side.fields if not side.is_optional(field)]
+    example = _object(features, *needed)  # others are passed over
+    context = {"properties": {key: {} for key in features}}
     return {
         "examples": {"type": "array", "minItems": 1, "items": example},
         "context": _CONTEXT | context,

@@ -132,7 +132,8 @@ def _inputs(served: Served, specs: list[Spec]) -> Json:
         _asked(spec, field, is_only=is_only) for spec, field in zip(specs, side.fields, strict=True)
     ]
     items = told[0] if len(told) == 1 else {"anyOf": told}
-    return {"type": "array", "items": items, "minItems": len(told), "maxItems": len(told)}
+    least = max(1, sum(not spec.is_optional for spec in specs))
+    return {"type": "array", "items": items, "minItems": least, "maxItems": len(told)}
 
 
 def _asked(spec: Spec, field: Field, *, is_only: bool) -> Json:
