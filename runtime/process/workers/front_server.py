@@ -20,9 +20,9 @@ from ...http.fast.fast_protocol import FastProtocol
 from ...http.protocol import LimitedProtocol
 from ...http.unread import has_unread
 from ..crew.control import Line
-from ..machine.descriptor_limit import DescriptorLimit
 from ..sockets.accept_queue import FAREWELL, GLANCE, LAME_DUCK, LAST_CALL, emptied, turn_away
 from ..sockets.listeners import is_awaited, quiet
+from .acceptor import Acceptor
 
 if TYPE_CHECKING:
     from ...grpc.front import Front
@@ -77,11 +77,9 @@ class FrontServer(uvicorn.Server):
         self._is_alone = is_alone
         self._shuts_door = line is None
         self._is_handing_over = False
-        self._sockets: list[socket.socket] = []
         self._sharing: asyncio.Task[None] | None = None
-        self._descriptors = DescriptorLimit()
-        self._pausing: asyncio.Task[None] | None = None  # while it is full
-        self._has_paused = False  # ever, which has been said
+        connections = self.server_state.connections
+        self._acceptor = Acceptor(self._connected, connections, application.readiness)
         self._was_ready = False  # when the signal came
         self._wake: asyncio.Event | None = None
         self.signal: int | None = None  # that ended it
@@ -154,7 +152,7 @@ class FrontServer(uvicorn.Server):
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         """Start the application and listen, unless others can answer what this one cannot yet."""
-        self._sockets = sockets or []
+        self._acceptor.adopt(sockets or [])
         if self._line is not None:
             asyncio.get_running_loop().add_reader(self._line.fileno(), self._hear, self._line)
             self._line.on_full = partial(self._keep_telling, self._line)
@@ -188,49 +186,13 @@ class FrontServer(uvicorn.Server):
         if os.getppid() != self._parent:
             os._exit(1)
 
-    async def _open(self) -> None:
-        loop = asyncio.get_running_loop()
-        make, backlog = self._connected, self._descriptors.backlog
-        self.servers = [
-            await loop.create_server(make, sock=each.dup(), backlog=backlog)
-            for each in self._sockets
-        ]
-
     def _connected(self) -> asyncio.Protocol:
         """Somebody comes in, perhaps with many others: who counts them does so afterwards."""
-        asyncio.get_running_loop().call_soon(self._count)
+        asyncio.get_running_loop().call_soon(self._acceptor.count)
         return self._protocol(self.config, self.server_state, self.lifespan.state)
 
-    def _count(self) -> None:
-        if self._pausing is None and self._descriptors.is_full(len(self.server_state.connections)):
-            self._close()
-            self.application.readiness.is_full = True
-            self._pausing = asyncio.create_task(self._pause())
-
-    async def _pause(self) -> None:
-        """Leave newcomers in the queue of the socket until somebody has gone."""
-        if not self._has_paused:
-            log.warning("There are no descriptors for more connections: newcomers have to wait.")
-        self._has_paused = True
-        while not self.servers:
-            await asyncio.sleep(GLANCE)
-            if not self._descriptors.is_full(len(self.server_state.connections)):
-                with contextlib.suppress(OSError):  # something else has taken them: the next time
-                    await self._open()
-        self.application.readiness.is_full = False
-        self._pausing = None
-
-    def _close(self) -> None:
-        if self._pausing is not None:
-            self._pausing.cancel()
-            self._pausing = None
-            self.application.readiness.is_full = False
-        for server in self.servers:
-            server.close()
-        self.servers = []
-
     async def _listen(self) -> None:
-        await self._open()
+        await self._acceptor.open()
         if self.grpc is not None:
             await self.grpc.listen()
         if self.management is not None:
@@ -238,7 +200,7 @@ class FrontServer(uvicorn.Server):
 
     def _hang_up(self) -> None:
         """Take no more connections; the socket stays open, for later and for others."""
-        self._close()
+        self._acceptor.close()
         if self.management is not None:
             self.management.hang_up()
 
@@ -250,12 +212,12 @@ class FrontServer(uvicorn.Server):
                 self._hang_up()
                 if self.grpc is not None:
                     await self.grpc.hang_up()
-            elif not self.servers:
+            elif not self._acceptor.is_open:
                 await self._listen()
             await asyncio.sleep(GLANCE)
         patience = max(PATIENCE, time.monotonic() - self._began)
         asyncio.get_running_loop().call_later(patience, self.open_up)
-        if not self.servers and self._pausing is None:
+        if not self._acceptor.is_open and not self._acceptor.is_pausing:
             await self._listen()
 
     async def main_loop(self) -> None:
@@ -319,7 +281,7 @@ class FrontServer(uvicorn.Server):
 
         Closing one that is idle could meet a request that is on its way already.
         """
-        self._close()
+        self._acceptor.close()
         self._excuse()
         for connection in self.server_state.connections:
             if isinstance(connection, LimitedProtocol):

@@ -1,0 +1,93 @@
+"""Acceptor: takes connections off the queues of sockets, as long as there are descriptors."""
+
+import asyncio
+import contextlib
+import logging
+import socket
+from collections.abc import Callable, Collection, Sequence
+from typing import Any
+
+from ...hosting.readiness import Readiness
+from ..machine.descriptor_limit import DescriptorLimit
+from ..sockets.accept_queue import GLANCE
+
+log = logging.getLogger(__name__)
+
+
+class Acceptor:
+    """Listens on sockets, which stay open for later and for others.
+
+    connect      makes the protocol of a connection, and has `count` called once that is made
+    connections  those that there are
+    """
+
+    def __init__(
+        self,
+        connect: Callable[[], asyncio.Protocol],
+        connections: Collection[Any],
+        readiness: Readiness,
+    ) -> None:
+        self._sockets: Sequence[socket.socket] = ()
+        self._connect = connect
+        self._connections = connections
+        self._readiness = readiness
+        self._servers: list[asyncio.Server] = []
+        self._descriptors = DescriptorLimit()
+        self._pausing: asyncio.Task[None] | None = None  # while it is full
+        self._has_paused = False  # ever, which has been said
+
+    def adopt(self, sockets: Sequence[socket.socket]) -> None:
+        """These are what to listen on."""
+        self._sockets = sockets
+
+    @property
+    def is_open(self) -> bool:
+        """Whether it takes connections."""
+        return bool(self._servers)
+
+    @property
+    def is_pausing(self) -> bool:
+        """Whether it does not for want of descriptors."""
+        return self._pausing is not None
+
+    async def open(self) -> None:
+        """Take connections."""
+        loop = asyncio.get_running_loop()
+        backlog = self._descriptors.backlog
+        self._servers = [
+            await loop.create_server(self._connect, sock=each.dup(), backlog=backlog)
+            for each in self._sockets
+        ]
+
+    def close(self) -> None:
+        """Take no more."""
+        if self._pausing is not None:
+            self._pausing.cancel()
+            self._pausing = None
+            self._readiness.is_full = False
+        for server in self._servers:
+            server.close()
+        self._servers = []
+
+    def count(self) -> None:
+        """Pause where there are as many connections as there may be."""
+        if self._pausing is None and self._is_full():
+            self.close()
+            self._readiness.is_full = True
+            self._pausing = asyncio.create_task(self._pause())
+
+    def _is_full(self) -> bool:
+        return self._descriptors.is_full(len(self._connections))
+
+    async def _pause(self) -> None:
+        """Leave newcomers in the queue of the socket until somebody has gone."""
+        if not self._has_paused:
+            log.warning("There are no descriptors for more connections: newcomers have to wait.")
+        self._has_paused = True
+        while not self._servers:
+            await asyncio.sleep(GLANCE)
+            if not self._is_full():
+                with contextlib.suppress(OSError):  # something else has taken them: the next time
+                    await self.open()
+        self._readiness.is_full = False
+        self._pausing = None
