@@ -81,6 +81,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def run(options: Options, routes: Sequence[Route] = ()) -> int:
     """Serve until a signal; the exit code. What a person can mend is said in a line or two."""
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGHUP})  # until somebody obeys it
     open_closed()
     handover = Handover.taken()
     try:
@@ -98,6 +99,7 @@ def run(options: Options, routes: Sequence[Route] = ()) -> int:
         tell(failure)
         return failure.exit_code
     finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
         STDERR.end()
 
 

@@ -1,6 +1,9 @@
 """What keeps a server from running, in words."""
 
 import errno
+import os
+import subprocess
+import sys
 import threading
 
 import pytest
@@ -44,3 +47,38 @@ def test_what_is_our_own_fault_says_where(sums, monkeypatch):
     monkeypatch.setattr(threading.Thread, "start", broken)
     with pytest.raises(RuntimeError, match="something else"):
         run(Options(bundle, port=0))
+
+
+HASTY = """
+import os
+import signal
+import sys
+from pathlib import Path
+
+from modelbundle.runtime.process.options import Options
+from modelbundle.runtime.server import run
+
+verify = trust.verify
+
+
+def asked(*given):
+    os.kill(os.getpid(), signal.SIGHUP)
+    verify(*given)
+
+
+trust.verify = asked
+sys.exit(run(Options(Path(sys.argv[1]), port=0, workers=1)))
+"""
+
+
+def test_a_restart_that_is_asked_for_before_anybody_can_obey_follows_the_start(sums):
+    bundle = sums()
+    variables = os.environ | {"BUNDLE_TRUST": bundle_digest(bundle)}
+    command = [sys.executable, "-c", HASTY, bundle]
+    with subprocess.Popen(command, env=variables, stderr=subprocess.PIPE, text=True) as server:
+        said = []
+        for line in server.stderr:
+            said.append(line)
+            if "The new processes serve" in line:
+                server.terminate()
+        assert server.wait(60) == 0, said

@@ -32,6 +32,7 @@ class Watch:
         handlers = {number: signal.signal(number, self._catch) for number in self._numbers}
         handlers[signal.SIGCHLD] = signal.signal(signal.SIGCHLD, lambda _, __: None)
         self._before = before, handlers
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, self._numbers)
         self.register(wake, lambda: bool(os.read(wake, 1 << 12)))
         return self
 
