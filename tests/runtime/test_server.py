@@ -55,6 +55,7 @@ import signal
 import sys
 from pathlib import Path
 
+from modelbundle.runtime import trust
 from modelbundle.runtime.process.options import Options
 from modelbundle.runtime.server import run
 
