@@ -26,6 +26,7 @@ from ..registry.pushing import NOTES
 from ..registry.reference import DirectoryReference, RegistryReference, parse
 from ..registry.registry import Registry
 from ..registry.whereabouts import Whereabouts
+from ..store import disk
 from . import base as bases
 from . import image_config, load_tar, needs
 from . import keeper as keepers
@@ -179,6 +180,7 @@ class Engineless:
             moved=moved,
         )
 
+    @disk.told("write the image")
     def _lay_out(self, assembly: Assembly, output: str) -> int:
         known = parse(output)
         if not isinstance(known, DirectoryReference) or known.tag or known.digest:

@@ -12,11 +12,12 @@ from ..archives.tar_header import END, TarHeader, padding
 from ..errors import Damaged
 from ..progress import Meter, Progress
 from ..registry.index import Index
-from ..store import Blob
+from ..store import Blob, disk
 from ..store.layout import OCI
 from .assembly import Assembly, BytesContent, Part
 
 
+@disk.told("write the image")
 def write(assembly: Assembly, tags: Sequence[str], destination: str, progress: Progress) -> int:
     """Write the tar to a path, a URL or `-`, whole or not at all; its bytes.
 

@@ -12,11 +12,12 @@ from ..registry.reference import DirectoryReference, parse
 from ..registry.registry import Registry
 from ..registry.remote_content import RemoteContent
 from ..requirements.wheelhouse import NAMED
-from ..store import Blob
+from ..store import Blob, disk
 from .assembly import BytesContent
 from .base import blob_of, document_of, for_platform, place_of
 
 
+@disk.told("write the base image")
 def vendor(
     reference: str, platforms: Sequence[str], layout: Path, progress: Progress,
     *, plain_http: bool = False,

