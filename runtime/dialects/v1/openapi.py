@@ -147,7 +147,7 @@ def _examples(side: Side) -> Json:
     features = {field.name: _value(side, index) for index, field in enumerate(side.fields)}
     needed = [field.name for field in side.fields if not side.is_optional(field)]
     example = _object(features, *needed)  # others are passed over
-    context = {"properties": {key: {} for key in features}}
+    context: Json = {"properties": {key: {} for key in features}}
     return {
         "examples": {"type": "array", "minItems": 1, "items": example},
         "context": _CONTEXT | context,
