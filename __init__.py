@@ -12,11 +12,13 @@ if TYPE_CHECKING:
     from .bundler.building.building import build
     from .bundler.saving.saving import load, save
     from .runtime.services.array import Array
+    from .runtime.services.headers import Headers
     from .runtime.services.service import api, model, service
     from .runtime.telemetry.trace_context import trace_headers
 
 __all__ = [
     "Array",
+    "Headers",
     "__version__",
     "api",
     "build",
@@ -29,6 +31,7 @@ __all__ = [
 
 _HOMES = {
     "Array": ".runtime.services.array",
+    "Headers": ".runtime.services.headers",
     "api": ".runtime.services.service",
     "model": ".runtime.services.service",
     "service": ".runtime.services.service",

@@ -58,7 +58,10 @@ class RemoteHost:
         self.routes = _completed(self.plan.routes, self._link.routes)
         return {
             route.path: RemoteOperation(
-                self._link, index, is_idempotent=route.idempotent or route.model is not None
+                self._link,
+                index,
+                is_idempotent=route.idempotent or route.model is not None,
+                with_headers=bool((route.input or {}).get("headers")),
             )
             for index, route in enumerate(self.routes)
         }

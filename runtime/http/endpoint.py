@@ -51,6 +51,7 @@ class Endpoint(Guarded):
             client=self._queue_headers.client(headers, (scope.get("client") or (None,))[0]),
             id=exchange.id,
             trace=current.get() or exchange.trace,
+            headers=headers,
         )
         if call.trace is not None:
             current.set(call.trace)

@@ -2,7 +2,7 @@
 
 import asyncio
 import time
-from collections.abc import AsyncGenerator, Hashable
+from collections.abc import AsyncGenerator, Hashable, Mapping
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -26,6 +26,7 @@ class Call:
     client     whose share it counts against, where clients have shares
     id         of the request, for the log
     trace      that what it asks others for is part of
+    headers    of the request, by name, for an author's method that asks for them
     rows       set by the operation as soon as it knows, for the access log
     request    what waited for a batch, set by the operation: it knows how long, and with how many
     """
@@ -38,6 +39,7 @@ class Call:
     client: Hashable = None
     id: bytes = b""
     trace: TraceContext | None = None
+    headers: Mapping[bytes, bytes] | None = None
     rows: int = 0
     request: FutureRequest | None = None
 

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 from ..data.payload import Payload
 from ..errors import RequestError
 from ..models.operation import Call, Stream
+from ..services.headers import as_text
 
 if TYPE_CHECKING:
     from .remote_parts import RemoteParts
@@ -59,4 +60,5 @@ class PendingCall:
         return [
             self.route, call.content_type, call.accept, seconds, call.priority, known,
             call.id.decode("latin-1"), None if call.trace is None else call.trace.headers(),
+            None if call.headers is None else as_text(call.headers),
         ]  # fmt: skip

@@ -10,13 +10,19 @@ class RemoteOperation:
 
     route          its index among those of the bundle
     is_idempotent  whether a call may run again when the process died with it
+    with_headers   whether the method asks for what came beside the body
     """
 
-    def __init__(self, link: ServiceLink, route: int, *, is_idempotent: bool) -> None:
+    def __init__(
+        self, link: ServiceLink, route: int, *, is_idempotent: bool, with_headers: bool = False
+    ) -> None:
         self._link = link
         self._route = route
         self._is_idempotent = is_idempotent
+        self._with_headers = with_headers
 
     async def __call__(self, call: Call) -> Payload | Stream:
         """Answer `call`."""
+        if not self._with_headers:
+            call.headers = None  # nobody wants them there
         return await self._link.call(self._route, call, is_idempotent=self._is_idempotent)

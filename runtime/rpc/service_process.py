@@ -16,6 +16,7 @@ from ..manifest import Route
 from ..models.operation import Call, Operation, Stream
 from ..remote import lost_device
 from ..remote.channel import END
+from ..services.headers import as_bytes
 from ..telemetry.trace_context import TraceContext, current
 from . import refusal
 from .call_channel import CallChannel
@@ -139,12 +140,14 @@ class ServiceProcess:
     def _begin(self, frame: Frame) -> None:
         number = frame.number
         self._channel.taken[0] = number  # before anything of it can happen
-        index, content_type, accept, seconds, priority, client, request, trace = orjson.loads(
-            frame.head
-        )
+        index, *about, seconds, priority, client, request, trace, headers = orjson.loads(frame.head)
+        content_type, accept = about
         deadline, name = time.monotonic() + seconds, request.encode("latin-1")
         parent = None if trace is None else TraceContext.of(trace)
-        call = Call(frame.body, content_type, accept, deadline, priority, client, name, parent)
+        said = None if headers is None else as_bytes(headers)
+        call = Call(
+            frame.body, content_type, accept, deadline, priority, client, name, parent, said
+        )
         work = self._answer(number, self._routes[index].path, call)
         task = self._tasks[number] = asyncio.get_running_loop().create_task(work)
         task.add_done_callback(lambda _: self._tasks.pop(number))

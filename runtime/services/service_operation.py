@@ -17,6 +17,7 @@ from .contract.answer import AnswerWriter
 from .contract.body_reader import BodyReader
 from .contract.method import Contract
 from .contract.stream import StreamWriter
+from .headers import Headers, as_text
 from .service_call import AsyncCall, ThreadCall
 
 log = logging.getLogger(__name__)
@@ -55,6 +56,8 @@ class MethodOperation:
         call.rows = self._bodies.rows(arguments)
         if not call.rows:
             raise InvalidInput("instances: expected at least one row, got none.")
+        if self._contract.headers is not None:
+            arguments[self._contract.headers] = Headers(as_text(call.headers or {}))
         if self._running >= self._most:
             raise Overloaded("Too many requests are being answered.", retry_after=1)
         if self._contract.streaming:

@@ -14,10 +14,12 @@ from ....runtime.manifest import Route
 from ....runtime.services.contract import spec, wire
 from ....runtime.services.contract.spec import FieldSpec, Spec
 from ....runtime.services.service import ApiOptions
+from .annotation import unquoted
 from .module import Function, Module
 from .record import Records
 
 _API = frozenset(("modelbundle.api", "modelbundle.runtime.services.service.api"))
+_HEADERS = frozenset(("modelbundle.Headers", "modelbundle.runtime.services.headers.Headers"))
 _PATH = re.compile(r"/[A-Za-z0-9._~-]+(?:/[A-Za-z0-9._~-]+)*")
 _ITERABLES = spec.STREAMS | {"collections.abc.Iterable", "collections.abc.AsyncIterable"}
 _BINDERS = frozenset(("builtins.staticmethod", "builtins.classmethod", "builtins.property"))
@@ -52,10 +54,18 @@ class Method:
         Raises:
             BuildError: when no request could call it.
         """
-        parameters = [self._parameter(*each, records) for each in self._arguments()]
+        found = [
+            (each, default, self._is_headers(each, records)) for each, default in self._arguments()
+        ]
+        asks = any(is_headers for *_, is_headers in found)
+        parameters = [
+            self._parameter(each, default, records) for each, default, aside in found if not aside
+        ]
         result, is_streaming = self._result(records)
         batchable = self.options.batchable
-        fault = wire.fault(parameters, result, batchable=batchable, streaming=is_streaming)
+        fault = wire.fault(
+            parameters, result, batchable=batchable, streaming=is_streaming, headers=asks
+        )
         if fault:
             raise self.module.error(self.node, f"`{self.node.name}` {fault[0]}", fault[1])
         return Route(
@@ -68,7 +78,7 @@ class Method:
             streaming=is_streaming,
             idempotent=self.options.idempotent,
             doc=ast.get_docstring(self.node) or "",
-            input=wire.request(parameters, batchable=batchable),
+            input=wire.request(parameters, batchable=batchable, headers=asks),
             output=wire.response(result, batchable=batchable, streaming=is_streaming),
         )
 
@@ -89,6 +99,12 @@ class Method:
         gap = len(positional) - len(arguments.defaults)
         yield from zip(positional[1:], [*[None] * gap, *arguments.defaults][1:], strict=True)
         yield from zip(arguments.kwonlyargs, arguments.kw_defaults, strict=True)
+
+    def _is_headers(self, argument: ast.arg, records: Records) -> bool:
+        """Whether it gets the headers of the request, and nothing of the body."""
+        if argument.annotation is None:
+            return False
+        return records.tree.name_of(unquoted(argument.annotation), self.module) in _HEADERS
 
     def _parameter(
         self, argument: ast.arg, default: ast.expr | None, records: Records

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from ...errors import BundleError
+from ..headers import Headers
 from . import annotation, wire
 from .decoder import Decoder
 from .record import Field
@@ -20,6 +21,7 @@ class Contract:
     input, output  as `Route.input` and `Route.output`: kind, schema, content types
     is_async       a coroutine function or an async generator
     streaming      the method yields, or returns an iterator
+    headers        the parameter that gets those of the request
     """
 
     name: str
@@ -29,6 +31,7 @@ class Contract:
     streaming: bool
     is_async: bool
     doc: str
+    headers: str | None = None
 
     @classmethod
     def of(cls, function: Callable[..., Any], *, batchable: bool = False) -> "Contract":
@@ -38,7 +41,9 @@ class Contract:
             BundleError: when no request could call it.
         """
         hints = _hints(function)
-        parameters = list(inspect.signature(function).parameters.values())[1:]
+        found = list(inspect.signature(function).parameters.values())[1:]
+        headers = next((each.name for each in found if hints.get(each.name) is Headers), None)
+        parameters = [each for each in found if hints.get(each.name) is not Headers]
         is_generator = inspect.isgeneratorfunction(function) or inspect.isasyncgenfunction(function)
         result = hints.get("return", Any)
         item = annotation.iterated(result) if is_generator else annotation.streamed(result)
@@ -50,9 +55,14 @@ class Contract:
             streaming=is_generator or item is not None,
             is_async=inspect.iscoroutinefunction(function) or inspect.isasyncgenfunction(function),
             doc=inspect.getdoc(function) or "",
+            headers=headers,
         )
         fault = wire.fault(
-            contract.specs, contract.result.spec, batchable=batchable, streaming=contract.streaming
+            contract.specs,
+            contract.result.spec,
+            batchable=batchable,
+            streaming=contract.streaming,
+            headers=headers is not None,
         )
         if fault:
             raise BundleError(f"`{function.__qualname__}` {fault[0]}", hint=fault[1])
@@ -66,7 +76,8 @@ class Contract:
     @property
     def input(self) -> dict[str, Any]:
         """What the API takes, for OpenAPI."""
-        return wire.request(self.specs, batchable=self.batchable)
+        asks = self.headers is not None
+        return wire.request(self.specs, batchable=self.batchable, headers=asks)
 
     @property
     def output(self) -> dict[str, Any]:

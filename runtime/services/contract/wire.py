@@ -62,13 +62,20 @@ def unit(parameters: Sequence[FieldSpec], *, batchable: bool) -> Kind:
 
 
 def fault(
-    parameters: Sequence[FieldSpec], result: Spec, *, batchable: bool, streaming: bool
+    parameters: Sequence[FieldSpec],
+    result: Spec,
+    *,
+    batchable: bool,
+    streaming: bool,
+    headers: bool = False,
 ) -> tuple[str, str] | None:
     """Why no request could be answered so, as what follows the method's name, and a hint."""
     if not batchable:
         return None
-    if streaming:
-        return "is batchable and streams; one call cannot stream to many.", "Drop `batchable=True`."
+    if headers or streaming:
+        one = "gets headers; rows" if headers else "streams; one call"
+        rest = "of many requests have none" if headers else "cannot stream to many"
+        return f"is batchable and {one} {rest}.", "Drop `batchable=True`."
     if len(parameters) != 1:
         count = len(parameters)
         return (
@@ -94,8 +101,13 @@ def _is_rows(spec: Spec) -> bool:
     return is_list or spec.kind == "object"
 
 
-def request(parameters: Sequence[FieldSpec], *, batchable: bool) -> dict[str, Any]:
-    """`Route.input`: kind, JSON Schema of the body, and the content types that it may have."""
+def request(
+    parameters: Sequence[FieldSpec], *, batchable: bool, headers: bool = False
+) -> dict[str, Any]:
+    """`Route.input`: kind, JSON Schema of the body, and the content types that it may have.
+
+    `headers` is there, and true, where the method asks for what comes beside the body.
+    """
     kind = unit(parameters, batchable=batchable)
     match form(parameters, batchable=batchable):
         case "instances":
@@ -109,7 +121,8 @@ def request(parameters: Sequence[FieldSpec], *, batchable: bool) -> dict[str, An
                 "required": [each.name for each in parameters if each.required],
                 "additionalProperties": False,
             }
-    return {"kind": kind, "schema": schema, "media": list(_TAKEN.get(kind, (JSON, MULTIPART)))}
+    taken = {"kind": kind, "schema": schema, "media": list(_TAKEN.get(kind, (JSON, MULTIPART)))}
+    return taken | {"headers": True} if headers else taken
 
 
 def response(result: Spec, *, batchable: bool, streaming: bool) -> dict[str, Any]:

@@ -232,3 +232,29 @@ def test_a_module_called_as_we_are_is_told_before_it_hides_us(tmp_path):
     (root / "modelbundle.py").touch()
 
     assert "is called `modelbundle`: it would hide this package." in fails(root)
+
+
+def test_a_parameter_for_headers_is_known_and_is_no_part_of_the_body(tmp_path):
+    source = """
+        @mb.service
+        class Fraud:
+            @mb.api
+            def who(self, text: str, headers: mb.Headers) -> str: ...
+
+            @mb.api
+            def quoted(self, headers: "mb.Headers") -> str: ...
+
+            @mb.api
+            def none(self, headers: dict) -> str: ...
+    """
+    who, quoted, none = read_service(project(tmp_path, source), "service:Fraud").routes
+
+    assert who.input["headers"] is True
+    assert list(who.input["schema"]["properties"]) == ["text"]
+    assert quoted.input["headers"] is True
+    assert quoted.input["schema"]["properties"] == {}
+    assert "headers" not in none.input
+    batched = "@mb.service\nclass Fraud:\n    @mb.api(batchable=True)\n    def x(self, rows: list[int], h: mb.Headers) -> list[int]: ..."
+    assert "`x` is batchable and gets headers; rows of many requests have none." in fails(
+        project(tmp_path, batched)
+    )

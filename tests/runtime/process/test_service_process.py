@@ -112,6 +112,10 @@ class Unstable:
         return data[::-1]
 
     @mb.api
+    def who(self, headers: mb.Headers) -> list[str]:
+        return [headers["X-User"], repr(headers)]
+
+    @mb.api
     async def pid(self) -> int:
         print("a word of its own")
         return os.getpid()
@@ -168,6 +172,9 @@ def test_the_author_s_code_is_in_a_process_without_connections(lone):
     assert not holds_listener(service, lone)
     assert ask(lone, "/pid").json() == service
     wait_until(lambda: "a word of its own" in lone.log())
+    asked = httpx.post(f"{lone.url}/who", headers={"X-User": "ada"}, trust_env=False)
+    assert asked.json()[0] == "ada"
+    assert "x-user" in asked.json()[1]
     assert lone.post([[1, 2], [3, 4]]).json() == {"predictions": [3.0, 7.0]}
     assert metric(lone, 'bundle_batches_total{queue="/predict",reason="idle"}') >= 1
     assert metric(lone, 'bundle_requests_total{route="/predict",status="200"}') == 1

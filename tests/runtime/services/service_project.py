@@ -56,10 +56,11 @@ class Served:
         self.host = host
         self.seconds = seconds
 
-    async def call(self, path, body=b"", content_type="application/json", accept=""):
+    async def call(self, path, body=b"", content_type="application/json", accept="", headers=None):
         body = body if isinstance(body, bytes) else json.dumps(body).encode()
         deadline = time.monotonic() + self.seconds
-        return await self.host.operations[path](Call(body, content_type, accept, deadline))
+        call = Call(body, content_type, accept, deadline, headers=headers)
+        return await self.host.operations[path](call)
 
     async def json(self, path, body, **more):
         return json.loads((await self.call(path, body, **more)).body)

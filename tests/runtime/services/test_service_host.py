@@ -459,6 +459,37 @@ def test_too_many_running_calls_are_refused_at_once(tmp_path):
     run(main())
 
 
+def test_headers_are_a_parameter_that_is_no_part_of_the_body(tmp_path):
+    source = """
+        @mb.service
+        class Sample:
+            @mb.api
+            def who(self, text: str, headers: mb.Headers) -> dict:
+                return {"text": text, "user": headers.get("X-User"), "some": len(headers) > 0}
+
+            @mb.api
+            async def items(self, headers: "mb.Headers", n: int = 1) -> AsyncIterator[str]:
+                yield headers["x-USER"] * n
+    """
+
+    async def main():
+        async with served(tmp_path, source) as service:
+            asked = {"headers": {b"x-user": b"ada"}}
+            answer = await service.json("/who", {"text": "a"}, **asked)
+            assert answer == {"text": "a", "user": "ada", "some": True}
+            assert (await service.json("/who", {"text": "a"}))["some"] is False
+            assert (await service.call("/who", b"raw", "text/plain", **asked)).body
+            with pytest.raises(InvalidInput, match="Unknown field `headers`; expected `text`"):
+                await service.json("/who", {"text": "a", "headers": {}})
+            _, parts = await service.parts("/items", {"n": 2}, **asked)
+            assert parts == [b'"adaada"\n']
+            route = next(each for each in service.host.routes if each.path == "/who")
+            assert route.input["headers"] is True
+            assert list(route.input["schema"]["properties"]) == ["text"]
+
+    run(main())
+
+
 def test_a_sync_decorator_or_a_forgotten_await_hands_on_what_is_awaited(tmp_path):
     source = """
         import functools

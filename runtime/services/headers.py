@@ -1,0 +1,45 @@
+"""Headers: what a request said beside its body, for an author's method that asks for them."""
+
+from collections.abc import Iterator, Mapping
+
+
+class Headers(Mapping[str, str]):
+    """Of the request that is being answered; a name is found in whatever case.
+
+    An API gets them by a parameter with this annotation, which is no part of the body. Give it a
+    dict of your own in a unit test: `Headers({"X-User": "ada"})`.
+
+    Example:
+        @modelbundle.api
+        def score(self, amount: float, headers: modelbundle.Headers) -> float:
+            return self.limits[headers.get("x-user", "")]
+    """
+
+    def __init__(self, values: Mapping[str, str] | None = None) -> None:
+        self._values = {name.lower(): value for name, value in (values or {}).items()}
+
+    def __getitem__(self, name: str) -> str:
+        """The value of the header `name`; the last one, where a client has sent several."""
+        return self._values[name.lower()]
+
+    def __iter__(self) -> Iterator[str]:
+        """Names in lower case."""
+        return iter(self._values)
+
+    def __len__(self) -> int:
+        """How many there are."""
+        return len(self._values)
+
+    def __repr__(self) -> str:
+        """Names alone: a value may be a secret, and this may be printed."""
+        return f"Headers({', '.join(self._values)})"
+
+
+def as_text(headers: Mapping[bytes, bytes]) -> dict[str, str]:
+    """Headers as they came, which are bytes of latin-1."""
+    return {name.decode("latin-1"): value.decode("latin-1") for name, value in headers.items()}
+
+
+def as_bytes(headers: Mapping[str, str]) -> dict[bytes, bytes]:
+    """The way back."""
+    return {name.encode("latin-1"): value.encode("latin-1") for name, value in headers.items()}
