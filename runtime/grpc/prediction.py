@@ -14,7 +14,7 @@ from ..dialects.catalog import Catalog
 from ..dialects.inquiry import Inquiry
 from ..dialects.tensor_batch import to_batch
 from ..dialects.tensor_output import from_output
-from ..dialects.v1 import contract
+from ..dialects.v1 import contract, status
 from ..errors import InvalidInput, NotSupported
 from ..printable import printable
 from ..signature import Side
@@ -30,13 +30,6 @@ _MODEL = "/tensorflow.serving.ModelService"
 _SHOWN = 64  # characters of a name that an error repeats
 _UNKNOWN = 2  # of the codes that a version's status has
 _SIGNATURE_DEF = "signature_def"
-_PHASES = {
-    "loading": "LOADING",
-    "loaded": "AVAILABLE",
-    "unloading": "UNLOADING",
-    "unloaded": "END",
-    "failed": "END",
-}
 
 
 class Prediction:
@@ -102,10 +95,7 @@ class Prediction:
             versions = [each for each in self._catalog.served() if each.name == served.name]
         response = self._messages["tensorflow.serving.GetModelStatusResponse"]()
         for each in versions:
-            state = _PHASES[each.phase]
-            if state == "AVAILABLE" and not each.is_ready:
-                state = "LOADING"  # it is being started again, or the server is
-            said = response.model_version_status.add(state=STATES[state])
+            said = response.model_version_status.add(state=STATES[status.state(each)])
             said.version = self._specs.number(each)
             said.status.error_code = _UNKNOWN if each.phase == "failed" else 0
             said.status.error_message = each.why or "" if each.phase == "failed" else ""

@@ -42,14 +42,19 @@ def listed(models: Sequence[Served]) -> Reply:
     return Reply.json({"models": names, "object": "list", "data": data})
 
 
+def state(served: Served) -> str:
+    """How a version is, in the words of TensorFlow Serving."""
+    if served.is_ready:
+        return "AVAILABLE"
+    told = _STATES[served.phase]
+    return "LOADING" if told == "AVAILABLE" else told  # it is being started again, or the server is
+
+
 def _status(number: int, served: Served) -> dict[str, Any]:
-    state = "AVAILABLE" if served.is_ready else _STATES[served.phase]
-    if state == "AVAILABLE" and not served.is_ready:
-        state = "LOADING"  # it is being started again, or the server is
     failed = served.phase == "failed"
     return {
         "version": str(number),
-        "state": state,
+        "state": state(served),
         "status": {
             "error_code": "UNKNOWN" if failed else "OK",
             "error_message": served.why or "" if failed else "",
