@@ -14,6 +14,7 @@ from ..errors import PredictionFailed
 from .fragments import Fragments, Unfit
 
 _Read = Callable[[Fragments], list[Any]]
+_MISSING = ("NAType", "NaTType")  # of pandas; the first is equal to nothing, the other a datetime
 _LEAST, _MOST = -(2**63), 2**64 - 1  # of whole numbers in JSON, as orjson reads and writes it
 
 
@@ -137,7 +138,8 @@ def _plain(value: Any, *, nan_as_null: bool) -> Any:
     if isinstance(value, (list, tuple)):
         return [_plain(item, nan_as_null=nan_as_null) for item in value]
     if isinstance(value, np.datetime64):
-        value = str(value)  # item() of nanoseconds is a bare integer
+        # item() of nanoseconds is a bare integer
+        value = math.nan if np.isnat(value) else str(value)
     return _scalar(value.item() if isinstance(value, np.generic) else value, null=nan_as_null)
 
 
@@ -146,10 +148,10 @@ def _scalar(value: Any, *, null: bool) -> Any:
         value = value.value
     if isinstance(value, (float, np.floating)):  # of 128 bits none is Python's own
         return _finite(float(value), nan_as_null=null)
+    if type(value).__name__ in _MISSING:
+        return _finite(math.nan, nan_as_null=null)
     if isinstance(value, (datetime, date)):
         value = value.isoformat()
-    if type(value).__name__ == "NAType" or value == "NaT":  # pandas' NA is equal to nothing
-        return _finite(math.nan, nan_as_null=null)
     if value is None or isinstance(value, (str, bool)):
         return str.__str__(value) if isinstance(value, str) else value
     if isinstance(value, int):
