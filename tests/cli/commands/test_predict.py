@@ -4,10 +4,8 @@ import json
 import os
 import shutil
 import subprocess
-import sys
 import threading
 from http.server import BaseHTTPRequestHandler, HTTPServer
-from pathlib import Path
 
 import msgpack
 import numpy as np
@@ -15,21 +13,9 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-BUNDLE = str(Path(sys.executable).parent / "bundle")
+from ..conftest import BUNDLE, SERVICE
+
 CURRENT = ("--env", "current")
-SERVICE = """
-import modelbundle as mb
-
-
-@mb.service
-class Twice:
-    def __init__(self):
-        self.model = mb.model("double")
-
-    @mb.api
-    def double(self, text: str) -> str:
-        return text + text
-"""
 
 
 def test_rows_from_a_file_are_answered_by_a_bundle(shop):
