@@ -29,7 +29,7 @@ def _archive_format(path: Path) -> str | None:
     try:
         with zipfile.ZipFile(path) as archive:
             names = [name.partition("/")[2] for name in archive.namelist()]
-    except zipfile.BadZipFile:
+    except (zipfile.BadZipFile, OSError, ValueError, NotImplementedError):
         return None
     if "archive_format" in names or "serialized_exported_program.json" in archive.namelist():
         return "pt2"

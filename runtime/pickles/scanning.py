@@ -5,6 +5,7 @@ import gzip
 import io
 import lzma
 import pickle
+import struct
 import tarfile
 import zipfile
 import zlib
@@ -23,6 +24,10 @@ TORCH_LEGACY = b"\x80\x02\x8a\nl\xfc\x9cF\xf9 j\xa8P\x19."
 _LEGACY_PICKLES = 5  # what torch reads of them, whatever their protocol
 _STREAMS = 16  # pickles in one file
 _INFLATED = 64 << 20  # bytes that a compressed pickle may grow to while it is looked at
+_BROKEN = (
+    zipfile.BadZipFile, zlib.error, lzma.LZMAError, OSError, EOFError, NotImplementedError,
+    RuntimeError, ValueError, struct.error,
+)  # fmt: skip
 _NESTED = 2  # archives within archives that are opened
 
 
@@ -127,14 +132,16 @@ def _begins_pickle(file: IO[bytes]) -> bool:
 
 def _scan_archive(file: IO[bytes], nesting: int) -> Scan:
     parts: list[Scan] = []
+    left = _INFLATED  # of all members: thousands may be one and the same
     try:
         with zipfile.ZipFile(file) as archive:
             for member in _pickled_members(archive):
-                if member.file_size > _INFLATED or not nesting:
+                left -= member.file_size
+                if left < 0 or not nesting:
                     parts.append(Scan((), complete=False, format="zip", pickles=0))
                     continue
                 parts.append(_scan_file(io.BytesIO(archive.read(member)), nesting - 1))
-    except (zipfile.BadZipFile, zlib.error, OSError, EOFError, NotImplementedError, RuntimeError):
+    except _BROKEN:
         return Scan((), complete=False, format="zip", pickles=0)
     names = sorted({name for part in parts for name in part.globals})
     known = all(part.complete and part.format != "joblib" for part in parts)

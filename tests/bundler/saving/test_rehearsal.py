@@ -10,6 +10,7 @@ from modelbundle.bundler.saving.rehearsal import rehearse
 from modelbundle.bundler.saving.saving import save_file
 from modelbundle.bundler.store import Store
 from modelbundle.runtime.frameworks.framework import Saved
+from modelbundle.runtime.frameworks.lightgbm import Lightgbm
 from modelbundle.runtime.frameworks.sklearn import Sklearn
 
 lightgbm = pytest.importorskip("lightgbm")
@@ -27,6 +28,18 @@ def test_a_model_that_ends_its_library_ends_no_command(tmp_path):
         save_file("trees", path, store=store)
     path.write_text(text)
     assert save_file("trees", path, store=store).name == "trees"
+
+
+def test_a_model_that_its_library_never_ends_with_holds_up_no_command(tmp_path):
+    """LightGBM goes round for ever in a tree without children on the left."""
+    data = lightgbm.Dataset(np.arange(3.0)[:, None], np.arange(3) % 2)
+    booster = lightgbm.train({"verbose": -1}, data, 1)
+    text = booster.model_to_string()
+    (tmp_path / "model.txt").write_text(text.replace("left_child", "left-child"))
+    with pytest.raises(InvalidSource, match="comes to no end with it in 3 s"):
+        rehearse(
+            Lightgbm(), tmp_path, Saved("text", ("model.txt",), executes_code=False), seconds=3
+        )
 
 
 def test_a_pickle_is_opened_by_nobody(tmp_path):

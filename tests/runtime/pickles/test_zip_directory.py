@@ -66,6 +66,23 @@ def test_all_readers_of_a_zip_find_one_directory(tmp_path):
     assert scan(with_two_directories("same")).complete
 
 
+def test_a_member_that_begins_before_the_file_is_none(tmp_path):
+    data = bytearray(zipped(SEEN))
+    place = data.index(b"PK\x01\x02")
+    size = struct.unpack_from("<I", data, len(data) - 10)[0]
+    struct.pack_into("<I", data, len(data) - 6, place + 100)  # where the directory says it begins
+    assert size
+    assert not scan(bytes(data)).complete
+
+
+def test_many_members_of_one_and_the_same_bytes_are_read_no_longer_than_one(tmp_path):
+    file = io.BytesIO()
+    with zipfile.ZipFile(file, "w", zipfile.ZIP_DEFLATED) as archive:
+        for number in range(40):
+            archive.writestr(f"model/{number}.pkl", SEEN + bytes(30 << 20 if number < 3 else 0))
+    assert not scan(file.getvalue()).complete
+
+
 @pytest.mark.parametrize("name", ["model/DATA.PKL", "model/data.PKL"])
 def test_torch_finds_a_pickle_whatever_its_case(tmp_path, name):
     torch = pytest.importorskip("torch")
