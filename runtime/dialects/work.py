@@ -92,16 +92,16 @@ async def write(
     if process is None or not bulk.is_large(output):
         return None
     said = given | {_OF: served.identity}
-    done = await _in_time(deadline, process.write(work, said, output))
+    done = await _in_time(deadline, process.write(work, said, output), "answer was written")
     return None if done is None else _heard(*done)
 
 
-async def _in_time(deadline: float, work: Any) -> Any:
+async def _in_time(deadline: float, work: Any, what: str = "body was read") -> Any:
     try:
         async with asyncio.timeout(deadline - time.monotonic()):
             return await work
     except TimeoutError:
-        raise DeadlineExceeded("The deadline passed while the body was read.") from None
+        raise DeadlineExceeded(f"The deadline passed while the {what}.") from None
 
 
 def of(catalog: "Catalog", given: Json) -> "Served":

@@ -129,15 +129,19 @@ class ModelOperation:
             await asyncio.sleep(0)  # whatever else is to be done comes between two of them
             return self.codec.decode(body, content_type)
 
-    async def encode(self, output: Any, accept: str) -> Payload:
-        """The body of an answer, of any size.
+    async def encode(self, output: Any, accept: str, deadline: float) -> Payload:
+        """The body of an answer, of any size; `deadline` is on the monotonic clock.
 
         Raises:
-            RequestError: see `Codec.encode`.
+            RequestError: see `Codec.encode`; DeadlineExceeded where others' answers took too long.
         """
-        if self._reader is not None and bulk.is_large(output):
-            return await self._reader.encode(self._route, output, accept)
-        return self.codec.encode(output, accept)
+        if self._reader is None or not bulk.is_large(output):
+            return self.codec.encode(output, accept)
+        try:
+            async with asyncio.timeout(deadline - time.monotonic()):
+                return await self._reader.encode(self._route, output, accept)
+        except TimeoutError:
+            raise DeadlineExceeded("The deadline passed while the answer was written.") from None
 
     async def _prepare(self, call: Call) -> None:
         """Have what reads the body and writes the answer imported, which takes a while at first."""
@@ -166,4 +170,4 @@ class ModelOperation:
         if not rows:
             return self.codec.encode([])
         output = await self._runner.answer(call.queue(batch, rows), self._method)
-        return await self.encode(output, call.accept)
+        return await self.encode(output, call.accept, call.deadline)

@@ -1,6 +1,6 @@
-"""Decoder: reads large bodies, and writes large answers, in another process.
+"""Decoder: reads large bodies, and writes large answers, in other processes.
 
-It is started with the first of them.
+One process reads and another one writes, each started with the first of its kind.
 """
 
 import asyncio
@@ -9,7 +9,7 @@ import os
 import subprocess
 import sys
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -59,10 +59,10 @@ class Decoder:
     ) -> None:
         self._codecs = codecs
         self._only_foreign = only_foreign
-        self._plan = plan
-        self._process: _Process | None = None
-        self._rests_until = 0.0  # on the monotonic clock
-        self._has_warned = False
+        start = partial(_Process, codecs, plan)
+        self._reader = _Post(start, "Large bodies are read by the server itself: %s.")
+        # Whoever is to be told what a model said does not wait for what strangers send.
+        self._writer = _Post(start, "Large answers are written by the server itself: %s.")
 
     def takes(self, size: int, content_type: str) -> bool:
         """Whether a body of `size` bytes is better read elsewhere."""
@@ -82,7 +82,7 @@ class Decoder:
         """
         codec = self._codecs[route]
         pieces = [np.frombuffer(body, np.uint8)]
-        done = await self._done(Inputs(f"decode\n{route}\n{content_type}", _BODY), pieces)
+        done = await self._read(Inputs(f"decode\n{route}\n{content_type}", _BODY), pieces)
         if done is None:
             return codec.decode(body, content_type)
         return _batch(done[0], is_any=codec.inputs.layout == "objects")
@@ -91,15 +91,12 @@ class Decoder:
         """The body of an answer.
 
         Raises:
-            RequestError: as `Codec.encode`; Overloaded when the process dies of it.
+            RequestError: as `Codec.encode`.
         """
-        done = None
-        if not self._only_foreign:
-            pieces = [({"accept": accept}, output)]
-            done = await self._done(NotedOutput(f"encode\n{route}\n"), pieces)
+        done = await self._written(f"encode\n{route}\n", {"accept": accept}, output)
         if done is None:
             return self._codecs[route].encode(output, accept)
-        content_type, body = done[0]
+        content_type, body = done
         return Payload(body, content_type)
 
     async def read(self, work: str, given: Any, body: bytes) -> tuple[Any, Any] | None:
@@ -110,7 +107,7 @@ class Decoder:
         """
         if self._only_foreign:
             return None
-        done = await self._done(Inputs(f"read\n{work}\n", _BODY), with_note(given, body))
+        done = await self._read(Inputs(f"read\n{work}\n", _BODY), with_note(given, body))
         if done is None:
             return None
         (note, is_any), batch = done[0]
@@ -120,15 +117,53 @@ class Decoder:
         """What a dialect writes of an answer, a note and bytes; None where nobody does it.
 
         Raises:
-            RequestError: as the dialect's writer; Overloaded when the process dies of it.
+            RequestError: as the dialect's writer.
         """
+        return await self._written(f"write\n{work}\n", given, output)
+
+    async def _read(self, inputs: Inputs, pieces: list[Any]) -> tuple[Any] | None:
+        try:
+            return await self._reader.done(inputs, pieces)
+        except ModelDied as error:
+            detail = "The body could not be read; send it again."
+            raise Overloaded(detail, retry_after=1.0) from error
+
+    async def _written(self, method: str, note: Any, output: Any) -> tuple[Any, bytes] | None:
         if self._only_foreign:
             return None
-        done = await self._done(NotedOutput(f"write\n{work}\n"), [(given, output)])
+        try:
+            done = await self._writer.done(NotedOutput(method), [(note, output)])
+        except ModelDied:
+            return None  # it is written here, for nothing in it could harm anybody
         return None if done is None else done[0]
 
-    async def _done(self, inputs: Inputs | NotedOutput, pieces: list[Any]) -> tuple[Any] | None:
-        """What the process makes of it; None where there is none."""
+    def stop(self) -> None:
+        """End the processes."""
+        self._reader.stop()
+        self._writer.stop()
+
+
+class _Post:
+    """One kind of work, and the process that does it, started with the first and after its end.
+
+    process       that is there, or was last
+    rests_until   on the monotonic clock: none is started before
+    """
+
+    def __init__(self, start: "Callable[[], _Process]", warning: str) -> None:
+        self.process: _Process | None = None
+        self.rests_until = 0.0
+        self._start = start
+        self._warning = warning
+        self._has_warned = False
+
+    async def done(self, inputs: Inputs | NotedOutput, pieces: list[Any]) -> tuple[Any] | None:
+        """What the process makes of it; None where there is none.
+
+        Raises:
+            ModelDied: when it dies of it, and has not died while it began.
+            Exception: whatever is raised there.
+        """
         process = self._started()
         if process is None:
             return None
@@ -136,8 +171,7 @@ class Decoder:
             made = await process.done(inputs, pieces)
         except ModelDied as error:
             if process.has_served:
-                detail = "The body could not be read; send it again."
-                raise Overloaded(detail, retry_after=1.0) from error
+                raise
             self._rest(error.why)
             return None
         self._has_warned = False
@@ -145,26 +179,26 @@ class Decoder:
 
     def stop(self) -> None:
         """End the process."""
-        if self._process is not None:
-            self._process.stop()
+        if self.process is not None:
+            self.process.stop()
 
     def _started(self) -> "_Process | None":
-        if time.monotonic() < self._rests_until:
+        if time.monotonic() < self.rests_until:
             return None
-        if self._process is None or self._process.is_over:
+        if self.process is None or self.process.is_over:
             try:
-                self._process = _Process(self._codecs, self._plan)
+                self.process = self._start()
             except OSError as error:
                 self._rest(str(error))
                 return None
-        return self._process
+        return self.process
 
     def _rest(self, why: str) -> None:
         """There is no process for now; what ends one that begins may be over in a while."""
-        self._rests_until = time.monotonic() + REST
+        self.rests_until = time.monotonic() + REST
         if not self._has_warned:
             self._has_warned = True
-            log.warning("Large bodies are read by the server itself: %s.", why)
+            log.warning(self._warning, why)
 
 
 class _Process:

@@ -90,5 +90,6 @@ class Answers(RouteResponder):
         return Answer(OK, payload.body, payload.content_type)
 
     async def _said_elsewhere(self, request: "FastRequest", output: Any) -> Answer:
-        payload = await self._operation.encode(output, request.head.accept)
+        accept = request.head.accept
+        payload = await self._operation.encode(output, accept, request.deadline)
         return Answer(OK, payload.body, payload.content_type)

@@ -12,7 +12,12 @@ import pytest
 
 from modelbundle.runtime.data import table
 from modelbundle.runtime.data.payload import CSV, JSON, NPY, Codec
-from modelbundle.runtime.errors import InvalidInput, Overloaded, RequestError
+from modelbundle.runtime.errors import (
+    InvalidInput,
+    Overloaded,
+    PredictionFailed,
+    RequestError,
+)
 from modelbundle.runtime.remote.decoder import LARGE, Decoder
 from modelbundle.runtime.signature import OBJECTS, Field, Side
 
@@ -115,7 +120,7 @@ def test_bodies_of_clients_that_left_are_not_read():
     async def scenario(decoder):
         body = orjson.dumps({"instances": [[1, 2]]})
         await decoder.decode("floats", body, JSON)
-        process = decoder._process
+        process = decoder._reader.process
         os.kill(process._child.pid, signal.SIGSTOP)
         reading = [asyncio.ensure_future(decoder.decode("floats", body, JSON)) for _ in range(20)]
         await asyncio.sleep(0.05)
@@ -136,7 +141,7 @@ def test_a_body_that_takes_the_process_with_it_is_not_read_here():
     async def scenario(decoder):
         body = orjson.dumps({"instances": [[1, 2]]})
         await decoder.decode("floats", body, JSON)
-        first = decoder._process._child.pid
+        first = decoder._reader.process._child.pid
         os.kill(first, signal.SIGSTOP)
         reading = [asyncio.ensure_future(decoder.decode("floats", body, JSON)) for _ in range(3)]
         await asyncio.sleep(0.05)
@@ -145,7 +150,7 @@ def test_a_body_that_takes_the_process_with_it_is_not_read_here():
             with pytest.raises(Overloaded, match="send it again"):
                 await each
         assert (await decoder.decode("floats", body, JSON)).tolist() == [[1.0, 2.0]]
-        assert decoder._process._child.pid != first
+        assert decoder._reader.process._child.pid != first
 
     run(scenario)
 
@@ -175,10 +180,10 @@ def test_a_process_that_could_not_begin_is_tried_again_after_a_while(monkeypatch
         assert (await decoder.decode("floats", body, JSON)).tolist() == [[1.0, 2.0]]
         monkeypatch.setattr(sys, "executable", python)
         assert (await decoder.decode("floats", body, JSON)).tolist() == [[1.0, 2.0]]
-        assert not decoder._process.has_served, "not so soon"
-        decoder._rests_until = 0.0
+        assert not decoder._reader.process.has_served, "not so soon"
+        decoder._reader.rests_until = 0.0
         assert (await decoder.decode("floats", body, JSON)).tolist() == [[1.0, 2.0]]
-        assert decoder._process.has_served
+        assert decoder._reader.process.has_served
 
     run(scenario)
     assert caplog.text.count("Large bodies are read by the server itself") == 1
@@ -189,10 +194,10 @@ def test_a_process_that_hangs_is_replaced(monkeypatch):
         body = orjson.dumps({"instances": [[1, 2]]})
         await decoder.decode("floats", body, JSON)
         monkeypatch.setattr("modelbundle.runtime.remote.decoder.HANG", 0.2)
-        os.kill(decoder._process._child.pid, signal.SIGSTOP)
+        os.kill(decoder._reader.process._child.pid, signal.SIGSTOP)
         with pytest.raises(Overloaded, match="send it again"):
             await decoder.decode("floats", body, JSON)
-        while not decoder._process.is_over:  # noqa: ASYNC110
+        while not decoder._reader.process.is_over:  # noqa: ASYNC110
             await asyncio.sleep(0.01)
         monkeypatch.setattr("modelbundle.runtime.remote.decoder.HANG", 30.0)
         assert (await decoder.decode("floats", body, JSON)).tolist() == [[1.0, 2.0]]
@@ -205,7 +210,7 @@ def test_nothing_is_left_behind():
 
     async def scenario(decoder):
         await decoder.decode("floats", b'{"instances":[]}', JSON)
-        return decoder._process._child.pid
+        return decoder._reader.process._child.pid
 
     run(scenario)
     before = descriptors()
@@ -240,3 +245,30 @@ def test_side_of_the_codec_is_told_whole():
         return batch
 
     assert np.isnan(asyncio.run(main())[0, 1])
+
+
+def test_answers_are_written_whatever_becomes_of_the_process():
+    """Elsewhere, and here where it dies; a body that hangs keeps none of them waiting."""
+
+    async def scenario(decoder):
+        body, output = orjson.dumps({"instances": [[1, 2]]}), np.array([[1.0, 2.0]])
+        await decoder.decode("floats", body, JSON)
+        os.kill(decoder._reader.process._child.pid, signal.SIGSTOP)
+        reading = asyncio.ensure_future(decoder.decode("floats", body, JSON))
+        assert await decoder.encode("floats", output, "") == CODECS["floats"].encode(output)
+        told = await decoder.encode("floats", output, "text/csv")
+        assert (told.content_type, told.body) == (CSV, CODECS["floats"].encode(output, CSV).body)
+        writer = decoder._writer.process
+        os.kill(writer._child.pid, signal.SIGSTOP)
+        writing = asyncio.ensure_future(decoder.encode("floats", output, ""))
+        while not writer._link._sent:  # noqa: ASYNC110
+            await asyncio.sleep(0.01)
+        os.kill(writer._child.pid, signal.SIGKILL)
+        assert await writing == CODECS["floats"].encode(output)
+        os.kill(decoder._reader.process._child.pid, signal.SIGCONT)
+        assert (await reading).tolist() == [[1.0, 2.0]]
+        with pytest.raises(PredictionFailed, match="not a finite number"):
+            await decoder.encode("strict", np.array([[np.nan]]), "")
+
+    CODECS["strict"] = Codec(CODECS["floats"].inputs)
+    run(scenario)
