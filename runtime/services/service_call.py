@@ -2,17 +2,18 @@
 
 import asyncio
 import contextvars
-from collections.abc import AsyncGenerator, Callable, Iterator
+from collections.abc import AsyncGenerator, Awaitable, Callable, Iterator
 from contextlib import aclosing, suppress
 from functools import partial
 from typing import Any
 
 from .contract.answer import arrayed
 from .model_handle import Models, straight, using
-from .threads import Job, Threads
+from .threads import Job, Threads, escaped
 
 Arguments = dict[str, Any]
 _END = object()
+_ORDINARY = (Exception, asyncio.CancelledError, GeneratorExit)
 
 
 class AsyncCall:
@@ -25,7 +26,7 @@ class AsyncCall:
     async def __call__(self, arguments: Arguments, deadline: float) -> Any:  # noqa: ARG002
         """The method's result."""
         with using(self._models):
-            return await _come(await self._method(**arguments))
+            return await _come(await _contained(self._method(**arguments)))
 
     async def stream(self, arguments: Arguments) -> AsyncGenerator[Any, None]:
         """What an async generator yields; it is closed when nobody listens any more."""
@@ -109,7 +110,8 @@ class BatchCall:
             answer = self._method(**{self._parameter: batch})
             if self._is_async and self._models.loop is not None:
                 # The thread's context travels with the coroutine.
-                answer = asyncio.run_coroutine_threadsafe(answer, self._models.loop).result()
+                work = _contained(answer)
+                answer = asyncio.run_coroutine_threadsafe(work, self._models.loop).result()
         return _rows(answer)
 
 
@@ -118,11 +120,25 @@ async def _come(result: Any) -> Any:
     return await result if asyncio.iscoroutine(result) else result
 
 
+async def _contained(work: Awaitable[Any]) -> Any:
+    """What an awaited method returns; whatever it raises is the failure of this one request."""
+    try:
+        return await work
+    except BaseException as error:
+        if isinstance(error, _ORDINARY):
+            raise
+        raise escaped(error) from error
+
+
 async def _followed(items: Any) -> AsyncGenerator[Any, None]:
     """What comes asynchronously; whatever yields it is closed when nobody listens any more."""
     try:
         async for item in items:
             yield item
+    except BaseException as error:
+        if isinstance(error, _ORDINARY):
+            raise
+        raise escaped(error) from error
     finally:
         close = getattr(items, "aclose", None)
         if close is not None:

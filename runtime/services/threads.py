@@ -13,6 +13,15 @@ from ..batching.hang import GRACE, OVERDUE, PAUSE
 _KEPT = 0.9  # of what was known of a method's time, with each call
 
 
+def escaped(error: BaseException) -> RuntimeError:
+    """What to raise for an error that is not for a caller.
+
+    `sys.exit()` in one request would end the process under all others, and StopIteration fits into
+    no future: nobody would ever hear of it.
+    """
+    return RuntimeError(f"{type(error).__name__} was raised, which ends more than a request.")
+
+
 class Job:
     """A piece of work.
 
@@ -73,7 +82,12 @@ class Threads(ThreadPoolExecutor):
         """In the thread."""
         job.began = time.monotonic()
         self._waiting.discard(job)
-        result = work()
+        try:
+            result = work()
+        except BaseException as error:
+            if isinstance(error, Exception) and not isinstance(error, StopIteration):
+                raise
+            raise escaped(error) from error
         took, known = time.monotonic() - job.began, self._usual.get(job.name)
         self._usual[job.name] = took if known is None else _KEPT * known + (1 - _KEPT) * took
         return result

@@ -32,6 +32,9 @@ import numpy as np
 NOTES = Path(__file__).with_name("notes")
 
 
+RAISED = {kind.__name__: kind for kind in (SystemExit, KeyboardInterrupt, StopIteration)}
+
+
 def note(word):
     with NOTES.open("a") as file:
         file.write(word + "\\n")
@@ -44,6 +47,8 @@ def end(how):
         os._exit(7)
     elif how == "abort":
         os.abort()
+    elif how in RAISED:
+        raise RAISED[how]
     elif how == "lose the GPU":
         raise RuntimeError("CUDA error: device-side assert triggered")
 
@@ -251,6 +256,14 @@ def test_calls_that_a_blocked_service_had_not_taken_up_are_answered_by_the_next(
     _, blocked, *others = in_threads(work, range(-1, 6))
     assert blocked.status_code == 503
     assert [each.json() for each in others] == [1, 2, 3, 4, 5]
+
+
+def test_whatever_a_method_raises_is_the_failure_of_one_request(lone):
+    service = ask(lone, "/pid").json()
+    for how in ("SystemExit", "KeyboardInterrupt", "StopIteration"):
+        for path in ("/sync", "/later"):
+            assert ask(lone, path, how=how).status_code == 500
+    assert ask(lone, "/pid").json() == service
 
 
 def test_a_client_that_leaves_frees_its_place_in_the_service(lone):
