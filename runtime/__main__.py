@@ -5,6 +5,7 @@ import sys
 
 
 def _main() -> int:
+    signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGHUP})  # until a supervisor obeys it
     try:
         from .server import main
 
