@@ -1,12 +1,13 @@
 """Fixed: what Triton's clients ask for and cannot change here: traces and logs."""
 
+from collections.abc import Mapping
 from typing import Any
 
 import grpc
 
 from ..dialects.catalog import Catalog
 from ..dialects.inquiry import Inquiry
-from ..dialects.v2.fixed import LOGGING, NO_CHANGE, TRACE
+from ..dialects.v2.fixed import LOGGING, NO_CHANGE, TRACE, is_so
 from ..errors import NotSupported
 from .dispatcher import Answer, Dispatcher
 from .messages.pool import pool
@@ -31,18 +32,31 @@ class Fixed:
     async def _trace(self, request: Any, _: Inquiry) -> Any:
         if request.model_name:
             self._catalog.find(request.model_name)
-        if any(each.value for each in request.settings.values()):
-            raise NotSupported(NO_CHANGE)
+        _check(TRACE, {name: list(each.value) for name, each in request.settings.items()})
         response = self._messages["inference.TraceSettingResponse"]()
         for name, value in TRACE.items():
             response.settings[name].value.extend([value] if isinstance(value, str) else value)
         return response
 
     async def _logging(self, request: Any, _: Inquiry) -> Any:
-        if request.settings:
-            raise NotSupported(NO_CHANGE)
+        wished = {}
+        for name, each in request.settings.items():
+            kind = each.WhichOneof("parameter_choice")
+            wished[name] = [getattr(each, kind)] if kind else []
+        _check(LOGGING, wished)
         response = self._messages["inference.LogSettingsResponse"]()
         fields = {bool: "bool_param", int: "uint32_param", str: "string_param"}
         for name, value in LOGGING.items():
             setattr(response.settings[name], fields[type(value)], value)
         return response
+
+
+def _check(known: Mapping[str, Any], wished: Mapping[str, list[Any]]) -> None:
+    """Let a request pass that changes nothing; without a value it takes a change back.
+
+    Raises:
+        NotSupported: for anything else.
+    """
+    for name, values in wished.items():
+        if values and not (name in known and is_so(known[name], values)):
+            raise NotSupported(NO_CHANGE)

@@ -1,6 +1,7 @@
 """Fixed: what clients of Triton ask for and cannot change here: traces and logs."""
 
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 from ...data import instances
 from ...errors import InvalidInput, NotSupported
@@ -53,18 +54,26 @@ class Fixed:
         return Reply.json(LOGGING)
 
     async def _keep_trace(self, inquiry: Inquiry) -> Reply:
-        _check(inquiry)
+        _check(inquiry, TRACE)
         return await self._trace(inquiry)
 
     async def _keep_logging(self, inquiry: Inquiry) -> Reply:
-        _check(inquiry)
+        _check(inquiry, LOGGING)
         return await self._logging(inquiry)
 
 
-def _check(inquiry: Inquiry) -> None:
-    """Let a request pass that changes nothing: null is what stands already."""
+def is_so(setting: Any, said: Any) -> bool:
+    """Whether a setting is what a client wishes it to be; lists may have one value for that."""
+    values = said if type(said) is list else [said]
+    known = setting if isinstance(setting, list) else [setting]
+    return [(type(each), each) for each in values] == [(type(each), each) for each in known]
+
+
+def _check(inquiry: Inquiry, known: Mapping[str, Any]) -> None:
+    """Let a request pass that changes nothing: null is what stands already, and so is that."""
     document = instances.parse(inquiry.body) if inquiry.body.strip() else {}
     if type(document) is not dict:
         raise InvalidInput("Expected a JSON object.")
-    if any(value is not None for value in document.values()):
+    wished = {name: value for name, value in document.items() if value is not None}
+    if not all(name in known and is_so(known[name], value) for name, value in wished.items()):
         raise NotSupported(NO_CHANGE)

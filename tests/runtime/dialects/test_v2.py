@@ -433,9 +433,10 @@ def test_traces_and_logs_stay_as_they_are(client, path, name):
     """Who changes nothing, or takes a change back, is told how they are."""
     told = client.get(f"/v2/{path}").json()
     assert name in told
-    for same in (b"", b"{}", json.dumps({name: None}).encode()):
+    for same in (b"", b"{}", json.dumps({name: None}).encode(), json.dumps(told).encode()):
         assert client.post(f"/v2/{path}", content=same).json() == told
-    refused(client.post(f"/v2/{path}", json={name: True}), 501, "do not change")
+    for other in ({name: 1}, {name: ["TIMESTAMPS"]}, {"none": told[name]}):
+        refused(client.post(f"/v2/{path}", json=other), 501, "do not change")
     refused(client.post(f"/v2/{path}", json=[name]), 400, "JSON object")
 
 

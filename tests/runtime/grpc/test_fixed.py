@@ -31,9 +31,14 @@ def test_nothing_is_changed(client):
     assert client.call("TraceSetting", said).settings
     said.settings["trace_file"].SetInParent()  # takes a change back
     assert client.call("TraceSetting", said).settings
+    said.settings["trace_level"].value.append("OFF")
+    assert client.call("TraceSetting", said).settings
     said.settings["trace_level"].value.append("TIMESTAMPS")
     assert client.refused("TraceSetting", said)[0] == "UNIMPLEMENTED"
     assert client.refused("TraceSetting", trace(model_name="nothing"))[0] == "NOT_FOUND"
     said = logs()
+    said.settings["log_format"].SetInParent()
+    said.settings["log_info"].bool_param = True
+    assert client.call("LogSettings", said).settings
     said.settings["log_info"].bool_param = False
     assert client.refused("LogSettings", said)[0] == "UNIMPLEMENTED"
