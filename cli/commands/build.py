@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 DryRun = Annotated[
     bool, typer.Option("--dry-run", help="Check everything, show the plan, write nothing.")
 ]
-Explain = Annotated[bool, typer.Option("--explain", help="Give the reason of every decision.")]
+Explain = Annotated[bool, typer.Option("--explain", help="Print the reason for each decision.")]
 Platform = Annotated[
     str | None,
     typer.Option("--platform", metavar="OS/ARCH", help="Only this one, e.g. `linux/arm64`."),

@@ -19,7 +19,7 @@ SHORT = 60  # characters of a value in a line for a person
 
 
 def diff(a: First, b: Second, json: Json = False, quiet: Quiet = False) -> None:
-    """Say what differs between two bundles or two models.
+    """Show what differs between two bundles or two models.
 
     Examples:
 

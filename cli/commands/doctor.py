@@ -12,7 +12,7 @@ Network = Annotated[bool, typer.Option("--network", help="Ask the package index,
 
 
 def doctor(network: Network = False, json: Json = False, quiet: Quiet = False) -> None:
-    """Check what this machine has for the job.
+    """Check whether this machine has what is needed.
 
     Examples:
 

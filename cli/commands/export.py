@@ -31,7 +31,7 @@ Destination = Annotated[
 ]
 Format = Annotated[
     Literal["tar", "tar.zst", "oci"] | None,
-    typer.Option("--format", help="Instead of the one that DEST's suffix names."),
+    typer.Option("--format", help="Default: from the suffix of DEST."),
 ]
 _STDOUT = "-"
 

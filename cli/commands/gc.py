@@ -8,7 +8,7 @@ from ..options.options import Json, Quiet
 from ..terminal.console import Console
 from ..terminal.size import human
 
-DryRun = Annotated[bool, typer.Option("--dry-run", help="Only say what would go.")]
+DryRun = Annotated[bool, typer.Option("--dry-run", help="Only print what would be deleted.")]
 
 
 def gc(dry_run: DryRun = False, json: Json = False, quiet: Quiet = False) -> None:
@@ -34,7 +34,7 @@ def gc(dry_run: DryRun = False, json: Json = False, quiet: Quiet = False) -> Non
 
 
 def du(json: Json = False, quiet: Quiet = False) -> None:
-    """Say how much disk the store takes.
+    """Show how much disk space the store uses.
 
     Example:
 

@@ -21,7 +21,7 @@ Source = Annotated[
 ]
 Rename = Annotated[
     str | None,
-    typer.Option("--as", metavar="NAME[:VERSION]", help="Another tag than the archive says."),
+    typer.Option("--as", metavar="NAME[:VERSION]", help="Tag; default: the one in the archive."),
 ]
 Aliases = Annotated[
     list[str] | None,

@@ -12,7 +12,7 @@ from ..terminal.console import Console
 if TYPE_CHECKING:
     from ...bundler.building.locking import Locked
 
-Upgrade = Annotated[bool, typer.Option("--upgrade", help="Resolve again, to the newest.")]
+Upgrade = Annotated[bool, typer.Option("--upgrade", help="Choose the newest versions again.")]
 
 
 def lock(

@@ -65,7 +65,7 @@ def delete_model(
 
 
 AliasName = Annotated[str, typer.Argument(metavar="ALIAS", help="`production`, `canary`, ...")]
-Remove = Annotated[bool, typer.Option("--remove", help="Take the alias away.")]
+Remove = Annotated[bool, typer.Option("--remove", help="Remove the alias.")]
 
 
 def alias(

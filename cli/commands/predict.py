@@ -41,9 +41,7 @@ Method = Annotated[
 ]
 Headers = Annotated[
     list[str],
-    typer.Option(
-        "--header", "-H", metavar="'NAME: VALUE'", help="Header to send along; repeatable."
-    ),
+    typer.Option("--header", "-H", metavar="'NAME: VALUE'", help="Header to send; repeatable."),
 ]
 Output = Annotated[
     Path | None,

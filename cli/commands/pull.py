@@ -22,7 +22,7 @@ Reference = Annotated[
 ]
 As = Annotated[
     str | None,
-    typer.Option("--as", metavar="NAME[:VERSION]", help="What to call it here."),
+    typer.Option("--as", metavar="NAME[:VERSION]", help="Name here; default: its own."),
 ]
 Aliases = Annotated[
     list[str] | None,

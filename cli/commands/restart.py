@@ -26,7 +26,7 @@ Which = Annotated[
 
 
 def restart(target: Which = None, json: Json = False, quiet: Quiet = False) -> None:
-    """Have a running server take over what its tag now names; no request is lost.
+    """Make a running server change to what its tag now names; no request is lost.
 
     Ends when the new processes serve. If they cannot, the old ones go on.
 

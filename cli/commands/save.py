@@ -52,7 +52,7 @@ Metadata = Annotated[
 ]
 Version = Annotated[
     str | None,
-    typer.Option("--version", metavar="VERSION", help="Your own; default: from the content."),
+    typer.Option("--version", metavar="VERSION", help="Version; default: from the content."),
 ]
 Aliases = Annotated[
     list[str] | None,

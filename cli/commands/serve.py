@@ -9,7 +9,7 @@ from ..options.server import Gpu, GrpcPort, Host, Http, Isolation, Port, Workers
 from ..terminal.console import Console
 
 Reload = Annotated[bool, typer.Option("--reload", help="Start again when a source file changes.")]
-Explain = Annotated[bool, typer.Option("--explain", help="Say what was chosen, and why.")]
+Explain = Annotated[bool, typer.Option("--explain", help="Print what was chosen, and why.")]
 
 
 def serve(

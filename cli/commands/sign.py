@@ -24,16 +24,16 @@ Key = Annotated[
 ]
 Certificate = Annotated[
     Path | None,
-    typer.Option(
-        "--certificate", metavar="FILE", help="Certificates from that of --key upwards, PEM."
-    ),
+    typer.Option("--certificate", metavar="FILE", help="Certificate of --key and its chain, PEM."),
 ]
 Sigstore = Annotated[
-    bool, typer.Option("--sigstore", help="Sign as yourself; the public log has it.")
+    bool, typer.Option("--sigstore", help="Sign with your identity; the public log records it.")
 ]
 TrustConfig = Annotated[
     Path | None,
-    typer.Option("--trust-config", metavar="FILE", help="Another sigstore than the public one."),
+    typer.Option(
+        "--trust-config", metavar="FILE", help="A sigstore instance other than the public one."
+    ),
 ]
 Attach = Annotated[
     Path | None,

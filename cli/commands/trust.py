@@ -37,7 +37,7 @@ def create_app() -> "Typer":
 
 
 def list_trusted(json: Json = False, quiet: Quiet = False) -> None:
-    """List what was vouched for on this machine, and why.
+    """List what is trusted on this machine, and why.
 
     Example:
 
@@ -58,7 +58,7 @@ def list_trusted(json: Json = False, quiet: Quiet = False) -> None:
 
 
 def withdraw(what: What, json: Json = False, quiet: Quiet = False) -> None:
-    """Trust something no longer, nor the bundles that were built of it here.
+    """Withdraw trust from a bundle or model, and from bundles built of it here.
 
     Examples:
 

@@ -23,7 +23,7 @@ Output = Annotated[
     Path, typer.Option("--output", "-o", metavar="DIR", help="Where everything goes.")
 ]
 Base = Annotated[
-    bool, typer.Option("--base/--no-base", help="Whether to bring the base image, too.")
+    bool, typer.Option("--base/--no-base", help="Whether to fetch the base image, too.")
 ]
 
 
@@ -36,7 +36,7 @@ def vendor(
     json: Json = False,
     quiet: Quiet = False,
 ) -> None:
-    """Bring wheels, lock and base image along, for where there is no network.
+    """Fetch wheels, lock and base image for builds without a network.
 
     Examples:
 

@@ -30,7 +30,7 @@ Tag = Annotated[
 
 
 Repair = Annotated[
-    bool, typer.Option("--repair", help="Mend what is damaged from copies with the right digest.")
+    bool, typer.Option("--repair", help="Repair damaged files from copies with the right digest.")
 ]
 From = Annotated[
     list[str] | None,
@@ -54,7 +54,8 @@ Identity = Annotated[
     typer.Option("--identity", help="Who must have signed it, by certificate or sigstore."),
 ]
 Issuer = Annotated[
-    str | None, typer.Option("--issuer", metavar="URL", help="Who knows the --identity, sigstore.")
+    str | None,
+    typer.Option("--issuer", metavar="URL", help="Who must have issued --identity, for sigstore."),
 ]
 SignatureFile = Annotated[
     list[Path] | None,

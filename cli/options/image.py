@@ -49,9 +49,9 @@ Bytecode = Annotated[
 Containerfile = Annotated[
     bool,
     typer.Option(
-        "--containerfile", help="With an engine: have it build, though layers could be made here."
+        "--containerfile", help="Let the engine build, even if the layers could be made here."
     ),
 ]
 Explain = Annotated[
-    bool, typer.Option("--explain", help="Only say which layers it will have, and why.")
+    bool, typer.Option("--explain", help="Only print which layers it will have, and why.")
 ]

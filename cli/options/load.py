@@ -89,5 +89,6 @@ Timeout = Annotated[
     ),
 ]
 Remote = Annotated[
-    bool, typer.Option("--remote", help="The URL may be of another machine: it is yours to load.")
+    bool,
+    typer.Option("--remote", help="Allow a URL of another machine, which you may put under load."),
 ]

@@ -9,9 +9,9 @@ from .completion import any_tags, bundle_tags, model_tags
 
 Json = Annotated[bool, typer.Option("--json", help="Print the result as one JSON object.")]
 Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="Say nothing but results and errors.")]
-Offline = Annotated[bool, typer.Option("--offline", help="Touch no network.")]
+Offline = Annotated[bool, typer.Option("--offline", help="Use no network.")]
 PlainHttp = Annotated[
-    bool, typer.Option("--plain-http", help="Speak HTTP without TLS to the registry.")
+    bool, typer.Option("--plain-http", help="Use HTTP without TLS for the registry.")
 ]
 Trust = Annotated[
     bool, typer.Option("--trust", help="Vouch for the code inside; remembered by digest.")
@@ -27,7 +27,7 @@ Policy = Annotated[
 Vendor = Annotated[
     Path | None,
     typer.Option(
-        "--vendor", metavar="DIR", help="Take all from what `bundle vendor` made; no network."
+        "--vendor", metavar="DIR", help="Use only what `bundle vendor` fetched; no network."
     ),
 ]
 BundleTag = Annotated[

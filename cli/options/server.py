@@ -52,7 +52,7 @@ Isolation = Annotated[
 ]
 Http = Annotated[
     Literal["fast", "asgi"] | None,
-    typer.Option("--http", help="The way of a prediction through the server."),
+    typer.Option("--http", help="Answer predictions without ASGI (fast), or with it."),
 ]
 Gpu = Annotated[
     str | None,
