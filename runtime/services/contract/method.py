@@ -100,9 +100,11 @@ def _parameter(
     function: Callable[..., Any], parameter: inspect.Parameter, hints: dict[str, Any]
 ) -> Field:
     if parameter.kind not in {parameter.POSITIONAL_OR_KEYWORD, parameter.KEYWORD_ONLY}:
+        inner = "<locals>" in function.__qualname__
+        wraps = "A decorator hides the method: put `@functools.wraps(...)` on its inner function."
         raise BundleError(
             f"`{function.__qualname__}` takes `{parameter}`, which no request can fill.",
-            hint="Name every parameter.",
+            hint=wraps if inner else "Name every parameter.",
         )
     required = parameter.default is parameter.empty
     read = annotation.decoder(hints.get(parameter.name, Any))

@@ -108,3 +108,25 @@ def test_a_method_that_no_request_could_call_is_an_error(project, method, messag
     source = f"import modelbundle as mb\n@mb.service\nclass Sample:\n    @mb.api\n    {method}\n"
     (project / f"{name}.py").write_text(source)
     assert message in fails(project, f"{name}:Sample")
+
+
+def test_a_decorator_that_hides_the_signature_is_told(project):
+    (project / "hidden_a.py").write_text(
+        """
+import modelbundle as mb
+
+def hiding(function):
+    def inner(*given, **named): return function(*given, **named)
+    return inner
+
+@mb.service
+class Fraud:
+    @mb.api
+    @hiding
+    def score(self, x: int) -> int: return x
+"""
+    )
+    with pytest.raises(BundleError, match="which no request can fill") as told:
+        ServiceClass.load("hidden_a:Fraud", project)
+    assert "functools.wraps" in told.value.hint
+    forget(project)
