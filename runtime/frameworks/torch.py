@@ -13,7 +13,15 @@ from ..errors import InvalidModel
 from ..manifest import CODE
 from ..signature import Field, Side, Signature
 from ..tuning import Tuning
-from . import threads, torch_code, torch_device, torch_files, torch_recipe, torch_weights
+from . import (
+    threads,
+    torch_code,
+    torch_device,
+    torch_files,
+    torch_program,
+    torch_recipe,
+    torch_weights,
+)
 from .carried_code import importer
 from .framework import Saved, lineage
 from .local_code import CannotTravel
@@ -100,6 +108,8 @@ class Torch:
             with _keeping_quiet():
                 return torch.jit.load(path, map_location=device).eval()
         if format == "pt2":
+            if pickles.mode != "allow":
+                torch_program.check(path)
             with pickles.narrowing(path, "zip"):
                 return _load_exported(path, device)
         if format == "skeleton":

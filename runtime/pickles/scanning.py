@@ -157,10 +157,12 @@ def _pickled_members(archive: zipfile.ZipFile) -> Iterator[zipfile.ZipInfo]:
         name = member.filename.casefold()  # as torch compares them
         if name.endswith((".pkl", ".pickle")):
             yield member
-        elif name.endswith((".pt", ".pth")):  # archives inside a .pt2
-            with archive.open(member) as inner:
-                if inner.read(2) in {b"PK", b"\x80\x02"}:
-                    yield member
+            continue
+        with archive.open(member) as inner:  # archives inside a .pt2, whatever they are called
+            head = inner.read(len(TORCH_LEGACY))
+        is_torch = name.endswith((".pt", ".pth")) and head[:2] in {b"PK", b"\x80\x02"}
+        if is_torch or head.startswith(b"PK\x03\x04") or head == TORCH_LEGACY:
+            yield member
 
 
 def _inflate(head: bytes, file: IO[bytes]) -> IO[bytes] | None:
