@@ -36,9 +36,11 @@ def _sockets(port: int) -> Iterator[socket.socket]:
 
 
 def _descriptors() -> Iterator[int]:
+    """Those of sockets: a copy of anything else would be no socket, and nobody would close it."""
     with suppress(OSError):  # no /proc: then the little that may be lost is lost
-        for each in Path("/proc/self/fd").iterdir():
-            yield int(each.name)
+        for each in list(Path("/proc/self/fd").iterdir()):
+            if each.is_socket():
+                yield int(each.name)
 
 
 def _listens(sock: socket.socket) -> bool:

@@ -1,7 +1,9 @@
 """Sockets that a library listens on, found again and closed to newcomers."""
 
+import os
 import socket
 import sys
+from pathlib import Path
 
 import pytest
 
@@ -51,3 +53,13 @@ def test_somebody_is_awaited_until_he_is_let_in_and_heard():
                 taken.recv(6)
                 assert not is_awaited(port)
     assert not is_awaited(port)
+
+
+def test_looking_takes_no_descriptors():
+    """Each look once copied whatever was no socket, and the next one the copies, too."""
+    mine = Path("/proc/self/fd")
+    with socket.create_server(("127.0.0.1", 0)) as one, Path(os.devnull).open("rb"):
+        before = len(list(mine.iterdir()))
+        for _ in range(3):
+            assert not is_awaited(one.getsockname()[1])
+        assert len(list(mine.iterdir())) == before
