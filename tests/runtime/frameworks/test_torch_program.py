@@ -59,9 +59,8 @@ def test_a_size_is_no_program(exported, tmp_path, policy):
         return part | ({"expr_str": program} if is_product else {})
 
     changed(exported, tmp_path / "model.pt2", replace)
-    with pytest.raises(
-        Exception, match=r"" if policy.mode == "allow" else "may run code"
-    ) as caught:
+    said = None if policy.mode == "allow" else "may run code"
+    with pytest.raises(Exception, match=said) as caught:
         Torch().load(tmp_path, "pt2", {}, "cpu", policy)
     assert canary.exists() is (policy.mode == "allow"), "it is no attack"
     assert isinstance(caught.value, NotTrusted) is (policy.mode != "allow")
