@@ -19,6 +19,8 @@ def test_what_a_supervisor_enters_its_forks_read():
     roster.leave(8)
     os.write(writer, b"!")
     assert os.waitpid(pid, 0)[1] == 0
+    os.close(reader)
+    os.close(writer)
 
 
 def test_a_place_is_used_again_and_a_process_has_one():
