@@ -33,9 +33,9 @@ def serve(
     """Serve a bundle, a saved model, a project or a service class.
 
     `module:Class` is a class below the working directory; it needs no bundlefile.
-    SIGHUP, or `bundle restart`, has it take over what the target then names, with no request lost.
-    With --json one object is printed as soon as the server is ready; the access log, which is on
-    stdout otherwise, then goes to stderr.
+    After SIGHUP or `bundle restart` it serves what the target then names; no request is lost.
+    With --json it prints one object when it is ready, and its access log goes to stderr, not to
+    stdout.
 
     Examples:
 
