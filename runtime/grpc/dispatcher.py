@@ -24,6 +24,7 @@ from ..http.queue_headers import QueueHeaders
 from ..http.shared_state import SharedState
 from ..telemetry.trace_context import current
 from ..telemetry.traced import Tracing
+from .answer_gate import AnswerGate
 from .call import Call, address
 from .messages.pool import pool
 from .refusal import Metadata, Refusal
@@ -75,6 +76,7 @@ class Dispatcher:
         self._probes = probes
         self._queue_headers = QueueHeaders(shared.settings.queue)
         self.answered = 0  # calls, ever
+        self.gate = AnswerGate()
 
     @property
     def is_plain(self) -> bool:
@@ -104,8 +106,11 @@ class Dispatcher:
             try:
                 said = await self._answered(call, data, request, answer)
             except RequestError as error:
+                await self.gate.wait()
                 await self._abort(context, call, error)
             context.set_trailing_metadata(self._metadata(call))
+            if self.gate.is_closed:
+                await self.gate.wait()
             return said
 
         return grpc.unary_unary_rpc_method_handler(handle)

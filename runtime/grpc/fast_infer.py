@@ -67,10 +67,13 @@ class FastInfer:
         try:
             said = await self._answer(request)
         except RequestError as error:
+            await self._dispatcher.gate.wait()
             refusal = Refusal.of(error)
             metadata = (*refusal.metadata, *request.metadata)
             await context.abort(refusal.code, refusal.detail, metadata)
         context.set_trailing_metadata(request.metadata)
+        if self._dispatcher.gate.is_closed:
+            await self._dispatcher.gate.wait()
         return said
 
     def _request(self, form: Form, data: bytes, context: Any) -> FastInferRequest | None:

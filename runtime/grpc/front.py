@@ -36,6 +36,7 @@ log = logging.getLogger(__name__)
 
 LAME_DUCK = 0.4  # seconds in which load balancers and clients learn that we are going
 LAST_CALL = 0.1  # seconds for those whom the kernel is letting in just now
+FAREWELL = 0.02  # seconds in which connections are told that they end, before the last answers
 LOOKS = 50  # of as long, in which a busy process has to take them in
 _LEAST_PING = 10_000  # milliseconds between two pings of a client that has nothing to say
 
@@ -124,11 +125,16 @@ class Front:
         if self._dispatcher.answered:
             await asyncio.sleep(LAME_DUCK)
         quiet(self._endpoint.port)
+        self._dispatcher.gate.close()
         for _ in range(LOOKS):
             await asyncio.sleep(LAST_CALL)
             if not is_awaited(self._endpoint.port):
                 break
-        await server.stop(max(grace - (time.monotonic() - began), LAST_CALL))
+        left = max(grace - (time.monotonic() - began), LAST_CALL)
+        ending = asyncio.create_task(server.stop(left))
+        await asyncio.sleep(FAREWELL)
+        self._dispatcher.gate.open()
+        await ending
 
     def _bind(self, server: Any) -> None:
         settings = self._settings.grpc

@@ -20,14 +20,17 @@ from .conftest import SERVICE, Client, Served, answers, grpc, request
 
 
 class Callers:
-    """Threads that ask without end; whatever is not an answer is a failure, but for what is said
-    once nobody is there."""
+    """Threads that ask without end, every other one always on the same connection; whatever is not
+    an answer is a failure, but for what is said once nobody is there."""
 
-    def __init__(self, server, count=4):
+    def __init__(self, server, count=8):
         self.answered, self.failures = 0, []
         self._server = server
         self._is_over = False
-        self._threads = [threading.Thread(target=self._ask) for _ in range(count)]
+        self._threads = [
+            threading.Thread(target=self._ask, args=(5 if number % 2 else sys.maxsize,))
+            for number in range(count)
+        ]
         for each in self._threads:
             each.start()
 
@@ -36,11 +39,13 @@ class Callers:
         for each in self._threads:
             each.join()
 
-    def _ask(self):
+    def _ask(self, most):
         while not self._is_over:
             with self._server.channel(("grpc.use_local_subchannel_pool", 1)) as channel:
                 client = Client(channel)
-                for _ in range(5):
+                for _ in range(most):
+                    if self._is_over:
+                        return
                     try:
                         assert answers(client.call("ModelInfer", request([[1, 2]]))) == [3.0]
                         self.answered += 1

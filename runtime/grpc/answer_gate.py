@@ -1,0 +1,35 @@
+"""AnswerGate: answers are held back for a moment, while connections are told that they end.
+
+A client that asks again as soon as it is answered sends its next call just when the library ends:
+what that has read by then, and nobody has taken, it cancels. While no answer goes out nobody asks
+again, and with the answer each hears that the next call belongs on another connection.
+"""
+
+import asyncio
+
+
+class AnswerGate:
+    """Open, unless a server is just about to end."""
+
+    def __init__(self) -> None:
+        self._opened: asyncio.Event | None = None
+
+    @property
+    def is_closed(self) -> bool:
+        """Whether answers have to wait; who asks before each answer pays nothing for a task."""
+        return self._opened is not None
+
+    def close(self) -> None:
+        """Hold back what is answered from now on."""
+        self._opened = self._opened or asyncio.Event()
+
+    def open(self) -> None:
+        """Let all answers out."""
+        if self._opened is not None:
+            self._opened.set()
+            self._opened = None
+
+    async def wait(self) -> None:
+        """Until answers may go out."""
+        if self._opened is not None:
+            await self._opened.wait()
