@@ -6,6 +6,8 @@ import time
 from collections.abc import AsyncGenerator
 from typing import Any
 
+from starlette.exceptions import HTTPException
+
 from ..batching.batcher import Batcher
 from ..data import formats, media, table
 from ..data.payload import INFLATION, Payload, answers
@@ -24,6 +26,7 @@ log = logging.getLogger(__name__)
 
 Parts = AsyncGenerator[bytes, None]
 
+_ERRORS = range(400, 600)  # statuses
 _FREE = frozenset({"object", "json"})  # kinds of results that may turn out to be anything
 
 
@@ -116,7 +119,11 @@ class MethodOperation:
         except Exception as error:
             raise self._failed(error) from error
 
-    def _failed(self, error: Exception) -> PredictionFailed:
+    def _failed(self, error: Exception) -> RequestError:
+        if isinstance(error, HTTPException) and error.status_code in _ERRORS:
+            meant = RequestError(str(error.detail))
+            meant.status = error.status_code
+            return meant
         log.error("`%s` failed.", self._contract.name, exc_info=error)
         return PredictionFailed()
 

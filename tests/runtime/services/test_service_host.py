@@ -18,6 +18,7 @@ from modelbundle.runtime.errors import (
     Overloaded,
     PayloadTooLarge,
     PredictionFailed,
+    RequestError,
     UnsupportedMediaType,
 )
 
@@ -486,6 +487,35 @@ def test_headers_are_a_parameter_that_is_no_part_of_the_body(tmp_path):
             route = next(each for each in service.host.routes if each.path == "/who")
             assert route.input["headers"] is True
             assert list(route.input["schema"]["properties"]) == ["text"]
+
+    run(main())
+
+
+def test_what_starlette_and_fastapi_raise_is_what_the_client_is_told(tmp_path, caplog):
+    source = """
+        from starlette.exceptions import HTTPException
+
+        @mb.service
+        class Sample:
+            @mb.api
+            def sync(self, status: int) -> str:
+                raise HTTPException(status, "No such user.")
+
+            @mb.api
+            async def items(self, status: int) -> AsyncIterator[str]:
+                raise HTTPException(status, "No such user.")
+                yield
+    """
+
+    async def main():
+        async with served(tmp_path, source) as service:
+            for path in ("/sync", "/items"):
+                with pytest.raises(RequestError) as told:
+                    await service.call(path, {"status": 404})
+                assert (told.value.status, told.value.detail) == (404, "No such user.")
+            assert "failed" not in caplog.text
+            with pytest.raises(PredictionFailed):  # no error of HTTP: a defect
+                await service.call("/sync", {"status": 200})
 
     run(main())
 
