@@ -64,8 +64,17 @@ def external_files(path: Path) -> list[str]:
     names = external_names(path)
     for name in names:
         place = path.parent / name
-        if place.exists() and not stat.S_ISREG(place.lstat().st_mode):
+        if not place.exists():
+            continue
+        found = place.lstat()
+        if not stat.S_ISREG(found.st_mode):
             raise InvalidModel(f"`{path.name}` keeps weights in `{name}`, which is a link.")
+        if found.st_nlink > 1:
+            raise InvalidModel(
+                f"`{path.name}` keeps weights in `{name}`, which is a file of other names as well: "
+                "a hard link.",
+                hint="If you know it, copy both into a new directory and save that.",
+            )
     return names
 
 
