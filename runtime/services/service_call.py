@@ -2,9 +2,11 @@
 
 import asyncio
 import contextvars
+import inspect
 from collections.abc import AsyncGenerator, Awaitable, Callable, Iterator
 from contextlib import aclosing, suppress
 from functools import partial
+from math import inf
 from typing import Any
 
 from .contract.answer import arrayed
@@ -47,7 +49,8 @@ class ThreadCall:
 
     async def __call__(self, arguments: Arguments, deadline: float) -> Any:
         """The method's result. A call that is cancelled before its turn never runs."""
-        job = self._begin(contextvars.copy_context(), partial(self._method, **arguments))
+        work = partial(self._method, **arguments)
+        job = self._begin(contextvars.copy_context(), work, deadline)
         result = await self._threads.result(job, deadline)
         with using(self._models):
             return await _come(result)
@@ -81,9 +84,11 @@ class ThreadCall:
             with suppress(RuntimeError):  # the threads have been stopped
                 self._begin(context, close)
 
-    def _begin(self, context: contextvars.Context, work: Callable[[], Any]) -> Job:
+    def _begin(
+        self, context: contextvars.Context, work: Callable[[], Any], deadline: float = inf
+    ) -> Job:
         name = self._method.__name__
-        return self._threads.begin(name, partial(context.run, self._with_models, work))
+        return self._threads.begin(name, partial(context.run, self._with_models, work), deadline)
 
     def _with_models(self, work: Callable[[], Any]) -> Any:
         with using(self._models):
@@ -117,7 +122,8 @@ class BatchCall:
 
 async def _come(result: Any) -> Any:
     """The result itself, where a method or a decorator of it hands on what is to be awaited."""
-    return await result if asyncio.iscoroutine(result) else result
+    # Before Python 3.12 asyncio took a generator for a coroutine.
+    return await result if inspect.iscoroutine(result) else result
 
 
 async def _contained(work: Awaitable[Any]) -> Any:

@@ -546,6 +546,10 @@ def test_a_sync_decorator_or_a_forgotten_await_hands_on_what_is_awaited(tmp_path
                 return self.net(rows)
 
             @mb.api
+            def lazy(self) -> list:
+                return (n for n in range(3))
+
+            @mb.api
             @noted
             async def words(self, text: str) -> AsyncIterator[str]:
                 for word in text.split():
@@ -557,6 +561,8 @@ def test_a_sync_decorator_or_a_forgotten_await_hands_on_what_is_awaited(tmp_path
             assert await service.json("/decorated", {"x": 1}) == 2
             rows = {"instances": [[1, 2]]}
             assert await service.json("/forgotten", rows) == {"predictions": [[2.0, 4.0]]}
+            with pytest.raises(PredictionFailed, match="a `generator`, which is not JSON"):
+                await service.call("/lazy")
             _, parts = await service.parts("/words", {"text": "a b"})
             assert b"".join(parts) == b'"a"\n"b"\n'
 
