@@ -11,7 +11,7 @@ from ..store import Item, Store, disk
 from . import destination as destinations
 from .inventory import Inventory
 from .layout_directory import LayoutDirectory
-from .remote_location import is_remote, shown
+from .remote_location import is_remote, local, shown
 from .tar_writer import TarWriter
 
 Format = Literal["tar", "tar.zst", "oci"]
@@ -46,7 +46,7 @@ def export_item(
         Damaged: when the store's bytes are not as they were saved; nothing is left behind then.
         InvalidDestination: when nobody can tell which format is meant.
     """
-    destination = destination or f"{item.name}-{item.version}.tar"
+    destination = local(destination or f"{item.name}-{item.version}.tar")
     chosen = format or format_of(destination)
     with store.hold(item):
         inventory = Inventory.of(store, item)

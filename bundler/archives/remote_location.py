@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
+from urllib.parse import unquote, urlsplit
 
 from ...runtime.errors import BundleError, in_short
 from ..errors import MissingLibrary
@@ -19,6 +20,12 @@ _SAID = 300  # characters of what a library says
 def is_remote(text: str) -> bool:
     """Whether it is a URL and no path."""
     return _URL.match(text) is not None
+
+
+def local(location: str) -> str:
+    """The path behind a `file://` URL, which the libraries would write in place; others as is."""
+    address = urlsplit(location) if location.lower().startswith("file://") else None
+    return unquote(address.path) if address and address.netloc in {"", "localhost"} else location
 
 
 def shown(location: str) -> str:

@@ -1,9 +1,13 @@
 """Archives behind URLs, through fsspec's own file systems."""
 
+import errno
+import os
+
 import pytest
 
 from modelbundle.bundler.archives import export_item, import_item
 from modelbundle.bundler.archives.remote_location import is_remote
+from modelbundle.bundler.errors import StoreError
 from modelbundle.runtime.errors import BundleError
 
 fsspec = pytest.importorskip("fsspec")
@@ -81,3 +85,23 @@ def test_what_a_store_says_never_shows_a_key(here, model, memory, monkeypatch):
         import_item(here, "nonsense://user:secret@host/x.tar?sig=secret")
     assert "secret" not in str(caught.value)
     assert "host/x.tar" in str(caught.value)
+
+
+def test_a_file_behind_a_url_is_written_whole_or_not_at_all(here, model, tmp_path, monkeypatch):
+    """fsspec would copy over what is there, from another disk and piece by piece."""
+    path = tmp_path / "a b.tar"
+    path.write_bytes(b"old")
+    url = path.as_uri()
+
+    def refuse(number):
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    with monkeypatch.context() as patched:
+        patched.setattr(os, "fsync", refuse)
+        with pytest.raises(StoreError, match=r"a b\.tar`.*\(ENOSPC\)"):
+            export_item(here, model, url)
+    assert path.read_bytes() == b"old"
+    assert [each.name for each in tmp_path.iterdir() if each.name.endswith("part")] == []
+    export_item(here, model, url)
+    export_item(here, model, str(tmp_path / "plain.tar"))
+    assert path.read_bytes() == (tmp_path / "plain.tar").read_bytes()
