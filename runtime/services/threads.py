@@ -9,7 +9,9 @@ from typing import Any
 
 from ..batching.alarm import Alarm
 from ..batching.hang import GRACE, OVERDUE, PAUSE
+from ..errors import Overloaded
 
+_SHARE = 0.85  # of the time until its deadline that a call may be predicted to take
 _KEPT = 0.9  # of what was known of a method's time, with each call
 
 
@@ -57,12 +59,22 @@ class Threads(ThreadPoolExecutor):
         self._timeout = timeout
         self._is_idle = is_idle
         self._usual: dict[str, float] = {}
+        self._pace = 0.0  # seconds that a job takes, whatever its method
         self._waiting: set[Job] = set()  # for a thread
         self._abandoned: list[Job] = []
         self._alarm = Alarm(time.monotonic, self._look)
 
-    def begin(self, name: str, work: Callable[[], Any]) -> Job:
-        """Run `work` of the method called `name`, as soon as there is a thread."""
+    def begin(self, name: str, work: Callable[[], Any], deadline: float = inf) -> Job:
+        """Run `work` of the method called `name`, as soon as there is a thread.
+
+        Raises:
+            Overloaded: when too many wait before it for it to be done by `deadline`. Were it taken,
+                it would only make those behind it late as well.
+        """
+        ahead = len(self._waiting) * self._pace / self._max_workers
+        left = deadline - time.monotonic()
+        if self._waiting and ahead + self._usual.get(name, 0.0) > _SHARE * left:
+            raise Overloaded("The queue is full.", retry_after=1)
         job = Job(name)
         self._waiting.add(job)
         job.future = self.submit(self._run, job, work)
@@ -90,6 +102,7 @@ class Threads(ThreadPoolExecutor):
             raise escaped(error) from error
         took, known = time.monotonic() - job.began, self._usual.get(job.name)
         self._usual[job.name] = took if known is None else _KEPT * known + (1 - _KEPT) * took
+        self._pace = _KEPT * self._pace + (1 - _KEPT) * took if self._pace else took
         return result
 
     def _abandon(self, job: Job, deadline: float) -> None:
