@@ -60,7 +60,7 @@ def test_what_is_masked_is_missing_and_not_what_lies_behind():
         pd.array(["2024-01-01T10:00:00.5", None], "timestamp[ms][pyarrow]"),
         np.array([dt.datetime(2024, 1, 1, 10, 0, 0, 500_000), None]),  # noqa: DTZ001
         [pd.Timestamp("2024-01-01T12:00:00.5+02:00"), pd.NaT],
-        np.array([np.datetime64("2024-01-01T10:00:00.500"), np.datetime64("NaT")], object),
+        np.array([np.datetime64("2024-01-01T10:00:00.500"), np.datetime64("NaT", "ms")], object),
     ],
 )
 def test_times_are_sent_whatever_they_are_kept_in(values):
