@@ -2,7 +2,6 @@
 
 import faulthandler
 import logging
-import socket
 import sys
 import time
 from collections.abc import Callable
@@ -22,13 +21,12 @@ from .crew.control import Event
 from .crew.crew import Crew, FrontSlot, ModelSlot, ProcessSlot, TemplateSlot
 from .crew.service_slot import ServiceSlot
 from .crew.stderr_tail import STDERR
-from .handover import Handover
 from .machine import thread_count
 from .machine.cgroup import usable_cores
 from .machine.device import Device, pin
 from .machine.topology import Topology
+from .site import Site
 from .sockets.accept_queue import turn_away
-from .sockets.address import Address
 from .sockets.grpc_port import GrpcPort
 from .sockets.management_port import ManagementPort
 from .supervising.autoscaler import Autoscaler
@@ -47,29 +45,6 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 CREWS = 4  # that may serve at once: one, one that takes over, and some that wait for slow clients
-
-
-@dataclass(frozen=True, slots=True)
-class Site:
-    """Where a server is.
-
-    began   when it was started, on the monotonic clock
-    grpc    where gRPC is spoken, if it is
-    management  where models are managed, if they are
-    """
-
-    address: Address
-    listener: socket.socket
-    handover: Handover
-    began: float
-    grpc: GrpcPort | None = None
-    management: ManagementPort | None = None
-
-    def leave(self) -> None:
-        """In a process that takes no connections."""
-        self.listener.close()
-        if self.management is not None:
-            self.management.listener.close()
 
 
 @dataclass(slots=True)
@@ -306,7 +281,7 @@ class Serving:
     def joined(self, slot: ProcessSlot) -> None:
         """Have its memory stand in the metrics."""
         if slot.child is not None:
-            self.metrics.roster.enter(slot.child.pid, **_labels(slot))
+            self.metrics.roster.enter(slot.child.pid, **slot.labels)
         if isinstance(slot, FrontSlot):
             self._open_up(slot.crew)
 
@@ -342,20 +317,6 @@ class Serving:
         if self.registrar is not None:
             self.registrar.end()
         turn_away(self.site.listener)
-
-
-def _labels(slot: ProcessSlot) -> dict[str, str]:
-    """What tells a process from all others in the metrics."""
-    if isinstance(slot, FrontSlot):
-        return {"role": "front", "model": "", "worker": str(slot.row), "replica": ""}
-    if isinstance(slot, ServiceSlot):
-        return {"role": "service", "model": "", "worker": str(slot.row), "replica": ""}
-    if isinstance(slot, ModelSlot):
-        worker = "" if slot.front is None else str(slot.front.row)
-        replica = str(slot.replica)
-        return {"role": "model", "model": slot.alias, "worker": worker, "replica": replica}
-    model = slot.alias if isinstance(slot, TemplateSlot) else ""
-    return {"role": "template", "model": model, "worker": "", "replica": ""}
 
 
 def _pinned(plan: Plan, device: str | None) -> Plan:

@@ -23,7 +23,8 @@ from .machine.descriptor_limit import allow_all
 from .machine.device import Device, are_granted, preflight
 from .machine.topology import FRAMEWORKS_WITH_THREADS, Machine, Topology
 from .options import Options
-from .serving import CREWS, Serving, Site
+from .serving import CREWS, Serving
+from .site import Site
 from .sockets.address import Address
 from .sockets.grpc_port import GrpcPort
 from .sockets.management_port import ManagementPort

@@ -52,6 +52,11 @@ class ProcessSlot:
         """Whether somebody is here who has said so."""
         return self.child is not None and self.child.is_ready
 
+    @property
+    def labels(self) -> dict[str, str]:
+        """What tells whoever is here from all others in the metrics."""
+        return {"role": "", "model": "", "worker": "", "replica": ""}
+
     def let_go(self, but_for: "ProcessSlot | None" = None) -> None:
         """Close what is shared with the process here, but for what a process in a slot needs."""
 
@@ -85,6 +90,11 @@ class FrontSlot(ProcessSlot):
         self.control: Control | None = None
         self.is_open = False  # whoever is here may say that the server is ready
         self.enlist(models)
+
+    @property
+    def labels(self) -> dict[str, str]:
+        """Its row of the counters."""
+        return super().labels | {"role": "front", "worker": str(self.row)}
 
     def enlist(self, models: Sequence["ModelSlot"]) -> None:
         """These work for it, too."""
@@ -168,6 +178,13 @@ class ModelSlot(ProcessSlot):
         self.channel: Channel | None = None
         self.name = f"The process of model `{alias}`" + (f" ({replica})" if replica else "")
 
+    @property
+    def labels(self) -> dict[str, str]:
+        """Its model, and whose process it is."""
+        worker = "" if self.front is None else str(self.front.row)
+        told = {"role": "model", "model": self.alias, "worker": worker}
+        return super().labels | told | {"replica": str(self.replica)}
+
     def prepare(self) -> None:
         """A new channel."""
         self.channel = Channel.create()
@@ -202,6 +219,11 @@ class TemplateSlot(ProcessSlot):
         self.name = f"The template of model `{alias}`"
         self.supervisor: socket.socket | None = None
         self.template: socket.socket | None = None
+
+    @property
+    def labels(self) -> dict[str, str]:
+        """Its model."""
+        return super().labels | {"role": "template", "model": self.alias}
 
     def prepare(self) -> socket.socket:
         """A new line to a new process; the supervisor's end, which never waits."""

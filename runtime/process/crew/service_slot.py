@@ -19,6 +19,11 @@ class ServiceSlot(ModelSlot):
         self.calls: CallChannel | None = None
         self.name = f"The process of service `{target}`"
 
+    @property
+    def labels(self) -> dict[str, str]:
+        """Its row of the counters."""
+        return {"role": "service", "model": "", "worker": str(self.row), "replica": ""}
+
     def prepare(self) -> None:
         """A new channel."""
         self.calls = CallChannel.create()

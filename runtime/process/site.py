@@ -1,0 +1,32 @@
+"""Site: where a server is."""
+
+import socket
+from dataclasses import dataclass
+
+from .handover import Handover
+from .sockets.address import Address
+from .sockets.grpc_port import GrpcPort
+from .sockets.management_port import ManagementPort
+
+
+@dataclass(frozen=True, slots=True)
+class Site:
+    """Its address, its sockets, and who started it.
+
+    began       when it was started, on the monotonic clock
+    grpc        where gRPC is spoken, if it is
+    management  where models are managed, if they are
+    """
+
+    address: Address
+    listener: socket.socket
+    handover: Handover
+    began: float
+    grpc: GrpcPort | None = None
+    management: ManagementPort | None = None
+
+    def leave(self) -> None:
+        """In a process that takes no connections."""
+        self.listener.close()
+        if self.management is not None:
+            self.management.listener.close()
