@@ -4,6 +4,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass, field, fields, replace
 from typing import Any, Literal, Self, cast, get_args
 
+from . import setting_types
 from .errors import InvalidBundle
 
 KIB = 1 << 10
@@ -160,7 +161,9 @@ class ServeSettings:
             "management": ManagementSettings,
             "grpc": GrpcSettings,
         }
-        _check_keys("serve", cls, data)
+        _check_keys(
+            "serve", cls, {name: value for name, value in data.items() if name != "dialects"}
+        )
         for name in parts.keys() & data.keys():
             _check_keys(f"serve.{name}", parts[name], data[name])
         made: dict[str, Any] = {name: parts[name](**data.get(name, {})) for name in parts}
@@ -176,6 +179,8 @@ class ServeSettings:
 
 
 def _checked_dialects(names: Iterable[str]) -> tuple[DialectName, ...]:
+    if not isinstance(names, (list, tuple)):
+        raise InvalidBundle("`serve.dialects` is no list.")
     listed = cast("tuple[DialectName, ...]", tuple(names))
     for name in listed:
         if name not in DIALECTS:
@@ -185,6 +190,7 @@ def _checked_dialects(names: Iterable[str]) -> tuple[DialectName, ...]:
 
 
 def _check_keys(where: str, cls: type[Any], data: Mapping[str, Any]) -> None:
+    setting_types.check(where, cls, data)
     unknown = data.keys() - {known.name for known in fields(cls)}
     if unknown:
         raise InvalidBundle(f"`{where}` has an unknown setting `{min(unknown)}`.")

@@ -40,3 +40,24 @@ def test_dialects_are_known_ones():
     assert ServeSettings.from_json(settings.to_json()) == settings
     with pytest.raises(InvalidBundle, match="unknown `v3`; there are `native`, `v2`"):
         ServeSettings.from_json({"dialects": ["v3"]})
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        {"port": "columns"}, {"port": True}, {"port": 8080.0}, {"workers": "many"}, {"timeout": "30s"},
+        {"host": 5}, {"log": []}, {"access_log": 1}, {"formats": "csv"}, {"formats": [1]},
+        {"batch": []}, {"batch": {"max_batch_size": None}}, {"grpc": {"port": "x"}},
+        {"management": {"port": "on"}}, {"queue": {"fairness": {}}}, {"dialects": "v2"},
+        {"dialects": [[]]}, {"limits": "none"},
+    ],
+)  # fmt: skip
+def test_a_setting_of_another_type_is_refused_by_name(data):
+    with pytest.raises(InvalidBundle, match=f"`serve.{next(iter(data))}"):
+        ServeSettings.from_json(data)
+
+
+def test_settings_of_every_type_are_read():
+    data = ServeSettings(workers=2, warmup=8, formats=("csv",), timeout=3).to_json()
+    assert ServeSettings.from_json(data).to_json() == data
+    assert ServeSettings.from_json({"management": {"port": 8082}}).management.port == 8082
