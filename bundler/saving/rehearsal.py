@@ -22,7 +22,7 @@ from ...runtime.pickles.policy import Policy
 from ..errors import InvalidSource
 
 _PARSED = frozenset({"xgboost", "lightgbm", "onnx"})  # adapters of libraries in C++
-_SECONDS = 120.0  # for a small file, with a slow machine's import of its library
+_SECONDS = 60.0  # for a small file, with a slow machine's import of its library
 _SPEED = 4 << 20  # bytes a second, at least, of a larger one
 _MEMORY = 8 << 30  # bytes that a small file may have beyond what its library takes
 _GROWTH = 16  # times the file's size, for a larger one
