@@ -245,13 +245,13 @@ def _reader(dtype: str) -> Callable[[Any], Any]:
 
 
 def _time(text: str | None) -> np.datetime64:
-    return np.datetime64("NaT" if text is None else _moment(text))
+    return np.datetime64("NaT", "us") if text is None else np.datetime64(_moment(text))
 
 
 def _fine_time(text: str | None) -> np.datetime64:
     """To the nanosecond; of other centuries numpy would make days of these without a word."""
     if text is None:
-        return np.datetime64("NaT")
+        return np.datetime64("NaT", "ns")
     moment = _moment(text)
     if not _FIRST <= moment < _LAST:
         raise OverflowError(text)

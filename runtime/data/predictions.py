@@ -118,7 +118,7 @@ def _listed(array: np.ndarray, *, nan_as_null: bool) -> list[Any]:
     if array.dtype.kind == "f":
         _refuse_nan(array, nan_as_null=nan_as_null)
     if array.dtype.kind == "M":
-        array = np.datetime_as_string(array)
+        array = np.where(np.isnat(array), math.nan, np.datetime_as_string(array).astype(object))
     return [_plain(value, nan_as_null=nan_as_null) for value in array.tolist()]
 
 

@@ -9,7 +9,7 @@ import pytest
 from modelbundle.runtime.errors import PredictionFailed
 from modelbundle.runtime.services.contract.answer import AnswerWriter
 
-MISSING = [pd.NaT, pd.NA, np.datetime64("NaT"), np.datetime64("NaT", "ns"), float("nan")]
+MISSING = [pd.NaT, pd.NA, np.datetime64("NaT", "ms"), np.datetime64("NaT", "ns"), float("nan")]
 
 
 @pytest.mark.parametrize("value", MISSING, ids=repr)
