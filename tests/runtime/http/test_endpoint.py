@@ -180,7 +180,9 @@ def test_expect_100_continue_is_answered_before_the_body(server):
 
 def test_a_client_of_http_1_0_hears_one_answer_whatever_it_expects(server):
     body = b'{"instances": [[1, 2]]}'
-    head = b"POST /predict HTTP/1.0\r\nExpect: 100-continue\r\nContent-Length: %d\r\n\r\n" % len(body)
+    head = b"POST /predict HTTP/1.0\r\nExpect: 100-continue\r\nContent-Length: %d\r\n\r\n" % len(
+        body
+    )
     assert server.ask(head + body).startswith(b"HTTP/1.1 200")
 
 

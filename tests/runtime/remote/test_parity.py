@@ -147,7 +147,9 @@ OUTPUTS = {
     "a matrix": np.asmatrix,
     "NaN in one row": nan_where_negative,
     "NaN deep in one row": lambda x: np.where(x[:, :, None] < 0, np.inf, x[:, :, None]),
-    "NaT": lambda x: np.where(x[:, 0] < 0, np.datetime64("NaT", "ms"), np.datetime64("2024-02-29T01:02")),
+    "NaT": lambda x: np.where(
+        x[:, 0] < 0, np.datetime64("NaT", "ms"), np.datetime64("2024-02-29T01:02")
+    ),
     "records of numpy": lambda x: np.array([("abc", row[0]) for row in x], RECORD),
     "voids": lambda x: np.zeros(len(x), "V3"),
     "objects": lambda x: np.array(some_objects(x), object),
