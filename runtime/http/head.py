@@ -85,11 +85,12 @@ def origin_form(target: bytes) -> bytes:
     return path if path.startswith(b"/") else b"/" + path
 
 
-def without_upgrade(data: bytes) -> bytes:
-    """The same request with its Upgrade header under another name.
+def without_upgrade(data: bytes, *, begins_line: bool = False) -> bytes:
+    """The same piece of a request, with its Upgrade header under another name.
 
     The parser drops the body of a request that offers an upgrade, and Java's HttpClient offers one
     with every first request; a server may ignore the offer.
     """
-    head, end, rest = data.partition(b"\r\n\r\n")
-    return _UPGRADE.sub(b"\r\nx-ignored-upgrade:", head) + end + rest
+    line = b"\r\n" if begins_line else b""  # which the piece before ended with
+    head, end, rest = (line + data).partition(b"\r\n\r\n")
+    return (_UPGRADE.sub(b"\r\nx-ignored-upgrade:", head) + end + rest)[len(line) :]

@@ -63,6 +63,7 @@ class LimitedProtocol(HttpToolsProtocol):
         self._is_in_body = False
         self._is_deaf = False  # the connection ends with the answer that is under way
         self._head = 0  # bytes of headers that came in earlier pieces
+        self._ends_line = False  # the last of those pieces
         self._piece = 0  # bytes of the piece that is being parsed
         self._body = 0  # bytes of the body, without what only frames it
         self._body_began = 0.0  # on the loop's clock
@@ -93,8 +94,8 @@ class LimitedProtocol(HttpToolsProtocol):
         """Parse a piece, and hold the client to its deadline only where more must come."""
         if self._is_deaf:
             return
-        if not self._is_receiving and data.find(b"pgrade", 0, self.limits.max_header_bytes) >= 0:
-            data = without_upgrade(data)
+        if not self._is_in_body and data.find(b"pgrade", 0, self.limits.max_header_bytes) >= 0:
+            data = without_upgrade(data, begins_line=self._ends_line)
         self._piece = len(data)
         self._has_come = False
         scope, body = (self.scope, self._body) if self._is_in_body else (None, 0)
@@ -106,6 +107,7 @@ class LimitedProtocol(HttpToolsProtocol):
             return
         if not self._is_in_body:
             self._head += 0 if self._has_come else self._piece  # which began with another request
+            self._ends_line = data.endswith(b"\n")
             if self._head > self.limits.max_header_bytes:
                 self._reject(431, "The headers are too large.")
                 return
@@ -165,6 +167,7 @@ class LimitedProtocol(HttpToolsProtocol):
         self._is_receiving = True
         self._is_in_body = False
         self._head = self._body = self._frame = 0
+        self._ends_line = False
 
     def on_header(self, name: bytes, value: bytes) -> None:
         """A header; a trailer would stand among the headers as if it had come in time."""

@@ -116,6 +116,16 @@ def test_the_offer_of_an_upgrade_is_ignored(server):
     assert b"connection: close" not in received
 
 
+def test_the_offer_of_an_upgrade_is_ignored_line_by_line(server):
+    lines = (POST + b"Upgrade: h2c\r\nContent-Length: 23\r\n\r\n").splitlines(keepends=True)
+    with server.connect() as sock:
+        for line in lines:
+            sock.sendall(line)
+            time.sleep(0.02)
+        sock.sendall(b'{"instances": [[1, 2]]}')
+        assert sock.recv(1000).startswith(b"HTTP/1.1 200")
+
+
 def test_an_offer_in_pieces_is_refused_rather_than_misread(server):
     offer = b"Connection: Upgrade\r\nUpgrade: h2c\r\n"
     with server.connect() as sock:
