@@ -70,7 +70,14 @@ class MethodOperation:
             result = await self._timely(self._method(arguments, call.deadline), call.deadline)
         finally:
             self._running -= 1
-        return self._answers.write(result, call.accept)
+        return self._written(result, call.accept)
+
+    def _written(self, result: Any, accept: str) -> Payload:
+        try:
+            return self._answers.write(result, accept)
+        except PredictionFailed as error:
+            log.error("`%s` failed: %s", self._contract.name, error.detail)
+            raise
 
     async def _stream(self, arguments: dict[str, Any], call: Call) -> Stream:
         """Begins with the first item, so that what fails before it gets a status of its own."""

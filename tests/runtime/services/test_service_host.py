@@ -520,7 +520,7 @@ def test_what_starlette_and_fastapi_raise_is_what_the_client_is_told(tmp_path, c
     run(main())
 
 
-def test_a_sync_decorator_or_a_forgotten_await_hands_on_what_is_awaited(tmp_path):
+def test_a_sync_decorator_or_a_forgotten_await_hands_on_what_is_awaited(tmp_path, caplog):
     source = """
         import functools
 
@@ -563,6 +563,7 @@ def test_a_sync_decorator_or_a_forgotten_await_hands_on_what_is_awaited(tmp_path
             assert await service.json("/forgotten", rows) == {"predictions": [[2.0, 4.0]]}
             with pytest.raises(PredictionFailed, match="a `generator`, which is not JSON"):
                 await service.call("/lazy")
+            assert "`lazy` failed: The model answered with a `generator`" in caplog.text
             _, parts = await service.parts("/words", {"text": "a b"})
             assert b"".join(parts) == b'"a"\n"b"\n'
 
