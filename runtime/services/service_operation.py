@@ -6,8 +6,6 @@ import time
 from collections.abc import AsyncGenerator
 from typing import Any
 
-from starlette.exceptions import HTTPException
-
 from ..batching.batcher import Batcher
 from ..data import formats, media, table
 from ..data.payload import INFLATION, Payload, answers
@@ -76,7 +74,7 @@ class MethodOperation:
         try:
             return self._answers.write(result, accept)
         except PredictionFailed as error:
-            log.error("`%s` failed: %s", self._contract.name, error.detail)
+            log.error("`%s` failed: %s", self._contract.name, error.detail)  # noqa: TRY400  that is all
             raise
 
     async def _stream(self, arguments: dict[str, Any], call: Call) -> Stream:
@@ -127,6 +125,8 @@ class MethodOperation:
             raise self._failed(error) from error
 
     def _failed(self, error: Exception) -> RequestError:
+        from starlette.exceptions import HTTPException  # which a front has no need of to begin
+
         if isinstance(error, HTTPException) and error.status_code in _ERRORS:
             meant = RequestError(str(error.detail))
             meant.status = error.status_code

@@ -5,7 +5,6 @@ already. With a filter on the socket the kernel ignores the first packet of whoe
 the network had lost it: the client tries again a second later, and is refused once it is closed.
 """
 
-import asyncio
 import ctypes
 import socket
 import struct
@@ -44,6 +43,8 @@ def are_waiting(listener: socket.socket) -> bool:
 
 async def emptied(listeners: Sequence[socket.socket]) -> None:
     """Wait until nobody is in their queues any more; not for long, and where the system says so."""
+    import asyncio  # the supervisor has no loop
+
     for _ in range(LOOKS):
         if not any(map(are_waiting, listeners)):
             return

@@ -21,11 +21,16 @@ def test_a_service_skeleton_is_written_and_served(bundle, double, serving):
         assert server.ready["routes"]
 
 
-def test_nothing_is_overwritten_unless_it_is_asked_for(bundle):
+def test_nothing_is_overwritten_unless_it_is_asked_for(bundle, tmp_path):
     bundle("init", "new")
+    bundle("init", "new")  # as after a crash: it would write the same
+    written = tmp_path / "new" / "bundlefile.yaml"
+    written.write_text("name: mine\n")
 
     assert "--force" in bundle("init", "new", code=5).err
+    assert written.read_text() == "name: mine\n"
     bundle("init", "new", "--force")
+    assert "name: new" in written.read_text()
 
 
 def test_a_directory_that_cannot_be_written_is_named(bundle):

@@ -33,7 +33,7 @@ def test_the_result_for_a_program(bundle, double, tmp_path):
     assert list(found)[:2] == ["tag", "digest"]
     assert found["tag"] == double
     assert len(found["digest"]) == 64
-    assert found["references"] == [f"shared:{double}", "shared:double:latest"]
+    assert found["references"] == [f"./shared:{double}", "./shared:double:latest"]
     assert found["manifest"].startswith("sha256:")
     assert (found["sent"], found["mounted"], found["present"]) == (found["size"], 0, 0)
 

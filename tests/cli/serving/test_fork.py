@@ -9,7 +9,7 @@ import pytest
 
 PREAMBLE = """
 import json, os, signal, sys, time
-from modelbundle.cli import fork
+from modelbundle.cli.serving import fork
 
 def end(number, frame):
     sys.exit("the parent's handler")
