@@ -29,7 +29,7 @@ def test_who_takes_over_has_the_same_port(shop, copy, eventually):
     path = own.project / "bundlefile.yaml"
     path.write_text(path.read_text() + "serve: {dialects: [native, grpc]}\n")
     with own.serving(".", "--env", "current", "--grpc-port=0") as server:
-        (port,) = ports(server)
+        (port,) = eventually(lambda: ports(server))
         with grpc.insecure_channel(f"127.0.0.1:{port}") as channel:
             ask = channel.unary_unary(READY)
             assert ask(b"", timeout=30) == IS_READY
