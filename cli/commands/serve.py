@@ -1,12 +1,15 @@
 """`bundle serve`: a bundle, a model or a project behind HTTP."""
 
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from ..options.options import Env, Json, Offline, Policy, Quiet, Target, Trust
 from ..options.server import Gpu, GrpcPort, Host, Http, Isolation, Port, Workers, given
 from ..terminal.console import Console
+
+if TYPE_CHECKING:
+    from ...bundler.serving import Wish
 
 Reload = Annotated[bool, typer.Option("--reload", help="Start again when a source file changes.")]
 Explain = Annotated[bool, typer.Option("--explain", help="Print what was chosen, and why.")]
@@ -52,16 +55,22 @@ def serve(
       bundle serve fraud --policy only-ours.yaml
     """
     from ...bundler.serving import Wish
-    from ...bundler.store import Store
 
     console = Console(json=json, quiet=quiet)
     options = given(port=port, host=host, workers=workers, gpu=gpu, isolation=isolation, http=http)
     options += given(grpc_port=grpc_port) + (["--explain"] if explain else [])
     wish = Wish(env, trust, offline, policy, on_gpu=gpu is not None)
+    raise typer.Exit(_run(target, wish, options, console, reload=reload))
+
+
+def _run(target: str, wish: "Wish", options: list[str], console: Console, *, reload: bool) -> int:
+    from ...bundler.store import Store
+
+    store = Store.default()
     if reload:
         from ..serving import reloading
 
-        raise typer.Exit(reloading.serve(target, Store.default(), wish, options, console))
+        return reloading.serve(target, store, wish, options, console)
     from ..serving.keeper import Asked, Keeper
 
-    raise typer.Exit(Keeper(Asked(target, Store.default(), wish, options), console).run())
+    return Keeper(Asked(target, store, wish, options), console).run()

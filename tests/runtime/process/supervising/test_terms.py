@@ -191,14 +191,20 @@ def test_two_who_load_at_once_are_both_told_when_it_answers(two, in_threads):
     assert len(children(server.process.pid)) == 3, "there is one process of it"
 
 
-def test_a_loading_process_that_is_killed_is_followed_by_another(two):
-    server = two("--workers=1", other=SlowTwin())
-    unload(server, "b")
+def begin_to_load(server, name):
+    """Unload a model and load it again: who waits for that, what it is told, who was there."""
+    unload(server, name)
     before = set(children(server.process.pid))
     told = []
-    thread = threading.Thread(target=lambda: told.append(load(server, "b").status_code))
+    thread = threading.Thread(target=lambda: told.append(load(server, name).status_code))
     thread.start()
     wait_until(lambda: set(children(server.process.pid)) - before)
+    return thread, told, before
+
+
+def test_a_loading_process_that_is_killed_is_followed_by_another(two):
+    server = two("--workers=1", other=SlowTwin())
+    thread, told, before = begin_to_load(server, "b")
     os.kill((set(children(server.process.pid)) - before).pop(), signal.SIGKILL)
     thread.join()
     assert told == [200]
@@ -356,12 +362,7 @@ def test_a_model_that_was_loading_when_a_front_died_can_be_loaded_again(two):
 
 def test_a_restart_while_a_model_loads_gives_that_up_and_takes_place(two):
     server = two("--workers=1", other=SlowTwin())
-    unload(server, "b")
-    before = set(children(server.process.pid))
-    told = []
-    thread = threading.Thread(target=lambda: told.append(load(server, "b").status_code))
-    thread.start()
-    wait_until(lambda: set(children(server.process.pid)) - before)
+    thread, told, before = begin_to_load(server, "b")
     server.process.send_signal(signal.SIGHUP)
     thread.join()
     assert told[0] >= 500
