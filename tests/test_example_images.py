@@ -159,7 +159,7 @@ def until_ready(container, url, *, seconds=60):
 
 def post(url, body, content_type):
     request = urllib.request.Request(url, body, {"Content-Type": content_type})
-    with urllib.request.urlopen(request, timeout=20) as answer:
+    with urllib.request.urlopen(request, timeout=60) as answer:
         return json.load(answer)
 
 

@@ -220,12 +220,12 @@ class Server:
         request = urllib.request.Request(
             self.url + path, json.dumps(data).encode(), {"content-type": "application/json"}
         )
-        with urllib.request.urlopen(request, timeout=10) as answer:
+        with urllib.request.urlopen(request, timeout=60) as answer:
             return json.loads(answer.read())
 
     def stop(self, number=signal.SIGTERM):
         self.process.send_signal(number)
-        return self.process.wait(30)
+        return self.process.wait(90)
 
 
 @contextmanager
@@ -259,13 +259,13 @@ def started(*arguments, cwd, **variables):
         yield process, talk
     finally:
         process.terminate()
-        process.wait(30)
-        reader.join(10)
+        process.wait(90)
+        reader.join(90)
         process.stdout.close()
         process.stderr.close()
 
 
-def eventually(claim, seconds=30):
+def eventually(claim, seconds=90):
     """Wait until `claim()` is true; it is asked again and again."""
     deadline = time.monotonic() + seconds
     while not (found := claim()):

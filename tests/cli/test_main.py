@@ -86,7 +86,7 @@ def test_a_signal_while_the_model_is_imported_is_one_line(
     with started("save", "slow", "train:model", "--json") as (process, talk):
         eventually(lambda: "loading\n" in talk)  # no part of the result
         process.send_signal(number)
-        assert process.wait(20) == code
+        assert process.wait(90) == code
         assert json.loads(process.stdout.read())["exit_code"] == code
     assert [line for line in talk if line.startswith("error: ")] == talk[-1:]
     assert not list((home / "tmp").glob("*")) if (home / "tmp").exists() else True
@@ -103,13 +103,13 @@ def test_ctrl_c_while_a_server_is_started_for_a_prediction_ends_both(plain, star
         "model = Slow()\nmodel.size = 1\n"
     )
     with started("save", "slow", "train:model") as (process, _):
-        assert process.wait(30) == 0
+        assert process.wait(90) == 0
     with started("predict", "model:slow", "--data=sample.json") as (process, talk):
         pid = int(
             eventually(lambda: (plain / "loading").exists() and (plain / "loading").read_text())
         )
         process.send_signal(signal.SIGINT)
-        assert process.wait(20) == 130
+        assert process.wait(90) == 130
     assert "".join(talk).count("error: ") == 1
     eventually(lambda: not Path(f"/proc/{pid}").exists())
 

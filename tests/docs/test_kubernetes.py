@@ -2,7 +2,6 @@
 
 import re
 
-import httpx
 import pytest
 import yaml
 
@@ -51,7 +50,7 @@ def test_a_probe_asks_what_is_answered(checkout, server):
             if name in container:
                 get = container[name]["httpGet"]
                 assert names.get(get["port"], get["port"]) == ServeSettings().port
-                assert httpx.get(server.url + get["path"]).status_code == 200
+                assert server.get(get["path"]).status_code == 200
                 asked += 1
     assert asked > 5
 
@@ -60,7 +59,7 @@ def test_a_metric_of_the_page_is_one_of_the_server(checkout, server):
     page = (checkout / "docs" / "kubernetes.md").read_text()
     named = set(re.findall(r"\bbundle_[a-z_]+", page))
     assert len(named) > 2
-    told = httpx.get(server.url + "/metrics").text
+    told = server.get("/metrics").text
     assert {name for name in named if f"# TYPE {name} " not in told} == set()
 
 

@@ -158,13 +158,16 @@ class Running:
 
     def client(self, **more):
         # Without TLS there is nothing to verify, and what would takes 13 ms to be made.
-        return httpx.Client(base_url=self.url, timeout=30, trust_env=False, verify=False, **more)
+        return httpx.Client(base_url=self.url, timeout=90, trust_env=False, verify=False, **more)
+
+    def get(self, path):
+        return httpx.get(self.url + path, timeout=90, trust_env=False, verify=False)
 
     def post(self, instances, path="/predict", **more):
         return httpx.post(
             self.url + path,
             json={"instances": instances},
-            timeout=30,
+            timeout=90,
             trust_env=False,
             verify=False,
             **more,
@@ -172,7 +175,7 @@ class Running:
 
     def stop(self, number=signal.SIGTERM):
         self.process.send_signal(number)
-        return self.process.wait(30)
+        return self.process.wait(90)
 
     def connections(self):
         """How many of its clients' connections it has not closed."""
@@ -182,7 +185,7 @@ class Running:
         return sum(local.endswith(own) and state == "01" for local, _, state in ends)
 
     def connect(self):
-        return socket.create_connection(("127.0.0.1", self.port), timeout=30)
+        return socket.create_connection(("127.0.0.1", self.port), timeout=90)
 
     def ask(self, raw, until=b""):
         """What the server says to `raw` bytes until it has said `until`, or closes."""
@@ -202,10 +205,7 @@ def free_port():
 
 def is_ready(running):
     try:
-        return (
-            httpx.get(running.url + "/readyz", timeout=5, trust_env=False, verify=False).status_code
-            == 200
-        )
+        return running.get("/readyz").status_code == 200
     except httpx.TransportError:
         return False
 

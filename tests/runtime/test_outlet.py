@@ -163,7 +163,7 @@ def test_a_server_answers_while_nobody_reads_its_logs(unread):
     reading = threading.Thread(target=lambda: heard.extend(unread.process.communicate()))
     reading.start()
     unread.process.terminate()
-    reading.join(30)
+    reading.join(90)
     assert unread.process.returncode == 0
     out, err = heard
     asked = [each for line in out.splitlines() if (each := json.loads(line))["method"] == "POST"]

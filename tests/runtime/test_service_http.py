@@ -114,7 +114,7 @@ def test_a_client_of_http_1_0_gets_no_chunks(tmp_path, servers):
 def test_a_service_that_cannot_start_ends_the_server_with_one_line(tmp_path, servers):
     source = SOURCE.replace('mb.model("sums")', "1 / 0")
     server = servers.start(bundle(tmp_path / "bundle", source), wait=False)
-    assert server.process.wait(30) == 1
+    assert server.process.wait(90) == 1
     assert "`Adder` cannot start: ZeroDivisionError: division by zero." in server.log()
 
 
@@ -134,6 +134,7 @@ def test_a_content_type_that_no_api_takes_is_a_415_that_lists_those(tmp_path, se
         server.url + "/both",
         content=b"a=1",
         headers={"content-type": kind},
+        timeout=90,
         trust_env=False,
         verify=False,
     )

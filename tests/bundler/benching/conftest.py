@@ -79,12 +79,12 @@ def served(behave):
 
     thread = threading.Thread(target=run)
     thread.start()
-    assert ready.wait(10)
+    assert ready.wait(90)
     try:
         yield peer
     finally:
         loop.call_soon_threadsafe(loop.stop)
-        thread.join(10)
+        thread.join(90)
 
 
 @pytest.fixture(name="peer")

@@ -165,7 +165,7 @@ def test_what_the_contract_has_no_place_for_is_never_sent(asked, made, name, row
 
 def metric(url, name):
     """How many predictions were asked for."""
-    text = httpx.get(f"{url}/metrics", trust_env=False, verify=False).text
+    text = httpx.get(f"{url}/metrics", timeout=90, trust_env=False, verify=False).text
     return [line for line in text.splitlines() if "requests_total" in line and f'"/{name}"' in line]
 
 

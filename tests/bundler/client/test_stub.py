@@ -111,7 +111,9 @@ def test_it_calls_the_methods_of_a_service(texts, asked, tmp_path):
 
 
 def test_the_server_gives_the_same_contract_as_the_bundle(texts, asked):
-    document = httpx.get(f"{asked('models')}/openapi.json", trust_env=False, verify=False).content
+    document = httpx.get(
+        f"{asked('models')}/openapi.json", timeout=90, trust_env=False, verify=False
+    ).content
     assert generate(Contract.read(document)) == texts["models"]
 
 

@@ -268,7 +268,7 @@ def test_a_push_mounts_the_base_and_sends_what_is_new(small, base, tmp_path):
     assert again.moved < 40_000  # bytes: the code, the manifest, the configuration
     accept = {"Accept": "application/vnd.oci.image.manifest.v1+json"}
     request = urllib.request.Request(f"http://{host}/v2/{name}/other/manifests/1", headers=accept)
-    with urllib.request.urlopen(request, timeout=10) as answer:
+    with urllib.request.urlopen(request, timeout=60) as answer:
         assert answer.headers["Docker-Content-Digest"] == again.digest
         assert json.load(answer)["config"]["digest"] == again.id
 

@@ -237,7 +237,7 @@ def is_healthy(container):
 
 def post(url, body):
     request = urllib.request.Request(url, body, {"Content-Type": "application/json"})
-    with urllib.request.urlopen(request, timeout=10) as answer:
+    with urllib.request.urlopen(request, timeout=60) as answer:
         return json.load(answer)
 
 
@@ -290,7 +290,7 @@ def test_without_the_engine_it_is_the_same_image(engine, image, plain_image, run
         request = urllib.request.Request(
             f"{address}/predict", body, {"Content-Type": "application/json"}
         )
-        with urllib.request.urlopen(request, timeout=10) as answer:
+        with urllib.request.urlopen(request, timeout=60) as answer:
             answers.append((answer.status, answer.headers["Content-Type"], answer.read()))
         container.stop(timeout=20)
         container.reload()
@@ -463,7 +463,7 @@ def test_a_push_arrives_and_says_its_digest(engine, workshop, bundle, image):
         request = urllib.request.Request(
             f"http://{registry}/v2/test/iris/manifests/1", headers=accept
         )
-        with urllib.request.urlopen(request, timeout=10) as answer:
+        with urllib.request.urlopen(request, timeout=60) as answer:
             assert answer.headers["Docker-Content-Digest"] == pushed.digest
             assert json.load(answer)["config"]["digest"] == pushed.id
     finally:

@@ -19,7 +19,7 @@ def test_nothing_to_do_is_done():
 
 def test_some_work_at_a_time():
     together = threading.Barrier(SIZE)
-    Crew(lambda _: together.wait(10), lambda: None).run(range(SIZE))
+    Crew(lambda _: together.wait(90), lambda: None).run(range(SIZE))
 
 
 def test_the_first_failure_ends_the_others():
@@ -28,7 +28,7 @@ def test_the_first_failure_ends_the_others():
     def work(thing):
         if thing == 1:
             raise ValueError("first")
-        is_cut.wait(10)
+        is_cut.wait(90)
 
     with pytest.raises(ValueError, match="first"):
         Crew(work, is_cut.set).run(range(1000))

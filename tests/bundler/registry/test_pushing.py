@@ -24,7 +24,7 @@ def raw(repository, tag):
         f"http://{host}/v2/{name}/manifests/{tag}",
         headers={"Accept": "application/vnd.oci.image.manifest.v1+json"},
     )
-    with urllib.request.urlopen(request, timeout=10) as answer:
+    with urllib.request.urlopen(request, timeout=60) as answer:
         return answer.read(), answer.headers
 
 

@@ -88,7 +88,7 @@ def test_ctrl_c_prints_what_there_is_and_stops_the_server(shop, eventually):
         eventually(lambda: any(line.startswith("1 client: ") for line in talk), 60)
         server = _children(process.pid, "modelbundle.runtime")
         process.send_signal(signal.SIGINT)
-        assert process.wait(30) == 130
+        assert process.wait(90) == 130
         out = process.stdout.read()
     assert re.search(r"^1 client +[\d,]+ ", out, re.MULTILINE)
     assert "3 clients" not in out
@@ -102,7 +102,7 @@ def test_an_early_end_gives_a_program_one_object(shop, eventually):
     with shop.started(*long) as (process, talk):
         eventually(lambda: any(line.startswith("1 client: ") for line in talk), 60)
         process.send_signal(signal.SIGTERM)
-        assert process.wait(30) == 143
+        assert process.wait(90) == 143
         data = json.loads(process.stdout.read())
     assert (data["exit_code"], data["is_cut"]) == (143, True)
     assert data["rounds"][0]["requests_per_second"] > 0

@@ -128,7 +128,7 @@ def test_an_interrupt_leaves_nothing_half_written(started, hanging, tmp_path, th
     reference, began = hanging
     home = tmp_path / "there"
     with started("pull", reference, BUNDLE_HOME=str(home)) as (process, talk):
-        assert began.wait(20)
+        assert began.wait(90)
         process.send_signal(number)
         assert process.wait(60) == code
     said = "".join(talk)

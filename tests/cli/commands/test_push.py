@@ -69,7 +69,7 @@ def test_a_registry_has_what_the_store_has(bundle, double, repository):
     host, _, name = repository.partition("/")
     accept = {"Accept": "application/vnd.oci.image.manifest.v1+json"}
     request = urllib.request.Request(f"http://{host}/v2/{name}/manifests/latest", headers=accept)
-    with urllib.request.urlopen(request, timeout=10) as answer:
+    with urllib.request.urlopen(request, timeout=60) as answer:
         assert answer.headers["Docker-Content-Digest"] == found["manifest"]
         assert json.load(answer)["config"]["digest"] == f"sha256:{found['digest']}"
 

@@ -103,7 +103,7 @@ def test_without_json_stderr_says_where_it_serves(shop, eventually):
     with shop.started("serve", "twice", "--env=current", "--port=0") as (process, talk):
         eventually(lambda: any("Serving `twice` on http://127.0.0.1:" in line for line in talk))
         process.send_signal(signal.SIGTERM)
-        assert process.wait(30) == 0
+        assert process.wait(90) == 0
 
 
 def test_what_killed_the_server_is_said(shop, eventually):
@@ -111,7 +111,7 @@ def test_what_killed_the_server_is_said(shop, eventually):
         eventually(lambda: any("Serving `twice` on http://127.0.0.1:" in line for line in talk))
         path = Path(f"/proc/{process.pid}/task/{process.pid}/children")
         os.kill(int(path.read_text()), signal.SIGKILL)
-        assert process.wait(30) == 137
+        assert process.wait(90) == 137
         eventually(lambda: any("The server was killed by SIGKILL." in line for line in talk))
 
 

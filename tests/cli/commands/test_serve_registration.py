@@ -61,7 +61,11 @@ class Counter:
 
     def ask(self, path, document=None):
         url = self.server.url + path
-        return httpx.get(url) if document is None else httpx.post(url, json=document, timeout=30)
+        return (
+            httpx.get(url, timeout=60)
+            if document is None
+            else httpx.post(url, json=document, timeout=60)
+        )
 
     def infer(self, path):
         rows = {"name": "input-0", "datatype": "FP64", "shape": [1, 2], "data": [1.0, 2.0]}

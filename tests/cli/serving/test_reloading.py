@@ -31,7 +31,7 @@ def test_a_change_is_served_and_a_syntax_error_survived(project, started, eventu
             request = urllib.request.Request(
                 f"{url[0]}/say", b"hello", {"content-type": "text/plain"}
             )
-            with urllib.request.urlopen(request, timeout=5) as answer:
+            with urllib.request.urlopen(request, timeout=60) as answer:
                 return mark in answer.read().decode()
         except OSError:
             return False
@@ -47,7 +47,7 @@ def test_a_change_is_served_and_a_syntax_error_survived(project, started, eventu
         eventually(lambda: said("hello?"))
 
         process.terminate()
-        assert process.wait(30) == 0
+        assert process.wait(90) == 0
 
 
 def test_a_tag_cannot_be_reloaded(shop):

@@ -29,7 +29,7 @@ class Model:
     def __call__(self, batch):
         self.batches.append(len(batch))
         self.entered.set()
-        assert self.gate.wait(30)
+        assert self.gate.wait(90)
         if len(batch) > self.memory:
             raise MemoryError
         if (batch == POISON).any():

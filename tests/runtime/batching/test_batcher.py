@@ -294,7 +294,7 @@ class TestOneCore:
             first = await busy(batcher, model)
             model.gate.set()
             await first
-            await asyncio.wait_for(batcher.stop(), 30)
+            await asyncio.wait_for(batcher.stop(), 90)
 
         serve(scenario, model, is_crowded=True)
 

@@ -98,11 +98,11 @@ def test_a_closed_loop_is_nobody_to_tell():
 
     async def main():
         worker.start(asyncio.get_running_loop())
-        worker.submit(lambda: gate.wait(10), lambda *_: None)
+        worker.submit(lambda: gate.wait(90), lambda *_: None)
         worker.stop()
 
     asyncio.run(main())
     gate.set()
     for thread in threading.enumerate():
         if thread.name == "model":
-            thread.join(10)
+            thread.join(90)

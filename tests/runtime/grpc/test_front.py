@@ -93,7 +93,7 @@ def test_sigterm_loses_no_call_that_has_come(started):
         server.process.send_signal(signal.SIGTERM)
         told = pool()["inference.ModelInferResponse"].FromString
         assert all(answers(told(each.result(timeout=30))) == [0.0] for each in futures)
-    assert server.process.wait(30) == 0
+    assert server.process.wait(90) == 0
     assert "Traceback" not in server.log()
     with server.channel() as channel:
         assert Client(channel).refused("ModelInfer", request([[1, 2]]))[0] == "UNAVAILABLE"
@@ -169,7 +169,7 @@ def test_a_taken_port_is_said_before_anything_is_loaded(servers, sums):
         port = taken.getsockname()[1]
         bundle = sums(dialects=["native", "grpc"])
         server = servers.start(bundle, f"--grpc-port={port}", wait=False)
-        assert server.process.wait(30) == 1
+        assert server.process.wait(90) == 1
     assert f"gRPC cannot listen on 127.0.0.1 port {port}" in server.log()
     assert "--grpc-port" in server.log()
 
@@ -287,7 +287,7 @@ def test_a_certificate_that_is_none_is_said(servers, sums, certificates, tmp_pat
     """Before anything is loaded."""
     named = {"tls_cert": str(certificates / "server.crt"), "tls_key": str(certificates / "ca.key")}
     server = servers.start(sums(dialects=["grpc"], grpc=named), "--grpc-port=0", wait=False)
-    assert server.process.wait(30) == 1
+    assert server.process.wait(90) == 1
     assert "are no certificate and its key" in server.log()
 
 

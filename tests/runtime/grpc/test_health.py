@@ -32,4 +32,4 @@ def test_watching_tells_of_the_end(started):
         assert next(told).status == NOT_SERVING
         told.cancel()
         unknown.cancel()
-    assert server.process.wait(30) == 0
+    assert server.process.wait(90) == 0

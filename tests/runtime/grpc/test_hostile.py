@@ -130,7 +130,7 @@ def test_many_streams_are_refused_beyond_the_limit(server):
 
         def held():
             yield request([[1, 2]])
-            ends.wait(30)
+            ends.wait(90)
 
         for n in range(80):
             each = client if n % 2 else Client(other)

@@ -189,7 +189,7 @@ def test_an_idle_connection_is_closed_sooner_where_it_is_to_hurry(talk):
             client.send(post([1, 1]))
             assert await asyncio.get_running_loop().sock_recv(client, 4096)
             protocol.hurry(0.1)
-            async with asyncio.timeout(20):
+            async with asyncio.timeout(45):
                 return await way.listen(client)
 
     assert talk(conversation) == b""

@@ -60,6 +60,7 @@ def test_what_it_does_not_list_is_415(server, kind):
         f"{server.url}/predict",
         content=b"x",
         headers={"content-type": kind},
+        timeout=90,
         trust_env=False,
         verify=False,
     )
@@ -73,6 +74,7 @@ def test_who_takes_nothing_of_it_gets_406_and_no_model_runs(server):
         f"{server.url}/predict",
         json=body,
         headers={"accept": "text/html"},
+        timeout=90,
         trust_env=False,
         verify=False,
     )

@@ -47,7 +47,7 @@ class Way:
         client, _ = await self.connect()
         with client:
             listening = asyncio.create_task(self.listen(client))
-            async with asyncio.timeout(20):  # beyond any deadline that it may have
+            async with asyncio.timeout(90):  # beyond any deadline that it may have
                 await self.say(client, pieces)
                 return await listening
 

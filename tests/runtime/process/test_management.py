@@ -114,14 +114,14 @@ def test_who_takes_over_leaves_clients_to_who_serves_until_it_can_answer():
     clients = []
     try:
         for _ in range(16):
-            clients.append(socket.create_connection(("127.0.0.1", settings.port), timeout=10))
+            clients.append(socket.create_connection(("127.0.0.1", settings.port), timeout=60))
             poll = select.poll()  # of any descriptor, however many there are
             poll.register(first.listener, select.POLLIN)
-            assert poll.poll(10_000)
+            assert poll.poll(90_000)
             clients.append(first.listener.accept()[0])
         second.listener.listen()
         first.leave()
-        clients.append(socket.create_connection(("127.0.0.1", settings.port), timeout=10))
+        clients.append(socket.create_connection(("127.0.0.1", settings.port), timeout=60))
         clients.append(second.listener.accept()[0])
     finally:
         for each in (*clients, first.listener, second.listener):

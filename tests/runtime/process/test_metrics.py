@@ -2,7 +2,6 @@
 
 import signal
 
-import httpx
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
@@ -10,7 +9,7 @@ from .supervising.test_supervisor import children, wait_until
 
 
 def families(server):
-    text = httpx.get(server.url + "/metrics", trust_env=False, verify=False).text
+    text = server.get("/metrics").text
     return {family.name: family for family in text_string_to_metric_families(text)}
 
 

@@ -177,7 +177,7 @@ def test_the_author_s_code_is_in_a_process_without_connections(lone):
     assert not holds_listener(service, lone)
     assert ask(lone, "/pid").json() == service
     wait_until(lambda: "a word of its own" in lone.log())
-    asked = httpx.post(f"{lone.url}/who", headers={"X-User": "ada"}, trust_env=False)
+    asked = httpx.post(f"{lone.url}/who", headers={"X-User": "ada"}, timeout=90, trust_env=False)
     assert asked.json()[0] == "ada"
     assert "x-user" in asked.json()[1]
     assert lone.post([[1, 2], [3, 4]]).json() == {"predictions": [3.0, 7.0]}
@@ -231,7 +231,7 @@ def test_whoever_comes_while_there_is_no_service_waits_for_it_and_readyz_says_wh
     # Its front notices before the supervisor has told it of what it died.
     why = "the service was killed by SIGSEGV and is being started again"
     wait_until(lambda: readiness(server) == (503, why))
-    assert httpx.get(server.url + "/livez", trust_env=False, verify=False).status_code == 200
+    assert server.get("/livez").status_code == 200
     threading.Timer(0.2, (bundle / "src" / "go").touch).start()
     assert ask(server, "/sync", how="", n=3).json() == 3
     assert readiness(server) == (200, None)
@@ -354,7 +354,7 @@ def test_bodies_of_any_size_arrive_whole(lone, size):
     body = bytes(range(251)) * (size // 251) + bytes(size % 251)
     headers = {"content-type": "application/octet-stream"}
     answer = httpx.post(
-        lone.url + "/echo", content=body, headers=headers, trust_env=False, verify=False
+        lone.url + "/echo", content=body, headers=headers, timeout=90, trust_env=False, verify=False
     )
     assert answer.content == body[::-1]
 
@@ -446,7 +446,7 @@ def test_what_keeps_a_service_from_starting_is_said_in_one_line(
     routes = read_service(directory / "src", "unstable:Unstable").routes
     write_bundle(directory, service="unstable:Unstable", routes=routes)
     server = servers.start(directory, f"--isolation={isolation}", wait=False)
-    assert server.process.wait(30) == 1
+    assert server.process.wait(90) == 1
     assert said in server.log()
 
 

@@ -84,13 +84,13 @@ class Nursery:
         """End the process that `keep` has started last."""
         self.is_closing = True
         os.kill(self.pid, END)
-        await asyncio.wait_for(self.is_gone.wait(), 30)
+        await asyncio.wait_for(self.is_gone.wait(), 90)
 
     async def ready(self):
         arrived = asyncio.Event()
         self.link.on_change = lambda _: arrived.set()
         if not self.link.is_ready:
-            await asyncio.wait_for(arrived.wait(), 30)
+            await asyncio.wait_for(arrived.wait(), 90)
 
     def close(self):
         if self.pid:
@@ -128,4 +128,4 @@ async def ask(executor, inputs, rows):
             future.set_exception(error)
 
     executor.submit(inputs, rows, done)
-    return await asyncio.wait_for(future, 30)
+    return await asyncio.wait_for(future, 90)

@@ -47,7 +47,7 @@ def test_its_signal_ends_it_at_once_where_nothing_runs(nursery):
         here = nursery(slow_sums)
         await started(here)
         os.kill(here.pid, END)
-        assert await asyncio.wait_for(here.bury(), 5) == 0
+        assert await asyncio.wait_for(here.bury(), 90) == 0
 
     asyncio.run(main())
 
@@ -62,7 +62,7 @@ def test_its_signal_lets_a_batch_end(nursery):
         await asyncio.sleep(0.1)
         os.kill(here.pid, END)
         assert (await running).tolist() == [2.0]
-        assert await asyncio.wait_for(here.bury(), 5) == 0
+        assert await asyncio.wait_for(here.bury(), 90) == 0
 
     asyncio.run(main())
 
@@ -76,7 +76,7 @@ def test_sigterm_does_not_end_it(nursery):
         os.kill(here.pid, signal.SIGTERM)
         assert (await ask(executor, [np.ones((1, 2))], 1)).tolist() == [2.0]
         os.kill(here.pid, END)
-        assert await asyncio.wait_for(here.bury(), 5) == 0
+        assert await asyncio.wait_for(here.bury(), 90) == 0
 
     asyncio.run(main())
 
@@ -89,7 +89,7 @@ def test_it_ends_with_its_front(nursery):
         await started(here)
         here.link.stop()
         here.channel.front.close()
-        assert await asyncio.wait_for(here.bury(), 5) == 0
+        assert await asyncio.wait_for(here.bury(), 90) == 0
 
     asyncio.run(main())
 
@@ -134,7 +134,7 @@ def test_a_front_serves_a_model_that_it_never_loads(sums):
     async def main():
         with forked(plan) as (link, pid, _):
             host, readiness = Host(plan, Metrics.of(plan), {"sums": [link]}), Readiness()
-            await asyncio.wait_for(host.load(readiness), 30)
+            await asyncio.wait_for(host.load(readiness), 90)
             readiness.ready()
             runner = host.runners["sums"]
             assert (await runner(np.array([[1, 2], [3, 4]]))).tolist() == [3.0, 7.0]

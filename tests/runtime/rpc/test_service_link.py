@@ -43,14 +43,14 @@ class Service:
         await loop.create_unix_connection(lambda: self.connection, sock=stream)
         ready.clear()
         self.say(Kind.READY, 0, [])
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(90):
             await ready.wait()
 
     def say(self, kind, number=0, head=None, body=b""):
         self.connection.send(kind, number, b"" if head is None else orjson.dumps(head), body)
 
     async def heard(self, kind):
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(90):
             while (frame := await self.frames.get()).kind != kind:
                 pass
         return frame
@@ -283,7 +283,7 @@ def test_a_process_that_hangs_up_and_lives_on_is_ended(monkeypatch):
 
     async def scenario(each):
         each.connection.close()
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(90):
             await each.is_ended.wait()
         assert each.kills == [(1, "hung up")]
 
@@ -316,7 +316,7 @@ def test_who_hangs_again_when_it_is_tried_alone_keeps_the_others_waiting_no_long
         each.die(1)
         await each.begin(2)
         assert (await each.take()).body == b"bad"
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(90):
             await each.is_ended.wait()
         [(generation, why)] = each.kills
         assert generation == 2

@@ -341,7 +341,7 @@ async def crowded(way, path, slow, body):
     await way.start()
     batcher = way.application._host.runners["sums"].queue("predict").batcher
     waiting = []
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(90):
         while not batcher.is_full:
             client, _ = await way.connect()
             waiting.append(client)

@@ -103,7 +103,7 @@ def fast(tmp_path):
         async def whole():
             await way.start()
             try:
-                async with asyncio.timeout(20):
+                async with asyncio.timeout(90):
                     return await work(way)
             finally:
                 await way.stop()
@@ -223,6 +223,6 @@ async def test_only_so_much_is_kept_and_not_for_ever(monkeypatch):
     del taken
     giant = spares.take(2 * KEPT, 0)
     assert len(giant) == 2 * KEPT
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(90):
         while spares._arrays:  # noqa: ASYNC110
             await asyncio.sleep(0.01)

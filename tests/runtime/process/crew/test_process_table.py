@@ -63,7 +63,7 @@ class Born:
         line = self.template.supervisor
         poll = select.poll()  # of any descriptor, however many there are
         poll.register(line, select.POLLIN)
-        assert poll.poll(30_000)
+        assert poll.poll(90_000)
         return json.loads(line.recv(1 << 12, socket.MSG_PEEK))["pid"]
 
     def reap(self):

@@ -27,7 +27,7 @@ def test_what_is_held_takes_no_connections():
     """It keeps the port; who serves there says that it may be shared."""
     port = GrpcPort.reserve(HERE, settings(), is_shared=False)
     with port.held, pytest.raises(ConnectionRefusedError):
-        socket.create_connection((HERE, port.port), timeout=10)
+        socket.create_connection((HERE, port.port), timeout=60)
 
 
 def test_a_successor_shares_it_and_a_stranger_does_not():

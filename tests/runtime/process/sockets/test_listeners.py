@@ -17,14 +17,14 @@ def test_who_waits_is_taken_and_nobody_else_comes():
     with (
         socket.create_server(("127.0.0.1", 0)) as one,
         socket.create_server(("127.0.0.1", 0)) as other,
-        socket.create_connection(one.getsockname(), timeout=10),
+        socket.create_connection(one.getsockname(), timeout=60),
     ):
         quiet(one.getsockname()[1])
         taken, _ = one.accept()
         taken.close()
         with pytest.raises(TimeoutError):
             socket.create_connection(one.getsockname(), timeout=0.2)
-        with socket.create_connection(other.getsockname(), timeout=10):
+        with socket.create_connection(other.getsockname(), timeout=60):
             other.accept()[0].close()
 
 
@@ -34,7 +34,7 @@ def test_a_port_that_nobody_listens_at_is_no_matter():
         bound.bind(("127.0.0.1", 0))
         quiet(bound.getsockname()[1])
         bound.listen()
-        with socket.create_connection(bound.getsockname(), timeout=10):
+        with socket.create_connection(bound.getsockname(), timeout=60):
             bound.accept()[0].close()
 
 
@@ -42,7 +42,7 @@ def test_somebody_is_awaited_until_he_is_let_in_and_heard():
     with socket.create_server(("127.0.0.1", 0)) as one:
         port = one.getsockname()[1]
         assert not is_awaited(port)
-        with socket.create_connection(one.getsockname(), timeout=10) as client:
+        with socket.create_connection(one.getsockname(), timeout=60) as client:
             assert is_awaited(port), "he is in the queue"
             taken, _ = one.accept()
             with taken:

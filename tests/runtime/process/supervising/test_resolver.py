@@ -22,7 +22,7 @@ def test_whom_the_command_has_started_ends_with_it(tmp_path):
         try:
             poll = select.poll()  # of any descriptor, however many there are
             poll.register(pidfd, select.POLLIN)
-            assert poll.poll(10_000), "it has ended"
+            assert poll.poll(90_000), "it has ended"
         finally:
             os.close(pidfd)
             os.waitpid(question._pid, 0)

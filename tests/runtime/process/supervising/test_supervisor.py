@@ -28,14 +28,14 @@ def alive(pid):
 
 
 def wait_until(claim):
-    deadline = time.monotonic() + 30
+    deadline = time.monotonic() + 90
     while not claim():
         assert time.monotonic() < deadline
         time.sleep(0.02)
 
 
 def metric(server, line):
-    text = httpx.get(server.url + "/metrics", trust_env=False, verify=False).text
+    text = server.get("/metrics").text
     return next(
         float(each.rpartition(" ")[2]) for each in text.splitlines() if each.startswith(line)
     )
@@ -116,7 +116,7 @@ def test_sigterm_drains_all_of_them(pair, in_threads):
 def test_ctrl_c_at_a_terminal_reaches_everybody_and_is_130(pair):
     for pid in (pair.process.pid, *children(pair.process.pid)):
         os.kill(pid, signal.SIGINT)
-    assert pair.process.wait(30) == 130
+    assert pair.process.wait(90) == 130
     assert "Traceback" not in pair.log()
 
 

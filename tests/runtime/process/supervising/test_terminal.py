@@ -39,7 +39,7 @@ def at_terminal(tmp_path, request):
 
 
 def wait_for(path, lines):
-    deadline = time.monotonic() + 30
+    deadline = time.monotonic() + 90
     while not path.is_file() or len(path.read_text().splitlines()) < lines:
         assert time.monotonic() < deadline
         time.sleep(0.01)

@@ -21,7 +21,7 @@ from ..supervising.test_supervisor import children, wait_until
 
 def ended(server):
     """Exit code, and what was said on stderr as lines."""
-    return server.process.wait(30), server.log().splitlines()
+    return server.process.wait(90), server.log().splitlines()
 
 
 def test_it_says_where_it_serves_once_it_does(sums, servers):
@@ -54,7 +54,7 @@ def test_sigterm_turns_readyz_to_503_while_requests_are_still_answered(sums, ser
             assert (answer.status_code, answer.json()["reason"]) == (503, "draining")
             assert answer.headers["connection"] == "close"
             assert client.post("/predict", json={"instances": [[1, 2]]}).status_code == 200
-    assert server.process.wait(30) == 0
+    assert server.process.wait(90) == 0
 
 
 BODY = b'{"instances": [[1, 2]]}'
@@ -222,7 +222,7 @@ def first_sign(server):
     """What it says to /livez as soon as it says anything."""
     while True:
         try:
-            return httpx.get(server.url + "/livez", trust_env=False, verify=False)
+            return server.get("/livez")
         except httpx.TransportError:
             assert server.process.poll() is None, server.log()
             time.sleep(0.02)
@@ -231,7 +231,7 @@ def first_sign(server):
 def test_while_it_loads_it_is_alive_and_not_ready(make_bundle, slow, servers):
     server = servers.start(make_bundle(slow), wait=False)
     assert first_sign(server).status_code == 200
-    ready = httpx.get(server.url + "/readyz", trust_env=False, verify=False)
+    ready = server.get("/readyz")
     assert ready.status_code == 503
     assert ready.json()["reason"] == "loading `sums`"
     early = server.post([[1, 2]])
@@ -291,7 +291,7 @@ def test_a_bundle_can_be_moved_and_served_by_its_own_server_py(sums, tmp_path_fa
         line = next(line for line in process.stderr if "Serving" in line)
         url = line.split(" on ")[1].split(" ")[0]
         answer = httpx.post(
-            url + "/add", json={"instances": [[1, 2]]}, trust_env=False, verify=False
+            url + "/add", json={"instances": [[1, 2]]}, timeout=90, trust_env=False, verify=False
         )
         assert answer.json() == {"predictions": [3.0]}
     finally:
@@ -318,12 +318,16 @@ def test_any_asgi_server_can_serve_a_bundle_or_learns_why_not(sums, trusted):
         if trusted:
             url = said[-1].split(" on ")[1].split(" ")[0]
             answer = httpx.post(
-                url + "/add", json={"instances": [[1, 2]]}, trust_env=False, verify=False
+                url + "/add",
+                json={"instances": [[1, 2]]},
+                timeout=90,
+                trust_env=False,
+                verify=False,
             )
             assert answer.json() == {"predictions": [3.0]}
         else:
             assert "vouched for" in "".join(said)
-            assert process.wait(30) == 3
+            assert process.wait(90) == 3
     finally:
         process.terminate()
         process.communicate()
@@ -342,7 +346,7 @@ def test_a_signal_to_the_whole_group_loses_nothing(sums, servers, number, code):
     family = [server.process.pid, *children(server.process.pid)]
     for pid in (*family, *family[:1]):
         os.kill(pid, number)
-    assert server.process.wait(30) == code
+    assert server.process.wait(90) == code
     thread.join()
     assert answers == [200]
 
@@ -357,7 +361,7 @@ def test_who_is_told_of_another_server_where_none_can_be_lets_everybody_in_who_h
         server.process.send_signal(signal.SIGUSR1)
         late.sendall(REQUEST)
         assert late.recv(1 << 16).startswith(b"HTTP/1.1 200")
-    assert server.process.wait(30) == 128 + signal.SIGUSR1
+    assert server.process.wait(90) == 128 + signal.SIGUSR1
 
 
 class Hangs(Sums):

@@ -132,7 +132,7 @@ def test_all_of_them_end_with_their_supervisor(two, number):
     everybody = children(two.process.pid)
     assert len(everybody) == 5
     two.process.send_signal(number)
-    two.process.wait(30)
+    two.process.wait(90)
     wait_until(lambda: not any(alive(pid) for pid in everybody))
 
 
