@@ -20,8 +20,8 @@ from ..inquiry import Inquiry
 from ..reply import Reply
 from ..served import Served
 from ..tensor import LONGEST, Tensor
+from ..tensor_batch import to_batch
 from ..tensor_output import Spec, from_output, specs
-from ..tensors import to_batch
 from . import json_data
 from .infer_request import INPUT
 from .metadata import OUTPUT

@@ -14,7 +14,8 @@ from ..catalog import Catalog
 from ..inquiry import Inquiry
 from ..reply import Reply
 from ..served import Served
-from ..tensors import from_output, to_batch
+from ..tensor_batch import to_batch
+from ..tensor_output import from_output
 from . import infer_request
 from .batch_answer import BatchAnswer
 from .infer_answer import InferAnswer, check_outputs

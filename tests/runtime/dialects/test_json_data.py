@@ -5,7 +5,7 @@ import pytest
 
 from modelbundle.runtime.data import column
 from modelbundle.runtime.data.schema import scalar
-from modelbundle.runtime.dialects.tensors import to_batch
+from modelbundle.runtime.dialects.tensor_batch import to_batch
 from modelbundle.runtime.dialects.v2 import json_data
 from modelbundle.runtime.errors import InvalidInput
 from modelbundle.runtime.signature import Field, Side
