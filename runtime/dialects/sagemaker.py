@@ -21,6 +21,7 @@ from .lifecycle import Fixed, Lifecycle
 from .paths import BINARY, operation
 from .raw import Raw
 from .reply import Reply
+from .runtime_api import RuntimeApi
 from .served import Served
 from .triton_form import TritonForm
 
@@ -39,12 +40,12 @@ class Sagemaker:
     """Ping, invocations, and the models of a multi-model endpoint."""
 
     name = "sagemaker"
-    prefixes = ("/models",)
+    prefixes = ("/models", "/endpoints")
 
     def __init__(self, catalog: Catalog, environment: Mapping[str, str] = os.environ) -> None:
         self._catalog = catalog
         self._triton = TritonForm(catalog, "sagemaker")
-        self._accept = environment.get(_DEFAULT_ACCEPT) or media.JSON
+        self._accept = environment.get(_DEFAULT_ACCEPT, "")
         self._is_multi = environment.get(_MULTI, "").lower() in {"true", "1"}
 
     def rules(self) -> Sequence[Rule]:
@@ -57,6 +58,7 @@ class Sagemaker:
             *([Rule(POST, "/models", self._load, "/models")] if self._is_open else []),
             Rule(GET, _MODEL, self._show, _NAME),
             Rule(_DELETE, _MODEL, self._unload, _NAME),
+            *RuntimeApi(self._invoke, self.failure).rules(),
         ]
 
     def failure(self, error: RequestError) -> Reply:
@@ -79,7 +81,7 @@ class Sagemaker:
 
     async def _invoke(self, inquiry: Inquiry) -> Reply:
         served = self._found(inquiry)
-        accept = self._wanted(inquiry.accept)
+        accept = self._wanted(inquiry.accept, served)
         if self._triton.is_meant(inquiry, served):
             reply = await self._triton.answer(served, inquiry)
         elif script.is_script(served):
@@ -152,9 +154,12 @@ class Sagemaker:
             raise UnknownModel("This server has no model.")
         return first
 
-    def _wanted(self, accept: str) -> str:
-        """What the client accepts; where it does not care, what the environment says."""
-        return self._accept if accept.strip() in {"", "*/*"} else accept
+    def _wanted(self, accept: str, served: Served) -> str:
+        """What the client accepts; where it does not care, what the environment says, or JSON."""
+        if accept.strip() not in {"", "*/*"}:
+            return accept
+        is_stream = served.signature is None and served.route.streaming  # which is no JSON
+        return self._accept or ("" if is_stream else media.JSON)
 
 
 _LOAD: dict[str, Any] = {

@@ -1,0 +1,120 @@
+"""Runtime API: SageMaker's `InvokeEndpoint`, which boto3 asks AWS for, and AWS a container.
+
+So `boto3.client("sagemaker-runtime", endpoint_url=...)` works against a server that runs here.
+Signatures are not looked at. Sources: AWS, "Amazon SageMaker Runtime" in the API reference, and
+"Event stream encoding" in the Transcribe developer guide.
+"""
+
+import struct
+import zlib
+from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping, Sequence
+from contextlib import aclosing
+from dataclasses import replace
+
+import orjson
+
+from ..errors import RequestError
+from ..printable import printable
+from .dialect import POST, Rule
+from .inquiry import Inquiry
+from .reply import Reply, retry_after
+
+_TYPE = "application/vnd.amazon.eventstream"
+_SAID = b"x-amzn-sagemaker-content-type"
+_ACCEPT = b"x-amzn-sagemaker-accept"
+_VARIANT = (b"x-amzn-invoked-production-variant", b"AllTraffic")
+_MODEL_ERROR = 424
+_SERVER_ERROR = 500
+_STRING = 7  # the type of a header's value
+_ENDPOINT = r"/endpoints/[^/]+"
+_NAME = "/endpoints/{endpoint}"
+_PART = 1 << 20  # bytes of one event; AWS allows 16 MiB
+
+Ask = Callable[[Inquiry], Awaitable[Reply]]
+
+
+class RuntimeApi:
+    """Hands requests on to `invoke`, which answers what a container is asked.
+
+    failure  how a container tells of an error, which its gateway wraps
+    """
+
+    def __init__(self, invoke: Ask, failure: Callable[[RequestError], Reply]) -> None:
+        self._invoke = invoke
+        self._failure = failure
+
+    def rules(self) -> Sequence[Rule]:
+        """What it answers; any endpoint is this server."""
+        whole, parts = "invocations", "invocations-response-stream"
+        return [
+            Rule(POST, f"{_ENDPOINT}/{whole}", self._whole, f"{_NAME}/{whole}"),
+            Rule(POST, f"{_ENDPOINT}/{parts}", self._streamed, f"{_NAME}/{parts}"),
+        ]
+
+    async def _whole(self, inquiry: Inquiry) -> Reply:
+        try:
+            reply = await self._invoke(inquiry)
+        except RequestError as error:
+            return self._refused(error)
+        return replace(reply, headers=(*reply.headers, _VARIANT))
+
+    async def _streamed(self, inquiry: Inquiry) -> Reply:
+        """The same in events; the types of both bodies stand in other headers here."""
+        inquiry.accept = inquiry.headers.get(_ACCEPT, b"").decode("latin-1")
+        try:
+            reply = await self._invoke(inquiry)
+        except RequestError as error:
+            return self._refused(error)
+        headers = (*reply.headers, _VARIANT, (_SAID, reply.content_type.encode()))
+        return Reply(_events(reply.body), reply.status, _TYPE, headers)
+
+    def _refused(self, error: RequestError) -> Reply:
+        """An error of the container's, as `ModelError`."""
+        reply = self._failure(error)
+        said = printable(error.detail)
+        is_clients = reply.status < _SERVER_ERROR
+        told = {
+            "ErrorCode": f"{'CLIENT_ERROR' if is_clients else 'INTERNAL_FAILURE'}_FROM_MODEL",
+            "LogStreamArn": "",
+            "Message": f'Received an error ({reply.status}) from the model with message "{said}".',
+            "OriginalMessage": said,
+            "OriginalStatusCode": reply.status,
+        }
+        kind = (b"x-amzn-errortype", b"ModelError")
+        return Reply(orjson.dumps(told), _MODEL_ERROR, headers=(kind, *retry_after(error)))
+
+
+async def _events(body: bytes | AsyncGenerator[bytes, None]) -> AsyncGenerator[bytes, None]:
+    """A body as events; an error in the middle of it is the last one."""
+    if isinstance(body, bytes):
+        for start in range(0, len(body), _PART):
+            yield _event("PayloadPart", body[start : start + _PART])
+        return
+    async with aclosing(body) as parts:
+        try:
+            async for part in parts:
+                yield _event("PayloadPart", part)
+        except RequestError as error:
+            told = {"Message": printable(error.detail), "ErrorCode": "StreamBroken"}
+            yield _event("ModelStreamError", orjson.dumps(told), is_error=True)
+
+
+def _event(kind: str, payload: bytes, *, is_error: bool = False) -> bytes:
+    told = {
+        ":message-type": "exception" if is_error else "event",
+        ":exception-type" if is_error else ":event-type": kind,
+        ":content-type": "application/json" if is_error else "application/octet-stream",
+    }
+    return frame(told, payload)
+
+
+def frame(headers: Mapping[str, str], payload: bytes) -> bytes:
+    """One message: sizes and their checksum, headers, payload, and the checksum of it all."""
+    said = b"".join(_header(name.encode(), value.encode()) for name, value in headers.items())
+    sizes = struct.pack(">II", len(said) + len(payload) + 16, len(said))
+    message = sizes + struct.pack(">I", zlib.crc32(sizes)) + said + payload
+    return message + struct.pack(">I", zlib.crc32(message))
+
+
+def _header(name: bytes, value: bytes) -> bytes:
+    return struct.pack(f">B{len(name)}sBH", len(name), name, _STRING, len(value)) + value
