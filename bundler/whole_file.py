@@ -2,13 +2,12 @@
 
 import errno
 import os
-import secrets
 import stat as modes
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
-from .store import disk
+from .store import disk, drafts
 
 _UNASKED = {errno.EINVAL, errno.ENOSYS, errno.EOPNOTSUPP, errno.EACCES}  # SMB, 9p, a drop box
 
@@ -30,21 +29,21 @@ def write_all(texts: Mapping[Path, bytes]) -> None:
     Raises:
         OSError: when one cannot be written.
     """
-    drafts: list[tuple[Path, Path]] = []
+    written: list[tuple[Path, Path]] = []
     try:
         for path, data in texts.items():
             place = path.resolve()
-            draft = beside(place)
-            drafts.append((draft, place))
+            draft = drafts.beside(place)
+            written.append((draft, place))
             with _called(place):
                 _fill(draft, data, place)
-        for draft, place in drafts:
+        for draft, place in written:
             with _called(place):
                 draft.replace(place)
-        for folder in {place.parent for _, place in drafts}:
+        for folder in {place.parent for _, place in written}:
             _settle(folder)
     finally:
-        for draft, _ in drafts:
+        for draft, _ in written:
             _discard(draft)
 
 
@@ -55,7 +54,7 @@ def replacing(place: Path) -> Iterator[Path]:
     Raises:
         OSError: when it cannot be made durable.
     """
-    draft = beside(place)
+    draft = drafts.beside(place)
     try:
         yield draft
         with _called(place):
@@ -64,11 +63,6 @@ def replacing(place: Path) -> Iterator[Path]:
         _settle(place.parent)
     finally:
         _discard(draft)
-
-
-def beside(place: Path) -> Path:
-    """A name in the same folder that nobody else has, whatever became of earlier ones."""
-    return place.with_name(f".{place.name[:100]}.{secrets.token_hex(4)}.part")
 
 
 def _fill(draft: Path, data: bytes, place: Path) -> None:

@@ -1,7 +1,6 @@
 """Destination: where an archive is written to, whole or not at all."""
 
 import os
-import secrets
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -10,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from ..errors import InvalidDestination
-from ..store import disk
+from ..store import disk, drafts
 from .compression import Compressor
 from .copying import Sink
 from .descriptor import Descriptor
@@ -83,7 +82,7 @@ def _file(path: Path) -> Iterator[Sink]:
         raise InvalidDestination(
             f"`{path.parent}` is no directory.", hint="Make it, or name a file in another one."
         )
-    temporary = path.with_name(f".{path.name[:100]}.{secrets.token_hex(4)}.part")
+    temporary = drafts.beside(path)
     flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC
     descriptor = os.open(temporary, flags, 0o666)
     try:

@@ -1,7 +1,6 @@
 """LayoutDirectory: an OCI image layout on disk, as `skopeo` and `oras` read and write it."""
 
 import os
-import secrets
 import shutil
 import stat as modes
 from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -10,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from ..errors import InvalidArchive, InvalidDestination
-from ..store import Blob, Store, disk
+from ..store import Blob, Store, disk, drafts
 from ..store.barrier import Barrier
 from . import copying, layout
 from .descriptor import Descriptor
@@ -81,7 +80,7 @@ class LayoutDirectory:
             raise InvalidDestination(
                 f"`{self.path}` exists.", hint="Name a directory that is new or empty."
             )
-        temporary = path.with_name(f".{path.name[:100]}.{secrets.token_hex(4)}.part")
+        temporary = drafts.beside(path)
         try:
             (temporary / layout.BLOBS).mkdir(parents=True)
             with Barrier(temporary) as barrier:

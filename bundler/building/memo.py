@@ -6,7 +6,6 @@ rests on it: a bundle that the store no longer has is built.
 """
 
 import os
-import secrets
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
@@ -19,7 +18,7 @@ from ...runtime.manifest import BundleManifest
 from ...runtime.version import __version__
 from ..errors import BuildError, NotFound
 from ..project.source_tree import SourceTree
-from ..store import record
+from ..store import drafts, record
 from .vendor import PACKAGE
 
 if TYPE_CHECKING:
@@ -88,7 +87,7 @@ class Memo:
         data: dict[str, Any] = {"digest": built.digest, "read": read, "state": state}
         data |= {"warnings": list(built.warnings), "why": list(built.why)}
         path = self._path
-        draft = path.with_name(f".{path.name}.{secrets.token_hex(4)}")
+        draft = drafts.beside(path)
         with suppress(OSError):  # a store that cannot be written remembers nothing
             path.parent.mkdir(parents=True, exist_ok=True)
             draft.write_bytes(record.encode(data))

@@ -3,7 +3,6 @@
 It saves work and nothing rests on it: what is written or sent is hashed again on its way.
 """
 
-import secrets
 from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass
@@ -11,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from ...runtime import digest as digests
-from ..store import Blob, record
+from ..store import Blob, drafts, record
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,7 +49,7 @@ class LayerMemo:
 
     def _save(self, folder: str, key: str, data: dict[str, Any]) -> None:
         path = self.directory / folder / key.removeprefix("sha256:")
-        temporary = path.with_name(f".{path.name}.{secrets.token_hex(4)}")
+        temporary = drafts.beside(path)
         with suppress(OSError):
             path.parent.mkdir(parents=True, exist_ok=True)
             temporary.write_bytes(record.encode(data))

@@ -4,7 +4,6 @@ import errno
 import fcntl
 import hashlib
 import os
-import secrets
 import stat as modes
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
@@ -15,7 +14,7 @@ from typing import Any
 
 from ...runtime import digest as digests
 from ..errors import Damaged, RegistryError
-from ..store import Blob, disk, layout
+from ..store import Blob, disk, drafts, layout
 from .content import Content
 from .index import LIMIT, Index
 from .limits import Limits
@@ -158,6 +157,7 @@ class Directory:
             )
         marker = self._root / "oci-layout"
         disk.make_directories(self._root)
+        drafts.clear(self._root)
         found = [path for path in self._root.iterdir() if not path.name.startswith(".")]
         if found and not marker.is_file():
             raise RegistryError(
@@ -207,7 +207,7 @@ class Directory:
             disk.remove(temporary)
 
     def _temporary(self) -> Path:
-        return self._root / f".{secrets.token_hex(8)}.tmp"
+        return drafts.new(self._root)
 
     @contextmanager
     def _locked(self) -> Iterator[None]:

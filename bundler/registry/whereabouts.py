@@ -5,13 +5,12 @@ it: a registry that no longer has the blob says so, and the blob travels.
 """
 
 import hashlib
-import secrets
 from collections.abc import Iterable, Mapping
 from contextlib import suppress
 from pathlib import Path
 
 from ...runtime.digest import is_digest
-from ..store import disk
+from ..store import disk, drafts
 from .reference import RegistryReference
 
 _LIMIT = 1 << 22  # bytes of a note
@@ -43,7 +42,7 @@ class Whereabouts:
             before = _lines(path)[2:] if path.exists() else []
             noted = list(dict.fromkeys([*found, *before]))[:_MOST]
             disk.make_directory(self._directory)
-            temporary = path.with_suffix(f".{secrets.token_hex(4)}")
+            temporary = drafts.beside(path)
             temporary.write_text("\n".join([*head, *noted]), encoding="utf-8")
             temporary.replace(path)
 

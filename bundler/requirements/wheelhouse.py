@@ -14,6 +14,7 @@ from ...runtime import digest as digests
 from .. import whole_file
 from ..errors import ResolveError, StoreError
 from ..progress import Meter, Progress
+from ..store import drafts
 from .index import Index
 from .location import Location
 from .lock_file import LockFile
@@ -150,6 +151,8 @@ class Wheelhouse:
             self.wheels.mkdir(parents=True, exist_ok=True)
         except OSError as error:
             raise _unwritten(self.wheels, error) from error
+        for folder in (self.directory, self.wheels):
+            drafts.clear(folder)
 
     def _has(self, name: str, digest: str) -> bool:
         path = self.wheels / name

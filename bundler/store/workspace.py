@@ -119,10 +119,13 @@ def abandoned(directory: Path) -> list[Path]:
     return [path for path in _workspaces(directory) if is_abandoned(path)]
 
 
-def is_abandoned(path: Path) -> bool:
-    """Whether the process that made it is gone, or is out of sight and quiet for long."""
+def is_abandoned(path: Path, name: str | None = None) -> bool:
+    """Whether the process that made it is gone, or is out of sight and quiet for long.
+
+    `name` is what says which process, where that is not the name of the path.
+    """
     with suppress(ValueError):
-        process = Process.parse(path.name.rpartition(".")[0])
+        process = Process.parse((name or path.name).rpartition(".")[0])
         if process.is_near:
             return not process.is_alive
     with suppress(FileNotFoundError):

@@ -1,0 +1,50 @@
+"""Drafts: what lies beside its place until it is whole, named after the process that writes it.
+
+A process that is killed leaves its drafts behind. Whoever writes to the same place next removes
+them, and no others: what a living process writes, or one of another machine that shares the
+directory and was busy within a day, stays.
+"""
+
+import os
+import re
+import secrets
+import shutil
+from contextlib import suppress
+from pathlib import Path
+
+from . import disk
+from .process import Process
+from .workspace import is_abandoned
+
+_LONGEST = 100  # bytes of a place's name in its draft's; a file system takes 255 in all
+_OWNED = re.compile(r"\.([0-9]+\.[0-9]+\.[^./]+\.[0-9a-f]{8})\.part\Z")
+
+
+def beside(place: Path) -> Path:
+    """A name in the same folder that nobody else has; drafts of the place that nobody writes go."""
+    prefix = f".{os.fsencode(place.name)[:_LONGEST].decode(errors='ignore')}"
+    clear(place.parent, prefix)
+    return new(place.parent, prefix)
+
+
+def new(folder: Path, prefix: str = "") -> Path:
+    """A name in a folder that nobody else has, and that says whose it is."""
+    return folder / f"{prefix}.{Process.current()}.{secrets.token_hex(4)}.part"
+
+
+def clear(folder: Path, prefix: str = ".") -> None:
+    """Remove drafts in a folder whose process is gone, as far as its owner lets us."""
+    with suppress(OSError), os.scandir(folder) as entries:
+        found = [entry.name for entry in entries if entry.name.startswith(prefix)]
+        for name in found:
+            owner = _OWNED.search(name)
+            if owner and is_abandoned(folder / name, owner[1]):
+                _remove(folder / name)
+
+
+def _remove(path: Path) -> None:
+    with suppress(OSError):
+        if path.is_dir() and not path.is_symlink():
+            shutil.rmtree(path, ignore_errors=True)
+        else:
+            disk.remove(path)
