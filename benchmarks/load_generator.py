@@ -14,10 +14,10 @@ import subprocess
 import sys
 import time
 
-from modelbundle.bundler.benching.generator import Generator
-from modelbundle.bundler.benching.load import Load
-from modelbundle.bundler.benching.question import Question
-from modelbundle.bundler.benching.tally import quantile
+from modelbundle.bundler.benching.generator.generator import Generator
+from modelbundle.bundler.benching.generator.load import Load
+from modelbundle.bundler.benching.generator.tally import quantile
+from modelbundle.bundler.benching.subject.question import Question
 
 BODY = b'{"predictions":[[2.0,4.0]]}'
 HEAD = b"HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ncontent-length: %d\r\n\r\n" % len(

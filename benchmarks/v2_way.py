@@ -20,10 +20,10 @@ from pathlib import Path
 import numpy as np
 from field import add_arguments, bundle, compare, peers
 
-from modelbundle.bundler.benching.generator import Generator
-from modelbundle.bundler.benching.load import Load
-from modelbundle.bundler.benching.question import Question
-from modelbundle.bundler.benching.tally import quantile
+from modelbundle.bundler.benching.generator.generator import Generator
+from modelbundle.bundler.benching.generator.load import Load
+from modelbundle.bundler.benching.generator.tally import quantile
+from modelbundle.bundler.benching.subject.question import Question
 from modelbundle.tests.runtime.conftest import Servers
 
 PATH = "/v2/models/sums/infer"

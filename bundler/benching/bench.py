@@ -4,14 +4,14 @@ from collections.abc import Callable
 from types import TracebackType
 from typing import Self
 
-from .checker import SHOWN
-from .generator import Cut, Generator
-from .load import Load
-from .process_tree import machine_cpu
+from .generator.checker import SHOWN
+from .generator.generator import Cut, Generator
+from .generator.load import Load
+from .generator.tally import Tally
 from .round import Round, Used, of_tally
-from .scrape import Scrape
-from .subject import Subject
-from .tally import Tally
+from .subject.process_tree import machine_cpu
+from .subject.scrape import Scrape
+from .subject.subject import Subject
 
 Tick = Callable[[float], None]
 

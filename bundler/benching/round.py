@@ -4,10 +4,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from .load import Load
-from .process_tree import Usage
-from .scrape import Scrape
-from .tally import Tally, quantile
+from .generator.load import Load
+from .generator.tally import Tally, quantile
+from .subject.process_tree import Usage
+from .subject.scrape import Scrape
 
 BUSY = 0.9  # share of a core from which a load generator measures itself
 

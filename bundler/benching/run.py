@@ -7,11 +7,11 @@ from typing import Any
 
 from ...runtime.errors import BundleError
 from ..progress import Meter, Progress
-from . import advice, cost_fit, parts
-from .advice import Advice
 from .bench import Bench, CutRound
-from .cost_fit import Fit, Point
-from .load import Load
+from .findings import advice, cost_fit, parts
+from .findings.advice import Advice
+from .findings.cost_fit import Fit, Point
+from .generator.load import Load
 from .round import Round
 from .wish import Wish
 

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from typing import Any, Self
 
-from .load import Load
+from .generator.load import Load
 from .rate import Rate
 
 OPEN_CLIENTS = 1024  # connections of an open loop at most

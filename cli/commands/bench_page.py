@@ -4,13 +4,13 @@ import sys
 from collections.abc import Iterator, Sequence
 from shutil import get_terminal_size
 
-from ...bundler.benching import parts
-from ...bundler.benching.comparison import Pair, Ratio
-from ...bundler.benching.cost_fit import Fit
 from ...bundler.benching.duel import DuelReport
+from ...bundler.benching.findings import parts
+from ...bundler.benching.findings.comparison import Pair, Ratio
+from ...bundler.benching.findings.cost_fit import Fit
 from ...bundler.benching.round import Round
 from ...bundler.benching.run import Report
-from ...bundler.benching.subject import Subject
+from ...bundler.benching.subject.subject import Subject
 from ..terminal import bars, table
 from ..terminal.size import human
 

@@ -7,12 +7,12 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, replace
 from typing import Any
 
-from ...bundler.benching import launched, running_server
 from ...bundler.benching.bench import Bench
 from ...bundler.benching.duel import Duel, DuelReport
-from ...bundler.benching.question import Question
 from ...bundler.benching.run import Report, Run
-from ...bundler.benching.subject import Subject
+from ...bundler.benching.subject import launched, running_server
+from ...bundler.benching.subject.question import Question
+from ...bundler.benching.subject.subject import Subject
 from ...bundler.benching.wish import Wish
 from ...bundler.serving import Wish as Where
 from ...bundler.serving import prepare

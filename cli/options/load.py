@@ -8,7 +8,7 @@ from .completion import any_tags
 
 
 def _clients(text: str) -> str:
-    from ...bundler.benching.load import MOST_CLIENTS
+    from ...bundler.benching.generator.load import MOST_CLIENTS
 
     if text == "none" or all(
         part.isdecimal() and 0 < int(part) <= MOST_CLIENTS for part in text.split(",")

@@ -7,7 +7,7 @@ from contextlib import contextmanager
 
 import pytest
 
-from modelbundle.bundler.benching.question import Question
+from modelbundle.bundler.benching.subject.question import Question
 
 RIGHT = b'{"predictions":[1]}'
 

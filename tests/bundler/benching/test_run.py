@@ -6,10 +6,10 @@ import pytest
 
 from modelbundle.bundler.benching.bench import Bench
 from modelbundle.bundler.benching.duel import Duel
-from modelbundle.bundler.benching.question import Questions
 from modelbundle.bundler.benching.rate import Rate
 from modelbundle.bundler.benching.run import Run
-from modelbundle.bundler.benching.subject import Knobs, Subject
+from modelbundle.bundler.benching.subject.question import Questions
+from modelbundle.bundler.benching.subject.subject import Knobs, Subject
 from modelbundle.bundler.benching.wish import Wish
 from modelbundle.bundler.progress import NullProgress
 from modelbundle.runtime.data.samples import Samples

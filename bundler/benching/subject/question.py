@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from itertools import cycle, islice
 from typing import Any, Self
 
-from ...runtime.data.samples import ATOL, RTOL, Samples
+from ....runtime.data.samples import ATOL, RTOL, Samples
 
 MOST = 64  # different requests
 MOST_BYTES = 64 << 20  # of all of them

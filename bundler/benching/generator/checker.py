@@ -4,8 +4,8 @@ import json
 from collections.abc import Sequence
 from typing import Any
 
-from ...runtime.data.samples import compare
-from .question import Question
+from ....runtime.data.samples import compare
+from ..subject.question import Question
 
 SHOWN = 5  # differences told
 _MOST_KNOWN = 4096  # spellings of one answer: a model may round otherwise in every batch

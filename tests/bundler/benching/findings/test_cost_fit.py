@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from modelbundle.bundler.benching.cost_fit import fit
+from modelbundle.bundler.benching.findings.cost_fit import fit
 
 SIZES = (1, 2, 4, 8, 16, 32, 64)
 

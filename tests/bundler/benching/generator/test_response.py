@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from modelbundle.bundler.benching.response import Head, Heads, NotHttp, dechunked, parse
+from modelbundle.bundler.benching.generator.response import Head, Heads, NotHttp, dechunked, parse
 
 
 @pytest.mark.parametrize(

@@ -9,10 +9,10 @@ from contextlib import suppress
 from types import TracebackType
 from typing import Any, Self
 
-from ...runtime.errors import BundleError
-from .generator_process import STOP
+from ....runtime.errors import BundleError
+from ..subject.question import Question
 from .load import Load
-from .question import Question
+from .process import STOP
 from .tally import Tally
 
 _TICK = 0.25  # seconds between two reports of progress
@@ -37,7 +37,7 @@ class Generator:
 
     def __init__(self) -> None:
         self._process = subprocess.Popen(
-            [sys.executable, "-P", "-m", f"{__package__}.generator_process"],
+            [sys.executable, "-P", "-m", f"{__package__}.process"],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             process_group=0,  # a Ctrl-C is ours; we tell it what to do

@@ -6,7 +6,7 @@ import math
 from hypothesis import given
 from hypothesis import strategies as st
 
-from modelbundle.bundler.benching.tally import Latencies, Tally, quantile
+from modelbundle.bundler.benching.generator.tally import Latencies, Tally, quantile
 
 TIMES = st.lists(st.floats(0, 100), max_size=50)
 

@@ -8,10 +8,10 @@ from collections import deque
 from collections.abc import Iterator, Sequence
 from random import Random
 
+from ..subject.process_tree import starved_seconds
 from .checker import Checker
 from .connection import Connection
 from .load import Load
-from .process_tree import starved_seconds
 from .response import Head, Heads, NotHttp
 from .tally import OK, Tally, Trouble
 

@@ -17,9 +17,9 @@ import sys
 from collections.abc import Iterator
 from typing import Any
 
+from ..subject.question import Question
 from .checker import Checker
 from .load import Load
-from .question import Question
 from .traffic import Traffic
 
 _PR_SET_TIMERSLACK = 29

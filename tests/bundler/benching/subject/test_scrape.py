@@ -2,7 +2,7 @@
 
 import math
 
-from modelbundle.bundler.benching.scrape import Scrape
+from modelbundle.bundler.benching.subject.scrape import Scrape
 
 TEXT = """
 # TYPE rows histogram

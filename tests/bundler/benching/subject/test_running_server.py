@@ -4,9 +4,9 @@ import os
 
 import pytest
 
-from modelbundle.bundler.benching.process_tree import ProcessTree
-from modelbundle.bundler.benching.question import Question
-from modelbundle.bundler.benching.running_server import subject
+from modelbundle.bundler.benching.subject.process_tree import ProcessTree
+from modelbundle.bundler.benching.subject.question import Question
+from modelbundle.bundler.benching.subject.running_server import subject
 from modelbundle.bundler.errors import Refused
 from modelbundle.runtime.errors import BundleError
 

@@ -6,7 +6,7 @@ import subprocess
 import sys
 import time
 
-from modelbundle.bundler.benching.process_tree import ProcessTree, listening, machine_cpu
+from modelbundle.bundler.benching.subject.process_tree import ProcessTree, listening, machine_cpu
 
 PARENT = """
 import subprocess, sys, time
@@ -84,7 +84,7 @@ def test_the_machine_s_clock_goes_on_while_somebody_works():
 def test_who_shares_a_core_waits_for_it():
     code = (
         "import os, time\n"
-        "from modelbundle.bundler.benching.process_tree import starved_seconds\n"
+        "from modelbundle.bundler.benching.subject.process_tree import starved_seconds\n"
         "os.sched_setaffinity(0, {min(os.sched_getaffinity(0))})\n"
         "if os.fork() == 0:\n"
         "    end = time.monotonic() + 0.6\n"

@@ -3,8 +3,8 @@
 from dataclasses import dataclass
 from typing import Any
 
-from .round import Round
-from .scrape import Scrape
+from ..round import Round
+from ..subject.scrape import Scrape
 
 _WAIT, _RUN = "bundle_queue_wait_seconds", "bundle_batch_seconds"
 _REQUEST, _ROWS = "bundle_request_duration_seconds", "bundle_batch_rows"

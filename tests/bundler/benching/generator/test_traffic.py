@@ -6,9 +6,9 @@ import time
 
 import pytest
 
-from modelbundle.bundler.benching.checker import Checker
-from modelbundle.bundler.benching.load import Load
-from modelbundle.bundler.benching.traffic import Traffic
+from modelbundle.bundler.benching.generator.checker import Checker
+from modelbundle.bundler.benching.generator.load import Load
+from modelbundle.bundler.benching.generator.traffic import Traffic
 
 SHORT = {"warm": 0.0, "timeout": 5.0}
 

@@ -6,8 +6,8 @@ from math import exp, log, sqrt
 from statistics import fmean, stdev
 from typing import Any
 
-from .load import Load
-from .round import Round
+from ..generator.load import Load
+from ..round import Round
 
 # Student's t for 99 % of both sides, by degrees of freedom; beyond, the normal distribution's.
 # A run tells sixteen ratios: at 95 % every other one would find a difference where there is none.

@@ -4,10 +4,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from ..round import Round
+from ..subject.subject import Knobs
 from .cost_fit import Fit
 from .parts import Batches, batches
-from .round import Round
-from .subject import Knobs
 
 _FULL = 0.7  # mean batch as a share of what is allowed, from which it is the limit
 _SHARED = 0.15  # alpha's share in a lone call, below which batching wins next to nothing

@@ -1,7 +1,7 @@
 """Each answer is compared, and the same bytes only once."""
 
-from modelbundle.bundler.benching.checker import Checker
-from modelbundle.bundler.benching.question import Question
+from modelbundle.bundler.benching.generator.checker import Checker
+from modelbundle.bundler.benching.subject.question import Question
 
 
 def checker(answer, **tolerance):

@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from modelbundle.bundler.benching.generator import Cut, Generator
-from modelbundle.bundler.benching.load import Load
+from modelbundle.bundler.benching.generator.generator import Cut, Generator
+from modelbundle.bundler.benching.generator.load import Load
 from modelbundle.runtime.errors import BundleError
 
 

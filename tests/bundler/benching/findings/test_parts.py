@@ -2,11 +2,11 @@
 
 import pytest
 
-from modelbundle.bundler.benching.load import Load
-from modelbundle.bundler.benching.parts import batches, of_round
+from modelbundle.bundler.benching.findings.parts import batches, of_round
+from modelbundle.bundler.benching.generator.load import Load
+from modelbundle.bundler.benching.generator.tally import Tally
 from modelbundle.bundler.benching.round import of_tally
-from modelbundle.bundler.benching.scrape import Scrape
-from modelbundle.bundler.benching.tally import Tally
+from modelbundle.bundler.benching.subject.scrape import Scrape
 
 QUEUE = """
 # TYPE bundle_batch_rows histogram

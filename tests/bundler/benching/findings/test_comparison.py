@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from modelbundle.bundler.benching.comparison import Pair, by_load, ratio
-from modelbundle.bundler.benching.load import Load
+from modelbundle.bundler.benching.findings.comparison import Pair, by_load, ratio
+from modelbundle.bundler.benching.generator.load import Load
 
 
 def pairs(*rates, load=None):

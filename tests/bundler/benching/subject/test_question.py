@@ -5,7 +5,7 @@ import json
 from hypothesis import given
 from hypothesis import strategies as st
 
-from modelbundle.bundler.benching.question import MOST, Question, Questions, of_samples
+from modelbundle.bundler.benching.subject.question import MOST, Question, Questions, of_samples
 from modelbundle.runtime.data.samples import Samples
 
 

@@ -2,14 +2,14 @@
 
 import pytest
 
-from modelbundle.bundler.benching.advice import of_run
-from modelbundle.bundler.benching.cost_fit import fit
-from modelbundle.bundler.benching.load import Load
-from modelbundle.bundler.benching.process_tree import Usage
+from modelbundle.bundler.benching.findings.advice import of_run
+from modelbundle.bundler.benching.findings.cost_fit import fit
+from modelbundle.bundler.benching.generator.load import Load
+from modelbundle.bundler.benching.generator.tally import Tally
 from modelbundle.bundler.benching.round import of_tally
-from modelbundle.bundler.benching.scrape import Scrape
-from modelbundle.bundler.benching.subject import Knobs
-from modelbundle.bundler.benching.tally import Tally
+from modelbundle.bundler.benching.subject.process_tree import Usage
+from modelbundle.bundler.benching.subject.scrape import Scrape
+from modelbundle.bundler.benching.subject.subject import Knobs
 
 SIZES = (1, 2, 4, 8, 16, 32, 64)
 CHEAP_ROWS = fit([(rows, 5e-3 + 1e-5 * rows) for rows in SIZES], "batches")

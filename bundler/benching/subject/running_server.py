@@ -6,10 +6,10 @@ import socket
 from typing import Any
 from urllib.parse import SplitResult, urlsplit
 
-from ...runtime.data.samples import Samples
-from ...runtime.errors import BundleError
-from ..direct import opened
-from ..errors import Refused
+from ....runtime.data.samples import Samples
+from ....runtime.errors import BundleError
+from ...direct import opened
+from ...errors import Refused
 from .process_tree import listening
 from .question import Question, Questions
 from .subject import Subject
