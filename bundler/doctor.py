@@ -15,8 +15,8 @@ from typing import Literal
 from ..runtime.errors import BundleError, NoDevice
 from ..runtime.process.machine.device import devices
 from .errors import EngineUnavailable, ResolveError
-from .image import command_build
-from .image.engine import connect
+from .image.engines import command_build
+from .image.engines.engine import connect
 from .requirements import uv
 from .store import Store
 from .tag import KINDS

@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 
 from modelbundle.bundler.errors import EngineUnavailable
-from modelbundle.bundler.image.engine import connect
+from modelbundle.bundler.image.engines.engine import connect
 
 BIN = Path(sys.executable).parent
 HARDENED = {

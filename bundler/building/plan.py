@@ -15,7 +15,7 @@ from ...runtime.manifest import BundleManifest, FileEntry, ModelManifest
 from ...runtime.settings import ServeSettings
 from ...runtime.version import __version__
 from ..errors import BuildError
-from ..image import containerfile
+from ..image.recipe import containerfile
 from ..layers import package_group
 from ..project.source_file import SourceFile
 from ..requirements.lock import Lock

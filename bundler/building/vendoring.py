@@ -10,7 +10,7 @@ from ...runtime.manifest import BundleManifest
 from .. import bundle_text, whole_file
 from ..errors import BuildError, RegistryError, StoreError
 from ..image import vendored_base
-from ..image.image_settings import brings_python
+from ..image.recipe.image_settings import brings_python
 from ..progress import NullProgress, Progress
 from ..requirements.index import Index
 from ..requirements.location import Location, Needs

@@ -14,10 +14,10 @@ from ..layers.compressed_layer import CompressedLayer
 from ..layers.layer_plan import Layer
 from ..registry.content import Content
 from ..store import Blob, oci
-from . import image_config
 from .base import LAYER, Base
-from .image_config import Identity
-from .image_settings import ImageSettings
+from .recipe import image_config
+from .recipe.image_config import Identity
+from .recipe.image_settings import ImageSettings
 
 _CONFIG = "application/vnd.oci.image.config.v1+json"
 

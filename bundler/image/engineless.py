@@ -28,15 +28,16 @@ from ..registry.registry import Registry
 from ..registry.whereabouts import Whereabouts
 from ..store import disk
 from . import base as bases
-from . import image_config, load_tar, needs
-from . import keeper as keepers
 from .assembly import Assembly, Part
 from .base import Base
-from .build_context import own_entry
-from .image_config import Identity
-from .image_settings import ImageSettings
-from .keeper import Keeper
+from .engines import keeper as keepers
+from .engines import load_tar
+from .engines.build_context import own_entry
+from .engines.keeper import Keeper
 from .made_image import MadeImage
+from .recipe import image_config, needs
+from .recipe.image_config import Identity
+from .recipe.image_settings import ImageSettings
 
 if TYPE_CHECKING:
     from ..store import Item, Store

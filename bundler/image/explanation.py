@@ -4,8 +4,8 @@ from typing import TYPE_CHECKING, Any
 
 from ...runtime.manifest import BundleManifest
 from . import engineless
-from .image_settings import ImageSettings
-from .needs import engine_reasons
+from .recipe.image_settings import ImageSettings
+from .recipe.needs import engine_reasons
 
 if TYPE_CHECKING:
     from ..store import Item, Store

@@ -15,17 +15,17 @@ from ..layers.compressed_layer import Compression
 from ..progress import NullProgress, Progress
 from ..requirements.libraries import unvouched
 from ..signing.policy import Policy
-from . import command_build, docker_build
-from .build_context import BuildContext, own_entry
-from .command_keeper import CommandKeeper
-from .containerfile import ARGUMENTS, DIGEST, VERSION
-from .docker_keeper import DockerKeeper
-from .engine import Engine, connect
 from .engineless import Engineless, Wish, check, chosen_platform
-from .image_settings import TRUST
-from .keeper import Keeper, NotTaken
+from .engines import command_build, docker_build
+from .engines.build_context import BuildContext, own_entry
+from .engines.command_keeper import CommandKeeper
+from .engines.docker_keeper import DockerKeeper
+from .engines.engine import Engine, connect
+from .engines.keeper import Keeper, NotTaken
 from .made_image import MadeImage
-from .needs import engine_reasons
+from .recipe.containerfile import ARGUMENTS, DIGEST, VERSION
+from .recipe.image_settings import TRUST
+from .recipe.needs import engine_reasons
 
 if TYPE_CHECKING:
     from ..store import Item, Store

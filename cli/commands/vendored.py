@@ -33,7 +33,7 @@ def taken(vendor: Path | None, item: "Item", means: dict[str, Any]) -> Iterator[
 def _check_python(item: "Item", build_args: dict[str, str]) -> None:
     """An engine fetches Python by itself, and from no folder of ours."""
     from ...bundler.errors import BuildError
-    from ...bundler.image.image_settings import ImageSettings
+    from ...bundler.image.recipe.image_settings import ImageSettings
 
     settings = ImageSettings.of(_manifest(item))
     if not settings.brings_python and "PYTHON_MIRROR" not in build_args:
@@ -47,7 +47,7 @@ def _check_python(item: "Item", build_args: dict[str, str]) -> None:
 
 def _builds(item: "Item", means: dict[str, Any]) -> bool:
     """Whether an engine will follow the Containerfile."""
-    from ...bundler.image.needs import engine_reasons
+    from ...bundler.image.recipe.needs import engine_reasons
 
     if means["engine"] == "none" or means["output"] is not None:
         return False

@@ -5,7 +5,7 @@ import re
 import pytest
 import yaml
 
-from modelbundle.bundler.image.image_settings import USER
+from modelbundle.bundler.image.recipe.image_settings import USER
 from modelbundle.runtime.process.supervising.supervisor import KILL_AFTER
 from modelbundle.runtime.settings import ServeSettings
 

@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 
 import pytest
 
-from modelbundle.bundler.image import containerfile
+from modelbundle.bundler.image.recipe import containerfile
 from modelbundle.bundler.store import Store
 from modelbundle.runtime import digest
 from modelbundle.runtime.manifest import BundleManifest, FileEntry, ModelEntry

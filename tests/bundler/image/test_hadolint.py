@@ -10,10 +10,10 @@ from types import SimpleNamespace
 
 import pytest
 
-from modelbundle.bundler.image.containerfile import render
+from modelbundle.bundler.image.recipe.containerfile import render
 from modelbundle.runtime.manifest import FileEntry
 
-from .test_containerfile import BUNDLE, DIGEST, with_image
+from .recipe.test_containerfile import BUNDLE, DIGEST, with_image
 
 CUDA = {"kind": "cuda", "cuda": "13.0", "min_driver": "580"}
 NVIDIA = CUDA | {"base": f"nvidia/cuda:13.0.3-base-ubuntu24.04@{DIGEST}"}

@@ -6,9 +6,9 @@ import pytest
 
 from modelbundle.bundler.building.plan import _image
 from modelbundle.bundler.errors import BuildError, BundlefileError
-from modelbundle.bundler.image import containerfile, image_config
-from modelbundle.bundler.image.image_config import Identity
-from modelbundle.bundler.image.image_settings import ImageSettings
+from modelbundle.bundler.image.recipe import containerfile, image_config
+from modelbundle.bundler.image.recipe.image_config import Identity
+from modelbundle.bundler.image.recipe.image_settings import ImageSettings
 from modelbundle.bundler.project.bundlefile import Bundlefile
 from modelbundle.runtime.manifest import BundleManifest, FileEntry, ModelEntry
 

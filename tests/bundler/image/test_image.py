@@ -20,9 +20,9 @@ from modelbundle.bundler.errors import (
     ImageFailed,
     InvalidTag,
 )
-from modelbundle.bundler.image import instruction
-from modelbundle.bundler.image.engine import connect
+from modelbundle.bundler.image.engines.engine import connect
 from modelbundle.bundler.image.image import Means, containerize, default_tag
+from modelbundle.bundler.image.recipe import instruction
 from modelbundle.bundler.progress import NullProgress
 from modelbundle.bundler.store import Store
 from modelbundle.runtime.errors import NotTrusted

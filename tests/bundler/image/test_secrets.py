@@ -11,7 +11,7 @@ import pytest
 
 from modelbundle.bundler.building import building
 from modelbundle.bundler.errors import BundleError
-from modelbundle.bundler.image.engine import connect
+from modelbundle.bundler.image.engines.engine import connect
 from modelbundle.bundler.image.image import Means, containerize
 from modelbundle.bundler.progress import NullProgress
 

@@ -7,9 +7,9 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from modelbundle.bundler.errors import BuildError
-from modelbundle.bundler.image.instruction import check_lines, listed, pairs, quote
+from modelbundle.bundler.image.recipe.instruction import check_lines, listed, pairs, quote
 
-from .dockerfile_reader import logical_lines, read
+from ..dockerfile_reader import logical_lines, read
 
 SAYABLE = st.text(
     st.characters(

@@ -8,7 +8,7 @@ import socket
 import pytest
 
 from modelbundle.bundler.errors import EngineUnavailable
-from modelbundle.bundler.image.engine import connect, endpoints
+from modelbundle.bundler.image.engines.engine import connect, endpoints
 
 
 @pytest.fixture

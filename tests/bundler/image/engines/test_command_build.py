@@ -5,8 +5,8 @@ import os
 import pytest
 
 from modelbundle.bundler.errors import EngineUnavailable, ImageFailed, InvalidDestination
-from modelbundle.bundler.image.command_build import find, is_installed
-from modelbundle.bundler.image.engine import connect
+from modelbundle.bundler.image.engines.command_build import find, is_installed
+from modelbundle.bundler.image.engines.engine import connect
 from modelbundle.bundler.image.image import Means, containerize
 
 

@@ -10,15 +10,15 @@ from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from typing import Any
 
-from ..errors import ImageFailed
-from ..progress import Progress
+from ...errors import ImageFailed
+from ...progress import Progress
+from ..assembly import Assembly
+from ..made_image import MadeImage
+from ..recipe.image_settings import DIGEST_LABEL
 from . import load_tar
-from .assembly import Assembly
 from .docker_build import tagged, told
 from .engine import Engine
-from .image_settings import DIGEST_LABEL
 from .keeper import ASKED, Sent, common
-from .made_image import MadeImage
 
 _ASKED = 64  # images of bundles, the newest ones
 

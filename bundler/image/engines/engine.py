@@ -9,7 +9,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
-from ..errors import EngineUnavailable
+from ...errors import EngineUnavailable
 
 PROBE = 10  # seconds for the first answer
 PATIENCE = 3600  # seconds of silence in a push; layers of gigabytes are hashed without a word

@@ -11,14 +11,14 @@ from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING
 
-from ...runtime import digest
-from ...runtime.manifest import FileEntry
-from ..errors import Damaged
-from ..progress import Meter
-from .containerfile import WHEELS
+from ....runtime import digest
+from ....runtime.manifest import FileEntry
+from ...errors import Damaged
+from ...progress import Meter
+from ..recipe.containerfile import WHEELS
 
 if TYPE_CHECKING:
-    from ..store import Item
+    from ...store import Item
 
 _BLOCK = tarfile.BLOCKSIZE
 _END = bytes(2 * _BLOCK)

@@ -5,11 +5,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Self
 
-from ...runtime.manifest import BundleManifest
-from ...runtime.settings import ServeSettings
-from ..errors import BuildError
-from ..layers.bundle_files import WORKDIR
-from ..requirements import standalone
+from ....runtime.manifest import BundleManifest
+from ....runtime.settings import ServeSettings
+from ...errors import BuildError
+from ...layers.bundle_files import WORKDIR
+from ...requirements import standalone
 
 USER = "65532"  # "nonroot" of the distroless images; it needs no name in /etc/passwd
 PACKAGES = "/opt/packages"

@@ -9,16 +9,16 @@ import json
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from ...runtime import canonical
-from ..errors import ImageFailed
-from ..progress import Meter, Progress
+from ....runtime import canonical
+from ...errors import ImageFailed
+from ...progress import Meter, Progress
+from ..assembly import Assembly, Part
+from ..made_image import MadeImage
+from ..recipe.image_settings import DIGEST_LABEL
 from . import load_tar
-from .assembly import Assembly, Part
 from .command_build import CommandEngine
 from .docker_keeper import oci_config
-from .image_settings import DIGEST_LABEL
 from .keeper import ASKED, Sent
-from .made_image import MadeImage
 
 _OCI, _DOCKER = "application/vnd.oci.image.layer.v1.tar", "application/vnd.docker.image.rootfs.diff"
 _KINDS = {_OCI: f"{_DOCKER}.tar", f"{_OCI}+gzip": f"{_DOCKER}.tar.gzip"}

@@ -8,7 +8,7 @@ quotes the backslash escapes `"`, `$` and itself.
 import json
 from collections.abc import Mapping, Sequence
 
-from ..errors import BuildError
+from ...errors import BuildError
 
 LONGEST = 65_535  # bytes of a line; Docker's reader takes no more
 

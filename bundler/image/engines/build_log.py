@@ -5,8 +5,8 @@ from collections import deque
 from collections.abc import Mapping
 from typing import Any
 
-from ..errors import ImageFailed
-from ..progress import Progress
+from ...errors import ImageFailed
+from ...progress import Progress
 
 SHOWN = 20  # lines of output in a message
 WIDTH = 72  # characters of an instruction that are shown

@@ -11,11 +11,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from ..errors import EngineUnavailable, ImageFailed
-from ..layers.member import TIME
+from ...errors import EngineUnavailable, ImageFailed
+from ...layers.member import TIME
+from ..made_image import MadeImage
+from ..recipe.containerfile import NAME
 from .build_log import SHOWN
-from .containerfile import NAME
-from .made_image import MadeImage
 
 _PROGRAMS = {"podman": "podman", "buildah": "buildah", "buildkit": "docker"}
 _TIMES = ("--timestamp", str(TIME))  # of the image, and of every file that a layer adds

@@ -9,14 +9,15 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Protocol
 
-from ..errors import ImageFailed
-from ..progress import Progress
-from ..store import Blob
-from . import base_config, image_config
-from .assembly import Assembly
-from .base import LAYER, Base, BaseLayer
-from .image_settings import ImageSettings
-from .made_image import MadeImage
+from ...errors import ImageFailed
+from ...progress import Progress
+from ...store import Blob
+from .. import base_config
+from ..assembly import Assembly
+from ..base import LAYER, Base, BaseLayer
+from ..made_image import MadeImage
+from ..recipe import image_config
+from ..recipe.image_settings import ImageSettings
 
 ASKED = "import site, sys; print(sys.version.split()[0], site.ENABLE_USER_SITE)"
 """A program for the Python of a base image that does not say in its variables which one it is."""

@@ -15,17 +15,17 @@ from types import SimpleNamespace
 import pytest
 
 from modelbundle.bundler.errors import BuildError, ImageFailed
-from modelbundle.bundler.image import keeper as keepers
-from modelbundle.bundler.image.command_build import is_installed
-from modelbundle.bundler.image.command_keeper import _pinned
-from modelbundle.bundler.image.docker_keeper import DockerKeeper
-from modelbundle.bundler.image.engine import connect
 from modelbundle.bundler.image.engineless import Engineless, Wish
+from modelbundle.bundler.image.engines import keeper as keepers
+from modelbundle.bundler.image.engines.command_build import is_installed
+from modelbundle.bundler.image.engines.command_keeper import _pinned
+from modelbundle.bundler.image.engines.docker_keeper import DockerKeeper
+from modelbundle.bundler.image.engines.engine import connect
 from modelbundle.bundler.image.image import Means, containerize
 from modelbundle.bundler.image.made_image import MadeImage
 from modelbundle.bundler.progress import NullProgress
 
-from .conftest import ENV, write_base
+from ..conftest import ENV, write_base
 
 KNOWN = [*ENV, "PYTHON_VERSION=3.11.7"]
 

@@ -9,11 +9,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from modelbundle.bundler.errors import BuildError
-from modelbundle.bundler.image.containerfile import render
+from modelbundle.bundler.image.recipe.containerfile import render
 from modelbundle.bundler.requirements import standalone
 from modelbundle.runtime.manifest import BundleManifest, FileEntry, ModelEntry
 
-from .dockerfile_reader import logical_lines, read
+from ..dockerfile_reader import logical_lines, read
 
 DIGEST = "sha256:" + 64 * "0"
 FILES = (

@@ -3,7 +3,7 @@
 import pytest
 
 from modelbundle.bundler.errors import ImageFailed
-from modelbundle.bundler.image.build_log import BuildLog
+from modelbundle.bundler.image.engines.build_log import BuildLog
 from modelbundle.bundler.progress import NullProgress
 
 

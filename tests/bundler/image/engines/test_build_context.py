@@ -6,7 +6,7 @@ import tarfile
 import pytest
 
 from modelbundle.bundler.errors import Damaged
-from modelbundle.bundler.image.build_context import BuildContext
+from modelbundle.bundler.image.engines.build_context import BuildContext
 from modelbundle.runtime import digest
 from modelbundle.runtime.manifest import FileEntry
 

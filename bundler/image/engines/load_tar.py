@@ -6,15 +6,15 @@ It is an OCI layout with Docker's own `manifest.json` beside it, for engines tha
 import hashlib
 from collections.abc import Container, Iterator, Sequence
 
-from ...runtime import canonical
-from ..archives import destination as destinations
-from ..archives.tar_header import END, TarHeader, padding
-from ..errors import Damaged
-from ..progress import Meter, Progress
-from ..registry.index import Index
-from ..store import Blob, disk
-from ..store.layout import OCI
-from .assembly import Assembly, BytesContent, Part
+from ....runtime import canonical
+from ...archives import destination as destinations
+from ...archives.tar_header import END, TarHeader, padding
+from ...errors import Damaged
+from ...progress import Meter, Progress
+from ...registry.index import Index
+from ...store import Blob, disk
+from ...store.layout import OCI
+from ..assembly import Assembly, BytesContent, Part
 
 
 @disk.told("write the image")

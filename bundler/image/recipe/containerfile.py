@@ -8,15 +8,15 @@ manifest. What differs in every build is said last, and makes no layer.
 import re
 from typing import TYPE_CHECKING
 
-from ...runtime.manifest import BundleManifest
-from ..layers import package_group
-from ..layers.python_tree import PYTHON_HOME
-from ..requirements import standalone
+from ....runtime.manifest import BundleManifest
+from ...layers import package_group
+from ...layers.python_tree import PYTHON_HOME
+from ...requirements import standalone
 from .image_settings import DIGEST_LABEL, PACKAGES, TRUST, VERSION_LABEL, ImageSettings, checked
 from .instruction import check_lines, listed, pairs, quote
 
 if TYPE_CHECKING:
-    from ..requirements.lock import Lock
+    from ...requirements.lock import Lock
 
 NAME = "Containerfile"
 DIGEST, VERSION = "BUNDLE_DIGEST", "BUNDLE_VERSION"

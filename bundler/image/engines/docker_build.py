@@ -5,13 +5,13 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
 
-from ..errors import ImageFailed
-from ..progress import Progress
+from ...errors import ImageFailed
+from ...progress import Progress
+from ..made_image import MadeImage
+from ..recipe.containerfile import NAME
 from .build_context import BuildContext
 from .build_log import BuildLog
-from .containerfile import NAME
 from .engine import Engine
-from .made_image import MadeImage
 
 
 def build(
