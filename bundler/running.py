@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any, Literal, Self, TypeVar
 
 from ..runtime.errors import BundleError
-from .store.process import Process
+from .store.files.process import Process
 
 FOLDER = "run"
 _Found = TypeVar("_Found", bound="RunningServer")

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from ..store import FolderCopies
-from ..store.copies import Offer
+from ..store.upkeep.copies import Offer
 from . import layout, opening
 
 

@@ -10,7 +10,7 @@ from typing import Protocol
 from ...runtime import digest as digests
 from ..errors import Damaged
 from ..store import Blob
-from ..store.hashing import Hashing
+from ..store.files.hashing import Hashing
 
 _PIECE = 64 << 20  # bytes that one system call is asked to copy: a Ctrl-C waits no longer
 

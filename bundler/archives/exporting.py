@@ -7,7 +7,8 @@ from typing import Literal
 
 from ..errors import InvalidDestination
 from ..progress import NullProgress, Progress
-from ..store import Item, Store, disk
+from ..store import Item, Store
+from ..store.files import disk
 from . import destination as destinations
 from .inventory import Inventory
 from .layout_directory import LayoutDirectory

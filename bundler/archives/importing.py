@@ -6,9 +6,10 @@ from functools import partial
 
 from ..errors import Damaged, InvalidArchive, InvalidTag
 from ..progress import NullProgress, Progress
-from ..store import Blob, Item, Store, default_version, disk
-from ..store.delivery import Delivery
-from ..store.hashing import Read
+from ..store import Blob, Item, Store, default_version
+from ..store.blobs.delivery import Delivery
+from ..store.files import disk
+from ..store.files.hashing import Read
 from ..store.referrers import SIGNATURE
 from ..tag import Kind, check_name, check_version
 from . import opening

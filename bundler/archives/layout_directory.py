@@ -9,8 +9,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from ..errors import InvalidArchive, InvalidDestination
-from ..store import Blob, Store, disk, drafts
-from ..store.barrier import Barrier
+from ..store import Blob, Store, drafts
+from ..store.files import disk
+from ..store.files.barrier import Barrier
 from . import copying, layout
 from .descriptor import Descriptor
 from .inventory import Inventory

@@ -21,7 +21,7 @@ from .tar_file import TarFile
 from .tar_stream import TarStream
 
 if TYPE_CHECKING:
-    from ..store.hashing import Read
+    from ..store.files.hashing import Read
 
 STDIN = "-"
 _OTHERS = {

@@ -9,7 +9,7 @@ from ...runtime import digest as digests
 from ..errors import InvalidArchive
 from ..quotation import quoted
 from ..store import Blob
-from ..store.hashing import Read
+from ..store.files.hashing import Read
 from ..store.referrers import EMPTY
 from . import layout
 from .announcement import Announcement

@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 
 from ..errors import InvalidArchive
-from ..store.hashing import Read
+from ..store.files.hashing import Read
 from . import layout, tar_header
 from .source import refused, take
 from .tar_header import BLOCK, END, TarHeader

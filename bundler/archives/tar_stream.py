@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Iterator, Mapping
 
 from ..store import Blob
-from ..store.hashing import Read
+from ..store.files.hashing import Read
 from . import layout
 from .inventory import Inventory
 from .source import Receive, refused, take

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from ..project.project import Project
     from ..requirements.wheelhouse import Wheelhouse
     from ..store import Item, Store
-    from ..store.batch import Batch
+    from ..store.blobs.batch import Batch
 
 
 @dataclass(frozen=True, slots=True)

@@ -18,7 +18,8 @@ from ...runtime.manifest import BundleManifest
 from ...runtime.version import __version__
 from ..errors import BuildError, NotFound
 from ..project.source_tree import SourceTree
-from ..store import drafts, record
+from ..store import drafts
+from ..store.files import record
 from .vendor import PACKAGE
 
 if TYPE_CHECKING:

@@ -26,7 +26,7 @@ from ..registry.pushing import NOTES
 from ..registry.reference import DirectoryReference, RegistryReference, parse
 from ..registry.registry import Registry
 from ..registry.whereabouts import Whereabouts
-from ..store import disk
+from ..store.files import disk
 from . import base as bases
 from .assembly import Assembly, Part
 from .base import Base

@@ -12,7 +12,8 @@ from ..registry.reference import DirectoryReference, parse
 from ..registry.registry import Registry
 from ..registry.remote_content import RemoteContent
 from ..requirements.wheelhouse import NAMED
-from ..store import Blob, disk
+from ..store import Blob
+from ..store.files import disk
 from .assembly import BytesContent
 from .base import blob_of, document_of, for_platform, place_of
 

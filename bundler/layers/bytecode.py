@@ -17,7 +17,7 @@ from typing import Literal
 from ..errors import BuildError, ResolveError
 from ..requirements import uv
 from ..store import Store
-from ..store.barrier import Barrier
+from ..store.files.barrier import Barrier
 from . import layer_cache
 from .member import Member
 

@@ -17,8 +17,9 @@ import orjson
 from ...runtime import digest as digests
 from ...runtime.manifest import BundleManifest
 from ..errors import Damaged, StoreError
-from ..store import Store, disk, record, workspace
-from ..store.usage import freed_size
+from ..store import Store
+from ..store.files import disk, record, workspace
+from ..store.upkeep.usage import freed_size
 from .bundle_files import WORKDIR
 
 PACKAGES, BYTECODE, KNOWN, LAST, PYTHON = "packages", "bytecode", "known", "last", "python"

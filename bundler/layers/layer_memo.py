@@ -10,7 +10,8 @@ from pathlib import Path
 from typing import Any
 
 from ...runtime import digest as digests
-from ..store import Blob, drafts, record
+from ..store import Blob, drafts
+from ..store.files import record
 
 
 @dataclass(frozen=True, slots=True)

@@ -23,7 +23,8 @@ from ..requirements import collisions, uv
 from ..requirements.lock import index_arguments
 from ..requirements.requirements import normalize
 from ..requirements.target import PLATFORMS
-from ..store import Store, disk
+from ..store import Store
+from ..store.files import disk
 from . import layer_cache
 from .bytecode import Compiler
 from .member import Member

@@ -9,7 +9,8 @@ from typing import Any
 from ...runtime import digest as digests
 from ...runtime.errors import BundleError, in_short
 from ..errors import Damaged, RegistryError
-from ..store import Blob, layout
+from ..store import Blob
+from ..store.files import layout
 from .index import Index
 from .limits import Limits
 from .place import Advance, Stream, Way

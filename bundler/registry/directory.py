@@ -14,7 +14,8 @@ from typing import Any
 
 from ...runtime import digest as digests
 from ..errors import Damaged, RegistryError
-from ..store import Blob, disk, drafts, layout
+from ..store import Blob, drafts
+from ..store.files import disk, layout
 from .content import Content
 from .index import LIMIT, Index
 from .limits import Limits

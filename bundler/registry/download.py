@@ -7,7 +7,8 @@ from contextlib import suppress
 from pathlib import Path
 
 from ..errors import Damaged
-from ..store import Blob, disk
+from ..store import Blob
+from ..store.files import disk
 from .dropped import Dropped
 from .patience import Patience
 from .place import Advance, Place

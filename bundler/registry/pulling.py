@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING
 from ...runtime.manifest import BundleManifest, ModelManifest
 from ..errors import InvalidTag, NotFound, Refused
 from ..progress import NullProgress, Progress
-from ..store import Blob, Item, disk
-from ..store.ingest import check_room
+from ..store import Blob, Item
+from ..store.blobs.ingest import check_room
+from ..store.files import disk
 from ..tag import check_name, check_version
 from . import referring
 from .artifact import Artifact

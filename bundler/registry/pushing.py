@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING
 
 from ..errors import InvalidTag, Refused
 from ..progress import NullProgress, Progress
-from ..store import Blob, Item, disk
+from ..store import Blob, Item
+from ..store.files import disk
 from . import referring
 from .bucket import Bucket
 from .crew import Crew

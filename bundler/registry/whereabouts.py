@@ -10,7 +10,8 @@ from contextlib import suppress
 from pathlib import Path
 
 from ...runtime.digest import is_digest
-from ..store import disk, drafts
+from ..store import drafts
+from ..store.files import disk
 from .reference import RegistryReference
 
 _LIMIT = 1 << 22  # bytes of a note

@@ -17,7 +17,7 @@ from ...runtime.signature import Class, Signature, is_classes
 from ..errors import InvalidSource, SampleMismatch, UnsupportedModel
 from ..progress import NullProgress, Progress
 from ..store import Item, Store
-from ..store.disk import told
+from ..store.files.disk import told
 from ..tag import check_name, check_version
 from . import model_source, recording, rehearsal
 from .draft import Draft

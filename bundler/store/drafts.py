@@ -12,9 +12,9 @@ import shutil
 from contextlib import suppress
 from pathlib import Path
 
-from . import disk
-from .process import Process
-from .workspace import is_abandoned
+from .files import disk
+from .files.process import Process
+from .files.workspace import is_abandoned
 
 _LONGEST = 100  # bytes of a place's name in its draft's; a file system takes 255 in all
 _OWNED = re.compile(r"\.([0-9]+\.[0-9]+\.[^./]+\.[0-9a-f]{8})\.part\Z")

@@ -13,11 +13,12 @@ from pathlib import Path
 from typing import Any
 
 from ...runtime import canonical
-from . import disk, oci, record
-from .blobs import Blobs
+from . import oci
+from .blobs.blobs import Blobs
+from .files import disk, record
+from .files.layout import Layout
+from .files.workspace import GRACE, Workspace
 from .item import Blob, Item
-from .layout import Layout
-from .workspace import GRACE, Workspace
 
 SIGNATURE = "application/vnd.dev.sigstore.bundle.v0.3+json"
 TRAVELING = frozenset({SIGNATURE})

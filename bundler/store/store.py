@@ -18,32 +18,34 @@ from ...runtime.manifest import FileEntry
 from ..errors import Damaged
 from ..progress import NullProgress, Progress
 from ..tag import Kind, check_version
-from . import disk, lookup, oci
-from .barrier import Barrier
-from .batch import Batch
-from .blobs import Blobs
-from .collecting import Collector, Reclaimed
-from .copies import Copies
-from .counter import Counter
-from .delivery import Delivery
-from .index import Index
-from .ingest import Ingest
+from . import oci
+from .blobs.batch import Batch
+from .blobs.blobs import Blobs
+from .blobs.delivery import Delivery
+from .blobs.ingest import Ingest
+from .blobs.marks import Marks
+from .blobs.memo import Memo
+from .blobs.trees import Trees
+from .files import disk
+from .files.barrier import Barrier
+from .files.counter import Counter
+from .files.layout import Layout
+from .files.placing import place
+from .files.workspace import Workspace
 from .item import Blob, Item, default_version
-from .layout import Layout
-from .marks import Marks
-from .memo import Memo
-from .names import Names
-from .placing import place
-from .reach import Reach
-from .record_repair import RecordRepair
 from .referrers import Referrers
-from .refs import Refs, check_names
-from .repairing import Repair, Repaired
-from .trees import Trees
+from .refs import lookup
+from .refs.index import Index
+from .refs.names import Names
+from .refs.refs import Refs, check_names
 from .trust import Trust
-from .usage import Usage
-from .verifying import Damage, Verification
-from .workspace import Workspace
+from .upkeep.collecting import Collector, Reclaimed
+from .upkeep.copies import Copies
+from .upkeep.reach import Reach
+from .upkeep.record_repair import RecordRepair
+from .upkeep.repairing import Repair, Repaired
+from .upkeep.usage import Usage
+from .upkeep.verifying import Damage, Verification
 
 
 class Store:

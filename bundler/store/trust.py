@@ -6,9 +6,9 @@ from pathlib import Path
 
 from ...runtime.digest import is_digest
 from ..errors import InvalidTag
-from . import disk, record
-from .layout import Layout
-from .workspace import Workspace
+from .files import disk, record
+from .files.layout import Layout
+from .files.workspace import Workspace
 
 BUILT_HERE = "built here from trusted models"
 """Why a bundle is trusted whose models were."""

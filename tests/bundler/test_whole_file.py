@@ -6,7 +6,7 @@ import os
 import pytest
 
 from modelbundle.bundler import whole_file
-from modelbundle.bundler.store import disk
+from modelbundle.bundler.store.files import disk
 
 
 def names(folder):

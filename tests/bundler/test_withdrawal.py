@@ -7,7 +7,7 @@ import pytest
 
 from modelbundle.bundler.building.building import build
 from modelbundle.bundler.errors import StoreError
-from modelbundle.bundler.store import disk
+from modelbundle.bundler.store.files import disk
 from modelbundle.bundler.store.trust import BUILT_HERE
 from modelbundle.bundler.withdrawal import Withdrawal
 

@@ -12,8 +12,9 @@ from ...archives.tar_header import END, TarHeader, padding
 from ...errors import Damaged
 from ...progress import Meter, Progress
 from ...registry.index import Index
-from ...store import Blob, disk
-from ...store.layout import OCI
+from ...store import Blob
+from ...store.files import disk
+from ...store.files.layout import OCI
 from ..assembly import Assembly, BytesContent, Part
 
 

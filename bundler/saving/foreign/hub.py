@@ -22,7 +22,7 @@ from ...registry.answer import Answer
 from ...registry.limits import Limits
 from ...registry.reference import is_loopback
 from ...registry.wire import Wire
-from ...store.ingest import check_room
+from ...store.blobs.ingest import check_room
 from .folder import Folder, is_inside
 from .hugging_face import BESIDE, INDEX, WEIGHTS
 

@@ -12,7 +12,8 @@ import pytest
 
 from modelbundle.bundler.archives import export_item, import_item
 from modelbundle.bundler.errors import StoreError
-from modelbundle.bundler.store import Store, disk
+from modelbundle.bundler.store import Store
+from modelbundle.bundler.store.files import disk
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "store"))
 import test_crash as crash

@@ -10,7 +10,7 @@ from modelbundle.bundler.errors import BuildError, ResolveError
 from modelbundle.bundler.layers.bytecode import Compiler
 from modelbundle.bundler.layers.package_tree import PackageTree, Wanted
 from modelbundle.bundler.progress import NullProgress
-from modelbundle.bundler.store import disk
+from modelbundle.bundler.store.files import disk
 from modelbundle.runtime import digest
 
 SITE = "opt/site"

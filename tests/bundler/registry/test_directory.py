@@ -10,7 +10,7 @@ import pytest
 from modelbundle.bundler.errors import Damaged, Refused, RegistryError
 from modelbundle.bundler.registry.pulling import Wanted, pull
 from modelbundle.bundler.registry.pushing import push
-from modelbundle.bundler.store import disk
+from modelbundle.bundler.store.files import disk
 
 
 @pytest.fixture

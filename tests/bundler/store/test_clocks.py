@@ -6,7 +6,7 @@ import time
 import pytest
 
 from modelbundle.bundler.store import Store
-from modelbundle.bundler.store.workspace import GRACE
+from modelbundle.bundler.store.files.workspace import GRACE
 
 YEAR = 365 * 24 * 3600
 

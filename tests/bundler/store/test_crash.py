@@ -17,7 +17,8 @@ from pathlib import Path
 import pytest
 
 from modelbundle.bundler.errors import StoreError
-from modelbundle.bundler.store import Store, barrier
+from modelbundle.bundler.store import Store
+from modelbundle.bundler.store.files import barrier
 from modelbundle.runtime.manifest import FileEntry
 
 WRITING = os.O_WRONLY | os.O_RDWR | os.O_CREAT

@@ -12,7 +12,7 @@ from modelbundle.bundler.registry.directory import Directory
 from modelbundle.bundler.registry.reference import parse
 from modelbundle.bundler.requirements.wheelhouse import Wheelhouse
 from modelbundle.bundler.store import Store, drafts
-from modelbundle.bundler.store.process import Process
+from modelbundle.bundler.store.files.process import Process
 
 
 def write_file(folder, pause):

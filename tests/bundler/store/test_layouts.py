@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from modelbundle.bundler.store import Store
-from modelbundle.bundler.store.layout import VERSION
+from modelbundle.bundler.store.files.layout import VERSION
 
 KEPT = sorted((Path(__file__).parent / "layouts").glob("*.tar.gz"))
 

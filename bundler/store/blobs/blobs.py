@@ -1,0 +1,155 @@
+"""Blobs: immutable files named by the sha256 of their bytes."""
+
+import os
+import time
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TypeVar
+
+from ....runtime import digest as digests
+from ...errors import Damaged, StoreError
+from ..files import disk
+from ..files.barrier import Barrier
+from ..files.workspace import Workspace
+from ..item import Blob
+from .marks import Marks
+
+T = TypeVar("T")
+_PATIENCE = 20  # looks, 50 ms apart, at a blob that garbage collection may be putting back
+
+
+class Blobs:
+    """`blobs/sha256/`. A blob is held by the workspace before anyone looks whether it is there."""
+
+    def __init__(self, directory: Path, marks: Marks, workspace: Workspace) -> None:
+        self.directory = directory
+        self.marks = marks
+        self._workspace = workspace
+
+    def path(self, digest: str) -> Path:
+        """Where the blob is, or would be."""
+        return self.directory / digest.removeprefix("sha256:")
+
+    def has(self, digest: str, size: int) -> bool:
+        """Whether it is there, in full length and not known to be damaged."""
+        try:
+            return self.path(digest).stat().st_size == size and not self.marks.has(digest)
+        except FileNotFoundError:
+            return False
+
+    def find(self, digest: str) -> Path:
+        """The blob's path.
+
+        Raises:
+            Damaged: when the store has lost it, or verification found other bytes in it.
+        """
+        path = self.path(digest)
+        for _ in range(_PATIENCE):
+            if path.exists():
+                break
+            time.sleep(0.05)
+        else:
+            raise Damaged(f"The blob `{digest}` is missing.", hint="See `bundle verify`.")
+        if self.marks.has(digest):
+            self._check_again(path, digest)
+        return path
+
+    def read(self, digest: str) -> bytes:
+        """The bytes of a small blob, checked.
+
+        Raises:
+            Damaged: when they are others.
+        """
+        data = self.use(digest, Path.read_bytes)
+        if digests.of_bytes(data) != digest:
+            raise _changed(self.path(digest), digest, digests.of_bytes(data))
+        return data
+
+    def use(self, digest: str, action: Callable[[Path], T]) -> T:
+        """Do something with a blob, once more if a collection had it in hand just then."""
+        try:
+            return action(self.find(digest))
+        except FileNotFoundError:
+            return action(self.find(digest))
+
+    def keep(self, temporary: Path, digest: str) -> Blob:
+        """Take in a file of ours whose digest is known, unless its bytes are here already."""
+        self._workspace.hold(digest)
+        with _sealed(temporary) as descriptor:
+            blob = Blob(digest, os.fstat(descriptor).st_size)
+            if self.has(digest, blob.size):
+                return blob
+            os.fsync(descriptor)
+        temporary.replace(self.path(digest))
+        self.marks.set(digest, damaged=False)
+        return blob
+
+    def keep_together(self, staged: Mapping[str, Path], barrier: Barrier) -> None:
+        """Take in files of ours that are held: all are durable before one has its name."""
+        for temporary in staged.values():
+            with _sealed(temporary):
+                pass
+        barrier.sync(list(staged.values()))
+        for digest, temporary in staged.items():
+            temporary.replace(self.path(digest))
+            self.marks.set(digest, damaged=False)
+
+    def keep_bytes(self, data: bytes) -> Blob:
+        """Take in bytes; being few, they are compared with what is there."""
+        digest = digests.of_bytes(data)
+        self._workspace.hold(digest)
+        if not self.has_bytes(digest, data):
+            with self._workspace.file(data, disk.BLOB_MODE) as temporary:
+                temporary.replace(self.path(digest))
+            self.marks.set(digest, damaged=False)
+        return Blob(digest, len(data))
+
+    def settle(self, blobs: Iterable[Blob]) -> None:
+        """Make sure that all are there and stay there, before something refers to them.
+
+        Raises:
+            Damaged: when one is missing.
+            StoreError: when one has another size than is said of it.
+        """
+        for blob in blobs:
+            if not self.has(blob.digest, blob.size) and (
+                self.find(blob.digest).stat().st_size != blob.size
+            ):
+                raise StoreError(
+                    f"The blob `{blob.digest}` does not have {blob.size} bytes.",
+                    hint="See `bundle verify`.",
+                )
+        disk.sync_directory(self.directory)
+
+    def _check_again(self, path: Path, digest: str) -> None:
+        got = digests.of_file(path)
+        if got != digest:
+            raise _changed(path, digest, got)
+        self.marks.set(digest, damaged=False)
+
+    def has_bytes(self, digest: str, data: bytes) -> bool:
+        """Whether the blob is there with these very bytes."""
+        try:
+            return self.path(digest).read_bytes() == data
+        except FileNotFoundError:
+            return False
+
+
+@contextmanager
+def _sealed(temporary: Path) -> Iterator[int]:
+    """A file of ours that nobody writes any more, open; errors name it."""
+    descriptor = os.open(temporary, os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW)
+    try:
+        with disk.named(temporary):
+            os.fchmod(descriptor, disk.BLOB_MODE)
+            yield descriptor
+    finally:
+        os.close(descriptor)
+
+
+def _changed(path: Path, digest: str, got: str) -> Damaged:
+    return Damaged(
+        f"`{path}` has changed: expected {digest}, got {got}.",
+        hint="See what is affected with `bundle verify`; saving the same again mends it.",
+    )

@@ -1,0 +1,178 @@
+"""The few ways in which the store touches the disk: durable, atomic, and honest about failure."""
+
+import ctypes
+import errno
+import os
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from ...errors import StoreError
+
+FILE_MODE = 0o644
+DIRECTORY_MODE = 0o755
+BLOB_MODE = 0o444
+
+_CLOSED = (errno.EROFS, errno.EACCES, errno.EPERM, errno.ENOSPC, errno.EDQUOT)
+_HINTS = {
+    errno.ENOSPC: "Free some space; `bundle gc` removes what nothing refers to.",
+    errno.EDQUOT: "Your quota is used up; `bundle gc` removes what nothing refers to.",
+    errno.EACCES: "Check who owns it, or choose another store with BUNDLE_HOME.",
+    errno.EPERM: "Check who owns it, or choose another store with BUNDLE_HOME.",
+    errno.EROFS: "It is read-only; choose a writable store with BUNDLE_HOME.",
+    errno.ENOTDIR: "Choose a directory for the store with BUNDLE_HOME.",
+    errno.EIO: "The device failed; check it, then `bundle verify`.",
+}
+
+
+@contextmanager
+def told(doing: str) -> Iterator[None]:
+    """Turn the system's refusal into a `StoreError` that names path, reason and errno."""
+    try:
+        yield
+    except OSError as error:
+        number = error.errno or 0
+        place = error.filename2 or error.filename
+        where = f" `{os.fsdecode(place)}`:" if isinstance(place, (str, bytes, Path)) else ""
+        name = errno.errorcode.get(number, "unknown")
+        reason = error.strerror or str(error)
+        message = f"Could not {doing}:{where} {reason} ({name})."
+        raise StoreError(message, hint=_HINTS.get(number)) from error
+
+
+@contextmanager
+def unless_closed() -> Iterator[None]:
+    """Pass over that nothing can be written: not by this user, not on this mount, or no more."""
+    try:
+        yield
+    except OSError as error:
+        if error.errno not in _CLOSED:
+            raise
+
+
+@contextmanager
+def named(path: Path) -> Iterator[None]:
+    """Put `path` into errors of calls on descriptors, which know none."""
+    try:
+        yield
+    except OSError as error:
+        if error.filename is None:
+            error.filename = str(path)
+        raise
+
+
+def sync_directory(path: Path) -> None:
+    """Make the names in a directory survive a power cut."""
+    _sync(path, os.O_DIRECTORY)
+
+
+def sync_file(path: Path) -> None:
+    """Make a file's bytes and mode survive a power cut."""
+    _sync(path)
+
+
+def _sync(path: Path, flags: int = 0) -> None:
+    descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC | flags)
+    try:
+        with named(path):
+            os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def sync_filesystem(path: Path) -> None:
+    """Make whatever was written beside `path` survive a power cut: thousands of files at once."""
+    syncfs = getattr(ctypes.CDLL(None, use_errno=True), "syncfs", None)
+    if syncfs is None:
+        os.sync()
+        return
+    descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+    try:
+        if syncfs(descriptor):
+            number = ctypes.get_errno()
+            raise OSError(number, os.strerror(number), str(path))
+    finally:
+        os.close(descriptor)
+
+
+def write(path: Path, data: bytes, mode: int = FILE_MODE, *, durable: bool = True) -> None:
+    """Write a new file; make its bytes survive a power cut, unless many are synced together.
+
+    Its name is the caller's care.
+    """
+    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, mode)
+    try:
+        with named(path):
+            write_all(descriptor, data)
+            if mode == BLOB_MODE or is_shared(path.parent):
+                os.fchmod(descriptor, mode)  # whatever the umask says
+            if durable:
+                os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def write_all(descriptor: int, data: bytes | memoryview) -> None:
+    """Write every byte: the system may take fewer than it is given."""
+    view = memoryview(data)
+    while view:
+        view = view[os.write(descriptor, view) :]
+
+
+def read(path: Path | str, limit: int = 1 << 16) -> bytes:
+    """The bytes of a small file. Three system calls: a listing reads ten thousand of them."""
+    descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW)
+    try:
+        return os.read(descriptor, limit)
+    finally:
+        os.close(descriptor)
+
+
+def is_shared(directory: Path) -> bool:
+    """Whether a group works in it: whoever made the store said so by its mode."""
+    return bool(directory.stat().st_mode & 0o020)
+
+
+def make_directory(path: Path) -> bool:
+    """Make a directory that does not exist yet, for the group too where the parent is shared."""
+    try:
+        os.mkdir(path, DIRECTORY_MODE)  # noqa: PTH102 - names the path in its error, as all here
+    except FileExistsError:
+        return False
+    if is_shared(path.parent):
+        inherited = path.stat().st_mode & 0o7000  # setgid
+        path.chmod(inherited | DIRECTORY_MODE | 0o020)
+    return True
+
+
+def make_directories(path: Path) -> None:
+    """Make a directory and the ones above it, where they do not exist yet."""
+    if not path.is_dir():
+        make_directories(path.parent)
+        make_directory(path)
+
+
+def age(path: Path) -> float:
+    """Seconds since `path` changed, by the clock of its file system; 0 where that cannot be asked.
+
+    A disk that several machines share has one clock, and theirs may all be wrong.
+    """
+    try:
+        descriptor, name = tempfile.mkstemp(dir=path.parent)
+    except OSError:
+        return 0.0  # nothing can be written there, and so nothing collected either
+    try:
+        return os.fstat(descriptor).st_mtime - path.stat().st_mtime
+    finally:
+        os.close(descriptor)
+        remove(Path(name))
+
+
+def remove(path: Path) -> bool:
+    """Remove a file; whether it was there."""
+    try:
+        path.unlink()
+    except FileNotFoundError:
+        return False
+    return True

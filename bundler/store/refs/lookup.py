@@ -1,0 +1,62 @@
+"""Lookup: from what a person types to one item."""
+
+from ...errors import InvalidTag, NotFound
+from ...tag import KINDS, Kind, Tag
+from ..item import Item
+from .refs import LATEST, Refs
+
+
+def find(refs: Refs, text: str, kind: Kind | None) -> Item:
+    """The item that a tag, an alias or a digest names: bundles first, then models.
+
+    Raises:
+        InvalidTag: when `text` is no tag, or a digest prefix that fits several items.
+        NotFound: with the nearest tag.
+    """
+    tag = Tag.parse(text, kind)
+    kinds: tuple[Kind, ...] = (tag.kind,) if tag.kind else ("bundle", "model")
+    found = [item for kind in kinds for item in _candidates(refs, kind, tag)]
+    if tag.digest and len({item.digest for item in found}) > 1:
+        raise InvalidTag(
+            f"`{tag.digest}` fits {len(found)} items: {', '.join(i.tag for i in found[:5])}.",
+            hint="Write more digits.",
+        )
+    if not found:
+        asked = str(tag).removesuffix("@latest")
+        what = tag.kind or "model or bundle"
+        raise NotFound(what, asked, _nearest(refs, kinds, tag), _other(refs, tag))
+    return found[0]
+
+
+def _candidates(refs: Refs, kind: Kind, tag: Tag) -> list[Item]:
+    if tag.digest:
+        return [i for i in reversed(refs.items(kind)) if i.digest.startswith(tag.digest)]
+    items = refs.of_name(kind, tag.name or "")
+    if tag.version:
+        return [item for item in items if _is_version(item, tag.version)]
+    if tag.alias == LATEST and (damaged := [item for item in items if item.damaged]):
+        return damaged  # any of them may be the latest, and an older one must not pass for it
+    return [item for item in items if tag.alias in item.aliases]
+
+
+def _is_version(item: Item, version: str) -> bool:
+    return item.version == version or (bool(item.damaged) and item.version == version.lower())
+
+
+def _other(refs: Refs, tag: Tag) -> Kind | None:
+    """The other kind, where it has that name."""
+    others = (kind for kind in KINDS if tag.kind not in {kind, None})
+    return next((kind for kind in others if refs.of_name(kind, tag.name or "")), None)
+
+
+def _nearest(refs: Refs, kinds: tuple[Kind, ...], tag: Tag) -> str | None:
+    import difflib
+
+    name = tag.name or ""
+    items = [item for kind in kinds for item in refs.of_name(kind, name)]
+    if not items:
+        names = sorted({item.name for kind in kinds for item in refs.items(kind)})
+        return next(iter(difflib.get_close_matches(name, names, n=1)), None)
+    known = [item.tag for item in items]
+    known += [f"{name}@{alias}" for item in items for alias in item.aliases]
+    return next(iter(difflib.get_close_matches(str(tag), known, n=1)), items[-1].tag)

@@ -1,0 +1,65 @@
+"""Names: which items a store lists, and under which tags; each change moves the counter."""
+
+from collections.abc import Sequence
+from contextlib import suppress
+from dataclasses import dataclass, replace
+
+from ...errors import NotFound, Refused
+from ...tag import Kind, check_name, check_version
+from ..files.counter import Counter
+from ..item import Item
+from .refs import LATEST, Refs
+
+
+@dataclass(frozen=True, slots=True)
+class Names:
+    """The refs and the counter behind `latest`; whoever reads them sees a change or none of it."""
+
+    refs: Refs
+    counter: Counter
+
+    def publish(self, item: Item, aliases: Sequence[str]) -> Item:
+        """List an item, as the latest of its name, under its aliases, too.
+
+        Raises:
+            Refused: when the version exists with other content.
+        """
+        item = self.refs.publish(replace(item, sequence=self.counter.next()))
+        for alias in aliases:
+            self.refs.alias(item, alias)
+        return item
+
+    def moved(self) -> None:
+        """An item was published, whether or not the counter can be written just now."""
+        with suppress(OSError):
+            self.counter.move()
+
+    def alias(self, item: Item, alias: str) -> None:
+        """Move an alias to an item; `latest` makes it the latest."""
+        if alias == LATEST:
+            self.refs.publish(replace(item, sequence=self.counter.next()))
+        else:
+            self.refs.alias(item, alias)
+            self.counter.next()
+
+    def unalias(self, kind: Kind, name: str, alias: str) -> None:
+        """Take an alias away.
+
+        Raises:
+            Refused: for `latest`.
+            NotFound: when nothing has it.
+        """
+        if alias == LATEST:
+            raise Refused(
+                "`latest` is always the last one that was saved or built.",
+                hint=f"Move it with `bundle models alias {name}:<version> latest`.",
+            )
+        if not self.refs.unalias(kind, check_name(name), check_version(alias, "alias")):
+            raise NotFound(kind, f"{name}@{alias}")
+        self.counter.next()
+
+    def delete(self, item: Item) -> None:
+        """Take an item and its aliases off the list, on a full disk too."""
+        self.refs.delete(item)
+        with suppress(OSError):
+            self.counter.next()

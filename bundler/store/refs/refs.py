@@ -1,0 +1,287 @@
+"""Refs: the tags and aliases of the store, one small file each; writing one is the commit.
+
+`refs/{models,bundles}/<name>/<version>` describes an item, `…/@<alias>` names a version. File
+names are in lower case and the record inside has the tag as written, so that no two tags differ
+by case alone. `latest` is no file: it is the version with the highest sequence, and therefore
+moves in the same instant as the item is committed.
+"""
+
+import os
+from collections.abc import Sequence
+from contextlib import suppress
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from ...errors import InvalidTag, Refused
+from ...tag import KINDS, Kind, check_name, check_version
+from ..files import disk, record
+from ..files.workspace import Workspace
+from ..item import Item
+
+LATEST = "latest"
+_FIELDS = (
+    "kind", "name", "version", "digest", "manifest", "manifest_size", "size", "created",
+    "framework", "executes_code", "sequence",
+)  # fmt: skip
+_IMPORTED = "imported"  # stands only in the refs of what was, so that older versions read the rest
+
+
+class Refs:
+    """Reading and writing `refs/`; reading takes no lock and writes nothing."""
+
+    def __init__(self, directory: Path, workspace: Workspace) -> None:
+        self.directory = directory
+        self._workspace = workspace
+
+    def items(self, kind: Kind) -> list[Item]:
+        """Every item of a kind, by name and then in the order of saving."""
+        try:
+            names = sorted(os.listdir(self._kind(kind)))  # noqa: PTH208 - ten thousand of them
+        except FileNotFoundError:
+            return []
+        return [item for name in names for item in self.of_name(kind, name)]
+
+    def of_name(self, kind: Kind, name: str) -> list[Item]:
+        """Every item of a name, in the order of saving, with its aliases.
+
+        Aliases are read before versions are listed: what an alias names was there before it.
+        """
+        directory = f"{self._kind(kind)}/{name}"
+        try:
+            entries = sorted(os.listdir(directory))  # noqa: PTH208
+            aliases = [entry for entry in entries if entry[0] == "@"]  # sorted, as shown
+            named = self._aliases(kind, name, aliases)
+            entries = sorted(os.listdir(directory)) if aliases else entries  # noqa: PTH208
+        except (FileNotFoundError, NotADirectoryError):
+            return []
+        versions = [entry for entry in entries if entry[0] not in "@."]
+        read = (_read_item(kind, name, entry, f"{directory}/{entry}") for entry in versions)
+        items = [item for item in read if item is not None]
+        items.sort(key=lambda item: item.sequence)
+        return _with_aliases(items, named)
+
+    def publish(self, item: Item) -> Item:
+        """Commit an item: from the moment this returns it is durable, listed and `latest`.
+
+        Raises:
+            Refused: when its version exists with other content.
+        """
+        path = self._path(item.kind, item.name, item.version)
+        with self._workspace.file(_encode(item)) as temporary:
+            while not self._create(temporary, path):
+                try:
+                    existing = _decode(item.kind, item.name, record.load(path))
+                except FileNotFoundError:
+                    continue  # deleted meanwhile
+                except ValueError:
+                    existing = item  # damaged: what is saved now takes its place
+                check_same(existing, item)
+                try:
+                    item = self._renew(temporary, path, existing, item)
+                except FileNotFoundError:  # deleted with its whole name, in this moment
+                    disk.remove(temporary)
+                    disk.write(temporary, _encode(item))
+                    continue
+                break
+        with suppress(FileNotFoundError):  # another process has deleted it already
+            disk.sync_directory(path.parent)
+        return item
+
+    def named(self, item: Item) -> Item:
+        """The latest item of its name with every alias that names it."""
+        try:
+            entries = os.listdir(f"{self._kind(item.kind)}/{item.name}")  # noqa: PTH208
+        except FileNotFoundError:
+            entries = []  # another process has deleted it already
+        aliases = [entry for entry in entries if entry[0] == "@"]
+        named = self._aliases(item.kind, item.name, aliases).get(item.version.lower(), [])
+        return replace(item, aliases=(LATEST, *sorted(named)))
+
+    def has(self, item: Item) -> bool:
+        """Whether the item is still there."""
+        return self._path(item.kind, item.name, item.version).exists()
+
+    def restore(self, item: Item) -> None:
+        """Write an item's ref anew in place of one that cannot be read."""
+        path = self._path(item.kind, item.name, item.version)
+        with self._workspace.file(_encode(item)) as temporary:
+            temporary.replace(path)
+        disk.sync_directory(path.parent)
+
+    def alias(self, item: Item, alias: str) -> None:
+        """Let an alias name this item from now on."""
+        data = {
+            "kind": item.kind, "name": item.name, "alias": alias, "version": item.version,
+        }  # fmt: skip
+        path = self._path(item.kind, item.name, "@" + alias)
+        with self._workspace.file(record.encode(data)) as temporary:
+            temporary.replace(path)
+        disk.sync_directory(path.parent)
+
+    def unalias(self, kind: Kind, name: str, alias: str) -> bool:
+        """Remove an alias; whether it was there."""
+        path = self._path(kind, name, "@" + alias)
+        removed = disk.remove(path)
+        if removed:
+            disk.sync_directory(path.parent)
+        return removed
+
+    def delete(self, item: Item) -> None:
+        """Remove an item's ref, then the aliases that named it, then its name when it was all."""
+        path = self._path(item.kind, item.name, item.version)
+        disk.remove(path)
+        for alias in item.aliases:
+            if alias != LATEST:
+                disk.remove(path.with_name("@" + alias.lower()))
+        with suppress(FileNotFoundError):
+            disk.sync_directory(path.parent)
+            with suppress(OSError):
+                path.parent.rmdir()  # only when empty
+
+    def damaged_aliases(self, kind: Kind) -> list[tuple[Path, str]]:
+        """Alias files that cannot be read, with the reason."""
+        found = []
+        for path in sorted(Path(self._kind(kind)).glob("*/@*")):
+            try:
+                _version_of(path.parent.name, path.name[1:], record.load(path))
+            except (OSError, ValueError) as error:
+                found.append((path, str(error)))
+        return found
+
+    def highest(self) -> int:
+        """The highest sequence that any item has."""
+        return max((item.sequence for kind in KINDS for item in self.items(kind)), default=0)
+
+    def _create(self, temporary: Path, path: Path) -> bool:
+        """Give a ref its name unless something has it; the one place where two saves meet."""
+        while True:
+            if disk.make_directory(path.parent):
+                disk.sync_directory(path.parent.parent)
+            try:
+                path.hardlink_to(temporary)
+            except FileExistsError:
+                return False
+            except FileNotFoundError:
+                continue  # the last item of the name was deleted meanwhile
+            except PermissionError:  # what a file system without hard links answers
+                if path.exists():
+                    return False
+                temporary.rename(path)
+            return True
+
+    def _renew(self, temporary: Path, path: Path, existing: Item, item: Item) -> Item:
+        """Saved again: the item stays as it is and becomes the latest."""
+        if existing.sequence > item.sequence:
+            return existing  # and another process did so later than we
+        renewed = replace(existing, sequence=item.sequence)
+        if existing.imported and not item.imported:  # the same was made here, too
+            renewed = replace(item, created=existing.created)
+        temporary.unlink()
+        disk.write(temporary, _encode(renewed))
+        temporary.replace(path)
+        return renewed
+
+    def _aliases(self, kind: Kind, name: str, entries: list[str]) -> dict[str, list[str]]:
+        by_version: dict[str, list[str]] = {}
+        for entry in entries:
+            path = f"{self._kind(kind)}/{name}/{entry}"
+            with suppress(OSError, ValueError, KeyError):  # `verify` tells of damaged ones
+                data = record.load(path)
+                version = _version_of(name, entry[1:], data).lower()
+                by_version.setdefault(version, []).append(data["alias"])
+        return by_version
+
+    def _kind(self, kind: Kind) -> str:
+        return f"{self.directory}/{kind}s"
+
+    def _path(self, kind: Kind, name: str, entry: str) -> Path:
+        return Path(self._kind(kind), name, entry.lower())
+
+
+def check_names(name: str, version: str | None, aliases: Sequence[str]) -> None:
+    """Refuse what an item cannot be called.
+
+    Raises:
+        InvalidTag: with the rule.
+    """
+    check_name(name)
+    if version == LATEST:
+        raise InvalidTag("`latest` is an alias, not a version.", hint="Leave the version out.")
+    for text, what in ((version, "version"), *((alias, "alias") for alias in aliases)):
+        if text is not None:
+            check_version(text, what)
+
+
+def _encode(item: Item) -> bytes:
+    data = {name: getattr(item, name) for name in _FIELDS}
+    return record.encode(data | ({_IMPORTED: True} if item.imported else {}))
+
+
+def _decode(kind: Kind, name: str, data: dict[str, Any]) -> Item:
+    if data.get("kind") != kind or data.get("name") != name:
+        message = "it describes another item"
+        raise ValueError(message)
+    try:
+        known = {field: data[field] for field in _FIELDS}
+        return Item(**known, imported=data.get(_IMPORTED, False))
+    except KeyError as error:
+        message = f"it lacks {error}"
+        raise ValueError(message) from error
+
+
+def _read_item(kind: Kind, name: str, entry: str, path: str) -> Item | None:
+    """The item of a ref, told as damaged if need be; None when it was deleted meanwhile."""
+    try:
+        item = _decode(kind, name, record.load(path))
+        if item.version.lower() == entry:
+            return item
+        reason = "it describes another item"
+    except FileNotFoundError:
+        return None
+    except (OSError, ValueError) as error:
+        reason = error.strerror or str(error) if isinstance(error, OSError) else str(error)
+    return Item(
+        kind, name, entry, "", "", 0, 0.0, None, True, damaged=f"The ref is damaged: {reason}."
+    )
+
+
+def _version_of(name: str, alias: str, data: dict[str, Any]) -> str:
+    if data.get("name") != name or str(data.get("alias")).lower() != alias:
+        message = "it describes another alias"
+        raise ValueError(message)
+    return str(data["version"])
+
+
+def _with_aliases(items: list[Item], aliases: dict[str, list[str]]) -> list[Item]:
+    if not items:
+        return items
+    if not items[-1].damaged:
+        aliases.setdefault(items[-1].version.lower(), []).insert(0, LATEST)
+    return [
+        replace(item, aliases=tuple(named))
+        if (named := aliases.get(item.version.lower()))
+        else item
+        for item in items
+    ]
+
+
+def check_same(existing: Item, item: Item) -> None:
+    """Compare what has a tag with what shall have it.
+
+    Raises:
+        InvalidTag: when their tags differ by case alone.
+        Refused: when they are different things.
+    """
+    if existing.version != item.version:
+        raise InvalidTag(
+            f"`{item.tag}` and `{existing.tag}` differ by case alone.",
+            hint="Choose another version.",
+        )
+    if existing.digest != item.digest:
+        where = "`version` in the bundlefile" if item.kind == "bundle" else "`--version`"
+        raise Refused(
+            f"The {item.kind} `{item.tag}` exists with other content.",
+            hint=f"Choose another {where} (`--as`, when it is imported), or leave it out: the "
+            "content names it.",
+        )

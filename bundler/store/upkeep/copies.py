@@ -1,0 +1,56 @@
+"""Copies: where bytes that the store has lost may be found again."""
+
+import os
+import stat as modes
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Protocol
+
+from ....runtime import digest as digests
+from ..files.hashing import Read
+from ..item import Blob
+
+Offer = Callable[[Blob, Read], None]
+"""Takes a copy if its bytes have the digest; one that has not is passed over."""
+
+
+class Copies(Protocol):
+    """A place to look in. Nothing that it says is believed: the bytes are hashed."""
+
+    def offer(self, wanted: Mapping[str, int | None], offer: Offer) -> None:
+        """Hand over what may be one of these digests; their sizes are told where known."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class FolderCopies:
+    """Regular files below a directory, whatever they are called: trees, or an unpacked bundle."""
+
+    directory: Path
+
+    def offer(self, wanted: Mapping[str, int | None], offer: Offer) -> None:
+        """Hash every file that has the size of one that is wanted."""
+        sizes = set(wanted.values())
+        for parent, folders, names in os.walk(self.directory):
+            folders.sort()
+            for name in sorted(names):
+                self._look(Path(parent, name), wanted, sizes, offer)
+
+    def _look(
+        self, path: Path, wanted: Mapping[str, int | None], sizes: set[int | None], offer: Offer
+    ) -> None:
+        try:
+            stat = path.lstat()
+            if not modes.S_ISREG(stat.st_mode) or not (None in sizes or stat.st_size in sizes):
+                return
+            digest = digests.of_file(path)
+            if digest not in wanted:
+                return
+            number = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW)
+        except OSError:
+            return  # what cannot be read is no copy
+        try:
+            offer(Blob(digest, stat.st_size), lambda buffer: os.readv(number, [buffer]))
+        finally:
+            os.close(number)

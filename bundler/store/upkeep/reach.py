@@ -1,0 +1,64 @@
+"""Reach: which blobs something still refers to."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from ....runtime.errors import InvalidBundle
+from ...errors import Damaged
+from ...tag import KINDS
+from .. import oci
+from ..blobs.blobs import Blobs
+from ..files import workspace
+from ..item import Item
+from ..referrers import Referrers
+from ..refs.refs import Refs
+
+
+@dataclass(frozen=True, slots=True)
+class Reach:
+    """Follows refs to manifests, manifests to files, and what refers to items."""
+
+    refs: Refs
+    blobs: Blobs
+    tmp: Path
+    referrers: Referrers
+
+    def live(self) -> set[str]:
+        """Digests that a running process or a ref needs.
+
+        Processes are asked first: one that lets go of a blob has written the ref before.
+
+        Raises:
+            Damaged: when a ref or manifest cannot be read, for then nobody knows what it needs.
+        """
+        live = workspace.all_held(self.tmp) | self.referrers.live()
+        for kind in KINDS:
+            for item in self.refs.items(kind):
+                try:
+                    live.update(self.of_item(item))
+                except Damaged:
+                    if self.refs.has(item):
+                        raise  # else it was deleted meanwhile
+        return live
+
+    def forget(self) -> None:
+        """Let go of what refers to items that were deleted long ago."""
+        there = {item.digest for kind in KINDS for item in self.refs.items(kind)}
+        self.referrers.forget(there.__contains__)
+
+    def of_item(self, item: Item) -> set[str]:
+        """Digests of everything that makes up an item."""
+        if item.damaged:
+            raise _unknown(item, item.damaged)
+        try:
+            config, files = oci.read_manifest(self.blobs.read(item.manifest))
+        except (Damaged, InvalidBundle) as error:
+            raise _unknown(item, str(error)) from error
+        return {item.manifest, config.digest, *(entry.digest for entry in files)}
+
+
+def _unknown(item: Item, why: str) -> Damaged:
+    return Damaged(
+        f"Nothing was removed, because nobody knows what the {item.kind} `{item.tag}` needs. {why}",
+        hint=f"Save it again, or delete it: `{item.kind}:{item.tag}`.",
+    )

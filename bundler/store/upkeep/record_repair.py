@@ -1,0 +1,102 @@
+"""RecordRepair: the small files of a store, written again from what the others say."""
+
+import json
+from collections.abc import Iterator, Mapping
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+
+from ....runtime.errors import BundleError
+from ....runtime.manifest import BundleManifest, ModelManifest
+from ...tag import KINDS, Kind
+from .. import oci
+from ..blobs.blobs import Blobs
+from ..files.counter import Counter
+from ..files.layout import Layout
+from ..item import Item
+from ..refs.refs import LATEST, Refs
+from ..trust import Trust
+
+
+@dataclass(frozen=True, slots=True)
+class RecordRepair:
+    """Refs and aliases come from `index.json`, where that is sound.
+
+    What a ref says and the index does not follows from the manifest, but for the order. Whether
+    the item was made here is lost as well, so it counts as imported: its own code asks for trust
+    again, unless its digest has it.
+    """
+
+    layout: Layout
+    trust: Trust
+    refs: Refs
+    blobs: Blobs
+    counter: Counter
+
+    def run(self) -> None:
+        """Mend what is known; done again when a manifest was found again."""
+        self.layout.mend()
+        self.trust.mend()
+        try:
+            data = (self.refs.directory.parent / "index.json").read_bytes()
+        except OSError:
+            return
+        if not oci.is_sound_index(data):
+            return
+        known = dict(oci.read_index(data))
+        for kind in KINDS:
+            for item in self.refs.items(kind):
+                if item.damaged:
+                    self._mend(item, known)
+            self._mend_aliases(kind, known)
+
+    def _mend(self, item: Item, known: Mapping[str, str]) -> None:
+        for name, digest in known.items():
+            version = name.removeprefix(f"{item.kind}s/{item.name}:")
+            if version != name and version.lower() == item.version:
+                latest = known.get(f"{item.kind}s/{item.name}@{LATEST}") == digest
+                with suppress(BundleError, OSError, ValueError):
+                    self.refs.restore(self._read(item, version, digest, is_latest=latest))
+
+    def _read(self, item: Item, version: str, digest: str, *, is_latest: bool) -> Item:
+        manifest = self.blobs.read(digest)
+        config, files = oci.read_manifest(manifest)
+        framework, executes_code = _shown(item.kind, self.blobs.read(config.digest))
+        path = Path(self.refs.directory, f"{item.kind}s", item.name, item.version)
+        return Item(
+            item.kind,
+            item.name,
+            version,
+            digest=config.digest,
+            manifest=digest,
+            manifest_size=len(manifest),
+            size=config.size + sum(entry.size for entry in files),
+            created=path.stat().st_mtime,
+            framework=framework,
+            executes_code=executes_code,
+            sequence=self.counter.next() if is_latest else 0,
+            imported=True,
+        )
+
+    def _mend_aliases(self, kind: Kind, known: Mapping[str, str]) -> None:
+        for path, _ in self.refs.damaged_aliases(kind):
+            start = f"{kind}s/{path.parent.name}@"
+            for name, digest in known.items():
+                if name.startswith(start) and name[len(start) - 1 :].lower() == path.name:
+                    for item in self._with_manifest(kind, path.parent.name, digest):
+                        self.refs.alias(item, name[len(start) :])
+
+    def _with_manifest(self, kind: Kind, name: str, digest: str) -> Iterator[Item]:
+        found = (item for item in self.refs.of_name(kind, name) if item.manifest == digest)
+        yield from list(found)[-1:]
+
+
+def _shown(kind: Kind, config: bytes) -> tuple[str | None, bool]:
+    """What listings show; the worst of both where the config cannot say."""
+    with suppress(BundleError, ValueError):
+        if kind == "model":
+            model = ModelManifest.from_json(json.loads(config))
+            return model.framework, model.executes_code
+        bundle = BundleManifest.from_json(json.loads(config))
+        return ", ".join(dict.fromkeys(one.framework for one in bundle.models)) or None, True
+    return None, True
