@@ -49,7 +49,15 @@ ROUTES: Mapping[str, tuple[str, ...]] = {
         "/api/v1.0/predictions",
         "/health/ping",
     ),
-    "sagemaker": ("/invocations", "/models", "/models/{model}", "/models/{model}/invoke", "/ping"),
+    "sagemaker": (
+        "/endpoints/{endpoint}/invocations",
+        "/endpoints/{endpoint}/invocations-response-stream",
+        "/invocations",
+        "/models",
+        "/models/{model}",
+        "/models/{model}/invoke",
+        "/ping",
+    ),
     "vertex": ("AIP_HEALTH_ROUTE", "AIP_PREDICT_ROUTE"),
 }
 """The names of all rules of a dialect."""
