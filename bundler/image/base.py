@@ -8,14 +8,14 @@ from typing import Any
 from ...runtime import digest as digests
 from .. import strict_json
 from ..errors import BuildError, InvalidTag, RegistryError
-from ..registry.content import Content
-from ..registry.directory import Directory
-from ..registry.download import Download
-from ..registry.dropped import Dropped
-from ..registry.patience import Patience
+from ..registry.http.dropped import Dropped
+from ..registry.http.patience import Patience
+from ..registry.places.content import Content
+from ..registry.places.directory import Directory
+from ..registry.places.download import Download
+from ..registry.places.registry import Registry
+from ..registry.places.remote_content import RemoteContent
 from ..registry.reference import DirectoryReference, RegistryReference, parse
-from ..registry.registry import Registry
-from ..registry.remote_content import RemoteContent
 from ..requirements import base_image
 from ..store import Blob
 from . import base_config

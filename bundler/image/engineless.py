@@ -21,10 +21,10 @@ from ..layers.layer_memo import LayerMemo
 from ..layers.layer_plan import LayerPlan, Target
 from ..progress import Progress
 from ..registry.crew import Crew
-from ..registry.directory import Directory
+from ..registry.places.directory import Directory
+from ..registry.places.registry import Registry
 from ..registry.pushing import NOTES
 from ..registry.reference import DirectoryReference, RegistryReference, parse
-from ..registry.registry import Registry
 from ..registry.whereabouts import Whereabouts
 from ..store.files import disk
 from . import base as bases

@@ -7,10 +7,10 @@ from typing import Any
 from ...runtime import digest as digests
 from ..progress import Progress
 from ..registry.crew import Crew
-from ..registry.directory import Directory
+from ..registry.places.directory import Directory
+from ..registry.places.registry import Registry
+from ..registry.places.remote_content import RemoteContent
 from ..registry.reference import DirectoryReference, parse
-from ..registry.registry import Registry
-from ..registry.remote_content import RemoteContent
 from ..requirements.wheelhouse import NAMED
 from ..store import Blob
 from ..store.files import disk

@@ -14,7 +14,7 @@ from typing import Literal, Protocol
 
 from ..archives.compression import Compressor
 from ..progress import Meter
-from ..registry.content import FileContent
+from ..registry.places.content import FileContent
 from ..store import Blob
 from .layer_plan import Layer
 

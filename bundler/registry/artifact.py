@@ -12,7 +12,7 @@ from ...runtime.manifest import BundleManifest, FileEntry, ModelManifest
 from ..archives import shape
 from ..store import Blob, oci
 from ..tag import Kind
-from .limits import Limits
+from .http.limits import Limits
 
 _KINDS: dict[str, Kind] = {kind: name for name, kind in oci.ARTIFACT.items()}
 _LARGEST = 1 << 50  # bytes of a file; more is a lie

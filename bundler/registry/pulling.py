@@ -15,16 +15,16 @@ from ..store.files import disk
 from ..tag import check_name, check_version
 from . import referring
 from .artifact import Artifact
-from .bucket import Bucket
 from .crew import Crew
-from .directory import Directory
-from .download import Download
-from .limits import Limits
-from .patience import Patience
-from .place import Advance, Place
+from .http.limits import Limits
+from .http.patience import Patience
+from .places.bucket import Bucket
+from .places.directory import Directory
+from .places.download import Download
+from .places.place import Advance, Place
+from .places.registry import Registry
 from .pushing import LATEST, NOTES
 from .reference import BucketReference, DirectoryReference, Reference, RegistryReference, parse
-from .registry import Registry
 from .whereabouts import Whereabouts
 
 if TYPE_CHECKING:

@@ -10,13 +10,13 @@ from ..progress import NullProgress, Progress
 from ..store import Blob, Item
 from ..store.files import disk
 from . import referring
-from .bucket import Bucket
 from .crew import Crew
-from .directory import Directory
-from .limits import Limits
-from .place import Place
+from .http.limits import Limits
+from .places.bucket import Bucket
+from .places.directory import Directory
+from .places.place import Place
+from .places.registry import Registry
 from .reference import BucketReference, DirectoryReference, Reference, RegistryReference, parse
-from .registry import Registry
 from .whereabouts import Whereabouts
 
 if TYPE_CHECKING:

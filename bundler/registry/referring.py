@@ -14,9 +14,9 @@ from ..errors import Damaged, RegistryError
 from ..progress import Progress
 from ..store import Blob, Item, oci
 from ..store.referrers import LARGEST, MOST, SIGNATURE, TRAVELING, Referrer, read_manifest
-from .download import Download
-from .patience import Patience
-from .place import Place
+from .http.patience import Patience
+from .places.download import Download
+from .places.place import Place
 
 if TYPE_CHECKING:
     from ..store import Store

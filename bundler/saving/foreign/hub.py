@@ -18,10 +18,10 @@ from ....runtime.frameworks.snapshot import CONFIG, refusal
 from ...errors import InvalidSource, RegistryError
 from ...progress import Progress
 from ...quotation import quoted
-from ...registry.answer import Answer
-from ...registry.limits import Limits
+from ...registry.http.answer import Answer
+from ...registry.http.limits import Limits
+from ...registry.http.wire import Wire
 from ...registry.reference import is_loopback
-from ...registry.wire import Wire
 from ...store.blobs.ingest import check_room
 from .folder import Folder, is_inside
 from .hugging_face import BESIDE, INDEX, WEIGHTS

@@ -5,7 +5,7 @@ import json
 import pytest
 
 from modelbundle.bundler.registry.artifact import Artifact
-from modelbundle.bundler.registry.limits import Limits
+from modelbundle.bundler.registry.http.limits import Limits
 from modelbundle.runtime import canonical
 from modelbundle.runtime.errors import BundleError, InvalidBundle
 

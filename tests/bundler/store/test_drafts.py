@@ -8,7 +8,7 @@ import pytest
 from modelbundle.bundler import whole_file
 from modelbundle.bundler.archives import destination
 from modelbundle.bundler.archives.layout_directory import LayoutDirectory
-from modelbundle.bundler.registry.directory import Directory
+from modelbundle.bundler.registry.places.directory import Directory
 from modelbundle.bundler.registry.reference import parse
 from modelbundle.bundler.requirements.wheelhouse import Wheelhouse
 from modelbundle.bundler.store import Store, drafts

@@ -6,15 +6,15 @@ from pathlib import Path
 from threading import Event, Lock
 from typing import Any
 
-from ...runtime import digest as digests
-from ...runtime.errors import BundleError, in_short
-from ..errors import Damaged, RegistryError
-from ..store import Blob
-from ..store.files import layout
+from ....runtime import digest as digests
+from ....runtime.errors import BundleError, in_short
+from ...errors import Damaged, RegistryError
+from ...store import Blob
+from ...store.files import layout
+from ..http.limits import Limits
+from ..reference import BucketReference
 from .index import Index
-from .limits import Limits
 from .place import Advance, Stream, Way
-from .reference import BucketReference
 
 _LOOKS = 5  # at an index that others may have written meanwhile
 _HINT = "Check the name and the credentials; `pip install s3fs`, `gcsfs` or `adlfs`."

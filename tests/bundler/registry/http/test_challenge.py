@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from modelbundle.bundler.registry.challenge import Challenge, parse
+from modelbundle.bundler.registry.http.challenge import Challenge, parse
 
 HUB = (
     'Bearer realm="https://auth.docker.io/token",service="registry.docker.io",'

@@ -6,11 +6,11 @@ from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 
-from ..errors import Damaged
-from ..store import Blob
-from ..store.files import disk
-from .dropped import Dropped
-from .patience import Patience
+from ...errors import Damaged
+from ...store import Blob
+from ...store.files import disk
+from ..http.dropped import Dropped
+from ..http.patience import Patience
 from .place import Advance, Place
 
 Write = Callable[[bytes], None]

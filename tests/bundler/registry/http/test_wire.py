@@ -10,10 +10,10 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 import pytest
 
 from modelbundle.bundler.errors import RegistryError
-from modelbundle.bundler.registry.dropped import Dropped
-from modelbundle.bundler.registry.wire import Wire, _proxy, _proxy_headers, shown
+from modelbundle.bundler.registry.http.dropped import Dropped
+from modelbundle.bundler.registry.http.wire import Wire, _proxy, _proxy_headers, shown
 
-from .conftest import QUICK
+from ..conftest import QUICK
 
 
 @pytest.fixture(scope="module")
@@ -81,7 +81,7 @@ def test_an_authority_of_our_own_is_believed(tls_server, wire, certificate, monk
 def test_the_authority_that_docker_has_for_a_host_is_believed(
     tls_server, wire, certificate, monkeypatch, tmp_path
 ):
-    monkeypatch.setattr("modelbundle.bundler.registry.wire._CERTIFICATES", tmp_path)
+    monkeypatch.setattr("modelbundle.bundler.registry.http.wire._CERTIFICATES", tmp_path)
     (tmp_path / tls_server).mkdir()
     shutil.copy(certificate / "cert.pem", tmp_path / tls_server / "ca.crt")
     assert wire(tls_server).send("GET", f"https://{tls_server}/", {}).read(100) == b"over TLS"

@@ -3,7 +3,7 @@
 import warnings
 from dataclasses import dataclass, field
 
-from ..errors import RegistryError
+from ...errors import RegistryError
 
 
 @dataclass(frozen=True, slots=True)

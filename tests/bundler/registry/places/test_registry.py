@@ -10,10 +10,10 @@ from dataclasses import replace
 import pytest
 
 from modelbundle.bundler.errors import Damaged, RegistryError
-from modelbundle.bundler.registry.dropped import Dropped
+from modelbundle.bundler.registry.http.dropped import Dropped
 from modelbundle.bundler.store import Blob
 
-from .conftest import QUICK, answering, sha
+from ..conftest import QUICK, answering, sha
 
 PASSWORD = "hunter2-hunter2"
 DATA = b"a manifest"

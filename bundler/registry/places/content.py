@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
-from ..errors import Damaged
+from ...errors import Damaged
 
 _READ = 1 << 17
 

@@ -5,11 +5,11 @@ import hashlib
 import pytest
 
 from modelbundle.bundler.errors import Damaged
-from modelbundle.bundler.registry.content import FileContent
-from modelbundle.bundler.registry.directory import Directory
-from modelbundle.bundler.registry.dropped import Dropped
+from modelbundle.bundler.registry.http.dropped import Dropped
+from modelbundle.bundler.registry.places.content import FileContent
+from modelbundle.bundler.registry.places.directory import Directory
+from modelbundle.bundler.registry.places.remote_content import RemoteContent
 from modelbundle.bundler.registry.reference import parse
-from modelbundle.bundler.registry.remote_content import RemoteContent
 from modelbundle.bundler.store import Blob
 
 DATA = bytes(range(256)) * 2000

@@ -5,10 +5,10 @@ from dataclasses import replace
 import pytest
 
 from modelbundle.bundler.errors import Damaged, RegistryError
-from modelbundle.bundler.registry.dropped import Dropped
+from modelbundle.bundler.registry.http.dropped import Dropped
 from modelbundle.bundler.store import Blob
 
-from .conftest import QUICK, answering, sha
+from ..conftest import QUICK, answering, sha
 
 DATA = bytes(range(256)) * 4096  # one MiB
 BLOB = Blob(sha(DATA), len(DATA))

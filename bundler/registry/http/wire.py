@@ -25,13 +25,13 @@ from urllib3.exceptions import (
     TimeoutError,  # noqa: A004 - urllib3's own, for connecting and reading
 )
 
-from ...runtime.version import __version__
-from ..errors import RegistryError
+from ....runtime.version import __version__
+from ...errors import RegistryError
+from ..reference import is_loopback
 from .answer import Answer
 from .dropped import Dropped
 from .limits import Limits
 from .lines import Lines, pool_classes
-from .reference import is_loopback
 
 _CERTIFICATES = Path("/etc/docker/certs.d")
 _NO_HOST = "Check how it is spelled, and the network."

@@ -10,7 +10,7 @@ from typing import Any
 from urllib3 import BaseHTTPResponse
 from urllib3.exceptions import HTTPError
 
-from ..errors import RegistryError
+from ...errors import RegistryError
 from .dropped import Dropped
 from .limits import Limits
 

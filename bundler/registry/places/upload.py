@@ -6,13 +6,13 @@ from collections.abc import Iterator
 from contextlib import suppress
 from urllib.parse import quote
 
-from ..errors import Damaged, RegistryError
-from ..store import Blob
-from .answer import Answer
+from ...errors import Damaged, RegistryError
+from ...store import Blob
+from ..http.answer import Answer
+from ..http.dropped import Dropped
+from ..http.exchange import Exchange
+from ..http.patience import Patience
 from .content import Content
-from .dropped import Dropped
-from .exchange import Exchange
-from .patience import Patience
 from .place import Advance, Way
 
 _CREATED, _ACCEPTED, _TOO_LARGE, _NOT_SATISFIABLE = 201, 202, 413, 416

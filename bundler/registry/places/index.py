@@ -5,10 +5,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Self
 
-from ...runtime import canonical
-from ...runtime import digest as digests
-from ..errors import RegistryError
-from ..store import oci
+from ....runtime import canonical
+from ....runtime import digest as digests
+from ...errors import RegistryError
+from ...store import oci
 
 LIMIT = 1 << 26  # bytes
 _NAME = "org.opencontainers.image.ref.name"

@@ -6,8 +6,8 @@ from pathlib import Path
 from threading import Event
 from typing import Literal, Protocol
 
-from ..store import Blob
-from .reference import Reference
+from ...store import Blob
+from ..reference import Reference
 
 Advance = Callable[[int], None]
 Way = Literal["sent", "mounted"]

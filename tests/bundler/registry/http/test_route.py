@@ -3,7 +3,7 @@
 import pytest
 
 from modelbundle.bundler.errors import RegistryError
-from modelbundle.bundler.registry.route import Route
+from modelbundle.bundler.registry.http.route import Route
 
 HTTPS = Route("https://reg.io")
 PORT = Route("https://reg.io:8443")

@@ -4,10 +4,10 @@ from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import dataclass
 
-from ..store import Blob
+from ...store import Blob
+from ..http.dropped import Dropped
+from ..http.patience import Patience
 from .directory import Directory
-from .dropped import Dropped
-from .patience import Patience
 from .registry import Registry
 
 

@@ -1,6 +1,6 @@
 """Dropped: something went wrong that may go right the next time."""
 
-from ..errors import RegistryError
+from ...errors import RegistryError
 
 BUSY = frozenset({408, 425, 429, 500, 502, 503, 504})
 """Statuses of a request that may be sent again."""

@@ -8,13 +8,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from urllib.parse import urlencode, urlsplit
 
-from ..errors import RegistryError
+from ...errors import RegistryError
+from ..reference import is_inside, is_loopback
 from .answer import Answer
 from .challenge import Challenge, parse
 from .credentials import Credentials
 from .dropped import BUSY, Dropped
 from .limits import Limits
-from .reference import is_inside, is_loopback
 from .wire import Wire, shown
 
 _OK = 200

@@ -5,17 +5,17 @@ import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from ...runtime import digest as digests
-from ..errors import Damaged, RegistryError
-from ..store import Blob, oci
-from .answer import Answer
+from ....runtime import digest as digests
+from ...errors import Damaged, RegistryError
+from ...store import Blob, oci
+from ..http.answer import Answer
+from ..http.dropped import Dropped
+from ..http.exchange import Access, Exchange
+from ..http.limits import Limits
+from ..http.patience import Patience
+from ..reference import RegistryReference
 from .content import Content, FileContent
-from .dropped import Dropped
-from .exchange import Access, Exchange
-from .limits import Limits
-from .patience import Patience
 from .place import Advance, Stream, Way
-from .reference import RegistryReference
 from .upload import Upload
 
 _OK, _PARTIAL, _BAD_REQUEST, _MISSING = 200, 206, 400, 404

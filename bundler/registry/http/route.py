@@ -3,8 +3,8 @@
 from dataclasses import dataclass
 from urllib.parse import SplitResult, urljoin, urlsplit, urlunsplit
 
-from ..errors import RegistryError
-from .reference import is_inside, is_loopback
+from ...errors import RegistryError
+from ..reference import is_inside, is_loopback
 from .wire import shown
 
 _PORTS = {"http": 80, "https": 443}

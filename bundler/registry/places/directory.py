@@ -12,15 +12,15 @@ from pathlib import Path
 from threading import Event
 from typing import Any
 
-from ...runtime import digest as digests
-from ..errors import Damaged, RegistryError
-from ..store import Blob, drafts
-from ..store.files import disk, layout
+from ....runtime import digest as digests
+from ...errors import Damaged, RegistryError
+from ...store import Blob, drafts
+from ...store.files import disk, layout
+from ..http.limits import Limits
+from ..reference import DirectoryReference
 from .content import Content
 from .index import LIMIT, Index
-from .limits import Limits
 from .place import Advance, Stream, Way
-from .reference import DirectoryReference
 
 _LOOKS = 5  # at an index that others may have written meanwhile, where locks mean nothing
 

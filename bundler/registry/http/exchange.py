@@ -4,14 +4,14 @@ import threading
 from collections.abc import Callable, Mapping, Sequence
 from typing import Literal
 
-from ..errors import RegistryError
-from ..store import Blob
+from ...errors import RegistryError
+from ...store import Blob
+from ..reference import RegistryReference
 from . import credentials
 from .answer import Answer
 from .dropped import BUSY, Dropped
 from .limits import Limits
 from .patience import Patience
-from .reference import RegistryReference
 from .route import Route
 from .token import Tokens
 from .wire import Body, Wire
