@@ -18,7 +18,7 @@ from modelbundle.runtime.batching.batcher import Batcher
 from modelbundle.runtime.batching.executor import ThreadExecutor
 from modelbundle.runtime.batching.request import FutureRequest, Request
 from modelbundle.runtime.batching.window import Limits
-from modelbundle.runtime.data import table
+from modelbundle.runtime.data.rows import table
 
 ROUNDS, BATCHES = 7, 300
 ROW = np.zeros((1, 4))

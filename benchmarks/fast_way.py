@@ -23,8 +23,8 @@ from uvicorn.server import ServerState
 from modelbundle.runtime.batching.batcher import Batcher
 from modelbundle.runtime.batching.observer import NullObserver
 from modelbundle.runtime.batching.window import Limits
-from modelbundle.runtime.data import table
 from modelbundle.runtime.data.payload import Codec
+from modelbundle.runtime.data.rows import table
 from modelbundle.runtime.hosting.readiness import Readiness
 from modelbundle.runtime.http.access_log import AccessLog, NoAccessLog
 from modelbundle.runtime.http.backlog import Backlog

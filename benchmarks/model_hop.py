@@ -20,7 +20,7 @@ import numpy as np
 import uvloop
 
 from modelbundle.runtime.batching.executor import Executor, ThreadExecutor
-from modelbundle.runtime.data import table
+from modelbundle.runtime.data.rows import table
 from modelbundle.runtime.remote.channel import Channel
 from modelbundle.runtime.remote.message import Ready
 from modelbundle.runtime.remote.model_link import ModelLink

@@ -13,8 +13,8 @@ from pathlib import Path
 from typing import Any
 
 from . import trust
-from .data import table
-from .data.predictions import to_instances
+from .data.rows import table
+from .data.rows.predictions import to_instances
 from .data.samples import Samples
 from .errors import BundleError
 from .manifest import BundleManifest

@@ -8,7 +8,7 @@ import numpy as np
 import orjson
 
 from ...runtime.data import media
-from ...runtime.data.predictions import to_instances
+from ...runtime.data.rows.predictions import to_instances
 from ...runtime.errors import PredictionFailed
 from . import events, rows, values
 from .contract import Contract, Route

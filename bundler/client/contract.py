@@ -7,8 +7,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Self
 
-from ...runtime.data import column
 from ...runtime.data.media import JSON
+from ...runtime.data.rows import column
 from ...runtime.signature import Side
 from .failures import ClientError, NoRoute
 

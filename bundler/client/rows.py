@@ -8,8 +8,10 @@ from typing import Any
 import numpy as np
 import orjson
 
-from ...runtime.data import media, npy, npz, table
-from ...runtime.data.predictions import to_instances
+from ...runtime.data import media
+from ...runtime.data.codecs import npy, npz
+from ...runtime.data.rows import table
+from ...runtime.data.rows.predictions import to_instances
 from ...runtime.errors import PredictionFailed, RequestError
 from ...runtime.signature import OBJECTS, Side
 from .contract import Route

@@ -5,7 +5,8 @@ from typing import Any, Literal
 import numpy as np
 import orjson
 
-from ...runtime.data import media, npy, npz
+from ...runtime.data import media
+from ...runtime.data.codecs import npy, npz
 from ...runtime.errors import RequestError
 from .contract import Route
 from .failures import ClientError

@@ -5,7 +5,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
-from ...runtime.data import column, table
+from ...runtime.data.rows import column, table
 from ...runtime.signature import Field, Side
 
 _HAS_MISSING = frozenset("fstc")  # families of dtypes in which JSON's null is a value

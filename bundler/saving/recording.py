@@ -5,7 +5,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
-from ...runtime.data import table
+from ...runtime.data.rows import table
 from ...runtime.data.samples import Samples, compare
 from ...runtime.errors import PredictionFailed, RequestError, in_short
 from ...runtime.frameworks.framework import Framework

@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 
-from ...runtime.data import table
+from ...runtime.data.rows import table
 from ...runtime.frameworks.framework import Framework
 from ...runtime.frameworks.sklearn import takes_records
 from ...runtime.signature import OBJECTS, Field, Layout, Side

@@ -4,8 +4,8 @@ import sys
 from pathlib import Path
 from typing import Any
 
+from ...runtime.data.codecs.multipart import type_of
 from ...runtime.data.media import essence
-from ...runtime.data.multipart import type_of
 from ...runtime.errors import BundleError
 from ..terminal import output_file
 from ..terminal.console import Console

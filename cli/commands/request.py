@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from ...runtime.data import media
-from ...runtime.data.multipart import type_of
+from ...runtime.data.codecs.multipart import type_of
 from ...runtime.errors import BundleError
 from ..terminal.console import Console
 

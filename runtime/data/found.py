@@ -7,8 +7,10 @@ from typing import Any
 import numpy as np
 
 from ..errors import InvalidInput, PredictionFailed
-from . import extent, instances, media, npy, npz
-from .predictions import to_instances
+from . import media
+from .codecs import instances, npy, npz
+from .rows import extent
+from .rows.predictions import to_instances
 
 Rows = list[Any] | np.ndarray | dict[str, np.ndarray]
 """JSON values, one array, or arrays by their names."""
@@ -107,19 +109,19 @@ def _npz(body: bytes, most: Most) -> Rows:
 
 
 def _arrow(body: bytes, most: Most) -> Rows:
-    from . import arrow
+    from .columnar import arrow
 
     return arrow.loads(body, most.rows, most.bytes)
 
 
 def _parquet(body: bytes, most: Most) -> Rows:
-    from . import parquet
+    from .columnar import parquet
 
     return parquet.loads(body, most.rows, most.bytes)
 
 
 def _msgpack(body: bytes, most: Most) -> Rows:
-    from . import message_pack
+    from .codecs import message_pack
 
     value, has_arrays = message_pack.loads(body, most.containers)
     if isinstance(value, dict) and value and all(isinstance(v, np.ndarray) for v in value.values()):

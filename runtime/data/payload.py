@@ -10,20 +10,10 @@ import numpy as np
 
 from ..errors import InvalidInput, PayloadTooLarge, UnsupportedMediaType
 from ..signature import Side
-from . import (
-    csv_rows,
-    extent,
-    form_rows,
-    formats,
-    found,
-    instances,
-    media,
-    number_rows,
-    picture,
-    table,
-    tabular,
-)
+from . import formats, found, media, tabular
+from .codecs import csv_rows, form_rows, instances, picture
 from .media import CSV, JSON, MULTIPART, NPY, is_json
+from .rows import extent, number_rows, table
 
 __all__ = ["CSV", "JSON", "NPY", "Codec", "Payload", "answers", "is_json", "is_npy", "requests"]
 

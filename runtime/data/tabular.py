@@ -12,11 +12,12 @@ from typing import Any
 import numpy as np
 
 from ..errors import PredictionFailed
-from . import media, npy, npz
-from .fragments import Fragments, Unfit
-from .predictions import as_array, is_numeric, to_instances
-from .predictions import columns as columns_of
-from .stacking import stacked, texts
+from . import media
+from .codecs import npy, npz
+from .rows.fragments import Fragments, Unfit
+from .rows.predictions import as_array, is_numeric, to_instances
+from .rows.predictions import columns as columns_of
+from .rows.stacking import stacked, texts
 
 Column = np.ndarray | list[Any]
 """Numbers and times as an array, everything else as JSON values."""
@@ -135,28 +136,28 @@ def _cells(column: Column, nan_as_null: bool) -> list[Any] | None:
 
 
 def _arrow(output: Any, nan_as_null: bool) -> bytes | None:
-    from . import arrow
+    from .columnar import arrow
 
     made = _table(output, nan_as_null)
     return None if made is None else arrow.dumps(made)
 
 
 def _arrow_file(output: Any, nan_as_null: bool) -> bytes | None:
-    from . import arrow
+    from .columnar import arrow
 
     made = _table(output, nan_as_null)
     return None if made is None else arrow.dumps(made, is_file=True)
 
 
 def _parquet(output: Any, nan_as_null: bool) -> bytes | None:
-    from . import parquet
+    from .columnar import parquet
 
     made = _table(output, nan_as_null)
     return None if made is None else parquet.dumps(made)
 
 
 def _table(output: Any, nan_as_null: bool) -> Any:
-    from . import arrow_table
+    from .columnar import arrow_table
 
     found = columns(output, nan_as_null=nan_as_null)
     if any(isinstance(column, np.ndarray) and 0 in column.shape[1:] for column in found.values()):
@@ -168,7 +169,7 @@ def _table(output: Any, nan_as_null: bool) -> Any:
 
 
 def _msgpack(output: Any, nan_as_null: bool) -> bytes | None:
-    from . import message_pack
+    from .codecs import message_pack
 
     try:
         return message_pack.dumps(to_instances(output, nan_as_null=nan_as_null))
@@ -177,7 +178,7 @@ def _msgpack(output: Any, nan_as_null: bool) -> bytes | None:
 
 
 def _msgpack_numpy(output: Any, nan_as_null: bool) -> bytes | None:
-    from . import message_pack
+    from .codecs import message_pack
 
     if isinstance(output, (list, Fragments)):
         return _msgpack(output, nan_as_null)

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import orjson
 
-from ..data import npy
+from ..data.codecs import npy
 from ..data.payload import JSON, NPY, Payload
 from ..errors import InvalidInput, NotSupported
 from ..manifest import Route

@@ -11,8 +11,9 @@ from typing import Any, Literal
 import numpy as np
 import orjson
 
-from ..data import extent, instances, table
+from ..data.codecs import instances
 from ..data.payload import JSON, Codec, Payload
+from ..data.rows import extent, table
 from ..errors import InvalidInput, NotSupported
 from ..models.operation import Stream
 from ..signature import OBJECTS, Side

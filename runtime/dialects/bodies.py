@@ -6,8 +6,8 @@ What `bare` and `raw` read: only what every reader of the document can rely on i
 from typing import Any
 
 from ..data import media
-from ..data.csv_schema import csv_schema
-from ..data.schema import of_some_rows, record, row
+from ..data.codecs.csv_schema import csv_schema
+from ..data.rows.schema import of_some_rows, record, row
 from ..signature import Side
 from .bare import takes_rows
 from .paths import BINARY

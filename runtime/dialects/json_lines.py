@@ -7,8 +7,10 @@ from typing import Any
 
 import orjson
 
-from ..data import instances, media, table
+from ..data import media
+from ..data.codecs import instances
 from ..data.payload import Codec
+from ..data.rows import table
 from ..errors import BadPayload, PayloadTooLarge
 from . import work
 from .bare import ask_rows, codec_of

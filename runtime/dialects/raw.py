@@ -10,8 +10,9 @@ from urllib.parse import parse_qsl
 
 import orjson
 
-from ..data import found, media, multipart
-from ..data.instances import parse
+from ..data import found, media
+from ..data.codecs import multipart
+from ..data.codecs.instances import parse
 from ..errors import BadPayload, InvalidInput
 from ..signature import Field
 from .bare import Bare, answer, answer_bytes, answer_rows, as_reply

@@ -10,7 +10,7 @@ from dataclasses import replace
 from typing import Any
 
 from ..data import media
-from ..data.instances import parse
+from ..data.codecs.instances import parse
 from ..errors import BadPayload, InvalidInput, RequestError, UnknownModel
 from . import json_lines, script, web_page
 from .bodies import json_body, tables, whole

@@ -6,9 +6,9 @@ from typing import Any, Literal, Protocol
 
 from ..batching.request import FutureRequest
 from ..batching.window import Limits
-from ..data import table
 from ..data.payload import Codec, Payload
 from ..data.regions import Regions
+from ..data.rows import table
 from ..data.samples import Samples
 from ..errors import InvalidInput, NotSupported, Overloaded, PayloadTooLarge
 from ..manifest import ModelManifest, Route

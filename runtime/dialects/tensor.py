@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from ..data import extent
+from ..data.rows import extent
 from ..errors import BadPayload, InvalidInput
 from ..printable import printable
 

@@ -7,7 +7,8 @@ from typing import Any
 import numpy as np
 import orjson
 
-from ..data import instances, table
+from ..data.codecs import instances
+from ..data.rows import table
 from ..errors import InvalidInput
 from ..printable import printable
 from ..signature import Field, Side

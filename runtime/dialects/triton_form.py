@@ -10,7 +10,7 @@ from collections.abc import Awaitable, Callable
 from dataclasses import replace
 from functools import cached_property
 
-from ..data.instances import parse
+from ..data.codecs.instances import parse
 from .catalog import Catalog
 from .inquiry import Inquiry
 from .reply import Reply

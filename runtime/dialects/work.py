@@ -11,7 +11,7 @@ import time
 from importlib import import_module
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from ..data import bulk
+from ..data.rows import bulk
 from ..errors import DeadlineExceeded
 from ..signature import Side
 from .reply import Reply

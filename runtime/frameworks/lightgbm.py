@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from ..data import table
+from ..data.rows import table
 from ..errors import InvalidModel
 from ..pickles.scanning import scan
 from ..signature import Field, Side, Signature

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from ..data import table
+from ..data.rows import table
 from ..errors import InvalidModel, MissingFramework, NotTrusted
 from ..signature import Signature
 from .framework import Saved

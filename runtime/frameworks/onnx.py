@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from ..data import table
+from ..data.rows import table
 from ..errors import InvalidInput, InvalidModel, NoDevice
 from ..signature import Field, Side, Signature
 from . import onnx_file, onnx_labels, onnx_numbers, threads

@@ -5,7 +5,7 @@ from contextlib import contextmanager
 from functools import partial
 from typing import Any
 
-from ..data import table
+from ..data.rows import table
 from . import torch_arguments
 from .torch_compile import Compiler
 from .torch_lane import Lane

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from ..data import table
+from ..data.rows import table
 from ..errors import InvalidModel, NoDevice
 from ..pickles.scanning import scan
 from ..signature import Field, Side, Signature

@@ -10,7 +10,7 @@ from typing import Any
 
 import grpc
 
-from ..data import table
+from ..data.rows import table
 from ..dialects.catalog import Catalog
 from ..dialects.inquiry import Inquiry
 from ..dialects.served import Served

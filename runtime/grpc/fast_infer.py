@@ -12,7 +12,7 @@ from typing import Any
 
 import grpc
 
-from ..data import table
+from ..data.rows import table
 from ..dialects.catalog import Catalog
 from ..dialects.served import Served
 from ..dialects.tensor_batch import to_batch

@@ -4,8 +4,8 @@ from typing import Any
 
 import numpy as np
 
-from ..data import table
-from ..data.predictions import is_numeric
+from ..data.rows import table
+from ..data.rows.predictions import is_numeric
 from ..dialects.served import Served
 from ..dialects.tensor import DTYPES, Tensor, to_raw
 from ..dialects.tensor_output import from_output

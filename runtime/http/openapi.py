@@ -4,11 +4,11 @@ import re
 from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
-from ..data.csv_schema import csv_schema, form_schema, of_instances
+from ..data.codecs.csv_schema import csv_schema, form_schema, of_instances
 from ..data.media import CSV, JSON, MULTIPART, NPY, NPZ
 from ..data.payload import media_of, of_formats
+from ..data.rows.schema import envelope, of_some_rows
 from ..data.samples import Samples
-from ..data.schema import envelope, of_some_rows
 from ..dialects.dialect import Dialect
 from ..manifest import BundleManifest, ModelManifest, Route
 from ..signature import Side, Signature

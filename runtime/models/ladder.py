@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from typing import Any
 
-from ..data import table
+from ..data.rows import table
 
 
 class Ladder:

@@ -6,7 +6,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any, Self
 
-from ..data import table
+from ..data.rows import table
 from ..errors import BundleError, InvalidModel, MissingFramework, in_short
 from ..frameworks import registry
 from ..frameworks.framework import Framework, Tunable

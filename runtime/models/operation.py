@@ -7,8 +7,9 @@ from dataclasses import dataclass
 from typing import Any, Protocol
 
 from ..batching.request import FutureRequest
-from ..data import bulk, formats, media, table
+from ..data import formats, media
 from ..data.payload import Codec, Payload, answers
+from ..data.rows import bulk, table
 from ..errors import DeadlineExceeded
 from ..telemetry.trace_context import TraceContext
 from .presence import Presence

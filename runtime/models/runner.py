@@ -7,7 +7,7 @@ from typing import Any
 from ..batching.batcher import Batcher
 from ..batching.request import FutureRequest
 from ..batching.window import Limits
-from ..data import table
+from ..data.rows import table
 from ..errors import InvalidInput
 from ..signature import Signature
 from ..telemetry.metrics import Metrics, queue_name

@@ -10,7 +10,7 @@ from typing import Any, Self
 
 from ..batching.executor import Executor, ThreadExecutor
 from ..batching.worker import Worker
-from ..data import table
+from ..data.rows import table
 from ..errors import BundleError
 from ..plan import Plan
 from .model import LoadedModel

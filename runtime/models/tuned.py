@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from ..data import table
+from ..data.rows import table
 from ..data.samples import Samples
 from ..errors import InvalidModel, in_short
 from ..manifest import ModelManifest

@@ -2,7 +2,7 @@
 
 import logging
 
-from ..data import table
+from ..data.rows import table
 from ..data.samples import Samples
 from ..errors import BundleError, RequestError
 from ..settings import ServeSettings

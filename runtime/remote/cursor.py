@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import orjson
 
-from ..data.fragments import Fragments, Unfit
+from ..data.rows.fragments import Fragments, Unfit
 from .draft import aligned
 from .layout import SCALAR, Layout
 from .message import Message

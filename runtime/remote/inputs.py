@@ -4,7 +4,7 @@ from typing import Any
 
 import numpy as np
 
-from ..data.column import family
+from ..data.rows.column import family
 from ..signature import Field, Side
 from .draft import Draft, put
 from .layout import Layout, Numbers, describe

@@ -22,7 +22,7 @@ import numpy as np
 
 from .. import offspring
 from ..batching.executor import WrongLength
-from ..data import table
+from ..data.rows import table
 from ..frameworks import registry
 from ..manifest import ModelManifest
 from ..models import imports

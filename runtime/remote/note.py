@@ -5,7 +5,7 @@ from typing import Any
 import numpy as np
 import orjson
 
-from ..data import table
+from ..data.rows import table
 from .draft import Draft
 from .inputs import Written
 from .layout import Layout, Numbers, describe

@@ -8,8 +8,8 @@ from typing import Any
 import numpy as np
 import orjson
 
-from ..data.fragments import Fragments
-from ..data.predictions import columns, to_instances, values, without_rows
+from ..data.rows.fragments import Fragments
+from ..data.rows.predictions import columns, to_instances, values, without_rows
 from ..errors import PredictionFailed
 from .draft import Draft, put
 from .failure import printable

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from .. import trust
-from ..data import table
+from ..data.rows import table
 from ..errors import BundleError
 from ..manifest import BundleManifest
 from ..pickles.policy import Policy

@@ -26,7 +26,7 @@ from ..batching.executor import ThreadExecutor
 from ..batching.observer import BatchObserver
 from ..batching.window import Limits
 from ..batching.worker import Worker
-from ..data import table
+from ..data.rows import table
 from ..errors import BundleError
 from ..manifest import Route
 from ..settings import ServeSettings

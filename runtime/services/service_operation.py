@@ -7,8 +7,9 @@ from collections.abc import AsyncGenerator
 from typing import Any
 
 from ..batching.batcher import Batcher
-from ..data import formats, media, table
+from ..data import formats, media
 from ..data.payload import INFLATION, Payload, answers
+from ..data.rows import table
 from ..errors import DeadlineExceeded, InvalidInput, Overloaded, PredictionFailed, RequestError
 from ..models.operation import Call, Stream
 from ..settings import ServeSettings

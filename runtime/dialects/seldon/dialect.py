@@ -12,7 +12,8 @@ from typing import Any
 
 import orjson
 
-from ...data import extent, instances
+from ...data.codecs import instances
+from ...data.rows import extent
 from ...errors import InvalidInput, NotSupported, RequestError, UnknownModel
 from ...models.operation import Stream
 from ...printable import printable

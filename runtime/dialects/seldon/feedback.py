@@ -6,7 +6,7 @@ from typing import Any, Self
 
 import orjson
 
-from ...data.instances import check_depth
+from ...data.codecs.instances import check_depth
 from ...errors import InvalidInput
 
 _MOST = 4096  # bytes of a truth that the log repeats

@@ -4,8 +4,9 @@ import base64
 from typing import Any
 from urllib.parse import parse_qsl
 
-from ...data import media, multipart
-from ...data.instances import parse
+from ...data import media
+from ...data.codecs import multipart
+from ...data.codecs.instances import parse
 from ...errors import BadPayload
 from ..inquiry import Inquiry
 

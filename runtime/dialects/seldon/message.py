@@ -14,10 +14,10 @@ from typing import Any, Literal, Self
 import numpy as np
 import orjson
 
-from ...data import extent, table
-from ...data.instances import check_depth
+from ...data.codecs.instances import check_depth
 from ...data.payload import Codec
-from ...data.stacking import stacked
+from ...data.rows import extent, table
+from ...data.rows.stacking import stacked
 from ...errors import BadPayload, InvalidInput
 from ...signature import Side
 from ..bare import Bare, Form, of_bytes

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from ...data.schema import of_some_rows
+from ...data.rows.schema import of_some_rows
 from ...signature import Side
 from ..bare import takes_rows
 from ..bodies import bare, rows

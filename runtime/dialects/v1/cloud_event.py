@@ -15,7 +15,7 @@ from urllib.parse import quote, unquote
 
 import orjson
 
-from ...data import instances
+from ...data.codecs import instances
 from ...errors import BadPayload
 from ..inquiry import Inquiry
 from ..reply import Reply

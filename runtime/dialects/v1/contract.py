@@ -7,7 +7,7 @@ Source: TensorFlow Serving, `g3doc/api_rest.md`, "Model Metadata API"; `types.pr
 from collections.abc import Mapping
 from typing import Any
 
-from ...data import column
+from ...data.rows import column
 from ...signature import Field, Side, Signature
 
 Json = dict[str, Any]

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from ...data.predictions import columns
+from ...data.rows.predictions import columns
 from ...errors import InvalidInput
 from ...signature import Field, Side
 from .rows import from_rows, named

@@ -4,7 +4,7 @@ from collections.abc import Iterable
 from typing import Any
 from urllib.parse import quote
 
-from ...data.schema import of_some_rows, record, row
+from ...data.rows.schema import of_some_rows, record, row
 from ...signature import Side, Signature
 from ..catalog import Catalog
 from ..paths import operation

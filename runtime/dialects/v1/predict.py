@@ -3,7 +3,7 @@
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-from ...data import table
+from ...data.rows import table
 from ...errors import RequestError
 from ..catalog import Catalog
 from ..inquiry import Inquiry

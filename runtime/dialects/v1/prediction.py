@@ -9,8 +9,9 @@ from typing import Any, NamedTuple
 import numpy as np
 import orjson
 
-from ...data import extent, instances, number_rows, table
+from ...data.codecs import instances
 from ...data.payload import JSON, Payload, is_json
+from ...data.rows import extent, number_rows, table
 from ...errors import InvalidInput
 from ...models.operation import Stream
 from ...signature import OBJECTS, Side

@@ -8,9 +8,9 @@ import binascii
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-from ...data.fragments import Fragments
-from ...data.instances import check_depth
-from ...data.predictions import columns, to_instances
+from ...data.codecs.instances import check_depth
+from ...data.rows.fragments import Fragments
+from ...data.rows.predictions import columns, to_instances
 from ...errors import InvalidInput
 from ...signature import Field, Side
 from .speech import Speech

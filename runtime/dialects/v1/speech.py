@@ -12,8 +12,8 @@ from typing import Any
 import numpy as np
 import orjson
 
-from ...data import instances
-from ...data.predictions import columns, to_instances, to_wire, values
+from ...data.codecs import instances
+from ...data.rows.predictions import columns, to_instances, to_wire, values
 from ...errors import BadPayload, InvalidInput, PredictionFailed
 
 Speech = Callable[[Any], Any]

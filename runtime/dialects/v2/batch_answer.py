@@ -6,7 +6,7 @@ The same bytes as `InferAnswer` writes for each of them, out of one reading of t
 import numpy as np
 import orjson
 
-from ...data.predictions import is_numeric
+from ...data.rows.predictions import is_numeric
 from ..reply import Reply
 from ..tensor import DTYPES, Tensor
 from .infer_answer import with_binary

@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from ...data import instances
+from ...data.codecs import instances
 from ...errors import InvalidInput, NotSupported
 from ..catalog import Catalog
 from ..dialect import GET, POST, Rule

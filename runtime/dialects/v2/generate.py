@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import orjson
 
-from ...data import instances
+from ...data.codecs import instances
 from ...errors import InvalidInput, NotSupported, RequestError
 from ...models.operation import Stream
 from ...printable import printable

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from ...data import table
+from ...data.rows import table
 from ...errors import UnknownModel
 from .. import work
 from ..api_tensors import ask

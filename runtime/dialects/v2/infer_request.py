@@ -9,8 +9,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Self
 
-from ...data import extent, instances
+from ...data.codecs import instances
 from ...data.regions import Place
+from ...data.rows import extent
 from ...errors import BadPayload, InvalidInput, NotSupported, PayloadTooLarge
 from ...printable import printable
 from ..inquiry import Inquiry

@@ -10,7 +10,8 @@ from typing import Any
 
 import numpy as np
 
-from ...data import instances, number_rows
+from ...data.codecs import instances
+from ...data.rows import number_rows
 from ...errors import RequestError
 
 _KEY = b'"data"'

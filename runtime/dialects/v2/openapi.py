@@ -7,8 +7,8 @@ from urllib.parse import quote
 
 import numpy as np
 
-from ...data import table
-from ...data.schema import scalar
+from ...data.rows import table
+from ...data.rows.schema import scalar
 from ...errors import RequestError
 from ...signature import OBJECTS, Field
 from ..catalog import Catalog

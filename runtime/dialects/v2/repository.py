@@ -5,7 +5,7 @@ Source: Triton, docs/protocol/extension_model_repository.md.
 
 from typing import Any
 
-from ...data import instances
+from ...data.codecs import instances
 from ...errors import InvalidInput, NotSupported, UnknownModel
 from ...printable import printable
 from .. import web_page

@@ -6,7 +6,7 @@ Source: Triton, docs/protocol/extension_shared_memory.md.
 from collections.abc import Sequence
 from dataclasses import asdict
 
-from ...data import instances
+from ...data.codecs import instances
 from ...data.regions import Region, Regions
 from ...errors import InvalidInput, NotSupported, UnknownModel
 from .. import web_page

@@ -3,7 +3,7 @@
 import time
 from typing import TYPE_CHECKING, Any
 
-from ...data import table
+from ...data.rows import table
 from ...models.operation import ModelOperation
 from ...telemetry.queue_metrics import QueueMetrics
 from ..exchange import Answer

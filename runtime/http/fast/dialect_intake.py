@@ -4,7 +4,8 @@ import time
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from ...data import media, table
+from ...data import media
+from ...data.rows import table
 from ...dialects.inquiry import Inquiry
 from ...dialects.question import Asking, Question
 from ...dialects.reply import Reply

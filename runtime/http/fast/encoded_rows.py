@@ -5,9 +5,10 @@ from typing import Any, Protocol
 import numpy as np
 import orjson
 
-from ...data import column, instances, table
-from ...data.fragments import Fragments
-from ...data.predictions import is_numeric
+from ...data.codecs import instances
+from ...data.rows import column, table
+from ...data.rows.fragments import Fragments
+from ...data.rows.predictions import is_numeric
 from ...errors import RequestError
 
 

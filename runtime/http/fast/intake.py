@@ -7,7 +7,9 @@ from typing import Any
 import numpy as np
 import orjson
 
-from ...data import column, instances, media, number_rows, table
+from ...data import media
+from ...data.codecs import instances
+from ...data.rows import column, number_rows, table
 from ...errors import RequestError
 from ...models.operation import ModelOperation
 from ...signature import Field, Side

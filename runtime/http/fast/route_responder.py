@@ -7,7 +7,7 @@ from abc import ABC, abstractmethod
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
-from ...data import bulk, table
+from ...data.rows import bulk, table
 from ...errors import PredictionFailed, RequestError
 from ...telemetry.queue_metrics import QueueMetrics
 from .. import timing

@@ -13,9 +13,9 @@ from typing import Any
 import numpy as np
 import orjson
 
-from ...data import table
 from ...data.media import ranked
 from ...data.payload import Codec, Payload
+from ...data.rows import table
 from ...signature import OBJECTS
 from . import wire
 from .binary import encoded

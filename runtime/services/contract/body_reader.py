@@ -3,8 +3,10 @@
 import math
 from typing import Any
 
-from ...data import form_rows, formats, found, instances, media, table
+from ...data import formats, found, media
+from ...data.codecs import form_rows, instances
 from ...data.payload import MAX_BYTES, of_formats
+from ...data.rows import table
 from ...errors import BadPayload, InvalidInput, PayloadTooLarge, UnsupportedMediaType
 from ..array import Array
 from . import form, rows, wire

@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from ...data.column import describe
+from ...data.rows.column import describe
 from ...errors import InvalidInput
 from ..array import Array
 from .spec import NAMED, OBJECT, Spec, choice, fixed, generic, named, strictness, union

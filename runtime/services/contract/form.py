@@ -3,8 +3,9 @@
 from collections.abc import Sequence
 from typing import Any
 
-from ...data import instances, media, multipart, npy
-from ...data.multipart import Part
+from ...data import media
+from ...data.codecs import instances, multipart, npy
+from ...data.codecs.multipart import Part
 from ...errors import BadPayload
 from .record import Field
 from .spec import Spec

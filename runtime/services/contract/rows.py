@@ -6,8 +6,9 @@ from typing import Any, cast
 
 import numpy as np
 
-from ...data import csv_rows, table
-from ...data.column import describe
+from ...data.codecs import csv_rows
+from ...data.rows import table
+from ...data.rows.column import describe
 from ...errors import BadPayload, InvalidInput, MissingFramework
 from ...signature import Field, Side
 from ..array import Array

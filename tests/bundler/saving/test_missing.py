@@ -12,7 +12,7 @@ from sklearn.preprocessing import OneHotEncoder
 
 import modelbundle
 from modelbundle.bundler.store import Store
-from modelbundle.runtime.data import table
+from modelbundle.runtime.data.rows import table
 from modelbundle.runtime.data.samples import Samples
 from modelbundle.runtime.errors import InvalidInput
 from modelbundle.runtime.models.model import LoadedModel

@@ -10,7 +10,7 @@ from torch import nn
 import modelbundle
 from modelbundle.bundler.errors import InvalidSource, SampleMismatch, Unpicklable, UnsupportedModel
 from modelbundle.bundler.store import Store
-from modelbundle.runtime.data import table
+from modelbundle.runtime.data.rows import table
 from modelbundle.runtime.errors import InvalidModel
 from modelbundle.runtime.models.model import LoadedModel
 from modelbundle.runtime.signature import OBJECTS

@@ -27,7 +27,7 @@ from modelbundle.bundler.errors import (
 from modelbundle.bundler.saving import saving
 from modelbundle.bundler.saving.saving import SaveOptions
 from modelbundle.bundler.store import Store
-from modelbundle.runtime.data import table
+from modelbundle.runtime.data.rows import table
 from modelbundle.runtime.data.samples import Samples
 from modelbundle.runtime.errors import InvalidModel, NotTrusted
 from modelbundle.runtime.frameworks import registry

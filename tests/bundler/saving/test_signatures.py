@@ -17,7 +17,8 @@ from sklearn.preprocessing import FunctionTransformer, MultiLabelBinarizer
 import modelbundle
 from modelbundle.bundler.errors import SampleMismatch, UnsupportedModel
 from modelbundle.bundler.store import Store
-from modelbundle.runtime.data import csv_rows, table
+from modelbundle.runtime.data.codecs import csv_rows
+from modelbundle.runtime.data.rows import table
 from modelbundle.runtime.models.model import LoadedModel
 
 ROWS = np.random.default_rng(0).normal(size=(40, 3))

@@ -11,7 +11,7 @@ from modelbundle.runtime.batching.executor import ThreadExecutor
 from modelbundle.runtime.batching.observer import NullObserver
 from modelbundle.runtime.batching.request import FutureRequest
 from modelbundle.runtime.batching.window import Limits
-from modelbundle.runtime.data import table
+from modelbundle.runtime.data.rows import table
 
 POISON = -1.0
 

@@ -18,7 +18,7 @@ import pytest
 from modelbundle.runtime.batching.batcher import Batcher
 from modelbundle.runtime.batching.request import FutureRequest
 from modelbundle.runtime.batching.window import Limits
-from modelbundle.runtime.data import table
+from modelbundle.runtime.data.rows import table
 from modelbundle.runtime.errors import Overloaded, PredictionFailed
 from modelbundle.runtime.telemetry.metrics import Metrics
 from modelbundle.tests.runtime.batching.doubling import (

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from modelbundle.runtime.batching.batcher import Batcher
 from modelbundle.runtime.batching.request import FutureRequest
 from modelbundle.runtime.batching.window import Limits
-from modelbundle.runtime.data import table
+from modelbundle.runtime.data.rows import table
 from modelbundle.runtime.errors import RequestError
 from modelbundle.tests.runtime.batching.doubling import Log
 

@@ -8,7 +8,7 @@ import pytest
 from modelbundle.runtime.batching.cost import CostModel
 from modelbundle.runtime.batching.measurement import Measurement
 from modelbundle.runtime.batching.window import Limits, Window
-from modelbundle.runtime.data import table
+from modelbundle.runtime.data.rows import table
 
 
 class Paced:

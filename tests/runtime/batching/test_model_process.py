@@ -11,7 +11,7 @@ import pytest
 
 from modelbundle.runtime.batching.batcher import Batcher
 from modelbundle.runtime.batching.window import Limits
-from modelbundle.runtime.data import table
+from modelbundle.runtime.data.rows import table
 from modelbundle.runtime.errors import DeadlineExceeded, ModelDied
 from modelbundle.runtime.signature import Field, Side
 from modelbundle.tests.runtime.batching.doubling import answered, ask, outcomes, row

@@ -16,8 +16,9 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
 from PIL import Image
 
-from modelbundle.runtime.data import media, table
+from modelbundle.runtime.data import media
 from modelbundle.runtime.data.payload import Codec
+from modelbundle.runtime.data.rows import table
 from modelbundle.runtime.errors import (
     BadPayload,
     InvalidInput,

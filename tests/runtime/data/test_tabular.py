@@ -15,8 +15,8 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
 
 from modelbundle.runtime.data import media
-from modelbundle.runtime.data.fragments import Fragments
 from modelbundle.runtime.data.payload import Codec
+from modelbundle.runtime.data.rows.fragments import Fragments
 from modelbundle.runtime.errors import PredictionFailed
 from modelbundle.runtime.signature import OBJECTS
 

@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
-from modelbundle.runtime.data import column
-from modelbundle.runtime.data.schema import scalar
+from modelbundle.runtime.data.rows import column
+from modelbundle.runtime.data.rows.schema import scalar
 from modelbundle.runtime.dialects.tensor_batch import to_batch
 from modelbundle.runtime.dialects.v2 import json_data
 from modelbundle.runtime.errors import InvalidInput

@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
 
-from modelbundle.runtime.data.fragments import Fragments
+from modelbundle.runtime.data.rows.fragments import Fragments
 from modelbundle.runtime.dialects.tensor import DTYPES, Tensor, from_raw, to_raw
 from modelbundle.runtime.dialects.tensor_batch import to_batch
 from modelbundle.runtime.dialects.tensor_output import Spec, from_output, promised, specs

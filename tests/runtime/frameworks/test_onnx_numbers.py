@@ -6,7 +6,7 @@ import pytest
 import modelbundle
 from modelbundle.bundler.errors import SampleMismatch
 from modelbundle.bundler.store import Store
-from modelbundle.runtime.data import table
+from modelbundle.runtime.data.rows import table
 from modelbundle.runtime.errors import NoDevice
 from modelbundle.runtime.models.model import LoadedModel
 

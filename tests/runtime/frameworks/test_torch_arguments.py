@@ -10,7 +10,7 @@ import modelbundle
 from modelbundle.bundler.saving.save_options import SaveOptions
 from modelbundle.bundler.saving.saving import save_object
 from modelbundle.bundler.store import Store
-from modelbundle.runtime.data import table
+from modelbundle.runtime.data.rows import table
 from modelbundle.runtime.models.model import LoadedModel
 
 torch = pytest.importorskip("torch")

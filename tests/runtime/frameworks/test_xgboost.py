@@ -7,7 +7,8 @@ import xgboost
 
 import modelbundle
 from modelbundle.bundler.store import Store
-from modelbundle.runtime.data import csv_rows, table
+from modelbundle.runtime.data.codecs import csv_rows
+from modelbundle.runtime.data.rows import table
 from modelbundle.runtime.errors import InvalidInput, NoDevice
 from modelbundle.runtime.models.model import LoadedModel
 

@@ -5,7 +5,7 @@ import json
 
 import pytest
 
-from modelbundle.runtime.data.schema import envelope
+from modelbundle.runtime.data.rows.schema import envelope
 from modelbundle.runtime.http import openapi
 from modelbundle.runtime.manifest import BundleManifest, Route
 from modelbundle.runtime.plan import Plan

@@ -10,8 +10,8 @@ import numpy as np
 import orjson
 import pytest
 
-from modelbundle.runtime.data import table
 from modelbundle.runtime.data.payload import CSV, JSON, NPY, Codec
+from modelbundle.runtime.data.rows import table
 from modelbundle.runtime.errors import (
     InvalidInput,
     Overloaded,

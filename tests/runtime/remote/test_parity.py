@@ -13,8 +13,8 @@ import pytest
 from modelbundle.runtime.batching.batcher import Batcher
 from modelbundle.runtime.batching.executor import ThreadExecutor
 from modelbundle.runtime.batching.window import Limits
-from modelbundle.runtime.data import table
 from modelbundle.runtime.data.payload import CSV, JSON, NPY, Codec
+from modelbundle.runtime.data.rows import table
 from modelbundle.runtime.errors import InvalidInput, PredictionFailed, RequestError
 from modelbundle.runtime.signature import OBJECTS, Field, Side
 

@@ -15,7 +15,7 @@ import pytest
 from modelbundle.bundler.building.chosen_model import ChosenModel
 from modelbundle.bundler.saving import saving
 from modelbundle.bundler.store import Store
-from modelbundle.runtime.data import table
+from modelbundle.runtime.data.rows import table
 from modelbundle.runtime.models.model import LoadedModel
 
 ROWS = np.random.default_rng(0).random((40, 3))

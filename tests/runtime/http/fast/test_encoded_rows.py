@@ -8,9 +8,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
-from modelbundle.runtime.data import table
-from modelbundle.runtime.data.fragments import Fragments, Unfit
 from modelbundle.runtime.data.payload import Codec
+from modelbundle.runtime.data.rows import table
+from modelbundle.runtime.data.rows.fragments import Fragments, Unfit
 from modelbundle.runtime.http.fast.encoded_rows import encoded_rows
 from modelbundle.runtime.signature import OBJECTS
 

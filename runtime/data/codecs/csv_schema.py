@@ -1,0 +1,98 @@
+"""CSV schema: what a text/csv body of a signature's rows looks like, as a JSON Schema pattern."""
+
+import re
+from collections.abc import Mapping
+from typing import Any
+
+from ...signature import Field, Side
+from ..rows import column
+
+_DIGITS = {"8": 2, "16": 4, "32": 9, "64": 18}  # of any number that fits so many bits
+_DIGIT = "[0-9]"
+_FLOAT = r"[-+]?[0-9]{1,18}(\.[0-9]{1,18})?([eE][-+]?[0-9])?"
+_SHORT = r"[-+]?[0-9]{1,4}(\.[0-9]{1,18})?"
+_TEXT = r'("([^"\x00-\x1f]|"")+"|[^",\x00-\x20][^",\x00-\x1f]*)'
+_DAY = "(1[7-9]|2[01])[0-9]{2}-(0[1-9]|1[0-2])-(0[1-9]|1[0-9]|2[0-8])"  # nanoseconds fit, too
+_CELLS = {
+    "bool": "(true|false|1|0)",
+    "datetime": _DAY,
+    "str": _TEXT,
+    "category": _TEXT,  # nobody knows which there are
+    "object": _TEXT,
+}
+
+
+def csv_schema(side: Side) -> dict[str, Any]:
+    """Rows as lines of cells, below a line of names where the columns have any.
+
+    RFC 4180, in the regular expressions of ECMA-262. It promises less than the server takes: no
+    white space around numbers, and only numbers that fit whatever their digits are.
+    """
+    cells = [_cell(field) for field in side.fields]
+    width = _width(side)
+    if width is None or None in cells:
+        return {"type": "string", "minLength": 1}
+    if side.layout == "array":
+        line = cells[0] if width == 1 else f"{cells[0]}(,{cells[0]}){{{width - 1}}}"
+        names = ""
+    else:
+        line = ",".join(str(cell) for cell in cells)
+        names = rf"({','.join(map(_name, side.fields))}\r?\n)?"
+    return {"type": "string", "pattern": rf"^{names}{line}(\r?\n{line})*(\r?\n)?$"}
+
+
+def of_instances(schema: Mapping[str, Any]) -> Side | None:
+    """The array of numbers that an author's API takes, if it says how many a row has."""
+    rows = schema.get("properties", {}).get("instances", {}).get("items", {})
+    width = rows.get("minItems")
+    if rows.get("items", {}).get("type") != "number" or width != rows.get("maxItems"):
+        return None
+    return Side("array", (Field("instances", "float32", (None, width)),))
+
+
+def form_schema(side: Side) -> dict[str, Any] | None:
+    """One row as the fields of a form; None where its values have no names, or are none of text."""
+    fields = {field.name: _form_field(field) for field in side.fields}
+    if side.layout not in {"columns", "tensors"} or _width(side) is None or None in fields.values():
+        return None
+    return {
+        "type": "object",
+        "properties": fields,
+        "required": list(fields),
+        "additionalProperties": False,
+    }
+
+
+def _form_field(field: Field) -> dict[str, Any] | None:
+    """A value that nothing stands around: any text is one, and none at all may be missing."""
+    cell = _cell(field)
+    if cell is None:
+        return None
+    if cell == _TEXT:
+        return {"type": "string"}
+    return {"type": "string", "pattern": f"^({cell})?$" if field.is_nullable else f"^{cell}$"}
+
+
+def _width(side: Side) -> int | None:
+    """Cells of a row; None where that varies, or a cell is no single value."""
+    if side.layout == "array":
+        shape = side.fields[0].shape[1:]
+        return None if len(shape) > 1 else shape[0] if shape else 1
+    is_plain = side.layout == "columns" or all(len(each.shape) == 1 for each in side.fields)
+    return len(side.fields) if is_plain else None
+
+
+def _name(field: Field) -> str:
+    quoted = field.name.replace('"', '""')
+    return re.escape(f'"{quoted}"' if re.search('[",\r\n]', field.name) else field.name)
+
+
+def _cell(field: Field) -> str | None:
+    """One value of a field; None where no pattern tells which are taken."""
+    kind = re.match(r"([a-z]+)([0-9]*)", column.plain(field.dtype))
+    name, bits = kind.groups() if kind else ("", "")
+    if name in {"int", "uint"}:
+        return ("" if name == "uint" else "[-+]?") + f"{_DIGIT}{{1,{_DIGITS[bits]}}}"
+    if name == "float":
+        return _SHORT if bits == "16" else _FLOAT
+    return _CELLS.get(name)
