@@ -8,7 +8,7 @@ from typing import Any
 
 from ...runtime.frameworks import registry
 from ...runtime.frameworks.framework import Framework
-from ...runtime.frameworks.onnx_file import external_files
+from ...runtime.frameworks.onnx_graph.file import external_files
 from ...runtime.manifest import CODE
 from ...runtime.signature import Signature
 from ..errors import InvalidSource

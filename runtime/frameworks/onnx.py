@@ -9,8 +9,11 @@ import numpy as np
 from ..data.rows import table
 from ..errors import InvalidInput, InvalidModel, NoDevice
 from ..signature import Field, Side, Signature
-from . import onnx_file, onnx_labels, onnx_numbers, threads
+from . import threads
 from .framework import Saved, lineage
+from .onnx_graph import file as onnx_file
+from .onnx_graph import labels as onnx_labels
+from .onnx_graph import numbers as onnx_numbers
 
 _DTYPES = {
     "float": "float32",

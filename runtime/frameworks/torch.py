@@ -13,21 +13,19 @@ from ..errors import InvalidModel
 from ..manifest import CODE
 from ..signature import Field, Side, Signature
 from ..tuning import Tuning
-from . import (
-    threads,
-    torch_code,
-    torch_device,
-    torch_files,
-    torch_program,
-    torch_recipe,
-    torch_weights,
-)
+from . import threads
 from .carried_code import importer
 from .framework import Saved, lineage
 from .local_code import CannotTravel
-from .torch_arguments import names_of_exported
-from .torch_caller import Caller, evaluating, is_channels_last, is_exported
-from .torch_compile import Compiler
+from .pytorch import device as torch_device
+from .pytorch import files as torch_files
+from .pytorch import program as torch_program
+from .pytorch import recipe as torch_recipe
+from .pytorch import source_code as torch_code
+from .pytorch import weights as torch_weights
+from .pytorch.arguments import names_of_exported
+from .pytorch.caller import Caller, evaluating, is_channels_last, is_exported
+from .pytorch.compile import Compiler
 
 
 class Torch:

@@ -9,8 +9,8 @@ from typing import Any
 
 from ..errors import InvalidModel, MissingFramework
 from ..signature import Field, Side, Signature
-from . import torch_device
 from .framework import Saved
+from .pytorch import device as torch_device
 from .snapshot import CONFIG, HOME, TOKENIZER, refusal
 
 _TEXTS = Side("array", (Field("input-0", "str", (None,)),))

@@ -5,8 +5,8 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
+from ....runtime.frameworks.pytorch.files import format_of
 from ....runtime.frameworks.snapshot import CONFIG, HOME, refusal
-from ....runtime.frameworks.torch_files import format_of
 from ....runtime.frameworks.transformers import Transformers
 from ...errors import InvalidSource
 from ...quotation import quoted

@@ -17,8 +17,8 @@ from sklearn.preprocessing import StandardScaler
 import modelbundle
 from modelbundle.bundler.errors import InvalidSource, SampleMismatch
 from modelbundle.bundler.store import Store
-from modelbundle.runtime.frameworks import onnx_labels
 from modelbundle.runtime.frameworks.onnx import Onnx
+from modelbundle.runtime.frameworks.onnx_graph import labels as onnx_labels
 from modelbundle.runtime.manifest import ModelManifest
 
 ROWS = np.random.default_rng(3).normal(size=(60, 3))

@@ -5,10 +5,10 @@ from contextlib import contextmanager
 from functools import partial
 from typing import Any
 
-from ..data.rows import table
-from . import torch_arguments
-from .torch_compile import Compiler
-from .torch_lane import Lane
+from ...data.rows import table
+from . import arguments as torch_arguments
+from .compile import Compiler
+from .lane import Lane
 
 
 class Caller:

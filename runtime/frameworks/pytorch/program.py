@@ -13,7 +13,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from ..errors import NotTrusted
+from ...errors import NotTrusted
 
 _LARGEST = 256 << 20  # bytes of a graph
 _FORBIDDEN = ("aotinductor", "custom_obj")  # folders and names of what is no tensor

@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 
 from modelbundle.runtime.errors import InvalidModel
-from modelbundle.runtime.frameworks import onnx_file
 from modelbundle.runtime.frameworks.onnx import Onnx
+from modelbundle.runtime.frameworks.onnx_graph import file as onnx_file
 from modelbundle.runtime.pickles.policy import Policy
 
 onnx = pytest.importorskip("onnx")

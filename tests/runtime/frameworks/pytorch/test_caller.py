@@ -14,7 +14,7 @@ from modelbundle.runtime.models.model import LoadedModel
 
 torch = pytest.importorskip("torch")
 
-from modelbundle.runtime.frameworks.torch_caller import is_channels_last  # noqa: E402
+from modelbundle.runtime.frameworks.pytorch.caller import is_channels_last  # noqa: E402
 
 
 def make_net():

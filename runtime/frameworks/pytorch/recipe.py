@@ -7,7 +7,7 @@ from importlib import import_module
 from types import ModuleType
 from typing import Any
 
-from ..errors import InvalidModel, in_short
+from ...errors import InvalidModel, in_short
 
 _CONTAINERS = ("Sequential", "ModuleList", "ModuleDict")
 _ASIDE = frozenset({"_parameters", "_buffers", "_modules", "training"}) | {

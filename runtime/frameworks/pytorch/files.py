@@ -7,8 +7,8 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
-from ..pickles.scanning import TORCH_LEGACY, scan
-from .carried_code import unpickler
+from ...pickles.scanning import TORCH_LEGACY, scan
+from ..carried_code import unpickler
 
 _HEADER = range(2, 100 << 20)  # bytes: safetensors' own limits
 _WEIGHTS_ONLY = frozenset({"collections.OrderedDict", "torch.Size", "torch.device"})

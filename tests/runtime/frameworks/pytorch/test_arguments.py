@@ -15,8 +15,8 @@ from modelbundle.runtime.models.model import LoadedModel
 
 torch = pytest.importorskip("torch")
 
-from modelbundle.runtime.frameworks import torch_recipe  # noqa: E402
-from modelbundle.runtime.frameworks.torch_arguments import handing  # noqa: E402
+from modelbundle.runtime.frameworks.pytorch import recipe as torch_recipe  # noqa: E402
+from modelbundle.runtime.frameworks.pytorch.arguments import handing  # noqa: E402
 
 BOTH = {"x": np.ones((2, 2), "float32"), "y": np.full((2, 2), 3, "float32")}
 

@@ -5,8 +5,8 @@ import shutil
 from collections.abc import Callable
 from typing import Any
 
-from ..errors import InvalidModel
-from ..tuning import Compile
+from ...errors import InvalidModel
+from ...tuning import Compile
 
 _SHAPES = 64  # programs of one method: a ladder has fewer rungs
 

@@ -7,7 +7,7 @@ from modelbundle.runtime.errors import InvalidInput
 
 torch = pytest.importorskip("torch")
 
-from modelbundle.runtime.frameworks.torch_lane import Lane, as_tensor, to_arrays  # noqa: E402
+from modelbundle.runtime.frameworks.pytorch.lane import Lane, as_tensor, to_arrays  # noqa: E402
 
 HAS_GPU = torch.cuda.is_available()
 DEVICES = [

@@ -1,6 +1,6 @@
 """Torch device: whether torch can compute where it is asked to."""
 
-from ..errors import NoDevice
+from ...errors import NoDevice
 
 
 def check(device: str) -> None:

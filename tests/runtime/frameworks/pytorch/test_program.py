@@ -7,7 +7,7 @@ import zipfile
 import pytest
 
 from modelbundle.runtime.errors import NotTrusted
-from modelbundle.runtime.frameworks import torch_program
+from modelbundle.runtime.frameworks.pytorch import program as torch_program
 from modelbundle.runtime.frameworks.torch import Torch
 from modelbundle.runtime.pickles.policy import Policy
 

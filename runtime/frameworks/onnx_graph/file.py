@@ -8,7 +8,7 @@ import stat
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
-from ..errors import InvalidModel
+from ...errors import InvalidModel
 from . import protobuf
 
 _IR_VERSION, _GRAPH, _OPSETS = 1, 7, 8

@@ -5,8 +5,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import IO, Any
 
-from ..pickles import pickling
-from ..pickles.policy import Policy
+from ...pickles import pickling
+from ...pickles.policy import Policy
 
 WEIGHTS = "model.safetensors"
 SKELETON = "skeleton.pkl"

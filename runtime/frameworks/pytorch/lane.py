@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 
-from ..errors import InvalidInput
+from ...errors import InvalidInput
 
 _IMAGES = 4  # axes: rows, channels, height, width
 

@@ -1,0 +1,1 @@
+"""ONNX graph: what `frameworks/onnx.py` reads of a graph by itself, without onnx or onnxruntime."""
