@@ -3,8 +3,8 @@
 from math import inf
 
 from ..errors import DeadlineExceeded, Overloaded
-from .lane import Lane
-from .lanes import Lanes
+from .lanes.lane import Lane
+from .lanes.lanes import Lanes
 from .observer import BatchObserver, Refusal
 from .request import Request
 from .slots import Slots

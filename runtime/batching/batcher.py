@@ -16,12 +16,12 @@ from .departures import Departures
 from .executor import Executor, RowOps
 from .hang import HangWatch
 from .hold import Hold
-from .lane import Lane
-from .lanes import Lanes
+from .lanes.lane import Lane
+from .lanes.lanes import Lanes
+from .lanes.ranked_lanes import RankedLanes
 from .lull import Lull
 from .measurement import Measurement
 from .observer import BatchObserver, NullObserver, Release
-from .ranked_lanes import RankedLanes
 from .recovery import Recovery
 from .request import FutureRequest, Request
 from .slots import Slot, Slots

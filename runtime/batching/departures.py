@@ -5,8 +5,8 @@ from math import inf
 
 from ..errors import DeadlineExceeded, Overloaded
 from .admission import Admission
-from .lane import Lane
-from .lanes import Lanes
+from .lanes.lane import Lane
+from .lanes.lanes import Lanes
 from .observer import BatchObserver
 from .request import Request
 

@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import Callable
 
-from .lane import Lane
+from .lanes.lane import Lane
 from .window import TICK
 
 

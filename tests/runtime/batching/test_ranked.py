@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from modelbundle.runtime.batching.batcher import Batcher
-from modelbundle.runtime.batching.ledger import KNOWN, Ledger
+from modelbundle.runtime.batching.lanes.ledger import KNOWN, Ledger
 from modelbundle.runtime.batching.request import Request
 from modelbundle.runtime.batching.window import Limits
 from modelbundle.runtime.errors import RequestError

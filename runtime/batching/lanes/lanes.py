@@ -4,10 +4,10 @@ from collections.abc import Hashable, Iterator
 from heapq import heappop, heappush
 from itertools import count
 
-from .cost import CostModel
+from ..cost import CostModel
+from ..request import Request
+from ..window import Limits, Window
 from .lane import Backlog, Drop, Lane
-from .request import Request
-from .window import Limits, Window
 
 KNOWN = 64  # lanes whose costs are remembered while nothing waits in them
 

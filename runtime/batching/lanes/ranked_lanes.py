@@ -3,13 +3,13 @@
 from collections import Counter
 from collections.abc import Iterator
 
+from ..request import Request
+from ..window import Limits, Window
 from .fair_queue import FairQueue
 from .lane import Lane
 from .lanes import Lanes
 from .ledger import Ledger
 from .ranked_lane import ENTITLED, RankedLane
-from .request import Request
-from .window import Limits, Window
 
 Places = list[tuple[FairQueue, RankedLane]]
 

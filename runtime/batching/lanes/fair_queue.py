@@ -5,8 +5,8 @@ from collections.abc import Hashable, Iterator
 from heapq import heappop, heappush, heapreplace
 from itertools import count
 
+from ..request import Request
 from .ledger import Ledger
-from .request import Request
 
 
 class FairQueue:

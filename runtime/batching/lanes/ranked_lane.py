@@ -3,13 +3,13 @@
 from collections.abc import Iterator
 from typing import NamedTuple
 
-from .batch import Batch
+from ..batch import Batch
+from ..observer import Release
+from ..request import Request
+from ..window import Limits, Window
 from .fair_queue import FairQueue
 from .lane import Backlog, Drop, Lane
 from .ledger import Ledger
-from .observer import Release
-from .request import Request
-from .window import Limits, Window
 
 ENTITLED = 1 / 8  # of the queue, which no class or client can be driven out of by others
 
