@@ -12,14 +12,15 @@ from typing import Any
 from ..data import media
 from ..data.codecs.instances import parse
 from ..errors import BadPayload, InvalidInput, RequestError, UnknownModel
-from . import json_lines, script, web_page
-from .bodies import json_body, tables, whole
+from . import web_page
+from .bodies import json_lines, script
+from .bodies.raw import Raw
+from .bodies.schemas import json_body, tables, whole
 from .catalog import Catalog
 from .dialect import GET, POST, Rule
 from .inquiry import Inquiry
 from .lifecycle import Fixed, Lifecycle
 from .paths import BINARY, operation
-from .raw import Raw
 from .reply import Reply
 from .runtime_api import RuntimeApi
 from .served import Served

@@ -20,13 +20,13 @@ from ..errors import (
     ServiceDied,
     UnknownModel,
 )
-from .bodies import json_body, whole
+from .bodies.raw import Raw
+from .bodies.schemas import json_body, whole
 from .catalog import Catalog
 from .dialect import GET, Rule
 from .explainer import explainer
 from .inquiry import Inquiry
 from .paths import operation
-from .raw import Raw
 from .reply import Reply
 from .served import Served
 

@@ -13,11 +13,11 @@ from urllib.parse import unquote
 import orjson
 
 from ..errors import InvalidInput, NotSupported, RequestError
+from .bodies.raw import Raw
 from .catalog import Catalog
 from .dialect import GET, POST, Rule
 from .inquiry import Inquiry
 from .paths import operation
-from .raw import Raw
 from .reply import Reply
 from .served import Served
 from .triton_form import TritonForm

@@ -30,8 +30,8 @@ _OF = "of"  # the key under which it stands whom it is about
 _MODULES = {
     "v2": "v2.infer",
     "v1": "v1.prediction",
-    "bare": "bare",
-    "lines": "json_lines",
+    "bare": "bodies.bare",
+    "lines": "bodies.json_lines",
     "seldon": "seldon.dialect",
 }
 

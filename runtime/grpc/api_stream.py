@@ -4,11 +4,11 @@ from collections.abc import AsyncGenerator, Sequence
 from contextlib import aclosing
 from typing import Any
 
-from ..dialects.api_tensors import body_of
 from ..dialects.inquiry import Inquiry
 from ..dialects.served import Served
-from ..dialects.tensor import Tensor
-from ..dialects.tensor_output import from_output
+from ..dialects.tensors.api_tensors import body_of
+from ..dialects.tensors.output import from_output
+from ..dialects.tensors.tensor import Tensor
 from ..dialects.v2.generate import EVENTS, items_in
 from ..models.operation import Stream
 from ..signature import Signature

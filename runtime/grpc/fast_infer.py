@@ -15,7 +15,7 @@ import grpc
 from ..data.rows import table
 from ..dialects.catalog import Catalog
 from ..dialects.served import Served
-from ..dialects.tensor_batch import to_batch
+from ..dialects.tensors.batch import to_batch
 from ..errors import ClientGone, DeadlineExceeded, RequestError
 from ..http.ids import Ids
 from ..http.queue_headers import DEFAULT

@@ -7,8 +7,8 @@ import numpy as np
 from ..data.rows import table
 from ..data.rows.predictions import is_numeric
 from ..dialects.served import Served
-from ..dialects.tensor import DTYPES, Tensor, to_raw
-from ..dialects.tensor_output import from_output
+from ..dialects.tensors.output import from_output
+from ..dialects.tensors.tensor import DTYPES, Tensor, to_raw
 from ..dialects.v2.infer_answer import check_outputs
 from ..dialects.v2.infer_request import Wanted
 from ..models.runner import Queue

@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from ..dialects.tensor import DTYPES, Tensor
+from ..dialects.tensors.tensor import DTYPES, Tensor
 from .varint import varint
 
 MOST = 256  # forms that are kept

@@ -14,14 +14,14 @@ import orjson
 from google.protobuf import json_format
 
 from ..data.regions import Place
-from ..dialects.api_tensors import ask
 from ..dialects.catalog import Catalog
 from ..dialects.inquiry import Inquiry
 from ..dialects.memory import Memory
 from ..dialects.served import Served
-from ..dialects.tensor import Tensor
-from ..dialects.tensor_batch import to_batch
-from ..dialects.tensor_output import from_output
+from ..dialects.tensors.api_tensors import ask
+from ..dialects.tensors.batch import to_batch
+from ..dialects.tensors.output import from_output
+from ..dialects.tensors.tensor import Tensor
 from ..dialects.v2.classification import classified
 from ..dialects.v2.infer_answer import check_outputs
 from ..dialects.v2.infer_request import Wanted, heed

@@ -12,8 +12,8 @@ from google.protobuf import json_format
 
 from ..dialects.catalog import Catalog
 from ..dialects.inquiry import Inquiry
-from ..dialects.tensor_batch import to_batch
-from ..dialects.tensor_output import from_output
+from ..dialects.tensors.batch import to_batch
+from ..dialects.tensors.output import from_output
 from ..dialects.v1 import contract, status
 from ..errors import InvalidInput, NotSupported
 from ..printable import printable

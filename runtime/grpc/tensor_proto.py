@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from ..dialects.tensor import LONGEST, Tensor, from_raw, size, to_raw
+from ..dialects.tensors.tensor import LONGEST, Tensor, from_raw, size, to_raw
 from ..errors import InvalidInput
 from ..printable import printable
 from . import packed

@@ -13,7 +13,7 @@ import numpy as np
 
 from ..data.regions import Place
 from ..dialects.memory import Memory
-from ..dialects.tensor import (
+from ..dialects.tensors.tensor import (
     DTYPES,
     LONGEST,
     Tensor,

@@ -10,9 +10,9 @@ from typing import Any
 import grpc
 import orjson
 
+from ..dialects.bodies.raw import Raw
 from ..dialects.catalog import Catalog
 from ..dialects.inquiry import Inquiry
-from ..dialects.raw import Raw
 from .dispatcher import Dispatcher, Say
 from .messages import torchserve
 from .messages.pool import pool

@@ -19,7 +19,7 @@ from ...models.operation import Stream
 from ...printable import printable
 from ...signature import OBJECTS, Field
 from .. import work
-from ..bare import ask_rows, codec_of
+from ..bodies.bare import ask_rows, codec_of
 from ..catalog import Catalog
 from ..dialect import GET, POST, Rule
 from ..inquiry import Inquiry

@@ -20,7 +20,7 @@ from ...data.rows import extent, table
 from ...data.rows.stacking import stacked
 from ...errors import BadPayload, InvalidInput
 from ...signature import Side
-from ..bare import Bare, Form, of_bytes
+from ..bodies.bare import Bare, Form, of_bytes
 
 Kind = Literal["ndarray", "tensor", "strData", "binData", "jsonData"]
 

@@ -4,8 +4,8 @@ from typing import Any
 
 from ...data.rows.schema import of_some_rows
 from ...signature import Side
-from ..bare import takes_rows
-from ..bodies import bare, rows
+from ..bodies.bare import takes_rows
+from ..bodies.schemas import bare, rows
 from ..catalog import Catalog
 from ..paths import operation
 from ..served import Served

@@ -8,7 +8,7 @@ import orjson
 
 from ...data.rows.predictions import is_numeric
 from ..reply import Reply
-from ..tensor import DTYPES, Tensor
+from ..tensors.tensor import DTYPES, Tensor
 from .infer_answer import with_binary
 from .infer_request import InferRequest
 

@@ -6,7 +6,7 @@ Source: Triton, docs/protocol/extension_classification.md.
 import numpy as np
 
 from ...errors import InvalidInput
-from ..tensor import Tensor
+from ..tensors.tensor import Tensor
 
 
 def classified(tensor: Tensor, classes: int) -> Tensor:

@@ -19,9 +19,9 @@ from ..catalog import Catalog
 from ..inquiry import Inquiry
 from ..reply import Reply
 from ..served import Served
-from ..tensor import LONGEST, Tensor
-from ..tensor_batch import to_batch
-from ..tensor_output import Spec, from_output, specs
+from ..tensors.batch import to_batch
+from ..tensors.output import Spec, from_output, specs
+from ..tensors.tensor import LONGEST, Tensor
 from . import json_data
 from .infer_request import INPUT
 from .metadata import OUTPUT

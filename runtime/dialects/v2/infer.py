@@ -9,13 +9,13 @@ import numpy as np
 from ...data.rows import table
 from ...errors import UnknownModel
 from .. import work
-from ..api_tensors import ask
 from ..catalog import Catalog
 from ..inquiry import Inquiry
 from ..reply import Reply
 from ..served import Served
-from ..tensor_batch import to_batch
-from ..tensor_output import from_output
+from ..tensors.api_tensors import ask
+from ..tensors.batch import to_batch
+from ..tensors.output import from_output
 from . import infer_request
 from .batch_answer import BatchAnswer
 from .infer_answer import InferAnswer, check_outputs

@@ -10,7 +10,7 @@ from ...data.regions import Place
 from ...errors import InvalidInput
 from ...printable import printable
 from ..reply import Reply
-from ..tensor import LONGEST, Tensor, to_raw
+from ..tensors.tensor import LONGEST, Tensor, to_raw
 from . import json_data
 from .classification import classified
 from .infer_request import InferRequest, Wanted

@@ -17,8 +17,8 @@ from ...printable import printable
 from ..inquiry import Inquiry
 from ..memory import Memory
 from ..served import Served
-from ..tensor import BF16_SIZE, DTYPES, Tensor, from_raw
-from ..tensor_output import Spec, specs
+from ..tensors.output import Spec, specs
+from ..tensors.tensor import BF16_SIZE, DTYPES, Tensor, from_raw
 from . import json_data, number_list
 
 REGION = b"shared_memory_region"

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from ...errors import InvalidInput, PredictionFailed
-from ..tensor import DTYPES, Tensor, itemsize_of, size, unknown_datatype
+from ..tensors.tensor import DTYPES, Tensor, itemsize_of, size, unknown_datatype
 from .number_list import NotNumbers, NumberList
 
 _BINARY_ONLY = frozenset({"FP16", "BF16"})

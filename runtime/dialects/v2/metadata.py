@@ -8,9 +8,9 @@ from dataclasses import replace
 from typing import Any
 
 from ...data.regions import Regions
-from ..api_tensors import specs_of
 from ..served import Served
-from ..tensor_output import Spec, promised, specs
+from ..tensors.api_tensors import specs_of
+from ..tensors.output import Spec, promised, specs
 from .infer_request import INPUT
 
 OUTPUT = "output"

@@ -13,8 +13,8 @@ from ...errors import RequestError
 from ...signature import OBJECTS, Field
 from ..catalog import Catalog
 from ..served import Served
-from ..tensor import DTYPES
-from ..tensor_output import Spec
+from ..tensors.output import Spec
+from ..tensors.tensor import DTYPES
 from .metadata import sides
 
 Json = dict[str, Any]

@@ -14,7 +14,7 @@ from ..inquiry import Inquiry
 from ..lifecycle import Lifecycle
 from ..reply import Reply
 from ..served import Served
-from ..tensor import LONGEST
+from ..tensors.tensor import LONGEST
 
 STATES = {  # of a model, as Triton calls them
     "loading": "LOADING",

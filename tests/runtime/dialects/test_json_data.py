@@ -5,7 +5,7 @@ import pytest
 
 from modelbundle.runtime.data.rows import column
 from modelbundle.runtime.data.rows.schema import scalar
-from modelbundle.runtime.dialects.tensor_batch import to_batch
+from modelbundle.runtime.dialects.tensors.batch import to_batch
 from modelbundle.runtime.dialects.v2 import json_data
 from modelbundle.runtime.errors import InvalidInput
 from modelbundle.runtime.signature import Field, Side

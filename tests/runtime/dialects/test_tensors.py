@@ -12,9 +12,9 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
 
 from modelbundle.runtime.data.rows.fragments import Fragments
-from modelbundle.runtime.dialects.tensor import DTYPES, Tensor, from_raw, to_raw
-from modelbundle.runtime.dialects.tensor_batch import to_batch
-from modelbundle.runtime.dialects.tensor_output import Spec, from_output, promised, specs
+from modelbundle.runtime.dialects.tensors.batch import to_batch
+from modelbundle.runtime.dialects.tensors.output import Spec, from_output, promised, specs
+from modelbundle.runtime.dialects.tensors.tensor import DTYPES, Tensor, from_raw, to_raw
 from modelbundle.runtime.errors import BadPayload, InvalidInput, PredictionFailed
 from modelbundle.runtime.signature import OBJECTS, Field, Side, Signature
 

@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from modelbundle.runtime.dialects.tensor import DTYPES
+from modelbundle.runtime.dialects.tensors.tensor import DTYPES
 from modelbundle.runtime.grpc.infer_forms import LARGEST, LONGEST, TRIES, InferForms
 from modelbundle.runtime.grpc.messages.pool import pool
 

@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
 
-from modelbundle.runtime.dialects.tensor import DTYPES, Tensor
+from modelbundle.runtime.dialects.tensors.tensor import DTYPES, Tensor
 from modelbundle.runtime.errors import RequestError
 from modelbundle.runtime.grpc import tensor_proto, tensors
 from modelbundle.runtime.grpc.messages.pool import pool

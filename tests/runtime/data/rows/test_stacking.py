@@ -5,7 +5,7 @@ import pytest
 
 from modelbundle.runtime.data import tabular
 from modelbundle.runtime.data.rows.stacking import stacked, texts
-from modelbundle.runtime.dialects.tensor_output import from_output
+from modelbundle.runtime.dialects.tensors.output import from_output
 from modelbundle.runtime.signature import Signature
 
 LONG = "x" * (1 << 20)

@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from modelbundle.runtime.dialects.tensor import Tensor
+from modelbundle.runtime.dialects.tensors.tensor import Tensor
 from modelbundle.runtime.dialects.v2 import infer_request
 from modelbundle.runtime.dialects.v2.batch_answer import BatchAnswer
 from modelbundle.runtime.dialects.v2.infer_answer import InferAnswer

@@ -11,17 +11,17 @@ from typing import Any, Literal
 import numpy as np
 import orjson
 
-from ..data.codecs import instances
-from ..data.payload import JSON, Codec, Payload
-from ..data.rows import extent, table
-from ..errors import InvalidInput, NotSupported
-from ..models.operation import Stream
-from ..signature import OBJECTS, Side
-from . import work
-from .catalog import Catalog
-from .inquiry import Inquiry
-from .reply import Reply
-from .served import Served
+from ...data.codecs import instances
+from ...data.payload import JSON, Codec, Payload
+from ...data.rows import extent, table
+from ...errors import InvalidInput, NotSupported
+from ...models.operation import Stream
+from ...signature import OBJECTS, Side
+from .. import work
+from ..catalog import Catalog
+from ..inquiry import Inquiry
+from ..reply import Reply
+from ..served import Served
 
 Form = Literal["enveloped", "listed", "single"]
 

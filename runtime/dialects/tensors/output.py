@@ -8,11 +8,11 @@ from typing import Any
 import numpy as np
 import orjson
 
-from ..data.rows import column, predictions
-from ..data.rows.fragments import Fragments, Unfit
-from ..data.rows.stacking import stacked
-from ..errors import PredictionFailed
-from ..signature import Field, Side, Signature
+from ...data.rows import column, predictions
+from ...data.rows.fragments import Fragments, Unfit
+from ...data.rows.stacking import stacked
+from ...errors import PredictionFailed
+from ...signature import Field, Side, Signature
 from .tensor import Tensor
 
 _DATATYPES = {

@@ -10,15 +10,15 @@ from urllib.parse import parse_qsl
 
 import orjson
 
-from ..data import found, media
-from ..data.codecs import multipart
-from ..data.codecs.instances import parse
-from ..errors import BadPayload, InvalidInput
-from ..signature import Field
+from ...data import found, media
+from ...data.codecs import multipart
+from ...data.codecs.instances import parse
+from ...errors import BadPayload, InvalidInput
+from ...signature import Field
+from ..inquiry import Inquiry
+from ..reply import Reply
+from ..served import Served
 from .bare import Bare, answer, answer_bytes, answer_rows, as_reply
-from .inquiry import Inquiry
-from .reply import Reply
-from .served import Served
 
 OCTETS = "application/octet-stream"
 TEXT = "text/plain"

@@ -7,17 +7,17 @@ from typing import Any
 import numpy as np
 import orjson
 
-from ..data.codecs import npy
-from ..data.payload import JSON, NPY, Payload
-from ..errors import InvalidInput, NotSupported
-from ..manifest import Route
-from ..models.operation import Stream
-from ..signature import OBJECTS, Signature
-from .inquiry import Inquiry
-from .served import Served
+from ...data.codecs import npy
+from ...data.payload import JSON, NPY, Payload
+from ...errors import InvalidInput, NotSupported
+from ...manifest import Route
+from ...models.operation import Stream
+from ...signature import OBJECTS, Signature
+from ..inquiry import Inquiry
+from ..served import Served
+from .batch import to_batch
+from .output import Spec, from_output
 from .tensor import Tensor
-from .tensor_batch import to_batch
-from .tensor_output import Spec, from_output
 
 ROWS = "instances"
 _DATATYPES = {"string": "BYTES", "integer": "INT64", "number": "FP64", "boolean": "BOOL"}

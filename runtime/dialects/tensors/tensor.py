@@ -12,9 +12,9 @@ from typing import Any
 
 import numpy as np
 
-from ..data.rows import extent
-from ..errors import BadPayload, InvalidInput
-from ..printable import printable
+from ...data.rows import extent
+from ...errors import BadPayload, InvalidInput
+from ...printable import printable
 
 DTYPES: Mapping[str, np.dtype[Any]] = {
     "BOOL": np.dtype("?"),

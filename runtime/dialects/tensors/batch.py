@@ -7,11 +7,11 @@ from typing import Any
 import numpy as np
 import orjson
 
-from ..data.codecs import instances
-from ..data.rows import table
-from ..errors import InvalidInput
-from ..printable import printable
-from ..signature import Field, Side
+from ...data.codecs import instances
+from ...data.rows import table
+from ...errors import InvalidInput
+from ...printable import printable
+from ...signature import Field, Side
 from .tensor import LONGEST, Tensor
 
 _NO_TIME = "NaT"  # as an answer has it

@@ -7,17 +7,17 @@ from typing import Any
 
 import orjson
 
-from ..data import media
-from ..data.codecs import instances
-from ..data.payload import Codec
-from ..data.rows import table
-from ..errors import BadPayload, PayloadTooLarge
-from . import work
+from ...data import media
+from ...data.codecs import instances
+from ...data.payload import Codec
+from ...data.rows import table
+from ...errors import BadPayload, PayloadTooLarge
+from .. import work
+from ..catalog import Catalog
+from ..inquiry import Inquiry
+from ..reply import Reply
+from ..served import Served
 from .bare import ask_rows, codec_of
-from .catalog import Catalog
-from .inquiry import Inquiry
-from .reply import Reply
-from .served import Served
 
 TYPE = "application/jsonlines"
 _NAMES = frozenset({TYPE, "application/x-jsonlines", "application/jsonl", "application/x-ndjson"})

@@ -10,12 +10,12 @@ from dataclasses import replace
 
 import orjson
 
-from ..data import media
+from ...data import media
+from ..inquiry import Inquiry
+from ..reply import Reply
+from ..served import Served
 from .bare import as_reply
-from .inquiry import Inquiry
 from .raw import OCTETS
-from .reply import Reply
-from .served import Served
 
 _TYPE = re.compile(r"[a-z0-9][a-z0-9.+-]*/[a-z0-9][a-z0-9.+-]*")
 _PARAMETERS = {"body", "content_type", "accept"}

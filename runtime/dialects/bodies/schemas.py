@@ -5,14 +5,14 @@ What `bare` and `raw` read: only what every reader of the document can rely on i
 
 from typing import Any
 
-from ..data import media
-from ..data.codecs.csv_schema import csv_schema
-from ..data.rows.schema import of_some_rows, record, row
-from ..signature import Side
+from ...data import media
+from ...data.codecs.csv_schema import csv_schema
+from ...data.rows.schema import of_some_rows, record, row
+from ...signature import Side
+from ..paths import BINARY
+from ..served import Served
 from .bare import takes_rows
-from .paths import BINARY
 from .raw import OCTETS, TEXT
-from .served import Served
 
 Json = dict[str, Any]
 
