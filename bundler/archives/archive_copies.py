@@ -6,7 +6,8 @@ from pathlib import Path
 
 from ..store import FolderCopies
 from ..store.upkeep.copies import Offer
-from . import layout, opening
+from . import opening
+from .contents import layout
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,11 +9,11 @@ from ..errors import InvalidDestination
 from ..progress import NullProgress, Progress
 from ..store import Item, Store
 from ..store.files import disk
-from . import destination as destinations
-from .inventory import Inventory
+from .contents.inventory import Inventory
 from .layout_directory import LayoutDirectory
-from .remote_location import is_remote, local, shown
-from .tar_writer import TarWriter
+from .streams import destination as destinations
+from .streams.remote_location import is_remote, local, shown
+from .tar.writer import TarWriter
 
 Format = Literal["tar", "tar.zst", "oci"]
 FORMATS: tuple[Format, ...] = ("tar", "tar.zst", "oci")

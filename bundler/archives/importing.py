@@ -13,8 +13,8 @@ from ..store.files.hashing import Read
 from ..store.referrers import SIGNATURE
 from ..tag import Kind, check_name, check_version
 from . import opening
-from .announcement import Announcement
-from .inventory import Inventory
+from .contents.announcement import Announcement
+from .contents.inventory import Inventory
 from .source import inventory as inventory_of
 
 

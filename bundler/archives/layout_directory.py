@@ -12,10 +12,11 @@ from ..errors import InvalidArchive, InvalidDestination
 from ..store import Blob, Store, drafts
 from ..store.files import disk
 from ..store.files.barrier import Barrier
-from . import copying, layout
-from .descriptor import Descriptor
-from .inventory import Inventory
+from .contents import layout
+from .contents.inventory import Inventory
 from .source import Receive, refused, take
+from .streams import copying
+from .streams.descriptor import Descriptor
 
 _MODE = 0o666  # less the umask
 

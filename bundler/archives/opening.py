@@ -11,14 +11,14 @@ from typing import TYPE_CHECKING, Any
 from ...runtime.errors import BundleError
 from ..errors import InvalidArchive
 from ..quotation import quoted
-from .compression import MAGIC, Decompressor
-from .descriptor import Descriptor
-from .layout import MARKER
+from .contents.layout import MARKER
 from .layout_directory import LayoutDirectory
-from .remote_location import RemoteLocation, is_remote, shown
 from .source import Source
-from .tar_file import TarFile
-from .tar_stream import TarStream
+from .streams.compression import MAGIC, Decompressor
+from .streams.descriptor import Descriptor
+from .streams.remote_location import RemoteLocation, is_remote, shown
+from .tar.file import TarFile
+from .tar.stream import TarStream
 
 if TYPE_CHECKING:
     from ..store.files.hashing import Read

@@ -11,10 +11,10 @@ from ..quotation import quoted
 from ..store import Blob
 from ..store.files.hashing import Read
 from ..store.referrers import EMPTY
-from . import layout
-from .announcement import Announcement
-from .inventory import Inventory, check_marker, config_of
-from .signature import Signature
+from .contents import layout
+from .contents.announcement import Announcement
+from .contents.inventory import Inventory, check_marker, config_of
+from .contents.signature import Signature
 
 Receive = Callable[[Blob, Read], None]
 

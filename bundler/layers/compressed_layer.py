@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal, Protocol
 
-from ..archives.compression import Compressor
+from ..archives.streams.compression import Compressor
 from ..progress import Meter
 from ..registry.places.content import FileContent
 from ..store import Blob

@@ -9,7 +9,7 @@ from ...runtime import canonical
 from ...runtime import digest as digests
 from ...runtime.errors import InvalidBundle
 from ...runtime.manifest import BundleManifest, FileEntry, ModelManifest
-from ..archives import shape
+from ..archives.contents import shape
 from ..store import Blob, oci
 from ..tag import Kind
 from .http.limits import Limits

@@ -7,8 +7,8 @@ import hashlib
 from collections.abc import Container, Iterator, Sequence
 
 from ....runtime import canonical
-from ...archives import destination as destinations
-from ...archives.tar_header import END, TarHeader, padding
+from ...archives.streams import destination as destinations
+from ...archives.tar.header import END, TarHeader, padding
 from ...errors import Damaged
 from ...progress import Meter, Progress
 from ...registry.places.index import Index

@@ -5,7 +5,7 @@ import io
 import json
 import tarfile
 
-from modelbundle.bundler.archives.tar_header import END, TarHeader, padding
+from modelbundle.bundler.archives.tar.header import END, TarHeader, padding
 from modelbundle.bundler.store import Blob, oci
 from modelbundle.runtime import canonical
 from modelbundle.runtime.manifest import SECTION, FileEntry

@@ -6,8 +6,8 @@ import signal
 import pytest
 
 from modelbundle.bundler import whole_file
-from modelbundle.bundler.archives import destination
 from modelbundle.bundler.archives.layout_directory import LayoutDirectory
+from modelbundle.bundler.archives.streams import destination
 from modelbundle.bundler.registry.places.directory import Directory
 from modelbundle.bundler.registry.reference import parse
 from modelbundle.bundler.requirements.wheelhouse import Wheelhouse

@@ -3,16 +3,16 @@
 from dataclasses import dataclass
 from typing import Self
 
-from ...runtime import canonical
-from ...runtime import digest as digests
-from ...runtime.errors import BundleError
-from ...runtime.manifest import BundleManifest, FileEntry, ModelManifest
-from .. import strict_json
-from ..errors import InvalidArchive
-from ..quotation import quoted
-from ..store import Blob, Item, Store, oci
-from ..store.referrers import EMPTY
-from ..tag import KINDS, Kind
+from ....runtime import canonical
+from ....runtime import digest as digests
+from ....runtime.errors import BundleError
+from ....runtime.manifest import BundleManifest, FileEntry, ModelManifest
+from ... import strict_json
+from ...errors import InvalidArchive
+from ...quotation import quoted
+from ...store import Blob, Item, Store, oci
+from ...store.referrers import EMPTY
+from ...tag import KINDS, Kind
 from . import layout, shape
 from .announcement import Announcement
 from .shape import SHAPES

@@ -7,9 +7,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from modelbundle.bundler.archives.descriptor import Descriptor
-from modelbundle.bundler.archives.tar_file import TarFile
-from modelbundle.bundler.archives.tar_header import END, TarHeader, padding
+from modelbundle.bundler.archives.streams.descriptor import Descriptor
+from modelbundle.bundler.archives.tar.file import TarFile
+from modelbundle.bundler.archives.tar.header import END, TarHeader, padding
 
 NAME = "blobs/sha256/" + "ab" * 32
 

@@ -7,9 +7,9 @@ from dataclasses import dataclass
 from typing import Any
 from urllib.parse import unquote, urlsplit
 
-from ...runtime.errors import BundleError, in_short
-from ..errors import MissingLibrary
-from ..quotation import quoted
+from ....runtime.errors import BundleError, in_short
+from ...errors import MissingLibrary
+from ...quotation import quoted
 
 _URL = re.compile(r"[A-Za-z][A-Za-z0-9+.-]+://")
 _SECRETS = re.compile(r"(?<=://)[^/@]*(?=@)|(?<=\?).*", re.DOTALL)

@@ -2,12 +2,12 @@
 
 from collections.abc import Iterable, Iterator, Mapping
 
-from ..store import Blob
-from ..store.files.hashing import Read
-from . import layout
-from .inventory import Inventory
-from .source import Receive, refused, take
-from .tar_reader import Member, TarReader
+from ...store import Blob
+from ...store.files.hashing import Read
+from ..contents import layout
+from ..contents.inventory import Inventory
+from ..source import Receive, refused, take
+from .reader import Member, TarReader
 
 _PIECE = 1 << 20  # bytes read at a time of what nobody wants
 _ORDER = "Save it to a file (a `.tar`, not compressed) and import that."

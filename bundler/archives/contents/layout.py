@@ -6,7 +6,7 @@ with what says what is coming, so that a reader of a stream knows it before it t
 
 import re
 
-from ..store.files.layout import OCI as MARKER_BYTES
+from ...store.files.layout import OCI as MARKER_BYTES
 
 MARKER = "oci-layout"
 INDEX = "index.json"

@@ -4,10 +4,10 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Self
 
-from ...runtime import digest as digests
-from ..errors import InvalidArchive
-from ..store import Blob, Item, Store
-from ..store.referrers import EMPTY, LARGEST, SIGNATURE, read_manifest
+from ....runtime import digest as digests
+from ...errors import InvalidArchive
+from ...store import Blob, Item, Store
+from ...store.referrers import EMPTY, LARGEST, SIGNATURE, read_manifest
 from . import layout
 
 Document = Callable[[Blob], bytes]

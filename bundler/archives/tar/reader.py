@@ -7,11 +7,12 @@ and what lies between members and behind the last is zeros.
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 
-from ..errors import InvalidArchive
-from ..store.files.hashing import Read
-from . import layout, tar_header
-from .source import refused, take
-from .tar_header import BLOCK, END, TarHeader
+from ...errors import InvalidArchive
+from ...store.files.hashing import Read
+from ..contents import layout
+from ..source import refused, take
+from . import header as tar_header
+from .header import BLOCK, END, TarHeader
 
 _TAIL = 1 << 20  # bytes of zeros behind the end: `tar` fills up its last record
 

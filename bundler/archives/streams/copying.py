@@ -7,10 +7,10 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Protocol
 
-from ...runtime import digest as digests
-from ..errors import Damaged
-from ..store import Blob
-from ..store.files.hashing import Hashing
+from ....runtime import digest as digests
+from ...errors import Damaged
+from ...store import Blob
+from ...store.files.hashing import Hashing
 
 _PIECE = 64 << 20  # bytes that one system call is asked to copy: a Ctrl-C waits no longer
 

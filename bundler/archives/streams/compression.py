@@ -2,7 +2,7 @@
 
 from typing import Any, Protocol
 
-from ..errors import InvalidArchive, MissingLibrary
+from ...errors import InvalidArchive, MissingLibrary
 from .copying import Sink
 
 MAGIC = b"\x28\xb5\x2f\xfd"

@@ -4,10 +4,11 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from ..store import Blob
-from . import copying, layout
-from .copying import Sink
-from .tar_header import END, TarHeader, padding
+from ...store import Blob
+from ..contents import layout
+from ..streams import copying
+from ..streams.copying import Sink
+from .header import END, TarHeader, padding
 
 
 @dataclass(frozen=True, slots=True)

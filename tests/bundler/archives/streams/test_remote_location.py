@@ -6,7 +6,7 @@ import os
 import pytest
 
 from modelbundle.bundler.archives import export_item, import_item
-from modelbundle.bundler.archives.remote_location import is_remote
+from modelbundle.bundler.archives.streams.remote_location import is_remote
 from modelbundle.bundler.errors import StoreError
 from modelbundle.runtime.errors import BundleError
 

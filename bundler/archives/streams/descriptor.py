@@ -4,7 +4,7 @@ import os
 from dataclasses import dataclass
 from pathlib import Path
 
-from ..store.files import disk
+from ...store.files import disk
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,12 +4,12 @@ import os
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
-from ..store import Blob
-from . import layout
-from .descriptor import Descriptor
-from .inventory import Inventory
-from .source import Receive, refused, take
-from .tar_reader import Member, TarReader
+from ...store import Blob
+from ..contents import layout
+from ..contents.inventory import Inventory
+from ..source import Receive, refused, take
+from ..streams.descriptor import Descriptor
+from .reader import Member, TarReader
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,9 +7,9 @@ first. Keys that are not named here are left to newer versions.
 from collections.abc import Mapping
 from typing import Any
 
-from ...runtime.manifest import SECTION
-from ..quotation import quoted
-from ..tag import Kind
+from ....runtime.manifest import SECTION
+from ...quotation import quoted
+from ...tag import Kind
 
 Shape = type | tuple[Any, ...] | list[Any] | Mapping[str, Any]
 """A type; a tuple of shapes of which one fits; a list of one shape; `{"*": shape}` for any keys;

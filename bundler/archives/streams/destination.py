@@ -8,9 +8,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from ..errors import InvalidDestination
-from ..store import drafts
-from ..store.files import disk
+from ...errors import InvalidDestination
+from ...store import drafts
+from ...store.files import disk
 from .compression import Compressor
 from .copying import Sink
 from .descriptor import Descriptor
