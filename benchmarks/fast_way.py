@@ -28,9 +28,9 @@ from modelbundle.runtime.data.rows import table
 from modelbundle.runtime.hosting.readiness import Readiness
 from modelbundle.runtime.http.access_log import AccessLog, NoAccessLog
 from modelbundle.runtime.http.backlog import Backlog
-from modelbundle.runtime.http.body import Budget
 from modelbundle.runtime.http.fast.fast_path import FastPath
 from modelbundle.runtime.http.fast.fast_protocol import fast
+from modelbundle.runtime.http.request.body import Budget
 from modelbundle.runtime.http.shared_state import SharedState
 from modelbundle.runtime.models.presence import Presence
 from modelbundle.runtime.settings import ServeSettings

@@ -5,9 +5,9 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from ..dialects.inquiry import Inquiry
-from ..http.ids import Ids
-from ..http.queue_headers import QueueHeaders
-from ..http.request_headers import given_id, seconds_allowed
+from ..http.request.headers import given_id, seconds_allowed
+from ..http.request.ids import Ids
+from ..http.request.queue_headers import QueueHeaders
 from ..http.shared_state import SharedState
 from ..telemetry.trace_context import TraceContext
 

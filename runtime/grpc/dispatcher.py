@@ -18,9 +18,9 @@ from ..errors import (
     PredictionFailed,
     RequestError,
 )
-from ..http import timing
-from ..http.exchange import named
-from ..http.queue_headers import QueueHeaders
+from ..http.request import timing
+from ..http.request.exchange import named
+from ..http.request.queue_headers import QueueHeaders
 from ..http.shared_state import SharedState
 from ..telemetry.trace_context import current
 from ..telemetry.traced import Tracing

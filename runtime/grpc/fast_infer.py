@@ -17,8 +17,8 @@ from ..dialects.catalog import Catalog
 from ..dialects.served import Served
 from ..dialects.tensors.batch import to_batch
 from ..errors import ClientGone, DeadlineExceeded, RequestError
-from ..http.ids import Ids
-from ..http.queue_headers import DEFAULT
+from ..http.request.ids import Ids
+from ..http.request.queue_headers import DEFAULT
 from ..models.runner import Queue
 from .dispatcher import Dispatcher
 from .fast_infer_answers import FastInferAnswers

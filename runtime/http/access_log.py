@@ -11,7 +11,7 @@ import orjson
 
 from ..printable import printable
 from ..telemetry.traced import Asked
-from .exchange import Exchange
+from .request.exchange import Exchange
 
 FLUSH_AFTER = 0.1  # seconds that a line may wait for others: one write for many requests
 FLUSH_AT = select.PIPE_BUF  # bytes that a pipe takes whole, so that workers' lines never mix

@@ -30,14 +30,14 @@ from ..telemetry.tracing import from_environment
 from . import openapi
 from .access_log import PROBES, Access, NoAccessLog
 from .backlog import Backlog
-from .body import Budget
+from .connection.protocol import LimitedProtocol, limited
 from .dialect_endpoint import DialectRouter
 from .endpoint import Endpoint
-from .exchange import Exchange, Receive, Scope, Send
 from .fast.fast_path import FastPath
 from .fast.fast_protocol import fast
 from .lifespan import live
-from .protocol import LimitedProtocol, limited
+from .request.body import Budget
+from .request.exchange import Exchange, Receive, Scope, Send
 from .shared_state import SharedState
 
 log = logging.getLogger(__name__)

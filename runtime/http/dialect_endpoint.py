@@ -11,12 +11,12 @@ from ..dialects.reply import Reply
 from ..errors import BadPayload, NotAllowed, NothingHere, RequestError
 from ..printable import printable
 from ..telemetry.trace_context import current
-from .body import Body
-from .coding import deflated, read_plain
-from .exchange import Answer, Exchange, Receive, Scope, Send
 from .guarded import Guarded
-from .queue_headers import QueueHeaders
-from .request_headers import content_type, seconds_allowed
+from .request.body import Body
+from .request.coding import deflated, read_plain
+from .request.exchange import Answer, Exchange, Receive, Scope, Send
+from .request.headers import content_type, seconds_allowed
+from .request.queue_headers import QueueHeaders
 from .shared_state import SharedState
 
 _MOST_KNOWN = 1024  # paths that need not be looked for again

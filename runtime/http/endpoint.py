@@ -4,12 +4,12 @@ from ..errors import NotAllowed, Overloaded, RequestError
 from ..manifest import Route
 from ..models.operation import Call, Operation, Stream
 from ..telemetry.trace_context import current
-from .body import Body
-from .coding import read_plain
-from .exchange import Answer, Exchange, Receive, Scope, Send
 from .guarded import Guarded
-from .queue_headers import QueueHeaders
-from .request_headers import content_type, seconds_allowed
+from .request.body import Body
+from .request.coding import read_plain
+from .request.exchange import Answer, Exchange, Receive, Scope, Send
+from .request.headers import content_type, seconds_allowed
+from .request.queue_headers import QueueHeaders
 from .shared_state import SharedState
 
 _ALLOW = ((b"allow", b"POST"),)

@@ -6,9 +6,9 @@ import time
 from abc import ABC, abstractmethod
 
 from ..errors import ClientGone, Overloaded, PredictionFailed, RequestError
-from . import timing
-from .body import Body
-from .exchange import Answer, Exchange, Receive, Scope, Send, named
+from .request import timing
+from .request.body import Body
+from .request.exchange import Answer, Exchange, Receive, Scope, Send, named
 from .shared_state import SharedState
 
 log = logging.getLogger(__name__)

@@ -7,7 +7,7 @@ from ..dialects.dialect import Dialect
 from ..errors import RequestError
 from .access_log import Access
 from .dialect_endpoint import DialectRouter
-from .exchange import Answer, Exchange, Receive, Scope, Send
+from .request.exchange import Answer, Exchange, Receive, Scope, Send
 from .shared_state import SharedState
 
 log = logging.getLogger(__name__)

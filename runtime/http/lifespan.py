@@ -4,7 +4,7 @@ import traceback
 from contextlib import AbstractAsyncContextManager
 from typing import Any
 
-from .exchange import Receive, Send
+from .request.exchange import Receive, Send
 
 
 async def live(life: AbstractAsyncContextManager[Any], receive: Receive, send: Send) -> None:

@@ -6,7 +6,7 @@ from ..hosting.readiness import Readiness
 from ..settings import ServeSettings
 from ..telemetry.metrics import Metrics
 from .backlog import Backlog
-from .body import Budget
+from .request.body import Budget
 
 
 @dataclass(frozen=True, slots=True)

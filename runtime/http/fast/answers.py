@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 from ...data.rows import table
 from ...models.operation import ModelOperation
 from ...telemetry.queue_metrics import QueueMetrics
-from ..exchange import Answer
+from ..request.exchange import Answer
 from .encoded_rows import EncodedRows, encoded_rows
 from .reply import OK, Reply
 from .request_tracker import RequestTracker

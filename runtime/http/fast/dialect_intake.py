@@ -12,9 +12,9 @@ from ...dialects.reply import Reply
 from ...dialects.served import Served
 from ...errors import RequestError
 from ...models.runner import Queue
-from ..coding import is_coding
 from ..dialect_endpoint import DialectEndpoint
-from ..exchange import Answer
+from ..request.coding import is_coding
+from ..request.exchange import Answer
 from .arrivals import Arrivals
 from .fast_request import FastRequest
 from .reply import OK

@@ -7,7 +7,7 @@ from ...models.operation import ModelOperation
 from ...telemetry.traced import Tracing
 from ..access_log import Access
 from ..dialect_endpoint import DialectRouter
-from ..ids import Ids
+from ..request.ids import Ids
 from ..shared_state import SharedState
 from .destinations import Destinations
 from .fast_request import FastRequest

@@ -10,9 +10,9 @@ from uvicorn.config import Config
 from uvicorn.server import ServerState
 
 from ...errors import ClientGone, Overloaded
-from ..body import beyond
-from ..own_lines import NOTHING, OwnLines
-from ..protocol import LimitedProtocol
+from ..connection.protocol import LimitedProtocol
+from ..request.body import beyond
+from ..request.own_lines import NOTHING, OwnLines
 from .fast_request import FastRequest
 from .large_body import LargeBody
 from .pipeline import Pipeline

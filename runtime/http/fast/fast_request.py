@@ -9,7 +9,7 @@ from ...errors import RequestError
 if TYPE_CHECKING:
     from ...dialects.question import Question
     from ...telemetry.trace_context import TraceContext
-    from ..own_lines import OwnLines
+    from ..request.own_lines import OwnLines
     from .pipeline import Pipeline
     from .plain_head import PlainHead
     from .reply import Reply

@@ -5,8 +5,8 @@ from dataclasses import replace
 
 from ...settings import LimitSettings
 from ...telemetry.trace_context import TraceContext
-from ..own_lines import NOTHING, PARENT, OwnLines
-from ..request_headers import given_id
+from ..request.headers import given_id
+from ..request.own_lines import NOTHING, PARENT, OwnLines
 from .plain_head import Headers, PlainHead
 
 MOST = 1024  # heads

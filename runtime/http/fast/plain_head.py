@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING, Any, Protocol
 from ...data.media import is_json
 from ...errors import RequestError
 from ...settings import ServeSettings
-from .. import timing
-from ..own_lines import OwnLines
-from ..queue_headers import QueueHeaders
-from ..request_headers import content_type, is_plain, seconds_allowed
+from ..request import timing
+from ..request.headers import content_type, is_plain, seconds_allowed
+from ..request.own_lines import OwnLines
+from ..request.queue_headers import QueueHeaders
 from .large_body import LARGE
 from .request_tracker import RequestTracker
 

@@ -5,7 +5,7 @@ from email.utils import formatdate
 
 from uvicorn.protocols.http.httptools_impl import STATUS_LINE
 
-from ..exchange import Answer
+from ..request.exchange import Answer
 
 OK = 200
 

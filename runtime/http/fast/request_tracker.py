@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from typing import Any, Protocol
 
-from ..ids import Ids
+from ..request.ids import Ids
 from .reply import Calendar
 
 

@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Any
 from ...data.rows import bulk, table
 from ...errors import PredictionFailed, RequestError
 from ...telemetry.queue_metrics import QueueMetrics
-from .. import timing
-from ..exchange import Answer, named
+from ..request import timing
+from ..request.exchange import Answer, named
 from .reply import Date, Reply
 from .request_tracker import RequestTracker
 

@@ -16,9 +16,9 @@ import uvicorn
 
 from ...errors import BundleError
 from ...http.app import Application
+from ...http.connection.protocol import LimitedProtocol
+from ...http.connection.unread import has_unread
 from ...http.fast.fast_protocol import FastProtocol
-from ...http.protocol import LimitedProtocol
-from ...http.unread import has_unread
 from ..crew.control import Line
 from ..sockets.accept_queue import FAREWELL, GLANCE, LAME_DUCK, LAST_CALL, emptied, turn_away
 from ..sockets.listeners import is_awaited, quiet

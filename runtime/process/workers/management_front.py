@@ -8,8 +8,8 @@ from uvicorn.server import ServerState
 
 from ...dialects.management.dialect import Management
 from ...http.app import Application
+from ...http.connection.protocol import LimitedProtocol, limited
 from ...http.keyed_site import KeyedSite
-from ...http.protocol import LimitedProtocol, limited
 from ..sockets.accept_queue import FAREWELL, LAST_CALL, emptied
 from ..sockets.management_port import ManagementPort
 

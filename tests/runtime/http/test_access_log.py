@@ -5,7 +5,7 @@ import io
 import json
 
 from modelbundle.runtime.http.access_log import FLUSH_AT, AccessLog
-from modelbundle.runtime.http.exchange import Exchange
+from modelbundle.runtime.http.request.exchange import Exchange
 from modelbundle.runtime.printable import printable
 
 

@@ -3,8 +3,8 @@
 import asyncio
 import zlib
 
-from ..errors import BadPayload, PayloadTooLarge, UnsupportedMediaType
-from ..printable import printable
+from ...errors import BadPayload, PayloadTooLarge, UnsupportedMediaType
+from ...printable import printable
 from .body import Body
 from .exchange import Exchange, Receive
 

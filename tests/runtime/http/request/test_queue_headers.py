@@ -1,7 +1,7 @@
 import pytest
 
 from modelbundle.runtime.errors import BadPayload
-from modelbundle.runtime.http.queue_headers import QueueHeaders
+from modelbundle.runtime.http.request.queue_headers import QueueHeaders
 from modelbundle.runtime.settings import QueueSettings
 
 

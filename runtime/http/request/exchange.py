@@ -9,13 +9,13 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 import orjson
 
-from ..errors import RequestError
-from ..printable import printable
-from ..telemetry.trace_context import TraceContext
+from ...errors import RequestError
+from ...printable import printable
+from ...telemetry.trace_context import TraceContext
 from .own_lines import OwnLines
 
 if TYPE_CHECKING:
-    from ..batching.request import Request
+    from ...batching.request import Request
 
 Scope = MutableMapping[str, Any]
 Message = MutableMapping[str, Any]

@@ -3,8 +3,8 @@
 from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
-from ..telemetry.trace_context import TraceContext
-from .request_headers import given_id
+from ...telemetry.trace_context import TraceContext
+from .headers import given_id
 
 PARENT = b"traceparent"
 

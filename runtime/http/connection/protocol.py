@@ -20,11 +20,11 @@ from uvicorn.protocols.http.httptools_impl import (
 )
 from uvicorn.server import ServerState
 
-from ..settings import LimitSettings
-from .backlog import Backlog
-from .guarded import ON_DISCONNECT
+from ...settings import LimitSettings
+from ..backlog import Backlog
+from ..guarded import ON_DISCONNECT
+from ..shared_state import SharedState
 from .head import Head, RefusedHead, origin_form, without_upgrade
-from .shared_state import SharedState
 from .unchunked import Unchunked
 from .unread import SOON, has_unread
 

@@ -4,7 +4,7 @@ import asyncio
 
 import pytest
 
-from modelbundle.runtime.http.exchange import Answer, Exchange
+from modelbundle.runtime.http.request.exchange import Answer, Exchange
 
 
 @pytest.mark.parametrize("sent", [0, 1, 2])

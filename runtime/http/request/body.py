@@ -1,6 +1,6 @@
 """Body: what a client sends, read under three limits."""
 
-from ..errors import BadPayload, ClientGone, Overloaded, PayloadTooLarge
+from ...errors import BadPayload, ClientGone, Overloaded, PayloadTooLarge
 from .exchange import Receive
 from .spare_pages import SparePages
 

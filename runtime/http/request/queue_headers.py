@@ -2,8 +2,8 @@
 
 from collections.abc import Hashable, Mapping
 
-from ..errors import BadPayload
-from ..settings import QueueSettings
+from ...errors import BadPayload
+from ...settings import QueueSettings
 
 LEAST = 3  # the priority of what can wait
 DEFAULT = 1

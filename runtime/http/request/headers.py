@@ -3,7 +3,7 @@
 import math
 import re
 
-from ..errors import BadPayload
+from ...errors import BadPayload
 
 _FORM = b"application/x-www-form-urlencoded"
 _ID = re.compile(rb"[A-Za-z0-9._-]{1,128}")

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from modelbundle.runtime.errors import BadPayload, PayloadTooLarge, UnsupportedMediaType
-from modelbundle.runtime.http.coding import deflated, inflated
+from modelbundle.runtime.http.request.coding import deflated, inflated
 
 MOST = 1 << 20
 
