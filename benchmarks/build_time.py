@@ -22,8 +22,8 @@ from modelbundle.bundler.building import locking
 from modelbundle.bundler.building.building import build
 from modelbundle.bundler.project.project import Project
 from modelbundle.bundler.store import Store
-from modelbundle.runtime.manifest import FileEntry, ModelManifest
-from modelbundle.runtime.signature import Signature
+from modelbundle.runtime.manifests.manifest import FileEntry, ModelManifest
+from modelbundle.runtime.manifests.signature import Signature
 
 UNITS = {"KB": 10**3, "MB": 10**6, "GB": 10**9}
 REPEATS = 5  # builds after a changed line; the best is shown

@@ -32,9 +32,9 @@ from modelbundle.runtime.http.fast.fast_path import FastPath
 from modelbundle.runtime.http.fast.fast_protocol import fast
 from modelbundle.runtime.http.request.body import Budget
 from modelbundle.runtime.http.shared_state import SharedState
+from modelbundle.runtime.manifests.settings import ServeSettings
+from modelbundle.runtime.manifests.signature import Field, Side
 from modelbundle.runtime.models.presence import Presence
-from modelbundle.runtime.settings import ServeSettings
-from modelbundle.runtime.signature import Field, Side
 from modelbundle.runtime.telemetry.metrics import Metrics
 
 SIDE = Side("array", (Field("x", "float32", (None, 4)),))

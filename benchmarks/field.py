@@ -13,7 +13,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from statistics import median
 
-from modelbundle.runtime.signature import Field, Side
+from modelbundle.runtime.manifests.signature import Field, Side
 from modelbundle.tests.runtime.conftest import Sums, write_bundle, write_model
 
 PEERS = Path(__file__).parent / "peers"

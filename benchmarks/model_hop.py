@@ -21,11 +21,11 @@ import uvloop
 
 from modelbundle.runtime.batching.executor import Executor, ThreadExecutor
 from modelbundle.runtime.data.rows import table
+from modelbundle.runtime.manifests.signature import Field, Side
 from modelbundle.runtime.remote.channel import Channel
 from modelbundle.runtime.remote.message import Ready
 from modelbundle.runtime.remote.model_link import ModelLink
 from modelbundle.runtime.remote.model_process import ModelProcess
-from modelbundle.runtime.signature import Field, Side
 
 ROUNDS = 10_000
 SIDE = Side("array", (Field("input", "float64", (None, 4)),))

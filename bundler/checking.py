@@ -11,7 +11,7 @@ from typing import Any, Self
 
 from ..runtime import bundle_modules, digest
 from ..runtime.errors import BundleError, NoDevice, NotTrusted
-from ..runtime.manifest import BundleManifest, FileEntry, bundle_digest
+from ..runtime.manifests.manifest import BundleManifest, FileEntry, bundle_digest
 from .errors import Damaged
 from .progress import NullProgress, Progress
 from .requirements.environment import Environment

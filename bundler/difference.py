@@ -6,7 +6,7 @@ from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
-from ..runtime.manifest import BundleManifest, ModelEntry, ModelManifest
+from ..runtime.manifests.manifest import BundleManifest, ModelEntry, ModelManifest
 from . import bundle_text
 from .requirements.environment import PIN
 from .requirements.requirements import normalize

@@ -8,7 +8,7 @@ compiled at every start.
 from collections.abc import Iterable
 
 from ..runtime import digest
-from ..runtime.manifest import FileEntry
+from ..runtime.manifests.manifest import FileEntry
 from .building import vendor
 
 PLACE = "modelbundle/"

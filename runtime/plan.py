@@ -6,14 +6,14 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Self
 
-from .added_model import AddedModel
 from .batching.window import Limits
 from .data.regions import Regions
 from .data.samples import Samples
-from .manifest import BundleManifest, FileEntry, ModelManifest, Route
+from .manifests.added_model import AddedModel
+from .manifests.manifest import BundleManifest, FileEntry, ModelManifest, Route
+from .manifests.settings import ServeSettings
+from .manifests.tuning import Tuning
 from .pickles.policy import Policy
-from .settings import ServeSettings
-from .tuning import Tuning
 
 LAZY = "it is loaded at its first request"
 """Why a model is not here that nobody has asked for."""

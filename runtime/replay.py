@@ -17,13 +17,13 @@ from .data.rows import table
 from .data.rows.predictions import to_instances
 from .data.samples import Samples
 from .errors import BundleError
-from .manifest import BundleManifest
+from .manifests.manifest import BundleManifest
+from .manifests.tuning import Tuning
 from .models.model import LoadedModel
 from .pickles.policy import Policy
 from .process.machine.device import pin, preflight
 from .services.service_class import import_roots
 from .streams import reserved
-from .tuning import Tuning
 
 SHOWN = 5  # differences told of one method
 

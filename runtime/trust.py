@@ -12,7 +12,7 @@ from pathlib import Path
 from . import digest
 from .bundle_modules import guard_sources
 from .errors import InvalidBundle, NotTrusted
-from .manifest import BundleManifest, FileEntry, ModelEntry, ModelManifest, bundle_digest
+from .manifests.manifest import BundleManifest, FileEntry, ModelEntry, ModelManifest, bundle_digest
 
 VARIABLE = "BUNDLE_TRUST"
 """Digests between commas, with or without `sha256:`."""

@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from ...runtime.manifest import BundleManifest, FileEntry
+from ...runtime.manifests.manifest import BundleManifest, FileEntry
 from ..errors import BuildError
 from ..progress import NullProgress, Progress
 from ..requirements import libraries

@@ -6,8 +6,8 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 from ...runtime.data.samples import Samples
-from ...runtime.manifest import ModelEntry, ModelManifest
-from ...runtime.tuning import Tuning
+from ...runtime.manifests.manifest import ModelEntry, ModelManifest
+from ...runtime.manifests.tuning import Tuning
 from ..errors import BuildError
 from ..requirements.lock import LockedModel
 from ..requirements.lock_file import LockFile

@@ -11,8 +11,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ...runtime.errors import NotTrusted
-from ...runtime.manifest import BundleManifest, Route
-from ...runtime.settings import ServeSettings
+from ...runtime.manifests.manifest import BundleManifest, Route
+from ...runtime.manifests.settings import ServeSettings
 from ...runtime.version import __version__
 from . import plan, routes, tunings
 from .chosen_model import ChosenModel, choose

@@ -11,8 +11,8 @@ from ...runtime.data import formats
 from ...runtime.dialects.catalog import Catalog
 from ...runtime.dialects.dialect import Dialect, dialects
 from ...runtime.http import openapi
-from ...runtime.manifest import BundleManifest, FileEntry, ModelManifest
-from ...runtime.settings import ServeSettings
+from ...runtime.manifests.manifest import BundleManifest, FileEntry, ModelManifest
+from ...runtime.manifests.settings import ServeSettings
 from ...runtime.version import __version__
 from ..errors import BuildError
 from ..image.recipe import containerfile

@@ -10,7 +10,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
-from ...runtime.manifest import ModelManifest, Route
+from ...runtime.manifests.manifest import ModelManifest, Route
 from ..errors import BuildError
 from .service_source import RESERVED, read_service
 

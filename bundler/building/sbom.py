@@ -10,7 +10,7 @@ from urllib.parse import quote
 
 from ...runtime import canonical, digest
 from ...runtime.errors import InvalidBundle
-from ...runtime.manifest import BundleManifest, ModelManifest
+from ...runtime.manifests.manifest import BundleManifest, ModelManifest
 from ...runtime.version import __version__
 from .. import strict_json
 from ..errors import Damaged

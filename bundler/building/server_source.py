@@ -6,8 +6,8 @@ Every value goes through `literal`, so no name, path or setting can become code.
 from collections.abc import Sequence
 
 from ...runtime.dialects.dialect import meanings
-from ...runtime.manifest import Route
-from ...runtime.settings import BatchSettings, ServeSettings
+from ...runtime.manifests.manifest import Route
+from ...runtime.manifests.settings import BatchSettings, ServeSettings
 
 _MODULES = "modelbundle/runtime/bundle_modules.py"
 WIDTH = 88  # what `ruff format` and black take for a line by default

@@ -8,8 +8,8 @@ from ..project import yaml_source
 from .chosen_model import ChosenModel
 
 if TYPE_CHECKING:
-    from ...runtime.manifest import ModelManifest
-    from ...runtime.tuning import Tuning
+    from ...runtime.manifests.manifest import ModelManifest
+    from ...runtime.manifests.tuning import Tuning
     from ..project.project import Project
 
 _COMPILERS = frozenset({"g++", "gcc", "clang", "build-essential"})

@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from ...runtime.manifest import BundleManifest
+from ...runtime.manifests.manifest import BundleManifest
 from .. import bundle_text, whole_file
 from ..errors import BuildError, RegistryError, StoreError
 from ..image import vendored_base

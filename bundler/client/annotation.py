@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from ...runtime.signature import Field, Side
+from ...runtime.manifests.signature import Field, Side
 
 _SCALARS = {"string": "str", "integer": "int", "number": "float", "boolean": "bool", "null": "None"}
 _NUMERIC = frozenset(

@@ -13,7 +13,7 @@ from ...runtime.data.codecs import npy, npz
 from ...runtime.data.rows import table
 from ...runtime.data.rows.predictions import to_instances
 from ...runtime.errors import PredictionFailed, RequestError
-from ...runtime.signature import OBJECTS, Side
+from ...runtime.manifests.signature import OBJECTS, Side
 from .contract import Route
 from .failures import WrongInput
 

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from ...runtime.errors import BundleError
 from ...runtime.http import openapi
-from ...runtime.manifest import BundleManifest, ModelManifest
+from ...runtime.manifests.manifest import BundleManifest, ModelManifest
 from .contract import Contract
 from .failures import Unreachable
 

@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from importlib.resources import files
 
 from ...runtime.data import media
-from ...runtime.signature import Side
+from ...runtime.manifests.signature import Side
 from . import annotation
 from .annotation import ANY, identifier, literal
 from .contract import Contract, Route

@@ -13,7 +13,7 @@ from pathlib import Path
 from threading import Lock
 from typing import TYPE_CHECKING
 
-from ...runtime.manifest import BundleManifest
+from ...runtime.manifests.manifest import BundleManifest
 from ..errors import BuildError, EngineUnavailable, InvalidDestination
 from ..layers.bytecode import Bytecode, Compiler
 from ..layers.compressed_layer import Compression, compress

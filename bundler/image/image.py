@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
 from ...runtime.errors import NotTrusted
-from ...runtime.manifest import BundleManifest
+from ...runtime.manifests.manifest import BundleManifest
 from ..errors import BuildError, EngineUnavailable, InvalidDestination, InvalidTag
 from ..layers.bytecode import Bytecode
 from ..layers.compressed_layer import Compression

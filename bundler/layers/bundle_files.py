@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from ...runtime.manifest import BundleManifest, FileEntry
+from ...runtime.manifests.manifest import BundleManifest, FileEntry
 
 WORKDIR = "/opt/bundle"  # of an image, unless the author names another
 LARGE = 64 << 20  # bytes; a model's file of that size travels alone

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from ...runtime import canonical, digest
-from ...runtime.manifest import BundleManifest, FileEntry
+from ...runtime.manifests.manifest import BundleManifest, FileEntry
 from .. import bundle_text
 from ..progress import Progress
 from ..requirements import environment

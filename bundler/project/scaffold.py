@@ -8,8 +8,8 @@ from importlib.resources import files
 from pathlib import Path
 from string import Template
 
+from ...runtime.manifests.signature import Side
 from ...runtime.services.array import DTYPES
-from ...runtime.signature import Side
 from .. import whole_file
 from ..errors import Refused, StoreError
 from ..tag import Tag, check_name

@@ -8,7 +8,7 @@ from typing import Any
 from ...runtime import canonical
 from ...runtime import digest as digests
 from ...runtime.errors import InvalidBundle
-from ...runtime.manifest import BundleManifest, FileEntry, ModelManifest
+from ...runtime.manifests.manifest import BundleManifest, FileEntry, ModelManifest
 from ..archives.contents import shape
 from ..store import Blob, oci
 from ..tag import Kind

@@ -6,7 +6,7 @@ from pathlib import Path
 from threading import Lock
 from typing import TYPE_CHECKING
 
-from ...runtime.manifest import BundleManifest, ModelManifest
+from ...runtime.manifests.manifest import BundleManifest, ModelManifest
 from ..errors import InvalidTag, NotFound, Refused
 from ..progress import NullProgress, Progress
 from ..store import Blob, Item

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-from ...runtime.manifest import BundleManifest
+from ...runtime.manifests.manifest import BundleManifest
 from .. import bundle_text
 from ..errors import ResolveError, StoreError
 from ..progress import NullProgress, Progress

@@ -9,7 +9,7 @@ from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING
 
 from ...runtime.errors import BundleError
-from ...runtime.manifest import BundleManifest, ModelManifest
+from ...runtime.manifests.manifest import BundleManifest, ModelManifest
 from .requirements import normalize
 
 if TYPE_CHECKING:

@@ -5,7 +5,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Self
 
-from ...runtime.manifest import ModelManifest, Route
+from ...runtime.manifests.manifest import ModelManifest, Route
 from ..errors import ResolveError
 from . import builds
 from .given import Given

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from ...runtime.frameworks.framework import Classifying, Framework
-from ...runtime.signature import Class, Field, Side, Signature, is_classes
+from ...runtime.manifests.signature import Class, Field, Side, Signature, is_classes
 from ..errors import SampleMismatch
 
 

@@ -8,7 +8,7 @@ from pathlib import Path
 from ...runtime.errors import InvalidBundle
 from ...runtime.frameworks import registry, skops_file
 from ...runtime.frameworks.framework import Framework, Saved
-from ...runtime.manifest import FileEntry, ModelManifest
+from ...runtime.manifests.manifest import FileEntry, ModelManifest
 from ...runtime.pickles.scanning import scan
 from ..errors import InvalidSource
 from ..progress import Progress

@@ -9,8 +9,8 @@ from typing import Any
 from ...runtime.frameworks import registry
 from ...runtime.frameworks.framework import Framework
 from ...runtime.frameworks.onnx_graph.file import external_files
-from ...runtime.manifest import CODE
-from ...runtime.signature import Signature
+from ...runtime.manifests.manifest import CODE
+from ...runtime.manifests.signature import Signature
 from ..errors import InvalidSource
 
 _PICKLES = frozenset({"pickle", "joblib"})

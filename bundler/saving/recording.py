@@ -9,7 +9,7 @@ from ...runtime.data.rows import table
 from ...runtime.data.samples import Samples, compare
 from ...runtime.errors import PredictionFailed, RequestError, in_short
 from ...runtime.frameworks.framework import Framework
-from ...runtime.signature import OBJECTS, Side, Signature
+from ...runtime.manifests.signature import OBJECTS, Side, Signature
 from ..errors import SampleMismatch
 from . import class_names, missing, sample_rows, signatures
 

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from ...runtime.signature import Class, Signature
+from ...runtime.manifests.signature import Class, Signature
 from . import sample_file
 from .recording import Text
 

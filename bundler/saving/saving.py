@@ -10,10 +10,10 @@ from ...runtime import canonical
 from ...runtime.errors import BundleError, NotTrusted, in_short
 from ...runtime.frameworks import registry
 from ...runtime.frameworks.framework import Framework, Saved
+from ...runtime.manifests.signature import Class, Signature, is_classes
 from ...runtime.models.model import LoadedModel
 from ...runtime.pickles.policy import Policy
 from ...runtime.pickles.scanning import scan
-from ...runtime.signature import Class, Signature, is_classes
 from ..errors import InvalidSource, SampleMismatch, UnsupportedModel
 from ..progress import NullProgress, Progress
 from ..store import Item, Store

@@ -8,7 +8,7 @@ import numpy as np
 from ...runtime.data.rows import table
 from ...runtime.frameworks.framework import Framework
 from ...runtime.frameworks.sklearn import takes_records
-from ...runtime.signature import OBJECTS, Field, Layout, Side
+from ...runtime.manifests.signature import OBJECTS, Field, Layout, Side
 
 _NUMERIC = frozenset({"int64", "float64", "bool"})
 

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from ...runtime.manifest import BundleManifest, FileEntry, ModelManifest, bundle_digest
+from ...runtime.manifests.manifest import BundleManifest, FileEntry, ModelManifest, bundle_digest
 from .. import strict_json
 from ..errors import InvalidSignature
 from ..store.oci import CONFIG_NAME

@@ -15,8 +15,8 @@ from .listing import to_json
 
 if TYPE_CHECKING:
     from ...bundler.store import Item, Store
-    from ...runtime.manifest import BundleManifest, ModelManifest
-    from ...runtime.signature import Field, Side
+    from ...runtime.manifests.manifest import BundleManifest, ModelManifest
+    from ...runtime.manifests.signature import Field, Side
 
 Tag = Annotated[
     str, typer.Argument(metavar="TAG", help="A bundle or a model.", autocompletion=any_tags)
@@ -90,7 +90,7 @@ def _trust(item: "Item", *, trusted: bool) -> str:
 
 
 def _body(kind: Kind, config: Mapping[str, Any]) -> Iterator[str]:
-    from ...runtime.manifest import BundleManifest, ModelManifest
+    from ...runtime.manifests.manifest import BundleManifest, ModelManifest
 
     if kind == "model":
         return _model(ModelManifest.from_json(config))

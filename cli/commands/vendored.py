@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from ...bundler.store import Item
-    from ...runtime.manifest import BundleManifest
+    from ...runtime.manifests.manifest import BundleManifest
 
 
 @contextmanager
@@ -57,6 +57,6 @@ def _builds(item: "Item", means: dict[str, Any]) -> bool:
 
 def _manifest(item: "Item") -> "BundleManifest":
     from ...bundler.store import Store
-    from ...runtime.manifest import BundleManifest
+    from ...runtime.manifests.manifest import BundleManifest
 
     return BundleManifest.read(Store.default().directory(item))

@@ -2,7 +2,7 @@
 
 from typing import TYPE_CHECKING, Any
 
-from ...runtime.manifest import BundleManifest
+from ...runtime.manifests.manifest import BundleManifest
 
 if TYPE_CHECKING:
     from ...bundler.running import RunningServer

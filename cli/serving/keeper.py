@@ -16,13 +16,13 @@ from typing import TYPE_CHECKING
 from ...bundler.errors import StoreError
 from ...bundler.running import RunningServer
 from ...runtime.errors import BundleError
-from ...runtime.manifest import BundleManifest
+from ...runtime.manifests.manifest import BundleManifest
+from ...runtime.manifests.settings import ServeSettings
 from ...runtime.process.crew.exit_report import signal_name
 from ...runtime.process.crew.watch import Watch
 from ...runtime.process.sockets.address import Address
 from ...runtime.process.supervising.resolver import Resolver
 from ...runtime.process.supervising.terminal import Terminal
-from ...runtime.settings import ServeSettings
 from ..terminal.console import Console
 from .announcement import announcement
 from .served import Served

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from ..errors import InvalidInput, PayloadTooLarge, UnsupportedMediaType
-from ..signature import Side
+from ..manifests.signature import Side
 from . import formats, found, media, tabular
 from .codecs import csv_rows, form_rows, instances, picture
 from .media import CSV, JSON, MULTIPART, NPY, is_json

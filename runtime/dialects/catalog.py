@@ -8,7 +8,7 @@ from typing import Self
 from ..data.regions import Regions
 from ..data.samples import Samples
 from ..errors import UnknownModel
-from ..manifest import ModelEntry, Route
+from ..manifests.manifest import ModelEntry, Route
 from ..models.operation import Operation
 from ..models.runner import Runner
 from ..plan import Plan

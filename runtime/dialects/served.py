@@ -11,11 +11,11 @@ from ..data.regions import Regions
 from ..data.rows import table
 from ..data.samples import Samples
 from ..errors import InvalidInput, NotSupported, Overloaded, PayloadTooLarge
-from ..manifest import ModelManifest, Route
+from ..manifests.manifest import ModelManifest, Route
+from ..manifests.settings import ServeSettings
+from ..manifests.signature import Signature
 from ..models.operation import Call, ModelOperation, Operation, Stream
 from ..models.runner import Queue, Runner
-from ..settings import ServeSettings
-from ..signature import Signature
 from .inquiry import Inquiry
 from .offload import Offload
 

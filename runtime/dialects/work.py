@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from ..data.rows import bulk
 from ..errors import DeadlineExceeded
-from ..signature import Side
+from ..manifests.signature import Side
 from .reply import Reply
 
 if TYPE_CHECKING:

@@ -5,8 +5,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Protocol, runtime_checkable
 
-from ..signature import Signature
-from ..tuning import Tuning
+from ..manifests.signature import Signature
+from ..manifests.tuning import Tuning
 
 
 @dataclass(frozen=True, slots=True)

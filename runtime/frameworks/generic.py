@@ -4,8 +4,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from ..manifests.signature import Signature
 from ..pickles.scanning import scan
-from ..signature import Signature
 from . import pickle_file
 from .answer import settled
 from .framework import Saved

@@ -9,8 +9,8 @@ import numpy as np
 
 from ..data.rows import table
 from ..errors import InvalidModel
+from ..manifests.signature import Field, Side, Signature
 from ..pickles.scanning import scan
-from ..signature import Field, Side, Signature
 from .framework import Saved
 
 _WRAPPERS = frozenset({"LGBMModel", "LGBMRegressor", "LGBMClassifier", "LGBMRanker"})

@@ -6,7 +6,7 @@ from typing import Any
 
 from ..data.rows import table
 from ..errors import InvalidModel, MissingFramework, NotTrusted
-from ..signature import Signature
+from ..manifests.signature import Signature
 from .framework import Saved
 
 HOME = "mlflow"

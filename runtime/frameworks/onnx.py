@@ -8,7 +8,7 @@ import numpy as np
 
 from ..data.rows import table
 from ..errors import InvalidInput, InvalidModel, NoDevice
-from ..signature import Field, Side, Signature
+from ..manifests.signature import Field, Side, Signature
 from . import threads
 from .framework import Saved, lineage
 from .onnx_graph import file as onnx_file

@@ -4,7 +4,7 @@ from importlib import import_module
 from pathlib import Path
 
 from ..errors import InvalidModel
-from ..tuning import Tuning
+from ..manifests.tuning import Tuning
 from .framework import Framework, Tunable
 
 GROUP = "modelbundle.frameworks"

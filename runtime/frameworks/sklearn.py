@@ -8,9 +8,9 @@ import numpy as np
 
 from ..data.rows import table
 from ..errors import InvalidModel
+from ..manifests.signature import Field, Side, Signature
 from ..pickles import pickling
 from ..pickles.scanning import scan
-from ..signature import Field, Side, Signature
 from . import pickle_file, skops_file, threads
 from .answer import settled
 from .framework import Saved, lineage

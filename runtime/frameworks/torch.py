@@ -10,9 +10,9 @@ from typing import Any
 from weakref import WeakKeyDictionary
 
 from ..errors import InvalidModel
-from ..manifest import CODE
-from ..signature import Field, Side, Signature
-from ..tuning import Tuning
+from ..manifests.manifest import CODE
+from ..manifests.signature import Field, Side, Signature
+from ..manifests.tuning import Tuning
 from . import threads
 from .carried_code import importer
 from .framework import Saved, lineage

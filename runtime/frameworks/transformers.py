@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from ..errors import InvalidModel, MissingFramework
-from ..signature import Field, Side, Signature
+from ..manifests.signature import Field, Side, Signature
 from .framework import Saved
 from .pytorch import device as torch_device
 from .snapshot import CONFIG, HOME, TOKENIZER, refusal

@@ -10,8 +10,8 @@ import numpy as np
 
 from ..data.rows import table
 from ..errors import InvalidModel, NoDevice
+from ..manifests.signature import Field, Side, Signature
 from ..pickles.scanning import scan
-from ..signature import Field, Side, Signature
 from . import threads, xgboost_columns
 from .framework import Saved
 from .xgboost_columns import Learned

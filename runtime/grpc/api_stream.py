@@ -10,8 +10,8 @@ from ..dialects.tensors.api_tensors import body_of
 from ..dialects.tensors.output import from_output
 from ..dialects.tensors.tensor import Tensor
 from ..dialects.v2.generate import EVENTS, items_in
+from ..manifests.signature import Signature
 from ..models.operation import Stream
-from ..signature import Signature
 
 TEXT = "text_output"
 _FREE = Signature()

@@ -16,7 +16,7 @@ from ..dialects.inquiry import Inquiry
 from ..dialects.served import Served
 from ..dialects.v1 import examples
 from ..errors import InvalidInput, NotSupported
-from ..signature import OBJECTS, Side
+from ..manifests.signature import OBJECTS, Side
 from .aside import LARGE, Aside
 from .dispatcher import Dispatcher
 from .messages.pool import pool

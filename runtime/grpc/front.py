@@ -18,7 +18,7 @@ import grpc.aio
 from ..dialects.catalog import Catalog
 from ..errors import BundleError
 from ..http.shared_state import SharedState
-from ..settings import ServeSettings
+from ..manifests.settings import ServeSettings
 from ..telemetry.traced import Tracing
 from . import health, reflection
 from .dispatcher import Dispatcher, Log

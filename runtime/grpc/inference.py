@@ -28,7 +28,7 @@ from ..dialects.v2.infer_request import Wanted, heed
 from ..dialects.v2.metadata import config, extensions, metadata
 from ..dialects.v2.statistics import statistics
 from ..errors import InvalidInput
-from ..signature import Side
+from ..manifests.signature import Side
 from . import api_stream, raw_contents, tensors
 from .aside import LARGE, MANY, Aside
 from .dispatcher import Dispatcher, Say

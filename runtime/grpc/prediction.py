@@ -16,8 +16,8 @@ from ..dialects.tensors.batch import to_batch
 from ..dialects.tensors.output import from_output
 from ..dialects.v1 import contract, status
 from ..errors import InvalidInput, NotSupported
+from ..manifests.signature import Side
 from ..printable import printable
-from ..signature import Side
 from . import tensor_proto
 from .aside import LARGE, Aside
 from .dispatcher import Dispatcher

@@ -4,13 +4,13 @@ import asyncio
 import time
 from collections.abc import Callable, Mapping, Sequence
 
-from ..added_model import AddedModel
 from ..batching.cost import CostModel
 from ..batching.observer import BatchObserver
 from ..batching.window import Limits
 from ..data.payload import INFLATION, Codec
 from ..errors import InvalidBundle
-from ..manifest import Route
+from ..manifests.added_model import AddedModel
+from ..manifests.manifest import Route
 from ..models.operation import ModelOperation, Operation
 from ..plan import Plan
 from ..remote.decoder import Decoder

@@ -5,10 +5,10 @@ import logging
 from collections.abc import Callable, Collection, Mapping, MutableMapping, Sequence
 from functools import partial
 
-from ..added_model import AddedModel
 from ..dialects.lifecycle import AlreadyHere, NotVouchedFor
 from ..errors import LoadFailed, NotSupported, Overloaded, UnknownModel
-from ..manifest import ModelEntry
+from ..manifests.added_model import AddedModel
+from ..manifests.manifest import ModelEntry
 from ..models.runner import Runner
 from ..models.state import UNLOADED, State
 from .coordinator import NOBODY, Coordinator

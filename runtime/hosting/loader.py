@@ -7,11 +7,11 @@ from collections.abc import Callable, Sequence
 from functools import partial
 from typing import Any
 
-from ..added_model import AddedModel
 from ..batching.window import Limits
 from ..batching.worker import Worker
 from ..data.samples import Samples
-from ..manifest import ModelManifest, Route
+from ..manifests.added_model import AddedModel
+from ..manifests.manifest import ModelManifest, Route
 from ..models.home import Home
 from ..models.runner import Runner
 from ..models.warmup import warm_up

@@ -5,10 +5,10 @@ import logging
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
-from ..added_model import AddedModel
 from ..batching.cost import CostModel
 from ..errors import InvalidBundle, NotSupported
-from ..manifest import Route
+from ..manifests.added_model import AddedModel
+from ..manifests.manifest import Route
 from ..models.operation import Operation
 from ..plan import Plan
 from ..rpc.remote_operation import RemoteOperation

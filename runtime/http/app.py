@@ -8,7 +8,6 @@ from dataclasses import replace
 from functools import cached_property
 from typing import Any
 
-from ..added_model import AddedModel
 from ..batching.cost import CostModel
 from ..data import formats
 from ..dialects.catalog import Catalog
@@ -19,7 +18,8 @@ from ..hosting.hosted_models import HostedModels
 from ..hosting.local_coordinator import LocalCoordinator
 from ..hosting.readiness import Readiness
 from ..hosting.remote_host import RemoteHost
-from ..manifest import Route
+from ..manifests.added_model import AddedModel
+from ..manifests.manifest import Route
 from ..models.operation import ModelOperation
 from ..plan import Plan
 from ..rpc.service_link import ServiceLink

@@ -1,7 +1,7 @@
 """Endpoint: a prediction route as plain ASGI: read, run the operation, answer."""
 
 from ..errors import NotAllowed, Overloaded, RequestError
-from ..manifest import Route
+from ..manifests.manifest import Route
 from ..models.operation import Call, Operation, Stream
 from ..telemetry.trace_context import current
 from .guarded import Guarded

@@ -10,8 +10,8 @@ from ..data.payload import media_of, of_formats
 from ..data.rows.schema import envelope, of_some_rows
 from ..data.samples import Samples
 from ..dialects.dialect import Dialect
-from ..manifest import BundleManifest, ModelManifest, Route
-from ..signature import Side, Signature
+from ..manifests.manifest import BundleManifest, ModelManifest, Route
+from ..manifests.signature import Side, Signature
 
 VERSION = "3.1.0"
 

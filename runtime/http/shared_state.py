@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 from ..hosting.readiness import Readiness
-from ..settings import ServeSettings
+from ..manifests.settings import ServeSettings
 from ..telemetry.metrics import Metrics
 from .backlog import Backlog
 from .request.body import Budget

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from typing import Any, Protocol
 
 from ..batching.executor import Executor
-from ..manifest import ModelManifest
+from ..manifests.manifest import ModelManifest
 
 
 class Home(Protocol):

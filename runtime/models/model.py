@@ -10,9 +10,9 @@ from ..data.rows import table
 from ..errors import BundleError, InvalidModel, MissingFramework, in_short
 from ..frameworks import registry
 from ..frameworks.framework import Framework, Tunable
-from ..manifest import ModelManifest
+from ..manifests.manifest import ModelManifest
+from ..manifests.tuning import Tuning
 from ..pickles.policy import Policy
-from ..tuning import Tuning
 from .tuned import Tuned
 
 _NOT_SO = "The model says that loading it runs no code, which is not so."

@@ -9,7 +9,7 @@ from ..batching.request import FutureRequest
 from ..batching.window import Limits
 from ..data.rows import table
 from ..errors import InvalidInput
-from ..signature import Signature
+from ..manifests.signature import Signature
 from ..telemetry.metrics import Metrics, queue_name
 from ..telemetry.queue_metrics import QueueMetrics
 from .home import Home

@@ -11,9 +11,9 @@ import numpy as np
 from ..data.rows import table
 from ..data.samples import Samples
 from ..errors import InvalidModel, in_short
-from ..manifest import ModelManifest
-from ..signature import Side
-from ..tuning import Tuning
+from ..manifests.manifest import ModelManifest
+from ..manifests.signature import Side
+from ..manifests.tuning import Tuning
 from .ladder import Ladder, repeated
 
 log = logging.getLogger(__name__)

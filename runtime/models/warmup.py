@@ -5,8 +5,8 @@ import logging
 from ..data.rows import table
 from ..data.samples import Samples
 from ..errors import BundleError, RequestError
-from ..settings import ServeSettings
-from ..tuning import Tuning
+from ..manifests.settings import ServeSettings
+from ..manifests.tuning import Tuning
 from .runner import Runner
 
 log = logging.getLogger(__name__)

@@ -12,9 +12,9 @@ from ..dialects.routes import route_names
 from ..errors import NoDevice
 from ..grpc.routes import route_names as grpc_routes
 from ..http import json_log
-from ..manifest import Route
+from ..manifests.manifest import Route
+from ..manifests.settings import ServeSettings
 from ..plan import Plan
-from ..settings import ServeSettings
 from ..telemetry.metrics import Metrics
 from .handover import Handover
 from .machine import topology

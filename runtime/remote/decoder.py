@@ -21,8 +21,8 @@ from .. import bundle_modules
 from ..data import formats, media
 from ..data.payload import Codec, Payload, is_json, is_npy
 from ..errors import ModelDied, Overloaded
+from ..manifests.signature import Field, Side
 from ..plan import Plan
-from ..signature import Field, Side
 from .channel import Channel
 from .decoder_process import told
 from .inputs import Inputs

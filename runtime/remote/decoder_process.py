@@ -22,9 +22,9 @@ import orjson
 from ..data.payload import Codec
 from ..dialects import work
 from ..dialects.catalog import Catalog
+from ..manifests.settings import ServeSettings
+from ..manifests.signature import Field, Side
 from ..plan import Plan
-from ..settings import ServeSettings
-from ..signature import Field, Side
 from .channel import Channel
 from .inputs import Batches
 from .message import Ready

@@ -5,7 +5,7 @@ from typing import Any
 import numpy as np
 
 from ..data.rows.column import family
-from ..signature import Field, Side
+from ..manifests.signature import Field, Side
 from .draft import Draft, put
 from .layout import Layout, Numbers, describe
 from .slab import Slab

@@ -7,7 +7,7 @@ from typing import Any
 
 from ..batching.worker import Done
 from ..errors import ModelDied
-from ..signature import Side
+from ..manifests.signature import Side
 from . import cursor, failure, layout
 from .channel import Channel
 from .inputs import Inputs

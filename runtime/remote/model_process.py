@@ -24,7 +24,7 @@ from .. import offspring
 from ..batching.executor import WrongLength
 from ..data.rows import table
 from ..frameworks import registry
-from ..manifest import ModelManifest
+from ..manifests.manifest import ModelManifest
 from ..models import imports
 from ..models.model import LoadedModel
 from ..plan import Plan

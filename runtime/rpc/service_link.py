@@ -13,8 +13,8 @@ import orjson
 from ..batching.alarm import Alarm
 from ..data.payload import Payload
 from ..errors import DeadlineExceeded, Overloaded
+from ..manifests.settings import ServeSettings
 from ..models.operation import Call, Stream
-from ..settings import ServeSettings
 from . import refusal
 from .call_channel import CallChannel
 from .call_queue import CallQueue

@@ -11,9 +11,9 @@ from typing import TYPE_CHECKING, Any
 from .. import trust
 from ..data.rows import table
 from ..errors import BundleError
-from ..manifest import BundleManifest
+from ..manifests.manifest import BundleManifest
+from ..manifests.tuning import Tuning
 from ..pickles.policy import Policy
-from ..tuning import Tuning
 
 if TYPE_CHECKING:
     from ..models.model import LoadedModel

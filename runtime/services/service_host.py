@@ -28,8 +28,8 @@ from ..batching.window import Limits
 from ..batching.worker import Worker
 from ..data.rows import table
 from ..errors import BundleError
-from ..manifest import Route
-from ..settings import ServeSettings
+from ..manifests.manifest import Route
+from ..manifests.settings import ServeSettings
 from .model_handle import Models, using
 from .service_call import AsyncCall, BatchCall, ThreadCall
 from .service_class import ServiceClass, forget, one_line, where

@@ -11,9 +11,9 @@ from ..data import formats, media
 from ..data.payload import INFLATION, Payload, answers
 from ..data.rows import table
 from ..errors import DeadlineExceeded, InvalidInput, Overloaded, PredictionFailed, RequestError
+from ..manifests.settings import ServeSettings
+from ..manifests.signature import OBJECTS
 from ..models.operation import Call, Stream
-from ..settings import ServeSettings
-from ..signature import OBJECTS
 from .contract.answer import AnswerWriter
 from .contract.body_reader import BodyReader
 from .contract.method import Contract

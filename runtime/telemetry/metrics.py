@@ -13,7 +13,7 @@ from .roster import Labels, Roster
 from .seats import MOST, Seats
 
 if TYPE_CHECKING:
-    from ..added_model import AddedModel
+    from ..manifests.added_model import AddedModel
     from ..plan import Plan
 
 Memory = Sequence[tuple[Labels, int, int]]

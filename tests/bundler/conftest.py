@@ -20,8 +20,8 @@ from modelbundle.bundler.signing import signing
 from modelbundle.bundler.signing.key import KeySigner, KeyVerifier
 from modelbundle.bundler.store import Store
 from modelbundle.runtime.data.samples import Samples
-from modelbundle.runtime.manifest import FileEntry, ModelManifest
-from modelbundle.runtime.signature import Field, Side, Signature
+from modelbundle.runtime.manifests.manifest import FileEntry, ModelManifest
+from modelbundle.runtime.manifests.signature import Field, Side, Signature
 
 from .index_server import Served, serving
 

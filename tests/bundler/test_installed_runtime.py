@@ -7,7 +7,7 @@ import pytest
 from modelbundle.bundler import installed_runtime
 from modelbundle.bundler.building import vendor
 from modelbundle.runtime import digest
-from modelbundle.runtime.manifest import FileEntry
+from modelbundle.runtime.manifests.manifest import FileEntry
 
 
 @pytest.fixture

@@ -5,7 +5,7 @@ import re
 import pytest
 
 from modelbundle import client
-from modelbundle.runtime.signature import Field, Side
+from modelbundle.runtime.manifests.signature import Field, Side
 
 from ..runtime.conftest import Servers, write_bundle, write_model
 

@@ -12,7 +12,7 @@ import pytest
 import modelbundle
 from modelbundle.bundler.building.building import build
 from modelbundle.bundler.store import Store
-from modelbundle.runtime.manifest import BundleManifest, ModelEntry, ModelManifest
+from modelbundle.runtime.manifests.manifest import BundleManifest, ModelEntry, ModelManifest
 
 SECTION = "io.modelbundle.model.v1"
 PATH = "org.cncf.model.filepath"

@@ -6,8 +6,8 @@ import pytest
 import yaml
 
 from modelbundle.bundler.image.recipe.image_settings import USER
+from modelbundle.runtime.manifests.settings import ServeSettings
 from modelbundle.runtime.process.supervising.supervisor import KILL_AFTER
-from modelbundle.runtime.settings import ServeSettings
 
 from ..runtime.conftest import Servers, Sums, write_bundle, write_model
 

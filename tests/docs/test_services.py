@@ -10,10 +10,10 @@ from modelbundle.bundler.building.service_source import read_service
 from modelbundle.runtime.batching.observer import NullObserver
 from modelbundle.runtime.batching.window import Limits
 from modelbundle.runtime.errors import InvalidInput
+from modelbundle.runtime.manifests.settings import ServeSettings
 from modelbundle.runtime.models.operation import Call
 from modelbundle.runtime.services.model_handle import Models
 from modelbundle.runtime.services.service_host import ServiceHost
-from modelbundle.runtime.settings import ServeSettings
 
 
 class Half:

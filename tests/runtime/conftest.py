@@ -18,7 +18,7 @@ import pytest
 from modelbundle.runtime import digest
 from modelbundle.runtime.data.samples import Samples
 from modelbundle.runtime.frameworks.generic import Generic
-from modelbundle.runtime.manifest import (
+from modelbundle.runtime.manifests.manifest import (
     BundleManifest,
     FileEntry,
     ModelEntry,
@@ -26,7 +26,7 @@ from modelbundle.runtime.manifest import (
     Route,
     bundle_digest,
 )
-from modelbundle.runtime.signature import Field, Side, Signature
+from modelbundle.runtime.manifests.signature import Field, Side, Signature
 
 MATRIX = Side("array", (Field("input", "float64", (None, 2)),))
 VECTOR = Side("array", (Field("output", "float64", (None,)),))

@@ -7,7 +7,7 @@ import pytest
 
 from modelbundle.runtime import canonical, digest, trust
 from modelbundle.runtime.errors import InvalidBundle, NotTrusted
-from modelbundle.runtime.manifest import SECTION, BundleManifest, bundle_digest
+from modelbundle.runtime.manifests.manifest import SECTION, BundleManifest, bundle_digest
 
 
 @pytest.fixture

@@ -6,7 +6,7 @@ from typing import Self
 from ....runtime import canonical
 from ....runtime import digest as digests
 from ....runtime.errors import BundleError
-from ....runtime.manifest import BundleManifest, FileEntry, ModelManifest
+from ....runtime.manifests.manifest import BundleManifest, FileEntry, ModelManifest
 from ... import strict_json
 from ...errors import InvalidArchive
 from ...quotation import quoted

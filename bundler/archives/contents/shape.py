@@ -7,7 +7,7 @@ first. Keys that are not named here are left to newer versions.
 from collections.abc import Mapping
 from typing import Any
 
-from ....runtime.manifest import SECTION
+from ....runtime.manifests.manifest import SECTION
 from ...quotation import quoted
 from ...tag import Kind
 

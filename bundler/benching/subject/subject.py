@@ -5,8 +5,8 @@ from dataclasses import dataclass
 from typing import Any, Literal
 from urllib.parse import urlsplit
 
-from ....runtime.manifest import Route
-from ....runtime.settings import ServeSettings
+from ....runtime.manifests.manifest import Route
+from ....runtime.manifests.settings import ServeSettings
 from .process_tree import ProcessTree
 from .question import Questions
 

@@ -5,8 +5,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Self
 
-from ....runtime.manifest import BundleManifest
-from ....runtime.settings import ServeSettings
+from ....runtime.manifests.manifest import BundleManifest
+from ....runtime.manifests.settings import ServeSettings
 from ...errors import BuildError
 from ...layers.bundle_files import WORKDIR
 from ...requirements import standalone

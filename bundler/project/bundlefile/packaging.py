@@ -11,7 +11,7 @@ from pydantic import (
     model_validator,
 )
 
-from ....runtime.tuning import Tuning
+from ....runtime.manifests.tuning import Tuning
 from ...tag import Tag
 from ..secrets import is_secret_name, secret_in
 from .quantity import Port, SomeDuration, User, Versions

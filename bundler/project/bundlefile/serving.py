@@ -4,7 +4,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field, StrictBool, StrictInt, field_validator, model_validator
 
-from ....runtime.settings import DialectName, ServeSettings
+from ....runtime.manifests.settings import DialectName, ServeSettings
 from .quantity import Count, Duration, ManagementPort, Port, Size, SomeDuration, Warmup, Workers
 from .section import Section
 from .text import ApiName, EnvName, Fairness, Host, RoutePath

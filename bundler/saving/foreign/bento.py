@@ -6,7 +6,7 @@ Source: bentoml 1.4, `bentoml models export`: `model.yaml` beside `saved_model.*
 from collections.abc import Mapping
 from typing import Any
 
-from ....runtime.model_words import is_package, is_python
+from ....runtime.manifests.model_words import is_package, is_python
 from ...errors import InvalidSource
 from ...quotation import quoted
 from ..file_source import FileSource, Origin, find

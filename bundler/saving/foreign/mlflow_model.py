@@ -9,8 +9,8 @@ from dataclasses import replace
 from typing import Any
 
 from ....runtime.frameworks.mlflow import HOME, Mlflow
-from ....runtime.manifest import CODE
-from ....runtime.model_words import is_python
+from ....runtime.manifests.manifest import CODE
+from ....runtime.manifests.model_words import is_python
 from ...errors import InvalidSource
 from ...quotation import quoted
 from ..file_source import FileSource, Origin, of_file

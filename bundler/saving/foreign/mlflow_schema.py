@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
-from ....runtime.signature import OBJECTS, Field, Side, Signature
+from ....runtime.manifests.signature import OBJECTS, Field, Side, Signature
 
 _DTYPES = {
     "boolean": "bool",

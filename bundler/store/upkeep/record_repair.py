@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from ....runtime.errors import BundleError
-from ....runtime.manifest import BundleManifest, ModelManifest
+from ....runtime.manifests.manifest import BundleManifest, ModelManifest
 from ...tag import KINDS, Kind
 from .. import oci
 from ..blobs.blobs import Blobs

@@ -8,7 +8,7 @@ from typing import Self
 
 from ....runtime import digest as digests
 from ....runtime.errors import BundleError
-from ....runtime.manifest import BundleManifest, FileEntry, ModelManifest
+from ....runtime.manifests.manifest import BundleManifest, FileEntry, ModelManifest
 from ...errors import Damaged
 from ...tag import KINDS
 from .. import oci

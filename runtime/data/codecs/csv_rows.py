@@ -9,7 +9,7 @@ from io import StringIO
 from typing import Any
 
 from ...errors import BadPayload, InvalidInput
-from ...signature import Field, Side
+from ...manifests.signature import Field, Side
 
 _BOOLEANS = {"true": True, "1": True, "false": False, "0": False}
 _NONE = frozenset({"", "NA", "N/A", "<NA>", "null", "NULL", "None", "NaT"})  # and nan, any case

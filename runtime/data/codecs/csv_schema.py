@@ -4,7 +4,7 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
-from ...signature import Field, Side
+from ...manifests.signature import Field, Side
 from ..rows import column
 
 _DIGITS = {"8": 2, "16": 4, "32": 9, "64": 18}  # of any number that fits so many bits

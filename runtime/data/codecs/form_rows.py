@@ -11,7 +11,7 @@ from typing import Any, Protocol
 import numpy as np
 
 from ...errors import InvalidInput, UnsupportedMediaType
-from ...signature import Side
+from ...manifests.signature import Side
 from .. import media
 from . import csv_rows, multipart
 from .multipart import Part

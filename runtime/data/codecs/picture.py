@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from ...errors import BadPayload, InvalidInput, MissingFramework, PayloadTooLarge
-from ...signature import Field, Side
+from ...manifests.signature import Field, Side
 
 _MODES = {1: "L", 3: "RGB", 4: "RGBA"}
 _PLAIN = frozenset({"1", "L", "LA", "P", "PA", "RGB", "RGBA", "CMYK", "YCbCr"})  # 8 bits a channel

@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 
 from ...errors import InvalidInput
-from ...signature import Field
+from ...manifests.signature import Field
 
 _NONE = type(None)
 _KINDS: dict[str, frozenset[type]] = {

@@ -4,7 +4,7 @@ import math
 from collections.abc import Sequence
 
 from ...errors import PayloadTooLarge
-from ...signature import Field, Side
+from ...manifests.signature import Field, Side
 from .column import family
 
 _LARGE = 1 << 20  # bytes; what less of them become is no burden

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from ...errors import MissingFramework
-from ...signature import Field
+from ...manifests.signature import Field
 
 
 def of(fields: tuple[Field, ...], columns: Mapping[str, np.ndarray]) -> Any:

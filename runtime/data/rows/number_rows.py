@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, Self, cast
 
 import numpy as np
 
-from ...signature import Field, Side
+from ...manifests.signature import Field, Side
 from . import column
 
 if TYPE_CHECKING:

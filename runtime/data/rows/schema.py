@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 
-from ...signature import Field, Side
+from ...manifests.signature import Field, Side
 from . import column
 
 Json = dict[str, Any]

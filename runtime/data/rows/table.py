@@ -13,7 +13,7 @@ import numpy as np
 import orjson
 
 from ...errors import InvalidInput, PredictionFailed
-from ...signature import Field, Side
+from ...manifests.signature import Field, Side
 from . import column, frame
 from .fragments import Fragments, Unfit
 from .predictions import to_instances, to_wire

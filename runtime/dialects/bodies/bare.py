@@ -15,8 +15,8 @@ from ...data.codecs import instances
 from ...data.payload import JSON, Codec, Payload
 from ...data.rows import extent, table
 from ...errors import InvalidInput, NotSupported
+from ...manifests.signature import OBJECTS, Side
 from ...models.operation import Stream
-from ...signature import OBJECTS, Side
 from .. import work
 from ..catalog import Catalog
 from ..inquiry import Inquiry

@@ -14,7 +14,7 @@ from ...data import found, media
 from ...data.codecs import multipart
 from ...data.codecs.instances import parse
 from ...errors import BadPayload, InvalidInput
-from ...signature import Field
+from ...manifests.signature import Field
 from ..inquiry import Inquiry
 from ..reply import Reply
 from ..served import Served

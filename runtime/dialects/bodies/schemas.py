@@ -8,7 +8,7 @@ from typing import Any
 from ...data import media
 from ...data.codecs.csv_schema import csv_schema
 from ...data.rows.schema import of_some_rows, record, row
-from ...signature import Side
+from ...manifests.signature import Side
 from ..paths import BINARY
 from ..served import Served
 from .bare import takes_rows

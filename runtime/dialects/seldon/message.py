@@ -19,7 +19,7 @@ from ...data.payload import Codec
 from ...data.rows import extent, table
 from ...data.rows.stacking import stacked
 from ...errors import BadPayload, InvalidInput
-from ...signature import Side
+from ...manifests.signature import Side
 from ..bodies.bare import Bare, Form, of_bytes
 
 Kind = Literal["ndarray", "tensor", "strData", "binData", "jsonData"]

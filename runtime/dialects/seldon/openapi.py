@@ -3,7 +3,7 @@
 from typing import Any
 
 from ...data.rows.schema import of_some_rows
-from ...signature import Side
+from ...manifests.signature import Side
 from ..bodies.bare import takes_rows
 from ..bodies.schemas import bare, rows
 from ..catalog import Catalog

@@ -10,9 +10,9 @@ import orjson
 from ...data.codecs import npy
 from ...data.payload import JSON, NPY, Payload
 from ...errors import InvalidInput, NotSupported
-from ...manifest import Route
+from ...manifests.manifest import Route
+from ...manifests.signature import OBJECTS, Signature
 from ...models.operation import Stream
-from ...signature import OBJECTS, Signature
 from ..inquiry import Inquiry
 from ..served import Served
 from .batch import to_batch

@@ -10,8 +10,8 @@ import orjson
 from ...data.codecs import instances
 from ...data.rows import table
 from ...errors import InvalidInput
+from ...manifests.signature import Field, Side
 from ...printable import printable
-from ...signature import Field, Side
 from .tensor import LONGEST, Tensor
 
 _NO_TIME = "NaT"  # as an answer has it

@@ -12,7 +12,7 @@ from ...data.rows import column, predictions
 from ...data.rows.fragments import Fragments, Unfit
 from ...data.rows.stacking import stacked
 from ...errors import PredictionFailed
-from ...signature import Field, Side, Signature
+from ...manifests.signature import Field, Side, Signature
 from .tensor import Tensor
 
 _DATATYPES = {

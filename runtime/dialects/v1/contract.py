@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from ...data.rows import column
-from ...signature import Field, Side, Signature
+from ...manifests.signature import Field, Side, Signature
 
 Json = dict[str, Any]
 

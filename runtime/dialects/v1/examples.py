@@ -10,7 +10,7 @@ import numpy as np
 
 from ...data.rows.predictions import columns
 from ...errors import InvalidInput
-from ...signature import Field, Side
+from ...manifests.signature import Field, Side
 from .rows import from_rows, named
 
 _MATRIX = 2

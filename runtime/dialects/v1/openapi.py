@@ -5,7 +5,7 @@ from typing import Any
 from urllib.parse import quote
 
 from ...data.rows.schema import of_some_rows, record, row
-from ...signature import Side, Signature
+from ...manifests.signature import Side, Signature
 from ..catalog import Catalog
 from ..paths import operation
 from ..served import Served

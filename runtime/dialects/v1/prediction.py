@@ -13,8 +13,8 @@ from ...data.codecs import instances
 from ...data.payload import JSON, Payload, is_json
 from ...data.rows import extent, number_rows, table
 from ...errors import InvalidInput
+from ...manifests.signature import OBJECTS, Side
 from ...models.operation import Stream
-from ...signature import OBJECTS, Side
 from .. import work
 from ..catalog import Catalog
 from ..inquiry import Inquiry

@@ -12,7 +12,7 @@ from ...data.codecs.instances import check_depth
 from ...data.rows.fragments import Fragments
 from ...data.rows.predictions import columns, to_instances
 from ...errors import InvalidInput
-from ...signature import Field, Side
+from ...manifests.signature import Field, Side
 from .speech import Speech
 
 _B64 = "b64"

@@ -12,9 +12,9 @@ import orjson
 
 from ...data.codecs import instances
 from ...errors import InvalidInput, NotSupported, RequestError
+from ...manifests.signature import Signature
 from ...models.operation import Stream
 from ...printable import printable
-from ...signature import Signature
 from ..catalog import Catalog
 from ..inquiry import Inquiry
 from ..reply import Reply

@@ -10,7 +10,7 @@ import numpy as np
 from ...data.rows import table
 from ...data.rows.schema import scalar
 from ...errors import RequestError
-from ...signature import OBJECTS, Field
+from ...manifests.signature import OBJECTS, Field
 from ..catalog import Catalog
 from ..served import Served
 from ..tensors.output import Spec

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import Any
 
 from ...errors import InvalidModel
-from ...tuning import Compile
+from ...manifests.tuning import Compile
 
 _SHAPES = 64  # programs of one method: a ladder has fewer rungs
 

@@ -3,7 +3,7 @@
 import re
 from dataclasses import dataclass
 
-from ...settings import LimitSettings
+from ...manifests.settings import LimitSettings
 
 MAX_TARGET = 1 << 13  # bytes of path and query
 

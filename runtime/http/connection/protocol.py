@@ -20,7 +20,7 @@ from uvicorn.protocols.http.httptools_impl import (
 )
 from uvicorn.server import ServerState
 
-from ...settings import LimitSettings
+from ...manifests.settings import LimitSettings
 from ..backlog import Backlog
 from ..guarded import ON_DISCONNECT
 from ..shared_state import SharedState

@@ -3,7 +3,7 @@
 import re
 from dataclasses import replace
 
-from ...settings import LimitSettings
+from ...manifests.settings import LimitSettings
 from ...telemetry.trace_context import TraceContext
 from ..request.headers import given_id
 from ..request.own_lines import NOTHING, PARENT, OwnLines

@@ -11,8 +11,8 @@ from ...data import media
 from ...data.codecs import instances
 from ...data.rows import column, number_rows, table
 from ...errors import RequestError
+from ...manifests.signature import Field, Side
 from ...models.operation import ModelOperation
-from ...signature import Field, Side
 from .answers import Answers
 from .arrivals import Arrivals
 from .fast_request import FastRequest

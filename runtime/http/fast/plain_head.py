@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 from ...data.media import is_json
 from ...errors import RequestError
-from ...settings import ServeSettings
+from ...manifests.settings import ServeSettings
 from ..request import timing
 from ..request.headers import content_type, is_plain, seconds_allowed
 from ..request.own_lines import OwnLines

@@ -3,7 +3,7 @@
 from collections.abc import Hashable, Mapping
 
 from ...errors import BadPayload
-from ...settings import QueueSettings
+from ...manifests.settings import QueueSettings
 
 LEAST = 3  # the priority of what can wait
 DEFAULT = 1

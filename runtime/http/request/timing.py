@@ -12,7 +12,7 @@ total    all of it; the only one of a request that was in no batch
 from collections.abc import Mapping
 
 from ...batching.request import Request
-from ...settings import ServeSettings
+from ...manifests.settings import ServeSettings
 
 Lines = tuple[tuple[bytes, bytes], ...]
 

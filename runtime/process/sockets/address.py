@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from ...errors import BundleError
-from ...settings import ServeSettings
+from ...manifests.settings import ServeSettings
 
 VARIABLES = ("PORT", "AIP_HTTP_PORT", "SAGEMAKER_BIND_TO_PORT")
 CONTAINER = "BUNDLE_CONTAINER"

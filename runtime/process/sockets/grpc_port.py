@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from ...errors import BundleError
-from ...settings import GrpcSettings, ServeSettings
+from ...manifests.settings import GrpcSettings, ServeSettings
 
 PACKAGES = ("grpc", "google.protobuf")
 OLDEST = (1, 84)

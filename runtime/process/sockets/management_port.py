@@ -10,7 +10,7 @@ from collections.abc import MutableMapping
 from dataclasses import dataclass, field
 
 from ...errors import BundleError
-from ...settings import ManagementSettings
+from ...manifests.settings import ManagementSettings
 from .accept_queue import turn_away
 
 log = logging.getLogger(__name__)

@@ -13,8 +13,8 @@ from importlib import metadata
 from itertools import count
 from typing import TYPE_CHECKING, Protocol
 
-from ...added_model import AddedModel
 from ...errors import InvalidBundle
+from ...manifests.added_model import AddedModel
 from ...models.state import NO_STORE
 from ...plan import Plan
 from ...telemetry.metrics import Metrics

@@ -4,11 +4,11 @@ from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from typing import TYPE_CHECKING
 
-from ...added_model import AddedModel
+from ...manifests.added_model import AddedModel
+from ...manifests.settings import ServeSettings
 from ...remote.channel import Channel
 from ...remote.model_link import Kill, ModelLink
 from ...rpc.service_link import ServiceLink
-from ...settings import ServeSettings
 from ..crew.control import Event, Line
 from ..crew.crew import FrontSlot
 from ..crew.service_slot import ALIAS, ServiceSlot

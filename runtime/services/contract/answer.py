@@ -16,7 +16,7 @@ import orjson
 from ...data.media import ranked
 from ...data.payload import Codec, Payload
 from ...data.rows import table
-from ...signature import OBJECTS
+from ...manifests.signature import OBJECTS
 from . import wire
 from .binary import encoded
 

@@ -10,7 +10,7 @@ from ...data.codecs import csv_rows
 from ...data.rows import table
 from ...data.rows.column import describe
 from ...errors import BadPayload, InvalidInput, MissingFramework
-from ...signature import Field, Side
+from ...manifests.signature import Field, Side
 from ..array import Array
 from . import spec
 from .decoder import Decoder, refused

@@ -3,7 +3,12 @@
 import pytest
 
 from modelbundle.bundler.store import Store
-from modelbundle.runtime.manifest import BundleManifest, FileEntry, ModelEntry, ModelManifest
+from modelbundle.runtime.manifests.manifest import (
+    BundleManifest,
+    FileEntry,
+    ModelEntry,
+    ModelManifest,
+)
 
 
 @pytest.fixture

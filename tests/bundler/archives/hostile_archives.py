@@ -8,7 +8,7 @@ import tarfile
 from modelbundle.bundler.archives.tar.header import END, TarHeader, padding
 from modelbundle.bundler.store import Blob, oci
 from modelbundle.runtime import canonical
-from modelbundle.runtime.manifest import SECTION, FileEntry
+from modelbundle.runtime.manifests.manifest import SECTION, FileEntry
 
 NAME, REF = "io.modelbundle.name", "org.opencontainers.image.ref.name"
 

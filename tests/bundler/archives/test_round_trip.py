@@ -25,7 +25,7 @@ from modelbundle.bundler.errors import (
 )
 from modelbundle.bundler.store import Store
 from modelbundle.runtime.errors import BundleError
-from modelbundle.runtime.manifest import FileEntry, ModelManifest
+from modelbundle.runtime.manifests.manifest import FileEntry, ModelManifest
 
 FORMATS = ["tar", "tar.zst", "oci"]
 

@@ -16,7 +16,7 @@ from modelbundle.bundler.requirements import uv
 from modelbundle.bundler.requirements.lock_file import LockFile
 from modelbundle.bundler.serving import Wish, prepare
 from modelbundle.runtime.errors import NotTrusted
-from modelbundle.runtime.manifest import BundleManifest, bundle_digest
+from modelbundle.runtime.manifests.manifest import BundleManifest, bundle_digest
 
 PLAIN = "name: flowers\nmodels: [iris]\n"
 

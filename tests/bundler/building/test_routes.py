@@ -4,8 +4,8 @@ import pytest
 
 from modelbundle.bundler.building.routes import missing, of_models, plan
 from modelbundle.bundler.errors import BuildError
-from modelbundle.runtime.manifest import ModelManifest
-from modelbundle.runtime.signature import Signature
+from modelbundle.runtime.manifests.manifest import ModelManifest
+from modelbundle.runtime.manifests.signature import Signature
 
 
 def model(*methods):

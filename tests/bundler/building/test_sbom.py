@@ -10,8 +10,8 @@ from modelbundle.bundler.errors import Damaged
 from modelbundle.bundler.requirements.lock import BaseImage, Lock
 from modelbundle.bundler.requirements.package import Package
 from modelbundle.runtime.errors import InvalidBundle
-from modelbundle.runtime.manifest import BundleManifest, ModelManifest
-from modelbundle.runtime.settings import ServeSettings
+from modelbundle.runtime.manifests.manifest import BundleManifest, ModelManifest
+from modelbundle.runtime.manifests.settings import ServeSettings
 
 PACKAGES = (
     Package("numpy", "2.4.6", {"a.whl": "aa" * 32, "b.whl": "bb" * 32}, ("model `iris`",)),
@@ -64,7 +64,7 @@ def model(own_store, add_model):
 def bundle(model):
     item, manifest = model
     entry = {"alias": "iris", "name": "iris", "version": item.version, "digest": item.digest}
-    from modelbundle.runtime.manifest import ModelEntry
+    from modelbundle.runtime.manifests.manifest import ModelEntry
 
     made = BundleManifest(
         name="garden", version="1.0", description="Flowers.", labels={"stage": "test"},
@@ -183,7 +183,7 @@ def test_the_same_every_time(bundle, model):
 
 
 def test_a_changed_one_is_not_shown(own_store, model):
-    from modelbundle.runtime.manifest import FileEntry
+    from modelbundle.runtime.manifests.manifest import FileEntry
 
     blob = own_store.ingest_bytes(b"{}")
     files = [FileEntry(sbom.PATH, blob.digest, blob.size)]
@@ -198,7 +198,7 @@ def test_a_changed_one_is_not_shown(own_store, model):
 
 @pytest.mark.parametrize("data", [b"", b"[]", b"\xff", b"[" * 100_000, b'{"a":1,"a":2}', None])
 def test_a_stranger_s_that_is_none_is_said_to_be_none(own_store, data):
-    from modelbundle.runtime.manifest import FileEntry
+    from modelbundle.runtime.manifests.manifest import FileEntry
 
     blob = own_store.ingest_bytes(data or b"")
     path = "other.json" if data is None else sbom.PATH

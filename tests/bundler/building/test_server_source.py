@@ -9,8 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from modelbundle.bundler.building.server_source import literal, render
-from modelbundle.runtime.manifest import Route
-from modelbundle.runtime.settings import DIALECTS, BatchSettings, ServeSettings
+from modelbundle.runtime.manifests.manifest import Route
+from modelbundle.runtime.manifests.settings import DIALECTS, BatchSettings, ServeSettings
 
 ROUTES = [
     Route("/predict", "predict", model="iris"),

@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 
 from modelbundle.bundler.building.service_source import read_service
-from modelbundle.runtime.manifest import Route
-from modelbundle.runtime.signature import Field, Side
+from modelbundle.runtime.manifests.manifest import Route
+from modelbundle.runtime.manifests.signature import Field, Side
 
 from ...runtime.conftest import Servers, Sums, write_bundle, write_model
 

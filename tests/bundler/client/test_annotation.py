@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from modelbundle.bundler.client import annotation
-from modelbundle.runtime.signature import Field, Side
+from modelbundle.runtime.manifests.signature import Field, Side
 
 CLASSES = st.lists(
     st.one_of(

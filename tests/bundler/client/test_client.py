@@ -21,7 +21,7 @@ from modelbundle.client import (
     Unreachable,
     WrongInput,
 )
-from modelbundle.runtime.signature import Field, Side
+from modelbundle.runtime.manifests.signature import Field, Side
 
 from .conftest import scripted
 

@@ -11,7 +11,7 @@ from scipy import sparse
 
 from modelbundle.bundler.client import rows
 from modelbundle.bundler.client.contract import Route
-from modelbundle.runtime.signature import Field, Side
+from modelbundle.runtime.manifests.signature import Field, Side
 
 TIMES = Side("columns", (Field("at", "datetime64[us, Europe/Oslo]", (None,)),))
 PAIR = Side("tensors", (Field("ids", "int64", (None, 2)), Field("scale", "float64", (None,))))

@@ -12,8 +12,8 @@ import pytest
 from modelbundle.bundler.image.recipe import containerfile
 from modelbundle.bundler.store import Store
 from modelbundle.runtime import digest
-from modelbundle.runtime.manifest import BundleManifest, FileEntry, ModelEntry
-from modelbundle.runtime.settings import ServeSettings
+from modelbundle.runtime.manifests.manifest import BundleManifest, FileEntry, ModelEntry
+from modelbundle.runtime.manifests.settings import ServeSettings
 
 ENV = ["PATH=/usr/local/bin:/usr/bin", "LANG=C.UTF-8"]
 PACKAGES = {

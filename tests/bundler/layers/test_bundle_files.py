@@ -3,7 +3,7 @@
 from types import SimpleNamespace
 
 from modelbundle.bundler.layers.bundle_files import LARGE, MOST, divide
-from modelbundle.runtime.manifest import FileEntry
+from modelbundle.runtime.manifests.manifest import FileEntry
 
 DIGEST = "sha256:" + 64 * "0"
 

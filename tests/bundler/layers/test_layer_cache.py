@@ -15,8 +15,8 @@ from modelbundle.bundler.layers.member import Member
 from modelbundle.bundler.layers.package_tree import PackageTree, Wanted
 from modelbundle.bundler.store import Blob
 from modelbundle.runtime import digest
-from modelbundle.runtime.manifest import BundleManifest, FileEntry
-from modelbundle.runtime.settings import ServeSettings
+from modelbundle.runtime.manifests.manifest import BundleManifest, FileEntry
+from modelbundle.runtime.manifests.settings import ServeSettings
 
 LOCK = digest.of_bytes(b"lock")
 OTHER = digest.of_bytes(b"another lock")

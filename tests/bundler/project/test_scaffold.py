@@ -8,7 +8,7 @@ from modelbundle.bundler.building.service_source import read_service
 from modelbundle.bundler.errors import InvalidTag, Refused, StoreError
 from modelbundle.bundler.project.project import Project
 from modelbundle.bundler.project.scaffold import scaffold
-from modelbundle.runtime.signature import OBJECTS, Field, Side
+from modelbundle.runtime.manifests.signature import OBJECTS, Field, Side
 
 
 def test_the_bundlefile_is_valid_as_it_is_written(tmp_path):

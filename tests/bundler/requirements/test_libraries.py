@@ -3,7 +3,7 @@
 import pytest
 
 from modelbundle.bundler.requirements import libraries
-from modelbundle.runtime.manifest import BundleManifest, ModelEntry
+from modelbundle.runtime.manifests.manifest import BundleManifest, ModelEntry
 
 
 def bundle_of(model):

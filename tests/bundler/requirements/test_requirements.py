@@ -11,8 +11,8 @@ from modelbundle.bundler.requirements.requirements import (
     Requirements,
     normalize,
 )
-from modelbundle.runtime.manifest import ModelManifest, Route
-from modelbundle.runtime.signature import Field, Side, Signature
+from modelbundle.runtime.manifests.manifest import ModelManifest, Route
+from modelbundle.runtime.manifests.signature import Field, Side, Signature
 
 
 def model(packages, signature=None):

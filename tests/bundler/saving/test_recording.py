@@ -12,8 +12,8 @@ from modelbundle.bundler.errors import InvalidSource, SampleMismatch, Unpicklabl
 from modelbundle.bundler.store import Store
 from modelbundle.runtime.data.rows import table
 from modelbundle.runtime.errors import InvalidModel
+from modelbundle.runtime.manifests.signature import OBJECTS
 from modelbundle.runtime.models.model import LoadedModel
-from modelbundle.runtime.signature import OBJECTS
 
 
 def saved(model, sample, **options):

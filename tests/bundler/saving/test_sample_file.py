@@ -10,7 +10,7 @@ from modelbundle.bundler.errors import InvalidSource
 from modelbundle.bundler.saving import sample_file, saving
 from modelbundle.bundler.saving.saving import SaveOptions
 from modelbundle.bundler.store import Store
-from modelbundle.runtime.manifest import ModelManifest
+from modelbundle.runtime.manifests.manifest import ModelManifest
 
 
 @pytest.mark.parametrize("text", ["[[1, 2.5]]", '{"instances": [[1, 2.5]]}'])

@@ -31,9 +31,9 @@ from modelbundle.runtime.data.rows import table
 from modelbundle.runtime.data.samples import Samples
 from modelbundle.runtime.errors import InvalidModel, NotTrusted
 from modelbundle.runtime.frameworks import registry
-from modelbundle.runtime.manifest import ModelManifest
+from modelbundle.runtime.manifests.manifest import ModelManifest
+from modelbundle.runtime.manifests.signature import OBJECTS
 from modelbundle.runtime.models.model import LoadedModel
-from modelbundle.runtime.signature import OBJECTS
 
 HERE = Path(__file__).parent
 sys.path.insert(0, str(HERE))

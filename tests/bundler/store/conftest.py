@@ -4,7 +4,7 @@ import pytest
 
 from modelbundle.bundler.store import Store
 from modelbundle.runtime import canonical
-from modelbundle.runtime.manifest import FileEntry
+from modelbundle.runtime.manifests.manifest import FileEntry
 
 
 class Saver:

@@ -13,7 +13,7 @@ from modelbundle.runtime.batching.batcher import Batcher
 from modelbundle.runtime.batching.window import Limits
 from modelbundle.runtime.data.rows import table
 from modelbundle.runtime.errors import DeadlineExceeded, ModelDied
-from modelbundle.runtime.signature import Field, Side
+from modelbundle.runtime.manifests.signature import Field, Side
 from modelbundle.tests.runtime.batching.doubling import answered, ask, outcomes, row
 from modelbundle.tests.runtime.remote.conftest import Nursery
 

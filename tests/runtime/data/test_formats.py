@@ -9,8 +9,8 @@ from modelbundle.bundler.requirements.requirements import FORMATS
 from modelbundle.runtime.data import formats, media
 from modelbundle.runtime.data.payload import answers, media_of
 from modelbundle.runtime.errors import UnsupportedMediaType
-from modelbundle.runtime.settings import ServeSettings
-from modelbundle.runtime.signature import OBJECTS, Field, Side
+from modelbundle.runtime.manifests.settings import ServeSettings
+from modelbundle.runtime.manifests.signature import OBJECTS, Field, Side
 
 
 def test_what_is_wanted_and_installed_is_on():
@@ -61,7 +61,7 @@ importlib.util.find_spec = lambda name, *more: None if name == "pyarrow" else fo
 from modelbundle.runtime.data import formats, media
 from modelbundle.runtime.data.payload import Codec
 from modelbundle.runtime.errors import RequestError
-from modelbundle.runtime.signature import OBJECTS
+from modelbundle.runtime.manifests.signature import OBJECTS
 assert formats.on() == {"msgpack", "image"}
 try:
     Codec(OBJECTS).decode(b"x", media.PARQUET)

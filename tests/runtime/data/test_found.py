@@ -26,7 +26,7 @@ from modelbundle.runtime.errors import (
     RequestError,
     UnsupportedMediaType,
 )
-from modelbundle.runtime.signature import OBJECTS, Field, Side
+from modelbundle.runtime.manifests.signature import OBJECTS, Field, Side
 
 from . import bodies
 

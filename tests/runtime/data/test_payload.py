@@ -13,7 +13,7 @@ from modelbundle.runtime.errors import (
     PredictionFailed,
     UnsupportedMediaType,
 )
-from modelbundle.runtime.signature import OBJECTS, Field, Side
+from modelbundle.runtime.manifests.signature import OBJECTS, Field, Side
 
 CODEC = Codec(Side("array", (Field("x", "float32", (None, 2)),)), max_rows=3)
 ROWS = np.array([[1, 2], [3, 4]], dtype="float32")

@@ -18,7 +18,7 @@ from modelbundle.runtime.data import media
 from modelbundle.runtime.data.payload import Codec
 from modelbundle.runtime.data.rows.fragments import Fragments
 from modelbundle.runtime.errors import PredictionFailed
-from modelbundle.runtime.signature import OBJECTS
+from modelbundle.runtime.manifests.signature import OBJECTS
 
 CODEC = Codec(OBJECTS)
 NULLS = Codec(OBJECTS, nan_as_null=True)

@@ -2,8 +2,8 @@
 
 import numpy as np
 
-from modelbundle.runtime.manifest import Route
-from modelbundle.runtime.signature import Field, Side
+from modelbundle.runtime.manifests.manifest import Route
+from modelbundle.runtime.manifests.signature import Field, Side
 
 from ..conftest import Sums, write_bundle, write_model
 from .zoo import PEOPLE, TEXT, People, Shout

@@ -9,9 +9,9 @@ from modelbundle.runtime.dialects.catalog import Catalog
 from modelbundle.runtime.dialects.dialect import dialects, meanings
 from modelbundle.runtime.dialects.routes import ROUTES, route_names
 from modelbundle.runtime.errors import NotSupported, UnknownModel
-from modelbundle.runtime.manifest import BundleManifest, ModelEntry, Route
+from modelbundle.runtime.manifests.manifest import BundleManifest, ModelEntry, Route
+from modelbundle.runtime.manifests.settings import DIALECTS, ServeSettings
 from modelbundle.runtime.plan import Plan
-from modelbundle.runtime.settings import DIALECTS, ServeSettings
 
 from ..conftest import make_sums
 from .zoo import make_zoo

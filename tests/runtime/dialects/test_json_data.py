@@ -8,7 +8,7 @@ from modelbundle.runtime.data.rows.schema import scalar
 from modelbundle.runtime.dialects.tensors.batch import to_batch
 from modelbundle.runtime.dialects.v2 import json_data
 from modelbundle.runtime.errors import InvalidInput
-from modelbundle.runtime.signature import Field, Side
+from modelbundle.runtime.manifests.signature import Field, Side
 
 
 @pytest.mark.parametrize("data", [[False, 0.5], [[True], [2]], [1e39, 0.0]])

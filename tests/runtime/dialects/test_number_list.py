@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from modelbundle.runtime.dialects.v2 import infer_request, number_list
 from modelbundle.runtime.errors import RequestError
-from modelbundle.runtime.settings import ServeSettings
+from modelbundle.runtime.manifests.settings import ServeSettings
 
 SERVED = SimpleNamespace(name="m", signature=None, settings=ServeSettings(), regions=None)
 PADDING = " " * 256

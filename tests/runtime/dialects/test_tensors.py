@@ -16,7 +16,7 @@ from modelbundle.runtime.dialects.tensors.batch import to_batch
 from modelbundle.runtime.dialects.tensors.output import Spec, from_output, promised, specs
 from modelbundle.runtime.dialects.tensors.tensor import DTYPES, Tensor, from_raw, to_raw
 from modelbundle.runtime.errors import BadPayload, InvalidInput, PredictionFailed
-from modelbundle.runtime.signature import OBJECTS, Field, Side, Signature
+from modelbundle.runtime.manifests.signature import OBJECTS, Field, Side, Signature
 
 MATRIX = Side("array", (Field("x", "float32", (None, 2)),))
 TABLE = Side(

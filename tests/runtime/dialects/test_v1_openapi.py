@@ -3,7 +3,7 @@
 import sys
 
 from modelbundle.runtime.dialects.v1 import openapi
-from modelbundle.runtime.signature import Field, Side
+from modelbundle.runtime.manifests.signature import Field, Side
 
 
 def calls_for(width):

@@ -14,8 +14,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from modelbundle.runtime.http.app import create_app
+from modelbundle.runtime.manifests.signature import Field, Side
 from modelbundle.runtime.plan import Plan
-from modelbundle.runtime.signature import Field, Side
 
 from ..conftest import Servers, write_bundle, write_model
 

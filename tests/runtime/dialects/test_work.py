@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 
 from modelbundle.runtime.dialects.work import LARGE_BODY
-from modelbundle.runtime.manifest import Route
-from modelbundle.runtime.signature import Field, Side
+from modelbundle.runtime.manifests.manifest import Route
+from modelbundle.runtime.manifests.signature import Field, Side
 
 from ..conftest import Servers, write_bundle, write_model
 from .zoo import zoo_server

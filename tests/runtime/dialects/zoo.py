@@ -5,8 +5,8 @@ from contextlib import contextmanager
 
 import numpy as np
 
-from modelbundle.runtime.manifest import ModelManifest, Route
-from modelbundle.runtime.signature import Field, Side, Signature
+from modelbundle.runtime.manifests.manifest import ModelManifest, Route
+from modelbundle.runtime.manifests.signature import Field, Side, Signature
 
 from ..conftest import MATRIX, VECTOR, Servers, Sums, write_bundle, write_model
 

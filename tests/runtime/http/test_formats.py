@@ -9,7 +9,7 @@ import pyarrow as pa
 import pytest
 
 from modelbundle.runtime.data import media
-from modelbundle.runtime.signature import Field, Side
+from modelbundle.runtime.manifests.signature import Field, Side
 
 from ..conftest import Servers, make_sums, write_bundle, write_model
 from ..data import bodies

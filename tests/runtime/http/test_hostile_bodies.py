@@ -9,8 +9,8 @@ import re
 import numpy as np
 import pytest
 
-from modelbundle.runtime.manifest import Route
-from modelbundle.runtime.signature import Field, Side
+from modelbundle.runtime.manifests.manifest import Route
+from modelbundle.runtime.manifests.signature import Field, Side
 
 from ..conftest import MATRIX, VECTOR, Servers, write_bundle, write_model
 from .json_suite import EITHER, INVALID, VALID

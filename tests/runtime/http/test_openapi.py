@@ -7,9 +7,9 @@ import pytest
 
 from modelbundle.runtime.data.rows.schema import envelope
 from modelbundle.runtime.http import openapi
-from modelbundle.runtime.manifest import BundleManifest, Route
+from modelbundle.runtime.manifests.manifest import BundleManifest, Route
+from modelbundle.runtime.manifests.signature import Field, Side
 from modelbundle.runtime.plan import Plan
-from modelbundle.runtime.signature import Field, Side
 
 
 def schemas(value):

@@ -10,10 +10,10 @@ import modelbundle
 from modelbundle.bundler.store import Store
 from modelbundle.runtime.data.samples import Samples
 from modelbundle.runtime.errors import InvalidModel
+from modelbundle.runtime.manifests.signature import Field, Side
+from modelbundle.runtime.manifests.tuning import Tuning
 from modelbundle.runtime.models.model import LoadedModel
 from modelbundle.runtime.models.tuned import as_signed
-from modelbundle.runtime.signature import Field, Side
-from modelbundle.runtime.tuning import Tuning
 
 ROWS = np.random.default_rng(0).standard_normal((6, 12)).astype("float32")
 HAS_COMPILER = shutil.which("g++") is not None

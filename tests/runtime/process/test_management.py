@@ -9,9 +9,9 @@ import httpx
 import pytest
 
 from modelbundle.runtime.errors import BundleError
-from modelbundle.runtime.manifest import BundleManifest
+from modelbundle.runtime.manifests.manifest import BundleManifest
+from modelbundle.runtime.manifests.settings import ManagementSettings
 from modelbundle.runtime.process.sockets.management_port import ManagementPort
-from modelbundle.runtime.settings import ManagementSettings
 
 from ..conftest import Sums, free_port
 from .supervising.test_supervisor import children, wait_until

@@ -15,7 +15,7 @@ from modelbundle.runtime.batching.batcher import Batcher
 from modelbundle.runtime.batching.window import Limits
 from modelbundle.runtime.data.rows import table
 from modelbundle.runtime.errors import ModelDied
-from modelbundle.runtime.signature import Field, Side
+from modelbundle.runtime.manifests.signature import Field, Side
 
 SIDE = Side("array", (Field("input", "float64", (None, 2)),))
 lost = []  # in a model process: what its GPU was lost with

@@ -18,8 +18,8 @@ from modelbundle.runtime.errors import (
     PredictionFailed,
     RequestError,
 )
+from modelbundle.runtime.manifests.signature import OBJECTS, Field, Side
 from modelbundle.runtime.remote.decoder import LARGE, Decoder
-from modelbundle.runtime.signature import OBJECTS, Field, Side
 
 from .test_parity import INPUTS
 

@@ -12,9 +12,9 @@ import pytest
 
 import modelbundle
 from modelbundle.bundler.store import Store
-from modelbundle.runtime.manifest import Route
+from modelbundle.runtime.manifests.manifest import Route
+from modelbundle.runtime.manifests.signature import Field, Side
 from modelbundle.runtime.remote.decoder import LARGE
-from modelbundle.runtime.signature import Field, Side
 
 from ..conftest import MATRIX, Servers, Sums, write_bundle, write_model
 

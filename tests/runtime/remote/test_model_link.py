@@ -11,9 +11,9 @@ import pytest
 
 from modelbundle.runtime.batching.out_of_memory import is_out_of_memory
 from modelbundle.runtime.errors import ModelDied
+from modelbundle.runtime.manifests.signature import Field, Side
 from modelbundle.runtime.remote.message import Kind, Message, Ready
 from modelbundle.runtime.remote.slab import GRAIN, KEPT
-from modelbundle.runtime.signature import Field, Side
 
 from .conftest import ask
 

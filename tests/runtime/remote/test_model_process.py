@@ -13,12 +13,12 @@ import pytest
 from modelbundle.runtime.errors import BundleError
 from modelbundle.runtime.hosting.host import Host
 from modelbundle.runtime.hosting.readiness import Readiness
+from modelbundle.runtime.manifests.signature import Field, Side
 from modelbundle.runtime.plan import Plan
 from modelbundle.runtime.remote.availability import Availability
 from modelbundle.runtime.remote.channel import END, Channel
 from modelbundle.runtime.remote.model_link import ModelLink
 from modelbundle.runtime.remote.model_process import OOM_SCORE, serve_model
-from modelbundle.runtime.signature import Field, Side
 from modelbundle.runtime.telemetry.metrics import Metrics
 
 from .conftest import ask

@@ -16,7 +16,7 @@ from modelbundle.runtime.batching.window import Limits
 from modelbundle.runtime.data.payload import CSV, JSON, NPY, Codec
 from modelbundle.runtime.data.rows import table
 from modelbundle.runtime.errors import InvalidInput, PredictionFailed, RequestError
-from modelbundle.runtime.signature import OBJECTS, Field, Side
+from modelbundle.runtime.manifests.signature import OBJECTS, Field, Side
 
 from .conftest import Nursery
 

@@ -8,6 +8,7 @@ import orjson
 import pytest
 
 from modelbundle.runtime.errors import DeadlineExceeded, InvalidInput, Overloaded, ServiceDied
+from modelbundle.runtime.manifests.settings import QueueSettings, ServeSettings
 from modelbundle.runtime.models.operation import Call
 from modelbundle.runtime.rpc import refusal
 from modelbundle.runtime.rpc.call_channel import CallChannel
@@ -15,7 +16,6 @@ from modelbundle.runtime.rpc.connection import Connection
 from modelbundle.runtime.rpc.frame import Kind
 from modelbundle.runtime.rpc.service_link import ServiceLink
 from modelbundle.runtime.rpc.window import PARTS
-from modelbundle.runtime.settings import QueueSettings, ServeSettings
 
 
 class Service:

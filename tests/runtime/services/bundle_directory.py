@@ -5,8 +5,8 @@ import shutil
 from modelbundle.bundler.saving.saving import save
 from modelbundle.bundler.store import Store
 from modelbundle.runtime import digest
-from modelbundle.runtime.manifest import BundleManifest, FileEntry, ModelEntry
-from modelbundle.runtime.settings import ServeSettings
+from modelbundle.runtime.manifests.manifest import BundleManifest, FileEntry, ModelEntry
+from modelbundle.runtime.manifests.settings import ServeSettings
 
 
 def bundle_directory(tmp_path, name, alias, model, sample):

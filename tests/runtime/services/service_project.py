@@ -10,11 +10,11 @@ import numpy as np
 
 from modelbundle.runtime.batching.observer import NullObserver
 from modelbundle.runtime.batching.window import Limits
+from modelbundle.runtime.manifests.settings import ServeSettings
 from modelbundle.runtime.models.operation import Call
 from modelbundle.runtime.services.model_handle import Models
 from modelbundle.runtime.services.service_class import ServiceClass
 from modelbundle.runtime.services.service_host import ServiceHost
-from modelbundle.runtime.settings import ServeSettings
 
 HEADER = """
 import asyncio, threading, time

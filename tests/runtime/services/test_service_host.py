@@ -443,7 +443,7 @@ def test_a_deadline_ends_the_wait_and_the_authors_own_timeout_is_a_failure(tmp_p
 
 
 def test_too_many_running_calls_are_refused_at_once(tmp_path):
-    from modelbundle.runtime.settings import QueueSettings
+    from modelbundle.runtime.manifests.settings import QueueSettings
 
     async def main():
         queue = QueueSettings(max_rows=2)

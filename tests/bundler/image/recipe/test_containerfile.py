@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from modelbundle.bundler.errors import BuildError
 from modelbundle.bundler.image.recipe.containerfile import render
 from modelbundle.bundler.requirements import standalone
-from modelbundle.runtime.manifest import BundleManifest, FileEntry, ModelEntry
+from modelbundle.runtime.manifests.manifest import BundleManifest, FileEntry, ModelEntry
 
 from ..dockerfile_reader import logical_lines, read
 

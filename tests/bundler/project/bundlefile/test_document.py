@@ -4,7 +4,7 @@ import pytest
 
 from modelbundle.bundler.errors import BundlefileError
 from modelbundle.bundler.project.bundlefile import Bundlefile
-from modelbundle.runtime.settings import ServeSettings
+from modelbundle.runtime.manifests.settings import ServeSettings
 
 FULL = """\
 schema: 1

@@ -8,7 +8,7 @@ import pytest
 
 from modelbundle.bundler.errors import InvalidSource
 from modelbundle.runtime.errors import MissingFramework, NotTrusted
-from modelbundle.runtime.signature import Field, Side
+from modelbundle.runtime.manifests.signature import Field, Side
 
 SKLEARN = {"pickled_model": "model.pkl", "serialization_format": "cloudpickle"}
 

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from modelbundle.bundler.saving.foreign import mlflow_schema
-from modelbundle.runtime.signature import OBJECTS, Field, Side, Signature
+from modelbundle.runtime.manifests.signature import OBJECTS, Field, Side, Signature
 
 
 def inputs(*columns):

@@ -180,7 +180,7 @@ RACER = """
 import sys
 from pathlib import Path
 from modelbundle.bundler.store import Store
-from modelbundle.runtime.manifest import FileEntry
+from modelbundle.runtime.manifests.manifest import FileEntry
 store = Store(Path(sys.argv[1]))
 name, rounds = sys.argv[2], int(sys.argv[3])
 for n in range(rounds):

@@ -5,7 +5,7 @@ import pytest
 from modelbundle.runtime.data.codecs import csv_rows
 from modelbundle.runtime.data.rows import table
 from modelbundle.runtime.errors import BadPayload, InvalidInput
-from modelbundle.runtime.signature import Field, Side
+from modelbundle.runtime.manifests.signature import Field, Side
 
 MATRIX = Side("array", (Field("x", "float64", (None, 2)),))
 LINE = Side("array", (Field("x", "int64", (None,)),))

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from modelbundle.runtime.data.codecs.csv_schema import csv_schema, form_schema
 from modelbundle.runtime.data.payload import Codec
 from modelbundle.runtime.data.rows.table import rows
-from modelbundle.runtime.signature import Field, Side
+from modelbundle.runtime.manifests.signature import Field, Side
 
 SIDES = [
     Side("array", (Field("x", "float32", (None, 3)),)),

@@ -7,7 +7,7 @@ import pytest
 from modelbundle.runtime.data.payload import Codec
 from modelbundle.runtime.data.rows import extent
 from modelbundle.runtime.errors import PayloadTooLarge
-from modelbundle.runtime.signature import OBJECTS, Field, Side
+from modelbundle.runtime.manifests.signature import OBJECTS, Field, Side
 
 IMAGES = Side("array", (Field("x", "float32", (None, 3, 4, 5)),))
 TENSORS = Side("tensors", (Field("x", "float32", (None, 2, 3)), Field("m", "int64", (None,))))

@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from modelbundle.runtime.data.rows import frame, table
-from modelbundle.runtime.signature import Field, Side
+from modelbundle.runtime.manifests.signature import Field, Side
 
 TEXTS = st.text("abz é", max_size=3)
 NUMBERS = st.floats(allow_nan=False, allow_infinity=False, width=32)

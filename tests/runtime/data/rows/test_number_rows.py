@@ -12,7 +12,7 @@ from modelbundle.runtime.data.codecs import instances
 from modelbundle.runtime.data.payload import Codec
 from modelbundle.runtime.data.rows import number_rows, table
 from modelbundle.runtime.errors import RequestError
-from modelbundle.runtime.signature import Field, Side
+from modelbundle.runtime.manifests.signature import Field, Side
 
 PADDING = " " * 128  # nothing shorter is worth it
 DTYPES = ("float16", "float32", "float64", "int8", "int64", "uint8", "uint32", "uint64")

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from modelbundle.runtime.data.rows import schema, table
 from modelbundle.runtime.errors import InvalidInput
-from modelbundle.runtime.signature import Field, Side
+from modelbundle.runtime.manifests.signature import Field, Side
 
 
 def side(dtype, **more):

@@ -6,7 +6,7 @@ import pytest
 from modelbundle.runtime.data import tabular
 from modelbundle.runtime.data.rows.stacking import stacked, texts
 from modelbundle.runtime.dialects.tensors.output import from_output
-from modelbundle.runtime.signature import Signature
+from modelbundle.runtime.manifests.signature import Signature
 
 LONG = "x" * (1 << 20)
 MANY = 1 << 20  # beside it: four terabytes, if each took as much room

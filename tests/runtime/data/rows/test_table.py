@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from modelbundle.runtime.data.rows import table
 from modelbundle.runtime.errors import InvalidInput, PredictionFailed
-from modelbundle.runtime.signature import OBJECTS, Field, Side
+from modelbundle.runtime.manifests.signature import OBJECTS, Field, Side
 
 
 def array(dtype="float64", *dims):

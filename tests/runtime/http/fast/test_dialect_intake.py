@@ -18,7 +18,7 @@ from modelbundle.runtime.dialects.v2.batch_answer import BatchAnswer
 from modelbundle.runtime.dialects.v2.infer_answer import InferAnswer
 from modelbundle.runtime.dialects.v2.infer_request import InferRequest, Wanted
 from modelbundle.runtime.http.access_log import AccessLog
-from modelbundle.runtime.signature import Field, Side
+from modelbundle.runtime.manifests.signature import Field, Side
 
 from ...conftest import make_sums, write_bundle, write_model
 from ..ways import Way, hearing

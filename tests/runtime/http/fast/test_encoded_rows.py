@@ -12,7 +12,7 @@ from modelbundle.runtime.data.payload import Codec
 from modelbundle.runtime.data.rows import table
 from modelbundle.runtime.data.rows.fragments import Fragments, Unfit
 from modelbundle.runtime.http.fast.encoded_rows import encoded_rows
-from modelbundle.runtime.signature import OBJECTS
+from modelbundle.runtime.manifests.signature import OBJECTS
 
 DTYPES = st.sampled_from(["f2", "f4", "f8", "i1", "i4", "i8", "u1", "u8", "bool"])
 

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from modelbundle.runtime.http.fast.head_memo import LARGEST, MOST, HeadMemo
 from modelbundle.runtime.http.fast.plain_head import PlainHead
 from modelbundle.runtime.http.request.own_lines import NOTHING, OwnLines
-from modelbundle.runtime.settings import LimitSettings
+from modelbundle.runtime.manifests.settings import LimitSettings
 from modelbundle.runtime.telemetry.trace_context import TraceContext
 
 TARGET = b"/predict"

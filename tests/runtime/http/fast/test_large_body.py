@@ -11,7 +11,7 @@ import pytest
 
 from modelbundle.runtime.http.fast import large_body
 from modelbundle.runtime.http.fast.large_body import ALIGNMENT, KEPT, LARGE, Spares
-from modelbundle.runtime.signature import Field, Side
+from modelbundle.runtime.manifests.signature import Field, Side
 
 from ...conftest import write_bundle, write_model
 from ..ways import Way, hearing

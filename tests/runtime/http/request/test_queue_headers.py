@@ -2,7 +2,7 @@ import pytest
 
 from modelbundle.runtime.errors import BadPayload
 from modelbundle.runtime.http.request.queue_headers import QueueHeaders
-from modelbundle.runtime.settings import QueueSettings
+from modelbundle.runtime.manifests.settings import QueueSettings
 
 
 def standing(**queue):

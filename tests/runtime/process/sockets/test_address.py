@@ -3,8 +3,8 @@
 import pytest
 
 from modelbundle.runtime.errors import BundleError
+from modelbundle.runtime.manifests.settings import ServeSettings
 from modelbundle.runtime.process.sockets.address import Address
-from modelbundle.runtime.settings import ServeSettings
 
 SETTINGS = ServeSettings(port=3000)
 

@@ -5,9 +5,9 @@ import socket
 import pytest
 
 from modelbundle.runtime.errors import BundleError
+from modelbundle.runtime.manifests.settings import GrpcSettings, ServeSettings
 from modelbundle.runtime.process.sockets import grpc_port
 from modelbundle.runtime.process.sockets.grpc_port import GrpcPort
-from modelbundle.runtime.settings import GrpcSettings, ServeSettings
 
 pytest.importorskip("grpc")
 

@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 
 from modelbundle.runtime import digest
-from modelbundle.runtime.manifest import ModelEntry, ModelManifest
+from modelbundle.runtime.manifests.manifest import ModelEntry, ModelManifest
 
 from ...conftest import Sums, free_port, write_model
 from ..conftest import Traffic

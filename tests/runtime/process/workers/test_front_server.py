@@ -13,7 +13,7 @@ import time
 import httpx
 import pytest
 
-from modelbundle.runtime.manifest import bundle_digest
+from modelbundle.runtime.manifests.manifest import bundle_digest
 
 from ...conftest import Sums
 from ..supervising.test_supervisor import children, wait_until

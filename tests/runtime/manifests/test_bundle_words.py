@@ -1,7 +1,7 @@
 import pytest
 
 from modelbundle.runtime.errors import InvalidBundle
-from modelbundle.runtime.manifest import BundleManifest, FileEntry, ModelEntry, Route
+from modelbundle.runtime.manifests.manifest import BundleManifest, FileEntry, ModelEntry, Route
 
 FILE = FileEntry("server.py", "sha256:" + "0" * 64, 3, executable=True)
 SYSTEM = {"packages": ["libgomp1"], "run": [{"command": "ldconfig", "secrets": []}]}

@@ -4,8 +4,8 @@ from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass, field, fields, replace
 from typing import Any, Literal, Self, cast, get_args
 
+from ..errors import InvalidBundle
 from . import setting_types
-from .errors import InvalidBundle
 
 KIB = 1 << 10
 MIB = 1 << 20

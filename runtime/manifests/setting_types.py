@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from types import NoneType, UnionType
 from typing import Any, Literal, Union, get_args, get_origin, get_type_hints
 
-from .errors import InvalidBundle
+from ..errors import InvalidBundle
 
 _NUMBERS = (int, float)
 

@@ -10,8 +10,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Self
 
-from . import bundle_words, canonical, digest, model_words
-from .errors import InvalidBundle, InvalidModel
+from .. import canonical, digest
+from ..errors import InvalidBundle, InvalidModel
+from . import bundle_words, model_words
 from .signature import Signature
 from .tuning import Tuning
 

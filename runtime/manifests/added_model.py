@@ -6,8 +6,8 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Self
 
-from . import digest
-from .errors import InvalidBundle
+from .. import digest
+from ..errors import InvalidBundle
 from .manifest import FileEntry, ModelEntry, ModelManifest, Route
 
 _NO_NAME = "[^A-Za-z0-9_]"

@@ -2,8 +2,8 @@
 
 import pytest
 
-from modelbundle.runtime.manifest import ModelEntry
-from modelbundle.runtime.tuning import Tuning
+from modelbundle.runtime.manifests.manifest import ModelEntry
+from modelbundle.runtime.manifests.tuning import Tuning
 
 TUNINGS = [
     Tuning(precision, mode)

@@ -3,7 +3,7 @@
 import pytest
 
 from modelbundle.runtime.errors import InvalidBundle
-from modelbundle.runtime.settings import QueueSettings, ServeSettings
+from modelbundle.runtime.manifests.settings import QueueSettings, ServeSettings
 
 
 def test_nothing_said_means_the_defaults():

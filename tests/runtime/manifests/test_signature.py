@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from modelbundle.runtime import canonical
-from modelbundle.runtime.signature import MOST_CLASSES, Field
+from modelbundle.runtime.manifests.signature import MOST_CLASSES, Field
 
 CLASSES = st.one_of(
     st.text(max_size=9),

@@ -4,10 +4,10 @@ import copy
 
 import pytest
 
-from modelbundle.runtime import model_words
 from modelbundle.runtime.errors import InvalidBundle
-from modelbundle.runtime.manifest import SECTION, FileEntry, ModelManifest
-from modelbundle.runtime.signature import Field, Side, Signature
+from modelbundle.runtime.manifests import model_words
+from modelbundle.runtime.manifests.manifest import SECTION, FileEntry, ModelManifest
+from modelbundle.runtime.manifests.signature import Field, Side, Signature
 
 WHOLE = ModelManifest(
     framework="sklearn",
