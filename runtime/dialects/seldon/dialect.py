@@ -15,9 +15,9 @@ import orjson
 from ...data.codecs import instances
 from ...data.rows import extent
 from ...errors import InvalidInput, NotSupported, RequestError, UnknownModel
+from ...manifests.signature import OBJECTS, Field
 from ...models.operation import Stream
 from ...printable import printable
-from ...signature import OBJECTS, Field
 from .. import work
 from ..bodies.bare import ask_rows, codec_of
 from ..catalog import Catalog
