@@ -17,7 +17,7 @@ from ..runtime.process.machine.device import devices
 from .errors import EngineUnavailable, ResolveError
 from .image.engines import command_build
 from .image.engines.engine import connect
-from .requirements import uv
+from .requirements.resolving import uv
 from .store import Store
 from .tag import KINDS
 

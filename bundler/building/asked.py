@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING, Any, Self
 from ...runtime import canonical, digest
 from ...runtime.manifests.manifest import Route
 from ..errors import ResolveError
-from ..requirements import python_range, requirement_files
+from ..requirements.declared import python_range, requirement_files
 from ..requirements.index import Index
-from ..requirements.lock import SCHEMA
+from ..requirements.lock.lock import SCHEMA
 from ..requirements.requirements import DIALECTS, Requirement, Requirements, normalize
 from ..requirements.target import Target
 from .chosen_model import ChosenModel

@@ -10,7 +10,7 @@ from ...runtime.manifests.manifest import BundleManifest, FileEntry
 from ..errors import BuildError
 from ..progress import NullProgress, Progress
 from ..requirements import libraries
-from ..requirements.lock_file import LockFile
+from ..requirements.lock.lock_file import LockFile
 from ..signing.policy import Policy
 from ..store.trust import BUILT_HERE
 from . import locking, plan, routes, tunings
@@ -20,7 +20,7 @@ from .plan import Ingredients, Part, Plan
 
 if TYPE_CHECKING:
     from ..project.project import Project
-    from ..requirements.wheelhouse import Wheelhouse
+    from ..requirements.wheels.wheelhouse import Wheelhouse
     from ..store import Item, Store
     from ..store.blobs.batch import Batch
 
@@ -104,7 +104,7 @@ def build(  # noqa: PLR0913 - the public verb: one keyword for each decision of 
 def _wheelhouse(directory: Path | None) -> "Wheelhouse | None":
     if directory is None:
         return None
-    from ..requirements.wheelhouse import Wheelhouse
+    from ..requirements.wheels.wheelhouse import Wheelhouse
 
     return Wheelhouse.open(directory)
 

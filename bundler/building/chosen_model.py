@@ -9,8 +9,8 @@ from ...runtime.data.samples import Samples
 from ...runtime.manifests.manifest import ModelEntry, ModelManifest
 from ...runtime.manifests.tuning import Tuning
 from ..errors import BuildError
-from ..requirements.lock import LockedModel
-from ..requirements.lock_file import LockFile
+from ..requirements.lock.lock import LockedModel
+from ..requirements.lock.lock_file import LockFile
 from . import versions
 
 if TYPE_CHECKING:

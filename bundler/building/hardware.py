@@ -2,8 +2,8 @@
 
 from dataclasses import replace
 
-from ..requirements.accelerator import Accelerator, derive
-from ..requirements.lock import Lock
+from ..requirements.lock.lock import Lock
+from ..requirements.resolving.accelerator import Accelerator, derive
 from ..requirements.target import MACHINES
 from .asked import Asked
 

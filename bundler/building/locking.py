@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING, Self
 from .. import whole_file
 from ..errors import StoreError
 from ..progress import NullProgress, Progress
-from ..requirements import given
-from ..requirements.accelerator import Accelerator
-from ..requirements.lock import UNPINNED, Lock
-from ..requirements.lock_file import LockFile
+from ..requirements.lock import given
+from ..requirements.lock.lock import UNPINNED, Lock
+from ..requirements.lock.lock_file import LockFile
+from ..requirements.resolving.accelerator import Accelerator
 from ..requirements.target import TORCH_INDEX
 from . import hardware, reasons, routes
 from .asked import Asked

@@ -18,7 +18,7 @@ from ..errors import BuildError
 from ..image.recipe import containerfile
 from ..layers import package_group
 from ..project.source_file import SourceFile
-from ..requirements.lock import Lock
+from ..requirements.lock.lock import Lock
 from . import routes, sbom, server_source, tunings, vendor
 from .chosen_model import ChosenModel
 from .locking import Locked

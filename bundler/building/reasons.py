@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
-from ..requirements.lock import Lock
+from ..requirements.lock.lock import Lock
 from .asked import Asked
 
 if TYPE_CHECKING:

@@ -6,11 +6,13 @@ from dataclasses import replace
 
 from ..errors import ResolveError
 from ..progress import Progress
-from ..requirements import base_image, collisions, given
-from ..requirements.backends import resolve_for
-from ..requirements.listing import listings
-from ..requirements.lock import UNPINNED, BaseImage, Lock
-from ..requirements.package import Package, merge
+from ..requirements import base_image
+from ..requirements.lock import given
+from ..requirements.lock.lock import UNPINNED, BaseImage, Lock
+from ..requirements.lock.package import Package, merge
+from ..requirements.resolving.backends import resolve_for
+from ..requirements.wheels import collisions
+from ..requirements.wheels.listing import listings
 from . import hardware
 from .asked import Asked
 

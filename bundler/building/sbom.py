@@ -14,8 +14,8 @@ from ...runtime.manifests.manifest import BundleManifest, ModelManifest
 from ...runtime.version import __version__
 from .. import strict_json
 from ..errors import Damaged
-from ..requirements.lock import UNPINNED, BaseImage, Lock
-from ..requirements.package import Package
+from ..requirements.lock.lock import UNPINNED, BaseImage, Lock
+from ..requirements.lock.package import Package
 from .model_component import component, hashes, properties
 
 if TYPE_CHECKING:

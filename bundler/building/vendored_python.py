@@ -9,7 +9,7 @@ from ..errors import ResolveError
 from ..layers import python_tree
 from ..progress import Progress
 from ..requirements import standalone
-from ..requirements.wheelhouse import Wheelhouse
+from ..requirements.wheels.wheelhouse import Wheelhouse
 
 
 def vendor(

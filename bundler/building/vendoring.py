@@ -13,12 +13,12 @@ from ..image import vendored_base
 from ..image.recipe.image_settings import brings_python
 from ..progress import NullProgress, Progress
 from ..requirements.index import Index
-from ..requirements.location import Location, Needs
-from ..requirements.lock import BaseImage, Lock
-from ..requirements.package import Package
+from ..requirements.lock.lock import BaseImage, Lock
+from ..requirements.lock.package import Package
 from ..requirements.requirements import normalize
 from ..requirements.target import MACHINES, Target
-from ..requirements.wheelhouse import BASE, LOCK, REQUIREMENTS, Wheelhouse, by_digest
+from ..requirements.wheels.location import Location, Needs
+from ..requirements.wheels.wheelhouse import BASE, LOCK, REQUIREMENTS, Wheelhouse, by_digest
 from . import locking, vendored_python
 
 if TYPE_CHECKING:

@@ -11,7 +11,7 @@ from ..registry.places.directory import Directory
 from ..registry.places.registry import Registry
 from ..registry.places.remote_content import RemoteContent
 from ..registry.reference import DirectoryReference, parse
-from ..requirements.wheelhouse import NAMED
+from ..requirements.wheels.wheelhouse import NAMED
 from ..store import Blob
 from ..store.files import disk
 from .assembly import BytesContent

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Literal
 
 from ..errors import BuildError, ResolveError
-from ..requirements import uv
+from ..requirements.resolving import uv
 from ..store import Store
 from ..store.files.barrier import Barrier
 from . import layer_cache

@@ -19,10 +19,11 @@ from typing import Any
 from ...runtime import canonical, digest
 from ..errors import BuildError, ResolveError
 from ..progress import Progress
-from ..requirements import collisions, uv
-from ..requirements.lock import index_arguments
+from ..requirements.lock.lock import index_arguments
 from ..requirements.requirements import normalize
+from ..requirements.resolving import uv
 from ..requirements.target import PLATFORMS
+from ..requirements.wheels import collisions
 from ..store import Store
 from ..store.files import disk
 from . import layer_cache

@@ -16,10 +16,11 @@ from ...runtime.manifests.manifest import BundleManifest
 from .. import bundle_text
 from ..errors import ResolveError, StoreError
 from ..progress import NullProgress, Progress
-from . import collisions, uv
-from .lock import index_arguments
+from .lock.lock import index_arguments
 from .requirements import normalize
+from .resolving import uv
 from .target import MACHINES
+from .wheels import collisions
 
 Mode = Literal["auto", "locked", "current"]
 

@@ -8,7 +8,7 @@ from typing import Self
 from ...runtime.manifests.manifest import ModelManifest, Route
 from ..errors import ResolveError
 from . import builds
-from .given import Given
+from .lock.given import Given
 
 RUNTIME = (
     "numpy>=1.26",

@@ -16,7 +16,7 @@ def taken(vendor: Path | None, item: "Item", means: dict[str, Any]) -> Iterator[
     if vendor is None:
         yield
         return
-    from ...bundler.requirements.wheelhouse import Wheelhouse
+    from ...bundler.requirements.wheels.wheelhouse import Wheelhouse
 
     house = Wheelhouse.open(vendor)
     means["offline"] = True

@@ -16,7 +16,7 @@ from .image_settings import DIGEST_LABEL, PACKAGES, TRUST, VERSION_LABEL, ImageS
 from .instruction import check_lines, listed, pairs, quote
 
 if TYPE_CHECKING:
-    from ...requirements.lock import Lock
+    from ...requirements.lock.lock import Lock
 
 NAME = "Containerfile"
 DIGEST, VERSION = "BUNDLE_DIGEST", "BUNDLE_VERSION"

@@ -12,8 +12,8 @@ import modelbundle
 from modelbundle.bundler.building.building import build
 from modelbundle.bundler.checking import verify
 from modelbundle.bundler.errors import BuildError, NotFound, Refused
-from modelbundle.bundler.requirements import uv
-from modelbundle.bundler.requirements.lock_file import LockFile
+from modelbundle.bundler.requirements.lock.lock_file import LockFile
+from modelbundle.bundler.requirements.resolving import uv
 from modelbundle.bundler.serving import Wish, prepare
 from modelbundle.runtime.errors import NotTrusted
 from modelbundle.runtime.manifests.manifest import BundleManifest, bundle_digest

@@ -7,7 +7,7 @@ import pytest
 
 from modelbundle.bundler.building.locking import lock
 from modelbundle.bundler.errors import ResolveError
-from modelbundle.bundler.requirements import uv
+from modelbundle.bundler.requirements.resolving import uv
 
 BUNDLEFILE = "name: flowers\nmodels: [iris]\npython: {requirements: %s}\n"
 OLD = "2024-10-01"  # what is newer than this is not what the locks below pin

@@ -7,7 +7,7 @@ import pytest
 from modelbundle.bundler.building.building import build
 from modelbundle.bundler.building.locking import lock
 from modelbundle.bundler.errors import NotFound, ResolveError
-from modelbundle.bundler.requirements.lock_file import LockFile
+from modelbundle.bundler.requirements.lock.lock_file import LockFile
 
 PLAIN = "name: flowers\nmodels: [iris]\n"
 

@@ -7,8 +7,8 @@ import pytest
 
 from modelbundle.bundler.building import sbom
 from modelbundle.bundler.errors import Damaged
-from modelbundle.bundler.requirements.lock import BaseImage, Lock
-from modelbundle.bundler.requirements.package import Package
+from modelbundle.bundler.requirements.lock.lock import BaseImage, Lock
+from modelbundle.bundler.requirements.lock.package import Package
 from modelbundle.runtime.errors import InvalidBundle
 from modelbundle.runtime.manifests.manifest import BundleManifest, ModelManifest
 from modelbundle.runtime.manifests.settings import ServeSettings

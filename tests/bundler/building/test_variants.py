@@ -9,7 +9,7 @@ import pytest
 from modelbundle.bundler.building.building import build
 from modelbundle.bundler.building.locking import lock
 from modelbundle.bundler.errors import BuildError, ResolveError
-from modelbundle.bundler.requirements.lock_file import LockFile
+from modelbundle.bundler.requirements.lock.lock_file import LockFile
 
 BUNDLEFILE = """\
 name: flowers

@@ -20,7 +20,7 @@ from modelbundle.bundler.building.vendoring import vendor
 from modelbundle.bundler.errors import ResolveError
 from modelbundle.bundler.image.image import Means, containerize
 from modelbundle.bundler.requirements import standalone
-from modelbundle.bundler.requirements.wheelhouse import Wheelhouse
+from modelbundle.bundler.requirements.wheels.wheelhouse import Wheelhouse
 from modelbundle.bundler.store import Store
 
 from ..conftest import write_model

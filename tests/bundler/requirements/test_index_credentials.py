@@ -7,11 +7,11 @@ import pytest
 from modelbundle.bundler.errors import ResolveError
 from modelbundle.bundler.requirements.index import Index
 from modelbundle.bundler.requirements.index_credentials import IndexCredentials
-from modelbundle.bundler.requirements.lock import index_arguments
-from modelbundle.bundler.requirements.remote_file import headers
+from modelbundle.bundler.requirements.lock.lock import index_arguments
 from modelbundle.bundler.requirements.requirements import Requirement, Requirements
-from modelbundle.bundler.requirements.resolution import resolve
+from modelbundle.bundler.requirements.resolving.resolution import resolve
 from modelbundle.bundler.requirements.target import Target
+from modelbundle.bundler.requirements.wheels.remote_file import headers
 
 OURS = "Basic " + base64.b64encode(b"ann:hush-hush").decode()
 ALPHA = Requirements((Requirement("alpha", "us"),))

@@ -5,7 +5,7 @@ import pytest
 from modelbundle.bundler.errors import ResolveError
 from modelbundle.bundler.requirements.index import Index, bare
 from modelbundle.bundler.requirements.requirements import Requirement, Requirements
-from modelbundle.bundler.requirements.resolution import resolve
+from modelbundle.bundler.requirements.resolving.resolution import resolve
 from modelbundle.bundler.requirements.target import Target, moment
 
 

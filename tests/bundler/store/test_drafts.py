@@ -10,7 +10,7 @@ from modelbundle.bundler.archives.layout_directory import LayoutDirectory
 from modelbundle.bundler.archives.streams import destination
 from modelbundle.bundler.registry.places.directory import Directory
 from modelbundle.bundler.registry.reference import parse
-from modelbundle.bundler.requirements.wheelhouse import Wheelhouse
+from modelbundle.bundler.requirements.wheels.wheelhouse import Wheelhouse
 from modelbundle.bundler.store import Store, drafts
 from modelbundle.bundler.store.files.process import Process
 

@@ -1,0 +1,173 @@
+"""uv.lock and pylock.toml (PEP 751): locks that an author brings along, kept pin by pin."""
+
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+from ...errors import ResolveError
+from ..lock.given import Given
+from ..requirements import Requirement, normalize
+from . import uv_table
+from .project_table import missing
+from .written import Written, bound
+
+_LOCAL = ("virtual", "editable", "directory")
+_KINDS = {
+    "git": "a repository", "vcs": "a repository", "url": "an archive", "archive": "an archive",
+    "path": "an archive", "virtual": "a folder", "editable": "a folder", "directory": "a folder",
+}  # fmt: skip
+_SELECTED = re.compile(
+    r"""(['"])(?P<name>[A-Za-z0-9._-]+)\1\s+(?P<not>not\s+)?in\s+(?P<set>extras|dependency_groups)"""
+)
+_TRUE, _FALSE = "python_version >= '0'", "python_version < '0'"
+
+
+def from_uv(
+    data: Mapping[str, Any], source: str, extras: Sequence[str], groups: Sequence[str],
+    indexes: Sequence[str],
+) -> Written:  # fmt: skip
+    """The project's direct dependencies, and every version that its uv.lock chose as a limit.
+
+    Raises:
+        ResolveError: for an extra or group that it does not have, and for conflicting ones.
+    """
+    uv_table.check_lock(data, source)
+    packages = list(data.get("package", ()))
+    roots = [p for p in packages if p.get("source", {}).get("virtual") == "."
+             or p.get("source", {}).get("editable") == "."]  # fmt: skip
+    roots = roots or [p for p in packages if set(p.get("source", {})) & set(_LOCAL)][:1]
+    if not roots:
+        raise ResolveError(f"`{source}` locks no project, so nothing says what it is for.")
+    wanted = [item for root in roots for item in _direct(root, source, extras, groups)]
+    others = [package for package in packages if package not in roots]
+    limits, given = _versions(others, source)
+    places = {
+        normalize(package["name"]): package["source"]["registry"]
+        for package in others
+        if "://" in str(package.get("source", {}).get("registry", ""))
+    }
+    python = str(data.get("requires-python") or "")
+    found = Written(tuple(wanted), tuple(limits), given, bound(places, source, indexes), python)
+    _check_direct(found)
+    return found
+
+
+def _direct(
+    root: Mapping[str, Any], source: str, extras: Sequence[str], groups: Sequence[str]
+) -> Iterator[Requirement]:
+    chosen = list(root.get("dependencies", ()))
+    for kind, names, key in (
+        ("extra", extras, "optional-dependencies"), ("group", groups, "dev-dependencies")
+    ):  # fmt: skip
+        tables = {normalize(name): found for name, found in root.get(key, {}).items()}
+        for name in names:
+            if normalize(name) not in tables:
+                raise missing(kind, name, source, tables)
+            chosen += tables[normalize(name)]
+    for dependency in chosen:
+        named = ",".join(dependency.get("extra", ()))
+        yield Requirement(
+            dependency["name"] + (f"[{named}]" if named else "") + _marker(dependency, source),
+            source,
+        )
+
+
+def _marker(entry: Mapping[str, Any], source: str) -> str:
+    marker = str(entry.get("marker", ""))
+    if re.search(r"\bextra\s*[!=]=", marker):
+        raise ResolveError(
+            f"`{source}` has extras that exclude each other, which cannot be read off it.",
+            hint="Write `uv export --format pylock.toml -o pylock.toml` with your extra, and name "
+            "that file.",
+        )
+    return f" ; {marker}" if marker else ""
+
+
+def _versions(
+    packages: Sequence[Mapping[str, Any]], source: str
+) -> tuple[list[Requirement], dict[str, Given]]:
+    """Each version as a limit, where there are forks with the markers of each; and its files."""
+    entries: dict[str, list[Mapping[str, Any]]] = {}
+    for package in packages:
+        entries.setdefault(normalize(package["name"]), []).append(package)
+    limits, given = [], {}
+    for name, found in sorted(entries.items()):
+        kinds = {kind for package in found for kind in package.get("source", {})}
+        foreign = next((_KINDS[kind] for kind in sorted(kinds & set(_KINDS))), "")
+        files = {str(p["version"]): _digests(p) for p in found if "version" in p}
+        given[name] = Given(source, files, foreign)
+        for package in found if not foreign else ():
+            markers = [f"({marker})" for marker in package.get("resolution-markers", ())]
+            if "version" in package and (markers or len(found) == 1):
+                forks = " or ".join(markers) if len(found) > 1 else ""
+                text = f"{name}=={package['version']}" + (f" ; {forks}" if forks else "")
+                limits.append(Requirement(text, source))
+    return limits, given
+
+
+def _digests(package: Mapping[str, Any]) -> frozenset[str]:
+    files = [*package.get("wheels", ()), *([package["sdist"]] if package.get("sdist") else [])]
+    hashes = [str(file.get("hash", "")) for file in files]
+    hashes += [f"sha256:{file.get('hashes', {}).get('sha256', '')}" for file in files]
+    return frozenset(h.removeprefix("sha256:") for h in hashes if re.fullmatch("sha256:.+", h))
+
+
+def from_pylock(
+    data: Mapping[str, Any], source: str, extras: Sequence[str], groups: Sequence[str],
+    indexes: Sequence[str],
+) -> Written:  # fmt: skip
+    """Every package of a pylock.toml as it is pinned there.
+
+    Raises:
+        ResolveError: for a newer format, for extras and groups that it does not have, and for
+            packages that come from no index.
+    """
+    version = str(data.get("lock-version", "1.0"))
+    if version.partition(".")[0] != "1":
+        raise ResolveError(f"`{source}` has lock-version {version}; known is 1.")
+    for kind, names, key in (("extra", extras, "extras"), ("group", groups, "dependency-groups")):
+        known = {normalize(str(name)): None for name in data.get(key, ())}
+        for name in names:
+            if normalize(name) not in known:
+                raise missing(kind, name, source, known)
+    selected = {
+        "extras": {normalize(name) for name in extras},
+        "dependency_groups": {normalize(n) for n in groups or data.get("default-groups", ())},
+    }
+    packages = list(data.get("packages", ()))
+    wanted = []
+    for package in packages:
+        pin = f"=={package['version']}" if "version" in package else ""
+        marker = _SELECTED.sub(lambda m: _choice(m, selected), str(package.get("marker", "")))
+        text = f"{package['name']}{pin}" + (f" ; {marker}" if marker else "")
+        wanted.append(Requirement(text, source))
+    given: dict[str, Given] = {}
+    for package in packages:
+        name = normalize(package["name"])
+        before = given.get(name, Given(source)).files
+        foreign = next((_KINDS[kind] for kind in _KINDS if kind in package), "")
+        files = {str(package["version"]): _digests(package)} if "version" in package else {}
+        given[name] = Given(source, {**before, **files}, foreign)
+    places = {normalize(p["name"]): p["index"] for p in packages if "://" in str(p.get("index"))}
+    python = str(data.get("requires-python") or "")
+    bindings = bound(places, source, indexes)
+    found = Written(tuple(wanted), given=given, indexes=bindings, python=python)
+    _check_direct(found)
+    return found
+
+
+def _choice(found: re.Match[str], selected: Mapping[str, set[str]]) -> str:
+    """Markers on extras and groups are decided here; uv is left those on the environment."""
+    is_in = normalize(found["name"]) in selected[found["set"]]
+    return _TRUE if is_in != bool(found["not"]) else _FALSE
+
+
+def _check_direct(written: Written) -> None:
+    for item in written.wanted:
+        given = written.given.get(item.name)
+        if given is not None and given.foreign and _FALSE not in item.text:
+            raise ResolveError(
+                f"`{item.name}` of `{given.origin}` comes from {given.foreign}, which a bundle "
+                "cannot install.",
+                hint="Build a wheel of it, and name its folder under `python.find_links`.",
+            )

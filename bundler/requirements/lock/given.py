@@ -1,0 +1,82 @@
+"""Given: what a lock of the author's pins of one package, and whether ours kept it."""
+
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+
+from ...errors import ResolveError
+from .package import Package
+
+_GPU = re.compile(r"nvidia-.*|triton|cuda-(toolkit|bindings|pathfinder|python)")
+SHOWN = 4  # names in a sentence
+
+
+@dataclass(frozen=True, slots=True)
+class Given:
+    """One package of a lock of the author's.
+
+    origin   the file
+    files    version -> sha256 (hex) of its files; several versions for several environments,
+             no digest where the file names none
+    foreign  what it is taken from, where that is no index: "a repository"
+    """
+
+    origin: str
+    files: Mapping[str, frozenset[str]] = field(default_factory=dict)
+    foreign: str = ""
+
+
+def check(given: Mapping[str, Given], packages: Iterable[Package], accelerator: str) -> None:
+    """Refuse packages that are not those of the author's lock.
+
+    Raises:
+        ResolveError: naming each of them, and why.
+    """
+    broken = []
+    for package in packages:
+        if package.name in given:
+            sentence, is_allowed = _difference(given[package.name], package, accelerator)
+            broken += [] if is_allowed else [sentence]
+    if broken:
+        raise ResolveError(
+            "\n".join(broken),
+            hint="Lock that file again, or take the package out of it.",
+        )
+
+
+def changes(given: Mapping[str, Given], packages: Sequence[Package], accelerator: str) -> list[str]:
+    """What is otherwise than in the author's lock, because the accelerator is: a sentence each."""
+    told = []
+    for package in packages:
+        if package.name in given:
+            sentence, _ = _difference(given[package.name], package, accelerator)
+            told += [sentence] if sentence else []
+    there = {package.name for package in packages}
+    left = [name for name in given if _GPU.fullmatch(name) and name not in there]
+    if accelerator == "cpu" and left:
+        more = f" and {len(left) - SHOWN} more" if len(left) > SHOWN else ""
+        told.append(
+            f"{', '.join(left[:SHOWN])}{more} of `{given[left[0]].origin}` are left out, because "
+            "of `accelerator: cpu`."
+        )
+    return told
+
+
+def _difference(given: Given, package: Package, accelerator: str) -> tuple[str, bool]:
+    """What differs, in a sentence, and whether the accelerator explains it; empty if nothing."""
+    name, version = package.name, package.version
+    if given.foreign:
+        told = f"`{name}` of `{given.origin}` comes from {given.foreign}, which a bundle cannot"
+        return f"{told} install; {name} {version} of an index may be somebody else's.", False
+    digests = given.files.get(version)
+    if digests is None:
+        public, _, build = version.partition("+")
+        is_build = bool(build) and public in given.files and accelerator != "auto"
+        pinned = " or ".join(sorted(given.files))
+        reason = f", because of `accelerator: {accelerator}`" if is_build else ""
+        return f"`{given.origin}` pins {name} {pinned}; the lock has {version}{reason}.", is_build
+    other = sorted(set(package.files.values()) - digests) if digests else []
+    if not other:
+        return "", True
+    told = f"`{given.origin}` pins {name} {version} with other files than the index has now"
+    return f"{told}: sha256:{other[0]} is none of them.", False

@@ -1,0 +1,131 @@
+"""Run uv, and say its refusals in a person's words."""
+
+import os
+import re
+import shutil
+import subprocess
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+from ...errors import ResolveError
+
+TIMEOUT = 900.0  # seconds; a first installation may download gigabytes
+
+_UNREACHABLE = (
+    "Failed to fetch", "error sending request", "Request failed after", "dns error",
+    "Connection refused", "operation timed out", "Could not connect",
+)  # fmt: skip
+_LABEL = re.compile(r"^\s*(?:error|cause):\s*")
+
+
+def binary() -> Path:
+    """The uv that was installed with this tool, else the one on the PATH.
+
+    Raises:
+        ResolveError: when there is none.
+    """
+    try:
+        from uv import find_uv_bin
+
+        return Path(find_uv_bin())
+    except (ImportError, FileNotFoundError) as error:
+        found = shutil.which("uv")
+        if found:
+            return Path(found)
+        raise ResolveError("`uv` is not installed.", hint="Run `pip install uv`.") from error
+
+
+def run(
+    arguments: Sequence[str],
+    *,
+    cwd: Path,
+    offline: bool = False,
+    timeout: float = TIMEOUT,
+    environment: Mapping[str, str] | None = None,
+) -> str:
+    """Run `uv ARGUMENTS` in `cwd` and return what it printed.
+
+    `cwd` should hold no pyproject.toml: uv reads its settings from there upwards.
+
+    Raises:
+        ResolveError: with uv's reason, trimmed.
+    """
+    command = [str(binary()), *arguments, *(["--offline"] if offline else [])]
+    # One retry: an index that is down says so in a second, not in ten.
+    quiet = {"UV_NO_PROGRESS": "1", "NO_COLOR": "1", "UV_HTTP_RETRIES": "1", "LC_ALL": "C.UTF-8"}
+    settings = {**os.environ, **quiet, **(environment or {})}
+    settings.pop("VIRTUAL_ENV", None)
+    try:
+        done = subprocess.run(
+            command, cwd=cwd, env=settings, capture_output=True, text=True, timeout=timeout,
+            check=False, stdin=subprocess.DEVNULL,
+        )  # fmt: skip
+    except subprocess.TimeoutExpired as error:
+        raise ResolveError(
+            f"`uv {arguments[0]}` took longer than {timeout:.0f} seconds."
+        ) from error
+    except OSError as error:
+        raise ResolveError(f"`{command[0]}` cannot be run: {error}.") from error
+    if done.returncode != 0:
+        raise explain(done.stderr or done.stdout)
+    return done.stdout
+
+
+def explain(stderr: str) -> ResolveError:
+    """The error that uv's complaint amounts to."""
+    if "network was disabled" in stderr or "not found in the cache" in stderr:
+        names = re.findall(r"(\S+) was not found in the cache", stderr)
+        what = ", ".join(f"`{name}`" for name in dict.fromkeys(names)) or "a package"
+        return ResolveError(
+            f"Offline, {what} cannot be resolved: it is not in uv's cache.",
+            hint="Run once without `--offline`, or bring it along with `bundle vendor`.",
+        )
+    if "No space left on device" in stderr:
+        return ResolveError(
+            "uv ran out of space while it fetched or unpacked the packages.",
+            hint="Free some; `bundle gc` and `uv cache prune` remove what nothing needs.",
+        )
+    if any(sign in stderr for sign in _UNREACHABLE):
+        return _unreachable(stderr)
+    return ResolveError(reason(stderr), hint=_hint(stderr))
+
+
+def _unreachable(stderr: str) -> ResolveError:
+    found = re.search(r"https?://[^\s`)]+", stderr)
+    url = found[0] if found else "no answer"
+    if "peer certificate" in stderr:
+        return ResolveError(
+            f"The certificate of the package index is not trusted here: {url}.",
+            hint="Run it again with `UV_SYSTEM_CERTS=1`, to trust what this machine trusts, "
+            "or with `SSL_CERT_FILE=` and the file of your network's authority.",
+        )
+    return ResolveError(
+        f"The package index cannot be reached: {url}.",
+        # Behind a mirror, pip works and uv does not: it reads no pip.conf.
+        hint="Check the network, name a mirror in `UV_DEFAULT_INDEX` (pip's settings are not "
+        "read), or use `--offline` when everything is in uv's cache.",
+    )
+
+
+def reason(stderr: str) -> str:
+    """The explanation alone, without uv's labels, hints and counts."""
+    body = stderr.split("\nhint:", 1)[0]
+    lines = [_LABEL.sub("", line).strip() for line in body.splitlines()]
+    told = [
+        line for line in lines
+        if line and not line.startswith(("Resolved ", "No solution found", "Using ", "warning:"))
+    ]  # fmt: skip
+    said = "\n".join(told).replace(" you depends on ", " you depend on ")
+    return said or "uv failed and said nothing."
+
+
+def _hint(stderr: str) -> str | None:
+    names = re.findall(r"Wheels are required for `([^`]+)`", stderr)
+    if names:
+        allowed = ", ".join(dict.fromkeys(names))
+        return (
+            "Only wheels are installed. Choose a version that has one, or allow building with "
+            f"`allow_source: [{allowed}]` under `python` in the bundlefile."
+        )
+    own = [line.strip() for line in stderr.split("\nhint:")[1:]]
+    return own[0].splitlines()[0] if own else None

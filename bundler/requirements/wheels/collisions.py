@@ -1,0 +1,147 @@
+"""Wheels that own the same file with other content are refused: whichever is unpacked last wins.
+
+Looked at twice: when a lock is made, by the RECORD of each of its wheels, and by a table of
+families for those that nobody could look into; when an environment is made, by what lies there.
+"""
+
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+
+from ...errors import ResolveError
+from .. import builds
+from ..lock.package import Package
+from ..requirements import normalize
+from ..resolving.accelerator import cuda_version
+from .listing import Listing, parse
+
+_PACKAGE = re.compile(r"[a-z0-9-]+")  # as asker; models and the author's lines are sentences
+_SCRIPT = re.compile(r"(?:\.\./)+")
+_JUNK = re.compile(
+    r"(?:tests?|docs?|examples?|benchmarks?|scripts|tools)/.*|[^/]+\.(?:md|rst|txt|toml|cfg)"
+    r"|(?:LICENSE|COPYING|README|CHANGELOG|AUTHORS|NOTICE)[^/]*",
+    re.IGNORECASE,
+)
+"""What careless wheels leave beside the packages, and nobody imports."""
+_SPARED = {
+    "nvidia-nccl": "xgboost and torch need it to train on several GPUs only; of the two, torch "
+    "does not start without its own."
+}
+SHOWN = 3  # colliding files named in a message
+
+
+def check_lock(packages: Sequence[Package], listings: Mapping[str, Listing] | None = None) -> str:
+    """Refuse a lock in which two packages would overwrite each other.
+
+    Returns what nobody imports and collides all the same, in a sentence; empty without.
+
+    Raises:
+        ResolveError: naming both, who asks for them, and a way out.
+    """
+    listings = listings or {}
+    clashes = find(listings)
+    named = {package.name: package for package in packages}
+    for (one, two), paths in sorted(clashes.items()):
+        if weighty := [path for path in paths if not _JUNK.fullmatch(path)]:
+            raise _refusal(weighty, [named[one], named[two]], packages)
+    _check_families(packages, listings.keys())
+    junk = sorted({path for paths in clashes.values() for path in paths})
+    pairs = ", ".join(f"{one} and {two}" for one, two in sorted(clashes))
+    told = f"{pairs} bring other content for {_files(junk)}, which no program should import."
+    return told if junk else ""
+
+
+def find(listings: Mapping[str, Listing]) -> dict[tuple[str, str], list[str]]:
+    """Pairs of distributions -> the paths of which each brings another content."""
+    owners: dict[str, tuple[str, str]] = {}
+    clashes: dict[tuple[str, str], list[str]] = {}
+    for name, listing in sorted(listings.items()):
+        for path, content in listing.items():
+            other, theirs = owners.setdefault(path, (name, content))
+            if other != name and theirs != content:
+                clashes.setdefault((other, name), []).append(path)
+    return {pair: sorted(paths, key=_weight) for pair, paths in clashes.items()}
+
+
+def _weight(path: str) -> tuple[bool, str]:
+    """Libraries first: what is told are the first few."""
+    return ".so" not in path, path
+
+
+def _check_families(packages: Sequence[Package], listed: Iterable[str]) -> None:
+    """By name, for those that could not be looked into."""
+    owners: dict[str, list[Package]] = {}
+    for package in packages:
+        if place := builds.place(package.name):
+            owners.setdefault(place, []).append(package)
+    for place, claimants in sorted(owners.items()):
+        names = {package.name for package in claimants}
+        if len(names) > 1 and not names <= set(listed):
+            raise _refusal([place], claimants, packages)
+
+
+def _refusal(
+    paths: Sequence[str], claimants: Sequence[Package], packages: Sequence[Package]
+) -> ResolveError:
+    told = " and ".join(
+        f"{package.name} {package.version}"
+        + (f" (asked for by {', '.join(package.via)})" if package.via else "")
+        for package in claimants
+    )
+    return ResolveError(
+        f"Two wheels bring {_files(paths)} with other content: {told}. Whichever is unpacked last "
+        "wins.",
+        hint=_way_out(claimants, packages),
+    )
+
+
+def _files(paths: Sequence[str]) -> str:
+    more = f" and {len(paths) - SHOWN} more files" if len(paths) > SHOWN else ""
+    return ", ".join(f"`{path}`" for path in paths[:SHOWN]) + more
+
+
+def _way_out(claimants: Sequence[Package], packages: Sequence[Package]) -> str:
+    """Which one to leave out: one that belongs to another CUDA than the rest, else either."""
+    names = [package.name for package in claimants]
+    rest = [package for package in packages if package.name not in names]
+    cuda = (cuda_version(rest)[0] or "").partition(".")[0]
+    ours = {p.name for p in claimants if "torch" in p.via}
+    ours |= {name for name in names if cuda and name.endswith(f"-cu{cuda}")}
+    left = [name for name in names if name not in ours] or names
+    asked = {p.name for p in claimants if not all(map(_PACKAGE.fullmatch, p.via))}
+    if not (left := [name for name in left if name not in asked]):
+        return f"Ask for one of {' and '.join(names)} only."
+    choice = " or ".join(f"`exclude_packages: [{name}]`" for name in left)
+    words = [f"Leave one out under `python` in the bundlefile: {choice}."]
+    words += [text for start, text in _SPARED.items() if names[0].startswith(start)]
+    words += ["On CPUs neither is needed: `accelerator: cpu`."] if cuda or ours else []
+    return " ".join(words)
+
+
+def check_environment(site_packages: Path) -> None:
+    """Refuse an environment in which two distributions claim one file with differing content.
+
+    Raises:
+        ResolveError: naming both and the first of the files.
+    """
+    found = {
+        normalize(record.parent.name.split("-")[0]): _installed(record)
+        for record in sorted(site_packages.glob("*.dist-info/RECORD"))
+    }
+    for (one, two), paths in sorted(find(found).items()):
+        if weighty := [path for path in paths if not _JUNK.fullmatch(path)]:
+            claimants = [Package(name, "", {}) for name in (one, two)]
+            raise ResolveError(
+                f"{one} and {two} both own {len(weighty)} files with different content: "
+                f"{_files(weighty)}.",
+                hint=_way_out(claimants, claimants),
+            )
+
+
+def _installed(record: Path) -> Listing:
+    """Without scripts, which installers write anew."""
+    try:
+        listing = parse(record.read_text("utf-8"))
+    except ValueError:  # of another encoding, or no table: nothing can be said of it
+        return {}
+    return {path: content for path, content in listing.items() if not _SCRIPT.match(path)}

@@ -1,0 +1,72 @@
+"""Where the files of locked packages are to be had, asked of uv and of nobody else."""
+
+import tempfile
+import tomllib
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Self
+
+from ..index import Index
+from ..lock.package import Package
+from ..resolving import uv
+from ..resolving.resolution import TIMEOUT, file_name, project_text
+from ..target import Target
+
+
+@dataclass(frozen=True, slots=True)
+class Location:
+    """One file of a lock: its sha256 (hex) and its name, and the address of its bytes."""
+
+    digest: str
+    name: str
+    url: str
+
+
+@dataclass(frozen=True, slots=True)
+class Needs:
+    """What one environment is installed from: packages, and what they are for."""
+
+    target: Target
+    packages: tuple[Package, ...]
+
+    @classmethod
+    def of(cls, target: Target, packages: Iterable[Package]) -> Self:
+        """The same, with the index of each package that has one of its own."""
+        found = tuple(packages)
+        own: dict[str, list[str]] = {}
+        for package in found:
+            if package.index:
+                own.setdefault(package.index, []).append(package.name)
+        more = [
+            Index(url, f"locked-{number}", tuple(names))
+            for number, (url, names) in enumerate(sorted(own.items()))
+        ]
+        source = tuple(package.name for package in found if package.from_source)
+        indexes = (*target.indexes, *more)
+        return cls(replace(target, indexes=indexes, allow_source=source, backend=None), found)
+
+    def locate(self) -> list[Location]:
+        """Every file that an index has for exactly these versions on this target.
+
+        Raises:
+            ResolveError: when an index cannot be reached, or has a version no longer.
+        """
+        lines = [f"{package.name}=={package.version}" for package in self.packages]
+        with tempfile.TemporaryDirectory(prefix="bundle-locate-") as folder:
+            work = Path(folder)
+            (work / "pyproject.toml").write_text(project_text(lines, self.target), "utf-8")
+            uv.run(self._command(), cwd=work, offline=self.target.offline, timeout=TIMEOUT)
+            found = tomllib.loads((work / "pylock.toml").read_text("utf-8"))
+        return [
+            Location(file["hashes"]["sha256"], file_name(file), file.get("url") or file["path"])
+            for entry in found.get("packages", [])
+            for file in [*entry.get("wheels", ()), *([entry["sdist"]] if "sdist" in entry else [])]
+        ]
+
+    def _command(self) -> Sequence[str]:
+        command = ["pip", "compile", "pyproject.toml", "--no-deps"]
+        command += self.target.arguments(with_sources=True)
+        # Whatever index has a version: what is fetched is compared with the lock's digest.
+        command += ["--index-strategy", "unsafe-best-match"]
+        return [*command, "--format", "pylock.toml", "-o", "pylock.toml"]

@@ -1,0 +1,301 @@
+"""Requirements out of the files that authors keep."""
+
+import os
+
+import pytest
+
+from modelbundle.bundler.errors import ResolveError
+from modelbundle.bundler.requirements.declared import requirement_files
+from modelbundle.bundler.requirements.index import Index
+
+
+def read(source, root, **given):
+    found = requirement_files.read(source, root, **given)
+    return found.wanted, found.limits
+
+
+def texts(requirements):
+    return [item.text for item in requirements]
+
+
+def test_a_list_is_taken_as_it_is(tmp_path):
+    wanted, limits = read(["idna", " six>=1 "], tmp_path)
+    assert texts(wanted) == ["idna", "six>=1"]
+    assert limits == ()
+
+
+def test_a_file_that_is_not_there_is_named_once(tmp_path):
+    with pytest.raises(ResolveError, match=r"gone\.txt`, which cannot be read: No such") as told:
+        read("gone.txt", tmp_path)
+    assert str(told.value).count("gone.txt") == 1
+    assert "relative to the bundlefile" in told.value.hint
+
+
+def test_requirements_txt_with_comments_hashes_continuations_and_includes(tmp_path):
+    (tmp_path / "more.txt").write_text("six\n")
+    (tmp_path / "limits.txt").write_text("anyio<5\n")
+    (tmp_path / "requirements.txt").write_text(
+        "# all\nidna==3.20 \\\n    --hash=sha256:ab \\\n    --hash=sha256:cd  # why\n\n"
+        "-r more.txt\n-c limits.txt\nuvloop; sys_platform != 'win32'\n"
+    )
+    wanted, limits = read("requirements.txt", tmp_path)
+    assert texts(wanted) == ["idna==3.20", "six", "uvloop; sys_platform != 'win32'"]
+    assert texts(limits) == ["anyio<5"]
+    assert [item.origin for item in wanted] == [
+        "requirements.txt:2", "more.txt:1", "requirements.txt:8",
+    ]  # fmt: skip
+
+
+def test_files_that_include_each_other_end(tmp_path):
+    (tmp_path / "a.txt").write_text("-r b.txt\nidna\n")
+    (tmp_path / "b.txt").write_text("-r a.txt\nsix\n")
+    assert texts(read("a.txt", tmp_path)[0]) == ["six", "idna"]
+
+
+@pytest.mark.parametrize("line", ["-e .", "./here", "--index-url https://x/simple", "--pre"])
+def test_what_a_bundle_cannot_keep_is_refused_with_its_place(tmp_path, line):
+    (tmp_path / "requirements.txt").write_text(f"idna\n{line}\n")
+    with pytest.raises(ResolveError, match=r"requirements\.txt:2"):
+        read("requirements.txt", tmp_path)
+
+
+def test_dependencies_of_a_pyproject(tmp_path):
+    (tmp_path / "pyproject.toml").write_text('[project]\nname="x"\ndependencies=["idna>=3"]\n')
+    assert texts(read("pyproject.toml", tmp_path)[0]) == ["idna>=3"]
+
+
+def test_a_pylock_pins_everything(tmp_path):
+    (tmp_path / "pylock.toml").write_text(
+        '[[packages]]\nname="idna"\nversion="3.20"\n'
+        "[[packages]]\nname='uvloop'\nversion='0.23.0'\nmarker=\"sys_platform != 'win32'\"\n"
+    )
+    assert texts(read("pylock.toml", tmp_path)[0]) == [
+        "idna==3.20", "uvloop==0.23.0 ; sys_platform != 'win32'",
+    ]  # fmt: skip
+
+
+def test_a_uv_lock_binds_the_projects_own_dependencies(tmp_path):
+    (tmp_path / "uv.lock").write_text(
+        '[[package]]\nname="mine"\nversion="1"\nsource={virtual="."}\n'
+        'dependencies=[{name="anyio"}]\n'
+        '[[package]]\nname="anyio"\nversion="4.16.0"\nsource={registry="https://pypi.org/simple"}\n'
+        '[[package]]\nname="idna"\nversion="3.20"\nsource={registry="https://pypi.org/simple"}\n'
+    )
+    wanted, limits = read("uv.lock", tmp_path)
+    assert texts(wanted) == ["anyio"]
+    assert texts(limits) == ["anyio==4.16.0", "idna==3.20"]
+
+
+@pytest.mark.parametrize(
+    ("name", "text"),
+    [("requirements.txt", None), ("pyproject.toml", "="), ("pyproject.toml", ""), ("x.cfg", "")],
+)
+def test_a_missing_broken_or_unknown_file_is_a_sentence(tmp_path, name, text):
+    if text is not None:
+        (tmp_path / name).write_text(text)
+    with pytest.raises(ResolveError, match=name.replace(".", r"\.")):
+        read(name, tmp_path)
+
+
+@pytest.mark.parametrize("text", ["idna\\n--index-url http://x", "--pre", "", "==1"])
+def test_no_dependency_of_a_pyproject_steers_the_resolver(tmp_path, text):
+    (tmp_path / "pyproject.toml").write_text(f'[project]\nname="x"\ndependencies=["{text}"]\n')
+    with pytest.raises(ResolveError, match=r"pyproject\.toml project\.dependencies"):
+        read("pyproject.toml", tmp_path)
+
+
+URL = "https://user:s3cret@pypi.example.com/simple"
+
+
+@pytest.mark.parametrize("option", ["--index-url", "--extra-index-url", "-i"])
+def test_an_index_in_a_requirements_txt_needs_the_bundlefiles_word(tmp_path, option):
+    (tmp_path / "requirements.txt").write_text(f"{option} {URL}\nidna\n")
+    with pytest.raises(ResolveError, match=r"requirements\.txt:1") as caught:
+        read("requirements.txt", tmp_path)
+    assert "url: https://pypi.example.com/simple, packages:" in caught.value.hint
+    assert "s3cret" not in f"{caught.value} {caught.value.hint}"
+    known = [Index("https://pypi.example.com/simple/", "a", ("idna",))]
+    assert texts(read("requirements.txt", tmp_path, indexes=known)[0]) == ["idna"]
+
+
+def test_options_that_say_what_holds_anyway_are_passed_over(tmp_path):
+    (tmp_path / "requirements.txt").write_text(
+        "--index-url https://pypi.org/simple\n--require-hashes\n--only-binary :all:\nidna\n"
+    )
+    assert texts(read("requirements.txt", tmp_path)[0]) == ["idna"]
+
+
+def test_hashes_are_what_the_author_gave(tmp_path):
+    (tmp_path / "requirements.txt").write_text(
+        "Foo_Bar[x]==1.0 ; python_version > '3' \\\n  --hash=sha256:aa --hash sha256:bb\nsix\n"
+    )
+    found = requirement_files.read("requirements.txt", tmp_path)
+    assert texts(found.wanted) == ["Foo_Bar[x]==1.0 ; python_version > '3'", "six"]
+    assert found.given["foo-bar"].files == {"1.0": {"aa", "bb"}}
+    assert found.given["foo-bar"].origin == "requirements.txt"
+
+
+PROJECT = """
+[project]
+name = "Mine"
+dependencies = ["idna>=3"]
+[project.optional-dependencies]
+gpu = ["torch"]
+all = ["mine[gpu]", "six"]
+[dependency-groups]
+base = ["anyio"]
+serve = [{include-group = "base"}, "attrs"]
+[tool.uv]
+constraint-dependencies = ["anyio<5"]
+[[tool.uv.index]]
+name = "pt"
+url = "https://download.example.com/whl/cpu"
+[tool.uv.sources]
+torch = {index = "pt"}
+other = {git = "https://x/y"}
+"""
+
+
+def test_extras_and_groups_of_a_pyproject(tmp_path):
+    (tmp_path / "pyproject.toml").write_text(PROJECT)
+    wanted, limits = read("pyproject.toml", tmp_path, extras=["All"], groups=["serve"])
+    assert sorted(texts(wanted)) == ["anyio", "attrs", "idna>=3", "six", "torch"]
+    assert texts(limits) == ["anyio<5"]
+    assert texts(read("pyproject.toml", tmp_path)[0]) == ["idna>=3"]
+    found = requirement_files.read("pyproject.toml", tmp_path, ["gpu"])
+    assert [(i.url, i.packages) for i in found.indexes] == [
+        ("https://download.example.com/whl/cpu", ("torch",))
+    ]
+
+
+@pytest.mark.parametrize(("extras", "groups"), [(["gpus"], []), ([], ["server"])])
+def test_an_extra_or_group_that_is_not_there_is_named(tmp_path, extras, groups):
+    (tmp_path / "pyproject.toml").write_text(PROJECT)
+    with pytest.raises(ResolveError, match=r"has no (extra|group)") as caught:
+        read("pyproject.toml", tmp_path, extras=extras, groups=groups)
+    assert "It has `" in caught.value.hint
+
+
+def test_a_group_that_includes_itself_ends(tmp_path):
+    (tmp_path / "pyproject.toml").write_text(
+        '[project]\ndependencies=[]\n[dependency-groups]\na=[{include-group="a"}]\n'
+    )
+    with pytest.raises(ResolveError, match="includes itself"):
+        read("pyproject.toml", tmp_path, groups=["a"])
+
+
+def test_a_source_that_is_no_index_is_refused(tmp_path):
+    text = PROJECT.replace('dependencies = ["idna>=3"]', 'dependencies = ["other"]')
+    (tmp_path / "pyproject.toml").write_text(text)
+    with pytest.raises(ResolveError, match="takes `other` from a place"):
+        read("pyproject.toml", tmp_path)
+
+
+def test_extras_and_groups_of_a_pylock_are_decided_and_other_markers_kept(tmp_path):
+    (tmp_path / "pylock.toml").write_text(
+        'lock-version="1.0"\nextras=["gpu"]\ndependency-groups=["dev"]\n'
+        "[[packages]]\nname='a'\nversion='1'\nmarker=\"'gpu' in extras\"\n"
+        "[[packages]]\nname='b'\nversion='1'\n"
+        "marker=\"'dev' in dependency_groups and sys_platform == 'linux'\"\n"
+        "wheels=[{url='https://x/b.whl', hashes={sha256='ab'}}]\n"
+    )
+    assert texts(read("pylock.toml", tmp_path, extras=["gpu"])[0]) == [
+        "a==1 ; python_version >= '0'",
+        "b==1 ; python_version < '0' and sys_platform == 'linux'",
+    ]
+    assert requirement_files.read("pylock.toml", tmp_path).given["b"].files == {"1": {"ab"}}
+    with pytest.raises(ResolveError, match="no extra `cpu`"):
+        read("pylock.toml", tmp_path, extras=["cpu"])
+
+
+UV_LOCK = """
+version = 1
+[[package]]
+name = "mine"
+source = { editable = "." }
+dependencies = [
+    { name = "anyio", extra = ["trio"], marker = "python_full_version >= '3.10'" },
+]
+[package.optional-dependencies]
+more = [{ name = "attrs" }]
+[package.dev-dependencies]
+dev = [{ name = "six" }]
+[[package]]
+name = "anyio"
+version = "4.16.0"
+source = { registry = "https://pypi.org/simple" }
+wheels = [{ url = "https://x/anyio.whl", hash = "sha256:ab" }]
+[[package]]
+name = "attrs"
+version = "1.0"
+source = { registry = "https://pypi.example.com/simple" }
+resolution-markers = ["python_full_version < '3.12'"]
+[[package]]
+name = "attrs"
+version = "2.0"
+source = { registry = "https://pypi.example.com/simple" }
+resolution-markers = ["python_full_version >= '3.12'", "sys_platform == 'win32'"]
+[[package]]
+name = "six"
+version = "1.0"
+source = { git = "https://x/six" }
+"""
+
+
+def test_a_uv_lock_with_extras_forks_and_another_index(tmp_path):
+    (tmp_path / "uv.lock").write_text(UV_LOCK)
+    found = requirement_files.read("uv.lock", tmp_path, ["more"])
+    assert texts(found.wanted) == ["anyio[trio] ; python_full_version >= '3.10'", "attrs"]
+    assert texts(found.limits) == [
+        "anyio==4.16.0",
+        "attrs==1.0 ; (python_full_version < '3.12')",
+        "attrs==2.0 ; (python_full_version >= '3.12') or (sys_platform == 'win32')",
+    ]
+    assert found.given["anyio"].files == {"4.16.0": {"ab"}}
+    (index,) = found.indexes
+    assert (index.url, index.packages) == ("https://pypi.example.com/simple", ("attrs",))
+
+
+def test_what_a_uv_lock_takes_from_a_repository_is_refused_and_not_taken_from_an_index(tmp_path):
+    (tmp_path / "uv.lock").write_text(UV_LOCK)
+    with pytest.raises(ResolveError, match=r"`six` of `uv\.lock` comes from a repository"):
+        read("uv.lock", tmp_path, groups=["dev"])
+
+
+@pytest.mark.parametrize("text", ["package = 3", "[[package]]\nname = 3", "package = [[]]"])
+@pytest.mark.parametrize("name", ["uv.lock", "pylock.toml"])
+def test_a_lock_that_is_built_otherwise_is_a_sentence(tmp_path, name, text):
+    (tmp_path / name).write_text(text.replace("package", "packages") if "py" in name else text)
+    with pytest.raises(ResolveError, match=name.replace(".", r"\.")):
+        read(name, tmp_path)
+
+
+@pytest.mark.parametrize("option", ["-r", "-c", "--requirement"])
+@pytest.mark.parametrize("name", ["../secret", "link", "sub/../../secret", "/etc/passwd"])
+def test_only_files_of_the_project_are_included(tmp_path, option, name):
+    (tmp_path / "secret").write_text("root:x:0:0\n")
+    root = tmp_path / "project"
+    (root / "sub").mkdir(parents=True)
+    (root / "link").symlink_to(tmp_path / "secret")
+    (root / "r.txt").write_text(f"{option} {name}\n")
+    with pytest.raises(ResolveError, match="only files of this project") as refusal:
+        requirement_files.read("r.txt", root)
+    assert "root:x" not in str(refusal.value)
+
+
+@pytest.mark.parametrize("name", ["../secret.txt", "link.txt"])
+def test_requirements_are_of_the_project(tmp_path, name):
+    (tmp_path / "secret.txt").write_text("root:x:0:0\n")
+    root = tmp_path / "project"
+    root.mkdir()
+    (root / "link.txt").symlink_to(tmp_path / "secret.txt")
+    with pytest.raises(ResolveError, match="not in the project"):
+        requirement_files.read(name, root)
+
+
+def test_a_pipe_or_a_device_is_not_waited_for(tmp_path):
+    os.mkfifo(tmp_path / "pipe.txt")
+    (tmp_path / "r.txt").write_text("-r pipe.txt\n")
+    for name in ("r.txt", "pipe.txt"):
+        with pytest.raises(ResolveError, match="no regular file"):
+            requirement_files.read(name, tmp_path)

@@ -1,0 +1,113 @@
+"""uv resolves for the target, and its answer is read back exactly."""
+
+import hashlib
+
+import pytest
+
+from modelbundle.bundler.errors import ResolveError
+from modelbundle.bundler.requirements.lock.package import Package, merge
+from modelbundle.bundler.requirements.requirements import Requirement, Requirements
+from modelbundle.bundler.requirements.resolving.annotations import Note, read_annotations
+from modelbundle.bundler.requirements.resolving.resolution import resolve
+from modelbundle.bundler.requirements.target import Target
+
+
+def asking(*texts, **given):
+    return Requirements(tuple(Requirement(text, "the author") for text in texts), **given)
+
+
+def test_annotations_say_who_asks_and_which_index_answered():
+    text = """\
+--extra-index-url https://example.org
+torch==2.13.0+cpu \\
+    # via bundle-lock (pyproject.toml)
+    # from https://download.pytorch.org/whl/cpu
+sympy==1.14.0
+    # via
+    #   torch
+    #   other
+"""
+    assert read_annotations(text) == {
+        "torch": Note("2.13.0+cpu", ("bundle-lock",), "https://download.pytorch.org/whl/cpu"),
+        "sympy": Note("1.14.0", ("torch", "other")),
+    }
+
+
+def test_every_package_comes_with_its_file_its_hash_and_who_asked(wheels, make_wheel):
+    made = make_wheel(wheels, "alpha", "1.0", ["beta>=1"])
+    make_wheel(wheels, "beta", "1.5")
+    alpha, beta = resolve(asking("alpha"), Target("3.11", "linux/amd64"))
+    assert alpha.files == {made.name: hashlib.sha256(made.read_bytes()).hexdigest()}
+    assert (alpha.via, beta.via) == (("the author",), ("alpha",))
+    assert not alpha.from_source
+
+
+def test_preferred_versions_are_kept_where_the_requirements_allow_it(wheels, make_wheel):
+    for version in ("1.0", "1.5", "2.0"):
+        make_wheel(wheels, "beta", version)
+    target = Target("3.11", "linux/amd64")
+    prefer = {"preferences": {"beta": "1.5"}}
+    assert [p.version for p in resolve(asking("beta", **prefer), target)] == ["1.5"]
+    assert [p.version for p in resolve(asking("beta>1.5", **prefer), target)] == ["2.0"]
+
+
+def test_a_contradiction_names_the_lines_that_ask(wheels, make_wheel):
+    make_wheel(wheels, "alpha", "1.0", ["beta>=2"])
+    make_wheel(wheels, "beta", "1.0")
+    with pytest.raises(ResolveError) as caught:
+        resolve(asking("alpha", "beta<2"), Target("3.11", "linux/amd64"))
+    assert "asked for: `beta<2` (the author)" in str(caught.value)
+    assert "alpha" in str(caught.value)
+    assert caught.value.exit_code == 4
+
+
+def test_markers_are_those_of_the_target_not_of_this_machine(wheels, make_wheel):
+    make_wheel(wheels, "alpha", "1.0")
+    make_wheel(wheels, "beta", "1.0")
+    found = asking("alpha", "beta; platform_machine == 'aarch64' and python_version < '3.13'")
+    assert [p.name for p in resolve(found, Target("3.12", "linux/amd64"))] == ["alpha"]
+    assert [p.name for p in resolve(found, Target("3.12", "linux/arm64"))] == ["alpha", "beta"]
+
+
+def test_folders_of_the_project_are_found_from_its_root(tmp_path, monkeypatch, make_wheel):
+    monkeypatch.setenv("UV_NO_INDEX", "1")
+    monkeypatch.delenv("UV_FIND_LINKS", raising=False)
+    make_wheel(tmp_path / "vendored", "alpha", "1.0")
+    target = Target("3.11", "linux/amd64", find_links=("vendored",), directory=tmp_path)
+    assert [p.name for p in resolve(asking("alpha"), target)] == ["alpha"]
+
+
+def test_a_repository_cannot_be_locked(wheels, make_wheel):
+    made = make_wheel(wheels, "alpha", "1.0")
+    with pytest.raises(ResolveError, match="not an index"):
+        resolve(asking(f"alpha @ file://{made}"), Target("3.11", "linux/amd64"))
+
+
+def test_what_only_one_platform_needs_says_so():
+    one = Package("a", "1", {"a-x86_64.whl": "00"})
+    other = Package("a", "1", {"a-arm.whl": "11"})
+    extra = Package("b", "2", {"b.whl": "22"})
+    merged = merge({"linux/amd64": [one, extra], "linux/arm64": [other]})
+    assert merged == (
+        Package("a", "1", {"a-x86_64.whl": "00", "a-arm.whl": "11"}),
+        Package("b", "2", {"b.whl": "22"}, platforms=("linux/amd64",)),
+    )
+    assert [Package.from_json(p.to_json()) for p in merged] == list(merged)
+
+
+def test_the_real_index_gives_one_wheel_for_the_target(index):
+    found = {p.name: p for p in resolve(asking("orjson>=3.10"), Target("3.12", "linux/arm64"))}
+    assert all("aarch64" in name and "cp312" in name for name in found["orjson"].files)
+
+
+def test_sdists_are_refused_unless_they_are_allowed(index):
+    with pytest.raises(ResolveError, match="no usable wheels"):
+        resolve(asking("docopt==0.6.2"), Target("3.11", "linux/amd64"))
+    target = Target("3.11", "linux/amd64", allow_source=("docopt",))
+    (docopt,) = resolve(asking("docopt==0.6.2"), target)
+    assert docopt.from_source
+
+
+def test_nothing_newer_than_the_cut_off_is_taken(index):
+    target = Target("3.11", "linux/amd64", exclude_newer="2024-09-01")
+    assert [p.version for p in resolve(asking("idna"), target)] == ["3.8"]
