@@ -74,7 +74,7 @@ def test_six_writers_and_two_readers_never_see_half_an_item(store, save, tmp_pat
 
 def test_no_lock_is_taken_so_none_can_be_stuck_or_lie():
     home = Path(modelbundle.bundler.store.__file__).parent
-    for path in home.glob("*.py"):
+    for path in home.rglob("*.py"):
         names = {
             node.attr if isinstance(node, ast.Attribute) else node.id
             for node in ast.walk(ast.parse(path.read_text()))
