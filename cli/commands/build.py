@@ -10,7 +10,7 @@ from ..options.options import Bundlefile, Json, Offline, Policy, ProjectDir, Qui
 from ..terminal.console import Console
 from ..terminal.size import human
 from .containerize import make_image
-from .listing import to_json
+from .item_json import to_json
 
 if TYPE_CHECKING:
     from ...bundler.building.building import Built

@@ -22,7 +22,7 @@ from ..options.pairs import pairs
 from ..terminal.console import Console
 from ..terminal.size import human
 from . import image_plan, vendored
-from .listing import to_json
+from .item_json import to_json
 
 if TYPE_CHECKING:
     from ...bundler.store import Item

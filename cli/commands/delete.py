@@ -9,7 +9,7 @@ from ...runtime.errors import BundleError
 from ..options.options import BundleTag, Json, Quiet, Yes
 from ..terminal.console import Console
 from ..terminal.size import human
-from .listing import to_json
+from .item_json import to_json
 
 
 def delete(bundle: BundleTag, yes: Yes = False, json: Json = False, quiet: Quiet = False) -> None:

@@ -12,7 +12,7 @@ from ..options.options import Json, ModelTag, Quiet
 from ..terminal.console import Console
 from ..terminal.size import human
 from ..usage import WrongUsage
-from .listing import to_json
+from .item_json import to_json
 
 if TYPE_CHECKING:
     from ...bundler.archives import Exported

@@ -4,7 +4,7 @@ from typing import TYPE_CHECKING, Any
 
 from ..terminal.console import Console
 from ..terminal.size import human
-from .listing import to_json
+from .item_json import to_json
 
 if TYPE_CHECKING:
     from ...bundler.store import Item

@@ -8,7 +8,7 @@ from ...bundler.tag import Kind
 from ..options.options import Json, Quiet
 from ..terminal.console import Console
 from ..terminal.size import human
-from .listing import to_json
+from .item_json import to_json
 
 if TYPE_CHECKING:
     from ...bundler.archives import Imported

@@ -2,7 +2,7 @@
 
 import time
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -10,6 +10,7 @@ from ...bundler.tag import Kind
 from ..options.options import Json, Quiet
 from ..terminal.console import Console
 from ..terminal.size import human
+from .item_json import to_json
 
 if TYPE_CHECKING:
     from ...bundler.store import Item
@@ -46,31 +47,10 @@ def show_items(kind: Kind, name: str | None, console: Console) -> None:
         console.step(f"No {plural} here yet; make one with `{first}`.")
 
 
-def to_json(item: "Item") -> dict[str, Any]:
-    """An item for a program: `tag` and `digest` (64 hex) first."""
-    return {
-        "tag": item.tag,
-        "digest": item.digest.removeprefix("sha256:"),
-        "kind": item.kind,
-        "name": item.name,
-        "version": item.version,
-        "aliases": list(item.aliases),
-        "framework": item.framework,
-        "executes_code": item.executes_code,
-        "size": item.size,
-        "created": _iso(item.created),
-        "damaged": item.damaged,
-    }
-
-
 def _row(item: "Item") -> Sequence[str]:
     note = "damaged" if item.damaged else "runs code" if item.executes_code else ""
     aliases = " ".join(f"@{alias}" for alias in item.aliases)
     return (item.tag, aliases, item.framework or "", human(item.size), _ago(item.created), note)
-
-
-def _iso(created: float) -> str:
-    return time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(created))
 
 
 def _ago(created: float) -> str:

@@ -11,7 +11,8 @@ from ..terminal.console import Console
 from .delete import delete_item
 from .export import export_model
 from .importing import import_model
-from .listing import NamePrefix, show_items, to_json
+from .item_json import to_json
+from .listing import NamePrefix, show_items
 from .show import show_item
 
 if TYPE_CHECKING:

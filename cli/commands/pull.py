@@ -8,7 +8,7 @@ from ..options.options import Json, PlainHttp, Quiet
 from ..terminal.console import Console
 from ..terminal.size import human
 from .importing import came_along
-from .listing import to_json
+from .item_json import to_json
 
 if TYPE_CHECKING:
     from ...bundler.store import Item

@@ -9,7 +9,7 @@ from ..options.completion import any_tags
 from ..options.options import Json, PlainHttp, Quiet
 from ..terminal.console import Console
 from ..terminal.size import human
-from .listing import to_json
+from .item_json import to_json
 
 Tag = Annotated[
     str, typer.Argument(metavar="TAG", help="A bundle or a model.", autocompletion=any_tags)

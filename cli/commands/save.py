@@ -11,7 +11,7 @@ from ..options.pairs import pairs
 from ..terminal.console import Console
 from ..terminal.size import human
 from ..terminal.streams import Results
-from .listing import to_json
+from .item_json import to_json
 
 if TYPE_CHECKING:
     from ...bundler.store import Item

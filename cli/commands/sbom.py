@@ -10,7 +10,7 @@ from ..options.completion import any_tags
 from ..options.options import Json, Quiet
 from ..terminal import output_file
 from ..terminal.console import Console, unmoving
-from .listing import to_json
+from .item_json import to_json
 
 Tag = Annotated[
     str, typer.Argument(metavar="TAG", help="A bundle or a model.", autocompletion=any_tags)

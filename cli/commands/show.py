@@ -11,7 +11,7 @@ from ..options.completion import any_tags
 from ..options.options import Json, Quiet
 from ..terminal.console import Console
 from ..terminal.size import human
-from .listing import to_json
+from .item_json import to_json
 
 if TYPE_CHECKING:
     from ...bundler.store import Item, Store

@@ -10,7 +10,7 @@ from ..options.options import Json, Quiet
 from ..terminal import output_file
 from ..terminal.console import Console
 from ..usage import WrongUsage
-from .listing import to_json
+from .item_json import to_json
 
 if TYPE_CHECKING:
     from ...bundler.signing import Signer

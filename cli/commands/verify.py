@@ -12,7 +12,7 @@ from ..options.options import Json, Quiet
 from ..terminal.console import Console
 from ..terminal.failed import Failed
 from ..usage import WrongUsage
-from .listing import to_json
+from .item_json import to_json
 from .sign import TrustConfig
 from .signed import Asked
 
