@@ -29,6 +29,7 @@ from .fixed import Fixed
 from .inference import Inference
 from .prediction import Prediction
 from .repository import Repository
+from .seldon import Seldon
 from .shared_memory import SharedMemory
 from .torchserve import Torchserve
 
@@ -80,6 +81,7 @@ class Front:
             | Prediction(catalog).handlers(self._dispatcher)
             | Examples(catalog).handlers(self._dispatcher)
             | Torchserve(catalog).handlers(self._dispatcher)
+            | Seldon(catalog).handlers(self._dispatcher)
         )
         self._server: Any = None
 

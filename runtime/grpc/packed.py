@@ -15,7 +15,13 @@ from .varint import varint
 _BYTES = 2  # the wire type of a list
 _SHIFT = 3
 _PIECE = 1 << 14  # numbers
-_FLOATS = {"float_val": "<f4", "double_val": "<f8", "fp32_contents": "<f4", "fp64_contents": "<f8"}
+_FLOATS = {
+    "float_val": "<f4",
+    "double_val": "<f8",
+    "fp32_contents": "<f4",
+    "fp64_contents": "<f8",
+    "values": "<f8",
+}
 
 
 def read(message: Any, field: str, dtype: np.dtype[Any]) -> np.ndarray:

@@ -1,8 +1,8 @@
 """Routes: what the metrics call the calls of gRPC; needs no library."""
 
-from .messages import health, inference, serving, torchserve
+from .messages import health, inference, seldon, serving, torchserve
 
-_SERVICES = (health.FILE, inference.FILE, serving.FILE, torchserve.FILE)
+_SERVICES = (health.FILE, inference.FILE, serving.FILE, torchserve.FILE, seldon.FILE)
 
 
 def route_name(path: str) -> str:

@@ -5,39 +5,33 @@ listed in our own words.
 """
 
 import asyncio
-import logging
-import secrets
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import orjson
 
-from ...data.codecs import instances
 from ...data.rows import extent
-from ...errors import InvalidInput, NotSupported, RequestError, UnknownModel
-from ...manifests.signature import OBJECTS, Field
+from ...errors import InvalidInput, RequestError, UnknownModel
 from ...models.operation import Stream
 from ...printable import printable
 from .. import work
-from ..bodies.bare import ask_rows, codec_of
+from ..bodies.bare import codec_of
 from ..catalog import Catalog
 from ..dialect import GET, POST, Rule
 from ..inquiry import Inquiry
 from ..reply import Reply, retry_after
 from ..served import Served
+from .answer import called, described, graph, told
 from .feedback import Feedback
 from .form import value_in, value_of
-from .message import Message, parts
+from .message import Message
 from .openapi import paths
-
-log = logging.getLogger(__name__)
 
 _LARGE = 1 << 16  # bytes; such a body is read elsewhere, or in a thread
 _API = r"(?:/seldon/(?P<namespace>[^/]+)/(?P<model>[^/]+))?/api/v(?:0\.1|1\.0)"
 _ONE = rf"{_API}/metadata/(?P<asked>[^/]+)"
 _NAME = "/api/v1.0"
 _SERVER_ERROR = 500
-_ECHOED = ("tags", "routing")
 
 
 class Seldon:
@@ -88,8 +82,8 @@ class Seldon:
         message, batch = await self._read(served, inquiry)
         output = await served.answer(inquiry, batch)
         given = {"message": message.to_json()}
-        told = await work.write(served, inquiry.deadline, "seldon", given, output)
-        return _told(served, message, output) if told is None else told
+        reply = await work.write(served, inquiry.deadline, "seldon", given, output)
+        return _told(served, message, output) if reply is None else reply
 
     async def _read(self, served: Served, inquiry: Inquiry) -> tuple[Message, Any]:
         body = inquiry.body
@@ -103,33 +97,16 @@ class Seldon:
         return Message.from_json(note), batch
 
     async def _call(self, served: Served, inquiry: Inquiry) -> Reply:
-        """An author's class takes `jsonData` as its body, and `data` where it takes rows."""
         message = Message.of(value_of(inquiry))
-        if message.kind in {"ndarray", "tensor"}:
-            told = await ask_rows(served, inquiry, message.rows(OBJECTS))
-            return Reply.json(parts(message, (), told) | {"meta": _meta(served, message.meta)})
-        if message.kind != "jsonData":
-            raise NotSupported(f"`{served.name}` takes bodies of its own form: send `jsonData`.")
-        instances.check_depth(message.content, "jsonData")
-        body = orjson.dumps(message.content)
-        answer = await served.call(inquiry, body, "application/json", "application/json")
+        answer = await called(served, inquiry, message)
         if isinstance(answer, Stream):
             return Reply(answer.parts, content_type=answer.content_type)
-        said = {"jsonData": orjson.Fragment(answer.body), "meta": _meta(served, message.meta)}
-        return Reply.json(said)
+        return Reply.json(answer)
 
     async def _feedback(self, inquiry: Inquiry) -> Reply:
         served = self._found(inquiry)
         feedback = Feedback.of(value_of(inquiry))
-        self._catalog.on_feedback(served.alias, feedback.reward)
-        told = {
-            "model": served.name,
-            "version": served.version,
-            "puid": feedback.puid,
-            "reward": feedback.reward,
-            "truth": feedback.truth,
-        }
-        log.info("Feedback on `%s`.", served.name, extra={"feedback": told})
+        feedback.note(self._catalog, served)
         return Reply.json({"meta": {"puid": feedback.puid}})
 
     # --- what there is ---
@@ -144,12 +121,10 @@ class Seldon:
         return Reply(b"pong", content_type="text/plain")
 
     async def _graph(self, _: Inquiry) -> Reply:
-        models = self._catalog.served()
-        described = {served.name: _described(served) for served in reversed(models)}
-        return Reply.json({"name": self._catalog.server_name, "models": described})
+        return Reply.json(graph(self._catalog))
 
     async def _one(self, inquiry: Inquiry) -> Reply:
-        return Reply.json(_described(self._catalog.find(inquiry.parts["asked"])))
+        return Reply.json(described(self._catalog.find(inquiry.parts["asked"])))
 
     async def _describe(self, _: Inquiry) -> Reply:
         info = {"title": self._catalog.server_name, "version": self._catalog.server_version or "0"}
@@ -174,11 +149,7 @@ def _read(served: Served, inquiry: Inquiry) -> tuple[Message, Any]:
 
 
 def _told(served: Served, message: Message, output: Any) -> Reply:
-    codec, signature = codec_of(served), served.signature
-    fields = () if signature is None else signature.outputs.fields
-    names = [field.name for field in fields]
-    told = parts(message, names, output, nan_as_null=codec.nan_as_null)
-    return Reply.json(told | {"meta": _meta(served, message.meta)})
+    return Reply.json(told(served, message, output))
 
 
 def read_elsewhere(catalog: Catalog, given: work.Json, body: bytes) -> work.Reading:
@@ -193,31 +164,3 @@ def read_elsewhere(catalog: Catalog, given: work.Json, body: bytes) -> work.Read
 def write_elsewhere(catalog: Catalog, given: work.Json, output: Any) -> Reply:
     """As `Seldon` says a large answer."""
     return _told(work.of(catalog, given), Message.from_json(given["message"]), output)
-
-
-def _meta(served: Served, given: Mapping[str, Any]) -> dict[str, Any]:
-    """What the client told comes back, with an id for feedback and what was asked."""
-    puid = given.get("puid")
-    echoed = {name: given[name] for name in _ECHOED if type(given.get(name)) is dict}
-    return echoed | {
-        "puid": puid if type(puid) is str and puid else secrets.token_hex(16),
-        "requestPath": {served.name: f"{served.name}:{served.version}"},
-    }
-
-
-def _described(served: Served) -> dict[str, Any]:
-    inputs, outputs = OBJECTS, OBJECTS
-    if served.signature is not None:
-        inputs, outputs = served.signature.inputs, served.signature.outputs
-    return {
-        "name": served.name,
-        "versions": [served.version],
-        "platform": served.manifest.framework if served.manifest is not None else "",
-        "inputs": [_field(field) for field in inputs.fields],
-        "outputs": [_field(field) for field in outputs.fields],
-    }
-
-
-def _field(field: Field) -> dict[str, Any]:
-    shape = [-1 if size is None else size for size in field.shape]
-    return {"name": field.name, "datatype": field.dtype, "shape": shape}

@@ -1,5 +1,6 @@
 """Feedback: what a client tells later of an answer: a reward, and what would have been right."""
 
+import logging
 import math
 from dataclasses import dataclass
 from typing import Any, Self
@@ -8,6 +9,10 @@ import orjson
 
 from ...data.codecs.instances import check_depth
 from ...errors import InvalidInput
+from ..catalog import Catalog
+from ..served import Served
+
+log = logging.getLogger(__name__)
 
 _MOST = 4096  # bytes of a truth that the log repeats
 _SHOWN = 128  # characters of an id
@@ -42,6 +47,18 @@ class Feedback:
         if len(orjson.dumps(truth)) > _MOST:
             truth = None
         return cls(_plain(reward), _puid(value)[:_SHOWN], truth)
+
+    def note(self, catalog: Catalog, served: Served) -> None:
+        """Count it, and write it down."""
+        catalog.on_feedback(served.alias, self.reward)
+        told = {
+            "model": served.name,
+            "version": served.version,
+            "puid": self.puid,
+            "reward": self.reward,
+            "truth": self.truth,
+        }
+        log.info("Feedback on `%s`.", served.name, extra={"feedback": told})
 
 
 def _plain(reward: float) -> float:

@@ -32,7 +32,8 @@ _MATRIX = 2
 class Message:
     """What a request has in it.
 
-    content   lists, `{"shape", "values"}`, text, base64 text or any JSON, as `kind` says
+    content   lists, `{"shape", "values"}` (a list or an array), text, base64 text or any JSON, as
+              `kind` says
     names     of the columns, where they are given
     form      in which rows stand in `jsonData`; known as soon as they were read
     """
@@ -151,12 +152,14 @@ def _tensor(tensor: Any) -> np.ndarray:
     )
     if type(shape) is not list or not all(type(size) is int and size >= 0 for size in shape):
         raise InvalidInput("data.tensor.shape: expected a list of sizes.")
-    if type(values) is not list or not all(type(value) in {int, float} for value in values):
+    if not isinstance(values, np.ndarray) and (
+        type(values) is not list or not all(type(value) in {int, float} for value in values)
+    ):
         raise InvalidInput("data.tensor.values: expected a flat list of numbers.")
     if not shape or prod(shape) != len(values) or extent.is_hollow(shape):
         raise InvalidInput(f"data.tensor: {len(values)} values are not of the shape {shape[:8]}.")
     try:
-        return np.array(values, np.float64).reshape(shape)
+        return np.asarray(values, np.float64).reshape(shape)
     except (ValueError, OverflowError) as error:
         raise InvalidInput("data.tensor: these are no numbers of a tensor.") from error
 

@@ -18,6 +18,7 @@ from . import (
     model,
     model_config,
     reflection,
+    seldon,
     serving,
     standard,
     tensorflow,
@@ -31,6 +32,7 @@ _FILES = (
     standard.DURATION,
     standard.WRAPPERS,
     standard.STATUS,
+    standard.STRUCT,
     health.FILE,
     reflection.V1,
     reflection.V1ALPHA,
@@ -43,6 +45,7 @@ _FILES = (
     examples.FILE,
     serving.FILE,
     torchserve.FILE,
+    seldon.FILE,
 )
 _OPTIONAL, _REPEATED, _MESSAGE = 1, 3, 11
 

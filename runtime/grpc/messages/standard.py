@@ -1,6 +1,6 @@
 """Messages that other protocols build on: `google.protobuf` and `google.rpc`."""
 
-from .kind import BYTES, INT32, INT64, STRING, ProtoFile, message
+from .kind import BOOL, BYTES, DOUBLE, INT32, INT64, STRING, ProtoFile, enum, message
 
 ANY = ProtoFile(
     "google/protobuf/any.proto",
@@ -22,6 +22,25 @@ WRAPPERS = ProtoFile(
     "google.protobuf",
     {"Int64Value": {"value": (1, INT64)}},
     {},
+    {},
+)
+_VALUE = message("google.protobuf.Value")
+STRUCT = ProtoFile(
+    "google/protobuf/struct.proto",
+    "google.protobuf",
+    {
+        "Struct": {"fields": (1, _VALUE.by(STRING))},
+        "Value": {
+            "null_value": (1, enum("google.protobuf.NullValue"), "kind"),
+            "number_value": (2, DOUBLE, "kind"),
+            "string_value": (3, STRING, "kind"),
+            "bool_value": (4, BOOL, "kind"),
+            "struct_value": (5, message("google.protobuf.Struct"), "kind"),
+            "list_value": (6, message("google.protobuf.ListValue"), "kind"),
+        },
+        "ListValue": {"values": (1, _VALUE.each)},
+    },
+    {"NullValue": {"NULL_VALUE": 0}},
     {},
 )
 STATUS = ProtoFile(

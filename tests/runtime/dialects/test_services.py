@@ -107,6 +107,8 @@ def test_json_data_goes_to_it_from_seldon(client):
     """Other representations have no meaning for it."""
     told = client.post("/seldon/n/greet/api/v1.0/predictions", json={"jsonData": {"name": "Ida"}})
     assert told.json()["jsonData"] == "Hi, Ida"
+    told = client.post("/seldon/n/words/api/v1.0/predictions", json={"jsonData": {"text": "a b"}})
+    assert (told.status_code, told.text) == (200, '"a"\n"b"\n')
     text = client.post("/seldon/n/greet/api/v1.0/predictions", json={"strData": "Ida"})
     assert text.status_code == 501
 

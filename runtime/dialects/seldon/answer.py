@@ -1,0 +1,84 @@
+"""Answer: what a model or an author's class says to a message, whichever way that came."""
+
+import secrets
+from collections.abc import Mapping
+from typing import Any
+
+import orjson
+
+from ...data.codecs import instances
+from ...data.payload import JSON
+from ...errors import NotSupported
+from ...manifests.signature import OBJECTS, Field
+from ...models.operation import Stream
+from ..bodies.bare import ask_rows, codec_of
+from ..catalog import Catalog
+from ..inquiry import Inquiry
+from ..served import Served
+from .message import Message, parts
+
+_ECHOED = ("tags", "routing")
+
+
+def told(served: Served, message: Message, output: Any) -> dict[str, Any]:
+    """The answer whose content a model has given."""
+    codec, signature = codec_of(served), served.signature
+    fields = () if signature is None else signature.outputs.fields
+    names = [field.name for field in fields]
+    said = parts(message, names, output, nan_as_null=codec.nan_as_null)
+    return said | {"meta": meta(served, message.meta)}
+
+
+async def called(served: Served, inquiry: Inquiry, message: Message) -> dict[str, Any] | Stream:
+    """An author's class takes `jsonData` as its body, and `data` where it takes rows.
+
+    Raises:
+        RequestError: as the native route does; NotSupported for what it does not take.
+    """
+    if message.kind in {"ndarray", "tensor"}:
+        rows = await ask_rows(served, inquiry, message.rows(OBJECTS))
+        return parts(message, (), rows) | {"meta": meta(served, message.meta)}
+    if message.kind != "jsonData":
+        raise NotSupported(f"`{served.name}` takes bodies of its own form: send `jsonData`.")
+    instances.check_depth(message.content, "jsonData")
+    body = orjson.dumps(message.content)
+    accept = "" if served.route.streaming else JSON  # what streams has a type of its own
+    answer = await served.call(inquiry, body, JSON, accept)
+    if isinstance(answer, Stream):
+        return answer
+    return {"jsonData": orjson.Fragment(answer.body), "meta": meta(served, message.meta)}
+
+
+def meta(served: Served, given: Mapping[str, Any]) -> dict[str, Any]:
+    """What the client told comes back, with an id for feedback and what was asked."""
+    puid = given.get("puid")
+    echoed = {name: given[name] for name in _ECHOED if type(given.get(name)) is dict}
+    return echoed | {
+        "puid": puid if type(puid) is str and puid else secrets.token_hex(16),
+        "requestPath": {served.name: f"{served.name}:{served.version}"},
+    }
+
+
+def graph(catalog: Catalog) -> dict[str, Any]:
+    """All models of a server."""
+    models = {served.name: described(served) for served in reversed(catalog.served())}
+    return {"name": catalog.server_name, "models": models}
+
+
+def described(served: Served) -> dict[str, Any]:
+    """One model: its version, what it takes and gives."""
+    inputs, outputs = OBJECTS, OBJECTS
+    if served.signature is not None:
+        inputs, outputs = served.signature.inputs, served.signature.outputs
+    return {
+        "name": served.name,
+        "versions": [served.version],
+        "platform": served.manifest.framework if served.manifest is not None else "",
+        "inputs": [_field(field) for field in inputs.fields],
+        "outputs": [_field(field) for field in outputs.fields],
+    }
+
+
+def _field(field: Field) -> dict[str, Any]:
+    shape = [-1 if size is None else size for size in field.shape]
+    return {"name": field.name, "datatype": field.dtype, "shape": shape}

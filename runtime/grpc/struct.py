@@ -1,0 +1,59 @@
+"""Struct: JSON in messages (`google.protobuf.Value`), read and written.
+
+All its numbers are doubles, so a whole one may have been an integer, and is read as one: an integer
+is taken for a float wherever one is expected, and not the other way round.
+"""
+
+import math
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+_EXACT = 2.0**53  # beyond it, doubles do not tell integers apart
+
+
+def read(value: Any) -> Any:
+    """The JSON value in a `Value`."""
+    kind = value.WhichOneof("kind")
+    if kind == "number_value":
+        return _number(value.number_value)
+    if kind in {"string_value", "bool_value"}:
+        return getattr(value, kind)
+    if kind == "struct_value":
+        return {name: read(each) for name, each in value.struct_value.fields.items()}
+    return read_list(value.list_value) if kind == "list_value" else None
+
+
+def read_list(said: Any) -> list[Any]:
+    """The values in a `ListValue`."""
+    return [read(each) for each in said.values]
+
+
+def write(said: Any, value: Any) -> None:
+    """Put what `orjson.loads` gives into a `Value`."""
+    if isinstance(value, bool):
+        said.bool_value = value
+    elif isinstance(value, int | float):
+        said.number_value = value
+    elif isinstance(value, str):
+        said.string_value = value
+    elif isinstance(value, Mapping):
+        said.struct_value.SetInParent()
+        for name, each in value.items():
+            write(said.struct_value.fields[name], each)
+    elif value is None:
+        said.null_value = 0
+    else:
+        said.list_value.SetInParent()
+        write_list(said.list_value, value)
+
+
+def write_list(said: Any, values: Sequence[Any]) -> None:
+    """Put values into a `ListValue`."""
+    add = said.values.add
+    for each in values:
+        write(add(), each)
+
+
+def _number(value: float) -> int | float:
+    is_whole = math.isfinite(value) and value.is_integer() and abs(value) < _EXACT
+    return int(value) if is_whole else value
