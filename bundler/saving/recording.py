@@ -7,7 +7,7 @@ from typing import Any
 
 from ...runtime.data.rows import table
 from ...runtime.data.samples import Samples, compare
-from ...runtime.errors import PredictionFailed, RequestError, in_short
+from ...runtime.errors import BundleError, PredictionFailed, RequestError, in_short
 from ...runtime.frameworks.framework import Framework
 from ...runtime.manifests.signature import OBJECTS, Side, Signature
 from ..errors import SampleMismatch
@@ -107,10 +107,11 @@ class _Method:
         if self._known is None and not (self._framework.is_typed and declared):
             declared = signatures.side_of(batch, "input")
         _check_sayable(batch)
-        inputs = self._nullable(declared or OBJECTS, batch)
+        inputs = declared or OBJECTS
         fixed = inputs.fields[0].shape[0] if inputs.fields else None
-        batch = self._told(lambda: table.slice(batch, 0, fixed or ROWS))
-        answer = self._told(lambda: self._answered(batch))
+        few = self._told(lambda: table.slice(batch, 0, fixed or ROWS))
+        answer = self._told(lambda: self._answered(few))
+        inputs, batch = self._nullable(inputs, batch), few
         outputs = signatures.side_of(answer, "output")
         outputs = class_names.named(outputs, self._framework, self._model, self._method, answer)
         signature = self._known or Signature(
@@ -199,6 +200,10 @@ class _Method:
         except RequestError as error:
             raise SampleMismatch(
                 f"`{self._method}` does not take the sample: {error.detail}", hint=_HINT_ROWS
+            ) from error
+        except BundleError as error:
+            raise SampleMismatch(
+                f"`{self._method}` fails on the sample: {error}", hint=error.hint
             ) from error
         except Exception as error:
             hint = _HINT_ROW if "1D array" in str(error) else _HINT_ROWS

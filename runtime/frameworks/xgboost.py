@@ -12,9 +12,9 @@ from ..data.rows import table
 from ..errors import InvalidModel, NoDevice
 from ..manifests.signature import Field, Side, Signature
 from ..pickles.scanning import scan
-from . import threads, xgboost_columns
+from . import threads, xgboost_categories, xgboost_columns
 from .framework import Saved
-from .xgboost_columns import Learned
+from .xgboost_categories import Categories, CutTexts, Learned
 
 _HEAD = 4096  # bytes: the first keys of a model are within
 _DTYPES = {"int": "int64", "i": "bool", "c": "category"}  # of booster.feature_types; else float
@@ -32,7 +32,9 @@ class Xgboost:
 
     def __init__(self) -> None:
         self._is_on_gpu = False  # of the model that was loaded
-        self._categories: tuple[Any, Learned] | None = None  # of which booster
+        self._categories: tuple[Any, dict[str, Categories]] | None = None  # whose
+        self._texts: dict[str, tuple[Any, ...]] = {}  # of its columns, where XGBoost cut them
+        self._is_live = True
 
     def matches(self, model: object) -> bool:
         """XGBoost's own classes; an author's subclass may do more than its booster says."""
@@ -60,6 +62,8 @@ class Xgboost:
         if hasattr(model, "get_booster"):
             known = {"class": type(model).__name__, "params": _plain_params(model)}
         needs = ("sklearn",) if known else ()
+        if self._texts:  # a sample has told of them
+            known["categories"] = {name: list(texts) for name, texts in self._texts.items()}
         return Saved("ubj", ("model.ubj",), executes_code=False, options=known, needs=needs)
 
     def load(
@@ -83,6 +87,8 @@ class Xgboost:
                 f"This xgboost {xgboost.__version__} cannot use a GPU.",
                 hint="Install the one that can with `pip install --force-reinstall xgboost`.",
             )
+        self._is_live, given = False, options.get("categories", {})
+        self._texts = {name: tuple(texts) for name, texts in given.items()}
         count = threads.asked()
         _booster(model).set_param({"device": device} | ({"nthread": count} if count else {}))
         if hasattr(model, "get_booster"):
@@ -120,16 +126,31 @@ class Xgboost:
         """Call a wrapper as it is, a booster in place or else through a DMatrix of its names."""
         booster, data = _booster(model), table.stack(batch)
         _check_categories(data)
-        data = xgboost_columns.completed(data, lambda: self._learned(booster))
+        data = xgboost_columns.completed(data, lambda: self._known(booster, data))
         if booster is not model:
             return getattr(model, method)(data)
         return _predicted(model, data, is_on_gpu=self._is_on_gpu)
 
-    def _learned(self, booster: Any) -> Learned:
+    def _learned(self, booster: Any) -> dict[str, Categories]:
         """See there; once, for all of the model is written out for it."""
         if self._categories is None or self._categories[0] is not booster:
-            self._categories = (booster, xgboost_columns.learned(booster))
+            self._categories = (booster, xgboost_categories.learned(booster))
         return self._categories[1]
+
+    def _known(self, booster: Any, data: Any) -> Learned:
+        """What was learned; texts that XGBoost cut, as the table of a live model tells of them.
+
+        Never as a request tells of them: what was cut off could be anything.
+        """
+        learned = self._learned(booster)
+        for name, each in learned.items():
+            if isinstance(each, CutTexts):
+                given = self._texts.get(name, ())
+                if self._is_live and data[name].dtype == "category":
+                    given = tuple(data[name].cat.categories)
+                if each.are(given):
+                    learned[name] = self._texts[name] = given
+        return learned
 
 
 def _predicted(booster: Any, data: Any, *, is_on_gpu: bool) -> Any:

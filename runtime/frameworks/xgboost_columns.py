@@ -5,16 +5,11 @@ missing in each row stands beside one that was learned. And what it never learne
 always notice: what is smaller than all that it knows becomes the first of them.
 """
 
-from collections.abc import Callable, Mapping
-from itertools import pairwise
+from collections.abc import Callable
 from typing import Any
 
-import orjson
-
-from ..errors import InvalidInput
-
-Learned = Mapping[str, tuple[Any, ...]]
-"""The categories of each column that has some."""
+from ..errors import InvalidInput, InvalidModel
+from .xgboost_categories import CutTexts, Learned
 
 _BOOLEANS = frozenset({"boolean", "empty"})
 _SHOWN = 64  # characters of a category that an error repeats
@@ -40,34 +35,30 @@ def _column(name: str, values: Any, learned: Callable[[], Learned]) -> Any:
     import pandas as pd
 
     if values.dtype == "category":
-        known = learned().get(name)
-        given = values.cat.categories
-        if known is None:
-            return None
-        for each in given:
-            if each not in known:
-                shown = str(each)[:_SHOWN]
-                raise InvalidInput(
-                    f"instances.{name}: `{shown}` is no category that the model knows."
-                )
-        return None if len(given) else values.astype(pd.CategoricalDtype(pd.Index([known[0]])))
+        return _categories(name, values, learned().get(name))
     if values.dtype == object and pd.api.types.infer_dtype(values) in _BOOLEANS:
         return values.astype("boolean")
     return None
 
 
-def learned(booster: Any) -> Learned:
-    """As the booster itself tells of them, which since 3.1 it does; nothing else has them."""
-    told = orjson.loads(bytes(booster.save_raw("json")))["learner"]["gradient_booster"]
-    encoded = told.get("gbtree", told).get("model", {}).get("cats", {}).get("enc", [])
-    columns = zip(booster.feature_names or (), encoded, strict=False)
-    return {name: _values(each) for name, each in columns if each.get("values")}
+def _categories(name: str, values: Any, known: tuple[Any, ...] | CutTexts | None) -> Any:
+    """A column of categories, in the order of training where XGBoost compares them as they lie."""
+    import pandas as pd
 
-
-def _values(encoded: Mapping[str, Any]) -> tuple[Any, ...]:
-    """Texts are bytes one after the other, and where each begins; numbers are themselves."""
-    offsets, values = encoded.get("offsets"), encoded["values"]
-    if offsets is None:
-        return tuple(values)
-    text = bytes(each & 0xFF for each in values)
-    return tuple(text[start:stop].decode(errors="replace") for start, stop in pairwise(offsets))
+    given = values.cat.categories
+    if known is None:
+        return None
+    if isinstance(known, CutTexts):
+        raise InvalidModel(
+            f"XGBoost cut the categories of `{name}`, which are not all ASCII, and lost some.",
+            hint="Save it with a sample whose column has all categories of training, in their "
+            "order: `training.head()` has them.",
+        )
+    for each in given:
+        if each not in known:
+            shown = str(each)[:_SHOWN]
+            raise InvalidInput(f"instances.{name}: `{shown}` is no category that the model knows.")
+    is_text = isinstance(known[0], str)
+    if is_text and not "".join(known).isascii():
+        return values.cat.set_categories(list(known))
+    return None if len(given) else values.astype(pd.CategoricalDtype(pd.Index([known[0]])))

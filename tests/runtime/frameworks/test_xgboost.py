@@ -9,7 +9,7 @@ import modelbundle
 from modelbundle.bundler.store import Store
 from modelbundle.runtime.data.codecs import csv_rows
 from modelbundle.runtime.data.rows import table
-from modelbundle.runtime.errors import InvalidInput, NoDevice
+from modelbundle.runtime.errors import BundleError, InvalidInput, NoDevice
 from modelbundle.runtime.models.model import LoadedModel
 
 ROWS = np.random.default_rng(0).random((60, 4))
@@ -142,3 +142,40 @@ def test_a_build_without_cuda_is_no_silent_fall_back_to_the_cpu(monkeypatch):
     with pytest.raises(NoDevice, match="cannot use a GPU"):
         LoadedModel.load(directory, "cuda:0")
     assert LoadedModel.load(directory).call("predict", np.array([[0.5]])).shape == (1,)
+
+
+TOWNS = ["Köln", "Oslo", "Łódź", "東京", "Århus"]
+
+
+@pytest.fixture(scope="module")
+def towns():
+    """A booster that learned of towns, most of them beyond ASCII, and its table."""
+    rng = np.random.default_rng(0)
+    given = pd.DataFrame(
+        {"size": rng.random(80), "town": pd.Categorical(rng.choice(TOWNS, 80), TOWNS)}
+    )
+    model = xgboost.XGBRegressor(n_estimators=8, max_depth=3, enable_categorical=True)
+    return model.fit(given, given["town"].cat.codes * 10.0), given
+
+
+@pytest.mark.parametrize("asked", [["東京"], ["Århus", "Köln"], [None, "Łódź"], ["Oslo"], [None]])
+def test_categories_beyond_ascii_are_answered_as_the_library_does(towns, asked):
+    """XGBoost cuts them at the wrong bytes, and any but all of them in their order otherwise."""
+    model, given = towns
+    item = modelbundle.save("m", model, sample=given.head(3))
+    loaded = LoadedModel.load(Store.default().directory(item))
+    side = loaded.manifest.methods["predict"].inputs
+    rows = [{"size": 0.5, "town": town} for town in asked]
+    wanted = pd.DataFrame({"size": 0.5, "town": pd.Categorical(asked, TOWNS)})
+    got = loaded.call("predict", table.collate(side, rows))
+    assert got.tolist() == model.predict(wanted).tolist()
+    with pytest.raises(InvalidInput, match="town: `Aachen` is no category"):
+        loaded.call("predict", table.collate(side, [{"size": 0.5, "town": "Aachen"}]))
+
+
+def test_categories_that_xgboost_lost_and_no_sample_tells_are_refused(towns):
+    model, given = towns
+    sample = given.head(3).assign(town=given["town"].head(3).cat.remove_unused_categories())
+    with pytest.raises(BundleError, match="`town`, which are not all ASCII") as caught:
+        modelbundle.save("m", model, sample=sample)
+    assert "training.head()" in caught.value.hint
