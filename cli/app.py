@@ -7,36 +7,12 @@ import typer
 
 from ..runtime.version import __version__
 from .command import Command, Root
-from .commands import (
-    bench,
-    build,
-    client,
-    containerize,
-    delete,
-    diff,
-    doctor,
-    export,
-    gc,
-    importing,
-    init,
-    listing,
-    lock,
-    models,
-    predict,
-    pull,
-    push,
-    restart,
-    save,
-    sbom,
-    schema,
-    serve,
-    show,
-    sign,
-    test,
-    trust,
-    vendor,
-    verify,
-)
+from .commands import build, containerize, doctor, save, serve
+from .commands.project import init, lock, schema, test, vendor
+from .commands.server import bench, client, predict, restart
+from .commands.store import delete, diff, gc, listing, models, show
+from .commands.transfer import export, importing, pull, push
+from .commands.trust import sbom, sign, trust, verify
 from .terminal.console import Console
 
 HELP = """Turn a trained model into a service that you can trust.

@@ -15,7 +15,7 @@ INDEX = os.environ.get("UV_DEFAULT_INDEX", "https://pypi.org/simple")
 ROOT = Path(__file__).resolve().parent.parent
 LONGEST = (
     "bundler/store/test_crash.py",
-    "cli/commands/test_bench.py",
+    "cli/commands/server/test_bench.py",
     "cli/test_app.py",
     "bundler/image/test_image.py",
     "bundler/building/test_building.py",

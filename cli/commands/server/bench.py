@@ -1,0 +1,75 @@
+"""`bundle bench`: a server under load, with its own samples; or two of them, in turns."""
+
+import typer
+
+from ...options.load import (  # fmt: skip
+    Clients,
+    Data,
+    Rates,
+    Remote,
+    Rounds,
+    Route,
+    Rows,
+    Seconds,
+    Targets,
+    Timeout,
+)
+from ...options.options import Env, Json, Offline, Quiet, Trust
+from ...options.server import Gpu, Http, Isolation, Workers, given
+from ...terminal.console import Console
+
+_TOO_MANY = 2
+_SECONDS, _SECONDS_OF_TWO = 3.0, 1.0
+
+
+def bench(
+    targets: Targets,
+    clients: Clients = "1,8,32,64",
+    rate: Rates = None,
+    rows: Rows = 1,
+    seconds: Seconds = None,
+    rounds: Rounds = 6,
+    route: Route = None,
+    data: Data = None,
+    timeout: Timeout = 10.0,
+    remote: Remote = False,
+    workers: Workers = None,
+    isolation: Isolation = None,
+    http: Http = None,
+    gpu: Gpu = None,
+    env: Env = "auto",
+    trust: Trust = False,
+    offline: Offline = False,
+    json: Json = False,
+    quiet: Quiet = False,
+) -> None:
+    """Measure a server with its recorded samples, and recommend settings.
+
+    With two targets both run at once and are asked in turns, A B B A; what is said of them is
+    ratios, and whether they stand out from the noise.
+
+    Examples:
+
+      bundle bench fraud
+
+      bundle bench fraud --clients 64 --rate 500,2000 --rows 16
+
+      bundle bench fraud:1 fraud:2
+
+      bundle bench http://127.0.0.1:8080
+    """
+    from ....bundler.benching.wish import Wish
+    from ....bundler.serving import Wish as Where
+    from .stand import Stand, question
+
+    console = Console(json=json, quiet=quiet)
+    if len(targets) > _TOO_MANY:
+        raise typer.BadParameter("There are at most two targets.", param_hint="TARGET")
+    is_duel = len(targets) == _TOO_MANY
+    asked = "none" if rate is None and is_duel else (rate or "50%,80%,120%")
+    length = seconds or (_SECONDS_OF_TWO if is_duel else _SECONDS)
+    wish = Wish.parse(clients, asked, rows=rows, seconds=length, timeout=timeout, rounds=rounds)
+    options = given(workers=workers, isolation=isolation, http=http, gpu=gpu)
+    where = Where(env, trust=trust, offline=offline, on_gpu=gpu is not None)
+    body = question(data, console) if data else None
+    Stand(console, where, options, route=route, body=body, remote=remote).measure(targets, wish)
