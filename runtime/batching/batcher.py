@@ -67,6 +67,7 @@ class Batcher:
         self._delivery = Delivery(ops, is_whole=self.limits.mergeable)
         self._hold = Hold(clock, partial(self._turn, "returned"))
         self._lull = Lull(clock, lambda: self._lanes.backlog.rows, partial(self._turn, "ready"))
+        self._trickle = Lull(clock, lambda: self._lanes.backlog.rows, self._turn)
         self._watch = HangWatch(self.limits, self._slots, self._has_more, clock)
         self._now = 0.0  # of this turn
         self._is_scheduled = False  # a turn is
@@ -133,8 +134,13 @@ class Batcher:
         self.enqueue(request, key)
         return await request.answer()
 
-    def enqueue(self, request: Request, key: Hashable = None) -> None:
+    def enqueue(
+        self, request: Request, key: Hashable = None, *, is_trickling: bool = False
+    ) -> None:
         """Queue `request`, which gets the model's answer for exactly its rows.
+
+        `is_trickling` says that what comes at the same time takes a few turns of the loop to get
+        here, as calls do that a library hands over one by one: then a batch waits for those turns.
 
         Raises:
             Overloaded: the queue is full, or by prediction its turn comes too late, or the
@@ -156,7 +162,7 @@ class Batcher:
             self._departures.make_room(request, now)
         self._admission.check(lane, request, now)
         lane.push(request)
-        self._queued(lane, request.rows, now, request.deadline)
+        self._queued(lane, request.rows, now, request.deadline, is_trickling=is_trickling)
 
     def enqueue_all(self, requests: Sequence[Request], key: Hashable = None) -> bool:
         """Queue requests that came together, as `enqueue` would one by one, for less than half.
@@ -178,14 +184,21 @@ class Batcher:
         self._queued(lane, rows, now, deadline)
         return True
 
-    def _queued(self, lane: Lane, rows: int, now: float, deadline: float) -> None:
+    def _queued(
+        self, lane: Lane, rows: int, now: float, deadline: float, *, is_trickling: bool = False
+    ) -> None:
         lane.window.arrived(now, rows)
         self._observer.queued(self._lanes.backlog.rows)
         if not lane.is_listed:
             self._lanes.enlist(lane)
         if deadline < self._alarm.at and self._loop is not None:
             self._alarm.set(self._loop, deadline)
-        if self._slots.idle and not self._is_scheduled:
+        if self._is_scheduled or not self._slots.idle:
+            return
+        if is_trickling and self._loop is not None:
+            self._is_scheduled = True
+            self._trickle.wait(self._loop, now + lane.window.cost.alpha)
+        else:
             self._schedule()
 
     def refusal(self) -> Overloaded | None:

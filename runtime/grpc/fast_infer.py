@@ -123,7 +123,7 @@ class FastInfer:
             queue.metrics.pending(request.rows)
             try:
                 key = table.key(queue.signature.inputs, request.batch)
-                queue.batcher.enqueue(request, key)
+                queue.batcher.enqueue(request, key, is_trickling=True)
                 said: bytes = await request.future
             finally:
                 queue.metrics.pending(-request.rows)
