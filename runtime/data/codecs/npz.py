@@ -11,6 +11,7 @@ import numpy as np
 from ...errors import BadPayload, PayloadTooLarge
 from . import npy
 
+_METHODS = frozenset((0, 8))  # stored, deflated: what NumPy writes; others take any memory they say
 MOST_ARRAYS = 4096  # of one body
 _EPOCH = (1980, 1, 1, 0, 0, 0)  # the same arrays, the same bytes
 
@@ -37,7 +38,6 @@ def loads(data: bytes, most_bytes: int) -> dict[str, np.ndarray]:
         zlib.error,
         struct.error,
         EOFError,
-        NotImplementedError,  # a compression that zipfile does not know
         RuntimeError,  # an encrypted member
         OSError,
         ValueError,
@@ -66,6 +66,8 @@ def _check(members: list[Any], most_bytes: int) -> None:
         raise BadPayload(f"An npz body has from 1 to {MOST_ARRAYS} arrays.")
     if len({_name(member) for member in members}) < len(members):
         raise BadPayload("Two arrays of the npz body have one name.")
+    if any(member.compress_type not in _METHODS for member in members):
+        raise BadPayload("An array of the npz body is neither stored nor deflated.")
     if sum(member.file_size for member in members) > most_bytes:
         raise PayloadTooLarge(f"The arrays of the npz body are larger than {most_bytes} bytes.")
 
