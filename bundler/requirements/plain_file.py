@@ -1,4 +1,4 @@
-"""Plain file: a file of a project, read whole, that is none of what only looks like one."""
+"""Plain file: a file of a person's, read whole, that is none of what only looks like one."""
 
 import os
 import stat
@@ -7,7 +7,7 @@ from pathlib import Path
 _LARGEST = 32 << 20  # bytes: no lock of anybody is larger
 
 
-def read(path: Path) -> bytes:
+def read(path: Path, most: int = _LARGEST) -> bytes:
     """The bytes of a regular file; a pipe is not waited for, and a device has no end.
 
     Raises:
@@ -18,7 +18,7 @@ def read(path: Path) -> bytes:
     with open(number, "rb") as file:  # noqa: PTH123  a descriptor
         if not stat.S_ISREG(os.fstat(number).st_mode):
             raise ValueError("it is no regular file")
-        data = file.read(_LARGEST + 1)
-    if len(data) > _LARGEST:
-        raise ValueError(f"it has more than {_LARGEST:,} bytes")
+        data = file.read(most + 1)
+    if len(data) > most:
+        raise ValueError(f"it has more than {most:,} bytes")
     return data

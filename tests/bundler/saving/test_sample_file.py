@@ -1,6 +1,9 @@
 """Example rows from files."""
 
+import io
+import os
 import sys
+import zipfile
 
 import numpy as np
 import pytest
@@ -11,6 +14,18 @@ from modelbundle.bundler.saving import sample_file, saving
 from modelbundle.bundler.saving.saving import SaveOptions
 from modelbundle.bundler.store import Store
 from modelbundle.runtime.manifests.manifest import ModelManifest
+
+
+def npy(header):
+    padded = header.ljust(117) + "\n"
+    return b"\x93NUMPY\x01\x00" + len(padded).to_bytes(2, "little") + padded.encode()
+
+
+def zipped(name, content, method=zipfile.ZIP_STORED):
+    file = io.BytesIO()
+    with zipfile.ZipFile(file, "w", method) as archive:
+        archive.writestr(name, content)
+    return file.getvalue()
 
 
 @pytest.mark.parametrize("text", ["[[1, 2.5]]", '{"instances": [[1, 2.5]]}'])
@@ -61,12 +76,43 @@ def test_npz_is_an_array_for_each_input(tmp_path):
         ("s.csv", b"1,2\n3\n"),
         ("s.npy", b"hello"),
         ("s.txt", b"1"),
+        ("s.csv", b"x" * 200_000),  # a field longer than the csv module takes
+        ("s.npy", npy("{'descr': '<f8', 'fortran_order': False, 'shape': (10000000000,)}")),
+        ("s.npy", npy("{'descr': '<f8', 'fortran_order': False, 'shape': (True,)}")),
+        ("s.npy", npy("((((")),
+        ("s.npy", zipped("x.npy", b"")),
+        ("s.npz", npy("{'descr': '<f8', 'fortran_order': False, 'shape': (0,)}")),
+        ("s.npz", zipped("x.npy", b"hello")),
+        ("s.npz", zipped("x.npy", b"hello").replace(b"hello", b"hallo")),  # another checksum
+        (
+            "s.npz",
+            zipped("x.npy", b"hello" * 9, zipfile.ZIP_LZMA).replace(b"\x09\x04", b"\x09\x05"),
+        ),
     ],
 )
 def test_what_is_not_rows_is_refused_with_the_files_name(tmp_path, name, content):
     (tmp_path / name).write_bytes(content)
     with pytest.raises(InvalidSource, match=name):
         sample_file.read(tmp_path / name)
+
+
+def test_a_zip_that_unfolds_beyond_any_sample_is_not_unfolded(tmp_path):
+    data = zipped("x.npy", bytes(1 << 20), zipfile.ZIP_DEFLATED)
+    claimed = (1 << 20).to_bytes(4, "little")
+    (tmp_path / "s.npz").write_bytes(data.replace(claimed, b"\xfe\xff\xff\xff"))
+    with pytest.raises(InvalidSource, match="larger than"):
+        sample_file.read(tmp_path / "s.npz")
+
+
+def test_a_pipe_is_not_waited_for(tmp_path):
+    os.mkfifo(tmp_path / "s.json")
+    with pytest.raises(InvalidSource, match="no regular file"):
+        sample_file.read(tmp_path / "s.json")
+
+
+def test_a_model_may_write_into_its_sample(tmp_path):
+    np.save(tmp_path / "s.npy", np.ones((2, 3)))
+    sample_file.read(tmp_path / "s.npy")[0, 0] = 2
 
 
 def test_a_missing_sample_says_so(tmp_path):
