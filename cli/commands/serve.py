@@ -9,7 +9,7 @@ from ..options.server import Gpu, GrpcPort, Host, Http, Isolation, Port, Workers
 from ..terminal.console import Console
 
 if TYPE_CHECKING:
-    from ...bundler.serving import Wish
+    from ...bundler.serving.serving import Wish
 
 Reload = Annotated[bool, typer.Option("--reload", help="Start again when a source file changes.")]
 Explain = Annotated[bool, typer.Option("--explain", help="Print what was chosen, and why.")]
@@ -54,7 +54,7 @@ def serve(
 
       bundle serve fraud --policy only-ours.yaml
     """
-    from ...bundler.serving import Wish
+    from ...bundler.serving.serving import Wish
 
     console = Console(json=json, quiet=quiet)
     options = given(port=port, host=host, workers=workers, gpu=gpu, isolation=isolation, http=http)

@@ -5,8 +5,8 @@ from typing import TYPE_CHECKING, Any
 from ...runtime.manifests.manifest import BundleManifest
 
 if TYPE_CHECKING:
-    from ...bundler.running import RunningServer
-    from ...bundler.serving import Launch
+    from ...bundler.serving.running import RunningServer
+    from ...bundler.serving.serving import Launch
 
 
 def announcement(launch: "Launch", running: "RunningServer") -> dict[str, Any]:

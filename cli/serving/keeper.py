@@ -14,7 +14,7 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from ...bundler.errors import StoreError
-from ...bundler.running import RunningServer
+from ...bundler.serving.running import RunningServer
 from ...runtime.errors import BundleError
 from ...runtime.manifests.manifest import BundleManifest
 from ...runtime.manifests.settings import ServeSettings
@@ -28,7 +28,7 @@ from .announcement import announcement
 from .served import Served
 
 if TYPE_CHECKING:
-    from ...bundler.serving import Launch, Wish
+    from ...bundler.serving.serving import Launch, Wish
     from ...bundler.store import Store
 
 STOPS = (signal.SIGTERM, signal.SIGINT)
@@ -91,7 +91,7 @@ class Keeper:
     # --- servers ---
 
     def _prepare(self) -> Served:
-        from ...bundler.serving import prepare
+        from ...bundler.serving.serving import prepare
 
         asked = self._asked
         with ExitStack() as stack:
@@ -108,7 +108,7 @@ class Keeper:
         settings = ServeSettings.from_json(BundleManifest.read(launch.directory).serve)
         if settings.registration != "store":
             return None
-        from ...bundler.offering import resolver
+        from ...bundler.serving.offering import resolver
 
         asked = self._asked
         try:

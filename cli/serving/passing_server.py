@@ -16,7 +16,7 @@ from . import process
 if TYPE_CHECKING:
     from subprocess import Popen
 
-    from ...bundler.serving import Launch
+    from ...bundler.serving.serving import Launch
 
 PATIENCE = 120  # seconds until a server must be ready
 FAREWELL = 10  # seconds until one that does not stop is killed

@@ -12,7 +12,7 @@ import typer
 
 from ...bundler.errors import BuildError
 from ...bundler.project.project import Project
-from ...bundler.serving import Wish, prepare, service_project
+from ...bundler.serving.serving import Wish, prepare, service_project
 from ...runtime.errors import BundleError
 from ..terminal.console import Console
 from . import process

@@ -16,7 +16,7 @@ from . import fork, process
 from .fork import Fork
 
 if TYPE_CHECKING:
-    from ...bundler.serving import Launch
+    from ...bundler.serving.serving import Launch
 
 _PIECE = 1 << 12
 

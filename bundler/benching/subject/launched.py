@@ -3,7 +3,7 @@
 from dataclasses import replace
 
 from ....runtime.plan import Plan
-from ...serving import Launch
+from ...serving.serving import Launch
 from .process_tree import ProcessTree
 from .question import Question, Questions
 from .running_server import choose, nothing_to_ask

@@ -10,7 +10,7 @@ from ...terminal.failed import Failed
 
 if TYPE_CHECKING:
     from ....bundler.checking import Replayed, Report
-    from ....bundler.serving import Launch
+    from ....bundler.serving.serving import Launch
 
 
 def test(
@@ -33,7 +33,7 @@ def test(
       bundle test fraud --gpu
     """
     from ....bundler.checking import replay
-    from ....bundler.serving import Wish, prepare
+    from ....bundler.serving.serving import Wish, prepare
     from ....bundler.store import Store
 
     console = Console(json=json, quiet=quiet)

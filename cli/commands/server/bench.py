@@ -59,7 +59,7 @@ def bench(
       bundle bench http://127.0.0.1:8080
     """
     from ....bundler.benching.wish import Wish
-    from ....bundler.serving import Wish as Where
+    from ....bundler.serving.serving import Wish as Where
     from .stand import Stand, question
 
     console = Console(json=json, quiet=quiet)

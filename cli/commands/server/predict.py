@@ -13,7 +13,7 @@ from ...options.options import Env, Json, Offline, Quiet, Trust
 from ...terminal.console import Console
 
 if TYPE_CHECKING:
-    from ....bundler.serving import Launch, Wish
+    from ....bundler.serving.serving import Launch, Wish
 
 Target = Annotated[
     str,
@@ -86,7 +86,7 @@ def predict(
 
       bundle predict churn --data people.parquet --output scores.parquet
     """
-    from ....bundler.serving import Wish
+    from ....bundler.serving.serving import Wish
     from .answered import accepting, say, write
     from .request import Body, parsed, post
 
@@ -111,7 +111,7 @@ def _address(target: str, method: str | None, wish: "Wish", console: Console) ->
     if target.startswith(("http://", "https://")):
         yield _complete(target, method)
         return
-    from ....bundler.serving import prepare
+    from ....bundler.serving.serving import prepare
     from ....bundler.store import Store
     from ...serving.passing_server import running
 

@@ -13,7 +13,7 @@ from ...terminal.console import Console
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from ....bundler.running import RunningServer
+    from ....bundler.serving.running import RunningServer
 
 PAUSE = 0.02  # seconds between two looks
 
@@ -38,7 +38,7 @@ def restart(target: Which = None, json: Json = False, quiet: Quiet = False) -> N
 
       bundle restart 8080 --json
     """
-    from ....bundler.running import RunningServer
+    from ....bundler.serving.running import RunningServer
     from ....bundler.store import Store
 
     console = Console(json=json, quiet=quiet)
@@ -57,7 +57,7 @@ def _restarted(before: "RunningServer", root: "Path") -> "RunningServer":
     Raises:
         BundleError: when the new server cannot serve, or the old one ends.
     """
-    from ....bundler.running import interrupt
+    from ....bundler.serving.running import interrupt
 
     if before.state != "serving":
         raise BundleError(

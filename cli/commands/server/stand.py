@@ -14,8 +14,8 @@ from ....bundler.benching.subject import launched, running_server
 from ....bundler.benching.subject.question import Question
 from ....bundler.benching.subject.subject import Subject
 from ....bundler.benching.wish import Wish
-from ....bundler.serving import Wish as Where
-from ....bundler.serving import prepare
+from ....bundler.serving.serving import Wish as Where
+from ....bundler.serving.serving import prepare
 from ....bundler.store import Store
 from ...serving.passing_server import running
 from ...terminal.console import Console

@@ -14,7 +14,7 @@ from modelbundle.bundler.checking import verify
 from modelbundle.bundler.errors import BuildError, NotFound, Refused
 from modelbundle.bundler.requirements.lock.lock_file import LockFile
 from modelbundle.bundler.requirements.resolving import uv
-from modelbundle.bundler.serving import Wish, prepare
+from modelbundle.bundler.serving.serving import Wish, prepare
 from modelbundle.runtime.errors import NotTrusted
 from modelbundle.runtime.manifests.manifest import BundleManifest, bundle_digest
 

@@ -7,23 +7,23 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from ..runtime import bundle_modules
-from ..runtime.errors import BundleError, NotTrusted
-from ..runtime.manifests.manifest import BundleManifest, bundle_digest
-from ..runtime.trust import what_runs
+from ...runtime import bundle_modules
+from ...runtime.errors import BundleError, NotTrusted
+from ...runtime.manifests.manifest import BundleManifest, bundle_digest
+from ...runtime.trust import what_runs
+from ..checking import check_tools
+from ..errors import InvalidTag, NotFound
+from ..progress import NullProgress, Progress
+from ..requirements import environment
+from ..requirements.environment import Environment, Mode
+from ..requirements.libraries import unvouched
+from ..signing.policy import Policy
 from . import installed_runtime
-from .checking import check_tools
-from .errors import InvalidTag, NotFound
-from .progress import NullProgress, Progress
-from .requirements import environment
-from .requirements.environment import Environment, Mode
-from .requirements.libraries import unvouched
-from .signing.policy import Policy
 
 # What builds is imported by those who build: it takes as long as all else up to the launch.
 if TYPE_CHECKING:
-    from .project.project import Project
-    from .store import Item, Store
+    from ..project.project import Project
+    from ..store import Item, Store
 
 TRUST_VARIABLE = "BUNDLE_TRUST"
 RUNTIME = "modelbundle.runtime"
@@ -142,7 +142,7 @@ def prepare(
             return
         if not path.exists():
             raise _no_such_path(target)
-        from .project.project import Project
+        from ..project.project import Project
 
         with _of_project(Project.open(path), store, wish, progress) as launch:
             yield launch
@@ -165,7 +165,7 @@ def service_project(target: str, store: "Store") -> "Project | None":
     """
     if ":" not in target or _is_known(target, store):
         return None
-    from .building import named_service
+    from ..building import named_service
 
     root = Path.cwd()
     named = named_service.Named.read(target, root)
@@ -252,7 +252,7 @@ def _launch(directory: Path, store: "Store", wish: Wish, progress: Progress) -> 
 def _of_model(item: "Item", store: "Store", wish: Wish, progress: Progress) -> Iterator[Launch]:
     if wish.trust and (item.executes_code or item.imported):
         store.trust.grant(item.digest, "--trust")
-    from .building import model_bundle
+    from ..building import model_bundle
 
     with model_bundle.of_model(item, store) as directory:
         yield Launch(directory, _current(directory, store, progress), is_trusted=True, item=item)
@@ -262,8 +262,8 @@ def _of_model(item: "Item", store: "Store", wish: Wish, progress: Progress) -> I
 def _of_project(
     project: "Project", store: "Store", wish: Wish, progress: Progress
 ) -> Iterator[Launch]:
-    from .building import model_bundle
-    from .building.chosen_model import choose
+    from ..building import model_bundle
+    from ..building.chosen_model import choose
 
     if policy := Policy.of(store, wish.policy):
         hint = "Build it, have it signed and serve that: `bundle build`, then `bundle sign`."

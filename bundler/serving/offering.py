@@ -17,16 +17,16 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from ..runtime import digest
-from ..runtime.errors import BundleError, InvalidBundle, NotTrusted
-from ..runtime.manifests.manifest import FileEntry
-from ..runtime.process.supervising.resolver import Resolver
-from .errors import Damaged, InvalidTag, NotFound, Refused
+from ...runtime import digest
+from ...runtime.errors import BundleError, InvalidBundle, NotTrusted
+from ...runtime.manifests.manifest import FileEntry
+from ...runtime.process.supervising.resolver import Resolver
+from ..errors import Damaged, InvalidTag, NotFound, Refused
 
 if TYPE_CHECKING:
-    from .store import Item, Store
+    from ..store import Item, Store
 
-MODULE = "modelbundle.bundler.offering"
+MODULE = "modelbundle.bundler.serving.offering"
 _CONFIG = "model.json"
 _KINDS: tuple[tuple[type[BundleError], str, str], ...] = (
     (NotFound, "unknown", "the store has no such model"),
@@ -59,9 +59,9 @@ class Offering:
         Raises:
             BundleError: when there is none, or it may not run here, or is damaged.
         """
-        from .building import model_bundle
-        from .building.chosen_model import ChosenModel
-        from .signing.policy import Policy
+        from ..building import model_bundle
+        from ..building.chosen_model import ChosenModel
+        from ..signing.policy import Policy
 
         item = self.store.find(name, "model")
         if policy := Policy.of(self.store, self.policy):
@@ -116,7 +116,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--policy", type=Path)
     parser.add_argument("name")
     given = parser.parse_args(arguments)
-    from .store import Store
+    from ..store import Store
 
     offering = Offering(Store(given.store), given.place, given.policy)
     try:

@@ -7,7 +7,7 @@ from dataclasses import replace
 
 import pytest
 
-from modelbundle.bundler.running import RunningServer
+from modelbundle.bundler.serving.running import RunningServer
 from modelbundle.runtime.errors import BundleError
 
 

@@ -4,8 +4,8 @@ from dataclasses import replace
 
 import pytest
 
-from modelbundle.bundler import installed_runtime
 from modelbundle.bundler.building import vendor
+from modelbundle.bundler.serving import installed_runtime
 from modelbundle.runtime import digest
 from modelbundle.runtime.manifests.manifest import FileEntry
 

@@ -7,9 +7,9 @@ compiled at every start.
 
 from collections.abc import Iterable
 
-from ..runtime import digest
-from ..runtime.manifests.manifest import FileEntry
-from .building import vendor
+from ...runtime import digest
+from ...runtime.manifests.manifest import FileEntry
+from ..building import vendor
 
 PLACE = "modelbundle/"
 

@@ -9,7 +9,7 @@ import pytest
 from modelbundle.bundler.building.building import build
 from modelbundle.bundler.errors import Damaged
 from modelbundle.bundler.saving.saving import save_object
-from modelbundle.bundler.serving import RUNTIME, Wish, prepare
+from modelbundle.bundler.serving.serving import RUNTIME, Wish, prepare
 from modelbundle.bundler.store import Store
 from modelbundle.runtime import bundle_modules
 from modelbundle.runtime.errors import InvalidBundle, NotTrusted

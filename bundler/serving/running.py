@@ -8,8 +8,8 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Literal, Self, TypeVar
 
-from ..runtime.errors import BundleError
-from .store.files.process import Process
+from ...runtime.errors import BundleError
+from ..store.files.process import Process
 
 FOLDER = "run"
 _Found = TypeVar("_Found", bound="RunningServer")
