@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from .bundler.client.async_client import AsyncClient
     from .bundler.client.client import Client
-    from .bundler.client.failures import (
+    from .bundler.client.wire.failures import (
         ClientError,
         NoRoute,
         OutOfTime,

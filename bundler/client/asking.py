@@ -10,12 +10,13 @@ import orjson
 from ...runtime.data import media
 from ...runtime.data.rows.predictions import to_instances
 from ...runtime.errors import PredictionFailed
-from . import events, rows, values
+from . import rows, values
 from .contract import Contract, Route
-from .failures import WrongInput
-from .question import AGENT, Question
-from .reply import Reply
 from .values import Shape
+from .wire import events
+from .wire.failures import WrongInput
+from .wire.question import AGENT, Question
+from .wire.reply import Reply
 
 
 @dataclass(frozen=True, slots=True)

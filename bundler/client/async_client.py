@@ -6,11 +6,11 @@ from collections.abc import AsyncIterator, Callable, Mapping
 from functools import partial
 from typing import TYPE_CHECKING, Any, Self
 
-from .address import Address
-from .async_wire import AsyncWire
-from .patience import Outcome, Patience, Pause, Send, conversation, failure
-from .question import CONTRACT, READY, Question, checked, timed
-from .reply import Lost, Reply
+from .wire.address import Address
+from .wire.async_wire import AsyncWire
+from .wire.patience import Outcome, Patience, Pause, Send, conversation, failure
+from .wire.question import CONTRACT, READY, Question, checked, timed
+from .wire.reply import Lost, Reply
 
 if TYPE_CHECKING:  # with the first call, not with the import: numpy and its like take longest
     import ssl
@@ -100,7 +100,7 @@ class AsyncClient:
         Raises:
             ClientError: see `failures`.
         """
-        from .events import Events
+        from .wire.events import Events
 
         asked = await self._asked(route, arguments, named, "auto")
         seconds = self._within(timeout).timeout

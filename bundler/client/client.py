@@ -5,12 +5,12 @@ from collections.abc import Callable, Iterator, Mapping
 from functools import partial
 from typing import TYPE_CHECKING, Any, Self
 
-from .address import Address
-from .failures import NoRoute
-from .patience import Outcome, Patience, Pause, Send, conversation, failure
-from .question import CONTRACT, READY, Question, checked, timed
-from .reply import Lost, Reply
-from .sync_wire import SyncWire
+from .wire.address import Address
+from .wire.failures import NoRoute
+from .wire.patience import Outcome, Patience, Pause, Send, conversation, failure
+from .wire.question import CONTRACT, READY, Question, checked, timed
+from .wire.reply import Lost, Reply
+from .wire.sync_wire import SyncWire
 
 if TYPE_CHECKING:  # with the first call, not with the import: numpy and its like take longest
     import ssl
@@ -97,7 +97,7 @@ class Client:
         Raises:
             ClientError: see `failures`.
         """
-        from .events import Events
+        from .wire.events import Events
 
         asked = self._asked(route, arguments, named, "auto")
         seconds = self._within(timeout).timeout

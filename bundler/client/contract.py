@@ -10,7 +10,7 @@ from typing import Any, Self
 from ...runtime.data.media import JSON
 from ...runtime.data.rows import column
 from ...runtime.manifests.signature import Side
-from .failures import ClientError, NoRoute
+from .wire.failures import ClientError, NoRoute
 
 EXTENSION = "x-modelbundle"
 

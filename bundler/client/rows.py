@@ -15,7 +15,7 @@ from ...runtime.data.rows.predictions import to_instances
 from ...runtime.errors import PredictionFailed, RequestError
 from ...runtime.manifests.signature import OBJECTS, Side
 from .contract import Route
-from .failures import WrongInput
+from .wire.failures import WrongInput
 
 Body = tuple[bytes, str]
 """Bytes and their content type."""

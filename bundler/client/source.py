@@ -8,7 +8,7 @@ from ...runtime.errors import BundleError
 from ...runtime.http import openapi
 from ...runtime.manifests.manifest import BundleManifest, ModelManifest
 from .contract import Contract
-from .failures import Unreachable
+from .wire.failures import Unreachable
 
 if TYPE_CHECKING:
     from ..store import Item, Store

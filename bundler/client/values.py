@@ -9,8 +9,8 @@ from ...runtime.data import media
 from ...runtime.data.codecs import npy, npz
 from ...runtime.errors import RequestError
 from .contract import Route
-from .failures import ClientError
-from .reply import Reply
+from .wire.failures import ClientError
+from .wire.reply import Reply
 
 Shape = Literal["auto", "numpy", "frame", "list"]
 """What predictions become: arrays, a DataFrame, lists - or what suits the route and the input."""

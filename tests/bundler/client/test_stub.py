@@ -13,8 +13,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from modelbundle.bundler.client.contract import EXTENSION, Contract
-from modelbundle.bundler.client.failures import ClientError
 from modelbundle.bundler.client.stub import generate
+from modelbundle.bundler.client.wire.failures import ClientError
 from modelbundle.runtime.http import openapi
 from modelbundle.runtime.manifests.manifest import Route
 from modelbundle.runtime.plan import Plan

@@ -7,7 +7,7 @@ import json
 from collections.abc import Iterator
 from typing import Any
 
-from ...runtime.data import media
+from ....runtime.data import media
 from .failures import Refused
 
 _EVENTS, _LINES, _TEXT = "text/event-stream", "application/x-ndjson", "text/plain"

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from ...runtime.version import __version__
+from ....runtime.version import __version__
 from .failures import WrongInput
 
 AGENT = f"modelbundle/{__version__}"

@@ -8,7 +8,7 @@ ClientError
 └── Refused            the server answered with an error of its own (5xx), or is full
 """
 
-from ...runtime.errors import BundleError
+from ....runtime.errors import BundleError
 
 
 class ClientError(BundleError):
