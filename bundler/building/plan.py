@@ -16,7 +16,7 @@ from ...runtime.manifests.settings import ServeSettings
 from ...runtime.version import __version__
 from ..errors import BuildError
 from ..image.recipe import containerfile
-from ..layers import package_group
+from ..layers.packages import package_group
 from ..project.source_file import SourceFile
 from ..requirements.lock.lock import Lock
 from . import routes, sbom, server_source, tunings, vendor

@@ -6,7 +6,7 @@ from pathlib import Path
 from ...runtime import digest as digests
 from .. import whole_file
 from ..errors import ResolveError
-from ..layers import python_tree
+from ..layers.packages import python_tree
 from ..progress import Progress
 from ..requirements import standalone
 from ..requirements.wheels.wheelhouse import Wheelhouse

@@ -15,10 +15,10 @@ from typing import TYPE_CHECKING
 
 from ...runtime.manifests.manifest import BundleManifest
 from ..errors import BuildError, EngineUnavailable, InvalidDestination
-from ..layers.bytecode import Bytecode, Compiler
 from ..layers.compressed_layer import Compression, compress
 from ..layers.layer_memo import LayerMemo
 from ..layers.layer_plan import LayerPlan, Target
+from ..layers.packages.bytecode import Bytecode, Compiler
 from ..progress import Progress
 from ..registry.crew import Crew
 from ..registry.places.directory import Directory

@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Literal
 from ...runtime.errors import NotTrusted
 from ...runtime.manifests.manifest import BundleManifest
 from ..errors import BuildError, EngineUnavailable, InvalidDestination, InvalidTag
-from ..layers.bytecode import Bytecode
 from ..layers.compressed_layer import Compression
+from ..layers.packages.bytecode import Bytecode
 from ..progress import NullProgress, Progress
 from ..requirements.libraries import unvouched
 from ..signing.policy import Policy

@@ -14,14 +14,15 @@ from ..requirements.requirements import normalize
 from ..requirements.standalone import Archive
 from ..requirements.target import MACHINES
 from ..store import Blob, Store
-from . import bundle_files, layer_cache, package_group
-from .bytecode import Compiler
-from .installed_size import installed_size
+from . import bundle_files, layer_cache
 from .layer_memo import LayerMemo
 from .layer_tar import LayerTar
 from .member import Member
-from .package_tree import PackageTree, Wanted
-from .python_tree import PYTHON_HOME, PythonTree
+from .packages import package_group
+from .packages.bytecode import Compiler
+from .packages.installed_size import installed_size
+from .packages.package_tree import PackageTree, Wanted
+from .packages.python_tree import PYTHON_HOME, PythonTree
 
 _LOCK = "env/requirements.lock"
 _FORMAT = 1

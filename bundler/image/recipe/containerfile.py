@@ -9,8 +9,8 @@ import re
 from typing import TYPE_CHECKING
 
 from ....runtime.manifests.manifest import BundleManifest
-from ...layers import package_group
-from ...layers.python_tree import PYTHON_HOME
+from ...layers.packages import package_group
+from ...layers.packages.python_tree import PYTHON_HOME
 from ...requirements import standalone
 from .image_settings import DIGEST_LABEL, PACKAGES, TRUST, VERSION_LABEL, ImageSettings, checked
 from .instruction import check_lines, listed, pairs, quote

@@ -11,7 +11,7 @@ from ....runtime import canonical
 from ...errors import BuildError
 from ...layers.layer_plan import Layer
 from ...layers.member import MOMENT
-from ...layers.python_tree import PYTHON_HOME
+from ...layers.packages.python_tree import PYTHON_HOME
 from .image_settings import DIGEST_LABEL, TRUST, VERSION_LABEL, ImageSettings
 from .instruction import quote
 

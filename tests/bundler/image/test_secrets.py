@@ -123,7 +123,7 @@ def test_an_index_that_cannot_be_reached_is_named_without_its_password(small, ba
     lock.write_text(f"nowhere==1.0 --hash=sha256:{64 * '0'}\n")
     code = (
         "import sys; from pathlib import Path; from modelbundle.bundler.requirements import uv\n"
-        "from modelbundle.bundler.layers.package_tree import Wanted\n"
+        "from modelbundle.bundler.layers.packages.package_tree import Wanted\n"
         "w = Wanted('3.11', 'linux/amd64', 'opt/site')\n"
         "uv.run(w.arguments(Path(sys.argv[2]), Path(sys.argv[1])), cwd=Path('/'))\n"
     )

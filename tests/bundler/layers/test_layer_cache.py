@@ -8,11 +8,11 @@ import pytest
 
 from modelbundle.bundler.errors import Damaged
 from modelbundle.bundler.layers import layer_cache
-from modelbundle.bundler.layers.bytecode import Compiler
 from modelbundle.bundler.layers.layer_cache import AGE, LayerCache
 from modelbundle.bundler.layers.layer_memo import LayerMemo
 from modelbundle.bundler.layers.member import Member
-from modelbundle.bundler.layers.package_tree import PackageTree, Wanted
+from modelbundle.bundler.layers.packages.bytecode import Compiler
+from modelbundle.bundler.layers.packages.package_tree import PackageTree, Wanted
 from modelbundle.bundler.store import Blob
 from modelbundle.runtime import digest
 from modelbundle.runtime.manifests.manifest import BundleManifest, FileEntry

@@ -14,12 +14,12 @@ from importlib import resources
 from pathlib import Path
 from typing import Literal
 
-from ..errors import BuildError, ResolveError
-from ..requirements.resolving import uv
-from ..store import Store
-from ..store.files.barrier import Barrier
-from . import layer_cache
-from .member import Member
+from ...errors import BuildError, ResolveError
+from ...requirements.resolving import uv
+from ...store import Store
+from ...store.files.barrier import Barrier
+from .. import layer_cache
+from ..member import Member
 
 Bytecode = Literal["auto", "none"]
 

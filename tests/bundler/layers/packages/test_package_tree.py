@@ -7,8 +7,8 @@ import os
 import pytest
 
 from modelbundle.bundler.errors import BuildError, ResolveError
-from modelbundle.bundler.layers.bytecode import Compiler
-from modelbundle.bundler.layers.package_tree import PackageTree, Wanted
+from modelbundle.bundler.layers.packages.bytecode import Compiler
+from modelbundle.bundler.layers.packages.package_tree import PackageTree, Wanted
 from modelbundle.bundler.progress import NullProgress
 from modelbundle.bundler.store.files import disk
 from modelbundle.runtime import digest

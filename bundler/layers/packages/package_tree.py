@@ -16,19 +16,19 @@ from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import Any
 
-from ...runtime import canonical, digest
-from ..errors import BuildError, ResolveError
-from ..progress import Progress
-from ..requirements.lock.lock import index_arguments
-from ..requirements.requirements import normalize
-from ..requirements.resolving import uv
-from ..requirements.target import PLATFORMS
-from ..requirements.wheels import collisions
-from ..store import Store
-from ..store.files import disk
-from . import layer_cache
+from ....runtime import canonical, digest
+from ...errors import BuildError, ResolveError
+from ...progress import Progress
+from ...requirements.lock.lock import index_arguments
+from ...requirements.requirements import normalize
+from ...requirements.resolving import uv
+from ...requirements.target import PLATFORMS
+from ...requirements.wheels import collisions
+from ...store import Store
+from ...store.files import disk
+from .. import layer_cache
+from ..member import Member
 from .bytecode import Compiler
-from .member import Member
 
 _FORMAT = 1
 _NOTES = frozenset({"INSTALLER", "REQUESTED", "direct_url.json", "uv_cache.json"})

@@ -2,7 +2,7 @@
 
 import pytest
 
-from modelbundle.bundler.layers.package_group import group_of, grouped
+from modelbundle.bundler.layers.packages.package_group import group_of, grouped
 
 
 @pytest.mark.parametrize(

@@ -12,9 +12,9 @@ import pytest
 from uv import find_uv_bin
 
 from modelbundle.bundler.errors import ResolveError
-from modelbundle.bundler.layers import python_tree
-from modelbundle.bundler.layers.bytecode import Compiler
-from modelbundle.bundler.layers.python_tree import PYTHON_HOME, PythonTree
+from modelbundle.bundler.layers.packages import python_tree
+from modelbundle.bundler.layers.packages.bytecode import Compiler
+from modelbundle.bundler.layers.packages.python_tree import PYTHON_HOME, PythonTree
 from modelbundle.bundler.progress import NullProgress
 from modelbundle.bundler.requirements import standalone
 from modelbundle.bundler.requirements.standalone import MIRROR, Archive

@@ -17,14 +17,14 @@ from pathlib import Path, PurePosixPath
 from typing import Any
 from urllib.parse import unquote
 
-from ...runtime import canonical, digest
-from ..errors import ResolveError
-from ..progress import Progress
-from ..requirements.standalone import MIRROR, Archive
-from ..store import Store
-from . import layer_cache
+from ....runtime import canonical, digest
+from ...errors import ResolveError
+from ...progress import Progress
+from ...requirements.standalone import MIRROR, Archive
+from ...store import Store
+from .. import layer_cache
+from ..member import Member
 from .bytecode import Compiler
-from .member import Member
 
 PYTHON_HOME = "opt/python/current"
 _FORMAT = 1
