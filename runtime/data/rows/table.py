@@ -217,7 +217,8 @@ def _listed(array: np.ndarray, path: str, null: bool) -> list[Any]:
     try:
         return to_instances(array, nan_as_null=null)
     except PredictionFailed:
-        raise InvalidInput(f"instances{path}: expected a value everywhere, got NaN.") from None
+        got = "NaN" if np.isnan(array).any() else "an infinity"
+        raise InvalidInput(f"instances{path}: expected a value everywhere, got {got}.") from None
 
 
 def _shape(sizes: Sequence[Any]) -> str:

@@ -28,6 +28,7 @@ TABLE = Side(
 )
 NUMBERS = Side("columns", (Field("a", "float64", (None,)), Field("b", "float64", (None,))))
 NAMED = Side("tensors", (Field("ids", "int64", (None, None)), Field("mask", "bool", (None, None))))
+HALF = Side("array", (Field("x", "bfloat16", (None,)),))
 
 
 def bytes_of(name, *values, shape=None):
@@ -196,6 +197,8 @@ def test_objects_are_json_or_text():
         (TABLE, [Tensor("name", "BYTES", [1], [b"\xff"]), numbers("age", [3])], "UTF-8"),
         (NAMED, [numbers("ids", [[1]], "INT64"), numbers("mask", [[1], [1]], "BOOL")], "rows"),
         (OBJECTS, [numbers("x", [np.inf])], "finite"),
+        (HALF, [numbers("x", [np.nan])], "inputs.x: expected a value everywhere, got NaN"),
+        (HALF, [numbers("x", [np.inf])], "inputs.x: expected a value everywhere, got an infinity"),
         (OBJECTS, [numbers("x", [1]), numbers("y", [1, 2])], "number of rows"),
         (OBJECTS, [bytes_of("x", "[" * 300 + "]" * 300)], "levels deep"),
     ],
