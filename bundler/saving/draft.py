@@ -15,9 +15,10 @@ from ..progress import Progress
 from ..requirements.libraries import beyond
 from ..requirements.requirements import normalize
 from ..store import Item, Store
-from . import class_names, provenance
+from . import provenance
 from .file_source import Origin
-from .recording import Recording
+from .recording import class_names
+from .recording.recording import Recording
 from .save_options import SaveOptions
 
 _PICKLED = (".pkl", ".pickle", ".joblib", ".pt", ".pth", ".pt2")

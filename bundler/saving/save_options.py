@@ -6,8 +6,8 @@ from pathlib import Path
 from typing import Any
 
 from ...runtime.manifests.signature import Class, Signature
-from . import sample_file
-from .recording import Text
+from .recording import sample_file
+from .recording.recording import Text
 
 
 @dataclass(frozen=True, slots=True)

@@ -19,12 +19,13 @@ from ..progress import NullProgress, Progress
 from ..store import Item, Store
 from ..store.files.disk import told
 from ..tag import check_name, check_version
-from . import model_source, recording, rehearsal
+from . import model_source, rehearsal
 from .draft import Draft
 from .file_source import FileSource
 from .foreign import remote
 from .pickle_fault import unpicklable
-from .recording import Recording
+from .recording import recording
+from .recording.recording import Recording
 from .save_options import SaveOptions
 
 __all__ = ["SaveOptions", "load", "save", "save_file", "save_object", "save_source"]

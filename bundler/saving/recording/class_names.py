@@ -6,9 +6,9 @@ from typing import Any
 
 import numpy as np
 
-from ...runtime.frameworks.framework import Classifying, Framework
-from ...runtime.manifests.signature import Class, Field, Side, Signature, is_classes
-from ..errors import SampleMismatch
+from ....runtime.frameworks.framework import Classifying, Framework
+from ....runtime.manifests.signature import Class, Field, Side, Signature, is_classes
+from ...errors import SampleMismatch
 
 
 def named(side: Side, framework: Framework, model: Any, method: str, answer: Any) -> Side:

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from ..errors import SampleMismatch
+from ...errors import SampleMismatch
 
 _HINT_ROW = "One row is given as a list of one: `[row]`."
 _HINT_FEW = "Give a few rows, as the model takes them."

@@ -5,10 +5,10 @@ from typing import Any
 
 import numpy as np
 
-from ...runtime.data.rows import table
-from ...runtime.frameworks.framework import Framework
-from ...runtime.frameworks.sklearn import takes_records
-from ...runtime.manifests.signature import OBJECTS, Field, Layout, Side
+from ....runtime.data.rows import table
+from ....runtime.frameworks.framework import Framework
+from ....runtime.frameworks.sklearn import takes_records
+from ....runtime.manifests.signature import OBJECTS, Field, Layout, Side
 
 _NUMERIC = frozenset({"int64", "float64", "bool"})
 

@@ -10,7 +10,8 @@ import pytest
 
 import modelbundle
 from modelbundle.bundler.errors import InvalidSource
-from modelbundle.bundler.saving import sample_file, saving
+from modelbundle.bundler.saving import saving
+from modelbundle.bundler.saving.recording import sample_file
 from modelbundle.bundler.saving.saving import SaveOptions
 from modelbundle.bundler.store import Store
 from modelbundle.runtime.manifests.manifest import ModelManifest

@@ -166,7 +166,7 @@ def test_a_sample_that_is_one_value_is_told_apart(sample):
 
 def of_text(model, rows):
     """What is recorded where the sample is a JSON file."""
-    from modelbundle.bundler.saving import recording
+    from modelbundle.bundler.saving.recording import recording
     from modelbundle.runtime.frameworks.generic import Generic
 
     return recording.record(Generic(), model, recording.Text(rows), (), {})[0]

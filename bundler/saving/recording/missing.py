@@ -5,8 +5,8 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
-from ...runtime.data.rows import column, table
-from ...runtime.manifests.signature import Field, Side
+from ....runtime.data.rows import column, table
+from ....runtime.manifests.signature import Field, Side
 
 _HAS_MISSING = frozenset("fstc")  # families of dtypes in which JSON's null is a value
 _ASKED = 64  # fields that are asked one by one; wider tables take null everywhere or nowhere

@@ -5,12 +5,12 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
-from ...runtime.data.rows import table
-from ...runtime.data.samples import Samples, compare
-from ...runtime.errors import BundleError, PredictionFailed, RequestError, in_short
-from ...runtime.frameworks.framework import Framework
-from ...runtime.manifests.signature import OBJECTS, Side, Signature
-from ..errors import SampleMismatch
+from ....runtime.data.rows import table
+from ....runtime.data.samples import Samples, compare
+from ....runtime.errors import BundleError, PredictionFailed, RequestError, in_short
+from ....runtime.frameworks.framework import Framework
+from ....runtime.manifests.signature import OBJECTS, Side, Signature
+from ...errors import SampleMismatch
 from . import class_names, missing, sample_rows, signatures
 
 ROWS = 8  # recorded of a sample
