@@ -1,6 +1,6 @@
 """scikit-learn: estimators, Pipelines and whatever else keeps its interface."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +11,7 @@ from ..errors import InvalidModel
 from ..manifests.signature import Field, Side, Signature
 from ..pickles import pickling
 from ..pickles.scanning import scan
-from . import pickle_file, skops_file, threads
+from . import pickle_file, sklearn_refusal, skops_file, threads
 from .answer import settled
 from .framework import Saved, lineage
 
@@ -99,10 +99,21 @@ class Sklearn:
     def call(self, model: Any, method: str, batch: Any) -> Any:
         """Call it; sparse answers become dense, those of several outputs a tuple."""
         rows = batch if takes_records(model) else table.stack(batch)
-        answer = settled(getattr(model, method)(_as_fitted(model, rows)))
+        answer = settled(_asked(getattr(model, method), _as_fitted(model, rows)))
         if isinstance(answer, list) and _is_of_outputs(model, answer, table.rows(rows)):
             return tuple(answer)  # any other list is one of rows
         return answer.toarray() if hasattr(answer, "toarray") else answer
+
+
+def _asked(method: Callable[[Any], Any], rows: Any) -> Any:
+    """The answer; values that the library refuses are the request's, not a failure of the model."""
+    try:
+        return method(rows)
+    except ValueError as error:
+        refused = sklearn_refusal.refusal(error, rows)
+        if refused is None:
+            raise
+        raise refused from error
 
 
 def _narrowed(model: Any) -> Any:
