@@ -20,18 +20,18 @@ from ..errors import BundleError
 from ..http.shared_state import SharedState
 from ..manifests.settings import ServeSettings
 from ..telemetry.traced import Tracing
-from . import health, reflection
 from .dispatcher import Dispatcher, Log
-from .examples import Examples
-from .fast_infer import FastInfer
-from .fast_infer_request import PATH
-from .fixed import Fixed
-from .inference import Inference
-from .prediction import Prediction
-from .repository import Repository
-from .seldon import Seldon
-from .shared_memory import SharedMemory
-from .torchserve import Torchserve
+from .fast.infer import FastInfer
+from .fast.infer_request import PATH
+from .services import health, reflection
+from .services.examples import Examples
+from .services.fixed import Fixed
+from .services.inference import Inference
+from .services.prediction import Prediction
+from .services.repository import Repository
+from .services.seldon import Seldon
+from .services.shared_memory import SharedMemory
+from .services.torchserve import Torchserve
 
 log = logging.getLogger(__name__)
 

@@ -1,4 +1,4 @@
-"""gRPC's health checking protocol, `grpc.health.v1` (grpc/doc/health-checking.md)."""
+"""gRPC's health checking protocol, `grpc.services.health.v1` (grpc/doc/health-checking.md)."""
 
 from .kind import STRING, Method, ProtoFile, enum
 

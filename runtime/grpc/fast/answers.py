@@ -1,0 +1,104 @@
+"""FastInferAnswers: what a model says to a whole batch, as the bytes of each call's answer."""
+
+from typing import Any
+
+import numpy as np
+
+from ...data.rows import table
+from ...data.rows.predictions import is_numeric
+from ...dialects.served import Served
+from ...dialects.tensors.output import from_output
+from ...dialects.tensors.tensor import DTYPES, Tensor, to_raw
+from ...dialects.v2.infer_answer import check_outputs
+from ...dialects.v2.infer_request import Wanted
+from ...models.runner import Queue
+from ..dispatcher import Dispatcher
+from ..tensors.varint import varint
+from .infer_forms import Form
+from .infer_request import PATH, FastInferRequest
+
+_RAW = b"\x32"  # the tag of raw_output_contents: field 6, with a length
+_MOST = 256  # heads that are kept
+
+
+class FastInferAnswers:
+    """A Group: one tensor of numbers is cut as bytes; of anything else each is written alone."""
+
+    def __init__(self, served: Served, queue: Queue, dispatcher: Dispatcher, response: Any) -> None:
+        self.queue = queue
+        self._served = served
+        self._dispatcher = dispatcher
+        self._response = response
+        self._heads: dict[tuple[Any, ...], bytes] = {}
+
+    def answer(self, requests: list[FastInferRequest], output: Any, bounds: list[int]) -> None:
+        """Hand over what is said of the rows `bounds[i]:bounds[i + 1]` of `output` to request i."""
+        try:
+            told = self._told(requests, output, bounds)
+        except Exception:  # noqa: BLE001 - each is tried by itself, and then it is in the log
+            told = None
+        if told is None:
+            for request, start, stop in zip(requests, bounds, bounds[1:], strict=False):
+                request.succeed(table.slice(output, start, stop))
+            return
+        for request, said in zip(requests, told, strict=True):
+            request.tell(said)
+            request.is_told = True
+        self._dispatcher.ended(requests, PATH, 200)
+
+    def alone(self, request: FastInferRequest, output: Any) -> bytes:
+        """The answer to one call, whatever it is made of.
+
+        Raises:
+            RequestError: for an output that the model does not have, or one that is none.
+        """
+        form, served = request.form, self._served
+        assert served.signature is not None
+        outputs = from_output(served.signature, output)
+        if form.outputs:
+            there = {each.name: each for each in outputs}
+            check_outputs(served.name, [Wanted(name) for name in form.outputs], there)
+            outputs = [there[name] for name in form.outputs]
+        response = self._response(model_name=form.model, model_version=served.version)
+        for each in outputs:
+            response.outputs.add(name=each.name, datatype=each.datatype, shape=each.shape)
+            response.raw_output_contents.append(to_raw(each))
+        return bytes(response.SerializeToString())
+
+    def _told(
+        self, requests: list[FastInferRequest], output: Any, bounds: list[int]
+    ) -> list[bytes] | None:
+        signature = self._served.signature
+        if signature is None or not isinstance(output, np.ndarray) or not is_numeric(output):
+            return None
+        (tensor,) = from_output(signature, output)
+        dtype = DTYPES.get(tensor.datatype)
+        if dtype is None or not output.size or any(_asks(tensor, each.form) for each in requests):
+            return None
+        data = np.ascontiguousarray(tensor.data, dtype).tobytes()
+        width = len(data) // len(output)
+        said = []
+        for request, start, stop in zip(requests, bounds, bounds[1:], strict=False):
+            head = self._head(request.form, tensor, stop - start)
+            said.append(head + data[start * width : stop * width])
+        return said
+
+    def _head(self, form: Form, tensor: Tensor, rows: int) -> bytes:
+        """All of an answer of so many rows that stands before its numbers."""
+        shape = (rows, *tensor.shape[1:])
+        key = (form.model, tensor.name, tensor.datatype, shape)
+        head = self._heads.get(key)
+        if head is None:
+            if len(self._heads) >= _MOST:
+                self._heads.clear()
+            made = self._response(model_name=form.model, model_version=self._served.version)
+            made.outputs.add(name=tensor.name, datatype=tensor.datatype, shape=shape)
+            size = np.dtype(DTYPES[tensor.datatype]).itemsize * int(np.prod(shape))
+            head = bytes(made.SerializeToString()) + _RAW + varint(size)
+            self._heads[key] = head
+        return head
+
+
+def _asks(tensor: Tensor, form: Form) -> bool:
+    """Whether a call asks for anything but the one tensor that there is."""
+    return bool(form.outputs) and form.outputs != (tensor.name,)

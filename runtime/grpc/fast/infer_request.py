@@ -1,0 +1,76 @@
+"""FastInferRequest: one call of `ModelInfer` that waits for a batch, as the log will see it."""
+
+import logging
+import time
+from typing import TYPE_CHECKING, Any
+
+from ...batching.request import FutureRequest
+from ...errors import PredictionFailed, RequestError
+from ...telemetry.trace_context import TraceContext
+
+if TYPE_CHECKING:
+    from .infer_forms import Form
+
+log = logging.getLogger(__name__)
+
+PATH = "/inference.GRPCInferenceService/ModelInfer"
+
+
+class FastInferRequest(FutureRequest):
+    """Its future gets the bytes of the answer.
+
+    began      seconds on the monotonic clock
+    remaining  what the client's own deadline left then
+    is_told    whether the numbers and the log know that it has ended
+    """
+
+    __slots__ = ("began", "form", "group", "id", "is_told", "remaining", "sent", "status")
+
+    method = "POST"  # as it is on the wire
+    path = PATH
+    trace: TraceContext | None = None
+
+    def __init__(self, batch: Any, rows: int, size: int, deadline: float, priority: int) -> None:
+        super().__init__(batch, rows, size, deadline, priority)
+        self.began = self.deadline
+        self.remaining: float | None = None
+        self.id = b""
+        self.status = self.sent = 0
+        self.is_told = False
+        self.form: Form
+        self.group: Any = None
+
+    @property
+    def received(self) -> int:
+        """Bytes of the message."""
+        return self.size
+
+    @property
+    def seconds(self) -> float:
+        """Time since it began."""
+        return time.monotonic() - self.began
+
+    @property
+    def metadata(self) -> tuple[tuple[str, str], ...]:
+        """What comes with the answer."""
+        return (("x-request-id", self.id.decode()),)
+
+    def succeed(self, output: Any) -> None:
+        """Hand over the answer to exactly these rows."""
+        if self.future.done():
+            return
+        try:
+            self.tell(self.group.alone(self, output))
+        except RequestError as error:
+            self.future.set_exception(error)
+        except Exception as error:
+            log.exception("%s failed.", self.path)
+            failure = PredictionFailed()
+            failure.__cause__ = error
+            self.future.set_exception(failure)
+
+    def tell(self, said: bytes) -> None:
+        """Hand over the bytes of the answer."""
+        self.status, self.sent = 200, len(said)
+        if not self.future.done():
+            self.future.set_result(said)

@@ -1,0 +1,39 @@
+"""ApiStream: what an author's API says bit by bit, as tensors."""
+
+from collections.abc import AsyncGenerator, Sequence
+from contextlib import aclosing
+from typing import Any
+
+from ...dialects.inquiry import Inquiry
+from ...dialects.served import Served
+from ...dialects.tensors.api_tensors import body_of
+from ...dialects.tensors.output import from_output
+from ...dialects.tensors.tensor import Tensor
+from ...dialects.v2.generate import EVENTS, items_in
+from ...manifests.signature import Signature
+from ...models.operation import Stream
+
+TEXT = "text_output"
+_FREE = Signature()
+
+
+async def ask(
+    served: Served, inquiry: Inquiry, tensors: Sequence[Tensor]
+) -> AsyncGenerator[list[Tensor], None]:
+    """The tensors of each item as it comes: text is `text_output`, an object a tensor a field.
+
+    Raises:
+        RequestError: see `Served.call`; also where the stream ends with an error.
+    """
+    body = body_of(served.route, tensors)
+    answer = await served.call(inquiry, body.body, body.content_type, EVENTS)
+    assert isinstance(answer, Stream)
+    async with aclosing(items_in(answer.parts)) as items:
+        async for item in items:
+            yield _tensors(item)
+
+
+def _tensors(item: Any) -> list[Tensor]:
+    if isinstance(item, str):
+        return [Tensor(TEXT, "BYTES", (1,), [item.encode()])]
+    return from_output(_FREE, [item])

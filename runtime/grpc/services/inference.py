@@ -1,0 +1,227 @@
+"""Inference: the open inference protocol's service, `inference.GRPCInferenceService`.
+
+Sources: github.com/kserve/open-inference-protocol, specification/protocol/inference_grpc.md, and
+what Triton's clients call beyond it.
+"""
+
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import aclosing
+from functools import partial
+from typing import Any
+
+import grpc
+import orjson
+from google.protobuf import json_format
+
+from ...data.regions import Place
+from ...dialects.catalog import Catalog
+from ...dialects.inquiry import Inquiry
+from ...dialects.memory import Memory
+from ...dialects.served import Served
+from ...dialects.tensors.api_tensors import ask
+from ...dialects.tensors.batch import to_batch
+from ...dialects.tensors.output import from_output
+from ...dialects.tensors.tensor import Tensor
+from ...dialects.v2.classification import classified
+from ...dialects.v2.infer_answer import check_outputs
+from ...dialects.v2.infer_request import Wanted, heed
+from ...dialects.v2.metadata import config, extensions, metadata
+from ...dialects.v2.statistics import statistics
+from ...errors import InvalidInput
+from ...manifests.signature import Side
+from ..aside import LARGE, MANY, Aside
+from ..dispatcher import Dispatcher, Say
+from ..messages.pool import pool
+from ..refusal import Refusal
+from ..tensors import open_inference as tensors
+from ..tensors import raw_contents
+from ..tensors.parameters import values
+from . import api_stream
+
+_SERVICE = "/inference.GRPCInferenceService"
+_WANTS_END = "triton_enable_empty_final_response"
+
+
+class Inference:
+    """Answers the service's calls."""
+
+    PROBES = frozenset({f"{_SERVICE}/ServerLive", f"{_SERVICE}/ServerReady"})
+
+    def __init__(self, catalog: Catalog) -> None:
+        self._catalog = catalog
+        self._aside = Aside()
+        self._messages = pool()
+        self._response = self._messages["inference.ModelInferResponse"]
+
+    def handlers(self, dispatcher: Dispatcher) -> dict[str, grpc.RpcMethodHandler]:
+        """By path."""
+        answers = {
+            "ServerLive": self._live,
+            "ServerReady": self._ready,
+            "ModelReady": self._model_ready,
+            "ServerMetadata": self._server_metadata,
+            "ModelMetadata": self._model_metadata,
+            "ModelConfig": self._config,
+            "ModelStatistics": self._statistics,
+        }
+        made = {
+            f"{_SERVICE}/{n}": dispatcher.unary(f"{_SERVICE}/{n}", a) for n, a in answers.items()
+        }
+        infer = f"{_SERVICE}/ModelInfer"
+        made[infer] = dispatcher.unary(infer, self._infer, raw_contents.reader)
+        stream = f"{_SERVICE}/ModelStreamInfer"
+        made[stream] = dispatcher.streamed(
+            stream, self._infer_on_stream, self._failed, raw_contents.reader
+        )
+        return made
+
+    # --- how it is ---
+
+    async def _live(self, _: Any, __: Inquiry) -> Any:
+        return self._messages["inference.ServerLiveResponse"](live=True)
+
+    async def _ready(self, _: Any, __: Inquiry) -> Any:
+        is_ready = self._catalog.reason is None
+        return self._messages["inference.ServerReadyResponse"](ready=is_ready)
+
+    async def _model_ready(self, request: Any, _: Inquiry) -> Any:
+        served = self._catalog.find(request.name, request.version)
+        return self._messages["inference.ModelReadyResponse"](ready=served.is_ready)
+
+    async def _server_metadata(self, _: Any, __: Inquiry) -> Any:
+        return self._messages["inference.ServerMetadataResponse"](
+            name=self._catalog.server_name,
+            version=self._catalog.server_version,
+            extensions=extensions(self._catalog.regions),
+        )
+
+    async def _model_metadata(self, request: Any, _: Inquiry) -> Any:
+        served = self._catalog.find(request.name, request.version)
+        versions = [each.version for each in self._catalog.served() if each.name == served.name]
+        return self._told("ModelMetadataResponse", metadata(served, request.name, versions))
+
+    async def _config(self, request: Any, _: Inquiry) -> Any:
+        served = self._catalog.find(request.name, request.version)
+        return self._told("ModelConfigResponse", {"config": config(served, request.name)})
+
+    async def _statistics(self, request: Any, _: Inquiry) -> Any:
+        listed = [statistics(s, self._catalog.number(s)) for s in self._asked(request)]
+        return self._told("ModelStatisticsResponse", {"model_stats": listed})
+
+    def _asked(self, request: Any) -> Iterator[Served]:
+        """The versions of a model, or one of them, or all models."""
+        if request.name and request.version:
+            yield self._catalog.find(request.name, request.version)
+            return
+        name = self._catalog.find(request.name).name if request.name else ""
+        for served in self._catalog.served():
+            if not name or served.name == name:
+                yield served
+
+    def _told(self, name: str, said: Mapping[str, Any]) -> Any:
+        """What REST says as JSON, as a message."""
+        message = self._messages[f"inference.{name}"]()
+        return json_format.Parse(orjson.dumps(said), message, ignore_unknown_fields=True)
+
+    # --- predictions ---
+
+    async def _infer(self, request: Any, inquiry: Inquiry) -> Any:
+        return await self._whole(request, self._served(request, inquiry), inquiry)
+
+    async def _whole(self, request: Any, served: Served, inquiry: Inquiry) -> Any:
+        places = _places(request.outputs, served)
+        outputs = await self._answered(request, served, inquiry)
+        if request.outputs:
+            outputs = _chosen(served.name, request.outputs, outputs)
+        is_long = not request.raw_input_contents and tensors.count(outputs) > MANY
+        work = partial(self._written, request, served, outputs, places)
+        return await self._aside.run(work, is_long=is_long)
+
+    async def _answered(self, request: Any, served: Served, inquiry: Inquiry) -> list[Tensor]:
+        """What a model, or an author's class, says to the tensors of a request."""
+        is_long = len(inquiry.body) >= LARGE and tensors.is_long(request)
+        signature = served.signature
+        if signature is None:
+            work = partial(tensors.read, request, Memory(served))
+            return await ask(served, inquiry, await self._aside.run(work, is_long=is_long))
+        work = partial(_batch, signature.inputs, request, served)
+        batch = await self._aside.run(work, is_long=is_long)
+        return from_output(signature, await served.answer(inquiry, batch))
+
+    def _written(
+        self, request: Any, served: Served, outputs: Sequence[Tensor], places: Mapping[str, Place]
+    ) -> Any:
+        """The response to a request, in the form in which that came."""
+        response = self._response(
+            model_name=request.model_name, model_version=served.version, id=request.id
+        )
+        tensors.write(response, outputs, places, is_raw=tensors.is_raw(request))
+        return response
+
+    def _served(self, request: Any, inquiry: Inquiry) -> Served:
+        """What is asked; among the parameters may be its method and what the client wishes."""
+        name, version = request.model_name, request.model_version
+        if not request.parameters:
+            return self._catalog.find(name, version)
+        parameters = values(request.parameters)
+        method = parameters.get("method")
+        served = self._catalog.find(name, version, method=method if type(method) is str else None)
+        heed(parameters, inquiry, served)
+        return served
+
+    async def _infer_on_stream(self, request: Any, inquiry: Inquiry, say: Say) -> Any:
+        served = self._served(request, inquiry)
+        if not served.route.streaming:
+            response = await self._whole(request, served, inquiry)
+            return self._part(response, is_last=True)
+        given = tensors.read(request, Memory(served))
+        async with aclosing(api_stream.ask(served, inquiry, given)) as parts:
+            async for part in parts:
+                response = self._written(request, served, part, {})
+                await say(self._part(response, is_last=False))
+        if not values(request.parameters).get(_WANTS_END):
+            return None
+        return self._part(self._written(request, served, [], {}), is_last=True)
+
+    def _part(self, response: Any, *, is_last: bool) -> Any:
+        """An answer on a stream, and whether there will be another to the same question."""
+        response.parameters["triton_final_response"].bool_param = is_last
+        return self._messages["inference.ModelStreamInferResponse"](infer_response=response)
+
+    def _failed(self, request: Any, refusal: Refusal) -> Any:
+        """As Triton says it: in words, with the id, on a stream that goes on."""
+        said = self._messages["inference.ModelStreamInferResponse"](error_message=refusal.detail)
+        if request is not None:
+            said.infer_response.id = request.id
+            said.infer_response.model_name = request.model_name
+        return said
+
+
+def _batch(side: Side, request: Any, served: Served) -> Any:
+    given, is_null = tensors.read(request, Memory(served)), served.settings.nan == "null"
+    return to_batch(side, given, nan_as_null=is_null, model=request.model_name)
+
+
+def _places(asked: Any, served: Served) -> dict[str, Place]:
+    """Where the outputs shall be that the answer only names."""
+    memory = Memory(served)
+    found = {each.name: memory.place(values(each.parameters)) for each in asked if each.parameters}
+    return {name: place for name, place in found.items() if place is not None}
+
+
+def _chosen(model: str, asked: Any, outputs: list[Tensor]) -> list[Tensor]:
+    """The outputs that were asked for, in that order, and as classes where that was asked for."""
+    there = {each.name: each for each in outputs}
+    wanted = [Wanted(each.name, None, _classes(each)) for each in asked]
+    check_outputs(model, wanted, there)
+    return [
+        classified(there[each.name], each.classes) if each.classes else there[each.name]
+        for each in wanted
+    ]
+
+
+def _classes(asked: Any) -> int:
+    classes = values(asked.parameters).get("classification", 0)
+    if type(classes) is not int or classes < 0:
+        raise InvalidInput("outputs: expected `classification` to be a number of classes.")
+    return classes

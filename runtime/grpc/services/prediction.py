@@ -1,0 +1,122 @@
+"""Prediction: TensorFlow Serving's `PredictionService` and `ModelService`.
+
+Source: github.com/tensorflow/serving, `tensorflow_serving/apis`.
+"""
+
+from functools import partial
+from typing import Any
+
+import grpc
+import orjson
+from google.protobuf import json_format
+
+from ...dialects.catalog import Catalog
+from ...dialects.inquiry import Inquiry
+from ...dialects.tensors.batch import to_batch
+from ...dialects.tensors.output import from_output
+from ...dialects.v1 import contract, status
+from ...errors import InvalidInput, NotSupported
+from ...manifests.signature import Side
+from ...printable import printable
+from ..aside import LARGE, Aside
+from ..dispatcher import Dispatcher
+from ..messages.pool import pool
+from ..messages.serving import STATES
+from ..model_spec import ModelSpecs
+from ..tensors import tensor_proto
+
+_PREDICTION = "/tensorflow.serving.PredictionService"
+_MODEL = "/tensorflow.serving.ModelService"
+_SHOWN = 64  # characters of a name that an error repeats
+_UNKNOWN = 2  # of the codes that a version's status has
+_SIGNATURE_DEF = "signature_def"
+
+
+class Prediction:
+    """Answers the calls of both services."""
+
+    def __init__(self, catalog: Catalog) -> None:
+        self._catalog = catalog
+        self._specs = ModelSpecs(catalog)
+        self._aside = Aside()
+        self._messages = pool()
+
+    def handlers(self, dispatcher: Dispatcher) -> dict[str, grpc.RpcMethodHandler]:
+        """By path."""
+        answers = {
+            f"{_PREDICTION}/Predict": self._predict,
+            f"{_PREDICTION}/GetModelMetadata": self._metadata,
+            f"{_MODEL}/GetModelStatus": self._status,
+        }
+        return {path: dispatcher.unary(path, answer) for path, answer in answers.items()}
+
+    async def _predict(self, request: Any, inquiry: Inquiry) -> Any:
+        spec = request.model_spec
+        served = self._specs.method(spec)
+        if served.signature is None:
+            raise NotSupported(f"`{served.name}` takes bodies of its own form, not tensors.")
+        is_long = len(inquiry.body) >= LARGE and not all(
+            each.tensor_content for each in request.inputs.values()
+        )
+        work = partial(_batch, served.signature.inputs, request)
+        batch = await self._aside.run(work, is_long=is_long)
+        outputs = from_output(served.signature, await served.answer(inquiry, batch))
+        response = self._messages["tensorflow.serving.PredictResponse"]()
+        self._specs.write(response.model_spec, spec, served)
+        wanted = _wanted(list(request.output_filter), [each.name for each in outputs])
+        for tensor in outputs:
+            if tensor.name in wanted:
+                tensor_proto.write(response.outputs[tensor.name], tensor)
+        return response
+
+    async def _metadata(self, request: Any, _: Inquiry) -> Any:
+        if list(request.metadata_field) != [_SIGNATURE_DEF]:
+            raise InvalidInput(f"metadata_field: there is `{_SIGNATURE_DEF}`, and nothing else.")
+        served = self._specs.model(request.model_spec)
+        methods = {
+            method: self._catalog.find(served.name, served.version, method=method).signature
+            for method in served.methods
+        }
+        told = contract.metadata(served.name, served.version, methods)
+        signatures = json_format.Parse(
+            orjson.dumps(told["metadata"][_SIGNATURE_DEF]),
+            self._messages["tensorflow.serving.SignatureDefMap"](),
+        )
+        response = self._messages["tensorflow.serving.GetModelMetadataResponse"]()
+        self._specs.write(response.model_spec, request.model_spec, served)
+        response.metadata[_SIGNATURE_DEF].Pack(signatures)
+        return response
+
+    async def _status(self, request: Any, _: Inquiry) -> Any:
+        spec = request.model_spec
+        served = self._specs.model(spec)
+        versions = [served]
+        if spec.WhichOneof("version_choice") is None:
+            versions = [each for each in self._catalog.served() if each.name == served.name]
+        response = self._messages["tensorflow.serving.GetModelStatusResponse"]()
+        for each in versions:
+            said = response.model_version_status.add(state=STATES[status.state(each)])
+            said.version = self._specs.number(each)
+            said.status.error_code = _UNKNOWN if each.phase == "failed" else 0
+            said.status.error_message = each.why or "" if each.phase == "failed" else ""
+        return response
+
+
+def _batch(side: Side, request: Any) -> Any:
+    return to_batch(
+        side, [tensor_proto.read(*each) for each in sorted(request.inputs.items(), key=_name_of)]
+    )
+
+
+def _name_of(item: tuple[str, Any]) -> str:
+    return item[0]
+
+
+def _wanted(asked: list[str], there: list[str]) -> set[str]:
+    """Names of the outputs to tell; all where nobody chose."""
+    for name in asked:
+        if name not in there:
+            known = ", ".join(f"`{each}`" for each in there)
+            shown = printable(name[:_SHOWN])
+            raise InvalidInput(f"output_filter: there is no output {shown!r}; there is {known}.")
+    return set(asked or there)

@@ -1,0 +1,221 @@
+"""Seldon: Seldon Core v1's services `Seldon`, of a deployment, and `Model`, of a part of one.
+
+What a message means is what it does over REST. Source: Seldon Core's documentation, "Seldon
+Protocol"; the fields are listed in our own words.
+"""
+
+import asyncio
+import base64
+from collections.abc import Mapping
+from typing import Any
+
+import grpc
+import numpy as np
+import orjson
+
+from ...dialects.bodies.bare import codec_of
+from ...dialects.catalog import Catalog
+from ...dialects.inquiry import Inquiry
+from ...dialects.seldon.answer import called, described, graph, told
+from ...dialects.seldon.feedback import Feedback
+from ...dialects.seldon.message import Message
+from ...dialects.served import Served
+from ...dialects.tensors.tensor import Tensor
+from ...errors import InvalidInput, NotSupported, PayloadTooLarge, UnknownModel
+from ...models.operation import Stream
+from ..dispatcher import Answer, Dispatcher
+from ..messages.pool import pool
+from ..messages.seldon import PACKAGE
+from ..tensors import packed, struct, tensor_proto
+
+_LARGE = 1 << 16  # bytes; such a message is read in a thread
+_DEPLOYMENT = b"seldon"  # by which an ingress chooses one; its name may be a model's
+
+
+class Seldon:
+    """Answers the calls of both services."""
+
+    def __init__(self, catalog: Catalog) -> None:
+        self._catalog = catalog
+        self._messages = pool()
+
+    def handlers(self, dispatcher: Dispatcher) -> dict[str, grpc.RpcMethodHandler]:
+        """By path."""
+        answers: dict[str, Answer] = {
+            "Seldon/Predict": self._predict,
+            "Seldon/SendFeedback": self._feedback,
+            "Seldon/ModelMetadata": self._named,
+            "Seldon/GraphMetadata": self._graph,
+            "Model/Predict": self._predict,
+            "Model/SendFeedback": self._feedback,
+            "Model/Metadata": self._first_one,
+        }
+        paths = {f"/{PACKAGE}.{name}": answer for name, answer in answers.items()}
+        return {path: dispatcher.unary(path, answer) for path, answer in paths.items()}
+
+    async def _predict(self, request: Any, inquiry: Inquiry) -> Any:
+        served = self._found(inquiry)
+        is_large = len(inquiry.body) >= _LARGE
+        if served.signature is None:
+            answer = await _called(served, inquiry, _message(request))
+        else:
+            read = asyncio.to_thread(_read, served, request) if is_large else None
+            message, batch = await read if read is not None else _read(served, request)
+            output = await served.answer(inquiry, batch)
+            answer = told(served, message, output)
+        is_tf = request.data.WhichOneof("data_oneof") == "tftensor"
+        return self._written(answer, is_tf=is_tf)
+
+    async def _feedback(self, request: Any, inquiry: Inquiry) -> Any:
+        said = {"reward": request.reward, "truth": _truth(request)}
+        for name in ("request", "response"):
+            said[name] = {"meta": {"puid": getattr(request, name).meta.puid}}
+        feedback = Feedback.of(said)
+        feedback.note(self._catalog, self._found(inquiry))
+        return self._written({"meta": {"puid": feedback.puid}})
+
+    async def _named(self, request: Any, inquiry: Inquiry) -> Any:
+        served = self._catalog.find(request.name) if request.name else self._found(inquiry)
+        return self._made("SeldonModelMetadata", described(served))
+
+    async def _first_one(self, _: Any, inquiry: Inquiry) -> Any:
+        return self._made("SeldonModelMetadata", described(self._found(inquiry)))
+
+    async def _graph(self, *_: object) -> Any:
+        return self._made("SeldonGraphMetadata", graph(self._catalog))
+
+    def _found(self, inquiry: Inquiry) -> Served:
+        """The model that is called as the deployment, or the first, as an ingress sends any."""
+        name = inquiry.headers.get(_DEPLOYMENT, b"").decode("latin-1")
+        if name:
+            try:
+                return self._catalog.find(name)
+            except UnknownModel:
+                pass
+        first = next(iter(self._catalog.served()), None)
+        if first is None:
+            raise UnknownModel("This server has no model.")
+        return first
+
+    def _made(self, name: str, values: Mapping[str, Any]) -> Any:
+        return self._messages[f"{PACKAGE}.{name}"](**values)
+
+    def _written(self, answer: Mapping[str, Any], *, is_tf: bool = False) -> Any:
+        said = self._messages[f"{PACKAGE}.SeldonMessage"]()
+        _write_meta(said.meta, answer["meta"])
+        if "strData" in answer:
+            said.strData = answer["strData"]
+        elif "binData" in answer:
+            said.binData = base64.b64decode(answer["binData"])
+        elif "jsonData" in answer:
+            struct.write(said.jsonData, _plain(answer["jsonData"]))
+        elif "data" in answer:
+            _write_data(said.data, answer["data"], is_tf=is_tf)
+        return said
+
+
+async def _called(served: Served, inquiry: Inquiry, message: Message) -> Mapping[str, Any]:
+    answer = None if served.route.streaming else await called(served, inquiry, message)
+    if answer is None or isinstance(answer, Stream):
+        raise NotSupported(f"`{served.name}` answers bit by bit; ask it over HTTP.")
+    return answer
+
+
+def _read(served: Served, request: Any) -> tuple[Message, Any]:
+    codec = codec_of(served)
+    if len(request.data.ndarray.values) > codec.max_rows:  # before any of it is a list
+        raise PayloadTooLarge(f"The request has more than {codec.max_rows} rows.")
+    message = _message(request)
+    return message, message.batch(codec)
+
+
+def _message(request: Any) -> Message:
+    """What a request says.
+
+    Raises:
+        InvalidInput: when it says nothing that is known here.
+    """
+    kind = request.WhichOneof("data_oneof")
+    said: dict[str, Any] = {"meta": _meta(request.meta)}
+    if kind == "data":
+        said["data"] = _data(request.data)
+    elif kind == "binData":
+        said[kind] = base64.b64encode(request.binData).decode()
+    elif kind == "strData":
+        said[kind] = request.strData
+    elif kind == "jsonData":
+        said[kind] = struct.read(request.jsonData)
+    return Message.of(said)
+
+
+def _data(data: Any) -> dict[str, Any]:
+    kind, names = data.WhichOneof("data_oneof"), list(data.names)
+    if kind == "ndarray":
+        return {"names": names, "ndarray": struct.read_list(data.ndarray)}
+    if kind == "tensor":
+        values = packed.read(data.tensor, "values", np.dtype(np.float64))
+        return {"names": names, "tensor": {"shape": list(data.tensor.shape), "values": values}}
+    if kind == "tftensor":
+        return {"names": names} | _of_tensor(tensor_proto.read("tftensor", data.tftensor))
+    return {"names": names}
+
+
+def _of_tensor(tensor: Tensor) -> dict[str, Any]:
+    """Numbers as a tensor, anything else as lists of values."""
+    if isinstance(tensor.data, np.ndarray) and tensor.data.dtype.kind in "iuf":
+        values: np.ndarray = tensor.data.ravel()
+        return {"tensor": {"shape": list(tensor.shape), "values": values}}
+    data = np.empty(len(tensor.data), object)
+    data[:] = [_text(each) if isinstance(each, bytes) else each for each in tensor.data]
+    return {"ndarray": data.reshape(tensor.shape).tolist()}
+
+
+def _text(value: bytes) -> str:
+    try:
+        return value.decode()
+    except UnicodeDecodeError as error:
+        raise InvalidInput("tftensor: a text is not UTF-8.") from error
+
+
+def _meta(meta: Any) -> dict[str, Any]:
+    tags = {name: struct.read(each) for name, each in meta.tags.items()}
+    routing = dict(meta.routing)
+    given = {"puid": meta.puid, "tags": tags, "routing": routing}
+    return {name: value for name, value in given.items() if value}
+
+
+def _truth(request: Any) -> Any:
+    """What would have been right, as JSON has it; None where nobody says."""
+    kind = request.truth.WhichOneof("data_oneof") if request.HasField("truth") else None
+    if kind == "data":
+        data = _data(request.truth.data)
+        return {"data": _plain(data)}
+    if kind == "jsonData":
+        return {"jsonData": struct.read(request.truth.jsonData)}
+    return {"strData": request.truth.strData} if kind == "strData" else None
+
+
+def _plain(value: Any) -> Any:
+    return orjson.loads(orjson.dumps(value, option=orjson.OPT_SERIALIZE_NUMPY))
+
+
+def _write_meta(said: Any, meta: Mapping[str, Any]) -> None:
+    said.puid = meta.get("puid", "")
+    for name, value in meta.get("tags", {}).items():
+        struct.write(said.tags[name], value)
+    said.routing.update(meta.get("routing", {}))
+    said.requestPath.update(meta.get("requestPath", {}))
+
+
+def _write_data(said: Any, data: Mapping[str, Any], *, is_tf: bool) -> None:
+    said.names.extend(data["names"])
+    if "ndarray" in data:
+        said.ndarray.SetInParent()
+        struct.write_list(said.ndarray, _plain(data["ndarray"]))
+        return
+    shape, values = data["tensor"]["shape"], data["tensor"]["values"]
+    if is_tf:
+        tensor_proto.write(said.tftensor, Tensor("tftensor", "FP64", tuple(shape), values))
+        return
+    said.tensor.shape.extend(shape)
+    packed.write(said.tensor, "values", values)

@@ -1,0 +1,99 @@
+"""TensorProto: TensorFlow's tensors in messages, read and written.
+
+Values stand in `tensor_content` (raw, row-major, little-endian) or in the list of their kind, where
+the last one stands for all that are missing. Source: TensorFlow, `tensor.proto`.
+"""
+
+from typing import Any
+
+import numpy as np
+
+from ...dialects.tensors.tensor import LONGEST, Tensor, from_raw, size, to_raw
+from ...errors import InvalidInput
+from ...printable import printable
+from ..messages.tensorflow import DATA_TYPES
+from . import packed
+
+_MOST = 1 << 22  # values that a message may stand for beyond those that it holds
+
+_DATATYPES = {
+    "DT_FLOAT": ("FP32", "float_val", np.float32),
+    "DT_DOUBLE": ("FP64", "double_val", np.float64),
+    "DT_INT32": ("INT32", "int_val", np.int32),
+    "DT_UINT8": ("UINT8", "int_val", np.uint8),
+    "DT_INT16": ("INT16", "int_val", np.int16),
+    "DT_INT8": ("INT8", "int_val", np.int8),
+    "DT_STRING": ("BYTES", "string_val", np.object_),
+    "DT_INT64": ("INT64", "int64_val", np.int64),
+    "DT_BOOL": ("BOOL", "bool_val", np.bool_),
+    "DT_BFLOAT16": ("BF16", "half_val", np.uint16),
+    "DT_UINT16": ("UINT16", "int_val", np.uint16),
+    "DT_HALF": ("FP16", "half_val", np.uint16),
+    "DT_UINT32": ("UINT32", "uint32_val", np.uint32),
+    "DT_UINT64": ("UINT64", "uint64_val", np.uint64),
+}
+_BY_NUMBER = {DATA_TYPES[name]: kind for name, kind in _DATATYPES.items()}
+_BY_DATATYPE = {
+    datatype: (DATA_TYPES[name], field, dtype)
+    for name, (datatype, field, dtype) in _DATATYPES.items()
+}
+_HALVES = frozenset({"FP16", "BF16"})
+
+
+def read(name: str, said: Any) -> Tensor:
+    """The tensor in a message.
+
+    Raises:
+        InvalidInput: when something in it is not what it says.
+    """
+    shown = printable(name[:LONGEST])
+    if said.dtype not in _BY_NUMBER:
+        raise InvalidInput(f"{shown}: there is no such dtype here: {said.dtype}.")
+    datatype, field, dtype = _BY_NUMBER[said.dtype]
+    shape = [dim.size for dim in said.tensor_shape.dim]
+    if said.tensor_shape.unknown_rank:
+        raise InvalidInput(f"{shown}: expected a tensor_shape of sizes from 0.")
+    if said.tensor_content:
+        if datatype == "BYTES":
+            raise InvalidInput(f"{shown}: strings stand in string_val.")
+        return from_raw(name, datatype, shape, said.tensor_content)
+    values = getattr(said, field)
+    missing = _missing(shown, shape, len(values))
+    if datatype == "BYTES":
+        given = list(values)
+        return Tensor(name, datatype, shape, given + given[-1:] * missing)
+    try:
+        array = packed.read(said, field, np.dtype(dtype))
+    except OverflowError:
+        raise InvalidInput(f"{shown}: a value is beyond what {datatype} holds.") from None
+    if missing:
+        array = np.concatenate([array, np.repeat(array[-1:], missing)])
+    if datatype in _HALVES:  # the bits of each, as a number
+        return from_raw(name, datatype, shape, array.tobytes())
+    return Tensor(name, datatype, shape, array.reshape(shape))
+
+
+def _missing(shown: str, shape: list[int], given: int) -> int:
+    """How many values the last one stands for, besides itself."""
+    wanted = size(shown, shape)
+    missing = wanted - given
+    if missing < 0 or (missing and not given):
+        raise InvalidInput(f"{shown}: expected {wanted} values for the shape {shape}, got {given}.")
+    if missing > _MOST:
+        raise InvalidInput(f"{shown}: the shape {shape} is beyond what a message may stand for.")
+    return missing
+
+
+def write(said: Any, tensor: Tensor) -> None:
+    """Put a tensor into a message, in the list of its kind: not every client reads the other."""
+    said.dtype, field, dtype = _BY_DATATYPE[tensor.datatype]
+    for each in tensor.shape:
+        said.tensor_shape.dim.add(size=each)
+    if tensor.datatype == "BYTES":
+        said.string_val.extend(tensor.data)
+        return
+    if tensor.datatype in _HALVES:
+        values: np.ndarray = np.frombuffer(to_raw(tensor), dtype)
+    else:
+        values = np.asarray(tensor.data).ravel()
+    packed.write(said, field, values)

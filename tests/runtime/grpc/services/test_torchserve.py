@@ -1,0 +1,166 @@
+"""TorchServe's inference service, in the forms of its published client."""
+
+import json
+import textwrap
+
+import pytest
+
+from modelbundle.bundler.building.service_source import read_service
+from modelbundle.runtime.grpc.messages.pool import pool
+
+from ...conftest import Servers, free_port, write_bundle
+from ...dialects.zoo import make_zoo
+from ..conftest import Client, Served, grpc
+
+SERVICE = "/org.pytorch.serve.grpc.inference.InferenceAPIsService"
+SOURCE = '''
+from collections.abc import AsyncIterator
+
+import modelbundle as mb
+
+
+@mb.service
+class Words:
+    """Says things."""
+
+    @mb.api
+    async def say(self, text: str, times: int) -> AsyncIterator[str]:
+        for n in range(times):
+            yield f"{text} {n}"
+'''
+
+
+@pytest.fixture(scope="module")
+def servers(tmp_path_factory):
+    servers = Servers(tmp_path_factory.mktemp("servers"))
+    yield servers
+    servers.stop()
+
+
+@pytest.fixture(scope="module")
+def client(servers, tmp_path_factory):
+    """Somebody who asks a server of a model of each layout."""
+    port = free_port()
+    made = make_zoo(tmp_path_factory.mktemp("zoo"), dialects=["native", "grpc"], workers=1)
+    running = servers.start(made, f"--grpc-port={port}")
+    with Served(**vars(running), grpc_port=port).channel() as channel:
+        yield Client(channel)
+    assert "/runtime/grpc/" not in running.log()  # in no traceback
+
+
+@pytest.fixture(scope="module")
+def words(servers, tmp_path_factory):
+    """Somebody who asks an author's class, which streams."""
+    directory, port = tmp_path_factory.mktemp("bundle"), free_port()
+    (directory / "src").mkdir()
+    (directory / "src" / "words.py").write_text(textwrap.dedent(SOURCE))
+    routes = read_service(directory / "src", "words:Words").routes
+    serve = {"dialects": ["native", "grpc"]}
+    made = write_bundle(directory, models=(), service="words:Words", routes=routes, serve=serve)
+    running = servers.start(made, f"--grpc-port={port}")
+    with Served(**vars(running), grpc_port=port).channel() as channel:
+        yield Client(channel)
+
+
+def asked(model, version="", sequence=None, **given):
+    """A request whose input are these bytes."""
+    said = pool()["org.pytorch.serve.grpc.inference.PredictionsRequest"](
+        model_name=model, model_version=version, input=given
+    )
+    if sequence is not None:
+        said.sequenceId = sequence
+    return said
+
+
+def parts(client, call, messages):
+    """What is said to messages, each part of it."""
+    return list(client.stream(f"{SERVICE}/{call}", messages))
+
+
+def test_ping(client):
+    """As health checks read it."""
+    told = client.call(f"{SERVICE}/Ping")
+    assert json.loads(told.health) == {"status": "Healthy"}
+
+
+@pytest.mark.parametrize(
+    ("model", "given", "answer"),
+    [
+        ("sums", {"data": b"[1, 2]"}, 3.0),
+        ("sums", {"data": b"[[1, 2], [3, 4]]"}, [3.0, 7.0]),
+        ("sums", {"body": b'{"instances": [[1, 2]]}'}, {"predictions": [3.0]}),
+        ("weigh", {"data": b"\xff\xd8\xff1234"}, 7),
+        ("weigh", {"image": b"\x00\x01"}, 2),
+        ("shout", {"data": "blå".encode()}, "BLÅ"),
+        ("people", {"age": b"3", "city": b"Oslo"}, "Oslo 3"),
+        ("people", {"data": b'{"age": 3, "city": "Oslo"}'}, "Oslo 3"),
+        ("pair", {"a": b"[1, 2]", "n": b"3"}, {"total": 6.0, "note_bytes": "n3"}),
+        ("things", {"a": b"1", "b": b"x"}, {"got": {"a": 1, "b": "x"}}),
+    ],
+)
+def test_predictions(client, model, given, answer):
+    """One field called so is the whole input, several are a record; the same on a stream."""
+    told = client.call(f"{SERVICE}/Predictions", asked(model, **given))
+    assert json.loads(told.prediction) == answer
+    assert not told.HasField("sequenceId")
+    (part,) = parts(client, "StreamPredictions", [asked(model, **given)])
+    assert part == told
+
+
+@pytest.mark.parametrize(
+    ("message", "code", "words"),
+    [
+        (asked("sum", data=b"[1, 2]"), "NOT_FOUND", "did you mean `sums`?"),
+        (asked("sums", "9", data=b"[1, 2]"), "NOT_FOUND", "version 9 is not found"),
+        (asked("sums"), "INVALID_ARGUMENT", "There is no input."),
+        (asked("sums", data=b"[1"), "INVALID_ARGUMENT", "not valid JSON"),
+        (asked("sums", data=b"[1, 2, 3]"), "INVALID_ARGUMENT", "expected 2 numbers"),
+        (asked("shout", data=b"\xff"), "INVALID_ARGUMENT", "not UTF-8"),
+        (asked("sums", data=b"[-1, 2]"), "INTERNAL", "The model failed on this input."),
+        (b"\xff\xff", "INVALID_ARGUMENT", "not what this call takes"),
+    ],
+)
+def test_errors_have_codes_and_words(client, message, code, words):
+    """On a stream of answers as well."""
+    found = client.refused(f"{SERVICE}/Predictions", message)
+    assert found[0] == code
+    assert words in found[1]
+    ask = client.channel.stream_stream(f"{SERVICE}/StreamPredictions")
+    data = message if isinstance(message, bytes) else message.SerializeToString()
+    with pytest.raises(grpc.RpcError) as error:
+        list(ask(iter([data]), timeout=30))
+    assert (error.value.code().name, error.value.details()) == found
+
+
+def test_both_ways_a_bad_message_is_told_and_the_stream_goes_on(client):
+    """In the order of the questions, each with its sequence."""
+    messages = [
+        asked("sums", sequence="a", data=b"[1, 2]"),
+        asked("nothing", sequence="b", data=b"[1, 2]"),
+        asked("sums", sequence="c", data=b"[3, 4]"),
+    ]
+    told = parts(client, "StreamPredictions2", messages)
+    assert [each.sequenceId for each in told] == ["a", "b", "c"]
+    assert [each.prediction for each in told] == [b"3.0", b"", b"7.0"]
+    assert [each.HasField("status") for each in told] == [False, True, False]
+    assert told[1].status.code == grpc.StatusCode.NOT_FOUND.value[0]
+    assert "nothing" in told[1].status.message
+
+
+def test_what_an_api_yields_comes_in_parts(words):
+    """Or, where no stream is asked for, as one."""
+    given = {"text": b"hi", "times": b"3"}
+    told = parts(words, "StreamPredictions", [asked("say", **given)])
+    assert len(told) > 1
+    whole = words.call(f"{SERVICE}/Predictions", asked("say", **given))
+    assert whole.prediction == b"".join(each.prediction for each in told)
+    for n in range(3):
+        assert f"hi {n}".encode() in whole.prediction
+
+
+def test_it_is_counted_and_reflection_tells_of_it(client):
+    """Under the names of its calls."""
+    from modelbundle.runtime.grpc.routes import route_names
+
+    assert {"grpc:Predictions", "grpc:StreamPredictions", "grpc:Ping"} <= set(route_names())
+    assert pool().file_of(SERVICE[1:] + ".Predictions") is not None
