@@ -7,9 +7,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
 from ..runtime.manifests.manifest import BundleManifest, ModelEntry, ModelManifest
-from . import bundle_text
 from .requirements.environment import PIN
 from .requirements.requirements import normalize
+from .untrusted import bundle_text
 
 if TYPE_CHECKING:
     from .store import Item, Store

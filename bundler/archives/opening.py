@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from ...runtime.errors import BundleError
 from ..errors import InvalidArchive
-from ..quotation import quoted
+from ..untrusted.quotation import quoted
 from .contents.layout import MARKER
 from .layout_directory import LayoutDirectory
 from .source import Source

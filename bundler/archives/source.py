@@ -7,10 +7,10 @@ from typing import Protocol
 
 from ...runtime import digest as digests
 from ..errors import InvalidArchive
-from ..quotation import quoted
 from ..store import Blob
 from ..store.files.hashing import Read
 from ..store.referrers import EMPTY
+from ..untrusted.quotation import quoted
 from .contents import layout
 from .contents.announcement import Announcement
 from .contents.inventory import Inventory, check_marker, config_of

@@ -12,10 +12,10 @@ from ...runtime import canonical, digest
 from ...runtime.errors import InvalidBundle
 from ...runtime.manifests.manifest import BundleManifest, ModelManifest
 from ...runtime.version import __version__
-from .. import strict_json
 from ..errors import Damaged
 from ..requirements.lock.lock import UNPINNED, BaseImage, Lock
 from ..requirements.lock.package import Package
+from ..untrusted import strict_json
 from .model_component import component, hashes, properties
 
 if TYPE_CHECKING:

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ...runtime.manifests.manifest import BundleManifest
-from .. import bundle_text, whole_file
+from .. import whole_file
 from ..errors import BuildError, RegistryError, StoreError
 from ..image import vendored_base
 from ..image.recipe.image_settings import brings_python
@@ -19,6 +19,7 @@ from ..requirements.requirements import normalize
 from ..requirements.target import MACHINES, Target
 from ..requirements.wheels.location import Location, Needs
 from ..requirements.wheels.wheelhouse import BASE, LOCK, REQUIREMENTS, Wheelhouse, by_digest
+from ..untrusted import bundle_text
 from . import locking, vendored_python
 
 if TYPE_CHECKING:

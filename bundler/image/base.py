@@ -6,7 +6,6 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from ...runtime import digest as digests
-from .. import strict_json
 from ..errors import BuildError, InvalidTag, RegistryError
 from ..registry.http.dropped import Dropped
 from ..registry.http.patience import Patience
@@ -18,6 +17,7 @@ from ..registry.places.remote_content import RemoteContent
 from ..registry.reference import DirectoryReference, RegistryReference, parse
 from ..requirements import base_image
 from ..store import Blob
+from ..untrusted import strict_json
 from . import base_config
 
 LAYER = "application/vnd.oci.image.layer.v1.tar"

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from ...runtime import digest as digests
-from .. import strict_json
+from ..untrusted import strict_json
 
 _TEXTS = ("StopSignal",)
 _MAPPINGS = ("Labels", "ExposedPorts", "Volumes")

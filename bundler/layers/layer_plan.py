@@ -7,13 +7,13 @@ from typing import Any
 
 from ...runtime import canonical, digest
 from ...runtime.manifests.manifest import BundleManifest, FileEntry
-from .. import bundle_text
 from ..progress import Progress
 from ..requirements import environment
 from ..requirements.requirements import normalize
 from ..requirements.standalone import Archive
 from ..requirements.target import MACHINES
 from ..store import Blob, Store
+from ..untrusted import bundle_text
 from . import bundle_files, layer_cache
 from .layer_memo import LayerMemo
 from .layer_tar import LayerTar

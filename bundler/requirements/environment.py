@@ -13,9 +13,9 @@ from pathlib import Path
 from typing import Literal
 
 from ...runtime.manifests.manifest import BundleManifest
-from .. import bundle_text
 from ..errors import ResolveError, StoreError
 from ..progress import NullProgress, Progress
+from ..untrusted import bundle_text
 from .lock.lock import index_arguments
 from .requirements import normalize
 from .resolving import uv

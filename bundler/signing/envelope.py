@@ -9,8 +9,8 @@ from dataclasses import dataclass
 from typing import Any, Literal, Self
 
 from ...runtime import canonical
-from .. import strict_json
 from ..errors import InvalidSignature
+from ..untrusted import strict_json
 from .statement import PAYLOAD
 
 MEDIA_TYPE = "application/vnd.dev.sigstore.bundle.v0.3+json"

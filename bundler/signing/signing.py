@@ -6,9 +6,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ...runtime.manifests.manifest import BundleManifest, FileEntry, ModelManifest, bundle_digest
-from .. import strict_json
 from ..errors import InvalidSignature
 from ..store.oci import CONFIG_NAME
+from ..untrusted import strict_json
 from .envelope import LARGEST, MEDIA_TYPE, Envelope
 from .signer import Signer, Verifier
 from .statement import Statement

@@ -11,8 +11,8 @@ from dataclasses import dataclass
 from typing import Any, Self
 
 from ...runtime import canonical
-from .. import strict_json
 from ..errors import InvalidSignature
+from ..untrusted import strict_json
 
 TYPE = "https://in-toto.io/Statement/v1"
 PREDICATE = "https://model_signing/signature/v1.0"

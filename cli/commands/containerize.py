@@ -81,8 +81,8 @@ def containerize(
 
 
 def _print(item: "Item", console: Console) -> None:
-    from ...bundler import bundle_text
     from ...bundler.store import Store
+    from ...bundler.untrusted import bundle_text
 
     path = Store.default().directory(item) / "Containerfile"
     text = bundle_text.read(path, path.name)

@@ -8,7 +8,7 @@ from contextlib import AbstractContextManager
 from typing import Any
 
 from ...bundler.progress import Meter, NullProgress
-from ...bundler.quotation import shortened
+from ...bundler.untrusted.quotation import shortened
 from ...runtime.errors import BundleError
 from . import streams
 

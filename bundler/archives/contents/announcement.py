@@ -5,12 +5,12 @@ from typing import Any, Self
 
 from ....runtime import canonical
 from ....runtime.digest import is_digest
-from ... import strict_json
 from ...errors import InvalidArchive
-from ...quotation import quoted
 from ...store import Blob, oci
 from ...store.referrers import MOST, SIGNATURE
 from ...tag import KINDS, Kind
+from ...untrusted import strict_json
+from ...untrusted.quotation import quoted
 from . import layout
 
 _NAME = "io.modelbundle.name"

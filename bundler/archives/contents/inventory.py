@@ -7,12 +7,12 @@ from ....runtime import canonical
 from ....runtime import digest as digests
 from ....runtime.errors import BundleError
 from ....runtime.manifests.manifest import BundleManifest, FileEntry, ModelManifest
-from ... import strict_json
 from ...errors import InvalidArchive
-from ...quotation import quoted
 from ...store import Blob, Item, Store, oci
 from ...store.referrers import EMPTY
 from ...tag import KINDS, Kind
+from ...untrusted import strict_json
+from ...untrusted.quotation import quoted
 from . import layout, shape
 from .announcement import Announcement
 from .shape import SHAPES

@@ -8,8 +8,8 @@ from collections.abc import Mapping
 from typing import Any
 
 from ....runtime.manifests.manifest import SECTION
-from ...quotation import quoted
 from ...tag import Kind
+from ...untrusted.quotation import quoted
 
 Shape = type | tuple[Any, ...] | list[Any] | Mapping[str, Any]
 """A type; a tuple of shapes of which one fits; a list of one shape; `{"*": shape}` for any keys;

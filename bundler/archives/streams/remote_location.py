@@ -9,7 +9,7 @@ from urllib.parse import unquote, urlsplit
 
 from ....runtime.errors import BundleError, in_short
 from ...errors import MissingLibrary
-from ...quotation import quoted
+from ...untrusted.quotation import quoted
 
 _URL = re.compile(r"[A-Za-z][A-Za-z0-9+.-]+://")
 _SECRETS = re.compile(r"(?<=://)[^/@]*(?=@)|(?<=\?).*", re.DOTALL)

@@ -5,7 +5,7 @@ from collections.abc import Collection
 from pathlib import Path
 
 from ...errors import ResolveError
-from .. import plain_file
+from ...untrusted import plain_file
 from ..index import bare
 from ..lock.given import Given
 from ..requirements import Requirement, normalize

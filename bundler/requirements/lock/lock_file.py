@@ -8,7 +8,7 @@ from typing import Any, Self
 
 from ....runtime import canonical
 from ...errors import ResolveError
-from .. import plain_file
+from ...untrusted import plain_file
 from ..index import Index
 from .lock import SCHEMA, BaseImage, Lock, LockedModel
 from .package import Package

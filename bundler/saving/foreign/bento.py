@@ -8,7 +8,7 @@ from typing import Any
 
 from ....runtime.manifests.model_words import is_package, is_python
 from ...errors import InvalidSource
-from ...quotation import quoted
+from ...untrusted.quotation import quoted
 from ..file_source import FileSource, Origin, find
 from . import foreign_yaml, mlflow_model
 from .folder import Folder

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from ...errors import InvalidSource
-from ...quotation import quoted
+from ...untrusted.quotation import quoted
 
 _MOST = 20_000  # files
 _DEEPEST = 16

@@ -17,12 +17,12 @@ from urllib.parse import quote, urljoin, urlsplit
 from ....runtime.frameworks.snapshot import CONFIG, refusal
 from ...errors import InvalidSource, RegistryError
 from ...progress import Progress
-from ...quotation import quoted
 from ...registry.http.answer import Answer
 from ...registry.http.limits import Limits
 from ...registry.http.wire import Wire
 from ...registry.reference import is_loopback
 from ...store.blobs.ingest import check_room
+from ...untrusted.quotation import quoted
 from .folder import Folder, is_inside
 from .hugging_face import BESIDE, INDEX, WEIGHTS
 

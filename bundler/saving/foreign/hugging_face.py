@@ -9,7 +9,7 @@ from ....runtime.frameworks.pytorch.files import format_of
 from ....runtime.frameworks.snapshot import CONFIG, HOME, refusal
 from ....runtime.frameworks.transformers import Transformers
 from ...errors import InvalidSource
-from ...quotation import quoted
+from ...untrusted.quotation import quoted
 from ..file_source import FileSource, Origin
 from .folder import Folder
 

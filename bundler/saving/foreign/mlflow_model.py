@@ -12,7 +12,7 @@ from ....runtime.frameworks.mlflow import HOME, Mlflow
 from ....runtime.manifests.manifest import CODE
 from ....runtime.manifests.model_words import is_python
 from ...errors import InvalidSource
-from ...quotation import quoted
+from ...untrusted.quotation import quoted
 from ..file_source import FileSource, Origin, of_file
 from . import foreign_yaml, mlflow_schema, pins
 from .folder import Folder

@@ -6,7 +6,7 @@ from pathlib import Path
 from ....runtime.errors import in_short
 from ...errors import InvalidSource, MissingLibrary
 from ...progress import Progress
-from ...quotation import quoted
+from ...untrusted.quotation import quoted
 from . import hub
 from .folder import Folder
 

@@ -11,7 +11,7 @@ from typing import Any
 from ....runtime.frameworks.torch import Torch
 from ....runtime.manifests.manifest import CODE
 from ...errors import InvalidSource
-from ...quotation import quoted
+from ...untrusted.quotation import quoted
 from ..file_source import FileSource, Origin, of_file
 from . import pins
 from .folder import Folder

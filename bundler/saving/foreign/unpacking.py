@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import IO, Any
 
 from ...errors import InvalidSource
-from ...quotation import quoted
+from ...untrusted.quotation import quoted
 from .folder import Folder, is_inside
 
 _MOST = 20_000  # members

@@ -1,6 +1,6 @@
 import pytest
 
-from modelbundle.bundler import bundle_text
+from modelbundle.bundler.untrusted import bundle_text
 from modelbundle.runtime.errors import InvalidBundle
 
 

@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from ..runtime.errors import InvalidBundle
+from ...runtime.errors import InvalidBundle
 
 
 def read(path: Path, name: str) -> str:

@@ -1,6 +1,6 @@
 """What errors repeat is escaped and never longer than anybody reads."""
 
-from modelbundle.bundler.quotation import quoted, shortened
+from modelbundle.bundler.untrusted.quotation import quoted, shortened
 
 
 def test_a_name_is_escaped_and_cut():
