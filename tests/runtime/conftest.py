@@ -1,8 +1,10 @@
 """Real bundles, written by hand, and real servers on loopback."""
 
+import contextlib
 import dataclasses
 import json
 import os
+import re
 import signal
 import socket
 import subprocess
@@ -38,6 +40,7 @@ class Sums:
     def predict(self, rows):
         import os
         import time
+        from pathlib import Path
 
         first = rows[:, 0]
         if (first == -1).any():
@@ -48,6 +51,11 @@ class Sums:
             os.abort()
         if (first == -4).any():
             return rows.sum(axis=1) * float("nan")
+        if (first == -6).any():
+            gate = Path(os.environ["GATE"])
+            gate.with_name(gate.name + ".begun").touch()
+            while not gate.exists():
+                time.sleep(0.005)
         return rows.sum(axis=1)
 
 
@@ -121,6 +129,14 @@ def write_bundle(
     return directory
 
 
+def wait_until(claim):
+    """Until `claim()` is true; the time is a bound for a hang, on a machine that is busy."""
+    deadline = time.monotonic() + 90
+    while not claim():
+        assert time.monotonic() < deadline
+        time.sleep(0.02)
+
+
 @dataclasses.dataclass
 class Running:
     """A server process and how to talk to it."""
@@ -130,6 +146,7 @@ class Running:
     stdout: Path
     stderr: Path
     bundle: Path = Path()
+    gate: Path = Path()  # once it exists, no model is kept from going on
 
     @property
     def url(self):
@@ -177,6 +194,41 @@ class Running:
         self.process.send_signal(number)
         return self.process.wait(90)
 
+    @contextlib.contextmanager
+    def holding(self, count=1):
+        """Requests with which a model does not come to an end until the block does.
+
+        All have come when it begins, and the model has begun with one; what was answered, or that
+        the connection broke, stands in the list once it is over.
+        """
+        begun, answers = self.gate.with_name(self.gate.name + ".begun"), []
+        threads = [threading.Thread(target=self._held, args=(answers,)) for _ in range(count)]
+        for thread in threads:
+            thread.start()
+        try:
+            wait_until(begun.exists)
+            wait_until(lambda: self.in_flight() >= count)
+            yield answers
+        finally:
+            self.gate.touch()
+            for thread in threads:
+                thread.join()
+            self.gate.unlink()
+            begun.unlink(missing_ok=True)
+
+    def _held(self, answers):
+        try:
+            answers.append(self.post([[-6, 1]]))
+        except httpx.TransportError as error:
+            answers.append(error)
+
+    def in_flight(self):
+        """How many requests are being answered, beside the one that asks for that."""
+        line = re.search(
+            r"^bundle_in_flight_requests (\S+)$", self.get("/metrics").text, re.MULTILINE
+        )
+        return float(line.group(1)) - 1
+
     def connections(self):
         """How many of its clients' connections it has not closed."""
         lines = Path("/proc/net/tcp").read_text().splitlines()[1:]
@@ -223,6 +275,7 @@ class Servers:
         number = len(self.running)
         stdout, stderr = (self.directory / f"{number}.{name}" for name in ("out", "err"))
         variables = os.environ | (env or {})
+        gate = variables["GATE"] = str(self.directory / f"{number}.gate")
         if trusted:
             variables["BUNDLE_TRUST"] = bundle_digest(bundle)
         if listener is not None:
@@ -237,7 +290,7 @@ class Servers:
                 cwd=self.directory,
                 pass_fds=() if listener is None else [listener.fileno()],
             )
-        running = Running(process, port, stdout, stderr, bundle)
+        running = Running(process, port, stdout, stderr, bundle, Path(gate))
         self.running.append(running)
         if wait:
             self.await_ready(running)
@@ -283,16 +336,19 @@ class Broken:
 
 
 class Slow(Sums):
-    """Takes its time to be loaded."""
+    """Is loaded once the gate of its server is open."""
 
     def __reduce__(self):
         return (_slowly, (type(self).__mro__[1],))
 
 
 def _slowly(cls):
+    import os
     import time
+    from pathlib import Path
 
-    time.sleep(2)
+    while not Path(os.environ["GATE"]).exists():
+        time.sleep(0.01)
     return cls()
 
 
@@ -304,7 +360,7 @@ def broken():
 
 @pytest.fixture
 def slow():
-    """A model that takes two seconds to be loaded."""
+    """A model that is loaded once there is a `gate` of its server."""
     return Slow()
 
 

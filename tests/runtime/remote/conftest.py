@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import faulthandler
 import os
 import signal
 import sys
@@ -41,6 +42,7 @@ class Nursery:
     def be_model(self, generation):
         try:
             signal.set_wakeup_fd(-1)
+            faulthandler.disable()  # hundreds die, each on purpose
             self.channel.for_model()
             process = ModelProcess(self.channel, self.call, generation)
             process.serve(Ready(0.0, 0, os.getpid()), lambda: None)

@@ -54,17 +54,24 @@ def test_its_signal_ends_it_at_once_where_nothing_runs(nursery):
 
 def test_its_signal_lets_a_batch_end(nursery):
     """What has begun is answered."""
+    begun, begins = os.pipe()
+
+    def sums(method, batch):
+        os.write(begins, b".")
+        return slow_sums(method, batch)
 
     async def main():
-        here = nursery(slow_sums)
+        here = nursery(sums)
         executor = await started(here)
         running = asyncio.ensure_future(ask(executor, [np.ones((1, 2))], 1))
-        await asyncio.sleep(0.1)
+        await asyncio.to_thread(os.read, begun, 1)
         os.kill(here.pid, END)
         assert (await running).tolist() == [2.0]
         assert await asyncio.wait_for(here.bury(), 90) == 0
 
     asyncio.run(main())
+    os.close(begun)
+    os.close(begins)
 
 
 def test_sigterm_does_not_end_it(nursery):

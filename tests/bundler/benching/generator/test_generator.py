@@ -2,7 +2,6 @@
 
 import _thread
 import os
-import threading
 import time
 from pathlib import Path
 
@@ -23,9 +22,13 @@ def test_one_process_runs_round_after_round(peer, say, question):
 
 
 def test_a_ctrl_c_ends_the_round_and_keeps_what_came(peer, say, question):
-    with peer(lambda *_: say()) as server, Generator() as generator:
+    def behave(number, _):
+        if number == 10:
+            _thread.interrupt_main()
+        return say()
+
+    with peer(behave) as server, Generator() as generator:
         generator.aim(("127.0.0.1", server.port), "/predict", [question])
-        threading.Timer(0.6, _thread.interrupt_main).start()
         with pytest.raises(Cut) as cut:
             generator.run(Load(clients=2, seconds=60, warm=0.0))
         assert cut.value.tally.is_cut

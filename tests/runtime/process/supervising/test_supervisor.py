@@ -15,6 +15,8 @@ from modelbundle.runtime.process.crew.crew import Crew, FrontSlot
 from modelbundle.runtime.process.supervising.supervisor import Supervisor
 from modelbundle.runtime.process.supervising.terms import Terms
 
+from ...conftest import wait_until
+
 
 def children(pid):
     return [int(child) for child in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
@@ -27,18 +29,16 @@ def alive(pid):
         return False
 
 
-def wait_until(claim):
-    deadline = time.monotonic() + 90
-    while not claim():
-        assert time.monotonic() < deadline
-        time.sleep(0.02)
-
-
 def metric(server, line):
     text = server.get("/metrics").text
     return next(
         float(each.rpartition(" ")[2]) for each in text.splitlines() if each.startswith(line)
     )
+
+
+def readiness(server):
+    answer = server.get("/readyz")
+    return answer.status_code, answer.json().get("reason")
 
 
 @pytest.fixture
@@ -81,14 +81,21 @@ def test_a_model_that_aborts_takes_one_worker_with_it(pair):
 def test_a_worker_that_loads_leaves_the_requests_to_those_that_are_ready(
     make_bundle, slow, servers
 ):
-    server = servers.start(make_bundle(slow), "--workers=2", "--isolation=thread")
+    server = servers.start(make_bundle(slow), "--workers=2", "--isolation=thread", wait=False)
+    server.gate.touch()
+    servers.await_ready(server)
     wait_until(lambda: metric(server, "bundle_ready_workers") == 2)
+    server.gate.unlink()
     os.kill(children(server.process.pid)[0], signal.SIGKILL)
     wait_until(lambda: metric(server, "bundle_ready_workers") == 1)
     statuses = set()
     with server.client(headers={"connection": "close"}) as client:
-        while metric(server, "bundle_ready_workers") == 1:
+        for _ in range(40):
             statuses.add(client.post("/predict", json={"instances": [[1, 2]]}).status_code)
+            statuses.add(client.get("/readyz").status_code)
+        assert metric(server, "bundle_ready_workers") == 1
+        server.gate.touch()
+        while metric(server, "bundle_ready_workers") == 1:
             statuses.add(client.get("/readyz").status_code)
     assert statuses == {200}
 
@@ -102,14 +109,12 @@ def test_a_worker_that_is_told_to_go_closes_the_door_for_itself_only(pair):
     assert second in children(pair.process.pid)
 
 
-def test_sigterm_drains_all_of_them(pair, in_threads):
-    def ask(number):
-        if number == 0:
-            time.sleep(0.2)
-            return pair.stop()
-        return pair.post([[-2, number]]).status_code
-
-    assert in_threads(ask, range(5)) == [0, 200, 200, 200, 200]
+def test_sigterm_drains_all_of_them(pair):
+    with pair.holding(4) as answers:
+        pair.process.send_signal(signal.SIGTERM)
+        wait_until(lambda: readiness(pair) == (503, "draining"))
+    assert pair.process.wait(90) == 0
+    assert [answer.status_code for answer in answers] == [200] * 4
     assert "Traceback" not in pair.log()
 
 

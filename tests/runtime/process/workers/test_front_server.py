@@ -14,9 +14,10 @@ import httpx
 import pytest
 
 from modelbundle.runtime.manifests.manifest import bundle_digest
+from modelbundle.runtime.process.supervising.supervisor import SAME
 
 from ...conftest import Sums
-from ..supervising.test_supervisor import children, wait_until
+from ..supervising.test_supervisor import children, readiness, wait_until
 
 
 def ended(server):
@@ -30,17 +31,15 @@ def test_it_says_where_it_serves_once_it_does(sums, servers):
     assert any(m.startswith(f"Serving `demo` on {server.url} (ready in ") for m in messages)
 
 
-def test_sigterm_lets_running_requests_finish(sums, servers):
+def test_sigterm_lets_running_requests_finish_while_readyz_says_503(sums, servers):
     server = servers.start(sums())
-    answers = []
-    thread = threading.Thread(target=lambda: answers.append(server.post([[-2, 1]])))
-    thread.start()
-    time.sleep(0.2)
-    assert server.stop() == 0
-    thread.join()
-    assert answers[0].json() == {"predictions": [-1.0]}
+    with server.holding() as answers:
+        server.process.send_signal(signal.SIGTERM)
+        wait_until(lambda: readiness(server) == (503, "draining"))
+    assert server.process.wait(90) == 0
+    assert answers[0].json() == {"predictions": [-5.0]}
     assert answers[0].headers["connection"] == "close"
-    assert server.access()[-1]["status"] == 200
+    assert server.noted(answers[0].headers["x-request-id"])[0]["status"] == 200
 
 
 def test_sigterm_turns_readyz_to_503_while_requests_are_still_answered(sums, servers):
@@ -48,11 +47,9 @@ def test_sigterm_turns_readyz_to_503_while_requests_are_still_answered(sums, ser
     with server.client() as idle:
         idle.get("/livez")  # somebody to wait for
         server.process.send_signal(signal.SIGTERM)
-        time.sleep(0.1)
+        wait_until(lambda: readiness(server) == (503, "draining"))
         with server.client() as client:
-            answer = client.get("/readyz")
-            assert (answer.status_code, answer.json()["reason"]) == (503, "draining")
-            assert answer.headers["connection"] == "close"
+            assert client.get("/readyz").headers["connection"] == "close"
             assert client.post("/predict", json={"instances": [[1, 2]]}).status_code == 200
     assert server.process.wait(90) == 0
 
@@ -103,11 +100,10 @@ def test_sigterm_loses_no_request_of_clients_that_never_repeat_one(sums, servers
     threads = [threading.Thread(target=caller.call) for caller in callers]
     for thread in threads:
         thread.start()
-    time.sleep(0.5)
+    wait_until(lambda: sum(caller.answered for caller in callers) > 100)
     assert server.stop() == 0
     for thread in threads:
         thread.join()
-    assert sum(caller.answered for caller in callers) > 100
     assert sum(caller.lost for caller in callers) == 0
 
 
@@ -125,19 +121,13 @@ def test_ctrl_c_ends_it_quietly_with_130(sums, servers):
 
 
 def test_a_second_signal_does_not_wait(sums, servers):
-    server = servers.start(sums())
-
-    def ask():
-        with pytest.raises(httpx.TransportError):
-            server.post([[-2, 1]])
-
-    thread = threading.Thread(target=ask)
-    thread.start()
-    time.sleep(0.2)
-    server.process.send_signal(signal.SIGTERM)
-    time.sleep(0.15)
-    assert server.stop(signal.SIGTERM) == 128 + signal.SIGTERM
-    thread.join()
+    server = servers.start(sums(), "--isolation=thread")
+    with server.holding() as answers:
+        server.process.send_signal(signal.SIGTERM)
+        wait_until(lambda: readiness(server) == (503, "draining"))
+        time.sleep(2 * SAME)  # so soon it would be the same one
+        assert server.stop(signal.SIGTERM) == 128 + signal.SIGTERM
+    assert isinstance(answers[0], httpx.TransportError)
 
 
 def test_a_taken_port_is_one_line(sums, servers):
@@ -237,6 +227,7 @@ def test_while_it_loads_it_is_alive_and_not_ready(make_bundle, slow, servers):
     early = server.post([[1, 2]])
     assert (early.status_code, early.headers["retry-after"]) == (503, "1")
     assert "loading `sums`" in early.json()["error"]
+    server.gate.touch()
     servers.await_ready(server)
     assert server.post([[1, 2]]).status_code == 200
 
@@ -339,16 +330,12 @@ def test_any_asgi_server_can_serve_a_bundle_or_learns_why_not(sums, trusted):
 def test_a_signal_to_the_whole_group_loses_nothing(sums, servers, number, code):
     """A service manager sends SIGTERM to every process of a service at once, a terminal SIGQUIT."""
     server = servers.start(sums())
-    answers = []
-    thread = threading.Thread(target=lambda: answers.append(server.post([[-2, 1]]).status_code))
-    thread.start()
-    time.sleep(0.2)
-    family = [server.process.pid, *children(server.process.pid)]
-    for pid in (*family, *family[:1]):
-        os.kill(pid, number)
+    with server.holding() as answers:
+        family = [server.process.pid, *children(server.process.pid)]
+        for pid in (*family, *family[:1]):
+            os.kill(pid, number)
     assert server.process.wait(90) == code
-    thread.join()
-    assert answers == [200]
+    assert [answer.status_code for answer in answers] == [200]
 
 
 def test_who_is_told_of_another_server_where_none_can_be_lets_everybody_in_who_has_come(
