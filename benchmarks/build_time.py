@@ -18,8 +18,8 @@ import tempfile
 import time
 from pathlib import Path
 
-from modelbundle.bundler.building import locking
 from modelbundle.bundler.building.building import build
+from modelbundle.bundler.building.locking import locking
 from modelbundle.bundler.project.project import Project
 from modelbundle.bundler.store import Store
 from modelbundle.runtime.manifests.manifest import FileEntry, ModelManifest

@@ -13,9 +13,10 @@ from ..requirements import libraries
 from ..requirements.lock.lock_file import LockFile
 from ..signing.policy import Policy
 from ..store.trust import BUILT_HERE
-from . import locking, plan, routes, tunings
-from .asked import Asked
+from . import plan, routes, tunings
 from .chosen_model import ChosenModel, choose
+from .locking import locking
+from .locking.asked import Asked
 from .plan import Ingredients, Part, Plan
 
 if TYPE_CHECKING:

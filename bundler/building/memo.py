@@ -20,7 +20,7 @@ from ..errors import BuildError, NotFound
 from ..project.source_tree import SourceTree
 from ..store import drafts
 from ..store.files import record
-from .vendor import PACKAGE
+from .contents.vendored_runtime import PACKAGE
 
 if TYPE_CHECKING:
     from ..project.project import Project

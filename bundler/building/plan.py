@@ -19,9 +19,11 @@ from ..image.recipe import containerfile
 from ..layers.packages import package_group
 from ..project.source_file import SourceFile
 from ..requirements.lock.lock import Lock
-from . import routes, sbom, server_source, tunings, vendor
+from . import routes, tunings
 from .chosen_model import ChosenModel
-from .locking import Locked
+from .contents import sbom, server_source
+from .contents import vendored_runtime as vendor
+from .locking.locking import Locked
 
 if TYPE_CHECKING:
     from ..project.bundlefile import Bundlefile

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from ...runtime.manifests.manifest import ModelManifest, Route
 from ..errors import BuildError
-from .service_source import RESERVED, read_service
+from .service.service_source import RESERVED, read_service
 
 if TYPE_CHECKING:
     from ..project.project import Project

@@ -20,7 +20,8 @@ from ..requirements.target import MACHINES, Target
 from ..requirements.wheels.location import Location, Needs
 from ..requirements.wheels.wheelhouse import BASE, LOCK, REQUIREMENTS, Wheelhouse, by_digest
 from ..untrusted import bundle_text
-from . import locking, vendored_python
+from . import vendored_python
+from .locking import locking
 
 if TYPE_CHECKING:
     from ..project.project import Project

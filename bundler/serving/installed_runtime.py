@@ -9,7 +9,7 @@ from collections.abc import Iterable
 
 from ...runtime import digest
 from ...runtime.manifests.manifest import FileEntry
-from ..building import vendor
+from ..building.contents import vendored_runtime as vendor
 
 PLACE = "modelbundle/"
 

@@ -165,7 +165,7 @@ def service_project(target: str, store: "Store") -> "Project | None":
     """
     if ":" not in target or _is_known(target, store):
         return None
-    from ..building import named_service
+    from ..building.service import named_service
 
     root = Path.cwd()
     named = named_service.Named.read(target, root)

@@ -13,7 +13,7 @@ import pytest
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 
-from modelbundle.bundler.building.locking import lock
+from modelbundle.bundler.building.locking.locking import lock
 from modelbundle.bundler.project.project import Project
 from modelbundle.bundler.requirements.requirements import RUNTIME
 from modelbundle.bundler.signing import signing

@@ -10,8 +10,8 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from modelbundle.bundler.building.service_source import read_service
-from modelbundle.bundler.building.syntax import module
+from modelbundle.bundler.building.service.service_source import read_service
+from modelbundle.bundler.building.service.syntax import module
 from modelbundle.runtime.services.service_class import ServiceClass
 
 SHAPES = '''

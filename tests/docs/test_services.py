@@ -6,7 +6,7 @@ import re
 import numpy as np
 import pytest
 
-from modelbundle.bundler.building.service_source import read_service
+from modelbundle.bundler.building.service.service_source import read_service
 from modelbundle.runtime.batching.observer import NullObserver
 from modelbundle.runtime.batching.window import Limits
 from modelbundle.runtime.errors import InvalidInput

@@ -7,7 +7,7 @@ import textwrap
 import httpx
 import pytest
 
-from modelbundle.bundler.building.service_source import read_service
+from modelbundle.bundler.building.service.service_source import read_service
 
 from .conftest import Sums, write_bundle, write_model
 

@@ -10,7 +10,7 @@ from ...options.options import Bundlefile, Json, Offline, ProjectDir, Quiet
 from ...terminal.console import Console
 
 if TYPE_CHECKING:
-    from ....bundler.building.locking import Locked
+    from ....bundler.building.locking.locking import Locked
 
 Upgrade = Annotated[bool, typer.Option("--upgrade", help="Choose the newest versions again.")]
 
@@ -31,7 +31,7 @@ def lock(
 
       bundle lock --upgrade
     """
-    from ....bundler.building.locking import lock as resolve
+    from ....bundler.building.locking.locking import lock as resolve
     from ....bundler.project.project import Project
 
     console = Console(json=json, quiet=quiet)

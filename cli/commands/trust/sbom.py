@@ -40,7 +40,7 @@ def sbom(
 
       bundle sbom model:iris -o iris.cdx.json
     """
-    from ....bundler.building import sbom as documents
+    from ....bundler.building.contents import sbom as documents
     from ....bundler.store import Store
 
     console = Console(json=json, quiet=quiet)

@@ -5,7 +5,7 @@ import re
 
 import pytest
 
-from modelbundle.bundler.building.locking import lock
+from modelbundle.bundler.building.locking.locking import lock
 from modelbundle.bundler.errors import ResolveError
 from modelbundle.bundler.requirements.resolving import uv
 

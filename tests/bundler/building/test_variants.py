@@ -7,7 +7,7 @@ import sys
 import pytest
 
 from modelbundle.bundler.building.building import build
-from modelbundle.bundler.building.locking import lock
+from modelbundle.bundler.building.locking.locking import lock
 from modelbundle.bundler.errors import BuildError, ResolveError
 from modelbundle.bundler.requirements.lock.lock_file import LockFile
 

@@ -8,7 +8,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 import numpy as np
 import pytest
 
-from modelbundle.bundler.building.service_source import read_service
+from modelbundle.bundler.building.service.service_source import read_service
 from modelbundle.runtime.manifests.manifest import Route
 from modelbundle.runtime.manifests.signature import Field, Side
 

@@ -4,7 +4,7 @@ import ast
 
 import pytest
 
-from modelbundle.bundler.building.service_source import read_service
+from modelbundle.bundler.building.service.service_source import read_service
 from modelbundle.bundler.errors import InvalidTag, Refused, StoreError
 from modelbundle.bundler.project.project import Project
 from modelbundle.bundler.project.scaffold import scaffold

@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import pytest
 
-from modelbundle.bundler.building import vendor
+from modelbundle.bundler.building.contents import vendored_runtime as vendor
 from modelbundle.bundler.serving import installed_runtime
 from modelbundle.runtime import digest
 from modelbundle.runtime.manifests.manifest import FileEntry

@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from modelbundle.bundler.building.service_source import read_service
+from modelbundle.bundler.building.service.service_source import read_service
 
 from ..conftest import Servers, write_bundle
 

@@ -6,7 +6,7 @@ import textwrap
 import numpy as np
 import pytest
 
-from modelbundle.bundler.building.service_source import read_service
+from modelbundle.bundler.building.service.service_source import read_service
 
 from ..conftest import Servers, Sums, write_bundle, write_model
 

@@ -4,7 +4,7 @@ import textwrap
 
 import pytest
 
-from modelbundle.bundler.building.service_source import read_service
+from modelbundle.bundler.building.service.service_source import read_service
 from modelbundle.runtime.grpc.messages.pool import pool
 
 from ..conftest import Servers, free_port, write_bundle

@@ -11,7 +11,7 @@ from pathlib import Path
 import httpx
 import pytest
 
-from modelbundle.bundler.building.service_source import read_service
+from modelbundle.bundler.building.service.service_source import read_service
 
 from ..conftest import Sums, write_bundle, write_model
 from .supervising.test_supervisor import alive, children, metric, wait_until

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from modelbundle.bundler.building.service_source import read_service
+from modelbundle.bundler.building.service.service_source import read_service
 from modelbundle.runtime.grpc.messages.pool import pool
 from modelbundle.runtime.grpc.tensors import struct, tensor_proto
 

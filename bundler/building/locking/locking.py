@@ -5,21 +5,22 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Self
 
-from .. import whole_file
-from ..errors import StoreError
-from ..progress import NullProgress, Progress
-from ..requirements.lock import given
-from ..requirements.lock.lock import UNPINNED, Lock
-from ..requirements.lock.lock_file import LockFile
-from ..requirements.resolving.accelerator import Accelerator
-from ..requirements.target import TORCH_INDEX
-from . import hardware, reasons, routes
+from ... import whole_file
+from ...errors import StoreError
+from ...progress import NullProgress, Progress
+from ...requirements.lock import given
+from ...requirements.lock.lock import UNPINNED, Lock
+from ...requirements.lock.lock_file import LockFile
+from ...requirements.resolving.accelerator import Accelerator
+from ...requirements.target import TORCH_INDEX
+from .. import routes
+from ..chosen_model import ChosenModel, choose
+from . import hardware, reasons
 from .asked import Asked
-from .chosen_model import ChosenModel, choose
 
 if TYPE_CHECKING:
-    from ..project.project import Project
-    from ..store import Store
+    from ...project.project import Project
+    from ...store import Store
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,7 +68,7 @@ def lock(
     Raises:
         ResolveError: when the requirements cannot be satisfied, reached or installed together.
     """
-    from ..store import Store
+    from ...store import Store
 
     store, progress = store or Store.default(), progress or NullProgress()
     old = LockFile.read(lock_path(project))

@@ -4,15 +4,15 @@ from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 
-from ..errors import ResolveError
-from ..progress import Progress
-from ..requirements import base_image
-from ..requirements.lock import given
-from ..requirements.lock.lock import UNPINNED, BaseImage, Lock
-from ..requirements.lock.package import Package, merge
-from ..requirements.resolving.backends import resolve_for
-from ..requirements.wheels import collisions
-from ..requirements.wheels.listing import listings
+from ...errors import ResolveError
+from ...progress import Progress
+from ...requirements import base_image
+from ...requirements.lock import given
+from ...requirements.lock.lock import UNPINNED, BaseImage, Lock
+from ...requirements.lock.package import Package, merge
+from ...requirements.resolving.backends import resolve_for
+from ...requirements.wheels import collisions
+from ...requirements.wheels.listing import listings
 from . import hardware
 from .asked import Asked
 

@@ -3,11 +3,11 @@
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
-from ..requirements.lock.lock import Lock
+from ...requirements.lock.lock import Lock
 from .asked import Asked
 
 if TYPE_CHECKING:
-    from ..project.bundlefile import Bundlefile
+    from ...project.bundlefile import Bundlefile
 
 SHOWN = 4  # names in a sentence
 

@@ -7,9 +7,9 @@ must learn. What cannot be read becomes a free object, completed when the server
 import ast
 from collections.abc import Callable, Sequence
 
-from ....runtime.services.array import DTYPES, Array
-from ....runtime.services.contract import spec
-from ....runtime.services.contract.spec import Spec
+from .....runtime.services.array import DTYPES, Array
+from .....runtime.services.contract import spec
+from .....runtime.services.contract.spec import Spec
 from .module import Module
 from .tree import Alias, Defined, Outside, SourceTree
 

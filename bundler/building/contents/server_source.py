@@ -5,9 +5,9 @@ Every value goes through `literal`, so no name, path or setting can become code.
 
 from collections.abc import Sequence
 
-from ...runtime.dialects.dialect import meanings
-from ...runtime.manifests.manifest import Route
-from ...runtime.manifests.settings import BatchSettings, ServeSettings
+from ....runtime.dialects.dialect import meanings
+from ....runtime.manifests.manifest import Route
+from ....runtime.manifests.settings import BatchSettings, ServeSettings
 
 _MODULES = "modelbundle/runtime/bundle_modules.py"
 WIDTH = 88  # what `ruff format` and black take for a line by default

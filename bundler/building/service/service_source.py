@@ -6,8 +6,8 @@ import sys
 from dataclasses import dataclass
 from pathlib import Path
 
-from ...runtime.manifests.manifest import Route
-from ..errors import BuildError
+from ....runtime.manifests.manifest import Route
+from ...errors import BuildError
 from .syntax import constructor, usage
 from .syntax.method import Method
 from .syntax.module import Module

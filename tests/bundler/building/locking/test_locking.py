@@ -5,7 +5,7 @@ import json
 import pytest
 
 from modelbundle.bundler.building.building import build
-from modelbundle.bundler.building.locking import lock
+from modelbundle.bundler.building.locking.locking import lock
 from modelbundle.bundler.errors import NotFound, ResolveError
 from modelbundle.bundler.requirements.lock.lock_file import LockFile
 

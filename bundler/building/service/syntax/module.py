@@ -5,7 +5,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from ...errors import BuildError
+from ....errors import BuildError
 
 Function = ast.FunctionDef | ast.AsyncFunctionDef
 

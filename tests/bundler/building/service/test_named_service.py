@@ -2,7 +2,7 @@
 
 import pytest
 
-from modelbundle.bundler.building.named_service import Named, project_of
+from modelbundle.bundler.building.service.named_service import Named, project_of
 from modelbundle.bundler.errors import BuildError
 
 SERVICE = """

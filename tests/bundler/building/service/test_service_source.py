@@ -2,7 +2,7 @@ import textwrap
 
 import pytest
 
-from modelbundle.bundler.building.service_source import read_service
+from modelbundle.bundler.building.service.service_source import read_service
 from modelbundle.bundler.errors import BuildError
 
 HEAD = "import modelbundle as mb\nimport numpy as np\n"

@@ -8,13 +8,13 @@ import re
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
-from ..errors import BuildError
-from ..project.project import DEFAULT_NAME, Project
+from ...errors import BuildError
+from ...project.project import DEFAULT_NAME, Project
 from .service_source import read_service
 from .syntax.tree import SourceTree
 
 if TYPE_CHECKING:
-    from ..project.bundlefile import Bundlefile
+    from ...project.bundlefile import Bundlefile
 
 _TARGET = re.compile(r"([^\W\d]\w*(?:[./][^\W\d]\w*)*?)(?:\.py)?:([^\W\d]\w*)")
 _HUMP = re.compile(r"(?<=[a-z0-9])(?=[A-Z])")
@@ -46,7 +46,7 @@ def project_of(named: Named, root: Path) -> Project:
         BuildError: with file and line, when there is no such class, or no server could run it.
         BundlefileError: when a bundlefile is there and is wrong.
     """
-    from ..project.bundlefile import Bundlefile
+    from ...project.bundlefile import Bundlefile
 
     source = read_service(root, str(named))
     path = root / DEFAULT_NAME
@@ -71,7 +71,7 @@ def _checked(kind: "type[Bundlefile]", made: dict[str, object], named: Named) ->
 
 def _with_service(bundlefile: "Bundlefile", service: str, models: tuple[str, ...]) -> "Bundlefile":
     """The same with another class, and with the models that only that one asks for."""
-    from ..project.bundlefile import ModelRef
+    from ...project.bundlefile import ModelRef
 
     known = {each.alias for each in bundlefile.models} | {
         each.tag.name for each in bundlefile.models

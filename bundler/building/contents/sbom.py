@@ -8,18 +8,18 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
-from ...runtime import canonical, digest
-from ...runtime.errors import InvalidBundle
-from ...runtime.manifests.manifest import BundleManifest, ModelManifest
-from ...runtime.version import __version__
-from ..errors import Damaged
-from ..requirements.lock.lock import UNPINNED, BaseImage, Lock
-from ..requirements.lock.package import Package
-from ..untrusted import strict_json
+from ....runtime import canonical, digest
+from ....runtime.errors import InvalidBundle
+from ....runtime.manifests.manifest import BundleManifest, ModelManifest
+from ....runtime.version import __version__
+from ...errors import Damaged
+from ...requirements.lock.lock import UNPINNED, BaseImage, Lock
+from ...requirements.lock.package import Package
+from ...untrusted import strict_json
 from .model_component import component, hashes, properties
 
 if TYPE_CHECKING:
-    from ..store import Item, Store
+    from ...store import Item, Store
 
 SPEC = "1.6"
 PATH = "sbom.cdx.json"

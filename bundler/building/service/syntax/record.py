@@ -8,9 +8,9 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from ....runtime.services.contract import spec
-from ....runtime.services.contract.spec import FieldSpec, Kind, Spec
-from ...errors import BuildError
+from .....runtime.services.contract import spec
+from .....runtime.services.contract.spec import FieldSpec, Kind, Spec
+from ....errors import BuildError
 from .annotation import Annotations, unquoted
 from .module import Module
 from .tree import Defined, SourceTree

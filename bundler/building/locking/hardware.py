@@ -2,9 +2,9 @@
 
 from dataclasses import replace
 
-from ..requirements.lock.lock import Lock
-from ..requirements.resolving.accelerator import Accelerator, derive
-from ..requirements.target import MACHINES
+from ...requirements.lock.lock import Lock
+from ...requirements.resolving.accelerator import Accelerator, derive
+from ...requirements.target import MACHINES
 from .asked import Asked
 
 

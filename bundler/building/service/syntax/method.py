@@ -10,10 +10,10 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from ....runtime.manifests.manifest import Route
-from ....runtime.services.contract import spec, wire
-from ....runtime.services.contract.spec import FieldSpec, Spec
-from ....runtime.services.service import ApiOptions
+from .....runtime.manifests.manifest import Route
+from .....runtime.services.contract import spec, wire
+from .....runtime.services.contract.spec import FieldSpec, Spec
+from .....runtime.services.service import ApiOptions
 from .annotation import unquoted
 from .module import Function, Module
 from .record import Records

@@ -5,7 +5,7 @@ from dataclasses import replace
 
 import pytest
 
-from modelbundle.bundler.building import sbom
+from modelbundle.bundler.building.contents import sbom
 from modelbundle.bundler.errors import Damaged
 from modelbundle.bundler.requirements.lock.lock import BaseImage, Lock
 from modelbundle.bundler.requirements.lock.package import Package

@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from ....runtime.services.service_class import import_roots
-from ...errors import BuildError
+from .....runtime.services.service_class import import_roots
+from ....errors import BuildError
 from .module import Assigned, Binding, Function, Imported, Module, absolute
 
 REEXPORTS = 20  # imports of imports

@@ -3,9 +3,9 @@
 from collections.abc import Iterator
 from pathlib import Path, PurePosixPath
 
-from ...runtime.version import __version__
+from ....runtime.version import __version__
 
-PACKAGE = Path(__file__).resolve().parents[2]
+PACKAGE = Path(__file__).resolve().parents[3]
 KINDS = frozenset({".py", ".html", ".css", ".js", ".svg", ".json"})
 
 

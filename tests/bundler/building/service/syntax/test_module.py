@@ -3,7 +3,7 @@ import textwrap
 
 import pytest
 
-from modelbundle.bundler.building.syntax.module import (
+from modelbundle.bundler.building.service.syntax.module import (
     Assigned,
     Imported,
     Module,
@@ -11,7 +11,7 @@ from modelbundle.bundler.building.syntax.module import (
     absolute,
     bindings,
 )
-from modelbundle.bundler.building.syntax.tree import Defined, Outside, SourceTree
+from modelbundle.bundler.building.service.syntax.tree import Defined, Outside, SourceTree
 from modelbundle.bundler.errors import BuildError
 
 

@@ -5,7 +5,7 @@ import subprocess
 import sys
 
 import modelbundle
-from modelbundle.bundler.building.vendor import files
+from modelbundle.bundler.building.contents.vendored_runtime import files
 from modelbundle.runtime.version import __version__
 
 

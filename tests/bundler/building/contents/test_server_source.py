@@ -8,7 +8,7 @@ from pathlib import Path
 from hypothesis import given
 from hypothesis import strategies as st
 
-from modelbundle.bundler.building.server_source import literal, render
+from modelbundle.bundler.building.contents.server_source import literal, render
 from modelbundle.runtime.manifests.manifest import Route
 from modelbundle.runtime.manifests.settings import DIALECTS, BatchSettings, ServeSettings
 

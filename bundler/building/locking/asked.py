@@ -4,19 +4,19 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Self
 
-from ...runtime import canonical, digest
-from ...runtime.manifests.manifest import Route
-from ..errors import ResolveError
-from ..requirements.declared import python_range, requirement_files
-from ..requirements.index import Index
-from ..requirements.lock.lock import SCHEMA
-from ..requirements.requirements import DIALECTS, Requirement, Requirements, normalize
-from ..requirements.target import Target
-from .chosen_model import ChosenModel
+from ....runtime import canonical, digest
+from ....runtime.manifests.manifest import Route
+from ...errors import ResolveError
+from ...requirements.declared import python_range, requirement_files
+from ...requirements.index import Index
+from ...requirements.lock.lock import SCHEMA
+from ...requirements.requirements import DIALECTS, Requirement, Requirements, normalize
+from ...requirements.target import Target
+from ..chosen_model import ChosenModel
 
 if TYPE_CHECKING:
-    from ..project.bundlefile.python import IndexRef
-    from ..project.project import Project
+    from ...project.bundlefile.python import IndexRef
+    from ...project.project import Project
 
 OLDEST_PYTHON = (3, 11)
 
