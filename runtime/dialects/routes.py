@@ -39,7 +39,13 @@ ROUTES: Mapping[str, tuple[str, ...]] = {
         "/v1/models/{model}:predict",
         "/v1/models/{model}:regress",
     ),
-    "torchserve": ("/explanations/{model}", "/ping", "/predictions/{model}", "OPTIONS /"),
+    "torchserve": (
+        "/explanations/{model}",
+        "/ping",
+        "/predictions/{model}",
+        "/wfpredict/{workflow}",
+        "OPTIONS /",
+    ),
     "seldon": (
         "/api/v1.0/doc.json",
         "/api/v1.0/feedback",

@@ -31,6 +31,7 @@ from .reply import Reply
 from .served import Served
 
 _SENT = frozenset({"POST", "PUT"})  # `curl -T` puts
+_OPTIONS = frozenset({"OPTIONS"})
 _MODEL = r"/(?P<model>[^/]+)(?:/(?P<version>[^/]+))?"
 _WORKER_DIED = 507
 
@@ -61,7 +62,9 @@ class Torchserve:
             Rule(GET, "/ping", self._ping, "/ping"),
             Rule(_SENT, f"/predictions{_MODEL}", self._predict, f"/predictions/{name}"),
             Rule(_SENT, f"/explanations{_MODEL}", self._explain, f"/explanations/{name}"),
-            Rule(frozenset({"OPTIONS"}), "/", self._describe, "OPTIONS /"),
+            Rule(_SENT, "/wfpredict/[^/]+", self._no_workflow, "/wfpredict/{workflow}"),
+            Rule(_OPTIONS, "/", self._describe, "OPTIONS /"),
+            Rule(_OPTIONS, f"/predictions{_MODEL}", self._describe, f"/predictions/{name}"),
         ]
 
     def failure(self, error: RequestError) -> Reply:
@@ -77,7 +80,7 @@ class Torchserve:
         """Its part of openapi.json."""
         found = {"/ping": {"get": operation("torchserve_ping", "Whether all models are there.")}}
         for served in self._catalog.served():
-            path, name = f"/predictions/{quote(served.name, safe='')}", served.name
+            path, name = _path(served), served.name
             body, others, what = json_body(served), whole(served), f"Predictions of {name}."
             asked = {
                 verb: operation(f"torchserve_{verb}_{name}", what, {}, body, others)
@@ -101,9 +104,17 @@ class Torchserve:
     async def _answer(self, served: Served, inquiry: Inquiry) -> Reply:
         return await Raw(served, inquiry).answer()
 
-    async def _describe(self, _: Inquiry) -> Reply:
+    async def _no_workflow(self, _: Inquiry) -> Reply:
+        raise NotSupported("There are no workflows here: a service class calls several models.")
+
+    async def _describe(self, inquiry: Inquiry) -> Reply:
+        """All of this API, or what there is to one model."""
         info = {"title": self._catalog.server_name, "version": self._catalog.server_version or "0"}
-        return Reply.json({"openapi": "3.1.0", "info": info, "paths": self.document()})
+        paths = self.document()
+        if "model" in inquiry.parts:
+            path = _path(self._found(inquiry))
+            paths = {path: paths[path]}
+        return Reply.json({"openapi": "3.1.0", "info": info, "paths": paths})
 
     def _found(self, inquiry: Inquiry) -> Served:
         served = self._catalog.find(inquiry.parts["model"])
@@ -112,6 +123,10 @@ class Torchserve:
             return self._catalog.find(inquiry.parts["model"], version) if version else served
         except UnknownModel as error:
             raise _UnknownVersion(error.detail) from None
+
+
+def _path(served: Served) -> str:
+    return f"/predictions/{quote(served.name, safe='')}"
 
 
 class _UnknownVersion(UnknownModel):

@@ -4,10 +4,10 @@ import hmac
 import logging
 
 from ..dialects.dialect import Dialect
-from ..errors import RequestError
+from ..errors import NothingHere, RequestError
 from .access_log import Access
 from .dialect_endpoint import DialectRouter
-from .request.exchange import Answer, Exchange, Receive, Scope, Send
+from .request.exchange import Exchange, Receive, Scope, Send
 from .shared_state import SharedState
 
 log = logging.getLogger(__name__)
@@ -19,12 +19,6 @@ class NoKey(RequestError):
     """Whoever asks has not shown that they may."""
 
     status = 401
-
-
-class Elsewhere(RequestError):
-    """There is nothing at that path."""
-
-    status = 404
 
 
 class KeyedSite:
@@ -56,7 +50,7 @@ class KeyedSite:
             return
         endpoint = self._router.find(scope)
         if endpoint is None:
-            await self._refuse(exchange, Elsewhere("There is nothing at this path."), send)
+            await self._refuse(exchange, NothingHere("There is nothing at this path."), send)
         else:
             await endpoint(exchange, scope, receive, send)
 
@@ -72,6 +66,4 @@ class KeyedSite:
         send: Send,
         headers: tuple[tuple[bytes, bytes], ...] = (),
     ) -> None:
-        reply = self._dialect.failure(error)
-        answer = Answer(reply.status, reply.body, reply.content_type, (*reply.headers, *headers))
-        await exchange.answer(answer, send)
+        await exchange.answer(self._dialect.failure(error).with_headers(headers), send)

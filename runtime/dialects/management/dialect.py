@@ -12,6 +12,10 @@ import logging
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
+import orjson
+
+from ...data import media
+from ...data.codecs.instances import parse
 from ...errors import (
     BadPayload,
     LoadFailed,
@@ -36,6 +40,7 @@ log = logging.getLogger(__name__)
 
 _MODEL = r"/models/(?P<model>[^/]+)/?"
 _VERSION = r"/models/(?P<model>[^/]+)/(?P<version>[^/]+)"
+_ANY = frozenset({"GET", "POST", "PUT", "DELETE"})
 _MOST_LISTED = 100
 _MOST_WORKERS = 1024
 _LONGEST = 9  # digits of a number
@@ -90,6 +95,7 @@ class Management:
             Rule(delete, f"{_VERSION}/?", self._unregister, version),
             Rule(put, rf"{_VERSION}/set-default/?", self._prefer, f"{version}/set-default"),
             Rule(GET, "/metrics", self._metrics, "/metrics"),
+            Rule(_ANY, "/workflows(?:/[^/]+)?", self._no_workflow, "/workflows"),
             Rule(frozenset({"OPTIONS"}), "/", self._document, "OPTIONS /"),
         ]
 
@@ -150,11 +156,14 @@ class Management:
         info = {"title": self._catalog.server_name, "version": self._catalog.server_version or "0"}
         return Reply.json({"openapi": "3.1.0", "info": info, "paths": self.document()})
 
+    async def _no_workflow(self, _: Inquiry) -> Reply:
+        raise NotSupported("There are no workflows here: a service class calls several models.")
+
     # --- what changes ---
 
     async def _register(self, inquiry: Inquiry) -> Reply:
         """Load a version that the bundle has, or bring one of the store where that may come."""
-        asked = inquiry.query
+        asked = _asked(inquiry)
         _check(asked)
         url = asked["url"]
         served = self._named(url)
@@ -171,7 +180,7 @@ class Management:
             )
         else:
             await self._bring(served, workers)
-        count = len(workers_of(served, self._processes()))
+        count = max(workers, len(workers_of(served, self._processes())), 1)  # it is loaded
         return Reply.json(
             {
                 "status": f'Model "{served.name}" Version: {served.version} registered with '
@@ -249,6 +258,24 @@ class Management:
             await self._catalog.control.scale(served.alias, workers)
         else:
             await self._catalog.control.load_version(served.alias)
+
+
+def _asked(inquiry: Inquiry) -> Mapping[str, str]:
+    """The parameters of a registration: of the query, or a JSON object, which counts for more.
+
+    Raises:
+        BadPayload: when the body says that it is JSON, and is no object.
+    """
+    if media.essence(inquiry.content_type) != media.JSON or not inquiry.body:
+        return inquiry.query
+    said = parse(inquiry.body)
+    if type(said) is not dict:
+        raise BadPayload("The body is no object with `url`.")
+    given = {name: each for name, each in said.items() if each is not None}
+    return {
+        **inquiry.query,
+        **{n: e if type(e) is str else orjson.dumps(e).decode() for n, e in given.items()},
+    }
 
 
 def _reference(url: str) -> str:

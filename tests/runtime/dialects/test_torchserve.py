@@ -98,6 +98,7 @@ def test_versions_and_explanations(client):
         (("POST", "/predictions/nothing"), b"[1]", 404, "ModelNotFoundException"),
         (("POST", "/predictions"), b"[1]", 404, "ResourceNotFoundException"),
         (("DELETE", "/predictions/sums"), b"", 405, "MethodNotAllowedException"),
+        (("POST", "/wfpredict/dogs"), b"1", 501, "NotImplementedException"),
         (("POST", "/predictions/sums"), b"{", 400, "BadRequestException"),
         (("POST", "/predictions/sums"), b"[1, 2, 3]", 400, "BadRequestException"),
         (("POST", "/predictions/sums"), b"[-1, 0]", 500, "InternalServerException"),
@@ -119,6 +120,9 @@ def test_it_describes_itself(client):
     told = client.options("/").json()
     assert told["openapi"].startswith("3.")
     assert "/predictions/sums" in told["paths"]
+    one = client.options("/predictions/sums").json()
+    assert one["paths"] == {"/predictions/sums": told["paths"]["/predictions/sums"]}
+    assert client.options("/predictions/nothing").status_code == 404
     page = client.get("/", headers={"accept": "text/html"})
     assert page.headers["content-type"].startswith("text/html")
 

@@ -28,11 +28,12 @@ class Managed:
         self.server = server
         self.url = f"http://127.0.0.1:{port}"
 
-    def __call__(self, method, path, headers=KEY, **query):
+    def __call__(self, method, path, headers=KEY, body=None, **query):
         return httpx.request(
             method,
             self.url + path,
             params=query,
+            json=body,
             headers=headers,
             timeout=30,
             trust_env=False,
@@ -170,7 +171,8 @@ def test_a_model_is_unregistered_and_registered_under_the_traffic_of_another(man
         assert ask.ask("a") == 503
         assert ask("POST", "/models", url="a", runtime="python4").status_code == 400
         archive = {"url": "a.mar", "model_name": "a", "batch_size": "dd", "initial_workers": "-1"}
-        assert ask("POST", "/models", **archive).status_code == 200
+        told = ask("POST", "/models", **archive).json()["status"]
+        assert told.endswith("registered with 1 initial workers")
         assert ask.ask("a") == 200
         again = ask("POST", "/models", url="a")
         assert (again.status_code, again.json()["type"]) == (409, "ConflictStatusException")
@@ -185,6 +187,20 @@ def test_what_nobody_vouches_for_is_not_registered(managed):
         assert "is no model of this bundle" in refused.json()["message"]
     assert ask("POST", "/models").status_code == 400
     assert ask("POST", "/models", url="").status_code == 404
+    _may_be_json(ask)
+
+
+def _may_be_json(ask):
+    """What is registered; and what there is not has its own type."""
+    refused = ask("POST", "/models", body={"url": "c", "initial_workers": 1, "handler": None})
+    assert (refused.status_code, "`c` is no model" in refused.json()["message"]) == (403, True)
+    assert ask("POST", "/models", body={"url": "a", "synchronous": True}).status_code == 409
+    assert ask("POST", "/models", body=["a"]).status_code == 400
+    nowhere = ask("GET", "/nowhere").json()
+    assert (nowhere["code"], nowhere["type"]) == (404, "ResourceNotFoundException")
+    for path in ("/workflows", "/workflows/dogs"):
+        refused = ask("DELETE", path).json()
+        assert (refused["code"], refused["type"]) == (501, "NotImplementedException")
 
 
 def test_workers_are_added_and_taken_away_without_a_failed_request(managed):
