@@ -112,7 +112,7 @@ class Kit:
         ]
 
     def changed(self, **section):
-        """A config whose section differs, with a manifest of its files."""
+        """A config whose section differs, with a manifest of its files, all of which are there."""
         document = json.loads(json.dumps(self.document))
         document[SECTION].update(section)
         config = canonical.dumps(document)
@@ -122,7 +122,8 @@ class Kit:
             manifest = self.manifest(config, entries)
         except (KeyError, TypeError, ValueError, AttributeError):
             manifest = self.manifest(config)
-        return tar(self.members(config=config, manifest=manifest))
+        contents = self.files | dict.fromkeys(["x"] if "files" in section else [], b"x")
+        return tar(self.members(config=config, manifest=manifest, files=contents))
 
     def file(self, path, data=b"x", **more):
         return {"path": path, "digest": "sha256:" + digest(data), "size": len(data)} | more
@@ -152,6 +153,14 @@ KINDS = {
     "volume": (b"V", b""), "further volume": (b"M", b""), "dump": (b"D", b""),
     "solaris": (b"X", b""), "vendor": (b"A", b""), "unknown": (b"\xff", b""),
 }  # fmt: skip
+
+REASONS = {
+    "path: ": "not a path inside|too long for a path|among its files|another type",
+    "clash: ": "one file on some disks|listed twice|a file and a folder",
+    "file: ": "no size|no digest|another type|lacks 'digest'|bytes instead|two sizes|larger than",
+    "content: ": "is damaged in|bytes instead",
+}
+"""What each kind is refused for: nothing else that is wrong with it, too."""
 
 
 def build(kit):
@@ -369,7 +378,7 @@ def _configs(kit):
         "folder and file": ("x/a", "x"),
     }  # fmt: skip
     for what, pair in clashes.items():
-        yield f"clash: {what}", kit.changed(files=[kit.file(path) for path in pair])
+        yield f"clash: {what}", kit.changed(files=[*entries, *map(kit.file, pair)])
     files = {
         "negative size": kit.file("a", size=-1), "float size": kit.file("a", size=1.0),
         "true size": kit.file("a", size=True), "huge size": kit.file("a", size=1 << 60),
@@ -379,12 +388,10 @@ def _configs(kit):
         "number": 1,
     }  # fmt: skip
     for what, entry in files.items():
-        yield f"file: {what}", kit.changed(files=[entry])
-    yield "file: two sizes", kit.changed(files=[kit.file("a"), kit.file("b", size=2)])
-    yield (
-        "file: terabytes",
-        kit.changed(files=[kit.file(f"f{n}", b"%d" % n, size=1 << 49) for n in range(4)]),
-    )
+        yield f"file: {what}", kit.changed(files=[*entries, entry])
+    yield "file: two sizes", kit.changed(files=[*entries, kit.file("a"), kit.file("b", size=2)])
+    vast = [kit.file(f"f{n}", b"%d" % n, size=1 << 49) for n in range(4)]
+    yield "file: terabytes", kit.changed(files=[*entries, *vast])
     types = {
         "framework": [], "loader": 1, "format": None, "python": [], "packages": [], "methods": {},
         "files": {}, "executes_code": "no", "globals": {"a": 1}, "options": [], "samples": [],

@@ -177,7 +177,7 @@ def larger(inner):
         glued(b"(K\x01", inner, b"d"),
         arguments(inner),
     )
-    kept = inner.map(lambda value: value + b"q\x07" + value + b"\x862h\x07" + b"\x86")
+    kept = inner.map(lambda value: value + b"q\x07h\x07\x862\x86")
     changed = glued(objects, changes, changes)
     return objects | changed | glued(inner, changes) | containers | kept | glued(inner, b"0", inner)
 
