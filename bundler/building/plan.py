@@ -22,7 +22,7 @@ from ..requirements.lock.lock import Lock
 from . import routes, tunings
 from .chosen_model import ChosenModel
 from .contents import sbom, server_source
-from .contents import vendored_runtime as vendor
+from .contents import vendored_runtime
 from .locking.locking import Locked
 
 if TYPE_CHECKING:
@@ -87,7 +87,7 @@ def make(ingredients: Ingredients) -> Plan:
     """Put the bundle together on paper: the same ingredients give the same bytes."""
     manifests, lock = ingredients.manifests, ingredients.locked.lock
     parts = [*model_parts(ingredients.models.values()), *_sources(ingredients.sources)]
-    parts += [Part.of_bytes(path, data) for path, data in vendor.files()]
+    parts += [Part.of_bytes(path, data) for path, data in vendored_runtime.files()]
     parts += [Part.of_bytes(path, text.encode()) for path, text in locks(lock).items()]
     parts += [*_wheels(ingredients), *recorded_samples(ingredients.models.values())]
     draft = replace(_draft(ingredients), files=tuple(part.entry for part in parts))

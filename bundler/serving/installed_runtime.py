@@ -9,7 +9,7 @@ from collections.abc import Iterable
 
 from ...runtime import digest
 from ...runtime.manifests.manifest import FileEntry
-from ..building.contents import vendored_runtime as vendor
+from ..building.contents import vendored_runtime
 
 PLACE = "modelbundle/"
 
@@ -19,4 +19,4 @@ def is_carried(files: Iterable[FileEntry]) -> bool:
     carried = {entry.path: entry.digest for entry in files if entry.path.startswith(PLACE)}
     if not carried:
         return False
-    return carried == {path: digest.of_bytes(content) for path, content in vendor.files()}
+    return carried == {path: digest.of_bytes(content) for path, content in vendored_runtime.files()}

@@ -1,6 +1,6 @@
 """Annotation: the live types of a method to decoders.
 
-Its twin `bundler/syntax/annotation.py` reads the same out of the source; what one learns the other
+Its twin `bundler/building/service/syntax/annotation.py` reads the same out of the source; what one learns the other
 must learn.
 """
 

@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import pytest
 
-from modelbundle.bundler.building.contents import vendored_runtime as vendor
+from modelbundle.bundler.building.contents import vendored_runtime
 from modelbundle.bundler.serving import installed_runtime
 from modelbundle.runtime import digest
 from modelbundle.runtime.manifests.manifest import FileEntry
@@ -13,7 +13,7 @@ from modelbundle.runtime.manifests.manifest import FileEntry
 @pytest.fixture
 def files():
     """What a bundle that is built now says of its runtime, and of a model."""
-    vendored = [FileEntry(path, digest.of_bytes(data), len(data)) for path, data in vendor.files()]
+    vendored = [FileEntry(path, digest.of_bytes(data), len(data)) for path, data in vendored_runtime.files()]
     return [*vendored, FileEntry("models/m/model.json", digest.of_bytes(b"{}"), 2)]
 
 
