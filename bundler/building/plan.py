@@ -21,8 +21,7 @@ from ..project.source_file import SourceFile
 from ..requirements.lock.lock import Lock
 from . import routes, tunings
 from .chosen_model import ChosenModel
-from .contents import sbom, server_source
-from .contents import vendored_runtime
+from .contents import sbom, server_source, vendored_runtime
 from .locking.locking import Locked
 
 if TYPE_CHECKING:

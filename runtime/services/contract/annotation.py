@@ -1,7 +1,7 @@
 """Annotation: the live types of a method to decoders.
 
-Its twin `bundler/building/service/syntax/annotation.py` reads the same out of the source; what one learns the other
-must learn.
+Its twin `bundler/building/service/syntax/annotation.py` reads the same out of the source; what
+one learns the other must learn.
 """
 
 import collections.abc
