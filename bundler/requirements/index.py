@@ -1,9 +1,13 @@
 """Index: where packages come from besides the default one, and which of them."""
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Self
 from urllib.parse import urlsplit, urlunsplit
+
+_PERSON = re.compile(r"(?<=://)[^/\s]*@")
+_LONGEST = 200  # characters of a line in a message
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,3 +42,9 @@ def bare(url: str) -> str:
     parts = urlsplit(url)
     host = parts.netloc.rpartition("@")[2]
     return urlunsplit((parts.scheme, host, parts.path.rstrip("/"), "", ""))
+
+
+def shown(text: str) -> str:
+    """A line of a file as messages may have it: without passwords in it, and not without end."""
+    cut = text if len(text) <= _LONGEST else f"{text[:_LONGEST]}..."
+    return _PERSON.sub("***@", cut)

@@ -40,7 +40,7 @@ def read(
         tables["dev"] = tool["dev-dependencies"]
     for group in groups:
         origin = f"{source} dependency-groups.{group}"
-        wanted += [Requirement(text, origin) for text in _group(tables, group, source, 0)]
+        wanted += [Requirement(text, origin) for text in _group(tables, group, source)]
     uv_table.check(tool, source, indexes)
     limits = [
         Requirement(str(text), f"{source} tool.uv.constraint-dependencies")
@@ -74,16 +74,26 @@ def _extras(
                 yield item
 
 
-def _group(tables: Mapping[str, Any], group: str, source: str, depth: int) -> Iterator[str]:
-    if normalize(group) not in tables:
-        raise missing("group", group, source, tables)
-    if depth > _DEEPEST:
-        raise ResolveError(f"The dependency group `{group}` of `{source}` includes itself.")
-    for entry in tables[normalize(group)]:
-        if isinstance(entry, dict):
-            yield from _group(tables, str(entry.get("include-group")), source, depth + 1)
-        else:
-            yield str(entry)
+def _group(tables: Mapping[str, Any], group: str, source: str) -> Iterator[str]:
+    """Its lines, and once those of each group that it includes."""
+    done: set[str] = set()
+
+    def lines(group: str, within: tuple[str, ...]) -> Iterator[str]:
+        name = normalize(group)
+        if name not in tables:
+            raise missing("group", group, source, tables)
+        if name in within or len(within) > _DEEPEST:
+            raise ResolveError(f"The dependency group `{group}` of `{source}` includes itself.")
+        if name in done:
+            return
+        for entry in tables[name]:
+            if isinstance(entry, dict):
+                yield from lines(str(entry.get("include-group")), (*within, name))
+            else:
+                yield str(entry)
+        done.add(name)
+
+    return lines(group, ())
 
 
 def missing(kind: str, name: str, source: str, known: Mapping[str, Any]) -> ResolveError:

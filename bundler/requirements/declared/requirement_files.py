@@ -1,18 +1,20 @@
 """Read the requirements that an author keeps in a list or in a file of their own."""
 
 import os
+import re
 import tomllib
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
 from ...errors import ResolveError
-from ..index import Index, bare
+from ..index import Index, bare, shown
 from ..requirements import Requirement
 from . import foreign_lock, project_table, requirements_text
 from .written import Written
 
 DEFAULT = "https://pypi.org/simple"
+_DIRECT = re.compile(r"[A-Za-z0-9._-]+\s*(?:\[[^\]]*\]\s*)?@")
 _VARIABLES = ("UV_DEFAULT_INDEX", "UV_INDEX_URL", "PIP_INDEX_URL")
 
 
@@ -80,11 +82,16 @@ def _read(
 
 
 def _check(requirement: Requirement) -> None:
-    """Refuse what would steer the resolver, or exists on this machine only."""
+    """Refuse what would steer the resolver, is fetched from where it says, or is here only."""
     text, place = requirement.text, requirement.origin
+    if "://" in text or _DIRECT.match(text):
+        raise ResolveError(
+            f"{place}: `{shown(text)}` comes from an address, and not from an index.",
+            hint="Build a wheel of it and name its folder under `python.find_links`.",
+        )
     if text.startswith(("-e", "--editable", ".", "/")):
         raise ResolveError(
-            f"{place}: `{text}` is a folder of this machine, which a bundle cannot install.",
+            f"{place}: `{shown(text)}` is a folder of this machine, which a bundle cannot install.",
             hint="Put the code beside the service, or build a wheel and name its folder under "
             "`python.find_links`.",
         )
@@ -96,7 +103,7 @@ def _check(requirement: Requirement) -> None:
         )
     if not requirement.name or not text.isprintable():
         raise ResolveError(
-            f"{place}: {text!r} is not a requirement.", hint="Write it as `name>=1.2`."
+            f"{place}: {shown(text)!r} is not a requirement.", hint="Write it as `name>=1.2`."
         )
 
 

@@ -1,17 +1,19 @@
 """requirements.txt: lines, what they include, their hashes, and the options that it may hold."""
 
 import re
-from collections.abc import Collection
+from collections.abc import Collection, Iterator
 from pathlib import Path
 
 from ...errors import ResolveError
 from ...untrusted import plain_file
-from ..index import bare
+from ..index import bare, shown
 from ..lock.given import Given
 from ..requirements import Requirement, normalize
 from .written import Written
 
 _INCLUDE = re.compile(r"(?:--requirement|--constraint)[=\s]\s*(\S+)|-[rc][=\s]?\s*(\S+)")
+_DEEPEST = 50  # files that include each other
+_MOST = 100_000  # requirements in a file
 _COMMENT = re.compile(r"(?:^|\s)#.*$")
 _HASH = re.compile(r"\s--hash[=\s]\s*(\S+)")
 _PIN = re.compile(r"([A-Za-z0-9._-]+)(?:\[[^\]]*\])?\s*={2,3}\s*([^\s;,*]+)\s*(?:;.*)?")
@@ -34,42 +36,73 @@ def read(path: Path, root: Path, indexes: Collection[str]) -> Written:
     Raises:
         ResolveError: for what cannot be read, or would have packages taken from elsewhere.
     """
-    return _read(path, root, indexes, frozenset())
+    reader = _Reader(root, indexes)
+    reader.read(path, is_limit=False)
+    return Written(tuple(reader.wanted), tuple(reader.limits), reader.given)
 
 
-def _read(path: Path, root: Path, indexes: Collection[str], seen: frozenset[Path]) -> Written:
-    found = Written()
-    for number, line in _logical_lines(path):
-        place = f"{path.relative_to(root) if path.is_relative_to(root) else path}:{number}"
-        if include := _INCLUDE.fullmatch(line):
-            name = include[1] or include[2]
-            other = path.parent / name
-            if "://" in name or not is_inside(other, root):
-                raise ResolveError(f"{place}: only files of this project can be included.")
-            if other in seen:
-                continue
-            more = _read(other, root, indexes, seen | {path})
-            if line.startswith(("-c", "--constraint")):
-                more = Written(limits=(*more.wanted, *more.limits), given=more.given)
-            found += more
-        elif line.startswith("-") and not line.startswith(("-e", "--editable")):
-            _check_option(line, place, indexes)
-        else:
-            found += _requirement(line, place)
-    return found
+class _Reader:
+    """What the files said so far; each is read once as requirements, and once as limits."""
 
+    def __init__(self, root: Path, indexes: Collection[str]) -> None:
+        self.wanted: list[Requirement] = []
+        self.limits: list[Requirement] = []
+        self.given: dict[str, Given] = {}
+        self._root, self._indexes = root, indexes
+        self._seen: set[tuple[Path, bool]] = set()
 
-def _requirement(line: str, place: str) -> Written:
-    digests = frozenset(
-        value.removeprefix("sha256:")
-        for value in _HASH.findall(line)
-        if value.startswith("sha256:")
-    )
-    text = _HASH.sub("", line).strip()
-    given = {}
-    if digests and (pin := _PIN.fullmatch(text)):
-        given[normalize(pin[1])] = Given(place.rpartition(":")[0], {pin[2]: digests})
-    return Written((Requirement(text, place),), given=given)
+    def read(self, path: Path, *, is_limit: bool, depth: int = 0) -> None:
+        """Take in a file; `is_limit` for what it says to bind only what is there anyway."""
+        if (path.resolve(), is_limit) in self._seen:
+            return
+        self._seen.add((path.resolve(), is_limit))
+        name = path.relative_to(self._root) if path.is_relative_to(self._root) else path
+        for number, line in _logical_lines(path):
+            place = f"{name}:{number}"
+            if include := _INCLUDE.fullmatch(line):
+                other = self._included(path, include[1] or include[2], place, depth)
+                binds = is_limit or line.startswith(("-c", "--constraint"))
+                self.read(other, is_limit=binds, depth=depth + 1)
+            elif line.startswith("-") and not line.startswith(("-e", "--editable")):
+                _check_option(line, place, self._indexes)
+            else:
+                text = self._pinned(line, place)
+                (self.limits if is_limit else self.wanted).append(Requirement(text, place))
+
+    def _included(self, path: Path, name: str, place: str, depth: int) -> Path:
+        other = path.parent / name
+        if "://" in name or not name.isprintable() or not is_inside(other, self._root):
+            raise ResolveError(f"{place}: only files of this project can be included.")
+        if depth == _DEEPEST:
+            raise ResolveError(f"{place}: the files include each other {depth} deep.")
+        return other
+
+    def _pinned(self, line: str, place: str) -> str:
+        """The line without its hashes, which are noted: only a version has them, and by sha256.
+
+        Raises:
+            ResolveError: for hashes that nothing would be compared with.
+        """
+        values = _HASH.findall(line)
+        text = _HASH.sub("", line).strip()
+        if not values:
+            return text
+        digests = {v.removeprefix("sha256:").lower() for v in values if v.startswith("sha256:")}
+        if not (pin := _PIN.fullmatch(text)):
+            raise ResolveError(
+                f"{place}: {shown(text)!r} has a hash, and no version that it is of.",
+                hint="Write it as `name==1.2 --hash=sha256:...`.",
+            )
+        if not digests:
+            raise ResolveError(
+                f"{place}: no hash of `{pin[1]}` is one by sha256, which a lock compares.",
+                hint="Add that hash: `pip hash FILE` says it.",
+            )
+        name, origin = normalize(pin[1]), place.rpartition(":")[0]
+        files = self.given[name].files if name in self.given else {}
+        known = digests | files.get(pin[2], frozenset())
+        self.given[name] = Given(origin, {**files, pin[2]: frozenset(known)})
+        return text
 
 
 def _check_option(line: str, place: str, indexes: Collection[str]) -> None:
@@ -93,19 +126,22 @@ def _check_option(line: str, place: str, indexes: Collection[str]) -> None:
     )
 
 
-def _logical_lines(path: Path) -> list[tuple[int, str]]:
+def _logical_lines(path: Path) -> Iterator[tuple[int, str]]:
     """Lines with their numbers, joined over backslashes, without comments."""
-    lines, pending, start = [], "", 0
-    for number, raw in enumerate(read_file(path).splitlines(), 1):
-        start = start if pending else number
-        pending += _COMMENT.sub("", raw).rstrip()
-        if pending.endswith("\\"):
-            pending = pending[:-1] + " "
+    parts: list[str] = []
+    start, found = 1, 0
+    for number, raw in enumerate([*read_file(path).splitlines(), ""], 1):
+        part = _COMMENT.sub("", raw).rstrip()
+        start = start if parts else number
+        parts.append(part.removesuffix("\\"))
+        if part.endswith("\\"):
             continue
-        text = pending.strip()
-        lines += [(start, text)] if text else []
-        pending = ""
-    return [*lines, *([(start, pending.strip())] if pending.strip() else [])]
+        if text := " ".join(parts).strip():
+            found += 1
+            yield start, text
+        parts = []
+        if found > _MOST:
+            raise ResolveError(f"`{path}` has more than {_MOST:,} lines.")
 
 
 def is_inside(path: Path, root: Path) -> bool:
@@ -124,6 +160,6 @@ def read_file(path: Path) -> str:
     except (OSError, ValueError) as error:
         why = getattr(error, "strerror", None) or error
         raise ResolveError(
-            f"`python.requirements` names `{path}`, which cannot be read: {why}.",
+            f"`python.requirements` names `{shown(str(path))}`, which cannot be read: {why}.",
             hint="Correct the name; it is relative to the bundlefile.",
         ) from error

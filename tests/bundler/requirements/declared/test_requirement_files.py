@@ -52,6 +52,99 @@ def test_files_that_include_each_other_end(tmp_path):
     assert texts(read("a.txt", tmp_path)[0]) == ["six", "idna"]
 
 
+@pytest.mark.parametrize("name", ["sub/../a.txt", "./a.txt", "same.txt"])
+def test_a_file_that_includes_itself_by_another_name_is_read_once(tmp_path, name):
+    (tmp_path / "sub").mkdir()
+    (tmp_path / "same.txt").symlink_to("a.txt")
+    (tmp_path / "a.txt").write_text(f"-r {name}\nidna\n")
+    assert texts(read("a.txt", tmp_path)[0]) == ["idna"]
+
+
+def test_files_that_include_each_other_twice_are_each_read_once(tmp_path):
+    for number in range(40):
+        more = f"-r {number + 1}.txt\n" * 2 + f"-c {number + 1}.txt\n"
+        (tmp_path / f"{number}.txt").write_text(more)
+    (tmp_path / "40.txt").write_text("idna\n")
+    wanted, limits = read("0.txt", tmp_path)
+    assert (texts(wanted), texts(limits)) == (["idna"], ["idna"])
+
+
+def test_groups_that_include_each_other_twice_are_each_read_once(tmp_path):
+    groups = [
+        f'{kind}{n}=[{{include-group="a{n + 1}"}}, {{include-group="b{n + 1}"}}]\n'
+        for n in range(18)
+        for kind in "ab"
+    ]
+    (tmp_path / "pyproject.toml").write_text(
+        "[project]\ndependencies=[]\n[dependency-groups]\n" + "".join(groups)
+        + 'a18=["idna"]\nb18=["six"]\n'
+    )  # fmt: skip
+    assert texts(read("pyproject.toml", tmp_path, groups=["a0"])[0]) == ["idna", "six"]
+
+
+def test_a_chain_of_files_ends(tmp_path):
+    for number in range(60):
+        (tmp_path / f"{number}.txt").write_text(f"-r {number + 1}.txt\n")
+    with pytest.raises(ResolveError, match=r"50\.txt:1: the files include each other 50 deep"):
+        read("0.txt", tmp_path)
+
+
+def test_a_name_that_no_file_can_have_is_refused(tmp_path):
+    (tmp_path / "a.txt").write_text("-r b\0.txt\n")
+    with pytest.raises(ResolveError, match=r"a\.txt:1: only files of this project"):
+        read("a.txt", tmp_path)
+
+
+def test_a_file_of_any_length_is_read_in_one_go(tmp_path):
+    lines = [f"p{number}==1 \\\n# why\n" for number in range(10_000)]
+    (tmp_path / "a.txt").write_text("".join(lines))
+    assert len(read("a.txt", tmp_path)[0]) == 10_000
+    (tmp_path / "a.txt").write_text("p\n" * 100_001)
+    with pytest.raises(ResolveError, match="more than 100,000 lines"):
+        read("a.txt", tmp_path)
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "-e git+https://u:s3cret@host/x",
+        "git+https://u:s3cret@host/x",
+        "x @ https://u:s3cret@host/x-1-py3-none-any.whl",
+        "x[a]@git+ssh://u:s3cret@host/x",
+        "https://u:s3cret@host/x.whl",
+        "x @ file:///etc/passwd",
+    ],
+)
+def test_what_comes_from_an_address_is_refused_before_anybody_is_asked(tmp_path, line):
+    (tmp_path / "a.txt").write_text(f"{line}\n")
+    with pytest.raises(ResolveError, match=r"a\.txt:1: .* comes from an address") as caught:
+        read("a.txt", tmp_path)
+    assert "s3cret" not in f"{caught.value} {caught.value.hint}"
+
+
+@pytest.mark.parametrize(
+    ("line", "told"),
+    [
+        (f"idna==1 --hash=sha512:{'a' * 128}", "no hash of `idna` is one by sha256"),
+        ("idna>=1 --hash=sha256:aa", "'idna>=1' has a hash, and no version"),
+        ("idna==1.* --hash=sha256:aa", "has a hash, and no version"),
+    ],
+)
+def test_a_hash_that_nothing_would_be_compared_with_is_refused(tmp_path, line, told):
+    (tmp_path / "a.txt").write_text(f"{line}\n")
+    with pytest.raises(ResolveError, match=told):
+        read("a.txt", tmp_path)
+
+
+def test_each_version_that_a_marker_chooses_keeps_its_hashes(tmp_path):
+    (tmp_path / "a.txt").write_text(
+        "idna==1 ; python_version < '3.12' --hash=sha256:AA\n"
+        "idna==2 ; python_version >= '3.12' --hash=sha256:bb --hash=sha512:cc\n"
+    )
+    found = requirement_files.read("a.txt", tmp_path).given["idna"]
+    assert found.files == {"1": {"aa"}, "2": {"bb"}}
+
+
 @pytest.mark.parametrize("line", ["-e .", "./here", "--index-url https://x/simple", "--pre"])
 def test_what_a_bundle_cannot_keep_is_refused_with_its_place(tmp_path, line):
     (tmp_path / "requirements.txt").write_text(f"idna\n{line}\n")
