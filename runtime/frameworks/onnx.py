@@ -9,7 +9,7 @@ import numpy as np
 from ..data.rows import table
 from ..errors import InvalidInput, InvalidModel, NoDevice
 from ..manifests.signature import Field, Side, Signature
-from . import threads
+from . import index_refusal, threads
 from .framework import Saved, lineage
 from .onnx_graph import file as onnx_file
 from .onnx_graph import labels as onnx_labels
@@ -114,7 +114,13 @@ class Onnx:
         """Run the graph; several outputs come as a dict by name."""
         feed = _feed(model.get_inputs(), table.stack(batch))
         names = [node.name for node in model.get_outputs()]
-        answers = onnx_numbers.run(model, names, feed)
+        try:
+            answers = onnx_numbers.run(model, names, feed)
+        except Exception as error:
+            refused = index_refusal.refusal(error, feed)
+            if refused is None:
+                raise
+            raise refused from error
         return answers[0] if len(names) == 1 else dict(zip(names, answers, strict=True))
 
 

@@ -6,6 +6,7 @@ from functools import partial
 from typing import Any
 
 from ...data.rows import table
+from .. import index_refusal
 from . import arguments as torch_arguments
 from .compile import Compiler
 from .lane import Lane
@@ -33,8 +34,14 @@ class Caller:
 
         if isinstance(batch, list):  # nobody said what the numbers are
             batch = _as_floats(self._model, table.stack(batch))
-        with torch.inference_mode():
-            return self._lane.call(partial(self._answer, method), batch)
+        try:
+            with torch.inference_mode():
+                return self._lane.call(partial(self._answer, method), batch)
+        except (IndexError, RuntimeError) as error:
+            refused = index_refusal.refusal(error, batch)
+            if refused is None:
+                raise
+            raise refused from error
 
     def _answer(self, method: str, tensors: Any) -> Any:
         function = self._taking(method)

@@ -1,0 +1,37 @@
+"""Index refusal: a number that stands for no entry of an embedding, told to who sent it."""
+
+from collections.abc import Iterator
+from typing import Any
+
+from ..errors import InvalidInput
+
+_SAID = (
+    "index out of range in self",  # by torch on a CPU, in each language that it has
+    "indices element out of data bounds",  # by onnxruntime
+)
+
+
+def refusal(error: Exception, batch: Any) -> InvalidInput | None:
+    """What a client is told of `error`, which a model raised for `batch`; None: nothing.
+
+    A model with several inputs of whole numbers does not say which one it looked up.
+    """
+    if not any(said in str(error) for said in _SAID):
+        return None
+    asked = list(_whole_numbers(batch))
+    if not asked:
+        return None
+    least, most = min(low for _, low, _ in asked), max(high for _, _, high in asked)
+    where = " or ".join(name for name, _, _ in asked)
+    return InvalidInput(
+        f"{where}: the model has no entry for one of the numbers from {least} to {most}."
+    )
+
+
+def _whole_numbers(batch: Any) -> Iterator[tuple[str, int, int]]:
+    """Each input of whole numbers, with its smallest and largest one."""
+    parts = batch.items() if isinstance(batch, dict) else [("", batch)]
+    for name, values in parts:
+        if getattr(getattr(values, "dtype", None), "kind", "") in "iu" and values.size:
+            where = f"instances.{name}" if name else "instances"
+            yield where, int(values.min()), int(values.max())
