@@ -102,6 +102,11 @@ class Lightgbm:
         return getattr(model, method)(table.stack(batch))
 
 
+def _own_objective(*_: Any) -> Any:
+    """Stands for an author's own, which only training calls; with one, answers are raw scores."""
+    raise InvalidModel("The objective of this model was not saved.", hint="Train it anew.")
+
+
 def _wrapper(model: Any) -> dict[str, Any]:
     """What the text format does not hold of a scikit-learn wrapper, as JSON."""
     params = {}
@@ -135,7 +140,7 @@ def _restore(kind: type, booster: Any, options: Mapping[str, Any]) -> Any:
         "_n_features": options["features"],
         "_n_features_in": options["features"],
         "_fitted_with_feature_names": options["named"],
-        "_objective": options["objective"],
+        "_objective": options["objective"] or _own_objective,
         "_best_iteration": booster.best_iteration,
         "fitted_": True,
     }
