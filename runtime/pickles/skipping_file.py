@@ -48,6 +48,9 @@ class SkippingFile:
         Raises:
             ValueError: when there are fewer.
         """
-        here = self._file.seek(size - 1, 1)
-        if len(self._file.read(1)) != 1:
-            raise ValueError(f"ends before byte {here + 1}")
+        try:
+            self._file.seek(size - 1, 1)
+        except OSError as error:  # further than any file of this disk is long
+            raise ValueError(f"no {size} bytes more") from error
+        if not self._file.read(1):
+            raise ValueError(f"no {size} bytes more")

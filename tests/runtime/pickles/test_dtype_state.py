@@ -57,6 +57,14 @@ FORGED = [
     dtype("V8", whole=(NUMBER, (1 << 20,)), size=8, alignment=8),
     dtype("V8", whole=(NUMBER, (-1,)), size=8, alignment=8),
     dtype("V8", whole=(OBJECT, (1,)), size=8, alignment=8),
+    dtype("V8", order="!", size=8, alignment=1),
+    dtype("i8", order="<", whole=(NUMBER, ()), size=8, alignment=8),
+    dtype("V8", whole=(NUMBER, (1.0,)), size=8, alignment=8),
+    Forged(np.dtype, ("V8", False, True), (5, "|", None, None, None, 8, 1, 0)),
+    Forged(np.dtype, ("V8", False, True), (3, "|", None, ["a"], {"a": (NUMBER, 0)}, 8, 1, 0)),
+    Forged(np.dtype, ("V8", False, True), (3, "|", None, ("b",), {"a": (NUMBER, 0)}, 8, 1, 0)),
+    Forged(np.dtype, ("V8", False, True), (3, "|", None, ("a",), {"a": (NUMBER, 0.0)}, 8, 1, 0)),
+    Forged(np.dtype, ("V8", False, True), (3, "|", None, ("a",), {1: (NUMBER, 0)}, 8, 1, 0)),
 ]
 
 

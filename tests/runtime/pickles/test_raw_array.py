@@ -91,6 +91,14 @@ def test_an_array_is_made_in_one_way(protocol):
     assert not scan(b"\x80\x04" + called + b"(NNNNtR.").complete
 
 
+@pytest.mark.parametrize("shape", [[1], (-1,), (-1, -1), (1.0,), (True,), (1, "1"), None])
+def test_an_array_has_a_shape_that_joblib_writes(shape):
+    before, after = parts(shape)
+    assert not scan(before + b"N" + after).complete
+    before, after = parts((1, 1))
+    assert scan(before + b"N" + after).complete
+
+
 def test_a_dtype_is_of_one_size_and_kind():
     for dtype, said, forged in (
         ("V8", b"K\x08K\x01K\x00t", b"K\x01K\x01K\x00t"),
