@@ -38,13 +38,15 @@ def value(route: Route, reply: Reply, shape: Shape, *, was_frame: bool = False) 
     found = _read(reply)
     if not route.gives_rows:
         return found
-    if shape == "frame" or (shape == "auto" and was_frame and not isinstance(found, np.ndarray)):
+    is_array = isinstance(found, np.ndarray) or (  # also where it came as JSON
+        route.outputs is not None and route.outputs.layout == "array"
+    )
+    if shape == "frame" or (shape == "auto" and was_frame and not is_array):
         return _frame(found)
     if shape == "list":
         return _listed(found)
     if shape == "numpy":
         return _arrays(found)
-    is_array = route.outputs is not None and route.outputs.layout == "array"
     return _arrays(found) if is_array else found
 
 

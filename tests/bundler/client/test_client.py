@@ -140,6 +140,8 @@ def test_tensors_go_out_and_come_back_by_their_names(asked, made):
 def test_texts_come_back_as_texts(asked, made):
     with made(asked("models")) as client:
         assert client.call("words", [[1, 2], [3, 4]]).tolist() == ["low", "high"]
+        frame = pd.DataFrame({"a": [1, 3], "b": [2, 4]})  # they come as JSON, and are an array
+        assert client.call("words", frame).tolist() == ["low", "high"]
 
 
 @pytest.mark.parametrize(
