@@ -12,6 +12,7 @@ from typing import Any
 from .contract.answer import arrayed
 from .model_handle import Models, straight, using
 from .threads import Job, Threads, escaped
+from .turnstile import Turnstile
 
 Arguments = dict[str, Any]
 _END = object()
@@ -21,17 +22,20 @@ _ORDINARY = (Exception, asyncio.CancelledError, GeneratorExit)
 class AsyncCall:
     """An async method: on the event loop, among the others."""
 
-    def __init__(self, method: Callable[..., Any], models: Models) -> None:
+    def __init__(self, method: Callable[..., Any], models: Models, turnstile: Turnstile) -> None:
         self._method = method
         self._models = models
+        self._turnstile = turnstile
 
     async def __call__(self, arguments: Arguments, deadline: float) -> Any:  # noqa: ARG002
-        """The method's result."""
+        """The method's result. A call that is cancelled before its turn never runs."""
+        await self._turnstile.enter()
         with using(self._models):
             return await _come(await _contained(self._method(**arguments)))
 
     async def stream(self, arguments: Arguments) -> AsyncGenerator[Any, None]:
         """What an async generator yields; it is closed when nobody listens any more."""
+        await self._turnstile.enter()
         with using(self._models):
             items = await _come(self._method(**arguments))
         async with aclosing(_followed(items)) as parts:

@@ -35,6 +35,7 @@ from .service_call import AsyncCall, BatchCall, ThreadCall
 from .service_class import ServiceClass, forget, one_line, where
 from .service_operation import BatchOperation, MethodOperation
 from .threads import Threads
+from .turnstile import Turnstile
 
 log = logging.getLogger(__name__)
 
@@ -61,6 +62,7 @@ class ServiceHost:
         self._batching = batching
         self._batchers: list[Batcher] = []
         self._threads = Threads(THREADS, settings.timeout, self._is_idle)
+        self._turnstile = Turnstile()
         self._instance: Any = None
         self._models = Models({})
 
@@ -99,7 +101,7 @@ class ServiceHost:
         method = getattr(self._instance, route.method)
         if not contract.batchable:
             call = (
-                AsyncCall(method, self._models)
+                AsyncCall(method, self._models, self._turnstile)
                 if contract.is_async
                 else ThreadCall(method, self._models, self._threads)
             )

@@ -106,6 +106,7 @@ def request(
 ) -> dict[str, Any]:
     """`Route.input`: kind, JSON Schema of the body, and the content types that it may have.
 
+    `parameter` is what the method calls the one thing that is all of the body.
     `headers` is there, and true, where the method asks for what comes beside the body.
     """
     kind = unit(parameters, batchable=batchable)
@@ -122,6 +123,8 @@ def request(
                 "additionalProperties": False,
             }
     taken = {"kind": kind, "schema": schema, "media": list(_TAKEN.get(kind, (JSON, MULTIPART)))}
+    if form(parameters, batchable=batchable) != "parameters":  # the body does not name it
+        taken["parameter"] = parameters[0].name
     return taken | {"headers": True} if headers else taken
 
 

@@ -1,0 +1,47 @@
+"""AdmittedOperation: an API that refuses at once what it would answer too late."""
+
+import asyncio
+import time
+
+from ..batching.congestion import Congestion
+from ..data.payload import Payload
+from ..errors import DeadlineExceeded, Overloaded, PredictionFailed
+from ..models.operation import Call, Operation, Stream
+
+
+class AdmittedOperation:
+    """Any operation, in front of which it is learned what its calls take.
+
+    Of a stream that is the time until it begins.
+    """
+
+    def __init__(self, operation: Operation) -> None:
+        self._operation = operation
+        self._congestion = Congestion()
+
+    async def __call__(self, call: Call) -> Payload | Stream:
+        """Answer `call`.
+
+        Raises:
+            Overloaded: by prediction its answer comes too late.
+            RequestError: as the operation itself.
+        """
+        congestion, began = self._congestion, time.monotonic()
+        slack = call.deadline - began
+        wait = congestion.wait(slack, began)
+        if wait:
+            raise Overloaded("The queue is too long for the deadline.", retry_after=wait)
+        visit = congestion.begin(slack, began)
+        try:
+            answer = await self._operation(call)
+        except (DeadlineExceeded, asyncio.CancelledError):
+            congestion.given_up(visit, time.monotonic())
+            raise
+        except BaseException as error:
+            if isinstance(error, PredictionFailed):
+                congestion.answered(visit, time.monotonic())
+            else:
+                congestion.refused()
+            raise
+        congestion.answered(visit, time.monotonic())
+        return answer
