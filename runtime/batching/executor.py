@@ -10,7 +10,7 @@ if TYPE_CHECKING:
 
 
 class RowOps(Protocol):
-    """What a batcher must be able to do with batches and answers; `runtime.data.table` does."""
+    """What a batcher must be able to do with batches and answers; `data.rows.table` does."""
 
     def rows(self, batch: Any, /) -> int:
         """How many rows `batch` has."""

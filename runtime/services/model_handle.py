@@ -22,7 +22,7 @@ from . import bundle_models
 
 
 class ModelRunner(Protocol):
-    """What a handle asks of a model: `runtime.runner.Runner` has it."""
+    """What a handle asks of a model: `models.runner.Runner` is one."""
 
     @property
     def methods(self) -> tuple[str, ...]:

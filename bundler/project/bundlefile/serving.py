@@ -279,6 +279,6 @@ class Serve(Section):
         return apis
 
     def settings(self) -> dict[str, Any]:
-        """As `runtime.settings` reads it: seconds and bytes, without what each route has."""
+        """As `ServeSettings` reads it: seconds and bytes, without what each route has."""
         settings = self.model_dump(exclude={"apis": True, "batch": {"axis"}})
         return ServeSettings.from_json(settings).to_json()

@@ -1,7 +1,7 @@
 """Annotation: the annotations of the author's source to specs.
 
-Its twin `runtime/contract/annotation.py` reads the same from live types; what one learns the other
-must learn. What cannot be read becomes a free object, completed when the server starts.
+Its twin `runtime/services/contract/annotation.py` reads the same from live types; what one learns
+the other must learn. What cannot be read becomes a free object, completed when the server starts.
 """
 
 import ast

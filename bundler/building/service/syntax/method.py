@@ -1,6 +1,6 @@
 """Method: one API of the author's class, from its decorator and its signature to a Route.
 
-Its twin is `runtime/contract/method.py`.
+Its twin is `runtime/services/contract/method.py`.
 """
 
 import ast

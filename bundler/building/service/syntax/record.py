@@ -1,6 +1,6 @@
 """Record: the author's dataclasses, TypedDicts, pydantic models and enums, from their source.
 
-Its twin is `runtime/contract/record.py`.
+Its twin is `runtime/services/contract/record.py`.
 """
 
 import ast
