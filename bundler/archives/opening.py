@@ -118,4 +118,4 @@ def _is_compressed(beginning: bytes, where: str) -> bool:
             ours = f"Try `{command} FILE | bundle import -`. " if command else ""
             hint = f"{ours}{_OTHER_TOOLS}"
             raise InvalidArchive(f"{where} is no tar, and not zstd.", hint=hint)
-    return beginning == MAGIC or beginning.startswith(MAGIC)
+    return beginning.startswith(MAGIC)

@@ -155,6 +155,11 @@ KINDS = {
 }  # fmt: skip
 
 REASONS = {
+    "name: ": "is called so|more in its header|belongs to nothing",
+    "kind: ": "it is (a|of an) .+",
+    "pax: ": "it is a pax record",
+    "directory: ": "is called so|with a size|stands twice",
+    "header: ": "header|cut off|bytes|stands behind|dialect of tar|no archive",
     "path: ": "not a path inside|too long for a path|among its files|another type",
     "clash: ": "one file on some disks|listed twice|a file and a folder",
     "file: ": "no size|no digest|another type|lacks 'digest'|bytes instead|two sizes|larger than",
@@ -194,13 +199,13 @@ def _kinds(kit):
     for what, (kind, link) in KINDS.items():
         for name in (f"blobs/sha256/{HEX}", "index.json"):
             extra = member(name, b"", kind=kind, link=link)
-            yield f"kind: {what} {name[:5]}", _with(kit, extra, at=0)
+            yield f"kind: {what} {name[:5]}", _with(kit, extra, at=1)
     yield (
-        "a link, then a file through it",
-        _with(kit, member("blobs", b"", kind=b"2", link=b"/tmp") + member("blobs/x", b"x"), at=0),
+        "kind: a link, then a file through it",
+        _with(kit, member("blobs", b"", kind=b"2", link=b"/tmp") + member("blobs/x", b"x"), at=1),
     )
     yield "directory: strange", _with(kit, member("other/", b"", kind=b"5"))
-    yield "directory: with a size", _with(kit, member("blobs/", b"x", kind=b"5"), at=0)
+    yield "directory: with a size", _with(kit, member("blobs/", b"x", kind=b"5"), at=1)
     yield "directory: without a slash", _with(kit, member("blobs", b"", kind=b"5"), at=0)
     yield "directory: twice", _with(kit, 2 * member("blobs/", b"", kind=b"5"), at=0)
     yield "directory: index.json", _with(kit, member("index.json", b"", kind=b"5"), at=0)
@@ -210,7 +215,7 @@ def _kinds(kit):
     ):  # fmt: skip
         made = info("index.json", pax={key: value})
         extra = through_tarfile(lambda t, made=made: t.addfile(made), format=tarfile.PAX_FORMAT)
-        yield f"pax: {key}", _with(kit, extra[: -len(END)], at=0)
+        yield f"pax: {key}", _with(kit, extra[: -len(END)], at=1)
 
 
 def _fields(kit):

@@ -65,17 +65,38 @@ def without_content(members):
     return {name: data for name, data in members.items() if name != last}
 
 
-def of_another(members):
+def rewritten(members, change):
+    """With another manifest of the signature, which the index names."""
     item, signature = listed(members)
     name = f"blobs/sha256/{signature['digest'].removeprefix('sha256:')}"
     document = json.loads(members[name])
-    document["subject"]["digest"] = "sha256:" + "0" * 64
+    change(document)
     data = json.dumps(document).encode()
     digest = hashlib.sha256(data).hexdigest()
     kept = {(f"blobs/sha256/{digest}" if n == name else n): d for n, d in members.items()}
     kept[f"blobs/sha256/{digest}"] = data
     other = signature | {"digest": f"sha256:{digest}", "size": len(data)}
     return reindexed(kept, [item, other])
+
+
+def of_another(members):
+    return rewritten(members, lambda d: d["subject"].update(digest="sha256:" + "0" * 64))
+
+
+def of_another_kind(members):
+    return rewritten(members, lambda d: d.update(artifactType="application/x"))
+
+
+def of_two_contents(members):
+    return rewritten(members, lambda d: d.update(layers=d["layers"] * 2))
+
+
+def without_a_subject(members):
+    return rewritten(members, lambda d: d.pop("subject"))
+
+
+def with_content(**said):
+    return lambda members: rewritten(members, lambda d: d["layers"][0].update(said))
 
 
 def twice(members):
@@ -97,14 +118,31 @@ def unlisted(members):
 
 
 @pytest.mark.parametrize(
-    "change", [without_content, of_another, twice, alone, of_a_gigabyte, unlisted]
+    ("change", "why"),
+    [
+        (without_content, "it is missing|belongs to nothing"),
+        (of_another, "about something else"),
+        (of_another_kind, "about something else"),
+        (of_two_contents, "cannot be taken: "),
+        (without_a_subject, "not the manifest of a referrer"),
+        (with_content(size=0), "no size"),
+        (with_content(size=-1), "no size"),
+        (with_content(size=True), "no size"),
+        (with_content(size="1"), "no size"),
+        (with_content(size=(64 << 20) + 1), "no size"),
+        (with_content(digest="sha256:../../x"), "no size"),
+        (twice, "or one twice"),
+        (alone, "it names 0 manifests"),
+        (of_a_gigabyte, "no size|bytes"),
+        (unlisted, "belongs to nothing"),
+    ],
 )
 def test_an_archive_with_an_odd_signature_is_refused_whole(
-    change, signed, own_store, elsewhere, tmp_path
+    change, why, signed, own_store, elsewhere, tmp_path
 ):
     export_item(own_store, signed, str(tmp_path / "m.tar"))
     odd = changed(tmp_path / "m.tar", tmp_path / "odd.tar", change)
-    with pytest.raises(InvalidArchive):
+    with pytest.raises(InvalidArchive, match=why):
         import_item(elsewhere, str(odd))
     assert elsewhere.items("model") == []
 
