@@ -1,7 +1,7 @@
-"""Reply: what a dialect answers."""
+"""Reply: what is answered to one request."""
 
 from collections.abc import AsyncGenerator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Self
 
 import orjson
@@ -37,6 +37,10 @@ class Reply:
         kind = kind or type(error).__name__
         body = orjson.dumps({"error": said, "code": code, "type": kind, "message": said})
         return cls(body, code, headers=retry_after(error))
+
+    def with_headers(self, headers: Headers) -> Self:
+        """The same with more headers."""
+        return replace(self, headers=(*self.headers, *headers))
 
 
 def retry_after(error: RequestError) -> Headers:

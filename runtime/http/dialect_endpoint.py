@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from urllib.parse import parse_qsl, quote, unquote
 
 from ..dialects.dialect import Dialect, Rule
@@ -14,7 +14,7 @@ from ..telemetry.trace_context import current
 from .guarded import Guarded
 from .request.body import Body
 from .request.coding import deflated, read_plain
-from .request.exchange import Answer, Exchange, Receive, Scope, Send
+from .request.exchange import Exchange, Receive, Scope, Send
 from .request.headers import content_type, seconds_allowed
 from .request.queue_headers import QueueHeaders
 from .shared_state import SharedState
@@ -51,7 +51,7 @@ class DialectEndpoint(Guarded):
 
     async def _answer(
         self, exchange: Exchange, scope: Scope, body: Body, receive: Receive
-    ) -> Answer:
+    ) -> Reply:
         headers = exchange.headers
         seconds = seconds_allowed(headers.get(b"x-request-timeout"), self._settings.timeout)
         data = await read_plain(exchange, body, receive)
@@ -76,7 +76,7 @@ class DialectEndpoint(Guarded):
         finally:
             exchange.rows, exchange.request = inquiry.rows, inquiry.request
 
-    async def handled(self, inquiry: Inquiry) -> Answer:
+    async def handled(self, inquiry: Inquiry) -> Reply:
         """What the rule's handler says, in a task that is there for this request alone.
 
         Raises:
@@ -87,12 +87,11 @@ class DialectEndpoint(Guarded):
         reply = await self.rule.handler(inquiry)
         return await _compressed(reply, inquiry.headers.get(b"accept-encoding", b""))
 
-    def refusal(self, error: RequestError) -> Answer:
+    def refusal(self, error: RequestError) -> Reply:
         """How the dialect tells of an error."""
-        reply = self._dialect.failure(error)
-        return Answer(reply.status, reply.body, reply.content_type, reply.headers)
+        return self._dialect.failure(error)
 
-    def _error(self, error: RequestError) -> Answer:
+    def _error(self, error: RequestError) -> Reply:
         return self.refusal(error)
 
 
@@ -113,13 +112,11 @@ class _Refusal(Guarded):
         """Answer one request."""
         await self.guard(exchange, scope, receive, send)
 
-    async def _answer(self, *_: object) -> Answer:
+    async def _answer(self, *_: object) -> Reply:
         raise self._wrong
 
-    def _error(self, error: RequestError) -> Answer:
-        reply = self._dialect.failure(error)
-        headers = (*reply.headers, *self._headers)
-        return Answer(reply.status, reply.body, reply.content_type, headers)
+    def _error(self, error: RequestError) -> Reply:
+        return self._dialect.failure(error).with_headers(self._headers)
 
 
 Found = DialectEndpoint | _Refusal
@@ -182,15 +179,16 @@ class DialectRouter:
         return None
 
 
-async def _compressed(reply: Reply, accepted: bytes) -> Answer:
+async def _compressed(reply: Reply, accepted: bytes) -> Reply:
     """The reply in one of the codings that its client asks for, where it asks for one alone."""
-    body, headers = reply.body, reply.headers
-    if accepted and isinstance(body, bytes):
-        coded = await deflated(body, accepted)
-        if coded is not None:
-            body, coding = coded
-            headers = (*headers, (b"content-encoding", coding), (b"vary", b"accept-encoding"))
-    return Answer(reply.status, body, reply.content_type, headers)
+    if not accepted or not isinstance(reply.body, bytes):
+        return reply
+    coded = await deflated(reply.body, accepted)
+    if coded is None:
+        return reply
+    body, coding = coded
+    told = ((b"content-encoding", coding), (b"vary", b"accept-encoding"))
+    return replace(reply, body=body).with_headers(told)
 
 
 def _query(scope: Scope) -> Mapping[str, str]:

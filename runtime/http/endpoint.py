@@ -1,5 +1,6 @@
 """Endpoint: a prediction route as plain ASGI: read, run the operation, answer."""
 
+from ..dialects.reply import Reply
 from ..errors import NotAllowed, Overloaded, RequestError
 from ..manifests.manifest import Route
 from ..models.operation import Call, Operation, Stream
@@ -7,7 +8,7 @@ from ..telemetry.trace_context import current
 from .guarded import Guarded
 from .request.body import Body
 from .request.coding import read_plain
-from .request.exchange import Answer, Exchange, Receive, Scope, Send
+from .request.exchange import Exchange, Receive, Scope, Send, refusal
 from .request.headers import content_type, seconds_allowed
 from .request.queue_headers import QueueHeaders
 from .shared_state import SharedState
@@ -33,7 +34,7 @@ class Endpoint(Guarded):
 
     async def _answer(
         self, exchange: Exchange, scope: Scope, body: Body, receive: Receive
-    ) -> Answer:
+    ) -> Reply:
         if exchange.method != "POST":
             raise NotAllowed(f"`{self.route.path}` takes POST, not {exchange.method}.")
         operation = self._open()
@@ -60,8 +61,8 @@ class Endpoint(Guarded):
         finally:
             exchange.rows, exchange.request = call.rows, call.request
         if isinstance(payload, Stream):
-            return Answer(200, payload.parts, payload.content_type)
-        return Answer(200, payload.body, payload.content_type)
+            return Reply(payload.parts, content_type=payload.content_type)
+        return Reply(payload.body, content_type=payload.content_type)
 
     def _open(self) -> Operation:
         readiness = self._shared.readiness
@@ -70,5 +71,5 @@ class Endpoint(Guarded):
         self._shared.metrics.refused("draining" if readiness.is_draining else "starting")
         raise Overloaded(f"Not ready: {readiness.reason}.", retry_after=1)
 
-    def _error(self, error: RequestError) -> Answer:
-        return Answer.error(error, _ALLOW if isinstance(error, NotAllowed) else ())
+    def _error(self, error: RequestError) -> Reply:
+        return refusal(error, _ALLOW if isinstance(error, NotAllowed) else ())

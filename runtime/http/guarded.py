@@ -5,10 +5,11 @@ import logging
 import time
 from abc import ABC, abstractmethod
 
+from ..dialects.reply import Reply
 from ..errors import ClientGone, Overloaded, PredictionFailed, RequestError
 from .request import timing
 from .request.body import Body
-from .request.exchange import Answer, Exchange, Receive, Scope, Send, named
+from .request.exchange import Exchange, Receive, Scope, Send, named
 from .shared_state import SharedState
 
 log = logging.getLogger(__name__)
@@ -27,7 +28,7 @@ class Guarded(ABC):
     @abstractmethod
     async def _answer(
         self, exchange: Exchange, scope: Scope, body: Body, receive: Receive
-    ) -> Answer:
+    ) -> Reply:
         """What is answered.
 
         Raises:
@@ -35,7 +36,7 @@ class Guarded(ABC):
         """
 
     @abstractmethod
-    def _error(self, error: RequestError) -> Answer:
+    def _error(self, error: RequestError) -> Reply:
         """How the client is told of an error."""
 
     async def guard(self, exchange: Exchange, scope: Scope, receive: Receive, send: Send) -> None:
@@ -43,8 +44,8 @@ class Guarded(ABC):
         _watch(scope, exchange)
         body = Body(self._settings.max_body, self._shared.budget)
         try:
-            answer = await self._answer(exchange, scope, body, receive)
-            await exchange.answer(self._timed(answer, exchange), send)
+            reply = await self._answer(exchange, scope, body, receive)
+            await exchange.answer(self._timed(reply, exchange), send)
         except RequestError as error:
             await self._refuse(exchange, error, send)
         except asyncio.CancelledError:
@@ -66,12 +67,12 @@ class Guarded(ABC):
             return
         await exchange.answer(self._timed(self._error(error), exchange), send)
 
-    def _timed(self, answer: Answer, exchange: Exchange) -> Answer:
+    def _timed(self, reply: Reply, exchange: Exchange) -> Reply:
         """With what the client wants to know of the time that it took."""
         if not timing.is_asked(self._settings, exchange.headers):
-            return answer
+            return reply
         now = time.monotonic()
-        return answer.with_headers(timing.lines(exchange.request, exchange.began, now))
+        return reply.with_headers(timing.lines(exchange.request, exchange.began, now))
 
 
 def _watch(scope: Scope, exchange: Exchange) -> None:

@@ -4,11 +4,11 @@ import time
 from typing import TYPE_CHECKING, Any
 
 from ...data.rows import table
+from ...dialects.reply import Reply
 from ...models.operation import ModelOperation
 from ...telemetry.queue_metrics import QueueMetrics
-from ..request.exchange import Answer
 from .encoded_rows import EncodedRows, encoded_rows
-from .reply import OK, Reply
+from .queued_reply import OK, QueuedReply
 from .request_tracker import RequestTracker
 from .route_responder import RouteResponder
 
@@ -49,7 +49,7 @@ class Answers(RouteResponder):
                 protocol.write(template % (len(body), request.id, body))
                 protocol.on_all_answered(now)
             else:
-                request.reply = Reply(Answer(OK, body), date)
+                request.reply = QueuedReply(Reply(body), date)
                 pipeline.answered(now)
         self._tracker.ended(requests, OK, now)
 
@@ -74,8 +74,8 @@ class Answers(RouteResponder):
             if rows is None or request.head.accept:
                 self._answer_alone(request, table.slice(output, start, stop))
                 continue
-            answer = Answer(OK, rows.body(start, stop))
-            self._reply(request, answer, date, now)
+            reply = Reply(rows.body(start, stop))
+            self._reply(request, reply, date, now)
             answered.append(request)
         if answered:
             self._tracker.ended(answered, OK, now)
@@ -83,13 +83,13 @@ class Answers(RouteResponder):
     def answer_nothing(self, request: "FastRequest") -> None:
         """No rows, no predictions."""
         request.is_over = True
-        self._send([request], Answer(OK, self._codec.encode([]).body))
+        self._send([request], Reply(self._codec.encode([]).body))
 
-    def _said(self, request: "FastRequest", output: Any) -> Answer:
+    def _said(self, request: "FastRequest", output: Any) -> Reply:
         payload = self._codec.encode(output, request.head.accept)
-        return Answer(OK, payload.body, payload.content_type)
+        return Reply(payload.body, content_type=payload.content_type)
 
-    async def _said_elsewhere(self, request: "FastRequest", output: Any) -> Answer:
+    async def _said_elsewhere(self, request: "FastRequest", output: Any) -> Reply:
         accept = request.head.accept
         payload = await self._operation.encode(output, accept, request.deadline)
-        return Answer(OK, payload.body, payload.content_type)
+        return Reply(payload.body, content_type=payload.content_type)

@@ -14,10 +14,9 @@ from ...errors import RequestError
 from ...models.runner import Queue
 from ..dialect_endpoint import DialectEndpoint
 from ..request.coding import is_coding
-from ..request.exchange import Answer
 from .arrivals import Arrivals
 from .fast_request import FastRequest
-from .reply import OK
+from .queued_reply import OK
 from .request_tracker import RequestTracker
 from .route_responder import RouteResponder
 
@@ -158,12 +157,12 @@ class DialectAnswers(RouteResponder):
                 pipeline.protocol.write(date.template % (len(body), request.id, body))
                 pipeline.protocol.on_all_answered(now)
             else:
-                self._reply(request, _answer(reply), date, now)
+                self._reply(request, reply, date, now)
         self._tracker.ended(requests, OK, now)
 
-    def tell(self, request: FastRequest, answer: Answer) -> None:
+    def tell(self, request: FastRequest, reply: Reply) -> None:
         """Send one answer."""
-        self._send([request], answer)
+        self._send([request], reply)
 
     def _replies(
         self, requests: list[FastRequest], output: Any, bounds: list[int]
@@ -173,19 +172,15 @@ class DialectAnswers(RouteResponder):
         except Exception:  # noqa: BLE001 - each is tried by itself, and then it is in the log
             return None
 
-    def _said(self, request: FastRequest, output: Any) -> Answer:
-        return _answer(request.question.reply(output))
+    def _said(self, request: FastRequest, output: Any) -> Reply:
+        return request.question.reply(output)
 
-    async def _said_elsewhere(self, request: FastRequest, output: Any) -> Answer:
-        return _answer(await request.question.said(output, request.deadline))
+    async def _said_elsewhere(self, request: FastRequest, output: Any) -> Reply:
+        return await request.question.said(output, request.deadline)
 
-    def _refusal(self, error: RequestError) -> Answer:
+    def _refusal(self, error: RequestError) -> Reply:
         return self._endpoint.refusal(error)
 
 
 def _is_plain(reply: Reply) -> bool:
     return not reply.headers and reply.content_type == media.JSON
-
-
-def _answer(reply: Reply) -> Answer:
-    return Answer(reply.status, reply.body, reply.content_type, reply.headers)

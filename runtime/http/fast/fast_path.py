@@ -15,7 +15,7 @@ from .head_memo import HeadMemo
 from .intake import Intake
 from .large_body import Spares
 from .plain_head import HeadReader
-from .reply import Calendar
+from .queued_reply import Calendar
 
 
 class FastPath:

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from ..request.own_lines import OwnLines
     from .pipeline import Pipeline
     from .plain_head import PlainHead
-    from .reply import Reply
+    from .queued_reply import QueuedReply
     from .responder import Responder
 
 
@@ -57,7 +57,7 @@ class FastRequest(Request):
         self.group = head.intake.answers
         self.sent = 0
         self.status = 0
-        self.reply: Reply | None = None
+        self.reply: QueuedReply | None = None
 
     def abandon(self) -> None:
         """The client has left."""

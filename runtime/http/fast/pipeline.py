@@ -3,7 +3,7 @@
 from collections import deque
 from typing import Generic, Protocol, TypeVar
 
-from .reply import Reply
+from .queued_reply import QueuedReply
 
 
 class Connection(Protocol):
@@ -22,7 +22,7 @@ class Pipelined(Protocol):
     """A request that waits for its turn."""
 
     id: bytes
-    reply: Reply | None
+    reply: QueuedReply | None
 
     def abandon(self) -> None:
         """Nobody wants its answer any more."""

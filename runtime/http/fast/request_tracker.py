@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from typing import Any, Protocol
 
 from ..request.ids import Ids
-from .reply import Calendar
+from .queued_reply import Calendar
 
 
 class RequestTracker(Protocol):

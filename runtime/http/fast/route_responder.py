@@ -8,11 +8,12 @@ from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
 from ...data.rows import bulk, table
+from ...dialects.reply import Reply
 from ...errors import PredictionFailed, RequestError
 from ...telemetry.queue_metrics import QueueMetrics
 from ..request import timing
-from ..request.exchange import Answer, named
-from .reply import Date, Reply
+from ..request.exchange import named, refusal
+from .queued_reply import Date, QueuedReply
 from .request_tracker import RequestTracker
 
 if TYPE_CHECKING:
@@ -43,16 +44,16 @@ class RouteResponder(ABC):
     def _answer_alone(self, request: "FastRequest", output: Any) -> None:
         """Send what a model says to all rows of a request."""
         try:
-            answer = self._said(request, output)
+            reply = self._said(request, output)
         except RequestError as error:
             self.refuse([request], error)
         except Exception as error:  # noqa: BLE001 - it is in the log, and the client is answered
             self.fail(request, error)
         else:
-            self._send([request], answer)
+            self._send([request], reply)
 
     @abstractmethod
-    def _said(self, request: "FastRequest", output: Any) -> Answer:
+    def _said(self, request: "FastRequest", output: Any) -> Reply:
         """The answer to one request.
 
         Raises:
@@ -60,7 +61,7 @@ class RouteResponder(ABC):
         """
 
     @abstractmethod
-    async def _said_elsewhere(self, request: "FastRequest", output: Any) -> Answer:
+    async def _said_elsewhere(self, request: "FastRequest", output: Any) -> Reply:
         """As `_said`, by another process where it is much.
 
         Raises:
@@ -122,23 +123,23 @@ class RouteResponder(ABC):
         log.error("%s failed.", self.route, exc_info=error, extra=named(request))
         self.refuse([request], PredictionFailed())
 
-    def _refusal(self, error: RequestError) -> Answer:
+    def _refusal(self, error: RequestError) -> Reply:
         """How clients are told of an error."""
-        return Answer.error(error)
+        return refusal(error)
 
-    def _send(self, requests: "Sequence[FastRequest]", answer: Answer) -> None:
+    def _send(self, requests: "Sequence[FastRequest]", reply: Reply) -> None:
         now = time.monotonic()
         date = self._tracker.date.at(now)
         for request in requests:
-            self._reply(request, answer, date, now)
-        self._tracker.ended(requests, answer.status, now)
+            self._reply(request, reply, date, now)
+        self._tracker.ended(requests, reply.status, now)
 
     @staticmethod
-    def _reply(request: "FastRequest", answer: Answer, date: Date, now: float) -> None:
+    def _reply(request: "FastRequest", reply: Reply, date: Date, now: float) -> None:
         if request.head.is_timed:
-            answer = answer.with_headers(timing.lines(request, request.began, now))
-        request.reply = reply = Reply(answer, date)
-        request.sent = len(reply.body)
+            reply = reply.with_headers(timing.lines(request, request.began, now))
+        request.reply = queued = QueuedReply(reply, date)
+        request.sent = len(queued.body)
         request.pipeline.answered(now)
 
 

@@ -4,11 +4,11 @@ import secrets
 import time
 from collections.abc import AsyncGenerator, Awaitable, Callable, MutableMapping
 from contextlib import aclosing
-from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Protocol
 
 import orjson
 
+from ...dialects.reply import Headers, Reply, retry_after
 from ...errors import RequestError
 from ...printable import printable
 from ...telemetry.trace_context import TraceContext
@@ -23,29 +23,11 @@ Receive = Callable[[], Awaitable[Message]]
 Send = Callable[[Message], Awaitable[None]]
 
 
-@dataclass(frozen=True, slots=True)
-class Answer:
-    """A status, a body (all of it, or parts as they come) and its headers beside the usual ones."""
-
-    status: int
-    body: bytes | AsyncGenerator[bytes, None]
-    content_type: str = "application/json"
-    headers: tuple[tuple[bytes, bytes], ...] = ()
-
-    @classmethod
-    def error(cls, error: RequestError, headers: tuple[tuple[bytes, bytes], ...] = ()) -> "Answer":
-        """What a client is told of `error`."""
-        if error.retry_after is not None:
-            # Whole seconds, and never 0: "at once" is what an overloaded server needs least.
-            seconds = max(1, -int(-error.retry_after // 1))
-            headers = (*headers, (b"retry-after", b"%d" % seconds))
-        # Whatever a client sent may stand in it: half a surrogate pair, a terminal's commands.
-        detail = printable(error.detail)
-        return cls(error.status, orjson.dumps({"error": detail}), headers=headers)
-
-    def with_headers(self, headers: tuple[tuple[bytes, bytes], ...]) -> "Answer":
-        """The same with more headers."""
-        return replace(self, headers=(*self.headers, *headers))
+def refusal(error: RequestError, headers: Headers = ()) -> Reply:
+    """What a client of the bundle's own routes is told of `error`."""
+    # Whatever a client sent may stand in it: half a surrogate pair, a terminal's commands.
+    body = orjson.dumps({"error": printable(error.detail)})
+    return Reply(body, error.status, headers=(*headers, *retry_after(error)))
 
 
 class Named(Protocol):
@@ -90,30 +72,30 @@ class Exchange:
         self.is_gone = False  # the client is
         self.request: Request | None = None  # what waited for a batch, where something did
 
-    async def answer(self, answer: Answer, send: Send) -> None:
-        """Send all of `answer`."""
-        self.status = answer.status
-        if not isinstance(answer.body, bytes):
-            await self._stream(answer, answer.body, send)
+    async def answer(self, reply: Reply, send: Send) -> None:
+        """Send all of `reply`."""
+        self.status = reply.status
+        if not isinstance(reply.body, bytes):
+            await self._stream(reply, reply.body, send)
             return
-        self.sent = len(answer.body)
+        self.sent = len(reply.body)
         headers = [
-            (b"content-type", answer.content_type.encode()),
+            (b"content-type", reply.content_type.encode()),
             (b"content-length", b"%d" % self.sent),
             (b"x-request-id", self.id),
-            *answer.headers,
+            *reply.headers,
         ]
-        await send({"type": "http.response.start", "status": answer.status, "headers": headers})
-        await send({"type": "http.response.body", "body": answer.body})
+        await send({"type": "http.response.start", "status": reply.status, "headers": headers})
+        await send({"type": "http.response.body", "body": reply.body})
 
-    async def _stream(self, answer: Answer, parts: AsyncGenerator[bytes, None], send: Send) -> None:
+    async def _stream(self, reply: Reply, parts: AsyncGenerator[bytes, None], send: Send) -> None:
         headers = [
-            (b"content-type", answer.content_type.encode()),
+            (b"content-type", reply.content_type.encode()),
             (b"x-request-id", self.id),
-            *answer.headers,
+            *reply.headers,
         ]
         async with aclosing(parts):  # when its client leaves, not when somebody collects it
-            await send({"type": "http.response.start", "status": answer.status, "headers": headers})
+            await send({"type": "http.response.start", "status": reply.status, "headers": headers})
             async for part in parts:
                 self.sent += len(part)
                 await send({"type": "http.response.body", "body": part, "more_body": True})

@@ -4,7 +4,8 @@ import asyncio
 
 import pytest
 
-from modelbundle.runtime.http.request.exchange import Answer, Exchange
+from modelbundle.runtime.dialects.reply import Reply
+from modelbundle.runtime.http.request.exchange import Exchange
 
 
 @pytest.mark.parametrize("sent", [0, 1, 2])
@@ -29,7 +30,7 @@ def test_a_stream_whose_client_leaves_is_closed_at_once(sent):
 
         exchange = Exchange({"headers": [], "method": "POST", "path": "/count"})
         with pytest.raises(asyncio.CancelledError):
-            await exchange.answer(Answer(200, parts), send)
+            await exchange.answer(Reply(parts), send)
         assert closed == [True]
 
     asyncio.run(main())

@@ -1,11 +1,11 @@
-"""Reply: an answer as bytes, as uvicorn would write it."""
+"""QueuedReply: an answer as bytes, as uvicorn would write it."""
 
 import time
 from email.utils import formatdate
 
 from uvicorn.protocols.http.httptools_impl import STATUS_LINE
 
-from ..request.exchange import Answer
+from ...dialects.reply import Reply
 
 OK = 200
 
@@ -45,26 +45,26 @@ class Calendar:
         return self._date
 
 
-class Reply:
+class QueuedReply:
     """An answer that waits for its turn to be written."""
 
-    __slots__ = ("_answer", "_date", "body")
+    __slots__ = ("_date", "_reply", "body")
 
-    def __init__(self, answer: Answer, date: Date) -> None:
-        self._answer = answer
+    def __init__(self, reply: Reply, date: Date) -> None:
+        self._reply = reply
         self._date = date
-        self.body = answer.body if isinstance(answer.body, bytes) else b""
+        self.body = reply.body if isinstance(reply.body, bytes) else b""
 
     def encode(self, request_id: bytes, *, is_last: bool) -> bytes:
         """All of it; `is_last` says that the connection ends here."""
-        answer = self._answer
-        more = b"".join([b"%b: %b\r\n" % header for header in answer.headers])
+        reply = self._reply
+        more = b"".join([b"%b: %b\r\n" % header for header in reply.headers])
         if is_last:
             more += b"connection: close\r\n"
         head = b"%b%bcontent-type: %b\r\ncontent-length: %d\r\nx-request-id: %b\r\n%b\r\n" % (
-            STATUS_LINE[answer.status],
+            STATUS_LINE[reply.status],
             self._date.line,
-            answer.content_type.encode(),
+            reply.content_type.encode(),
             len(self.body),
             request_id,
             more,
