@@ -8,6 +8,7 @@ from typing import Any
 from .executor import Executor, RowOps
 from .out_of_memory import is_out_of_memory
 from .window import Limits, Window
+from .worker import settle
 
 STRIDE = 8  # times as many rows in the next batch, where that is sure to be within the budget
 
@@ -68,23 +69,13 @@ class Measurement:
 
     async def _timed(self, batch: Any, rows: int) -> float:
         """Seconds that a call takes, from the event loop and back."""
-        future: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        future: asyncio.Future[Any] = asyncio.get_running_loop().create_future()
         began = self._clock()
         rows = rows if self._limits.mergeable else 0
-        self._executor.submit([batch], rows, partial(_resolve, future))
+        self._executor.submit([batch], rows, partial(settle, future))
         await future
         return self._clock() - began
 
 
 def _as_it_is(sample: Any, rows: int) -> Any:  # noqa: ARG001 - one call is one row here
     return sample
-
-
-def _resolve(future: "asyncio.Future[None]", result: Any, error: BaseException | None) -> None:
-    del result  # only the time matters
-    if future.done():
-        return
-    if error is None:
-        future.set_result(None)
-    else:
-        future.set_exception(error)

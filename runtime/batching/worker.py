@@ -49,6 +49,16 @@ class Worker:
             self._jobs = None
 
 
+def settle(future: "asyncio.Future[Any]", result: Any, error: BaseException | None) -> None:
+    """Be a `Done`: give `future` what came, unless nobody waits for it any more."""
+    if future.done():
+        return
+    if error is None:
+        future.set_result(result)
+    else:
+        future.set_exception(error)
+
+
 def _work(jobs: "SimpleQueue[tuple[Work, Done] | None]", loop: "asyncio.AbstractEventLoop") -> None:
     while (job := jobs.get()) is not None:
         work, done = job

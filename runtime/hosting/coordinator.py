@@ -2,9 +2,6 @@
 
 from typing import Protocol
 
-NOBODY = -1
-"""The ticket of whoever does not wait for what becomes of it."""
-
 
 class Coordinator(Protocol):
     """Decides one thing after the other.

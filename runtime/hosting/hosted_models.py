@@ -10,8 +10,8 @@ from ..errors import LoadFailed, NotSupported, Overloaded, UnknownModel
 from ..manifests.added_model import AddedModel
 from ..manifests.manifest import ModelEntry
 from ..models.runner import Runner
-from ..models.state import UNLOADED, State
-from .coordinator import NOBODY, Coordinator
+from ..models.state import NOBODY, UNLOADED, State
+from .coordinator import Coordinator
 from .loader import Loader
 from .readiness import Readiness
 from .tickets import Tickets

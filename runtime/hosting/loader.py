@@ -8,7 +8,7 @@ from functools import partial
 from typing import Any
 
 from ..batching.window import Limits
-from ..batching.worker import Worker
+from ..batching.worker import Worker, settle
 from ..data.samples import Samples
 from ..manifests.added_model import AddedModel
 from ..manifests.manifest import ModelManifest, Route
@@ -138,14 +138,5 @@ async def discard(runner: Runner) -> None:
 async def run(worker: Worker, work: Callable[[], Any]) -> Any:
     """What `work` returns, or raises, in the worker's thread."""
     future: asyncio.Future[Any] = asyncio.get_running_loop().create_future()
-
-    def done(result: Any, error: BaseException | None) -> None:
-        if future.done():
-            return
-        if error is None:
-            future.set_result(result)
-        else:
-            future.set_exception(error)
-
-    worker.submit(work, done)
+    worker.submit(work, partial(settle, future))
     return await future

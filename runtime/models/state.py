@@ -8,3 +8,6 @@ State = Literal["READY", "LOADING", "UNLOADING", "UNAVAILABLE"]
 NO_STORE = "this server has no store beside it: `bundle serve` did not start it"
 UNLOADED = "it has been unloaded"
 CANNOT = "it cannot be loaded; the log of the server says why"
+
+NOBODY = -1
+"""The ticket of whoever does not wait for what becomes of a model."""

@@ -18,6 +18,7 @@ import numpy as np
 import orjson
 
 from .. import bundle_modules
+from ..batching.worker import settle
 from ..data import formats, media
 from ..data.payload import Codec, Payload, is_json, is_npy
 from ..errors import ModelDied, Overloaded
@@ -248,12 +249,7 @@ class _Process:
 
     def _done(self, future: asyncio.Future[Any], output: Any, error: BaseException | None) -> None:
         self._let_in()
-        if future.done():  # its client has left
-            return
-        if error is None:
-            future.set_result(output)
-        else:
-            future.set_exception(error)
+        settle(future, output, error)
 
     def _let_in(self) -> None:
         """It is the next one's turn."""

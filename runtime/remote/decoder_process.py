@@ -25,10 +25,11 @@ from ..dialects.catalog import Catalog
 from ..manifests.settings import ServeSettings
 from ..manifests.signature import Field, Side
 from ..plan import Plan
+from ..proc import resident
 from .channel import Channel
 from .inputs import Batches
 from .message import Ready
-from .model_process import ModelProcess, prepare, resident
+from .model_process import ModelProcess, prepare
 from .note import without_note
 
 _ROWS = Side("array", (Field("row", "bytes", (None,)),))
@@ -122,7 +123,7 @@ def main() -> None:
     prepare()
     channel = Channel.adopt([int(argument) for argument in sys.argv[1:]])
     tasks = heard(sys.stdin.buffer.read())
-    ready = Ready(time.monotonic() - began, resident(), os.getpid())
+    ready = Ready(time.monotonic() - began, resident(os.getpid()), os.getpid())
     process = ModelProcess(channel.for_model(), tasks, 1, Batches)
     process.serve(ready, lambda: None)
 

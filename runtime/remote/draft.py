@@ -5,7 +5,11 @@ from typing import Any
 import numpy as np
 import orjson
 
+from .layout import Layout, Numbers, describe
 from .slab import ALIGNMENT, Slab
+
+Written = tuple[int, int, int, int, int]
+"""The number of the layout, the bytes of its description, those of JSON, rows, all bytes."""
 
 Chunk = tuple[list[np.ndarray], tuple[int, ...], "np.dtype[Any]"]
 
@@ -39,13 +43,21 @@ class Draft:
         """Add values of JSON."""
         self._values.append(values)
 
-    def write(self, slab: Slab, description: bytes) -> tuple[int, int]:
-        """Write it all; the bytes of JSON and the bytes altogether.
+    def write(self, slab: Slab, layout: Layout, rows: int, numbers: Numbers) -> Written:
+        """Write it all, and a layout that the reader does not know yet.
 
         Raises:
             MemoryError: when there is not so much.
             TypeError: for a value that is not JSON.
         """
+        number, description = numbers.get(layout), b""
+        if number is None:
+            number, description = numbers.add(layout), describe(layout)
+        values, size = self._write(slab, description)
+        return number, len(description), values, rows, size
+
+    def _write(self, slab: Slab, description: bytes) -> tuple[int, int]:
+        """The bytes of JSON, and the bytes altogether."""
         text = (
             orjson.dumps(self._values, option=orjson.OPT_SERIALIZE_NUMPY) if self._values else b""
         )

@@ -6,13 +6,9 @@ import numpy as np
 
 from ..data.rows.column import family
 from ..manifests.signature import Field, Side
-from .draft import Draft, put
-from .layout import Layout, Numbers, describe
+from .draft import Draft, Written, put
+from .layout import Layout, Numbers
 from .slab import Slab
-
-Written = tuple[int, int, int, int, int]
-"""The number of the layout, the bytes of its description, those of JSON, rows, all bytes."""
-
 
 _TEXT: Layout = ("text",)
 
@@ -42,13 +38,7 @@ class Inputs:
                 return self._write_array(slab, batches, rows, number)
         draft = Draft()
         rows, body = outline(batches, draft, self._side)
-        layout = (self.method, body)
-        number = numbers.get(layout)
-        description = b""
-        if number is None:
-            number, description = numbers.add(layout), describe(layout)
-        values, size = draft.write(slab, description)
-        return number, len(description), values, rows, size
+        return draft.write(slab, (self.method, body), rows, numbers)
 
     def _write_array(self, slab: Slab, batches: list[Any], rows: int, number: int) -> Written:
         """The common case: one array of a layout that the model knows."""
@@ -84,12 +74,7 @@ class Batches:
             rows, layout = outline([batch], draft, side)
         if notes:
             layout = ("noted", layout)
-        number = self._numbers.get(layout)
-        description = b""
-        if number is None:
-            number, description = self._numbers.add(layout), describe(layout)
-        values, size = draft.write(slab, description)
-        return number, len(description), values, rows, size
+        return draft.write(slab, layout, rows, self._numbers)
 
 
 def outline(batches: list[Any], draft: Draft, side: Side) -> tuple[int, Layout]:

@@ -4,7 +4,6 @@ One thread, which waits in `recv` and calls the model: no event loop, no locks, 
 model's own threads could disturb.
 """
 
-import ctypes
 import faulthandler
 import gc
 import logging
@@ -28,10 +27,13 @@ from ..manifests.manifest import ModelManifest
 from ..models import imports
 from ..models.model import LoadedModel
 from ..plan import Plan
+from ..prctl import end_with_parent
+from ..proc import resident
 from . import cursor, failure, layout, lost_device
 from .channel import END, Channel
+from .draft import Written
 from .message import FORGET, SIZE, WHOLE, Kind, Message, Ready
-from .outputs import Outputs, Written
+from .outputs import Outputs
 from .slab import Slab
 
 if TYPE_CHECKING:
@@ -40,7 +42,6 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 OOM_SCORE = 500  # of 1000: when memory runs out, the kernel takes the model and not the front
-_PR_SET_PDEATHSIG = 1
 _STDOUT, _STDERR = 1, 2
 
 
@@ -74,7 +75,7 @@ def serve_model(
     offspring.gather()
     began = time.monotonic()
     model = load_model(plan, alias, device)
-    ready = Ready(time.monotonic() - began, resident(), os.getpid())
+    ready = Ready(time.monotonic() - began, resident(os.getpid()), os.getpid())
     ModelProcess(channel.for_model(), model.call, generation).serve(ready, on_ready)
 
 
@@ -104,9 +105,9 @@ def serve_loaded(
     channel: Channel, model: LoadedModel, generation: int, on_ready: Callable[[], None]
 ) -> None:
     """Be the model process with a model that came with the fork."""
-    end_with_parent()
+    end_with_parent(signal.SIGKILL)  # whoever waits for an answer is gone then
     offspring.gather()
-    ready = Ready(0.0, resident(), os.getpid())
+    ready = Ready(0.0, resident(os.getpid()), os.getpid())
     ModelProcess(channel.for_model(), model.call, generation).serve(ready, on_ready)
 
 
@@ -228,19 +229,7 @@ def prepare() -> None:
     sys.stdout.flush()
     os.dup2(_STDERR, _STDOUT)  # what a model prints is no access log
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # the supervisor passes on what a Ctrl-C means
-    end_with_parent()
+    end_with_parent(signal.SIGKILL)  # whoever waits for an answer is gone then
     if sys.platform == "linux":
         with suppress(OSError):  # a sandbox may have a /proc that cannot be written
             Path("/proc/self/oom_score_adj").write_text(str(OOM_SCORE), encoding="ascii")
-
-
-def end_with_parent() -> None:
-    """Be killed with it: whoever waits for an answer is gone then, however long it would take."""
-    if sys.platform == "linux":
-        ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
-
-
-def resident() -> int:
-    """Bytes of memory that this process holds."""
-    pages = int(Path("/proc/self/statm").read_text(encoding="ascii").split()[1])
-    return pages * os.sysconf("SC_PAGE_SIZE")

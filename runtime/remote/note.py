@@ -6,9 +6,8 @@ import numpy as np
 import orjson
 
 from ..data.rows import table
-from .draft import Draft
-from .inputs import Written
-from .layout import Layout, Numbers, describe
+from .draft import Draft, Written
+from .layout import Layout, Numbers
 from .outputs import outline
 from .slab import Slab
 
@@ -34,11 +33,7 @@ class NotedOutput:
         draft, rows = Draft(), table.rows(output)
         draft.values(note)
         layout: Layout = (self.method, ("noted", outline(output, rows, draft)))
-        number, description = numbers.get(layout), b""
-        if number is None:
-            number, description = numbers.add(layout), describe(layout)
-        values, size = draft.write(slab, description)
-        return number, len(description), values, rows, size
+        return draft.write(slab, layout, rows, numbers)
 
 
 def with_note(note: Any, body: bytes) -> list[np.ndarray]:

@@ -11,13 +11,10 @@ import orjson
 from ..data.rows.fragments import Fragments
 from ..data.rows.predictions import columns, to_instances, values, without_rows
 from ..errors import PredictionFailed
-from .draft import Draft, put
+from .draft import Draft, Written, put
 from .failure import printable
-from .layout import SCALAR, Layout, Numbers, describe
+from .layout import SCALAR, Layout, Numbers
 from .slab import Slab
-
-Written = tuple[int, int, int, int, int]
-"""The number of the layout, the bytes of its description, those of JSON, rows, all bytes."""
 
 _RAW = frozenset("biufcmMSU")  # kinds of dtypes whose bytes are all there is to them
 
@@ -42,13 +39,7 @@ class Outputs:
                 put([output], np.ndarray(output.shape, output.dtype, slab.root))
                 return number, 0, 0, rows, max(output.nbytes, 1)
         draft = Draft()
-        layout = outline(output, rows, draft)
-        number = self._numbers.get(layout)
-        description = b""
-        if number is None:
-            number, description = self._numbers.add(layout), describe(layout)
-        values, size = draft.write(slab, description)
-        return number, len(description), values, rows, size
+        return draft.write(slab, outline(output, rows, draft), rows, self._numbers)
 
 
 def outline(output: Any, rows: int, draft: Draft) -> Layout:

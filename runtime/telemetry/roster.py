@@ -4,12 +4,12 @@ The supervisor writes, since it alone hears of every birth and death; whoever is
 """
 
 import mmap
-import os
 from collections.abc import Iterator
 from contextlib import suppress
-from pathlib import Path
 
 import orjson
+
+from .. import proc
 
 MOST = 1024  # processes
 SIZE = 256  # bytes of one entry
@@ -55,20 +55,7 @@ class Roster:
     def memory(self) -> list[tuple[Labels, int, int]]:
         """Bytes that each holds, and its share of them: what n processes share counts 1/n.
 
-        Reads files of the kernel, which may take milliseconds for a large process.
+        The kernel may take milliseconds for a large process.
         """
-        found = []
-        for pid, labels in self:
-            with suppress(OSError, ValueError, IndexError):
-                found.append((labels, *_memory(pid)))
-        return found
-
-
-def _memory(pid: int) -> tuple[int, int]:
-    pages = int(Path(f"/proc/{pid}/statm").read_bytes().split()[1])
-    resident = pages * os.sysconf("SC_PAGE_SIZE")
-    with suppress(OSError):  # an old kernel, or one that keeps it to itself
-        for line in Path(f"/proc/{pid}/smaps_rollup").read_bytes().splitlines():
-            if line.startswith(b"Pss:"):
-                return resident, int(line.split()[1]) << 10
-    return resident, resident
+        found = ((labels, pid, proc.resident(pid)) for pid, labels in self)
+        return [(labels, held, proc.proportional(pid)) for labels, pid, held in found if held]

@@ -3,13 +3,13 @@
 Source: TorchServe, docs/management_api.md, and `archive/model/DescribeModelResponse.java`.
 """
 
-import os
 from collections.abc import Iterable, Mapping
 from contextlib import suppress
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+from ... import proc
 from ..served import Served
 
 Process = tuple[int, Mapping[str, str]]
@@ -76,7 +76,7 @@ def _worker(served: Served, pid: int, labels: Mapping[str, str]) -> dict[str, An
         "id": number,
         "startTime": _began(pid),
         "status": _STATUS[served.phase],
-        "memoryUsage": _resident(pid),
+        "memoryUsage": proc.resident(pid),
         "pid": pid,
         "gpu": False,
         "gpuUsage": "",
@@ -89,11 +89,3 @@ def _began(pid: int) -> str:
         began = Path(f"/proc/{pid}").stat().st_ctime
         return datetime.fromtimestamp(began, UTC).isoformat(timespec="milliseconds")
     return ""
-
-
-def _resident(pid: int) -> int:
-    """Bytes of memory that it holds."""
-    with suppress(OSError, ValueError, IndexError):
-        pages = int(Path(f"/proc/{pid}/statm").read_bytes().split()[1])
-        return pages * os.sysconf("SC_PAGE_SIZE")
-    return 0

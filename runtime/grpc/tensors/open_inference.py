@@ -1,7 +1,7 @@
 """Tensors: what stands in the messages of the open inference protocol, read and written.
 
-Either all tensors of a message are raw (one bytes field each, as `dialects.tensors.tensor` reads it) or
-all have `contents`: lists, one for each kind of number.
+Either all tensors of a message are raw (one bytes field each, which `dialects.tensors.tensor`
+reads) or all have `contents`: lists, one for each kind of number.
 """
 
 import base64

@@ -1,6 +1,5 @@
 """Child: one forked process, as its supervisor sees it."""
 
-import ctypes
 import json
 import math
 import os
@@ -14,6 +13,7 @@ from typing import NoReturn
 
 from ... import outlet
 from ...errors import BundleError
+from ...prctl import end_with_parent
 from .output_pipe import OutputPipe
 from .stderr_tail import STDERR, StderrTail
 
@@ -21,8 +21,6 @@ Work = Callable[[Callable[[], None]], int]
 """A process' whole life: calls its argument when it is ready; the exit code."""
 
 _READY = b"ready\n"
-_PR_SET_PDEATHSIG = 1
-_PR_SET_CHILD_SUBREAPER = 36
 
 
 class Child:
@@ -81,7 +79,9 @@ class Child:
             pipe.close()
 
     def _prepare(self, supervisor: int, let_go: Callable[[], None]) -> None:
-        _end_with(supervisor, self._death_signal)
+        end_with_parent(self._death_signal)
+        if sys.platform == "linux" and os.getppid() != supervisor:
+            os._exit(1)
         let_go()
         for pipe in self.pipes:
             os.close(pipe.reader)
@@ -159,21 +159,6 @@ def be_child(prepare: Callable[[], None], work: Work, told: int) -> NoReturn:
             outlet.STDOUT.end()
             outlet.STDERR.end()
         os._exit(code)
-
-
-def adopt_orphans() -> None:
-    """Be the parent of whoever loses it below us; only Linux can."""
-    if sys.platform == "linux":
-        ctypes.CDLL(None).prctl(_PR_SET_CHILD_SUBREAPER, 1)
-
-
-def _end_with(supervisor: int, death_signal: int) -> None:
-    """Get a signal when the supervisor dies; only Linux can."""
-    if sys.platform != "linux":
-        return
-    ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, death_signal)
-    if os.getppid() != supervisor:
-        os._exit(1)
 
 
 def _tell(descriptor: int, data: bytes) -> None:

@@ -1,11 +1,9 @@
 """Autoscaler: whether a crew is busy enough to be made larger, and by what measure."""
 
-import os
 import time
 from collections.abc import Callable, Mapping
-from contextlib import suppress
-from pathlib import Path
 
+from ... import proc
 from ..crew.crew import Crew, ProcessSlot
 from ..machine.topology import Machine, Probe, Topology, chosen
 
@@ -33,7 +31,7 @@ class Autoscaler:
     def _share(self, slot: ProcessSlot, before: Mapping[int, tuple[float, float]]) -> float:
         if slot.child is None:
             return 0.0
-        now, used = time.monotonic(), _used(slot.child.pid)
+        now, used = time.monotonic(), proc.processor_seconds(slot.child.pid)
         self._seen[slot.child.pid] = now, used
         then, had = before.get(slot.child.pid, (now, used))
         return (used - had) / (now - then) if now > then else 0.0
@@ -45,22 +43,5 @@ class Autoscaler:
             return topology
         alpha, beta = max(known, key=sum)
         front = crew.fronts[0]
-        rss = sum(_resident(slot.child.pid) for slot in (front, *front.models) if slot.child)
+        rss = sum(proc.resident(slot.child.pid) for slot in (front, *front.models) if slot.child)
         return chosen(topology, self._machine(), Probe(alpha, beta, rss, self._has_threads))
-
-
-def _used(pid: int) -> float:
-    """Seconds of processor time that a process has had; 0 when it has gone."""
-    with suppress(OSError):
-        # After the command's name, which may hold blanks and brackets; proc(5), fields 14 and 15.
-        fields = Path(f"/proc/{pid}/stat").read_bytes().rpartition(b")")[2].split()
-        return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
-    return 0.0
-
-
-def _resident(pid: int) -> int:
-    """Bytes of memory that a process holds; 0 when it has gone."""
-    with suppress(OSError):
-        pages = Path(f"/proc/{pid}/statm").read_bytes().split()[1]
-        return int(pages) * os.sysconf("SC_PAGE_SIZE")
-    return 0

@@ -5,7 +5,8 @@ from functools import partial
 from typing import Protocol
 
 from ...errors import BundleError
-from ..crew.child import Work, adopt_orphans
+from ...prctl import adopt_orphans
+from ..crew.child import Work
 from ..crew.control import Event
 from ..crew.crew import Crew, FrontSlot, ModelSlot, ProcessSlot, TemplateSlot
 from .supervision import Supervision

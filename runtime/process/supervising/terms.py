@@ -7,7 +7,7 @@ the model, loaded and warm; then all let it answer, and let go of what answered 
 import logging
 from collections.abc import Callable, Iterator, MutableMapping, Sequence
 
-from ...models.state import CANNOT, UNLOADED, State
+from ...models.state import CANNOT, NOBODY, UNLOADED, State
 from ..crew.child import Child
 from ..crew.control import Event
 from ..crew.crew import FrontSlot, ModelSlot, ProcessSlot, TemplateSlot
@@ -17,7 +17,6 @@ from .supervision import SlotFactory, Supervision
 log = logging.getLogger(__name__)
 
 TRIES = 3  # deaths of a process that loads, after which the model cannot be loaded
-NOBODY = -1  # the ticket of who does not wait
 TAKEN_OVER = "another process takes over"
 ENDS = "the server ends"
 STUCK = "a process of the server keeps dying"

@@ -7,6 +7,7 @@ is sound only while the template has one thread: it loads, and never calls the m
 import errno
 import json
 import os
+import signal
 import socket
 import time
 from collections.abc import Callable, Sequence
@@ -14,8 +15,9 @@ from pathlib import Path
 from typing import NoReturn
 
 from ...models.model import LoadedModel
+from ...prctl import end_with_parent
 from ...remote.channel import Channel
-from ...remote.model_process import end_with_parent, serve_loaded
+from ...remote.model_process import serve_loaded
 from ..crew.child import be_child
 from ..crew.crew import UNFIT
 from ..crew.stderr_tail import STDERR
@@ -117,7 +119,7 @@ class Template:
             if parent == 1:
                 os._exit(1)
             time.sleep(0.0005)
-        end_with_parent()
+        end_with_parent(signal.SIGKILL)
 
 
 class _Permit:

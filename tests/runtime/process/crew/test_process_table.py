@@ -11,7 +11,7 @@ import time
 
 import pytest
 
-from modelbundle.runtime.process.crew.child import adopt_orphans
+from modelbundle.runtime.prctl import adopt_orphans
 from modelbundle.runtime.process.crew.crew import Crew, FrontSlot, ModelSlot, TemplateSlot
 from modelbundle.runtime.process.crew.process_table import ProcessTable
 from modelbundle.runtime.process.crew.watch import Watch

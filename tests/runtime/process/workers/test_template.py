@@ -172,7 +172,7 @@ import signal
 import socket
 from types import SimpleNamespace
 
-from modelbundle.runtime.process.crew.child import adopt_orphans
+from modelbundle.runtime.prctl import adopt_orphans
 from modelbundle.runtime.process.workers.template import Template
 from modelbundle.runtime.remote.channel import Channel
 
