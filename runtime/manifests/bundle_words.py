@@ -4,123 +4,60 @@ Whoever wrote it may be a stranger: a text in place of a list would be an accide
 Keys that are not named here are left to newer versions.
 """
 
-from collections.abc import Callable, Mapping
-from typing import Any
+from collections.abc import Mapping
+from typing import Any, get_type_hints
 
-_Rule = Callable[[Any], bool]
+from .json_types import wrong
 
+_Texts = tuple[str, ...]
+_Object = Mapping[str, Any]
+_Hints = Mapping[str, Any]
 
-def _is_text(value: Any) -> bool:
-    return isinstance(value, str)
-
-
-def _is_flag(value: Any) -> bool:
-    return isinstance(value, bool)
-
-
-def _is_number(value: Any) -> bool:
-    return isinstance(value, (int, float)) and not isinstance(value, bool)
-
-
-def _is_port(value: Any) -> bool:
-    return type(value) is int and 0 < value < 1 << 16
-
-
-def _is_object(value: Any) -> bool:
-    return isinstance(value, Mapping)
-
-
-def _maybe(rule: _Rule) -> _Rule:
-    return lambda value: value is None or rule(value)
-
-
-def _list(rule: _Rule) -> _Rule:
-    return lambda value: isinstance(value, (list, tuple)) and all(map(rule, value))
-
-
-def _map(rule: _Rule) -> _Rule:
-    return lambda value: isinstance(value, Mapping) and all(map(rule, value.values()))
-
-
-_MAYBE_TEXT, _TEXTS = _maybe(_is_text), _list(_is_text)
-_RUNS = _list(lambda run: isinstance(run, Mapping) and _is_text(run.get("command")))
-_SYSTEM = {"packages": _TEXTS, "run": _RUNS}
-_SECTIONS: Mapping[str, Mapping[str, _Rule]] = {
-    "accelerator": dict.fromkeys(
-        ("kind", "cuda", "cudnn", "min_driver", "base", "flavor"), _MAYBE_TEXT
-    )
-    | {"archs": _TEXTS, "why": _TEXTS, "archs_on": _map(_TEXTS)},
-    "image": {
-        "base": _MAYBE_TEXT,
-        "env": _maybe(_map(_is_text)),
-        "labels": _maybe(_map(_is_text)),
-        "platforms": _maybe(_TEXTS),
-        "ports": _maybe(_list(_is_port)),
-        "system": _maybe(lambda value: _is_object(value) and _keeps(value, _SYSTEM)),
-        "user": _maybe(lambda value: isinstance(value, (str, int))),
-        "workdir": _MAYBE_TEXT,
-    },
-    "security": {"pickle": _is_text, "allow_globals": _TEXTS},
+_ACCELERATOR: _Hints = dict.fromkeys(
+    ("kind", "cuda", "cudnn", "min_driver", "base", "flavor"), str | None
+) | {"archs": _Texts, "why": _Texts, "archs_on": Mapping[str, _Texts]}
+_IMAGE: _Hints = {
+    "base": str | None,
+    "env": Mapping[str, str] | None,
+    "labels": Mapping[str, str] | None,
+    "platforms": _Texts | None,
+    "ports": tuple[int, ...] | None,
+    "system": _Object | None,
+    "user": str | int | None,
+    "workdir": str | None,
 }
-_WHOLE: Mapping[str, _Rule] = {
-    "name": _is_text,
-    "version": _MAYBE_TEXT,
-    "description": _is_text,
-    "labels": _map(_is_text),
-    "service": _MAYBE_TEXT,
-    "python": _is_text,
-    "lock": _MAYBE_TEXT,
-    "hermetic": _is_flag,
-    "serve": _is_object,
-    "packer": _is_text,
-} | dict.fromkeys(_SECTIONS, _is_object)
-_ROUTE: Mapping[str, _Rule] = {
-    "path": _is_text,
-    "method": _is_text,
-    "model": _MAYBE_TEXT,
-    "service": _MAYBE_TEXT,
-    "batchable": _is_flag,
-    "max_batch_size": _maybe(lambda value: type(value) is int),
-    "latency_budget": _maybe(_is_number),
-    "streaming": _is_flag,
-    "idempotent": _is_flag,
-    "doc": _is_text,
-    "input": _is_object,
-    "output": _is_object,
-}
-_MODEL: Mapping[str, _Rule] = {
-    **dict.fromkeys(("alias", "name", "version", "digest", "framework"), _is_text),
-    "executes_code": _is_flag,
-    "label": _MAYBE_TEXT,
-    "unload_after": _is_number,
-}
-_FILE: Mapping[str, _Rule] = {
-    "path": _is_text,
-    "digest": _is_text,
-    "size": lambda value: type(value) is int,
-    "executable": _is_flag,
-}
+_SYSTEM: _Hints = {"packages": _Texts, "run": tuple[_Object, ...]}
+_SECURITY: _Hints = {"pickle": str, "allow_globals": _Texts}
 
 
-def check(data: Mapping[str, Any]) -> None:
-    """Hold every value of a bundle.json against its type.
+def check(data: _Object, kind: type[Any], listed: Mapping[str, type[Any]]) -> None:
+    """Hold every value of a bundle.json against its type, by the dataclasses that it becomes.
+
+    `kind` is that of the whole, `listed` those of the entries of its lists.
 
     Raises:
         ValueError: naming the first that has another; KeyError and TypeError likewise.
     """
-    _check(data, _WHOLE)
-    for name, rules in _SECTIONS.items():
-        _check(data[name], rules, name)
-    for name, rules in (("routes", _ROUTE), ("models", _MODEL), ("files", _FILE)):
+    _check("", data, get_type_hints(kind))
+    for name, each in listed.items():
         for entry in data[name]:
-            _check(entry, rules, name)
+            _check(name, entry, get_type_hints(each))
+    _check_sections(data)
 
 
-def _check(data: Mapping[str, Any], rules: Mapping[str, _Rule], where: str = "") -> None:
-    for key, rule in rules.items():
-        if key in data and not rule(data[key]):
-            raise ValueError(f"`{where}{'.' * bool(where)}{key}` has another type")
+def _check_sections(data: _Object) -> None:
+    image = data["image"]
+    _check("accelerator", data["accelerator"], _ACCELERATOR)
+    _check("security", data["security"], _SECURITY)
+    _check("image", image, _IMAGE)
+    _check("image.system", image.get("system") or {}, _SYSTEM)
+    for run in (image.get("system") or {}).get("run", ()):
+        _check("image.system.run", {"command": None} | run, {"command": str})
+    if not all(0 < port < 1 << 16 for port in image.get("ports") or ()):
+        raise ValueError("`image.ports` has another type")
 
 
-def _keeps(data: Mapping[str, Any], rules: Mapping[str, _Rule]) -> bool:
-    return all(rule(data[key]) for key, rule in rules.items() if key in data)
+def _check(where: str, data: _Object, hints: _Hints) -> None:
+    key = wrong(data, hints)
+    if key is not None:
+        raise ValueError(f"`{where}{'.' * bool(where)}{key}` has another type")

@@ -271,7 +271,7 @@ class BundleManifest:
 
     service      "module:Class" under `src/`, or None for the generated service
     accelerator  {"kind": "cpu"|"cuda", "cuda", "min_driver", "archs", "base", "flavor", "why": []}
-    serve        the server's settings, defaults filled in (see `runtime.settings`)
+    serve        the server's settings, defaults filled in (see `runtime.manifests.settings`)
     security     {"pickle": "deny"|"allow-listed"|"allow", "allow_globals": [...]}
     image        what the Containerfile was rendered from
     """
@@ -335,7 +335,8 @@ class BundleManifest:
         """
         _check_schema("bundle.json", data, BUNDLE_SCHEMA)
         try:
-            bundle_words.check(data)
+            listed = {"models": ModelEntry, "routes": Route, "files": FileEntry}
+            bundle_words.check(data, cls, listed)
             lists = {
                 "models": tuple(ModelEntry.from_json(model) for model in data["models"]),
                 "routes": tuple(Route.from_json(route) for route in data["routes"]),

@@ -2,16 +2,18 @@
 
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass, field, fields, replace
-from typing import Any, Literal, Self, cast, get_args
+from typing import Any, Literal, Self, cast, get_args, get_type_hints
 
 from ..errors import InvalidBundle
-from . import setting_types
+from .json_types import wrong
 
 KIB = 1 << 10
 MIB = 1 << 20
 
 
-DialectName = Literal["native", "v2", "v1", "grpc", "torchserve", "seldon", "sagemaker", "vertex"]
+DialectName = Literal[
+    "native", "v2", "v1", "grpc", "torchserve", "seldon", "bentoml", "sagemaker", "vertex"
+]
 DIALECTS: tuple[DialectName, ...] = get_args(DialectName)
 """How a server may be spoken to, all of it at the same time."""
 
@@ -190,7 +192,11 @@ def _checked_dialects(names: Iterable[str]) -> tuple[DialectName, ...]:
 
 
 def _check_keys(where: str, cls: type[Any], data: Mapping[str, Any]) -> None:
-    setting_types.check(where, cls, data)
+    if not isinstance(data, Mapping):
+        raise InvalidBundle(f"`{where}` is no group of settings.")
+    name = wrong(data, get_type_hints(cls))
+    if name is not None:
+        raise InvalidBundle(f"`{where}.{name}` cannot be `{str(data[name])[:80]!r}`.")
     unknown = data.keys() - {known.name for known in fields(cls)}
     if unknown:
         raise InvalidBundle(f"`{where}` has an unknown setting `{min(unknown)}`.")
