@@ -189,21 +189,27 @@ def _has_issued(issuer: "Certificate", issued: "Certificate", depth: int) -> boo
 
 
 def _may_sign(certificate: "Certificate") -> bool:
-    """Whether its owner has it for signatures or for code."""
+    """Whether its owner has it for code, or for signatures and for no other purpose.
+
+    RFC 5280, 4.2.1.12: a certificate that lists purposes is for these alone, so that of a web
+    server, which may make signatures as well, signs no model.
+    """
     from cryptography import x509
     from cryptography.x509.oid import ExtendedKeyUsageOID
 
     try:
-        usage = certificate.extensions.get_extension_for_class(x509.KeyUsage).value
-        if usage.digital_signature:
+        purposes = certificate.extensions.get_extension_for_class(x509.ExtendedKeyUsage).value
+        if ExtendedKeyUsageOID.CODE_SIGNING in purposes:
             return True
+        if ExtendedKeyUsageOID.ANY_EXTENDED_KEY_USAGE not in purposes:
+            return False
     except x509.ExtensionNotFound:
         pass
     try:
-        purposes = certificate.extensions.get_extension_for_class(x509.ExtendedKeyUsage).value
+        usage = certificate.extensions.get_extension_for_class(x509.KeyUsage).value
     except x509.ExtensionNotFound:
         return False
-    return ExtendedKeyUsageOID.CODE_SIGNING in purposes
+    return usage.digital_signature
 
 
 def _elliptic(certificate: "Certificate") -> "EllipticCurvePublicKey":

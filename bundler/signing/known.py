@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from ...runtime.errors import BundleError
+from ..errors import InvalidKey
 from .certificate import CertificateVerifier
 from .key import KeyVerifier
 from .signer import Verifier
@@ -16,7 +17,7 @@ def from_file(path: Path, identity: str | None = None) -> Verifier:
     """The signer that a PEM file stands for: a public key, or whom its certificates vouch for.
 
     Raises:
-        InvalidKey: when it is neither.
+        InvalidKey: when it is neither, or is a key, which has no `identity`.
     """
     try:
         has_certificates = _CERTIFICATE in path.read_bytes()
@@ -24,6 +25,11 @@ def from_file(path: Path, identity: str | None = None) -> Verifier:
         raise BundleError(f"`{path}` cannot be read: {error.strerror}.") from error
     if has_certificates:
         return CertificateVerifier.read(path, identity)
+    if identity is not None:
+        raise InvalidKey(
+            f"`{path}` holds no certificate, and nothing else says who `{identity}` is.",
+            hint="Name the certificates that vouch for it, or leave out the identity.",
+        )
     return KeyVerifier.read(path)
 
 
@@ -33,7 +39,15 @@ def named(
     """Who is meant by what the command line or a policy says.
 
     `identity` is that of a certificate where there are files, else one of sigstore.
+
+    Raises:
+        InvalidKey: for a file of another kind than that, or beside an `issuer`.
     """
+    if files and issuer is not None:
+        raise InvalidKey(
+            "Sigstore knows an issuer, and a key or a certificate has none.",
+            hint="Name either files, or an identity and its issuer.",
+        )
     if files:
         return [from_file(path, identity) for path in files]
     if identity is None or issuer is None:

@@ -15,6 +15,11 @@ from modelbundle.bundler.signing import Signed  # noqa: E402
 
 PEM = serialization.Encoding.PEM
 DAY = timedelta(days=1)
+PURPOSES = {
+    "code": [ExtendedKeyUsageOID.CODE_SIGNING],
+    "web": [ExtendedKeyUsageOID.SERVER_AUTH, ExtendedKeyUsageOID.CLIENT_AUTH],
+    "any": [ExtendedKeyUsageOID.ANY_EXTENDED_KEY_USAGE],
+}
 
 
 class Key:
@@ -55,7 +60,7 @@ class Authority:
 
 def issue(name, key, issuer, *, ca=False, start=-DAY, end=DAY, length=None, usage="sign", san=None):
     now = datetime.now(UTC)
-    signs = usage == "sign" and not ca
+    signs = usage in {"sign", "web", "any"} and not ca
     builder = (
         x509.CertificateBuilder()
         .subject_name(_named(name))
@@ -71,9 +76,9 @@ def issue(name, key, issuer, *, ca=False, start=-DAY, end=DAY, length=None, usag
         builder = builder.add_extension(
             x509.SubjectAlternativeName([x509.RFC822Name(san)]), critical=False
         )
-    if usage == "code":
-        purpose = x509.ExtendedKeyUsage([ExtendedKeyUsageOID.CODE_SIGNING])
-        builder = builder.add_extension(purpose, critical=False)
+    if usage in PURPOSES:
+        purposes = x509.ExtendedKeyUsage(PURPOSES[usage])
+        builder = builder.add_extension(purposes, critical=False)
     if usage == "odd":
         odd = x509.UnrecognizedExtension(x509.ObjectIdentifier("1.2.3.4"), b"\x05\x00")
         builder = builder.add_extension(odd, critical=True)

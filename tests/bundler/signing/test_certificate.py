@@ -46,6 +46,7 @@ def test_a_namesake_of_the_root_vouches_for_nobody(there, authority, refuse):
         ({"start": -2 * DAY, "end": -DAY}, "has expired on"),
         ({"start": DAY, "end": 2 * DAY}, "not valid yet"),
         ({"usage": "none"}, "not for signing"),
+        ({"usage": "web"}, "not for signing"),
         ({"usage": "odd"}, "asks for 1.2.3.4"),
     ],
 )
@@ -57,9 +58,10 @@ def test_certificates_that_must_not_sign(there, authority, given, says, refuse):
     refuse(there, data, CertificateVerifier.read(chain), match=says)  # even where it is trusted
 
 
-def test_a_certificate_for_code_may_sign(there, authority):
+@pytest.mark.parametrize("usage", ["code", "any"])
+def test_a_certificate_for_code_or_for_anything_may_sign(there, authority, usage):
     root = authority("root")
-    key, chain = root.chain(usage="code")
+    key, chain = root.chain(usage=usage)
     data = CertificateSigner.read(key, chain).sign(there.statement.encode())
     there.check(data, [CertificateVerifier.read(root.file)])
 
@@ -109,3 +111,12 @@ def test_kinds_are_not_mixed_up(there, authority, make_key, refuse):
         CertificateVerifier.read(other.public)
     chainless = replace(Envelope.parse(with_chain), material={"x509CertificateChain": {"x": 1}})
     refuse(there, chainless.encode(), CertificateVerifier.read(root.file), match="cannot be read")
+
+
+def test_an_identity_that_nothing_would_be_compared_with_is_refused(authority, make_key):
+    key, root = make_key("key"), authority("root")
+    with pytest.raises(InvalidKey, match="holds no certificate"):
+        known.named([root.file, key.public], "ann@example.com", None)
+    with pytest.raises(InvalidKey, match="Sigstore knows an issuer"):
+        known.named([root.file], "ann@example.com", "https://issuer.example.com")
+    assert len(known.named([root.file, key.public], None, None)) == 2
