@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 
 from modelbundle.runtime.errors import NotTrusted
+from modelbundle.runtime.pickles import package_content
 from modelbundle.runtime.pickles.asked import Use
 from modelbundle.runtime.pickles.policy import Policy
 from modelbundle.runtime.pickles.scanning import scan
@@ -427,3 +428,36 @@ def test_a_package_that_fails_when_it_is_imported_is_a_refusal(tmp_path, monkeyp
     path.write_bytes(b"\x80\x04" + found("fails_at_import", "Thing") + b")\x81.")
     with pytest.raises(NotTrusted, match="`fails_at_import`, which the pickle asks for, cannot be"):
         Policy("allow-listed", frozenset({"fails_at_import.*"})).load(path)
+
+
+RUN = ("torch.utils.collect_env", "run")
+META = "torch._utils:_rebuild_meta_tensor_no_storage"
+GENERATOR = "numpy.random._pickle:__generator_ctor"
+
+
+@pytest.mark.parametrize(
+    ("given", "to", "is_allowed"),
+    [
+        (("torch", "float32"), META, True),
+        (RUN, META, False),
+        (("torch", "float32"), ":".join(RUN), False),
+        (RUN, ":".join(RUN), False),
+        (("sklearn.svm", "SVR"), "sklearn.svm:SVC", True),
+        (("torch", "float32"), "sklearn.svm:SVC", True),
+        (RUN, "sklearn.svm:SVC", False),
+        (("numpy.random._pickle", "__bit_generator_ctor"), GENERATOR, True),
+        (("numpy.random._pickle", "__randomstate_ctor"), GENERATOR, False),
+        (RUN, GENERATOR, False),
+        (("numpy.random", "PCG64"), "numpy.random._pickle:__bit_generator_ctor", True),
+        (("sklearn.svm", "SVC"), "numpy.random._pickle:__bit_generator_ctor", False),
+        (("numpy", "ndarray"), "numpy.ma.core:_mareconstruct", True),
+        (("numpy.ma", "MaskedArray"), "numpy.ma.core:_mareconstruct", True),
+        (("sklearn.svm", "SVC"), "numpy.ma.core:_mareconstruct", False),
+        (("pandas", "Index"), "pandas.core.indexes.base:_new_Index", True),
+        (("sklearn.svm", "SVC"), "pandas.core.indexes.base:_new_Index", False),
+    ],
+)
+def test_who_puts_objects_together_is_given_what_they_are_made_of(given, to, is_allowed):
+    for name in (given[0], to.partition(":")[0]):
+        pytest.importorskip(name.partition(".")[0])
+    assert package_content.may_be_used(Use("given", *given, to)) is is_allowed
