@@ -71,6 +71,7 @@ _ENTRIES = {
     "torchserve": _Entry("torchserve", "Torchserve", "TorchServe: /predictions/{model}, ..."),
     "seldon": _Entry("seldon.dialect", "Seldon", "Seldon Core: /api/v1.0/predictions, ..."),
     "sagemaker": _Entry("sagemaker", "Sagemaker", "SageMaker: /ping, /invocations, /models"),
+    "bentoml": _Entry("bentoml.dialect", "Bentoml", "BentoML: /schema.json, /bentoml/{api}"),
     "vertex": _Entry("vertex", "Vertex", "Vertex AI: $AIP_HEALTH_ROUTE, $AIP_PREDICT_ROUTE"),
 }
 """Those that speak HTTP, by their names in `serve.dialects`."""

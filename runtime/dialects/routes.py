@@ -64,6 +64,7 @@ ROUTES: Mapping[str, tuple[str, ...]] = {
         "/models/{model}/invoke",
         "/ping",
     ),
+    "bentoml": ("/bentoml/{api}", "/schema.json"),
     "vertex": ("AIP_HEALTH_ROUTE", "AIP_PREDICT_ROUTE"),
 }
 """The names of all rules of a dialect."""

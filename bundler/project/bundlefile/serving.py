@@ -225,7 +225,7 @@ class Serve(Section):
     )
     """The APIs that the server has: its own routes (`native`), the Open Inference Protocol over
     REST (`v2`) and gRPC (`grpc`), those of TensorFlow Serving and KServe V1 (`v1`), and those of
-    TorchServe, Seldon Core, SageMaker and Vertex AI."""
+    TorchServe, Seldon Core, BentoML, SageMaker and Vertex AI."""
 
     formats: tuple[Literal["arrow", "parquet", "msgpack", "image"], ...] | None = Field(
         default=None, examples=[["arrow", "parquet"]]

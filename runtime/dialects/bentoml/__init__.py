@@ -1,0 +1,1 @@
+"""BentoML's HTTP API."""

@@ -1,0 +1,124 @@
+"""Bentoml: BentoML's HTTP API, below a path of its own, which its clients learn from the schema.
+
+Their bodies have the parameters by name, rows among them, and their answers no envelope. Source:
+BentoML, "BentoML clients" in its documentation.
+"""
+
+import asyncio
+import base64
+import re
+from collections.abc import Sequence
+from typing import Any
+from urllib.parse import quote
+
+import orjson
+
+from ...data import media
+from ...data.codecs import multipart
+from ...data.codecs.instances import parse
+from ...errors import InvalidInput, RequestError, UnknownModel
+from ...models.operation import Stream
+from ..catalog import Catalog
+from ..dialect import GET, POST, Rule
+from ..inquiry import Inquiry
+from ..paths import operation
+from ..reply import Reply
+from ..served import Served
+from .schema import called, described, is_rows, only
+
+_HOME = "/bentoml"
+_LARGE = 1 << 16  # bytes; such a form is read in a thread
+_ENVELOPE = b'{"predictions":'
+_ACCEPTED = {"str": "text/plain", "bytes": "", "image": ""}
+
+
+class Bentoml:
+    """The schema, and the calls that it lists."""
+
+    name = "bentoml"
+    prefixes = (_HOME,)
+
+    def __init__(self, catalog: Catalog) -> None:
+        self._catalog = catalog
+
+    def rules(self) -> Sequence[Rule]:
+        """What it answers."""
+        return [
+            Rule(GET, "/schema.json", self._schema, "/schema.json"),
+            Rule(POST, f"{_HOME}/(?P<api>[^/]+)", self._call, f"{_HOME}/{{api}}"),
+        ]
+
+    def failure(self, error: RequestError) -> Reply:
+        """With `error`, which a client shows; what it can mend is 400."""
+        return Reply.error(error, 400 if isinstance(error, InvalidInput) else None)
+
+    def document(self) -> dict[str, Any]:
+        """Its part of openapi.json."""
+        return {"/schema.json": {"get": operation("bentoml_schema", "The calls that there are.")}}
+
+    async def _schema(self, _: Inquiry) -> Reply:
+        names = {called(each): each for each in reversed(self._catalog.served())}
+        routes = [
+            described(each, f"{_HOME}/{quote(name, safe='')}")
+            for name, each in reversed(names.items())
+        ]
+        name = self._catalog.server_name
+        return Reply.json({"name": name, "type": "service", "routes": routes})
+
+    async def _call(self, inquiry: Inquiry) -> Reply:
+        served = self._found(inquiry.parts["api"])
+        body = await _body(inquiry)
+        name = only(served)
+        if name is not None:
+            body = _enveloped(name, body) if is_rows(served) else _alone(name, body)
+        kind = "" if served.signature is not None else served.route.output.get("kind", "")
+        accept = _ACCEPTED.get(kind, "" if served.route.streaming else media.JSON)
+        told = await served.call(inquiry, body, media.JSON, accept)
+        if isinstance(told, Stream):
+            return Reply(told.parts, content_type=told.content_type)
+        if told.content_type == media.JSON and told.body.startswith(_ENVELOPE):
+            return Reply(told.body[len(_ENVELOPE) : -1])
+        return Reply(told.body, content_type=told.content_type)
+
+    def _found(self, name: str) -> Served:
+        """The call of that name.
+
+        Raises:
+            UnknownModel: when there is none.
+        """
+        found = next((each for each in self._catalog.served() if called(each) == name), None)
+        if found is None:
+            raise UnknownModel(f"There is no API `{name[:64]}`; GET /schema.json lists them.")
+        return found
+
+
+async def _body(inquiry: Inquiry) -> bytes:
+    """The parameters as JSON, however they came."""
+    said = inquiry.headers.get(b"content-type", b"").decode("latin-1")
+    if media.essence(said) != media.MULTIPART:
+        return inquiry.body or b"{}"
+    if len(inquiry.body) < _LARGE:
+        return _of_form(inquiry.body, said)
+    return await asyncio.to_thread(_of_form, inquiry.body, said)
+
+
+def _of_form(body: bytes, content_type: str) -> bytes:
+    """Files as base64, and what else there is, which is JSON; several of a name are a list."""
+    found: dict[str, list[Any]] = {}
+    for part in multipart.loads(body, content_type):
+        is_file = part.filename is not None
+        value = {"b64": base64.b64encode(part.body).decode()} if is_file else parse(part.body)
+        found.setdefault(part.name, []).append(value)
+    return orjson.dumps({n: each[0] if len(each) == 1 else each for n, each in found.items()})
+
+
+def _enveloped(name: str, body: bytes) -> bytes:
+    """Rows under their usual name, without reading any of them."""
+    said = orjson.dumps(name)
+    return re.sub(rb"\s*\{\s*" + re.escape(said) + rb"\s*:", b'{"instances":', body, count=1)
+
+
+def _alone(name: str, body: bytes) -> bytes:
+    """The one value of an object; anything else is left as it is."""
+    value = parse(body)
+    return orjson.dumps(value[name]) if type(value) is dict and list(value) == [name] else body

@@ -1,0 +1,101 @@
+"""Schema: what BentoML's clients read before they ask: the calls, what each takes and gives.
+
+Source: BentoML, "BentoML clients" in its documentation, and what its client does with
+`/schema.json`. Arrays, tables and files have types of their own there, by which the client turns
+them into what goes over the wire.
+"""
+
+from collections.abc import Mapping
+from typing import Any
+
+from ...manifests.signature import Side
+from ..bodies.bare import takes_rows
+from ..served import Served
+
+ROWS = "rows"
+"""What the parameter of a saved model is called, and of an API whose bundle does not say."""
+
+_TABLES: Mapping[str, dict[str, Any]] = {
+    "array": {"type": "tensor", "format": "numpy-array"},
+    "columns": {"type": "dataframe", "orient": "records"},
+    "dataframe": {"type": "dataframe", "orient": "records"},
+}
+_WHOLE: Mapping[str, dict[str, Any]] = {
+    "str": {"type": "string"},
+    "bytes": {"type": "string", "format": "binary"},
+    "image": {"type": "file", "pil": True},
+}
+_FILE = {"type": "file", "format": "binary"}
+
+
+def called(served: Served) -> str:
+    """What a call is called: the method of an author's class, or the saved model."""
+    return served.route.method if served.signature is None else served.name
+
+
+def described(served: Served, route: str) -> dict[str, Any]:
+    """One call, which is asked at `route`."""
+    return {
+        "name": called(served),
+        "route": route,
+        "doc": served.route.doc,
+        "batchable": served.route.batchable,
+        "input": _taken(served),
+        "output": _given(served),
+        "is_task": False,
+    }
+
+
+def only(served: Served) -> str | None:
+    """What the one parameter is called that is all of a native body; None where they have names."""
+    if served.signature is not None:
+        return ROWS
+    name: str | None = served.route.input.get("parameter")
+    return name or (ROWS if takes_rows(served) else None)
+
+
+def is_rows(served: Served) -> bool:
+    """Whether that parameter is rows, which stand in `instances`."""
+    return served.signature is not None or takes_rows(served)
+
+
+def _taken(served: Served) -> dict[str, Any]:
+    schema: dict[str, Any] = served.route.input.get("schema", {})
+    name = only(served)
+    if name is not None:
+        said = _rows(served) if is_rows(served) else schema
+        return {"type": "object", "properties": {name: said}, "required": [name]}
+    properties = schema.get("properties", {})
+    typed = {each: _typed(said) for each, said in properties.items()}
+    return {**schema, "type": "object", "properties": typed}
+
+
+def _rows(served: Served) -> dict[str, Any]:
+    if served.signature is not None:
+        return _of_side(served.signature.inputs)
+    listed: dict[str, Any] = served.route.input["schema"]["properties"]["instances"]
+    return _TABLES.get(served.route.input.get("kind", ""), listed)
+
+
+def _given(served: Served) -> dict[str, Any]:
+    if served.signature is not None:
+        return _of_side(served.signature.outputs)
+    output = served.route.output
+    kind = output.get("kind", "")
+    said = _TABLES.get(kind) or _WHOLE.get(kind) or output.get("schema", {})
+    if served.route.streaming:
+        return said | {"is_stream": True}
+    return said
+
+
+def _of_side(side: Side) -> dict[str, Any]:
+    return _TABLES.get(side.layout, {"type": "array"})
+
+
+def _typed(schema: Mapping[str, Any]) -> Mapping[str, Any]:
+    """A parameter; bytes are a file, and a list of anything may be an array."""
+    choices = (schema, *schema.get("anyOf", ()))
+    if any("contentEncoding" in each for each in choices):
+        return _FILE
+    is_open = schema.get("type") == "array" and "items" not in schema
+    return _TABLES["array"] if is_open else schema

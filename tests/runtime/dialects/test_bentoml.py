@@ -1,0 +1,147 @@
+"""BentoML's HTTP API, in the forms in which its client asks."""
+
+import json
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from modelbundle.bundler.building.service.service_source import read_service
+
+from ..conftest import Servers, make_sums, write_bundle
+
+SOURCE = '''
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import modelbundle as mb
+import numpy as np
+
+
+@dataclass
+class Person:
+    name: str
+    age: int = 1
+
+
+@mb.service
+class Desk:
+    """What people used to ask another server."""
+
+    @mb.api(batchable=True)
+    def classify(self, samples: np.ndarray) -> np.ndarray:
+        return np.asarray(samples).sum(axis=1)
+
+    @mb.api
+    def greet(self, name: str, polite: bool = False) -> str:
+        return ("Good day, " if polite else "Hi, ") + name
+
+    @mb.api
+    def older(self, person: Person) -> Person:
+        return Person(person.name, person.age + 1)
+
+    @mb.api
+    def words(self, text: str) -> Iterator[str]:
+        yield from text.split()
+
+    @mb.api
+    def size(self, files: list[bytes], times: int = 1) -> int:
+        return sum(map(len, files)) * times
+
+    @mb.api
+    def scale(self, x: np.ndarray, by: float) -> np.ndarray:
+        return x * by
+'''
+TENSOR = {"type": "tensor", "format": "numpy-array"}
+
+
+@pytest.fixture(scope="module")
+def client(tmp_path_factory):
+    """Speaks HTTP to a server of the class."""
+    directory = tmp_path_factory.mktemp("desk")
+    (directory / "src").mkdir()
+    (directory / "src" / "desk.py").write_text(SOURCE)
+    routes = read_service(directory / "src", "desk:Desk").routes
+    serve = {"workers": 1, "dialects": ["native", "bentoml"]}
+    write_bundle(directory, models=(), service="desk:Desk", routes=routes, serve=serve)
+    servers = Servers(tmp_path_factory.mktemp("servers"))
+    running = servers.start(directory)
+    with running.client() as client:
+        yield client
+    servers.stop()
+    assert "/runtime/dialects/" not in running.log()
+
+
+@pytest.fixture(scope="module")
+def calls(client):
+    """What the schema lists, by name."""
+    return {each["name"]: each for each in client.get("/schema.json").json()["routes"]}
+
+
+def test_the_schema_has_the_parameters_as_the_class_names_them(calls):
+    assert list(calls) == ["classify", "greet", "older", "words", "size", "scale"]
+    taken = {name: each["input"]["properties"] for name, each in calls.items()}
+    assert taken["classify"] == {"samples": TENSOR}
+    assert taken["greet"]["name"] == {"type": "string"}
+    assert calls["greet"]["input"]["required"] == ["name"]
+    assert set(taken["older"]["person"]["properties"]) == {"name", "age"}
+    assert taken["scale"] == {"x": TENSOR, "by": {"type": "number"}}
+    given = {name: each["output"] for name, each in calls.items()}
+    assert given["classify"] == given["scale"] == TENSOR
+    assert given["greet"] == {"type": "string"}
+    assert given["words"]["is_stream"]
+
+
+@pytest.mark.parametrize(
+    ("name", "body", "answer"),
+    [
+        ("classify", {"samples": [[1, 2], [3, 4]]}, "[3.0,7.0]"),
+        ("classify", {"instances": [[1, 2]]}, "[3.0]"),
+        ("greet", {"name": "Ida"}, "Hi, Ida"),
+        ("greet", {"name": "Ida", "polite": True}, "Good day, Ida"),
+        ("older", {"person": {"name": "Ida", "age": 3}}, '{"name":"Ida","age":4}'),
+        ("older", {"name": "Ida"}, '{"name":"Ida","age":2}'),
+        ("words", {"text": "a b"}, "ab"),
+        ("scale", {"x": [1, 2], "by": 2}, "[2.0,4.0]"),
+    ],
+)
+def test_parameters_by_name_and_answers_without_an_envelope(client, calls, name, body, answer):
+    told = client.post(calls[name]["route"], json=body, headers={"accept": "*/*"})
+    assert told.status_code == 200, told.text
+    if name == "classify":
+        assert json.loads(told.text) == json.loads(answer)
+    else:
+        assert told.text == answer
+
+
+def test_files_come_in_a_form_whose_other_fields_are_json(client, calls):
+    assert calls["size"]["input"]["properties"]["times"]["type"] == "integer"
+    files = [("files", ("a", b"123")), ("files", ("b", b"\xff\x00"))]
+    told = client.post("/bentoml/size", files=files, data={"times": "2"})
+    assert told.text == "10"
+    wrong = client.post("/bentoml/size", files=files, data={"times": "two"})
+    assert wrong.status_code == 400
+
+
+def test_errors_say_what_is_wrong(client):
+    assert client.post("/bentoml/nothing", json={}).status_code == 404
+    assert client.get("/bentoml/greet").status_code == 405
+    for name, body in (("greet", b"{"), ("greet", b"{}"), ("classify", b'{"rows": [["a"]]}')):
+        told = client.post(f"/bentoml/{name}", content=body)
+        assert (told.status_code, bool(told.json()["error"])) == (400, True)
+
+
+@given(st.binary(max_size=40), st.sampled_from(["classify", "greet", "older", "size"]),
+       st.sampled_from(["application/json", "multipart/form-data; boundary=b", ""]))  # fmt: skip
+def test_no_body_makes_the_server_fail(client, body, name, kind):
+    told = client.post(f"/bentoml/{name}", content=body, headers={"content-type": kind})
+    assert told.status_code in {200, 400, 415}, told.text
+
+
+def test_saved_models_take_rows(tmp_path, servers):
+    """Under their names."""
+    bundle = make_sums(tmp_path, workers=1, isolation="thread", dialects=["bentoml"])
+    with servers.start(bundle).client() as client:
+        (call,) = client.get("/schema.json").json()["routes"]
+        assert (call["name"], call["input"]["properties"]) == ("sums", {"rows": TENSOR})
+        assert client.post(call["route"], json={"rows": [[1, 2]]}).json() == [3.0]
