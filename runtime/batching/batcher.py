@@ -64,7 +64,9 @@ class Batcher:
         self._departures = Departures(self._lanes, self._in_flight, self._admission, self._observer)
         self._recovery = Recovery(self._departures.is_over, idempotent=self.limits.idempotent)
         self._alarm = Alarm(clock, self._departures.expire)
-        self._delivery = Delivery(ops, is_whole=self.limits.mergeable)
+        self._delivery = Delivery(
+            ops, is_whole=self.limits.mergeable, may_repeat=self.limits.idempotent
+        )
         self._hold = Hold(clock, partial(self._turn, "returned"))
         self._lull = Lull(clock, lambda: self._lanes.backlog.rows, partial(self._turn, "ready"))
         self._trickle = Lull(clock, lambda: self._lanes.backlog.rows, self._turn)

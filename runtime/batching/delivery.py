@@ -6,23 +6,32 @@ from typing import Any
 
 from .batch import Batch, Piece
 from .executor import RowOps
+from .spread import Spread
 
 
 class Delivery:
-    """Cuts outputs with `ops`; `is_whole` where those of a group may be handed over uncut."""
+    """Cuts outputs with `ops`.
 
-    __slots__ = ("_is_whole", "_ops")
+    is_whole    whether those of a group may be handed over uncut
+    may_repeat  whether a batch may run again because it was spoiled
+    """
 
-    def __init__(self, ops: RowOps, *, is_whole: bool) -> None:
+    __slots__ = ("_is_whole", "_ops", "_spread")
+
+    def __init__(self, ops: RowOps, *, is_whole: bool, may_repeat: bool) -> None:
         self._ops = ops
         self._is_whole = is_whole
+        self._spread = Spread(ops) if may_repeat else None
 
     def of(self, batch: Batch, output: Any) -> tuple[int, Callable[[], None]]:
         """How many rows are answered for good, and what hands over the answers of `batch`.
 
         Raises:
             Exception: whatever `ops` raises for an output that has not that many rows.
+            Spoiled: see `Spread`.
         """
+        if self._spread is not None:
+            self._spread.check(batch, output)
         requests = batch.requests
         group = requests[0].group
         if group is None or not batch.is_for(group) or not self._is_whole:

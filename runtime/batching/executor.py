@@ -24,6 +24,10 @@ class RowOps(Protocol):
         """The rows `start:stop`, as a view where that is possible."""
         ...
 
+    def is_finite(self, output: Any, /) -> bool:
+        """Whether no number in an answer is NaN or infinite."""
+        ...
+
 
 class WrongLength(ValueError):
     """The model answered with more or fewer rows than it was asked for."""

@@ -5,6 +5,7 @@ a model's answer may also be a tuple of ndarrays. Until they are with the model,
 DataFrame are a dict of ndarrays as well: whoever only passes rows on needs no pandas.
 """
 
+import math
 from collections.abc import Callable, Hashable, Mapping, Sequence
 from difflib import get_close_matches
 from typing import Any
@@ -26,6 +27,7 @@ __all__ = [
     "concat",
     "fit",
     "gather",
+    "is_finite",
     "key",
     "nbytes",
     "rows",
@@ -298,6 +300,26 @@ def slice(batch: Any, start: int, stop: int) -> Any:  # noqa: A001
     if isinstance(batch, _REMOTE):
         return batch.cut(start, stop)
     return batch.iloc[start:stop].reset_index(drop=True)
+
+
+def is_finite(output: Any) -> bool:
+    """Whether no number in an answer is NaN or infinite; texts and records are not looked into."""
+    if isinstance(output, np.ndarray):
+        return output.dtype.kind != "f" or column.is_finite(output)
+    if isinstance(output, Fragments):
+        return not output.flaws or not output.flawed()
+    parts = _parts(output)
+    if parts is not None:
+        return all(map(is_finite, parts))
+    if isinstance(output, list):
+        return all(map(_is_finite, output))
+    return True
+
+
+def _is_finite(value: Any) -> bool:
+    if isinstance(value, np.ndarray):
+        return is_finite(value)
+    return not isinstance(value, (float, np.floating)) or math.isfinite(value)
 
 
 def key(side: Side, batch: Any) -> Hashable:

@@ -12,7 +12,7 @@ import selectors
 from collections import Counter, deque
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from math import inf
+from math import inf, isnan
 from typing import Any
 
 from modelbundle.runtime.batching.batcher import Batcher
@@ -152,6 +152,10 @@ class Rows:
     @staticmethod
     def slice(batch: list[Any], start: int, stop: int) -> list[Any]:
         return batch[start:stop]
+
+    @staticmethod
+    def is_finite(output: list[Any]) -> bool:
+        return not any(isinstance(value, float) and isnan(value) for value in output)
 
 
 @dataclass(frozen=True)

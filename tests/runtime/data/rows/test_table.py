@@ -8,6 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from modelbundle.runtime.data.rows import table
+from modelbundle.runtime.data.rows.fragments import Fragments
 from modelbundle.runtime.errors import InvalidInput, PredictionFailed
 from modelbundle.runtime.manifests.signature import OBJECTS, Field, Side
 
@@ -447,3 +448,37 @@ def test_whole_numbers_that_no_float_tells_apart_may_stand_beside_floats(rows):
     assert made.dtype == np.int64
     with pytest.raises(InvalidInput, match=r"expected a whole number, got 1\.5"):
         table.collate(array("int64"), [2**60, 1.5])
+
+
+@pytest.mark.parametrize(
+    "output",
+    [
+        np.array([[1.0, np.nan]]),
+        np.array([np.inf], "float32"),
+        (np.ones(2), np.array([1.0, np.nan])),
+        {"a": np.ones(1), "b": np.array([-np.inf])},
+        [1, float("nan")],
+        [np.array([1.0]), np.array([np.nan])],
+        Fragments.of(b"1,null,", [2, 7], [(1, "said", "told", True)]),
+    ],
+    ids=type,
+)
+def test_what_is_not_finite_is_found(output):
+    assert not table.is_finite(output)
+    assert table.is_finite(table.slice(output, 0, 0))
+
+
+@pytest.mark.parametrize(
+    "output",
+    [
+        np.array([1.0, 2.0]),
+        np.array(["nan"]),
+        np.array([1, 2]),
+        [{"a": 1}, "nan", None, 2],
+        Fragments.of(b"1,2,", [2, 4], []),
+        pd.DataFrame({"a": [1.0]}),
+    ],
+    ids=type,
+)
+def test_what_is_finite_is_not_doubted(output):
+    assert table.is_finite(output)
