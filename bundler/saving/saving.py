@@ -1,5 +1,6 @@
 """Saving: a trained model, or a library's own file, becomes a model in the store."""
 
+import warnings
 from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import replace
@@ -19,7 +20,7 @@ from ..progress import NullProgress, Progress
 from ..store import Item, Store
 from ..store.files.disk import told
 from ..tag import check_name, check_version
-from . import model_source, rehearsal
+from . import absent_code, model_source, rehearsal
 from .draft import Draft
 from .file_source import FileSource
 from .foreign import remote
@@ -33,6 +34,10 @@ __all__ = ["SaveOptions", "load", "save", "save_file", "save_object", "save_sour
 _REPLAYED = 1 << 30  # bytes: a larger model is not loaded a second time to compare its answers
 _NOTHING_TO_CALL = (
     "There is nothing to call on it: it is kept as an object, for `modelbundle.load` and services."
+)
+_ABSENT = (
+    "Its code imports `{module}` when it is called, which is not saved with it: import it at the "
+    "top of its module, or serve a bundle whose `src/` has it."
 )
 _NOT_OPENED = (
     "It was not opened, because that may run code: only `predict` is known of it. With `--trust` "
@@ -127,7 +132,7 @@ def save_object(
         if not recordings:
             progress.step(_NOTHING_TO_CALL)
         if rows is not None:
-            _replay(framework, directory, saved, recordings)
+            _warn_of(_replay(framework, directory, saved, recordings), progress)
         draft = Draft(name, framework, saved, recordings, directory)
         item = draft.commit(store, given, progress)
     store.trust.grant(item.digest, "saved here from a live object")
@@ -370,7 +375,25 @@ def _written(framework: Framework, model: Any, directory: Path, given: SaveOptio
 
 def _replay(
     framework: Framework, directory: Path, saved: Saved, recordings: list[Recording]
-) -> None:
-    """Load what was written and ask again, so that nothing was lost unnoticed."""
-    if sum((directory / file).stat().st_size for file in saved.files) <= _REPLAYED:
-        recording.replayed(framework, _load(framework, directory, saved), recordings)
+) -> str | None:
+    """Load what was written and ask again, so that nothing was lost unnoticed.
+
+    Returns a module of the author's that the answers took, and that is not in it.
+    """
+    if sum((directory / file).stat().st_size for file in saved.files) > _REPLAYED:
+        return None
+    loaded = _load(framework, directory, saved)
+    if not saved.executes_code:
+        recording.replayed(framework, loaded, recordings)
+        return None
+    return absent_code.asked_for(lambda: recording.replayed(framework, loaded, recordings))
+
+
+def _warn_of(module: str | None, progress: Progress) -> None:
+    if module is None:
+        return
+    text = _ABSENT.format(module=module)
+    if type(progress) is NullProgress:
+        warnings.warn(text, stacklevel=4)  # at who called `modelbundle.save`
+    else:
+        progress.step(text)
