@@ -42,3 +42,48 @@ def test_a_damaged_zip_is_refused_and_raises_nothing_else(method, changes):
     except (BadPayload, PayloadTooLarge):
         return
     assert all(isinstance(array, np.ndarray) for array in found.values())
+
+
+def of(*names, array=ARRAY):
+    file = io.BytesIO()
+    with zipfile.ZipFile(file, "w", zipfile.ZIP_DEFLATED) as archive:
+        for name in names:
+            archive.writestr(name, array)
+    return file.getvalue()
+
+
+def test_as_many_arrays_as_a_body_may_have(monkeypatch):
+    monkeypatch.setattr(npz, "MOST_ARRAYS", 2)
+    assert set(npz.loads(of("a.npy", "b"), 1 << 20)) == {"a", "b"}
+    for names in ((), ("a", "b", "c")):
+        with pytest.raises(BadPayload, match="from 1 to 2 arrays"):
+            npz.loads(of(*names), 1 << 20)
+
+
+def test_two_arrays_have_two_names():
+    with pytest.raises(BadPayload, match="have one name"):
+        npz.loads(of("a.npy", "a"), 1 << 20)
+
+
+def test_arrays_are_no_larger_than_they_may_be():
+    data = of("a.npy", "b.npy")
+    assert len(npz.loads(data, 2 * len(ARRAY))) == 2
+    with pytest.raises(PayloadTooLarge):
+        npz.loads(data, 2 * len(ARRAY) - 1)
+
+
+@pytest.mark.parametrize("change", [-1, 1])
+def test_an_array_is_as_long_as_the_zip_announces(change):
+    """What is inflated ends at the size that was compared with the limit."""
+    data = of("a.npy")
+    size = len(ARRAY).to_bytes(4, "little")
+    assert data.count(size) >= 2
+    with pytest.raises(BadPayload):
+        npz.loads(data.replace(size, (len(ARRAY) + change).to_bytes(4, "little")), 1 << 20)
+
+
+def test_objects_are_never_unpickled():
+    file = io.BytesIO()
+    np.savez(file, a=np.array([{}], object))
+    with pytest.raises(BadPayload):
+        npz.loads(file.getvalue(), 1 << 20)
