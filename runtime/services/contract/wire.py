@@ -122,7 +122,11 @@ def request(
                 "required": [each.name for each in parameters if each.required],
                 "additionalProperties": False,
             }
-    taken = {"kind": kind, "schema": schema, "media": list(_TAKEN.get(kind, (JSON, MULTIPART)))}
+    taken: dict[str, Any] = {
+        "kind": kind,
+        "schema": schema,
+        "media": list(_TAKEN.get(kind, (JSON, MULTIPART))),
+    }
     if form(parameters, batchable=batchable) != "parameters":  # the body does not name it
         taken["parameter"] = parameters[0].name
     return taken | {"headers": True} if headers else taken
