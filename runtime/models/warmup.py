@@ -4,7 +4,7 @@ import logging
 
 from ..data.rows import table
 from ..data.samples import Samples
-from ..errors import BundleError, RequestError
+from ..errors import BundleError, RequestError, in_short
 from ..manifests.settings import ServeSettings
 from ..manifests.tuning import Tuning
 from .runner import Runner
@@ -44,8 +44,18 @@ async def warm_up(
         raise BundleError(
             f"Model `{runner.alias}` cannot answer its own sample for `{samples.method}`: "
             f"{error.detail}",
-            hint="Run `bundle test` on the bundle for the details.",
+            hint=_hint(error.__cause__),
         ) from error
+
+
+def _hint(cause: BaseException | None) -> str:
+    """What the model raised; no client reads hints."""
+    if cause is None:
+        return "Run `bundle test` on the bundle for the details."
+    said = in_short(cause).removeprefix("RemoteError: ")
+    if said.startswith(("ModuleNotFoundError: ", "ImportError: ")):
+        return f"{said}. Its code imports that when it is called; `src/` of a bundle can have it."
+    return f"It raised {said}; the log has the traceback."
 
 
 async def _replay(runner: Runner, samples: Samples, tuning: Tuning) -> None:

@@ -1,0 +1,55 @@
+"""What is said of a model that cannot answer its own samples."""
+
+import asyncio
+import os
+
+import numpy as np
+import pytest
+
+import modelbundle
+from modelbundle.bundler.store import Store
+from modelbundle.runtime.batching.window import Limits
+from modelbundle.runtime.batching.worker import Worker
+from modelbundle.runtime.data.samples import Samples
+from modelbundle.runtime.errors import BundleError
+from modelbundle.runtime.manifests.settings import ServeSettings
+from modelbundle.runtime.models.model import LoadedModel
+from modelbundle.runtime.models.runner import Runner
+from modelbundle.runtime.models.thread_home import ThreadHome
+from modelbundle.runtime.models.warmup import warm_up
+from modelbundle.runtime.telemetry.metrics import Metrics
+
+
+def _moody(rows):
+    """Answers while it is saved, and imports what is not there afterwards."""
+    __import__(os.environ.get("MOOD_MODULE", "math"))
+    return rows / int(os.environ.get("MOOD", "1"))
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "hint"),
+    [
+        ("MOOD_MODULE", "gone_away", "No module named 'gone_away'. Its code imports that when"),
+        ("MOOD", "five", "It raised ValueError: invalid literal for int"),
+    ],
+)
+def test_what_the_model_raised_is_in_the_hint_that_no_client_reads(monkeypatch, name, value, hint):
+    item = modelbundle.save("m", _moody, sample=np.ones((2, 1)))
+    directory = Store.default().directory(item)
+    monkeypatch.setenv(name, value)
+
+    async def run():
+        model = LoadedModel.load(directory)
+        metrics = Metrics([], ["m.predict"], ["m"])
+        runner = Runner("m", ThreadHome(model, Worker()), {"predict": Limits()}, metrics)
+        await runner.start()
+        try:
+            samples = Samples.read(directory / model.manifest.samples["predict"])
+            await warm_up(runner, samples, ServeSettings())
+        finally:
+            await runner.stop()
+
+    with pytest.raises(BundleError, match=r"its own sample for `predict`: The model fail") as told:
+        asyncio.run(run())
+    assert hint in told.value.hint
+    assert hint not in str(told.value)
