@@ -8,7 +8,7 @@ from ...data.media import is_json
 from ...errors import RequestError
 from ...manifests.settings import ServeSettings
 from ..request import timing
-from ..request.headers import content_type, is_plain, seconds_allowed
+from ..request.headers import content_coding, content_type, is_plain, seconds_allowed
 from ..request.own_lines import OwnLines
 from ..request.queue_headers import QueueHeaders
 from .large_body import LARGE
@@ -123,7 +123,7 @@ class HeadReader:
         length = self._length(said.get(b"content-length", b""))
         if not length or not _UNUSUAL.isdisjoint(said) or self._queue_headers.is_by_address:
             return None
-        if not is_plain(said.get(b"content-encoding")):
+        if not is_plain(content_coding(said, headers)):
             return None
         try:
             seconds = seconds_allowed(said.get(b"x-request-timeout"), self._settings.timeout)

@@ -10,6 +10,7 @@ from .exchange import Exchange, Receive
 
 _AT_ONCE = 1 << 16  # bytes that are inflated, or deflated, before others have their turn
 _PIECE = 1 << 12  # bytes of a body that are looked at
+_CODINGS = 4  # one over another
 _MEMBERS = 16  # gzip files in one body, and one more for each
 _MEMBER = 1 << 10  # bytes that it may become; each costs what inflating so much does
 _WORTH = 1 << 10  # bytes below which nothing is gained
@@ -42,18 +43,26 @@ async def read_plain(exchange: Exchange, body: Body, receive: Receive) -> bytes:
 async def inflated(body: bytes, coding: bytes, limit: int) -> bytes:
     """`body` as it was before it was compressed; `coding` is a Content-Encoding.
 
+    What was compressed last is named last.
+
     Raises:
-        UnsupportedMediaType: for any other than gzip, deflate and identity.
+        UnsupportedMediaType: for any other than gzip, deflate and identity, or too many of them.
         PayloadTooLarge: as soon as it becomes larger than `limit` bytes.
         BadPayload: when it is damaged, or ends too early.
     """
-    name = coding.strip().lower()
-    if name in {b"", b"identity"}:
-        return body
-    window = _WINDOWS.get(name)
-    if window is None:
+    names = [name.strip().lower() for name in coding.split(b",", _CODINGS)]
+    names = [name for name in names if name not in {b"", b"identity"}]
+    if len(names) > _CODINGS or not _WINDOWS.keys() >= set(names):
         said = printable(coding.decode("latin-1"))[:64]
         raise UnsupportedMediaType(f"The body is encoded as `{said}`; send gzip or deflate.")
+    for name in reversed(names):
+        body = await _inflated(body, name, limit)
+    return body
+
+
+async def _inflated(body: bytes, name: bytes, limit: int) -> bytes:
+    """As `inflated`, of one coding."""
+    window = _WINDOWS[name]
     if name == b"deflate" and not _is_zlib(body):
         window = -zlib.MAX_WBITS  # as some clients understand the word
     inflater = _Inflater(body, window, limit)

@@ -12,6 +12,7 @@ from ...dialects.reply import Headers, Reply, retry_after
 from ...errors import RequestError
 from ...printable import printable
 from ...telemetry.trace_context import TraceContext
+from .headers import CODING, content_coding
 from .own_lines import OwnLines
 
 if TYPE_CHECKING:
@@ -59,6 +60,9 @@ class Exchange:
     def __init__(self, scope: Scope) -> None:
         self.began = time.monotonic()
         self.headers: dict[bytes, bytes] = dict(scope["headers"])
+        coding = content_coding(self.headers, scope["headers"])
+        if coding is not None:
+            self.headers[CODING] = coding
         own = OwnLines.of(self.headers, scope["headers"])
         self.id = own.id or secrets.token_hex(8).encode()
         self.trace: TraceContext | None = own.trace

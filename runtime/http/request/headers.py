@@ -2,10 +2,12 @@
 
 import math
 import re
+from collections.abc import Mapping, Sequence
 
 from ...errors import BadPayload
 
 _FORM = b"application/x-www-form-urlencoded"
+CODING = b"content-encoding"
 _ID = re.compile(rb"[A-Za-z0-9._-]{1,128}")
 
 
@@ -17,6 +19,16 @@ def given_id(header: bytes) -> bytes | None:
 def content_type(header: bytes) -> str:
     """Content-Type; what `curl -d` says when nobody told it otherwise is no form here."""
     return "" if header.startswith(_FORM) else header.decode("latin-1")
+
+
+def content_coding(
+    said: Mapping[bytes, bytes], headers: Sequence[tuple[bytes, bytes]]
+) -> bytes | None:
+    """Content-Encoding, from headers and from the same as a mapping; several lines are one list."""
+    last = said.get(CODING)
+    if last is None:
+        return None
+    return b",".join(value for name, value in headers if name == CODING)
 
 
 def is_plain(coding: bytes | None) -> bool:

@@ -11,6 +11,8 @@ import httpx
 import numpy as np
 import pytest
 
+from ..conftest import wait_until
+
 
 def test_rows_are_answered_in_their_order(server):
     answer = server.post([[1, 2], [3, 4.5]])
@@ -82,6 +84,29 @@ def test_a_body_may_be_compressed(server, coding):
             answer = client.post("/predict", content=bomb, headers=headers)
             assert answer.status_code == 413
             assert "when it is decompressed" in answer.json()["error"]
+
+
+@pytest.mark.parametrize("lines", [["gzip", "gzip"], ["gzip, gzip"], ["gzip", "", "x-gzip"]])
+def test_a_body_may_be_compressed_twice(server, lines):
+    """In one line of the head or in two."""
+    body = gzip.compress(gzip.compress(b'{"instances": [[1, 2]]}'))
+    headers = [
+        *[("content-encoding", line) for line in lines],
+        ("content-type", "application/json"),
+    ]
+    with server.client() as client:
+        answer = client.post("/predict", content=body, headers=headers)
+    assert answer.json() == {"predictions": [3.0]}
+
+
+def test_of_two_lines_that_name_codings_none_is_overlooked(server):
+    """What is said last is not all that was said."""
+    headers = [("content-encoding", "gzip"), ("content-encoding", "identity")]
+    with server.client() as client:
+        answer = client.post(
+            "/predict", content=gzip.compress(b'{"instances": [[1, 2]]}'), headers=headers
+        )
+    assert answer.json() == {"predictions": [3.0]}
 
 
 def test_a_failure_of_the_model_reveals_nothing_and_is_in_the_log(server):
@@ -187,14 +212,17 @@ def test_a_client_of_http_1_0_hears_one_answer_whatever_it_expects(server):
 
 
 def test_a_client_that_leaves_is_noted_and_disturbs_nobody(server):
-    body = json.dumps({"instances": [[-2, 0]]}).encode()
+    body = json.dumps({"instances": [[-6, 0]]}).encode()
     head = b"POST /predict HTTP/1.1\r\nHost: x\r\nContent-Length: %d\r\n\r\n" % len(body)
     for _ in range(5):
         with server.connect() as sock:
             sock.sendall(head + body)
-            time.sleep(0.05)
+            wait_until(lambda: server.in_flight() == 1)
             sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, b"\1\0\0\0\0\0\0\0")
+        wait_until(lambda: server.in_flight() == 0)
+    server.gate.touch()
     assert server.post([[1, 2]]).status_code == 200
+    server.close_gate()
     server.access(lambda lines: [line["status"] for line in lines].count(499) == 5)
     assert "Exception" not in server.log()
     with server.client() as client:

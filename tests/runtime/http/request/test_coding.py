@@ -30,6 +30,30 @@ def test_what_was_compressed_comes_back(body):
     assert inflate(body, b"identity") == body
 
 
+@given(st.lists(st.sampled_from([b"gzip", b"deflate", b"identity", b""]), max_size=4))
+def test_codings_come_off_in_the_order_in_which_they_were_put_on(codings):
+    """The last one first."""
+    body = b"1, 2, 3"
+    for coding in codings:
+        compress = {b"gzip": gzip.compress, b"deflate": zlib.compress}.get(coding, bytes)
+        body = compress(body)
+    assert inflate(body, b" , ".join(codings)) == b"1, 2, 3"
+
+
+@pytest.mark.parametrize("coding", [b"gzip, br", b"br, gzip", b"gzip,gzip,gzip,gzip,gzip"])
+def test_a_coding_among_others_that_is_not_known_is_refused(coding):
+    """As are more than anybody has a reason for."""
+    with pytest.raises(UnsupportedMediaType, match="send gzip or deflate"):
+        inflate(gzip.compress(b"1"), coding)
+
+
+def test_a_bomb_within_a_bomb_is_refused():
+    """Each coding has the limit."""
+    bomb = gzip.compress(gzip.compress(bytes(100 * MOST)))
+    with pytest.raises(PayloadTooLarge):
+        inflate(bomb, b"gzip, gzip", MOST)
+
+
 @pytest.mark.parametrize("size", [1 << 16, (1 << 16) + 1, MOST])
 def test_much_is_inflated_beside_the_loop(size):
     """In as many steps as it takes."""
