@@ -41,7 +41,7 @@ def serve_template(
         BundleError: when the model cannot be loaded.
     """
     model = load()
-    if len(list(Path("/proc/self/task").iterdir())) > 1:
+    if not _has_one_thread():
         return UNFIT
     on_ready()
     line.setblocking(True)
@@ -49,6 +49,14 @@ def serve_template(
     while template.fork():
         pass
     return 0
+
+
+def _has_one_thread() -> bool:
+    """Whether it surely has; without a /proc nobody knows what a library has started."""
+    try:
+        return len(list(Path("/proc/self/task").iterdir())) == 1
+    except OSError:
+        return False
 
 
 class Template:
