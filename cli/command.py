@@ -14,12 +14,13 @@ if TYPE_CHECKING:
     from click import Context, HelpFormatter
 
 SECTIONS: Mapping[str, Sequence[str]] = {
-    "Models": ("save", "models"),
-    "Bundles": ("init", "lock", "build", "vendor", "test", "list", "show", "diff", "delete"),
-    "Trust": ("trust", "sign", "verify", "sbom"),
-    "Service": ("serve", "restart", "predict", "bench", "client", "containerize"),
-    "Elsewhere": ("export", "import", "push", "pull"),
-    "Store and machine": ("doctor", "du", "gc", "schema"),
+    "From a model to a service": ("save", "build", "serve", "containerize"),
+    "Project": ("init", "lock", "vendor", "test", "schema"),
+    "Server": ("predict", "restart", "bench", "client"),
+    "Store": ("list", "show", "diff", "delete", "models", "du", "gc"),
+    "Trust": ("verify", "sign", "sbom", "trust"),
+    "Transfer": ("push", "pull", "export", "import"),
+    "Machine": ("doctor",),
 }
 
 

@@ -8,14 +8,13 @@ packages are unpacked here, and weights go from the store straight to where the 
 import os
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
 from pathlib import Path
 from threading import Lock
 from typing import TYPE_CHECKING
 
 from ...runtime.manifests.manifest import BundleManifest
 from ..errors import BuildError, EngineUnavailable, InvalidDestination
-from ..layers.compressed_layer import Compression, compress
+from ..layers.compressed_layer import compress
 from ..layers.layer_memo import LayerMemo
 from ..layers.layer_plan import LayerPlan, Target
 from ..layers.packages.bytecode import Bytecode, Compiler
@@ -34,6 +33,7 @@ from .engines import keeper as keepers
 from .engines import load_tar
 from .engines.build_context import own_entry
 from .engines.keeper import Keeper
+from .image_options import ImageOptions
 from .made_image import MadeImage
 from .recipe import image_config, needs
 from .recipe.image_config import Identity
@@ -43,25 +43,6 @@ if TYPE_CHECKING:
     from ..store import Item, Store
 
 ENGINE_HINT = "Build it where Docker or Podman runs, with `--engine docker`."
-
-
-@dataclass(frozen=True, slots=True)
-class Wish:
-    """What the caller of `containerize` wants of an image without an engine.
-
-    output  `oci:DIR`, a tar's path or `-`; None for none
-    base    another base image than the bundle's: a reference, or `oci:DIR[:NAME]`
-    """
-
-    tags: tuple[str, ...]
-    output: str | None = None
-    push: bool = False
-    base: str | None = None
-    platform: str | None = None
-    compression: Compression = "none"
-    bytecode: Bytecode = "auto"
-    offline: bool = False
-    plain_http: bool = False
 
 
 def plan(
@@ -89,19 +70,19 @@ class Engineless:
         self,
         item: "Item",
         store: "Store",
-        wish: Wish,
+        options: ImageOptions,
         progress: Progress,
         keeper: Keeper | None = None,
     ) -> None:
         self._item = item
         self._store = store
-        self._wish = wish
+        self._options = options
         self._progress = progress
         self._keeper = keeper
         self._directory = store.directory(item)
         self._manifest = BundleManifest.read(self._directory)
         self._settings = ImageSettings.of(self._manifest)
-        self._platform = chosen_platform(self._manifest, wish.platform)
+        self._platform = chosen_platform(self._manifest, options.platform)
 
     def run(self) -> MadeImage:
         """Make it, and bring it to where it is wanted.
@@ -114,7 +95,7 @@ class Engineless:
             Damaged: when a file differs from what is said of it.
         """
         check(self._manifest, {}, ())
-        drafted = plan(self._item, self._store, self._platform, self._wish.bytecode)
+        drafted = plan(self._item, self._store, self._platform, self._options.bytecode)
         with (
             self._store.hold(self._item),
             self._store.holding(drafted.needs),
@@ -123,7 +104,7 @@ class Engineless:
         ):
             image_config.check_base(base.config, self._settings, self._platform)
             self._say_base(base)
-            if self._keeper is not None and self._wish.base is None:
+            if self._keeper is not None and self._options.base is None:
                 keepers.check_python(self._keeper, base, self._settings)
             assembly = self._assembled(drafted, base, work)
             made = self._delivered(assembly, base, work)
@@ -132,11 +113,11 @@ class Engineless:
 
     @contextmanager
     def _base(self) -> Iterator[Base]:
-        reference = self._wish.base or self._settings.base
-        if self._keeper is not None and self._wish.base is None:
+        reference = self._options.base or self._settings.base
+        if self._keeper is not None and self._options.base is None:
             yield keepers.base_of(self._keeper, reference, self._platform, self._progress)
             return
-        with bases.opened(reference, self._platform, plain_http=self._wish.plain_http) as base:
+        with bases.opened(reference, self._platform, plain_http=self._options.plain_http) as base:
             yield base
 
     def _say_base(self, base: Base) -> None:
@@ -149,12 +130,12 @@ class Engineless:
     def _assembled(self, drafted: LayerPlan, base: Base, work: Path) -> Assembly:
         requirements = self._directory / "env" / "requirements.lock"
         planned = drafted.complete(
-            self._store, requirements, self._progress, offline=self._wish.offline
+            self._store, requirements, self._progress, offline=self._options.offline
         )
         layers = planned.make(self._progress)
         self._progress.step(f"Putting {len(layers)} layers on {base.reference}")
         total = sum(layer.tar.size for layer in layers if layer.planned.kind != "model")
-        kind = self._wish.compression
+        kind = self._options.compression
         with self._progress.meter("Compressing", total if kind != "none" else 0) as meter:
             compressed = compress(layers, kind, work, meter)
         identity = Identity(self._item.digest, self._item.version)
@@ -163,17 +144,17 @@ class Engineless:
     def _delivered(self, assembly: Assembly, base: Base, work: Path) -> MadeImage:
         """Bring it everywhere."""
         if self._keeper is not None:
-            return keepers.hand(self._keeper, assembly, work, self._wish.tags, self._progress)
-        moved, output = 0, self._wish.output
+            return keepers.hand(self._keeper, assembly, work, self._options.tags, self._progress)
+        moved, output = 0, self._options.output
         if output is not None and output.startswith("oci:"):
             moved += self._lay_out(assembly, output)
         elif output is not None:
-            moved += load_tar.write(assembly, self._wish.tags, output, self._progress)
-        if self._wish.push:
-            moved += sum(self._push(assembly, base, tag) for tag in self._wish.tags)
+            moved += load_tar.write(assembly, self._options.tags, output, self._progress)
+        if self._options.push:
+            moved += sum(self._push(assembly, base, tag) for tag in self._options.tags)
         return MadeImage(
             id=assembly.config.blob.digest,
-            tags=self._wish.tags,
+            tags=self._options.tags,
             size=assembly.size,
             layers=assembly.diff_ids,
             digest=assembly.digest,
@@ -189,13 +170,13 @@ class Engineless:
         directory = Directory(known)
         directory.prepare()
         delivery = _Delivery(directory, self._progress, {})
-        return delivery.run(assembly, output, list(self._wish.tags))
+        return delivery.run(assembly, output, list(self._options.tags))
 
     def _push(self, assembly: Assembly, base: Base, tag: str) -> int:
         target = parse(tag)
         if not isinstance(target, RegistryReference):
             raise InvalidDestination(f"`{tag}` names no registry.")
-        registry = Registry(target, "pull,push", plain_http=self._wish.plain_http)
+        registry = Registry(target, "pull,push", plain_http=self._options.plain_http)
         notes = Whereabouts(self._store.root / NOTES)
         registry.mounts = notes.of(target.host)
         source = base.repository

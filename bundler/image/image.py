@@ -3,25 +3,24 @@
 import re
 from collections.abc import Mapping, Sequence
 from contextlib import nullcontext
-from dataclasses import dataclass, field
+from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING
 
 from ...runtime.errors import NotTrusted
 from ...runtime.manifests.manifest import BundleManifest
 from ..errors import BuildError, EngineUnavailable, InvalidDestination, InvalidTag
-from ..layers.compressed_layer import Compression
-from ..layers.packages.bytecode import Bytecode
 from ..progress import NullProgress, Progress
 from ..requirements.libraries import unvouched
 from ..signing.policy import Policy
-from .engineless import Engineless, Wish, check, chosen_platform
+from .engineless import Engineless, check, chosen_platform
 from .engines import command_build, docker_build
 from .engines.build_context import BuildContext, own_entry
 from .engines.command_keeper import CommandKeeper
 from .engines.docker_keeper import DockerKeeper
 from .engines.engine import Engine, connect
 from .engines.keeper import Keeper, NotTaken
+from .image_options import ImageOptions
 from .made_image import MadeImage
 from .recipe.containerfile import ARGUMENTS, DIGEST, VERSION
 from .recipe.image_settings import TRUST
@@ -30,63 +29,21 @@ from .recipe.needs import engine_reasons
 if TYPE_CHECKING:
     from ..store import Item, Store
 
-EngineName = Literal["auto", "none", "docker", "buildkit", "podman", "buildah"]
-
 _TAG = re.compile(
     r"(?:[A-Za-z0-9.-]+(?::[0-9]{1,5})?/)?[a-z0-9]+(?:(?:\.|__?|-+)[a-z0-9]+)*"
     r"(?:/[a-z0-9]+(?:(?:\.|__?|-+)[a-z0-9]+)*)*(?::[A-Za-z0-9_][A-Za-z0-9_.-]{0,127})?"
 )
 
 
-@dataclass(frozen=True, slots=True)
-class Means:
-    """By what an image is made.
-
-    engine       `auto`: the one that answers; without `output` and where none answers, none, if
-                 the image is pushed and none is needed. `none`: base image and files alone.
-    output       without an engine: `oci:DIR`, the path of a tar for `docker load`, or `-`
-    base         where layers are made here: another base image, a reference or `oci:DIR[:NAME]`
-    compression  without an engine: of layers other than the models'
-    bytecode     where layers are made here: whether Python's files are compiled, once
-    build_args   of the Containerfile
-    wheels       of the Containerfile: installed before an index is asked
-    containerfile  with an engine: have it build, though the layers could be made here
-    """
-
-    engine: EngineName = "auto"
-    output: str | None = None
-    base: str | None = None
-    platform: str | None = None
-    compression: Compression = "none"
-    bytecode: Bytecode = "auto"
-    offline: bool = False
-    plain_http: bool = False
-    build_args: Mapping[str, str] = field(default_factory=dict)
-    wheels: Sequence[Path] = ()
-    containerfile: bool = False
-
-    @property
-    def is_without(self) -> bool:
-        """Whether something was asked for that no engine does."""
-        return self.output is not None or self.compression != "none"
-
-    @property
-    def shapes_layers(self) -> bool:
-        """Whether something was asked for that a Containerfile does not do."""
-        return self.base is not None or self.bytecode != "auto"
-
-
-def containerize(  # noqa: PLR0913 - the public verb: one keyword for each decision of the caller
+def containerize(
     item: "Item",
     store: "Store",
-    means: Means = Means(),
+    options: ImageOptions = ImageOptions(),  # noqa: B008  frozen
     *,
-    tags: Sequence[str] = (),
-    push: bool = False,
     policy: Path | None = None,
     progress: Progress | None = None,
 ) -> MadeImage:
-    """Make the image of the bundle `item`, and push it to the registry in each of its `tags`.
+    """Make the image of the bundle `item`, and bring it to where `options` say.
 
     Runs nothing of the bundle. A trusted bundle's digest is written into the image, so that the
     server in it may load what executes code.
@@ -107,75 +64,61 @@ def containerize(  # noqa: PLR0913 - the public verb: one keyword for each decis
     progress = progress or NullProgress()
     manifest = BundleManifest.read(store.directory(item))
     _check_trust(item, manifest, store)
-    names = _checked_tags(tags or (default_tag(item),))
-    arguments = _arguments(item, means.build_args)
-    chosen_platform(manifest, means.platform)
-    engine = _engine(means, manifest, push, progress)
-    wish = Wish(
-        names, means.output, push, means.base, means.platform,
-        means.compression, means.bytecode, means.offline, means.plain_http,
-    )  # fmt: skip
+    _check_arguments(options.build_args)
+    options = replace(options, tags=_checked_tags(options.tags or (default_tag(item),)))
+    chosen_platform(manifest, options.platform)
+    engine = _engine(options, manifest, progress)
     if engine is None:
-        if not (push or means.output):
+        if not (options.push or options.output):
             raise InvalidDestination(
                 "An image that no engine keeps has to go somewhere.",
                 hint="Add `--output oci:DIR`, `--output FILE.tar` or `--push`.",
             )
-        return Engineless(item, store, wish, progress).run()
+        return Engineless(item, store, options, progress).run()
     with store.hold(item), engine if isinstance(engine, Engine) else nullcontext():
-        if given := _given(engine, item, store, wish, means, progress):
-            return _pushed(engine, given, progress) if push else given
-        return _built(engine, item, store, _Order(names, push, arguments, means), progress)
-
-
-@dataclass(frozen=True, slots=True)
-class _Order:
-    """What an engine is asked for."""
-
-    tags: tuple[str, ...]
-    push: bool
-    arguments: Mapping[str, str]
-    means: Means
+        if kept := _kept(engine, item, store, options, progress):
+            return _pushed(engine, kept, progress) if options.push else kept
+        return _built(engine, item, store, options, progress)
 
 
 def _engine(
-    means: Means, manifest: BundleManifest, push: bool, progress: Progress
+    options: ImageOptions, manifest: BundleManifest, progress: Progress
 ) -> "Engine | command_build.CommandEngine | None":
     """The engine that builds or keeps it; None where it is made without one."""
-    is_auto = means.engine == "auto"
-    takes_none = means.is_without or (push and means.shapes_layers)
-    if means.engine == "none" or (is_auto and takes_none and not means.containerfile):
-        check(manifest, means.build_args, means.wheels)
+    is_auto = options.engine == "auto"
+    takes_none = options.is_without or (options.push and options.shapes_layers)
+    if options.engine == "none" or (is_auto and takes_none and not options.containerfile):
+        check(manifest, options.build_args, options.wheels)
         return None
-    if means.is_without:
+    if options.is_without:
         raise InvalidDestination(
             "`--output` and `--compression` are for images made without an engine.",
             hint="Add `--engine none`, or take an image from an engine with `docker save`.",
         )
-    _check_layers(means, _building(manifest, means))
-    if means.engine in {"podman", "buildah", "buildkit"}:
-        return command_build.find(means.engine)
+    _check_layers(options, _building(manifest, options))
+    if options.engine in {"podman", "buildah", "buildkit"}:
+        return command_build.find(options.engine)
     try:
         return connect()
     except EngineUnavailable:
         if is_auto and (program := command_build.installed()):
             return program
-        if not (is_auto and push) or engine_reasons(manifest, means.build_args, ()):
+        if not (is_auto and options.push) or engine_reasons(manifest, options.build_args, ()):
             raise
     progress.step("No container engine answers; the image needs none")
     return None
 
 
-def _building(manifest: BundleManifest, means: Means) -> list[str]:
+def _building(manifest: BundleManifest, options: ImageOptions) -> list[str]:
     """Why an engine has to follow the Containerfile; nothing if layers can be made here."""
-    reasons = engine_reasons(manifest, means.build_args, means.wheels)
-    reasons += ["`--containerfile` says so"] if means.containerfile else []
-    return [*reasons, *(["BuildKit builds"] if means.engine == "buildkit" else [])]
+    reasons = engine_reasons(manifest, options.build_args, options.wheels)
+    reasons += ["`--containerfile` says so"] if options.containerfile else []
+    return [*reasons, *(["BuildKit builds"] if options.engine == "buildkit" else [])]
 
 
-def _check_layers(means: Means, reasons: Sequence[str]) -> None:
+def _check_layers(options: ImageOptions, reasons: Sequence[str]) -> None:
     """Refuse what a Containerfile does not do."""
-    if reasons and means.shapes_layers:
+    if reasons and options.shapes_layers:
         raise InvalidDestination(
             "`--base` and `--bytecode` are for layers that are made here, and this image is built "
             f"from its Containerfile, because {'; '.join(reasons)}.",
@@ -183,34 +126,35 @@ def _check_layers(means: Means, reasons: Sequence[str]) -> None:
         )
 
 
-def _given(
+def _kept(
     engine: "Engine | command_build.CommandEngine",
     item: "Item",
     store: "Store",
-    wish: Wish,
-    means: Means,
+    options: ImageOptions,
     progress: Progress,
 ) -> MadeImage | None:
     """The image of layers that are made here, on the engine; None where it has to build."""
-    reasons = _building(BundleManifest.read(store.directory(item)), means)
-    keeper = _keeper(engine, means)
+    reasons = _building(BundleManifest.read(store.directory(item)), options)
+    keeper = _keeper(engine, options)
     if reasons or keeper is None:
-        _check_layers(means, reasons or [f"the service of {engine.name} takes whole images alone"])
+        _check_layers(
+            options, reasons or [f"the service of {engine.name} takes whole images alone"]
+        )
         return None
     try:
-        return Engineless(item, store, wish, progress, keeper).run()
+        return Engineless(item, store, options, progress, keeper).run()
     except NotTaken as error:
-        if means.shapes_layers:
+        if options.shapes_layers:
             raise
         progress.step(f"{engine.name} builds the Containerfile instead: {error}")
     return None
 
 
-def _keeper(engine: "Engine | command_build.CommandEngine", means: Means) -> Keeper | None:
+def _keeper(engine: "Engine | command_build.CommandEngine", options: ImageOptions) -> Keeper | None:
     if isinstance(engine, command_build.CommandEngine):
         return CommandKeeper(engine) if engine.name != "buildkit" else None
     # Podman's service takes whole images alone, and so none whose base only itself can read.
-    return DockerKeeper(engine) if engine.name == "Docker" or means.base else None
+    return DockerKeeper(engine) if engine.name == "Docker" or options.base else None
 
 
 def _pushed(
@@ -226,22 +170,23 @@ def _built(
     engine: "Engine | command_build.CommandEngine",
     item: "Item",
     store: "Store",
-    order: _Order,
+    options: ImageOptions,
     progress: Progress,
 ) -> MadeImage:
     directory = store.directory(item)
-    manifest, means = BundleManifest.read(directory), order.means
+    manifest = BundleManifest.read(directory)
+    arguments = _arguments(item, options.build_args)
     if isinstance(engine, command_build.CommandEngine):
-        if means.wheels:
+        if options.wheels:
             raise BuildError(f"{engine.name} takes no further folder of wheels.")
         progress.step(f"Building with {engine.name}")
-        return engine.build(directory, order.tags, order.arguments, means.platform, order.push)
+        return engine.build(directory, options.tags, arguments, options.platform, options.push)
     files = [*store.files(item), own_entry(item, directory)]
-    context = BuildContext(directory, files, means.wheels)
-    target = means.platform or _foreign(engine, manifest)
-    made = docker_build.build(engine, context, order.tags[0], order.arguments, target, progress)
-    image = docker_build.tagged(engine, made, order.tags)
-    return docker_build.pushed(engine, image, progress) if order.push else image
+    context = BuildContext(directory, files, options.wheels)
+    target = options.platform or _foreign(engine, manifest)
+    made = docker_build.build(engine, context, options.tags[0], arguments, target, progress)
+    image = docker_build.tagged(engine, made, options.tags)
+    return docker_build.pushed(engine, image, progress) if options.push else image
 
 
 def default_tag(item: "Item") -> str:
@@ -277,10 +222,13 @@ def _checked_tags(tags: Sequence[str]) -> tuple[str, ...]:
     return tuple(tags)
 
 
-def _arguments(item: "Item", given: Mapping[str, str]) -> dict[str, str]:
+def _check_arguments(given: Mapping[str, str]) -> None:
     for name in ARGUMENTS:
         if name in given:
             raise BuildError(f"`{name}` is filled in from the bundle; nobody else may.")
+
+
+def _arguments(item: "Item", given: Mapping[str, str]) -> dict[str, str]:
     hexadecimal = item.digest.removeprefix("sha256:")
     own = {DIGEST: item.digest, VERSION: item.version, TRUST: hexadecimal}
     return {**given, **own}

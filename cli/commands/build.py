@@ -30,7 +30,9 @@ Accelerator = Annotated[
         "--accelerator", metavar="KIND", help="cpu, cuda or cuda==X.Y, for this build only."
     ),
 ]
-Containerize = Annotated[bool, typer.Option("--containerize", help="Make the image, too.")]
+Containerize = Annotated[
+    bool, typer.Option("--containerize", help="Build the container image, too.")
+]
 
 
 def build(

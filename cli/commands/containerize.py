@@ -25,6 +25,9 @@ from . import image_plan, vendored
 from .item_json import to_json
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
+    from ...bundler.image.image_options import ImageOptions
     from ...bundler.store import Item
 
 
@@ -50,7 +53,7 @@ def containerize(
     json: Json = False,
     quiet: Quiet = False,
 ) -> None:
-    """Make the image of a bundle, with a container engine or without one.
+    """Build the container image of a bundle, with or without an engine.
 
     Examples:
 
@@ -71,13 +74,27 @@ def containerize(
         return
     if trust:
         Store.default().trust.grant(item.digest, "--trust")
-    means: dict[str, Any] = {"engine": engine, "output": output, "base": base}
-    means |= {"compression": compression, "bytecode": bytecode, "platform": platform}
-    means |= {"build_args": pairs(build_arg or []), "containerfile": containerfile}
-    means |= {"plain_http": plain_http, "offline": offline}
-    options = {"tags": tuple(tag or ()), "push": push, "policy": policy}
-    with vendored.taken(vendor, item, means):
-        _make(item, console, means, options)
+    from ...bundler.image.image_options import ImageOptions
+
+    options = ImageOptions(
+        tags=tuple(tag or ()),
+        push=push,
+        engine=engine,
+        output=output,
+        base=base,
+        platform=platform,
+        compression=compression,
+        bytecode=bytecode,
+        offline=offline,
+        plain_http=plain_http,
+        build_args=pairs(build_arg or []),
+        containerfile=containerfile,
+    )
+    with vendored.taken(vendor, item, options) as chosen:
+        image = make_image(item, console, chosen, policy=policy)
+    if output != "-":  # else what was printed is the image
+        data = to_json(item) | {"image": image}
+        console.result(data, _made(image), next_command=_next(image, engine))
 
 
 def _print(item: "Item", console: Console) -> None:
@@ -89,25 +106,22 @@ def _print(item: "Item", console: Console) -> None:
     console.result(to_json(item) | {"containerfile": text}, text.rstrip("\n"))
 
 
-def _make(item: "Item", console: Console, means: dict[str, Any], options: dict[str, Any]) -> None:
-    image = make_image(item, console, means=means, **options)
-    if means["output"] == "-":
-        return  # what was printed is the image
-    data = to_json(item) | {"image": image}
-    console.result(data, _made(image), next_command=_next(image, means["engine"]))
-
-
 def make_image(
-    item: "Item", console: Console, *, means: dict[str, Any] | None = None, **options: Any
+    item: "Item",
+    console: Console,
+    options: "ImageOptions | None" = None,
+    *,
+    policy: "Path | None" = None,
 ) -> dict[str, Any]:
     """Make (and push) the image of a bundle; what came of it, for a program."""
     from dataclasses import asdict
 
     from ...bundler.image import image
+    from ...bundler.image.image_options import ImageOptions
     from ...bundler.store import Store
 
-    chosen = image.Means(**(means or {}))
-    made = image.containerize(item, Store.default(), chosen, progress=console, **options)
+    chosen = options or ImageOptions()
+    made = image.containerize(item, Store.default(), chosen, policy=policy, progress=console)
     return asdict(made)
 
 

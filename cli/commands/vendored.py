@@ -1,36 +1,40 @@
 """Vendored: an image's wheels and base image from a folder of `bundle vendor`."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from ...bundler.image.image_options import ImageOptions
     from ...bundler.store import Item
     from ...runtime.manifests.manifest import BundleManifest
 
 
 @contextmanager
-def taken(vendor: Path | None, item: "Item", means: dict[str, Any]) -> Iterator[None]:
-    """Have them taken from `vendor`, where there is one; completes `means`."""
+def taken(vendor: Path | None, item: "Item", options: "ImageOptions") -> Iterator["ImageOptions"]:
+    """The options with what `vendor` has for them, where there is one."""
     if vendor is None:
-        yield
+        yield options
         return
     from ...bundler.requirements.wheels.wheelhouse import Wheelhouse
 
     house = Wheelhouse.open(vendor)
-    means["offline"] = True
-    if _builds(item, means):
-        _check_python(item, means["build_args"])
-        means["wheels"] = sorted(house.wheels.glob("*.whl"))
-        means["build_args"] = {**means["build_args"], "PIP_NO_INDEX": "1"}
-    elif means["base"] is None:
-        means["base"] = house.base_of(str(_manifest(item).accelerator.get("base") or ""))
+    options = replace(options, offline=True)
+    if _builds(item, options):
+        _check_python(item, options.build_args)
+        arguments = {**options.build_args, "PIP_NO_INDEX": "1"}
+        wheels = sorted(house.wheels.glob("*.whl"))
+        options = replace(options, wheels=wheels, build_args=arguments)
+    elif options.base is None:
+        base = house.base_of(str(_manifest(item).accelerator.get("base") or ""))
+        options = replace(options, base=base)
     with house.in_use():
-        yield
+        yield options
 
 
-def _check_python(item: "Item", build_args: dict[str, str]) -> None:
+def _check_python(item: "Item", build_args: Mapping[str, str]) -> None:
     """An engine fetches Python by itself, and from no folder of ours."""
     from ...bundler.errors import BuildError
     from ...bundler.image.recipe.image_settings import ImageSettings
@@ -45,14 +49,14 @@ def _check_python(item: "Item", build_args: dict[str, str]) -> None:
         )
 
 
-def _builds(item: "Item", means: dict[str, Any]) -> bool:
+def _builds(item: "Item", options: "ImageOptions") -> bool:
     """Whether an engine will follow the Containerfile."""
     from ...bundler.image.recipe.needs import engine_reasons
 
-    if means["engine"] == "none" or means["output"] is not None:
+    if options.engine == "none" or options.output is not None:
         return False
-    asked = means["containerfile"] or means["engine"] == "buildkit"
-    return asked or bool(engine_reasons(_manifest(item), means["build_args"], ()))
+    asked = options.containerfile or options.engine == "buildkit"
+    return asked or bool(engine_reasons(_manifest(item), options.build_args, ()))
 
 
 def _manifest(item: "Item") -> "BundleManifest":

@@ -81,7 +81,7 @@ def test_every_folder_stands_in_the_architecture(checkout):
     tree = re.search(r"## The folders\n\n```\n(.*?)```", page, re.DOTALL)[1]
     listed = re.split(r"^(\w+)/$", tree, flags=re.MULTILINE)[1:]
     found = dict(zip(listed[::2], listed[1::2], strict=True))
-    assert set(found) == {"bundler", "runtime"}
+    assert set(found) == {"cli", "bundler", "runtime"}
     for part, lines in found.items():
         folders = {path.parent.name for path in (checkout / part).glob("*/__init__.py")}
         assert set(re.findall(r"^  (\w+)/ ", lines, re.MULTILINE)) == folders

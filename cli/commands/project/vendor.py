@@ -36,7 +36,9 @@ def vendor(
     json: Json = False,
     quiet: Quiet = False,
 ) -> None:
-    """Fetch wheels, lock and base image for builds without a network.
+    """Fetch what a build without a network needs.
+
+    That is the lock, the wheels and, for the image, its base.
 
     Examples:
 

@@ -43,7 +43,7 @@ def bench(
     json: Json = False,
     quiet: Quiet = False,
 ) -> None:
-    """Measure a server with its recorded samples, and recommend settings.
+    """Measure a server with its samples, and recommend settings.
 
     With two targets both run at once and are asked in turns, A B B A; what is said of them is
     ratios, and whether they stand out from the noise.

@@ -26,9 +26,9 @@ Which = Annotated[
 
 
 def restart(target: Which = None, json: Json = False, quiet: Quiet = False) -> None:
-    """Make a running server change to what its tag now names; no request is lost.
+    """Switch a running server to what its tag now names.
 
-    Ends when the new processes serve. If they cannot, the old ones go on.
+    No request is lost. Ends when the new processes serve. If they cannot, the old ones go on.
 
     Examples:
 

@@ -43,7 +43,7 @@ def export(
     json: Json = False,
     quiet: Quiet = False,
 ) -> None:
-    """Write a bundle or a model to a file, with all that it needs.
+    """Export a bundle or a model, with all that it needs.
 
     Examples:
 
@@ -63,7 +63,7 @@ def export_model(
     json: Json = False,
     quiet: Quiet = False,
 ) -> None:
-    """Write a model to a file.
+    """Export a model, with all that it needs.
 
     Example:
 

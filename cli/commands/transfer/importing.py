@@ -36,7 +36,7 @@ def import_any(
     json: Json = False,
     quiet: Quiet = False,
 ) -> None:
-    """Take a bundle or a model into the store; run nothing, trust nothing.
+    """Import a bundle or a model; run nothing, trust nothing.
 
     Examples:
 
@@ -56,7 +56,7 @@ def import_model(
     json: Json = False,
     quiet: Quiet = False,
 ) -> None:
-    """Take a model into the store.
+    """Import a model; run nothing, trust nothing.
 
     Example:
 

@@ -38,7 +38,7 @@ def pull(
     json: Json = False,
     quiet: Quiet = False,
 ) -> None:
-    """Pull a model or bundle from a registry or a directory; trust and run nothing.
+    """Pull a bundle or a model; run nothing, trust nothing.
 
     Examples:
 

@@ -33,7 +33,7 @@ def push(
     json: Json = False,
     quiet: Quiet = False,
 ) -> None:
-    """Push a model or bundle to a registry or a directory.
+    """Push a bundle or a model to a registry or a directory.
 
     Examples:
 

@@ -30,7 +30,7 @@ def sbom(
     json: Json = False,
     quiet: Quiet = False,
 ) -> None:
-    """Print the bill of materials of a bundle or a model; run nothing.
+    """Print the bill of materials of a bundle or a model.
 
     That of a bundle is the one that was built into it: its packages are those of its lock.
 

@@ -56,7 +56,7 @@ def sign(
     json: Json = False,
     quiet: Quiet = False,
 ) -> None:
-    """Sign a bundle or a model; the signature is kept beside it.
+    """Sign a bundle or a model; keep the signature beside it.
 
     Its format is that of OpenSSF model signing: `model_signing verify` checks it as well.
 

@@ -58,7 +58,9 @@ def list_trusted(json: Json = False, quiet: Quiet = False) -> None:
 
 
 def withdraw(what: What, json: Json = False, quiet: Quiet = False) -> None:
-    """Withdraw trust from a bundle or model, and from bundles built of it here.
+    """Withdraw trust from a bundle or a model.
+
+    Bundles that were built of the model here lose it, too.
 
     Examples:
 

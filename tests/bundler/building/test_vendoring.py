@@ -18,7 +18,8 @@ import pytest
 from modelbundle.bundler.building.building import build
 from modelbundle.bundler.building.vendoring import vendor
 from modelbundle.bundler.errors import ResolveError
-from modelbundle.bundler.image.image import Means, containerize
+from modelbundle.bundler.image.image import containerize
+from modelbundle.bundler.image.image_options import ImageOptions
 from modelbundle.bundler.requirements import standalone
 from modelbundle.bundler.requirements.wheels.wheelhouse import Wheelhouse
 from modelbundle.bundler.store import Store
@@ -173,7 +174,7 @@ def test_so_does_the_same_image(vendored, elsewhere, tmp_path):
     image = containerize(
         built.item,
         Store.default(),
-        Means(output=f"oci:{tmp_path / 'here'}", plain_http=True, bytecode="none"),
+        ImageOptions(output=f"oci:{tmp_path / 'here'}", plain_http=True, bytecode="none"),
     )
     written, environment = elsewhere
     given = ["--vendor", vendored[1].directory]
@@ -191,7 +192,7 @@ def test_python_for_a_base_image_without_one_is_brought_along(
     assert done.warnings == ()
     assert done.pythons == (small_python.path.rpartition("/")[2].replace("%2B", "+"),)
     built = build(without_python)
-    here = Means(output=f"oci:{tmp_path / 'here'}", plain_http=True, bytecode="none")
+    here = ImageOptions(output=f"oci:{tmp_path / 'here'}", plain_http=True, bytecode="none")
     image = containerize(built.item, Store.default(), here)
     shutil.rmtree(tmp_path / "publisher")
 

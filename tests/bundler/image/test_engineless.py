@@ -11,6 +11,7 @@ import sys
 import tarfile
 import urllib.request
 import uuid
+from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -25,14 +26,15 @@ from modelbundle.bundler.errors import (
     StoreError,
 )
 from modelbundle.bundler.image import explanation
-from modelbundle.bundler.image.image import Means, containerize
+from modelbundle.bundler.image.image import containerize
+from modelbundle.bundler.image.image_options import ImageOptions
 
 from .conftest import write_base
 
 
 def make(small, item, base, output, **means):
-    chosen = Means(output=output, base=base, bytecode="none", **means)
-    return containerize(item, small.store, chosen, tags=["test/small:1"])
+    chosen = ImageOptions(output=output, base=base, bytecode="none", **means)
+    return containerize(item, small.store, replace(chosen, tags=("test/small:1",)))
 
 
 def layers(folder, image):
@@ -194,12 +196,12 @@ def test_a_base_that_does_not_fit_is_refused(small, tmp_path, given, said):
 
 def test_an_image_that_no_engine_keeps_has_to_go_somewhere(small):
     with pytest.raises(InvalidDestination, match="has to go somewhere"):
-        containerize(small.build(), small.store, Means(engine="none"))
+        containerize(small.build(), small.store, ImageOptions(engine="none"))
 
 
 def test_what_is_for_images_without_an_engine_is_refused_with_one(small):
     with pytest.raises(InvalidDestination, match="without an engine"):
-        containerize(small.build(), small.store, Means(engine="docker", compression="gzip"))
+        containerize(small.build(), small.store, ImageOptions(engine="docker", compression="gzip"))
 
 
 def test_a_wheel_that_is_not_the_locked_one_never_gets_in(small, base, tmp_path):
@@ -234,7 +236,7 @@ def test_the_plan_says_each_layers_size_before_it_is_made(small, base, tmp_path)
     before = explanation.of(item, small.store)["layers"]
     assert [layer["exact"] for layer in before] == [False, False, True, True, True, True]
     assert [layer["reused"] for layer in before] == [False] * 6
-    containerize(item, small.store, Means(output=f"oci:{tmp_path / 'out'}", base=base))
+    containerize(item, small.store, ImageOptions(output=f"oci:{tmp_path / 'out'}", base=base))
     manifest = read(tmp_path / "out", _only(tmp_path / "out"))
     sizes = [one["size"] for one in manifest["layers"][1:]]
     assert [layer["size"] for layer in before[2:]] == sizes[2:]
@@ -259,12 +261,16 @@ def registry():
 def test_a_push_mounts_the_base_and_sends_what_is_new(small, base, tmp_path):
     """Against a real registry: the base lies in another repository of it."""
     host, name = registry(), f"test-{uuid.uuid4().hex[:12]}"
-    push = Means(engine="none", base=base, bytecode="none")
-    containerize(small.build(), small.store, push, tags=[f"{host}/{name}/base:1"], push=True)
+    push = ImageOptions(engine="none", base=base, bytecode="none")
+    containerize(
+        small.build(), small.store, replace(push, tags=(f"{host}/{name}/base:1",), push=True)
+    )
     there = f"{host}/{name}/base:1"
-    chosen = Means(engine="none", base=there, bytecode="none")
+    chosen = ImageOptions(engine="none", base=there, bytecode="none")
     item = small.build({"src/service.py": b"# edited\n"})
-    again = containerize(item, small.store, chosen, tags=[f"{host}/{name}/other:1"], push=True)
+    again = containerize(
+        item, small.store, replace(chosen, tags=(f"{host}/{name}/other:1",), push=True)
+    )
     assert again.moved < 40_000  # bytes: the code, the manifest, the configuration
     accept = {"Accept": "application/vnd.oci.image.manifest.v1+json"}
     request = urllib.request.Request(f"http://{host}/v2/{name}/other/manifests/1", headers=accept)

@@ -7,6 +7,7 @@ import os
 import tarfile
 import time
 import urllib.request
+from dataclasses import replace
 from types import SimpleNamespace
 
 import numpy as np
@@ -21,7 +22,8 @@ from modelbundle.bundler.errors import (
     InvalidTag,
 )
 from modelbundle.bundler.image.engines.engine import connect
-from modelbundle.bundler.image.image import Means, containerize, default_tag
+from modelbundle.bundler.image.image import containerize, default_tag
+from modelbundle.bundler.image.image_options import ImageOptions
 from modelbundle.bundler.image.recipe import instruction
 from modelbundle.bundler.progress import NullProgress
 from modelbundle.bundler.store import Store
@@ -70,7 +72,7 @@ HARDENED = {
 }
 
 
-BUILT = Means(containerfile=True)
+BUILT = ImageOptions(containerfile=True)
 
 
 class Steps(NullProgress):
@@ -136,7 +138,9 @@ def flowers(build):
 @pytest.fixture(scope="module")
 def image(engine, workshop, bundle):
     """The image of `bundle`, built from its Containerfile."""
-    made = containerize(bundle, workshop.store, BUILT, tags=["test/iris:1", "test/iris:again"])
+    made = containerize(
+        bundle, workshop.store, replace(BUILT, tags=("test/iris:1", "test/iris:again"))
+    )
     yield made
     remove(engine, made)
 
@@ -144,7 +148,7 @@ def image(engine, workshop, bundle):
 @pytest.fixture(scope="module")
 def flower_image(engine, workshop, flowers):
     """The image of `flowers`."""
-    made = containerize(flowers, workshop.store, tags=["test/flowers:1"])
+    made = containerize(flowers, workshop.store, ImageOptions(tags=("test/flowers:1",)))
     yield made
     remove(engine, made)
 
@@ -154,8 +158,8 @@ def plain_image(engine, workshop, bundle, tmp_path_factory):
     """The image of `bundle`, made without the engine and loaded into it."""
     folder = tmp_path_factory.mktemp("plain")
     base = as_layout(engine, workshop.store.directory(bundle), folder)
-    means = Means(engine="none", output=str(folder / "image.tar"), base=base)
-    made = containerize(bundle, workshop.store, means, tags=["test/iris:plain"])
+    means = ImageOptions(engine="none", output=str(folder / "image.tar"), base=base)
+    made = containerize(bundle, workshop.store, replace(means, tags=("test/iris:plain",)))
     with (folder / "image.tar").open("rb") as file:
         loaded = engine.client.images.load(file)
     assert [image.id for image in loaded] == [made.id]
@@ -262,7 +266,7 @@ def test_it_answers_read_only_as_nobody_without_capabilities_and_stops_cleanly(
 @pytest.mark.engine
 def test_an_engine_that_need_not_build_has_the_image_of_none(engine, plain_image, workshop, bundle):
     """The same id, and so every layer and all of its configuration; a second time nothing moves."""
-    made = containerize(bundle, workshop.store, tags=["test/iris:given"])
+    made = containerize(bundle, workshop.store, ImageOptions(tags=("test/iris:given",)))
     try:
         assert (made.id, made.layers) == (plain_image.id, plain_image.layers)
         assert made.moved < 1 << 20
@@ -394,7 +398,9 @@ def test_the_bundle_in_the_image_is_whole(engine, image, workshop, bundle):
 @pytest.mark.engine
 def test_the_same_bundle_is_not_built_twice(image, workshop, bundle):
     """Every step comes from the engine's cache."""
-    assert containerize(bundle, workshop.store, BUILT, tags=["test/iris:1"]).id == image.id
+    assert (
+        containerize(bundle, workshop.store, replace(BUILT, tags=("test/iris:1",))).id == image.id
+    )
 
 
 @pytest.mark.engine
@@ -402,7 +408,7 @@ def test_a_change_of_code_makes_the_layers_of_code_alone(engine, build, workshop
     """Dependencies, weights and runtime are found again; the code and the manifest are new."""
     code = CODE + "# edited\n"
     edited = build("flowers", SERVICE.format(command=json.dumps(COMMAND)), service=code)
-    image = containerize(edited, workshop.store, tags=["test/flowers:2"])
+    image = containerize(edited, workshop.store, ImageOptions(tags=("test/flowers:2",)))
     try:
         new = [
             before != after for before, after in zip(flower_image.layers, image.layers, strict=True)
@@ -457,7 +463,9 @@ def test_a_push_arrives_and_says_its_digest(engine, workshop, bundle, image):
     registry = os.environ.get("TEST_REGISTRY")
     if not registry:
         pytest.skip("no registry: TEST_REGISTRY is not set")
-    pushed = containerize(bundle, workshop.store, tags=[f"{registry}/test/iris:1"], push=True)
+    pushed = containerize(
+        bundle, workshop.store, ImageOptions(tags=(f"{registry}/test/iris:1",), push=True)
+    )
     try:
         accept = {"Accept": "application/vnd.docker.distribution.manifest.v2+json"}
         request = urllib.request.Request(
@@ -475,7 +483,7 @@ def test_a_push_to_nowhere_fails_with_the_reason(engine, workshop, bundle, image
     """And the image stays."""
     tag = "127.0.0.1:1/test/iris:1"
     with pytest.raises(ImageFailed, match=r"cannot be pushed.*refused"):
-        containerize(bundle, workshop.store, tags=[tag], push=True)
+        containerize(bundle, workshop.store, ImageOptions(tags=(tag,), push=True))
     engine.client.api.remove_image(tag)
 
 
@@ -512,7 +520,7 @@ def test_a_damaged_file_never_becomes_an_image(engine, build, workshop):
         path.chmod(0o644)
         path.write_bytes(path.read_bytes()[:-1] + b" ")
     with pytest.raises(Damaged, match=r"openapi\.json"):
-        containerize(item, workshop.store, tags=["test/damaged:1"])
+        containerize(item, workshop.store, ImageOptions(tags=("test/damaged:1",)))
     assert not engine.client.images.list("test/damaged")
 
 
@@ -520,7 +528,7 @@ def test_a_damaged_file_never_becomes_an_image(engine, build, workshop):
 def test_steps_are_told_while_it_builds(image, workshop, bundle):
     """One line for each step that takes time."""
     steps = Steps()
-    containerize(bundle, workshop.store, BUILT, tags=["test/iris:1"], progress=steps)
+    containerize(bundle, workshop.store, replace(BUILT, tags=("test/iris:1",)), progress=steps)
     assert steps.said[0].startswith("Building with ")
     assert any("COPY models/iris" in said for said in steps.said)
     assert not any("LABEL" in said for said in steps.said)
@@ -556,21 +564,21 @@ def test_code_that_nobody_vouched_for_gets_no_image(workshop, build):
 def test_tags_that_no_registry_takes_are_refused(workshop, bundle, tag):
     """Exit 2, like any wrong word on the command line."""
     with pytest.raises(InvalidTag) as caught:
-        containerize(bundle, workshop.store, tags=[tag])
+        containerize(bundle, workshop.store, ImageOptions(tags=(tag,)))
     assert caught.value.exit_code == 2
 
 
 def test_another_platform_than_the_bundles_is_refused(workshop, bundle):
     """Its lock knows no wheels for it."""
     with pytest.raises(BuildError, match="not for linux/arm64") as caught:
-        containerize(bundle, workshop.store, Means(platform="linux/arm64"))
+        containerize(bundle, workshop.store, ImageOptions(platform="linux/arm64"))
     assert "platforms" in caught.value.hint
 
 
 def test_nobody_else_fills_in_whom_to_trust(workshop, bundle):
     """A build argument cannot grant what the check above refuses."""
     with pytest.raises(BuildError, match="BUNDLE_TRUST"):
-        containerize(bundle, workshop.store, Means(build_args={"BUNDLE_TRUST": "0" * 64}))
+        containerize(bundle, workshop.store, ImageOptions(build_args={"BUNDLE_TRUST": "0" * 64}))
 
 
 def test_the_default_tag_is_the_bundles(bundle):

@@ -6,13 +6,15 @@ import os
 import subprocess
 import sys
 import tarfile
+from dataclasses import replace
 
 import pytest
 
 from modelbundle.bundler.building import building
 from modelbundle.bundler.errors import BundleError
 from modelbundle.bundler.image.engines.engine import connect
-from modelbundle.bundler.image.image import Means, containerize
+from modelbundle.bundler.image.image import containerize
+from modelbundle.bundler.image.image_options import ImageOptions
 from modelbundle.bundler.progress import NullProgress
 
 PROJECT = {
@@ -84,7 +86,7 @@ def test_none_of_them_is_in_lock_sbom_layers_configuration_or_log(
 ):
     said = Said()
     item = building.build(planted, store=own_store, progress=said).item
-    means = Means(output=f"oci:{tmp_path / 'out'}", base=base, bytecode="none")
+    means = ImageOptions(output=f"oci:{tmp_path / 'out'}", base=base, bytecode="none")
     containerize(item, own_store, means, progress=said)
     blobs = [path.read_bytes() for path in (tmp_path / "out" / "blobs" / "sha256").iterdir()]
     directory = own_store.directory(item)
@@ -122,7 +124,7 @@ def test_an_index_that_cannot_be_reached_is_named_without_its_password(small, ba
     lock = tmp_path / "requirements.lock"
     lock.write_text(f"nowhere==1.0 --hash=sha256:{64 * '0'}\n")
     code = (
-        "import sys; from pathlib import Path; from modelbundle.bundler.requirements import uv\n"
+        "import sys; from pathlib import Path; from modelbundle.bundler.requirements.resolving import uv\n"
         "from modelbundle.bundler.layers.packages.package_tree import Wanted\n"
         "w = Wanted('3.11', 'linux/amd64', 'opt/site')\n"
         "uv.run(w.arguments(Path(sys.argv[2]), Path(sys.argv[1])), cwd=Path('/'))\n"
@@ -144,9 +146,13 @@ def test_a_password_in_a_build_argument_stays_in_the_stage_that_is_thrown_away(s
         pytest.skip("no container engine: DOCKER_HOST is not set")
     said, item = Said(), small.build()
     url = f"http://me:{ARGUMENT}@127.0.0.1:9/simple"
-    means = Means(engine="docker", build_args={"PIP_EXTRA_INDEX_URL": url, "PIP_NO_INDEX": "1"})
+    means = ImageOptions(
+        engine="docker", build_args={"PIP_EXTRA_INDEX_URL": url, "PIP_NO_INDEX": "1"}
+    )
     with connect() as engine:
-        made = containerize(item, small.store, means, tags=["test/planted:1"], progress=said)
+        made = containerize(
+            item, small.store, replace(means, tags=("test/planted:1",)), progress=said
+        )
         try:
             data = io.BytesIO(b"".join(engine.client.images.get(made.id).save()))
             history = json.dumps(engine.client.api.history(made.id)).encode()

@@ -1,20 +1,22 @@
 """Podman and Buildah by their own commands: the real ones, where they are installed."""
 
 import os
+from dataclasses import replace
 
 import pytest
 
 from modelbundle.bundler.errors import EngineUnavailable, ImageFailed, InvalidDestination
 from modelbundle.bundler.image.engines.command_build import find, is_installed
 from modelbundle.bundler.image.engines.engine import connect
-from modelbundle.bundler.image.image import Means, containerize
+from modelbundle.bundler.image.image import containerize
+from modelbundle.bundler.image.image_options import ImageOptions
 
 
 @pytest.mark.parametrize("name", ["podman", "buildah"])
 def test_a_program_that_is_not_installed_is_named(name, small, monkeypatch, tmp_path):
     monkeypatch.setenv("PATH", str(tmp_path))
     with pytest.raises(EngineUnavailable, match=f"`{name}` is not installed") as caught:
-        containerize(small.build(), small.store, Means(engine=name))
+        containerize(small.build(), small.store, ImageOptions(engine=name))
     assert caught.value.exit_code == 7
     assert "--engine none" in caught.value.hint
 
@@ -40,11 +42,11 @@ def test_nonsense_about_an_image_is_told(monkeypatch, tmp_path, said):
 
 def test_nothing_of_a_build_without_an_engine_is_for_it(small, base):
     with pytest.raises(InvalidDestination, match="without an engine"):
-        containerize(small.build(), small.store, Means(engine="podman", output="oci:x"))
+        containerize(small.build(), small.store, ImageOptions(engine="podman", output="oci:x"))
     for means in (
-        Means(engine="docker", base=base, build_args={"A": "b"}),
-        Means(engine="podman", base=base, containerfile=True),
-        Means(engine="buildkit", bytecode="none"),
+        ImageOptions(engine="docker", base=base, build_args={"A": "b"}),
+        ImageOptions(engine="podman", base=base, containerfile=True),
+        ImageOptions(engine="buildkit", bytecode="none"),
     ):
         with pytest.raises(InvalidDestination, match=r"`--base` and `--bytecode` are for layers"):
             containerize(small.build(), small.store, means)
@@ -61,8 +63,8 @@ def test_buildkit_builds_the_same_process(small):
         find("buildkit")
     except EngineUnavailable as error:
         pytest.skip(str(error))
-    means = Means(engine="buildkit", build_args=arguments)
-    made = containerize(item, small.store, means, tags=["test/small:kit"])
+    means = ImageOptions(engine="buildkit", build_args=arguments)
+    made = containerize(item, small.store, replace(means, tags=("test/small:kit",)))
     with connect() as engine:
         try:
             config = engine.client.api.inspect_image("test/small:kit")["Config"]
@@ -87,4 +89,6 @@ def test_a_base_that_is_nowhere_fails_with_the_programs_own_words(
     )
     monkeypatch.setenv("CONTAINERS_STORAGE_CONF", str(storage))
     with pytest.raises(ImageFailed, match=r"(?s)cannot pull .*127\.0\.0\.1:1"):
-        containerize(small.build(base="127.0.0.1:1/no/base:1"), small.store, Means(engine=name))
+        containerize(
+            small.build(base="127.0.0.1:1/no/base:1"), small.store, ImageOptions(engine=name)
+        )

@@ -9,19 +9,21 @@ import subprocess
 import sys
 import tarfile
 import time
+from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
 
 from modelbundle.bundler.errors import BuildError, ImageFailed
-from modelbundle.bundler.image.engineless import Engineless, Wish
+from modelbundle.bundler.image.engineless import Engineless
 from modelbundle.bundler.image.engines import keeper as keepers
 from modelbundle.bundler.image.engines.command_build import is_installed
 from modelbundle.bundler.image.engines.command_keeper import _pinned
 from modelbundle.bundler.image.engines.docker_keeper import DockerKeeper
 from modelbundle.bundler.image.engines.engine import connect
-from modelbundle.bundler.image.image import Means, containerize
+from modelbundle.bundler.image.image import containerize
+from modelbundle.bundler.image.image_options import ImageOptions
 from modelbundle.bundler.image.made_image import MadeImage
 from modelbundle.bundler.progress import NullProgress
 
@@ -83,13 +85,13 @@ def config_of(base):
 
 def without(small, item, base, tmp_path):
     """The image of no engine."""
-    means = Means(engine="none", base=base, output=f"oci:{tmp_path / 'without'}")
+    means = ImageOptions(engine="none", base=base, output=f"oci:{tmp_path / 'without'}")
     return containerize(item, small.store, means)
 
 
 def give(small, item, keeper, base=None):
     return Engineless(
-        item, small.store, Wish(("small:1",), base=base), NullProgress(), keeper
+        item, small.store, ImageOptions(("small:1",), base=base), NullProgress(), keeper
     ).run()
 
 
@@ -244,10 +246,12 @@ def test_docker_keeps_the_very_image(small, known_base, tmp_path):
             pytest.skip("it is not Docker that answers at DOCKER_HOST")
         list(engine.client.api.load_image(as_tar(known_base, name)))
         try:
-            made = containerize(item, small.store, tags=["test/small:kept", "test/small:too"])
+            made = containerize(
+                item, small.store, ImageOptions(tags=("test/small:kept", "test/small:too"))
+            )
             about = engine.client.api.inspect_image("test/small:too")
             assert made.moved < 200_000
-            again = containerize(item, small.store, tags=["test/small:kept"])
+            again = containerize(item, small.store, ImageOptions(tags=("test/small:kept",)))
         finally:
             for tag in ("test/small:kept", "test/small:too", name):
                 engine.client.api.remove_image(tag, force=True)
@@ -278,11 +282,13 @@ def test_docker_builds_where_the_base_has_no_python_of_its_own(small, base):
 def test_podman_and_buildah_keep_the_very_image(name, small, storage, known_base, tmp_path):
     item = small.build(base="localhost/known:latest")
     storage(name, "tag", storage(name, "pull", "--quiet", known_base).strip(), "known")
-    means = Means(engine=name)
-    made = containerize(item, small.store, means, tags=["small:kept", "localhost/small:too"])
+    means = ImageOptions(engine=name)
+    made = containerize(
+        item, small.store, replace(means, tags=("small:kept", "localhost/small:too"))
+    )
     assert made.id == without(small, item, known_base, tmp_path).id
     assert made.moved < 200_000
-    again = containerize(item, small.store, means, tags=["small:again"])
+    again = containerize(item, small.store, replace(means, tags=("small:again",)))
     assert (again.id, again.layers) == (made.id, made.layers)
     assert again.moved < 10_000
     listed = storage(name, "images", "--no-trunc", "--quiet", "--filter", "label=team=risk")
