@@ -15,7 +15,7 @@ HIDDEN = ["unshare", "-rm", "sh", "-c", 'mount -t tmpfs none /proc && exec "$@"'
 
 
 def asked(*prefix):
-    quiet = os.environ | {name: "1" for name in VARIABLES}  # else NumPy's library has threads
+    quiet = os.environ | dict.fromkeys(VARIABLES, "1")  # else NumPy's library has threads
     command = [*prefix, sys.executable, "-c", ASKED]
     return subprocess.run(command, capture_output=True, text=True, check=False, env=quiet)
 
