@@ -184,8 +184,8 @@ def test_what_was_said_into_logs_elsewhere_is_not_known():
 
 ASKING = """
 import sys
-from modelbundle.bundler.image import docker_keeper
-from modelbundle.bundler.image.engine import connect
+from modelbundle.bundler.image.engines import docker_keeper
+from modelbundle.bundler.image.engines.engine import connect
 docker_keeper.ASKED = "import time; time.sleep(600)"
 with connect() as engine:
     docker_keeper.DockerKeeper(engine).python(sys.argv[1])

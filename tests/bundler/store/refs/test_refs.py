@@ -62,7 +62,7 @@ import sys
 from pathlib import Path
 from modelbundle.bundler.errors import Refused
 from modelbundle.bundler.store import Store
-from modelbundle.bundler.store.refs import Refs
+from modelbundle.bundler.store.refs.refs import Refs
 store, me = Store(Path(sys.argv[1])), sys.argv[2].encode()
 sys.stdin.readline()
 won = 0
