@@ -2,6 +2,7 @@
 
 import difflib
 import json
+import math
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -71,8 +72,8 @@ class Route:
             str(operation.get("description") or operation.get("summary") or ""),
             sides[0],
             sides[1],
-            takes.get(JSON, {}).get("schema", {}),
-            known.get("item", gives.get(JSON, {}).get("schema", {})),
+            _schema(takes.get(JSON, {}).get("schema", {})),
+            _schema(known.get("item", gives.get(JSON, {}).get("schema", {}))),
             tuple(takes),
             tuple(gives),
             bool(known.get("streaming", False)),
@@ -81,8 +82,22 @@ class Route:
 
 
 _SIDES = ("inputs", "outputs")
+_MOST_AXES = 64  # NumPy's own limit
 _LAYOUTS = frozenset({"array", "columns", "tensors", "objects"})
 _DTYPE = re.compile(r"[a-z][a-z0-9]{0,31}(\[[A-Za-z0-9/_+:, -]{1,63}\])?")
+
+
+def _schema(data: Any) -> Mapping[str, Any]:
+    """A JSON Schema, of which a server may have said anything.
+
+    Raises:
+        ValueError: when it has parameters that are none.
+    """
+    properties, required = data.get("properties", {}), data.get("required", [])
+    if not isinstance(properties, dict) or not all(isinstance(one, str) for one in required):
+        raise ValueError("parameters that are none")
+    found: Mapping[str, Any] = data
+    return found
 
 
 def _side(data: Mapping[str, Any]) -> Side:
@@ -100,8 +115,12 @@ def _side(data: Mapping[str, Any]) -> Side:
         each.name.encode()  # no half of a surrogate pair, which is no name anywhere
         if not column.is_known(each.dtype):
             raise ValueError("a dtype that is none")
-        if not each.shape or not all(size is None or type(size) is int for size in each.shape):
+        if not 0 < len(each.shape) <= _MOST_AXES:
             raise ValueError("a shape that is none")
+        if not all(size is None or type(size) is int for size in each.shape):
+            raise ValueError("a size that is none")
+        if any(isinstance(one, float) and not math.isfinite(one) for one in each.classes):
+            raise ValueError("a class that is no number")
     return side
 
 
@@ -122,6 +141,7 @@ class Contract:
         """
         try:
             document = json.loads(body)
+            json.dumps(document, ensure_ascii=False).encode()  # half a character is none
             found = [
                 Route.read(path, operations["post"])
                 for path, operations in document["paths"].items()
@@ -131,7 +151,7 @@ class Contract:
             return cls(
                 str(info["title"]), str(info["version"]), {each.name: each for each in found}
             )
-        except (ValueError, KeyError, TypeError, AttributeError) as error:
+        except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
             raise ClientError(
                 "What answers there is no bundle's server: its /openapi.json is not one of ours."
             ) from error

@@ -271,3 +271,32 @@ def test_a_signature_that_is_none_is_no_contract(evil, place):
     document = {"info": {"title": "x", "version": "1"}, "paths": {"/a": {"post": operation}}}
     with pytest.raises(ClientError, match="no bundle's server"):
         Contract.read(json.dumps(document).encode())
+
+
+@pytest.mark.parametrize(
+    "schema",
+    [
+        "x", 5, {"properties": 5}, {"properties": "x"}, {"properties": []}, {"required": 5},
+        {"properties": {"a": {}}, "required": [{}]}, {"properties": {"\ud800": {}}},
+    ],
+)  # fmt: skip
+@pytest.mark.parametrize("place", ["body", "answer"])
+def test_a_schema_that_is_none_is_no_contract(schema, place):
+    contents = {
+        name: {"content": {"application/json": {"schema": schema if name == place else {}}}}
+        for name in ("body", "answer")
+    }
+    operation = {
+        "requestBody": contents["body"],
+        "responses": {"200": contents["answer"]},
+        EXTENSION: {},
+    }
+    document = {"info": {"title": "x", "version": "1"}, "paths": {"/a": {"post": operation}}}
+    with pytest.raises(ClientError, match="no bundle's server"):
+        Contract.read(json.dumps(document).encode())
+
+
+@pytest.mark.parametrize("body", [b"[" * 100_000, b'{"info": {"title": "\\ud800"}}'])
+def test_what_is_no_document_is_no_contract(body):
+    with pytest.raises(ClientError, match="no bundle's server"):
+        Contract.read(body)
