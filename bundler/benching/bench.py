@@ -1,7 +1,6 @@
 """Bench: a subject, the generator that asks it, and the instruments beside it."""
 
 from collections.abc import Callable
-from types import TracebackType
 from typing import Self
 
 from .generator.checker import SHOWN
@@ -40,12 +39,7 @@ class Bench:
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         self._generator.close()
 
     def check(self, rows: int, timeout: float) -> Round:
