@@ -2,6 +2,7 @@
 
 import contextlib
 import dataclasses
+import itertools
 import json
 import os
 import re
@@ -201,20 +202,29 @@ class Running:
         All have come when it begins, and the model has begun with one; what was answered, or that
         the connection broke, stands in the list once it is over.
         """
-        begun, answers = self.gate.with_name(self.gate.name + ".begun"), []
+        answers = []
         threads = [threading.Thread(target=self._held, args=(answers,)) for _ in range(count)]
         for thread in threads:
             thread.start()
         try:
-            wait_until(begun.exists)
+            wait_until(self.begun.exists)
             wait_until(lambda: self.in_flight() >= count)
             yield answers
         finally:
             self.gate.touch()
             for thread in threads:
                 thread.join()
-            self.gate.unlink()
-            begun.unlink(missing_ok=True)
+            self.close_gate()
+
+    @property
+    def begun(self):
+        """A file that is there once a model has begun with what it holds."""
+        return self.gate.with_name(self.gate.name + ".begun")
+
+    def close_gate(self):
+        """Have models hold what begins with -6 again."""
+        for path in (self.gate, self.begun):
+            path.unlink(missing_ok=True)
 
     def _held(self, answers):
         try:
@@ -249,10 +259,25 @@ class Running:
             return received
 
 
+def _ports():
+    """Ports that no kernel hands out by itself, and no other worker of this run."""
+    slices, size = 64, 352
+    worker = int("".join(filter(str.isdigit, os.environ.get("PYTEST_XDIST_WORKER", "0"))))
+    run = os.getppid() if "PYTEST_XDIST_WORKER" in os.environ else os.getpid()
+    first = 10_240 + (8 * run + worker) % slices * size
+    return itertools.cycle(range(first, first + size))
+
+
+_PORTS = _ports()
+
+
 def free_port():
-    with socket.socket() as sock:
-        sock.bind(("127.0.0.1", 0))
-        return sock.getsockname()[1]
+    """One that is still free when it is listened on: whoever asks for any port gets another."""
+    for port in _PORTS:
+        with socket.socket() as sock, contextlib.suppress(OSError):
+            sock.bind(("127.0.0.1", port))
+            return port
+    return None
 
 
 def is_ready(running):

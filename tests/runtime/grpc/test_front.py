@@ -15,7 +15,7 @@ import pytest
 
 from modelbundle.runtime.grpc.messages.pool import pool
 
-from ..conftest import Sums, free_port, write_bundle, write_model
+from ..conftest import Sums, free_port, wait_until, write_bundle, write_model
 from .conftest import SERVICE, Client, Served, answers, grpc, request
 
 
@@ -66,17 +66,11 @@ class Held(Sums):
 
 
 def _once(path, cls):
-    import time
     from pathlib import Path
 
     while not Path(path).exists():
         time.sleep(0.02)
     return cls()
-
-
-def until(condition):
-    while not condition():
-        time.sleep(0.01)
 
 
 def test_sigterm_loses_no_call_that_has_come(started):
@@ -86,13 +80,14 @@ def test_sigterm_loses_no_call_that_has_come(started):
         client = Client(channel)
         client.call("ModelInfer", request([[1, 2]]))
         asked = channel.unary_unary(f"{SERVICE}/ModelInfer")
-        data = request([[-2, 2]]).SerializeToString()
+        data = request([[-6, 2]]).SerializeToString()
         futures = [asked.future(data) for _ in range(8)]
-        with server.client() as http:
-            until(lambda: "bundle_in_flight_requests 9" in http.get("/metrics").text)
+        wait_until(lambda: server.in_flight() == 8)
         server.process.send_signal(signal.SIGTERM)
+        wait_until(lambda: server.get("/readyz").status_code == 503)
+        server.gate.touch()
         told = pool()["inference.ModelInferResponse"].FromString
-        assert all(answers(told(each.result(timeout=30))) == [0.0] for each in futures)
+        assert all(answers(told(each.result(timeout=90))) == [-4.0] for each in futures)
     assert server.process.wait(90) == 0
     assert "Traceback" not in server.log()
     with server.channel() as channel:
@@ -104,11 +99,11 @@ def test_a_restart_loses_no_call(started):
     server = started("--workers=2")
     callers = Callers(server)
     try:
-        until(lambda: callers.answered > 50 or callers.failures)
+        wait_until(lambda: callers.answered > 50 or callers.failures)
         server.process.send_signal(signal.SIGHUP)
-        until(lambda: "The new processes serve" in server.log() or callers.failures)
+        wait_until(lambda: "The new processes serve" in server.log() or callers.failures)
         now = callers.answered
-        until(lambda: callers.answered > now + 200 or callers.failures)
+        wait_until(lambda: callers.answered > now + 100 or callers.failures)
     finally:
         callers.stop()
     assert not callers.failures
@@ -128,7 +123,7 @@ def test_several_processes_share_the_port(started):
         own = [line for line in lines if line.startswith("bundle_worker_requests_total")]
         return [float(line.rpartition(" ")[2]) for line in own]
 
-    until(lambda: len([count for count in asked() if count > 3]) == 2)
+    wait_until(lambda: len([count for count in asked() if count > 3]) == 2)
 
 
 def test_while_it_loads_it_says_so(servers, tmp_path):
