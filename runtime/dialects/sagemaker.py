@@ -13,7 +13,7 @@ from ..data import media
 from ..data.codecs.instances import parse
 from ..errors import BadPayload, InvalidInput, RequestError, UnknownModel
 from . import web_page
-from .bodies import json_lines, script
+from .bodies import json_lines, libsvm, script
 from .bodies.raw import Raw
 from .bodies.schemas import json_body, tables, whole
 from .catalog import Catalog
@@ -89,6 +89,8 @@ class Sagemaker:
             reply = await script.answer(served, inquiry, accept)
         elif json_lines.is_meant(inquiry.content_type):
             reply = await json_lines.answer(served, inquiry, accept)
+        elif libsvm.is_meant(inquiry.content_type):
+            reply = await libsvm.answer(served, inquiry, accept)
         else:
             reply = await Raw(served, inquiry, accept).answer()
         attributes = inquiry.headers.get(_ATTRIBUTES)

@@ -10,6 +10,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from modelbundle.bundler.building.service.service_source import read_service
+from modelbundle.runtime.dialects.bodies import libsvm
+from modelbundle.runtime.errors import PayloadTooLarge
+from modelbundle.runtime.manifests.signature import Field, Side
 
 from ..conftest import write_bundle
 from .zoo import zoo_server
@@ -106,6 +109,28 @@ def test_json_lines(client):
     assert invoke(client, b"[1]\n", "application/jsonlines").status_code == 400
 
 
+def test_rows_of_libsvm(client):
+    """With a label or without; what a row lacks is 0 for a model that must have it."""
+    for kind in ("text/libsvm", "text/x-libsvm; charset=utf-8"):
+        told = invoke(client, b"1 0:1 1:2.5 # why\n\n1:4\n0\n", kind)
+        assert told.json() == {"predictions": [3.5, 4.0, 0.0]}
+    assert invoke(client, b"0:1 1:2", "text/libsvm", "text/csv").text.split() == ["3.0"]
+    for wrong in (b"0:1 2:1", b"0:x", b"-1:1 0:1 -2:1", b"0:nan", b"0:1:2", b""):
+        assert invoke(client, wrong, "text/libsvm").status_code == 400, wrong
+    for model in ("shout", "things", "pair"):
+        told = invoke(client, b"0:1", "text/libsvm", path=f"/models/{model}/invoke")
+        assert told.status_code == 400
+    assert invoke(client, b"0:1\n" * 5000, "text/libsvm").status_code == 413
+
+
+def test_few_bytes_do_not_become_many_values():
+    side = Side("array", (Field("x", "float32", (None, 1 << 20), is_nullable=True),))
+    found = libsvm.read(side, 9, b"7:1\n")
+    assert (found.shape, np.isnan(found).sum(), found[0, 7]) == ((1, 1 << 20), (1 << 20) - 1, 1)
+    with pytest.raises(PayloadTooLarge):
+        libsvm.read(side, 9, b"7:1\n" * 5)
+
+
 def test_tensors_in_tritons_form(client):
     """The size of the JSON stands in the content type, both ways."""
     rows = np.array(ROWS)
@@ -197,7 +222,7 @@ def test_only_where_somebody_allows_it_models_come_and_go(tmp_path_factory):
         assert invoke(client, ROWS, "application/json").text.split() == ["3.0", "7.0"]
 
 
-KINDS = ["", "application/json", "text/csv", "application/x-npy", "application/jsonlines",
+KINDS = ["", "application/json", "text/csv", "text/libsvm", "application/x-npy", "application/jsonlines",
          "application/octet-stream", "application/x-npz"]  # fmt: skip
 MODELS = ["sums", "people", "pair", "weigh", "things", "scores"]
 
