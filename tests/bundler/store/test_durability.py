@@ -1,0 +1,103 @@
+"""What a store has acknowledged is on the disk: every byte of it, and every name that leads there.
+
+`test_power_cut` cuts a file system off; here every order of writing is looked at that an ext4 of
+this day would forgive.
+"""
+
+import pytest
+
+from modelbundle.bundler.archives import export_item, import_item
+from modelbundle.bundler.store import Store
+from modelbundle.bundler.store.files import barrier
+from modelbundle.runtime.manifests.manifest import FileEntry
+
+from ..drive import Drive, there
+
+# Drafts; what is only for other processes to see; what is made again from the rest.
+PASSING = ("/tmp", "/counter", "/index.json", "/memo")
+
+
+class Libc:
+    """The system's own, of which one call is written down."""
+
+    def __init__(self, drive, root):
+        self._libc, self._drive, self._root = barrier._libc(), drive, root
+        self.fstatfs = self._libc.fstatfs
+
+    def syncfs(self, descriptor):
+        result = self._libc.syncfs(descriptor)
+        self._drive.keep(self._root)
+        return result
+
+
+@pytest.fixture
+def drive(monkeypatch, tmp_path):
+    made = Drive(monkeypatch)
+    libc = Libc(made, tmp_path)
+    monkeypatch.setattr(barrier, "_libc", lambda: libc)
+    yield made
+    made.close()
+
+
+def check(drive, store):
+    """Nothing would be lost, and nothing that was deleted would be back."""
+    left, now = lasting(drive.left(store.root)), lasting(there(store.root))
+    assert now.items() <= left.items()
+    back = {path for path in left.keys() - now.keys() if not path.startswith("/blobs/")}
+    assert not back  # of blobs, they would be collected again
+    return now
+
+
+def lasting(files):
+    return {path: state for path, state in files.items() if not path.startswith(PASSING)}
+
+
+def test_a_save_lasts(drive, store, save):
+    item = save(version="1", aliases=["prod"], files={"a": b"1", "b/c": b"2"}, executable=["a"])
+    now = check(drive, store)
+    assert {"/refs/models/iris/1", "/refs/models/iris/@prod"} <= now.keys()
+    assert sum(path.startswith("/blobs/sha256/") for path in now) == 4
+    save(version="2", files={"a": b"3"})
+    check(drive, store)
+    assert store.find("iris:1").digest == item.digest
+
+
+def test_names_last_and_go(drive, store, save):
+    item = save(version="1")
+    store.alias(item, "prod")
+    assert "/refs/models/iris/@prod" in check(drive, store)
+    store.unalias("model", "iris", "prod")
+    assert "/refs/models/iris/@prod" not in check(drive, store)
+    store.trust.grant(item.digest, "said here")
+    assert f"/trust/{item.digest.removeprefix('sha256:')}" in check(drive, store)
+    store.trust.revoke(item.digest)
+    check(drive, store)
+    store.delete(item)
+    assert "/refs/models/iris/1" not in check(drive, store)
+
+
+@pytest.mark.parametrize("count", [3, 100])
+def test_many_files_at_once_last(drive, store, count):
+    with store.batch() as batch:
+        blobs = [batch.ingest_bytes(b"%d" % number) for number in range(count)]
+    files = [FileEntry(f"w{i}", blob.digest, blob.size) for i, blob in enumerate(blobs)]
+    store.commit("model", "iris", b"{}", files)
+    assert len([path for path in check(drive, store) if path.startswith("/blobs")]) == count + 2
+
+
+def test_what_was_collected_leaves_what_is_in_use(drive, store, save):
+    save("kept")
+    store.delete(save("gone", files={"a": b"gone"}))
+    store.gc()
+    check(drive, store)
+
+
+@pytest.mark.parametrize("form", ["m.tar", "layout"])
+def test_an_archive_lasts_and_what_is_imported_from_it(drive, own_store, add_model, tmp_path, form):
+    place = tmp_path / "out"
+    place.mkdir()
+    export_item(own_store, add_model(version="1"), str(place / form))
+    assert drive.left(place) == there(place)
+    store = Store(tmp_path / "other")
+    import_item(store, str(place / form))
+    assert "/refs/models/iris/1" in check(drive, store)
