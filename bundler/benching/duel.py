@@ -1,4 +1,4 @@
-"""Duel: two subjects in one paired run, A B B A, so that the machine's moods hit both."""
+"""PairedRun: two subjects in one paired run, A B B A, so that the machine's moods hit both."""
 
 from dataclasses import dataclass, field
 from typing import Any
@@ -9,11 +9,11 @@ from .findings.comparison import FIGURES, Pair, Ratio, by_load, ratio
 from .generator.load import Load
 from .round import Round
 from .run import WARM_SECONDS, check, meter, said, ticks, warm_up
-from .wish import Wish
+from .wish import BenchPlan
 
 
 @dataclass
-class DuelReport:
+class PairedReport:
     """The pairs so far."""
 
     benches: tuple[Bench, ...]
@@ -62,31 +62,31 @@ class DuelReport:
         }
 
 
-class Duel:
+class PairedRun:
     """Measures two subjects in turns; `report` has the pairs, also when somebody stops it."""
 
-    def __init__(self, first: Bench, second: Bench, wish: Wish, progress: Progress) -> None:
-        self.report = DuelReport((first, second))
+    def __init__(self, first: Bench, second: Bench, plan: BenchPlan, progress: Progress) -> None:
+        self.report = PairedReport((first, second))
         self._benches = (first, second)
-        self._wish = wish
+        self._plan = plan
         self._progress = progress
 
-    def go(self) -> DuelReport:
-        """Every round of the wish, for both.
+    def go(self) -> PairedReport:
+        """Every round of the plan, for both.
 
         Raises:
             BundleError: when one does not answer its own samples.
             KeyboardInterrupt: when somebody stops it.
         """
-        wish = self._wish
+        plan = self._plan
         for bench in self._benches:
-            check(bench, wish)
-        expected = 2 * (wish.expected * wish.rounds + WARM_SECONDS)
+            check(bench, plan)
+        expected = 2 * (plan.expected * plan.rounds + WARM_SECONDS)
         try:
             with meter(self._progress, "Comparing", expected) as bar:
                 for bench in self._benches:
-                    warm_up(bench, wish, bar)
-                for number in range(wish.rounds):
+                    warm_up(bench, plan, bar)
+                for number in range(plan.rounds):
                     self._round(number, bar)
         except KeyboardInterrupt:
             self.report.is_cut = True
@@ -94,9 +94,9 @@ class Duel:
         return self.report
 
     def _round(self, number: int, bar: Meter) -> None:
-        for load in self._wish.closed():
+        for load in self._plan.closed():
             self._pair(load, number, bar)
-        for load in self._wish.open(self._capacity(), seed=number):
+        for load in self._plan.open(self._capacity(), seed=number):
             self._pair(load, number, bar)
 
     def _pair(self, load: Load, number: int, bar: Meter) -> None:
@@ -111,6 +111,6 @@ class Duel:
     def _capacity(self) -> float:
         """Of the slower one, from its first round: the loads must be the same in all of them."""
         closed = [pair for pair in self.report.pairs if not pair.load.is_open]
-        first = closed[: len(self._wish.clients)]
+        first = closed[: len(self._plan.clients)]
         best = [max((getattr(p, s).rate for p in first), default=0.0) for s in ("first", "second")]
         return min(best)

@@ -1,4 +1,4 @@
-"""Run: one subject under every load of a wish, from a first look to the cost of a call."""
+"""Run: one subject under every load of a plan, from a first look to the cost of a call."""
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -13,7 +13,7 @@ from .findings.advice import Advice
 from .findings.cost_fit import Fit, Point
 from .generator.load import Load
 from .round import Round
-from .wish import Wish
+from .wish import BenchPlan
 
 _PATIENCE = 0.25  # seconds for each size, twice; less where the rounds are short, too
 _SIZES = 512  # rows, the largest that is tried
@@ -76,23 +76,23 @@ class Report:
 class Run:
     """Measures a subject; `report` has what was found, also when somebody stops it."""
 
-    def __init__(self, bench: Bench, wish: Wish, progress: Progress, cpus: int) -> None:
+    def __init__(self, bench: Bench, plan: BenchPlan, progress: Progress, cpus: int) -> None:
         self.report = Report((bench,))
         self._bench = bench
-        self._wish = wish
+        self._plan = plan
         self._progress = progress
         self._cpus = cpus
 
     def go(self) -> Report:
-        """Every round of the wish.
+        """Every round of the plan.
 
         Raises:
             BundleError: when the server does not answer its own samples.
             KeyboardInterrupt: when somebody stops it.
         """
         try:
-            check(self._bench, self._wish)
-            with meter(self._progress, "Measuring", self._wish.expected + WARM_SECONDS) as bar:
+            check(self._bench, self._plan)
+            with meter(self._progress, "Measuring", self._plan.expected + WARM_SECONDS) as bar:
                 self._rounds(bar)
             self.report.fit = self._fit()
         except KeyboardInterrupt:
@@ -103,11 +103,11 @@ class Run:
         return self.report
 
     def _rounds(self, bar: Meter) -> None:
-        wish = self._wish
-        warm_up(self._bench, wish, bar)
-        for load in wish.closed():
+        plan = self._plan
+        warm_up(self._bench, plan, bar)
+        for load in plan.closed():
             self._measure(load, bar)
-        for load in wish.open(self.report.capacity):
+        for load in plan.open(self.report.capacity):
             self._measure(load, bar)
 
     def _measure(self, load: Load, bar: Meter) -> None:
@@ -142,9 +142,9 @@ class Run:
     def _sizes(self, sizes: Sequence[int]) -> list[tuple[int, float, Point | None]]:
         """Of each size the seconds of an answer, and the rows and seconds of its batches."""
         found = []
-        seconds = min(_PATIENCE, self._wish.seconds / 4)
+        seconds = min(_PATIENCE, self._plan.seconds / 4)
         for size in sizes:
-            load = Load(rows=size, seconds=seconds, warm=0.0, timeout=self._wish.timeout)
+            load = Load(rows=size, seconds=seconds, warm=0.0, timeout=self._plan.timeout)
             one = self._bench.measure(load, lambda _: None)
             if one.errors or not one.asked:
                 break  # such a request is over a limit of the server
@@ -162,13 +162,13 @@ def _fastest(points: Sequence[Point]) -> list[Point]:
     return list(found.items())
 
 
-def check(bench: Bench, wish: Wish) -> None:
+def check(bench: Bench, plan: BenchPlan) -> None:
     """Ask every question once, before anything is measured.
 
     Raises:
         BundleError: when one is not answered, or wrongly.
     """
-    found = bench.check(wish.rows, wish.timeout)
+    found = bench.check(plan.rows, plan.timeout)
     subject = bench.subject
     if found.wrong:
         raise BundleError(
@@ -184,10 +184,10 @@ def check(bench: Bench, wish: Wish) -> None:
         )
 
 
-def warm_up(bench: Bench, wish: Wish, bar: Meter) -> None:
+def warm_up(bench: Bench, plan: BenchPlan, bar: Meter) -> None:
     """A little load that nobody looks at."""
-    clients, timeout = _WARM_CLIENTS, wish.timeout
-    load = Load(clients, rows=wish.rows, seconds=WARM_SECONDS, warm=0.0, timeout=timeout)
+    clients, timeout = _WARM_CLIENTS, plan.timeout
+    load = Load(clients, rows=plan.rows, seconds=WARM_SECONDS, warm=0.0, timeout=timeout)
     bench.measure(load, lambda seconds: bar.advance(ticks(seconds)))
 
 

@@ -1,4 +1,4 @@
-"""Wish: what a person wants to be measured."""
+"""BenchPlan: what a person wants to be measured."""
 
 from dataclasses import dataclass
 from typing import Any, Self
@@ -11,7 +11,7 @@ WARM = 0.3  # seconds of a round that are not measured
 
 
 @dataclass(frozen=True, slots=True)
-class Wish:
+class BenchPlan:
     """The loads of a run.
 
     clients   of the closed loops, one round each

@@ -16,7 +16,7 @@ from ..store.trust import BUILT_HERE
 from . import plan, routes, tunings
 from .chosen_model import ChosenModel, choose
 from .locking import locking
-from .locking.asked import Asked
+from .locking.asked import LockInputs
 from .plan import Ingredients, Part, Plan
 
 if TYPE_CHECKING:
@@ -147,7 +147,7 @@ class Request:
         old: LockFile | None,
         progress: Progress,
     ) -> locking.Locked:
-        asked = Asked.of(self.project, models, served.routes, self.accelerator)
+        asked = LockInputs.of(self.project, models, served.routes, self.accelerator)
         offline = self.offline or self.house is not None
         with self.house.in_use() if self.house else nullcontext():
             locked = locking.settle(
@@ -164,7 +164,7 @@ class Request:
             self.house.check(locked.lock.packages)
         return locked
 
-    def _vendored(self, asked: Asked, old: LockFile | None) -> LockFile | None:
+    def _vendored(self, asked: LockInputs, old: LockFile | None) -> LockFile | None:
         """The lock beside the bundlefile where it fits, else the one that was vendored."""
         if self.house is None or (old is not None and old.has(asked.accelerator, asked.digest)):
             return old

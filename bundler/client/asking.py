@@ -20,7 +20,7 @@ from .wire.reply import Reply
 
 
 @dataclass(frozen=True, slots=True)
-class Asked:
+class Call:
     """A question, and how its reply is read."""
 
     route: Route
@@ -43,7 +43,7 @@ def asked(
     given: tuple[tuple[Any, ...], Mapping[str, Any]],
     headers: Mapping[str, str],
     shape: Shape = "auto",
-) -> Asked:
+) -> Call:
     """The question of a call `name(*given[0], **given[1])`.
 
     Raises:
@@ -62,7 +62,7 @@ def asked(
     wanted = events.ACCEPT if route.is_streaming else values.accept(route)
     own = {"content-type": kind, "accept": wanted, "user-agent": AGENT}
     question = Question("POST", route.path, body, own | dict(headers), route.is_idempotent)
-    return Asked(route, question, shape, was_frame)
+    return Call(route, question, shape, was_frame)
 
 
 def _only(route: Route, arguments: tuple[Any, ...], named: Mapping[str, Any]) -> Any:

@@ -9,13 +9,13 @@ from typing import TYPE_CHECKING, Any, Self
 from .wire.address import Address
 from .wire.async_wire import AsyncWire
 from .wire.patience import Outcome, Patience, Pause, Send, conversation, failure
-from .wire.question import CONTRACT, READY, Question, checked, timed
+from .wire.question import CONTRACT, READY, Question, checked
 from .wire.reply import Lost, Reply
 
 if TYPE_CHECKING:  # with the first call, not with the import: numpy and its like take longest
     import ssl
 
-    from .asking import Asked
+    from .asking import Call
     from .contract import Contract
     from .values import Shape
 
@@ -57,13 +57,13 @@ class AsyncClient:
         from .contract import Contract
 
         if self._contract is None:
-            question = self._own(CONTRACT)
+            question = CONTRACT.adding(self._headers)
             self._contract = Contract.read((await self._ask(question, self._patience)).body)
         return self._contract
 
     async def is_ready(self) -> bool:
         """Whether the server takes requests now."""
-        reply = await self._wire.send(self._own(READY), self._patience.timeout)
+        reply = await self._wire.send(READY.adding(self._headers), self._patience.timeout)
         return isinstance(reply, Reply) and reply.is_ok
 
     async def call(
@@ -81,7 +81,7 @@ class AsyncClient:
             ClientError: see `failures`.
         """
         asked = await self._asked(route, arguments, named, shape)
-        return asked.value(await self._ask(asked.question, self._within(timeout)))
+        return asked.value(await self._ask(asked.question, self._patience.within(timeout)))
 
     async def predict(self, *arguments: Any, **named: Any) -> Any:
         """`call("predict", ...)`."""
@@ -103,7 +103,7 @@ class AsyncClient:
         from .wire.events import Events
 
         asked = await self._asked(route, arguments, named, "auto")
-        seconds = self._within(timeout).timeout
+        seconds = self._patience.within(timeout).timeout
         try:
             async with self._wire.opened(asked.question, seconds) as (reply, parts):
                 if not reply.is_ok:
@@ -136,19 +136,10 @@ class AsyncClient:
 
     async def _asked(
         self, route: str, arguments: tuple[Any, ...], named: Mapping[str, Any], shape: "Shape"
-    ) -> "Asked":
+    ) -> "Call":
         from . import asking
 
         return asking.asked(await self.contract(), route, (arguments, named), self._headers, shape)
-
-    def _within(self, timeout: float | None) -> Patience:
-        return Patience(
-            self._patience.timeout if timeout is None else timeout, self._patience.retries
-        )
-
-    def _own(self, question: Question) -> Question:
-        headers = dict(question.headers) | self._headers
-        return Question(question.method, question.path, b"", headers)
 
     async def _ask(self, question: Question, patience: Patience) -> Reply:
         steps = conversation(question, patience, time.monotonic)
@@ -160,7 +151,7 @@ class AsyncClient:
                     await asyncio.sleep(step.seconds)
                     outcome = None
                 else:
-                    outcome = await self._wire.send(timed(question, step.seconds), step.seconds)
+                    outcome = await self._wire.send(question.within(step.seconds), step.seconds)
                 step = steps.send(outcome)
         except StopIteration as end:
             reply: Reply = end.value

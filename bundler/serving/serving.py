@@ -101,7 +101,7 @@ class Launch:
 
 
 @dataclass(frozen=True, slots=True)
-class Wish:
+class LaunchOptions:
     """How a target shall be run: where, and whether its code is vouched for from now on.
 
     `policy` says whose signature it must have; None: the store's own policy does, if there is one.
@@ -117,7 +117,10 @@ class Wish:
 
 @contextmanager
 def prepare(
-    target: str, store: "Store", wish: Wish | None = None, progress: Progress | None = None
+    target: str,
+    store: "Store",
+    options: LaunchOptions | None = None,
+    progress: Progress | None = None,
 ) -> Iterator[Launch]:
     """Find or lay out the bundle directory of `target`, and choose the environment that runs it.
 
@@ -130,30 +133,30 @@ def prepare(
         NotTrusted: when it runs code that nobody on this machine has vouched for.
         Refused: when the policy does not allow it.
     """
-    wish, progress = wish or Wish(), progress or NullProgress()
+    options, progress = options or LaunchOptions(), progress or NullProgress()
     path = Path(target)
     if service := service_project(target, store):
-        with _of_project(service, store, wish, progress) as launch:
+        with _of_project(service, store, options, progress) as launch:
             yield launch
         return
     if _looks_like_path(target) or (path.is_dir() and not _is_known(target, store)):
         if (path / "bundle.json").is_file():
-            yield _of_directory(path.resolve(), store, wish, progress)
+            yield _of_directory(path.resolve(), store, options, progress)
             return
         if not path.exists():
             raise _no_such_path(target)
         from ..project.project import Project
 
-        with _of_project(Project.open(path), store, wish, progress) as launch:
+        with _of_project(Project.open(path), store, options, progress) as launch:
             yield launch
         return
     item = store.find(target)
-    if policy := Policy.of(store, wish.policy):
+    if policy := Policy.of(store, options.policy):
         policy.check(item, store)
     if item.kind == "bundle":
-        yield _of_item(item, store, wish, progress)
+        yield _of_item(item, store, options, progress)
         return
-    with _of_model(item, store, wish, progress) as launch:
+    with _of_model(item, store, options, progress) as launch:
         yield launch
 
 
@@ -192,36 +195,38 @@ def _is_known(target: str, store: "Store") -> bool:
     return True
 
 
-def _of_item(item: "Item", store: "Store", wish: Wish, progress: Progress) -> Launch:
+def _of_item(item: "Item", store: "Store", options: LaunchOptions, progress: Progress) -> Launch:
     """A bundle of the store: its runtime and its lock were made here, unless it was imported."""
     directory = store.directory(item)
     manifest = BundleManifest.read(directory)
     is_ours = installed_runtime.is_carried(manifest.files)
     check_tools(directory, but_for=installed_runtime.PLACE if is_ours else None)
     brought = unvouched(manifest, store)
-    if wish.trust and (item.executes_code or item.imported or brought):
+    if options.trust and (item.executes_code or item.imported or brought):
         store.trust.grant(item.digest, "--trust")
     if (item.imported or brought) and not store.trust.is_trusted(item.digest):
         raise _stranger(f"The bundle `{item.tag}`", directory, None if item.imported else brought)
-    launch = replace(_launch(directory, store, wish, progress), item=item)
+    launch = replace(_launch(directory, store, options, progress), item=item)
     if is_ours and not launch.environment.is_current:
         check_tools(directory)  # its own copy runs, after all
     return replace(launch, runs_installed=is_ours and launch.environment.is_current)
 
 
-def _of_directory(directory: Path, store: "Store", wish: Wish, progress: Progress) -> Launch:
+def _of_directory(
+    directory: Path, store: "Store", options: LaunchOptions, progress: Progress
+) -> Launch:
     """A bundle from anywhere: even the runtime in it, and the packages it asks for, are code."""
     name = BundleManifest.read(directory).name
-    if policy := Policy.of(store, wish.policy):
+    if policy := Policy.of(store, options.policy):
         hint = "Serve it by its tag: signatures are kept beside what is in the store."
         policy.check_unsigned(name, f"The bundle in `{directory}`", hint)
     check_tools(directory)
     digest = bundle_digest(directory)
-    if wish.trust:
+    if options.trust:
         store.trust.grant(digest, "--trust")
     if not store.trust.is_trusted(digest):
         raise _stranger(f"The bundle in `{directory}`", directory)
-    return _launch(directory, store, wish, progress)
+    return _launch(directory, store, options, progress)
 
 
 def _stranger(which: str, directory: Path, packages: Sequence[str] | None = None) -> NotTrusted:
@@ -236,21 +241,23 @@ def _stranger(which: str, directory: Path, packages: Sequence[str] | None = None
     )
 
 
-def _launch(directory: Path, store: "Store", wish: Wish, progress: Progress) -> Launch:
+def _launch(directory: Path, store: "Store", options: LaunchOptions, progress: Progress) -> Launch:
     chosen = environment.choose(
         directory,
-        wish.mode,
+        options.mode,
         envs=store.root / "envs",
-        offline=wish.offline,
-        on_gpu=wish.on_gpu,
+        offline=options.offline,
+        on_gpu=options.on_gpu,
         progress=progress,
     )
     return Launch(directory, chosen, store.trust.is_trusted(bundle_digest(directory)))
 
 
 @contextmanager
-def _of_model(item: "Item", store: "Store", wish: Wish, progress: Progress) -> Iterator[Launch]:
-    if wish.trust and (item.executes_code or item.imported):
+def _of_model(
+    item: "Item", store: "Store", options: LaunchOptions, progress: Progress
+) -> Iterator[Launch]:
+    if options.trust and (item.executes_code or item.imported):
         store.trust.grant(item.digest, "--trust")
     from ..building import model_bundle
 
@@ -260,15 +267,15 @@ def _of_model(item: "Item", store: "Store", wish: Wish, progress: Progress) -> I
 
 @contextmanager
 def _of_project(
-    project: "Project", store: "Store", wish: Wish, progress: Progress
+    project: "Project", store: "Store", options: LaunchOptions, progress: Progress
 ) -> Iterator[Launch]:
     from ..building import model_bundle
     from ..building.chosen_model import choose
 
-    if policy := Policy.of(store, wish.policy):
+    if policy := Policy.of(store, options.policy):
         hint = "Build it, have it signed and serve that: `bundle build`, then `bundle sign`."
         policy.check_unsigned(project.bundlefile.name, f"The project in `{project.root}`", hint)
-    if wish.trust:
+    if options.trust:
         for model in choose(project.bundlefile, store, None).values():
             store.trust.grant(model.item.digest, "--trust")
     with model_bundle.of_project(project, store) as directory:

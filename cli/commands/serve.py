@@ -9,7 +9,7 @@ from ..options.server import Gpu, GrpcPort, Host, Http, Isolation, Port, Workers
 from ..terminal.console import Console
 
 if TYPE_CHECKING:
-    from ...bundler.serving.serving import Wish
+    from ...bundler.serving.serving import LaunchOptions
 
 Reload = Annotated[bool, typer.Option("--reload", help="Start again when a source file changes.")]
 Explain = Annotated[bool, typer.Option("--explain", help="Print what was chosen, and why.")]
@@ -54,23 +54,30 @@ def serve(
 
       bundle serve fraud --policy only-ours.yaml
     """
-    from ...bundler.serving.serving import Wish
+    from ...bundler.serving.serving import LaunchOptions
 
     console = Console(json=json, quiet=quiet)
     options = given(port=port, host=host, workers=workers, gpu=gpu, isolation=isolation, http=http)
     options += given(grpc_port=grpc_port) + (["--explain"] if explain else [])
-    wish = Wish(env, trust, offline, policy, on_gpu=gpu is not None)
-    raise typer.Exit(_run(target, wish, options, console, reload=reload))
+    launch_options = LaunchOptions(env, trust, offline, policy, on_gpu=gpu is not None)
+    raise typer.Exit(_run(target, launch_options, options, console, reload=reload))
 
 
-def _run(target: str, wish: "Wish", options: list[str], console: Console, *, reload: bool) -> int:
+def _run(
+    target: str,
+    launch_options: "LaunchOptions",
+    options: list[str],
+    console: Console,
+    *,
+    reload: bool,
+) -> int:
     from ...bundler.store import Store
 
     store = Store.default()
     if reload:
         from ..serving import reloading
 
-        return reloading.serve(target, store, wish, options, console)
-    from ..serving.keeper import Asked, Keeper
+        return reloading.serve(target, store, launch_options, options, console)
+    from ..serving.keeper import Keeper, ServeRequest
 
-    return Keeper(Asked(target, store, wish, options), console).run()
+    return Keeper(ServeRequest(target, store, launch_options, options), console).run()

@@ -28,27 +28,27 @@ from .announcement import announcement
 from .served import Served
 
 if TYPE_CHECKING:
-    from ...bundler.serving.serving import Launch, Wish
+    from ...bundler.serving.serving import Launch, LaunchOptions
     from ...bundler.store import Store
 
 STOPS = (signal.SIGTERM, signal.SIGINT)
 
 
 @dataclass(frozen=True, slots=True)
-class Asked:
+class ServeRequest:
     """What `bundle serve` was asked for; `options` are those of the runtime."""
 
     target: str
     store: "Store"
-    wish: "Wish"
+    launch_options: "LaunchOptions"
     options: Sequence[str]
 
 
 class Keeper:
     """Serves a target until a signal."""
 
-    def __init__(self, asked: Asked, console: Console) -> None:
-        self._asked = replace(asked, options=_settled(asked.options))
+    def __init__(self, request: ServeRequest, console: Console) -> None:
+        self._request = replace(request, options=_settled(request.options))
         self._console = console
         stops = [each for each in STOPS if signal.getsignal(each) is not signal.SIG_IGN]
         self._ignores_hang_ups = signal.getsignal(signal.SIGHUP) is signal.SIG_IGN  # `nohup`
@@ -93,10 +93,10 @@ class Keeper:
     def _prepare(self) -> Served:
         from ...bundler.serving.serving import prepare
 
-        asked = self._asked
+        request = self._request
         with ExitStack() as stack:
             launch = stack.enter_context(
-                prepare(asked.target, asked.store, asked.wish, self._console)
+                prepare(request.target, request.store, request.launch_options, self._console)
             )
             resolver = self._resolver(launch, stack)
             server = Served(launch, stack.pop_all(), resolver)
@@ -110,13 +110,13 @@ class Keeper:
             return None
         from ...bundler.serving.offering import resolver
 
-        asked = self._asked
+        request = self._request
         try:
-            place = stack.enter_context(asked.store.staging())
+            place = stack.enter_context(request.store.staging())
         except StoreError as error:
             self._console.warning(f"No model can be registered while it serves: {error}")
             return None
-        return resolver(asked.store, place, asked.wish.policy, launch.variables())
+        return resolver(request.store, place, request.launch_options.policy, launch.variables())
 
     def _start(self, server: Served) -> Served:
         self._servers.append(server)  # so that it is let go of, whatever happens
@@ -125,7 +125,7 @@ class Keeper:
         stdout = sys.stderr if self._console.json else None
         successor = self._current is not None
         try:
-            server.start(self._asked.options, self._listener, stdout, is_successor=successor)
+            server.start(self._request.options, self._listener, stdout, is_successor=successor)
         except BundleError:
             self._servers.remove(server)
             server.end()
@@ -135,15 +135,15 @@ class Keeper:
 
     def _listen(self, launch: "Launch") -> tuple[socket.socket, RunningServer]:
         """Open the port, where the command line, the environment or the bundle says."""
-        given = dict(each.split("=", 1) for each in self._asked.options if "=" in each)
+        given = dict(each.split("=", 1) for each in self._request.options if "=" in each)
         manifest = BundleManifest.read(launch.directory)
         settings = ServeSettings.from_json(manifest.serve)
         port = int(given["--port"]) if "--port" in given else None
         address = Address.choose(given.get("--host"), port, settings)
         listener = address.bind()
         address = address.bound(listener)
-        record = RunningServer.of(self._asked.target, manifest.name, address.url, address.port)
-        record.write(self._asked.store.root)
+        record = RunningServer.of(self._request.target, manifest.name, address.url, address.port)
+        record.write(self._request.store.root)
         return listener, record
 
     def _ready(self, server: Served) -> None:
@@ -228,7 +228,7 @@ class Keeper:
         for server in self._servers:
             server.end()
         if self._record is not None:
-            self._record.remove(self._asked.store.root)
+            self._record.remove(self._request.store.root)
         if self._listener is not None:
             self._listener.close()
 
@@ -249,7 +249,7 @@ class Keeper:
     def _say(self, **changes: object) -> None:
         if self._record is not None:
             self._record = replace(self._record, **changes)  # type: ignore[arg-type]
-            self._record.write(self._asked.store.root)
+            self._record.write(self._request.store.root)
 
 
 def _settled(options: Sequence[str]) -> list[str]:

@@ -12,7 +12,7 @@ import typer
 
 from ...bundler.errors import BuildError
 from ...bundler.project.project import Project
-from ...bundler.serving.serving import Wish, prepare, service_project
+from ...bundler.serving.serving import LaunchOptions, prepare, service_project
 from ...runtime.errors import BundleError
 from ..terminal.console import Console
 from . import process
@@ -31,7 +31,9 @@ class _Stop:
     number: int | None = None
 
 
-def serve(target: str, store: "Store", wish: Wish, options: list[str], console: Console) -> int:
+def serve(
+    target: str, store: "Store", launch_options: LaunchOptions, options: list[str], console: Console
+) -> int:
     """Serve the project at `target` until a signal; its exit code.
 
     A source that breaks the project is told, and the next change tries again.
@@ -47,7 +49,7 @@ def serve(target: str, store: "Store", wish: Wish, options: list[str], console: 
         while stop.number is None:
             before = _stamps(root)
             try:
-                code = _serve_until_change(target, store, wish, options, root, stop)
+                code = _serve_until_change(target, store, launch_options, options, root, stop)
             except BundleError as error:
                 console.error(str(error), error.hint)
                 code = error.exit_code
@@ -68,10 +70,15 @@ def _watched(target: str, store: "Store") -> Path:
 
 
 def _serve_until_change(
-    target: str, store: "Store", wish: Wish, options: list[str], root: Path, stop: _Stop
+    target: str,
+    store: "Store",
+    launch_options: LaunchOptions,
+    options: list[str],
+    root: Path,
+    stop: _Stop,
 ) -> int:
     before = _stamps(root)
-    with prepare(target, store, wish) as launch:
+    with prepare(target, store, launch_options) as launch:
         child = process.start(launch.command(options), launch.variables())
         while child.poll() is None and stop.number is None and _stamps(root) == before:
             time.sleep(INTERVAL)

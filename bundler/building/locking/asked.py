@@ -1,4 +1,4 @@
-"""Asked: everything that a lock depends on."""
+"""LockInputs: everything that a lock depends on."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -22,7 +22,7 @@ OLDEST_PYTHON = (3, 11)
 
 
 @dataclass(frozen=True, slots=True)
-class Asked:
+class LockInputs:
     """What a project asks for; its digest says whether an old lock still fits."""
 
     requirements: Requirements

@@ -5,29 +5,29 @@ from dataclasses import replace
 from ...requirements.lock.lock import Lock
 from ...requirements.resolving.accelerator import Accelerator, derive
 from ...requirements.target import MACHINES
-from .asked import Asked
+from .asked import LockInputs
 
 
-def of_lock(asked: Asked, lock: Lock) -> Accelerator:
+def of_lock(inputs: LockInputs, lock: Lock) -> Accelerator:
     """What the lock says of the hardware, with the base image as it is pinned."""
-    return replace(derived(asked, lock), base=lock.base.pinned)
+    return replace(derived(inputs, lock), base=lock.base.pinned)
 
 
-def derived(asked: Asked, lock: Lock) -> Accelerator:
+def derived(inputs: LockInputs, lock: Lock) -> Accelerator:
     """What the packages of the first platform say, and what the bundlefile says over them."""
     platform = lock.platforms[0]
-    found = derive(lock.on(platform), lock.python, asked.flavor, MACHINES[platform])
+    found = derive(lock.on(platform), lock.python, inputs.flavor, MACHINES[platform])
     others = {
-        MACHINES[other]: derive(lock.on(other), lock.python, asked.flavor, MACHINES[other]).archs
+        MACHINES[other]: derive(lock.on(other), lock.python, inputs.flavor, MACHINES[other]).archs
         for other in lock.platforms
     }
     if set(others.values()) != {found.archs}:
         found = replace(found, archs_on=others)
     left = [
         f"{name} is left out, because `python.exclude_packages` says so."
-        for name in asked.target.excludes
+        for name in inputs.target.excludes
     ]
-    if asked.base is None:
+    if inputs.base is None:
         return replace(found, why=(*found.why, *left))
-    why = (*found.why, *left, f"The bundlefile names the base image `{asked.base}`.")
-    return replace(found, base=asked.base, flavor="own", why=why)
+    why = (*found.why, *left, f"The bundlefile names the base image `{inputs.base}`.")
+    return replace(found, base=inputs.base, flavor="own", why=why)

@@ -16,7 +16,7 @@ from ...requirements.target import TORCH_INDEX
 from .. import routes
 from ..chosen_model import ChosenModel, choose
 from . import hardware, reasons
-from .asked import Asked
+from .asked import LockInputs
 
 if TYPE_CHECKING:
     from ...project.project import Project
@@ -38,10 +38,10 @@ class Locked:
     file: LockFile | None = None
     why: tuple[str, ...] = ()
 
-    def narrowed(self, platform: str, asked: "Asked") -> Self:
+    def narrowed(self, platform: str, inputs: "LockInputs") -> Self:
         """The same for one platform of those that were asked for."""
         lock = self.lock.narrowed(platform)
-        return replace(self, lock=lock, hardware=hardware.of_lock(asked, lock))
+        return replace(self, lock=lock, hardware=hardware.of_lock(inputs, lock))
 
     def write(self) -> None:
         """Put the lock beside the bundlefile, whole or not at all."""
@@ -77,8 +77,8 @@ def lock(
         kept = LockFile({name: _pinned(one, progress) for name, one in kept.variants.items()})
     models = choose(project.bundlefile, store, None)
     served = routes.plan(project, {alias: model.manifest for alias, model in models.items()})
-    asked = Asked.of(project, models, served.routes)
-    locked = settle(project, asked, models, kept, offline=offline, progress=progress)
+    inputs = LockInputs.of(project, models, served.routes)
+    locked = settle(project, inputs, models, kept, offline=offline, progress=progress)
     locked = replace(locked, is_new=locked.file != old)
     locked.write()
     return locked
@@ -97,25 +97,25 @@ def lock_path(project: "Project") -> Path:
 
 def settle(
     project: "Project",
-    asked: Asked,
+    inputs: LockInputs,
     models: Mapping[str, ChosenModel],
     old: LockFile | None,
     *,
     offline: bool = False,
     progress: Progress | None = None,
 ) -> Locked:
-    """The lock for `asked`: the `old` one if its inputs are the same, else a new one.
+    """The lock for `inputs`: the `old` one if its inputs are the same, else a new one.
 
     With it go those for the other accelerators of the bundlefile. Writes nothing.
     """
     chosen = {alias: model.locked for alias, model in models.items()}
     named = project.bundlefile.accelerators
-    is_filed = asked.accelerator in named
+    is_filed = inputs.accelerator in named
     before, versions = (old.variants, old.versions) if old else ({}, {})
     variants: dict[str, Lock] = {}
     told: dict[str, tuple[str, ...]] = {}
-    for accelerator in named if is_filed else (asked.accelerator,):
-        one = replace(asked, accelerator=accelerator)
+    for accelerator in named if is_filed else (inputs.accelerator,):
+        one = replace(inputs, accelerator=accelerator)
         lock = before.get(accelerator)
         if lock is None or lock.input != one.digest:
             from . import resolving  # only where something is to be resolved: it is slow to import
@@ -124,21 +124,21 @@ def settle(
                 one, versions, offline=offline, progress=progress or NullProgress()
             )
         variants[accelerator] = replace(lock, models=chosen)
-    lock, file = variants[asked.accelerator], LockFile(variants) if is_filed else None
-    known = hardware.of_lock(asked, lock)
-    warnings = (*asked.requirements.warnings, *known.warnings, *_doubts(asked, lock))
-    warnings = (*warnings, *told.get(asked.accelerator, ()))
-    is_kept = asked.accelerator not in told
-    why = tuple(reasons.of_lock(asked, lock, project.bundlefile, is_kept=is_kept))
+    lock, file = variants[inputs.accelerator], LockFile(variants) if is_filed else None
+    known = hardware.of_lock(inputs, lock)
+    warnings = (*inputs.requirements.warnings, *known.warnings, *_doubts(inputs, lock))
+    warnings = (*warnings, *told.get(inputs.accelerator, ()))
+    is_kept = inputs.accelerator not in told
+    why = tuple(reasons.of_lock(inputs, lock, project.bundlefile, is_kept=is_kept))
     return Locked(lock, lock_path(project), known, file != old, warnings, file, why)
 
 
-def _doubts(asked: Asked, lock: Lock) -> list[str]:
-    doubts = given.changes(asked.requirements.given, lock.packages, lock.accelerator)
-    for name, (saved, alias) in asked.requirements.recorded.items():
+def _doubts(inputs: LockInputs, lock: Lock) -> list[str]:
+    doubts = given.changes(inputs.requirements.given, lock.packages, lock.accelerator)
+    for name, (saved, alias) in inputs.requirements.recorded.items():
         locked = lock.version(name)
         if locked is not None and locked.partition("+")[0] != saved:
-            lines = " and ".join(str(item) for item in asked.requirements.asked_for(name))
+            lines = " and ".join(str(item) for item in inputs.requirements.asked_for(name))
             doubts.append(
                 f"Model `{alias}` was saved with {name} {saved}; the lock has {locked}, because "
                 f"of {lines}."

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 from ...requirements.lock.lock import Lock
-from .asked import Asked
+from .asked import LockInputs
 
 if TYPE_CHECKING:
     from ...project.bundlefile import Bundlefile
@@ -12,7 +12,9 @@ if TYPE_CHECKING:
 SHOWN = 4  # names in a sentence
 
 
-def of_lock(asked: Asked, lock: Lock, bundlefile: "Bundlefile", *, is_kept: bool) -> Iterator[str]:
+def of_lock(
+    inputs: LockInputs, lock: Lock, bundlefile: "Bundlefile", *, is_kept: bool
+) -> Iterator[str]:
     """The reasons that are not about hardware."""
     if is_kept:
         yield f"`{bundlefile.python.lock}` is kept: all that it depends on is the same."
@@ -27,16 +29,16 @@ def of_lock(asked: Asked, lock: Lock, bundlefile: "Bundlefile", *, is_kept: bool
         own = [package.name for package in found if package.platforms]
         more = f", of which {_names(own)} for it alone" if own else ""
         yield f"{len(found)} packages for {platform}{more}."
-    yield from _sources(asked, lock)
-    if asked.target.exclude_newer:
-        yield f"Nothing is newer than {asked.target.exclude_newer}: `python.exclude_newer`."
+    yield from _sources(inputs, lock)
+    if inputs.target.exclude_newer:
+        yield f"Nothing is newer than {inputs.target.exclude_newer}: `python.exclude_newer`."
     others = [name for name in bundlefile.accelerators if name != lock.accelerator]
     if others:
         yield f"The lock holds {_names(others)}, too: `bundle build --accelerator`."
 
 
-def _sources(asked: Asked, lock: Lock) -> Iterator[str]:
-    given = asked.requirements.given
+def _sources(inputs: LockInputs, lock: Lock) -> Iterator[str]:
+    given = inputs.requirements.given
     kept = [package.name for package in lock.packages if package.name in given]
     if kept:
         yield f"{len(kept)} packages are as `{given[kept[0]].origin}` pins them, file by file."

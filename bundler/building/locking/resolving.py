@@ -14,60 +14,62 @@ from ...requirements.resolving.backends import resolve_for
 from ...requirements.wheels import collisions
 from ...requirements.wheels.listing import listings
 from . import hardware
-from .asked import Asked
+from .asked import LockInputs
 
 AT_ONCE = 4  # resolutions
 
 
 def resolve(
-    asked: Asked, kept: Mapping[str, str], *, offline: bool, progress: Progress
+    inputs: LockInputs, kept: Mapping[str, str], *, offline: bool, progress: Progress
 ) -> tuple[Lock, tuple[str, ...]]:
-    """The lock for `asked`, and what a person should know; versions of `kept` stay if they fit.
+    """The lock for `inputs`, and what a person should know; versions of `kept` stay if they fit.
 
     Raises:
         ResolveError: when nothing satisfies it, or what does cannot be installed together.
     """
-    _check_excludes(asked)
-    told = ", ".join(asked.platforms)
-    progress.step(f"Resolving requirements for {told}, Python {asked.target.python}")
+    _check_excludes(inputs)
+    told = ", ".join(inputs.platforms)
+    progress.step(f"Resolving requirements for {told}, Python {inputs.target.python}")
     with ThreadPoolExecutor(AT_ONCE) as pool:
-        found = list(pool.map(lambda name: _one(asked, kept, name, offline), asked.platforms))
+        found = list(pool.map(lambda name: _one(inputs, kept, name, offline), inputs.platforms))
     for packages in found:
-        given.check(asked.requirements.given, packages, asked.accelerator)
-    resolved = dict(zip(asked.platforms, found, strict=True))
-    warnings = [_checked(asked, packages, offline=offline) for packages in found]
+        given.check(inputs.requirements.given, packages, inputs.accelerator)
+    resolved = dict(zip(inputs.platforms, found, strict=True))
+    warnings = [_checked(inputs, packages, offline=offline) for packages in found]
     lock = Lock(
-        input=asked.digest,
-        python=asked.target.python,
-        platforms=asked.platforms,
-        accelerator=asked.accelerator,
-        exclude_newer=asked.target.exclude_newer,
-        indexes=asked.target.indexes,
+        input=inputs.digest,
+        python=inputs.target.python,
+        platforms=inputs.platforms,
+        accelerator=inputs.accelerator,
+        exclude_newer=inputs.target.exclude_newer,
+        indexes=inputs.target.indexes,
         base=BaseImage(""),
         models={},
         packages=merge(resolved),
     )
-    lock = replace(lock, base=BaseImage(asked.base or hardware.derived(asked, lock).base))
+    lock = replace(lock, base=BaseImage(inputs.base or hardware.derived(inputs, lock).base))
     doubts = tuple(dict.fromkeys(warning for warning in warnings if warning))
     return (lock if offline else pinned(lock, progress)), doubts
 
 
-def _one(asked: Asked, kept: Mapping[str, str], platform: str, offline: bool) -> list[Package]:
-    preferences = {**kept, **asked.requirements.preferences}
-    requirements = replace(asked.requirements, preferences=preferences)
-    target = replace(asked.target, platform=platform, offline=offline)
-    return resolve_for(asked.accelerator, requirements, target)
+def _one(
+    inputs: LockInputs, kept: Mapping[str, str], platform: str, offline: bool
+) -> list[Package]:
+    preferences = {**kept, **inputs.requirements.preferences}
+    requirements = replace(inputs.requirements, preferences=preferences)
+    target = replace(inputs.target, platform=platform, offline=offline)
+    return resolve_for(inputs.accelerator, requirements, target)
 
 
-def _checked(asked: Asked, packages: list[Package], *, offline: bool) -> str:
+def _checked(inputs: LockInputs, packages: list[Package], *, offline: bool) -> str:
     """Refuse wheels that overwrite each other."""
-    listed = listings(packages, asked.target.indexes, offline=offline)
+    listed = listings(packages, inputs.target.indexes, offline=offline)
     return collisions.check_lock(packages, listed)
 
 
-def _check_excludes(asked: Asked) -> None:
-    for name in asked.target.excludes:
-        for wanted in asked.requirements.wanted:
+def _check_excludes(inputs: LockInputs) -> None:
+    for name in inputs.target.excludes:
+        for wanted in inputs.requirements.wanted:
             if wanted.name == name:
                 raise ResolveError(
                     f"`{name}` stands in `python.exclude_packages`, but {wanted} asks for it.",

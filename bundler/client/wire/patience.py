@@ -10,7 +10,7 @@ So the client that blocks and the one that awaits ask alike.
 
 import random
 from collections.abc import Callable, Generator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from .failures import ClientError, OutOfTime, Refused, Unreachable, WrongInput
 from .question import Question
@@ -46,6 +46,10 @@ class Patience:
 
     timeout: float = 30.0
     retries: int = 3
+
+    def within(self, timeout: float | None) -> "Patience":
+        """The same, with another timeout, where one is given."""
+        return self if timeout is None else replace(self, timeout=timeout)
 
 
 Outcome = Reply | Lost | None

@@ -1,7 +1,7 @@
 """Question: one HTTP request as a client sends it, and what of it may be sent again."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from ....runtime.version import __version__
 from .failures import WrongInput
@@ -22,6 +22,14 @@ class Question:
     headers: Mapping[str, str] = field(default_factory=dict)
     is_idempotent: bool = True
 
+    def adding(self, headers: Mapping[str, str]) -> "Question":
+        """The same, with further headers, which win."""
+        return replace(self, headers={**self.headers, **headers})
+
+    def within(self, seconds: float) -> "Question":
+        """The same, with the time that the server has for it."""
+        return self.adding({"x-request-timeout": f"{max(seconds, 0.001):.3f}"})
+
 
 def checked(headers: Mapping[str, str]) -> dict[str, str]:
     """Headers that stay on their lines.
@@ -34,12 +42,6 @@ def checked(headers: Mapping[str, str]) -> dict[str, str]:
         if not name or not text.isprintable() or any(c in name for c in " :\t"):
             raise WrongInput(f"The header {name!r} has a name or a value that no header has.")
     return dict(headers)
-
-
-def timed(question: Question, seconds: float) -> Question:
-    """The same, with the time that the server has for it."""
-    headers = dict(question.headers) | {"x-request-timeout": f"{max(seconds, 0.001):.3f}"}
-    return Question(question.method, question.path, question.body, headers, question.is_idempotent)
 
 
 CONTRACT = Question("GET", "/openapi.json", headers={"user-agent": AGENT})

@@ -33,12 +33,12 @@ def test(
       bundle test fraud --gpu
     """
     from ....bundler.checking import replay
-    from ....bundler.serving.serving import Wish, prepare
+    from ....bundler.serving.serving import LaunchOptions, prepare
     from ....bundler.store import Store
 
     console = Console(json=json, quiet=quiet)
-    wish = Wish(env, trust=trust, offline=offline, on_gpu=gpu is not None)
-    with prepare(target, Store.default(), wish, console) as launch:
+    options = LaunchOptions(env, trust=trust, offline=offline, on_gpu=gpu is not None)
+    with prepare(target, Store.default(), options, console) as launch:
         console.step(launch.environment.why)
         device = _device(gpu)
         report = replay(

@@ -58,8 +58,8 @@ def bench(
 
       bundle bench http://127.0.0.1:8080
     """
-    from ....bundler.benching.wish import Wish
-    from ....bundler.serving.serving import Wish as Where
+    from ....bundler.benching.wish import BenchPlan
+    from ....bundler.serving.serving import LaunchOptions
     from .stand import Stand, question
 
     console = Console(json=json, quiet=quiet)
@@ -68,8 +68,10 @@ def bench(
     is_duel = len(targets) == _TOO_MANY
     asked = "none" if rate is None and is_duel else (rate or "50%,80%,120%")
     length = seconds or (_SECONDS_OF_TWO if is_duel else _SECONDS)
-    wish = Wish.parse(clients, asked, rows=rows, seconds=length, timeout=timeout, rounds=rounds)
+    plan = BenchPlan.parse(
+        clients, asked, rows=rows, seconds=length, timeout=timeout, rounds=rounds
+    )
     options = given(workers=workers, isolation=isolation, http=http, gpu=gpu)
-    where = Where(env, trust=trust, offline=offline, on_gpu=gpu is not None)
+    where = LaunchOptions(env, trust=trust, offline=offline, on_gpu=gpu is not None)
     body = question(data, console) if data else None
-    Stand(console, where, options, route=route, body=body, remote=remote).measure(targets, wish)
+    Stand(console, where, options, route=route, body=body, remote=remote).measure(targets, plan)

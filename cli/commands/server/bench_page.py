@@ -4,7 +4,7 @@ import sys
 from collections.abc import Iterator, Sequence
 from shutil import get_terminal_size
 
-from ....bundler.benching.duel import DuelReport
+from ....bundler.benching.duel import PairedReport
 from ....bundler.benching.findings import parts
 from ....bundler.benching.findings.comparison import Pair, Ratio
 from ....bundler.benching.findings.cost_fit import Fit
@@ -48,12 +48,12 @@ def _page(subject: Subject, report: Report) -> Iterator[str]:
         yield f"set {one.setting}: {one.value}  {one.why}" if one.setting else one.why
 
 
-def duel_page(names: Sequence[str], report: DuelReport) -> str:
+def paired_page(names: Sequence[str], report: PairedReport) -> str:
     """Everything about two."""
-    return "\n".join(_duel(names, report))
+    return "\n".join(_paired(names, report))
 
 
-def _duel(names: Sequence[str], report: DuelReport) -> Iterator[str]:
+def _paired(names: Sequence[str], report: PairedReport) -> Iterator[str]:
     if report.wrong:
         yield _wrong(report.wrong, report.differences)
         yield ""

@@ -13,7 +13,7 @@ from ...options.options import Env, Json, Offline, Quiet, Trust
 from ...terminal.console import Console
 
 if TYPE_CHECKING:
-    from ....bundler.serving.serving import Launch, Wish
+    from ....bundler.serving.serving import Launch, LaunchOptions
 
 Target = Annotated[
     str,
@@ -86,15 +86,15 @@ def predict(
 
       bundle predict churn --data people.parquet --output scores.parquet
     """
-    from ....bundler.serving.serving import Wish
+    from ....bundler.serving.serving import LaunchOptions
     from .answered import accepting, say, write
     from .request import Body, parsed, post
 
     console = Console(json=json, quiet=quiet)
     body = Body.read(data, type, console)
     headers = accepting(output) | parsed(header)
-    wish = Wish(env, trust=trust, offline=offline)
-    with _address(target, method, wish, console) as url:
+    options = LaunchOptions(env, trust=trust, offline=offline)
+    with _address(target, method, options, console) as url:
         answer = post(url, body, timeout, headers)
     if answer.status not in OK:
         hint = None if body.content else "Name a file with `--data FILE`, or send one to stdin."
@@ -106,7 +106,9 @@ def predict(
 
 
 @contextmanager
-def _address(target: str, method: str | None, wish: "Wish", console: Console) -> Iterator[str]:
+def _address(
+    target: str, method: str | None, options: "LaunchOptions", console: Console
+) -> Iterator[str]:
     """The URL to ask, of a server that runs at least as long as the block."""
     if target.startswith(("http://", "https://")):
         yield _complete(target, method)
@@ -115,7 +117,7 @@ def _address(target: str, method: str | None, wish: "Wish", console: Console) ->
     from ....bundler.store import Store
     from ...serving.passing_server import running
 
-    with prepare(target, Store.default(), wish, console) as launch:
+    with prepare(target, Store.default(), options, console) as launch:
         path = _route(launch, method)
         console.step(launch.environment.why)
         with running(launch) as server:

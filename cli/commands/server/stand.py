@@ -8,14 +8,13 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from ....bundler.benching.bench import Bench
-from ....bundler.benching.duel import Duel, DuelReport
+from ....bundler.benching.duel import PairedReport, PairedRun
 from ....bundler.benching.run import Report, Run
 from ....bundler.benching.subject import launched, running_server
 from ....bundler.benching.subject.question import Question
 from ....bundler.benching.subject.subject import Subject
-from ....bundler.benching.wish import Wish
-from ....bundler.serving.serving import Wish as Where
-from ....bundler.serving.serving import prepare
+from ....bundler.benching.wish import BenchPlan
+from ....bundler.serving.serving import LaunchOptions, prepare
 from ....bundler.store import Store
 from ...serving.passing_server import running
 from ...terminal.console import Console
@@ -32,13 +31,13 @@ class Stand:
     """
 
     console: Console
-    where: Where
+    where: LaunchOptions
     options: Sequence[str]
     route: str | None = None
     body: Question | None = None
     remote: bool = False
 
-    def measure(self, targets: Sequence[str], wish: Wish) -> None:
+    def measure(self, targets: Sequence[str], plan: BenchPlan) -> None:
         """Measure one target or compare two, and say what was found, also if it was cut short.
 
         Raises:
@@ -47,39 +46,39 @@ class Stand:
         """
         with ExitStack() as stack:
             benches = [stack.enter_context(self._bench(target)) for target in targets]
-            rows = {bench.subject.questions.rows(wish.rows) for bench in benches}
+            rows = {bench.subject.questions.rows(plan.rows) for bench in benches}
             if len(rows) == 1:
-                wish = replace(wish, rows=rows.pop())
+                plan = replace(plan, rows=rows.pop())
             if len(benches) == 1:
-                self._single(benches[0], wish)
+                self._single(benches[0], plan)
             else:
-                self._duel(benches, wish)
+                self._paired(benches, plan)
 
-    def _single(self, bench: Bench, wish: Wish) -> None:
+    def _single(self, bench: Bench, plan: BenchPlan) -> None:
         from .bench_page import page
 
         subject = bench.subject
-        run = Run(bench, wish, self.console, _cpus())
+        run = Run(bench, plan, self.console, _cpus())
         end = _went(run)
-        data = subject.to_json() | {"rows": wish.rows, "cpus": _cpus()} | run.report.to_json()
+        data = subject.to_json() | {"rows": plan.rows, "cpus": _cpus()} | run.report.to_json()
         self._say(data, page(subject, run.report), run.report, end, _next(subject))
 
-    def _duel(self, benches: Sequence[Bench], wish: Wish) -> None:
-        from .bench_page import duel_page
+    def _paired(self, benches: Sequence[Bench], plan: BenchPlan) -> None:
+        from .bench_page import paired_page
 
         first, second = (bench.subject for bench in benches)
-        duel = Duel(benches[0], benches[1], wish, self.console)
-        end = _went(duel)
+        paired = PairedRun(benches[0], benches[1], plan, self.console)
+        end = _went(paired)
         both = {"first": first.to_json(), "second": second.to_json()}
-        data = both | {"rows": wish.rows, "cpus": _cpus()} | duel.report.to_json()
-        text = duel_page([first.tag or first.name, second.tag or second.name], duel.report)
-        self._say(data, text, duel.report, end, None)
+        data = both | {"rows": plan.rows, "cpus": _cpus()} | paired.report.to_json()
+        text = paired_page([first.tag or first.name, second.tag or second.name], paired.report)
+        self._say(data, text, paired.report, end, None)
 
     def _say(
         self,
         data: Mapping[str, Any],
         text: str,
-        report: Report | DuelReport,
+        report: Report | PairedReport,
         end: int | None,
         next_command: str | None,
     ) -> None:
@@ -126,7 +125,7 @@ def question(data: str, console: Console) -> Question:
     return Question(body.content, body.content_type)
 
 
-def _went(work: Run | Duel) -> int | None:
+def _went(work: Run | PairedRun) -> int | None:
     """Do it; the number of the signal that ended it early, once there is something to show.
 
     Raises:

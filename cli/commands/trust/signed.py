@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True, slots=True)
-class Asked:
+class RequiredSigners:
     """Who must have signed it, and where else its signatures are.
 
     signers     files of keys or certificates

@@ -14,7 +14,7 @@ from ...terminal.failed import Failed
 from ...usage import WrongUsage
 from ..item_json import to_json
 from .sign import TrustConfig
-from .signed import Asked
+from .signed import RequiredSigners
 
 if TYPE_CHECKING:
     from ....bundler.store import Damage, Item, Store
@@ -98,7 +98,7 @@ def verify(
     console = Console(json=json, quiet=quiet)
     if from_ and not repair:
         raise WrongUsage("`--from` is for `--repair`.", hint="Add `--repair`.")
-    asked = Asked(signer or [], identity, issuer, trust_config, signature or [])
+    asked = RequiredSigners(signer or [], identity, issuer, trust_config, signature or [])
     if asked.is_asked and (tag is None or repair):
         raise WrongUsage("Whose signature shall it have?", hint="Name one bundle or one model.")
     if tag and (Path(tag) / "bundle.json").is_file():
@@ -137,7 +137,7 @@ def _failed(damages: "list[Damage]", data: dict[str, Any]) -> Failed:
 
 
 def _verify_items(
-    store: "Store", items: "list[Item] | None", asked: Asked, console: Console
+    store: "Store", items: "list[Item] | None", asked: RequiredSigners, console: Console
 ) -> None:
     damages = store.verify(items, progress=console)
     if damages:
@@ -155,7 +155,7 @@ def _say_signer(item: "Item", signer: str, console: Console) -> None:
     console.result(data, f"`{item.tag}` is as it was signed by {signer}.")
 
 
-def _verify_directory(directory: Path, asked: Asked, console: Console) -> None:
+def _verify_directory(directory: Path, asked: RequiredSigners, console: Console) -> None:
     from ....bundler.checking import verify as verify_directory
 
     digest = verify_directory(directory, console, with_caches=asked.is_asked)

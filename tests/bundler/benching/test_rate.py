@@ -3,7 +3,7 @@
 import pytest
 
 from modelbundle.bundler.benching.rate import Rate
-from modelbundle.bundler.benching.wish import Wish
+from modelbundle.bundler.benching.wish import BenchPlan
 
 
 @pytest.mark.parametrize(("text", "expected"), [("80%", 800), ("120%", 1200), ("1500", 1500)])
@@ -18,9 +18,9 @@ def test_what_is_no_rate_is_refused(text):
 
 
 def test_the_loads_of_a_wish():
-    wish = Wish(clients=(1, 64), rates=(Rate(0.5, is_share=True), Rate(300)), rows=4)
+    plan = BenchPlan(clients=(1, 64), rates=(Rate(0.5, is_share=True), Rate(300)), rows=4)
 
-    assert [load.label for load in wish.closed()] == ["1 client", "64 clients"]
-    assert [load.label for load in wish.open(1000)] == ["50%: 500/s", "300/s"]
-    assert [load.label for load in wish.open(0)] == ["300/s"], "no capacity, no share of it"
-    assert {load.rows for load in wish.closed() + wish.open(1000)} == {4}
+    assert [load.label for load in plan.closed()] == ["1 client", "64 clients"]
+    assert [load.label for load in plan.open(1000)] == ["50%: 500/s", "300/s"]
+    assert [load.label for load in plan.open(0)] == ["300/s"], "no capacity, no share of it"
+    assert {load.rows for load in plan.closed() + plan.open(1000)} == {4}

@@ -5,18 +5,18 @@ import json
 import pytest
 
 from modelbundle.bundler.benching.bench import Bench
-from modelbundle.bundler.benching.duel import Duel
+from modelbundle.bundler.benching.duel import PairedRun
 from modelbundle.bundler.benching.rate import Rate
 from modelbundle.bundler.benching.run import Run
 from modelbundle.bundler.benching.subject.question import Questions
 from modelbundle.bundler.benching.subject.subject import Knobs, Subject
-from modelbundle.bundler.benching.wish import Wish
+from modelbundle.bundler.benching.wish import BenchPlan
 from modelbundle.bundler.progress import NullProgress
 from modelbundle.runtime.data.samples import Samples
 from modelbundle.runtime.errors import BundleError
 
 SAMPLES = Samples("predict", [[1], [2]], [2, 4])
-WISH = Wish(clients=(1, 2), seconds=0.2, timeout=2.0, rounds=2)
+WISH = BenchPlan(clients=(1, 2), seconds=0.2, timeout=2.0, rounds=2)
 
 
 class Doubler:
@@ -47,15 +47,15 @@ def subject(server, name="it"):
     return Subject(name, url, "/predict", Questions(SAMPLES), knobs=Knobs(4, 0.05, 1))
 
 
-def run(server, wish=WISH):
+def run(server, plan=WISH):
     with Bench(subject(server)) as bench:
-        return Run(bench, wish, NullProgress(), cpus=2).go()
+        return Run(bench, plan, NullProgress(), cpus=2).go()
 
 
 def test_every_load_is_a_round_and_the_cost_is_fitted_from_answers(peer, say):
-    wish = Wish(clients=(1, 4), rates=(Rate(0.5, is_share=True),), seconds=0.2, rows=2)
+    plan = BenchPlan(clients=(1, 4), rates=(Rate(0.5, is_share=True),), seconds=0.2, rows=2)
     with peer(Doubler(say)) as server:
-        report = run(server, wish)
+        report = run(server, plan)
 
     assert [one.load.label.partition(":")[0] for one in report.rounds] == [
         "1 client", "4 clients", "50%",
@@ -113,7 +113,7 @@ def test_a_duel_asks_both_in_turns(peer, say):
         Bench(subject(first, "a")) as a,
         Bench(subject(second, "b")) as b,
     ):
-        report = Duel(a, b, Wish(clients=(2,), seconds=0.1, rounds=4), Steps()).go()
+        report = PairedRun(a, b, BenchPlan(clients=(2,), seconds=0.1, rounds=4), Steps()).go()
 
     assert steps == list("ABBAABBA")
     data = report.to_json()

@@ -14,7 +14,7 @@ from modelbundle.bundler.checking import verify
 from modelbundle.bundler.errors import BuildError, NotFound, Refused
 from modelbundle.bundler.requirements.lock.lock_file import LockFile
 from modelbundle.bundler.requirements.resolving import uv
-from modelbundle.bundler.serving.serving import Wish, prepare
+from modelbundle.bundler.serving.serving import LaunchOptions, prepare
 from modelbundle.runtime.errors import NotTrusted
 from modelbundle.runtime.manifests.manifest import BundleManifest, bundle_digest
 
@@ -142,7 +142,7 @@ def test_a_bundle_with_a_package_that_a_stranger_chose_is_not_trusted(
     assert not other.manifest.executes_code
     with (
         pytest.raises(NotTrusted, match=r"packages that a model .* asks for \(numpy\)"),
-        prepare(other.item.tag, own_store, Wish("current")),
+        prepare(other.item.tag, own_store, LaunchOptions("current")),
     ):
         pass
 

@@ -13,7 +13,9 @@ from modelbundle.runtime.manifests.manifest import FileEntry
 @pytest.fixture
 def files():
     """What a bundle that is built now says of its runtime, and of a model."""
-    vendored = [FileEntry(path, digest.of_bytes(data), len(data)) for path, data in vendored_runtime.files()]
+    vendored = [
+        FileEntry(path, digest.of_bytes(data), len(data)) for path, data in vendored_runtime.files()
+    ]
     return [*vendored, FileEntry("models/m/model.json", digest.of_bytes(b"{}"), 2)]
 
 

@@ -9,12 +9,12 @@ import pytest
 from modelbundle.bundler.building.building import build
 from modelbundle.bundler.errors import Damaged
 from modelbundle.bundler.saving.saving import save_object
-from modelbundle.bundler.serving.serving import RUNTIME, Wish, prepare
+from modelbundle.bundler.serving.serving import RUNTIME, LaunchOptions, prepare
 from modelbundle.bundler.store import Store
 from modelbundle.runtime import bundle_modules
 from modelbundle.runtime.errors import InvalidBundle, NotTrusted
 
-HERE = Wish("current")
+HERE = LaunchOptions("current")
 
 
 class Answer:
@@ -70,7 +70,7 @@ def test_a_bundle_from_elsewhere_is_trusted_once_by_digest(copy, elsewhere):
         prepare(str(copy), elsewhere, HERE),
     ):
         pass
-    with prepare(str(copy), elsewhere, Wish("current", trust=True)) as launch:
+    with prepare(str(copy), elsewhere, LaunchOptions("current", trust=True)) as launch:
         assert launch.is_trusted
     with prepare(str(copy), elsewhere, HERE) as launch:
         assert launch.is_trusted
@@ -89,7 +89,7 @@ def test_another_runtime_is_another_bundle(copy, kept):
 
 
 def test_nothing_is_installed_for_a_bundle_that_nobody_trusts(copy, elsewhere):
-    with pytest.raises(NotTrusted), prepare(str(copy), elsewhere, Wish("locked")):
+    with pytest.raises(NotTrusted), prepare(str(copy), elsewhere, LaunchOptions("locked")):
         pass
     assert not (elsewhere.root / "envs").exists()
 
@@ -119,7 +119,10 @@ def test_a_module_that_the_manifest_does_not_name_is_refused(copy, kept, path):
 
 def test_a_damaged_bundle_is_not_trusted_and_not_called_a_stranger(copy, elsewhere):
     (copy / "server.py").write_text("")
-    with pytest.raises(Damaged), prepare(str(copy), elsewhere, Wish("current", trust=True)):
+    with (
+        pytest.raises(Damaged),
+        prepare(str(copy), elsewhere, LaunchOptions("current", trust=True)),
+    ):
         pass
     (copy / "bundle.json").write_text("{}")
     with pytest.raises(InvalidBundle), prepare(str(copy), elsewhere, HERE):
