@@ -6,13 +6,23 @@ from functools import partial
 from pathlib import Path
 from typing import Any, Self
 
+from ..batching.out_of_memory import is_out_of_memory
 from ..data.rows import table
-from ..errors import BundleError, InvalidModel, MissingFramework, in_short
+from ..data.samples import Samples
+from ..errors import (
+    BundleError,
+    InvalidInput,
+    InvalidModel,
+    MissingFramework,
+    RequestError,
+    in_short,
+)
 from ..frameworks import registry
 from ..frameworks.framework import Framework, Tunable
 from ..manifests.manifest import ModelManifest
 from ..manifests.tuning import Tuning
 from ..pickles.policy import Policy
+from . import likeness
 from .tuned import Tuned
 
 _NOT_SO = "The model says that loading it runs no code, which is not so."
@@ -29,6 +39,7 @@ class LoadedModel:
     framework: Framework
     object: Any
     tuned: Tuned | None = None
+    directory: Path | None = None  # with its samples
 
     @classmethod
     def load(
@@ -68,9 +79,9 @@ class LoadedModel:
                 f"The {framework.name} model cannot be loaded: {in_short(error)}."
             ) from error
         if tuning.is_default:
-            return cls(manifest, framework, model)
+            return cls(manifest, framework, model, directory=directory)
         tuned = Tuned(manifest, tuning)
-        loaded = cls(manifest, framework, model, tuned)
+        loaded = cls(manifest, framework, model, tuned, directory)
         if tuning.compile:
             tuned.compile(directory, manifest.samples, loaded.call)
         return loaded
@@ -82,14 +93,33 @@ class LoadedModel:
 
         Raises:
             InvalidModel: when the model has no such method.
+            InvalidInput: when it fails on rows of any JSON that are not of its sample's kinds.
         """
         if method not in self.manifest.methods:
             known = ", ".join(f"`{name}`" for name in self.manifest.methods)
             raise InvalidModel(f"The model has no method `{method}`; it has {known}.")
         batch = table.assemble(self.manifest.methods[method].inputs, batch)
+        try:
+            return self._answer(method, batch)
+        except (RequestError, BundleError):
+            raise
+        except Exception as error:
+            told = None if is_out_of_memory(error) else self._unlike(method, batch)
+            if told is None:
+                raise
+            raise InvalidInput(told) from error
+
+    def _answer(self, method: str, batch: Any) -> Any:
         if self.tuned is None:
             return self.framework.call(self.object, method, batch)
         return self.tuned.call(method, partial(self.framework.call, self.object, method), batch)
+
+    def _unlike(self, method: str, batch: Any) -> str | None:
+        """In what rows of any JSON, on which it failed, differ from those of its sample."""
+        sample = self.manifest.samples.get(method)
+        if sample is None or self.directory is None or not isinstance(batch, list):
+            return None
+        return likeness.difference(batch, Samples.read(self.directory / sample).inputs)
 
 
 def _check_loader(manifest: ModelManifest) -> None:
