@@ -162,7 +162,7 @@ def replay(
     done = subprocess.run(
         command, cwd=directory, env=settings, capture_output=True, text=True, check=False
     )
-    data = _answer(done.stdout, done.stderr)
+    data = _answer(done)
     if "error" in data:
         kinds = {kind.exit_code: kind for kind in (NotTrusted, NoDevice)}
         kind = kinds.get(done.returncode, BundleError)
@@ -188,11 +188,19 @@ def _variables(directory: Path, *, is_trusted: bool) -> Mapping[str, str]:
     return settings
 
 
-def _answer(stdout: str, stderr: str) -> dict[str, Any]:
-    lines: Sequence[str] = stdout.strip().splitlines()
+def _answer(done: "subprocess.CompletedProcess[str]") -> dict[str, Any]:
+    lines: Sequence[str] = done.stdout.strip().splitlines()
     try:
         data = json.loads(lines[-1])
     except (IndexError, ValueError):
-        last = (stderr.strip().splitlines() or ["it said nothing"])[-1]
+        if done.returncode < 0:
+            name = signal.Signals(-done.returncode).name
+            return {
+                "error": f"The replay was killed by {name}: a model, or what it is loaded with, "
+                "ended its process.",
+                "hint": "`bundle serve` says which model it is. What came from elsewhere may have "
+                "been made to do that.",
+            }
+        last = (done.stderr.strip().splitlines() or ["it said nothing"])[-1]
         return {"error": f"The replay ended early: {last}"}
     return data if isinstance(data, dict) else {"error": f"The replay said {lines[-1]!r}."}

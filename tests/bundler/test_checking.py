@@ -10,9 +10,9 @@ from modelbundle.bundler.building.building import build
 from modelbundle.bundler.checking import replay, verify
 from modelbundle.bundler.difference import Contents, diff
 from modelbundle.bundler.errors import Damaged
-from modelbundle.bundler.requirements.environment import choose
+from modelbundle.bundler.requirements.environment import Environment, choose
 from modelbundle.bundler.store import Store
-from modelbundle.runtime.errors import InvalidBundle, NotTrusted
+from modelbundle.runtime.errors import BundleError, InvalidBundle, NotTrusted
 
 SAMPLE = np.array([[1.0, 2.0], [3.0, 5.0]])
 
@@ -146,3 +146,12 @@ def test_models_are_compared_too(own_store):
     two = modelbundle.save("line", fit(), labels={"team": "b"})
     found = diff(Contents.of_item(one, own_store), Contents.of_item(two, own_store))
     assert [(c.what, c.before, c.after) for c in found.settings] == [("labels.team", "a", "b")]
+
+
+def test_a_replay_that_dies_says_of_what(tmp_path):
+    python = tmp_path / "python"
+    python.write_text("#!/bin/sh\necho stack of threads >&2\nkill -SEGV $$\n")
+    python.chmod(0o755)
+    with pytest.raises(BundleError, match="killed by SIGSEGV: a model") as caught:
+        replay(tmp_path, Environment(python, "given", is_current=False))
+    assert "bundle serve" in caught.value.hint
