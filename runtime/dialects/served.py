@@ -4,7 +4,6 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any, Literal, Protocol
 
-from ..batching.request import FutureRequest
 from ..batching.window import Limits
 from ..data.payload import Codec, Payload
 from ..data.regions import Regions
@@ -165,10 +164,7 @@ class Served:
         runner = self._runner
         if runner is None or not self.condition.takes_requests:
             raise self._not_ready()
-        request = inquiry.request = FutureRequest(
-            batch, rows, len(inquiry.body), inquiry.deadline, inquiry.priority, inquiry.client
-        )
-        return await runner.answer(request, self.method)
+        return await runner.answer(inquiry.queue(batch, rows), self.method)
 
     def check(self, rows: int) -> None:
         """Refuse a batch of so many rows, where it is not to be asked of the model.

@@ -13,10 +13,8 @@ from ..printable import printable
 from ..telemetry.trace_context import current
 from .guarded import Guarded
 from .request.body import Body
-from .request.coding import deflated, read_plain
+from .request.coding import deflated
 from .request.exchange import Exchange, Receive, Scope, Send
-from .request.headers import content_type, seconds_allowed
-from .request.queue_headers import QueueHeaders
 from .shared_state import SharedState
 
 _MOST_KNOWN = 1024  # paths that need not be looked for again
@@ -40,7 +38,6 @@ class DialectEndpoint(Guarded):
         self._dialect = dialect
         self.rule = rule
         self.place = place
-        self._queue_headers = QueueHeaders(shared.settings.queue)
 
     async def __call__(
         self, exchange: Exchange, scope: Scope, receive: Receive, send: Send
@@ -52,25 +49,11 @@ class DialectEndpoint(Guarded):
     async def _answer(
         self, exchange: Exchange, scope: Scope, body: Body, receive: Receive
     ) -> Reply:
-        headers = exchange.headers
-        seconds = seconds_allowed(headers.get(b"x-request-timeout"), self._settings.timeout)
-        data = await read_plain(exchange, body, receive)
-        inquiry = Inquiry(
-            exchange.method,
-            self.place.path,
-            self.place.parts,
-            _query(scope),
-            headers,
-            data,
-            content_type(headers.get(b"content-type", b"")),
-            headers.get(b"accept", b"").decode("latin-1"),
-            exchange.began + seconds,
-            priority=self._queue_headers.priority(headers),
-            client=self._queue_headers.client(headers, (scope.get("client") or (None,))[0]),
-            id=exchange.id,
-            trace=current.get() or exchange.trace,
-            route=self.rule.name,
-        )
+        inquiry = await self._read(
+            exchange, scope, body, receive, Inquiry,
+            method=exchange.method, path=self.place.path, parts=self.place.parts,
+            query=_query(scope), route=self.rule.name,
+        )  # fmt: skip
         try:
             return await self.handled(inquiry)
         finally:

@@ -7,10 +7,7 @@ from ..models.operation import Call, Operation, Stream
 from ..telemetry.trace_context import current
 from .guarded import Guarded
 from .request.body import Body
-from .request.coding import read_plain
 from .request.exchange import Exchange, Receive, Scope, Send, refusal
-from .request.headers import content_type, seconds_allowed
-from .request.queue_headers import QueueHeaders
 from .shared_state import SharedState
 
 _ALLOW = ((b"allow", b"POST"),)
@@ -23,7 +20,6 @@ class Endpoint(Guarded):
         super().__init__(shared)
         self.route = route
         self.operation: Operation | None = None  # None until it is loaded
-        self._queue_headers = QueueHeaders(shared.settings.queue)
 
     async def __call__(
         self, exchange: Exchange, scope: Scope, receive: Receive, send: Send
@@ -38,22 +34,7 @@ class Endpoint(Guarded):
         if exchange.method != "POST":
             raise NotAllowed(f"`{self.route.path}` takes POST, not {exchange.method}.")
         operation = self._open()
-        headers = exchange.headers
-        deadline = exchange.began + seconds_allowed(
-            headers.get(b"x-request-timeout"), self._shared.settings.timeout
-        )
-        data = await read_plain(exchange, body, receive)
-        call = Call(
-            data,
-            content_type(headers.get(b"content-type", b"")),
-            headers.get(b"accept", b"").decode("latin-1"),
-            deadline,
-            priority=self._queue_headers.priority(headers),
-            client=self._queue_headers.client(headers, (scope.get("client") or (None,))[0]),
-            id=exchange.id,
-            trace=current.get() or exchange.trace,
-            headers=headers,
-        )
+        call = await self._read(exchange, scope, body, receive, Call)
         if call.trace is not None:
             current.set(call.trace)
         try:

@@ -4,14 +4,21 @@ import asyncio
 import logging
 import time
 from abc import ABC, abstractmethod
+from typing import Any, TypeVar
 
 from ..dialects.reply import Reply
 from ..errors import ClientGone, Overloaded, PredictionFailed, RequestError
+from ..models.operation import Call
+from ..telemetry.trace_context import current
 from .request import timing
 from .request.body import Body
+from .request.coding import read_plain
 from .request.exchange import Exchange, Receive, Scope, Send, named
+from .request.headers import content_type, seconds_allowed
+from .request.queue_headers import QueueHeaders
 from .shared_state import SharedState
 
+C = TypeVar("C", bound=Call)
 log = logging.getLogger(__name__)
 
 ON_DISCONNECT = "modelbundle.on_disconnect"
@@ -24,6 +31,7 @@ class Guarded(ABC):
     def __init__(self, shared: SharedState) -> None:
         self._shared = shared
         self._settings = shared.settings
+        self._queue_headers = QueueHeaders(shared.settings.queue)
 
     @abstractmethod
     async def _answer(
@@ -38,6 +46,36 @@ class Guarded(ABC):
     @abstractmethod
     def _error(self, error: RequestError) -> Reply:
         """How the client is told of an error."""
+
+    async def _read(
+        self,
+        exchange: Exchange,
+        scope: Scope,
+        body: Body,
+        receive: Receive,
+        make: type[C],
+        **more: Any,
+    ) -> C:
+        """All of a request: its body, and what its headers say of how it is to be answered.
+
+        Raises:
+            RequestError: for a body that is not taken, or a header that makes no sense.
+        """
+        headers = exchange.headers
+        seconds = seconds_allowed(headers.get(b"x-request-timeout"), self._settings.timeout)
+        data = await read_plain(exchange, body, receive)
+        return make(
+            data,
+            content_type(headers.get(b"content-type", b"")),
+            headers.get(b"accept", b"").decode("latin-1"),
+            exchange.began + seconds,
+            self._queue_headers.priority(headers),
+            self._queue_headers.client(headers, (scope.get("client") or (None,))[0]),
+            exchange.id,
+            current.get() or exchange.trace,
+            headers=headers,
+            **more,
+        )
 
     async def guard(self, exchange: Exchange, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request."""

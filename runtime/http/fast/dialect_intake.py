@@ -98,9 +98,9 @@ class DialectIntake(Arrivals):
     def _inquiry(self, request: FastRequest) -> Inquiry:
         head, place = request.head, self._endpoint.place
         return Inquiry(
-            request.method, place.path, place.parts, {}, head.said, request.body,
-            head.content_type, head.accept, request.deadline, request.priority, request.client,
-            request.id, request.trace, route=self.route,
+            request.body, head.content_type, head.accept, request.deadline, request.priority,
+            request.client, request.id, request.trace, method=request.method, path=place.path,
+            parts=place.parts, query={}, headers=head.said, route=self.route,
         )  # fmt: skip
 
     async def _handle(self, request: FastRequest, inquiry: Inquiry) -> None:
