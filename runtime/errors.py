@@ -215,3 +215,19 @@ class DeadlineExceeded(RequestError):
     """The answer would come later than the client is willing to wait."""
 
     status = 504
+
+
+def raised_elsewhere(
+    name: object, status: int, detail: str, retry_after: float | None
+) -> RequestError:
+    """A RequestError that another process has told of, by the name of its class and what it says.
+
+    The author's own classes are not known here: of such an error there are status and words.
+    """
+    kind = globals().get(str(name))
+    if not (isinstance(kind, type) and issubclass(kind, RequestError)):
+        kind = RequestError
+    error: RequestError = RequestError.__new__(kind)
+    RequestError.__init__(error, detail, retry_after=retry_after)
+    error.status = status
+    return error

@@ -5,10 +5,9 @@ from typing import Any
 
 import orjson
 
-from .. import errors
 from ..batching.executor import WrongLength
 from ..batching.out_of_memory import is_out_of_memory
-from ..errors import RequestError
+from ..errors import RequestError, raised_elsewhere
 
 _LONGEST = 1 << 13  # characters of a text: all of them fit where there is always room
 
@@ -48,7 +47,7 @@ def _like(told: dict[str, Any]) -> Exception:
     if told["out_of_memory"]:
         return RemoteMemoryError(told["said"])
     if "status" in told:
-        return _request_error(told)
+        return raised_elsewhere(told["type"], told["status"], told["detail"], told["retry_after"])
     if told["type"] == WrongLength.__name__:
         return RemoteWrongLength(told["said"])
     return RemoteError(f"{told['type']}: {told['said']}")
@@ -59,15 +58,6 @@ class RemoteWrongLength(WrongLength):
 
     def __init__(self, said: str) -> None:
         ValueError.__init__(self, said)
-
-
-def _request_error(told: dict[str, Any]) -> RequestError:
-    kind = getattr(errors, told["type"], RequestError)
-    is_known = isinstance(kind, type) and issubclass(kind, RequestError)
-    error: RequestError = RequestError.__new__(kind if is_known else RequestError)
-    RequestError.__init__(error, told["detail"], retry_after=told["retry_after"])
-    error.status = told["status"]
-    return error
 
 
 def _said(error: BaseException) -> str:

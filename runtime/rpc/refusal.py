@@ -4,8 +4,7 @@ from typing import Any
 
 import orjson
 
-from .. import errors
-from ..errors import RequestError
+from ..errors import RequestError, raised_elsewhere
 from ..remote.failure import printable
 
 _STATUSES = range(400, 600)
@@ -29,10 +28,7 @@ def decode(head: bytes) -> tuple[RequestError, int]:
         raise ValueError(f"{status!r} is no status of an error.")
     if retry_after is not None and not isinstance(retry_after, int | float):
         raise ValueError(f"{retry_after!r} is no time.")
-    error: RequestError = RequestError.__new__(_kind(name))
-    RequestError.__init__(error, detail, retry_after=retry_after)
-    error.status = status
-    return error, checked_rows(rows)
+    return raised_elsewhere(name, status, detail, retry_after), checked_rows(rows)
 
 
 def checked_rows(rows: Any) -> int:
@@ -44,9 +40,3 @@ def checked_rows(rows: Any) -> int:
     if not isinstance(rows, int) or rows < 0:
         raise ValueError(f"{rows!r} is no number of rows.")
     return rows
-
-
-def _kind(name: Any) -> type[RequestError]:
-    """The class of that name; the author's own ones are not known here."""
-    found = getattr(errors, name, None) if isinstance(name, str) else None
-    return found if isinstance(found, type) and issubclass(found, RequestError) else RequestError
