@@ -5,41 +5,24 @@ from pathlib import Path
 from typing import Any
 
 from ..data.rows import table
-from ..errors import InvalidModel, MissingFramework, NotTrusted
+from ..errors import MissingFramework, NotTrusted
 from ..manifests.signature import Signature
-from .framework import Saved
+from .from_directory import FromDirectory
 
 HOME = "mlflow"
 """The folder in the model that is MLflow's own directory."""
 
 
-class Mlflow:
+class Mlflow(FromDirectory):
     """What only MLflow knows how to load: custom Python models and flavors without an adapter."""
 
     name = "mlflow"
+    called = "An MLflow model"
     distributions: tuple[str, ...] = ("mlflow", "pandas", "numpy")
     is_typed = False
     extra = "mlflow-skinny pandas"
     formats: Mapping[str, str] = {"pyfunc": f"{HOME}/MLmodel"}
     executing = frozenset(formats)
-
-    def matches(self, model: object) -> bool:  # noqa: ARG002
-        """Nothing: a loaded model is no longer the directory that it came from."""
-        return False
-
-    def reads(self, path: Path) -> str | None:  # noqa: ARG002
-        """Nothing: such a model is a directory."""
-        return None
-
-    def save(self, model: Any, directory: Path, options: Mapping[str, Any]) -> Saved:  # noqa: ARG002
-        """Refuse: it is a directory that is saved, and taken as it is.
-
-        Raises:
-            InvalidModel: always; `matches` takes no live object.
-        """
-        raise InvalidModel(
-            "An MLflow model is saved from its directory.", hint="Run `bundle save NAME DIRECTORY`."
-        )
 
     def load(
         self,
@@ -60,10 +43,6 @@ class Mlflow:
                 hint="Set `security.pickle` to `allow` in the bundlefile.",
             )
         return mlflow.pyfunc.load_model(str(directory / HOME))
-
-    def prepare(self, model: Any) -> Any:
-        """The object itself."""
-        return model
 
     def methods(self, model: Any) -> tuple[str, ...]:  # noqa: ARG002
         """`predict`, the only one that the flavor has."""

@@ -9,7 +9,7 @@ from typing import Any
 
 from ..errors import InvalidModel, MissingFramework
 from ..manifests.signature import Field, Side, Signature
-from .framework import Saved
+from .from_directory import FromDirectory
 from .pytorch import device as torch_device
 from .snapshot import CONFIG, HOME, TOKENIZER, refusal
 
@@ -17,34 +17,16 @@ _TEXTS = Side("array", (Field("input-0", "str", (None,)),))
 _LABELS = Side("tensors", (Field("label", "str", (None,)), Field("score", "float32", (None,))))
 
 
-class Transformers:
+class Transformers(FromDirectory):
     """Models called with tensors; those that classify texts, and have a tokenizer, with texts."""
 
     name = "transformers"
+    called = "A Hugging Face snapshot"
     distributions: tuple[str, ...] = ("transformers", "torch", "safetensors", "tokenizers", "numpy")
     is_typed = True
     extra = "transformers torch safetensors"
     formats: Mapping[str, str] = {"snapshot": f"{HOME}/{CONFIG}"}
     executing: frozenset[str] = frozenset()
-
-    def matches(self, model: object) -> bool:  # noqa: ARG002
-        """Nothing: a live module is torch's, with weights and source of its own."""
-        return False
-
-    def reads(self, path: Path) -> str | None:  # noqa: ARG002
-        """Nothing: a snapshot is a directory."""
-        return None
-
-    def save(self, model: Any, directory: Path, options: Mapping[str, Any]) -> Saved:  # noqa: ARG002
-        """Refuse: it is a directory that is saved, and taken as it is.
-
-        Raises:
-            InvalidModel: always; `matches` takes no live object.
-        """
-        raise InvalidModel(
-            "A Hugging Face snapshot is saved from its directory.",
-            hint="Run `bundle save NAME DIRECTORY`.",
-        )
 
     def load(
         self,
@@ -65,10 +47,6 @@ class Transformers:
         )
         tokenizer = _tokenizer(home) if (home / TOKENIZER).exists() else None
         return Snapshot(model.to(device).eval(), tokenizer)
-
-    def prepare(self, model: Any) -> Any:
-        """The object itself."""
-        return model
 
     def methods(self, model: "Snapshot") -> tuple[str, ...]:
         """`predict`; where that takes texts, `forward` takes what the tokenizer makes of them."""

@@ -1,0 +1,39 @@
+"""FromDirectory: an adapter whose models are saved as the directory that their library made."""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from ..errors import InvalidModel
+from .framework import Saved
+
+
+class FromDirectory:
+    """What such adapters have in common.
+
+    called   what a directory of theirs is called, at the beginning of a sentence
+    """
+
+    called: str
+
+    def matches(self, model: object) -> bool:  # noqa: ARG002
+        """Nothing: a loaded model is no longer the directory that it came from."""
+        return False
+
+    def reads(self, path: Path) -> str | None:  # noqa: ARG002
+        """Nothing: such a model is no single file."""
+        return None
+
+    def save(self, model: Any, directory: Path, options: Mapping[str, Any]) -> Saved:  # noqa: ARG002
+        """Refuse.
+
+        Raises:
+            InvalidModel: always; `matches` takes no live object.
+        """
+        raise InvalidModel(
+            f"{self.called} is saved from its directory.", hint="Run `bundle save NAME DIRECTORY`."
+        )
+
+    def prepare(self, model: Any) -> Any:
+        """The object itself."""
+        return model
