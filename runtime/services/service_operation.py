@@ -29,18 +29,14 @@ _ERRORS = range(400, 600)  # statuses
 _FREE = frozenset({"object", "json"})  # kinds of results that may turn out to be anything
 
 
-class MethodOperation:
-    """An API whose method is called once a request."""
+class _ApiOperation:
+    """What an API does with a request before its method is called, and counts meanwhile."""
 
-    def __init__(
-        self, contract: Contract, method: AsyncCall | ThreadCall, settings: ServeSettings
-    ) -> None:
-        self._contract = contract
-        self._method = method
-        self._most = settings.queue.max_rows
-        self._bodies = _reader(contract, settings)
+    def __init__(self, contract: Contract, settings: ServeSettings, *, rows: bool) -> None:
+        most = settings.max_body * INFLATION
+        self._bodies = BodyReader(contract, settings.max_rows, settings.wanted_formats, most)
         self._answers = AnswerWriter(
-            nan_as_null=settings.nan == "null", formats=settings.wanted_formats
+            rows=rows, nan_as_null=settings.nan == "null", formats=settings.wanted_formats
         )
         self._media = _media(contract, settings)
         self._running = 0
@@ -50,11 +46,33 @@ class MethodOperation:
         """Whether nobody waits for an answer."""
         return not self._running
 
+    async def _read(self, call: Call) -> dict[str, Any]:
+        """The arguments in a body.
+
+        Raises:
+            RequestError: for what is none, or asks for an answer that there is not.
+        """
+        media.check(call.accept, self._media)
+        # What reads the body and writes the answer may have to be imported.
+        wanted = media.ranked(call.accept, media.ANSWERS)[:1] if call.accept else []
+        await formats.prepare([media.essence(call.content_type), *wanted])
+        return self._bodies.read(call.body, call.content_type)
+
+
+class MethodOperation(_ApiOperation):
+    """An API whose method is called once a request."""
+
+    def __init__(
+        self, contract: Contract, method: AsyncCall | ThreadCall, settings: ServeSettings
+    ) -> None:
+        super().__init__(contract, settings, rows=False)
+        self._contract = contract
+        self._method = method
+        self._most = settings.queue.max_rows
+
     async def __call__(self, call: Call) -> Payload | Stream:
         """Answer `call`."""
-        media.check(call.accept, self._media)
-        await _prepare(call)
-        arguments = self._bodies.read(call.body, call.content_type)
+        arguments = await self._read(call)
         call.rows = self._bodies.rows(arguments)
         if not call.rows:
             raise InvalidInput("instances: expected at least one row, got none.")
@@ -147,17 +165,6 @@ async def _after(begun: list[bytes], parts: Parts) -> Parts:
         await parts.aclose()
 
 
-def _reader(contract: Contract, settings: ServeSettings) -> BodyReader:
-    most = settings.max_body * INFLATION
-    return BodyReader(contract, settings.max_rows, settings.wanted_formats, most)
-
-
-async def _prepare(call: Call) -> None:
-    """Have what reads the body and writes the answer imported, which takes a while at first."""
-    wanted = media.ranked(call.accept, media.ANSWERS)[:1] if call.accept else []
-    await formats.prepare([media.essence(call.content_type), *wanted])
-
-
 def _media(contract: Contract, settings: ServeSettings) -> tuple[str, ...]:
     """What an answer may be; () where the annotation leaves that to the method."""
     output = contract.output
@@ -169,29 +176,17 @@ def _media(contract: Contract, settings: ServeSettings) -> tuple[str, ...]:
     return (*kinds, media.JPEG) if media.PNG in kinds else kinds
 
 
-class BatchOperation:
+class BatchOperation(_ApiOperation):
     """An API whose method is called once for the rows of many requests."""
 
     def __init__(self, contract: Contract, batcher: Batcher, settings: ServeSettings) -> None:
+        super().__init__(contract, settings, rows=True)
         self._name = contract.parameters[0].name
         self._batcher = batcher
-        self._bodies = _reader(contract, settings)
-        self._answers = AnswerWriter(
-            rows=True, nan_as_null=settings.nan == "null", formats=settings.wanted_formats
-        )
-        self._media = _media(contract, settings)
-        self._running = 0
-
-    @property
-    def is_idle(self) -> bool:
-        """Whether nobody waits for an answer."""
-        return not self._running
 
     async def __call__(self, call: Call) -> Payload:
         """Answer `call`."""
-        media.check(call.accept, self._media)
-        await _prepare(call)
-        batch = self._bodies.read(call.body, call.content_type)[self._name]
+        batch = (await self._read(call))[self._name]
         call.rows = rows = table.rows(batch)
         if not rows:
             return self._answers.write([])

@@ -9,6 +9,7 @@ from typing import Any, NamedTuple
 import numpy as np
 import orjson
 
+from ...data import media
 from ...data.codecs import instances
 from ...data.payload import JSON, Payload, is_json
 from ...data.rows import extent, number_rows, table
@@ -23,7 +24,6 @@ from ..served import Served
 from . import examples, rows, speech
 from .contract import DEFAULT
 
-_LARGE = 1 << 16  # bytes; such a body is read elsewhere, or in a thread
 _JSON_ALL_THE_SAME = frozenset(
     {"application/x-www-form-urlencoded", "application/octet-stream", "text/plain"}
 )
@@ -40,13 +40,13 @@ class Asked:
     @property
     def is_json(self) -> bool:
         """Whether it is read as JSON."""
-        kind = self.content_type.partition(";")[0].strip().lower()
+        kind = media.essence(self.content_type)
         return is_json(kind) or kind in _JSON_ALL_THE_SAME
 
     @property
     def is_large(self) -> bool:
         """Whether it is read elsewhere, or in a thread."""
-        return len(self.body) >= _LARGE
+        return len(self.body) >= work.LARGE_BODY
 
 
 @dataclass(frozen=True, slots=True)
