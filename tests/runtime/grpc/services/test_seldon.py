@@ -1,7 +1,6 @@
 """Seldon's services, in the forms of its published client."""
 
 import json
-import textwrap
 
 import numpy as np
 import orjson
@@ -9,58 +8,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from modelbundle.bundler.building.service.service_source import read_service
 from modelbundle.runtime.grpc.messages.pool import pool
 from modelbundle.runtime.grpc.tensors import struct, tensor_proto
 
-from ...conftest import Servers, free_port, write_bundle
-from ...dialects.zoo import make_zoo
-from ..conftest import Client, Served, grpc
+from ..conftest import Client, grpc
 
 PREDICT = "/seldon.protos.Seldon/Predict"
-SOURCE = '''
-from collections.abc import AsyncIterator
-
-import modelbundle as mb
-
-
-@mb.service
-class Words:
-    """Says things."""
-
-    @mb.api
-    async def add(self, a: int, b: int = 1) -> dict[str, int]:
-        return {"sum": a + b}
-
-    @mb.api
-    async def say(self, times: int) -> AsyncIterator[str]:
-        for n in range(times):
-            yield f"{n}"
-'''
-
-
-def serve(servers, made):
-    """Somebody who asks a server of a bundle."""
-    port = free_port()
-    running = servers.start(made, f"--grpc-port={port}")
-    return Served(**vars(running), grpc_port=port)
-
-
-@pytest.fixture(scope="module")
-def servers(tmp_path_factory):
-    servers = Servers(tmp_path_factory.mktemp("servers"))
-    yield servers
-    servers.stop()
-
-
-@pytest.fixture(scope="module")
-def zoo(servers, tmp_path_factory):
-    """A server of a model of each layout."""
-    made = make_zoo(tmp_path_factory.mktemp("zoo"), dialects=["native", "grpc"], workers=1)
-    running = serve(servers, made)
-    yield running
-    assert "/runtime/grpc/" not in running.log()  # in no traceback
-    assert "/runtime/dialects/" not in running.log()
 
 
 @pytest.fixture
@@ -209,22 +162,15 @@ def test_a_deployment_of_another_name_is_the_first_model(client):
     assert struct.read_list(told.data.ndarray) == [3.0]
 
 
-def test_an_authors_class(servers, tmp_path):
+def test_an_authors_class(words):
     """Takes any JSON as its body, and says why not where it cannot."""
-    (tmp_path / "src").mkdir()
-    (tmp_path / "src" / "words.py").write_text(textwrap.dedent(SOURCE))
-    routes = read_service(tmp_path / "src", "words:Words").routes
-    settings = {"dialects": ["native", "grpc"]}
-    made = write_bundle(tmp_path, models=(), service="words:Words", routes=routes, serve=settings)
-    with serve(servers, made).channel() as channel:
-        client = Client(channel)
-        told = client.call(PREDICT, json_message({"a": 2}, puid="7"))
-        assert (struct.read(told.jsonData), told.meta.puid) == ({"sum": 3}, "7")
-        assert client.refused(PREDICT, listed([[1, 2]]))[0] == "UNIMPLEMENTED"
-        path = [("seldon", "say")]
-        refused = client.refused(PREDICT, json_message({"times": 2}), metadata=path)
-        assert refused[0] == "UNIMPLEMENTED"
-        assert "bit by bit" in refused[1]
+    told = words.call(PREDICT, json_message({"a": 2}, puid="7"))
+    assert (struct.read(told.jsonData), told.meta.puid) == ({"sum": 3}, "7")
+    assert words.refused(PREDICT, listed([[1, 2]]))[0] == "UNIMPLEMENTED"
+    asked = json_message({"text": "a", "times": 2})
+    refused = words.refused(PREDICT, asked, metadata=[("seldon", "say")])
+    assert refused[0] == "UNIMPLEMENTED"
+    assert "bit by bit" in refused[1]
 
 
 JSON = st.recursive(

@@ -1,64 +1,20 @@
 """TorchServe's inference service, in the forms of its published client."""
 
 import json
-import textwrap
 
 import pytest
 
-from modelbundle.bundler.building.service.service_source import read_service
 from modelbundle.runtime.grpc.messages.pool import pool
 
-from ...conftest import Servers, free_port, write_bundle
-from ...dialects.zoo import make_zoo
-from ..conftest import Client, Served, grpc
+from ..conftest import Client, grpc
 
 SERVICE = "/org.pytorch.serve.grpc.inference.InferenceAPIsService"
-SOURCE = '''
-from collections.abc import AsyncIterator
-
-import modelbundle as mb
-
-
-@mb.service
-class Words:
-    """Says things."""
-
-    @mb.api
-    async def say(self, text: str, times: int) -> AsyncIterator[str]:
-        for n in range(times):
-            yield f"{text} {n}"
-'''
 
 
 @pytest.fixture(scope="module")
-def servers(tmp_path_factory):
-    servers = Servers(tmp_path_factory.mktemp("servers"))
-    yield servers
-    servers.stop()
-
-
-@pytest.fixture(scope="module")
-def client(servers, tmp_path_factory):
+def client(zoo):
     """Somebody who asks a server of a model of each layout."""
-    port = free_port()
-    made = make_zoo(tmp_path_factory.mktemp("zoo"), dialects=["native", "grpc"], workers=1)
-    running = servers.start(made, f"--grpc-port={port}")
-    with Served(**vars(running), grpc_port=port).channel() as channel:
-        yield Client(channel)
-    assert "/runtime/grpc/" not in running.log()  # in no traceback
-
-
-@pytest.fixture(scope="module")
-def words(servers, tmp_path_factory):
-    """Somebody who asks an author's class, which streams."""
-    directory, port = tmp_path_factory.mktemp("bundle"), free_port()
-    (directory / "src").mkdir()
-    (directory / "src" / "words.py").write_text(textwrap.dedent(SOURCE))
-    routes = read_service(directory / "src", "words:Words").routes
-    serve = {"dialects": ["native", "grpc"]}
-    made = write_bundle(directory, models=(), service="words:Words", routes=routes, serve=serve)
-    running = servers.start(made, f"--grpc-port={port}")
-    with Served(**vars(running), grpc_port=port).channel() as channel:
+    with zoo.channel() as channel:
         yield Client(channel)
 
 
