@@ -8,12 +8,12 @@ from typing import Any
 from ...runtime.errors import BundleError
 from ..progress import Meter, Progress
 from .bench import Bench, CutRound
+from .bench_plan import BenchPlan
 from .findings import advice, cost_fit, parts
 from .findings.advice import Advice
 from .findings.cost_fit import Fit, Point
 from .generator.load import Load
 from .round import Round
-from .wish import BenchPlan
 
 _PATIENCE = 0.25  # seconds for each size, twice; less where the rounds are short, too
 _SIZES = 512  # rows, the largest that is tried

@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Any, Self
 
 from .wire.address import Address
 from .wire.async_wire import AsyncWire
-from .wire.patience import Outcome, Patience, Pause, Send, conversation, failure
 from .wire.question import CONTRACT, READY, Question, checked
 from .wire.reply import Lost, Reply
+from .wire.retry import Outcome, Pause, RetryPolicy, Send, conversation, failure
 
 if TYPE_CHECKING:  # with the first call, not with the import: numpy and its like take longest
     import ssl
@@ -43,7 +43,7 @@ class AsyncClient:
         headers: Mapping[str, str] | None = None,
         tls: "ssl.SSLContext | None" = None,
     ) -> None:
-        self._patience = Patience(timeout, retries)
+        self._policy = RetryPolicy(timeout, retries)
         self._headers = checked(headers or {})
         self._wire = AsyncWire(Address.of(url), tls)
         self._contract: Contract | None = None
@@ -58,12 +58,12 @@ class AsyncClient:
 
         if self._contract is None:
             question = CONTRACT.adding(self._headers)
-            self._contract = Contract.read((await self._ask(question, self._patience)).body)
+            self._contract = Contract.read((await self._ask(question, self._policy)).body)
         return self._contract
 
     async def is_ready(self) -> bool:
         """Whether the server takes requests now."""
-        reply = await self._wire.send(READY.adding(self._headers), self._patience.timeout)
+        reply = await self._wire.send(READY.adding(self._headers), self._policy.timeout)
         return isinstance(reply, Reply) and reply.is_ok
 
     async def call(
@@ -81,7 +81,7 @@ class AsyncClient:
             ClientError: see `failures`.
         """
         asked = await self._asked(route, arguments, named, shape)
-        return asked.value(await self._ask(asked.question, self._patience.within(timeout)))
+        return asked.value(await self._ask(asked.question, self._policy.within(timeout)))
 
     async def predict(self, *arguments: Any, **named: Any) -> Any:
         """`call("predict", ...)`."""
@@ -103,7 +103,7 @@ class AsyncClient:
         from .wire.events import Events
 
         asked = await self._asked(route, arguments, named, "auto")
-        seconds = self._patience.within(timeout).timeout
+        seconds = self._policy.within(timeout).timeout
         try:
             async with self._wire.opened(asked.question, seconds) as (reply, parts):
                 if not reply.is_ok:
@@ -141,8 +141,8 @@ class AsyncClient:
 
         return asking.asked(await self.contract(), route, (arguments, named), self._headers, shape)
 
-    async def _ask(self, question: Question, patience: Patience) -> Reply:
-        steps = conversation(question, patience, time.monotonic)
+    async def _ask(self, question: Question, policy: RetryPolicy) -> Reply:
+        steps = conversation(question, policy, time.monotonic)
         outcome: Outcome = None
         try:
             step: Send | Pause = next(steps)

@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING, Any, Self
 
 from .wire.address import Address
 from .wire.failures import NoRoute
-from .wire.patience import Outcome, Patience, Pause, Send, conversation, failure
 from .wire.question import CONTRACT, READY, Question, checked
 from .wire.reply import Lost, Reply
+from .wire.retry import Outcome, Pause, RetryPolicy, Send, conversation, failure
 from .wire.sync_wire import SyncWire
 
 if TYPE_CHECKING:  # with the first call, not with the import: numpy and its like take longest
@@ -43,7 +43,7 @@ class Client:
         headers: Mapping[str, str] | None = None,
         tls: "ssl.SSLContext | None" = None,
     ) -> None:
-        self._patience = Patience(timeout, retries)
+        self._policy = RetryPolicy(timeout, retries)
         self._headers = checked(headers or {})
         self._wire = SyncWire(Address.of(url), tls)
         self._contract: Contract | None = None
@@ -59,13 +59,13 @@ class Client:
 
         if self._contract is None:
             question = CONTRACT.adding(self._headers)
-            self._contract = Contract.read(self._ask(question, self._patience).body)
+            self._contract = Contract.read(self._ask(question, self._policy).body)
         return self._contract
 
     @property
     def is_ready(self) -> bool:
         """Whether the server takes requests now."""
-        reply = self._wire.send(READY.adding(self._headers), self._patience.timeout)
+        reply = self._wire.send(READY.adding(self._headers), self._policy.timeout)
         return isinstance(reply, Reply) and reply.is_ok
 
     def call(
@@ -83,7 +83,7 @@ class Client:
             ClientError: see `failures`.
         """
         asked = self._asked(route, arguments, named, shape)
-        return asked.value(self._ask(asked.question, self._patience.within(timeout)))
+        return asked.value(self._ask(asked.question, self._policy.within(timeout)))
 
     def predict(self, *arguments: Any, **named: Any) -> Any:
         """`call("predict", ...)`."""
@@ -100,7 +100,7 @@ class Client:
         from .wire.events import Events
 
         asked = self._asked(route, arguments, named, "auto")
-        seconds = self._patience.within(timeout).timeout
+        seconds = self._policy.within(timeout).timeout
         try:
             with self._wire.opened(asked.question, seconds) as (reply, parts):
                 if not reply.is_ok:
@@ -139,8 +139,8 @@ class Client:
 
         return asking.asked(self.contract, route, (arguments, named), self._headers, shape)
 
-    def _ask(self, question: Question, patience: Patience) -> Reply:
-        steps = conversation(question, patience, time.monotonic)
+    def _ask(self, question: Question, policy: RetryPolicy) -> Reply:
+        steps = conversation(question, policy, time.monotonic)
         outcome: Outcome = None
         try:
             step: Send | Pause = next(steps)

@@ -7,8 +7,8 @@ from typing import Any
 
 from ...runtime import digest as digests
 from ..errors import BuildError, InvalidTag, RegistryError
-from ..registry.http.dropped import Dropped
-from ..registry.http.patience import Patience
+from ..registry.http.retry import Retry
+from ..registry.http.transient_error import TransientError
 from ..registry.places.content import Content
 from ..registry.places.directory import Directory
 from ..registry.places.download import Download
@@ -110,7 +110,9 @@ def _manifest(place: Registry | Directory, reference: str) -> bytes:
     try:
         return place.manifest()
     except RegistryError as error:
-        own = None if isinstance(error, Dropped) else error.hint  # the network may be missing
+        own = (
+            None if isinstance(error, TransientError) else error.hint
+        )  # the network may be missing
         raise RegistryError(
             f"The base image `{reference}` cannot be read. {error}",
             hint=own
@@ -169,5 +171,5 @@ def _layer(place: Registry | Directory, layer: Mapping[str, Any], reference: str
 def _small(place: Registry | Directory, blob: Blob) -> bytes:
     if blob.size > place.limits.config:
         raise ValueError(f"its configuration has {blob.size:,} bytes")
-    patience = Patience(place.limits, place.stop)
-    return Download(place, blob, patience, lambda _: None).to_bytes()
+    retry = Retry(place.limits, place.stop)
+    return Download(place, blob, retry, lambda _: None).to_bytes()

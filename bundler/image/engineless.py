@@ -19,12 +19,12 @@ from ..layers.layer_memo import LayerMemo
 from ..layers.layer_plan import LayerPlan, Target
 from ..layers.packages.bytecode import Bytecode, Compiler
 from ..progress import Progress
-from ..registry.crew import Crew
+from ..registry.known_blobs import KnownBlobs
 from ..registry.places.directory import Directory
 from ..registry.places.registry import Registry
 from ..registry.pushing import NOTES
 from ..registry.reference import DirectoryReference, RegistryReference, parse
-from ..registry.whereabouts import Whereabouts
+from ..registry.transfer_pool import TransferPool
 from ..store.files import disk
 from . import base as bases
 from .assembly import Assembly, Part
@@ -177,7 +177,7 @@ class Engineless:
         if not isinstance(target, RegistryReference):
             raise InvalidDestination(f"`{tag}` names no registry.")
         registry = Registry(target, "pull,push", plain_http=self._options.plain_http)
-        notes = Whereabouts(self._store.root / NOTES)
+        notes = KnownBlobs(self._store.root / NOTES)
         registry.mounts = notes.of(target.host)
         source = base.repository
         mounts = {
@@ -209,7 +209,7 @@ class _Delivery:
 
     def run(self, assembly: Assembly, where: str, tags: Sequence[str]) -> int:
         """Deliver the image; the bytes that moved."""
-        Crew(self._ask, self._place.cut).run(assembly.parts)
+        TransferPool(self._ask, self._place.cut).run(assembly.parts)
         self._missing.sort(key=lambda part: -part.blob.size)
         total = sum(part.blob.size for part in self._missing)
         with self._progress.meter(f"Sending {where}", total) as meter:
@@ -220,7 +220,7 @@ class _Delivery:
                 with self._lock:
                     self._moved += part.blob.size if way == "sent" else 0
 
-            Crew(send, self._place.cut).run(self._missing)
+            TransferPool(send, self._place.cut).run(self._missing)
         self._place.publish(assembly.manifest, tags)
         return self._moved
 

@@ -6,11 +6,11 @@ from typing import Any
 
 from ...runtime import digest as digests
 from ..progress import Progress
-from ..registry.crew import Crew
 from ..registry.places.directory import Directory
 from ..registry.places.registry import Registry
 from ..registry.places.remote_content import RemoteContent
 from ..registry.reference import DirectoryReference, parse
+from ..registry.transfer_pool import TransferPool
 from ..requirements.wheels.wheelhouse import NAMED
 from ..store import Blob
 from ..store.files import disk
@@ -67,6 +67,6 @@ def _copy(
         def take(blob: Blob) -> None:
             directory.upload(blob, RemoteContent(place, blob), meter.advance)
 
-        Crew(take, directory.cut).run(missing)
+        TransferPool(take, directory.cut).run(missing)
     own = Blob(digests.of_bytes(data), len(data))
     directory.upload(own, BytesContent(data), lambda _: None)

@@ -15,9 +15,9 @@ from ..store.files import disk
 from ..tag import check_name, check_version
 from . import referring
 from .artifact import Artifact
-from .crew import Crew
 from .http.limits import Limits
-from .http.patience import Patience
+from .http.retry import Retry
+from .known_blobs import KnownBlobs
 from .places.bucket import Bucket
 from .places.directory import Directory
 from .places.download import Download
@@ -25,7 +25,7 @@ from .places.place import Advance, Place
 from .places.registry import Registry
 from .pushing import LATEST, NOTES
 from .reference import BucketReference, DirectoryReference, Reference, RegistryReference, parse
-from .whereabouts import Whereabouts
+from .transfer_pool import TransferPool
 
 if TYPE_CHECKING:
     from ..store import Store
@@ -140,7 +140,7 @@ class _Pull:
             executes_code=manifest.executes_code,
             imported=True,
         )
-        came = referring.receive(self._place, self._store, item, self._patience(), self._progress)
+        came = referring.receive(self._place, self._store, item, self._retry(), self._progress)
         self._note(artifact)
         total = sum(blob.size for blob in artifact.blobs) + artifact.config.size
         return Pulled(item, item.manifest, self._fetched, total - self._fetched, came)
@@ -148,7 +148,7 @@ class _Pull:
     def _config(self, blob: Blob) -> bytes:
         if self._store.has(blob.digest, blob.size):
             return self._store.blob(blob.digest).read_bytes()
-        data = Download(self._place, blob, self._patience(), lambda _: None).to_bytes()
+        data = Download(self._place, blob, self._retry(), lambda _: None).to_bytes()
         self._fetched += len(data)
         return data
 
@@ -191,23 +191,23 @@ class _Pull:
                 def fetch(blob: Blob) -> None:
                     self._fetch_one(blob, staging, meter.advance)
 
-                Crew(fetch, self._place.cut).run(missing)
+                TransferPool(fetch, self._place.cut).run(missing)
 
     def _fetch_one(self, blob: Blob, staging: Path, advance: Advance) -> None:
         path = staging / blob.digest.removeprefix("sha256:")
         with disk.told(f"take `{self._source}` into the store"):
-            Download(self._place, blob, self._patience(), advance).to_file(path)
+            Download(self._place, blob, self._retry(), advance).to_file(path)
             self._store.adopt(path, blob.digest)
         with self._lock:
             self._fetched += blob.size
 
-    def _patience(self) -> Patience:
-        return Patience(self._limits, self._place.stop)
+    def _retry(self) -> Retry:
+        return Retry(self._limits, self._place.stop)
 
     def _note(self, artifact: Artifact) -> None:
         if isinstance(self._source, RegistryReference):
             found = [artifact.config.digest, *(blob.digest for blob in artifact.blobs)]
-            Whereabouts(self._store.root / NOTES).note(self._source, found)
+            KnownBlobs(self._store.root / NOTES).note(self._source, found)
 
 
 def _spoken_of(source: Reference) -> tuple[str, str | None]:

@@ -10,20 +10,20 @@ from ..progress import NullProgress, Progress
 from ..store import Blob, Item
 from ..store.files import disk
 from . import referring
-from .crew import Crew
 from .http.limits import Limits
+from .known_blobs import KnownBlobs
 from .places.bucket import Bucket
 from .places.directory import Directory
 from .places.place import Place
 from .places.registry import Registry
 from .reference import BucketReference, DirectoryReference, Reference, RegistryReference, parse
-from .whereabouts import Whereabouts
+from .transfer_pool import TransferPool
 
 if TYPE_CHECKING:
     from ..store import Store
 
 LATEST = "latest"
-NOTES = "registries"  # below the store: see `Whereabouts`
+NOTES = "registries"  # below the store: see `KnownBlobs`
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,7 +104,7 @@ def _open(target: Reference, plain_http: bool, limits: Limits, store: "Store") -
     if isinstance(target, BucketReference):
         return Bucket(target, limits)
     registry = Registry(target, "pull,push", plain_http=plain_http, limits=limits)
-    registry.mounts = Whereabouts(store.root / NOTES).of(target.host)
+    registry.mounts = KnownBlobs(store.root / NOTES).of(target.host)
     return registry
 
 
@@ -127,7 +127,7 @@ class _Push:
     def run(self, names: Sequence[str], *, force: bool) -> Pushed:
         blobs = self._blobs()
         if not self._is_known(names, force=force):
-            Crew(self._ask, self._place.cut).run(blobs)
+            TransferPool(self._ask, self._place.cut).run(blobs)
             self._missing.sort(key=lambda blob: -blob.size)
             self._send()
         self._place.publish(self._manifest, names)
@@ -184,9 +184,9 @@ class _Push:
                     self._mounted += blob.size if way == "mounted" else 0
                     self._sent += blob.size if way == "sent" else 0
 
-            Crew(send, self._place.cut).run(self._missing)
+            TransferPool(send, self._place.cut).run(self._missing)
 
     def _note(self, blobs: Sequence[Blob]) -> None:
         if isinstance(self._target, RegistryReference):
-            notes = Whereabouts(self._store.root / NOTES)
+            notes = KnownBlobs(self._store.root / NOTES)
             notes.note(self._target, [blob.digest for blob in blobs])

@@ -14,7 +14,7 @@ from ..errors import Damaged, RegistryError
 from ..progress import Progress
 from ..store import Blob, Item, oci
 from ..store.referrers import LARGEST, MOST, SIGNATURE, TRAVELING, Referrer, read_manifest
-from .http.patience import Patience
+from .http.retry import Retry
 from .places.download import Download
 from .places.place import Place
 
@@ -66,9 +66,7 @@ def _list(place: Place, store: "Store", item: Item, found: list[Referrer]) -> No
     place.publish(canonical.dumps(index), [tag])
 
 
-def receive(
-    place: Place, store: "Store", item: Item, patience: Patience, progress: Progress
-) -> int:
+def receive(place: Place, store: "Store", item: Item, retry: Retry, progress: Progress) -> int:
     """Take the signatures of a pulled item along; how many came.
 
     One that cannot be had keeps no other away, and the item neither.
@@ -85,13 +83,13 @@ def receive(
         if came == MOST:
             break
         try:
-            came += _taken(place, store, item, entry["digest"], patience)
+            came += _taken(place, store, item, entry["digest"], retry)
         except (RegistryError, Damaged, ValueError) as error:
             progress.step(f"A signature did not come along: {error}")
     return came
 
 
-def _taken(place: Place, store: "Store", item: Item, digest: str, patience: Patience) -> bool:
+def _taken(place: Place, store: "Store", item: Item, digest: str, retry: Retry) -> bool:
     data = place.tagged(digest)
     if data is None or digests.of_bytes(data) != digest:
         return False
@@ -101,7 +99,7 @@ def _taken(place: Place, store: "Store", item: Item, digest: str, patience: Pati
         return False
     if not 0 < content.size <= LARGEST:
         return False
-    signature = Download(place, content, patience, lambda _: None).to_bytes()
+    signature = Download(place, content, retry, lambda _: None).to_bytes()
     store.referrers.attach(item, kind, signature)
     return True
 

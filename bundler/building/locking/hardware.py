@@ -5,7 +5,7 @@ from dataclasses import replace
 from ...requirements.lock.lock import Lock
 from ...requirements.resolving.accelerator import Accelerator, derive
 from ...requirements.target import MACHINES
-from .asked import LockInputs
+from .lock_inputs import LockInputs
 
 
 def of_lock(inputs: LockInputs, lock: Lock) -> Accelerator:

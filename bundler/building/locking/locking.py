@@ -16,7 +16,7 @@ from ...requirements.target import TORCH_INDEX
 from .. import routes
 from ..chosen_model import ChosenModel, choose
 from . import hardware, reasons
-from .asked import LockInputs
+from .lock_inputs import LockInputs
 
 if TYPE_CHECKING:
     from ...project.project import Project

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 from ...requirements.lock.lock import Lock
-from .asked import LockInputs
+from .lock_inputs import LockInputs
 
 if TYPE_CHECKING:
     from ...project.bundlefile import Bundlefile

@@ -14,7 +14,7 @@ from ...requirements.resolving.backends import resolve_for
 from ...requirements.wheels import collisions
 from ...requirements.wheels.listing import listings
 from . import hardware
-from .asked import LockInputs
+from .lock_inputs import LockInputs
 
 AT_ONCE = 4  # resolutions
 

@@ -11,8 +11,8 @@ from urllib3 import BaseHTTPResponse
 from urllib3.exceptions import HTTPError
 
 from ...errors import RegistryError
-from .dropped import Dropped
 from .limits import Limits
+from .transient_error import TransientError
 
 _CHUNK = 1 << 18
 _SAID = 200  # characters of a registry's own words in a message
@@ -66,7 +66,7 @@ class Answer:
 
         Raises:
             RegistryError: when it is longer than `limit`, or too slow.
-            Dropped: when it breaks off.
+            TransientError: when it breaks off.
         """
         if self._body is None:
             self._body = self._read(limit, what)
@@ -85,7 +85,7 @@ class Answer:
                 self.close()
                 raise RegistryError(f"The {what} takes longer than {self._limits.answer:.0f} s.")
         if self.length is not None and size < min(self.length, limit) and self._has_body:
-            raise Dropped(f"The {what} broke off after {size:,} of {self.length:,} bytes.")
+            raise TransientError(f"The {what} broke off after {size:,} of {self.length:,} bytes.")
         self._response.release_conn()
         return b"".join(parts)
 
@@ -94,7 +94,7 @@ class Answer:
 
         Raises:
             RegistryError: when it is too slow.
-            Dropped: when it breaks off; an end that comes early is for the caller to see.
+            TransientError: when it breaks off; an end that comes early is for the caller to see.
         """
         since, got = time.monotonic(), 0
         for part in self._pieces(limit):
@@ -133,7 +133,7 @@ class Answer:
         except (HTTPError, OSError, ValueError, AttributeError) as error:
             # The last two: the connection was cut by another thread.
             self.close()
-            raise Dropped("The connection broke off.") from error
+            raise TransientError("The connection broke off.") from error
 
 
 def _told(body: bytes) -> str:

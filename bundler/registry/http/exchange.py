@@ -9,11 +9,11 @@ from ...store import Blob
 from ..reference import RegistryReference
 from . import credentials
 from .answer import Answer
-from .dropped import BUSY, Dropped
 from .limits import Limits
-from .patience import Patience
+from .retry import Retry
 from .route import Route
 from .token import Tokens
+from .transient_error import BUSY, TransientError
 from .wire import Body, Wire
 
 Access = Literal["pull", "pull,push"]
@@ -81,16 +81,16 @@ class Exchange:
 
         also   a further repository that is read from
         """
-        patience = Patience(self.limits, self.stop)
+        retry = Retry(self.limits, self.stop)
         while True:
             try:
                 answer = self.once(method, url, headers, body, also)
                 answer.read(self.limits.manifest)
                 return answer  # noqa: TRY300 - its body is part of the attempt
-            except Dropped as failure:
-                if not self._wire.has_answered and patience.attempts > 1:
+            except TransientError as failure:
+                if not self._wire.has_answered and retry.attempts > 1:
                     raise  # nobody is there: a wrong name more likely than bad luck
-                patience.wait(failure)
+                retry.wait(failure)
 
     def once(
         self,
@@ -103,7 +103,7 @@ class Exchange:
         """One request, with what authorizes it, followed to where its answer is.
 
         Raises:
-            Dropped: when it may be sent again.
+            TransientError: when it may be sent again.
             RegistryError: when we are not let in, or sent somewhere unsafe.
         """
         for _ in range(_HOPS):
@@ -182,9 +182,9 @@ class Exchange:
             hint=f"Log in with `docker login {host}`.",
         )
 
-    def _busy(self, answer: Answer) -> Dropped:
+    def _busy(self, answer: Answer) -> TransientError:
         wait, said = answer.retry_after, answer.said()
         detail = f": {said}" if said else ""
-        return Dropped(
+        return TransientError(
             f"`{self.reference.host}` answered {answer.status}{detail}.", retry_after=wait
         )

@@ -13,8 +13,8 @@ from ..reference import is_inside, is_loopback
 from .answer import Answer
 from .challenge import Challenge, parse
 from .credentials import Credentials
-from .dropped import BUSY, Dropped
 from .limits import Limits
+from .transient_error import BUSY, TransientError
 from .wire import Wire, shown
 
 _OK = 200
@@ -166,7 +166,7 @@ def _refusal(place: str, answer: Answer) -> RegistryError:
     wait, said = answer.retry_after, answer.said()
     text = f"The token service `{place}` answered {answer.status}{f' ({said})' if said else ''}."
     if answer.status in BUSY:
-        return Dropped(text, retry_after=wait)
+        return TransientError(text, retry_after=wait)
     return RegistryError(text, hint="Log in with `docker login`, or log in again.")
 
 

@@ -29,9 +29,9 @@ from ....runtime.version import __version__
 from ...errors import RegistryError
 from ..reference import is_loopback
 from .answer import Answer
-from .dropped import Dropped
 from .limits import Limits
-from .lines import Lines, pool_classes
+from .open_connections import OpenConnections, pool_classes
+from .transient_error import TransientError
 
 _CERTIFICATES = Path("/etc/docker/certs.d")
 _NO_HOST = "Check how it is spelled, and the network."
@@ -45,7 +45,7 @@ class Wire:
 
     def __init__(self, host: str, limits: Limits) -> None:
         self._limits = limits
-        self._lines = Lines()
+        self._connections = OpenConnections()
         self._tls = _tls(host)
         self._pools: dict[str, urllib3.PoolManager] = {}
         self.has_answered = False
@@ -54,7 +54,7 @@ class Wire:
         """Send one request; the head of its answer.
 
         Raises:
-            Dropped: when there is no connection, or no answer in time.
+            TransientError: when there is no connection, or no answer in time.
             RegistryError: when the other side cannot prove who it is.
         """
         patience = self._limits.settle if method in {"PUT", "PATCH"} else self._limits.answer
@@ -80,13 +80,13 @@ class Wire:
 
     def cut(self) -> None:
         """End every request that is under way."""
-        self._lines.cut()
+        self._connections.cut()
 
     def close(self) -> None:
         """Close what is open."""
         for pool in self._pools.values():
             pool.clear()
-        self._lines.close()
+        self._connections.close()
 
     def _pool(self, url: str) -> urllib3.PoolManager:
         proxy = _proxy(url)
@@ -101,7 +101,7 @@ class Wire:
             pool = urllib3.ProxyManager(proxy, proxy_headers=_proxy_headers(proxy), **options)
         else:
             pool = urllib3.PoolManager(**options)
-        pool.pool_classes_by_scheme = pool_classes(self._lines, self._limits)
+        pool.pool_classes_by_scheme = pool_classes(self._connections, self._limits)
         return pool
 
     def _failure(self, url: str, error: Exception) -> RegistryError:
@@ -114,17 +114,17 @@ class Wire:
             )
         if isinstance(error, ProxyError):
             proxy = f"`{urlsplit(_proxy(url)).netloc.rpartition('@')[2]}`"
-            return Dropped(
+            return TransientError(
                 f"The proxy {proxy} on the way to {place} does not answer.",
                 hint="Correct `HTTPS_PROXY`, or name hosts in `NO_PROXY` that need no proxy.",
             )
         if isinstance(error, NameResolutionError):
-            return Dropped(f"There is no host {place}, or no name service.", hint=_NO_HOST)
+            return TransientError(f"There is no host {place}, or no name service.", hint=_NO_HOST)
         if isinstance(error, NewConnectionError):
-            return Dropped(f"{place} cannot be reached: {_short(error)}.", hint=_NO_SERVER)
+            return TransientError(f"{place} cannot be reached: {_short(error)}.", hint=_NO_SERVER)
         if isinstance(error, TimeoutError):
-            return Dropped(f"{place} does not answer in time.")
-        return Dropped(f"The connection to {place} broke off.")
+            return TransientError(f"{place} does not answer in time.")
+        return TransientError(f"The connection to {place} broke off.")
 
 
 def shown(url: str) -> str:

@@ -9,8 +9,8 @@ from pathlib import Path
 from ...errors import Damaged
 from ...store import Blob
 from ...store.files import disk
-from ..http.dropped import Dropped
-from ..http.patience import Patience
+from ..http.retry import Retry
+from ..http.transient_error import TransientError
 from .place import Advance, Place
 
 Write = Callable[[bytes], None]
@@ -19,10 +19,10 @@ Write = Callable[[bytes], None]
 class Download:
     """Resumed where a connection breaks off; never longer than the manifest says."""
 
-    def __init__(self, place: Place, blob: Blob, patience: Patience, advance: Advance) -> None:
+    def __init__(self, place: Place, blob: Blob, retry: Retry, advance: Advance) -> None:
         self._place = place
         self._blob = blob
-        self._patience = patience
+        self._retry = retry
         self._advance = advance
         self._hash = hashlib.sha256()
         self._offset = 0
@@ -31,7 +31,7 @@ class Download:
         """Write the blob into a new file.
 
         Raises:
-            Dropped: when it broke off too often.
+            TransientError: when it broke off too often.
             RegistryError: when it is too slow, or not given.
             Damaged: when the bytes are not those of the digest.
             OSError: when they cannot be written.
@@ -57,8 +57,8 @@ class Download:
         while self._offset < self._blob.size:
             try:
                 self._read(write)
-            except Dropped as failure:
-                self._patience.wait(failure)
+            except TransientError as failure:
+                self._retry.wait(failure)
         got = "sha256:" + self._hash.hexdigest()
         if got != self._blob.digest:
             raise Damaged(f"Expected the blob {self._blob.digest}, got {got}; nothing was taken.")
@@ -67,7 +67,7 @@ class Download:
         stream = self._place.read(self._blob, self._offset)
         try:
             skip = self._offset - stream.start  # sent once more by who cannot begin in the middle
-            with suppress(Dropped):  # told below, with how far it came
+            with suppress(TransientError):  # told below, with how far it came
                 for part in stream.pieces:
                     fresh = part[skip:]
                     skip = max(0, skip - len(part))
@@ -75,7 +75,7 @@ class Download:
         finally:
             stream.close()
         if self._offset < self._blob.size:
-            raise Dropped(
+            raise TransientError(
                 f"The blob `{self._blob.digest}` broke off after {self._offset:,} of "
                 f"{self._blob.size:,} bytes."
             )
@@ -89,5 +89,5 @@ class Download:
         write(part)
         self._hash.update(part)
         self._offset += len(part)
-        self._patience.advanced(len(part))
+        self._retry.advanced(len(part))
         self._advance(len(part))

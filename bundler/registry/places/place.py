@@ -53,7 +53,7 @@ class Place(Protocol):
         """Begin to read a blob, at `offset` where that can be done.
 
         Raises:
-            Dropped: when it is worth trying again.
+            TransientError: when it is worth trying again.
             Damaged: when it is there in another size.
         """
         ...

@@ -9,10 +9,10 @@ from ....runtime import digest as digests
 from ...errors import Damaged, RegistryError
 from ...store import Blob, oci
 from ..http.answer import Answer
-from ..http.dropped import Dropped
 from ..http.exchange import Access, Exchange
 from ..http.limits import Limits
-from ..http.patience import Patience
+from ..http.retry import Retry
+from ..http.transient_error import TransientError
 from ..reference import RegistryReference
 from .content import Content, FileContent
 from .place import Advance, Stream, Way
@@ -124,9 +124,9 @@ class Registry:
             self._put(manifest, tag)
 
     def _put(self, manifest: bytes, tag: str) -> Answer:
-        patience = Patience(self.limits, self.stop)
+        retry = Retry(self.limits, self.stop)
         while _is_half_read(answer := self._try_put(manifest, tag)):
-            patience.wait(Dropped(self._exchange.refusal(answer, f"the manifest `{tag}`")))
+            retry.wait(TransientError(self._exchange.refusal(answer, f"the manifest `{tag}`")))
         self._exchange.expect(answer, {_OK, 201, 202}, f"the manifest `{tag}`")
         self._check_digest(manifest, answer.header("Docker-Content-Digest"))
         return answer

@@ -5,8 +5,8 @@ from contextlib import suppress
 from dataclasses import dataclass
 
 from ...store import Blob
-from ..http.dropped import Dropped
-from ..http.patience import Patience
+from ..http.retry import Retry
+from ..http.transient_error import TransientError
 from .directory import Directory
 from .registry import Registry
 
@@ -22,10 +22,10 @@ class RemoteContent:
         """See `Content`.
 
         Raises:
-            Dropped: when it broke off too often.
+            TransientError: when it broke off too often.
             RegistryError: when the registry does not give it.
         """
-        patience = Patience(self.place.limits, self.place.stop)
+        retry = Retry(self.place.limits, self.place.stop)
         end = start + size
         while start < end:
             before = start
@@ -33,18 +33,18 @@ class RemoteContent:
                 for part in self._once(start, end):
                     yield part
                     start += len(part)
-                    patience.advanced(len(part))
-            except Dropped as failure:
-                patience.wait(failure)
+                    retry.advanced(len(part))
+            except TransientError as failure:
+                retry.wait(failure)
                 continue
             if start == before:
-                patience.wait(Dropped(f"The blob `{self.blob.digest}` broke off."))
+                retry.wait(TransientError(f"The blob `{self.blob.digest}` broke off."))
 
     def _once(self, start: int, end: int) -> Iterator[bytes]:
         stream = self.place.read(self.blob, start)
         try:
             skip, left = start - stream.start, end - start
-            with suppress(Dropped):  # the caller sees how far it came
+            with suppress(TransientError):  # the caller sees how far it came
                 for part in stream.pieces:
                     fresh = part[skip : skip + left]
                     skip = max(0, skip - len(part))

@@ -9,9 +9,9 @@ from urllib.parse import quote
 from ...errors import Damaged, RegistryError
 from ...store import Blob
 from ..http.answer import Answer
-from ..http.dropped import Dropped
 from ..http.exchange import Exchange
-from ..http.patience import Patience
+from ..http.retry import Retry
+from ..http.transient_error import TransientError
 from .content import Content
 from .place import Advance, Way
 
@@ -33,7 +33,7 @@ class Upload:
         self._advance = advance
         self._told = 0  # bytes that progress knows of
         self._chunk = exchange.limits.chunk
-        self._patience = Patience(exchange.limits, exchange.stop)
+        self._retry = Retry(exchange.limits, exchange.stop)
         self._location = ""
         self._offset = 0
         self._furthest = 0
@@ -42,7 +42,7 @@ class Upload:
         """Bring the blob there; `source` is another repository that may have it.
 
         Raises:
-            Dropped: when it broke off too often.
+            TransientError: when it broke off too often.
             RegistryError: when the registry does not take it.
             Damaged: when our own copy is not what its digest says.
         """
@@ -52,8 +52,8 @@ class Upload:
         while True:
             try:
                 self._go_on()
-            except Dropped as failure:
-                self._patience.wait(failure)
+            except TransientError as failure:
+                self._retry.wait(failure)
                 if self._exchange.has(self._blob):  # it was the answer that got lost
                     break
                 self._look()
@@ -114,17 +114,17 @@ class Upload:
             return
         if answer.status == _NOT_SATISFIABLE:
             answer.close()
-            raise Dropped(f"`{self._exchange.reference.host}` lost count of an upload.")
+            raise TransientError(f"`{self._exchange.reference.host}` lost count of an upload.")
         if answer.status in _UNKNOWN and start == 0 and self._chunk < self._blob.size:
             answer.close()
             self._chunk, self._location = self._blob.size, ""
-            raise Dropped(f"`{self._exchange.reference.host}` takes no uploads in pieces.")
+            raise TransientError(f"`{self._exchange.reference.host}` takes no uploads in pieces.")
         self._exchange.expect(answer, {_CREATED, *_STATED}, "a piece of an upload")
         self._location = self._exchange.follow(answer)
         self._reach(self._received(answer, start + size))
         answer.read(self._exchange.limits.message)
         if self._offset <= start:
-            raise Dropped(f"`{self._exchange.reference.host}` keeps nothing of an upload.")
+            raise TransientError(f"`{self._exchange.reference.host}` keeps nothing of an upload.")
 
     def _finish(self, offset: int) -> None:
         """Send the rest, and say of which digest the whole is."""
@@ -135,11 +135,13 @@ class Upload:
         if answer.status == _TOO_LARGE and size:
             self._shrink(answer)
             self._location = ""
-            raise Dropped(f"`{self._exchange.reference.host}` takes no blob of that size at once.")
+            raise TransientError(
+                f"`{self._exchange.reference.host}` takes no blob of that size at once."
+            )
         if answer.status in _FORGOTTEN:
             answer.close()
             self._location = ""
-            raise Dropped(f"`{self._exchange.reference.host}` has forgotten an upload.")
+            raise TransientError(f"`{self._exchange.reference.host}` has forgotten an upload.")
         if answer.status == _INVALID:
             self._check_own_copy()
         self._exchange.expect(answer, {_CREATED, 204}, f"the blob `{self._blob.digest}`")
@@ -160,7 +162,7 @@ class Upload:
 
     def _reach(self, offset: int) -> None:
         """What the registry has is progress; what was sent and got lost is none."""
-        self._patience.advanced(max(0, offset - self._furthest))
+        self._retry.advanced(max(0, offset - self._furthest))
         self._furthest = max(self._furthest, offset)
         self._offset = offset
 

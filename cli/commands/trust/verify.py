@@ -13,8 +13,8 @@ from ...terminal.console import Console
 from ...terminal.failed import Failed
 from ...usage import WrongUsage
 from ..item_json import to_json
+from .required_signers import RequiredSigners
 from .sign import TrustConfig
-from .signed import RequiredSigners
 
 if TYPE_CHECKING:
     from ....bundler.store import Damage, Item, Store

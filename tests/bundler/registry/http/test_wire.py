@@ -10,7 +10,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 import pytest
 
 from modelbundle.bundler.errors import RegistryError
-from modelbundle.bundler.registry.http.dropped import Dropped
+from modelbundle.bundler.registry.http.transient_error import TransientError
 from modelbundle.bundler.registry.http.wire import Wire, _proxy, _proxy_headers, shown
 
 from ..conftest import QUICK
@@ -69,7 +69,7 @@ def wire():
 def test_who_cannot_prove_who_it_is_gets_nothing(tls_server, wire):
     with pytest.raises(RegistryError, match=r"cannot be trusted: self.signed") as caught:
         wire().send("GET", f"https://{tls_server}/", {})
-    assert not isinstance(caught.value, Dropped)
+    assert not isinstance(caught.value, TransientError)
     assert "ca.crt" in caught.value.hint
 
 
@@ -123,13 +123,13 @@ def test_after_a_cut_nothing_goes_out(liar, wire):
     liar.twist("GET", "/", lambda h: h.say(200, b"x"))
     assert one.send("GET", f"{liar.url}/", {}).read(10) == b"x"
     one.cut()
-    with pytest.raises(Dropped):
+    with pytest.raises(TransientError):
         one.send("GET", f"{liar.url}/", {}).read(10)
 
 
 def test_a_host_that_swallows_everything_is_left(wire):
     """Nobody has 192.0.2.1: the connection is refused, or given up in time."""
     one = Wire("h", replace(QUICK, connect=0.2))
-    with pytest.raises(Dropped, match=r"192\.0\.2\.1"):
+    with pytest.raises(TransientError, match=r"192\.0\.2\.1"):
         one.send("GET", "http://192.0.2.1/", {})
     one.close()

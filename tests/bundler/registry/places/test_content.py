@@ -5,7 +5,7 @@ import hashlib
 import pytest
 
 from modelbundle.bundler.errors import Damaged
-from modelbundle.bundler.registry.http.dropped import Dropped
+from modelbundle.bundler.registry.http.transient_error import TransientError
 from modelbundle.bundler.registry.places.content import FileContent
 from modelbundle.bundler.registry.places.directory import Directory
 from modelbundle.bundler.registry.places.remote_content import RemoteContent
@@ -68,7 +68,7 @@ def test_a_registry_that_breaks_off_again_and_again_is_given_up(liar, connect):
 
     liar.twist("GET", r"/blobs/sha256", nothing)
     content = RemoteContent(connect(f"{liar.host}/iris:1"), blob())
-    with pytest.raises(Dropped):
+    with pytest.raises(TransientError):
         b"".join(content.read(0, len(DATA)))
 
 

@@ -5,8 +5,8 @@ import threading
 import pytest
 
 from modelbundle.bundler.errors import Damaged, RegistryError
-from modelbundle.bundler.registry.http.dropped import Dropped
-from modelbundle.bundler.registry.http.patience import Patience
+from modelbundle.bundler.registry.http.retry import Retry
+from modelbundle.bundler.registry.http.transient_error import TransientError
 from modelbundle.bundler.registry.places.download import Download
 from modelbundle.bundler.store import Blob
 
@@ -25,8 +25,8 @@ def fetch(liar, connect, tmp_path):
     def run(blob=BLOB):
         told = []
         path = tmp_path / "blob"
-        patience = Patience(QUICK, threading.Event())
-        Download(place, blob, patience, told.append).to_file(path)
+        retry = Retry(QUICK, threading.Event())
+        Download(place, blob, retry, told.append).to_file(path)
         return path.read_bytes(), sum(told)
 
     return run
@@ -77,7 +77,7 @@ def test_who_cannot_begin_in_the_middle_sends_it_again(fetch, liar):
 
 def test_a_line_that_always_breaks_is_given_up(fetch, liar):
     liar.twist("GET", "blobs", breaking(100))
-    with pytest.raises(Dropped, match="broke off after 300 of 1,048,576"):
+    with pytest.raises(TransientError, match="broke off after 300 of 1,048,576"):
         fetch()
     assert liar.count("GET") == QUICK.attempts
 

@@ -10,7 +10,7 @@ from dataclasses import replace
 import pytest
 
 from modelbundle.bundler.errors import Damaged, RegistryError
-from modelbundle.bundler.registry.http.dropped import Dropped
+from modelbundle.bundler.registry.http.transient_error import TransientError
 from modelbundle.bundler.store import Blob
 
 from ..conftest import QUICK, answering, sha
@@ -151,7 +151,7 @@ def test_a_blob_that_drips_is_given_up(liar, connect):
     place = connect(f"{liar.host}/x", limits=replace(QUICK, window=0.2))
     with pytest.raises(RegistryError, match="bytes a second") as caught:
         list(place.read(blob, 0).pieces)
-    assert not isinstance(caught.value, Dropped)
+    assert not isinstance(caught.value, TransientError)
 
 
 # Trouble that passes

@@ -5,7 +5,7 @@ from dataclasses import replace
 import pytest
 
 from modelbundle.bundler.errors import Damaged, RegistryError
-from modelbundle.bundler.registry.http.dropped import Dropped
+from modelbundle.bundler.registry.http.transient_error import TransientError
 from modelbundle.bundler.store import Blob
 
 from ..conftest import QUICK, answering, sha
@@ -104,7 +104,7 @@ def test_a_registry_that_forgets_at_the_end_gets_it_again(send, liar):
 
 def test_a_registry_that_forgets_always_is_left(send, liar):
     liar.twist("PUT", "uploads", answering(404))
-    with pytest.raises(Dropped, match="has forgotten an upload"):
+    with pytest.raises(TransientError, match="has forgotten an upload"):
         send(limits=QUICK)
     assert liar.count("PUT") == QUICK.attempts
 
@@ -187,7 +187,7 @@ def test_a_registry_that_keeps_nothing_of_any_piece_is_left(send, liar, kept):
     liar.twist("POST", "uploads", answering(202, Location=where))
     liar.twist("PATCH", "uploads", answering(202, Location=where, Range=kept))
     liar.twist("GET", "uploads", answering(204, Location=where, Range=kept))
-    with pytest.raises(Dropped, match="keeps nothing"):
+    with pytest.raises(TransientError, match="keeps nothing"):
         send()
     assert liar.count("PATCH") < 20
 
@@ -211,6 +211,6 @@ def test_a_registry_that_calls_right_wrong_is_told_as_its_own(send, liar):
 
 def test_a_registry_that_always_hangs_up_is_left(send, liar):
     liar.twist("PATCH", "uploads", lambda h: h.connection.close())
-    with pytest.raises(Dropped):
+    with pytest.raises(TransientError):
         send()
     assert liar.count("PATCH") == QUICK.attempts

@@ -1,16 +1,16 @@
-"""Patience: how often something is tried again, and how long we wait before."""
+"""Retry: how often something is tried again, and how long we wait before."""
 
 import random
 import threading
 import time
 from dataclasses import dataclass, field
 
-from .dropped import Dropped
 from .limits import Limits
+from .transient_error import TransientError
 
 
 @dataclass(slots=True)
-class Patience:
+class Retry:
     """For one request or one file; `stop` ends every waiting at once."""
 
     limits: Limits
@@ -25,17 +25,17 @@ class Patience:
         if self.moved >= self.limits.progress:
             self.attempts, self.moved, self.since = 1, 0, time.monotonic()
 
-    def wait(self, failure: Dropped) -> None:
+    def wait(self, failure: TransientError) -> None:
         """Wait before the next attempt.
 
         Raises:
-            Dropped: `failure` itself, when it was tried often enough or would take too long.
+            TransientError: `failure` itself, when it was tried often enough or would take too long.
         """
         late = time.monotonic() - self.since > 2 * self.limits.answer
         if self.attempts >= self.limits.attempts or late or self.stop.is_set():
             raise failure
         if failure.retry_after > self.limits.longest:
-            raise Dropped(
+            raise TransientError(
                 f"{failure} It asks to be left alone for {failure.retry_after:.0f} s.",
                 hint="Try again later: what has arrived is kept.",
             ) from failure

@@ -1,4 +1,4 @@
-"""Crew: a few threads for many files; the first trouble, or a Ctrl-C, ends the work of all."""
+"""TransferPool: a few threads for many files; the first trouble, or a Ctrl-C, ends all work."""
 
 import threading
 from collections import deque
@@ -10,7 +10,7 @@ SIZE = 4
 _GRACE = 1.0  # seconds for a thread to come back after its connection was cut
 
 
-class Crew(Generic[T]):
+class TransferPool(Generic[T]):
     """Does one kind of work.
 
     Its threads are daemons: one that hangs in the system does not keep the process from ending.

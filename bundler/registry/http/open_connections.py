@@ -1,4 +1,4 @@
-"""Lines: the open connections, each watched, so that all of them can be cut at once."""
+"""OpenConnections: each is watched, so that all of them can be cut at once."""
 
 import socket
 import threading
@@ -11,7 +11,7 @@ from urllib3.connectionpool import HTTPConnectionPool, HTTPSConnectionPool
 from .limits import Limits
 
 
-class Lines:
+class OpenConnections:
     """The connections of one client, idle ones too."""
 
     def __init__(self) -> None:
@@ -36,15 +36,15 @@ class Lines:
         """Let every thread that reads or writes come back with an error, now and from now on."""
         with self._lock:
             self._is_cut = True
-            lines = list(self._open)
-        for line in lines:
+            connections = list(self._open)
+        for line in connections:
             hang_up(line.sock)
 
     def close(self) -> None:
         """Close what nobody has closed."""
         with self._lock:
-            lines = list(self._open)
-        for line in lines:
+            connections = list(self._open)
+        for line in connections:
             line.close()
 
 
@@ -61,7 +61,9 @@ def _ring(late: threading.Event, line: socket.socket) -> None:
     hang_up(line)
 
 
-def pool_classes(lines: Lines, limits: Limits) -> dict[str, type[HTTPConnectionPool]]:
+def pool_classes(
+    connections: OpenConnections, limits: Limits
+) -> dict[str, type[HTTPConnectionPool]]:
     """urllib3's pools, whose connections are watched and whose answers begin in time.
 
     A socket's timeout begins anew with every byte; here the whole head of an answer has to come
@@ -73,10 +75,10 @@ def pool_classes(lines: Lines, limits: Limits) -> dict[str, type[HTTPConnectionP
             self.timeout = limits.connect
             super().connect()
             self.sock.settimeout(limits.answer)
-            lines.add(self)
+            connections.add(self)
 
         def close(self) -> None:
-            lines.remove(self)
+            connections.remove(self)
             super().close()
 
         def getresponse(self) -> Any:

@@ -5,11 +5,11 @@ from typing import Any
 
 from ..progress import Meter, Progress
 from .bench import Bench
+from .bench_plan import BenchPlan
 from .findings.comparison import FIGURES, Pair, Ratio, by_load, ratio
 from .generator.load import Load
 from .round import Round
 from .run import WARM_SECONDS, check, meter, said, ticks, warm_up
-from .wish import BenchPlan
 
 
 @dataclass

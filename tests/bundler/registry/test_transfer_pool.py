@@ -1,25 +1,25 @@
-"""Crew: a few threads, and one end for all."""
+"""TransferPool: a few threads, and one end for all."""
 
 import threading
 
 import pytest
 
-from modelbundle.bundler.registry.crew import SIZE, Crew
+from modelbundle.bundler.registry.transfer_pool import SIZE, TransferPool
 
 
 def test_every_thing_is_done_once():
     done = []
-    Crew(done.append, lambda: None).run(range(100))
+    TransferPool(done.append, lambda: None).run(range(100))
     assert sorted(done) == list(range(100))
 
 
 def test_nothing_to_do_is_done():
-    Crew(lambda _: None, lambda: None).run([])
+    TransferPool(lambda _: None, lambda: None).run([])
 
 
 def test_some_work_at_a_time():
     together = threading.Barrier(SIZE)
-    Crew(lambda _: together.wait(90), lambda: None).run(range(SIZE))
+    TransferPool(lambda _: together.wait(90), lambda: None).run(range(SIZE))
 
 
 def test_the_first_failure_ends_the_others():
@@ -31,7 +31,7 @@ def test_the_first_failure_ends_the_others():
         is_cut.wait(90)
 
     with pytest.raises(ValueError, match="first"):
-        Crew(work, is_cut.set).run(range(1000))
+        TransferPool(work, is_cut.set).run(range(1000))
     assert is_cut.is_set()
 
 
@@ -44,5 +44,5 @@ def test_work_that_hangs_does_not_hold_up_the_failure():
         forever.wait(60)
 
     with pytest.raises(ValueError, match="first"):
-        Crew(work, lambda: None).run(range(4))
+        TransferPool(work, lambda: None).run(range(4))
     forever.set()

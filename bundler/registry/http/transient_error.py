@@ -1,4 +1,4 @@
-"""Dropped: something went wrong that may go right the next time."""
+"""TransientError: something went wrong that may go right the next time."""
 
 from ...errors import RegistryError
 
@@ -6,7 +6,7 @@ BUSY = frozenset({408, 425, 429, 500, 502, 503, 504})
 """Statuses of a request that may be sent again."""
 
 
-class Dropped(RegistryError):
+class TransientError(RegistryError):
     """A connection broke off, or the registry is busy.
 
     retry_after   seconds that the registry asked for, 0 where it did not

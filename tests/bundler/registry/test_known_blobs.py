@@ -1,7 +1,7 @@
-"""Whereabouts: who has which blob."""
+"""KnownBlobs: who has which blob."""
 
+from modelbundle.bundler.registry.known_blobs import KnownBlobs
 from modelbundle.bundler.registry.reference import parse
-from modelbundle.bundler.registry.whereabouts import Whereabouts
 
 from .conftest import sha
 
@@ -9,7 +9,7 @@ A, B = sha(b"a"), sha(b"b")
 
 
 def test_what_was_noted_is_known_of_that_registry(tmp_path):
-    notes = Whereabouts(tmp_path / "registries")
+    notes = KnownBlobs(tmp_path / "registries")
     assert notes.of("h.io") == {}
     notes.note(parse("h.io/x/y:1"), [A])
     notes.note(parse("h.io/x/y:2"), [B])
@@ -20,7 +20,7 @@ def test_what_was_noted_is_known_of_that_registry(tmp_path):
 
 def test_a_damaged_note_is_no_harm(tmp_path):
     folder = tmp_path / "registries"
-    notes = Whereabouts(folder)
+    notes = KnownBlobs(folder)
     notes.note(parse("h.io/x"), [A])
     next(folder.iterdir()).write_bytes(b"\xff\xfe\nx")
     assert notes.of("h.io") == {}
@@ -30,4 +30,4 @@ def test_a_damaged_note_is_no_harm(tmp_path):
 
 def test_a_store_that_cannot_be_written_is_no_harm(tmp_path):
     (tmp_path / "file").touch()
-    Whereabouts(tmp_path / "file").note(parse("h.io/x"), [A])
+    KnownBlobs(tmp_path / "file").note(parse("h.io/x"), [A])

@@ -1,6 +1,6 @@
-"""Patience: how often a question is asked, and when again; no sockets, and nobody sleeps here.
+"""RetryPolicy: how often a question is asked, and when again; no sockets, and nobody sleeps here.
 
-    steps = conversation(question, patience, clock)
+    steps = conversation(question, policy, clock)
     step = next(steps)              # a Send: send it in so many seconds; or a Pause: wait
     step = steps.send(outcome)      # a Reply or what was Lost for a Send, None for a Pause
     ...                             # StopIteration has the reply
@@ -37,7 +37,7 @@ class Pause:
 
 
 @dataclass(frozen=True, slots=True)
-class Patience:
+class RetryPolicy:
     """How long and how often.
 
     timeout   seconds for all of it, pauses included
@@ -47,7 +47,7 @@ class Patience:
     timeout: float = 30.0
     retries: int = 3
 
-    def within(self, timeout: float | None) -> "Patience":
+    def within(self, timeout: float | None) -> "RetryPolicy":
         """The same, with another timeout, where one is given."""
         return self if timeout is None else replace(self, timeout=timeout)
 
@@ -56,14 +56,14 @@ Outcome = Reply | Lost | None
 Steps = Generator[Send | Pause, Outcome, Reply]
 
 
-def conversation(question: Question, patience: Patience, clock: Callable[[], float]) -> Steps:
+def conversation(question: Question, policy: RetryPolicy, clock: Callable[[], float]) -> Steps:
     """Ask until there is a reply that is none of "later", or it makes no sense to go on.
 
     Raises:
         ClientError: see `failures`.
     """
-    deadline = clock() + patience.timeout
-    for attempt in range(patience.retries + 1):
+    deadline = clock() + policy.timeout
+    for attempt in range(policy.retries + 1):
         left = deadline - clock()
         if left <= 0:
             break
@@ -72,11 +72,11 @@ def conversation(question: Question, patience: Patience, clock: Callable[[], flo
         if isinstance(outcome, Reply) and outcome.is_ok:
             return outcome
         wait = _pause(outcome, attempt)
-        is_over = attempt == patience.retries or clock() + wait >= deadline
+        is_over = attempt == policy.retries or clock() + wait >= deadline
         if is_over or not _may_ask_again(question, outcome):
             raise failure(outcome)
         yield Pause(wait)
-    raise OutOfTime(f"No answer came within {patience.timeout:g} s.")
+    raise OutOfTime(f"No answer came within {policy.timeout:g} s.")
 
 
 def _may_ask_again(question: Question, outcome: Reply | Lost) -> bool:

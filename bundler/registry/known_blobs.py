@@ -1,4 +1,4 @@
-"""Whereabouts: which repository of a registry is known to have which blobs.
+"""KnownBlobs: which repository of a registry is known to have which blobs.
 
 That lets a registry take a blob from there instead of from us. It saves work and nothing rests on
 it: a registry that no longer has the blob says so, and the blob travels.
@@ -18,7 +18,7 @@ _LIMIT = 1 << 22  # bytes of a note
 _MOST = 20_000  # digests in a note
 
 
-class Whereabouts:
+class KnownBlobs:
     """One note for each repository, below the store."""
 
     def __init__(self, directory: Path) -> None:
