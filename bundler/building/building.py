@@ -16,7 +16,7 @@ from ..store.trust import BUILT_HERE
 from . import plan, routes, tunings
 from .chosen_model import ChosenModel, choose
 from .locking import locking
-from .locking.asked import LockInputs
+from .locking.lock_inputs import LockInputs
 from .plan import Ingredients, Part, Plan
 
 if TYPE_CHECKING:

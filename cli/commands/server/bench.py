@@ -58,7 +58,7 @@ def bench(
 
       bundle bench http://127.0.0.1:8080
     """
-    from ....bundler.benching.wish import BenchPlan
+    from ....bundler.benching.bench_plan import BenchPlan
     from ....bundler.serving.serving import LaunchOptions
     from .stand import Stand, question
 

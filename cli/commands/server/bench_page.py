@@ -4,10 +4,10 @@ import sys
 from collections.abc import Iterator, Sequence
 from shutil import get_terminal_size
 
-from ....bundler.benching.duel import PairedReport
 from ....bundler.benching.findings import parts
 from ....bundler.benching.findings.comparison import Pair, Ratio
 from ....bundler.benching.findings.cost_fit import Fit
+from ....bundler.benching.paired_run import PairedReport
 from ....bundler.benching.round import Round
 from ....bundler.benching.run import Report
 from ....bundler.benching.subject.subject import Subject

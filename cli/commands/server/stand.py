@@ -8,12 +8,12 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from ....bundler.benching.bench import Bench
-from ....bundler.benching.duel import PairedReport, PairedRun
+from ....bundler.benching.bench_plan import BenchPlan
+from ....bundler.benching.paired_run import PairedReport, PairedRun
 from ....bundler.benching.run import Report, Run
 from ....bundler.benching.subject import launched, running_server
 from ....bundler.benching.subject.question import Question
 from ....bundler.benching.subject.subject import Subject
-from ....bundler.benching.wish import BenchPlan
 from ....bundler.serving.serving import LaunchOptions, prepare
 from ....bundler.store import Store
 from ...serving.passing_server import running

@@ -2,8 +2,8 @@
 
 import pytest
 
+from modelbundle.bundler.benching.bench_plan import BenchPlan
 from modelbundle.bundler.benching.rate import Rate
-from modelbundle.bundler.benching.wish import BenchPlan
 
 
 @pytest.mark.parametrize(("text", "expected"), [("80%", 800), ("120%", 1200), ("1500", 1500)])

@@ -5,12 +5,12 @@ import json
 import pytest
 
 from modelbundle.bundler.benching.bench import Bench
-from modelbundle.bundler.benching.duel import PairedRun
+from modelbundle.bundler.benching.bench_plan import BenchPlan
+from modelbundle.bundler.benching.paired_run import PairedRun
 from modelbundle.bundler.benching.rate import Rate
 from modelbundle.bundler.benching.run import Run
 from modelbundle.bundler.benching.subject.question import Questions
 from modelbundle.bundler.benching.subject.subject import Knobs, Subject
-from modelbundle.bundler.benching.wish import BenchPlan
 from modelbundle.bundler.progress import NullProgress
 from modelbundle.runtime.data.samples import Samples
 from modelbundle.runtime.errors import BundleError
