@@ -29,6 +29,10 @@ class Drive:
         """The files that would be there, by their paths."""
         return dict(self._left(directory.stat().st_ino, ""))
 
+    def names(self, directory):
+        """The names that would be in a directory."""
+        return set(self._kept.get(directory.stat().st_ino, ()))
+
     def _fsync(self, descriptor):
         self._sync(descriptor)
         self._note(Path(f"/proc/self/fd/{descriptor}").readlink())

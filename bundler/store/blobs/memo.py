@@ -33,7 +33,6 @@ class Memo:
             return
         data = record.encode({"digest": digest, "stat": _identity(stat)})
         with suppress(OSError):
-            self._directory.mkdir(exist_ok=True)
             temporary = self._workspace.new()
             temporary.write_bytes(data)
             temporary.replace(self._path(stat))

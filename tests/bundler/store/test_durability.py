@@ -7,8 +7,9 @@ this day would forgive.
 import pytest
 
 from modelbundle.bundler.archives import export_item, import_item
-from modelbundle.bundler.store import Store
+from modelbundle.bundler.store import FolderCopies, Store
 from modelbundle.bundler.store.files import barrier
+from modelbundle.runtime import digest as digests
 from modelbundle.runtime.manifests.manifest import FileEntry
 
 from ..drive import Drive, there
@@ -41,7 +42,10 @@ def drive(monkeypatch, tmp_path):
 
 def check(drive, store):
     """Nothing would be lost, and nothing that was deleted would be back."""
-    left, now = lasting(drive.left(store.root)), lasting(there(store.root))
+    root = f"/{store.root.name}"
+    below = drive.left(store.root.parent).items()
+    found = {path.removeprefix(root): state for path, state in below if path.startswith(root)}
+    left, now = lasting(found), lasting(there(store.root))
     assert now.items() <= left.items()
     back = {path for path in left.keys() - now.keys() if not path.startswith("/blobs/")}
     assert not back  # of blobs, they would be collected again
@@ -60,6 +64,8 @@ def test_a_save_lasts(drive, store, save):
     save(version="2", files={"a": b"3"})
     check(drive, store)
     assert store.find("iris:1").digest == item.digest
+    numbers = [int(name) for name in drive.names(store.root / "counter")]
+    assert max(numbers) >= store.find("iris:2").sequence > item.sequence
 
 
 def test_names_last_and_go(drive, store, save):
@@ -74,6 +80,40 @@ def test_names_last_and_go(drive, store, save):
     check(drive, store)
     store.delete(item)
     assert "/refs/models/iris/1" not in check(drive, store)
+
+
+def test_a_file_that_is_taken_in_lasts_and_what_refers_to_the_item(drive, store, save, tmp_path):
+    (tmp_path / "weights").write_bytes(b"of a file")
+    blob = store.ingest(tmp_path / "weights")
+    with store.staging() as directory:
+        (directory / "a").write_bytes(b"adopted")
+        other = store.adopt(directory / "a", digests.of_bytes(b"adopted"))
+    files = [FileEntry("a", blob.digest, blob.size), FileEntry("b", other.digest, other.size)]
+    item = store.commit("model", "iris", b"{}", files)
+    referrer = store.referrers.attach(item, "application/x", b"about it")
+    now = check(drive, store)
+    for digest in (blob.digest, other.digest, *referrer.blobs):
+        assert f"/blobs/sha256/{digest.removeprefix('sha256:')}" in now
+
+
+def test_what_is_repaired_lasts(drive, store, save, tmp_path):
+    item = save(version="1", files={"w": b"weights"})
+    store.trust.grant(item.digest, "said here")
+    spoilt = [
+        store.root / "oci-layout",
+        store.root / "refs/models/iris/1",
+        store.root / "trust" / item.digest.removeprefix("sha256:"),
+        store.blob(store.files(item)[0].digest),
+    ]
+    for path in spoilt:
+        path.chmod(0o644)
+        path.write_bytes(b"[]")
+    (tmp_path / "backup").mkdir()
+    (tmp_path / "backup/any").write_bytes(b"weights")
+    repaired = store.repair(copies=[FolderCopies(tmp_path / "backup")])
+    assert repaired.left == []
+    check(drive, store)
+    assert not [path for path in spoilt if path.read_bytes() == b"[]"]
 
 
 @pytest.mark.parametrize("count", [3, 100])
