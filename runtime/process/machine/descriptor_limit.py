@@ -10,7 +10,7 @@ from pathlib import Path
 
 BACKLOG = 2048  # the longest queue: what comes from it at once, before anybody can count
 RESERVE = 16  # descriptors for all that is no connection: a model that comes, a decoder
-_SHARE = 4  # of what is free, as much for each of the two where there is little
+_SHARE = 4  # of what is free, the reserve where that is little; so many queues are plenty
 
 
 def allow_all() -> None:
@@ -36,14 +36,15 @@ class DescriptorLimit:
         return max(0, most - self.used)
 
     @property
-    def backlog(self) -> int:
-        """How long the queue of the socket may be."""
-        return max(1, min(BACKLOG, self._free // _SHARE))
+    def is_scarce(self) -> bool:
+        """Whether a whole queue, filled again while it is taken, may be too much at once."""
+        return self._free < _SHARE * BACKLOG
 
-    def is_full(self, connections: int) -> bool:
-        """Whether another burst would be one too many."""
+    def is_full(self, connections: int, *, one_by_one: bool) -> bool:
+        """Whether others would be too many: the next one, or a queue that is taken at once."""
         free = self._free
-        return connections >= max(1, free - self.backlog - min(RESERVE, free // _SHARE))
+        burst = 0 if one_by_one else min(BACKLOG, free // _SHARE)
+        return connections >= max(1, free - burst - min(RESERVE, free // _SHARE))
 
 
 def _open() -> int:

@@ -8,8 +8,9 @@ from collections.abc import Callable, Collection, Sequence
 from typing import Any
 
 from ...hosting.readiness import Readiness
-from ..machine.descriptor_limit import DescriptorLimit
+from ..machine.descriptor_limit import BACKLOG, DescriptorLimit
 from ..sockets.accept_queue import GLANCE
+from .doorman import Doorman
 
 log = logging.getLogger(__name__)
 
@@ -31,7 +32,7 @@ class Acceptor:
         self._connect = connect
         self._connections = connections
         self._readiness = readiness
-        self._servers: list[asyncio.Server] = []
+        self._servers: list[asyncio.Server | Doorman] = []
         self._descriptors = DescriptorLimit()
         self._pausing: asyncio.Task[None] | None = None  # while it is full
         self._has_paused = False  # ever, which has been said
@@ -52,12 +53,15 @@ class Acceptor:
 
     async def open(self) -> None:
         """Take connections."""
+        self._servers = [await self._server(each.dup()) for each in self._sockets]
+
+    async def _server(self, listener: socket.socket) -> asyncio.Server | Doorman:
         loop = asyncio.get_running_loop()
-        backlog = self._descriptors.backlog
-        self._servers = [
-            await loop.create_server(self._connect, sock=each.dup(), backlog=backlog)
-            for each in self._sockets
-        ]
+        if not self._descriptors.is_scarce:
+            return await loop.create_server(self._connect, sock=listener, backlog=BACKLOG)
+        doorman = Doorman(listener, self._connect, self._is_full, self._rest)
+        doorman.open(BACKLOG)
+        return doorman
 
     def close(self) -> None:
         """Take no more."""
@@ -72,12 +76,18 @@ class Acceptor:
     def count(self) -> None:
         """Pause where there are as many connections as there may be."""
         if self._pausing is None and self._is_full():
-            self.close()
-            self._readiness.is_full = True
-            self._pausing = asyncio.create_task(self._pause())
+            self._rest()
+
+    def _rest(self) -> None:
+        self.close()
+        self._readiness.is_full = True
+        self._pausing = asyncio.create_task(self._pause())
 
     def _is_full(self) -> bool:
-        return self._descriptors.is_full(len(self._connections))
+        doormen = [each for each in self._servers if isinstance(each, Doorman)]
+        arriving = sum(len(each.pending) for each in doormen)
+        one_by_one = bool(doormen) or (not self._servers and self._descriptors.is_scarce)
+        return self._descriptors.is_full(len(self._connections) + arriving, one_by_one=one_by_one)
 
     async def _pause(self) -> None:
         """Leave newcomers in the queue of the socket until somebody has gone."""

@@ -23,21 +23,24 @@ def limited():
     resource.setrlimit(resource.RLIMIT_NOFILE, before)
 
 
-@pytest.mark.parametrize("free", [4, 10, 25, 100, 1000, 4000])
-def test_a_full_house_and_a_whole_queue_have_room_together(limited, free):
+def most(limit, free, **how):
+    return next(count for count in range(free + 1) if limit.is_full(count, **how))
+
+
+@pytest.mark.parametrize("free", [4, 10, 25, 100, 1000, 4000, 4 * BACKLOG])
+def test_all_but_a_reserve_are_for_connections(limited, free):
     limit = limited(free)
-    most = next(count for count in range(free + 1) if limit.is_full(count))
-    assert most + limit.backlog <= free
-    assert free - most - limit.backlog >= min(RESERVE, free // 4)
-    assert 1 <= limit.backlog <= BACKLOG
-    assert most >= free // 4
+    reserve = min(RESERVE, free // 4)
+    assert limit.is_scarce == (free < 4 * BACKLOG)
+    assert most(limit, free, one_by_one=True) == free - reserve
+    queue = min(BACKLOG, free // 4)
+    assert most(limit, free, one_by_one=False) == free - reserve - queue
 
 
 def test_where_nothing_is_free_one_comes_in_at_a_time(limited):
     limit = limited(0)
-    assert not limit.is_full(0)
-    assert limit.is_full(1)
-    assert limit.backlog == 1
+    assert not limit.is_full(0, one_by_one=True)
+    assert limit.is_full(1, one_by_one=True)
 
 
 def test_a_process_takes_what_it_may_have():

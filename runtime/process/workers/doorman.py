@@ -1,0 +1,65 @@
+"""Doorman: takes connections off the queue of a socket one by one, as long as there is room."""
+
+import asyncio
+import socket
+from collections.abc import Callable
+from contextlib import suppress
+
+
+class Doorman:
+    """Stands in for an `asyncio.Server` where descriptors are few.
+
+    That takes as many as come, and the queue fills again meanwhile: when no descriptor is left,
+    libuv takes whoever waits, and drops him with what he has sent.
+
+    pending  connections that have been taken and are not made yet
+    """
+
+    def __init__(
+        self,
+        listener: socket.socket,
+        connect: Callable[[], asyncio.Protocol],
+        is_full: Callable[[], bool],
+        on_full: Callable[[], None],
+    ) -> None:
+        self.pending: set[asyncio.Task[None]] = set()
+        self._listener = listener
+        self._connect = connect
+        self._is_full = is_full
+        self._on_full = on_full
+        self._loop = asyncio.get_running_loop()
+
+    def open(self, backlog: int) -> None:
+        """Take whoever comes."""
+        self._listener.listen(backlog)
+        self._listener.setblocking(False)
+        self._loop.add_reader(self._listener.fileno(), self._take)
+
+    def close(self) -> None:
+        """Take no more."""
+        self._loop.remove_reader(self._listener.fileno())
+        self._listener.close()
+
+    def _take(self) -> None:
+        """One of them: others that are here have their turn before the next."""
+        if self._is_full():
+            self._on_full()
+            return
+        try:
+            connection, _ = self._listener.accept()
+        except (BlockingIOError, InterruptedError, ConnectionAbortedError):
+            return  # another process was quicker, or he has gone
+        except OSError:
+            self._on_full()
+            return
+        task = self._loop.create_task(self._make(connection))
+        self.pending.add(task)
+        task.add_done_callback(self.pending.discard)
+
+    async def _make(self, connection: socket.socket) -> None:
+        with suppress(OSError):  # one of UNIX knows no delay
+            connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        try:
+            await self._loop.connect_accepted_socket(self._connect, connection)
+        except OSError:
+            connection.close()
