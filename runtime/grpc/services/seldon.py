@@ -6,7 +6,7 @@ Protocol"; the fields are listed in our own words.
 
 import asyncio
 import base64
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import grpc
@@ -23,11 +23,13 @@ from ...dialects.served import Served
 from ...dialects.tensors.tensor import Tensor
 from ...errors import InvalidInput, NotSupported, PayloadTooLarge, UnknownModel
 from ...models.operation import Stream
-from ..dispatcher import Answer, Dispatcher
+from ..dispatcher import Answer, Dispatcher, Parse
 from ..messages.pool import pool
 from ..messages.seldon import PACKAGE
-from ..tensors import packed, struct, tensor_proto
+from ..tensors import extent, packed, struct, tensor_proto
 
+_JSON: extent.Fields = {2: {2: None}, 3: {3: None}, 6: None}  # meta.tags, data.ndarray, jsonData
+_TOLD: extent.Fields = {1: _JSON, 2: _JSON, 4: _JSON}  # request, response, truth
 _LARGE = 1 << 16  # bytes; such a message is read in a thread
 _DEPLOYMENT = b"seldon"  # by which an ingress chooses one; its name may be a model's
 
@@ -51,20 +53,23 @@ class Seldon:
             "Model/Metadata": self._first_one,
         }
         paths = {f"/{PACKAGE}.{name}": answer for name, answer in answers.items()}
-        return {path: dispatcher.unary(path, answer) for path, answer in paths.items()}
+        return {
+            path: dispatcher.unary(path, answer, _bounded(_JSON if "Predict" in path else _TOLD))
+            for path, answer in paths.items()
+        }
 
     async def _predict(self, request: Any, inquiry: Inquiry) -> Any:
         served = self._found(inquiry)
         is_large = len(inquiry.body) >= _LARGE
+        do = asyncio.to_thread if is_large else _at_once
         if served.signature is None:
-            answer = await _called(served, inquiry, _message(request))
+            answer = await _called(served, inquiry, await do(_message, request))
         else:
-            read = asyncio.to_thread(_read, served, request) if is_large else None
-            message, batch = await read if read is not None else _read(served, request)
+            message, batch = await do(_read, served, request)
             output = await served.answer(inquiry, batch)
-            answer = told(served, message, output)
+            answer = await do(told, served, message, output)
         is_tf = request.data.WhichOneof("data_oneof") == "tftensor"
-        return self._written(answer, is_tf=is_tf)
+        return await do(self._written, answer, is_tf)
 
     async def _feedback(self, request: Any, inquiry: Inquiry) -> Any:
         said = {"reward": request.reward, "truth": _truth(request)}
@@ -100,7 +105,7 @@ class Seldon:
     def _made(self, name: str, values: Mapping[str, Any]) -> Any:
         return self._messages[f"{PACKAGE}.{name}"](**values)
 
-    def _written(self, answer: Mapping[str, Any], *, is_tf: bool = False) -> Any:
+    def _written(self, answer: Mapping[str, Any], is_tf: bool = False) -> Any:
         said = self._messages[f"{PACKAGE}.SeldonMessage"]()
         _write_meta(said.meta, answer["meta"])
         if "strData" in answer:
@@ -119,6 +124,23 @@ async def _called(served: Served, inquiry: Inquiry, message: Message) -> Mapping
     if answer is None or isinstance(answer, Stream):
         raise NotSupported(f"`{served.name}` answers bit by bit; ask it over HTTP.")
     return answer
+
+
+async def _at_once(work: Callable[..., Any], *given: Any) -> Any:
+    return work(*given)
+
+
+def _bounded(fields: extent.Fields) -> Callable[[Parse], Parse]:
+    """Reads messages that have no more JSON in these fields than anybody needs."""
+
+    def reader(parse: Parse) -> Parse:
+        def read(data: bytes) -> Any:
+            extent.check(data, fields)
+            return parse(data)
+
+        return read
+
+    return reader
 
 
 def _read(served: Served, request: Any) -> tuple[Message, Any]:

@@ -1,15 +1,17 @@
 """Seldon's services, in the forms of its published client."""
 
 import json
+import time
 
 import numpy as np
 import orjson
 import pytest
+from google.protobuf.message import DecodeError
 from hypothesis import given
 from hypothesis import strategies as st
 
 from modelbundle.runtime.grpc.messages.pool import pool
-from modelbundle.runtime.grpc.tensors import struct, tensor_proto
+from modelbundle.runtime.grpc.tensors import extent, struct, tensor_proto
 
 from ..conftest import Client, grpc
 
@@ -110,13 +112,20 @@ def test_meta_comes_back(client):
     assert client.call(PREDICT, listed([[1, 2]])).meta.puid
 
 
+def feedbacks(server):
+    """The lines of its log about feedback."""
+    return [json.loads(line) for line in server.log().splitlines() if '"feedback"' in line]
+
+
 def test_feedback_is_counted_and_written_down(client, zoo):
     asked = message("Feedback", reward=0.5, truth={"strData": "yes"})
     asked.response.meta.puid = "p-1"
     for service in ("Seldon", "Model"):
         told = client.call(f"/seldon.protos.{service}/SendFeedback", asked)
         assert told.meta.puid == "p-1"
-    lines = [json.loads(line) for line in zoo.log().splitlines() if '"feedback"' in line]
+    while len(lines := feedbacks(zoo)) < 2:  # the log is written beside
+        assert zoo.process.poll() is None
+        time.sleep(0.01)
     assert [each["feedback"]["truth"] for each in lines] == [{"strData": "yes"}] * 2
     assert lines[0]["feedback"]["reward"] == 0.5
     with zoo.client() as http:
@@ -188,3 +197,39 @@ def test_json_is_read_as_it_was_written(value):
     struct.write(said, orjson.loads(orjson.dumps(value)))
     again = message().jsonData.__class__.FromString(said.SerializeToString())
     assert struct.read(again) == value
+
+
+@pytest.mark.parametrize(
+    "fields",
+    [
+        {"data": {"ndarray": {"values": [{}] * 600_000}}},
+        {"jsonData": {"list_value": {"values": [{}] * 600_000}}},
+    ],
+)
+def test_few_bytes_do_not_become_much_memory(client, fields):
+    found = client.refused(PREDICT, message(**fields))
+    assert found[0] == "INVALID_ARGUMENT"
+    assert "send a tensor" in found[1]
+    feedback = message("Feedback", truth=fields)
+    assert client.refused("/seldon.protos.Seldon/SendFeedback", feedback) == found
+    data = b"\x0b\x0c" + message(**fields).SerializeToString()  # a group, which nobody sends
+    assert client.refused(PREDICT, data) == found
+
+
+def test_what_is_no_list_may_have_any_bytes(client):
+    """A newline in a text or in a number is none of a list's."""
+    text = ask(client, "shout", message(strData="a\n" * 600_000))
+    assert text.strData == "A\n" * 600_000
+    numbers = message(data={"tensor": {"shape": [4000, 200], "values": [3.25] * 800_000}})
+    assert "expected shape" in client.refused(PREDICT, numbers)[1]
+
+
+@given(st.binary(max_size=60))
+def test_no_bytes_make_it_fail(data):
+    """And none of them that parse have more values than it says."""
+    most = extent.count(data, {2: {2: None}, 3: {3: None}, 6: None}, 0, len(data))
+    try:
+        said = message().FromString(data)
+    except DecodeError:
+        return
+    assert len(said.data.ndarray.values) + len(said.jsonData.list_value.values) <= most
