@@ -84,15 +84,15 @@ def ran(make, scenario):
 
 
 @pytest.mark.parametrize("make", [pool(8, 0.1), pool(1, 0.0125)], ids=["pool", "core"])
-@pytest.mark.parametrize("times", [2, 3, 5, 10])
+@pytest.mark.parametrize("times", [2, 10])
 def test_overload_keeps_its_goodput(make, times):
     async def scenario(clients):
         await clients.come(60, 2)
-        await clients.come(80 * times, 4)  # it is learned
-        return await clients.come(80 * times, 4)
+        await clients.come(80 * times, 3)  # it is learned
+        return await clients.come(80 * times, 2)
 
     counts = ran(make, scenario)
-    assert counts["good"] >= 0.9 * 80 * 4
+    assert counts["good"] >= 0.9 * 80 * 2
     assert counts.get("late", 0) <= 0.02 * counts["good"]
     assert counts["refused"]
 
@@ -108,10 +108,10 @@ def test_the_first_overload_ever_costs_less_than_a_second_of_goodput():
 def test_calls_that_do_not_mind_one_another_are_never_refused():
     async def scenario(clients):
         few = await clients.come(20, 2)
-        many = await clients.come(2000, 2)
-        return few, many, await clients.burst(3000)
+        many = await clients.come(1000, 1)
+        return few, many, await clients.burst(1000)
 
-    assert ran(far_away(0.1), scenario) == ({"good": 40}, {"good": 4000}, {"good": 3000})
+    assert ran(far_away(0.1), scenario) == ({"good": 40}, {"good": 1000}, {"good": 1000})
 
 
 def test_a_lone_burst_is_not_refused_for_nothing():
