@@ -93,8 +93,8 @@ def build(  # noqa: PLR0913 - the public verb: one keyword for each decision of 
     project = project if isinstance(project, Project) else Project.open(Path(project))
     store, progress = store or Store.default(), progress or NullProgress()
     house = _wheelhouse(vendor)
-    asked = Request(project, store, offline, platform, accelerator, policy, house)
-    planned = asked.plan(progress)
+    request = BuildRequest(project, store, offline, platform, accelerator, policy, house)
+    planned = request.plan(progress)
     if dry_run:
         return Built(planned)
     planned.locked.write()
@@ -111,7 +111,7 @@ def _wheelhouse(directory: Path | None) -> "Wheelhouse | None":
 
 
 @dataclass(frozen=True, slots=True)
-class Request:
+class BuildRequest:
     """What the caller of `build` asks for."""
 
     project: "Project"
@@ -147,26 +147,26 @@ class Request:
         old: LockFile | None,
         progress: Progress,
     ) -> locking.Locked:
-        asked = LockInputs.of(self.project, models, served.routes, self.accelerator)
+        inputs = LockInputs.of(self.project, models, served.routes, self.accelerator)
         offline = self.offline or self.house is not None
         with self.house.in_use() if self.house else nullcontext():
             locked = locking.settle(
                 self.project,
-                asked,
+                inputs,
                 models,
-                self._vendored(asked, old),
+                self._vendored(inputs, old),
                 offline=offline,
                 progress=progress,
             )
         locked = replace(locked, is_new=locked.file != old)
-        locked = locked if self.platform is None else locked.narrowed(self.platform, asked)
+        locked = locked if self.platform is None else locked.narrowed(self.platform, inputs)
         if self.house:
             self.house.check(locked.lock.packages)
         return locked
 
-    def _vendored(self, asked: LockInputs, old: LockFile | None) -> LockFile | None:
+    def _vendored(self, inputs: LockInputs, old: LockFile | None) -> LockFile | None:
         """The lock beside the bundlefile where it fits, else the one that was vendored."""
-        if self.house is None or (old is not None and old.has(asked.accelerator, asked.digest)):
+        if self.house is None or (old is not None and old.has(inputs.accelerator, inputs.digest)):
             return old
         return self.house.lock or old
 

@@ -60,18 +60,19 @@ def bench(
     """
     from ....bundler.benching.bench_plan import BenchPlan
     from ....bundler.serving.serving import LaunchOptions
-    from .stand import Stand, question
+    from .bench_session import BenchSession, question
 
     console = Console(json=json, quiet=quiet)
     if len(targets) > _TOO_MANY:
         raise typer.BadParameter("There are at most two targets.", param_hint="TARGET")
-    is_duel = len(targets) == _TOO_MANY
-    asked = "none" if rate is None and is_duel else (rate or "50%,80%,120%")
-    length = seconds or (_SECONDS_OF_TWO if is_duel else _SECONDS)
+    is_pair = len(targets) == _TOO_MANY
+    rates = "none" if rate is None and is_pair else (rate or "50%,80%,120%")
+    length = seconds or (_SECONDS_OF_TWO if is_pair else _SECONDS)
     plan = BenchPlan.parse(
-        clients, asked, rows=rows, seconds=length, timeout=timeout, rounds=rounds
+        clients, rates, rows=rows, seconds=length, timeout=timeout, rounds=rounds
     )
     options = given(workers=workers, isolation=isolation, http=http, gpu=gpu)
     where = LaunchOptions(env, trust=trust, offline=offline, on_gpu=gpu is not None)
     body = question(data, console) if data else None
-    Stand(console, where, options, route=route, body=body, remote=remote).measure(targets, plan)
+    session = BenchSession(console, where, options, route=route, body=body, remote=remote)
+    session.measure(targets, plan)

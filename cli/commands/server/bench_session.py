@@ -1,4 +1,4 @@
-"""Stand: where `bundle bench` puts up its targets, measures them, and says what it found."""
+"""BenchSession: where `bundle bench` starts its targets, measures them, and says what it found."""
 
 import os
 import signal
@@ -23,7 +23,7 @@ from .request import Body
 
 
 @dataclass(frozen=True, slots=True)
-class Stand:
+class BenchSession:
     """How targets are found and started.
 
     options   for the server, where we start one
