@@ -11,7 +11,7 @@ from ..errors import InvalidModel
 from ..manifests.signature import Field, Side, Signature
 from ..pickles import pickling
 from ..pickles.scanning import scan
-from . import pickle_file, sklearn_refusal, skops_file, threads
+from . import pickle_file, sklearn_gaps, sklearn_refusal, skops_file, threads
 from .answer import settled
 from .framework import Saved, lineage
 
@@ -32,6 +32,9 @@ class Sklearn:
         "skops": "model.skops",
     }
     executing = frozenset(formats)
+
+    def __init__(self) -> None:
+        self._gaps: tuple[Any, sklearn_gaps.Gaps] | None = None  # whose
 
     def matches(self, model: object) -> bool:
         """Anything with a base class of scikit-learn's."""
@@ -99,10 +102,18 @@ class Sklearn:
     def call(self, model: Any, method: str, batch: Any) -> Any:
         """Call it; sparse answers become dense, those of several outputs a tuple."""
         rows = batch if takes_records(model) else table.stack(batch)
+        if hasattr(rows, "columns"):
+            rows = sklearn_gaps.told(rows, self._gaps_of(model))
         answer = settled(_asked(getattr(model, method), _as_fitted(model, rows)))
         if isinstance(answer, list) and _is_of_outputs(model, answer, table.rows(rows)):
             return tuple(answer)  # any other list is one of rows
         return answer.toarray() if hasattr(answer, "toarray") else answer
+
+    def _gaps_of(self, model: Any) -> sklearn_gaps.Gaps:
+        """What stands for a missing text; once, for each part of the model is looked at."""
+        if self._gaps is None or self._gaps[0] is not model:
+            self._gaps = (model, sklearn_gaps.learned(model))
+        return self._gaps[1]
 
 
 def _asked(method: Callable[[Any], Any], rows: Any) -> Any:
