@@ -123,6 +123,15 @@ def test_files_come_in_a_form_whose_other_fields_are_json(client, calls):
     assert wrong.status_code == 400
 
 
+def test_only_the_outermost_name_is_that_of_the_rows(client):
+    """And white space is looked at once."""
+    wrong = client.post("/bentoml/classify", content=b'{"instances": [{"samples": 1}]}')
+    assert (wrong.status_code, "instances[0]" in wrong.text) == (400, True)
+    assert client.post("/bentoml/classify", content=b" " * (1 << 20)).status_code == 400
+    spaced = b' \n{ "samples" \t: [[1, 2]]}'
+    assert client.post("/bentoml/classify", content=spaced).json() == [3.0]
+
+
 def test_errors_say_what_is_wrong(client):
     assert client.post("/bentoml/nothing", json={}).status_code == 404
     assert client.get("/bentoml/greet").status_code == 405
