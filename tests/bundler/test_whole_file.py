@@ -8,6 +8,8 @@ import pytest
 from modelbundle.bundler import whole_file
 from modelbundle.bundler.store.files import disk
 
+from .drive import Drive, there
+
 
 def names(folder):
     return sorted(path.name for path in folder.iterdir())
@@ -23,6 +25,17 @@ def test_what_is_written_replaces_what_was_there_and_keeps_its_mode(tmp_path):
     assert (path.read_bytes(), path.stat().st_mode & 0o777) == (b"two", 0o640)
     assert link.is_symlink()
     assert names(tmp_path) == ["link", "lock"]
+
+
+def test_what_is_written_lasts(tmp_path, monkeypatch):
+    drive = Drive(monkeypatch)
+    whole_file.write(tmp_path / "lock", b"one")
+    assert drive.left(tmp_path) == there(tmp_path)
+    with whole_file.replacing(tmp_path / "large") as draft:
+        draft.write_bytes(b"two")
+    drive.close()
+    assert drive.left(tmp_path) == there(tmp_path)
+    assert drive.left(tmp_path).keys() == {"/lock", "/large"}
 
 
 @pytest.mark.parametrize("call", ["fchmod", "fsync", "replace", "write"])

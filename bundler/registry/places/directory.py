@@ -157,7 +157,7 @@ class Directory:
                 hint="Choose another directory.",
             )
         marker = self._root / "oci-layout"
-        disk.make_directories(self._root)
+        disk.make_directories(self._root, durable=True)
         drafts.clear(self._root)
         found = [path for path in self._root.iterdir() if not path.name.startswith(".")]
         if found and not marker.is_file():
@@ -167,7 +167,7 @@ class Directory:
             )
         if not marker.exists():
             self._write(marker, layout.OCI)
-        disk.make_directories(self._blobs)
+        disk.make_directories(self._blobs, durable=True)
 
     def cut(self) -> None:
         """Let copies end at their next chunk."""

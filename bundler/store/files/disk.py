@@ -146,11 +146,15 @@ def make_directory(path: Path) -> bool:
     return True
 
 
-def make_directories(path: Path) -> None:
-    """Make a directory and the ones above it, where they do not exist yet."""
+def make_directories(path: Path, *, durable: bool = False) -> None:
+    """Make a directory and the ones above it, where they do not exist yet.
+
+    With `durable` their names survive a power cut.
+    """
     if not path.is_dir():
-        make_directories(path.parent)
-        make_directory(path)
+        make_directories(path.parent, durable=durable)
+        if make_directory(path) and durable:
+            sync_directory(path.parent)
 
 
 def age(path: Path) -> float:

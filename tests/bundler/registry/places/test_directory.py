@@ -12,6 +12,8 @@ from modelbundle.bundler.registry.pulling import Wanted, pull
 from modelbundle.bundler.registry.pushing import push
 from modelbundle.bundler.store.files import disk
 
+from ...drive import Drive, there
+
 
 @pytest.fixture
 def shared(tmp_path):
@@ -41,6 +43,18 @@ def test_a_model_goes_there_and_comes_back(pushed, shared, own_store, other_stor
     assert other_store.verify() == []
     assert not other_store.trust.is_trusted(pushed.digest)
     assert (shared / "oci-layout").read_bytes() == b'{"imageLayoutVersion":"1.0.0"}\n'
+
+
+def test_what_was_pushed_lasts(add_model, own_store, tmp_path, monkeypatch):
+    drive = Drive(monkeypatch)
+    place = tmp_path / "of" / "all"
+    for name in ("iris", "other"):
+        push(add_model(name, weights=name.encode()).tag, str(place), own_store)
+    drive.close()
+    now = {f"/of/all{path}": state for path, state in there(place).items()}
+    del now["/of/all/.index.lock"]
+    assert len(now) > 8
+    assert now.items() <= drive.left(tmp_path).items()
 
 
 def test_what_is_there_does_not_travel_again(pushed, shared, own_store, add_model):
