@@ -46,7 +46,8 @@ def _gaps(part: Any, count: int) -> Iterator[set[float | None]]:
     if hasattr(part, "missing_values"):
         gap = part.missing_values
         is_nan = isinstance(gap, float) and np.isnan(gap)
-        yield from [{np.nan} if is_nan else {None} if gap is None else set()] * count
+        known: set[float | None] = {None if gap is None else np.nan}
+        yield from [known if is_nan or gap is None else set()] * count
 
 
 def _is_of_texts(values: Any) -> bool:
