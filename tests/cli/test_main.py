@@ -89,7 +89,7 @@ def test_a_signal_while_the_model_is_imported_is_one_line(
         assert process.wait(90) == code
         assert json.loads(process.stdout.read())["exit_code"] == code
     assert [line for line in talk if line.startswith("error: ")] == talk[-1:]
-    assert not list((home / "tmp").glob("*")) if (home / "tmp").exists() else True
+    assert list((home / "tmp").glob("*")) == []
 
 
 def test_ctrl_c_while_a_server_is_started_for_a_prediction_ends_both(plain, started, eventually):
@@ -140,7 +140,7 @@ class Deaf:
 
 def run(arguments):
     Deaf()
-    time.sleep(60)
+    time.sleep(160)
     return 0
 
 
@@ -151,7 +151,7 @@ cli.main()
 
 def test_a_signal_that_python_drops_is_obeyed_a_moment_later():
     done = subprocess.run(
-        [sys.executable, "-c", DEAF], capture_output=True, text=True, timeout=50, check=False
+        [sys.executable, "-c", DEAF], capture_output=True, text=True, timeout=150, check=False
     )
 
     assert done.returncode == 143

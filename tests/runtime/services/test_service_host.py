@@ -4,7 +4,6 @@ import json
 import logging
 import re
 import sys
-import threading
 
 import numpy as np
 import pandas as pd
@@ -652,7 +651,7 @@ def test_sync_methods_run_beside_each_other(tmp_path):
         class Sample:
             @mb.api
             def meet(self) -> int:
-                return barrier.wait(timeout=10)
+                return barrier.wait(timeout=90)
     """
 
     async def main():
@@ -661,7 +660,6 @@ def test_sync_methods_run_beside_each_other(tmp_path):
         assert sorted(answers) == [0, 1]
 
     run(main())
-    assert threading.active_count() >= 1
 
 
 def test_tensors_are_answers_too(tmp_path):

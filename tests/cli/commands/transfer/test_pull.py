@@ -105,7 +105,7 @@ def hanging(shared):
                 self.wfile.write(data[:10])
                 self.wfile.flush()
                 began.set()
-                time.sleep(20)
+                time.sleep(170)
             else:
                 self.wfile.write(data)
 
