@@ -12,8 +12,6 @@ import logging
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
-import orjson
-
 from ...data import media
 from ...data.codecs.instances import parse
 from ...errors import (
@@ -271,11 +269,9 @@ def _asked(inquiry: Inquiry) -> Mapping[str, str]:
     said = parse(inquiry.body)
     if type(said) is not dict:
         raise BadPayload("The body is no object with `url`.")
-    given = {name: each for name, each in said.items() if each is not None}
-    return {
-        **inquiry.query,
-        **{n: e if type(e) is str else orjson.dumps(e).decode() for n, e in given.items()},
-    }
+    flags = {name: str(each).lower() for name, each in said.items() if type(each) is bool}
+    plain = {name: str(each) for name, each in said.items() if type(each) in {str, int}}
+    return {**inquiry.query, **plain, **flags}
 
 
 def _reference(url: str) -> str:

@@ -135,6 +135,11 @@ def test_only_the_outermost_name_is_that_of_the_rows(client):
 def test_errors_say_what_is_wrong(client):
     assert client.post("/bentoml/nothing", json={}).status_code == 404
     assert client.get("/bentoml/greet").status_code == 405
+    deep = b"[" * 400 + b"]" * 400
+    form = {"content-type": "multipart/form-data; boundary=b"}
+    parts = b'--b\r\ncontent-disposition: form-data; name="times"\r\n\r\n%b\r\n--b--\r\n' % deep
+    assert client.post("/bentoml/size", content=parts, headers=form).status_code == 400
+    assert client.post("/bentoml/older", content=b'{"person": %b}' % deep).status_code == 400
     for name, body in (("greet", b"{"), ("greet", b"{}"), ("classify", b'{"rows": [["a"]]}')):
         told = client.post(f"/bentoml/{name}", content=body)
         assert (told.status_code, bool(told.json()["error"])) == (400, True)

@@ -1,6 +1,7 @@
 """Models managed on a port of their own, in TorchServe's words, by whoever has the key."""
 
 import dataclasses
+import json
 import re
 import select
 import socket
@@ -196,6 +197,8 @@ def _may_be_json(ask):
     assert (refused.status_code, "`c` is no model" in refused.json()["message"]) == (403, True)
     assert ask("POST", "/models", body={"url": "a", "synchronous": True}).status_code == 409
     assert ask("POST", "/models", body=["a"]).status_code == 400
+    deep = json.loads("[" * 400 + "]" * 400)
+    assert ask("POST", "/models", body={"url": deep}).status_code == 400
     nowhere = ask("GET", "/nowhere").json()
     assert (nowhere["code"], nowhere["type"]) == (404, "ResourceNotFoundException")
     for path in ("/workflows", "/workflows/dogs"):
