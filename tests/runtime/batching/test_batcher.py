@@ -1,6 +1,7 @@
 """The batcher on a real event loop with a real thread; for simulated time see test_simulation."""
 
 import asyncio
+import contextlib
 
 import numpy as np
 import pytest
@@ -206,7 +207,7 @@ class TestDeadlines:
         async def scenario(batcher):
             first = await busy(batcher, model)
             now = batcher._clock()
-            late = ask(batcher, row(1), 1, deadline=now + 0.02)
+            late = ask(batcher, row(1), 1, deadline=now + 0.2)
             kept = ask(batcher, row(2), 1)
             with pytest.raises(DeadlineExceeded):
                 await late  # told at once, while the model is still busy
@@ -240,7 +241,8 @@ class TestDeadlines:
 
     def test_nothing_ticks_while_nothing_waits(self, model):
         async def scenario(batcher):
-            await batcher.submit(row(1), rows=1, deadline=batcher._clock() + 0.01)
+            with contextlib.suppress(DeadlineExceeded):  # of a machine that is busy
+                await batcher.submit(row(1), rows=1, deadline=batcher._clock() + 0.01)
             await asyncio.sleep(0.05)
             return batcher._alarm._handle
 

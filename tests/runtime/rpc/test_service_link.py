@@ -55,7 +55,7 @@ class Service:
                 pass
         return frame
 
-    def ask(self, body=b"", *, seconds=10.0, is_idempotent=False):
+    def ask(self, body=b"", *, seconds=60.0, is_idempotent=False):
         call = Call(body, "text/plain", "", time.monotonic() + seconds)
         return asyncio.create_task(self.link.call(0, call, is_idempotent=is_idempotent))
 

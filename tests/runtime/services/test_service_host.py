@@ -435,6 +435,7 @@ def test_a_deadline_ends_the_wait_and_the_authors_own_timeout_is_a_failure(tmp_p
             for route in ("/sleep", "/block"):
                 with pytest.raises(DeadlineExceeded):
                     await service.call(route, {"n": 0.2})
+            service.seconds = 60.0
             with pytest.raises(PredictionFailed):
                 await service.call("/own", {})
 

@@ -148,7 +148,7 @@ def test_nobody_is_blamed_where_the_supervisor_did_not_run():
             os._exit(7)  # it was replaced
         for _ in range(2):
             os.kill(os.getppid(), signal.SIGSTOP)
-            time.sleep(3 * SILENCE)
+            time.sleep(4 * SILENCE)
             os.kill(os.getppid(), signal.SIGCONT)
             before = line.answered
             line.read(until=lambda line: line.answered > before + 2)  # noqa: B023
@@ -157,7 +157,7 @@ def test_nobody_is_blamed_where_the_supervisor_did_not_run():
     pid = os.fork()
     if pid == 0:
         try:
-            code = supervise(front, 2 * SILENCE)  # a slow machine is no fault, either
+            code = supervise(front, 3 * SILENCE)  # a slow machine is no fault, either
         except BaseException:  # noqa: BLE001  the fork goes no further
             code = 99
         finally:
@@ -182,7 +182,7 @@ def test_a_debugger_of_python_is_seen():
 START = """
 import sys
 from modelbundle.runtime.process import starting
-starting.SILENCE = 1.5
+starting.SILENCE = 3.0
 from modelbundle.runtime.server import main
 sys.exit(main(sys.argv[1:]))
 """
@@ -190,7 +190,7 @@ sys.exit(main(sys.argv[1:]))
 
 @pytest.fixture
 def impatient(sums, tmp_path):
-    """A server of two fronts, which have a second and a half."""
+    """A server of two fronts, which have three seconds."""
     bundle, port = sums(timeout=1.0), free_port()
     variables = os.environ | {"BUNDLE_TRUST": bundle_digest(bundle)}
     out, err = tmp_path / "out", tmp_path / "err"
