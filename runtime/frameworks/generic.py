@@ -8,9 +8,10 @@ from ..manifests.signature import Signature
 from ..pickles.scanning import scan
 from . import pickle_file
 from .answer import settled
-from .framework import Saved
+from .framework import Saved, lineage
 
 _METHODS = ("predict", "predict_proba", "transform", "score")
+_ENCODERS = ("predict", "encode")  # of texts: a call of theirs takes tokens
 _TABLES = frozenset({"pandas", "polars"})  # a table's `transform` is about itself
 
 
@@ -59,8 +60,9 @@ class Generic:
             return ()  # a class is not yet a model
         if type(model).__module__.partition(".")[0] in _TABLES:
             return ()
-        named = tuple(name for name in _METHODS if callable(getattr(model, name, None)))
-        if "predict" not in named and callable(model):
+        known = _ENCODERS if "sentence_transformers" in lineage(model) else _METHODS
+        named = tuple(name for name in known if callable(getattr(model, name, None)))
+        if known is _METHODS and "predict" not in named and callable(model):
             return ("predict", *named)
         return named
 

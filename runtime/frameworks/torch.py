@@ -52,10 +52,12 @@ class Torch:
         self._callers: WeakKeyDictionary[Any, Caller] = WeakKeyDictionary()
 
     def matches(self, model: object) -> bool:
-        """Modules, compiled or scripted ones too, and exported programs."""
-        return "torch" in lineage(model) and (
-            hasattr(model, "state_dict") and (callable(model) or hasattr(model, "graph_module"))
-        )
+        """Modules, compiled or scripted ones too, and exported programs; none that takes texts."""
+        families = lineage(model)
+        if "torch" not in families or "sentence_transformers" in families:
+            return False
+        is_program = hasattr(model, "graph_module")
+        return hasattr(model, "state_dict") and (callable(model) or is_program)
 
     def reads(self, path: Path) -> str | None:
         """Which of torch's files it is; "safetensors" and "weights" are weights alone."""

@@ -2,8 +2,11 @@
 
 import textwrap
 
+import torch
+
 import modelbundle
 from modelbundle.bundler.store import Store
+from modelbundle.runtime.frameworks import registry
 
 ADAPTER = """
     from pathlib import Path
@@ -51,3 +54,14 @@ def test_a_package_brings_an_adapter_by_its_entry_point(tmp_path, monkeypatch):
     assert item.framework == "tally"
     assert Store.default().config(item).count(b"tally:TallyFramework") == 1
     assert modelbundle.load("tally-of-two", trust=True).step == 2
+
+
+def test_a_module_that_takes_texts_is_called_by_its_own_method_not_with_tensors():
+    """As those of Sentence Transformers, whose `forward` takes what their tokenizer makes."""
+    body = {"__module__": "sentence_transformers.model", "encode": lambda _, texts: len(texts)}
+    model = type("SentenceTransformer", (torch.nn.Module,), body)()
+    framework = registry.for_model(model)
+    assert framework is not None
+    assert framework.name == "generic"
+    assert framework.methods(model) == ("encode",)
+    assert framework.call(model, "encode", ["a", "b"]) == 2
