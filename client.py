@@ -37,7 +37,7 @@ def __getattr__(name: str) -> object:
         raise AttributeError(message)
     from importlib import import_module
 
-    home = _HOMES.get(name, "failures")
+    home = _HOMES.get(name, "wire.failures")
     return getattr(import_module(f".bundler.client.{home}", __package__), name)
 
 

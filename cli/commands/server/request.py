@@ -119,7 +119,8 @@ def post(url: str, body: Body, timeout: float, headers: Mapping[str, str] | None
             f"`{url}` did not answer within {timeout:g} s.", hint="Wait longer with `--timeout`."
         ) from error
     except (OSError, HTTPException, ValueError) as error:
-        reason = getattr(error, "reason", error)
+        cause = getattr(error, "reason", error)
+        reason = getattr(cause, "strerror", None) or cause
         raise BundleError(
             f"`{url}` does not answer: {reason}.",
             hint="Start a server with `bundle serve`, or name a tag instead of a URL.",
