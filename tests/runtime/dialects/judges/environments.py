@@ -24,8 +24,9 @@ TENSORFLOW = ("tensorflow-serving-api==2.21.0",)  # with TensorFlow: 2 GB
 STUBS = ("min-tfs-client==1.0.2", "protobuf==3.20.3", "grpcio==1.81.1", "setuptools<81")
 GRPC = ("grpcio-health-checking==1.81.1", "grpcio-reflection==1.81.1")
 CLOUD_EVENTS = ("cloudevents==1.13.0",)
+BOTO3 = ("boto3==1.44.5",)
 SCHEMATHESIS = ("schemathesis==4.32.5",)
-ALL = (TRITON, KSERVE, SCHEMATHESIS, MLSERVER, GRPC, STUBS, CLOUD_EVENTS, TENSORFLOW)
+ALL = (TRITON, KSERVE, SCHEMATHESIS, MLSERVER, GRPC, STUBS, CLOUD_EVENTS, BOTO3, TENSORFLOW)
 LARGE = {TENSORFLOW}
 
 
