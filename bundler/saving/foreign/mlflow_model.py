@@ -19,7 +19,6 @@ from .folder import Folder
 
 MARK = "MLmodel"
 _TOOLS = frozenset({"mlflow", "mlflow-skinny", "rich", "pip", "setuptools", "wheel"})
-_LEFT_OUT = frozenset({MARK, "conda.yaml", "python_env.yaml", "requirements.txt"})
 
 
 def read(folder: Folder) -> FileSource:

@@ -40,14 +40,14 @@ class Authority:
 
     def __init__(self, directory, name, parent=None, **given):
         self.directory, self.name, self.parent = directory, name, parent
-        self.owner = Key(directory, name)
+        self.owner = Key(directory, name, given.pop("curve", None))
         self.certificate = issue(name, self.owner.key, parent or self, ca=True, **given)
         self.file = directory / f"{name}.crt"
         self.file.write_bytes(self.certificate.public_bytes(PEM))
 
     def chain(self, name="ann", **given):
         """A key for signing, and a file of its certificate and those above it."""
-        owner = Key(self.directory, name)
+        owner = Key(self.directory, name, given.pop("curve", None))
         leaf = issue(name, owner.key, self, **given)
         above, one = [], self
         while one is not None:
@@ -58,7 +58,10 @@ class Authority:
         return owner.private, file
 
 
-def issue(name, key, issuer, *, ca=False, start=-DAY, end=DAY, length=None, usage="sign", san=None):
+def issue(
+    name, key, issuer, *, ca=False, start=-DAY, end=DAY, length=None, usage="sign", san=None,
+    lacks=(),
+):  # fmt: skip
     now = datetime.now(UTC)
     signs = usage in {"sign", "web", "any"} and not ca
     builder = (
@@ -69,9 +72,12 @@ def issue(name, key, issuer, *, ca=False, start=-DAY, end=DAY, length=None, usag
         .serial_number(x509.random_serial_number())
         .not_valid_before(now + start)
         .not_valid_after(now + end)
-        .add_extension(x509.BasicConstraints(ca, length), critical=True)
-        .add_extension(_usage(signs=signs, ca=ca), critical=True)
     )
+    if "constraints" not in lacks:
+        builder = builder.add_extension(x509.BasicConstraints(ca, length), critical=True)
+    if "usage" not in lacks:
+        vouches = ca and "certifying" not in lacks
+        builder = builder.add_extension(_usage(signs=signs, ca=vouches), critical=True)
     if san:
         builder = builder.add_extension(
             x509.SubjectAlternativeName([x509.RFC822Name(san)]), critical=False

@@ -79,6 +79,63 @@ def test_authorities_that_must_not_vouch(there, authority, refuse):
     refuse(there, data, CertificateVerifier.read(root.file), match="Nobody trusted here")
 
 
+@pytest.mark.parametrize(
+    ("lacks", "may"),
+    [(["usage"], True), (["constraints"], False), (["certifying"], False)],
+    ids=["usage", "constraints", "certifying"],
+)
+def test_an_authority_is_one_that_says_so(there, authority, refuse, lacks, may):
+    """RFC 5280, 4.2.1.9 and 4.2.1.3: a certificate for nothing in particular vouches for nobody."""
+    root = authority("root")
+    key, chain = authority("middle", root, lacks=lacks).chain()
+    data = CertificateSigner.read(key, chain).sign(there.statement.encode())
+    verifier = CertificateVerifier.read(root.file)
+    if may:
+        there.check(data, [verifier])
+    else:
+        refuse(there, data, verifier, match="Nobody trusted here")
+
+
+@pytest.mark.parametrize("lengths", [(2, 1, 0), (None, 1, 0), (None, None, None), (3, 3, 3)])
+def test_authorities_below_authorities_as_far_as_each_may(there, authority, lengths):
+    above = root = authority("root", length=lengths[0])
+    for number, length in enumerate(lengths[1:]):
+        above = authority(f"middle-{number}", above, length=length)
+    key, chain = above.chain()
+    data = CertificateSigner.read(key, chain).sign(there.statement.encode())
+    there.check(data, [CertificateVerifier.read(root.file)])
+
+
+@pytest.mark.parametrize("lengths", [(1, 1, 0), (0, None, None), (2, 0, 0)])
+def test_no_further_than_each_may(there, authority, refuse, lengths):
+    above = root = authority("root", length=lengths[0])
+    for number, length in enumerate(lengths[1:]):
+        above = authority(f"middle-{number}", above, length=length)
+    key, chain = above.chain()
+    data = CertificateSigner.read(key, chain).sign(there.statement.encode())
+    refuse(there, data, CertificateVerifier.read(root.file), match="Nobody trusted here")
+
+
+def test_a_chain_has_an_end(there, authority, refuse):
+    above = root = authority("root")
+    for number in range(6):
+        above = authority(f"a{number}", above)
+    key, chain = above.chain()
+    data = CertificateSigner.read(key, chain).sign(there.statement.encode())
+    there.check(data, [CertificateVerifier.read(root.file)])
+    key, chain = authority("a6", above).chain()
+    data = CertificateSigner.read(key, chain).sign(there.statement.encode())
+    refuse(there, data, CertificateVerifier.read(root.file), match="It has 9 certificates")
+
+
+def test_whoever_has_no_other_name_has_a_common_one(there, authority, refuse):
+    root = authority("root")
+    key, chain = root.chain("ann")
+    data = CertificateSigner.read(key, chain).sign(there.statement.encode())
+    there.check(data, [known.from_file(root.file, "ann")])
+    refuse(there, data, known.from_file(root.file, "bob"), match="not that of `bob")
+
+
 def test_somebody_with_a_certificate_is_no_authority(there, authority, make_key, tmp_path, refuse):
     root = authority("root")
     key, chain = root.chain("ann")

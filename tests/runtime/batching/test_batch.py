@@ -2,7 +2,6 @@
 
 import asyncio
 import logging
-import time
 
 import numpy as np
 import pytest
@@ -35,19 +34,6 @@ class TestFailures:
 
         assert {i for i, r in enumerate(results) if isinstance(r, PredictionFailed)} == guilty
         assert all(r.tolist() == answered(i) for i, r in enumerate(results) if i not in guilty)
-
-    @pytest.mark.parametrize("guilty", range(0, 32, 5))
-    def test_one_poison_in_32_costs_at_most_two_calls_a_halving(self, model, guilty):
-        def dear(batch):  # where calls cost next to nothing, one by one is sooner
-            time.sleep(0.005)
-            return model(batch)
-
-        async def scenario(batcher):
-            await outcomes(ask(batcher, row(POISON if i == guilty else i), 1) for i in range(32))
-
-        serve(scenario, dear)
-
-        assert len(model.batches) <= 1 + 2 * 5
 
     def test_nobody_is_tried_twice_where_that_is_not_harmless(self, model):
         async def scenario(batcher):

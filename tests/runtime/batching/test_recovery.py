@@ -9,7 +9,7 @@ import pytest
 from modelbundle.runtime.batching.batcher import Batcher
 from modelbundle.runtime.batching.observer import NullObserver
 from modelbundle.runtime.batching.window import Limits
-from modelbundle.runtime.errors import DeadlineExceeded, ModelDied, Overloaded
+from modelbundle.runtime.errors import DeadlineExceeded, ModelDied, Overloaded, PredictionFailed
 from modelbundle.tests.runtime.batching.doubling import ask, outcomes
 from modelbundle.tests.runtime.batching.simulation import Rows, SimulatedExecutor, simulate
 
@@ -52,6 +52,8 @@ class Patient:
         self.taken = inf if "hang" in batch else self.seconds(len(batch))
         if "crash" in batch:
             raise ModelDied("was killed by SIGSEGV")
+        if "poison" in batch:
+            raise ValueError("poison")
         return [("answer", row) for row in batch]
 
     def serve(self, scenario, **limits):
@@ -83,6 +85,35 @@ def kinds(results):
 
 def one(value):
     return [("answer", value)]
+
+
+class TestPoison:
+    @pytest.mark.parametrize("guilty", range(0, 32, 5))
+    def test_it_is_found_by_halves_where_each_call_is_dear(self, guilty):
+        patient = Patient()
+        patient.seconds = lambda _: 0.005
+        rows = ["poison" if number == guilty else number for number in range(32)]
+
+        results = patient.serve(lambda b: outcomes([ask(b, [row]) for row in rows]))
+
+        assert kinds(results) == [PredictionFailed if row == "poison" else one(row) for row in rows]
+        assert len(patient.seen) <= 1 + 2 * 5
+
+    def test_all_are_tried_alone_where_a_call_costs_what_its_rows_do(self):
+        patient = Patient()
+        patient.seconds = lambda rows: 0.005 * rows
+        rows = ["poison", *range(31)]
+
+        async def scenario(batcher):
+            for size in (1, 2, 4, 8, 16, 32):
+                await outcomes([ask(batcher, [row]) for row in range(size)])
+            patient.seen.clear()
+            return await outcomes([ask(batcher, [row]) for row in rows])
+
+        results = patient.serve(scenario)
+
+        assert kinds(results) == [PredictionFailed, *(one(row) for row in rows[1:])]
+        assert [len(batch) > 1 for batch in patient.seen if "poison" in batch] == [True, False]
 
 
 class TestDeath:
