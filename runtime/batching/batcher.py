@@ -24,7 +24,7 @@ from .measurement import Measurement
 from .observer import BatchObserver, NullObserver, Release
 from .recovery import Recovery
 from .request import FutureRequest, Request
-from .slots import Slot, Slots
+from .slots import ExecutorSlot, Slots
 from .window import Limits
 
 
@@ -258,7 +258,7 @@ class Batcher:
         if not self._is_accepting and not self._is_busy():
             self._drained.set()
 
-    def _release(self, slot: Slot, batch: Batch, loop: asyncio.AbstractEventLoop) -> None:
+    def _release(self, slot: ExecutorSlot, batch: Batch, loop: asyncio.AbstractEventLoop) -> None:
         self._hold.cancel()
         self._departures.is_weeded = False
         self._slots.begin(slot, batch, self._now)
@@ -273,7 +273,7 @@ class Batcher:
         except Exception as error:  # noqa: BLE001 - as if the model had raised it
             loop.call_soon(done, None, error)
 
-    def _next(self, slot: Slot, reason: Release) -> Batch | None:
+    def _next(self, slot: ExecutorSlot, reason: Release) -> Batch | None:
         """The next batch: a part of one that failed, else of the lane with the oldest request."""
         batch = self._recovery.next(slot.index)
         if batch is not None:
@@ -309,7 +309,9 @@ class Batcher:
 
     # --- answers ---
 
-    def _done(self, slot: Slot, batch: Batch, output: Any, error: BaseException | None) -> None:
+    def _done(
+        self, slot: ExecutorSlot, batch: Batch, output: Any, error: BaseException | None
+    ) -> None:
         """The executor of `slot` has run `batch`."""
         if batch is not slot.batch:
             return  # stopped without waiting for it
@@ -324,14 +326,14 @@ class Batcher:
             self._fail(slot, batch, error)
             self._turn("ready")
 
-    def _fail(self, slot: Slot, batch: Batch, error: BaseException) -> None:
+    def _fail(self, slot: ExecutorSlot, batch: Batch, error: BaseException) -> None:
         if not isinstance(error, ModelDied):
             self._recovery.failed(batch, error)
             return
         self._observer.died("hang" if slot.is_cut else "crash", slot.index)
         self._recovery.died(batch, error, slot.index, hung=slot.is_cut)
 
-    def _learn(self, slot: Slot, batch: Batch) -> None:
+    def _learn(self, slot: ExecutorSlot, batch: Batch) -> None:
         seconds = self._now - slot.started
         window = batch.window
         window.observe(batch.rows, seconds)

@@ -7,7 +7,7 @@ from math import inf
 
 from .alarm import Alarm
 from .batch import Batch
-from .slots import Slot, Slots
+from .slots import ExecutorSlot, Slots
 from .window import Limits
 
 log = logging.getLogger(__name__)
@@ -44,7 +44,7 @@ class HangWatch:
         self._is_needed = is_needed  # whether others wait for an executor
         self._alarm = Alarm(clock, self._look)
 
-    def begin(self, loop: asyncio.AbstractEventLoop, slot: Slot, batch: Batch) -> None:
+    def begin(self, loop: asyncio.AbstractEventLoop, slot: ExecutorSlot, batch: Batch) -> None:
         """`slot` has begun with `batch`."""
         cost = batch.window.cost
         overdue = OVERDUE * (slot.predicted + cost.tail) if cost.count else inf
@@ -59,7 +59,7 @@ class HangWatch:
     def _look(self, now: float) -> float:
         return min((self._judge(slot, now) for slot in self._slots), default=inf)
 
-    def _judge(self, slot: Slot, now: float) -> float:
+    def _judge(self, slot: ExecutorSlot, now: float) -> float:
         """End the batch of `slot` if it has hung; when to look again."""
         batch = slot.batch
         if batch is None:

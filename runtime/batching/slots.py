@@ -7,7 +7,7 @@ from .batch import Batch
 from .executor import Executor
 
 
-class Slot:
+class ExecutorSlot:
     """One executor and the batch that it runs."""
 
     __slots__ = ("batch", "executor", "index", "is_cut", "predicted", "started")
@@ -34,11 +34,11 @@ class Slots:
     __slots__ = ("_all", "idle", "until")
 
     def __init__(self, executors: Sequence[Executor]) -> None:
-        self._all = [Slot(index, executor) for index, executor in enumerate(executors)]
+        self._all = [ExecutorSlot(index, executor) for index, executor in enumerate(executors)]
         self.idle = self._all[::-1]  # without a batch, ready or not; the next one last
         self.until = 0.0  # seconds, when the first should be free; long past while one is
 
-    def __iter__(self) -> Iterator[Slot]:
+    def __iter__(self) -> Iterator[ExecutorSlot]:
         """Each of them."""
         return iter(self._all)
 
@@ -63,18 +63,18 @@ class Slots:
             slot.executor.stop()
         self.idle, self.until = self._all[::-1], 0.0
 
-    def free(self) -> list[Slot]:
+    def free(self) -> list[ExecutorSlot]:
         """Those that can take a batch now, the one to use first before the others."""
         return [slot for slot in reversed(self.idle) if slot.executor.is_ready]
 
-    def begin(self, slot: Slot, batch: Batch, now: float) -> None:
+    def begin(self, slot: ExecutorSlot, batch: Batch, now: float) -> None:
         """`slot` runs `batch` from `now` on."""
         self.idle.remove(slot)
         slot.begin(batch, now)
         if not self.idle:
             self.until = min(slot.started + slot.predicted for slot in self._all)
 
-    def end(self, slot: Slot) -> None:
+    def end(self, slot: ExecutorSlot) -> None:
         """`slot` has nothing to run."""
         slot.batch = None
         self.idle.append(slot)

@@ -22,7 +22,7 @@ from .reply import Reply
 from .served import Served
 from .triton_form import TritonForm
 from .v1.openapi import asked
-from .v1.prediction import Asked, Prediction
+from .v1.prediction import Prediction, RequestBody
 
 _HEALTH = "AIP_HEALTH_ROUTE"
 _PREDICT = "AIP_PREDICT_ROUTE"
@@ -79,7 +79,7 @@ class Vertex:
         served = self._served(inquiry)
         if self._triton.is_meant(inquiry, served):
             return await self._triton.answer(served, inquiry)
-        sent = Asked(inquiry.body, inquiry.content_type)
+        sent = RequestBody(inquiry.body, inquiry.content_type)
         if not sent.is_json:  # `rawPredict` passes any body on
             return await Raw(served, inquiry).answer()
         reply = await Prediction(self._catalog, served, inquiry).predicted(sent, "parameters")

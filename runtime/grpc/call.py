@@ -1,4 +1,4 @@
-"""Call: one call as the log, the numbers and the traces see it, and what it is answered with."""
+"""GrpcCall: one call as the log, the numbers and traces see it, and what it is answered with."""
 
 import time
 from collections.abc import Mapping
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 _IDS = Ids()
 
 
-class Call:
+class GrpcCall:
     """What is known of one call while it is answered, and after.
 
     `id` is the client's own `x-request-id` where that is a sane one, else a new one;
@@ -79,10 +79,10 @@ class Call:
         """Time since it began."""
         return time.monotonic() - self.began
 
-    def next(self) -> "Call":
+    def next(self) -> "GrpcCall":
         """One more message on the same stream."""
-        other = object.__new__(Call)
-        for name in Call.__slots__:
+        other = object.__new__(GrpcCall)
+        for name in GrpcCall.__slots__:
             setattr(other, name, getattr(self, name))
         other.began = time.monotonic()
         other.status = other.rows = other.received = other.sent = 0

@@ -25,7 +25,7 @@ from ..http.shared_state import SharedState
 from ..telemetry.trace_context import current
 from ..telemetry.traced import Tracing
 from .answer_gate import AnswerGate
-from .call import Call, address
+from .call import GrpcCall, address
 from .messages.pool import pool
 from .refusal import Metadata, Refusal
 from .routes import route_name
@@ -115,13 +115,13 @@ class Dispatcher:
 
         return grpc.unary_unary_rpc_method_handler(handle)
 
-    async def _abort(self, context: Any, call: Call, error: RequestError) -> NoReturn:
+    async def _abort(self, context: Any, call: GrpcCall, error: RequestError) -> NoReturn:
         refusal = Refusal.of(error)
         metadata = (*refusal.metadata, *self._metadata(call))
         await context.abort(refusal.code, refusal.detail, metadata)
         raise error  # which `abort` does by itself
 
-    async def _answered(self, call: Call, data: bytes, parse: Parse, answer: Answer) -> bytes:
+    async def _answered(self, call: GrpcCall, data: bytes, parse: Parse, answer: Answer) -> bytes:
         """The answer to one message, which is counted and written down.
 
         Raises:
@@ -139,7 +139,7 @@ class Dispatcher:
         finally:
             self._end(call)
 
-    async def _said(self, call: Call, data: bytes, parse: Parse, answer: Answer) -> bytes:
+    async def _said(self, call: GrpcCall, data: bytes, parse: Parse, answer: Answer) -> bytes:
         call.received = size = len(data)
         claimed = 0
         try:
@@ -163,7 +163,7 @@ class Dispatcher:
         call.sent += len(said)
         return said
 
-    async def _tried(self, call: Call, data: bytes, parse: Parse, answer: Answer) -> bytes:
+    async def _tried(self, call: GrpcCall, data: bytes, parse: Parse, answer: Answer) -> bytes:
         if len(data) > self._shared.settings.max_body:  # grpc holds to it as well, but for streams
             raise PayloadTooLarge(
                 f"The message is larger than {self._shared.settings.max_body} bytes."
@@ -199,7 +199,7 @@ class Dispatcher:
         """
         request, route = reader(_parser(path)), route_name(path)
 
-        async def one(call: Call, data: bytes, write: Write) -> bytes:
+        async def one(call: GrpcCall, data: bytes, write: Write) -> bytes:
             async def say(message: Any) -> None:
                 part = message.SerializeToString()
                 call.sent += len(part)
@@ -233,13 +233,13 @@ class Dispatcher:
 
     # --- what both need ---
 
-    def _call(self, path: str, route: str, context: Any) -> Call:
-        call = Call(path, route, context)
+    def _call(self, path: str, route: str, context: Any) -> GrpcCall:
+        call = GrpcCall(path, route, context)
         if self._queue_headers.is_by_address:
             call.address = address(context.peer())
         return call
 
-    def _metadata(self, call: Call) -> Metadata:
+    def _metadata(self, call: GrpcCall) -> Metadata:
         """The id of the call, and where its time went for a client that asks."""
         named_by: Metadata = (("x-request-id", call.id.decode()),)
         if not timing.is_asked(self._shared.settings, call.headers):
@@ -247,7 +247,7 @@ class Dispatcher:
         lines = timing.lines(call.request, call.began, call.began + call.seconds)
         return (*named_by, *((name.decode(), value.decode()) for name, value in lines))
 
-    def _end(self, call: Call) -> None:
+    def _end(self, call: GrpcCall) -> None:
         seconds = call.seconds
         self.answered += 1
         self._shared.metrics.ended(call.route, call.status or 500, seconds)

@@ -43,7 +43,7 @@ _LEAST_PING = 10_000  # milliseconds between two pings of a client that has noth
 
 
 @dataclass(frozen=True, slots=True)
-class Endpoint:
+class GrpcEndpoint:
     """Where it listens; every process of a server on the same port."""
 
     host: str
@@ -63,7 +63,7 @@ class Front:
         catalog: Catalog,
         access: Log,
         tracing: Tracing | None,
-        endpoint: Endpoint,
+        endpoint: GrpcEndpoint,
     ) -> None:
         self._settings = shared.settings
         self._endpoint = endpoint

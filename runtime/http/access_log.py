@@ -10,7 +10,7 @@ from typing import Protocol
 import orjson
 
 from ..printable import printable
-from ..telemetry.traced import Asked
+from ..telemetry.traced import TracedRequest
 from .request.exchange import Exchange
 
 FLUSH_AFTER = 0.1  # seconds that a line may wait for others: one write for many requests
@@ -36,7 +36,7 @@ class Access(Protocol):
         """Note one exchange that has ended."""
         ...
 
-    def write_all(self, exchanges: Sequence[Asked], ended: float) -> None:
+    def write_all(self, exchanges: Sequence[TracedRequest], ended: float) -> None:
         """Note exchanges that have ended just now, on the monotonic clock."""
         ...
 
@@ -51,14 +51,14 @@ class NoAccessLog:
     def write(self, exchange: Exchange) -> None:
         """Note nothing."""
 
-    def write_all(self, exchanges: Sequence[Asked], ended: float) -> None:
+    def write_all(self, exchanges: Sequence[TracedRequest], ended: float) -> None:
         """Note nothing."""
 
     def flush(self) -> None:
         """Nothing was noted."""
 
 
-class Stream(Protocol):
+class LogStream(Protocol):
     """What lines are written to."""
 
     def write(self, data: bytes, /) -> object:
@@ -76,7 +76,7 @@ class AccessLog:
     Probes that went well are left out unless `with_probes`.
     """
 
-    def __init__(self, stream: Stream, *, with_probes: bool = False) -> None:
+    def __init__(self, stream: LogStream, *, with_probes: bool = False) -> None:
         self._stream = stream
         self._with_probes = with_probes
         self._lines: list[bytes] = []
@@ -89,7 +89,7 @@ class AccessLog:
             return
         self.write_all((exchange,), time.monotonic())
 
-    def write_all(self, exchanges: Sequence[Asked], ended: float) -> None:
+    def write_all(self, exchanges: Sequence[TracedRequest], ended: float) -> None:
         """Note exchanges that have ended just now, on the monotonic clock."""
         moment = orjson.dumps(round(time.time(), 3))
         times = orjson.dumps([round(1000 * (ended - each.began), 3) for each in exchanges])

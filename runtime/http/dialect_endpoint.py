@@ -23,7 +23,7 @@ _SHOWN = 128  # characters of a path that an error repeats
 
 
 @dataclass(frozen=True, slots=True)
-class Place:
+class MatchedPath:
     """A path as it came, percent-encoded, and what a rule found in it, decoded."""
 
     path: str
@@ -33,7 +33,9 @@ class Place:
 class DialectEndpoint(Guarded):
     """Answers requests for one path with one rule, errors in the dialect's own form."""
 
-    def __init__(self, dialect: Dialect, rule: Rule, place: Place, shared: SharedState) -> None:
+    def __init__(
+        self, dialect: Dialect, rule: Rule, place: MatchedPath, shared: SharedState
+    ) -> None:
         super().__init__(shared)
         self._dialect = dialect
         self.rule = rule
@@ -147,7 +149,7 @@ class DialectRouter:
                 continue
             if method in rule.methods:
                 parts = {k: unquote(v) for k, v in match.groupdict().items() if v is not None}
-                return DialectEndpoint(dialect, rule, Place(path, parts), self._shared)
+                return DialectEndpoint(dialect, rule, MatchedPath(path, parts), self._shared)
             allowed |= dict.fromkeys(sorted(rule.methods), dialect)
         shown = printable(unquote(path))[:_SHOWN]
         if allowed and path != "/":  # which is a page, whatever else is asked for there

@@ -73,7 +73,7 @@ class Operation(Protocol):
         ...
 
 
-class Reader(Protocol):
+class LargeBodyReader(Protocol):
     """Reads large bodies elsewhere, so that nobody here waits for it."""
 
     def takes(self, size: int, content_type: str) -> bool:
@@ -99,7 +99,7 @@ class ModelOperation:
         method: str,
         *,
         route: str = "",
-        reader: Reader | None = None,
+        reader: LargeBodyReader | None = None,
     ) -> None:
         self.codec = codec
         self._runner = runner

@@ -327,14 +327,14 @@ def _pinned(plan: Plan, device: str | None) -> Plan:
 def _grpc_front(application: "Application", port: GrpcPort | None) -> "Front | None":
     if port is None:
         return None
-    from ..grpc.front import Endpoint, Front  # after the fork: grpc has threads
+    from ..grpc.front import Front, GrpcEndpoint  # after the fork: grpc has threads
 
     return Front(
         application.fast_path.shared,
         application.catalog,
         application.access,
         application.tracing,
-        Endpoint(port.host, port.port),
+        GrpcEndpoint(port.host, port.port),
     )
 
 

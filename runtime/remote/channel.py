@@ -15,7 +15,7 @@ sends that to all of them, and the front still has requests to answer."""
 
 
 @dataclass(frozen=True, slots=True)
-class Slot:
+class SlabPair:
     """Room for one batch: what the front writes and what the model writes."""
 
     inputs: Slab
@@ -33,7 +33,7 @@ class Channel:
 
     front: socket.socket
     model: socket.socket
-    slots: tuple[Slot, ...]
+    slots: tuple[SlabPair, ...]
 
     @classmethod
     def create(cls, slots: int = 1) -> Self:
@@ -52,7 +52,7 @@ class Channel:
             for slab in made:
                 slab.close()
             raise
-        return cls(front, model, tuple(map(Slot, made[::2], made[1::2])))
+        return cls(front, model, tuple(map(SlabPair, made[::2], made[1::2])))
 
     @property
     def descriptors(self) -> list[int]:
@@ -65,7 +65,7 @@ class Channel:
         """The model's end, in a process that was sent `descriptors`; the front's is not there."""
         model = socket.socket(fileno=descriptors[0])
         slabs = [Slab(each) for each in descriptors[1:]]
-        return cls(socket.socket(), model, tuple(map(Slot, slabs[::2], slabs[1::2])))
+        return cls(socket.socket(), model, tuple(map(SlabPair, slabs[::2], slabs[1::2])))
 
     @property
     def front_descriptors(self) -> list[int]:
@@ -77,7 +77,7 @@ class Channel:
         """The front's end, in a front that was sent `front_descriptors`."""
         front = socket.socket(fileno=descriptors[0])
         slabs = [Slab(each) for each in descriptors[1:]]
-        return cls(front, socket.socket(), tuple(map(Slot, slabs[::2], slabs[1::2])))
+        return cls(front, socket.socket(), tuple(map(SlabPair, slabs[::2], slabs[1::2])))
 
     def for_front(self) -> Self:
         """In the front: keep its end alone."""

@@ -27,7 +27,7 @@ from ..plan import Plan
 from .channel import Channel
 from .decoder_process import told
 from .inputs import Inputs
-from .model_link import Job, ModelLink
+from .model_link import BatchJob, ModelLink
 from .note import NotedOutput, with_note
 
 log = logging.getLogger(__name__)
@@ -240,7 +240,7 @@ class _Process:
         self._waiting.add(future)
         future.add_done_callback(self._waiting.discard)
         self._guard = self._loop.call_later(HANG, self._child.kill)
-        self._link.submit(Job(inputs, pieces, 0, partial(self._done, future)))
+        self._link.submit(BatchJob(inputs, pieces, 0, partial(self._done, future)))
         try:
             return await future
         finally:

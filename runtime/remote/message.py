@@ -14,7 +14,7 @@ _FORMAT = struct.Struct("<BBHIQIIQQQ")
 _unpack = _FORMAT.unpack_from
 
 
-class Kind(IntEnum):
+class MessageKind(IntEnum):
     """What a message says."""
 
     READY = 1  # from the model: it is loaded
@@ -69,7 +69,7 @@ class Ready(NamedTuple):
 
     def encode(self, generation: int) -> bytes:
         """Its bytes."""
-        head = Message(Kind.READY, 0, 0, generation, 0).encode()
+        head = Message(MessageKind.READY, 0, 0, generation, 0).encode()
         return head + orjson.dumps(self._asdict())
 
     @classmethod

@@ -12,14 +12,14 @@ from . import cursor, failure, layout
 from .channel import Channel
 from .inputs import Inputs
 from .layout import Layout, Numbers
-from .message import FORGET, SIZE, WHOLE, Kind, Message, Ready
+from .message import FORGET, SIZE, WHOLE, Message, MessageKind, Ready
 from .note import NotedOutput
 
 Kill = Callable[[int, str], None]
 """Ends the model process of a generation, for a reason."""
 
 
-class Job:
+class BatchJob:
     """One batch on its way to the model, or there."""
 
     __slots__ = ("batches", "done", "generation", "inputs", "rows", "size", "slot")
@@ -66,8 +66,8 @@ class ModelLink:
         self._dead = -1  # the last that we know is gone
         self._socket = channel.front
         self._free = deque(range(len(channel.slots)))
-        self._waiting: deque[Job] = deque()
-        self._sent: dict[int, Job] = {}
+        self._waiting: deque[BatchJob] = deque()
+        self._sent: dict[int, BatchJob] = {}
         self._number = 0
         self._numbers = Numbers()  # layouts that the process knows of us
         self._layouts: dict[int, Layout] = {}  # and those that we know of it
@@ -161,14 +161,14 @@ class ModelLink:
 
     # --- batches ---
 
-    def submit(self, job: Job) -> None:
+    def submit(self, job: BatchJob) -> None:
         """Send a batch, now or when it is its turn."""
         if self._free and self.is_ready and not self._waiting:
             self._send(job)
         else:
             self._waiting.append(job)
 
-    def kill(self, job: Job, why: str) -> None:
+    def kill(self, job: BatchJob, why: str) -> None:
         """End the process, if it has the batch; if there is none that could take it, the batch."""
         if job.slot >= 0:
             if self._killed < job.generation:
@@ -182,7 +182,7 @@ class ModelLink:
         while self._waiting and self._free and self.is_ready:
             self._send(self._waiting.popleft())
 
-    def _send(self, job: Job) -> None:
+    def _send(self, job: BatchJob) -> None:
         slot = self._free.popleft()
         self._number = number = self._number + 1
         slab = self._channel.slots[slot].inputs
@@ -193,8 +193,8 @@ class ModelLink:
             flags = (0 if job.rows else WHOLE) | self._flags
             self._socket.send(
                 Message(
-                    Kind.RUN, slot, flags, self.generation, number, layout, described, values,
-                    rows, size,
+                    MessageKind.RUN, slot, flags, self.generation, number, layout, described,
+                    values, rows, size,
                 ).encode()
             )  # fmt: skip
         except Exception as error:  # noqa: BLE001 - the batch is answered with it
@@ -206,14 +206,14 @@ class ModelLink:
         job.slot, job.size, job.generation = slot, size, self.generation
         self._sent[number] = job
 
-    def _fail_soon(self, job: Job, error: Exception) -> None:
+    def _fail_soon(self, job: BatchJob, error: Exception) -> None:
         """Answer a batch that could not be sent, after whoever submitted it has gone on."""
         if isinstance(error, OSError):
             error = ModelDied(f"cannot be reached: {error.strerror}")
         if self._loop is not None:
             self._loop.call_soon(job.done, None, error)
 
-    def _finish(self, number: int) -> Job:
+    def _finish(self, number: int) -> BatchJob:
         job = self._sent.pop(number)
         self._free.append(job.slot)
         return job
@@ -232,7 +232,7 @@ class ModelLink:
             self._end(self.generation, "was left alone")
             return
         message = Message.decode(self._buffer)
-        if message.kind == Kind.READY:
+        if message.kind == MessageKind.READY:
             if message.generation >= self.generation and message.generation > self._dead:
                 self._begin(message.generation, Ready.decode(memoryview(self._buffer)[:size]))
         elif message.generation == self.generation and message.number in self._sent:
@@ -255,7 +255,7 @@ class ModelLink:
         slot = self._channel.slots[message.slot]
         slab = slot.outputs
         slab.follow(message.size)
-        if message.kind == Kind.ERROR:
+        if message.kind == MessageKind.ERROR:
             self._numbers = Numbers()  # it may have been an error in reading the last one
             return None, failure.decode(slab.root[: message.size].data)
         if message.described:
@@ -272,7 +272,7 @@ class LinkExecutor:
     def __init__(self, link: ModelLink, inputs: Inputs) -> None:
         self._link = link
         self._inputs = inputs
-        self._job: Job | None = None
+        self._job: BatchJob | None = None
 
     @property
     def is_ready(self) -> bool:
@@ -285,7 +285,7 @@ class LinkExecutor:
 
     def submit(self, inputs: list[Any], rows: int, done: Done) -> None:
         """Send the batch, as soon as the process has no other."""
-        self._job = job = Job(self._inputs, inputs, rows, done)
+        self._job = job = BatchJob(self._inputs, inputs, rows, done)
         self._link.submit(job)
 
     def kill(self, why: str) -> None:

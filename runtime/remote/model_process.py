@@ -32,7 +32,7 @@ from ..proc import resident
 from . import cursor, failure, layout, lost_device
 from .channel import END, Channel
 from .draft import Written
-from .message import FORGET, SIZE, WHOLE, Kind, Message, Ready
+from .message import FORGET, SIZE, WHOLE, Message, MessageKind, Ready
 from .outputs import Outputs
 from .slab import Slab
 
@@ -171,13 +171,13 @@ class ModelProcess:
         try:
             output, rows = self._run(message, slot.inputs)
             number, described, values, rows, size = self._outputs.write(slot.outputs, output, rows)
-            kind = Kind.ANSWER
+            kind = MessageKind.ANSWER
         except BaseException as error:
             if lost_device.is_lost(error):
                 raise  # the next process can answer the rows that were not to blame
             self._outputs = self._writer()  # the front may not be told of the last layout
             number = described = values = rows = 0
-            kind, size = Kind.ERROR, _write_error(slot.outputs, error)
+            kind, size = MessageKind.ERROR, _write_error(slot.outputs, error)
         output = None
         self._release(slot.inputs, message.size)
         slot.outputs.forget(size)

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from contextlib import suppress
 from typing import cast
 
-from .frame import Frame, FrameReader, Kind
+from .frame import Frame, FrameKind, FrameReader
 
 log = logging.getLogger(__name__)
 
@@ -35,7 +35,7 @@ class Connection(asyncio.BufferedProtocol):
         self._transport: asyncio.Transport | None = None
         self._wrong = ""
 
-    def send(self, kind: Kind, number: int = 0, head: bytes = b"", body: bytes = b"") -> None:
+    def send(self, kind: FrameKind, number: int = 0, head: bytes = b"", body: bytes = b"") -> None:
         """Send a frame, if anybody listens.
 
         Raises:

@@ -12,7 +12,7 @@ MOST_BODY = 1 << 30  # bytes
 AT_ONCE = 1 << 16  # bytes that are read in one go; a larger frame has memory of its own
 
 
-class Kind(IntEnum):
+class FrameKind(IntEnum):
     """What a frame says. The number is that of a call, where it speaks of one.
 
     To the service:   CALL  CANCEL  MORE (there is room for parts)  PING  STOP (finish, and end)
@@ -49,7 +49,7 @@ class Frame(NamedTuple):
     body     bytes of a request, or of an answer
     """
 
-    kind: Kind
+    kind: FrameKind
     number: int = 0
     head: bytes = b""
     body: bytes = b""
@@ -79,7 +79,7 @@ class FrameReader:
         self._small = memoryview(bytearray(AT_ONCE))
         self._filled = 0
         self._large: memoryview | None = None  # of a frame that does not fit
-        self._header = (Kind.PING, 0, 0, 0)
+        self._header = (FrameKind.PING, 0, 0, 0)
 
     def room(self) -> memoryview:
         """Where the next bytes belong."""
@@ -118,18 +118,18 @@ class FrameReader:
             small[: end - start] = small[start:end]
         self._filled = end - start
 
-    def _begin_large(self, header: tuple[Kind, int, int, int], begun: memoryview) -> None:
+    def _begin_large(self, header: tuple[FrameKind, int, int, int], begun: memoryview) -> None:
         self._header = header
         self._large = memoryview(bytearray(header[1] + header[2]))
         self._large[: len(begun)] = begun
         self._filled = len(begun)
 
 
-def _header(data: memoryview, start: int) -> tuple[Kind, int, int, int]:
+def _header(data: memoryview, start: int) -> tuple[FrameKind, int, int, int]:
     kind, head, body, number = _HEADER.unpack_from(data, start)
     if head > MOST_HEAD or body > MOST_BODY:
         raise BadFrame(f"A frame of {head + body} bytes was announced.")
     try:
-        return Kind(kind), head, body, number
+        return FrameKind(kind), head, body, number
     except ValueError:
         raise BadFrame(f"There is no kind {kind} of frames.") from None

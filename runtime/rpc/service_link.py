@@ -19,7 +19,7 @@ from . import refusal
 from .call_channel import CallChannel
 from .call_queue import CallQueue
 from .connection import Connection
-from .frame import Frame, Kind
+from .frame import Frame, FrameKind
 from .liveness_probe import LivenessProbe
 from .pace import Pace
 from .pending_call import PendingCall
@@ -83,7 +83,7 @@ class ServiceLink:
     async def stop(self, seconds: float) -> None:
         """Have the process finish what it has and let go of what it holds, within `seconds`."""
         if self._connection is not None and self.is_ready:
-            self._connection.send(Kind.STOP)
+            self._connection.send(FrameKind.STOP)
             try:
                 async with asyncio.timeout(seconds):
                     await self._stopped.wait()
@@ -221,7 +221,7 @@ class ServiceLink:
         self._queue.sent(pending)
         self._probe.begin(self._loop)
         head = orjson.dumps(pending.head(pending.call.deadline - now))
-        self._connection.send(Kind.CALL, pending.number, head, pending.call.body)
+        self._connection.send(FrameKind.CALL, pending.number, head, pending.call.body)
         if pending.is_retried:
             self._loop.call_later(self._probe.patience(), self._blame, pending)
 
@@ -239,7 +239,7 @@ class ServiceLink:
         """Nobody waits for it any more."""
         if self._queue.drop(pending):
             if self._connection is not None:
-                self._connection.send(Kind.CANCEL, pending.number)
+                self._connection.send(FrameKind.CANCEL, pending.number)
             self._go_on()
 
     def _watch(self, deadline: float) -> None:
@@ -274,7 +274,7 @@ class ServiceLink:
     def ping(self) -> None:
         """Ask whether it is alive."""
         if self._connection is not None:
-            self._connection.send(Kind.PING)
+            self._connection.send(FrameKind.PING)
 
     def stopped(self, why: str) -> None:
         """It has not answered for too long."""
@@ -286,19 +286,25 @@ class ServiceLink:
         if generation != self.generation:
             return
         match frame.kind:
-            case Kind.ANSWER | Kind.ERROR | Kind.STREAM | Kind.PART | Kind.END:
+            case (
+                FrameKind.ANSWER
+                | FrameKind.ERROR
+                | FrameKind.STREAM
+                | FrameKind.PART
+                | FrameKind.END
+            ):
                 pending = self._queue.find(frame.number)
                 if pending is not None:  # else nobody waits for it any more
                     self._take(pending, frame)
-            case Kind.PONG:
+            case FrameKind.PONG:
                 self._probe.beat()
-            case Kind.STATE:
+            case FrameKind.STATE:
                 self.on_state(_clause(frame.head))
-            case Kind.READY:
+            case FrameKind.READY:
                 self._begin(frame)
-            case Kind.HUNG:
+            case FrameKind.HUNG:
                 self._have_ended(generation, _clause(frame.head))
-            case Kind.STOPPED:
+            case FrameKind.STOPPED:
                 self._stopped.set()
             case _:
                 raise ValueError(f"{frame.kind.name} is nothing to say to a front.")
@@ -311,20 +317,20 @@ class ServiceLink:
         self._go_on()
 
     def _take(self, pending: PendingCall, frame: Frame) -> None:
-        if frame.kind == Kind.PART:
+        if frame.kind == FrameKind.PART:
             if pending.parts is None:
                 raise ValueError("A part came before its stream.")
             pending.parts.put(frame.body)
             return
-        if frame.kind == Kind.STREAM:
+        if frame.kind == FrameKind.STREAM:
             self._begin_stream(pending, frame)
             return
         error = None
-        if frame.kind == Kind.ANSWER:
+        if frame.kind == FrameKind.ANSWER:
             content_type, pending.call.rows = _described(frame.head)
             pending.succeed(Payload(frame.body, content_type))
             self._pace.took(pending.route, time.monotonic() - pending.sent)
-        elif frame.kind == Kind.ERROR:
+        elif frame.kind == FrameKind.ERROR:
             error, pending.call.rows = refusal.decode(frame.head)
             pending.fail(error)
         elif pending.parts is not None:
@@ -343,7 +349,7 @@ class ServiceLink:
 
     def _more(self, pending: PendingCall, parts: int, size: int) -> None:
         if self._connection is not None:
-            self._connection.send(Kind.MORE, pending.number, orjson.dumps([parts, size]))
+            self._connection.send(FrameKind.MORE, pending.number, orjson.dumps([parts, size]))
 
     def _leave(self, pending: PendingCall) -> None:
         self._drop(pending)

@@ -21,15 +21,15 @@ from ..telemetry.trace_context import TraceContext, current
 from . import refusal
 from .call_channel import CallChannel
 from .connection import Connection
-from .frame import Frame, Kind
-from .window import Window
+from .frame import Frame, FrameKind
+from .window import FlowWindow
 
 log = logging.getLogger(__name__)
 
 FAREWELL = 1.0  # seconds to let go when the front is gone and nobody waits any more
 
 
-class Host(Protocol):
+class CallHost(Protocol):
     """What answers the calls.
 
     routes   complete once it is loaded
@@ -64,11 +64,11 @@ class ServiceProcess:
         self._operations: Mapping[str, Operation] = {}
         self._connection = Connection(self._hear, self._left)
         self._tasks: dict[int, asyncio.Task[None]] = {}
-        self._windows: dict[int, Window] = {}
+        self._windows: dict[int, FlowWindow] = {}
         self._is_told = asyncio.Event()  # to end, or that nobody is there
         self._is_left = asyncio.Event()
 
-    async def serve(self, host: Host, on_ready: Callable[[], None]) -> None:
+    async def serve(self, host: CallHost, on_ready: Callable[[], None]) -> None:
         """Load, say so, and answer until the front says that it is over, or is gone.
 
         Raises:
@@ -84,16 +84,16 @@ class ServiceProcess:
         gc.collect()
         gc.freeze()
         routes = [route.to_json() for route in self._routes]
-        self._connection.send(Kind.READY, head=orjson.dumps(routes))
+        self._connection.send(FrameKind.READY, head=orjson.dumps(routes))
         on_ready()
         await self._is_told.wait()
         await self._finish(host)
 
     def hung(self, why: str) -> None:
         """Something in here will not come back by itself: ask for the end."""
-        self._connection.send(Kind.HUNG, head=orjson.dumps(why))
+        self._connection.send(FrameKind.HUNG, head=orjson.dumps(why))
 
-    async def _finish(self, host: Host) -> None:
+    async def _finish(self, host: CallHost) -> None:
         if self._is_left.is_set():
             for task in self._tasks.values():
                 task.cancel()
@@ -106,11 +106,11 @@ class ServiceProcess:
         if self._tasks:
             await asyncio.wait(self._tasks.values())
         await host.stop()
-        self._connection.send(Kind.STOPPED)
+        self._connection.send(FrameKind.STOPPED)
         await self._is_left.wait()
 
     def _tell_state(self, what: str) -> None:
-        self._connection.send(Kind.STATE, head=orjson.dumps(what))
+        self._connection.send(FrameKind.STATE, head=orjson.dumps(what))
 
     def _left(self, _: str) -> None:
         self._is_left.set()
@@ -120,19 +120,19 @@ class ServiceProcess:
 
     def _hear(self, frame: Frame) -> None:
         match frame.kind:
-            case Kind.CALL:
+            case FrameKind.CALL:
                 self._begin(frame)
-            case Kind.CANCEL:
+            case FrameKind.CANCEL:
                 task = self._tasks.get(frame.number)
                 if task is not None:
                     task.cancel()
-            case Kind.MORE:
+            case FrameKind.MORE:
                 window = self._windows.get(frame.number)
                 if window is not None:
                     window.taken(*orjson.loads(frame.head))
-            case Kind.PING:
-                self._connection.send(Kind.PONG)
-            case Kind.STOP:
+            case FrameKind.PING:
+                self._connection.send(FrameKind.PONG)
+            case FrameKind.STOP:
                 self._is_told.set()
             case _:
                 raise ValueError(f"{frame.kind.name} is nothing to say to a service.")
@@ -161,7 +161,7 @@ class ServiceProcess:
                 await self._send_parts(number, answer, call)
             else:
                 head = orjson.dumps([answer.content_type, call.rows])
-                self._connection.send(Kind.ANSWER, number, head, answer.body)
+                self._connection.send(FrameKind.ANSWER, number, head, answer.body)
         except RequestError as error:
             self._refuse(number, error, call)
             if lost_device.is_lost(error):
@@ -177,19 +177,19 @@ class ServiceProcess:
             self._refuse(number, PredictionFailed(), call)
 
     def _refuse(self, number: int, error: RequestError, call: Call) -> None:
-        self._connection.send(Kind.ERROR, number, refusal.encode(error, call.rows))
+        self._connection.send(FrameKind.ERROR, number, refusal.encode(error, call.rows))
 
     async def _send_parts(self, number: int, stream: Stream, call: Call) -> None:
         head = orjson.dumps([stream.content_type, call.rows])
-        self._connection.send(Kind.STREAM, number, head)
-        window = self._windows[number] = Window()
+        self._connection.send(FrameKind.STREAM, number, head)
+        window = self._windows[number] = FlowWindow()
         try:
             async with aclosing(stream.parts) as parts:
                 async for part in parts:
                     await window.room()
-                    self._connection.send(Kind.PART, number, body=part)
+                    self._connection.send(FrameKind.PART, number, body=part)
                     window.sent(len(part))
-            self._connection.send(Kind.END, number)
+            self._connection.send(FrameKind.END, number)
         finally:
             del self._windows[number]
 

@@ -1,4 +1,4 @@
-"""Window: how far a stream may run ahead of whoever takes its parts."""
+"""FlowWindow: how far a stream may run ahead of whoever takes its parts."""
 
 import asyncio
 
@@ -6,7 +6,7 @@ PARTS = 16
 SIZE = 1 << 18  # bytes; a part that is larger travels alone
 
 
-class Window:
+class FlowWindow:
     """At the sending end: what has been sent and not yet taken."""
 
     def __init__(self) -> None:

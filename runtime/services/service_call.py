@@ -11,7 +11,7 @@ from typing import Any
 
 from .contract.answer import arrayed
 from .model_handle import Models, straight, using
-from .threads import Job, Threads, escaped
+from .threads import ThreadJob, Threads, escaped
 from .turnstile import Turnstile
 
 Arguments = dict[str, Any]
@@ -69,7 +69,7 @@ class ThreadCall:
                     yield part
             return
         items: Iterator[Any] = iter(made)
-        step: Job | None = None
+        step: ThreadJob | None = None
         try:
             while True:
                 step = self._begin(context, partial(next, items, _END))
@@ -90,7 +90,7 @@ class ThreadCall:
 
     def _begin(
         self, context: contextvars.Context, work: Callable[[], Any], deadline: float = inf
-    ) -> Job:
+    ) -> ThreadJob:
         name = self._method.__name__
         return self._threads.begin(name, partial(context.run, self._with_models, work), deadline)
 

@@ -24,7 +24,7 @@ def escaped(error: BaseException) -> RuntimeError:
     return RuntimeError(f"{type(error).__name__} was raised, which ends more than a request.")
 
 
-class Job:
+class ThreadJob:
     """A piece of work.
 
     name      of the method
@@ -60,11 +60,11 @@ class Threads(ThreadPoolExecutor):
         self._is_idle = is_idle
         self._usual: dict[str, float] = {}
         self._pace = 0.0  # seconds that a job takes, whatever its method
-        self._waiting: set[Job] = set()  # for a thread
-        self._abandoned: list[Job] = []
+        self._waiting: set[ThreadJob] = set()  # for a thread
+        self._abandoned: list[ThreadJob] = []
         self._alarm = Alarm(time.monotonic, self._look)
 
-    def begin(self, name: str, work: Callable[[], Any], deadline: float = inf) -> Job:
+    def begin(self, name: str, work: Callable[[], Any], deadline: float = inf) -> ThreadJob:
         """Run `work` of the method called `name`, as soon as there is a thread.
 
         Raises:
@@ -75,13 +75,13 @@ class Threads(ThreadPoolExecutor):
         left = deadline - time.monotonic()
         if self._waiting and ahead + self._usual.get(name, 0.0) > _SHARE * left:
             raise Overloaded("The queue is full.", retry_after=1)
-        job = Job(name)
+        job = ThreadJob(name)
         self._waiting.add(job)
         job.future = self.submit(self._run, job, work)
         job.future.add_done_callback(lambda _: self._waiting.discard(job))
         return job
 
-    async def result(self, job: Job, deadline: float = 0.0) -> Any:
+    async def result(self, job: ThreadJob, deadline: float = 0.0) -> Any:
         """What it returns, or raises; whoever stops waiting leaves it behind after `deadline`."""
         try:
             return await asyncio.wrap_future(job.future)
@@ -90,7 +90,7 @@ class Threads(ThreadPoolExecutor):
                 self._abandon(job, deadline)
             raise
 
-    def _run(self, job: Job, work: Callable[[], Any]) -> Any:
+    def _run(self, job: ThreadJob, work: Callable[[], Any]) -> Any:
         """In the thread."""
         job.began = time.monotonic()
         self._waiting.discard(job)
@@ -105,7 +105,7 @@ class Threads(ThreadPoolExecutor):
         self._pace = _KEPT * self._pace + (1 - _KEPT) * took if self._pace else took
         return result
 
-    def _abandon(self, job: Job, deadline: float) -> None:
+    def _abandon(self, job: ThreadJob, deadline: float) -> None:
         usual = self._usual.get(job.name)
         allowed = self._timeout if usual is None else min(self._timeout, OVERDUE * usual)
         job.expected = max(time.monotonic(), deadline) + GRACE + allowed

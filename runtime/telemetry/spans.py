@@ -23,7 +23,7 @@ from opentelemetry.trace.propagation.tracecontext import TraceContextTextMapProp
 from ..batching.request import Request, Run
 from ..version import __version__
 from .trace_context import TraceContext, current
-from .traced import Asked, Ending
+from .traced import Ending, TracedRequest
 
 if TYPE_CHECKING:
     from opentelemetry.util.types import AttributeValue
@@ -46,7 +46,7 @@ class Spans:
         self._timer: asyncio.TimerHandle | None = None
 
     @contextmanager
-    def around(self, asked: Asked) -> Iterator[Ending]:
+    def around(self, asked: TracedRequest) -> Iterator[Ending]:
         """A span while a request is answered; what it asks others for is part of it."""
         offset = _offset()
         span = self._begin(asked, offset)
@@ -63,7 +63,7 @@ class Spans:
             if ending.request is not None:
                 self._parts(span, ending.request, ending.route, offset)
 
-    def ended(self, asked: Asked, request: Request, route: str, now: float) -> None:
+    def ended(self, asked: TracedRequest, request: Request, route: str, now: float) -> None:
         """A request was answered `now`; nobody's code ran for it in this process."""
         offset = _offset()
         span = self._begin(asked, offset)
@@ -75,7 +75,7 @@ class Spans:
         self._close()
         self._provider.shutdown()
 
-    def _begin(self, asked: Asked, offset: int) -> trace.Span:
+    def _begin(self, asked: TracedRequest, offset: int) -> trace.Span:
         method = asked.method if asked.method in _METHODS else "_OTHER"
         return self._tracer.start_span(
             method,
@@ -90,7 +90,9 @@ class Spans:
             start_time=_nanoseconds(asked.began, offset),
         )
 
-    def _end(self, span: trace.Span, asked: Asked, route: str, now: float, offset: int) -> None:
+    def _end(
+        self, span: trace.Span, asked: TracedRequest, route: str, now: float, offset: int
+    ) -> None:
         if span.is_recording():
             attributes: dict[str, AttributeValue] = {
                 "http.response.status_code": asked.status,

@@ -9,7 +9,7 @@ if TYPE_CHECKING:
     from ..batching.request import Request
 
 
-class Asked(Protocol):
+class TracedRequest(Protocol):
     """One request, as a span and the access log tell of it."""
 
     began: float  # on the monotonic clock
@@ -38,11 +38,11 @@ class Asked(Protocol):
 class Tracing(Protocol):
     """Where requests are told of, while they are answered or after."""
 
-    def around(self, asked: Asked) -> AbstractContextManager["Ending"]:
+    def around(self, asked: TracedRequest) -> AbstractContextManager["Ending"]:
         """A span while a request is answered: code that runs meanwhile is part of it."""
         ...
 
-    def ended(self, asked: Asked, request: "Request", route: str, now: float) -> None:
+    def ended(self, asked: TracedRequest, request: "Request", route: str, now: float) -> None:
         """A request was answered `now`, on the monotonic clock."""
         ...
 

@@ -20,7 +20,7 @@ _PICTURES = frozenset({media.PNG, media.JPEG})
 _SHOWN = 64  # characters of a name that an error repeats
 
 
-class Reader(Protocol):
+class FormReader(Protocol):
     """Reads bodies of one kind, and fits rows to a signature: a Codec."""
 
     @property
@@ -37,7 +37,7 @@ class Reader(Protocol):
         ...
 
 
-def batch(reader: Reader, body: bytes, content_type: str) -> Any:
+def batch(reader: FormReader, body: bytes, content_type: str) -> Any:
     """The batch in a multipart body.
 
     Raises:
@@ -68,7 +68,7 @@ def _values(parts: list[Part], side: Side) -> list[Any]:
     return csv_rows.loads(file.getvalue().encode(), side, "present")
 
 
-def _pictures(reader: Reader, parts: list[Part]) -> np.ndarray:
+def _pictures(reader: FormReader, parts: list[Part]) -> np.ndarray:
     rows = [reader.decode(part.body, part.content_type) for part in parts]
     arrays = [next(iter(row.values())) if isinstance(row, dict) else row for row in rows]
     if len({array.shape for array in arrays}) > 1:

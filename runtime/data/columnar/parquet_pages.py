@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any, Self
 
-from .thrift import Broken, Reader, Struct
+from .thrift import Broken, Struct, ThriftReader
 
 MAGIC = b"PAR1"
 
@@ -56,7 +56,7 @@ class Footer:
         start = len(body) - _TAIL - int.from_bytes(body[-8:-4], "little")
         if start < len(MAGIC):
             raise Broken("a footer longer than the file")
-        said = Reader(data, start).struct()
+        said = ThriftReader(data, start).struct()
         leaves = [each for each in _structs(said, _SCHEMA) if _CHILDREN not in each]
         groups = _structs(said, _GROUPS)
         rows = max(_whole(said, _ROWS), sum(_whole(group, _GROUP_ROWS) for group in groups))
@@ -104,7 +104,7 @@ def _pages(data: memoryview, start: int, length: int) -> tuple[int, int]:
     for _ in range(_MOST_PAGES):
         if place >= end:
             return size, values
-        reader = Reader(data, place, most=256)
+        reader = ThriftReader(data, place, most=256)
         head = reader.struct()
         size += _whole(head, _INFLATED)
         values += _values(head, _DATA, _ENCODING) + _values(head, _DATA_V2, _ENCODING_V2)

@@ -18,7 +18,7 @@ class Broken(ValueError):
     """The bytes are no struct."""
 
 
-class Reader:
+class ThriftReader:
     """Reads structs one after another; `place` is where the next begins.
 
     `most` is how many values they may have together.

@@ -18,7 +18,7 @@ from . import contract, status
 from .cloud_event import CloudEvent
 from .openapi import paths
 from .predict import Predict
-from .prediction import Asked, Prediction
+from .prediction import Prediction, RequestBody
 
 # Whatever is fixed is read in any case; of names and versions the case counts.
 _MODELS = r"(?i:/v1/models)"
@@ -30,7 +30,7 @@ _NAME = "/v1/models/{model}"
 _METRICS = "/monitoring/prometheus/metrics"
 _PROMETHEUS = "text/plain; version=0.0.4; charset=utf-8"
 
-Answer = Callable[[Prediction, Asked], Awaitable[Reply]]
+Answer = Callable[[Prediction, RequestBody], Awaitable[Reply]]
 
 
 class V1:
@@ -71,8 +71,8 @@ class V1:
             prediction = Prediction(self._catalog, self._found(inquiry), inquiry)
             event = CloudEvent.of(inquiry)
             if event is None:
-                return await answer(prediction, Asked(inquiry.body, inquiry.content_type))
-            reply = await answer(prediction, Asked(event.body, event.content_type))
+                return await answer(prediction, RequestBody(inquiry.body, inquiry.content_type))
+            reply = await answer(prediction, RequestBody(event.body, event.content_type))
             return event.answered(prediction.served.name, reply)
 
         asking = Predict(self._catalog, self._found_at) if verb == "predict" else None
@@ -80,7 +80,7 @@ class V1:
 
     async def _explain(self, inquiry: Inquiry) -> Reply:
         served = explainer(self._catalog, self._found(inquiry))
-        asked = Asked(inquiry.body, inquiry.content_type)
+        asked = RequestBody(inquiry.body, inquiry.content_type)
         return await Prediction(self._catalog, served, inquiry).explained(asked)
 
     async def _metadata(self, inquiry: Inquiry) -> Reply:

@@ -10,7 +10,7 @@ from ..inquiry import Inquiry
 from ..reply import Reply
 from ..served import Served
 from .cloud_event import CloudEvent
-from .prediction import Asked, Prediction, Wording
+from .prediction import Prediction, RequestBody, Wording
 
 Find = Callable[[Mapping[str, str]], Served]
 """The model that the parts of a path name; raises a RequestError where there is none."""
@@ -57,7 +57,7 @@ class Predict:
     def ask(self, inquiry: Inquiry) -> PredictQuestion | None:
         """What a request asks; None for whatever the handler has to do."""
         served = self._find(inquiry.parts)
-        asked = Asked(inquiry.body, inquiry.content_type)
+        asked = RequestBody(inquiry.body, inquiry.content_type)
         if served.signature is None or asked.is_large or not asked.is_json:
             return None
         if CloudEvent.of(inquiry) is not None:

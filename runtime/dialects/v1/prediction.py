@@ -31,7 +31,7 @@ _JSON_ALL_THE_SAME = frozenset(
 
 
 @dataclass(frozen=True, slots=True)
-class Asked:
+class RequestBody:
     """A body and what it is."""
 
     body: bytes
@@ -111,7 +111,7 @@ class Wording:
 Rows = Callable[[Side, dict[str, Any]], tuple[list[Any], str]]
 
 
-class Form(NamedTuple):
+class BodyForm(NamedTuple):
     """What a body is to be.
 
     rows      under which key they stand: "instances", or "inputs" instead, or "examples"
@@ -124,14 +124,14 @@ class Form(NamedTuple):
     refused: str = ""
 
 
-class Reader:
+class PredictionReader:
     """Reads what one model is asked."""
 
     def __init__(self, catalog: Catalog, served: Served) -> None:
         self.served = served
         self._catalog = catalog
 
-    def question(self, asked: Asked, form: Form) -> _Question:
+    def question(self, asked: RequestBody, form: BodyForm) -> _Question:
         """What is asked in JSON of a form.
 
         Raises:
@@ -189,46 +189,48 @@ class Prediction:
 
     def __init__(self, catalog: Catalog, served: Served, inquiry: Inquiry) -> None:
         self.served = served
-        self._reader = Reader(catalog, served)
+        self._reader = PredictionReader(catalog, served)
         self._inquiry = inquiry
 
-    async def predicted(self, asked: Asked, refused: str = "") -> Reply:
+    async def predicted(self, asked: RequestBody, refused: str = "") -> Reply:
         """`:predict`: rows or columns in, the same out; other content types as everywhere.
 
         A value under the key `refused` is for an author's class alone: a model heeds none.
         """
         return await self._said(asked, "predictions", refused)
 
-    async def explained(self, asked: Asked) -> Reply:
+    async def explained(self, asked: RequestBody) -> Reply:
         """`:explain`: as `:predict`, with another key."""
         return await self._said(asked, "explanations")
 
-    async def classified(self, asked: Asked) -> Reply:
+    async def classified(self, asked: RequestBody) -> Reply:
         """`:classify`: the scores of each class."""
-        question, output = await self._answered(asked, Form("examples", prefers="predict_proba"))
+        question, output = await self._answered(
+            asked, BodyForm("examples", prefers="predict_proba")
+        )
         return await Wording(question, "classify").said(output, self._inquiry.deadline)
 
-    async def regressed(self, asked: Asked) -> Reply:
+    async def regressed(self, asked: RequestBody) -> Reply:
         """`:regress`: a number for each example."""
-        question, output = await self._answered(asked, Form("examples"))
+        question, output = await self._answered(asked, BodyForm("examples"))
         return await Wording(question, "regress").said(output, self._inquiry.deadline)
 
-    async def _said(self, asked: Asked, key: str, refused: str = "") -> Reply:
+    async def _said(self, asked: RequestBody, key: str, refused: str = "") -> Reply:
         if self.served.signature is None or not asked.is_json:
             return await self._called(asked, key)
-        question, output = await self._answered(asked, Form("instances", refused=refused))
+        question, output = await self._answered(asked, BodyForm("instances", refused=refused))
         return await Wording(question, key).said(output, self._inquiry.deadline)
 
-    def worded(self, asked: Asked) -> "Wording":
+    def worded(self, asked: RequestBody) -> "Wording":
         """What `:predict` asks, read at once, and how it is answered.
 
         Raises:
             RequestError: as `predicted` does before it asks the model.
         """
         self.served.check_room()
-        return Wording(self._reader.question(asked, Form("instances")), "predictions")
+        return Wording(self._reader.question(asked, BodyForm("instances")), "predictions")
 
-    async def _called(self, asked: Asked, key: str) -> Reply:
+    async def _called(self, asked: RequestBody, key: str) -> Reply:
         """A body that the native route would take as it is; `key` around JSON of another form."""
         kind = JSON if asked.is_json else asked.content_type
         accept = "" if asked.is_json else self._inquiry.accept
@@ -240,12 +242,12 @@ class Prediction:
             return Reply(_renamed(answer.body, key) if is_rows else _keyed(answer, key))
         return Reply(answer.body, content_type=answer.content_type)
 
-    async def _answered(self, asked: Asked, form: Form) -> tuple[_Question, Any]:
+    async def _answered(self, asked: RequestBody, form: BodyForm) -> tuple[_Question, Any]:
         self.served.check_room()
         question = await self._read(asked, form)
         return question, await question.served.answer(self._inquiry, question.batch)
 
-    async def _read(self, asked: Asked, form: Form) -> _Question:
+    async def _read(self, asked: RequestBody, form: BodyForm) -> _Question:
         if not asked.is_large:
             return self._reader.question(asked, form)
         given = {"form": list(form)}
@@ -285,8 +287,8 @@ _RESULTS = {"classify": examples.classes, "regress": examples.values}
 
 def read_elsewhere(catalog: Catalog, given: work.Json, body: bytes) -> work.Reading:
     """As `Prediction` reads a large body: the method and the key, and the batch."""
-    reader = Reader(catalog, work.of(catalog, given))
-    question = reader.question(Asked(body, JSON), Form(*given["form"]))
+    reader = PredictionReader(catalog, work.of(catalog, given))
+    question = reader.question(RequestBody(body, JSON), BodyForm(*given["form"]))
     signature = question.served.signature
     side = OBJECTS if signature is None else signature.inputs
     return work.Reading((question.served.method, question.key), side, question.batch)

@@ -9,7 +9,7 @@ from ...data.rows import table
 from .. import index_refusal
 from . import arguments as torch_arguments
 from .compile import Compiler
-from .lane import Lane
+from .lane import DeviceLane
 
 
 class Caller:
@@ -25,7 +25,7 @@ class Caller:
             device = "cpu" if first is None else first.device
         self._model = model
         self._compiler = compiler
-        self._lane = Lane(device, dtype, is_channels_last=is_channels_last(model))
+        self._lane = DeviceLane(device, dtype, is_channels_last=is_channels_last(model))
         self._known: dict[str, torch_arguments.How] = {}
 
     def call(self, method: str, batch: Any) -> Any:

@@ -1,4 +1,4 @@
-"""Lane: the way of batches to a module's device and of its answers back."""
+"""DeviceLane: the way of batches to a module's device and of its answers back."""
 
 from collections.abc import Callable, Mapping
 from typing import Any
@@ -10,7 +10,7 @@ from ...errors import InvalidInput
 _IMAGES = 4  # axes: rows, channels, height, width
 
 
-class Lane:
+class DeviceLane:
     """Copies to and from one device.
 
     To a GPU, rows go through pinned memory on a stream of their own; answers come back into pinned

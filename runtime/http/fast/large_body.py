@@ -70,7 +70,7 @@ class Spares:
             self._arrays.clear()
 
 
-class Connection(Protocol):
+class LargeBodyConnection(Protocol):
     """Whose place a `LargeBody` takes."""
 
     def listen(self, instead: asyncio.BufferedProtocol | None, /) -> None:
@@ -105,7 +105,7 @@ class Connection(Protocol):
 class _Substitute(asyncio.BufferedProtocol):
     """Hears what a client says in the place of its connection."""
 
-    def __init__(self, connection: Connection) -> None:
+    def __init__(self, connection: LargeBodyConnection) -> None:
         self._connection = connection
 
     def connection_lost(self, exc: Exception | None) -> None:
@@ -127,7 +127,7 @@ class LargeBody(_Substitute):
     `room` is where the body goes.
     """
 
-    def __init__(self, connection: Connection, room: memoryview) -> None:
+    def __init__(self, connection: LargeBodyConnection, room: memoryview) -> None:
         super().__init__(connection)
         self._room = room
         self._size = len(room)
@@ -167,7 +167,7 @@ class Interlude(_Substitute):
     Ends where more comes that is no such body.
     """
 
-    def __init__(self, connection: Connection) -> None:
+    def __init__(self, connection: LargeBodyConnection) -> None:
         super().__init__(connection)
         self._room = bytearray(_PIECE)
 

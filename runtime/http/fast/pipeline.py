@@ -6,7 +6,7 @@ from typing import Generic, Protocol, TypeVar
 from .queued_reply import QueuedReply
 
 
-class Connection(Protocol):
+class PipelineConnection(Protocol):
     """The connection that answers are written to."""
 
     def write(self, data: bytes) -> None:
@@ -51,7 +51,7 @@ class Pipeline(Generic[P]):
     response_started = False
     message_event = _NOBODY
 
-    def __init__(self, protocol: Connection) -> None:
+    def __init__(self, protocol: PipelineConnection) -> None:
         self.protocol = protocol
         self.waiting: deque[P] = deque()
         self.more_body = False  # a request's head has come, and not yet all of its body

@@ -56,7 +56,7 @@ class Destination(Protocol):
         ...
 
 
-class Destinations(Protocol):
+class DestinationLookup(Protocol):
     """Who takes a POST, by its target."""
 
     def get(self, target: bytes, /) -> Destination | None:
@@ -106,7 +106,7 @@ class PlainHead:
 class HeadReader:
     """Tells plain heads from those that take the standard way."""
 
-    def __init__(self, settings: ServeSettings, destinations: Destinations) -> None:
+    def __init__(self, settings: ServeSettings, destinations: DestinationLookup) -> None:
         self._settings = settings
         self._destinations = destinations
         self._queue_headers = QueueHeaders(settings.queue)

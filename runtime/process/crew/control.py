@@ -145,7 +145,7 @@ class Line:
         self._socket.close()
 
 
-class Control:
+class ControlPair:
     """Both ends, made before the fork; each process closes the other's."""
 
     def __init__(self) -> None:

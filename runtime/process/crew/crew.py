@@ -10,7 +10,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from ...remote.channel import Channel
-from .control import Control
+from .control import ControlPair
 
 if TYPE_CHECKING:
     from .child import Child
@@ -87,7 +87,7 @@ class FrontSlot(ProcessSlot):
         self.row = row  # of the counters
         self.name = f"Worker {index}"
         self.models: tuple[ModelSlot, ...] = ()
-        self.control: Control | None = None
+        self.control: ControlPair | None = None
         self.is_open = False  # whoever is here may say that the server is ready
         self.enlist(models)
 
@@ -137,10 +137,10 @@ class FrontSlot(ProcessSlot):
                 model.killed_for = str(event["why"])
                 model.send(signal.SIGKILL)
 
-    def prepare(self) -> Control:
+    def prepare(self) -> ControlPair:
         """New lines for a new process: the old one may have died in the middle of a word."""
         self.let_go()
-        self.control, self.is_open = Control(), False
+        self.control, self.is_open = ControlPair(), False
         for model in self.models:
             model.prepare()
         return self.control

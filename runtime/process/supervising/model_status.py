@@ -9,7 +9,7 @@ from ..crew.crew import FrontSlot
 
 
 @dataclass(frozen=True, slots=True)
-class Asked:
+class LoadRequest:
     """What somebody wants.
 
     what      "load" or "unload"
@@ -41,7 +41,7 @@ class ModelStatus:
     replicas: int | None = None
     before: int | None = None
     doing: str = ""
-    asked: deque[Asked] = field(default_factory=deque)
+    asked: deque[LoadRequest] = field(default_factory=deque)
     joined: list[tuple[FrontSlot, int]] = field(default_factory=list)
     awaited: set[FrontSlot] = field(default_factory=set)
 

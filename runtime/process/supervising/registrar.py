@@ -22,7 +22,7 @@ from ...telemetry.seats import METHODS
 from ..crew.control import Event
 from ..crew.crew import FrontSlot
 from .model_status import ModelStatus
-from .resolver import Answer, Question, Resolver
+from .resolver import Answer, Resolver, StoreQuestion
 from .supervision import Supervision
 from .terms import ENDS, TAKEN_OVER, Terms, tell_done
 
@@ -53,7 +53,7 @@ class PlanOwner(Protocol):
     statuses: dict[str, ModelStatus]
 
 
-class Refusal(Exception):
+class RegistrationRefused(Exception):
     """A model cannot come; `kind` says in which way."""
 
     def __init__(self, kind: str, why: str) -> None:
@@ -73,7 +73,7 @@ class Registrar:
         self._supervision = supervision
         self._terms_of_others = count(_TERMS, _TERMS)
         self._asked: dict[str, Arrival] = {}
-        self._questions: dict[str, Question] = {}
+        self._questions: dict[str, StoreQuestion] = {}
         self._coming: set[str] = set()  # models that have never been here, by alias
         self._going: set[str] = set()  # that shall be forgotten
         terms.on_settled = self._settled
@@ -103,24 +103,24 @@ class Registrar:
             return
         try:
             arrival = self._asked.get(name) or self._ask(name)
-        except Refusal as refusal:
+        except RegistrationRefused as refusal:
             tell_done(front, ticket, refusal.kind, str(refusal))
             return
         arrival.waiting.append((front, ticket, event["replicas"]))
 
     def _ask(self, name: str) -> Arrival:
         if self._resolver is None:
-            raise Refusal("unsupported", NO_STORE)
+            raise RegistrationRefused("unsupported", NO_STORE)
         if not _NAME.fullmatch(name):
-            raise Refusal("refused", "it is no name of a model in a store")
+            raise RegistrationRefused("refused", "it is no name of a model in a store")
         if len(self._asked) >= MOST_ASKED:
-            raise Refusal("busy", "other models are being registered")
+            raise RegistrationRefused("busy", "other models are being registered")
         watch = self._supervision.watch
         try:
             question = self._resolver.ask(name, watch, partial(self._answered, name))
         except OSError as error:
             log.error("The store cannot be asked: %s.", error.strerror)  # noqa: TRY400
-            raise Refusal("failed", "the store could not be asked") from error
+            raise RegistrationRefused("failed", "the store could not be asked") from error
         self._questions[name] = question
         self._asked[name] = Arrival(name)
         return self._asked[name]
@@ -134,7 +134,7 @@ class Registrar:
         del self._questions[name]
         try:
             added = self._admitted(said, arrival)
-        except Refusal as refusal:
+        except RegistrationRefused as refusal:
             log.warning("Model `%s` cannot be registered: %s.", name, refusal)
             for front, ticket, _ in arrival.waiting:
                 tell_done(front, ticket, refusal.kind, str(refusal))
@@ -144,16 +144,16 @@ class Registrar:
     def _admitted(self, said: Answer, arrival: Arrival) -> AddedModel:
         """The model that has been laid out, as far as it can be served beside the others."""
         if "refused" in said:
-            raise Refusal(str(said["refused"]), str(said["why"]))
+            raise RegistrationRefused(str(said["refused"]), str(said["why"]))
         try:
             added = AddedModel.laid_out(said)
         except (InvalidBundle, OSError, KeyError, TypeError, ValueError) as error:
             log.error("What the store has laid out is no model: %s", error)  # noqa: TRY400
             shutil.rmtree(str(said["directory"]), ignore_errors=True)
-            raise Refusal("failed", "it is damaged") from error
+            raise RegistrationRefused("failed", "it is damaged") from error
         try:
             self._check(added, arrival)
-        except Refusal:
+        except RegistrationRefused:
             shutil.rmtree(added.directory, ignore_errors=True)
             raise
         plan = self._owner.plan
@@ -167,22 +167,26 @@ class Registrar:
             if (each.name, each.version) != (entry.name, entry.version):
                 continue
             if each.digest == entry.digest:
-                raise Refusal("here", each.alias)
-            raise Refusal("conflict", "another model of that name and version is here")
+                raise RegistrationRefused("here", each.alias)
+            raise RegistrationRefused("conflict", "another model of that name and version is here")
         if not added.manifest.methods:
-            raise Refusal("refused", "it has no methods, so there is nothing to call")
+            raise RegistrationRefused("refused", "it has no methods, so there is nothing to call")
         if len(added.manifest.methods) > METHODS:
-            raise Refusal("refused", f"it has more than {METHODS} methods")
+            raise RegistrationRefused("refused", f"it has more than {METHODS} methods")
         absent = _absent(added)
         if absent:
             listed = ", ".join(f"`{name}`" for name in absent)
-            raise Refusal("refused", f"it needs {listed}, which the server has not installed")
+            raise RegistrationRefused(
+                "refused", f"it needs {listed}, which the server has not installed"
+            )
         if self._owner.metrics.seats.free() is None:
-            raise Refusal("busy", "there are as many models from outside as there may be")
+            raise RegistrationRefused(
+                "busy", "there are as many models from outside as there may be"
+            )
         if self._supervision.is_ending:
-            raise Refusal("busy", ENDS)
+            raise RegistrationRefused("busy", ENDS)
         if all(front.crew.is_leaving for front, *_ in arrival.waiting):
-            raise Refusal("busy", TAKEN_OVER)  # nobody would have it loaded
+            raise RegistrationRefused("busy", TAKEN_OVER)  # nobody would have it loaded
 
     def _welcome(self, added: AddedModel, arrival: Arrival) -> None:
         """Tell all fronts of it, and have it loaded."""

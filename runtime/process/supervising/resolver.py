@@ -54,13 +54,13 @@ class Resolver:
         """Read what `to_json` wrote."""
         return cls(tuple(told["command"]), Path(told["place"]), told["variables"])
 
-    def ask(self, name: str, watch: Watch, on_answer: Callable[[Answer], None]) -> "Question":
+    def ask(self, name: str, watch: Watch, on_answer: Callable[[Answer], None]) -> "StoreQuestion":
         """Start the command; `on_answer` is called once it has ended, whatever it said.
 
         Raises:
             OSError: when there may be no more processes.
         """
-        return Question(self, name, watch, on_answer)
+        return StoreQuestion(self, name, watch, on_answer)
 
     def environment(self) -> dict[str, str]:
         """Of the command."""
@@ -68,7 +68,7 @@ class Resolver:
         return kept | {key: text for key, text in self.variables.items() if text is not None}
 
 
-class Question:
+class StoreQuestion:
     """One command that runs; whoever reaps all processes of the server reaps it, too."""
 
     def __init__(

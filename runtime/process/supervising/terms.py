@@ -11,7 +11,7 @@ from ...models.state import CANNOT, NOBODY, UNLOADED, State
 from ..crew.child import Child
 from ..crew.control import Event
 from ..crew.crew import FrontSlot, ModelSlot, ProcessSlot, TemplateSlot
-from .model_status import Asked, ModelStatus
+from .model_status import LoadRequest, ModelStatus
 from .supervision import SlotFactory, Supervision
 
 log = logging.getLogger(__name__)
@@ -50,7 +50,7 @@ class Terms:
         kind, alias = event["event"], event.get("model", "")
         status = self._statuses.get(alias)
         if kind in {"load", "unload"} and status is not None:
-            self._asked(alias, status, Asked(kind, front, event["ticket"], event["replicas"]))
+            self._asked(alias, status, LoadRequest(kind, front, event["ticket"], event["replicas"]))
         elif kind == "prefer" and status is not None:
             self.prefer(alias)
             tell_done(front, event["ticket"], "READY", "")
@@ -63,7 +63,7 @@ class Terms:
             return False
         return True
 
-    def _asked(self, alias: str, status: ModelStatus, asked: Asked) -> None:
+    def _asked(self, alias: str, status: ModelStatus, asked: LoadRequest) -> None:
         if asked.front.crew.is_leaving or self._supervision.is_ending:
             why = ENDS if self._supervision.is_ending else TAKEN_OVER
             _tell_stands(asked.front, alias, ModelStatus("UNAVAILABLE", why))
@@ -277,7 +277,7 @@ class Terms:
                 self._leaving.add(alias)
 
 
-def _refuse(asked: Asked, status: ModelStatus, why: str) -> None:
+def _refuse(asked: LoadRequest, status: ModelStatus, why: str) -> None:
     """What was asked is not done; the model stays as it was."""
     state = status.state if asked.what == "unload" else "FAILED"
     tell_done(asked.front, asked.ticket, state, why)

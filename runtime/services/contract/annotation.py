@@ -14,12 +14,12 @@ from typing import Any
 from ..array import DTYPES, Array
 from . import spec
 from .binary import BYTES, IMAGE
-from .decoder import ANYTHING, PLAIN, Decoder, chosen, either, listing, mapping, tupled
+from .decoder import ANYTHING, PLAIN, ValueDecoder, chosen, either, listing, mapping, tupled
 from .record import kind_of, record
 from .rows import DATAFRAME, array
 
 _MAKERS = {"builtins.set": set, "builtins.frozenset": frozenset}
-_WHOLE: dict[str, Decoder] = {
+_WHOLE: dict[str, ValueDecoder] = {
     **PLAIN,
     "builtins.bytes": BYTES,
     "PIL.Image.Image": IMAGE,
@@ -29,7 +29,7 @@ _WHOLE: dict[str, Decoder] = {
 }
 
 
-def decoder(annotation: Any, inside: tuple[type, ...] = ()) -> Decoder:
+def decoder(annotation: Any, inside: tuple[type, ...] = ()) -> ValueDecoder:
     """How values of `annotation` are read; free JSON where nothing is known of it.
 
     `inside` are the records around it: one that contains itself is not followed for ever.
@@ -67,7 +67,7 @@ def name_of(cls: Any) -> str:
     return f"{getattr(cls, '__module__', '')}.{getattr(cls, '__qualname__', '')}"
 
 
-def _annotated(base: Any, notes: tuple[Any, ...], inside: tuple[type, ...]) -> Decoder:
+def _annotated(base: Any, notes: tuple[Any, ...], inside: tuple[type, ...]) -> ValueDecoder:
     note = next((each for each in notes if isinstance(each, Array)), None)
     inner = decoder(base, inside)
     if note is None or inner.spec.kind != "array":
@@ -83,13 +83,13 @@ def _dtype(arguments: tuple[Any, ...]) -> str | None:
     return name if name in DTYPES else None
 
 
-def _tuple(arguments: tuple[Any, ...], inside: tuple[type, ...]) -> Decoder:
+def _tuple(arguments: tuple[Any, ...], inside: tuple[type, ...]) -> ValueDecoder:
     if len(arguments) == 2 and arguments[1] is ...:  # noqa: PLR2004
         return listing("builtins.list", decoder(arguments[0], inside), tuple)
     return tupled([decoder(each, inside) for each in arguments])
 
 
-def _generic(name: str, arguments: tuple[Any, ...], inside: tuple[type, ...]) -> Decoder:
+def _generic(name: str, arguments: tuple[Any, ...], inside: tuple[type, ...]) -> ValueDecoder:
     if name == spec.ARRAY:
         return array(Array(_dtype(arguments)))
     items = [decoder(each, inside) for each in arguments]
@@ -101,7 +101,7 @@ def _generic(name: str, arguments: tuple[Any, ...], inside: tuple[type, ...]) ->
     return ANYTHING
 
 
-def _class(cls: type, inside: tuple[type, ...]) -> Decoder:
+def _class(cls: type, inside: tuple[type, ...]) -> ValueDecoder:
     name = name_of(cls)
     if name in _WHOLE:
         return _WHOLE[name]
@@ -115,12 +115,12 @@ def _class(cls: type, inside: tuple[type, ...]) -> Decoder:
     return _record(cls, kind, inside) if kind else ANYTHING
 
 
-def _record(cls: type, kind: spec.Kind, inside: tuple[type, ...]) -> Decoder:
+def _record(cls: type, kind: spec.Kind, inside: tuple[type, ...]) -> ValueDecoder:
     if cls not in inside:
         return record(cls, kind, lambda field: decoder(field, (*inside, cls)))
     whole = cache(partial(decoder, cls))
     lazy = spec.unfinished(kind, cls.__name__)
-    return Decoder(lazy, lambda value, where: whole().read(value, where))
+    return ValueDecoder(lazy, lambda value, where: whole().read(value, where))
 
 
 def streamed(annotation: Any) -> Any | None:

@@ -6,7 +6,7 @@ from io import BytesIO
 from typing import Any
 
 from ...errors import InvalidInput, MissingFramework
-from .decoder import Decoder, refused
+from .decoder import ValueDecoder, refused
 from .spec import NAMED
 
 
@@ -38,8 +38,8 @@ def _image(value: Any, where: str) -> Any:
     return image
 
 
-BYTES = Decoder(NAMED["builtins.bytes"], _bytes)
-IMAGE = Decoder(NAMED["PIL.Image.Image"], _image)
+BYTES = ValueDecoder(NAMED["builtins.bytes"], _bytes)
+IMAGE = ValueDecoder(NAMED["PIL.Image.Image"], _image)
 
 
 def encoded(image: Any, format: str = "png") -> bytes:

@@ -1,4 +1,4 @@
-"""Decoder: one JSON value to the Python value that an annotation asks for."""
+"""ValueDecoder: one JSON value to the Python value that an annotation asks for."""
 
 import datetime as dt
 import uuid
@@ -18,7 +18,7 @@ _EXACT = 2**53  # beyond it a float no longer tells whole numbers apart
 
 
 @dataclass(frozen=True, slots=True)
-class Decoder:
+class ValueDecoder:
     """How a value stands in JSON, and how it is read.
 
     `read` raises InvalidInput, naming the place, what was expected and what came. `note` is for
@@ -72,7 +72,7 @@ def _parsed(expected: str, parse: Callable[[str], Any]) -> Read:
     return read
 
 
-ANYTHING = Decoder(OBJECT, _any)
+ANYTHING = ValueDecoder(OBJECT, _any)
 
 _READ: Mapping[str, Read] = {
     "builtins.str": _exactly("a string", str),
@@ -87,13 +87,13 @@ _READ: Mapping[str, Read] = {
     "datetime.time": _parsed("an ISO 8601 time of day", dt.time.fromisoformat),
     "uuid.UUID": _parsed("a UUID", uuid.UUID),
 }
-PLAIN: Mapping[str, Decoder] = {
-    name: Decoder(NAMED[name], read) for name, read in _READ.items() if name in NAMED
+PLAIN: Mapping[str, ValueDecoder] = {
+    name: ValueDecoder(NAMED[name], read) for name, read in _READ.items() if name in NAMED
 }
 """Types without arguments, by the name that the interpreter gives them."""
 
 
-def listing(name: str, item: Decoder | None, make: Callable[[list[Any]], Any]) -> Decoder:
+def listing(name: str, item: ValueDecoder | None, make: Callable[[list[Any]], Any]) -> ValueDecoder:
     """`list[X]`, `set[X]`, `tuple[X, ...]`; `make` turns the list into what was asked for."""
 
     def read(value: Any, where: str) -> Any:
@@ -106,10 +106,10 @@ def listing(name: str, item: Decoder | None, make: Callable[[list[Any]], Any]) -
         except TypeError:
             raise InvalidInput(f"{where}: a set cannot hold lists or objects.") from None
 
-    return Decoder(generic(name, [item.spec]) if item else named(name), read)
+    return ValueDecoder(generic(name, [item.spec]) if item else named(name), read)
 
 
-def mapping(name: str, key: Decoder, item: Decoder) -> Decoder:
+def mapping(name: str, key: ValueDecoder, item: ValueDecoder) -> ValueDecoder:
     """`dict[str, X]`; keys that are whole numbers are strings in JSON."""
     is_numbered = key.spec == NAMED["builtins.int"]
 
@@ -122,10 +122,10 @@ def mapping(name: str, key: Decoder, item: Decoder) -> Decoder:
             for each, inner in value.items()
         }
 
-    return Decoder(generic(name, [key.spec, item.spec]), read)
+    return ValueDecoder(generic(name, [key.spec, item.spec]), read)
 
 
-def tupled(items: Sequence[Decoder]) -> Decoder:
+def tupled(items: Sequence[ValueDecoder]) -> ValueDecoder:
     """`tuple[X, Y]`."""
 
     def read(value: Any, where: str) -> Any:
@@ -134,10 +134,10 @@ def tupled(items: Sequence[Decoder]) -> Decoder:
         pairs = enumerate(zip(items, value, strict=True))
         return tuple(item.read(each, f"{where}[{index}]") for index, (item, each) in pairs)
 
-    return Decoder(fixed([item.spec for item in items]), read)
+    return ValueDecoder(fixed([item.spec for item in items]), read)
 
 
-def either(members: Sequence[Decoder]) -> Decoder:
+def either(members: Sequence[ValueDecoder]) -> ValueDecoder:
     """`X | Y | None`: the strictest member that takes the value."""
     members = sorted(members, key=lambda member: strictness(member.spec))
     real = [member for member in members if member.spec != NAMED["builtins.NoneType"]]
@@ -156,15 +156,15 @@ def either(members: Sequence[Decoder]) -> Decoder:
             raise faults[0]
         raise refused(where, "one of " + ", ".join(map(_word, members)), value)
 
-    return Decoder(union([member.spec for member in members]), read)
+    return ValueDecoder(union([member.spec for member in members]), read)
 
 
-def _word(member: Decoder) -> str:
+def _word(member: ValueDecoder) -> str:
     schema = member.spec.schema
     return str(schema.get("title") or schema.get("type") or member.spec.kind)
 
 
-def chosen(values: Sequence[Any], make: Callable[[Any], Any] = lambda value: value) -> Decoder:
+def chosen(values: Sequence[Any], make: Callable[[Any], Any] = lambda value: value) -> ValueDecoder:
     """`Literal[...]` or an Enum; `make` turns the JSON value into what was asked for."""
 
     def read(value: Any, where: str) -> Any:
@@ -173,4 +173,4 @@ def chosen(values: Sequence[Any], make: Callable[[Any], Any] = lambda value: val
             raise refused(where, "one of " + ", ".join(map(repr, values)), value)
         return make(value)
 
-    return Decoder(choice(values), read)
+    return ValueDecoder(choice(values), read)

@@ -7,13 +7,13 @@ from ...data import media
 from ...data.codecs import instances, multipart, npy
 from ...data.codecs.multipart import Part
 from ...errors import BadPayload
-from .record import Field
+from .record import RecordField
 from .spec import Spec
 
 _BINARY = frozenset({"bytes", "image"})
 
 
-def values(parts: Sequence[Part], parameters: Sequence[Field]) -> dict[str, Any]:
+def values(parts: Sequence[Part], parameters: Sequence[RecordField]) -> dict[str, Any]:
     """One value a name, as JSON would bring it; files as bytes, arrays as arrays.
 
     A name that stands more than once, and the name of a list, has a list.

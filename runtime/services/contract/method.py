@@ -9,8 +9,8 @@ from typing import Any
 from ...errors import BundleError
 from ..headers import Headers
 from . import annotation, wire
-from .decoder import Decoder
-from .record import Field
+from .decoder import ValueDecoder
+from .record import RecordField
 from .spec import FieldSpec
 
 
@@ -25,8 +25,8 @@ class Contract:
     """
 
     name: str
-    parameters: tuple[Field, ...]
-    result: Decoder
+    parameters: tuple[RecordField, ...]
+    result: ValueDecoder
     batchable: bool
     streaming: bool
     is_async: bool
@@ -98,7 +98,7 @@ def _hints(function: Callable[..., Any]) -> dict[str, Any]:
 
 def _parameter(
     function: Callable[..., Any], parameter: inspect.Parameter, hints: dict[str, Any]
-) -> Field:
+) -> RecordField:
     if parameter.kind not in {parameter.POSITIONAL_OR_KEYWORD, parameter.KEYWORD_ONLY}:
         inner = "<locals>" in function.__qualname__
         wraps = "A decorator hides the method: put `@functools.wraps(...)` on its inner function."
@@ -109,4 +109,4 @@ def _parameter(
     required = parameter.default is parameter.empty
     read = annotation.decoder(hints.get(parameter.name, Any))
     default = None if required else parameter.default
-    return Field(parameter.name, read, required, default)
+    return RecordField(parameter.name, read, required, default)

@@ -9,18 +9,18 @@ from typing import Any
 
 from ...errors import InvalidInput
 from . import spec
-from .decoder import Decoder, refused
+from .decoder import ValueDecoder, refused
 from .spec import FieldSpec, Kind
 
-ReadAnnotation = Callable[[Any], Decoder]
+ReadAnnotation = Callable[[Any], ValueDecoder]
 
 
 @dataclass(frozen=True, slots=True)
-class Field:
+class RecordField:
     """One field: how it is called in JSON, and how its value is read."""
 
     name: str
-    decoder: Decoder
+    decoder: ValueDecoder
     required: bool
     default: Any = None
 
@@ -38,22 +38,22 @@ def kind_of(cls: type) -> Kind | None:
     return "dataclass" if dataclasses.is_dataclass(cls) or typing.is_typeddict(cls) else None
 
 
-def record(cls: type, kind: Kind, read_annotation: ReadAnnotation) -> Decoder:
+def record(cls: type, kind: Kind, read_annotation: ReadAnnotation) -> ValueDecoder:
     """The decoder of a record class; `read_annotation` is for its fields."""
     if kind == "pydantic":
         fields = _pydantic_fields(cls, read_annotation)
-        return Decoder(spec.record(kind, cls.__name__, fields), _validated(cls))
+        return ValueDecoder(spec.record(kind, cls.__name__, fields), _validated(cls))
     fields_of = _keys if typing.is_typeddict(cls) else _dataclass_fields
     own = fields_of(cls, read_annotation)
     made = spec.record(kind, cls.__name__, [field.spec for field in own])
-    return Decoder(made, _built(cls, own))
+    return ValueDecoder(made, _built(cls, own))
 
 
-def _dataclass_fields(cls: type, read_annotation: ReadAnnotation) -> list[Field]:
+def _dataclass_fields(cls: type, read_annotation: ReadAnnotation) -> list[RecordField]:
     hints = typing.get_type_hints(cls, include_extras=True)
     missing = dataclasses.MISSING
     return [
-        Field(
+        RecordField(
             each.name,
             read_annotation(hints[each.name]),
             required=each.default is missing and each.default_factory is missing,
@@ -64,9 +64,9 @@ def _dataclass_fields(cls: type, read_annotation: ReadAnnotation) -> list[Field]
     ]
 
 
-def _keys(cls: Any, read_annotation: ReadAnnotation) -> list[Field]:
+def _keys(cls: Any, read_annotation: ReadAnnotation) -> list[RecordField]:
     return [
-        Field(name, read_annotation(hint), name in cls.__required_keys__)
+        RecordField(name, read_annotation(hint), name in cls.__required_keys__)
         for name, hint in typing.get_type_hints(cls).items()
     ]
 
@@ -83,7 +83,7 @@ def _pydantic_fields(cls: Any, read_annotation: ReadAnnotation) -> list[FieldSpe
     return fields
 
 
-def _built(cls: type, fields: Sequence[Field]) -> Callable[[Any, str], Any]:
+def _built(cls: type, fields: Sequence[RecordField]) -> Callable[[Any, str], Any]:
     def read(value: Any, where: str) -> Any:
         values = arguments(value, fields, where)
         try:
@@ -94,7 +94,7 @@ def _built(cls: type, fields: Sequence[Field]) -> Callable[[Any, str], Any]:
     return read
 
 
-def arguments(value: Any, fields: Sequence[Field], where: str = "") -> dict[str, Any]:
+def arguments(value: Any, fields: Sequence[RecordField], where: str = "") -> dict[str, Any]:
     """The fields of a JSON object, each read; missing ones stay away for their defaults.
 
     Raises:

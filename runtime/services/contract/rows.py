@@ -13,12 +13,12 @@ from ...errors import BadPayload, InvalidInput, MissingFramework
 from ...manifests.signature import Field, Side
 from ..array import Array
 from . import spec
-from .decoder import Decoder, refused
+from .decoder import ValueDecoder, refused
 
 _FREE = "float64"  # what numbers become where the author named no dtype
 
 
-def array(note: Array) -> Decoder:
+def array(note: Array) -> ValueDecoder:
     """An ndarray of the dtype and shape in `note`; also takes an ndarray, as npy brings it."""
 
     def read(value: Any, where: str) -> Any:
@@ -32,7 +32,7 @@ def array(note: Array) -> Decoder:
             detail = error.detail.removeprefix("instances")
             raise InvalidInput(where + detail if detail != error.detail else detail) from None
 
-    return Decoder(spec.array(note), read, note)
+    return ValueDecoder(spec.array(note), read, note)
 
 
 def csv(note: Array, body: bytes, header: str | None) -> list[Any]:
@@ -119,4 +119,4 @@ def frame_of(columns: Mapping[str, np.ndarray]) -> Any:
     return _pandas().DataFrame(plain)
 
 
-DATAFRAME = Decoder(spec.DATAFRAME, _frame)
+DATAFRAME = ValueDecoder(spec.DATAFRAME, _frame)

@@ -288,12 +288,12 @@ def test_a_certificate_that_is_none_is_said(servers, sums, certificates, tmp_pat
 
 def test_it_ends_once_nobody_at_its_port_waits_to_be_let_in(sums):
     """However long a busy process takes for that."""
-    from modelbundle.runtime.grpc.front import Endpoint, Front
+    from modelbundle.runtime.grpc.front import Front, GrpcEndpoint
     from modelbundle.runtime.http.app import create_app
     from modelbundle.runtime.plan import Plan
 
     application = create_app(Plan.read(sums(dialects=["native", "grpc"])))
-    endpoint = Endpoint("127.0.0.1", free_port())
+    endpoint = GrpcEndpoint("127.0.0.1", free_port())
     looks, quieted = [True, True, False], []
 
     async def come_and_go():

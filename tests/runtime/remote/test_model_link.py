@@ -12,7 +12,7 @@ import pytest
 from modelbundle.runtime.batching.out_of_memory import is_out_of_memory
 from modelbundle.runtime.errors import ModelDied
 from modelbundle.runtime.manifests.signature import Field, Side
-from modelbundle.runtime.remote.message import Kind, Message, Ready
+from modelbundle.runtime.remote.message import Message, MessageKind, Ready
 from modelbundle.runtime.remote.slab import GRAIN, KEPT
 
 from .conftest import ask
@@ -196,8 +196,8 @@ def test_what_the_dead_said_is_not_heard(nursery):
         hanging = asyncio.ensure_future(ask(predict, [rows(-4)], 1))
         await asyncio.sleep(0.05)
         talk = here.channel.model.send
-        talk(Message(Kind.ANSWER, 0, 0, 0, 1, rows=1, size=8).encode())
-        talk(Message(Kind.ANSWER, 0, 0, 1, 77, rows=1, size=8).encode())
+        talk(Message(MessageKind.ANSWER, 0, 0, 0, 1, rows=1, size=8).encode())
+        talk(Message(MessageKind.ANSWER, 0, 0, 1, 77, rows=1, size=8).encode())
         await asyncio.sleep(0.05)
         assert not hanging.done()
         os.kill(here.pid, signal.SIGKILL)

@@ -4,14 +4,21 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from modelbundle.runtime.rpc.frame import AT_ONCE, MOST_BODY, BadFrame, Frame, FrameReader, Kind
+from modelbundle.runtime.rpc.frame import (
+    AT_ONCE,
+    MOST_BODY,
+    BadFrame,
+    Frame,
+    FrameKind,
+    FrameReader,
+)
 
 SIZES = st.one_of(st.integers(0, 200), st.sampled_from([AT_ONCE - 24, AT_ONCE, 3 * AT_ONCE + 7]))
 FRAMES = st.builds(
     lambda kind, number, head, size: Frame(
         kind, number, head, bytes(size % 251 for _ in range(size))
     ),
-    st.sampled_from(Kind),
+    st.sampled_from(FrameKind),
     st.integers(0, 2**64 - 1),
     st.binary(max_size=50),
     SIZES,
@@ -45,13 +52,13 @@ def test_no_bytes_at_all_do_worse_than_a_bad_frame(data):
     reader = FrameReader()
     try:
         for frame in read(reader, data, [7]):
-            assert isinstance(frame.kind, Kind)
+            assert isinstance(frame.kind, FrameKind)
     except BadFrame:
         pass
 
 
 def test_a_size_that_nobody_would_send_is_no_frame():
-    header = struct.pack("<B3xIQQ", Kind.ANSWER, 0, MOST_BODY + 1, 1)
+    header = struct.pack("<B3xIQQ", FrameKind.ANSWER, 0, MOST_BODY + 1, 1)
     with pytest.raises(BadFrame):
         read(FrameReader(), header, [24])
 
@@ -62,4 +69,4 @@ def test_what_the_other_end_would_not_take_is_not_sent():
             return MOST_BODY + 1
 
     with pytest.raises(ValueError, match="too large"):
-        Frame(Kind.ANSWER, 1, b"", Huge()).pieces()
+        Frame(FrameKind.ANSWER, 1, b"", Huge()).pieces()

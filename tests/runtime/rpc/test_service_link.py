@@ -13,7 +13,7 @@ from modelbundle.runtime.models.operation import Call
 from modelbundle.runtime.rpc import refusal
 from modelbundle.runtime.rpc.call_channel import CallChannel
 from modelbundle.runtime.rpc.connection import Connection
-from modelbundle.runtime.rpc.frame import Kind
+from modelbundle.runtime.rpc.frame import FrameKind
 from modelbundle.runtime.rpc.service_link import ServiceLink
 from modelbundle.runtime.rpc.window import PARTS
 
@@ -42,7 +42,7 @@ class Service:
         loop = asyncio.get_running_loop()
         await loop.create_unix_connection(lambda: self.connection, sock=stream)
         ready.clear()
-        self.say(Kind.READY, 0, [])
+        self.say(FrameKind.READY, 0, [])
         async with asyncio.timeout(90):
             await ready.wait()
 
@@ -60,12 +60,12 @@ class Service:
         return asyncio.create_task(self.link.call(0, call, is_idempotent=is_idempotent))
 
     async def take(self):
-        frame = await self.heard(Kind.CALL)
+        frame = await self.heard(FrameKind.CALL)
         self.channel.taken[0] = frame.number
         return frame
 
     def answer(self, frame):
-        self.say(Kind.ANSWER, frame.number, ["text/plain", 1], frame.body * 2)
+        self.say(FrameKind.ANSWER, frame.number, ["text/plain", 1], frame.body * 2)
 
     def die(self, generation):
         self.connection.close()
@@ -108,7 +108,7 @@ def test_an_error_keeps_its_status_and_words():
         task = each.ask()
         frame = await each.take()
         head = refusal.encode(InvalidInput("a: expected a number."), 4)
-        each.connection.send(Kind.ERROR, frame.number, head)
+        each.connection.send(FrameKind.ERROR, frame.number, head)
         with pytest.raises(InvalidInput, match="a: expected a number"):
             await task
 
@@ -118,14 +118,14 @@ def test_an_error_keeps_its_status_and_words():
 @pytest.mark.parametrize(
     ("kind", "head"),
     [
-        (Kind.ANSWER, ["text/plain\r\nset-cookie: a=1", 1]),
-        (Kind.ANSWER, ["text/plain", -1]),
-        (Kind.ANSWER, [3, 1]),
-        (Kind.ANSWER, None),
-        (Kind.ERROR, ["InvalidInput", 200, "fine", None, 1]),
-        (Kind.PART, None),
-        (Kind.CALL, []),
-        (Kind.READY, 3),
+        (FrameKind.ANSWER, ["text/plain\r\nset-cookie: a=1", 1]),
+        (FrameKind.ANSWER, ["text/plain", -1]),
+        (FrameKind.ANSWER, [3, 1]),
+        (FrameKind.ANSWER, None),
+        (FrameKind.ERROR, ["InvalidInput", 200, "fine", None, 1]),
+        (FrameKind.PART, None),
+        (FrameKind.CALL, []),
+        (FrameKind.READY, 3),
     ],
 )
 def test_a_service_that_says_what_cannot_be_is_ended_and_its_calls_fail(kind, head):
@@ -147,10 +147,10 @@ def test_answers_for_nobody_are_dropped():
     async def scenario(each):
         task = each.ask(b"a")
         frame = await each.take()
-        each.say(Kind.ANSWER, frame.number + 7, ["text/plain", 1], b"stolen")
-        each.say(Kind.PART, 2**63, None, b"stolen")
+        each.say(FrameKind.ANSWER, frame.number + 7, ["text/plain", 1], b"stolen")
+        each.say(FrameKind.PART, 2**63, None, b"stolen")
         each.answer(frame)
-        each.say(Kind.ANSWER, frame.number, ["text/plain", 1], b"again")
+        each.say(FrameKind.ANSWER, frame.number, ["text/plain", 1], b"again")
         assert (await task).body == b"aa"
         assert each.kills == []
 
@@ -210,7 +210,7 @@ def test_a_client_that_leaves_is_told_to_the_service():
         task = each.ask()
         frame = await each.take()
         task.cancel()
-        assert (await each.heard(Kind.CANCEL)).number == frame.number
+        assert (await each.heard(FrameKind.CANCEL)).number == frame.number
 
     run(scenario)
 
@@ -221,7 +221,7 @@ def test_a_deadline_holds_with_a_service_and_without():
         frame = await each.take()
         with pytest.raises(DeadlineExceeded):
             await there
-        assert (await each.heard(Kind.CANCEL)).number == frame.number
+        assert (await each.heard(FrameKind.CANCEL)).number == frame.number
         each.die(1)
         await asyncio.sleep(0.01)
         with pytest.raises(DeadlineExceeded):
@@ -253,16 +253,16 @@ def test_a_stream_tells_what_was_taken_and_that_its_client_left():
     async def scenario(each):
         task = each.ask()
         frame = await each.take()
-        each.say(Kind.STREAM, frame.number, ["application/x-ndjson", 1])
+        each.say(FrameKind.STREAM, frame.number, ["application/x-ndjson", 1])
         for _ in range(PARTS):
-            each.say(Kind.PART, frame.number, None, b"1\n")
+            each.say(FrameKind.PART, frame.number, None, b"1\n")
         stream = await task
         taken = [await anext(stream.parts) for _ in range(PARTS // 2)]
         assert b"".join(taken) == b"1\n" * (PARTS // 2)
-        more = await each.heard(Kind.MORE)
+        more = await each.heard(FrameKind.MORE)
         assert orjson.loads(more.head) == [PARTS // 2, PARTS]
         await stream.parts.aclose()
-        assert (await each.heard(Kind.CANCEL)).number == frame.number
+        assert (await each.heard(FrameKind.CANCEL)).number == frame.number
 
     run(scenario)
 
@@ -271,9 +271,9 @@ def test_a_stream_that_nobody_began_to_read_is_canceled_too():
     async def scenario(each):
         task = each.ask()
         frame = await each.take()
-        each.say(Kind.STREAM, frame.number, ["text/plain", 1])
+        each.say(FrameKind.STREAM, frame.number, ["text/plain", 1])
         await (await task).parts.aclose()
-        assert (await each.heard(Kind.CANCEL)).number == frame.number
+        assert (await each.heard(FrameKind.CANCEL)).number == frame.number
 
     run(scenario)
 
@@ -296,7 +296,7 @@ def test_words_of_an_earlier_process_are_not_heard():
         task = each.ask(b"a")
         frame = await each.take()
         each.link.born(2)
-        early.send(Kind.ANSWER, frame.number, orjson.dumps(["text/plain", 1]), b"late")
+        early.send(FrameKind.ANSWER, frame.number, orjson.dumps(["text/plain", 1]), b"late")
         with pytest.raises(ServiceDied):
             await task
 

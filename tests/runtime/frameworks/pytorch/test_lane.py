@@ -7,7 +7,7 @@ from modelbundle.runtime.errors import InvalidInput
 
 torch = pytest.importorskip("torch")
 
-from modelbundle.runtime.frameworks.pytorch.lane import Lane, as_tensor, to_arrays  # noqa: E402
+from modelbundle.runtime.frameworks.pytorch.lane import DeviceLane, as_tensor, to_arrays  # noqa: E402
 
 HAS_GPU = torch.cuda.is_available()
 DEVICES = [
@@ -28,7 +28,7 @@ def test_floats_arrive_in_the_dtype_of_the_weights_and_whole_numbers_as_they_are
         return tensors["x"] * 2
 
     rows = np.arange(6.0).reshape(3, 2)
-    answer = Lane(device, dtype).call(model, {"x": rows, "i": np.arange(3)})
+    answer = DeviceLane(device, dtype).call(model, {"x": rows, "i": np.arange(3)})
     assert {name: part.dtype for name, part in seen.items()} == {"x": dtype, "i": torch.int64}
     assert {part.device for part in seen.values()} == {torch.device(device)}
     assert np.array_equal(answer.astype("float64"), rows * 2)
@@ -39,7 +39,7 @@ def test_answers_keep_their_structure(device):
     def model(rows):
         return {"a": rows, "pair": (rows, rows.sum(1)), "none": None}
 
-    answer = Lane(device, None).call(model, np.ones((2, 2)))
+    answer = DeviceLane(device, None).call(model, np.ones((2, 2)))
     assert answer.keys() == {"a", "pair"}
     assert [part.shape for part in answer["pair"]] == [(2, 2), (2,)]
     assert answer["a"].dtype == np.float64
@@ -54,7 +54,7 @@ def test_images_come_with_the_channels_last_where_the_model_wants_them_so(device
         return rows
 
     images = np.random.default_rng(0).random((2, 3, 4, 5)).astype("float32")
-    answer = Lane(device, torch.float32, is_channels_last=True).call(model, images)
+    answer = DeviceLane(device, torch.float32, is_channels_last=True).call(model, images)
     assert shapes == [True]
     assert np.array_equal(answer, images)
 
@@ -62,7 +62,7 @@ def test_images_come_with_the_channels_last_where_the_model_wants_them_so(device
 def test_on_a_cpu_rows_of_the_right_dtype_are_not_copied():
     rows = np.ones((4, 2), "float32")
     seen = []
-    Lane("cpu", torch.float32).call(lambda tensor: seen.append(tensor) or tensor, rows)
+    DeviceLane("cpu", torch.float32).call(lambda tensor: seen.append(tensor) or tensor, rows)
     assert seen[0].data_ptr() == rows.ctypes.data
 
 

@@ -6,12 +6,12 @@ import os
 import pytest
 
 from modelbundle.runtime.errors import BundleError
-from modelbundle.runtime.process.crew.control import Control
+from modelbundle.runtime.process.crew.control import ControlPair
 
 
 @pytest.fixture
 def control():
-    control = Control()
+    control = ControlPair()
     yield control
     control.close()
 

@@ -5,7 +5,7 @@ import signal
 
 import pytest
 
-from modelbundle.runtime.process.crew.control import Control
+from modelbundle.runtime.process.crew.control import ControlPair
 from modelbundle.runtime.process.crew.output_pipe import OutputPipe
 from modelbundle.runtime.process.crew.watch import Watch
 
@@ -111,7 +111,7 @@ def test_handlers_are_as_before_at_the_end():
 
 def test_what_did_not_fit_is_written_once_there_is_room(watch):
     """And nobody is woken for room that is not needed."""
-    control = Control()
+    control = ControlPair()
     line, heard = control.supervisor, []
     control.front.on_event = lambda event: heard.append(event["number"])
     watch.register(line.fileno(), line.read)
