@@ -88,19 +88,47 @@ def bundle(tmp_path):
     return partial(run, cwd=tmp_path)
 
 
+@pytest.fixture(scope="session")
+def first_saves(tmp_path_factory):
+    """A model's tag and a store that has nothing but it, by its name: saved once, and copied."""
+    made = {}
+
+    def save(name, write):
+        if name not in made:
+            project, home = tmp_path_factory.mktemp(name), tmp_path_factory.mktemp("first")
+            write(project)
+            sample = ("--sample", "sample.json", "--json")
+            told = run("save", name, "train:model", *sample, cwd=project, BUNDLE_HOME=str(home))
+            made[name] = told.json["tag"], home
+        return made[name]
+
+    return save
+
+
+@pytest.fixture
+def saves(first_saves, home):
+    """Have the test's own store begin with a model; its tag."""
+
+    def save(name, write):
+        tag, first = first_saves(name, write)
+        assert not any(home.iterdir())
+        shutil.copytree(first, home, symlinks=True, dirs_exist_ok=True)
+        return tag
+
+    return save
+
+
 @pytest.fixture
 def trained(tmp_path):
     """A directory with a scikit-learn `train.py`, a sample and a two-line bundlefile."""
-    (tmp_path / "train.py").write_text(TRAIN)
-    (tmp_path / "sample.json").write_text("[[0.0, 0.5], [2.0, 2.0]]")
-    (tmp_path / "bundlefile.yaml").write_text("name: answer\nmodels: [answer]\ninclude: []\n")
+    write_trained(tmp_path)
     return tmp_path
 
 
 @pytest.fixture
-def saved(bundle, trained):
+def saved(saves, trained):
     """The tag of a saved model."""
-    return bundle("save", "answer", "train:model", "--sample", "sample.json", "--json").json["tag"]
+    return saves("answer", write_trained)
 
 
 @pytest.fixture
@@ -111,9 +139,9 @@ def plain(tmp_path):
 
 
 @pytest.fixture
-def double(bundle, plain):
+def double(saves, plain):
     """The tag of a model saved from `plain`."""
-    return bundle("save", "double", "train:model", "--sample", "sample.json", "--json").json["tag"]
+    return saves("double", write_plain)
 
 
 @pytest.fixture(name="serving")
@@ -138,6 +166,12 @@ def write_key_here():
 def eventually_here():
     """Wait for a claim to come true."""
     return eventually
+
+
+def write_trained(directory):
+    (directory / "train.py").write_text(TRAIN)
+    (directory / "sample.json").write_text("[[0.0, 0.5], [2.0, 2.0]]")
+    (directory / "bundlefile.yaml").write_text("name: answer\nmodels: [answer]\ninclude: []\n")
 
 
 def write_plain(directory):
