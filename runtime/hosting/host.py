@@ -15,7 +15,6 @@ from ..models.operation import ModelOperation, Operation
 from ..plan import Plan
 from ..remote.decoder import Decoder
 from ..remote.model_link import ModelLink
-from ..services.admitted_operation import AdmittedOperation
 from ..services.model_handle import Models
 from ..services.service_host import ServiceHost
 from ..telemetry.metrics import Metrics, queue_name
@@ -149,11 +148,7 @@ class Host:
         self._service = service
         completed = {route.path: route for route in service.routes}
         self.routes = tuple(completed.get(route.path, route) for route in plan.routes)
-        batched = {route.path for route in service.routes if route.batchable}
-        return {
-            path: operation if path in batched else AdmittedOperation(operation)
-            for path, operation in service.operations.items()
-        }
+        return service.operations
 
     def _batching(self, route: Route) -> tuple[Limits, BatchObserver]:
         return self.plan.limits(route, batchable=True), self._metrics.queue(route.path)

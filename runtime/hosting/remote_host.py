@@ -13,7 +13,6 @@ from ..models.operation import Operation
 from ..plan import Plan
 from ..rpc.remote_operation import RemoteOperation
 from ..rpc.service_link import ServiceLink
-from ..services.admitted_operation import AdmittedOperation
 from .readiness import Readiness
 
 if TYPE_CHECKING:
@@ -58,20 +57,14 @@ class RemoteHost:
         await arrived.wait()
         self.routes = _completed(self.plan.routes, self._link.routes)
         return {
-            route.path: self._operation(index, route) for index, route in enumerate(self.routes)
+            route.path: RemoteOperation(
+                self._link,
+                index,
+                is_idempotent=route.idempotent or route.model is not None,
+                with_headers=bool((route.input or {}).get("headers")),
+            )
+            for index, route in enumerate(self.routes)
         }
-
-    def _operation(self, index: int, route: Route) -> Operation:
-        operation = RemoteOperation(
-            self._link,
-            index,
-            is_idempotent=route.idempotent or route.model is not None,
-            with_headers=bool((route.input or {}).get("headers")),
-        )
-        # Batchers know themselves what they can do. Calls are looked at here and not there: a
-        # method that computes keeps the loop of its process from telling anybody anything.
-        is_batched = route.batchable or route.model is not None
-        return operation if is_batched else AdmittedOperation(operation)
 
     def welcome(self, added: AddedModel) -> Mapping[str, Operation]:
         """Refuse: nobody else brings models to an author's class.

@@ -23,6 +23,7 @@ from ..manifests.manifest import Route
 from ..models.operation import ModelOperation
 from ..plan import Plan
 from ..rpc.service_link import ServiceLink
+from ..services.admitted_operation import admitted
 from ..telemetry.heartbeat import Heartbeat
 from ..telemetry.metrics import Metrics
 from ..telemetry.traced import Tracing
@@ -185,7 +186,8 @@ class Application:
     async def _load(self) -> None:
         if self.hosted is not None and not self.hosted.is_obedient:
             self.hosted.obey(LocalCoordinator(self.hosted))
-        operations = await self._host.load(self.readiness)
+        loaded = await self._host.load(self.readiness)
+        operations = admitted(loaded, self._host.routes)
         self._document = None  # the service knows more of its types now than the build did
         decoder = self._host.decoder
         self.catalog.loaded(self._host.runners, operations, self._host.routes, decoder)

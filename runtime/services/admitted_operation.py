@@ -2,10 +2,12 @@
 
 import asyncio
 import time
+from collections.abc import Iterable, Mapping
 
 from ..batching.congestion import Congestion
 from ..data.payload import Payload
 from ..errors import DeadlineExceeded, Overloaded, PredictionFailed
+from ..manifests.manifest import Route
 from ..models.operation import Call, Operation, Stream
 
 
@@ -45,3 +47,16 @@ class AdmittedOperation:
             raise
         congestion.answered(visit, time.monotonic())
         return answer
+
+
+def admitted(operations: Mapping[str, Operation], routes: Iterable[Route]) -> dict[str, Operation]:
+    """The same, by path, behind what each needs; batchers know themselves what they can do.
+
+    For the process that has the connections: a method that computes keeps the loop of any other
+    from telling anybody anything.
+    """
+    plain = {route.path for route in routes if route.model is None and not route.batchable}
+    return {
+        path: AdmittedOperation(operation) if path in plain else operation
+        for path, operation in operations.items()
+    }

@@ -5,8 +5,9 @@ import pytest
 
 from modelbundle.runtime.data.payload import Payload
 from modelbundle.runtime.errors import DeadlineExceeded, InvalidInput, Overloaded, PredictionFailed
+from modelbundle.runtime.manifests.manifest import Route
 from modelbundle.runtime.models.operation import Call
-from modelbundle.runtime.services.admitted_operation import AdmittedOperation
+from modelbundle.runtime.services.admitted_operation import AdmittedOperation, admitted
 
 
 def call(seconds=0.02):
@@ -63,3 +64,13 @@ def test_an_answer_is_handed_on():
         return Payload(b"1", "application/json")
 
     assert asyncio.run(AdmittedOperation(answers)(call())).body == b"1"
+
+
+def test_what_has_a_batcher_is_left_as_it_is():
+    routes = [
+        Route("/plain", "plain", service="Shop", batchable=False),
+        Route("/rows", "rows", service="Shop", batchable=True),
+        Route("/predict", "predict", model="iris", batchable=False),
+    ]
+    found = admitted({route.path: late for route in routes}, routes)
+    assert [each is late for each in found.values()] == [False, True, True]
