@@ -9,11 +9,12 @@ import numpy as np
 from ..data.rows import table
 from ..errors import InvalidInput, InvalidModel, NoDevice
 from ..manifests.signature import Field, Side, Signature
-from . import index_refusal, threads
+from . import threads
 from .framework import Saved, lineage
 from .onnx_graph import file as onnx_file
 from .onnx_graph import labels as onnx_labels
 from .onnx_graph import numbers as onnx_numbers
+from .values import index_refusal
 
 _DTYPES = {
     "float": "float32",

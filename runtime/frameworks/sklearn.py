@@ -11,9 +11,10 @@ from ..errors import InvalidModel
 from ..manifests.signature import Field, Side, Signature
 from ..pickles import pickling
 from ..pickles.scanning import scan
-from . import pickle_file, sklearn_gaps, sklearn_refusal, skops_file, threads
+from . import pickle_file, skops_file, threads
 from .answer import settled
 from .framework import Saved, lineage
+from .values import sklearn_gaps, sklearn_refusal
 
 _METHODS = ("predict", "predict_proba", "decision_function", "transform", "score_samples")
 _SEARCHES = ("kneighbors",)  # where there is nothing else to serve

@@ -12,9 +12,10 @@ from ..data.rows import table
 from ..errors import InvalidModel, NoDevice
 from ..manifests.signature import Field, Side, Signature
 from ..pickles.scanning import scan
-from . import threads, xgboost_categories, xgboost_columns
+from . import threads
 from .framework import Saved
-from .xgboost_categories import Categories, CutTexts, Learned
+from .values import xgboost_categories, xgboost_columns
+from .values.xgboost_categories import Categories, CutTexts, Learned
 
 _HEAD = 4096  # bytes: the first keys of a model are within
 _DTYPES = {"int": "int64", "i": "bool", "c": "category"}  # of booster.feature_types; else float

@@ -6,7 +6,7 @@ from functools import partial
 from typing import Any
 
 from ...data.rows import table
-from .. import index_refusal
+from ..values import index_refusal
 from . import arguments as torch_arguments
 from .compile import Compiler
 from .lane import DeviceLane

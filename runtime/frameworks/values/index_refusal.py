@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from typing import Any
 
-from ..errors import InvalidInput
+from ...errors import InvalidInput
 
 _SAID = (
     "index out of range in self",  # by torch on a CPU, in each language that it has

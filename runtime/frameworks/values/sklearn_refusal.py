@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from ..errors import InvalidInput
+from ...errors import InvalidInput
 
 _UNKNOWN = re.compile(
     r"Found unknown categories \[(.*)\] in column (\d+) during transform", re.DOTALL

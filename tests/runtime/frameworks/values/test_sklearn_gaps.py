@@ -12,8 +12,8 @@ from sklearn.preprocessing import OneHotEncoder, OrdinalEncoder
 import modelbundle
 from modelbundle.bundler.store import Store
 from modelbundle.runtime.data.rows import table
-from modelbundle.runtime.frameworks import sklearn_gaps
 from modelbundle.runtime.frameworks.sklearn import Sklearn
+from modelbundle.runtime.frameworks.values import sklearn_gaps
 from modelbundle.runtime.models.model import LoadedModel
 
 CITIES = ["Oslo", "Rom", None, "Bern"] * 5

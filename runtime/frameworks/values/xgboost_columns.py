@@ -8,7 +8,7 @@ always notice: what is smaller than all that it knows becomes the first of them.
 from collections.abc import Callable
 from typing import Any
 
-from ..errors import InvalidInput, InvalidModel
+from ...errors import InvalidInput, InvalidModel
 from .xgboost_categories import CutTexts, Learned
 
 _BOOLEANS = frozenset({"boolean", "empty"})
