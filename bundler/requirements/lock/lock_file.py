@@ -10,6 +10,7 @@ from ....runtime import canonical
 from ...errors import ResolveError
 from ...untrusted import plain_file
 from ..index import Index
+from . import lock_words
 from .lock import SCHEMA, BaseImage, Lock, LockedModel
 from .package import Package
 
@@ -122,11 +123,12 @@ class LockFile:
                     f"`{path}` has schema {data['schema']}; this version reads up to {SCHEMA}.",
                     hint="Upgrade with `pip install -U modelbundle`.",
                 )
+            lock_words.check(data)
             found = cls.from_json(data)
         except FileNotFoundError:
             return None
         except (OSError, ValueError, RecursionError, KeyError, TypeError, AttributeError) as error:
             raise ResolveError(
-                f"`{path}` is not a lock: {error!r}.", hint="Delete it and run `bundle lock`."
+                f"`{path}` is not a lock: {error!r:.200}.", hint="Delete it and run `bundle lock`."
             ) from error
         return found if found.variants else None
