@@ -138,11 +138,20 @@ def test_limits_hold(manifest, own_store):
 
 
 @pytest.mark.parametrize(
-    "data", [b"", b"{}", b"[]", b"[" * 100_000, b'{"io.modelbundle.model.v1": 5}']
+    ("data", "why"),
+    [
+        (b"", "not JSON"),
+        (b"[" * 100_000, "not JSON"),
+        (b"[]\n", "not a JSON object"),
+        (b"{} \n", "not as this program writes it"),
+        (b"{}\n", "cannot be read"),
+        (b'{"io.modelbundle.model.v1":5}\n', "cannot be read"),
+        (b'{"io.modelbundle.model.v1":{}}\n', "cannot be read"),
+    ],
 )
-def test_a_config_that_is_none_is_refused(manifest, own_store, data):
+def test_a_config_that_is_none_is_refused(manifest, own_store, data, why):
     found = read(own_store.manifest(own_store.find("iris")))
-    with pytest.raises(BundleError):
+    with pytest.raises(BundleError, match=why):
         found.manifest(data, "x")
 
 
