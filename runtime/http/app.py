@@ -187,7 +187,7 @@ class Application:
         if self.hosted is not None and not self.hosted.is_obedient:
             self.hosted.obey(LocalCoordinator(self.hosted))
         loaded = await self._host.load(self.readiness)
-        operations = admitted(loaded, self._host.routes)
+        operations = admitted(loaded, self._host.routes, self.metrics.queue)
         self._document = None  # the service knows more of its types now than the build did
         decoder = self._host.decoder
         self.catalog.loaded(self._host.runners, operations, self._host.routes, decoder)

@@ -2,9 +2,10 @@
 
 import asyncio
 import time
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 
 from ..batching.congestion import Congestion
+from ..batching.observer import BatchObserver
 from ..data.payload import Payload
 from ..errors import DeadlineExceeded, Overloaded, PredictionFailed
 from ..manifests.manifest import Route
@@ -14,11 +15,12 @@ from ..models.operation import Call, Operation, Stream
 class AdmittedOperation:
     """Any operation, in front of which it is learned what its calls take.
 
-    Of a stream that is the time until it begins.
+    Of a stream that is the time until it begins. `observer` is told of refusals.
     """
 
-    def __init__(self, operation: Operation) -> None:
+    def __init__(self, operation: Operation, observer: BatchObserver) -> None:
         self._operation = operation
+        self._observer = observer
         self._congestion = Congestion()
 
     async def __call__(self, call: Call) -> Payload | Stream:
@@ -32,6 +34,7 @@ class AdmittedOperation:
         slack = call.deadline - began
         wait = congestion.wait(slack, began)
         if wait:
+            self._observer.refused("wait")
             raise Overloaded("The queue is too long for the deadline.", retry_after=wait)
         visit = congestion.begin(slack, began)
         try:
@@ -49,14 +52,18 @@ class AdmittedOperation:
         return answer
 
 
-def admitted(operations: Mapping[str, Operation], routes: Iterable[Route]) -> dict[str, Operation]:
+def admitted(
+    operations: Mapping[str, Operation],
+    routes: Iterable[Route],
+    observer: Callable[[str], BatchObserver],
+) -> dict[str, Operation]:
     """The same, by path, behind what each needs; batchers know themselves what they can do.
 
     For the process that has the connections: a method that computes keeps the loop of any other
-    from telling anybody anything.
+    from telling anybody anything. `observer` is told of the refusals at a path.
     """
     plain = {route.path for route in routes if route.model is None and not route.batchable}
     return {
-        path: AdmittedOperation(operation) if path in plain else operation
+        path: AdmittedOperation(operation, observer(path)) if path in plain else operation
         for path, operation in operations.items()
     }

@@ -3,11 +3,13 @@ import time
 
 import pytest
 
+from modelbundle.runtime.batching.observer import NullObserver
 from modelbundle.runtime.data.payload import Payload
 from modelbundle.runtime.errors import DeadlineExceeded, InvalidInput, Overloaded, PredictionFailed
 from modelbundle.runtime.manifests.manifest import Route
 from modelbundle.runtime.models.operation import Call
 from modelbundle.runtime.services.admitted_operation import AdmittedOperation, admitted
+from modelbundle.tests.runtime.batching.doubling import Log
 
 
 def call(seconds=0.02):
@@ -21,8 +23,10 @@ async def late(asked):
 
 
 def test_who_would_be_too_late_is_refused_at_once_and_told_when_to_come_back():
+    log = Log()
+
     async def main():
-        admitted = AdmittedOperation(late)
+        admitted = AdmittedOperation(late, log)
         await asyncio.gather(*(admitted(call()) for _ in range(40)), return_exceptions=True)
         there = asyncio.ensure_future(admitted(call(30)))
         await asyncio.sleep(0)
@@ -33,6 +37,7 @@ def test_who_would_be_too_late_is_refused_at_once_and_told_when_to_come_back():
         return refused.value.retry_after
 
     assert asyncio.run(main()) > 0
+    assert log.refusals == {"wait": 1}
 
 
 @pytest.mark.parametrize(
@@ -48,7 +53,7 @@ def test_whatever_ends_a_call_it_is_here_no_more(end):
 
     async def main():
         nonlocal is_late
-        admitted = AdmittedOperation(fails)
+        admitted = AdmittedOperation(fails, NullObserver())
         with pytest.raises(type(end)):
             await admitted(call())
         is_late = True
@@ -63,7 +68,7 @@ def test_an_answer_is_handed_on():
     async def answers(_):
         return Payload(b"1", "application/json")
 
-    assert asyncio.run(AdmittedOperation(answers)(call())).body == b"1"
+    assert asyncio.run(AdmittedOperation(answers, NullObserver())(call())).body == b"1"
 
 
 def test_what_has_a_batcher_is_left_as_it_is():
@@ -72,5 +77,5 @@ def test_what_has_a_batcher_is_left_as_it_is():
         Route("/rows", "rows", service="Shop", batchable=True),
         Route("/predict", "predict", model="iris", batchable=False),
     ]
-    found = admitted({route.path: late for route in routes}, routes)
+    found = admitted({route.path: late for route in routes}, routes, lambda _: NullObserver())
     assert [each is late for each in found.values()] == [False, True, True]
