@@ -132,10 +132,11 @@ def write_bundle(
 
 def wait_until(claim):
     """Until `claim()` is true; the time is a bound for a hang, on a machine that is busy."""
-    deadline = time.monotonic() + 90
+    deadline, pause = time.monotonic() + 90, 0.01
     while not claim():
         assert time.monotonic() < deadline
-        time.sleep(0.02)
+        time.sleep(pause)
+        pause = min(1.5 * pause, 0.1)  # who looks takes from what little a busy machine has
 
 
 @dataclasses.dataclass
