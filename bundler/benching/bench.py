@@ -1,7 +1,8 @@
 """Bench: a subject, the generator that asks it, and the instruments beside it."""
 
 from collections.abc import Callable
-from typing import Self
+from dataclasses import dataclass
+from typing import Any, Self
 
 from .generator.checker import SHOWN
 from .generator.generator import Cut, Generator
@@ -86,3 +87,30 @@ class Bench:
 
 def _less(now: float | None, before: float | None) -> float | None:
     return None if now is None or before is None else now - before
+
+
+@dataclass
+class Findings:
+    """What has been found so far with some benches; it is complete unless `is_cut`."""
+
+    benches: tuple[Bench, ...]
+    is_cut: bool = False
+
+    @property
+    def wrong(self) -> int:
+        """Wrong answers, in the rounds that nobody looks at as well."""
+        return sum(bench.wrong for bench in self.benches)
+
+    @property
+    def differences(self) -> list[str]:
+        """How the first of them differ."""
+        return [text for bench in self.benches for text in bench.differences]
+
+    def to_json(self) -> dict[str, Any]:
+        """For a program."""
+        return {
+            "ok": not self.wrong,
+            "wrong": self.wrong,
+            "differences": self.differences,
+            "is_cut": self.is_cut,
+        }

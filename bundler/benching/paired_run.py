@@ -4,7 +4,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from ..progress import Meter, Progress
-from .bench import Bench
+from .bench import Bench, Findings
 from .bench_plan import BenchPlan
 from .findings.comparison import FIGURES, Pair, Ratio, by_load, ratio
 from .generator.load import Load
@@ -13,22 +13,10 @@ from .run import WARM_SECONDS, check, meter, said, ticks, warm_up
 
 
 @dataclass
-class PairedReport:
+class PairedReport(Findings):
     """The pairs so far."""
 
-    benches: tuple[Bench, ...]
     pairs: list[Pair] = field(default_factory=list)
-    is_cut: bool = False
-
-    @property
-    def wrong(self) -> int:
-        """Wrong answers of both, in the rounds that nobody looks at as well."""
-        return sum(bench.wrong for bench in self.benches)
-
-    @property
-    def differences(self) -> list[str]:
-        """How the first of them differ."""
-        return [text for bench in self.benches for text in bench.differences]
 
     @property
     def rounds(self) -> list[Round]:
@@ -45,11 +33,7 @@ class PairedReport:
 
     def to_json(self) -> dict[str, Any]:
         """For a program."""
-        return {
-            "ok": not self.wrong,
-            "wrong": self.wrong,
-            "differences": self.differences,
-            "is_cut": self.is_cut,
+        return super().to_json() | {
             "loads": [
                 {
                     "load": load.label,

@@ -7,7 +7,7 @@ from typing import Any
 
 from ...runtime.errors import BundleError
 from ..progress import Meter, Progress
-from .bench import Bench, CutRound
+from .bench import Bench, CutRound, Findings
 from .bench_plan import BenchPlan
 from .findings import advice, cost_fit, parts
 from .findings.advice import Advice
@@ -24,24 +24,12 @@ _WARM_CLIENTS = 8
 
 
 @dataclass
-class Report:
-    """What has been found so far; it is complete unless `is_cut`."""
+class Report(Findings):
+    """What a run has found."""
 
-    benches: tuple[Bench, ...]
     rounds: list[Round] = field(default_factory=list)
     fit: Fit | None = None
     advice: list[Advice] = field(default_factory=list)
-    is_cut: bool = False
-
-    @property
-    def wrong(self) -> int:
-        """Wrong answers, in the rounds that nobody looks at as well."""
-        return sum(bench.wrong for bench in self.benches)
-
-    @property
-    def differences(self) -> list[str]:
-        """How the first of them differ."""
-        return [text for bench in self.benches for text in bench.differences]
 
     @property
     def capacity(self) -> float:
@@ -58,11 +46,7 @@ class Report:
         """For a program."""
         where = parts.of_round(self.peak) if self.peak else None
         sizes = parts.batches(self.peak) if self.peak else []
-        return {
-            "ok": not self.wrong,
-            "wrong": self.wrong,
-            "differences": self.differences,
-            "is_cut": self.is_cut,
+        return super().to_json() | {
             "capacity": round(self.capacity, 2),
             "rounds": [one.to_json() for one in self.rounds],
             "cost": _cost(self.fit),
