@@ -101,7 +101,7 @@ class Odd:
 def tensors(batch):
     import torch
 
-    from modelbundle.runtime.frameworks.torch import to_arrays
+    from modelbundle.runtime.frameworks.pytorch.lane import to_arrays
 
     rows = torch.as_tensor(batch)
     kinds = (torch.float32, torch.bfloat16, torch.float16, torch.int8, torch.bool)
