@@ -15,6 +15,9 @@ from ...errors import InvalidInput
 _UNKNOWN = re.compile(
     r"Found unknown categories \[(.*)\] in column (\d+) during transform", re.DOTALL
 )
+_UNKNOWN_TO_XGBOOST = re.compile(
+    r".*Found a category not in the training set for the .* column: `(.*)`$"
+)
 _NOT_FINITE = re.compile(r"Input.* contains (?:NaN|infinity or a value too large for (\S+)\.)")
 _OF_VALUES = re.compile(
     r"y contains previously unseen labels: "
@@ -34,6 +37,10 @@ def refusal(error: ValueError, batch: Any) -> InvalidInput | None:
         name, value = _column_of(error, int(unknown[2])), _short(unknown[1])
         where = f"instances.{name}" if name else "instances"
         return InvalidInput(f"{where}: {value} is no category that the model knows.")
+    if unknown := _UNKNOWN_TO_XGBOOST.match(said):  # the last step; its columns have no names here
+        return InvalidInput(
+            f"instances: `{_short(unknown[1])}` is no category that the model knows."
+        )
     if finite := _NOT_FINITE.match(said):
         kind = (finite[1] or "").strip("dtype('\")")
         return next(_without_number(batch, kind or "float64"), None)

@@ -3,6 +3,7 @@
 import numpy as np
 import pandas as pd
 import pytest
+import xgboost
 from sklearn.compose import ColumnTransformer
 from sklearn.ensemble import RandomForestRegressor
 from sklearn.impute import SimpleImputer
@@ -103,3 +104,11 @@ def test_nan_that_only_the_model_made_is_its_own_failure():
 def test_other_values_that_it_has_no_answer_for_are_refused_in_its_words(model, method, rows, said):
     with pytest.raises(InvalidInput, match=said):
         Sklearn().call(model, method, rows)
+
+
+def test_a_category_that_xgboost_behind_a_pipeline_has_not_learned_is_refused():
+    learned = pd.DataFrame({"city": pd.Categorical(["Bern", "Oslo"] * 6)})
+    steps = FunctionTransformer(), xgboost.XGBRegressor(n_estimators=2, enable_categorical=True)
+    model = make_pipeline(*steps).fit(learned, learned["city"].cat.codes)
+    with pytest.raises(InvalidInput, match=r"^instances: `Rom` is no category that the model"):
+        Sklearn().call(model, "predict", pd.DataFrame({"city": pd.Categorical(["Rom"])}))
