@@ -36,10 +36,10 @@ def write_all(texts: Mapping[Path, bytes]) -> None:
             place = path.resolve()
             draft = drafts.beside(place)
             written.append((draft, place))
-            with _called(place):
+            with drafts.called(place):
                 _fill(draft, data, place)
         for draft, place in written:
-            with _called(place):
+            with drafts.called(place):
                 draft.replace(place)
         for folder in {place.parent for _, place in written}:
             _settle(folder)
@@ -58,7 +58,7 @@ def replacing(place: Path) -> Iterator[Path]:
     draft = drafts.beside(place)
     try:
         yield draft
-        with _called(place):
+        with drafts.called(place):
             disk.sync_file(draft)
             draft.replace(place)
         _settle(place.parent)
@@ -76,16 +76,6 @@ def _fill(draft: Path, data: bytes, place: Path) -> None:
         os.fsync(descriptor)
     finally:
         os.close(descriptor)
-
-
-@contextmanager
-def _called(place: Path) -> Iterator[None]:
-    """Errors name what a person knows, and not the draft of it."""
-    try:
-        yield
-    except OSError as error:
-        error.filename, error.filename2 = str(place), None
-        raise
 
 
 def _settle(folder: Path) -> None:

@@ -84,20 +84,31 @@ class LayoutDirectory:
             )
         temporary = drafts.beside(path)
         try:
-            (temporary / layout.BLOBS).mkdir(parents=True)
-            with Barrier(temporary) as barrier:
-                written = [_written(temporary / name, data) for name, data in documents]
-                for blob in blobs:
-                    written.append(temporary / layout.blob_name(blob.digest))
-                    with _created(written[-1]) as file:
-                        copying.copy(blob, store.blob(blob.digest), file, advance)
-                barrier.sync(written)
-            for folder in (temporary / layout.BLOBS, temporary / "blobs", temporary):
-                disk.sync_directory(folder)
-            temporary.rename(path)
+            with drafts.called(path, temporary):
+                self._fill(temporary, documents, blobs, (store, advance))
+                temporary.rename(path)
             disk.sync_directory(path.parent)
         finally:
             shutil.rmtree(temporary, ignore_errors=True)
+
+    def _fill(
+        self,
+        temporary: Path,
+        documents: Iterable[tuple[str, bytes]],
+        blobs: Iterable[Blob],
+        source: tuple[Store, Callable[[int], None]],
+    ) -> None:
+        store, advance = source
+        (temporary / layout.BLOBS).mkdir(parents=True)
+        with Barrier(temporary) as barrier:
+            written = [_written(temporary / name, data) for name, data in documents]
+            for blob in blobs:
+                written.append(temporary / layout.blob_name(blob.digest))
+                with _created(written[-1]) as file:
+                    copying.copy(blob, store.blob(blob.digest), file, advance)
+            barrier.sync(written)
+        for folder in (temporary / layout.BLOBS, temporary / "blobs", temporary):
+            disk.sync_directory(folder)
 
     @contextmanager
     def _opened(self, name: str) -> Iterator[Descriptor]:

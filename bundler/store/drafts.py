@@ -9,7 +9,8 @@ import os
 import re
 import secrets
 import shutil
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from .files import disk
@@ -30,6 +31,18 @@ def beside(place: Path) -> Path:
 def new(folder: Path, prefix: str = "") -> Path:
     """A name in a folder that nobody else has, and that says whose it is."""
     return folder / f"{prefix}.{Process.current()}.{secrets.token_hex(4)}.part"
+
+
+@contextmanager
+def called(place: Path, draft: Path | None = None) -> Iterator[None]:
+    """Errors name what a person knows; with `draft`, only those about that or what is in it."""
+    try:
+        yield
+    except OSError as error:
+        about = os.fsdecode(error.filename or "")
+        if draft is None or not about or about.startswith(str(draft)):
+            error.filename, error.filename2 = str(place), None
+        raise
 
 
 def clear(folder: Path, prefix: str = ".") -> None:

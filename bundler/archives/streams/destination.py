@@ -85,12 +85,13 @@ def _file(path: Path) -> Iterator[Sink]:
         )
     temporary = drafts.beside(path)
     flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC
-    descriptor = os.open(temporary, flags, 0o666)
+    with drafts.called(path, temporary):
+        descriptor = os.open(temporary, flags, 0o666)
     try:
         yield Descriptor(descriptor, path)
-        with disk.named(path):
+        with drafts.called(path, temporary):
             os.fsync(descriptor)
-        temporary.replace(path)
+            temporary.replace(path)
         disk.sync_directory(path.parent)
     finally:
         os.close(descriptor)

@@ -6,6 +6,7 @@ import shutil
 import signal
 import subprocess
 import sys
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -150,3 +151,29 @@ def test_an_archive_that_cannot_be_read_is_no_traceback(there, tmp_path):
     assert caught.value.exit_code == 1
     with pytest.raises(StoreError, match="Could not read the archive"):
         import_item(there, "/proc/self/mem")
+
+
+UNCALLED = {("mkdir", "out.tar"), ("rename", "out.tar"), ("replace", "out")}
+
+
+@pytest.mark.parametrize("name", ["out.tar", "out"])
+@pytest.mark.parametrize("call", ["open", "mkdir", "replace", "rename"])
+def test_what_cannot_be_written_is_called_as_it_was_named(
+    here, model, tmp_path, monkeypatch, name, call
+):
+    place, real = (
+        tmp_path / name,
+        {one: getattr(os, one) for one in ("open", "mkdir", "replace", "rename")},
+    )
+
+    def refuse(path, *rest, **named):
+        if ".part" in str(path):
+            raise OSError(errno.EACCES, os.strerror(errno.EACCES), str(path))
+        return real[call](path, *rest, **named)
+
+    monkeypatch.setattr(os, call, refuse)
+    with suppress(StoreError) if (call, name) in UNCALLED else pytest.raises(StoreError) as caught:
+        export_item(here, model, str(place))
+    monkeypatch.undo()
+    if caught is not None:
+        assert f"`{place}`" in str(caught.value)
