@@ -3,7 +3,7 @@
 Arithmetic alone: every method that needs the time is given it.
 """
 
-from math import log, sqrt
+from math import inf, log, sqrt
 from typing import NamedTuple
 
 from .window import HEADROOM
@@ -45,12 +45,13 @@ class Congestion:
     are twice as many. So the elasticity of the time in the number is estimated, with its
     uncertainty, from logarithms: 0 where they do not mind, 1 where all they do is wait for one
     another. Only where it is surely above `QUEUING`, or where many come to no end, is the rate a
-    limit; nobody is refused before. What leaves at a higher rate afterwards raises it.
+    limit; nobody is refused before. What leaves at a higher rate afterwards raises it. Clients that
+    leave before their deadline, one after the other, tell how long they wait.
     """
 
     __slots__ = (
-        "_answered", "_capacity", "_elasticity", "_left", "_lost", "_noise", "_running", "_seen",
-        "_size", "_stay", "_time", "_weight",
+        "_answered", "_capacity", "_elasticity", "_hurried", "_left", "_lost", "_noise",
+        "_patience", "_running", "_seen", "_size", "_stay", "_time", "_weight",
     )  # fmt: skip
 
     def __init__(self) -> None:
@@ -64,6 +65,8 @@ class Congestion:
         self._left = 0.0  # mean number that is answered while one is here
         self._stay = 0.0  # mean seconds that it is
         self._lost = 0.0  # share of those that came to no end
+        self._patience = inf  # seconds after which calls are given up
+        self._hurried = -inf  # seconds, when that was seen last
         self._capacity = 0.0  # calls a second; 0 = unknown, or more than were ever asked for
         self._seen = 0.0  # seconds, when that mattered last
 
@@ -75,7 +78,8 @@ class Congestion:
         if not self._running or not self._is_limited(now):
             return 0.0
         seconds = (self._running + 1) / self._capacity
-        if seconds <= HEADROOM * slack:
+        patience = self._patience if now - self._hurried <= MEMORY else inf
+        if seconds <= HEADROOM * min(slack, patience):
             return 0.0
         self._seen = now
         return seconds
@@ -115,6 +119,15 @@ class Congestion:
         rate = self._rate(visit, seconds)
         if self._lost > MANY or self._is_limited(now):
             self._capacity, self._seen = max(rate, 1 / seconds), now
+        if self._lost > MANY:
+            self._hurry(seconds, now)
+
+    def _hurry(self, seconds: float, now: float) -> None:
+        """Most clients have not the time that the server would give them, but so many seconds."""
+        if now - self._hurried > MEMORY:
+            self._patience = seconds
+        self._patience *= (seconds / self._patience) ** RECENT
+        self._hurried = now
 
     def refused(self) -> None:
         """It leaves with an error that says nothing of how busy others are."""

@@ -19,16 +19,17 @@ class Clients:
         self.service = service
         self.congestion = Congestion()
         self.counts = Counter()
-        self.calls = []
+        self.patience = SLACK
+        self.slack = SLACK
 
     async def call(self):
         began = self.loop.time()
-        if self.congestion.wait(SLACK, began):
+        if self.congestion.wait(self.slack, began):
             self.counts["refused"] += 1
             return
-        visit = self.congestion.begin(SLACK, began)
+        visit = self.congestion.begin(self.slack, began)
         try:
-            async with asyncio.timeout(SLACK):
+            async with asyncio.timeout(self.patience):
                 await self.service()
         except TimeoutError:
             self.counts["late"] += 1
@@ -103,6 +104,28 @@ def test_the_first_overload_ever_costs_less_than_a_second_of_goodput():
         return await clients.come(800, 5)
 
     assert ran(pool(8, 0.1), scenario)["good"] >= 80 * 4
+
+
+@pytest.mark.parametrize("make", [pool(8, 0.1), pool(1, 0.0125)], ids=["pool", "core"])
+def test_clients_that_leave_before_their_deadline_are_answered_while_they_are_here(make):
+    async def scenario(clients):
+        clients.slack = 30.0
+        await clients.come(60, 2)
+        await clients.come(400, 6)  # it is learned
+        return await clients.come(400, 2)
+
+    assert ran(make, scenario)["good"] >= 0.9 * 80 * 2
+
+
+def test_clients_that_leave_now_and_then_hurry_nobody():
+    congestion = Congestion()
+    for _ in range(50):
+        first, *others = visits(congestion, 10, slack=30.0)
+        for other in others:
+            congestion.answered(other, 0.1)
+        congestion.given_up(first, 0.2)
+    visits(congestion, 1000)
+    assert congestion.wait(30.0, 0.2) == 0.0
 
 
 def test_calls_that_do_not_mind_one_another_are_never_refused():
