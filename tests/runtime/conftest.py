@@ -261,14 +261,20 @@ class Running:
 
 
 def _ports():
-    """Ports that no kernel hands out by itself, and no other worker of this run."""
-    slices, size = 64, 352
-    worker = int("".join(filter(str.isdigit, os.environ.get("PYTEST_XDIST_WORKER", "0"))))
-    run = os.getppid() if "PYTEST_XDIST_WORKER" in os.environ else os.getpid()
-    first = 10_240 + (8 * run + worker) % slices * size
-    return itertools.cycle(range(first, first + size))
+    """Ports that no kernel hands out by itself, and no other process of tests on this machine."""
+    for number in range(SLICES):
+        mine = socket.socket(socket.AF_UNIX)
+        with contextlib.suppress(OSError):  # another has this slice for as long as it runs
+            mine.bind(f"\0modelbundle-tests-{number}")
+            _KEPT.append(mine)
+            first = 10_240 + number * SLICE
+            return itertools.cycle(range(first, first + SLICE))
+        mine.close()
+    raise AssertionError
 
 
+SLICES, SLICE = 512, 44
+_KEPT = []
 _PORTS = _ports()
 
 
@@ -326,6 +332,7 @@ class Servers:
         while not is_ready(running):
             assert running.process.poll() is None, running.log()
             time.sleep(0.02)
+        assert running.process.poll() is None, "it is another that answers"
 
     def stop(self):
         for running in self.running:
