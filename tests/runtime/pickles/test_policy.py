@@ -12,6 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from modelbundle.runtime.errors import NotTrusted
+from modelbundle.runtime.pickles.asked import Use
 from modelbundle.runtime.pickles.policy import Policy
 from modelbundle.runtime.pickles.scanning import scan
 
@@ -267,3 +268,22 @@ def test_names_of_python_2_are_known_by_those_of_today(tmp_path):
     path.write_bytes(pickle.dumps(OrderedDict(a=range(3)), 2))
     policy = Policy("allow-listed", frozenset({"collections.OrderedDict", "builtins.range"}))
     assert policy.load(path) == OrderedDict(a=range(3))
+
+
+def test_types_that_another_kind_of_file_names_are_held_against_the_list():
+    policy = Policy("allow-listed", frozenset({"numpy.*"}))
+    policy.check_names(["numpy.int8", "builtins.dict"], [])
+    for name in ("posix.mkdir", "numpy.testing.assert_equal", "numpy.os"):
+        with pytest.raises(NotTrusted, match=name):
+            policy.check_names(["numpy.int8", name], [])
+    with pytest.raises(NotTrusted, match=r"numpy\.save"):
+        policy.check_names(["numpy.save"], [Use("call", "numpy", "save")])
+    Policy("allow").check_names(["posix.mkdir"], [Use("call", "posix", "mkdir")])
+
+
+def test_a_package_within_a_package_is_allowed_by_the_star_of_either():
+    for star in ("sklearn.*", "sklearn.svm.*"):
+        Policy("allow-listed", frozenset({star})).check_found("sklearn.svm", "SVC")
+    for star in ("sklearn.svm.SVC.*", "sklearn.linear_model.*", "skl.*", "sklearn", "*"):
+        with pytest.raises(NotTrusted, match=r"sklearn\.svm\.SVC"):
+            Policy("allow-listed", frozenset({star})).check_found("sklearn.svm", "SVC")
