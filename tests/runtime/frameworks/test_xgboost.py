@@ -148,22 +148,25 @@ TOWNS = ["Köln", "Oslo", "Łódź", "東京", "Århus"]
 
 
 @pytest.fixture(scope="module")
-def towns():
-    """A booster that learned of towns, most of them beyond ASCII, and its table."""
+def towns(tmp_path_factory):
+    """A booster that learned of towns, most of them beyond ASCII, its table, and it as loaded."""
     rng = np.random.default_rng(0)
     given = pd.DataFrame(
         {"size": rng.random(80), "town": pd.Categorical(rng.choice(TOWNS, 80), TOWNS)}
     )
     model = xgboost.XGBRegressor(n_estimators=8, max_depth=3, enable_categorical=True)
-    return model.fit(given, given["town"].cat.codes * 10.0), given
+    model.fit(given, given["town"].cat.codes * 10.0)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("BUNDLE_HOME", str(tmp_path_factory.mktemp("home")))
+        item = modelbundle.save("m", model, sample=given.head(3))
+        loaded = LoadedModel.load(Store.default().directory(item))
+    return model, given, loaded
 
 
 @pytest.mark.parametrize("asked", [["東京"], ["Århus", "Köln"], [None, "Łódź"], ["Oslo"], [None]])
 def test_categories_beyond_ascii_are_answered_as_the_library_does(towns, asked):
     """XGBoost cuts them at the wrong bytes, and any but all of them in their order otherwise."""
-    model, given = towns
-    item = modelbundle.save("m", model, sample=given.head(3))
-    loaded = LoadedModel.load(Store.default().directory(item))
+    model, _, loaded = towns
     side = loaded.manifest.methods["predict"].inputs
     rows = [{"size": 0.5, "town": town} for town in asked]
     wanted = pd.DataFrame({"size": 0.5, "town": pd.Categorical(asked, TOWNS)})
@@ -174,7 +177,7 @@ def test_categories_beyond_ascii_are_answered_as_the_library_does(towns, asked):
 
 
 def test_categories_that_xgboost_lost_and_no_sample_tells_are_refused(towns):
-    model, given = towns
+    model, given, _ = towns
     sample = given.head(3).assign(town=given["town"].head(3).cat.remove_unused_categories())
     with pytest.raises(BundleError, match="`town`, which are not all ASCII") as caught:
         modelbundle.save("m", model, sample=sample)
