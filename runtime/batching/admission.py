@@ -6,21 +6,26 @@ from ..errors import DeadlineExceeded, Overloaded
 from .lanes.lane import Lane
 from .lanes.lanes import Lanes
 from .observer import BatchObserver, Refusal
+from .patience import Patience
 from .request import Request
 from .slots import Slots
 from .window import HEADROOM, Limits
 
 
 class Admission:
-    """Refuses what the queue has no room for, and what would be answered too late."""
+    """Refuses what the queue has no room for, and what would be answered too late.
 
-    __slots__ = ("_lanes", "_limits", "_observer", "_slots")
+    patience   of the clients
+    """
+
+    __slots__ = ("_lanes", "_limits", "_observer", "_slots", "patience")
 
     def __init__(self, limits: Limits, lanes: Lanes, slots: Slots, observer: BatchObserver) -> None:
         self._limits = limits
         self._lanes = lanes
         self._slots = slots
         self._observer = observer
+        self.patience = Patience()
 
     def has_room(self, rows: int, size: int) -> bool:
         """Whether the queue does; an empty one has, whatever comes."""
@@ -37,7 +42,8 @@ class Admission:
         """
         backlog, limits = self._lanes.backlog, self._limits
         waiting = backlog.rows + rows
-        time = HEADROOM * (deadline - now) - self._slots.remaining(now)
+        slack = min(deadline - now, self.patience.limit(now))
+        time = HEADROOM * slack - self._slots.remaining(now)
         return (
             backlog.rows == lane.rows
             and waiting <= limits.max_queue_rows
@@ -58,11 +64,12 @@ class Admission:
             DeadlineExceeded: that has passed already.
         """
         slack = request.deadline - now
-        if slack == inf:
+        if slack == self.patience.limit(now) == inf:
             return
         if slack <= 0.0:
             self._observer.refused("expired")
             raise DeadlineExceeded("The deadline has passed before the request arrived.")
+        slack = min(slack, self.patience.limit(now))
         window, backlog = lane.window, self._lanes.backlog
         ahead = max(0.0, self._slots.until - now)
         rows = lane.rows + request.rows

@@ -339,6 +339,7 @@ class Batcher:
         window.observe(batch.rows, seconds)
         self._lanes.cost = window.cost
         self._observer.finished(batch.rows, seconds, slot.predicted, slot.index)
+        self._admission.patience.note(batch.requests, slot.started, self._now)
 
     def _deliver(self, batch: Batch, output: Any) -> None:
         """Hand over the answers, after the next batch has begun or before."""

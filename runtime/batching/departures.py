@@ -52,15 +52,16 @@ class Departures:
 
     def weed_front(self, lane: Lane) -> None:
         """Drop from the front what is over, and what cannot be helped while others can."""
+        patience = self._admission.patience.limit(self.now)
         while (request := lane.head) is not None:
-            slack = request.deadline - self.now
-            if request.is_over or slack <= 0.0:
+            if request.is_over or request.deadline <= self.now:
                 self.drop(lane.pop())
-            elif request.taken or not lane.window.is_hopeless(lane.rows, request.rows, slack):
+                continue
+            slack = min(request.deadline, request.arrived + patience) - self.now
+            if request.taken or not lane.window.is_hopeless(lane.rows, request.rows, slack):
                 return
-            else:
-                lane.pop()
-                request.reject(self._admission.overloaded(self.now))
+            lane.pop()
+            request.reject(self._admission.overloaded(self.now))
 
     def weed(self, now: float) -> None:
         """Drop whatever is over from all queues, at most once a batch."""

@@ -1,0 +1,45 @@
+"""Patience: how long clients wait that leave before their deadline."""
+
+from collections.abc import Sequence
+from math import inf
+
+from .request import Request
+
+RECENT = 1 / 8  # share of a new batch in what is known
+MANY = 0.5  # share of requests whose clients leave while their batch runs, from which it matters
+LONG = 2.0  # times as long as its batch took, and a request has waited for long
+MEMORY = 60.0  # seconds for which it is remembered
+
+
+class Patience:
+    """Learns from the batches whose clients left while they ran.
+
+    Where the queue is longer than clients wait, each batch is made of those who are about to leave:
+    the model works for nobody, however fast it is. What they had waited when the batch began is
+    what a client can be expected to wait; a queue must be shorter than that.
+    """
+
+    __slots__ = ("_lost", "_seconds", "_seen")
+
+    def __init__(self) -> None:
+        self._lost = 0.0  # share of requests that were answered too late for their clients
+        self._seconds = inf
+        self._seen = -inf  # seconds, when that was noted last
+
+    def note(self, requests: Sequence[Request], began: float, now: float) -> None:
+        """A batch of `requests` that `began` then has been run."""
+        long = LONG * (now - began)
+        waits = [began - request.arrived for request in requests if request.is_abandoned]
+        left = [wait for wait in waits if wait > long]
+        if not left and not self._lost:
+            return
+        self._lost += RECENT * (len(left) / len(requests) - self._lost)
+        if left and self._lost > MANY:
+            if now - self._seen > MEMORY:
+                self._seconds = max(left)
+            self._seconds += RECENT * (max(left) - self._seconds)
+            self._seen = now
+
+    def limit(self, now: float) -> float:
+        """Seconds that a client may be expected to wait."""
+        return self._seconds if now - self._seen <= MEMORY else inf
