@@ -86,6 +86,9 @@ class Here:
     def __init__(self, port):
         self.url = f"http://127.0.0.1:{port}"
 
+    def get(self, path):
+        return httpx.get(f"{self.url}{path}", timeout=60, trust_env=False)
+
 
 @pytest.fixture(scope="module")
 def zoo(tmp_path_factory):
