@@ -287,3 +287,14 @@ def test_a_package_within_a_package_is_allowed_by_the_star_of_either():
     for star in ("sklearn.svm.SVC.*", "sklearn.linear_model.*", "skl.*", "sklearn", "*"):
         with pytest.raises(NotTrusted, match=r"sklearn\.svm\.SVC"):
             Policy("allow-listed", frozenset({star})).check_found("sklearn.svm", "SVC")
+
+
+@pytest.mark.parametrize("name", ["os", "os.mkdir", "Path"])
+def test_what_a_package_has_imported_is_no_value_of_its_own_either(tmp_path, name):
+    path = tmp_path / "a.pkl"
+    path.write_bytes(b"\x80\x02cjoblib.numpy_pickle\n" + name.encode() + b"\n.")
+    assert scan(path).uses == frozenset()
+    with pytest.raises(NotTrusted, match=rf"joblib\.numpy_pickle\.{name}"):
+        LISTED.load(path)
+    path.write_bytes(b"\x80\x02cjoblib.numpy_pickle\nNumpyPickler\n.")
+    assert LISTED.load(path).__name__ == "NumpyPickler"
