@@ -51,9 +51,11 @@ def test_each_process_is_there_with_its_memory(pair):
         assert fronts == models
 
 
-def test_every_front_says_how_late_it_is_and_what_batches_take(pair):
+def test_every_front_says_how_late_it_is_and_what_batches_take(make_server):
+    fresh = make_server(workers=2)
+
     def is_told():
-        seen = families(pair)
+        seen = families(fresh)
         lag = seen["bundle_event_loop_lag_seconds"].samples
         # Of batches that were late all of the time may be their rows', and none is no sample.
         costs = [
