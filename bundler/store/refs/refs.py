@@ -156,9 +156,11 @@ class Refs:
     def _create(self, temporary: Path, path: Path) -> bool:
         """Give a ref its name unless something has it; the one place where two saves meet."""
         while True:
-            if disk.make_directory(path.parent):
-                disk.sync_directory(path.parent.parent)
+            made = disk.make_directory(path.parent)
             try:
+                # Who finds it empty cannot know whether whoever made it has got so far.
+                if made or next(path.parent.iterdir(), None) is None:
+                    disk.sync_directory(path.parent.parent)
                 path.hardlink_to(temporary)
             except FileExistsError:
                 return False

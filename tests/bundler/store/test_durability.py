@@ -68,6 +68,12 @@ def test_a_save_lasts(drive, store, save):
     assert max(numbers) >= store.find("iris:2").sequence > item.sequence
 
 
+def test_a_save_lasts_whose_folder_another_process_has_just_made(drive, store, save):
+    (store.root / "refs" / "models" / "iris").mkdir(parents=True)  # and has got no further
+    save(version="1")
+    assert "/refs/models/iris/1" in check(drive, store)
+
+
 def test_names_last_and_go(drive, store, save):
     item = save(version="1")
     store.alias(item, "prod")
