@@ -69,7 +69,8 @@ def test_a_save_lasts(drive, store, save):
 
 
 def test_a_save_lasts_whose_folder_another_process_has_just_made(drive, store, save):
-    (store.root / "refs" / "models" / "iris").mkdir(parents=True)  # and has got no further
+    save(name="rose")
+    (store.root / "refs" / "models" / "iris").mkdir()  # and has got no further
     save(version="1")
     assert "/refs/models/iris/1" in check(drive, store)
 
