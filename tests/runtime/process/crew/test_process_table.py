@@ -15,7 +15,7 @@ from modelbundle.runtime.prctl import adopt_orphans
 from modelbundle.runtime.process.crew.crew import Crew, FrontSlot, ModelSlot, TemplateSlot
 from modelbundle.runtime.process.crew.process_table import ProcessTable
 from modelbundle.runtime.process.crew.watch import Watch
-from modelbundle.runtime.process.workers.template import serve_template
+from modelbundle.runtime.process.workers.template import Template
 
 from ...conftest import Sums
 from ..supervising.test_terms import ask, load, make, unload
@@ -56,7 +56,17 @@ class Born:
     def _work(self, post):
         if post is self.front:
             return lambda _: time.sleep(60) or 0
-        return lambda ready: serve_template(post.template, object, lambda: os._exit(3), ready)
+        return lambda ready: self._fork(post.template, ready)
+
+    @staticmethod
+    def _fork(line, ready):
+        """As `serve_template`, however many threads libraries of other tests start here."""
+        ready()
+        line.setblocking(True)
+        template = Template(line, object(), lambda: os._exit(3))
+        while template.fork():
+            pass
+        return 0
 
     def told(self):
         """The number of the model, which the table has not read yet."""
