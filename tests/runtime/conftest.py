@@ -1,5 +1,6 @@
 """Real bundles, written by hand, and real servers on loopback."""
 
+import atexit
 import contextlib
 import dataclasses
 import itertools
@@ -266,7 +267,7 @@ def _ports():
         mine = socket.socket(socket.AF_UNIX)
         with contextlib.suppress(OSError):  # another has this slice for as long as it runs
             mine.bind(f"\0modelbundle-tests-{number}")
-            _KEPT.append(mine)
+            atexit.register(mine.close)
             first = 10_240 + number * SLICE
             return itertools.cycle(range(first, first + SLICE))
         mine.close()
@@ -274,7 +275,6 @@ def _ports():
 
 
 SLICES, SLICE = 512, 44
-_KEPT = []
 _PORTS = _ports()
 
 
