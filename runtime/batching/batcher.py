@@ -16,7 +16,7 @@ from .departures import Departures
 from .executor import Executor, RowOps
 from .hang import HangWatch
 from .hold import Hold
-from .lanes.lane import Lane
+from .lanes.lane import Backlog, Lane
 from .lanes.lanes import Lanes
 from .lanes.ranked_lanes import RankedLanes
 from .lull import Lull
@@ -217,14 +217,9 @@ class Batcher:
         return not self._admission.has_room(1, 0)
 
     @property
-    def queued_rows(self) -> int:
-        """Rows that wait for a batch."""
-        return self._lanes.backlog.rows
-
-    @property
-    def queued_bytes(self) -> int:
-        """Bytes of the requests that they belong to."""
-        return self._lanes.backlog.bytes
+    def backlog(self) -> Backlog:
+        """What waits for a batch."""
+        return self._lanes.backlog
 
     @property
     def cost(self) -> CostModel:
@@ -235,6 +230,12 @@ class Batcher:
     def predicted_wait(self) -> float:
         """Seconds until all that is here now will have been answered."""
         return self._admission.wait(self._clock())
+
+    def poll(self) -> None:
+        """Go on with batches in the middle of a turn of the loop, where that is a long one."""
+        if self._is_scheduled:
+            self._turn()
+        self._slots.poll()
 
     # --- turns ---
 

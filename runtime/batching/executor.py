@@ -60,6 +60,10 @@ class Executor(Protocol):
         """
         ...
 
+    def poll(self) -> None:
+        """See at once whether the running batch has come to its end, where the loop is late."""
+        ...
+
     def kill(self, why: str) -> None:
         """The running batch will not end by itself: end it, with `ModelDied`.
 
@@ -109,6 +113,9 @@ class ThreadExecutor:
             if got != rows:
                 raise WrongLength(rows, got)
         return output
+
+    def poll(self) -> None:
+        """The thread tells the loop by itself."""
 
     def kill(self, why: str) -> None:
         """Nothing to the thread, which cannot be ended; whoever can end its process is told."""

@@ -56,6 +56,12 @@ class Slots:
         for slot in self._all:
             slot.executor.start(loop, on_ready)
 
+    def poll(self) -> None:
+        """See what has been run."""
+        for slot in self._all:
+            if slot.batch is not None:
+                slot.executor.poll()
+
     def stop(self) -> None:
         """Stop every executor and forget what runs."""
         for slot in self._all:

@@ -220,6 +220,11 @@ class ModelLink:
 
     # --- what the process says ---
 
+    def poll(self) -> None:
+        """Take an answer that has come, before the loop says so."""
+        if self._sent:
+            self._hear()
+
     def _hear(self) -> None:
         try:
             size = self._socket.recv_into(self._buffer)
@@ -287,6 +292,10 @@ class LinkExecutor:
         """Send the batch, as soon as the process has no other."""
         self._job = job = BatchJob(self._inputs, inputs, rows, done)
         self._link.submit(job)
+
+    def poll(self) -> None:
+        """Take the answer, if it has come."""
+        self._link.poll()
 
     def kill(self, why: str) -> None:
         """End the process, if the batch is there."""

@@ -9,6 +9,7 @@ from .fast_request import FastRequest
 from .request_tracker import RequestTracker
 
 AT_ONCE = 1 << 17  # bytes of bodies that are read before the loop has another turn
+TOGETHER = 64  # requests that are begun with before it is seen whether a model has answered
 
 
 class Arrivals(ABC):
@@ -22,6 +23,10 @@ class Arrivals(ABC):
     @abstractmethod
     def _take(self, arrived: Sequence[FastRequest]) -> None:
         """Begin with these requests."""
+
+    @abstractmethod
+    def _poll(self) -> None:
+        """Go on with the batches of these requests' models."""
 
     def arrived(self, request: FastRequest) -> None:
         """Take a request, whose body is complete, with the others of this turn."""
@@ -37,7 +42,14 @@ class Arrivals(ABC):
     def _turn(self) -> None:
         arrived = self._some()
         self.tracker.began(len(arrived))
-        self._take(arrived)
+        if len(arrived) <= TOGETHER:
+            self._take(arrived)
+            return
+        # Of thousands of clients thousands may ask in one turn. A model that had only one batch in
+        # each would have next to nothing to do, the longer the turn, the less.
+        for start in range(0, len(arrived), TOGETHER):
+            self._take(arrived[start : start + TOGETHER])
+            self._poll()
 
     def _some(self) -> list[FastRequest]:
         """What came, or as much of it as is read without keeping the loop for long."""

@@ -57,6 +57,11 @@ class DialectIntake(Arrivals):
             if not request.is_over:
                 self._take_one(request)
 
+    def _poll(self) -> None:
+        for served in self._groups:
+            if served.open_queue is not None:
+                served.open_queue.batcher.poll()
+
     def _take_one(self, request: FastRequest) -> None:
         inquiry = self._inquiry(request)
         try:

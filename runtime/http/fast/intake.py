@@ -76,6 +76,9 @@ class Intake(Arrivals):
             self._take_together(listed, self._gather)
         self._tell_refused()
 
+    def _poll(self) -> None:
+        self.queue.batcher.poll()
+
     def _tell_refused(self) -> None:
         refused, self._refused = self._refused, {}
         for error, requests in refused.values():

@@ -125,6 +125,9 @@ class SimulatedExecutor:
         self.is_ready = True
         self.on_ready()
 
+    def poll(self) -> None:
+        """The simulated loop is never late."""
+
     def kill(self, why: str) -> None:
         self.kills.append((self.loop.time(), why))
         if self.restart is None or self.running is None:

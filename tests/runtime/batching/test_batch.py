@@ -204,12 +204,12 @@ class TestOverload:
         async def scenario(batcher):
             first = await busy(batcher, model)
             queued = ask(batcher, row(1), 1, None, 900)
-            assert batcher.queued_bytes == 900
+            assert batcher.backlog.bytes == 900
             with pytest.raises(Overloaded):
                 ask(batcher, row(2), 1, None, 200)
             model.gate.set()
             await asyncio.gather(first, queued)
-            return batcher.queued_bytes
+            return batcher.backlog.bytes
 
         assert serve(scenario, model, observer=log, max_queue_bytes=1000) == 0
         assert log.refusals == {"bytes": 1}

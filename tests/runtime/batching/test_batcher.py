@@ -50,7 +50,7 @@ class TestBatches:
         async def scenario(batcher):
             first = await busy(batcher, model)
             queued = [ask(batcher, row(i), 1) for i in range(100)]
-            assert (batcher.queued_rows, len(model.batches)) == (100, 1)
+            assert (batcher.backlog.rows, len(model.batches)) == (100, 1)
             model.gate.set()
             return await asyncio.gather(first, *queued)
 

@@ -36,6 +36,9 @@ class Slow:
     def stop(self):
         """There is nothing to stop."""
 
+    def poll(self):
+        """It answers when it is told to."""
+
     def kill(self, why):
         """It never hangs."""
 
@@ -89,9 +92,9 @@ def test_together_is_one_by_one(turns, limits):
                 these.append(asked(rows, seconds, size, first))
                 first += rows
             errors, _ = await outcome(batcher, these, together=together)
-            told.append((errors, batcher.queued_rows, batcher.queued_bytes))
+            told.append((errors, batcher.backlog.rows, batcher.backlog.bytes))
             requests += these
-        while executor.given or batcher.queued_rows:
+        while executor.given or batcher.backlog.rows:
             await asyncio.sleep(0)
             while executor.given:
                 executor.answer()
@@ -115,7 +118,7 @@ def test_what_is_plain_is_queued_at_once():
         await batcher.start()
         _, at_once = await outcome(batcher, [asked(1, 30.0, 8, n) for n in range(9)], together=True)
         assert at_once
-        assert batcher.queued_rows == 9
+        assert batcher.backlog.rows == 9
         batcher_stopped = batcher.stop()
         await asyncio.sleep(0)
         assert len(executor.given[0][0]) == 9
@@ -129,6 +132,33 @@ def test_a_stopped_batcher_takes_none():
     async def scenario():
         batcher = Batcher(Slow(), table, Limits())
         assert not batcher.enqueue_all([asked(1, inf, 8, 0)])
-        assert batcher.queued_rows == 0
+        assert batcher.backlog.rows == 0
+
+    asyncio.run(scenario())
+
+
+class Eager(Slow):
+    """An executor that has run its batch whenever it is asked."""
+
+    def poll(self):
+        self.answer()
+
+
+def test_polled_a_batch_begins_and_the_next_within_one_turn_of_the_loop():
+    async def scenario():
+        executor = Eager()
+        batcher = Batcher(executor, table, Limits(max_batch_size=2))
+        await batcher.start()
+        requests = [asked(1, inf, 0, first) for first in range(5)]
+        batcher.enqueue_all(requests)
+        assert not executor.given  # before this turn has ended
+        for answered in (2, 4, 5):
+            batcher.poll()
+            assert sum(request.future.done() for request in requests) == answered
+        assert [request.future.result().tolist() for request in requests] == [
+            [0.0], [2.0], [4.0], [6.0], [8.0],
+        ]  # fmt: skip
+        batcher.poll()  # of nothing
+        await batcher.stop()
 
     asyncio.run(scenario())

@@ -307,7 +307,7 @@ def test_in_whatever_order_everybody_gets_one_answer_of_its_own(
         await asyncio.sleep(0.2)
         await batcher.stop()
 
-        assert (batcher.queued_rows, batcher.queued_bytes) == (0, 0)
+        assert (batcher.backlog.rows, batcher.backlog.bytes) == (0, 0)
         for plan, request in requests:
             assert request.is_over
             assert len(request.outcomes) <= 1

@@ -302,7 +302,7 @@ class World:
     def check(self):
         assert self.complaints == []
         assert max(self.deaths.values(), default=0) <= 2 * len(self.executors)
-        assert (self.batcher.queued_rows, self.batcher.queued_bytes) == (0, 0)
+        assert (self.batcher.backlog.rows, self.batcher.backlog.bytes) == (0, 0)
         for client, plan in enumerate(self.plans):
             if client in self.refused:
                 assert isinstance(self.refused[client], Overloaded | DeadlineExceeded)
@@ -371,6 +371,6 @@ def test_stopping_without_draining_answers_everybody(plans, most, stop_at, is_cr
         await world.batcher.stop(drain=False)
 
         assert all(future.done() for future in world.futures.values())
-        assert world.batcher.queued_rows == 0
+        assert world.batcher.backlog.rows == 0
 
     simulate(main)
