@@ -65,6 +65,7 @@ def containerize(
 
       bundle containerize fraud --explain
     """
+    from ...bundler.image.image_options import ImageOptions
     from ...bundler.store import Store
 
     console = Console(json=json, quiet=quiet)
@@ -72,29 +73,28 @@ def containerize(
     if print_file or explain:
         _print(item, console) if print_file else image_plan.show(item, platform, console)
         return
+    options = ImageOptions(
+        tags=tuple(tag or ()), push=push, engine=engine, output=output, base=base,
+        platform=platform, compression=compression, bytecode=bytecode, offline=offline,
+        plain_http=plain_http, build_args=pairs(build_arg or []), containerfile=containerfile,
+    )  # fmt: skip
     if trust:
         Store.default().trust.grant(item.digest, "--trust")
-    from ...bundler.image.image_options import ImageOptions
+    _make(item, options, vendor, policy, console)
 
-    options = ImageOptions(
-        tags=tuple(tag or ()),
-        push=push,
-        engine=engine,
-        output=output,
-        base=base,
-        platform=platform,
-        compression=compression,
-        bytecode=bytecode,
-        offline=offline,
-        plain_http=plain_http,
-        build_args=pairs(build_arg or []),
-        containerfile=containerfile,
-    )
+
+def _make(
+    item: "Item",
+    options: "ImageOptions",
+    vendor: "Path | None",
+    policy: "Path | None",
+    console: Console,
+) -> None:
     with vendored.taken(vendor, item, options) as chosen:
         image = make_image(item, console, chosen, policy=policy)
-    if output != "-":  # else what was printed is the image
+    if options.output != "-":  # else what was printed is the image
         data = to_json(item) | {"image": image}
-        console.result(data, _made(image), next_command=_next(image, engine))
+        console.result(data, _made(image), next_command=_next(image, options.engine))
 
 
 def _print(item: "Item", console: Console) -> None:

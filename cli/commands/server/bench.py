@@ -1,5 +1,7 @@
 """`bundle bench`: a server under load, with its own samples; or two of them, in turns."""
 
+from collections.abc import Sequence
+
 import typer
 
 from ...options.load import (  # fmt: skip
@@ -18,7 +20,7 @@ from ...options.options import Env, Json, Offline, Quiet, Trust
 from ...options.server import Gpu, Http, Isolation, Workers, given
 from ...terminal.console import Console
 
-_TOO_MANY = 2
+_PAIR = 2
 _SECONDS, _SECONDS_OF_TWO = 3.0, 1.0
 
 
@@ -63,16 +65,18 @@ def bench(
     from .bench_session import BenchSession, question
 
     console = Console(json=json, quiet=quiet)
-    if len(targets) > _TOO_MANY:
-        raise typer.BadParameter("There are at most two targets.", param_hint="TARGET")
-    is_pair = len(targets) == _TOO_MANY
+    is_pair = _is_pair(targets)
     rates = "none" if rate is None and is_pair else (rate or "50%,80%,120%")
-    length = seconds or (_SECONDS_OF_TWO if is_pair else _SECONDS)
-    plan = BenchPlan.parse(
-        clients, rates, rows=rows, seconds=length, timeout=timeout, rounds=rounds
-    )
+    each = seconds or (_SECONDS_OF_TWO if is_pair else _SECONDS)
+    plan = BenchPlan.parse(clients, rates, rows=rows, seconds=each, timeout=timeout, rounds=rounds)
     options = given(workers=workers, isolation=isolation, http=http, gpu=gpu)
     where = LaunchOptions(env, trust=trust, offline=offline, on_gpu=gpu is not None)
     body = question(data, console) if data else None
     session = BenchSession(console, where, options, route=route, body=body, remote=remote)
     session.measure(targets, plan)
+
+
+def _is_pair(targets: Sequence[str]) -> bool:
+    if len(targets) > _PAIR:
+        raise typer.BadParameter("There are at most two targets.", param_hint="TARGET")
+    return len(targets) == _PAIR
