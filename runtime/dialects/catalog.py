@@ -42,6 +42,7 @@ class _Idle:
     reason = "not started"
     takes_requests = False
     is_early = False
+    is_draining = False
 
     def absence(self, name: str) -> str | None:  # noqa: ARG002
         """Nothing is gone that was never there."""

@@ -45,6 +45,11 @@ class Condition(Protocol):
         """Whether that is not to be told yet."""
         ...
 
+    @property
+    def is_draining(self) -> bool:
+        """Whether that is not to be told any more: it answers whoever has not heard that it ends."""
+        ...
+
     def absence(self, name: str) -> str | None:
         """Why the model or service called `name` is gone for the moment, or None."""
         ...
@@ -112,16 +117,26 @@ class Served:
         return self.why is None
 
     @property
+    def is_within_reach(self) -> bool:
+        """Whether it is loaded, or would be for a request, whatever becomes of the server."""
+        return self._runner is not None and self._runner.presence.is_within_reach
+
+    @property
     def why(self) -> str | None:
-        """Why it is not ready, fit for strangers, or None."""
+        """Why it is not ready, fit for strangers, or None.
+
+        While the server drains it is not, as with Triton, though it answers: a balancer that asks
+        for a model would go on sending, and be cut off in the end.
+        """
+        condition = self.condition
         presence = None if self._runner is None else self._runner.presence
         if presence is None and self._operation is None:
-            return self.condition.reason or self.phase
+            return condition.reason or self.phase
         if presence is not None and not presence.is_within_reach:
             return presence.why
-        if self.condition.is_early or not self.condition.takes_requests:
-            return self.condition.reason
-        return self.condition.absence(self.route.service or self.alias)
+        if condition.is_early or condition.is_draining or not condition.takes_requests:
+            return condition.reason
+        return condition.absence(self.route.service or self.alias)
 
     @property
     def identity(self) -> tuple[str, str, str]:

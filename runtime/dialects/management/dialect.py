@@ -284,7 +284,7 @@ def _name_in(url: str) -> str:
 
 def _is_registered(served: Served) -> bool:
     """Whether it is here, or comes when somebody asks."""
-    return served.phase != "unloaded" or served.is_ready
+    return served.phase != "unloaded" or served.is_within_reach
 
 
 def _check(asked: Mapping[str, str]) -> None:

@@ -47,7 +47,10 @@ def state(served: Served) -> str:
     if served.is_ready:
         return "AVAILABLE"
     told = _STATES[served.phase]
-    return "LOADING" if told == "AVAILABLE" else told  # it is being started again, or the server is
+    if told != "AVAILABLE":
+        return told
+    # The server ends; or it starts, or starts the model again.
+    return "UNLOADING" if served.condition.is_draining else "LOADING"
 
 
 def _status(number: int, served: Served) -> dict[str, Any]:

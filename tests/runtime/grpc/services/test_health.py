@@ -1,7 +1,13 @@
 """gRPC's health checking."""
 
+import contextlib
+
+import grpc
+
 from modelbundle.runtime.grpc.messages.health import NOT_SERVING, SERVICE_UNKNOWN, SERVING
 from modelbundle.runtime.grpc.messages.pool import pool
+
+from ..conftest import Client
 
 CHECK = "/grpc.health.v1.Health/Check"
 WATCH = "/grpc.health.v1.Health/Watch"
@@ -19,7 +25,7 @@ def test_each_service_is_checked(client):
 
 
 def test_watching_tells_of_the_end(started):
-    """A server that drains says so while it still answers."""
+    """A server that drains says so while it still answers, and says it of each model."""
     server = started()
     with server.channel() as channel:
         say = pool()["grpc.health.v1.HealthCheckResponse"].FromString
@@ -30,6 +36,9 @@ def test_watching_tells_of_the_end(started):
         assert next(unknown).status == SERVICE_UNKNOWN
         server.process.terminate()
         assert next(told).status == NOT_SERVING
+        ready = pool()["inference.ModelReadyRequest"](name="sums")
+        with contextlib.suppress(grpc.RpcError):  # which is no less clear, where it is too late
+            assert not Client(channel).call("ModelReady", ready).ready
         told.cancel()
         unknown.cancel()
     assert server.process.wait(90) == 0
