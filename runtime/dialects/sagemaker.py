@@ -12,7 +12,7 @@ from typing import Any
 from ..data import media
 from ..data.codecs.instances import parse
 from ..errors import BadPayload, InvalidInput, RequestError, UnknownModel
-from . import web_page
+from . import sequence, web_page
 from .bodies import json_lines, libsvm, script
 from .bodies.raw import Raw
 from .bodies.schemas import json_body, tables, whole
@@ -27,6 +27,7 @@ from .served import Served
 from .triton_form import TritonForm
 
 _ATTRIBUTES = b"x-amzn-sagemaker-custom-attributes"
+_SESSION = b"x-amzn-sagemaker-session-id"
 _TARGET = b"x-amzn-sagemaker-target-model"
 _MOST = 1024  # bytes of custom attributes
 _DEFAULT_ACCEPT = "SAGEMAKER_DEFAULT_INVOCATIONS_ACCEPT"
@@ -81,6 +82,7 @@ class Sagemaker:
         return Reply.json({"ready": reason is None}, 200 if reason is None else 503)
 
     async def _invoke(self, inquiry: Inquiry) -> Reply:
+        sequence.check_header(inquiry.headers, _SESSION)
         served = self._found(inquiry)
         accept = self._wanted(inquiry.accept, served)
         if self._triton.is_meant(inquiry, served):

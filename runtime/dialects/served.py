@@ -47,7 +47,7 @@ class Condition(Protocol):
 
     @property
     def is_draining(self) -> bool:
-        """Whether that is not to be told any more: it answers whoever has not heard that it ends."""
+        """Whether it ends, and answers only who has not heard of that."""
         ...
 
     def absence(self, name: str) -> str | None:

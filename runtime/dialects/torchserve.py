@@ -20,6 +20,7 @@ from ..errors import (
     ServiceDied,
     UnknownModel,
 )
+from . import sequence
 from .bodies.raw import Raw
 from .bodies.schemas import json_body, whole
 from .catalog import Catalog
@@ -34,6 +35,7 @@ _SENT = frozenset({"POST", "PUT"})  # `curl -T` puts
 _OPTIONS = frozenset({"OPTIONS"})
 _MODEL = r"/(?P<model>[^/]+)(?:/(?P<version>[^/]+))?"
 _WORKER_DIED = 507
+_SEQUENCES = (b"ts_request_sequence_id", b"ts_request_sequence_end")
 
 _TYPES: Mapping[type[RequestError], str] = {
     UnknownModel: "ModelNotFoundException",
@@ -102,6 +104,7 @@ class Torchserve:
         return await self._answer(explainer(self._catalog, self._found(inquiry)), inquiry)
 
     async def _answer(self, served: Served, inquiry: Inquiry) -> Reply:
+        sequence.check_header(inquiry.headers, *_SEQUENCES)
         return await Raw(served, inquiry).answer()
 
     async def _no_workflow(self, _: Inquiry) -> Reply:

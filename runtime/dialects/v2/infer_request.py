@@ -14,6 +14,7 @@ from ...data.regions import Place
 from ...data.rows import extent
 from ...errors import BadPayload, InvalidInput, NotSupported, PayloadTooLarge
 from ...printable import printable
+from .. import sequence
 from ..inquiry import Inquiry
 from ..memory import Memory
 from ..served import Served
@@ -86,7 +87,7 @@ def read(inquiry: Inquiry, served: Served) -> InferRequest:
     Raises:
         BadPayload: when it is not of one of the three forms.
         InvalidInput: when a tensor is not what it says.
-        NotSupported: for shared memory.
+        NotSupported: for shared memory, and for a part of a sequence.
     """
     request = _read(inquiry.body, inquiry.headers.get(HEADER_LENGTH), served)
     heed(request.parameters, inquiry, served)
@@ -296,7 +297,13 @@ def _flag(parameters: Mapping[str, Any], name: str, where: str) -> bool | None:
 
 
 def heed(parameters: Mapping[str, Any], inquiry: Inquiry, served: Served) -> None:
-    """Do what a client may wish of the server."""
+    """Do what a client may wish of the server.
+
+    Raises:
+        InvalidInput: for a wish that makes no sense.
+        NotSupported: for one that nobody here can fulfil.
+    """
+    sequence.check(parameters)
     timeout = _whole(parameters, "timeout")  # microseconds
     if timeout:
         inquiry.deadline = min(inquiry.deadline, time.monotonic() + timeout / 1e6)

@@ -172,6 +172,13 @@ def test_custom_attributes_come_back(client):
     assert ATTRIBUTES not in told.headers
 
 
+def test_a_stateful_session_is_refused(client):
+    """Its second request would be answered as if it were the first."""
+    headers = {"x-amzn-sagemaker-session-id": "NEW_SESSION"}
+    answer = invoke(client, b"1,2", "text/csv", **headers)
+    assert (answer.status_code, "keeps a state" in answer.json()["message"]) == (501, True)
+
+
 def test_many_models(client):
     """By the path, or by the header that names the target."""
     person = {"age": 3, "city": "Oslo"}

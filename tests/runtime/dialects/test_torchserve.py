@@ -115,6 +115,12 @@ def test_errors_have_its_codes_and_types(client, server, asked, body, status, ki
         assert server.process.poll() is None
 
 
+def test_a_part_of_a_sequence_is_refused(client):
+    """Handlers with a state are found by a header, which nobody here would heed."""
+    answer = client.post("/predictions/sums", json=[1, 2], headers={"ts_request_sequence_id": "s1"})
+    assert (answer.status_code, answer.json()["type"]) == (501, "NotImplementedException")
+
+
 def test_it_describes_itself(client):
     """OPTIONS on the root; the page for people stays where it is."""
     told = client.options("/").json()

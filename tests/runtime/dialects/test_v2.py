@@ -351,6 +351,8 @@ def test_inputs_that_are_wrong_are_named(client, inputs, blobs, said):
         ({"parameters": {"triton_enable": True}}, "reserved"),
         ({"parameters": {"timeout": "soon"}}, "`timeout`"),
         ({"parameters": {"priority": -1}}, "`priority`"),
+        ({"parameters": {"sequence_id": 1.5}}, "`sequence_id`"),
+        ({"parameters": {"sequence_start": "yes"}}, "`sequence_start`"),
         ({"parameters": 3}, "expected an object"),
         ({"id": 7}, "id: expected a string"),
     ],
@@ -358,6 +360,15 @@ def test_inputs_that_are_wrong_are_named(client, inputs, blobs, said):
 def test_wishes_that_are_wrong_are_named(client, more, said):
     """Outputs, parameters and ids."""
     refused(infer(client, {"inputs": [ROW]} | more), 400, said)
+
+
+@pytest.mark.parametrize("said", [{"sequence_id": 7}, {"sequence_id": "a"}, {"sequence_end": True}])
+def test_a_part_of_a_sequence_is_not_answered_as_if_it_were_all(client, said):
+    """No model remembers the parts before; what clients send without a sequence is answered."""
+    refused(infer(client, {"inputs": [ROW], "parameters": said}), 501, "keeps a state")
+    none = {"sequence_id": 0, "sequence_start": False, "sequence_end": False}
+    for empty in (none, {"sequence_id": ""}):
+        assert infer(client, {"inputs": [ROW], "parameters": empty}).status_code == 200
 
 
 @pytest.mark.parametrize(

@@ -152,6 +152,16 @@ def test_deadlines_are_kept(client):
     assert answers(client.call("ModelInfer", request([[1, 2]]))) == [3.0]
 
 
+def test_a_part_of_a_sequence_is_refused(client):
+    """It would be answered without what came before; an id of 0 is none."""
+    asked = request([[1, 2]])
+    asked.parameters["sequence_id"].int64_param = 7
+    assert client.refused("ModelInfer", asked)[0] == "UNIMPLEMENTED"
+    asked.parameters["sequence_id"].int64_param = 0
+    asked.parameters["sequence_start"].bool_param = False
+    assert answers(client.call("ModelInfer", asked)) == [3.0]
+
+
 def test_who_hangs_up_is_forgotten(client, server):
     """The log says 499, and the next one is answered."""
     asked = client.channel.unary_unary(f"{SERVICE}/ModelInfer")
