@@ -107,7 +107,7 @@ class Workspace:
 def all_held(directory: Path) -> set[str]:
     """Every digest held by any workspace whose process may be alive."""
     held: set[str] = set()
-    for path in _workspaces(directory):
+    for path in workspaces(directory):
         if not is_abandoned(path):
             with suppress(FileNotFoundError):
                 held.update(f"sha256:{name}" for name in os.listdir(path / HELD))  # noqa: PTH208
@@ -116,7 +116,7 @@ def all_held(directory: Path) -> set[str]:
 
 def abandoned(directory: Path) -> list[Path]:
     """Workspaces whose process is gone."""
-    return [path for path in _workspaces(directory) if is_abandoned(path)]
+    return [path for path in workspaces(directory) if is_abandoned(path)]
 
 
 def is_abandoned(path: Path, name: str | None = None) -> bool:
@@ -133,12 +133,13 @@ def is_abandoned(path: Path, name: str | None = None) -> bool:
     return False
 
 
-def _workspaces(directory: Path) -> list[Path]:
+def workspaces(directory: Path) -> list[Path]:
+    """Those of all processes."""
     with suppress(FileNotFoundError):
         return [Path(entry.path) for entry in os.scandir(directory)]
     return []
 
 
 def _leave(path: Path, pid: int) -> None:
-    if pid == os.getpid():
+    if pid == os.getpid() and not (path / TRASH).exists():  # the next collection puts that back
         shutil.rmtree(path, ignore_errors=True)

@@ -8,6 +8,7 @@ declaration and put the blob back, or the writer sees that it is gone and writes
 import errno
 import os
 import shutil
+from collections.abc import Iterable
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -27,8 +28,8 @@ class Reclaimed:
 
     blobs: int
     bytes: int
-    trees: int = 0
-    leftovers: int = 0
+    trees: int
+    leftovers: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,19 +78,33 @@ class Collector:
             return []
         try:
             trash = self.workspace.path / TRASH
+            self._empty(trash)
             trash.mkdir(exist_ok=True)
         except OSError as error:
             if error.errno in _FULL:
                 return self._sweep_full(doomed)
             raise
-        trashed = [path for path in doomed if self._move(path, trash)]
-        live = self.reach.live() if trashed else set()
-        needed = [path for path in trashed if _digest(path) in live]
+        trashed: set[Path] = set()
+        needed = trashed  # all of it, until everybody has answered
+        try:
+            for path in doomed:
+                if self._move(path, trash):
+                    trashed.add(path)
+            live = self.reach.live() if trashed else set()
+            needed = {path for path in trashed if _digest(path) in live}
+        finally:
+            self._put_back(needed, trash)
+        removed = trashed - needed
+        return [path for path in doomed if path in removed]
+
+    def _put_back(self, needed: Iterable[Path], trash: Path) -> None:
         for path in needed:
-            with suppress(OSError):  # a tree that somebody made again meanwhile
+            try:
                 self._trashed(path, trash).rename(path)
+            except OSError:
+                if not self._is_tree(path):  # one that somebody made again meanwhile
+                    raise
         shutil.rmtree(trash)
-        return [path for path in trashed if path not in needed]
 
     def _sweep_full(self, doomed: list[Path]) -> list[Path]:
         """Without room for a trash: ask once more, then remove what is surely not needed."""
@@ -120,11 +135,15 @@ class Collector:
 
     def _clear(self, leftover: Path) -> None:
         """Remove what a dead process left; blobs that a collection had in its trash go back."""
+        self._empty(leftover / TRASH)
+        shutil.rmtree(leftover, ignore_errors=True)
+
+    def _empty(self, trash: Path) -> None:
+        """Give back what a collection had in hand that did not come to its end."""
         with suppress(FileNotFoundError, PermissionError):
-            for path in (leftover / TRASH).iterdir():
+            for path in trash.iterdir():
                 if path.suffix != _TREE:
                     path.rename(self.reach.blobs.path(path.name))
-        shutil.rmtree(leftover, ignore_errors=True)
 
     def _forget(self) -> None:
         """Drop memos of blobs that are gone."""

@@ -1,14 +1,18 @@
 """Reach: which blobs something still refers to."""
 
+from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
+from ....runtime import digest as digests
 from ....runtime.errors import InvalidBundle
 from ...errors import Damaged
 from ...tag import KINDS
 from .. import oci
 from ..blobs.blobs import Blobs
 from ..files import workspace
+from ..files.workspace import TRASH
 from ..item import Item
 from ..referrers import Referrers
 from ..refs.refs import Refs
@@ -51,10 +55,25 @@ class Reach:
         if item.damaged:
             raise _unknown(item, item.damaged)
         try:
-            config, files = oci.read_manifest(self.blobs.read(item.manifest))
+            config, files = oci.read_manifest(self._manifest(item.manifest))
         except (Damaged, InvalidBundle) as error:
             raise _unknown(item, str(error)) from error
         return {item.manifest, config.digest, *(entry.digest for entry in files)}
+
+    def _manifest(self, digest: str) -> bytes:
+        """Its bytes, even while a collection has it in hand, which asks just that."""
+        for path in self._places(digest):
+            with suppress(OSError):
+                data = path.read_bytes()
+                if digests.of_bytes(data) == digest:
+                    return data
+        return self.blobs.read(digest)
+
+    def _places(self, digest: str) -> Iterator[Path]:
+        path = self.blobs.path(digest)
+        yield path
+        for tmp in workspace.workspaces(self.tmp):
+            yield tmp / TRASH / path.name
 
 
 def _unknown(item: Item, why: str) -> Damaged:

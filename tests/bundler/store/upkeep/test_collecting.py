@@ -5,6 +5,7 @@ import shutil
 import subprocess
 import sys
 from contextlib import ExitStack
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import pytest
@@ -12,6 +13,7 @@ import pytest
 from modelbundle.bundler.errors import Damaged, StoreError
 from modelbundle.bundler.store import Store
 from modelbundle.bundler.store.files.workspace import GRACE, TRASH
+from modelbundle.bundler.store.upkeep.reach import Reach
 
 
 def blobs(store):
@@ -174,6 +176,94 @@ def test_nothing_is_removed_while_a_damaged_item_hides_what_it_needs(store, save
     assert blobs(store) == before
     store.delete(store.items("model")[0])
     assert store.gc().blobs == len(before)
+
+
+@dataclass(frozen=True, slots=True)
+class Interrupted(Reach):
+    """Is asked what is needed, while others do something before it says so, or after."""
+
+    moments: list = field(default_factory=list)
+
+    def live(self):
+        before, after = self.moments.pop(0)
+        before()
+        live = Reach.live(self)
+        after()
+        return live
+
+
+def interrupted(reach, moments):
+    return Interrupted(reach.refs, reach.blobs, reach.tmp, reach.referrers, moments)
+
+
+@pytest.mark.parametrize("moment", [1, 2])  # after the first answer, before the second one
+def test_what_is_saved_while_it_is_removed_stays(store, save, saver, moment):
+    """Whoever saves it saw it still there, or already gone."""
+    gone, again = save("gone", files={"w": b"gone"}), save("again", files={"w": b"again"})
+    for item in (gone, again):
+        store.delete(item)
+    steps = [lambda: None] * 4
+    steps[moment] = lambda: saver(Store(store.root))("again", files={"w": b"again"})
+    collector = Store(store.root)._collector()
+    reach = interrupted(collector.reach, [steps[:2], steps[2:]])
+    assert replace(collector, reach=reach).collect(dry_run=False).blobs == 3
+    assert store.verify() == []
+    assert store.blob(store.files(store.find("again"))[0].digest).read_bytes() == b"again"
+
+
+def test_a_collection_that_fails_halfway_gives_back_what_it_had_in_its_trash(store, save, saver):
+    """Also what is nowhere else, because it has just been saved again."""
+    item = save(files={"w": b"weights"})
+    store.delete(item)
+    damaged = store.root / "refs/models/other/1.0"
+
+    def meanwhile():
+        saver(Store(store.root))(files={"w": b"weights"})
+        damaged.parent.mkdir(parents=True)
+        damaged.write_bytes(b"?")
+
+    collector = Store(store.root)._collector()
+    steps = [[lambda: None, meanwhile], [lambda: None] * 2]
+    with pytest.raises(Damaged, match="other"):
+        replace(collector, reach=interrupted(collector.reach, steps)).collect(dry_run=False)
+    del collector
+    damaged.unlink()
+    assert store.verify() == []
+    assert store.blob(store.files(store.find("iris"))[0].digest).read_bytes() == b"weights"
+    assert store.gc().leftovers == 0
+
+
+HALF = """
+import sys
+from pathlib import Path
+from modelbundle.bundler.store import Store
+store = Store(Path(sys.argv[1]))
+trash = store._workspace.path / "trash"
+trash.mkdir()
+store.blob(sys.argv[2]).rename(trash / sys.argv[2].removeprefix("sha256:"))
+"""
+
+
+def test_a_process_that_ends_before_it_could_give_back_leaves_that_to_the_next(store, save):
+    digest = store.files(save())[0].digest
+    subprocess.run([sys.executable, "-c", HALF, str(store.root), digest], check=True)
+    assert [damage.path for damage in store.verify()] == ["model.bin"]
+    assert store.gc().leftovers == 1
+    assert store.verify() == []
+
+
+def test_what_was_known_of_files_that_are_gone_is_forgotten(store, tmp_path, monkeypatch):
+    monkeypatch.setattr("modelbundle.bundler.store.blobs.memo.SETTLED", 0)
+    kept, gone = tmp_path / "kept", tmp_path / "gone"
+    for path in (kept, gone):
+        path.write_bytes(path.name.encode() * 30_000)
+        os.utime(path, (1, 1))
+    kept, gone = (store.ingest(path).digest for path in (kept, gone))
+    (store.root / "memo" / "nonsense").write_bytes(b"?")
+    store._workspace.release([gone])
+    assert store.gc().blobs == 1
+    (memo,) = (store.root / "memo").iterdir()
+    assert kept in memo.read_text()
 
 
 RACER = """

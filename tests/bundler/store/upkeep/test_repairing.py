@@ -107,6 +107,18 @@ def test_a_manifest_follows_from_the_model_json(store, add_model, own_store):
     assert own_store.manifest(item) == manifest
 
 
+def test_an_item_of_which_only_the_ref_is_left_comes_back(own_store, add_model, tmp_path):
+    """The sizes of its files are known only once its model.json is back, whose own is not."""
+    item = add_model()
+    digests = [item.digest, *(entry.digest for entry in own_store.files(item))]
+    copies = backup(tmp_path / "b", [own_store.blob(digest).read_bytes() for digest in digests])
+    for digest in (item.manifest, *digests):
+        own_store.blob(digest).unlink()
+
+    assert Store(own_store.root).repair(copies=[copies]).left == []
+    assert own_store.verify() == []
+
+
 def test_refs_and_aliases_follow_from_the_index(own_store, add_model):
     first = add_model("iris", weights=b"1", version="1.0-RC", aliases=["Stable"])
     second = add_model("iris", weights=b"2")
