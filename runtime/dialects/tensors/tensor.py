@@ -144,8 +144,6 @@ def _strings(at: str, count: int, data: bytes | memoryview) -> list[bytes]:
     while start + _LENGTH.size <= end:
         (length,) = _LENGTH.unpack_from(data, start)
         start += _LENGTH.size + length
-        if start > end:
-            break
         values.append(bytes(data[start - length : start]))
     if start != end:
         raise BadPayload(f"incomplete string for inference {at}: a value ends beyond the data.")

@@ -9,7 +9,8 @@ from typing import Any
 import numpy as np
 
 from ...errors import InvalidInput, PredictionFailed
-from ..tensors.tensor import DTYPES, Tensor, itemsize_of, size, unknown_datatype
+from ...printable import printable
+from ..tensors.tensor import DTYPES, LONGEST, Tensor, itemsize_of, size, unknown_datatype
 from .number_list import NotNumbers, NumberList
 
 _BINARY_ONLY = frozenset({"FP16", "BF16"})
@@ -27,7 +28,7 @@ def read(name: str, datatype: str, shape: Sequence[int], data: Any, *, is_base64
         InvalidInput: when it is none of that datatype and shape.
         NotNumbers: when it was cut out, and must be read otherwise.
     """
-    shown = name[:64]
+    shown = printable(name[:LONGEST])
     if type(data) is NumberList:
         return _listed(name, datatype, shape, data)
     if datatype in _BINARY_ONLY:
@@ -48,13 +49,14 @@ def read(name: str, datatype: str, shape: Sequence[int], data: Any, *, is_base64
 
 def _listed(name: str, datatype: str, shape: Sequence[int], data: NumberList) -> Tensor:
     """As `read`, of what was cut out."""
+    shown = printable(name[:LONGEST])
     dtype = DTYPES.get(datatype)
     if dtype is None or dtype.kind not in "fiu" or datatype in _BINARY_ONLY:
         raise NotNumbers
-    count = size(name[:64], shape, dtype.itemsize)
+    count = size(shown, shape, dtype.itemsize)
     array = data.array(dtype)
     if array.size != count:
-        raise _wrong_count(name[:64], count, array.size)
+        raise _wrong_count(shown, count, array.size)
     return Tensor(name, datatype, shape, array.reshape(shape))
 
 

@@ -2,11 +2,16 @@
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from hypothesis.extra import numpy as arrays
 
 from modelbundle.runtime.data.rows import column
 from modelbundle.runtime.data.rows.schema import scalar
 from modelbundle.runtime.dialects.tensors.batch import to_batch
+from modelbundle.runtime.dialects.tensors.tensor import DTYPES
 from modelbundle.runtime.dialects.v2 import json_data
+from modelbundle.runtime.dialects.v2.number_list import NumberList
 from modelbundle.runtime.errors import InvalidInput
 from modelbundle.runtime.manifests.signature import Field, Side
 
@@ -71,3 +76,84 @@ def test_null_among_numbers_is_a_missing_one(data):
 def test_null_is_nothing_else(datatype, data):
     with pytest.raises(InvalidInput):
         json_data.read("x", datatype, [2], data, is_base64=False)
+
+
+SHAPES = arrays.array_shapes(min_dims=0, max_dims=3, min_side=0, max_side=3)
+
+
+@given(st.data(), st.sampled_from(sorted(DTYPES.keys() - {"FP16"})), SHAPES)
+def test_numbers_nested_or_flat_are_the_same(drawn, datatype, shape):
+    """Of each datatype, up to its limits."""
+    if 0 in shape:
+        shape = (0,)  # others are hollow, or not
+    finite = {"allow_nan": False, "allow_infinity": False}
+    elements = finite if datatype.startswith("FP") else None
+    array = drawn.draw(arrays.arrays(DTYPES[datatype], shape, elements=elements))
+    for data in (array.tolist() if array.ndim else [array.item()], array.ravel().tolist()):
+        tensor = json_data.read("x", datatype, list(shape), data, is_base64=False)
+        assert tensor.data.dtype == array.dtype
+        np.testing.assert_array_equal(tensor.data, array)
+
+
+@pytest.mark.parametrize(
+    ("datatype", "shape", "data"),
+    [
+        ("INT8", [1], [128]),
+        ("INT8", [2], [-129, 1]),
+        ("UINT8", [2], [1, -1]),
+        ("INT64", [1], [1 << 63]),
+        ("UINT64", [1], [1 << 64]),
+        ("UINT64", [2], [1 << 63, -1]),
+        ("UINT64", [2], [1 << 63, 0.5]),
+        ("INT64", [1], [0.5]),
+        ("INT64", [1], ["1"]),
+        ("BOOL", [1], [1]),
+        ("FP64", [2], [1]),
+        ("FP64", [0], [1]),
+        ("FP64", [1], []),
+        ("FP64", [1], None),
+        ("FP64", [1], "1"),
+        ("FP64", [1, 1 << 40], [1]),
+        ("FP64", [-1], [1]),
+        ("BYTES", [2], ["a"]),
+        ("BYTES", [0], ["a"]),
+        ("BYTES", [2], ["a", 1]),
+        ("BYTES", [2], [1, "a"]),
+        ("BYTES", [1], [None]),
+        ("BYTES", [1], None),
+        ("BYTES", [2], "ab"),
+        ("BYTES", [1], ["\ud800"]),
+        ("FP16", [1], [1]),
+        ("nothing", [1], [1]),
+    ],
+)
+def test_what_is_not_of_its_datatype_and_shape_is_refused(datatype, shape, data):
+    with pytest.raises(InvalidInput, match=r"^x\\n: "):
+        json_data.read("x\n", datatype, shape, data, is_base64=False)
+
+
+def test_texts_are_their_bytes():
+    """One may stand alone, and none need not stand at all."""
+
+    def read(shape, data, *, is_base64=False):
+        return json_data.read("x", "BYTES", shape, data, is_base64=is_base64).data
+
+    assert read([2, 1], [["a"], ["ö"]]) == [b"a", "ö".encode()]
+    assert read([1], "ab") == [b"ab"]
+    assert read([0], None) == read([0], []) == []
+    assert read([1], ["/w=="], is_base64=True) == [b"\xff"]
+    for wrong in ("/w=", "!/w==", "ö"):
+        with pytest.raises(InvalidInput, match="expected base64"):
+            read([1], [wrong], is_base64=True)
+
+
+def test_numbers_that_were_cut_out_are_as_many_as_their_shape_says():
+    numbers = NumberList(b"[1,2,3]")
+    assert json_data.read("x", "FP32", [3, 1], numbers, is_base64=False).data.tolist() == [
+        [1.0],
+        [2.0],
+        [3.0],
+    ]
+    for shape in ([2], [4], [0], [1 << 40]):
+        with pytest.raises(InvalidInput, match=r"^x\\n: expected \d+ values .* got 3"):
+            json_data.read("x\n", "FP32", shape, numbers, is_base64=False)

@@ -28,6 +28,15 @@ TABLE = Side(
 )
 NUMBERS = Side("columns", (Field("a", "float64", (None,)), Field("b", "float64", (None,))))
 NAMED = Side("tensors", (Field("ids", "int64", (None, None)), Field("mask", "bool", (None, None))))
+MIXED = Side("array", (Field("y", "object", (None, 3)),))
+GAPS = Side(
+    "columns",
+    (
+        Field("age", "float64", (None,), is_nullable=True),
+        Field("city", "str", (None,), is_nullable=True),
+        Field("id", "int64", (None,)),
+    ),
+)
 HALF = Side("array", (Field("x", "bfloat16", (None,)),))
 
 
@@ -73,6 +82,43 @@ def test_bfloat16_is_the_nearest(array):
     np.testing.assert_allclose(read.data[finite], array[finite], rtol=2**-8, atol=1e-38)
     again = from_raw("x", "BF16", array.shape, to_raw(read))
     np.testing.assert_array_equal(again.data, read.data)
+
+
+@given(arrays.arrays(np.uint32, 4, elements=st.integers(0, 2**32 - 1)), st.booleans())
+def test_bfloat16_is_rounded_as_arithmetic_says(bits, is_between):
+    """To the nearer of its two neighbors, and where both are as near to the even one."""
+    bits = bits & ~np.uint32(0xFFFF) | 0x8000 if is_between else bits
+    array = bits.view(np.float32)
+    array = array[np.isfinite(array)]
+    got = np.frombuffer(to_raw(Tensor("x", "BF16", array.shape, array)), "<u2")
+    for value, half in zip(array, got, strict=True):
+        below = int(value.view(np.uint32)) >> 16
+        lower, upper = (
+            (np.array([each << 16], np.uint32).view(np.float32).astype(np.float64)[0])
+            for each in (below, below + 1)
+        )
+        if not np.isfinite(upper):
+            continue
+        down, up = abs(float(value) - lower), abs(upper - float(value))
+        assert half == (below if down < up or (down == up and below % 2 == 0) else below + 1)
+
+
+@given(st.lists(st.binary(max_size=5), max_size=4), st.binary(min_size=1, max_size=9))
+def test_raw_bytes_end_where_the_last_value_ends(values, more):
+    """Neither less nor more, and nothing is taken for a value that is none."""
+    raw = b"".join(struct.pack("<I", len(each)) + each for each in values)
+    for wrong in (raw + more, raw[: -len(more)]):
+        with suppress(BadPayload):
+            read = from_raw("x", "BYTES", [len(values)], wrong).data
+            assert (read, wrong) == (values, raw)
+
+
+@pytest.mark.parametrize(
+    ("shape", "said"), [([1 << 32, 1 << 32], "total element count"), ([1 << 61], "byte size")]
+)
+def test_a_shape_speaks_of_no_more_than_there_can_be(shape, said):
+    with pytest.raises(InvalidInput, match=said):
+        from_raw("x", "FP64", shape, b"")
 
 
 @pytest.mark.parametrize(
@@ -197,6 +243,9 @@ def test_objects_are_json_or_text():
         (TABLE, [Tensor("name", "BYTES", [1], [b"\xff"]), numbers("age", [3])], "UTF-8"),
         (NAMED, [numbers("ids", [[1]], "INT64"), numbers("mask", [[1], [1]], "BOOL")], "rows"),
         (OBJECTS, [numbers("x", [np.inf])], "finite"),
+        (OBJECTS, [], "missing required input(s) ['input']"),
+        (MIXED, [bytes_of("x", "[1]", "a", shape=[2, 1])], "inputs.x: expected shape"),
+        (GAPS, [numbers("id", 1, "INT64")], "inputs.id: expected shape (rows), got ()"),
         (HALF, [numbers("x", [np.nan])], "inputs.x: expected a value everywhere, got NaN"),
         (HALF, [numbers("x", [np.inf])], "inputs.x: expected a value everywhere, got an infinity"),
         (OBJECTS, [numbers("x", [1]), numbers("y", [1, 2])], "number of rows"),
@@ -309,6 +358,19 @@ def test_outputs_within_an_output_are_records_of_json():
     assert tensor == Tensor("hidden", "BYTES", (1,), [b'{"output-0":[1.0,2.0],"output-1":1.0}'])
 
 
+def test_a_number_that_is_none_is_null_in_json():
+    """JSON has no word for it; wherever the model runs."""
+    nan = np.nan
+    (tensor,) = from_output(Signature(outputs=OBJECTS), {"h": (np.array([nan]), np.array([1.5]))})
+    assert tensor.data == [b'{"output-0":null,"output-1":1.5}']
+    gap = (0, "It is NaN.", "It is NaN.", True)
+    elsewhere = Fragments.of(b'["a",null,1],', [13], [gap])
+    for rows in ([["a", nan, 1]], np.array([["a", nan, 1]], object), elsewhere):
+        for side in (OBJECTS, MIXED):
+            (tensor,) = from_output(Signature(outputs=side), rows)
+            assert tensor.data == [b'["a",null,1]']
+
+
 def test_a_column_is_of_the_datatype_that_metadata_promise_whatever_is_missing():
     side = Side("columns", (Field("n", "float64", (None,)), Field("s", "str", (None,))))
     for numbers in ([1, None], [1, 2], [None, None]):
@@ -332,28 +394,18 @@ def test_numbers_of_numpy_in_records_are_numbers(value, datatype):
     assert (tensor.datatype, tensor.data.tolist()) == (datatype, [value.item()] * 2)
 
 
-GAPS = Side(
-    "columns",
-    (
-        Field("age", "float64", (None,), is_nullable=True),
-        Field("city", "str", (None,), is_nullable=True),
-        Field("id", "int64", (None,)),
-    ),
-)
-
-
 def test_columns_with_gaps_are_optional():
     """One that is not there has no value anywhere; one without gaps has to be there."""
     batch = to_batch(GAPS, [numbers("id", [1, 2], "INT64"), bytes_of("city", "a", "b")])
     assert np.isnan(batch["age"]).all()
     assert batch["city"].tolist() == ["a", "b"]
     assert to_batch(GAPS, [numbers("id", [1], "INT64")])["city"].tolist() == [None]
+    assert to_batch(GAPS, [numbers("id", [], "INT64")])["age"].shape == (0,)
     with pytest.raises(InvalidInput, match=r"missing required input\(s\) \['id'\]"):
         to_batch(GAPS, [numbers("age", [1.0], "FP64")])
     assert [each.is_optional for each in specs(GAPS, "input")] == [True, True, False]
 
 
-MIXED = Side("array", (Field("y", "object", (None, 3)),))
 ROWS = [["a", 1, 2.5], ["1", None, True]]
 
 
