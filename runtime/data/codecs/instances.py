@@ -14,6 +14,9 @@ MAX_DEPTH = 64  # levels of nesting that a value may have
 _KEY = re.compile(rb'"[ \t\r\n]*:')
 _NO_NUMBER = re.compile(r".?-?(NaN|nan|Infinity|inf)\b", re.DOTALL)
 _CONTAINERS = frozenset({list, dict})
+_DIGITS = bytes(0x39 if each in b"0123456789" else 0x20 for each in range(256))
+_MANY = b"9" * 19  # digits of the shortest whole number that 64 bits may not hold
+_WIDE = re.compile(rb"-[0-9]{19}|(?<![0-9.])[0-9]{20}")
 
 
 def loads(body: bytes) -> list[Any]:
@@ -51,9 +54,25 @@ def parse(body: bytes) -> Any:
     return value
 
 
+def exact(body: bytes) -> Any:
+    """Any JSON value as orjson reads it, but for whole numbers beyond 64 bits, which it rounds.
+
+    Raises:
+        orjson.JSONDecodeError: when it is no JSON, or has a number beyond all floats.
+        InvalidInput: when it is nested too deeply.
+    """
+    value = orjson.loads(body)
+    if _MANY not in body.translate(_DIGITS) or _WIDE.search(body) is None:
+        return value
+    try:
+        return json.loads(body)
+    except RecursionError:
+        raise _too_deep("The body is") from None
+
+
 def _parse(body: bytes) -> Any:
     try:
-        return orjson.loads(body)
+        return exact(body)
     except orjson.JSONDecodeError as error:
         if not body.strip():
             raise BadPayload("The body is empty; JSON was expected.") from None
@@ -79,7 +98,7 @@ def check_depth(value: Any, path: str = "instances") -> None:
         ]
         if not level:
             return
-    raise InvalidInput(f"{path}: nested more than {MAX_DEPTH} levels deep.")
+    raise _too_deep(f"{path}:")
 
 
 def dumps(predictions: Any) -> bytes:
@@ -129,7 +148,11 @@ def _refuse_duplicates(body: bytes) -> None:
     try:
         json.loads(body, object_pairs_hook=_once, parse_int=len, parse_float=len)
     except RecursionError:
-        raise InvalidInput(f"The body is nested more than {MAX_DEPTH} levels deep.") from None
+        raise _too_deep("The body is") from None
+
+
+def _too_deep(what: str) -> InvalidInput:
+    return InvalidInput(f"{what} nested more than {MAX_DEPTH} levels deep.")
 
 
 def _once(pairs: list[tuple[str, Any]]) -> None:

@@ -15,7 +15,7 @@ import orjson
 
 from ...errors import InvalidInput, PredictionFailed
 from ...manifests.signature import Field, Side
-from . import column, frame
+from . import column, frame, free_values
 from .fragments import Fragments, Unfit
 from .predictions import to_instances, to_wire
 from .stacking import stacked
@@ -77,6 +77,7 @@ def _gather_array(side: Side, instances: list[Any], null: bool) -> np.ndarray:
 
 
 def _gather_objects(side: Side, instances: list[Any], null: bool) -> list[Any]:  # noqa: ARG001
+    free_values.check(instances)
     return list(instances)
 
 

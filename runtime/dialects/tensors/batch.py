@@ -5,7 +5,6 @@ from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
-import orjson
 
 from ...data.codecs import instances
 from ...data.rows import table
@@ -100,7 +99,7 @@ def _named(side: Side, tensors: Sequence[Tensor], model: str) -> dict[str, Any]:
         raise InvalidInput("inputs: the tensors differ in their number of rows.")
     missing = [field.name for field in side.fields if field.name not in found]
     if missing:
-        rows = max(len(array) for array in found.values() if np.ndim(array))
+        rows = max((len(array) for array in found.values() if np.ndim(array)), default=1)
         found |= {name: np.full(rows, None, object) for name in missing}
     return found
 
@@ -185,7 +184,7 @@ def _rows(tensor: Tensor) -> list[Any]:
         return list(listed)
     values = np.empty(len(tensor.data), object)
     values[:] = [_value(tensor.shown, each) for each in tensor.data]
-    is_column = len(tensor.shape) <= 1 or math.prod(tensor.shape[1:]) == 1
+    is_column = math.prod(tensor.shape[1:]) == 1
     return list(values) if is_column else list(values.reshape(tensor.shape).tolist())
 
 
@@ -193,8 +192,8 @@ def _value(shown: str, value: bytes) -> Any:
     """A JSON object, list or string; anything else is text, for numbers have datatypes."""
     if value[:1] in {b"{", b"[", b'"'}:
         try:
-            return orjson.loads(value)
-        except orjson.JSONDecodeError:
+            return instances.exact(value)
+        except ValueError:
             pass
     return _text(shown, value)
 

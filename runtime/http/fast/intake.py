@@ -5,7 +5,6 @@ from itertools import chain
 from typing import Any
 
 import numpy as np
-import orjson
 
 from ...data import media
 from ...data.codecs import instances
@@ -103,7 +102,9 @@ class Intake(Arrivals):
         try:
             # One colon is one key, so nothing can be there twice.
             found = (
-                orjson.loads(body)["instances"] if body.count(b":") == 1 else instances.loads(body)
+                instances.exact(body)["instances"]
+                if body.count(b":") == 1
+                else instances.loads(body)
             )
         except (ValueError, TypeError, KeyError, RequestError):
             return None

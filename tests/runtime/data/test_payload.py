@@ -6,7 +6,7 @@ import json
 import numpy as np
 import pytest
 
-from modelbundle.runtime.data.payload import NPY, Codec
+from modelbundle.runtime.data.payload import JSON, NPY, Codec
 from modelbundle.runtime.errors import (
     InvalidInput,
     PayloadTooLarge,
@@ -88,3 +88,23 @@ def test_nan_is_an_error_unless_null_stands_for_it():
     assert Codec(OBJECTS, nan_as_null=True).encode(np.array([np.nan])).body == (
         b'{"predictions":[null]}'
     )
+
+
+@pytest.mark.parametrize("value", [2**64, -(2**63) - 1, {"ids": [1, 2**70]}])
+@pytest.mark.parametrize("side", [OBJECTS, Side("array", (Field("x", "object", (None,)),))])
+def test_what_no_process_could_hand_on_exactly_is_refused(side, value):
+    """Whole numbers beyond 64 bits arrived as the nearest float."""
+    codec = Codec(side)
+    body = json.dumps({"instances": [2**64 - 1, -(2**63), value]}).encode()
+    place = r"instances\[2\]" + (r"\.ids\[1\]" if isinstance(value, dict) else "")
+    with pytest.raises(InvalidInput, match=f"{place}: expected a whole number of up to 64 bits"):
+        codec.decode(body, "application/json")
+    assert list(codec.decode(b'{"instances": [18446744073709551615]}', JSON)) == [2**64 - 1]
+
+
+def test_a_float_may_be_spelled_as_a_long_whole_number():
+    """As JavaScript spells 1e20."""
+    side = Side("columns", (Field("x", "float64", (None,)), Field("y", "float32", (None,))))
+    body = b'{"instances": [{"x": 100000000000000000000, "y": 100000000000000000000}]}'
+    columns = Codec(side).decode(body, JSON)
+    assert [columns["x"].tolist(), columns["y"].tolist()] == [[1e20], [float(np.float32(1e20))]]

@@ -114,3 +114,18 @@ def test_of_other_mistakes_nothing_is_said_of_missing_values(body):
     with pytest.raises(BadPayload) as caught:
         instances.loads(body)
     assert "null" not in caught.value.detail.replace("expected 'null'", "")
+
+
+@given(
+    st.lists(
+        st.integers()
+        | st.sampled_from([-(2**63) - 1, -(2**63), 2**64 - 1, 2**64, 10**19, -(10**18), 10**300])
+        | st.floats(allow_nan=False, allow_infinity=False)
+        | st.text("0123456789-.\"\\", max_size=25)
+    )
+)
+def test_whole_numbers_are_read_exactly_however_long_they_are(values):
+    """orjson makes floats of those beyond 64 bits, and nobody would know."""
+    read = instances.parse(json.dumps(values).encode())
+    assert read == values
+    assert list(map(type, read)) == list(map(type, values))

@@ -1,0 +1,44 @@
+"""FreeValues: values of any form, for a model of which nothing says what it takes.
+
+Processes hand them on as JSON, whose whole numbers have up to 64 bits there: one of more would
+arrive as another number, so it is refused.
+"""
+
+from typing import Any
+
+import orjson
+
+from ...errors import InvalidInput
+
+_LEAST, _MOST = -(2**63), 2**64 - 1
+_SHOWN = 24  # digits of a number that an error repeats
+
+
+def check(values: list[Any], path: str = "") -> None:
+    """Refuse whole numbers of more than 64 bits; `path` is where in a row the values stand.
+
+    Raises:
+        InvalidInput: for the first of them, with its place.
+    """
+    try:  # a look at each of them would take many times as long
+        orjson.dumps(values, default=_nothing, option=orjson.OPT_NON_STR_KEYS)
+    except TypeError:
+        for row, value in enumerate(values):
+            _check(value, f"instances[{row}]{path}")
+
+
+def _nothing(_: Any) -> None:
+    """For what is no JSON, and no number either."""
+
+
+def _check(value: Any, place: str) -> None:
+    if type(value) is dict:
+        for name, item in value.items():
+            _check(item, f"{place}.{str(name)[:_SHOWN]}")
+    elif type(value) is list:
+        for index, item in enumerate(value):
+            _check(item, f"{place}[{index}]")
+    elif type(value) is int and not _LEAST <= value <= _MOST:
+        digits = str(value)
+        shown = digits if len(digits) <= _SHOWN else f"{digits[:_SHOWN]}..."
+        raise InvalidInput(f"{place}: expected a whole number of up to 64 bits, got {shown}.")
