@@ -24,8 +24,8 @@ def asked(side: Side, instances: list[Any], answers: Callable[[Any], bool]) -> S
     """
     names = [f.name for f in side.fields if column.family(f.dtype) in _HAS_MISSING]
 
-    def takes(lacking: list[str]) -> bool:
-        marked = _marked(side, set(lacking))
+    def takes(lacking: set[str]) -> bool:
+        marked = _marked(side, lacking)
         rows = [_without(instances[0], marked, lacking), *instances[1:2]]
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # of a question that nobody asked
@@ -33,10 +33,10 @@ def asked(side: Side, instances: list[Any], answers: Callable[[Any], bool]) -> S
 
     if not instances or not names or side.layout == "objects":
         return side
-    if takes(names):
+    if takes(set(names)):
         return _marked(side, set(names))
     few = names if 1 < len(names) <= _ASKED else []
-    return _marked(side, {name for name in few if takes([name])})
+    return _marked(side, {name for name in few if takes({name})})
 
 
 def _marked(side: Side, names: set[str]) -> Side:
@@ -64,7 +64,7 @@ def _lacks(values: Any) -> bool:
     return kind == "O" and any(value is None or value != value for value in values.flat)  # noqa: PLR0124
 
 
-def _without(instance: Any, side: Side, names: list[str]) -> Any:
+def _without(instance: Any, side: Side, names: set[str]) -> Any:
     if side.layout == "array":
         return _emptied(instance)
     return {name: _emptied(value) if name in names else value for name, value in instance.items()}

@@ -11,7 +11,7 @@ from ....runtime.errors import BundleError, PredictionFailed, RequestError, in_s
 from ....runtime.frameworks.framework import Framework
 from ....runtime.manifests.signature import OBJECTS, Side, Signature
 from ...errors import SampleMismatch
-from . import class_names, missing, sample_rows, signatures
+from . import class_names, independence, missing, sample_rows, signatures
 
 ROWS = 8  # recorded of a sample
 _HINT_ROWS = "Give rows as the model takes them, without labels."
@@ -41,6 +41,7 @@ class Recording:
     method: str
     signature: Signature
     samples: Samples | None
+    is_mixed: bool = False  # whether a row's answer is another beside other rows
 
 
 def record(
@@ -60,17 +61,36 @@ def record(
     """
     declared = framework.signatures(model)
     recordings: list[Recording] = []
-    for method in methods or framework.methods(model):
+    named = framework.methods(model)
+    rows: Any = None  # of the sample, as the model takes them
+    for method in methods or named:
         known = chosen.get(method)
         inputs = known.inputs if known else getattr(declared.get(method), "inputs", None)
+        asked = _Method(framework, model, method, known)
         try:
-            recorded = _Method(framework, model, method, known).record(sample, inputs)
+            recorded = asked.record(sample, inputs)
         except SampleMismatch:
             if methods or not recordings:
                 raise
             continue
         recordings.append(recorded)
-    return recordings
+        rows = asked.rows
+    others = set(named) - {each.method for each in recordings}
+    is_mixed = any(each.is_mixed for each in recordings) or (
+        framework.name == "sklearn"  # whose other methods are harmless to ask
+        and any(_Method(framework, model, each, None).is_mixed(rows) for each in sorted(others))
+    )
+    return [_alone(each, chosen) for each in recordings] if is_mixed else recordings
+
+
+def _alone(recording: Recording, chosen: Mapping[str, Signature]) -> Recording:
+    """One call a request: what shows in one method of a model is so in all of them.
+
+    A label is a score that was rounded; that it moves with the rows around is seen in the score.
+    """
+    if recording.method in chosen:
+        return recording
+    return replace(recording, signature=replace(recording.signature, batchable=False))
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,6 +111,7 @@ class _Method:
         self._method = method
         self._known = known
         self._is_foreign = False  # whether the sample is a table of another library than pandas
+        self.rows: Any = None  # of the sample, at most ROWS
 
     def record(self, sample: Any, declared: Side | None) -> Recording:
         rows = sample_rows.plain(sample.rows if isinstance(sample, Text) else sample)
@@ -111,15 +132,27 @@ class _Method:
         fixed = inputs.fields[0].shape[0] if inputs.fields else None
         few = self._told(lambda: table.slice(batch, 0, fixed or ROWS))
         answer = self._told(lambda: self._answered(few))
-        inputs, batch = self._nullable(inputs, batch), few
+        inputs, self.rows = self._nullable(inputs, batch), few
         outputs = signatures.side_of(answer, "output")
         outputs = class_names.named(outputs, self._framework, self._model, self._method, answer)
+        differs = self._differs(answer) if fixed is None else None
         signature = self._known or Signature(
-            inputs,
-            _free_batch(outputs, fixed),
-            batchable=fixed is None and self._are_rows_independent(batch, answer),
+            inputs, _free_batch(outputs, fixed), batchable=differs is False
         )
-        return Recording(self._method, signature, self._samples(signature, batch))
+        return Recording(self._method, signature, self._samples(signature, few), bool(differs))
+
+    def is_mixed(self, rows: Any) -> bool:
+        """Whether a row's answer is another beside other rows; False where it cannot be asked."""
+        self.rows = rows
+        try:
+            return bool(self._differs(self._call(rows)))
+        except Exception:  # noqa: BLE001  the method was not asked for
+            return False
+
+    def _differs(self, answer: Any) -> bool | None:
+        if independence.is_of_sequences(self._model, self._method):
+            return True
+        return independence.differs(self._call, self.rows, answer)
 
     def _unnamed(self, sample: Any, batch: Any, declared: Side | None) -> Any:
         """A table as a matrix for a model that was fitted on one, where it takes no table.
@@ -212,22 +245,6 @@ class _Method:
                 hint=_HINT_FRAME if self._is_foreign else hint,
             ) from error
 
-    def _are_rows_independent(self, batch: Any, answer: Any) -> bool:
-        """Whether n rows give n answers, and a row's answer is the same without the others."""
-        try:
-            count = table.rows(batch)
-            if table.rows(answer) != count:
-                return False
-            whole = _with_gaps(answer)
-            if count == 1:
-                twice = _with_gaps(self._call(table.concat([batch, batch])))
-                return not compare(whole * 2, twice)
-            ends = [table.slice(batch, 0, 1), table.slice(batch, count - 1, count)]
-            alone = [row for end in ends for row in _with_gaps(self._call(end))]
-            return not compare([whole[0], whole[-1]], alone)
-        except Exception:  # noqa: BLE001  it answered before: alone or doubled, it cannot
-            return False
-
     def _samples(self, signature: Signature, batch: Any) -> Samples | None:
         """The rows and answers in the wire's form, if the same come again."""
         instances = self._instances(signature.inputs, batch)
@@ -299,10 +316,6 @@ def _check_sayable(batch: Any) -> None:
 
 def _plain(answer: Any) -> list[Any]:
     return table.to_instances(answer)
-
-
-def _with_gaps(answer: Any) -> list[Any]:
-    return table.to_instances(answer, nan_as_null=True)
 
 
 def _free_batch(side: Side, fixed: int | None) -> Side:

@@ -168,10 +168,9 @@ def as_floats(batch: Any) -> Any:
     if isinstance(batch, np.ndarray):
         return batch.astype("float64") if batch.dtype.kind in "iu" else batch
     if hasattr(batch, "columns"):
-        whole = [
-            name for name in batch.columns if str(batch[name].dtype).startswith(("int", "uint"))
-        ]
-        return batch.astype(dict.fromkeys(whole, "float64"))
+        dtypes = batch.dtypes.items()
+        whole = [name for name, dtype in dtypes if str(dtype).startswith(("int", "uint"))]
+        return batch.astype(dict.fromkeys(whole, "float64")) if whole else batch
     if isinstance(batch, Mapping):
         return {name: as_floats(part) for name, part in batch.items()}
     return batch

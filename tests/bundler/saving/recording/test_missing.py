@@ -11,10 +11,12 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import OneHotEncoder
 
 import modelbundle
+from modelbundle.bundler.saving.recording import missing
 from modelbundle.bundler.store import Store
 from modelbundle.runtime.data.rows import table
 from modelbundle.runtime.data.samples import Samples
 from modelbundle.runtime.errors import InvalidInput
+from modelbundle.runtime.manifests.signature import Field, Side
 from modelbundle.runtime.models.model import LoadedModel
 
 FRAME = pd.DataFrame(
@@ -120,3 +122,24 @@ def test_a_missing_text_is_the_same_alone_and_among_others():
     assert answer(loaded, [{"city": None}], "predict_proba")[0] == pytest.approx(live)
     both = answer(loaded, [{"city": None}, {"city": "Oslo"}], "predict_proba")
     assert both[0] == pytest.approx(live)
+
+
+class _Name(str):
+    """A column's name that counts how often it is compared with another."""
+
+    compared = 0
+    __hash__ = str.__hash__
+
+    def __eq__(self, other):
+        _Name.compared += 1
+        return str.__eq__(self, other)
+
+
+def test_each_column_of_a_wide_table_is_looked_up_once():
+    """Compared with each other, 60,000 columns took minutes."""
+    names = [_Name(f"c{position}") for position in range(400)]
+    side = Side("columns", tuple(Field(name, "float64", (None,)) for name in names))
+    _Name.compared = 0
+    marked = missing.asked(side, [dict.fromkeys(names, 1.0)], lambda _: True)
+    assert all(field.is_nullable for field in marked.fields)
+    assert _Name.compared < 20 * len(names)
