@@ -6,13 +6,14 @@ from collections.abc import Iterator
 from contextlib import suppress
 from urllib.parse import quote
 
-from ...errors import Damaged, RegistryError
+from ...errors import RegistryError
 from ...store import Blob
 from ..http.answer import Answer
 from ..http.exchange import Exchange
 from ..http.retry import Retry
 from ..http.transient_error import TransientError
 from .content import Content
+from .layout_place import changed
 from .place import Advance, Way
 
 _CREATED, _ACCEPTED, _TOO_LARGE, _NOT_SATISFIABLE = 201, 202, 413, 416
@@ -208,7 +209,4 @@ class Upload:
             running.update(part)
         got = f"sha256:{running.hexdigest()}"
         if got != self._blob.digest:
-            raise Damaged(
-                f"The blob `{self._blob.digest}` has changed in the store: got {got}.",
-                hint="See what is affected with `bundle verify`.",
-            )
+            raise changed(self._blob.digest, got)

@@ -1,0 +1,119 @@
+"""LayoutPlace: an OCI image layout that is read and written file by file; its index comes last."""
+
+from abc import ABC, abstractmethod
+from collections.abc import Sequence
+from contextlib import AbstractContextManager
+from threading import Event
+
+from ....runtime import digest as digests
+from ...errors import Damaged, RegistryError
+from ..http.limits import Limits
+from ..reference import BucketReference, DirectoryReference
+from .index import LIMIT, Index
+
+_LOOKS = 5  # at an index that others may have written meanwhile, where locks mean nothing
+
+
+class LayoutPlace(ABC):
+    """A `Place` whose manifests are named by an index, which its writers share."""
+
+    def __init__(
+        self, reference: DirectoryReference | BucketReference, where: str, limits: Limits
+    ) -> None:
+        self.reference = reference
+        self.limits = limits
+        self.stop = Event()
+        self._where = where
+
+    def manifest(self) -> bytes:
+        """The manifest of the name or digest; see `Place`."""
+        wanted = self.reference.digest or self._index().chosen(self.reference.tag, self._where)
+        data = self._read(blob_name(wanted), self.limits.manifest + 1)
+        if data is None:
+            raise RegistryError(f"`{self._where}` has no manifest {wanted}.")
+        if len(data) > self.limits.manifest:
+            raise RegistryError(f"The manifest is longer than {self.limits.manifest:,} bytes.")
+        if digests.of_bytes(data) != wanted:
+            raise Damaged(f"Expected the manifest {wanted}, got {digests.of_bytes(data)}.")
+        if self.reference.tag is None and self._read("index.json", 1) is not None:
+            name = self._index().name(wanted)
+            self.reference = self.reference.at(name) if name else self.reference
+        return data
+
+    def digest(self, tag: str) -> str | None:
+        """The digest of the manifest that has a name now."""
+        return self._index().digest(tag)
+
+    def tagged(self, tag: str) -> bytes | None:
+        """The manifest or index of a name or digest."""
+        wanted = tag if digests.is_digest(tag) else self.digest(tag)
+        if wanted is None or not digests.is_digest(wanted):
+            return None
+        return self._read(blob_name(wanted), self.limits.manifest)
+
+    def referrers(self, digest: str) -> bytes | None:  # noqa: ARG002
+        """Nothing: a layout lists what its index names."""
+        return None
+
+    def refer(self, manifest: bytes) -> bool:
+        """Write it by its digest; its name comes with the list of all."""
+        self._write(blob_name(digests.of_bytes(manifest)), manifest)
+        return False
+
+    def publish(self, manifest: bytes, tags: Sequence[str]) -> None:
+        """Put the manifest's digest into the index under every name."""
+        wanted = digests.of_bytes(manifest)
+        self._write(blob_name(wanted), manifest)
+        for _ in range(_LOOKS):
+            with self._locked():
+                index = self._index()
+                if (fresh := index.moved(manifest, tags)) != index:
+                    self._write("index.json", fresh.encode())
+            if all(self.digest(tag) == wanted for tag in tags):
+                return
+        raise RegistryError(f"Others write the index of `{self._where}` all the time; try again.")
+
+    def cut(self) -> None:
+        """Let copies end at their next chunk."""
+        self.stop.set()
+
+    def close(self) -> None:  # noqa: B027 - neither kind has anything to close
+        """Nothing is open."""
+
+    def _check_cut(self) -> None:
+        if self.stop.is_set():
+            raise RegistryError("The copy was broken off.")
+
+    def _index(self) -> Index:
+        data = self._read("index.json", LIMIT)
+        if data is None:
+            return self._without_index()
+        return Index.read(data, f"{self._where}/index.json")
+
+    def _without_index(self) -> Index:
+        return Index.empty()
+
+    @abstractmethod
+    def _read(self, name: str, limit: int) -> bytes | None:
+        """The first bytes of a file of the layout; None where there is none."""
+
+    @abstractmethod
+    def _write(self, name: str, data: bytes) -> None:
+        """Write a file of the layout, whole or not at all."""
+
+    @abstractmethod
+    def _locked(self) -> AbstractContextManager[object]:
+        """Keeps other writers from the index, as far as that can be done."""
+
+
+def blob_name(digest: str) -> str:
+    """Where a blob stands in a layout."""
+    return f"blobs/sha256/{digest.removeprefix('sha256:')}"
+
+
+def changed(digest: str, got: str) -> Damaged:
+    """Our own copy of a blob is not what its digest says, so it must not travel."""
+    return Damaged(
+        f"The blob `{digest}` has changed in the store: got {got}.",
+        hint="See what is affected with `bundle verify`.",
+    )
