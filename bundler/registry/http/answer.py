@@ -22,11 +22,8 @@ _SECONDS = re.compile(r"[0-9]{1,9}")
 class Answer:
     """Head and body of one answer; the body is read once, or closed."""
 
-    def __init__(
-        self, response: BaseHTTPResponse, url: str, limits: Limits, *, has_body: bool
-    ) -> None:
+    def __init__(self, response: BaseHTTPResponse, url: str, limits: Limits) -> None:
         self._response = response
-        self._has_body = has_body
         self._body: bytes | None = None
         self._limits = limits
         self.url = url
@@ -84,8 +81,6 @@ class Answer:
             if time.monotonic() > deadline:
                 self.close()
                 raise RegistryError(f"The {what} takes longer than {self._limits.answer:.0f} s.")
-        if self.length is not None and size < min(self.length, limit) and self._has_body:
-            raise TransientError(f"The {what} broke off after {size:,} of {self.length:,} bytes.")
         self._response.release_conn()
         return b"".join(parts)
 

@@ -76,7 +76,7 @@ class Wire:
         except (HTTPError, OSError, ValueError) as error:
             raise self._failure(url, error) from error
         self.has_answered = True
-        return Answer(response, url, self._limits, has_body=method != "HEAD")
+        return Answer(response, url, self._limits)
 
     def cut(self) -> None:
         """End every request that is under way."""

@@ -127,6 +127,48 @@ def test_after_a_cut_nothing_goes_out(liar, wire):
         one.send("GET", f"{liar.url}/", {}).read(10)
 
 
+def test_a_cut_ends_what_is_under_way(liar):
+    asked, over = threading.Semaphore(0), threading.Event()
+
+    def hold(_):
+        asked.release()
+        over.wait(20)
+
+    liar.twist("GET", "/", hold)
+    one, ended = Wire("h", replace(QUICK, answer=60)), []
+
+    def send():
+        try:
+            one.send("GET", f"{liar.url}/", {})
+        except TransientError as error:
+            ended.append(error)
+
+    threads = [threading.Thread(target=send) for _ in range(2)]
+    for thread in threads:
+        thread.start()
+        asked.acquire(timeout=20)
+    one.cut()
+    for thread in threads:
+        thread.join(10)
+    assert len(ended) == 2
+    over.set()
+    one.close()
+
+
+def test_nobody_watches_an_answer_that_has_begun(liar):
+    """It would be cut in the middle, or the next one on that connection."""
+    liar.twist("GET", "/", lambda h: h.say(200, b"x"))
+    before = set(threading.enumerate())
+    one = Wire("h", replace(QUICK, answer=600))
+    assert one.send("GET", f"{liar.url}/", {}).read(10) == b"x"
+    watching = set(threading.enumerate()) - before
+    for thread in watching:
+        if isinstance(thread, threading.Timer):
+            thread.join(10)
+            assert not thread.is_alive()
+    one.close()
+
+
 def test_a_host_that_swallows_everything_is_left(wire):
     """Nobody has 192.0.2.1: the connection is refused, or given up in time."""
     one = Wire("h", replace(QUICK, connect=0.2))
