@@ -118,6 +118,13 @@ def test_an_address_is_shown_without_its_secrets():
     assert shown(url) == "https://s3.example.com/blob"
 
 
+def test_what_nobody_could_be_called_is_no_address(wire):
+    with pytest.raises(RegistryError, match="is not an address") as caught:
+        wire().send("GET", f"http://{'a' * 64}.io/blob?X-Amz-Signature=abc", {})
+    assert not isinstance(caught.value, TransientError)
+    assert "abc" not in str(caught.value)
+
+
 def test_after_a_cut_nothing_goes_out(liar, wire):
     one = wire()
     liar.twist("GET", "/", lambda h: h.say(200, b"x"))
