@@ -9,7 +9,6 @@ class Meter(Protocol):
 
     def advance(self, amount: int) -> None:
         """Count `amount` more bytes (or steps)."""
-        ...
 
 
 class Progress(Protocol):
@@ -17,11 +16,9 @@ class Progress(Protocol):
 
     def step(self, text: str) -> None:
         """Say what is being worked on, in one line."""
-        ...
 
     def meter(self, text: str, total: int, unit: str = "bytes") -> AbstractContextManager[Meter]:
         """A bar of `total` bytes (or steps), shown on a terminal only."""
-        ...
 
 
 class _Still:

@@ -25,7 +25,6 @@ class Source(Protocol):
     @property
     def where(self) -> str:
         """What errors call it."""
-        ...
 
     def document(self, name: str, limit: int) -> bytes:
         """All bytes of a small member.
@@ -33,7 +32,6 @@ class Source(Protocol):
         Raises:
             InvalidArchive: when it is not there, or has more than `limit` bytes.
         """
-        ...
 
     def check(self, inventory: Inventory) -> None:
         """Compare what is there with what should be, as far as that can be known beforehand.
@@ -41,7 +39,6 @@ class Source(Protocol):
         Raises:
             InvalidArchive: naming the member.
         """
-        ...
 
     def deliver(self, blobs: Iterable[Blob], receive: Receive) -> None:
         """Hand over each of these blobs once, in whatever order they come.
@@ -49,11 +46,9 @@ class Source(Protocol):
         Raises:
             InvalidArchive: naming the member.
         """
-        ...
 
     def offer(self, wanted: Mapping[str, int | None], offer: Receive) -> None:
         """Hand over what is called by one of these digests, whatever else there is."""
-        ...
 
 
 def inventory(source: Source) -> tuple[Announcement, Inventory]:

@@ -54,11 +54,9 @@ def compress(
 class _Writer(Protocol):
     def write(self, data: bytes, /) -> object:
         """Compress it."""
-        ...
 
     def close(self) -> None:
         """Write what is left."""
-        ...
 
 
 class _File:

@@ -47,18 +47,15 @@ class Framework(Protocol):
 
     def matches(self, model: object) -> bool:
         """Whether it adapts `model`, judged by the modules in `type(model).__mro__` alone."""
-        ...
 
     def reads(self, path: Path) -> str | None:
         """The format of the file at `path`, by its content, or None. Runs nothing."""
-        ...
 
     def save(self, model: Any, directory: Path, options: Mapping[str, Any]) -> Saved:
         """Write `model` into `directory`, deterministically, and leave it as it was.
 
         `options` are the author's own, `save(..., options={"init": {...}})`.
         """
-        ...
 
     def load(
         self, directory: Path, format: str, options: Mapping[str, Any], device: str, pickles: Any
@@ -68,19 +65,15 @@ class Framework(Protocol):
         `device` is "cpu" or "cuda:N"; `pickles` is a `runtime.pickles.Policy`, the only way to
         unpickle anything.
         """
-        ...
 
     def prepare(self, model: Any) -> Any:
         """A live object as the methods below take it: mostly the object itself."""
-        ...
 
     def methods(self, model: Any) -> tuple[str, ...]:
         """Names of the methods worth serving, the default first."""
-        ...
 
     def signatures(self, model: Any) -> Mapping[str, Signature]:
         """What the model itself tells of its methods, without being called; may be empty."""
-        ...
 
     def call(self, model: Any, method: str, batch: Any) -> Any:
         """Call `method` once with a whole batch.
@@ -89,7 +82,6 @@ class Framework(Protocol):
         input layout; the answer is an ndarray, a DataFrame, a dict or tuple of ndarrays, or a
         list, with as many rows.
         """
-        ...
 
 
 @runtime_checkable
@@ -98,7 +90,6 @@ class Tunable(Protocol):
 
     def refusal(self, format: str, tuning: Tuning) -> str | None:
         """Why a model of this format cannot be tuned so, or None. Runs nothing."""
-        ...
 
     def tune(self, model: Any, tuning: Tuning, device: str) -> Any:
         """The loaded model, tuned; its answers keep their dtypes.
@@ -106,7 +97,6 @@ class Tunable(Protocol):
         Raises:
             InvalidModel: when what that takes is not on this machine.
         """
-        ...
 
 
 @runtime_checkable
@@ -115,7 +105,6 @@ class Classifying(Protocol):
 
     def classes(self, model: Any, method: str) -> Mapping[int, Sequence[Any]]:
         """Of each field of a method's answer that has some, by its place; runs nothing."""
-        ...
 
 
 def lineage(model: object) -> frozenset[str]:

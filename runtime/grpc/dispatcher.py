@@ -54,7 +54,6 @@ class Log(Protocol):
 
     def write_all(self, exchanges: Any, ended: float) -> None:
         """Note calls that have ended just now, on the monotonic clock."""
-        ...
 
 
 class Dispatcher:

@@ -19,16 +19,13 @@ class Home(Protocol):
         Raises:
             BundleError: when it is in another process.
         """
-        ...
 
     @property
     def is_alive(self) -> bool:
         """Whether anybody would answer now."""
-        ...
 
     def executors(self, method: str) -> Sequence[Executor]:
         """What runs the batches of one method; each of them one at a time."""
-        ...
 
     def call(self, method: str, batch: Any) -> Any:
         """The answer for one batch, in this thread.
@@ -36,8 +33,6 @@ class Home(Protocol):
         Raises:
             BundleError: when the model is in another process.
         """
-        ...
 
     def close(self) -> None:
         """Let go of it; nothing is asked of it any more."""
-        ...

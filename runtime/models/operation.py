@@ -70,7 +70,6 @@ class Operation(Protocol):
 
     async def __call__(self, call: Call) -> Payload | Stream:
         """Answer `call`."""
-        ...
 
 
 class LargeBodyReader(Protocol):
@@ -78,15 +77,12 @@ class LargeBodyReader(Protocol):
 
     def takes(self, size: int, content_type: str) -> bool:
         """Whether it pays for a body of `size` bytes."""
-        ...
 
     async def decode(self, route: str, body: bytes, content_type: str) -> Any:
         """As `Codec.decode`."""
-        ...
 
     async def encode(self, route: str, output: Any, accept: str) -> Payload:
         """As `Codec.encode`."""
-        ...
 
 
 class ModelOperation:

@@ -14,15 +14,12 @@ class AvailabilityListener(Protocol):
 
     def missing(self, name: str, why: str) -> None:
         """Something is gone; `why` is a clause, fit for strangers."""
-        ...
 
     def found(self, name: str) -> None:
         """It is back."""
-        ...
 
     def broken(self, name: str, why: str) -> None:
         """It is tried again and again, and nobody should wait for it."""
-        ...
 
 
 class Availability:

@@ -50,7 +50,6 @@ class Writer(Protocol):
 
     def write(self, slab: Slab, output: Any, rows: int) -> Written:
         """Put `output` onto `slab`."""
-        ...
 
 
 class _Ended(BaseException):

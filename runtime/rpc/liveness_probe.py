@@ -19,20 +19,16 @@ class Probed(Protocol):
     @property
     def is_awaited(self) -> bool:
         """Whether calls are there."""
-        ...
 
     @property
     def usual(self) -> float:
         """Seconds that a call takes, of the slowest kind; 0 while nothing is known."""
-        ...
 
     def ping(self) -> None:
         """Ask whether it is alive."""
-        ...
 
     def stopped(self, why: str) -> None:
         """It has not answered for too long."""
-        ...
 
 
 class LivenessProbe:

@@ -43,11 +43,9 @@ class CallHost(Protocol):
         Raises:
             BundleError: for what a person can mend.
         """
-        ...
 
     async def stop(self) -> None:
         """Answer what is queued, then let go."""
-        ...
 
 
 class ServiceProcess:

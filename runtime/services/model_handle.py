@@ -27,20 +27,16 @@ class ModelRunner(Protocol):
     @property
     def methods(self) -> tuple[str, ...]:
         """Names of the methods, the default first."""
-        ...
 
     @property
     def object(self) -> Any:
         """The library's own object."""
-        ...
 
     async def __call__(self, batch: Any, method: str | None = None) -> Any:
         """Answer through the batcher, on the event loop that it was started on."""
-        ...
 
     def direct(self, batch: Any, method: str | None = None) -> Any:
         """Call the model with this batch alone, in this thread."""
-        ...
 
 
 @dataclass(frozen=True)

@@ -22,17 +22,14 @@ class TracedRequest(Protocol):
     @property
     def method(self) -> str:
         """The request's."""
-        ...
 
     @property
     def path(self) -> str:
         """The request's, decoded."""
-        ...
 
     @property
     def received(self) -> int:
         """Bytes of the body."""
-        ...
 
 
 class Tracing(Protocol):
@@ -40,15 +37,12 @@ class Tracing(Protocol):
 
     def around(self, asked: TracedRequest) -> AbstractContextManager["Ending"]:
         """A span while a request is answered: code that runs meanwhile is part of it."""
-        ...
 
     def ended(self, asked: TracedRequest, request: "Request", route: str, now: float) -> None:
         """A request was answered `now`, on the monotonic clock."""
-        ...
 
     def stop(self) -> None:
         """Send what is left. May take as long as the receiver does."""
-        ...
 
 
 class Ending(Protocol):

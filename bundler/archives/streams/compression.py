@@ -18,7 +18,6 @@ class Readable(Protocol):
 
     def read(self, size: int, /) -> bytes:
         """At most `size` bytes."""
-        ...
 
 
 class Compressor:

@@ -20,11 +20,9 @@ class Sink(Protocol):
 
     def write(self, data: bytes | memoryview) -> None:
         """Write every byte."""
-        ...
 
     def fileno(self) -> int | None:
         """The descriptor that the kernel may copy to; None where bytes must pass through us."""
-        ...
 
 
 def copy(blob: Blob, path: Path, sink: Sink, advance: Callable[[int], None]) -> None:

@@ -34,11 +34,9 @@ class Keeper(Protocol):
 
     def about(self, reference: str) -> Mapping[str, Any] | None:
         """The configuration of an image that it has, as OCI writes one; None if it has none."""
-        ...
 
     def python(self, reference: str) -> str | None:
         """What an image's Python says to `ASKED`; None where it cannot be asked."""
-        ...
 
     def fetch(self, reference: str, platform: str) -> None:
         """Pull an image.
@@ -46,11 +44,9 @@ class Keeper(Protocol):
         Raises:
             ImageFailed: with the engine's own words.
         """
-        ...
 
     def has(self, diff_ids: Sequence[str]) -> frozenset[str]:
         """Which of an image's layers, from the bottom up, need not be sent."""
-        ...
 
     def take(
         self, assembly: Assembly, sent: "Sent", tags: Sequence[str], progress: Progress
@@ -60,7 +56,6 @@ class Keeper(Protocol):
         Raises:
             ImageFailed: when it does not take it.
         """
-        ...
 
 
 @dataclass(frozen=True, slots=True)

@@ -19,7 +19,6 @@ class Content(Protocol):
         Raises:
             Damaged: when there are fewer.
         """
-        ...
 
 
 @dataclass(frozen=True, slots=True)

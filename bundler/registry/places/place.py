@@ -32,7 +32,6 @@ class Place(Protocol):
     @property
     def reference(self) -> Reference:
         """The place's own name."""
-        ...
 
     stop: Event
 
@@ -43,11 +42,9 @@ class Place(Protocol):
             RegistryError: when there is none, or no answer.
             Damaged: when it is not the one of the digest that was asked for.
         """
-        ...
 
     def has(self, blob: Blob) -> bool:
         """Whether the blob need not travel."""
-        ...
 
     def read(self, blob: Blob, offset: int) -> Stream:
         """Begin to read a blob, at `offset` where that can be done.
@@ -56,36 +53,27 @@ class Place(Protocol):
             TransientError: when it is worth trying again.
             Damaged: when it is there in another size.
         """
-        ...
 
     def send(self, blob: Blob, path: Path, advance: Advance) -> Way:
         """Bring a blob there, whole."""
-        ...
 
     def digest(self, tag: str) -> str | None:
         """The digest of the manifest that has a tag now."""
-        ...
 
     def publish(self, manifest: bytes, tags: Sequence[str]) -> None:
         """Make the manifest known by its tags; the last thing that is sent."""
-        ...
 
     def tagged(self, tag: str) -> bytes | None:
         """The manifest or index that has this tag or digest; None where there is none."""
-        ...
 
     def refer(self, manifest: bytes) -> bool:
         """Take in a manifest that refers to another; whether the place lists it by itself."""
-        ...
 
     def referrers(self, digest: str) -> bytes | None:
         """The place's own list of what refers to a manifest; None where it keeps none."""
-        ...
 
     def cut(self) -> None:
         """Let every thread that waits come back at once."""
-        ...
 
     def close(self) -> None:
         """Close what is open."""
-        ...

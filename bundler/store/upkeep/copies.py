@@ -20,7 +20,6 @@ class Copies(Protocol):
 
     def offer(self, wanted: Mapping[str, int | None], offer: Offer) -> None:
         """Hand over what may be one of these digests; their sizes are told where known."""
-        ...
 
 
 @dataclass(frozen=True, slots=True)

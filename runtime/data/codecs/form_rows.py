@@ -26,15 +26,12 @@ class FormReader(Protocol):
     @property
     def inputs(self) -> Side:
         """What the rows are fitted to."""
-        ...
 
     def decode(self, body: bytes, content_type: str) -> Any:
         """The batch in a body."""
-        ...
 
     def fitted(self, rows: Any) -> Any:
         """The batch of rows."""
-        ...
 
 
 def batch(reader: FormReader, body: bytes, content_type: str) -> Any:

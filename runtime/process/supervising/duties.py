@@ -18,73 +18,56 @@ class Duties(Protocol):
 
     def new_crew(self, number: int) -> Crew:
         """The crew to serve with; `number` counts them, from 0."""
-        ...
 
     def terms(self, supervision: Supervision) -> Terms:
         """What models come and go by, with `supervision` to do it."""
-        ...
 
     def front(self, slot: FrontSlot, on_ready: Callable[[], None]) -> int:
         """A front's whole life, in its process; the exit code."""
-        ...
 
     def model(self, slot: ModelSlot, on_ready: Callable[[], None]) -> int:
         """A model process' whole life, in its process; the exit code."""
-        ...
 
     def template(self, slot: TemplateSlot, on_ready: Callable[[], None]) -> int:
         """A template's whole life, in its process; the exit code."""
-        ...
 
     @property
     def has_stand_in(self) -> bool:
         """Whether another server answers, as long as this one does not."""
-        ...
 
     @property
     def is_replaceable(self) -> bool:
         """Whether another server can have come to listen on the same socket."""
-        ...
 
     def ready(self, crew: Crew) -> None:
         """A crew serves."""
-        ...
 
     def failed(self, error: BundleError) -> None:
         """A crew that was to take over cannot; the old one serves."""
-        ...
 
     def heard(self, slot: FrontSlot, event: Event) -> bool:
         """A front has told something; whether another crew is to be had because of it."""
-        ...
 
     def look(self, crew: Crew) -> bool:
         """Look at the crew that serves; whether to do so again in a while."""
-        ...
 
     def died(self, slot: ProcessSlot, cause: str) -> None:
         """Who stood there will be replaced; `cause` is "crash", "hang" or "memory"."""
-        ...
 
     def joined(self, slot: ProcessSlot) -> None:
         """Whoever stands there says that it is ready."""
-        ...
 
     def reaped(self, pid: int) -> None:
         """A process has ended, whatever it was and of whatever."""
-        ...
 
     def left(self, slot: FrontSlot) -> None:
         """A front has done what it had to, and will not be replaced."""
-        ...
 
     def handed_over(self) -> None:
         """Another server serves on the same socket, and this one takes nobody in any more."""
-        ...
 
     def last_call(self) -> None:
         """All fronts have told everybody that they are going."""
-        ...
 
 
 def work_at(duties: Duties, slot: ProcessSlot) -> Work:
