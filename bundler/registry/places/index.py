@@ -37,6 +37,7 @@ class Index:
         try:
             document = json.loads(data[:LIMIT])
             checked = [(digests.is_digest(e["digest"]), _name_of(e)) for e in document["manifests"]]
+            canonical.dumps(document)  # as it would be written: no NaN, no half of a character
         except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
             raise _not_one(where) from error
         if not all(is_digest for is_digest, _ in checked):

@@ -3,16 +3,20 @@
 import json
 import os
 import threading
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from modelbundle.bundler.errors import Damaged, Refused, RegistryError
+from modelbundle.bundler.registry.places.directory import Directory
 from modelbundle.bundler.registry.pulling import Wanted, pull
 from modelbundle.bundler.registry.pushing import push
+from modelbundle.bundler.registry.reference import parse
 from modelbundle.bundler.store.files import disk
 
 from ...drive import Drive, there
+from ..conftest import QUICK
 
 
 @pytest.fixture
@@ -158,7 +162,12 @@ def test_a_blob_that_is_no_file_of_its_size_is_refused(
         os.mkfifo(path)
     elif change == "folder":
         path.mkdir()
-    with pytest.raises((Damaged, RegistryError)) as caught:
+    said = (
+        "its manifest says"
+        if change in {"longer", "shorter"}
+        else "lacks the blob|is a link|is not"
+    )
+    with pytest.raises((Damaged, RegistryError), match=said) as caught:
         pull(f"{shared}:iris:2.1", other_store)
     assert "\n" not in str(caught.value)
     assert other_store.items("model") == []
@@ -169,12 +178,25 @@ def test_a_blob_that_is_no_file_of_its_size_is_refused(
     [
         b"", b"[]", b"{}", b'{"manifests": 5}', b'{"manifests": [5]}', b"[" * 100_000,
         b'{"manifests": [{"digest": "sha256:../../x"}]}', b'{"manifests": [{"digest": 5}]}',
+        b'{"manifests": [], "x": NaN}', b'{"manifests": [], "x": 1e999}',
+        b'{"manifests": [], "x": "\\ud800"}',
     ],
 )  # fmt: skip
-def test_an_index_that_is_none_is_refused(pushed, shared, other_store, data):
+def test_an_index_that_is_none_is_refused(pushed, shared, own_store, other_store, data):
     (shared / "index.json").write_bytes(data)
     with pytest.raises(RegistryError, match="is not the index"):
         pull(f"{shared}:iris:2.1", other_store)
+    with pytest.raises(RegistryError, match="is not the index"):
+        push(pushed.tag, str(shared), own_store)
+    assert (shared / "index.json").read_bytes() == data
+
+
+def test_a_manifest_that_is_too_long_is_not_taken_in_parts(pushed, shared, own_store):
+    longest = replace(QUICK, manifest=len(own_store.manifest(pushed)))
+    reference = parse(f"{shared}:iris:2.1")
+    assert Directory(reference, longest).manifest() == own_store.manifest(pushed)
+    with pytest.raises(RegistryError, match="longer than"):
+        Directory(reference, replace(longest, manifest=longest.manifest - 1)).manifest()
 
 
 def test_many_at_once_lose_no_name(own_store, add_model, shared):
