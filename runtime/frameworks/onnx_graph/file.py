@@ -8,8 +8,8 @@ import stat
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
+from ... import protobuf
 from ...errors import InvalidModel
-from . import protobuf
 
 _IR_VERSION, _GRAPH, _OPSETS = 1, 7, 8
 _EXTERNAL_DATA = 13

@@ -6,7 +6,7 @@ github.com/onnx/onnx/blob/main/onnx/onnx.proto3, docs/Operators-ml.md
 
 from collections.abc import Iterator
 
-from . import protobuf
+from ... import protobuf
 
 Labels = tuple[str, ...] | tuple[int, ...]
 

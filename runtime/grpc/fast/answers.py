@@ -4,6 +4,7 @@ from typing import Any
 
 import numpy as np
 
+from ... import protobuf
 from ...data.rows import table
 from ...data.rows.predictions import is_numeric
 from ...dialects.served import Served
@@ -13,7 +14,6 @@ from ...dialects.v2.infer_answer import check_outputs
 from ...dialects.v2.infer_request import Wanted
 from ...models.runner import Queue
 from ..dispatcher import Dispatcher
-from ..tensors.varint import varint
 from .infer_forms import Form
 from .infer_request import PATH, FastInferRequest
 
@@ -94,7 +94,7 @@ class FastInferAnswers:
             made = self._response(model_name=form.model, model_version=self._served.version)
             made.outputs.add(name=tensor.name, datatype=tensor.datatype, shape=shape)
             size = np.dtype(DTYPES[tensor.datatype]).itemsize * int(np.prod(shape))
-            head = bytes(made.SerializeToString()) + _RAW + varint(size)
+            head = bytes(made.SerializeToString()) + _RAW + protobuf.encoded(size)
             self._heads[key] = head
         return head
 

@@ -10,8 +10,8 @@ from typing import Any
 
 import numpy as np
 
+from ... import protobuf
 from ...dialects.tensors.tensor import DTYPES, Tensor
-from ..tensors.varint import varint
 
 MOST = 256  # forms that are kept
 LONGEST = 1 << 10  # bytes of one, without its numbers
@@ -148,4 +148,4 @@ def _is_plain(said: Any, raw: bytes) -> bool:
 
 def _mark(size: int) -> bytes:
     """What stands before the numbers of one tensor."""
-    return _RAW + varint(size)
+    return _RAW + protobuf.encoded(size)

@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from .varint import varint
+from ... import protobuf
 
 _BYTES = 2  # the wire type of a list
 _SHIFT = 3
@@ -76,4 +76,4 @@ def _head(message: Any, field: str, count: int) -> bytes:
     """What stands before so many floats."""
     number = message.DESCRIPTOR.fields_by_name[field].number
     size = count * np.dtype(_FLOATS[field]).itemsize
-    return varint(number << _SHIFT | _BYTES) + varint(size)
+    return protobuf.encoded(number << _SHIFT | _BYTES) + protobuf.encoded(size)

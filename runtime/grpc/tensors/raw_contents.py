@@ -1,22 +1,16 @@
 """Raw contents: the tensors of a large `ModelInferRequest`, where they stand in the message.
 
-protobuf would copy them into the message, and once more for whoever asks. Source of the form:
-protobuf.dev/programming-guides/encoding.
+protobuf would copy them into the message, and once more for whoever asks.
 """
 
 from collections.abc import Callable
 from typing import Any
 
+from ... import protobuf
+
 LARGE = 1 << 16  # bytes of a message that is worth it
 _FIELD = 7  # raw_input_contents
-_VARINT, _FIXED64, _LENGTH, _FIXED32 = 0, 1, 2, 5
-_MOST = 10  # bytes of a varint
 _MOST_FIELDS = 1 << 14  # of a message, each of which is an object here
-_FIXED = {_FIXED64: 8, _FIXED32: 4}
-
-
-class Malformed(Exception):
-    """The bytes are no message, or one that nobody writes: protobuf has the words for it."""
 
 
 class WithRaw:
@@ -40,7 +34,7 @@ def reader(parse: Callable[[bytes], Any]) -> Callable[[bytes], Any]:
             return parse(data)
         try:
             rest, raw = cut(data)
-        except Malformed:
+        except ValueError:  # protobuf has the words for it
             return parse(data)
         return WithRaw(parse(rest), raw) if raw else parse(data)
 
@@ -51,46 +45,16 @@ def cut(data: bytes) -> tuple[bytes, list[memoryview]]:
     """A message without its raw contents, and those.
 
     Raises:
-        Malformed: see there.
+        ValueError: when it is no message, or one that nobody writes.
     """
     view = memoryview(data)
     rest: list[memoryview] = []
     raw: list[memoryview] = []
-    position, end = 0, len(data)
-    while position < end:
+    for number, kind, start, begin, end in protobuf.parts(data, 0, len(data)):
         if len(rest) + len(raw) == _MOST_FIELDS:
-            raise Malformed
-        start = position
-        tag, position = _varint(data, position)
-        field, kind = tag >> 3, tag & 7
-        if kind == _LENGTH:
-            size, position = _varint(data, position)
-            position += size
-            if field == _FIELD and position <= end:
-                raw.append(view[position - size : position])
-                continue
-        elif kind == _VARINT:
-            _, position = _varint(data, position)
+            raise ValueError(f"more than {_MOST_FIELDS} fields")
+        if number == _FIELD and kind == protobuf.LENGTH:
+            raw.append(view[begin:end])
         else:
-            position += _fixed(kind)
-        if position > end:
-            raise Malformed
-        rest.append(view[start:position])
+            rest.append(view[start:end])
     return b"".join(rest), raw
-
-
-def _fixed(kind: int) -> int:
-    size = _FIXED.get(kind)
-    if size is None:
-        raise Malformed
-    return size
-
-
-def _varint(data: bytes, position: int) -> tuple[int, int]:
-    """A number, and where it ends."""
-    value = 0
-    for place, byte in enumerate(data[position : position + _MOST]):
-        value |= (byte & 0x7F) << (7 * place)
-        if byte < 0x80:  # noqa: PLR2004  there is no more of it
-            return value, position + place + 1
-    raise Malformed

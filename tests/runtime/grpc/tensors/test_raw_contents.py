@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 
 from modelbundle.runtime.grpc.messages.pool import pool
 from modelbundle.runtime.grpc.tensors import raw_contents
-from modelbundle.runtime.grpc.tensors.raw_contents import LARGE, Malformed, WithRaw, cut
+from modelbundle.runtime.grpc.tensors.raw_contents import LARGE, WithRaw, cut
 
 REQUEST = pool()["inference.ModelInferRequest"]
 
@@ -37,7 +37,7 @@ def test_what_is_cut_is_read_as_it_was_or_is_left_to_protobuf(noise, place):
     data = whole[:place] + noise + whole[place:]
     try:
         rest, views = cut(data)
-    except Malformed:
+    except ValueError:
         return
     try:
         expected = REQUEST.FromString(data)
@@ -53,7 +53,7 @@ def test_what_is_cut_is_read_as_it_was_or_is_left_to_protobuf(noise, place):
 
 @pytest.mark.parametrize("field", [b"\x08\x00", b"\x3a\x00"])
 def test_more_fields_than_anybody_writes_are_not_looked_at_one_by_one(field):
-    with pytest.raises(Malformed):
+    with pytest.raises(ValueError, match="fields"):
         cut(field * LARGE)
     assert isinstance(raw_contents.reader(REQUEST.FromString)(b"\x3a\x00" * LARGE), REQUEST)
 
