@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 from ...errors import BundleError
 from ...manifests.settings import ServeSettings
+from .binding import bound, reached_at
 
 VARIABLES = ("PORT", "AIP_HTTP_PORT", "SAGEMAKER_BIND_TO_PORT")
 CONTAINER = "BUNDLE_CONTAINER"
@@ -27,9 +28,7 @@ class Address:
     @property
     def url(self) -> str:
         """For a person on this machine to click on."""
-        shown = {"0.0.0.0": "127.0.0.1", "::": "[::1]"}.get(self.host, self.host)  # noqa: S104
-        bracketed = f"[{shown}]" if ":" in shown and not shown.startswith("[") else shown
-        return f"http://{bracketed}:{self.port}"
+        return f"http://{reached_at(self.host, self.port)}"
 
     @classmethod
     def choose(
@@ -58,23 +57,15 @@ class Address:
         Raises:
             BundleError: when the port is taken, or the address is not ours.
         """
-        family = socket.AF_INET6 if ":" in self.host else socket.AF_INET
-        listener = socket.socket(family, socket.SOCK_STREAM)
         try:
-            listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-            listener.bind((self.host, self.port))
-            listener.listen(BACKLOG)
+            return bound(self.host, self.port, backlog=BACKLOG)
         except OSError as error:
-            listener.close()
             raise BundleError(
                 f"Cannot listen on {self.host} port {self.port}: {error.strerror or error}.",
                 hint=_instead(error),
             ) from error
         except OverflowError as error:
-            listener.close()
             raise BundleError(f"{self.port} is not a port.") from error
-        listener.setblocking(False)
-        return listener
 
     def bound(self, listener: socket.socket) -> "Address":
         """The same with the port that was really bound."""

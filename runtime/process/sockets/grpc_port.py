@@ -9,6 +9,7 @@ from pathlib import Path
 
 from ...errors import BundleError
 from ...manifests.settings import GrpcSettings, ServeSettings
+from .binding import bound, reached_at
 
 PACKAGES = ("grpc", "google.protobuf")
 OLDEST = (1, 84)
@@ -32,8 +33,7 @@ class GrpcPort:
     @property
     def url(self) -> str:
         """For a person on this machine."""
-        shown = {"0.0.0.0": "127.0.0.1", "::": "[::1]"}.get(self.host, self.host)  # noqa: S104
-        return f"{shown}:{self.port}"
+        return reached_at(self.host, self.port)
 
     @classmethod
     def reserve(cls, host: str, settings: ServeSettings, *, is_shared: bool) -> "GrpcPort | None":
@@ -103,19 +103,10 @@ def _check_library() -> None:
 
 
 def _bound(host: str, port: int, *, is_shared: bool) -> socket.socket:
-    family = socket.AF_INET6 if ":" in host else socket.AF_INET
-    sock = socket.socket(family, socket.SOCK_STREAM)
-    try:
-        sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        if is_shared:
-            sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
-        sock.bind((host, port))
-        if not is_shared:
-            sock.listen(1)  # two sockets may have the address as long as neither listens
+    try:  # two sockets may have the address as long as neither listens
+        return bound(host, port, backlog=0 if is_shared else 1, is_shared=is_shared)
     except OSError as error:
-        sock.close()
         raise BundleError(
             f"gRPC cannot listen on {host} port {port}: {error.strerror or error}.",
             hint="Choose another with `--grpc-port`, or 0 for any free one.",
         ) from error
-    return sock

@@ -12,10 +12,12 @@ from dataclasses import dataclass, field
 from ...errors import BundleError
 from ...manifests.settings import ManagementSettings
 from .accept_queue import turn_away
+from .binding import bound, reached_at
 
 log = logging.getLogger(__name__)
 
 SHORTEST = 16  # characters of a token
+_BACKLOG = 128
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,8 +31,7 @@ class ManagementPort:
     def url(self) -> str:
         """For a person on this machine."""
         host, port = self.listener.getsockname()[:2]
-        shown = {"0.0.0.0": "127.0.0.1", "::": "[::1]"}.get(host, host)  # noqa: S104
-        return f"http://{shown}:{port}"
+        return f"http://{reached_at(host, port)}"
 
     @classmethod
     def open(
@@ -80,19 +81,10 @@ class ManagementPort:
 
 
 def _bound(host: str, port: int, *, is_shared: bool, listens: bool) -> socket.socket:
-    listener = socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET)
     try:
-        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        if is_shared:
-            listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
-        listener.bind((host, port))
-        if listens:
-            listener.listen()
+        return bound(host, port, backlog=_BACKLOG if listens else 0, is_shared=is_shared)
     except OSError as error:
-        listener.close()
         raise BundleError(
             f"The management port cannot be {host}:{port}: {error.strerror or error}.",
             hint="Choose another: `serve.management.port`.",
         ) from error
-    listener.setblocking(False)
-    return listener
