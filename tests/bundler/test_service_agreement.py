@@ -17,12 +17,15 @@ from modelbundle.runtime.services.service_class import ServiceClass
 SHAPES = '''
 import dataclasses
 import datetime as dt
+import decimal
 import enum
+import pathlib
 import typing as t
 import uuid
 from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
+from annotated_types import Gt, Interval, Len
 from dataclasses import dataclass, field
-from typing import Annotated, Any, Generator, Iterable, List, Literal, NewType, Optional, TypedDict, Union
+from typing import Annotated, Any, Generator, Iterable, List, Literal, NamedTuple, NewType, Optional, TypedDict, Union
 
 import modelbundle
 import numpy as np
@@ -90,6 +93,22 @@ class Box(BaseModel, t.Generic[T]):
 class Options(TypedDict, total=False):
     top: t.Required[int]
     color: Color
+    share: Annotated[float, Interval(ge=0, le=1)]
+
+Name = Annotated[str, Field(max_length=8, pattern="^[a-z]"), Len(1)]
+
+class Place(NamedTuple):
+    lat: float
+    lon: float = 0.0
+    near: "Optional[Place]" = None
+
+class Home(Place):
+    street = "no field"
+
+@dataclass
+class Pair(t.Generic[T]):
+    left: T
+    right: Name = "a"
 
 class Stranger:
     pass
@@ -104,7 +123,10 @@ ATOMS = (  # noqa: SIM905  # a table is easier to read
     "int float str bool bytes None dict list tuple set Any object np.ndarray Rows Number UserId "
     "npt.NDArray[np.float32] npt.NDArray[Any] np.ndarray[Any,np.dtype[np.int64]] pd.DataFrame "
     "Image.Image Color Level Point Named Plain Tree Applicant Student Box Options Stranger "
-    'dt.datetime dt.date uuid.UUID T "Point" \'list["Applicant"]\' Literal["a",1,None] '
+    'dt.datetime dt.date dt.timedelta decimal.Decimal pathlib.Path uuid.UUID T "Point" Place Home '
+    "Pair Pair[int] Name Annotated[int,Gt(0)] Annotated[List[int],Len(min_length=1,max_length=3)] "
+    "dict[Color,int] dict[uuid.UUID,int] Annotated[Optional[float],Field(gt=0.5,multiple_of=0.5)] "
+    '\'list["Applicant"]\' Literal["a",1,None] '
     'Annotated[int,"note"] Annotated[npt.NDArray[np.int32],Array(shape=(None,2))] List Mapping '
     "Annotated[np.ndarray,Array()] np.ndarray[Any,Any] Sequence frozenset[int] t.Optional[Point]"
 ).split()

@@ -14,10 +14,16 @@ from typing import Any
 from ..array import DTYPES, Array
 from . import spec
 from .binary import BYTES, IMAGE
+from .constraint import bounds, constrained
 from .decoder import ANYTHING, PLAIN, ValueDecoder, chosen, either, listing, mapping, tupled
-from .record import kind_of, record
+from .record import kind_of, record, validated
 from .rows import DATAFRAME, array
 
+_PASSED = frozenset(
+    getattr(typing, name)
+    for name in ("Required", "NotRequired", "ReadOnly")
+    if hasattr(typing, name)
+)
 _MAKERS = {"builtins.set": set, "builtins.frozenset": frozenset}
 _WHOLE: dict[str, ValueDecoder] = {
     **PLAIN,
@@ -41,17 +47,19 @@ def decoder(annotation: Any, inside: tuple[type, ...] = ()) -> ValueDecoder:
     if origin in {typing.Union, types.UnionType}:
         return either([decoder(each, inside) for each in arguments])
     if origin is typing.Literal:
-        return chosen(arguments)
+        return _literal(arguments)
     if origin is tuple:
         return _tuple(arguments, inside)
     if origin is not None:
-        return _generic(name_of(origin), arguments, inside)
+        return _generic(origin, arguments, inside)
     return _class(annotation, inside) if isinstance(annotation, type) else ANYTHING
 
 
 def _unwrapped(annotation: Any) -> Any:
-    """Through `type X = ...` and NewType to what they stand for."""
+    """Through `type X = ...`, NewType and NotRequired to what they stand for."""
     while True:
+        if typing.get_origin(annotation) in _PASSED:
+            (annotation,) = typing.get_args(annotation)
         if hasattr(annotation, "__supertype__"):
             annotation = annotation.__supertype__
         elif type(annotation).__name__ == "TypeAliasType":
@@ -70,9 +78,19 @@ def name_of(cls: Any) -> str:
 def _annotated(base: Any, notes: tuple[Any, ...], inside: tuple[type, ...]) -> ValueDecoder:
     note = next((each for each in notes if isinstance(each, Array)), None)
     inner = decoder(base, inside)
-    if note is None or inner.spec.kind != "array":
-        return inner
-    return array(Array(note.dtype or _dtype(typing.get_args(base)), note.shape))
+    if note is not None and inner.spec.kind == "array":
+        return array(Array(note.dtype or _dtype(typing.get_args(base)), note.shape))
+    limits = bounds(notes)
+    return constrained(inner, limits) if limits else inner
+
+
+def _literal(members: tuple[Any, ...]) -> ValueDecoder:
+    """The members of an Enum among them stand in JSON as their values."""
+    named = {each.value: each for each in members if isinstance(each, enum.Enum)}
+    if not named:
+        return chosen(members)
+    values = [each.value if isinstance(each, enum.Enum) else each for each in members]
+    return chosen(values, lambda value: named.get(value, value))
 
 
 def _dtype(arguments: tuple[Any, ...]) -> str | None:
@@ -89,7 +107,11 @@ def _tuple(arguments: tuple[Any, ...], inside: tuple[type, ...]) -> ValueDecoder
     return tupled([decoder(each, inside) for each in arguments])
 
 
-def _generic(name: str, arguments: tuple[Any, ...], inside: tuple[type, ...]) -> ValueDecoder:
+def _generic(origin: Any, arguments: tuple[Any, ...], inside: tuple[type, ...]) -> ValueDecoder:
+    kind = kind_of(origin) if isinstance(origin, type) else None
+    if kind:  # Box[int], whose fields are those of Box
+        return _record(origin, kind, inside)
+    name = name_of(origin)
     if name == spec.ARRAY:
         return array(Array(_dtype(arguments)))
     items = [decoder(each, inside) for each in arguments]
@@ -111,8 +133,10 @@ def _class(cls: type, inside: tuple[type, ...]) -> ValueDecoder:
         return PLAIN["builtins.dict"]
     if issubclass(cls, enum.Enum):
         return chosen([each.value for each in cls], cls)
-    kind = kind_of(cls)
-    return _record(cls, kind, inside) if kind else ANYTHING
+    kind = kind_of(cls) or ("json" if issubclass(cls, tuple) and hasattr(cls, "_fields") else None)
+    if kind:
+        return _record(cls, kind, inside)
+    return validated(cls) if hasattr(cls, "__get_pydantic_core_schema__") else ANYTHING
 
 
 def _record(cls: type, kind: spec.Kind, inside: tuple[type, ...]) -> ValueDecoder:

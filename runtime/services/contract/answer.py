@@ -17,7 +17,7 @@ from ...data.media import ranked
 from ...data.payload import Codec, Payload
 from ...data.rows import table
 from ...manifests.signature import OBJECTS
-from . import wire
+from . import iso_duration, wire
 from .binary import encoded
 
 _TEXT = wire.TEXT + "; charset=utf-8"
@@ -131,4 +131,6 @@ def _leaf(value: Any) -> Any:
         return bytes(value)
     if isinstance(value, uuid.UUID | PurePath | decimal.Decimal):
         return str(value)
+    if isinstance(value, dt.timedelta):
+        return iso_duration.text(value)
     return value.isoformat() if isinstance(value, dt.time) else value

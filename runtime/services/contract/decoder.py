@@ -1,20 +1,29 @@
 """ValueDecoder: one JSON value to the Python value that an annotation asks for."""
 
 import datetime as dt
+import re
 import uuid
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from decimal import Decimal, InvalidOperation
+from pathlib import Path, PurePath, PurePosixPath
 from typing import Any
+
+import orjson
 
 from ...data.rows.column import describe
 from ...errors import InvalidInput
 from ..array import Array
-from .spec import NAMED, OBJECT, Spec, choice, fixed, generic, named, strictness, union
+from . import iso_duration
+from .spec import DECIMAL, NAMED, OBJECT, Spec, choice, fixed, generic, named, strictness, union
 
 Read = Callable[[Any, str], Any]
 """Takes a value and its place in the body, for errors ("instances[3].age")."""
 
 _EXACT = 2**53  # beyond it a float no longer tells whole numbers apart
+_DECIMAL = re.compile(DECIMAL, re.ASCII)
+_WHOLE = re.compile(r"-?[0-9]+")
+_EXPONENT = 6144  # of decimal128, the widest that IEEE 754 has
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,6 +81,38 @@ def _parsed(expected: str, parse: Callable[[str], Any]) -> Read:
     return read
 
 
+def _decimal(value: Any, where: str) -> Decimal:
+    """Of a number what its shortest form says, as all writers of JSON write it."""
+    text = repr(value) if type(value) in {int, float} else value
+    if type(text) is not str or _DECIMAL.fullmatch(text) is None:
+        raise refused(where, "a decimal number", value)
+    try:
+        made = Decimal(text)
+    except InvalidOperation:  # an exponent beyond all bounds
+        made = None
+    if made is None or abs(made.adjusted()) > _EXPONENT:  # which nobody has memory to write out
+        raise refused(where, f"a decimal number of up to {_EXPONENT} digits", value)
+    return made
+
+
+def _span(value: Any, where: str) -> dt.timedelta:
+    try:
+        if type(value) in {int, float}:
+            return dt.timedelta(seconds=value)
+        return iso_duration.parse(value)
+    except (TypeError, ValueError, OverflowError):
+        raise refused(where, "an ISO 8601 duration, or seconds", value) from None
+
+
+def _path(make: Callable[[str], PurePath]) -> Read:
+    def read(value: Any, where: str) -> PurePath:
+        if type(value) is not str or "\0" in value:
+            raise refused(where, "a path", value)
+        return make(value)
+
+    return read
+
+
 ANYTHING = ValueDecoder(OBJECT, _any)
 
 _READ: Mapping[str, Read] = {
@@ -85,6 +126,12 @@ _READ: Mapping[str, Read] = {
     "datetime.datetime": _parsed("an ISO 8601 time", dt.datetime.fromisoformat),
     "datetime.date": _parsed("an ISO 8601 date", dt.date.fromisoformat),
     "datetime.time": _parsed("an ISO 8601 time of day", dt.time.fromisoformat),
+    "datetime.timedelta": _span,
+    "decimal.Decimal": _decimal,
+    "pathlib.Path": _path(Path),
+    "pathlib.PurePath": _path(PurePath),
+    "pathlib.PosixPath": _path(Path),
+    "pathlib.PurePosixPath": _path(PurePosixPath),
     "uuid.UUID": _parsed("a UUID", uuid.UUID),
 }
 PLAIN: Mapping[str, ValueDecoder] = {
@@ -110,19 +157,41 @@ def listing(name: str, item: ValueDecoder | None, make: Callable[[list[Any]], An
 
 
 def mapping(name: str, key: ValueDecoder, item: ValueDecoder) -> ValueDecoder:
-    """`dict[str, X]`; keys that are whole numbers are strings in JSON."""
-    is_numbered = key.spec == NAMED["builtins.int"]
+    """`dict[str, X]`; keys that are no strings are spelled as such in JSON."""
+    read_key = _key(key)
 
     def read(value: Any, where: str) -> Any:
         if type(value) is not dict:
             raise refused(where, "an object", value)
-        read_key = _parsed("a whole number as a key", int) if is_numbered else _any
         return {
             read_key(each, where): item.read(inner, f"{where}.{each}")
             for each, inner in value.items()
         }
 
     return ValueDecoder(generic(name, [key.spec, item.spec]), read)
+
+
+def _key(key: ValueDecoder) -> Read:
+    if key.spec == NAMED["builtins.int"]:
+        return _parsed("a whole number as a key", _spelled)
+
+    def read(name: str, where: str) -> Any:
+        try:
+            return key.read(name, f"{where}, a key")
+        except InvalidInput:
+            try:  # an Enum or a Literal may be of numbers
+                return key.read(orjson.loads(name), where)
+            except (ValueError, InvalidInput):
+                pass
+            raise
+
+    return read
+
+
+def _spelled(name: str) -> int:
+    if _WHOLE.fullmatch(name) is None:  # `int` takes spaces and underscores, too
+        raise ValueError(name)
+    return int(name)
 
 
 def tupled(items: Sequence[ValueDecoder]) -> ValueDecoder:
@@ -152,8 +221,9 @@ def either(members: Sequence[ValueDecoder]) -> ValueDecoder:
                 return member.read(value, where)
             except InvalidInput as fault:
                 faults.append(fault)
-        if len(faults) == 1:
-            raise faults[0]
+        inside = [fault for fault in faults if fault.detail.startswith((f"{where}.", f"{where}["))]
+        if len(faults) == 1 or (len(inside) == 1 and where):
+            raise (inside or faults)[0]
         raise refused(where, "one of " + ", ".join(map(_word, members)), value)
 
     return ValueDecoder(union([member.spec for member in members]), read)
@@ -161,16 +231,23 @@ def either(members: Sequence[ValueDecoder]) -> ValueDecoder:
 
 def _word(member: ValueDecoder) -> str:
     schema = member.spec.schema
+    if "enum" in schema:
+        return ", ".join(map(repr, schema["enum"]))
     return str(schema.get("title") or schema.get("type") or member.spec.kind)
+
+
+def _kind(value: Any) -> type:
+    """True == 1, but not in JSON, where 1.0 is 1."""
+    return float if type(value) is int else type(value)
 
 
 def chosen(values: Sequence[Any], make: Callable[[Any], Any] = lambda value: value) -> ValueDecoder:
     """`Literal[...]` or an Enum; `make` turns the JSON value into what was asked for."""
 
     def read(value: Any, where: str) -> Any:
-        # True == 1, but not in JSON.
-        if not any(each == value and type(each) is type(value) for each in values):
-            raise refused(where, "one of " + ", ".join(map(repr, values)), value)
-        return make(value)
+        for each in values:
+            if each == value and _kind(each) is _kind(value):
+                return make(each)
+        raise refused(where, "one of " + ", ".join(map(repr, values)), value)
 
     return ValueDecoder(choice(values), read)

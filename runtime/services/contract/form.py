@@ -1,6 +1,6 @@
 """Form: the parts of a multipart body as the arguments of a method."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from ...data import media
@@ -55,11 +55,18 @@ def _value(part: Part, spec: Spec | None) -> Any:
     item = spec.item.kind if spec is not None and spec.item is not None else None
     if spec is not None and (spec.kind in _BINARY or item in _BINARY):
         return part.body
-    if spec is not None and (spec.kind == "str" or item == "str"):
+    if spec is not None and (spec.kind == "str" or item == "str" or _is_text(spec.schema)):
         return part.text()
     if kind == media.JSON:
         return instances.parse(part.body)
     return _guessed(part)
+
+
+def _is_text(schema: Mapping[str, Any]) -> bool:
+    """Whether JSON has it in a string: a UUID may look like a number, and be none."""
+    values = schema.get("enum", ())
+    is_enum = bool(values) and all(type(each) is str for each in values)
+    return is_enum or schema.get("type") == "string"
 
 
 def _guessed(part: Part) -> Any:

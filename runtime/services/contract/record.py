@@ -9,6 +9,7 @@ from typing import Any
 
 from ...errors import InvalidInput
 from . import spec
+from .constraint import bounds, limited
 from .decoder import ValueDecoder, refused
 from .spec import FieldSpec, Kind
 
@@ -39,10 +40,17 @@ def kind_of(cls: type) -> Kind | None:
 
 
 def record(cls: type, kind: Kind, read_annotation: ReadAnnotation) -> ValueDecoder:
-    """The decoder of a record class; `read_annotation` is for its fields."""
+    """The decoder of a record class; `read_annotation` is for its fields.
+
+    A NamedTuple is of the kind "json".
+    """
     if kind == "pydantic":
         fields = _pydantic_fields(cls, read_annotation)
         return ValueDecoder(spec.record(kind, cls.__name__, fields), _validated(cls))
+    if kind == "json":
+        members = _members(cls, read_annotation)
+        made = spec.named_tuple(cls.__name__, [field.spec for field in members])
+        return ValueDecoder(made, _listed(cls, members))
     fields_of = _keys if typing.is_typeddict(cls) else _dataclass_fields
     own = fields_of(cls, read_annotation)
     made = spec.record(kind, cls.__name__, [field.spec for field in own])
@@ -67,7 +75,21 @@ def _dataclass_fields(cls: type, read_annotation: ReadAnnotation) -> list[Record
 def _keys(cls: Any, read_annotation: ReadAnnotation) -> list[RecordField]:
     return [
         RecordField(name, read_annotation(hint), name in cls.__required_keys__)
-        for name, hint in typing.get_type_hints(cls).items()
+        for name, hint in typing.get_type_hints(cls, include_extras=True).items()
+    ]
+
+
+def _members(cls: Any, read_annotation: ReadAnnotation) -> list[RecordField]:
+    """Those of a NamedTuple, which may have no types."""
+    hints, defaults = typing.get_type_hints(cls, include_extras=True), cls._field_defaults
+    return [
+        RecordField(
+            name,
+            read_annotation(hints.get(name, Any)),
+            required=name not in defaults,
+            default=defaults.get(name),
+        )
+        for name in cls._fields
     ]
 
 
@@ -78,7 +100,7 @@ def _pydantic_fields(cls: Any, read_annotation: ReadAnnotation) -> list[FieldSpe
         alias = info.validation_alias or info.alias
         default = None if info.is_required() else info.default
         called = alias if isinstance(alias, str) else name
-        made = read_annotation(hints[name]).spec
+        made = limited(read_annotation(hints[name]).spec, bounds([info]))
         fields.append(FieldSpec(called, made, info.is_required(), default))
     return fields
 
@@ -90,6 +112,22 @@ def _built(cls: type, fields: Sequence[RecordField]) -> Callable[[Any, str], Any
             return cls(**values)
         except (TypeError, ValueError) as error:  # __post_init__ checks what types cannot say
             raise said(error, where) from error
+
+    return read
+
+
+def _listed(cls: Any, members: Sequence[RecordField]) -> Callable[[Any, str], Any]:
+    by_name = _built(cls, members)
+    least = sum(field.required for field in members)
+
+    def read(value: Any, where: str) -> Any:
+        if type(value) is dict:
+            return by_name(value, where)
+        if type(value) is not list or not least <= len(value) <= len(members):
+            sizes = str(least) if least == len(members) else f"{least} to {len(members)}"
+            raise refused(where, f"a list of {sizes}", value)
+        pairs = enumerate(zip(members, value, strict=False))
+        return cls(*(each.decoder.read(item, f"{where}[{i}]") for i, (each, item) in pairs))
 
     return read
 
@@ -133,6 +171,30 @@ def _validated(cls: Any) -> Callable[[Any, str], Any]:
             raise said(error, where) from error
 
     return read
+
+
+def validated(cls: type) -> ValueDecoder:
+    """A class that pydantic knows how to read, such as a RootModel or a URL."""
+    from pydantic import TypeAdapter  # whoever annotates with it has it
+
+    adapter: Any = TypeAdapter(cls)
+
+    def read(value: Any, where: str) -> Any:
+        try:
+            return adapter.validate_python(value)
+        except ValueError as error:
+            raise said(error, where) from error
+
+    return ValueDecoder(spec.Spec("json", _schema(adapter)), read)
+
+
+def _schema(adapter: Any) -> dict[str, Any]:
+    """Its JSON Schema; anything where it has none, or one that stands in several places."""
+    try:
+        schema: dict[str, Any] = adapter.json_schema()
+    except (ValueError, TypeError, NotImplementedError):
+        return {}
+    return {} if "$defs" in schema else schema
 
 
 def said(error: Exception, where: str) -> InvalidInput:

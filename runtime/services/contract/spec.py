@@ -42,6 +42,9 @@ NULL = _json("null")
 DATAFRAME = Spec("dataframe", {"type": "array", "items": {"type": "object"}})
 ARRAY = "numpy.ndarray"
 
+DECIMAL = r"^[+-]?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][+-]?[0-9]+)?$"
+_PATH = _json("string", format="path")
+
 NAMED: Mapping[str, Spec] = {
     "builtins.str": Spec("str", {"type": "string"}),
     "builtins.bytes": Spec("bytes", _BINARY),
@@ -59,6 +62,16 @@ NAMED: Mapping[str, Spec] = {
     "datetime.datetime": _json("string", format="date-time"),
     "datetime.date": _json("string", format="date"),
     "datetime.time": _json("string", format="time"),
+    "datetime.timedelta": Spec(
+        "json", {"anyOf": [{"type": "string", "format": "duration"}, {"type": "number"}]}
+    ),
+    "decimal.Decimal": Spec(
+        "json", {"anyOf": [{"type": "string", "pattern": DECIMAL}, {"type": "number"}]}
+    ),
+    "pathlib.Path": _PATH,
+    "pathlib.PurePath": _PATH,
+    "pathlib.PosixPath": _PATH,
+    "pathlib.PurePosixPath": _PATH,
     "uuid.UUID": _json("string", format="uuid"),
 }
 """Types without arguments, by the name that the interpreter gives them."""
@@ -134,8 +147,19 @@ def generic(name: str, arguments: Sequence[Spec]) -> Spec:
         unique = {"uniqueItems": True} if name in SETS else {}
         return Spec("json", {"type": "array", "items": arguments[0].schema} | unique, arguments[0])
     if name in DICTS and len(arguments) == 2:  # noqa: PLR2004
-        return Spec("json", {"type": "object", "additionalProperties": arguments[1].schema})
+        key, value = arguments
+        schema = {"type": "object", "additionalProperties": value.schema}
+        return Spec("json", schema | _keyed(key.schema))
     return named(name)
+
+
+def _keyed(key: Mapping[str, Any]) -> dict[str, Any]:
+    """What the names in an object must be, where the type of the keys says it in strings."""
+    if key == {"type": "integer"}:
+        return {"propertyNames": {"pattern": "^-?[0-9]+$"}}
+    texts = key.get("type") == "string" and len(key) > 1
+    names = "enum" in key and all(type(each) is str for each in key["enum"])
+    return {"propertyNames": key} if texts or names else {}
 
 
 def array(note: Array) -> Spec:
@@ -199,6 +223,19 @@ def record(kind: Kind, title: str, fields: Sequence[FieldSpec]) -> Spec:
         "required": [field.name for field in fields if field.required],
     }
     return Spec(kind, schema | ({} if kind == "pydantic" else {"additionalProperties": False}))
+
+
+def named_tuple(title: str, fields: Sequence[FieldSpec]) -> Spec:
+    """A NamedTuple: its values in their order, or by their names."""
+    least = sum(field.required for field in fields)
+    listed = {
+        "type": "array",
+        "prefixItems": [field.schema for field in fields],
+        "minItems": least,
+        "maxItems": len(fields),
+    }
+    by_name = dict(record("dataclass", title, fields).schema)
+    return Spec("json", {"title": title, "anyOf": [listed, by_name]})
 
 
 def unfinished(kind: Kind, title: str) -> Spec:

@@ -6,9 +6,10 @@ the other must learn. What cannot be read becomes a free object, completed when 
 
 import ast
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 
 from .....runtime.services.array import DTYPES, Array
-from .....runtime.services.contract import spec
+from .....runtime.services.contract import constraint, spec
 from .....runtime.services.contract.spec import Spec
 from .module import Module
 from .tree import Alias, Defined, Outside, SourceTree
@@ -16,6 +17,26 @@ from .tree import Alias, Defined, Outside, SourceTree
 DEPTH = 40  # aliases of aliases
 _ARRAY_NOTES = frozenset(("modelbundle.Array", "modelbundle.runtime.services.array.Array"))
 _NDARRAYS = frozenset(("numpy.typing.NDArray", spec.ARRAY))
+_FIELDS = frozenset(
+    (
+        "annotated_types.Interval",
+        "pydantic.Field",
+        "pydantic.fields.Field",
+        "pydantic.StringConstraints",
+        "pydantic.types.StringConstraints",
+    )
+)
+_LIMITS = {
+    "annotated_types.Gt": ("gt",),
+    "annotated_types.Ge": ("ge",),
+    "annotated_types.Lt": ("lt",),
+    "annotated_types.Le": ("le",),
+    "annotated_types.MultipleOf": ("multiple_of",),
+    "annotated_types.MinLen": ("min_length",),
+    "annotated_types.MaxLen": ("max_length",),
+    "annotated_types.Len": ("min_length", "max_length"),
+} | dict.fromkeys(_FIELDS, ())
+"""What says limits, and how it calls its arguments without names."""
 _UNIONS = frozenset(("typing.Union", "typing.Optional"))
 _PASSED = frozenset(("typing.Required", "typing.NotRequired", "typing.ReadOnly"))
 
@@ -107,19 +128,22 @@ class Annotations:
         name, arguments = self._name(node.value, module), _arguments(node)
         if name in _UNIONS:
             return spec.union(self._members(node, module, inside))
-        if name == "typing.Literal":
-            return self._literal(arguments, module)
         if name == "typing.Annotated":
             return self._annotated(arguments, module, inside)
         if name in _PASSED:
             return self.spec(arguments[0], module, inside)
         if name in _NDARRAYS:
             return spec.array(Array(self._dtype(name, arguments, module)))
-        return self._container(name, arguments, module, inside)
+        if name or not isinstance(node.value, ast.Name | ast.Attribute):
+            return self._container(name, arguments, module, inside)
+        made = self._named(node.value, module, inside)  # Box[int], of the project
+        return made if made.kind == "dataclass" else spec.OBJECT
 
     def _container(
         self, name: str, arguments: Sequence[ast.expr], module: Module, inside: tuple[ast.AST, ...]
     ) -> Spec:
+        if name == "typing.Literal":
+            return self._literal(arguments, module)
         if name == "builtins.tuple":
             if len(arguments) == 2 and _is_ellipsis(arguments[1]):  # noqa: PLR2004
                 return spec.generic("builtins.list", [self.spec(arguments[0], module, inside)])
@@ -140,13 +164,35 @@ class Annotations:
         inner = self.spec(arguments[0], module, inside)
         note = next((note for each in arguments[1:] if (note := self._note(each, module))), None)
         if note is None or inner.kind != "array":
-            return inner
+            return self.limited(inner, arguments[1:], module)
         base, base_module = self._unaliased(arguments[0], module)
         dtype = note.dtype
         if dtype is None and isinstance(base, ast.Subscript):
             name = self._name(base.value, base_module)
             dtype = self._dtype(name, _arguments(base), base_module)
         return spec.array(Array(dtype, note.shape))
+
+    def limited(self, inner: Spec, notes: Sequence[ast.expr], module: Module) -> Spec:
+        """`inner` within the limits that `Gt(0)`, `Field(max_length=8)` and their like say."""
+        found: dict[str, object] = {}
+        for node in notes:
+            value, home = (node, module) if _is_text(node) else self._unaliased(node, module)
+            if not isinstance(value, ast.Call):
+                continue
+            called = self._name(value.func, home)
+            if called in _LIMITS:
+                given = [*zip(_LIMITS[called], value.args, strict=False)]
+                given += [(each.arg or "", each.value) for each in value.keywords]
+                found |= constraint.meant(self._literals(given, home))
+        return constraint.limited(inner, found)
+
+    def _literals(self, given: Sequence[tuple[str, ast.expr]], module: Module) -> dict[str, object]:
+        """Those of them that can be read; the server knows the others."""
+        found = {}
+        for name, node in given:
+            with suppress(ValueError):
+                found[name] = self._tree.literal(node, module)
+        return found
 
     def _note(self, node: ast.expr, module: Module) -> Array | None:
         value, home = (node, module) if _is_text(node) else self._unaliased(node, module)

@@ -23,6 +23,7 @@ _ROOTS: dict[str, Kind] = {
     "typing.TypedDict": "dataclass",
     "typing_extensions.TypedDict": "dataclass",
 }
+_NAMED_TUPLES = frozenset(("typing.NamedTuple", "typing_extensions.NamedTuple"))
 _NO_FIELD = frozenset(("typing.ClassVar", "dataclasses.InitVar", "dataclasses.KW_ONLY"))
 _FIELD_CALLS = frozenset(("dataclasses.field", "pydantic.Field", "pydantic.fields.Field"))
 
@@ -58,12 +59,25 @@ class Records:
         if outside & _ENUMS:
             return self._enum(found)
         kind = self._kind(lineage, outside)
+        if outside & _NAMED_TUPLES:
+            return self._named_tuple(lineage, (*inside, node), is_inside=node in inside)
         if kind is None:
             return spec.OBJECT
         if node in inside or (kind == "pydantic" and any(map(_renames, lineage))):
             return spec.unfinished(kind, node.name)
         fields = self._fields(lineage, kind, (*inside, node))
         return spec.record(kind, node.name, fields)
+
+    def _named_tuple(
+        self, lineage: Sequence[Defined], inside: tuple[ast.AST, ...], *, is_inside: bool
+    ) -> Spec:
+        """Its fields are those of the class that says so, not of what inherits from it."""
+        title = getattr(lineage[0].node, "name", "")
+        if is_inside:
+            return spec.unfinished("json", title)
+        (own, *_) = (each for each in lineage if _NAMED_TUPLES & set(self._outside(each)))
+        fields = [made for _, made in self._own(own, inside, is_typed_dict=False)]
+        return spec.named_tuple(title, fields)
 
     def lineage(self, found: Defined, above: tuple[ast.AST, ...] = ()) -> list[Defined]:
         """The class and its bases in the project, in the order that attributes are looked up."""
@@ -125,6 +139,8 @@ class Records:
             if is_typed_dict:
                 required = _is_required(found.node, outer)
             made = self.annotations.spec(node.annotation, module, inside)
+            if node.value is not None and not is_typed_dict and not self._is_dataclass(found):
+                made = self.annotations.limited(made, [node.value], module)  # = Field(gt=0)
             called = (default.alias or name) if default.is_field else ""
             yield name, FieldSpec(called, made, required, default.value)
 

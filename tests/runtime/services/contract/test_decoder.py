@@ -3,15 +3,29 @@
 import datetime as dt
 import enum
 import json
+import pathlib
 import uuid
+from collections import namedtuple
 from dataclasses import dataclass
-from typing import Annotated, Any, Literal, NotRequired, TypedDict
+from decimal import Decimal
+from typing import (
+    Annotated,
+    Any,
+    Generic,
+    Literal,
+    NamedTuple,
+    NewType,
+    NotRequired,
+    TypedDict,
+    TypeVar,
+)
 
 import numpy as np
 import pytest
-from hypothesis import given
+from annotated_types import Gt, Interval, Len
+from hypothesis import given, settings
 from hypothesis import strategies as st
-from pydantic import BaseModel
+from pydantic import BaseModel, Field, HttpUrl, RootModel
 
 from modelbundle.runtime.errors import InvalidInput
 from modelbundle.runtime.services.array import Array
@@ -44,6 +58,35 @@ class Person(BaseModel):
 class Options(TypedDict):
     top: int
     color: NotRequired[Color]
+    share: NotRequired[Annotated[float, Interval(ge=0, le=1)]]
+
+
+class Level(enum.IntEnum):
+    LOW = 1
+    HIGH = 2
+
+
+class Place(NamedTuple):
+    lat: float
+    lon: float = 0.0
+    name: str | None = None
+
+
+class Codes(RootModel[list[int]]):
+    pass
+
+
+T = TypeVar("T")
+
+
+@dataclass
+class Pair(Generic[T]):
+    left: T
+    right: int = 0
+
+
+Loose = namedtuple("Loose", "x y", defaults=[1])  # noqa: PYI024
+Percent = NewType("Percent", Annotated[int, Gt(0), Field(le=100)])
 
 
 NUMBERS = st.integers(-(2**53), 2**53)
@@ -82,10 +125,26 @@ VALUES = {
     list[Person]: st.lists(st.builds(Person, age=NUMBERS)),
     Options: st.fixed_dictionaries({"top": NUMBERS}, optional={"color": st.sampled_from(Color)}),
     dict[str, Point | None]: st.dictionaries(TEXT, POINTS | st.none()),
+    dict[Color, int]: st.dictionaries(st.sampled_from(Color), NUMBERS),
+    dict[Level, int]: st.dictionaries(st.sampled_from(Level), NUMBERS),
+    dict[uuid.UUID, Decimal]: st.dictionaries(
+        st.uuids(), st.decimals(allow_nan=False, allow_infinity=False)
+    ),
+    Decimal: st.decimals(allow_nan=False, allow_infinity=False),
+    dt.timedelta: st.timedeltas(),
+    pathlib.Path: st.just(pathlib.Path("a/b.txt")),
+    Place: st.builds(Place, FLOATS, FLOATS, st.none() | TEXT),
+    Percent: st.integers(1, 100),
+    Annotated[str, Field(max_length=3, pattern="^a")]: st.sampled_from(["a", "ab", "abc"]),
+    Annotated[list[int], Len(1, 2)]: st.lists(NUMBERS, min_size=1, max_size=2),
+    Literal[Color.RED, 3]: st.sampled_from([Color.RED, 3]),
+    Codes: st.builds(Codes, st.lists(NUMBERS)),
+    Pair[int]: st.builds(Pair, NUMBERS, NUMBERS),
 }
 
 
 @pytest.mark.parametrize("annotation", VALUES, ids=str)
+@settings(max_examples=40)
 @given(data=st.data())
 def test_what_is_written_is_read_back_and_keeps_its_schema(annotation, data):
     value = data.draw(VALUES[annotation])
@@ -111,6 +170,7 @@ ARRAYS = (
 
 
 @pytest.mark.parametrize("annotation", [*VALUES, *ARRAYS, Any], ids=str)
+@settings(max_examples=40)
 @given(value=JSON)
 def test_any_json_is_read_or_refused_with_its_place(annotation, value):
     """Nothing else is raised, and what the schema refuses is not read."""
@@ -141,6 +201,32 @@ def test_any_json_is_read_or_refused_with_its_place(annotation, value):
         (list[Point], [{"y": 1}], "x[0]: field `x` is missing."),
         (Tree, {"value": 1, "children": [{"value": "a"}]}, "x.children[0].value: expected"),
         (Options, {}, "x: field `top` is missing."),
+        (Options, {"top": 1, "share": 2}, "x.share: expected at most 1, got 2."),
+        (Decimal, True, "x: expected a decimal number, got true."),
+        (Decimal, "nan", 'x: expected a decimal number, got the string "nan".'),
+        (Decimal, "1e9999999", "x: expected a decimal number of up to 6144 digits"),
+        (Decimal, "1e99999999999999999999", "x: expected a decimal number of up to 6144 digits"),
+        (dt.timedelta, "P1Y", "x: expected an ISO 8601 duration, or seconds, got the string"),
+        (dt.timedelta, 1e300, "x: expected an ISO 8601 duration, or seconds, got 1e+300."),
+        (pathlib.Path, "a\0", "x: expected a path"),
+        (Place, ["a"], 'x[0]: expected a number, got the string "a".'),
+        (Place, [], "x: expected a list of 1 to 3, got a list of 0."),
+        (Place, {"lon": 1}, "x: field `lat` is missing."),
+        (Loose, [], "x: expected a list of 1 to 2"),
+        (Pair[int], {"left": 1, "right": "a"}, "x.right: expected a whole number"),
+        (Percent, 0, "x: expected more than 0, got 0."),
+        (Percent, 101, "x: expected at most 100, got 101."),
+        (Annotated[str, Field(pattern="^a")], "b", "x: expected text that matches '^a'"),
+        (Annotated[list[int], Len(1, 2)], [], "x: expected a length of at least 1"),
+        (Annotated[float, Field(multiple_of=0.1)], 0.35, "x: expected a multiple of 0.1, got 0.35"),
+        (Codes, ["a"], "x[0]: input should be a valid integer"),
+        (HttpUrl, "a", "x: input should be a valid URL"),
+        (Literal[Color.RED], "blue", "x: expected one of 'red', got the string \"blue\"."),
+        (dict[Color, int], {"green": 1}, "x, a key: expected one of 'red', 'blue'"),
+        (dict[Level, int], {"3": 1}, "x, a key: expected one of 1, 2"),
+        (dict[int, int], {"1_0": 1}, "x: expected a whole number as a key"),
+        (Color | int, "green", "x: expected one of 'red', 'blue', integer, got"),
+        (Point | list[Point], [{"x": "a"}], 'x[0].x: expected a whole number, got the string "a".'),
         (set[str], [["a"]], "x[0]: expected a string, got a list of 1."),
         (
             Annotated[np.ndarray, Array("int8", (None,))],
@@ -162,6 +248,16 @@ def test_numbers_are_read_alike_however_they_are_spelled():
     assert type(decoder(float).read(2, "")) is float
     for rows in ([[1, 2]], [[1.0, 2.0]]):
         assert decoder(np.ndarray).read(rows, "").dtype == np.float64
+
+
+def test_values_that_json_may_spell_in_several_ways():
+    """A decimal is what its shortest form says, and a whole number is exact."""
+    assert decoder(Decimal).read(0.1, "") == Decimal("0.1")
+    assert decoder(Decimal).read("1.10", "").as_tuple().exponent == -2
+    assert decoder(dt.timedelta).read(1.5, "") == decoder(dt.timedelta).read("PT1.5S", "")
+    assert decoder(Place).read({"lat": 1, "name": "a"}, "") == Place(1.0, 0.0, "a")
+    assert decoder(Literal[2]).read(2.0, "") == 2
+    assert decoder(int).read(2**70, "") == decoder(Any).read(2**70, "") == 2**70
 
 
 def test_an_array_keeps_the_dtype_of_npy_unless_its_author_names_one():

@@ -1,0 +1,37 @@
+"""The parts of a form as the arguments of a method."""
+
+import enum
+import uuid
+from datetime import date
+from decimal import Decimal
+
+from modelbundle.runtime.data.codecs.multipart import Part
+from modelbundle.runtime.services.contract import form
+from modelbundle.runtime.services.contract.method import Contract
+from modelbundle.runtime.services.contract.record import arguments
+
+
+class Size(enum.Enum):
+    SMALL = "1"
+    LARGE = "2"
+
+
+class Shop:
+    def order(self, number: uuid.UUID, day: date, size: Size, price: Decimal, count: int) -> str:
+        return ""
+
+
+def test_what_json_has_in_a_string_is_text_however_much_it_looks_like_a_number():
+    """A UUID, a date and the value of an Enum may be digits alone."""
+    parameters = Contract.of(Shop.order).parameters
+    digits = "12345678123456781234567812345678"
+    given = {"number": digits, "day": "20240131", "size": "1", "price": "1.10", "count": "2"}
+    parts = [Part(name, text.encode()) for name, text in given.items()]
+    read = arguments(form.values(parts, parameters), parameters)
+    assert read == {
+        "number": uuid.UUID(digits),
+        "day": date(2024, 1, 31),
+        "size": Size.SMALL,
+        "price": Decimal("1.10"),
+        "count": 2,
+    }
