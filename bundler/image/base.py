@@ -26,7 +26,6 @@ _KINDS = {
     _DOCKER: LAYER, f"{_DOCKER}.gzip": f"{LAYER}+gzip",
     LAYER: LAYER, f"{LAYER}+gzip": f"{LAYER}+gzip", f"{LAYER}+zstd": f"{LAYER}+zstd",
 }  # fmt: skip
-_HUB = "registry-1.docker.io"
 _DIRECTORIES = ("oci:", "/", "./", "../", "~")
 
 
@@ -78,7 +77,6 @@ def place_of(reference: str, *, plain_http: bool) -> Registry | Directory:
             return Directory(known)
     host, repository, tag = base_image.split(reference)
     _, _, digest = reference.partition("@")
-    host = "docker.io" if host == _HUB else host
     target = parse(f"{host}/{repository}:{tag}" + (f"@{digest}" if digest else ""))
     if not isinstance(target, RegistryReference):
         raise InvalidTag(f"{reference[:200]!r} names no image.")
@@ -110,9 +108,7 @@ def _manifest(place: Registry | Directory, reference: str) -> bytes:
     try:
         return place.manifest()
     except RegistryError as error:
-        own = (
-            None if isinstance(error, TransientError) else error.hint
-        )  # the network may be missing
+        own = None if isinstance(error, TransientError) else error.hint  # without a network
         raise RegistryError(
             f"The base image `{reference}` cannot be read. {error}",
             hint=own
