@@ -11,7 +11,7 @@ from .data.regions import Regions
 from .data.samples import Samples
 from .manifests.added_model import AddedModel
 from .manifests.manifest import BundleManifest, FileEntry, ModelManifest, Route
-from .manifests.settings import ServeSettings
+from .manifests.settings import INITIAL_BATCH_SIZE, MOST_BATCH_SIZE, ServeSettings
 from .manifests.tuning import Tuning
 from .pickles.policy import Policy
 
@@ -117,7 +117,7 @@ class Plan:
     def tuning(self, alias: str) -> Tuning:
         """How the model called `alias` computes, for the largest batch that any route sends it."""
         entry = next(entry for entry in self.manifest.models if entry.alias == alias)
-        batch = self.settings.batch.max_batch_size
+        batch = self.settings.batch.max_batch_size or INITIAL_BATCH_SIZE
         own = [route.max_batch_size or batch for route in self.routes if route.model == alias]
         return replace(entry.tuning, rows=max(own, default=batch))
 
@@ -135,8 +135,10 @@ class Plan:
         """How the rows of `route` share calls."""
         batch, queue = self.settings.batch, self.settings.queue
         budget = route.latency_budget
+        most = route.max_batch_size or batch.max_batch_size
         return Limits(
-            max_batch_size=route.max_batch_size or batch.max_batch_size,
+            max_batch_size=most or self._most(route),
+            initial_batch_size=most or INITIAL_BATCH_SIZE,
             latency_budget=batch.latency_budget if budget is None else budget,
             max_queue_rows=queue.max_rows,
             max_queue_bytes=queue.max_bytes,
@@ -146,6 +148,14 @@ class Plan:
             is_crowded=self.is_crowded,
             hang=self.settings.timeout,
         )
+
+    def _most(self, route: Route) -> int:
+        """Rows in one call, where nobody has said it."""
+        # Compiled code is made for a number of rows.
+        is_compiled = any(
+            entry.tuning.compile for entry in self.manifest.models if entry.alias == route.model
+        )
+        return INITIAL_BATCH_SIZE if is_compiled else MOST_BATCH_SIZE
 
 
 def _completed(route: Route, known: Route | None) -> Route:

@@ -328,6 +328,7 @@ class Batcher:
             self._turn("ready")
 
     def _fail(self, slot: ExecutorSlot, batch: Batch, error: BaseException) -> None:
+        batch.window.failed()
         if not isinstance(error, ModelDied):
             self._recovery.failed(batch, error)
             return
@@ -347,6 +348,7 @@ class Batcher:
         try:
             answered, hand_over = self._delivery.of(batch, output)
         except Exception as error:  # noqa: BLE001 - as if the model had raised it
+            batch.window.failed()
             self._recovery.failed(batch, error)
             self._turn("ready")
             return

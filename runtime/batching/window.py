@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from math import inf
 
 from .cost import CostModel
+from .growth import Growth
 
 PATIENCE = 5.0  # clients are waited for at most this many mean return times
 QUICK = 3.0  # mean return times that must be shorter than the fixed cost of a batch
@@ -40,6 +41,8 @@ class Limits:
                      written before the next batch begins, unless that is full
     hang             seconds after which a batch that has not come back is ended, where that can
                      be done; see `HangWatch` for those that are ended earlier
+    initial_batch_size  rows in one call that need no proof; more are taken as `Growth` finds
+                     that they pay. None = `max_batch_size`
     """
 
     max_batch_size: int = 64
@@ -52,6 +55,7 @@ class Limits:
     fairness: bool = False
     is_crowded: bool = False
     hang: float = inf
+    initial_batch_size: int | None = None
 
 
 class Returns:
@@ -122,7 +126,8 @@ class Window:
     """
 
     __slots__ = (
-        "_batches", "_cap", "_full", "_is_quick", "_limits", "_most", "cost", "limit", "returns",
+        "_batches", "_cap", "_full", "_growth", "_is_quick", "_limits", "_most", "cost", "limit",
+        "returns",
     )  # fmt: skip
 
     def __init__(self, limits: Limits, cost: CostModel) -> None:
@@ -130,6 +135,7 @@ class Window:
         # What memory holds; in calls, where requests are not to be merged.
         self._most = self._cap = limits.max_batch_size if limits.mergeable else 1
         self._batches = 0  # since memory ran out
+        self._growth = Growth(limits.initial_batch_size or self._most, self._most)
         self.cost = cost
         self.returns = Returns()
         self._refresh()
@@ -142,6 +148,7 @@ class Window:
         if self._is_quick and self._batches % EACH:
             return
         self.cost.observe(rows, seconds)
+        self._growth.observe(rows, self.cost)
         if self._batches >= REGROW and self._cap < self._most:
             self._cap = min(2 * self._cap, self._most)
             self._batches = 0
@@ -151,6 +158,12 @@ class Window:
         """A batch of `rows` did not fit: take half as many from now on."""
         self._cap = max(1, min(self._cap, rows) // 2)
         self._batches = 0
+        self._growth.restart()
+        self._refresh()
+
+    def failed(self) -> None:
+        """A batch raised, or the model died of it: as few as possible are to suffer with one."""
+        self._growth.restart()
         self._refresh()
 
     def size(self, queued: int, slack: float) -> int:
@@ -236,6 +249,6 @@ class Window:
 
     def _refresh(self) -> None:
         allowed = max(self._limits.latency_budget, 2.0 * self.cost.upper(1))
-        self.limit = max(1, self.cost.rows_within(allowed, self._cap))
+        self.limit = max(1, self.cost.rows_within(allowed, min(self._cap, self._growth.size)))
         self._full = self.cost.mean(self.limit)
         self._is_quick = self.cost.count >= NEW and self._full < TICK

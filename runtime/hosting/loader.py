@@ -123,7 +123,7 @@ class Loader:
         routes = {route.method: route for route in self.plan.routes if route.model == alias}
         return {
             method: self.plan.limits(
-                routes.get(method, Route("", method)), batchable=signature.batchable
+                routes.get(method, Route("", method, model=alias)), batchable=signature.batchable
             )
             for method, signature in manifest.methods.items()
         }

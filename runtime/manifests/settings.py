@@ -18,11 +18,18 @@ DIALECTS: tuple[DialectName, ...] = get_args(DialectName)
 """How a server may be spoken to, all of it at the same time."""
 
 
+INITIAL_BATCH_SIZE = 64
+MOST_BATCH_SIZE = 1024
+
+
 @dataclass(frozen=True, slots=True)
 class BatchSettings:
-    """How rows of many requests share one call; a route may override both."""
+    """How rows of many requests share one call; a route may override both.
 
-    max_batch_size: int = 64  # rows
+    max_batch_size  rows; None = `INITIAL_BATCH_SIZE`, and up to `MOST_BATCH_SIZE` where that pays
+    """
+
+    max_batch_size: int | None = None
     latency_budget: float = 0.05  # seconds that one call may take, predicted
 
 

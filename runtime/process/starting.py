@@ -166,5 +166,8 @@ def _settings(settings: ServeSettings, options: Options) -> ServeSettings:
 def _batching(limits: Limits) -> str:
     if not limits.mergeable:
         return "one call a request"
-    budget = 1000 * limits.latency_budget
-    return f"up to {limits.max_batch_size} rows a call, which may take {budget:g} ms"
+    rows, usual = limits.max_batch_size, limits.initial_batch_size
+    size = f"up to {rows} rows a call"
+    if usual is not None and usual < rows:
+        size = f"up to {usual} rows a call, {rows} where that pays"
+    return f"{size}, which may take {1000 * limits.latency_budget:g} ms"

@@ -6,7 +6,7 @@ from typing import Any, Literal
 from urllib.parse import urlsplit
 
 from ....runtime.manifests.manifest import Route
-from ....runtime.manifests.settings import ServeSettings
+from ....runtime.manifests.settings import MOST_BATCH_SIZE, ServeSettings
 from .process_tree import ProcessTree
 from .question import Questions
 
@@ -26,7 +26,7 @@ class Knobs:
         settings = ServeSettings.from_json(serve)
         budget, asked = route.latency_budget, int(workers) if workers.isdecimal() else None
         return cls(
-            route.max_batch_size or settings.batch.max_batch_size,
+            route.max_batch_size or settings.batch.max_batch_size or MOST_BATCH_SIZE,
             settings.batch.latency_budget if budget is None else budget,
             asked or settings.workers,
             route.batchable,

@@ -76,7 +76,8 @@ def _call(route: Route, batch: BatchSettings) -> list[str]:
     if route.batchable:
         rows = route.max_batch_size or batch.max_batch_size
         budget = batch.latency_budget if route.latency_budget is None else route.latency_budget
-        arguments += [f"max_batch_size={literal(rows)}", f"latency_budget={literal(budget)}"]
+        arguments += [] if rows is None else [f"max_batch_size={literal(rows)}"]
+        arguments.append(f"latency_budget={literal(budget)}")
     else:
         arguments.append("batchable=False")
     arguments += ["streaming=True"] if route.streaming else []

@@ -16,8 +16,8 @@ _DEFAULT = ServeSettings()
 class Batch(Section):
     """How rows of several requests share one call of the model."""
 
-    max_batch_size: Count = _DEFAULT.batch.max_batch_size
-    """The most rows in one call."""
+    max_batch_size: Count | None = None
+    """The most rows in one call. Default: 64, and up to 1024 where that is measured to pay."""
 
     latency_budget: Duration = Field(default=_DEFAULT.batch.latency_budget, examples=["25ms"])
     """The longest predicted time of one call of the model. It limits the size of batches."""

@@ -62,7 +62,7 @@ def test_the_manifest_says_everything_and_survives_reading(built):
     assert manifest == BundleManifest.from_json(manifest.to_json())
     assert [route.path for route in manifest.routes] == ["/predict"]
     assert manifest.python == "3.11"
-    assert manifest.serve["batch"]["max_batch_size"] == 64
+    assert manifest.serve["batch"] == {"max_batch_size": None, "latency_budget": 0.05}
     assert manifest.lock == LockFile.read(built.plan.locked.path).variants["auto"].digest
     assert manifest.hermetic
 

@@ -336,21 +336,23 @@ class World:
     st.integers(1, 16),
     st.integers(5, 200),
     st.floats(0.05, 0.5),
-    st.tuples(st.integers(0, 100), st.integers(1, 3), st.booleans()),
+    st.tuples(st.integers(0, 100), st.integers(1, 3), st.booleans(), st.integers(1, 4)),
 )
 def test_every_answer_belongs_to_its_request_and_nothing_is_lost(
     plans, most, memory, room, drain_at, machines
 ):
     """Whatever clients do: in order, none twice, no batch too large, no keys mixed, no row of a
     request that is over is ever computed, and only the guilty fail."""
-    seed, executors, is_crowded = machines
+    seed, executors, is_crowded, initial = machines
     rng = random.Random(seed)
 
     def service(rows):
         return rng.uniform(0.0001, 0.005) + rows * 0.0005
 
     async def main(loop: SimulatedLoop):
-        limits = Limits(most, 0.02, room, hang=HANG, is_crowded=is_crowded)
+        limits = Limits(
+            most, 0.02, room, hang=HANG, is_crowded=is_crowded, initial_batch_size=initial
+        )
         world = World(loop, plans, limits, memory, service, executors)
         await world.run(drain_at)
         world.check()

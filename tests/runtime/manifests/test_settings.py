@@ -47,7 +47,7 @@ def test_dialects_are_known_ones():
     [
         {"port": "columns"}, {"port": True}, {"port": 8080.0}, {"workers": "many"}, {"timeout": "30s"},
         {"host": 5}, {"log": []}, {"access_log": 1}, {"formats": "csv"}, {"formats": [1]},
-        {"batch": []}, {"batch": {"max_batch_size": None}}, {"grpc": {"port": "x"}},
+        {"batch": []}, {"batch": {"max_batch_size": "64"}}, {"grpc": {"port": "x"}},
         {"management": {"port": "on"}}, {"queue": {"fairness": {}}}, {"dialects": "v2"},
         {"dialects": [[]]}, {"limits": "none"},
     ],

@@ -28,7 +28,7 @@ def test_tritonclient(judge, where):
     told = iter(judge(TRITON).ask("triton_grpc.py", where))
     assert next(told) == {
         "live": True, "ready": True, "model": True, "server": "demo", "platform": "generic",
-        "rows": 64, "index": ["READY"],
+        "rows": 1024, "index": ["READY"],
     }  # fmt: skip
     assert next(told) == {
         "traces": {"value": ["OFF"]}, "logs": {"bool_param": True}, "memory": [{}, {}],
