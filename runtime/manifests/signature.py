@@ -55,6 +55,9 @@ class Field:
     `is_nullable` says that values may be missing: null in JSON, NaN or NaT in an array.
     `classes` are those of a classifier, in its order: what a value may be, or, where each row has
     one for each of them, what a value stands for.
+    `categories` are those of a category column that goes in, in its order: to a model that has no
+    list of its own they come as these. `is_ordered` says that they are compared with one another,
+    so there are no others.
     """
 
     name: str
@@ -62,6 +65,8 @@ class Field:
     shape: tuple[int | None, ...]
     is_nullable: bool = False
     classes: tuple[Class, ...] = ()
+    categories: tuple[Class, ...] = ()
+    is_ordered: bool = False
 
     @property
     def labels(self) -> tuple[str, ...]:
@@ -79,20 +84,26 @@ class Field:
         """As it stands in `model.json`."""
         plain = {"name": self.name, "dtype": self.dtype, "shape": list(self.shape)}
         nullable = {"nullable": True} if self.is_nullable else {}
-        return plain | nullable | ({"classes": list(self.classes)} if self.classes else {})
+        classes = {"classes": list(self.classes)} if self.classes else {}
+        categories = {"categories": list(self.categories)} if self.categories else {}
+        ordered = {"ordered": True} if self.is_ordered else {}
+        return plain | nullable | classes | categories | ordered
 
     @classmethod
     def from_json(cls, data: Mapping[str, Any]) -> Self:
         """Read what `to_json` wrote.
 
         Raises:
-            ValueError: for classes that are none.
+            ValueError: for classes or categories that are none.
         """
-        classes = data.get("classes", [])
-        if not is_classes(classes):
-            raise ValueError(f"the classes of {data['name']!r} are none")
+        classes, categories = data.get("classes", []), data.get("categories", [])
+        for what, found in (("classes", classes), ("categories", categories)):
+            if not is_classes(found):
+                raise ValueError(f"the {what} of {data['name']!r} are none")
         shape, nullable = tuple(data["shape"]), data.get("nullable", False)
-        return cls(data["name"], data["dtype"], shape, nullable, tuple(classes))
+        is_ordered = bool(data.get("ordered", False) and categories)
+        known = (tuple(classes), tuple(categories))
+        return cls(data["name"], data["dtype"], shape, nullable, *known, is_ordered)
 
 
 @dataclass(frozen=True, slots=True)

@@ -29,6 +29,7 @@ _HINT_TEXTS = (
     "Times inside of lists and objects, and what else JSON has no type for, come as text: convert "
     "them in the model, or in a service class."
 )
+_WITHOUT_CATEGORIES = frozenset({"generic", "sklearn"})  # the others keep a list in the model
 _DIGITS = (
     6  # significant digits of recorded floats: what a tolerance ignores, a digest must not see
 )
@@ -127,6 +128,8 @@ class _Method:
             batch = self._loosened(batch)
         if self._known is None and not (self._framework.is_typed and declared):
             declared = signatures.side_of(batch, "input")
+            if self._framework.name in _WITHOUT_CATEGORIES:
+                declared = signatures.with_categories(declared, batch)
         _check_sayable(batch)
         inputs = declared or OBJECTS
         fixed = inputs.fields[0].shape[0] if inputs.fields else None

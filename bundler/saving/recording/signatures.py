@@ -1,6 +1,7 @@
 """Signatures: what a model's methods take and give, inferred from a sample and the answers."""
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -8,7 +9,7 @@ import numpy as np
 from ....runtime.data.rows import table
 from ....runtime.frameworks.framework import Framework
 from ....runtime.frameworks.sklearn import takes_records
-from ....runtime.manifests.signature import OBJECTS, Field, Layout, Side
+from ....runtime.manifests.signature import OBJECTS, Field, Layout, Side, is_classes
 
 _NUMERIC = frozenset({"int64", "float64", "bool"})
 
@@ -63,6 +64,26 @@ def _column(name: str, values: Any) -> Field:
     if len(known) < len(values) and set(map(type, known)) == {bool}:
         return Field(name, "bool", (None,), is_nullable=True)
     return Field(name, _dtype(np.asarray(known.to_numpy(), dtype=object)), (None,))
+
+
+def with_categories(side: Side, batch: Any) -> Side:
+    """The inputs with the categories of each column that has some, and their order.
+
+    Up to `MOST_CLASSES` of texts, numbers or booleans; of others nothing is said.
+    """
+    if side.layout != "columns" or not hasattr(batch, "columns"):
+        return side
+    named = {str(name): batch[name] for name in batch.columns}
+    return Side("columns", tuple(_with_own(field, named[field.name]) for field in side.fields))
+
+
+def _with_own(field: Field, values: Any) -> Field:
+    if not field.dtype.startswith("category"):
+        return field
+    found = values.cat.categories.tolist()
+    if not found or not is_classes(found):
+        return field
+    return replace(field, categories=tuple(found), is_ordered=bool(values.cat.ordered))
 
 
 def _category(values: Any) -> str:

@@ -15,7 +15,7 @@ import numpy as np
 
 from ...errors import InvalidInput
 from ...manifests.signature import Field
-from . import free_values
+from . import categories, free_values
 
 _NONE = type(None)
 _KINDS: dict[str, frozenset[type]] = {
@@ -106,7 +106,16 @@ def to_array(field: Field, values: list[Any], *, path: str = "", null: bool = Fa
         array = None
     if array is None or not fits(field, array.shape):
         raise _blame(field, values, path, null=null)
+    if field.is_ordered:
+        _check_known(field, values, path)
     return array
+
+
+def _check_known(field: Field, values: list[Any], path: str) -> None:
+    at = categories.first_unknown(field, values)
+    if at is not None:
+        wanted = f"expected one of {categories.listing(field)}"
+        raise InvalidInput(f"instances[{at}]{path}: {wanted}, got {describe(values[at])}.")
 
 
 def empty(field: Field, shape: tuple[int, ...]) -> np.ndarray:

@@ -8,6 +8,7 @@ import numpy as np
 
 from ...errors import MissingFramework
 from ...manifests.signature import Field
+from . import categories
 
 
 def of(fields: tuple[Field, ...], columns: Mapping[str, np.ndarray]) -> Any:
@@ -25,7 +26,7 @@ def of(fields: tuple[Field, ...], columns: Mapping[str, np.ndarray]) -> Any:
         if field.dtype == "object" or _may_lack_booleans(field):
             frame[field.name] = frame[field.name].infer_objects()  # the values say what they are
         elif field.dtype.startswith(("category", "str")) or "," in field.dtype:
-            frame[field.name] = _column(frame[field.name], field.dtype)
+            frame[field.name] = _column(frame[field.name], field)
     return frame
 
 
@@ -33,8 +34,11 @@ def _may_lack_booleans(field: Field) -> bool:
     return field.dtype == "bool" and field.is_nullable
 
 
-def _column(values: Any, dtype: str) -> Any:
+def _column(values: Any, field: Field) -> Any:
     """A column as the libraries know it from a file that pandas read."""
+    dtype = field.dtype
+    if field.categories:
+        return categories.column(field, values)
     if "," in dtype:
         return values.dt.tz_localize("UTC").astype(dtype)
     if dtype.startswith("category"):  # of the request's own values; the model maps them to its own
@@ -85,6 +89,8 @@ def kind(field: Field, values: np.ndarray) -> str:
     Where nobody said what the values are, they say it themselves: whole numbers beside others
     would become floats, and so would be answered otherwise than alone.
     """
+    if field.categories:  # others become categories of the table, too: of all its rows
+        return f"{field.dtype} and {sorted(map(repr, categories.unknown(field, values)))}"
     if not values.dtype.hasobject:
         return values.dtype.str
     if field.dtype != "object" and not _may_lack_booleans(field):

@@ -95,6 +95,8 @@ def _value(field: Field, cell: Callable[[str], Json]) -> Json:
     if field.choices:
         schema = {"type": schema["type"]} if "type" in schema else {}
         schema["enum"] = [*field.choices, *([None] if field.is_nullable else [])]
+    if field.is_ordered:
+        schema = {"enum": [*field.categories, *([None] if field.is_nullable else [])]}
     if field.is_nullable and "type" in schema:
         kinds = schema["type"]
         schema["type"] = [*(kinds if isinstance(kinds, list) else [kinds]), "null"]

@@ -127,6 +127,9 @@ def _wrong_names(names: list[str], index: int, instance: Mapping[str, Any]) -> I
     missing = [name for name in names if name not in instance]
     for unknown in (str(name)[:_SHOWN] for name in instance if name not in names):
         near = get_close_matches(unknown, missing or names, n=1)
+        if not near and missing:
+            lacks = f"instances[{index}]: unknown field `{unknown}`, and `{missing[0]}` is missing"
+            return InvalidInput(f"{lacks}; expected {_listing(names)}.")
         hint = f"did you mean `{near[0]}`?" if near else f"expected {_listing(names)}."
         return InvalidInput(f"instances[{index}]: unknown field `{unknown}`; {hint}")
     return InvalidInput(f"instances[{index}]: field `{missing[0]}` is missing.")

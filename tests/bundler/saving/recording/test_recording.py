@@ -239,3 +239,17 @@ def test_a_parametrized_module_is_told_how_to_settle():
     assert "remove_parametrizations" in (caught.value.hint or "")
     torch.nn.utils.parametrize.remove_parametrizations(net, "weight")
     assert len(answer(saved(net, torch.ones(2, 2)), [[1, 1]])) == 1
+
+
+def test_categories_are_numbered_as_in_the_sample():
+    """A request with one of them alone would have numbered that 0."""
+    kinds = pd.CategoricalDtype(["low", "mid", "high"], ordered=True)
+    frame = pd.DataFrame({"level": pd.Series(["low", "high"], dtype=kinds)})
+    loaded = saved(lambda rows: rows["level"].cat.codes + (rows["level"] > "low") * 10, frame)
+    assert answer(loaded, [{"level": "high"}]) == [12]
+
+
+def test_columns_made_of_categories_are_those_of_the_sample():
+    frame = pd.DataFrame({"kind": pd.Categorical(["a", "b", "c"])})
+    loaded = saved(lambda rows: pd.get_dummies(rows).to_numpy(float), frame)
+    assert answer(loaded, [{"kind": "b"}]) == [[0, 1, 0]]
