@@ -15,8 +15,9 @@ from modelbundle.runtime.data.regions import Place, Regions
 from modelbundle.runtime.dialects.tensors.tensor import Tensor, to_raw
 from modelbundle.runtime.dialects.v2 import infer_request
 from modelbundle.runtime.dialects.v2.infer_request import InferRequest, Wanted
-from modelbundle.runtime.errors import BadPayload, InvalidInput, NotSupported
+from modelbundle.runtime.errors import BadPayload, InvalidInput, NotSupported, PayloadTooLarge
 from modelbundle.runtime.manifests.settings import ServeSettings
+from modelbundle.runtime.manifests.signature import Field, Side, Signature
 
 SERVED = SimpleNamespace(name="m", signature=None, settings=ServeSettings(), regions=None)
 LENGTH = b"inference-header-content-length"
@@ -90,6 +91,19 @@ def test_more_tensors_than_any_model_has_are_refused_at_once():
         body = b'{"inputs":[%s]}' % b",".join([b"0"] * most)
         with pytest.raises(InvalidInput, match="expected an object" if is_fine else "up to 4096"):
             infer_request.read(Asked(body), SERVED)
+
+
+def test_more_rows_than_a_model_takes_are_not_even_read():
+    """Each list of Python's takes more room than the few bytes that it stands in."""
+    side = Side("array", (Field("x", "int16", (None, 1)),))
+    values = b",".join([b"[1]"] * (1 << 18))
+    one = b'{"name":"x","datatype":"INT16","shape":[%d,1],"data":[%b]}' % (1 << 18, values)
+    body = b'{"inputs":[%b]}' % one
+    served = SimpleNamespace(
+        name="m", signature=Signature(side, side), settings=ServeSettings(), regions=None
+    )
+    with pytest.raises(PayloadTooLarge):
+        infer_request.read(Asked(body), served)
 
 
 @pytest.mark.parametrize(
