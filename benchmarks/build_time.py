@@ -22,7 +22,8 @@ from modelbundle.bundler.building.building import build
 from modelbundle.bundler.building.locking import locking
 from modelbundle.bundler.project.project import Project
 from modelbundle.bundler.store import Store
-from modelbundle.runtime.manifests.manifest import FileEntry, ModelManifest
+from modelbundle.runtime.manifests.file_entry import FileEntry
+from modelbundle.runtime.manifests.model_manifest import ModelManifest
 from modelbundle.runtime.manifests.signature import Signature
 
 UNITS = {"KB": 10**3, "MB": 10**6, "GB": 10**9}

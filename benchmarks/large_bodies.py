@@ -21,7 +21,7 @@ from pathlib import Path
 import numpy as np
 import orjson
 
-from modelbundle.runtime.manifests.manifest import Route
+from modelbundle.runtime.manifests.route import Route
 from modelbundle.runtime.manifests.signature import Field, Side
 from modelbundle.tests.runtime.conftest import Servers, Sums, write_bundle, write_model
 

@@ -16,7 +16,7 @@ import time
 from pathlib import Path
 
 from modelbundle.bundler.store import Store
-from modelbundle.runtime.manifests.manifest import FileEntry
+from modelbundle.runtime.manifests.file_entry import FileEntry
 
 SAVE = """
 import sys

@@ -20,7 +20,7 @@ import time
 from pathlib import Path
 
 from modelbundle.bundler.store import Store
-from modelbundle.runtime.manifests.manifest import FileEntry
+from modelbundle.runtime.manifests.file_entry import FileEntry
 
 SHUTDOWN, WITHOUT_LOG = 0x8004587D, 2
 

@@ -12,7 +12,8 @@ from typing import Any, Self
 
 from ..runtime import bundle_modules, digest
 from ..runtime.errors import BundleError, NoDevice, NotTrusted
-from ..runtime.manifests.manifest import BundleManifest, FileEntry, bundle_digest
+from ..runtime.manifests.bundle_manifest import BundleManifest, bundle_digest
+from ..runtime.manifests.file_entry import FileEntry
 from .errors import Damaged
 from .progress import NullProgress, Progress
 from .requirements.environment import Environment

@@ -6,7 +6,9 @@ from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
-from ..runtime.manifests.manifest import BundleManifest, ModelEntry, ModelManifest
+from ..runtime.manifests.bundle_manifest import BundleManifest
+from ..runtime.manifests.model_entry import ModelEntry
+from ..runtime.manifests.model_manifest import ModelManifest
 from .requirements.environment import PIN
 from .requirements.requirements import normalize
 from .untrusted import bundle_text

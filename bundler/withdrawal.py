@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Self
 
 from ..runtime.digest import is_digest
 from ..runtime.errors import BundleError
-from ..runtime.manifests.manifest import BundleManifest
+from ..runtime.manifests.bundle_manifest import BundleManifest
 from .store.trust import BUILT_HERE
 
 if TYPE_CHECKING:

@@ -10,7 +10,10 @@ from .batching.window import Limits
 from .data.regions import Regions
 from .data.samples import Samples
 from .manifests.added_model import AddedModel
-from .manifests.manifest import BundleManifest, FileEntry, ModelManifest, Route
+from .manifests.bundle_manifest import BundleManifest
+from .manifests.file_entry import FileEntry
+from .manifests.model_manifest import ModelManifest
+from .manifests.route import Route
 from .manifests.settings import INITIAL_BATCH_SIZE, MOST_BATCH_SIZE, ServeSettings
 from .manifests.tuning import Tuning
 from .pickles.policy import Policy

@@ -17,7 +17,7 @@ from .data.rows import table
 from .data.rows.predictions import to_instances
 from .data.samples import Samples
 from .errors import BundleError
-from .manifests.manifest import BundleManifest
+from .manifests.bundle_manifest import BundleManifest
 from .manifests.tuning import Tuning
 from .models.model import LoadedModel
 from .pickles.policy import Policy

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn
 
 from .errors import BundleError
-from .manifests.manifest import Route
+from .manifests.route import Route
 from .outlet import STDERR
 from .process.handover import Handover
 from .process.options import Options

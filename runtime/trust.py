@@ -12,7 +12,10 @@ from pathlib import Path
 from . import digest
 from .bundle_modules import guard_sources
 from .errors import InvalidBundle, NotTrusted
-from .manifests.manifest import BundleManifest, FileEntry, ModelEntry, ModelManifest, bundle_digest
+from .manifests.bundle_manifest import BundleManifest, bundle_digest
+from .manifests.file_entry import FileEntry
+from .manifests.model_entry import ModelEntry
+from .manifests.model_manifest import ModelManifest
 
 VARIABLE = "BUNDLE_TRUST"
 """Digests between commas, with or without `sha256:`."""

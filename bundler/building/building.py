@@ -6,7 +6,8 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from ...runtime.manifests.manifest import BundleManifest, FileEntry
+from ...runtime.manifests.bundle_manifest import BundleManifest
+from ...runtime.manifests.file_entry import FileEntry
 from ..errors import BuildError
 from ..progress import NullProgress, Progress
 from ..requirements import libraries

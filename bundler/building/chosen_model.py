@@ -6,7 +6,8 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 from ...runtime.data.samples import Samples
-from ...runtime.manifests.manifest import ModelEntry, ModelManifest
+from ...runtime.manifests.model_entry import ModelEntry
+from ...runtime.manifests.model_manifest import ModelManifest
 from ...runtime.manifests.tuning import Tuning
 from ..errors import BuildError
 from ..requirements.lock.lock import LockedModel

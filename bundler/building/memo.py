@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from ...runtime import canonical
 from ...runtime import digest as digests
-from ...runtime.manifests.manifest import BundleManifest
+from ...runtime.manifests.bundle_manifest import BundleManifest
 from ...runtime.version import __version__
 from ..errors import BuildError, NotFound
 from ..project.source_tree import SourceTree

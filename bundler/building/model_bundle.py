@@ -11,7 +11,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ...runtime.errors import NotTrusted
-from ...runtime.manifests.manifest import BundleManifest, Route
+from ...runtime.manifests.bundle_manifest import BundleManifest
+from ...runtime.manifests.route import Route
 from ...runtime.manifests.settings import ServeSettings
 from ...runtime.version import __version__
 from . import plan, routes, tunings

@@ -11,7 +11,9 @@ from ...runtime.data import formats
 from ...runtime.dialects.catalog import Catalog
 from ...runtime.dialects.dialect import Dialect, dialects
 from ...runtime.http import openapi
-from ...runtime.manifests.manifest import BundleManifest, FileEntry, ModelManifest
+from ...runtime.manifests.bundle_manifest import BundleManifest
+from ...runtime.manifests.file_entry import FileEntry
+from ...runtime.manifests.model_manifest import ModelManifest
 from ...runtime.manifests.settings import ServeSettings
 from ...runtime.version import __version__
 from ..errors import BuildError

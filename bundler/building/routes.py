@@ -10,7 +10,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
-from ...runtime.manifests.manifest import ModelManifest, Route
+from ...runtime.manifests.model_manifest import ModelManifest
+from ...runtime.manifests.route import Route
 from ..errors import BuildError
 from .service.service_source import RESERVED, read_service
 

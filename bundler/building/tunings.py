@@ -8,7 +8,7 @@ from ..project import yaml_source
 from .chosen_model import ChosenModel
 
 if TYPE_CHECKING:
-    from ...runtime.manifests.manifest import ModelManifest
+    from ...runtime.manifests.model_manifest import ModelManifest
     from ...runtime.manifests.tuning import Tuning
     from ..project.project import Project
 

@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING, Any
 
 from ...runtime.errors import BundleError
 from ...runtime.http import openapi
-from ...runtime.manifests.manifest import BundleManifest, ModelManifest
+from ...runtime.manifests.bundle_manifest import BundleManifest
+from ...runtime.manifests.model_manifest import ModelManifest
 from .contract import Contract
 from .wire.failures import Unreachable
 

@@ -12,7 +12,7 @@ from pathlib import Path
 from threading import Lock
 from typing import TYPE_CHECKING
 
-from ...runtime.manifests.manifest import BundleManifest
+from ...runtime.manifests.bundle_manifest import BundleManifest
 from ..errors import BuildError, EngineUnavailable, InvalidDestination
 from ..layers.compressed_layer import compress
 from ..layers.layer_memo import LayerMemo

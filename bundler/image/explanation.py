@@ -2,7 +2,7 @@
 
 from typing import TYPE_CHECKING, Any
 
-from ...runtime.manifests.manifest import BundleManifest
+from ...runtime.manifests.bundle_manifest import BundleManifest
 from . import engineless
 from .recipe.image_settings import ImageSettings
 from .recipe.needs import engine_reasons

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ...runtime.errors import NotTrusted
-from ...runtime.manifests.manifest import BundleManifest
+from ...runtime.manifests.bundle_manifest import BundleManifest
 from ..errors import BuildError, EngineUnavailable, InvalidDestination, InvalidTag
 from ..progress import NullProgress, Progress
 from ..requirements.libraries import unvouched

@@ -3,7 +3,8 @@
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from ...runtime.manifests.manifest import BundleManifest, FileEntry
+from ...runtime.manifests.bundle_manifest import BundleManifest
+from ...runtime.manifests.file_entry import FileEntry
 
 WORKDIR = "/opt/bundle"  # of an image, unless the author names another
 LARGE = 64 << 20  # bytes; a model's file of that size travels alone

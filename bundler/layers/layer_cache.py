@@ -15,7 +15,7 @@ from pathlib import Path
 import orjson
 
 from ...runtime import digest as digests
-from ...runtime.manifests.manifest import BundleManifest
+from ...runtime.manifests.bundle_manifest import BundleManifest
 from ..errors import Damaged, StoreError
 from ..store import Store
 from ..store.files import disk, record, workspace

@@ -6,7 +6,8 @@ from pathlib import Path
 from typing import Any
 
 from ...runtime import canonical, digest
-from ...runtime.manifests.manifest import BundleManifest, FileEntry
+from ...runtime.manifests.bundle_manifest import BundleManifest
+from ...runtime.manifests.file_entry import FileEntry
 from ..progress import Progress
 from ..requirements import environment
 from ..requirements.requirements import normalize

@@ -8,7 +8,9 @@ from typing import Any
 from ...runtime import canonical
 from ...runtime import digest as digests
 from ...runtime.errors import InvalidBundle
-from ...runtime.manifests.manifest import BundleManifest, FileEntry, ModelManifest
+from ...runtime.manifests.bundle_manifest import BundleManifest
+from ...runtime.manifests.file_entry import FileEntry
+from ...runtime.manifests.model_manifest import ModelManifest
 from ..archives.contents import shape
 from ..store import Blob, oci
 from ..tag import Kind

@@ -6,7 +6,8 @@ from pathlib import Path
 from threading import Lock
 from typing import TYPE_CHECKING
 
-from ...runtime.manifests.manifest import BundleManifest, ModelManifest
+from ...runtime.manifests.bundle_manifest import BundleManifest
+from ...runtime.manifests.model_manifest import ModelManifest
 from ..errors import InvalidTag, NotFound, Refused
 from ..progress import NullProgress, Progress
 from ..store import Blob, Item
@@ -15,6 +16,7 @@ from ..store.files import disk
 from ..tag import check_name, check_version
 from . import referring
 from .artifact import Artifact
+from .http import remedy
 from .http.limits import Limits
 from .http.retry import Retry
 from .known_blobs import KnownBlobs
@@ -93,7 +95,8 @@ def pull(
     source = parse(reference)
     place = _open(source, plain_http, limits)
     try:
-        return _Pull(source, place, store, limits, progress).run(wanted)
+        with remedy.told():
+            return _Pull(source, place, store, limits, progress).run(wanted)
     finally:
         place.close()
 

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-from ...runtime.manifests.manifest import BundleManifest
+from ...runtime.manifests.bundle_manifest import BundleManifest
 from ..errors import ResolveError, StoreError
 from ..progress import NullProgress, Progress
 from ..untrusted import bundle_text

@@ -9,7 +9,8 @@ from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING
 
 from ...runtime.errors import BundleError
-from ...runtime.manifests.manifest import BundleManifest, ModelManifest
+from ...runtime.manifests.bundle_manifest import BundleManifest
+from ...runtime.manifests.model_manifest import ModelManifest
 from .requirements import normalize
 
 if TYPE_CHECKING:

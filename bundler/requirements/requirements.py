@@ -5,7 +5,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Self
 
-from ...runtime.manifests.manifest import ModelManifest, Route
+from ...runtime.manifests.model_manifest import ModelManifest
+from ...runtime.manifests.route import Route
 from ..errors import ResolveError
 from . import builds
 from .lock.given import Given

@@ -8,7 +8,8 @@ from pathlib import Path
 from ...runtime.errors import InvalidBundle
 from ...runtime.frameworks import registry, skops_file
 from ...runtime.frameworks.framework import Framework, Saved
-from ...runtime.manifests.manifest import FileEntry, ModelManifest
+from ...runtime.manifests.file_entry import FileEntry
+from ...runtime.manifests.model_manifest import ModelManifest
 from ...runtime.pickles.scanning import scan
 from ..errors import InvalidSource
 from ..progress import Progress

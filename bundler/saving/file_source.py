@@ -9,7 +9,7 @@ from typing import Any
 from ...runtime.frameworks import registry
 from ...runtime.frameworks.framework import Framework
 from ...runtime.frameworks.onnx_graph.file import external_files
-from ...runtime.manifests.manifest import CODE
+from ...runtime.manifests.model_manifest import CODE
 from ...runtime.manifests.signature import Signature
 from ..errors import InvalidSource
 

@@ -8,7 +8,7 @@ compiled at every start.
 from collections.abc import Iterable
 
 from ...runtime import digest
-from ...runtime.manifests.manifest import FileEntry
+from ...runtime.manifests.file_entry import FileEntry
 from ..building.contents import vendored_runtime
 
 PLACE = "modelbundle/"

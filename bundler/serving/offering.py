@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Any
 
 from ...runtime import digest
 from ...runtime.errors import BundleError, InvalidBundle, NotTrusted
-from ...runtime.manifests.manifest import FileEntry
+from ...runtime.manifests.file_entry import FileEntry
 from ...runtime.process.supervising.resolver import Resolver
 from ..errors import Damaged, InvalidTag, NotFound, Refused
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from ...runtime import bundle_modules
 from ...runtime.errors import BundleError, NotTrusted
-from ...runtime.manifests.manifest import BundleManifest, bundle_digest
+from ...runtime.manifests.bundle_manifest import BundleManifest, bundle_digest
 from ...runtime.trust import what_runs
 from ..checking import check_tools
 from ..errors import InvalidTag, NotFound

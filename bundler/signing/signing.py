@@ -5,7 +5,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from ...runtime.manifests.manifest import BundleManifest, FileEntry, ModelManifest, bundle_digest
+from ...runtime.manifests.bundle_manifest import BundleManifest, bundle_digest
+from ...runtime.manifests.file_entry import FileEntry
+from ...runtime.manifests.model_manifest import ModelManifest
 from ..errors import InvalidSignature
 from ..store.oci import CONFIG_NAME
 from ..untrusted import strict_json

@@ -7,7 +7,7 @@ from typing import Any
 
 from ...runtime import canonical
 from ...runtime.errors import InvalidBundle
-from ...runtime.manifests.manifest import FileEntry
+from ...runtime.manifests.file_entry import FileEntry
 from ..tag import Kind
 from .item import Blob, Item
 

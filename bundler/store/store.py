@@ -14,7 +14,7 @@ from contextlib import ExitStack, contextmanager
 from functools import cache
 from pathlib import Path
 
-from ...runtime.manifests.manifest import FileEntry
+from ...runtime.manifests.file_entry import FileEntry
 from ..errors import Damaged
 from ..progress import NullProgress, Progress
 from ..tag import Kind, check_version

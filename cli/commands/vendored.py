@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from ...bundler.image.image_options import ImageOptions
     from ...bundler.store import Item
-    from ...runtime.manifests.manifest import BundleManifest
+    from ...runtime.manifests.bundle_manifest import BundleManifest
 
 
 @contextmanager
@@ -61,6 +61,6 @@ def _builds(item: "Item", options: "ImageOptions") -> bool:
 
 def _manifest(item: "Item") -> "BundleManifest":
     from ...bundler.store import Store
-    from ...runtime.manifests.manifest import BundleManifest
+    from ...runtime.manifests.bundle_manifest import BundleManifest
 
     return BundleManifest.read(Store.default().directory(item))

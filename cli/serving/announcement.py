@@ -2,7 +2,7 @@
 
 from typing import TYPE_CHECKING, Any
 
-from ...runtime.manifests.manifest import BundleManifest
+from ...runtime.manifests.bundle_manifest import BundleManifest
 
 if TYPE_CHECKING:
     from ...bundler.serving.running import RunningServer

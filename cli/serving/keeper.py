@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 from ...bundler.errors import StoreError
 from ...bundler.serving.running import RunningServer
 from ...runtime.errors import BundleError
-from ...runtime.manifests.manifest import BundleManifest
+from ...runtime.manifests.bundle_manifest import BundleManifest
 from ...runtime.manifests.settings import ServeSettings
 from ...runtime.process.crew.exit_report import signal_name
 from ...runtime.process.crew.watch import Watch

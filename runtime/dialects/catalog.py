@@ -8,7 +8,8 @@ from typing import Self
 from ..data.regions import Regions
 from ..data.samples import Samples
 from ..errors import UnknownModel
-from ..manifests.manifest import ModelEntry, Route
+from ..manifests.model_entry import ModelEntry
+from ..manifests.route import Route
 from ..models.operation import Operation
 from ..models.runner import Runner
 from ..plan import Plan

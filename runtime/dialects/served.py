@@ -10,7 +10,8 @@ from ..data.regions import Regions
 from ..data.rows import table
 from ..data.samples import Samples
 from ..errors import InvalidInput, NotSupported, Overloaded, PayloadTooLarge
-from ..manifests.manifest import ModelManifest, Route
+from ..manifests.model_manifest import ModelManifest
+from ..manifests.route import Route
 from ..manifests.settings import ServeSettings
 from ..manifests.signature import Signature
 from ..models.operation import Call, ModelOperation, Operation, Stream

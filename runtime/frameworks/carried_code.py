@@ -23,7 +23,7 @@ from types import ModuleType
 from typing import Any
 
 from ..errors import InvalidModel
-from ..manifests.manifest import CODE
+from ..manifests.model_manifest import CODE
 
 _PREFIX = "modelbundle_code_"
 _known: "dict[str, CarriedCode]" = {}

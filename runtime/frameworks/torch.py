@@ -10,7 +10,7 @@ from typing import Any
 from weakref import WeakKeyDictionary
 
 from ..errors import InvalidModel
-from ..manifests.manifest import CODE
+from ..manifests.model_manifest import CODE
 from ..manifests.signature import Field, Side, Signature
 from ..manifests.tuning import Tuning
 from . import threads

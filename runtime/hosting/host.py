@@ -10,7 +10,7 @@ from ..batching.window import Limits
 from ..data.payload import INFLATION, Codec
 from ..errors import InvalidBundle
 from ..manifests.added_model import AddedModel
-from ..manifests.manifest import Route
+from ..manifests.route import Route
 from ..models.operation import ModelOperation, Operation
 from ..plan import Plan
 from ..remote.decoder import Decoder

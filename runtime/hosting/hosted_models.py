@@ -8,7 +8,7 @@ from functools import partial
 from ..dialects.lifecycle import AlreadyHere, NotVouchedFor
 from ..errors import LoadFailed, NotSupported, Overloaded, UnknownModel
 from ..manifests.added_model import AddedModel
-from ..manifests.manifest import ModelEntry
+from ..manifests.model_entry import ModelEntry
 from ..models.runner import Runner
 from ..models.state import NOBODY, UNLOADED, State
 from .coordinator import Coordinator

@@ -11,7 +11,8 @@ from ..batching.window import Limits
 from ..batching.worker import Worker, settle
 from ..data.samples import Samples
 from ..manifests.added_model import AddedModel
-from ..manifests.manifest import ModelManifest, Route
+from ..manifests.model_manifest import ModelManifest
+from ..manifests.route import Route
 from ..models.home import Home
 from ..models.runner import Runner
 from ..models.warmup import warm_up

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from ..batching.cost import CostModel
 from ..errors import InvalidBundle, NotSupported
 from ..manifests.added_model import AddedModel
-from ..manifests.manifest import Route
+from ..manifests.route import Route
 from ..models.operation import Operation
 from ..plan import Plan
 from ..rpc.remote_operation import RemoteOperation

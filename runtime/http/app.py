@@ -19,7 +19,7 @@ from ..hosting.local_coordinator import LocalCoordinator
 from ..hosting.readiness import Readiness
 from ..hosting.remote_host import RemoteHost
 from ..manifests.added_model import AddedModel
-from ..manifests.manifest import Route
+from ..manifests.route import Route
 from ..models.operation import ModelOperation
 from ..plan import Plan
 from ..rpc.service_link import ServiceLink

@@ -2,7 +2,7 @@
 
 from ..dialects.reply import Reply
 from ..errors import NotAllowed, Overloaded, RequestError
-from ..manifests.manifest import Route
+from ..manifests.route import Route
 from ..models.operation import Call, Operation, Stream
 from ..telemetry.trace_context import current
 from .guarded import Guarded

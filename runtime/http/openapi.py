@@ -10,7 +10,9 @@ from ..data.payload import media_of, of_formats
 from ..data.rows.schema import envelope, of_some_rows
 from ..data.samples import Samples
 from ..dialects.dialect import Dialect
-from ..manifests.manifest import BundleManifest, ModelManifest, Route
+from ..manifests.bundle_manifest import BundleManifest
+from ..manifests.model_manifest import ModelManifest
+from ..manifests.route import Route
 from ..manifests.signature import Side, Signature
 
 VERSION = "3.1.0"

@@ -8,7 +8,10 @@ from typing import Any, Self
 
 from .. import digest
 from ..errors import InvalidBundle
-from .manifest import FileEntry, ModelEntry, ModelManifest, Route
+from .file_entry import FileEntry
+from .model_entry import ModelEntry
+from .model_manifest import ModelManifest
+from .route import Route
 
 _NO_NAME = "[^A-Za-z0-9_]"
 

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from typing import Any, Protocol
 
 from ..batching.executor import Executor
-from ..manifests.manifest import ModelManifest
+from ..manifests.model_manifest import ModelManifest
 
 
 class Home(Protocol):

@@ -10,7 +10,7 @@ from contextlib import contextmanager, suppress
 from importlib import import_module
 
 from ..frameworks.framework import Framework
-from ..manifests.manifest import ModelManifest
+from ..manifests.model_manifest import ModelManifest
 
 
 @contextmanager

@@ -19,7 +19,7 @@ from ..errors import (
 )
 from ..frameworks import registry
 from ..frameworks.framework import Framework, Tunable
-from ..manifests.manifest import ModelManifest
+from ..manifests.model_manifest import ModelManifest
 from ..manifests.tuning import Tuning
 from ..pickles.policy import Policy
 from . import likeness

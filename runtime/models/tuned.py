@@ -11,7 +11,7 @@ import numpy as np
 from ..data.rows import table
 from ..data.samples import Samples
 from ..errors import InvalidModel, in_short
-from ..manifests.manifest import ModelManifest
+from ..manifests.model_manifest import ModelManifest
 from ..manifests.signature import Side
 from ..manifests.tuning import Tuning
 from .ladder import Ladder, repeated

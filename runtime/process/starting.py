@@ -12,7 +12,7 @@ from ..dialects.routes import route_names
 from ..errors import NoDevice
 from ..grpc.routes import route_names as grpc_routes
 from ..http import json_log
-from ..manifests.manifest import Route
+from ..manifests.route import Route
 from ..manifests.settings import ServeSettings
 from ..plan import Plan
 from ..telemetry.metrics import Metrics

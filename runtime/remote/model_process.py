@@ -23,7 +23,7 @@ from .. import offspring
 from ..batching.executor import WrongLength
 from ..data.rows import table
 from ..frameworks import registry
-from ..manifests.manifest import ModelManifest
+from ..manifests.model_manifest import ModelManifest
 from ..models import imports
 from ..models.model import LoadedModel
 from ..plan import Plan

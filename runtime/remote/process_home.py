@@ -5,7 +5,7 @@ from typing import Any, NoReturn
 
 from ..batching.executor import Executor
 from ..errors import BundleError
-from ..manifests.manifest import ModelManifest
+from ..manifests.model_manifest import ModelManifest
 from .model_link import ModelLink
 
 

@@ -12,7 +12,7 @@ from typing import Any, Protocol
 import orjson
 
 from ..errors import PredictionFailed, RequestError
-from ..manifests.manifest import Route
+from ..manifests.route import Route
 from ..models.operation import Call, Operation, Stream
 from ..remote import lost_device
 from ..remote.channel import END

@@ -8,7 +8,7 @@ from ..batching.congestion import Congestion
 from ..batching.observer import BatchObserver
 from ..data.payload import Payload
 from ..errors import DeadlineExceeded, Overloaded, PredictionFailed
-from ..manifests.manifest import Route
+from ..manifests.route import Route
 from ..models.operation import Call, Operation, Stream
 
 

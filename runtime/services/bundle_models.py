@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from .. import trust
 from ..data.rows import table
 from ..errors import BundleError
-from ..manifests.manifest import BundleManifest
+from ..manifests.bundle_manifest import BundleManifest
 from ..manifests.tuning import Tuning
 from ..pickles.policy import Policy
 

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from ..errors import BundleError
-from ..manifests.manifest import Route
+from ..manifests.route import Route
 from .contract.method import Contract
 from .service import ApiOptions, is_service, options_of
 

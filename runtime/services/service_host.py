@@ -28,7 +28,7 @@ from ..batching.window import Limits
 from ..batching.worker import Worker
 from ..data.rows import table
 from ..errors import BundleError
-from ..manifests.manifest import Route
+from ..manifests.route import Route
 from ..manifests.settings import ServeSettings
 from .model_handle import Models, using
 from .service_call import AsyncCall, BatchCall, ThreadCall

@@ -20,7 +20,8 @@ from modelbundle.bundler.signing import signing
 from modelbundle.bundler.signing.key import KeySigner, KeyVerifier
 from modelbundle.bundler.store import Store
 from modelbundle.runtime.data.samples import Samples
-from modelbundle.runtime.manifests.manifest import FileEntry, ModelManifest
+from modelbundle.runtime.manifests.file_entry import FileEntry
+from modelbundle.runtime.manifests.model_manifest import ModelManifest
 from modelbundle.runtime.manifests.signature import Field, Side, Signature
 
 from .index_server import Served, serving

@@ -12,7 +12,9 @@ import pytest
 import modelbundle
 from modelbundle.bundler.building.building import build
 from modelbundle.bundler.store import Store
-from modelbundle.runtime.manifests.manifest import BundleManifest, ModelEntry, ModelManifest
+from modelbundle.runtime.manifests.bundle_manifest import BundleManifest
+from modelbundle.runtime.manifests.model_entry import ModelEntry
+from modelbundle.runtime.manifests.model_manifest import ModelManifest
 
 SECTION = "io.modelbundle.model.v1"
 PATH = "org.cncf.model.filepath"

@@ -15,7 +15,7 @@ from modelbundle.bundler.checking import verify as ours
 from modelbundle.bundler.store import Store
 from modelbundle.runtime import trust
 from modelbundle.runtime.errors import BundleError
-from modelbundle.runtime.manifests.manifest import BundleManifest
+from modelbundle.runtime.manifests.bundle_manifest import BundleManifest
 
 from . import verifier
 

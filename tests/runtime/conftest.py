@@ -22,14 +22,11 @@ import pytest
 from modelbundle.runtime import digest
 from modelbundle.runtime.data.samples import Samples
 from modelbundle.runtime.frameworks.generic import Generic
-from modelbundle.runtime.manifests.manifest import (
-    BundleManifest,
-    FileEntry,
-    ModelEntry,
-    ModelManifest,
-    Route,
-    bundle_digest,
-)
+from modelbundle.runtime.manifests.bundle_manifest import BundleManifest, bundle_digest
+from modelbundle.runtime.manifests.file_entry import FileEntry
+from modelbundle.runtime.manifests.model_entry import ModelEntry
+from modelbundle.runtime.manifests.model_manifest import ModelManifest
+from modelbundle.runtime.manifests.route import Route
 from modelbundle.runtime.manifests.signature import Field, Side, Signature
 
 MATRIX = Side("array", (Field("input", "float64", (None, 2)),))

@@ -10,7 +10,7 @@ import threading
 import pytest
 
 from modelbundle.runtime import outlet
-from modelbundle.runtime.manifests.manifest import bundle_digest
+from modelbundle.runtime.manifests.bundle_manifest import bundle_digest
 from modelbundle.runtime.outlet import Outlet
 
 from .conftest import Running, Servers, free_port

@@ -8,7 +8,7 @@ import threading
 
 import pytest
 
-from modelbundle.runtime.manifests.manifest import bundle_digest
+from modelbundle.runtime.manifests.bundle_manifest import bundle_digest
 from modelbundle.runtime.process.options import Options
 from modelbundle.runtime.server import run
 

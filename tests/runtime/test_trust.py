@@ -7,7 +7,8 @@ import pytest
 
 from modelbundle.runtime import canonical, digest, trust
 from modelbundle.runtime.errors import InvalidBundle, NotTrusted
-from modelbundle.runtime.manifests.manifest import SECTION, BundleManifest, bundle_digest
+from modelbundle.runtime.manifests.bundle_manifest import BundleManifest, bundle_digest
+from modelbundle.runtime.manifests.model_manifest import SECTION
 
 
 @pytest.fixture

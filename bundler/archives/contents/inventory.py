@@ -6,7 +6,9 @@ from typing import Self
 from ....runtime import canonical
 from ....runtime import digest as digests
 from ....runtime.errors import BundleError
-from ....runtime.manifests.manifest import BundleManifest, FileEntry, ModelManifest
+from ....runtime.manifests.bundle_manifest import BundleManifest
+from ....runtime.manifests.file_entry import FileEntry
+from ....runtime.manifests.model_manifest import ModelManifest
 from ...errors import InvalidArchive
 from ...store import Blob, Item, Store, oci
 from ...store.referrers import EMPTY

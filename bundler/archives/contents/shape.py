@@ -7,7 +7,7 @@ first. Keys that are not named here are left to newer versions.
 from collections.abc import Mapping
 from typing import Any
 
-from ....runtime.manifests.manifest import SECTION
+from ....runtime.manifests.model_manifest import SECTION
 from ...tag import Kind
 from ...untrusted.quotation import quoted
 

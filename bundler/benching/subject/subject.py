@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Any, Literal
 from urllib.parse import urlsplit
 
-from ....runtime.manifests.manifest import Route
+from ....runtime.manifests.route import Route
 from ....runtime.manifests.settings import MOST_BATCH_SIZE, ServeSettings
 from .process_tree import ProcessTree
 from .question import Questions

@@ -10,7 +10,8 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from ....runtime.manifests.manifest import FileEntry, ModelManifest
+from ....runtime.manifests.file_entry import FileEntry
+from ....runtime.manifests.model_manifest import ModelManifest
 from ....runtime.manifests.signature import Side
 
 _ON_CARD = {"description", "task", "license", "licenses", "datasets", "metrics"}

@@ -10,7 +10,8 @@ from urllib.parse import quote
 
 from ....runtime import canonical, digest
 from ....runtime.errors import InvalidBundle
-from ....runtime.manifests.manifest import BundleManifest, ModelManifest
+from ....runtime.manifests.bundle_manifest import BundleManifest
+from ....runtime.manifests.model_manifest import ModelManifest
 from ....runtime.version import __version__
 from ...errors import Damaged
 from ...requirements.lock.lock import UNPINNED, BaseImage, Lock

@@ -6,7 +6,7 @@ Every value goes through `literal`, so no name, path or setting can become code.
 from collections.abc import Sequence
 
 from ....runtime.dialects.dialect import meanings
-from ....runtime.manifests.manifest import Route
+from ....runtime.manifests.route import Route
 from ....runtime.manifests.settings import BatchSettings, ServeSettings
 
 _MODULES = "modelbundle/runtime/bundle_modules.py"

@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Self
 
 from ....runtime import canonical, digest
-from ....runtime.manifests.manifest import Route
+from ....runtime.manifests.route import Route
 from ...errors import ResolveError
 from ...requirements.declared import python_range, requirement_files
 from ...requirements.index import Index

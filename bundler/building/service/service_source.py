@@ -6,7 +6,7 @@ import sys
 from dataclasses import dataclass
 from pathlib import Path
 
-from ....runtime.manifests.manifest import Route
+from ....runtime.manifests.route import Route
 from ...errors import BuildError
 from .syntax import constructor, usage
 from .syntax.method import Method

@@ -12,7 +12,7 @@ from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING
 
 from ....runtime import digest
-from ....runtime.manifests.manifest import FileEntry
+from ....runtime.manifests.file_entry import FileEntry
 from ...errors import Damaged
 from ...progress import Meter
 from ..recipe.containerfile import WHEELS

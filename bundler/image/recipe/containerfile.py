@@ -8,7 +8,7 @@ manifest. What differs in every build is said last, and makes no layer.
 import re
 from typing import TYPE_CHECKING
 
-from ....runtime.manifests.manifest import BundleManifest
+from ....runtime.manifests.bundle_manifest import BundleManifest
 from ...layers.packages import package_group
 from ...layers.packages.python_tree import PYTHON_HOME
 from ...requirements import standalone

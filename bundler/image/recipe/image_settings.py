@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Self
 
-from ....runtime.manifests.manifest import BundleManifest
+from ....runtime.manifests.bundle_manifest import BundleManifest
 from ....runtime.manifests.settings import ServeSettings
 from ...errors import BuildError
 from ...layers.bundle_files import WORKDIR

@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
-from ....runtime.manifests.manifest import BundleManifest
+from ....runtime.manifests.bundle_manifest import BundleManifest
 from .image_settings import ImageSettings
 
 

@@ -9,7 +9,7 @@ from dataclasses import replace
 from typing import Any
 
 from ....runtime.frameworks.mlflow import HOME, Mlflow
-from ....runtime.manifests.manifest import CODE
+from ....runtime.manifests.model_manifest import CODE
 from ....runtime.manifests.model_words import is_python
 from ...errors import InvalidSource
 from ...untrusted.quotation import quoted

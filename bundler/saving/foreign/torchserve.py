@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from ....runtime.frameworks.torch import Torch
-from ....runtime.manifests.manifest import CODE
+from ....runtime.manifests.model_manifest import CODE
 from ...errors import InvalidSource
 from ...untrusted.quotation import quoted
 from ..file_source import FileSource, Origin, of_file

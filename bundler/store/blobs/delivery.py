@@ -12,7 +12,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from ....runtime.manifests.manifest import FileEntry
+from ....runtime.manifests.file_entry import FileEntry
 from ...errors import Damaged
 from ...tag import Kind
 from ..files import disk

@@ -9,7 +9,7 @@ from contextlib import suppress
 from functools import partial
 from pathlib import Path
 
-from ....runtime.manifests.manifest import FileEntry
+from ....runtime.manifests.file_entry import FileEntry
 from ..files import disk
 from ..files.placing import place
 from ..files.workspace import Workspace

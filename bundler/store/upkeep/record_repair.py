@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from ....runtime.errors import BundleError
-from ....runtime.manifests.manifest import BundleManifest, ModelManifest
+from ....runtime.manifests.bundle_manifest import BundleManifest
+from ....runtime.manifests.model_manifest import ModelManifest
 from ...tag import KINDS, Kind
 from .. import oci
 from ..blobs.blobs import Blobs

@@ -11,7 +11,7 @@ from pathlib import Path
 
 from ....runtime import digest as digests
 from ....runtime.errors import InvalidBundle
-from ....runtime.manifests.manifest import FileEntry
+from ....runtime.manifests.file_entry import FileEntry
 from ...progress import Progress
 from ...tag import KINDS
 from .. import oci

@@ -11,7 +11,7 @@ from ...options.options import Json, ProjectDir, Quiet
 from ...terminal.console import Console
 
 if TYPE_CHECKING:
-    from ....runtime.manifests.manifest import ModelManifest
+    from ....runtime.manifests.model_manifest import ModelManifest
 
 Name = Annotated[
     str | None, typer.Option("--name", metavar="NAME", help="Name of the bundle; default: of DIR.")
@@ -66,7 +66,7 @@ def init(
 def _saved(tag: str) -> "ModelManifest | None":
     from ....bundler.errors import NotFound
     from ....bundler.store import Store
-    from ....runtime.manifests.manifest import ModelManifest
+    from ....runtime.manifests.model_manifest import ModelManifest
 
     store = Store.default()
     try:

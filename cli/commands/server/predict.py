@@ -138,7 +138,7 @@ def _complete(url: str, method: str | None) -> str:
 
 
 def _route(launch: "Launch", method: str | None) -> str:
-    from ....runtime.manifests.manifest import BundleManifest
+    from ....runtime.manifests.bundle_manifest import BundleManifest
 
     paths = [route.path for route in BundleManifest.read(launch.directory).routes]
     wanted = f"/{(method or DEFAULT).lstrip('/')}"

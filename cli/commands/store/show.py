@@ -15,7 +15,8 @@ from ..item_json import to_json
 
 if TYPE_CHECKING:
     from ....bundler.store import Item, Store
-    from ....runtime.manifests.manifest import BundleManifest, ModelManifest
+    from ....runtime.manifests.bundle_manifest import BundleManifest
+    from ....runtime.manifests.model_manifest import ModelManifest
     from ....runtime.manifests.signature import Field, Side
 
 Tag = Annotated[
@@ -90,7 +91,8 @@ def _trust(item: "Item", *, trusted: bool) -> str:
 
 
 def _body(kind: Kind, config: Mapping[str, Any]) -> Iterator[str]:
-    from ....runtime.manifests.manifest import BundleManifest, ModelManifest
+    from ....runtime.manifests.bundle_manifest import BundleManifest
+    from ....runtime.manifests.model_manifest import ModelManifest
 
     if kind == "model":
         return _model(ModelManifest.from_json(config))

@@ -10,7 +10,7 @@ import orjson
 from ...data.codecs import npy
 from ...data.payload import JSON, NPY, Payload
 from ...errors import InvalidInput, NotSupported
-from ...manifests.manifest import Route
+from ...manifests.route import Route
 from ...manifests.signature import OBJECTS, Signature
 from ...models.operation import Stream
 from ..inquiry import Inquiry

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from ...manifests.manifest import CODE
+from ...manifests.model_manifest import CODE
 from ..carried_code import CarriedCode, plain
 from ..local_code import CannotTravel, LocalCode, gather
 from . import recipe as torch_recipe

@@ -18,7 +18,7 @@ from ...telemetry.heartbeat import Heartbeat
 from ...telemetry.metrics import Metrics
 
 if TYPE_CHECKING:
-    from ...manifests.manifest import Route
+    from ...manifests.route import Route
 
 log = logging.getLogger(__name__)
 

@@ -3,12 +3,10 @@
 import pytest
 
 from modelbundle.bundler.store import Store
-from modelbundle.runtime.manifests.manifest import (
-    BundleManifest,
-    FileEntry,
-    ModelEntry,
-    ModelManifest,
-)
+from modelbundle.runtime.manifests.bundle_manifest import BundleManifest
+from modelbundle.runtime.manifests.file_entry import FileEntry
+from modelbundle.runtime.manifests.model_entry import ModelEntry
+from modelbundle.runtime.manifests.model_manifest import ModelManifest
 
 
 @pytest.fixture

@@ -8,7 +8,8 @@ import tarfile
 from modelbundle.bundler.archives.tar.header import END, TarHeader, padding
 from modelbundle.bundler.store import Blob, oci
 from modelbundle.runtime import canonical
-from modelbundle.runtime.manifests.manifest import SECTION, FileEntry
+from modelbundle.runtime.manifests.file_entry import FileEntry
+from modelbundle.runtime.manifests.model_manifest import SECTION
 
 NAME, REF = "io.modelbundle.name", "org.opencontainers.image.ref.name"
 

@@ -25,7 +25,8 @@ from modelbundle.bundler.errors import (
 )
 from modelbundle.bundler.store import Store
 from modelbundle.runtime.errors import BundleError
-from modelbundle.runtime.manifests.manifest import FileEntry, ModelManifest
+from modelbundle.runtime.manifests.file_entry import FileEntry
+from modelbundle.runtime.manifests.model_manifest import ModelManifest
 
 FORMATS = ["tar", "tar.zst", "oci"]
 

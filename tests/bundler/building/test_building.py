@@ -16,7 +16,7 @@ from modelbundle.bundler.requirements.lock.lock_file import LockFile
 from modelbundle.bundler.requirements.resolving import uv
 from modelbundle.bundler.serving.serving import LaunchOptions, prepare
 from modelbundle.runtime.errors import NotTrusted
-from modelbundle.runtime.manifests.manifest import BundleManifest, bundle_digest
+from modelbundle.runtime.manifests.bundle_manifest import BundleManifest, bundle_digest
 
 PLAIN = "name: flowers\nmodels: [iris]\n"
 

@@ -6,7 +6,7 @@ from modelbundle.bundler.building import model_bundle
 from modelbundle.bundler.errors import BuildError
 from modelbundle.bundler.saving.saving import save
 from modelbundle.runtime.errors import NotTrusted
-from modelbundle.runtime.manifests.manifest import BundleManifest
+from modelbundle.runtime.manifests.bundle_manifest import BundleManifest
 
 
 def test_a_model_becomes_a_directory_for_as_long_as_it_is_served(add_model, own_store):

@@ -4,7 +4,7 @@ import pytest
 
 from modelbundle.bundler.building.routes import missing, of_models, plan
 from modelbundle.bundler.errors import BuildError
-from modelbundle.runtime.manifests.manifest import ModelManifest
+from modelbundle.runtime.manifests.model_manifest import ModelManifest
 from modelbundle.runtime.manifests.signature import Signature
 
 

@@ -6,7 +6,7 @@ from modelbundle.bundler.building import versions
 from modelbundle.bundler.building.building import build
 from modelbundle.bundler.errors import NotFound
 from modelbundle.bundler.project.bundlefile import ModelRef
-from modelbundle.runtime.manifests.manifest import BundleManifest
+from modelbundle.runtime.manifests.bundle_manifest import BundleManifest
 
 
 @pytest.fixture

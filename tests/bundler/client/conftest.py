@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from modelbundle.bundler.building.service.service_source import read_service
-from modelbundle.runtime.manifests.manifest import Route
+from modelbundle.runtime.manifests.route import Route
 from modelbundle.runtime.manifests.signature import Field, Side
 
 from ...runtime.conftest import Servers, Sums, write_bundle, write_model

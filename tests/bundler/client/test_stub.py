@@ -16,7 +16,7 @@ from modelbundle.bundler.client.contract import EXTENSION, Contract
 from modelbundle.bundler.client.stub import generate
 from modelbundle.bundler.client.wire.failures import ClientError
 from modelbundle.runtime.http import openapi
-from modelbundle.runtime.manifests.manifest import Route
+from modelbundle.runtime.manifests.route import Route
 from modelbundle.runtime.plan import Plan
 
 from .conftest import write_models, write_shop

@@ -12,7 +12,9 @@ import pytest
 from modelbundle.bundler.image.recipe import containerfile
 from modelbundle.bundler.store import Store
 from modelbundle.runtime import digest
-from modelbundle.runtime.manifests.manifest import BundleManifest, FileEntry, ModelEntry
+from modelbundle.runtime.manifests.bundle_manifest import BundleManifest
+from modelbundle.runtime.manifests.file_entry import FileEntry
+from modelbundle.runtime.manifests.model_entry import ModelEntry
 from modelbundle.runtime.manifests.settings import ServeSettings
 
 ENV = ["PATH=/usr/local/bin:/usr/bin", "LANG=C.UTF-8"]

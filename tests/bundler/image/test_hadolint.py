@@ -11,7 +11,7 @@ from types import SimpleNamespace
 import pytest
 
 from modelbundle.bundler.image.recipe.containerfile import render
-from modelbundle.runtime.manifests.manifest import FileEntry
+from modelbundle.runtime.manifests.file_entry import FileEntry
 
 from .recipe.test_containerfile import BUNDLE, DIGEST, with_image
 

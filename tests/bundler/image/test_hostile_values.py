@@ -10,7 +10,9 @@ from modelbundle.bundler.image.recipe import containerfile, image_config
 from modelbundle.bundler.image.recipe.image_config import Identity
 from modelbundle.bundler.image.recipe.image_settings import ImageSettings
 from modelbundle.bundler.project.bundlefile import Bundlefile
-from modelbundle.runtime.manifests.manifest import BundleManifest, FileEntry, ModelEntry
+from modelbundle.runtime.manifests.bundle_manifest import BundleManifest
+from modelbundle.runtime.manifests.file_entry import FileEntry
+from modelbundle.runtime.manifests.model_entry import ModelEntry
 
 from .dockerfile_reader import logical_lines, read
 

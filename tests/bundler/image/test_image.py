@@ -28,7 +28,7 @@ from modelbundle.bundler.image.recipe import instruction
 from modelbundle.bundler.progress import NullProgress
 from modelbundle.bundler.store import Store
 from modelbundle.runtime.errors import NotTrusted
-from modelbundle.runtime.manifests.manifest import BundleManifest
+from modelbundle.runtime.manifests.bundle_manifest import BundleManifest
 
 NASTY = 'it\'s "quoted" $HOME ${PATH} $(id) `id` \\ \\n #x <<EOF é 数 \\'
 BUNDLEFILE = f"""

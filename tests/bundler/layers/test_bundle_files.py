@@ -3,7 +3,7 @@
 from types import SimpleNamespace
 
 from modelbundle.bundler.layers.bundle_files import LARGE, MOST, divide
-from modelbundle.runtime.manifests.manifest import FileEntry
+from modelbundle.runtime.manifests.file_entry import FileEntry
 
 DIGEST = "sha256:" + 64 * "0"
 

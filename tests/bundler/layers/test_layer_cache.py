@@ -15,7 +15,8 @@ from modelbundle.bundler.layers.packages.bytecode import Compiler
 from modelbundle.bundler.layers.packages.package_tree import PackageTree, Wanted
 from modelbundle.bundler.store import Blob
 from modelbundle.runtime import digest
-from modelbundle.runtime.manifests.manifest import BundleManifest, FileEntry
+from modelbundle.runtime.manifests.bundle_manifest import BundleManifest
+from modelbundle.runtime.manifests.file_entry import FileEntry
 from modelbundle.runtime.manifests.settings import ServeSettings
 
 LOCK = digest.of_bytes(b"lock")

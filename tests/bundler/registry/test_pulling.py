@@ -116,7 +116,7 @@ def test_a_version_here_with_other_content_is_refused_before_it_travels(
     there, fetch, liar, other_store
 ):
     blob = other_store.ingest_bytes(b"x")
-    from modelbundle.runtime.manifests.manifest import FileEntry
+    from modelbundle.runtime.manifests.file_entry import FileEntry
 
     other_store.commit("model", "iris", b"{}", [FileEntry("f", blob.digest, 1)], version="2.1")
     with pytest.raises(Refused, match=r"`iris:2.1` is in the store with other content") as caught:

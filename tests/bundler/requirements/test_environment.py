@@ -12,7 +12,7 @@ import pytest
 from modelbundle.bundler.errors import ResolveError
 from modelbundle.bundler.requirements.environment import COMPLETE, choose, differences
 from modelbundle.runtime import digest
-from modelbundle.runtime.manifests.manifest import BundleManifest
+from modelbundle.runtime.manifests.bundle_manifest import BundleManifest
 
 HERE = ".".join(map(str, sys.version_info[:2]))
 

@@ -3,7 +3,8 @@
 import pytest
 
 from modelbundle.bundler.requirements import libraries
-from modelbundle.runtime.manifests.manifest import BundleManifest, ModelEntry
+from modelbundle.runtime.manifests.bundle_manifest import BundleManifest
+from modelbundle.runtime.manifests.model_entry import ModelEntry
 
 
 def bundle_of(model):

@@ -11,7 +11,8 @@ from modelbundle.bundler.requirements.requirements import (
     Requirements,
     normalize,
 )
-from modelbundle.runtime.manifests.manifest import ModelManifest, Route
+from modelbundle.runtime.manifests.model_manifest import ModelManifest
+from modelbundle.runtime.manifests.route import Route
 from modelbundle.runtime.manifests.signature import Field, Side, Signature
 
 

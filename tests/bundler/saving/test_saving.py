@@ -31,7 +31,7 @@ from modelbundle.runtime.data.rows import table
 from modelbundle.runtime.data.samples import Samples
 from modelbundle.runtime.errors import InvalidModel, NotTrusted
 from modelbundle.runtime.frameworks import registry
-from modelbundle.runtime.manifests.manifest import ModelManifest
+from modelbundle.runtime.manifests.model_manifest import ModelManifest
 from modelbundle.runtime.manifests.signature import OBJECTS
 from modelbundle.runtime.models.model import LoadedModel
 

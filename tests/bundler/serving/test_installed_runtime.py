@@ -7,7 +7,7 @@ import pytest
 from modelbundle.bundler.building.contents import vendored_runtime
 from modelbundle.bundler.serving import installed_runtime
 from modelbundle.runtime import digest
-from modelbundle.runtime.manifests.manifest import FileEntry
+from modelbundle.runtime.manifests.file_entry import FileEntry
 
 
 @pytest.fixture

@@ -71,7 +71,8 @@ def test_certificates_both_ways(own_store, item, authority, tmp_path):
 def test_what_they_leave_out_we_do_too(own_store, make_key, tmp_path):
     """A model may come with `.gitattributes`, as those of hubs do."""
     from modelbundle.runtime import canonical
-    from modelbundle.runtime.manifests.manifest import FileEntry, ModelManifest
+    from modelbundle.runtime.manifests.file_entry import FileEntry
+    from modelbundle.runtime.manifests.model_manifest import ModelManifest
 
     entries = []
     for path, data in {"model.bin": b"weights", ".gitattributes": b"*.bin filter=lfs"}.items():

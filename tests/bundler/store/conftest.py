@@ -4,7 +4,7 @@ import pytest
 
 from modelbundle.bundler.store import Store
 from modelbundle.runtime import canonical
-from modelbundle.runtime.manifests.manifest import FileEntry
+from modelbundle.runtime.manifests.file_entry import FileEntry
 
 
 class Saver:

@@ -19,7 +19,7 @@ import pytest
 from modelbundle.bundler.errors import StoreError
 from modelbundle.bundler.store import Store
 from modelbundle.bundler.store.files import barrier
-from modelbundle.runtime.manifests.manifest import FileEntry
+from modelbundle.runtime.manifests.file_entry import FileEntry
 
 WRITING = os.O_WRONLY | os.O_RDWR | os.O_CREAT
 CHANGES = {"os.rename", "os.link", "os.mkdir", "os.remove", "os.rmdir", "os.truncate", "os.chmod",

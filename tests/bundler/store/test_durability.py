@@ -10,7 +10,7 @@ from modelbundle.bundler.archives import export_item, import_item
 from modelbundle.bundler.store import FolderCopies, Store
 from modelbundle.bundler.store.files import barrier
 from modelbundle.runtime import digest as digests
-from modelbundle.runtime.manifests.manifest import FileEntry
+from modelbundle.runtime.manifests.file_entry import FileEntry
 
 from ..drive import Drive, there
 

@@ -12,7 +12,7 @@ WRITER = """
 import sys
 from pathlib import Path
 from modelbundle.bundler.store import Store
-from modelbundle.runtime.manifests.manifest import FileEntry
+from modelbundle.runtime.manifests.file_entry import FileEntry
 store, me = Store(Path(sys.argv[1])), sys.argv[2]
 for n in range(15):
     data = b"shared %d" % (n % 4) if n % 2 else f"{me} {n}".encode()

@@ -10,7 +10,7 @@ from modelbundle.bundler.errors import Damaged, InvalidTag, NotFound, Refused, S
 from modelbundle.bundler.store import Store
 from modelbundle.runtime.digest import of_bytes
 from modelbundle.runtime.errors import InvalidBundle
-from modelbundle.runtime.manifests.manifest import FileEntry
+from modelbundle.runtime.manifests.file_entry import FileEntry
 
 
 def stored(root: Path) -> dict[str, int]:

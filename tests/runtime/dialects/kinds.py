@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from modelbundle.runtime.manifests.manifest import Route
+from modelbundle.runtime.manifests.route import Route
 from modelbundle.runtime.manifests.signature import Field, Side
 
 from ..conftest import Sums, write_bundle, write_model

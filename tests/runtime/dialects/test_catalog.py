@@ -9,12 +9,17 @@ from modelbundle.runtime.dialects.catalog import Catalog
 from modelbundle.runtime.dialects.dialect import dialects, meanings
 from modelbundle.runtime.dialects.routes import ROUTES, route_names
 from modelbundle.runtime.errors import NotSupported, UnknownModel
-from modelbundle.runtime.manifests.manifest import BundleManifest, ModelEntry, Route
+from modelbundle.runtime.manifests.model_entry import ModelEntry
+from modelbundle.runtime.manifests.route import Route
 from modelbundle.runtime.manifests.settings import DIALECTS, ServeSettings
 from modelbundle.runtime.plan import Plan
 
 from ..conftest import make_sums
 from .zoo import make_zoo
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from modelbundle.runtime.manifests.bundle_manifest import BundleManifest
 
 
 def catalog_of(tmp_path, *entries):

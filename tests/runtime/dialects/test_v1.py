@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from modelbundle.runtime.dialects.v1 import speech
 from modelbundle.runtime.errors import BadPayload
-from modelbundle.runtime.manifests.manifest import BundleManifest
+from modelbundle.runtime.manifests.bundle_manifest import BundleManifest
 
 from ..conftest import Servers, Sums, write_bundle, write_model
 from .zoo import Scores, zoo_server

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from modelbundle.runtime.dialects.work import LARGE_BODY
-from modelbundle.runtime.manifests.manifest import Route
+from modelbundle.runtime.manifests.route import Route
 from modelbundle.runtime.manifests.signature import Field, Side
 
 from ..conftest import Servers, write_bundle, write_model

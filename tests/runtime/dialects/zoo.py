@@ -5,7 +5,8 @@ from contextlib import contextmanager
 
 import numpy as np
 
-from modelbundle.runtime.manifests.manifest import ModelManifest, Route
+from modelbundle.runtime.manifests.model_manifest import ModelManifest
+from modelbundle.runtime.manifests.route import Route
 from modelbundle.runtime.manifests.signature import Field, Side, Signature
 
 from ..conftest import MATRIX, VECTOR, Servers, Sums, write_bundle, write_model

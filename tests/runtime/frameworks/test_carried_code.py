@@ -8,7 +8,7 @@ import pytest
 from modelbundle.runtime.errors import InvalidModel, NotTrusted
 from modelbundle.runtime.frameworks import carried_code
 from modelbundle.runtime.frameworks.carried_code import CarriedCode, importer
-from modelbundle.runtime.manifests.manifest import CODE
+from modelbundle.runtime.manifests.model_manifest import CODE
 from modelbundle.runtime.pickles.policy import Policy
 
 

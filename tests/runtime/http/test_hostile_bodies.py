@@ -9,7 +9,7 @@ import re
 import numpy as np
 import pytest
 
-from modelbundle.runtime.manifests.manifest import Route
+from modelbundle.runtime.manifests.route import Route
 from modelbundle.runtime.manifests.signature import Field, Side
 
 from ..conftest import MATRIX, VECTOR, Servers, write_bundle, write_model

@@ -7,7 +7,8 @@ import pytest
 
 from modelbundle.runtime.data.rows.schema import envelope
 from modelbundle.runtime.http import openapi
-from modelbundle.runtime.manifests.manifest import BundleManifest, Route
+from modelbundle.runtime.manifests.bundle_manifest import BundleManifest
+from modelbundle.runtime.manifests.route import Route
 from modelbundle.runtime.manifests.signature import Field, Side
 from modelbundle.runtime.plan import Plan
 

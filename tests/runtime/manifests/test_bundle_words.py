@@ -1,7 +1,10 @@
 import pytest
 
 from modelbundle.runtime.errors import InvalidBundle
-from modelbundle.runtime.manifests.manifest import BundleManifest, FileEntry, ModelEntry, Route
+from modelbundle.runtime.manifests.bundle_manifest import BundleManifest
+from modelbundle.runtime.manifests.file_entry import FileEntry
+from modelbundle.runtime.manifests.model_entry import ModelEntry
+from modelbundle.runtime.manifests.route import Route
 
 FILE = FileEntry("server.py", "sha256:" + "0" * 64, 3, executable=True)
 SYSTEM = {"packages": ["libgomp1"], "run": [{"command": "ldconfig", "secrets": []}]}

@@ -6,7 +6,8 @@ import pytest
 
 from modelbundle.runtime.errors import InvalidBundle
 from modelbundle.runtime.manifests import model_words
-from modelbundle.runtime.manifests.manifest import SECTION, FileEntry, ModelManifest
+from modelbundle.runtime.manifests.file_entry import FileEntry
+from modelbundle.runtime.manifests.model_manifest import SECTION, ModelManifest
 from modelbundle.runtime.manifests.signature import Field, Side, Signature
 
 WHOLE = ModelManifest(

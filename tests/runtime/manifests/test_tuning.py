@@ -2,7 +2,7 @@
 
 import pytest
 
-from modelbundle.runtime.manifests.manifest import ModelEntry
+from modelbundle.runtime.manifests.model_entry import ModelEntry
 from modelbundle.runtime.manifests.tuning import Tuning
 
 TUNINGS = [

@@ -11,14 +11,14 @@ from sklearn.ensemble import RandomForestClassifier
 from modelbundle.bundler.saving.saving import save_object
 from modelbundle.bundler.store import Store
 from modelbundle.runtime.frameworks import registry
-from modelbundle.runtime.manifests.manifest import ModelManifest
+from modelbundle.runtime.manifests.model_manifest import ModelManifest
 from modelbundle.runtime.models import imports
 
 AHEAD = """
 import sys
 from pathlib import Path
 from modelbundle.runtime.frameworks import registry
-from modelbundle.runtime.manifests.manifest import ModelManifest
+from modelbundle.runtime.manifests.model_manifest import ModelManifest
 from modelbundle.runtime.models import imports
 
 manifest = ModelManifest.read(Path(sys.argv[1]))

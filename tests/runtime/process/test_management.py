@@ -10,7 +10,7 @@ import httpx
 import pytest
 
 from modelbundle.runtime.errors import BundleError
-from modelbundle.runtime.manifests.manifest import BundleManifest
+from modelbundle.runtime.manifests.bundle_manifest import BundleManifest
 from modelbundle.runtime.manifests.settings import ManagementSettings
 from modelbundle.runtime.process.sockets.management_port import ManagementPort
 

@@ -12,7 +12,7 @@ import pytest
 
 import modelbundle
 from modelbundle.bundler.store import Store
-from modelbundle.runtime.manifests.manifest import Route
+from modelbundle.runtime.manifests.route import Route
 from modelbundle.runtime.manifests.signature import Field, Side
 from modelbundle.runtime.remote.decoder import LARGE
 

@@ -5,7 +5,9 @@ import shutil
 from modelbundle.bundler.saving.saving import save
 from modelbundle.bundler.store import Store
 from modelbundle.runtime import digest
-from modelbundle.runtime.manifests.manifest import BundleManifest, FileEntry, ModelEntry
+from modelbundle.runtime.manifests.bundle_manifest import BundleManifest
+from modelbundle.runtime.manifests.file_entry import FileEntry
+from modelbundle.runtime.manifests.model_entry import ModelEntry
 from modelbundle.runtime.manifests.settings import ServeSettings
 
 

@@ -6,7 +6,7 @@ import pytest
 from modelbundle.runtime.batching.observer import NullObserver
 from modelbundle.runtime.data.payload import Payload
 from modelbundle.runtime.errors import DeadlineExceeded, InvalidInput, Overloaded, PredictionFailed
-from modelbundle.runtime.manifests.manifest import Route
+from modelbundle.runtime.manifests.route import Route
 from modelbundle.runtime.models.operation import Call
 from modelbundle.runtime.services.admitted_operation import AdmittedOperation, admitted
 from modelbundle.tests.runtime.batching.doubling import Log

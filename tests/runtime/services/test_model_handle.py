@@ -6,7 +6,7 @@ from sklearn.linear_model import LogisticRegression
 
 import modelbundle as mb
 from modelbundle.runtime.errors import BundleError, NotTrusted
-from modelbundle.runtime.manifests.manifest import bundle_digest
+from modelbundle.runtime.manifests.bundle_manifest import bundle_digest
 from modelbundle.runtime.services.model_handle import ModelHandle, Models, using
 
 from .bundle_directory import bundle_directory

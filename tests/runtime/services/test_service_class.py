@@ -3,7 +3,7 @@ import sys
 import pytest
 
 from modelbundle.runtime.errors import BundleError
-from modelbundle.runtime.manifests.manifest import Route
+from modelbundle.runtime.manifests.route import Route
 from modelbundle.runtime.services.service_class import ServiceClass, forget, import_roots
 
 GOOD = """

@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from .....runtime.manifests.manifest import Route
+from .....runtime.manifests.route import Route
 from .....runtime.services.contract import spec, wire
 from .....runtime.services.contract.spec import FieldSpec, Spec
 from .....runtime.services.service import ApiOptions

@@ -10,7 +10,8 @@ from modelbundle.bundler.errors import Damaged
 from modelbundle.bundler.requirements.lock.lock import BaseImage, Lock
 from modelbundle.bundler.requirements.lock.package import Package
 from modelbundle.runtime.errors import InvalidBundle
-from modelbundle.runtime.manifests.manifest import BundleManifest, ModelManifest
+from modelbundle.runtime.manifests.bundle_manifest import BundleManifest
+from modelbundle.runtime.manifests.model_manifest import ModelManifest
 from modelbundle.runtime.manifests.settings import ServeSettings
 
 PACKAGES = (
@@ -64,7 +65,7 @@ def model(own_store, add_model):
 def bundle(model):
     item, manifest = model
     entry = {"alias": "iris", "name": "iris", "version": item.version, "digest": item.digest}
-    from modelbundle.runtime.manifests.manifest import ModelEntry
+    from modelbundle.runtime.manifests.model_entry import ModelEntry
 
     made = BundleManifest(
         name="garden", version="1.0", description="Flowers.", labels={"stage": "test"},
@@ -183,7 +184,7 @@ def test_the_same_every_time(bundle, model):
 
 
 def test_a_changed_one_is_not_shown(own_store, model):
-    from modelbundle.runtime.manifests.manifest import FileEntry
+    from modelbundle.runtime.manifests.file_entry import FileEntry
 
     blob = own_store.ingest_bytes(b"{}")
     files = [FileEntry(sbom.PATH, blob.digest, blob.size)]
@@ -198,7 +199,7 @@ def test_a_changed_one_is_not_shown(own_store, model):
 
 @pytest.mark.parametrize("data", [b"", b"[]", b"\xff", b"[" * 100_000, b'{"a":1,"a":2}', None])
 def test_a_stranger_s_that_is_none_is_said_to_be_none(own_store, data):
-    from modelbundle.runtime.manifests.manifest import FileEntry
+    from modelbundle.runtime.manifests.file_entry import FileEntry
 
     blob = own_store.ingest_bytes(data or b"")
     path = "other.json" if data is None else sbom.PATH

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from modelbundle.bundler.building.contents.server_source import literal, render
-from modelbundle.runtime.manifests.manifest import Route
+from modelbundle.runtime.manifests.route import Route
 from modelbundle.runtime.manifests.settings import DIALECTS, BatchSettings, ServeSettings
 
 ROUTES = [

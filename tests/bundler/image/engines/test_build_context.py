@@ -8,7 +8,7 @@ import pytest
 from modelbundle.bundler.errors import Damaged
 from modelbundle.bundler.image.engines.build_context import BuildContext
 from modelbundle.runtime import digest
-from modelbundle.runtime.manifests.manifest import FileEntry
+from modelbundle.runtime.manifests.file_entry import FileEntry
 
 
 class Counting:

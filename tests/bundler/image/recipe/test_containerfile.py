@@ -11,7 +11,9 @@ from hypothesis import strategies as st
 from modelbundle.bundler.errors import BuildError
 from modelbundle.bundler.image.recipe.containerfile import render
 from modelbundle.bundler.requirements import standalone
-from modelbundle.runtime.manifests.manifest import BundleManifest, FileEntry, ModelEntry
+from modelbundle.runtime.manifests.bundle_manifest import BundleManifest
+from modelbundle.runtime.manifests.file_entry import FileEntry
+from modelbundle.runtime.manifests.model_entry import ModelEntry
 
 from ..dockerfile_reader import logical_lines, read
 

@@ -19,7 +19,7 @@ from modelbundle.bundler.errors import InvalidSource, SampleMismatch
 from modelbundle.bundler.store import Store
 from modelbundle.runtime.frameworks.onnx import Onnx
 from modelbundle.runtime.frameworks.onnx_graph import labels as onnx_labels
-from modelbundle.runtime.manifests.manifest import ModelManifest
+from modelbundle.runtime.manifests.model_manifest import ModelManifest
 
 ROWS = np.random.default_rng(3).normal(size=(60, 3))
 PLACES = np.argmax(ROWS, axis=1)

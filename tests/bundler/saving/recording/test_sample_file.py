@@ -14,7 +14,7 @@ from modelbundle.bundler.saving import saving
 from modelbundle.bundler.saving.recording import sample_file
 from modelbundle.bundler.saving.saving import SaveOptions
 from modelbundle.bundler.store import Store
-from modelbundle.runtime.manifests.manifest import ModelManifest
+from modelbundle.runtime.manifests.model_manifest import ModelManifest
 
 
 def npy(header):

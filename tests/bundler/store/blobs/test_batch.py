@@ -8,7 +8,7 @@ from modelbundle.bundler.errors import StoreError
 from modelbundle.bundler.store import Store
 from modelbundle.bundler.store.files import barrier, disk
 from modelbundle.runtime.digest import of_bytes
-from modelbundle.runtime.manifests.manifest import FileEntry
+from modelbundle.runtime.manifests.file_entry import FileEntry
 
 
 @pytest.fixture

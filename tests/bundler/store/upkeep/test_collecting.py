@@ -270,7 +270,7 @@ RACER = """
 import sys
 from pathlib import Path
 from modelbundle.bundler.store import Store
-from modelbundle.runtime.manifests.manifest import FileEntry
+from modelbundle.runtime.manifests.file_entry import FileEntry
 store = Store(Path(sys.argv[1]))
 name, rounds = sys.argv[2], int(sys.argv[3])
 for n in range(rounds):

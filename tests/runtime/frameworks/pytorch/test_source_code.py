@@ -13,7 +13,7 @@ import torch
 import modelbundle
 from modelbundle.bundler.store import Store
 from modelbundle.runtime.errors import InvalidModel
-from modelbundle.runtime.manifests.manifest import ModelManifest
+from modelbundle.runtime.manifests.model_manifest import ModelManifest
 from modelbundle.runtime.models.model import LoadedModel
 from modelbundle.runtime.pickles.policy import Policy
 

@@ -13,7 +13,7 @@ import time
 
 import pytest
 
-from modelbundle.runtime.manifests.manifest import bundle_digest
+from modelbundle.runtime.manifests.bundle_manifest import bundle_digest
 from modelbundle.runtime.process.supervising.front_watchdog import is_debugged
 from modelbundle.runtime.process.supervising.supervisor import Supervisor
 

@@ -12,7 +12,8 @@ import numpy as np
 import pytest
 
 from modelbundle.runtime import digest
-from modelbundle.runtime.manifests.manifest import ModelEntry, ModelManifest
+from modelbundle.runtime.manifests.model_entry import ModelEntry
+from modelbundle.runtime.manifests.model_manifest import ModelManifest
 
 from ...conftest import Sums, free_port, write_model
 from ..conftest import Traffic

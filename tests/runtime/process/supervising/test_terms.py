@@ -9,7 +9,7 @@ from pathlib import Path
 import httpx
 import pytest
 
-from modelbundle.runtime.manifests.manifest import Route
+from modelbundle.runtime.manifests.route import Route
 from modelbundle.runtime.process.crew.crew import FrontSlot
 from modelbundle.runtime.process.supervising.terms import Terms
 

@@ -13,7 +13,7 @@ import time
 import httpx
 import pytest
 
-from modelbundle.runtime.manifests.manifest import bundle_digest
+from modelbundle.runtime.manifests.bundle_manifest import bundle_digest
 from modelbundle.runtime.process.supervising.supervisor import SAME
 
 from ...conftest import Sums
