@@ -22,7 +22,7 @@ from ..frameworks.framework import Framework, Tunable
 from ..manifests.model_manifest import ModelManifest
 from ..manifests.tuning import Tuning
 from ..pickles.policy import Policy
-from . import likeness
+from . import likeness, unknown_level
 from .tuned import Tuned
 
 _NOT_SO = "The model says that loading it runs no code, which is not so."
@@ -93,7 +93,8 @@ class LoadedModel:
 
         Raises:
             InvalidModel: when the model has no such method.
-            InvalidInput: when it fails on rows of any JSON that are not of its sample's kinds.
+            InvalidInput: when it fails on a value that it does not know, and on rows of any JSON
+                that are not of its sample's kinds.
         """
         if method not in self.manifest.methods:
             known = ", ".join(f"`{name}`" for name in self.manifest.methods)
@@ -104,7 +105,9 @@ class LoadedModel:
         except (RequestError, BundleError):
             raise
         except Exception as error:
-            told = None if is_out_of_memory(error) else self._unlike(method, batch)
+            if is_out_of_memory(error):
+                raise
+            told = self._unlike(method, batch) or unknown_level.told(error, batch)
             if told is None:
                 raise
             raise InvalidInput(told) from error

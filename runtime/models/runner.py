@@ -13,6 +13,7 @@ from ..manifests.signature import Signature
 from ..telemetry.metrics import Metrics, queue_name
 from ..telemetry.queue_metrics import QueueMetrics
 from .home import Home
+from .misfit import Misfit
 from .presence import Presence
 
 
@@ -141,7 +142,7 @@ class Runner:
         """The answer for a batch of an author's own making, through the batcher.
 
         Raises:
-            ValueError: when it does not fit the signature; it is not the client's fault.
+            Misfit: when it does not fit the signature.
         """
         method = method or self.manifest.default_method
         batch = self._fit(batch, method)
@@ -174,5 +175,4 @@ class Runner:
         try:
             return table.fit(inputs, batch, nan_as_null=True)
         except InvalidInput as error:
-            message = f"Model `{self.alias}`, method `{method}`: {error.detail}"
-            raise ValueError(message) from error
+            raise Misfit(self.alias, method, batch, error.detail) from error

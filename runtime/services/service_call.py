@@ -3,12 +3,14 @@
 import asyncio
 import contextvars
 import inspect
-from collections.abc import AsyncGenerator, Awaitable, Callable, Iterator
+from collections.abc import AsyncGenerator, Awaitable, Callable, Iterator, Mapping
 from contextlib import aclosing, suppress
 from functools import partial
 from math import inf
 from typing import Any
 
+from ..errors import InvalidInput
+from ..models.misfit import Misfit
 from .contract.answer import arrayed
 from .model_handle import Models, straight, using
 from .threads import ThreadJob, Threads, escaped
@@ -115,13 +117,34 @@ class BatchCall:
 
     def __call__(self, batch: Any) -> Any:
         """The method's answer for `batch`, made of as many rows."""
-        with using(self._models), straight():
-            answer = self._method(**{self._parameter: batch})
-            if self._is_async and self._models.loop is not None:
-                # The thread's context travels with the coroutine.
-                work = _contained(answer)
-                answer = asyncio.run_coroutine_threadsafe(work, self._models.loop).result()
+        try:
+            with using(self._models), straight():
+                answer = self._method(**{self._parameter: batch})
+                if self._is_async and self._models.loop is not None:
+                    # The thread's context travels with the coroutine.
+                    work = _contained(answer)
+                    answer = asyncio.run_coroutine_threadsafe(work, self._models.loop).result()
+        except Misfit as error:
+            told = blamed(error, {"instances": batch})
+            if told is None:
+                raise
+            raise told from error
         return _rows(answer)
+
+
+def blamed(error: Exception, given: Mapping[str, Any]) -> InvalidInput | None:
+    """What a client is told whose own rows, untouched, a model does not take; else None.
+
+    An annotation such as `DataFrame` admits any columns; that some are missing only the model
+    knows. `given` are the values of the request by their places in the body.
+    """
+    if not isinstance(error, Misfit):
+        return None
+    place = next((name for name, value in given.items() if value is error.batch), None)
+    if place is None:
+        return None
+    rest = error.detail.removeprefix("instances")
+    return InvalidInput(f"{place}{rest}" if rest != error.detail else f"{place}: {rest}")
 
 
 async def _come(result: Any) -> Any:

@@ -19,7 +19,7 @@ from .contract.body_reader import BodyReader
 from .contract.method import Contract
 from .contract.stream import StreamWriter
 from .headers import Headers, as_text
-from .service_call import AsyncCall, ThreadCall
+from .service_call import AsyncCall, ThreadCall, blamed
 
 log = logging.getLogger(__name__)
 
@@ -84,7 +84,8 @@ class MethodOperation(_ApiOperation):
             return await self._stream(arguments, call)
         self._running += 1
         try:
-            result = await self._timely(self._method(arguments, call.deadline), call.deadline)
+            work = self._method(arguments, call.deadline)
+            result = await self._timely(work, call.deadline, arguments)
         finally:
             self._running -= 1
         return self._written(result, call.accept)
@@ -104,7 +105,8 @@ class MethodOperation(_ApiOperation):
         seconds = call.deadline - time.monotonic()
         parts = self._parts(items, writer, seconds)
         try:
-            begun = [writer.part(await self._timely(anext(items), call.deadline))]
+            first = await self._timely(anext(items), call.deadline, arguments)
+            begun = [writer.part(first)]
         except StopAsyncIteration:
             begun = []
         except BaseException:
@@ -119,7 +121,7 @@ class MethodOperation(_ApiOperation):
         try:
             while True:
                 deadline = time.monotonic() + seconds  # of each item
-                yield writer.part(await self._timely(anext(items), deadline))
+                yield writer.part(await self._timely(anext(items), deadline, {}))
         except StopAsyncIteration:
             return
         except RequestError as error:
@@ -130,7 +132,7 @@ class MethodOperation(_ApiOperation):
             self._running -= 1
             await items.aclose()
 
-    async def _timely(self, work: Any, deadline: float) -> Any:
+    async def _timely(self, work: Any, deadline: float, arguments: dict[str, Any]) -> Any:
         try:
             async with asyncio.timeout(deadline - time.monotonic()) as timeout:
                 return await work
@@ -139,17 +141,20 @@ class MethodOperation(_ApiOperation):
         except TimeoutError as error:
             if timeout.expired():
                 raise DeadlineExceeded("The deadline passed before the answer came.") from None
-            raise self._failed(error) from error
+            raise self._failed(error, arguments) from error
         except Exception as error:
-            raise self._failed(error) from error
+            raise self._failed(error, arguments) from error
 
-    def _failed(self, error: Exception) -> RequestError:
+    def _failed(self, error: Exception, arguments: dict[str, Any]) -> RequestError:
         from starlette.exceptions import HTTPException  # which a front has no need of to begin
 
         if isinstance(error, HTTPException) and error.status_code in _ERRORS:
             meant = RequestError(str(error.detail))
             meant.status = error.status_code
             return meant
+        told = blamed(error, self._bodies.places(arguments))
+        if told is not None:
+            return told
         log.error("`%s` failed.", self._contract.name, exc_info=error)
         return PredictionFailed()
 

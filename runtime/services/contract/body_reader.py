@@ -72,7 +72,15 @@ class BodyReader:
 
     def rows(self, arguments: dict[str, Any]) -> int:
         """Rows of one request: of its batch, else 1."""
-        return table.rows(arguments[self._parameters[0].name]) if self._form == "instances" else 1
+        return table.rows(arguments[self._parameters[0].name]) if self._is_rows else 1
+
+    def places(self, arguments: dict[str, Any]) -> dict[str, Any]:
+        """What a request gave, by where it stands in the body."""
+        return {"instances": next(iter(arguments.values()))} if self._is_rows else arguments
+
+    @property
+    def _is_rows(self) -> bool:
+        return self._form == "instances"
 
     def _is_file(self) -> bool:
         return self._kind in {"bytes", "image"}
