@@ -6,6 +6,7 @@ themselves, "Referrers Tag Schema". What arrives is believed by nobody before it
 
 import json
 from collections.abc import Iterator
+from itertools import islice
 from typing import TYPE_CHECKING, Any
 
 from ...runtime import canonical
@@ -20,6 +21,8 @@ from .places.place import Place
 
 if TYPE_CHECKING:
     from ..store import Store
+
+_LOOKS = 4 * MOST  # at those that are listed: each is a request, and a list may be a lie
 
 
 def tag_of(digest: str) -> str:
@@ -77,9 +80,8 @@ def receive(place: Place, store: "Store", item: Item, retry: Retry, progress: Pr
     except RegistryError as error:
         progress.step(f"No signature came along: {error}")
         return came
-    for entry in _entries(listed):
-        if entry.get("artifactType", SIGNATURE) not in [*TRAVELING]:
-            continue
+    found = (e for e in _entries(listed) if e.get("artifactType", SIGNATURE) in [*TRAVELING])
+    for entry in islice(found, _LOOKS):
         if came == MOST:
             break
         try:

@@ -94,6 +94,40 @@ def test_a_list_of_nonsense_keeps_the_model_away_from_nobody(
     assert (done.item.digest, done.signatures) == (signed.digest, 0)
 
 
+def test_what_is_no_signature_of_this_item_is_not_even_fetched(
+    liar, signed, own_store, other_store
+):
+    push(signed.tag, f"{liar.host}/team/iris", own_store)
+    (one,) = own_store.referrers.traveling(signed)
+    document = json.loads(own_store.referrers.manifest(one))
+    lies = [
+        document | {"artifactType": "application/vnd.example.note+json"},
+        document | {"subject": {"digest": "sha256:" + "0" * 64}},
+    ]
+    (layer,) = document["layers"]
+    sizes = ({"size": size} for size in (0, -1, True, 1.0, referrers.LARGEST + 1))
+    lies += [document | {"layers": [layer | lie]} for lie in ({"digest": "sha256:../../x"}, *sizes)]
+    told = {sha(data): data for data in (json.dumps(lie).encode() for lie in lies)}
+    liar.manifests |= {("team/iris", digest): data for digest, data in told.items()}
+    listed = {"manifests": [{"digest": digest} for digest in told]}
+    liar.manifests["team/iris", tag_of(signed.manifest)] = json.dumps(listed).encode()
+    done = pull(f"{liar.host}/team/iris:2.1", other_store)
+    assert (done.item.digest, done.signatures) == (signed.digest, 0)
+    assert [liar.count("GET", digest) for digest in told] == [1] * 8
+    assert liar.count("GET", f"blobs/{one.content.digest}|x$") == 0
+
+
+def test_a_list_of_thousands_is_looked_at_for_as_long_as_it_may_be_true(
+    liar, signed, own_store, other_store, monkeypatch
+):
+    monkeypatch.setattr("modelbundle.bundler.registry.referring._LOOKS", 5)
+    push(signed.tag, f"{liar.host}/team/iris", own_store)
+    listed = {"manifests": [{"digest": f"sha256:{number:064x}"} for number in range(5000)]}
+    liar.manifests["team/iris", tag_of(signed.manifest)] = json.dumps(listed).encode()
+    assert pull(f"{liar.host}/team/iris:2.1", other_store).signatures == 0
+    assert liar.count("GET", "manifests/sha256:0{50}") == 5
+
+
 def test_a_registry_that_fails_at_the_list_keeps_the_model_away_from_nobody(
     liar, signed, own_store, other_store
 ):

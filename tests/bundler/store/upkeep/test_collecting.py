@@ -291,7 +291,7 @@ def test_writers_readers_and_collections_at_once_lose_nothing(store, save):
     save("start")
     writers = [
         subprocess.Popen(
-            [sys.executable, "-c", RACER, str(store.root), f"m{n}", "120"],
+            [sys.executable, "-c", RACER, str(store.root), f"m{n}", "60"],
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             text=True,
