@@ -11,11 +11,10 @@ from ....runtime.errors import BundleError, PredictionFailed, RequestError, in_s
 from ....runtime.frameworks.framework import Framework
 from ....runtime.manifests.signature import OBJECTS, Side, Signature
 from ...errors import SampleMismatch
-from . import class_names, independence, missing, sample_rows, signatures
+from . import advice, class_names, independence, missing, sample_rows, signatures
 
 ROWS = 8  # recorded of a sample
 _HINT_ROWS = "Give rows as the model takes them, without labels."
-_HINT_ROW = "One row is given as a list of one: `[row]`."
 _HINT_ANSWER = (
     "Answer with one prediction for each row, in order. Code that streams or awaits belongs in a "
     "service class."
@@ -70,8 +69,10 @@ def record(
         asked = _Method(framework, model, method, known)
         try:
             recorded = asked.record(sample, inputs)
-        except SampleMismatch:
+        except SampleMismatch as error:
             if methods or not recordings:
+                if framework.name == "generic" and not methods:  # the names were a guess
+                    error.hint = advice.other_methods(model, named) or error.hint
                 raise
             continue
         recordings.append(recorded)
@@ -134,8 +135,9 @@ class _Method:
         inputs = declared or OBJECTS
         fixed = inputs.fields[0].shape[0] if inputs.fields else None
         few = self._told(lambda: table.slice(batch, 0, fixed or ROWS))
+        self.rows = few
         answer = self._told(lambda: self._answered(few))
-        inputs, self.rows = self._nullable(inputs, batch), few
+        inputs = self._nullable(inputs, batch)
         outputs = signatures.side_of(answer, "output")
         outputs = class_names.named(outputs, self._framework, self._model, self._method, answer)
         differs = self._differs(answer) if fixed is None else None
@@ -242,11 +244,15 @@ class _Method:
                 f"`{self._method}` fails on the sample: {error}", hint=error.hint
             ) from error
         except Exception as error:
-            hint = _HINT_ROW if "1D array" in str(error) else _HINT_ROWS
             raise SampleMismatch(
                 f"`{self._method}` fails on the sample: {in_short(error)}.",
-                hint=_HINT_FRAME if self._is_foreign else hint,
+                hint=self._hint(error),
             ) from error
+
+    def _hint(self, error: Exception) -> str:
+        if self._is_foreign:
+            return _HINT_FRAME
+        return advice.rows(error, self._model, self._method, self._call, self.rows)
 
     def _samples(self, signature: Signature, batch: Any) -> Samples | None:
         """The rows and answers in the wire's form, if the same come again."""

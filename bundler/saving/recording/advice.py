@@ -1,0 +1,43 @@
+"""Advice: what to do where a model does not take its sample, found by looking at the model."""
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+_ROWS = "Give rows as the model takes them, without labels."
+_LISTED = "One row is given as a list of one: `[row]`."
+_SHOWN = 6  # methods in a hint
+
+
+def other_methods(model: Any, tried: Sequence[str]) -> str | None:
+    """Which of its methods look as if they were to be served, where the usual names were not."""
+    found = [
+        name
+        for name in dir(model)
+        if name.startswith(("predict", "transform")) and name not in tried
+        if callable(getattr(model, name, None))
+    ]
+    if not found:
+        return None
+    shown = ", ".join(f"`{name}`" for name in found[:_SHOWN])
+    return f"It has {shown}: name what is to be served, with `--method {found[0]}`."
+
+
+def rows(error: Exception, model: Any, method: str, call: Callable[[Any], Any], batch: Any) -> str:
+    """How the sample should be, or what the method should take: it may be one for a single row."""
+    if "1D array" in str(error):
+        return _LISTED
+    if not isinstance(batch, list) or not _succeeds(lambda: call(batch[0])):
+        return _ROWS
+    name = f"model.{method}" if hasattr(model, method) else "model"
+    return (
+        f"`{method}` takes one row, and requests bring several: save a function of rows, such as "
+        f"`lambda rows: [{name}(row) for row in rows]`."
+    )
+
+
+def _succeeds(step: Callable[[], Any]) -> bool:
+    try:
+        step()
+    except Exception:  # noqa: BLE001  it is only asked whether it can
+        return False
+    return True
