@@ -79,11 +79,7 @@ def _check_digest(text: str) -> str:
 
 
 def check_name(name: str) -> str:
-    """Return `name` if models and bundles may be called so.
-
-    Raises:
-        InvalidTag: with the rule.
-    """
+    """Return `name` if models and bundles may be called so; raises InvalidTag with the rule."""
     if name in RESERVED:
         raise InvalidTag(
             f"`{name}` cannot be a name: `{name}:…` already means something else.",

@@ -57,11 +57,7 @@ class Extension(ExtensionFileLoader):
         self._digest = digest
 
     def create_module(self, spec: ModuleSpec) -> ModuleType:
-        """Compare, then load.
-
-        Raises:
-            ImportError: when the bytes are others.
-        """
+        """Compare, then load; raises ImportError when the bytes are others."""
         with open(self.path, "rb") as file:  # noqa: PTH123 - no pathlib before it is safe
             check(self.path, file.read(), self._digest)
         return super().create_module(spec)
@@ -186,11 +182,7 @@ def listed(directory: str) -> Mapping[str, str]:
 
 
 def check(path: str, data: bytes, digest: str) -> None:
-    """Compare the bytes of a module with its digest.
-
-    Raises:
-        ImportError: when they are others.
-    """
+    """Compare the bytes of a module with its digest; raises ImportError when they are others."""
     if "sha256:" + hashlib.sha256(data).hexdigest() != digest:
         raise ImportError(f"`{path}` differs from its digest; the bundle is damaged.", path=path)
 

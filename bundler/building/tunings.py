@@ -16,11 +16,7 @@ _COMPILERS = frozenset({"g++", "gcc", "clang", "build-essential"})
 
 
 def check(project: "Project", models: Mapping[str, ChosenModel]) -> None:
-    """Refuse what a model cannot do.
-
-    Raises:
-        BundlefileError: with the place of each such key.
-    """
+    """Refuse what a model cannot do; raises BundlefileError with the place of each such key."""
     reasons = {alias: _refusal(m.manifest, m.tuning) for alias, m in models.items()}
     if not any(reasons.values()):
         return

@@ -29,11 +29,7 @@ class Call:
     was_frame: bool
 
     def value(self, reply: Reply) -> Any:
-        """What the reply holds.
-
-        Raises:
-            ClientError: when it is not what it says.
-        """
+        """What the reply holds; raises ClientError when it is not what it says."""
         return values.value(self.route, reply, self.shape, was_frame=self.was_frame)
 
 

@@ -134,11 +134,7 @@ class Contract:
 
     @classmethod
     def read(cls, body: bytes) -> Self:
-        """Read `openapi.json`.
-
-        Raises:
-            ClientError: when it is no contract of a bundle.
-        """
+        """Read `openapi.json`; raises ClientError when it is no contract of a bundle."""
         try:
             document = json.loads(body)
             json.dumps(document, ensure_ascii=False).encode()  # half a character is none
@@ -157,11 +153,7 @@ class Contract:
             ) from error
 
     def route(self, name: str) -> Route:
-        """The route of that name, or path.
-
-        Raises:
-            NoRoute: naming the nearest.
-        """
+        """The route of that name, or path; raises NoRoute naming the nearest."""
         found = self.routes.get(name.strip("/"))
         if found is not None:
             return found

@@ -30,11 +30,7 @@ def accept(route: Route) -> str:
 
 
 def value(route: Route, reply: Reply, shape: Shape, *, was_frame: bool = False) -> Any:
-    """What the reply holds.
-
-    Raises:
-        ClientError: when it is not what it says.
-    """
+    """What the reply holds; raises ClientError when it is not what it says."""
     found = _read(reply)
     if not route.gives_rows:
         return found

@@ -230,11 +230,7 @@ class _Delivery:
 
 
 def check(manifest: BundleManifest, build_args: Mapping[str, str], wheels: Sequence[Path]) -> None:
-    """Refuse what only an engine can do.
-
-    Raises:
-        EngineUnavailable: with every reason.
-    """
+    """Refuse what only an engine can do; raises EngineUnavailable with every reason."""
     if reasons := needs.engine_reasons(manifest, build_args, wheels):
         raise EngineUnavailable(
             f"The image needs a container engine, because {'; '.join(reasons)}.", hint=ENGINE_HINT

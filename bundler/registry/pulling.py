@@ -43,11 +43,7 @@ class Wanted:
 
     @classmethod
     def parse(cls, text: str | None, aliases: tuple[str, ...] = ()) -> "Wanted":
-        """Read `NAME` or `NAME:VERSION`.
-
-        Raises:
-            InvalidTag: with the rule that it breaks.
-        """
+        """Read `NAME` or `NAME:VERSION`; raises InvalidTag with the rule that it breaks."""
         for alias in aliases:
             check_version(alias, "alias")
         if text is None:

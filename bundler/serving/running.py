@@ -101,11 +101,7 @@ class RunningServer:
 
     @classmethod
     def find(cls, root: Path, name: str | None) -> Self:
-        """The one that a person means.
-
-        Raises:
-            BundleError: when there is none, or more than one.
-        """
+        """The one that a person means; raises BundleError when there is none, or more than one."""
         running = cls.all(root)
         meant = [each for each in running if name is None or each.answers_to(name)]
         if len(meant) == 1:
@@ -129,11 +125,7 @@ def _read(cls: type[_Found], path: Path) -> _Found | None:
 
 
 def interrupt(server: RunningServer, number: int) -> None:
-    """Send it a signal.
-
-    Raises:
-        BundleError: when it has gone, or is not ours.
-    """
+    """Send it a signal; raises BundleError when it has gone, or is not ours."""
     try:
         os.kill(server.pid, number)
     except (ProcessLookupError, PermissionError) as error:

@@ -105,11 +105,7 @@ class CertificateVerifier:
 
 
 def read(path: Path) -> "Sequence[Certificate]":
-    """Every certificate in a PEM file.
-
-    Raises:
-        InvalidKey: when there is none.
-    """
+    """Every certificate in a PEM file; raises InvalidKey when there is none."""
     try:
         from cryptography.x509 import load_pem_x509_certificates
     except ImportError as error:

@@ -65,11 +65,7 @@ class Envelope:
 
     @classmethod
     def parse(cls, data: bytes) -> Self:
-        """Read a signature file.
-
-        Raises:
-            InvalidSignature: when it is none.
-        """
+        """Read a signature file; raises InvalidSignature when it is none."""
         try:
             document = strict_json.loads(data)
             if document["mediaType"] != MEDIA_TYPE:
@@ -86,11 +82,7 @@ class Envelope:
 
     @property
     def kind(self) -> Kind:
-        """What it was made with.
-
-        Raises:
-            InvalidSignature: when nobody can tell.
-        """
+        """What it was made with; raises InvalidSignature when nobody can tell."""
         kinds = [kind for key, kind in _KINDS.items() if self.material.get(key)]
         if len(kinds) != 1:
             raise InvalidSignature("It does not say what it was made with.")

@@ -91,11 +91,7 @@ class Policy:
 
     @classmethod
     def read(cls, path: Path) -> Self:
-        """Read a file.
-
-        Raises:
-            BundlefileError: naming what is wrong in it, with its places.
-        """
+        """Read a file; raises BundlefileError naming what is wrong in it, with its places."""
         from ..project import yaml_source
 
         source = yaml_source.read(path)

@@ -85,20 +85,12 @@ class Referrers:
 
     @disk.told("read the store")
     def manifest(self, referrer: Referrer) -> bytes:
-        """The bytes of its OCI manifest.
-
-        Raises:
-            Damaged: when they are others, or gone.
-        """
+        """The bytes of its OCI manifest; raises Damaged when they are others, or gone."""
         return self._blobs.read(referrer.manifest)
 
     @disk.told("read the store")
     def read(self, referrer: Referrer) -> bytes:
-        """The bytes that it brings, checked.
-
-        Raises:
-            Damaged: when they are others, or gone.
-        """
+        """The bytes that it brings, checked; raises Damaged when they are others, or gone."""
         return self._blobs.read(referrer.content.digest)
 
     def live(self) -> set[str]:

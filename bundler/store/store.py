@@ -349,11 +349,7 @@ class Store:
 
     @disk.told("read the store")
     def blob(self, digest: str) -> Path:
-        """The path of stored bytes.
-
-        Raises:
-            Damaged: when the store has lost them.
-        """
+        """The path of stored bytes; raises Damaged when the store has lost them."""
         return self._blobs.find(digest)
 
     # Placing

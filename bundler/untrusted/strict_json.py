@@ -7,11 +7,7 @@ _MOST = 1_000_000  # objects and lists in one document
 
 
 def loads(data: bytes) -> Any:
-    """Read a document in which no key stands twice.
-
-    Raises:
-        ValueError: saying what is wrong.
-    """
+    """Read a document in which no key stands twice; raises ValueError saying what is wrong."""
     if data.count(b"{") + data.count(b"[") > _MOST:
         raise ValueError("it has too many objects")
     try:

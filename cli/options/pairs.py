@@ -4,11 +4,7 @@ import typer
 
 
 def pairs(texts: list[str]) -> dict[str, str]:
-    """Read `KEY=VALUE` arguments.
-
-    Raises:
-        typer.BadParameter: for one that is not.
-    """
+    """Read `KEY=VALUE` arguments; raises typer.BadParameter for one that is not."""
     found = {}
     for text in texts:
         key, equals, value = text.partition("=")

@@ -85,11 +85,7 @@ class Regions:
             return [Region(**each) for each in self._read().values()]
 
     def find(self, name: str) -> Region:
-        """The one of that name.
-
-        Raises:
-            InvalidInput: where there is none.
-        """
+        """The one of that name; raises InvalidInput where there is none."""
         for region in self.registered():
             if region.name == name:
                 return region
@@ -154,11 +150,7 @@ class Place:
         return said | {"shared_memory_byte_size": byte_size}
 
     def region(self) -> Region:
-        """The region around it.
-
-        Raises:
-            InvalidInput: where it is not, or no longer, within one.
-        """
+        """The region around it; raises InvalidInput where it is not, or no longer, within one."""
         region, shown = self.regions.find(self.name), printable(self.name)
         if self.offset >= region.byte_size:
             raise InvalidInput(f"Invalid offset for shared memory region: '{shown}'.")

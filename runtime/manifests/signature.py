@@ -91,11 +91,7 @@ class Field:
 
     @classmethod
     def from_json(cls, data: Mapping[str, Any]) -> Self:
-        """Read what `to_json` wrote.
-
-        Raises:
-            ValueError: for classes or categories that are none.
-        """
+        """Read what `to_json` wrote; raises ValueError for classes or categories that are none."""
         classes, categories = data.get("classes", []), data.get("categories", [])
         for what, found in (("classes", classes), ("categories", categories)):
             if not is_classes(found):

@@ -14,11 +14,7 @@ class Home(Protocol):
 
     @property
     def object(self) -> Any:
-        """The library's own object.
-
-        Raises:
-            BundleError: when it is in another process.
-        """
+        """The library's own object; raises BundleError when it is in another process."""
 
     @property
     def is_alive(self) -> bool:

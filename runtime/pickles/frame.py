@@ -27,11 +27,7 @@ class Frame:
             self.end = 0
 
     def begin(self, place: int, size: int) -> None:
-        """A frame begins at `place`.
-
-        Raises:
-            ValueError: within another one.
-        """
+        """A frame begins at `place`; raises ValueError within another one."""
         if self.end:
             raise ValueError("a frame within a frame")
         self.end = place + size

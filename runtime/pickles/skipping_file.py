@@ -43,11 +43,7 @@ class SkippingFile:
         return line
 
     def skip(self, size: int) -> None:
-        """Go on behind the next bytes.
-
-        Raises:
-            ValueError: when there are fewer.
-        """
+        """Go on behind the next bytes; raises ValueError when there are fewer."""
         try:
             self._file.seek(size - 1, 1)
         except OSError as error:  # further than any file of this disk is long

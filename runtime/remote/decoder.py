@@ -89,11 +89,7 @@ class Decoder:
         return _batch(done[0], is_any=codec.inputs.layout == "objects")
 
     async def encode(self, route: str, output: Any, accept: str) -> Payload:
-        """The body of an answer.
-
-        Raises:
-            RequestError: as `Codec.encode`.
-        """
+        """The body of an answer; raises RequestError as `Codec.encode`."""
         done = await self._written(f"encode\n{route}\n", {"accept": accept}, output)
         if done is None:
             return self._codecs[route].encode(output, accept)

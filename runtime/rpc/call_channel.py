@@ -24,11 +24,7 @@ class CallChannel:
 
     @classmethod
     def create(cls) -> Self:
-        """A new one.
-
-        Raises:
-            OSError: when there are no descriptors or no memory left.
-        """
+        """A new one; raises OSError when there are no descriptors or no memory left."""
         front, service = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         return cls(front, service, memoryview(mmap.mmap(-1, mmap.PAGESIZE)).cast("Q"))
 

@@ -47,11 +47,7 @@ class CallQueue:
         return [pending for pending in everybody if not pending.is_over]
 
     def wait(self, pending: PendingCall) -> None:
-        """It is not its turn yet.
-
-        Raises:
-            Overloaded: when too many wait.
-        """
+        """It is not its turn yet; raises Overloaded when too many wait."""
         if len(self._waiting) >= self._most:
             self._waiting = deque(_wanted(self._waiting))
         if len(self._waiting) >= self._most:

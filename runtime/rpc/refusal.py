@@ -18,11 +18,7 @@ def encode(error: RequestError, rows: int) -> bytes:
 
 
 def decode(head: bytes) -> tuple[RequestError, int]:
-    """The error and the rows.
-
-    Raises:
-        ValueError: for what `encode` does not write.
-    """
+    """The error and the rows; raises ValueError for what `encode` does not write."""
     name, status, detail, retry_after, rows = orjson.loads(head)
     if not isinstance(detail, str) or status not in _STATUSES:
         raise ValueError(f"{status!r} is no status of an error.")
@@ -32,11 +28,7 @@ def decode(head: bytes) -> tuple[RequestError, int]:
 
 
 def checked_rows(rows: Any) -> int:
-    """A number of rows.
-
-    Raises:
-        ValueError: when it is none.
-    """
+    """A number of rows; raises ValueError when it is none."""
     if not isinstance(rows, int) or rows < 0:
         raise ValueError(f"{rows!r} is no number of rows.")
     return rows

@@ -22,11 +22,7 @@ VARIABLE = "BUNDLE_DIR"
 
 
 def directory() -> Path:
-    """The bundle that `$BUNDLE_DIR` names.
-
-    Raises:
-        BundleError: when the variable is not set.
-    """
+    """The bundle that `$BUNDLE_DIR` names; raises BundleError when the variable is not set."""
     path = os.environ.get(VARIABLE)
     if not path:
         raise BundleError(

@@ -51,11 +51,7 @@ class Models:
     names: Mapping[str, str] = field(default_factory=dict)  # name of a saved model -> its alias
 
     def find(self, name: str) -> ModelRunner:
-        """The runner of alias or name `name`.
-
-        Raises:
-            BundleError: with the nearest name.
-        """
+        """The runner of alias or name `name`; raises BundleError with the nearest name."""
         runner = self.runners.get(self.names.get(name, name)) or self.runners.get(name)
         if runner is None:
             raise BundleError(f"The bundle has no model `{name}`.", hint=self._hint(name))

@@ -81,11 +81,7 @@ class ServiceClass:
 
     @classmethod
     def of(cls, found: Any) -> "ServiceClass":
-        """The APIs of a class.
-
-        Raises:
-            BundleError: for one that no request could call.
-        """
+        """The APIs of a class; raises BundleError for one that no request could call."""
         apis = {}
         for name, function, options in _marked(found):
             contract = Contract.of(function, batchable=options.batchable)

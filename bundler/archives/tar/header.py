@@ -47,11 +47,7 @@ class TarHeader:
 
     @classmethod
     def decode(cls, block: bytes) -> Self:
-        """Read a block.
-
-        Raises:
-            ValueError: saying what is wrong with it.
-        """
+        """Read a block; raises ValueError saying what is wrong with it."""
         if block[_SUM] != b"%06o\x00 " % _checksum(block):
             raise ValueError("its header is damaged")
         name, _, rest = block[_NAME].partition(b"\x00")

@@ -69,11 +69,7 @@ class Connection:
         self.unsent = request[sent:] if sent < len(request) else None
 
     def flush(self) -> None:
-        """Send more of what is left.
-
-        Raises:
-            OSError: when there is no connection.
-        """
+        """Send more of what is left; raises OSError when there is no connection."""
         assert self.socket is not None
         code = self.socket.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR)
         if code:

@@ -29,11 +29,7 @@ class Heads:
         self._known: dict[bytes, Head] = {}
 
     def get(self, head: bytes) -> Head:
-        """What `head`, without the empty line, says.
-
-        Raises:
-            NotHttp: when it is none.
-        """
+        """What `head`, without the empty line, says; raises NotHttp when it is none."""
         found = self._known.get(head)
         if found is None:
             found = parse(head)

@@ -42,11 +42,7 @@ class Scrape:
 
     @classmethod
     def of(cls, text: str) -> Self:
-        """Read Prometheus' text format.
-
-        Raises:
-            ValueError: when it is something else.
-        """
+        """Read Prometheus' text format; raises ValueError when it is something else."""
         from prometheus_client.parser import text_string_to_metric_families
 
         return cls(

@@ -20,11 +20,7 @@ class Address:
 
     @classmethod
     def of(cls, url: str) -> Self:
-        """Read a URL.
-
-        Raises:
-            Unreachable: when it is none of a server.
-        """
+        """Read a URL; raises Unreachable when it is none of a server."""
         try:
             parts = urlsplit(url)
             port = parts.port

@@ -44,11 +44,7 @@ class Events:
                 yield self._event(each) if self._kind == _EVENTS else _parsed(each)
 
     def close(self) -> Iterator[Any]:
-        """What is left at the end.
-
-        Raises:
-            Refused: when that is half an item.
-        """
+        """What is left at the end; raises Refused when that is half an item."""
         rest, self._rest = self._rest, b""
         if rest.strip() and self._kind == _LINES:
             yield _parsed(rest)

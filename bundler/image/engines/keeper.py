@@ -39,11 +39,7 @@ class Keeper(Protocol):
         """What an image's Python says to `ASKED`; None where it cannot be asked."""
 
     def fetch(self, reference: str, platform: str) -> None:
-        """Pull an image.
-
-        Raises:
-            ImageFailed: with the engine's own words.
-        """
+        """Pull an image; raises ImageFailed with the engine's own words."""
 
     def has(self, diff_ids: Sequence[str]) -> frozenset[str]:
         """Which of an image's layers, from the bottom up, need not be sent."""

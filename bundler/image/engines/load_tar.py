@@ -65,11 +65,7 @@ def chunks(
 
 
 def checked(part: Part) -> Iterator[bytes]:
-    """The bytes of a blob.
-
-    Raises:
-        Damaged: when they are not those of its digest.
-    """
+    """The bytes of a blob; raises Damaged when they are not those of its digest."""
     running = hashlib.sha256()
     for chunk in part.content.read(0, part.blob.size):
         running.update(chunk)

@@ -46,11 +46,7 @@ class ImageSettings:
 
     @classmethod
     def of(cls, manifest: BundleManifest) -> Self:
-        """The settings of a bundle.
-
-        Raises:
-            BuildError: for a value that no image can have.
-        """
+        """The settings of a bundle; raises BuildError for a value that no image can have."""
         image = manifest.image
         home = checked(_DIRECTORY, image.get("workdir") or WORKDIR, "directory")
         user = str(image.get("user") or USER)
@@ -132,11 +128,7 @@ def _labels(manifest: BundleManifest) -> dict[str, str]:
 
 
 def checked(rule: re.Pattern[str], text: str, what: str) -> str:
-    """`text`, if it keeps the rule.
-
-    Raises:
-        BuildError: when it does not.
-    """
+    """`text`, if it keeps the rule; raises BuildError when it does not."""
     if not rule.fullmatch(text):
         raise BuildError(f"{text!r} is no {what} that a Containerfile could name.")
     return text

@@ -189,11 +189,7 @@ class Wanted:
     compiler: Compiler | None = None
 
     def arguments(self, target: Path, requirements: Path) -> list[str]:
-        """What uv is told.
-
-        Raises:
-            ResolveError: for a platform that no wheel is looked for.
-        """
+        """What uv is told; raises ResolveError for a platform that no wheel is looked for."""
         if self.platform not in PLATFORMS:
             raise ResolveError(f"No wheels are known for `{self.platform}`.")
         given = ["pip", "install", "--target", str(target), "--no-deps", "--require-hashes"]

@@ -32,11 +32,7 @@ _KNOWN_AS = {
 
 
 def validate(document: type[Document], path: Path) -> Document:
-    """Read `path` as a `document`.
-
-    Raises:
-        BundlefileError: with everything that is wrong.
-    """
+    """Read `path` as a `document`; raises BundlefileError with everything that is wrong."""
     source = yaml_source.read(path)
     result = None
     if isinstance(source.value, dict):

@@ -14,11 +14,7 @@ class Content(Protocol):
     """Bytes that can be read again, for an upload that goes on where it broke off."""
 
     def read(self, start: int, size: int) -> Iterator[bytes]:
-        """`size` bytes from `start` on.
-
-        Raises:
-            Damaged: when there are fewer.
-        """
+        """`size` bytes from `start` on; raises Damaged when there are fewer."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -29,11 +29,7 @@ class Index:
 
     @classmethod
     def read(cls, data: bytes, where: str) -> Self:
-        """Read `index.json`.
-
-        Raises:
-            RegistryError: when it is none.
-        """
+        """Read `index.json`; raises RegistryError when it is none."""
         try:
             document = json.loads(data[:LIMIT])
             checked = [(digests.is_digest(e["digest"]), _name_of(e)) for e in document["manifests"]]

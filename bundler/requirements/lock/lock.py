@@ -100,11 +100,7 @@ class Lock:
         return tuple(p for p in self.packages if not p.platforms or platform in p.platforms)
 
     def narrowed(self, platform: str) -> Self:
-        """The lock for `platform` alone.
-
-        Raises:
-            ResolveError: when it was not locked for it.
-        """
+        """The lock for `platform` alone; raises ResolveError when it was not locked for it."""
         if platform not in self.platforms:
             raise ResolveError(
                 f"The lock is for {', '.join(self.platforms)}, not for {platform}.",

@@ -158,11 +158,7 @@ def _basic(user: str, password: str) -> dict[str, str]:
 
 
 def download(url: str, path: Path, indexes: Iterable[Index] = ()) -> None:
-    """Fetch the file at `url` whole.
-
-    Raises:
-        OSError: when it cannot be had, or breaks off.
-    """
+    """Fetch the file at `url` whole; raises OSError when it cannot be had, or breaks off."""
     from urllib3.exceptions import HTTPError
 
     try:

@@ -41,11 +41,7 @@ class Wheelhouse:
 
     @classmethod
     def open(cls, directory: Path) -> "Wheelhouse":
-        """The one in `directory`.
-
-        Raises:
-            ResolveError: when nothing was vendored into it.
-        """
+        """The one in `directory`; raises ResolveError when nothing was vendored into it."""
         if not (directory / "wheels").is_dir():
             raise ResolveError(
                 f"`{directory}` holds no vendored wheels.",
@@ -106,11 +102,7 @@ class Wheelhouse:
         ]
 
     def check(self, packages: Iterable[Package]) -> None:
-        """Refuse to go on without a file of a lock.
-
-        Raises:
-            ResolveError: naming what is missing.
-        """
+        """Refuse to go on without a file of a lock; raises ResolveError naming what is missing."""
         if lacking := self.missing(packages):
             more = f" and {len(lacking) - SHOWN} more" if len(lacking) > SHOWN else ""
             raise ResolveError(
@@ -142,11 +134,7 @@ class Wheelhouse:
         return len(absent)
 
     def prepare(self) -> None:
-        """Make the folder where it is not there yet.
-
-        Raises:
-            StoreError: when it cannot be made.
-        """
+        """Make the folder where it is not there yet; raises StoreError when it cannot be made."""
         try:
             self.wheels.mkdir(parents=True, exist_ok=True)
         except OSError as error:

@@ -56,11 +56,7 @@ class Blobs:
         return path
 
     def read(self, digest: str) -> bytes:
-        """The bytes of a small blob, checked.
-
-        Raises:
-            Damaged: when they are others.
-        """
+        """The bytes of a small blob, checked; raises Damaged when they are others."""
         data = self.use(digest, Path.read_bytes)
         if digests.of_bytes(data) != digest:
             raise _changed(self.path(digest), digest, digests.of_bytes(data))

@@ -19,11 +19,7 @@ def encode(data: dict[str, Any]) -> bytes:
 
 
 def decode(line: bytes) -> dict[str, Any]:
-    """Read what `encode` wrote.
-
-    Raises:
-        ValueError: when it is anything else, down to one bit.
-    """
+    """Read what `encode` wrote; raises ValueError when it is anything else, down to one bit."""
     check, body = line[:_CHECK], line[_CHECK + 1 :]
     if line[_CHECK : _CHECK + 1] != b" " or _check(body) != check:
         message = "its checksum does not fit" if line else "it is empty"

@@ -202,11 +202,7 @@ class Refs:
 
 
 def check_names(name: str, version: str | None, aliases: Sequence[str]) -> None:
-    """Refuse what an item cannot be called.
-
-    Raises:
-        InvalidTag: with the rule.
-    """
+    """Refuse what an item cannot be called; raises InvalidTag with the rule."""
     check_name(name)
     if version == LATEST:
         raise InvalidTag("`latest` is an alias, not a version.", hint="Leave the version out.")

@@ -81,11 +81,7 @@ class Answer:
 
 
 def parsed(headers: Sequence[str]) -> dict[str, str]:
-    """Headers that were written as `Name: value`.
-
-    Raises:
-        BundleError: for what is no header.
-    """
+    """Headers that were written as `Name: value`; raises BundleError for what is no header."""
     found = {}
     for each in headers:
         name, colon, value = each.partition(":")

@@ -36,11 +36,7 @@ class RequiredSigners:
 
     @property
     def verifiers(self) -> "list[Verifier]":
-        """Those who may have signed it.
-
-        Raises:
-            WrongUsage: when nobody is named.
-        """
+        """Those who may have signed it; raises WrongUsage when nobody is named."""
         from ....bundler.signing import known
 
         found = known.named(self.signers, self.identity, self.issuer, self.trust)
@@ -52,11 +48,7 @@ class RequiredSigners:
         return found
 
     def of_item(self, item: "Item", store: "Store") -> str:
-        """Who has signed an item.
-
-        Raises:
-            InvalidSignature: when nobody of them has.
-        """
+        """Who has signed an item; raises InvalidSignature when nobody of them has."""
         from ....bundler.signing import verify
 
         return verify(item, store, self.verifiers, self._given()).name

@@ -49,11 +49,7 @@ class Part:
         return self.filename is not None or bool(self.content_type)
 
     def text(self) -> str:
-        """The body as text.
-
-        Raises:
-            BadPayload: when it is not UTF-8.
-        """
+        """The body as text; raises BadPayload when it is not UTF-8."""
         try:
             return self.body.decode("utf-8")
         except UnicodeDecodeError as error:

@@ -51,11 +51,7 @@ def loads(data: bytes) -> np.ndarray:
 
 
 def dumps(array: np.ndarray) -> bytes:
-    """`array` as npy.
-
-    Raises:
-        ValueError: for an array of objects.
-    """
+    """`array` as npy; raises ValueError for an array of objects."""
     file = BytesIO()
     np.lib.format.write_array(file, np.asarray(array), allow_pickle=False)
     return file.getvalue()

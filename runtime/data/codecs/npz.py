@@ -47,11 +47,7 @@ def loads(data: bytes, most_bytes: int) -> dict[str, np.ndarray]:
 
 
 def dumps(arrays: Mapping[str, np.ndarray]) -> bytes:
-    """`arrays` as npz, stored as they are.
-
-    Raises:
-        ValueError: for an array of objects.
-    """
+    """`arrays` as npz, stored as they are; raises ValueError for an array of objects."""
     import zipfile
 
     file = BytesIO()

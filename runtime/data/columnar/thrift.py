@@ -32,11 +32,7 @@ class ThriftReader:
         self.place = place
 
     def struct(self, depth: int = 0) -> Struct:
-        """The struct that begins here.
-
-        Raises:
-            Broken: when there is none.
-        """
+        """The struct that begins here; raises Broken when there is none."""
         if depth > _MOST_DEPTH:
             raise Broken("nested too deeply")
         found: Struct = {}

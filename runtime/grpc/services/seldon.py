@@ -152,11 +152,7 @@ def _read(served: Served, request: Any) -> tuple[Message, Any]:
 
 
 def _message(request: Any) -> Message:
-    """What a request says.
-
-    Raises:
-        InvalidInput: when it says nothing that is known here.
-    """
+    """What a request says; raises InvalidInput when it says nothing that is known here."""
     kind = request.WhichOneof("data_oneof")
     said: dict[str, Any] = {"meta": _meta(request.meta)}
     if kind == "data":

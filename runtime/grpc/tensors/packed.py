@@ -39,11 +39,7 @@ def read(message: Any, field: str, dtype: np.dtype[Any]) -> np.ndarray:
 
 
 def listed(values: Sequence[Any], dtype: np.dtype[Any]) -> np.ndarray:
-    """Numbers of Python's as an array.
-
-    Raises:
-        OverflowError: for one that is beyond `dtype`.
-    """
+    """Numbers of Python's as an array; raises OverflowError for one that is beyond `dtype`."""
     array: np.ndarray = np.empty(len(values), dtype)
     for start in range(0, len(values), _PIECE):
         piece = values[start : start + _PIECE]

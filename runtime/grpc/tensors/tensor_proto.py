@@ -41,11 +41,7 @@ _HALVES = frozenset({"FP16", "BF16"})
 
 
 def read(name: str, said: Any) -> Tensor:
-    """The tensor in a message.
-
-    Raises:
-        InvalidInput: when something in it is not what it says.
-    """
+    """The tensor in a message; raises InvalidInput when something in it is not what it says."""
     shown = printable(name[:LONGEST])
     if said.dtype not in _BY_NUMBER:
         raise InvalidInput(f"{shown}: there is no such dtype here: {said.dtype}.")

@@ -44,11 +44,7 @@ class Device:
 
 
 def devices() -> tuple[Device, ...]:
-    """The NVIDIA GPUs of this machine.
-
-    Raises:
-        NoDevice: when the driver does not answer.
-    """
+    """The NVIDIA GPUs of this machine; raises NoDevice when the driver does not answer."""
     command = ["nvidia-smi", f"--query-gpu={_QUERY}", "--format=csv,noheader,nounits"]
     try:
         done = subprocess.run(

@@ -37,11 +37,7 @@ class AnswerWriter:
     formats: frozenset[str] | None = None
 
     def write(self, result: Any, accept: str = "") -> Payload:
-        """The body for `result`.
-
-        Raises:
-            PredictionFailed: for what has no JSON.
-        """
+        """The body for `result`; raises PredictionFailed for what has no JSON."""
         result = arrayed(result)
         if self.rows or _is_table(result):
             codec = Codec(OBJECTS, nan_as_null=self.nan_as_null, formats=self.formats)

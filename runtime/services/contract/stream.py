@@ -30,11 +30,7 @@ class StreamWriter:
             self.content_type = wire.TEXT + "; charset=utf-8"
 
     def part(self, item: Any) -> bytes:
-        """One item.
-
-        Raises:
-            PredictionFailed: for what has no JSON.
-        """
+        """One item; raises PredictionFailed for what has no JSON."""
         if self.content_type == wire.BYTES and isinstance(item, bytes | bytearray | memoryview):
             return bytes(item)
         if self.content_type.startswith(wire.TEXT) and isinstance(item, str):

@@ -51,11 +51,7 @@ class Module:
 
     @classmethod
     def read(cls, name: str, path: Path, root: Path) -> "Module":
-        """Parse the file at `path`.
-
-        Raises:
-            BuildError: with file and line, when it is not Python.
-        """
+        """Parse the file at `path`; raises BuildError with file and line, when it is not Python."""
         shown = path.relative_to(root).as_posix()
         try:
             tree = ast.parse(path.read_bytes(), filename=shown)

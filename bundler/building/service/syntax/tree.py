@@ -57,11 +57,7 @@ class SourceTree:
         self._modules: dict[str, Module | None] = {}
 
     def find(self, name: str) -> Module | None:
-        """The project's module `name`, or None.
-
-        Raises:
-            BuildError: when its file is not Python.
-        """
+        """The project's module `name`, or None; raises BuildError when its file is not Python."""
         if name not in self._modules:
             path = self._path(name)
             self._modules[name] = Module.read(name, path, self.root) if path else None
