@@ -10,6 +10,7 @@ from ..progress import NullProgress, Progress
 from ..store import Blob, Item
 from ..store.files import disk
 from . import referring
+from .http import remedy
 from .http.limits import Limits
 from .known_blobs import KnownBlobs
 from .places.bucket import Bucket
@@ -69,7 +70,7 @@ def push(  # noqa: PLR0913 - the public verb: one keyword for each decision of t
     item, target = store.find(tag), parse(reference)
     names = _names(item, target)
     place = _open(target, plain_http, limits, store)
-    with store.hold(item), disk.told(f"push to `{target}`"):
+    with store.hold(item), remedy.told(), disk.told(f"push to `{target}`"):
         try:
             return _Push(item, store, place, target, progress).run(names, force=force)
         finally:

@@ -7,7 +7,7 @@ from typing import Literal
 from ...errors import RegistryError
 from ...store import Blob
 from ..reference import RegistryReference
-from . import credentials
+from . import credentials, remedy
 from .answer import Answer
 from .limits import Limits
 from .retry import Retry
@@ -66,7 +66,9 @@ class Exchange:
         location = answer.header("Location")
         if not location:
             answer.close()
-            raise RegistryError(f"`{self.reference.host}` says no place to go on.")
+            raise RegistryError(
+                f"`{self.reference.host}` says no place to go on.", hint=remedy.ELSEWHERE
+            )
         return self._route.follow(answer.url, location)
 
     def ask(
@@ -116,7 +118,9 @@ class Exchange:
             if answer.status in BUSY or is_stale:  # an address that was signed for a short time
                 raise self._busy(answer)
             return answer
-        raise RegistryError(f"`{self.reference.host}` sends us on again and again.")
+        raise RegistryError(
+            f"`{self.reference.host}` sends us on again and again.", hint=remedy.ELSEWHERE
+        )
 
     def has(self, blob: Blob) -> bool:
         """Whether the repository has a blob in full length."""
@@ -133,7 +137,7 @@ class Exchange:
             RegistryError: names `what` was asked for.
         """
         if answer.status not in statuses:
-            raise RegistryError(self.refusal(answer, what))
+            raise RegistryError(self.refusal(answer, what), hint=remedy.of_status(answer.status))
 
     def refusal(self, answer: Answer, what: str) -> str:
         """A sentence with the registry's own words."""

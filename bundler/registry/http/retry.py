@@ -5,6 +5,7 @@ import threading
 import time
 from dataclasses import dataclass, field
 
+from . import remedy
 from .limits import Limits
 from .transient_error import TransientError
 
@@ -32,6 +33,7 @@ class Retry:
             TransientError: `failure` itself, when it was tried often enough or would take too long.
         """
         late = time.monotonic() - self.since > 2 * self.limits.answer
+        failure.hint = failure.hint or remedy.AGAIN
         if self.attempts >= self.limits.attempts or late or self.stop.is_set():
             raise failure
         if failure.retry_after > self.limits.longest:

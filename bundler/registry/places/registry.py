@@ -8,6 +8,7 @@ from pathlib import Path
 from ....runtime import digest as digests
 from ...errors import Damaged, RegistryError
 from ...store import Blob, oci
+from ..http import remedy
 from ..http.answer import Answer
 from ..http.exchange import Access, Exchange
 from ..http.limits import Limits
@@ -62,10 +63,7 @@ class Registry:
         kind = answer.header("Content-Type").partition(";")[0].strip().lower()
         data = answer.read(self.limits.manifest)
         if kind.startswith("text/"):
-            raise RegistryError(
-                f"`{self.reference.host}` answered with a page ({kind}) instead of a manifest.",
-                hint="See whether it is a registry, and whether something stands between.",
-            )
+            raise self._no_manifest(f"a page ({kind})")
         self._check_digest(data, self.reference.digest or answer.header("Docker-Content-Digest"))
         return data
 
@@ -116,7 +114,18 @@ class Registry:
             return None
         self._exchange.expect(answer, {_OK}, "a tag")
         found = answer.header("Docker-Content-Digest")
-        return found if digests.is_digest(found) else ""
+        return found if digests.is_digest(found) else self._digest_of_content(tag)
+
+    def _digest_of_content(self, tag: str) -> str | None:
+        """Of a registry that does not say it; of what is none, nothing is believed."""
+        data = self._list(f"manifests/{tag}")
+        if data is None:
+            return None
+        try:
+            json.loads(data)
+        except (ValueError, RecursionError) as error:
+            raise self._no_manifest("what is no JSON") from error
+        return digests.of_bytes(data)
 
     def publish(self, manifest: bytes, tags: Sequence[str]) -> None:
         """PUT the manifest under every tag."""
@@ -128,7 +137,16 @@ class Registry:
         while _is_half_read(answer := self._try_put(manifest, tag)):
             retry.wait(TransientError(self._exchange.refusal(answer, f"the manifest `{tag}`")))
         self._exchange.expect(answer, {_OK, 201, 202}, f"the manifest `{tag}`")
-        self._check_digest(manifest, answer.header("Docker-Content-Digest"))
+        said = answer.header("Docker-Content-Digest")
+        if not digests.is_digest(said):  # a page of something between is a 200, too
+            said = self.digest(tag) or ""
+            if not said:
+                raise RegistryError(
+                    f"`{self.reference.host}` answered {answer.status} for the manifest `{tag}`, "
+                    "and does not have it.",
+                    hint=remedy.ELSEWHERE,
+                )
+        self._check_digest(manifest, said)
         return answer
 
     def _try_put(self, manifest: bytes, tag: str) -> Answer:
@@ -163,6 +181,12 @@ class Registry:
     def close(self) -> None:
         """Close the connections."""
         self._exchange.close()
+
+    def _no_manifest(self, what: str) -> RegistryError:
+        return RegistryError(
+            f"`{self.reference.host}` answered with {what} instead of a manifest.",
+            hint=remedy.ELSEWHERE,
+        )
 
     def _check_digest(self, data: bytes, expected: str) -> None:
         got = digests.of_bytes(data)

@@ -18,7 +18,8 @@ from .place import Advance, Way
 
 _CREATED, _ACCEPTED, _TOO_LARGE, _NOT_SATISFIABLE = 201, 202, 413, 416
 _STATED = {200, 202, 204}
-_FORGOTTEN = {404, 410, 416}
+_GONE = {404, 410}
+_FORGOTTEN = {*_GONE, 416}
 _INVALID = 400
 _UNKNOWN = {_INVALID, 404, 405, 501}  # what a registry without uploads in pieces says of one
 _RANGE = re.compile(r"(?:bytes=)?0-(\d{1,18})")
@@ -120,6 +121,8 @@ class Upload:
             answer.close()
             self._chunk, self._location = self._blob.size, ""
             raise TransientError(f"`{self._exchange.reference.host}` takes no uploads in pieces.")
+        if answer.status in _GONE:
+            raise self._forgotten(answer)
         self._exchange.expect(answer, {_CREATED, *_STATED}, "a piece of an upload")
         self._location = self._exchange.follow(answer)
         self._reach(self._received(answer, start + size))
@@ -140,13 +143,17 @@ class Upload:
                 f"`{self._exchange.reference.host}` takes no blob of that size at once."
             )
         if answer.status in _FORGOTTEN:
-            answer.close()
-            self._location = ""
-            raise TransientError(f"`{self._exchange.reference.host}` has forgotten an upload.")
+            raise self._forgotten(answer)
         if answer.status == _INVALID:
             self._check_own_copy()
         self._exchange.expect(answer, {_CREATED, 204}, f"the blob `{self._blob.digest}`")
         answer.read(self._exchange.limits.message)
+
+    def _forgotten(self, answer: Answer) -> TransientError:
+        """The registry was started anew, or somebody tidied up: the blob begins again."""
+        answer.close()
+        self._location, self._offset = "", 0
+        return TransientError(f"`{self._exchange.reference.host}` has forgotten an upload.")
 
     def _look(self) -> None:
         """Ask how far an upload has come; where nobody knows it any more, begin again."""

@@ -118,6 +118,21 @@ def test_blobs_are_asked_for_sent_and_then_the_manifest(item, own_store, liar):
     assert liar.manifests["x", "2.1"] == own_store.manifest(item)
 
 
+def test_what_one_repository_has_another_takes_from_there(item, own_store, liar, add_model):
+    """What is known of a registry is known from pushes and pulls to it, and to no other."""
+    first = push(item.tag, f"{liar.host}/one", own_store, limits=QUICK)
+    assert (first.sent, first.mounted, first.present) == (item.size, 0, 0)
+    other = add_model(version="2.2", weights=b"w" * 100_000, framework="xgboost")
+    weights = sum(entry.size for entry in own_store.files(other))
+    assert 0 < weights < other.size
+    done = push(other.tag, f"{liar.host}/two", own_store, limits=QUICK)
+    assert (done.sent, done.mounted, done.present) == (other.size - weights, weights, 0)
+    done = push(other.tag, f"{liar.host}/one", own_store, limits=QUICK)
+    assert (done.sent, done.mounted, done.present) == (0, other.size - weights, weights)
+    for place in ("one", "two"):
+        assert {digest for name, digest in liar.blobs if name == place} >= {other.digest}
+
+
 def test_an_item_that_is_there_costs_a_few_requests(item, own_store, liar):
     push(item.tag, f"{liar.host}/x", own_store, limits=QUICK)
     liar.asked.clear()
@@ -168,3 +183,14 @@ def test_what_is_wrong_is_told_before_anybody_is_asked(item, own_store, liar):
     with pytest.raises(NotFound):
         push("nothing:1", f"{liar.host}/x", own_store)
     assert liar.asked == []
+
+
+@pytest.mark.parametrize(
+    ("status", "hint"),
+    [(507, "no room left"), (413, "larger requests"), (404, "a registry"), (503, "only the rest")],
+)
+def test_what_mends_it_is_said(item, own_store, liar, status, hint):
+    liar.twist("POST", "uploads", answering(status))
+    with pytest.raises(RegistryError, match=f"answered {status}") as caught:
+        push(item.tag, f"{liar.host}/x", own_store, limits=QUICK)
+    assert hint in caught.value.hint

@@ -488,3 +488,27 @@ def test_no_cookie_is_kept(place, liar):
     liar.twist("GET", "manifests", answering(503, Set_Cookie="session=1; Path=/"), times=1)
     place.manifest()
     assert not any("Cookie" in asked.headers for asked in liar.asked)
+
+
+def test_thanks_for_a_manifest_are_believed_where_it_is_there(liar, connect):
+    """A page of something in between is a 200, and so is an answer that broke off in its head."""
+    liar.twist("PUT", "manifests/1", answering(200))
+    with pytest.raises(RegistryError, match="answered 200 for the manifest `1`, and does not"):
+        connect(f"{liar.host}/x", "pull,push").publish(b"{}", ["1"])
+
+    def keep_and_say_nothing(handler):
+        handler.liar.manifests["x", "2"] = handler.body
+        handler.say(201)
+
+    liar.twist("PUT", "manifests/2", keep_and_say_nothing)
+    connect(f"{liar.host}/x", "pull,push").publish(b"{}", ["2"])
+
+
+def test_a_registry_that_says_no_digest_is_asked_for_the_manifest(liar, connect):
+    liar.manifests["x", "1"] = b"{}"
+    liar.twist("HEAD", "manifests", answering(200))
+    assert connect(f"{liar.host}/x").digest("1") == sha(b"{}")
+    assert connect(f"{liar.host}/x").digest("2") is None
+    liar.twist("GET", "manifests", answering(200, b"<p>Log in."))
+    with pytest.raises(RegistryError, match="no JSON instead of a manifest"):
+        connect(f"{liar.host}/x").digest("1")

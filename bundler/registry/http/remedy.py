@@ -1,0 +1,39 @@
+"""Remedy: what a person does about an answer that ended their work."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from ...errors import Damaged, RegistryError
+
+AGAIN = "Run the command again: what has arrived is kept, and only the rest travels."
+ELSEWHERE = "See whether it is a registry, and whether something stands between."
+DAMAGED = (
+    "Run the command again. Where it ends the same, the copy there is damaged: push it anew, to "
+    "another repository, from a store that has it."
+)
+_OTHERS = {
+    413: "Whoever runs it, or a proxy before it, has to allow larger requests; then run the "
+    "command again.",
+    429: AGAIN,
+    507: "It has no room left: have whoever runs it make some, then run the command again; only "
+    "what is missing travels.",
+}
+_SERVER = 500
+
+
+def of_status(status: int) -> str:
+    """The hint of an answer that nobody asked for."""
+    return _OTHERS.get(status, AGAIN if status >= _SERVER else ELSEWHERE)
+
+
+@contextmanager
+def told() -> Iterator[None]:
+    """Give a failure of a place a hint, where whoever raised it knew none."""
+    try:
+        yield
+    except RegistryError as error:
+        error.hint = error.hint or AGAIN
+        raise
+    except Damaged as error:
+        error.hint = error.hint or DAMAGED
+        raise
