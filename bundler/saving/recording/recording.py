@@ -28,6 +28,7 @@ _HINT_TEXTS = (
     "Times inside of lists and objects, and what else JSON has no type for, come as text: convert "
     "them in the model, or in a service class."
 )
+_SCORES = ("predict_proba", "decision_function")
 _WITHOUT_CATEGORIES = frozenset({"generic", "sklearn"})  # the others keep a list in the model
 _DIGITS = (
     6  # significant digits of recorded floats: what a tolerance ignores, a digest must not see
@@ -178,7 +179,21 @@ class _Method:
         if self._framework.is_typed or self._framework.name == "generic":
             return inputs  # it would calculate with NaN and answer nonsense
         instances = self._instances(inputs, table.slice(batch, 0, 2))
-        return missing.asked(inputs, instances, lambda rows: self._tried(rows) is not None)
+        return missing.asked(
+            inputs, instances, lambda rows: self._tried(rows) is not None and self._is_scored(rows)
+        )
+
+    def _is_scored(self, rows: Any) -> bool:
+        """Whether no score behind a label is NaN: the largest of NaN and NaN is the first."""
+        for name in _SCORES:
+            if self._framework.name == "sklearn" and hasattr(self._model, name):
+                try:
+                    _plain(self._framework.call(self._model, name, rows))
+                except PredictionFailed:
+                    return False
+                except Exception:  # noqa: BLE001, S112  the label was made of something else
+                    continue
+        return True
 
     def _stacked(self, batch: list[Any]) -> Any:
         """Rows of numbers as an array, if the model takes that and answers as it does for a list.

@@ -4,6 +4,7 @@ import numpy as np
 import pandas as pd
 import pytest
 import xgboost
+from sklearn.base import BaseEstimator
 from sklearn.compose import ColumnTransformer
 from sklearn.impute import SimpleImputer
 from sklearn.linear_model import LinearRegression, LogisticRegression
@@ -143,3 +144,26 @@ def test_each_column_of_a_wide_table_is_looked_up_once():
     marked = missing.asked(side, [dict.fromkeys(names, 1.0)], lambda _: True)
     assert all(field.is_nullable for field in marked.fields)
     assert _Name.compared < 20 * len(names)
+
+
+class _Net(BaseEstimator):
+    """A classifier that checks nothing, as networks behind this interface do."""
+
+    def fit(self, rows, labels):
+        self.n_features_in_, self.classes_ = rows.shape[1], np.unique(labels)
+        return self
+
+    def predict_proba(self, rows):
+        return np.stack([rows[:, 0], 1 - rows[:, 0]], axis=1)
+
+    def predict(self, rows):
+        return self.predict_proba(rows).argmax(axis=1)
+
+
+def test_a_label_of_a_score_that_is_none_is_no_answer():
+    """The largest of NaN and NaN is the first class, to a row without a value."""
+    rows = np.array([[0.2, 1.0], [0.9, 0.0]])
+    loaded = saved(_Net().fit(rows, [0, 1]), rows)
+    assert nullable(loaded) == []
+    with pytest.raises(InvalidInput, match="got null"):
+        answer(loaded, [[None, 1.0]])
