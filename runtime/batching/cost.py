@@ -75,14 +75,10 @@ class CostModel:
 
     def mean(self, rows: int) -> float:
         """Seconds that a batch of `rows` takes on average; 0 while nothing is known."""
-        entry = self._known(rows)
-        if entry is not None:
+        entry = self._entries.get((rows - 1).bit_length())
+        if entry is not None and entry.weight_at(self.count) >= ENOUGH:
             return max(0.0, entry.seconds + self.beta * (rows - entry.rows))
         return self.alpha + self.beta * rows
-
-    def is_known(self, rows: int) -> bool:
-        """Whether about so many rows have been measured often enough, and lately."""
-        return self._known(rows) is not None
 
     def upper(self, rows: int) -> float:
         """Seconds that a batch of `rows` takes at most, 19 times out of 20."""
@@ -109,10 +105,6 @@ class CostModel:
             else:
                 high = middle - 1
         return low
-
-    def _known(self, rows: int) -> _Entry | None:
-        entry = self._entries.get((rows - 1).bit_length())
-        return entry if entry is not None and entry.weight_at(self.count) >= ENOUGH else None
 
     def _learn_line(self, rows: int, seconds: float) -> None:
         ones, b, bb, s, bs = self._sums

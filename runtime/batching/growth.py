@@ -1,11 +1,15 @@
 """Growth: batches of more rows than usual, where they are measured to pay."""
 
+from statistics import median
+
 from .cost import CostModel
 
-PAYS = 0.9  # twice the rows are tried where they should take less than this share of twice the time
-FAILS = 0.95  # and given up where they take more than this
-SURE = 12  # full batches from which that is concluded
-PENANCE = 1000  # batches after a failure, of one or of this, before more rows are tried again
+PROMISE = 0.9  # twice the rows are tried where they should take less than this of twice the time
+PAYS = 0.95  # and are kept where a row takes less than this share of what it took
+SURE = 8  # full batches of each size from which that is concluded
+LONG = 4 * SURE  # batches after which a trial ends without a conclusion
+PENANCE = 1000  # batches after one that failed before more rows are tried
+PAUSE = 200  # batches after a trial that has not paid
 
 
 class Growth:
@@ -13,49 +17,68 @@ class Growth:
 
     Where most of a call is its fixed cost, as with a forest of trees, a hundred more rows are
     nearly free, and under load they are there. Where each row costs the same, as with most
-    networks, more rows in one call only make the others wait. A batch that fails is a risk that
-    grows with it: then it is few rows again for a while.
+    networks, more rows in one call only make the others wait. What pays is found by a trial, in
+    which batches of both sizes take turns: measured one after the other, the first would have had
+    the machine to itself, and the second half of it. A batch that fails is a risk that grows with
+    it: then it is few rows again for a while.
+
+    size   rows of the next batch
     """
 
-    __slots__ = ("_batches", "_full", "_initial", "_most", "size")
+    __slots__ = ("_full", "_initial", "_kept", "_larger", "_most", "_rest", "_usual", "size")
 
     def __init__(self, initial: int, most: int) -> None:
-        self._initial = self.size = min(initial, most)
+        self._initial = self._kept = self.size = min(initial, most)
         self._most = most
-        self._full = 0  # batches of `size` rows since it changed, or was looked at
-        self._batches = PENANCE  # since one failed
+        self._full = 0  # batches of `_kept` rows since that changed, or was looked at
+        self._rest = 0  # batches until something may be tried
+        self._usual: list[float] = []  # seconds a row, of this trial
+        self._larger: list[float] = []
 
-    def observe(self, rows: int, cost: CostModel) -> None:
-        """A batch of `rows` went well, which `cost` knows of."""
-        self._batches += 1
-        if rows < self.size:
+    def observe(self, rows: int, seconds: float, cost: CostModel) -> None:
+        """A batch of `rows` has taken `seconds`, which `cost` knows of."""
+        self._rest -= self._rest > 0
+        if rows < self._kept or self._kept == self._most:
+            return
+        if self._is_trial:
+            self._note(rows, seconds / rows)
             return
         self._full += 1
-        if self._full < SURE:
-            return
-        self._full = 0
-        if self._has_failed(cost):
-            self.size //= 2
-            self._batches = 0
-        elif self._should_pay(cost):
-            self.size = min(2 * self.size, self._most)
+        if self._full >= SURE and not self._rest:
+            self._full = 0
+            if self._is_promising(cost):
+                self._usual.append(seconds / rows)
+                self.size = self._double
 
     def restart(self) -> None:
         """A batch has failed."""
-        self.size = self._initial
-        self._full = self._batches = 0
+        self._end(self._initial, PENANCE)
 
-    def _has_failed(self, cost: CostModel) -> bool:
-        half = self.size // 2
-        return (
-            half >= self._initial
-            and cost.is_known(half)
-            and cost.mean(self.size) > FAILS * 2 * cost.mean(half)
-        )
+    @property
+    def _double(self) -> int:
+        return min(2 * self._kept, self._most)
 
-    def _should_pay(self, cost: CostModel) -> bool:
-        if self.size == self._most or self._batches < PENANCE:
-            return False
-        mean, double = cost.mean(self.size), 2 * self.size
-        expected = cost.mean(double) if cost.is_known(double) else mean + cost.beta * self.size
-        return expected < PAYS * 2 * mean
+    @property
+    def _is_trial(self) -> bool:
+        return bool(self._usual)
+
+    def _is_promising(self, cost: CostModel) -> bool:
+        mean = cost.mean(self._kept)
+        return mean + cost.beta * self._kept < PROMISE * 2 * mean
+
+    def _note(self, rows: int, seconds: float) -> None:
+        usual, larger = self._usual, self._larger
+        (larger if rows > self._kept else usual).append(seconds)
+        if min(len(usual), len(larger)) >= SURE:
+            pays = median(larger) < PAYS * median(usual)
+            self._end(self._double if pays else self._kept, 0 if pays else PAUSE)
+        elif len(usual) + len(larger) > LONG:  # the budget, or memory, allows no more
+            self._end(self._kept, PAUSE)
+        else:
+            self.size = self._kept if len(larger) > len(usual) else self._double
+
+    def _end(self, kept: int, rest: int) -> None:
+        self._kept = self.size = kept
+        self._full, self._rest = 0, rest
+        self._usual.clear()
+        self._larger.clear()

@@ -148,7 +148,7 @@ class Window:
         if self._is_quick and self._batches % EACH:
             return
         self.cost.observe(rows, seconds)
-        self._growth.observe(rows, self.cost)
+        self._growth.observe(rows, seconds, self.cost)
         if self._batches >= REGROW and self._cap < self._most:
             self._cap = min(2 * self._cap, self._most)
             self._batches = 0

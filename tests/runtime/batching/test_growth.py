@@ -3,7 +3,7 @@
 import pytest
 
 from modelbundle.runtime.batching.cost import CostModel
-from modelbundle.runtime.batching.growth import PENANCE, SURE, Growth
+from modelbundle.runtime.batching.growth import PAUSE, PENANCE, SURE, Growth
 from modelbundle.runtime.batching.window import Limits, Window
 
 FOREST = (0.0035, 0.000006)  # seconds a call, seconds a row
@@ -31,7 +31,7 @@ def test_a_model_whose_calls_cost_more_than_its_rows_gets_all_of_them():
     alpha, beta = FOREST
     window = window_of(alpha, beta)
     assert window.limit == 64
-    work(window, 10 * SURE, lambda rows: alpha + beta * rows)
+    work(window, 20 * SURE, lambda rows: alpha + beta * rows)
     assert window.limit == 1024
 
 
@@ -48,6 +48,18 @@ def test_the_latency_budget_holds():
     work(window, 20 * SURE, lambda rows: alpha + beta * rows)
     assert 512 < window.limit < 1024
     assert window.cost.upper(window.limit) <= 0.008
+
+
+def test_a_trial_for_which_there_is_no_time_ends():
+    alpha, beta = FOREST
+    window = window_of(alpha, beta, latency_budget=0.001)  # twice a lone call is what it gets
+    work(window, 20 * SURE, lambda rows: alpha + beta * rows)
+    grown = window.limit
+    growth = window._growth  # noqa: SLF001
+    for _ in range(40 * SURE):
+        work(window, 1, lambda rows: alpha + beta * rows)
+        assert len(growth._usual) <= 4 * SURE  # noqa: SLF001
+    assert window.limit == grown
 
 
 def test_batches_that_are_not_full_prove_nothing():
@@ -67,7 +79,7 @@ def test_what_does_not_pay_when_it_is_tried_is_given_up():
 
     window = window_of(alpha, beta)
     sizes = []
-    for _ in range(PENANCE // 2):
+    for _ in range(PAUSE):
         work(window, 1, seconds)
         sizes.append(window.limit)
     assert max(sizes) == 256
@@ -75,11 +87,20 @@ def test_what_does_not_pay_when_it_is_tried_is_given_up():
     assert sizes[-1] == 128
 
 
+def test_what_pays_is_seen_while_the_machine_becomes_slower():
+    """Each batch takes longer than the one before it, whatever its size."""
+    alpha, beta = FOREST
+    window = window_of(alpha, beta)
+    for turn in range(20 * SURE):
+        work(window, 1, lambda rows: (alpha + beta * rows) * 1.01**turn)  # noqa: B023
+    assert window.limit == 1024
+
+
 @pytest.mark.parametrize("fail", ["failed", "ran_out_of_memory"])
 def test_after_a_failure_few_rows_are_at_stake_for_a_while(fail):
     alpha, beta = FOREST
     window = window_of(alpha, beta)
-    work(window, 10 * SURE, lambda rows: alpha + beta * rows)
+    work(window, 20 * SURE, lambda rows: alpha + beta * rows)
     getattr(window, fail)(*([1024] if fail == "ran_out_of_memory" else []))
     assert window.limit == 64
     work(window, PENANCE - SURE, lambda rows: alpha + beta * rows)
@@ -97,7 +118,8 @@ def test_it_never_exceeds_what_is_allowed():
     growth = Growth(64, 100)
     cost = measured(*FOREST)
     for _ in range(10 * SURE):
-        cost.observe(growth.size, 0.0035 + 0.000006 * growth.size)
-        growth.observe(growth.size, cost)
+        seconds = 0.0035 + 0.000006 * growth.size
+        cost.observe(growth.size, seconds)
+        growth.observe(growth.size, seconds, cost)
     assert growth.size == 100
     assert Growth(64, 8).size == 8
