@@ -10,6 +10,7 @@ import binascii
 import csv
 import io
 import os
+import stat as modes
 from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
@@ -161,21 +162,27 @@ class PackageTree:
         return parts[0] != "bin" or not self._is_script(path)
 
     def _is_script(self, path: str) -> bool:
-        with (self.directory / path).open("rb") as file:
+        with suppress(OSError), (self.directory / path).open("rb") as file:
             return file.read(2) == _SCRIPT
+        return False  # nor is it a file, as will be told
 
     def _member(self, path: str, content: str) -> Member:
         place = self.directory / path
         try:
             about = place.lstat()
-        except OSError as error:
-            raise BuildError(
-                f"`{path}` is named by a wheel's RECORD and is not there.",
-                hint=f"Remove `{self.directory}`, then try again.",
-            ) from error
+        except (OSError, ValueError) as error:
+            raise self._missing(path) from error
+        if not modes.S_ISREG(about.st_mode):
+            raise self._missing(path)
         executable = bool(about.st_mode & 0o100)
         return Member(
             f"{self.wanted.site}/{path}", place, about.st_size, executable, _digest(content)
+        )
+
+    def _missing(self, path: str) -> BuildError:
+        return BuildError(
+            f"{path!r} is named by a wheel's RECORD, and no such file is there.",
+            hint=f"Remove `{self.directory}`, then try again.",
         )
 
 
@@ -200,8 +207,14 @@ class Wanted:
 
 
 def _rows(record: Path) -> list[tuple[str, str]]:
-    with record.open(newline="", encoding="utf-8") as file:
-        return [(row[0], row[1] if len(row) > 1 else "") for row in csv.reader(file) if row]
+    try:
+        with record.open(newline="", encoding="utf-8") as file:
+            return [(row[0], row[1] if len(row) > 1 else "") for row in csv.reader(file) if row]
+    except (OSError, ValueError, csv.Error) as error:
+        raise BuildError(
+            f"The RECORD of `{record.parent.name}` cannot be read.",
+            hint="Build the image with an engine: `--engine docker`.",
+        ) from error
 
 
 def _record(rows: list[tuple[str, str]]) -> bytes:

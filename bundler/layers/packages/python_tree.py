@@ -22,6 +22,7 @@ from ...errors import ResolveError
 from ...progress import Progress
 from ...requirements.standalone import MIRROR, Archive
 from ...store import Store
+from ...store.files import disk
 from .. import layer_cache
 from ..member import Member
 from .bytecode import Compiler
@@ -81,12 +82,17 @@ class PythonTree:
                     _unpack(archive, member, tree)
             if self.compiler is not None:
                 self.compiler.run(list(self._sources(tree)), work)
-            self.directory.parent.mkdir(parents=True, exist_ok=True)
-            try:
-                tree.rename(self.directory)
-            except OSError:
-                if not self.is_there:  # else another process was as fast
-                    raise
+            self._place(tree)
+
+    def _place(self, tree: Path) -> None:
+        self.directory.parent.mkdir(parents=True, exist_ok=True)
+        disk.sync_filesystem(tree)  # what has its name is whole, after a power cut as well
+        try:
+            tree.rename(self.directory)
+        except OSError:
+            if not self.is_there:  # else another process was as fast
+                raise
+        disk.sync_directory(self.directory.parent)
 
     def _sources(self, tree: Path) -> Iterator[tuple[Path, str, Path]]:
         for source in sorted(tree.rglob("*.py")) if self.compiler else ():

@@ -7,6 +7,7 @@ import os
 import pytest
 
 from modelbundle.bundler.errors import BuildError, ResolveError
+from modelbundle.bundler.layers.packages import package_tree
 from modelbundle.bundler.layers.packages.bytecode import Compiler
 from modelbundle.bundler.layers.packages.package_tree import PackageTree, Wanted
 from modelbundle.bundler.progress import NullProgress
@@ -67,10 +68,11 @@ def test_the_same_lock_is_unpacked_once_and_another_platform_apart(unpack):
     assert unpack(files, platform="linux/arm64").directory != tree.directory
 
 
-def test_trees_that_nobody_used_for_long_make_room(unpack):
+def test_trees_that_nobody_used_for_long_make_room(unpack, monkeypatch):
+    monkeypatch.setattr(package_tree, "_KEPT", 2)
     first = unpack({"small0": [("small0.py", "")]})
     os.utime(first.directory, (0, 0))
-    others = [unpack({f"small{number}": [(f"small{number}.py", "")]}) for number in range(1, 9)]
+    others = [unpack({f"small{number}": [(f"small{number}.py", "")]}) for number in (1, 2)]
     assert not first.is_there
     assert all(tree.is_there for tree in others)
 
@@ -98,14 +100,45 @@ def test_two_wheels_that_own_a_file_are_refused(unpack):
         unpack(files)
 
 
-def test_a_record_that_leads_out_is_refused(unpack):
+def test_a_record_that_cannot_be_followed_is_refused(unpack):
+    """It leads out, names what is not there or no file, or is no text at all."""
     tree = unpack({"small": [("small.py", "x = 1\n")]})
     record = tree.directory / "small-1.0.dist-info" / "RECORD"
-    text = record.read_text()
-    record.unlink()  # a link into uv's cache
-    record.write_text(text + "../../etc/passwd,,\n")
-    with pytest.raises(BuildError, match="outside of its own folder"):
-        tree.members()
+    data = record.read_bytes()
+    (tree.directory / "link.py").symlink_to("/etc/passwd")
+    for row, said in (
+        (b"../../etc/passwd,,", "outside of its own folder"),
+        (b"/etc/passwd,,", "outside of its own folder"),
+        (b"a/../../b,,", "outside of its own folder"),
+        (b".,,", "outside of its own folder"),
+        (b"gone.py,,", "no such file is there"),
+        (b"bin/gone,,", "no such file is there"),
+        (b"bin/small/gone,,", "no such file is there"),
+        (b"small-1.0.dist-info,,", "no such file is there"),
+        (b"link.py,,", "no such file is there"),
+        (b"a\0b,,", "no such file is there|cannot be read"),
+        (b"x" * 300 + b",,", "no such file is there"),
+        (b"\xff.py,,", "cannot be read"),
+        (b'"' + b"x" * 200_000 + b'",,', "cannot be read"),
+    ):
+        record.unlink()  # a link into uv's cache
+        record.write_bytes(data + row + b"\n")
+        with pytest.raises(BuildError, match=said) as caught:
+            tree.members()
+        assert caught.value.hint
+
+
+def test_compiled_files_of_a_wheel_stay_behind_and_programs_can_be_run(unpack):
+    """They would be compared with times that sources in an image do not have."""
+    files = [("small.py", "x = 1\n"), ("__pycache__/small.cpython-311.pyc", "old"), ("run", "#!")]
+    tree = unpack({"small": files})
+    (tree.directory / "run").unlink()
+    (tree.directory / "run").write_bytes(b"#!")
+    (tree.directory / "run").chmod(0o755)
+    found = paths(tree, "small")
+    assert "__pycache__/small.cpython-311.pyc" not in found
+    assert (found["run"].executable, found["small.py"].executable) == (True, False)
+    assert found["small.py"].digest == digest.of_bytes(b"x = 1\n")
 
 
 def test_what_survives_a_power_cut_is_there_before_its_name_is(unpack, own_store, monkeypatch):

@@ -18,6 +18,7 @@ from modelbundle.bundler.layers.packages.python_tree import PYTHON_HOME, PythonT
 from modelbundle.bundler.progress import NullProgress
 from modelbundle.bundler.requirements import standalone
 from modelbundle.bundler.requirements.standalone import MIRROR, Archive
+from modelbundle.bundler.store.files import disk
 
 FILES = {
     "bin/python3.11": (b"\x7fELF", 0o755),
@@ -75,6 +76,22 @@ def test_it_holds_what_runs_and_nothing_that_leads_out(own_store, archive, tmp_p
     assert found["bin/python3.11"].executable
     assert not found["lib/python3.11/os.py"].executable
     assert not list(tmp_path.rglob("escaped"))
+
+
+def test_it_survives_a_power_cut_before_it_has_its_name(own_store, archive, monkeypatch):
+    """Nothing would ever tell an interpreter of empty files from a whole one."""
+    synced, named = [], []
+    monkeypatch.setattr(
+        disk,
+        "sync_filesystem",
+        lambda path: synced.extend(p for p in path.rglob("*") if p.is_file()),
+    )
+    monkeypatch.setattr(disk, "sync_directory", named.append)
+    tree = PythonTree.of(own_store, archive, PYTHON_HOME, None)
+    tree.make(own_store, NullProgress(), offline=True)
+    assert len(synced) == len(list(tree.members()))
+    assert all(tree.directory not in path.parents for path in synced)
+    assert named[-1] == tree.directory.parent
 
 
 def test_its_library_is_compiled_the_same_every_time(own_store, archive):
