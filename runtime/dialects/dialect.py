@@ -70,7 +70,9 @@ _ENTRIES = {
     "v1": _Entry("v1.dialect", "V1", "TensorFlow Serving: /v1/models/{model}:predict, ..."),
     "torchserve": _Entry("torchserve", "Torchserve", "TorchServe: /predictions/{model}, ..."),
     "seldon": _Entry("seldon.dialect", "Seldon", "Seldon Core: /api/v1.0/predictions, ..."),
-    "sagemaker": _Entry("sagemaker", "Sagemaker", "SageMaker: /ping, /invocations, /models"),
+    "sagemaker": _Entry(
+        "sagemaker.dialect", "Sagemaker", "SageMaker: /ping, /invocations, /models"
+    ),
     "bentoml": _Entry("bentoml.dialect", "Bentoml", "BentoML: /schema.json, /bentoml/{api}"),
     "vertex": _Entry("vertex", "Vertex", "Vertex AI: $AIP_HEALTH_ROUTE, $AIP_PREDICT_ROUTE"),
 }

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from modelbundle.bundler.building.service.service_source import read_service
-from modelbundle.runtime.dialects.runtime_api import frame
+from modelbundle.runtime.dialects.sagemaker.runtime_api import frame
 
 from ..conftest import Servers, write_bundle
 

@@ -2,16 +2,20 @@
 
 import json
 import re
+import struct
 from io import BytesIO
 
 import numpy as np
 import pytest
+import scipy.sparse
+from google.protobuf import descriptor_pb2, descriptor_pool, message_factory
 from hypothesis import given
 from hypothesis import strategies as st
 
 from modelbundle.bundler.building.service.service_source import read_service
-from modelbundle.runtime.dialects.bodies import libsvm
-from modelbundle.runtime.errors import PayloadTooLarge
+from modelbundle.runtime.data.payload import Codec
+from modelbundle.runtime.dialects.sagemaker import libsvm, recordio, sparse_matrix
+from modelbundle.runtime.errors import PayloadTooLarge, RequestError
 from modelbundle.runtime.manifests.signature import Field, Side
 
 from ..conftest import write_bundle
@@ -125,10 +129,148 @@ def test_rows_of_libsvm(client):
 
 def test_few_bytes_do_not_become_many_values():
     side = Side("array", (Field("x", "float32", (None, 1 << 20), is_nullable=True),))
-    found = libsvm.read(side, 9, b"7:1\n")
+    codec = Codec(side, max_rows=9)
+    found = libsvm.read(codec, b"7:1\n")
     assert (found.shape, np.isnan(found).sum(), found[0, 7]) == ((1, 1 << 20), (1 << 20) - 1, 1)
     with pytest.raises(PayloadTooLarge):
-        libsvm.read(side, 9, b"7:1\n" * 5)
+        libsvm.read(codec, b"7:1\n" * 5)
+    with pytest.raises(PayloadTooLarge):
+        sparse_matrix.read(codec, sparse(scipy.sparse.csr_matrix((9, 1 << 20))))
+
+
+def record_class():
+    """`aialgs.data.Record` as AWS' documentation defines it, in a pool of its own."""
+    file = descriptor_pb2.FileDescriptorProto(name="record.proto", package="aialgs.data")
+    kinds = {"Float32Tensor": 2, "Float64Tensor": 1, "Int32Tensor": 5}  # float, double, int32
+    for name, kind in kinds.items():
+        tensor = file.message_type.add(name=name)
+        for number, (field, type_) in enumerate({"values": kind, "keys": 4, "shape": 4}.items(), 1):
+            made = tensor.field.add(name=field, number=number, type=type_, label=3)
+            made.options.packed = True
+    blob = file.message_type.add(name="Bytes")
+    blob.field.add(name="value", number=1, type=12, label=3)
+    value = file.message_type.add(name="Value")
+    value.oneof_decl.add(name="value")
+    numbers = {"Float32Tensor": 2, "Float64Tensor": 3, "Int32Tensor": 7, "Bytes": 9}
+    for name, number in numbers.items():
+        field = value.field.add(name=name.lower(), number=number, type=11, label=1, oneof_index=0)
+        field.type_name = f".aialgs.data.{name}"
+    record = file.message_type.add(name="Record")
+    for number, name in enumerate(("features", "label"), 1):
+        entry = record.nested_type.add(name=f"{name.capitalize()}Entry")
+        entry.options.map_entry = True
+        entry.field.add(name="key", number=1, type=9, label=1)
+        entry.field.add(name="value", number=2, type=11, label=1, type_name=".aialgs.data.Value")
+        made = record.field.add(name=name, number=number, type=11, label=3)
+        made.type_name = f".aialgs.data.Record.{entry.name}"
+    record.field.add(name="uid", number=3, type=9, label=1)
+    pool = descriptor_pool.DescriptorPool()
+    pool.Add(file)
+    return message_factory.GetMessageClass(pool.FindMessageTypeByName("aialgs.data.Record"))
+
+
+RECORD = record_class()
+
+
+def recorded(*records, flag=0):
+    """A body of records: `(kind, values, keys, shape)` each, or their bytes."""
+    body = b""
+    for each in records:
+        data = each
+        if not isinstance(each, bytes):
+            record = RECORD(uid="row")
+            kind, values, keys, shape = (*each, (), ())[:4]
+            tensor = getattr(record.features["values"], kind)
+            tensor.values.extend(values)
+            tensor.keys.extend(keys)
+            tensor.shape.extend(shape)
+            record.label["values"].float32tensor.values.append(1)
+            data = record.SerializeToString()
+        body += struct.pack("<II", 0xCED7230A, len(data) | flag << 29) + data
+        body += b"\0" * (-len(data) % 4)
+    return body
+
+
+RECORDIO = "application/x-recordio-protobuf"
+
+
+def test_rows_of_recordio(client):
+    """Dense and sparse, of each kind of numbers; what a row lacks is 0 for a model that needs it."""
+    body = recorded(
+        ("float32tensor", [1, 2.5]),
+        ("float64tensor", [3, 4]),
+        ("int32tensor", [-5, 7]),
+        ("float32tensor", [4], [1], [2]),
+        ("float64tensor", [], [], [2]),
+    )
+    assert invoke(client, body, RECORDIO).json() == {"predictions": [3.5, 7.0, 2.0, 4.0, 0.0]}
+    blob = RECORD()
+    blob.features["values"].bytes.value.append(b"png")
+    two = RECORD()
+    two.features["a"].float32tensor.values.append(1)
+    two.features["b"].float32tensor.values.append(1)
+    wrong = {
+        "ends within": body[:-3],
+        "no RecordIO": b"1,2\n3,4\n",
+        "whole records": recorded(("float32tensor", [1, 2]), flag=1),
+        "has 2 features, got 3": recorded(("float32tensor", [1, 2, 3])),
+        "from 0; got 2": recorded(("float32tensor", [1], [2])),
+        "features, got 9": recorded(("float32tensor", [1], [0], [9])),
+        "1 values have 2 keys": recorded(("float32tensor", [1], [0, 1])),
+        "Expected numbers": recorded(blob.SerializeToString()),
+        "one feature a record": recorded(two.SerializeToString()),
+        "aialgs.data.Record": recorded(b"\xff" * 8),
+        "finite": recorded(("float64tensor", [float("nan"), 1])),
+    }
+    for said, each in wrong.items():
+        answer = invoke(client, each, RECORDIO)
+        assert (answer.status_code, said in answer.json()["error"]) == (400, True), answer.text
+    assert (
+        invoke(client, recorded(*[("float32tensor", [1, 2])] * 5000), RECORDIO).status_code == 413
+    )
+
+
+def sparse(matrix):
+    """As the client's serializer writes it."""
+    file = BytesIO()
+    scipy.sparse.save_npz(file, matrix)
+    return file.getvalue()
+
+
+def test_rows_of_a_sparse_matrix(client):
+    """What is not there is 0; arrays of other names are rows as before."""
+    kind = "application/x-npz"
+    rows = scipy.sparse.csr_matrix([[1.0, 0.0], [0.0, 4.0], [0.0, 0.0]])
+    for matrix in (rows, rows.tocoo(), rows.astype(np.int32)):
+        assert invoke(client, sparse(matrix), kind).json() == {"predictions": [1.0, 4.0, 0.0]}
+    wide = invoke(client, sparse(scipy.sparse.csr_matrix((2, 3))), kind)
+    assert (wide.status_code, "has 2 features, got 3" in wide.json()["error"]) == (400, True)
+    column = invoke(client, sparse(rows.tocsc()), kind)
+    assert (column.status_code, "not as `csc`" in column.json()["error"]) == (400, True)
+    shape, data, starts = np.array([2, 2]), np.array([1.0]), np.array([0, 1, 1])
+    outside = {"format": b"csr", "shape": shape, "data": data, "indptr": starts}
+    for columns in ([2], [-1], [0, 1], [0.5]):
+        file = BytesIO()
+        np.savez(file, **outside, indices=np.array(columns))
+        assert invoke(client, file.getvalue(), kind).status_code == 400, columns
+
+
+HOSTILE = Codec(Side("array", (Field("x", "float64", (None, 2)),)), max_rows=9)
+
+
+@given(
+    st.binary(max_size=64) | st.binary(max_size=64).map(recorded),
+    st.integers(0, 99),
+    st.binary(max_size=4),
+)
+def test_bodies_of_features_are_read_or_refused(body, place, patch):
+    whole = recorded(("float64tensor", [1, 2]), ("int32tensor", [3], [1], [2]))
+    for each in (body, whole[:place] + patch + whole[place + len(patch) :]):
+        try:
+            found = recordio.read(HOSTILE, each)
+        except RequestError:
+            continue
+        assert found.shape[1] == 2
 
 
 def test_tensors_in_tritons_form(client):

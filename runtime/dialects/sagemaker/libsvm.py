@@ -4,23 +4,14 @@ Source: AWS, "XGBoost algorithm", input and output interface: at inference, the 
 out. A feature that a row does not have is missing, where the model may be asked so, and else 0.
 """
 
-import asyncio
-import math
-
 import numpy as np
 
 from ...data import media
+from ...data.payload import Codec
 from ...errors import BadPayload, InvalidInput, PayloadTooLarge
-from ...manifests.signature import Side
-from ..inquiry import Inquiry
-from ..reply import Reply
-from ..served import Served
-from .bare import codec_of
+from . import features
 
 _TYPES = frozenset({"text/libsvm", "text/x-libsvm"})
-_LARGE = 1 << 16  # bytes; such a body is read in a thread
-_MATRIX = 2
-_MOST = 1 << 22  # values that a body may stand for, however few it has in it
 
 
 def is_meant(content_type: str) -> bool:
@@ -28,37 +19,18 @@ def is_meant(content_type: str) -> bool:
     return media.essence(content_type) in _TYPES
 
 
-async def answer(served: Served, inquiry: Inquiry, accept: str) -> Reply:
-    """The answers to all rows of a body.
-
-    Raises:
-        RequestError: as the native route does; InvalidInput for a model that takes no features.
-    """
-    codec, body = codec_of(served), inquiry.body
-    if len(body) < _LARGE:
-        array = read(codec.inputs, codec.max_rows, body)
-    else:
-        array = await asyncio.to_thread(read, codec.inputs, codec.max_rows, body)
-    payload = codec.encode(await served.answer(inquiry, codec.fitted(array)), accept)
-    return Reply(payload.body, content_type=payload.content_type)
-
-
-def read(side: Side, most: int, body: bytes) -> np.ndarray:
-    """The rows of a body, at most so many, of float64.
+def read(codec: Codec, body: bytes) -> np.ndarray:
+    """The rows of a body, of float64.
 
     Raises:
         InvalidInput, BadPayload, PayloadTooLarge: when they are not what the model takes.
     """
+    most = codec.max_rows
     lines = [line for line in body.split(b"\n", most + 1) if line.strip()]
     if len(lines) > most:
         raise PayloadTooLarge(f"The body has more than {most} lines, which this server takes.")
-    width = _width(side)
-    if len(lines) * width > max(_MOST, len(body)):
-        raise PayloadTooLarge(
-            f"{len(lines)} rows of {width} features are more than one such body may stand for."
-        )
-    absent = math.nan if all(field.is_nullable for field in side.fields) else 0.0
-    array = np.full((len(lines), width), absent)
+    array = features.blank(codec, len(lines), len(body), features.absent(codec.inputs))
+    width = array.shape[1]
     for number, line in enumerate(lines):
         for position, value in _features(line, number):
             if position >= width:
@@ -67,16 +39,6 @@ def read(side: Side, most: int, body: bytes) -> np.ndarray:
                 )
             array[number, position] = value
     return array
-
-
-def _width(side: Side) -> int:
-    """How many features a row has."""
-    if side.layout == "columns":
-        return len(side.fields)
-    shape = side.fields[0].shape if side.layout == "array" else ()
-    if len(shape) != _MATRIX or shape[1] is None:
-        raise InvalidInput("The model takes no rows of features; send JSON.")
-    return shape[1]
 
 
 def _features(line: bytes, number: int) -> list[tuple[int, float]]:

@@ -9,22 +9,23 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
-from ..data import media
-from ..data.codecs.instances import parse
-from ..errors import BadPayload, InvalidInput, RequestError, UnknownModel
-from . import sequence, web_page
-from .bodies import json_lines, libsvm, script
-from .bodies.raw import Raw
-from .bodies.schemas import json_body, tables, whole
-from .catalog import Catalog
-from .dialect import GET, POST, Rule
-from .inquiry import Inquiry
-from .lifecycle import Fixed, Lifecycle
-from .paths import BINARY, operation
-from .reply import Reply
+from ...data import media
+from ...data.codecs.instances import parse
+from ...errors import BadPayload, InvalidInput, RequestError, UnknownModel
+from .. import sequence, web_page
+from ..bodies import json_lines, script
+from ..bodies.raw import Raw
+from ..bodies.schemas import json_body, tables, whole
+from ..catalog import Catalog
+from ..dialect import GET, POST, Rule
+from ..inquiry import Inquiry
+from ..lifecycle import Fixed, Lifecycle
+from ..paths import BINARY, operation
+from ..reply import Reply
+from ..served import Served
+from ..triton_form import TritonForm
+from . import features, libsvm, recordio, sparse_matrix
 from .runtime_api import RuntimeApi
-from .served import Served
-from .triton_form import TritonForm
 
 _ATTRIBUTES = b"x-amzn-sagemaker-custom-attributes"
 _SESSION = b"x-amzn-sagemaker-session-id"
@@ -91,8 +92,8 @@ class Sagemaker:
             reply = await script.answer(served, inquiry, accept)
         elif json_lines.is_meant(inquiry.content_type):
             reply = await json_lines.answer(served, inquiry, accept)
-        elif libsvm.is_meant(inquiry.content_type):
-            reply = await libsvm.answer(served, inquiry, accept)
+        elif (read := _features(inquiry)) is not None:
+            reply = await features.answer(served, inquiry, accept, read)
         else:
             reply = await Raw(served, inquiry, accept).answer()
         attributes = inquiry.headers.get(_ATTRIBUTES)
@@ -180,6 +181,16 @@ def _invoked(served: Served) -> dict[str, Any]:
     others = whole(served) | tables(served) | {json_lines.TYPE: BINARY}
     what = "Predictions of the first model."
     return operation("sagemaker_invoke", what, {}, json_body(served), others)
+
+
+def _features(inquiry: Inquiry) -> features.Read | None:
+    """Who reads rows of numbers in one of the forms that only clients of SageMaker send."""
+    kind = inquiry.content_type
+    if libsvm.is_meant(kind):
+        return libsvm.read
+    if recordio.is_meant(kind):
+        return recordio.read
+    return sparse_matrix.read if sparse_matrix.is_meant(kind, inquiry.body) else None
 
 
 class AlreadyLoaded(RequestError):

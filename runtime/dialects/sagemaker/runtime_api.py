@@ -13,11 +13,11 @@ from dataclasses import replace
 
 import orjson
 
-from ..errors import RequestError
-from ..printable import printable
-from .dialect import POST, Rule
-from .inquiry import Inquiry
-from .reply import Reply, retry_after
+from ...errors import RequestError
+from ...printable import printable
+from ..dialect import POST, Rule
+from ..inquiry import Inquiry
+from ..reply import Reply, retry_after
 
 _TYPE = "application/vnd.amazon.eventstream"
 _SAID = b"x-amzn-sagemaker-content-type"

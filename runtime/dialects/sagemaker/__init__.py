@@ -1,0 +1,1 @@
+"""SageMaker's routes, and the bodies that only its clients send."""

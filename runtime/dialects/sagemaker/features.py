@@ -1,0 +1,71 @@
+"""Features: rows of numbers for a model, from bodies that may be sparse: they tell only some."""
+
+import asyncio
+import math
+from collections.abc import Callable
+
+import numpy as np
+
+from ...data.payload import Codec
+from ...errors import InvalidInput, PayloadTooLarge
+from ...manifests.signature import Side
+from ..bodies.bare import codec_of
+from ..inquiry import Inquiry
+from ..reply import Reply
+from ..served import Served
+
+_LARGE = 1 << 16  # bytes; such a body is read in a thread
+_MATRIX = 2
+_MOST = 1 << 22  # values that a body may stand for, however few it has in it
+
+Read = Callable[[Codec, bytes], np.ndarray]
+"""The rows of a body, of float64, as far as they go; raises RequestError."""
+
+
+async def answer(served: Served, inquiry: Inquiry, accept: str, read: Read) -> Reply:
+    """The answers to all rows of a body.
+
+    Raises:
+        RequestError: as the native route does; InvalidInput for a model that takes no features.
+    """
+    codec, body = codec_of(served), inquiry.body
+    array = read(codec, body) if len(body) < _LARGE else await asyncio.to_thread(read, codec, body)
+    payload = codec.encode(await served.answer(inquiry, codec.fitted(array)), accept)
+    return Reply(payload.body, content_type=payload.content_type)
+
+
+def blank(codec: Codec, rows: int, size: int, absent: float) -> np.ndarray:
+    """As many rows of what stands for a feature that is not told, for a body of `size` bytes.
+
+    Raises:
+        InvalidInput, PayloadTooLarge: for a model that takes no features, or not as many.
+    """
+    wanted = width(codec.inputs)
+    if rows > codec.max_rows:
+        raise PayloadTooLarge(
+            f"The request has {rows} rows; this server takes up to {codec.max_rows} at once."
+        )
+    if rows * wanted > max(_MOST, size):
+        raise PayloadTooLarge(
+            f"{rows} rows of {wanted} features are more than one such body may stand for."
+        )
+    return np.full((rows, wanted), absent)
+
+
+def absent(side: Side) -> float:
+    """What a feature is that a row does not have: missing where it may be, and else 0."""
+    return math.nan if all(field.is_nullable for field in side.fields) else 0.0
+
+
+def width(side: Side) -> int:
+    """How many features a row has.
+
+    Raises:
+        InvalidInput: for a model that takes anything else.
+    """
+    if side.layout == "columns":
+        return len(side.fields)
+    shape = side.fields[0].shape if side.layout == "array" else ()
+    if len(shape) != _MATRIX or shape[1] is None:
+        raise InvalidInput("The model takes no rows of features; send JSON.")
+    return shape[1]

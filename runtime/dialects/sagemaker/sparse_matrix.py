@@ -1,0 +1,83 @@
+"""Sparse matrix: what `scipy.sparse.save_npz` writes, and SageMaker's SparseMatrixSerializer sends.
+
+Source: SciPy's `save_npz`: the arrays `format`, `shape` and `data`, and where the data stand. What
+is not told is 0, as it is in such a matrix.
+"""
+
+from collections.abc import Mapping
+
+import numpy as np
+
+from ...data import media
+from ...data.codecs import npz
+from ...data.payload import Codec
+from ...errors import BadPayload, InvalidInput
+from . import features
+
+_MARK = b"format.npy"  # in the directory of the zip
+_NAMES = frozenset({"format", "shape", "data"})
+_MATRIX = 2
+
+
+def is_meant(content_type: str, body: bytes) -> bool:
+    """Whether a body of this type is of this format; other arrays have names of their own."""
+    return media.essence(content_type) == media.NPZ and _MARK in body and b"shape.npy" in body
+
+
+def read(codec: Codec, body: bytes) -> np.ndarray:
+    """The rows of a body, of float64.
+
+    Raises:
+        InvalidInput, BadPayload, PayloadTooLarge: when they are not what the model takes.
+    """
+    arrays = npz.loads(body, codec.max_bytes)
+    if not arrays.keys() >= _NAMES or arrays["data"].dtype.kind not in "biuf":
+        raise BadPayload("The body is no sparse matrix of numbers as SciPy writes it.")
+    rows, width = _shape(arrays["shape"])
+    wanted = features.width(codec.inputs)
+    if width != wanted:
+        raise InvalidInput(f"instances: the model has {wanted} features, got {width}.")
+    array = features.blank(codec, rows, len(body), 0.0)
+    row, column = _places(arrays, rows)
+    data = arrays["data"]
+    if not data.ndim == row.ndim == column.ndim == 1 or not len(data) == len(row) == len(column):
+        raise BadPayload("The sparse matrix has not one row and one column for each value.")
+    if not (_is_below(row, rows) and _is_below(column, width)):
+        raise BadPayload("A value of the sparse matrix stands outside of it.")
+    np.add.at(array, (row, column), data)  # SciPy adds up what stands twice
+    return array
+
+
+def _shape(said: np.ndarray) -> tuple[int, int]:
+    sizes = said.tolist() if said.dtype.kind in "iu" and said.shape == (_MATRIX,) else [-1]
+    if min(sizes) < 0:
+        raise BadPayload("The sparse matrix has no shape of two sizes.")
+    return sizes[0], sizes[1]
+
+
+def _places(arrays: Mapping[str, np.ndarray], rows: int) -> tuple[np.ndarray, np.ndarray]:
+    """The row and the column of each value."""
+    said = arrays["format"].tobytes().rstrip(b"\0")
+    if said == b"coo":
+        return _whole(arrays, "row"), _whole(arrays, "col")
+    if said != b"csr":
+        shown = said[:8].decode("latin-1")
+        raise BadPayload(f"Send the sparse matrix as `csr` or `coo`, not as `{shown}`.")
+    starts = _whole(arrays, "indptr")
+    counts = np.diff(starts)
+    if len(starts) != rows + 1 or starts[0] != 0 or (counts < 0).any():
+        raise BadPayload("The sparse matrix does not say where its rows begin.")
+    if starts[-1] != len(arrays["data"]):
+        raise BadPayload("The sparse matrix has not as many values as its rows say.")
+    return np.repeat(np.arange(rows), counts), _whole(arrays, "indices")
+
+
+def _whole(arrays: Mapping[str, np.ndarray], name: str) -> np.ndarray:
+    found = arrays.get(name)
+    if found is None or found.dtype.kind not in "iu" or found.ndim != 1:
+        raise BadPayload(f"The sparse matrix has no whole numbers called `{name}`.")
+    return found.astype(np.int64)
+
+
+def _is_below(numbers: np.ndarray, limit: int) -> bool:
+    return not len(numbers) or bool(numbers.min() >= 0 and numbers.max() < limit)
