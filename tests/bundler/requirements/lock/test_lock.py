@@ -1,13 +1,16 @@
 """The lock as a file: what it says, and what pip and uv make of it."""
 
+import json
 import os
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from modelbundle.bundler.errors import ResolveError
 from modelbundle.bundler.requirements.lock.lock import BaseImage, Lock, LockedModel
 from modelbundle.bundler.requirements.lock.lock_file import LockFile
-from modelbundle.bundler.requirements.lock.package import Package
+from modelbundle.bundler.requirements.lock.package import Package, merge
 
 
 def make_lock(*packages, **changes):
@@ -37,6 +40,65 @@ def test_a_lock_survives_being_written_and_read(tmp_path):
     assert LockFile.read(tmp_path / "other.lock") is None
 
 
+POOL = [
+    Package("alpha", "1.0", {"a.whl": "aa"}, ("iris",)),
+    Package("alpha", "1.0", {"a.whl": "aa", "b.whl": "bb"}, ("iris",)),
+    Package("alpha", "2.0", {"a2.whl": "aa"}, platforms=("linux/arm64",)),
+    Package("beta", "2+cpu", {"b.whl": "cc"}, index="https://example.com/simple"),
+    Package("beta", "2+cu", {"b.whl": "cc"}, folder="wheels"),
+]
+SOME = st.sets(st.sampled_from(range(len(POOL))))
+
+
+@settings(max_examples=40)
+@given(st.dictionaries(st.sampled_from(["auto", "cpu", "cuda"]), SOME, min_size=1))
+def test_each_accelerator_gets_its_own_packages_back(chosen):
+    """What all of them have stands there once, and without them."""
+    variants = {
+        name: make_lock(*(POOL[at] for at in sorted(places)), accelerator=name)
+        for name, places in chosen.items()
+    }
+    told = LockFile(variants).to_json()
+    found = LockFile.from_json(json.loads(json.dumps(told)))
+    assert list(found.variants) == list(variants)
+    for name, lock in variants.items():
+        assert sorted(map(repr, found.variants[name].packages)) == sorted(map(repr, lock.packages))
+        assert found.has(name, lock.input)
+        assert not found.has(name, "sha256:" + "1" * 64)
+        assert not found.has("other", lock.input)
+    assert len(told["packages"]) == len(set().union(*chosen.values()))
+    shared = set.intersection(*chosen.values())
+    assert sum("accelerators" not in package for package in told["packages"]) == len(shared)
+
+
+@settings(max_examples=40)
+@given(
+    st.dictionaries(
+        st.sampled_from(["linux/amd64", "linux/arm64", "linux/ppc64le"]),
+        st.sets(st.tuples(st.sampled_from("ab"), st.sampled_from("12"))),
+    )
+)
+def test_what_was_resolved_for_each_platform_is_for_that_platform(resolved):
+    packages = {
+        platform: [
+            Package(name, version, {f"{name}{version}-{platform[-5:]}.whl": "aa"}, (platform,))
+            for name, version in pins
+        ]
+        for platform, pins in resolved.items()
+    }
+    merged = merge(packages)
+    assert len(merged) == len(set().union(*resolved.values()))
+    for platform, own in packages.items():
+        found = {
+            p.name + p.version: p for p in merged if not p.platforms or platform in p.platforms
+        }
+        assert found.keys() == {each.name + each.version for each in own}
+        for each in own:
+            merged_one = found[each.name + each.version]
+            assert each.files.items() <= merged_one.files.items()
+            assert platform in merged_one.via
+
+
 def test_requirements_have_every_hash_the_markers_and_the_indexes():
     text = make_lock(ALPHA, ARM, TORCH, platforms=("linux/amd64", "linux/arm64")).requirements()
     assert text == (
@@ -63,7 +125,8 @@ def test_narrowed_to_one_platform_nothing_of_the_others_is_left():
 @pytest.mark.parametrize("text", ["", "[]", "{}", '{"schema": 99}', '{"schema": 1}'])
 def test_what_is_no_lock_is_a_sentence(tmp_path, text):
     (tmp_path / "bundle.lock").write_text(text)
-    with pytest.raises(ResolveError, match=r"bundle\.lock"):
+    said = "reads up to 2" if "99" in text else "is not a lock"
+    with pytest.raises(ResolveError, match=rf"bundle\.lock.*{said}"):
         LockFile.read(tmp_path / "bundle.lock")
 
 
