@@ -29,6 +29,9 @@ def test_status_detail_and_time_survive(error):
         ["InvalidInput", 422, 3, None, 1],
         ["InvalidInput", 422, "a", "soon", 1],
         ["InvalidInput", 422, "a", None, -1],
+        ["InvalidInput", 422, "a", None, 1.0],
+        ["InvalidInput", 399, "a", None, 1],
+        ["InvalidInput", 600, "a", None, 1],
         ["InvalidInput", 422, "a"],
         {"status": 422},
     ],
@@ -36,6 +39,12 @@ def test_status_detail_and_time_survive(error):
 def test_what_no_service_of_ours_says_is_not_believed(told):
     with pytest.raises(ValueError):  # noqa: PT011 - whatever is wrong, it is not passed on
         refusal.decode(orjson.dumps(told))
+
+
+@pytest.mark.parametrize("status", [400, 599])
+def test_what_every_error_may_say_is_believed(status):
+    found, rows = refusal.decode(orjson.dumps(["Teapot", status, "", 0, 0]))
+    assert (found.status, found.detail, found.retry_after, rows) == (status, "", 0, 0)
 
 
 def test_a_name_that_is_no_error_of_ours_is_just_an_error():

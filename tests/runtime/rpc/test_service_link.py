@@ -267,6 +267,40 @@ def test_a_stream_tells_what_was_taken_and_that_its_client_left():
     run(scenario)
 
 
+@pytest.mark.parametrize("end", ["die", "ERROR", "END"])
+@pytest.mark.parametrize("kind", ["application/x-ndjson", "application/octet-stream"])
+def test_a_stream_ends_as_its_client_can_tell(kind, end):
+    """What came before is there; an error is a line where there are lines, else a cut."""
+
+    async def scenario(each):
+        task = each.ask(is_idempotent=True)
+        frame = await each.take()
+        each.say(FrameKind.STREAM, frame.number, [kind, 1])
+        each.say(FrameKind.PART, frame.number, None, b"1\n")
+        stream = await task
+        assert await anext(stream.parts) == b"1\n"
+        if end == "die":
+            each.die(1)
+        elif end == "END":
+            each.say(FrameKind.END, frame.number)
+        else:
+            head = refusal.encode(InvalidInput("no more."), 1)
+            each.connection.send(FrameKind.ERROR, frame.number, head)
+        if end == "END":
+            assert [part async for part in stream.parts] == []
+        elif "json" in kind:
+            [part] = [part async for part in stream.parts]
+            assert orjson.loads(part)["error"] == "no more." or end == "die"
+        else:
+            with pytest.raises(ServiceDied if end == "die" else InvalidInput):
+                await anext(stream.parts)
+        with pytest.raises(StopAsyncIteration):
+            await anext(stream.parts)
+        assert not each.link.is_awaited
+
+    run(scenario)
+
+
 def test_a_stream_that_nobody_began_to_read_is_canceled_too():
     async def scenario(each):
         task = each.ask()
