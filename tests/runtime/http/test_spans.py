@@ -6,7 +6,7 @@ from http.server import BaseHTTPRequestHandler, HTTPServer
 
 import pytest
 
-from .fast.test_fast_protocol import post
+from .fast.corpus import post
 from .ways import Way
 
 pytest.importorskip("opentelemetry.sdk", reason="OpenTelemetry is not installed.")

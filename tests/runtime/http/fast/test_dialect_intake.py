@@ -2,7 +2,6 @@
 
 import asyncio
 import io
-import itertools
 import json
 import threading
 from dataclasses import replace
@@ -10,19 +9,14 @@ from dataclasses import replace
 import numpy as np
 import pytest
 from hypothesis import given, settings
-from hypothesis import strategies as st
 
-from modelbundle.runtime.dialects.tensors.tensor import Tensor
 from modelbundle.runtime.dialects.v2 import infer_request
-from modelbundle.runtime.dialects.v2.batch_answer import BatchAnswer
-from modelbundle.runtime.dialects.v2.infer_answer import InferAnswer
-from modelbundle.runtime.dialects.v2.infer_request import InferRequest, Wanted
 from modelbundle.runtime.http.access_log import AccessLog
 from modelbundle.runtime.manifests.signature import Field, Side
 
 from ...conftest import make_sums, write_bundle, write_model
 from ..ways import Way, hearing
-from .test_fast_protocol import Moody, post
+from .corpus import Corpus, Moody, post
 
 INFER = "/v2/models/sums/infer"
 LENGTH = "Inference-Header-Content-Length"
@@ -165,7 +159,16 @@ FATAL = {
     "two hosts": ask(ROW, headers=["Host: y"]),
     "two lengths": ask(ROW, headers=["Content-Length: 5"]),
 }
-ALL = WHOLE | FATAL
+CORPUS = Corpus(WHOLE, FATAL, LAST)
+ALL = CORPUS.all
+OF_ANSWERS = (
+    "good", "rows", "named", "binary in", "binary out", "binary both ways", "raw", "an output",
+    "an output in binary", "an output in JSON after all", "classes", "a method", "a priority",
+    "the model raises", "the model says NaN", "NaN in binary", "long", "chunked", "gzip out of much",
+    "an unknown datatype", "no rows", "past its timeout", "close", "v1 good", "v1 rows", "v1 columns",
+    "v1 named", "v1 the model says NaN", "v1 the model raises", "v1 gzip out", "v1 regress",
+)  # fmt: skip
+"""What a model's answer makes different; requests that are refused have been with one of them."""
 
 
 class Wordy(Moody):
@@ -187,7 +190,7 @@ class Selfish(Wide):
     """As many numbers, in a call of each request's own."""
 
 
-@pytest.fixture(scope="module", params=[Moody, Wordy, Wide, Selfish])
+@pytest.fixture(scope="module")
 def hear(request, tmp_path_factory):
     """What both ways say to pieces of bytes, without what may differ: `hear(pieces)`."""
     bundles = []
@@ -201,87 +204,37 @@ def hear(request, tmp_path_factory):
         yield hear
 
 
-@pytest.mark.parametrize("name", ALL)
+MODELS = (Moody, Wordy, Wide, Selfish)
+ASKED = [(Moody, name) for name in ALL]
+ASKED += [(model, name) for model in MODELS[1:] for name in OF_ANSWERS]
+of_all = pytest.mark.parametrize("hear", MODELS, indirect=True)
+of_one = pytest.mark.parametrize("hear", [Moody], indirect=True)
+
+
+@pytest.mark.parametrize(("hear", "name"), ASKED, indirect=["hear"])
 def test_both_ways_say_the_same(hear, name):
-    fast, asgi = hear([ALL[name], LAST])
-    assert fast == asgi
-    assert fast.count(b"HTTP/1.1 ") >= (2 if name in WHOLE else 1)
+    CORPUS.check(hear, name)
 
 
-@pytest.mark.parametrize("name", ALL)
-def test_they_say_it_again_when_the_head_is_known(hear, name):
-    fast, asgi = hear([ALL[name]] * 4 + [LAST])
-    assert fast == asgi
-
-
+@of_one
 @pytest.mark.parametrize("name", ["a bad priority", "a raised timeout", "beyond any array"])
 def test_what_is_nonsense_is_the_clients_fault(hear, name):
     for said in hear([ALL[name], LAST]):
         assert said.startswith(b"HTTP/1.1 4")
 
 
+@of_one
 @pytest.mark.parametrize("name", ["good", "binary both ways", "raw", "chunked", "two hosts"])
 def test_a_request_may_be_cut_anywhere(hear, name):
-    raw = ALL[name]
-    whole, _ = hear([raw + LAST])
-    for place in range(1, len(raw), 7):
-        fast, asgi = hear([raw[:place], raw[place:] + LAST])
-        assert fast == asgi == whole
+    CORPUS.check_cut(hear, name, step=7)
 
 
-@settings(max_examples=100, deadline=None)
-@given(
-    names=st.lists(st.sampled_from(sorted(ALL)), min_size=1, max_size=6),
-    cuts=st.lists(st.integers(0, 2000), max_size=6),
-)
-def test_any_requests_in_any_pieces_get_the_same_answers_in_order(hear, names, cuts):
-    raw = b"".join(ALL[name] for name in names) + LAST
-    places = sorted({0, len(raw), *(cut % len(raw) for cut in cuts)})
-    fast, asgi = hear([raw[start:stop] for start, stop in itertools.pairwise(places)])
+@of_all
+@settings(max_examples=50, deadline=None)
+@given(pieces=CORPUS.in_pieces())
+def test_any_requests_in_any_pieces_get_the_same_answers_in_order(hear, pieces):
+    fast, asgi = hear(pieces)
     assert fast == asgi
-
-
-DATATYPES = {
-    "FP32": "f4", "FP64": "f8", "FP16": "f2", "INT8": "i1", "UINT64": "u8", "INT32": "i4",
-    "BOOL": "?", "BF16": "f4",
-}  # fmt: skip
-
-
-@st.composite
-def tensors(draw):
-    """A tensor of numbers, and the rows `start:stop` of it."""
-    datatype = draw(st.sampled_from(sorted(DATATYPES)))
-    shape = draw(st.lists(st.integers(1, 4), min_size=1, max_size=3))
-    raw = np.random.default_rng(draw(st.integers(0, 1 << 30))).bytes(64 * 8)
-    array = np.frombuffer(raw, "u1" if datatype == "BOOL" else DATATYPES[datatype])
-    array = array[: np.prod(shape)].reshape(shape)
-    array = array % 2 == 0 if datatype == "BOOL" else array
-    start = draw(st.integers(0, len(array) - 1))
-    name = draw(st.text(max_size=5))
-    return Tensor(name, datatype, array.shape, array), start, draw(st.integers(start + 1, 5))
-
-
-@settings(max_examples=200, deadline=None)
-@given(
-    part=tensors(),
-    said=st.none() | st.text(max_size=5),
-    is_binary=st.booleans(),
-    wanted=st.sampled_from([[], [None], [True], [False]]),
-    null=st.booleans(),
-)
-def test_rows_of_a_batch_are_written_as_they_are_alone(part, said, is_binary, wanted, null):
-    """Whatever `BatchAnswer` takes, `InferAnswer` writes alike."""
-    tensor, start, stop = part
-    stop = min(stop, len(tensor.data))
-    asked = InferRequest([], said, [Wanted(tensor.name, each) for each in wanted], is_binary)
-    whole = BatchAnswer.of("m", "1", tensor, nan_as_null=null)
-    if whole is None:
-        assert tensor.datatype in {"FP16", "BF16"} or not np.isfinite(tensor.data).all()
-        return
-    assert whole.takes(asked)
-    rows = tensor.data[start:stop]
-    own = Tensor(tensor.name, tensor.datatype, rows.shape, rows)
-    assert whole.reply(asked, start, stop) == InferAnswer("m", "1", [own], null).reply(asked)
 
 
 def test_methods_that_are_asked_in_turns_keep_their_groups(tmp_path):

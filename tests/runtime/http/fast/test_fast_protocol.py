@@ -1,20 +1,11 @@
 """The way below ASGI says what the standard way says, in the same order, to the byte."""
 
-import itertools
-
 import pytest
 from hypothesis import given, settings
-from hypothesis import strategies as st
 
 from ...conftest import write_bundle, write_model
 from ..ways import hearing
-
-
-def post(body, *headers, path="/predict", version="1.1"):
-    """A request as most clients send it."""
-    lines = [f"POST {path} HTTP/{version}", "Host: x", *headers, f"Content-Length: {len(body)}"]
-    return "\r\n".join(lines).encode() + b"\r\n\r\n" + body
-
+from .corpus import Corpus, Moody, post
 
 GOOD = b'{"instances": [[1, 2]]}'
 ROWS = b'{"instances": [[1, 2], [3, 4.5], [5, 6]]}'
@@ -99,20 +90,9 @@ FATAL = {
     "a bad chunk": CHUNKED.replace(b"\r\nf\r\n", b"\r\nzz\r\n"),
     "connect": b"CONNECT x:80 HTTP/1.1\r\nHost: x\r\n\r\n",
 }
-ALL = WHOLE | FATAL
+CORPUS = Corpus(WHOLE, FATAL, LAST)
+ALL = CORPUS.all
 UPGRADE = post(GOOD, "Connection: Upgrade", "Upgrade: h2c")  # ignored if it begins a piece
-
-
-class Moody:
-    """Adds up rows; has no answer for some, and raises for others."""
-
-    def predict(self, rows):
-        first = rows[:, 0]
-        if (first == -1).any():
-            raise ValueError("not that one")
-        sums = rows.sum(axis=1)
-        sums[first == -4] = float("nan")
-        return sums
 
 
 def make_moody(directory, **serve):
@@ -139,15 +119,7 @@ def hear(bundles):
 
 @pytest.mark.parametrize("name", ALL)
 def test_both_ways_say_the_same(hear, name):
-    fast, asgi = hear([ALL[name], LAST])
-    assert fast == asgi
-    assert fast.count(b"HTTP/1.1 ") >= (2 if name in WHOLE else 1)
-
-
-@pytest.mark.parametrize("name", ALL)
-def test_they_say_it_again_when_the_head_is_known(hear, name):
-    fast, asgi = hear([ALL[name]] * 4 + [LAST])
-    assert fast == asgi
+    CORPUS.check(hear, name)
 
 
 def test_both_ways_ignore_an_offer(hear):
@@ -158,11 +130,7 @@ def test_both_ways_ignore_an_offer(hear):
 
 @pytest.mark.parametrize("name", ["good", "rows", "close", "chunked", "a bad chunk", "two hosts"])
 def test_a_request_may_be_cut_anywhere(hear, name):
-    raw = ALL[name]
-    whole, _ = hear([raw + LAST])
-    for place in range(1, len(raw)):
-        fast, asgi = hear([raw[:place], raw[place:] + LAST])
-        assert fast == asgi == whole
+    CORPUS.check_cut(hear, name)
 
 
 @pytest.mark.parametrize("first", ["good", "the model raises", "livez", "chunked", "csv"])
@@ -175,12 +143,7 @@ def test_answers_come_in_the_order_of_their_requests(hear, first, second):
 
 
 @settings(max_examples=150, deadline=None)
-@given(
-    names=st.lists(st.sampled_from(sorted(ALL)), min_size=1, max_size=6),
-    cuts=st.lists(st.integers(0, 2000), max_size=6),
-)
-def test_any_requests_in_any_pieces_get_the_same_answers_in_order(hear, names, cuts):
-    raw = b"".join(ALL[name] for name in names) + LAST
-    places = sorted({0, len(raw), *(cut % len(raw) for cut in cuts)})
-    fast, asgi = hear([raw[start:stop] for start, stop in itertools.pairwise(places)])
+@given(pieces=CORPUS.in_pieces())
+def test_any_requests_in_any_pieces_get_the_same_answers_in_order(hear, pieces):
+    fast, asgi = hear(pieces)
     assert fast == asgi

@@ -15,7 +15,7 @@ from modelbundle.runtime.manifests.signature import Field, Side
 
 from ...conftest import write_bundle, write_model
 from ..ways import Way, hearing
-from .test_fast_protocol import Moody, post
+from .corpus import Moody, post
 
 INFER = "/v2/models/sums/infer"
 LIMITS = {"max_rows": 100, "max_body": 4 << 20}
