@@ -4,24 +4,40 @@ from typing import Any
 
 import numpy as np
 
+from ..data.rows.foreign_array import as_numpy
+
 
 def settled(answer: Any) -> Any:
-    """An answer of Polars as arrays, a namedtuple as a mapping, what is masked as NaN or None.
+    """An answer of Polars, PyTorch, TensorFlow or JAX as arrays, a namedtuple as a mapping.
 
-    Everything else as it is.
+    What is masked is NaN or None; everything else as it is.
     """
-    if isinstance(answer, tuple) and hasattr(answer, "_asdict"):
-        named: dict[str, Any] = answer._asdict()  # the author's own names for the outputs
-        return named
+    if type(answer) in {np.ndarray, list}:
+        return answer
+    if isinstance(answer, (tuple, dict)):
+        return _parts(answer)
     if isinstance(answer, np.ma.MaskedArray):
         return _unmasked(answer)
     if type(answer).__module__.partition(".")[0] != "polars":
-        return answer
+        return _part(answer)
     if hasattr(answer, "collect"):
         answer = answer.collect()
     if hasattr(answer, "get_columns"):
         return {column.name: column.to_numpy() for column in answer.get_columns()}
     return answer.to_numpy()
+
+
+def _parts(answer: Any) -> Any:
+    if hasattr(answer, "_asdict"):
+        answer = answer._asdict()  # the author's own names for the outputs
+    if isinstance(answer, dict):
+        return {name: _part(part) for name, part in answer.items()}
+    return tuple(map(_part, answer))
+
+
+def _part(value: Any) -> Any:
+    array = as_numpy(value)
+    return value if array is None else array
 
 
 def _unmasked(answer: Any) -> np.ndarray:

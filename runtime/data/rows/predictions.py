@@ -1,8 +1,12 @@
 """Predictions: what a model answered, as JSON that a person expects."""
 
 import base64
+import dataclasses
+import decimal
 import math
+import uuid
 from collections.abc import Callable, Mapping
+from collections.abc import Set as AbstractSet
 from datetime import date, datetime
 from enum import Enum
 from typing import Any
@@ -11,6 +15,7 @@ import numpy as np
 import orjson
 
 from ...errors import PredictionFailed
+from .foreign_array import as_numpy
 from .fragments import Fragments, Unfit
 
 _Read = Callable[[Fragments], list[Any]]
@@ -158,6 +163,22 @@ def _scalar(value: Any, *, null: bool) -> Any:
         return _whole(int(value))
     if isinstance(value, bytes):
         return {"b64": base64.b64encode(value).decode()}
+    return _plain(_told(value), nan_as_null=null)
+
+
+def _told(value: Any) -> Any:
+    """A record, a set, another library's array, or what is told as text: as an author's service."""
+    if dataclasses.is_dataclass(value) and not isinstance(value, type):
+        return {field.name: getattr(value, field.name) for field in dataclasses.fields(value)}
+    if hasattr(value, "model_dump"):  # of pydantic
+        return value.model_dump(mode="json", by_alias=True)
+    if isinstance(value, AbstractSet):
+        return sorted(value, key=repr)  # in the same order in each process
+    if isinstance(value, (uuid.UUID, decimal.Decimal)):
+        return str(value)
+    array = as_numpy(value)
+    if array is not None:
+        return array
     raise PredictionFailed(
         f"The model answered with a `{type(value).__name__}`, which is not JSON."
     )

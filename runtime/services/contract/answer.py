@@ -16,6 +16,7 @@ import orjson
 from ...data.media import ranked
 from ...data.payload import Codec, Payload
 from ...data.rows import table
+from ...data.rows.foreign_array import as_numpy
 from ...manifests.signature import OBJECTS
 from . import iso_duration, wire
 from .binary import encoded
@@ -54,7 +55,7 @@ class AnswerWriter:
 def arrayed(value: Any) -> Any:
     """A tensor as the ndarray that it holds; anything else as it is."""
     if type(value).__module__.partition(".")[0] == "torch" and hasattr(value, "detach"):
-        return value.detach().cpu().numpy()
+        return as_numpy(value)
     return value
 
 

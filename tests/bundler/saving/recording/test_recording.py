@@ -88,7 +88,7 @@ def each(rows):
         (lambda rows: None, "answered with a `NoneType`, not with rows"),
         (later, "answered with a `coroutine`, not with rows"),
         (each, "answered with a `generator`, not with rows"),
-        (lambda rows: [{1, 2} for _ in rows], "answered with a `set`, which is not JSON"),
+        (lambda rows: [object() for _ in rows], "answered with a `object`, which is not JSON"),
         (lambda rows: (rows, rows[:1]), "outputs differ in their number of rows"),
     ],
 )
@@ -253,3 +253,12 @@ def test_columns_made_of_categories_are_those_of_the_sample():
     frame = pd.DataFrame({"kind": pd.Categorical(["a", "b", "c"])})
     loaded = saved(lambda rows: pd.get_dummies(rows).to_numpy(float), frame)
     assert answer(loaded, [{"kind": "b"}]) == [[0, 1, 0]]
+
+
+@pytest.mark.parametrize(
+    "many", [lambda made: made, lambda made: {"a": made}, lambda made: (made,)]
+)
+def test_a_function_may_answer_with_tensors(many):
+    loaded = saved(lambda rows: many(torch.as_tensor(rows).bfloat16() * 2), np.ones((2, 1)))
+    assert loaded.manifest.methods["predict"].outputs.fields[0].dtype == "float32"
+    assert answer(loaded, [[3.0]]) in ([[6.0]], [{"a": [6.0]}], [{"output-0": [6.0]}])
