@@ -38,17 +38,7 @@ class RemoteFile(io.RawIOBase):
         self._url, self._headers = url, headers(url, indexes)
         self._position = 0
         answer = self._ask(f"bytes=-{TAIL}")
-        start = 0
-        if answer.status == _PARTIAL:
-            span = answer.headers.get("Content-Range") or ""
-            found = re.fullmatch(r"bytes (\d+)-\d+/(\d+)", span)
-            if not found:
-                raise OSError(f"The server answered with the range {span!r}.")
-            start, self._size = int(found[1]), int(found[2])
-        else:
-            self._size = int(answer.headers.get("Content-Length") or WHOLE + 1)
-            if self._size > WHOLE:
-                raise OSError("The server knows no ranges.")
+        start, self._size = _tail(answer) if answer.status == _PARTIAL else (0, _whole(answer))
         self._parts = [(start, _body(answer, self._size - start))]
 
     def _ask(self, span: str) -> "urllib3.BaseHTTPResponse":
@@ -62,7 +52,7 @@ class RemoteFile(io.RawIOBase):
         except HTTPError as error:
             raise OSError(str(error)) from error
         if answer.status not in (_OK, _PARTIAL):
-            answer.drain_conn()
+            answer.close()
             raise OSError(f"The server answered with {answer.status}.")
         return answer
 
@@ -96,13 +86,36 @@ class RemoteFile(io.RawIOBase):
         for at, part in self._parts:
             if at <= start and start + size <= at + len(part):
                 return part[start - at : start - at + size]
+        if size > WHOLE:
+            raise OSError("No wheel has a directory of that size.")
         end = min(self._size, start + max(size, LEAST))
         answer = self._ask(f"bytes={start}-{end - 1}")
         if answer.status != _PARTIAL:
+            answer.close()
             raise OSError("The server knows ranges no longer.")
         data = _body(answer, end - start)
         self._parts.append((start, data))
         return data[:size]
+
+
+def _tail(answer: "urllib3.BaseHTTPResponse") -> tuple[int, int]:
+    """Where what was sent of the file's end begins, and the size of the file."""
+    span = answer.headers.get("Content-Range") or ""
+    found = re.fullmatch(r"bytes (\d{1,18})-\d{1,18}/(\d{1,18})", span)
+    start, size = (int(found[1]), int(found[2])) if found else (0, 0)
+    if not 0 < size - start <= TAIL:
+        answer.close()
+        raise OSError(f"The server answered with the range {span!r:.100}.")
+    return start, size
+
+
+def _whole(answer: "urllib3.BaseHTTPResponse") -> int:
+    """The size of a file that is sent whole."""
+    said = answer.headers.get("Content-Length") or ""
+    if not re.fullmatch(r"\d{1,18}", said) or int(said) > WHOLE:
+        answer.close()
+        raise OSError("The server knows no ranges.")
+    return int(said)
 
 
 def _body(answer: "urllib3.BaseHTTPResponse", size: int) -> bytes:
@@ -112,7 +125,10 @@ def _body(answer: "urllib3.BaseHTTPResponse", size: int) -> bytes:
         data = answer.read(size)
     except HTTPError as error:
         raise OSError(str(error)) from error
-    answer.drain_conn()
+    if answer.length_remaining:
+        answer.close()  # nobody knows whether there would be an end of it
+    else:
+        answer.release_conn()
     if len(data) != size:
         raise OSError("The server sent less than was asked for.")
     return data
@@ -167,7 +183,7 @@ def download(url: str, path: Path, indexes: Iterable[Index] = ()) -> None:
             preload_content=False,
         )  # fmt: skip
         if answer.status != _OK:
-            answer.drain_conn()
+            answer.close()
             raise OSError(f"The server answered with {answer.status}.")
         with path.open("wb") as file:
             for part in answer.stream(1 << 20):

@@ -1,7 +1,9 @@
 """What a wheel holds, read where it lies: in a folder, in a range behind HTTP, or from memory."""
 
 import zipfile
-from contextlib import suppress
+from contextlib import contextmanager, suppress
+from socketserver import StreamRequestHandler, ThreadingTCPServer
+from threading import Thread
 
 import pytest
 from hypothesis import given
@@ -70,6 +72,49 @@ def test_a_server_that_is_not_there_or_says_no_leaves_it_out(serve_index, tmp_pa
     served = serve_index()
     for url in ("http://127.0.0.1:9/x.whl", f"{served.url}/none.whl"):
         assert listings([package(path, url)]) == {}
+
+
+@contextmanager
+def answering(head):
+    """A server that says so much, and then sends bytes for as long as somebody reads them."""
+    sent = [0]
+
+    class Endless(StreamRequestHandler):
+        def handle(self):
+            while self.rfile.readline().strip():
+                pass
+            with suppress(OSError):
+                self.wfile.write(head + b"\r\n\r\n")
+                while sent[0] < 1 << 28:
+                    sent[0] += self.request.send(bytes(1 << 16))
+
+    with ThreadingTCPServer(("127.0.0.1", 0), Endless) as server:
+        server.daemon_threads = True
+        Thread(target=server.serve_forever, args=(0.01,), daemon=True).start()
+        yield f"http://127.0.0.1:{server.server_address[1]}/alpha.whl", sent
+        server.shutdown()
+
+
+@pytest.mark.parametrize(
+    "head",
+    [
+        b"HTTP/1.1 404 No\r\nContent-Length: 9999999999",
+        b"HTTP/1.1 200 OK\r\nContent-Length: 9999999999",
+        b"HTTP/1.1 200 OK\r\nContent-Length: -1",
+        b"HTTP/1.1 200 OK",
+        b"HTTP/1.1 206 Part\r\nContent-Range: bytes 0-9/9999999999",
+        b"HTTP/1.1 206 Part\r\nContent-Range: bytes 9-9/9",
+        b"HTTP/1.1 206 Part\r\nContent-Range: bytes 9-5/4",
+        b"HTTP/1.1 206 Part\r\nContent-Range: bytes */4",
+        b"HTTP/1.1 206 Part",
+        b"HTTP/1.1 206 Part\r\nContent-Range: bytes 0-9/10\r\nContent-Length: 9999999999",
+    ],
+)
+def test_a_server_that_never_ends_is_left(head, tmp_path):
+    """What it sends is neither kept nor waited for."""
+    with answering(head) as (url, sent):
+        assert listings([package(tmp_path / "alpha-1.0-py3-none-any.whl", url)]) == {}
+    assert sent[0] < 1 << 26
 
 
 def test_credentials_are_those_of_the_index_or_of_netrc(
