@@ -4,6 +4,7 @@ from collections.abc import Callable
 from typing import Annotated
 
 import typer
+from typer import Option
 
 from ..runtime.version import __version__
 from .command import Command, Root
@@ -81,8 +82,7 @@ def _say_version(wanted: bool) -> None:
 
 
 Version = Annotated[
-    bool,
-    typer.Option("--version", "-V", is_eager=True, callback=_say_version, help="Show the version."),
+    bool, Option("--version", "-V", is_eager=True, callback=_say_version, help="Show the version.")
 ]
 
 

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
-import typer
+from typer import Option
 
 from ..options.options import Bundlefile, Json, Offline, Policy, ProjectDir, Quiet, Vendor
 from ..terminal.console import Console
@@ -17,22 +17,17 @@ if TYPE_CHECKING:
     from ...bundler.building.memo import Memo, Unchanged
 
 DryRun = Annotated[
-    bool, typer.Option("--dry-run", help="Check everything, show the plan, write nothing.")
+    bool, Option("--dry-run", help="Check everything, show the plan, write nothing.")
 ]
-Explain = Annotated[bool, typer.Option("--explain", help="Print the reason for each decision.")]
+Explain = Annotated[bool, Option("--explain", help="Print the reason for each decision.")]
 Platform = Annotated[
-    str | None,
-    typer.Option("--platform", metavar="OS/ARCH", help="Only this one, e.g. `linux/arm64`."),
+    str | None, Option("--platform", metavar="OS/ARCH", help="Only this one, e.g. `linux/arm64`.")
 ]
 Accelerator = Annotated[
     str | None,
-    typer.Option(
-        "--accelerator", metavar="KIND", help="cpu, cuda or cuda==X.Y, for this build only."
-    ),
+    Option("--accelerator", metavar="KIND", help="cpu, cuda or cuda==X.Y, for this build only."),
 ]
-Containerize = Annotated[
-    bool, typer.Option("--containerize", help="Build the container image, too.")
-]
+Containerize = Annotated[bool, Option("--containerize", help="Build the container image, too.")]
 
 
 def build(

@@ -2,13 +2,13 @@
 
 from typing import Annotated, Any
 
-import typer
+from typer import Option
 
 from ..options.options import Json, Quiet
 from ..terminal.console import Console
 from ..terminal.failed import Failed
 
-Network = Annotated[bool, typer.Option("--network", help="Ask the package index, too.")]
+Network = Annotated[bool, Option("--network", help="Ask the package index, too.")]
 
 
 def doctor(network: Network = False, json: Json = False, quiet: Quiet = False) -> None:

@@ -3,7 +3,7 @@
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
-import typer
+from typer import Argument, Option
 
 from ...runtime.errors import BundleError
 from ..options.options import Json, Quiet, Trust
@@ -16,10 +16,10 @@ from .item_json import to_json
 if TYPE_CHECKING:
     from ...bundler.store import Item
 
-Name = Annotated[str, typer.Argument(metavar="NAME", help="Name in the store.")]
+Name = Annotated[str, Argument(metavar="NAME", help="Name in the store.")]
 Source = Annotated[
     str,
-    typer.Argument(
+    Argument(
         metavar="SOURCE",
         help="`module:attribute`; a file, directory or archive of a library or another tool; "
         "`hf://org/name@rev`; `models:/name@alias`.",
@@ -27,36 +27,35 @@ Source = Annotated[
 ]
 Sample = Annotated[
     Path | None,
-    typer.Option(
+    Option(
         "--sample",
         metavar="FILE",
         help="Example rows (json, csv, npy, npz): signature and recorded answers.",
     ),
 ]
 Methods = Annotated[
-    list[str] | None, typer.Option("--method", metavar="NAME", help="Method to serve; repeatable.")
+    list[str] | None, Option("--method", metavar="NAME", help="Method to serve; repeatable.")
 ]
 Labels = Annotated[
-    list[str] | None, typer.Option("--label", metavar="KEY=VALUE", help="Label; repeatable.")
+    list[str] | None, Option("--label", metavar="KEY=VALUE", help="Label; repeatable.")
 ]
 Classes = Annotated[
     Path | None,
-    typer.Option(
+    Option(
         "--classes",
         metavar="FILE",
         help="Names of the classes in the answers: a JSON list, or a line each.",
     ),
 ]
 Metadata = Annotated[
-    str | None, typer.Option("--metadata", metavar="JSON|FILE", help="A JSON object to keep.")
+    str | None, Option("--metadata", metavar="JSON|FILE", help="A JSON object to keep.")
 ]
 Version = Annotated[
-    str | None,
-    typer.Option("--version", metavar="VERSION", help="Version; default: from the content."),
+    str | None, Option("--version", metavar="VERSION", help="Version; default: from the content.")
 ]
 Aliases = Annotated[
     list[str] | None,
-    typer.Option("--alias", metavar="NAME", help="`production`, `canary`, ...; repeatable."),
+    Option("--alias", metavar="NAME", help="`production`, `canary`, ...; repeatable."),
 ]
 
 

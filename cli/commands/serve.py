@@ -3,6 +3,7 @@
 from typing import TYPE_CHECKING, Annotated
 
 import typer
+from typer import Option
 
 from ..options.options import Env, Json, Offline, Policy, Quiet, Target, Trust
 from ..options.server import Gpu, GrpcPort, Host, Http, Isolation, Port, Workers, given
@@ -11,8 +12,8 @@ from ..terminal.console import Console
 if TYPE_CHECKING:
     from ...bundler.serving.serving import LaunchOptions
 
-Reload = Annotated[bool, typer.Option("--reload", help="Start again when a source file changes.")]
-Explain = Annotated[bool, typer.Option("--explain", help="Print what was chosen, and why.")]
+Reload = Annotated[bool, Option("--reload", help="Start again when a source file changes.")]
+Explain = Annotated[bool, Option("--explain", help="Print what was chosen, and why.")]
 
 
 def serve(

@@ -3,6 +3,7 @@
 from typing import Annotated
 
 import typer
+from typer import Argument, Option
 
 from .completion import any_tags
 
@@ -30,7 +31,7 @@ def _rates(text: str | None) -> str | None:
 
 Targets = Annotated[
     list[str],
-    typer.Argument(
+    Argument(
         metavar="TARGET [OTHER]",
         help="A tag, a project, a bundle's directory or the URL of a server on this machine.",
         autocompletion=any_tags,
@@ -38,7 +39,7 @@ Targets = Annotated[
 ]
 Clients = Annotated[
     str,
-    typer.Option(
+    Option(
         "--clients",
         metavar="N,N,...",
         callback=_clients,
@@ -47,7 +48,7 @@ Clients = Annotated[
 ]
 Rates = Annotated[
     str | None,
-    typer.Option(
+    Option(
         "--rate",
         metavar="R,R,...",
         callback=_rates,
@@ -55,12 +56,10 @@ Rates = Annotated[
         "default: 50%,80%,120%, none for two targets.",
     ),
 ]
-Rows = Annotated[
-    int, typer.Option("--rows", min=1, max=4096, metavar="N", help="Rows in each request.")
-]
+Rows = Annotated[int, Option("--rows", min=1, max=4096, metavar="N", help="Rows in each request.")]
 Seconds = Annotated[
     float | None,
-    typer.Option(
+    Option(
         "--seconds",
         min=0.1,
         max=3600,
@@ -70,25 +69,20 @@ Seconds = Annotated[
 ]
 Rounds = Annotated[
     int,
-    typer.Option(
-        "--rounds", min=1, max=100, metavar="N", help="Rounds of each load, for two targets."
-    ),
+    Option("--rounds", min=1, max=100, metavar="N", help="Rounds of each load, for two targets."),
 ]
 Route = Annotated[
     str | None,
-    typer.Option("--route", metavar="PATH", help="Route to ask; default: predict, or the first."),
+    Option("--route", metavar="PATH", help="Route to ask; default: predict, or the first."),
 ]
 Data = Annotated[
     str | None,
-    typer.Option("--data", "-d", metavar="FILE|-", help="A body, where no samples are recorded."),
+    Option("--data", "-d", metavar="FILE|-", help="A body, where no samples are recorded."),
 ]
 Timeout = Annotated[
     float,
-    typer.Option(
-        "--timeout", min=0.01, max=600, metavar="SECONDS", help="How long a client waits."
-    ),
+    Option("--timeout", min=0.01, max=600, metavar="SECONDS", help="How long a client waits."),
 ]
 Remote = Annotated[
-    bool,
-    typer.Option("--remote", help="Allow a URL of another machine, which you may put under load."),
+    bool, Option("--remote", help="Allow a URL of another machine, which you may put under load.")
 ]

@@ -3,22 +3,18 @@
 from pathlib import Path
 from typing import Annotated, Literal
 
-import typer
+from typer import Argument, Option
 
 from .completion import any_tags, bundle_tags, model_tags
 
-Json = Annotated[bool, typer.Option("--json", help="Print the result as one JSON object.")]
-Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="Say nothing but results and errors.")]
-Offline = Annotated[bool, typer.Option("--offline", help="Use no network.")]
-PlainHttp = Annotated[
-    bool, typer.Option("--plain-http", help="Use HTTP without TLS for the registry.")
-]
-Trust = Annotated[
-    bool, typer.Option("--trust", help="Vouch for the code inside; remembered by digest.")
-]
+Json = Annotated[bool, Option("--json", help="Print the result as one JSON object.")]
+Quiet = Annotated[bool, Option("--quiet", "-q", help="Say nothing but results and errors.")]
+Offline = Annotated[bool, Option("--offline", help="Use no network.")]
+PlainHttp = Annotated[bool, Option("--plain-http", help="Use HTTP without TLS for the registry.")]
+Trust = Annotated[bool, Option("--trust", help="Vouch for the code inside; remembered by digest.")]
 Policy = Annotated[
     Path | None,
-    typer.Option(
+    Option(
         "--policy",
         metavar="FILE",
         help="Whose signature is needed; default $BUNDLE_HOME/policy.yaml.",
@@ -26,19 +22,17 @@ Policy = Annotated[
 ]
 Vendor = Annotated[
     Path | None,
-    typer.Option(
-        "--vendor", metavar="DIR", help="Use only what `bundle vendor` fetched; no network."
-    ),
+    Option("--vendor", metavar="DIR", help="Use only what `bundle vendor` fetched; no network."),
 ]
 BundleTag = Annotated[
-    str, typer.Argument(metavar="BUNDLE", help="Tag of a bundle.", autocompletion=bundle_tags)
+    str, Argument(metavar="BUNDLE", help="Tag of a bundle.", autocompletion=bundle_tags)
 ]
 ModelTag = Annotated[
-    str, typer.Argument(metavar="MODEL", help="Tag of a model.", autocompletion=model_tags)
+    str, Argument(metavar="MODEL", help="Tag of a model.", autocompletion=model_tags)
 ]
 Target = Annotated[
     str,
-    typer.Argument(
+    Argument(
         metavar="TARGET",
         help="A tag, a project or its bundlefile, `module:Class`, or a bundle's directory.",
         autocompletion=any_tags,
@@ -46,14 +40,12 @@ Target = Annotated[
 ]
 Bundlefile = Annotated[
     Path | None,
-    typer.Option("--file", "-f", metavar="FILE", help="Bundlefile; default DIR/bundlefile.yaml."),
+    Option("--file", "-f", metavar="FILE", help="Bundlefile; default DIR/bundlefile.yaml."),
 ]
 ProjectDir = Annotated[
-    Path,
-    typer.Argument(metavar="[DIR]", help="Project directory; default: here.", show_default=False),
+    Path, Argument(metavar="[DIR]", help="Project directory; default: here.", show_default=False)
 ]
 Env = Annotated[
-    Literal["auto", "locked", "current"],
-    typer.Option("--env", help="Environment that runs the model."),
+    Literal["auto", "locked", "current"], Option("--env", help="Environment that runs the model.")
 ]
-Yes = Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")]
+Yes = Annotated[bool, Option("--yes", "-y", help="Do not ask.")]

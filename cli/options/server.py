@@ -4,6 +4,7 @@ import re
 from typing import Annotated, Any, Literal
 
 import typer
+from typer import Option
 
 _GPUS = re.compile(r"all|\d+(,\d+)*")
 _MOST_WORKERS = 1024
@@ -23,13 +24,11 @@ def _gpus(text: str | None) -> str | None:
 
 Port = Annotated[
     int | None,
-    typer.Option(
-        "--port", "-p", min=0, max=65535, metavar="PORT", help="Port; 0 takes any free one."
-    ),
+    Option("--port", "-p", min=0, max=65535, metavar="PORT", help="Port; 0 takes any free one."),
 ]
 GrpcPort = Annotated[
     int | None,
-    typer.Option(
+    Option(
         "--grpc-port",
         min=0,
         max=65535,
@@ -38,25 +37,23 @@ GrpcPort = Annotated[
     ),
 ]
 Host = Annotated[
-    str | None, typer.Option("--host", metavar="ADDRESS", help="Address; default 127.0.0.1.")
+    str | None, Option("--host", metavar="ADDRESS", help="Address; default 127.0.0.1.")
 ]
 Workers = Annotated[
     str | None,
-    typer.Option(
-        "--workers", metavar="N", callback=_workers, help="Processes that answer, or auto."
-    ),
+    Option("--workers", metavar="N", callback=_workers, help="Processes that answer, or auto."),
 ]
 Isolation = Annotated[
     Literal["process", "thread"] | None,
-    typer.Option("--isolation", help="Run models in processes of their own, or in threads."),
+    Option("--isolation", help="Run models in processes of their own, or in threads."),
 ]
 Http = Annotated[
     Literal["fast", "asgi"] | None,
-    typer.Option("--http", help="Answer predictions without ASGI (fast), or with it."),
+    Option("--http", help="Answer predictions without ASGI (fast), or with it."),
 ]
 Gpu = Annotated[
     str | None,
-    typer.Option("--gpu", metavar="[=0,1]", callback=_gpus, help="Run on GPUs: all, or these."),
+    Option("--gpu", metavar="[=0,1]", callback=_gpus, help="Run on GPUs: all, or these."),
 ]
 
 

@@ -5,7 +5,7 @@ import shlex
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
-import typer
+from typer import Option
 
 from ...options.options import Json, ProjectDir, Quiet
 from ...terminal.console import Console
@@ -14,13 +14,13 @@ if TYPE_CHECKING:
     from ....runtime.manifests.model_manifest import ModelManifest
 
 Name = Annotated[
-    str | None, typer.Option("--name", metavar="NAME", help="Name of the bundle; default: of DIR.")
+    str | None, Option("--name", metavar="NAME", help="Name of the bundle; default: of DIR.")
 ]
 Models = Annotated[
-    list[str] | None, typer.Option("--model", metavar="TAG", help="Model to serve; repeatable.")
+    list[str] | None, Option("--model", metavar="TAG", help="Model to serve; repeatable.")
 ]
-Service = Annotated[bool, typer.Option("--service", help="Write service.py as well.")]
-Force = Annotated[bool, typer.Option("--force", help="Overwrite what is there.")]
+Service = Annotated[bool, Option("--service", help="Write service.py as well.")]
+Force = Annotated[bool, Option("--force", help="Overwrite what is there.")]
 
 
 def init(
@@ -47,12 +47,7 @@ def init(
     first = _saved(model[0]) if model else None
     inputs = first.methods[first.default_method].inputs if first and first.methods else None
     written = scaffold(
-        directory,
-        name=name,
-        models=tuple(model or ()),
-        service=service,
-        force=force,
-        inputs=inputs,
+        directory, name=name, models=tuple(model or ()), service=service, force=force, inputs=inputs
     )
     data = {"files": [str(path) for path in written]}
     text = "\n".join(f"Wrote `{path}`." for path in written)

@@ -4,7 +4,7 @@ import shlex
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
-import typer
+from typer import Option
 
 from ...options.options import Bundlefile, Json, Offline, ProjectDir, Quiet
 from ...terminal.console import Console
@@ -12,7 +12,7 @@ from ...terminal.console import Console
 if TYPE_CHECKING:
     from ....bundler.building.locking.locking import Locked
 
-Upgrade = Annotated[bool, typer.Option("--upgrade", help="Choose the newest versions again.")]
+Upgrade = Annotated[bool, Option("--upgrade", help="Choose the newest versions again.")]
 
 
 def lock(

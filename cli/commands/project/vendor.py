@@ -5,7 +5,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated
 
-import typer
+from typer import Argument, Option
 
 from ...options.completion import any_tags
 from ...options.options import Json, Offline, PlainHttp, Quiet
@@ -13,18 +13,14 @@ from ...terminal.console import Console
 
 What = Annotated[
     str,
-    typer.Argument(
+    Argument(
         metavar="TARGET",
         help="A project directory, a bundlefile, or a bundle's tag.",
         autocompletion=any_tags,
     ),
 ]
-Output = Annotated[
-    Path, typer.Option("--output", "-o", metavar="DIR", help="Where everything goes.")
-]
-Base = Annotated[
-    bool, typer.Option("--base/--no-base", help="Whether to fetch the base image, too.")
-]
+Output = Annotated[Path, Option("--output", "-o", metavar="DIR", help="Where everything goes.")]
+Base = Annotated[bool, Option("--base/--no-base", help="Whether to fetch the base image, too.")]
 
 
 def vendor(

@@ -3,7 +3,7 @@
 from pathlib import Path
 from typing import Annotated
 
-import typer
+from typer import Argument, Option
 
 from ...options.completion import any_tags
 from ...options.options import Json, Quiet
@@ -12,13 +12,10 @@ from ...terminal.console import Console
 
 Target = Annotated[
     str,
-    typer.Argument(
-        metavar="TARGET", help="A tag, or a running server's URL.", autocompletion=any_tags
-    ),
+    Argument(metavar="TARGET", help="A tag, or a running server's URL.", autocompletion=any_tags),
 ]
 Output = Annotated[
-    Path | None,
-    typer.Option("--output", "-o", metavar="FILE", help="Write it there, not to stdout."),
+    Path | None, Option("--output", "-o", metavar="FILE", help="Write it there, not to stdout.")
 ]
 
 

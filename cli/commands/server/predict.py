@@ -5,7 +5,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
-import typer
+from typer import Argument, Option
 
 from ....runtime.errors import BundleError
 from ...options.completion import any_tags
@@ -17,21 +17,17 @@ if TYPE_CHECKING:
 
 Target = Annotated[
     str,
-    typer.Argument(
-        metavar="TARGET", help="A server's URL, a tag or a project.", autocompletion=any_tags
-    ),
+    Argument(metavar="TARGET", help="A server's URL, a tag or a project.", autocompletion=any_tags),
 ]
 Data = Annotated[
-    str,
-    typer.Option("--data", "-d", metavar="FILE|-", help="The body: JSON, CSV, npy, Parquet, ..."),
+    str, Option("--data", "-d", metavar="FILE|-", help="The body: JSON, CSV, npy, Parquet, ...")
 ]
 Type = Annotated[
-    str | None,
-    typer.Option("--type", metavar="TYPE", help="Its content type; default: from the file."),
+    str | None, Option("--type", metavar="TYPE", help="Its content type; default: from the file.")
 ]
 Method = Annotated[
     str | None,
-    typer.Option(
+    Option(
         "--route",
         "--method",
         "-m",
@@ -40,12 +36,11 @@ Method = Annotated[
     ),
 ]
 Headers = Annotated[
-    list[str],
-    typer.Option("--header", "-H", metavar="'NAME: VALUE'", help="Header to send; repeatable."),
+    list[str], Option("--header", "-H", metavar="'NAME: VALUE'", help="Header to send; repeatable.")
 ]
 Output = Annotated[
     Path | None,
-    typer.Option(
+    Option(
         "--output",
         "-o",
         metavar="FILE",
@@ -53,8 +48,7 @@ Output = Annotated[
     ),
 ]
 Timeout = Annotated[
-    float,
-    typer.Option("--timeout", min=0.001, metavar="SECONDS", help="How long the answer may take."),
+    float, Option("--timeout", min=0.001, metavar="SECONDS", help="How long the answer may take.")
 ]
 DEFAULT = "predict"
 OK = range(200, 300)

@@ -4,7 +4,7 @@ import signal
 import time
 from typing import TYPE_CHECKING, Annotated, Any
 
-import typer
+from typer import Argument
 
 from ....runtime.errors import BundleError
 from ...options.options import Json, Quiet
@@ -19,9 +19,7 @@ PAUSE = 0.02  # seconds between two looks
 
 Which = Annotated[
     str | None,
-    typer.Argument(
-        metavar="[TARGET]", help="Port, process id, tag or name; default: the one that runs."
-    ),
+    Argument(metavar="[TARGET]", help="Port, process id, tag or name; default: the one that runs."),
 ]
 
 

@@ -4,7 +4,7 @@ import json as jsonlib
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Annotated, Any
 
-import typer
+from typer import Argument
 
 from ...options.completion import any_tags
 from ...options.options import Json, Quiet
@@ -13,8 +13,8 @@ from ...terminal.console import Console
 if TYPE_CHECKING:
     from ....bundler.difference import Change, Difference
 
-First = Annotated[str, typer.Argument(metavar="A", help="A tag.", autocompletion=any_tags)]
-Second = Annotated[str, typer.Argument(metavar="B", help="Another.", autocompletion=any_tags)]
+First = Annotated[str, Argument(metavar="A", help="A tag.", autocompletion=any_tags)]
+Second = Annotated[str, Argument(metavar="B", help="Another.", autocompletion=any_tags)]
 SHORT = 60  # characters of a value in a line for a person
 
 

@@ -2,13 +2,13 @@
 
 from typing import Annotated
 
-import typer
+from typer import Option
 
 from ...options.options import Json, Quiet
 from ...terminal.console import Console
 from ...terminal.size import human
 
-DryRun = Annotated[bool, typer.Option("--dry-run", help="Only print what would be deleted.")]
+DryRun = Annotated[bool, Option("--dry-run", help="Only print what would be deleted.")]
 
 
 def gc(dry_run: DryRun = False, json: Json = False, quiet: Quiet = False) -> None:

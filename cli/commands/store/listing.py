@@ -4,7 +4,7 @@ import time
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Annotated
 
-import typer
+from typer import Argument
 
 from ....bundler.tag import Kind
 from ...options.options import Json, Quiet
@@ -15,7 +15,7 @@ from ..item_json import to_json
 if TYPE_CHECKING:
     from ....bundler.store import Item
 
-NamePrefix = Annotated[str | None, typer.Argument(metavar="[NAME]", help="Only this name.")]
+NamePrefix = Annotated[str | None, Argument(metavar="[NAME]", help="Only this name.")]
 
 
 def list_bundles(name: NamePrefix = None, json: Json = False, quiet: Quiet = False) -> None:

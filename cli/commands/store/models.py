@@ -4,6 +4,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Annotated
 
 import typer
+from typer import Argument, Option
 
 from ...command import Command, Group
 from ...options.options import Json, ModelTag, Quiet, Yes
@@ -65,8 +66,8 @@ def delete_model(
     delete_item(model, "model", Console(json=json, quiet=quiet), yes=yes)
 
 
-AliasName = Annotated[str, typer.Argument(metavar="ALIAS", help="`production`, `canary`, ...")]
-Remove = Annotated[bool, typer.Option("--remove", help="Remove the alias.")]
+AliasName = Annotated[str, Argument(metavar="ALIAS", help="`production`, `canary`, ...")]
+Remove = Annotated[bool, Option("--remove", help="Remove the alias.")]
 
 
 def alias(

@@ -4,7 +4,7 @@ import json as jsonlib
 from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Annotated, Any
 
-import typer
+from typer import Argument
 
 from ....bundler.tag import Kind
 from ...options.completion import any_tags
@@ -19,9 +19,7 @@ if TYPE_CHECKING:
     from ....runtime.manifests.model_manifest import ModelManifest
     from ....runtime.manifests.signature import Field, Side
 
-Tag = Annotated[
-    str, typer.Argument(metavar="TAG", help="A bundle or a model.", autocompletion=any_tags)
-]
+Tag = Annotated[str, Argument(metavar="TAG", help="A bundle or a model.", autocompletion=any_tags)]
 _INDENT = 15  # where values stand
 _GLOBALS_SHOWN = 12
 

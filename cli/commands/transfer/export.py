@@ -4,7 +4,7 @@ import shlex
 import sys
 from typing import TYPE_CHECKING, Annotated, Literal
 
-import typer
+from typer import Argument, Option
 
 from ....bundler.tag import Kind
 from ...options.completion import any_tags
@@ -18,12 +18,10 @@ if TYPE_CHECKING:
     from ....bundler.archives import Exported
     from ....bundler.store import Item
 
-Tag = Annotated[
-    str, typer.Argument(metavar="TAG", help="A bundle or a model.", autocompletion=any_tags)
-]
+Tag = Annotated[str, Argument(metavar="TAG", help="A bundle or a model.", autocompletion=any_tags)]
 Destination = Annotated[
     str | None,
-    typer.Argument(
+    Argument(
         metavar="[DEST]",
         help="A .tar or .tar.zst, else a new directory; a URL; - for stdout; default: "
         "NAME-VERSION.tar here.",
@@ -31,7 +29,7 @@ Destination = Annotated[
 ]
 Format = Annotated[
     Literal["tar", "tar.zst", "oci"] | None,
-    typer.Option("--format", help="Default: from the suffix of DEST."),
+    Option("--format", help="Default: from the suffix of DEST."),
 ]
 _STDOUT = "-"
 

@@ -2,7 +2,7 @@
 
 from typing import TYPE_CHECKING, Annotated
 
-import typer
+from typer import Argument, Option
 
 from ....bundler.tag import Kind
 from ...options.options import Json, Quiet
@@ -15,17 +15,17 @@ if TYPE_CHECKING:
 
 Source = Annotated[
     str,
-    typer.Argument(
+    Argument(
         metavar="SRC", help="A .tar, a .tar.zst, an OCI layout directory, a URL; - for stdin."
     ),
 ]
 Rename = Annotated[
     str | None,
-    typer.Option("--as", metavar="NAME[:VERSION]", help="Tag; default: the one in the archive."),
+    Option("--as", metavar="NAME[:VERSION]", help="Tag; default: the one in the archive."),
 ]
 Aliases = Annotated[
     list[str] | None,
-    typer.Option("--alias", metavar="NAME", help="`production`, `canary`, ...; repeatable."),
+    Option("--alias", metavar="NAME", help="`production`, `canary`, ...; repeatable."),
 ]
 
 

@@ -2,7 +2,7 @@
 
 from typing import TYPE_CHECKING, Annotated
 
-import typer
+from typer import Argument, Option
 
 from ...options.options import Json, PlainHttp, Quiet
 from ...terminal.console import Console
@@ -15,18 +15,16 @@ if TYPE_CHECKING:
 
 Reference = Annotated[
     str,
-    typer.Argument(
-        metavar="REFERENCE",
-        help="`HOST/REPOSITORY[:TAG|@sha256:…]`, or a directory `DIR[:NAME]`.",
+    Argument(
+        metavar="REFERENCE", help="`HOST/REPOSITORY[:TAG|@sha256:…]`, or a directory `DIR[:NAME]`."
     ),
 ]
 As = Annotated[
-    str | None,
-    typer.Option("--as", metavar="NAME[:VERSION]", help="Name here; default: its own."),
+    str | None, Option("--as", metavar="NAME[:VERSION]", help="Name here; default: its own.")
 ]
 Aliases = Annotated[
     list[str] | None,
-    typer.Option("--alias", metavar="NAME", help="`production`, `canary`, ...; repeatable."),
+    Option("--alias", metavar="NAME", help="`production`, `canary`, ...; repeatable."),
 ]
 
 

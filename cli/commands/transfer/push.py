@@ -3,7 +3,7 @@
 import shlex
 from typing import Annotated
 
-import typer
+from typer import Argument, Option
 
 from ...options.completion import any_tags
 from ...options.options import Json, PlainHttp, Quiet
@@ -11,17 +11,12 @@ from ...terminal.console import Console
 from ...terminal.size import human
 from ..item_json import to_json
 
-Tag = Annotated[
-    str, typer.Argument(metavar="TAG", help="A bundle or a model.", autocompletion=any_tags)
-]
+Tag = Annotated[str, Argument(metavar="TAG", help="A bundle or a model.", autocompletion=any_tags)]
 Reference = Annotated[
-    str,
-    typer.Argument(
-        metavar="REFERENCE", help="`HOST/REPOSITORY[:TAG]`, or a directory `DIR[:NAME]`."
-    ),
+    str, Argument(metavar="REFERENCE", help="`HOST/REPOSITORY[:TAG]`, or a directory `DIR[:NAME]`.")
 ]
 Force = Annotated[
-    bool, typer.Option("--force", help="Replace a version that is there with other content.")
+    bool, Option("--force", help="Replace a version that is there with other content.")
 ]
 
 

@@ -4,7 +4,7 @@ import json as jsonlib
 from pathlib import Path
 from typing import Annotated, Literal
 
-import typer
+from typer import Argument, Option
 
 from ...options.completion import any_tags
 from ...options.options import Json, Quiet
@@ -12,14 +12,10 @@ from ...terminal import output_file
 from ...terminal.console import Console, unmoving
 from ..item_json import to_json
 
-Tag = Annotated[
-    str, typer.Argument(metavar="TAG", help="A bundle or a model.", autocompletion=any_tags)
-]
-Format = Annotated[
-    Literal["cyclonedx-json"], typer.Option("--format", help="CycloneDX 1.6 as JSON.")
-]
+Tag = Annotated[str, Argument(metavar="TAG", help="A bundle or a model.", autocompletion=any_tags)]
+Format = Annotated[Literal["cyclonedx-json"], Option("--format", help="CycloneDX 1.6 as JSON.")]
 Output = Annotated[
-    Path | None, typer.Option("--output", "-o", metavar="FILE", help="Write it there instead.")
+    Path | None, Option("--output", "-o", metavar="FILE", help="Write it there instead.")
 ]
 
 

@@ -3,7 +3,7 @@
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
-import typer
+from typer import Argument, Option
 
 from ...options.completion import any_tags
 from ...options.options import Json, Quiet
@@ -16,32 +16,27 @@ if TYPE_CHECKING:
     from ....bundler.signing import Signer
     from ....bundler.store import Item, Store
 
-Tag = Annotated[
-    str, typer.Argument(metavar="TAG", help="A bundle or a model.", autocompletion=any_tags)
-]
+Tag = Annotated[str, Argument(metavar="TAG", help="A bundle or a model.", autocompletion=any_tags)]
 Key = Annotated[
-    Path | None, typer.Option("--key", metavar="FILE", help="Private key, elliptic curve, PEM.")
+    Path | None, Option("--key", metavar="FILE", help="Private key, elliptic curve, PEM.")
 ]
 Certificate = Annotated[
     Path | None,
-    typer.Option("--certificate", metavar="FILE", help="Certificate of --key and its chain, PEM."),
+    Option("--certificate", metavar="FILE", help="Certificate of --key and its chain, PEM."),
 ]
 Sigstore = Annotated[
-    bool, typer.Option("--sigstore", help="Sign with your identity; the public log records it.")
+    bool, Option("--sigstore", help="Sign with your identity; the public log records it.")
 ]
 TrustConfig = Annotated[
     Path | None,
-    typer.Option(
-        "--trust-config", metavar="FILE", help="A sigstore instance other than the public one."
-    ),
+    Option("--trust-config", metavar="FILE", help="A sigstore instance other than the public one."),
 ]
 Attach = Annotated[
     Path | None,
-    typer.Option("--attach", metavar="FILE", help="Keep a signature that was made elsewhere."),
+    Option("--attach", metavar="FILE", help="Keep a signature that was made elsewhere."),
 ]
 Output = Annotated[
-    Path | None,
-    typer.Option("--output", "-o", metavar="FILE", help="Write the signature there, too."),
+    Path | None, Option("--output", "-o", metavar="FILE", help="Write the signature there, too.")
 ]
 
 

@@ -4,6 +4,7 @@ from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
+from typer import Argument
 
 from ...command import Command, Group
 from ...options.completion import any_tags
@@ -18,7 +19,7 @@ if TYPE_CHECKING:
 
 What = Annotated[
     str,
-    typer.Argument(
+    Argument(
         metavar="TAG|DIGEST", help="A bundle, a model, or 64 hex digits.", autocompletion=any_tags
     ),
 ]

@@ -4,7 +4,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
-import typer
+from typer import Argument, Option
 
 from ....bundler.errors import Damaged
 from ...options.completion import any_tags
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 Tag = Annotated[
     str | None,
-    typer.Argument(
+    Argument(
         metavar="[TAG|DIR]",
         help="A bundle, a model, or the directory of a bundle; default: the whole store.",
         autocompletion=any_tags,
@@ -30,11 +30,11 @@ Tag = Annotated[
 
 
 Repair = Annotated[
-    bool, typer.Option("--repair", help="Repair damaged files from copies with the right digest.")
+    bool, Option("--repair", help="Repair damaged files from copies with the right digest.")
 ]
 From = Annotated[
     list[str] | None,
-    typer.Option(
+    Option(
         "--from",
         metavar="ARCHIVE|DIR",
         help="Where `--repair` looks for copies, beside the store itself; repeatable.",
@@ -43,25 +43,22 @@ From = Annotated[
 
 Signer = Annotated[
     list[Path] | None,
-    typer.Option(
+    Option(
         "--signer",
         metavar="FILE",
         help="Who must have signed it: a public key, or certificates; repeatable.",
     ),
 ]
 Identity = Annotated[
-    str | None,
-    typer.Option("--identity", help="Who must have signed it, by certificate or sigstore."),
+    str | None, Option("--identity", help="Who must have signed it, by certificate or sigstore.")
 ]
 Issuer = Annotated[
     str | None,
-    typer.Option("--issuer", metavar="URL", help="Who must have issued --identity, for sigstore."),
+    Option("--issuer", metavar="URL", help="Who must have issued --identity, for sigstore."),
 ]
 SignatureFile = Annotated[
     list[Path] | None,
-    typer.Option(
-        "--signature", metavar="FILE", help="A signature that is not in the store; repeatable."
-    ),
+    Option("--signature", metavar="FILE", help="A signature that is not in the store; repeatable."),
 ]
 
 
