@@ -83,6 +83,39 @@ def test_the_name_of_a_file_is_no_path(tmp_path, name):
         read(tmp_path / "bundle.lock", data)
 
 
+@pytest.mark.parametrize(
+    "place",
+    [
+        ("packages", 0, "via", 0),
+        ("variants", "auto", "base", "reference"),
+        ("variants", "auto", "input"),
+        ("models", "iris", "version"),
+        ("indexes", 0, "name"),
+        ("indexes", 0, "packages", 0),
+    ],
+)
+def test_words_for_people_are_one_line_each(tmp_path, place):
+    """They stand in comments and in messages."""
+    data = document()
+    part = data
+    for step in place[:-1]:
+        part = part[step]
+    for line in ("a\nb", "\x1b[2J", "\u2028", 5, ["a"]):
+        part[place[-1]] = line
+        with pytest.raises(ResolveError, match="is not a lock"):
+            read(tmp_path / "bundle.lock", data)
+
+
+@pytest.mark.parametrize("name", ["a b", "a'b", 'a"b', "a\\b"])
+def test_the_name_of_an_index_is_one_word(tmp_path, name):
+    data = document()
+    data["indexes"][0]["name"] = name
+    with pytest.raises(ResolveError, match="name of an index"):
+        read(tmp_path / "bundle.lock", data)
+    data["indexes"][0]["name"] = None
+    assert read(tmp_path / "bundle.lock", data).variants["auto"].indexes[0].name is None
+
+
 def places(value, at=()):
     if isinstance(value, (dict, list)):
         for key in value if isinstance(value, dict) else range(len(value)):
