@@ -324,6 +324,43 @@ def test_a_process_that_hangs_up_and_lives_on_is_ended(monkeypatch):
     run(scenario)
 
 
+def test_who_comes_late_is_not_let_in():
+    """A process that is known to be gone, or has been followed by another."""
+
+    async def scenario():
+        made = Service(ServeSettings())
+        made.link.start(asyncio.get_running_loop())
+        await made.begin(3)
+        made.die(3)
+        assert (made.link.generation, made.link.why) == (3, "was killed by SIGSEGV")
+        loop = asyncio.get_running_loop()
+        for generation in (2, 3):
+            late = made.channel.knock(generation)
+            async with asyncio.timeout(90):
+                assert await loop.sock_recv(late, 1) == b""
+            late.close()
+        made.link.died(2, "was told late")
+        assert (made.link.generation, made.link.why) == (3, "was killed by SIGSEGV")
+        await made.begin(4)
+        assert made.link.is_ready
+        await made.link.stop(0.01)
+        made.channel.close()
+
+    asyncio.run(scenario())
+
+
+@pytest.mark.parametrize("how", ["STOPPED", "hangs up"])
+def test_the_end_is_waited_for_no_longer_than_it_takes(how):
+    async def scenario(each):
+        stopping = asyncio.create_task(each.link.stop(3600))
+        await each.heard(FrameKind.STOP)
+        each.say(FrameKind.STOPPED) if how == "STOPPED" else each.connection.close()
+        async with asyncio.timeout(90):
+            await stopping
+
+    run(scenario)
+
+
 def test_words_of_an_earlier_process_are_not_heard():
     async def scenario(each):
         early = each.connection
