@@ -217,6 +217,7 @@ class LimitedProtocol(HttpToolsProtocol):
     def _end_body(self) -> None:
         self._is_receiving = self._is_in_body = False
         self._has_come = True
+        self._disarm()  # also where nothing may follow, and nobody looks at what came any more
 
     def on_response_complete(self) -> None:
         """Nobody works for this client any more."""

@@ -7,6 +7,8 @@ import time
 
 import pytest
 
+from ...conftest import wait_until
+
 POST = b"POST /predict HTTP/1.1\r\nHost: x\r\n"
 BODY = b'{"instances": [[1, 2]]}'
 GOOD = POST + b"Content-Length: %d\r\n\r\n" % len(BODY) + BODY
@@ -226,6 +228,25 @@ def test_blank_lines_keep_nobody_connected(hasty, begin):
 def test_a_connection_that_says_nothing_is_closed(hasty):
     with hasty.connect() as sock:
         assert sock.recv(100) == b""
+
+
+def test_an_answer_may_take_longer_than_the_request_had_to_arrive(hasty):
+    """Whoever sends the body behind the head, as `urllib` does, and asks for nothing more."""
+    body = b'{"instances": [[-6, 0]]}'
+    head = POST + b"Connection: close\r\nContent-Length: %d\r\n\r\n" % len(body)
+    try:
+        with hasty.connect() as sock:
+            sock.sendall(head)
+            time.sleep(0.1)  # so that it comes as two pieces; in one it passed before
+            sock.sendall(body)
+            wait_until(hasty.begun.exists)
+            assert not select.select([sock], [], [], 1.0)[0]  # twice the deadline
+            hasty.gate.touch()
+            assert sock.recv(1000).startswith(b"HTTP/1.1 200")
+    finally:
+        hasty.gate.touch()
+        wait_until(lambda: hasty.in_flight() == 0)
+        hasty.close_gate()
 
 
 def test_a_body_that_comes_fast_enough_may_take_longer_than_the_deadline(hasty):
