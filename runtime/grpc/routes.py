@@ -1,8 +1,17 @@
 """Routes: what the metrics call the calls of gRPC; needs no library."""
 
-from .messages import health, inference, seldon, serving, torchserve
+import re
 
-_SERVICES = (health.FILE, inference.FILE, serving.FILE, torchserve.FILE, seldon.FILE)
+from .messages import PROTOS
+
+_SERVICES = (
+    "grpc/health/v1/health.proto",
+    "inference/grpc_service.proto",
+    "tensorflow_serving/apis/serving.proto",
+    "org/pytorch/serve/grpc/inference.proto",
+    "seldon/prediction.proto",
+)
+_CALL = re.compile(r"\brpc (\w+)")
 
 
 def route_name(path: str) -> str:
@@ -12,5 +21,5 @@ def route_name(path: str) -> str:
 
 def route_names() -> list[str]:
     """All of them."""
-    names = (name for file in _SERVICES for methods in file.services.values() for name in methods)
+    names = (name for file in _SERVICES for name in _CALL.findall((PROTOS / file).read_text()))
     return [route_name(name) for name in dict.fromkeys(names)]

@@ -6,7 +6,7 @@ from pathlib import Path, PurePosixPath
 from ....runtime.version import __version__
 
 PACKAGE = Path(__file__).resolve().parents[3]
-KINDS = frozenset({".py", ".html", ".css", ".js", ".svg", ".json"})
+KINDS = frozenset({".py", ".html", ".css", ".js", ".svg", ".json", ".proto"})
 
 
 def files() -> Iterator[tuple[str, bytes]]:

@@ -4,72 +4,70 @@ A model may import `tritonclient.grpc` or `kserve`, and both put a package `infe
 default pool of their process, which takes no second one.
 """
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator
+from dataclasses import dataclass
 from functools import cache
 from typing import Any
 
 from google.protobuf import descriptor_pb2, message_factory
 from google.protobuf.descriptor_pool import DescriptorPool
 
-from . import (
-    examples,
-    health,
-    inference,
-    model,
-    model_config,
-    reflection,
-    seldon,
-    serving,
-    standard,
-    tensorflow,
-    torchserve,
-)
-from .kind import Field, Fields, Kind, Method, ProtoFile
+from . import PROTOS
+from .proto_text import ProtoText
 
-_FILES = (
-    standard.ANY,
-    standard.EMPTY,
-    standard.DURATION,
-    standard.WRAPPERS,
-    standard.STATUS,
-    standard.STRUCT,
-    health.FILE,
-    reflection.V1,
-    reflection.V1ALPHA,
-    model_config.FILE,
-    inference.FILE,
-    inference.REPOSITORY,
-    tensorflow.FILE,
-    model.FILE,
-    examples.EXAMPLE,
-    examples.FILE,
-    serving.FILE,
-    torchserve.FILE,
-    seldon.FILE,
+_SPOKEN = (
+    "grpc/health/v1/health.proto",
+    "grpc/reflection/v1/reflection.proto",
+    "grpc/reflection/v1alpha/reflection.proto",
+    "inference/grpc_service.proto",
+    "inference/model_repository.proto",
+    "tensorflow_serving/apis/serving.proto",
+    "org/pytorch/serve/grpc/inference.proto",
+    "seldon/prediction.proto",
 )
-_OPTIONAL, _REPEATED, _MESSAGE = 1, 3, 11
+
+
+@dataclass(frozen=True, slots=True)
+class Method:
+    """One call of a service: the full names of its messages."""
+
+    request: str
+    response: str
 
 
 class Pool:
-    """All files, and the classes of their messages."""
+    """The services, all that they need, and the classes of their messages."""
 
-    def __init__(self, files: Iterable[ProtoFile] = _FILES) -> None:
+    def __init__(self) -> None:
         self._pool = DescriptorPool()
         self._files: dict[str, descriptor_pb2.FileDescriptorProto] = {}
+        self._kinds: dict[str, Any] = {}
         self.methods: dict[str, Method] = {}  # by path, as `/package.Service/Method`
         self.services: list[str] = []
-        for file in files:
-            described = _described(file)
-            self._files[file.name] = described
-            self._pool.AddSerializedFile(described.SerializeToString())
-            for service, methods in file.services.items():
-                name = f"{file.package}.{service}"
-                self.services.append(name)
-                self.methods |= {f"/{name}/{each}": method for each, method in methods.items()}
+        for name in _SPOKEN:
+            self._add(name)
+        self._add("google/rpc/status.proto")  # what refusals carry
+
+    def _add(self, name: str) -> None:
+        if name in self._files:
+            return
+        text = (PROTOS / name).read_text("utf-8")
+        self._files[name] = file = ProtoText(text, self._kinds, self._add).read(name)
+        self._pool.AddSerializedFile(file.SerializeToString())
+        for service in file.service:
+            full = f"{file.package}.{service.name}"
+            self.services.append(full)
+            for each in service.method:
+                method = Method(each.input_type[1:], each.output_type[1:])
+                self.methods[f"/{full}/{each.name}"] = method
 
     def __getitem__(self, name: str) -> Any:
         """The class of the message with that full name."""
         return message_factory.GetMessageClass(self._pool.FindMessageTypeByName(name))
+
+    def numbers(self, name: str) -> dict[str, int]:
+        """The values of the enum with that full name."""
+        return {each.name: each.number for each in self._pool.FindEnumTypeByName(name).values}
 
     def names(self) -> list[str]:
         """Full names of all messages that are not within others."""
@@ -106,67 +104,3 @@ class Pool:
 def pool() -> Pool:
     """The one of this process."""
     return Pool()
-
-
-def _described(file: ProtoFile) -> descriptor_pb2.FileDescriptorProto:
-    described = descriptor_pb2.FileDescriptorProto(
-        name=file.name, package=file.package, syntax="proto3", dependency=file.needs
-    )
-    made: dict[str, descriptor_pb2.DescriptorProto] = {}
-    for name, fields in file.messages.items():
-        outer, _, inner = name.rpartition(".")
-        home = made[outer].nested_type if outer else described.message_type
-        made[name] = home.add(name=inner)
-        _fill(made[name], f".{file.package}.{name}", fields)
-    for name, numbers in file.enums.items():
-        outer, _, inner = name.rpartition(".")
-        enum = (made[outer] if outer else described).enum_type.add(name=inner)
-        for value, number in numbers.items():
-            enum.value.add(name=value, number=number)
-    for name, methods in file.services.items():
-        _add_service(described, name, methods)
-    return described
-
-
-def _add_service(
-    described: descriptor_pb2.FileDescriptorProto, name: str, methods: Mapping[str, Method]
-) -> None:
-    service = described.service.add(name=name)
-    for each, method in methods.items():
-        service.method.add(
-            name=each,
-            input_type=f".{method.request}",
-            output_type=f".{method.response}",
-            client_streaming=method.streams_requests,
-            server_streaming=method.streams_responses,
-        )
-
-
-def _fill(made: descriptor_pb2.DescriptorProto, full: str, fields: Fields) -> None:
-    for name, field in fields.items():
-        _add_field(made, full, name, field)
-
-
-def _add_field(made: descriptor_pb2.DescriptorProto, full: str, name: str, field: Field) -> None:
-    number, kind = field[:2]
-    if kind.key is not None:
-        entry = "".join(part.capitalize() for part in name.split("_")) + "Entry"
-        nested = made.nested_type.add(name=entry)
-        nested.options.map_entry = True
-        value = Kind(kind.number, kind.of)
-        _fill(nested, f"{full}.{entry}", {"key": (1, kind.key), "value": (2, value)})
-        kind = Kind(_MESSAGE, f"{full}.{entry}"[1:], is_repeated=True)
-    added = made.field.add(
-        name=name,
-        number=number,
-        type=kind.number,
-        label=_REPEATED if kind.is_repeated else _OPTIONAL,
-    )
-    if kind.of:
-        added.type_name = f".{kind.of}"
-    if len(field) == 3:  # noqa: PLR2004
-        names = [each.name for each in made.oneof_decl]
-        if field[2] not in names:
-            made.oneof_decl.add(name=field[2])
-            names.append(field[2])
-        added.oneof_index = names.index(field[2])

@@ -11,11 +11,11 @@ from ...dialects.inquiry import Inquiry
 from ...errors import UnknownModel
 from ...hosting.readiness import Readiness
 from ..dispatcher import Dispatcher
-from ..messages.health import NOT_SERVING, SERVICE_UNKNOWN, SERVING
 from ..messages.pool import pool
 
 _SERVICE = "/grpc.health.v1.Health"
 CHECK, WATCH = f"{_SERVICE}/Check", f"{_SERVICE}/Watch"
+SERVING, NOT_SERVING, SERVICE_UNKNOWN = 1, 2, 3  # of HealthCheckResponse.ServingStatus
 GLANCE = 0.2  # seconds between two looks on behalf of whoever watches
 
 

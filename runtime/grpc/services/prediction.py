@@ -21,7 +21,6 @@ from ...printable import printable
 from ..aside import LARGE, Aside
 from ..dispatcher import Dispatcher
 from ..messages.pool import pool
-from ..messages.serving import STATES
 from ..model_spec import ModelSpecs
 from ..tensors import tensor_proto
 
@@ -95,7 +94,7 @@ class Prediction:
             versions = [each for each in self._catalog.served() if each.name == served.name]
         response = self._messages["tensorflow.serving.GetModelStatusResponse"]()
         for each in versions:
-            said = response.model_version_status.add(state=STATES[status.state(each)])
+            said = response.model_version_status.add(state=status.state(each))
             said.version = self._specs.number(each)
             said.status.error_code = _UNKNOWN if each.phase == "failed" else 0
             said.status.error_message = each.why or "" if each.phase == "failed" else ""

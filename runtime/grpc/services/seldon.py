@@ -25,9 +25,9 @@ from ...errors import InvalidInput, NotSupported, PayloadTooLarge, UnknownModel
 from ...models.operation import Stream
 from ..dispatcher import Answer, Dispatcher, Parse
 from ..messages.pool import pool
-from ..messages.seldon import PACKAGE
 from ..tensors import extent, packed, struct, tensor_proto
 
+_PACKAGE = "seldon.protos"
 _JSON: extent.Fields = {2: {2: None}, 3: {3: None}, 6: None}  # meta.tags, data.ndarray, jsonData
 _TOLD: extent.Fields = {1: _JSON, 2: _JSON, 4: _JSON}  # request, response, truth
 _LARGE = 1 << 16  # bytes; such a message is read in a thread
@@ -52,7 +52,7 @@ class Seldon:
             "Model/SendFeedback": self._feedback,
             "Model/Metadata": self._first_one,
         }
-        paths = {f"/{PACKAGE}.{name}": answer for name, answer in answers.items()}
+        paths = {f"/{_PACKAGE}.{name}": answer for name, answer in answers.items()}
         return {
             path: dispatcher.unary(path, answer, _bounded(_JSON if "Predict" in path else _TOLD))
             for path, answer in paths.items()
@@ -103,10 +103,10 @@ class Seldon:
         return first
 
     def _made(self, name: str, values: Mapping[str, Any]) -> Any:
-        return self._messages[f"{PACKAGE}.{name}"](**values)
+        return self._messages[f"{_PACKAGE}.{name}"](**values)
 
     def _written(self, answer: Mapping[str, Any], is_tf: bool = False) -> Any:
-        said = self._messages[f"{PACKAGE}.SeldonMessage"]()
+        said = self._messages[f"{_PACKAGE}.SeldonMessage"]()
         _write_meta(said.meta, answer["meta"])
         if "strData" in answer:
             said.strData = answer["strData"]

@@ -14,11 +14,11 @@ from ...dialects.bodies.raw import Raw
 from ...dialects.catalog import Catalog
 from ...dialects.inquiry import Inquiry
 from ..dispatcher import Dispatcher, Say
-from ..messages import torchserve
 from ..messages.pool import pool
 from ..refusal import Refusal
 
-_SERVICE = f"/{torchserve.PACKAGE}.{torchserve.SERVICE}"
+_PACKAGE = "org.pytorch.serve.grpc.inference"
+_SERVICE = f"/{_PACKAGE}.InferenceAPIsService"
 
 
 class Torchserve:
@@ -29,8 +29,8 @@ class Torchserve:
     def __init__(self, catalog: Catalog) -> None:
         messages = pool()
         self._catalog = catalog
-        self._health = messages[f"{torchserve.PACKAGE}.TorchServeHealthResponse"]
-        self._response = messages[f"{torchserve.PACKAGE}.PredictionResponse"]
+        self._health = messages[f"{_PACKAGE}.TorchServeHealthResponse"]
+        self._response = messages[f"{_PACKAGE}.PredictionResponse"]
 
     def handlers(self, dispatcher: Dispatcher) -> dict[str, grpc.RpcMethodHandler]:
         """By path."""

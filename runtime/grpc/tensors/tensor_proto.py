@@ -11,9 +11,10 @@ import numpy as np
 from ...dialects.tensors.tensor import LONGEST, Tensor, from_raw, size, to_raw
 from ...errors import InvalidInput
 from ...printable import printable
-from ..messages.tensorflow import DATA_TYPES
+from ..messages.pool import pool
 from . import packed
 
+DATA_TYPES = pool().numbers("tensorflow.DataType")
 _MOST = 1 << 22  # values that a message may stand for beyond those that it holds
 
 _DATATYPES = {

@@ -4,8 +4,8 @@ import contextlib
 
 import grpc
 
-from modelbundle.runtime.grpc.messages.health import NOT_SERVING, SERVICE_UNKNOWN, SERVING
 from modelbundle.runtime.grpc.messages.pool import pool
+from modelbundle.runtime.grpc.services.health import NOT_SERVING, SERVICE_UNKNOWN, SERVING
 
 from ..conftest import Client
 

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from modelbundle.runtime.grpc.messages.pool import pool
-from modelbundle.runtime.grpc.messages.tensorflow import DATA_TYPES
+from modelbundle.runtime.grpc.tensors.tensor_proto import DATA_TYPES
 
 PREDICT = "/tensorflow.serving.PredictionService/Predict"
 METADATA = "/tensorflow.serving.PredictionService/GetModelMetadata"

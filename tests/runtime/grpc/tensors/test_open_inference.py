@@ -9,9 +9,9 @@ from hypothesis.extra import numpy as arrays
 from modelbundle.runtime.dialects.tensors.tensor import DTYPES, Tensor
 from modelbundle.runtime.errors import RequestError
 from modelbundle.runtime.grpc.messages.pool import pool
-from modelbundle.runtime.grpc.messages.tensorflow import DATA_TYPES
 from modelbundle.runtime.grpc.tensors import open_inference as tensors
 from modelbundle.runtime.grpc.tensors import tensor_proto
+from modelbundle.runtime.grpc.tensors.tensor_proto import DATA_TYPES
 
 SHAPES = arrays.array_shapes(min_dims=0, max_dims=3, min_side=0, max_side=4)
 NUMBERS = st.sampled_from(sorted(DTYPES)).flatmap(
