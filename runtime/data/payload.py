@@ -13,7 +13,7 @@ from ..manifests.signature import Side
 from . import formats, found, media, tabular
 from .codecs import csv_rows, form_rows, instances, picture
 from .media import CSV, JSON, MULTIPART, NPY, is_json
-from .rows import extent, number_rows, table
+from .rows import extent, free_values, number_rows, table
 
 __all__ = ["CSV", "JSON", "NPY", "Codec", "Payload", "answers", "is_json", "is_npy", "requests"]
 
@@ -158,6 +158,7 @@ class Codec:
     def _values(self, rows: Any) -> list[Any]:
         if isinstance(rows, list):
             instances.check_depth(rows)  # each level is a call
+            free_values.check(rows)
         return found.as_values(rows, nan_as_null=self.nan_as_null)
 
     def _check_rows(self, rows: int) -> None:

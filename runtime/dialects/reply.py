@@ -6,6 +6,7 @@ from typing import Any, Self
 
 import orjson
 
+from ..data.codecs import instances
 from ..errors import RequestError
 from ..printable import printable
 
@@ -24,7 +25,7 @@ class Reply:
     @classmethod
     def json(cls, value: Any, status: int = 200) -> Self:
         """`value` as JSON; numeric arrays may stand in it."""
-        return cls(orjson.dumps(value, option=orjson.OPT_SERIALIZE_NUMPY), status)
+        return cls(instances.written(value), status)
 
     @classmethod
     def error(cls, error: RequestError, status: int | None = None, kind: str | None = None) -> Self:

@@ -70,6 +70,25 @@ def exact(body: bytes) -> Any:
         raise _too_deep("The body is") from None
 
 
+def written(value: Any) -> bytes:
+    """The JSON of what was read so, with whole numbers of any length; arrays may stand in it."""
+    try:
+        return orjson.dumps(value, option=orjson.OPT_SERIALIZE_NUMPY)
+    except TypeError:
+        return json.dumps(value, ensure_ascii=False, default=_listed).encode()
+
+
+def _listed(value: Any) -> Any:
+    """An array, or a number of NumPy's, which orjson knows by itself.
+
+    Raises:
+        TypeError: for anything else, which is no JSON.
+    """
+    if not hasattr(value, "tolist"):
+        raise TypeError(type(value).__name__)
+    return value.tolist()
+
+
 def _parse(body: bytes) -> Any:
     try:
         return exact(body)

@@ -20,11 +20,28 @@ def check(values: list[Any], path: str = "") -> None:
     Raises:
         InvalidInput: for the first of them, with its place.
     """
-    try:  # a look at each of them would take many times as long
-        orjson.dumps(values, default=_nothing, option=orjson.OPT_NON_STR_KEYS)
-    except TypeError:
+    if not _is_narrow(values):
         for row, value in enumerate(values):
             _check(value, f"instances[{row}]{path}")
+
+
+def check_one(value: Any, place: str) -> None:
+    """As `check`, for one value that stands somewhere else.
+
+    Raises:
+        InvalidInput: for the first such number in it.
+    """
+    if not _is_narrow(value):
+        _check(value, place)
+
+
+def _is_narrow(value: Any) -> bool:
+    """A look at each number would take many times as long."""
+    try:
+        orjson.dumps(value, default=_nothing, option=orjson.OPT_NON_STR_KEYS)
+    except TypeError:
+        return False
+    return True
 
 
 def _nothing(_: Any) -> None:

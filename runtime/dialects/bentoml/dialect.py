@@ -15,7 +15,7 @@ import orjson
 
 from ...data import media
 from ...data.codecs import multipart
-from ...data.codecs.instances import check_depth, parse
+from ...data.codecs.instances import check_depth, parse, written
 from ...errors import InvalidInput, RequestError, UnknownModel
 from ...models.operation import Stream
 from ..catalog import Catalog
@@ -109,7 +109,7 @@ def _of_form(body: bytes, content_type: str) -> bytes:
         is_file = part.filename is not None
         value = {"b64": base64.b64encode(part.body).decode()} if is_file else _value(part.body)
         found.setdefault(part.name, []).append(value)
-    return orjson.dumps({n: each[0] if len(each) == 1 else each for n, each in found.items()})
+    return written({n: each[0] if len(each) == 1 else each for n, each in found.items()})
 
 
 def _enveloped(name: str, body: bytes) -> bytes:
@@ -122,7 +122,7 @@ def _enveloped(name: str, body: bytes) -> bytes:
 def _alone(name: str, body: bytes) -> bytes:
     """The one value of an object; anything else is left as it is."""
     value = _value(body)
-    return orjson.dumps(value[name]) if type(value) is dict and list(value) == [name] else body
+    return written(value[name]) if type(value) is dict and list(value) == [name] else body
 
 
 def _value(body: bytes) -> Any:

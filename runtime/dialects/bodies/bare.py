@@ -139,7 +139,7 @@ async def ask_rows(served: Served, inquiry: Inquiry, rows: list[Any]) -> list[An
     if not takes_rows(served):
         raise NotSupported(f"`{served.name}` takes bodies of its own form, no rows.")
     instances.check_depth(rows)
-    body = orjson.dumps({"instances": rows}, option=orjson.OPT_SERIALIZE_NUMPY)
+    body = instances.written({"instances": rows})
     told = await served.call(inquiry, body, JSON, JSON)
     if isinstance(told, Stream):
         raise NotSupported(f"`{served.name}` answers with a stream, not with predictions.")

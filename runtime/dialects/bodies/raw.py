@@ -8,11 +8,9 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 from urllib.parse import parse_qsl
 
-import orjson
-
 from ...data import found, media
 from ...data.codecs import multipart
-from ...data.codecs.instances import parse
+from ...data.codecs.instances import parse, written
 from ...errors import BadPayload, InvalidInput
 from ...manifests.signature import Field
 from ..inquiry import Inquiry
@@ -63,7 +61,7 @@ class Raw:
                 return await self._unsaid(body, "")
         record = {name: _value(_text(body)) for name, body in given.items()}
         if self._served.signature is None:
-            return await self._called(orjson.dumps(record), media.JSON)
+            return await self._called(written(record), media.JSON)
         return await self._rows([record])
 
     async def _answer(self, body: bytes, content_type: str) -> Reply:

@@ -41,7 +41,7 @@ async def called(served: Served, inquiry: Inquiry, message: Message) -> dict[str
     if message.kind != "jsonData":
         raise NotSupported(f"`{served.name}` takes bodies of its own form: send `jsonData`.")
     instances.check_depth(message.content, "jsonData")
-    body = orjson.dumps(message.content)
+    body = instances.written(message.content)
     accept = "" if served.route.streaming else JSON  # what streams has a type of its own
     answer = await served.call(inquiry, body, JSON, accept)
     if isinstance(answer, Stream):

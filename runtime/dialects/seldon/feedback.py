@@ -8,6 +8,7 @@ from typing import Any, Self
 import orjson
 
 from ...data.codecs.instances import check_depth
+from ...data.rows import free_values
 from ...errors import InvalidInput
 from ..catalog import Catalog
 from ..served import Served
@@ -40,6 +41,7 @@ class Feedback:
         if type(value) is not dict:
             raise InvalidInput("The body is not an object with `reward`.")
         check_depth(value, "feedback")
+        free_values.check_one(value, "feedback")
         reward = value.get("reward", 0.0)
         if type(reward) not in {int, float} or not math.isfinite(_plain(reward)):
             raise InvalidInput("reward: expected a number.")

@@ -16,7 +16,7 @@ import orjson
 
 from ...data.codecs.instances import check_depth
 from ...data.payload import Codec
-from ...data.rows import extent, table
+from ...data.rows import extent, free_values, table
 from ...data.rows.stacking import stacked
 from ...errors import BadPayload, InvalidInput
 from ...manifests.signature import Side
@@ -58,6 +58,7 @@ class Message:
         if type(meta) is not dict:
             raise InvalidInput("meta: expected an object.")
         check_depth(meta, "meta")
+        free_values.check_one(meta, "meta")
         given = [name for name in ("data", *_SINGLES) if name in value]
         if len(given) != 1:
             raise InvalidInput("Expected one of `data`, `strData`, `binData` and `jsonData`.")

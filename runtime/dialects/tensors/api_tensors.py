@@ -7,15 +7,15 @@ from typing import Any
 import numpy as np
 import orjson
 
-from ...data.codecs import npy
+from ...data.codecs import instances, npy
 from ...data.payload import JSON, NPY, Payload
 from ...errors import InvalidInput, NotSupported
 from ...manifests.route import Route
-from ...manifests.signature import OBJECTS, Signature
+from ...manifests.signature import Signature
 from ...models.operation import Stream
 from ..inquiry import Inquiry
 from ..served import Served
-from .batch import to_batch
+from .batch import objects
 from .output import Spec, from_output
 from .tensor import Tensor
 
@@ -85,16 +85,16 @@ def body_of(route: Route, tensors: Sequence[Tensor]) -> Payload:
         only = tensors[0].data if len(tensors) == 1 else None
         if isinstance(only, np.ndarray) and NPY in route.input.get("media", ()):
             return Payload(npy.dumps(only), NPY)
-        return Payload(orjson.dumps({ROWS: to_batch(OBJECTS, tensors)}), JSON)
+        return Payload(instances.written({ROWS: objects(tensors)}), JSON)
     if len(tensors) == len(properties) == 1:
         name, schema = next(iter(properties.items()))
-        return Payload(orjson.dumps({name: _value(tensors[0], schema)}), JSON)
+        return Payload(instances.written({name: _value(tensors[0], schema)}), JSON)
     for each in tensors:
         if each.name not in properties:
             listed = ", ".join(f"`{name}`" for name in list(properties)[:8])
             raise InvalidInput(f"inputs: unexpected tensor `{each.shown}`; expected {listed}.")
     said = {each.name: _value(each, properties[each.name]) for each in tensors}
-    return Payload(orjson.dumps(said), JSON)
+    return Payload(instances.written(said), JSON)
 
 
 def _value(tensor: Tensor, schema: Mapping[str, Any]) -> Any:
@@ -102,7 +102,7 @@ def _value(tensor: Tensor, schema: Mapping[str, Any]) -> Any:
     if isinstance(tensor.data, list) and "base64" in str(schema):
         values: list[Any] = [base64.b64encode(each).decode() for each in tensor.data]
     else:
-        values = to_batch(OBJECTS, [tensor])
+        values = objects([tensor])
     is_one = len(values) == 1 and schema.get("type") != "array"
     return values[0] if is_one else values
 

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from ...data.codecs import instances
-from ...data.rows import table
+from ...data.rows import free_values, table
 from ...errors import InvalidInput
 from ...manifests.signature import Field, Side
 from ...printable import printable
@@ -34,8 +34,8 @@ def to_batch(
         raise _missing([field.name for field in side.fields] or ["input"], tensors, model)
     _check_names(tensors)
     if side.layout == "objects":
-        rows = _objects(tensors)
-        instances.check_depth(rows, "inputs")
+        rows = objects(tensors)
+        free_values.check_one(rows, "inputs")
         return rows
     try:
         if side.layout == "array":
@@ -163,6 +163,20 @@ def _text(shown: str, value: bytes) -> str:
         return value.decode()
     except UnicodeDecodeError:
         raise InvalidInput(f"{shown}: a value is not text in UTF-8.") from None
+
+
+def objects(tensors: Sequence[Tensor]) -> list[Any]:
+    """The rows of `to_batch` for what takes any JSON, whose numbers may be of any length.
+
+    Raises:
+        InvalidInput: when there are none, or two of one name, or they are nested too deeply.
+    """
+    if not tensors:
+        raise _missing(["input"], tensors, "")
+    _check_names(tensors)
+    rows = _objects(tensors)
+    instances.check_depth(rows, "inputs")
+    return rows
 
 
 def _objects(tensors: Sequence[Tensor]) -> list[Any]:

@@ -96,7 +96,7 @@ def _check(attributes: Mapping[str, Any]) -> None:
 def _data(event: Mapping[str, Any]) -> bytes:
     if "data" in event:
         data = event["data"]
-        return data.encode() if type(data) is str else orjson.dumps(data)
+        return data.encode() if type(data) is str else instances.written(data)
     try:
         return base64.b64decode(event["data_base64"], validate=True)
     except KeyError:

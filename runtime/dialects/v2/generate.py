@@ -64,7 +64,8 @@ class Generate:
         if served.signature is not None:
             said = head | await _predicted(served, served.signature, inquiry, document)
             return Reply(_event(said), 200, _STREAM)
-        answer = await served.call(inquiry, _body(served, document), _JSON, EVENTS)
+        accept = EVENTS if served.route.streaming else _JSON
+        answer = await served.call(inquiry, _body(served, document), _JSON, accept)
         if isinstance(answer, Stream):
             return Reply(_events(head, answer.parts), 200, _STREAM)
         said = head | _named(_read(answer.body, answer.content_type))
@@ -158,7 +159,7 @@ def _body(served: Served, document: Mapping[str, Any]) -> bytes:
         if not texts:
             raise NotSupported(f"`{served.name}` takes no text.")
         said[texts[0]] = said.pop(_IN)
-    return orjson.dumps(said)
+    return instances.written(said)
 
 
 def _parameters(said: Any, properties: Mapping[str, Any]) -> dict[str, Any]:
@@ -241,4 +242,4 @@ def _item(event: bytes) -> Any:
 
 
 def _event(value: Mapping[str, Any]) -> bytes:
-    return b"data: " + orjson.dumps(value, option=orjson.OPT_SERIALIZE_NUMPY) + b"\n\n"
+    return b"data: " + instances.written(value) + b"\n\n"

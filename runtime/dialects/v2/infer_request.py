@@ -11,7 +11,7 @@ from typing import Any, Self
 
 from ...data.codecs import instances
 from ...data.regions import Place
-from ...data.rows import extent
+from ...data.rows import extent, free_values
 from ...errors import BadPayload, InvalidInput, NotSupported, PayloadTooLarge
 from ...printable import printable
 from .. import sequence
@@ -31,6 +31,7 @@ _LARGE = 1 << 20  # bytes; what less of them become is no burden
 _MOST_LISTS = 1 << 20
 _LONGEST = 128  # characters of what an error repeats
 _LEAST = 3  # priority
+_SIMPLE = frozenset({str, int, float, bool})  # types of what a parameter may be
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,7 +73,8 @@ class InferRequest:
         """All but the tensors and the places, for another process."""
         outputs = [(each.name, each.is_binary, each.classes) for each in self.outputs]
         said = {"id": self.id, "outputs": outputs, "is_binary": self.is_binary}
-        return said | {"parameters": self.parameters}
+        heeded = {name: each for name, each in self.parameters.items() if type(each) in _SIMPLE}
+        return said | {"parameters": heeded}
 
     @classmethod
     def from_json(cls, said: Mapping[str, Any]) -> Self:
@@ -286,6 +288,8 @@ def _parameters(said: Mapping[str, Any], where: str) -> Mapping[str, Any]:
             raise InvalidInput(
                 f"{where}: parameter keys starting with 'triton_' are reserved for Triton."
             )
+        if type(parameters[name]) is int:
+            free_values.check_one(parameters[name], f"{where}.{printable(name[:_LONGEST])}")
     return parameters
 
 
