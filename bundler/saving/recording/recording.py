@@ -11,7 +11,7 @@ from ....runtime.errors import BundleError, PredictionFailed, RequestError, in_s
 from ....runtime.frameworks.framework import Framework
 from ....runtime.manifests.signature import OBJECTS, Side, Signature
 from ...errors import SampleMismatch
-from . import advice, class_names, independence, missing, sample_rows, signatures
+from . import advice, class_names, independence, lengths, missing, sample_rows, signatures
 
 ROWS = 8  # recorded of a sample
 _HINT_ROWS = "Give rows as the model takes them, without labels."
@@ -73,7 +73,8 @@ def record(
         except SampleMismatch as error:
             if methods or not recordings:
                 if framework.name == "generic" and not methods:  # the names were a guess
-                    error.hint = advice.other_methods(model, named) or error.hint
+                    hint = advice.other_methods(model, named) or error.hint
+                    raise SampleMismatch(error.args[0], hint=hint) from error.__cause__
                 raise
             continue
         recordings.append(recorded)
@@ -119,6 +120,9 @@ class _Method:
     def record(self, sample: Any, declared: Side | None) -> Recording:
         rows = sample_rows.plain(sample.rows if isinstance(sample, Text) else sample)
         self._is_foreign = not isinstance(sample, Text) and sample_rows.is_foreign(sample)
+        others: list[Any] = []
+        if self._framework.name == "torch" and not (declared or self._known):
+            rows, others = lengths.split(rows)
         batch = self._told(
             lambda: signatures.as_batch(rows, self._framework, declared, self._model)
         )
@@ -141,11 +145,21 @@ class _Method:
         inputs = self._nullable(inputs, batch)
         outputs = signatures.side_of(answer, "output")
         outputs = class_names.named(outputs, self._framework, self._model, self._method, answer)
+        if others:
+            inputs, outputs = self._freed(inputs, outputs, others)
         differs = self._differs(answer) if fixed is None else None
         signature = self._known or Signature(
             inputs, _free_batch(outputs, fixed), batchable=differs is False
         )
         return Recording(self._method, signature, self._samples(signature, few), bool(differs))
+
+    def _freed(self, inputs: Side, outputs: Side, others: list[Any]) -> tuple[Side, Side]:
+        """Both sides with the axes free that are of another size in `others` and their answers."""
+        batches = [each.astype(self.rows.dtype) for each in others]
+        answers = self._told(lambda: list(map(self._answered, batches)))
+        came = [signatures.side_of(each, "input") for each in batches]
+        went = [signatures.side_of(each, "output") for each in answers]
+        return lengths.free(inputs, came), lengths.free(outputs, went)
 
     def is_mixed(self, rows: Any) -> bool:
         """Whether a row's answer is another beside other rows; False where it cannot be asked."""
