@@ -5,6 +5,7 @@ import os
 import resource
 import signal
 import time
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -37,6 +38,10 @@ def model(method, batch):
         os.kill(os.getpid(), signal.SIGSEGV)
     if first == -4:
         time.sleep(60)
+    if first == -6:
+        pages = int(Path("/proc/self/statm").read_text().split()[0])
+        most = pages * resource.getpagesize() + (16 << 20)
+        resource.setrlimit(resource.RLIMIT_AS, (most, resource.RLIM_INFINITY))
     if first == -5:
         resource.setrlimit(resource.RLIMIT_FSIZE, (1 << 20, resource.RLIM_INFINITY))
     return batch.sum(axis=1)
@@ -120,6 +125,41 @@ def test_an_error_is_the_batchs_own(nursery):
         with pytest.raises(Exception, match="ValueError: no -1 please") as raised:
             await ask(predict, [rows(-1)], 1)
         assert 'raise ValueError("no -1 please")' in raised.value.__notes__[0]
+        assert (await ask(predict, [rows(1)], 1)).tolist() == [2.0]
+
+    serve(nursery, scenario)
+
+
+def test_what_the_process_could_not_read_is_described_again(nursery):
+    """It had no memory to see where the layout stands."""
+
+    async def scenario(here, predict, executor):
+        await ask(predict, [rows(-6)], 1)
+        others = executor("predict", Side("array", (Field("input", "float32", (None, 4)),)))
+        with pytest.raises(Exception, match="No memory") as raised:
+            await ask(others, [np.ones((8 << 20, 4), "f4")], 8 << 20)
+        assert is_out_of_memory(raised.value)
+        for _ in range(2):
+            assert (await ask(others, [np.ones((2, 4), "f4")], 2)).tolist() == [4.0] * 2
+
+    serve(nursery, scenario)
+
+
+def test_what_the_front_could_not_read_is_described_again(nursery):
+    async def scenario(here, predict, executor):
+        outputs = here.channel.slots[0].outputs
+        follow = outputs.follow
+
+        def fail(size):
+            outputs.follow = follow
+            raise MemoryError
+
+        grow = executor("grow")
+        outputs.follow = fail
+        with pytest.raises(MemoryError):
+            await ask(grow, [rows(3)], 1)
+        for _ in range(2):
+            assert (await ask(grow, [rows(3)], 1)).tolist() == [[0, 0, 0]]
         assert (await ask(predict, [rows(1)], 1)).tolist() == [2.0]
 
     serve(nursery, scenario)
