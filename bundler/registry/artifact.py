@@ -11,7 +11,6 @@ from ...runtime.errors import InvalidBundle
 from ...runtime.manifests.bundle_manifest import BundleManifest
 from ...runtime.manifests.file_entry import FileEntry
 from ...runtime.manifests.model_manifest import ModelManifest
-from ..archives.contents import shape
 from ..store import Blob, oci
 from ..tag import Kind
 from .http.limits import Limits
@@ -72,7 +71,6 @@ class Artifact:
         if not _is_canonical(document, config):  # a key that stands twice, NaN
             raise _odd(where, f"`{oci.CONFIG_NAME[self.kind]}` is not as this program writes it")
         try:
-            shape.check(document, shape.SHAPES[self.kind])
             found = (
                 ModelManifest.from_json(document)
                 if self.kind == "model"

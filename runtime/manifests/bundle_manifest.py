@@ -6,7 +6,6 @@ from pathlib import Path
 from typing import Any, Self
 
 from .. import canonical, digest
-from ..errors import InvalidBundle
 from . import bundle_words, manifest_file
 from .file_entry import FileEntry
 from .model_entry import ModelEntry
@@ -95,7 +94,7 @@ class BundleManifest:
             names = cls.__dataclass_fields__
             return cls(**({name: data[name] for name in names if name not in lists} | lists))
         except (KeyError, TypeError, AttributeError, ValueError) as error:
-            raise InvalidBundle(f"`bundle.json` is not a bundle manifest: {error!r}.") from error
+            raise manifest_file.unlike("bundle.json", "a bundle manifest", error) from error
 
     @classmethod
     def read(cls, directory: Path) -> Self:

@@ -7,7 +7,7 @@ Keys that are not named here are left to newer versions.
 from collections.abc import Mapping
 from typing import Any, get_type_hints
 
-from .json_types import wrong
+from .json_types import check as check_types
 
 _Texts = tuple[str, ...]
 _Object = Mapping[str, Any]
@@ -38,26 +38,21 @@ def check(data: _Object, kind: type[Any], listed: Mapping[str, type[Any]]) -> No
     Raises:
         ValueError: naming the first that has another; KeyError and TypeError likewise.
     """
-    _check("", data, get_type_hints(kind))
+    check_types(data, get_type_hints(kind))
     for name, each in listed.items():
+        hints = get_type_hints(each)
         for entry in data[name]:
-            _check(name, entry, get_type_hints(each))
+            check_types(entry, hints, name)
     _check_sections(data)
 
 
 def _check_sections(data: _Object) -> None:
     image = data["image"]
-    _check("accelerator", data["accelerator"], _ACCELERATOR)
-    _check("security", data["security"], _SECURITY)
-    _check("image", image, _IMAGE)
-    _check("image.system", image.get("system") or {}, _SYSTEM)
+    check_types(data["accelerator"], _ACCELERATOR, "accelerator")
+    check_types(data["security"], _SECURITY, "security")
+    check_types(image, _IMAGE, "image")
+    check_types(image.get("system") or {}, _SYSTEM, "image.system")
     for run in (image.get("system") or {}).get("run", ()):
-        _check("image.system.run", {"command": None} | run, {"command": str})
+        check_types({"command": None} | run, {"command": str}, "image.system.run")
     if not all(0 < port < 1 << 16 for port in image.get("ports") or ()):
         raise ValueError("`image.ports` has another type")
-
-
-def _check(where: str, data: _Object, hints: _Hints) -> None:
-    key = wrong(data, hints)
-    if key is not None:
-        raise ValueError(f"`{where}{'.' * bool(where)}{key}` has another type")

@@ -2,7 +2,9 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, Self
+from typing import Any, Self, get_type_hints
+
+from . import json_types
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,10 +26,14 @@ class FileEntry:
         """Read what `to_json` wrote.
 
         Raises:
-            ValueError: for a path that leaves the directory of the manifest.
+            ValueError: for another type, and a path that leaves the directory of the manifest.
         """
+        json_types.check(data, _TYPES)
         path = inside(data["path"])
         return cls(path, data["digest"], data["size"], data.get("executable", False))
+
+
+_TYPES = get_type_hints(FileEntry)
 
 
 def inside(path: str) -> str:

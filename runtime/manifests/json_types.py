@@ -7,6 +7,17 @@ from typing import Any, Literal, Union, get_args, get_origin
 _NUMBERS = (int, float)
 
 
+def check(data: Mapping[str, Any], hints: Mapping[str, Any], where: str = "") -> None:
+    """Hold values against the types in `hints`; keys without one are left to newer versions.
+
+    Raises:
+        ValueError: naming the first that has another; AttributeError where `data` is no object.
+    """
+    key = wrong(data, hints)
+    if key is not None:
+        raise ValueError(f"`{where}{'.' * bool(where)}{key}` has another type")
+
+
 def wrong(data: Mapping[str, Any], hints: Mapping[str, Any]) -> str | None:
     """The first key whose value has another type than `hints` says; keys without one are free."""
     return next((k for k, value in data.items() if k in hints and not fits(value, hints[k])), None)

@@ -3,11 +3,11 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Self
+from typing import Any, Self, get_type_hints
 
 from .. import canonical
-from ..errors import InvalidBundle, InvalidModel
-from . import manifest_file, model_words
+from ..errors import InvalidModel
+from . import json_types, manifest_file, model_words
 from .file_entry import FileEntry, inside
 from .signature import Signature
 
@@ -110,9 +110,12 @@ class ModelManifest:
         Raises:
             InvalidBundle: when it is not a model manifest, or one of a newer schema.
         """
-        data = data.get(SECTION, {})
+        data = data.get(SECTION, {}) if isinstance(data, Mapping) else {}
         manifest_file.check_schema("model.json", data, _SCHEMA)
         try:
+            json_types.check(data, _TYPES)
+            for method in data["methods"]:
+                json_types.check(method, {"name": str, "batchable": bool})
             found = cls(
                 framework=data["framework"],
                 loader=data["loader"],
@@ -130,7 +133,7 @@ class ModelManifest:
             )
             found._check()
         except (KeyError, TypeError, AttributeError, ValueError) as error:
-            raise InvalidBundle(f"`model.json` is not a model manifest: {error!r}.") from error
+            raise manifest_file.unlike("model.json", "a model manifest", error) from error
         return found
 
     def _check(self) -> None:
@@ -143,3 +146,9 @@ class ModelManifest:
     def read(cls, directory: Path) -> Self:
         """Read `directory/model.json`."""
         return cls.from_json(manifest_file.read(directory / "model.json"))
+
+
+_TYPES = get_type_hints(ModelManifest) | {
+    "methods": tuple[Mapping[str, Any], ...],
+    "files": tuple[Mapping[str, Any], ...],
+}

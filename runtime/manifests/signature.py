@@ -6,6 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Literal, Self
 
+from . import json_types
+
 Layout = Literal["array", "columns", "tensors", "objects"]
 """How rows become a batch.
 
@@ -42,6 +44,9 @@ def _is_class(found: Any) -> bool:
 def label(found: Class) -> str:
     """A class as text, as JSON would have it."""
     return found if isinstance(found, str) else json.dumps(found)
+
+
+_TYPES = {"name": str, "dtype": str, "shape": tuple[int | None, ...], "nullable": bool}
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,6 +97,7 @@ class Field:
     @classmethod
     def from_json(cls, data: Mapping[str, Any]) -> Self:
         """Read what `to_json` wrote; raises ValueError for classes or categories that are none."""
+        json_types.check(data, _TYPES, "fields")
         classes, categories = data.get("classes", []), data.get("categories", [])
         for what, found in (("classes", classes), ("categories", categories)):
             if not is_classes(found):

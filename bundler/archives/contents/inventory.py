@@ -15,9 +15,8 @@ from ...store.referrers import EMPTY
 from ...tag import KINDS, Kind
 from ...untrusted import strict_json
 from ...untrusted.quotation import quoted
-from . import layout, shape
+from . import layout
 from .announcement import Announcement
-from .shape import SHAPES
 from .signature import Signature, empty
 
 _PATH = 1024  # bytes of a path inside an item
@@ -152,7 +151,6 @@ def _read(kind: Kind, config: bytes) -> ModelManifest | BundleManifest:
     document = strict_json.loads(config)
     if canonical.dumps(document) != config:
         raise ValueError("it is not in canonical form")
-    shape.check(document, SHAPES[kind])
     return (ModelManifest if kind == "model" else BundleManifest).from_json(document)
 
 

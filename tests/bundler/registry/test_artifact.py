@@ -144,9 +144,9 @@ def test_limits_hold(manifest, own_store):
         (b"[" * 100_000, "not JSON"),
         (b"[]\n", "not a JSON object"),
         (b"{} \n", "not as this program writes it"),
-        (b"{}\n", "cannot be read"),
-        (b'{"io.modelbundle.model.v1":5}\n', "cannot be read"),
-        (b'{"io.modelbundle.model.v1":{}}\n', "cannot be read"),
+        (b"{}\n", "names no schema version"),
+        (b'{"io.modelbundle.model.v1":5}\n', "names no schema version"),
+        (b'{"io.modelbundle.model.v1":{}}\n', "names no schema version"),
     ],
 )
 def test_a_config_that_is_none_is_refused(manifest, own_store, data, why):
