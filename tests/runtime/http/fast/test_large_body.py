@@ -159,6 +159,22 @@ def test_what_finds_no_room_on_the_way_takes_no_memory_either(fast):
     assert used == 0
 
 
+@pytest.mark.parametrize("more", [b"", ALL["small"], ALL["just large"]])
+def test_what_has_come_along_with_a_large_body_is_the_next_request(fast, more):
+    """All of it in one piece, whose first head nobody has seen before."""
+
+    async def work(way):
+        client, protocol = await way.connect()
+        loop, said = asyncio.get_running_loop(), b""
+        with client:
+            protocol.data_received(ALL["just large"] + more + LAST)
+            while piece := await loop.sock_recv(client, 1 << 16):
+                said += piece
+        return said
+
+    assert fast(work).count(b"HTTP/1.1 200") == (3 if more else 2)
+
+
 def test_who_leaves_in_the_middle_leaves_nothing_behind(fast):
     async def work(way):
         client, protocol = await way.connect()
