@@ -7,6 +7,7 @@ import sys
 from typing import TYPE_CHECKING, NoReturn
 
 from ..runtime.version import __version__
+from . import text_mode
 
 if TYPE_CHECKING:
     from ..runtime.errors import BundleError
@@ -31,6 +32,7 @@ def main() -> NoReturn:
     if arguments in (["--version"], ["-V"]):
         sys.stdout.write(f"bundle {__version__}\n")
         sys.exit(0)
+    text_mode.settle()
     try:
         sys.unraisablehook = _unheard
         _listen(_end)
