@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from ...runtime.errors import InvalidBundle
-from ...runtime.frameworks import registry, skops_file
+from ...runtime.frameworks import keras_backend, registry, skops_file
 from ...runtime.frameworks.framework import Framework, Saved
 from ...runtime.manifests.file_entry import FileEntry
 from ...runtime.manifests.model_manifest import ModelManifest
@@ -61,7 +61,7 @@ class Draft:
             files=self._ingest(store, progress),
             executes_code=self.executes_code,
             globals=asked,
-            options=self.saved.options,
+            options={**self.saved.options, **keras_backend.noted(_modules(asked))},
             samples={r.method: _sample_path(r) for r in self.recordings if r.samples},
             labels=given.labels,
             metadata={**self.origin.metadata, **given.metadata},
@@ -106,7 +106,8 @@ class Draft:
     def _imports(self, asked: Mapping[str, tuple[str, ...]]) -> set[str]:
         imports = {*self.framework.distributions, *self.saved.needs}
         imports.add(type(self.framework).__module__.partition(".")[0])  # a third party's adapter
-        imports |= {name.partition(".")[0] for names in asked.values() for name in names}
+        imports |= _modules(asked)
+        imports |= set(keras_backend.noted(imports).values())
         if any(recorded.signature.inputs.layout == "columns" for recorded in self.recordings):
             imports.add("pandas")
         return imports
@@ -124,6 +125,10 @@ class Draft:
                     blob = batch.ingest_bytes(recorded.samples.encode())
                     entries.append(FileEntry(_sample_path(recorded), blob.digest, blob.size))
         return tuple(sorted(entries, key=lambda entry: entry.path))
+
+
+def _modules(asked: Mapping[str, tuple[str, ...]]) -> set[str]:
+    return {name.partition(".")[0] for names in asked.values() for name in names}
 
 
 def _check_readable(content: bytes) -> None:

@@ -17,7 +17,7 @@ from ..errors import (
     RequestError,
     in_short,
 )
-from ..frameworks import registry
+from ..frameworks import keras_backend, registry
 from ..frameworks.framework import Framework, Tunable
 from ..manifests.model_manifest import ModelManifest
 from ..manifests.tuning import Tuning
@@ -64,6 +64,7 @@ class LoadedModel:
         refused = registry.refusal(framework, manifest.format, tuning)
         if refused is not None:
             raise InvalidModel(f"The model cannot be tuned: {refused}")
+        keras_backend.choose(manifest.options)
         try:
             model = framework.load(directory, manifest.format, manifest.options, device, policy)
             if isinstance(framework, Tunable) and not tuning.is_default:
