@@ -8,6 +8,7 @@ from typer import Argument, Option
 from ...runtime.errors import BundleError
 from ..options.options import Json, Quiet, Trust
 from ..options.pairs import pairs
+from ..own_process import OwnProcess
 from ..terminal.console import Console
 from ..terminal.size import human
 from ..terminal.streams import Results
@@ -85,6 +86,8 @@ def save(
 
       bundle save iris mlruns/1/models/m-7f3a/artifacts
     """
+    own = OwnProcess(source)
+    own.enter()
     from ...bundler.saving import saving
 
     console = Console(json=json, quiet=quiet)
@@ -106,6 +109,7 @@ def save(
             f"The program of `{source}` left (exit code {left.code}) before anything was saved.",
             hint="Look for what calls `exit` while it is imported or asked for a sample.",
         ) from left
+    own.done()
     _report(item, console)
 
 

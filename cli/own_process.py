@@ -1,0 +1,91 @@
+"""Own process: what a model's code does to the process that loads it, and what is said of that.
+
+A pickle may end its process as only C can, and the system does when memory is short. So a fork
+loads it, and we are there to tell.
+"""
+
+import os
+import signal
+import sys
+from contextlib import suppress
+
+from click.exceptions import Exit
+
+from ..runtime.errors import BundleError
+from .serving import process
+
+_ENDING = {signal.SIGINT, signal.SIGTERM, signal.SIGHUP}
+_BY_KERNEL = 0x80  # si_code of what a terminal sends, to the fork as well; sigaction(2)
+_UNWINDING = 0.3  # seconds for a fork that got the signal with us
+_MEMORY = "The system does that where memory runs out; give it more, or load a smaller model."
+_CODE = "It is damaged, or the code that it asks for is; open it in Python by itself to see where."
+
+
+class OwnProcess:
+    """The process in which a command goes on."""
+
+    def __init__(self, source: str) -> None:
+        self._source = source
+        self._told = -1
+
+    def enter(self) -> None:
+        """Go on in a fork; who called it waits, and leaves as the fork does.
+
+        Raises:
+            Exit: in the caller's process, with the fork's exit code.
+            BundleError: there, too, when the fork died of a signal.
+        """
+        for stream in (sys.stdout, sys.stderr):
+            stream.flush()
+        parent, (heard, told) = os.getpid(), os.pipe()
+        os.set_blocking(heard, False)  # what the fork has forked may live on
+        before = signal.pthread_sigmask(signal.SIG_BLOCK, {*_ENDING, signal.SIGCHLD})
+        try:
+            pid = os.fork()
+        except OSError:  # no more processes for us: then here
+            pid = 0
+        else:
+            if pid == 0:
+                process.end_with(parent)
+        if pid:
+            os.close(told)
+            self._leave(_waited(pid), is_done=_has_told(heard))
+        self._told = told
+        os.close(heard)
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+
+    def done(self) -> None:
+        """The work is done: whatever ends the process now, it stays."""
+        with suppress(OSError):
+            os.write(self._told, b"1")
+
+    def _leave(self, code: int, *, is_done: bool) -> None:
+        if code >= 0:
+            raise Exit(code)
+        name = signal.Signals(-code).name if -code in set(signal.Signals) else "a signal"
+        end = "It was saved before." if is_done else "Nothing was saved."
+        raise BundleError(
+            f"The process that loaded `{self._source}` died of {name} (signal {-code}). {end}",
+            hint=_MEMORY if -code == signal.SIGKILL else _CODE,
+        )
+
+
+def _has_told(heard: int) -> bool:
+    try:
+        return bool(os.read(heard, 1))
+    except BlockingIOError:
+        return False
+
+
+def _waited(pid: int) -> int:
+    """The exit code of the fork; signals for us are passed on, unless it has got them, too."""
+    signal.signal(signal.SIGCHLD, signal.SIG_DFL)
+    while True:
+        found = signal.sigwaitinfo({*_ENDING, signal.SIGCHLD})
+        if found.si_signo in _ENDING and found.si_code != _BY_KERNEL:
+            signal.sigtimedwait({signal.SIGCHLD}, _UNWINDING)
+        ended, status = os.waitpid(pid, os.WNOHANG)
+        if ended:
+            return os.waitstatus_to_exitcode(status)
+        if found.si_signo in _ENDING and found.si_code != _BY_KERNEL:
+            os.kill(pid, found.si_signo)
