@@ -5,12 +5,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from ...runtime import canonical
 from ...runtime import digest as digests
 from ...runtime.errors import InvalidBundle
 from ...runtime.manifests.bundle_manifest import BundleManifest
 from ...runtime.manifests.file_entry import FileEntry
 from ...runtime.manifests.model_manifest import ModelManifest
+from ..archives.contents.inventory import read_config
 from ..store import Blob, oci
 from ..tag import Kind
 from .http.limits import Limits
@@ -67,19 +67,13 @@ class Artifact:
         Raises:
             InvalidBundle: when it does not, or is no such file.
         """
-        document = _document(config, where)
-        if not _is_canonical(document, config):  # a key that stands twice, NaN
-            raise _odd(where, f"`{oci.CONFIG_NAME[self.kind]}` is not as this program writes it")
+        name = oci.CONFIG_NAME[self.kind]
         try:
-            found = (
-                ModelManifest.from_json(document)
-                if self.kind == "model"
-                else BundleManifest.from_json(document)
-            )
-        except (KeyError, TypeError, ValueError, AttributeError, RecursionError) as error:
-            raise _odd(where, f"`{oci.CONFIG_NAME[self.kind]}` cannot be read") from error
+            found = read_config(self.kind, config)
+        except ValueError as error:
+            raise _odd(where, f"`{name}` cannot be used: {error}") from error
         if _sorted(found.files) != _sorted(self.files):
-            raise _odd(where, f"`{oci.CONFIG_NAME[self.kind]}` speaks of other files")
+            raise _odd(where, f"`{name}` speaks of other files")
         return found
 
 
@@ -123,13 +117,6 @@ def _check_types(config: Blob, files: Sequence[FileEntry], where: str) -> None:
     paths: list[Any] = [entry.path for entry in files]
     if not all(isinstance(path, str) for path in paths):
         raise _odd(where, "a file has no path")
-
-
-def _is_canonical(document: dict[str, Any], data: bytes) -> bool:
-    try:
-        return canonical.dumps(document) == data
-    except (ValueError, RecursionError):
-        return False
 
 
 def _sorted(files: Sequence[FileEntry]) -> list[FileEntry]:

@@ -57,7 +57,7 @@ class Inventory:
         kind = _kind(manifest)
         name = oci.CONFIG_NAME[kind]
         try:
-            known = _read(kind, config)
+            known = read_config(kind, config)
             _check_files(known.files, name)
         except (ValueError, TypeError, RecursionError, BundleError) as error:
             raise _unusable(name, error) from error
@@ -147,7 +147,13 @@ def config_of(manifest: bytes) -> Blob:
     return blob
 
 
-def _read(kind: Kind, config: bytes) -> ModelManifest | BundleManifest:
+def read_config(kind: Kind, config: bytes) -> ModelManifest | BundleManifest:
+    """A model.json or bundle.json from elsewhere, which can be written in one way alone.
+
+    Raises:
+        ValueError: when it is no JSON, or is written in another way.
+        InvalidBundle: when it is neither.
+    """
     document = strict_json.loads(config)
     if canonical.dumps(document) != config:
         raise ValueError("it is not in canonical form")

@@ -140,10 +140,10 @@ def test_limits_hold(manifest, own_store):
 @pytest.mark.parametrize(
     ("data", "why"),
     [
-        (b"", "not JSON"),
-        (b"[" * 100_000, "not JSON"),
-        (b"[]\n", "not a JSON object"),
-        (b"{} \n", "not as this program writes it"),
+        (b"", "it is no JSON"),
+        (b"[" * 100_000, "nested too deeply"),
+        (b"[]\n", "names no schema version"),
+        (b"{} \n", "not in canonical form"),
         (b"{}\n", "names no schema version"),
         (b'{"io.modelbundle.model.v1":5}\n', "names no schema version"),
         (b'{"io.modelbundle.model.v1":{}}\n', "names no schema version"),
