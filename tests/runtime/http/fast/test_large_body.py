@@ -5,6 +5,7 @@ import functools
 import itertools
 import json
 import random
+import time
 
 import numpy as np
 import pytest
@@ -96,8 +97,8 @@ def test_any_requests_in_any_pieces_get_the_same_answers_in_order(hear, seed):
 def fast(tmp_path):
     """One way, in a loop of its own: `fast(work, **serve)` runs `work(way)`."""
 
-    def run(work, **serve):
-        write_model(tmp_path / "models" / "sums", Moody(), inputs=WIDE)
+    def run(work, model=None, **serve):
+        write_model(tmp_path / "models" / "sums", model or Moody(), inputs=WIDE)
         way = Way(write_bundle(tmp_path, serve=LIMITS | serve))
 
         async def whole():
@@ -195,6 +196,46 @@ def test_who_is_too_slow_is_told_so(fast):
     said = fast(work, limits={"receive_timeout": 0.2})
     assert said.startswith(b"HTTP/1.1 200")
     assert said.count(b"HTTP/1.1 408") == 1
+
+
+class Held(Moody):
+    """Answers when a file is there."""
+
+    def __init__(self, gate):
+        self.gate = gate
+
+    def predict(self, rows):
+        while not self.gate.exists():
+            time.sleep(0.001)
+        return super().predict(rows)
+
+
+@pytest.mark.parametrize("name", ["small", "large"])
+def test_who_is_too_slow_behind_another_request_keeps_no_memory_from_others(fast, name, tmp_path):
+    """It is told when it is its turn."""
+
+    async def work(way):
+        client, protocol = await way.connect()
+        loop, said = asyncio.get_running_loop(), b""
+        budget = way.application.fast_path.budget
+        with client:
+            protocol.data_received(ALL["small"])
+            first = budget.used
+            protocol.data_received(ALL[name][:15_000])
+            used = [budget.used - first]
+            while not protocol._farewell:  # noqa: ASYNC110
+                await asyncio.sleep(0.01)
+            used.append(budget.used - first)
+            (tmp_path / "gate").touch()
+            while piece := await loop.sock_recv(client, 1 << 16):
+                said += piece
+        return said, [*used, budget.used]
+
+    model = Held(tmp_path / "gate")
+    said, (coming, late, after) = fast(work, model=model, limits={"receive_timeout": 0.2})
+    assert [said[9:12], said.count(b"HTTP/1.1"), said.count(b" 408 ")] == [b"200", 2, 1]
+    assert coming > 14_000
+    assert (late, after) == (0, 0)
 
 
 # --- the memory ---
