@@ -1,4 +1,4 @@
-"""The protocol that every adapter keeps: a class of nine short methods, no base class needed."""
+"""The protocol that every adapter keeps: a class of nine short methods; it need not inherit it."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -42,7 +42,7 @@ class Framework(Protocol):
     """Format -> the name under which a file of that format is kept."""
     executing: frozenset[str]
     """The formats whose loading may run code out of the file."""
-    is_typed: bool
+    is_typed: bool = False
     """Whether `signatures` knows the exact dtypes, better than a sample does."""
 
     def matches(self, model: object) -> bool:
@@ -68,6 +68,7 @@ class Framework(Protocol):
 
     def prepare(self, model: Any) -> Any:
         """A live object as the methods below take it: mostly the object itself."""
+        return model
 
     def methods(self, model: Any) -> tuple[str, ...]:
         """Names of the methods worth serving, the default first."""

@@ -5,10 +5,10 @@ from pathlib import Path
 from typing import Any
 
 from ..errors import InvalidModel
-from .framework import Saved
+from .framework import Framework, Saved
 
 
-class FromDirectory:
+class FromDirectory(Framework):
     """What such adapters have in common.
 
     called   what a directory of theirs is called, at the beginning of a sentence
@@ -33,7 +33,3 @@ class FromDirectory:
         raise InvalidModel(
             f"{self.called} is saved from its directory.", hint="Run `bundle save NAME DIRECTORY`."
         )
-
-    def prepare(self, model: Any) -> Any:
-        """The object itself."""
-        return model

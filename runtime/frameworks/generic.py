@@ -8,19 +8,18 @@ from ..manifests.signature import Signature
 from ..pickles.scanning import scan
 from . import pickle_file
 from .answer import settled
-from .framework import Saved, lineage
+from .framework import Framework, Saved, lineage
 
 _METHODS = ("predict", "predict_proba", "transform", "score")
 _ENCODERS = ("predict", "encode")  # of texts: a call of theirs takes tokens
 _TABLES = frozenset({"pandas", "polars"})  # a table's `transform` is about itself
 
 
-class Generic:
+class Generic(Framework):
     """Functions, the author's objects, models of libraries without an adapter, plain data."""
 
     name = "generic"
     distributions: tuple[str, ...] = ("numpy",)
-    is_typed = False
     extra = "cloudpickle"
     formats: Mapping[str, str] = {"pickle": "model.pkl", "joblib": "model.joblib"}
     executing = frozenset(formats)
@@ -49,10 +48,6 @@ class Generic:
     ) -> Any:
         """Unpickle under the policy."""
         return pickle_file.load(directory / self.formats[format], format, options, pickles)
-
-    def prepare(self, model: Any) -> Any:
-        """The object itself."""
-        return model
 
     def methods(self, model: Any) -> tuple[str, ...]:
         """Its own methods of the usual names; a bare callable has `predict`, data has none."""

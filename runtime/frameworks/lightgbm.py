@@ -11,17 +11,16 @@ from ..data.rows import table
 from ..errors import InvalidModel
 from ..manifests.signature import Field, Side, Signature
 from ..pickles.scanning import scan
-from .framework import Saved
+from .framework import Framework, Saved
 
 _WRAPPERS = frozenset({"LGBMModel", "LGBMRegressor", "LGBMClassifier", "LGBMRanker"})
 
 
-class Lightgbm:
+class Lightgbm(Framework):
     """The booster as text; a wrapper's class, parameters and labels beside it."""
 
     name = "lightgbm"
     distributions: tuple[str, ...] = ("lightgbm", "numpy")
-    is_typed = False
     extra = "lightgbm"
     formats: Mapping[str, str] = {"text": "model.txt", "pickle": "model.pkl"}
     executing = frozenset({"pickle"})
@@ -71,10 +70,6 @@ class Lightgbm:
         if options["class"] not in _WRAPPERS:
             raise InvalidModel(f"LightGBM has no model `{options['class']}`.")
         return _restore(getattr(lightgbm, options["class"]), booster, options)
-
-    def prepare(self, model: Any) -> Any:
-        """The object itself."""
-        return model
 
     def methods(self, model: Any) -> tuple[str, ...]:
         """`predict`, and a classifier's `predict_proba`."""

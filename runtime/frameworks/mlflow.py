@@ -19,7 +19,6 @@ class Mlflow(FromDirectory):
     name = "mlflow"
     called = "An MLflow model"
     distributions: tuple[str, ...] = ("mlflow", "pandas", "numpy")
-    is_typed = False
     extra = "mlflow-skinny pandas"
     formats: Mapping[str, str] = {"pyfunc": f"{HOME}/MLmodel"}
     executing = frozenset(formats)

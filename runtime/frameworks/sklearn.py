@@ -13,19 +13,18 @@ from ..pickles import pickling
 from ..pickles.scanning import scan
 from . import pickle_file, skops_file, threads
 from .answer import settled
-from .framework import Saved, lineage
+from .framework import Framework, Saved, lineage
 from .values import sklearn_gaps, sklearn_refusal
 
 _METHODS = ("predict", "predict_proba", "decision_function", "transform", "score_samples")
 _SEARCHES = ("kneighbors",)  # where there is nothing else to serve
 
 
-class Sklearn:
+class Sklearn(Framework):
     """Estimators, by pickle."""
 
     name = "sklearn"
     distributions: tuple[str, ...] = ("sklearn", "numpy", "scipy", "joblib")
-    is_typed = False
     extra = "scikit-learn"
     formats: Mapping[str, str] = {
         "pickle": "model.pkl",

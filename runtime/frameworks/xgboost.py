@@ -13,7 +13,7 @@ from ..errors import InvalidModel, NoDevice
 from ..manifests.signature import Field, Side, Signature
 from ..pickles.scanning import scan
 from . import threads
-from .framework import Saved
+from .framework import Framework, Saved
 from .values import xgboost_categories, xgboost_columns
 from .values.xgboost_categories import Categories, CutTexts, Learned
 
@@ -21,12 +21,11 @@ _HEAD = 4096  # bytes: the first keys of a model are within
 _DTYPES = {"int": "int64", "i": "bool", "c": "category"}  # of booster.feature_types; else float
 
 
-class Xgboost:
+class Xgboost(Framework):
     """Boosters as UBJSON; wrappers with their class and parameters beside it."""
 
     name = "xgboost"
     distributions: tuple[str, ...] = ("xgboost", "numpy")
-    is_typed = False
     extra = "xgboost"
     formats: Mapping[str, str] = {"ubj": "model.ubj", "json": "booster.json", "pickle": "model.pkl"}
     executing = frozenset({"pickle"})
@@ -96,10 +95,6 @@ class Xgboost:
             # Not `set_params`: it gives the booster all of them, also what only training reads.
             model.device = device
             model.n_jobs = count or model.n_jobs
-        return model
-
-    def prepare(self, model: Any) -> Any:
-        """The object itself."""
         return model
 
     def methods(self, model: Any) -> tuple[str, ...]:
