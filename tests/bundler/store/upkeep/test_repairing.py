@@ -150,6 +150,28 @@ def test_a_ref_alone_is_mended_when_its_item_is_asked_for(own_store, add_model):
     assert store.find("iris").digest == item.digest
 
 
+@pytest.mark.parametrize("kind", ["model", "bundle"])
+def test_what_the_index_says_is_no_reason_to_touch_a_sound_ref(own_store, saver, kind, tmp_path):
+    """Nor is a document that says nothing to us one to give up."""
+    save = saver(own_store)
+    sound = save("iris", files={"w": b"1"}, kind=kind, version="1.0")
+    lost = save("iris", files={"w": b"2"}, kind=kind, version="2.0")
+    other = save("other", files={"w": b"3"}, kind=kind, version="2.0")
+    refs = own_store.root / f"refs/{kind}s"
+    before = (refs / "iris/1.0").read_bytes(), (refs / "other/2.0").read_bytes()
+    (refs / "iris/2.0").write_bytes(b"?")
+    spoil(own_store.blob(own_store.files(lost)[0].digest))
+    store = Store(own_store.root)
+
+    assert store.repair(copies=[backup(tmp_path / "b", [b"2"])]).left == []
+
+    assert ((refs / "iris/1.0").read_bytes(), (refs / "other/2.0").read_bytes()) == before
+    found = store.find("iris:2.0")
+    assert (found.digest, found.framework, found.executes_code) == (lost.digest, None, True)
+    assert store.find("iris").version == lost.version
+    assert {sound.digest, other.digest} < {item.digest for item in store.items(kind)}
+
+
 def test_fixed_files_index_and_trust_are_written_again(own_store, add_model):
     item = add_model(executes=True)
     for name in ("index.json", "oci-layout", "layout.json", f"trust/{item.digest[7:]}"):

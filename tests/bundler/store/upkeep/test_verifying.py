@@ -1,6 +1,7 @@
 """Verification: one flipped bit anywhere is found, named, and harms nothing else."""
 
 import random
+from dataclasses import replace
 
 import pytest
 
@@ -83,6 +84,21 @@ def test_damage_is_told_with_file_expected_and_got(store, save):
     assert (damage.tag, damage.path) == (f"model:{item.tag}", "model.bin")
     assert damage.what.startswith(f"expected {digest}, got sha256:")
     assert store.verify([item]) == [damage]
+
+
+def test_a_ref_that_names_another_items_manifest_is_damage(store, save):
+    one, other = save("one", files={"w": b"1"}), save("other", files={"w": b"2"})
+    store._refs.restore(replace(one, manifest=other.manifest, manifest_size=other.manifest_size))
+    (damage,) = store.verify()
+    assert (damage.tag, damage.path) == (f"model:{one.tag}", "model.json")
+    assert damage.what == f"expected {one.digest}, got {other.digest}"
+
+
+def test_a_sound_tree_is_used_as_it_is(store, save):
+    item = save()
+    before = store.directory(item).stat().st_ino
+    assert store.verify() == []
+    assert store.directory(item).stat().st_ino == before
 
 
 def test_damage_stays_local(store, save):
