@@ -39,6 +39,22 @@ class FastProtocol(LimitedProtocol):
     in the order of their requests without being held together by anything else.
     """
 
+    __slots__ = (
+        "_budget",
+        "_claimed",
+        "_coming",
+        "_cycle",
+        "_is_beyond",
+        "_is_fast",
+        "_known",
+        "_memo",
+        "_parts",
+        "_pipeline",
+        "_raw_head",
+        "_readiness",
+        "_rested",
+    )
+
     fast_path: "FastPath"
 
     def __init__(

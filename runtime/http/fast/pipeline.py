@@ -1,6 +1,5 @@
 """Pipeline: the requests of one connection that wait for their answers, in their order."""
 
-from collections import deque
 from typing import Generic, Protocol, TypeVar
 
 from .queued_reply import QueuedReply
@@ -53,7 +52,7 @@ class Pipeline(Generic[P]):
 
     def __init__(self, protocol: PipelineConnection) -> None:
         self.protocol = protocol
-        self.waiting: deque[P] = deque()
+        self.waiting: list[P] = []  # a few at most, and mostly one: a deque has 64 places
         self.more_body = False  # a request's head has come, and not yet all of its body
         self.is_closing = False  # the connection ends with the last of those that wait
         self.disconnected = False
@@ -78,7 +77,7 @@ class Pipeline(Generic[P]):
         waiting = self.waiting
         parts = []
         while waiting and (reply := waiting[0].reply) is not None:
-            first = waiting.popleft()
+            first = waiting.pop(0)
             parts.append(reply.encode(first.id, is_last=self.is_closing and not waiting))
         if parts:
             self.protocol.write(b"".join(parts))
