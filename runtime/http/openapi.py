@@ -107,6 +107,7 @@ def _operation(
 
 _BINARY: Json = {"type": "string", "format": "binary"}
 _FORM: Json = {"type": "object"}
+_EACH_A_ROW = frozenset({"str", "bytes", "image"})  # parts of a form, whatever they are called
 
 
 def _model_request(signature: Signature, samples: Samples | None, formats: Collection[str]) -> Json:
@@ -163,8 +164,9 @@ def _service_content(side: Mapping[str, Any], formats: Collection[str], *, is_an
     array = of_instances(schema)
     if not is_answer and array is not None and CSV in content:
         content[CSV] = {"schema": csv_schema(array)}
-    if not is_answer and NPZ in kinds and MULTIPART in content:
-        content[MULTIPART] = _whole(body["schema"])
+    if not is_answer and MULTIPART in content and side.get("kind") not in _EACH_A_ROW:
+        is_rows = "parameter" in side and list(schema.get("properties", ())) == ["instances"]
+        content[MULTIPART] = _whole(body["schema"]) if is_rows else body
     return content
 
 

@@ -194,7 +194,7 @@ class BatchOperation(_ApiOperation):
         batch = (await self._read(call))[self._name]
         call.rows = rows = table.rows(batch)
         if not rows:
-            return self._answers.write([])
+            raise InvalidInput("instances: expected at least one row, got none.")
         key = None if isinstance(batch, list) else table.key(OBJECTS, batch)
         request = call.queue(batch, rows)
         self._batcher.enqueue(request, key)

@@ -9,8 +9,8 @@ from typing import Any
 import orjson
 
 from ...errors import InvalidInput
+from .predictions import LEAST, MOST
 
-_LEAST, _MOST = -(2**63), 2**64 - 1
 _SHOWN = 24  # digits of a number that an error repeats
 
 
@@ -20,7 +20,7 @@ def check(values: list[Any], path: str = "") -> None:
     Raises:
         InvalidInput: for the first of them, with its place.
     """
-    if not _is_narrow(values):
+    if not is_narrow(values):
         for row, value in enumerate(values):
             _check(value, f"instances[{row}]{path}")
 
@@ -31,12 +31,12 @@ def check_one(value: Any, place: str) -> None:
     Raises:
         InvalidInput: for the first such number in it.
     """
-    if not _is_narrow(value):
+    if not is_narrow(value):
         _check(value, place)
 
 
-def _is_narrow(value: Any) -> bool:
-    """A look at each number would take many times as long."""
+def is_narrow(value: Any) -> bool:
+    """Whether no whole number in it has more; a look at each would take many times as long."""
     try:
         orjson.dumps(value, default=_nothing, option=orjson.OPT_NON_STR_KEYS)
     except TypeError:
@@ -55,7 +55,7 @@ def _check(value: Any, place: str) -> None:
     elif type(value) is list:
         for index, item in enumerate(value):
             _check(item, f"{place}[{index}]")
-    elif type(value) is int and not _LEAST <= value <= _MOST:
+    elif type(value) is int and not LEAST <= value <= MOST:
         digits = str(value)
         shown = digits if len(digits) <= _SHOWN else f"{digits[:_SHOWN]}..."
         raise InvalidInput(f"{place}: expected a whole number of up to 64 bits, got {shown}.")

@@ -20,7 +20,7 @@ from .fragments import Fragments, Unfit
 
 _Read = Callable[[Fragments], list[Any]]
 _MISSING = ("NAType", "NaTType")  # of pandas; the first is equal to nothing, the other a datetime
-_LEAST, _MOST = -(2**63), 2**64 - 1  # of whole numbers in JSON, as orjson reads and writes it
+LEAST, MOST = -(2**63), 2**64 - 1  # of whole numbers in JSON, as orjson reads and writes it
 
 
 def to_instances(output: Any, *, nan_as_null: bool = False) -> list[Any]:
@@ -136,6 +136,8 @@ def _refuse_nan(array: np.ndarray, *, nan_as_null: bool) -> None:
 
 def _plain(value: Any, *, nan_as_null: bool) -> Any:
     """`value` out of JSON's own types."""
+    if type(value) is orjson.Fragment:
+        return value  # JSON already
     if isinstance(value, np.ndarray):
         return _nested(value, nan_as_null=nan_as_null)
     if isinstance(value, Mapping):
@@ -185,7 +187,7 @@ def _told(value: Any) -> Any:
 
 
 def _whole(value: int) -> int:
-    if _LEAST <= value <= _MOST:
+    if LEAST <= value <= MOST:
         return value
     raise PredictionFailed("A whole number of more than 64 bits is not JSON.")
 

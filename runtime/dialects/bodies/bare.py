@@ -121,7 +121,7 @@ async def _called(served: Served, inquiry: Inquiry, body: bytes, accept: str) ->
     told = await served.call(inquiry, b'{"instances":' + body + b"}", JSON, accept)
     if isinstance(told, Stream) or told.content_type != JSON:
         return as_reply(told)
-    return Reply(orjson.dumps(_predictions(told)))
+    return Reply(instances.written(_predictions(told)))
 
 
 def takes_rows(served: Served) -> bool:
@@ -148,7 +148,7 @@ async def ask_rows(served: Served, inquiry: Inquiry, rows: list[Any]) -> list[An
 
 def _predictions(told: Payload) -> list[Any]:
     """What stands in the envelope of an answer; an answer of another form is one prediction."""
-    value = orjson.loads(told.body)
+    value = instances.exact(told.body)
     if type(value) is dict and value.keys() == {"predictions"}:
         value = value["predictions"]
     return value if type(value) is list else [value]

@@ -5,7 +5,6 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
-import orjson
 
 from ...data.codecs import instances, npy
 from ...data.payload import JSON, NPY, Payload
@@ -113,7 +112,7 @@ def _tensors(answer: Payload) -> list[Tensor]:
         return from_output(_FREE, npy.loads(answer.body))
     if kind != JSON:
         return [Tensor("output", "BYTES", [1], [answer.body])]
-    value = orjson.loads(answer.body)
+    value = instances.exact(answer.body)
     if type(value) is dict and list(value) == ["predictions"]:
         return from_output(_FREE, value["predictions"])
     return from_output(_FREE, [value])

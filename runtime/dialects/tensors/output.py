@@ -8,7 +8,8 @@ from typing import Any
 import numpy as np
 import orjson
 
-from ...data.rows import column, predictions
+from ...data.codecs import instances
+from ...data.rows import column, free_values, predictions
 from ...data.rows.fragments import Fragments, Unfit
 from ...data.rows.stacking import stacked
 from ...errors import PredictionFailed
@@ -251,5 +252,10 @@ def _bytes(value: Any) -> bytes:
         return value
     if _is_base64(value):
         return base64.b64decode(value["b64"])
-    plain = predictions.to_instances([value], nan_as_null=True)[0]
+    try:
+        plain = predictions.to_instances([value], nan_as_null=True)[0]
+    except PredictionFailed:
+        if free_values.is_narrow(value):
+            raise
+        return instances.written(value)  # an API's answer, whose numbers may be of any length
     return plain.encode("utf-8", "surrogatepass") if type(plain) is str else orjson.dumps(plain)

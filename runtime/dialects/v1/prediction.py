@@ -306,9 +306,9 @@ def _renamed(body: bytes, key: str) -> bytes:
 
 
 def _keyed(answer: Payload, key: str) -> bytes:
-    value = orjson.loads(answer.body)
+    value = instances.exact(answer.body)
     if type(value) is dict and key in value:
         return answer.body
     if type(value) is dict and value.keys() == {"predictions"}:
-        return orjson.dumps({key: value["predictions"]})
+        return instances.written({key: value["predictions"]})
     return orjson.dumps({key: orjson.Fragment(answer.body)})

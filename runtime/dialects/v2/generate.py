@@ -185,7 +185,7 @@ def _alone(value: Any, schema: Mapping[str, Any]) -> Any:
 
 def _read(body: bytes, content_type: str) -> Any:
     if content_type.partition(";")[0] == _JSON:
-        return orjson.loads(body)
+        return instances.exact(body)
     return body.decode("utf-8", "replace")
 
 
@@ -233,7 +233,7 @@ def _item(event: bytes) -> Any:
     lines = event.split(b"\n")
     data = b"\n".join(line[5:].strip() for line in lines if line.startswith(b"data:"))
     try:
-        value = orjson.loads(data)
+        value = instances.exact(data)
     except orjson.JSONDecodeError:
         return event.decode("utf-8", "replace")
     if b"event: error" in lines:

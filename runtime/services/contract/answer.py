@@ -17,6 +17,7 @@ from ...data.media import ranked
 from ...data.payload import Codec, Payload
 from ...data.rows import table
 from ...data.rows.foreign_array import as_numpy
+from ...data.rows.predictions import LEAST, MOST
 from ...manifests.signature import OBJECTS
 from . import iso_duration, wire
 from .binary import encoded
@@ -98,6 +99,8 @@ def plain(value: Any) -> Any:  # noqa: PLR0911  # one line a family
     """Records, images, enums and their like as JSON's own types; arrays are left to the table."""
     if isinstance(value, enum.Enum):
         return plain(value.value)
+    if type(value) is int and not LEAST <= value <= MOST:
+        return orjson.Fragment(str(value))  # it was taken so, and orjson writes none
     if isinstance(value, str | int | float | np.ndarray) or value is None:
         return value
     if isinstance(value, Mapping):

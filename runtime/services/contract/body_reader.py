@@ -115,10 +115,12 @@ class BodyReader:
     def _multipart(self, body: bytes, content_type: str) -> dict[str, Any]:
         parts = form.loads(body, content_type)
         if self._form == "parameters" and not self._batchable:
-            return arguments(form.values(parts, self._parameters), self._parameters)
+            specs = {each.name: each.decoder.spec for each in self._parameters}
+            return arguments(form.values(parts, specs), self._parameters)
         parameter = self._parameters[0]
         if self._form == "record":
-            return {parameter.name: parameter.decoder.read(form.values(parts, ()), "")}
+            fields = form.of_record(parameter.decoder.spec.schema)
+            return {parameter.name: parameter.decoder.read(form.values(parts, fields), "")}
         if self._kind in _RAW:
             self._check_rows(len(parts))
             return {parameter.name: parameter.decoder.read(form.rows(parts), "instances")}

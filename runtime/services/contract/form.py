@@ -7,13 +7,14 @@ from ...data import media
 from ...data.codecs import instances, multipart, npy
 from ...data.codecs.multipart import Part
 from ...errors import BadPayload
-from .record import RecordField
-from .spec import Spec
+from .spec import NAMED, Spec
 
 _BINARY = frozenset({"bytes", "image"})
+_NO_SCALARS = frozenset({"array", "object", "null"})
+_BASE64 = NAMED["builtins.bytes"].schema["anyOf"]
 
 
-def values(parts: Sequence[Part], parameters: Sequence[RecordField]) -> dict[str, Any]:
+def values(parts: Sequence[Part], specs: Mapping[str, Spec]) -> dict[str, Any]:
     """One value a name, as JSON would bring it; files as bytes, arrays as arrays.
 
     A name that stands more than once, and the name of a list, has a list.
@@ -21,13 +22,21 @@ def values(parts: Sequence[Part], parameters: Sequence[RecordField]) -> dict[str
     Raises:
         BadPayload: when a part is not what it says.
     """
-    specs = {each.name: each.decoder.spec for each in parameters}
     found: dict[str, list[Any]] = {}
     for part in parts:
         found.setdefault(part.name, []).append(_value(part, specs.get(part.name)))
     return {
         name: items[0] if len(items) == 1 and not _wants_list(specs.get(name), items[0]) else items
         for name, items in found.items()
+    }
+
+
+def of_record(schema: Mapping[str, Any]) -> dict[str, Spec]:
+    """What is known of the fields of a record, by its schema."""
+    fields: Mapping[str, Mapping[str, Any]] = schema.get("properties", {})
+    return {
+        name: Spec("bytes" if each.get("anyOf") == _BASE64 else "json", each)
+        for name, each in fields.items()
     }
 
 
@@ -79,5 +88,9 @@ def _guessed(part: Part) -> Any:
 
 
 def _wants_list(spec: Spec | None, value: Any) -> bool:
-    is_list = spec is not None and spec.kind == "json" and spec.schema.get("type") == "array"
-    return is_list and not isinstance(value, list)
+    if spec is None or spec.kind != "json" or isinstance(value, list):
+        return False
+    if spec.schema.get("type") == "array":
+        return True
+    kinds = {each.get("type") for each in spec.schema.get("anyOf", ())}
+    return "array" in kinds <= _NO_SCALARS and not isinstance(value, dict | None)

@@ -42,7 +42,13 @@ NULL = _json("null")
 DATAFRAME = Spec("dataframe", {"type": "array", "items": {"type": "object"}})
 ARRAY = "numpy.ndarray"
 
-DECIMAL = r"^[+-]?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][+-]?[0-9]+)?$"
+DECIMAL = r"^[+-]?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][+-]?[0-9]{1,3})?$"
+DURATION = (  # ISO 8601 without years and months, which are no fixed time
+    r"^[+-]?P(?=.)([0-9]{1,8}W)?([0-9]{1,9}D)?"
+    r"(T(?=[0-9])([0-9]{1,9}H)?([0-9]{1,9}M)?([0-9]{1,9}([.,][0-9]{1,6})?S)?)?$"
+)
+_SECONDS = {"minimum": -86_399_999_913_600, "maximum": 86_399_999_999_999}
+_WHOLE, _NUMBER = "^-?[0-9]+$", r"^-?(0|[1-9][0-9]*)(\.[0-9]+)?([eE][+-]?[0-9]{1,2})?$"
 _PATH = _json("string", format="path")
 
 NAMED: Mapping[str, Spec] = {
@@ -63,7 +69,8 @@ NAMED: Mapping[str, Spec] = {
     "datetime.date": _json("string", format="date"),
     "datetime.time": _json("string", format="time"),
     "datetime.timedelta": Spec(
-        "json", {"anyOf": [{"type": "string", "format": "duration"}, {"type": "number"}]}
+        "json",
+        {"anyOf": [{"type": "string", "pattern": DURATION}, {"type": "number"} | _SECONDS]},
     ),
     "decimal.Decimal": Spec(
         "json", {"anyOf": [{"type": "string", "pattern": DECIMAL}, {"type": "number"}]}
@@ -155,11 +162,12 @@ def generic(name: str, arguments: Sequence[Spec]) -> Spec:
 
 def _keyed(key: Mapping[str, Any]) -> dict[str, Any]:
     """What the names in an object must be, where the type of the keys says it in strings."""
-    if key == {"type": "integer"}:
-        return {"propertyNames": {"pattern": "^-?[0-9]+$"}}
-    texts = key.get("type") == "string" and len(key) > 1
-    names = "enum" in key and all(type(each) is str for each in key["enum"])
-    return {"propertyNames": key} if texts or names else {}
+    if key in ({"type": "integer"}, {"type": "number"}):
+        return {"propertyNames": {"pattern": _WHOLE if key["type"] == "integer" else _NUMBER}}
+    if "enum" in key:
+        names = [each if type(each) is str else json.dumps(each) for each in key["enum"]]
+        return {"propertyNames": {"enum": names}}
+    return {"propertyNames": key} if key.get("type") == "string" and len(key) > 1 else {}
 
 
 def array(note: Array) -> Spec:

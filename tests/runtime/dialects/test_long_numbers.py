@@ -23,8 +23,8 @@ import modelbundle as mb
 @mb.service
 class Says:
     @mb.api
-    def say(self, value: Any, count: int = 0) -> str:
-        return f"{value} {count}"
+    def say(self, value: Any, count: int = 0) -> Any:
+        return {"got": value, "count": count}
     @mb.api
     def text(self, words: str, seed: int = 0) -> str:
         return f"{words} {seed}"
@@ -88,7 +88,7 @@ def test_an_authors_class_gets_them_exactly(tmp_path):
         asked, answers(tmp_path, asked, models=(), service="says:Says", routes=routes), strict=True
     ):
         assert (path, answer.status_code) == (path, 200), answer.text
-        assert str(LONG) in answer.text, path
+        assert str(LONG) in answer.text, (path, answer.text)
 
 
 @pytest.mark.parametrize("row", [LONG, {"a": [LONG]}])

@@ -219,7 +219,6 @@ def b64(data):
         ("/point", {"x": 3}, {"x": 3, "color": "red"}),
         ("/person", {"age": 4}, {"age": 4, "city": "Oslo"}),
         ("/people", {"instances": [{"age": 4}]}, {"predictions": [{"age": 4, "city": "Oslo"}]}),
-        ("/people", {"instances": []}, {"predictions": []}),
         (
             "/frame",
             {"instances": [{"a": 1, "b": 2, "c": "x"}]},
@@ -297,6 +296,7 @@ def test_arrays_and_frames_come_as_npy_and_csv_too(kinds):
             "instances[1].age: input should be",
         ),
         ("/people", {"inputs": []}, "Unknown key `inputs`"),
+        ("/people", {"instances": []}, "at least one row"),
         ("/frame", {"instances": [{"a": 1}, {"b": 1}]}, "instances[1]: field `a` is missing."),
         ("/frame", {"instances": [{"a": [1]}]}, "instances[0].a: expected a single value"),
         ("/frame", {"instances": []}, "at least one row"),

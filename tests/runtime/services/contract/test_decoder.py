@@ -98,6 +98,7 @@ TREES = st.recursive(
     max_leaves=5,
 )
 TEXT = st.text(st.characters(exclude_categories=["Cs"]))
+DECIMALS = st.decimals(-(10**40), 10**40, allow_nan=False, allow_infinity=False)
 VALUES = {
     int: NUMBERS,
     float: FLOATS,
@@ -127,10 +128,8 @@ VALUES = {
     dict[str, Point | None]: st.dictionaries(TEXT, POINTS | st.none()),
     dict[Color, int]: st.dictionaries(st.sampled_from(Color), NUMBERS),
     dict[Level, int]: st.dictionaries(st.sampled_from(Level), NUMBERS),
-    dict[uuid.UUID, Decimal]: st.dictionaries(
-        st.uuids(), st.decimals(allow_nan=False, allow_infinity=False)
-    ),
-    Decimal: st.decimals(allow_nan=False, allow_infinity=False),
+    dict[uuid.UUID, Decimal]: st.dictionaries(st.uuids(), DECIMALS),
+    Decimal: DECIMALS,
     dt.timedelta: st.timedeltas(),
     pathlib.Path: st.just(pathlib.Path("a/b.txt")),
     Place: st.builds(Place, FLOATS, FLOATS, st.none() | TEXT),
@@ -204,8 +203,8 @@ def test_any_json_is_read_or_refused_with_its_place(annotation, value):
         (Options, {"top": 1, "share": 2}, "x.share: expected at most 1, got 2."),
         (Decimal, True, "x: expected a decimal number, got true."),
         (Decimal, "nan", 'x: expected a decimal number, got the string "nan".'),
-        (Decimal, "1e9999999", "x: expected a decimal number of up to 6144 digits"),
-        (Decimal, "1e99999999999999999999", "x: expected a decimal number of up to 6144 digits"),
+        (Decimal, "1e9999999", "x: expected a decimal number, got the string"),
+        (Decimal, "1e99999999999999999999", "x: expected a decimal number, got the string"),
         (dt.timedelta, "P1Y", "x: expected an ISO 8601 duration, or seconds, got the string"),
         (dt.timedelta, 1e300, "x: expected an ISO 8601 duration, or seconds, got 1e+300."),
         (pathlib.Path, "a\0", "x: expected a path"),
