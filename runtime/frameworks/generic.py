@@ -6,7 +6,7 @@ from typing import Any
 
 from ..manifests.signature import Signature
 from ..pickles.scanning import scan
-from . import pickle_file
+from . import keras_backend, pickle_file
 from .answer import settled
 from .framework import Framework, Saved, lineage
 
@@ -67,4 +67,4 @@ class Generic(Framework):
 
     def call(self, model: Any, method: str, batch: Any) -> Any:
         """Call the method, or the object itself where it has no `predict`."""
-        return settled(getattr(model, method, model)(batch))
+        return settled((keras_backend.method(model, method) or model)(batch))

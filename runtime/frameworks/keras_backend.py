@@ -19,6 +19,18 @@ def noted(imports: Collection[str]) -> dict[str, str]:
     return {_OPTION: name} if name in _KNOWN else {}
 
 
+def method(model: Any, name: str) -> Any:
+    """The method `name` of a model, or None; of Keras's own `predict` the one for a batch.
+
+    The other one answers the same, but makes a pipeline for its data and draws a bar at each call:
+    45 ms with TensorFlow, where the batch alone takes a quarter of one.
+    """
+    own = getattr(type(model), name, None)
+    if name == "predict" and str(getattr(own, "__module__", "")).partition(".")[0] == "keras":
+        return getattr(model, "predict_on_batch", None) or model.predict
+    return getattr(model, name, None)
+
+
 def choose(options: Mapping[str, Any]) -> None:
     """Have Keras compute with the same, unless the environment says with what.
 

@@ -6,6 +6,7 @@ from functools import partial
 from typing import Any
 
 from ...data.rows import table
+from .. import keras_backend
 from ..values import index_refusal
 from . import arguments as torch_arguments
 from .compile import Compiler
@@ -64,7 +65,7 @@ class Caller:
         return self._known[method]
 
     def _taking(self, method: str) -> Any:
-        return getattr(self._model, method, None) or self._model
+        return keras_backend.method(self._model, method) or self._model
 
 
 def is_channels_last(model: Any) -> bool:

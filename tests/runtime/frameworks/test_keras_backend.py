@@ -17,6 +17,8 @@ class backend:
         return backend.name
 class Model:
     def predict(self, rows):
+        raise AssertionError("a bar is drawn")
+    def predict_on_batch(self, rows):
         return [backend.name for _ in rows]
 """
 SAVE = """
@@ -57,6 +59,21 @@ def test_nothing_else_is_put_into_the_environment(monkeypatch, option):
     monkeypatch.delenv("KERAS_BACKEND", raising=False)
     keras_backend.choose({"keras_backend": option})
     assert "KERAS_BACKEND" not in os.environ
+
+
+class Doubled:
+    """An author's own, whatever Keras has."""
+
+    def predict(self, rows):
+        return [2 * row for row in rows]
+
+    def predict_on_batch(self, rows):
+        raise AssertionError(rows)
+
+
+def test_what_an_author_wrote_is_called_as_it_is():
+    assert keras_backend.method(Doubled(), "predict")([1]) == [2]
+    assert keras_backend.method(Doubled(), "transform") is None
 
 
 def test_without_keras_nothing_is_noted():
