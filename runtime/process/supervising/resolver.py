@@ -104,7 +104,7 @@ class StoreQuestion:
         self.give_up()  # where it said too much
         self._has_ended = True
         os.close(self._reader)
-        self._on_answer(_read(self._said))
+        self._on_answer(_read(self._said[:_MOST]))
 
     def give_up(self) -> None:
         """End it, where it has not ended; nobody is told anything but that it failed."""

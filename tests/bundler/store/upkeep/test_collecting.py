@@ -233,6 +233,19 @@ def test_a_collection_that_fails_halfway_gives_back_what_it_had_in_its_trash(sto
     assert store.gc().leftovers == 0
 
 
+def test_what_a_collection_of_this_process_could_not_give_back_comes_back_with_the_next(
+    store, save
+):
+    item, gone = save(files={"w": b"kept"}), save("gone", files={"w": b"gone"})
+    digest = store.files(item)[0].digest
+    trash = store._workspace.path / TRASH
+    trash.mkdir()
+    store.blob(digest).rename(trash / digest.removeprefix("sha256:"))
+    store.delete(gone)
+    assert store.gc().blobs == 3
+    assert store.verify() == []
+
+
 HALF = """
 import sys
 from pathlib import Path

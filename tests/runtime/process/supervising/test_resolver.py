@@ -3,6 +3,8 @@
 import os
 import select
 
+import pytest
+
 from modelbundle.runtime.process.crew.watch import Watch
 from modelbundle.runtime.process.supervising.resolver import Resolver
 
@@ -29,6 +31,41 @@ def test_whom_the_command_has_started_ends_with_it(tmp_path):
         while not answers:
             watch.wait()
     assert answers[0]["refused"] == "failed"
+
+
+@pytest.mark.parametrize(
+    ("said", "answer"),
+    [
+        ('{"entry": 1, "directory": "d"}', {"entry": 1, "directory": "d"}),
+        ('{"refused": "unknown", "why": "w"}', {"refused": "unknown", "why": "w"}),
+        ('{"entry": 1}', None),
+        ('{"refused": "unknown"}', None),
+        ("{}", None),
+        ("[]", None),
+        ("3", None),
+        ("", None),
+        ("not JSON", None),
+        ('{"refused": "unknown", "why": "' + "x" * (1 << 20) + '"}', None),
+    ],
+)
+def test_an_answer_is_one_of_two_or_none(tmp_path, said, answer):
+    """Nothing of the command stays, whatever it says; it has nothing of ours to read from."""
+    (tmp_path / "said").write_text(said)
+    resolver = Resolver(("/bin/sh", "-c", f"cat - {tmp_path}/said; test $0 = iris"), tmp_path)
+    answers = []
+    with Watch(()) as watch:
+        before = len(os.listdir("/proc/self/fd"))  # noqa: PTH208
+        question = resolver.ask("iris", watch, answers.append)
+        while not answers:
+            watch.wait()
+        _, status = os.waitpid(question._pid, 0)
+        assert len(os.listdir("/proc/self/fd")) == before  # noqa: PTH208
+    if answer is None:
+        assert (answers[0]["refused"], answers[0].keys()) == ("failed", {"refused", "why"})
+    else:
+        assert answers == [answer]
+        assert status == 0
+    question.give_up()  # it has ended: nobody else is ended in its place
 
 
 def test_a_command_has_its_own_variables_and_nothing_else_of_the_servers_changes(
