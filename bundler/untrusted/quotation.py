@@ -1,6 +1,9 @@
 """Quotation: what came from elsewhere, fit to be repeated in an error."""
 
+from collections.abc import Mapping
+
 _LONGEST = 80  # characters of a name
+_WORD = 100  # of a name or a version that is kept
 _LINE = 1000  # characters of a line: a path fits, a book does not
 _END = 300  # of these, so many are the line's last: the reason often stands there
 
@@ -9,6 +12,12 @@ def quoted(name: str | bytes) -> str:
     """`name` between quotes, escaped, and cut where it is longer than anybody reads."""
     text = repr(name[:_LONGEST]).removeprefix("b")
     return text if len(name) <= _LONGEST else f"{text}... ({len(name):,} characters)"
+
+
+def plain_texts(said: Mapping[str, object]) -> dict[str, str]:
+    """Those of a stranger's values that are texts of one line, none longer than fits on one."""
+    texts = ((key, value) for key, value in said.items() if isinstance(value, str))
+    return {key: text[:_WORD] for key, text in texts if text.isprintable()}
 
 
 def shortened(text: str) -> str:

@@ -4,13 +4,14 @@ Source: bentoml 1.4, `bentoml models export`: `model.yaml` beside `saved_model.*
 """
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 from ....runtime.manifests.model_words import is_package, is_python
 from ...errors import InvalidSource
-from ...untrusted.quotation import quoted
+from ...untrusted.quotation import plain_texts, quoted
 from ..file_source import FileSource, Origin, find
-from . import foreign_yaml, mlflow_model
+from . import mlflow_model
 from .folder import Folder
 
 MARK, BENTO = "model.yaml", "bento.yaml"
@@ -23,10 +24,9 @@ def is_model(folder: Folder) -> bool:
     if not folder.has(MARK):
         return False
     try:
-        document = foreign_yaml.loads(folder.read(MARK))
-    except ValueError:
+        return {"module", "context"} <= folder.yaml(MARK).keys()
+    except InvalidSource:
         return False
-    return isinstance(document, dict) and "module" in document and "context" in document
 
 
 def inside(folder: Folder) -> Folder:
@@ -53,20 +53,14 @@ def read(folder: Folder) -> FileSource:
     Raises:
         InvalidSource: when its file is of no library that is known here.
     """
-    try:
-        document = foreign_yaml.loads(folder.read(MARK))
-    except ValueError as error:
-        raise InvalidSource(f"`{MARK}` of {folder.where} cannot be read: {error}.") from error
+    document = folder.yaml(MARK)
     if folder.has(f"{_MLFLOW}/{mlflow_model.MARK}"):
         return mlflow_model.read(Folder(folder.path / _MLFLOW, folder.where))
     source = _file(folder, document)
-    return FileSource(
-        source.framework,
-        source.format,
-        source.files,
-        _options(source, document),
-        _origin(document),
-    )
+    given = document.get("options")
+    if source.framework.name == "xgboost" and isinstance(given, Mapping):
+        source = mlflow_model.as_wrapper(source, given.get("model_class"))
+    return replace(source, origin=_origin(document))
 
 
 def _file(folder: Folder, document: Mapping[str, Any]) -> FileSource:
@@ -80,16 +74,6 @@ def _file(folder: Folder, document: Mapping[str, Any]) -> FileSource:
         "no library that is known here.",
         hint="Load it with BentoML and save the object: `bundle save NAME module:attribute`.",
     )
-
-
-def _options(source: FileSource, document: Mapping[str, Any]) -> Mapping[str, Any]:
-    """A wrapper's class, which XGBoost's own file does not name."""
-    given = document.get("options")
-    kind = given.get("model_class") if isinstance(given, Mapping) else None
-    if source.framework.name != "xgboost" or source.format == "pickle":
-        return source.options
-    is_wrapper = isinstance(kind, str) and kind.startswith("XGB") and kind.isidentifier()
-    return {"class": kind, "params": {}} if is_wrapper else source.options
 
 
 def _origin(document: Mapping[str, Any]) -> Origin:
@@ -111,9 +95,5 @@ def _origin(document: Mapping[str, Any]) -> Origin:
         packages=packages,
         python=python if isinstance(python, str) and is_python(python) else None,
         method=methods[0] if methods and methods[0] not in {"__call__", "run"} else None,
-        metadata={
-            "bentoml": {
-                k: v[:100] for k, v in told.items() if isinstance(v, str) and v.isprintable()
-            }
-        },
+        metadata={"bentoml": plain_texts(told)},
     )

@@ -1,12 +1,14 @@
 """Folder: a directory from a stranger, whose files are found without leaving it."""
 
 import stat
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from ...errors import InvalidSource
 from ...untrusted.quotation import quoted
+from . import foreign_yaml
 
 _MOST = 20_000  # files
 _DEEPEST = 16
@@ -80,14 +82,24 @@ class Folder:
             raise InvalidSource(f"{quoted(name)} of {self.where} is larger than {_TEXT:,} bytes.")
         return data
 
-    def names(self, below: str = "") -> list[str]:
+    def yaml(self, name: str) -> Mapping[str, Any]:
+        """The mapping in a small file of YAML; raises InvalidSource as `read` does."""
+        try:
+            found = foreign_yaml.loads(self.read(name))
+        except ValueError as error:
+            raise InvalidSource(f"`{name}` of {self.where} cannot be read: {error}.") from error
+        if not isinstance(found, Mapping):
+            raise InvalidSource(f"`{name}` of {self.where} cannot be read: it is no mapping.")
+        return found
+
+    def names(self) -> list[str]:
         """The relative names of all regular files in it, sorted.
 
         Raises:
             InvalidSource: for anything that is neither a file nor a directory, a link out of it,
                 and more than anybody keeps.
         """
-        found = sorted(self._walk(self.path / below, 0))
+        found = sorted(self._walk(self.path, 0))
         if len(found) > _MOST:
             raise InvalidSource(f"{self.where} holds more than {_MOST:,} files.")
         return found

@@ -9,7 +9,7 @@ from ....runtime.frameworks.pytorch.files import format_of
 from ....runtime.frameworks.snapshot import CONFIG, HOME, refusal
 from ....runtime.frameworks.transformers import Transformers
 from ...errors import InvalidSource
-from ...untrusted.quotation import quoted
+from ...untrusted.quotation import plain_texts, quoted
 from ..file_source import FileSource, Origin
 from .folder import Folder
 
@@ -63,11 +63,7 @@ def read(folder: Folder) -> FileSource:
         options={"class": kind},
         origin=Origin(
             tool="huggingface",
-            metadata={
-                "huggingface": {
-                    k: v[:100] for k, v in told.items() if isinstance(v, str) and v.isprintable()
-                }
-            },
+            metadata={"huggingface": plain_texts(told)},
         ),
     )
 

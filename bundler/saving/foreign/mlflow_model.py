@@ -12,9 +12,9 @@ from ....runtime.frameworks.mlflow import HOME, Mlflow
 from ....runtime.manifests.model_manifest import CODE
 from ....runtime.manifests.model_words import is_python
 from ...errors import InvalidSource
-from ...untrusted.quotation import quoted
+from ...untrusted.quotation import plain_texts, quoted
 from ..file_source import FileSource, Origin, of_file
-from . import foreign_yaml, mlflow_schema, pins
+from . import mlflow_schema, pins
 from .folder import Folder
 
 MARK = "MLmodel"
@@ -27,7 +27,7 @@ def read(folder: Folder) -> FileSource:
     Raises:
         InvalidSource: when it is damaged or of no use, with the reason.
     """
-    document = _document(folder)
+    document = folder.yaml(MARK)
     flavors = document.get("flavors")
     if not isinstance(flavors, Mapping) or not all(
         isinstance(flavor, Mapping) for flavor in flavors.values()
@@ -47,16 +47,6 @@ def read(folder: Folder) -> FileSource:
     )
 
 
-def _document(folder: Folder) -> Mapping[str, Any]:
-    try:
-        document = foreign_yaml.loads(folder.read(MARK))
-    except ValueError as error:
-        raise InvalidSource(f"`{MARK}` of {folder.where} cannot be read: {error}.") from error
-    if not isinstance(document, Mapping):
-        raise InvalidSource(f"`{MARK}` of {folder.where} cannot be read: it is no mapping.")
-    return document
-
-
 def _sklearn(folder: Folder, flavor: Mapping[str, Any]) -> FileSource:
     return _with_code(folder, flavor, _file(folder, flavor.get("pickled_model")))
 
@@ -64,9 +54,15 @@ def _sklearn(folder: Folder, flavor: Mapping[str, Any]) -> FileSource:
 def _xgboost(folder: Folder, flavor: Mapping[str, Any]) -> FileSource:
     source = _file(folder, flavor.get("data"))
     kind = str(flavor.get("model_class", "")).rpartition(".")[2]
-    is_wrapped = kind.startswith("XGB") and kind.isidentifier() and source.format != "pickle"
-    options = {"class": kind, "params": {}} if is_wrapped else {}
-    return _with_code(folder, flavor, replace(source, options=options))
+    return _with_code(folder, flavor, as_wrapper(source, kind))
+
+
+def as_wrapper(source: FileSource, kind: object) -> FileSource:
+    """The model as XGBoost's wrapper of that class, which its own file does not name."""
+    is_wrapper = isinstance(kind, str) and kind.startswith("XGB") and kind.isidentifier()
+    if source.format == "pickle" or not is_wrapper:
+        return source
+    return replace(source, options={"class": kind, "params": {}})
 
 
 def _lightgbm(folder: Folder, flavor: Mapping[str, Any]) -> FileSource:
@@ -166,12 +162,7 @@ def _example(folder: Folder, document: Mapping[str, Any]) -> Any:
 
 def _told(document: Mapping[str, Any], flavor: str) -> dict[str, Any]:
     """Who it was, without a clock: the same model logged twice is one model."""
-    words = {"flavor": flavor, "version": document.get("mlflow_version")}
-    return {
-        key: value[:100]
-        for key, value in words.items()
-        if isinstance(value, str) and value.isprintable()
-    }
+    return plain_texts({"flavor": flavor, "version": document.get("mlflow_version")})
 
 
 def _whole(folder: Folder, document: Mapping[str, Any]) -> FileSource:

@@ -6,12 +6,13 @@ Source: pytorch/serve, model-archiver/README.md: `MAR-INF/MANIFEST.json` beside 
 import ast
 import json
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 from ....runtime.frameworks.torch import Torch
 from ....runtime.manifests.model_manifest import CODE
 from ...errors import InvalidSource
-from ...untrusted.quotation import quoted
+from ...untrusted.quotation import plain_texts, quoted
 from ..file_source import FileSource, Origin, of_file
 from . import pins
 from .folder import Folder
@@ -43,18 +44,13 @@ def read(folder: Folder) -> FileSource:
         f"The handler `{handler}` stays behind: the model takes tensors, as its `forward` does.",
     )  # fmt: skip
     packages, loose = _packages(folder, model)
-    return FileSource(
-        source.framework,
-        source.format,
-        source.files,
-        source.options,
-        Origin(
-            tool="torchserve",
-            packages=packages,
-            metadata={"torchserve": _told(model)},
-            notes=(*notes, *pins.told(loose)),
-        ),
+    origin = Origin(
+        tool="torchserve",
+        packages=packages,
+        metadata={"torchserve": _told(model)},
+        notes=(*notes, *pins.told(loose)),
     )
+    return replace(source, origin=origin)
 
 
 def _manifest(folder: Folder) -> Mapping[str, Any]:
@@ -117,5 +113,4 @@ def _packages(folder: Folder, model: Mapping[str, Any]) -> tuple[dict[str, str],
 
 def _told(model: Mapping[str, Any]) -> dict[str, str]:
     keys = {"modelName": "name", "modelVersion": "version", "handler": "handler"}
-    said = {to: model.get(key) for key, to in keys.items()}
-    return {to: s[:100] for to, s in said.items() if isinstance(s, str) and s.isprintable()}
+    return plain_texts({to: model.get(key) for key, to in keys.items()})
