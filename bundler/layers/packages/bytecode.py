@@ -6,17 +6,21 @@ layer's key, and `--bytecode none` leaves them out: such layers depend on no int
 """
 
 import os
+import re
 import subprocess
 import sys
 from collections.abc import Iterable, Mapping, Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass
 from importlib import resources
 from pathlib import Path
+from tempfile import TemporaryFile
 from typing import Literal
 
 from ...errors import BuildError, ResolveError
 from ...requirements.resolving import uv
 from ...store import Store
+from ...store.files import disk
 from ...store.files.barrier import Barrier
 from .. import layer_cache
 from ..member import Member
@@ -26,6 +30,7 @@ Bytecode = Literal["auto", "none"]
 _ASK = "import sys; print(sys.implementation.cache_tag, '.'.join(map(str, sys.version_info[:3])))"
 _TIMEOUT = 20.0  # seconds for an interpreter to say its version
 _WORKERS = 8
+_REFUSED = re.compile(r"errno (\d+) (.*)")  # what the worker says of the system's refusal
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,26 +86,39 @@ class Compiler:
 
         Raises:
             BuildError: when the interpreter fails; a source that does not compile is passed over.
+            StoreError: when what it makes cannot be written.
         """
         count = max(1, min(_WORKERS, os.cpu_count() or 1, len(jobs) // 50))
         parts = [jobs[number::count] for number in range(count)]
-        running = [self._start(part, work) for part in parts if part]
-        for process, text in running:
-            _, said = process.communicate(text)
-            if process.returncode:
-                raise BuildError(f"`{self.python}` cannot compile: {said.strip()[-300:]}")
+        with ExitStack() as stack, disk.told("compile the packages"):
+            running = []
+            for part in filter(None, parts):
+                process = stack.enter_context(self._start(part, work))
+                stack.callback(process.kill)  # none writes on where another has failed
+                running.append(process)
+            for process in running:
+                said = process.communicate()[1].strip()
+                if process.returncode:
+                    raise self._failure(process.returncode, said)
 
-    def _start(
-        self, jobs: Iterable[tuple[Path, str, Path]], work: Path
-    ) -> tuple[subprocess.Popen[str], str]:
+    def _failure(self, code: int, said: str) -> Exception:
+        if refused := _REFUSED.fullmatch(said):
+            number = int(refused[1])
+            return OSError(number, os.strerror(number), refused[2])
+        end = f"signal {-code} ended it" if code < 0 else said.rpartition("\n")[2][-300:]
+        return BuildError(f"`{self.python}` cannot compile: {end}.")
+
+    def _start(self, jobs: Iterable[tuple[Path, str, Path]], work: Path) -> subprocess.Popen[str]:
         script = resources.files(__package__).joinpath("bytecode_worker.py").read_text("utf-8")
-        process = subprocess.Popen(
-            [str(self.python), "-S", "-s", "-B", "-W", "ignore", "-c", script],
-            cwd=work, stdin=subprocess.PIPE, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE,
-            text=True, encoding="utf-8", env={"PYTHONHASHSEED": "0", "PYTHONUTF8": "1"},
-        )  # fmt: skip
         lines = [f"{source}\t/{place}\t{target}\n" for source, place, target in jobs]
-        return process, "".join(lines)
+        with TemporaryFile("w+", dir=work, encoding="utf-8") as listed:  # no pipe: none waits
+            listed.writelines(lines)
+            listed.seek(0)
+            return subprocess.Popen(
+                [str(self.python), "-S", "-s", "-B", "-W", "ignore", "-c", script],
+                cwd=work, stdin=listed, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE,
+                text=True, encoding="utf-8", env={"PYTHONHASHSEED": "0", "PYTHONUTF8": "1"},
+            )  # fmt: skip
 
     def members(self, sources: Sequence[Member], store: Store) -> list[Member]:
         """The compiled files of members whose digest is known, each compiled once for ever."""

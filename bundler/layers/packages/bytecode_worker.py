@@ -18,7 +18,10 @@ def main() -> None:
     """Compile what standard input lists."""
     for line in sys.stdin:
         source, place, target = line.rstrip("\n").split("\t")
-        _compile(source, place, target)
+        try:
+            _compile(source, place, target)
+        except OSError as error:
+            sys.exit(f"errno {error.errno} {target}")
 
 
 def _compile(source: str, place: str, target: str) -> None:

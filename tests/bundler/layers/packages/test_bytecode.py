@@ -1,0 +1,28 @@
+"""Bytecode: what the interpreter that compiles is refused is said in a line."""
+
+import sys
+from pathlib import Path
+
+import pytest
+
+from modelbundle.bundler.errors import BuildError, StoreError
+from modelbundle.bundler.layers.packages.bytecode import Compiler
+
+
+@pytest.fixture
+def compiler():
+    return Compiler(Path(sys.executable), "cpython-311", "3.11.7")
+
+
+def test_what_cannot_be_written_is_told_with_its_reason(compiler, tmp_path):
+    (tmp_path / "one.py").write_text("x = 1\n")
+    (tmp_path / "file").touch()
+    jobs = [(tmp_path / "one.py", "one.py", tmp_path / "file" / "one.pyc")]
+    with pytest.raises(StoreError, match=r"compile the packages: `.*one\.pyc`: .* \(EEXIST\)\.$"):
+        compiler.run(jobs, tmp_path)
+
+
+def test_an_interpreter_that_fails_says_its_last_line(compiler, tmp_path):
+    with pytest.raises(BuildError, match=r"cannot compile: ValueError: .*\.$") as caught:
+        compiler.run([(tmp_path / "a\tb.py", "a", tmp_path / "a")], tmp_path)
+    assert "Traceback" not in str(caught.value)
