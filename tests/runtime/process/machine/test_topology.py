@@ -49,6 +49,27 @@ def test_nothing_grows_when_memory_is_short():
     assert "900 MiB of memory" in found.why
 
 
+def test_it_grows_where_one_more_fits_beside_what_runs():
+    """Into a share of what is available: the old one is there until the new ones are."""
+    fits = int(2 * BIG.rss / topology.SHARE) + 1
+    for memory, size in ((fits - 2, (1, 1)), (fits, (1, 2))):
+        machine = Machine(cores=8, memory=memory)
+        assert chosen(begun(machine), machine, BIG).size == size
+    tight = Machine(8, int(2 * SMALL.rss / topology.SHARE) + 1)
+    assert chosen(begun(tight), tight, SMALL).size == (2, 1)
+
+
+def test_a_service_has_its_models_in_its_own_processes():
+    """Which share the cores, where there is no GPU for each."""
+    for workers, gpus, fronts, threads in (
+        ("auto", 0, 1, None), (3, 0, 3, 2), (8, 0, 8, 1), (20, 0, 20, 1), ("auto", 2, 2, None),
+        (4, 2, 4, None), (1, 0, 1, None),
+    ):  # fmt: skip
+        found = topology.with_service(workers, Machine(8, GIB, gpus))
+        assert (found.size, found.threads, found.most_fronts) == ((fronts, 1), threads, fronts)
+        assert found.is_settled
+
+
 def test_what_was_asked_for_is_what_one_gets():
     found = topology.first(3, ROOMY, is_threaded=False)
     assert (found.size, found.threads, found.is_settled) == ((3, 1), 2, True)
