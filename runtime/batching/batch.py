@@ -91,6 +91,11 @@ class Batch:
             start = 0 if starts is None else starts[index]
             yield Piece(request, start, start + bounds[index + 1] - bounds[index])
 
+    @property
+    def size(self) -> int:
+        """Bytes that its requests have, those of all their rows."""
+        return sum([request.size for request in self.requests])
+
     def begin(self, now: float) -> None:
         """It goes to an executor."""
         self.run = run = Run(self.rows, now)

@@ -328,7 +328,6 @@ class Batcher:
             self._turn("ready")
 
     def _fail(self, slot: ExecutorSlot, batch: Batch, error: BaseException) -> None:
-        batch.window.failed()
         if not isinstance(error, ModelDied):
             self._recovery.failed(batch, error)
             return
@@ -338,7 +337,7 @@ class Batcher:
     def _learn(self, slot: ExecutorSlot, batch: Batch) -> None:
         seconds = self._now - slot.started
         window = batch.window
-        window.observe(batch.rows, seconds)
+        window.observe(batch.rows, seconds, batch.size)
         self._lanes.cost = window.cost
         self._observer.finished(batch.rows, seconds, slot.predicted, slot.index)
         self._admission.patience.note(batch.requests, slot.started, self._now)
@@ -348,7 +347,6 @@ class Batcher:
         try:
             answered, hand_over = self._delivery.of(batch, output)
         except Exception as error:  # noqa: BLE001 - as if the model had raised it
-            batch.window.failed()
             self._recovery.failed(batch, error)
             self._turn("ready")
             return

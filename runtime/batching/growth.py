@@ -9,6 +9,7 @@ PAYS = 0.95  # and are kept where a row takes less than this share of what it to
 SURE = 8  # full batches of each size from which that is concluded
 LONG = 4 * SURE  # batches after which a trial ends without a conclusion
 PENANCE = 1000  # batches after one that failed before more rows are tried
+MUCH = 32 << 20  # bytes of bodies: no call is to have more for being larger than usual
 PAUSE = 200  # batches after a trial that has not paid
 
 
@@ -35,8 +36,8 @@ class Growth:
         self._usual: list[float] = []  # seconds a row, of this trial
         self._larger: list[float] = []
 
-    def observe(self, rows: int, seconds: float, cost: CostModel) -> None:
-        """A batch of `rows` has taken `seconds`, which `cost` knows of."""
+    def observe(self, rows: int, seconds: float, size: int, cost: CostModel) -> None:
+        """A batch of `rows` took `seconds`, as `cost` knows; its requests have `size` bytes."""
         self._rest -= self._rest > 0
         if rows < self._kept or self._kept == self._most:
             return
@@ -46,7 +47,7 @@ class Growth:
         self._full += 1
         if self._full >= SURE and not self._rest:
             self._full = 0
-            if self._is_promising(cost):
+            if 2 * size <= MUCH and self._is_promising(cost):
                 self._usual.append(seconds / rows)
                 self.size = self._double
 

@@ -66,6 +66,7 @@ class Recovery:
 
     def failed(self, batch: Batch, error: BaseException) -> None:
         """The model raised `error`: try `batch` again in parts, or fail its requests."""
+        batch.window.failed()
         if batch.family is not None:
             batch.family.failed += 1
         if is_out_of_memory(error) and batch.rows > 1:
@@ -90,6 +91,7 @@ class Recovery:
 
     def died(self, batch: Batch, error: ModelDied, executor: int, *, hung: bool) -> None:
         """The model died of `batch`: try its requests one by one, or fail them."""
+        batch.window.failed()
         log.error("The model died while it ran %d rows: %s.", batch.rows, error.why)
         rest = batch.without(self._is_over)
         if self._idempotent and not batch.is_suspect:

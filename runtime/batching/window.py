@@ -142,13 +142,16 @@ class Window:
 
     # --- size ---
 
-    def observe(self, rows: int, seconds: float) -> None:
-        """Learn that a batch of `rows` took `seconds`, if it is worth the arithmetic."""
+    def observe(self, rows: int, seconds: float, size: int = 0) -> None:
+        """Learn that a batch of `rows` took `seconds`, if it is worth the arithmetic.
+
+        `size` is what its requests say that they have, in bytes.
+        """
         self._batches += 1
         if self._is_quick and self._batches % EACH:
             return
         self.cost.observe(rows, seconds)
-        self._growth.observe(rows, seconds, self.cost)
+        self._growth.observe(rows, seconds, size, self.cost)
         if self._batches >= REGROW and self._cap < self._most:
             self._cap = min(2 * self._cap, self._most)
             self._batches = 0

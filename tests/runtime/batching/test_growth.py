@@ -17,10 +17,10 @@ def measured(alpha, beta, sizes=(1, 8, 64)):
     return cost
 
 
-def work(window, batches, seconds):
+def work(window, batches, seconds, row_bytes=100):
     """Full batches, as under more load than the model can take."""
     for _ in range(batches):
-        window.observe(window.limit, seconds(window.limit))
+        window.observe(window.limit, seconds(window.limit), row_bytes * window.limit)
 
 
 def window_of(alpha, beta, **limits):
@@ -55,11 +55,19 @@ def test_a_trial_for_which_there_is_no_time_ends():
     window = window_of(alpha, beta, latency_budget=0.001)  # twice a lone call is what it gets
     work(window, 20 * SURE, lambda rows: alpha + beta * rows)
     grown = window.limit
-    growth = window._growth  # noqa: SLF001
+    growth = window._growth
     for _ in range(40 * SURE):
         work(window, 1, lambda rows: alpha + beta * rows)
-        assert len(growth._usual) <= 4 * SURE  # noqa: SLF001
+        assert len(growth._usual) <= 4 * SURE
     assert window.limit == grown
+
+
+def test_memory_is_not_filled_with_large_rows():
+    """Images: of 256 KiB each, 128 have as many bytes as a larger batch may have."""
+    alpha, beta = FOREST
+    window = window_of(alpha, beta)
+    work(window, 20 * SURE, lambda rows: alpha + beta * rows, row_bytes=1 << 18)
+    assert window.limit == 128
 
 
 def test_batches_that_are_not_full_prove_nothing():
@@ -120,6 +128,6 @@ def test_it_never_exceeds_what_is_allowed():
     for _ in range(10 * SURE):
         seconds = 0.0035 + 0.000006 * growth.size
         cost.observe(growth.size, seconds)
-        growth.observe(growth.size, seconds, cost)
+        growth.observe(growth.size, seconds, 0, cost)
     assert growth.size == 100
     assert Growth(64, 8).size == 8
