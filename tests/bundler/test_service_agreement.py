@@ -19,6 +19,7 @@ import dataclasses
 import datetime as dt
 import decimal
 import enum
+import ipaddress
 import pathlib
 import typing as t
 import uuid
@@ -123,7 +124,7 @@ ATOMS = (  # noqa: SIM905  # a table is easier to read
     "int float str bool bytes None dict list tuple set Any object np.ndarray Rows Number UserId "
     "npt.NDArray[np.float32] npt.NDArray[Any] np.ndarray[Any,np.dtype[np.int64]] pd.DataFrame "
     "Image.Image Color Level Point Named Plain Tree Applicant Student Box Options Stranger "
-    'dt.datetime dt.date dt.timedelta decimal.Decimal pathlib.Path uuid.UUID T "Point" Place Home '
+    'dt.datetime dt.date dt.timedelta decimal.Decimal pathlib.Path uuid.UUID ipaddress.IPv4Address T "Point" Place Home '
     "Pair Pair[int] Name Annotated[int,Gt(0)] Annotated[List[int],Len(min_length=1,max_length=3)] "
     "dict[Color,int] dict[uuid.UUID,int] Annotated[Optional[float],Field(gt=0.5,multiple_of=0.5)] "
     '\'list["Applicant"]\' Literal["a",1,None] '

@@ -7,6 +7,7 @@ import enum
 import uuid
 from collections.abc import Mapping
 from collections.abc import Set as AbstractSet
+from ipaddress import IPv4Address, IPv6Address
 from pathlib import PurePath
 from typing import Any
 
@@ -22,6 +23,7 @@ from ...manifests.signature import OBJECTS
 from . import iso_duration, wire
 from .binary import encoded
 
+_TEXTS = (uuid.UUID, PurePath, decimal.Decimal, IPv4Address, IPv6Address)
 _TEXT = wire.TEXT + "; charset=utf-8"
 
 
@@ -129,8 +131,18 @@ def _leaf(value: Any) -> Any:
         return encoded(value)
     if isinstance(value, bytearray | memoryview):
         return bytes(value)
-    if isinstance(value, uuid.UUID | PurePath | decimal.Decimal):
+    if isinstance(value, _TEXTS):
         return str(value)
     if isinstance(value, dt.timedelta):
         return iso_duration.text(value)
-    return value.isoformat() if isinstance(value, dt.time) else value
+    return value.isoformat() if isinstance(value, dt.time) else _of_pydantic(value)
+
+
+def _of_pydantic(value: Any) -> Any:
+    """A value of a class that pydantic knows how to write, such as a URL; any other as it is."""
+    if not hasattr(type(value), "__get_pydantic_core_schema__"):
+        return value
+    from pydantic import TypeAdapter  # whoever has such a value has it
+
+    adapter: Any = TypeAdapter(type(value))
+    return adapter.dump_python(value, mode="json")

@@ -6,6 +6,7 @@ import uuid
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
+from ipaddress import IPv4Address, IPv6Address
 from pathlib import Path, PurePath, PurePosixPath
 from typing import Any
 
@@ -109,6 +110,15 @@ def _path(make: Callable[[str], PurePath]) -> Read:
     return read
 
 
+def _address(expected: str, make: Callable[[str], IPv4Address | IPv6Address]) -> Read:
+    def parse(text: str) -> IPv4Address | IPv6Address:
+        if type(text) is not str:  # a number is an address as well
+            raise TypeError(text)
+        return make(text)
+
+    return _parsed(expected, parse)
+
+
 ANYTHING = ValueDecoder(OBJECT, _any)
 
 _READ: Mapping[str, Read] = {
@@ -129,6 +139,8 @@ _READ: Mapping[str, Read] = {
     "pathlib.PosixPath": _path(Path),
     "pathlib.PurePosixPath": _path(PurePosixPath),
     "uuid.UUID": _parsed("a UUID", uuid.UUID),
+    "ipaddress.IPv4Address": _address("an IPv4 address", IPv4Address),
+    "ipaddress.IPv6Address": _address("an IPv6 address", IPv6Address),
 }
 PLAIN: Mapping[str, ValueDecoder] = {
     name: ValueDecoder(NAMED[name], read) for name, read in _READ.items() if name in NAMED

@@ -80,6 +80,8 @@ NAMED: Mapping[str, Spec] = {
     "pathlib.PosixPath": _PATH,
     "pathlib.PurePosixPath": _PATH,
     "uuid.UUID": _json("string", format="uuid"),
+    "ipaddress.IPv4Address": _json("string", format="ipv4"),
+    "ipaddress.IPv6Address": _json("string", format="ipv6"),
 }
 """Types without arguments, by the name that the interpreter gives them."""
 

@@ -2,6 +2,7 @@
 
 import datetime as dt
 import enum
+import ipaddress
 import json
 import pathlib
 import uuid
@@ -131,6 +132,9 @@ VALUES = {
     dict[uuid.UUID, Decimal]: st.dictionaries(st.uuids(), DECIMALS),
     Decimal: DECIMALS,
     dt.timedelta: st.timedeltas(),
+    ipaddress.IPv4Address: st.ip_addresses(v=4),
+    ipaddress.IPv6Address: st.ip_addresses(v=6),
+    HttpUrl: st.just(HttpUrl("http://localhost/a?b=c")),
     pathlib.Path: st.just(pathlib.Path("a/b.txt")),
     Place: st.builds(Place, FLOATS, FLOATS, st.none() | TEXT),
     Percent: st.integers(1, 100),
@@ -219,6 +223,8 @@ def test_any_json_is_read_or_refused_with_its_place(annotation, value):
         (Annotated[list[int], Len(1, 2)], [], "x: expected a length of at least 1"),
         (Annotated[float, Field(multiple_of=0.1)], 0.35, "x: expected a multiple of 0.1, got 0.35"),
         (Codes, ["a"], "x[0]: input should be a valid integer"),
+        (ipaddress.IPv4Address, 5, "x: expected an IPv4 address, got 5."),
+        (ipaddress.IPv6Address, "::g", "x: expected an IPv6 address"),
         (HttpUrl, "a", "x: input should be a valid URL"),
         (Literal[Color.RED], "blue", "x: expected one of 'red', got the string \"blue\"."),
         (dict[Color, int], {"green": 1}, "x, a key: expected one of 'red', 'blue'"),
