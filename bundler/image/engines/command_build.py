@@ -4,13 +4,13 @@ import json
 import os
 import shutil
 import subprocess
-import tempfile
 from collections import deque
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from ... import scratch
 from ...errors import EngineUnavailable, ImageFailed
 from ...layers.member import TIME
 from ..made_image import MadeImage
@@ -54,8 +54,8 @@ class CommandEngine:
         Raises:
             ImageFailed: with the last lines that the program said.
         """
-        with tempfile.TemporaryDirectory(prefix="bundle-image-") as folder:
-            said = Path(folder) / "id"
+        with scratch.folder("image") as folder:
+            said = folder / "id"
             command = [*_BUILD[self.name], "--iidfile", str(said)]
             command += ["--file", str(directory / NAME)]
             command += [word for tag in tags for word in ("--tag", tag)]

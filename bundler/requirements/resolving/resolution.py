@@ -2,7 +2,6 @@
 
 import json
 import re
-import tempfile
 import tomllib
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
@@ -10,6 +9,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import unquote, urlsplit
 
+from ... import scratch
 from ...errors import ResolveError
 from ..index import bare
 from ..lock.package import Package
@@ -28,9 +28,9 @@ def resolve(requirements: Requirements, target: Target) -> list[Package]:
     Raises:
         ResolveError: when nothing does, or no index answers; names who asked for what.
     """
-    with tempfile.TemporaryDirectory(prefix="bundle-lock-") as folder:
+    with scratch.folder("lock") as folder:
         try:
-            packages = _Work(requirements, target, Path(folder)).run()
+            packages = _Work(requirements, target, folder).run()
         except ResolveError as error:
             raise _told(error, requirements) from error.__cause__
     return [_signed(package, requirements) for package in packages]

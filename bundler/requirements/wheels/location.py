@@ -1,12 +1,11 @@
 """Where the files of locked packages are to be had, asked of uv and of nobody else."""
 
-import tempfile
 import tomllib
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
-from pathlib import Path
 from typing import Self
 
+from ... import scratch
 from ..index import Index
 from ..lock.package import Package
 from ..resolving import uv
@@ -53,8 +52,7 @@ class Needs:
             ResolveError: when an index cannot be reached, or has a version no longer.
         """
         lines = [f"{package.name}=={package.version}" for package in self.packages]
-        with tempfile.TemporaryDirectory(prefix="bundle-locate-") as folder:
-            work = Path(folder)
+        with scratch.folder("locate") as work:
             (work / "pyproject.toml").write_text(project_text(lines, self.target), "utf-8")
             uv.run(self._command(), cwd=work, offline=self.target.offline, timeout=TIMEOUT)
             found = tomllib.loads((work / "pylock.toml").read_text("utf-8"))

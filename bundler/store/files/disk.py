@@ -22,6 +22,7 @@ _HINTS = {
     errno.EPERM: "Check who owns it, or choose another store with BUNDLE_HOME.",
     errno.EROFS: "It is read-only; choose a writable store with BUNDLE_HOME.",
     errno.ENOTDIR: "Choose a directory for the store with BUNDLE_HOME.",
+    errno.EMFILE: "Allow this process more open files: `ulimit -n 1024`.",
     errno.EIO: "The device failed; check it, then `bundle verify`.",
 }
 
