@@ -202,11 +202,7 @@ def _base_of(root: Path) -> _Base:
 
 
 def _bases(
-    bases: Sequence[_Base],
-    layout: Path,
-    progress: Progress,
-    *,
-    plain_http: bool,
+    bases: Sequence[_Base], layout: Path, progress: Progress, *, plain_http: bool
 ) -> tuple[tuple[str, ...], tuple[str, ...]]:
     found, warnings = [], []
     wanted = dict.fromkeys((base.image, base.platforms) for base in bases if base.image.reference)

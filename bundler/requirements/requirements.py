@@ -106,8 +106,7 @@ class Requirements:
         recorded, warnings = _recorded(models, named | limited)
         pins = [
             Requirement(
-                name if name in limited else f"{name}=={version}",
-                _saved_with(alias, version),
+                name if name in limited else f"{name}=={version}", _saved_with(alias, version)
             )
             for name, (version, alias) in recorded.items()
             if name not in named and builds.place(name) not in taken

@@ -8,10 +8,7 @@ from pathlib import Path
 from . import index_credentials
 from .index import Index
 
-PLATFORMS = {
-    "linux/amd64": "x86_64-manylinux_2_28",
-    "linux/arm64": "aarch64-manylinux_2_28",
-}
+PLATFORMS = {"linux/amd64": "x86_64-manylinux_2_28", "linux/arm64": "aarch64-manylinux_2_28"}
 MACHINES = {"linux/amd64": "x86_64", "linux/arm64": "aarch64"}
 TORCH_INDEX = "https://download.pytorch.org/whl/"
 

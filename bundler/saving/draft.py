@@ -55,8 +55,7 @@ class Draft:
             python=self.origin.python or provenance.python_version(),
             packages=self._packages(asked),
             methods=class_names.chosen(
-                {recorded.method: recorded.signature for recorded in self.recordings},
-                given.classes,
+                {recorded.method: recorded.signature for recorded in self.recordings}, given.classes
             ),
             files=self._ingest(store, progress),
             executes_code=self.executes_code,

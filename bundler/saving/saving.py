@@ -247,8 +247,7 @@ def _check_whole(where: str, source: FileSource, given: SaveOptions) -> None:
     is_weights = source.framework.name == "torch" and source.format in {"weights", "safetensors"}
     if is_weights and "recipe" not in {**source.options, **given.options}:
         raise InvalidSource(
-            f"`{where}` holds weights alone, without the class that uses them.",
-            hint=_HINT_WEIGHTS,
+            f"`{where}` holds weights alone, without the class that uses them.", hint=_HINT_WEIGHTS
         )
 
 
@@ -257,8 +256,7 @@ def _framework(model: Any) -> Framework:
     if framework is not None:
         return framework
     raise UnsupportedModel(
-        "There is no object: it is None.",
-        hint="Does the function that makes it return it?",
+        "There is no object: it is None.", hint="Does the function that makes it return it?"
     )
 
 

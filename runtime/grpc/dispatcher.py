@@ -255,9 +255,7 @@ class Dispatcher:
 
 
 async def _in_order(
-    messages: AsyncIterator[bytes],
-    answer: Callable[[bytes], Awaitable[bytes]],
-    write: Write,
+    messages: AsyncIterator[bytes], answer: Callable[[bytes], Awaitable[bytes]], write: Write
 ) -> None:
     """Answer messages, up to WINDOW at once, and write the answers in the messages' order."""
     begun: asyncio.Queue[asyncio.Task[bytes] | None] = asyncio.Queue()

@@ -39,11 +39,7 @@ class Runner:
     """
 
     def __init__(
-        self,
-        alias: str,
-        home: Home,
-        limits: Mapping[str, Limits],
-        metrics: Metrics,
+        self, alias: str, home: Home, limits: Mapping[str, Limits], metrics: Metrics
     ) -> None:
         self.alias = alias
         self.manifest = home.manifest

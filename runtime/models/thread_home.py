@@ -23,10 +23,7 @@ class ThreadHome:
     """
 
     def __init__(
-        self,
-        model: LoadedModel,
-        worker: Worker,
-        on_hang: Callable[[str], None] | None = None,
+        self, model: LoadedModel, worker: Worker, on_hang: Callable[[str], None] | None = None
     ) -> None:
         self.manifest = model.manifest
         self._model: LoadedModel | None = model
@@ -35,11 +32,7 @@ class ThreadHome:
 
     @classmethod
     def load(
-        cls,
-        plan: Plan,
-        alias: str,
-        worker: Worker,
-        on_hang: Callable[[str], None] | None = None,
+        cls, plan: Plan, alias: str, worker: Worker, on_hang: Callable[[str], None] | None = None
     ) -> Self:
         """Load the model called `alias`, in this thread.
 

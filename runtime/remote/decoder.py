@@ -52,11 +52,7 @@ class Decoder:
     """
 
     def __init__(
-        self,
-        codecs: Mapping[str, Codec],
-        *,
-        only_foreign: bool = False,
-        plan: Plan | None = None,
+        self, codecs: Mapping[str, Codec], *, only_foreign: bool = False, plan: Plan | None = None
     ) -> None:
         self._codecs = codecs
         self._only_foreign = only_foreign

@@ -11,11 +11,7 @@ from .subject import Knobs, Subject
 
 
 def subject(
-    name: str,
-    launch: Launch,
-    route: str | None,
-    body: Question | None,
-    workers: str | None = None,
+    name: str, launch: Launch, route: str | None, body: Question | None, workers: str | None = None
 ) -> Subject:
     """What `launch` will serve, as far as its bundle says; `at` adds where.
 

@@ -3,13 +3,7 @@
 import re
 from typing import Any, Literal, Self
 
-from pydantic import (
-    Field,
-    StrictBool,
-    ValidationInfo,
-    field_validator,
-    model_validator,
-)
+from pydantic import Field, StrictBool, ValidationInfo, field_validator, model_validator
 
 from ....runtime.manifests.tuning import Tuning
 from ...tag import Tag

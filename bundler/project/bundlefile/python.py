@@ -2,13 +2,7 @@
 
 from typing import Annotated, Self
 
-from pydantic import (
-    Discriminator,
-    Field,
-    ValidationInfo,
-    field_validator,
-    model_validator,
-)
+from pydantic import Discriminator, Field, ValidationInfo, field_validator, model_validator
 from pydantic import Tag as Choice
 
 from ...requirements.requirements import normalize

@@ -242,8 +242,7 @@ RequirementFile = Annotated[
 ]
 Package = Annotated[StrictStr, Rule(_PACKAGE, "is not the name of a Python package.")]
 Url = Annotated[
-    StrictStr,
-    Rule(r"[!-~]+", "is not an address.", "Write `https://host/simple`.", (_index,)),
+    StrictStr, Rule(r"[!-~]+", "is not an address.", "Write `https://host/simple`.", (_index,))
 ]
 IndexName = Annotated[
     StrictStr,
@@ -310,8 +309,7 @@ Workdir = Annotated[
     ),
 ]
 EnvName = Annotated[
-    StrictStr,
-    Rule(_IDENTIFIER, "is not the name of a variable.", "Use letters, digits and `_`."),
+    StrictStr, Rule(_IDENTIFIER, "is not the name of a variable.", "Use letters, digits and `_`.")
 ]
 LabelName = Annotated[
     StrictStr,

@@ -39,8 +39,7 @@ def check(given: Mapping[str, Given], packages: Iterable[Package], accelerator: 
             broken += [] if is_allowed else [sentence]
     if broken:
         raise ResolveError(
-            "\n".join(broken),
-            hint="Lock that file again, or take the package out of it.",
+            "\n".join(broken), hint="Lock that file again, or take the package out of it."
         )
 
 

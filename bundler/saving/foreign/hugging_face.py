@@ -61,10 +61,7 @@ def read(folder: Folder) -> FileSource:
         "snapshot",
         {f"{HOME}/{name}": folder.file(name) for name in names},
         options={"class": kind},
-        origin=Origin(
-            tool="huggingface",
-            metadata={"huggingface": plain_texts(told)},
-        ),
+        origin=Origin(tool="huggingface", metadata={"huggingface": plain_texts(told)}),
     )
 
 

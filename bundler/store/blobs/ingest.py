@@ -135,10 +135,7 @@ class Ingest:
 
 
 def _digest(
-    path: Path,
-    source: int,
-    advance: Advance,
-    also: Callable[[memoryview], None] = lambda _: None,
+    path: Path, source: int, advance: Advance, also: Callable[[memoryview], None] = lambda _: None
 ) -> str:
     running, buffer = hashlib.sha256(), memoryview(bytearray(CHUNK))
     left = os.fstat(source).st_size
