@@ -3,7 +3,6 @@
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
 from ..runtime.manifests.bundle_manifest import BundleManifest
@@ -46,13 +45,6 @@ class Contents:
         lock = next((entry for entry in manifest.files if entry.path == LOCK), None)
         text = bundle_text.read(store.blob(lock.digest), LOCK) if lock else ""
         return cls.of_bundle(manifest, text)
-
-    @classmethod
-    def of_directory(cls, directory: Path) -> Self:
-        """Of a bundle outside the store."""
-        path = directory / LOCK
-        text = bundle_text.read(path, LOCK) if path.exists() else ""
-        return cls.of_bundle(BundleManifest.read(directory), text)
 
     @classmethod
     def of_bundle(cls, manifest: BundleManifest, lock: str) -> Self:

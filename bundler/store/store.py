@@ -375,11 +375,6 @@ class Store:
                 raise
         return self._trees.lend(entries)
 
-    @disk.told("lay out its files")
-    def link(self, item: Item, directory: Path) -> None:
-        """Place the item's files into `directory`, which is made if need be."""
-        self._trees.fill(directory, self._entries(item))
-
     @disk.told("place the file")
     def place(self, digest: str, destination: Path, *, executable: bool = False) -> None:
         """Make `destination` a read-only reflink, hard link or copy of a blob."""

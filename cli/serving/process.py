@@ -1,13 +1,13 @@
 """A child process that ends with us; and its exit code."""
 
-import ctypes
 import os
 import signal
 import subprocess
 from collections.abc import Mapping, Sequence
 from typing import IO
 
-_PR_SET_PDEATHSIG = 1
+from ...runtime.prctl import end_with_parent
+
 Child = subprocess.Popen[bytes]
 
 
@@ -43,6 +43,6 @@ def exit_code(code: int) -> int:
 
 def end_with(parent: int) -> None:
     """In a child of `parent`: get a SIGTERM when that is gone."""
-    ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGTERM)
+    end_with_parent(signal.SIGTERM)
     if os.getppid() != parent:
         os.kill(os.getpid(), signal.SIGTERM)
