@@ -2,6 +2,7 @@
 
 import asyncio
 import dataclasses
+from typing import TYPE_CHECKING
 
 import pytest
 
@@ -16,7 +17,6 @@ from modelbundle.runtime.plan import Plan
 
 from ..conftest import make_sums
 from .zoo import make_zoo
-from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from modelbundle.runtime.manifests.bundle_manifest import BundleManifest
