@@ -12,7 +12,7 @@ from ...runtime.data import media
 from ...runtime.data.codecs import npy, npz
 from ...runtime.data.rows import table
 from ...runtime.data.rows.predictions import to_instances
-from ...runtime.errors import PredictionFailed, RequestError
+from ...runtime.errors import InvalidInput, PredictionFailed, RequestError
 from ...runtime.manifests.signature import OBJECTS, Side
 from .contract import Route
 from .wire.failures import WrongInput
@@ -46,9 +46,7 @@ def is_frame(value: Any) -> bool:
 def _fitted(side: Side, data: Any) -> Any:
     """The rows with the dtypes of the contract."""
     if is_frame(data):
-        data = {str(name): _column(data[name]) for name in data.columns}
-        if side.layout == "array":
-            return table.fit(side, np.column_stack(list(data.values())), nan_as_null=True)
+        data = _of_frame(side, data)
     elif hasattr(data, "toarray"):  # a sparse matrix
         data = data.toarray()
     elif hasattr(data, "to_numpy") and hasattr(data, "dtype"):  # a Series
@@ -64,6 +62,17 @@ def _fitted(side: Side, data: Any) -> Any:
     elif not isinstance(data, np.ndarray):
         raise WrongInput(f"Rows are an array, a DataFrame, a list or columns, not {_what(data)}.")
     return table.fit(side, _array(data) if side.layout == "array" else data, nan_as_null=True)
+
+
+def _of_frame(side: Side, frame: Any) -> Any:
+    """Its columns as arrays, or all of it as one."""
+    if frame.columns.is_unique:
+        columns = {str(name): _column(frame[name]) for name in frame.columns}
+        return np.column_stack(list(columns.values())) if side.layout == "array" else columns
+    if side.layout == "array":
+        return frame.to_numpy()
+    twice = frame.columns[frame.columns.duplicated()]
+    raise InvalidInput(f"two columns are called `{twice[0]}`.")
 
 
 def _array(values: Any) -> np.ndarray:

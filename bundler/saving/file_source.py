@@ -33,6 +33,7 @@ KNOWN = (
     "joblib, pickle, skops, torch .pt/.pt2/TorchScript, safetensors, XGBoost json/ubj, LightGBM "
     "text, ONNX; MLflow, Hugging Face, TorchServe, BentoML and SageMaker models"
 )
+_OTHERS = "Of any other library, save the object: `bundle save NAME module:variable`."
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,7 +105,7 @@ def of_file(path: Path, *, is_named_by_hand: bool = True) -> FileSource:
     """
     source = find(path)
     if source is None:
-        hint = f"Known are {KNOWN}."
+        hint = f"Known are {KNOWN}. {_OTHERS}"
         if path.suffix == ".py":
             hint = f"Name the variable in it: `{path.stem}:model`, if it is called `model`."
         raise InvalidSource(f"`{path}` is no model file that is known here.", hint=hint)

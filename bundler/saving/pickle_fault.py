@@ -1,5 +1,6 @@
 """Pickle fault: which attribute of an object is the one that cannot be saved."""
 
+import inspect
 from collections.abc import Iterator, Mapping
 from typing import Any
 
@@ -42,6 +43,9 @@ def _parts(value: Any) -> Iterator[tuple[str, Any]]:
         named = [(f"[{key!r}]", part) for key, part in value.items()]
     elif isinstance(value, (list, tuple)):
         named = [(f"[{position}]", part) for position, part in enumerate(value)]
+    elif inspect.isfunction(value):
+        used = inspect.getclosurevars(value)
+        named = [(f" -> {n}", part) for n, part in {**used.nonlocals, **used.globals}.items()]
     else:
         named = [(f".{name}", part) for name, part in getattr(value, "__dict__", {}).items()]
     yield from named[:_WIDTH]

@@ -73,8 +73,9 @@ def record(
         except SampleMismatch as error:
             if methods or not recordings:
                 if framework.name == "generic" and not methods:  # the names were a guess
-                    hint = advice.other_methods(model, named) or error.hint
-                    raise SampleMismatch(error.args[0], hint=hint) from error.__cause__
+                    hint = advice.other_methods(model, named)
+                    if hint:
+                        raise SampleMismatch(error.args[0], hint=hint) from error.__cause__
                 raise
             continue
         recordings.append(recorded)
@@ -274,8 +275,7 @@ class _Method:
             ) from error
         except Exception as error:
             raise SampleMismatch(
-                f"`{self._method}` fails on the sample: {in_short(error)}.",
-                hint=self._hint(error),
+                f"`{self._method}` fails on the sample: {in_short(error)}.", hint=self._hint(error)
             ) from error
 
     def _hint(self, error: Exception) -> str:
@@ -335,8 +335,7 @@ def replayed(framework: Framework, model: Any, recordings: list[Recording]) -> N
         differences = compare(recording.samples.outputs, got, rtol=1e-2, atol=1e-3)
         if differences:
             raise SampleMismatch(
-                f"Saved and loaded again, `{recording.method}` answers otherwise: "
-                f"{differences[0]}.",
+                f"Saved and loaded again, `{recording.method}` answers otherwise: {differences[0]}."
             )
 
 

@@ -122,6 +122,8 @@ def _listed(array: np.ndarray, *, nan_as_null: bool) -> list[Any]:
         return listed
     if array.dtype.kind == "f":
         _refuse_nan(array, nan_as_null=nan_as_null)
+    if array.dtype.kind == "m":  # of nanoseconds, `tolist` makes bare numbers
+        raise PredictionFailed("The model answered with a `timedelta`, which is not JSON.")
     if array.dtype.kind == "M":
         array = np.where(np.isnat(array), math.nan, np.datetime_as_string(array).astype(object))
     return [_plain(value, nan_as_null=nan_as_null) for value in array.tolist()]

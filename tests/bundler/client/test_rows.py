@@ -11,6 +11,7 @@ from scipy import sparse
 
 from modelbundle.bundler.client import rows
 from modelbundle.bundler.client.contract import Route
+from modelbundle.bundler.client.wire.failures import WrongInput
 from modelbundle.runtime.manifests.signature import Field, Side
 
 TIMES = Side("columns", (Field("at", "datetime64[us, Europe/Oslo]", (None,)),))
@@ -83,3 +84,10 @@ def test_a_table_of_thousands_of_columns_is_sent_as_json():
     side = Side("columns", tuple(Field(f"c{n}", "float64", (None,)) for n in range(5000)))
     frame = pd.DataFrame(np.ones((1, 5000)), columns=[field.name for field in side.fields])
     assert len(instances(side, frame)[0]) == 5000
+
+
+def test_columns_of_one_name_are_a_matrix_or_refused():
+    frame = pd.DataFrame([[1.0, 2.0]], columns=["a", "a"])
+    assert instances(MATRIX, frame) == [[1.0, 2.0]]
+    with pytest.raises(WrongInput, match="two columns are called `a`"):
+        instances(TIMES, frame)

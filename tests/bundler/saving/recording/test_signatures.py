@@ -139,7 +139,14 @@ def test_the_probabilities_of_several_outputs_are_one_for_each_in_any_batch():
         assert [len(row) for row in said] == [2] * count
 
 
-@pytest.mark.parametrize("rows", [pd.DataFrame({"t": pd.to_timedelta([1, 2], "s")}), [2**70, 1]])
+@pytest.mark.parametrize(
+    "rows",
+    [
+        pd.DataFrame({"t": pd.to_timedelta([1, 2], "s")}),
+        pd.DataFrame({"t": np.array([1, 2], "m8[ns]")}),
+        [2**70, 1],
+    ],
+)
 def test_what_no_request_can_bring_is_refused(rows):
     with pytest.raises(SampleMismatch, match="No request can bring rows like those of the sample"):
         saved(lambda batch: [1] * len(batch), rows)
