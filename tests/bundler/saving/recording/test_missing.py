@@ -128,6 +128,7 @@ def test_a_missing_text_is_the_same_alone_and_among_others():
 class _Name(str):
     """A column's name that counts how often it is compared with another."""
 
+    __slots__ = ()
     compared = 0
     __hash__ = str.__hash__
 
