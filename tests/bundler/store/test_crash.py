@@ -62,9 +62,9 @@ def move_in(root):
 
 def save_many(root):
     """Blobs that are synced together, as a build of a large project does."""
-    barrier._FEW = 1
     store = Store(root)
-    with store.batch() as batch:
+    with pytest.MonkeyPatch.context() as patched, store.batch() as batch:
+        patched.setattr(barrier, "_FEW", 1)
         blobs = [batch.ingest_bytes(b"1"), batch.ingest(root.parent / "source")]
     files = [FileEntry(blob.digest[7:], blob.digest, blob.size) for blob in blobs]
     store.commit("model", "iris", b"[1]", files, version="2")
