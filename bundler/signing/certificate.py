@@ -10,7 +10,6 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Self
 
-from ...runtime.errors import BundleError
 from ..errors import InvalidKey, InvalidSignature, MissingLibrary
 from . import key as keys
 from .envelope import Envelope
@@ -110,10 +109,9 @@ def read(path: Path) -> "Sequence[Certificate]":
         from cryptography.x509 import load_pem_x509_certificates
     except ImportError as error:
         raise MissingLibrary("A signature", "cryptography", "sign") from error
+    data = keys.content(path)
     try:
-        return load_pem_x509_certificates(path.read_bytes())
-    except OSError as error:
-        raise BundleError(f"`{path}` cannot be read: {error.strerror}.") from error
+        return load_pem_x509_certificates(data)
     except ValueError as error:
         raise InvalidKey(f"`{path}` holds no certificate in PEM.") from error
 
@@ -209,11 +207,8 @@ def _may_sign(certificate: "Certificate") -> bool:
 
 
 def _elliptic(certificate: "Certificate") -> "EllipticCurvePublicKey":
-    from cryptography.hazmat.primitives.asymmetric import ec
-
     key = certificate.public_key()
-    curves = (ec.SECP256R1, ec.SECP384R1, ec.SECP521R1)
-    if not isinstance(key, ec.EllipticCurvePublicKey) or not isinstance(key.curve, curves):
+    if not keys.is_elliptic(key):
         raise InvalidSignature("The key of its certificate is not on P-256, P-384 or P-521.")
     return key
 

@@ -7,7 +7,7 @@ import hashlib
 import os
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Any, Self, TypeGuard
 
 from ...runtime.errors import BundleError
 from ..errors import InvalidKey, InvalidSignature, MissingLibrary
@@ -121,6 +121,22 @@ def hint(key: "EllipticCurvePublicKey") -> str:
     return hashlib.sha256(written).hexdigest()
 
 
+def content(path: Path) -> bytes:
+    """The bytes of a file that a person names; raises BundleError when it cannot be read."""
+    try:
+        return path.read_bytes()
+    except OSError as error:
+        raise BundleError(f"`{path}` cannot be read: {error.strerror}.") from error
+
+
+def is_elliptic(key: object) -> "TypeGuard[EllipticCurvePublicKey]":
+    """Whether it is of a kind that signs models."""
+    from cryptography.hazmat.primitives.asymmetric import ec
+
+    curves = (ec.SECP256R1, ec.SECP384R1, ec.SECP521R1)
+    return isinstance(key, ec.EllipticCurvePublicKey) and isinstance(key.curve, curves)
+
+
 def _hash(key: "EllipticCurvePublicKey") -> "HashAlgorithm":
     from cryptography.hazmat.primitives import hashes
 
@@ -133,10 +149,9 @@ def _loaded(path: Path, load: Any) -> Any:
         from cryptography.hazmat.primitives import serialization
     except ImportError as error:
         raise MissingLibrary("A signature", "cryptography", "sign") from error
+    data = content(path)
     try:
-        return load(serialization, path.read_bytes())
-    except OSError as error:
-        raise BundleError(f"`{path}` cannot be read: {error.strerror}.") from error
+        return load(serialization, data)
     except TypeError as error:
         raise InvalidKey(
             f"`{path}` is encrypted, or is not and `{PASSWORD}` is set.",
@@ -148,10 +163,7 @@ def _loaded(path: Path, load: Any) -> Any:
 
 def _elliptic(key: Any, path: Path) -> "EllipticCurvePublicKey":
     """The key, if it is one that signs models."""
-    from cryptography.hazmat.primitives.asymmetric import ec
-
-    curves = (ec.SECP256R1, ec.SECP384R1, ec.SECP521R1)
-    if not isinstance(key, ec.EllipticCurvePublicKey) or not isinstance(key.curve, curves):
+    if not is_elliptic(key):
         raise InvalidKey(
             f"`{path}` is no elliptic-curve key on P-256, P-384 or P-521.",
             hint=f"Make one: `{_MAKE}`.",

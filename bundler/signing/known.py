@@ -3,10 +3,9 @@
 from collections.abc import Sequence
 from pathlib import Path
 
-from ...runtime.errors import BundleError
 from ..errors import InvalidKey
 from .certificate import CertificateVerifier
-from .key import KeyVerifier
+from .key import KeyVerifier, content
 from .signer import Verifier
 from .sigstore import SigstoreVerifier
 
@@ -19,10 +18,7 @@ def from_file(path: Path, identity: str | None = None) -> Verifier:
     Raises:
         InvalidKey: when it is neither, or is a key, which has no `identity`.
     """
-    try:
-        has_certificates = _CERTIFICATE in path.read_bytes()
-    except OSError as error:
-        raise BundleError(f"`{path}` cannot be read: {error.strerror}.") from error
+    has_certificates = _CERTIFICATE in content(path)
     if has_certificates:
         return CertificateVerifier.read(path, identity)
     if identity is not None:

@@ -14,6 +14,7 @@ from typing import Any
 from ...runtime.errors import BundleError, in_short
 from ..errors import InvalidKey, InvalidSignature, MissingLibrary
 from .envelope import Envelope
+from .key import content
 from .statement import PAYLOAD
 
 TOKEN = "SIGSTORE_ID_TOKEN"  # noqa: S105 - the name of the variable
@@ -97,9 +98,7 @@ def _config(trust: Path | None) -> Any:
     if trust is None:
         return ClientTrustConfig.production()
     try:
-        return ClientTrustConfig.from_json(trust.read_text("utf-8"))
-    except OSError as error:
-        raise BundleError(f"`{trust}` cannot be read: {error.strerror}.") from error
+        return ClientTrustConfig.from_json(content(trust).decode())
     except ValueError as error:
         raise InvalidKey(f"`{trust}` is no trust configuration of sigstore.") from error
 

@@ -5,7 +5,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from ....runtime.errors import BundleError
 from ...usage import WrongUsage
 
 if TYPE_CHECKING:
@@ -69,11 +68,6 @@ class RequiredSigners:
         return verify_directory(directory, self.verifiers, self._given()).name
 
     def _given(self) -> list[bytes]:
-        return [_read(path) for path in self.signatures]
+        from ....bundler.signing.key import content
 
-
-def _read(path: Path) -> bytes:
-    try:
-        return path.read_bytes()
-    except OSError as error:
-        raise BundleError(f"`{path}` cannot be read: {error.strerror}.") from error
+        return [content(path) for path in self.signatures]
