@@ -1,6 +1,7 @@
 """Draft: a model that is written and recorded, and becomes one of the store's."""
 
 import json
+import platform
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -52,7 +53,7 @@ class Draft:
             framework=self.framework.name,
             loader=registry.loader(self.framework),
             format=self.saved.format,
-            python=self.origin.python or provenance.python_version(),
+            python=self.origin.python or platform.python_version(),
             packages=self._packages(asked),
             methods=class_names.chosen(
                 {recorded.method: recorded.signature for recorded in self.recordings}, given.classes

@@ -1,6 +1,5 @@
-"""Provenance: the Python and the library versions that a model was saved with."""
+"""Provenance: the versions of the libraries that a model was saved with."""
 
-import platform
 import sys
 from collections.abc import Iterable
 from importlib import metadata
@@ -8,11 +7,6 @@ from importlib import metadata
 from ...runtime.pickles.pickling import is_local
 
 _OURS = __name__.partition(".")[0]
-
-
-def python_version() -> str:
-    """Of the interpreter that saves, e.g. "3.11.7"."""
-    return platform.python_version()
 
 
 def packages(imports: Iterable[str]) -> dict[str, str]:

@@ -3,6 +3,7 @@
 import asyncio
 from collections import deque
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Any
 
 from ..batching.worker import Done
@@ -19,21 +20,17 @@ Kill = Callable[[int, str], None]
 """Ends the model process of a generation, for a reason."""
 
 
+@dataclass(slots=True, eq=False)
 class BatchJob:
     """One batch on its way to the model, or there."""
 
-    __slots__ = ("batches", "done", "generation", "inputs", "rows", "size", "slot")
-
-    def __init__(
-        self, inputs: Inputs | NotedOutput, batches: list[Any], rows: int, done: Done
-    ) -> None:
-        self.inputs = inputs
-        self.batches = batches
-        self.rows = rows  # that the answer must have; 0 where any will do
-        self.done = done
-        self.slot = -1  # that it stands in, once it is sent
-        self.size = 0  # bytes there
-        self.generation = 0  # of the process that has it
+    inputs: Inputs | NotedOutput
+    batches: list[Any]
+    rows: int  # that the answer must have; 0 where any will do
+    done: Done
+    slot: int = -1  # that it stands in, once it is sent
+    size: int = 0  # bytes there
+    generation: int = 0  # of the process that has it
 
 
 class ModelLink:
