@@ -1,6 +1,7 @@
 """Answer: what a registry sent back, read within limits."""
 
 import json
+import os
 import re
 import time
 from collections.abc import Iterator
@@ -136,7 +137,19 @@ def _told(body: bytes) -> str:
     with suppress(ValueError, KeyError, IndexError, TypeError, AttributeError, RecursionError):
         first = json.loads(body)["errors"][0]
         words = [str(first.get("code") or ""), str(first.get("message") or "")]
-        return _short(": ".join(word for word in words if word))
+        said = ": ".join(word for word in words if word)
+        cause = _cause(first.get("detail"))
+        return _short(f"{said} ({cause})" if cause else said)
+    return ""
+
+
+def _cause(detail: Any) -> str:
+    """What the system refused the reference registry, which says "unknown error" of it."""
+    while isinstance(detail, dict):
+        number = detail.get("Err")
+        if isinstance(number, int) and number > 0:
+            return os.strerror(number)
+        detail = detail.get("Enclosed", number)
     return ""
 
 

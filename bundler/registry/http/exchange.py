@@ -190,5 +190,7 @@ class Exchange:
         wait, said = answer.retry_after, answer.said()
         detail = f": {said}" if said else ""
         return TransientError(
-            f"`{self.reference.host}` answered {answer.status}{detail}.", retry_after=wait
+            f"`{self.reference.host}` answered {answer.status}{detail}.",
+            hint=remedy.of_words(said),
+            retry_after=wait,
         )

@@ -1,5 +1,7 @@
 """Remedy: what a person does about an answer that ended their work."""
 
+import errno
+import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 
@@ -11,12 +13,15 @@ DAMAGED = (
     "Run the command again. Where it ends the same, the copy there is damaged: push it anew, to "
     "another repository, from a store that has it."
 )
+_ROOM = (
+    "It has no room left: have whoever runs it make some, then run the command again; only what is "
+    "missing travels."
+)
 _OTHERS = {
     413: "Whoever runs it, or a proxy before it, has to allow larger requests; then run the "
     "command again.",
     429: AGAIN,
-    507: "It has no room left: have whoever runs it make some, then run the command again; only "
-    "what is missing travels.",
+    507: _ROOM,
 }
 _SERVER = 500
 
@@ -24,6 +29,11 @@ _SERVER = 500
 def of_status(status: int) -> str:
     """The hint of an answer that nobody asked for."""
     return _OTHERS.get(status, AGAIN if status >= _SERVER else ELSEWHERE)
+
+
+def of_words(said: str) -> str:
+    """The hint of an answer that asks for patience, by what it says of itself."""
+    return _ROOM if os.strerror(errno.ENOSPC) in said else AGAIN
 
 
 @contextmanager

@@ -194,3 +194,15 @@ def test_what_mends_it_is_said(item, own_store, liar, status, hint):
     with pytest.raises(RegistryError, match=f"answered {status}") as caught:
         push(item.tag, f"{liar.host}/x", own_store, limits=QUICK)
     assert hint in caught.value.hint
+
+
+@pytest.mark.parametrize("nested", [False, True])
+def test_a_registry_whose_disk_is_full_is_told_so(item, own_store, liar, nested):
+    """The reference registry calls it an unknown error, and keeps the system's word for details."""
+    detail = {"Op": "mkdir", "Path": "/var/lib/registry", "Err": 28}
+    detail = {"DriverName": "filesystem", "Enclosed": detail} if nested else detail
+    error = {"code": "UNKNOWN", "message": "unknown error", "detail": detail}
+    liar.twist("POST", "uploads", answering(500, json.dumps({"errors": [error]}).encode()))
+    with pytest.raises(RegistryError, match=r"error \(No space left on device\)\.") as caught:
+        push(item.tag, f"{liar.host}/x", own_store, limits=QUICK)
+    assert "no room left" in caught.value.hint
