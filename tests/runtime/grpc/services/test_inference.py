@@ -34,7 +34,7 @@ def test_config_has_no_batch_axis(client):
     """As Triton's clients want it."""
     asked = pool()["inference.ModelConfigRequest"](name="sums")
     config = client.call("ModelConfig", asked).config
-    assert config.max_batch_size == 64
+    assert config.max_batch_size == 1024
     assert [(i.name, i.data_type, list(i.dims)) for i in config.input] == [("input", 12, [2])]
 
 
