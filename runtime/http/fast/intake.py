@@ -5,6 +5,7 @@ from itertools import chain
 from typing import Any
 
 import numpy as np
+import orjson
 
 from ...data import media
 from ...data.codecs import instances
@@ -41,6 +42,7 @@ class Intake(Arrivals):
         self._refused: dict[tuple[str, float | None], tuple[RequestError, list[FastRequest]]] = {}
         self._is_uniform = _is_uniform(self.codec.inputs)
         self._numbers = number_rows.of(self.codec.inputs)
+        self._parse = orjson.loads if _is_of_floats(self.codec.inputs) else instances.exact
         self._has_kinds = _has_kinds(self.codec.inputs)
 
     def wanted(self, content_type: str, accept: str, coding: bytes) -> str | None:  # noqa: ARG002
@@ -102,9 +104,7 @@ class Intake(Arrivals):
         try:
             # One colon is one key, so nothing can be there twice.
             found = (
-                instances.exact(body)["instances"]
-                if body.count(b":") == 1
-                else instances.loads(body)
+                self._parse(body)["instances"] if body.count(b":") == 1 else instances.loads(body)
             )
         except (ValueError, TypeError, KeyError, RequestError):
             return None
@@ -244,6 +244,11 @@ class _Together:
 def _is_uniform(side: Side) -> bool:
     """Whether rows of any requests make the same arrays together as they do alone."""
     return side.layout != "objects" and all(map(_is_alike, side.fields))
+
+
+def _is_of_floats(side: Side) -> bool:
+    """Whether every number becomes a float, so that the longest ones may be read as such."""
+    return bool(side.fields) and all(field.dtype.startswith("float") for field in side.fields)
 
 
 def _has_kinds(side: Side) -> bool:
