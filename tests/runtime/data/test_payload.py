@@ -108,3 +108,11 @@ def test_a_float_may_be_spelled_as_a_long_whole_number():
     body = b'{"instances": [{"x": 100000000000000000000, "y": 100000000000000000000}]}'
     columns = Codec(side).decode(body, JSON)
     assert [columns["x"].tolist(), columns["y"].tolist()] == [[1e20], [float(np.float32(1e20))]]
+
+
+@pytest.mark.parametrize(("dtype", "value"), [("int64", -(2**63) - 1), ("uint64", 2**64)])
+def test_a_whole_number_that_a_column_cannot_hold_does_not_become_its_neighbor(dtype, value):
+    """The nearest float of it is one that the column can hold."""
+    side = Side("columns", (Field("x", dtype, (None,)),))
+    with pytest.raises(InvalidInput, match=f"expected a whole number from .*, got {value}"):
+        Codec(side).decode(json.dumps({"instances": [{"x": value}]}).encode(), JSON)
