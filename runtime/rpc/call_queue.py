@@ -90,7 +90,8 @@ class CallQueue:
             (lost if pending.number <= taken else kept).append(pending)
         self._there.clear()
         self._alone = None
-        self._waiting.extendleft(reversed(kept))
+        for pending in reversed(kept):  # one that was tried alone is so once more
+            (self._suspects if pending.is_retried else self._waiting).appendleft(pending)
         for pending in lost:
             may_run_again = pending.is_idempotent and not pending.is_retried
             if may_run_again and pending.parts is None and not pending.is_over:

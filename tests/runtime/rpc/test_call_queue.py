@@ -136,6 +136,27 @@ def test_whoever_came_first_goes_first_also_after_a_death():
     asyncio.run(scenario())
 
 
+def test_one_that_was_to_be_tried_alone_is_so_by_the_next_process():
+    """The one that should have tried it died before it began."""
+
+    async def scenario():
+        front = Front()
+        for _ in range(2):
+            front.ask(is_idempotent=True)
+        front.take()
+        for _ in range(2):
+            front.die()
+            front.go_on()
+            assert front.there == front.calls[:1]
+        front.take()
+        front.die()
+        front.go_on()
+        assert front.calls[0].is_over
+        assert front.there == front.calls[1:]
+
+    asyncio.run(scenario())
+
+
 def test_one_that_is_tried_alone_keeps_waiting_whom_it_does():
     async def scenario():
         front = Front()
