@@ -18,7 +18,9 @@ def unpack(directory):
 def test_every_module_of_the_runtime_is_there_and_nothing_compiled():
     paths = [path for path, _ in files()]
     assert paths == sorted(paths)
-    assert {"modelbundle/__init__.py", "modelbundle/runtime/manifests/bundle_manifest.py"} <= set(paths)
+    assert {"modelbundle/__init__.py", "modelbundle/runtime/manifests/bundle_manifest.py"} <= set(
+        paths
+    )
     assert not any("__pycache__" in path or path.endswith(".pyc") for path in paths)
 
 
