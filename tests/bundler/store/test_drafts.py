@@ -39,7 +39,7 @@ def write_layout(folder, pause):
 def push(folder, pause):
     directory = Directory(parse(f"oci:{folder}"))
     directory.prepare()
-    draft = directory._temporary()
+    draft = drafts.new(folder)
     draft.write_bytes(b"half")
     pause()
     draft.replace(folder / "place")
@@ -63,8 +63,10 @@ def begun(write, folder, pause):
 
     child = os.fork()
     if not child:
-        write(folder, told)
-        os._exit(0)
+        try:
+            write(folder, told)
+        finally:
+            os._exit(0)
     os.close(writing)
     assert os.read(reading, 1) == b"."
     os.close(reading)

@@ -267,26 +267,6 @@ def test_placing_a_large_file_costs_no_bytes(store, tmp_path):
     )
 
 
-def test_link_fills_a_directory_of_the_caller(store, save, tmp_path):
-    store.link(save(), tmp_path / "models" / "iris")
-    assert (tmp_path / "models/iris/model.bin").read_bytes() == b"weights"
-
-
-def test_link_onto_another_file_system_copies(store, save):
-    shm = Path("/dev/shm")
-    if not os.access(shm, os.W_OK) or shm.stat().st_dev == store.root.parent.stat().st_dev:
-        pytest.skip("no second file system")
-    target = shm / f"modelbundle-test-{os.getpid()}"
-    try:
-        store.link(save(), target)
-        assert (target / "model.bin").read_bytes() == b"weights"
-        assert stat.S_IMODE((target / "model.bin").stat().st_mode) == 0o444
-    finally:
-        for path in target.iterdir():
-            path.unlink()
-        target.rmdir()
-
-
 def test_staging_is_inside_the_store_and_leaves_nothing(store):
     with store.staging() as directory:
         (directory / "x").write_text("x")

@@ -73,7 +73,9 @@ def test_damage_is_exit_code_6_and_nothing_is_there(there, shared):
         data[-1] ^= 1
         path.write_bytes(data)
     refused = there("pull", shared, code=6)
-    assert refused.err.count("\n") == 1
+    problem, hint = refused.err.splitlines()
+    assert problem.startswith("error: Expected the manifest sha256:")
+    assert hint.startswith("hint: ")
     assert there("models", "list", "--json").json == {"models": []}
 
 
