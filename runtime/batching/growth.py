@@ -7,7 +7,6 @@ from .cost import CostModel
 PROMISE = 0.9  # twice the rows are tried where they should take less than this of twice the time
 PAYS = 0.95  # and are kept where a row takes less than this share of what it took
 SURE = 8  # full batches of each size from which that is concluded
-LONG = 4 * SURE  # batches after which a trial ends without a conclusion
 PENANCE = 1000  # batches after one that failed before more rows are tried
 MUCH = 32 << 20  # bytes of bodies: no call is to have more for being larger than usual
 PAUSE = 200  # batches after a trial that has not paid
@@ -73,8 +72,8 @@ class Growth:
         if min(len(usual), len(larger)) >= SURE:
             pays = median(larger) < PAYS * median(usual)
             self._end(self._double if pays else self._kept, 0 if pays else PAUSE)
-        elif len(usual) + len(larger) > LONG:  # the budget, or memory, allows no more
-            self._end(self._kept, PAUSE)
+        elif len(usual) - len(larger) > SURE:  # so many rows are not there, or not allowed
+            self._end(self._kept, 0)  # which has cost nothing
         else:
             self.size = self._kept if len(larger) > len(usual) else self._double
 

@@ -58,7 +58,7 @@ def test_a_trial_for_which_there_is_no_time_ends():
     growth = window._growth
     for _ in range(40 * SURE):
         work(window, 1, lambda rows: alpha + beta * rows)
-        assert len(growth._usual) <= 4 * SURE
+        assert len(growth._usual) <= 2 * SURE
     assert window.limit == grown
 
 
@@ -114,6 +114,17 @@ def test_after_a_failure_few_rows_are_at_stake_for_a_while(fail):
     work(window, PENANCE - SURE, lambda rows: alpha + beta * rows)
     assert window.limit == 64
     work(window, 2 * PENANCE, lambda rows: alpha + beta * rows)
+    assert window.limit == 1024
+
+
+def test_a_trial_that_lacked_rows_is_made_anew_when_they_are_there():
+    """64 clients fill a batch, and have nothing left for a larger one; then more come."""
+    alpha, beta = FOREST
+    window = window_of(alpha, beta)
+    for _ in range(20 * SURE):
+        window.observe(64, alpha + beta * 64)
+    assert window.limit in {64, 128}
+    work(window, 20 * SURE, lambda rows: alpha + beta * rows)
     assert window.limit == 1024
 
 
