@@ -52,7 +52,7 @@ def _import(name: str) -> Any:
             f"{error.name}."
         ):  # the module is there, and something that it imports is not
             raise InvalidSource(
-                f"Importing `{name}` failed: {error}.", hint=_installing(error)
+                f"Importing `{name}` failed: {str(error).rstrip('.')}.", hint=_installing(error)
             ) from error
         raise InvalidSource(
             f"There is no module `{name}` here.",

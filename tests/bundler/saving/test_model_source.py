@@ -30,6 +30,13 @@ def test_a_package_under_src_is_imported_from_the_root_of_the_project(here):
     assert sys.path == before
 
 
+def test_what_a_library_says_of_its_absent_part_is_one_sentence(here):
+    (here / "source_six.py").write_text("raise ImportError('frames require pandas.')\n")
+    with pytest.raises(InvalidSource) as told:
+        model_source.import_object("source_six:model")
+    assert str(told.value) == "Importing `source_six` failed: frames require pandas."
+
+
 @pytest.mark.parametrize(
     ("text", "message", "hint"),
     [
