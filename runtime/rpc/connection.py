@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+import os
 from collections.abc import Callable
 from contextlib import suppress
 from typing import cast
@@ -11,6 +12,7 @@ from .frame import Frame, FrameKind, FrameReader
 log = logging.getLogger(__name__)
 
 HIGH_WATER = 1 << 20  # bytes that wait to be sent, above which nothing more should be
+_READS = 64  # of what came last: more than a socket keeps
 
 
 class Connection(asyncio.BufferedProtocol):
@@ -46,6 +48,19 @@ class Connection(asyncio.BufferedProtocol):
         """Let go, at once."""
         if self._transport is not None:
             self._transport.abort()
+
+    def finish(self) -> None:
+        """Hear what has come by now, and let go."""
+        if self._transport is None:
+            return
+        descriptor = self._transport.get_extra_info("socket").fileno()
+        with suppress(OSError):  # nothing more lies there
+            for _ in range(_READS):
+                size = os.readv(descriptor, [self.get_buffer(-1)])
+                if not size or self._wrong:
+                    break
+                self.buffer_updated(size)
+        self.close()
 
     # --- what the loop calls ---
 

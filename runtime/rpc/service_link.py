@@ -99,23 +99,26 @@ class ServiceLink:
 
     def born(self, generation: int) -> None:
         """The supervisor has started the process of a generation; it still has to load."""
-        if generation > self.generation:
-            self._close(self.generation)
-            self._connection = None
-            self._end()
-            self.generation = generation
+        if generation <= self.generation:
+            return
+        last, self._connection, self.is_ready = self._connection, None, False
+        if last is not None:
+            last.finish()
+        self._end()
+        self.generation = generation
+        self.on_change()
 
     def died(self, generation: int, why: str) -> None:
         """The process of a generation is gone, and `why`: "was killed by SIGSEGV"."""
         self._dead = max(self._dead, generation)
         if generation < self.generation:
             return
-        self.generation, self.why = generation, why
+        self.generation, self.why, self.is_ready = generation, why, False
         if self._connection is None or self._loop is None:
             self._end()
-            self.on_change()
         else:  # what it said before is still to be read
             self._loop.call_later(REST, self._close, generation)
+        self.on_change()
 
     def _greet(self) -> None:
         """A new process is there."""

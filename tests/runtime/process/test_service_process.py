@@ -238,6 +238,27 @@ def test_whoever_comes_while_there_is_no_service_waits_for_it_and_readyz_says_wh
     assert readiness(server) == (200, None)
 
 
+def test_readyz_says_why_where_what_the_service_had_started_outlives_it(unstable, servers):
+    """The end of a stream is not heard as long as a fork has it, too; nor while the front hangs."""
+    begin = (
+        "keeper = os.fork()\n"
+        "        if not keeper:\n"
+        "            signal.signal(signal.SIGTERM, signal.SIG_IGN)\n"
+        "            time.sleep(600)\n"
+        "            os._exit(0)\n"
+        "        while NOTES.exists() and not NOTES.with_name('go').exists(): time.sleep(0.01)\n"
+        '        note("begun")'
+    )
+    bundle = unstable(SOURCE.replace('note("begun")', begin))
+    server = servers.start(bundle)
+    os.kill(processes(server)[1], signal.SIGSEGV)
+    why = "the service was killed by SIGSEGV and is being started again"
+    wait_until(lambda: readiness(server) == (503, why))
+    (bundle / "src" / "go").touch()
+    assert ask(server, "/sync", how="", n=3).json() == 3
+    assert readiness(server) == (200, None)
+
+
 def test_calls_that_a_blocked_service_had_not_taken_up_are_answered_by_the_next(lone, in_threads):
     ask(lone, "/sync", how="", n=1)
     _, service = processes(lone)

@@ -205,6 +205,26 @@ def test_what_a_dead_process_said_last_still_counts():
     run(scenario)
 
 
+def test_what_it_said_last_still_counts_where_another_follows_at_once():
+    """A front that was busy hears of both in one turn of its loop, before it reads the stream."""
+
+    async def scenario(each):
+        first, second, never = each.ask(b"a"), each.ask(b"b"), each.ask(b"c")
+        each.answer(await each.take())
+        each.answer(await each.take())
+        await each.take()
+        changes = []
+        each.link.on_change = lambda: changes.append((each.link.is_ready, each.link.why))
+        each.link.died(1, "was killed by SIGSEGV")
+        each.link.born(2)
+        assert set(changes) == {(False, "was killed by SIGSEGV")}
+        assert ((await first).body, (await second).body) == (b"aa", b"bb")
+        with pytest.raises(ServiceDied):
+            await never
+
+    run(scenario)
+
+
 def test_a_client_that_leaves_is_told_to_the_service():
     async def scenario(each):
         task = each.ask()
