@@ -68,12 +68,16 @@ class InvalidModel(BundleError):
 
 
 class MissingFramework(BundleError):
-    """The library that a model needs is not installed in this environment."""
+    """The library that a model needs is not installed in this environment.
 
-    def __init__(self, framework: str, requirement: str) -> None:
+    requirements   what to install, with spaces between: "torch==2.13.0 safetensors"
+    """
+
+    def __init__(self, framework: str, requirements: str) -> None:
+        quoted = " ".join(f"'{one}'" for one in requirements.split())
         super().__init__(
             f"This model needs `{framework}`, which is not installed here.",
-            hint=f"Install it with `pip install '{requirement}'`.",
+            hint=f"Install it with `pip install {quoted}`.",
         )
 
 

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from ...runtime import canonical
-from ...runtime.errors import BundleError, NotTrusted, in_short
+from ...runtime.errors import BundleError, MissingFramework, NotTrusted, in_short
 from ...runtime.frameworks import registry
 from ...runtime.frameworks.framework import Framework, Saved
 from ...runtime.manifests.signature import Class, Signature, is_classes
@@ -368,6 +368,9 @@ def _written(framework: Framework, model: Any, directory: Path, given: SaveOptio
     except BundleError:
         raise
     except Exception as error:
+        absent = str(getattr(error, "name", "")).partition(".")[0]
+        if isinstance(error, ImportError) and absent in framework.extra.split():
+            raise MissingFramework(absent, framework.extra) from error
         raise unpicklable(model, error) from error
 
 

@@ -29,7 +29,7 @@ from modelbundle.bundler.saving.saving import SaveOptions
 from modelbundle.bundler.store import Store
 from modelbundle.runtime.data.rows import table
 from modelbundle.runtime.data.samples import Samples
-from modelbundle.runtime.errors import InvalidModel, NotTrusted
+from modelbundle.runtime.errors import InvalidModel, MissingFramework, NotTrusted
 from modelbundle.runtime.frameworks import registry
 from modelbundle.runtime.manifests.model_manifest import ModelManifest
 from modelbundle.runtime.manifests.signature import OBJECTS
@@ -545,6 +545,14 @@ def test_the_attribute_that_cannot_be_pickled_is_named():
     with pytest.raises(Unpicklable, match=r"`model\.parts\['lock'\]` is a `_thread.lock`"):
         modelbundle.save("m", Model())
     assert Store.default().items("model") == []
+
+
+def test_a_library_that_writes_the_format_and_is_absent_is_named(monkeypatch):
+    torch = pytest.importorskip("torch")
+    monkeypatch.setitem(sys.modules, "safetensors.torch", None)
+    with pytest.raises(MissingFramework, match="needs `safetensors`, which is not") as caught:
+        modelbundle.save("m", torch.nn.Linear(2, 1))
+    assert caught.value.hint == "Install it with `pip install 'torch' 'safetensors'`."
 
 
 @pytest.mark.parametrize("thing", [3, {"a": 1}, ["x", ("y", None)], int, frozenset({1})])
