@@ -28,7 +28,7 @@ class Workspace:
     """The workspace of the running process, made when needed, removed when it ends."""
 
     def __init__(self, directory: Path) -> None:
-        self._tmp = directory
+        self.parent = directory
         self._path: Path | None = None
         self._pid = 0
         self._held: Counter[str] = Counter()
@@ -45,10 +45,14 @@ class Workspace:
             return self._path
 
     def _make(self) -> Path:
-        path = self._tmp / f"{Process.current()}.{secrets.token_hex(4)}"
-        disk.make_directory(self._tmp)  # what copied a store may have left out empty folders
+        path = self.parent / f"{Process.current()}.{secrets.token_hex(4)}"
+        disk.make_directory(self.parent)  # what copied a store may have left out empty folders
         disk.make_directory(path)  # readable: another user's collection asks what is held
-        disk.make_directory(path / HELD)
+        try:
+            disk.make_directory(path / HELD)
+        except OSError:
+            path.rmdir()  # on a full disk it would be missing
+            raise
         return path
 
     def new(self) -> Path:
@@ -109,7 +113,7 @@ def all_held(directory: Path) -> set[str]:
     held: set[str] = set()
     for path in workspaces(directory):
         if not is_abandoned(path):
-            with suppress(FileNotFoundError):
+            with suppress(FileNotFoundError, NotADirectoryError):
                 held.update(f"sha256:{name}" for name in os.listdir(path / HELD))  # noqa: PTH208
     return held
 

@@ -5,21 +5,18 @@ writer declares what it needs before it looks whether it is there. So either we 
 declaration and put the blob back, or the writer sees that it is gone and writes its own.
 """
 
-import errno
 import os
 import shutil
-from collections.abc import Iterable
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
 from ..blobs.trees import Trees
-from ..files import disk, record, workspace
-from ..files.workspace import TRASH, Workspace
+from ..files import record, workspace
+from ..files.workspace import Workspace
+from . import trash
 from .reach import Reach
-
-_FULL = (errno.ENOSPC, errno.EDQUOT)
-_TREE = ".tree"
+from .trash import Trash
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,76 +71,63 @@ class Collector:
         return []
 
     def _sweep(self, doomed: list[Path]) -> list[Path]:
-        if not doomed:
-            return []
+        removed: list[Path] = []
+        while doomed:
+            own = Trash.open(self.workspace)
+            self._resume(own)
+            gone, doomed = self._sweep_some(own, doomed)
+            removed += gone
+        return removed
+
+    def _sweep_some(self, own: Trash, doomed: list[Path]) -> tuple[list[Path], list[Path]]:
+        """What was removed, and what is left to do when the trash can be no larger."""
+        taken: list[Path] = []
+        needed = taken  # all of it, until everybody has answered
         try:
-            trash = self.workspace.path / TRASH
-            self._empty(trash)
-            trash.mkdir(exist_ok=True)
-        except OSError as error:
-            if error.errno in _FULL:
-                return self._sweep_full(doomed)
-            raise
-        trashed: set[Path] = set()
-        needed = trashed  # all of it, until everybody has answered
-        try:
-            for path in doomed:
-                if self._move(path, trash):
-                    trashed.add(path)
-            live = self.reach.live() if trashed else set()
-            needed = {path for path in trashed if _digest(path) in live}
+            left = self._fill(own, doomed, taken)
+            live = self.reach.live() if taken else set()
+            needed = [path for path in taken if _digest(path) in live]
         finally:
-            self._put_back(needed, trash)
-        removed = trashed - needed
-        return [path for path in doomed if path in removed]
+            for path in needed:
+                own.put_back(path, tree=self._is_tree(path))
+            for path in taken:
+                own.discard(path, tree=self._is_tree(path))
+            own.close()
+        back = set(needed)
+        return [path for path in taken if path not in back], left
 
-    def _put_back(self, needed: Iterable[Path], trash: Path) -> None:
-        for path in needed:
+    def _fill(self, own: Trash, doomed: list[Path], taken: list[Path]) -> list[Path]:
+        """Take in hand what there is room for; what is left."""
+        for number, path in enumerate(doomed):
             try:
-                self._trashed(path, trash).rename(path)
-            except OSError:
-                if not self._is_tree(path):  # one that somebody made again meanwhile
-                    raise
-        shutil.rmtree(trash)
+                if self._take(own, path):
+                    taken.append(path)
+            except OSError as error:
+                if error.errno in trash.FULL and taken:
+                    return doomed[number:]
+                raise
+        return []
 
-    def _sweep_full(self, doomed: list[Path]) -> list[Path]:
-        """Without room for a trash: ask once more, then remove what is surely not needed."""
-        live = self.reach.live()
-        doomed = [path for path in doomed if _digest(path) not in live]
-        for path in doomed:
-            if self._is_tree(path):
-                shutil.rmtree(path, ignore_errors=True)
-            else:
-                disk.remove(path)
-        return doomed
-
-    def _move(self, path: Path, trash: Path) -> bool:
-        if self._is_tree(path) and _digest(path) in workspace.all_held(self.reach.tmp):
+    def _take(self, own: Trash, path: Path) -> bool:
+        tree = self._is_tree(path)
+        if tree and _digest(path) in workspace.all_held(self.reach.tmp):
             return False  # a server has just begun to read it
-        try:
-            path.rename(self._trashed(path, trash))
-        except FileNotFoundError:
-            return False  # another collection was faster
-        return True
+        return own.take(path, tree=tree)
 
-    def _trashed(self, path: Path, trash: Path) -> Path:
-        """Where it lies in the trash; a tree has the name of a blob, its model.json."""
-        return trash / (path.name + _TREE if self._is_tree(path) else path.name)
+    def _resume(self, own: Trash) -> None:
+        """Give back what an earlier collection of this process could not."""
+        for path in trash.loose(self.reach.tmp):
+            self._clear(path)
+        if not own.owner:
+            trash.empty(own.directory.parent, self.reach.blobs)
 
     def _is_tree(self, path: Path) -> bool:
         return path.parent == self.trees.directory
 
     def _clear(self, leftover: Path) -> None:
         """Remove what a dead process left; blobs that a collection had in its trash go back."""
-        self._empty(leftover / TRASH)
+        trash.empty(leftover, self.reach.blobs)
         shutil.rmtree(leftover, ignore_errors=True)
-
-    def _empty(self, trash: Path) -> None:
-        """Give back what a collection had in hand that did not come to its end."""
-        with suppress(FileNotFoundError, PermissionError):
-            for path in trash.iterdir():
-                if path.suffix != _TREE:
-                    path.rename(self.reach.blobs.path(path.name))
 
     def _forget(self) -> None:
         """Drop memos of blobs that are gone."""

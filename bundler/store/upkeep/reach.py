@@ -12,10 +12,10 @@ from ...tag import KINDS
 from .. import oci
 from ..blobs.blobs import Blobs
 from ..files import workspace
-from ..files.workspace import TRASH
 from ..item import Item
 from ..referrers import Referrers
 from ..refs.refs import Refs
+from . import trash
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,8 +72,7 @@ class Reach:
     def _places(self, digest: str) -> Iterator[Path]:
         path = self.blobs.path(digest)
         yield path
-        for tmp in workspace.workspaces(self.tmp):
-            yield tmp / TRASH / path.name
+        yield from trash.places(path.name, self.tmp)
 
 
 def _unknown(item: Item, why: str) -> Damaged:
