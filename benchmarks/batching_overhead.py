@@ -15,9 +15,9 @@ from typing import Any
 import numpy as np
 
 from modelbundle.runtime.batching.batcher import Batcher
-from modelbundle.runtime.batching.executor import ThreadExecutor
+from modelbundle.runtime.batching.execution.executor import ThreadExecutor
+from modelbundle.runtime.batching.policy.window import Limits
 from modelbundle.runtime.batching.request import FutureRequest, Request
-from modelbundle.runtime.batching.window import Limits
 from modelbundle.runtime.data.rows import table
 
 ROUNDS, BATCHES = 7, 300

@@ -22,7 +22,7 @@ from uvicorn.server import ServerState
 
 from modelbundle.runtime.batching.batcher import Batcher
 from modelbundle.runtime.batching.observer import NullObserver
-from modelbundle.runtime.batching.window import Limits
+from modelbundle.runtime.batching.policy.window import Limits
 from modelbundle.runtime.data.payload import Codec
 from modelbundle.runtime.data.rows import table
 from modelbundle.runtime.hosting.readiness import Readiness

@@ -19,7 +19,7 @@ from pathlib import Path
 import numpy as np
 import uvloop
 
-from modelbundle.runtime.batching.executor import Executor, ThreadExecutor
+from modelbundle.runtime.batching.execution.executor import Executor, ThreadExecutor
 from modelbundle.runtime.data.rows import table
 from modelbundle.runtime.manifests.signature import Field, Side
 from modelbundle.runtime.remote.channel import Channel

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Self
 
-from .batching.window import Limits
+from .batching.policy.window import Limits
 from .data.regions import Regions
 from .data.samples import Samples
 from .manifests.added_model import AddedModel

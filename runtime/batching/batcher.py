@@ -7,25 +7,25 @@ from functools import partial
 from typing import Any
 
 from ..errors import InvalidInput, ModelDied, Overloaded
-from .admission import Admission
+from .admission.admission import Admission
+from .admission.departures import Departures
 from .alarm import Alarm
-from .batch import Batch
-from .cost import CostModel
-from .delivery import Delivery
-from .departures import Departures
-from .executor import Executor, RowOps
-from .hang import HangWatch
+from .batch.batch import Batch
+from .batch.delivery import Delivery
+from .batch.hang import HangWatch
+from .batch.recovery import Recovery
+from .batch.slots import ExecutorSlot, Slots
+from .execution.executor import Executor, RowOps
+from .execution.measurement import Measurement
 from .hold import Hold
 from .lanes.lane import Backlog, Lane
 from .lanes.lanes import Lanes
 from .lanes.ranked_lanes import RankedLanes
 from .lull import Lull
-from .measurement import Measurement
 from .observer import BatchObserver, NullObserver, Release
-from .recovery import Recovery
+from .policy.cost import CostModel
+from .policy.window import Limits
 from .request import FutureRequest, Request
-from .slots import ExecutorSlot, Slots
-from .window import Limits
 
 
 class Batcher:

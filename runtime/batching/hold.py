@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import Callable
 
 from .lanes.lane import Lane
-from .window import TICK
+from .policy.window import TICK
 
 
 class Hold:

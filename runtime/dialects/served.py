@@ -4,7 +4,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any, Literal, Protocol
 
-from ..batching.window import Limits
+from ..batching.policy.window import Limits
 from ..data.payload import Codec, Payload
 from ..data.regions import Regions
 from ..data.rows import table

@@ -4,9 +4,9 @@ import asyncio
 import time
 from collections.abc import Callable, Mapping, Sequence
 
-from ..batching.cost import CostModel
 from ..batching.observer import BatchObserver
-from ..batching.window import Limits
+from ..batching.policy.cost import CostModel
+from ..batching.policy.window import Limits
 from ..data.payload import INFLATION, Codec
 from ..errors import InvalidBundle
 from ..manifests.added_model import AddedModel

@@ -7,8 +7,8 @@ from collections.abc import Callable, Sequence
 from functools import partial
 from typing import Any
 
-from ..batching.window import Limits
-from ..batching.worker import Worker, settle
+from ..batching.execution.worker import Worker, settle
+from ..batching.policy.window import Limits
 from ..data.samples import Samples
 from ..manifests.added_model import AddedModel
 from ..manifests.model_manifest import ModelManifest

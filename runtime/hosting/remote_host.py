@@ -5,7 +5,7 @@ import logging
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
-from ..batching.cost import CostModel
+from ..batching.policy.cost import CostModel
 from ..errors import InvalidBundle, NotSupported
 from ..manifests.added_model import AddedModel
 from ..manifests.route import Route

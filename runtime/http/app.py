@@ -8,7 +8,7 @@ from dataclasses import replace
 from functools import cached_property
 from typing import Any
 
-from ..batching.cost import CostModel
+from ..batching.policy.cost import CostModel
 from ..data import formats
 from ..dialects.catalog import Catalog
 from ..dialects.dialect import dialects

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from typing import Any, Protocol
 
-from ..batching.executor import Executor
+from ..batching.execution.executor import Executor
 from ..manifests.model_manifest import ModelManifest
 
 

@@ -6,7 +6,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any, Self
 
-from ..batching.out_of_memory import is_out_of_memory
+from ..batching.execution.out_of_memory import is_out_of_memory
 from ..data.rows import table
 from ..data.samples import Samples
 from ..errors import (

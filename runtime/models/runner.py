@@ -5,8 +5,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from ..batching.batcher import Batcher
+from ..batching.policy.window import Limits
 from ..batching.request import FutureRequest
-from ..batching.window import Limits
 from ..data.rows import table
 from ..errors import InvalidInput
 from ..manifests.signature import Signature

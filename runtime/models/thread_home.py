@@ -8,8 +8,8 @@ from contextlib import suppress
 from functools import partial
 from typing import Any, Self
 
-from ..batching.executor import Executor, ThreadExecutor
-from ..batching.worker import Worker
+from ..batching.execution.executor import Executor, ThreadExecutor
+from ..batching.execution.worker import Worker
 from ..data.rows import table
 from ..errors import BundleError
 from ..plan import Plan

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from .. import trust
-from ..batching.window import Limits
+from ..batching.policy.window import Limits
 from ..dialects.routes import route_names
 from ..errors import NoDevice
 from ..grpc.routes import route_names as grpc_routes

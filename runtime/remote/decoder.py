@@ -18,7 +18,7 @@ import numpy as np
 import orjson
 
 from .. import bundle_modules
-from ..batching.worker import settle
+from ..batching.execution.worker import settle
 from ..data import formats, media
 from ..data.payload import Codec, Payload, is_json, is_npy
 from ..errors import ModelDied, Overloaded

@@ -5,8 +5,8 @@ from typing import Any
 
 import orjson
 
-from ..batching.executor import WrongLength
-from ..batching.out_of_memory import is_out_of_memory
+from ..batching.execution.executor import WrongLength
+from ..batching.execution.out_of_memory import is_out_of_memory
 from ..errors import RequestError, raised_elsewhere
 
 _LONGEST = 1 << 13  # characters of a text: all of them fit where there is always room

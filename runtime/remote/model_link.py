@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from ..batching.worker import Done
+from ..batching.execution.worker import Done
 from ..errors import ModelDied
 from ..manifests.signature import Side
 from . import cursor, failure, layout

@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 import numpy as np
 
 from .. import offspring
-from ..batching.executor import WrongLength
+from ..batching.execution.executor import WrongLength
 from ..data.rows import table
 from ..frameworks import registry
 from ..manifests.model_manifest import ModelManifest

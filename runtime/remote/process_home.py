@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from typing import Any, NoReturn
 
-from ..batching.executor import Executor
+from ..batching.execution.executor import Executor
 from ..errors import BundleError
 from ..manifests.model_manifest import ModelManifest
 from .model_link import ModelLink

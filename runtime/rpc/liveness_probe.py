@@ -7,7 +7,7 @@ from math import inf
 from typing import Protocol
 
 from ..batching.alarm import Alarm
-from ..batching.hang import GRACE, OVERDUE, SHARE
+from ..batching.batch.hang import GRACE, OVERDUE, SHARE
 
 PERIOD = 0.25  # seconds between two looks
 LATE = 0.25  # seconds after its time that a look may come; else it is ourselves who hung

@@ -4,8 +4,8 @@ import asyncio
 import time
 from collections.abc import Callable, Iterable, Mapping
 
-from ..batching.congestion import Congestion
 from ..batching.observer import BatchObserver
+from ..batching.policy.congestion import Congestion
 from ..data.payload import Payload
 from ..errors import DeadlineExceeded, Overloaded, PredictionFailed
 from ..manifests.route import Route

@@ -22,10 +22,10 @@ from pathlib import Path
 from typing import Any
 
 from ..batching.batcher import Batcher
-from ..batching.executor import ThreadExecutor
+from ..batching.execution.executor import ThreadExecutor
+from ..batching.execution.worker import Worker
 from ..batching.observer import BatchObserver
-from ..batching.window import Limits
-from ..batching.worker import Worker
+from ..batching.policy.window import Limits
 from ..data.rows import table
 from ..errors import BundleError
 from ..manifests.route import Route

@@ -8,7 +8,7 @@ from math import inf
 from typing import Any
 
 from ..batching.alarm import Alarm
-from ..batching.hang import GRACE, OVERDUE, PAUSE
+from ..batching.batch.hang import GRACE, OVERDUE, PAUSE
 from ..errors import Overloaded
 
 _SHARE = 0.85  # of the time until its deadline that a call may be predicted to take

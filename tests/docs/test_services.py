@@ -8,7 +8,7 @@ import pytest
 
 from modelbundle.bundler.building.service.service_source import read_service
 from modelbundle.runtime.batching.observer import NullObserver
-from modelbundle.runtime.batching.window import Limits
+from modelbundle.runtime.batching.policy.window import Limits
 from modelbundle.runtime.errors import InvalidInput
 from modelbundle.runtime.manifests.settings import ServeSettings
 from modelbundle.runtime.models.operation import Call

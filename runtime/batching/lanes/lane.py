@@ -3,10 +3,10 @@
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 
-from ..batch import Batch
+from ..batch.batch import Batch
 from ..observer import Release
+from ..policy.window import Window
 from ..request import Request
-from ..window import Window
 
 Drop = Callable[[Request], None]
 """Told of every request that is taken out because it is over, or because its time is."""

@@ -4,9 +4,9 @@ from collections.abc import Hashable, Iterator
 from heapq import heappop, heappush
 from itertools import count
 
-from ..cost import CostModel
+from ..policy.cost import CostModel
+from ..policy.window import Limits, Window
 from ..request import Request
-from ..window import Limits, Window
 from .lane import Backlog, Drop, Lane
 
 KNOWN = 64  # lanes whose costs are remembered while nothing waits in them

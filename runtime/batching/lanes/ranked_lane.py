@@ -3,10 +3,10 @@
 from collections.abc import Iterator
 from typing import NamedTuple
 
-from ..batch import Batch
+from ..batch.batch import Batch
 from ..observer import Release
+from ..policy.window import Limits, Window
 from ..request import Request
-from ..window import Limits, Window
 from .fair_queue import FairQueue
 from .lane import Backlog, Drop, Lane
 from .ledger import Ledger

@@ -3,8 +3,8 @@
 from collections import Counter
 from collections.abc import Iterator
 
+from ..policy.window import Limits, Window
 from ..request import Request
-from ..window import Limits, Window
 from .fair_queue import FairQueue
 from .lane import Lane
 from .lanes import Lanes

@@ -7,10 +7,10 @@ from collections import Counter
 import numpy as np
 
 from modelbundle.runtime.batching.batcher import Batcher
-from modelbundle.runtime.batching.executor import ThreadExecutor
+from modelbundle.runtime.batching.execution.executor import ThreadExecutor
 from modelbundle.runtime.batching.observer import NullObserver
+from modelbundle.runtime.batching.policy.window import Limits
 from modelbundle.runtime.batching.request import FutureRequest
-from modelbundle.runtime.batching.window import Limits
 from modelbundle.runtime.data.rows import table
 
 POISON = -1.0

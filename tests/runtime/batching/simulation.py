@@ -16,10 +16,10 @@ from math import inf, isnan
 from typing import Any
 
 from modelbundle.runtime.batching.batcher import Batcher
-from modelbundle.runtime.batching.executor import WrongLength
+from modelbundle.runtime.batching.execution.executor import WrongLength
+from modelbundle.runtime.batching.execution.worker import Done
+from modelbundle.runtime.batching.policy.window import Limits
 from modelbundle.runtime.batching.request import Request
-from modelbundle.runtime.batching.window import Limits
-from modelbundle.runtime.batching.worker import Done
 from modelbundle.runtime.errors import ModelDied, RequestError
 
 

@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 
 from modelbundle.runtime.batching.batcher import Batcher
+from modelbundle.runtime.batching.policy.window import Limits
 from modelbundle.runtime.batching.request import FutureRequest
-from modelbundle.runtime.batching.window import Limits
 from modelbundle.runtime.data.rows import table
 from modelbundle.runtime.errors import DeadlineExceeded, InvalidInput, Overloaded
 from modelbundle.tests.runtime.batching.doubling import (

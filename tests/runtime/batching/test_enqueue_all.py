@@ -8,8 +8,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from modelbundle.runtime.batching.batcher import Batcher
+from modelbundle.runtime.batching.policy.window import Limits
 from modelbundle.runtime.batching.request import FutureRequest
-from modelbundle.runtime.batching.window import Limits
 from modelbundle.runtime.data.rows import table
 from modelbundle.runtime.errors import RequestError
 from modelbundle.tests.runtime.batching.doubling import Log

@@ -15,8 +15,8 @@ from hypothesis import strategies as st
 
 from modelbundle.runtime.batching.alarm import PAUSE
 from modelbundle.runtime.batching.batcher import Batcher
+from modelbundle.runtime.batching.policy.window import Limits
 from modelbundle.runtime.batching.request import FutureRequest
-from modelbundle.runtime.batching.window import Limits
 from modelbundle.runtime.errors import (
     DeadlineExceeded,
     InvalidInput,

@@ -8,8 +8,8 @@ import pytest
 
 import modelbundle
 from modelbundle.bundler.store import Store
-from modelbundle.runtime.batching.window import Limits
-from modelbundle.runtime.batching.worker import Worker
+from modelbundle.runtime.batching.execution.worker import Worker
+from modelbundle.runtime.batching.policy.window import Limits
 from modelbundle.runtime.data.samples import Samples
 from modelbundle.runtime.errors import BundleError
 from modelbundle.runtime.manifests.settings import ServeSettings

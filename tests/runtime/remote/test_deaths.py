@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 
 from modelbundle.runtime.batching.batcher import Batcher
-from modelbundle.runtime.batching.window import Limits
+from modelbundle.runtime.batching.policy.window import Limits
 from modelbundle.runtime.data.rows import table
 from modelbundle.runtime.errors import ModelDied
 from modelbundle.runtime.manifests.signature import Field, Side

@@ -2,8 +2,8 @@
 
 import pytest
 
-from modelbundle.runtime.batching.executor import WrongLength
-from modelbundle.runtime.batching.out_of_memory import is_out_of_memory
+from modelbundle.runtime.batching.execution.executor import WrongLength
+from modelbundle.runtime.batching.execution.out_of_memory import is_out_of_memory
 from modelbundle.runtime.errors import InvalidInput, Overloaded, RequestError
 from modelbundle.runtime.remote import failure
 

@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from modelbundle.runtime.batching.out_of_memory import is_out_of_memory
+from modelbundle.runtime.batching.execution.out_of_memory import is_out_of_memory
 from modelbundle.runtime.errors import ModelDied
 from modelbundle.runtime.manifests.signature import Field, Side
 from modelbundle.runtime.remote.message import Message, MessageKind, Ready

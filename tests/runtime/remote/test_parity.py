@@ -11,8 +11,8 @@ import pandas as pd
 import pytest
 
 from modelbundle.runtime.batching.batcher import Batcher
-from modelbundle.runtime.batching.executor import ThreadExecutor
-from modelbundle.runtime.batching.window import Limits
+from modelbundle.runtime.batching.execution.executor import ThreadExecutor
+from modelbundle.runtime.batching.policy.window import Limits
 from modelbundle.runtime.data.payload import CSV, JSON, NPY, Codec
 from modelbundle.runtime.data.rows import table
 from modelbundle.runtime.errors import InvalidInput, PredictionFailed, RequestError

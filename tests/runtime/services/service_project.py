@@ -9,7 +9,7 @@ from contextlib import asynccontextmanager
 import numpy as np
 
 from modelbundle.runtime.batching.observer import NullObserver
-from modelbundle.runtime.batching.window import Limits
+from modelbundle.runtime.batching.policy.window import Limits
 from modelbundle.runtime.manifests.settings import ServeSettings
 from modelbundle.runtime.models.operation import Call
 from modelbundle.runtime.services.model_handle import Models

@@ -3,12 +3,12 @@
 from collections.abc import Callable, Iterable
 from math import inf
 
-from ..errors import DeadlineExceeded, Overloaded
+from ...errors import DeadlineExceeded, Overloaded
+from ..lanes.lane import Lane
+from ..lanes.lanes import Lanes
+from ..observer import BatchObserver
+from ..request import Request
 from .admission import Admission
-from .lanes.lane import Lane
-from .lanes.lanes import Lanes
-from .observer import BatchObserver
-from .request import Request
 
 
 class Departures:

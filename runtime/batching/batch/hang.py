@@ -5,10 +5,10 @@ import logging
 from collections.abc import Callable
 from math import inf
 
-from .alarm import Alarm
+from ..alarm import Alarm
+from ..policy.window import Limits
 from .batch import Batch
 from .slots import ExecutorSlot, Slots
-from .window import Limits
 
 log = logging.getLogger(__name__)
 

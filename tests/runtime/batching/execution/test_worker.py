@@ -4,7 +4,7 @@ import weakref
 
 import pytest
 
-from modelbundle.runtime.batching.worker import Worker
+from modelbundle.runtime.batching.execution.worker import Worker
 
 
 def ask(worker, work):

@@ -11,8 +11,8 @@ from hypothesis import strategies as st
 
 from modelbundle.runtime.batching.batcher import Batcher
 from modelbundle.runtime.batching.lanes.ledger import KNOWN, Ledger
+from modelbundle.runtime.batching.policy.window import Limits
 from modelbundle.runtime.batching.request import Request
-from modelbundle.runtime.batching.window import Limits
 from modelbundle.runtime.errors import RequestError
 from modelbundle.tests.runtime.batching.simulation import (
     Machine,

@@ -2,9 +2,9 @@
 
 import pytest
 
-from modelbundle.runtime.batching.cost import CostModel
-from modelbundle.runtime.batching.growth import PAUSE, PENANCE, SURE, Growth
-from modelbundle.runtime.batching.window import Limits, Window
+from modelbundle.runtime.batching.policy.cost import CostModel
+from modelbundle.runtime.batching.policy.growth import PAUSE, PENANCE, SURE, Growth
+from modelbundle.runtime.batching.policy.window import Limits, Window
 
 FOREST = (0.0035, 0.000006)  # seconds a call, seconds a row
 NETWORK = (0.0001, 0.00003)

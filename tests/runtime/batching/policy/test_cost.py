@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from modelbundle.runtime.batching.cost import CostModel
+from modelbundle.runtime.batching.policy.cost import CostModel
 
 
 def taught(samples):

@@ -3,8 +3,8 @@ import asyncio
 import numpy as np
 import pytest
 
+from modelbundle.runtime.batching.batch.spread import PATIENCE, SELDOM
 from modelbundle.runtime.batching.request import FutureRequest
-from modelbundle.runtime.batching.spread import PATIENCE, SELDOM
 from modelbundle.tests.runtime.batching.doubling import Grouped, ask, busy, outcomes, row, serve
 
 POISON = -1.0

@@ -5,9 +5,9 @@ import asyncio
 import numpy as np
 import pytest
 
-from modelbundle.runtime.batching.cost import CostModel
-from modelbundle.runtime.batching.measurement import Measurement
-from modelbundle.runtime.batching.window import Limits, Window
+from modelbundle.runtime.batching.execution.measurement import Measurement
+from modelbundle.runtime.batching.policy.cost import CostModel
+from modelbundle.runtime.batching.policy.window import Limits, Window
 from modelbundle.runtime.data.rows import table
 
 

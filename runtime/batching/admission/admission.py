@@ -2,14 +2,14 @@
 
 from math import inf
 
-from ..errors import DeadlineExceeded, Overloaded
-from .lanes.lane import Lane
-from .lanes.lanes import Lanes
-from .observer import BatchObserver, Refusal
+from ...errors import DeadlineExceeded, Overloaded
+from ..batch.slots import Slots
+from ..lanes.lane import Lane
+from ..lanes.lanes import Lanes
+from ..observer import BatchObserver, Refusal
+from ..policy.window import HEADROOM, Limits
+from ..request import Request
 from .patience import Patience
-from .request import Request
-from .slots import Slots
-from .window import HEADROOM, Limits
 
 
 class Admission:

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from math import inf
 
-from .request import Request
+from ..request import Request
 
 RECENT = 1 / 8  # share of a new batch in what is known
 MANY = 0.5  # share of requests whose clients leave while their batch runs, from which it matters

@@ -3,11 +3,11 @@
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any, NamedTuple
 
-from .executor import RowOps
-from .observer import Release
-from .out_of_memory import is_out_of_memory
-from .request import Request, Run
-from .window import Window
+from ..execution.executor import RowOps
+from ..execution.out_of_memory import is_out_of_memory
+from ..observer import Release
+from ..policy.window import Window
+from ..request import Request, Run
 
 CALLS = 1.5  # of the two halves of a batch with one guilty request, the mean number that is run
 DOUBT = 2  # times that both halves have failed, after which requests are tried one by one

@@ -4,10 +4,10 @@ from math import inf
 
 import pytest
 
+from modelbundle.runtime.batching.admission.patience import MEMORY, Patience
 from modelbundle.runtime.batching.batcher import Batcher
-from modelbundle.runtime.batching.patience import MEMORY, Patience
+from modelbundle.runtime.batching.policy.window import Limits
 from modelbundle.runtime.batching.request import FutureRequest, Request
-from modelbundle.runtime.batching.window import Limits
 from modelbundle.runtime.errors import Overloaded
 from modelbundle.tests.runtime.batching.simulation import Rows, SimulatedExecutor, simulate
 

@@ -5,7 +5,7 @@ from collections import Counter
 
 import pytest
 
-from modelbundle.runtime.batching.congestion import MEMORY, Congestion
+from modelbundle.runtime.batching.policy.congestion import MEMORY, Congestion
 from modelbundle.tests.runtime.batching.simulation import simulate
 
 SLACK = 1.0  # seconds that each call has

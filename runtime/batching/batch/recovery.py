@@ -4,10 +4,10 @@ import logging
 from collections import deque
 from collections.abc import Callable, Iterator
 
-from ..errors import DeadlineExceeded, ModelDied, PredictionFailed, RequestError
+from ...errors import DeadlineExceeded, ModelDied, PredictionFailed, RequestError
+from ..execution.out_of_memory import is_out_of_memory
+from ..request import Request
 from .batch import Batch
-from .out_of_memory import is_out_of_memory
-from .request import Request
 
 log = logging.getLogger(__name__)
 

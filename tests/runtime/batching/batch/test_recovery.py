@@ -8,7 +8,7 @@ import pytest
 
 from modelbundle.runtime.batching.batcher import Batcher
 from modelbundle.runtime.batching.observer import NullObserver
-from modelbundle.runtime.batching.window import Limits
+from modelbundle.runtime.batching.policy.window import Limits
 from modelbundle.runtime.errors import DeadlineExceeded, ModelDied, Overloaded, PredictionFailed
 from modelbundle.tests.runtime.batching.doubling import ask, outcomes
 from modelbundle.tests.runtime.batching.simulation import Rows, SimulatedExecutor, simulate

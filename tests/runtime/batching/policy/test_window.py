@@ -4,8 +4,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from modelbundle.runtime.batching.cost import CostModel
-from modelbundle.runtime.batching.window import REGROW, Limits, Returns, Window
+from modelbundle.runtime.batching.policy.cost import CostModel
+from modelbundle.runtime.batching.policy.window import REGROW, Limits, Returns, Window
 
 
 def window(alpha=0.005, beta=0.0002, **limits):

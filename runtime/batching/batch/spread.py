@@ -2,8 +2,8 @@
 
 from typing import Any
 
+from ..execution.executor import RowOps
 from .batch import Batch
-from .executor import RowOps
 
 PATIENCE = 8  # batches in a row that were tried again for nothing
 SELDOM = 64  # of so many more batches, one is tried again

@@ -4,8 +4,8 @@ from collections.abc import Callable
 from functools import partial
 from typing import Any
 
+from ..execution.executor import RowOps
 from .batch import Batch, Piece
-from .executor import RowOps
 from .spread import Spread
 
 

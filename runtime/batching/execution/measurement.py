@@ -5,9 +5,9 @@ from collections.abc import Callable
 from functools import partial
 from typing import Any
 
+from ..policy.window import Limits, Window
 from .executor import Executor, RowOps
 from .out_of_memory import is_out_of_memory
-from .window import Limits, Window
 from .worker import settle
 
 STRIDE = 8  # times as many rows in the next batch, where that is sure to be within the budget

@@ -3,8 +3,8 @@
 import asyncio
 from collections.abc import Callable, Iterator, Sequence
 
+from ..execution.executor import Executor
 from .batch import Batch
-from .executor import Executor
 
 
 class ExecutorSlot:

@@ -1,0 +1,1 @@
+"""Admission: which requests may wait for a batch, and which leave without an answer."""
