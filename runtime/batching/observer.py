@@ -36,23 +36,18 @@ class BatchObserver(Protocol):
 
     def queued(self, rows: int) -> None:
         """So many rows wait for a batch now."""
-        ...
 
     def released(self, rows: int, requests: int, waited: float, reason: Release) -> None:
         """A batch went to an executor; its oldest request had waited `waited` seconds."""
-        ...
 
     def finished(self, rows: int, seconds: float, predicted: float, executor: int) -> None:
         """A batch succeeded after `seconds`; it was predicted to take `predicted`, 0 = unknown."""
-        ...
 
     def died(self, cause: Death, executor: int) -> None:
         """A batch was lost together with what ran it."""
-        ...
 
     def refused(self, reason: Refusal) -> None:
         """A request will not be answered by the model."""
-        ...
 
 
 class NullObserver:

@@ -146,7 +146,6 @@ class Group(Protocol):
 
     def answer(self, requests: list[Any], output: Any, bounds: list[int]) -> None:
         """The model's answer for all; the rows `bounds[i]:bounds[i + 1]` are those of request i."""
-        ...
 
 
 class FutureRequest(Request):

@@ -45,15 +45,12 @@ class Dialect(Protocol):
 
     def rules(self) -> Sequence[Rule]:
         """What it answers; asked before any model is known, too."""
-        ...
 
     def failure(self, error: RequestError) -> Reply:
         """Status and body of an error, as its clients expect them."""
-        ...
 
     def document(self) -> dict[str, Any]:
         """Its `paths` for openapi.json."""
-        ...
 
 
 @dataclass(frozen=True, slots=True)

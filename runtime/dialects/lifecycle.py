@@ -35,11 +35,9 @@ class Lifecycle(Protocol):
 
     async def load(self, name: str) -> None:
         """Load the model called `name`, or load it anew; return when it answers."""
-        ...
 
     async def unload(self, name: str) -> None:
         """Answer what waits for the model called `name`, then let go of it."""
-        ...
 
 
 class Control(Lifecycle, Protocol):
@@ -51,30 +49,24 @@ class Control(Lifecycle, Protocol):
 
     async def load_version(self, alias: str) -> None:
         """Load one version of a model, or load it anew; return when it answers."""
-        ...
 
     async def unload_version(self, alias: str) -> None:
         """Answer what waits for one version of a model, then let go of it."""
-        ...
 
     async def scale(self, alias: str, workers: int) -> None:
         """Have one version of a model in at least so many processes, loaded anew."""
-        ...
 
     async def prefer(self, alias: str) -> None:
         """Have one version of a model be what its name means."""
-        ...
 
     async def register(self, reference: str, workers: int = 0) -> str:
         """Bring a model of the store, `NAME[:VERSION|@alias]`; its alias, once it answers.
 
         `workers` are processes that it shall have; 0 = as all others.
         """
-        ...
 
     async def unregister(self, alias: str) -> None:
         """As `unload_version`; one that came from the store is forgotten then."""
-        ...
 
 
 class Fixed:

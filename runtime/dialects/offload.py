@@ -8,8 +8,6 @@ class Offload(Protocol):
 
     async def read(self, work: str, given: Any, body: bytes) -> tuple[Any, Any] | None:
         """The note and the batch of what `work.reader(work)` reads in a body."""
-        ...
 
     async def write(self, work: str, given: Any, output: Any) -> tuple[Any, bytes] | None:
         """`work.told` of what `work.writer(work)` replies, and its body."""
-        ...

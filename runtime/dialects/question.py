@@ -25,7 +25,6 @@ class Question(Protocol):
         Raises:
             RequestError: for what cannot be said in the way that the client wants it.
         """
-        ...
 
     async def said(self, output: Any, deadline: float) -> Reply:
         """As `reply`, by another process where it is much; `deadline` is on the monotonic clock.
@@ -33,7 +32,6 @@ class Question(Protocol):
         Raises:
             RequestError: as `reply`; DeadlineExceeded.
         """
-        ...
 
 
 class Asking(Protocol):
@@ -45,11 +43,9 @@ class Asking(Protocol):
 
     def has_rows(self, parts: Mapping[str, str]) -> bool:
         """Whether the path, by what is named in it, leads to a model of rows."""
-        ...
 
     def numbers_at(self, headers: Mapping[bytes, bytes]) -> int | None:
         """Where numbers begin in a body that is mostly that; it may come as a view then."""
-        ...
 
     def ask(self, inquiry: Inquiry) -> Question | None:
         """What a request asks; None where reading it takes long, or a model's answer is not all.
@@ -57,7 +53,6 @@ class Asking(Protocol):
         Raises:
             RequestError: what the handler would raise for it.
         """
-        ...
 
     def replies(
         self, questions: Sequence[Any], output: Any, bounds: Sequence[int]
@@ -69,4 +64,3 @@ class Asking(Protocol):
         Raises:
             Exception: where one of them has no answer; whose fault it is shows when each is asked.
         """
-        ...

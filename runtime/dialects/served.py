@@ -34,26 +34,21 @@ class Condition(Protocol):
     @property
     def reason(self) -> str | None:
         """Why it is not ready, or None."""
-        ...
 
     @property
     def takes_requests(self) -> bool:
         """Whether predictions are answered."""
-        ...
 
     @property
     def is_early(self) -> bool:
         """Whether that is not to be told yet."""
-        ...
 
     @property
     def is_draining(self) -> bool:
         """Whether it ends, and answers only who has not heard of that."""
-        ...
 
     def absence(self, name: str) -> str | None:
         """Why the model or service called `name` is gone for the moment, or None."""
-        ...
 
 
 @dataclass(slots=True, eq=False)

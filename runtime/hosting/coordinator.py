@@ -14,8 +14,6 @@ class Coordinator(Protocol):
 
         `done` is called with `ticket` then; `workers` are processes that it shall have.
         """
-        ...
 
     def tell(self, event: str, alias: str, term: int, why: str = "") -> None:
         """What has become of it here: "loaded", "failed", "here" or "gone"."""
-        ...

@@ -34,15 +34,12 @@ class Access(Protocol):
 
     def write(self, exchange: Exchange) -> None:
         """Note one exchange that has ended."""
-        ...
 
     def write_all(self, exchanges: Sequence[TracedRequest], ended: float) -> None:
         """Note exchanges that have ended just now, on the monotonic clock."""
-        ...
 
     def flush(self) -> None:
         """Lose nothing of what was noted."""
-        ...
 
 
 class NoAccessLog:
@@ -63,11 +60,9 @@ class LogStream(Protocol):
 
     def write(self, data: bytes, /) -> object:
         """Write whole lines."""
-        ...
 
     def flush(self) -> object:
         """Keep none of them back."""
-        ...
 
 
 class AccessLog:

@@ -14,19 +14,15 @@ class RowOps(Protocol):
 
     def rows(self, batch: Any, /) -> int:
         """How many rows `batch` has."""
-        ...
 
     def concat(self, batches: list[Any], /) -> Any:
         """Their rows under one another."""
-        ...
 
     def slice(self, batch: Any, start: int, stop: int, /) -> Any:
         """The rows `start:stop`, as a view where that is possible."""
-        ...
 
     def is_finite(self, output: Any, /) -> bool:
         """Whether no number in an answer is NaN or infinite."""
-        ...
 
 
 class WrongLength(ValueError):
@@ -45,11 +41,9 @@ class Executor(Protocol):
     @property
     def is_ready(self) -> bool:
         """Whether it can run a batch now; not while its process is being started."""
-        ...
 
     def start(self, loop: "asyncio.AbstractEventLoop", on_ready: Callable[[], None]) -> None:
         """Take batches on `loop`; call `on_ready` there whenever it has become ready."""
-        ...
 
     def submit(self, inputs: list[Any], rows: int, done: Done) -> None:
         """Run `inputs`, put under one another, as one batch.
@@ -58,11 +52,9 @@ class Executor(Protocol):
         `rows` is how many there are and how many the answer must have, else the error is
         `WrongLength`; 0 where one input runs as it came and the answer may have any length.
         """
-        ...
 
     def poll(self) -> None:
         """See at once whether the running batch has come to its end, where the loop is late."""
-        ...
 
     def kill(self, why: str) -> None:
         """The running batch will not end by itself: end it, with `ModelDied`.
@@ -70,11 +62,9 @@ class Executor(Protocol):
         Does nothing where that cannot be done, or while the batch has not begun because whatever
         would run it is busy with another method's. It may be said more than once.
         """
-        ...
 
     def stop(self) -> None:
         """Take no more batches."""
-        ...
 
 
 class ThreadExecutor:

@@ -17,7 +17,6 @@ class EncodedRows(Protocol):
 
     def body(self, start: int, stop: int) -> bytes:
         """The answer's body with the rows `start:stop`."""
-        ...
 
 
 class NumericRows:

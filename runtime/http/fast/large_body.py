@@ -75,31 +75,24 @@ class LargeBodyConnection(Protocol):
 
     def listen(self, instead: asyncio.BufferedProtocol | None, /) -> None:
         """Have somebody else hear what the client says, or nobody else."""
-        ...
 
     def take_part(self, size: int, /) -> bool:
         """So many bytes more have come; whether they are to be kept."""
-        ...
 
     def take_body(self, body: memoryview, /) -> None:
         """All of it has."""
-        ...
 
     def data_received(self, data: bytes, /) -> None:
         """Something that is no part of a large body has come."""
-        ...
 
     def connection_lost(self, exc: Exception | None, /) -> None:
         """There is nobody any more."""
-        ...
 
     def pause_writing(self) -> None:
         """The client does not read."""
-        ...
 
     def resume_writing(self) -> None:
         """It reads again."""
-        ...
 
 
 class _Substitute(asyncio.BufferedProtocol):

@@ -10,11 +10,9 @@ class PipelineConnection(Protocol):
 
     def write(self, data: bytes) -> None:
         """Send, if there is somebody to send it to."""
-        ...
 
     def on_all_answered(self, now: float) -> None:
         """Nobody waits any more."""
-        ...
 
 
 class Pipelined(Protocol):
@@ -25,7 +23,6 @@ class Pipelined(Protocol):
 
     def abandon(self) -> None:
         """Nobody wants its answer any more."""
-        ...
 
 
 class _Nobody:

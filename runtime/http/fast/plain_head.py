@@ -33,27 +33,21 @@ class Destination(Protocol):
     @property
     def answers(self) -> "Responder":
         """Who tells clients whose requests have no other group yet."""
-        ...
 
     def arrived(self, request: Any, /) -> None:
         """Take a request whose body is complete."""
-        ...
 
     def forget(self, request: Any, /) -> None:
         """Do nothing more for a client that has left."""
-        ...
 
     def is_large(self, size: int, content_type: str, /) -> bool:
         """Whether a body of `size` bytes is read elsewhere."""
-        ...
 
     def wanted(self, content_type: str, accept: str, coding: bytes, /) -> str | None:
         """What the client takes, given `Accept` and `Accept-Encoding`; None: the standard way."""
-        ...
 
     def numbers_at(self, headers: Mapping[bytes, bytes], /) -> int | None:
         """Where numbers begin in a body that is mostly that, and is taken as a view; else None."""
-        ...
 
 
 class DestinationLookup(Protocol):
@@ -61,7 +55,6 @@ class DestinationLookup(Protocol):
 
     def get(self, target: bytes, /) -> Destination | None:
         """None where only the standard way knows."""
-        ...
 
 
 @dataclass(frozen=True, slots=True)

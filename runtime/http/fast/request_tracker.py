@@ -15,8 +15,6 @@ class RequestTracker(Protocol):
 
     def began(self, requests: int) -> None:
         """So many requests have come in."""
-        ...
 
     def ended(self, requests: Sequence[Any], status: int, now: float) -> None:
         """These, of one route, were answered, or their clients have gone."""
-        ...

@@ -12,12 +12,9 @@ class Responder(Group, Protocol):
 
     def left(self, rows: int) -> None:
         """So many rows that were queued wait no more."""
-        ...
 
     def refuse(self, requests: Sequence[Any], error: RequestError) -> None:
         """Tell all of them what went wrong."""
-        ...
 
     def fail(self, request: Any, error: Exception) -> None:
         """Put what nobody expected into the log, and tell the client only that it happened."""
-        ...

@@ -23,15 +23,12 @@ class Shown(Protocol):
     @property
     def reason(self) -> str | None:
         """Why it is not ready, or None."""
-        ...
 
     def document(self) -> dict[str, Any]:
         """The OpenAPI document."""
-        ...
 
     async def metrics_text(self) -> bytes:
         """All numbers, in Prometheus' format."""
-        ...
 
 
 def pages(shown: Shown) -> list[Route]:
