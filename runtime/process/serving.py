@@ -136,6 +136,7 @@ class Serving:
             from .workers.front_server import FrontServer, run
 
         faulthandler.enable(STDERR, all_threads=False)
+        self.site.handover.leave()
         self.metrics.counters.take(slot.row)
         absent = {name: s.why for name, s in self.statuses.items() if s.state != "READY"}
         plan = replace(self._paced(), absent=absent, preferred=tuple(self.preferred))

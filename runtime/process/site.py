@@ -27,6 +27,7 @@ class Site:
 
     def leave(self) -> None:
         """In a process that takes no connections."""
+        self.handover.leave()
         self.listener.close()
         if self.management is not None:
             self.management.listener.close()

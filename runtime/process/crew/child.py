@@ -113,10 +113,10 @@ class Child:
         """What it said that keeps it from serving."""
         try:
             told = json.loads(self._told.removeprefix(_READY))
-        except ValueError:  # nothing, or it died in the middle of it
+            failure = BundleError(str(told["message"]), hint=told["hint"])
+            failure.exit_code = int(told["code"])
+        except (ValueError, TypeError, KeyError):  # nothing, half of it, or a model wrote there
             return None
-        failure = BundleError(told["message"], hint=told["hint"])
-        failure.exit_code = told["code"]
         return failure
 
     def stderr_tail(self) -> str:

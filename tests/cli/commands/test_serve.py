@@ -115,6 +115,32 @@ def test_what_killed_the_server_is_said(shop, eventually):
         eventually(lambda: any("The server was killed by SIGKILL." in line for line in talk))
 
 
+def test_a_model_that_writes_where_it_should_not_ends_nobody_else(bundle, plain, serving):
+    """Into each pipe that it finds open, and then it ends: nobody takes that for a message."""
+    (plain / "train.py").write_text(
+        "import os, stat\n"
+        "def model(rows):\n"
+        "    if rows[0, 0] < 0:\n"
+        "        for number in range(3, 64):\n"
+        "            try:\n"
+        "                if stat.S_ISFIFO(os.fstat(number).st_mode):\n"
+        "                    os.write(number, b'1\\n')\n"
+        "            except OSError:\n"
+        "                pass\n"
+        "        os._exit(3)\n"
+        "    return rows * 2\n"
+    )
+    bundle("save", "scribbles", "train:model", "--sample", "sample.json")
+    with serving("model:scribbles") as server:
+        for _ in range(2):
+            with pytest.raises(urllib.error.HTTPError) as refused:
+                server.post("/predict", {"instances": [[-1.0, 0.0]]})
+            assert refused.value.code == 503
+            refused.value.close()
+            assert server.post("/predict", ROWS) == TWICE
+        assert server.stop() == 0, "".join(server.talk)
+
+
 def test_a_bad_row_is_refused_with_field_and_reason(shop):
     with (
         shop.serving("twice", "--env=current") as server,
