@@ -17,7 +17,8 @@ from urllib.parse import unquote, urlsplit
 
 from ..index import Index
 from ..lock.package import Package
-from .remote_file import AT_ONCE, RemoteFile
+from .remote_file import RemoteFile
+from .request import AT_ONCE
 
 Listing = Mapping[str, str]
 """Path from site-packages -> digest as RECORD writes it, `sha256=…`."""

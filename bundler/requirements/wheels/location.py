@@ -15,11 +15,15 @@ from ..target import Target
 
 @dataclass(frozen=True, slots=True)
 class Location:
-    """One file of a lock: its sha256 (hex) and its name, and the address of its bytes."""
+    """One file of a lock: its sha256 (hex) and its name, and the address of its bytes.
+
+    size    bytes, where an index says it
+    """
 
     digest: str
     name: str
     url: str
+    size: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,10 +61,13 @@ class Needs:
             uv.run(self._command(), cwd=work, offline=self.target.offline, timeout=TIMEOUT)
             found = tomllib.loads((work / "pylock.toml").read_text("utf-8"))
         return [
-            Location(file["hashes"]["sha256"], file_name(file), file.get("url") or file["path"])
+            Location(
+                file["hashes"]["sha256"], file_name(file), file.get("url") or file["path"],
+                file.get("size"),
+            )
             for entry in found.get("packages", [])
             for file in [*entry.get("wheels", ()), *([entry["sdist"]] if "sdist" in entry else [])]
-        ]
+        ]  # fmt: skip
 
     def _command(self) -> Sequence[str]:
         command = ["pip", "compile", "pyproject.toml", "--no-deps"]

@@ -1,28 +1,22 @@
 """A file behind HTTP, read in ranges: enough to look into a wheel without fetching it."""
 
 import io
-import netrc
-import os
 import re
-from base64 import b64encode
 from collections.abc import Iterable
-from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING
-from urllib.parse import urlsplit
-from urllib.request import getproxies, proxy_bypass
 
 from ..index import Index
-from ..index_credentials import IndexCredentials, origin
+from .request import ask
 
 if TYPE_CHECKING:
     import urllib3
 
-TIMEOUT = 6.0  # seconds for a step of a request
 TAIL = 128 << 10  # bytes of the end that are fetched at once: there zip has its directory
 LEAST = 64 << 10  # bytes of a further range
 WHOLE = 32 << 20  # bytes of a file that is taken whole where a server knows no ranges
-AT_ONCE = 16  # connections to one host
+LARGEST = 16 << 30  # bytes of a file that is fetched, where nobody has said how large it is
+_PLAIN = {"Accept-Encoding": "identity"}
 _OK, _PARTIAL = 200, 206
 
 
@@ -35,26 +29,14 @@ class RemoteFile(io.RawIOBase):
 
     def __init__(self, url: str, indexes: Iterable[Index] = ()) -> None:
         super().__init__()
-        self._url, self._headers = url, headers(url, indexes)
+        self._url, self._indexes = url, tuple(indexes)
         self._position = 0
         answer = self._ask(f"bytes=-{TAIL}")
         start, self._size = _tail(answer) if answer.status == _PARTIAL else (0, _whole(answer))
         self._parts = [(start, _body(answer, self._size - start))]
 
     def _ask(self, span: str) -> "urllib3.BaseHTTPResponse":
-        from urllib3.exceptions import HTTPError
-
-        asked = {**self._headers, "Range": span, "Accept-Encoding": "identity"}
-        try:
-            answer = _pool(self._url).request(
-                "GET", self._url, headers=asked, preload_content=False
-            )
-        except HTTPError as error:
-            raise OSError(str(error)) from error
-        if answer.status not in (_OK, _PARTIAL):
-            answer.close()
-            raise OSError(f"The server answered with {answer.status}.")
-        return answer
+        return ask(self._url, {**_PLAIN, "Range": span}, {_OK, _PARTIAL}, self._indexes)
 
     def readable(self) -> bool:
         """It is."""
@@ -134,60 +116,31 @@ def _body(answer: "urllib3.BaseHTTPResponse", size: int) -> bytes:
     return data
 
 
-def _pool(url: str) -> "urllib3.PoolManager":
-    """Connections that are kept, through the proxy that the environment names for the host."""
-    parts = urlsplit(url)
-    proxy = getproxies().get(parts.scheme)
-    return _pools(None if proxy_bypass(parts.hostname or "") else proxy)
+def download(url: str, path: Path, indexes: Iterable[Index] = (), size: int | None = None) -> None:
+    """Fetch the file at `url` whole.
 
-
-@cache
-def _pools(proxy: str | None) -> "urllib3.PoolManager":
-    import urllib3
-
-    retries = urllib3.Retry(2, redirect=3, backoff_factor=0.1)  # which drops credentials elsewhere
-    timeout = urllib3.Timeout(TIMEOUT)
-    if proxy:
-        return urllib3.ProxyManager(proxy, maxsize=AT_ONCE, retries=retries, timeout=timeout)
-    return urllib3.PoolManager(maxsize=AT_ONCE, retries=retries, timeout=timeout)
-
-
-def headers(url: str, indexes: Iterable[Index] = ()) -> dict[str, str]:
-    """What lets us in: from the variables of an index at that place, or from netrc.
+    Args:
+        url: where it is.
+        path: where it is written.
+        indexes: those whose variables may let us in.
+        size: bytes that it has, where somebody has said so.
 
     Raises:
-        ResolveError: when the variables were not given for it.
+        OSError: when it cannot be had, breaks off, or is larger than any file of an index.
     """
-    for index in indexes:
-        found = IndexCredentials.of(index) if origin(index.url) == origin(url) else None
-        if found:
-            return _basic(found.user, found.password)
-    try:
-        known = netrc.netrc(os.environ.get("NETRC")).authenticators(urlsplit(url).hostname or "")
-    except (OSError, netrc.NetrcParseError):
-        return {}
-    return _basic(known[0], known[2] or "") if known else {}
-
-
-def _basic(user: str, password: str) -> dict[str, str]:
-    return {"Authorization": "Basic " + b64encode(f"{user}:{password}".encode()).decode()}
-
-
-def download(url: str, path: Path, indexes: Iterable[Index] = ()) -> None:
-    """Fetch the file at `url` whole; raises OSError when it cannot be had, or breaks off."""
     from urllib3.exceptions import HTTPError
 
+    answer = ask(url, _PLAIN, {_OK}, indexes)
+    left = most = min(size or LARGEST, LARGEST)
     try:
-        answer = _pool(url).request(
-            "GET", url, headers={**headers(url, indexes), "Accept-Encoding": "identity"},
-            preload_content=False,
-        )  # fmt: skip
-        if answer.status != _OK:
-            answer.close()
-            raise OSError(f"The server answered with {answer.status}.")
         with path.open("wb") as file:
             for part in answer.stream(1 << 20):
+                left -= len(part)
+                if left < 0:
+                    raise OSError(f"The server sends more than {most:,} bytes")
                 file.write(part)
         answer.release_conn()
     except HTTPError as error:
         raise OSError(str(error)) from error
+    finally:
+        answer.close()

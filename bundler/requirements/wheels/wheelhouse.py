@@ -161,7 +161,7 @@ def _unwritten(path: Path, error: OSError) -> StoreError:
 def _fetch(place: Location, indexes: tuple[Index, ...], path: Path) -> None:
     if place.url.startswith(("http://", "https://")):
         try:
-            download(place.url, path, indexes)
+            download(place.url, path, indexes, place.size)
         except OSError as error:
             host = urlsplit(place.url).hostname
             hint = None if error.errno != errno.ENOSPC else "Free some space, or name another disk."

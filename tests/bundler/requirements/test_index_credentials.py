@@ -11,7 +11,7 @@ from modelbundle.bundler.requirements.lock.lock import index_arguments
 from modelbundle.bundler.requirements.requirements import Requirement, Requirements
 from modelbundle.bundler.requirements.resolving.resolution import resolve
 from modelbundle.bundler.requirements.target import Target
-from modelbundle.bundler.requirements.wheels.remote_file import headers
+from modelbundle.bundler.requirements.wheels.request import headers
 
 OURS = "Basic " + base64.b64encode(b"ann:hush-hush").decode()
 ALPHA = Requirements((Requirement("alpha", "us"),))

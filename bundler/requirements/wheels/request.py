@@ -1,0 +1,127 @@
+"""Request: one file asked of an index, and wherever that leads.
+
+What a server sends with an answer that is of no use is never read: nobody knows whether it ends.
+"""
+
+import netrc
+import os
+import re
+import time
+from base64 import b64encode
+from collections.abc import Iterable, Mapping
+from functools import cache
+from typing import TYPE_CHECKING
+from urllib.parse import urljoin, urlsplit
+from urllib.request import getproxies, proxy_bypass
+
+from ..index import Index
+from ..index_credentials import IndexCredentials, origin
+
+if TYPE_CHECKING:
+    import urllib3
+
+AT_ONCE = 16  # connections to one host
+_TIMEOUT = 6.0  # seconds for a step of a request
+_HOPS = 3
+_PATIENCE = 10  # seconds that a busy server may ask for
+_ATTEMPTS = 3
+_LEADS_ON = frozenset({301, 302, 303, 307, 308})
+_BUSY = frozenset({429, 503})
+
+
+def ask(
+    url: str, asked: Mapping[str, str], expected: Iterable[int], indexes: Iterable[Index] = ()
+) -> "urllib3.BaseHTTPResponse":
+    """The answer for the file at `url`, its body not read yet.
+
+    Args:
+        url: where the file is, or what leads to it.
+        asked: headers beside those that let us in, which only the host of `url` is shown.
+        expected: statuses of an answer that is of use.
+        indexes: those whose variables may let us in.
+
+    Raises:
+        OSError: when there is no such answer.
+    """
+    shown, first = headers(url, indexes), url
+    for _ in range(_HOPS + 1):
+        own = shown if origin(url) == origin(first) else {}
+        answer = _patiently(url, {**own, **asked})
+        if answer.status in expected:
+            return answer
+        answer.close()
+        if answer.status not in _LEADS_ON:
+            raise OSError(f"The server answered with {answer.status}")
+        url = _onward(url, answer.headers.get("Location") or "")
+    raise OSError("The server leads on again and again")
+
+
+def _patiently(url: str, sent: Mapping[str, str]) -> "urllib3.BaseHTTPResponse":
+    for attempt in range(_ATTEMPTS):
+        answer = _once(url, sent)
+        wait = answer.headers.get("Retry-After") or ""
+        is_short = re.fullmatch(r"\d{1,9}", wait) and int(wait) <= _PATIENCE
+        if answer.status not in _BUSY or not is_short or attempt + 1 == _ATTEMPTS:
+            break
+        answer.close()
+        time.sleep(int(wait))
+    return answer
+
+
+def _once(url: str, sent: Mapping[str, str]) -> "urllib3.BaseHTTPResponse":
+    from urllib3.exceptions import HTTPError
+
+    try:
+        return _pool(url).request("GET", url, headers=sent, preload_content=False, redirect=False)
+    except (HTTPError, ValueError) as error:
+        raise OSError(str(error)) from error
+
+
+def _onward(url: str, location: str) -> str:
+    try:
+        onward = urljoin(url, location)
+        if location and urlsplit(onward).scheme in {"http", "https"}:
+            return onward
+    except ValueError:
+        pass
+    raise OSError(f"The server leads to {location!r:.100}")
+
+
+def _pool(url: str) -> "urllib3.PoolManager":
+    """Connections that are kept, through the proxy that the environment names for the host."""
+    parts = urlsplit(url)
+    proxy = getproxies().get(parts.scheme)
+    return _pools(None if proxy_bypass(parts.hostname or "") else proxy)
+
+
+@cache
+def _pools(proxy: str | None) -> "urllib3.PoolManager":
+    import urllib3
+
+    # What it would do by itself about an answer begins with reading all of it.
+    retries = urllib3.Retry(2, respect_retry_after_header=False, backoff_factor=0.1)
+    timeout = urllib3.Timeout(_TIMEOUT)
+    if proxy:
+        return urllib3.ProxyManager(proxy, maxsize=AT_ONCE, retries=retries, timeout=timeout)
+    return urllib3.PoolManager(maxsize=AT_ONCE, retries=retries, timeout=timeout)
+
+
+def headers(url: str, indexes: Iterable[Index] = ()) -> dict[str, str]:
+    """What lets us in: from the variables of an index at that place, or from netrc.
+
+    Raises:
+        ResolveError: when the variables were not given for it.
+    """
+    for index in indexes:
+        found = IndexCredentials.of(index) if origin(index.url) == origin(url) else None
+        if found:
+            return _basic(found.user, found.password)
+    try:
+        known = netrc.netrc(os.environ.get("NETRC")).authenticators(urlsplit(url).hostname or "")
+    except (OSError, netrc.NetrcParseError):
+        return {}
+    return _basic(known[0], known[2] or "") if known else {}
+
+
+def _basic(user: str, password: str) -> dict[str, str]:
+    return {"Authorization": "Basic " + b64encode(f"{user}:{password}".encode()).decode()}
