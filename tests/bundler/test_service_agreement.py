@@ -28,6 +28,8 @@ from annotated_types import Gt, Interval, Len
 from dataclasses import dataclass, field
 from typing import Annotated, Any, Generator, Iterable, List, Literal, NamedTuple, NewType, Optional, TypedDict, Union
 
+import attr
+import attrs
 import modelbundle
 import numpy as np
 import numpy.typing as npt
@@ -111,6 +113,29 @@ class Pair(t.Generic[T]):
     left: T
     right: Name = "a"
 
+@attrs.define
+class Spot:
+    x: int
+    _secret: float = attrs.field(default=0.5, validator=attrs.validators.ge(0))
+    tags: list[str] = attrs.field(factory=list, kw_only=True)
+    hidden: int = attrs.field(init=False, default=3)
+    upper: str = attrs.field(converter=str.upper, default="A", kw_only=True)
+    width: np.int16 = attrs.field(kw_only=True)
+    near: "Optional[Spot]" = None
+
+    @width.default
+    def _width(self):
+        return 2
+
+@attr.frozen
+class Far(Spot):
+    far: bool = True
+
+@attrs.define
+class Bare:
+    x: int = 1
+    y = attrs.field(default=2)
+
 class Stranger:
     pass
 '''
@@ -125,6 +150,7 @@ ATOMS = (  # noqa: SIM905  # a table is easier to read
     "npt.NDArray[np.float32] npt.NDArray[Any] np.ndarray[Any,np.dtype[np.int64]] pd.DataFrame "
     "Image.Image Color Level Point Named Plain Tree Applicant Student Box Options Stranger "
     'dt.datetime dt.date dt.timedelta decimal.Decimal pathlib.Path uuid.UUID ipaddress.IPv4Address T "Point" Place Home '
+    "Spot Far Bare np.float32 np.half np.bool_ np.uint8 np.int64 list[np.float64] Annotated[np.int8,Gt(0)] "
     "Pair Pair[int] Name Annotated[int,Gt(0)] Annotated[List[int],Len(min_length=1,max_length=3)] "
     "dict[Color,int] dict[uuid.UUID,int] Annotated[Optional[float],Field(gt=0.5,multiple_of=0.5)] "
     '\'list["Applicant"]\' Literal["a",1,None] '

@@ -174,6 +174,8 @@ def _told(value: Any) -> Any:
     """A record, a set, another library's array, or what is told as text: as an author's service."""
     if dataclasses.is_dataclass(value) and not isinstance(value, type):
         return {field.name: getattr(value, field.name) for field in dataclasses.fields(value)}
+    if hasattr(type(value), "__attrs_attrs__"):
+        return {each.alias: getattr(value, each.name) for each in type(value).__attrs_attrs__}
     if hasattr(value, "model_dump"):  # of pydantic
         return value.model_dump(mode="json", by_alias=True)
     if isinstance(value, AbstractSet):

@@ -18,6 +18,7 @@ from .constraint import bounds, constrained
 from .decoder import ANYTHING, PLAIN, ValueDecoder, chosen, either, listing, mapping, tupled
 from .record import kind_of, record, validated
 from .rows import DATAFRAME, array
+from .scalar import SCALARS
 
 _PASSED = frozenset(
     getattr(typing, name)
@@ -27,6 +28,7 @@ _PASSED = frozenset(
 _MAKERS = {"builtins.set": set, "builtins.frozenset": frozenset}
 _WHOLE: dict[str, ValueDecoder] = {
     **PLAIN,
+    **SCALARS,
     "builtins.bytes": BYTES,
     "PIL.Image.Image": IMAGE,
     spec.ARRAY: array(Array()),

@@ -111,6 +111,9 @@ def plain(value: Any) -> Any:  # noqa: PLR0911  # one line a family
         return [plain(arrayed(item)) for item in value]
     if dataclasses.is_dataclass(value):
         return {each.name: plain(arrayed(getattr(value, each.name))) for each in _fields(value)}
+    if hasattr(type(value), "__attrs_attrs__"):
+        own = type(value).__attrs_attrs__
+        return {each.alias: plain(arrayed(getattr(value, each.name))) for each in own}
     if hasattr(value, "model_dump"):
         return value.model_dump(mode="json", by_alias=True)
     return _leaf(value)

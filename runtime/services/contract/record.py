@@ -1,4 +1,4 @@
-"""Record: dataclasses, TypedDicts and pydantic models, from JSON objects."""
+"""Record: dataclasses, attrs classes, TypedDicts and pydantic models, from JSON objects."""
 
 import dataclasses
 import difflib
@@ -36,7 +36,9 @@ def kind_of(cls: type) -> Kind | None:
     names = {f"{base.__module__}.{base.__name__}" for base in cls.__mro__}
     if "pydantic.main.BaseModel" in names:
         return None if "pydantic.root_model.RootModel" in names else "pydantic"
-    return "dataclass" if dataclasses.is_dataclass(cls) or typing.is_typeddict(cls) else None
+    is_attrs = hasattr(cls, "__attrs_attrs__")
+    is_plain = dataclasses.is_dataclass(cls) or typing.is_typeddict(cls)
+    return "dataclass" if is_plain or is_attrs else None
 
 
 def record(cls: type, kind: Kind, read_annotation: ReadAnnotation) -> ValueDecoder:
@@ -51,10 +53,29 @@ def record(cls: type, kind: Kind, read_annotation: ReadAnnotation) -> ValueDecod
         members = _members(cls, read_annotation)
         made = spec.named_tuple(cls.__name__, [field.spec for field in members])
         return ValueDecoder(made, _listed(cls, members))
-    fields_of = _keys if typing.is_typeddict(cls) else _dataclass_fields
-    own = fields_of(cls, read_annotation)
+    own = _fields_of(cls)(cls, read_annotation)
     made = spec.record(kind, cls.__name__, [field.spec for field in own])
     return ValueDecoder(made, _built(cls, own))
+
+
+def _fields_of(cls: type) -> Callable[[Any, ReadAnnotation], list[RecordField]]:
+    if typing.is_typeddict(cls):
+        return _keys
+    return _dataclass_fields if dataclasses.is_dataclass(cls) else _attrs_fields
+
+
+def _attrs_fields(cls: Any, read_annotation: ReadAnnotation) -> list[RecordField]:
+    """A converter takes what the annotation does not tell, so anything."""
+    hints = typing.get_type_hints(cls, include_extras=True)
+    fields = []
+    for each in cls.__attrs_attrs__:
+        has_default = type(each.default).__name__ != "_Nothing"
+        hint = hints.get(each.name, each.type or Any) if each.converter is None else Any
+        default = each.default if has_default and not hasattr(each.default, "factory") else None
+        if each.init:
+            made = read_annotation(hint)
+            fields.append(RecordField(each.alias, made, required=not has_default, default=default))
+    return fields
 
 
 def _dataclass_fields(cls: type, read_annotation: ReadAnnotation) -> list[RecordField]:
@@ -200,7 +221,9 @@ def _schema(adapter: Any) -> dict[str, Any]:
 def said(error: Exception, where: str) -> InvalidInput:
     """What a validator said, in our words and without its insides."""
     if not hasattr(error, "errors"):
-        return InvalidInput(f"{where}: {error}" if where else str(error))
+        first = error.args[0] if len(error.args) > 1 else None  # attrs' validators add objects
+        text = first if type(first) is str else str(error)
+        return InvalidInput(f"{where}: {text}" if where else text)
     faults = [_fault(each, where) for each in error.errors(include_url=False)]
     more = f" (and {len(faults) - 1} more)" if len(faults) > 1 else ""
     return InvalidInput(faults[0] + more)

@@ -10,12 +10,14 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from ..array import Array
+import numpy as np
+
+from ..array import DTYPES, Array
 
 Kind = Literal[
     "array", "dataframe", "pydantic", "dataclass", "str", "bytes", "image", "json", "object"
 ]
-"""dataclass includes TypedDict; json is scalars and containers with a schema; object is free."""
+"""dataclass is TypedDict and attrs, too; json scalars and containers with a schema; object free."""
 
 JSON_SCALARS = (str, int, float, bool, type(None))
 
@@ -51,6 +53,22 @@ _SECONDS = {"minimum": -86_399_999_913_600, "maximum": 86_399_999_999_999}
 _WHOLE, _NUMBER = "^-?[0-9]+$", r"^-?(0|[1-9][0-9]*)(\.[0-9]+)?([eE][+-]?[0-9]{1,2})?$"
 _PATH = _json("string", format="path")
 
+
+def _number(name: str) -> Spec:
+    """A scalar of NumPy's: what its dtype holds."""
+    dtype = np.dtype(name)
+    if dtype.kind == "b":
+        return _json("boolean")
+    if dtype.kind in "iu":
+        whole = np.iinfo(dtype)
+        return _json("integer", minimum=int(whole.min), maximum=int(whole.max))
+    most = float(np.finfo(dtype).max)
+    return _json("number", **({} if name == "float64" else {"minimum": -most, "maximum": most}))
+
+
+NUMBERS: Mapping[str, Spec] = {f"numpy.{name}": _number(name) for name in DTYPES - {"str"}}
+"""NumPy's scalars."""
+
 NAMED: Mapping[str, Spec] = {
     "builtins.str": Spec("str", {"type": "string"}),
     "builtins.bytes": Spec("bytes", _BINARY),
@@ -82,6 +100,7 @@ NAMED: Mapping[str, Spec] = {
     "uuid.UUID": _json("string", format="uuid"),
     "ipaddress.IPv4Address": _json("string", format="ipv4"),
     "ipaddress.IPv6Address": _json("string", format="ipv6"),
+    **NUMBERS,
 }
 """Types without arguments, by the name that the interpreter gives them."""
 
@@ -105,6 +124,12 @@ STREAMS = frozenset(
 """Results that stream, whatever the method looks like."""
 
 CANONICAL: Mapping[str, str] = {
+    "numpy.bool_": "numpy.bool",
+    "numpy.half": "numpy.float16",
+    "numpy.single": "numpy.float32",
+    "numpy.double": "numpy.float64",
+    "numpy.int_": "numpy.int64",
+    "numpy.uint": "numpy.uint64",
     "typing.List": "builtins.list",
     "typing.Dict": "builtins.dict",
     "typing.Set": "builtins.set",
@@ -117,7 +142,7 @@ CANONICAL: Mapping[str, str] = {
     for name in LISTS | DICTS | STREAMS | {"collections.abc.AsyncIterable"}
     if name.startswith("collections.abc.")
 }
-"""What `typing` calls otherwise than the interpreter does."""
+"""What `typing` and NumPy call otherwise than the interpreter does."""
 
 
 @dataclass(frozen=True, slots=True)

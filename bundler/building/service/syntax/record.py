@@ -1,11 +1,11 @@
-"""Record: the author's dataclasses, TypedDicts, pydantic models and enums, from their source.
+"""Record: the classes of the author that are records, and the enums, from their source.
 
 Its twin is `runtime/services/contract/record.py`.
 """
 
 import ast
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from .....runtime.services.contract import spec
@@ -15,7 +15,10 @@ from .annotation import Annotations, unquoted
 from .module import Module
 from .tree import Defined, SourceTree
 
-_DATACLASS = frozenset(("dataclasses.dataclass", "pydantic.dataclasses.dataclass"))
+_ATTRS = frozenset(
+    f"{package}.{name}" for package in ("attrs", "attr") for name in ("define", "frozen", "mutable")
+)
+_DATACLASS = frozenset(("dataclasses.dataclass", "pydantic.dataclasses.dataclass", *_ATTRS))
 _ENUMS = frozenset(f"enum.{name}" for name in ("Enum", "IntEnum", "StrEnum"))
 _ROOTS: dict[str, Kind] = {
     "pydantic.BaseModel": "pydantic",
@@ -25,7 +28,9 @@ _ROOTS: dict[str, Kind] = {
 }
 _NAMED_TUPLES = frozenset(("typing.NamedTuple", "typing_extensions.NamedTuple"))
 _NO_FIELD = frozenset(("typing.ClassVar", "dataclasses.InitVar", "dataclasses.KW_ONLY"))
+_ATTRS_FIELDS = frozenset(("attrs.field", "attr.field", "attr.ib"))
 _FIELD_CALLS = frozenset(("dataclasses.field", "pydantic.Field", "pydantic.fields.Field"))
+_FIELD_CALLS |= _ATTRS_FIELDS
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,6 +41,7 @@ class Default:
     value: Any = None
     alias: str | None = None
     is_field: bool = True  # False for `field(init=False)`
+    is_converted: bool = False  # by attrs, from what no annotation tells
 
 
 @dataclass(slots=True)
@@ -102,12 +108,22 @@ class Records:
             known = {*_ROOTS, "", "typing.Generic", "abc.ABC", "typing_extensions.Generic"}
             return named.pop() if outside <= known else None
         is_dataclass = any(self._is_dataclass(each) for each in lineage)
-        return "dataclass" if is_dataclass else None
+        return "dataclass" if is_dataclass and not any(map(self._is_bare, lineage)) else None
+
+    def _is_bare(self, found: Defined) -> bool:
+        """Whether there are attributes of attrs without an annotation, which are then all of it."""
+        body = getattr(found.node, "body", ())
+        values = [each.value for each in body if isinstance(each, ast.Assign)]
+        calls = [each.func for each in values if isinstance(each, ast.Call)]
+        return any(self.tree.name_of(each, found.module) in _ATTRS_FIELDS for each in calls)
 
     def _is_dataclass(self, found: Defined) -> bool:
+        return self._is_decorated(found, _DATACLASS)
+
+    def _is_decorated(self, found: Defined, names: frozenset[str]) -> bool:
         decorators = found.node.decorator_list
         calls = [each.func if isinstance(each, ast.Call) else each for each in decorators]
-        return any(self.tree.name_of(each, found.module) in _DATACLASS for each in calls)
+        return any(self.tree.name_of(each, found.module) in names for each in calls)
 
     def _fields(
         self, lineage: Sequence[Defined], kind: Kind, inside: tuple[ast.AST, ...]
@@ -126,6 +142,7 @@ class Records:
     ) -> Iterator[tuple[str, FieldSpec]]:
         assert isinstance(found.node, ast.ClassDef)
         module = found.module.within(found.node)
+        is_attrs, made_later = self._is_decorated(found, _ATTRS), _with_default_method(found.node)
         for node in found.node.body:
             if not isinstance(node, ast.AnnAssign) or not isinstance(node.target, ast.Name):
                 continue
@@ -135,13 +152,15 @@ class Records:
             if outer in _NO_FIELD or (hidden and not self._is_dataclass(found)):
                 continue
             default = self._default(node, module)
-            required = default.is_required
+            required = default.is_required and name not in made_later
             if is_typed_dict:
                 required = _is_required(found.node, outer)
             made = self.annotations.spec(node.annotation, module, inside)
             if node.value is not None and not is_typed_dict and not self._is_dataclass(found):
                 made = self.annotations.limited(made, [node.value], module)  # = Field(gt=0)
-            called = (default.alias or name) if default.is_field else ""
+            own = name.lstrip("_") if is_attrs else name
+            called = (default.alias or own) if default.is_field else ""
+            made = spec.OBJECT if default.is_converted else made
             yield name, FieldSpec(called, made, required, default.value)
 
     def _default(self, node: ast.AnnAssign, module: Module) -> Default:
@@ -159,7 +178,7 @@ class Records:
             elif call is node.value:
                 default = Default(is_required=False, value=self._literal(call, module))
         default = default or Default()
-        return Default(default.is_required, default.value, alias, default.is_field)
+        return replace(default, alias=alias)
 
     def _field_call(self, call: ast.Call, module: Module) -> Default:
         given = {each.arg: each.value for each in call.keywords}
@@ -171,10 +190,11 @@ class Records:
         value = given.get("default")
         is_open = value is None or (isinstance(value, ast.Constant) and value.value is ...)
         return Default(
-            is_required=is_open and "default_factory" not in given,
+            is_required=is_open and not {"default_factory", "factory"} & given.keys(),
             value=None if is_open or value is None else self._literal(value, module),
             alias=alias if isinstance(alias, str) else None,
             is_field=init is not False,
+            is_converted="converter" in given,
         )
 
     def _literal(self, node: ast.expr, module: Module) -> Any:
@@ -197,6 +217,18 @@ class Records:
                 return spec.OBJECT
             values += [] if value in values else [value]
         return spec.choice(values)
+
+
+def _with_default_method(node: ast.ClassDef) -> set[str]:
+    """Names of attributes with a method `@name.default`."""
+    decorators = [d for each in node.body for d in getattr(each, "decorator_list", ())]
+    return {
+        each.value.id
+        for each in decorators
+        if isinstance(each, ast.Attribute)
+        and isinstance(each.value, ast.Name)
+        and each.attr == "default"
+    }
 
 
 def _bare(base: ast.expr) -> ast.expr:

@@ -21,6 +21,7 @@ from typing import (
     TypeVar,
 )
 
+import attrs
 import numpy as np
 import pytest
 from annotated_types import Gt, Interval, Len
@@ -86,6 +87,29 @@ class Pair(Generic[T]):
     right: int = 0
 
 
+@attrs.define
+class Spot:
+    x: int = attrs.field(validator=attrs.validators.ge(-(2**53)))
+    _note: str = attrs.field(default="", validator=attrs.validators.max_len(3))
+    kind: str = attrs.field(default="A", converter=str.upper)
+    tags: list[str] = attrs.field(factory=list, kw_only=True)
+
+
+@attrs.frozen
+class Chosen:
+    mode: str = attrs.field(validator=attrs.validators.in_(["a", "b"]))
+
+
+def scalars(dtype):
+    """Values of NumPy's own type of that name."""
+    kind, name = np.dtype(dtype), np.dtype(dtype).type
+    if kind.kind == "b":
+        return st.booleans().map(name)
+    if kind.kind in "iu":
+        return st.integers(int(np.iinfo(kind).min), int(np.iinfo(kind).max)).map(name)
+    return st.floats(width=8 * kind.itemsize, allow_nan=False, allow_infinity=False).map(name)
+
+
 Loose = namedtuple("Loose", "x y", defaults=[1])  # noqa: PYI024
 Percent = NewType("Percent", Annotated[int, Gt(0), Field(le=100)])
 
@@ -143,6 +167,16 @@ VALUES = {
     Literal[Color.RED, 3]: st.sampled_from([Color.RED, 3]),
     Codes: st.builds(Codes, st.lists(NUMBERS)),
     Pair[int]: st.builds(Pair, NUMBERS, NUMBERS),
+    Spot: st.builds(Spot, NUMBERS, st.just("ab"), st.just("B"), tags=st.lists(TEXT)),
+    list[Spot]: st.lists(st.builds(Spot, NUMBERS)),
+    list[np.int16]: st.lists(scalars("int16")),
+    np.bool_: scalars("bool"),
+    np.uint8: scalars("uint8"),
+    np.int64: scalars("int64"),
+    np.uint64: scalars("uint64"),
+    np.float16: scalars("float16"),
+    np.float32: scalars("float32"),
+    np.float64: scalars("float64"),
 }
 
 
@@ -232,6 +266,16 @@ def test_any_json_is_read_or_refused_with_its_place(annotation, value):
         (dict[int, int], {"1_0": 1}, "x: expected a whole number as a key"),
         (Color | int, "green", "x: expected one of 'red', 'blue', integer, got"),
         (Point | list[Point], [{"x": "a"}], 'x[0].x: expected a whole number, got the string "a".'),
+        (Spot, {"x": 1, "_note": "a"}, "x: unknown field `_note`; did you mean `note`?"),
+        (Spot, {"x": 1, "note": "long"}, "x: Length of '_note' must be <= 3: 4"),
+        (Spot, {"x": "a"}, 'x.x: expected a whole number, got the string "a".'),
+        (list[Spot], [{"x": 1, "kind": 1}], "x[0]: "),
+        (Chosen, {"mode": "c"}, "x: 'mode' must be in ['a', 'b'] (got 'c')"),
+        (np.int8, 128, "x: expected a number that fits int8, got 128."),
+        (np.int8, 1.5, "x: expected a whole number, got 1.5."),
+        (np.float32, 1e39, "x: expected a number that fits float32, got 1e+39."),
+        (np.float32, "a", 'x: expected a number, got the string "a".'),
+        (np.bool_, 1, "x: expected true or false, got 1."),
         (set[str], [["a"]], "x[0]: expected a string, got a list of 1."),
         (
             Annotated[np.ndarray, Array("int8", (None,))],
@@ -263,6 +307,12 @@ def test_values_that_json_may_spell_in_several_ways():
     assert decoder(Place).read({"lat": 1, "name": "a"}, "") == Place(1.0, 0.0, "a")
     assert decoder(Literal[2]).read(2.0, "") == 2
     assert decoder(int).read(2**70, "") == decoder(Any).read(2**70, "") == 2**70
+
+
+def test_numpys_scalars_are_of_their_own_type():
+    assert type(decoder(np.float32).read(1, "")) is np.float32
+    assert type(decoder(np.uint64).read(2**64 - 1, "")) is np.uint64
+    assert type(decoder(np.bool_).read(True, "")) is np.bool_
 
 
 def test_an_array_keeps_the_dtype_of_npy_unless_its_author_names_one():
