@@ -1,1 +1,1 @@
-"""Many requests, one call: what to put together, when to let it go, whose rows are whose."""
+"""Batching: many requests answered by one call of the model."""

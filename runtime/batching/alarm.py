@@ -8,7 +8,7 @@ PAUSE = 0.01  # seconds at least between two rings
 
 
 class Alarm:
-    """Rings at the earliest time that it was told.
+    """Rings at the earliest of the times that it was given.
 
     A timer for each request would be a good part of what the request costs, and nearly all of
     them would be canceled. `ring(now)` looks at everything that waits and answers with the next

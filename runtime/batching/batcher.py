@@ -1,4 +1,4 @@
-"""The batcher: rows of many requests, one call of the model, each answer to its request."""
+"""Batcher: collects requests, calls the model with their rows, and answers each of them."""
 
 import asyncio
 import time
@@ -29,7 +29,7 @@ from .request import FutureRequest, Request
 
 
 class Batcher:
-    """Many requests, one call: works while there is work, and never waits for more.
+    """Runs requests in batches, one call of the model each; no executor idles while requests wait.
 
     A batch stays open until an executor is free and is then made of what has come, oldest first.
     Requests share a batch only within their `key` (shapes, dtypes, parameters: whatever must be

@@ -1,4 +1,4 @@
-"""Hold: a batch that is held back for clients on their way back."""
+"""Hold: delays a batch for clients that are about to send their next request."""
 
 import asyncio
 from collections.abc import Callable
@@ -8,7 +8,7 @@ from .policy.window import TICK
 
 
 class Hold:
-    """One timer, while a batch is held back. When it rings, the batch goes.
+    """The timer of a delayed batch, which is released when it rings.
 
     A wait of less than a tick is none for a timer: the loop is kept turning until it is over, which
     is seldom longer than clients take to come back.

@@ -1,4 +1,4 @@
-"""Lull: the moment when an event loop has read whatever there was to read."""
+"""Lull: waits until the event loop has read all requests that have arrived."""
 
 import asyncio
 from collections.abc import Callable
@@ -7,7 +7,7 @@ TURNS = 2  # of the loop: in one sockets are read, in the next their rows are qu
 
 
 class Lull:
-    """Calls `end` once a few turns of the loop have brought no more rows, or its time is over.
+    """Calls `end` when a few turns of the loop have brought no more rows, or after a time limit.
 
     No timer is that fine. While rows are coming the loop has work to do, so nothing is lost by it
     where the loop and the model have one core between them.

@@ -1,4 +1,4 @@
-"""What a batcher tells whoever counts: metrics, logs, a test."""
+"""BatchObserver: what a batcher reports to metrics, logs and tests."""
 
 from typing import Literal, Protocol
 
@@ -51,7 +51,7 @@ class BatchObserver(Protocol):
 
 
 class NullObserver:
-    """A BatchObserver that does not listen."""
+    """A BatchObserver that ignores everything."""
 
     def queued(self, rows: int) -> None:
         """Ignore it."""

@@ -1,4 +1,4 @@
-"""Request: rows that one client wants answered, how far they have come, and who is told."""
+"""Request: the rows of one client, how far they have come, and who gets the answer."""
 
 import asyncio
 import logging
@@ -23,7 +23,7 @@ class Run:
 
 
 class Request:
-    """Rows that one client wants answered; subclassed by whoever wants the answer.
+    """Rows that one client wants answered; a subclass says where the answer goes.
 
     A plain object: no future, no callback, no task. The batcher calls `succeed` or `fail`, once,
     on its loop; `abandon` is for the client that leaves. Neither hook may raise.
@@ -138,7 +138,7 @@ def _first_row(part: tuple[int, Any]) -> int:
 
 
 class Group(Protocol):
-    """Takes the answer of a whole batch: one call, whatever the number of requests.
+    """Receives the answers of a whole batch in one call, for all its requests.
 
     Asked where every request of a batch belongs to it, is there with all its rows, and still
     wants them; `succeed` is not called then. Must not raise.

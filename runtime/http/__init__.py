@@ -1,1 +1,1 @@
-"""HTTP: requests in, answers out, the contract and the pages for people."""
+"""HTTP: the server's routes, its OpenAPI document and its pages."""

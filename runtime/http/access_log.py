@@ -1,4 +1,4 @@
-"""Access log: one JSON object a line on stdout for every request, probes excepted."""
+"""AccessLog: one line of JSON per request on stdout, health probes excepted."""
 
 import asyncio
 import select
@@ -30,7 +30,7 @@ _TRACE = b',"trace":"%b"'
 
 
 class Access(Protocol):
-    """Where exchanges are written down."""
+    """Records exchanges."""
 
     def write(self, exchange: Exchange) -> None:
         """Note one exchange that has ended."""
@@ -43,7 +43,7 @@ class Access(Protocol):
 
 
 class NoAccessLog:
-    """Nobody wants to read it."""
+    """Records nothing."""
 
     def write(self, exchange: Exchange) -> None:
         """Note nothing."""
@@ -56,7 +56,7 @@ class NoAccessLog:
 
 
 class LogStream(Protocol):
-    """What lines are written to."""
+    """The stream that lines are written to."""
 
     def write(self, data: bytes, /) -> object:
         """Write whole lines."""
@@ -66,7 +66,7 @@ class LogStream(Protocol):
 
 
 class AccessLog:
-    """Writes exchanges as JSON lines, some tenths of a second late at most.
+    """Writes exchanges as lines of JSON, at most some tenths of a second late.
 
     Probes that went well are left out unless `with_probes`.
     """

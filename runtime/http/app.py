@@ -1,4 +1,4 @@
-"""App: a bundle as one ASGI application, from the first byte of a request to the log."""
+"""Application: the ASGI application of a bundle."""
 
 import asyncio
 import logging
@@ -47,7 +47,7 @@ Asgi = Callable[[Scope, Receive, Send], Awaitable[None]]
 
 
 class Application:
-    """Prediction routes by one look into a dict, everything else through Starlette.
+    """Looks prediction routes up in a dict, and leaves all other paths to Starlette.
 
     Loads the bundle in ASGI's lifespan. With `is_listening_first` the server answers /livez and
     /readyz meanwhile, and `on_failure` is called when it cannot load; `failure` then says why.
@@ -282,7 +282,7 @@ def create_app(
     service: ServiceLink | None = None,
     tracing: Tracing | None = None,
 ) -> Application:
-    """The application for a bundle; loads nothing before it is started.
+    """The application of a bundle; nothing is loaded before it is started.
 
     With `links` its models are in other processes, by alias; with `service` all of it is in one.
     """

@@ -1,10 +1,10 @@
-"""Backlog: answers that clients do not read, which may not fill the memory of a server."""
+"""Backlog: bounds the memory of answers that clients do not read."""
 
 import asyncio
 
 
 class Backlog:
-    """The connections that read more slowly than they are answered, over all of a server.
+    """The connections of a server that read more slowly than they are answered.
 
     Where more than `limit` bytes wait for them, those who have waited longest are cut: they had
     more time than any other, and whoever reads what it asked for is not hurt.

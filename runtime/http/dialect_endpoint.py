@@ -1,4 +1,4 @@
-"""DialectEndpoint: a rule of a dialect as plain ASGI, and who finds it for a path."""
+"""DialectEndpoint: a route of a dialect as an ASGI endpoint, and the router that finds it."""
 
 import re
 from collections.abc import Mapping, Sequence
@@ -24,7 +24,7 @@ _SHOWN = 128  # characters of a path that an error repeats
 
 @dataclass(frozen=True, slots=True)
 class MatchedPath:
-    """A path as it came, percent-encoded, and what a rule found in it, decoded."""
+    """A path, percent-encoded as it came, and the decoded parameters of the rule that matched."""
 
     path: str
     parts: Mapping[str, str]
@@ -108,7 +108,7 @@ Found = DialectEndpoint | _Refusal
 
 
 class DialectRouter:
-    """Finds who answers at a path, in any dialect; the same paths come again and again."""
+    """Finds the endpoint for a path in all dialects; remembers paths, as most come again."""
 
     def __init__(self, spoken: Sequence[Dialect], shared: SharedState) -> None:
         self._rules = [

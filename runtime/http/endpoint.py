@@ -1,4 +1,4 @@
-"""Endpoint: a prediction route as plain ASGI: read, run the operation, answer."""
+"""Endpoint: a prediction route as an ASGI endpoint: read, run the operation, answer."""
 
 from ..dialects.reply import Reply
 from ..errors import NotAllowed, Overloaded, RequestError

@@ -1,4 +1,4 @@
-"""Guarded: what every endpoint does, whatever happens to its request."""
+"""Guarded: error handling, logging and metrics that all endpoints share."""
 
 import asyncio
 import logging
@@ -26,7 +26,7 @@ ON_DISCONNECT = "modelbundle.on_disconnect"
 
 
 class Guarded(ABC):
-    """Answers one request, and reveals nothing that the client cannot mend."""
+    """Answers one request; an unexpected error reveals nothing to its client."""
 
     def __init__(self, shared: SharedState) -> None:
         self._shared = shared

@@ -1,4 +1,4 @@
-"""KeyedSite: a dialect on a port of its own, for whoever has the key."""
+"""KeyedSite: a dialect on a port of its own, behind a bearer token."""
 
 import hmac
 import logging
@@ -16,7 +16,7 @@ _BEARER = b"bearer "
 
 
 class NoKey(RequestError):
-    """Whoever asks has not shown that they may."""
+    """The request does not have the token."""
 
     status = 401
 

@@ -1,4 +1,4 @@
-"""Lifespan: ASGI's protocol for the beginning and the end of an application."""
+"""Lifespan: ASGI's protocol for startup and shutdown."""
 
 import traceback
 from contextlib import AbstractAsyncContextManager
@@ -8,7 +8,7 @@ from .request.exchange import Receive, Send
 
 
 async def live(life: AbstractAsyncContextManager[Any], receive: Receive, send: Send) -> None:
-    """Be inside `life` from the server's startup to its shutdown, and say how each went.
+    """Enter `life` at startup, leave it at shutdown, and report how each went.
 
     Raises:
         BaseException: what `life` raises, after the server has been told.

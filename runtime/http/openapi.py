@@ -1,4 +1,4 @@
-"""openapi.json: the contract of a bundle's server, from its manifests and recorded samples."""
+"""The OpenAPI document of a bundle's server, from its manifests and recorded samples."""
 
 import re
 from collections.abc import Collection, Mapping, Sequence

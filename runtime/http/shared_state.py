@@ -1,4 +1,4 @@
-"""SharedState: what all ways into a server share."""
+"""SharedState: settings, readiness and budgets that HTTP, the fast path and gRPC share."""
 
 from dataclasses import dataclass
 
@@ -11,7 +11,7 @@ from .request.body import Budget
 
 @dataclass(frozen=True, slots=True)
 class SharedState:
-    """The rules of this server, and how full it is."""
+    """The settings of a server, and how full it is."""
 
     settings: ServeSettings
     readiness: Readiness

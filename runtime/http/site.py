@@ -1,4 +1,4 @@
-"""Site: all that is not a prediction, through Starlette; imported when somebody asks for it."""
+"""Site: all routes but predictions, with Starlette; imported when one of them is first used."""
 
 from collections.abc import Iterable
 

@@ -1,4 +1,4 @@
-"""Admission: whether a request may wait, before it costs anything."""
+"""Admission: decides whether a request may wait, before anything is spent on it."""
 
 from math import inf
 
@@ -13,7 +13,7 @@ from .patience import Patience
 
 
 class Admission:
-    """Refuses what the queue has no room for, and what would be answered too late.
+    """Refuses requests when the queue is full or their answer would come too late.
 
     patience   of the clients
     """

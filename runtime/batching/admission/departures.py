@@ -1,4 +1,4 @@
-"""Departures: requests that leave without the model's answer, and what they are told."""
+"""Departures: removes requests that were cancelled, expired or displaced, and tells them why."""
 
 from collections.abc import Callable, Iterable
 from math import inf
@@ -12,7 +12,7 @@ from .admission import Admission
 
 
 class Departures:
-    """Drops whoever has left, is too late, or must give way to others.
+    """Drops requests that were cancelled, are too late, or must make room for others.
 
     now         seconds, of the batcher's turn
     is_weeded   whether the queues have been looked through since the last batch

@@ -1,4 +1,4 @@
-"""Patience: how long clients wait that leave before their deadline."""
+"""Patience: estimates how long clients wait before they give up."""
 
 from collections.abc import Sequence
 from math import inf

@@ -1,4 +1,4 @@
-"""Batch: rows of requests that run in one call, and what they are split into when it fails."""
+"""Batch: rows of several requests that run in one call, and how it is split after a failure."""
 
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any, NamedTuple
@@ -22,7 +22,7 @@ class Piece(NamedTuple):
 
 
 class Family:
-    """Two halves of a batch that failed, and what is known of them.
+    """The two halves of a failed batch, and what is known of them.
 
     Where both fail, more than one request is guilty. Where that happens twice in a line, most of
     them seem to be, and halving costs more calls than trying them one by one.
@@ -42,7 +42,7 @@ class Family:
 
 
 class Batch:
-    """Rows of requests of one lane, whose window learns from it.
+    """Rows of requests of one lane; the window of that lane learns from it.
 
     requests   in the order of their rows
     bounds     request i has the rows `bounds[i]:bounds[i + 1]` of the batch

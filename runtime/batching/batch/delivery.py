@@ -1,4 +1,4 @@
-"""Delivery: the output of a batch, to the requests whose rows it was made of."""
+"""Delivery: hands each request its part of the output of a batch."""
 
 from collections.abc import Callable
 from functools import partial
@@ -10,7 +10,7 @@ from .spread import Spread
 
 
 class Delivery:
-    """Cuts outputs with `ops`.
+    """Cuts outputs into answers, with `ops`.
 
     is_whole    whether those of a group may be handed over uncut
     may_repeat  whether a batch may run again because it was spoiled

@@ -1,4 +1,4 @@
-"""HangWatch: ends batches that do not end by themselves."""
+"""HangWatch: ends batches that hang."""
 
 import asyncio
 import logging
@@ -19,7 +19,7 @@ PAUSE = 0.1  # seconds between two looks at a batch that is overdue
 
 
 class HangWatch:
-    """Looks at what runs, when it may have hung; nothing ticks while batches come back in time.
+    """Checks a batch only once it is late; as long as batches end in time no timer fires.
 
     A batch is ended
     - after `Limits.hang`, in any case;

@@ -1,4 +1,4 @@
-"""Recovery: what becomes of a batch that failed, so that nobody pays for another."""
+"""Recovery: runs failed batches again in parts, so that only the guilty request fails."""
 
 import logging
 from collections import deque

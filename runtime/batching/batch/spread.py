@@ -1,4 +1,4 @@
-"""Spread: whether one row has spoiled the answers to all others of its batch."""
+"""Spread: detects batches in which one row has made all answers NaN."""
 
 from typing import Any
 

@@ -1,4 +1,4 @@
-"""What runs batches: one at a time, away from the event loop."""
+"""Executor: runs batches one at a time, away from the event loop."""
 
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, Protocol
@@ -10,7 +10,7 @@ if TYPE_CHECKING:
 
 
 class RowOps(Protocol):
-    """What a batcher must be able to do with batches and answers; `data.rows.table` does."""
+    """The operations on batches and answers that a batcher needs; `data.rows.table` has them."""
 
     def rows(self, batch: Any, /) -> int:
         """How many rows `batch` has."""

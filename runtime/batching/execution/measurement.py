@@ -1,4 +1,4 @@
-"""Measures what batches cost before the first client asks."""
+"""Measurement: learns the cost of batches before the first request."""
 
 import asyncio
 from collections.abc import Callable

@@ -1,4 +1,4 @@
-"""Out of memory: which errors of a model say so."""
+"""Tells out-of-memory errors of a model from others."""
 
 
 def is_out_of_memory(error: BaseException) -> bool:

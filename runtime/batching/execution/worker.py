@@ -1,4 +1,4 @@
-"""Worker: a thread of its own, so that the event loop never waits for a model."""
+"""Worker: a thread for calls of a model, so that the event loop is never blocked."""
 
 import threading
 from collections.abc import Callable
@@ -14,7 +14,7 @@ Done = Callable[[Any, BaseException | None], None]
 
 
 class Worker:
-    """Runs one piece of work after the other: one thread, one queue, two switches a piece.
+    """Runs jobs one after the other: one thread, one queue, two context switches per job.
 
     `concurrent.futures` and `loop.run_in_executor` do the same with three futures and four locks.
     The thread is a daemon, so that a model that hangs cannot keep the process from ending.

@@ -1,4 +1,4 @@
-"""Lanes: requests that wait for a batch, in the order in which their turn comes.
+"""Lanes: the queue of a model, in which requests wait for a batch.
 
 By age alone, or where `serve.queue` says so by priority and by the share of each client.
 """

@@ -1,4 +1,4 @@
-"""FairQueue: requests of one priority, where it is the turn of whoever has had the least."""
+"""FairQueue: requests of one priority; the client that has used the model least is next."""
 
 from collections import Counter, deque
 from collections.abc import Hashable, Iterator

@@ -1,4 +1,4 @@
-"""Lane: requests that wait and may share a batch."""
+"""Lane: waiting requests that may share a batch."""
 
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence

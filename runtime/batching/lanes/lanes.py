@@ -1,4 +1,4 @@
-"""All that waits in front of one model, by lane, and what it will take."""
+"""Lanes: all requests that wait for one model, by lane, and how long they will take."""
 
 from collections.abc import Hashable, Iterator
 from heapq import heappop, heappush

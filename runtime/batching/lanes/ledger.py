@@ -1,4 +1,4 @@
-"""Ledger: how much of a model each client has had."""
+"""Ledger: how much time of a model each client has used."""
 
 from collections import Counter
 from collections.abc import Hashable

@@ -1,4 +1,4 @@
-"""RankedLane: a lane where some requests are more urgent than others, or clients have shares."""
+"""RankedLane: a lane whose requests have priorities, or whose clients have fair shares."""
 
 from collections.abc import Iterator
 from typing import NamedTuple
@@ -148,7 +148,7 @@ class RankedLane(Lane):
 
 
 class Filling:
-    """A batch that is being made of the requests of several queues."""
+    """A batch that is being filled from several queues."""
 
     def __init__(self, lane: RankedLane, room: int, now: float, drop: Drop) -> None:
         self._lane = lane

@@ -1,4 +1,4 @@
-"""RankedLanes: lanes by urgency and share instead of by age alone."""
+"""RankedLanes: lanes ordered by priority and share, not by age alone."""
 
 from collections import Counter
 from collections.abc import Iterator
@@ -15,7 +15,7 @@ Places = list[tuple[FairQueue, RankedLane]]
 
 
 class RankedLanes(Lanes):
-    """All that waits in front of one model, where `Limits` know priorities or shares."""
+    """All requests that wait for one model, if `Limits` has priorities or shares."""
 
     __slots__ = ("_first", "_ledger")
 

@@ -1,4 +1,4 @@
-"""Congestion: what calls take that run beside one another, and how many of them there is time for.
+"""Congestion: how concurrent calls slow each other down, and how many may run in time.
 
 Arithmetic alone: every method that needs the time is given it.
 """
@@ -22,7 +22,7 @@ BRIEF = 1e-6  # seconds: no call takes less
 
 
 class Visit(NamedTuple):
-    """One call, as it came.
+    """One call, from its start.
 
     began     seconds
     slack     seconds that it had

@@ -1,4 +1,4 @@
-"""What a batch costs: seconds as a function of rows, learned while it runs."""
+"""CostModel: seconds of a batch as a function of its rows, learned from each call."""
 
 FORGET = 0.98  # weight that the line keeps per observation: it remembers about 50 batches
 FADE = 0.995  # weight that a table entry keeps per observation: about 200 batches

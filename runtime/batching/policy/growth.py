@@ -1,4 +1,4 @@
-"""Growth: batches of more rows than usual, where they are measured to pay."""
+"""Growth: tries larger batches, and keeps them where they are measured to pay."""
 
 from statistics import median
 
@@ -13,7 +13,7 @@ PAUSE = 200  # batches after a trial that has not paid
 
 
 class Growth:
-    """The rows that a batch may have: few at first, twice as many whenever that has paid.
+    """The largest number of rows in a batch: small at first, doubled whenever that pays.
 
     Where most of a call is its fixed cost, as with a forest of trees, a hundred more rows are
     nearly free, and under load they are there. Where each row costs the same, as with most

@@ -1,4 +1,4 @@
-"""How many rows the next batch takes, and when: pure arithmetic, no clock, no asyncio."""
+"""Window: how many rows the next batch takes, and when it goes: arithmetic, without a clock."""
 
 from dataclasses import dataclass
 from math import inf
@@ -22,7 +22,7 @@ NEW = 64  # batches that are always learned from
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """What a person may say about batching, and what protects the machine.
+    """The settings of a batcher, and the limits that protect the machine.
 
     max_batch_size   rows in one call of the model
     latency_budget   seconds that one call may take because it is a batch: a batch is the largest
@@ -59,7 +59,7 @@ class Limits:
 
 
 class Returns:
-    """Whether the clients that were just answered come straight back, and how soon.
+    """Estimates whether clients that were just answered ask again at once, and how soon.
 
     Callers in a closed loop (a benchmark, a batch job, a pool of workers) fall into step with the
     server: one early bird is served alone while all the others wait. They are known by what

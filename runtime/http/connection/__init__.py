@@ -1,1 +1,1 @@
-"""Connection: the bytes of a connection as requests, under limits, and answers as bytes."""
+"""Connection: HTTP/1.1 with limits on what a client may send."""

@@ -1,4 +1,4 @@
-"""Head: a request line and its headers, checked for what no application will look at."""
+"""Head: a request line and its headers, checked for what could mislead an application."""
 
 import re
 from dataclasses import dataclass
@@ -13,7 +13,7 @@ _HOST = re.compile(rb"[A-Za-z0-9._~%!$&'()*+,;=:\[\]-]*")
 
 
 class RefusedHead(Exception):
-    """The request line or the headers are not answered by any application."""
+    """A request line or headers that are refused before any application sees them."""
 
     def __init__(self, status: int, detail: str) -> None:
         super().__init__(detail)
@@ -23,7 +23,7 @@ class RefusedHead(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Head:
-    """What came before the body; names of headers in lower case."""
+    """A request line and its headers; their names are in lower case."""
 
     headers: list[tuple[bytes, bytes]]
     target: bytes

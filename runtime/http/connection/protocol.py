@@ -1,4 +1,4 @@
-"""Protocol: uvicorn's httptools protocol with limits on what a connection may do to us.
+"""LimitedProtocol: uvicorn's httptools protocol, with deadlines and limits.
 
 uvicorn never cuts a client that sends one byte a minute, nor one that never stops sending headers,
 and takes requests without Host; `LimitSettings` says what is allowed here.

@@ -1,4 +1,4 @@
-"""Unchunked: answers of no known length for clients of HTTP/1.0, which end with the connection."""
+"""Unchunked: answers of unknown length for HTTP/1.0, which end with the connection."""
 
 from typing import Any
 

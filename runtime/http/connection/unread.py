@@ -1,4 +1,4 @@
-"""Unread: what a client has sent in time, and a busy process has not come to read yet.
+"""Unread: detects data that a client has sent in time and a busy process has not read yet.
 
 A loop that was kept from running calls what is due before it reads what has come.
 """
@@ -10,7 +10,7 @@ SOON = 0.01  # seconds, in which a loop that runs reads what is there
 
 
 def has_unread(transport: asyncio.Transport) -> bool:
-    """Whether something of a client, or its end, waits in the kernel to be read."""
+    """Whether the kernel holds data, or the end of the connection, that was not read yet."""
     sock = transport.get_extra_info("socket")
     descriptor = -1 if sock is None or transport.is_closing() else sock.fileno()
     if descriptor < 0:

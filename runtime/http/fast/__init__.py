@@ -1,1 +1,1 @@
-"""Requests that are read, batched and answered below ASGI, without a task each."""
+"""The fast path: predictions read, batched and answered below ASGI, without a task each."""

@@ -1,4 +1,4 @@
-"""Answers: what a model says to a whole batch, as the bytes for each of its clients."""
+"""Answers: encodes the output of a batch once, and writes to each client its part."""
 
 import time
 from typing import TYPE_CHECKING, Any
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 
 class Answers(RouteResponder):
-    """A Group: encodes the output of a batch once, and writes to each connection."""
+    """A Group that encodes the output of a batch once, and writes to each connection."""
 
     def __init__(
         self, path: str, operation: ModelOperation, tracker: RequestTracker, metrics: QueueMetrics

@@ -1,4 +1,4 @@
-"""Arrivals: requests below ASGI that came in one turn of the loop, taken together."""
+"""Arrivals: collects the requests of one turn of the event loop."""
 
 import asyncio
 from abc import ABC, abstractmethod
@@ -13,7 +13,7 @@ TOGETHER = 64  # requests that are begun with before it is seen whether a model 
 
 
 class Arrivals(ABC):
-    """Collects requests until the turn is over, and knows of those that have tasks of their own."""
+    """Collects requests until the turn is over, and keeps the tasks of those that have one."""
 
     def __init__(self, tracker: RequestTracker) -> None:
         self.tracker = tracker

@@ -1,4 +1,4 @@
-"""Destinations: who takes requests below ASGI, by the target of their request line."""
+"""Destinations: finds the route of a request on the fast path by its target."""
 
 import re
 from collections.abc import Container
@@ -13,7 +13,7 @@ _MOST = 1024  # targets of dialects that need not be looked for again
 
 
 class Destinations:
-    """The bundle's own routes, and the paths of dialects as somebody asks for them."""
+    """The bundle's own routes, and paths of dialects, each added when it is first asked for."""
 
     def __init__(
         self, tracker: RequestTracker, router: DialectRouter | None, own: Container[str]

@@ -1,4 +1,4 @@
-"""DialectIntake: predictions that clients of other servers ask for, below ASGI."""
+"""DialectIntake: predictions of dialects on the fast path."""
 
 import time
 from collections.abc import Mapping, Sequence
@@ -127,7 +127,7 @@ class DialectIntake(Arrivals):
 
 
 class DialectAnswers(RouteResponder):
-    """A Group: what the model says to a whole batch, as the dialect says it to each client."""
+    """A Group that encodes the output of a batch as a dialect does."""
 
     def __init__(
         self,

@@ -1,4 +1,4 @@
-"""Encoded rows: the output of a whole batch, read once, from which each answer takes its part."""
+"""EncodedRows: the output of a batch as JSON, from which each answer takes its rows."""
 
 from typing import Any, Protocol
 
@@ -20,7 +20,7 @@ class EncodedRows(Protocol):
 
 
 class NumericRows:
-    """The rows of an array of numbers, cut out of the JSON of all of them.
+    """Rows of numbers, cut out of the JSON of the whole batch.
 
     What lies between two rows of such an array lies nowhere else in its JSON.
     """
@@ -56,7 +56,7 @@ class FragmentRows:
 
 
 class ListedRows:
-    """Rows of anything that JSON has: texts, records, lists."""
+    """Rows of any JSON: texts, records, lists."""
 
     __slots__ = ("_values",)
 

@@ -1,4 +1,4 @@
-"""FastPath: what all connections of a server share on the way below ASGI."""
+"""FastPath: what all connections of a server share on the fast path."""
 
 import asyncio
 from collections.abc import Container, Sequence
@@ -19,7 +19,7 @@ from .queued_reply import Calendar
 
 
 class FastPath:
-    """The routes that are answered below ASGI, and what is kept of the requests there.
+    """The routes of the fast path, and the state of the requests there.
 
     `own` are all paths of the bundle's own, which are not asked of a dialect.
     """

@@ -1,4 +1,4 @@
-"""FastProtocol: predictions answered below ASGI, everything else as ever, on one connection."""
+"""FastProtocol: a connection that answers predictions below ASGI, all else through ASGI."""
 
 import asyncio
 import time
@@ -30,7 +30,7 @@ MOST_WAITING = 32  # requests of one connection; then it is not read from until 
 
 
 class FastProtocol(LimitedProtocol):
-    """One connection that is in one of two ways at a time.
+    """One connection, at any time either on the fast path or in ASGI.
 
     The fast way: requests for predictions are a `Pipeline`, which to uvicorn looks like the
     cycle of one request. The standard way: uvicorn's own, for everything that is not plain.

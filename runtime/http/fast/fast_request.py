@@ -1,4 +1,4 @@
-"""FastRequest: a request for a prediction that never becomes a task, a scope or a future."""
+"""FastRequest: a prediction without an asyncio task, an ASGI scope or a future."""
 
 import time
 from typing import TYPE_CHECKING, Any

@@ -1,4 +1,4 @@
-"""HeadMemo: heads that were read before, so that the same bytes are not parsed again."""
+"""HeadMemo: parsed heads by their bytes, so that equal heads are parsed once."""
 
 import re
 from dataclasses import replace
@@ -28,7 +28,7 @@ _READ = re.compile(
 
 
 class HeadMemo:
-    """What heads mean, by their bytes: clients send the same few again and again.
+    """A cache of parsed heads: most clients send the same few.
 
     A head comes in only when the parser and all checks have passed these very bytes, and when
     they read the same to a parser of three lines. It is remembered the second time that it comes,

@@ -1,4 +1,4 @@
-"""Intake: requests for one route that came in one turn of the loop, decoded together."""
+"""Intake: decodes the requests of one route that came in one turn of the loop as one batch."""
 
 from collections.abc import Callable, Mapping, Sequence
 from itertools import chain
@@ -24,7 +24,7 @@ _ALIKE = frozenset("fib")  # families whose lists are converted alike, in whatev
 
 
 class Intake(Arrivals):
-    """Turns what came in one turn of the loop into one batch, and hands each request its rows.
+    """Decodes the requests of one turn together, and gives each its rows.
 
     Rows that cannot be taken together are taken request by request, so that whoever is wrong is
     told of it in the words for its own body, and nobody else is.

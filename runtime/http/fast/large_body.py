@@ -1,4 +1,4 @@
-"""LargeBody: numbers in bulk, received into memory that is there already.
+"""LargeBody: receives large bodies of numbers into memory that is reused.
 
 In pieces they would be copied three times on their way to a batch, and what is really large would
 be written to fresh pages, which the kernel has to clear (see `SparePages`). The memory that holds
@@ -20,7 +20,7 @@ _PIECE = 1 << 14  # bytes that are heard at a time
 
 
 class Spares:
-    """Memory of bodies that are answered, for others."""
+    """Memory of answered bodies, kept for the next ones."""
 
     def __init__(self) -> None:
         self._arrays = [np.empty(0, np.uint8)]
@@ -71,7 +71,7 @@ class Spares:
 
 
 class LargeBodyConnection(Protocol):
-    """Whose place a `LargeBody` takes."""
+    """The connection that a `LargeBody` stands in for."""
 
     def listen(self, instead: asyncio.BufferedProtocol | None, /) -> None:
         """Have somebody else hear what the client says, or nobody else."""
@@ -115,7 +115,7 @@ class _Substitute(asyncio.BufferedProtocol):
 
 
 class LargeBody(_Substitute):
-    """Receives what is missing of one body, and not a byte of what follows it.
+    """Receives the rest of one body, and no byte of what follows it.
 
     `room` is where the body goes.
     """
@@ -155,7 +155,7 @@ class LargeBody(_Substitute):
 
 
 class Interlude(_Substitute):
-    """Between two large bodies of a connection: a little at a time, lest much of the next is in it.
+    """Reads in small pieces between two large bodies, so that little of the next one is copied.
 
     Ends where more comes that is no such body.
     """

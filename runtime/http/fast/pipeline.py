@@ -1,4 +1,4 @@
-"""Pipeline: the requests of one connection that wait for their answers, in their order."""
+"""Pipeline: the pending requests of one connection, answered in order."""
 
 from typing import Generic, Protocol, TypeVar
 
@@ -37,7 +37,7 @@ P = TypeVar("P", bound=Pipelined)
 
 
 class Pipeline(Generic[P]):
-    """What stands in the place of uvicorn's cycle while a connection is answered below ASGI.
+    """Replaces uvicorn's request cycle while a connection is on the fast path.
 
     Answers may be ready in any order; they are written in that of their requests.
     """

@@ -1,4 +1,4 @@
-"""PlainHead: the head of a request for a prediction that needs nothing unusual, understood."""
+"""PlainHead: the head of a prediction request that the fast path can answer."""
 
 from collections.abc import Hashable, Mapping
 from dataclasses import dataclass, field
@@ -24,7 +24,7 @@ _UNUSUAL = frozenset({b"transfer-encoding", b"expect", b"upgrade"})
 
 
 class Destination(Protocol):
-    """A route, as a request for it sees it."""
+    """A route of the fast path, as its requests see it."""
 
     path: str
     route: str
@@ -51,7 +51,7 @@ class Destination(Protocol):
 
 
 class DestinationLookup(Protocol):
-    """Who takes a POST, by its target."""
+    """Finds the route of a POST by its target."""
 
     def get(self, target: bytes, /) -> Destination | None:
         """None where only the standard way knows."""
@@ -59,7 +59,7 @@ class DestinationLookup(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class PlainHead:
-    """What a head says, so that equal bytes need not be read again.
+    """What a head says; kept, so that equal bytes are parsed once.
 
     length         bytes of the body
     is_large       whether the body is read elsewhere, for the sake of the others
@@ -97,7 +97,7 @@ class PlainHead:
 
 
 class HeadReader:
-    """Tells plain heads from those that take the standard way."""
+    """Tells heads for the fast path from those for the standard one."""
 
     def __init__(self, settings: ServeSettings, destinations: DestinationLookup) -> None:
         self._settings = settings

@@ -1,4 +1,4 @@
-"""RequestTracker: what the fast path knows of its requests, as those who answer them see it."""
+"""RequestTracker: metrics, access log and traces of the fast path, as its answers see them."""
 
 from collections.abc import Sequence
 from typing import Any, Protocol
@@ -8,7 +8,7 @@ from .queued_reply import Calendar
 
 
 class RequestTracker(Protocol):
-    """Where requests are entered when they come, and when they are answered."""
+    """Records requests when they arrive, and when they are answered."""
 
     ids: Ids
     date: Calendar

@@ -1,4 +1,4 @@
-"""Responder: who answers the clients of one route, as their requests know it."""
+"""Responder: a Group that can also refuse requests."""
 
 from collections.abc import Sequence
 from typing import Any, Protocol

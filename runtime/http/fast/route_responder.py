@@ -1,4 +1,4 @@
-"""RouteResponder: answers and refusals on their way to clients below ASGI."""
+"""RouteResponder: writes the answers and refusals of one route to its clients."""
 
 import asyncio
 import logging
@@ -25,7 +25,7 @@ log = logging.getLogger(__name__)
 
 
 class RouteResponder(ABC):
-    """A Group: tells the clients of one route.
+    """A Group that answers the clients of one route.
 
     route     for the metrics and the log
     metrics   of the queue that its requests wait in; None where they have not come so far

@@ -1,4 +1,4 @@
-"""Pages: everything that is not a prediction: health, metrics, the contract, and two for people."""
+"""Pages: health, metrics, OpenAPI, and the two pages for people."""
 
 import base64
 import hashlib
@@ -18,7 +18,7 @@ PROMETHEUS = "text/plain; version=0.0.4; charset=utf-8"
 
 
 class Shown(Protocol):
-    """What the pages ask of the application."""
+    """What the pages need of the application."""
 
     @property
     def reason(self) -> str | None:

@@ -1,4 +1,4 @@
-"""Request: what is read of one request and known of it: headers, body, name and times.
+"""Request: headers, body, id and times of a request; shared by the fast path and ASGI.
 
 Every way through the server shares this, above and below ASGI.
 """

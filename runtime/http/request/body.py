@@ -1,4 +1,4 @@
-"""Body: what a client sends, read under three limits."""
+"""Body: reads a request body under limits of its size and of the memory of all bodies."""
 
 from ...errors import BadPayload, ClientGone, Overloaded, PayloadTooLarge
 from .exchange import Receive

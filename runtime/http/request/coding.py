@@ -1,4 +1,4 @@
-"""Coding: gzip and deflate, which clients send and ask for."""
+"""Content coding: gzip and deflate, of requests and of answers."""
 
 import asyncio
 import zlib

@@ -25,7 +25,7 @@ Send = Callable[[Message], Awaitable[None]]
 
 
 def refusal(error: RequestError, headers: Headers = ()) -> Reply:
-    """What a client of the bundle's own routes is told of `error`."""
+    """The answer of the bundle's own routes to `error`."""
     # Whatever a client sent may stand in it: half a surrogate pair, a terminal's commands.
     body = orjson.dumps({"error": printable(error.detail)})
     return Reply(body, error.status, headers=(*headers, *retry_after(error)))

@@ -1,4 +1,4 @@
-"""Request headers: what a prediction's headers mean, the same on every way through the server."""
+"""Headers that mean something to a prediction, read alike by the fast path and ASGI."""
 
 import math
 import re
@@ -12,7 +12,7 @@ _ID = re.compile(rb"[A-Za-z0-9._-]{1,128}")
 
 
 def given_id(header: bytes) -> bytes | None:
-    """X-Request-Id where it is a sane one."""
+    """X-Request-Id, if it is well-formed."""
     return header if _ID.fullmatch(header) else None
 
 

@@ -1,4 +1,4 @@
-"""Ids: names for requests whose clients gave none."""
+"""Ids: random ids for requests that came without one."""
 
 import os
 

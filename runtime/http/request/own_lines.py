@@ -1,4 +1,4 @@
-"""OwnLines: what the head of a request says of this one request alone."""
+"""OwnLines: headers that differ from request to request: its id and its trace."""
 
 from collections.abc import Mapping, Sequence
 from typing import NamedTuple
@@ -10,7 +10,7 @@ PARENT = b"traceparent"
 
 
 class OwnLines(NamedTuple):
-    """The client's name for a request, where it is a sane one, and the trace that it is part of."""
+    """The id that the client gave a request, if it is well-formed, and its trace."""
 
     id: bytes | None
     trace: TraceContext | None

@@ -1,4 +1,4 @@
-"""QueueHeaders: who asks, and how urgently, where `serve.queue` wants to know."""
+"""QueueHeaders: the client and the priority of a request, for `serve.queue`."""
 
 from collections.abc import Hashable, Mapping
 

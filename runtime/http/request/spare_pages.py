@@ -1,4 +1,4 @@
-"""SparePages: memory that large bodies took and nobody needs any more."""
+"""SparePages: gives memory of large bodies back to the system."""
 
 import asyncio
 import ctypes

@@ -1,4 +1,4 @@
-"""Timing: where the time of a request went, for a client that asks.
+"""Timing: where the time of a request went, for clients that send `X-Timing: 1`.
 
 `X-Batch-Size` is the number of rows in its batch, `Server-Timing` has milliseconds:
 
