@@ -25,15 +25,14 @@ def main() -> None:
 
 
 def measure(requirement: str, directory: Path) -> tuple[int, int]:
-    """Install into `directory`; count distributions and bytes."""
+    """Install into `directory`; count distributions, and bytes, those of commands (uv) too."""
     subprocess.run([sys.executable, "-m", "venv", "--without-pip", str(directory)], check=True)
     python = str(directory / "bin/python")
     pip = [sys.executable, "-m", "pip", "--python", python]
     subprocess.run([*pip, "install", "-q", "--no-compile", requirement], check=True)
     listed = subprocess.run([*pip, "list", "--format", "json"], check=True, capture_output=True)
-    site = next((directory / "lib").glob("python*/site-packages"))
-    size = sum(path.stat().st_size for path in site.rglob("*") if path.is_file())
-    return len(json.loads(listed.stdout)), size
+    files = (path for path in directory.rglob("*") if path.is_file() and not path.is_symlink())
+    return len(json.loads(listed.stdout)), sum(path.stat().st_size for path in files)
 
 
 if __name__ == "__main__":
