@@ -1,1 +1,1 @@
-"""Processes: started, supervised, drained; on which address and which device."""
+"""Processes of a server: started, supervised, shut down."""

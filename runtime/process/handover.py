@@ -1,4 +1,4 @@
-"""Handover: what whoever starts a server gives it, and wants to be told: $BUNDLE_HANDOVER.
+"""Handover: what a server gets from the process that starts it, in $BUNDLE_HANDOVER.
 
 A server that shall be replaced with nothing lost gets its listening socket from above, and so does
 its successor. It tells through a pipe that it serves, or why it cannot.
@@ -20,7 +20,7 @@ VARIABLE = "BUNDLE_HANDOVER"
 
 @dataclass(frozen=True, slots=True)
 class Handover:
-    """Descriptors; -1 where nothing was given.
+    """File descriptors; -1 if there is none.
 
     listener      the listening socket
     told          the pipe to tell through
@@ -35,7 +35,7 @@ class Handover:
 
     @classmethod
     def taken(cls, environment: MutableMapping[str, str] = os.environ) -> Self:
-        """What was given to this process; nobody whom it starts gets it as well."""
+        """Read $BUNDLE_HANDOVER and remove it, so that no child of this process inherits it."""
         text = environment.pop(VARIABLE, "")
         if not text:
             return cls()

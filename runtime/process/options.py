@@ -1,4 +1,4 @@
-"""Options: what the command line of a server says; nothing is imported for `--help`."""
+"""Options of the server's command line; `--help` imports nothing else."""
 
 import argparse
 from collections.abc import Sequence
@@ -9,7 +9,7 @@ from typing import Literal
 
 @dataclass(frozen=True, slots=True)
 class Options:
-    """What was asked for; None where nothing was.
+    """The given options; None for those that were not given.
 
     gpus       indices of GPUs; empty = all of them; None = run on the CPU
     dialects   how clients may speak, as `server.py` spells it

@@ -1,4 +1,4 @@
-"""Serving: what the processes of a server do, each from its fork to its exit code."""
+"""Serving: what each process of a server does, from its fork to its exit code."""
 
 import faulthandler
 import logging

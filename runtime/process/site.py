@@ -1,4 +1,4 @@
-"""Site: where a server is."""
+"""Site: the address and the sockets of a server."""
 
 import socket
 from dataclasses import dataclass
@@ -11,7 +11,7 @@ from .sockets.management_port import ManagementPort
 
 @dataclass(frozen=True, slots=True)
 class Site:
-    """Its address, its sockets, and who started it.
+    """Where a server listens, and the process that started it.
 
     began       when it was started, on the monotonic clock
     grpc        where gRPC is spoken, if it is
@@ -26,7 +26,7 @@ class Site:
     management: ManagementPort | None = None
 
     def leave(self) -> None:
-        """In a process that takes no connections."""
+        """Close all of it, in a process that accepts no connections."""
         self.handover.leave()
         self.listener.close()
         if self.management is not None:

@@ -1,4 +1,4 @@
-"""Start: from a command line to a server that listens, or to one sentence about why not."""
+"""Start: from the command line to a listening server, or to one error message."""
 
 import logging
 import os

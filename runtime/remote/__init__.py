@@ -1,1 +1,1 @@
-"""A model in another process: rows over shared memory, a doorbell, and what if it dies."""
+"""Models in processes of their own: batches over shared memory, and crash recovery."""

@@ -1,4 +1,4 @@
-"""Availability: whether a model's processes are there, and who has to know."""
+"""Availability: whether a model has a live process, reported to listeners."""
 
 import asyncio
 from collections.abc import Sequence
@@ -10,7 +10,7 @@ TRIES = 2  # processes that die without having become ready, after which nobody 
 
 
 class AvailabilityListener(Protocol):
-    """Who has to know; `hosting.readiness` does."""
+    """Is told about it; `hosting.readiness` implements it."""
 
     def missing(self, name: str, why: str) -> None:
         """Something is gone; `why` is a clause, fit for strangers."""
@@ -23,7 +23,7 @@ class AvailabilityListener(Protocol):
 
 
 class Availability:
-    """Tells when the last process of a model has gone, and when the first is back."""
+    """Reports when the last process of a model has ended, and when the first is back."""
 
     def __init__(self, alias: str, links: Sequence[ModelLink], told: AvailabilityListener) -> None:
         self._alias = alias

@@ -1,4 +1,4 @@
-"""Channel: what a front and a model process share: a doorbell, and slabs for the rows."""
+"""Channel: sockets and shared memory between a front and a model process."""
 
 import os
 import signal
@@ -16,7 +16,7 @@ sends that to all of them, and the front still has requests to answer."""
 
 @dataclass(frozen=True, slots=True)
 class SlabPair:
-    """Room for one batch: what the front writes and what the model writes."""
+    """Memory for one batch: a slab for its inputs and one for its outputs."""
 
     inputs: Slab
     outputs: Slab
@@ -24,7 +24,7 @@ class SlabPair:
 
 @dataclass(frozen=True, slots=True)
 class Channel:
-    """A pair of sockets and the slabs of each slot, made before its two processes are forked.
+    """A socket pair and slabs for each slot, created before both processes are forked.
 
     Whoever made it keeps it open, so that a model process that dies can be followed by another:
     what was said to the dead one carries its generation and is dropped by the next. Messages come

@@ -1,4 +1,4 @@
-"""Cursor: reads what a layout says from a slab."""
+"""Cursor: reads a batch from a slab by its layout."""
 
 from collections.abc import Callable
 from io import BytesIO
@@ -16,7 +16,7 @@ from .slab import Slab
 
 
 def read(slab: Slab, message: Message, layout: Layout, *, copies: bool) -> Any:
-    """The batch that a message tells of: views on the slab, or copies of what stands there."""
+    """The batch that a message announces: views on the slab, or copies of it."""
     start = message.values + message.described
     if not start and layout[0] == "raw" and layout[3] is None:  # nearly always
         _, dtype, row, _ = layout

@@ -1,4 +1,4 @@
-"""Decoder: reads large bodies, and writes large answers, in other processes.
+"""Decoder: decodes large bodies and encodes large answers in other processes.
 
 One process reads and another one writes, each started with the first of its kind.
 """
@@ -45,7 +45,7 @@ _MODULE = "modelbundle.runtime.remote.decoder_process"
 
 
 class Decoder:
-    """Reads bodies, and writes answers, of the routes that `codecs` are for and of dialects.
+    """Decodes bodies and encodes answers, of the bundle's own routes and of dialects.
 
     Where no process can be started, bodies are read here, as small ones are. With `only_foreign`
     only those are read elsewhere that a library in C reads, whatever their size.
@@ -137,7 +137,7 @@ class Decoder:
 
 
 class _Post:
-    """One kind of work, and the process that does it, started with the first and after its end.
+    """One kind of work and its process, which is started on demand and restarted after it ended.
 
     process       that is there, or was last
     rests_until   on the monotonic clock: none is started before

@@ -1,4 +1,4 @@
-"""The decoder's process: reads large bodies, so that the event loop of the front need not.
+"""The decoder process: decodes large bodies, so that the event loop of the front stays free.
 
 It writes large answers as well.
 
@@ -37,7 +37,7 @@ _ROWS = Side("array", (Field("row", "bytes", (None,)),))
 
 
 class DecoderTasks:
-    """Does what it is told to: decode a body, encode an answer, or either as a dialect does it.
+    """Decodes bodies and encodes answers, of the bundle's own routes and of dialects.
 
     `method` names what, of which route or dialect, and the type of the content.
     """
@@ -86,7 +86,7 @@ def _plain(side: Side, batch: Any) -> tuple[Side, Any]:
 
 
 def told(codecs: Mapping[str, Codec], plan: Plan | None) -> bytes:
-    """Codecs, and what a catalog is made of, as they are told to the process."""
+    """Codecs and catalog entries as JSON, for the decoder process."""
     said = None if plan is None else _said(plan)
     known = {
         route: (
@@ -106,7 +106,7 @@ def _said(plan: Plan) -> dict[str, Any]:
 
 
 def heard(data: bytes) -> DecoderTasks:
-    """What `told` wrote."""
+    """The codecs and catalog entries that `told` wrote."""
     known, plan = orjson.loads(data)
     codecs = {
         route: Codec(
@@ -118,7 +118,7 @@ def heard(data: bytes) -> DecoderTasks:
 
 
 def main() -> None:
-    """Decode until the front is gone."""
+    """Decode until the front has gone."""
     began = time.monotonic()
     prepare()
     channel = Channel.adopt([int(argument) for argument in sys.argv[1:]])

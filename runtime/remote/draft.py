@@ -1,4 +1,4 @@
-"""Draft: what is to be written onto a slab, measured before any of it is."""
+"""Draft: collects what is to be written to a slab, and measures it first."""
 
 from typing import Any
 
@@ -15,7 +15,7 @@ Chunk = tuple[list[np.ndarray], tuple[int, ...], "np.dtype[Any]"]
 
 
 class Draft:
-    """Arrays in the order of their layout, and the JSON values that stand before them."""
+    """Arrays in the order of their layout, preceded by JSON values."""
 
     def __init__(self) -> None:
         self._values: list[Any] = []
@@ -78,7 +78,7 @@ class Draft:
 
 
 def put(pieces: list[np.ndarray], place: np.ndarray) -> None:
-    """Write `pieces` under one another into `place`."""
+    """Write `pieces` one after another into `place`."""
     if len(pieces) == 1:
         place[...] = pieces[0]
     else:
@@ -86,5 +86,5 @@ def put(pieces: list[np.ndarray], place: np.ndarray) -> None:
 
 
 def aligned(position: int) -> int:
-    """The next place where an array may begin."""
+    """The next offset at which an array may begin."""
     return -(-position // ALIGNMENT) * ALIGNMENT

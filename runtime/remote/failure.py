@@ -1,4 +1,4 @@
-"""Failure: what a model raised, told to another process without unpickling anything there."""
+"""Failure: an exception of a model as JSON, for another process."""
 
 import traceback
 from typing import Any
@@ -13,15 +13,15 @@ _LONGEST = 1 << 13  # characters of a text: all of them fit where there is alway
 
 
 class RemoteError(Exception):
-    """What the model raised in its own process; its traceback there is a note."""
+    """An exception in a model process; the traceback there is attached as a note."""
 
 
 class RemoteMemoryError(MemoryError):
-    """The model's process had too little memory for the batch."""
+    """The model process had not enough memory for the batch."""
 
 
 def encode(error: BaseException) -> bytes:
-    """An error as JSON; what is too long of it is left out in the middle."""
+    """An exception as JSON; texts that are too long are cut in the middle."""
     told: dict[str, Any] = {
         "type": type(error).__name__,
         "said": _shortened(_said(error)),
@@ -36,7 +36,7 @@ def encode(error: BaseException) -> bytes:
 
 
 def decode(data: bytes | memoryview) -> Exception:
-    """The error as whoever asked for the batch would have seen it in the model's process."""
+    """The exception to raise for what `encode` wrote."""
     told = orjson.loads(data)
     error = _like(told)
     error.add_note(told["trace"])
@@ -76,5 +76,5 @@ def _shortened(text: str) -> str:
 
 
 def printable(text: str) -> str:
-    """A text without halves of characters, which no JSON can hold."""
+    """A text without lone surrogates, which JSON cannot hold."""
     return text.encode("utf-8", "replace").decode()

@@ -1,4 +1,4 @@
-"""Inputs: the rows of many requests, written under one another where the model will see them."""
+"""Inputs: writes the rows of many requests to a slab as one batch."""
 
 from typing import Any
 
@@ -14,7 +14,7 @@ _TEXT: Layout = ("text",)
 
 
 class Inputs:
-    """Writes the batches of one method.
+    """Writes batches of one method.
 
     method   its name, for the model
     """
@@ -51,7 +51,7 @@ class Inputs:
 
 
 class Batches:
-    """Writes batches of any method the other way: whole, as they were decoded."""
+    """Writes whole decoded batches of any method, from the decoder process to the front."""
 
     def __init__(self) -> None:
         self._numbers = Numbers()
@@ -78,7 +78,7 @@ class Batches:
 
 
 def outline(batches: list[Any], draft: Draft, side: Side) -> tuple[int, Layout]:
-    """How many rows `batches` have, and what they look like; their values go to `draft`."""
+    """The row count and the layout of `batches`; their values are added to `draft`."""
     first = batches[0]
     if isinstance(first, dict):
         fields = {field.name: field for field in side.fields}

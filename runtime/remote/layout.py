@@ -1,4 +1,4 @@
-"""Layout: how a batch stands on a slab. Described once, then called by a number.
+"""Layout: how a batch is laid out on a slab; described once, then referred to by a number.
 
 A layout is made of plain tuples, so that it is a key in a dict and its own JSON. `rows` is None
 for as many as the message says, a number where a model answered with parts of several lengths, and
@@ -28,7 +28,7 @@ KNOWN = 1024  # layouts that a process remembers of another: each request may ha
 
 
 class Numbers:
-    """The writer's side: the numbers of the layouts that the reader knows."""
+    """The writer's table: the numbers of the layouts that the reader knows."""
 
     def __init__(self) -> None:
         self._numbers: dict[Layout, int] = {}

@@ -1,4 +1,4 @@
-"""Lost device: errors after which a process cannot use its GPU any more.
+"""Lost device: errors after which a process can no longer use its GPU.
 
 CUDA keeps what goes wrong inside of a kernel: every call that follows fails with it, whatever the
 rows, until the process is another one.
@@ -21,7 +21,7 @@ _KEPT = (
 
 
 def is_lost(error: BaseException | None) -> bool:
-    """Whether `error`, or what it was raised from, says so; knows no library that raises it."""
+    """Whether `error`, or its cause, is one of them; imports no library to find out."""
     seen: set[int] = set()
     while error is not None and id(error) not in seen:
         seen.add(id(error))

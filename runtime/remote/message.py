@@ -1,4 +1,4 @@
-"""Message: the few bytes that say what stands on a slab; sent whole or not at all."""
+"""Message: a few bytes that announce a batch on a slab; sent atomically."""
 
 import struct
 from enum import IntEnum
@@ -56,7 +56,7 @@ class Message(NamedTuple):
 
 
 class Ready(NamedTuple):
-    """What a model process says of itself, once it is loaded.
+    """What a model process reports once it is loaded.
 
     seconds   that loading took
     memory    bytes of it that the process holds

@@ -1,4 +1,4 @@
-"""ModelLink: one model process, as the front sees it."""
+"""ModelLink: the front's connection to one model process."""
 
 import asyncio
 from collections import deque
@@ -22,7 +22,7 @@ Kill = Callable[[int, str], None]
 
 @dataclass(slots=True, eq=False)
 class BatchJob:
-    """One batch on its way to the model, or there."""
+    """One batch, waiting for the model process or running there."""
 
     inputs: Inputs | NotedOutput
     batches: list[Any]
@@ -34,7 +34,7 @@ class BatchJob:
 
 
 class ModelLink:
-    """Sends batches to one model process, and hears of its life.
+    """Sends batches to one model process, and tracks whether that is alive.
 
     Batches of all methods go one after the other. A process that dies takes with it what it was
     sent, each with `ModelDied`; what has not been sent waits for the next process.
@@ -269,7 +269,7 @@ class ModelLink:
 
 
 class LinkExecutor:
-    """An Executor: one method, in the process of a link."""
+    """An Executor for one method, in the model process of a link."""
 
     def __init__(self, link: ModelLink, inputs: Inputs) -> None:
         self._link = link

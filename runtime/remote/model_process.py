@@ -1,4 +1,4 @@
-"""The model process: loads one model, and answers one batch after the other until it is told off.
+"""The model process: loads one model, and answers batches one after the other until its end.
 
 One thread, which waits in `recv` and calls the model: no event loop, no locks, nothing that a
 model's own threads could disturb.
@@ -46,14 +46,14 @@ _STDOUT, _STDERR = 1, 2
 
 
 class Writer(Protocol):
-    """Writes what a process answers."""
+    """Writes the answers of a process."""
 
     def write(self, slab: Slab, output: Any, rows: int) -> Written:
         """Put `output` onto `slab`."""
 
 
 class _Ended(BaseException):
-    """`END` came while there was nothing to do."""
+    """`END` was received while no batch was running."""
 
 
 def serve_model(
@@ -64,7 +64,7 @@ def serve_model(
     generation: int,
     on_ready: Callable[[], None],
 ) -> None:
-    """Be the model process: load `alias`, say so, and answer until `END` or the front's end.
+    """Run a model process: load `alias`, report it, and answer until `END` or the front has gone.
 
     For the main thread of a process that was forked for this.
 
@@ -79,7 +79,7 @@ def serve_model(
 
 
 def load_model(plan: Plan, alias: str, device: str) -> LoadedModel:
-    """Load a model in a process that is there for nothing else; nobody collects it ever after.
+    """Load a model in a process of its own, and exclude it from garbage collection.
 
     Raises:
         BundleError: when it cannot be loaded.
@@ -103,7 +103,7 @@ def _import_ahead(manifest: ModelManifest) -> None:
 def serve_loaded(
     channel: Channel, model: LoadedModel, generation: int, on_ready: Callable[[], None]
 ) -> None:
-    """Be the model process with a model that came with the fork."""
+    """Run a model process with a model that was loaded before the fork."""
     end_with_parent(signal.SIGKILL)  # whoever waits for an answer is gone then
     offspring.gather()
     ready = Ready(0.0, resident(os.getpid()), os.getpid())
@@ -111,7 +111,7 @@ def serve_loaded(
 
 
 class ModelProcess:
-    """Answers what comes through a channel, with `call(method, batch)`.
+    """Answers the batches of a channel, with `call(method, batch)`.
 
     writer   makes what writes the answers
     """

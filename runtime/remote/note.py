@@ -1,4 +1,4 @@
-"""Note: what another process must know of a body or an output, before it on a slab."""
+"""Note: JSON that accompanies a body or an output on a slab."""
 
 from typing import Any
 
@@ -15,7 +15,7 @@ _SIZE = 8  # bytes that say how long the note before a body is
 
 
 class NotedOutput:
-    """Writes an answer to be written elsewhere, and what has to be known for that.
+    """Writes an output that another process is to encode, with a note about how.
 
     method   what is to be done, for the other process
     """

@@ -1,4 +1,4 @@
-"""Outputs: what a model answered, written where the front will see it."""
+"""Outputs: writes the answers of a model to a slab."""
 
 from collections.abc import Mapping
 from dataclasses import astuple

@@ -1,4 +1,4 @@
-"""ProcessHome: the processes in which a model lives."""
+"""ProcessHome: a Home whose model is loaded in processes of its own."""
 
 from collections.abc import Sequence
 from typing import Any, NoReturn
@@ -10,7 +10,7 @@ from .model_link import ModelLink
 
 
 class ProcessHome:
-    """A Home: one process or more, each with all methods of the model."""
+    """A Home of one or more processes, each of which runs all methods of the model."""
 
     def __init__(self, manifest: ModelManifest, links: Sequence[ModelLink]) -> None:
         self.manifest = manifest

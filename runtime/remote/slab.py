@@ -1,4 +1,4 @@
-"""Slab: memory that two processes see, and that grows as a batch needs it."""
+"""Slab: shared memory of two processes, which grows as batches need it."""
 
 import ctypes
 import mmap
@@ -17,7 +17,7 @@ _FIXED = 0x10  # Linux's MAP_FIXED, which Python's mmap has no name for
 
 
 class Slab:
-    """A memfd as one process maps it; the writer makes it grow, the reader follows.
+    """A memfd mapped by one process; the writer grows it, and the reader maps it again.
 
     root   its bytes, of which all arrays on it are views
     """

@@ -1,1 +1,1 @@
-"""Operations in another process: calls over a stream of frames, and what if it dies."""
+"""Service classes in processes of their own: calls as frames on a stream, and crash recovery."""

@@ -1,4 +1,4 @@
-"""CallChannel: what a front shares with its service process, whoever that is at the moment."""
+"""CallChannel: connects a front to its service process, and to that one's successors."""
 
 import mmap
 import socket
@@ -10,7 +10,7 @@ _MESSAGE = 64  # bytes, at most, of what comes with a connection
 
 @dataclass(frozen=True, slots=True)
 class CallChannel:
-    """A door, and a note of how far the service has come; made before its processes are forked.
+    """A socket pair and a shared counter, created before both processes are forked.
 
     Each process that begins sends the front, through the door, one end of a stream of its own: a
     process that died may have left half a word on the last one. It notes the number of the last

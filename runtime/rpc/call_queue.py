@@ -1,4 +1,4 @@
-"""CallQueue: the calls of one front: who is with the service process, who waits, who is tried."""
+"""CallQueue: the calls of one front: running, waiting, or to be tried again."""
 
 from collections import deque
 from collections.abc import Iterator
@@ -8,7 +8,7 @@ from .pending_call import PendingCall
 
 
 class CallQueue:
-    """Who may go next, and what becomes of whom when the process dies. Sends nothing itself.
+    """Decides which call is next, and what happens to each when the process dies. Sends nothing.
 
     Those that a process may have died of are tried again one by one, with nobody else there, before
     anybody else goes on.
@@ -23,12 +23,12 @@ class CallQueue:
 
     @property
     def is_idle(self) -> bool:
-        """Whether nobody would be passed by whoever goes now."""
+        """Whether a new call would overtake no other."""
         return not self._waiting and not self._suspects and self._alone is None
 
     @property
     def is_awaited(self) -> bool:
-        """Whether calls are there."""
+        """Whether calls are running in the process."""
         return bool(self._there)
 
     def keeps_waiting(self, pending: PendingCall) -> bool | None:
@@ -38,11 +38,11 @@ class CallQueue:
         return any(not each.is_over for each in (*self._suspects, *self._waiting))
 
     def find(self, number: int) -> PendingCall | None:
-        """The call that is there under a number."""
+        """The running call with a number."""
         return self._there.get(number)
 
     def unanswered(self) -> list[PendingCall]:
-        """All that somebody waits for."""
+        """All calls that a client still waits for."""
         everybody = [*self._there.values(), *self._waiting, *self._suspects]
         return [pending for pending in everybody if not pending.is_over]
 

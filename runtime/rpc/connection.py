@@ -16,7 +16,7 @@ _READS = 64  # of what came last: more than a socket keeps
 
 
 class Connection(asyncio.BufferedProtocol):
-    """Whole frames in, whole frames out.
+    """Sends and receives whole frames.
 
     on_frame  called with each frame; what it raises ends the connection, as a bad frame does
     on_lost   called once, with what was wrong with a frame; "" where the stream just ended

@@ -1,4 +1,4 @@
-"""Frame: what travels between a front and a service process: a kind, a number, a head, a body."""
+"""Frame: a message between a front and a service process: kind, call number, head, body."""
 
 import struct
 from collections.abc import Iterator
@@ -13,7 +13,7 @@ AT_ONCE = 1 << 16  # bytes that are read in one go; a larger frame has memory of
 
 
 class FrameKind(IntEnum):
-    """What a frame says. The number is that of a call, where it speaks of one.
+    """The kind of a frame; its number is that of a call, if it belongs to one.
 
     To the service:   CALL  CANCEL  MORE (there is room for parts)  PING  STOP (finish, and end)
     To the front:     STATE (what it is busy with)  READY  ANSWER  ERROR  STREAM  PART  END  PONG
@@ -38,7 +38,7 @@ class FrameKind(IntEnum):
 
 
 class BadFrame(ValueError):
-    """What came is no frame."""
+    """The bytes are not a frame."""
 
 
 class Frame(NamedTuple):
@@ -68,7 +68,7 @@ class Frame(NamedTuple):
 
 
 class FrameReader:
-    """Finds the frames in a stream of bytes.
+    """Splits a stream of bytes into frames.
 
     Example:
         size = sock.recv_into(reader.room())

@@ -1,4 +1,4 @@
-"""LivenessProbe: whether the loop of a service process still turns, while somebody waits for it."""
+"""LivenessProbe: detects that the event loop of a service process hangs."""
 
 import asyncio
 import time
@@ -14,7 +14,7 @@ LATE = 0.25  # seconds after its time that a look may come; else it is ourselves
 
 
 class Probed(Protocol):
-    """What is asked."""
+    """The process that is probed."""
 
     @property
     def is_awaited(self) -> bool:
@@ -32,7 +32,7 @@ class Probed(Protocol):
 
 
 class LivenessProbe:
-    """Asks four times a second while calls are in the process, and never else.
+    """Pings the process four times a second while it has calls, and not otherwise.
 
     A loop that does not turn has hung
     - after the time that any request has, in any case;

@@ -1,4 +1,4 @@
-"""PendingCall: one call on its way to a service process, there, or back."""
+"""PendingCall: a call to a service process that was not answered yet."""
 
 import asyncio
 from typing import TYPE_CHECKING, Any
@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 
 class PendingCall:
-    """A call, and whoever waits for its answer.
+    """A call, and the future of its answer.
 
     route          index of its route
     is_idempotent  whether it may run a second time

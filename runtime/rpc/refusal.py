@@ -1,4 +1,4 @@
-"""Refusal: a RequestError on its way from a service process to the front."""
+"""Refusal: a RequestError as JSON, from a service process to the front."""
 
 from typing import Any
 

@@ -1,4 +1,4 @@
-"""RemoteParts: a streaming answer of a service process, part by part, in the front."""
+"""RemoteParts: a streaming answer of a service process, as the front reads it."""
 
 import asyncio
 from collections import deque

@@ -1,4 +1,4 @@
-"""ServiceLink: one service process, as the front sees it."""
+"""ServiceLink: the front's connection to its service process."""
 
 import asyncio
 import logging
@@ -38,7 +38,7 @@ REST = 0.25  # seconds that the last words of a dead process may be kept back by
 
 
 class ServiceLink:
-    """Sends calls to a service process, and hears of its life.
+    """Sends calls to a service process, and tracks whether that is alive.
 
     A process that dies takes with it what it had taken up: those calls are answered with 503, or
     tried once more where that does no harm, each alone, so that a call that kills does not take

@@ -1,4 +1,4 @@
-"""The service process: loads what answers, and runs the calls of one front until that goes."""
+"""The service process: loads the service class, and runs the calls of one front."""
 
 import asyncio
 import gc
@@ -30,7 +30,7 @@ FAREWELL = 1.0  # seconds to let go when the front is gone and nobody waits any 
 
 
 class CallHost(Protocol):
-    """What answers the calls.
+    """Answers the calls.
 
     routes   complete once it is loaded
     """
@@ -49,7 +49,7 @@ class CallHost(Protocol):
 
 
 class ServiceProcess:
-    """Answers the calls that come through a channel, each in a task of its own.
+    """Runs the calls of a channel, each in a task of its own.
 
     A SIGTERM is not obeyed while the front is there: it knows when the last request was answered,
     and says so. Where all processes of a server get the signal at once, nothing is lost by that.
@@ -193,7 +193,7 @@ class ServiceProcess:
 
 
 def run(process: ServiceProcess, host: Any, on_ready: Callable[[], None]) -> None:
-    """Be the service process, in the main thread of one that was forked for this.
+    """Run the service process, in the main thread of a process that was forked for it.
 
     Raises:
         BundleError: what keeps it from loading.

@@ -1,4 +1,4 @@
-"""FlowWindow: how far a stream may run ahead of whoever takes its parts."""
+"""FlowWindow: flow control of streams: how far the sender may run ahead of the receiver."""
 
 import asyncio
 
@@ -7,7 +7,7 @@ SIZE = 1 << 18  # bytes; a part that is larger travels alone
 
 
 class FlowWindow:
-    """At the sending end: what has been sent and not yet taken."""
+    """The sender's side: parts and bytes that were sent and not yet acknowledged."""
 
     def __init__(self) -> None:
         self._parts = 0
@@ -34,7 +34,7 @@ class FlowWindow:
 
 
 class Taken:
-    """At the taking end: what the sending end has not been told of."""
+    """The receiver's side: parts and bytes that were consumed and not yet acknowledged."""
 
     def __init__(self) -> None:
         self.parts = 0

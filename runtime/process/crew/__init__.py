@@ -1,1 +1,1 @@
-"""The processes that serve together: forked, heard and reaped."""
+"""The processes that serve together: forked, watched and reaped."""

@@ -1,4 +1,4 @@
-"""Child: one forked process, as its supervisor sees it."""
+"""Child: one forked process, as the supervisor sees it."""
 
 import json
 import math
@@ -24,7 +24,7 @@ _READY = b"ready\n"
 
 
 class Child:
-    """A process that tells through a pipe that it is ready, or why it never will be.
+    """A process that reports through a pipe that it is ready, or why it cannot start.
 
     When the supervisor is gone, however it went, the kernel sends the child `death_signal`.
     """
@@ -132,7 +132,7 @@ class Child:
 
 
 def be_child(prepare: Callable[[], None], work: Work, told: int) -> NoReturn:
-    """The whole life of the child; it never returns into the supervisor's stack."""
+    """Run the child until it exits; it never returns into the supervisor's stack."""
     code = 1
     try:
         signal.set_wakeup_fd(-1)

@@ -1,4 +1,4 @@
-"""Control: what a supervisor and one front tell each other, a JSON object a line.
+"""The control line between the supervisor and a front: one JSON object per line.
 
 Supervisor to front: `born` and `died` (a model process: model, term, replica, generation, why),
 `leave` (others take over: finish in good order), `end` (nobody does: let nobody in any more),
@@ -29,7 +29,7 @@ Event = dict[str, Any]
 
 
 class Line:
-    """One end: whole events in, whole events out; never waits.
+    """One end of a control line: sends and receives whole events, and never blocks.
 
     What the other end does not read at once is kept until it does.
 
@@ -146,7 +146,7 @@ class Line:
 
 
 class ControlPair:
-    """Both ends, made before the fork; each process closes the other's."""
+    """Both ends of a control line, created before the fork; each process closes the other's."""
 
     def __init__(self) -> None:
         self.supervisor, self.front = map(Line, socket.socketpair())

@@ -1,4 +1,4 @@
-"""Crew: the processes that serve together: fronts with connections, each with its own models.
+"""Crew: the processes that serve together: fronts, each with its own model processes.
 
 A ProcessSlot is a place that is to be filled, and knows how often somebody fell there.
 """
@@ -26,7 +26,7 @@ UNFIT = 77  # exit code of a template that has several threads once the model is
 
 
 class ProcessSlot:
-    """A place for one process.
+    """A place for one process, which is filled again when that dies.
 
     generation  counts the processes that stood here, from 1
     crashes     in a row, each soon after a start
@@ -79,7 +79,7 @@ class ProcessSlot:
 
 
 class FrontSlot(ProcessSlot):
-    """A front: its control line, and the models that work for nobody else."""
+    """The slot of a front, with its control line and the slots of its model processes."""
 
     def __init__(self, index: int, row: int, models: Sequence["ModelSlot"] = ()) -> None:
         super().__init__()
@@ -157,7 +157,7 @@ class FrontSlot(ProcessSlot):
 
 
 class ModelSlot(ProcessSlot):
-    """A model process of one front.
+    """The slot of a model process, which works for one front.
 
     device  a GPU as `CUDA_VISIBLE_DEVICES` names it, None = CPU
     term    of the model, in which it is wanted here
@@ -209,7 +209,7 @@ class ModelSlot(ProcessSlot):
 
 
 class TemplateSlot(ProcessSlot):
-    """A process that has loaded a model: others are forked from it, and share its pages."""
+    """The slot of a template: it has loaded a model, and model processes are forked from it."""
 
     death_signal = signal.SIGKILL
 

@@ -1,4 +1,4 @@
-"""ExitReport: how a process ended, and what of."""
+"""ExitReport: how a process ended, and why."""
 
 import os
 import signal

@@ -1,4 +1,4 @@
-"""OutputPipe: a pipe through which a worker is heard by its supervisor."""
+"""OutputPipe: a pipe from a worker to its supervisor."""
 
 import os
 from collections.abc import Callable
@@ -7,7 +7,7 @@ _PIECE = 1 << 16
 
 
 class OutputPipe:
-    """One pipe; `hear` gets what comes through it.
+    """One pipe; `hear` is called with what is read from it.
 
     reader  the supervisor's descriptor
     writer  the worker's

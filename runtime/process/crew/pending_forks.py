@@ -1,4 +1,4 @@
-"""PendingForks: processes that a template is asked to fork, until their numbers are known."""
+"""PendingForks: forks that were requested from a template and have no pid yet."""
 
 import json
 import logging
@@ -18,7 +18,7 @@ _PIECE = 1 << 12
 
 
 class PendingForks:
-    """What has been asked of templates.
+    """The forks that were requested and not yet reported.
 
     on_birth    called with a slot and the number of the process that is there now
     on_failure  called with a slot where there will be none, and why

@@ -1,4 +1,4 @@
-"""ProcessTable: the processes of all crews: forked, heard, and reaped."""
+"""ProcessTable: the processes of all crews by slot: forked, watched, and reaped."""
 
 import logging
 import os
@@ -253,5 +253,5 @@ class ProcessTable:
 
 
 def cannot_start(slot: ProcessSlot, error: OSError) -> BundleError:
-    """What to say where `ProcessTable.fill` fails."""
+    """The message when `ProcessTable.fill` fails."""
     return BundleError(f"{slot.name} cannot be started: {error.strerror}.")

@@ -1,4 +1,4 @@
-"""ServiceSlot: the place for the process of an author's class, beside a front."""
+"""ServiceSlot: the slot of the service process of a front."""
 
 from ...rpc.call_channel import CallChannel
 from .crew import ModelSlot, ProcessSlot
@@ -8,7 +8,7 @@ ALIAS = "<service>"
 
 
 class ServiceSlot(ModelSlot):
-    """A service with its models; it comes and goes as a model process does.
+    """The slot of a service process; it is filled and ended like that of a model process.
 
     row   of the counters
     """

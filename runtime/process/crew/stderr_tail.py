@@ -1,4 +1,4 @@
-"""StderrTail: what a worker writes on stderr, passed on, and its last lines kept for the report.
+"""StderrTail: passes a worker's stderr on, and keeps its last lines for the exit report.
 
 A library that aborts says why there and nowhere else.
 """

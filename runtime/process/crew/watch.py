@@ -1,4 +1,4 @@
-"""Watch: what a supervisor waits for: descriptors, signals, and times."""
+"""Watch: the supervisor's event loop: file descriptors, signals and timers."""
 
 import heapq
 import os
@@ -12,7 +12,7 @@ from typing import Any, Self
 
 
 class Watch:
-    """A loop without threads: `wait` calls whom something has come for, and tells of signals."""
+    """A loop without threads: `wait` calls the handlers of what is due, and returns signals."""
 
     def __init__(self, signals: Sequence[int]) -> None:
         self._numbers = tuple(signals)

@@ -1,1 +1,1 @@
-"""What there is to serve with: cores, memory, GPUs, descriptors."""
+"""The resources of the machine: cores, memory, GPUs, file descriptors."""

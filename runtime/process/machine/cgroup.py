@@ -1,4 +1,4 @@
-"""Cgroup: what the kernel lets this process have, and what it has counted: version 1 and 2."""
+"""Cgroup: limits and usage of the control group of this process, version 1 or 2."""
 
 import os
 from dataclasses import dataclass
@@ -10,7 +10,7 @@ _HUGE = 1 << 60  # bytes; version 1 writes "no limit" as a number near this
 
 @dataclass(frozen=True, slots=True)
 class Cgroup:
-    """Directories of the controllers that this process is in; None where one cannot be seen.
+    """Directories of this process's controllers; None for one that cannot be read.
 
     A container usually sees its own group as the root of the tree.
     """
@@ -74,7 +74,7 @@ def usable_cores() -> int:
 
 
 def available_memory() -> int:
-    """Bytes that new processes may take without anybody being pushed out."""
+    """Bytes that new processes may use without others being killed or swapped."""
     kibibytes = _counted(_text(Path("/proc/meminfo")).replace(":", ""), "MemAvailable")
     left = Cgroup.current().memory_left()
     return min(kibibytes << 10, left) if left is not None else kibibytes << 10

@@ -1,4 +1,4 @@
-"""DescriptorLimit: no more connections than there are descriptors for.
+"""DescriptorLimit: accepts no more connections than there are file descriptors.
 
 A process that has none left takes whoever comes from the queue of the socket and drops him, with
 what he has sent. Whoever stays in the queue is only answered later.
@@ -14,14 +14,14 @@ _SHARE = 4  # of what is free, the reserve where that is little; so many queues 
 
 
 def allow_all() -> None:
-    """Have as many descriptors as this process may give itself; shells hand out 1,024."""
+    """Raise the limit of file descriptors as far as this process may; shells often set 1,024."""
     _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
     with suppress(OSError, ValueError):
         resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
 
 
 class DescriptorLimit:
-    """Counts what is free.
+    """Counts the free file descriptors.
 
     used   descriptors that are open without any connection
     """

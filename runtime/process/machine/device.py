@@ -72,14 +72,14 @@ def _device(line: str) -> Device:
 
 
 def pin(visible: str) -> str:
-    """Let this process see one GPU, `visible`; gives the name that libraries have for it then."""
+    """Make one GPU, `visible`, the only one of this process; the name that libraries then use."""
     os.environ["CUDA_DEVICE_ORDER"] = "PCI_BUS_ID"  # as nvidia-smi counts
     os.environ["CUDA_VISIBLE_DEVICES"] = visible
     return "cuda:0"
 
 
 def are_granted(accelerator: Mapping[str, Any]) -> bool:
-    """Whether this is a container of a bundle for GPUs that was given some.
+    """Whether this is a container of a CUDA bundle that was given GPUs.
 
     A container toolkit brings `nvidia-smi` along with them; nobody need say `--gpu` then.
     """

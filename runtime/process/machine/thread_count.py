@@ -1,4 +1,4 @@
-"""Thread count: how many threads the numeric libraries of one process have."""
+"""Thread count: how many threads the numeric libraries of a process use."""
 
 import ctypes
 import os
@@ -19,7 +19,7 @@ _OPENBLAS = tuple(
 
 
 def announce(threads: int | None) -> int | None:
-    """Let libraries that will be loaded have so many threads; None = as many as they like.
+    """Limit the threads of libraries that are loaded later; None sets no limit.
 
     What to tell those that are loaded already: nothing where a person has said something else.
     """

@@ -1,4 +1,4 @@
-"""Topology: how many processes serve a bundle, of which kind, and why: pure arithmetic."""
+"""Topology: how many processes of which kind serve a bundle, and why: arithmetic only."""
 
 from dataclasses import dataclass, replace
 from typing import Literal
@@ -13,7 +13,7 @@ Kind = Literal["A", "B", "C", "D", "service", "thread"]
 
 @dataclass(frozen=True, slots=True)
 class Machine:
-    """What there is to use.
+    """The resources to plan for.
 
     cores    for this process, within its affinity and quota
     memory   bytes that are available
@@ -27,7 +27,7 @@ class Machine:
 
 @dataclass(frozen=True, slots=True)
 class Probe:
-    """What the first front and its models were measured to need.
+    """Measurements of the first front and its models.
 
     alpha, beta  seconds a batch, seconds a row; the worst of all models
     rss          bytes of all model processes of one front
@@ -42,7 +42,7 @@ class Probe:
 
 @dataclass(frozen=True, slots=True)
 class Topology:
-    """So many fronts, each with so many processes of each model.
+    """A number of fronts, each with a number of processes for each model.
 
     A       several fronts, each with its own models: for models that take less than HTTP does
     B       one front and several processes of each model, one batcher for all
@@ -93,7 +93,7 @@ class Topology:
 def first(
     workers: Literal["auto"] | int, machine: Machine, *, is_threaded: bool, why: str = ""
 ) -> Topology:
-    """What to start with."""
+    """The topology to start with."""
     if is_threaded:
         count = (machine.gpus or 1) if workers == "auto" else workers
         return Topology("thread", count, why=why or "models run in threads", most_fronts=count)
@@ -112,7 +112,7 @@ def first(
 
 
 def with_service(workers: Literal["auto"] | int, machine: Machine) -> Topology:
-    """What an author's class is served with: it calls its models in its own process."""
+    """The topology of a service class, which calls its models in its own process."""
     count = (machine.gpus or 1) if workers == "auto" else workers
     threads = max(1, machine.cores // count) if count > 1 and not machine.gpus else None
     why = "a service class runs beside its models"
@@ -120,7 +120,7 @@ def with_service(workers: Literal["auto"] | int, machine: Machine) -> Topology:
 
 
 def chosen(now: Topology, machine: Machine, probe: Probe) -> Topology:
-    """What to grow to, now that there are measurements; `now` again where growing does not pay."""
+    """The topology to grow to by the measurements; `now` if growing does not pay."""
     room = _room(machine, probe)
     settled = replace(now, is_settled=True)
     if room < 1:

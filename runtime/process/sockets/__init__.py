@@ -1,1 +1,1 @@
-"""Where a server listens, and how what waits there is neither lost nor turned away."""
+"""Listening sockets, and accept queues from which no connection is lost."""

@@ -1,4 +1,4 @@
-"""AcceptQueue: how a listening socket takes no more clients without losing those who are in.
+"""AcceptQueue: closes a listening socket without losing connections in its queue.
 
 Closing it resets every connection that waits in its queue, though the client has sent a request
 already. With a filter on the socket the kernel ignores the first packet of whoever comes, as if
@@ -26,13 +26,13 @@ _PROGRAM = ((0x30, 0, 0, 13), (0x45, 0, 1, 0x02), (0x06, 0, 0, 0), (0x06, 0, 0, 
 
 
 def turn_away(listener: socket.socket) -> None:
-    """Take no new connections, in any process that shares `listener`; there is no way back."""
+    """Let no new connections in, for all processes that share `listener`; cannot be undone."""
     if not _filter(listener):
         listener.listen(0)  # the best that other systems can do
 
 
 def are_waiting(listener: socket.socket) -> bool:
-    """Whether somebody is in the queue whom no process has taken yet, where the system says so."""
+    """Whether the queue holds connections that no process has accepted; False if unknown."""
     if sys.platform != "linux":
         return False
     with suppress(OSError, struct.error):
@@ -42,7 +42,7 @@ def are_waiting(listener: socket.socket) -> bool:
 
 
 async def emptied(listeners: Sequence[socket.socket]) -> None:
-    """Wait until nobody is in their queues any more; not for long, and where the system says so."""
+    """Wait, for a short time, until the accept queues are empty, where the system tells."""
     import asyncio  # the supervisor has no loop
 
     for _ in range(LOOKS):

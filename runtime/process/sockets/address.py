@@ -1,4 +1,4 @@
-"""Address: where the server listens, and who decided it."""
+"""Address: where the server listens, and which setting decided that."""
 
 import errno
 import os

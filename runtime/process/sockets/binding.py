@@ -1,10 +1,10 @@
-"""Binding: a socket at a host and port, and how that place is written in a URL."""
+"""Binding: a socket bound to a host and port, and the URL form of these."""
 
 import socket
 
 
 def bound(host: str, port: int, *, backlog: int = 0, is_shared: bool = False) -> socket.socket:
-    """A socket bound there, listening with a `backlog`; others who say `is_shared` may have it too.
+    """A socket bound to host and port; with a `backlog` it listens, `is_shared` is SO_REUSEPORT.
 
     Raises:
         OSError: when the port is taken, or the address is not ours.

@@ -1,4 +1,4 @@
-"""GrpcPort: where all processes of a server speak gRPC, held so that nobody else takes it."""
+"""GrpcPort: the port that all processes of a server share for gRPC, reserved for them."""
 
 import importlib.metadata
 import importlib.util
@@ -20,7 +20,7 @@ _HINT = "Install it with `pip install 'modelbundle[grpc]'`."
 
 @dataclass(frozen=True, slots=True)
 class GrpcPort:
-    """Host and port, and the socket that keeps them: bound, but it takes no connections.
+    """Host and port, and the bound socket that reserves them; it accepts nothing itself.
 
     grpc opens sockets of its own, in each process on the same port, which the kernel allows among
     those who all say so.

@@ -1,4 +1,4 @@
-"""Listeners: the sockets that grpc has in this process, which it does not hand out."""
+"""Listeners: the listening sockets inside the grpc library, which has no API for them."""
 
 import fcntl
 import os
@@ -13,7 +13,7 @@ from .accept_queue import are_waiting, turn_away
 
 
 def quiet(port: int) -> None:
-    """Have the kernel let nobody else in at `port`, while those who are in are still taken.
+    """Let no new connections in at `port`; those in the accept queue are still accepted.
 
     Closing a listening socket resets whoever waits in its queue.
     """
@@ -23,7 +23,7 @@ def quiet(port: int) -> None:
 
 
 def is_awaited(port: int) -> bool:
-    """Whether somebody at `port` is in the queue, or has said what nobody has read yet."""
+    """Whether the queue at `port` holds connections, or an open one has unread data."""
     return any(are_waiting(each) if _listens(each) else _unread(each) for each in _sockets(port))
 
 

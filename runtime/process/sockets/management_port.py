@@ -1,4 +1,4 @@
-"""ManagementPort: where those who run a server manage its models, and the key to it.
+"""ManagementPort: the port of the management API, and the token that requests need.
 
 Without a key the port stays closed: whoever can ask it can take models away.
 """
@@ -22,7 +22,7 @@ _BACKLOG = 128
 
 @dataclass(frozen=True, slots=True)
 class ManagementPort:
-    """The socket that its fronts listen on, and the token that each request must carry."""
+    """The listening socket of all fronts, and the token."""
 
     listener: socket.socket
     token: str = field(repr=False)

@@ -1,1 +1,1 @@
-"""Who keeps a crew serving, and models coming and going."""
+"""The supervisor: restarts and scales processes, loads and unloads models."""

@@ -1,4 +1,4 @@
-"""Autoscaler: whether a crew is busy enough to be made larger, and by what measure."""
+"""Autoscaler: adds processes to a busy crew, as its measurements suggest."""
 
 import time
 from collections.abc import Callable, Mapping
@@ -15,7 +15,7 @@ Costs = Mapping[str, tuple[float, float, int]]
 
 
 class Autoscaler:
-    """Looks at a crew from time to time, until it is settled how large it should be."""
+    """Checks the load of a crew at intervals, until its size is settled."""
 
     def __init__(self, machine: Callable[[], Machine], *, has_threads: bool) -> None:
         self._machine = machine

@@ -1,4 +1,4 @@
-"""Duties: what a supervisor's processes do, and what else there is to do about them."""
+"""Duties: the interface between the supervisor and what its processes do."""
 
 from collections.abc import Callable
 from functools import partial
@@ -14,22 +14,22 @@ from .terms import Terms
 
 
 class Duties(Protocol):
-    """What the processes do, and what else is to be done when one comes or goes."""
+    """What each kind of process does, and what happens when one starts or ends."""
 
     def new_crew(self, number: int) -> Crew:
-        """The crew to serve with; `number` counts them, from 0."""
+        """The crew to serve with; `number` counts crews from 0."""
 
     def terms(self, supervision: Supervision) -> Terms:
-        """What models come and go by, with `supervision` to do it."""
+        """The loading and unloading of models, by means of `supervision`."""
 
     def front(self, slot: FrontSlot, on_ready: Callable[[], None]) -> int:
-        """A front's whole life, in its process; the exit code."""
+        """Run a front in its process until it ends; the exit code."""
 
     def model(self, slot: ModelSlot, on_ready: Callable[[], None]) -> int:
-        """A model process' whole life, in its process; the exit code."""
+        """Run a model process until it ends; the exit code."""
 
     def template(self, slot: TemplateSlot, on_ready: Callable[[], None]) -> int:
-        """A template's whole life, in its process; the exit code."""
+        """Run a template process until it ends; the exit code."""
 
     @property
     def has_stand_in(self) -> bool:
@@ -71,7 +71,7 @@ class Duties(Protocol):
 
 
 def work_at(duties: Duties, slot: ProcessSlot) -> Work:
-    """What whoever stands in a slot has to do."""
+    """The function that the process of a slot runs."""
     if isinstance(slot, FrontSlot):
         return partial(duties.front, slot)
     if isinstance(slot, TemplateSlot):

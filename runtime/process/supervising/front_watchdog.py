@@ -1,4 +1,4 @@
-"""FrontWatchdog: whether the loop of each front still turns; one that does not is replaced.
+"""FrontWatchdog: replaces a front whose event loop hangs.
 
 A front may be stopped by a signal, or hang in a library that keeps the interpreter's lock. It holds
 its connections then, and takes more from the queue that it shares with the others.
@@ -28,7 +28,7 @@ _STOPPED = "Tt"  # states of a process; proc(5)
 
 @dataclass(slots=True)
 class _Answers:
-    """What is known of one process.
+    """What is known of one front's answers to pings.
 
     missed   calls in a row that it has not answered
     """
@@ -41,7 +41,7 @@ class _Answers:
 
 
 class FrontWatchdog:
-    """Calls each front from time to time, and has those ended that stay silent.
+    """Pings each front at intervals, and ends those that do not answer.
 
     Calls are counted, not seconds: where the supervisor itself did not run, nobody is blamed. Who
     is looked at with a debugger is left alone, and who loads a model in its own process unless it
@@ -133,7 +133,7 @@ def _state(pid: int) -> tuple[bool, bool]:
 
 
 def is_debugged() -> bool:
-    """Whether a debugger of Python's is in this process; what counts lines is none."""
+    """Whether a Python debugger is attached to this process; coverage tools do not count."""
     tracer = sys.gettrace()
     is_traced = tracer is not None and type(tracer).__module__.partition(".")[0] != "coverage"
     return is_traced or any(name in sys.modules for name in _DEBUGGERS)

@@ -1,4 +1,4 @@
-"""ModelStatus: how one model of a server stands, and what is still to be done about it."""
+"""ModelStatus: the state of one model of a server, and the pending requests to change it."""
 
 from collections import deque
 from dataclasses import dataclass, field
@@ -10,7 +10,7 @@ from ..crew.crew import FrontSlot
 
 @dataclass(frozen=True, slots=True)
 class LoadRequest:
-    """What somebody wants.
+    """A request to load or unload a model.
 
     what      "load" or "unload"
     replicas  processes for each front that it shall have from then on; None = as it is
@@ -24,7 +24,7 @@ class LoadRequest:
 
 @dataclass(slots=True)
 class ModelStatus:
-    """How one model stands.
+    """The state of one model.
 
     term      the last that was begun
     replicas  processes of it for each front, None = as the topology says; `before` the last load
@@ -47,7 +47,7 @@ class ModelStatus:
 
 
 def initial(plan: Plan) -> dict[str, ModelStatus]:
-    """How the models of a bundle stand when a server starts, by alias."""
+    """The states of a bundle's models when a server starts, by alias."""
     return {
         alias: ModelStatus("UNAVAILABLE", plan.absent[alias])
         if alias in plan.absent

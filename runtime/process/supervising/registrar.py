@@ -1,4 +1,4 @@
-"""Registrar: models of the store come into the running server, and go from it for good.
+"""Registrar: adds models of the store to a running server, and removes them.
 
 What it decides holds for all processes: each front hears of a model before that is loaded, and has
 forgotten it before whoever asked is told.
@@ -39,14 +39,14 @@ _TERMS = 1 << 20  # one of the name of one that has gone has terms of its own
 
 @dataclass(slots=True)
 class Arrival:
-    """A name that the store is asked for, and who waits for what comes of it."""
+    """A name that is looked up in the store, and the tickets that wait for the result."""
 
     name: str
     waiting: list[tuple[FrontSlot, int, int | None]] = field(default_factory=list)
 
 
 class PlanOwner(Protocol):
-    """Who has the plan that processes are started with; `Serving` does."""
+    """Holds the plan that processes are started with; `Serving` does."""
 
     plan: Plan
     metrics: Metrics
@@ -54,7 +54,7 @@ class PlanOwner(Protocol):
 
 
 class RegistrationRefused(Exception):
-    """A model cannot come; `kind` says in which way."""
+    """A model cannot be added; `kind` says why."""
 
     def __init__(self, kind: str, why: str) -> None:
         super().__init__(why)
@@ -62,7 +62,7 @@ class RegistrationRefused(Exception):
 
 
 class Registrar:
-    """Has models come from the store beside the server, as far as there is one."""
+    """Adds models from the store on this machine, if the server may use one."""
 
     def __init__(
         self, owner: PlanOwner, resolver: Resolver | None, terms: Terms, supervision: Supervision

@@ -1,4 +1,4 @@
-"""Replacement: who follows a process that has died, and when."""
+"""Replacement: fills the slot of a process that died, with back-off."""
 
 import logging
 import signal
@@ -21,7 +21,7 @@ RETRY = 0.1  # seconds, at least, until a process that there was no room for is 
 
 
 class Replacement:
-    """Has slots filled again, later and later where that is of no use."""
+    """Fills slots again, at growing intervals while that fails."""
 
     def __init__(self, supervision: Supervision, duties: Duties, terms: Terms) -> None:
         self._supervision = supervision

@@ -1,4 +1,4 @@
-"""Resolver: asks what started the server for a model of the store beside it: a command of its own.
+"""Resolver: looks a model up in the store, through a command that `bundle serve` provides.
 
 What the store is, and whom this machine trusts, only that command knows. It prints one JSON object:
 `entry` and `directory` of a model whose files it has laid out, or `refused` (a kind) and `why`, a
@@ -31,7 +31,7 @@ _BROKEN: Answer = {
 
 @dataclass(frozen=True, slots=True)
 class Resolver:
-    """How a model is asked for.
+    """The command that looks models up.
 
     command    to which the name of the model is added
     place      a directory of the server's own, in which the command lays models out
@@ -69,7 +69,7 @@ class Resolver:
 
 
 class StoreQuestion:
-    """One command that runs; whoever reaps all processes of the server reaps it, too."""
+    """One run of that command; the supervisor reaps its process with all others."""
 
     def __init__(
         self, resolver: Resolver, name: str, watch: Watch, on_answer: Callable[[Answer], None]

@@ -1,4 +1,4 @@
-"""Supervision: what those who have models come and go need of the processes of a server."""
+"""Supervision: what loading and unloading models needs of the supervisor."""
 
 from collections.abc import Sequence
 from typing import Protocol
@@ -8,36 +8,36 @@ from ..crew.watch import Watch
 
 
 class Supervision(Protocol):
-    """Who has the processes; the supervisor does."""
+    """Access to the processes of a server; the supervisor implements it."""
 
     @property
     def crew(self) -> Crew:
-        """Who serves."""
+        """The crew that serves."""
 
     @property
     def watch(self) -> Watch:
-        """What it waits for."""
+        """The supervisor's event loop."""
 
     @property
     def is_free(self) -> bool:
-        """Whether models can come and go now: nobody takes over, or ends, or begins."""
+        """Whether models can be loaded and unloaded now: no crew starts, ends or takes over."""
 
     @property
     def is_ending(self) -> bool:
         """Whether the server is about to end."""
 
     def fill(self, slot: ProcessSlot) -> None:
-        """Have a process in a slot."""
+        """Start a process in a slot."""
 
     def dismiss(self, slot: ProcessSlot) -> None:
-        """Have nobody in a slot any more."""
+        """End the process of a slot, and leave the slot empty."""
 
 
 class SlotFactory(Protocol):
-    """Who makes slots; `Serving` does."""
+    """Creates slots; `Serving` implements it."""
 
     def slots(self, front: FrontSlot, alias: str) -> Sequence[ModelSlot]:
-        """For the processes of a model that shall work for a front."""
+        """Slots for the processes of a model that serve a front."""
 
     def origin(self, alias: str) -> TemplateSlot | None:
-        """For the process that they are forked from, where there should be one."""
+        """A slot for the template that they are forked from, if there should be one."""

@@ -1,4 +1,4 @@
-"""Supervisor: fronts and model processes, started again when they die, replaced when asked.
+"""Supervisor: starts fronts and model processes, restarts those that die, replaces all at SIGHUP.
 
 It forks before anything heavy is imported: each process loads what it needs itself, because torch,
 xgboost and whatever else uses OpenMP may hang in a child that is forked after its threads exist.
@@ -36,7 +36,7 @@ SAME = 0.1  # seconds; a signal that comes again so soon was sent to a whole gro
 
 
 class Supervisor:
-    """Keeps a crew serving, until a signal.
+    """Keeps a crew serving until a signal.
 
     SIGTERM, SIGINT, SIGQUIT  finish what runs, within `grace` seconds, and end; again: end at once
     SIGHUP           have another crew, and let the old one go once that serves; when it came

@@ -1,4 +1,4 @@
-"""Terminal: whether the one that a process was started from is still there."""
+"""Terminal: whether the terminal that a process was started from still exists."""
 
 import os
 import signal
@@ -19,7 +19,7 @@ def _has_terminal() -> bool:
 
 @dataclass(frozen=True, slots=True)
 class Terminal:
-    """What tells a SIGHUP of a terminal that was closed from one that asks for a restart.
+    """Tells the SIGHUP of a closed terminal from one that asks for a restart.
 
     is_survived  whoever started this process wants it to go on then: `nohup`
     """

@@ -1,4 +1,4 @@
-"""Terms: which models a server has, each from a load to its end, in all of its processes.
+"""Terms: loads and unloads models, in all processes of a server at once.
 
 A term begins in two steps, so that it begins everywhere or nowhere: each front says that it has
 the model, loaded and warm; then all let it answer, and let go of what answered before.
@@ -23,7 +23,7 @@ STUCK = "a process of the server keeps dying"
 
 
 class Terms:
-    """Has models loaded and unloaded, one thing after the other for each of them."""
+    """Loads and unloads models; for each model one change after the other."""
 
     def __init__(
         self,
@@ -289,6 +289,6 @@ def _tell_stands(front: FrontSlot, alias: str, status: ModelStatus) -> None:
 
 
 def tell_done(front: FrontSlot, ticket: int, state: str, why: str) -> None:
-    """Tell whoever waits with this ticket what has become of what was asked."""
+    """Report the result to the front that waits with this ticket."""
     if ticket != NOBODY:
         front.tell("done", ticket=ticket, state=state, why=why)

@@ -1,1 +1,1 @@
-"""What a forked process does, from its beginning to its end."""
+"""What each kind of forked process does, from its start to its exit."""

@@ -1,4 +1,4 @@
-"""Acceptor: takes connections off the queues of sockets, as long as there are descriptors."""
+"""Acceptor: accepts connections as long as there are file descriptors."""
 
 import asyncio
 import contextlib
@@ -16,7 +16,7 @@ log = logging.getLogger(__name__)
 
 
 class Acceptor:
-    """Listens on sockets, which stay open for later and for others.
+    """Accepts connections from listening sockets, which stay open when it pauses.
 
     connect      makes the protocol of a connection, and has `count` called once that is made
     connections  those that there are

@@ -1,4 +1,4 @@
-"""Doorman: takes connections off the queue of a socket one by one, as long as there is room."""
+"""Doorman: accepts connections one by one, as long as there is room."""
 
 import asyncio
 import socket
@@ -7,7 +7,7 @@ from contextlib import suppress
 
 
 class Doorman:
-    """Stands in for an `asyncio.Server` where descriptors are few.
+    """Replaces an `asyncio.Server` when file descriptors are few.
 
     That takes as many as come, and the queue fills again meanwhile: when no descriptor is left,
     libuv takes whoever waits, and drops him with what he has sent.

@@ -1,4 +1,4 @@
-"""FrontLine: what a front hears of its supervisor, and does about it."""
+"""FrontLine: handles the events that the supervisor sends to a front."""
 
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
@@ -23,7 +23,7 @@ Key = tuple[str, int, int]
 
 
 class FrontLine:
-    """A front's end of its control line; for its models, their coordinator."""
+    """A front's end of the control line, and the Coordinator of its models."""
 
     def __init__(
         self,
@@ -117,7 +117,7 @@ class FrontLine:
 
 
 def model_links(slot: FrontSlot, line: Line) -> dict[str, list[ModelLink]]:
-    """The front's ends of the model processes that it starts with, by alias."""
+    """Links to the model processes that a front starts with, by alias."""
     links: dict[str, list[ModelLink]] = {}
     for model in slot.models:
         if isinstance(model, ServiceSlot):
@@ -131,7 +131,7 @@ def model_links(slot: FrontSlot, line: Line) -> dict[str, list[ModelLink]]:
 
 
 def service_link(slot: FrontSlot, line: Line, settings: ServeSettings) -> ServiceLink | None:
-    """The front's end of its service process, where it has one."""
+    """The link to the service process of a front, if it has one."""
     for each in slot.models:
         if isinstance(each, ServiceSlot) and each.calls is not None:
             kill = _killer(line, each.alias, each.term, each.replica)

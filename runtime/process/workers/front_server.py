@@ -1,4 +1,4 @@
-"""FrontServer: one server process, from listening to the last answer."""
+"""FrontServer: the server of one front process, from listening to the last answer."""
 
 import asyncio
 import contextlib
@@ -36,7 +36,7 @@ PATIENCE = 1.0  # seconds, or as long as it took itself, that one which is ready
 
 
 class FrontServer(uvicorn.Server):
-    """uvicorn's server, ended so that nothing that was accepted is lost.
+    """uvicorn's server, with a shutdown that loses no accepted request.
 
     On SIGTERM: /readyz says 503 and every answer closes its connection, while new connections are
     still taken; then the queue of the socket is closed and emptied, and what runs is awaited. A

@@ -1,4 +1,4 @@
-"""ManagementFront: a front's part of the management port, which all fronts listen on."""
+"""ManagementFront: the management API in one front; all fronts share its port."""
 
 import asyncio
 from functools import partial
@@ -15,7 +15,7 @@ from ..sockets.management_port import ManagementPort
 
 
 class ManagementFront:
-    """Takes connections while its application is loaded, and for as long as that answers."""
+    """Accepts connections while its application runs."""
 
     def __init__(self, application: Application, port: ManagementPort) -> None:
         shared = application.fast_path.shared

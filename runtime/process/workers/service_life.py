@@ -1,4 +1,4 @@
-"""The life of a service process: the author's class and its models, for one front."""
+"""Runs a service process: the author's class and its models, for one front."""
 
 import logging
 import sys
@@ -24,7 +24,7 @@ log = logging.getLogger(__name__)
 
 
 class _Telling(Readiness):
-    """Passes on what a host is busy with."""
+    """Reports what a host is busy with."""
 
     def __init__(self, tell: Callable[[str], None]) -> None:
         super().__init__()
@@ -70,7 +70,7 @@ def serve_service(
     generation: int,
     on_ready: Callable[[], None],
 ) -> None:
-    """Load the bundle, and answer the calls of a front until that lets go.
+    """Load the bundle, and answer the calls of a front until that disconnects.
 
     Raises:
         BundleError: when it cannot be loaded.

@@ -1,4 +1,4 @@
-"""Template: a process that has loaded a model, and forks the processes that answer with it.
+"""Template: a process that has loaded a model, and forks the processes that serve it.
 
 What the model is made of lies in pages that all of them share, and a crash is mended by a fork. It
 is sound only while the template has one thread: it loads, and never calls the model.
@@ -33,7 +33,7 @@ def serve_template(
     begin: Callable[[], None],
     on_ready: Callable[[], None],
 ) -> int:
-    """Load a model, and fork whenever the line says so, until it ends; the exit code.
+    """Load a model, and fork when told to, until the line is closed; the exit code.
 
     Each forked process calls `begin` first; here nothing may start a thread.
 
@@ -60,7 +60,7 @@ def _has_one_thread() -> bool:
 
 
 class Template:
-    """Forks away: the new process is a child of the supervisor, which hears of its end."""
+    """Forks twice, so that the new process is a child of the supervisor, which reaps it."""
 
     def __init__(self, line: socket.socket, model: LoadedModel, begin: Callable[[], None]) -> None:
         self._line = line
@@ -131,7 +131,7 @@ class Template:
 
 
 class _Permit:
-    """What a process that was forked here waits for: its number has been told.
+    """Blocks a new process until its pid was reported.
 
     Else nobody could ever end it, and it would take messages that are for whoever follows it on the
     same channel.
