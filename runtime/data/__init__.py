@@ -1,1 +1,1 @@
-"""Rows between the wire and a model: bytes, instances, batches, predictions."""
+"""Data: request bodies to rows and batches, answers to bodies."""

@@ -1,4 +1,4 @@
-"""Formats: bodies that need a package of their own, by the names that `serve.formats` knows."""
+"""Formats: content types that need an extra package, by their names in `serve.formats`."""
 
 import asyncio
 from collections.abc import Collection, Iterable, Sequence
@@ -100,13 +100,13 @@ def check(kind: str, wanted: Collection[str] | None) -> None:
 
 
 def is_loaded(kind: str) -> bool:
-    """Whether what reads `kind` has been imported, where anything must be."""
+    """Whether the package for `kind`, if it needs one, has been imported."""
     found = _BY_MEDIA.get(kind)
     return found is None or found.name in _loaded
 
 
 def load(kind: str) -> None:
-    """Import what reads `kind`, in whichever thread; it takes a fifth of a second with pyarrow."""
+    """Import the package for `kind`, in any thread; pyarrow takes a fifth of a second."""
     found = _BY_MEDIA.get(kind)
     if found is not None and found.name not in _loaded and _is_installed(found.imports[0]):
         for module in found.imports:
@@ -115,7 +115,7 @@ def load(kind: str) -> None:
 
 
 async def prepare(kinds: Iterable[str]) -> None:
-    """Have what reads `kinds` imported beside the running loop, where it is not yet."""
+    """Import the packages for `kinds` in a thread, so that the running loop is not blocked."""
     for kind in kinds:
         if not is_loaded(kind):
             await asyncio.to_thread(load, kind)

@@ -1,4 +1,4 @@
-"""Found: the rows in a body of any content type, before a signature is looked at."""
+"""Found: the rows in a body of any content type, without a signature."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -20,7 +20,7 @@ _ROWS_NAMES = ({"instances"}, {"predictions"})
 
 @dataclass(frozen=True, slots=True)
 class Most:
-    """What a body may become, at most: rows, bytes of arrays, and lists and maps."""
+    """Upper limits of what a body may become: rows, bytes of arrays, and lists and maps."""
 
     rows: int
     bytes: int
@@ -41,7 +41,7 @@ def read(body: bytes, kind: str, most: Most) -> Rows:
 
 
 def as_columns(rows: Mapping[str, np.ndarray]) -> int:
-    """How many rows arrays have that stand beside one another.
+    """The row count of arrays that are columns of one table.
 
     Raises:
         InvalidInput: when they differ in that.
@@ -55,7 +55,7 @@ def as_columns(rows: Mapping[str, np.ndarray]) -> int:
 
 
 def as_array(rows: Mapping[str, np.ndarray]) -> np.ndarray | list[Any]:
-    """Columns side by side, as one array; rows as lists where not all are numbers."""
+    """Columns as one array; as lists if not all are numbers."""
     arrays = list(rows.values())
     if len(arrays) == 1:
         return arrays[0]
@@ -75,7 +75,7 @@ def _one_by_one(array: np.ndarray) -> list[Any]:
 
 
 def as_values(rows: list[Any] | Mapping[str, np.ndarray], *, nan_as_null: bool) -> list[Any]:
-    """Rows as JSON would bring them: records where columns have names.
+    """Rows as JSON values: records if the columns have names.
 
     Raises:
         InvalidInput: for values that have no JSON.

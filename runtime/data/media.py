@@ -1,4 +1,4 @@
-"""Media: the content types of bodies by their names, and which of them a client takes."""
+"""Media: the names of content types, and the choice of one by an Accept header."""
 
 from collections.abc import Iterable, Sequence
 

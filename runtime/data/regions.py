@@ -1,4 +1,4 @@
-"""Regions: shared memory of clients on this machine, from which tensors are read and written to.
+"""Regions: shared memory of clients on this machine, for the tensors of their requests.
 
 A client makes a file of its own in /dev/shm (`shm_open`), registers it under a name, and says the
 name instead of sending bytes. Nothing of it is ever mapped here: bytes are read and written where
@@ -38,7 +38,7 @@ class Region:
 
 
 class Regions:
-    """Those that are registered; processes that are forked afterwards know the same ones."""
+    """The registered regions; processes that are forked later know them, too."""
 
     def __init__(self) -> None:
         self._file = os.memfd_create("regions")
@@ -120,7 +120,7 @@ class Regions:
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """Where the bytes of one tensor are, or shall be, in a region; all in bytes."""
+    """The place of one tensor in a region, in bytes."""
 
     regions: Regions
     name: str

@@ -1,4 +1,4 @@
-"""Samples: recorded inputs and outputs of a method, which every later step can replay."""
+"""Samples: recorded inputs and outputs of a method, which can be replayed."""
 
 import json
 import math
@@ -17,7 +17,7 @@ ATOL = 1e-6
 
 @dataclass(frozen=True, slots=True)
 class Samples:
-    """Instances and the predictions they got, in the wire's own form."""
+    """Instances and their predictions, as they are in JSON."""
 
     method: str
     inputs: list[Any]

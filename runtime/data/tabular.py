@@ -1,4 +1,4 @@
-"""Tabular: a model's output as named columns, and the bodies that are made of columns.
+"""Tabular: a model's output as named columns, and encoders of column formats.
 
 A body that an output has no place in is None, and another kind is tried: texts have no npy, lists
 in lists no CSV. What is alike in a model's own process and in another is alike in every body.

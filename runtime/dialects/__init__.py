@@ -1,1 +1,1 @@
-"""Dialects: how clients of other servers speak, understood; knows no connection."""
+"""Dialects: the APIs of other model servers, without any knowledge of connections."""

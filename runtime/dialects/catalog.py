@@ -1,4 +1,4 @@
-"""Catalog: what a server serves, by name, version, label and method."""
+"""Catalog: the models of a server, by name, version, label and method."""
 
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from difflib import get_close_matches
@@ -38,7 +38,7 @@ async def _none() -> bytes:
 
 
 class _Idle:
-    """A Condition of nothing that runs."""
+    """The Condition of a server that does not run."""
 
     reason = "not started"
     takes_requests = False

@@ -1,4 +1,4 @@
-"""Dialect: one way in which clients speak, and the list of those that there are."""
+"""Dialect: the API of another model server as a list of rules; and the list of all dialects."""
 
 from collections.abc import Awaitable, Callable, Iterable, Sequence
 from dataclasses import dataclass
@@ -17,7 +17,7 @@ POST = frozenset({"POST"})
 
 @dataclass(frozen=True)
 class Rule:
-    """Requests that one function answers.
+    """A path pattern and methods, and the function that answers such requests.
 
     methods   of HTTP; `GET` of this module has HEAD, too
     pattern   a regular expression that the whole path matches, as it came, percent-encoded
@@ -33,7 +33,7 @@ class Rule:
 
 
 class Dialect(Protocol):
-    """How the clients of one server speak.
+    """The API of one other server.
 
     name       as in `serve.dialects`
     prefixes   beginnings of paths that are nobody else's: what no rule matches there is refused
@@ -55,7 +55,7 @@ class Dialect(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class _Entry:
-    """Where a dialect is, and what `server.py` says of it."""
+    """The module of a dialect, and its description in `server.py`."""
 
     module: str  # of this package
     type: str
@@ -80,12 +80,12 @@ _GRPC = "Open Inference Protocol and TensorFlow Serving's Predict, on a port of 
 
 
 def dialects(names: Sequence[str], catalog: Catalog) -> list[Dialect]:
-    """Those of `names` that speak HTTP, in their order; what is off is not imported."""
+    """The HTTP dialects among `names`, in their order; others are not imported."""
     return [_made(_ENTRIES[name], catalog) for name in names if name in _ENTRIES]
 
 
 def meanings(names: Iterable[str]) -> list[tuple[str, str]]:
-    """Each name with a few words for a reader of `server.py`."""
+    """A short description of each name, for `server.py`."""
     known = {name: entry.meaning for name, entry in _ENTRIES.items()} | {
         "native": _NATIVE,
         "grpc": _GRPC,

@@ -1,4 +1,4 @@
-"""Explainer: what explains the answers of a model, where something does."""
+"""Explainer: finds the method that explains a model's answers, if there is one."""
 
 from ..errors import NotSupported, UnknownModel
 from .catalog import Catalog

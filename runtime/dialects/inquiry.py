@@ -8,7 +8,7 @@ from ..models.operation import Call
 
 @dataclass(slots=True, kw_only=True)
 class Inquiry(Call):
-    """A Call whose body has come whole, decompressed and within the server's limits.
+    """A Call with its whole body, decompressed and within the server's limits.
 
     `Served` sets its `rows` and `request`; a dialect may move its deadline closer.
 

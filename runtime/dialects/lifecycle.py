@@ -1,4 +1,4 @@
-"""Lifecycle: who loads and unloads models while the server runs."""
+"""Lifecycle: the interface through which dialects load and unload models."""
 
 from typing import Protocol
 
@@ -11,13 +11,13 @@ _WHY = (
 
 
 class NotVouchedFor(RequestError):
-    """A model that is none of the bundle's, and may not come from outside."""
+    """The model is not in the bundle, and models from outside are not allowed."""
 
     status = 403
 
 
 class AlreadyHere(RequestError):
-    """A model is to come that is here, as `alias`, or whose place another has."""
+    """The model is loaded already, as `alias`, or its name is taken."""
 
     status = 409
 
@@ -27,50 +27,50 @@ class AlreadyHere(RequestError):
 
 
 class Lifecycle(Protocol):
-    """Changes what a catalog serves.
+    """Loads and unloads models of a catalog.
 
     Raises:
         RequestError: where that is not possible, and why.
     """
 
     async def load(self, name: str) -> None:
-        """Load the model called `name`, or load it anew; return when it answers."""
+        """Load, or reload, the model called `name`; return when it answers."""
 
     async def unload(self, name: str) -> None:
-        """Answer what waits for the model called `name`, then let go of it."""
+        """Answer the waiting requests of the model called `name`, then unload it."""
 
 
 class Control(Lifecycle, Protocol):
-    """A Lifecycle that can do more, for those who run the server.
+    """A Lifecycle with the operations of the management API.
 
     Raises:
         RequestError: where that is not possible, and why.
     """
 
     async def load_version(self, alias: str) -> None:
-        """Load one version of a model, or load it anew; return when it answers."""
+        """Load, or reload, one version of a model; return when it answers."""
 
     async def unload_version(self, alias: str) -> None:
-        """Answer what waits for one version of a model, then let go of it."""
+        """Answer the waiting requests of one version, then unload it."""
 
     async def scale(self, alias: str, workers: int) -> None:
-        """Have one version of a model in at least so many processes, loaded anew."""
+        """Reload one version of a model with at least `workers` processes."""
 
     async def prefer(self, alias: str) -> None:
-        """Have one version of a model be what its name means."""
+        """Make one version of a model its default."""
 
     async def register(self, reference: str, workers: int = 0) -> str:
-        """Bring a model of the store, `NAME[:VERSION|@alias]`; its alias, once it answers.
+        """Add a model of the store, `NAME[:VERSION|@alias]`; its alias, once it answers.
 
         `workers` are processes that it shall have; 0 = as all others.
         """
 
     async def unregister(self, alias: str) -> None:
-        """As `unload_version`; one that came from the store is forgotten then."""
+        """As `unload_version`; one that came from the store also leaves the catalog."""
 
 
 class Fixed:
-    """A Control that changes nothing: a bundle serves what it was built with.
+    """A Control that refuses everything: the server serves what it started with.
 
     Raises:
         NotSupported: whatever is asked of it, with the reason.

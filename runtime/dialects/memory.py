@@ -1,4 +1,4 @@
-"""Memory: what one request may read of, and write to, the regions that clients have registered."""
+"""Memory: access of one request to the shared memory regions that clients have registered."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -15,7 +15,7 @@ _REGION = "shared_memory_region"
 
 
 class Memory:
-    """Finds tensors that a request only names; of all of them, no more bytes than of a body.
+    """Reads and writes tensors in regions; all of a request within the limit of a body's size.
 
     model   who is asked, for the errors
     """

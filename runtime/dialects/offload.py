@@ -1,4 +1,4 @@
-"""Offload: who reads large bodies and writes large answers, so that no client waits for it."""
+"""Offload: decodes large bodies and encodes large answers in another process."""
 
 from typing import Any, Protocol
 

@@ -1,4 +1,4 @@
-"""Paths: the parts of openapi.json that dialects write, all in the same manner."""
+"""Paths: the OpenAPI paths of dialects, all built in the same way."""
 
 from collections.abc import Mapping
 from typing import Any

@@ -1,4 +1,4 @@
-"""Question: what a request asks of a model, once it has been read, and how it is answered."""
+"""Question: a decoded prediction request of a dialect, and how its answer is encoded."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any, Protocol
@@ -9,7 +9,7 @@ from .served import Served
 
 
 class Question(Protocol):
-    """One request for a prediction: who is asked, and what; the answer is written after it.
+    """One prediction request: the model and its batch.
 
     batch   fitted to what the model takes, of one row at least
     rows    how many it has
@@ -35,7 +35,7 @@ class Question(Protocol):
 
 
 class Asking(Protocol):
-    """Predictions in two halves, between which a batcher stands: nothing here waits.
+    """Decodes requests and encodes answers, without waiting: a batcher stands between the two.
 
     A server that has such a rule needs no task for a request, and writes the answers of a batch
     together. What only the rule's handler can do is left to that.

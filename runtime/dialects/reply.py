@@ -1,4 +1,4 @@
-"""Reply: what is answered to one request."""
+"""Reply: the answer of a dialect to one request."""
 
 from collections.abc import AsyncGenerator
 from dataclasses import dataclass, replace
@@ -15,7 +15,7 @@ Headers = tuple[tuple[bytes, bytes], ...]
 
 @dataclass(frozen=True, slots=True)
 class Reply:
-    """A body, all of it or parts as they come, with its status and headers beside the usual."""
+    """A body, whole or in parts, with its status and headers."""
 
     body: bytes | AsyncGenerator[bytes, None]
     status: int = 200
@@ -45,7 +45,7 @@ class Reply:
 
 
 def retry_after(error: RequestError) -> Headers:
-    """When to come back, in whole seconds and never at once, where the error says so."""
+    """The Retry-After header of an error in whole seconds, at least 1; none where the error has none."""
     if error.retry_after is None:
         return ()
     return ((b"retry-after", b"%d" % max(1, -int(-error.retry_after // 1))),)

@@ -1,4 +1,4 @@
-"""Routes: what the metrics call the rules of dialects; imports none of them.
+"""Routes: the names of dialect rules in metrics; imports no dialect.
 
 A process that only starts others counts for them, and has no use for what answers.
 """

@@ -1,4 +1,4 @@
-"""Sequence: requests that belong together for a model that keeps a state; none here does.
+"""Sequence: stateful requests of other servers' clients, which are refused.
 
 Whoever announces one is refused: answers that forget what came before look like any others.
 Sources: Triton, docs/protocol/extension_sequence.md; TorchServe, "Stateful Inference"; AWS,

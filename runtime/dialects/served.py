@@ -1,4 +1,4 @@
-"""Served: one method of one model, or an API of the author's class, as dialects see it."""
+"""Served: one method of a model, or an API of a service class, as dialects see it."""
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -29,7 +29,7 @@ _PHASES: dict[str, Phase] = {
 
 
 class Condition(Protocol):
-    """How the whole server is; `hosting.readiness` knows."""
+    """The state of the whole server; `hosting.readiness` implements it."""
 
     @property
     def reason(self) -> str | None:
@@ -53,7 +53,7 @@ class Condition(Protocol):
 
 @dataclass(slots=True, eq=False)
 class Served:
-    """What answers under a name and a version.
+    """The method that answers under a name and a version.
 
     name       of the saved model in the store; of the bundle, or the API, for an author's class
     version    of the saved model; of the bundle for an author's class

@@ -1,4 +1,4 @@
-"""Triton form: tensors of the Open Inference Protocol on a route of SageMaker's or Vertex AI's.
+"""Triton form: Open Inference Protocol tensors on a route of SageMaker's or Vertex AI's.
 
 The size of the JSON before the binary tensors stands in the content type, both ways, because those
 gateways pass no other header on; tensors in JSON alone are known by what they are.

@@ -1,1 +1,1 @@
-"""The gRPC front of a bundle: the same models, queues, limits and numbers as behind HTTP."""
+"""The gRPC server of a bundle: the same models, queues, limits and metrics as over HTTP."""

@@ -1,4 +1,4 @@
-"""AnswerGate: answers are held back for a moment, while connections are told that they end.
+"""AnswerGate: holds answers back for a moment, while connections are being closed.
 
 A client that asks again as soon as it is answered sends its next call just when the library ends:
 what that has read by then, and nobody has taken, it cancels. While no answer goes out nobody asks
@@ -9,7 +9,7 @@ import asyncio
 
 
 class AnswerGate:
-    """Open, unless a server is just about to end."""
+    """Open, except shortly before a server ends."""
 
     def __init__(self) -> None:
         self._opened: asyncio.Event | None = None

@@ -1,4 +1,4 @@
-"""Aside: what takes long is done in a thread, one after the other, while the loop goes on."""
+"""Aside: runs long work in one thread, job after job, so that the event loop goes on."""
 
 import asyncio
 from collections.abc import Callable
@@ -11,7 +11,7 @@ Result = TypeVar("Result")
 
 
 class Aside:
-    """One thread's worth of work: many large messages wait for each other, and for nobody else."""
+    """One worker thread: large messages wait for each other, and block nothing else."""
 
     def __init__(self) -> None:
         self._turn = asyncio.Lock()

@@ -1,4 +1,4 @@
-"""GrpcCall: one call as the log, the numbers and traces see it, and what it is answered with."""
+"""GrpcCall: one call, as the log, metrics and traces see it."""
 
 import time
 from collections.abc import Mapping
@@ -18,7 +18,7 @@ _IDS = Ids()
 
 
 class GrpcCall:
-    """What is known of one call while it is answered, and after.
+    """A call, while it is answered and after.
 
     `id` is the client's own `x-request-id` where that is a sane one, else a new one;
     `remaining` is what the client's own deadline left when it began.

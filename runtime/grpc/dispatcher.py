@@ -1,4 +1,4 @@
-"""Dispatcher: where calls come in: each is parsed, counted, answered and written down."""
+"""Dispatcher: receives calls: each is parsed, counted, answered and logged."""
 
 import asyncio
 import logging
@@ -50,14 +50,14 @@ Write = Callable[[bytes], Awaitable[None]]
 
 
 class Log(Protocol):
-    """Where calls are written down."""
+    """The log of calls."""
 
     def write_all(self, exchanges: Any, ended: float) -> None:
         """Note calls that have ended just now, on the monotonic clock."""
 
 
 class Dispatcher:
-    """What all services share.
+    """What all services share: parsing, counting, answering and logging calls.
 
     probes  paths of calls that machines make every few seconds: the log has them only if they fail
     """

@@ -1,4 +1,4 @@
-"""Front: the gRPC side of one server process, on the loop that its HTTP side runs on."""
+"""Front: the gRPC server of one process, on the event loop of its HTTP server."""
 
 import asyncio
 import logging
@@ -44,7 +44,7 @@ _LEAST_PING = 10_000  # milliseconds between two pings of a client that has noth
 
 @dataclass(frozen=True, slots=True)
 class GrpcEndpoint:
-    """Where it listens; every process of a server on the same port."""
+    """Where it listens; all processes of a server share the port."""
 
     host: str
     port: int
@@ -55,7 +55,7 @@ class GrpcEndpoint:
 
 
 class Front:
-    """Listens, hangs up and listens again, and ends with no call lost."""
+    """Listens, pauses, and shuts down without losing a call."""
 
     def __init__(
         self,

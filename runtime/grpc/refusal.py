@@ -1,4 +1,4 @@
-"""Refusal: an error as gRPC's clients expect it: a code, a sentence, and when to come back."""
+"""Refusal: an error as gRPC status: a code, a message, and when to retry."""
 
 from dataclasses import dataclass
 

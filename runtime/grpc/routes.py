@@ -1,4 +1,4 @@
-"""Routes: what the metrics call the calls of gRPC; needs no library."""
+"""Routes: the names of gRPC calls in metrics; needs no library."""
 
 import re
 

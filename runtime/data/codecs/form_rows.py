@@ -1,4 +1,4 @@
-"""Form rows: what the parts of a multipart body mean to a model.
+"""Form rows: converts the parts of a multipart body to rows.
 
 One file is the body itself. Several pictures are a row each. Several files of arrays are the
 inputs that they are named after. The fields of a form are one row of values.

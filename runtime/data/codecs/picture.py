@@ -1,4 +1,4 @@
-"""Picture: a PNG or JPEG file as the tensor of its pixels, for models that take pixels as they are.
+"""Picture: decodes a PNG or JPEG file to the pixel tensor that a model takes.
 
 Only fields of `uint8` whose shape is that of a picture take one, of exactly that size: how a model
 wants pixels scaled, normalized or cropped is known to nobody here.

@@ -1,4 +1,4 @@
-"""Columnar: Arrow and Parquet, whose columns become arrays without a detour over rows.
+"""Columnar: Arrow and Parquet, whose columns become arrays without building rows.
 
 What a file claims of itself is read by code of our own before pyarrow sees it.
 """

@@ -1,4 +1,4 @@
-"""Arrow messages: how large the buffers of an IPC body claim to be, before any is inflated.
+"""Arrow messages: the declared buffer sizes of an IPC body, before any is decompressed.
 
 Only as much of the flatbuffers is read as that takes.
 Source: github.com/apache/arrow, format/Message.fbs; flatbuffers.dev/internals.

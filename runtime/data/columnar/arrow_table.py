@@ -1,4 +1,4 @@
-"""Arrow table: its columns as arrays, where nothing in them is more than it looks."""
+"""Arrow table: converts its columns to arrays."""
 
 import re
 from collections.abc import Mapping

@@ -1,4 +1,4 @@
-"""Parquet pages: what the columns of a file become, by its footer and the heads of its pages.
+"""Parquet pages: the decompressed sizes of a file's columns, from its footer and page headers.
 
 What a footer says of sizes binds nobody; what a page's own head says is what a reader allocates.
 The footer is read here and not by pyarrow, whose accessors end the process for some that are
@@ -32,7 +32,7 @@ _TAIL = 8  # bytes of the footer's size and the magic
 
 @dataclass(frozen=True, slots=True)
 class Footer:
-    """What a file says of itself.
+    """The footer of a file.
 
     rows    of all row groups
     texts   paths of the columns of texts

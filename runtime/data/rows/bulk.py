@@ -1,4 +1,4 @@
-"""Bulk: how much a model has said, and whether it takes long to write that."""
+"""Bulk: the size of an output, and whether to encode it takes long."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -12,12 +12,12 @@ MUCH = 1 << 20  # bytes of answers that others need turns between
 
 
 def is_large(output: Any) -> bool:
-    """Whether to write it would keep others waiting for milliseconds."""
+    """Whether encoding `output` would block the event loop for milliseconds."""
     return size(output) >= LARGE
 
 
 def size(output: Any) -> int:
-    """Bytes of what came from another process; of anything else nobody knows."""
+    """Bytes of an output of another process; 0 for others, whose size is unknown."""
     if isinstance(output, np.ndarray):
         return output.nbytes
     if isinstance(output, Fragments):

@@ -1,4 +1,4 @@
-"""Categories: the values of a category column in their order, as the sample's table had them.
+"""Categories: the categories of a column, in the order of the sample's table.
 
 What makes numbers or columns of them (`.cat.codes`, `get_dummies`, a comparison) would make others
 of the values that happen to be in a request.
@@ -13,7 +13,7 @@ _SHOWN = 12  # in an error
 
 
 def unknown(field: Field, values: Iterable[Any]) -> frozenset[Any]:
-    """Those of `values` that are none of the field's categories; missing ones are no values."""
+    """Those of `values` that are not categories of the field; missing values do not count."""
     return frozenset(each for each in values if each is not None and each == each) - frozenset(  # noqa: PLR0124  NaN
         field.categories
     )

@@ -1,4 +1,4 @@
-"""Column: JSON values to one array of exactly the dtype and shape that a field asks for."""
+"""Column: converts JSON values to one array of the dtype and shape of a field."""
 
 import base64
 import binascii

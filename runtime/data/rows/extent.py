@@ -1,4 +1,4 @@
-"""Extent: how much JSON rows can be at all, known before any of it is parsed."""
+"""Extent: bounds the number of JSON lists and objects in a body before it is parsed."""
 
 import math
 from collections.abc import Sequence
@@ -32,7 +32,7 @@ def check(side: Side, most_rows: int, body: bytes) -> None:
 
 
 def is_hollow(shape: Sequence[int]) -> bool:
-    """Whether an array of this shape has no value at all, and yet more lists than anybody means.
+    """Whether an array of this shape has no value, but an absurd number of lists.
 
     No byte of them ever comes, and each takes memory as soon as the array becomes lists.
     """

@@ -1,4 +1,4 @@
-"""Arrays of libraries that nobody has to have, as NumPy's."""
+"""Converts arrays of libraries that may not be installed to NumPy's."""
 
 from typing import Any
 

@@ -1,4 +1,4 @@
-"""Fragments: rows that are JSON already, as a model in another process answers them."""
+"""Fragments: rows that are encoded as JSON already, by a model in another process."""
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -106,7 +106,7 @@ class Fragments:
 
 @dataclass(frozen=True, slots=True)
 class Unfit:
-    """An answer that is not made of rows, and why."""
+    """An answer that does not consist of rows, and why."""
 
     why: str
 

@@ -1,4 +1,4 @@
-"""Frame: named columns as the DataFrame that a model takes, made where the model is."""
+"""Frame: makes the DataFrame that a model takes from named columns, in the model's process."""
 
 from collections.abc import Mapping, Sequence
 from functools import cache
@@ -69,7 +69,7 @@ def _has_texts() -> bool:
 
 
 def concat(frames: Sequence[Any]) -> Any:
-    """DataFrames, or Series, of one `key` under one another."""
+    """Concatenate DataFrames or Series of one `key`."""
     import pandas as pd
 
     joined = pd.concat(frames, ignore_index=True)
@@ -84,7 +84,7 @@ def concat(frames: Sequence[Any]) -> Any:
 
 
 def kind(field: Field, values: np.ndarray) -> str:
-    """What pandas will make of a column, so that no two kinds are ever put under one another.
+    """The kind of column that pandas will make; columns of two kinds are never concatenated.
 
     Where nobody said what the values are, they say it themselves: whole numbers beside others
     would become floats, and so would be answered otherwise than alone.

@@ -1,4 +1,4 @@
-"""FreeValues: values of any form, for a model of which nothing says what it takes.
+"""FreeValues: values for a model whose signature says nothing about them.
 
 Processes hand them on as JSON, whose whole numbers have up to 64 bits there: one of more would
 arrive as another number, so it is refused.

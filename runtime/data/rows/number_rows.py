@@ -1,4 +1,4 @@
-"""NumberRows: rows of nothing but numbers, from JSON to an array without an object for each.
+"""NumberRows: parses rows of numbers from JSON to an array, without a Python object for each.
 
 simdjson (https://github.com/simdjson/simdjson) says whether a body is JSON, and lays its numbers
 side by side. That they stand in rows of the right shape, under the right key and alone in the body,
@@ -96,7 +96,7 @@ _KNOWN = _FLOATS | _INTEGERS | {"uint64"}
 
 @cache
 def is_there() -> bool:
-    """Whether simdjson is; a bundle that was built before it was known has none."""
+    """Whether simdjson is installed; old bundles do not have it."""
     try:
         import simdjson  # noqa: F401  # only where there are numbers
     except (ImportError, RuntimeError):

@@ -1,4 +1,4 @@
-"""Predictions: what a model answered, as JSON that a person expects."""
+"""Predictions: converts a model's output to the JSON that a person expects."""
 
 import base64
 import dataclasses
@@ -78,7 +78,7 @@ def values(series: Any) -> np.ndarray:
 
 
 def without_rows(output: Any) -> str:
-    """What is said of an answer that is not made of rows."""
+    """The error for an answer that does not consist of rows."""
     return f"The model answered with a `{type(output).__name__}`, not with rows."
 
 

@@ -1,4 +1,4 @@
-"""Stacking: rows of any JSON as one array, as far as that is no burden.
+"""Stacking: rows of any JSON as one array, if that takes no excessive memory.
 
 NumPy gives each value of an array of texts as much room as the longest of them takes: one text of a
 megabyte among ten thousand numbers would be forty gigabytes.

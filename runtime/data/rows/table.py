@@ -1,4 +1,4 @@
-"""Table: rows to batches and back, for the four layouts of a signature.
+"""Table: converts rows to batches and back, for the four layouts of a signature.
 
 A batch is an ndarray, a DataFrame, a dict of ndarrays or a list (`signature.Layout` says which);
 a model's answer may also be a tuple of ndarrays. Until they are with the model, the columns of a

@@ -29,12 +29,12 @@ _FILE = {"type": "file", "format": "binary"}
 
 
 def called(served: Served) -> str:
-    """What a call is called: the method of an author's class, or the saved model."""
+    """The name of a call: the method of a service class, or the saved model."""
     return served.route.method if served.signature is None else served.name
 
 
 def described(served: Served, route: str) -> dict[str, Any]:
-    """One call, which is asked at `route`."""
+    """The schema of one call, which is served at `route`."""
     return {
         "name": called(served),
         "route": route,

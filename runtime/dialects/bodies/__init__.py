@@ -1,4 +1,4 @@
-"""Bodies: what comes without an envelope, where the content type alone says what it is.
+"""Bodies without an envelope: the content type alone says what they are.
 
 TorchServe, SageMaker, Vertex AI and Seldon share this.
 """

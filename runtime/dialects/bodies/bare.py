@@ -1,4 +1,4 @@
-"""Bare: JSON without an envelope, as handlers of TorchServe and SageMaker take and give it.
+"""Bare: JSON bodies without an envelope, as handlers of TorchServe and SageMaker use them.
 
 A list of rows is answered by a list, one row by its prediction alone, and
 `{"instances": [...]}` by `{"predictions": [...]}`.
@@ -103,14 +103,14 @@ async def _told(served: Served, inquiry: Inquiry, output: Any, form: Form, accep
 
 
 def read_elsewhere(catalog: Catalog, given: work.Json, body: bytes) -> work.Reading:
-    """As `answer` reads a large body: the form, and the batch."""
+    """Decode a large body as `answer` does: its form, and the batch."""
     codec = codec_of(work.of(catalog, given))
     batch, form = _read(codec, body)
     return work.Reading(form, codec.inputs, batch)
 
 
 def write_elsewhere(catalog: Catalog, given: work.Json, output: Any) -> Reply:
-    """As `answer` says a large answer."""
+    """Encode a large answer as `answer` does."""
     codec = codec_of(work.of(catalog, given))
     return as_reply(_said(codec, output, given["form"], given["accept"]))
 
@@ -131,7 +131,7 @@ def takes_rows(served: Served) -> bool:
 
 
 async def ask_rows(served: Served, inquiry: Inquiry, rows: list[Any]) -> list[Any]:
-    """The predictions of an author's API for rows of JSON.
+    """Call a service's API with rows of JSON; its predictions.
 
     Raises:
         RequestError: as the native route does; NotSupported for an API that takes no rows.
@@ -155,7 +155,7 @@ def _predictions(told: Payload) -> list[Any]:
 
 
 async def answer_rows(served: Served, inquiry: Inquiry, rows: Bare, accept: str) -> Reply:
-    """As `answer`, for rows that somebody else has read.
+    """As `answer`, for rows that were decoded already.
 
     Raises:
         RequestError: as the native route does; NotSupported for an author's class.
@@ -191,7 +191,7 @@ def of_bytes(side: Side, values: list[bytes]) -> Any:
 
 
 def as_reply(answer: Payload | Stream) -> Reply:
-    """What the native route answers."""
+    """The Reply with an answer of the bundle's own route."""
     body = answer.parts if isinstance(answer, Stream) else answer.body
     return Reply(body, content_type=answer.content_type)
 

@@ -1,4 +1,4 @@
-"""Json lines: a row a line, and a prediction a line.
+"""JSON lines: one row per line in, one prediction per line out.
 
 Source: AWS, "Common Data Formats for Inference" (`application/jsonlines`); jsonlines.org.
 """
@@ -31,7 +31,7 @@ def is_meant(content_type: str) -> bool:
 
 
 async def answer(served: Served, inquiry: Inquiry, accept: str) -> Reply:
-    """The answers to all lines of a body, a line each, or as one JSON list.
+    """The answers to all lines of a body, as lines or as one JSON list.
 
     Raises:
         RequestError: as the native route does; NotSupported for an API that takes no rows.
@@ -46,13 +46,13 @@ async def answer(served: Served, inquiry: Inquiry, accept: str) -> Reply:
 
 
 def read_elsewhere(catalog: Catalog, given: work.Json, body: bytes) -> work.Reading:
-    """As `answer` reads a large body."""
+    """Decode a large body as `answer` does."""
     codec = codec_of(work.of(catalog, given))
     return work.Reading(None, codec.inputs, _batch(codec, body))
 
 
 def write_elsewhere(catalog: Catalog, given: work.Json, output: Any) -> Reply:
-    """As `answer` says a large answer."""
+    """Encode a large answer as `answer` does."""
     return _said(codec_of(work.of(catalog, given)), output, given["accept"])
 
 

@@ -1,4 +1,4 @@
-"""Raw: a body as it is, of which a content type says little: a picture, a text, a form, some JSON.
+"""Raw: a body that goes to the model as it is: an image, a text, a form, some JSON.
 
 TorchServe hands such bodies to a handler, SageMaker to an `input_fn`; here the model's signature
 says what is meant: where it takes one `bytes` or `str`, the body is that.

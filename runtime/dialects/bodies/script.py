@@ -1,4 +1,4 @@
-"""Script: an author's API that gets a body as it is, and both content types, as SageMaker does it.
+"""Script: a service API that takes the raw body and both content types, as on SageMaker.
 
 It takes `body: bytes`, `content_type: str`, `accept: str`, and gives `bytes` of the type that was
 accepted: `output_fn(predict_fn(input_fn(body, content_type), model), accept)`.
@@ -22,13 +22,13 @@ _PARAMETERS = {"body", "content_type", "accept"}
 
 
 def is_script(served: Served) -> bool:
-    """Whether it is such an API."""
+    """Whether an API has that form."""
     schema = served.route.input.get("schema", {}) if served.signature is None else {}
     return set(schema.get("properties", ())) == _PARAMETERS
 
 
 async def answer(served: Served, inquiry: Inquiry, accept: str) -> Reply:
-    """What the script answers to the whole body.
+    """The answer of a script to the whole body.
 
     Raises:
         RequestError: as the native route does.

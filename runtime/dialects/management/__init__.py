@@ -1,1 +1,1 @@
-"""TorchServe's management API: models come, go and grow, for those who run the server."""
+"""TorchServe's management API: loads, unloads and scales models, for operators."""

@@ -1,4 +1,4 @@
-"""Description: one version of a model in TorchServe's words.
+"""Description: one version of a model as TorchServe describes it.
 
 Source: TorchServe, docs/management_api.md, and `archive/model/DescribeModelResponse.java`.
 """
@@ -30,7 +30,7 @@ def named(served: Served) -> dict[str, str]:
 
 
 def url(served: Served) -> str:
-    """What a model can be registered by."""
+    """The URL that a model can be registered by."""
     return f"{served.name}:{served.version}"
 
 
@@ -60,7 +60,7 @@ def described(served: Served, processes: Iterable[Process]) -> dict[str, Any]:
 
 
 def workers_of(served: Served, processes: Iterable[Process]) -> list[Process]:
-    """Its processes; where there are none of its own, it runs in threads of the server's."""
+    """Its processes; a model without processes of its own runs in threads of the server's."""
     known = list(processes)
     own = [each for each in known if each[1].get("model") == served.alias]
     own = [each for each in own if each[1].get("role") == "model"]

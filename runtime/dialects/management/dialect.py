@@ -59,7 +59,7 @@ _TYPES: Mapping[type[RequestError], str] = {
 
 
 class InUse(RequestError):
-    """The default version, while there are others."""
+    """The default version cannot be removed while there are others."""
 
     status = 403
 

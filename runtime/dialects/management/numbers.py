@@ -1,4 +1,4 @@
-"""Numbers: what TorchServe's `/metrics` says, in Prometheus' text format.
+"""Numbers: the metrics that TorchServe's `/metrics` has, in Prometheus' text format.
 
 Source: TorchServe, docs/metrics_api.md and docs/metrics.md. Times are those of batches.
 """

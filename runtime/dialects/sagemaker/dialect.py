@@ -1,4 +1,4 @@
-"""Sagemaker: the routes that SageMaker asks of a container, of one model or of many.
+"""Sagemaker: the routes that SageMaker requires of a container, for one or several models.
 
 Sources: AWS, "Custom Inference Code with Hosting Services" and "Custom Containers Contract for
 Multi-Model Endpoints"; `sagemaker_inference/environment.py`. The port is chosen elsewhere.
@@ -194,7 +194,7 @@ def _features(inquiry: Inquiry) -> features.Read | None:
 
 
 class AlreadyLoaded(RequestError):
-    """A model is to be loaded that answers already."""
+    """The model is loaded already."""
 
     status = 409
 

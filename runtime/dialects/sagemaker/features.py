@@ -1,4 +1,4 @@
-"""Features: rows of numbers for a model, from bodies that may be sparse: they tell only some."""
+"""Features: rows of numbers from dense or sparse bodies."""
 
 import asyncio
 import math
@@ -35,7 +35,7 @@ async def answer(served: Served, inquiry: Inquiry, accept: str, read: Read) -> R
 
 
 def blank(codec: Codec, rows: int, size: int, absent: float) -> np.ndarray:
-    """As many rows of what stands for a feature that is not told, for a body of `size` bytes.
+    """Rows filled with the value of absent features, for a body of `size` bytes.
 
     Raises:
         InvalidInput, PayloadTooLarge: for a model that takes no features, or not as many.
@@ -53,7 +53,7 @@ def blank(codec: Codec, rows: int, size: int, absent: float) -> np.ndarray:
 
 
 def absent(side: Side) -> float:
-    """What a feature is that a row does not have: missing where it may be, and else 0."""
+    """The value of a feature that a row does not have: missing if the model allows it, else 0."""
     return math.nan if all(field.is_nullable for field in side.fields) else 0.0
 
 

@@ -1,4 +1,4 @@
-"""Libsvm: rows as a label and the features that each has, by their positions from 0.
+"""Libsvm: rows as a label and index:value pairs, counted from 0.
 
 Source: AWS, "XGBoost algorithm", input and output interface: at inference, the label may be left
 out. A feature that a row does not have is missing, where the model may be asked so, and else 0.

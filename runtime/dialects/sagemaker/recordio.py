@@ -1,4 +1,4 @@
-"""Recordio: rows as records of protobuf, dense or sparse, as AWS' own algorithms take them.
+"""RecordIO: rows as protobuf records, dense or sparse, as AWS' own algorithms take them.
 
 Sources: AWS, "Common Data Formats for Training", with the definition of `aialgs.data.Record`; the
 frame around each record is MXNet's RecordIO. Labels and whatever else a record has are passed over.

@@ -1,4 +1,4 @@
-"""Runtime API: SageMaker's `InvokeEndpoint`, which boto3 asks AWS for, and AWS a container.
+"""Runtime API: SageMaker's `InvokeEndpoint`, which boto3 calls.
 
 So `boto3.client("sagemaker-runtime", endpoint_url=...)` works against a server that runs here.
 Signatures are not looked at. Sources: AWS, "Amazon SageMaker Runtime" in the API reference, and
@@ -34,7 +34,7 @@ Ask = Callable[[Inquiry], Awaitable[Reply]]
 
 
 class RuntimeApi:
-    """Hands requests on to `invoke`, which answers what a container is asked.
+    """Passes requests on to `invoke`, which answers those to a container.
 
     failure  how a container tells of an error, which its gateway wraps
     """
@@ -109,7 +109,7 @@ def _event(kind: str, payload: bytes, *, is_error: bool = False) -> bytes:
 
 
 def frame(headers: Mapping[str, str], payload: bytes) -> bytes:
-    """One message: sizes and their checksum, headers, payload, and the checksum of it all."""
+    """One event-stream message: lengths, their checksum, headers, payload, checksum."""
     said = b"".join(_header(name.encode(), value.encode()) for name, value in headers.items())
     sizes = struct.pack(">II", len(said) + len(payload) + 16, len(said))
     message = sizes + struct.pack(">I", zlib.crc32(sizes)) + said + payload

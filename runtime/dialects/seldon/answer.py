@@ -1,4 +1,4 @@
-"""Answer: what a model or an author's class says to a message, whichever way that came."""
+"""Answer: the answer of a model or a service class to a Seldon message."""
 
 import secrets
 from collections.abc import Mapping
@@ -21,7 +21,7 @@ _ECHOED = ("tags", "routing")
 
 
 def told(served: Served, message: Message, output: Any) -> dict[str, Any]:
-    """The answer whose content a model has given."""
+    """The answer with the output of a model."""
     codec, signature = codec_of(served), served.signature
     fields = () if signature is None else signature.outputs.fields
     names = [field.name for field in fields]
@@ -30,7 +30,7 @@ def told(served: Served, message: Message, output: Any) -> dict[str, Any]:
 
 
 async def called(served: Served, inquiry: Inquiry, message: Message) -> dict[str, Any] | Stream:
-    """An author's class takes `jsonData` as its body, and `data` where it takes rows.
+    """The answer of a service class; `jsonData` is its body, `data` its rows.
 
     Raises:
         RequestError: as the native route does; NotSupported for what it does not take.
@@ -50,7 +50,7 @@ async def called(served: Served, inquiry: Inquiry, message: Message) -> dict[str
 
 
 def meta(served: Served, given: Mapping[str, Any]) -> dict[str, Any]:
-    """What the client told comes back, with an id for feedback and what was asked."""
+    """The client's `meta` again, with an id for feedback and the request path."""
     puid = given.get("puid")
     echoed = {name: given[name] for name in _ECHOED if type(given.get(name)) is dict}
     return echoed | {

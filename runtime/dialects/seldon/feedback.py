@@ -1,4 +1,4 @@
-"""Feedback: what a client tells later of an answer: a reward, and what would have been right."""
+"""Feedback: a client's later judgement of an answer: a reward, and the right answer."""
 
 import logging
 import math

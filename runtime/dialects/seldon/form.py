@@ -1,4 +1,4 @@
-"""Form: a message however it was sent: as JSON, as `json=` of a form, or in parts."""
+"""Form: a message in any of its encodings: JSON, `json=` of a form, or multipart."""
 
 import base64
 from typing import Any

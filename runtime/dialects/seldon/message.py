@@ -30,7 +30,7 @@ _MATRIX = 2
 
 @dataclass(slots=True)
 class Message:
-    """What a request has in it.
+    """The content of a request.
 
     content   lists, `{"shape", "values"}` (a list or an array), text, base64 text or any JSON, as
               `kind` says

@@ -1,4 +1,4 @@
-"""Tensors: the words of the Open Inference Protocol, to batches of a model and from its answers.
+"""Tensors of the Open Inference Protocol, converted to batches and from answers.
 
 REST and gRPC read and write them in their own ways, and share what is here.
 """

@@ -1,4 +1,4 @@
-"""API tensors: tensors for an author's class, whose methods take JSON of their own form."""
+"""API tensors: tensors for a service class, whose methods take JSON of their own form."""
 
 import base64
 from collections.abc import Mapping, Sequence
@@ -25,7 +25,7 @@ _FREE = Signature()
 
 
 async def ask(served: Served, inquiry: Inquiry, tensors: Sequence[Tensor]) -> list[Tensor]:
-    """What an API of an author's class says to tensors, as tensors.
+    """Call an API of a service class with tensors; its answer as tensors.
 
     Rows take one tensor of any name, or one a field; other APIs a tensor a parameter.
 

@@ -1,4 +1,4 @@
-"""Tensor batch: the tensors of a request as the batch that a model takes."""
+"""Tensor batch: converts the tensors of a request to the batch that a model takes."""
 
 import math
 from collections.abc import Sequence
@@ -166,7 +166,7 @@ def _text(shown: str, value: bytes) -> str:
 
 
 def objects(tensors: Sequence[Tensor]) -> list[Any]:
-    """The rows of `to_batch` for what takes any JSON, whose numbers may be of any length.
+    """The rows of `to_batch` as any JSON; whole numbers may have any length.
 
     Raises:
         InvalidInput: when there are none, or two of one name, or they are nested too deeply.

@@ -1,4 +1,4 @@
-"""Tensor output: what a model answered as tensors, and what a signature promises of them."""
+"""Tensor output: converts a model's answer to tensors, and describes them by its signature."""
 
 import base64
 from collections.abc import Mapping
@@ -26,7 +26,7 @@ _BFLOAT16 = "bfloat16"  # numpy has it from ml_dtypes
 
 @dataclass(frozen=True, slots=True)
 class Spec:
-    """A tensor as metadata tells of it; -1 is a size that may vary.
+    """A tensor as metadata describes it; -1 is a size that may vary.
 
     is_optional   whether a request may lack it
     """
@@ -63,7 +63,7 @@ def _spec(field: Field, *, is_optional: bool) -> Spec:
 
 
 def datatype(dtype: str) -> str:
-    """The protocol's word for a dtype of a signature; what is no number is BYTES."""
+    """The protocol's datatype for a dtype of a signature; BYTES for all but numbers."""
     if dtype == _BFLOAT16:
         return "BF16"
     try:

@@ -1,4 +1,4 @@
-"""Tensor: a word of the Open Inference Protocol, and how it looks in bytes.
+"""Tensor: a tensor of the Open Inference Protocol, and its binary form.
 
 Source: github.com/kserve/open-inference-protocol, specification/protocol/inference_rest.md; BF16
 and the raw form of BYTES are Triton's.
@@ -132,7 +132,7 @@ def size(shown: str, shape: Sequence[int], itemsize: int = 1) -> int:
 
 
 def unknown_datatype(shown: str, datatype: str) -> InvalidInput:
-    """What is said of a datatype that nobody has heard of."""
+    """The message about an unknown datatype."""
     said = printable(datatype[:LONGEST])
     known = ", ".join((*DTYPES, "BF16", "BYTES"))
     return InvalidInput(f"{shown}: there is no datatype `{said}`; expected one of {known}.")

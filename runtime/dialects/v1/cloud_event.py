@@ -1,4 +1,4 @@
-"""CloudEvent: a prediction that travels as an event, in headers or as one JSON document.
+"""CloudEvent: a prediction as a CloudEvent, in binary or structured mode.
 
 Source: CloudEvents 1.0 (`cloudevents/spec.md`, `bindings/http-protocol-binding.md`,
 `formats/json-format.md`); types and sources of answers as KServe names them.
@@ -28,7 +28,7 @@ _VERSIONS = frozenset({"1.0", "0.3"})
 
 @dataclass(frozen=True, slots=True)
 class CloudEvent:
-    """What is inside an event, and in which of the two modes it came."""
+    """The content of an event, and its mode."""
 
     body: bytes
     content_type: str

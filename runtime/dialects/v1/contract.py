@@ -1,4 +1,4 @@
-"""Contract: what a model takes and gives in TensorFlow's terms.
+"""Contract: the signature of a model in TensorFlow's terms.
 
 Source: TensorFlow Serving, `g3doc/api_rest.md`, "Model Metadata API"; `types.proto` and
 `tensor_shape.proto` of TensorFlow.

@@ -116,7 +116,7 @@ class V1:
 
 
 def labeled(catalog: Catalog, name: str, version: str | None, label: str | None) -> Served:
-    """The model that is named; a label that it does not have is a bad request, and no version.
+    """The model with a version label; an unknown label is a 400, unlike an unknown version.
 
     Raises:
         UnknownModel: when there is no such model or version.

@@ -1,4 +1,4 @@
-"""Predict: `:predict` of rows or columns in JSON, in halves between which nothing waits."""
+"""Predict: decodes `:predict` requests and encodes their answers, for the fast path."""
 
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
@@ -17,7 +17,7 @@ Find = Callable[[Mapping[str, str]], Served]
 
 
 class PredictQuestion:
-    """A Question, and how its answer is worded."""
+    """A Question, with the form of its answer."""
 
     __slots__ = ("_wording", "batch", "rows", "served")
 
@@ -37,7 +37,7 @@ class PredictQuestion:
 
 
 class Predict:
-    """An Asking: all that is no cloud event, no large body and nothing but JSON."""
+    """An Asking for JSON bodies that are not large and no CloudEvent."""
 
     def __init__(self, catalog: Catalog, find: Find) -> None:
         self._catalog = catalog

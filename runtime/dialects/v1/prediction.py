@@ -1,4 +1,4 @@
-"""Prediction: a body of TensorFlow Serving's to a batch, and what the model says to a reply."""
+"""Prediction: converts a TensorFlow Serving body to a batch, and an answer to a reply."""
 
 import asyncio
 from collections.abc import Callable
@@ -32,7 +32,7 @@ _JSON_ALL_THE_SAME = frozenset(
 
 @dataclass(frozen=True, slots=True)
 class RequestBody:
-    """A body and what it is."""
+    """A body and its content type."""
 
     body: bytes
     content_type: str
@@ -51,7 +51,7 @@ class RequestBody:
 
 @dataclass(frozen=True, slots=True)
 class _Question:
-    """The method that is asked, its batch, and the key under which its answer stands."""
+    """The method to call, its batch, and the key of its answer."""
 
     served: Served
     batch: Any
@@ -64,7 +64,7 @@ class _Question:
 
 
 class Wording:
-    """How a model's answer is told: as rows under `key`, or as the columns that were asked for.
+    """The form of an answer: rows under `key`, or the columns that were asked for.
 
     Under "classify" and "regress" stand scores of classes, and a number for each example.
     """
@@ -112,7 +112,7 @@ Rows = Callable[[Side, dict[str, Any]], tuple[list[Any], str]]
 
 
 class BodyForm(NamedTuple):
-    """What a body is to be.
+    """The required form of a body.
 
     rows      under which key they stand: "instances", or "inputs" instead, or "examples"
     prefers   the method that is asked where the body names none, if the model has it
@@ -125,7 +125,7 @@ class BodyForm(NamedTuple):
 
 
 class PredictionReader:
-    """Reads what one model is asked."""
+    """Decodes requests for one model."""
 
     def __init__(self, catalog: Catalog, served: Served) -> None:
         self.served = served

@@ -1,4 +1,4 @@
-"""Fixed: what clients of Triton ask for and cannot change here: traces and logs."""
+"""Fixed: settings of traces and logs, which Triton's clients can read but not change."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any

@@ -1,4 +1,4 @@
-"""SharedMemory: regions that clients register; there are none of CUDA's.
+"""SharedMemory: registers regions of clients; CUDA shared memory is not supported.
 
 Source: Triton, docs/protocol/extension_shared_memory.md.
 """

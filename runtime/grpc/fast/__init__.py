@@ -1,1 +1,1 @@
-"""Fast: calls of `ModelInfer` of a known form, read and answered a batch at a time."""
+"""The fast path of `ModelInfer`: calls of a known form, decoded and answered by the batch."""

@@ -1,4 +1,4 @@
-"""FastInferAnswers: what a model says to a whole batch, as the bytes of each call's answer."""
+"""FastInferAnswers: encodes the output of a batch as the answer of each call."""
 
 from typing import Any
 

@@ -1,4 +1,4 @@
-"""InferForms: what calls of `ModelInfer` have in common, so that it is read once.
+"""InferForms: caches the form of `ModelInfer` messages, so that it is parsed once.
 
 Clients say the same of their tensors in each call, and send other numbers. Source of the form:
 protobuf.dev/programming-guides/encoding; a message followed by the bytes of a field is a message

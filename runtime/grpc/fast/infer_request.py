@@ -1,4 +1,4 @@
-"""FastInferRequest: one call of `ModelInfer` that waits for a batch, as the log will see it."""
+"""FastInferRequest: one call of `ModelInfer` that waits for a batch."""
 
 import logging
 import time

@@ -1,4 +1,4 @@
-"""What calls of gRPC carry: `protos/` says it, and classes are made of that at run time."""
+"""The messages of gRPC calls, with classes made at run time from `protos/`."""
 
 from pathlib import Path
 

@@ -1,4 +1,4 @@
-"""Pool: message classes of our own descriptors, which collide with nobody's generated ones.
+"""Pool: message classes in a descriptor pool of their own, so that they collide with no library's.
 
 A model may import `tritonclient.grpc` or `kserve`, and both put a package `inference` into the
 default pool of their process, which takes no second one.

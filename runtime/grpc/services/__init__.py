@@ -1,4 +1,4 @@
-"""Services: a file for each service that gRPC's clients call, and what its methods do.
+"""Services: one file per gRPC service, with what its methods do.
 
 The open inference protocol, TensorFlow Serving, TorchServe, Seldon, health checking and reflection.
 """

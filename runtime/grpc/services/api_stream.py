@@ -1,4 +1,4 @@
-"""ApiStream: what an author's API says bit by bit, as tensors."""
+"""ApiStream: a streaming answer of a service class, as tensors."""
 
 from collections.abc import AsyncGenerator, Sequence
 from contextlib import aclosing

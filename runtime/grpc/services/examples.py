@@ -1,4 +1,4 @@
-"""Examples: what TensorFlow Serving's `PredictionService` does with `tensorflow.Example`s.
+"""Examples: calls of TensorFlow Serving's `PredictionService` with `tensorflow.Example`s.
 
 Source: github.com/tensorflow/serving, `apis/{classification,regression,inference}.proto`; answers
 and their labels are those of its REST API.

@@ -1,4 +1,4 @@
-"""Reflection: what there is to be called, for clients that were not told beforehand (`grpcurl`)."""
+"""Reflection: lists services and messages, for clients such as `grpcurl`."""
 
 from collections.abc import AsyncIterator
 from functools import partial

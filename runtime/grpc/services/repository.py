@@ -1,4 +1,4 @@
-"""Repository: which models there are; they are loaded and unloaded where the server does that.
+"""Repository: lists models, and loads and unloads them where the server allows it.
 
 Triton has these calls in its inference service, MLServer the same ones in one of their own.
 """

@@ -1,4 +1,4 @@
-"""Seldon: Seldon Core v1's services `Seldon`, of a deployment, and `Model`, of a part of one.
+"""Seldon: the gRPC services `Seldon` and `Model` of Seldon Core v1.
 
 What a message means is what it does over REST. Source: Seldon Core's documentation, "Seldon
 Protocol"; the fields are listed in our own words.

@@ -1,4 +1,4 @@
-"""Shared memory: regions that clients register, the same over REST; there are none of CUDA's."""
+"""Shared memory: registers regions, shared with REST; CUDA shared memory is not supported."""
 
 from dataclasses import asdict
 from typing import Any

@@ -1,1 +1,1 @@
-"""Tensors: how they stand in messages of the open inference protocol and of TensorFlow."""
+"""Tensors in messages of the Open Inference Protocol and of TensorFlow."""

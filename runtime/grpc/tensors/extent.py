@@ -1,4 +1,4 @@
-"""Extent: how many JSON values a message can hold, known before any of it is parsed.
+"""Extent: bounds the number of JSON values in a message before it is parsed.
 
 An empty `Value` takes two bytes of a message and fifty of memory: sixteen MiB of them are four
 hundred.

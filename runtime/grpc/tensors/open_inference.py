@@ -1,4 +1,4 @@
-"""Tensors: what stands in the messages of the open inference protocol, read and written.
+"""Tensors of the Open Inference Protocol, decoded from and encoded to messages.
 
 Either all tensors of a message are raw (one bytes field each, which `dialects.tensors.tensor`
 reads) or all have `contents`: lists, one for each kind of number.

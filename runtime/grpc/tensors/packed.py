@@ -1,4 +1,4 @@
-"""Packed: lists of numbers in messages as arrays, and back, without an object for each.
+"""Packed: repeated numbers of messages as arrays, and back, without an object for each.
 
 Floats of such a list stand side by side in a message's bytes, of which an array is a view
 (protobuf.dev/programming-guides/encoding#packed). Whole numbers have no fixed size: they are taken

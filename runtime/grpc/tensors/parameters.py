@@ -1,4 +1,4 @@
-"""Parameters: what stands beside a request or a tensor, by name."""
+"""Parameters: the named parameters of a request or a tensor."""
 
 from collections.abc import Mapping
 from typing import Any

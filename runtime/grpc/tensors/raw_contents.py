@@ -1,4 +1,4 @@
-"""Raw contents: the tensors of a large `ModelInferRequest`, where they stand in the message.
+"""Raw contents: the tensors of a large `ModelInferRequest`, read in place.
 
 protobuf would copy them into the message, and once more for whoever asks.
 """

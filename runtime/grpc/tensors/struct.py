@@ -1,4 +1,4 @@
-"""Struct: JSON in messages (`google.protobuf.Value`), read and written.
+"""Struct: JSON in messages (`google.protobuf.Value`), decoded and encoded.
 
 All its numbers are doubles, so a whole one may have been an integer, and is read as one: an integer
 is taken for a float wherever one is expected, and not the other way round.

@@ -1,4 +1,4 @@
-"""TensorProto: TensorFlow's tensors in messages, read and written.
+"""TensorProto: TensorFlow's tensors in messages, decoded and encoded.
 
 Values stand in `tensor_content` (raw, row-major, little-endian) or in the list of their kind, where
 the last one stands for all that are missing. Source: TensorFlow, `tensor.proto`.
