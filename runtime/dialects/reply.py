@@ -45,7 +45,7 @@ class Reply:
 
 
 def retry_after(error: RequestError) -> Headers:
-    """The Retry-After header of an error in whole seconds, at least 1; none where the error has none."""
+    """The Retry-After header of an error in whole seconds, at least 1, if the error has one."""
     if error.retry_after is None:
         return ()
     return ((b"retry-after", b"%d" % max(1, -int(-error.retry_after // 1))),)

@@ -1,1 +1,1 @@
-"""Models come into a process that serves, and go."""
+"""Hosting: loads and unloads models in a server process."""

@@ -1,10 +1,10 @@
-"""Coordinator: who decides for all processes of a server which models are here."""
+"""Coordinator: decides which models a server has, for all its processes."""
 
 from typing import Protocol
 
 
 class Coordinator(Protocol):
-    """Decides one thing after the other.
+    """Carries out one change at a time.
 
     A *term* is the time from one load of a model to its end; they are counted.
     """

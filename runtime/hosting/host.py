@@ -1,4 +1,4 @@
-"""Host: a bundle's models (and the author's service), loaded, warm, and ready to be asked."""
+"""Host: loads a bundle's models and service class, and keeps them until shutdown."""
 
 import asyncio
 import time
@@ -27,7 +27,7 @@ Links = Mapping[str, Sequence[ModelLink]]
 
 
 class Host:
-    """Loads what a plan names, or finds it in other processes, and stops it in good order.
+    """Loads what a plan names, or connects to processes that do, and stops it in good order.
 
     With `links` the models live in processes of their own, which somebody else starts: this one
     imports none of their libraries. `on_hang` is called with the reason when something in here

@@ -1,4 +1,4 @@
-"""HostedModels: the models of this process, each of which may come and go while it serves."""
+"""HostedModels: the models of this process, which may be loaded and unloaded while it serves."""
 
 import asyncio
 import logging
@@ -26,7 +26,7 @@ _THREADED = "Models run in threads of the server here, one in each process."
 
 
 class HostedModels:
-    """What becomes of each model in this process, as its coordinator decides.
+    """Carries out in this process what its coordinator decides.
 
     `entries` are the models that there are, `runners` what answers for each of them, by alias.
 

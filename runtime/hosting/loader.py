@@ -1,4 +1,4 @@
-"""Loader: brings models into reach of this process: loaded, measured, ready to be asked."""
+"""Loader: loads models, measures them, and makes their runners."""
 
 import asyncio
 import logging
@@ -27,7 +27,7 @@ log = logging.getLogger(__name__)
 
 
 class Loader:
-    """Makes runners of a plan's models, in a thread of this process or behind links to others.
+    """Makes the runners of a plan's models, in a thread of this process or linked to others.
 
     `plan` is another once a model has come from outside. `on_hang` is called with the reason when
     a thread will not come back by itself.
@@ -131,13 +131,13 @@ class Loader:
 
 
 async def discard(runner: Runner) -> None:
-    """Let go of a model that is not wanted after all."""
+    """Stop a model that turned out not to be wanted."""
     await runner.stop(drain=False)
     runner.close()
 
 
 async def run(worker: Worker, work: Callable[[], Any]) -> Any:
-    """What `work` returns, or raises, in the worker's thread."""
+    """The result, or the exception, of `work` in the worker's thread."""
     future: asyncio.Future[Any] = asyncio.get_running_loop().create_future()
     worker.submit(work, partial(settle, future))
     return await future

@@ -9,7 +9,7 @@ from .hosted_models import HostedModels
 
 
 class LocalCoordinator:
-    """A Coordinator without a supervisor: what is asked happens here, one thing at a time."""
+    """A Coordinator without a supervisor: carries changes out itself, one at a time."""
 
     def __init__(self, hosted: HostedModels) -> None:
         self._hosted = hosted

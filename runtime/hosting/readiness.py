@@ -1,4 +1,4 @@
-"""Readiness: whether a server may be sent requests, and why not."""
+"""Readiness: whether a server may be sent requests, and if not, why."""
 
 
 class Readiness:

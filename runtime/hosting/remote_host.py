@@ -1,4 +1,4 @@
-"""RemoteHost: a bundle whose service, with its models, is in a process of its own."""
+"""RemoteHost: a Host whose service class and models are in a process of their own."""
 
 import asyncio
 import logging
@@ -24,7 +24,7 @@ _WHY = "the service class has the models that it names."
 
 
 class RemoteHost:
-    """What Host is, where somebody else loads everything: it imports no code of the author's."""
+    """Does what Host does, but imports no code of the author's."""
 
     decoder = None  # the service reads what is sent to it
     hosted = None  # an author's class needs all of its models

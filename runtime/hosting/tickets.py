@@ -1,4 +1,4 @@
-"""Tickets: who waits for what a coordinator does, and what they are told when it is done."""
+"""Tickets: callers that wait for a coordinator, and the results that they get."""
 
 import asyncio
 import time
@@ -11,7 +11,7 @@ from ..models.state import UNLOADED
 
 
 class Tickets:
-    """One for each thing that somebody waits for."""
+    """One ticket for each caller."""
 
     def __init__(self) -> None:
         # No number is one of the process that has died here: what becomes of its wishes is told us.
@@ -20,12 +20,12 @@ class Tickets:
         self._guests: dict[int, str] = {}  # alias of the model that came for a ticket
 
     async def settled(self, ask: Callable[[int], None]) -> tuple[str, str]:
-        """What has become of what `ask` asks with a ticket: a state, and why."""
+        """Send a request with a ticket through `ask`; its result: a state, and why."""
         ticket = next(self._numbers)
         return await self._settled(ticket, ask)
 
     async def arrival(self, name: str, ask: Callable[[int], None]) -> str:
-        """As `settled`, of a model called `name` that comes from outside: its alias here.
+        """As `settled`, for a model called `name` that is added to the server: its alias there.
 
         Raises:
             RequestError: why it does not come.

@@ -1,4 +1,4 @@
-"""Transitions: models that come into this process, and go, while it serves."""
+"""Transitions: loads and unloads models in this process while it serves."""
 
 import asyncio
 import logging
@@ -23,7 +23,7 @@ _NO_TERM = -1  # what is done beside all terms
 
 
 class Transitions:
-    """Each model comes or goes in a task of its own; `told` hears of its processes.
+    """Runs each load and unload in a task of its own; `told` hears of their processes.
 
     A model enters in two steps: it is loaded and warm, which the coordinator is told; and it
     answers, once that has said so to all processes.

@@ -1,1 +1,1 @@
-"""A model in memory: loaded, called with the rows of many requests, warmed up."""
+"""A model in memory: loaded, warmed up, and called."""

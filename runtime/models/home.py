@@ -1,4 +1,4 @@
-"""Home: where a model lives, and what runs its batches there."""
+"""Home: where a model is loaded (this process or others), and what runs its batches there."""
 
 from collections.abc import Sequence
 from typing import Any, Protocol

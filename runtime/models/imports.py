@@ -1,4 +1,4 @@
-"""Imports: of a model's library, ahead of its files, and without looking for garbage meanwhile.
+"""Imports: imports a model's library ahead, without garbage collection meanwhile.
 
 A library leaves hundreds of thousands of objects, all of which stay. The collector would go through
 them again and again while they come: a tenth of the time that PyTorch takes.
@@ -15,7 +15,7 @@ from ..manifests.model_manifest import ModelManifest
 
 @contextmanager
 def uncollected() -> Iterator[None]:
-    """Import what stays for ever: nobody looks at it now, nor later."""
+    """Import modules, and exclude them from garbage collection for good."""
     gc.disable()
     try:
         yield
@@ -25,7 +25,7 @@ def uncollected() -> Iterator[None]:
 
 
 def ahead(manifest: ModelManifest, framework: Framework) -> None:
-    """Import what loading a model will ask its library for."""
+    """Import the modules that loading a model will need."""
     with uncollected():
         for name in _modules(manifest, framework):
             with suppress(Exception):  # loading meets the same, and puts it into words

@@ -1,4 +1,4 @@
-"""Ladder: the few batch sizes that code compiled for fixed shapes is ready for."""
+"""Ladder: the batch sizes for which code with fixed shapes is compiled."""
 
 from collections.abc import Callable
 from typing import Any
@@ -7,7 +7,7 @@ from ..data.rows import table
 
 
 class Ladder:
-    """Powers of two up to the largest batch; any other batch is filled up to the next one.
+    """Powers of two up to the largest batch; other batches are padded to the next one.
 
     It is filled with copies of its last row, which are cut off the answer again: rows are
     independent of each other, and a copy is a row as the model knows them.
@@ -30,7 +30,7 @@ class Ladder:
 
 
 def repeated(batch: Any, rows: int) -> Any:
-    """`batch` with its last row again and again, until there are `rows` of them."""
+    """`batch`, padded with copies of its last row to `rows` rows."""
     count = table.rows(batch)
     last = table.slice(batch, count - 1, count)
     return table.concat([batch, *[last] * (rows - count)])

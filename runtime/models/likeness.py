@@ -1,4 +1,4 @@
-"""Likeness: in what rows of any JSON differ from those of the sample.
+"""Likeness: how rows of any JSON differ in kind from those of the sample.
 
 What a function takes is not known beforehand, so it gets everything. Where it fails, the first
 difference in kind from the rows that it has answered is what its client should know.
@@ -21,7 +21,7 @@ _KINDS: Mapping[type, str] = {
 
 
 def difference(rows: Sequence[Any], known: Sequence[Any]) -> str | None:
-    """A sentence on the first row that is of no kind of the `known` ones, or None.
+    """A sentence on the first row unlike all `known` ones, or None.
 
     Objects are compared field by field; what is inside of lists is not looked at.
     """

@@ -1,10 +1,10 @@
-"""Misfit: rows of an author's own making that a model does not take."""
+"""Misfit: rows made by a service class that a model does not take."""
 
 from typing import Any
 
 
 class Misfit(ValueError):
-    """What is wrong with them; to the author's code it is an error as any other.
+    """What is wrong with them; the author's code sees an ordinary exception.
 
     batch    the rows: where they are a client's, handed on untouched, it is the client's to mend
     detail   what is wrong, by row and column, fit for strangers

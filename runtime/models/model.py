@@ -30,7 +30,7 @@ _NOT_SO = "The model says that loading it runs no code, which is not so."
 
 @dataclass(frozen=True, slots=True)
 class LoadedModel:
-    """A manifest, its adapter and the library's own object; `tuned` where it computes otherwise.
+    """A manifest, its adapter and the library's own object; `tuned` if it computes differently.
 
     Whether its code may run at all is asked before, by digest; `Policy` only narrows it.
     """

@@ -1,4 +1,4 @@
-"""Operation: what a prediction route does, from bytes to bytes; knows no connection."""
+"""Operation: what a prediction route does, from bytes to bytes, without any connection."""
 
 import asyncio
 import time
@@ -20,7 +20,7 @@ _MEDIUM = 1 << 13  # bytes; of such bodies one is read in a turn of the loop
 
 @dataclass(slots=True)
 class Call:
-    """One request as an operation needs it.
+    """One request, as an operation needs it.
 
     deadline   seconds on the monotonic clock
     priority   0 for the most urgent, where that counts
@@ -55,7 +55,7 @@ class Call:
 
 @dataclass(frozen=True, slots=True)
 class Stream:
-    """An answer that comes in parts."""
+    """An answer in parts."""
 
     parts: AsyncGenerator[bytes, None]
     content_type: str
@@ -73,7 +73,7 @@ class Operation(Protocol):
 
 
 class LargeBodyReader(Protocol):
-    """Reads large bodies elsewhere, so that nobody here waits for it."""
+    """Decodes large bodies in another process."""
 
     def takes(self, size: int, content_type: str) -> bool:
         """Whether it pays for a body of `size` bytes."""
@@ -86,7 +86,7 @@ class LargeBodyReader(Protocol):
 
 
 class ModelOperation:
-    """A method of a model: decode, wait for a batch, encode."""
+    """A method of a model: decodes, waits for a batch, encodes."""
 
     def __init__(
         self,

@@ -1,4 +1,4 @@
-"""Presence: whether a model is here, why it is not, and who waits for it."""
+"""Presence: whether a model is loaded, and if not, why; requests can wait for it."""
 
 import asyncio
 import time
@@ -15,7 +15,7 @@ PAUSE = 10.0  # seconds after a failure in which no request has it tried again
 
 
 class Presence:
-    """How one model of this server stands.
+    """The state of one model of a server.
 
     is_here   requests go to the model; whatever becomes of them, they are its business
     state     what it is called
@@ -34,7 +34,7 @@ class Presence:
         self._changed: asyncio.Future[None] | None = None
 
     def change(self, state: State, why: str = "", *, failed: bool = False) -> None:
-        """It stands otherwise now; whoever waits looks again."""
+        """Set the state, and wake whoever waits for a change."""
         self.state, self.why = state, why
         self.is_here = state == "READY"
         self.is_failed = failed

@@ -19,7 +19,7 @@ from .presence import Presence
 
 @dataclass(slots=True)
 class Queue:
-    """One method: its signature, who counts, and the batcher of now: a reload brings another."""
+    """One method: its signature, its metrics, and its current batcher, which a reload replaces."""
 
     signature: Signature
     batcher: Batcher
@@ -27,7 +27,7 @@ class Queue:
 
 
 class Runner:
-    """Answers batches for the methods of one model, wherever that lives.
+    """Runs batches of all methods of one model, wherever that is loaded.
 
     presence   whether it lives anywhere; whoever asks waits for it, or is told that it does not
 

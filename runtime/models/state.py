@@ -1,4 +1,4 @@
-"""State: what is said of a model that is here, on its way, or gone; imports nothing."""
+"""State: the states of a model, from loading to unloaded; imports nothing."""
 
 from typing import Literal
 

@@ -1,4 +1,4 @@
-"""Tuned: a model that computes otherwise than it was saved, seen as if it did not."""
+"""Tuned: a model with another precision or compiled, behind its original signature."""
 
 import logging
 import time
@@ -22,7 +22,7 @@ _MANY = 2  # rows: from here on, one compiled program answers batches of any siz
 
 
 class Tuned:
-    """Calls a tuned model: answers have the dtypes of the signature, batches the sizes it likes."""
+    """Calls a tuned model; its answers have the dtypes of the signature."""
 
     def __init__(self, manifest: ModelManifest, tuning: Tuning) -> None:
         self._methods = manifest.methods

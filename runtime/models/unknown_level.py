@@ -1,4 +1,4 @@
-"""UnknownLevel: a value of a request that a model has not been trained on, by how it fails.
+"""UnknownLevel: recognizes from a model's error that a request has an unknown category.
 
 Libraries and code of the author's look values up among those of the training, and raise what they
 would raise for a mistake. Where they name a value that stands in the request, it is the client's.
@@ -23,7 +23,7 @@ _SHOWN = 64  # characters of a value that an error repeats
 
 
 def told(error: BaseException, batch: Any) -> str | None:
-    """A sentence on the value of `batch` for which the model raised `error`; None: for no value."""
+    """A sentence on the value of `batch` for which the model raised `error`, or None."""
     for value in _named(error):
         place = next(_places(batch, value), None)
         if place is not None:

@@ -1,4 +1,4 @@
-"""Warm-up: run a model on its recorded samples before the first client asks."""
+"""Warm-up: runs a model on its recorded samples before the first request."""
 
 import logging
 
@@ -22,7 +22,7 @@ async def warm_up(
     tuning: Tuning = Tuning(),  # noqa: B008  frozen
     device: str = "cpu",
 ) -> None:
-    """Answer the samples, say where they differ from what was recorded, and measure batches.
+    """Run the samples, log where answers differ from the recorded ones, and measure batches.
 
     A model that computes otherwise than it was saved is allowed what fits its `tuning` and its
     `device`.

@@ -1,1 +1,1 @@
-"""An author's class: what its annotations mean on the wire, and how its methods are called."""
+"""Service classes: their annotations on the wire, and the calls of their methods."""

@@ -1,4 +1,4 @@
-"""AdmittedOperation: an API that refuses at once what it would answer too late."""
+"""AdmittedOperation: refuses at once a call that would be answered too late."""
 
 import asyncio
 import time
@@ -13,7 +13,7 @@ from ..models.operation import Call, Operation, Stream
 
 
 class AdmittedOperation:
-    """Any operation, in front of which it is learned what its calls take.
+    """Any operation; what its calls take is learned.
 
     Of a stream that is the time until it begins. `observer` is told of refusals.
     """

@@ -1,4 +1,4 @@
-"""Array: what an author says of an ndarray's rows beside its annotation."""
+"""Array: dtype and shape of an ndarray's rows, for an annotation."""
 
 from dataclasses import dataclass
 

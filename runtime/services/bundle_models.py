@@ -1,4 +1,4 @@
-"""The models of a bundle directory without a server around them: for the unit tests of a service.
+"""The models of a bundle directory without a server, for unit tests of a service.
 
 `BUNDLE_DIR=path/to/bundle pytest` lets the author's class find its models; nothing is batched.
 """

@@ -1,10 +1,10 @@
-"""Headers: what a request said beside its body, for an author's method that asks for them."""
+"""Headers: the headers of a request, for a method that asks for them."""
 
 from collections.abc import Iterator, Mapping
 
 
 class Headers(Mapping[str, str]):
-    """Of the request that is being answered; a name is found in whatever case.
+    """The headers of the current request; names are case-insensitive.
 
     An API gets them by a parameter with this annotation, which is no part of the body. Give it a
     dict of your own in a unit test: `Headers({"X-User": "ada"})`.
@@ -41,5 +41,5 @@ def as_text(headers: Mapping[bytes, bytes]) -> dict[str, str]:
 
 
 def as_bytes(headers: Mapping[str, str]) -> dict[bytes, bytes]:
-    """The way back."""
+    """The reverse of `as_text`."""
     return {name.encode("latin-1"): value.encode("latin-1") for name, value in headers.items()}

@@ -1,4 +1,4 @@
-"""ModelHandle: what `model("name")` gives an author, called the same way wherever it is used.
+"""ModelHandle: what `model("name")` returns to an author.
 
 A call decides by where it happens:
 
@@ -22,7 +22,7 @@ from . import bundle_models
 
 
 class ModelRunner(Protocol):
-    """What a handle asks of a model: `models.runner.Runner` is one."""
+    """What a handle needs of a model; `models.runner.Runner` is one."""
 
     @property
     def methods(self) -> tuple[str, ...]:
@@ -41,7 +41,7 @@ class ModelRunner(Protocol):
 
 @dataclass(frozen=True)
 class Models:
-    """The runners that `model("name")` finds, and the loop that they answer on.
+    """The runners that `model("name")` finds, and their event loop.
 
     Without a loop (outside a server) every call goes straight to the model.
     """
@@ -87,7 +87,7 @@ def using(models: Models) -> Iterator[None]:
 
 @contextmanager
 def straight() -> Iterator[None]:
-    """Calls of models in this context pass by their batchers: the rows are a batch already."""
+    """In this context, models are called without their batchers: the rows are a batch already."""
     token = _straight.set(True)
     try:
         yield

@@ -1,4 +1,4 @@
-"""What an author writes: `@service` on a class, `@api` on its methods, `model("name")` inside.
+"""The decorators of a service: `@service` on a class, `@api` on its methods, `model("name")`.
 
 The decorators only take notes: a decorated class is instantiated and its methods are called
 directly, in a unit test as everywhere else. The build reads the same notes from the source.
@@ -21,7 +21,7 @@ _API = "__modelbundle_api__"
 
 @dataclass(frozen=True, slots=True)
 class ApiOptions:
-    """What `@api(...)` said.
+    """The arguments of `@api(...)`.
 
     route           path of the route; None = "/" and the method's name
     batchable       many requests share one call: their rows are stacked
@@ -72,7 +72,7 @@ def service(cls: Class, /) -> Class: ...
 @overload
 def service() -> Callable[[Class], Class]: ...
 def service(cls: Class | None = None, /) -> Class | Callable[[Class], Class]:
-    """Mark a class as a service: one instance a process, its `@api` methods are the routes.
+    """Mark a class as a service: one instance per process, its `@api` methods are the routes.
 
     Example:
         @modelbundle.service
@@ -145,6 +145,6 @@ def is_service(cls: object) -> bool:
 
 
 def options_of(function: object) -> ApiOptions | None:
-    """What `@api` noted on a function, or None where it is no API."""
+    """The arguments of `@api` on a function, or None if it has no `@api`."""
     options = getattr(function, _API, None)
     return options if isinstance(options, ApiOptions) else None

@@ -1,4 +1,4 @@
-"""How an API's method is called: awaited, in a thread, or once for the rows of many requests."""
+"""Calls of API methods: awaited, in a thread, or once for the rows of many requests."""
 
 import asyncio
 import contextvars
@@ -22,7 +22,7 @@ _ORDINARY = (Exception, asyncio.CancelledError, GeneratorExit)
 
 
 class AsyncCall:
-    """An async method: on the event loop, among the others."""
+    """An async method, run on the event loop."""
 
     def __init__(self, method: Callable[..., Any], models: Models, turnstile: Turnstile) -> None:
         self._method = method
@@ -46,7 +46,7 @@ class AsyncCall:
 
 
 class ThreadCall:
-    """A sync method: in one of a bounded number of threads, so that the loop never waits."""
+    """A sync method, run in one of a limited number of threads."""
 
     def __init__(self, method: Callable[..., Any], models: Models, threads: Threads) -> None:
         self._method = method
@@ -102,7 +102,7 @@ class ThreadCall:
 
 
 class BatchCall:
-    """A batchable method, as a Batcher calls it: in the batcher's thread, with stacked rows.
+    """A batchable method, called in the batcher's thread with stacked rows.
 
     Models are called past their own batchers: the rows are a batch already.
     """
@@ -133,7 +133,7 @@ class BatchCall:
 
 
 def blamed(error: Exception, given: Mapping[str, Any]) -> InvalidInput | None:
-    """What a client is told whose own rows, untouched, a model does not take; else None.
+    """The client's error if a model rejects rows that are the client's own; else None.
 
     An annotation such as `DataFrame` admits any columns; that some are missing only the model
     knows. `given` are the values of the request by their places in the body.

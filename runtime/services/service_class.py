@@ -1,4 +1,4 @@
-"""ServiceClass: the author's class, imported from `module:Class`, and what its APIs are."""
+"""ServiceClass: the author's class, imported from `module:Class`, and its APIs."""
 
 import difflib
 import importlib
@@ -36,7 +36,7 @@ def prefer(src: Path) -> None:
 
 
 def forget(src: Path) -> None:
-    """Undo `prefer`, and forget what was imported from there: another project may be next."""
+    """Undo `prefer`, and remove the author's modules from `sys.modules`."""
     src = src.resolve()
     roots = {str(root) for root in import_roots(src)}
     sys.path[:] = [path for path in sys.path if path not in roots]
@@ -48,7 +48,7 @@ def forget(src: Path) -> None:
 
 @dataclass(frozen=True, slots=True)
 class Api:
-    """One method: the function, what `@api` said, and what its annotations say."""
+    """One method: the function, the arguments of `@api`, and its annotations."""
 
     function: Callable[..., Any]
     options: ApiOptions
@@ -155,7 +155,7 @@ def _import(name: str, src: Path) -> Any:
 
 @contextmanager
 def say_import_errors(name: str, src: Path) -> Iterator[None]:
-    """Turn what an import raises into one line; the traceback goes to the log.
+    """Turn an exception during an import into one line; the traceback goes to the log.
 
     Raises:
         BundleError: for every error.
@@ -188,7 +188,7 @@ def one_line(error: BaseException) -> str:
 
 
 def where(error: BaseException, src: Path) -> str:
-    """The last line of the author's that had a part in it, as `service.py:12: `; "" for none."""
+    """The last line of the author's code in a traceback, as `service.py:12: `, or ""."""
     frames = traceback.extract_tb(error.__traceback__)
     root = src.resolve()
     for frame in reversed(frames):

@@ -43,7 +43,7 @@ THREADS = min(32, (os.cpu_count() or 1) + 4)  # as in asyncio: most of them wait
 
 
 class ServiceHost:
-    """Instantiates the class once, binds its APIs to routes, and lets go in good order."""
+    """Instantiates the class once, binds its APIs to routes, and closes it in good order."""
 
     def __init__(
         self,

@@ -1,4 +1,4 @@
-"""ServiceOperation: an API of the author's class, from bytes to bytes."""
+"""ServiceOperation: an API of a service class as an Operation, from bytes to bytes."""
 
 import asyncio
 import logging
@@ -30,7 +30,7 @@ _FREE = frozenset({"object", "json"})  # kinds of results that may turn out to b
 
 
 class _ApiOperation:
-    """What an API does with a request before its method is called, and counts meanwhile."""
+    """Decoding, counting and error handling that all APIs share."""
 
     def __init__(self, contract: Contract, settings: ServeSettings, *, rows: bool) -> None:
         most = settings.max_body * INFLATION
@@ -60,7 +60,7 @@ class _ApiOperation:
 
 
 class MethodOperation(_ApiOperation):
-    """An API whose method is called once a request."""
+    """An API whose method is called once per request."""
 
     def __init__(
         self, contract: Contract, method: AsyncCall | ThreadCall, settings: ServeSettings

@@ -1,4 +1,4 @@
-"""Threads: where an author's sync methods run, and which of them do not come back."""
+"""Threads: run an author's sync methods, and notice those that do not return."""
 
 import asyncio
 import time
@@ -16,7 +16,7 @@ _KEPT = 0.9  # of what was known of a method's time, with each call
 
 
 def escaped(error: BaseException) -> RuntimeError:
-    """What to raise for an error that is not for a caller.
+    """A RuntimeError in place of an exception that would end more than one request.
 
     `sys.exit()` in one request would end the process under all others, and StopIteration fits into
     no future: nobody would ever hear of it.
@@ -25,7 +25,7 @@ def escaped(error: BaseException) -> RuntimeError:
 
 
 class ThreadJob:
-    """A piece of work.
+    """One call in a thread.
 
     name      of the method
     future    its result
@@ -43,7 +43,7 @@ class ThreadJob:
 
 
 class Threads(ThreadPoolExecutor):
-    """A bounded number of threads.
+    """A limited number of threads.
 
     A thread cannot be ended. One that has not come back for a second and 20 times what its method
     usually takes, though nobody waits for it any more, is lost; `on_hang` is called with the reason

@@ -1,4 +1,4 @@
-"""Turnstile: lets async calls begin a few at a time, so that the event loop turns between them."""
+"""Turnstile: starts async calls a few at a time, so that they do not block the event loop."""
 
 import asyncio
 import time
@@ -10,7 +10,7 @@ MOST = 1024  # calls that begin in one turn
 
 
 class Turnstile:
-    """First come, first served.
+    """A queue in front of async calls, first come, first served.
 
     A method that computes before its first `await` keeps the loop from everything else. Where a
     hundred of them came together they would begin in one turn, and whatever the first had to say

@@ -1,1 +1,1 @@
-"""Numbers of all workers, counted in shared memory, told in Prometheus' text format."""
+"""Metrics of all processes, in shared memory and in Prometheus' text format; traces."""

@@ -1,4 +1,4 @@
-"""Counters: numbers in memory that all workers share, so that any of them answers for all.
+"""Counters: metrics in memory that all processes share, so that each can report them all.
 
 The supervisor maps the memory before it forks; each worker writes its own row and nobody else's,
 so that nothing is locked and a worker that dies leaves what it counted. Aligned 8-byte stores are
@@ -16,7 +16,7 @@ Kind = Literal["counter", "gauge", "histogram"]
 
 @dataclass(frozen=True, slots=True)
 class Family:
-    """One metric with all its series, in the order in which they stand in memory.
+    """One metric with all its series, in their order in memory.
 
     `bounds` are the upper bounds of a histogram's buckets; one for infinity is added. Shown as
     one sum over all workers, unless `is_by_worker`: then each has a series of its own.
@@ -46,7 +46,7 @@ class Family:
 
 
 class Counters:
-    """The numbers of `workers` processes, in shared memory.
+    """The counters of `workers` processes, in shared memory.
 
     A worker that starts calls `take` with its index; its gauges begin at zero, its counters go on.
     """

@@ -1,4 +1,4 @@
-"""Exposition: the numbers of all workers in Prometheus' text format."""
+"""Exposition: the metrics of all processes in Prometheus' text format."""
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -12,7 +12,7 @@ Labels = Mapping[str, str]
 
 @dataclass(frozen=True, slots=True)
 class Fact:
-    """A gauge that is made when it is asked for: its labels are known only then."""
+    """A gauge that is computed when it is read: its labels are not known before."""
 
     name: str
     help: str

@@ -1,4 +1,4 @@
-"""Heartbeat: a timer on an event loop, which tells how late the loop is."""
+"""Heartbeat: measures how late an event loop is, with a timer."""
 
 import asyncio
 import time

@@ -1,4 +1,4 @@
-"""Metrics: what the server counts, and how Prometheus reads it."""
+"""Metrics: the metrics of a server."""
 
 import platform
 from collections.abc import Iterable, Sequence

@@ -1,4 +1,4 @@
-"""QueueMetrics: what one batcher does, counted."""
+"""QueueMetrics: the metrics of one batcher."""
 
 import time
 from collections.abc import Mapping
@@ -34,7 +34,7 @@ class QueueTotals:
 
 
 class QueueMetrics:
-    """A BatchObserver that counts what the batcher called `queue` does."""
+    """A BatchObserver that counts for the batcher called `queue`."""
 
     def __init__(self, families: Mapping[str, Family], counters: Counters, queue: str) -> None:
         def slot(name: str, *labels: str) -> int:

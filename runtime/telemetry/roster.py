@@ -1,4 +1,4 @@
-"""Roster: which processes serve, in memory that forks share, so that any of them can tell.
+"""Roster: the processes of a server, in memory that forks share.
 
 The supervisor writes, since it alone hears of every birth and death; whoever is asked reads.
 """
@@ -18,7 +18,7 @@ Labels = dict[str, str]
 
 
 class Roster:
-    """An entry for each process: its number, and labels that tell what it is."""
+    """An entry for each process: its pid, and labels that say what it is."""
 
     def __init__(self) -> None:
         self._memory = mmap.mmap(-1, MOST * SIZE)

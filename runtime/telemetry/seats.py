@@ -1,4 +1,4 @@
-"""Seats: room in the counters for models that nobody knows of when the memory is mapped."""
+"""Seats: places in the counters for models that are added after the memory was mapped."""
 
 from collections.abc import Iterable, Iterator, Mapping
 
@@ -9,7 +9,7 @@ _MARK = "?"  # no name of a model begins so
 
 
 class Seats:
-    """Which model counts where: by its alias, in the seat that the supervisor gave it."""
+    """The seat of each added model by its alias, as the supervisor assigned it."""
 
     def __init__(self, count: int = 0) -> None:
         self._count = count
@@ -71,7 +71,7 @@ def _queue(seat: int, at: int) -> str:
 
 
 def shown(labels: tuple[str, ...], names: Mapping[str, str]) -> Iterator[tuple[str, ...]]:
-    """The labels of a series as they are shown; nothing for a seat that nobody has."""
+    """The labels under which a series is shown; nothing for a seat without a model."""
     if not labels or not is_seat(labels[0]):
         yield labels
     elif labels[0] in names:

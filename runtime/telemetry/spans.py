@@ -1,4 +1,4 @@
-"""Spans: requests and batches as OpenTelemetry sees them.
+"""Spans: requests and batches as OpenTelemetry spans.
 
 Most requests are answered without a task of their own. They become spans when all is known of
 them, with the times at which things happened: one for the request, one while it waited and one
@@ -37,7 +37,7 @@ _PARENTS = TraceContextTextMapPropagator()
 
 
 class Spans:
-    """A Tracing that hands spans to `provider`."""
+    """A Tracing that sends spans to `provider`."""
 
     def __init__(self, provider: TracerProvider) -> None:
         self._provider = provider
@@ -167,7 +167,7 @@ class _Ending:
 
 
 def provider(exporter: str, name: str, version: str | None) -> TracerProvider:
-    """Where spans go: to whom somebody has told OpenTelemetry already, or to `exporter`."""
+    """The provider that OpenTelemetry already has, or a new one for `exporter`."""
     known = trace.get_tracer_provider()
     if isinstance(known, TracerProvider):
         return known

@@ -1,4 +1,4 @@
-"""TraceContext: where a request stands in a trace that began elsewhere, after W3C's Trace Context.
+"""TraceContext: the trace that a request belongs to, after W3C's Trace Context.
 
 `current` is that of the request that is being answered: a service's code finds it there, and
 `trace_headers` makes headers of it for the requests that this code sends to others.
@@ -19,7 +19,7 @@ _STATE = re.compile(rb"[ -~\t]{1,512}")
 
 @dataclass(frozen=True, slots=True)
 class TraceContext:
-    """What `traceparent` and `tracestate` say.
+    """The headers `traceparent` and `tracestate`.
 
     trace_id, span_id   hexadecimal digits, 32 and 16
     flags               two more; the last bit says that the caller records its trace
@@ -63,7 +63,7 @@ current: ContextVar[TraceContext | None] = ContextVar("trace", default=None)
 
 
 def trace_headers() -> dict[str, str]:
-    """Headers for a request to another server on behalf of the one that is being answered.
+    """Headers for a request to another server on behalf of the current one.
 
     Empty where its client sent no `traceparent`, or none that is valid.
     """

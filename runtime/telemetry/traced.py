@@ -1,4 +1,4 @@
-"""Traced: what a span is told of a request, and who tells it."""
+"""Traced: the interface between requests and tracing."""
 
 from contextlib import AbstractContextManager
 from typing import TYPE_CHECKING, Protocol
@@ -10,7 +10,7 @@ if TYPE_CHECKING:
 
 
 class TracedRequest(Protocol):
-    """One request, as a span and the access log tell of it."""
+    """One request, as a span and the access log describe it."""
 
     began: float  # on the monotonic clock
     id: bytes
@@ -33,7 +33,7 @@ class TracedRequest(Protocol):
 
 
 class Tracing(Protocol):
-    """Where requests are told of, while they are answered or after."""
+    """Receives requests, while they are answered or after."""
 
     def around(self, asked: TracedRequest) -> AbstractContextManager["Ending"]:
         """A span while a request is answered: code that runs meanwhile is part of it."""
@@ -46,7 +46,7 @@ class Tracing(Protocol):
 
 
 class Ending(Protocol):
-    """What is known of a request at its end: the route, and what waited for a batch."""
+    """What is known at the end of a request: its route, and its request for a batch."""
 
     route: str
     request: "Request | None"

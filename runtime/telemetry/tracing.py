@@ -1,4 +1,4 @@
-"""Tracing: whether requests become spans, which is for the standard OTEL_* variables to say.
+"""Tracing: turned on and configured by the standard OTEL_* variables.
 
 OpenTelemetry is imported only where they do and where it is installed.
 """

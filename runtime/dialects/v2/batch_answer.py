@@ -1,4 +1,4 @@
-"""BatchAnswer: one array of numbers as the answers of all whose rows are in it.
+"""BatchAnswer: encodes the answers of all requests of a batch from one array of numbers.
 
 The same bytes as `InferAnswer` writes for each of them, out of one reading of the whole.
 """

@@ -1,4 +1,4 @@
-"""Classification: an output of numbers as its largest, each with its place.
+"""Classification: the largest values of an output, each with its index.
 
 Source: Triton, docs/protocol/extension_classification.md.
 """

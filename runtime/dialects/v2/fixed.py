@@ -31,7 +31,7 @@ _TRACED = "/v2/(?:models/(?P<model>[^/]+)/)?trace/setting"
 
 
 class Fixed:
-    """Says what is, and that it stays so."""
+    """Tells these settings, and refuses to change them."""
 
     def __init__(self, catalog: Catalog) -> None:
         self._catalog = catalog

@@ -1,4 +1,4 @@
-"""Generate: text in, text out, at once or bit by bit.
+"""Generate: text in, text out, whole or as a stream.
 
 Source: Triton, docs/protocol/extension_generate.md.
 """

@@ -226,7 +226,7 @@ def _of_request(served: Served, model: str, request: InferRequest) -> InferQuest
 
 
 def read_elsewhere(catalog: Catalog, given: work.Json, body: bytes) -> work.Reading:
-    """As `Infer` reads much JSON: all of a request but its tensors, and the batch."""
+    """Decode large JSON as `Infer` does: all of a request but its tensors, and the batch."""
     served = work.of(catalog, given)
     length = given["length"]
     request = infer_request.of_json(body[:length], served, memoryview(body)[length:])
@@ -237,6 +237,6 @@ def read_elsewhere(catalog: Catalog, given: work.Json, body: bytes) -> work.Read
 
 
 def write_elsewhere(catalog: Catalog, given: work.Json, output: Any) -> Reply:
-    """As `InferQuestion` says a large answer."""
+    """Encode a large answer as `InferQuestion` does."""
     request = InferRequest.from_json(given["request"])
     return InferQuestion(work.of(catalog, given), given["model"], request, []).reply(output)

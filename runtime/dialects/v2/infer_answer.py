@@ -1,4 +1,4 @@
-"""InferAnswer: tensors as the body of an answer, in JSON or with binary data behind it."""
+"""InferAnswer: encodes tensors as an answer, in JSON or with binary data behind it."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -21,7 +21,7 @@ _LENGTH = b"inference-header-content-length"
 
 @dataclass(frozen=True, slots=True)
 class InferAnswer:
-    """What a model said, to be written as a client wants it."""
+    """The output of a model, to be encoded as the client asked for it."""
 
     model: str
     version: str

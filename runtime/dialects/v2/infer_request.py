@@ -1,4 +1,4 @@
-"""InferRequest: what a client asks of a model, in JSON, in JSON and binary data, or raw.
+"""InferRequest: decodes a request in JSON, in JSON and binary data, or raw.
 
 Source: Triton, docs/protocol/extension_binary_data.md and extension_parameters.md.
 """
@@ -84,7 +84,7 @@ class InferRequest:
 
 
 def read(inquiry: Inquiry, served: Served) -> InferRequest:
-    """What the body says.
+    """Decode a body.
 
     Raises:
         BadPayload: when it is not of one of the three forms.
@@ -114,7 +114,7 @@ def _length(said: bytes, most: int) -> int:
 
 
 def of_json(text: bytes, served: Served, rest: bytes | memoryview = b"") -> InferRequest:
-    """What JSON says, and the binary data behind it; nothing that it wishes has been heeded.
+    """Decode JSON, and the binary data behind it; its parameters are not applied yet.
 
     Raises:
         RequestError: as `read`.
@@ -301,7 +301,7 @@ def _flag(parameters: Mapping[str, Any], name: str, where: str) -> bool | None:
 
 
 def heed(parameters: Mapping[str, Any], inquiry: Inquiry, served: Served) -> None:
-    """Do what a client may wish of the server.
+    """Apply the parameters of a request.
 
     Raises:
         InvalidInput: for a wish that makes no sense.

@@ -1,4 +1,4 @@
-"""JSON data: the `data` of a tensor that stands in JSON, nested or flat, read and written."""
+"""JSON data: decodes and encodes the `data` of a tensor in JSON, nested or flat."""
 
 import base64
 import binascii

@@ -1,4 +1,4 @@
-"""Metadata: what a model takes and gives, and how it is served, as Triton's clients read it.
+"""Metadata: the tensors and the configuration of a model, as Triton's clients read them.
 
 Source: Triton, docs/protocol/extension_model_configuration.md; model_config.proto as JSON.
 """
@@ -30,12 +30,12 @@ EXTENSIONS = (
 
 
 def extensions(regions: Regions | None) -> Sequence[str]:
-    """What this server has of Triton's extensions."""
+    """The extensions of Triton's that this server has."""
     return EXTENSIONS if regions is None else (*EXTENSIONS, "system_shared_memory")
 
 
 def metadata(served: Served, name: str, versions: Sequence[str]) -> Json:
-    """What the tensors of a model are called and how large they are, the batch axis included."""
+    """The names and shapes of a model's tensors, the batch axis included."""
     inputs, outputs = sides(served)
     return {
         "name": name,
@@ -72,12 +72,12 @@ def config(served: Served, name: str) -> Json:
 
 
 def platform(served: Served) -> str:
-    """The library that the model is of."""
+    """The library of a model."""
     return served.manifest.framework if served.manifest is not None else "python"
 
 
 def sides(served: Served) -> tuple[list[Spec], list[Spec]]:
-    """The tensors that go in and come out; of an author's class as far as its types tell."""
+    """The input and output tensors; of a service class as far as its types tell."""
     signature = served.signature
     if signature is None:
         return specs_of(served.route)

@@ -1,4 +1,4 @@
-"""NumberList: the `data` of a tensor that is nothing but numbers, cut out of JSON as it stands.
+"""NumberList: the `data` of a tensor of numbers, cut out of the JSON as text.
 
 What is left of the JSON is small, whatever the tensor's size, and is read as ever; the numbers are
 read once their datatype is known, without an object for each.
@@ -42,7 +42,7 @@ class NumberList:
 
 
 class NotNumbers(Exception):
-    """What was cut out is to be read as ever, by whoever can say what is wrong with it."""
+    """The text is not a list of numbers; the usual parser reports what is wrong."""
 
 
 def parse(text: bytes) -> Any:

@@ -1,4 +1,4 @@
-"""Repository: which models there are, and which of them are loaded.
+"""Repository: lists models, and loads and unloads them.
 
 Source: Triton, docs/protocol/extension_model_repository.md.
 """
@@ -26,7 +26,7 @@ STATES = {  # of a model, as Triton calls them
 
 
 class Repository:
-    """Answers what is asked of a repository: there is one, without a name."""
+    """The one model repository of a server, which has no name."""
 
     def __init__(self, catalog: Catalog) -> None:
         self._catalog = catalog
@@ -60,7 +60,7 @@ class Repository:
 
 
 async def load(lifecycle: Lifecycle, name: str, *, has_parameters: bool) -> None:
-    """Load a model; errors have the words that clients of Triton look for.
+    """Load a model; its errors have the wording that Triton's clients expect.
 
     Raises:
         RequestError: where that is not possible, and why.

@@ -28,7 +28,7 @@ class NoRegion(UnknownModel):
 
 
 class SharedMemory:
-    """Registers, forgets and tells."""
+    """Registers and unregisters regions, and tells their status."""
 
     def __init__(self, catalog: Catalog) -> None:
         self._regions = catalog.regions
@@ -95,7 +95,7 @@ def status(regions: Regions | None, name: str) -> list[Region]:
 
 
 def register(regions: Regions | None, region: Region) -> None:
-    """Let tensors be where a client says.
+    """Register a region.
 
     Raises:
         NotSupported: where clients have no regions.
@@ -113,7 +113,7 @@ def register(regions: Regions | None, region: Region) -> None:
 
 
 def unregister(regions: Regions | None, name: str) -> None:
-    """Forget a region, or all where no name is said; clients do so before there is any."""
+    """Unregister a region, or all without a name; also where none is registered."""
     if regions is not None:
         regions.unregister(name)
 

@@ -1,4 +1,4 @@
-"""Statistics: what a model has done so far, in Triton's words, from what the server counts.
+"""Statistics: what a model has done so far, in Triton's format, from the server's metrics.
 
 Source: Triton, docs/protocol/extension_statistics.md. Times are those of batches: a request is
 said to have waited as long as the oldest one of its batch, on average.

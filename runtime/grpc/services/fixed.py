@@ -16,7 +16,7 @@ _SERVICE = "/inference.GRPCInferenceService"
 
 
 class Fixed:
-    """Says what is, and that it stays so; the same as over REST."""
+    """Tells these settings, and refuses to change them; the same as over REST."""
 
     def __init__(self, catalog: Catalog) -> None:
         self._catalog = catalog

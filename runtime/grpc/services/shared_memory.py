@@ -17,7 +17,7 @@ _SERVICE = "/inference.GRPCInferenceService"
 
 
 class SharedMemory:
-    """Registers, forgets and tells."""
+    """Registers and unregisters regions, and tells their status."""
 
     def __init__(self, catalog: Catalog) -> None:
         self._regions = catalog.regions

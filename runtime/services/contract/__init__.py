@@ -1,1 +1,1 @@
-"""What a method takes and gives: read from its annotations, decoded from bodies, encoded back."""
+"""The contract of a method: its annotations as decoders, encoders and JSON Schema."""

@@ -1,4 +1,4 @@
-"""Answer: what a method returned, as a body by what the client accepts."""
+"""Answer: encodes what a method returned, as the client accepts it."""
 
 import dataclasses
 import datetime as dt

@@ -1,4 +1,4 @@
-"""Binary: bytes and images, as raw bodies or as base64 inside JSON."""
+"""Binary: bytes and images, as raw bodies or in base64 inside JSON."""
 
 import base64
 import binascii

@@ -1,4 +1,4 @@
-"""BodyReader: the bodies of one API to the arguments of its method, by content type."""
+"""BodyReader: decodes the bodies of one API to its arguments, by content type."""
 
 import math
 from typing import Any

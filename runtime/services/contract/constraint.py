@@ -1,4 +1,4 @@
-"""Constraint: what an annotation says of a value beyond its type.
+"""Constraint: limits of a value in an annotation, beyond its type.
 
 `Annotated[int, Gt(0)]` and `Annotated[str, Field(max_length=8)]` say it with the packages
 annotated-types and pydantic, neither of which is imported here.
@@ -75,7 +75,7 @@ def meant(said: Mapping[str, Any]) -> Bounds:
 
 
 def limited(spec: Spec, limits: Bounds) -> Spec:
-    """`spec` with the limits that JSON Schema has words for."""
+    """`spec` with those limits that JSON Schema can express."""
     if spec.kind in _NO_JSON:
         return spec
     schema = dict(spec.schema)
@@ -92,7 +92,7 @@ def limited(spec: Spec, limits: Bounds) -> Spec:
 
 
 def constrained(inner: ValueDecoder, limits: Bounds) -> ValueDecoder:
-    """`inner`, and what it reads is within these limits."""
+    """`inner`, which also checks these limits."""
 
     def read(value: Any, where: str) -> Any:
         made = inner.read(value, where)

@@ -1,4 +1,4 @@
-"""ValueDecoder: one JSON value to the Python value that an annotation asks for."""
+"""ValueDecoder: converts a JSON value to the Python type of an annotation."""
 
 import datetime as dt
 import re
@@ -28,7 +28,7 @@ _WHOLE = re.compile(r"-?[0-9]+")
 
 @dataclass(frozen=True, slots=True)
 class ValueDecoder:
-    """How a value stands in JSON, and how it is read.
+    """The JSON Schema of a value, and the function that reads it.
 
     `read` raises InvalidInput, naming the place, what was expected and what came. `note` is for
     csv, which has neither dtypes nor shapes of its own.

@@ -1,4 +1,4 @@
-"""Form: the parts of a multipart body as the arguments of a method."""
+"""Form: decodes a multipart body to the arguments of a method."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any

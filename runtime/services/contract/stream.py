@@ -1,4 +1,4 @@
-"""StreamWriter: the items of a generator as they leave the server.
+"""StreamWriter: encodes the items of a generator.
 
 JSON lines unless the client accepts text/event-stream (each item one event) or, for strings,
 text/plain; bytes are sent as they are. An error after the first item ends the stream with

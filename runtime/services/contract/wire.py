@@ -1,4 +1,4 @@
-"""Wire: the body that an API takes and the answer that it gives, made from its specs.
+"""Wire: the request body and the answer of an API, from its specs.
 
 instances    {"instances": [...]}: rows of an array or a DataFrame, and every batchable API
 record       the fields of the one dataclass or pydantic model that the method takes
@@ -69,7 +69,7 @@ def fault(
     streaming: bool,
     headers: bool = False,
 ) -> tuple[str, str] | None:
-    """Why no request could be answered so, as what follows the method's name, and a hint."""
+    """Why no request could have this form, as the end of a sentence, and a hint."""
     if not batchable:
         return None
     if headers or streaming:
