@@ -12,6 +12,7 @@ from ..errors import InvalidInput, PayloadTooLarge, UnsupportedMediaType
 from ..manifests.signature import Side
 from . import formats, found, media, tabular
 from .codecs import csv_rows, form_rows, instances, picture
+from .codecs.csv_schema import is_of_cells
 from .media import CSV, JSON, MULTIPART, NPY, is_json
 from .rows import extent, free_values, number_rows, table
 
@@ -182,8 +183,7 @@ def requests(side: Side, wanted: frozenset[str] | None = None) -> tuple[str, ...
 
 def media_of(side: Side, available: Collection[str]) -> tuple[str, ...]:
     """The content types of bodies that rows of `side` may come in, where these formats are."""
-    free = side.layout == "objects"
-    known = (JSON, NPY, media.NPZ, *(() if free else (CSV,)), MULTIPART)
+    known = (JSON, NPY, media.NPZ, *((CSV,) if is_of_cells(side) else ()), MULTIPART)
     pictures = picture.field_of(side) is not None
     return known + of_formats({name for name in available if name != "image" or pictures})
 

@@ -17,9 +17,20 @@ _CELLS = {
     "bool": "(true|false|1|0)",
     "datetime": _DAY,
     "str": _TEXT,
+    "bytes": "([A-Za-z0-9+/]{4})+",
     "category": _TEXT,  # nobody knows which there are
     "object": _TEXT,
 }
+
+
+def is_of_cells(side: Side) -> bool:
+    """Whether a row can be a line: of an array its one axis, else a value of each field."""
+    if side.layout == "array":
+        return all(len(each.shape) <= 2 for each in side.fields)  # noqa: PLR2004
+    plain = {(), (1,)}
+    return side.layout == "columns" or (
+        side.layout == "tensors" and all(each.shape[1:] in plain for each in side.fields)
+    )
 
 
 def csv_schema(side: Side) -> dict[str, Any]:
@@ -66,7 +77,7 @@ def form_schema(side: Side) -> dict[str, Any] | None:
 def _form_field(field: Field) -> dict[str, Any] | None:
     """A value that nothing stands around: any text is one, and none at all may be missing."""
     cell = _cell(field)
-    if cell is None:
+    if cell in {None, _CELLS["bytes"]}:  # a part of a form is bytes as they are
         return None
     if cell == _TEXT:
         return {"type": "string"}
@@ -78,8 +89,7 @@ def _width(side: Side) -> int | None:
     if side.layout == "array":
         shape = side.fields[0].shape[1:]
         return None if len(shape) > 1 else shape[0] if shape else 1
-    is_plain = side.layout == "columns" or all(len(each.shape) == 1 for each in side.fields)
-    return len(side.fields) if is_plain else None
+    return len(side.fields) if is_of_cells(side) else None
 
 
 def _name(field: Field) -> str:

@@ -18,6 +18,12 @@ _TYPES: Mapping[str, Json] = {
     "d": {"type": "string", "format": "date-time"},
     "s": {"type": "string"},
 }
+_BASE64: Json = {"type": "string", "contentEncoding": "base64"}
+_B64: Json = {
+    "type": "object",
+    "properties": {"b64": _BASE64},
+    "required": ["b64"],
+}
 _TIME = (  # of the four centuries that nanoseconds hold whole
     "^(1[7-9]|2[01])[0-9]{2}-(0[1-9]|1[0-2])-(0[1-9]|1[0-9]|2[0-8])"
     r"(T([01][0-9]|2[0-3])(:[0-5][0-9]){2}(\.[0-9]{1,9})?(Z|[-+](0[0-9]|1[0-4]):[0-5][0-9])?)?$"
@@ -84,7 +90,9 @@ def row(side: Side) -> Json:
 
 
 def _given(dtype: str) -> Json:
-    """One value of a request: of times, those that nanoseconds hold."""
+    """One value of a request: of times, those that nanoseconds hold; bytes also as they are."""
+    if column.plain(dtype) == "bytes":
+        return {"anyOf": [_BASE64, _B64]}
     if not dtype.startswith("datetime64[ns"):
         return scalar(dtype)
     return {"type": "string", "pattern": _TIME, "description": "An ISO 8601 time."}
@@ -97,24 +105,28 @@ def _value(field: Field, cell: Callable[[str], Json]) -> Json:
         schema["enum"] = [*field.choices, *([None] if field.is_nullable else [])]
     if field.is_ordered:
         schema = {"enum": [*field.categories, *([None] if field.is_nullable else [])]}
-    if field.is_nullable and "type" in schema:
+    if field.is_nullable and cell(field.dtype) == _given("bytes"):
+        schema = {"anyOf": [*schema["anyOf"], {"type": "null"}]}
+    elif field.is_nullable and schema.get("type"):
         kinds = schema["type"]
         schema["type"] = [*(kinds if isinstance(kinds, list) else [kinds]), "null"]
+    one = schema
     for size in reversed(field.shape[1:]):
         exact: Json = {} if size is None else {"minItems": size, "maxItems": size}
         schema = {"type": "array", "items": schema} | exact
-    return schema
+    is_one_cell = cell is _given and field.shape[1:] == (1,)  # which may stand alone
+    return {"anyOf": [schema, one]} if is_one_cell else schema
 
 
 def scalar(dtype: str) -> Json:
-    """One value of a dtype."""
+    """One value of a dtype in an answer."""
     dtype = column.plain(dtype)
     if dtype == "object":
         return {}
     if dtype == "category":
         return {"type": ["string", "number", "boolean"]}
     if dtype == "bytes":
-        return {"type": "string", "contentEncoding": "base64"}
+        return _B64
     letter = "f" if dtype == "bfloat16" else dtype[0]
     return dict(_TYPES.get(letter, {})) | _limits(dtype, letter)
 

@@ -6,7 +6,7 @@ What `bare` and `raw` read: only what every reader of the document can rely on i
 from typing import Any
 
 from ...data import media
-from ...data.codecs.csv_schema import csv_schema
+from ...data.codecs.csv_schema import csv_schema, is_of_cells
 from ...data.rows.schema import of_some_rows, record, row
 from ...manifests.signature import Side
 from ..paths import BINARY
@@ -70,4 +70,4 @@ def tables(served: Served) -> dict[str, Json]:
         return {}
     arrays = {media.NPY: BINARY, media.NPZ: BINARY}
     inputs = served.signature.inputs
-    return arrays if inputs.layout == "objects" else {media.CSV: csv_schema(inputs)} | arrays
+    return {media.CSV: csv_schema(inputs)} | arrays if is_of_cells(inputs) else arrays

@@ -81,7 +81,8 @@ def _model(served: Served) -> Iterator[tuple[str, Json]]:
     counts = _object(model_stats={"type": "array", "items": {"type": "object"}})
     what = f"What {served.name} has done."
     yield f"{path}/stats", _get(f"v2_statistics_{name}", what, counts)
-    yield f"{path}/infer", _infer(served, name)
+    if not served.route.streaming:  # which other calls answer
+        yield f"{path}/infer", _infer(served, name)
 
 
 def _infer(served: Served, name: str) -> Json:
@@ -89,7 +90,7 @@ def _infer(served: Served, name: str) -> Json:
     answer = _object(
         model_name={"type": "string"},
         model_version={"type": "string"},
-        outputs={"type": "array", "items": _tensor(outputs)},
+        outputs={"type": "array", "items": _answered(served, outputs)},
     )
     request = {
         "type": "object",
@@ -111,6 +112,18 @@ def _infer(served: Served, name: str) -> Json:
 _SIZES: Json = {"type": "array", "items": {"type": "integer"}}
 
 
+def _answered(served: Served, specs: list[Spec]) -> Json:
+    """A tensor of an answer; that of an author's class has the datatype that it turns out to be."""
+    return _tensor(specs if served.signature is not None else [])
+
+
+def _asked_freely(specs: list[Spec]) -> Json:
+    """A tensor of a request of which nothing is known for sure; one text may stand alone."""
+    said = _tensor(specs)
+    data = {"anyOf": [said["properties"]["data"], {"type": "string"}]}
+    return said | {"properties": said["properties"] | {"data": data}}
+
+
 def _tensor(specs: list[Spec]) -> Json:
     """Any of these; nested lists of values, or flat ones."""
     kinds = sorted({spec.datatype for spec in specs})
@@ -126,7 +139,7 @@ def _inputs(served: Served, specs: list[Spec]) -> Json:
     """The tensors that the model takes; a matrix of columns, or one by one, beside its own."""
     side = served.signature.inputs if served.signature is not None else OBJECTS
     if side.layout == "objects" or not side.fields:
-        return {"type": "array", "items": _tensor(specs), "minItems": 1}
+        return {"type": "array", "items": _asked_freely(specs), "minItems": 1}
     is_only = len(specs) == 1
     told = [
         _asked(spec, field, is_only=is_only) for spec, field in zip(specs, side.fields, strict=True)
@@ -143,6 +156,8 @@ def _asked(spec: Spec, field: Field, *, is_only: bool) -> Json:
     ]
     width = len(sizes)
     value = scalar(field.dtype) if spec.datatype != "BYTES" else {"type": "string"}
+    if field.is_nullable and value.get("type") == "number":
+        value = value | {"type": ["number", "null"]}
     shape = {"type": "array", "prefixItems": sizes, "minItems": width, "maxItems": width}
     nested = value
     for size in reversed(spec.shape[1:]):

@@ -207,3 +207,18 @@ def test_nobody_brings_models_to_a_class(client):
     assert answer.status_code == 501
     assert "a service class has the models" in answer.json()["error"]
     assert client.get("/v2/health/ready").status_code == 200
+
+
+def test_openapi_promises_of_a_class_what_it_holds(client):
+    """What it answers is not known before; what streams is asked elsewhere; one text may stand alone."""
+    paths = client.get("/openapi.json").json()["paths"]
+    assert "/v2/models/words/infer" not in paths
+    operation = paths["/v2/models/weigh/infer"]["post"]
+    answer = operation["responses"]["200"]["content"]["application/json"]["schema"]
+    assert answer["properties"]["outputs"]["items"]["properties"]["data"] == {"type": "array"}
+    request = paths["/v2/models/shout/infer"]["post"]["requestBody"]["content"]["application/json"]
+    data = request["schema"]["properties"]["inputs"]["items"]["properties"]["data"]
+    assert {"type": "string"} in data["anyOf"]
+    tensor = {"name": "text", "shape": [], "datatype": "BYTES", "data": "abc"}
+    said = client.post("/v2/models/shout/infer", json={"inputs": [tensor]}).json()
+    assert said["outputs"][0]["data"] == ["ABC"]

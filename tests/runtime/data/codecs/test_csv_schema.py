@@ -6,10 +6,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from modelbundle.runtime.data.codecs.csv_schema import csv_schema, form_schema
-from modelbundle.runtime.data.payload import Codec
+from modelbundle.runtime.data.codecs.csv_schema import csv_schema, form_schema, is_of_cells
+from modelbundle.runtime.data.payload import Codec, media_of
 from modelbundle.runtime.data.rows.table import rows
-from modelbundle.runtime.manifests.signature import Field, Side
+from modelbundle.runtime.manifests.signature import OBJECTS, Field, Side
 
 SIDES = [
     Side("array", (Field("x", "float32", (None, 3)),)),
@@ -35,6 +35,7 @@ SIDES = [
             Field("since", "datetime64[us]", (None,)),
         ),
     ),
+    Side("tensors", (Field("b", "bytes", (None,)), Field("n", "int32", (None, 1)))),
 ]
 
 
@@ -66,12 +67,28 @@ def test_a_body_is_told_from_what_is_none(side, text, fits):
     [
         Side("array", (Field("x", "float32", (None, None)),)),
         Side("array", (Field("x", "float32", (None, 2, 2)),)),
-        Side("columns", (Field("c", "bytes", (None,)),)),
+        Side("columns", (Field("c", "complex64", (None,)),)),
     ],
-    ids=["any width", "matrices", "categories"],
+    ids=["any width", "matrices", "complex"],
 )
 def test_what_no_pattern_tells_is_only_not_empty(side):
     assert csv_schema(side) == {"type": "string", "minLength": 1}
+
+
+@pytest.mark.parametrize(
+    ("side", "is_so"),
+    [
+        *((side, True) for side in SIDES),
+        (Side("array", (Field("x", "float32", (None, None)),)), True),
+        (Side("array", (Field("x", "float32", (None, 2, 2)),)), False),
+        (Side("tensors", (Field("x", "int8", (None,)), Field("y", "int8", (None, 2)))), False),
+        (OBJECTS, False),
+    ],
+)
+def test_csv_is_announced_where_every_value_can_be_a_cell(side, is_so):
+    """It was for pictures and tensors, too, of which no line was ever taken."""
+    assert is_of_cells(side) is is_so
+    assert ("text/csv" in media_of(side, ())) is is_so
 
 
 def test_a_form_takes_any_text_and_nothing_where_a_value_may_be_missing():

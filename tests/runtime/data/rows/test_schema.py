@@ -54,3 +54,22 @@ def test_booleans_that_may_be_missing():
     assert cell("category") == {"type": ["string", "number", "boolean"]}
     assert cell("category", is_nullable=True)["type"][-1] == "null"
     assert cell("object") == {}
+
+
+def test_a_list_of_one_value_may_be_that_value():
+    """As `table` reads it, and answers do not have it."""
+    one = Side("tensors", (Field("x", "str", (None, 1)),))
+    listed, alone = schema.record(one)["properties"]["x"]["anyOf"]
+    assert (listed["type"], alone) == ("array", {"type": "string"})
+    assert schema.prediction(one)["properties"]["x"] == listed
+    assert table.gather(one, [{"x": "a"}])["x"].tolist() == [["a"]]
+    assert table.gather(one, [{"x": ["a"]}])["x"].tolist() == [["a"]]
+
+
+def test_bytes_are_base64_and_answered_under_a_name():
+    """The schema of answers promised the string alone."""
+    text, named = cell("bytes")["anyOf"]
+    answered = schema.prediction(side("bytes"))["properties"]["x"]
+    assert answered == named == {"type": "object", "properties": {"b64": text}, "required": ["b64"]}
+    assert table.to_instances({"x": np.array([b"a"], object)}) == [{"x": {"b64": "YQ=="}}]
+    assert cell("bytes", is_nullable=True)["anyOf"] == [text, named, {"type": "null"}]
