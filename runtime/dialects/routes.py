@@ -44,6 +44,7 @@ ROUTES: Mapping[str, tuple[str, ...]] = {
         "/ping",
         "/predictions/{model}",
         "/wfpredict/{workflow}",
+        "/api-description",
         "OPTIONS /",
     ),
     "seldon": (

@@ -66,6 +66,7 @@ class Torchserve:
             Rule(_SENT, f"/explanations{_MODEL}", self._explain, f"/explanations/{name}"),
             Rule(_SENT, "/wfpredict/[^/]+", self._no_workflow, "/wfpredict/{workflow}"),
             Rule(_OPTIONS, "/", self._describe, "OPTIONS /"),
+            Rule(GET, "/api-description", self._describe, "/api-description"),
             Rule(_OPTIONS, f"/predictions{_MODEL}", self._describe, f"/predictions/{name}"),
         ]
 

@@ -196,6 +196,17 @@ def as_reply(answer: Payload | Stream) -> Reply:
     return Reply(body, content_type=answer.content_type)
 
 
+def only(reply: Reply) -> Reply:
+    """The one prediction in the envelope of an answer; any other answer as it is."""
+    if not isinstance(reply.body, bytes) or reply.content_type != JSON:
+        return reply
+    value = instances.exact(reply.body)
+    is_one = type(value) is dict and value.keys() == {"predictions"}
+    if not is_one or len(value["predictions"]) != 1:
+        return reply
+    return Reply(instances.written(value["predictions"][0]))
+
+
 def codec_of(served: Served) -> Codec:
     """Reads and writes the rows of a model; those of an author's class are any JSON."""
     settings = served.settings

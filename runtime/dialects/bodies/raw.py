@@ -16,7 +16,7 @@ from ...manifests.signature import Field
 from ..inquiry import Inquiry
 from ..reply import Reply
 from ..served import Served
-from .bare import Bare, answer, answer_bytes, answer_rows, as_reply
+from .bare import Bare, answer, answer_bytes, answer_rows, as_reply, only
 
 OCTETS = "application/octet-stream"
 TEXT = "text/plain"
@@ -28,6 +28,7 @@ _WHOLE = frozenset({"data", "body"})
 
 _MAGIC = {b"\x89PNG\r\n\x1a\n": media.PNG, b"\xff\xd8\xff": media.JPEG}
 _MOST_FIELDS = 1024
+_OF_ONE = 2  # axes of a field that may have one value in each row
 
 
 class Raw:
@@ -95,8 +96,8 @@ class Raw:
         field = self._only
         if self._takes_bytes:
             return await answer_bytes(self._served, self._inquiry, [body], "single")
-        if field is not None and field.dtype == "str":
-            return await self._rows([_text(body)])
+        if field is not None and field.dtype == "str" and len(field.shape) <= _OF_ONE:
+            return await self._rows([self._alone(field, _text(body))])
         guessed = _pictured(body)
         if guessed or (self._served.signature is None and kind):
             return await self._called(body, guessed or kind)
@@ -126,7 +127,16 @@ class Raw:
         if self._takes_bytes and len({part.name for part in parts} - _WHOLE) <= 1:
             files = [part.body for part in parts]
             return await answer_bytes(self._served, self._inquiry, files, "listed")
-        return await self._called(self._inquiry.body, content_type)
+        told = await self._called(self._inquiry.body, content_type)
+        names = {part.name for part in parts}
+        is_record = len(names) == len(parts) > 1  # which is one row, as it is in any other form
+        return only(told) if is_record else told
+
+    def _alone(self, field: Field, value: str) -> Any:
+        """A value as the whole of a row."""
+        signature = self._served.signature
+        is_array = signature is None or signature.inputs.layout == "array"
+        return value if is_array else {field.name: value}
 
     async def _rows(self, rows: list[Any]) -> Reply:
         return await answer_rows(self._served, self._inquiry, Bare(rows, "single"), self._accept)

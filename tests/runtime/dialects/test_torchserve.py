@@ -2,11 +2,23 @@
 
 import json
 
+import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from modelbundle.runtime.manifests.route import Route
+from modelbundle.runtime.manifests.signature import Field, Side
+
+from ..conftest import Servers, write_bundle, write_model
 from .zoo import zoo_server
+
+
+class Loud:
+    """Says words louder."""
+
+    def predict(self, batch):
+        return [str(word).upper() for word in np.ravel(batch["word"])]
 
 
 @pytest.fixture(scope="module")
@@ -50,7 +62,31 @@ def test_fields_of_a_form(client):
     assert client.post("/predictions/shout", data={"data": "a b&c"}).json() == "A B&C"
     person = {"age": "3", "city": "Oslo"}
     assert client.post("/predictions/people", data=person).json() == "Oslo 3"
+    parts = {name: (None, value) for name, value in person.items()}
+    assert client.post("/predictions/people", files=parts).json() == "Oslo 3"
     assert client.post("/predictions/sums", data={"data": "[1, 2]"}).json() == 3.0
+
+
+@pytest.mark.parametrize(
+    ("layout", "shape"), [("tensors", (None,)), ("tensors", (None, 1)), ("columns", (None,))]
+)
+def test_text_is_the_whole_of_a_row_with_one_name(tmp_path, layout, shape):
+    """As it is where the model has no name for it: it was refused for not being an object."""
+    inputs = Side(layout, (Field("word", "str", shape),))
+    write_model(tmp_path / "models" / "loud", Loud(), inputs=inputs, outputs=Side("objects"))
+    serve = {"workers": 1, "isolation": "thread", "dialects": ["native", "torchserve"]}
+    routes = [Route("/predict", "predict", model="loud")]
+    bundle = write_bundle(tmp_path, models=("loud",), routes=routes, serve=serve)
+    started = Servers(tmp_path)
+    try:
+        with started.start(bundle).client() as client:
+            assert client.put("/predictions/loud", content=b"a b").json() == "A B"
+            assert client.post("/predictions/loud", data={"data": "a b"}).json() == "A B"
+            assert client.post("/predictions/loud", json={"word": "a b"}).json() == "A B"
+            said = {"content-type": "text/plain"}
+            assert client.post("/predictions/loud", content=b"", headers=said).json() == ""
+    finally:
+        started.stop()
 
 
 @pytest.mark.parametrize(
@@ -126,6 +162,7 @@ def test_it_describes_itself(client):
     told = client.options("/").json()
     assert told["openapi"].startswith("3.")
     assert "/predictions/sums" in told["paths"]
+    assert client.get("/api-description").json() == told
     one = client.options("/predictions/sums").json()
     assert one["paths"] == {"/predictions/sums": told["paths"]["/predictions/sums"]}
     assert client.options("/predictions/nothing").status_code == 404
