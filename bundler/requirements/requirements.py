@@ -14,7 +14,7 @@ from .lock.given import Given
 RUNTIME = (
     "numpy>=1.26",
     "orjson>=3.10",
-    "pysimdjson>=7.0",
+    "pysimdjson>=7.0; python_version < '3.14'",  # no wheels beyond; `number_rows` does without
     "prometheus-client>=0.20",
     "starlette>=0.40",
     "uvicorn>=0.30",
