@@ -3,7 +3,7 @@
 import os
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -95,4 +95,5 @@ def _file(path: Path) -> Iterator[Sink]:
         disk.sync_directory(path.parent)
     finally:
         os.close(descriptor)
-        disk.remove(temporary)
+        with suppress(OSError):  # what is not removed goes with the next export
+            disk.remove(temporary)

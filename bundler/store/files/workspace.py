@@ -77,7 +77,8 @@ class Workspace:
             disk.write(path, data, mode)
             yield path
         finally:
-            disk.remove(path)
+            with suppress(OSError):  # whatever was done with it says more
+                disk.remove(path)
 
     def hold(self, digest: str) -> None:
         """Keep the blob from garbage collection, whether or not it is there yet."""
@@ -93,7 +94,8 @@ class Workspace:
                 self._held[digest] -= 1
                 if self._held[digest] <= 0 and self._path is not None:
                     del self._held[digest]
-                    disk.remove(self._path / HELD / digest.removeprefix("sha256:"))
+                    with suppress(OSError):  # it is kept, then, while this process lives
+                        disk.remove(self._path / HELD / digest.removeprefix("sha256:"))
 
     @contextmanager
     def holding(self, digests: Iterable[str]) -> Iterator[None]:

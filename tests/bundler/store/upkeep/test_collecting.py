@@ -133,6 +133,16 @@ def test_what_cannot_be_held_is_told(store, save):
         copied.directory(item)
 
 
+def test_what_cannot_be_let_go_is_no_failure_of_what_has_succeeded(store, save):
+    """An archive that is written, or an item that is durable, is not told as lost."""
+    item = save()
+    with store.hold(item):
+        for held in (store._workspace.path / "held").iterdir():
+            held.unlink()
+            held.mkdir()  # no unlink takes it away
+    assert store.verify() == []
+
+
 def test_a_directory_stays_while_the_process_that_asked_for_it_lives(store, save):
     item = save()
     reader = Store(store.root)
