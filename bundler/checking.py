@@ -1,4 +1,4 @@
-"""Check a bundle: its bytes against their digests, and its models against their samples."""
+"""`bundle test`: checks a bundle's digests, and its models against their samples."""
 
 import json
 import os

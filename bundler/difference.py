@@ -1,4 +1,4 @@
-"""`bundle diff`: what one bundle or model has otherwise than another."""
+"""`bundle diff`: the differences of two bundles or models."""
 
 import json
 from collections.abc import Mapping

@@ -1,4 +1,4 @@
-"""Direct: a server on this machine is asked without the proxy that the environment names."""
+"""Direct: connections to this machine that ignore the environment's proxy settings."""
 
 from http.client import HTTPResponse
 from typing import cast

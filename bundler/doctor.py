@@ -1,4 +1,4 @@
-"""Doctor: what this machine has for our work, and what it lacks; nothing is changed or loaded."""
+"""Doctor: checks what this machine has and lacks; changes nothing."""
 
 import os
 import platform

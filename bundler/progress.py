@@ -1,4 +1,4 @@
-"""How the library tells of its steps: an injected object, so that it never prints."""
+"""Progress: how the library reports its steps, as it never prints."""
 
 from contextlib import AbstractContextManager, nullcontext
 from typing import Protocol
@@ -27,7 +27,7 @@ class _Still:
 
 
 class NullProgress:
-    """Nobody is watching."""
+    """A Progress that shows nothing."""
 
     def step(self, text: str) -> None:
         """Say nothing."""

@@ -1,4 +1,4 @@
-"""Scratch: folders for temporary files outside of the store, where `TMPDIR` says."""
+"""Scratch: directories for temporary files outside of the store, in `TMPDIR`."""
 
 import shutil
 import tempfile

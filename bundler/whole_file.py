@@ -1,4 +1,4 @@
-"""WholeFile: a file of a person's own that is written whole or not at all."""
+"""WholeFile: writes a user's file atomically."""
 
 import errno
 import os

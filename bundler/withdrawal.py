@@ -1,4 +1,4 @@
-"""Withdrawal: trust that was given on this machine is taken back, with what rests on it."""
+"""Withdrawal: withdraws trust that was given on this machine."""
 
 import json
 from contextlib import suppress
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Withdrawal:
-    """What is trusted no longer, and what still runs all the same.
+    """What is no longer trusted, and what still runs.
 
     digests   those that were withdrawn: what was asked for, then the bundles that were trusted for
               no other reason than that they were built of it

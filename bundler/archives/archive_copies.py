@@ -1,4 +1,4 @@
-"""ArchiveCopies: lost bytes looked for in an archive, or in an unpacked bundle."""
+"""ArchiveCopies: looks for lost bytes in an archive, or in an unpacked bundle."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass

@@ -1,4 +1,4 @@
-"""Exporting: an item of the store as an archive, the same bytes on every machine."""
+"""Exporting: writes an item of the store as an archive, with the same bytes on every machine."""
 
 from collections.abc import Callable
 from dataclasses import dataclass

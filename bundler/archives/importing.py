@@ -1,4 +1,4 @@
-"""Importing: an archive becomes an item of the store, whole or not at all, and never trusted."""
+"""Importing: adds an archive to the store, completely or not at all, and never as trusted."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass

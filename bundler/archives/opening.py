@@ -1,4 +1,4 @@
-"""Opening: from what a person names to a source, told by its content."""
+"""Opening: opens an archive by path, URL or stdin; its content tells its format."""
 
 import os
 import stat as modes
@@ -90,7 +90,7 @@ def _of_stream(file: Any, where: str) -> Source:
 
 
 class _Whole:
-    """A stream with its beginning put back."""
+    """A stream with the bytes that were read from its beginning put back."""
 
     def __init__(self, beginning: bytes, file: Any) -> None:
         self._beginning = beginning

@@ -1,4 +1,4 @@
-"""Source: an archive that is being read, wherever it is and in whatever order."""
+"""Source: an archive that is being read, from any place and in any order."""
 
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
@@ -52,7 +52,7 @@ class Source(Protocol):
 
 
 def inventory(source: Source) -> tuple[Announcement, Inventory]:
-    """What the documents of an archive say: first of all, and before anything else is taken.
+    """Read the documents of an archive, before any other member is read.
 
     Raises:
         InvalidArchive: when they are not as they were written.
@@ -79,7 +79,7 @@ def refused(where: str, name: str | bytes, why: str, hint: str | None = None) ->
 
 
 def take(size: int, read: Read) -> bytes | None:
-    """Exactly `size` bytes; None where there are fewer."""
+    """Read exactly `size` bytes; None if there are fewer."""
     data = bytearray(size)
     view, done = memoryview(data), 0
     while done < size:

@@ -1,4 +1,4 @@
-"""Bench: a subject, the generator that asks it, and the instruments beside it."""
+"""Bench: measures a server with a load generator and probes."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -17,7 +17,7 @@ Tick = Callable[[float], None]
 
 
 class CutRound(KeyboardInterrupt):
-    """Somebody wants to stop; `round` is what had been measured by then."""
+    """The user wants to stop; `round` is what was measured until then."""
 
     def __init__(self, cut: Round) -> None:
         super().__init__("cut")

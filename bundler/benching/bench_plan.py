@@ -1,4 +1,4 @@
-"""BenchPlan: what a person wants to be measured."""
+"""BenchPlan: the loads that a user wants measured."""
 
 from dataclasses import dataclass
 from typing import Any, Self

@@ -1,4 +1,4 @@
-"""PairedRun: two subjects in one paired run, A B B A, so that the machine's moods hit both."""
+"""PairedRun: measures two subjects in the order A B B A, so that drift affects both alike."""
 
 from dataclasses import dataclass, field
 from typing import Any

@@ -1,4 +1,4 @@
-"""Rate: how many requests a second an open loop shall see, said outright or of the capacity."""
+"""Rate: the request rate of an open loop, absolute or as a share of the capacity."""
 
 from dataclasses import dataclass
 

@@ -1,4 +1,4 @@
-"""Round: one load, what came back, and what the server used meanwhile."""
+"""Round: one load, the answers, and the resources that the server used."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass

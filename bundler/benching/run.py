@@ -1,4 +1,4 @@
-"""Run: one subject under every load of a plan, from a first look to the cost of a call."""
+"""Run: measures one subject under every load of a plan."""
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager

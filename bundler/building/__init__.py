@@ -1,1 +1,1 @@
-"""A project and its models become one immutable bundle."""
+"""Builds a bundle from a project and its models."""

@@ -1,4 +1,4 @@
-"""`bundle build`: a project and its saved models become one immutable bundle."""
+"""`bundle build`: makes a bundle from a project and its saved models."""
 
 from collections.abc import Mapping
 from contextlib import nullcontext

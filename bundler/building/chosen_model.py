@@ -1,4 +1,4 @@
-"""Which saved models a bundlefile means right now."""
+"""The saved models that a bundlefile refers to at this moment."""
 
 import json
 from collections.abc import Mapping
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class ChosenModel:
-    """A saved model in the part it plays in a bundle."""
+    """A saved model, with its entry in the bundlefile."""
 
     alias: str
     item: "Item"

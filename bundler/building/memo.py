@@ -1,4 +1,4 @@
-"""Memo: what the last build of a project was made of, so that the same is not planned again.
+"""Memo: remembers the inputs of the last build, so that an unchanged project is not built again.
 
 Only what the command line asks for most: a project as it is. Whatever a build reads is part of the
 state, by content; where that cannot be said, nothing is remembered. It saves work, and nothing

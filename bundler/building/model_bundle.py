@@ -1,4 +1,4 @@
-"""A bundle for a moment: serve a saved model, or a project, without building anything.
+"""A temporary bundle, to serve a saved model or a project without building it.
 
 It has no lock, no vendored runtime and no digest that anyone keeps: it is a directory of links in
 the store's file system, for the current environment, gone when the server ends.

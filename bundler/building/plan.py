@@ -1,4 +1,4 @@
-"""Plan: everything that a build will put into a bundle, decided before a byte is written."""
+"""Plan: everything that a build will put into a bundle, decided before anything is written."""
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace

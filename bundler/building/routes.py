@@ -1,4 +1,4 @@
-"""Which routes a bundle answers: read from the service's source, or one for each method.
+"""The routes of a bundle: those of its service class, or one per model method.
 
 A bundle without a service serves the methods of its first model at `/<method>`; where it has
 several models, each one's methods are also at `/<alias>/<method>`.

@@ -1,4 +1,4 @@
-"""Tunings: what a bundlefile says of how its models compute, held against the models."""
+"""Tunings: checks `precision` and `compile` of a bundlefile against the models."""
 
 from collections.abc import Iterable, Iterator, Mapping
 from typing import TYPE_CHECKING

@@ -1,4 +1,4 @@
-"""Python brought along, for base images that hold none: as its publisher's archive, by digest."""
+"""Fetches the Python archive for base images without Python."""
 
 from collections.abc import Iterable
 from pathlib import Path

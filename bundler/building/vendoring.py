@@ -1,4 +1,4 @@
-"""`bundle vendor`: everything that a rebuild needs, in a folder for where no network is."""
+"""`bundle vendor`: fetches everything that a build without a network needs."""
 
 import re
 from collections.abc import Iterator, Sequence

@@ -1,4 +1,4 @@
-"""Versions: the saved models that one entry of a bundlefile means."""
+"""Versions: the saved models that one entry of a bundlefile refers to."""
 
 import re
 from collections.abc import Sequence

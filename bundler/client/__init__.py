@@ -1,1 +1,1 @@
-"""A client of bundles' servers: typed from the contract, binary on the wire, patient where safe."""
+"""The Python client: typed from the server's contract, binary on the wire, with safe retries."""

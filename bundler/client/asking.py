@@ -1,4 +1,4 @@
-"""Asking: calls in Python as questions, and replies as values; the same for both clients."""
+"""Asking: converts calls to requests and replies to values, for both clients."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -21,7 +21,7 @@ from .wire.reply import Reply
 
 @dataclass(frozen=True, slots=True)
 class Call:
-    """A question, and how its reply is read."""
+    """A request, and how its reply is decoded."""
 
     route: Route
     question: Question

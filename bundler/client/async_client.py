@@ -1,4 +1,4 @@
-"""AsyncClient: a bundle's server as an object, for a caller that awaits."""
+"""AsyncClient: asks a server with async methods."""
 
 import asyncio
 import time

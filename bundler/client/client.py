@@ -1,4 +1,4 @@
-"""Client: a bundle's server as an object, for a caller that waits."""
+"""Client: asks a server with blocking methods."""
 
 import time
 from collections.abc import Callable, Iterator, Mapping

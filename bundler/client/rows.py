@@ -1,4 +1,4 @@
-"""Rows: what a caller has - arrays, DataFrames, lists - as a body, checked before it is sent."""
+"""Rows: encodes arrays, DataFrames and lists as a body, after checking them."""
 
 import datetime as dt
 import sys

@@ -1,4 +1,4 @@
-"""Source: the contract of what a person names: a server, a bundle, a model. Nothing runs."""
+"""Source: finds the contract of a server, a bundle or a model, without running any."""
 
 import json
 from dataclasses import dataclass

@@ -1,4 +1,4 @@
-"""Stub: the text of a typed client in Python, of the standard library and NumPy alone.
+"""Stub: generates a typed client that needs only the standard library and NumPy.
 
 Whatever a server says of itself stands in it as literals, so that no name, path or text of it can
 become code.

@@ -1,4 +1,4 @@
-"""Values: the body of an answer as what a caller works with."""
+"""Values: decodes the body of an answer."""
 
 from typing import Any, Literal
 

@@ -1,1 +1,1 @@
-"""A bundle becomes a container image."""
+"""Images: makes a container image from a bundle."""

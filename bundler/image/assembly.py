@@ -1,4 +1,4 @@
-"""Assembly: an image as its manifest, its configuration and its layers, none of them written yet.
+"""Assembly: an image as manifest, configuration and layers, before any of it is written.
 
 The manifest of OCI (image-spec, manifest.md): the base's layers as they were published, then ours,
 uncompressed, so that their digests depend on no compressor.

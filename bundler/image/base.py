@@ -1,4 +1,4 @@
-"""Base: the image below a bundle's own layers, of which nothing is fetched before it is needed."""
+"""Base: the base image of a bundle's image; its layers are fetched only when needed."""
 
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -31,7 +31,7 @@ _DIRECTORIES = ("oci:", "/", "./", "../", "~")
 
 @dataclass(frozen=True, slots=True)
 class BaseLayer:
-    """One layer as it was published: its bytes are never changed."""
+    """One layer of a base image; its bytes are never changed."""
 
     media_type: str
     blob: Blob

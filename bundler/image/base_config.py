@@ -1,4 +1,4 @@
-"""The configuration of a base image, which came from elsewhere, read for what we use of it."""
+"""The configuration of a base image, which is untrusted: only checked parts are used."""
 
 from collections.abc import Mapping
 from typing import Any

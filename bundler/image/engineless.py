@@ -1,4 +1,4 @@
-"""Engineless: the image of a bundle without a container engine.
+"""Engineless: makes the image of a bundle without a container engine.
 
 An image is its base and files on top of it. Where no command has to run in the image, nothing is
 needed but the bytes: the base's layers stay where they are until somebody wants them, the
@@ -64,7 +64,7 @@ def plan(
 
 
 class Engineless:
-    """One image on its way; to a `keeper`, where an engine is to have it."""
+    """One image that is being made, for a `keeper` if an engine is to have it."""
 
     def __init__(
         self,
@@ -195,7 +195,7 @@ class Engineless:
 
 
 class _Delivery:
-    """Only what is not there travels; the manifest is last."""
+    """Writes an image to its destination: only missing blobs, and the manifest last."""
 
     def __init__(
         self, place: Registry | Directory, progress: Progress, mounts: Mapping[str, str]

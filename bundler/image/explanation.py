@@ -1,4 +1,4 @@
-"""Explanation: what the image of a bundle will consist of, and who can make it, before it is."""
+"""Explanation: layers, sizes and possible engines of an image, before it is made."""
 
 from typing import TYPE_CHECKING, Any
 

@@ -1,4 +1,4 @@
-"""Image: a bundle built into a container image, with an engine or without, and pushed."""
+"""Image: makes a container image from a bundle, with an engine or without, and pushes it."""
 
 import re
 from collections.abc import Mapping, Sequence
@@ -43,7 +43,7 @@ def containerize(
     policy: Path | None = None,
     progress: Progress | None = None,
 ) -> MadeImage:
-    """Make the image of the bundle `item`, and bring it to where `options` say.
+    """Make the image of the bundle `item`, and bring it to the destination in `options`.
 
     Runs nothing of the bundle. A trusted bundle's digest is written into the image, so that the
     server in it may load what executes code.

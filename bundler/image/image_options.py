@@ -1,4 +1,4 @@
-"""ImageOptions: which image is wanted of a bundle, what makes it, and where it goes."""
+"""ImageOptions: tag, base, engine and destination of an image."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -13,7 +13,7 @@ EngineName = Literal["auto", "none", "docker", "buildkit", "podman", "buildah"]
 
 @dataclass(frozen=True, slots=True)
 class ImageOptions:
-    """Which image is wanted, what makes it, and where it goes.
+    """The options of `bundle containerize`.
 
     tags         of the image; none: one made of its name and version
     push         whether it goes to the registry in each of its tags

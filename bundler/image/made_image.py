@@ -1,4 +1,4 @@
-"""MadeImage: what came of a bundle."""
+"""MadeImage: the result of `bundle containerize`."""
 
 from dataclasses import dataclass
 

@@ -1,4 +1,4 @@
-"""A base image brought along: copied into an OCI layout, byte by byte, under its own digest."""
+"""Copies a base image into an OCI layout, unchanged, for builds without a network."""
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path

@@ -1,1 +1,1 @@
-"""What an image is made of: layers that are the same bytes on every machine."""
+"""Image layers whose bytes are the same on every machine."""

@@ -1,4 +1,4 @@
-"""The files of a bundle, divided by what makes them change."""
+"""Divides the files of a bundle into layers, by how often they change."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -15,7 +15,7 @@ _DOCUMENTS = ("bundle.json", "openapi.json", "sbom.cdx.json", "Containerfile")
 
 @dataclass(frozen=True, slots=True)
 class Share:
-    """Files of a bundle that change together, and why they do."""
+    """Files of a bundle that change together."""
 
     kind: str
     name: str
@@ -29,7 +29,7 @@ class Share:
 
 
 def divide(manifest: BundleManifest, files: Sequence[FileEntry]) -> list[Share]:
-    """Every file of the bundle but its wheels, from what seldom changes to what always does."""
+    """All files of the bundle but its wheels, from the least to the most often changed."""
     left = [entry for entry in files if not entry.path.startswith(_WHEELS)]
     shares = list(_models(manifest, left))
     taken = {entry.path for share in shares for entry in share.files}

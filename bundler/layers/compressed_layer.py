@@ -1,4 +1,4 @@
-"""CompressedLayer: a layer that travels smaller, written down once to know its digest.
+"""CompressedLayer: a compressed layer, written to a temporary file to learn its digest.
 
 Layers are uncompressed unless somebody asks: what a compressor makes depends on its version, so
 the digests of compressed layers, and of manifests that name them, differ between machines. The

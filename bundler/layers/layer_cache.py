@@ -1,4 +1,4 @@
-"""LayerCache: what images were made of, kept for the next one; nothing rests on any of it.
+"""LayerCache: a cache of unpacked packages, bytecode, interpreters and layer digests.
 
 Trees of unpacked packages, Python's compiled files, archives of Python and what layers were
 called. An entry is of use as long as a bundle in the store would ask for it, or a process has it

@@ -1,4 +1,4 @@
-"""LayerMemo: which digest a layer of given contents had, so that weights are hashed once.
+"""LayerMemo: remembers the digest of a layer by its contents, so that weights are hashed once.
 
 It saves work and nothing rests on it: what is written or sent is hashed again on its way.
 """

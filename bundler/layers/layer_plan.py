@@ -1,4 +1,4 @@
-"""LayerPlan: which layers a bundle's image gets on top of its base, known before one is made."""
+"""LayerPlan: the layers of a bundle's image on top of its base, before any is made."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace

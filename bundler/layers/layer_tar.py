@@ -1,4 +1,4 @@
-"""LayerTar: a layer as an uncompressed tar that is nowhere written down.
+"""LayerTar: a layer as a tar stream, generated while it is read.
 
 Its members lie where they are, in the store or in a tree of packages; their bytes pass by when
 somebody reads. So a layer of gigabytes costs no disk, and an upload goes on in the middle of it.

@@ -1,1 +1,1 @@
-"""What the author wrote: the bundlefile, the sources, and what must not travel with them."""
+"""The author's project: bundlefile, source files, ignore rules, secrets."""

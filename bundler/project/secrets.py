@@ -1,4 +1,4 @@
-"""What looks like a secret: file names that stay out of bundles, and texts that nobody ships."""
+"""Secrets: file names and texts that must not get into a bundle."""
 
 import re
 

@@ -1,4 +1,4 @@
-"""SourceFile: one file of a project on its way into a bundle, and what would stop it."""
+"""SourceFile: a file of a project, and the reasons why it may not be bundled."""
 
 import unicodedata
 from collections.abc import Iterable, Iterator

@@ -1,4 +1,4 @@
-"""SourceTree: the files of a project that go into its bundle, and a refusal of those that must not.
+"""SourceTree: the files of a project that go into its bundle.
 
 Include and exclude follow git-ignore rules. Junk and secrets stay out whatever `include` says;
 an excluded folder is never opened. Links are followed inside the project and refused out of it.

@@ -1,4 +1,4 @@
-"""What a YAML scalar without quotes means: the core rules of YAML 1.2, and nothing in doubt."""
+"""The value of an unquoted YAML scalar by the core rules of YAML 1.2; refuses ambiguous ones."""
 
 import re
 

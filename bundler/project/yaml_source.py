@@ -1,4 +1,4 @@
-"""YamlSource: the strict YAML of a bundlefile as plain values, with the place of each of them.
+"""YamlSource: strict YAML as plain values, with the line and column of each.
 
 YAML 1.2 core rules and a small part of the language: no anchors, aliases, merge keys, tags,
 directives, duplicate keys or further documents. A scalar that readers of YAML 1.1 and 1.2 take for

@@ -1,1 +1,1 @@
-"""Registries: models and bundles travel to OCI registries and shared directories, and back."""
+"""Push and pull of models and bundles: OCI registries, shared directories, buckets."""

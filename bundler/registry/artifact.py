@@ -1,4 +1,4 @@
-"""Artifact: what a manifest from elsewhere says, once it is proved to be one of ours."""
+"""Artifact: the manifest of a remote model or bundle, checked to be one that we would write."""
 
 import json
 from collections.abc import Sequence

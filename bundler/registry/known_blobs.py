@@ -1,4 +1,4 @@
-"""KnownBlobs: which repository of a registry is known to have which blobs.
+"""KnownBlobs: remembers which blobs a repository has.
 
 That lets a registry take a blob from there instead of from us. It saves work and nothing rests on
 it: a registry that no longer has the blob says so, and the blob travels.

@@ -1,4 +1,4 @@
-"""`bundle pull`: an item of a registry or a shared directory comes into the store."""
+"""`bundle pull`: copies an item from a registry or a shared directory into the store."""
 
 from contextlib import suppress
 from dataclasses import dataclass

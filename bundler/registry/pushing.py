@@ -1,4 +1,4 @@
-"""`bundle push`: an item of the store travels to a registry or a shared directory."""
+"""`bundle push`: copies an item of the store to a registry or a shared directory."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass

@@ -1,4 +1,4 @@
-"""Reference: how a person names a place outside of the store."""
+"""Reference: the name of a place and an item in it, as a person types it."""
 
 import ipaddress
 import re

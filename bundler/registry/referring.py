@@ -1,4 +1,4 @@
-"""Referring: signatures travel with what they are about, as OCI referrers.
+"""Referring: copies signatures together with the item that they are about, as OCI referrers.
 
 Source: OCI distribution-spec 1.1, "Listing Referrers" and, for places that list none by
 themselves, "Referrers Tag Schema". What arrives is believed by nobody before it is verified.

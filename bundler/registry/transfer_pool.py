@@ -1,4 +1,4 @@
-"""TransferPool: a few threads for many files; the first trouble, or a Ctrl-C, ends all work."""
+"""TransferPool: transfers files in a few threads; the first error, or Ctrl-C, ends all."""
 
 import threading
 from collections import deque

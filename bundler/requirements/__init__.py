@@ -1,1 +1,1 @@
-"""From requirements to exact wheels, the hardware they want, and an environment made of them."""
+"""Requirements: exact wheels, the hardware they need, and an environment of them."""

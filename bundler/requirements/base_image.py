@@ -1,4 +1,4 @@
-"""Ask a registry which digest a tag of a base image has right now."""
+"""Resolves the tag of a base image to a digest."""
 
 from contextlib import closing
 from functools import cache

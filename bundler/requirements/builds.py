@@ -1,4 +1,4 @@
-"""Builds: distributions that bring the same files, of which an environment has one."""
+"""Builds: distributions with the same files, of which an environment can have only one."""
 
 import re
 

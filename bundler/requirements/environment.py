@@ -1,4 +1,4 @@
-"""Environment: the Python that a bundle runs in on this machine, and why that one."""
+"""Environment: the Python environment that a bundle runs in on this machine."""
 
 import fcntl
 import os

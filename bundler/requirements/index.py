@@ -1,4 +1,4 @@
-"""Index: where packages come from besides the default one, and which of them."""
+"""Index: a package index, and which packages come from it."""
 
 import re
 from collections.abc import Mapping

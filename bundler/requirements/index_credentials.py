@@ -1,4 +1,4 @@
-"""Credentials of an index: from variables that bear its name, and for one place alone.
+"""Credentials of an index, from variables named after it, for one host alone.
 
 A name is in a bundlefile or a lock, which may be a stranger's, and so is the address beside it. So
 whoever sets a password says for which host it is, too; uv itself asks for the name alone.

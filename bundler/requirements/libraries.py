@@ -1,4 +1,4 @@
-"""Libraries: what models are made with. Any other package that a model asks for is somebody's code.
+"""Libraries: known packages that models are made with; others in a model need trust.
 
 A model.json names the packages that its model was saved with, and a lock takes them. So a model of
 strangers could have a package of theirs installed, and run, although no file of it runs anything.

@@ -1,4 +1,4 @@
-"""Python for images that hold none: one build of python-build-standalone for each minor version.
+"""Python for images without Python: one python-build-standalone build per minor version.
 
 They run on any glibc from 2.17 on, wherever they are unpacked. Digests are those of the project's
 release https://github.com/astral-sh/python-build-standalone/releases/tag/20260929. They are read

@@ -1,4 +1,4 @@
-"""Target: what a resolution is for, apart from the requirements."""
+"""Target: platform, Python version and accelerator of a resolution."""
 
 import sys
 from dataclasses import dataclass, field

@@ -1,1 +1,1 @@
-"""A live model or a library's file becomes a model in the store."""
+"""Saves a model object or a model file in the store."""

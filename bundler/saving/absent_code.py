@@ -1,4 +1,4 @@
-"""Absent code: the author's own modules that a saved model imports only when it is called.
+"""Absent code: finds the author's own modules that a model imports only when it is called.
 
 What a module imports at its top is found when the model is written, and travels with it. What a
 function imports in its body is found nowhere before it runs: here it succeeds, on a server not.

@@ -1,4 +1,4 @@
-"""Draft: a model that is written and recorded, and becomes one of the store's."""
+"""Draft: a model that is being saved: its files, and what was recorded."""
 
 import json
 import platform

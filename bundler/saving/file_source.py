@@ -1,4 +1,4 @@
-"""FileSource: a model file or several, with what the tool that wrote them said of the model."""
+"""FileSource: a model file, with metadata of the tool that wrote it."""
 
 import shutil
 from collections.abc import Mapping

@@ -1,4 +1,4 @@
-"""SOURCE of `bundle save`: an object to import, or what another tool wrote, told by its content."""
+"""Resolves SOURCE of `bundle save`: an object to import, a file, a directory or an address."""
 
 import sys
 from collections.abc import Callable

@@ -1,4 +1,4 @@
-"""Pickle fault: which attribute of an object is the one that cannot be saved."""
+"""Pickle fault: finds the attribute that makes an object unpicklable."""
 
 import inspect
 from collections.abc import Iterator, Mapping

@@ -1,4 +1,4 @@
-"""Rehearsal: opening a stranger's file in a process that may die of it.
+"""Rehearsal: opens an untrusted model file in a child process first, which may crash.
 
 A file that runs no code is still read by its library's parser, which is C++ and trusts it: a wrong
 number in a tree ends the process that opens it, has it go round for ever, or ask for all memory.

@@ -1,4 +1,4 @@
-"""Saving: a trained model, or a library's own file, becomes a model in the store."""
+"""Saving: saves a trained model, or a library's own file, in the store."""
 
 import warnings
 from collections.abc import Mapping, Sequence

@@ -1,4 +1,4 @@
-"""The installed runtime: whether it is, byte for byte, the one that a bundle carries.
+"""Whether the installed runtime is byte for byte the one that a bundle carries.
 
 Then it runs in the bundle's place where the environment is this one: the same lines, of which
 Python has kept the bytecode. A bundle's own directory is not written to, so that its copy would be

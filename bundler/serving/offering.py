@@ -1,4 +1,4 @@
-"""Offering: a server asks for a model of this store, and gets its files, or a sentence.
+"""Offering: gives a running server a model of the store that it asks for.
 
 It is a program of its own, which `bundle serve` tells its server how to start. The name comes from
 a client of that server, so what is said of it names no path of this machine; the rest is told on

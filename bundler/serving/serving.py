@@ -1,4 +1,4 @@
-"""`bundle serve`: from what a person names to the process that serves it."""
+"""`bundle serve`: from a target to the process that serves it."""
 
 import os
 from collections.abc import Iterator, Mapping, Sequence

@@ -1,4 +1,4 @@
-"""Policy: whose signature what runs here must have, written by whoever runs it.
+"""Policy: which signatures a bundle needs to run here; written by the operator.
 
 It stands outside of every bundle, in `$BUNDLE_HOME/policy.yaml` or where `--policy` says, and
 nothing inside of a bundle is asked. Every rule whose name matches must be met, so a further rule

@@ -1,4 +1,4 @@
-"""Drafts: what lies beside its place until it is whole, named after the process that writes it.
+"""Drafts: unfinished files beside their final path, named after the process that writes them.
 
 A process that is killed leaves its drafts behind. Whoever writes to the same place next removes
 them, and no others: what a living process writes, or one of another machine that shares the

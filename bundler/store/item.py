@@ -1,4 +1,4 @@
-"""Item: one saved model or built bundle, as its ref tells."""
+"""Item: one saved model or built bundle, as listed in the store."""
 
 from dataclasses import dataclass
 from typing import Self

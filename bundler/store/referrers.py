@@ -1,4 +1,4 @@
-"""Referrers: what others say of an item, such as signatures, kept beside it.
+"""Referrers: documents about an item, such as signatures, stored beside it.
 
 Each is an OCI manifest whose `subject` is the item's manifest, so a registry can keep it too. A
 line in `referrers/<hex of the item's digest>/` makes it known. It stays when the item is deleted,

@@ -1,4 +1,4 @@
-"""Bundle text: a file of words in a bundle, which may be a stranger's."""
+"""Bundle text: reads a text file of a bundle, which may be hostile."""
 
 from pathlib import Path
 

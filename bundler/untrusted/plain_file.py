@@ -1,4 +1,4 @@
-"""Plain file: a file of a person's, read whole, that is none of what only looks like one."""
+"""Plain file: reads a user's file, if it is a regular one."""
 
 import os
 import stat

@@ -1,4 +1,4 @@
-"""Quotation: what came from elsewhere, fit to be repeated in an error."""
+"""Quotation: makes foreign text safe to print in an error."""
 
 from collections.abc import Mapping
 

@@ -1,4 +1,4 @@
-"""JSON from strangers: one meaning for every reader, and no more memory than its bytes deserve."""
+"""Strict JSON: untrusted JSON without duplicate keys, within limits of memory."""
 
 import json
 from typing import Any, NoReturn

@@ -1,4 +1,4 @@
-"""Announcement: what the index of an archive says is in it."""
+"""Announcement: the manifest that an archive's index declares."""
 
 from dataclasses import dataclass
 from typing import Any, Self

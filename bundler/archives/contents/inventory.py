@@ -117,7 +117,7 @@ class Inventory:
 
 
 def check_marker(data: bytes) -> None:
-    """Compare what says that this is an OCI layout, and which.
+    """Check the file that marks an OCI layout, and its version.
 
     Raises:
         InvalidArchive: when it says something else.
@@ -131,7 +131,7 @@ def check_marker(data: bytes) -> None:
 
 
 def config_of(manifest: bytes) -> Blob:
-    """The config blob that a manifest names, before anything else of it is believed.
+    """The config blob that a manifest names; nothing else of the manifest is used yet.
 
     Raises:
         InvalidArchive: when it names none that could be one.
@@ -148,7 +148,7 @@ def config_of(manifest: bytes) -> Blob:
 
 
 def read_config(kind: Kind, config: bytes) -> ModelManifest | BundleManifest:
-    """A model.json or bundle.json from elsewhere, which can be written in one way alone.
+    """A model.json or bundle.json from elsewhere, which must be in canonical form.
 
     Raises:
         ValueError: when it is no JSON, or is written in another way.

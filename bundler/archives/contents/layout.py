@@ -1,4 +1,4 @@
-"""The layout of an archive: the few names that may stand in it, and how much of each.
+"""The layout of an archive: the allowed file names, and their maximum sizes.
 
 An archive is an OCI image layout with one manifest, so `skopeo` and `oras` read it. Ours begin
 with what says what is coming, so that a reader of a stream knows it before it takes a byte.
@@ -27,7 +27,7 @@ _BLOB = re.compile(r"blobs/sha256/([0-9a-f]{64})", re.ASCII)
 
 
 def is_member(name: str) -> bool:
-    """Whether a regular file may be called so."""
+    """Whether a regular file may have this name."""
     return name in LIMITS or _BLOB.fullmatch(name) is not None
 
 
@@ -38,5 +38,5 @@ def digest_of(name: str) -> str | None:
 
 
 def blob_name(digest: str) -> str:
-    """Where a blob stands."""
+    """The path of a blob in an archive."""
     return BLOBS + digest.removeprefix("sha256:")

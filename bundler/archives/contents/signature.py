@@ -1,4 +1,4 @@
-"""Signature: one that travels in an archive, as the OCI referrer that it is in the store."""
+"""Signature: a signature in an archive, as an OCI referrer, as in the store."""
 
 from collections.abc import Callable
 from dataclasses import dataclass

@@ -1,4 +1,4 @@
-"""Compression: zstd around a tar, where somebody asks for it; nobody else waits for it."""
+"""Compression: zstd for `.tar.zst`; imported only when it is used."""
 
 from typing import Any, Protocol
 

@@ -1,4 +1,4 @@
-"""Copying a blob out of the store: by the kernel where it can, and hashed at the same time."""
+"""Copies a blob out of the store, in the kernel where possible, and hashes it meanwhile."""
 
 import hashlib
 import os

@@ -1,4 +1,4 @@
-"""Descriptor: an open file of this machine, as the one or the other end of an archive."""
+"""Descriptor: an open file descriptor as source or destination of an archive."""
 
 import os
 from dataclasses import dataclass

@@ -1,4 +1,4 @@
-"""TarFile: a tar on disk. All of it is looked at before anything of it is taken."""
+"""TarFile: a tar on disk, checked completely before anything of it is used."""
 
 import os
 from collections.abc import Iterable, Mapping

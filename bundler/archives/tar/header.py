@@ -1,4 +1,4 @@
-"""TarHeader: the 512 bytes in front of a member, of which every bit has one meaning.
+"""TarHeader: the 512-byte header of a member; any bit that is not canonical is refused.
 
 What `tar` knows beyond plain files and directories (links, devices, sparse files, long names,
 pax records) is not read at all: a name of ours has at most 77 bytes.
@@ -65,7 +65,7 @@ class TarHeader:
 
 
 def named(block: bytes) -> bytes:
-    """What a block calls its member, to say so in an error."""
+    """The member name in a header, for an error message."""
     return block[_NAME].partition(b"\x00")[0]
 
 

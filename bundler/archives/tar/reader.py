@@ -1,4 +1,4 @@
-"""TarReader: the members of a tar in their order, each checked before it is named.
+"""TarReader: the members of a tar in order, each header checked before it is used.
 
 The reader believes nothing: names come from a fixed grammar and stand once, sizes have limits,
 and what lies between members and behind the last is zeros.
@@ -28,7 +28,7 @@ class Member:
 
 @dataclass(slots=True)
 class TarReader:
-    """Reads a tar from its start; `skip` passes over bytes that nobody wants."""
+    """Reads a tar from its start; `skip` passes over unwanted bytes."""
 
     source: Read
     skip: Callable[[int], None]

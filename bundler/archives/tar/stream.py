@@ -1,4 +1,4 @@
-"""TarStream: a tar that passes by once: a pipe, a URL, or what a decompressor gives."""
+"""TarStream: a tar that can be read only once: a pipe, a URL, or a decompressor's output."""
 
 from collections.abc import Iterable, Iterator, Mapping
 
@@ -14,7 +14,7 @@ _ORDER = "Save it to a file (a `.tar`, not compressed) and import that."
 
 
 class TarStream:
-    """Ours begin with what says what follows; others have to be a file first."""
+    """Reads our own archives, which begin with their documents; others need a file."""
 
     def __init__(self, source: Read, where: str) -> None:
         self.where = where

@@ -1,4 +1,4 @@
-"""TarWriter: members one behind another."""
+"""TarWriter: writes members one after another."""
 
 from collections.abc import Callable
 from dataclasses import dataclass

@@ -1,4 +1,4 @@
-"""Advice: what to set, with the reason; or that nothing is to be gained."""
+"""Advice: settings to change, each with its reason."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass

@@ -1,4 +1,4 @@
-"""Comparison: two subjects under the same loads in turns, and what of their difference is noise."""
+"""Comparison: two subjects under the same loads, and how much of the difference is noise."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass

@@ -1,4 +1,4 @@
-"""Fit: what a call of the model costs, alpha + beta * rows, as it was measured."""
+"""Fit: the measured cost of a model call, as alpha + beta * rows."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass

@@ -1,4 +1,4 @@
-"""Parts: where the time of a request goes, as far as the server's own clocks say."""
+"""Parts: where the time of a request goes, by the server's own metrics."""
 
 from dataclasses import dataclass
 from typing import Any

@@ -1,4 +1,4 @@
-"""Checker: whether an answer is the recorded one, at the price of a look into a set."""
+"""Checker: compares answers with the recorded ones, at the cost of a set lookup."""
 
 import json
 from collections.abc import Sequence

@@ -1,4 +1,4 @@
-"""Connection: one client of a load generator, its request and what it has of the answer."""
+"""Connection: one client of the load generator."""
 
 import errno
 import socket

@@ -1,4 +1,4 @@
-"""Generator: the process that asks, as the benchmark sees it."""
+"""Generator: the load generator process, as the benchmark sees it."""
 
 import json
 import select
@@ -20,7 +20,7 @@ _FAREWELL = 5.0  # seconds until one that does not end is killed
 
 
 class Cut(KeyboardInterrupt):
-    """Somebody wants to stop; `tally` is what had come in by then."""
+    """The user wants to stop; `tally` is what was counted until then."""
 
     def __init__(self, tally: Tally) -> None:
         super().__init__("cut")

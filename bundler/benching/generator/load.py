@@ -1,4 +1,4 @@
-"""Load: what one round of a benchmark asks of a server."""
+"""Load: the load of one round."""
 
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
@@ -9,7 +9,7 @@ MOST_CLIENTS = 4096
 
 @dataclass(frozen=True, slots=True)
 class Load:
-    """So many clients that ask again as soon as they are answered, or a stream of strangers.
+    """A closed loop of clients that ask again once answered, or an open loop at a given rate.
 
     clients   connections, each with one request at a time; of an open loop the most there may be
     rate      requests/s of an open loop, with the gaps of a Poisson process; 0 = a closed loop

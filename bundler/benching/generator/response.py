@@ -1,4 +1,4 @@
-"""A response as a load generator reads it: where it ends, its status, and nothing else."""
+"""A response as a load generator reads it: its end and its status, nothing else."""
 
 from typing import NamedTuple
 

@@ -1,4 +1,4 @@
-"""A server that was started to be measured: its bundle says what to ask it."""
+"""A server that was started to be measured."""
 
 from dataclasses import replace
 

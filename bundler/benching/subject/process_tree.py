@@ -1,4 +1,4 @@
-"""A server's processes: what the whole tree of them uses, read from `/proc`."""
+"""Resource usage of a server's processes, read from `/proc`."""
 
 import os
 from collections.abc import Iterator

@@ -1,4 +1,4 @@
-"""Question: one request, ready to be sent, and the answer that is right."""
+"""Question: a request of the benchmark, and its right answer."""
 
 import base64
 import json

@@ -1,4 +1,4 @@
-"""A server that runs already: found by its URL, asked for its examples, never stopped."""
+"""A server that was already running; it is never stopped."""
 
 import ipaddress
 import json

@@ -1,4 +1,4 @@
-"""Scrape: the numbers of a server's `/metrics` at one moment, and what two of them differ by."""
+"""Scrape: a server's `/metrics` at one moment, and the difference of two."""
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass

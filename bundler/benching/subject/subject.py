@@ -1,4 +1,4 @@
-"""Subject: a server that runs, what to ask it, and what is known of it."""
+"""Subject: the server to measure, its questions, and its settings."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass

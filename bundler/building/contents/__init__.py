@@ -1,4 +1,1 @@
-"""What a build writes into a bundle beside the models and the sources.
-
-`server.py`, `sbom.cdx.json` and the runtime that every bundle carries.
-"""
+"""Generated files of a bundle: `server.py`, `sbom.cdx.json` and the copy of the runtime."""

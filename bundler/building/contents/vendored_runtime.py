@@ -1,4 +1,4 @@
-"""The runtime as files of a bundle, so that a bundle needs nothing of this tool."""
+"""The runtime as files of a bundle."""
 
 from collections.abc import Iterator
 from pathlib import Path, PurePosixPath

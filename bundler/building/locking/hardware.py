@@ -1,4 +1,4 @@
-"""What a lock says of the hardware, under what the bundlefile says."""
+"""The hardware that a bundle needs: from its lock, unless the bundlefile says otherwise."""
 
 from dataclasses import replace
 

@@ -1,4 +1,4 @@
-"""Resolve what a project asks for, for each of its platforms at once."""
+"""Resolves the requirements of a project, for all its platforms at once."""
 
 from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor

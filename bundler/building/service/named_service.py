@@ -1,4 +1,4 @@
-"""A service class that a person names as `module:Class`: the project around it, as it stands.
+"""A service class named as `module:Class`, with the project around it.
 
 A bundlefile there keeps its say about all but the class; without one the models are those that the
 source asks for. Nothing is run, and nothing is written.

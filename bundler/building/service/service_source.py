@@ -1,4 +1,4 @@
-"""ServiceSource: a service class read from its source: routes, models, docs. Runs nothing."""
+"""ServiceSource: routes, models and docs of a service class, read from its source."""
 
 import ast
 import difflib

@@ -1,4 +1,4 @@
-"""AsyncWire: questions over connections that are kept, for a caller that awaits.
+"""AsyncWire: requests over kept-alive connections, with asyncio.
 
 HTTP/1.1 over asyncio's streams with httptools' parser, which every bundle's server has as well:
 one more HTTP library would only be one more to install.

@@ -1,4 +1,4 @@
-"""Events: the items of an answer that comes in parts, as its bytes arrive.
+"""Events: the items of a streaming answer, as its bytes arrive.
 
 Source of server-sent events: html.spec.whatwg.org, section 9.2.
 """

@@ -1,4 +1,4 @@
-"""What a client is told when no prediction comes.
+"""The exceptions of the client.
 
 ClientError
 ├── WrongInput         the server would refuse it, or did (4xx); nothing was predicted

@@ -1,4 +1,4 @@
-"""Question: one HTTP request as a client sends it, and what of it may be sent again."""
+"""Question: one HTTP request, and whether it may be sent again."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace

@@ -1,4 +1,4 @@
-"""Reply: what came back for a question."""
+"""Reply: the response to a request."""
 
 import json
 from collections.abc import Mapping
@@ -43,7 +43,7 @@ class Reply:
 
 
 class Lost(Exception):
-    """No reply; `was_sent` says whether the server may have seen the question."""
+    """No response; `was_sent` says whether the server may have seen the request."""
 
     def __init__(self, reason: str, *, was_sent: bool, is_late: bool = False) -> None:
         super().__init__(reason)

@@ -1,4 +1,4 @@
-"""RetryPolicy: how often a question is asked, and when again; no sockets, and nobody sleeps here.
+"""RetryPolicy: when a request is sent again, without sockets and without sleeping.
 
     steps = conversation(question, policy, clock)
     step = next(steps)              # a Send: send it in so many seconds; or a Pause: wait

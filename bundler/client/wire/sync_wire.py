@@ -1,4 +1,4 @@
-"""SyncWire: questions over connections that are kept, for a caller that waits."""
+"""SyncWire: requests over kept-alive connections, blocking."""
 
 import socket
 import threading

@@ -1,4 +1,4 @@
-"""Build log: what an engine says while it builds, read for the person who waits or must mend it."""
+"""Build log: reads an engine's messages during a build, for progress and errors."""
 
 import re
 from collections import deque

@@ -1,4 +1,4 @@
-"""Building by commands: Podman's and Buildah's, where no service listens, and Docker's BuildKit."""
+"""Builds with the command of Podman, Buildah, or Docker's BuildKit."""
 
 import json
 import os
@@ -36,7 +36,7 @@ _TIMEOUT = 20.0  # seconds, of what answers at once
 
 @dataclass(frozen=True, slots=True)
 class CommandEngine:
-    """A program that builds images; it keeps them for the user who runs it."""
+    """A command that builds images; they belong to the user who runs it."""
 
     name: str
     program: Path

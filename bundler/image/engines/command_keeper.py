@@ -1,4 +1,4 @@
-"""Podman and Buildah as keepers: `pull dir:`, a folder with a manifest and its blobs.
+"""Loads an image into Podman or Buildah: `pull dir:`, a directory with manifest and blobs.
 
 They look for every layer by its uncompressed digest before they read it (containers/image), so
 what they have may be missing in the folder. The manifest is Docker's kind, because OCI's

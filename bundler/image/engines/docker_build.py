@@ -1,4 +1,4 @@
-"""Building with an engine that speaks Docker's API: Docker itself, or Podman's service."""
+"""Builds over Docker's API: with Docker itself, or Podman's service."""
 
 import re
 from collections.abc import Iterator, Mapping
@@ -22,7 +22,7 @@ def build(
     platform: str | None,
     progress: Progress,
 ) -> str:
-    """Let the engine build; the image's id."""
+    """Build an image; its id."""
     log = BuildLog(progress)
     progress.step(f"Building with {engine.name} {engine.version}")
     with (
@@ -48,7 +48,7 @@ def build(
 
 
 def tagged(engine: Engine, made: str, tags: tuple[str, ...]) -> MadeImage:
-    """Name an image that was built; what it is."""
+    """Tag an image that was built."""
     with told(engine, "tag the image"):
         for tag in tags[1:]:
             repository, version = _split(tag)
@@ -59,7 +59,7 @@ def tagged(engine: Engine, made: str, tags: tuple[str, ...]) -> MadeImage:
 
 
 def pushed(engine: Engine, image: MadeImage, progress: Progress) -> MadeImage:
-    """Push it under each of its tags; with the digest that the registry knows it by.
+    """Push it under each of its tags; the image with the digest that the registry returned.
 
     Raises:
         ImageFailed: when the registry says no.

@@ -1,4 +1,4 @@
-"""Docker as a keeper: `docker load` over its API.
+"""Loads an image into Docker: `docker load` over its API.
 
 It reads the tar's own `manifest.json` and looks for each layer by the chain below it; what is
 there already may be missing in the tar.

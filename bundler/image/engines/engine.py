@@ -16,7 +16,7 @@ PATIENCE = 3600  # seconds of silence in a push; layers of gigabytes are hashed 
 
 @dataclass(frozen=True, slots=True)
 class Endpoint:
-    """Where an engine may listen, and who says so."""
+    """An address where an engine may listen, and the setting that names it."""
 
     url: str
     source: str
@@ -65,7 +65,7 @@ def connect(environment: Mapping[str, str] = os.environ) -> Engine:
 
 
 def endpoints(environment: Mapping[str, str]) -> list[Endpoint]:
-    """Where to ask, in order: what a person has set counts alone, else the usual sockets."""
+    """The addresses to try: only the configured one, else the usual sockets."""
     if host := environment.get("DOCKER_HOST"):
         from docker.utils import kwargs_from_env
 

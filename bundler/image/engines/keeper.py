@@ -1,4 +1,4 @@
-"""Keeper: an engine that is handed an image whose layers were made here, and builds nothing.
+"""Keeper: an engine that loads an image whose layers were made here, without building.
 
 Only what it lacks travels: the base image's layers stay where they are, and so do those that
 another image has already. What comes of it is what comes without an engine, byte for byte.
@@ -24,11 +24,11 @@ ASKED = "import site, sys; print(sys.version.split()[0], site.ENABLE_USER_SITE)"
 
 
 class NotTaken(ImageFailed):
-    """An engine does not take layers that others have made; it may still build."""
+    """The engine does not load such layers; it may still be able to build."""
 
 
 class Keeper(Protocol):
-    """What is asked of an engine."""
+    """The operations that an engine must offer for this."""
 
     name: str
 
@@ -56,7 +56,7 @@ class Keeper(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Sent:
-    """What of an image travels.
+    """How much of an image was sent.
 
     absent  digests of blobs that the engine has
     size    bytes of all others
@@ -78,7 +78,7 @@ class Sent:
 
 @dataclass(frozen=True, slots=True)
 class _Kept:
-    """A layer that the engine has and nobody here can read."""
+    """A layer that the engine has, and that cannot be read here."""
 
     engine: str
     reference: str
@@ -149,7 +149,7 @@ def check_python(keeper: Keeper, base: Base, settings: ImageSettings) -> None:
 def hand(
     keeper: Keeper, assembly: Assembly, work: Path, tags: Sequence[str], progress: Progress
 ) -> MadeImage:
-    """Give the image to the engine: what it lacks; all of it, if it will not have less.
+    """Load the image into the engine: only missing layers, or all if it refuses that.
 
     Raises:
         NotTaken: when it does not take it.
@@ -169,7 +169,7 @@ def hand(
 
 
 def common(diff_ids: Sequence[str], chains: Collection[Sequence[str]]) -> frozenset[str]:
-    """The longest beginning that an image shares with another: an engine's layers are chains."""
+    """The leading layers that an image shares with another."""
     longest = 0
     for chain in chains:
         same = 0

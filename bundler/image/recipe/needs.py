@@ -1,4 +1,4 @@
-"""Why the image of a bundle needs an engine: what only a container of the image itself can do."""
+"""The reasons why the image of a bundle can only be built by an engine."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
@@ -10,7 +10,7 @@ from .image_settings import ImageSettings
 def engine_reasons(
     manifest: BundleManifest, build_args: Mapping[str, str], wheels: Sequence[Path]
 ) -> list[str]:
-    """A phrase for each; none where base image, packages and files are enough."""
+    """A phrase for each reason; none if base image, packages and files are enough."""
     return list(_reasons(manifest, build_args, wheels))
 
 

@@ -1,4 +1,4 @@
-"""Bytecode: what Python would compile at every start of a read-only container, compiled once.
+"""Bytecode: compiles Python files once, so that a read-only container need not at each start.
 
 Python's own compiled files carry times, or references that depend on chance. Ours depend on the
 source, its place in the image and the interpreter's exact version. That version is part of a

@@ -1,4 +1,4 @@
-"""Compile files of Python, each for its place in an image; run by an interpreter of the image's.
+"""Compiles Python files for their paths in an image; run by the image's Python version.
 
 Reads lines of `source TAB place TAB target` and writes one file for each that compiles. The bytes
 depend on the source, the place and the interpreter alone: the header says the source's hash and

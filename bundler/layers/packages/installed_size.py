@@ -1,4 +1,4 @@
-"""How large packages will be, told before they are fetched: from the same ones where they are."""
+"""Estimates the installed size of packages before they are fetched."""
 
 from collections.abc import Mapping
 from importlib import metadata

@@ -1,4 +1,4 @@
-"""Groups of packages: what changes together lies in one layer, the heavy and steady ones below."""
+"""Groups of packages for layers: large and stable packages in the lower ones."""
 
 import re
 from collections.abc import Iterable, Mapping

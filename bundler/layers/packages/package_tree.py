@@ -1,4 +1,4 @@
-"""PackageTree: a lock's wheels, unpacked on this machine for the machine of the image.
+"""PackageTree: the wheels of a lock, unpacked here for the platform of the image.
 
 Nothing of the locked packages runs: uv takes wheels alone, by hash, and unpacks them. What goes
 into an image is what their own RECORDs name, less the scripts that would carry the path of this

@@ -1,4 +1,4 @@
-"""PythonTree: an interpreter unpacked for a layer of its own, below all packages.
+"""PythonTree: an interpreter, unpacked for a layer of its own below all packages.
 
 The archive is compared with its digest before it is opened. What only builds and desktops need
 stays behind: headers, Tcl/Tk, its pip. The standard library is compiled as packages are.

@@ -1,4 +1,4 @@
-"""From the errors of pydantic to problems: with a place, in words, with a hint."""
+"""Converts pydantic's errors to problems with a place, a sentence and a hint."""
 
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar

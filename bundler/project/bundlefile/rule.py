@@ -1,4 +1,4 @@
-"""Rule: what a text in a bundlefile must look like, for the reader and for the JSON Schema."""
+"""Rule: the pattern of a text in a bundlefile, for validation and for the JSON Schema."""
 
 import re
 from collections.abc import Callable

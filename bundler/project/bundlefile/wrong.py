@@ -1,4 +1,4 @@
-"""How a rule of the bundlefile says no, and the few words that every rule shares."""
+"""The errors of the bundlefile's rules."""
 
 from difflib import get_close_matches
 from typing import TYPE_CHECKING

@@ -1,4 +1,4 @@
-"""Answer: what a registry sent back, read within limits."""
+"""Answer: the response of a registry, read within limits."""
 
 import json
 import os

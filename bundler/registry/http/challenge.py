@@ -1,4 +1,4 @@
-"""Challenge: what a registry asks for when it answers 401."""
+"""Challenge: the authentication that a registry asks for with a 401."""
 
 import re
 from collections.abc import Mapping

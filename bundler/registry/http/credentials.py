@@ -1,4 +1,4 @@
-"""Credentials: who we are to a registry, as docker's configuration says."""
+"""Credentials for a registry, from docker's configuration."""
 
 import warnings
 from dataclasses import dataclass, field
@@ -16,7 +16,7 @@ class Credentials:
 
 
 def find(host: str) -> Credentials | None:
-    """What `docker login HOST` has left: in `config.json`, or with a credential helper.
+    """The credentials that `docker login HOST` has stored, in `config.json` or a credential helper.
 
     Raises:
         RegistryError: when the entry or the helper is broken.

@@ -1,4 +1,4 @@
-"""Exchange: requests to one repository of a registry, with our name where it belongs."""
+"""Exchange: authenticated requests to one repository of a registry."""
 
 import threading
 from collections.abc import Callable, Mapping, Sequence
@@ -24,7 +24,7 @@ _OK, _UNAUTHORIZED, _FORBIDDEN, _MISSING = 200, 401, 403, 404
 
 
 class Exchange:
-    """Sends, asks again, follows and shows who we are; making the object opens no connection."""
+    """Sends requests: authenticates, retries and follows redirects; connects at the first one."""
 
     def __init__(
         self, reference: RegistryReference, access: Access, limits: Limits, *, plain_http: bool

@@ -1,4 +1,4 @@
-"""Limits: how long and how much we take from a registry before we call it broken."""
+"""Limits: timeouts and maximum sizes of a registry's responses."""
 
 from dataclasses import dataclass
 

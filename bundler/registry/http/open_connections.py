@@ -1,4 +1,4 @@
-"""OpenConnections: each is watched, so that all of them can be cut at once."""
+"""OpenConnections: keeps track of all connections, so that they can be closed at once."""
 
 import socket
 import threading

@@ -1,4 +1,4 @@
-"""Remedy: what a person does about an answer that ended their work."""
+"""Remedy: the hint for an error response of a registry."""
 
 import errno
 import os

@@ -1,4 +1,4 @@
-"""Retry: how often something is tried again, and how long we wait before."""
+"""Retry: how often a request is retried, and how long to wait before."""
 
 import random
 import threading

@@ -1,4 +1,4 @@
-"""Route: where a registry may send us, and whether our name may go there."""
+"""Route: which redirects of a registry are followed, and which of them get credentials."""
 
 from dataclasses import dataclass
 from urllib.parse import SplitResult, urljoin, urlsplit, urlunsplit

@@ -1,4 +1,4 @@
-"""Tokens: what we show a registry, got as its challenge says and never shown to anybody else."""
+"""Tokens: bearer tokens of a registry, fetched as its challenge says."""
 
 import base64
 import json

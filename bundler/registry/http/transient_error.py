@@ -1,4 +1,4 @@
-"""TransientError: something went wrong that may go right the next time."""
+"""TransientError: an error after which a retry may succeed."""
 
 from ...errors import RegistryError
 

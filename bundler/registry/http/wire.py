@@ -1,4 +1,4 @@
-"""Wire: HTTP to a registry, with nothing done behind our back.
+"""Wire: HTTP connections to a registry and to the hosts that it redirects to.
 
 No redirect is followed here, no cookie kept, no `.netrc` read, nothing decompressed: every request
 carries exactly what it was given.
@@ -128,7 +128,7 @@ class Wire:
 
 
 def shown(url: str) -> str:
-    """An address for a message: without what may be a secret in its query."""
+    """A URL for a message, without its query, which may hold a secret."""
     parts = urlsplit(url)
     return f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}{parts.path}"[:300]
 

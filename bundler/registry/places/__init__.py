@@ -1,5 +1,1 @@
-"""Where models and bundles travel to and come from.
-
-A registry, a directory that several machines share, or a bucket: each keeps blobs by digest and
-an index of names, and each is asked in the same way.
-"""
+"""Places: the targets of push and pull: a registry, a shared directory, a bucket."""

@@ -1,4 +1,4 @@
-"""Content: the bytes of a blob, which may be asked for from anywhere in the middle."""
+"""Content: the bytes of a blob, readable from any offset."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass

@@ -1,4 +1,4 @@
-"""Download: one blob on its way here, hashed as it comes."""
+"""Download: fetches one blob, and hashes it meanwhile."""
 
 import hashlib
 import os

@@ -1,4 +1,4 @@
-"""Index: which names an OCI image layout has for which manifests."""
+"""Index: the names of manifests in an OCI image layout."""
 
 import json
 from collections.abc import Mapping, Sequence

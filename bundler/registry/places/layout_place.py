@@ -1,4 +1,4 @@
-"""LayoutPlace: an OCI image layout that is read and written file by file; its index comes last."""
+"""LayoutPlace: an OCI image layout, read and written file by file; its index is written last."""
 
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
@@ -107,12 +107,12 @@ class LayoutPlace(ABC):
 
 
 def blob_name(digest: str) -> str:
-    """Where a blob stands in a layout."""
+    """The path of a blob in a layout."""
     return f"blobs/sha256/{digest.removeprefix('sha256:')}"
 
 
 def changed(digest: str, got: str) -> Damaged:
-    """Our own copy of a blob is not what its digest says, so it must not travel."""
+    """The error for a blob of our store whose bytes do not match its digest."""
     return Damaged(
         f"The blob `{digest}` has changed in the store: got {got}.",
         hint="See what is affected with `bundle verify`.",

@@ -1,4 +1,4 @@
-"""Place: where models and bundles travel to and come from."""
+"""Place: a target of push and pull."""
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass

@@ -1,4 +1,4 @@
-"""RemoteContent: a blob of a registry or layout, read on its way to somewhere else."""
+"""RemoteContent: a blob of a registry or layout, read to be sent elsewhere."""
 
 from collections.abc import Iterator
 from contextlib import suppress

@@ -1,4 +1,4 @@
-"""Upload: one blob on its way into a registry."""
+"""Upload: sends one blob to a registry."""
 
 import hashlib
 import re
@@ -26,7 +26,7 @@ _RANGE = re.compile(r"(?:bytes=)?0-(\d{1,18})")
 
 
 class Upload:
-    """Mounted where the registry has it elsewhere; else sent whole, or in pieces that resume."""
+    """Mounts the blob if the registry has it elsewhere; else sends it in parts that can resume."""
 
     def __init__(self, exchange: Exchange, blob: Blob, content: Content, advance: Advance) -> None:
         self._exchange = exchange

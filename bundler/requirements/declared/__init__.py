@@ -1,5 +1,1 @@
-"""What the author wrote of requirements, in files of their own.
-
-requirements.txt, pyproject.toml with its `[tool.uv]`, uv.lock and pylock.toml: what each asks for
-and pins, taken or refused, never lost.
-"""
+"""Reads the author's requirements.txt, pyproject.toml, uv.lock and pylock.toml."""

@@ -1,7 +1,7 @@
-"""uv.lock and pylock.toml (PEP 751): locks that an author brings along, kept pin by pin."""
+"""uv.lock and pylock.toml (PEP 751): the author's own locks, kept pin by pin."""
 
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from ...errors import ResolveError
@@ -9,6 +9,7 @@ from ..lock.given import Given
 from ..requirements import Requirement, normalize
 from . import uv_table
 from .project_table import missing
+from .uv_graph import Graph
 from .written import Written, bound
 
 _LOCAL = ("virtual", "editable", "directory")
@@ -38,14 +39,17 @@ def from_uv(
     roots = roots or [p for p in packages if set(p.get("source", {})) & set(_LOCAL)][:1]
     if not roots:
         raise ResolveError(f"`{source}` locks no project, so nothing says what it is for.")
-    wanted = [item for root in roots for item in _direct(root, source, extras, groups)]
+    graph = Graph(data, roots, source, extras, groups)
+    edges = [edge for root in roots for edge in _direct(root, source, extras, groups)]
+    graph.walk(edges)
+    wanted = [_wanted(edge, graph, source) for edge in edges]
     others = [package for package in packages if package not in roots]
-    limits, given = _versions(others, source)
+    limits, given = _versions(others, source, graph)
     places = {
         normalize(package["name"]): package["source"]["registry"]
         for package in others
         if "://" in str(package.get("source", {}).get("registry", ""))
-    }
+    } | graph.places
     python = str(data.get("requires-python") or "")
     found = Written(tuple(wanted), tuple(limits), given, bound(places, source, indexes), python)
     _check_direct(found)
@@ -54,7 +58,7 @@ def from_uv(
 
 def _direct(
     root: Mapping[str, Any], source: str, extras: Sequence[str], groups: Sequence[str]
-) -> Iterator[Requirement]:
+) -> list[Mapping[str, Any]]:
     chosen = list(root.get("dependencies", ()))
     for kind, names, key in (
         ("extra", extras, "optional-dependencies"), ("group", groups, "dev-dependencies")
@@ -64,45 +68,52 @@ def _direct(
             if normalize(name) not in tables:
                 raise missing(kind, name, source, tables)
             chosen += tables[normalize(name)]
-    for dependency in chosen:
-        named = ",".join(dependency.get("extra", ()))
-        yield Requirement(
-            dependency["name"] + (f"[{named}]" if named else "") + _marker(dependency, source),
-            source,
-        )
+    return chosen
 
 
-def _marker(entry: Mapping[str, Any], source: str) -> str:
-    marker = str(entry.get("marker", ""))
-    if re.search(r"\bextra\s*[!=]=", marker):
-        raise ResolveError(
-            f"`{source}` has extras that exclude each other, which cannot be read off it.",
-            hint="Write `uv export --format pylock.toml -o pylock.toml` with your extra, and name "
-            "that file.",
-        )
-    return f" ; {marker}" if marker else ""
+def _wanted(edge: Mapping[str, Any], graph: Graph, source: str) -> Requirement:
+    named = ",".join(edge.get("extra", ()))
+    marker = graph.marker(edge)
+    text = edge["name"] + (f"[{named}]" if named else "") + (f" ; {marker}" if marker else "")
+    return Requirement(text, source)
 
 
 def _versions(
-    packages: Sequence[Mapping[str, Any]], source: str
+    packages: Sequence[Mapping[str, Any]], source: str, graph: Graph
 ) -> tuple[list[Requirement], dict[str, Given]]:
     """Each version as a limit, where there are forks with the markers of each; and its files."""
     entries: dict[str, list[Mapping[str, Any]]] = {}
     for package in packages:
         entries.setdefault(normalize(package["name"]), []).append(package)
     limits, given = [], {}
-    for name, found in sorted(entries.items()):
+    for name, every in sorted(entries.items()):
+        reached = graph.versions.get(name, {})
+        found = [p for p in every if p.get("version") in reached] or every
         kinds = {kind for package in found for kind in package.get("source", {})}
         foreign = next((_KINDS[kind] for kind in sorted(kinds & set(_KINDS))), "")
         files = {str(p["version"]): _digests(p) for p in found if "version" in p}
         given[name] = Given(source, files, foreign)
         for package in found if not foreign else ():
-            markers = [f"({marker})" for marker in package.get("resolution-markers", ())]
-            if "version" in package and (markers or len(found) == 1):
-                forks = " or ".join(markers) if len(found) > 1 else ""
+            forks = _forks(package, found, reached, graph)
+            if "version" in package and forks is not None:
                 text = f"{name}=={package['version']}" + (f" ; {forks}" if forks else "")
                 limits.append(Requirement(text, source))
     return limits, given
+
+
+def _forks(
+    package: Mapping[str, Any], found: Sequence[Mapping[str, Any]],
+    reached: Mapping[str, Sequence[str]], graph: Graph,
+) -> str | None:  # fmt: skip
+    """The marker under which `package` is the one of several that is meant; None: unknown."""
+    if len(found) == 1:
+        return ""
+    own = set(package.get("resolution-markers", ()))
+    others = [set(p.get("resolution-markers", ())) for p in found if p is not package]
+    if own and not any(own & other for other in others):
+        return " or ".join(f"({graph.decided(marker)})" for marker in sorted(own))
+    markers = reached.get(str(package.get("version")), ())
+    return " or ".join(f"({marker})" for marker in markers) if all(markers) and markers else None
 
 
 def _digests(package: Mapping[str, Any]) -> frozenset[str]:

@@ -1,4 +1,4 @@
-"""Whether a Python is one that `requires-python` allows (PEP 440, version specifiers)."""
+"""Whether `requires-python` allows a version of Python (PEP 440)."""
 
 import operator
 import re

@@ -1,4 +1,4 @@
-"""`[tool.uv]` of a pyproject.toml: what of it changes a lock is honoured or refused, never lost.
+"""`[tool.uv]` of a pyproject.toml: settings that affect a lock are honoured or refused.
 
 What only says how uv itself works on a machine (caches, links, progress) does not, and is passed
 over. The keys are those of uv's reference (https://docs.astral.sh/uv/reference/settings/).

@@ -1,4 +1,4 @@
-"""Written: what an author's own file of requirements asks for, and what it pins."""
+"""Written: the requirements and pins of an author's own file."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field

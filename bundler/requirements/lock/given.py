@@ -1,4 +1,4 @@
-"""Given: what a lock of the author's pins of one package, and whether ours kept it."""
+"""Given: a package in the author's own lock, and whether our lock kept its version."""
 
 import re
 from collections.abc import Iterable, Mapping, Sequence

@@ -1,4 +1,4 @@
-"""Lock words: what may stand in a `bundle.lock`, which pip, uv and a Containerfile are given.
+"""Lock words: checks the values of a `bundle.lock`, which pip, uv and a Containerfile get.
 
 The file is a person's to edit and travels with a project, so what is in it is a stranger's: a line
 break in a version would be an option of pip's.

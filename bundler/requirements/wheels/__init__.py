@@ -1,5 +1,1 @@
-"""The files that packages are installed from.
-
-Where they are to be had, what lies in one without fetching it, which of them would write over
-another's files, and all of them in one folder for where no network is.
-"""
+"""Wheels: where they are, what they contain, which of them collide; and a directory of them."""

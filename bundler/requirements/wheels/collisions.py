@@ -1,4 +1,4 @@
-"""Wheels that own the same file with other content are refused: whichever is unpacked last wins.
+"""Collisions: refuses wheels that install one path with different content.
 
 Looked at twice: when a lock is made, by the RECORD of each of its wheels, and by a table of
 families for those that nobody could look into; when an environment is made, by what lies there.

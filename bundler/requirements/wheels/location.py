@@ -1,4 +1,4 @@
-"""Where the files of locked packages are to be had, asked of uv and of nobody else."""
+"""Location: the URLs of locked packages, as uv reports them."""
 
 import tomllib
 from collections.abc import Iterable, Sequence

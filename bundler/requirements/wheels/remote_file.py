@@ -1,4 +1,4 @@
-"""A file behind HTTP, read in ranges: enough to look into a wheel without fetching it."""
+"""RemoteFile: a file behind HTTP, read in ranges, to look into a wheel without downloading it."""
 
 import io
 import re

@@ -1,4 +1,4 @@
-"""Wheelhouse: a folder with every file that locks are installed from, for where no network is."""
+"""Wheelhouse: a directory with all wheels of a lock, for installs without a network."""
 
 import errno
 import os

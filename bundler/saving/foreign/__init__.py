@@ -1,1 +1,1 @@
-"""What other tools wrote: told by its content, looked at without running it, saved as ours."""
+"""Imports models of other tools: recognized by content, without running their code."""

@@ -1,4 +1,4 @@
-"""BentoML: a model of its store, exported or as it lies there; of a bento, its only model.
+"""BentoML: imports a model of its store, exported or not, or the only model of a bento.
 
 Source: bentoml 1.4, `bentoml models export`: `model.yaml` beside `saved_model.*`.
 """

@@ -1,4 +1,4 @@
-"""Folder: a directory from a stranger, whose files are found without leaving it."""
+"""Folder: an untrusted directory; lookups never leave it."""
 
 import stat
 from collections.abc import Iterator, Mapping

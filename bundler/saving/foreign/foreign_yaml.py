@@ -1,4 +1,4 @@
-"""ForeignYaml: plain data out of a YAML that a stranger wrote; tags build nothing.
+"""ForeignYaml: reads untrusted YAML as plain data; tags create no objects.
 
 Unlike a bundlefile's, it may hold what other tools write: aliases (which share a value and are not
 copied), dates as text, 1.1's booleans. Work and memory follow the size of the text.

@@ -1,4 +1,4 @@
-"""Hub: the files of a Hugging Face repository at one revision, checked as they arrive.
+"""Hub: downloads a Hugging Face repository at one revision, and checks each file.
 
 Source: huggingface.co/docs/hub/api. Only what a snapshot needs is fetched: no code, no pickles.
 """

@@ -1,4 +1,4 @@
-"""Hugging Face: a snapshot of config.json and safetensors; its pickles and its code stay out."""
+"""Hugging Face: imports config.json and safetensors of a snapshot; no pickles, no code."""
 
 import json
 import re

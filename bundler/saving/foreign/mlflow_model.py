@@ -1,4 +1,4 @@
-"""MLflow: a model directory, its flavor's own file taken out of it where we know the library.
+"""MLflow: imports the flavor's own model file where we have an adapter for it.
 
 Source: mlflow.org, "MLflow Model": `MLmodel` is YAML with a mapping `flavors`; what a flavor calls
 its file is in mlflow/<flavor>/__init__.py. Everything else is kept whole and loaded by MLflow.

@@ -1,4 +1,4 @@
-"""MLflow's schemas as our signatures, and its input examples as rows.
+"""Converts MLflow's schemas to signatures, and its input examples to rows.
 
 Source: mlflow.org, "Model Signatures and Input Examples"; the JSON inside of `MLmodel`.
 """

@@ -1,4 +1,4 @@
-"""Pins: the exact versions in a stranger's requirements, for the lock to meet."""
+"""Pins: the exact versions in a foreign requirements file, for the lock."""
 
 import re
 from collections.abc import Collection, Iterable, Sequence

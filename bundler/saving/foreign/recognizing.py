@@ -1,4 +1,4 @@
-"""Recognizing: whose model a directory or an archive is, by what lies in it."""
+"""Recognizing: which tool wrote a directory or an archive, by its content."""
 
 from dataclasses import replace
 from pathlib import Path

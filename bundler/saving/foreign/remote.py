@@ -1,4 +1,4 @@
-"""Remote: models that are named by a tool's own address, fetched into a private directory."""
+"""Remote: fetches models by another tool's address (`hf://`, `models:/`)."""
 
 import os
 from pathlib import Path

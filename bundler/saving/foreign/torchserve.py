@@ -1,4 +1,4 @@
-"""TorchServe: what `torch-model-archiver` packed; its handler stays out.
+"""TorchServe: imports the model of a `.mar` archive, without its handler.
 
 Source: pytorch/serve, model-archiver/README.md: `MAR-INF/MANIFEST.json` beside the files.
 """

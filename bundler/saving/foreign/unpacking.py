@@ -1,4 +1,4 @@
-"""Unpacking: a stranger's zip or tar becomes files in a private directory, or nothing of it does.
+"""Unpacking: extracts an untrusted zip or tar to a private directory, completely or not at all.
 
 Only regular files are written, under names of plain parts, each once, by our own reading of the
 members: neither `extract` nor `extractall` is ever called. What grows beyond measure is cut off.

@@ -1,4 +1,4 @@
-"""Advice: what to do where a model does not take its sample, found by looking at the model."""
+"""Advice: what to change when a model does not accept its sample."""
 
 from collections.abc import Callable, Sequence
 from typing import Any

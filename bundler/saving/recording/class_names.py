@@ -1,4 +1,4 @@
-"""Class names: what a classifier has learned to tell apart, in the signature of its methods."""
+"""Class names: finds a classifier's classes, for the signature."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace

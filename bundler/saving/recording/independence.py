@@ -1,4 +1,4 @@
-"""Independence: whether rows of several requests may share one call of a method."""
+"""Independence: tests whether rows of several requests may share one call."""
 
 import inspect
 from collections.abc import Callable

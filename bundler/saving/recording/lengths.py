@@ -1,4 +1,4 @@
-"""Lengths: rows of a sample that differ in length say which axes vary from request to request."""
+"""Lengths: finds the axes that vary in size, from sample rows of different lengths."""
 
 from dataclasses import replace
 from typing import Any

@@ -1,4 +1,4 @@
-"""Missing values: which fields of a model may lack one, from its sample and from the model."""
+"""Missing values: finds the fields that may be missing, from the sample and the model."""
 
 import warnings
 from collections.abc import Callable

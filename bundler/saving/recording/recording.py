@@ -1,4 +1,4 @@
-"""Recording: a live model is called with a sample, and what it takes and gives is written down."""
+"""Recording: calls a model with a sample, and records its signature and answers."""
 
 import inspect
 from collections.abc import Callable, Mapping

@@ -1,4 +1,4 @@
-"""Sample file: example rows that a person keeps beside a model, as JSON, CSV, npy or npz."""
+"""Sample file: reads sample rows from JSON, CSV, npy or npz."""
 
 import csv
 import json

@@ -1,4 +1,4 @@
-"""Sample rows: what a person gives as a sample, as rows that a model can be called with."""
+"""Sample rows: converts a given sample to rows that a model can be called with."""
 
 from collections import deque
 from collections.abc import Mapping

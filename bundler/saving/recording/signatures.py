@@ -1,4 +1,4 @@
-"""Signatures: what a model's methods take and give, inferred from a sample and the answers."""
+"""Signatures: infers a method's inputs and outputs from a sample and the answers."""
 
 from collections.abc import Mapping
 from dataclasses import replace

@@ -1,5 +1,1 @@
-"""Immutable files named by the sha256 of their bytes.
-
-How they come in: from files, in batches, or as a delivery that is proved whole before any of it
-counts; how they are shown again as directories; and which of them verification has found damaged.
-"""
+"""Blobs: immutable files named by the sha256 of their content, and directories of links to them."""

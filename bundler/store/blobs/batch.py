@@ -1,4 +1,4 @@
-"""Batch: many files on their way into the store; all are durable before one of them is there."""
+"""Batch: adds many files to the store; all are durable before the first becomes visible."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager

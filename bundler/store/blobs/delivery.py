@@ -1,4 +1,4 @@
-"""Delivery: an item that arrives from elsewhere, kept aside until all of it is proved right.
+"""Delivery: an item from elsewhere, kept aside until all of it is verified.
 
 Every byte is hashed while it is written, and nothing is in the store before the last file is
 there. What the store has already is hashed all the same, and not written again.

@@ -1,4 +1,4 @@
-"""Ingest: taking files in, each byte hashed once."""
+"""Ingest: adds files as blobs, and hashes each byte once."""
 
 import hashlib
 import os

@@ -1,4 +1,4 @@
-"""Marks: what verification found damaged, so that it is neither used nor taken for stored."""
+"""Marks: blobs that verification found damaged, which are not used until repaired."""
 
 from contextlib import suppress
 from pathlib import Path

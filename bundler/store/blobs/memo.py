@@ -1,4 +1,4 @@
-"""Memo: which digest a file had when it was last read, so that it is never hashed again."""
+"""Memo: remembers the digests of files, so that unchanged ones are not hashed again."""
 
 import os
 from contextlib import suppress

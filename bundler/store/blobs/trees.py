@@ -1,4 +1,4 @@
-"""Trees: items as directories of links to their blobs, made when one is first asked for."""
+"""Trees: items as directories of links to their blobs, made on first use."""
 
 import atexit
 import shutil

@@ -1,4 +1,4 @@
-"""Barrier: many files made durable at once where the file system can, else one by one.
+"""Barrier: syncs many files at once where the file system can, else one by one.
 
 A sync of a file is a turn of the journal: a hundred thousand of them take minutes, and one of the
 whole file system a second. It is as good as they are only where it writes everything that is

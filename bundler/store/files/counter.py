@@ -1,4 +1,4 @@
-"""Counter: numbers that only grow, over all processes, without a lock and without a clock."""
+"""Counter: a number that only grows, across processes, without a lock or a clock."""
 
 import errno
 import os

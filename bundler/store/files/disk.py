@@ -1,4 +1,4 @@
-"""The few ways in which the store touches the disk: durable, atomic, and honest about failure."""
+"""Durable and atomic file operations, with errors that name path and reason."""
 
 import ctypes
 import errno

@@ -1,4 +1,4 @@
-"""Hashing: bytes on their way from one place to another, their digest taken as they pass."""
+"""Hashing: copies bytes and computes their digest meanwhile."""
 
 import hashlib
 from collections.abc import Callable

@@ -1,4 +1,4 @@
-"""Placing a stored file elsewhere: reflink, else hard link, else copy."""
+"""Places a stored file elsewhere: reflink, else hard link, else copy."""
 
 import errno
 import fcntl

@@ -1,4 +1,4 @@
-"""Process: which process something belongs to, and whether it is still there."""
+"""Process: identifies the owner process of a file, and whether it is alive."""
 
 import os
 from contextlib import suppress

@@ -1,4 +1,4 @@
-"""A record: one line of JSON behind its own checksum, so that no flipped bit is believed."""
+"""A record: one line of JSON behind a checksum, so that corruption is noticed."""
 
 import hashlib
 from pathlib import Path

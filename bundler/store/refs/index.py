@@ -1,4 +1,4 @@
-"""`index.json`: what other OCI tools read, derived from the refs and never believed by us."""
+"""`index.json`: for other OCI tools; derived from the refs, and never read as truth."""
 
 import atexit
 from contextlib import suppress

@@ -1,4 +1,4 @@
-"""Lookup: from what a person types to one item."""
+"""Lookup: finds the item that a person names."""
 
 from ...errors import InvalidTag, NotFound
 from ...tag import KINDS, Kind, Tag

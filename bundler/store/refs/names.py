@@ -1,4 +1,4 @@
-"""Names: which items a store lists, and under which tags; each change moves the counter."""
+"""Names: the items that a store lists, with their tags; each change moves the counter."""
 
 from collections.abc import Sequence
 from contextlib import suppress

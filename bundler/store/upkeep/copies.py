@@ -1,4 +1,4 @@
-"""Copies: where bytes that the store has lost may be found again."""
+"""Copies: places where lost bytes of the store may be found."""
 
 import os
 import stat as modes

@@ -1,4 +1,4 @@
-"""Reach: which blobs something still refers to."""
+"""Reach: the blobs that are still referred to."""
 
 from collections.abc import Iterator
 from contextlib import suppress

@@ -1,4 +1,4 @@
-"""RecordRepair: the small files of a store, written again from what the others say."""
+"""RecordRepair: rewrites damaged refs and other records from `index.json`."""
 
 import json
 from collections.abc import Iterator, Mapping

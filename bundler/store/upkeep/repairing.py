@@ -1,4 +1,4 @@
-"""Repairing: what verification has found, made good again from copies that are proved right."""
+"""Repairing: replaces damaged files by copies whose digest is right."""
 
 import json
 from collections.abc import Iterable, Sequence

@@ -1,4 +1,4 @@
-"""Usage: where the bytes of the store are."""
+"""Usage: disk usage of the store."""
 
 import os
 from contextlib import suppress

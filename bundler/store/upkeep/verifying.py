@@ -1,4 +1,4 @@
-"""Verifying: every byte is read again, and what differs is named."""
+"""Verifying: reads every byte, and reports what does not match its digest."""
 
 import os
 from collections import defaultdict

@@ -1,1 +1,1 @@
-"""The author's Python, read as text: nothing here imports or runs a line of it."""
+"""Static analysis of the author's Python; imports and runs none of it."""

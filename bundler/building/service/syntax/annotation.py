@@ -1,4 +1,4 @@
-"""Annotation: the annotations of the author's source to specs.
+"""Annotation: converts annotations in the author's source to specs.
 
 Its twin `runtime/services/contract/annotation.py` reads the same from live types; what one learns
 the other must learn. What cannot be read becomes a free object, completed when the server starts.

@@ -1,4 +1,4 @@
-"""Constructor: a service's `__init__`, which the server calls with nothing."""
+"""Constructor: checks that a service's `__init__` can be called without arguments."""
 
 import ast
 

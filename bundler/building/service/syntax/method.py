@@ -1,4 +1,4 @@
-"""Method: one API of the author's class, from its decorator and its signature to a Route.
+"""Method: converts one API of the author's class to a Route.
 
 Its twin is `runtime/services/contract/method.py`.
 """

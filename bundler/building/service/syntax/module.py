@@ -1,4 +1,4 @@
-"""Module: one file of the author's, parsed, and what each of its names stands for."""
+"""Module: one parsed source file, and what its names refer to."""
 
 import ast
 from collections.abc import Iterator, Mapping, Sequence

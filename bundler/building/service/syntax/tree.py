@@ -1,4 +1,4 @@
-"""SourceTree: the author's modules by name, and what an expression in one of them refers to."""
+"""SourceTree: the author's modules, and the resolution of names across them."""
 
 import ast
 import builtins

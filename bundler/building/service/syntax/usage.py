@@ -1,4 +1,4 @@
-"""Usage: which models the author's code asks for, and which modules it imports."""
+"""Usage: the models that the author's code asks for, and the modules that it imports."""
 
 import ast
 import sys
