@@ -1,1 +1,1 @@
-"""The command line: reads options, calls the bundler, says what happened."""
+"""The command line: reads options, calls the bundler, prints the result."""

@@ -1,4 +1,4 @@
-"""Command and Group: typer's, with help that is complete and errors that are ours."""
+"""Command and Group: typer's, with complete help and our own error messages."""
 
 import sys
 from collections.abc import Mapping, Sequence
@@ -25,7 +25,7 @@ SECTIONS: Mapping[str, Sequence[str]] = {
 
 
 class Command(TyperCommand):
-    """A command whose arguments show their help.
+    """A command whose positional arguments are described in its help.
 
     click 8.5 has a `help` of its own on arguments, which empties the one that typer 0.24 has set.
     """
@@ -69,7 +69,7 @@ class Group(TyperGroup):
 
 
 class Root(Group):
-    """`bundle`, whose many commands are listed by what they are about."""
+    """`bundle`: its help lists the commands by subject."""
 
     def list_commands(self, ctx: "Context") -> list[str]:  # noqa: ARG002
         """Every name, section by section."""

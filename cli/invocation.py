@@ -1,4 +1,4 @@
-"""One invocation: arguments to a command, with our own errors instead of click's."""
+"""Runs a command with given arguments, with our own errors instead of click's."""
 
 import os
 import re

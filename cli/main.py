@@ -1,4 +1,4 @@
-"""`bundle`: the commands, and the one place where an error becomes a message and an exit code."""
+"""`bundle`: the entry point, and the one place that turns errors into messages and exit codes."""
 
 import errno
 import os
@@ -19,7 +19,7 @@ _ENDING = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
 class Ended(KeyboardInterrupt):
-    """A signal asks us to end. It unwinds, so that staging directories and children go."""
+    """A signal asks the process to end; an exception, so that files and children are cleaned up."""
 
     def __init__(self, number: int) -> None:
         super().__init__(number)

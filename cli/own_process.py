@@ -1,4 +1,4 @@
-"""Own process: what a model's code does to the process that loads it, and what is said of that.
+"""Own process: loads a model in a fork, and reports it when that crashes.
 
 A pickle may end its process as only C can, and the system does when memory is short. So a fork
 loads it, and we are there to tell.

@@ -1,4 +1,4 @@
-"""The page of every command, docs/cli.md: `python -m modelbundle.cli.reference`."""
+"""Generates docs/cli.md: `python -m modelbundle.cli.reference`."""
 
 import re
 from collections.abc import Iterator

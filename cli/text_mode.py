@@ -1,4 +1,4 @@
-"""Text mode: names of files are UTF-8 here, whatever the locale says.
+"""Text mode: file names are UTF-8, whatever the locale says.
 
 A bundle is the same bytes under every locale, and what is called `é.py` in it is called so on every
 machine. Python takes the encoding of names from the locale once, when it starts.

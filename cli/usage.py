@@ -1,4 +1,4 @@
-"""What was typed wrong, said as every other error is."""
+"""Errors of the command line's usage, in the form of all other errors."""
 
 import re
 from collections.abc import Iterable

@@ -1,1 +1,1 @@
-"""What every bundle carries: loads, batches, answers. Imports nothing above itself."""
+"""The runtime, which every bundle carries: loads models, batches requests, answers them."""

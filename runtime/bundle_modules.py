@@ -1,4 +1,4 @@
-"""BundleModules: what Python may import from a bundle's directory, and from which bytes.
+"""BundleModules: restricts imports from a bundle's directory to listed, unchanged files.
 
 Only modules that `bundle.json` lists, with the digests that stand there; no bytecode that lies
 beside them, whoever put it there. Everything else in the directory is as if it were not.
@@ -27,7 +27,7 @@ DAMAGED = 6  # exit code of the contract: bytes differ from their digest
 
 
 class Source(SourceFileLoader):
-    """Loads one listed source file, compiled anew from bytes that have the listed digest."""
+    """Loads one listed source file, compiled from bytes with the listed digest."""
 
     def __init__(self, fullname: str, path: str, digest: str) -> None:
         super().__init__(fullname, path)
@@ -50,7 +50,7 @@ class Source(SourceFileLoader):
 
 
 class Extension(ExtensionFileLoader):
-    """Loads one listed library, after its bytes were compared."""
+    """Loads one listed extension module, after its bytes were compared."""
 
     def __init__(self, name: str, path: str, digest: str) -> None:
         super().__init__(name, path)
@@ -64,7 +64,7 @@ class Extension(ExtensionFileLoader):
 
 
 class Finder:
-    """Finds modules in one folder of a bundle, which has stood on the path.
+    """Finds modules in one directory of a bundle that is on `sys.path`.
 
     digests   of every listed file, by its path in the bundle
     inside    the folder's path in the bundle; empty for the bundle itself
@@ -124,7 +124,7 @@ class Finder:
 
 
 class BundleModules:
-    """What Python asks for each folder on its path: whether it is one of the bundle's."""
+    """The path hook: handles the directories of the bundle, and no others."""
 
     def __init__(self, directory: str, digests: Mapping[str, str]) -> None:
         self.directory = os.path.realpath(directory)
@@ -144,7 +144,7 @@ class BundleModules:
 
 
 def guard(directory: str, digests: Mapping[str, str]) -> None:
-    """From now on, import from `directory` only what has these digests, by path."""
+    """From now on, import from `directory` only files with these digests, by path."""
     hook = BundleModules(directory, digests)
     known = [getattr(each, "directory", None) for each in sys.path_hooks]
     if hook.directory in known:
@@ -157,7 +157,7 @@ def guard(directory: str, digests: Mapping[str, str]) -> None:
 
 
 def guard_sources(directory: str, digests: Mapping[str, str]) -> None:
-    """The same for the author's own sources alone: a project's, which no bundle lists, stay."""
+    """As `guard`, but only for the author's sources; others, as of a project, stay importable."""
     place = "src/"
     own = {path[len(place) :]: digests[path] for path in digests if path.startswith(place)}
     if own:
@@ -172,7 +172,7 @@ def prefer(directory: str) -> None:
 
 
 def listed(directory: str) -> Mapping[str, str]:
-    """The digest of each file that `bundle.json` lists; the end of the process without one."""
+    """The digest of each file in `bundle.json`; exits the process if there is none."""
     path = os.path.join(directory, "bundle.json")  # noqa: PTH118
     try:
         with open(path, encoding="utf-8") as file:  # noqa: PTH123

@@ -1,4 +1,4 @@
-"""Health: `python -m modelbundle.runtime.health` asks the server of this container if it is ready.
+"""The health check of an image: `python -m modelbundle.runtime.health`.
 
 For the image's HEALTHCHECK: exit 0 when `/readyz` answers 200, else 1 and one line that says why.
 It imports little, because it runs every few seconds.
@@ -17,7 +17,7 @@ TIMEOUT = 4.0  # seconds; the HEALTHCHECK itself gives five
 
 
 def main() -> int:
-    """Ask, and say what is wrong."""
+    """Ask the server, and print what is wrong."""
     trouble = ask(port(_server_arguments(), os.environ, Path.cwd()))
     if trouble:
         sys.stdout.write(trouble + "\n")  # `docker inspect` shows it

@@ -1,4 +1,4 @@
-"""Offspring: processes that a model, or an author's class, starts by itself.
+"""Offspring: processes that a model or a service class starts itself.
 
 What serves does not obey SIGTERM while its front is there, and leaves a Ctrl-C to the supervisor. A
 worker of a `multiprocessing.Pool` that had inherited that could never be ended by its pool.
@@ -15,18 +15,18 @@ _FORKED = (signal.SIGTERM, signal.SIGUSR1, signal.SIGINT)
 
 
 def obey() -> None:
-    """From here on, whatever this process forks obeys signals again, and wakes nobody up here."""
+    """From now on, forked children react to signals again, and do not wake this process."""
     os.register_at_fork(after_in_child=_as_others_do)
 
 
 def gather() -> None:
-    """From here on, whatever this process starts is in a group with it, unless it leaves that."""
+    """Lead a process group from now on, which all children are in unless they leave it."""
     with suppress(PermissionError):  # it leads a session already
         os.setpgid(0, 0)
 
 
 def send(pid: int, number: int) -> bool:
-    """Send a signal to what the process `pid` has left behind; False where there is nothing.
+    """Send a signal to the process group that `pid` led; False if nothing is left of it.
 
     For whoever has waited for that process, whose number is nobody else's as long as its group has
     members.

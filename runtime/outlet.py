@@ -1,4 +1,4 @@
-"""Outlet: stdout or stderr as a log, behind which no process waits for a reader that has stopped.
+"""Outlet: stdout or stderr as a log that never blocks, even when nobody reads it.
 
 A pipe that nobody reads is full after 64 KiB; whoever writes then hangs until somebody does.
 """
@@ -22,7 +22,7 @@ _Place = tuple[int, int]
 
 
 class Outlet:
-    """Writes whole pieces in their order; what there is no room for is kept, and lost beyond that.
+    """Writes lines in order, buffers what the reader does not take, and drops what is beyond that.
 
     The descriptor itself stays as it is, since others may have it, too: what is written goes
     through one of our own, which never waits. It follows whatever the number stands for.

@@ -1,4 +1,4 @@
-"""Plan: what to serve, and how: a bundle's manifest with every decision of this start."""
+"""Plan: a bundle's manifest, with every decision about how to serve it now."""
 
 import sys
 from collections.abc import Mapping, Sequence

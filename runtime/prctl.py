@@ -1,4 +1,4 @@
-"""Prctl: what a process asks of the kernel about its parent, as prctl(2) has it; on Linux alone."""
+"""prctl(2): settings of a process about its parent and its orphans; Linux only."""
 
 import ctypes
 import sys
@@ -8,12 +8,12 @@ _SET_CHILD_SUBREAPER = 36
 
 
 def end_with_parent(number: int) -> None:
-    """Get this signal when whoever forked this process ends, however that went."""
+    """Receive this signal when the parent process ends."""
     _prctl(_SET_PDEATHSIG, number)
 
 
 def adopt_orphans() -> None:
-    """Be the parent of whoever loses it below us."""
+    """Become the parent of orphaned descendants (a subreaper)."""
     _prctl(_SET_CHILD_SUBREAPER, 1)
 
 

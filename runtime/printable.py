@@ -1,4 +1,4 @@
-"""Printable: text that can neither move a terminal's cursor nor forge a line."""
+"""Makes text safe to print: it can neither move the cursor nor forge a line."""
 
 
 def printable(text: str) -> str:

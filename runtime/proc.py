@@ -1,4 +1,4 @@
-"""Proc: what the kernel says of a process, in the files of proc(5); of one that has gone, 0."""
+"""Reads the memory and processor time of a process from /proc; 0 when it has gone."""
 
 import os
 from contextlib import suppress
@@ -6,14 +6,14 @@ from pathlib import Path
 
 
 def resident(pid: int) -> int:
-    """Bytes of memory that a process holds, pages that it shares with others among them."""
+    """Resident memory of a process in bytes, shared pages included."""
     with suppress(OSError, ValueError, IndexError):
         return int(_file(pid, "statm").split()[1]) * os.sysconf("SC_PAGE_SIZE")
     return 0
 
 
 def proportional(pid: int) -> int:
-    """The same, where n processes that share a page count 1/n of it each.
+    """Resident memory in bytes; a page that n processes share counts 1/n.
 
     The kernel may take milliseconds for a large process. An old one does not tell: then as
     `resident`.
@@ -26,7 +26,7 @@ def proportional(pid: int) -> int:
 
 
 def processor_seconds(pid: int) -> float:
-    """Seconds of processor time that a process has had."""
+    """Processor time of a process in seconds."""
     with suppress(OSError):
         # After the command's name, which may hold blanks and brackets: fields 14 and 15.
         fields = _file(pid, "stat").rpartition(b")")[2].split()

@@ -1,4 +1,4 @@
-"""Protobuf: just enough of the wire format to look into messages without parsing them.
+"""Protobuf: reads fields of messages without generated classes.
 
 Source: protobuf.dev/programming-guides/encoding.
 """
@@ -14,7 +14,7 @@ Bytes = bytes | memoryview
 
 
 def parts(data: Bytes, start: int, stop: int) -> Iterator[tuple[int, int, int, int, int]]:
-    """Of each field of a message: its number, wire type, and where it, its value and its end are.
+    """The fields of a message: number, wire type, start, start of the value, end.
 
     Raises:
         ValueError: when what follows is no field.
@@ -46,7 +46,7 @@ def fields(data: memoryview) -> Iterator[tuple[int, int | memoryview]]:
 
 
 def varints(data: memoryview) -> Iterator[int]:
-    """Numbers one after the other, as a packed field has them.
+    """The numbers of a packed field.
 
     Raises:
         ValueError: when they are not.
@@ -58,7 +58,7 @@ def varints(data: memoryview) -> Iterator[int]:
 
 
 def varint(data: Bytes, position: int) -> tuple[int, int]:
-    """A number of seven bits a byte, the lowest first, and where it ends.
+    """A varint, and where it ends.
 
     Raises:
         ValueError: when it does not end.

@@ -1,4 +1,4 @@
-"""Replay a bundle's recorded samples: `python -m modelbundle.runtime.replay [DIR]`.
+"""Replays a bundle's recorded samples: `python -m modelbundle.runtime.replay [DIR]`.
 
 Loads each model of the bundle, calls it with the inputs that were recorded when it was saved, and
 compares. Prints one JSON object; exits 0 when every answer is within its tolerance, else 1.

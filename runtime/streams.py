@@ -1,4 +1,4 @@
-"""Streams: stdin, stdout and stderr, which a process may be started without."""
+"""Streams: handles stdin, stdout or stderr that were closed at the start."""
 
 import os
 import sys
@@ -8,7 +8,7 @@ _NAMES = (("stdin", "r"), ("stdout", "w"), ("stderr", "w"))
 
 
 def open_closed() -> None:
-    """Open what came closed to nowhere.
+    """Open closed ones to /dev/null.
 
     Else the next file or socket that is opened becomes stdout, and a child prints into it.
     """
@@ -21,7 +21,7 @@ def open_closed() -> None:
 
 
 def reserved() -> TextIO:
-    """Stdout for the result alone: what anybody else prints from now on goes to stderr.
+    """Keep stdout for the result; what others print from now on goes to stderr.
 
     Until the end of the process, for a program of others may print as it leaves, too.
     """

@@ -1,4 +1,4 @@
-"""Trust: who vouches for the code in a bundle, and whether its bytes are still the same.
+"""Trust: whether this machine vouches for the code in a bundle, and its bytes are unchanged.
 
 Trust is by digest and lives outside the bundle: nothing in it can vouch for itself.
 """
@@ -25,7 +25,7 @@ _CHECKED = ("models/", "src/")  # what is loaded; the runtime and server.py are 
 
 
 def home() -> Path:
-    """`$BUNDLE_HOME`, or where it is when nobody set it."""
+    """`$BUNDLE_HOME`, or its default."""
     given = os.environ.get("BUNDLE_HOME")
     if given:
         return Path(given).expanduser()
@@ -43,7 +43,7 @@ def is_trusted(identity: str) -> bool:
 
 
 def check(directory: Path, manifest: BundleManifest, *, granted: bool = False) -> None:
-    """Let nobody's code run: what executes must be vouched for here, or `granted` by --trust.
+    """Refuse code that this machine does not trust, unless `granted` by --trust.
 
     What `bundle.json` says of its models is compared with the models first: trust in a model is
     by its digest, and anybody can write a digest down.
@@ -82,7 +82,7 @@ def verify(directory: Path, files: Iterable[FileEntry]) -> None:
 
 
 def verify_model(directory: Path, files: Iterable[FileEntry]) -> None:
-    """As `verify`, of one model: it comes long after the server was started.
+    """As `verify`, for one model, as it may be loaded long after the server was started.
 
     Raises:
         InvalidBundle: names the first file that is missing or differs.
@@ -103,7 +103,7 @@ def _compare(directory: Path, entries: Sequence[FileEntry]) -> None:
 
 
 def what_runs(directory: Path, manifest: BundleManifest) -> list[str]:
-    """What of a bundle is code, in words: the service class, and what each pickle asks for."""
+    """What in a bundle is code, in words: the service class, and the globals of each pickle."""
     found = [f"the service `{manifest.service}`"] if manifest.service else []
     for entry in manifest.models:
         if not entry.executes_code:

@@ -1,4 +1,4 @@
-"""What the lock must satisfy: every requirement, with who asks for it."""
+"""Requirements: all requirements of a lock, each with its origin."""
 
 import re
 from collections.abc import Iterable, Mapping, Sequence

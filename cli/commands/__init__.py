@@ -1,1 +1,1 @@
-"""A command a file: what it takes, what it calls, what it says."""
+"""One file per command: its options, what it calls, what it prints."""

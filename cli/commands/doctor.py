@@ -1,4 +1,4 @@
-"""`bundle doctor`: what this machine has, and what it lacks for our work."""
+"""`bundle doctor`: checks what this machine has and lacks."""
 
 from typing import Annotated, Any
 

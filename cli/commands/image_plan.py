@@ -1,4 +1,4 @@
-"""ImagePlan: which layers an image will have, and why an engine would be needed."""
+"""ImagePlan: prints the layers that an image will have, and why it would need an engine."""
 
 from typing import TYPE_CHECKING, Any
 

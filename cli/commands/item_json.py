@@ -1,4 +1,4 @@
-"""What every command with `--json` says of a model or bundle."""
+"""The JSON of a model or bundle that all commands print with `--json`."""
 
 import time
 from typing import TYPE_CHECKING, Any

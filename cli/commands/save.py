@@ -1,4 +1,4 @@
-"""`bundle save`: a model goes into the store."""
+"""`bundle save`: saves a model in the store."""
 
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated

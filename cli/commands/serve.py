@@ -1,4 +1,4 @@
-"""`bundle serve`: a bundle, a model or a project behind HTTP."""
+"""`bundle serve`: serves a bundle, a model or a project over HTTP."""
 
 from typing import TYPE_CHECKING, Annotated
 

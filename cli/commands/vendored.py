@@ -1,4 +1,4 @@
-"""Vendored: an image's wheels and base image from a folder of `bundle vendor`."""
+"""Vendored: the wheels and the base image in a directory of `bundle vendor`."""
 
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager

@@ -1,1 +1,1 @@
-"""What several commands take."""
+"""Options that several commands share."""

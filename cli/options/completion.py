@@ -1,4 +1,4 @@
-"""What the shell offers for a tag: the names in the store, and never an error."""
+"""Shell completion of tags: the names in the store, and never an error."""
 
 from ...bundler.tag import Kind
 from ...runtime.errors import BundleError

@@ -1,4 +1,4 @@
-"""Options of an image: what it is called, what builds it, on what, and where it goes."""
+"""Options of an image: its tag, engine, base and destination."""
 
 from typing import Annotated, Literal
 

@@ -1,4 +1,4 @@
-"""Options of a load: who asks how often, with what, for how long."""
+"""Options of a load: clients or rate, inputs, duration."""
 
 from typing import Annotated
 

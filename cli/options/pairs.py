@@ -1,4 +1,4 @@
-"""Pairs: `KEY=VALUE` as it is typed."""
+"""Pairs: `KEY=VALUE` options."""
 
 import typer
 

@@ -1,4 +1,4 @@
-"""Options of a server: `bundle serve` takes them, and `bundle bench` for the one that it starts."""
+"""Options of a server, for `bundle serve` and for the servers that `bundle bench` starts."""
 
 import re
 from typing import Annotated, Any, Literal

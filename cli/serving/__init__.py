@@ -1,1 +1,1 @@
-"""A server that runs while a command does, or in its place."""
+"""Runs a server: for the duration of a command, or as the command itself."""

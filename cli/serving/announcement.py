@@ -1,4 +1,4 @@
-"""What `bundle serve --json` prints once: the server is ready, and here it is."""
+"""The one line that `bundle serve --json` prints when the server is ready."""
 
 from typing import TYPE_CHECKING, Any
 

@@ -1,4 +1,4 @@
-"""Fork: a child process that goes on with what we have imported, as if it had been started anew.
+"""Fork: a forked child that behaves like a new process, but keeps our imports.
 
 On one core a second interpreter that imports the same again is a tenth of a server's start.
 """
@@ -18,7 +18,7 @@ _SIGNALS = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP, signal.SIGCHLD)
 
 
 class Fork:
-    """As far as a server is concerned, a `subprocess.Popen`.
+    """The part of the interface of `subprocess.Popen` that a server needs.
 
     returncode   None as long as it is not known to have ended; negative: the signal it died of
     """

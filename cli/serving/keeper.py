@@ -1,4 +1,4 @@
-"""Keeper: holds a server's socket, and has another server take over when it is told to.
+"""Keeper: holds a server's socket, and replaces the server process at SIGHUP.
 
 SIGTERM and SIGINT are passed on. On SIGHUP the target is looked up again, and what it now names is
 served by a new process; the old one answers until that is ready, and finishes what it has begun.
@@ -36,7 +36,7 @@ STOPS = (signal.SIGTERM, signal.SIGINT)
 
 @dataclass(frozen=True, slots=True)
 class ServeRequest:
-    """What `bundle serve` was asked for; `options` are those of the runtime."""
+    """The options of `bundle serve`; `options` are those of the runtime."""
 
     target: str
     store: "Store"

@@ -1,4 +1,4 @@
-"""A server for a while: started, asked when it is ready, stopped."""
+"""A temporary server: started, awaited, used, stopped."""
 
 import errno
 import os

@@ -1,4 +1,4 @@
-"""A child process that ends with us; and its exit code."""
+"""A child process that ends with its parent; and its exit code."""
 
 import os
 import signal

@@ -1,4 +1,4 @@
-"""`--reload`: serve, watch the sources, and begin again when one of them changes."""
+"""`--reload`: serves, watches the sources, and restarts when one of them changes."""
 
 import os
 import signal

@@ -1,4 +1,4 @@
-"""Served: one server process of `bundle serve`, and what it tells of itself."""
+"""Served: one server process of `bundle serve`, and the messages that it sends."""
 
 import json
 import os

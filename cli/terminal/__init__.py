@@ -1,1 +1,1 @@
-"""What a person sees: text, tables, pictures of a distribution, files."""
+"""Terminal output: text, tables, charts, files."""

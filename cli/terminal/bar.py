@@ -1,4 +1,4 @@
-"""A bar on the terminal, gone when it is full."""
+"""A progress bar, removed when it is complete."""
 
 import sys
 from collections.abc import Iterator

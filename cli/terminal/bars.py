@@ -1,4 +1,4 @@
-"""Bars: ranges on one logarithmic scale, drawn with blocks."""
+"""Bars: ranges on a logarithmic scale, drawn with block characters."""
 
 from collections.abc import Sequence
 from math import floor, log10

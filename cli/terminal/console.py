@@ -1,4 +1,4 @@
-"""Console: the only writer to the terminal. stdout carries the result, stderr the talk."""
+"""Console: the only writer to the terminal: results to stdout, messages to stderr."""
 
 import json as jsonlib
 import os
@@ -16,7 +16,7 @@ _STYLES = {"error": "1;31", "hint": "36", "next": "36", "warning": "33", "step":
 
 
 class Console:
-    """What a command says, for a person, for a program (`--json`) or hardly at all (`-q`)."""
+    """Prints for a person, for a program (`--json`), or almost nothing (`-q`)."""
 
     def __init__(self, *, json: bool = False, quiet: bool = False) -> None:
         self.json = json

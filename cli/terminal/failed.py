@@ -1,4 +1,4 @@
-"""Failed: a command did its work, and what it found is a reason to stop."""
+"""Failed: a command worked, and its finding is a failure."""
 
 from collections.abc import Mapping
 from typing import Any

@@ -1,4 +1,4 @@
-"""OutputFile: a file that a command writes, whole or not at all."""
+"""OutputFile: writes a file atomically."""
 
 from pathlib import Path
 

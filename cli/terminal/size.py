@@ -1,4 +1,4 @@
-"""Sizes for a person."""
+"""Sizes in human-readable form."""
 
 _UNITS = ("B", "kB", "MB", "GB", "TB")
 

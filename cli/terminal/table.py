@@ -1,4 +1,4 @@
-"""A table as lines: aligned columns, folded where the terminal is too narrow."""
+"""A table as aligned columns, folded where the terminal is too narrow."""
 
 import unicodedata
 from collections.abc import Iterator, Sequence

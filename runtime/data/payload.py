@@ -1,4 +1,4 @@
-"""Payload: bytes to batches and answers to bytes, by content type. No requests, no responses."""
+"""Payload: decodes bodies to batches and encodes answers, by content type."""
 
 import math
 from collections.abc import Collection
@@ -26,7 +26,7 @@ _WIDEST = {"f": 8}  # bytes of a number that Python has, too
 
 @dataclass(frozen=True, slots=True)
 class Payload:
-    """A body and what it is."""
+    """A body and its content type."""
 
     body: bytes
     content_type: str = JSON
@@ -34,7 +34,7 @@ class Payload:
 
 @dataclass(frozen=True, slots=True)
 class Codec:
-    """Reads and writes the bodies of one method.
+    """Decodes and encodes the bodies of one method.
 
     max_rows      rows that one request may carry
     nan_as_null   null stands for a missing value, both ways

@@ -1,1 +1,1 @@
-"""One adapter a library: how its models are saved, loaded and called."""
+"""Frameworks: one adapter per library, which saves, loads and calls its models."""

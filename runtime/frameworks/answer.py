@@ -1,4 +1,4 @@
-"""Answer: what a model returned, out of the kinds of batch that the rest of the server knows."""
+"""Answer: converts what a model returned to the types that the server knows."""
 
 from typing import Any
 

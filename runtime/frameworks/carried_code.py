@@ -1,4 +1,4 @@
-"""Carried code: the author's source files inside a model, imported under a name of their own.
+"""Carried code: imports an author's source files of a model under a unique package name.
 
 Two models may each carry a `net.py`, and an installed package may be called `net` as well. So the
 files of one model become modules below a package that is named after their content, and know each

@@ -1,4 +1,4 @@
-"""The protocol that every adapter keeps: a class of nine short methods; it need not inherit it."""
+"""Framework: the protocol of an adapter, a class of nine short methods."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -11,7 +11,7 @@ from ..manifests.tuning import Tuning
 
 @dataclass(frozen=True, slots=True)
 class Saved:
-    """What an adapter wrote into the directory.
+    """What an adapter wrote into a model's directory.
 
     `files` are names relative to it; `options` is plain JSON for the adapter's own loader; `needs`
     are import names that loading it takes beside the adapter's; `note` is a sentence for the
@@ -87,7 +87,7 @@ class Framework(Protocol):
 
 @runtime_checkable
 class Tunable(Protocol):
-    """An adapter whose models can compute otherwise than they were saved."""
+    """An adapter that supports `precision` or `compile`."""
 
     def refusal(self, format: str, tuning: Tuning) -> str | None:
         """Why a model of this format cannot be tuned so, or None. Runs nothing."""
@@ -102,7 +102,7 @@ class Tunable(Protocol):
 
 @runtime_checkable
 class Classifying(Protocol):
-    """An adapter whose models may tell which classes they have learned."""
+    """An adapter that can tell the classes of a model."""
 
     def classes(self, model: Any, method: str) -> Mapping[int, Sequence[Any]]:
         """Of each field of a method's answer that has some, by its place; runs nothing."""

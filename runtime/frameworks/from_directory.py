@@ -1,4 +1,4 @@
-"""FromDirectory: an adapter whose models are saved as the directory that their library made."""
+"""FromDirectory: base of adapters whose models are saved as a directory of their library."""
 
 from collections.abc import Mapping
 from pathlib import Path
@@ -9,7 +9,7 @@ from .framework import Framework, Saved
 
 
 class FromDirectory(Framework):
-    """What such adapters have in common.
+    """The methods that such adapters share.
 
     called   what a directory of theirs is called, at the beginning of a sentence
     """

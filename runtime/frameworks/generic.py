@@ -1,4 +1,4 @@
-"""Any Python object that can be pickled: called itself, by its `predict`, or only kept."""
+"""Generic: any picklable Python object: a callable, one with `predict`, or plain data."""
 
 from collections.abc import Mapping
 from pathlib import Path

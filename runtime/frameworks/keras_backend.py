@@ -1,4 +1,4 @@
-"""Keras's backend: the library that it computes with, which a pickle of Keras does not name."""
+"""Keras backend: records which one a model was saved with, and selects it when loading."""
 
 import os
 import sys

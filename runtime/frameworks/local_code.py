@@ -1,4 +1,4 @@
-"""Local code: the author's own source files that a class needs, gathered to travel with a model."""
+"""Local code: collects the author's own source files that a class needs."""
 
 import ast
 import sys
@@ -12,7 +12,7 @@ from .carried_code import CarriedCode, plain
 
 
 class CannotTravel(Exception):
-    """Why a module's source cannot be carried along, in words."""
+    """The source of a module cannot be stored with the model; says why."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,4 +1,4 @@
-"""MLflow: models of the `python_function` flavor, kept whole and loaded by MLflow itself."""
+"""MLflow: `python_function` models, stored as they are and loaded by MLflow itself."""
 
 from collections.abc import Mapping
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""A model as a pickle, its large arrays beside it; of one that joblib wrote it reads that."""
+"""Pickle file: a model as a pickle with its large arrays in a second file; reads joblib's, too."""
 
 from collections.abc import Callable, Mapping
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""Registry: which adapter takes an object or a file, and how one is found again by its name."""
+"""Registry: finds the adapter for an object, a file or a name."""
 
 from importlib import import_module
 from pathlib import Path
@@ -14,7 +14,7 @@ _BUILTIN = tuple(f"{__name__.rpartition('.')[0]}.{name.lower()}:{name}" for name
 
 
 def builtin() -> tuple[Framework, ...]:
-    """The adapters that come along; the order decides who is asked first."""
+    """The built-in adapters, in the order in which they are asked."""
     return tuple(map(load, _BUILTIN))
 
 
@@ -46,13 +46,13 @@ def for_path(path: Path) -> tuple[Framework, str] | None:
 
 
 def loader(framework: Framework) -> str:
-    """How `load` finds the adapter again: "module:Class"."""
+    """The name by which `load` finds an adapter: "module:Class"."""
     kind = type(framework)
     return f"{kind.__module__}:{kind.__qualname__}"
 
 
 def is_builtin(loader: str) -> bool:
-    """Whether it names one of the adapters that come along."""
+    """Whether it is the name of a built-in adapter."""
     return loader in _BUILTIN
 
 

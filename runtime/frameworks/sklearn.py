@@ -1,4 +1,4 @@
-"""scikit-learn: estimators, Pipelines and whatever else keeps its interface."""
+"""scikit-learn: estimators, Pipelines, and objects with the same interface."""
 
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""skops files: an estimator as JSON and arrays, its types told without making any of them.
+"""skops files: an estimator as JSON and arrays, whose types are listed before any is created.
 
 Source: skops.readthedocs.io, "Secure persistence with skops": a zip with `schema.json`, a tree of
 nodes of which each names its `__module__` and `__class__`.

@@ -1,4 +1,4 @@
-"""Snapshot: the files of a Hugging Face model, and why some of them are not loaded."""
+"""Snapshot: the files of a Hugging Face model, and which models are refused."""
 
 import json
 from typing import Any

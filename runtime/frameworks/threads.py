@@ -1,4 +1,4 @@
-"""Threads: how many of them one call of a model may use, by the environment of its process."""
+"""Threads: the number of threads that one call of a model may use, from the environment."""
 
 import os
 

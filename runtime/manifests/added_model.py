@@ -1,4 +1,4 @@
-"""AddedModel: a model that came into a running server from the store beside it."""
+"""AddedModel: a model that was added to a running server from the store."""
 
 import re
 from collections.abc import Collection, Mapping

@@ -1,4 +1,4 @@
-"""Bundle words: of which type is what a bundle.json says, wherever somebody acts on it.
+"""Bundle words: checks the types of the values in a bundle.json.
 
 Whoever wrote it may be a stranger: a text in place of a list would be an accident of its readers.
 Keys that are not named here are left to newer versions.

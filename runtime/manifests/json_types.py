@@ -1,4 +1,4 @@
-"""JSON types: whether a value that came as JSON is of the type that a field was declared with."""
+"""JSON types: checks values from JSON against declared types."""
 
 from collections.abc import Mapping
 from types import NoneType, UnionType

@@ -1,4 +1,4 @@
-"""Model words: those of a model.json that somebody acts on, and how they are spelled.
+"""Model words: checks names, versions, paths and dtypes in a model.json.
 
 A version that is none would be an option of the resolver; a path that is no file's, a dtype that is
 none, an accident of whoever reads them. Sources: PEP 508 (names), PEP 440 (versions).

@@ -1,4 +1,4 @@
-"""Route: what a bundle's server answers at a path, as `bundle.json` names it."""
+"""Route: one route of a bundle's server."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field

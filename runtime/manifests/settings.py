@@ -1,4 +1,4 @@
-"""How a bundle is served: every knob of the server, with its default, in one place."""
+"""Settings of a server, each with its default."""
 
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass, field, fields, replace
@@ -56,7 +56,7 @@ class QueueSettings:
 
 @dataclass(frozen=True, slots=True)
 class LimitSettings:
-    """What one connection may do to the server."""
+    """Limits of one connection."""
 
     max_headers: int = 100
     max_header_bytes: int = 32 * KIB
@@ -67,7 +67,7 @@ class LimitSettings:
 
 @dataclass(frozen=True, slots=True)
 class GrpcSettings:
-    """How gRPC is spoken, where `dialects` has it.
+    """Settings of gRPC, if it is among the `dialects`.
 
     tls_cert, tls_key  PEM files on the machine that serves; both or neither
     tls_client_ca      PEM file of whoever vouches for clients: without one of its certificates
@@ -86,7 +86,7 @@ class GrpcSettings:
 
 @dataclass(frozen=True, slots=True)
 class ManagementSettings:
-    """A port for those who run the server, TorchServe's management API.
+    """Settings of TorchServe's management API, on a port of its own.
 
     port       "off" = none
     host       None = 127.0.0.1; anything else needs a token
@@ -100,7 +100,7 @@ class ManagementSettings:
 
 @dataclass(frozen=True, slots=True)
 class ServeSettings:
-    """Everything that `serve:` in a bundlefile can say, and what it means when it does not.
+    """All settings of `serve:` in a bundlefile, with their defaults.
 
     host          None = 127.0.0.1 on a host, 0.0.0.0 in a container
     workers       processes that answer, or "auto": chosen from what is measured at the start

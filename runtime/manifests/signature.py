@@ -1,4 +1,4 @@
-"""What a model's methods take and give: names, dtypes, shapes, and where the batch axis is."""
+"""Signature: inputs and outputs of a model's methods: names, dtypes, shapes, the batch axis."""
 
 import json
 import math

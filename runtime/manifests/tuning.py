@@ -1,4 +1,4 @@
-"""Tuning: how a model computes in a bundle, where that is not how it was saved."""
+"""Tuning: `precision` and `compile` of a model in a bundle."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass

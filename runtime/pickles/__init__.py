@@ -1,1 +1,1 @@
-"""Pickles: read without running them, written alike each time, loaded as far as a policy allows."""
+"""Pickles: analysed without running them, written reproducibly, loaded under a policy."""

@@ -1,4 +1,4 @@
-"""Asked: what pickles ask for: globals, and what is done with them."""
+"""Asked: the globals that a pickle imports, and what it calls."""
 
 from dataclasses import dataclass, field
 from typing import Literal
@@ -22,7 +22,7 @@ class Use:
 
 @dataclass(slots=True)
 class Asked:
-    """What pickles ask for: "module.name" of each global, all of them in their order, and calls."""
+    """The globals of a pickle as "module.name", in order, and its calls."""
 
     names: set[str] = field(default_factory=set)
     order: list[str] = field(default_factory=list)

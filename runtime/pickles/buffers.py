@@ -1,4 +1,4 @@
-"""Buffers: the large arrays of a pickle, in a file beside it that processes map and share."""
+"""Buffers: the large arrays of a pickle in a second file, which processes map and share."""
 
 import mmap
 from collections.abc import Sequence
@@ -13,7 +13,7 @@ _ALIGNED = 64  # bytes: what vector instructions like, and numpy's own habit
 
 
 class Buffers:
-    """What a pickler gives away instead of writing it: pickle's protocol 5, out of band."""
+    """Collects the out-of-band buffers of a pickler (protocol 5)."""
 
     def __init__(self) -> None:
         self._kept: list[PickleBuffer] = []

@@ -1,4 +1,4 @@
-"""Dtype state: what a pickle says of a numpy dtype, which numpy believes.
+"""Dtype state: checks the state of a pickled numpy dtype, which numpy itself does not.
 
 A dtype that says of objects that they are numbers would have numpy follow addresses that stand in
 the file; one whose fields lie outside of it, read and write anywhere. So the state has to be one

@@ -1,4 +1,4 @@
-"""Frame: a part of a pickle that is read at once, before its opcodes are.
+"""Frame: tracks the frames of a pickle, which Python's reader reads as a whole.
 
 Python's reader drops what is left of one when an opcode wants more than there is, and goes on
 behind it; a reader of opcodes alone would not notice, and see another program than the one that
@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 @dataclass(slots=True)
 class Frame:
-    """The frame that is being read, by the place where it `end`s; 0 outside of all."""
+    """The current frame, by the position of its `end`; 0 outside of frames."""
 
     end: int = 0
 

@@ -1,4 +1,4 @@
-"""What a pickle may ask for under every list: values of Python and numpy, and how they are made.
+"""The globals that every policy allows: values of Python and numpy, and their constructors.
 
 None of these runs anything, reads or writes anything, or gets at an attribute by its name. What
 they put together, such as `copyreg._reconstructor`, has to be found and allowed by itself.

@@ -1,4 +1,4 @@
-"""Made: what a pickle's program would have on its stack, as far as anybody has to know it."""
+"""Made: the values on the stack of a pickle's program, as far as the analysis needs them."""
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
@@ -15,7 +15,7 @@ _ODD = object()  # a key that is no text
 
 @dataclass(frozen=True, slots=True)
 class Global:
-    """What a pickle names."""
+    """A global that a pickle names."""
 
     module: str
     attribute: str

@@ -1,4 +1,4 @@
-"""Opcodes: a pickle's program followed step by step without doing what it says.
+"""Opcodes: follows a pickle's program step by step, without executing it.
 
 Only what names a global or calls one, or tells where joblib's raw arrays lie, is modelled; all
 else is an unknown. No step costs more than its opcode, so there is nothing to blow up.
@@ -45,14 +45,14 @@ _TEXT_PROTOCOLS = 3  # below it, Python 2's names
 
 
 class Malformed(Exception):
-    """Not a pickle, not to its end, or longer than we look."""
+    """The data is no pickle, is cut off, or too long to analyse."""
 
 
 _RAW = Global(*raw_array.NAME.rsplit(".", 1))
 
 
 class Machine:
-    """Follows one pickle in `file` and adds what it asks for to `asked`."""
+    """Analyses one pickle in `file`, and adds its globals and calls to `asked`."""
 
     def __init__(self, file: IO[bytes], asked: Asked) -> None:
         self._file = SkippingFile(file)

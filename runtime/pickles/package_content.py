@@ -1,4 +1,4 @@
-"""Package content: what `package.*` lets a pickle find in a package, and what it may call there.
+"""Package content: the globals of a package that an entry `package.*` allows, and their use.
 
 A package also holds what was never meant for a pickle: helpers of tests that run programs, loaders
 of other files, classes that open one. So a star gives the package's own classes and functions as

@@ -1,4 +1,4 @@
-"""Pickling: an object to a file that loads on a machine without the author's own modules."""
+"""Pickling: writes a pickle that loads on a machine without the author's own modules."""
 
 import sys
 import sysconfig

@@ -1,4 +1,4 @@
-"""Policy: how far a pickle may go, and the watch over it while it is loaded.
+"""Policy: what a pickle may import, checked before and while it is loaded.
 
 The gate is trust by digest (`NotTrusted`); the policy here only narrows what a trusted file may do.
 """
@@ -42,7 +42,7 @@ _DOES = {
 
 @dataclass(frozen=True, slots=True)
 class Policy:
-    """How far a trusted pickle may go.
+    """What a trusted pickle may import and call.
 
     `allowed` holds "module.name", or "package.*" for what a package brings itself, as far as
     `package_content` says; it is looked at in the mode "allow-listed" only, and what is `HARMLESS`

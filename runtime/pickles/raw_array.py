@@ -1,4 +1,4 @@
-"""Raw array: the bytes that joblib puts between the opcodes of a pickle, and how many they are.
+"""Raw array: the size of the array bytes that joblib puts between the opcodes of a pickle.
 
 Whoever could have us step over more of them than joblib reads, or over fewer, could hide opcodes
 from us. So a state is read as joblib and numpy read theirs, and what they never write is refused.

@@ -1,4 +1,4 @@
-"""Scanning: what the pickles in a file ask for, read without running them."""
+"""Scanning: lists the globals and calls of all pickles in a file, without running them."""
 
 import bz2
 import gzip
@@ -33,7 +33,7 @@ _NESTED = 2  # archives within archives that are opened
 
 @dataclass(frozen=True, slots=True)
 class Scan:
-    """What the pickles in a file ask for.
+    """The globals and calls of the pickles in a file.
 
     globals    "module.name" of everything that loading would import, sorted
     complete   whether every opcode was understood; if not, `globals` is only what came before

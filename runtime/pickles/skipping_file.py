@@ -1,4 +1,4 @@
-"""SkippingFile: a file in which a pickle's long strings are sought past, not read."""
+"""SkippingFile: a file whose long pickle strings are skipped by seeking."""
 
 from typing import IO
 

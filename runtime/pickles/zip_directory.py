@@ -1,4 +1,4 @@
-"""Zip directory: where the list of a zip's members stands, by every way of looking for it.
+"""Zip directory: checks that all readers find the same member list in a zip.
 
 Python takes the 64-bit record that stands right before its locator, torch the one that the locator
 names; and only Python bears with bytes in front of a zip. So of a file that was made for it each

@@ -1,4 +1,4 @@
-"""Destination: where an archive is written to, whole or not at all."""
+"""Destination: writes an archive, completely or not at all."""
 
 import os
 import sys
@@ -35,7 +35,7 @@ class Upload:
 
 
 def is_device(destination: str) -> bool:
-    """Whether bytes written there go on: a named pipe, a device."""
+    """Whether the path is a named pipe or a device, which cannot be replaced by a rename."""
     path = Path(destination)
     return path.exists() and not path.is_dir() and not path.is_file()
 

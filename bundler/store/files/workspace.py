@@ -1,4 +1,4 @@
-"""Workspace: one process's corner of the store, its temporary files and the blobs it needs.
+"""Workspace: a process's directory in the store: temporary files, and the blobs it needs.
 
 A workspace is a directory in `tmp/` whose name says which process made it. What the process is
 about to refer to stands in `held/`, one empty file a digest, made before the process looks

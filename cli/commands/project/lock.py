@@ -1,4 +1,4 @@
-"""`bundle lock`: what the bundle will be installed from, by hash."""
+"""`bundle lock`: pins all packages by hash."""
 
 import shlex
 from pathlib import Path

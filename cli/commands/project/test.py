@@ -1,4 +1,4 @@
-"""`bundle test`: the recorded answers, asked for again in the bundle's own environment."""
+"""`bundle test`: replays the recorded samples in the bundle's own environment."""
 
 import shlex
 from typing import TYPE_CHECKING

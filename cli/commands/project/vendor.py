@@ -1,4 +1,4 @@
-"""`bundle vendor`: all that a rebuild without a network needs."""
+"""`bundle vendor`: fetches all that a build without a network needs."""
 
 import shlex
 from dataclasses import asdict

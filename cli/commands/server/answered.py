@@ -1,4 +1,4 @@
-"""Answered: what a server answered, on stdout or in a file."""
+"""Answered: prints a server's answer, or writes it to a file."""
 
 import sys
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""`bundle bench`: a server under load, with its own samples; or two of them, in turns."""
+"""`bundle bench`: measures a server with its own samples, or compares two."""
 
 from collections.abc import Sequence
 

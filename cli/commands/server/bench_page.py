@@ -1,4 +1,4 @@
-"""What `bundle bench` says at the end: a table, bars, and what to make of them."""
+"""The report of `bundle bench`: a table, bars, and advice."""
 
 import sys
 from collections.abc import Iterator, Sequence

@@ -1,4 +1,4 @@
-"""BenchSession: where `bundle bench` starts its targets, measures them, and says what it found."""
+"""BenchSession: starts and measures the targets of `bundle bench`."""
 
 import os
 import signal
@@ -24,7 +24,7 @@ from .request import Body
 
 @dataclass(frozen=True, slots=True)
 class BenchSession:
-    """How targets are found and started.
+    """Finds and starts targets.
 
     options   for the server, where we start one
     body      to send instead of the recorded samples

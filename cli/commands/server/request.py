@@ -1,4 +1,4 @@
-"""A request to a server: what is in the body, and what came back."""
+"""A request of `bundle predict`: its body, and the answer."""
 
 import json as jsonlib
 import sys
@@ -27,7 +27,7 @@ _SHOWN = 500  # characters of an answer that is no error of ours
 
 @dataclass(frozen=True, slots=True)
 class Body:
-    """Bytes and what they are."""
+    """Bytes and their content type."""
 
     content: bytes
     content_type: str
@@ -56,7 +56,7 @@ class Body:
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """What a server answered, with its status."""
+    """The answer of a server, with its status."""
 
     status: int
     content: bytes

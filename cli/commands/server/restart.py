@@ -1,4 +1,4 @@
-"""`bundle restart`: a running `bundle serve` takes the newest of what it serves, with no gap."""
+"""`bundle restart`: replaces a running server by the newest version of its target, with no gap."""
 
 import signal
 import time

@@ -1,4 +1,4 @@
-"""`bundle gc` and `bundle du`: what the store holds, and giving back what nobody needs."""
+"""`bundle gc` and `bundle du`: removes unused data, and shows disk usage."""
 
 from typing import Annotated
 

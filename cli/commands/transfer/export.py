@@ -1,4 +1,4 @@
-"""`bundle export`: a model or a bundle leaves the store, as a file or a directory."""
+"""`bundle export`: writes a model or a bundle to a file or a directory."""
 
 import shlex
 import sys

@@ -1,4 +1,4 @@
-"""`bundle import`: what `bundle export` wrote comes into the store."""
+"""`bundle import`: adds what `bundle export` wrote to the store."""
 
 from typing import TYPE_CHECKING, Annotated
 

@@ -1,4 +1,4 @@
-"""`bundle pull`: a model or bundle comes from a registry or a shared directory."""
+"""`bundle pull`: copies a model or bundle from a registry or a shared directory."""
 
 from typing import TYPE_CHECKING, Annotated
 

@@ -1,4 +1,4 @@
-"""`bundle push`: a model or bundle travels to a registry or a shared directory."""
+"""`bundle push`: copies a model or bundle to a registry or a shared directory."""
 
 import shlex
 from typing import Annotated

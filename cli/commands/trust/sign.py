@@ -1,4 +1,4 @@
-"""`bundle sign`: a signature beside a bundle or a model, from the digests that are known."""
+"""`bundle sign`: stores a signature beside a bundle or a model."""
 
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated

@@ -1,4 +1,4 @@
-"""`bundle trust`: what may run code on this machine, and no longer."""
+"""`bundle trust`: lists, and withdraws, what may run code on this machine."""
 
 from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Annotated, Any

@@ -1,4 +1,4 @@
-"""`bundle verify`: the stored bytes against their digests."""
+"""`bundle verify`: compares stored bytes with their digests."""
 
 from dataclasses import asdict
 from pathlib import Path

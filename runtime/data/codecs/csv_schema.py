@@ -1,4 +1,4 @@
-"""CSV schema: what a text/csv body of a signature's rows looks like, as a JSON Schema pattern."""
+"""CSV schema: the JSON Schema pattern of a text/csv body."""
 
 import re
 from collections.abc import Mapping
@@ -34,7 +34,7 @@ def is_of_cells(side: Side) -> bool:
 
 
 def csv_schema(side: Side) -> dict[str, Any]:
-    """Rows as lines of cells, below a line of names where the columns have any.
+    """Rows as lines of cells, below a header line if the columns have names.
 
     RFC 4180, in the regular expressions of ECMA-262. It promises less than the server takes: no
     white space around numbers, and only numbers that fit whatever their digits are.

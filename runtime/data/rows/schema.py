@@ -1,4 +1,4 @@
-"""Schema: a signature's rows as JSON Schema 2020-12."""
+"""Schema: the rows of a signature as JSON Schema 2020-12."""
 
 from collections.abc import Callable, Mapping
 from typing import Any

@@ -1,4 +1,4 @@
-"""Bodies: what comes to a model without an envelope, and by its own content type, as JSON Schema.
+"""The JSON Schemas of bodies without an envelope, for OpenAPI.
 
 What `bare` and `raw` read: only what every reader of the document can rely on is promised.
 """
@@ -31,7 +31,7 @@ def bare(side: Side) -> Json:
 
 
 def rows(side: Side) -> Json:
-    """A list of rows; for none of them no model is asked."""
+    """A list of at least one row."""
     return {"type": "array", "items": row(side), "minItems": 1}
 
 
@@ -55,7 +55,7 @@ def json_body(served: Served) -> Json:
 
 
 def whole(served: Served) -> dict[str, Json]:
-    """The content types of a body that is one `bytes` or `str`, where the model takes that."""
+    """The content types of a body that is one `bytes` or `str`, if the model takes such."""
     fields = served.signature.inputs.fields if served.signature is not None else ()
     if len(fields) != 1 or len(fields[0].shape) != 1:
         return {}
@@ -65,7 +65,7 @@ def whole(served: Served) -> dict[str, Json]:
 
 
 def tables(served: Served) -> dict[str, Json]:
-    """The content types of whole tables: what the native route takes, too."""
+    """The content types of tables that the bundle's own route takes, too."""
     if served.signature is None:
         return {}
     arrays = {media.NPY: BINARY, media.NPZ: BINARY}

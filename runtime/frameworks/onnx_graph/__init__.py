@@ -1,1 +1,1 @@
-"""ONNX graph: what `frameworks/onnx.py` reads of a graph by itself, without onnx or onnxruntime."""
+"""ONNX graph: reads ONNX files without onnx or onnxruntime."""

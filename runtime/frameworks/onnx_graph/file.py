@@ -1,4 +1,4 @@
-"""An ONNX file, looked into without a library: whether it is one, and what it reads beside itself.
+"""ONNX files: recognizes them, and finds their external weight files.
 
 Field numbers are those of onnx.proto3: github.com/onnx/onnx/blob/main/onnx/onnx.proto3
 """

@@ -1,4 +1,4 @@
-"""ONNX labels: the classes that a classifier's nodes name, read without a library.
+"""ONNX labels: finds the classes in a classifier's nodes.
 
 Field numbers are those of onnx.proto3, attributes those of the operators of `ai.onnx.ml`:
 github.com/onnx/onnx/blob/main/onnx/onnx.proto3, docs/Operators-ml.md

@@ -1,4 +1,4 @@
-"""ONNX numbers: bfloat16, which graphs have and numpy has not, in and out of a session."""
+"""ONNX numbers: converts bfloat16, which NumPy lacks, to and from a session."""
 
 import ctypes
 from collections.abc import Mapping

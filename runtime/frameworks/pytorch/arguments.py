@@ -1,4 +1,4 @@
-"""Torch arguments: how a record of tensors is handed to a module's method, found out once."""
+"""Torch arguments: decides how named tensors are passed to a module's method."""
 
 import inspect
 import re

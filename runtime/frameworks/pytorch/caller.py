@@ -1,4 +1,4 @@
-"""Caller: how the methods of one torch module are called, found out once."""
+"""Caller: calls the methods of a torch module."""
 
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager

@@ -1,4 +1,4 @@
-"""Torch compile: methods of a module through `torch.compile`, and what that takes here."""
+"""Torch compile: calls methods of a module through `torch.compile`."""
 
 import os
 import shutil

@@ -1,4 +1,4 @@
-"""Torch device: whether torch can compute where it is asked to."""
+"""Torch device: checks that torch can use a GPU."""
 
 from ...errors import NoDevice
 

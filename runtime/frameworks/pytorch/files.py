@@ -1,4 +1,4 @@
-"""Torch files: TorchScript, exported programs, pickles and weights, told apart by their content."""
+"""Torch files: recognizes TorchScript, exported programs, pickles and weights by content."""
 
 import json
 import zipfile

@@ -1,4 +1,4 @@
-"""DeviceLane: the way of batches to a module's device and of its answers back."""
+"""DeviceLane: copies batches to a module's device, and its answers back."""
 
 from collections.abc import Callable, Mapping
 from typing import Any

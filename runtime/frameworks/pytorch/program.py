@@ -1,4 +1,4 @@
-"""Torch program: what of an exported program runs code, beside the pickles in it.
+"""Torch program: checks the parts of an exported program that can run code.
 
 Its sizes are expressions as text, which sympy evaluates as Python; compiled parts are libraries,
 and objects of C++ bring their own unpickler. Under a policy that narrows pickles, a program has

@@ -1,4 +1,4 @@
-"""Recipe: how a torch module is made again from import paths and arguments, running no pickle."""
+"""Recipe: rebuilds a torch module from import paths and arguments, without a pickle."""
 
 import inspect
 import sys

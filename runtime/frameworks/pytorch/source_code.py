@@ -1,4 +1,4 @@
-"""Torch code: the author's own classes in a recipe, and the source that goes along with it."""
+"""Torch code: stores the source of the author's own classes with a recipe."""
 
 import sys
 from collections.abc import Mapping

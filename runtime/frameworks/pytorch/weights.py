@@ -1,4 +1,4 @@
-"""Weights: a module's tensors in one safetensors file, with or without a pickle around them."""
+"""Weights: saves and loads a module's tensors in one safetensors file."""
 
 import pickle
 from collections.abc import Mapping

@@ -1,4 +1,4 @@
-"""Values: what a library has to be told of the values that come, and what it refuses of them.
+"""Values: conversions that a library's inputs need, and errors about inputs that it rejects.
 
 Each file is about one library, or about what several say alike.
 """

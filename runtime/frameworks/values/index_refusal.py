@@ -1,4 +1,4 @@
-"""Index refusal: a number that stands for no entry of an embedding, told to who sent it."""
+"""Index refusal: recognizes an index outside of an embedding, and tells the client."""
 
 from collections.abc import Iterator
 from typing import Any

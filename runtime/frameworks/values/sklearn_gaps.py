@@ -1,4 +1,4 @@
-"""Gaps: which value stands for a missing text, as the transformer of its column learned it.
+"""Gaps: the value (None or NaN) that stands for a missing text, as a transformer learned it.
 
 pandas has None and NaN for it, by its version and by where a table comes from, and scikit-learn
 tells them apart: the other one is a category that an encoder does not know, which most pass over in

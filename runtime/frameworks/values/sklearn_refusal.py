@@ -1,4 +1,4 @@
-"""scikit-learn's refusals: what it says of values that it does not take, for who sent them.
+"""scikit-learn's refusals: recognizes its errors about a client's values.
 
 It raises the same `ValueError` for a value that a client sent and for a mistake of the author.
 These few are about values alone; anything else is a failure of the model.

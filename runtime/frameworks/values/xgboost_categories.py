@@ -1,4 +1,4 @@
-"""XGBoost categories: what a booster says it learned, and what it could not keep of it.
+"""XGBoost categories: those that a booster has learned, and workarounds for its bugs.
 
 Up to 3.2 XGBoost hands its core the texts of a column end to end in UTF-8, with offsets that count
 characters where bytes are meant. Beyond ASCII each text after the first is then cut in the wrong

@@ -1,4 +1,4 @@
-"""XGBoost columns: tables as it takes them, whatever their categories and booleans lack.
+"""XGBoost columns: completes tables whose categories or booleans are ambiguous.
 
 It reads what kind a column is from the values that come, so they must say it: a category that is
 missing in each row stands beside one that was learned. And what it never learned it does not
