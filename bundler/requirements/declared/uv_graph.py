@@ -1,0 +1,136 @@
+"""The graph of a uv.lock, walked from its project with the extras and groups that are asked for."""
+
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+from ...errors import ResolveError
+from ..requirements import normalize
+
+Package = Mapping[str, Any]
+Edge = Mapping[str, Any]
+
+_EXTRA = re.compile(r"""extra\s*(?P<sign>==|!=)\s*(?P<quote>['"])(?P<name>[^'"]*)(?P=quote)""")
+_TOKEN = re.compile(r"""'[^']*'|"[^"]*"|[()]|[^\s()'"]+""")
+_TRUE, _FALSE = "python_version >= '0'", "python_version < '0'"
+
+
+class Graph:
+    """What is reached of it; where extras exclude each other, only what the chosen ones choose.
+
+    versions  name -> version -> markers of the edges that lead there, of which one must hold
+    places    name -> address of the index that it came from
+    """
+
+    def __init__(
+        self, data: Mapping[str, Any], roots: Sequence[Package], source: str,
+        extras: Sequence[str], groups: Sequence[str],
+    ) -> None:  # fmt: skip
+        self.versions: dict[str, dict[str, list[str]]] = {}
+        self.places: dict[str, str] = {}
+        self._packages: dict[str, list[Package]] = {}
+        for package in data.get("package", ()):
+            self._packages.setdefault(normalize(package["name"]), []).append(package)
+        self._chosen = {"extra": {normalize(e) for e in extras}, "group": {*map(normalize, groups)}}
+        self._names = {normalize(root["name"]) for root in roots}
+        self._check_conflicts(data, source)
+        self._active = {
+            f"{kind}-{len(name)}-{name}-{chosen}"
+            for name in self._names for kind, all_ in self._chosen.items() for chosen in all_
+        }  # fmt: skip
+        self._active |= {f"project-{len(name)}-{name}" for name in self._names}
+
+    def _check_conflicts(self, data: Mapping[str, Any], source: str) -> None:
+        for together in data.get("conflicts", ()):
+            both = [
+                f"the {kind} `{item[kind]}`"
+                for item in together for kind, chosen in self._chosen.items()
+                if normalize(item["package"]) in self._names
+                and normalize(item.get(kind, "")) in chosen
+            ]  # fmt: skip
+            if len(both) > 1:
+                raise ResolveError(
+                    f"`{source}` says that {' and '.join(both)} exclude each other.",
+                    hint="Name one of them in the bundlefile.",
+                )
+
+    def walk(self, edges: Sequence[Edge]) -> None:
+        """Follow `edges`, and those of what they lead to."""
+        waiting, seen = list(edges), set[tuple[int, str]]()
+        while waiting:
+            edge = waiting.pop()
+            marker = self.marker(edge)
+            if _value(marker) is False:
+                continue
+            for package in self._targets(edge):
+                self._note(package, marker)
+                for part in ("", *edge.get("extra", ())):
+                    if (id(package), part) not in seen:
+                        seen.add((id(package), part))
+                        waiting += _edges(package, part)
+
+    def marker(self, edge: Edge) -> str:
+        """Its marker, with what it says of extras and groups decided."""
+        return self.decided(str(edge.get("marker", "")))
+
+    def decided(self, marker: str) -> str:
+        """`marker` with its extras and groups decided, so that it speaks of environments alone."""
+        return _EXTRA.sub(
+            lambda m: _TRUE if (m["name"] in self._active) == (m["sign"] == "==") else _FALSE,
+            marker,
+        )
+
+    def _targets(self, edge: Edge) -> Iterator[Package]:
+        for package in self._packages.get(normalize(edge["name"]), ()):
+            if all(package.get(key) == edge[key] for key in ("version", "source") if key in edge):
+                yield package
+
+    def _note(self, package: Package, marker: str) -> None:
+        name = normalize(package["name"])
+        if "version" in package and name not in self._names:
+            markers = self.versions.setdefault(name, {}).setdefault(package["version"], [])
+            markers += [marker] if marker not in markers else []
+        if "://" in (place := str(package.get("source", {}).get("registry", ""))):
+            self.places[name] = place
+
+
+def _edges(package: Package, extra: str) -> Sequence[Edge]:
+    if not extra:
+        return list(package.get("dependencies", ()))
+    tables = package.get("optional-dependencies", {})
+    return [edge for name, found in tables.items() if normalize(name) == normalize(extra)
+            for edge in found]  # fmt: skip
+
+
+def _value(marker: str) -> bool | None:
+    """Whether a decided `marker` holds; None where that is up to the environment."""
+    tokens = _TOKEN.findall(marker)
+    return _either(tokens) if tokens else True
+
+
+def _either(tokens: list[str]) -> bool | None:
+    values = [_both(tokens)]
+    while tokens and tokens[0] == "or":
+        tokens.pop(0)
+        values.append(_both(tokens))
+    return True if True in values else None if None in values else False
+
+
+def _both(tokens: list[str]) -> bool | None:
+    values = [_one(tokens)]
+    while tokens and tokens[0] == "and":
+        tokens.pop(0)
+        values.append(_one(tokens))
+    return False if False in values else None if None in values else True
+
+
+def _one(tokens: list[str]) -> bool | None:
+    if tokens and tokens[0] == "(":
+        tokens.pop(0)
+        value = _either(tokens)
+        del tokens[:1]
+        return value
+    size = 4 if tokens[1:3] == ["not", "in"] else 3
+    said = " ".join(tokens[:size])
+    del tokens[:size]
+    return {_TRUE: True, _FALSE: False}.get(said)
