@@ -101,7 +101,7 @@ def _check(requirement: Requirement) -> None:
             f"{place}: the option `{option}` cannot stand in the requirements of a bundle.",
             hint="Indexes belong under `python.indexes` in the bundlefile.",
         )
-    if not requirement.name or not text.isprintable():
+    if not requirement.name or not text.isprintable() or "${" in text:  # uv would fill it in
         raise ResolveError(
             f"{place}: {shown(text)!r} is not a requirement.", hint="Write it as `name>=1.2`."
         )

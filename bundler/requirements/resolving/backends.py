@@ -15,6 +15,7 @@ from .resolution import resolve
 _GPU = re.compile(r"nvidia-.*|triton|cuda-(toolkit|bindings|pathfinder|python)")
 _RUNTIME = re.compile(r"nvidia-cuda-runtime(-cu\d+)?")
 _CUDA = re.compile(r"cuda==(\d+)\.(\d+)")
+_SHOWN = 4  # builds in a hint
 
 
 def resolve_for(accelerator: str, requirements: Requirements, target: Target) -> list[Package]:
@@ -55,6 +56,8 @@ def _past_cpu(
 
 
 def _without_cuda(packages: Sequence[Package]) -> str:
+    if any(package.name == "tensorflow" for package in packages):
+        return "Its wheel has no CUDA libraries; add `tensorflow[and-cuda]` to the requirements."
     if _torch_local(packages) is None:
         return "Leave `accelerator` out, or add what uses a GPU to `python.requirements`."
     return "Name the version, e.g. `accelerator: cuda==13.0`, or use `accelerator: auto`."
@@ -123,6 +126,8 @@ def _from_torch_index(requirements: Requirements, target: Target) -> list[Packag
     try:
         return resolve(requirements, target)
     except ResolveError as error:
+        if "for '--torch-backend" in str(error):
+            raise _unknown_build(target, str(error)) from error
         if "cannot be reached" not in str(error) and "Offline" not in str(error):
             raise
         raise ResolveError(
@@ -130,3 +135,14 @@ def _from_torch_index(requirements: Requirements, target: Target) -> list[Packag
             hint="Check the network, or put the wheel into a folder and name it under "
             "`python.find_links` (or in `UV_FIND_LINKS`).",
         ) from error
+
+
+def _unknown_build(target: Target, told: str) -> ResolveError:
+    """uv, which knows the builds of torch, has none for this CUDA."""
+    builds = re.findall(r"\bcu(\d{2,3})\b", told.partition("possible values")[2])
+    known = sorted((int(build[:-1]), int(build[-1])) for build in builds)
+    newest = ", ".join(f"`cuda=={major}.{minor}`" for major, minor in known[: -_SHOWN - 1 : -1])
+    return ResolveError(
+        f"No build of torch is known for {target.backend}.",
+        hint=f"Write `accelerator: cuda` for the build that the index has, or one of {newest}.",
+    )

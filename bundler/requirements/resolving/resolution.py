@@ -15,7 +15,7 @@ from ..index import bare
 from ..lock.package import Package
 from ..requirements import Requirements, normalize
 from ..target import TORCH_INDEX, Target, absolute
-from . import uv
+from . import unreadable, uv
 from .annotations import PROJECT, Note, reachable, read_annotations
 
 TIMEOUT = 300.0  # seconds
@@ -32,7 +32,9 @@ def resolve(requirements: Requirements, target: Target) -> list[Package]:
         try:
             packages = _Work(requirements, target, folder).run()
         except ResolveError as error:
-            raise _told(error, requirements) from error.__cause__
+            known = unreadable.named(error, requirements, folder)
+            told = _told(error, requirements) if known is error else known
+            raise told from error.__cause__
     return [_signed(package, requirements) for package in packages]
 
 
@@ -45,15 +47,15 @@ class _Work:
     def __init__(self, requirements: Requirements, target: Target, folder: Path) -> None:
         self.requirements, self.target, self.folder = requirements, target, folder
         self.wanted = {item.name for item in requirements.wanted}
+        self.barred: set[str] = set()
         self.with_sources = False
 
     def run(self) -> list[Package]:
         """Resolve for who asks for what, then ask for the wheels of exactly that."""
-        self._write("limits.txt", [item.text for item in self.requirements.limits])
         self._write("excludes.txt", self.target.excludes)
         # uv binds only what the project itself asks for: so it asks for all that is bound.
         bound = set(self.target.bindings) - set(self.target.excludes) - self.wanted
-        notes = self._resolved(bound)
+        notes = self._possible(bound)
         if surplus := bound - reachable(notes, self.wanted):
             notes = self._resolved(bound - surplus)
         notes = {name: self._without(note, name in bound) for name, note in notes.items()}
@@ -65,7 +67,25 @@ class _Work:
         found = tomllib.loads((self.folder / "pylock.toml").read_text("utf-8"))
         return [self._package(entry, notes) for entry in found.get("packages", [])]
 
+    def _possible(self, bound: set[str]) -> dict[str, Note]:
+        """Resolve with all that is bound, without what cannot be had and perhaps nobody needs.
+
+        That is barred, from every index: whoever does need it is not taken elsewhere's instead.
+        """
+        first: ResolveError | None = None
+        while True:
+            try:
+                return self._resolved(bound - self.barred)
+            except ResolveError as error:
+                first = first or error
+                named = _names(str(error)) & bound - self.barred
+                if not named:
+                    raise first from error
+                self.barred |= named
+
     def _resolved(self, bound: set[str]) -> dict[str, Note]:
+        limits = [item.text for item in self.requirements.limits]
+        self._write("limits.txt", [*limits, *(f"{name}<0" for name in sorted(self.barred))])
         texts = [item.text for item in self.requirements.wanted]
         (self.folder / "pyproject.toml").write_text(
             project_text([*texts, *sorted(bound)], self.target), "utf-8"
@@ -177,13 +197,27 @@ def file_name(file: Mapping[str, Any]) -> str:
     return unquote(urlsplit(place).path.rsplit("/", 1)[-1])
 
 
+def _names(text: str) -> set[str]:
+    """What could be names of packages in a sentence of uv's."""
+    return {normalize(word) for word in re.findall(r"[A-Za-z0-9](?:[\w.-]*[A-Za-z0-9])?", text)}
+
+
 def _told(error: ResolveError, requirements: Requirements) -> ResolveError:
     """The error with the lines of the input that it speaks of."""
     text = re.sub(rf"\b(?:the )?(?:project|{PROJECT})\b", "you", str(error))
-    names = {normalize(word) for word in re.findall(r"[A-Za-z0-9][A-Za-z0-9._-]*", text)}
-    words = names | {re.split(r"[<>=!~]", name)[0] for name in names}
+    text = text.replace("you depends on", "you depend on")
+    words = _names(text)
     asked = (*requirements.wanted, *requirements.limits)
     askers = list(dict.fromkeys(str(item) for item in asked if item.name in words))
     more = [f"and {len(askers) - _LISTED} more lines"] if len(askers) > _LISTED else []
     lines = [text, *(f"asked for: {asker}" for asker in askers[:_LISTED]), *more]
-    return ResolveError("\n".join(lines), hint=error.hint)
+    return ResolveError("\n".join(lines), hint=_hint(f"{text} {error.hint}") or error.hint)
+
+
+def _hint(text: str) -> str | None:
+    if "exclude newer time" not in text and "`exclude-newer`" not in text:
+        return None
+    return (
+        "Name a later day in `python.exclude_newer`. What a model was saved with is only preferred "
+        "once `python.requirements` names the package."
+    )

@@ -45,6 +45,20 @@ def test_what_is_bound_and_not_there_is_missing_and_not_taken_elsewhere(two):
     assert not [path for path in public.asked if "zeta" in path]
 
 
+def test_what_is_bound_and_cannot_be_had_hinders_only_who_needs_it(two, make_wheel):
+    own, public = two
+    (own.root / "delta").mkdir()
+    (own.root / "delta" / "delta-1.0.tar.gz").write_bytes(b"an sdist")
+    make_wheel(own.root / "early", "early", "1.0", ["gamma<1"])
+    make_wheel(public.root / "delta", "delta", "9.0")
+    bound = Index(own.url, "own", ("alpha", "beta", "delta", "early", "nowhere"))
+    assert versions(bound, "alpha", "gamma>=1") == {"alpha": "1.0", "beta": "1.0", "gamma": "1.0"}
+    make_wheel(own.root / "epsilon", "epsilon", "1.0", ["delta"])
+    with pytest.raises(ResolveError, match=r"delta.*no usable wheels|no wheels"):
+        versions(Index(own.url, "own", ("alpha", "delta", "epsilon")), "epsilon")
+    assert not [path for path in public.asked if "delta" in path]
+
+
 def test_a_folder_of_this_machine_does_not_replace_what_is_bound(
     two, tmp_path, make_wheel, monkeypatch
 ):

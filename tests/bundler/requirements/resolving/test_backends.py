@@ -95,3 +95,19 @@ def test_asking_for_cuda_where_nothing_uses_it_is_an_error(index):
         resolve_for("cuda==13.0", asking("xgboost==3.2.0"), AMD64)
     packages = resolve_for("cuda==12.6", asking("xgboost==3.2.0"), AMD64)
     assert "nvidia-nccl-cu12" in names(packages)
+
+
+def test_a_build_of_torch_that_nobody_knows_is_a_sentence_with_those_that_are(wheels, make_wheel):
+    make_wheel(wheels, "torch", "2.13.0", ["nvidia-cuda-runtime"])
+    make_wheel(wheels, "nvidia-cuda-runtime", "13.0.96")
+    with pytest.raises(ResolveError, match=r"No build of torch is known for cu999\.") as caught:
+        resolve_for("cuda==99.9", asking("torch"), AMD64)
+    assert "`cuda==13.0`" in caught.value.hint
+    assert "cuda==99.9" not in caught.value.hint
+
+
+def test_tensorflow_has_its_cuda_in_an_extra(wheels, make_wheel):
+    make_wheel(wheels, "tensorflow", "2.21.0")
+    with pytest.raises(ResolveError, match="no locked package uses CUDA") as caught:
+        resolve_for("cuda", asking("tensorflow"), AMD64)
+    assert "`tensorflow[and-cuda]`" in caught.value.hint

@@ -57,6 +57,7 @@ def test_a_contradiction_names_the_lines_that_ask(wheels, make_wheel):
     with pytest.raises(ResolveError) as caught:
         resolve(asking("alpha", "beta<2"), Target("3.11", "linux/amd64"))
     assert "asked for: `beta<2` (the author)" in str(caught.value)
+    assert "you depends" not in str(caught.value)
     assert "alpha" in str(caught.value)
     assert caught.value.exit_code == 4
 
@@ -111,3 +112,31 @@ def test_sdists_are_refused_unless_they_are_allowed(index):
 def test_nothing_newer_than_the_cut_off_is_taken(index):
     target = Target("3.11", "linux/amd64", exclude_newer="2024-09-01")
     assert [p.version for p in resolve(asking("idna"), target)] == ["3.8"]
+
+
+@pytest.mark.parametrize(
+    ("text", "why"),
+    [
+        ("beta==1.*.2", "wildcards in versions must be at the end"),
+        ("beta; foo == 'x'", "valid marker name"),
+        ("beta==1.0 --config-settings=x=y", "Expected `--hash`"),
+    ],
+)
+@pytest.mark.parametrize("is_limit", [False, True])
+def test_a_line_that_cannot_be_read_is_named(wheels, make_wheel, text, why, is_limit):
+    make_wheel(wheels, "alpha", "1.0")
+    bad = Requirement(text, "reqs.txt:7")
+    given = {"limits": (bad,)} if is_limit else {}
+    wanted = (Requirement("alpha", "the author"), *(() if is_limit else (bad,)))
+    with pytest.raises(ResolveError, match="is not a requirement") as caught:
+        resolve(Requirements(wanted, **given), Target("3.11", "linux/amd64"))
+    assert str(caught.value).startswith(f"reqs.txt:7: {text!r}")
+    assert why in str(caught.value)
+
+
+def test_a_day_before_what_a_model_needs_says_which_key_moves_it(tiny_index, make_wheel):
+    make_wheel(tiny_index.root / "alpha", "alpha", "1.0")
+    early = Target("3.11", "linux/amd64", exclude_newer="2020-01-01")
+    with pytest.raises(ResolveError) as caught:
+        resolve(asking("alpha==1.0"), early)
+    assert "`python.exclude_newer`" in caught.value.hint
