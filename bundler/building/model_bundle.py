@@ -1,7 +1,7 @@
 """A temporary bundle, to serve a saved model or a project without building it.
 
-It has no lock, no vendored runtime and no digest that anyone keeps: it is a directory of links in
-the store's file system, for the current environment, gone when the server ends.
+It has no lock, no vendored runtime and no digest that anyone keeps: it is a directory of links to
+stored files, for the current environment, gone when the server ends.
 """
 
 from collections.abc import Iterable, Iterator, Mapping
@@ -114,10 +114,6 @@ def _manifest(
 
 @contextmanager
 def _laid_out(manifest: BundleManifest, store: "Store") -> Iterator[Path]:
-    with store.staging() as directory:
-        for entry in manifest.files:
-            path = directory / entry.path
-            path.parent.mkdir(parents=True, exist_ok=True)
-            store.place(entry.digest, path, executable=entry.executable)
+    with store.laying_out(manifest.files) as directory:
         (directory / "bundle.json").write_bytes(manifest.encode())
         yield directory

@@ -15,6 +15,7 @@ from typing import Literal
 from ...runtime.manifests.bundle_manifest import BundleManifest
 from ..errors import ResolveError, StoreError
 from ..progress import NullProgress, Progress
+from ..store.files import disk
 from ..untrusted import bundle_text
 from .lock.lock import index_arguments
 from .requirements import normalize
@@ -181,12 +182,16 @@ def _make(home: Path, version: str, requirements: Path, *, offline: bool) -> Non
 
 @contextmanager
 def _alone(home: Path) -> Iterator[None]:
-    """One process makes an environment; the others wait for it."""
+    """One process makes an environment; the others wait for it, and whoever only reads need not."""
     try:
-        home.parent.mkdir(parents=True, exist_ok=True)
-        descriptor = os.open(f"{home}.lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
-    except OSError as error:
-        raise StoreError(f"`{home.parent}` cannot be written: {error}.") from error
+        with disk.told("make the environment"):
+            disk.make_directories(home.parent)
+            descriptor = os.open(f"{home}.lock", os.O_RDONLY | os.O_CREAT | os.O_CLOEXEC, 0o644)
+    except StoreError:
+        if not (home / COMPLETE).exists():
+            raise
+        yield
+        return
     try:
         fcntl.flock(descriptor, fcntl.LOCK_EX)
         yield

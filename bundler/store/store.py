@@ -5,7 +5,6 @@ the directory is synced, and the ref comes last. Before it there is nothing to s
 item is durable, listed and `latest`.
 """
 
-import errno
 import os
 import shutil
 import time
@@ -367,13 +366,20 @@ class Store:
             self._workspace.hold(item.digest)
         if self._trees.is_whole(item.digest, entries):
             return self._trees.path(item.digest)
-        try:
+        with disk.unless_forbidden():
             self._layout.prepare()
             return self._trees.make(item.digest, entries)
-        except OSError as error:
-            if error.errno not in (errno.EROFS, errno.EACCES, errno.EPERM):
-                raise
         return self._trees.lend(entries)
+
+    @contextmanager
+    def laying_out(self, files: Sequence[FileEntry]) -> Iterator[Path]:
+        """Files as a directory of links that lasts as long as the block."""
+        with disk.told("lay out its files"):
+            path = self._trees.lay_out(files)
+        try:
+            yield path
+        finally:
+            shutil.rmtree(path, ignore_errors=True)
 
     @disk.told("place the file")
     def place(self, digest: str, destination: Path, *, executable: bool = False) -> None:

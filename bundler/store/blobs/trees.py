@@ -52,6 +52,14 @@ class Trees:
                     raise
         return path
 
+    def lay_out(self, files: Sequence[FileEntry]) -> Path:
+        """A new directory of links: outside of the store where that cannot be written."""
+        with disk.unless_forbidden():
+            path = self._workspace.new()
+            self.fill(path, files)
+            return path
+        return self.lend(files)
+
     def lend(self, files: Sequence[FileEntry]) -> Path:
         """A tree of symbolic links outside of the store, removed when the process ends."""
         directory = Path(tempfile.mkdtemp(prefix="bundle-"))

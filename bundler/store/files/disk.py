@@ -14,7 +14,8 @@ FILE_MODE = 0o644
 DIRECTORY_MODE = 0o755
 BLOB_MODE = 0o444
 
-_CLOSED = (errno.EROFS, errno.EACCES, errno.EPERM, errno.ENOSPC, errno.EDQUOT)
+_FORBIDDEN = (errno.EROFS, errno.EACCES, errno.EPERM)
+_CLOSED = (*_FORBIDDEN, errno.ENOSPC, errno.EDQUOT)
 _HINTS = {
     errno.ENOSPC: "Free some space; `bundle gc` removes what nothing refers to.",
     errno.EDQUOT: "Your quota is used up; `bundle gc` removes what nothing refers to.",
@@ -49,6 +50,16 @@ def unless_closed() -> Iterator[None]:
         yield
     except OSError as error:
         if error.errno not in _CLOSED:
+            raise
+
+
+@contextmanager
+def unless_forbidden() -> Iterator[None]:
+    """Pass over that nothing can be written: not by this user, or not on this mount."""
+    try:
+        yield
+    except OSError as error:
+        if error.errno not in _FORBIDDEN:
             raise
 
 

@@ -1,6 +1,7 @@
 """Where a bundle runs: here if everything locked is here, else in an environment of its own."""
 
 import hashlib
+import os
 import platform
 import subprocess
 import sys
@@ -9,7 +10,7 @@ from importlib.metadata import version
 
 import pytest
 
-from modelbundle.bundler.errors import ResolveError
+from modelbundle.bundler.errors import ResolveError, StoreError
 from modelbundle.bundler.requirements.environment import COMPLETE, choose, differences
 from modelbundle.runtime import digest
 from modelbundle.runtime.manifests.bundle_manifest import BundleManifest
@@ -149,3 +150,18 @@ def test_an_index_with_older_versions_does_not_hide_what_is_locked(
     assert list(
         chosen.python.parent.parent.glob("lib/*/site-packages/alpha_of_tests-1.0.dist-info")
     )
+
+
+def test_one_that_is_there_is_taken_where_nothing_can_be_written(locked, tmp_path):
+    envs = tmp_path / "envs"
+    made = choose(locked, envs=envs)
+    mounted = subprocess.run(["mount", "--bind", envs, envs], check=False)
+    if os.geteuid() or mounted.returncode:
+        pytest.skip("needs leave to mount")
+    try:
+        subprocess.run(["mount", "-o", "remount,bind,ro", envs], check=True)
+        assert choose(locked, envs=envs).python == made.python
+        with pytest.raises(StoreError, match="EROFS"):
+            choose(locked, envs=envs / "below")
+    finally:
+        subprocess.run(["umount", envs], check=True)

@@ -84,3 +84,15 @@ def test_looking_works_and_writing_says_why_not(mounted):
         assert (scratch / "iris.tar").stat().st_size > 1000
     finally:
         subprocess.run(["rm", "-rf", scratch], check=True)
+
+
+def test_files_are_laid_out_elsewhere_where_the_store_cannot_be_written(mounted):
+    def look():
+        store = Store(mounted)
+        files = store.files(store.find("iris"))
+        with store.laying_out(files) as directory:
+            assert (directory / "w").read_bytes() == b"weights"
+            assert not directory.is_relative_to(mounted)
+        assert not directory.exists()
+
+    assert as_nobody(look) == 0
