@@ -119,11 +119,11 @@ class Supervisor:
     def restart(self, *, is_urgent: bool = True) -> None:
         """Have another crew, that takes over as soon as it serves, and once no model comes or goes.
 
-        What is still being loaded is given up where it `is_urgent`; a crew that begins is waited
-        for then, because it may have read what is new by now, and may not.
+        What is still being loaded is given up where it `is_urgent`. A crew that begins is waited
+        for, because it may have read what is new by now, and may not.
         """
         is_beginning = self._next is not None or not self._crew.has_served
-        if self._code is not None or (is_beginning and not is_urgent):
+        if self._code is not None:
             return
         if is_beginning or self._terms.is_busy:
             if is_urgent and not is_beginning:
@@ -132,13 +132,15 @@ class Supervisor:
                 self._watch.later(RETRY, partial(self._ask_again, is_urgent))
             self._is_asked = True
             return
+        self._is_asked = False  # who has asked until now gets this one
         log.info("Restarting: the old processes serve until the new ones do.")
         self._next = self._new_crew()
         self._fill_all(self._next)
 
     def _ask_again(self, is_urgent: bool) -> None:
-        self._is_asked = False
-        self.restart(is_urgent=is_urgent)
+        if self._is_asked:
+            self._is_asked = False
+            self.restart(is_urgent=is_urgent)
 
     def _new_crew(self) -> Crew:
         crew = self._duties.new_crew(self._crews_made)
@@ -304,7 +306,7 @@ class Supervisor:
             return
         if event["event"] != "kill":
             is_known = self._terms.heard(front, event)
-            if not is_known and self._duties.heard(front, event) and front.crew is self._crew:
+            if not is_known and self._duties.heard(front, event):
                 self.restart(is_urgent=False)
             return
         front.condemn(event)

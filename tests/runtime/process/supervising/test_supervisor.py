@@ -2,6 +2,7 @@
 
 import errno
 import os
+import select
 import signal
 import socket
 import time
@@ -214,6 +215,49 @@ def test_fronts_that_were_of_use_are_not_given_up_however_often_they_die(monkeyp
         os._exit(3)
 
     assert supervise(front) == 0
+
+
+class Growing(Pretended):
+    """Duties that want another crew whenever a front says what its batches cost."""
+
+    def __init__(self, front):
+        super().__init__(front)
+        self.made = 0
+
+    def new_crew(self, number):
+        self.made += 1
+        return super().new_crew(number)
+
+    def heard(self, front, event):
+        return event["event"] == "cost"
+
+
+@pytest.mark.parametrize("is_leaving", [False, True])
+def test_who_wants_a_larger_crew_while_another_takes_over_gets_it_after_that(is_leaving):
+    """Else the server would never grow: its size is settled once it was measured."""
+    is_left = []
+
+    def front(post, on_ready):
+        line, number = post.control.front, duties.made
+        line.on_event = lambda event: is_left.append(event["event"] == "leave")
+        on_ready()
+        if number == 1:
+            line.send("cost")
+        if number == 1 and not is_leaving:
+            line.send("cost")
+        if number < 3:
+            while not any(is_left) and select.select([line], [], [], 30)[0]:
+                line.read()
+        if number == 1 and is_leaving:
+            line.send("cost")
+        if number == 3 or not any(is_left):
+            os.kill(os.getppid(), signal.SIGTERM)
+            time.sleep(60)  # until it is passed on
+        return 0
+
+    duties = Growing(front)
+    assert Supervisor(duties, grace=1).run() == 0
+    assert duties.made == 3
 
 
 def test_it_leaves_signal_handlers_as_it_found_them():
