@@ -171,7 +171,8 @@ class Keeper:
         self._say(state="restarting", error=None)
         try:
             with self._stoppable():
-                self._next = self._start(self._prepare())
+                prepared = self._prepare()
+            self._next = self._start(prepared)  # at once, and not to be left half done
         except BundleError as error:
             self._failed(error)
         except KeyboardInterrupt:

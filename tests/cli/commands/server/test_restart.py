@@ -4,6 +4,8 @@ import json
 import os
 import signal
 import socket
+import subprocess
+import sys
 import threading
 import time
 from contextlib import contextmanager
@@ -134,6 +136,46 @@ def test_sighup_is_the_same(served, bundle, plain, eventually):
     assert served.stop() == 0
 
 
+STOPPED_WHILE_IT_STARTS = """
+import os
+import signal
+
+from modelbundle.cli.main import main
+from modelbundle.cli.serving import process
+
+start = process.start
+
+
+def interrupted(*given, **more):
+    os.kill(os.getpid(), signal.SIGTERM)
+    return start(*given, **more)
+
+
+process.start = interrupted
+main()
+"""
+
+
+def test_who_is_told_to_stop_while_the_next_server_is_started_ends(shop):
+    """The first is a fork; only a successor is another program."""
+    arguments = ["serve", "twice", "--env=current", "--port=0", "--json"]
+    process = subprocess.Popen(
+        [sys.executable, "-c", STOPPED_WHILE_IT_STARTS, *arguments],
+        cwd=shop.project,
+        env=os.environ | {"BUNDLE_HOME": str(shop.home)},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+    )
+    with process:
+        assert process.stdout.readline()
+        process.send_signal(signal.SIGHUP)
+        try:
+            process.communicate(timeout=90)
+        finally:
+            process.kill()
+    assert process.returncode == 0
+
+
 def test_a_restart_that_is_asked_for_during_another_follows_it(served, home, eventually):
     def record():
         (path,) = (home / "run").glob("*.json")
@@ -162,6 +204,8 @@ def test_without_a_server_it_says_so(bundle):
     missing = bundle("restart", code=1)
     assert missing.err.startswith("error: No `bundle serve` of yours is running.")
     assert "bundle serve TAG" in missing.err
+    assert "bundle serve TAG" in bundle("restart", "8080", code=1).err
+    assert "bundle serve fraud" in bundle("restart", "fraud", code=1).err
 
 
 def test_between_several_one_must_be_named(served, serving, bundle):
