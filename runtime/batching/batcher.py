@@ -204,7 +204,7 @@ class Batcher:
             self._schedule()
 
     def refusal(self) -> Overloaded | None:
-        """Why any request would be refused now, for whoever has not read its rows yet; or None."""
+        """The error with which any request would be refused now, or None; needs no decoded rows."""
         if self._admission.has_room(1, 0) or self.limits.priorities or self.limits.fairness:
             return None  # or it may take the place of another
         now = self._clock()
@@ -240,7 +240,7 @@ class Batcher:
     # --- turns ---
 
     def _schedule(self) -> None:
-        """Have a turn after the callbacks that are due now: sockets that are readable come in."""
+        """Schedule a turn after the callbacks that are due now: sockets are read first."""
         if not self._is_scheduled and self._loop is not None:
             self._is_scheduled = True
             self._loop.call_soon(self._turn)
@@ -392,7 +392,7 @@ class Batcher:
         return bool(self._recovery) or self._lanes.backlog.rows > 0
 
     def _is_resting(self) -> bool:
-        """Whether there is nothing to begin with, and nobody who waits for that."""
+        """Whether nothing waits to be run, and no `stop` waits for that."""
         return self._is_accepting and not self._lanes and not self._recovery
 
     def _is_busy(self) -> bool:

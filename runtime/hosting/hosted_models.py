@@ -60,7 +60,7 @@ class HostedModels:
         self.transitions = Transitions(loader, runners, self)
 
     def obey(self, coordinator: Coordinator) -> None:
-        """From now on models come and go as `coordinator` says."""
+        """Load and unload models as `coordinator` says from now on."""
         self._coordinator = coordinator
         self.transitions.obey(coordinator)
 
@@ -190,13 +190,13 @@ class HostedModels:
             raise LoadFailed(told)
 
     def want(self, alias: str) -> None:
-        """Somebody asks for a model that is loaded at its first request."""
+        """Load a lazy model, as the first request for it has come."""
         if self._coordinator is not None and alias not in self._wanted:
             self._wanted.add(alias)
             self._coordinator.ask("load", alias, NOBODY)
 
     def look(self, now: float) -> None:
-        """Have what nobody has asked for in a while unloaded; `now` is on the monotonic clock."""
+        """Unload models that were idle for too long; `now` is on the monotonic clock."""
         for entry in self._entries:
             runner = self._runners[entry.alias]
             if not entry.unload_after or self._coordinator is None or not runner.presence.is_here:

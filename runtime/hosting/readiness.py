@@ -77,7 +77,7 @@ class Readiness:
         return self._missing.get(name)
 
     def leave(self) -> None:
-        """Others are ready: whoever is answered here goes there next."""
+        """Drain: another server is ready for the clients of this one."""
         self.is_leaving = True
 
     def drain(self) -> None:

@@ -60,7 +60,7 @@ class Tickets:
 
 
 def _refused(name: str, state: str, why: str) -> RequestError:
-    """What whoever wants a model from outside is told, by what its coordinator says."""
+    """The error of a request to add a model, by what its coordinator says."""
     what = f"`{name[:64]}`"
     if state == "unknown":
         return UnknownModel(f"There is no model {what}: neither here nor in the store.")

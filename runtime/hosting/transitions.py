@@ -44,7 +44,7 @@ class Transitions:
         self._entering: dict[Term, asyncio.Future[None]] = {}  # loaded, and not yet let in
 
     def obey(self, coordinator: Coordinator) -> None:
-        """From now on models come and go as `coordinator` says."""
+        """Load and unload models as `coordinator` says from now on."""
         self._coordinator = coordinator
 
     def is_coming(self, name: str) -> bool:
@@ -139,7 +139,7 @@ class Transitions:
         self._tell("gone", term)
 
     async def _end(self, older: Runner) -> None:
-        """Answer what was asked of it, as long as there is somebody to answer, and let go."""
+        """Answer the requests that wait for it, then unload it."""
         await older.stop(drain=older.is_alive)
         older.close()
 

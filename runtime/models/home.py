@@ -18,7 +18,7 @@ class Home(Protocol):
 
     @property
     def is_alive(self) -> bool:
-        """Whether anybody would answer now."""
+        """Whether a request would be answered now."""
 
     def executors(self, method: str) -> Sequence[Executor]:
         """What runs the batches of one method; each of them one at a time."""

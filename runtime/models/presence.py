@@ -46,7 +46,7 @@ class Presence:
 
     @property
     def is_within_reach(self) -> bool:
-        """Whether a request would be answered: it is here, or somebody brings it for that."""
+        """Whether a request would be answered: the model is loaded, or will be loaded for it."""
         return self.is_here or (self.want is not None and not self._is_resting())
 
     async def arrival(self, deadline: float) -> None:
@@ -87,5 +87,5 @@ class Presence:
         return self.is_failed and time.monotonic() < self._failed + PAUSE
 
     def refusal(self) -> Overloaded:
-        """What to tell whoever asks for it meanwhile."""
+        """The error for requests meanwhile."""
         return Overloaded(f"Model `{self.alias}` is not ready: {self.why}.", retry_after=1)

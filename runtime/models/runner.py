@@ -66,11 +66,11 @@ class Runner:
 
     @property
     def is_alive(self) -> bool:
-        """Whether anybody would answer now."""
+        """Whether a request would be answered now."""
         return self._home.is_alive
 
     def queue(self, method: str) -> Queue:
-        """Where requests for a method wait, for whoever brings them there without a task."""
+        """The queue of a method, for callers that have no task."""
         return self._queues[method]
 
     def signature(self, method: str) -> Signature:

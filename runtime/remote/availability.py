@@ -19,7 +19,7 @@ class AvailabilityListener(Protocol):
         """It is back."""
 
     def broken(self, name: str, why: str) -> None:
-        """It is tried again and again, and nobody should wait for it."""
+        """Its restarts keep failing: requests should not wait for it."""
 
 
 class Availability:

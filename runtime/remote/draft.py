@@ -31,7 +31,7 @@ class Draft:
         self.array([np.frombuffer(data, np.uint8)], len(data))
 
     def text(self, data: bytes) -> None:
-        """Add bytes, of which nobody knows how many they are."""
+        """Add bytes, preceded by their number."""
         self.array([np.array([len(data)], np.int64)], 1)
         self.block(data)
 

@@ -108,7 +108,7 @@ class ModelLink:
             self._on_ready.clear()
 
     def close(self) -> None:
-        """Nobody uses it any more, nor the memory that it shares with its process."""
+        """Close the link, and release the memory that it shares with its process."""
         self.on_change = lambda _: None
         self._leave()
         self._channel.close()
@@ -204,7 +204,7 @@ class ModelLink:
         self._sent[number] = job
 
     def _fail_soon(self, job: BatchJob, error: Exception) -> None:
-        """Answer a batch that could not be sent, after whoever submitted it has gone on."""
+        """Report that a batch could not be sent, in the next turn of the loop."""
         if isinstance(error, OSError):
             error = ModelDied(f"cannot be reached: {error.strerror}")
         if self._loop is not None:

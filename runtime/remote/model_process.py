@@ -209,7 +209,7 @@ class ModelProcess:
         return output, got
 
     def _release(self, slab: Slab, size: int) -> None:
-        """The next batch will be written where this one stood: whoever kept it keeps a copy."""
+        """The next batch overwrites this one: give code that has kept an array of it a copy."""
         if slab.is_held:
             slab.detach()
         slab.forget(size)

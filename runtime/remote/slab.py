@@ -87,7 +87,7 @@ class Slab:
             self.reset()
 
     def reset(self) -> None:
-        """Give back what is more than the first grain, when nobody else looks at it."""
+        """Shrink a large slab to its first grain, when the other process does not use it."""
         if os.fstat(self.descriptor).st_size > KEPT:
             os.ftruncate(self.descriptor, GRAIN)
         self.root = _NOTHING
@@ -99,11 +99,11 @@ class Slab:
 
     @property
     def is_held(self) -> bool:
-        """Whether somebody has kept an array on it."""
+        """Whether an array on the slab is still referenced."""
         return len(self.root) > 0 and sys.getrefcount(self.root) > self._resting
 
     def detach(self) -> None:
-        """Leave this process' view to whoever has kept it: private memory, in the same place."""
+        """Detach this process's view: arrays on it keep their values in private memory."""
         size = len(self.root)
         address = self.root.ctypes.data
         content = self.root.tobytes()

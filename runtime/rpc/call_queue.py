@@ -72,7 +72,7 @@ class CallQueue:
             self._alone = None
 
     def drop(self, pending: PendingCall) -> bool:
-        """Nobody wants it any more; whether it is there."""
+        """The client has gone; whether the call is running in the process."""
         pending.answer.cancel()
         is_there = self._there.get(pending.number) is pending
         if is_there:

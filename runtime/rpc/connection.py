@@ -38,7 +38,7 @@ class Connection(asyncio.BufferedProtocol):
         self._wrong = ""
 
     def send(self, kind: FrameKind, number: int = 0, head: bytes = b"", body: bytes = b"") -> None:
-        """Send a frame, if anybody listens; raises ValueError when it is too large."""
+        """Send a frame if the connection is open; raises ValueError when it is too large."""
         pieces = Frame(kind, number, head, body).pieces()
         if self._transport is not None:
             for piece in pieces:  # what is written in one turn of the loop goes out together

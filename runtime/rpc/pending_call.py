@@ -38,7 +38,7 @@ class PendingCall:
 
     @property
     def is_over(self) -> bool:
-        """Whether nobody waits any more; one that streams has begun to be answered."""
+        """Whether the call has been answered or cancelled, or streams already."""
         return self.answer.done()
 
     def succeed(self, answer: Payload | Stream) -> None:

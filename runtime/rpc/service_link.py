@@ -75,7 +75,7 @@ class ServiceLink:
     # --- life ---
 
     def start(self, loop: asyncio.AbstractEventLoop) -> None:
-        """Listen to whoever comes."""
+        """Accept the connection of a service process that has started."""
         self._loop = loop
         self._channel.front.setblocking(False)
         loop.add_reader(self._channel.front.fileno(), self._greet)
@@ -239,7 +239,7 @@ class ServiceLink:
             self._loop.call_later(REST, self._blame, pending)
 
     def _drop(self, pending: PendingCall) -> None:
-        """Nobody waits for it any more."""
+        """The client of a call has gone."""
         if self._queue.drop(pending):
             if self._connection is not None:
                 self._connection.send(FrameKind.CANCEL, pending.number)

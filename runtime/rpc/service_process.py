@@ -151,7 +151,7 @@ class ServiceProcess:
         task.add_done_callback(lambda _: self._tasks.pop(number))
 
     async def _answer(self, number: int, path: str, call: Call) -> None:
-        """Run one call, and say what became of it, unless nobody wants to know."""
+        """Run one call, and send its result unless it was cancelled."""
         current.set(call.trace)
         try:
             answer = await self._operations[path](call)

@@ -35,7 +35,7 @@ class Departures:
         self.is_weeded = False
 
     def is_over(self, request: Request) -> bool:
-        """Whether nobody waits for it; tells those whose deadline has passed."""
+        """Whether a request needs no answer any more; rejects it if its deadline has passed."""
         if not request.is_over and request.deadline > self.now:
             return False
         self.drop(request)

@@ -60,7 +60,7 @@ class Recovery:
         return None
 
     def succeeded(self, batch: Batch) -> None:
-        """`batch` has, so that it is known who is guilty."""
+        """`batch` has succeeded, so its sibling is to blame for the failure of both."""
         if batch.sibling is not None:
             batch.sibling.is_guilty = True
 

@@ -108,7 +108,7 @@ class ThreadExecutor:
         """The thread tells the loop by itself."""
 
     def kill(self, why: str) -> None:
-        """Nothing to the thread, which cannot be ended; whoever can end its process is told."""
+        """Call `on_hang`, as a thread cannot be ended; only its process can."""
         if self._on_hang is not None:
             self._on_hang(why)
 

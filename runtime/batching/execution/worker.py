@@ -26,7 +26,7 @@ class Worker:
         self._users = 0
 
     def start(self, loop: "asyncio.AbstractEventLoop") -> None:
-        """Start the thread, for the first user; who asked is told on `loop`."""
+        """Start the thread, for the first user; results are delivered on `loop`."""
         self._users += 1
         if self._jobs is not None:
             return
@@ -50,7 +50,7 @@ class Worker:
 
 
 def settle(future: "asyncio.Future[Any]", result: Any, error: BaseException | None) -> None:
-    """Be a `Done`: give `future` what came, unless nobody waits for it any more."""
+    """A `Done` that resolves `future`, unless that was cancelled."""
     if future.done():
         return
     if error is None:

@@ -65,7 +65,7 @@ class Child:
 
     @property
     def writers(self) -> list[int]:
-        """What whoever forks it in our place must be sent: where it tells, and its stderr."""
+        """The descriptors that a template needs to fork it: its pipe, and its stderr."""
         return [self._status.writer, self._stderr.writer]
 
     def listen(self) -> None:
@@ -90,7 +90,7 @@ class Child:
 
     @property
     def pipes(self) -> tuple[OutputPipe, ...]:
-        """What it can still be heard through."""
+        """The pipes that it may still write to."""
         return tuple(pipe for pipe in (self._status, self._stderr) if not pipe.is_closed)
 
     def _hear(self, data: bytes) -> None:

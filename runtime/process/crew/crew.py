@@ -49,19 +49,19 @@ class ProcessSlot:
 
     @property
     def is_ready(self) -> bool:
-        """Whether somebody is here who has said so."""
+        """Whether the slot has a process that has reported ready."""
         return self.child is not None and self.child.is_ready
 
     @property
     def labels(self) -> dict[str, str]:
-        """What tells whoever is here from all others in the metrics."""
+        """The labels of its process in the metrics."""
         return {"role": "", "model": "", "worker": "", "replica": ""}
 
     def let_go(self, but_for: "ProcessSlot | None" = None) -> None:
         """Close what is shared with the process here, but for what a process in a slot needs."""
 
     def send(self, number: int) -> None:
-        """Send a signal to whoever is here."""
+        """Send a signal to its process, if it has one."""
         if self.child is not None:
             self.child.send(number)
 
@@ -103,7 +103,7 @@ class FrontSlot(ProcessSlot):
         self.models = (*self.models, *models)
 
     def discharge(self, model: "ModelSlot") -> None:
-        """Nobody works for it there any more."""
+        """Forget one model process of this front."""
         self.models = tuple(each for each in self.models if each is not model)
         model.let_go()
 
@@ -283,14 +283,14 @@ class Crew:
             front.tell("leave")
 
     def end_if_left(self) -> None:
-        """Where no front is left, nobody needs a template."""
+        """End the templates once no front is left."""
         if all(front.child is None for front in self.fronts):
             for template in self.templates.values():
                 template.send(signal.SIGKILL)
 
     @property
     def is_gone(self) -> bool:
-        """Whether nobody is left."""
+        """Whether no process is left."""
         return all(slot.child is None for slot in self.slots())
 
     def send(self, number: int) -> None:

@@ -50,7 +50,7 @@ class OutputPipe:
                 self.close()
 
     def abandon(self) -> None:
-        """There is nobody to hear: close both ends."""
+        """Close both ends, as no process writes to it."""
         os.close(self.writer)
         self.close()
 

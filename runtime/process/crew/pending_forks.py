@@ -91,7 +91,7 @@ class PendingForks:
             self._on_failure(slot, OSError(told["errno"], os.strerror(told["errno"])))
 
     def finish(self, template: TemplateSlot) -> None:
-        """A template is gone: hear its last answers; what it has not answered, nobody will."""
+        """A template has ended: read its last answers, and fail the other requests."""
         with suppress(BlockingIOError):  # who forked away from it may still hold its end
             while self._hear_one(template):
                 pass

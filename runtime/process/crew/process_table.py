@@ -152,7 +152,7 @@ class ProcessTable:
         self._watch.register(line.fileno(), line.read)
 
     def _hang_up(self, slot: ProcessSlot) -> None:
-        """Nobody is at the other end of the line."""
+        """The process at the other end of the line has gone."""
         if isinstance(slot, TemplateSlot) and slot.supervisor is not None:
             self._watch.unregister(slot.supervisor.fileno())
             self._forks.finish(slot)
@@ -181,7 +181,7 @@ class ProcessTable:
     # --- death ---
 
     def reap(self) -> Iterator[tuple[ProcessSlot, Child, ExitReport]]:
-        """Who has died; as process 1 of a container, reap also those whom nobody else will."""
+        """The processes that have ended; as process 1 of a container, reap orphans, too."""
         yield from self._reap_strangers()
         with suppress(ChildProcessError):
             while True:
@@ -196,7 +196,7 @@ class ProcessTable:
             self._strangers.clear()
 
     def _reap_strangers(self) -> Iterator[tuple[ProcessSlot, Child, ExitReport]]:
-        """Those who had ended before we heard of their birth."""
+        """Processes that ended before their fork was reported."""
         for pid in self._strangers.keys() & self._slots.keys():
             yield from self._reap_one(pid, self._strangers.pop(pid))
 
@@ -226,14 +226,14 @@ class ProcessTable:
             offspring.send(pid, signal.SIGKILL)
 
     def _has_run_out(self, status: int) -> bool:
-        """Whether the kernel has killed somebody for lack of memory since it was last asked."""
+        """Whether the kernel's OOM killer has ended a process since the last call."""
         if os.waitstatus_to_exitcode(status) != -signal.SIGKILL:
             return False
         before, self._kills = self._kills, Cgroup.current().oom_kills()
         return self._kills > before
 
     def end(self) -> None:
-        """Leave nobody behind."""
+        """Kill and reap all processes."""
         self.send(signal.SIGKILL)
         for pid, slot in self._slots.items():
             with suppress(ChildProcessError):

@@ -114,7 +114,7 @@ class Watch:
             self._selector.modify(key.fd, selectors.EVENT_READ, key.data)
 
     def _is_there(self, key: selectors.SelectorKey) -> bool:
-        """Whether nobody who was called before has closed it: another may be there by now."""
+        """Whether no earlier handler has closed the descriptor, which may be reused by now."""
         return self._selector.get_map().get(key.fd) is key
 
     def _timeout(self) -> float | None:

@@ -114,7 +114,7 @@ def preflight(wanted: Sequence[int], accelerator: Mapping[str, Any]) -> tuple[De
 
 
 def _granted(found: Sequence[Device]) -> tuple[Device, ...]:
-    """Those that whoever started us left to us."""
+    """The GPUs that the environment of this process allows."""
     named = os.environ.get("CUDA_VISIBLE_DEVICES")
     if named is None:
         return tuple(found)

@@ -36,7 +36,7 @@ def _sockets(port: int) -> Iterator[socket.socket]:
 
 
 def _descriptors() -> Iterator[int]:
-    """Those of sockets: a copy of anything else would be no socket, and nobody would close it."""
+    """The descriptors of sockets; others must not be wrapped in a socket object."""
     with suppress(OSError):  # no /proc: then the little that may be lost is lost
         for each in list(Path("/proc/self/fd").iterdir()):
             if each.is_socket():

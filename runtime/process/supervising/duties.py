@@ -46,7 +46,7 @@ class Duties(Protocol):
         """A crew that was to take over cannot; the old one serves."""
 
     def heard(self, slot: FrontSlot, event: Event) -> bool:
-        """A front has told something; whether another crew is to be had because of it."""
+        """Handle a message of a front; whether it asks for another crew."""
 
     def look(self, crew: Crew) -> bool:
         """Look at the crew that serves; whether to do so again in a while."""
@@ -55,7 +55,7 @@ class Duties(Protocol):
         """Who stood there will be replaced; `cause` is "crash", "hang" or "memory"."""
 
     def joined(self, slot: ProcessSlot) -> None:
-        """Whoever stands there says that it is ready."""
+        """The process of a slot has reported ready."""
 
     def reaped(self, pid: int) -> None:
         """A process has ended, whatever it was and of whatever."""
@@ -64,10 +64,10 @@ class Duties(Protocol):
         """A front has done what it had to, and will not be replaced."""
 
     def handed_over(self) -> None:
-        """Another server serves on the same socket, and this one takes nobody in any more."""
+        """Another server serves on the same socket; this one accepts no connections any more."""
 
     def last_call(self) -> None:
-        """All fronts have told everybody that they are going."""
+        """All fronts have told their clients that they are shutting down."""
 
 
 def work_at(duties: Duties, slot: ProcessSlot) -> Work:

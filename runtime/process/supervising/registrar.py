@@ -90,7 +90,7 @@ class Registrar:
         return does is not None
 
     def end(self) -> None:
-        """The server ends: nobody waits for the store any more."""
+        """The server ends: stop waiting for the store."""
         for question in self._questions.values():
             question.give_up()
 
@@ -126,7 +126,7 @@ class Registrar:
         return self._asked[name]
 
     def _answered(self, name: str, said: Answer) -> None:
-        """The store has answered; the model comes as soon as models can come and go."""
+        """The store has answered; add the model as soon as models can be loaded."""
         if not (self._supervision.is_free or self._supervision.is_ending):
             self._supervision.watch.later(LOOK, partial(self._answered, name, said))
             return
@@ -189,7 +189,7 @@ class Registrar:
             raise RegistrationRefused("busy", TAKEN_OVER)  # nobody would have it loaded
 
     def _welcome(self, added: AddedModel, arrival: Arrival) -> None:
-        """Tell all fronts of it, and have it loaded."""
+        """Announce the model to all fronts, and load it."""
         owner, alias = self._owner, added.alias
         self._keep_default(added)
         owner.plan = owner.plan.welcomed(added)

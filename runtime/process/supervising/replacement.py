@@ -30,7 +30,7 @@ class Replacement:
         self._terms = terms
 
     def front(self, front: FrontSlot, child: Child, exit_report: ExitReport) -> None:
-        """Of a front: its connections are lost, and its models have nobody to work for."""
+        """Replace a front: its connections are lost, and its model processes are ended."""
         is_wanted = (
             front.crew.has_served and not front.crew.is_leaving and not self._supervision.is_ending
         )
@@ -62,7 +62,7 @@ class Replacement:
             self._watch.later(RETRY, partial(self._refill, front))
 
     def model(self, model: ModelSlot, child: Child, exit_report: ExitReport) -> None:
-        """Of a model process: its front goes on, and waits for another."""
+        """Replace a model process: its front goes on meanwhile."""
         if model.front is None or model.front.child is None:
             return
         if exit_report.code == 0 and (model.crew.is_leaving or self._supervision.is_ending):
@@ -92,7 +92,7 @@ class Replacement:
 
 
 def _report(slot: ProcessSlot, child: Child, exit_report: ExitReport, delay: float) -> None:
-    """Say why somebody died, and when there will be another."""
+    """Log why a process died, and when it will be replaced."""
     reason = f" ({child.failure})" if child.failure else ""
     when = f"in {delay:g} s" if delay else "now"
     which = f"{slot.name} (pid {child.pid})"

@@ -107,7 +107,7 @@ class StoreQuestion:
         self._on_answer(_read(self._said[:_MOST]))
 
     def give_up(self) -> None:
-        """End it, where it has not ended; nobody is told anything but that it failed."""
+        """End the command if it still runs; the question counts as failed."""
         if not self._has_ended:
             with suppress(ProcessLookupError):  # whom it has started, too: they have its pipe
                 os.killpg(self._pid, signal.SIGKILL)

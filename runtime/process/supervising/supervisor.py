@@ -154,13 +154,13 @@ class Supervisor:
         self._see_out(crew)  # where there was no room for anybody
 
     def _see_out(self, crew: Crew) -> None:
-        """Forget a crew of which nobody is left."""
+        """Forget a crew that has no process left."""
         if crew.is_leaving and crew.is_gone:
             crew.let_go()
             self._processes.crews.remove(crew)
 
     def _ready(self, slot: ProcessSlot) -> None:
-        """Somebody is ready; perhaps a whole crew is."""
+        """A process is ready; its whole crew may be."""
         crew = slot.crew
         if slot.has_served:
             log.info("%s is ready again.", slot.name)
@@ -173,7 +173,7 @@ class Supervisor:
             self._begin_serving(crew)
 
     def _begin_serving(self, crew: Crew) -> None:
-        """From now on it is this crew that serves, and whoever is missing there is replaced."""
+        """Make this crew the serving one, and replace its missing processes."""
         crew.has_served = True
         if crew is self._next:
             self._crew, old, self._next = crew, self._crew, None
@@ -194,7 +194,7 @@ class Supervisor:
         self._watch.later(self._grace + PATIENT, partial(crew.send, signal.SIGKILL))
 
     def _make_do(self, crew: Crew) -> None:
-        """Where nobody else serves, a front that does goes on, though another cannot begin."""
+        """Go on with the fronts that serve, although another cannot start."""
         self._processes.catch_up(crew)
         if crew is self._next or self._code is not None or self._duties.has_stand_in:
             return
@@ -232,7 +232,7 @@ class Supervisor:
 
     @property
     def is_free(self) -> bool:
-        """Whether models can come and go now."""
+        """Whether models can be loaded and unloaded now."""
         return self._next is None and self._code is None and self._crew.is_ready
 
     @property
@@ -241,7 +241,7 @@ class Supervisor:
         return self._code is not None
 
     def dismiss(self, slot: ProcessSlot) -> None:
-        """Have nobody in a slot any more: whoever is there finishes what runs."""
+        """End the process of a slot once it has finished its work, and leave the slot empty."""
         slot.is_dismissed = True
         slot.send(END if isinstance(slot, ModelSlot) else signal.SIGKILL)
         if slot.child is not None:
@@ -250,7 +250,7 @@ class Supervisor:
     # --- processes ---
 
     def fill(self, slot: ProcessSlot) -> None:
-        """Have a process in a slot, unless nobody is wanted there any more."""
+        """Start a process in a slot, unless none is wanted there any more."""
         front = slot.front if isinstance(slot, ModelSlot) else None
         is_wanted = (
             not slot.crew.is_leaving and self._code is None if front is None else front.child

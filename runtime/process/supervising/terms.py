@@ -148,7 +148,7 @@ class Terms:
                 self._supervision.fill(slot)
 
     def _see(self, alias: str, status: ModelStatus) -> None:
-        """Go on where nobody is awaited any more."""
+        """Go on with models for which no process is awaited any more."""
         if status.awaited:
             return
         if status.doing == "load":
@@ -192,7 +192,7 @@ class Terms:
         self.go_on()
 
     def forget(self, alias: str) -> None:
-        """There is no such model any more; who wanted something of it is told."""
+        """Forget a model, and tell those who wait for it."""
         if alias in self.preferred:
             self.preferred.remove(alias)
         status = self._statuses.pop(alias, None)
@@ -229,7 +229,7 @@ class Terms:
         self._give_up(slot.alias, status, CANNOT)
 
     def front_died(self, front: FrontSlot) -> None:
-        """It says nothing more; whoever follows it has what the server has."""
+        """A front has gone; its successor starts with the server's current models."""
         for alias, status in list(self._statuses.items()):
             if front not in status.awaited:
                 continue

@@ -90,7 +90,7 @@ class Acceptor:
         return self._descriptors.is_full(len(self._connections) + arriving, one_by_one=one_by_one)
 
     async def _pause(self) -> None:
-        """Leave newcomers in the queue of the socket until somebody has gone."""
+        """Accept no connections until an open one has been closed."""
         if not self._has_paused:
             log.warning("There are no descriptors for more connections: newcomers have to wait.")
         self._has_paused = True

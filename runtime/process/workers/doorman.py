@@ -30,13 +30,13 @@ class Doorman:
         self._loop = asyncio.get_running_loop()
 
     def open(self, backlog: int) -> None:
-        """Take whoever comes."""
+        """Accept connections."""
         self._listener.listen(backlog)
         self._listener.setblocking(False)
         self._loop.add_reader(self._listener.fileno(), self._take)
 
     def close(self) -> None:
-        """Take no more."""
+        """Stop accepting connections."""
         self._loop.remove_reader(self._listener.fileno())
         self._listener.close()
 

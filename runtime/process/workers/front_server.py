@@ -125,7 +125,7 @@ class FrontServer(uvicorn.Server):
         self.application.readiness.is_early = False
 
     def leave(self) -> None:
-        """Others serve on the same socket: take nobody in, and wait until everybody is out."""
+        """Another server serves on the same socket: accept nothing, wait for open connections."""
         self._is_handing_over = True
         self.application.readiness.leave()
         self.end()
@@ -187,7 +187,7 @@ class FrontServer(uvicorn.Server):
             os._exit(1)
 
     def _connected(self) -> asyncio.Protocol:
-        """Somebody comes in, perhaps with many others: who counts them does so afterwards."""
+        """A connection was made, perhaps among many: they are counted afterwards."""
         asyncio.get_running_loop().call_soon(self._acceptor.count)
         return self._protocol(self.config, self.server_state, self.lifespan.state)
 
@@ -205,7 +205,7 @@ class FrontServer(uvicorn.Server):
             self.management.hang_up()
 
     async def _share(self, others_are_ready: Callable[[], bool]) -> None:
-        """Listen while nobody else is ready, and for good once this one is."""
+        """Listen while no other front is ready, and for good once this one is."""
         readiness = self.application.readiness
         while not readiness.takes_requests:
             if others_are_ready():
@@ -251,7 +251,7 @@ class FrontServer(uvicorn.Server):
         await self.lifespan.shutdown()
 
     async def _make_way(self) -> None:
-        """Answer 503 to whatever waits, and end: the thread that hangs keeps nobody waiting."""
+        """Answer 503 to all waiting requests and end, without waiting for the thread that hangs."""
         self._hang_up()
         if self.grpc is not None:
             await self.grpc.hang_up()
@@ -266,7 +266,7 @@ class FrontServer(uvicorn.Server):
             await self.grpc.finish(self._drain_timeout, quiet, is_awaited)
 
     async def _last_call(self, sockets: list[socket.socket]) -> None:
-        """Let those in who have come already, and nobody else."""
+        """Accept the connections that are in the queue, and no new ones."""
         was_busy = bool(self.server_state.connections) or (self._was_ready and not self._is_alone)
         self._excuse()
         await asyncio.sleep(LAME_DUCK if was_busy else GLANCE)  # also to hear of the supervisor
@@ -296,12 +296,12 @@ class FrontServer(uvicorn.Server):
 
     @property
     def _is_occupied(self) -> bool:
-        """Whether anybody is in."""
+        """Whether there are connections."""
         is_managed = self.management is not None and self.management.is_occupied
         return bool(self.server_state.connections) or is_managed
 
     def _excuse(self) -> None:
-        """Whoever is being answered is told that the connection ends with it."""
+        """Close each connection after its current answer, and say so in that."""
         for connection in self.server_state.connections:
             cycle = getattr(connection, "cycle", None)
             if cycle is not None and not cycle.response_complete:

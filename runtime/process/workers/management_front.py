@@ -54,7 +54,7 @@ class ManagementFront:
 
     @property
     def is_occupied(self) -> bool:
-        """Whether anybody is in."""
+        """Whether there are connections."""
         return bool(self._state.connections)
 
     async def leave(self) -> None:

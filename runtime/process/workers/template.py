@@ -52,7 +52,7 @@ def serve_template(
 
 
 def _has_one_thread() -> bool:
-    """Whether it surely has; without a /proc nobody knows what a library has started."""
+    """Whether this process has one thread; False without a /proc, where that is unknown."""
     try:
         return len(list(Path("/proc/self/task").iterdir())) == 1
     except OSError:
@@ -69,7 +69,7 @@ class Template:
         self._supervisor = os.getppid()
 
     def fork(self) -> bool:
-        """Wait until a process is wanted, and fork it; False when nobody wants any more."""
+        """Wait for a request to fork, and fork; False when the line was closed."""
         data, descriptors, _, _ = socket.recv_fds(self._line, _PIECE, MOST)
         if not data:
             return False
@@ -141,13 +141,13 @@ class _Permit:
         self._reader, self._writer = os.pipe()
 
     def give(self) -> None:
-        """Let it begin; nobody may be there."""
+        """Let the process begin, if it still exists."""
         os.write(self._writer, b".")
         os.close(self._reader)
         os.close(self._writer)
 
     def wait(self) -> None:
-        """Wait in that process, and end with whoever should have given it."""
+        """Wait for the permit in the new process; exit if the template is gone."""
         os.close(self._writer)
         if not os.read(self._reader, 1):
             os._exit(1)
