@@ -74,7 +74,8 @@ def _unwrapped(annotation: Any) -> Any:
 
 def name_of(cls: Any) -> str:
     """The name that specs know a class by."""
-    return f"{getattr(cls, '__module__', '')}.{getattr(cls, '__qualname__', '')}"
+    name = f"{getattr(cls, '__module__', '')}.{getattr(cls, '__qualname__', '')}"
+    return spec.CANONICAL.get(name, name)
 
 
 def _annotated(base: Any, notes: tuple[Any, ...], inside: tuple[type, ...]) -> ValueDecoder:

@@ -137,12 +137,16 @@ CANONICAL: Mapping[str, str] = {
     "typing.Tuple": "builtins.tuple",
     "numpy.typing.NDArray": ARRAY,
     "numpy._typing.NDArray": ARRAY,
+    "pathlib._local.Path": "pathlib.Path",  # Python 3.13
+    "pathlib._local.PurePath": "pathlib.PurePath",
+    "pathlib._local.PosixPath": "pathlib.PosixPath",
+    "pathlib._local.PurePosixPath": "pathlib.PurePosixPath",
 } | {
     f"typing.{name.rpartition('.')[2]}": name
     for name in LISTS | DICTS | STREAMS | {"collections.abc.AsyncIterable"}
     if name.startswith("collections.abc.")
 }
-"""What `typing` and NumPy call otherwise than the interpreter does."""
+"""Names that `typing`, NumPy and some versions of Python have for the same types."""
 
 
 @dataclass(frozen=True, slots=True)
