@@ -56,7 +56,7 @@ _BY_MEDIA = {kind: each for each in FORMATS for kind in each.media}
 
 
 def of(kind: str) -> Format | None:
-    """The format of a content type; None where it needs no package, or is none of ours."""
+    """The format of a content type; None if it needs no package, or is unknown."""
     return _BY_MEDIA.get(kind)
 
 

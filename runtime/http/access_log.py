@@ -62,7 +62,7 @@ class LogStream(Protocol):
         """Write whole lines."""
 
     def flush(self) -> object:
-        """Keep none of them back."""
+        """Write all buffered lines."""
 
 
 class AccessLog:

@@ -49,7 +49,7 @@ class PlainFormatter(logging.Formatter):
 
 
 class OutletHandler(logging.Handler):
-    """Writes records on stderr, and waits for nobody who reads them."""
+    """Writes records to stderr without ever blocking."""
 
     def emit(self, record: logging.LogRecord) -> None:
         """Write one."""

@@ -36,7 +36,7 @@ class AsyncCall:
             return await _come(await _contained(self._method(**arguments)))
 
     async def stream(self, arguments: Arguments) -> AsyncGenerator[Any, None]:
-        """What an async generator yields; it is closed when nobody listens any more."""
+        """The items of an async generator, which is closed when the client disconnects."""
         await self._turnstile.enter()
         with using(self._models):
             items = await _come(self._method(**arguments))
@@ -164,7 +164,7 @@ async def _contained(work: Awaitable[Any]) -> Any:
 
 
 async def _followed(items: Any) -> AsyncGenerator[Any, None]:
-    """What comes asynchronously; whatever yields it is closed when nobody listens any more."""
+    """The items of an async iterator, whose generator is closed when the client disconnects."""
     try:
         async for item in items:
             yield item

@@ -43,7 +43,7 @@ class _ApiOperation:
 
     @property
     def is_idle(self) -> bool:
-        """Whether nobody waits for an answer."""
+        """Whether no request is being answered."""
         return not self._running
 
     async def _read(self, call: Call) -> dict[str, Any]:

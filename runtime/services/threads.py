@@ -82,7 +82,7 @@ class Threads(ThreadPoolExecutor):
         return job
 
     async def result(self, job: ThreadJob, deadline: float = 0.0) -> Any:
-        """What it returns, or raises; whoever stops waiting leaves it behind after `deadline`."""
+        """The job's result or exception; if the caller is cancelled, it has until `deadline`."""
         try:
             return await asyncio.wrap_future(job.future)
         except asyncio.CancelledError:

@@ -103,7 +103,7 @@ class QueueMetrics:
         self._counters.set(self._predicted, wait)
 
     def totals(self) -> QueueTotals:
-        """All of it so far, for whoever asks over the wire."""
+        """The totals so far, for dialects that report them."""
         batches, seconds = self._sum(self._seconds, WAITS)
         released, waited = self._sum(self._wait, WAITS)
         sizes = self._counters.totals(self._rows, len(ROWS) + 1)

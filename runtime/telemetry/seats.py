@@ -27,7 +27,7 @@ class Seats:
         return tuple(_queue(seat, at) for seat in range(self._count) for at in range(METHODS))
 
     def free(self) -> int | None:
-        """A seat that nobody has, or None."""
+        """A free seat, or None."""
         taken = set(self._taken.values())
         return next((seat for seat in range(self._count) if seat not in taken), None)
 

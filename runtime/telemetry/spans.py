@@ -64,7 +64,7 @@ class Spans:
                 self._parts(span, ending.request, ending.route, offset)
 
     def ended(self, asked: TracedRequest, request: Request, route: str, now: float) -> None:
-        """A request was answered `now`; nobody's code ran for it in this process."""
+        """A request was answered `now`; no code of an author's ran for it in this process."""
         offset = _offset()
         span = self._begin(asked, offset)
         self._end(span, asked, route, now, offset)
@@ -199,7 +199,7 @@ def _parent(given: TraceContext | None) -> contexts.Context:
 
 
 def _context(span: trace.Span, given: TraceContext | None) -> TraceContext:
-    """What a request says that is sent to somebody else on behalf of `span`."""
+    """The trace headers of a request that is sent on behalf of `span`."""
     own = span.get_span_context()
     trace_id, span_id = trace.format_trace_id(own.trace_id), trace.format_span_id(own.span_id)
     flags = b"%02x" % int(own.trace_flags)

@@ -58,7 +58,7 @@ def dumps(array: np.ndarray) -> bytes:
 
 
 def _check_text(array: np.ndarray) -> None:
-    """Refuse what looks like text and has no UTF-8: nobody could pass it on, or even repeat it."""
+    """Refuse texts with lone surrogates, or code points beyond Unicode."""
     points = np.frombuffer(array.tobytes(), np.uint32)
     is_half = (points >= _HALVES.start) & (points < _HALVES.stop)
     if (is_half | (points > sys.maxunicode)).any():

@@ -31,6 +31,12 @@ _MOST_FIELDS = 1024
 _OF_ONE = 2  # axes of a field that may have one value in each row
 
 
+def as_text(served: Served, accept: str) -> str:
+    """What is accepted by a client that did not say it: of a stream of texts the texts."""
+    is_text = served.route.streaming and TEXT in served.route.output.get("media", ())
+    return TEXT if is_text and accept.strip() in {"", "*/*"} else accept
+
+
 class Raw:
     """One body for one model."""
 
@@ -80,7 +86,7 @@ class Raw:
         return await self._called(body, content_type)
 
     def _is_whole(self, body: bytes, kind: str) -> bool:
-        """Whether a body of a type that is nobody's rows is what the model takes all the same."""
+        """Whether the model takes a body whose content type is not one of rows."""
         if self._served.signature is None or kind in _OF_ROWS:
             return False
         if self._only is not None and self._only.dtype == "str":

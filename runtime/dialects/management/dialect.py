@@ -283,7 +283,7 @@ def _name_in(url: str) -> str:
 
 
 def _is_registered(served: Served) -> bool:
-    """Whether it is here, or comes when somebody asks."""
+    """Whether it is loaded, or will be at its first request."""
     return served.phase != "unloaded" or served.is_within_reach
 
 
@@ -313,7 +313,7 @@ def _number(asked: Mapping[str, str], name: str, usual: int, most: int = _MOST_W
 
 
 async def _logged(change: Any) -> None:
-    """Nobody waits for it: what goes wrong is in the log."""
+    """Run it in the background: errors go to the log."""
     try:
         await change
     except RequestError as error:

@@ -111,7 +111,7 @@ class FastInfer:
         return group
 
     async def _answer(self, request: FastInferRequest) -> bytes:
-        """The answer, once it is there; whoever hangs up wants none."""
+        """The answer; abandons the request if the call is cancelled."""
         group, shared = request.group, self._shared
         assert group is not None
         queue: Queue = group.queue
@@ -143,7 +143,7 @@ class FastInfer:
 
 
 def _means_nothing(metadata: Any) -> bool:
-    """Whether nobody asks for anything in it."""
+    """Whether the metadata of a call have nothing that needs the full handler."""
     for key, _ in metadata or ():  # noqa: SIM110  a generator would cost more than the loop
         if key in _MEANT:
             return False

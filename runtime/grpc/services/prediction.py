@@ -112,7 +112,7 @@ def _name_of(item: tuple[str, Any]) -> str:
 
 
 def _wanted(asked: list[str], there: list[str]) -> set[str]:
-    """Names of the outputs to tell; all where nobody chose."""
+    """Names of the requested outputs; all if none were named."""
     for name in asked:
         if name not in there:
             known = ", ".join(f"`{each}`" for each in there)

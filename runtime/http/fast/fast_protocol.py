@@ -82,7 +82,7 @@ class FastProtocol(LimitedProtocol):
     # --- the connection ---
 
     def connection_lost(self, exc: Exception | None) -> None:
-        """Drop what nobody waits for any more, before a model runs for it."""
+        """Drop the pending requests of a client that has gone, before a model runs for them."""
         pipeline = self._pipeline
         gone = [request for request in pipeline.waiting if request.reply is None]
         if self._coming is not None:
@@ -197,14 +197,14 @@ class FastProtocol(LimitedProtocol):
             self._disarm()
 
     def write(self, data: bytes) -> None:
-        """Send, if there is somebody to send it to."""
+        """Send, if the connection is open."""
         if not self.transport.is_closing():
             self.transport.write(data)
             if self.flow.write_paused:
                 self.backlog.note(self.transport)
 
     def on_all_answered(self, now: float) -> None:
-        """All is answered: the standard way goes on, or the client has its time to ask again."""
+        """All is answered: go on with ASGI, or start the keep-alive deadline."""
         self._rested = now
         if self._pipeline.is_closing:
             self.transport.close()
@@ -292,7 +292,7 @@ class FastProtocol(LimitedProtocol):
             self._keep(body)
 
     def _keep(self, body: bytes) -> None:
-        """Only what is there takes of the budget: nobody keeps others out with announcements."""
+        """Count only received bytes against the budget, not what Content-Length announces."""
         if self._claim(len(body)):
             self._parts.append(body)
         else:

@@ -160,7 +160,7 @@ class Intake(Arrivals):
         self._begin(request, self._read_large(request))
 
     async def _take_late(self, request: FastRequest) -> None:
-        """Take a request once the model is here, if somebody brings it."""
+        """Take a request once its model has been loaded for it."""
         try:
             await self._presence.arrival(request.deadline)
         except RequestError as error:

@@ -43,7 +43,7 @@ class Spares:
         return [sys.getrefcount(each) for each in self._arrays]
 
     def _free(self) -> list[np.ndarray]:
-        """Those that nobody has a view of."""
+        """The buffers that no view refers to."""
         counts = self._references()
         return [
             each for each, count in zip(self._arrays, counts, strict=True) if count <= self._resting

@@ -9,10 +9,10 @@ class PipelineConnection(Protocol):
     """The connection that answers are written to."""
 
     def write(self, data: bytes) -> None:
-        """Send, if there is somebody to send it to."""
+        """Send, if the connection is open."""
 
     def on_all_answered(self, now: float) -> None:
-        """Nobody waits any more."""
+        """All requests have been answered."""
 
 
 class Pipelined(Protocol):
@@ -22,11 +22,11 @@ class Pipelined(Protocol):
     reply: QueuedReply | None
 
     def abandon(self) -> None:
-        """Nobody wants its answer any more."""
+        """The client has gone: give the request up."""
 
 
 class _Nobody:
-    """An event that nobody waits for."""
+    """An event without waiters."""
 
     def set(self) -> None:
         """Nothing happens."""

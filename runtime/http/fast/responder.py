@@ -17,4 +17,4 @@ class Responder(Group, Protocol):
         """Tell all of them what went wrong."""
 
     def fail(self, request: Any, error: Exception) -> None:
-        """Put what nobody expected into the log, and tell the client only that it happened."""
+        """Log an unexpected error; its client is only told that the prediction failed."""

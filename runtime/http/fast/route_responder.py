@@ -119,7 +119,7 @@ class RouteResponder(ABC):
         self._send(requests, self._refusal(error))
 
     def fail(self, request: "FastRequest", error: Exception) -> None:
-        """Put what nobody expected into the log, and tell the client only that it happened."""
+        """Log an unexpected error; its client is only told that the prediction failed."""
         log.error("%s failed.", self.route, exc_info=error, extra=named(request))
         self.refuse([request], PredictionFailed())
 

@@ -17,7 +17,7 @@ def given_id(header: bytes) -> bytes | None:
 
 
 def content_type(header: bytes) -> str:
-    """Content-Type; what `curl -d` says when nobody told it otherwise is no form here."""
+    """Content-Type; "" for the default of `curl -d`, which is not meant as a form."""
     return "" if header.startswith(_FORM) else header.decode("latin-1")
 
 

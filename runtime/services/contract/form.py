@@ -79,7 +79,7 @@ def _is_text(schema: Mapping[str, Any]) -> bool:
 
 
 def _guessed(part: Part) -> Any:
-    """What somebody typed: JSON where it is some, else the text itself."""
+    """The value of a form field: JSON if the text is some, else the text itself."""
     text = part.text()
     try:
         return instances.parse(part.body)
