@@ -27,6 +27,7 @@ from .services import health, reflection
 from .services.examples import Examples
 from .services.fixed import Fixed
 from .services.inference import Inference
+from .services.management import Management
 from .services.prediction import Prediction
 from .services.repository import Repository
 from .services.seldon import Seldon
@@ -64,6 +65,7 @@ class Front:
         access: Log,
         tracing: Tracing | None,
         endpoint: GrpcEndpoint,
+        management: Management | None = None,
     ) -> None:
         self._settings = shared.settings
         self._endpoint = endpoint
@@ -82,6 +84,7 @@ class Front:
             | Examples(catalog).handlers(self._dispatcher)
             | Torchserve(catalog).handlers(self._dispatcher)
             | Seldon(catalog).handlers(self._dispatcher)
+            | ({} if management is None else management.handlers(self._dispatcher))
         )
         self._server: Any = None
 

@@ -9,6 +9,7 @@ _SERVICES = (
     "inference/grpc_service.proto",
     "tensorflow_serving/apis/serving.proto",
     "org/pytorch/serve/grpc/inference.proto",
+    "org/pytorch/serve/grpc/management.proto",
     "seldon/prediction.proto",
 )
 _CALL = re.compile(r"\brpc (\w+)")

@@ -1,24 +1,16 @@
 """KeyedSite: a dialect on a port of its own, behind a bearer token."""
 
-import hmac
 import logging
 
 from ..dialects.dialect import Dialect
 from ..errors import NothingHere, RequestError
 from .access_log import Access
+from .bearer import Bearer, NoKey
 from .dialect_endpoint import DialectRouter
 from .request.exchange import Exchange, Receive, Scope, Send
 from .shared_state import SharedState
 
 log = logging.getLogger(__name__)
-
-_BEARER = b"bearer "
-
-
-class NoKey(RequestError):
-    """The request does not have the token."""
-
-    status = 401
 
 
 class KeyedSite:
@@ -29,7 +21,7 @@ class KeyedSite:
         self._router = DialectRouter([dialect], shared)
         self._shared = shared
         self._access = access
-        self._token = token.encode()
+        self._bearer = Bearer(token)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request."""
@@ -43,9 +35,9 @@ class KeyedSite:
             self._access.write(exchange)
 
     async def _route(self, exchange: Exchange, scope: Scope, receive: Receive, send: Send) -> None:
-        if not self._has_key(exchange):
-            what = "Authorization: Bearer TOKEN"
-            error: RequestError = NoKey(f"This port is for whoever has its key: send `{what}`.")
+        try:
+            self._bearer.check(exchange.headers)
+        except NoKey as error:
             await self._refuse(exchange, error, send, ((b"www-authenticate", b"Bearer"),))
             return
         endpoint = self._router.find(scope)
@@ -53,11 +45,6 @@ class KeyedSite:
             await self._refuse(exchange, NothingHere("There is nothing at this path."), send)
         else:
             await endpoint(exchange, scope, receive, send)
-
-    def _has_key(self, exchange: Exchange) -> bool:
-        given = exchange.headers.get(b"authorization", b"")
-        is_bearer = given[: len(_BEARER)].lower() == _BEARER
-        return is_bearer and hmac.compare_digest(given[len(_BEARER) :].strip(), self._token)
 
     async def _refuse(
         self,

@@ -90,11 +90,13 @@ class ManagementSettings:
 
     port       "off" = none
     host       None = 127.0.0.1; anything else needs a token
+    grpc       whether it is answered on the port of gRPC, too
     token_env  the variable with the token that each request must carry
     """
 
     port: Literal["off"] | int = "off"
     host: str | None = None
+    grpc: bool = False
     token_env: str = "BUNDLE_MANAGEMENT_TOKEN"  # noqa: S105  a name
 
 

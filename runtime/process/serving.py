@@ -37,6 +37,7 @@ from .supervising.terms import Terms
 
 if TYPE_CHECKING:
     from ..grpc.front import Front
+    from ..grpc.services.management import Management as GrpcManagement
     from ..http.access_log import Access
     from ..http.app import Application
     from ..models.model import LoadedModel
@@ -156,7 +157,7 @@ class Serving:
         is_alone = self.topology.fronts == 1
         server = FrontServer(application, self._others_are_ready, line=line, is_alone=is_alone)
         server.has_models_elsewhere = not self.topology.is_threaded
-        server.grpc = _grpc_front(application, self.site.grpc)
+        server.grpc = _grpc_front(application, self.site.grpc, self.site.management)
         server.management = _management_front(application, self.site.management)
         FrontLine(line, server, links or {}, service, self.topology.fronts).obey()
         return run(server, self.site.listener)
@@ -325,7 +326,9 @@ def _pinned(plan: Plan, device: str | None) -> Plan:
     return plan if device is None else replace(plan, device=pin(device))
 
 
-def _grpc_front(application: "Application", port: GrpcPort | None) -> "Front | None":
+def _grpc_front(
+    application: "Application", port: GrpcPort | None, managed: ManagementPort | None
+) -> "Front | None":
     if port is None:
         return None
     from ..grpc.front import Front, GrpcEndpoint  # after the fork: grpc has threads
@@ -336,7 +339,20 @@ def _grpc_front(application: "Application", port: GrpcPort | None) -> "Front | N
         application.access,
         application.tracing,
         GrpcEndpoint(port.host, port.port),
+        None if managed is None else _grpc_management(application, managed),
     )
+
+
+def _grpc_management(application: "Application", port: ManagementPort) -> "GrpcManagement | None":
+    """The calls that need the token, where the bundle has them over gRPC as well."""
+    if not application.fast_path.shared.settings.management.grpc:
+        return None
+    from ..dialects.management.dialect import Management
+    from ..grpc.services.management import Management as Calls
+    from ..http.bearer import Bearer
+
+    roster = application.metrics.roster
+    return Calls(Management(application.catalog, lambda: roster), Bearer(port.token))
 
 
 def _management_front(

@@ -101,6 +101,10 @@ class Management(Section):
     host: Host | None = Field(default=None, examples=["0.0.0.0"])  # noqa: S104 - an example
     """The address to listen on. Default: `127.0.0.1`. Another one needs a token."""
 
+    grpc: StrictBool = _DEFAULT.management.grpc
+    """Answer TorchServe's gRPC management calls on the port of `serve.grpc`, too, with the same
+    token. Everybody who reaches that port can then try tokens."""
+
     token_env: EnvName = _DEFAULT.management.token_env
     """The environment variable with the token that each request must carry, as
     `Authorization: Bearer TOKEN`."""
@@ -265,6 +269,16 @@ class Serve(Section):
         if not names:
             raise wrong("Nobody could ask for a prediction.", "Write `[native]`.")
         return names
+
+    @model_validator(mode="after")
+    def _is_spoken(self) -> "Serve":
+        if self.management.grpc and "grpc" not in self.dialects:
+            hint = "Add `grpc` to `serve.dialects`."
+            raise wrong("Nobody speaks gRPC here.", hint, ("management", "grpc"))
+        if self.management.grpc and self.management.port == "off":
+            hint = "Give `serve.management.port`, too."
+            raise wrong("Without a port nothing is managed.", hint, ("management", "grpc"))
+        return self
 
     @field_validator("apis")
     @classmethod

@@ -23,6 +23,7 @@ _SPOKEN = (
     "inference/model_repository.proto",
     "tensorflow_serving/apis/serving.proto",
     "org/pytorch/serve/grpc/inference.proto",
+    "org/pytorch/serve/grpc/management.proto",
     "seldon/prediction.proto",
 )
 

@@ -47,6 +47,8 @@ import pytest
         ("serve.grpc", "{tls_key: a.key}", "`tls_cert` is missing"),
         ("serve.grpc", "{tls_client_ca: a.crt}", "needs a certificate"),
         ("serve.grpc.compression", "br", "gzip"),
+        ("serve.management", "{port: 9000, grpc: true}", "Add `grpc` to `serve.dialects`"),
+        ("serve", "{dialects: [grpc], management: {grpc: true}}", "Give `serve.management.port`"),
     ],
 )
 def test_what_does_not_fit_is_refused(refuse_value, key, value, word):

@@ -1,0 +1,33 @@
+"""Bearer: the token that a request must carry."""
+
+import hmac
+from collections.abc import Mapping
+
+from ..errors import RequestError
+
+_SCHEME = b"bearer "
+
+
+class NoKey(RequestError):
+    """The request does not have the token."""
+
+    status = 401
+
+
+class Bearer:
+    """Whoever sends `Authorization: Bearer TOKEN` has it."""
+
+    def __init__(self, token: str) -> None:
+        self._token = token.encode()
+
+    def check(self, headers: Mapping[bytes, bytes]) -> None:
+        """Refuse a request without it.
+
+        Raises:
+            NoKey: for none, or another one.
+        """
+        given = headers.get(b"authorization", b"")
+        is_bearer = given[: len(_SCHEME)].lower() == _SCHEME
+        if not is_bearer or not hmac.compare_digest(given[len(_SCHEME) :].strip(), self._token):
+            what = "Authorization: Bearer TOKEN"
+            raise NoKey(f"This is for whoever has its key: send `{what}`.")
