@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from modelbundle.bundler.errors import Damaged
 from modelbundle.bundler.layers.layer_tar import LayerTar
-from modelbundle.bundler.layers.member import Member
+from modelbundle.bundler.layers.member import TIME, Member
 from modelbundle.runtime import digest
 
 NAMES = st.text(
@@ -76,6 +76,24 @@ def test_folders_are_written_down_and_links_point_where_they_did(tmp_path):
         assert archive.getmember("opt/python/bin/python3").linkname == "python3.11"
 
 
+def test_everything_is_roots_and_has_the_mode_of_its_kind():
+    tar = LayerTar(
+        [
+            Member.of_bytes("bin/data", b"a"),
+            Member("bin/program", b"#!", 2, executable=True),
+            Member("bin/other", link="program"),
+        ]
+    )
+    with tarfile.open(fileobj=io.BytesIO(whole(tar))) as archive:
+        found = {each.name: each for each in archive}
+    assert {name: each.mode for name, each in found.items()} == {
+        "bin": 0o755, "bin/data": 0o644, "bin/program": 0o755, "bin/other": 0o777
+    }  # fmt: skip
+    assert {(each.uid, each.gid, each.mtime) for each in found.values()} == {(0, 0, TIME)}
+    assert found["bin"].isdir()
+    assert found["bin/other"].issym()
+
+
 def test_modes_times_and_owners_on_disk_mean_nothing(tmp_path):
     path = tmp_path / "a"
     path.write_bytes(b"a")
@@ -98,6 +116,19 @@ def test_a_file_that_differs_is_noticed(tmp_path):
     path.unlink()
     with pytest.raises(Damaged, match="cannot be read"):
         LayerTar([Member("opt/a", path, 3)]).blob()
+
+
+def test_no_file_stays_open_wherever_reading_ends(tmp_path):
+    path = tmp_path / "a"
+    path.write_bytes(b"abc")
+    tar = LayerTar([Member("a", path, 3)])
+    before = set(os.listdir("/proc/self/fd"))  # noqa: PTH208
+    tar.blob()
+    assert b"abc" in whole(tar)
+    assert b"".join(tar.read(tar.size - 2048, 1)) == b"a"
+    with pytest.raises(Damaged):
+        LayerTar([Member("a", path, 4)]).blob()
+    assert set(os.listdir("/proc/self/fd")) == before  # noqa: PTH208
 
 
 def test_a_link_is_not_followed_into_the_image(tmp_path):

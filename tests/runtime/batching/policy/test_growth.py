@@ -75,7 +75,7 @@ def test_batches_that_are_not_full_prove_nothing():
     window = window_of(alpha, beta)
     for _ in range(20 * SURE):
         window.observe(63, alpha + beta * 63)
-    assert window.limit == 64
+        assert window.limit == 64
 
 
 def test_what_does_not_pay_when_it_is_tried_is_given_up():

@@ -268,6 +268,7 @@ async def test_memory_is_given_to_others_when_nobody_looks_at_it():
     del kept, third
     again = np.frombuffer(spares.take(200_000, 77)[77:], np.uint8)
     assert again.ctypes.data == address
+    assert set(again.tobytes()) == set(b"x")  # fresh pages could be there, too, and have zeros
 
 
 @in_a_loop
@@ -280,6 +281,36 @@ async def test_only_so_much_is_kept_and_not_for_ever(monkeypatch):
     del taken
     giant = spares.take(2 * KEPT, 0)
     assert len(giant) == 2 * KEPT
+    assert not spares._arrays
+    spares.take(LARGE, 0)
+    assert spares._arrays
     async with asyncio.timeout(90):
         while spares._arrays:  # noqa: ASYNC110
             await asyncio.sleep(0.01)
+
+
+@in_a_loop
+async def test_what_is_used_from_time_to_time_is_kept_and_goes_as_often_as_it_comes():
+    spares = Spares()
+    for _ in range(2):
+        spares.take(LARGE, 0)
+        timer = spares._timer
+        assert timer is not None
+        spares._let_go()  # as the timer does: it was used since that was set
+        assert spares._arrays
+        assert spares._timer is not timer
+        spares.take(LARGE, 0)
+        spares._let_go()
+        assert spares._arrays
+        spares._let_go()
+        assert not spares._arrays
+        assert spares._timer is None
+
+
+@in_a_loop
+async def test_what_is_too_small_makes_room_for_what_is_larger():
+    spares = Spares()
+    spares.take(KEPT // 2, 0)
+    spares.take(KEPT // 2 + LARGE, 0)[:1] = b"x"
+    assert len(spares._arrays) == 1
+    assert spares.take(KEPT // 2 + LARGE, 0)[:1] == b"x"

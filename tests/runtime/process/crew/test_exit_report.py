@@ -43,3 +43,30 @@ def test_memory_is_no_reason_for_another_signal():
     found = ExitReport.of(int(signal.SIGSEGV), "", is_out_of_memory=True)
     assert found.why == "was killed by SIGSEGV"
     assert not found.told
+
+
+@pytest.mark.parametrize(
+    ("number", "is_out_of_memory", "reason", "cause"),
+    [
+        (0, False, "", "crash"),
+        (signal.SIGSEGV, False, "", "crash"),
+        (signal.SIGKILL, True, "", "memory"),
+        (signal.SIGKILL, False, "it did not answer", "hang"),
+        (signal.SIGKILL, True, "it did not answer", "memory"),
+    ],
+)
+def test_the_metrics_have_three_causes(number, is_out_of_memory, reason, cause):
+    found = ExitReport.of(int(number), "", is_out_of_memory=is_out_of_memory)
+    assert found.because(reason).cause == cause
+
+
+def test_who_was_ended_is_told_of_with_the_reason():
+    found = ExitReport.of(int(signal.SIGABRT), "last words")
+    told = found.because("it had not answered for 30 s")
+    assert told.why == "was killed by SIGABRT (it had not answered for 30 s)"
+    assert (told.code, told.words) == (-signal.SIGABRT, "last words")
+    assert found.because("") == found
+
+
+def test_an_exit_code_of_zero_is_one():
+    assert ExitReport.of(0, "").why == "ended with exit code 0"

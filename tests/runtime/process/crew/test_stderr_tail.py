@@ -1,11 +1,12 @@
 """What a worker writes on stderr, heard by its supervisor."""
 
 import os
+from pathlib import Path
 
 import pytest
 
 from modelbundle.runtime.process.crew.output_pipe import OutputPipe
-from modelbundle.runtime.process.crew.stderr_tail import KEPT, LONGEST, StderrTail
+from modelbundle.runtime.process.crew.stderr_tail import KEPT, LONGEST, TOO_LONG, StderrTail
 
 
 def test_whole_lines_are_passed_on_as_they_come(capfd):
@@ -21,6 +22,15 @@ def test_what_has_no_end_is_passed_on_at_the_end(capfd):
     tail.hear(b"cannot allocate")
     assert tail.end() == "cannot allocate"
     assert capfd.readouterr().err == "cannot allocate\n"
+
+
+def test_a_line_without_an_end_is_not_kept_until_memory_is_full(capfd):
+    tail = StderrTail()
+    tail.hear(b"x" * TOO_LONG)
+    assert capfd.readouterr().err == ""
+    tail.hear(b"x")
+    assert capfd.readouterr().err == "x" * (TOO_LONG + 1) + "\n"
+    assert tail.end() == "x" * LONGEST
 
 
 def test_the_log_goes_through_but_is_not_why_it_died(capfd):
@@ -69,3 +79,16 @@ def test_a_child_of_a_dead_worker_that_holds_the_pipe_open_is_not_waited_for(hea
     pipe.finish()
     os.close(held)
     assert (pieces, pipe.is_closed) == ([b"farewell"], True)
+
+
+def test_a_pipe_to_nobody_leaves_no_descriptor():
+    before = descriptors()
+    pipe = OutputPipe(lambda _: None)
+    assert len(descriptors()) == len(before) + 2
+    pipe.abandon()
+    assert descriptors() == before
+    assert pipe.is_closed
+
+
+def descriptors():
+    return {path.name for path in Path("/proc/self/fd").iterdir()}

@@ -2,6 +2,7 @@
 
 import os
 import signal
+from pathlib import Path
 
 import pytest
 
@@ -144,3 +145,43 @@ def test_nobody_is_told_where_nothing_is_heard_any_more(watch):
     watch.wait()
     os.close(reader)
     os.close(writer)
+
+
+def test_the_end_of_a_child_wakes_it_though_nothing_else_tells_of_that(watch):
+    reader, writer = os.pipe()
+    pid = os.fork()
+    if pid == 0:
+        os.close(writer)
+        os.read(reader, 1)
+        os._exit(0)
+    os.close(reader)
+    late = []
+    watch.later(60.0, lambda: late.append(1))
+    os.close(writer)
+    assert watch.wait() == []
+    assert not late
+    assert os.waitpid(pid, 0) == (pid, 0)
+
+
+def test_a_signal_that_somebody_has_blocked_before_is_told():
+    signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGUSR2})
+    with Watch((signal.SIGUSR2,)) as watch:
+        os.kill(os.getpid(), signal.SIGUSR2)
+        assert watch.wait() == [signal.SIGUSR2]
+
+
+def test_nothing_is_left_open_at_the_end_and_signals_wake_whom_they_woke_before():
+    reader, writer = os.pipe()
+    os.set_blocking(writer, False)
+    before = descriptors()
+    first = signal.set_wakeup_fd(writer)
+    with Watch((signal.SIGUSR2,)):
+        assert len(descriptors()) > len(before)
+    assert signal.set_wakeup_fd(first) == writer
+    assert descriptors() == before
+    os.close(reader)
+    os.close(writer)
+
+
+def descriptors():
+    return {path.name for path in Path("/proc/self/fd").iterdir()}
