@@ -87,7 +87,7 @@ def check_tools(directory: Path, *, but_for: str | None = None) -> None:
 
 
 def _quiet(_: int) -> None:
-    """Nobody waits for so few bytes."""
+    """Shows no progress, as the bytes are few."""
 
 
 def _damage(directory: Path, entry: FileEntry, advance: Any) -> str | None:

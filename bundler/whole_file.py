@@ -79,7 +79,7 @@ def _fill(draft: Path, data: bytes, place: Path) -> None:
 
 
 def _settle(folder: Path) -> None:
-    """Make the name survive a power cut, where the file system lets anybody ask for that."""
+    """Make the name survive a power cut, where the file system supports that."""
     try:
         disk.sync_directory(folder)
     except OSError as error:

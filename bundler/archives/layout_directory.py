@@ -44,7 +44,7 @@ class LayoutDirectory:
         return data
 
     def check(self, inventory: Inventory) -> None:
-        """Everything is there; what else lies there is nobody's business."""
+        """Finish reading; other files in the directory are ignored."""
         for blob in inventory.members:
             name = layout.blob_name(blob.digest)
             with self._opened(name) as file:

@@ -98,7 +98,7 @@ class Findings:
 
     @property
     def wrong(self) -> int:
-        """Wrong answers, in the rounds that nobody looks at as well."""
+        """Wrong answers, those of warm-up rounds included."""
         return sum(bench.wrong for bench in self.benches)
 
     @property

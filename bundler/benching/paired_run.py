@@ -47,7 +47,7 @@ class PairedReport(Findings):
 
 
 class PairedRun:
-    """Measures two subjects in turns; `report` has the pairs, also when somebody stops it."""
+    """Measures two subjects in turns; `report` has the pairs, even after an interruption."""
 
     def __init__(self, first: Bench, second: Bench, plan: BenchPlan, progress: Progress) -> None:
         self.report = PairedReport((first, second))

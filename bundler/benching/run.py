@@ -58,7 +58,7 @@ class Report(Findings):
 
 
 class Run:
-    """Measures a subject; `report` has what was found, also when somebody stops it."""
+    """Measures a subject; `report` has the results, even after an interruption."""
 
     def __init__(self, bench: Bench, plan: BenchPlan, progress: Progress, cpus: int) -> None:
         self.report = Report((bench,))
@@ -169,7 +169,7 @@ def check(bench: Bench, plan: BenchPlan) -> None:
 
 
 def warm_up(bench: Bench, plan: BenchPlan, bar: Meter) -> None:
-    """A little load that nobody looks at."""
+    """A short warm-up load, which is not reported."""
     clients, timeout = _WARM_CLIENTS, plan.timeout
     load = Load(clients, rows=plan.rows, seconds=WARM_SECONDS, warm=0.0, timeout=timeout)
     bench.measure(load, lambda seconds: bar.advance(ticks(seconds)))

@@ -146,7 +146,7 @@ def _walk(place: Path) -> Iterator[Path]:
 
 
 def _stats(places: Iterator[Path]) -> Iterator[list[int | str]]:
-    """Of the tool's own files, which nobody edits but who develops it."""
+    """The state of the tool's own files, which change only in development."""
     waiting = [str(place) for place in places]
     while waiting:
         with os.scandir(waiting.pop(0)) as entries:

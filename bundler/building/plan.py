@@ -181,7 +181,7 @@ def recorded_samples(models: Iterable[ChosenModel]) -> Iterator[Part]:
 
 
 def _wheels(given: Ingredients) -> Iterator[Part]:
-    """Wheels out of the project's own folders, without which nobody else could install it."""
+    """Wheels from directories of the project, which the bundle must contain to be installable."""
     for package in given.locked.lock.packages:
         for name, locked in package.files.items() if package.folder else ():
             path = given.root / (package.folder or "") / name

@@ -123,7 +123,7 @@ def _write(path: Path, data: bytes) -> None:
 
 
 def _fill(house: Wheelhouse, needs: Needs, progress: Progress) -> int:
-    """Fetch what one environment needs; without asking anybody, where everything is here."""
+    """Fetch what one environment needs; without any request if all of it is here."""
     absent = [package for package in needs.packages if house.missing([package])]
     if not absent:
         return 0

@@ -36,7 +36,7 @@ def literal(value: Any) -> str:
 
 
 def identifier(text: str, taken: set[str]) -> str:
-    """`text` as a name that Python takes and nobody has yet; it is added to `taken`."""
+    """`text` as a valid and unused Python name; it is added to `taken`."""
     plain = re.sub(r"[^A-Za-z0-9_]+", "_", text).strip("_") or "call"
     if plain[0].isdigit() or keyword.iskeyword(plain) or keyword.issoftkeyword(plain):
         plain = f"call_{plain}" if plain[0].isdigit() else f"{plain}_"

@@ -28,7 +28,7 @@ class Method:
 
 
 def _called(contract: Contract) -> str:
-    """Its name and, where somebody gave it one, its version; 0 is that of what has none."""
+    """Its name and its version, unless that is 0, which means none."""
     return contract.title if contract.version == "0" else f"{contract.title} {contract.version}"
 
 

@@ -64,7 +64,7 @@ class LayerCache:
         return Collected(len(gone), sum(sizes[path] for path in gone))
 
     def reclaimable(self) -> int:
-        """Bytes that `collect` would give back; 0 as long as nobody knows."""
+        """Bytes that `collect` would free; 0 while that is unknown."""
         try:
             return self.collect(dry_run=True).bytes
         except Damaged:

@@ -20,7 +20,7 @@ _END = bytes(2 * BLOCK)
 
 
 def _nothing(_: int) -> None:
-    """Nobody counts."""
+    """Ignore progress."""
 
 
 class LayerTar:

@@ -46,7 +46,7 @@ def _section(whole: dict[str, Any], part: dict[str, Any], path: str, mark: str) 
 
 
 def _resolve(whole: dict[str, Any], key: dict[str, Any]) -> tuple[dict[str, Any] | None, str]:
-    """The section below a key, and how its path goes on."""
+    """The section below a key, and the rest of its path."""
     for nested, part in (
         ("", key),
         ("[]", key.get("items", {})),

@@ -182,7 +182,7 @@ def _make(home: Path, version: str, requirements: Path, *, offline: bool) -> Non
 
 @contextmanager
 def _alone(home: Path) -> Iterator[None]:
-    """One process makes an environment; the others wait for it, and whoever only reads need not."""
+    """One process creates an environment while others wait; readers do not wait."""
     try:
         with disk.told("make the environment"):
             disk.make_directories(home.parent)

@@ -41,7 +41,7 @@ def unvouched(manifest: BundleManifest, store: "Store") -> list[str]:
 
 
 def _packages(store: "Store", digest: str) -> Mapping[str, str]:
-    """None of a damaged or lost one, which is refused where it is compared with its digest."""
+    """None for a damaged or lost manifest, which is refused when its digest is checked."""
     try:
         return ModelManifest.from_json(json.loads(store.blob(digest).read_bytes())).packages
     except (OSError, ValueError, RecursionError, BundleError):

@@ -33,7 +33,7 @@ def asked_for(run: Callable[[], None]) -> str | None:
 
 @contextmanager
 def _absent() -> Iterator["_Nowhere"]:
-    """As in a process that has none of the author's modules."""
+    """Run as in a process without the author's modules."""
     tops = {name.partition(".")[0] for name in sys.modules}
     own = {top for top in tops if plain(top)[0] is None and is_local(top)}
     names = [name for name in sys.modules if name.partition(".")[0] in own]

@@ -72,7 +72,7 @@ def _refused(framework: Framework, why: str) -> InvalidSource:
 
 
 def main() -> None:
-    """Open what stdin names, and look at it as whoever saves it does."""
+    """Open the file that stdin names, and inspect it as `bundle save` does."""
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
     loader, directory, kind, options, size = json.load(sys.stdin)
     framework = registry.load(loader)

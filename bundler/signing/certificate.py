@@ -91,7 +91,7 @@ class CertificateVerifier:
         keys.check(_elliptic(leaf), envelope)
 
     def _check_chain(self, chain: "Sequence[Certificate]", now: datetime) -> None:
-        """Walk upwards until somebody we trust; depth counts the authorities below."""
+        """Walk up the chain to a trusted certificate; `depth` counts the authorities below."""
         current, depth = chain[0], 0
         _check_alone(current, now)
         while current not in self.roots:

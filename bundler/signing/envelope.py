@@ -82,7 +82,7 @@ class Envelope:
 
     @property
     def kind(self) -> Kind:
-        """What it was made with; raises InvalidSignature when nobody can tell."""
+        """What it was signed with; raises InvalidSignature when that is unknown."""
         kinds = [kind for key, kind in _KINDS.items() if self.material.get(key)]
         if len(kinds) != 1:
             raise InvalidSignature("It does not say what it was made with.")

@@ -45,7 +45,7 @@ class Signed:
 
     @classmethod
     def of_directory(cls, directory: Path) -> "Signed":
-        """The directory of a bundle, whose files somebody has compared with `bundle.json`."""
+        """The directory of a bundle, whose files were compared with `bundle.json`."""
         manifest = BundleManifest.read(directory)
         covered = _digests(manifest.files)
         return cls(manifest.name, covered | {"bundle.json": bundle_digest(directory)}, covered)

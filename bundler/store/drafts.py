@@ -22,14 +22,14 @@ _OWNED = re.compile(r"\.([0-9]+\.[0-9]+\.[^./]+\.[0-9a-f]{8})\.part\Z")
 
 
 def beside(place: Path) -> Path:
-    """A name in the same folder that nobody else has; drafts of the place that nobody writes go."""
+    """An unused name in the same folder; removes drafts of the file that have no writer."""
     prefix = f".{os.fsencode(place.name)[:_LONGEST].decode(errors='ignore')}"
     clear(place.parent, prefix)
     return new(place.parent, prefix)
 
 
 def new(folder: Path, prefix: str = "") -> Path:
-    """A name in a folder that nobody else has, and that says whose it is."""
+    """An unused name in a folder, which names its owner process."""
     return folder / f"{prefix}.{Process.current()}.{secrets.token_hex(4)}.part"
 
 

@@ -10,7 +10,7 @@ _SHORT = 12  # hex digits of the digest that are the default version
 
 
 def default_version(digest: str) -> str:
-    """The version of what nobody has given one: the same content, the same tag, everywhere."""
+    """The default version, from the digest: the same content has the same tag everywhere."""
     return digest.removeprefix("sha256:")[:_SHORT]
 
 

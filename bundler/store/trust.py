@@ -16,7 +16,7 @@ BUILT_HERE = "built here from trusted models"
 
 @dataclass(frozen=True, slots=True)
 class Granted:
-    """A digest that may run code here, and who or what decided so; None where nobody knows."""
+    """A digest that may run code here, and who or what decided so; None if unknown."""
 
     digest: str
     reason: str | None

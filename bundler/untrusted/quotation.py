@@ -9,7 +9,7 @@ _END = 300  # of these, so many are the line's last: the reason often stands the
 
 
 def quoted(name: str | bytes) -> str:
-    """`name` between quotes, escaped, and cut where it is longer than anybody reads."""
+    """`name` between quotes, escaped, and shortened."""
     text = repr(name[:_LONGEST]).removeprefix("b")
     return text if len(name) <= _LONGEST else f"{text}... ({len(name):,} characters)"
 
@@ -21,7 +21,7 @@ def plain_texts(said: Mapping[str, object]) -> dict[str, str]:
 
 
 def shortened(text: str) -> str:
-    """`text` with the middle of every line left out that is longer than anybody reads."""
+    """`text` with the middle of long lines left out."""
     if len(text) <= _LINE:
         return text
     return "\n".join(map(_shortened, text.split("\n")))

@@ -65,7 +65,7 @@ def is_ready(address: str) -> bool:
 
 
 def free_port() -> int:
-    """A port that nobody listens on right now."""
+    """A free port."""
     import socket
 
     with socket.socket() as probe:

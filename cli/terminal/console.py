@@ -100,7 +100,7 @@ class Console:
             raise BundleError(f"The result cannot be written: {error.strerror}.") from error
 
     def meter(self, text: str, total: int, unit: str = "bytes") -> AbstractContextManager[Meter]:
-        """A bar on a terminal; nothing where nobody watches."""
+        """A progress bar on a terminal, else nothing."""
         if self.quiet or total <= 0 or not sys.stderr.isatty():
             return NullProgress().meter(text, total, unit)
         from . import bar

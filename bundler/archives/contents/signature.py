@@ -15,7 +15,7 @@ Document = Callable[[Blob], bytes]
 
 @dataclass(frozen=True, slots=True)
 class Signature:
-    """The bytes of its OCI manifest and of the signature file. Nobody has verified it."""
+    """The bytes of its OCI manifest and of the signature file, not verified yet."""
 
     manifest: bytes
     content: bytes

@@ -52,7 +52,7 @@ class ProcessTree:
 
 
 def machine_cpu() -> float | None:
-    """CPU seconds that anybody has used since the machine started; None where it does not say."""
+    """CPU seconds of all processes since the machine started; None if unknown."""
     try:
         fields = (_PROC / "stat").read_text().partition("\n")[0].split()[1:]
     except OSError:
@@ -62,7 +62,7 @@ def machine_cpu() -> float | None:
 
 
 def starved_seconds() -> float:
-    """Seconds that our main thread could have run, but had no core; 0 where nobody counts them."""
+    """Seconds that our main thread was runnable without a core; 0 if not counted."""
     try:
         return int((_PROC / "self" / "schedstat").read_text().split()[1]) * 1e-9
     except (OSError, IndexError):

@@ -59,7 +59,7 @@ class Question:
 
 @dataclass(frozen=True, slots=True)
 class Questions:
-    """What a server can be asked: its recorded samples, or one body that somebody gave."""
+    """The questions for a server: its recorded samples, or one given body."""
 
     samples: Samples | None = None
     given: Question | None = None

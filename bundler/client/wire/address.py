@@ -20,7 +20,7 @@ class Address:
 
     @classmethod
     def of(cls, url: str) -> Self:
-        """Read a URL; raises Unreachable when it is none of a server."""
+        """Parse a URL; raises Unreachable when it cannot be that of a server."""
         try:
             parts = urlsplit(url)
             port = parts.port

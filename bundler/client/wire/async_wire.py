@@ -68,7 +68,7 @@ class AsyncWire:
             self._idle.pop().close()
 
     def _take(self) -> "_Connection | None":
-        """A connection that nobody uses and the server has not closed."""
+        """An idle connection that the server has not closed."""
         while self._idle:
             connection = self._idle.pop()
             if connection.is_open:

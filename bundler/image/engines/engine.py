@@ -117,7 +117,7 @@ def _sockets(environment: Mapping[str, str]) -> Iterator[Endpoint]:
 
 
 def _trouble(endpoint: Endpoint) -> str | None:
-    """Why nobody can be reached at a socket, in the system's words; None for what is no socket."""
+    """Why a socket cannot be connected to, in the system's words; None for other files."""
     if not endpoint.url.startswith("unix://"):
         return None
     with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as probe:

@@ -52,7 +52,7 @@ class Identity:
 
     @property
     def trust(self) -> str:
-        """For the server: its bundle's digest, which somebody here has vouched for."""
+        """The trusted digest of the bundle, in the form that the server reads from its environment."""
         return self.digest.removeprefix("sha256:")
 
 

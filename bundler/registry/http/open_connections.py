@@ -41,7 +41,7 @@ class OpenConnections:
             hang_up(line.sock)
 
     def close(self) -> None:
-        """Close what nobody has closed."""
+        """Close the connections that are still open."""
         with self._lock:
             connections = list(self._open)
         for line in connections:

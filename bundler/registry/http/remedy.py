@@ -27,7 +27,7 @@ _SERVER = 500
 
 
 def of_status(status: int) -> str:
-    """The hint of an answer that nobody asked for."""
+    """The hint for an unexpected status."""
     return _OTHERS.get(status, AGAIN if status >= _SERVER else ELSEWHERE)
 
 
@@ -38,7 +38,7 @@ def of_words(said: str) -> str:
 
 @contextmanager
 def told() -> Iterator[None]:
-    """Give a failure of a place a hint, where whoever raised it knew none."""
+    """Add a hint to an error of a place that has none."""
     try:
         yield
     except RegistryError as error:

@@ -45,7 +45,7 @@ class Tokens:
 
     @property
     def is_anonymous(self) -> bool:
-        """Whether nobody has logged in."""
+        """Whether there are no credentials."""
         return self._credentials is None
 
     def header(self, scopes: Sequence[str]) -> str:

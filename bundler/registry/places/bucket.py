@@ -20,7 +20,7 @@ _HINT = "Check the name and the credentials; `pip install s3fs`, `gcsfs` or `adl
 
 
 class Bucket(LayoutPlace):
-    """Its objects appear whole or not at all; nobody can lock the index."""
+    """Objects appear whole or not at all; the index cannot be locked."""
 
     def __init__(self, reference: BucketReference, limits: Limits = Limits()) -> None:  # noqa: B008
         super().__init__(reference, reference.url, limits)

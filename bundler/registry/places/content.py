@@ -11,7 +11,7 @@ _READ = 1 << 17
 
 
 class Content(Protocol):
-    """Bytes that can be read again, for an upload that goes on where it broke off."""
+    """Bytes that can be read again from any offset, for uploads that are resumed."""
 
     def read(self, start: int, size: int) -> Iterator[bytes]:
         """`size` bytes from `start` on; raises Damaged when there are fewer."""

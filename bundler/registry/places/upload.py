@@ -150,13 +150,13 @@ class Upload:
         answer.read(self._exchange.limits.message)
 
     def _forgotten(self, answer: Answer) -> TransientError:
-        """The registry was started anew, or somebody tidied up: the blob begins again."""
+        """Start the upload again, as the registry has lost it."""
         answer.close()
         self._location, self._offset = "", 0
         return TransientError(f"`{self._exchange.reference.host}` has forgotten an upload.")
 
     def _look(self) -> None:
-        """Ask how far an upload has come; where nobody knows it any more, begin again."""
+        """Ask how far an upload has come; start it again if the registry has lost it."""
         if not self._location:
             return
         answer = self._exchange.ask("GET", self._location)

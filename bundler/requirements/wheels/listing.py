@@ -106,7 +106,7 @@ def _record(file: zipfile.ZipFile) -> str:
 
 
 def cache_home() -> Path | None:
-    """Where this tool keeps what it can find out again; None where nobody has a home."""
+    """The cache directory of this tool; None if there is no home directory."""
     if given := os.environ.get("XDG_CACHE_HOME"):
         return Path(given) / "modelbundle"
     try:

@@ -162,7 +162,7 @@ def _plain(path: Path, head: bytes) -> Any:
 
 
 class _Guarded:
-    """A file that gives nobody a whole gigabyte at once: tar headers may ask for it."""
+    """A file whose reads are limited in size: a tar header may ask for a gigabyte at once."""
 
     def __init__(self, file: Any) -> None:
         self._file = file

@@ -134,7 +134,7 @@ class Blobs:
 
 @contextmanager
 def _sealed(temporary: Path) -> Iterator[int]:
-    """A file of ours that nobody writes any more, open; errors name it."""
+    """Open a finished file of ours; errors name it."""
     descriptor = os.open(temporary, os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW)
     try:
         with disk.named(temporary):

@@ -53,7 +53,7 @@ class Ingest:
         return blob
 
     def _claim(self, path: Path) -> Path | None:
-        """Move `path` where nobody else writes; None where only a copy is safe."""
+        """Move `path` to a private place; None where only a copy is safe."""
         stat = path.lstat()
         if not modes.S_ISREG(stat.st_mode) or stat.st_nlink > 1:
             return None

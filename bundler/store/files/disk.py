@@ -142,7 +142,7 @@ def read(path: Path | str, limit: int = 1 << 16) -> bytes:
 
 
 def is_shared(directory: Path) -> bool:
-    """Whether a group works in it: whoever made the store said so by its mode."""
+    """Whether the directory is shared by a group, as its mode says."""
     return bool(directory.stat().st_mode & 0o020)
 
 

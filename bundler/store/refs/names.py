@@ -13,7 +13,7 @@ from .refs import LATEST, Refs
 
 @dataclass(frozen=True, slots=True)
 class Names:
-    """The refs and the counter behind `latest`; whoever reads them sees a change or none of it."""
+    """The refs and the counter behind `latest`; readers see each change whole or not at all."""
 
     refs: Refs
     counter: Counter

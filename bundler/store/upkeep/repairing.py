@@ -113,7 +113,7 @@ class Repair:
             self.trees.make(item.digest, entries)
 
     def _entries(self, item: Item) -> tuple[FileEntry, ...]:
-        """Every file of an item, its model.json or bundle.json included; none if nobody knows."""
+        """Every file of an item, its model.json or bundle.json included; none if unknown."""
         try:
             config, files = oci.read_manifest(self.blobs.read(item.manifest))
         except (BundleError, OSError):

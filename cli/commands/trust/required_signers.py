@@ -47,7 +47,7 @@ class RequiredSigners:
         return found
 
     def of_item(self, item: "Item", store: "Store") -> str:
-        """Who has signed an item; raises InvalidSignature when nobody of them has."""
+        """Who has signed an item; raises InvalidSignature when none of the required signers has."""
         from ....bundler.signing import verify
 
         return verify(item, store, self.verifiers, self._given()).name
