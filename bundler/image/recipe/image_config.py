@@ -52,7 +52,7 @@ class Identity:
 
     @property
     def trust(self) -> str:
-        """The trusted digest of the bundle, in the form that the server reads from its environment."""
+        """The trusted digest of the bundle, as the server reads it from its environment."""
         return self.digest.removeprefix("sha256:")
 
 
