@@ -91,7 +91,12 @@ class Template:
     def _fork_away(self, generation: int, descriptors: Sequence[int], permit: "_Permit") -> int:
         """Fork twice, so that whoever adopts orphans, the supervisor, is the parent."""
         reader, writer = os.pipe()
-        between = os.fork()
+        try:
+            between = os.fork()
+        except OSError:
+            os.close(reader)
+            os.close(writer)
+            raise
         if between == 0:
             os.close(reader)
             _forked_again(writer, lambda: self._be_model(generation, descriptors, permit))

@@ -1,5 +1,6 @@
 """Processes that share a model: forked from one that has loaded it."""
 
+import errno
 import os
 import signal
 import subprocess
@@ -202,3 +203,34 @@ def test_whoever_is_forked_by_a_template_that_dies_before_it_tells_so_serves_nob
     command = [sys.executable, "-c", DYING]
     done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=True)
     assert done.stdout == "b'' [-9, 1]\n", done.stderr
+
+
+FULL = """
+import json
+import os
+import resource
+import socket
+
+from modelbundle.runtime.process.workers.template import Template
+
+ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+template = Template(theirs, None, lambda: None)
+if os.getuid() == 0:
+    os.setuid(65534)  # nobody keeps root from starting more
+resource.setrlimit(resource.RLIMIT_NPROC, (0, 0))
+before = os.listdir("/proc/self/fd")
+for ticket in range(3):
+    asked = json.dumps({"ticket": ticket, "generation": 1}).encode()
+    socket.send_fds(ours, [asked], [2, 2])
+    template.fork()
+    print(json.loads(ours.recv(100)))
+assert os.listdir("/proc/self/fd") == before
+"""
+
+
+def test_where_there_may_be_no_more_processes_a_template_says_so_and_keeps_no_descriptor():
+    command = [sys.executable, "-c", FULL]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
+    told = [str({"ticket": ticket, "errno": errno.EAGAIN}) for ticket in range(3)]
+    assert done.stdout.splitlines() == told, done.stderr
+    assert done.returncode == 0, done.stderr
