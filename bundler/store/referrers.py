@@ -1,18 +1,21 @@
 """Referrers: documents about an item, such as signatures, stored beside it.
 
 Each is an OCI manifest whose `subject` is the item's manifest, so a registry can keep it too. A
-line in `referrers/<hex of the item's digest>/` makes it known. It stays when the item is deleted,
+line in `referrers/<hex of the item's digest>/` makes it known, and says what the manifest says,
+after which it is called: so a damaged line is read from that. It stays when the item is deleted,
 for the same item may come again; a collection removes it a day later.
 """
 
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from ...runtime import canonical
+from ...runtime import digest as digests
+from ..errors import Damaged
 from . import oci
 from .blobs.blobs import Blobs
 from .files import disk, record
@@ -111,15 +114,40 @@ class Referrers:
                         path.unlink()
                     folder.rmdir()
 
+    def damaged(self) -> Iterator[tuple[Path, str]]:
+        """Lines that are not as they were written, and those of lost blobs; with the reason."""
+        for folder in self._folders():
+            for path in self._paths(folder):
+                try:
+                    found = _parse(path, record.load(path))
+                except FileNotFoundError:
+                    continue
+                except (OSError, ValueError) as error:
+                    yield path, f"The line is damaged: {error}."
+                    continue
+                for digest in found.blobs:
+                    if not self._blobs.path(digest).exists():
+                        yield path, f"expected {digest}, got nothing: the file is missing"
+
+    def mend(self) -> None:
+        """Write damaged lines anew, from what the manifest says that they name."""
+        for path, _ in self.damaged():
+            with suppress(OSError, ValueError, Damaged):
+                self._write(path.parent, self._of_manifest(path))
+
     def _publish(self, item: Item, referrer: Referrer) -> None:
         folder = self._folder(item.digest)
         disk.make_directories(folder)
+        self._write(folder, referrer)
+        for path in (folder.parent, folder.parent.parent):
+            disk.sync_directory(path)
+
+    def _write(self, folder: Path, referrer: Referrer) -> None:
         line: dict[str, Any] = {"manifest": referrer.manifest, "kind": referrer.kind}
         line |= {"content": referrer.content.digest, "size": referrer.content.size}
         with self._workspace.file(record.encode(line)) as temporary:
             temporary.replace(folder / referrer.manifest.removeprefix("sha256:"))
-        for path in (folder, folder.parent, folder.parent.parent):
-            disk.sync_directory(path)
+        disk.sync_directory(folder)
 
     def _folder(self, digest: str) -> Path:
         return self._directory / digest.removeprefix("sha256:")
@@ -130,17 +158,43 @@ class Referrers:
         except FileNotFoundError:
             return []
 
-    def _read(self, folder: Path) -> Iterator[Referrer]:
-        """Those in a folder; a damaged line is passed over, for nobody needs to believe it."""
+    def _paths(self, folder: Path) -> list[Path]:
         try:
-            paths = sorted(folder.iterdir())
+            return sorted(folder.iterdir())
         except (FileNotFoundError, NotADirectoryError):
-            return
-        for path in paths:
-            with suppress(OSError, ValueError, KeyError, TypeError):
-                line = record.load(path)
-                content = Blob(line["content"], line["size"])
-                yield Referrer(line["manifest"], line["kind"], content)
+            return []
+
+    def _read(self, folder: Path) -> Iterator[Referrer]:
+        """Those in a folder; what is no line, and names no manifest, is passed over."""
+        for path in self._paths(folder):
+            with suppress(OSError, ValueError, Damaged):
+                yield self._line(path)
+
+    def _line(self, path: Path) -> Referrer:
+        try:
+            return _parse(path, record.load(path))
+        except FileNotFoundError:
+            raise
+        except (OSError, ValueError):
+            return self._of_manifest(path)
+
+    def _of_manifest(self, path: Path) -> Referrer:
+        """What a line says, as the manifest has it that the line is called after."""
+        digest = f"sha256:{path.name}"
+        if not digests.is_digest(digest):
+            raise ValueError("it is called after no manifest")
+        kind, _, content = read_manifest(self._blobs.read(digest))
+        return Referrer(digest, kind, content)
+
+
+def _parse(path: Path, line: Mapping[str, Any]) -> Referrer:
+    try:
+        found = Referrer(line["manifest"], line["kind"], Blob(line["content"], line["size"]))
+    except KeyError as error:
+        raise ValueError(f"it lacks {error}") from error
+    if found.manifest != f"sha256:{path.name}":
+        raise ValueError("it is another's")
+    return found
 
 
 def _manifest(item: Item, kind: str, content: Blob, empty: Blob) -> bytes:

@@ -264,8 +264,8 @@ class Store:
     ) -> list[Damage]:
         """Read every byte of these items, or of the whole store; what differs is returned."""
         self._layout.check()
-        verification = Verification(self.root, self._refs, self._blobs, self._trees)
-        return verification.run(items, progress)
+        stored = (self._refs, self._blobs, self._trees, self.referrers)
+        return Verification(self.root, *stored).run(items, progress)
 
     @disk.told("repair the store")
     def repair(
@@ -282,6 +282,7 @@ class Store:
             repair = Repair(self._refs, self._blobs, self._trees, records)
             with self.delivery() as delivery:
                 chosen = repair.run(chosen, copies, delivery)
+                self.referrers.mend()
             self._index.changed()
             self._index.settle()
         return Repaired.between(found, self.verify(chosen, progress=progress) if found else [])

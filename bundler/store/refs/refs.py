@@ -6,6 +6,7 @@ by case alone. `latest` is no file: it is the version with the highest sequence,
 moves in the same instant as the item is committed.
 """
 
+import errno
 import os
 from collections.abc import Sequence
 from contextlib import suppress
@@ -20,6 +21,9 @@ from ..files.workspace import Workspace
 from ..item import Item
 
 LATEST = "latest"
+UNKNOWN = "?"
+"""The version of what stands for a name whose refs cannot be listed: no version is called so."""
+_UNREADABLE = (errno.EACCES, errno.EPERM, errno.EIO, errno.EUCLEAN, errno.EBADMSG)
 _FIELDS = (
     "kind", "name", "version", "digest", "manifest", "manifest_size", "size", "created",
     "framework", "executes_code", "sequence",
@@ -40,7 +44,16 @@ class Refs:
             names = sorted(os.listdir(self._kind(kind)))  # noqa: PTH208 - ten thousand of them
         except FileNotFoundError:
             return []
-        return [item for name in names for item in self.of_name(kind, name)]
+        return [item for name in names for item in self._listed(kind, name)]
+
+    def _listed(self, kind: Kind, name: str) -> list[Item]:
+        """Those of a name; one that stands for them all where nobody can say which they are."""
+        try:
+            return self.of_name(kind, name)
+        except OSError as error:
+            if error.errno not in _UNREADABLE:
+                raise
+            return [_damaged(kind, name, UNKNOWN, f"Its refs cannot be read: {error.strerror}.")]
 
     def of_name(self, kind: Kind, name: str) -> list[Item]:
         """Every item of a name, in the order of saving, with its aliases.
@@ -99,8 +112,8 @@ class Refs:
         return replace(item, aliases=(LATEST, *sorted(named)))
 
     def has(self, item: Item) -> bool:
-        """Whether the item is still there."""
-        return self._path(item.kind, item.name, item.version).exists()
+        """Whether the item is still there, or may be."""
+        return item.version == UNKNOWN or self._path(item.kind, item.name, item.version).exists()
 
     def restore(self, item: Item) -> None:
         """Write an item's ref anew in place of one that cannot be read."""
@@ -239,9 +252,11 @@ def _read_item(kind: Kind, name: str, entry: str, path: str) -> Item | None:
         return None
     except (OSError, ValueError) as error:
         reason = error.strerror or str(error) if isinstance(error, OSError) else str(error)
-    return Item(
-        kind, name, entry, "", "", 0, 0.0, None, True, damaged=f"The ref is damaged: {reason}."
-    )
+    return _damaged(kind, name, entry, f"The ref is damaged: {reason}.")
+
+
+def _damaged(kind: Kind, name: str, version: str, why: str) -> Item:
+    return Item(kind, name, version, "", "", 0, 0.0, None, True, damaged=why)
 
 
 def _version_of(name: str, alias: str, data: dict[str, Any]) -> str:

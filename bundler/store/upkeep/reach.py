@@ -46,9 +46,14 @@ class Reach:
         return live
 
     def forget(self) -> None:
-        """Let go of what refers to items that were deleted long ago."""
-        there = {item.digest for kind in KINDS for item in self.refs.items(kind)}
-        self.referrers.forget(there.__contains__)
+        """Let go of what refers to items that were deleted long ago.
+
+        Of none as long as a damaged item does not say which it is.
+        """
+        items = [item for kind in KINDS for item in self.refs.items(kind)]
+        if not any(item.damaged for item in items):
+            there = {item.digest for item in items}
+            self.referrers.forget(there.__contains__)
 
     def of_item(self, item: Item) -> set[str]:
         """Digests of everything that makes up an item."""

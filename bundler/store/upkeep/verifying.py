@@ -2,7 +2,7 @@
 
 import os
 from collections import defaultdict
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import partial
@@ -19,6 +19,7 @@ from ..blobs.blobs import Blobs
 from ..blobs.trees import Trees, mark
 from ..files import disk, layout, record
 from ..item import Item
+from ..referrers import Referrers
 from ..refs.refs import Refs
 
 STORE = "store"
@@ -47,6 +48,7 @@ class Verification:
     refs: Refs
     blobs: Blobs
     trees: Trees
+    referrers: Referrers
     damages: list[Damage] = field(default_factory=list)
     uses: dict[str, list[tuple[str, str]]] = field(default_factory=lambda: defaultdict(list))
     sizes: dict[str, int] = field(default_factory=dict)
@@ -64,6 +66,7 @@ class Verification:
             self._check_tree(item, files)
         if items is None:
             self._check_store()
+            self._check_referrers({item.digest: _tag(item) for item in sound})
         return self.damages
 
     def _open(self, item: Item) -> tuple[FileEntry, ...] | None:
@@ -77,7 +80,7 @@ class Verification:
         except FileNotFoundError:
             return None  # told when its blob is checked
         except (OSError, InvalidBundle) as error:
-            self._add(item, "manifest", str(error))
+            self._add(item, "manifest", getattr(error, "strerror", None) or str(error))
             return None
         name = oci.CONFIG_NAME[item.kind]
         if config.digest != item.digest:
@@ -153,6 +156,10 @@ class Verification:
                 record.load(path)
             except (OSError, ValueError) as error:
                 self._damage(STORE, path, str(error))
+
+    def _check_referrers(self, tags: Mapping[str, str]) -> None:
+        for path, why in self.referrers.damaged():
+            self._damage(tags.get(f"sha256:{path.parent.name}", STORE), path, why)
 
     def _check_file(self, path: Path, is_sound: Callable[[bytes], bool]) -> None:
         try:

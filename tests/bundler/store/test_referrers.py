@@ -6,7 +6,8 @@ import time
 
 import pytest
 
-from modelbundle.bundler.store import referrers
+from modelbundle.bundler.errors import Damaged
+from modelbundle.bundler.store import Store, referrers
 
 KIND = "application/vnd.example.note+json"
 
@@ -72,10 +73,52 @@ def test_a_deleted_item_keeps_them_for_a_day(store, save):
     assert not store.root.joinpath("blobs/sha256", one.content.digest[7:]).exists()
 
 
-def test_a_damaged_line_hides_no_other(store, save):
+def test_a_damaged_line_hides_none_and_is_told_and_mended(store, save):
+    """Its manifest says the same, and stays for as long as the line does."""
+    item = save("iris")
+    kept = {store.referrers.attach(item, KIND, data) for data in (b"note", b"other")}
+    folder = store.root / "referrers" / item.digest.removeprefix("sha256:")
+    for path in folder.iterdir():
+        line = path.read_bytes()
+        path.write_bytes(line[:-9] + bytes([line[-9] ^ 1]) + line[-8:])
+        assert [(damage.tag, damage.path) for damage in store.verify()] == [
+            (f"model:{item.tag}", f"referrers/{folder.name}/{path.name}")
+        ]
+        assert set(store.referrers.of(item)) == kept
+        assert Store(store.root).gc().blobs == 0
+        assert store.repair().left == []
+        assert path.read_bytes() == line
+    assert store.verify() == []
+
+
+def test_a_lost_blob_of_one_is_told(store, save):
     item = save("iris")
     one = store.referrers.attach(item, KIND, b"note")
-    two = store.referrers.attach(item, KIND, b"other")
+    store.blob(one.content.digest).unlink()
+    (damage,) = store.verify()
+    assert damage.tag == f"model:{item.tag}"
+    assert one.content.digest in damage.what
+
+
+def test_what_is_called_after_no_manifest_is_passed_over(store, save):
+    item = save("iris")
+    one = store.referrers.attach(item, KIND, b"note")
     folder = store.root / "referrers" / item.digest.removeprefix("sha256:")
-    (folder / one.manifest.removeprefix("sha256:")).write_bytes(b"nonsense")
-    assert store.referrers.of(item) == [two]
+    (folder / "junk").write_bytes(b"nonsense")
+    assert store.referrers.of(item) == [one]
+
+
+def test_they_stay_while_the_ref_of_their_item_is_damaged(store, save):
+    """It does not say which item it is: the signature would be gone when it is mended."""
+    item = save("iris")
+    one = store.referrers.attach(item, KIND, b"note")
+    folder = store.root / "referrers" / item.digest.removeprefix("sha256:")
+    os.utime(folder, (1, 1))
+    path = store.root / "refs/models/iris" / item.version
+    line = path.read_bytes()
+    path.write_bytes(b"?" + line)
+    with pytest.raises(Damaged, match="iris"):
+        store.gc()
+    path.write_bytes(line)
+    assert store.referrers.of(item) == [one]
+    assert store.gc().blobs == 0

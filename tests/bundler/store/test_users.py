@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from modelbundle.bundler.errors import StoreError
+from modelbundle.bundler.errors import Damaged, StoreError
 from modelbundle.bundler.store import Store
 
 pytestmark = pytest.mark.skipif(os.geteuid() != 0, reason="needs root, to become two users")
@@ -141,3 +141,29 @@ def test_a_store_that_may_only_be_read_serves_and_refuses_to_save(common, saver)
     assert {p: s.st_mtime_ns for p, s in after.items()} == {
         p: s.st_mtime_ns for p, s in before.items()
     }
+
+
+def test_a_name_whose_refs_cannot_be_listed_hides_no_other(shared, saver):
+    """Not allowed to be read, or on sectors that fail: it is one damaged item."""
+
+    def look():
+        store = Store(shared)
+        for name in ("iris", "other"):
+            saver(store)(name, files={"w": name.encode()})
+        names = shared / "refs/models/iris"
+        before = sorted((shared / "blobs/sha256").iterdir())
+        names.chmod(0)
+        iris, other = store.items("model")
+        assert (iris.tag, other.name, other.damaged) == ("iris:?", "other", None)
+        assert "Permission denied" in iris.damaged
+        assert [damage.tag for damage in store.verify()] == ["model:iris:?"]
+        with pytest.raises(Damaged, match="iris"):
+            store.gc()
+        with pytest.raises(StoreError, match="EACCES"):  # it may be there
+            store.find("iris")
+        assert store.find("other").tag == other.tag
+        names.chmod(0o2770)
+        assert sorted((shared / "blobs/sha256").iterdir()) == before
+        assert store.verify() == []
+
+    assert as_user(ALICE, look) == 0

@@ -6,7 +6,7 @@ from dataclasses import replace
 import pytest
 
 from modelbundle.bundler.errors import Damaged
-from modelbundle.bundler.store import Store
+from modelbundle.bundler.store import Store, oci
 
 
 def flip(path, position, bit=0):
@@ -27,6 +27,7 @@ def full(store, save):
     store.directory(item)
     save("shop", files={"w": b"weights of a" * 10, "s": b"code"}, kind="bundle")
     store.trust.grant(item.digest, "test")
+    store.referrers.attach(item, "application/vnd.test", b"about b")
     assert store.verify() == []
     return store
 
@@ -39,7 +40,7 @@ def owners(store, path):
         plural, name, entry = rest.split("/")
         separator = "" if entry.startswith("@") else ":"
         return {f"{plural[:-1]}:{name}{separator}{entry}"}
-    if kind == "trees":
+    if kind in {"trees", "referrers"}:
         return {f"model:{store.find('b').tag}"}
     if kind != "blobs":
         return {"store"}
@@ -49,7 +50,7 @@ def owners(store, path):
         for kind in ("model", "bundle")
         for item in store.items(kind)
         if digest in {item.manifest, item.digest, *(e.digest for e in store.files(item))}
-    }
+    } or {"store"}
 
 
 def test_every_flipped_bit_is_reported_with_the_right_owner(full):
@@ -59,9 +60,9 @@ def test_every_flipped_bit_is_reported_with_the_right_owner(full):
         for path in sorted(full.root.rglob("*"))
         if path.is_file() and path.stat().st_size and "memo" not in path.parts
     ]
-    assert {"blobs", "refs", "trees", "trust", "index.json", "oci-layout", "layout.json"} <= {
-        path.relative_to(full.root).parts[0] for path in files
-    }
+    assert {path.relative_to(full.root).parts[0] for path in files} >= {
+        "blobs", "refs", "trees", "trust", "referrers", "index.json", "oci-layout", "layout.json"
+    }  # fmt: skip
     for path in files:
         expected = owners(full, path)
         for _ in range(4):
@@ -74,6 +75,15 @@ def test_every_flipped_bit_is_reported_with_the_right_owner(full):
             assert told >= expected, (path, position, bit)
             flip(path, position, bit)
     assert full.verify() == []
+
+
+def test_no_bit_of_an_index_can_change_unseen(full):
+    data = bytearray((full.root / "index.json").read_bytes())
+    assert oci.is_sound_index(bytes(data))
+    for number in range(len(data) * 8):
+        data[number // 8] ^= 1 << number % 8
+        assert not oci.is_sound_index(bytes(data)), number
+        data[number // 8] ^= 1 << number % 8
 
 
 def test_damage_is_told_with_file_expected_and_got(store, save):
