@@ -1,5 +1,6 @@
 """Run uv, and say its refusals in a person's words."""
 
+import errno
 import os
 import re
 import shutil
@@ -9,6 +10,7 @@ from pathlib import Path
 
 from ...errors import ResolveError
 
+_MORE_FILES = "Allow this process more open files: `ulimit -n 1024`."
 TIMEOUT = 900.0  # seconds; a first installation may download gigabytes
 
 _UNREACHABLE = (
@@ -65,7 +67,10 @@ def run(
             f"`uv {arguments[0]}` took longer than {timeout:.0f} seconds."
         ) from error
     except OSError as error:
-        raise ResolveError(f"`{command[0]}` cannot be run: {error}.") from error
+        raise ResolveError(
+            f"`{command[0]}` cannot be run: {error.strerror or error}.",
+            hint=_MORE_FILES if error.errno == errno.EMFILE else None,
+        ) from error
     if done.returncode != 0:
         raise explain(done.stderr or done.stdout)
     return done.stdout

@@ -3,6 +3,8 @@
 import datetime as dt
 import http.server
 import ssl
+import subprocess
+import sys
 import threading
 
 import pytest
@@ -123,3 +125,24 @@ def test_a_full_disk_is_said_and_not_what_uv_thinks_of_links():
     error = uv.explain(stderr)
     assert "ran out of space" in str(error)
     assert "bundle gc" in error.hint
+
+
+def test_too_few_descriptors_are_told_with_what_allows_more(tmp_path):
+    """In a process of its own: there is none left for anything else."""
+    code = (
+        "import resource, uv\n"
+        "from pathlib import Path\n"
+        "from modelbundle.bundler.errors import ResolveError\n"
+        "from modelbundle.bundler.requirements.resolving import uv\n"
+        "resource.setrlimit(resource.RLIMIT_NOFILE, (4, 4))\n"
+        "try:\n"
+        "    uv.run(['--version'], cwd=Path('.'))\n"
+        "except ResolveError as error:\n"
+        "    print(error, error.hint)\n"
+    )
+    line = [sys.executable, "-c", code]
+    told = subprocess.run(line, capture_output=True, text=True, check=False, cwd=tmp_path)
+    assert told.stdout.endswith(
+        "uv` cannot be run: Too many open files. "
+        "Allow this process more open files: `ulimit -n 1024`.\n"
+    ), told
