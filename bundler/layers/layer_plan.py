@@ -145,8 +145,11 @@ class LayerPlan:
             shown = tuple(f"{name}=={pins[name]}" for name in names)
             about = {"format": _FORMAT, "tree": tree.key, "group": group}
             key = digest.of_bytes(canonical.dumps(about))
-            members, size = None, installed_size({name: pins[name] for name in names})
-            if tree.is_there:
+            members, size = None, None
+            if not tree.is_there:
+                is_compiled = tree.wanted.compiler is not None
+                size = installed_size({n: pins[n] for n in names}, is_compiled=is_compiled)
+            else:
                 members = tuple(member for name in names for member in known.get(name, ()))
                 size = LayerTar(members).size
             yield PlannedLayer(
