@@ -25,8 +25,11 @@ def test_a_signal_is_told_once(watch):
 
 
 def test_a_noted_signal_does_not_wait(watch):
+    late = []
+    watch.later(0.2, lambda: late.append(1))
     watch.note(signal.SIGTERM)
     assert watch.wait() == [signal.SIGTERM]
+    assert not late
 
 
 def test_times_come_in_their_order(watch):

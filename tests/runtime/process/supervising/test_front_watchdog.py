@@ -91,7 +91,9 @@ def hang_in_a_library():
 
 
 def test_one_that_no_abort_ends_is_killed(monkeypatch, caplog):
-    monkeypatch.setattr("modelbundle.runtime.process.supervising.front_watchdog.AUTOPSY", 0.1)
+    monkeypatch.setattr(
+        "modelbundle.runtime.process.supervising.front_watchdog.AUTOPSY", SILENCE / 2
+    )
 
     def front(post, on_ready):
         line = Line(post)
@@ -104,6 +106,7 @@ def test_one_that_no_abort_ends_is_killed(monkeypatch, caplog):
 
     assert supervise(front) == 0
     assert "was killed by SIGKILL (it had not answered" in caplog.text
+    assert caplog.text.count("it is replaced") == 1
 
 
 @pytest.mark.parametrize("is_debugged", [False, True])
