@@ -26,10 +26,11 @@ BundleError (runtime.errors)   exit 1
 import re
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
-from typing import Any
+from typing import Any, Literal
 
 from ..runtime.errors import BundleError
 
+_Kind = Literal["model", "bundle"]
 _ADDRESS = re.compile(r"(localhost|[\w-]+(\.[\w-]+)+):\d{2,5}")  # of a server, without `http://`
 
 
@@ -41,12 +42,13 @@ class NotFound(BundleError):
     """
 
     def __init__(
-        self, what: str, tag: str, near: str | None = None, other: str | None = None
+        self, what: str, tag: str, near: str | None = None, other: _Kind | None = None
     ) -> None:
         super().__init__(f"No {what} is tagged `{tag}`.", hint=_instead(what, tag, near, other))
+        self.other = other
 
 
-def _instead(what: str, tag: str, near: str | None, other: str | None) -> str:
+def _instead(what: str, tag: str, near: str | None, other: _Kind | None) -> str:
     """What was meant, as far as can be told; else what makes it or shows the others."""
     name = re.split("[:@]", tag)[0]
     if other == "model":

@@ -1,7 +1,7 @@
 """Resolves SOURCE of `bundle save`: an object to import, a file, a directory or an address."""
 
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from importlib import import_module
 from pathlib import Path
 from types import FunctionType, ModuleType
@@ -56,13 +56,23 @@ def _import(name: str) -> Any:
             ) from error
         raise InvalidSource(
             f"There is no module `{name}` here.",
-            hint="Run the command in the directory of the module, and leave out `.py`.",
+            hint=_module_like(name, places)
+            or "Run the command in the directory of the module, and leave out `.py`.",
         ) from error
     except Exception as error:
         raise InvalidSource(f"Importing `{name}` failed: {in_short(error)}.") from error
     finally:
         for place in places:
             sys.path.remove(place)
+
+
+def _module_like(name: str, places: Iterable[str]) -> str | None:
+    """A hint at the module of the project whose name is most like `name`."""
+    from difflib import get_close_matches
+
+    known = {one.stem for place in places for one in Path(place).glob("*.py")}
+    near = get_close_matches(name, sorted(known - {name}), n=1)
+    return f"Did you mean `{near[0]}`?" if near else None
 
 
 def _installing(error: ImportError) -> str | None:

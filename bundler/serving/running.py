@@ -108,7 +108,8 @@ class RunningServer:
             return meant[0]
         listed = ", ".join(f"{each.tag or each.target} on port {each.port}" for each in running)
         if not running:
-            start = f"Start one with `bundle serve {name or 'TAG'}`."
+            target = "TAG" if name is None or name.isdigit() else name  # not a port
+            start = f"Start one with `bundle serve {target}`."
             raise BundleError("No `bundle serve` of yours is running.", hint=start)
         if not meant:
             raise BundleError(f"No server answers to `{name}`; there is {listed}.")

@@ -52,7 +52,7 @@ class Served:
         """Start it on `listener`; with `is_successor` another answers there until it is ready.
 
         Raises:
-            BundleError: when there may be no more processes.
+            BundleError: when there may be no more processes, or its interpreter cannot be run.
         """
         self._told, tells = os.pipe()
         handover = Handover(listener.fileno(), tells, is_successor, self.resolver)
@@ -62,7 +62,8 @@ class Served:
         try:
             self._child = start(options, variables, stdout, handover.descriptors)
         except OSError as error:
-            raise BundleError(f"No process can be started: {error.strerror}.") from error
+            place = f"`{error.filename}`: " if error.filename else ""
+            raise BundleError(f"No process can be started: {place}{error.strerror}.") from error
         finally:
             os.close(tells)
         os.set_blocking(self._told, False)

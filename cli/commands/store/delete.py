@@ -1,15 +1,23 @@
 """`bundle delete`, and the deletion that `bundle models delete` shares with it."""
 
 import sys
+from collections.abc import Mapping
+from typing import TYPE_CHECKING
 
 import typer
 
+from ....bundler.errors import NotFound
 from ....bundler.tag import Kind
 from ....runtime.errors import BundleError
 from ...options.options import BundleTag, Json, Quiet, Yes
 from ...terminal.console import Console
 from ...terminal.size import human
 from ..item_json import to_json
+
+if TYPE_CHECKING:
+    from ....bundler.store import Item, Store
+
+COMMANDS: Mapping[Kind, str] = {"model": "bundle models delete", "bundle": "bundle delete"}
 
 
 def delete(bundle: BundleTag, yes: Yes = False, json: Json = False, quiet: Quiet = False) -> None:
@@ -27,11 +35,20 @@ def delete_item(tag: str, kind: Kind, console: Console, *, yes: bool) -> None:
     from ....bundler.store import Store
 
     store = Store.default()
-    item = store.find(tag, kind)
+    item = _find(store, tag, kind)
     if not yes and sys.stdin.isatty() and not typer.confirm(f"Delete {kind} {item.tag}?", err=True):
-        command = "bundle models delete" if kind == "model" else "bundle delete"
-        hint = f"`{command} -y {item.tag}` does not ask."
+        hint = f"`{COMMANDS[kind]} -y {item.tag}` does not ask."
         raise BundleError(f"`{item.tag}` was kept.", hint=hint)
     store.delete(item)
     text = f"Deleted `{item.tag}` ({human(item.size)})."
     console.result(to_json(item), text, next_command="bundle gc")
+
+
+def _find(store: "Store", tag: str, kind: Kind) -> "Item":
+    try:
+        return store.find(tag, kind)
+    except NotFound as error:
+        if not error.other:
+            raise
+        hint = f"It is a {error.other}: `{COMMANDS[error.other]} {tag}`."
+        raise BundleError(str(error), hint=hint) from error  # not how to build one of it

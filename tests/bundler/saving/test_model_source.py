@@ -40,14 +40,15 @@ def test_what_a_library_says_of_its_absent_part_is_one_sentence(here):
 @pytest.mark.parametrize(
     ("text", "message", "hint"),
     [
-        ("source_gone:model", "no module `source_gone`", "leave out `.py`"),
+        ("absent:model", "no module `absent`", "leave out `.py`"),
+        ("source_tow:model", "no module `source_tow`", "Did you mean `source_two`?"),
         ("source_two:modle", "has no attribute `modle`", "Did you mean `model`"),
         ("source_two", "neither a file nor", "train:model"),
         ("source_two:", "neither a file nor", "train:model"),
         ("source_three:model", "No module named 'surely_not_there'", "-m pip install"),
         ("source_two:net", "has no attribute `net`", "There is `source_two:model`."),
         ("source_four:model", "ZeroDivisionError", None),
-        ("source_gone.part:model", "no module `source_gone.part`", "leave out `.py`"),
+        ("absent.part:model", "no module `absent.part`", "leave out `.py`"),
     ],
 )
 def test_each_thing_that_can_be_wrong_is_told_apart(here, text, message, hint):

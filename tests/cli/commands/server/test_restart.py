@@ -190,6 +190,25 @@ def test_a_restart_that_is_asked_for_during_another_follows_it(served, home, eve
     assert record()["attempts"] == 2
 
 
+def children(pid):
+    return Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
+
+
+def test_a_server_that_is_told_to_stop_is_not_restarted_once_more(served, home, eventually):
+    """Two restarts were asked for, the second during the first; then the end."""
+
+    def state():
+        (path,) = (home / "run").glob("*.json")
+        return json.loads(path.read_text())["state"]
+
+    served.process.send_signal(signal.SIGHUP)
+    eventually(lambda: state() == "restarting")
+    served.process.send_signal(signal.SIGHUP)
+    eventually(lambda: len(children(served.process.pid)) == 2)
+    assert served.stop() == 0
+    assert "failed" not in "".join(served.talk)
+
+
 @pytest.mark.parametrize("name", ["port", "pid", "tag", "model:double", "double"])
 def test_a_server_goes_by_many_names(served, bundle, name):
     known = {

@@ -42,3 +42,9 @@ def test_a_deleted_model_is_gone_and_gc_frees_its_bytes(bundle, double):
 
     assert bundle("models", "list", "--json").json == {"models": []}
     assert bundle("gc", "--json").json["bytes"] > 0
+
+
+def test_to_delete_one_of_the_other_kind_is_told_how(bundle, double):
+    missed = bundle("delete", double, code=1)
+    assert missed.err.splitlines()[-1] == f"hint: It is a model: `bundle models delete {double}`."
+    bundle("models", "show", double)
