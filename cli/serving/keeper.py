@@ -58,6 +58,7 @@ class Keeper:
         self._current: Served | None = None  # that serves, or will
         self._next: Served | None = None  # that shall take over
         self._is_asked = False  # for another restart, while a server begins
+        self._is_ending = False  # nobody takes over any more
         self._code = 0
         self._listener: socket.socket | None = None
         self._record: RunningServer | None = None
@@ -85,6 +86,7 @@ class Keeper:
         if number == signal.SIGHUP and not self._terminal.is_gone:
             self._restart()
         elif number != signal.SIGHUP or not self._ignores_hang_ups:
+            self._is_ending = True
             for server in self._servers:
                 server.send(signal.SIGTERM if number == signal.SIGHUP else number)
 
@@ -163,7 +165,7 @@ class Keeper:
 
         After whoever begins just now: what is new it may have read already, and may not.
         """
-        if self._current is None:
+        if self._current is None or self._is_ending:
             return
         if self._next is not None or not self._current.is_ready:
             self._is_asked = True
@@ -211,7 +213,7 @@ class Keeper:
         was_first = self._current is server and not server.is_ready and not self._attempts
         if server is self._next:
             self._next = None
-            if self._current in self._servers:
+            if self._current in self._servers and not self._is_ending:
                 code = server.exit_code
                 ended = BundleError(f"The new server ended with exit code {code}.")
                 self._failed(server.failure or ended)
