@@ -110,9 +110,10 @@ def _system(manifest: BundleManifest, settings: ImageSettings) -> str:
     lines = [f"FROM {settings.base} AS system"]
     packages = [checked(_PACKAGE, name, "package") for name in system.get("packages", ())]
     lines += [_apt(packages)] if packages else []
-    lines += [
-        listed("RUN", ["/bin/sh", "-c", _sayable(run["command"])]) for run in system.get("run", ())
-    ]
+    for run in system.get("run", ()):
+        # One command that has changed shall not run the others anew.
+        lines += ["# hadolint ignore=DL3059"] if len(lines) > 1 else []
+        lines.append(listed("RUN", ["/bin/sh", "-c", _sayable(run["command"])]))
     if not settings.brings_python:
         lines += [
             "COPY --from=python /opt/python /opt/python",

@@ -19,7 +19,8 @@ CUDA = {"kind": "cuda", "cuda": "13.0", "min_driver": "580"}
 NVIDIA = CUDA | {"base": f"nvidia/cuda:13.0.3-base-ubuntu24.04@{DIGEST}"}
 BOTH = {"platforms": ["linux/amd64", "linux/arm64"]}
 COMPILED = SimpleNamespace(compiled=("fasttext",))
-SYSTEM = {"packages": ["libgomp1", "curl=7.88.1-10"], "run": [{"command": "echo 'a' > /srv/b"}]}
+COMMANDS = [{"command": "echo 'a' > /srv/b"}, {"command": "ldconfig"}]
+SYSTEM = {"packages": ["libgomp1", "curl=7.88.1-10"], "run": COMMANDS}
 GROUPS = tuple(FileEntry(f"env/{name}.lock", DIGEST, 1) for name in ("cuda", "frameworks"))
 WHEELS = (FileEntry("env/wheels/own-1.0-py3-none-any.whl", DIGEST, 1),)
 GROUPED = replace(BUNDLE, files=(*BUNDLE.files, *GROUPS, *WHEELS))
@@ -32,6 +33,7 @@ VARIANTS = {
     "compiled": (BUNDLE, COMPILED),
     "compiled framework": (GROUPED, SimpleNamespace(compiled=("torch", "fasttext"))),
     "system": (with_image(system=SYSTEM), None),
+    "commands": (with_image(system=SYSTEM | {"packages": []}), None),
     "everything of the author": (with_image(**OWN), COMPILED),
     "without own code": (replace(BUNDLE, service=None, files=BUNDLE.files[:5]), None),
     "many models": (replace(BUNDLE, models=MANY), None),
