@@ -64,12 +64,13 @@ def _places(arrays: Mapping[str, np.ndarray], rows: int) -> tuple[np.ndarray, np
         shown = said[:8].decode("latin-1")
         raise BadPayload(f"Send the sparse matrix as `csr` or `coo`, not as `{shown}`.")
     starts = _whole(arrays, "indptr")
-    counts = np.diff(starts)
-    if len(starts) != rows + 1 or starts[0] != 0 or (counts < 0).any():
+    # Compared, not subtracted: differences of huge numbers wrap around, and counts of places that
+    # add up to few because of that would be written beyond them.
+    if len(starts) != rows + 1 or starts[0] != 0 or (starts[1:] < starts[:-1]).any():
         raise BadPayload("The sparse matrix does not say where its rows begin.")
     if starts[-1] != len(arrays["data"]):
         raise BadPayload("The sparse matrix has not as many values as its rows say.")
-    return np.repeat(np.arange(rows), counts), _whole(arrays, "indices")
+    return np.repeat(np.arange(rows), np.diff(starts)), _whole(arrays, "indices")
 
 
 def _whole(arrays: Mapping[str, np.ndarray], name: str) -> np.ndarray:

@@ -201,6 +201,20 @@ def test_rows_of_a_sparse_matrix(client):
         assert invoke(client, file.getvalue(), kind).status_code == 400, columns
 
 
+def test_rows_whose_sizes_wrap_around_end_no_server(client):
+    """The differences of these numbers are not below 0, and add up to no place at all."""
+    kind, file = "application/x-npz", BytesIO()
+    shape, starts = np.array([3, 2]), np.array([0, (1 << 63) - 1, -2, 0])
+    nothing = np.empty(0)
+    np.savez(
+        file, format=b"csr", shape=shape, data=nothing, indptr=starts, indices=nothing.astype(int)
+    )
+    told = invoke(client, file.getvalue(), kind)
+    assert (told.status_code, "where its rows begin" in told.json()["error"]) == (400, True)
+    rows = sparse(scipy.sparse.csr_matrix([[1.0, 2.0]]))
+    assert invoke(client, rows, kind).json() == {"predictions": [3.0]}
+
+
 HOSTILE = Codec(Side("array", (Field("x", "float64", (None, 2)),)), max_rows=9)
 
 
@@ -217,6 +231,27 @@ def test_bodies_of_features_are_read_or_refused(body, place, patch):
         except RequestError:
             continue
         assert found.shape[1] == 2
+
+
+EDGES = st.sampled_from([0, 1, 2, -1, -2, (1 << 63) - 1, -1 << 63])
+
+
+@given(
+    st.lists(EDGES, max_size=5),
+    st.lists(EDGES, max_size=3),
+    st.sampled_from(["?", "i1", "u8", "f2", "f8", "g", "F", "U3"]),
+    st.sampled_from([b"csr", b"coo"]),
+)
+def test_any_places_of_a_sparse_matrix_are_followed_or_refused(starts, columns, dtype, form):
+    file, data = BytesIO(), np.ones(len(columns), dtype)
+    places = {"indptr": starts, "indices": columns, "row": columns[::-1], "col": columns}
+    arrays = {name: np.array(each, np.int64) for name, each in places.items()}
+    np.savez(file, format=form, shape=[max(0, len(starts) - 1), 2], data=data, **arrays)
+    try:
+        found = sparse_matrix.read(HOSTILE, file.getvalue())
+    except RequestError:
+        return
+    assert found.sum() == len(columns)
 
 
 def test_tensors_in_tritons_form(client):
