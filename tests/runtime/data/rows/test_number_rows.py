@@ -14,6 +14,8 @@ from modelbundle.runtime.data.rows import number_rows, table
 from modelbundle.runtime.errors import RequestError
 from modelbundle.runtime.manifests.signature import Field, Side
 
+pytest.importorskip("simdjson", reason="simdjson has no wheels for this Python")
+
 PADDING = " " * 128  # nothing shorter is worth it
 DTYPES = ("float16", "float32", "float64", "int8", "int64", "uint8", "uint32", "uint64")
 SIZES = ((), (1,), (3,), (2, 2), (1, 1, 2))
