@@ -22,6 +22,8 @@ _MAGIC = {
     b"\x89PNG": media.PNG,
     b"\xff\xd8\xff": media.JPEG,
 }
+_ABSENT = "Start a server with `bundle serve`, or name a tag instead of a URL."
+_NOT_TRUSTED = "Name the certificate of who signed it: `SSL_CERT_FILE=ca.pem bundle predict ...`."
 _SHOWN = 500  # characters of an answer that is no error of ours
 
 
@@ -95,7 +97,7 @@ def post(url: str, body: Body, timeout: float, headers: Mapping[str, str] | None
     """Send the body; the answer whatever its status.
 
     Raises:
-        BundleError: when nobody answers in `timeout` seconds.
+        BundleError: when nobody answers in `timeout` seconds, or it is said to be elsewhere.
     """
     from http.client import HTTPException
     from urllib.error import HTTPError
@@ -109,6 +111,10 @@ def post(url: str, body: Body, timeout: float, headers: Mapping[str, str] | None
         with opened(request, timeout) as response:
             return Answer(response.status, response.read(), _type_of(response))
     except HTTPError as error:
+        if place := error.headers.get("location"):
+            raise BundleError(
+                f"`{url}` is somewhere else: {error.code}, `{place}`.", hint="Name that URL."
+            ) from error
         return Answer(error.code, error.read(), _type_of(error))
     except TimeoutError as error:
         raise BundleError(
@@ -117,10 +123,16 @@ def post(url: str, body: Body, timeout: float, headers: Mapping[str, str] | None
     except (OSError, HTTPException, ValueError) as error:
         cause = getattr(error, "reason", error)
         reason = getattr(cause, "strerror", None) or cause
+        message = f"`{url}` does not answer: {reason}."
         raise BundleError(
-            f"`{url}` does not answer: {reason}.",
-            hint="Start a server with `bundle serve`, or name a tag instead of a URL.",
+            message, hint=_NOT_TRUSTED if _is_untrusted(cause) else _ABSENT
         ) from error
+
+
+def _is_untrusted(cause: object) -> bool:
+    import ssl
+
+    return isinstance(cause, ssl.SSLCertVerificationError)
 
 
 def _type_of(response: Any) -> str:

@@ -32,7 +32,7 @@ async function send(path, body, { button, state, output }) {
   state.textContent = "…";
   const began = performance.now();
   try {
-    const answer = await fetch(path, { method: "POST", headers: { "content-type": "application/json" }, body });
+    const answer = await fetch(address(path), { method: "POST", headers: { "content-type": "application/json" }, body });
     const text = await answer.text();
     state.className = answer.ok ? "good" : "bad";
     state.textContent = answer.status + " in " + Math.round(performance.now() - began) + " ms";
@@ -55,11 +55,16 @@ function shortened(given) {
   return Array.isArray(rows) ? { ...given, instances: rows.slice(0, 1) } : given;
 }
 
+// A proxy may have put the server below a prefix, which only the address of this page knows.
+function address(path) {
+  return new URL("." + path, document.baseURI).href;
+}
+
 function command(path, body) {
   let compact = body;
   try { compact = JSON.stringify(JSON.parse(body)); } catch (error) { /* as it was typed */ }
   const quoted = "'" + compact.replaceAll("'", "'\\''") + "'";
-  return "curl " + location.origin + path + " \\\n  -H 'content-type: application/json' \\\n  -d " + quoted;
+  return "curl " + address(path) + " \\\n  -H 'content-type: application/json' \\\n  -d " + quoted;
 }
 
 main.append(...operations().filter(({ verb }) => verb === "post").map(card));

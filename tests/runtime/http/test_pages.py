@@ -4,6 +4,8 @@ import base64
 import hashlib
 import json
 import re
+import shutil
+import subprocess
 
 import pytest
 
@@ -56,3 +58,12 @@ def test_the_recorded_sample_is_on_the_page(client):
     embedded = re.search(r'id="document">(.*?)</script>', client.get("/").text, re.DOTALL)[1]
     content = json.loads(embedded)["paths"]["/predict"]["post"]["requestBody"]["content"]
     assert content["application/json"]["example"] == {"instances": [[1.0, 2.0], [3.0, 4.0]]}
+
+
+@pytest.mark.skipif(not shutil.which("node"), reason="`node` is not installed")
+def test_the_page_asks_below_the_prefix_that_a_proxy_gave_it(client):
+    script = re.search(r"function address\(.*?\n\}", client.get("/").text, re.DOTALL)
+    page = 'const document = { baseURI: "https://example.com/models/iris/?x#y" };'
+    asked = f'{page}{script[0]} console.log(address("/predict"))'
+    told = subprocess.run(["node", "-e", asked], capture_output=True, text=True, check=True)
+    assert told.stdout == "https://example.com/models/iris/predict\n"

@@ -3,6 +3,7 @@
 import json
 import os
 import shutil
+import ssl
 import subprocess
 import threading
 from http.server import BaseHTTPRequestHandler, HTTPServer
@@ -69,10 +70,20 @@ def test_nobody_at_the_url_and_no_file_are_errors_of_one_line(bundle):
 
 
 class Echo(BaseHTTPRequestHandler):
-    """Says what content type it was sent; bytes at /bytes."""
+    """Says what content type it was sent; bytes at /bytes; /models has moved."""
+
+    def do_GET(self):
+        self.send_response(200)
+        self.end_headers()
 
     def do_POST(self):
         self.rfile.read(int(self.headers["content-length"]))
+        if self.path == "/models":
+            self.send_response(301)
+            self.send_header("location", "/models/")
+            self.send_header("content-length", "0")
+            self.end_headers()
+            return
         self.send_response(200)
         is_bytes = self.path == "/bytes"
         self.send_header("content-type", "image/png" if is_bytes else "text/plain")
@@ -111,6 +122,33 @@ def test_a_server_on_this_machine_is_asked_past_the_proxy(bundle, echo):
     proxy = {"http_proxy": "http://127.0.0.1:1", "no_proxy": ""}
 
     assert bundle("predict", echo, "--json", **proxy).json == {"answer": "application/json"}
+
+
+def test_a_redirect_is_told_and_not_taken_for_an_answer(bundle, echo):
+    moved = bundle("predict", f"{echo}/models", stdin="[]", code=1)
+    assert "is somewhere else: 301, `/models/`." in moved.err
+
+
+@pytest.mark.skipif(not shutil.which("openssl"), reason="`openssl` is not installed")
+def test_a_certificate_that_is_not_trusted_is_told_with_what_makes_it_so(bundle, tmp_path):
+    key, certificate = tmp_path / "key.pem", tmp_path / "ca.pem"
+    command = ["openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "2"]
+    command += ["-subj", "/CN=localhost", "-addext", "subjectAltName=DNS:localhost"]
+    subprocess.run([*command, "-keyout", key, "-out", certificate], check=True, capture_output=True)
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(certificate, key)
+    with HTTPServer(("127.0.0.1", 0), Echo) as server:
+        server.handle_error = lambda *_: None  # a client that hangs up is no news
+        server.socket = context.wrap_socket(server.socket, server_side=True)
+        threading.Thread(target=server.serve_forever).start()
+        url = f"https://localhost:{server.server_address[1]}"
+        try:
+            refused = bundle("predict", url, stdin="[]", code=1)
+            assert "SSL_CERT_FILE=ca.pem" in refused.err
+            trusted = bundle("predict", url, "--json", stdin="[]", SSL_CERT_FILE=str(certificate))
+            assert trusted.json == {"answer": "application/json"}
+        finally:
+            server.shutdown()
 
 
 @pytest.mark.skipif(not shutil.which("unshare"), reason="`unshare` is not installed")
