@@ -80,7 +80,7 @@ def _parameters(
             name not in names and route.schema.get("additionalProperties") is False
         ):
             raise WrongInput(
-                f"`{route.name}` takes {_listing(names)}; `{name}` is not left to say."
+                f"`{route.name}` takes {_listing(names)}; `{name}` is unknown or was given twice."
             )
     given |= named
     missing = [name for name in route.schema.get("required", ()) if name not in given]

@@ -225,7 +225,7 @@ def _checked_tags(tags: Sequence[str]) -> tuple[str, ...]:
 def _check_arguments(given: Mapping[str, str]) -> None:
     for name in ARGUMENTS:
         if name in given:
-            raise BuildError(f"`{name}` is filled in from the bundle; nobody else may.")
+            raise BuildError(f"`{name}` is set from the bundle and cannot be given.")
 
 
 def _arguments(item: "Item", given: Mapping[str, str]) -> dict[str, str]:

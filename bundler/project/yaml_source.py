@@ -267,7 +267,7 @@ class _Reader:
             self._say((*where, key), event, f"The key `{shown(key)}` is not text.", quoted)
         elif key in items:
             first = self.source.keys[(*where, key)].line
-            message = f"The key `{shown(key)}` stands here twice; first in line {first}."
+            message = f"The key `{shown(key)}` appears twice; first in line {first}."
             self._say((*where, key), event, message, "Keep one of them.")
         self._refuse_hidden((*where, "(key)"), event)
         return key if len(self.source.problems) == before else None

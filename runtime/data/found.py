@@ -36,7 +36,7 @@ def read(body: bytes, kind: str, most: Most) -> Rows:
     rows = _READ[kind](body, most)
     parts = rows.values() if isinstance(rows, dict) else [rows]
     if any(isinstance(part, np.ndarray) and extent.is_hollow(part.shape) for part in parts):
-        raise InvalidInput("instances: an array has more lists without a value than anybody means.")
+        raise InvalidInput("instances: the shape of an array has too many lists without a value.")
     return rows
 
 

@@ -101,7 +101,7 @@ class Generator:
         if not line:
             raise BundleError(
                 f"The load generator ended with exit code {self._process.wait()}.",
-                hint="Its own words stand above.",
+                hint="Its error message is above.",
             )
         answer: dict[str, Any] = json.loads(line)
         return answer

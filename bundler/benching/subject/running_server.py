@@ -32,7 +32,7 @@ def subject(url: str, route: str | None, body: Question | None, *, remote: bool)
     base = f"http://{parts.netloc}"
     if not (remote or _is_here(parts)):
         raise Refused(
-            f"`{parts.hostname}` is not this machine, and load is no greeting.",
+            f"`{parts.hostname}` is not this machine, and a load test may disturb it.",
             hint="If that server is yours to load, add `--remote`.",
         )
     wanted = route or (parts.path if parts.path.strip("/") else None)

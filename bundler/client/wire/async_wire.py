@@ -86,7 +86,9 @@ class AsyncWire:
             async with asyncio.timeout(min(seconds, _CONNECT)):
                 streams = await asyncio.open_connection(address.host, address.port, ssl=tls)
         except ssl.SSLError as error:
-            raise Lost(f"{self._where} cannot prove who it is: {error}.", was_sent=False) from error
+            raise Lost(
+                f"{self._where} has no valid certificate: {error}.", was_sent=False
+            ) from error
         except (OSError, TimeoutError) as error:
             raise Lost(f"{self._where} does not answer.", was_sent=False) from error
         return _Connection(*streams, self._where)

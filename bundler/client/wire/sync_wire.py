@@ -77,7 +77,9 @@ class SyncWire:
         except (exceptions.NewConnectionError, exceptions.ConnectTimeoutError) as error:
             raise Lost(f"{self._where} does not answer.", was_sent=False) from error
         except exceptions.SSLError as error:
-            raise Lost(f"{self._where} cannot prove who it is: {error}.", was_sent=False) from error
+            raise Lost(
+                f"{self._where} has no valid certificate: {error}.", was_sent=False
+            ) from error
         except (exceptions.TimeoutError, TimeoutError) as error:
             late = f"{self._where} did not answer in time."
             raise Lost(late, was_sent=True, is_late=True) from error

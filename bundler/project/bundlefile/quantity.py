@@ -105,7 +105,7 @@ def versions(value: object) -> object:
         if not isinstance(each, str) or not VERSION.fullmatch(each):
             raise wrong(f"{quoted(each)} is no version.", hint, (index,))
     if len(set(value)) < len(value):
-        raise wrong("A version stands there twice.", "Name each of them once.")
+        raise wrong("A version is listed twice.", "Name each of them once.")
     return tuple(value)
 
 

@@ -38,7 +38,7 @@ class _Distinct:
     def check(self, values: Sequence[Item]) -> Sequence[Item]:
         for index, value in enumerate(values):
             if value in values[:index]:
-                raise wrong(f"{quoted(value)} stands here twice.", "Keep one of them.", (index,))
+                raise wrong(f"{quoted(value)} appears twice.", "Keep one of them.", (index,))
         return values
 
     def __get_pydantic_core_schema__(

@@ -150,7 +150,9 @@ def _python(text: str) -> None:
 
 def _workdir(text: str) -> None:
     if {".", ".."} & set(text.split("/")):
-        raise wrong(f"{quoted(text)} goes up or stays.", "Write the path without `.` and `..`.")
+        raise wrong(
+            f"{quoted(text)} has a `.` or `..` in it.", "Write the path without `.` and `..`."
+        )
     if f"{text}/".startswith(tuple(f"{folder}/" for folder in SYSTEM_FOLDERS)):
         raise wrong(f"{quoted(text)} belongs to the system.", "Use a folder such as `/opt/bundle`.")
 
@@ -165,7 +167,9 @@ def _host(text: str) -> None:
 
 def _route(text: str) -> None:
     if {".", ".."} & set(text.split("/")):
-        raise wrong(f"{quoted(text)} goes up or stays.", "Write the path without `.` and `..`.")
+        raise wrong(
+            f"{quoted(text)} has a `.` or `..` in it.", "Write the path without `.` and `..`."
+        )
     if text in OWN_ROUTES:
         raise wrong(f"{quoted(text)} is a route of the server itself.", "Take another path.")
 

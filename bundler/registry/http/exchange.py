@@ -67,7 +67,7 @@ class Exchange:
         if not location:
             answer.close()
             raise RegistryError(
-                f"`{self.reference.host}` says no place to go on.", hint=remedy.ELSEWHERE
+                f"`{self.reference.host}` redirects without a `Location`.", hint=remedy.ELSEWHERE
             )
         return self._route.follow(answer.url, location)
 
@@ -118,9 +118,7 @@ class Exchange:
             if answer.status in BUSY or is_stale:  # an address that was signed for a short time
                 raise self._busy(answer)
             return answer
-        raise RegistryError(
-            f"`{self.reference.host}` sends us on again and again.", hint=remedy.ELSEWHERE
-        )
+        raise RegistryError(f"`{self.reference.host}` redirects too often.", hint=remedy.ELSEWHERE)
 
     def has(self, blob: Blob) -> bool:
         """Whether the repository has a blob in full length."""

@@ -73,7 +73,7 @@ def _check_names(names: list[str], fields: Mapping[str, Field]) -> None:
     seen = set()
     for name in names:
         if name in seen:
-            raise BadPayload(f"The column `{name[:64]}` stands more than once.")
+            raise BadPayload(f"The column `{name[:64]}` appears more than once.")
         seen.add(name)
     if "" in seen and "" not in fields:
         raise InvalidInput(

@@ -57,7 +57,7 @@ def _values(parts: list[Part], side: Side) -> list[Any]:
     """The one row that the fields of a form are."""
     texts = {part.name: part.text() for part in parts}
     if len(texts) < len(parts):
-        raise InvalidInput("A field of the form stands more than once.")
+        raise InvalidInput("A field of the form appears more than once.")
     if side.layout == "objects":
         return [texts]
     file = StringIO()
@@ -87,6 +87,6 @@ def arrays(parts: list[Part]) -> dict[str, np.ndarray]:
         if media.essence(part.content_type) != media.NPY:
             raise UnsupportedMediaType(f"The part `{name}` is not npy, as one of several must be.")
         if part.name in found:
-            raise InvalidInput(f"The part `{name}` stands more than once.")
+            raise InvalidInput(f"The part `{name}` appears more than once.")
         found[part.name] = npy.loads(part.body)
     return found

@@ -178,5 +178,5 @@ def _once(pairs: list[tuple[str, Any]]) -> None:
     keys = set()
     for key, _ in pairs:
         if key in keys:
-            raise InvalidInput(f"The key `{key[:_SHOWN]}` stands more than once in an object.")
+            raise InvalidInput(f"The key `{key[:_SHOWN]}` appears more than once in an object.")
         keys.add(key)

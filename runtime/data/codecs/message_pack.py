@@ -80,7 +80,7 @@ class _Count:
         self._one()
         made = {_text(key): value for key, value in pairs}
         if len(made) < len(pairs):
-            raise InvalidInput("A key stands more than once in a map.")
+            raise InvalidInput("A key appears more than once in a map.")
         if made.get("nd") is not True:
             return made
         self.has_arrays = True
@@ -109,14 +109,14 @@ def _array(made: Mapping[str, Any]) -> np.ndarray:
         raise InvalidInput("An array in the body lacks its `type`, `shape` or `data`.")
     is_shape = len(shape) <= MAX_DEPTH and all(type(n) is int and 0 <= n < 1 << 40 for n in shape)
     if not is_shape or extent.is_hollow(shape):
-        raise InvalidInput("The shape of an array in the body is none.")
+        raise InvalidInput("The shape of an array in the body is invalid.")
     dtype = _dtype(descr)
     if math.prod(shape) * dtype.itemsize != len(data):
         raise BadPayload("An array in the body is not as long as its shape says.")
     try:
         array = np.frombuffer(data, dtype).reshape(shape) if data else np.empty(shape, dtype)
     except ValueError as error:  # more dimensions than numpy has
-        raise InvalidInput("The shape of an array in the body is none.") from error
+        raise InvalidInput("The shape of an array in the body is invalid.") from error
     return array.astype(dtype.newbyteorder("="))
 
 

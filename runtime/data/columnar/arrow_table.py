@@ -29,7 +29,7 @@ def columns(table: Any, most_bytes: int) -> dict[str, np.ndarray]:
         if _INDEX.fullmatch(name):
             continue
         if name in found:
-            raise InvalidInput(f"The column `{name[:_SHOWN]}` stands more than once.")
+            raise InvalidInput(f"The column `{name[:_SHOWN]}` appears more than once.")
         _check(column.type, name)
         room -= _expanded(column)
         if room < 0:

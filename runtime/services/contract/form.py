@@ -17,7 +17,7 @@ _BASE64 = NAMED["builtins.bytes"].schema["anyOf"]
 def values(parts: Sequence[Part], specs: Mapping[str, Spec]) -> dict[str, Any]:
     """One value a name, as JSON would bring it; files as bytes, arrays as arrays.
 
-    A name that stands more than once, and the name of a list, has a list.
+    A name that appears more than once, and the name of a list, has a list.
 
     Raises:
         BadPayload: when a part is not what it says.

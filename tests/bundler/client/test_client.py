@@ -188,7 +188,7 @@ def test_a_services_methods_are_called_by_their_names(asked, made):
         ):
             with pytest.raises((WrongInput, NoRoute), match=words):
                 client.call(*wrong)
-        with pytest.raises(WrongInput, match="`nmae` is not left to say"):
+        with pytest.raises(WrongInput, match="`nmae` is unknown"):
             client.call("greet", "a", nmae="b")
         with pytest.raises(WrongInput, match="422") as refused:
             client.call("greet", 5)

@@ -85,9 +85,7 @@ def test_every_trick_is_refused_in_one_go(parse):
 
 def test_a_duplicate_key_names_the_line_of_the_first(parse):
     (problem,) = problems(parse, "serve:\n  port: 1\n  host: a\n  port: 2\n")
-    assert str(problem).endswith(
-        ":4:3: serve.port: The key `port` stands here twice; first in line 2."
-    )
+    assert str(problem).endswith(":4:3: serve.port: The key `port` appears twice; first in line 2.")
 
 
 @pytest.mark.parametrize(

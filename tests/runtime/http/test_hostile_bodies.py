@@ -151,8 +151,8 @@ WRONG = [
     (422, "matrix", rows([]), "instances[0]: expected 2 numbers, got 0."),
     (422, "matrix", rows(3), "instances[0]: expected 2 numbers, got 3."),
     (422, "matrix", rows([1, "\x1b[31m\x9b"]), r'instances[0][1]: expected a number, got the string "\x1b[31m\x9b".'),
-    (422, "matrix", b'{"instances": [[1, 2]], "instances": []}', "`instances` stands more than once"),
-    (422, "matrix", b'{"instances": [[1, 2]], "inst\\u0061nces": []}', "stands more than once"),
+    (422, "matrix", b'{"instances": [[1, 2]], "instances": []}', "`instances` appears more than once"),
+    (422, "matrix", b'{"instances": [[1, 2]], "inst\\u0061nces": []}', "appears more than once"),
     (422, "matrix", b'{"' + b"k" * 100_000 + b'": 1}', "Unknown key `" + "k" * 64 + "`;"),
     (413, "matrix", rows(*[[1, 2]] * 4097), "4097 rows"),
     (422, "columns", rows(COLUMNS, COLUMNS | {"n": 2**31}), "instances[1].n: expected a whole number from"),
@@ -165,7 +165,7 @@ WRONG = [
     (422, "tensors", rows(TENSORS | {"x": [[1, 2, 1e39], [4, 5, 6]]}), "a finite number that fits float32"),
     (422, "tensors", rows(TENSORS | {"m": 2**63}), "instances[0].m: expected a whole number from"),
     (422, "objects", b'{"instances": [' + b"[" * 900 + b"]" * 900 + b"]}", "levels deep"),
-    (422, "objects", b'{"instances": [{"a": 1, "a": ":"}]}', "`a` stands more than once"),
+    (422, "objects", b'{"instances": [{"a": 1, "a": ":"}]}', "`a` appears more than once"),
 ]  # fmt: skip
 WRONG_NPY = [
     (422, "matrix", npy(np.zeros((2, 3))), "expected shape (rows, 2), got (2, 3)."),

@@ -120,4 +120,4 @@ def test_one_bundlefile_may_have_several_accelerators(read, refuse):
     assert read(head + "accelerator: [cuda, cpu]\n").accelerators == ("cuda", "cpu")
     assert "must name an accelerator" in str(refuse("accelerator: []\n"))
     assert "Did you mean `cuda`?" in refuse("accelerator: gpu\n").hint
-    assert "stands here twice" in str(refuse("accelerator: [cpu, cpu]\n"))
+    assert "appears twice" in str(refuse("accelerator: [cpu, cpu]\n"))
