@@ -1,6 +1,7 @@
 """DeviceLane: copies batches to a module's device, and its answers back."""
 
 from collections.abc import Callable, Mapping
+from dataclasses import fields, is_dataclass
 from typing import Any
 
 import numpy as np
@@ -131,9 +132,11 @@ def each_tensor(answer: Any, step: Callable[[Any], Any]) -> Any:
     import torch
 
     if isinstance(answer, torch.Tensor):
-        return step(answer)
+        return step(answer if answer.layout == torch.strided else _dense(answer))
     if hasattr(answer, "_asdict"):
         answer = answer._asdict()  # a namedtuple: the author's names for the outputs
+    if is_dataclass(answer) and not isinstance(answer, (Mapping, type)):
+        answer = {field.name: getattr(answer, field.name) for field in fields(answer)}
     if isinstance(answer, Mapping):
         given = _of_rows(answer) if _is_model_output(answer) else answer
         return {name: each_tensor(part, step) for name, part in given.items() if part is not None}
@@ -142,6 +145,11 @@ def each_tensor(answer: Any, step: Callable[[Any], Any]) -> Any:
     ):
         return tuple(each_tensor(part, step) for part in answer if part is not None)
     return [_row(part, step) for part in answer] if isinstance(answer, list) else answer
+
+
+def _dense(tensor: Any) -> Any:
+    """A sparse tensor as others are; a nested one, whose rows differ in length, as it is."""
+    return tensor if tensor.is_nested else tensor.to_dense()
 
 
 def _is_model_output(answer: Any) -> bool:

@@ -1,5 +1,7 @@
 """Batches on their way to a device and back; without a GPU, the same steps on the CPU."""
 
+from dataclasses import dataclass
+
 import numpy as np
 import pytest
 
@@ -43,6 +45,28 @@ def test_answers_keep_their_structure(device):
     assert answer.keys() == {"a", "pair"}
     assert [part.shape for part in answer["pair"]] == [(2, 2), (2,)]
     assert answer["a"].dtype == np.float64
+
+
+@dataclass
+class Scores:
+    """What the forward of many modules returns."""
+
+    logits: object
+    hidden: object = None
+
+
+@pytest.mark.parametrize("device", DEVICES)
+def test_a_dataclass_is_told_by_the_names_of_its_fields(device):
+    answer = DeviceLane(device, None).call(lambda rows: Scores(rows * 2), np.ones((2, 2)))
+    assert answer.keys() == {"logits"}
+    assert np.array_equal(answer["logits"], np.full((2, 2), 2.0))
+
+
+@pytest.mark.parametrize("device", DEVICES)
+def test_a_sparse_answer_comes_back_dense(device):
+    rows = np.eye(3)
+    answer = DeviceLane(device, None).call(lambda tensor: tensor.to_sparse(), rows)
+    assert np.array_equal(answer, rows)
 
 
 @pytest.mark.parametrize("device", DEVICES)
