@@ -14,6 +14,7 @@ from ..errors import (
     InvalidInput,
     InvalidModel,
     MissingFramework,
+    PredictionFailed,
     RequestError,
     in_short,
 )
@@ -22,7 +23,7 @@ from ..frameworks.framework import Framework, Tunable
 from ..manifests.model_manifest import ModelManifest
 from ..manifests.tuning import Tuning
 from ..pickles.policy import Policy
-from . import likeness, unknown_level
+from . import batch_axis, likeness, unknown_level
 from .tuned import Tuned
 
 _NOT_SO = "The model says that loading it runs no code, which is not so."
@@ -102,7 +103,7 @@ class LoadedModel:
             raise InvalidModel(f"The model has no method `{method}`; it has {known}.")
         batch = table.assemble(self.manifest.methods[method].inputs, batch)
         try:
-            return self._answer(method, batch)
+            return self._counted(method, batch, self._answer(method, batch))
         except (RequestError, BundleError):
             raise
         except Exception as error:
@@ -118,12 +119,36 @@ class LoadedModel:
             return self.framework.call(self.object, method, batch)
         return self.tuned.call(method, partial(self.framework.call, self.object, method), batch)
 
+    def _counted(self, method: str, batch: Any, answer: Any) -> Any:
+        """The answer, with a row for each that was given, where its sample had so."""
+        signature, given = self.manifest.methods[method], table.rows(batch)
+        if given == 1:
+            answer = batch_axis.restored(answer, signature.outputs)
+        if signature.batchable:
+            return answer  # where requests share a call, their rows are counted anyway
+        got = table.rows(answer)
+        if got == given or not self._answers_each(method):
+            return answer
+        raise PredictionFailed(
+            f"The model was given {given} rows and answered {got}: nobody could tell which row an "
+            "answer is for."
+        )
+
+    def _answers_each(self, method: str) -> bool:
+        """Whether its recorded sample shows an answer for each of several rows."""
+        sample = self._sample(method)
+        return sample is not None and len(sample.inputs) == len(sample.outputs) > 1
+
+    def _sample(self, method: str) -> Samples | None:
+        path = self.manifest.samples.get(method)
+        if path is None or self.directory is None:
+            return None
+        return Samples.read(self.directory / path)
+
     def _unlike(self, method: str, batch: Any) -> str | None:
         """In what rows of any JSON, on which it failed, differ from those of its sample."""
-        sample = self.manifest.samples.get(method)
-        if sample is None or self.directory is None or not isinstance(batch, list):
-            return None
-        return likeness.difference(batch, Samples.read(self.directory / sample).inputs)
+        sample = self._sample(method) if isinstance(batch, list) else None
+        return None if sample is None else likeness.difference(batch, sample.inputs)
 
 
 def _check_loader(manifest: ModelManifest) -> None:

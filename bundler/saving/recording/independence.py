@@ -6,6 +6,8 @@ from typing import Any
 
 from ....runtime.data.rows import table
 from ....runtime.data.samples import compare
+from ....runtime.models import batch_axis
+from . import signatures
 
 Call = Callable[[Any], Any]
 
@@ -23,10 +25,16 @@ def differs(call: Call, batch: Any, answer: Any) -> bool | None:
         whole = _listed(answer)
         if count == 1:
             return bool(compare(whole * 2, _listed(call(table.concat([batch, batch])))))
+        side = signatures.side_of(answer, "output")
+
+        def alone(at: int) -> list[Any]:
+            one = call(table.slice(batch, at, at + 1))
+            return _listed(batch_axis.restored(one, side))
+
         # A score moves with each row; a label only where it was close, so each one is asked.
         asked = range(count) if _is_rough(whole) else (0, count - 1)
-        alone = [row for at in asked for row in _listed(call(table.slice(batch, at, at + 1)))]
-        return bool(compare([whole[at] for at in asked], alone))
+        rows = [row for at in asked for row in alone(at)]
+        return bool(compare([whole[at] for at in asked], rows))
     except Exception:  # noqa: BLE001  it answered before: alone or doubled, it cannot
         return None
 

@@ -7,7 +7,13 @@ import pytest
 
 import modelbundle
 from modelbundle.bundler.store import Store
-from modelbundle.runtime.errors import InvalidBundle, InvalidModel, MissingFramework, NotTrusted
+from modelbundle.runtime.errors import (
+    InvalidBundle,
+    InvalidModel,
+    MissingFramework,
+    NotTrusted,
+    PredictionFailed,
+)
 from modelbundle.runtime.frameworks import registry
 from modelbundle.runtime.models.model import LoadedModel
 from modelbundle.runtime.pickles.policy import Policy
@@ -114,3 +120,27 @@ def test_an_adapter_that_is_not_ours_is_never_imported_for_a_model_that_claims_t
     monkeypatch.syspath_prepend(tmp_path)
     with pytest.raises(InvalidModel, match="runs no code, which is not so"):
         LoadedModel.load(copy)
+
+
+def loaded(model, sample):
+    return LoadedModel.load(Store.default().directory(modelbundle.save("m", model, sample=sample)))
+
+
+def test_rows_that_are_dropped_are_an_error_where_the_sample_had_an_answer_for_each():
+    def ranked(rows):
+        """A row's place among the others, which therefore share no call with strangers'."""
+        return np.argsort(np.argsort(rows[rows[:, 0] >= 0][:, 0]))
+
+    model = loaded(ranked, np.array([[3.0], [1.0], [2.0]]))
+    assert model.call("predict", np.array([[3.0], [1.0]])).tolist() == [1, 0]
+    with pytest.raises(PredictionFailed, match="given 3 rows and answered 2"):
+        model.call("predict", np.array([[3.0], [-1.0], [2.0]]))
+
+
+def test_a_model_that_answers_groups_may_answer_as_many_as_there_are():
+    def groups(rows):
+        return np.unique(rows)
+
+    with pytest.warns(UserWarning, match="which row an answer is for"):
+        model = loaded(groups, np.array([[3.0], [1.0], [1.0]]))
+    assert model.call("predict", np.array([[3.0], [3.0]])).tolist() == [3.0]

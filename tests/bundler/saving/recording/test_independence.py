@@ -7,6 +7,7 @@ from sklearn.base import BaseEstimator
 import modelbundle
 from modelbundle.bundler.saving.recording import independence
 from modelbundle.bundler.store import Store
+from modelbundle.runtime.data.rows.predictions import to_instances
 from modelbundle.runtime.models.model import LoadedModel
 
 ROWS = np.array([[4.0], [9.0], [1.0], [5.0]])
@@ -67,3 +68,22 @@ def test_rows_of_their_own_are_told_so(rows):
     for call in (lambda rows: rows[:, 0] * 2, lambda rows: [str(row[0]) for row in rows]):
         assert independence.differs(call, rows, call(rows)) is False
     assert independence.differs(len, rows, len(rows)) is None
+
+
+@pytest.mark.parametrize(
+    "call",
+    [
+        lambda rows: np.squeeze(rows * 2),
+        lambda rows: np.squeeze(np.repeat(rows, 3, axis=1)),
+        lambda rows: {"a": np.squeeze(rows), "b": np.squeeze(rows > 4)},
+        lambda rows: np.squeeze(rows).tolist(),
+        lambda rows: np.squeeze(np.where(rows > 4, "high", "low")),
+    ],
+)
+def test_what_squeezes_the_axis_of_a_single_row_away_shares_calls_and_answers_that_row(call):
+    item = modelbundle.save("m", call, sample=ROWS)
+    model = LoadedModel.load(Store.default().directory(item))
+    whole = to_instances(model.call("predict", ROWS))
+    assert model.manifest.methods["predict"].batchable
+    for at, expected in enumerate(whole):
+        assert to_instances(model.call("predict", ROWS[at : at + 1])) == [expected]
