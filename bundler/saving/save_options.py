@@ -1,13 +1,19 @@
 """SaveOptions: what a person may say about a model beside its name."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from ...runtime.manifests.signature import Class, Signature
+from ..errors import InvalidSource
 from .recording import sample_file
 from .recording.recording import Text
+
+_HINT_SIGNATURE = (
+    'A signature is {"inputs": SIDE, "outputs": SIDE, "batchable": True}, and a SIDE '
+    '{"layout": "array", "fields": [{"name": "x", "dtype": "float64", "shape": [None, 3]}]}.'
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,3 +50,42 @@ class SaveOptions:
             return self.sample
         rows = sample_file.read(self.sample_file)
         return rows if self.sample_file.suffix.lower() in {".npy", ".npz"} else Text(rows)
+
+
+def signatures(given: Mapping[str, Signature | Mapping[str, Any]]) -> dict[str, Signature]:
+    """Signatures by method, out of what an author wrote as dicts.
+
+    Raises:
+        InvalidSource: when one is none, with what it looks like.
+    """
+    return {method: _signature(method, said) for method, said in given.items()}
+
+
+def check_signed(given: SaveOptions, found: Sequence[str]) -> None:
+    """Refuse a signature for a method that is not served; `found` are those of the model.
+
+    Raises:
+        InvalidSource: with those that are.
+    """
+    served = given.methods or tuple(found)
+    for method in given.signatures:
+        if served and method not in served:
+            listed = ", ".join(f"`{name}`" for name in served)
+            raise InvalidSource(
+                f"There is a signature for `{method}`, which is not served.",
+                hint=f"Give one for {listed}, or name `{method}` in `methods`.",
+            )
+
+
+def _signature(method: str, said: Any) -> Signature:
+    if isinstance(said, Signature):
+        return said
+    try:
+        return Signature.from_json(said)
+    except KeyError as error:
+        why = f"{error} is missing"
+    except (AttributeError, TypeError, ValueError) as error:
+        why = str(error).rstrip(".")
+    raise InvalidSource(
+        f"What is given for `{method}` is no signature: {why}.", hint=_HINT_SIGNATURE
+    )

@@ -20,12 +20,12 @@ from ..progress import NullProgress, Progress
 from ..store import Item, Store
 from ..store.files.disk import told
 from ..tag import check_name, check_version
-from . import absent_code, model_source, rehearsal
+from . import absent_code, model_source, rehearsal, save_options
 from .draft import Draft
 from .file_source import FileSource
 from .foreign import remote
 from .pickle_fault import unpicklable
-from .recording import recording
+from .recording import advice, recording
 from .recording.recording import Recording
 from .save_options import SaveOptions
 
@@ -79,7 +79,7 @@ def save(  # noqa: PLR0913  the author's face: each is a word of theirs
     given = SaveOptions(
         sample=sample,
         methods=tuple(methods),
-        signatures=_signatures(signatures or {}),
+        signatures=save_options.signatures(signatures or {}),
         classes=tuple(classes),
         labels=labels or {},
         metadata=metadata or {},
@@ -123,7 +123,9 @@ def save_object(
     store = store or Store.default()
     framework = _framework(model)
     rows = given.rows()
-    recordings = _recordings(framework, _prepared(framework, model), rows, given)
+    prepared = _prepared(framework, model)
+    save_options.check_signed(given, framework.methods(prepared))
+    recordings = _recordings(framework, prepared, rows, given)
     with store.staging() as directory:
         progress.step(f"Saving the {framework.name} model")
         saved = _written(framework, model, directory, given)
@@ -132,7 +134,9 @@ def save_object(
         if not recordings:
             progress.step(_NOTHING_TO_CALL)
         if rows is not None:
-            _warn_of(_replay(framework, directory, saved, recordings), progress)
+            absent = _replay(framework, directory, saved, recordings)
+            _warn_of(absent and _ABSENT.format(module=absent), progress)
+            _warn_of(advice.counts(each.samples for each in recordings), progress)
         draft = Draft(name, framework, saved, recordings, directory)
         item = draft.commit(store, given, progress)
     store.trust.grant(item.digest, "saved here from a live object")
@@ -260,13 +264,6 @@ def _framework(model: Any) -> Framework:
     )
 
 
-def _signatures(given: Mapping[str, Signature | Mapping[str, Any]]) -> dict[str, Signature]:
-    return {
-        method: signature if isinstance(signature, Signature) else Signature.from_json(signature)
-        for method, signature in given.items()
-    }
-
-
 def _recordings(framework: Framework, model: Any, rows: Any, given: SaveOptions) -> list[Recording]:
     methods = framework.methods(model)
     _check_methods(model, methods, rows, given)
@@ -390,10 +387,9 @@ def _replay(
     return absent_code.asked_for(lambda: recording.replayed(framework, loaded, recordings))
 
 
-def _warn_of(module: str | None, progress: Progress) -> None:
-    if module is None:
+def _warn_of(text: str | None, progress: Progress) -> None:
+    if text is None:
         return
-    text = _ABSENT.format(module=module)
     if type(progress) is NullProgress:
         warnings.warn(text, stacklevel=4)  # at who called `modelbundle.save`
     else:

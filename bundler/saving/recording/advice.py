@@ -1,7 +1,9 @@
 """Advice: what to change when a model does not accept its sample."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any
+
+from ....runtime.data.samples import Samples
 
 _ROWS = "Give rows as the model takes them, without labels."
 _LISTED = "One row is given as a list of one: `[row]`."
@@ -33,6 +35,18 @@ def rows(error: Exception, model: Any, method: str, call: Callable[[Any], Any], 
         f"`{method}` takes one row, and requests bring several: save a function of rows, such as "
         f"`lambda rows: [{name}(row) for row in rows]`."
     )
+
+
+def counts(recorded: Iterable[Samples | None]) -> str | None:
+    """What to say where a method has not answered each of several rows with one row."""
+    for samples in recorded:
+        if samples is not None and len(samples.outputs) != len(samples.inputs) > 1:
+            return (
+                f"`{samples.method}` answered {len(samples.outputs)} rows for the "
+                f"{len(samples.inputs)} of the sample: clients get them as they are, and cannot "
+                "tell which row an answer is for."
+            )
+    return None
 
 
 def _succeeds(step: Callable[[], Any]) -> bool:

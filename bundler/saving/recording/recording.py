@@ -243,7 +243,7 @@ class _Method:
             return None
 
     def _call(self, batch: Any) -> Any:
-        answer = self._framework.call(self._model, self._method, batch)
+        answer = self._framework.call(self._model, self._method, sample_rows.copied(batch))
         if inspect.iscoroutine(answer):
             answer.close()  # nobody will await it
             raise PredictionFailed("The model answered with a `coroutine`, not with rows.")

@@ -1,5 +1,6 @@
 """Advice: the hint names what this model has, not what models have in general."""
 
+import numpy as np
 import pytest
 
 import modelbundle
@@ -48,3 +49,10 @@ def test_a_method_for_one_row_becomes_a_function_of_rows():
 
 def test_what_fails_either_way_gets_no_such_advice():
     assert hint(lambda row: row["b"] + 1, [{"a": 1.0}]).startswith("Give rows as the model")
+
+
+def test_answers_that_are_not_one_a_row_are_told_when_they_are_saved():
+    with pytest.warns(UserWarning, match="answered 2 rows for the 3 of the sample"):
+        modelbundle.save("m", np.unique, sample=np.array([3.0, 1.0, 1.0]))
+    modelbundle.save("m", np.unique, sample=np.array([3.0]))
+    modelbundle.save("m", np.negative, sample=np.array([3.0, 1.0, 1.0]))

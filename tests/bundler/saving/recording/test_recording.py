@@ -1,5 +1,7 @@
 """Recording: what a sample tells of a model, and what it is refused for."""
 
+import copy
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -220,6 +222,27 @@ def test_a_model_that_could_not_be_read_again_is_not_saved():
 
 
 @pytest.mark.parametrize(
+    ("given", "said"),
+    [
+        ({"outputs": {"layout": "objects", "fields": []}}, "'inputs' is missing"),
+        ({"inputs": [], "outputs": [], "batchable": True}, "list indices"),
+        ("array", "string indices"),
+    ],
+)
+def test_what_is_no_signature_is_told_with_what_one_looks_like(given, said):
+    with pytest.raises(InvalidSource, match=said) as told:
+        modelbundle.save("m", len, signatures={"predict": given})
+    assert '"layout": "array"' in told.value.hint
+
+
+def test_a_signature_of_a_method_that_is_not_served_is_not_passed_over():
+    given = {"inputs": OBJECTS.to_json(), "outputs": OBJECTS.to_json(), "batchable": False}
+    with pytest.raises(InvalidSource, match="`predct`, which is not served") as told:
+        modelbundle.save("m", len, signatures={"predct": given})
+    assert "`predict`" in told.value.hint
+
+
+@pytest.mark.parametrize(
     ("model", "hint"),
     [
         (lambda rows: [1j] * len(rows), "numbers, texts, times"),
@@ -262,3 +285,37 @@ def test_a_function_may_answer_with_tensors(many):
     loaded = saved(lambda rows: many(torch.as_tensor(rows).bfloat16() * 2), np.ones((2, 1)))
     assert loaded.manifest.methods["predict"].outputs.fields[0].dtype == "float32"
     assert answer(loaded, [[3.0]]) in ([[6.0]], [{"a": [6.0]}], [{"output-0": [6.0]}])
+
+
+def added(frame):
+    frame["twice"] = frame["x"] * 2
+    return frame.pop("x") + frame["twice"]
+
+
+def scaled(rows):
+    rows *= 2
+    return rows.sum(axis=1)
+
+
+def popped(records):
+    return [record.pop("x") * 3 for record in records]
+
+
+@pytest.mark.parametrize(
+    ("model", "sample"),
+    [
+        (added, pd.DataFrame({"x": [1.0, 2.5]})),
+        (scaled, np.array([[1.0, 0.5], [2.5, 1.25]])),
+        (popped, [{"x": 1.0}, {"x": 2.5}]),
+    ],
+)
+def test_a_model_that_changes_its_rows_changes_neither_the_sample_nor_what_is_recorded(
+    model, sample
+):
+    before = copy.deepcopy(sample)
+    loaded = saved(model, sample)
+    assert np.array_equal(np.asarray(sample), np.asarray(before))
+    assert loaded.manifest.methods["predict"].batchable
+    asked = table.to_instances(before)
+    assert answer(loaded, copy.deepcopy(asked)) == [3.0, 7.5]
+    assert answer(loaded, copy.deepcopy(asked[1:])) == [7.5]
