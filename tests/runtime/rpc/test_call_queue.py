@@ -136,6 +136,24 @@ def test_whoever_came_first_goes_first_also_after_a_death():
     asyncio.run(scenario())
 
 
+def test_nobody_overtakes_those_who_wait_and_who_has_gone_waits_no_more():
+    async def scenario():
+        front = Front()
+        for _ in range(2 + MOST):
+            front.ask(is_idempotent=True)
+        assert not front.queue.is_idle
+        front.queue.drop(front.calls[3])
+        assert front.queue.drop(front.calls[0]), "it is running"
+        front.there.remove(front.calls[0])
+        front.ask(is_idempotent=True)
+        assert front.there == front.calls[1:2], "there is room, but it is not the first"
+        assert len(front.calls) == 2 + MOST + 1, "in the place of one who has gone"
+        front.go_on()
+        assert front.there == front.calls[1:3]
+
+    asyncio.run(scenario())
+
+
 def test_one_that_was_to_be_tried_alone_is_so_by_the_next_process():
     """The one that should have tried it died before it began."""
 

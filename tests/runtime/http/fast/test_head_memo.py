@@ -194,3 +194,14 @@ def test_nothing_is_remembered_that_does_not_say_what_the_parser_read(noise, sta
             (n.lower(), v.strip(b" \t")) for n, _, v in (line.partition(b":") for line in lines[1:])
         ]
         assert read == HEADERS
+
+
+def test_heads_that_never_come_again_take_little_memory_and_push_nothing_out():
+    memo = HeadMemo(LimitSettings())
+    learn(memo)
+    for number in range(2 * MOST + 1):
+        raw = b"POST /predict HTTP/1.1\r\nHost: x%d\r\nContent-Length: 23" % number
+        headers = [(b"host", b"x%d" % number), HEADERS[1]]
+        assert learn(memo, raw, TARGET, headers, times=1) is None
+        assert len(memo._seen) <= MOST
+    assert memo.get(RAW) == PLAIN
