@@ -4,7 +4,7 @@ import unicodedata
 from collections.abc import Iterator, Sequence
 
 GAP = "   "
-NARROWEST = 8  # columns of text below which a cell is no longer worth reading
+NARROWEST = 9  # columns of text, those of the longest heading: it is one word
 
 
 def lines(

@@ -22,6 +22,12 @@ def test_a_narrow_terminal_folds_between_words_and_keeps_the_first_column():
     assert found == ["NAME          WHAT", "long-name:1   three little", "              words"]
 
 
+def test_a_heading_is_never_folded():
+    found = list(table.lines(("TAG", "FRAMEWORK"), [("iris:1", "sklearn")], 12))
+
+    assert found == ["TAG      FRAMEWORK", "iris:1   sklearn"]
+
+
 def test_wide_characters_take_two_columns():
     assert list(table.lines(COLUMNS, [("東京", "x"), ("ab", "y")]))[1:] == [
         "東京   x",
