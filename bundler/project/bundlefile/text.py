@@ -3,6 +3,7 @@
 import ipaddress
 import keyword
 import re
+import warnings
 from datetime import date, datetime
 from pathlib import PurePosixPath
 from typing import Annotated
@@ -81,6 +82,19 @@ def _pattern(text: str) -> None:
     if not bare.strip("/"):
         raise wrong(f"{quoted(text)} names nothing.")
     inside(bare.removeprefix("/"))
+    if "\\" in bare or "[" in bare:  # anything else is a pattern, and needs no import
+        _compiled(text)
+
+
+def _compiled(text: str) -> None:
+    from pathspec import GitIgnoreSpec
+
+    try:
+        with warnings.catch_warnings(action="ignore"):
+            GitIgnoreSpec.from_lines([text])
+    except (ValueError, re.error) as error:
+        hint = "A `\\` stands before the character that it quotes; `[a-z]` is from low to high."
+        raise wrong(f"{quoted(text)} is not a git-ignore pattern.", hint) from error
 
 
 def _requirement(text: str) -> None:

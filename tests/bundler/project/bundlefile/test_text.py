@@ -22,7 +22,7 @@ GOOD = {
     "Ref": ["a", "a:1", "a@production", "model:a", "model:a:1", "sha256:" + "0" * 64],
     "Alias": ["a", "_x", "net-2", "Ranker"],
     "ServiceName": ["service:Fraud", "a.b.c:D", "_a:_B"],
-    "Glob": ["*.py", "**/*.py", "!tests/", "/data/x.json", "a b", r"\#x", "[ab].py"],
+    "Glob": ["[a-z].py", "\\#a", "*.py", "**/*.py", "!tests/", "/data/x.json", "a b", r"\#x", "[ab].py"],
     "InsidePath": ["a", "a/b.lock", "./a", "a..b", "…"],
     "Requirement": [
         "a", "a>=1", "a >=1, <2", "a[b,c]==1.*", "a~=1.0; python_version < '3.12'", "a (>=1)",
@@ -59,7 +59,7 @@ BAD = {
     "Alias": ["", "1a", "a b", "a/b", "..", "class", "None", "a.b", "a:b", "x" * 129, "$a"],
     "ServiceName": ["", "service", "service:", ":Fraud", "service.py:Fraud:x", "a/b:C", "a b:C", "a:b.c",
                     "service:class", "import.x:Y", "../a:B", "a..b:C", "os:system('id')"],
-    "Glob": ["", " a", "#a", "/", "!", "!/", "../a", "a/../b", "~/.ssh", "C:/x", "..\\a", "a/.."],
+    "Glob": ["\\", "a\\", "!**\\", "[z-a]", "", " a", "#a", "/", "!", "!/", "../a", "a/../b", "~/.ssh", "C:/x", "..\\a", "a/.."],
     "InsidePath": ["", "/etc/passwd", "../a", "a/../../b", "~/x", "C:\\x", "a\\..\\b", " a", "a/.."],
     "Requirement": ["", "-r x.txt", "--index-url https://a", "-e .", "./a", "a b", "a>=", "a=1", "a;", "a @ ./b",
                     "a @ git+https://a/b", "a @ http://a/b.whl", "a @ file:///b.whl", "a @ https://u:p@h/a.whl",
