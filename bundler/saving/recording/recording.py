@@ -330,7 +330,7 @@ def replayed(framework: Framework, model: Any, recordings: list[Recording]) -> N
         if recording.samples is None:
             continue
         batch = table.collate(recording.signature.inputs, recording.samples.inputs)
-        got = _plain(framework.call(model, recording.method, batch))
+        got = _plain(framework.call(model, recording.method, sample_rows.copied(batch)))
         # Looser than the samples' own: a GPU's answers may have been recorded.
         differences = compare(recording.samples.outputs, got, rtol=1e-2, atol=1e-3)
         if differences:

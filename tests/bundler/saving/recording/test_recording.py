@@ -13,6 +13,7 @@ import modelbundle
 from modelbundle.bundler.errors import InvalidSource, SampleMismatch, Unpicklable, UnsupportedModel
 from modelbundle.bundler.store import Store
 from modelbundle.runtime.data.rows import table
+from modelbundle.runtime.data.samples import Samples
 from modelbundle.runtime.errors import InvalidModel
 from modelbundle.runtime.manifests.signature import OBJECTS
 from modelbundle.runtime.models.model import LoadedModel
@@ -317,5 +318,7 @@ def test_a_model_that_changes_its_rows_changes_neither_the_sample_nor_what_is_re
     assert np.array_equal(np.asarray(sample), np.asarray(before))
     assert loaded.manifest.methods["predict"].batchable
     asked = table.to_instances(before)
+    recorded = Samples.read(loaded.directory / loaded.manifest.samples["predict"])
+    assert recorded.inputs == asked
     assert answer(loaded, copy.deepcopy(asked)) == [3.0, 7.5]
     assert answer(loaded, copy.deepcopy(asked[1:])) == [7.5]
