@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from ..errors import InvalidInput, PayloadTooLarge, UnsupportedMediaType
+from ..errors import InvalidInput, UnsupportedMediaType
 from ..manifests.signature import Side
 from . import formats, found, media, tabular
 from .codecs import csv_rows, form_rows, instances, picture
@@ -121,13 +121,13 @@ class Codec:
         return found.Most(self.max_rows, self.max_bytes, lists)
 
     def _collate(self, rows: list[Any]) -> Any:
-        self._check_rows(len(rows))
+        extent.check_rows(len(rows), self.max_rows)
         if self.inputs.layout == "objects":
             instances.check_depth(rows)
         return table.gather(self.inputs, rows, nan_as_null=self.nan_as_null)
 
     def _side_by_side(self, columns: dict[str, np.ndarray]) -> Any:
-        self._check_rows(found.as_columns(columns))
+        extent.check_rows(found.as_columns(columns), self.max_rows)
         names = {field.name for field in self.inputs.fields}
         if self.inputs.layout == "objects":
             return self._collate(self._values(columns))
@@ -138,7 +138,7 @@ class Codec:
     def _accept(self, array: np.ndarray) -> Any:
         if array.ndim == 0:
             raise InvalidInput("instances: expected an array of rows, got one value.")
-        self._check_rows(len(array))
+        extent.check_rows(len(array), self.max_rows)
         if self.inputs.layout == "objects":
             return self._objects(array)
         return table.fit(self.inputs, array, nan_as_null=self.nan_as_null)
@@ -161,12 +161,6 @@ class Codec:
             instances.check_depth(rows)  # each level is a call
             free_values.check(rows)
         return found.as_values(rows, nan_as_null=self.nan_as_null)
-
-    def _check_rows(self, rows: int) -> None:
-        if rows > self.max_rows:
-            raise PayloadTooLarge(
-                f"The request has {rows} rows; this server takes up to {self.max_rows} at once."
-            )
 
 
 @lru_cache(64)

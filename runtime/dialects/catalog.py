@@ -136,6 +136,13 @@ class Catalog:
             found = self._found[wanted] = self._sought(*wanted)
         return found
 
+    def first(self) -> Served:
+        """What is asked where nothing is named; raises UnknownModel where there is nothing."""
+        first = next(iter(self.served()), None)
+        if first is None:
+            raise UnknownModel("This server has no model.")
+        return first
+
     def number(self, served: Served) -> int:
         """Its version, or its place among those of its name, from 1: some clients only count."""
         if served.version.isdecimal():

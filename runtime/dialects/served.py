@@ -7,9 +7,9 @@ from typing import Any, Literal, Protocol
 from ..batching.policy.window import Limits
 from ..data.payload import Codec, Payload
 from ..data.regions import Regions
-from ..data.rows import table
+from ..data.rows import extent, table
 from ..data.samples import Samples
-from ..errors import InvalidInput, NotSupported, Overloaded, PayloadTooLarge
+from ..errors import InvalidInput, NotSupported, Overloaded
 from ..manifests.model_manifest import ModelManifest
 from ..manifests.route import Route
 from ..manifests.settings import ServeSettings
@@ -188,11 +188,7 @@ class Served:
             raise NotSupported(f"`{self.name}` takes bodies of its own form, not tensors.")
         if not rows:
             raise InvalidInput("expected at least one row, got none.")
-        if rows > self.settings.max_rows:
-            raise PayloadTooLarge(
-                f"The request has {rows} rows; this server takes up to {self.settings.max_rows} "
-                "at once."
-            )
+        extent.check_rows(rows, self.settings.max_rows)
 
     def check_room(self) -> None:
         """Refuse what no queue of the model has room for, before it costs more than this.

@@ -21,7 +21,7 @@ from ..errors import (
     UnknownModel,
 )
 from . import sequence
-from .bodies.raw import Raw
+from .bodies.raw import Raw, as_text
 from .bodies.schemas import json_body, whole
 from .catalog import Catalog
 from .dialect import GET, Rule
@@ -106,7 +106,7 @@ class Torchserve:
 
     async def _answer(self, served: Served, inquiry: Inquiry) -> Reply:
         sequence.check_header(inquiry.headers, *_SEQUENCES)
-        return await Raw(served, inquiry).answer()
+        return await Raw(served, inquiry, as_text(served, inquiry.accept)).answer()
 
     async def _no_workflow(self, _: Inquiry) -> Reply:
         raise NotSupported("There are no workflows here: a service class calls several models.")

@@ -100,10 +100,7 @@ class Vertex:
             if match is None:
                 raise NotSupported("Requests are sent on to `v2/models/{model}/infer` only.")
             return self._catalog.find(unquote(match[1]), match[2])
-        first = next(iter(self._catalog.served()), None)
-        if first is None:
-            raise NotSupported("This server has no model.")
-        return first
+        return self._catalog.first()
 
 
 def routes(environment: Mapping[str, str]) -> tuple[str, str]:

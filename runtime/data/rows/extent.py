@@ -12,6 +12,14 @@ _MOST_HOLLOW = 1 << 16  # empty lists in an array without a value
 _MOST_SIZES = 1 << 40  # of all its axes, without those of 0
 
 
+def check_rows(rows: int, most: int) -> None:
+    """Refuse more rows than one request may have; raises PayloadTooLarge."""
+    if rows > most:
+        raise PayloadTooLarge(
+            f"The request has {rows} rows; this server takes up to {most} at once."
+        )
+
+
 def check(side: Side, most_rows: int, body: bytes) -> None:
     """Refuse a large body with more lists and objects than rows of this shape can have.
 

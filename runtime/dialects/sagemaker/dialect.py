@@ -155,10 +155,7 @@ class Sagemaker:
         name = inquiry.parts.get("model") or inquiry.headers.get(_TARGET, b"").decode("latin-1")
         if name:
             return self._catalog.find(name.removesuffix(_ARTIFACT))  # as clients call an artifact
-        first = next(iter(self._catalog.served()), None)
-        if first is None:
-            raise UnknownModel("This server has no model.")
-        return first
+        return self._catalog.first()
 
     def _wanted(self, accept: str, served: Served) -> str:
         """What the client accepts; where it does not care, what the environment says, or JSON."""

@@ -7,6 +7,7 @@ from collections.abc import Callable
 import numpy as np
 
 from ...data.payload import Codec
+from ...data.rows import extent
 from ...errors import InvalidInput, PayloadTooLarge
 from ...manifests.signature import Side
 from ..bodies.bare import codec_of
@@ -41,10 +42,7 @@ def blank(codec: Codec, rows: int, size: int, absent: float) -> np.ndarray:
         InvalidInput, PayloadTooLarge: for a model that takes no features, or not as many.
     """
     wanted = width(codec.inputs)
-    if rows > codec.max_rows:
-        raise PayloadTooLarge(
-            f"The request has {rows} rows; this server takes up to {codec.max_rows} at once."
-        )
+    extent.check_rows(rows, codec.max_rows)
     if rows * wanted > max(_MOST, size):
         raise PayloadTooLarge(
             f"{rows} rows of {wanted} features are more than one such body may stand for."

@@ -11,7 +11,7 @@ from typing import Any
 import orjson
 
 from ...data.rows import extent
-from ...errors import InvalidInput, RequestError, UnknownModel
+from ...errors import InvalidInput, RequestError
 from ...models.operation import Stream
 from ...printable import printable
 from .. import work
@@ -135,10 +135,7 @@ class Seldon:
         name = inquiry.parts.get("model")
         if name and name != self._catalog.server_name:
             return self._catalog.find(name)
-        first = next(iter(self._catalog.served()), None)
-        if first is None:
-            raise UnknownModel("This server has no model.")
-        return first
+        return self._catalog.first()
 
 
 def _read(served: Served, inquiry: Inquiry) -> tuple[Message, Any]:

@@ -1,4 +1,4 @@
-"""Seldon: the gRPC services `Seldon` and `Model` of Seldon Core v1.
+"""Seldon: the gRPC services `Seldon` and `Model` of Seldon Core v1, and feedback of `Generic`.
 
 What a message means is what it does over REST. Source: Seldon Core's documentation, "Seldon
 Protocol"; the fields are listed in our own words.
@@ -51,6 +51,7 @@ class Seldon:
             "Model/Predict": self._predict,
             "Model/SendFeedback": self._feedback,
             "Model/Metadata": self._first_one,
+            "Generic/SendFeedback": self._feedback,
         }
         paths = {f"/{_PACKAGE}.{name}": answer for name, answer in answers.items()}
         return {
@@ -97,10 +98,7 @@ class Seldon:
                 return self._catalog.find(name)
             except UnknownModel:
                 pass
-        first = next(iter(self._catalog.served()), None)
-        if first is None:
-            raise UnknownModel("This server has no model.")
-        return first
+        return self._catalog.first()
 
     def _made(self, name: str, values: Mapping[str, Any]) -> Any:
         return self._messages[f"{_PACKAGE}.{name}"](**values)

@@ -6,8 +6,8 @@ from typing import Any
 from ...data import formats, found, media
 from ...data.codecs import form_rows, instances
 from ...data.payload import MAX_BYTES, of_formats
-from ...data.rows import table
-from ...errors import BadPayload, InvalidInput, PayloadTooLarge, UnsupportedMediaType
+from ...data.rows import extent, table
+from ...errors import BadPayload, InvalidInput, UnsupportedMediaType
 from ..array import Array
 from . import form, rows, wire
 from .method import Contract
@@ -147,10 +147,7 @@ class BodyReader:
         return {parameter.name: parameter.decoder.read(value, "The body")}
 
     def _check_rows(self, count: int) -> None:
-        if count > self._max_rows:
-            raise PayloadTooLarge(
-                f"The request has {count} rows; this server takes up to {self._max_rows} at once."
-            )
+        extent.check_rows(count, self._max_rows)
 
 
 def _text(body: bytes) -> str:

@@ -77,7 +77,11 @@ def test_bodies_go_to_torchserve_and_sagemaker_as_they_are(client):
     """And answers come back so; streams, too."""
     assert client.post("/predictions/demo", json=ROWS).json() == {"predictions": [3.0, 7.0]}
     assert client.post("/predictions/greet", json={"name": "Ida"}).json() == "Hi, Ida"
-    assert client.post("/predictions/words", json={"text": "a b"}).text.split() == ['"a"', '"b"']
+    told = client.post("/predictions/words", json={"text": "a b"})
+    assert (told.text, told.headers["content-type"]) == ("ab", "text/plain; charset=utf-8")
+    lines = {"accept": "application/x-ndjson"}
+    told = client.post("/predictions/words", json={"text": "a b"}, headers=lines)
+    assert told.text.split() == ['"a"', '"b"']
     headers = {"content-type": "text/plain"}
     assert client.post("/predictions/words", content=b"a b", headers=headers).status_code == 200
     assert client.post("/invocations", json=ROWS).json() == {"predictions": [3.0, 7.0]}
