@@ -123,7 +123,7 @@ class Tokens:
             parts, base = urlsplit(realm), urlsplit(self._base)
         except ValueError as error:
             raise RegistryError(
-                "The address of the token service that the registry names is invalid.",
+                "The registry sends us for a token to an invalid address.",
                 hint="Ask whoever runs it: its `WWW-Authenticate` is wrong.",
             ) from error
         is_near = base.scheme == "http" and parts.hostname == base.hostname

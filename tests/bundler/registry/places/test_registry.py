@@ -72,7 +72,7 @@ def test_another_manifest_than_promised_is_refused(liar, connect, by_digest):
 @pytest.mark.parametrize("realm", ["https://[bad", "http://[::1", "http://[1]:x/"])
 def test_a_token_service_has_an_address(place, liar, realm):
     guarded(liar, realm)
-    with pytest.raises(RegistryError, match=r"for a token.*(no address|not safe)"):
+    with pytest.raises(RegistryError, match=r"for a token.*(invalid address|not safe)"):
         place.manifest()
 
 
