@@ -102,7 +102,7 @@ class LimitedProtocol(HttpToolsProtocol):
         self._arm()
 
     def connection_lost(self, exc: Exception | None) -> None:
-        """The connection is closed: stop its timers, and call the handler of the disconnect."""
+        """Tell whoever works for this client."""
         self._disarm()
         self._stop_patience()
         self._unset_keepalive_if_required()  # which would keep all of this for more than a minute
@@ -143,7 +143,7 @@ class LimitedProtocol(HttpToolsProtocol):
             self._arm()
 
     def _rest(self) -> None:
-        """Set the keep-alive deadline between requests; blank lines do not extend it."""
+        """Between requests; blank lines alone keep nobody connected for longer."""
         if self._has_come:
             self._disarm()
         elif self._deadline is None and (self.cycle is None or self.cycle.response_complete):
@@ -243,15 +243,17 @@ class LimitedProtocol(HttpToolsProtocol):
         self._disarm()  # also where nothing may follow, and nobody looks at what came any more
 
     def on_response_complete(self) -> None:
-        """The answer is complete: forget the handler of the disconnect."""
+        """Nobody works for this client any more."""
         self._leave = None
         self._answering = self.pipeline[-1][0] if self.pipeline else None
         if self._farewell and not self.pipeline and not self.transport.is_closing():
             self._leave_with_it()
         super().on_response_complete()
+        if self.pipeline:  # more are here than are answered: no more are read
+            self.flow.pause_reading()
 
     def _forget(self) -> None:
-        """Give up the current request and all pipelined ones, as no answer can be read."""
+        """Nobody reads any answer: not this one, nor those to requests that wait behind it."""
         for cycle in (self._answering, *(cycle for cycle, _ in self.pipeline)):
             if cycle is not None:
                 cycle.disconnected = True

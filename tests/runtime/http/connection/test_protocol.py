@@ -4,10 +4,13 @@ import contextlib
 import select
 import socket
 import time
+from pathlib import Path
 
 import pytest
 
 from ...conftest import wait_until
+from ...process.supervising.test_supervisor import children
+from ...process.test_serving import holds_listener
 
 POST = b"POST /predict HTTP/1.1\r\nHost: x\r\n"
 BODY = b'{"instances": [[1, 2]]}'
@@ -293,3 +296,22 @@ def test_clients_that_never_read_are_cut_before_their_answers_fill_the_memory(ma
             time.sleep(0.05)
         assert server.connections() > 0
     assert server.post([[1, 2]]).status_code == 200
+
+
+def test_requests_that_wait_on_a_connection_do_not_fill_the_memory(make_server):
+    """100,000 of them, whose answers nobody reads: no more are read than can be answered."""
+    server = make_server(limits={"receive_timeout": 1})
+    front = next(pid for pid in children(server.process.pid) if holds_listener(pid, server))
+    before = peak(front)
+    with socket.create_connection(("127.0.0.1", server.port), timeout=90) as sock:
+        with contextlib.suppress(ConnectionError):  # it is cut, or all has been taken
+            for _ in range(100):
+                sock.sendall((GET + b"Host: x\r\n\r\n") * 1000)
+        assert server.post([[1, 2]]).status_code == 200
+    assert peak(front) - before < 60 << 10
+
+
+def peak(pid):
+    """The most memory that a process has had, in KiB."""
+    status = Path(f"/proc/{pid}/status").read_text()
+    return int(status.partition("VmHWM:")[2].split()[0])
