@@ -102,7 +102,7 @@ class LimitedProtocol(HttpToolsProtocol):
         self._arm()
 
     def connection_lost(self, exc: Exception | None) -> None:
-        """Tell whoever works for this client."""
+        """The connection is closed: stop its timers, and call the handler of the disconnect."""
         self._disarm()
         self._stop_patience()
         self._unset_keepalive_if_required()  # which would keep all of this for more than a minute
@@ -143,7 +143,7 @@ class LimitedProtocol(HttpToolsProtocol):
             self._arm()
 
     def _rest(self) -> None:
-        """Between requests; blank lines alone keep nobody connected for longer."""
+        """Set the keep-alive deadline between requests; blank lines do not extend it."""
         if self._has_come:
             self._disarm()
         elif self._deadline is None and (self.cycle is None or self.cycle.response_complete):
@@ -243,7 +243,7 @@ class LimitedProtocol(HttpToolsProtocol):
         self._disarm()  # also where nothing may follow, and nobody looks at what came any more
 
     def on_response_complete(self) -> None:
-        """Nobody works for this client any more."""
+        """The answer is complete: forget the handler of the disconnect."""
         self._leave = None
         self._answering = self.pipeline[-1][0] if self.pipeline else None
         if self._farewell and not self.pipeline and not self.transport.is_closing():
@@ -253,7 +253,7 @@ class LimitedProtocol(HttpToolsProtocol):
             self.flow.pause_reading()
 
     def _forget(self) -> None:
-        """Nobody reads any answer: not this one, nor those to requests that wait behind it."""
+        """Give up the current request and all pipelined ones, as no answer can be read."""
         for cycle in (self._answering, *(cycle for cycle, _ in self.pipeline)):
             if cycle is not None:
                 cycle.disconnected = True
