@@ -66,6 +66,9 @@ def _unwrapped(annotation: Any) -> Any:
             annotation = annotation.__supertype__
         elif type(annotation).__name__ == "TypeAliasType":
             annotation = annotation.__value__
+        elif type(typing.get_origin(annotation)).__name__ == "TypeAliasType":
+            # `type X[T] = ...` with its arguments; NumPy's NDArray since 2.5.
+            annotation = typing.get_origin(annotation).__value__[typing.get_args(annotation)]
         elif annotation is None:
             return type(None)
         else:
@@ -82,7 +85,8 @@ def _annotated(base: Any, notes: tuple[Any, ...], inside: tuple[type, ...]) -> V
     note = next((each for each in notes if isinstance(each, Array)), None)
     inner = decoder(base, inside)
     if note is not None and inner.spec.kind == "array":
-        return array(Array(note.dtype or _dtype(typing.get_args(base)), note.shape))
+        dtype = note.dtype or _dtype(typing.get_args(_unwrapped(base)))
+        return array(Array(dtype, note.shape))
     limits = bounds(notes)
     return constrained(inner, limits) if limits else inner
 
