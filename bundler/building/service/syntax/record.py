@@ -107,15 +107,28 @@ class Records:
         if "pydantic" in named or "dataclass" in named:
             known = {*_ROOTS, "", "typing.Generic", "abc.ABC", "typing_extensions.Generic"}
             return named.pop() if outside <= known else None
-        is_dataclass = any(self._is_dataclass(each) for each in lineage)
-        return "dataclass" if is_dataclass and not any(map(self._is_bare, lineage)) else None
+        return "dataclass" if any(self._is_dataclass(each) for each in lineage) else None
 
-    def _is_bare(self, found: Defined) -> bool:
-        """Whether there are attributes of attrs without an annotation, which are then all of it."""
+    def _declared(self, found: Defined) -> Iterator[ast.AnnAssign]:
+        """The fields in the body of a class, in their order.
+
+        Where an `attrs.field()` has no annotation, only calls of it are fields.
+        """
         body = getattr(found.node, "body", ())
-        values = [each.value for each in body if isinstance(each, ast.Assign)]
-        calls = [each.func for each in values if isinstance(each, ast.Call)]
-        return any(self.tree.name_of(each, found.module) in _ATTRS_FIELDS for each in calls)
+        bare = [
+            each for each in body if isinstance(each, ast.Assign) and self._is_field(each, found)
+        ]
+        for node in body:
+            if node in bare:
+                yield ast.AnnAssign(node.targets[0], ast.Constant(...), node.value, simple=1)
+            elif isinstance(node, ast.AnnAssign) and (not bare or self._is_field(node, found)):
+                yield node
+
+    def _is_field(self, node: ast.Assign | ast.AnnAssign, found: Defined) -> bool:
+        """Whether it is `x = attrs.field(...)`."""
+        call = node.value
+        names = self.tree.name_of(call.func, found.module) if isinstance(call, ast.Call) else ""
+        return names in _ATTRS_FIELDS
 
     def _is_dataclass(self, found: Defined) -> bool:
         return self._is_decorated(found, _DATACLASS)
@@ -143,8 +156,8 @@ class Records:
         assert isinstance(found.node, ast.ClassDef)
         module = found.module.within(found.node)
         is_attrs, made_later = self._is_decorated(found, _ATTRS), _with_default_method(found.node)
-        for node in found.node.body:
-            if not isinstance(node, ast.AnnAssign) or not isinstance(node.target, ast.Name):
+        for node in self._declared(found):
+            if not isinstance(node.target, ast.Name):
                 continue
             name = node.target.id
             outer = self.annotations.generic(node.annotation, module)[0]
