@@ -62,6 +62,7 @@ def _run(arguments: list[str]) -> int:
             raise
         failure = error if isinstance(error, BundleError) else _unforeseen(error)
         Console(json=_wants_json(arguments)).failure(failure)
+        streams.flush_or_abandon(sys.stdout)
         return failure.exit_code
 
 

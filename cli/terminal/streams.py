@@ -39,6 +39,14 @@ def abandon(stream: TextIO | Any) -> None:
     os.close(null)
 
 
+def flush_or_abandon(stream: TextIO | Any) -> None:
+    """Write what the buffer holds; nowhere if that fails: Python would complain at its end."""
+    try:
+        stream.flush()
+    except OSError:
+        abandon(stream)
+
+
 def takes_any_text(stream: TextIO | Any) -> bool:
     """Whether nothing has to be escaped: UTF-8, and no terminal that a character could drive."""
     encoding = (getattr(stream, "encoding", None) or "").lower().replace("-", "")

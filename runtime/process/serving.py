@@ -1,6 +1,5 @@
 """Serving: what each process of a server does, from its fork to its exit code."""
 
-import faulthandler
 import logging
 import sys
 import time
@@ -9,6 +8,7 @@ from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import TYPE_CHECKING
 
+from .. import crash_trace
 from ..errors import BundleError
 from ..manifests.settings import ServeSettings
 from ..models.imports import uncollected
@@ -136,7 +136,7 @@ class Serving:
             from .workers.front_line import FrontLine, model_links, service_link
             from .workers.front_server import FrontServer, run
 
-        faulthandler.enable(STDERR, all_threads=False)
+        crash_trace.enable(STDERR)
         self.site.handover.leave()
         self.metrics.counters.take(slot.row)
         absent = {name: s.why for name, s in self.statuses.items() if s.state != "READY"}

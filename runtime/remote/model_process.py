@@ -4,7 +4,6 @@ One thread, which waits in `recv` and calls the model: no event loop, no locks, 
 model's own threads could disturb.
 """
 
-import faulthandler
 import gc
 import logging
 import os
@@ -19,7 +18,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 
-from .. import offspring
+from .. import crash_trace, offspring
 from ..batching.execution.executor import WrongLength
 from ..data.rows import table
 from ..frameworks import registry
@@ -224,7 +223,7 @@ def _write_error(slab: Slab, error: BaseException) -> int:
 
 def prepare() -> None:
     """What a process that may crash should have."""
-    faulthandler.enable(_STDERR, all_threads=False)
+    crash_trace.enable(_STDERR)
     sys.stdout.flush()
     os.dup2(_STDERR, _STDOUT)  # what a model prints is no access log
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # the supervisor passes on what a Ctrl-C means

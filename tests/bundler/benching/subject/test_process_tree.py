@@ -1,10 +1,12 @@
 """What a tree of processes uses, and who listens on a port."""
 
 import os
+import signal
 import socket
 import subprocess
 import sys
 import time
+from pathlib import Path
 
 from modelbundle.bundler.benching.subject.process_tree import ProcessTree, listening, machine_cpu
 
@@ -27,7 +29,8 @@ def parent(child, wait):
 
 
 def end(process):
-    subprocess.run(["pkill", "-P", str(process.pid)], check=False)
+    for child in Path(f"/proc/{process.pid}/task/{process.pid}/children").read_text().split():
+        os.kill(int(child), signal.SIGTERM)
     process.kill()
     process.wait()
     process.stdout.close()

@@ -3,7 +3,6 @@
 import json
 import re
 import signal
-import subprocess
 from pathlib import Path
 
 import pytest
@@ -163,12 +162,6 @@ def test_a_service_needs_a_body(bundle, plain):
 
 def _children(pid, word):
     """The processes below `pid` whose command line has `word`."""
-    listed = subprocess.run(
-        ["ps", "-e", "-o", "pid=,ppid=,args="], capture_output=True, text=True, check=True
-    )
-    rows = [line.split(None, 2) for line in listed.stdout.splitlines()]
-    family = {str(pid)}
-    for child, parent, _ in sorted(rows, key=lambda row: int(row[0])):
-        if parent in family:
-            family.add(child)
-    return [int(row[0]) for row in rows if row[0] in family and word in row[2]]
+    below = [int(each) for each in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
+    named = [each for each in below if word in Path(f"/proc/{each}/cmdline").read_text()]
+    return named + [each for child in below for each in _children(child, word)]
