@@ -236,15 +236,21 @@ class Growing(Pretended):
 def test_who_wants_a_larger_crew_while_another_takes_over_gets_it_after_that(is_leaving):
     """Else the server would never grow: its size is settled once it was measured."""
     is_left = []
+    begun, sent = os.pipe(), os.pipe()
 
     def front(post, on_ready):
         line, number = post.control.front, duties.made
         line.on_event = lambda event: is_left.append(event["event"] == "leave")
+        if number == 2 and not is_leaving:
+            os.write(begun[1], b".")
+            os.read(sent[0], 1)
         on_ready()
         if number == 1:
             line.send("cost")
         if number == 1 and not is_leaving:
+            os.read(begun[0], 1)
             line.send("cost")
+            os.write(sent[1], b".")
         if number < 3:
             while not any(is_left) and select.select([line], [], [], 30)[0]:
                 line.read()
@@ -258,6 +264,8 @@ def test_who_wants_a_larger_crew_while_another_takes_over_gets_it_after_that(is_
     duties = Growing(front)
     assert Supervisor(duties, grace=1).run() == 0
     assert duties.made == 3
+    for each in (*begun, *sent):
+        os.close(each)
 
 
 def test_it_leaves_signal_handlers_as_it_found_them():
