@@ -120,8 +120,7 @@ def reason(stderr: str) -> str:
         line for line in lines
         if line and not line.startswith(("Resolved ", "No solution found", "Using ", "warning:"))
     ]  # fmt: skip
-    said = "\n".join(told).replace(" you depends on ", " you depend on ")
-    return said or "uv failed and said nothing."
+    return "\n".join(told) or "uv failed and said nothing."
 
 
 def _hint(stderr: str) -> str | None:
