@@ -205,7 +205,7 @@ def _names(text: str) -> set[str]:
 def _told(error: ResolveError, requirements: Requirements) -> ResolveError:
     """The error with the lines of the input that it speaks of."""
     text = re.sub(rf"\b(?:the )?(?:project|{PROJECT})\b", "you", str(error))
-    text = re.sub(r"\byou depends(\s)", r"you depend\1", text)  # uv breaks lines anywhere
+    text = uv.second_person(text)
     words = _names(text)
     asked = (*requirements.wanted, *requirements.limits)
     askers = list(dict.fromkeys(str(item) for item in asked if item.name in words))

@@ -120,7 +120,12 @@ def reason(stderr: str) -> str:
         line for line in lines
         if line and not line.startswith(("Resolved ", "No solution found", "Using ", "warning:"))
     ]  # fmt: skip
-    return "\n".join(told) or "uv failed and said nothing."
+    return second_person("\n".join(told)) or "uv failed and said nothing."
+
+
+def second_person(text: str) -> str:
+    """A sentence of uv about "you", whose verb is that of a package; uv breaks lines anywhere."""
+    return re.sub(r"\byou depends(\s)", r"you depend\1", text)
 
 
 def _hint(stderr: str) -> str | None:
