@@ -68,8 +68,9 @@ class Batcher:
             ops, is_whole=self.limits.mergeable, may_repeat=self.limits.idempotent
         )
         self._hold = Hold(clock, partial(self._turn, "returned"))
-        self._lull = Lull(clock, lambda: self._lanes.backlog.rows, partial(self._turn, "ready"))
-        self._trickle = Lull(clock, lambda: self._lanes.backlog.rows, self._turn)
+        rows = lambda: self._lanes.backlog.rows  # noqa: E731
+        self._lull = Lull(clock, rows, partial(self._turn, "ready"), self._is_busy)
+        self._trickle = Lull(clock, rows, self._turn)
         self._watch = HangWatch(self.limits, self._slots, self._has_more, clock)
         self._now = 0.0  # of this turn
         self._is_scheduled = False  # a turn is
@@ -359,7 +360,7 @@ class Batcher:
             finally:
                 now = self._clock()
                 window.answered(now, answered)
-                self._lull.wait(self._loop, now + window.cost.alpha)
+                self._lull.wait(self._loop, now + window.cost.alpha, len(batch.requests))
         else:
             window.answered(self._now, answered)
             self._turn("ready")

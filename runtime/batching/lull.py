@@ -3,6 +3,8 @@
 import asyncio
 from collections.abc import Callable
 
+from .linger import Linger
+
 TURNS = 2  # of the loop: in one sockets are read, in the next their rows are queued
 
 
@@ -10,22 +12,33 @@ class Lull:
     """Calls `end` when a few turns of the loop have brought no more rows, or after a time limit.
 
     No timer is that fine. While rows are coming the loop has work to do, so nothing is lost by it
-    where the loop and the model have one core between them.
+    where the loop and the model have one core between them. With `is_busy`, the loop lingers after
+    the end; see `Linger`.
     """
 
-    __slots__ = ("_clock", "_end", "_loop", "_rows", "_until")
+    __slots__ = ("_answered", "_clock", "_end", "_linger", "_loop", "_rows", "_until")
 
     def __init__(
-        self, clock: Callable[[], float], rows: Callable[[], int], end: Callable[[], None]
+        self,
+        clock: Callable[[], float],
+        rows: Callable[[], int],
+        end: Callable[[], None],
+        is_busy: Callable[[], bool] | None = None,
     ) -> None:
         self._clock = clock
         self._rows = rows
         self._end = end
+        self._linger = Linger(clock, is_busy) if is_busy is not None else None
         self._until = 0.0  # seconds on the clock
+        self._answered = 0
 
-    def wait(self, loop: asyncio.AbstractEventLoop, until: float) -> None:
-        """Call `end`, at the latest in the turn that finds `until` past."""
+    def wait(self, loop: asyncio.AbstractEventLoop, until: float, answered: int = 0) -> None:
+        """Call `end`, at the latest in the turn that finds `until` past.
+
+        `answered` is the number of requests that were answered just before.
+        """
         self._loop = loop
+        self._answered = answered
         self._until = until
         self._look(-1, TURNS)
 
@@ -38,3 +51,5 @@ class Lull:
             self._loop.call_soon(self._look, rows, 0)
         else:
             self._end()
+            if self._linger is not None:
+                self._linger.begin(self._loop, self._answered)
