@@ -2,7 +2,7 @@
 
 import os
 from dataclasses import dataclass
-from functools import partial
+from functools import cache, partial
 from pathlib import Path
 from typing import Any, Self
 
@@ -97,6 +97,8 @@ class LoadedModel:
             InvalidModel: when the model has no such method.
             InvalidInput: when it fails on a value that it does not know, and on rows of any JSON
                 that are not of its sample's kinds.
+            PredictionFailed: when it answers more or fewer rows than it was given, and its sample
+                has one answer for each.
         """
         if method not in self.manifest.methods:
             known = ", ".join(f"`{name}`" for name in self.manifest.methods)
@@ -136,19 +138,24 @@ class LoadedModel:
 
     def _answers_each(self, method: str) -> bool:
         """Whether its recorded sample shows an answer for each of several rows."""
-        sample = self._sample(method)
-        return sample is not None and len(sample.inputs) == len(sample.outputs) > 1
+        path = self._sample_path(method)
+        return path is not None and _is_one_each(path)
 
-    def _sample(self, method: str) -> Samples | None:
+    def _sample_path(self, method: str) -> Path | None:
         path = self.manifest.samples.get(method)
-        if path is None or self.directory is None:
-            return None
-        return Samples.read(self.directory / path)
+        return None if path is None or self.directory is None else self.directory / path
 
     def _unlike(self, method: str, batch: Any) -> str | None:
         """In what rows of any JSON, on which it failed, differ from those of its sample."""
-        sample = self._sample(method) if isinstance(batch, list) else None
-        return None if sample is None else likeness.difference(batch, sample.inputs)
+        path = self._sample_path(method) if isinstance(batch, list) else None
+        return None if path is None else likeness.difference(batch, Samples.read(path).inputs)
+
+
+@cache
+def _is_one_each(path: Path) -> bool:
+    """Whether a sample has an answer for each of several rows; some models need it every call."""
+    sample = Samples.read(path)
+    return len(sample.inputs) == len(sample.outputs) > 1
 
 
 def _check_loader(manifest: ModelManifest) -> None:

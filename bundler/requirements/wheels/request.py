@@ -53,7 +53,7 @@ def ask(
         if answer.status not in _LEADS_ON:
             raise OSError(f"The server answered with {answer.status}")
         url = _onward(url, answer.headers.get("Location") or "")
-    raise OSError("The server leads on again and again")
+    raise OSError("The server redirects too often")
 
 
 def _patiently(url: str, sent: Mapping[str, str]) -> "urllib3.BaseHTTPResponse":
@@ -84,7 +84,7 @@ def _onward(url: str, location: str) -> str:
             return onward
     except ValueError:
         pass
-    raise OSError(f"The server leads to {location!r:.100}")
+    raise OSError(f"The server redirects to {location!r:.100}")
 
 
 def _pool(url: str) -> "urllib3.PoolManager":
