@@ -14,7 +14,9 @@ from ...errors import NoDevice
 
 log = logging.getLogger(__name__)
 
-_QUERY = "index,name,compute_cap,memory.total,driver_version,uuid"
+_QUERY = "index,name,{},memory.total,driver_version,uuid"
+# Drivers before 510 do not know the first; the second, at its place, is no capability anywhere.
+_CAPABILITY = ("compute_cap", "pci.bus_id")
 # Oldest Linux driver (NVIDIA's CUDA release notes, table 2), and a CUDA of that major version.
 _RUNS = (("580", "13.0"), ("525.60.13", "12.6"), ("450.80.02", "11.8"))
 _TIMEOUT = 20.0  # seconds; the first call after boot initializes the driver
@@ -45,9 +47,22 @@ class Device:
 
 def devices() -> tuple[Device, ...]:
     """The NVIDIA GPUs of this machine; raises NoDevice when the driver does not answer."""
-    command = ["nvidia-smi", f"--query-gpu={_QUERY}", "--format=csv,noheader,nounits"]
+    for field in _CAPABILITY:
+        done = _asked_for(field)
+        if not (done.returncode and field in done.stdout + done.stderr):
+            break
+    if done.returncode:
+        said = (done.stdout + done.stderr).strip().partition("\n")[0] or "nothing"
+        raise NoDevice(f"The NVIDIA driver does not work here; `nvidia-smi` says: {said}")
+    return tuple(_device(line) for line in done.stdout.splitlines() if line.count(",") >= 5)  # noqa: PLR2004
+
+
+def _asked_for(field: str) -> subprocess.CompletedProcess[str]:
+    """What nvidia-smi tells of each GPU, with `field` where its capability belongs."""
+    query = _QUERY.format(field)
+    command = ["nvidia-smi", f"--query-gpu={query}", "--format=csv,noheader,nounits"]
     try:
-        done = subprocess.run(
+        return subprocess.run(
             command, capture_output=True, text=True, timeout=_TIMEOUT, check=False
         )
     except OSError:  # also one that may not be run
@@ -57,10 +72,6 @@ def devices() -> tuple[Device, ...]:
         ) from None
     except subprocess.TimeoutExpired:
         raise NoDevice(f"`nvidia-smi` did not answer within {_TIMEOUT:g} seconds.") from None
-    if done.returncode:
-        said = (done.stdout + done.stderr).strip().partition("\n")[0] or "nothing"
-        raise NoDevice(f"The NVIDIA driver does not work here; `nvidia-smi` says: {said}")
-    return tuple(_device(line) for line in done.stdout.splitlines() if line.count(",") >= 5)  # noqa: PLR2004
 
 
 def _device(line: str) -> Device:

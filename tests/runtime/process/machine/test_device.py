@@ -80,6 +80,26 @@ def test_what_nvidia_smi_does_not_know_is_no_reason_to_refuse(smi):
     assert (only.name, only.capability, only.memory) == ("Odd, name", "", 0)
 
 
+def test_an_old_driver_that_does_not_know_of_capabilities_is_asked_without(tmp_path, monkeypatch):
+    script = tmp_path / "nvidia-smi"
+    script.write_text(
+        """#!/bin/sh
+case "$1" in
+*compute_cap*) echo 'Field "compute_cap" is not a valid field to query.'; exit 2 ;;
+esac
+echo '0, Tesla V100, 00000000:00:1E.0, 16160, 450.80.02, GPU-1f0e'
+"""
+    )
+    script.chmod(0o755)
+    monkeypatch.setenv("PATH", str(tmp_path))
+    monkeypatch.delenv("CUDA_VISIBLE_DEVICES", raising=False)
+    with pytest.raises(NoDevice, match=r"driver 450\.80\.02; this bundle's CUDA 12\.6") as caught:
+        device.preflight((), {"kind": "cuda", "cuda": "12.6", "min_driver": "525.60.13"})
+    assert "`accelerator: cuda==11.8`" in caught.value.hint
+    (only,) = device.preflight((), {"kind": "cuda", "archs": ["9.0"]})
+    assert (only.name, only.capability) == ("Tesla V100", "")
+
+
 def test_no_driver_is_said(monkeypatch, tmp_path):
     monkeypatch.setenv("PATH", str(tmp_path))
     with pytest.raises(NoDevice, match="no `nvidia-smi` here") as caught:
