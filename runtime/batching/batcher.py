@@ -8,8 +8,9 @@ from typing import Any
 
 from ..errors import InvalidInput, ModelDied, Overloaded
 from .admission.admission import Admission
-from .admission.departures import Departures
+from .admission.eviction import Eviction
 from .alarm import Alarm
+from .arrival_wait import ArrivalWait
 from .batch.batch import Batch
 from .batch.delivery import Delivery
 from .batch.hang import HangWatch
@@ -17,15 +18,14 @@ from .batch.recovery import Recovery
 from .batch.slots import ExecutorSlot, Slots
 from .execution.executor import Executor, RowOps
 from .execution.measurement import Measurement
-from .hold import Hold
 from .lanes.lane import Backlog, Lane
 from .lanes.lanes import Lanes
 from .lanes.ranked_lanes import RankedLanes
-from .lull import Lull
 from .observer import BatchObserver, NullObserver, Release
 from .policy.cost import CostModel
 from .policy.window import Limits
 from .request import FutureRequest, Request
+from .return_wait import ReturnWait
 
 
 class Batcher:
@@ -61,16 +61,16 @@ class Batcher:
         self._takes_many = self.limits.mergeable and not is_ranked
         self._lanes = RankedLanes(self.limits) if is_ranked else Lanes(self.limits)
         self._admission = Admission(self.limits, self._lanes, self._slots, self._observer)
-        self._departures = Departures(self._lanes, self._in_flight, self._admission, self._observer)
-        self._recovery = Recovery(self._departures.is_over, idempotent=self.limits.idempotent)
-        self._alarm = Alarm(clock, self._departures.expire)
+        self._eviction = Eviction(self._lanes, self._in_flight, self._admission, self._observer)
+        self._recovery = Recovery(self._eviction.is_over, idempotent=self.limits.idempotent)
+        self._alarm = Alarm(clock, self._eviction.expire)
         self._delivery = Delivery(
             ops, is_whole=self.limits.mergeable, may_repeat=self.limits.idempotent
         )
-        self._hold = Hold(clock, partial(self._turn, "returned"))
+        self._return_wait = ReturnWait(clock, partial(self._turn, "returned"))
         rows = lambda: self._lanes.backlog.rows  # noqa: E731
-        self._lull = Lull(clock, rows, partial(self._turn, "ready"), self._is_busy)
-        self._trickle = Lull(clock, rows, self._turn)
+        self._arrival_wait = ArrivalWait(clock, rows, partial(self._turn, "ready"), self._is_busy)
+        self._trickle = ArrivalWait(clock, rows, self._turn)
         self._watch = HangWatch(self.limits, self._slots, self._has_more, clock)
         self._now = 0.0  # of this turn
         self._is_scheduled = False  # a turn is
@@ -97,7 +97,7 @@ class Batcher:
             await self._drained.wait()
         self._abandon()
         self._alarm.cancel()
-        self._hold.cancel()
+        self._return_wait.cancel()
         self._watch.cancel()
         self._drained.set()
         if self._loop is not None:
@@ -162,7 +162,7 @@ class Batcher:
         now = request.arrived = self._clock()
         lane = self._lanes[key]
         if not self._admission.has_room(request.rows, request.size):
-            self._departures.make_room(request, now)
+            self._eviction.make_room(request, now)
         self._admission.check(lane, request, now)
         lane.push(request)
         self._queued(lane, request.rows, now, request.deadline, is_trickling=is_trickling)
@@ -209,7 +209,7 @@ class Batcher:
         if self._admission.has_room(1, 0) or self.limits.priorities or self.limits.fairness:
             return None  # or it may take the place of another
         now = self._clock()
-        self._departures.weed(now)
+        self._eviction.prune(now)
         return None if self._admission.has_room(1, 0) else self._admission.refuse_full(1, now)
 
     @property
@@ -251,7 +251,7 @@ class Batcher:
         self._is_scheduled = False
         if self._loop is None or self._is_resting():
             return
-        self._now = self._departures.now = self._clock()
+        self._now = self._eviction.now = self._clock()
         for slot in self._slots.free():
             batch = self._next(slot, reason)
             if batch is not None:
@@ -261,8 +261,8 @@ class Batcher:
             self._drained.set()
 
     def _release(self, slot: ExecutorSlot, batch: Batch, loop: asyncio.AbstractEventLoop) -> None:
-        self._hold.cancel()
-        self._departures.is_weeded = False
+        self._return_wait.cancel()
+        self._eviction.is_pruned = False
         self._slots.begin(slot, batch, self._now)
         self._watch.begin(loop, slot, batch)
         batch.begin(self._now)
@@ -282,7 +282,7 @@ class Batcher:
             return batch
         while self._lanes:
             lane = self._lanes.first(self._now)
-            self._departures.weed_front(lane)
+            self._eviction.prune_front(lane)
             if reason != "returned" and self._is_held(lane):
                 return None
             self._lanes.delist_first()
@@ -299,15 +299,15 @@ class Batcher:
         size = lane.window.size(lane.rows, head.deadline - self._now)
         if lane.rows >= size:
             reason = "full"
-        elif self._hold:
+        elif self._return_wait:
             reason = "returned"
-        return lane.take(size, reason, self._now, self._departures.drop)
+        return lane.take(size, reason, self._now, self._eviction.drop)
 
     def _is_held(self, lane: Lane) -> bool:
         """Whether to wait for clients on their way back."""
         if self._loop is None or not self._is_accepting or len(self._lanes) > 1:
             return False
-        return self._hold.holds(self._loop, lane, self._now)
+        return self._return_wait.holds(self._loop, lane, self._now)
 
     # --- answers ---
 
@@ -318,7 +318,7 @@ class Batcher:
         if batch is not slot.batch:
             return  # stopped without waiting for it
         self._slots.end(slot)
-        self._now = self._departures.now = self._clock()
+        self._now = self._eviction.now = self._clock()
         if batch.run is not None:
             batch.run.finished = self._now
         if error is None:
@@ -360,7 +360,7 @@ class Batcher:
             finally:
                 now = self._clock()
                 window.answered(now, answered)
-                self._lull.wait(self._loop, now + window.cost.alpha, len(batch.requests))
+                self._arrival_wait.wait(self._loop, now + window.cost.alpha, len(batch.requests))
         else:
             window.answered(self._now, answered)
             self._turn("ready")
@@ -385,7 +385,7 @@ class Batcher:
         self._lanes.clear()
         for slot in self._slots:
             slot.batch = None
-        self._departures.close(left)
+        self._eviction.close(left)
         self._observer.queued(0)
 
     def _has_more(self) -> bool:

@@ -6,7 +6,7 @@ from typing import Any
 
 from ..execution.executor import RowOps
 from .batch import Batch, Piece
-from .spread import Spread
+from .nan_check import NanCheck
 
 
 class Delivery:
@@ -16,22 +16,22 @@ class Delivery:
     may_repeat  whether a batch may run again because it was spoiled
     """
 
-    __slots__ = ("_is_whole", "_ops", "_spread")
+    __slots__ = ("_is_whole", "_nan_check", "_ops")
 
     def __init__(self, ops: RowOps, *, is_whole: bool, may_repeat: bool) -> None:
         self._ops = ops
         self._is_whole = is_whole
-        self._spread = Spread(ops) if may_repeat else None
+        self._nan_check = NanCheck(ops) if may_repeat else None
 
     def of(self, batch: Batch, output: Any) -> tuple[int, Callable[[], None]]:
         """How many rows are answered for good, and what hands over the answers of `batch`.
 
         Raises:
             Exception: whatever `ops` raises for an output that has not that many rows.
-            Spoiled: see `Spread`.
+            NoFiniteAnswer: see `NanCheck`.
         """
-        if self._spread is not None:
-            self._spread.check(batch, output)
+        if self._nan_check is not None:
+            self._nan_check.check(batch, output)
         requests = batch.requests
         group = requests[0].group
         if group is None or not batch.is_for(group) or not self._is_whole:

@@ -107,7 +107,7 @@ class FairQueue:
         self._left(request)
         return request
 
-    def weed(self, now: float) -> list[Request]:
+    def prune(self, now: float) -> list[Request]:
         """Take out every request that is over, or whose deadline has passed."""
         gone: list[Request] = []
         for client, queue in self._by_client.items():

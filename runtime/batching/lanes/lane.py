@@ -88,7 +88,7 @@ class Lane:
         self._count(-rows, -size)
         return Batch(self.window, reason, requests, bounds, starts if is_split else None)
 
-    def weed(self, now: float, drop: Drop) -> None:
+    def prune(self, now: float, drop: Drop) -> None:
         """Drop every request that is over, or whose deadline has passed, wherever it stands."""
         kept: deque[Request] = deque()
         gone = []

@@ -78,10 +78,10 @@ class Lanes:
         """Every request that waits."""
         return (request for _, _, lane in self._order for request in lane)
 
-    def weed(self, now: float, drop: Drop) -> None:
+    def prune(self, now: float, drop: Drop) -> None:
         """Drop every request that is over, or whose deadline has passed."""
         for _, _, lane in list(self._order):
-            lane.weed(now, drop)
+            lane.prune(now, drop)
 
     def clear(self) -> None:
         """Forget all requests; what is known of costs stays."""

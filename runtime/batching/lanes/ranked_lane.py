@@ -112,9 +112,9 @@ class RankedLane(Lane):
             filling.take(queue, room)
         return filling.batch(reason)
 
-    def weed(self, now: float, drop: Drop) -> None:
+    def prune(self, now: float, drop: Drop) -> None:
         """Drop every request that is over, or whose deadline has passed."""
-        gone = [request for queue in self._classes.values() for request in queue.weed(now)]
+        gone = [request for queue in self._classes.values() for request in queue.prune(now)]
         for request in gone:
             self._count(request.taken - request.rows, -request.size)
         for request in gone:

@@ -1,22 +1,22 @@
-"""Lull: waits until the event loop has read all requests that have arrived."""
+"""ArrivalWait: waits until the event loop has read all requests that have arrived."""
 
 import asyncio
 from collections.abc import Callable
 
-from .linger import Linger
+from .busy_poll import BusyPoll
 
 TURNS = 2  # of the loop: in one sockets are read, in the next their rows are queued
 
 
-class Lull:
+class ArrivalWait:
     """Calls `end` when a few turns of the loop have brought no more rows, or after a time limit.
 
     No timer is that fine. While rows are coming the loop has work to do, so nothing is lost by it
-    where the loop and the model have one core between them. With `is_busy`, the loop lingers after
-    the end; see `Linger`.
+    where the loop and the model have one core between them. With `is_busy`, the loop polls on after
+    the end; see `BusyPoll`.
     """
 
-    __slots__ = ("_answered", "_clock", "_end", "_linger", "_loop", "_rows", "_until")
+    __slots__ = ("_answered", "_busy_poll", "_clock", "_end", "_loop", "_rows", "_until")
 
     def __init__(
         self,
@@ -28,7 +28,7 @@ class Lull:
         self._clock = clock
         self._rows = rows
         self._end = end
-        self._linger = Linger(clock, is_busy) if is_busy is not None else None
+        self._busy_poll = BusyPoll(clock, is_busy) if is_busy is not None else None
         self._until = 0.0  # seconds on the clock
         self._answered = 0
 
@@ -51,5 +51,5 @@ class Lull:
             self._loop.call_soon(self._look, rows, 0)
         else:
             self._end()
-            if self._linger is not None:
-                self._linger.begin(self._loop, self._answered)
+            if self._busy_poll is not None:
+                self._busy_poll.begin(self._loop, self._answered)

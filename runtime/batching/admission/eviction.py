@@ -1,4 +1,4 @@
-"""Departures: removes requests that were cancelled, expired or displaced, and tells them why."""
+"""Eviction: removes requests that were cancelled, expired or displaced, and tells them why."""
 
 from collections.abc import Callable, Iterable
 from math import inf
@@ -11,14 +11,14 @@ from ..request import Request
 from .admission import Admission
 
 
-class Departures:
+class Eviction:
     """Drops requests that were cancelled, are too late, or must make room for others.
 
     now         seconds, of the batcher's turn
-    is_weeded   whether the queues have been looked through since the last batch
+    is_pruned   whether the queues have been looked through since the last batch
     """
 
-    __slots__ = ("_admission", "_in_flight", "_lanes", "_observer", "is_weeded", "now")
+    __slots__ = ("_admission", "_in_flight", "_lanes", "_observer", "is_pruned", "now")
 
     def __init__(
         self,
@@ -32,7 +32,7 @@ class Departures:
         self._admission = admission
         self._observer = observer
         self.now = 0.0
-        self.is_weeded = False
+        self.is_pruned = False
 
     def is_over(self, request: Request) -> bool:
         """Whether a request needs no answer any more; rejects it if its deadline has passed."""
@@ -50,7 +50,7 @@ class Departures:
             self._observer.refused("expired")
             request.reject(DeadlineExceeded("The deadline passed before the answer came."))
 
-    def weed_front(self, lane: Lane) -> None:
+    def prune_front(self, lane: Lane) -> None:
         """Drop from the front what is over, and what cannot be helped while others can."""
         patience = self._admission.patience.limit(self.now)
         while (request := lane.head) is not None:
@@ -63,12 +63,12 @@ class Departures:
             lane.pop()
             request.reject(self._admission.overloaded(self.now))
 
-    def weed(self, now: float) -> None:
+    def prune(self, now: float) -> None:
         """Drop whatever is over from all queues, at most once a batch."""
-        if not self.is_weeded:
-            self.is_weeded = True
+        if not self.is_pruned:
+            self.is_pruned = True
             self.now = now
-            self._lanes.weed(now, self.drop)
+            self._lanes.prune(now, self.drop)
             self._observer.queued(self._lanes.backlog.rows)
 
     def make_room(self, request: Request, now: float) -> None:
@@ -77,7 +77,7 @@ class Departures:
         Raises:
             Overloaded: that is not room enough.
         """
-        self.weed(now)
+        self.prune(now)
         while not self._admission.has_room(request.rows, request.size):
             evicted = self._lanes.evict_for(request)
             if evicted is None:
@@ -89,8 +89,8 @@ class Departures:
 
     def expire(self, now: float) -> float:
         """Tell those whose deadline has passed, running or not; the next deadline."""
-        self.is_weeded = False
-        self.weed(now)
+        self.is_pruned = False
+        self.prune(now)
         for request in list(self._in_flight()):
             if not request.is_over and request.deadline <= now:
                 self.drop(request)

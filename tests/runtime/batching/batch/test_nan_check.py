@@ -3,7 +3,7 @@ import asyncio
 import numpy as np
 import pytest
 
-from modelbundle.runtime.batching.batch.spread import PATIENCE, SELDOM
+from modelbundle.runtime.batching.batch.nan_check import MOST_RETRIES, RETRY_EVERY
 from modelbundle.runtime.batching.request import FutureRequest
 from modelbundle.tests.runtime.batching.doubling import Grouped, ask, busy, outcomes, row, serve
 
@@ -74,7 +74,7 @@ def test_rows_that_are_all_to_blame_are_seldom_tried_apart(model):
     both = Lacking(model)
 
     async def scenario(batcher):
-        for _ in range(PATIENCE + 2 * SELDOM):
+        for _ in range(MOST_RETRIES + 2 * RETRY_EVERY):
             first = await busy(batcher, model)
             answers = [ask(batcher, row(POISON)) for _ in range(2)]
             model.gate.set()
@@ -85,5 +85,5 @@ def test_rows_that_are_all_to_blame_are_seldom_tried_apart(model):
 
     twos = model.batches.count(2)
     tried_apart = (len(model.batches) - 2 * twos) // 2
-    assert twos == PATIENCE + 2 * SELDOM
-    assert PATIENCE <= tried_apart <= PATIENCE + 2
+    assert twos == MOST_RETRIES + 2 * RETRY_EVERY
+    assert MOST_RETRIES <= tried_apart <= MOST_RETRIES + 2

@@ -1,20 +1,20 @@
-"""Linger: keeps the event loop turning for a moment if the next request is due at once."""
+"""BusyPoll: keeps the event loop turning for a moment if the next request is due at once."""
 
 import asyncio
 from collections.abc import Callable
 
 MOST = 0.0001  # seconds: about what a client on the same machine takes to send its next request
-RARELY = 64  # lulls of which one is tried while it does not pay
+RARELY = 64  # idle moments of which one is tried while it does not pay
 
 
-class Linger:
+class BusyPoll:
     """Polls for a moment instead of sleeping, where that was worth it more often than not.
 
-    A process that sleeps is woken within tens of microseconds, in a virtual machine even later.
-    A single client in a closed loop pays that with each request. A trial that brings a request
-    halves the number of lulls until the next one, and any other doubles it, so that independent
-    clients cost next to nothing. Where several clients were answered together it would part them:
-    the first to come back would be served alone.
+    Waking a sleeping process takes tens of microseconds, in a virtual machine more, and a single
+    client in a closed loop pays that with each request. A poll that brings a request halves the
+    number of idle moments that are skipped until the next poll, any other doubles it: independent
+    clients cost next to nothing. After an answer to several clients there is no poll, because the
+    first to come back would be served alone.
 
     clock     seconds, monotonic
     is_busy   whether there is a request
@@ -26,8 +26,8 @@ class Linger:
         self._clock = clock
         self._is_busy = is_busy
         self._until = 0.0  # seconds on the clock
-        self._skipped = 0  # lulls since the last trial
-        self.pause = 0  # lulls between two trials
+        self._skipped = 0  # idle moments since the last trial
+        self.pause = 0  # idle moments between two trials
 
     def begin(self, loop: asyncio.AbstractEventLoop, answered: int) -> None:
         """The loop has nothing to do, `answered` requests after the last batch: keep it turning."""

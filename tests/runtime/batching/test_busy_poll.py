@@ -1,6 +1,6 @@
 """The loop is kept turning where the next request comes at once, and hardly ever elsewhere."""
 
-from modelbundle.runtime.batching.linger import MOST, RARELY, Linger
+from modelbundle.runtime.batching.busy_poll import MOST, RARELY, BusyPoll
 
 TURN = 0.000004  # seconds of a turn of the loop
 
@@ -17,10 +17,10 @@ class Turning:
     def call_soon(self, callback):
         self._next = callback
 
-    def lull(self, linger, comes_after, answered=1):
+    def idle(self, poll, comes_after, answered=1):
         """The seconds that the loop was kept turning."""
         began, self.due = self.now, self.now + comes_after
-        linger.begin(self, answered)
+        poll.begin(self, answered)
         while self._next is not None:
             callback, self._next = self._next, None
             self.turns += 1
@@ -29,42 +29,42 @@ class Turning:
         return self.now - began
 
 
-def lulls(*returns):
+def idle_moments(*returns):
     loop = Turning()
-    linger = Linger(lambda: loop.now, lambda: loop.now >= loop.due)
-    return [loop.lull(linger, each) for each in returns], linger, loop
+    poll = BusyPoll(lambda: loop.now, lambda: loop.now >= loop.due)
+    return [loop.idle(poll, each) for each in returns], poll, loop
 
 
 def test_it_ends_with_the_request():
-    kept, linger, _ = lulls(*[0.00003] * 20)
+    kept, poll, _ = idle_moments(*[0.00003] * 20)
     assert all(0.00003 <= each <= 0.00003 + 2 * TURN for each in kept)
-    assert linger.pause == 0
+    assert poll.pause == 0
 
 
 def test_it_ends_after_a_moment_without_one():
-    (kept,), linger, _ = lulls(1.0)
+    (kept,), poll, _ = idle_moments(1.0)
     assert MOST <= kept <= MOST + 2 * TURN
-    assert linger.pause == 1
+    assert poll.pause == 1
 
 
 def test_who_seldom_comes_at_once_is_seldom_waited_for():
-    kept, linger, _ = lulls(*[1.0] * 2000)
-    assert linger.pause == RARELY
+    kept, poll, _ = idle_moments(*[1.0] * 2000)
+    assert poll.pause == RARELY
     assert sum(each > 0 for each in kept) < 2000 / RARELY + 10
 
 
 def test_it_is_tried_again_until_it_pays():
-    kept, linger, _ = lulls(*[1.0] * 200, *[0.00003] * 1000)
-    assert linger.pause == 0
+    kept, poll, _ = idle_moments(*[1.0] * 200, *[0.00003] * 1000)
+    assert poll.pause == 0
     assert all(kept[-100:])
 
 
 def test_what_is_there_already_is_not_waited_for():
-    (kept,), linger, loop = lulls(0.0)
-    assert (kept, loop.turns, linger.pause) == (0.0, 0, 0)
+    (kept,), poll, loop = idle_moments(0.0)
+    assert (kept, loop.turns, poll.pause) == (0.0, 0, 0)
 
 
 def test_clients_that_were_answered_together_are_not_parted():
-    _, linger, loop = lulls(*[0.00003] * 20)
-    assert loop.lull(linger, 0.00003, answered=2) == 0.0
-    assert linger.pause == RARELY
+    _, poll, loop = idle_moments(*[0.00003] * 20)
+    assert loop.idle(poll, 0.00003, answered=2) == 0.0
+    assert poll.pause == RARELY

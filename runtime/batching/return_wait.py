@@ -1,4 +1,4 @@
-"""Hold: delays a batch for clients that are about to send their next request."""
+"""ReturnWait: delays a batch for clients that are about to send their next request."""
 
 import asyncio
 from collections.abc import Callable
@@ -7,7 +7,7 @@ from .lanes.lane import Lane
 from .policy.window import TICK
 
 
-class Hold:
+class ReturnWait:
     """The timer of a delayed batch, which is released when it rings.
 
     A wait of less than a tick is none for a timer: the loop is kept turning until it is over, which
