@@ -150,7 +150,9 @@ class LayerPlan:
                 is_compiled = tree.wanted.compiler is not None
                 size = installed_size({n: pins[n] for n in names}, is_compiled=is_compiled)
             else:
-                members = tuple(member for name in names for member in known.get(name, ()))
+                if lacking := sorted(set(names) - known.keys()):
+                    raise tree.lacks(lacking[0])
+                members = tuple(member for name in names for member in known[name])
                 size = LayerTar(members).size
             yield PlannedLayer(
                 "packages", group, key, size, package_group.WHY[group], shown, members

@@ -117,11 +117,11 @@ def make_wheel():
     return write_wheel
 
 
-def write_wheel(folder, name, version, requires=(), files=(("here.py", "x = 1\n"),)):
+def write_wheel(folder, name, version, requires=(), files=(("here.py", "x = 1\n"),), info=None):
     """Write a small real wheel; the path of it."""
     folder.mkdir(exist_ok=True)
     stem = f"{name.replace('-', '_')}-{version}"
-    info = f"{stem}.dist-info"
+    info = info or f"{stem}.dist-info"
     metadata = f"Metadata-Version: 2.1\nName: {name}\nVersion: {version}\n"
     metadata += "".join(f"Requires-Dist: {text}\n" for text in requires)
     contents = dict(files) | {

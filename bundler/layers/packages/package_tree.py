@@ -21,10 +21,10 @@ from ....runtime import canonical, digest
 from ...errors import BuildError, ResolveError
 from ...progress import Progress
 from ...requirements.lock.lock import index_arguments
-from ...requirements.requirements import normalize
 from ...requirements.resolving import uv
 from ...requirements.target import PLATFORMS
 from ...requirements.wheels import collisions
+from ...requirements.wheels.listing import owner
 from ...store import Store
 from ...store.files import disk
 from .. import layer_cache
@@ -126,11 +126,7 @@ class PackageTree:
             BuildError: when a RECORD cannot be followed.
         """
         records = sorted(self.directory.glob("*.dist-info/RECORD"))
-        found = {}
-        for record in records:
-            name = normalize(record.parent.name.rsplit(".dist-info", 1)[0].split("-")[0])
-            found[name] = list(self._distribution(record))
-        return found
+        return {owner(record): list(self._distribution(record)) for record in records}
 
     def _distribution(self, record: Path) -> Iterator[Member]:
         rows = [row for row in _rows(record) if self._travels(row[0])]
@@ -180,10 +176,14 @@ class PackageTree:
         )
 
     def _missing(self, path: str) -> BuildError:
-        return BuildError(
-            f"{path!r} is named by a wheel's RECORD, and no such file is there.",
-            hint=f"Remove `{self.directory}`, then try again.",
-        )
+        return self._incomplete(f"{path!r} is named by a wheel's RECORD, and no such file is there")
+
+    def lacks(self, name: str) -> BuildError:
+        """The error of a distribution that the lock has, and of which no RECORD is there."""
+        return self._incomplete(f"`{name}` is locked, and no RECORD of it is there")
+
+    def _incomplete(self, what: str) -> BuildError:
+        return BuildError(f"{what}.", hint=f"Remove `{self.directory}`, then try again.")
 
 
 @dataclass(frozen=True, slots=True)

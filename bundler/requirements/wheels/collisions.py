@@ -1,4 +1,4 @@
-"""Collisions: refuses wheels that install one path with different content.
+"""Collisions: refuses wheels that install one path with different content, or as file and folder.
 
 Looked at twice: when a lock is made, by the RECORD of each of its wheels, and by a table of
 families for those that nobody could look into; when an environment is made, by what lies there.
@@ -11,9 +11,8 @@ from pathlib import Path
 from ...errors import ResolveError
 from .. import builds
 from ..lock.package import Package
-from ..requirements import normalize
 from ..resolving.accelerator import cuda_version
-from .listing import Listing, parse
+from .listing import Listing, owner, parse
 
 _PACKAGE = re.compile(r"[a-z0-9-]+")  # as asker; models and the author's lines are sentences
 _SCRIPT = re.compile(r"(?:\.\./)+")
@@ -42,7 +41,7 @@ def check_lock(packages: Sequence[Package], listings: Mapping[str, Listing] | No
     clashes = find(listings)
     named = {package.name: package for package in packages}
     for (one, two), paths in sorted(clashes.items()):
-        if weighty := [path for path in paths if not _JUNK.fullmatch(path)]:
+        if weighty := _weighty(paths):
             raise _refusal(weighty, [named[one], named[two]], packages)
     _check_families(packages, listings.keys())
     junk = sorted({path for paths in clashes.values() for path in paths})
@@ -52,20 +51,41 @@ def check_lock(packages: Sequence[Package], listings: Mapping[str, Listing] | No
 
 
 def find(listings: Mapping[str, Listing]) -> dict[tuple[str, str], list[str]]:
-    """Pairs of distributions -> the paths of which each brings another content."""
+    """Pairs of distributions -> the paths of which each brings another content.
+
+    A path that is a file in one and a folder in the other ends with a slash.
+    """
     owners: dict[str, tuple[str, str]] = {}
+    folders: dict[str, str] = {}
     clashes: dict[tuple[str, str], list[str]] = {}
     for name, listing in sorted(listings.items()):
         for path, content in listing.items():
             other, theirs = owners.setdefault(path, (name, content))
             if other != name and theirs != content:
                 clashes.setdefault((other, name), []).append(path)
+            _note_folders(path, name, folders)
+    for path in owners.keys() & folders.keys():
+        one, two = sorted((owners[path][0], folders[path]))
+        if one != two:
+            clashes.setdefault((one, two), []).append(f"{path}/")
     return {pair: sorted(paths, key=_weight) for pair, paths in clashes.items()}
 
 
-def _weight(path: str) -> tuple[bool, str]:
-    """Libraries first: what is told are the first few."""
-    return ".so" not in path, path
+def _note_folders(path: str, name: str, folders: dict[str, str]) -> None:
+    folder = path.rpartition("/")[0]
+    while folder and folder not in folders:
+        folders[folder] = name
+        folder = folder.rpartition("/")[0]
+
+
+def _weight(path: str) -> tuple[bool, bool, str]:
+    """What cannot be installed at all, then libraries: what is told are the first few."""
+    return not path.endswith("/"), ".so" not in path, path
+
+
+def _weighty(paths: Sequence[str]) -> list[str]:
+    """Those that no bundle can do with."""
+    return [path for path in paths if path.endswith("/") or not _JUNK.fullmatch(path)]
 
 
 def _check_families(packages: Sequence[Package], listed: Iterable[str]) -> None:
@@ -88,10 +108,16 @@ def _refusal(
         + (f" (asked for by {', '.join(package.via)})" if package.via else "")
         for package in claimants
     )
-    return ResolveError(
+    return ResolveError(_clash(paths, told), hint=_way_out(claimants, packages))
+
+
+def _clash(paths: Sequence[str], told: str) -> str:
+    if folders := [path[:-1] for path in paths if path.endswith("/")]:
+        both = f"Of two wheels, one brings {_files(folders)} as a file and the other as a folder"
+        return f"{both}: {told}. They cannot be installed together."
+    return (
         f"Two wheels bring {_files(paths)} with other content: {told}. Whichever is unpacked last "
-        "wins.",
-        hint=_way_out(claimants, packages),
+        "wins."
     )
 
 
@@ -124,12 +150,10 @@ def check_environment(site_packages: Path) -> None:
     Raises:
         ResolveError: naming both and the first of the files.
     """
-    found = {
-        normalize(record.parent.name.split("-")[0]): _installed(record)
-        for record in sorted(site_packages.glob("*.dist-info/RECORD"))
-    }
+    records = sorted(site_packages.glob("*.dist-info/RECORD"))
+    found = {owner(record): _installed(record) for record in records}
     for (one, two), paths in sorted(find(found).items()):
-        if weighty := [path for path in paths if not _JUNK.fullmatch(path)]:
+        if weighty := _weighty(paths):
             claimants = [Package(name, "", {}) for name in (one, two)]
             raise ResolveError(
                 f"{one} and {two} both own {len(weighty)} files with different content: "

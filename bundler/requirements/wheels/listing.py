@@ -17,6 +17,7 @@ from urllib.parse import unquote, urlsplit
 
 from ..index import Index
 from ..lock.package import Package
+from ..requirements import normalize
 from .remote_file import RemoteFile
 from .request import AT_ONCE
 
@@ -60,6 +61,11 @@ def parse(text: str) -> Listing:
     return {
         _placed(path): content for path, content, *_ in rows if content and not _SHARED.search(path)
     }
+
+
+def owner(record: Path) -> str:
+    """Normalized name of the distribution that a RECORD is of; some builders leave a `-` in it."""
+    return normalize(record.parent.name.removesuffix(".dist-info").rpartition("-")[0])
 
 
 def _placed(path: str) -> str:

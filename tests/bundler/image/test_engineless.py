@@ -211,6 +211,16 @@ def test_a_wheel_that_is_not_the_locked_one_never_gets_in(small, base, tmp_path)
         make(small, item, base, f"oci:{tmp_path / 'out'}")
 
 
+def test_a_package_of_which_nothing_is_unpacked_is_never_left_out(small, base, tmp_path):
+    item = small.build()
+    make(small, item, base, f"oci:{tmp_path / 'first'}")
+    (record,) = (small.store.root / "layers" / "packages").glob("*/click-1.0.dist-info/RECORD")
+    record.unlink()
+    with pytest.raises(BuildError, match="`click` is locked, and no RECORD of it is there") as said:
+        make(small, item, base, f"oci:{tmp_path / 'second'}")
+    assert f"Remove `{record.parent.parent}`" in said.value.hint
+
+
 def test_a_damaged_model_never_becomes_a_layer(small, base, tmp_path):
     item = small.build({"models/iris/model.bin": b"weights"})
     path = small.store.directory(item) / "models/iris/model.bin"

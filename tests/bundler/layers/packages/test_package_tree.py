@@ -100,6 +100,19 @@ def test_two_wheels_that_own_a_file_are_refused(unpack):
         unpack(files)
 
 
+def test_a_wheel_whose_folder_keeps_the_hyphen_of_its_name_is_known_by_it(
+    unpack, wheels, make_wheel
+):
+    """uv and pip take such wheels; an image without their files would fail at its first import."""
+    for name in ("acme-tools", "acme-rows"):
+        module = name.replace("-", "_")
+        files = [(f"{module}.py", ""), ("same.py", "x = 1\n")]
+        make_wheel(wheels, name, "1.0", files=files, info=f"{name}-1.0.dist-info")
+    tree = unpack({"acme_tools": [], "acme_rows": []})
+    assert tree.members().keys() == {"acme-tools", "acme-rows"}
+    assert "acme_tools.py" in paths(tree, "acme-tools")
+
+
 def test_a_record_that_cannot_be_followed_is_refused(unpack):
     """It leads out, names what is not there or no file, or is no text at all."""
     tree = unpack({"small": [("small.py", "x = 1\n")]})

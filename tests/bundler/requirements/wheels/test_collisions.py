@@ -46,6 +46,28 @@ def test_other_content_at_one_path_is_refused_with_the_names_the_path_and_a_way_
     assert "`exclude_packages: [one]` or `exclude_packages: [two]`" in caught.value.hint
 
 
+@pytest.mark.parametrize("path", ["x/data", "tests"])
+def test_a_file_where_another_wheel_has_a_folder_is_refused(path):
+    """Even where nobody imports it: no installer can unpack both."""
+    locked = [package("one", "asker"), package("two", "other")]
+    one, two = {path: "sha256=1", "a.so": "sha256=1"}, {f"{path}/b.py": "sha256=1"}
+    for listed in ({"one": one, "two": two}, {"one": two, "two": one}):
+        with pytest.raises(ResolveError) as caught:
+            check_lock(locked, listed)
+        assert str(caught.value) == (
+            f"Of two wheels, one brings `{path}` as a file and the other as a folder: one 1.0 "
+            "(asked for by asker) and two 1.0 (asked for by other). They cannot be installed "
+            "together."
+        )
+        assert "`exclude_packages: [one]` or `exclude_packages: [two]`" in caught.value.hint
+
+
+def test_folders_that_wheels_share_are_no_collision():
+    locked = [package("one", "x"), package("two", "x")]
+    listed = {"one": {"x/y/a.py": "sha256=1"}, "two": {"x/y/b.py": "sha256=1", "x/c": "sha256=1"}}
+    assert check_lock(locked, listed) == ""
+
+
 def test_nobody_is_told_to_leave_out_what_is_asked_for():
     """`exclude_packages` leaves out only what other packages bring along."""
     author = "python.requirements in the bundlefile"
@@ -74,6 +96,14 @@ def test_an_environment_with_differing_claims_on_one_file_is_refused(tmp_path):
     record(tmp_path, "one", ["lib/x.so,sha256=aa,1", "same.py,sha256=cc,1"])
     record(tmp_path, "two", ["lib/x.so,sha256=bb,1", "same.py,sha256=cc,1"])
     with pytest.raises(ResolveError, match=r"one and two both own 1 files.*`lib/x\.so`"):
+        check_environment(tmp_path)
+
+
+def test_distributions_are_told_apart_by_their_whole_names(tmp_path):
+    """Some builders leave a hyphen in the name of the folder."""
+    record(tmp_path, "acme-tools", ["lib/x.so,sha256=aa,1"])
+    record(tmp_path, "acme-rows", ["lib/x.so,sha256=bb,1"])
+    with pytest.raises(ResolveError, match="acme-rows and acme-tools both own"):
         check_environment(tmp_path)
 
 
