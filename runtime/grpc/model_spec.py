@@ -7,7 +7,7 @@ from typing import Any
 
 from ..dialects.catalog import Catalog
 from ..dialects.served import Served
-from ..dialects.v1 import contract
+from ..dialects.v1 import signature_def
 from ..dialects.v1.dialect import labeled
 from ..errors import InvalidInput
 from ..printable import printable
@@ -44,7 +44,7 @@ class ModelSpecs:
             UnknownModel: when there is no such model.
         """
         served, name = self.model(spec), spec.signature_name
-        if name in {"", contract.DEFAULT}:
+        if name in {"", signature_def.DEFAULT}:
             name = prefers if prefers in served.methods else served.method
         if name not in served.methods:
             known = ", ".join(f"`{each}`" for each in served.methods)
@@ -59,5 +59,5 @@ class ModelSpecs:
     def write(self, said: Any, asked: Any, served: Served) -> None:
         """Say in `said` what was meant by `asked`."""
         said.name = asked.name
-        said.signature_name = asked.signature_name or contract.DEFAULT
+        said.signature_name = asked.signature_name or signature_def.DEFAULT
         said.version.value = self.number(served)

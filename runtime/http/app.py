@@ -269,7 +269,7 @@ class Application:
     async def metrics_text(self) -> bytes:
         """All numbers of all workers."""
         # For a process of many gigabytes the kernel counts for a while.
-        memory = await asyncio.to_thread(self.metrics.roster.memory)
+        memory = await asyncio.to_thread(self.metrics.processes.memory)
         return self.metrics.text(memory)
 
 
@@ -295,5 +295,5 @@ def create_app(
     tracing = tracing or from_environment(plan.manifest.name, plan.manifest.version)
     application = Application(plan, metrics, access or NoAccessLog(), host, tracing)
     if links is not None:
-        application.fast_path.budget.pages.keep_little()
+        application.fast_path.budget.heap.keep_little()
     return application

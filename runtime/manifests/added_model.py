@@ -22,14 +22,14 @@ class AddedModel:
 
     directory  `model.json` and its files
     size       bytes of `model.json`
-    seat       where it counts; see `telemetry.seats`
+    slot       where it counts; see `telemetry.reserved_slots`
     """
 
     entry: ModelEntry
     directory: Path
     manifest: ModelManifest
     size: int = 0
-    seat: int = 0
+    slot: int = 0
 
     @property
     def alias(self) -> str:
@@ -53,7 +53,7 @@ class AddedModel:
     def to_json(self) -> dict[str, Any]:
         """For another process of the server, which may read it when the files have gone again."""
         return {
-            "entry": self.entry.to_json(), "directory": str(self.directory), "seat": self.seat,
+            "entry": self.entry.to_json(), "directory": str(self.directory), "slot": self.slot,
             "size": self.size, "manifest": self.manifest.to_json(),
         }  # fmt: skip
 
@@ -66,7 +66,7 @@ class AddedModel:
             Path(told["directory"]),
             ModelManifest.from_json(manifest),
             told["size"],
-            told["seat"],
+            told["slot"],
         )
 
     @classmethod

@@ -23,7 +23,7 @@ from ..frameworks.framework import Framework, Tunable
 from ..manifests.model_manifest import ModelManifest
 from ..manifests.tuning import Tuning
 from ..pickles.policy import Policy
-from . import batch_axis, likeness, unknown_level
+from . import batch_axis, row_kinds, unknown_level
 from .tuned import Tuned
 
 _NOT_SO = "The model says that loading it runs no code, which is not so."
@@ -148,7 +148,7 @@ class LoadedModel:
     def _unlike(self, method: str, batch: Any) -> str | None:
         """In what rows of any JSON, on which it failed, differ from those of its sample."""
         path = self._sample_path(method) if isinstance(batch, list) else None
-        return None if path is None else likeness.difference(batch, Samples.read(path).inputs)
+        return None if path is None else row_kinds.difference(batch, Samples.read(path).inputs)
 
 
 @cache

@@ -13,7 +13,7 @@ from ..manifests.signature import Signature
 from ..telemetry.metrics import Metrics, queue_name
 from ..telemetry.queue_metrics import QueueMetrics
 from .home import Home
-from .misfit import Misfit
+from .invalid_rows import InvalidRows
 from .presence import Presence
 
 
@@ -138,7 +138,7 @@ class Runner:
         """The answer for a batch of an author's own making, through the batcher.
 
         Raises:
-            Misfit: when it does not fit the signature.
+            InvalidRows: when it does not fit the signature.
         """
         method = method or self.manifest.default_method
         batch = self._fit(batch, method)
@@ -171,4 +171,4 @@ class Runner:
         try:
             return table.fit(inputs, batch, nan_as_null=True)
         except InvalidInput as error:
-            raise Misfit(self.alias, method, batch, error.detail) from error
+            raise InvalidRows(self.alias, method, batch, error.detail) from error

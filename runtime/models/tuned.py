@@ -14,7 +14,7 @@ from ..errors import InvalidModel, in_short
 from ..manifests.model_manifest import ModelManifest
 from ..manifests.signature import Side
 from ..manifests.tuning import Tuning
-from .ladder import Ladder, repeated
+from .size_buckets import SizeBuckets, repeated
 
 log = logging.getLogger(__name__)
 
@@ -29,13 +29,13 @@ class Tuned:
         self._tuning = tuning
         # CUDA graphs are recorded shape by shape; other code takes any number of rows.
         is_fixed = tuning.compile == "reduce-overhead"
-        self._ladder = Ladder(tuning.rows) if is_fixed else None
+        self._buckets = SizeBuckets(tuning.rows) if is_fixed else None
 
     def call(self, method: str, function: Callable[[Any], Any], batch: Any) -> Any:
         """What `function` answers for `batch`, as `method` answered when it was saved."""
         signature = self._methods[method]
-        if self._ladder is not None and signature.batchable:
-            answer = self._ladder.call(function, batch)
+        if self._buckets is not None and signature.batchable:
+            answer = self._buckets.call(function, batch)
         else:
             answer = function(batch)
         return as_signed(signature.outputs, answer)
@@ -68,7 +68,7 @@ class Tuned:
     def _sizes(self, method: str, given: int) -> tuple[int, ...]:
         if not self._methods[method].batchable:
             return (given,)
-        return self._ladder.rungs if self._ladder else (1, max(given, _MANY))
+        return self._buckets.sizes if self._buckets else (1, max(given, _MANY))
 
 
 def as_signed(side: Side, answer: Any) -> Any:

@@ -283,7 +283,7 @@ class Serving:
     def joined(self, slot: ProcessSlot) -> None:
         """Have its memory stand in the metrics."""
         if slot.child is not None:
-            self.metrics.roster.enter(slot.child.pid, **slot.labels)
+            self.metrics.processes.enter(slot.child.pid, **slot.labels)
         if isinstance(slot, FrontSlot):
             self._open_up(slot.crew)
 
@@ -299,7 +299,7 @@ class Serving:
 
     def reaped(self, pid: int) -> None:
         """It has no memory any more."""
-        self.metrics.roster.leave(pid)
+        self.metrics.processes.leave(pid)
 
     def left(self, slot: FrontSlot) -> None:
         """What it had counted as going on has ended."""
@@ -351,8 +351,8 @@ def _grpc_management(application: "Application", port: ManagementPort) -> "GrpcM
     from ..grpc.services.management import Management as Calls
     from ..http.bearer import Bearer
 
-    roster = application.metrics.roster
-    return Calls(Management(application.catalog, lambda: roster), Bearer(port.token))
+    processes = application.metrics.processes
+    return Calls(Management(application.catalog, lambda: processes), Bearer(port.token))
 
 
 def _management_front(

@@ -86,7 +86,7 @@ class Start:
         metrics = Metrics.of(self.plan, rows + 1, replicas, rules=rules)
         metrics.counters.take(rows)
         labels = {"model": "", "worker": str(rows), "replica": ""}
-        metrics.roster.enter(os.getpid(), role="supervisor", **labels)
+        metrics.processes.enter(os.getpid(), role="supervisor", **labels)
         managed = ManagementPort.open(self.plan.settings.management, is_shared=shared)
         address = self.address.bound(listener)
         site = Site(address, listener, handover, self.began, grpc, managed)

@@ -10,11 +10,11 @@ from math import inf
 from typing import Any
 
 from ..errors import InvalidInput
-from ..models.misfit import Misfit
+from ..models.invalid_rows import InvalidRows
 from .contract.answer import arrayed
 from .model_handle import Models, straight, using
+from .start_throttle import StartThrottle
 from .threads import ThreadJob, Threads, escaped
-from .turnstile import Turnstile
 
 Arguments = dict[str, Any]
 _END = object()
@@ -24,20 +24,20 @@ _ORDINARY = (Exception, asyncio.CancelledError, GeneratorExit)
 class AsyncCall:
     """An async method, run on the event loop."""
 
-    def __init__(self, method: Callable[..., Any], models: Models, turnstile: Turnstile) -> None:
+    def __init__(self, method: Callable[..., Any], models: Models, throttle: StartThrottle) -> None:
         self._method = method
         self._models = models
-        self._turnstile = turnstile
+        self._throttle = throttle
 
     async def __call__(self, arguments: Arguments, deadline: float) -> Any:  # noqa: ARG002
         """The method's result. A call that is cancelled before its turn never runs."""
-        await self._turnstile.enter()
+        await self._throttle.enter()
         with using(self._models):
             return await _come(await _contained(self._method(**arguments)))
 
     async def stream(self, arguments: Arguments) -> AsyncGenerator[Any, None]:
         """The items of an async generator, which is closed when the client disconnects."""
-        await self._turnstile.enter()
+        await self._throttle.enter()
         with using(self._models):
             items = await _come(self._method(**arguments))
         async with aclosing(_followed(items)) as parts:
@@ -124,7 +124,7 @@ class BatchCall:
                     # The thread's context travels with the coroutine.
                     work = _contained(answer)
                     answer = asyncio.run_coroutine_threadsafe(work, self._models.loop).result()
-        except Misfit as error:
+        except InvalidRows as error:
             told = blamed(error, {"instances": batch})
             if told is None:
                 raise
@@ -138,7 +138,7 @@ def blamed(error: Exception, given: Mapping[str, Any]) -> InvalidInput | None:
     An annotation such as `DataFrame` admits any columns; that some are missing only the model
     knows. `given` are the values of the request by their places in the body.
     """
-    if not isinstance(error, Misfit):
+    if not isinstance(error, InvalidRows):
         return None
     place = next((name for name, value in given.items() if value is error.batch), None)
     if place is None:

@@ -34,8 +34,8 @@ from .model_handle import Models, using
 from .service_call import AsyncCall, BatchCall, ThreadCall
 from .service_class import ServiceClass, forget, one_line, where
 from .service_operation import BatchOperation, MethodOperation
+from .start_throttle import StartThrottle
 from .threads import Threads
-from .turnstile import Turnstile
 
 log = logging.getLogger(__name__)
 
@@ -62,7 +62,7 @@ class ServiceHost:
         self._batching = batching
         self._batchers: list[Batcher] = []
         self._threads = Threads(THREADS, settings.timeout, self._is_idle)
-        self._turnstile = Turnstile()
+        self._throttle = StartThrottle()
         self._instance: Any = None
         self._models = Models({})
 
@@ -101,7 +101,7 @@ class ServiceHost:
         method = getattr(self._instance, route.method)
         if not contract.batchable:
             call = (
-                AsyncCall(method, self._models, self._turnstile)
+                AsyncCall(method, self._models, self._throttle)
                 if contract.is_async
                 else ThreadCall(method, self._models, self._threads)
             )

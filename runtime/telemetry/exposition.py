@@ -4,7 +4,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from . import seats
+from . import reserved_slots
 from .counters import Counters, Family
 
 Labels = Mapping[str, str]
@@ -20,7 +20,7 @@ class Fact:
 
 
 class Exposition:
-    """One reading of the counters, with facts beside them; `names` are of `Seats`."""
+    """One reading of the counters, with facts beside them; `names` are of `ReservedSlots`."""
 
     def __init__(
         self, counters: Counters, facts: Iterable[Fact], names: Mapping[str, str] | None = None
@@ -65,7 +65,7 @@ class Exposition:
         names = (*family.labels, "worker") if family.is_by_worker else family.labels
         shown = kinds[family.kind](family.name, family.help, labels=names)
         for labels in family.series:
-            for named in seats.shown(labels, self._names):
+            for named in reserved_slots.shown(labels, self._names):
                 self._series(shown, family, labels, named)
         return shown
 

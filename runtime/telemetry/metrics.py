@@ -8,16 +8,16 @@ from ..version import __version__
 from .counters import Counters
 from .exposition import Exposition, Fact
 from .families import LAGS, OTHER, REWARDS, SECONDS, TOPOLOGIES, families
+from .process_list import Labels, ProcessList
 from .queue_metrics import QueueMetrics
-from .roster import Labels, Roster
-from .seats import MOST, Seats
+from .reserved_slots import MOST, ReservedSlots
 
 if TYPE_CHECKING:
     from ..manifests.added_model import AddedModel
     from ..plan import Plan
 
 Memory = Sequence[tuple[Labels, int, int]]
-"""What `Roster.memory` says."""
+"""What `ProcessList.memory` says."""
 
 
 class Metrics:
@@ -41,11 +41,11 @@ class Metrics:
         *,
         rules: Iterable[str] = (),
     ) -> None:
-        self.seats = Seats()
+        self.reserved = ReservedSlots()
         listed = families(routes, queues, models, replicas, rules)
         self._families = {family.name: family for family in listed}
         self.counters = Counters(tuple(self._families.values()), workers)
-        self.roster = Roster()
+        self.processes = ProcessList()
         python = platform.python_version()
         self.build = {"version": __version__, "python": python, "bundle": "", "bundle_version": ""}
         requests = self._families["bundle_requests_total"]
@@ -67,14 +67,14 @@ class Metrics:
     ) -> "Metrics":
         """Room for everything that a server of `plan` counts, in memory that forks share."""
         may_come = plan.settings.registration == "store" and plan.manifest.service is None
-        seats = Seats(MOST if may_come else 0)
+        reserved = ReservedSlots(MOST if may_come else 0)
         known = plan.models.items()
         queues = [queue_name(alias, method) for alias, model in known for method in model.methods]
         queues += [route.path for route in plan.routes if route.model is None]
         routes = (route.path for route in plan.routes)
-        models = (*plan.models, *seats.models)
-        metrics = cls(routes, (*queues, *seats.queues), models, workers, replicas, rules=rules)
-        metrics.seats = seats
+        models = (*plan.models, *reserved.models)
+        metrics = cls(routes, (*queues, *reserved.queues), models, workers, replicas, rules=rules)
+        metrics.reserved = reserved
         metrics.build |= {
             "bundle": plan.manifest.name,
             "bundle_version": plan.manifest.version or "",
@@ -110,7 +110,7 @@ class Metrics:
 
     def loaded(self, model: str, seconds: float) -> None:
         """A model was loaded."""
-        place = self.seats.place(model)
+        place = self.reserved.place(model)
         self.counters.set(self._slot("bundle_model_load_seconds", place), seconds)
 
     def ready(self, is_ready: bool) -> None:
@@ -128,7 +128,7 @@ class Metrics:
 
     def model_died(self, model: str, cause: str) -> None:
         """A process of a model has died and will be replaced; see `families.CAUSES`."""
-        place = self.seats.place(model)
+        place = self.reserved.place(model)
         self.counters.add(self._slot("bundle_model_restarts_total", place, cause))
 
     def service_died(self, worker: int) -> None:
@@ -139,7 +139,7 @@ class Metrics:
     def rewarded(self, model: str, reward: float) -> None:
         """A client has told later what an answer of the model was worth."""
         family = self._families["bundle_feedback_reward"]
-        place = self.seats.place(model)
+        place = self.reserved.place(model)
         slot = self.counters.slot(family, place if (place,) in family.series else OTHER)
         self.counters.observe(slot, REWARDS, reward)
 
@@ -155,22 +155,22 @@ class Metrics:
 
     def queue(self, name: str) -> "QueueMetrics":
         """What the batcher called `name` reports to."""
-        return QueueMetrics(self._families, self.counters, self.seats.place(name))
+        return QueueMetrics(self._families, self.counters, self.reserved.place(name))
 
     def welcome(self, added: "AddedModel") -> None:
-        """A model has come, and counts in its seat."""
+        """A model has come, and counts in its slot."""
         queues = [queue_name(added.alias, method) for method in added.manifest.methods]
-        self.seats.take(added.seat, added.alias, queues)
+        self.reserved.take(added.slot, added.alias, queues)
 
     def farewell(self, alias: str, *, clear: bool = False) -> None:
         """It has gone; `clear` what it has counted, once no process counts for it any more."""
-        places = self.seats.leave(alias)
+        places = self.reserved.leave(alias)
         if clear:
             self.counters.clear(frozenset(places))
 
     def text(self, memory: Memory = ()) -> bytes:
-        """All numbers of all workers, in Prometheus' text format; `memory` is the roster's."""
-        return Exposition(self.counters, self._facts(memory), self.seats.names).text()
+        """All numbers of all workers, in Prometheus' text format; see `ProcessList.memory`."""
+        return Exposition(self.counters, self._facts(memory), self.reserved.names).text()
 
     def _facts(self, memory: Memory) -> list[Fact]:
         resident = [(labels, float(held)) for labels, held, _ in memory]

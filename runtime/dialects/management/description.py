@@ -13,7 +13,7 @@ from ... import proc
 from ..served import Served
 
 Process = tuple[int, Mapping[str, str]]
-"""A process' number and labels; `telemetry.roster` knows them."""
+"""A process' number and labels; `telemetry.process_list` knows them."""
 
 _STATUS = {
     "loaded": "READY",

@@ -14,7 +14,7 @@ from ..explainer import explainer
 from ..inquiry import Inquiry
 from ..reply import Reply
 from ..served import Served
-from . import contract, status
+from . import signature_def, status
 from .cloud_event import CloudEvent
 from .openapi import paths
 from .predict import Predict
@@ -90,7 +90,7 @@ class V1:
             for method in served.methods
         }
         version = str(self._catalog.number(served))
-        return Reply.json(contract.metadata(served.name, version, methods))
+        return Reply.json(signature_def.metadata(served.name, version, methods))
 
     async def _status(self, inquiry: Inquiry) -> Reply:
         served = self._found(inquiry)

@@ -9,7 +9,7 @@ from ...manifests.signature import Side, Signature
 from ..catalog import Catalog
 from ..paths import operation
 from ..served import Served
-from .contract import DEFAULT
+from .signature_def import DEFAULT
 
 Json = dict[str, Any]
 

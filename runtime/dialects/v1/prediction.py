@@ -21,8 +21,8 @@ from ..catalog import Catalog
 from ..inquiry import Inquiry
 from ..reply import Reply
 from ..served import Served
-from . import examples, rows, speech
-from .contract import DEFAULT
+from . import examples, nan_json, rows
+from .signature_def import DEFAULT
 
 _JSON_ALL_THE_SAME = frozenset(
     {"application/x-www-form-urlencoded", "application/octet-stream", "text/plain"}
@@ -83,7 +83,7 @@ class Wording:
         Raises:
             PredictionFailed: for what has no JSON.
         """
-        return Reply(speech.dumps(partial(self._told, output), nan_as_null=self._is_null))
+        return Reply(nan_json.dumps(partial(self._told, output), nan_as_null=self._is_null))
 
     async def said(self, output: Any, deadline: float) -> Reply:
         """As `reply`, by another process where it is much.
@@ -95,7 +95,7 @@ class Wording:
         said = await work.write(self.served, deadline, "v1", given, output)
         return self.reply(output) if said is None else said
 
-    def _told(self, output: Any, say: speech.Speech) -> Any:
+    def _told(self, output: Any, say: nan_json.EncodeRows) -> Any:
         outputs = self._question.outputs
         if self._key in _RESULTS:
             return {"results": say(_RESULTS[self._key](outputs, output))}
@@ -144,7 +144,7 @@ class PredictionReader:
             batch = self._numbers(asked.body)
             if batch is not None:
                 return _Question(self._method("", form.prefers), batch, "predictions")
-        body, has_tokens = speech.loads(asked.body)
+        body, has_tokens = nan_json.loads(asked.body)
         if type(body) is not dict:
             raise InvalidInput("The body is not an object with `instances` or `inputs`.")
         served = self._method(body.get("signature_name", ""), form.prefers)

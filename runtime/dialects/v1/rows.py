@@ -13,7 +13,7 @@ from ...data.rows.fragments import Fragments
 from ...data.rows.predictions import columns, to_instances
 from ...errors import InvalidInput
 from ...manifests.signature import Field, Side
-from .speech import Speech
+from .nan_json import EncodeRows
 
 _B64 = "b64"
 _BYTES = "_bytes"
@@ -105,7 +105,7 @@ def _text(value: Any) -> Any:
         raise InvalidInput('Expected UTF-8 text as {"b64": "..."}.') from error
 
 
-def to_rows(side: Side, output: Any, speech: Speech) -> Any:
+def to_rows(side: Side, output: Any, encode_rows: EncodeRows) -> Any:
     """What `"predictions"` says: a value a row, or an object a row where there are several outputs.
 
     Raises:
@@ -113,17 +113,17 @@ def to_rows(side: Side, output: Any, speech: Speech) -> Any:
     """
     parts = named(side, output)
     if len(parts) == 1:
-        return speech(next(iter(parts.values())))
-    return speech(parts)
+        return encode_rows(next(iter(parts.values())))
+    return encode_rows(parts)
 
 
-def to_columns(side: Side, output: Any, speech: Speech) -> Any:
+def to_columns(side: Side, output: Any, encode_rows: EncodeRows) -> Any:
     """What `"outputs"` says: a tensor, or an object with one for each of several outputs.
 
     Raises:
         PredictionFailed: for what has no JSON.
     """
-    said = {name: speech(part) for name, part in named(side, output).items()}
+    said = {name: encode_rows(part) for name, part in named(side, output).items()}
     return next(iter(said.values())) if len(said) == 1 else said
 
 

@@ -8,7 +8,7 @@ from typing import Any
 from ...errors import InvalidModel
 from ...manifests.tuning import Compile
 
-_SHAPES = 64  # programs of one method: a ladder has fewer rungs
+_SHAPES = 64  # programs of one method; there are fewer sizes of batches
 
 
 class Compiler:

@@ -14,7 +14,7 @@ from ...dialects.catalog import Catalog
 from ...dialects.inquiry import Inquiry
 from ...dialects.tensors.batch import to_batch
 from ...dialects.tensors.output import from_output
-from ...dialects.v1 import contract, status
+from ...dialects.v1 import signature_def, status
 from ...errors import InvalidInput, NotSupported
 from ...manifests.signature import Side
 from ...printable import printable
@@ -76,7 +76,7 @@ class Prediction:
             method: self._catalog.find(served.name, served.version, method=method).signature
             for method in served.methods
         }
-        told = contract.metadata(served.name, served.version, methods)
+        told = signature_def.metadata(served.name, served.version, methods)
         signatures = json_format.Parse(
             orjson.dumps(told["metadata"][_SIGNATURE_DEF]),
             self._messages["tensorflow.serving.SignatureDefMap"](),

@@ -10,9 +10,10 @@ from uvicorn.config import Config
 from uvicorn.server import ServerState
 
 from ...errors import ClientGone, Overloaded
+from ..connection.pipeline_flow import MOST_WAITING
 from ..connection.protocol import LimitedProtocol
 from ..request.body import beyond
-from ..request.own_lines import NOTHING, OwnLines
+from ..request.identity import NOTHING, Identity
 from .fast_request import FastRequest
 from .large_body import LargeBody
 from .pipeline import Pipeline
@@ -26,7 +27,6 @@ if TYPE_CHECKING:
 _END = b"\r\n\r\n"
 _BLANK = (b"\r", b"\n")
 _MUCH = 1 << 12  # bytes behind a head that are kept from the parser until that is understood
-MOST_WAITING = 32  # requests of one connection; then it is not read from until they are answered
 
 
 class FastProtocol(LimitedProtocol):
@@ -128,7 +128,7 @@ class FastProtocol(LimitedProtocol):
         """Whether the body may be in memory."""
         return self._budget.used + head.length <= self._budget.limit
 
-    def _take(self, head: PlainHead, body: bytes, own: OwnLines) -> None:
+    def _take(self, head: PlainHead, body: bytes, own: Identity) -> None:
         """A request has come whole."""
         self._budget.used += head.length
         if self._deadline is not None:
@@ -240,8 +240,12 @@ class FastProtocol(LimitedProtocol):
     def resume_writing(self) -> None:
         """It reads again."""
         super().resume_writing()
+        self._read_on()
+
+    def _read_on(self) -> None:
+        """Read what comes next, unless the client does not read, or many of its requests wait."""
         if len(self._pipeline.waiting) < MOST_WAITING:
-            self.flow.resume_reading()
+            super()._read_on()
 
     def give_up(self) -> None:
         """Answer what is still open: the server ends."""

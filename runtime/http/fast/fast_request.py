@@ -9,7 +9,7 @@ from ...errors import RequestError
 if TYPE_CHECKING:
     from ...dialects.question import Question
     from ...telemetry.trace_context import TraceContext
-    from ..request.own_lines import OwnLines
+    from ..request.identity import Identity
     from .pipeline import Pipeline
     from .plain_head import PlainHead
     from .queued_reply import QueuedReply
@@ -44,7 +44,7 @@ class FastRequest(Request):
     question: "Question"
 
     def __init__(
-        self, pipeline: "Pipeline[FastRequest]", head: "PlainHead", body: bytes, own: "OwnLines"
+        self, pipeline: "Pipeline[FastRequest]", head: "PlainHead", body: bytes, own: "Identity"
     ) -> None:
         began = time.monotonic()
         super().__init__(None, 0, head.length, began + head.seconds, head.priority, head.client)

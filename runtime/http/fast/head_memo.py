@@ -6,7 +6,7 @@ from dataclasses import replace
 from ...manifests.settings import LimitSettings
 from ...telemetry.trace_context import TraceContext
 from ..request.headers import given_id
-from ..request.own_lines import NOTHING, PARENT, OwnLines
+from ..request.identity import NOTHING, PARENT, Identity
 from .plain_head import Headers, PlainHead
 
 MOST = 1024  # heads
@@ -50,7 +50,7 @@ class HeadMemo:
         """How many heads are known."""
         return len(self._known)
 
-    def find(self, raw: bytes) -> tuple[PlainHead | None, OwnLines]:
+    def find(self, raw: bytes) -> tuple[PlainHead | None, Identity]:
         """As `get`, for a head with lines of its own; and what is in them."""
         if len(raw) > self._largest:
             return None, NOTHING
@@ -82,8 +82,8 @@ class HeadMemo:
         self._known[rest] = replace(plain, own=NOTHING)
 
 
-def _own(raw: bytes) -> OwnLines:
-    """What `OwnLines.of` says where the parser has read the head."""
+def _own(raw: bytes) -> Identity:
+    """What `Identity.of` says where the parser has read the head."""
     request_id: bytes | None = None
     parents: list[bytes] = []
     states: list[bytes] = []
@@ -94,7 +94,7 @@ def _own(raw: bytes) -> OwnLines:
         else:
             (parents if kind == PARENT else states).append(value.strip(b" "))
     trace = TraceContext.parse(parents[0], b",".join(states)) if len(parents) == 1 else None
-    return OwnLines(given_id(request_id) if request_id is not None else None, trace)
+    return Identity(given_id(request_id) if request_id is not None else None, trace)
 
 
 def _is_read_alike(raw: bytes, target: bytes, headers: Headers) -> bool:

@@ -1,7 +1,7 @@
 """LargeBody: receives large bodies of numbers into memory that is reused.
 
 In pieces they would be copied three times on their way to a batch, and what is really large would
-be written to fresh pages, which the kernel has to clear (see `SparePages`). The memory that holds
+be written to fresh pages, which the kernel has to clear (see `HeapTrim`). The memory that holds
 bodies here is kept, a little of it, for others.
 """
 

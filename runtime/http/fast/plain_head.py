@@ -9,7 +9,7 @@ from ...errors import RequestError
 from ...manifests.settings import ServeSettings
 from ..request import timing
 from ..request.headers import content_coding, content_type, is_plain, seconds_allowed
-from ..request.own_lines import OwnLines
+from ..request.identity import Identity
 from ..request.queue_headers import QueueHeaders
 from .large_body import LARGE
 from .request_tracker import RequestTracker
@@ -82,7 +82,7 @@ class PlainHead:
     content_type: str
     is_json: bool
     accept: str
-    own: OwnLines
+    own: Identity
     is_last: bool
     priority: int
     client: Hashable
@@ -137,7 +137,7 @@ class HeadReader:
             content_type=kind,
             is_json=is_json(kind),
             accept=accept,
-            own=OwnLines.of(said, headers),
+            own=Identity.of(said, headers),
             is_last=is_last,
             priority=priority,
             client=self._queue_headers.client(said, None),

@@ -2,7 +2,7 @@
 
 from ...errors import BadPayload, ClientGone, Overloaded, PayloadTooLarge
 from .exchange import Receive
-from .spare_pages import SparePages
+from .heap_trim import HeapTrim
 
 _LARGE = 1 << 17  # bytes of a body that leaves something behind
 
@@ -13,7 +13,7 @@ class Budget:
     def __init__(self, limit: int) -> None:
         self.limit = limit
         self.used = 0
-        self.pages = SparePages()
+        self.heap = HeapTrim()
 
     def take(self, amount: int) -> None:
         """Claim `amount` bytes.
@@ -29,7 +29,7 @@ class Budget:
         """Give `amount` bytes back."""
         self.used -= amount
         if amount >= _LARGE:
-            self.pages.return_soon()
+            self.heap.return_soon()
 
 
 class Body:

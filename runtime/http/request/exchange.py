@@ -13,7 +13,7 @@ from ...errors import RequestError
 from ...printable import printable
 from ...telemetry.trace_context import TraceContext
 from .headers import CODING, content_coding
-from .own_lines import OwnLines
+from .identity import Identity
 
 if TYPE_CHECKING:
     from ...batching.request import Request
@@ -63,7 +63,7 @@ class Exchange:
         coding = content_coding(self.headers, scope["headers"])
         if coding is not None:
             self.headers[CODING] = coding
-        own = OwnLines.of(self.headers, scope["headers"])
+        own = Identity.of(self.headers, scope["headers"])
         self.id = own.id or secrets.token_hex(8).encode()
         self.trace: TraceContext | None = own.trace
         self.method: str = scope["method"]

@@ -18,7 +18,7 @@ from ...manifests.added_model import AddedModel
 from ...models.state import NO_STORE
 from ...plan import Plan
 from ...telemetry.metrics import Metrics
-from ...telemetry.seats import METHODS
+from ...telemetry.reserved_slots import METHODS
 from ..crew.control import Event
 from ..crew.crew import FrontSlot
 from .model_status import ModelStatus
@@ -157,9 +157,9 @@ class Registrar:
             shutil.rmtree(added.directory, ignore_errors=True)
             raise
         plan = self._owner.plan
-        seat = self._owner.metrics.seats.free()
-        assert seat is not None
-        return replace(added.called(plan.models.keys()), seat=seat)
+        slot = self._owner.metrics.reserved.free()
+        assert slot is not None
+        return replace(added.called(plan.models.keys()), slot=slot)
 
     def _check(self, added: AddedModel, arrival: Arrival) -> None:
         plan, entry = self._owner.plan, added.entry
@@ -179,7 +179,7 @@ class Registrar:
             raise RegistrationRefused(
                 "refused", f"it needs {listed}, which the server has not installed"
             )
-        if self._owner.metrics.seats.free() is None:
+        if self._owner.metrics.reserved.free() is None:
             raise RegistrationRefused(
                 "busy", "there are as many models from outside as there may be"
             )

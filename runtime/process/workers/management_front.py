@@ -19,8 +19,8 @@ class ManagementFront:
 
     def __init__(self, application: Application, port: ManagementPort) -> None:
         shared = application.fast_path.shared
-        roster = application.metrics.roster
-        dialect = Management(application.catalog, lambda: roster)
+        processes = application.metrics.processes
+        dialect = Management(application.catalog, lambda: processes)
         site = KeyedSite(dialect, shared, application.access, port.token)
         readiness = application.readiness
         self._protocol = limited(shared, lambda: readiness.closes_connections)

@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from modelbundle.runtime.dialects.v1 import speech
+from modelbundle.runtime.dialects.v1 import nan_json
 from modelbundle.runtime.errors import BadPayload
 from modelbundle.runtime.manifests.bundle_manifest import BundleManifest
 
@@ -390,4 +390,4 @@ def test_a_label_is_a_version(versions):
 def test_a_string_without_an_end_is_looked_for_once():
     """Tried from each of its quotes, a body of 60 KB would keep the loop for a minute."""
     with pytest.raises(BadPayload):
-        speech.loads(b"NaN" + b'"\\' * 2_000_000)
+        nan_json.loads(b"NaN" + b'"\\' * 2_000_000)

@@ -138,8 +138,10 @@ def test_counters_of_all_workers_never_go_back():
 
 def test_memory_is_that_of_the_processes_in_the_roster():
     metrics = Metrics([], [], ["iris"])
-    metrics.roster.enter(os.getpid(), role="model", model="iris", worker="0", replica="1")
-    family = parsed(metrics, memory=metrics.roster.memory())["bundle_process_resident_memory_bytes"]
+    metrics.processes.enter(os.getpid(), role="model", model="iris", worker="0", replica="1")
+    family = parsed(metrics, memory=metrics.processes.memory())[
+        "bundle_process_resident_memory_bytes"
+    ]
     (sample,) = family.samples
     assert sample.labels == {"role": "model", "model": "iris", "worker": "0", "replica": "1"}
     assert sample.value > 10 << 20

@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 
 from modelbundle.runtime.http.fast.head_memo import LARGEST, MOST, HeadMemo
 from modelbundle.runtime.http.fast.plain_head import PlainHead
-from modelbundle.runtime.http.request.own_lines import NOTHING, OwnLines
+from modelbundle.runtime.http.request.identity import NOTHING, Identity
 from modelbundle.runtime.manifests.settings import LimitSettings
 from modelbundle.runtime.telemetry.trace_context import TraceContext
 
@@ -114,12 +114,12 @@ def test_what_names_one_request_does_not_keep_its_head_from_being_known():
     assert memo.get(RAW) == PLAIN
     assert memo.find(TRACED) == (
         PLAIN,
-        OwnLines(b"a.1", TraceContext(b"4bf9" * 8, b"00f0" * 4, b"01")),
+        Identity(b"a.1", TraceContext(b"4bf9" * 8, b"00f0" * 4, b"01")),
     )
     assert memo.find(RAW + b"\r\nb3: 1-2-3") == (PLAIN, NOTHING)
     assert memo.find(RAW + b"\r\nx-request-id:one\r\nx-request-id: two") == (
         PLAIN,
-        OwnLines(b"two", None),
+        Identity(b"two", None),
     )
     assert memo.find(RAW + b"\r\nx-request-id: one\r\nx-request-id: <>") == (PLAIN, NOTHING)
 
@@ -145,7 +145,7 @@ def test_what_a_known_head_says_of_one_request_is_what_the_parser_says(lines):
     headers = [*HEADERS, *lines]
     head, own = memo.find(RAW + b"".join(b"\r\n%b: %b" % line for line in lines))
     assert head == PLAIN
-    assert own == OwnLines.of(dict(headers), headers)
+    assert own == Identity.of(dict(headers), headers)
 
 
 @pytest.mark.parametrize("line", [b"traceparent : x", b"traceparent: x y", b"x-request-id: x y"])

@@ -1,4 +1,4 @@
-"""SparePages: gives memory of large bodies back to the system."""
+"""HeapTrim: gives memory of large bodies back to the system."""
 
 import asyncio
 import ctypes
@@ -10,7 +10,7 @@ _MOST = 1 << 24  # bytes that are kept until they are returned together
 _AFTER = 1.0  # seconds; many bodies that end together are one occasion
 
 
-class SparePages:
+class HeapTrim:
     """Returns what the allocator keeps for later to the system, once in a while.
 
     Bodies come in thousands of pieces, between which other things lie: without being told to, the

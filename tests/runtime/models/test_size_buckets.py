@@ -5,24 +5,24 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from modelbundle.runtime.models.ladder import Ladder, repeated
+from modelbundle.runtime.models.size_buckets import SizeBuckets, repeated
 
 
 @given(most=st.integers(1, 300), rows=st.integers(1, 400))
 def test_every_batch_up_to_the_largest_has_a_rung_less_than_twice_its_size(most, rows):
-    rung = Ladder(most).rung(rows)
-    assert rung >= rows
+    size = SizeBuckets(most).size(rows)
+    assert size >= rows
     if rows > most:
-        assert rung == rows
+        assert size == rows
     else:
-        assert rung <= most
-        assert rung < 2 * rows or rung == 1
+        assert size <= most
+        assert size < 2 * rows or size == 1
 
 
 def test_rungs_are_powers_of_two_and_the_largest_batch():
-    assert Ladder(1).rungs == (1,)
-    assert Ladder(8).rungs == (1, 2, 4, 8)
-    assert Ladder(12).rungs == (1, 2, 4, 8, 12)
+    assert SizeBuckets(1).sizes == (1,)
+    assert SizeBuckets(8).sizes == (1, 2, 4, 8)
+    assert SizeBuckets(12).sizes == (1, 2, 4, 8, 12)
 
 
 @given(rows=st.integers(1, 40), most=st.integers(1, 32))
@@ -34,9 +34,9 @@ def test_rows_are_answered_as_without_a_ladder(rows, most):
         return batch * 2
 
     batch = np.arange(rows * 3.0).reshape(rows, 3)
-    ladder = Ladder(most)
-    assert np.array_equal(ladder.call(double, batch), batch * 2)
-    assert seen == [ladder.rung(rows)]
+    buckets = SizeBuckets(most)
+    assert np.array_equal(buckets.call(double, batch), batch * 2)
+    assert seen == [buckets.size(rows)]
 
 
 @pytest.mark.parametrize(
@@ -44,8 +44,8 @@ def test_rows_are_answered_as_without_a_ladder(rows, most):
 )
 def test_every_layout_is_filled_with_its_last_row(batch):
     filled = repeated(batch, 5)
-    ladder = Ladder(8)
-    answer = ladder.call(lambda rows: rows, batch)
+    buckets = SizeBuckets(8)
+    answer = buckets.call(lambda rows: rows, batch)
     if isinstance(batch, dict):
         assert filled["a"].tolist() == [0, 1, 2, 2, 2]
         assert answer["b"].shape == (3, 2)
@@ -55,4 +55,4 @@ def test_every_layout_is_filled_with_its_last_row(batch):
 
 
 def test_no_rows_are_no_reason_to_ask_for_more():
-    assert Ladder(4).call(len, np.ones((0, 2))) == 0
+    assert SizeBuckets(4).call(len, np.ones((0, 2))) == 0

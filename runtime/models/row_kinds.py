@@ -1,4 +1,4 @@
-"""Likeness: how rows of any JSON differ in kind from those of the sample.
+"""Row kinds: how rows of any JSON differ in kind from those of the sample.
 
 What a function takes is not known beforehand, so it gets everything. Where it fails, the first
 difference in kind from the rows that it has answered is what its client should know.

@@ -1,4 +1,4 @@
-"""OwnLines: headers that differ from request to request: its id and its trace."""
+"""Identity: headers that differ from request to request: its id and its trace."""
 
 from collections.abc import Mapping, Sequence
 from typing import NamedTuple
@@ -9,19 +9,19 @@ from .headers import given_id
 PARENT = b"traceparent"
 
 
-class OwnLines(NamedTuple):
+class Identity(NamedTuple):
     """The id that the client gave a request, if it is well-formed, and its trace."""
 
     id: bytes | None
     trace: TraceContext | None
 
     @classmethod
-    def of(cls, said: Mapping[bytes, bytes], headers: Sequence[tuple[bytes, bytes]]) -> "OwnLines":
+    def of(cls, said: Mapping[bytes, bytes], headers: Sequence[tuple[bytes, bytes]]) -> "Identity":
         """From headers, and from the same as a mapping."""
         return cls(given_id(said.get(b"x-request-id", b"")), given_trace(said, headers))
 
 
-NOTHING = OwnLines(None, None)
+NOTHING = Identity(None, None)
 
 
 def given_trace(

@@ -1,4 +1,4 @@
-"""Turnstile: starts async calls a few at a time, so that they do not block the event loop."""
+"""StartThrottle: starts async calls a few at a time, so that they do not block the event loop."""
 
 import asyncio
 import time
@@ -9,7 +9,7 @@ SHARE = 0.002  # seconds of one turn of the loop in which calls may begin
 MOST = 1024  # calls that begin in one turn
 
 
-class Turnstile:
+class StartThrottle:
     """A queue in front of async calls, first come, first served.
 
     A method that computes before its first `await` keeps the loop from everything else. Where a

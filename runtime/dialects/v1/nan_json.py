@@ -1,4 +1,4 @@
-"""Speech: JSON in which NaN, Infinity and -Infinity are numbers, both ways.
+"""JSON in which NaN, Infinity and -Infinity are numbers, both ways.
 
 Source: TensorFlow Serving, `g3doc/api_rest.md`, "JSON conformance". Everything else is as strict as
 anywhere: duplicate keys and half surrogate pairs are refused.
@@ -16,7 +16,7 @@ from ...data.codecs import instances
 from ...data.rows.predictions import columns, to_instances, to_wire, values
 from ...errors import BadPayload, InvalidInput, PredictionFailed
 
-Speech = Callable[[Any], Any]
+EncodeRows = Callable[[Any], Any]
 """From a model's answer to one JSON value a row."""
 
 # A string without an end is one as well: each of its quotes would be tried as the first.
@@ -48,7 +48,7 @@ def _zero(match: re.Match[bytes]) -> bytes:
     return text if text.startswith(b'"') else b"0"
 
 
-def dumps(build: Callable[[Speech], Any], *, nan_as_null: bool = False) -> bytes:
+def dumps(build: Callable[[EncodeRows], Any], *, nan_as_null: bool = False) -> bytes:
     """The JSON of what `build` makes with the function that says a model's answer.
 
     NaN and infinities are tokens unless `nan_as_null`.
@@ -61,18 +61,18 @@ def dumps(build: Callable[[Speech], Any], *, nan_as_null: bool = False) -> bytes
     except PredictionFailed:
         if nan_as_null:
             raise
-        return json.dumps(build(_spelled), ensure_ascii=False, separators=(",", ":")).encode()
+        return json.dumps(build(_with_nan), ensure_ascii=False, separators=(",", ":")).encode()
     return orjson.dumps(value, option=orjson.OPT_SERIALIZE_NUMPY)
 
 
-def _spelled(output: Any) -> list[Any]:
+def _with_nan(output: Any) -> list[Any]:
     """One value a row out of Python's own types, in which NaN is a float."""
     if hasattr(output, "columns"):
         output = columns(output)
     elif hasattr(output, "to_numpy"):
         output = values(output)
     if isinstance(output, Mapping):
-        named = {str(name): _spelled(column) for name, column in output.items()}
+        named = {str(name): _with_nan(column) for name, column in output.items()}
         rows = zip(*named.values(), strict=True)
         return [dict(zip(named, row, strict=True)) for row in rows]
     if isinstance(output, np.ndarray) and output.ndim and output.dtype.kind in "fO":
@@ -90,5 +90,5 @@ def _value(value: Any) -> Any:
     if isinstance(value, Mapping):
         return {str(key): _value(each) for key, each in value.items()}
     if isinstance(value, np.ndarray) and value.ndim:
-        return _spelled(value)
+        return _with_nan(value)
     return to_instances([value])[0]

@@ -1,6 +1,6 @@
 import asyncio
 
-from modelbundle.runtime.services.turnstile import SHARE, Turnstile
+from modelbundle.runtime.services.start_throttle import SHARE, StartThrottle
 
 
 class Clock:
@@ -16,7 +16,7 @@ def ran(seconds, calls=20, leave=()):
 
     async def main():
         clock, turns, began = Clock(), 0, []
-        turnstile = Turnstile(clock)
+        throttle = StartThrottle(clock)
 
         def turn():
             nonlocal turns
@@ -24,7 +24,7 @@ def ran(seconds, calls=20, leave=()):
             loop.call_soon(turn)
 
         async def call(number):
-            await turnstile.enter()
+            await throttle.enter()
             began.append((number, turns))
             clock.now += seconds
 

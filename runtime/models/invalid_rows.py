@@ -1,9 +1,9 @@
-"""Misfit: rows made by a service class that a model does not take."""
+"""InvalidRows: rows made by a service class that a model does not take."""
 
 from typing import Any
 
 
-class Misfit(ValueError):
+class InvalidRows(ValueError):
     """What is wrong with them; the author's code sees an ordinary exception.
 
     batch    the rows: where they are a client's, handed on untouched, it is the client's to mend

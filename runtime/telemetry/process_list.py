@@ -1,4 +1,4 @@
-"""Roster: the processes of a server, in memory that forks share.
+"""ProcessList: the processes of a server, in memory that forks share.
 
 The supervisor writes, since it alone hears of every birth and death; whoever is asked reads.
 """
@@ -17,7 +17,7 @@ SIZE = 256  # bytes of one entry
 Labels = dict[str, str]
 
 
-class Roster:
+class ProcessList:
     """An entry for each process: its pid, and labels that say what it is."""
 
     def __init__(self) -> None:

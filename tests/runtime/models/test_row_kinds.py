@@ -5,8 +5,8 @@ import pytest
 import modelbundle
 from modelbundle.bundler.store import Store
 from modelbundle.runtime.errors import InvalidInput
-from modelbundle.runtime.models.likeness import difference
 from modelbundle.runtime.models.model import LoadedModel
+from modelbundle.runtime.models.row_kinds import difference
 
 ORDERS = [{"id": 1, "city": "Oslo", "note": None}, {"id": 2.5, "city": "Rom", "gift": True}]
 

@@ -1,4 +1,4 @@
-"""Seats: places in the counters for models that are added after the memory was mapped."""
+"""ReservedSlots: places in the counters for models that are added after the memory was mapped."""
 
 from collections.abc import Iterable, Iterator, Mapping
 
@@ -8,42 +8,42 @@ METHODS = 8  # of one of them
 _MARK = "?"  # no name of a model begins so
 
 
-class Seats:
-    """The seat of each added model by its alias, as the supervisor assigned it."""
+class ReservedSlots:
+    """The slot of each added model by its alias, as the supervisor assigned it."""
 
     def __init__(self, count: int = 0) -> None:
         self._count = count
-        self._taken: dict[str, int] = {}  # alias -> seat
+        self._taken: dict[str, int] = {}  # alias -> slot
         self._places: dict[str, str] = {}  # alias, or name of a queue -> what it is counted as
 
     @property
     def models(self) -> tuple[str, ...]:
         """What models are counted as, whatever they are called."""
-        return tuple(_model(seat) for seat in range(self._count))
+        return tuple(_model(slot) for slot in range(self._count))
 
     @property
     def queues(self) -> tuple[str, ...]:
         """What their methods are counted as."""
-        return tuple(_queue(seat, at) for seat in range(self._count) for at in range(METHODS))
+        return tuple(_queue(slot, at) for slot in range(self._count) for at in range(METHODS))
 
     def free(self) -> int | None:
-        """A free seat, or None."""
+        """A free slot, or None."""
         taken = set(self._taken.values())
-        return next((seat for seat in range(self._count) if seat not in taken), None)
+        return next((slot for slot in range(self._count) if slot not in taken), None)
 
-    def take(self, seat: int, alias: str, queues: Iterable[str]) -> None:
+    def take(self, slot: int, alias: str, queues: Iterable[str]) -> None:
         """The model called `alias`, with these queues, counts there from now on."""
-        self._taken[alias] = seat
-        self._places[alias] = _model(seat)
+        self._taken[alias] = slot
+        self._places[alias] = _model(slot)
         for at, name in enumerate(queues):
-            self._places[name] = _queue(seat, at)
+            self._places[name] = _queue(slot, at)
 
     def leave(self, alias: str) -> tuple[str, ...]:
         """It counts no more; what it was counted as."""
-        seat = self._taken.pop(alias, None)
-        if seat is None:
+        slot = self._taken.pop(alias, None)
+        if slot is None:
             return ()
-        gone = {_model(seat), *(_queue(seat, at) for at in range(METHODS))}
+        gone = {_model(slot), *(_queue(slot, at) for at in range(METHODS))}
         self._places = {name: at for name, at in self._places.items() if at not in gone}
         return tuple(sorted(gone))
 
@@ -53,26 +53,26 @@ class Seats:
 
     @property
     def names(self) -> Mapping[str, str]:
-        """Who sits where: what they are counted as -> what they are called."""
+        """What they are counted as -> what they are called."""
         return {place: name for name, place in self._places.items()}
 
 
-def is_seat(label: str) -> bool:
+def is_reserved(label: str) -> bool:
     """Whether a series is counted under no name of its own."""
     return label.startswith(_MARK)
 
 
-def _model(seat: int) -> str:
-    return f"{_MARK}{seat}"
+def _model(slot: int) -> str:
+    return f"{_MARK}{slot}"
 
 
-def _queue(seat: int, at: int) -> str:
-    return f"{_MARK}{seat}.{at}"
+def _queue(slot: int, at: int) -> str:
+    return f"{_MARK}{slot}.{at}"
 
 
 def shown(labels: tuple[str, ...], names: Mapping[str, str]) -> Iterator[tuple[str, ...]]:
-    """The labels under which a series is shown; nothing for a seat without a model."""
-    if not labels or not is_seat(labels[0]):
+    """The labels under which a series is shown; nothing for a slot without a model."""
+    if not labels or not is_reserved(labels[0]):
         yield labels
     elif labels[0] in names:
         yield names[labels[0]], *labels[1:]

@@ -1,4 +1,4 @@
-"""Contract: the signature of a model in TensorFlow's terms.
+"""SignatureDef: the signature of a model in TensorFlow's terms.
 
 Source: TensorFlow Serving, `g3doc/api_rest.md`, "Model Metadata API"; `types.proto` and
 `tensor_shape.proto` of TensorFlow.

@@ -1,4 +1,4 @@
-"""Ladder: the batch sizes for which code with fixed shapes is compiled."""
+"""SizeBuckets: the batch sizes for which code with fixed shapes is compiled."""
 
 from collections.abc import Callable
 from typing import Any
@@ -6,7 +6,7 @@ from typing import Any
 from ..data.rows import table
 
 
-class Ladder:
+class SizeBuckets:
     """Powers of two up to the largest batch; other batches are padded to the next one.
 
     It is filled with copies of its last row, which are cut off the answer again: rows are
@@ -14,19 +14,19 @@ class Ladder:
     """
 
     def __init__(self, most: int) -> None:
-        self.rungs = (*(1 << power for power in range((most - 1).bit_length())), most)
+        self.sizes = (*(1 << power for power in range((most - 1).bit_length())), most)
 
-    def rung(self, rows: int) -> int:
-        """The size that `rows` are filled up to; a batch beyond the ladder stays as it is."""
-        return next((rung for rung in self.rungs if rung >= rows), rows)
+    def size(self, rows: int) -> int:
+        """The size that `rows` are filled up to; a larger batch stays as it is."""
+        return next((size for size in self.sizes if size >= rows), rows)
 
     def call(self, function: Callable[[Any], Any], batch: Any) -> Any:
-        """What `function` answers for `batch`, asked with as many rows as a rung has."""
+        """What `function` answers for `batch`, asked with one of the sizes."""
         rows = table.rows(batch)
-        rung = self.rung(rows)
-        if not rows or rung == rows:
+        size = self.size(rows)
+        if not rows or size == rows:
             return function(batch)
-        return table.slice(function(repeated(batch, rung)), 0, rows)
+        return table.slice(function(repeated(batch, size)), 0, rows)
 
 
 def repeated(batch: Any, rows: int) -> Any:
