@@ -4,7 +4,7 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from ...runtime import digest as digests
-from .. import whole_file
+from .. import atomic_file
 from ..errors import ResolveError
 from ..layers.packages import python_tree
 from ..progress import Progress
@@ -43,5 +43,5 @@ def _archive(
 
 def _bring(archive: standalone.Archive, place: Path, *, offline: bool) -> None:
     place.parent.mkdir(parents=True, exist_ok=True)
-    with whole_file.replacing(place) as draft:
+    with atomic_file.replacing(place) as draft:
         python_tree.fetch(archive, draft, offline=offline)

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ...runtime.manifests.bundle_manifest import BundleManifest
-from .. import whole_file
+from .. import atomic_file
 from ..errors import BuildError, RegistryError, StoreError
 from ..image import vendored_base
 from ..image.recipe.image_settings import brings_python
@@ -117,7 +117,7 @@ class _Base:
 
 def _write(path: Path, data: bytes) -> None:
     try:
-        whole_file.write(path, data)
+        atomic_file.write(path, data)
     except OSError as error:
         raise StoreError(f"`{path}` cannot be written: {error.strerror}.") from error
 

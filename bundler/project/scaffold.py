@@ -10,7 +10,7 @@ from string import Template
 
 from ...runtime.manifests.signature import Side
 from ...runtime.services.array import DTYPES
-from .. import whole_file
+from .. import atomic_file
 from ..errors import Refused, StoreError
 from ..tag import Tag, check_name
 from .project import DEFAULT_NAME
@@ -65,7 +65,7 @@ def _is_other(path: Path, text: bytes) -> bool:
 def _write(directory: Path, texts: Mapping[Path, bytes]) -> None:
     try:
         directory.mkdir(parents=True, exist_ok=True)
-        whole_file.write_all(texts)
+        atomic_file.write_all(texts)
     except OSError as error:
         path = error.filename or directory
         raise StoreError(f"`{path}` cannot be written: {error.strerror}.") from error

@@ -55,7 +55,7 @@ def running(launch: "Launch", options: Sequence[str] = ()) -> Iterator[Running]:
 
 def is_ready(address: str) -> bool:
     """Whether the server there answers, and says that it is ready."""
-    from ...bundler.direct import opened
+    from ...bundler.http_opener import opened
 
     try:
         with opened(f"{address}/readyz", 2):
@@ -107,7 +107,7 @@ def _reason(address: str, log: Path) -> str:
     """What the server itself says it waits for, or the last that it has said at all."""
     from urllib.error import HTTPError
 
-    from ...bundler.direct import opened
+    from ...bundler.http_opener import opened
 
     try:
         with opened(f"{address}/readyz", 2) as answer:

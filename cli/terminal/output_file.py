@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from ...bundler import whole_file
+from ...bundler import atomic_file
 from ...runtime.errors import BundleError
 
 
@@ -17,7 +17,7 @@ def write(path: Path, data: bytes) -> None:
         if place.exists() and not place.is_file():
             place.write_bytes(data)  # a pipe, a device: what goes there is gone at once
             return
-        whole_file.write(place, data)
+        atomic_file.write(place, data)
     except OSError as error:
         raise BundleError(
             f"`{path}` cannot be written: {error.strerror}.", hint=_hint(place)

@@ -11,9 +11,9 @@ from pathlib import Path
 from typing import Any
 
 from ..errors import MissingFramework
-from ..pickles.asked import Use
-from ..pickles.harmless import DEFAULTS
-from ..pickles.made import UNTOLD
+from ..pickles.global_use import Use
+from ..pickles.safe_globals import DEFAULTS
+from ..pickles.stack_values import UNTOLD
 
 _SCHEMA = "schema.json"
 _VALUES = frozenset({"FunctionNode", "TypeNode"})  # found, but not called to be loaded

@@ -11,24 +11,24 @@ from collections.abc import Callable, Iterator
 from typing import IO, Any, ClassVar, Literal, cast
 
 from . import dtype_state, raw_array
-from .asked import Asked, Use
 from .frame import Frame
-from .harmless import DEFAULTS, DTYPES, HARMLESS
-from .made import (
+from .global_use import GlobalUse, Use
+from .safe_globals import DEFAULTS, DTYPES, SAFE
+from .skipping_file import SkippingFile
+from .stack_values import (
     ARGUMENTS,
     PERSISTENT,
     UNKNOWN,
     UNTOLD,
+    CallResult,
     Entries,
     Global,
     Listed,
-    Made,
     has_parts,
     hold,
     odd_parts,
     update,
 )
-from .skipping_file import SkippingFile
 
 _STEPS = 1_000_000  # opcodes of one pickle
 _PARTS = 1_000_000  # of arguments that are looked into
@@ -54,7 +54,7 @@ _RAW = Global(*raw_array.NAME.rsplit(".", 1))
 class Machine:
     """Analyses one pickle in `file`, and adds its globals and calls to `asked`."""
 
-    def __init__(self, file: IO[bytes], asked: Asked) -> None:
+    def __init__(self, file: IO[bytes], asked: GlobalUse) -> None:
         self._file = SkippingFile(file)
         self._raw = file
         self._asked = asked
@@ -149,7 +149,7 @@ class Machine:
         """What the reader of the file knows under a name; it may be what it was given."""
         if argument is None:
             self._pop()
-        self._push(Made(PERSISTENT, (), is_built=True))
+        self._push(CallResult(PERSISTENT, (), is_built=True))
 
     def _global(self, argument: str) -> None:
         module, _, name = argument.partition(" ")
@@ -187,7 +187,7 @@ class Machine:
 
     def _make(self, maker: Any, args: Any, how: Literal["call", "new"] = "call") -> None:
         """Push what a call returns, and write down who is called."""
-        if isinstance(maker, Made):
+        if isinstance(maker, CallResult):
             self._used.add(Use("result", maker.maker.module, maker.maker.attribute))
             maker = UNKNOWN
         elif not isinstance(maker, Global):
@@ -204,13 +204,15 @@ class Machine:
             base = args[1] if len(args) > 1 and isinstance(args[1], Global) else UNKNOWN
             self._used.add(Use("call", base.module, base.attribute))
         self._hand(maker, args)
-        has_state = any(isinstance(arg, (tuple, dict, Made)) for arg in args[:ARGUMENTS])
-        self._push(Made(maker, args, None, maker.attribute.startswith(_UNPICKLES) and has_state))
+        has_state = any(isinstance(arg, (tuple, dict, CallResult)) for arg in args[:ARGUMENTS])
+        self._push(
+            CallResult(maker, args, None, maker.attribute.startswith(_UNPICKLES) and has_state)
+        )
 
     def _hand(self, maker: Global, args: tuple[Any, ...]) -> None:
         """Write down what a call is given that it may call, or ask for its parts, in turn."""
         to = f"{maker.module}:{maker.attribute}"
-        is_deep = maker.name in HARMLESS | DTYPES and maker.name not in _SHALLOW
+        is_deep = maker.name in SAFE | DTYPES and maker.name not in _SHALLOW
         if len(self._used) > _USES:
             raise ValueError(f"more than {_USES} different calls")
         if len(args) > ARGUMENTS:
@@ -218,14 +220,14 @@ class Machine:
         for arg in args[:ARGUMENTS]:
             if isinstance(arg, Global):
                 self._used.add(Use("given", arg.module, arg.attribute, to))
-            elif isinstance(arg, Made) and not arg.is_plain:
+            elif isinstance(arg, CallResult) and not arg.is_plain:
                 self._hand_made(arg, to)
             elif is_deep and has_parts(arg):
                 self._used.add(Use("asked", UNTOLD, UNTOLD, to))
             else:
                 self._look_into(arg, to)
 
-    def _hand_made(self, made: Made, to: str) -> None:
+    def _hand_made(self, made: CallResult, to: str) -> None:
         is_shaped = made.is_built and made.maker is not PERSISTENT
         how: Literal["shaped", "asked"] = "shaped" if is_shaped else "asked"
         self._used.add(Use(how, made.maker.module, made.maker.attribute, to))
@@ -244,7 +246,7 @@ class Machine:
     def _build(self, _: None) -> None:
         state = self._pop()
         made = self._changed()
-        if isinstance(made, Made):
+        if isinstance(made, CallResult):
             if made.name == DEFAULTS:  # a state could give it something else to call
                 self._used.add(Use("change", *DEFAULTS.split(".")))
             made.is_built = True
@@ -254,7 +256,7 @@ class Machine:
             if made.maker is _RAW:
                 self._skip_raw_array(state)
 
-    def _check_dtype(self, made: Made) -> None:
+    def _check_dtype(self, made: CallResult) -> None:
         """Write down that a dtype is made to be what numpy would not make."""
         try:
             dtype_state.holds_objects(made)
@@ -310,7 +312,7 @@ class Machine:
         target = self._stack[-1]
         if isinstance(target, Global):
             self._used.add(Use("change", target.module, target.attribute))
-        elif isinstance(target, Made) and target.is_built:
+        elif isinstance(target, CallResult) and target.is_built:
             self._used.add(Use("change", target.maker.module, target.maker.attribute))
         elif target is None or target is _VALUE:
             self._used.add(Use("change", UNTOLD, UNTOLD))

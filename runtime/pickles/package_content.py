@@ -18,9 +18,9 @@ from typing import Any
 import numpy as np
 
 from ..errors import NotTrusted
-from .asked import Use
-from .harmless import DEFAULTS, DTYPES, HARMLESS
-from .made import PERSISTENT, UNTOLD
+from .global_use import Use
+from .safe_globals import DEFAULTS, DTYPES, SAFE
+from .stack_values import PERSISTENT, UNTOLD
 
 _ASIDE = frozenset({"__main__", "_testing", "conftest", "setup", "testing", "tests"})
 _OLD_READERS = frozenset({"joblib.numpy_pickle_compat"})  # its arrays lie in files of any name
@@ -83,7 +83,7 @@ def may_be_used(use: Use) -> bool:
 def _is_empty_made(use: Use) -> bool:
     """Whether what a `defaultdict` is given makes an empty value and nothing else."""
     name = f"{use.module}.{use.name}"
-    is_made = name in HARMLESS and use.module in {"builtins", "collections"} and name != DEFAULTS
+    is_made = name in SAFE and use.module in {"builtins", "collections"} and name != DEFAULTS
     return is_made and use.to.replace(":", ".") == DEFAULTS
 
 
@@ -135,7 +135,7 @@ def _may_be_asked(use: Use) -> bool:
 
 def _asks(to: str) -> bool:
     """Whether a call goes through what it is given, by methods that this may have itself."""
-    if to.replace(":", ".") in HARMLESS | DTYPES or ":newObj" in to:
+    if to.replace(":", ".") in SAFE | DTYPES or ":newObj" in to:
         return True
     kind = _found(*to.split(":", 1))
     return isinstance(kind, type) and issubclass(kind, _CONTAINERS) and not _is_named_tuple(kind)
@@ -147,7 +147,7 @@ def _may_be_given(use: Use) -> bool:
     if f"{module}.{name}" in DTYPES:
         return (use.module.partition(".")[0], use.name) == ("pandas", "NA")
     function, given = _found(module, name), _found(use.module, use.name)
-    if function is _MISSING or _keeps(function) or f"{module}.{name}" in HARMLESS:
+    if function is _MISSING or _keeps(function) or f"{module}.{name}" in SAFE:
         return True
     is_class = isinstance(given, type)
     if isinstance(function, type):

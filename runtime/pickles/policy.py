@@ -17,11 +17,11 @@ from typing import IO, Any, Literal, NoReturn, Self
 
 from ..errors import NotTrusted
 from . import package_content
-from .asked import Use
 from .buffers import mapped
-from .harmless import ARRAY, HARMLESS
-from .made import UNTOLD
+from .global_use import Use
+from .safe_globals import ARRAY, SAFE
 from .scanning import Scan, scan
+from .stack_values import UNTOLD
 
 Mode = Literal["deny", "allow-listed", "allow"]
 
@@ -45,7 +45,7 @@ class Policy:
     """What a trusted pickle may import and call.
 
     `allowed` holds "module.name", or "package.*" for what a package brings itself, as far as
-    `package_content` says; it is looked at in the mode "allow-listed" only, and what is `HARMLESS`
+    `package_content` says; it is looked at in the mode "allow-listed" only, and what is `SAFE`
     goes without saying.
     """
 
@@ -176,7 +176,7 @@ class Policy:
             name = f"{use.module}.{use.name}"
             if not self.allowed.isdisjoint({name, _to(use)}):
                 continue
-            is_made = use.how in {"call", "new"} and name in HARMLESS and name != ARRAY
+            is_made = use.how in {"call", "new"} and name in SAFE and name != ARRAY
             if not is_made and not package_content.may_be_used(use):
                 is_told = use.module != UNTOLD or not use.to
                 what = f"{_DOES[use.how]} `{name}`" if is_told else f"hands objects to `{_to(use)}`"
@@ -188,7 +188,7 @@ class Policy:
             )
 
     def _is_named(self, name: str) -> bool:
-        return name in self.allowed or name in HARMLESS
+        return name in self.allowed or name in SAFE
 
     def _refuse(self, *names: str) -> NoReturn:
         raise NotTrusted(

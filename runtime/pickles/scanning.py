@@ -14,7 +14,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import IO
 
-from .asked import Asked, Use
+from .global_use import GlobalUse, Use
 from .opcodes import Machine, Malformed
 from .zip_directory import is_plain
 
@@ -94,7 +94,7 @@ def _scan_stream(file: IO[bytes], seen: str, least: int = 1) -> Scan:
 
     Protocols 0 and 1 have no first byte to know them by.
     """
-    asked = Asked()
+    asked = GlobalUse()
     pickles = 0
     complete, is_cut = True, False
     while pickles < least or _begins_pickle(file):

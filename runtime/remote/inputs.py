@@ -6,9 +6,9 @@ import numpy as np
 
 from ..data.rows.column import family
 from ..manifests.signature import Field, Side
-from .draft import Draft, Written, put
 from .layout import Layout, Numbers
 from .slab import Slab
+from .slab_writer import SlabWriter, Written, put
 
 _TEXT: Layout = ("text",)
 
@@ -36,9 +36,9 @@ class Inputs:
             number = numbers.get(layout)
             if number is not None:
                 return self._write_array(slab, batches, rows, number)
-        draft = Draft()
-        rows, body = outline(batches, draft, self._side)
-        return draft.write(slab, (self.method, body), rows, numbers)
+        writer = SlabWriter()
+        rows, body = outline(batches, writer, self._side)
+        return writer.write(slab, (self.method, body), rows, numbers)
 
     def _write_array(self, slab: Slab, batches: list[Any], rows: int, number: int) -> Written:
         """The common case: one array of a layout that the model knows."""
@@ -65,47 +65,47 @@ class Batches:
             MemoryError: when there is not so much.
         """
         side, batch, *notes = output
-        draft = Draft()
-        draft.note(notes)
+        writer = SlabWriter()
+        writer.note(notes)
         rows, layout = 0, _TEXT
         if isinstance(batch, bytes):
-            draft.text(batch)
+            writer.text(batch)
         else:
-            rows, layout = outline([batch], draft, side)
+            rows, layout = outline([batch], writer, side)
         if notes:
             layout = ("noted", layout)
-        return draft.write(slab, layout, rows, self._numbers)
+        return writer.write(slab, layout, rows, self._numbers)
 
 
-def outline(batches: list[Any], draft: Draft, side: Side) -> tuple[int, Layout]:
-    """The row count and the layout of `batches`; their values are added to `draft`."""
+def outline(batches: list[Any], writer: SlabWriter, side: Side) -> tuple[int, Layout]:
+    """The row count and the layout of `batches`; their values are added to `writer`."""
     first = batches[0]
     if isinstance(first, dict):
         fields = {field.name: field for field in side.fields}
         parts = [
-            _outline_array([batch[name] for batch in batches], draft, fields.get(name))
+            _outline_array([batch[name] for batch in batches], writer, fields.get(name))
             for name in first
         ]
         rows = parts[0][0] if parts else 0
         return rows, ("dict", tuple(first), tuple(layout for _, layout in parts))
     if isinstance(first, np.ndarray):
-        return _outline_array(batches, draft, side.fields[0] if side.fields else None)
-    draft.values(first if len(batches) == 1 else [row for batch in batches for row in batch])
+        return _outline_array(batches, writer, side.fields[0] if side.fields else None)
+    writer.values(first if len(batches) == 1 else [row for batch in batches for row in batch])
     return sum(map(len, batches)), ("list",)
 
 
 def _outline_array(
-    arrays: list[np.ndarray], draft: Draft, field: Field | None
+    arrays: list[np.ndarray], writer: SlabWriter, field: Field | None
 ) -> tuple[int, Layout]:
     first = arrays[0]
     rows, row = sum(map(len, arrays)), first.shape[1:]
     if not first.dtype.hasobject:
-        draft.array(arrays, rows)
+        writer.array(arrays, rows)
         return rows, ("raw", first.dtype.str, row, None)
     values = [value for array in arrays for value in array.ravel().tolist()]
     if field is not None and family(field.dtype) == "y":
-        draft.array([np.array(list(map(len, values)), np.int64)], len(values))
-        draft.block(b"".join(values))
+        writer.array([np.array(list(map(len, values)), np.int64)], len(values))
+        writer.block(b"".join(values))
         return rows, ("bytes", row, None)
-    draft.values(values)
+    writer.values(values)
     return rows, ("json", row, None)

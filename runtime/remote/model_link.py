@@ -9,7 +9,7 @@ from typing import Any
 from ..batching.execution.worker import Done
 from ..errors import ModelDied
 from ..manifests.signature import Side
-from . import cursor, failure, layout
+from . import failure, layout, slab_reader
 from .channel import Channel
 from .inputs import Inputs
 from .layout import Layout, Numbers
@@ -263,7 +263,7 @@ class ModelLink:
         if message.described:
             description = slab.root[message.values : message.values + message.described].data
             self._layouts[message.layout] = layout.read(description)
-        output = cursor.read(slab, message, self._layouts[message.layout], copies=True)
+        output = slab_reader.read(slab, message, self._layouts[message.layout], copies=True)
         slab.trim(message.size)
         return output, None
 

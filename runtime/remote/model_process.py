@@ -28,12 +28,12 @@ from ..models.model import LoadedModel
 from ..plan import Plan
 from ..prctl import end_with_parent
 from ..proc import resident
-from . import cursor, failure, layout, lost_device
+from . import failure, layout, lost_device, slab_reader
 from .channel import END, Channel
-from .draft import Written
 from .message import FORGET, SIZE, WHOLE, Message, MessageKind, Ready
 from .outputs import Outputs
 from .slab import Slab
+from .slab_writer import Written
 
 if TYPE_CHECKING:
     from .layout import Layout
@@ -199,7 +199,7 @@ class ModelProcess:
             description = slab.root[message.values : message.values + message.described].data
             self._layouts[message.layout] = layout.read(description)
         method, body = self._layouts[message.layout]
-        output = self._call(method, cursor.read(slab, message, body, copies=False))
+        output = self._call(method, slab_reader.read(slab, message, body, copies=False))
         if message.flags & WHOLE:
             return output, message.rows
         got = table.rows(output)

@@ -6,10 +6,10 @@ import numpy as np
 import orjson
 
 from ..data.rows import table
-from .draft import Draft, Written
 from .layout import Layout, Numbers
 from .outputs import outline
 from .slab import Slab
+from .slab_writer import SlabWriter, Written
 
 _SIZE = 8  # bytes that say how long the note before a body is
 
@@ -30,10 +30,10 @@ class NotedOutput:
             MemoryError: when there is not so much.
         """
         ((note, output),) = batches
-        draft, rows = Draft(), table.rows(output)
-        draft.values(note)
-        layout: Layout = (self.method, ("noted", outline(output, rows, draft)))
-        return draft.write(slab, layout, rows, numbers)
+        writer, rows = SlabWriter(), table.rows(output)
+        writer.values(note)
+        layout: Layout = (self.method, ("noted", outline(output, rows, writer)))
+        return writer.write(slab, layout, rows, numbers)
 
 
 def with_note(note: Any, body: bytes) -> list[np.ndarray]:

@@ -11,10 +11,10 @@ import orjson
 from ..data.rows.fragments import Fragments
 from ..data.rows.predictions import columns, to_instances, values, without_rows
 from ..errors import PredictionFailed
-from .draft import Draft, Written, put
 from .failure import printable
 from .layout import SCALAR, Layout, Numbers
 from .slab import Slab
+from .slab_writer import SlabWriter, Written, put
 
 _RAW = frozenset("biufcmMSU")  # kinds of dtypes whose bytes are all there is to them
 
@@ -38,61 +38,61 @@ class Outputs:
                 slab.reserve(max(output.nbytes, 1))
                 put([output], np.ndarray(output.shape, output.dtype, slab.root))
                 return number, 0, 0, rows, max(output.nbytes, 1)
-        draft = Draft()
-        return draft.write(slab, outline(output, rows, draft), rows, self._numbers)
+        writer = SlabWriter()
+        return writer.write(slab, outline(output, rows, writer), rows, self._numbers)
 
 
-def outline(output: Any, rows: int, draft: Draft) -> Layout:
-    """What `output` looks like to `to_instances`; its values go to `draft`.
+def outline(output: Any, rows: int, writer: SlabWriter) -> Layout:
+    """What `output` looks like to `to_instances`; its values go to `writer`.
 
     Arrays of plain values stay what they are, everything else becomes one JSON value a row here,
     so that the front has no need of the libraries that it is made of.
     """
     if isinstance(output, np.ndarray):
-        return _outline_array(output, rows, draft)
+        return _outline_array(output, rows, writer)
     if isinstance(output, tuple):
-        return ("tuple", tuple(outline(part, rows, draft) for part in output))
+        return ("tuple", tuple(outline(part, rows, writer) for part in output))
     if isinstance(output, Mapping):
         names = tuple(map(str, output))
-        return ("dict", names, tuple(outline(part, rows, draft) for part in output.values()))
+        return ("dict", names, tuple(outline(part, rows, writer) for part in output.values()))
     if isinstance(output, list | Fragments):
-        return _outline_listed(output, rows, draft)
+        return _outline_listed(output, rows, writer)
     if hasattr(output, "columns") or hasattr(output, "to_numpy"):  # a DataFrame or a Series
         plain = columns(output) if hasattr(output, "columns") else values(output)
-        return outline(plain, rows, draft)
+        return outline(plain, rows, writer)
     return ("unfit", without_rows(output))
 
 
-def _outline_array(array: np.ndarray, rows: int, draft: Draft) -> Layout:
+def _outline_array(array: np.ndarray, rows: int, writer: SlabWriter) -> Layout:
     if array.dtype.kind in _RAW or (array.dtype.type is np.void and not array.dtype.names):
         plain = np.asarray(array)
         if not plain.ndim:
-            draft.array([plain.reshape(1)], 1)
+            writer.array([plain.reshape(1)], 1)
             return ("raw", plain.dtype.str, (), SCALAR)
-        draft.array([plain], len(plain))
+        writer.array([plain], len(plain))
         return ("raw", plain.dtype.str, plain.shape[1:], _unless(rows, len(plain)))
     if array.dtype.names and not array.dtype.hasobject:
-        return _outline_records(array, draft)
+        return _outline_records(array, writer)
     if not array.ndim:
         return ("unfit", "The model answered with one value, not with rows.")
-    return _outline_rows(array.tolist(), rows, draft)
+    return _outline_rows(array.tolist(), rows, writer)
 
 
-def _outline_records(array: np.ndarray, draft: Draft) -> Layout:
+def _outline_records(array: np.ndarray, writer: SlabWriter) -> Layout:
     file = BytesIO()
     np.lib.format.write_array(file, array, allow_pickle=False)
     data = file.getvalue()
-    draft.text(data)
+    writer.text(data)
     return ("npy",)
 
 
-def _outline_listed(output: list[Any] | Fragments, rows: int, draft: Draft) -> Layout:
+def _outline_listed(output: list[Any] | Fragments, rows: int, writer: SlabWriter) -> Layout:
     if isinstance(output, Fragments):
-        return _outline_fragments(output, rows, draft)
-    return _outline_rows(output, rows, draft)
+        return _outline_fragments(output, rows, writer)
+    return _outline_rows(output, rows, writer)
 
 
-def _outline_rows(values: list[Any], rows: int, draft: Draft) -> Layout:
+def _outline_rows(values: list[Any], rows: int, writer: SlabWriter) -> Layout:
     ends, text, flaws = [], bytearray(), []
     for row, value in enumerate(values):
         try:
@@ -103,17 +103,17 @@ def _outline_rows(values: list[Any], rows: int, draft: Draft) -> Layout:
             text += instead
         text += b","
         ends.append(len(text))
-    draft.array([np.array(ends, np.int64)], len(ends))
-    draft.block(bytes(text))
-    draft.values(flaws)
+    writer.array([np.array(ends, np.int64)], len(ends))
+    writer.block(bytes(text))
+    writer.values(flaws)
     return ("fragments", _unless(rows, len(values)))
 
 
-def _outline_fragments(rows: Fragments, wanted: int, draft: Draft) -> Layout:
+def _outline_fragments(rows: Fragments, wanted: int, writer: SlabWriter) -> Layout:
     first = rows.place(rows.start)
-    draft.array([np.array(rows.ends[rows.start : rows.stop], np.int64) - first], len(rows))
-    draft.block(rows.text[first : rows.place(rows.stop)])
-    draft.values([(row - rows.start, *astuple(flaw)) for row, flaw in rows.flawed()])
+    writer.array([np.array(rows.ends[rows.start : rows.stop], np.int64) - first], len(rows))
+    writer.block(rows.text[first : rows.place(rows.stop)])
+    writer.values([(row - rows.start, *astuple(flaw)) for row, flaw in rows.flawed()])
     return ("fragments", _unless(wanted, len(rows)))
 
 

@@ -8,8 +8,8 @@ from urllib.parse import SplitResult, urlsplit
 
 from ....runtime.data.samples import Samples
 from ....runtime.errors import BundleError
-from ...direct import opened
 from ...errors import Refused
+from ...http_opener import opened
 from .process_tree import listening
 from .question import Question, Questions
 from .subject import Subject

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from itertools import pairwise
 from typing import Self
 
-from ...direct import opened
+from ...http_opener import opened
 
 Series = tuple[str, frozenset[tuple[str, str]]]
 _PATIENCE = 10.0  # seconds

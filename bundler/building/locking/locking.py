@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Self
 
-from ... import whole_file
+from ... import atomic_file
 from ...errors import StoreError
 from ...progress import NullProgress, Progress
 from ...requirements.lock import given
@@ -48,7 +48,7 @@ class Locked:
         if not self.is_new or self.file is None:
             return
         try:
-            whole_file.write(self.path, self.file.encode())
+            atomic_file.write(self.path, self.file.encode())
         except OSError as error:
             raise StoreError(f"`{self.path}` cannot be written: {error.strerror}.") from error
 

@@ -11,7 +11,7 @@ from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
 from ....runtime import digest as digests
-from ... import whole_file
+from ... import atomic_file
 from ...errors import ResolveError, StoreError
 from ...progress import Meter, Progress
 from ...store import drafts
@@ -147,7 +147,7 @@ class Wheelhouse:
         return path.is_file() and digests.of_file(path) == f"sha256:{digest}"
 
     def _take(self, place: Location, indexes: tuple[Index, ...], meter: Meter) -> None:
-        with whole_file.replacing(self.wheels / place.name) as draft:
+        with atomic_file.replacing(self.wheels / place.name) as draft:
             _fetch(place, indexes, draft)
             if digests.of_file(draft) != f"sha256:{place.digest}":
                 raise ResolveError(f"`{place.name}` is not the file that was locked.")

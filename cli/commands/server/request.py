@@ -103,7 +103,7 @@ def post(url: str, body: Body, timeout: float, headers: Mapping[str, str] | None
     from urllib.error import HTTPError
     from urllib.request import Request
 
-    from ....bundler.direct import opened
+    from ....bundler.http_opener import opened
 
     said = {"content-type": body.content_type, "accept": "*/*"} | dict(headers or {})
     try:

@@ -5,7 +5,7 @@ import signal
 
 import pytest
 
-from modelbundle.bundler import whole_file
+from modelbundle.bundler import atomic_file
 from modelbundle.bundler.archives.layout_directory import LayoutDirectory
 from modelbundle.bundler.archives.streams import destination
 from modelbundle.bundler.registry.places.directory import Directory
@@ -16,7 +16,7 @@ from modelbundle.bundler.store.files.process import Process
 
 
 def write_file(folder, pause):
-    with whole_file.replacing(folder / "place") as draft:
+    with atomic_file.replacing(folder / "place") as draft:
         draft.write_bytes(b"half")
         pause()
 
@@ -48,7 +48,7 @@ def push(folder, pause):
 def fetch(folder, pause):
     house = Wheelhouse(folder)
     house.prepare()
-    with whole_file.replacing(house.wheels / f"wheel-{os.getpid()}.whl") as draft:
+    with atomic_file.replacing(house.wheels / f"wheel-{os.getpid()}.whl") as draft:
         draft.write_bytes(b"half")
         pause()
 
@@ -122,7 +122,7 @@ def dead():
 def test_nothing_else_is_removed(folder, name):
     path = folder / name.format(dead=dead(), here=Process.current())
     path.write_bytes(b"a person's")
-    whole_file.write(folder / "place", b"whole")
+    atomic_file.write(folder / "place", b"whole")
     assert path.read_bytes() == b"a person's"
 
 
@@ -130,7 +130,7 @@ def test_what_another_machine_left_goes_after_a_day_of_quiet(folder):
     path = folder / ".place.1.1.elsewhere.0123abcd.part"
     path.touch()
     os.utime(path, (1, 1))
-    whole_file.write(folder / "place", b"whole")
+    atomic_file.write(folder / "place", b"whole")
     assert not parts(folder)
 
 
@@ -145,5 +145,5 @@ def test_a_link_goes_and_not_what_it_names(folder, tmp_path):
 
 @pytest.mark.parametrize("name", ["🦉" * 63, "模" * 85, "a" * 255])
 def test_a_place_may_have_the_longest_name_there_is(folder, name):
-    whole_file.write(folder / name, b"whole")
+    atomic_file.write(folder / name, b"whole")
     assert [path.name for path in folder.iterdir()] == [name]

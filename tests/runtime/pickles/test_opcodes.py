@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from modelbundle.runtime.pickles.asked import Asked, Use
+from modelbundle.runtime.pickles.global_use import GlobalUse, Use
 from modelbundle.runtime.pickles.opcodes import Machine, Malformed
 
 HEADS = (b"\x80\x02", b"\x80\x04", b"\x80\x05", b"")
@@ -103,7 +103,7 @@ IS = {"made": ("call", "new"), "handed": ("asked", "shaped")}
 
 def follow(data):
     """What the scan says of a pickle, and whether it came to its end."""
-    asked = Asked()
+    asked = GlobalUse()
     try:
         Machine(io.BytesIO(data), asked).run()
     except Malformed:

@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from modelbundle.runtime.errors import NotTrusted
-from modelbundle.runtime.pickles.asked import Use
+from modelbundle.runtime.pickles.global_use import Use
 from modelbundle.runtime.pickles.policy import Policy
 from modelbundle.runtime.pickles.scanning import scan
 

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from modelbundle.runtime.remote import cursor, layout
+from modelbundle.runtime.remote import layout, slab_reader
 from modelbundle.runtime.remote.layout import Numbers
 from modelbundle.runtime.remote.message import Message, MessageKind
 from modelbundle.runtime.remote.note import NotedOutput, with_note, without_note
@@ -23,7 +23,7 @@ def test_a_note_and_an_output_come_apart_again():
     message = Message(MessageKind.RUN, 0, 0, 1, 1, *written)
     text = slab.root[message.values : message.values + message.described].data
     method, body = layout.read(text)
-    note, found = cursor.read(slab, message, body, copies=True)
+    note, found = slab_reader.read(slab, message, body, copies=True)
     assert (method, note, message.rows) == ("csv", {"id": 7}, 3)
     np.testing.assert_array_equal(found, rows)
     slab.close()

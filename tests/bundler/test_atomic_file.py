@@ -5,7 +5,7 @@ import os
 
 import pytest
 
-from modelbundle.bundler import whole_file
+from modelbundle.bundler import atomic_file
 from modelbundle.bundler.store.files import disk
 
 from .drive import Drive, there
@@ -17,11 +17,11 @@ def names(folder):
 
 def test_what_is_written_replaces_what_was_there_and_keeps_its_mode(tmp_path):
     path = tmp_path / "lock"
-    whole_file.write(path, b"one")
+    atomic_file.write(path, b"one")
     path.chmod(0o640)
     link = tmp_path / "link"
     link.symlink_to(path)
-    whole_file.write(link, b"two")
+    atomic_file.write(link, b"two")
     assert (path.read_bytes(), path.stat().st_mode & 0o777) == (b"two", 0o640)
     assert link.is_symlink()
     assert names(tmp_path) == ["link", "lock"]
@@ -29,9 +29,9 @@ def test_what_is_written_replaces_what_was_there_and_keeps_its_mode(tmp_path):
 
 def test_what_is_written_lasts(tmp_path, monkeypatch):
     drive = Drive(monkeypatch)
-    whole_file.write(tmp_path / "lock", b"one")
+    atomic_file.write(tmp_path / "lock", b"one")
     assert drive.left(tmp_path) == there(tmp_path)
-    with whole_file.replacing(tmp_path / "large") as draft:
+    with atomic_file.replacing(tmp_path / "large") as draft:
         draft.write_bytes(b"two")
     drive.close()
     assert drive.left(tmp_path) == there(tmp_path)
@@ -46,10 +46,10 @@ def test_a_refusal_leaves_the_old_one_and_nothing_else(tmp_path, monkeypatch, ca
     def refuse(*_):
         raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), "draft")
 
-    where = whole_file.Path if call == "replace" else os
+    where = atomic_file.Path if call == "replace" else os
     monkeypatch.setattr(where, call, refuse)
     with pytest.raises(OSError, match="No space left") as caught:
-        whole_file.write(path, b"new")
+        atomic_file.write(path, b"new")
     assert caught.value.filename == str(path)
     assert path.read_bytes() == b"old"
     assert names(tmp_path) == ["lock"]
@@ -57,27 +57,27 @@ def test_a_refusal_leaves_the_old_one_and_nothing_else(tmp_path, monkeypatch, ca
 
 def test_several_are_written_before_one_of_them_is_there(tmp_path, monkeypatch):
     seen = []
-    replace = whole_file.Path.replace
+    replace = atomic_file.Path.replace
 
     def watch(draft, place):
         seen.append((place.name, sum(name.endswith(".part") for name in names(tmp_path))))
         return replace(draft, place)
 
-    monkeypatch.setattr(whole_file.Path, "replace", watch)
-    whole_file.write_all({tmp_path / "a": b"1", tmp_path / "b": b"2"})
+    monkeypatch.setattr(atomic_file.Path, "replace", watch)
+    atomic_file.write_all({tmp_path / "a": b"1", tmp_path / "b": b"2"})
     assert seen == [("a", 2), ("b", 1)]
 
 
 def test_a_draft_takes_its_name_only_where_the_block_ends_well(tmp_path):
     def fail(place):
-        with whole_file.replacing(place) as draft:
+        with atomic_file.replacing(place) as draft:
             draft.write_bytes(b"half")
             raise ValueError("other")
 
     with pytest.raises(ValueError, match="other"):
         fail(tmp_path / "a")
     assert names(tmp_path) == []
-    with whole_file.replacing(tmp_path / "a") as draft:
+    with atomic_file.replacing(tmp_path / "a") as draft:
         draft.write_bytes(b"whole")
     assert (tmp_path / "a").read_bytes() == b"whole"
 
@@ -89,7 +89,7 @@ def test_a_folder_that_cannot_be_synced_is_none_of_ours(tmp_path, monkeypatch):
         )
 
     refuse(errno.EINVAL)  # as SMB answers
-    whole_file.write(tmp_path / "a", b"1")
+    atomic_file.write(tmp_path / "a", b"1")
     refuse(errno.EIO)
     with pytest.raises(OSError, match="no"):
-        whole_file.write(tmp_path / "a", b"2")
+        atomic_file.write(tmp_path / "a", b"2")

@@ -1,4 +1,4 @@
-"""Draft: collects what is to be written to a slab, and measures it first."""
+"""SlabWriter: collects what is to be written to a slab, and measures it first."""
 
 from typing import Any
 
@@ -14,7 +14,7 @@ Written = tuple[int, int, int, int, int]
 Chunk = tuple[list[np.ndarray], tuple[int, ...], "np.dtype[Any]"]
 
 
-class Draft:
+class SlabWriter:
     """Arrays in the order of their layout, preceded by JSON values."""
 
     def __init__(self) -> None:

@@ -1,4 +1,4 @@
-"""Cursor: reads a batch from a slab by its layout."""
+"""SlabReader: reads a batch from a slab by its layout."""
 
 from collections.abc import Callable
 from io import BytesIO
@@ -9,10 +9,10 @@ import numpy as np
 import orjson
 
 from ..data.rows.fragments import Fragments, Unfit
-from .draft import aligned
 from .layout import SCALAR, Layout
 from .message import Message
 from .slab import Slab
+from .slab_writer import aligned
 
 
 def read(slab: Slab, message: Message, layout: Layout, *, copies: bool) -> Any:
@@ -22,10 +22,10 @@ def read(slab: Slab, message: Message, layout: Layout, *, copies: bool) -> Any:
         _, dtype, row, _ = layout
         array: np.ndarray = np.ndarray((message.rows, *row), dtype, slab.root)
         return array.copy() if copies else array
-    return Cursor(slab, message.rows, message.values, start, copies=copies).read(layout)
+    return SlabReader(slab, message.rows, message.values, start, copies=copies).read(layout)
 
 
-class Cursor:
+class SlabReader:
     """One reading of one batch, part by part."""
 
     def __init__(self, slab: Slab, rows: int, values: int, start: int, *, copies: bool) -> None:
@@ -60,15 +60,15 @@ class Cursor:
         return row if rows == SCALAR else (self._rows if rows is None else rows, *row)
 
 
-def _raw(cursor: Cursor, dtype: str, row: tuple[int, ...], rows: int | None) -> np.ndarray:
-    array = cursor.array(dtype, cursor.shape(row, rows))
-    return array.copy() if cursor.copies else array
+def _raw(reader: SlabReader, dtype: str, row: tuple[int, ...], rows: int | None) -> np.ndarray:
+    array = reader.array(dtype, reader.shape(row, rows))
+    return array.copy() if reader.copies else array
 
 
-def _bytes(cursor: Cursor, row: tuple[int, ...], rows: int | None) -> np.ndarray:
-    shape = cursor.shape(row, rows)
-    lengths = cursor.array("i8", (prod(shape),)).tolist()
-    text, start = cursor.block(sum(lengths)), 0
+def _bytes(reader: SlabReader, row: tuple[int, ...], rows: int | None) -> np.ndarray:
+    shape = reader.shape(row, rows)
+    lengths = reader.array("i8", (prod(shape),)).tolist()
+    text, start = reader.block(sum(lengths)), 0
     array = np.empty(len(lengths), object)
     for index, length in enumerate(lengths):
         array[index] = text[start : start + length]
@@ -76,46 +76,46 @@ def _bytes(cursor: Cursor, row: tuple[int, ...], rows: int | None) -> np.ndarray
     return array.reshape(shape)
 
 
-def _json(cursor: Cursor, row: tuple[int, ...], rows: int | None) -> np.ndarray:
-    shape = cursor.shape(row, rows)
-    return np.fromiter(cursor.values(), object, prod(shape)).reshape(shape)
+def _json(reader: SlabReader, row: tuple[int, ...], rows: int | None) -> np.ndarray:
+    shape = reader.shape(row, rows)
+    return np.fromiter(reader.values(), object, prod(shape)).reshape(shape)
 
 
-def _list(cursor: Cursor) -> Any:
-    return cursor.values()
+def _list(reader: SlabReader) -> Any:
+    return reader.values()
 
 
-def _npy(cursor: Cursor) -> Any:
-    (size,) = cursor.array("i8", (1,)).tolist()
-    return np.load(BytesIO(cursor.block(size)), allow_pickle=False)
+def _npy(reader: SlabReader) -> Any:
+    (size,) = reader.array("i8", (1,)).tolist()
+    return np.load(BytesIO(reader.block(size)), allow_pickle=False)
 
 
-def _fragments(cursor: Cursor, rows: int | None) -> Fragments:
-    ends = cursor.array("i8", cursor.shape((), rows)).tolist()
-    text = cursor.block(ends[-1] if ends else 0)
-    return Fragments.of(text, ends, cursor.values())
+def _fragments(reader: SlabReader, rows: int | None) -> Fragments:
+    ends = reader.array("i8", reader.shape((), rows)).tolist()
+    text = reader.block(ends[-1] if ends else 0)
+    return Fragments.of(text, ends, reader.values())
 
 
-def _text(cursor: Cursor) -> bytes:
-    (size,) = cursor.array("i8", (1,)).tolist()
-    return cursor.block(size)
+def _text(reader: SlabReader) -> bytes:
+    (size,) = reader.array("i8", (1,)).tolist()
+    return reader.block(size)
 
 
-def _noted(cursor: Cursor, layout: Layout) -> tuple[Any, Any]:
-    note = cursor.values()
-    return note, cursor.read(layout)
+def _noted(reader: SlabReader, layout: Layout) -> tuple[Any, Any]:
+    note = reader.values()
+    return note, reader.read(layout)
 
 
-def _unfit(_: Cursor, why: str) -> Unfit:
+def _unfit(_: SlabReader, why: str) -> Unfit:
     return Unfit(why)
 
 
-def _dict(cursor: Cursor, names: tuple[str, ...], layouts: tuple[Layout, ...]) -> Any:
-    return dict(zip(names, map(cursor.read, layouts), strict=True))
+def _dict(reader: SlabReader, names: tuple[str, ...], layouts: tuple[Layout, ...]) -> Any:
+    return dict(zip(names, map(reader.read, layouts), strict=True))
 
 
-def _tuple(cursor: Cursor, layouts: tuple[Layout, ...]) -> Any:
-    return tuple(map(cursor.read, layouts))
+def _tuple(reader: SlabReader, layouts: tuple[Layout, ...]) -> Any:
+    return tuple(map(reader.read, layouts))
 
 
 _READ: dict[str, Callable[..., Any]] = {

@@ -12,7 +12,7 @@ _SPARSE = ("_bsr.bsr", "_coo.coo", "_csc.csc", "_csr.csr", "_dia.dia", "_lil.lil
 
 DEFAULTS = "collections.defaultdict"
 """It calls what it was given, and so is given nothing but a class that is harmless itself."""
-HARMLESS = frozenset(
+SAFE = frozenset(
     {
         *(f"builtins.{name}" for name in (*_BUILTINS, *_MORE_BUILTINS)),
         *(f"datetime.{name}" for name in ("date", "datetime", "time", "timedelta", "timezone")),

@@ -1,4 +1,4 @@
-"""WholeFile: writes a user's file atomically."""
+"""AtomicFile: writes a user's file completely or not at all."""
 
 import errno
 import os

@@ -5,7 +5,7 @@ from http.server import BaseHTTPRequestHandler, HTTPServer
 
 import pytest
 
-from modelbundle.bundler.direct import opened
+from modelbundle.bundler.http_opener import opened
 
 
 class Told(BaseHTTPRequestHandler):

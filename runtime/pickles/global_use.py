@@ -1,4 +1,4 @@
-"""Asked: the globals that a pickle imports, and what it calls."""
+"""GlobalUse: the globals that a pickle imports, and what it calls."""
 
 from dataclasses import dataclass, field
 from typing import Literal
@@ -21,7 +21,7 @@ class Use:
 
 
 @dataclass(slots=True)
-class Asked:
+class GlobalUse:
     """The globals of a pickle as "module.name", in order, and its calls."""
 
     names: set[str] = field(default_factory=set)

@@ -1,4 +1,4 @@
-"""Direct: connections to servers: past the proxy to this machine; no POST is redirected."""
+"""HttpOpener: `urlopen` that goes past proxies to this machine, and redirects no POST."""
 
 from http.client import HTTPResponse
 from typing import Any, cast

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
 
 from modelbundle.runtime.manifests.signature import Field, Side
-from modelbundle.runtime.remote import cursor, layout
+from modelbundle.runtime.remote import layout, slab_reader
 from modelbundle.runtime.remote.inputs import Batches, Inputs
 from modelbundle.runtime.remote.layout import Numbers
 from modelbundle.runtime.remote.message import Message, MessageKind
@@ -37,7 +37,7 @@ class Reader:
             self.layouts[message.layout] = layout.read(text)
         known = self.layouts[message.layout]
         known = known if part is None else known[part]
-        return cursor.read(self.slab, message, known, copies=True)
+        return slab_reader.read(self.slab, message, known, copies=True)
 
 
 @pytest.fixture(scope="module")

@@ -1,11 +1,11 @@
-"""Made: the values on the stack of a pickle's program, as far as the analysis needs them."""
+"""Stack values: what is on the stack of a pickle machine, as far as the analysis needs them."""
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
 from . import raw_array
-from .harmless import HARMLESS
+from .safe_globals import SAFE
 
 _PLAIN = ("builtins.", "copyreg.", "datetime.", "decimal.", "fractions.", "numpy.", "_codecs.")
 ARGUMENTS = 256  # of one call
@@ -48,7 +48,7 @@ class Entries(dict[Any, Any]):
 
 
 @dataclass(slots=True)
-class Made:
+class CallResult:
     """Something that a call would have returned."""
 
     maker: Global
@@ -69,18 +69,18 @@ class Made:
         name = self.name
         if self.is_built and not name.startswith("numpy."):
             return name == raw_array.NAME
-        known = name in HARMLESS and (name.startswith((*_PLAIN, "collections.", "uuid.")))
+        known = name in SAFE and (name.startswith((*_PLAIN, "collections.", "uuid.")))
         named = [arg for arg in self.args[:ARGUMENTS] if isinstance(arg, Global)]
-        return known and all(arg.name in HARMLESS for arg in named)
+        return known and all(arg.name in SAFE for arg in named)
 
 
 def hold(target: Any, values: Iterable[Any]) -> None:
     """Note what is put into `target`, as far as it may matter."""
-    if isinstance(target, (Listed, Entries, Made)):
+    if isinstance(target, (Listed, Entries, CallResult)):
         target.held += [value for value in values if _may_hold(value)]
 
 
-def odd_parts(value: Any) -> Iterator[Made | None]:
+def odd_parts(value: Any) -> Iterator[CallResult | None]:
     """What is in `value`, however deep, that is not plain; None for each step on the way."""
     waiting, seen = _parts(value), {id(value)}
     while waiting:
@@ -88,27 +88,27 @@ def odd_parts(value: Any) -> Iterator[Made | None]:
         if id(part) in seen or not _may_hold(part):
             continue
         seen.add(id(part))
-        yield part if isinstance(part, Made) and not part.is_plain else None
-        if not isinstance(part, Made) or part.is_plain:
+        yield part if isinstance(part, CallResult) and not part.is_plain else None
+        if not isinstance(part, CallResult) or part.is_plain:
             waiting += _parts(part)
 
 
 def _parts(value: Any) -> list[Any]:
     if isinstance(value, tuple):
         return list(value)
-    if isinstance(value, Made):
+    if isinstance(value, CallResult):
         return [*value.held, *value.args, value.state]
     return list(value.held) if isinstance(value, (Listed, Entries)) else []
 
 
 def _may_hold(value: Any) -> bool:
-    return isinstance(value, (Made, Listed, Entries, tuple))
+    return isinstance(value, (CallResult, Listed, Entries, tuple))
 
 
 def has_parts(value: Any) -> bool:
     """Whether there may be more in it than numbers, text and globals."""
     if isinstance(value, tuple) and len(value) <= ARGUMENTS:
-        return any(isinstance(part, (tuple, dict, Made, Listed)) for part in value)
+        return any(isinstance(part, (tuple, dict, CallResult, Listed)) for part in value)
     return isinstance(value, (tuple, dict, Listed))
 
 
