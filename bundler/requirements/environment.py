@@ -152,10 +152,10 @@ def materialize(
         ResolveError: when it cannot be made on this machine.
     """
     _check_machine(manifest)
-    home = envs / (manifest.lock or "").removeprefix("sha256:")
+    home = envs / f"{(manifest.lock or '').removeprefix('sha256:')}-{manifest.python}"
     python = home / "bin" / "python"
     with _alone(home):
-        if not (home / COMPLETE).exists():
+        if not (home / COMPLETE).exists() or not python.exists():  # a link to another's
             (progress or NullProgress()).step(f"Making the environment `{home}`")
             _make(home, manifest.python, _requirements(bundle), offline=offline)
             (home / COMPLETE).touch()

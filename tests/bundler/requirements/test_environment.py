@@ -101,6 +101,22 @@ def test_an_environment_that_was_interrupted_is_made_again(locked, tmp_path):
     assert not (home / "half").exists()
 
 
+def test_one_whose_interpreter_was_removed_is_made_again(locked, tmp_path):
+    chosen = choose(locked, envs=tmp_path / "envs")
+    chosen.python.unlink()
+    chosen.python.symlink_to(tmp_path / "gone")
+    assert choose(locked, envs=tmp_path / "envs") == chosen
+    assert chosen.python.exists()
+
+
+def test_the_same_packages_for_an_exact_python_are_another_environment(locked, tmp_path):
+    """One that was made for 3.11 may be of any patch."""
+    minor = choose(locked, "locked", envs=tmp_path / "envs")
+    requirements = (locked / "env" / "requirements.lock").read_text()
+    bundle(locked, requirements, platform.python_version())
+    assert choose(locked, "locked", envs=tmp_path / "envs").python != minor.python
+
+
 def test_a_wheel_with_another_hash_is_refused_and_leaves_nothing(tmp_path, wheels, make_wheel):
     make_wheel(wheels, "alpha-of-tests", "1.0")
     bundle(tmp_path, f"alpha-of-tests==1.0 \\\n    --hash=sha256:{'0' * 64}\n")
