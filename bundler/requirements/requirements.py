@@ -95,21 +95,23 @@ class Requirements:
 
         A model's packages are pinned to the versions it was saved with. Where the author names
         the same package or another build of it, the author's word binds and the recorded version
-        is only preferred.
+        is only preferred; a marker may keep that word from this platform, but not the package.
 
         Raises:
             ResolveError: when two models were saved with versions that exclude each other.
         """
         named = {requirement.name for requirement in user}
+        certain = {requirement.name for requirement in user if ";" not in requirement.text}
         taken = {builds.place(name) for name in named} - {None}
         limited = {requirement.name for requirement in limits}
         recorded, warnings = _recorded(models, named | limited)
         pins = [
             Requirement(
-                name if name in limited else f"{name}=={version}", _saved_with(alias, version)
+                name if name in named | limited else f"{name}=={version}",
+                _saved_with(alias, version),
             )
             for name, (version, alias) in recorded.items()
-            if name not in named and builds.place(name) not in taken
+            if name not in certain and builds.place(name) not in taken
         ]
         own = [Requirement(text, "modelbundle's runtime") for text in RUNTIME]
         extras = _extras(models, routes)

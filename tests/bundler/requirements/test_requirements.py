@@ -52,6 +52,13 @@ def test_where_the_author_names_the_package_the_recorded_version_is_only_preferr
     assert found.preferences == {"scikit-learn": "1.9.1"}
 
 
+def test_a_marker_of_the_authors_does_not_leave_out_what_a_model_needs():
+    user = [Requirement("scikit-learn==1.4 ; sys_platform == 'win32'", "python.requirements")]
+    found = Requirements.gather(user, [], {"iris": model({"scikit-learn": "1.9.1"})})
+    assert wanted(found) == [user[0].text, "scikit-learn"]
+    assert found.preferences == {"scikit-learn": "1.9.1"}
+
+
 def test_another_build_that_the_author_names_takes_the_place_of_the_recorded_one():
     user = [Requirement("onnxruntime-gpu", "python.requirements")]
     found = Requirements.gather(user, [], {"net": model({"onnxruntime": "1.31.1"})})
