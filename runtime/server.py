@@ -13,7 +13,7 @@ from .manifests.route import Route
 from .outlet import STDERR
 from .process.handover import Handover
 from .process.options import Options
-from .streams import open_closed
+from .standard_streams import open_closed
 
 if TYPE_CHECKING:
     from .http.app import Application

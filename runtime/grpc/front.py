@@ -25,7 +25,6 @@ from .fast.infer import FastInfer
 from .fast.infer_request import PATH
 from .services import health, reflection
 from .services.examples import Examples
-from .services.fixed import Fixed
 from .services.inference import Inference
 from .services.management import Management
 from .services.prediction import Prediction
@@ -33,6 +32,7 @@ from .services.repository import Repository
 from .services.seldon import Seldon
 from .services.shared_memory import SharedMemory
 from .services.torchserve import Torchserve
+from .services.trace_settings import TraceSettings
 
 log = logging.getLogger(__name__)
 
@@ -78,7 +78,7 @@ class Front:
             | reflection.handlers()
             | inference
             | Repository(catalog).handlers(self._dispatcher)
-            | Fixed(catalog).handlers(self._dispatcher)
+            | TraceSettings(catalog).handlers(self._dispatcher)
             | SharedMemory(catalog).handlers(self._dispatcher)
             | Prediction(catalog).handlers(self._dispatcher)
             | Examples(catalog).handlers(self._dispatcher)

@@ -25,7 +25,7 @@ from .machine import thread_count
 from .machine.cgroup import usable_cores
 from .machine.device import Device, pin
 from .machine.topology import Topology
-from .site import Site
+from .server_sockets import ServerSockets
 from .sockets.accept_queue import turn_away
 from .sockets.grpc_port import GrpcPort
 from .sockets.management_port import ManagementPort
@@ -56,7 +56,7 @@ class Serving:
     topology: Topology
     devices: tuple[Device, ...]
     metrics: Metrics
-    site: Site
+    sockets: ServerSockets
     autoscaler: Autoscaler
     statuses: dict[str, ModelStatus]
     preferred: list[str] = field(default_factory=list)
@@ -94,7 +94,7 @@ class Serving:
         terms = Terms(self.statuses, self, supervision)
         self.preferred = terms.preferred
         if self.plan.settings.registration == "store":
-            self.registrar = Registrar(self, self.site.handover.resolver, terms, supervision)
+            self.registrar = Registrar(self, self.sockets.handover.resolver, terms, supervision)
         return terms
 
     def slots(self, front: FrontSlot, alias: str) -> list[ModelSlot]:  # noqa: ARG002
@@ -137,7 +137,7 @@ class Serving:
             from .workers.front_server import FrontServer, run
 
         crash_trace.enable(STDERR)
-        self.site.handover.leave()
+        self.sockets.handover.leave()
         self.metrics.counters.take(slot.row)
         absent = {name: s.why for name, s in self.statuses.items() if s.state != "READY"}
         plan = replace(self._paced(), absent=absent, preferred=tuple(self.preferred))
@@ -157,17 +157,17 @@ class Serving:
         is_alone = self.topology.fronts == 1
         server = FrontServer(application, self._others_are_ready, line=line, is_alone=is_alone)
         server.has_models_elsewhere = not self.topology.is_threaded
-        server.grpc = _grpc_front(application, self.site.grpc, self.site.management)
-        server.management = _management_front(application, self.site.management)
+        server.grpc = _grpc_front(application, self.sockets.grpc, self.sockets.management)
+        server.management = _management_front(application, self.sockets.management)
         FrontLine(line, server, links or {}, service, self.topology.fronts).obey()
-        return run(server, self.site.listener)
+        return run(server, self.sockets.listener)
 
     def model(self, slot: ModelSlot, on_ready: Callable[[], None]) -> int:
         """Answer the batches of one front."""
         if isinstance(slot, ServiceSlot):
             return self._service(slot, on_ready)
         assert slot.channel is not None
-        self.site.leave()
+        self.sockets.leave()
         if slot.term and slot.generation == 1:
             self._verify(slot.alias)
         plan = _pinned(self.plan, slot.device)
@@ -180,7 +180,7 @@ class Serving:
         from .workers.service_life import serve_service
 
         assert slot.calls is not None
-        self.site.leave()
+        self.sockets.leave()
         self.metrics.counters.take(slot.row)
         plan = _pinned(self._paced(), slot.device)
         thread_count.limit(thread_count.announce(self.topology.threads))
@@ -196,7 +196,7 @@ class Serving:
         from .workers.template import serve_template
 
         assert slot.template is not None
-        self.site.leave()
+        self.sockets.leave()
         # A model may come before the last front is ready: it was not there when all were compared.
         comes_late = self.has_served or self.statuses[slot.alias].term
         if comes_late and slot.generation == 1:
@@ -220,12 +220,12 @@ class Serving:
     @property
     def has_stand_in(self) -> bool:
         """Whether the server that this one shall replace answers."""
-        return self.site.handover.is_successor and not self.has_served
+        return self.sockets.handover.is_successor and not self.has_served
 
     @property
     def is_replaceable(self) -> bool:
         """Whether whoever started this server holds its socket, and may start another on it."""
-        return self.site.handover.listener >= 0
+        return self.sockets.handover.listener >= 0
 
     def ready(self, crew: Crew) -> None:
         """Say so."""
@@ -235,14 +235,14 @@ class Serving:
         self.metrics.topology(now.kind, now.fronts, 0 if now.is_threaded else now.replicas)
         if not self.has_served:
             self.has_served = True
-            seconds = time.monotonic() - self.site.began
-            name, url = self.plan.manifest.name, self.site.address.url
-            grpc = self.site.grpc
-            managed = self.site.management
+            seconds = time.monotonic() - self.sockets.began
+            name, url = self.plan.manifest.name, self.sockets.address.url
+            grpc = self.sockets.grpc
+            managed = self.sockets.management
             spoken = f"{url}, gRPC on {grpc.url}" if grpc else url
             spoken += f", management on {managed.url}" if managed else ""
             log.info("Serving `%s` on %s (ready in %.2f s).", name, spoken, seconds)
-            self.site.handover.ready()
+            self.sockets.handover.ready()
         else:
             log.info("The new processes serve; the old ones finish what they have begun.")
 
@@ -311,14 +311,14 @@ class Serving:
         """At the management port each server has a queue of its own; nobody waits for the store."""
         if self.registrar is not None:
             self.registrar.end()
-        if self.site.management is not None:
-            self.site.management.leave()
+        if self.sockets.management is not None:
+            self.sockets.management.leave()
 
     def last_call(self) -> None:
         """Take no new connections, in any process."""
         if self.registrar is not None:
             self.registrar.end()
-        turn_away(self.site.listener)
+        turn_away(self.sockets.listener)
 
 
 def _pinned(plan: Plan, device: str | None) -> Plan:

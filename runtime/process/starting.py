@@ -23,8 +23,8 @@ from .machine.descriptor_limit import allow_all
 from .machine.device import Device, are_granted, preflight
 from .machine.topology import FRAMEWORKS_WITH_THREADS, Machine, Topology
 from .options import Options
+from .server_sockets import ServerSockets
 from .serving import CREWS, Serving
-from .site import Site
 from .sockets.address import Address
 from .sockets.grpc_port import GrpcPort
 from .sockets.management_port import ManagementPort
@@ -89,11 +89,11 @@ class Start:
         metrics.processes.enter(os.getpid(), role="supervisor", **labels)
         managed = ManagementPort.open(self.plan.settings.management, is_shared=shared)
         address = self.address.bound(listener)
-        site = Site(address, listener, handover, self.began, grpc, managed)
+        sockets = ServerSockets(address, listener, handover, self.began, grpc, managed)
         autoscaler = Autoscaler(self._machine, has_threads=_has_threads(self.plan))
         statuses = initial(self.plan)
         serving = Serving(
-            self.plan, self.topology, self.devices, metrics, site, autoscaler, statuses
+            self.plan, self.topology, self.devices, metrics, sockets, autoscaler, statuses
         )
         settings = self.plan.settings
         silence = max(SILENCE, settings.timeout)  # a batch in a front's own process may take it

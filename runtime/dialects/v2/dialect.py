@@ -15,13 +15,13 @@ from ..inquiry import Inquiry
 from ..reply import Reply
 from ..served import Served
 from . import metadata
-from .fixed import Fixed
 from .generate import EVENTS, Generate
 from .infer import Infer
 from .openapi import document
 from .repository import Repository
 from .shared_memory import SharedMemory
 from .statistics import statistics
+from .trace_settings import TraceSettings
 
 _BAD = 400
 _NOT_READY = 503
@@ -73,7 +73,7 @@ class V2:
             Rule(POST, f"{_REPOSITORY}/index", repository.index, "/v2/repository/index"),
             Rule(POST, f"{one}/load", repository.load, "/v2/repository/models/{model}/load"),
             Rule(POST, f"{one}/unload", repository.unload, "/v2/repository/models/{model}/unload"),
-            *Fixed(self._catalog).rules(),
+            *TraceSettings(self._catalog).rules(),
             *SharedMemory(self._catalog).rules(),
         ]
 

@@ -10,7 +10,7 @@ from typing import Any
 from ...hosting.readiness import Readiness
 from ..machine.descriptor_limit import BACKLOG, DescriptorLimit
 from ..sockets.accept_queue import GLANCE
-from .doorman import Doorman
+from .single_accept import SingleAccept
 
 log = logging.getLogger(__name__)
 
@@ -32,7 +32,7 @@ class Acceptor:
         self._connect = connect
         self._connections = connections
         self._readiness = readiness
-        self._servers: list[asyncio.Server | Doorman] = []
+        self._servers: list[asyncio.Server | SingleAccept] = []
         self._descriptors = DescriptorLimit()
         self._pausing: asyncio.Task[None] | None = None  # while it is full
         self._has_paused = False  # ever, which has been said
@@ -55,13 +55,13 @@ class Acceptor:
         """Take connections."""
         self._servers = [await self._server(each.dup()) for each in self._sockets]
 
-    async def _server(self, listener: socket.socket) -> asyncio.Server | Doorman:
+    async def _server(self, listener: socket.socket) -> asyncio.Server | SingleAccept:
         loop = asyncio.get_running_loop()
         if not self._descriptors.is_scarce:
             return await loop.create_server(self._connect, sock=listener, backlog=BACKLOG)
-        doorman = Doorman(listener, self._connect, self._is_full, self._rest)
-        doorman.open(BACKLOG)
-        return doorman
+        single = SingleAccept(listener, self._connect, self._is_full, self._rest)
+        single.open(BACKLOG)
+        return single
 
     def close(self) -> None:
         """Take no more."""
@@ -84,9 +84,9 @@ class Acceptor:
         self._pausing = asyncio.create_task(self._pause())
 
     def _is_full(self) -> bool:
-        doormen = [each for each in self._servers if isinstance(each, Doorman)]
-        arriving = sum(len(each.pending) for each in doormen)
-        one_by_one = bool(doormen) or (not self._servers and self._descriptors.is_scarce)
+        singles = [each for each in self._servers if isinstance(each, SingleAccept)]
+        arriving = sum(len(each.pending) for each in singles)
+        one_by_one = bool(singles) or (not self._servers and self._descriptors.is_scarce)
         return self._descriptors.is_full(len(self._connections) + arriving, one_by_one=one_by_one)
 
     async def _pause(self) -> None:

@@ -1,4 +1,4 @@
-"""Site: the address and the sockets of a server."""
+"""ServerSockets: the address and the sockets of a server."""
 
 import socket
 from dataclasses import dataclass
@@ -10,7 +10,7 @@ from .sockets.management_port import ManagementPort
 
 
 @dataclass(frozen=True, slots=True)
-class Site:
+class ServerSockets:
     """Where a server listens, and the process that started it.
 
     began       when it was started, on the monotonic clock

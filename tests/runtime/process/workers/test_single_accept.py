@@ -5,7 +5,7 @@ from typing import ClassVar
 
 import uvloop
 
-from modelbundle.runtime.process.workers.doorman import Doorman
+from modelbundle.runtime.process.workers.single_accept import SingleAccept
 
 
 class Guest(asyncio.Protocol):
@@ -49,11 +49,11 @@ def test_no_more_come_in_than_there_is_room_for_and_nobody_is_dropped():
         opened = []
 
         def full():
-            doorman = opened[-1]
-            return len(Guest.there) + len(doorman.pending) >= 3
+            single = opened[-1]
+            return len(Guest.there) + len(single.pending) >= 3
 
         def open_again():
-            opened.append(Doorman(listener.dup(), Guest, full, rest))
+            opened.append(SingleAccept(listener.dup(), Guest, full, rest))
             opened[-1].open(100)
 
         def rest():
@@ -87,13 +87,13 @@ def test_where_no_descriptor_is_left_it_rests():
     async def scenario(listener, loop):
         rested = loop.create_future()
         copy = listener.dup()
-        doorman = Doorman(
+        single = SingleAccept(
             Empty(fileno=copy.detach()), Guest, lambda: False, lambda: rested.set_result(None)
         )
-        doorman.open(100)
+        single.open(100)
         clients = await come(listener, 1)
         await rested
-        doorman.close()
+        single.close()
         clients[0].close()
         return len(Guest.there)
 

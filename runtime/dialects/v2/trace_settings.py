@@ -1,4 +1,4 @@
-"""Fixed: settings of traces and logs, which Triton's clients can read but not change."""
+"""TraceSettings: settings of traces and logs, which Triton's clients can read but not change."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -30,7 +30,7 @@ NO_CHANGE = "Clients do not change how this server logs and traces."
 _TRACED = "/v2/(?:models/(?P<model>[^/]+)/)?trace/setting"
 
 
-class Fixed:
+class TraceSettings:
     """Tells these settings, and refuses to change them."""
 
     def __init__(self, catalog: Catalog) -> None:

@@ -1,4 +1,4 @@
-"""Doorman: accepts connections one by one, as long as there is room."""
+"""SingleAccept: accepts connections one by one, as long as there is room."""
 
 import asyncio
 import socket
@@ -6,7 +6,7 @@ from collections.abc import Callable
 from contextlib import suppress
 
 
-class Doorman:
+class SingleAccept:
     """Replaces an `asyncio.Server` when file descriptors are few.
 
     That takes as many as come, and the queue fills again meanwhile: when no descriptor is left,

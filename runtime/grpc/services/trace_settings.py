@@ -1,4 +1,4 @@
-"""Fixed: settings of traces and logs, which Triton's clients can read but not change."""
+"""TraceSettings: settings of traces and logs, which Triton's clients can read but not change."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -7,7 +7,7 @@ import grpc
 
 from ...dialects.catalog import Catalog
 from ...dialects.inquiry import Inquiry
-from ...dialects.v2.fixed import LOGGING, NO_CHANGE, TRACE, is_so
+from ...dialects.v2.trace_settings import LOGGING, NO_CHANGE, TRACE, is_so
 from ...errors import NotSupported
 from ..dispatcher import Answer, Dispatcher
 from ..messages.pool import pool
@@ -15,7 +15,7 @@ from ..messages.pool import pool
 _SERVICE = "/inference.GRPCInferenceService"
 
 
-class Fixed:
+class TraceSettings:
     """Tells these settings, and refuses to change them; the same as over REST."""
 
     def __init__(self, catalog: Catalog) -> None:

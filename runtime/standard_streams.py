@@ -1,4 +1,4 @@
-"""Streams: handles stdin, stdout or stderr that were closed at the start."""
+"""Standard streams: handles stdin, stdout or stderr that were closed at the start."""
 
 import os
 import sys
