@@ -2,8 +2,10 @@
 
 import hashlib
 import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
+
+import orjson
 
 from ...runtime import canonical
 from ...runtime.errors import InvalidBundle
@@ -61,9 +63,14 @@ def read_manifest(data: bytes) -> tuple[Blob, tuple[FileEntry, ...]]:
         raise InvalidBundle(f"This is not the manifest of a model or bundle: {error!r}.") from error
 
 
-def index(items: Iterable[Item]) -> bytes:
+def entries(items: Iterable[Item]) -> dict[str, Any]:
+    """What `index.json` says of items: `models/iris:1.0`, `models/iris@latest` -> descriptor."""
+    return {f"{item.kind}s/{name}": _indexed(item, name) for item in items for name in _names(item)}
+
+
+def index(entries: Mapping[str, Any]) -> bytes:
     """`index.json`: every tag and alias of every item, behind a checksum of its own."""
-    return _index([_indexed(item, name) for item in items for name in _names(item)])
+    return _index(list(entries.values()))
 
 
 def _index(manifests: Sequence[Any]) -> bytes:
@@ -85,10 +92,12 @@ def is_sound_index(data: bytes) -> bool:
         return False
 
 
-def read_index(data: bytes) -> Iterable[tuple[str, str]]:
-    """What a sound index names, `models/iris:1.0` or `models/iris@latest`, and which manifest."""
-    for entry in json.loads(data)["manifests"]:
-        yield entry["annotations"][_REF], entry["digest"]
+def read_index(data: bytes) -> dict[str, Any]:
+    """The entries of an index, as `entries` makes them; raises ValueError for what is none."""
+    try:
+        return {entry["annotations"][_REF]: entry for entry in orjson.loads(data)["manifests"]}
+    except (KeyError, TypeError) as error:
+        raise ValueError(f"not an index of ours: {error!r}") from error
 
 
 def check_paths(files: Sequence[FileEntry]) -> None:

@@ -1,15 +1,20 @@
-"""`index.json`: for other OCI tools; derived from the refs, and never read as truth."""
+"""`index.json`: for other OCI tools; derived from the refs, and never read as truth.
+
+Of a ref that is damaged it keeps what it has said before: that is what a repair goes by.
+"""
 
 import atexit
+from collections.abc import Mapping
 from contextlib import suppress
 from pathlib import Path
+from typing import Any
 
 from ...tag import KINDS
 from .. import oci
 from ..files.counter import Counter
 from ..files.workspace import Workspace
 from ..item import Item
-from .refs import Refs
+from .refs import LATEST, Refs
 
 _SHARE = 20  # rewrite when a twentieth of the index is new: a long loop of saves stays linear
 
@@ -50,7 +55,7 @@ class Index:
             while True:
                 before = self._counter.value()
                 items = self._sound_items()
-                with self._workspace.file(oci.index(items)) as temporary:
+                with self._workspace.file(oci.index(self._entries(items))) as temporary:
                     temporary.replace(self._path)
                 if before == self._counter.value():
                     break
@@ -58,3 +63,37 @@ class Index:
 
     def _sound_items(self) -> list[Item]:
         return [item for kind in KINDS for item in self._refs.items(kind) if not item.damaged]
+
+    def _entries(self, items: list[Item]) -> Mapping[str, Any]:
+        entries = oci.entries(items)
+        data, before = self._before()
+        kept = {name for name in before.keys() - entries.keys() if self._refs.is_there(name)}
+        if not kept or not oci.is_sound_index(data):
+            return entries
+        kept |= {name for name in map(_latest, kept) if _is_latest(name, kept, before, entries)}
+        return entries | {name: before[name] for name in sorted(kept)}
+
+    def _before(self) -> tuple[bytes, dict[str, Any]]:
+        """What the index says now; nothing where it says nothing."""
+        try:
+            data = self._path.read_bytes()
+            return data, oci.read_index(data)
+        except (OSError, ValueError):
+            return b"", {}
+
+
+def _latest(name: str) -> str:
+    return f"{name.partition('@')[0].partition(':')[0]}@{LATEST}"
+
+
+def _is_latest(
+    latest: str, kept: set[str], before: Mapping[str, Any], now: Mapping[str, Any]
+) -> bool:
+    """Whether one that cannot be read was the latest, and no other was saved since."""
+    start = latest.partition("@")[0] + ":"
+    if latest not in before:
+        return False
+    was = before[latest]["digest"]
+    known = {before[name]["digest"] for name in before if name.startswith(start)}
+    is_old = latest not in now or now[latest]["digest"] in known
+    return is_old and was in {before[name]["digest"] for name in kept if name.startswith(start)}

@@ -115,6 +115,15 @@ class Refs:
         """Whether the item is still there, or may be."""
         return item.version == UNKNOWN or self._path(item.kind, item.name, item.version).exists()
 
+    def is_there(self, name: str) -> bool:
+        """Whether what `index.json` calls so has a ref, or may have; it need not be readable."""
+        kind, _, tag = name.partition("/")
+        entry = tag.replace("@", "/@").replace(":", "/").lower()
+        try:
+            return (self.directory / kind / entry).exists()
+        except OSError:
+            return True
+
     def restore(self, item: Item) -> None:
         """Write an item's ref anew in place of one that cannot be read."""
         path = self._path(item.kind, item.name, item.version)

@@ -44,7 +44,7 @@ class RecordRepair:
             return
         if not oci.is_sound_index(data):
             return
-        known = dict(oci.read_index(data))
+        known = {name: entry["digest"] for name, entry in oci.read_index(data).items()}
         for kind in KINDS:
             for item in self.refs.items(kind):
                 if item.damaged:

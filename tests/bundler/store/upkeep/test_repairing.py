@@ -209,3 +209,61 @@ def test_one_spoilt_file_anywhere_is_restored_byte_for_byte(seed, own_store, add
     assert store.verify()
     assert store.repair(copies=[copies]).left == []
     assert hashlib.sha256(victim.read_bytes()).hexdigest() == victim.name
+
+
+@pytest.fixture
+def two_versions(store, save):
+    """A name with two versions and an alias, and another name."""
+    return (
+        save(files={"w": b"1"}, version="1", aliases=["production"]),
+        save(files={"w": b"2"}, version="2"),
+        save("other"),
+    )
+
+
+@pytest.mark.parametrize("damaged", ["1", "2", "@production"])
+def test_what_is_saved_after_the_damage_leaves_the_index_what_a_repair_needs(
+    store, save, two_versions, damaged
+):
+    spoil(store.root / "refs/models/iris" / damaged, b"")
+
+    save("third")
+    store.alias(two_versions[2], "canary")
+    repaired = store.repair()
+
+    assert repaired.mended
+    assert repaired.left == []
+    assert store.find("iris:1").digest == two_versions[0].digest
+    assert store.find("iris@production").version == "1"
+    assert store.find("iris").version == "2"
+
+
+def test_what_is_saved_after_the_damaged_latest_is_the_latest_when_that_is_mended(
+    store, save, two_versions
+):
+    spoil(store.root / "refs/models/iris/2", b"")
+
+    save(files={"w": b"3"}, version="3")
+    assert store.repair().left == []
+
+    assert store.find("iris:2").digest == two_versions[1].digest
+    assert store.find("iris").version == "3"
+
+
+def test_the_index_forgets_a_damaged_item_that_is_deleted(store, save, two_versions):
+    spoil(store.root / "refs/models/iris/2", b"")
+    save("third")
+    store.delete(store.find("iris:2", damaged=True))
+
+    assert b"iris:2" not in (store.root / "index.json").read_bytes()
+    assert store.verify() == []
+    assert store.find("iris").version == "1"
+
+
+@pytest.mark.parametrize("data", [None, b"", b"[]", b'{"manifests":[{"annotations":{}}]}'])
+def test_a_damaged_index_is_written_anew(store, save, two_versions, data):
+    spoil(store.root / "index.json", data)
+    save("third")
+
+    assert store.verify() == []
+    assert b"iris@production" in (store.root / "index.json").read_bytes()
