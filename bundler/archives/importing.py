@@ -51,7 +51,7 @@ def import_item(
         progress: told of the bytes.
 
     Raises:
-        InvalidArchive: naming the member that is not as it was written.
+        InvalidArchive: naming the member that is damaged or not allowed.
         Refused: when the version exists with other content.
     """
     if rename is not None:

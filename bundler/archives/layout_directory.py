@@ -37,10 +37,10 @@ class LayoutDirectory:
         with self._opened(name) as file:
             size = os.fstat(file.number).st_size
             if size > limit:
-                raise refused(self.where, name, f"it has {size:,} bytes")
+                raise refused(self.where, name, f"has {size:,} bytes, the limit is {limit:,}")
             data = take(size, file.readinto)
         if data is None:
-            raise refused(self.where, name, "it changes while it is read")
+            raise refused(self.where, name, "changes while it is read")
         return data
 
     def check(self, inventory: Inventory) -> None:
@@ -49,7 +49,7 @@ class LayoutDirectory:
             name = layout.blob_name(blob.digest)
             with self._opened(name) as file:
                 if (size := os.fstat(file.number).st_size) != blob.size:
-                    why = f"it has {size:,} bytes instead of {blob.size:,}"
+                    why = f"has {size:,} bytes instead of {blob.size:,}"
                     raise refused(self.where, name, why)
 
     def deliver(self, blobs: Iterable[Blob], receive: Receive) -> None:
@@ -125,7 +125,7 @@ class LayoutDirectory:
                 flags = os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK
                 number = os.open(last, flags, dir_fd=at)
             except FileNotFoundError as error:
-                raise refused(self.where, name, "it is missing") from error
+                raise refused(self.where, name, "is missing") from error
             except OSError as error:
                 raise refused(self.where, name, str(error.strerror)) from error
             stack.callback(os.close, number)

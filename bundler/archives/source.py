@@ -68,14 +68,15 @@ def inventory(source: Source) -> tuple[Announcement, Inventory]:
     if found.needs_empty:
         read(Blob.of_bytes(EMPTY))
     if announced.kind not in {None, found.kind}:
-        raise refused(source.where, layout.INDEX, f"it announces a {announced.kind}")
+        why = f"declares a {announced.kind}, but the archive holds a {found.kind}"
+        raise refused(source.where, layout.INDEX, why)
     source.check(found)
     return announced, found
 
 
 def refused(where: str, name: str | bytes, why: str, hint: str | None = None) -> InvalidArchive:
-    """The error that names a member."""
-    return InvalidArchive(f"{where} is refused because of {quoted(name)}: {why}.", hint=hint)
+    """The error that names a member; `why` is the rest of the sentence."""
+    return InvalidArchive(f"{where} cannot be used: its member {quoted(name)} {why}.", hint=hint)
 
 
 def take(size: int, read: Read) -> bytes | None:
@@ -94,7 +95,7 @@ def _document(source: Source, blob: Blob) -> bytes:
     name = layout.blob_name(blob.digest)
     data = source.document(name, blob.size)
     if len(data) != blob.size:
-        raise refused(source.where, name, f"it has {len(data):,} bytes instead of {blob.size:,}")
+        raise refused(source.where, name, f"has {len(data):,} bytes instead of {blob.size:,}")
     if (got := digests.of_bytes(data)) != blob.digest:
-        raise refused(source.where, name, f"it is not as it was written, but {got}")
+        raise refused(source.where, name, f"has another digest than its name: {got}")
     return data

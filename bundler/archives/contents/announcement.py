@@ -82,7 +82,7 @@ def _check_index(document: dict[str, Any]) -> None:
         raise ValueError("it is no OCI index")
     said = document.get("annotations", {}).get(oci.CHECK)  # other tools leave it out
     if said not in {None, oci.checksum(document["manifests"])}:
-        raise ValueError("it is not as it was written")
+        raise ValueError("it differs from what `bundle export` writes")
 
 
 def _signature(manifest: Blob) -> dict[str, Any]:

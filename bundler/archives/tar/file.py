@@ -24,37 +24,37 @@ class TarFile:
         """The first pass: every header.
 
         Raises:
-            InvalidArchive: naming the first member that is not as ours are.
+            InvalidArchive: naming the first member that is not allowed.
         """
         size = os.fstat(self.file.number).st_size
         reader = TarReader(self.file.readinto, self._skip, self.where)
         for member in reader.members():
             if member.offset + member.size > size:
-                raise refused(self.where, member.name, "it is cut off", hint="Copy it again.")
+                raise refused(self.where, member.name, "is cut off", hint="Copy it again.")
             self.members[member.name] = member
 
     def document(self, name: str, limit: int) -> bytes:
         """All bytes of a small member."""
         member = self.members.get(name)
         if member is None:
-            raise refused(self.where, name, "it is missing")
+            raise refused(self.where, name, "is missing")
         if member.size > limit:
-            raise refused(self.where, name, f"it has {member.size:,} bytes")
+            raise refused(self.where, name, f"has {member.size:,} bytes, the limit is {limit:,}")
         data = take(member.size, _Cursor(self.file, member.offset).read)
         if data is None:
-            raise refused(self.where, name, "it is cut off")
+            raise refused(self.where, name, "is cut off")
         return data
 
     def check(self, inventory: Inventory) -> None:
         """Nothing is missing, nothing left over, and every size is as it should be."""
         expected = {layout.blob_name(blob.digest): blob.size for blob in inventory.members}
         for name in sorted(expected.keys() - self.members.keys()):
-            raise refused(self.where, name, "it is missing")
+            raise refused(self.where, name, "is missing")
         for name in sorted(self.members.keys() - expected.keys() - layout.LIMITS.keys()):
-            raise refused(self.where, name, "it belongs to nothing")
+            raise refused(self.where, name, "is not listed in the manifest")
         for name, size in expected.items():
             if (found := self.members[name].size) != size:
-                raise refused(self.where, name, f"it has {found:,} bytes instead of {size:,}")
+                raise refused(self.where, name, f"has {found:,} bytes instead of {size:,}")
 
     def deliver(self, blobs: Iterable[Blob], receive: Receive) -> None:
         """The second pass, from the start to the end of the file."""

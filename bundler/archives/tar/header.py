@@ -1,7 +1,7 @@
 """TarHeader: the 512-byte header of a member; any bit that is not canonical is refused.
 
-What `tar` knows beyond plain files and directories (links, devices, sparse files, long names,
-pax records) is not read at all: a name of ours has at most 77 bytes.
+Only plain files and directories are read. Links, devices, sparse files, long names and pax records
+are refused: no archive needs them, as member names have at most 77 bytes.
 """
 
 from dataclasses import dataclass
@@ -47,20 +47,21 @@ class TarHeader:
 
     @classmethod
     def decode(cls, block: bytes) -> Self:
-        """Read a block; raises ValueError saying what is wrong with it."""
+        """Read a block; raises ValueError with a predicate: what is wrong with the member."""
         if block[_SUM] != b"%06o\x00 " % _checksum(block):
-            raise ValueError("its header is damaged")
+            raise ValueError("has a damaged header")
         name, _, rest = block[_NAME].partition(b"\x00")
         if block[_KIND] not in {_FILE, _OLD_FILE, _DIRECTORY}:
-            raise ValueError(f"it is {_WHAT.get(block[_KIND], 'of an unknown kind')}")
+            kind = _WHAT.get(block[_KIND], "of an unknown kind")
+            raise ValueError(f"is {kind}; only files and directories are read")
         if block[_MAGIC] not in _MAGICS:
-            raise ValueError("it is written in a dialect of tar that is not read")
+            raise ValueError("has a header of another tar format than ustar and GNU")
         if any(rest) or any(block[_LINK]) or any(block[_PREFIX]):
-            raise ValueError("there is more in its header than a name of ours needs")
+            raise ValueError("has a link, a prefix or other text in its header")
         is_directory = block[_KIND] == _DIRECTORY
         size = _size(block[_SIZE])
         if is_directory and size:
-            raise ValueError("it is a directory with a size")
+            raise ValueError("is a directory with a size")
         return cls(name.decode("ascii", "backslashreplace"), size, is_directory)
 
 
@@ -93,5 +94,5 @@ def _size(field: bytes) -> int:
 def _number(field: bytes) -> int:
     digits = field.strip(b" \x00")
     if not digits or digits.strip(b"01234567"):
-        raise ValueError("its header is damaged")
+        raise ValueError("has a damaged header")
     return int(digits, 8)

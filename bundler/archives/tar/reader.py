@@ -1,7 +1,7 @@
 """TarReader: the members of a tar in order, each header checked before it is used.
 
-The reader believes nothing: names come from a fixed grammar and stand once, sizes have limits,
-and what lies between members and behind the last is zeros.
+The archive is untrusted: each name must match a fixed grammar and appear once, sizes are limited,
+and the padding between members and after the last must be zeros.
 """
 
 from collections.abc import Callable, Iterator
@@ -41,7 +41,7 @@ class TarReader:
         """Every regular file; the caller reads it with `read`, else it is skipped.
 
         Raises:
-            InvalidArchive: naming the first member that is not as ours are.
+            InvalidArchive: naming the first member that is not allowed.
         """
         while (block := self._exactly(BLOCK)) != bytes(BLOCK):
             header = self._header(block)
@@ -54,7 +54,7 @@ class TarReader:
                 self.skip(end - self.position)
                 self.position = end
             if any(self._exactly(tar_header.padding(header.size), header.name)):
-                raise refused(self.where, header.name, "something stands behind it")
+                raise refused(self.where, header.name, "is not padded with zeros")
         if self._exactly(BLOCK) != bytes(BLOCK):
             raise self._too_long()
         self._check_tail()
@@ -81,15 +81,15 @@ class TarReader:
         name = header.name
         known = name in layout.DIRECTORIES if header.is_directory else layout.is_member(name)
         if not known:
-            raise refused(self.where, name, "nothing in an archive of ours is called so")
+            raise refused(self.where, name, "has a name that does not occur in archives")
         if name in self.seen:
-            raise refused(self.where, name, "it stands twice")
+            raise refused(self.where, name, "appears twice")
         self.seen.add(name)
         self.total += header.size
         if header.size > layout.LIMITS.get(name, layout.LARGEST) or self.total > layout.LARGEST:
-            raise refused(self.where, name, f"it has {header.size:,} bytes")
+            raise refused(self.where, name, f"has {header.size:,} bytes, which is too large")
         if len(self.seen) > layout.MOST:
-            raise refused(self.where, name, f"{layout.MOST:,} members stand before it")
+            raise refused(self.where, name, f"follows {layout.MOST:,} members, which is the limit")
 
     def _check_tail(self) -> None:
         buffer, tail = memoryview(bytearray(len(END))), 0
@@ -107,4 +107,4 @@ class TarReader:
         return data
 
     def _too_long(self) -> InvalidArchive:
-        return InvalidArchive(f"{self.where} has something behind its end.")
+        return InvalidArchive(f"{self.where} has data after the end of the archive.")

@@ -25,13 +25,12 @@ class TarStream:
         """All bytes of a small member, which must be the next."""
         member = next(self._members, None)
         if member is None or member.name != name:
-            found = member.name if member else "the end"
-            raise refused(self.where, found, f"{name} should stand there", hint=_ORDER)
+            raise refused(self.where, name, "is missing, or too late in a stream", hint=_ORDER)
         if member.size > limit:
-            raise refused(self.where, name, f"it has {member.size:,} bytes")
+            raise refused(self.where, name, f"has {member.size:,} bytes, the limit is {limit:,}")
         data = take(member.size, self._reader.read)
         if data is None:
-            raise refused(self.where, name, "it is cut off")
+            raise refused(self.where, name, "is cut off")
         return data
 
     def check(self, inventory: Inventory) -> None:
@@ -43,13 +42,13 @@ class TarStream:
         for member in self._members:
             blob = waiting.pop(member.name, None)
             if blob is None:
-                raise refused(self.where, member.name, "it belongs to nothing")
+                raise refused(self.where, member.name, "is not listed in the manifest")
             if blob.size != member.size:
-                why = f"it has {member.size:,} bytes instead of {blob.size:,}"
+                why = f"has {member.size:,} bytes instead of {blob.size:,}"
                 raise refused(self.where, member.name, why)
             receive(blob, self._reader.read)
         for name in sorted(waiting):
-            raise refused(self.where, name, "it is missing")
+            raise refused(self.where, name, "is missing")
 
     def offer(self, wanted: Mapping[str, int | None], offer: Receive) -> None:
         """Hand over what is called by one of these digests, as it comes by."""

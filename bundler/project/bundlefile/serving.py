@@ -265,16 +265,17 @@ class Serve(Section):
     @classmethod
     def _distinct(cls, names: tuple[DialectName, ...]) -> tuple[DialectName, ...]:
         if len(set(names)) < len(names):
-            raise wrong("A dialect stands there twice.", "Name each of them once.")
+            raise wrong("A dialect is named twice.", "Name each of them once.")
         if not names:
-            raise wrong("Nobody could ask for a prediction.", "Write `[native]`.")
+            raise wrong("The list names no dialect.", "Write `[native]`.")
         return names
 
     @model_validator(mode="after")
     def _is_spoken(self) -> "Serve":
         if self.management.grpc and "grpc" not in self.dialects:
             hint = "Add `grpc` to `serve.dialects`."
-            raise wrong("Nobody speaks gRPC here.", hint, ("management", "grpc"))
+            problem = "`management.grpc` is on, but the server has no gRPC."
+            raise wrong(problem, hint, ("management", "grpc"))
         if self.management.grpc and self.management.port == "off":
             hint = "Give `serve.management.port`, too."
             raise wrong("Without a port nothing is managed.", hint, ("management", "grpc"))

@@ -156,11 +156,11 @@ KINDS = {
 }  # fmt: skip
 
 REASONS = {
-    "name: ": "is called so|more in its header|belongs to nothing",
-    "kind: ": "it is (a|of an) .+",
-    "pax: ": "it is a pax record",
-    "directory: ": "is called so|with a size|stands twice",
-    "header: ": "header|cut off|bytes|stands behind|dialect of tar|no archive",
+    "name: ": "has a name|in its header|not listed",
+    "kind: ": "is (a|of an) .+",
+    "pax: ": "is a pax record",
+    "directory: ": "has a name|with a size|appears twice",
+    "header: ": "header|cut off|bytes|not padded|no archive",
     "path: ": "not a path inside|too long for a path|among its files|another type",
     "clash: ": "one file on some disks|listed twice|a file and a folder",
     "file: ": "no size|no digest|another type|lacks 'digest'|bytes instead|two sizes|larger than",

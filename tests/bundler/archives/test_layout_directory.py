@@ -45,7 +45,7 @@ def test_a_document_is_not_read_beyond_its_limit(name, limit, there, layout):
     path.write_bytes(data + b" " * (limit - len(data)))
     assert import_item(there, str(layout)).item.name == "iris"
     path.write_bytes(data + b" " * (limit - len(data) + 1))
-    with pytest.raises(InvalidArchive, match=f"it has {limit + 1:,} bytes"):
+    with pytest.raises(InvalidArchive, match=f"has {limit + 1:,} bytes"):
         import_item(there, str(layout))
 
 

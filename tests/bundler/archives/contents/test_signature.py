@@ -120,7 +120,7 @@ def unlisted(members):
 @pytest.mark.parametrize(
     ("change", "why"),
     [
-        (without_content, "it is missing|belongs to nothing"),
+        (without_content, "is missing|not listed"),
         (of_another, "about something else"),
         (of_another_kind, "about something else"),
         (of_two_contents, "cannot be taken: "),
@@ -134,7 +134,7 @@ def unlisted(members):
         (twice, "or one twice"),
         (alone, "it names 0 manifests"),
         (of_a_gigabyte, "no size|bytes"),
-        (unlisted, "belongs to nothing"),
+        (unlisted, "not listed"),
     ],
 )
 def test_an_archive_with_an_odd_signature_is_refused_whole(

@@ -33,9 +33,9 @@ def test_a_document_is_read_up_to_its_limit(opened):
     tar = opened(1000)
     tar.scan()
     assert tar.document(NAME, 1000) == b"x" * 1000
-    with pytest.raises(InvalidArchive, match="it has 1,000 bytes"):
+    with pytest.raises(InvalidArchive, match="has 1,000 bytes"):
         tar.document(NAME, 999)
-    with pytest.raises(InvalidArchive, match="it is missing"):
+    with pytest.raises(InvalidArchive, match="is missing"):
         tar.document("index.json", 999)
 
 
