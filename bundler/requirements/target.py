@@ -58,8 +58,8 @@ class Target:
 
 
 def absolute(place: str, directory: Path) -> str:
-    """A folder of wheels as uv may be told of it from anywhere."""
-    return place if "://" in place else str((directory / place).resolve())
+    """The address of a folder of wheels: uv takes a comma in a path for the end of it."""
+    return place if "://" in place else (directory / place).resolve().as_uri()
 
 
 def moment(text: str) -> str:

@@ -148,7 +148,7 @@ class _Work:
         note = notes.get(name, Note(entry["version"]))
         files = entry.get("wheels") or [entry["sdist"]]
         places = target.find_links
-        folders = {f"file://{absolute(place, target.directory)}": place for place in places}
+        folders = {unquote(absolute(place, target.directory)): place for place in places}
         is_torch = note.index is not None and note.index.startswith(TORCH_INDEX)
         return Package(
             name=name,
@@ -156,7 +156,7 @@ class _Work:
             files={file_name(file): file["hashes"]["sha256"] for file in files},
             via=note.via,
             index=note.index if is_torch and name not in target.bindings else None,
-            folder=folders.get(note.index or ""),
+            folder=folders.get(unquote(note.index or "")),
             urls={file_name(file): file.get("url") or file["path"] for file in files},
         )
 

@@ -81,7 +81,7 @@ class Wheelhouse:
     @contextmanager
     def in_use(self) -> Iterator[None]:
         """Have packages and Python itself taken from here and from nowhere else."""
-        given = {"UV_FIND_LINKS": str(self.wheels.resolve()), "UV_NO_INDEX": "1"}
+        given = {"UV_FIND_LINKS": self.wheels.resolve().as_uri(), "UV_NO_INDEX": "1"}
         if (self.directory / PYTHON).is_dir():
             given[MIRROR] = (self.directory / PYTHON).resolve().as_uri()
         before = {name: os.environ.get(name) for name in given}

@@ -110,7 +110,7 @@ def vendored(project, add_model, tiny_index, image_registry, tmp_path):
     """A project, and the folder with all that it needs."""
     add_model()
     written = project(PLAIN % image_registry)
-    return written, vendor(written, tmp_path / "vendor", plain_http=True)
+    return written, vendor(written, tmp_path / "what, and where", plain_http=True)
 
 
 @pytest.fixture

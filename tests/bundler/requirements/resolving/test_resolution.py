@@ -70,12 +70,16 @@ def test_markers_are_those_of_the_target_not_of_this_machine(wheels, make_wheel)
     assert [p.name for p in resolve(found, Target("3.12", "linux/arm64"))] == ["alpha", "beta"]
 
 
-def test_folders_of_the_project_are_found_from_its_root(tmp_path, monkeypatch, make_wheel):
+@pytest.mark.parametrize("name", ["project", "my project", "a, b", "é#1?", "x%20y", "[q]'"])
+def test_folders_of_the_project_are_found_from_its_root(tmp_path, monkeypatch, make_wheel, name):
+    """And known for the project's, or the bundle would lack their wheels."""
     monkeypatch.setenv("UV_NO_INDEX", "1")
     monkeypatch.delenv("UV_FIND_LINKS", raising=False)
-    make_wheel(tmp_path / "vendored", "alpha", "1.0")
-    target = Target("3.11", "linux/amd64", find_links=("vendored",), directory=tmp_path)
-    assert [p.name for p in resolve(asking("alpha"), target)] == ["alpha"]
+    (tmp_path / name).mkdir()
+    make_wheel(tmp_path / name / "my wheels", "alpha", "1.0")
+    target = Target("3.11", "linux/amd64", find_links=("my wheels",), directory=tmp_path / name)
+    (found,) = resolve(asking("alpha"), target)
+    assert (found.name, found.folder) == ("alpha", "my wheels")
 
 
 def test_a_repository_cannot_be_locked(wheels, make_wheel):
