@@ -16,28 +16,32 @@ def operation(
     answer: Json | None = None,
     body: Json | None = None,
     others: Mapping[str, Json] | None = None,
+    answers: Mapping[str, Json] | None = None,
 ) -> Json:
     """One operation of a path.
 
     `answer` and `body` are schemas of JSON, `others` those of content types that are taken beside
-    it. Without `body` it takes none.
+    it, `answers` of those that are given. Without `body` it takes none.
     """
     made: Json = {
         "operationId": name,
         "summary": summary,
-        "responses": {"200": _media("The answer.", answer or {}), "default": _FAILURE},
+        "responses": {"200": _media("The answer.", answer or {}, answers), "default": _FAILURE},
     }
     if body is None:
         return made
-    content = {JSON: {"schema": body}} | {
-        kind: {"schema": schema} for kind, schema in (others or {}).items()
-    }
+    content = _content(body, others)
     is_required = not _EMPTY_TOO & content.keys()
     return made | {"requestBody": {"required": is_required, "content": content}}
 
 
-def _media(description: str, schema: Json) -> Json:
-    return {"description": description, "content": {JSON: {"schema": schema}}}
+def _media(description: str, schema: Json, others: Mapping[str, Json] | None = None) -> Json:
+    return {"description": description, "content": _content(schema, others)}
+
+
+def _content(schema: Json, others: Mapping[str, Json] | None) -> Json:
+    """Schemas by content type: of JSON, and of others."""
+    return {kind: {"schema": each} for kind, each in {JSON: schema, **(others or {})}.items()}
 
 
 _FAILURE = _media("Why there is none, in the words of this dialect.", {"type": "object"})

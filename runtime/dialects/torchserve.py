@@ -21,7 +21,7 @@ from ..errors import (
     UnknownModel,
 )
 from . import sequence
-from .bodies.raw import Raw, as_text
+from .bodies.raw import TEXT, Raw, as_text, may_be_text, unquoted
 from .bodies.schemas import json_body, whole
 from .catalog import Catalog
 from .dialect import GET, Rule
@@ -85,8 +85,9 @@ class Torchserve:
         for served in self._catalog.served():
             path, name = _path(served), served.name
             body, others, what = json_body(served), whole(served), f"Predictions of {name}."
+            texts = {TEXT: {"type": "string"}} if may_be_text(served) else {}
             asked = {
-                verb: operation(f"torchserve_{verb}_{name}", what, {}, body, others)
+                verb: operation(f"torchserve_{verb}_{name}", what, {}, body, others, texts)
                 for verb in ("post", "put")
             }
             found.setdefault(path, asked)
@@ -106,7 +107,8 @@ class Torchserve:
 
     async def _answer(self, served: Served, inquiry: Inquiry) -> Reply:
         sequence.check_header(inquiry.headers, *_SEQUENCES)
-        return await Raw(served, inquiry, as_text(served, inquiry.accept)).answer()
+        reply = await Raw(served, inquiry, as_text(served, inquiry.accept)).answer()
+        return unquoted(reply, inquiry.accept)
 
     async def _no_workflow(self, _: Inquiry) -> Reply:
         raise NotSupported("There are no workflows here: a service class calls several models.")

@@ -5,8 +5,11 @@ says what is meant: where it takes one `bytes` or `str`, the body is that.
 """
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 from urllib.parse import parse_qsl
+
+import orjson
 
 from ...data import found, media
 from ...data.codecs import multipart
@@ -20,6 +23,8 @@ from .bare import Bare, answer, answer_bytes, answer_rows, as_reply, only
 
 OCTETS = "application/octet-stream"
 TEXT = "text/plain"
+_PLAIN = f"{TEXT}; charset=utf-8"
+_TEXTS = frozenset({"str", "object"})
 _FORM = "application/x-www-form-urlencoded"
 _UNSAID = frozenset({"", OCTETS, TEXT})
 _OF_ROWS = frozenset({*found.KINDS, media.CSV, media.MULTIPART})
@@ -35,6 +40,23 @@ def as_text(served: Served, accept: str) -> str:
     """What is accepted by a client that did not say it: of a stream of texts the texts."""
     is_text = served.route.streaming and TEXT in served.route.output.get("media", ())
     return TEXT if is_text and accept.strip() in {"", "*/*"} else accept
+
+
+def unquoted(reply: Reply, accept: str) -> Reply:
+    """One text as itself, as a handler of TorchServe answers it, unless JSON is asked for."""
+    if not isinstance(reply.body, bytes) or reply.content_type != media.JSON:
+        return reply
+    if reply.body[:1] != b'"' or media.ranked(accept, (TEXT, media.JSON))[:1] != [TEXT]:
+        return reply
+    return replace(reply, body=orjson.loads(reply.body).encode(), content_type=_PLAIN)
+
+
+def may_be_text(served: Served) -> bool:
+    """Whether an answer may be one text."""
+    if served.signature is None:
+        return True
+    outputs = served.signature.outputs
+    return outputs.layout == "objects" or any(field.dtype in _TEXTS for field in outputs.fields)
 
 
 class Raw:

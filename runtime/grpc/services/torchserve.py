@@ -10,7 +10,7 @@ from typing import Any
 import grpc
 import orjson
 
-from ...dialects.bodies.raw import Raw, as_text
+from ...dialects.bodies.raw import Raw, as_text, unquoted
 from ...dialects.catalog import Catalog
 from ...dialects.inquiry import Inquiry
 from ..dispatcher import Dispatcher, Say
@@ -62,7 +62,8 @@ class Torchserve:
         """Say each part as it comes; what is no stream is the last one."""
         served = self._catalog.find(request.model_name, request.model_version)
         accept = as_text(served, inquiry.accept)
-        reply = await Raw(served, inquiry, accept).answer_fields(dict(request.input))
+        told = await Raw(served, inquiry, accept).answer_fields(dict(request.input))
+        reply = unquoted(told, inquiry.accept)
         if isinstance(reply.body, bytes):
             return self._said(request, reply.body)
         async with aclosing(reply.body) as parts:
