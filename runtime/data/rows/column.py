@@ -232,7 +232,7 @@ def _integers(dtype: str, values: list[Any], *, whole: bool) -> np.ndarray | Non
     else:
         floats = np.array(values, np.float64)
         if ((np.trunc(floats) == floats) & (np.abs(floats) <= _EXACT)).all():
-            array = floats.astype(wide)
+            array = floats.astype(np.int64)  # those below 0 of a field without them are found below
         else:  # whole numbers beyond that may stand beside floats
             array = np.array(_mapped(values, floats.ndim - 1, _whole), wide)
     return within(array, np.dtype(dtype))

@@ -6,7 +6,7 @@ import json
 import numpy as np
 import pytest
 
-from modelbundle.runtime.data.payload import JSON, NPY, Codec
+from modelbundle.runtime.data.payload import CSV, JSON, NPY, Codec
 from modelbundle.runtime.errors import (
     InvalidInput,
     PayloadTooLarge,
@@ -116,3 +116,24 @@ def test_a_whole_number_that_a_column_cannot_hold_does_not_become_its_neighbor(d
     side = Side("columns", (Field("x", dtype, (None,)),))
     with pytest.raises(InvalidInput, match=f"expected a whole number from .*, got {value}"):
         Codec(side).decode(json.dumps({"instances": [{"x": value}]}).encode(), JSON)
+
+
+@pytest.mark.parametrize(
+    ("body", "kind"),
+    [
+        (b'{"instances": [[-1.0], [2.0]]}', JSON),
+        (b'{"instances": [[-1], [2.0]]}', JSON),
+        (b"-1e0\n2\n", CSV),
+    ],
+)
+def test_a_number_below_0_does_not_become_a_large_one_of_a_field_without_them(body, kind):
+    """As floats: numpy counts from the other end."""
+    codec = Codec(Side("array", (Field("x", "uint64", (None, 1)),)))
+    with pytest.raises(
+        InvalidInput, match="expected a whole number from 0 to 18446744073709551615, got -1"
+    ):
+        codec.decode(body, kind)
+    assert codec.decode(b'{"instances": [[9007199254740992.0], [0]]}', JSON).tolist() == [
+        [2**53],
+        [0],
+    ]
