@@ -26,7 +26,8 @@ _WIDTHS = {0: 1, 1: 4, 2: 8, 3: 12, 4: 4, 5: 8}  # bytes of a value, by its phys
 _BYTE_ARRAY, _FIXED = 6, 7
 _TEXT = 16  # bytes of a text's place; the texts themselves are in the pages
 _DELTA_BYTE_ARRAY = 7  # an encoding in which a few bytes stand for any number
-_MOST_PAGES = 1 << 16
+_MOST_PAGES = 1 << 16  # of a file, beyond the few of each column chunk
+_USUAL_PAGES = 4  # a dictionary, some data, and a look behind them
 _TAIL = 8  # bytes of the footer's size and the magic
 
 
@@ -62,8 +63,10 @@ class Footer:
         rows = max(_whole(said, _ROWS), sum(_whole(group, _GROUP_ROWS) for group in groups))
         size = 0
         texts: dict[str, None] = {}
-        for meta, leaf in _columns(groups, leaves):
-            size += _size(data, meta, leaf)
+        chunks = list(_columns(groups, leaves))
+        pages = iter(range(_MOST_PAGES + _USUAL_PAGES * len(chunks)))  # many may lie in one place
+        for meta, leaf in chunks:
+            size += _size(data, meta, leaf, pages)
             if leaf.get(_TYPE) == _BYTE_ARRAY:
                 texts[_path(meta)] = None
         return cls(rows, tuple(texts), size)
@@ -81,13 +84,13 @@ def _columns(groups: list[Struct], leaves: list[Struct]) -> Iterator[tuple[Struc
             yield chunk[_META], leaf
 
 
-def _size(data: memoryview, meta: Struct, leaf: Struct) -> int:
+def _size(data: memoryview, meta: Struct, leaf: Struct, room: Iterator[int]) -> int:
     start = _whole(meta, _DATA_AT)
     if not start and not _whole(meta, _COUNT):  # of no rows, where no page of values is read
         return 0
     if _DICTIONARY_AT in meta:
         start = min(start, _whole(meta, _DICTIONARY_AT))
-    inflated, values = _pages(data, start, _whole(meta, _COMPRESSED))
+    inflated, values = _pages(data, start, _whole(meta, _COMPRESSED), room)
     kind = _whole(leaf, _TYPE)
     width = _WIDTHS.get(kind, _TEXT)
     if kind == _FIXED:
@@ -95,13 +98,13 @@ def _size(data: memoryview, meta: Struct, leaf: Struct) -> int:
     return max(inflated, values * width)
 
 
-def _pages(data: memoryview, start: int, length: int) -> tuple[int, int]:
-    """Bytes and values of the pages that lie there."""
+def _pages(data: memoryview, start: int, length: int, room: Iterator[int]) -> tuple[int, int]:
+    """Bytes and values of the pages that lie there; `room` has a number for each that may be."""
     size = values = 0
     place, end = start, start + length
     if end > len(data):
         raise Broken("a column chunk ends behind the file")
-    for _ in range(_MOST_PAGES):
+    for _ in room:
         if place >= end:
             return size, values
         reader = ThriftReader(data, place, most=256)

@@ -17,6 +17,8 @@ from hypothesis.extra import numpy as arrays
 from PIL import Image
 
 from modelbundle.runtime.data import media
+from modelbundle.runtime.data.columnar.parquet_pages import Footer
+from modelbundle.runtime.data.columnar.thrift import Broken
 from modelbundle.runtime.data.payload import Codec
 from modelbundle.runtime.data.rows import table
 from modelbundle.runtime.errors import (
@@ -27,6 +29,7 @@ from modelbundle.runtime.errors import (
     UnsupportedMediaType,
 )
 from modelbundle.runtime.manifests.signature import OBJECTS, Field, Side
+from modelbundle.runtime.protobuf import encoded
 
 from . import bodies
 
@@ -532,3 +535,34 @@ def test_a_parquet_encoding_that_hides_sizes_is_refused():
     body = bodies.parquet(text, use_dictionary=False, column_encoding={"x": "DELTA_BYTE_ARRAY"})
     with pytest.raises(BadPayload):
         Codec(Side("columns", (Field("x", "str", (None,)),))).decode(body, media.PARQUET)
+
+
+def test_columns_of_parquet_that_share_pages_are_counted_apart():
+    """A few bytes of a footer would have all pages of a file read again."""
+    head = bytes.fromhex("150215001500" + "00")  # a page of a dictionary, of no bytes
+    pages = head * 30_000
+
+    def file(columns):
+        leaf = b"\x15\x02\x38\x01x\x00"
+        chunk = (
+            b"\x3c\x15\x02\x29\x18\x01x\x26\x02\x26" + encoded(2 * len(pages)) + b"\x26\x08\x00\x00"
+        )
+        root = b"\x48\x01r\x15" + encoded(2 * columns) + b"\x00"
+        group = b"\x19" + thrift_list([chunk] * columns) + b"\x26\x02\x00"
+        footer = (
+            b"\x29"
+            + thrift_list([root] + [leaf] * columns)
+            + b"\x16\x02\x19"
+            + thrift_list([group])
+            + b"\x00"
+        )
+        return b"PAR1" + pages + footer + struct.pack("<I", len(footer)) + b"PAR1"
+
+    assert Footer.read(file(2)).rows == 1
+    with pytest.raises(Broken, match="too many pages"):
+        Footer.read(file(3))
+
+
+def thrift_list(structs):
+    """Of so many structs."""
+    return b"\xfc" + encoded(len(structs)) + b"".join(structs)
