@@ -33,7 +33,7 @@ def _image(value: Any, where: str) -> Any:
         image.load()  # here, so that a damaged one is the client's fault and not the method's
     except Image.DecompressionBombError:
         raise InvalidInput(f"{where}: the image has too many pixels.") from None
-    except (OSError, ValueError, SyntaxError):  # what PIL's plugins raise for damaged files
+    except Exception:  # noqa: BLE001 - for a damaged file a plugin of PIL's raises anything
         raise InvalidInput(f"{where}: this is not an image that can be read.") from None
     return image
 

@@ -87,6 +87,14 @@ def picture(width):
     return file.getvalue()
 
 
+def texture():
+    """A picture in a compression that nobody knows, which PIL is not prepared for."""
+    file = io.BytesIO()
+    Image.new("RGB", (2, 2)).save(file, "DDS")
+    known = file.getvalue()
+    return known[:80] + (4).to_bytes(4, "little") + b"ABCD" + known[88:]
+
+
 def test_rows_come_in_every_format(ask):
     rows = np.array([[1.0, 2.0], [3.0, 4.0]])
     for kind, body in bodies.of_array(rows).items():
@@ -146,6 +154,7 @@ def test_files_of_a_batchable_method_are_a_row_each(ask):
     ("path", "form", "words"),
     [
         ("/crop", bodies.form(("image", b"junk", "x.png")), "not an image"),
+        ("/crop", bodies.form(("image", texture(), "x.dds"), ("width", b"5")), "not an image"),
         ("/crop", bodies.form(("width", b"5")), "image"),
         (
             "/crop",

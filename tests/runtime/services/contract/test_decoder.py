@@ -315,6 +315,18 @@ def test_numpys_scalars_are_of_their_own_type():
     assert type(decoder(np.bool_).read(True, "")) is np.bool_
 
 
+def test_rows_of_any_shape_are_nested_as_deeply_as_arrays_are_and_no_deeper():
+    for depth, is_taken in ((64, True), (65, False), (1000, False)):
+        rows = 1.0
+        for _ in range(depth):
+            rows = [rows]
+        if is_taken:
+            assert decoder(np.ndarray).read(rows, "instances").ndim == depth
+            continue
+        with pytest.raises(InvalidInput, match="instances: nested more than 64 levels deep"):
+            decoder(np.ndarray).read(rows, "instances")
+
+
 def test_an_array_keeps_the_dtype_of_npy_unless_its_author_names_one():
     rows = np.ones((2, 2), np.float32)
     assert decoder(np.ndarray).read(rows, "").dtype == np.float32
