@@ -68,7 +68,7 @@ def _places(arrays: Mapping[str, np.ndarray], rows: int) -> tuple[np.ndarray, np
     # add up to few because of that would be written beyond them.
     if len(starts) != rows + 1 or starts[0] != 0 or (starts[1:] < starts[:-1]).any():
         raise BadPayload("The sparse matrix does not say where its rows begin.")
-    if starts[-1] != len(arrays["data"]):
+    if starts[-1] != arrays["data"].size:
         raise BadPayload("The sparse matrix has not as many values as its rows say.")
     return np.repeat(np.arange(rows), np.diff(starts)), _whole(arrays, "indices")
 

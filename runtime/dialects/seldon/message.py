@@ -229,10 +229,6 @@ def _listed(rows: list[Any], names: Sequence[str]) -> tuple[list[Any], list[str]
     return rows, [f"t:{index}" for index in range(width)]
 
 
-def _is_alike(first: dict[str, Any], row: Any) -> bool:
-    return type(row) is dict and row.keys() == first.keys()
-
-
 def _numbers(rows: list[Any]) -> np.ndarray | None:
     """The rows as one tensor, where they are one."""
     try:

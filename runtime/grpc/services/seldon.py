@@ -181,8 +181,10 @@ def _of_tensor(tensor: Tensor) -> dict[str, Any]:
     if isinstance(tensor.data, np.ndarray) and tensor.data.dtype.kind in "iuf":
         values: np.ndarray = tensor.data.ravel()
         return {"tensor": {"shape": list(tensor.shape), "values": values}}
+    if isinstance(tensor.data, np.ndarray):
+        return {"ndarray": tensor.data.tolist()}
     data = np.empty(len(tensor.data), object)
-    data[:] = [_text(each) if isinstance(each, bytes) else each for each in tensor.data]
+    data[:] = list(map(_text, tensor.data))
     return {"ndarray": data.reshape(tensor.shape).tolist()}
 
 

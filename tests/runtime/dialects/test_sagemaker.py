@@ -199,6 +199,11 @@ def test_rows_of_a_sparse_matrix(client):
         file = BytesIO()
         np.savez(file, **outside, indices=np.array(columns))
         assert invoke(client, file.getvalue(), kind).status_code == 400, columns
+    for one in (np.array(1.0), np.array([[1.0]])):
+        file = BytesIO()
+        np.savez(file, **outside | {"data": one}, indices=np.array([0]))
+        told = invoke(client, file.getvalue(), kind)
+        assert (told.status_code, "for each value" in told.json()["error"]) == (400, True)
 
 
 def test_rows_whose_sizes_wrap_around_end_no_server(client):

@@ -101,6 +101,15 @@ def test_text_in_a_tensor_of_tensorflow(client):
         ask(client, "shout", said)
 
 
+def test_booleans_in_a_tensor_of_tensorflow(client):
+    """As any JSON, for a model that takes such."""
+    said = message()
+    given = np.array([[True, False], [True, True]])
+    tensor_proto.write(said.data.tftensor, tensor_proto.Tensor("x", "BOOL", (2, 2), given))
+    told = ask(client, "things", said)
+    assert struct.read_list(told.data.ndarray) == [[[True, False]], [[True, True]]]
+
+
 def test_meta_comes_back(client):
     said = listed([[1, 2]])
     said.meta.puid, said.meta.routing["r"] = "abc", 2
