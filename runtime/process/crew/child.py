@@ -45,10 +45,10 @@ class Child:
             raise
 
     def start(self, work: Work, let_go: Callable[[], None]) -> None:
-        """Fork; the child first lets go of what only its supervisor needs.
+        """Fork; the child first closes the descriptors that only its supervisor needs.
 
         Raises:
-            OSError: when there may be no more processes.
+            OSError: when the limit of processes is reached.
         """
         sys.stdout.flush()
         sys.stderr.flush()
@@ -69,12 +69,12 @@ class Child:
         return [self._status.writer, self._stderr.writer]
 
     def listen(self) -> None:
-        """Keep the ends to read from."""
+        """In the supervisor: close the write ends of the pipes."""
         for pipe in self.pipes:
             pipe.listen()
 
     def abandon(self) -> None:
-        """It was never born."""
+        """Close the read ends, of a child that was never forked."""
         for pipe in self.pipes:
             pipe.close()
 
@@ -90,7 +90,7 @@ class Child:
 
     @property
     def pipes(self) -> tuple[OutputPipe, ...]:
-        """The pipes that it may still write to."""
+        """The pipes that are still open for reading."""
         return tuple(pipe for pipe in (self._status, self._stderr) if not pipe.is_closed)
 
     def _hear(self, data: bytes) -> None:
@@ -100,17 +100,17 @@ class Child:
 
     @property
     def served(self) -> float:
-        """Seconds since it said that it is ready; none before."""
+        """Seconds since it reported ready; 0 before."""
         return max(0.0, time.monotonic() - self._ready_since)
 
     @property
     def is_ready(self) -> bool:
-        """Whether it has said so."""
+        """Whether it has reported ready."""
         return self._told.startswith(_READY)
 
     @property
     def failure(self) -> BundleError | None:
-        """What it said that keeps it from serving."""
+        """The reason that it reported for not being able to serve, if any."""
         try:
             told = json.loads(self._told.removeprefix(_READY))
             failure = BundleError(str(told["message"]), hint=told["hint"])
@@ -120,19 +120,19 @@ class Child:
         return failure
 
     def stderr_tail(self) -> str:
-        """What a dead child wrote on stderr before it went, as far as that tells why."""
+        """The last lines that a dead child wrote on stderr, if they may explain its end."""
         for pipe in self.pipes:
             pipe.finish()
         return self._tail.end()
 
     def send(self, number: int) -> None:
-        """Send a signal, as long as its number is its own; one that is being born has none yet."""
+        """Send a signal; does nothing before the pid is known, and after the process was reaped."""
         if self.pid and not self.is_reaped:
             os.kill(self.pid, number)
 
 
 def be_child(prepare: Callable[[], None], work: Work, told: int) -> NoReturn:
-    """Run the child until it exits; it never returns into the supervisor's stack."""
+    """Run the child's work until it exits; never returns to the caller."""
     code = 1
     try:
         signal.set_wakeup_fd(-1)

@@ -31,9 +31,9 @@ Event = dict[str, Any]
 class Line:
     """One end of a control line: sends and receives whole events, and never blocks.
 
-    What the other end does not read at once is kept until it does.
+    What does not fit into the socket's buffer is queued here.
 
-    on_full   called when something is kept: `flush` is to be called whenever there may be room
+    on_full   called when events are queued; then `flush` must be called once there is room
     """
 
     def __init__(self, sock: socket.socket) -> None:
@@ -50,10 +50,10 @@ class Line:
         return self._socket.fileno()
 
     def send(self, event: str, descriptors: Sequence[int] = (), **more: Any) -> None:
-        """Tell the other end, if it still listens; it gets descriptors of its own.
+        """Send an event, with duplicates of `descriptors`; ignored if the other end is closed.
 
         Raises:
-            OSError: when there may be no more of the descriptors that it should get.
+            OSError: when a descriptor cannot be duplicated (EMFILE).
         """
         line = json.dumps({"event": event, **more}).encode() + b"\n"
         sent = 0 if self._kept else self._write(line, descriptors)
@@ -63,7 +63,7 @@ class Line:
                 self.on_full()
 
     def flush(self) -> bool:
-        """Tell what was kept, as far as there is room; whether nothing is kept any more."""
+        """Send queued events as far as there is room; whether the queue is empty now."""
         while self._kept:
             line, descriptors = self._kept[0]
             try:
@@ -81,7 +81,7 @@ class Line:
         return True
 
     def _write(self, line: bytes, descriptors: Sequence[int]) -> int:
-        """How many bytes were taken; all of them, where nobody is there to take any.
+        """The number of bytes that were sent; all of them if the other end is closed.
 
         Raises:
             OSError: when the descriptors cannot be sent.
@@ -108,12 +108,12 @@ class Line:
             _close(self._kept.popleft()[1])
 
     def read(self) -> bool:
-        """Hear what has come; False once nothing more can.
+        """Handle the events that have arrived; False once the other end is closed.
 
-        An event that cannot be followed is in the log, and keeps nobody from hearing the next.
+        An event whose handler fails is logged, and the next one is handled.
 
         Raises:
-            BundleError: it is about the end of the server.
+            BundleError: from a handler; it ends the server.
         """
         try:
             data, descriptors, _, _ = socket.recv_fds(self._socket, _PIECE, _MOST, _PRIVATE)
@@ -136,11 +136,11 @@ class Line:
             log.exception("An event could not be followed: %.200r.", line)
 
     def take(self, count: int) -> list[int]:
-        """The next descriptors that came; they are the caller's."""
+        """The next received descriptors, in order; the caller closes them."""
         return [self._descriptors.popleft() for _ in range(count)]
 
     def close(self) -> None:
-        """Tell and hear nothing more."""
+        """Close the line."""
         self._forget()
         self._socket.close()
 

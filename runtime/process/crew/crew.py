@@ -1,6 +1,6 @@
 """Crew: the processes that serve together: fronts, each with its own model processes.
 
-A ProcessSlot is a place that is to be filled, and knows how often somebody fell there.
+A ProcessSlot stands for one process that should exist, and counts its crashes for the back-off.
 """
 
 import signal
@@ -26,13 +26,13 @@ UNFIT = 77  # exit code of a template that has several threads once the model is
 
 
 class ProcessSlot:
-    """A place for one process, which is filled again when that dies.
+    """One process that should exist; a new one is started when it dies.
 
-    generation  counts the processes that stood here, from 1
-    crashes     in a row, each soon after a start
-    futile      in a row, each before it was of use
-    killed_for  why somebody asked for its end
-    is_dismissed  nobody is wanted here any more
+    generation    number of the current process, from 1
+    crashes       consecutive crashes, each soon after the start
+    futile        consecutive crashes, each before the process was of use
+    killed_for    why the process was asked to end
+    is_dismissed  no process is wanted in this slot any more
     """
 
     death_signal: int = signal.SIGTERM
@@ -58,7 +58,7 @@ class ProcessSlot:
         return {"role": "", "model": "", "worker": "", "replica": ""}
 
     def let_go(self, but_for: "ProcessSlot | None" = None) -> None:
-        """Close what is shared with the process here, but for what a process in a slot needs."""
+        """Close the descriptors shared with the process, except those that `but_for` needs."""
 
     def send(self, number: int) -> None:
         """Send a signal to its process, if it has one."""
@@ -66,7 +66,7 @@ class ProcessSlot:
             self.child.send(number)
 
     def delay(self, child: "Child | None" = None) -> float:
-        """Seconds until one that has died is replaced, or there is room for one; counts it."""
+        """Count a failure; the seconds to wait before the next process is started."""
         was_ready = child is not None and child.is_ready
         if child is not None:
             self.futile = 0 if child.served > SERVED else self.futile + 1
@@ -97,7 +97,7 @@ class FrontSlot(ProcessSlot):
         return super().labels | {"role": "front", "worker": str(self.row)}
 
     def enlist(self, models: Sequence["ModelSlot"]) -> None:
-        """These work for it, too."""
+        """Add model processes that work for this front."""
         for model in models:
             model.front, model.crew = self, self.crew
         self.models = (*self.models, *models)
@@ -108,29 +108,29 @@ class FrontSlot(ProcessSlot):
         model.let_go()
 
     def tell(self, event: str, descriptors: Sequence[int] = (), **more: Any) -> None:
-        """Tell the front here an event, if there is one.
+        """Send an event to the front, if it is running.
 
         Raises:
-            OSError: when there may be no more of the descriptors that it should get.
+            OSError: when a descriptor cannot be duplicated (EMFILE).
         """
         if self.control is not None:
             self.control.supervisor.send(event, descriptors, **more)
 
     def offer(self, alias: str, term: int, models: Sequence["ModelSlot"]) -> None:
-        """Send it its ends of the channels to these processes of a model."""
+        """Send the front its ends of the channels to these processes of a model."""
         ends = [model.channel.front_descriptors for model in models if model.channel is not None]
         descriptors = [each for end in ends for each in end]
         counts = [len(each) for each in ends]
         self.tell("come", descriptors, model=alias, term=term, channels=counts)
 
     def open_up(self) -> None:
-        """Let it say that the server is ready: no other would have to refuse who comes then."""
+        """Let the front answer `/readyz` with 200, as all other fronts are loaded, too."""
         if self.control is not None and not self.is_open:
             self.is_open = True
             self.tell("open")
 
     def condemn(self, event: Mapping[str, Any]) -> None:
-        """End the process of a model that does not answer, unless another has followed it."""
+        """Kill a model process that hangs, unless it has been replaced meanwhile."""
         for model in self.models:
             wanted = (model.alias, model.term, model.replica, model.generation)
             if wanted == tuple(event[key] for key in ("model", "term", "replica", "generation")):
@@ -138,7 +138,7 @@ class FrontSlot(ProcessSlot):
                 model.send(signal.SIGKILL)
 
     def prepare(self) -> ControlPair:
-        """New lines for a new process: the old one may have died in the middle of a word."""
+        """Make new lines for a new process: an event may be half written on the old ones."""
         self.let_go()
         self.control, self.is_open = ControlPair(), False
         for model in self.models:
@@ -180,7 +180,7 @@ class ModelSlot(ProcessSlot):
 
     @property
     def labels(self) -> dict[str, str]:
-        """Its model, and whose process it is."""
+        """Its model, front and replica."""
         worker = "" if self.front is None else str(self.front.row)
         told = {"role": "model", "model": self.alias, "worker": worker}
         return super().labels | told | {"replica": str(self.replica)}
@@ -196,7 +196,7 @@ class ModelSlot(ProcessSlot):
             self.channel = None
 
     def tell(self, event: str, **more: Any) -> None:
-        """Tell its front what has become of it."""
+        """Tell its front that the process has started or died."""
         if self.front is not None:
             self.front.tell(
                 event,
@@ -226,14 +226,14 @@ class TemplateSlot(ProcessSlot):
         return super().labels | {"role": "template", "model": self.alias}
 
     def prepare(self) -> socket.socket:
-        """A new line to a new process; the supervisor's end, which never waits."""
+        """Make a new line for a new process; the supervisor's end does not block."""
         self.let_go()
         self.supervisor, self.template = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         self.supervisor.setblocking(False)
         return self.supervisor
 
     def let_go(self, but_for: ProcessSlot | None = None) -> None:
-        """Close both ends, or what a process in a slot does not need."""
+        """Close both ends, or only ours if `but_for` is this slot."""
         if self.supervisor is not None:
             self.supervisor.close()
         if self.template is not None and but_for is not self:
@@ -243,7 +243,7 @@ class TemplateSlot(ProcessSlot):
 class Crew:
     """Fronts with their models, started and dismissed together.
 
-    is_leaving   others take over: what runs is finished, whoever ends is not replaced
+    is_leaving   another crew takes over: running requests are finished, no process is replaced
     """
 
     def __init__(self, fronts: Sequence[FrontSlot], templates: Sequence[TemplateSlot] = ()) -> None:
@@ -255,12 +255,12 @@ class Crew:
             slot.crew = self
 
     def enlist(self, template: TemplateSlot) -> None:
-        """Have a model forked from there."""
+        """Add the template of a model."""
         template.crew = self
         self.templates[template.alias] = template
 
     def slots(self) -> Iterator[ProcessSlot]:
-        """Everybody."""
+        """All slots of the crew."""
         yield from self.templates.values()
         for front in self.fronts:
             yield front
@@ -277,7 +277,7 @@ class Crew:
         return all(front.is_ready for front in self.fronts)
 
     def leave(self) -> None:
-        """Tell the fronts that others take over."""
+        """Tell the fronts that another crew takes over."""
         self.is_leaving = True
         for front in self.fronts:
             front.tell("leave")

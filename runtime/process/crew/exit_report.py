@@ -9,11 +9,11 @@ from dataclasses import dataclass, replace
 class ExitReport:
     """Why a process is gone.
 
-    why    a clause such as "was killed by SIGSEGV", fit for strangers
+    why    a clause such as "was killed by SIGSEGV", which clients may see
     words  the last lines that it wrote on stderr, for the log only
-    code   with which it ended; below zero, the signal that killed it
-    is_hang            it was ended because it did not answer
-    is_out_of_memory   the kernel ended it to have some
+    code   its exit code; below zero, minus the number of the signal that killed it
+    is_hang            it was killed because it did not answer
+    is_out_of_memory   the kernel's OOM killer killed it
     """
 
     why: str
@@ -24,7 +24,7 @@ class ExitReport:
 
     @classmethod
     def of(cls, status: int, words: str, *, is_out_of_memory: bool = False) -> "ExitReport":
-        """From a wait status; `is_out_of_memory` where the kernel has counted a victim."""
+        """From a wait status; `is_out_of_memory` if the kernel has counted an OOM kill."""
         code = os.waitstatus_to_exitcode(status)
         if code >= 0:
             return cls(f"ended with exit code {code}", words, code)
@@ -35,7 +35,7 @@ class ExitReport:
         return cls(why, words, code, is_victim)
 
     def because(self, reason: str) -> "ExitReport":
-        """The same of one who was ended for a reason, if there is one."""
+        """The same report with `reason` as the cause, if there is one."""
         return replace(self, why=f"{self.why} ({reason})", is_hang=True) if reason else self
 
     @property
@@ -47,7 +47,7 @@ class ExitReport:
 
     @property
     def told(self) -> str:
-        """What it wrote last, as that stands in the log."""
+        """Its last words on stderr, formatted for the log."""
         return f" Its last words:\n{self.words}" if self.words else ""
 
 

@@ -19,15 +19,15 @@ class OutputPipe:
         self._hear = hear
 
     def listen(self) -> None:
-        """In the supervisor: keep the end to read from."""
+        """In the supervisor: close the write end."""
         os.close(self.writer)
         os.set_blocking(self.reader, False)
 
     def read(self) -> bool:
-        """Hear what has come; False once nothing more can. It stays open until it is closed.
+        """Read what has arrived; False at the end of the stream, which does not close the pipe.
 
-        Whoever waits for `reader` gives that up first. A fork may have it, too, until it runs: once
-        it is closed here, the kernel would tell of its end without end, and nobody could stop it.
+        Unregister `reader` from epoll before closing it: while a fork still holds a duplicate,
+        epoll keeps reporting the end of a closed descriptor, which cannot be unregistered any more.
         """
         try:
             data = os.read(self.reader, _PIECE)
@@ -38,7 +38,7 @@ class OutputPipe:
         return bool(data)
 
     def finish(self) -> None:
-        """Hear what a dead worker left; its own children may keep the pipe open for long."""
+        """Read what a dead worker left, without waiting: its children may keep the pipe open."""
         while not self.is_closed:
             try:
                 data = os.read(self.reader, _PIECE)
@@ -50,11 +50,11 @@ class OutputPipe:
                 self.close()
 
     def abandon(self) -> None:
-        """Close both ends, as no process writes to it."""
+        """Close both ends, of a pipe that no process got."""
         os.close(self.writer)
         self.close()
 
     def close(self) -> None:
-        """Hear nothing more."""
+        """Close the read end."""
         os.close(self.reader)
         self.is_closed = True

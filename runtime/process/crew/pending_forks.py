@@ -20,8 +20,8 @@ _PIECE = 1 << 12
 class PendingForks:
     """The forks that were requested and not yet reported.
 
-    on_birth    called with a slot and the number of the process that is there now
-    on_failure  called with a slot where there will be none, and why
+    on_birth    called with a slot and the pid of its new process
+    on_failure  called with a slot whose fork has failed, and the reason
     """
 
     def __init__(
@@ -35,11 +35,11 @@ class PendingForks:
         self._awaited: dict[int, tuple[TemplateSlot, ModelSlot]] = {}
 
     def __len__(self) -> int:
-        """How many are awaited."""
+        """The number of requested forks without an answer."""
         return len(self._awaited)
 
     def ask(self, template: TemplateSlot, slot: ModelSlot, child: Child) -> int:
-        """Have `child` forked from a template; the ticket for it.
+        """Request a fork of `child` from a template; returns the ticket of the request.
 
         Raises:
             OSError: when the template cannot be asked.
@@ -54,24 +54,24 @@ class PendingForks:
         return ticket
 
     def lose_patience(self, ticket: int) -> None:
-        """End a template that still has not answered: what waits for it is tried without it."""
+        """Kill a template that does not answer; its requests fail, and are forked without it."""
         if ticket in self._awaited:
             template, _ = self._awaited[ticket]
             log.error("%s does not fork: it is ended.", template.name)
             template.send(signal.SIGKILL)
 
     def hear(self, template: TemplateSlot) -> bool:
-        """What a template answers; False when it says nothing more."""
+        """Handle the answers of a template; False once it has closed the line."""
         try:
             return self._hear_one(template)
         except BlockingIOError:
             return True
 
     def _hear_one(self, template: TemplateSlot) -> bool:
-        """One answer; False when there is none, and never will be.
+        """Handle one answer; False if the line is closed.
 
         Raises:
-            BlockingIOError: when there is none yet.
+            BlockingIOError: when none has arrived.
         """
         try:
             data = template.supervisor.recv(_PIECE) if template.supervisor is not None else b""
@@ -91,7 +91,7 @@ class PendingForks:
             self._on_failure(slot, OSError(told["errno"], os.strerror(told["errno"])))
 
     def finish(self, template: TemplateSlot) -> None:
-        """A template has ended: read its last answers, and fail the other requests."""
+        """Read the last answers of a template that has ended, and fail its other requests."""
         with suppress(BlockingIOError):  # who forked away from it may still hold its end
             while self._hear_one(template):
                 pass

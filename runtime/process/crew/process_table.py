@@ -28,9 +28,9 @@ NEWS = 1.0  # seconds after them, in which we hear of what was forked while we d
 class ProcessTable:
     """Which process is in which slot.
 
-    on_ready  called with a slot when whoever is there says that it is ready
-    on_event  called with what a front tells
-    on_failure  called with a slot where there will be nobody, though `fork_from` seemed to go well
+    on_ready    called with a slot whose process reports ready
+    on_event    called with each event of a front
+    on_failure  called with a slot whose fork failed after `fork_from` had returned
     """
 
     def __init__(
@@ -54,7 +54,7 @@ class ProcessTable:
         self._kills = Cgroup.current().oom_kills()
 
     def __len__(self) -> int:
-        """How many processes there are, or soon will be."""
+        """The number of processes, requested forks included."""
         return len(self._slots) + len(self._forks)
 
     def send(self, number: int) -> None:
@@ -63,7 +63,7 @@ class ProcessTable:
             slot.send(number)
 
     def catch_up(self, crew: Crew) -> None:
-        """Hear what the fronts of a crew have said until this moment."""
+        """Handle the events that the fronts of a crew have sent so far."""
         for front in crew.fronts:
             for pipe in front.child.pipes if front.child is not None else ():
                 if not self._hear(front, pipe.read):
@@ -72,10 +72,10 @@ class ProcessTable:
     # --- birth ---
 
     def fill(self, slot: ProcessSlot) -> None:
-        """Have a process in a slot.
+        """Fork a process for a slot.
 
         Raises:
-            OSError: when there may be no more processes or descriptors.
+            OSError: when a limit of processes or descriptors is reached.
         """
         try:
             if isinstance(slot, FrontSlot):
@@ -97,11 +97,11 @@ class ProcessTable:
             slot.template.close()
 
     def fork_from(self, template: TemplateSlot, slot: ModelSlot) -> None:
-        """Have a process in a slot, forked from one that has loaded the model.
+        """Request a process for a slot from a template, which has loaded the model.
 
         Raises:
-            ConnectionError: when there is no such process any more.
-            OSError: when there may be no more descriptors.
+            ConnectionError: when the template has ended.
+            OSError: when the limit of descriptors is reached.
         """
         child = Child(time.monotonic(), slot.death_signal)
         slot.generation += 1
@@ -117,7 +117,7 @@ class ProcessTable:
         self._watch.later(BIRTH, partial(self._watch.later, NEWS, lose_patience))
 
     def _attend(self, slot: ProcessSlot, child: Child) -> None:
-        """Listen to who stands in a slot now."""
+        """Watch the descriptors of the process in a slot."""
         slot.child = child
         for pipe in child.pipes:
             self._watch.register(pipe.reader, partial(self._hear, slot, pipe.read))
@@ -125,7 +125,7 @@ class ProcessTable:
             slot.tell("born")
 
     def _born(self, slot: ModelSlot, pid: int) -> None:
-        """A template has forked it; perhaps for a front that has gone meanwhile."""
+        """Enter a process that a template has forked; end it if its front has gone meanwhile."""
         if slot.child is not None:
             slot.child.pid = pid
             self._slots[pid] = slot
@@ -145,14 +145,14 @@ class ProcessTable:
         self._on_failure(slot, error)
 
     def _prepare(self, front: FrontSlot) -> None:
-        """New lines for a new process: the old one may have died in the middle of a word."""
+        """Make new lines for a new process: an event may be half written on the old ones."""
         line = front.prepare().supervisor
         line.on_event = partial(self._on_event, front)
         line.on_full = partial(self._watch.write, line.fileno(), line.flush)
         self._watch.register(line.fileno(), line.read)
 
     def _hang_up(self, slot: ProcessSlot) -> None:
-        """The process at the other end of the line has gone."""
+        """Close the control line of a front that has died."""
         if isinstance(slot, TemplateSlot) and slot.supervisor is not None:
             self._watch.unregister(slot.supervisor.fileno())
             self._forks.finish(slot)
@@ -162,7 +162,7 @@ class ProcessTable:
             slot.control.close()
 
     def _let_go(self, own: ProcessSlot) -> None:
-        """In a child: close what is its supervisor's and its siblings'."""
+        """In a child: close the descriptors of the supervisor and of all other processes."""
         self._watch.let_go()
         for crew in self.crews:
             for slot in crew.slots():
@@ -181,7 +181,7 @@ class ProcessTable:
     # --- death ---
 
     def reap(self) -> Iterator[tuple[ProcessSlot, Child, ExitReport]]:
-        """The processes that have ended; as process 1 of a container, reap orphans, too."""
+        """Reap the processes that have ended, and orphans if this is pid 1 of a container."""
         yield from self._reap_strangers()
         with suppress(ChildProcessError):
             while True:
@@ -215,7 +215,7 @@ class ProcessTable:
         yield slot, child, ExitReport.of(status, words, is_out_of_memory=self._has_run_out(status))
 
     def _end_offspring(self, pid: int) -> None:
-        """End what a process has left behind; who counts its files and memory may clean up."""
+        """Send SIGTERM to the children that a dead process has left, and SIGKILL later."""
         if offspring.send(pid, signal.SIGTERM):
             self._left.add(pid)
             self._watch.later(GRACE, partial(self._kill_offspring, pid))
@@ -226,7 +226,7 @@ class ProcessTable:
             offspring.send(pid, signal.SIGKILL)
 
     def _has_run_out(self, status: int) -> bool:
-        """Whether the kernel's OOM killer has ended a process since the last call."""
+        """Whether the kernel's OOM killer has killed a process since the last call."""
         if os.waitstatus_to_exitcode(status) != -signal.SIGKILL:
             return False
         before, self._kills = self._kills, Cgroup.current().oom_kills()

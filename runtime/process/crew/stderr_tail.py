@@ -1,6 +1,6 @@
 """StderrTail: passes a worker's stderr on, and keeps its last lines for the exit report.
 
-A library that aborts says why there and nowhere else.
+A library that aborts writes the reason to stderr and nowhere else.
 """
 
 from collections import deque
@@ -21,14 +21,14 @@ class StderrTail:
         self._lines: deque[bytes] = deque(maxlen=KEPT)
 
     def hear(self, data: bytes) -> None:
-        """Something was written."""
+        """Take bytes that the worker has written."""
         *lines, self._rest = (self._rest + data).split(b"\n")
         if len(self._rest) > TOO_LONG:
             lines, self._rest = [*lines, self._rest], b""
         self._pass_on(lines)
 
     def end(self) -> str:
-        """Nothing more comes; the last lines."""
+        """Flush an unfinished line; returns the last lines."""
         rest, self._rest = self._rest, b""
         self._pass_on([rest] if rest else [])
         lines = (line.decode(errors="replace")[:LONGEST] for line in self._lines)

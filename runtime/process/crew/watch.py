@@ -49,7 +49,7 @@ class Watch:
         self.let_go()
 
     def let_go(self) -> None:
-        """Close what it holds: at the end, or in a child."""
+        """Close its descriptors, at the end or in a child."""
         self._selector.close()
         for end in self._wake:
             os.close(end)
@@ -58,17 +58,17 @@ class Watch:
         self.note(number)
 
     def note(self, number: int) -> None:
-        """Have `wait` tell of a signal."""
+        """Let `wait` return this signal when it arrives."""
         self._caught.append(number)
 
     def register(self, descriptor: int, hear: Callable[[], bool]) -> None:
-        """Call `hear` whenever something can be read, until it says that nothing more can."""
+        """Call `hear` whenever the descriptor is readable, until it returns False."""
         self._selector.register(descriptor, selectors.EVENT_READ, hear)
 
     def write(self, descriptor: int, flush: Callable[[], bool]) -> None:
-        """Call `flush` whenever something can be written there, until it says that all is.
+        """Call `flush` whenever the descriptor is writable, until it returns True.
 
-        Harmless where nothing is heard any more: nobody is at the other end.
+        Ignored if the descriptor is not registered for reading: the other end is gone.
         """
         key = self._selector.get_map().get(descriptor)
         if key is not None:
@@ -78,20 +78,20 @@ class Watch:
             )
 
     def unregister(self, descriptor: int) -> None:
-        """Hear nothing more from there, before it is closed; harmless where nothing was heard.
+        """Stop watching a descriptor, before it is closed; ignored if it is not watched.
 
-        Of one that was closed too early the kernel goes on to tell as long as a fork has it, too.
+        epoll keeps reporting a closed descriptor as long as a fork holds a duplicate of it.
         """
         if descriptor >= 0 and descriptor in self._selector.get_map():
             self._flushes.pop(descriptor, None)
             self._selector.unregister(descriptor)
 
     def later(self, seconds: float, call: Callable[[], None]) -> None:
-        """Call once, some seconds from now."""
+        """Call `call` once, after this many seconds."""
         heapq.heappush(self._times, (time.monotonic() + seconds, next(self._tie), call))
 
     def wait(self) -> list[int]:
-        """Wait until something has happened; the signals that came, in their order."""
+        """Wait for an event, and handle it; returns the signals that arrived, in order."""
         for key, events in self._selector.select(self._timeout()):
             if events & selectors.EVENT_READ:
                 self._hear(key)
@@ -114,7 +114,7 @@ class Watch:
             self._selector.modify(key.fd, selectors.EVENT_READ, key.data)
 
     def _is_there(self, key: selectors.SelectorKey) -> bool:
-        """Whether no earlier handler has closed the descriptor, which may be reused by now."""
+        """Whether the descriptor is still registered: an earlier handler may have closed it."""
         return self._selector.get_map().get(key.fd) is key
 
     def _timeout(self) -> float | None:
