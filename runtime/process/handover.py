@@ -1,7 +1,8 @@
 """Handover: what a server gets from the process that starts it, in $BUNDLE_HANDOVER.
 
-A server that shall be replaced with nothing lost gets its listening socket from above, and so does
-its successor. It tells through a pipe that it serves, or why it cannot.
+The starting process keeps the listening socket open, so a server and its successor share it and no
+connection is lost when one replaces the other. Each reports through a pipe that it serves, or why
+it cannot.
 """
 
 import json
@@ -23,9 +24,9 @@ class Handover:
     """File descriptors; -1 if there is none.
 
     listener      the listening socket
-    told          the pipe to tell through
-    is_successor  another server answers on the same socket, until this one does
-    resolver      how a model of the store beside the server is asked for
+    told          the pipe for the report
+    is_successor  another server answers on the same socket until this one is ready
+    resolver      the command that looks models up in the store
     """
 
     listener: int = -1
@@ -49,7 +50,7 @@ class Handover:
         return found
 
     def variables(self) -> dict[str, str]:
-        """For the environment of the process that shall have it."""
+        """The environment variables for the server process."""
         resolver = None if self.resolver is None else self.resolver.to_json()
         told = {
             "listener": self.listener, "told": self.told, "is_successor": self.is_successor,
@@ -59,7 +60,7 @@ class Handover:
 
     @property
     def descriptors(self) -> tuple[int, ...]:
-        """What that process must inherit."""
+        """The descriptors that the server process must inherit."""
         return tuple(each for each in (self.listener, self.told) if each >= 0)
 
     def socket(self) -> socket.socket | None:
@@ -71,16 +72,16 @@ class Handover:
         return listener
 
     def leave(self) -> None:
-        """In a process that tells nothing: a model may write to whatever it finds open."""
+        """Close the pipe in a process that reports nothing, because models may write to it."""
         if self.told >= 0:
             os.close(self.told)
 
     def ready(self) -> None:
-        """Tell that it serves."""
+        """Report that the server is ready."""
         self._tell({"event": "ready"})
 
     def failed(self, error: BundleError) -> None:
-        """Tell why it cannot."""
+        """Report why the server cannot start."""
         message, hint = str(error), error.hint
         self._tell({"event": "failed", "message": message, "hint": hint, "code": error.exit_code})
 

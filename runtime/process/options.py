@@ -12,7 +12,7 @@ class Options:
     """The given options; None for those that were not given.
 
     gpus       indices of GPUs; empty = all of them; None = run on the CPU
-    dialects   how clients may speak, as `server.py` spells it
+    dialects   the enabled dialects, as `server.py` spells them
     """
 
     directory: Path
@@ -29,7 +29,7 @@ class Options:
 
     @classmethod
     def parse(cls, arguments: Sequence[str] | None, directory: Path | None) -> "Options":
-        """Read the command line; with `directory` it names none. Exits with 2 on a wrong one."""
+        """Parse the command line; with `directory` it names none. Exits with 2 on errors."""
         parser = argparse.ArgumentParser(
             prog="server.py" if directory else "python -m modelbundle.runtime",
             description="Serve this bundle over HTTP."

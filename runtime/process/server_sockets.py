@@ -14,8 +14,8 @@ class ServerSockets:
     """Where a server listens, and the process that started it.
 
     began       when it was started, on the monotonic clock
-    grpc        where gRPC is spoken, if it is
-    management  where models are managed, if they are
+    grpc        the gRPC port, if there is one
+    management  the port of the management API, if there is one
     """
 
     address: Address
@@ -26,7 +26,7 @@ class ServerSockets:
     management: ManagementPort | None = None
 
     def leave(self) -> None:
-        """Close all of it, in a process that accepts no connections."""
+        """Close all sockets, in a process that accepts no connections."""
         self.handover.leave()
         self.listener.close()
         if self.management is not None:

@@ -50,10 +50,10 @@ class Start:
 
     @classmethod
     def of(cls, options: Options, routes: Sequence[Route] = ()) -> "Start":
-        """Decide, check and verify.
+        """Check the bundle, the machine and the options, and choose the topology.
 
         Raises:
-            BundleError: for everything that keeps the bundle from being served.
+            BundleError: when the bundle cannot be served here.
         """
         began = time.monotonic()
         plan = checked_plan(options, routes)
@@ -67,7 +67,7 @@ class Start:
         return start
 
     def run(self, handover: Handover) -> int:
-        """Listen, and serve until the end; the exit code.
+        """Listen, and serve until the server ends; returns the exit code.
 
         Raises:
             BundleError: when the port is taken or the bundle cannot be loaded.
@@ -103,7 +103,7 @@ class Start:
         return Machine(usable_cores(), available_memory(), len(self.devices))
 
     def explain(self) -> None:
-        """Say what was chosen, and why."""
+        """Log the address, the processes, the GPUs and the routes, with their reasons."""
         plan = self.plan
         log.info("Bundle `%s` in %s.", plan.manifest.name, plan.directory)
         log.info("Address %s; the port is from %s.", self.address.url, self.address.why)
@@ -131,10 +131,10 @@ def _topology(plan: Plan, gpus: int) -> Topology:
 
 
 def checked_plan(options: Options, routes: Sequence[Route] = ()) -> Plan:
-    """The plan of a bundle whose code may run here.
+    """The plan of a bundle, verified, whose code this machine trusts.
 
     Raises:
-        BundleError: when it may not, or there is no bundle.
+        BundleError: when it is not trusted, or is no bundle.
     """
     plan = Plan.read(options.directory.resolve(), routes=routes)
     trust.check(plan.directory, plan.manifest, granted=options.trust)
@@ -155,7 +155,7 @@ def _devices(plan: Plan, options: Options) -> tuple[Device, ...]:
 
 
 def _settings(settings: ServeSettings, options: Options) -> ServeSettings:
-    """The bundle's settings, as far as the command line does not say otherwise."""
+    """The bundle's settings, overridden by the command line."""
     port = options.grpc_port
     grpc = None if port is None else replace(settings.grpc, port=port)
     return settings.merged(

@@ -20,7 +20,7 @@ class Cgroup:
 
     @classmethod
     def current(cls, root: Path = _ROOT, listed: Path = Path("/proc/self/cgroup")) -> "Cgroup":
-        """That of this process."""
+        """The control group of this process."""
         try:
             lines = listed.read_text().splitlines()
         except OSError:
@@ -35,7 +35,7 @@ class Cgroup:
         return cls(memory or unified, cpu or unified)
 
     def cores(self) -> float | None:
-        """How many cores' worth of time it may use; None = all."""
+        """CPU quota in cores; None if there is no limit."""
         if self.cpu is None:
             return None
         one = (_text(self.cpu / f"cpu.cfs_{name}_us") for name in ("quota", "period"))
@@ -45,7 +45,7 @@ class Cgroup:
         return int(quota) / int(period)
 
     def memory_left(self) -> int | None:
-        """Bytes that it may still take, what only caches files not counted; None = no limit."""
+        """Bytes that it may still allocate, page cache excluded; None if there is no limit."""
         if self.memory is None:
             return None
         limit = _number(self.memory / "memory.max", self.memory / "memory.limit_in_bytes")
@@ -56,7 +56,7 @@ class Cgroup:
         return max(0, limit - used + cached)
 
     def oom_kills(self) -> int:
-        """Processes that the kernel has killed for lack of memory, here or on the machine."""
+        """OOM kills counted by the kernel, in this group or on the machine."""
         texts = [_text(Path("/proc/vmstat"))]
         if self.memory is not None:
             texts += [
@@ -74,7 +74,7 @@ def usable_cores() -> int:
 
 
 def available_memory() -> int:
-    """Bytes that new processes may use without others being killed or swapped."""
+    """Bytes that new processes may use without an OOM kill or swapping."""
     kibibytes = _counted(_text(Path("/proc/meminfo")).replace(":", ""), "MemAvailable")
     left = Cgroup.current().memory_left()
     return min(kibibytes << 10, left) if left is not None else kibibytes << 10
@@ -96,7 +96,7 @@ def _number(*paths: Path) -> int | None:
 
 
 def _counted(text: str, name: str) -> int:
-    """The number after `name` in lines of a name and a number each."""
+    """The number after `name` in lines such as `oom_kill 3`."""
     for line in text.splitlines():
         words = line.split()
         if words[0] == name and words[1].isdecimal():

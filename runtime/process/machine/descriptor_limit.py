@@ -1,7 +1,7 @@
 """DescriptorLimit: accepts no more connections than there are file descriptors.
 
-A process that has none left takes whoever comes from the queue of the socket and drops him, with
-what he has sent. Whoever stays in the queue is only answered later.
+Without a free descriptor, asyncio accepts connections and drops them together with their requests.
+Connections that stay in the accept queue are only answered later.
 """
 
 import resource
@@ -23,7 +23,7 @@ def allow_all() -> None:
 class DescriptorLimit:
     """Counts the free file descriptors.
 
-    used   descriptors that are open without any connection
+    used   descriptors that are open while there are no connections
     """
 
     def __init__(self) -> None:
@@ -37,11 +37,11 @@ class DescriptorLimit:
 
     @property
     def is_scarce(self) -> bool:
-        """Whether a whole queue, filled again while it is taken, may be too much at once."""
+        """Whether accepting the whole queue, which refills meanwhile, may use up all of them."""
         return self._free < _SHARE * BACKLOG
 
     def is_full(self, connections: int, *, one_by_one: bool) -> bool:
-        """Whether others would be too many: the next one, or a queue that is taken at once."""
+        """Whether no more connections may be accepted, one by one or the whole queue at once."""
         free = self._free
         burst = 0 if one_by_one else min(BACKLOG, free // _SHARE)
         return connections >= max(1, free - burst - min(RESERVE, free // _SHARE))

@@ -41,7 +41,7 @@ class Device:
 
     @property
     def visible(self) -> str:
-        """As `CUDA_VISIBLE_DEVICES` names it."""
+        """Its name in `CUDA_VISIBLE_DEVICES`."""
         return self.uuid if self.uuid.startswith("MIG-") else str(self.index)
 
 
@@ -92,7 +92,7 @@ def pin(visible: str) -> str:
 def are_granted(accelerator: Mapping[str, Any]) -> bool:
     """Whether this is a container of a CUDA bundle that was given GPUs.
 
-    A container toolkit brings `nvidia-smi` along with them; nobody need say `--gpu` then.
+    NVIDIA's container toolkit mounts `nvidia-smi` together with GPUs; then `--gpu` is the default.
     """
     if accelerator.get("kind") != "cuda" or os.environ.get("BUNDLE_CONTAINER") != "1":
         return False
@@ -139,7 +139,7 @@ def _granted(found: Sequence[Device]) -> tuple[Device, ...]:
 
 
 def _named(name: str, found: Sequence[Device]) -> Device | None:
-    """By index or by the beginning of a UUID; None where it names no GPU."""
+    """The GPU with this index or beginning of a UUID; None if there is none."""
     if name.startswith("MIG-"):  # which nvidia-smi does not list here
         return replace(found[0], uuid=name)
     for device in found:
@@ -180,7 +180,7 @@ def _check(device: Device, accelerator: Mapping[str, Any]) -> None:
 
 
 def _older_cuda(driver: str) -> str:
-    """What the bundle could be locked for, that this driver runs."""
+    """The newest CUDA version that this driver runs, as a hint what to lock for."""
     for oldest, cuda in _RUNS:
         if _version(driver) >= _version(oldest):
             return f", or lock the bundle for what {driver} runs: `accelerator: cuda=={cuda}`"

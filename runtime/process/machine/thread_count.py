@@ -21,7 +21,7 @@ _OPENBLAS = tuple(
 def announce(threads: int | None) -> int | None:
     """Limit the threads of libraries that are loaded later; None sets no limit.
 
-    What to tell those that are loaded already: nothing where a person has said something else.
+    Returns the limit for libraries that are loaded already; None if the user has set a variable.
     """
     if threads is None:
         return None
@@ -32,7 +32,7 @@ def announce(threads: int | None) -> int | None:
 
 
 def limit(threads: int | None) -> None:
-    """The same for NumPy's library, which came before the fork; it may start threads for that."""
+    """Limit NumPy's BLAS, which was loaded before the fork; it may start threads for that."""
     if threads is not None:
         for library in _loaded("openblas"):
             _set(library, threads)

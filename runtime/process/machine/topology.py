@@ -52,7 +52,7 @@ class Topology:
     thread  models in the threads of the server's processes
 
     threads     that one model process may use; None = as many as its library likes
-    is_settled  whether it was said or measured; else it is looked at again once something is known
+    is_settled  whether it was configured or measured; else it is reconsidered after measurements
     """
 
     kind: Kind
@@ -74,7 +74,7 @@ class Topology:
         return self.fronts, self.replicas
 
     def is_crowded(self, cores: int) -> bool:
-        """Whether each front and its model have one core between them, when both are busy."""
+        """Whether a busy front and its busy model process share one core."""
         is_pair = self.kind in {"A", "service", "thread"} and self.replicas == 1
         return is_pair and 2 * self.fronts > cores
 
@@ -142,12 +142,12 @@ def chosen(now: Topology, machine: Machine, probe: Probe) -> Topology:
 
 
 def _fronts(cores: int) -> int:
-    """Fronts of a small model: each has a model process beside it, which is less busy."""
+    """The number of fronts for a small model; each has a model process, which is less busy."""
     return min(cores, MOST_FRONTS, max(2, cores // 2))
 
 
 def _room(machine: Machine, probe: Probe) -> int:
-    """How many more model processes fit into the memory, while the old ones still run."""
+    """How many more model processes fit into memory beside the running ones."""
     return int(SHARE * machine.memory) // max(probe.rss, 1 << 20) - 1
 
 

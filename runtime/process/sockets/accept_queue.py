@@ -1,8 +1,8 @@
 """AcceptQueue: closes a listening socket without losing connections in its queue.
 
-Closing it resets every connection that waits in its queue, though the client has sent a request
-already. With a filter on the socket the kernel ignores the first packet of whoever comes, as if
-the network had lost it: the client tries again a second later, and is refused once it is closed.
+Closing a listening socket resets every connection in its queue, even if its client has sent a
+request. A BPF filter on the socket drops the SYN of new connections, as if the network had lost it:
+those clients retry a second later, and are refused once the socket is closed.
 """
 
 import ctypes
@@ -26,7 +26,7 @@ _PROGRAM = ((0x30, 0, 0, 13), (0x45, 0, 1, 0x02), (0x06, 0, 0, 0), (0x06, 0, 0, 
 
 
 def turn_away(listener: socket.socket) -> None:
-    """Let no new connections in, for all processes that share `listener`; cannot be undone."""
+    """Drop new connections to `listener`, in all processes that share it; cannot be undone."""
     if not _filter(listener):
         listener.listen(0)  # the best that other systems can do
 
@@ -42,7 +42,7 @@ def are_waiting(listener: socket.socket) -> bool:
 
 
 async def emptied(listeners: Sequence[socket.socket]) -> None:
-    """Wait, for a short time, until the accept queues are empty, where the system tells."""
+    """Wait, for a short time, until the accept queues are empty, if the system can tell."""
     import asyncio  # the supervisor has no loop
 
     for _ in range(LOOKS):

@@ -27,7 +27,7 @@ class Address:
 
     @property
     def url(self) -> str:
-        """For a person on this machine to click on."""
+        """The URL for a person on this machine."""
         return f"http://{reached_at(self.host, self.port)}"
 
     @classmethod
@@ -55,7 +55,7 @@ class Address:
         """A listening socket; port 0 is any free one, see `bound`.
 
         Raises:
-            BundleError: when the port is taken, or the address is not ours.
+            BundleError: when the port is taken, or the address is not one of this machine.
         """
         try:
             return bound(self.host, self.port, backlog=BACKLOG)
@@ -68,7 +68,7 @@ class Address:
             raise BundleError(f"{self.port} is not a port.") from error
 
     def bound(self, listener: socket.socket) -> "Address":
-        """The same with the port that was really bound."""
+        """The same address, with the port that the socket is bound to."""
         return Address(self.host, listener.getsockname()[1], self.why)
 
 

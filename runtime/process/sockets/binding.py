@@ -7,8 +7,8 @@ def bound(host: str, port: int, *, backlog: int = 0, is_shared: bool = False) ->
     """A socket bound to host and port; with a `backlog` it listens, `is_shared` is SO_REUSEPORT.
 
     Raises:
-        OSError: when the port is taken, or the address is not ours.
-        OverflowError: when it is not a port.
+        OSError: when the port is taken, or the address is not one of this machine.
+        OverflowError: when the port is out of range.
     """
     made = socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET)
     try:

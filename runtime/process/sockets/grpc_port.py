@@ -22,8 +22,7 @@ _HINT = "Install it with `pip install 'modelbundle[grpc]'`."
 class GrpcPort:
     """Host and port, and the bound socket that reserves them; it accepts nothing itself.
 
-    grpc opens sockets of its own, in each process on the same port, which the kernel allows among
-    those who all say so.
+    grpc opens its own sockets on this port, one in each process, with SO_REUSEPORT.
     """
 
     host: str
@@ -32,17 +31,17 @@ class GrpcPort:
 
     @property
     def url(self) -> str:
-        """For a person on this machine."""
+        """The URL for a person on this machine."""
         return reached_at(self.host, self.port)
 
     @classmethod
     def reserve(cls, host: str, settings: ServeSettings, *, is_shared: bool) -> "GrpcPort | None":
-        """The port of the settings (0: any); None where they do not have gRPC.
+        """Reserve the port of the settings (0: any free one); None without gRPC.
 
-        `is_shared` when another server of ours may be there, until this one takes over.
+        `is_shared` if the server that this one replaces may still listen on the port.
 
         Raises:
-            BundleError: when the port is taken, the library is missing, or the certificate is none.
+            BundleError: when the port is taken, or the library or the certificate cannot be loaded.
         """
         if "grpc" not in settings.dialects:
             return None
@@ -57,10 +56,10 @@ class GrpcPort:
 
 
 def check_certificate(settings: GrpcSettings) -> None:
-    """Read it as the server will.
+    """Load the TLS certificate and its key, as the server will.
 
     Raises:
-        BundleError: when it is not there, or key and certificate are no pair.
+        BundleError: when a file is missing, or the key is not that of the certificate.
     """
     if settings.tls_cert is None or settings.tls_key is None:
         return

@@ -13,9 +13,9 @@ from .accept_queue import are_waiting, turn_away
 
 
 def quiet(port: int) -> None:
-    """Let no new connections in at `port`; those in the accept queue are still accepted.
+    """Drop new connections to `port`; those in the accept queue are still accepted.
 
-    Closing a listening socket resets whoever waits in its queue.
+    Closing the socket would reset the connections in its queue.
     """
     for each in _sockets(port):
         if _listens(each):
@@ -28,7 +28,7 @@ def is_awaited(port: int) -> bool:
 
 
 def _sockets(port: int) -> Iterator[socket.socket]:
-    """Copies of those at a port of this machine, each closed again when the next is asked for."""
+    """Duplicates of the sockets that listen at a port; each is closed when the next is yielded."""
     for descriptor in _descriptors():
         with suppress(OSError), socket.socket(fileno=os.dup(descriptor)) as copy:
             if copy.family in {socket.AF_INET, socket.AF_INET6} and copy.getsockname()[1] == port:
@@ -36,7 +36,7 @@ def _sockets(port: int) -> Iterator[socket.socket]:
 
 
 def _descriptors() -> Iterator[int]:
-    """The descriptors of sockets; others must not be wrapped in a socket object."""
+    """The open descriptors that are sockets; no others may be wrapped in a socket object."""
     with suppress(OSError):  # no /proc: then the little that may be lost is lost
         for each in list(Path("/proc/self/fd").iterdir()):
             if each.is_socket():
@@ -48,6 +48,6 @@ def _listens(sock: socket.socket) -> bool:
 
 
 def _unread(sock: socket.socket) -> int:
-    """Bytes that have come, and that this process has not read."""
+    """The number of received bytes that this process has not read."""
     count = fcntl.ioctl(sock.fileno(), termios.FIONREAD, bytes(4))
     return int.from_bytes(count, sys.byteorder)

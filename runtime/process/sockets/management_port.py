@@ -1,6 +1,6 @@
 """ManagementPort: the port of the management API, and the token that requests need.
 
-Without a key the port stays closed: whoever can ask it can take models away.
+Without a token in the environment the port stays closed, because its clients can unload models.
 """
 
 import logging
@@ -29,7 +29,7 @@ class ManagementPort:
 
     @property
     def url(self) -> str:
-        """For a person on this machine."""
+        """The URL for a person on this machine."""
         host, port = self.listener.getsockname()[:2]
         return f"http://{reached_at(host, port)}"
 
@@ -41,11 +41,11 @@ class ManagementPort:
         *,
         is_shared: bool = False,
     ) -> "ManagementPort | None":
-        """The port of the settings; None where they have none, or nobody has given a token.
+        """Open the port of the settings; None without a port or a token.
 
-        Whoever is started from here does not find the token in its environment.
+        The token is removed from the environment, so that no child process inherits it.
 
-        `is_shared` when another server of ours may be there, until this one takes over.
+        `is_shared` if the server that this one replaces may still listen on the port.
 
         Raises:
             BundleError: when the port is taken, or the token is too short to be a secret.
@@ -71,9 +71,9 @@ class ManagementPort:
         return cls(_bound(host, settings.port, is_shared=True, listens=not is_shared), token)
 
     def leave(self) -> None:
-        """Another server listens there: whoever comes now is its own, as soon as we are gone.
+        """Stop listening, as the server that replaces this one listens on the port.
 
-        Those in our queue are our fronts'.
+        Our fronts still accept the connections in our queue.
         """
         if self.listener.fileno() >= 0:
             turn_away(self.listener)
