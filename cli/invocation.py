@@ -24,7 +24,11 @@ def invoke(arguments: list[str]) -> int:
 
     name = _name()
     if os.environ.get(f"_{name.upper()}_COMPLETE"):
-        get_command(create_app()).main(arguments, prog_name=name)  # a shell asks; this exits
+        from .options import bash_words
+
+        command = get_command(create_app())
+        bash_words.install()
+        command.main(arguments, prog_name=name)  # a shell asks; this exits
     command = get_command(create_app(arguments[0] if arguments else None))
     try:
         with command.make_context(name, _spelled_out(arguments)) as context:

@@ -49,6 +49,28 @@ def test_tags_are_offered_by_kind(shop):
     assert {"twice", "double"} <= set(completed("bundle serve ", **home))
 
 
+def test_a_tag_is_offered_with_its_kind_in_front_and_an_alias_behind_its_at(shop):
+    home = {"BUNDLE_HOME": str(shop.home)}
+
+    assert completed("bundle show model:do", **home) == ["model:double", f"model:{shop.model}"]
+    assert completed("bundle show bundle:do", **home) == []
+    assert completed("bundle show double@la", **home) == ["double@latest"]
+
+
+def test_in_bash_which_breaks_words_at_colons_versions_and_aliases_are_offered(shop):
+    """As bash sends them: of `twice:ab` the words `twice`, `:` and `ab`, of which it replaces the last."""
+    home = {"BUNDLE_HOME": str(shop.home)}
+    version = shop.tag.partition(":")[2]
+
+    assert completed("bundle show twice :", **home) == [version]
+    assert completed(f"bundle show twice : {version[:3]}", **home) == [version]
+    assert completed("bundle show model : do", **home) == ["double", shop.model]
+    assert completed("bundle show model : double :", **home) == [shop.model.partition(":")[2]]
+    assert completed("bundle show double @ la", **home) == ["@latest"]
+    assert completed("bundle diff twice : x ", **home) == completed("bundle diff x ", **home)
+    assert completed("bundle show twice : x --js", **home) == ["--json"]
+
+
 def test_a_broken_store_offers_nothing_and_says_nothing():
     assert completed("bundle serve t", BUNDLE_HOME="/dev/null") == []
 
