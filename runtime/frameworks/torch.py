@@ -80,7 +80,7 @@ class Torch:
         model = getattr(model, "_orig_mod", model)  # torch.compile's wrapper
         recipe = torch_recipe.describe(model, options.get("init"))
         if recipe is None or not _has_plain_weights(model):
-            return _save_skeleton(model, directory, "takes more than plain arguments to make")
+            return _save_skeleton(model, directory, torch_recipe.obstacle(model))
         try:
             return _save_recipe(recipe, model, directory)
         except CannotTravel as reason:

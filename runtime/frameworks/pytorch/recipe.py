@@ -1,5 +1,6 @@
 """Recipe: rebuilds a torch module from import paths and arguments, without a pickle."""
 
+import copy
 import inspect
 import sys
 from collections.abc import Callable, Iterator, Mapping
@@ -14,6 +15,10 @@ _ASIDE = frozenset({"_parameters", "_buffers", "_modules", "training"}) | {
     "_compiled_call_impl",
     "_is_torch_compile",
 }
+_OF_RECURRENT = frozenset({"_flat_weights", "_flat_weight_refs"})  # follow the parameters
+# Hooks of the class for weights in an older form; each module has its own objects.
+_WHEN_LOADED = frozenset({"_load_state_dict_pre_hooks", "_load_state_dict_post_hooks"})
+_BUILT = 1 << 30  # bytes: a larger module is not made a second time to compare its buffers
 
 
 def describe(model: Any, init: Mapping[str, Any] | None = None) -> dict[str, Any] | None:
@@ -26,9 +31,27 @@ def describe(model: Any, init: Mapping[str, Any] | None = None) -> dict[str, Any
         return _with_init(model, init)
     try:
         found = _recipe(model)
-        return found if found is not None and _is_alike(model, sketch(found)) else None
+        return found if found is not None and _makes(found, model) else None
     except Exception:  # noqa: BLE001  the author's `__init__` and `__eq__` may raise anything
         return None
+
+
+def obstacle(model: Any) -> str:
+    """Why there is no recipe for a module, as the rest of a sentence about its class."""
+    try:
+        taken = list(inspect.signature(type(model).__init__).parameters.values())[1:]
+    except (TypeError, ValueError):
+        taken = []
+    lost = [
+        each.name
+        for each in taken
+        if each.kind in {each.POSITIONAL_OR_KEYWORD, each.KEYWORD_ONLY}
+        and each.default is each.empty
+        and not hasattr(model, each.name)
+    ]
+    if lost and _path(model) is not None:
+        return f"does not keep its argument `{lost[0]}` as an attribute of that name"
+    return "takes more than plain arguments to make"
 
 
 def sketch(recipe: Mapping[str, Any], importer: Callable[[str], ModuleType] = import_module) -> Any:
@@ -51,7 +74,7 @@ def build(recipe: Mapping[str, Any], importer: Callable[[str], ModuleType] = imp
         for name, child in recipe["children"]:
             container.add_module(name, build(child, importer))
         return container
-    return kind(**recipe["init"])
+    return kind(**copy.deepcopy(recipe["init"]))  # it may take a dict of settings apart
 
 
 def modules(recipe: Mapping[str, Any]) -> Iterator[str]:
@@ -164,9 +187,58 @@ def _arguments(model: Any) -> dict[str, Any] | None:
 
 
 def _is_plain(value: Any) -> bool:
+    """Whether JSON gives it back as it was."""
     if isinstance(value, (list, tuple)):
         return all(map(_is_plain, value))
+    if isinstance(value, dict):
+        return all(isinstance(key, str) and _is_told(part) for key, part in value.items())
     return value is None or isinstance(value, (bool, int, float, str))
+
+
+def _is_told(value: Any) -> bool:
+    """Whether it is plain, and holds no tuple, which would come back as a list."""
+    if isinstance(value, (list, dict)):
+        parts = value.values() if isinstance(value, dict) else value
+        return _is_plain(value) and all(map(_is_told, parts))
+    return _is_plain(value) and not isinstance(value, tuple)
+
+
+def _makes(recipe: Mapping[str, Any], model: Any) -> bool:
+    """Whether the recipe makes a module alike to `model`; those of moderate size, for real."""
+    if not _is_alike(model, sketch(recipe)):
+        return False
+    extra = dict(_buffers_aside(model))
+    if not extra:
+        return True
+    if sum(tensor.nbytes for tensor in model.state_dict().values()) > _BUILT:
+        return False
+    made = dict(_buffers_aside(_unmoved(recipe)))
+    return extra.keys() == made.keys() and all(
+        _is_same_tensor(tensor, made[name]) for name, tensor in extra.items()
+    )
+
+
+def _unmoved(recipe: Mapping[str, Any]) -> Any:
+    """The module of a recipe with its weights, on the CPU, without using up randomness."""
+    import torch
+
+    with torch.random.fork_rng(devices=[]):
+        return build(recipe)
+
+
+def _buffers_aside(model: Any) -> Iterator[tuple[str, Any]]:
+    """The buffers that are in no state_dict: what `__init__` makes of them is all there will be."""
+    for name, part in model.named_modules(remove_duplicate=False):
+        for each in part._non_persistent_buffers_set:  # noqa: SLF001  torch has no public word
+            yield f"{name}.{each}", getattr(part, each)
+
+
+def _is_same_tensor(ours: Any, theirs: Any) -> bool:
+    import torch
+
+    if ours is None or theirs is None:
+        return ours is theirs
+    return ours.dtype == theirs.dtype and bool(torch.equal(ours.cpu(), theirs.cpu()))
 
 
 def _is_alike(model: Any, copy: Any) -> bool:
@@ -176,18 +248,30 @@ def _is_alike(model: Any, copy: Any) -> bool:
     parts = list(model.named_modules(remove_duplicate=False))
     copies = list(copy.named_modules(remove_duplicate=False))
     return len(parts) == len(copies) and all(
-        name == other_name and type(part) is type(other) and _same_attributes(part, other)
+        name == other_name and _kind(part) is _kind(other) and _same_attributes(part, other)
         for (name, part), (other_name, other) in zip(parts, copies, strict=True)
     )
 
 
+def _kind(part: Any) -> type:
+    """Its class: `torch.nn.utils.parametrize` gives each module that it changes one of its own."""
+    from torch.nn.utils.parametrize import type_before_parametrizations
+
+    kind: type = type_before_parametrizations(part)
+    return kind
+
+
 def _same_attributes(part: Any, other: Any) -> bool:
-    if part._non_persistent_buffers_set:  # noqa: SLF001  torch has no public word for it
-        return False  # their values are in no state_dict
-    ours, theirs = ({k: v for k, v in vars(m).items() if k not in _ASIDE} for m in (part, other))
+    import torch
+
+    aside = _ASIDE | (_OF_RECURRENT if isinstance(part, torch.nn.RNNBase) else set())
+    ours, theirs = ({k: v for k, v in vars(m).items() if k not in aside} for m in (part, other))
     if ours.keys() != theirs.keys():
         return False
-    return all(_same(value, theirs[name]) for name, value in ours.items())
+    return all(
+        len(value) == len(theirs[name]) if name in _WHEN_LOADED else _same(value, theirs[name])
+        for name, value in ours.items()
+    )
 
 
 def _same(value: Any, other: Any) -> bool:
