@@ -50,7 +50,7 @@ CREWS = 4  # that may serve at once: one, one that takes over, and some that wai
 
 @dataclass(slots=True)
 class Serving:
-    """The Duties of a server's supervisor."""
+    """Implements `Duties`: what the processes of a server do, and what happens around them."""
 
     plan: Plan
     topology: Topology
@@ -65,7 +65,7 @@ class Serving:
     registrar: Registrar | None = None
 
     def new_crew(self, number: int) -> Crew:
-        """As many fronts and models as the topology says; they count in rows of their own."""
+        """The slots that the topology asks for; each crew has its own rows of the counters."""
         # Rows of a crew that has gone are used again: what it counted stands there, and goes on.
         free = (at for at in range(CREWS) if at not in self.crews or self.crews[at].is_gone)
         place = next(free, number % CREWS)
@@ -78,11 +78,11 @@ class Serving:
         return self.crews[place]
 
     def _present(self) -> list[str]:
-        """The models that the server has now."""
+        """The aliases of the models that are loaded now."""
         return [alias for alias, each in self.statuses.items() if each.state == "READY"]
 
     def _of_model(self, alias: str) -> list[ModelSlot]:
-        """For each process of a model that works for one front."""
+        """A slot for each process of a model that works for one front."""
         status = self.statuses[alias]
         count = status.replicas or self.topology.replicas
         return [ModelSlot(alias, at, self._device(at), status.term) for at in range(count)]
@@ -90,7 +90,7 @@ class Serving:
     # --- models that come and go: SlotFactory ---
 
     def terms(self, supervision: Supervision) -> Terms:
-        """What they come and go by."""
+        """The loading and unloading of this server's models."""
         terms = Terms(self.statuses, self, supervision)
         self.preferred = terms.preferred
         if self.plan.settings.registration == "store":
@@ -98,15 +98,15 @@ class Serving:
         return terms
 
     def slots(self, front: FrontSlot, alias: str) -> list[ModelSlot]:  # noqa: ARG002
-        """For the processes of a model that shall work for a front."""
+        """Slots for the processes of a model that work for a front."""
         return [] if self.topology.is_threaded else self._of_model(alias)
 
     def origin(self, alias: str) -> TemplateSlot | None:
-        """For the process that they are forked from, where they share one."""
+        """A slot for the template of a model, if its processes share one."""
         return TemplateSlot(alias) if self._shares(alias) else None
 
     def _shares(self, alias: str) -> bool:
-        """Whether the processes of a model share it; not what is on a GPU."""
+        """Whether the processes of a model are forked from a template; never on a GPU."""
         count = self.topology.fronts * (self.statuses[alias].replicas or self.topology.replicas)
         is_alone = count == 1 or self.topology.kind in {"service", "thread"}
         return not (is_alone or self.devices or sys.platform != "linux")
@@ -115,7 +115,7 @@ class Serving:
         return [TemplateSlot(alias) for alias in self._present() if self._shares(alias)]
 
     def _models(self, index: int, row: int) -> tuple[ModelSlot, ...]:
-        """What is to work for the front with this index and row."""
+        """The slots of the processes that work for the front with this index and row."""
         if self.topology.is_threaded:
             return ()
         if self.topology.kind == "service":
@@ -130,7 +130,7 @@ class Serving:
     # --- in the children ---
 
     def front(self, slot: FrontSlot, on_ready: Callable[[], None]) -> int:
-        """Serve connections, with models in this process or behind channels."""
+        """Run a front, with models in this process or in others."""
         with uncollected():
             from ..http.app import create_app
             from .workers.front_line import FrontLine, model_links, service_link
@@ -188,7 +188,7 @@ class Serving:
         return 0
 
     def _paced(self) -> Plan:
-        """The plan for those who put batches together."""
+        """The plan for processes that batch."""
         return replace(self.plan, is_crowded=self.topology.is_crowded(usable_cores()))
 
     def template(self, slot: TemplateSlot, on_ready: Callable[[], None]) -> int:
@@ -206,7 +206,7 @@ class Serving:
         return serve_template(slot.template, partial(self._load, slot.alias), began, on_ready)
 
     def _verify(self, alias: str) -> None:
-        """A model comes long after the start, where all bytes were compared."""
+        """Check the digests of a model that is loaded after the start, when all were checked."""
         verify_model(*self.plan.model_files(alias))
 
     def _load(self, alias: str) -> "LoadedModel":
@@ -219,16 +219,16 @@ class Serving:
 
     @property
     def has_stand_in(self) -> bool:
-        """Whether the server that this one shall replace answers."""
+        """Whether the server that this one replaces still answers."""
         return self.sockets.handover.is_successor and not self.has_served
 
     @property
     def is_replaceable(self) -> bool:
-        """Whether whoever started this server holds its socket, and may start another on it."""
+        """Whether the starting process holds the socket, and may start a successor on it."""
         return self.sockets.handover.listener >= 0
 
     def ready(self, crew: Crew) -> None:
-        """Say so."""
+        """Open the fronts, and log that the server or the new crew is ready."""
         for front in crew.serving:
             front.open_up()
         now = self.topology
@@ -247,10 +247,10 @@ class Serving:
             log.info("The new processes serve; the old ones finish what they have begun.")
 
     def failed(self, error: BundleError) -> None:
-        """The log has it."""
+        """Do nothing: the supervisor has logged it."""
 
     def look(self, crew: Crew) -> bool:
-        """Have a busy crew say what its batches take, as long as its size is open."""
+        """Ask a busy crew for the cost of its batches, until the topology is settled."""
         if self.topology.is_settled:
             return False
         if self.autoscaler.is_busy(crew):
@@ -258,7 +258,7 @@ class Serving:
         return True
 
     def heard(self, slot: FrontSlot, event: Event) -> bool:
-        """What batches take: perhaps more processes would do better."""
+        """Handle measured costs of batches, which may call for more processes."""
         if self.registrar is not None and self.registrar.heard(slot, event):
             return False
         if event["event"] != "cost" or self.topology.is_settled:
@@ -272,7 +272,7 @@ class Serving:
         return self.topology.size != before.size
 
     def died(self, slot: ProcessSlot, cause: str) -> None:
-        """Count it; what a front had counted as going on has ended with it."""
+        """Count the death in the metrics; a front's requests in flight have ended with it."""
         if isinstance(slot, FrontSlot):
             self.metrics.died(slot.row)
         elif isinstance(slot, ServiceSlot):
@@ -281,16 +281,16 @@ class Serving:
             self.metrics.model_died(slot.alias, cause)
 
     def joined(self, slot: ProcessSlot) -> None:
-        """Have its memory stand in the metrics."""
+        """Add the process to the memory metrics, and open its crew if that is complete."""
         if slot.child is not None:
             self.metrics.processes.enter(slot.child.pid, **slot.labels)
         if isinstance(slot, FrontSlot):
             self._open_up(slot.crew)
 
     def _open_up(self, crew: Crew) -> None:
-        """The first fronts say together that they are ready, others as they come.
+        """Let the first fronts report ready together, and later ones at once.
 
-        Who still loads is in the queue of the socket for some milliseconds after another is ready.
+        A front that still loads may have accepted connections, which it could only refuse.
         """
         serving = [front for each in self.crews.values() for front in each.serving]
         is_told = self.has_stand_in or any(front.is_open for front in serving)
@@ -298,24 +298,24 @@ class Serving:
             front.open_up()
 
     def reaped(self, pid: int) -> None:
-        """It has no memory any more."""
+        """Remove the process from the memory metrics."""
         self.metrics.processes.leave(pid)
 
     def left(self, slot: FrontSlot) -> None:
-        """What it had counted as going on has ended."""
+        """Reset the gauges of a front that has finished, and those of its service process."""
         for each in (slot, *slot.models):
             if isinstance(each, FrontSlot | ServiceSlot):
                 self.metrics.counters.forget(each.row)
 
     def handed_over(self) -> None:
-        """At the management port each server has a queue of its own; nobody waits for the store."""
+        """Close the management port, where the successor listens, and stop asking the store."""
         if self.registrar is not None:
             self.registrar.end()
         if self.sockets.management is not None:
             self.sockets.management.leave()
 
     def last_call(self) -> None:
-        """Take no new connections, in any process."""
+        """Drop new connections, in all processes."""
         if self.registrar is not None:
             self.registrar.end()
         turn_away(self.sockets.listener)

@@ -18,8 +18,8 @@ log = logging.getLogger(__name__)
 class Acceptor:
     """Accepts connections from listening sockets, which stay open when it pauses.
 
-    connect      makes the protocol of a connection, and has `count` called once that is made
-    connections  those that there are
+    connect      makes the protocol of a connection; `count` is called once the connection is made
+    connections  the open connections
     """
 
     def __init__(
@@ -38,21 +38,21 @@ class Acceptor:
         self._has_paused = False  # ever, which has been said
 
     def adopt(self, sockets: Sequence[socket.socket]) -> None:
-        """These are what to listen on."""
+        """Set the listening sockets."""
         self._sockets = sockets
 
     @property
     def is_open(self) -> bool:
-        """Whether it takes connections."""
+        """Whether connections are accepted."""
         return bool(self._servers)
 
     @property
     def is_pausing(self) -> bool:
-        """Whether it does not for want of descriptors."""
+        """Whether it pauses for lack of file descriptors."""
         return self._pausing is not None
 
     async def open(self) -> None:
-        """Take connections."""
+        """Accept connections."""
         self._servers = [await self._server(each.dup()) for each in self._sockets]
 
     async def _server(self, listener: socket.socket) -> asyncio.Server | SingleAccept:
@@ -64,7 +64,7 @@ class Acceptor:
         return single
 
     def close(self) -> None:
-        """Take no more."""
+        """Stop accepting connections."""
         if self._pausing is not None:
             self._pausing.cancel()
             self._pausing = None
@@ -74,7 +74,7 @@ class Acceptor:
         self._servers = []
 
     def count(self) -> None:
-        """Pause where there are as many connections as there may be."""
+        """Pause if the limit of connections is reached."""
         if self._pausing is None and self._is_full():
             self._rest()
 

@@ -43,7 +43,7 @@ class FrontLine:
             self._links[ALIAS, 0, 0] = service
         self._does: dict[str, Callable[[Event], None]] = {
             "leave": lambda _: server.leave(),
-            "end": lambda _: server.close_door(),
+            "end": lambda _: server.refuse_at_end(),
             "ping": lambda _: line.send("pong", is_debugged=is_debugged()),
             "open": lambda _: server.open_up(),
             "measure": lambda _: line.send("cost", costs=self._costs()),
@@ -52,7 +52,7 @@ class FrontLine:
         }
 
     def obey(self) -> None:
-        """Do from now on what the supervisor says."""
+        """Handle the supervisor's events from now on."""
         hosted = self._server.application.hosted
         if hosted is not None:
             hosted.obey(self)
@@ -80,7 +80,7 @@ class FrontLine:
         self._line.send(what, model=alias, ticket=ticket, replicas=replicas)
 
     def tell(self, event: str, alias: str, term: int, why: str = "") -> None:
-        """What has become of it here."""
+        """Report the result of a load or unload in this process."""
         if event in {"here", "gone"}:
             for key in [key for key in self._links if key[0] == alias]:
                 if event == "gone" or key[1] < term:
@@ -100,7 +100,7 @@ class FrontLine:
             link.died(event["generation"], event["why"])
 
     def _adopt(self, event: Event) -> list[ModelLink] | None:
-        """Our ends of the channels to the processes of a model; None where it runs in threads."""
+        """Links over the received channels to a model's processes; None if it runs in threads."""
         alias, term = event["model"], event["term"]
         links = []
         for replica, count in enumerate(event["channels"]):

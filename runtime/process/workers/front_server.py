@@ -38,13 +38,13 @@ PATIENCE = 1.0  # seconds, or as long as it took itself, that one which is ready
 class FrontServer(uvicorn.Server):
     """uvicorn's server, with a shutdown that loses no accepted request.
 
-    On SIGTERM: /readyz says 503 and every answer closes its connection, while new connections are
-    still taken; then the queue of the socket is closed and emptied, and what runs is awaited. A
-    second signal ends it at once.
+    On SIGTERM `/readyz` answers 503 and every answer closes its connection, while new connections
+    are still accepted. Then the accept queue is closed and drained, and running requests are
+    awaited. A second signal ends the process at once.
 
-    It is one of several on a socket, perhaps: while it loads it leaves connections to those that
-    are ready, as `others_are_ready` tells. With a `line` to a supervisor it turns newcomers away at
-    the end only when that says that all end: otherwise another will stand here.
+    Several fronts may share the socket: while this one loads, it leaves connections to those for
+    which `others_are_ready` is true. With a `line` to a supervisor, new connections are refused at
+    the end only if the supervisor says that all fronts end; otherwise this front is replaced.
     """
 
     def __init__(
@@ -75,7 +75,7 @@ class FrontServer(uvicorn.Server):
         self._others_are_ready = others_are_ready
         self._line = line  # to the supervisor
         self._is_alone = is_alone
-        self._shuts_door = line is None
+        self._refuses_at_end = line is None
         self._is_handing_over = False
         self._sharing: asyncio.Task[None] | None = None
         connections = self.server_state.connections
@@ -94,16 +94,16 @@ class FrontServer(uvicorn.Server):
         application.on_failure, application.on_hang = self.end, self.hung
 
     def end(self) -> None:
-        """Stop in good order."""
+        """Shut down gracefully."""
         self.should_exit = True
         if self._wake is not None:
             self._wake.set()
 
     def handle_exit(self, sig: int, frame: FrameType | None) -> None:  # noqa: ARG002
-        """A signal: drain; a second one: go.
+        """Shut down gracefully at the first signal, at once at the second.
 
-        Under a supervisor a second one is only the first one again, which whoever stops a whole
-        group of processes has sent to each of them; it is the supervisor who ends what drains.
+        Under a supervisor further signals are ignored: a service manager signals each process of
+        the group, and the supervisor kills processes that drain for too long.
         """
         if self.signal is not None and self._line is not None:
             return
@@ -116,22 +116,22 @@ class FrontServer(uvicorn.Server):
         self.application.readiness.drain()
         self.end()
 
-    def close_door(self) -> None:
-        """All processes of the server are about to end: whoever is at it first lets nobody in."""
-        self._shuts_door = True
+    def refuse_at_end(self) -> None:
+        """Refuse new connections at the shutdown, because all processes of the server end."""
+        self._refuses_at_end = True
 
     def open_up(self) -> None:
-        """Say that the server is ready, once this process is."""
+        """Let `/readyz` answer 200 as soon as this process is ready."""
         self.application.readiness.is_early = False
 
     def leave(self) -> None:
-        """Another server serves on the same socket: accept nothing, wait for open connections."""
+        """Leave new connections to the successor on the same socket, and finish the open ones."""
         self._is_handing_over = True
         self.application.readiness.leave()
         self.end()
 
     def hung(self, why: str) -> None:
-        """A thread will not come back, and nothing ends one: make room for another process."""
+        """Ask for a replacement of this process, because a thread hangs and cannot be ended."""
         if self._line is None or self.should_exit:
             return
         self._has_hung = True
@@ -155,7 +155,7 @@ class FrontServer(uvicorn.Server):
         self._acceptor.adopt(sockets or [])
         if self._line is not None:
             asyncio.get_running_loop().add_reader(self._line.fileno(), self._hear, self._line)
-            self._line.on_full = partial(self._keep_telling, self._line)
+            self._line.on_full = partial(self._flush_later, self._line)
         await super().startup(sockets=[])
         if not self._others_are_ready():
             await self._listen()
@@ -164,14 +164,14 @@ class FrontServer(uvicorn.Server):
     def _hear(self, line: Line) -> None:
         if not line.read():  # the supervisor is gone, and its models with it
             asyncio.get_running_loop().remove_reader(line.fileno())
-            self.close_door()
+            self.refuse_at_end()
             self._has_lost_models = self.has_models_elsewhere
             loop = asyncio.get_running_loop()
             loop.call_later(self._drain_timeout + LAST_RESORT, self._end_alone)
 
     @staticmethod
-    def _keep_telling(line: Line) -> None:
-        """The supervisor does not read just now: tell it as soon as there is room."""
+    def _flush_later(line: Line) -> None:
+        """Flush the control line as soon as the supervisor reads again."""
         loop, number = asyncio.get_running_loop(), line.fileno()
 
         def tell() -> None:
@@ -182,12 +182,12 @@ class FrontServer(uvicorn.Server):
             loop.add_writer(number, tell)
 
     def _end_alone(self) -> None:
-        """There is no supervisor that would end what does not end by itself."""
+        """Exit if the shutdown hangs, as there is no supervisor that would kill this process."""
         if os.getppid() != self._parent:
             os._exit(1)
 
     def _connected(self) -> asyncio.Protocol:
-        """A connection was made, perhaps among many: they are counted afterwards."""
+        """Build the protocol of a connection; connections are counted once they are made."""
         asyncio.get_running_loop().call_soon(self._acceptor.count)
         return self._protocol(self.config, self.server_state, self.lifespan.state)
 
@@ -199,7 +199,7 @@ class FrontServer(uvicorn.Server):
             await self.management.listen()
 
     def _hang_up(self) -> None:
-        """Take no more connections; the socket stays open, for later and for others."""
+        """Accept no more connections; the socket stays open, for later and for other fronts."""
         self._acceptor.close()
         if self.management is not None:
             self.management.hang_up()
@@ -221,7 +221,7 @@ class FrontServer(uvicorn.Server):
             await self._listen()
 
     async def main_loop(self) -> None:
-        """Wait for the end; once a second there is a new Date."""
+        """Wait for the shutdown; update the Date header every second."""
         self._wake = asyncio.Event()
         counter = 0
         while not await self.on_tick(counter):
@@ -231,16 +231,16 @@ class FrontServer(uvicorn.Server):
                     await self._wake.wait()
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
-        """Let everybody out: announce it, take those who are in already, answer, close."""
+        """Drain: announce it, accept what is queued, answer all requests, close."""
         if self._sharing is not None:
             self._sharing.cancel()
         if self._has_hung:
-            await self._make_way()
+            await self._exit_hung()
         grpc = asyncio.create_task(self._finish_grpc())
         if self._is_handing_over:
-            await self._see_off()
+            await self._drain_connections()
         else:
-            await self._last_call(sockets or [])
+            await self._drain_queue(sockets or [])
         self._hang_up()
         for listener in sockets or ():
             listener.close()
@@ -250,13 +250,13 @@ class FrontServer(uvicorn.Server):
         await grpc
         await self.lifespan.shutdown()
 
-    async def _make_way(self) -> None:
-        """Answer 503 to all waiting requests and end, without waiting for the thread that hangs."""
+    async def _exit_hung(self) -> None:
+        """Answer 503 to all waiting requests and exit, without waiting for the hung thread."""
         self._hang_up()
         if self.grpc is not None:
             await self.grpc.hang_up()
         await self.application.refuse()
-        self._excuse()
+        self._close_after_answers()
         await asyncio.sleep(LAST_CALL)
         self.application.access.flush()
         os._exit(1)
@@ -265,24 +265,24 @@ class FrontServer(uvicorn.Server):
         if self.grpc is not None:
             await self.grpc.finish(self._drain_timeout, quiet, is_awaited)
 
-    async def _last_call(self, sockets: list[socket.socket]) -> None:
+    async def _drain_queue(self, sockets: list[socket.socket]) -> None:
         """Accept the connections that are in the queue, and no new ones."""
         was_busy = bool(self.server_state.connections) or (self._was_ready and not self._is_alone)
-        self._excuse()
+        self._close_after_answers()
         await asyncio.sleep(LAME_DUCK if was_busy else GLANCE)  # also to hear of the supervisor
-        if self._shuts_door:
+        if self._refuses_at_end:
             for listener in sockets:
                 turn_away(listener)
         await asyncio.sleep(LAST_CALL if was_busy else LAST_CALL / 10)
         await emptied(sockets)
 
-    async def _see_off(self) -> None:
-        """Wait until each connection has been told to close, or has been idle for too long.
+    async def _drain_connections(self) -> None:
+        """Wait until each connection has got an answer that closes it, or was idle for too long.
 
-        Closing one that is idle could meet a request that is on its way already.
+        Closing an idle connection at once could lose a request that is on its way.
         """
         self._acceptor.close()
-        self._excuse()
+        self._close_after_answers()
         for connection in self.server_state.connections:
             if isinstance(connection, LimitedProtocol):
                 connection.hurry(FAREWELL)
@@ -300,15 +300,15 @@ class FrontServer(uvicorn.Server):
         is_managed = self.management is not None and self.management.is_occupied
         return bool(self.server_state.connections) or is_managed
 
-    def _excuse(self) -> None:
-        """Close each connection after its current answer, and say so in that."""
+    def _close_after_answers(self) -> None:
+        """Close each connection after its current answer, with `Connection: close`."""
         for connection in self.server_state.connections:
             cycle = getattr(connection, "cycle", None)
             if cycle is not None and not cycle.response_complete:
                 cycle.keep_alive = False
 
-    async def _hear_out(self) -> None:
-        """Have what clients have sent read, before those who have sent nothing are cut."""
+    async def _read_pending(self) -> None:
+        """Read what clients have sent, before idle connections are closed."""
         for _ in range(FLUSHES):
             connections = self.server_state.connections
             if not any(has_unread(each.transport) for each in connections):
@@ -316,7 +316,7 @@ class FrontServer(uvicorn.Server):
             await asyncio.sleep(LAST_CALL / FLUSHES)
 
     async def _finish(self) -> None:
-        await self._hear_out()
+        await self._read_pending()
         for connection in list(self.server_state.connections):
             connection.shutdown()
         if self._has_lost_models:

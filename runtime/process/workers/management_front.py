@@ -39,7 +39,7 @@ class ManagementFront:
         self._server: asyncio.Server | None = None
 
     async def listen(self) -> None:
-        """Take connections, from now on."""
+        """Accept connections."""
         if self._server is None:
             self._config.load()
             make = partial(self._protocol, self._config, self._state, {})
@@ -47,7 +47,7 @@ class ManagementFront:
             self._server = await loop.create_server(make, sock=self._listener.dup())
 
     def hang_up(self) -> None:
-        """Take no more connections."""
+        """Stop accepting connections."""
         if self._server is not None:
             self._server.close()
             self._server = None
@@ -58,9 +58,9 @@ class ManagementFront:
         return bool(self._state.connections)
 
     async def leave(self) -> None:
-        """Others take over: let those in who wait in the queue of the port, then nobody.
+        """Drain the accept queue and close it, as the successor has a socket of its own.
 
-        Closing the queue resets who waits there: another server has one of its own.
+        Closing it before would reset the connections in the queue.
         """
         if self._server is not None:
             await asyncio.sleep(LAST_CALL)
@@ -72,7 +72,7 @@ class ManagementFront:
                 connection.hurry(FAREWELL)
 
     async def finish(self, seconds: float) -> None:
-        """Answer what has been asked, for a while, and close."""
+        """Finish running requests within a time limit, and close."""
         self.hang_up()
         for connection in list(self._state.connections):
             connection.shutdown()

@@ -24,14 +24,14 @@ log = logging.getLogger(__name__)
 
 
 class _Telling(Readiness):
-    """Reports what a host is busy with."""
+    """A readiness that reports what the host is doing."""
 
     def __init__(self, tell: Callable[[str], None]) -> None:
         super().__init__()
         self._tell = tell
 
     def starting(self, what: str) -> None:
-        """Say what it is busy with."""
+        """Report what the host is doing now."""
         self._tell(what)
 
 
@@ -44,7 +44,7 @@ class _Served:
         self._heartbeat = Heartbeat(metrics.lagged, host.tell_costs)
 
     async def load(self, told: Callable[[str], None]) -> Mapping[str, Operation]:
-        """Load everything; what no person can mend is in the log."""
+        """Load everything; unexpected errors are logged with their traceback."""
         try:
             operations = await self._host.load(_Telling(told))
         except BundleError:
@@ -58,7 +58,7 @@ class _Served:
         return operations
 
     async def stop(self) -> None:
-        """Answer what is queued, then let go."""
+        """Answer queued calls, then unload."""
         self._heartbeat.stop()
         await self._host.stop()
 
@@ -70,10 +70,10 @@ def serve_service(
     generation: int,
     on_ready: Callable[[], None],
 ) -> None:
-    """Load the bundle, and answer the calls of a front until that disconnects.
+    """Load the bundle, and answer the calls of a front until the front disconnects.
 
     Raises:
-        BundleError: when it cannot be loaded.
+        BundleError: when the bundle cannot be loaded.
     """
     offspring.gather()
     prepare()

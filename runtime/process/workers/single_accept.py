@@ -9,10 +9,10 @@ from contextlib import suppress
 class SingleAccept:
     """Replaces an `asyncio.Server` when file descriptors are few.
 
-    That takes as many as come, and the queue fills again meanwhile: when no descriptor is left,
-    libuv takes whoever waits, and drops him with what he has sent.
+    `asyncio.Server` accepts the whole queue at once, which refills meanwhile. When no descriptor is
+    left, libuv accepts the waiting connections and drops them together with their requests.
 
-    pending  connections that have been taken and are not made yet
+    pending  tasks of connections that are accepted and not yet made
     """
 
     def __init__(
@@ -41,7 +41,7 @@ class SingleAccept:
         self._listener.close()
 
     def _take(self) -> None:
-        """One of them: others that are here have their turn before the next."""
+        """Accept one connection; the event loop turns before the next one."""
         if self._is_full():
             self._on_full()
             return

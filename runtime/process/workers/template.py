@@ -1,7 +1,7 @@
 """Template: a process that has loaded a model, and forks the processes that serve it.
 
-What the model is made of lies in pages that all of them share, and a crash is mended by a fork. It
-is sound only while the template has one thread: it loads, and never calls the model.
+The processes share the memory pages of the model, and a crashed one is replaced by a fork, without
+loading again. Forking is safe only while the template has one thread, so it never calls the model.
 """
 
 import errno
@@ -33,9 +33,9 @@ def serve_template(
     begin: Callable[[], None],
     on_ready: Callable[[], None],
 ) -> int:
-    """Load a model, and fork when told to, until the line is closed; the exit code.
+    """Load a model, and fork on request until the line is closed; returns the exit code.
 
-    Each forked process calls `begin` first; here nothing may start a thread.
+    Each forked process calls `begin` first, which may start threads.
 
     Raises:
         BundleError: when the model cannot be loaded.
@@ -60,7 +60,7 @@ def _has_one_thread() -> bool:
 
 
 class Template:
-    """Forks twice, so that the new process is a child of the supervisor, which reaps it."""
+    """Forks twice, so that the supervisor, which adopts orphans, is the parent and can reap."""
 
     def __init__(self, line: socket.socket, model: LoadedModel, begin: Callable[[], None]) -> None:
         self._line = line
@@ -69,7 +69,7 @@ class Template:
         self._supervisor = os.getppid()
 
     def fork(self) -> bool:
-        """Wait for a request to fork, and fork; False when the line was closed."""
+        """Wait for a request, and fork; False once the line is closed."""
         data, descriptors, _, _ = socket.recv_fds(self._line, _PIECE, MOST)
         if not data:
             return False
@@ -89,7 +89,11 @@ class Template:
         return True
 
     def _fork_away(self, generation: int, descriptors: Sequence[int], permit: "_Permit") -> int:
-        """Fork twice, so that whoever adopts orphans, the supervisor, is the parent."""
+        """Fork twice; returns the pid of the second fork, which the supervisor adopts.
+
+        Raises:
+            OSError: when a fork fails.
+        """
         reader, writer = os.pipe()
         try:
             between = os.fork()
@@ -127,7 +131,7 @@ class Template:
         be_child(prepare, work, told)
 
     def _await_adoption(self) -> None:
-        """Until the process between is gone; only then our end follows the supervisor's."""
+        """Wait until the supervisor is the parent, then ask the kernel to die with it."""
         while (parent := os.getppid()) != self._supervisor:
             if parent == 1:
                 os._exit(1)
@@ -136,23 +140,23 @@ class Template:
 
 
 class _Permit:
-    """Blocks a new process until its pid was reported.
+    """Blocks a new process until its pid has been reported to the supervisor.
 
-    Else nobody could ever end it, and it would take messages that are for whoever follows it on the
-    same channel.
+    A process that the supervisor does not know could not be killed, and would take messages from
+    its successor on the same channel.
     """
 
     def __init__(self) -> None:
         self._reader, self._writer = os.pipe()
 
     def give(self) -> None:
-        """Let the process begin, if it still exists."""
+        """Let the process begin, if it is still alive."""
         os.write(self._writer, b".")
         os.close(self._reader)
         os.close(self._writer)
 
     def wait(self) -> None:
-        """Wait for the permit in the new process; exit if the template is gone."""
+        """In the new process: wait for the permit; exit if the template has ended."""
         os.close(self._writer)
         if not os.read(self._reader, 1):
             os._exit(1)
@@ -160,7 +164,7 @@ class _Permit:
 
 
 def _forked_again(writer: int, be: Callable[[], NoReturn]) -> NoReturn:
-    """In the process between: fork, tell the number, and be gone."""
+    """In the first fork: fork again, report the pid, and exit."""
     code = 1
     try:
         pid = os.fork()
