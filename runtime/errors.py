@@ -30,6 +30,11 @@ RequestError(status)         what a client is told; anything else becomes a 500 
 from collections.abc import Mapping
 from typing import Any
 
+STATUSES = range(400, 600)
+"""What the status of a RequestError may be."""
+
+_YEAR = 366 * 24 * 3600.0
+
 
 def in_short(error: BaseException) -> str:
     """What another library said, on one line and without its stack trace or full stop."""
@@ -94,14 +99,26 @@ class NoDevice(BundleError):
 
 
 class RequestError(Exception):
-    """What a client is told: a status, a sentence and, when asking again can help, when."""
+    """What a client is told: a status, a sentence and, when asking again can help, when.
+
+    Raises:
+        TypeError: for a class with a status that is none of an error (400 to 599).
+        ValueError, TypeError: for a `retry_after` that is no number; of seconds a year is the most.
+    """
 
     status = 500
 
+    def __init_subclass__(cls) -> None:
+        super().__init_subclass__()
+        if not isinstance(cls.status, int) or cls.status not in STATUSES:
+            raise TypeError(
+                f"`{cls.__name__}.status` is {cls.status!r}; an error has one from 400 to 599."
+            )
+
     def __init__(self, detail: str, *, retry_after: float | None = None) -> None:
         super().__init__(detail)
-        self.detail = detail
-        self.retry_after = retry_after  # seconds
+        self.detail = str(detail)
+        self.retry_after = None if retry_after is None else min(max(0.0, float(retry_after)), _YEAR)
 
 
 class BadPayload(RequestError):

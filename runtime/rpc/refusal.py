@@ -4,23 +4,23 @@ from typing import Any
 
 import orjson
 
-from ..errors import RequestError, raised_elsewhere
+from ..errors import STATUSES, RequestError, raised_elsewhere
 from ..remote.failure import printable
-
-_STATUSES = range(400, 600)
 
 
 def encode(error: RequestError, rows: int) -> bytes:
     """The error as JSON, and how many rows the request had, as far as that is known."""
     detail = printable(str(error.detail))
-    name, status = type(error).__name__, error.status
+    name = type(error).__name__
+    # An author may have given this one error any status, and another would be the end of us.
+    status = error.status if error.status in STATUSES else RequestError.status
     return orjson.dumps([name, status, detail, error.retry_after, rows])
 
 
 def decode(head: bytes) -> tuple[RequestError, int]:
     """The error and the rows; raises ValueError for what `encode` does not write."""
     name, status, detail, retry_after, rows = orjson.loads(head)
-    if not isinstance(detail, str) or status not in _STATUSES:
+    if not isinstance(detail, str) or status not in STATUSES:
         raise ValueError(f"{status!r} is no status of an error.")
     if retry_after is not None and not isinstance(retry_after, int | float):
         raise ValueError(f"{retry_after!r} is no time.")

@@ -10,7 +10,14 @@ from ..batching.batcher import Batcher
 from ..data import formats, media
 from ..data.payload import INFLATION, Payload, answers
 from ..data.rows import table
-from ..errors import DeadlineExceeded, InvalidInput, Overloaded, PredictionFailed, RequestError
+from ..errors import (
+    STATUSES,
+    DeadlineExceeded,
+    InvalidInput,
+    Overloaded,
+    PredictionFailed,
+    RequestError,
+)
 from ..manifests.settings import ServeSettings
 from ..manifests.signature import OBJECTS
 from ..models.operation import Call, Stream
@@ -25,7 +32,6 @@ log = logging.getLogger(__name__)
 
 Parts = AsyncGenerator[bytes, None]
 
-_ERRORS = range(400, 600)  # statuses
 _FREE = frozenset({"object", "json"})  # kinds of results that may turn out to be anything
 
 
@@ -148,7 +154,7 @@ class MethodOperation(_ApiOperation):
     def _failed(self, error: Exception, arguments: dict[str, Any]) -> RequestError:
         from starlette.exceptions import HTTPException  # which a front has no need of to begin
 
-        if isinstance(error, HTTPException) and error.status_code in _ERRORS:
+        if isinstance(error, HTTPException) and error.status_code in STATUSES:
             meant = RequestError(str(error.detail))
             meant.status = error.status_code
             return meant

@@ -21,6 +21,15 @@ def test_status_detail_and_time_survive(error):
     assert type(found) is (RequestError if isinstance(error, Teapot) else type(error))
 
 
+@pytest.mark.parametrize("status", [302, "402", 600, None])
+def test_an_error_that_was_given_another_status_is_told_as_one_of_the_server(status):
+    """What no service says ends its process, and the calls of others with it."""
+    error = Teapot("Short.")
+    error.status = status
+    found, _ = refusal.decode(refusal.encode(error, 0))
+    assert (found.status, found.detail) == (500, "Short.")
+
+
 @pytest.mark.parametrize(
     "told",
     [
