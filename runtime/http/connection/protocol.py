@@ -25,12 +25,14 @@ from ..backlog import Backlog
 from ..guarded import ON_DISCONNECT
 from ..shared_state import SharedState
 from .head import Head, RefusedHead, origin_form, without_upgrade
+from .pipeline_flow import PipelineFlow, end_of_heads
 from .unchunked import Unchunked
 from .unread import SOON, has_unread
 
 log = logging.getLogger(__name__)
 
 _KEPT = (b"connection", b"keep-alive")
+_CLOSING = b"content-type: application/json\r\nconnection: close\r\ncontent-length: %d\r\n\r\n"
 SLOWEST = 1 << 16  # bytes a second; a body that comes faster than this is not cut
 
 
@@ -65,6 +67,7 @@ class LimitedProtocol(HttpToolsProtocol):
 
     limits = LimitSettings()
     backlog: Backlog
+    flow: PipelineFlow
     is_draining: Callable[[], bool]
 
     def __init__(
@@ -99,6 +102,7 @@ class LimitedProtocol(HttpToolsProtocol):
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         """Give the client until the deadline for its first headers."""
         super().connection_made(transport)
+        self.flow = PipelineFlow(transport, self.pipeline)
         self._arm()
 
     def connection_lost(self, exc: Exception | None) -> None:
@@ -114,9 +118,18 @@ class LimitedProtocol(HttpToolsProtocol):
             leave()
 
     def data_received(self, data: bytes) -> None:
+        """Parse what has come, as far as so many requests may wait, and keep the rest as bytes."""
+        start, size = 0, len(data)
+        while start < size and not self._is_deaf and not self.transport.is_closing():
+            if self.flow.is_full:
+                self.flow.keep(data[start:])
+                return
+            end = end_of_heads(data, start)
+            self._parse_piece(data[start:end])
+            start = end
+
+    def _parse_piece(self, data: bytes) -> None:
         """Parse a piece, and hold the client to its deadline only where more must come."""
-        if self._is_deaf:
-            return
         if not self._is_in_body and data.find(b"pgrade", 0, self.limits.max_header_bytes) >= 0:
             data = without_upgrade(data, begins_line=self._ends_line)
         self._piece = len(data)
@@ -210,7 +223,9 @@ class LimitedProtocol(HttpToolsProtocol):
     def _begin_cycle(self) -> None:
         self._begin_body()
         super().on_headers_complete()
-        if not self.pipeline:
+        if self.pipeline:
+            self._read_on()  # uvicorn does not, and would not see the client leave
+        else:
             self._answering = self.cycle
         self.scope["extensions"] = self._extensions  # type: ignore[typeddict-item]
         if self.parser.get_http_version() == "1.0":
@@ -234,8 +249,19 @@ class LimitedProtocol(HttpToolsProtocol):
         """A request has come in whole."""
         self._end_body()
         super().on_message_complete()
-        if not (self.pipeline or self.flow.write_paused):
-            self.flow.resume_reading()  # nothing more comes, except that the client may leave
+        self._read_on()  # perhaps nothing more comes, except that the client leaves
+
+    def _read_on(self) -> None:
+        """Read what comes next, unless the client does not read, or many of its requests wait."""
+        if self.flow.kept:
+            self.loop.call_soon(self._parse_kept)
+        elif not (self.flow.write_paused or self.transport.is_closing()):
+            self.flow.resume_reading()
+
+    def _parse_kept(self) -> None:
+        if self.flow.kept and not self.flow.is_full:
+            self.data_received(self.flow.give())
+            self._read_on()
 
     def _end_body(self) -> None:
         self._is_receiving = self._is_in_body = False
@@ -249,8 +275,7 @@ class LimitedProtocol(HttpToolsProtocol):
         if self._farewell and not self.pipeline and not self.transport.is_closing():
             self._leave_with_it()
         super().on_response_complete()
-        if self.pipeline:  # more are here than are answered: no more are read
-            self.flow.pause_reading()
+        self._read_on()  # one fewer waits
 
     def _forget(self) -> None:
         """Give up the current request and all pipelined ones, as no answer can be read."""
@@ -338,10 +363,7 @@ class LimitedProtocol(HttpToolsProtocol):
             self.transport.close()
             return
         body = orjson.dumps({"error": detail})
-        headers = (
-            b"content-type: application/json\r\nconnection: close\r\ncontent-length: %d\r\n\r\n"
-        )
-        self._farewell = STATUS_LINE[status] + headers % len(body) + body
+        self._farewell = STATUS_LINE[status] + _CLOSING % len(body) + body
         if cycle is not None and not cycle.response_complete:
             if self._is_behind(cycle):
                 return
@@ -364,9 +386,8 @@ class LimitedProtocol(HttpToolsProtocol):
 
 def _is_ours(error: BaseException | None) -> bool:
     """Whether a parser gave up because of what we do, and not because of what it read."""
-    if not isinstance(error, httptools.HttpParserCallbackError):
-        return False
-    return not isinstance(error.__context__, httptools.HttpParserError)
+    is_callback = isinstance(error, httptools.HttpParserCallbackError)
+    return is_callback and not isinstance(error.__context__, httptools.HttpParserError)
 
 
 def limited(shared: SharedState, is_draining: Callable[[], bool]) -> type[LimitedProtocol]:

@@ -16,6 +16,7 @@ POST = b"POST /predict HTTP/1.1\r\nHost: x\r\n"
 BODY = b'{"instances": [[1, 2]]}'
 GOOD = POST + b"Content-Length: %d\r\n\r\n" % len(BODY) + BODY
 GET = b"GET /livez HTTP/1.1\r\n"
+LIVE = GET + b"Host: x\r\n\r\n"
 
 
 @pytest.mark.parametrize(
@@ -298,17 +299,39 @@ def test_clients_that_never_read_are_cut_before_their_answers_fill_the_memory(ma
     assert server.post([[1, 2]]).status_code == 200
 
 
-def test_requests_that_wait_on_a_connection_do_not_fill_the_memory(make_server):
-    """100,000 of them, whose answers nobody reads: no more are read than can be answered."""
-    server = make_server(limits={"receive_timeout": 1})
+@pytest.mark.parametrize(("request_", "clients", "mebibytes"), [(GOOD, 1, 12), (LIVE, 20, 30)])
+def test_requests_that_wait_on_a_connection_do_not_fill_the_memory(
+    make_server, request_, clients, mebibytes
+):
+    """Their answers are not read: no more are read than may wait, nor parsed of what was read."""
+    server = make_server(limits={"receive_timeout": 1}, workers=1)
     front = next(pid for pid in children(server.process.pid) if holds_listener(pid, server))
     before = peak(front)
-    with socket.create_connection(("127.0.0.1", server.port), timeout=90) as sock:
-        with contextlib.suppress(ConnectionError):  # it is cut, or all has been taken
-            for _ in range(100):
-                sock.sendall((GET + b"Host: x\r\n\r\n") * 1000)
+    with contextlib.ExitStack() as stack:
+        for _ in range(clients):
+            sock = stack.enter_context(socket.create_connection(("127.0.0.1", server.port)))
+            sock.settimeout(2)
+            with contextlib.suppress(OSError):  # it is cut, or no more is taken
+                for _ in range(30_000 // clients // 1000):
+                    sock.sendall(request_ * 1000)
         assert server.post([[1, 2]]).status_code == 200
-    assert peak(front) - before < 60 << 10
+    assert peak(front) - before < mebibytes << 10
+
+
+@pytest.mark.parametrize("request_", [GOOD, LIVE])
+def test_every_one_of_many_requests_on_a_connection_is_answered(make_server, request_):
+    """Also of those that were kept until others were answered, in whatever pieces they came."""
+    server = make_server(workers=1)
+    many = (request_ * 100 + GOOD + LIVE) * 5
+    with socket.create_connection(("127.0.0.1", server.port), timeout=60) as sock:
+        for start in range(0, len(many), 4001):
+            sock.sendall(many[start : start + 4001])
+        received = b""
+        while received.count(b"HTTP/1.1 200") < 510 or received.count(b"[3.0]") < many.count(BODY):
+            piece = sock.recv(1 << 16)
+            assert piece, received[-500:]
+            received += piece
+    assert received.count(b"HTTP/1.1 ") == 510
 
 
 def peak(pid):
