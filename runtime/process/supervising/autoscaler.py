@@ -23,7 +23,7 @@ class Autoscaler:
         self._seen: dict[int, tuple[float, float]] = {}  # pid -> when, seconds of its processor
 
     def is_busy(self, crew: Crew) -> bool:
-        """Whether one of its processes has been busy since the last look."""
+        """Whether a process of the crew has been busy since the last call."""
         before, self._seen = self._seen, {}
         shares = [self._share(slot, before) for slot in crew.slots()]
         return max(shares, default=0.0) > BUSY
@@ -37,7 +37,7 @@ class Autoscaler:
         return (used - had) / (now - then) if now > then else 0.0
 
     def chosen(self, topology: Topology, crew: Crew, costs: Costs) -> Topology:
-        """What to grow to, or `topology` as it is while too little is known."""
+        """The topology to grow to; `topology` itself while too little has been measured."""
         known = [(alpha, beta) for alpha, beta, count in costs.values() if count >= ENOUGH]
         if not known:
             return topology

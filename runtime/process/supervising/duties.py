@@ -20,7 +20,7 @@ class Duties(Protocol):
         """The crew to serve with; `number` counts crews from 0."""
 
     def terms(self, supervision: Supervision) -> Terms:
-        """The loading and unloading of models, by means of `supervision`."""
+        """The object that loads and unloads models, by means of `supervision`."""
 
     def front(self, slot: FrontSlot, on_ready: Callable[[], None]) -> int:
         """Run a front in its process until it ends; the exit code."""
@@ -33,41 +33,41 @@ class Duties(Protocol):
 
     @property
     def has_stand_in(self) -> bool:
-        """Whether another server answers, as long as this one does not."""
+        """Whether another server answers as long as this one is not ready."""
 
     @property
     def is_replaceable(self) -> bool:
-        """Whether another server can have come to listen on the same socket."""
+        """Whether another server may listen on the same socket by now."""
 
     def ready(self, crew: Crew) -> None:
-        """A crew serves."""
+        """Called when a crew begins to serve."""
 
     def failed(self, error: BundleError) -> None:
-        """A crew that was to take over cannot; the old one serves."""
+        """Called when a new crew cannot start; the old one goes on serving."""
 
     def heard(self, slot: FrontSlot, event: Event) -> bool:
-        """Handle a message of a front; whether it asks for another crew."""
+        """Handle an event of a front; whether a new crew is needed."""
 
     def look(self, crew: Crew) -> bool:
-        """Look at the crew that serves; whether to do so again in a while."""
+        """Check the load of the serving crew; whether to do so again later."""
 
     def died(self, slot: ProcessSlot, cause: str) -> None:
-        """Who stood there will be replaced; `cause` is "crash", "hang" or "memory"."""
+        """Called when a process has died that is replaced; `cause`: "crash", "hang" or "memory"."""
 
     def joined(self, slot: ProcessSlot) -> None:
-        """The process of a slot has reported ready."""
+        """Called when the process of a slot has reported ready."""
 
     def reaped(self, pid: int) -> None:
-        """A process has ended, whatever it was and of whatever."""
+        """Called when any process has ended, for any reason."""
 
     def left(self, slot: FrontSlot) -> None:
-        """A front has done what it had to, and will not be replaced."""
+        """Called when a front has finished its work and is not replaced."""
 
     def handed_over(self) -> None:
-        """Another server serves on the same socket; this one accepts no connections any more."""
+        """Called when another server serves on the same socket: this one accepts no more."""
 
     def last_call(self) -> None:
-        """All fronts have told their clients that they are shutting down."""
+        """Called when all fronts have announced their shutdown to their clients."""
 
 
 def work_at(duties: Duties, slot: ProcessSlot) -> Work:

@@ -1,7 +1,7 @@
 """FrontWatchdog: replaces a front whose event loop hangs.
 
-A front may be stopped by a signal, or hang in a library that keeps the interpreter's lock. It holds
-its connections then, and takes more from the queue that it shares with the others.
+A front may be stopped by a signal, or hang in a library that holds the GIL. It then keeps its
+connections, and the kernel gives it new ones from the shared accept queue.
 """
 
 import logging
@@ -28,9 +28,9 @@ _STOPPED = "Tt"  # states of a process; proc(5)
 
 @dataclass(slots=True)
 class _Answers:
-    """What is known of one front's answers to pings.
+    """One front's answers to pings.
 
-    missed   calls in a row that it has not answered
+    missed   consecutive pings without an answer
     """
 
     generation: int
@@ -41,14 +41,14 @@ class _Answers:
 
 
 class FrontWatchdog:
-    """Pings each front at intervals, and ends those that do not answer.
+    """Pings each front at intervals, and kills those that do not answer.
 
-    Calls are counted, not seconds: where the supervisor itself did not run, nobody is blamed. Who
-    is looked at with a debugger is left alone, and who loads a model in its own process unless it
-    is stopped.
+    Pings are counted, not seconds, so that a suspended supervisor blames nobody. Fronts under a
+    debugger are spared, and so are fronts that load a model in their own process, unless they are
+    stopped by a signal.
 
-    fronts      those who should answer
-    may_load    whether models may be on their way into a front's own process
+    fronts      the fronts that should answer
+    may_load    whether a front may be loading a model in its own process
     """
 
     def __init__(
@@ -67,12 +67,12 @@ class FrontWatchdog:
         self._due = 0.0
 
     def begin(self) -> None:
-        """From now on."""
+        """Start pinging."""
         self._due = time.monotonic() + self._period
         self._watch.later(self._period, self._call)
 
     def answered(self, front: FrontSlot, *, is_debugged: bool) -> None:
-        """One has said that it is there."""
+        """Take the answer of a front to a ping."""
         known = self._known.get(front)
         if known is not None and known.generation == front.generation:
             known.is_asked, known.missed, known.was_there = False, 0, True
@@ -122,7 +122,7 @@ class FrontWatchdog:
 
 
 def _state(pid: int) -> tuple[bool, bool]:
-    """Whether a process is stopped, and whether a debugger looks at it; as far as can be known."""
+    """Whether a process is stopped, and whether a debugger traces it, according to /proc."""
     found = {"State": "", "TracerPid": "0"}
     with suppress(OSError):
         for line in Path(f"/proc/{pid}/status").read_text().splitlines():

@@ -13,7 +13,7 @@ class LoadRequest:
     """A request to load or unload a model.
 
     what      "load" or "unload"
-    replicas  processes for each front that it shall have from then on; None = as it is
+    replicas  processes for each front from then on; None = unchanged
     """
 
     what: str
@@ -26,12 +26,12 @@ class LoadRequest:
 class ModelStatus:
     """The state of one model.
 
-    term      the last that was begun
-    replicas  processes of it for each front, None = as the topology says; `before` the last load
-    doing     "load", "enter", "unload", or nothing
-    asked     what is to be done, in its order
-    joined    who waits for what is being done
-    awaited   fronts that have not yet said what has become of it
+    term      number of the latest term
+    replicas  processes for each front, None = as the topology says; `before`: before the last load
+    doing     the change in progress: "load", "enter", "unload", or ""
+    asked     queued changes, in order
+    joined    requests that wait for the change in progress
+    awaited   fronts that have not yet reported its result
     """
 
     state: State

@@ -1,7 +1,7 @@
 """Registrar: adds models of the store to a running server, and removes them.
 
-What it decides holds for all processes: each front hears of a model before that is loaded, and has
-forgotten it before whoever asked is told.
+The supervisor decides for all processes: each front is told of a model before it is loaded, and
+has forgotten it before the request to remove it is answered.
 """
 
 import logging
@@ -83,14 +83,14 @@ class Registrar:
         }
 
     def heard(self, front: FrontSlot, event: Event) -> bool:
-        """A front asks for a model to come, or to go for good; whether it is that."""
+        """Handle a front's request to add or remove a model; whether the event is one."""
         does = self._does.get(event["event"])
         if does is not None:
             does(front, event)
         return does is not None
 
     def end(self) -> None:
-        """The server ends: stop waiting for the store."""
+        """Stop waiting for the store, because the server ends."""
         for question in self._questions.values():
             question.give_up()
 
@@ -126,7 +126,7 @@ class Registrar:
         return self._asked[name]
 
     def _answered(self, name: str, said: Answer) -> None:
-        """The store has answered; add the model as soon as models can be loaded."""
+        """Take the answer of the store; add the model as soon as models can be loaded."""
         if not (self._supervision.is_free or self._supervision.is_ending):
             self._supervision.watch.later(LOOK, partial(self._answered, name, said))
             return
@@ -142,7 +142,7 @@ class Registrar:
         self._welcome(added, arrival)
 
     def _admitted(self, said: Answer, arrival: Arrival) -> AddedModel:
-        """The model that has been laid out, as far as it can be served beside the others."""
+        """The model that was laid out, checked to be servable beside the others."""
         if "refused" in said:
             raise RegistrationRefused(str(said["refused"]), str(said["why"]))
         try:
@@ -210,7 +210,7 @@ class Registrar:
             self._terms.heard(front, load)
 
     def _keep_default(self, added: AddedModel) -> None:
-        """What a name means does not change because there is another version."""
+        """Keep the default version of a name when another version is added."""
         own = [each.alias for each in self._owner.plan.manifest.models]
         names = {each.alias: each.name for each in self._owner.plan.manifest.models}
         same = [alias for alias in own if names[alias] == added.entry.name]
@@ -220,7 +220,7 @@ class Registrar:
     # --- going ---
 
     def _forget(self, front: FrontSlot, event: Event) -> None:
-        """Unload a model; an added one is forgotten then."""
+        """Unload a model, and then forget it if it was added."""
         alias = event["model"]
         if alias in self._owner.plan.added:
             self._going.add(alias)
@@ -228,7 +228,7 @@ class Registrar:
         self._terms.heard(front, told)
 
     def _settled(self, alias: str, status: ModelStatus) -> None:
-        """Something has become of a model; perhaps it is to be forgotten now."""
+        """Handle the result of a load or unload; forgets the model if that was asked for."""
         if status.state == "READY":
             self._coming.discard(alias)
             if not status.asked:

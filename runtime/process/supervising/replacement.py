@@ -77,7 +77,7 @@ class Replacement:
             self._watch.later(delay, partial(self._supervision.fill, model))
 
     def template(self, template: TemplateSlot, child: Child, exit_report: ExitReport) -> bool:
-        """Of a template; whether its models are to be had without it, for good."""
+        """Replace a template; whether its model processes are to be forked without it for good."""
         crew = template.crew
         if exit_report.code == UNFIT:
             why = "has threads once it is loaded; each process loads it by itself"

@@ -1,8 +1,8 @@
 """Resolver: looks a model up in the store, through a command that `bundle serve` provides.
 
-What the store is, and whom this machine trusts, only that command knows. It prints one JSON object:
-`entry` and `directory` of a model whose files it has laid out, or `refused` (a kind) and `why`, a
-sentence fit for strangers.
+Only that command knows the store and what this machine trusts. It prints one JSON object: `entry`
+and `directory` of a model whose files it has laid out, or `refused` (a kind) and `why`, a sentence
+that clients may see.
 """
 
 import json
@@ -33,9 +33,9 @@ _BROKEN: Answer = {
 class Resolver:
     """The command that looks models up.
 
-    command    to which the name of the model is added
-    place      a directory of the server's own, in which the command lays models out
-    variables  of the command's environment, where it is not the server's; None = not set
+    command    the arguments before the name of the model
+    place      a directory of this server, in which the command lays models out
+    variables  environment variables in which the command differs from the server; None = unset
     """
 
     command: Sequence[str]
@@ -43,7 +43,7 @@ class Resolver:
     variables: Mapping[str, str | None] = field(default_factory=dict)
 
     def to_json(self) -> dict[str, Any]:
-        """For the environment of a server."""
+        """Encode for a server's environment."""
         return {
             "command": list(self.command), "place": str(self.place),
             "variables": dict(self.variables),
@@ -55,15 +55,15 @@ class Resolver:
         return cls(tuple(told["command"]), Path(told["place"]), told["variables"])
 
     def ask(self, name: str, watch: Watch, on_answer: Callable[[Answer], None]) -> "StoreQuestion":
-        """Start the command; `on_answer` is called once it has ended, whatever it said.
+        """Start the command; `on_answer` is called once it has ended, in any case.
 
         Raises:
-            OSError: when there may be no more processes.
+            OSError: when the limit of processes is reached.
         """
         return StoreQuestion(self, name, watch, on_answer)
 
     def environment(self) -> dict[str, str]:
-        """Of the command."""
+        """The environment of the command."""
         kept = {key: text for key, text in os.environ.items() if key not in self.variables}
         return kept | {key: text for key, text in self.variables.items() if text is not None}
 
@@ -107,14 +107,14 @@ class StoreQuestion:
         self._on_answer(_read(self._said[:_MOST]))
 
     def give_up(self) -> None:
-        """End the command if it still runs; the question counts as failed."""
+        """Kill the command if it still runs; the question has failed then."""
         if not self._has_ended:
             with suppress(ProcessLookupError):  # whom it has started, too: they have its pipe
                 os.killpg(self._pid, signal.SIGKILL)
 
 
 def _start(command: Sequence[str], environment: Mapping[str, str], writer: int) -> int:
-    """A process that writes there; it has no other descriptor of ours but the log's."""
+    """Start a process that writes to `writer`; it inherits no other descriptor but stderr."""
     actions = [
         (os.POSIX_SPAWN_OPEN, 0, os.devnull, os.O_RDONLY, 0),
         (os.POSIX_SPAWN_DUP2, writer, 1),

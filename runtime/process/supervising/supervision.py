@@ -40,4 +40,4 @@ class SlotFactory(Protocol):
         """Slots for the processes of a model that serve a front."""
 
     def origin(self, alias: str) -> TemplateSlot | None:
-        """A slot for the template that they are forked from, if there should be one."""
+        """A slot for the template of these processes, if they share one."""

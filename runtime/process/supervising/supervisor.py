@@ -1,9 +1,8 @@
 """Supervisor: starts fronts and model processes, restarts those that die, replaces all at SIGHUP.
 
-It forks before anything heavy is imported: each process loads what it needs itself, because torch,
-xgboost and whatever else uses OpenMP may hang in a child that is forked after its threads exist.
-It holds the listening socket and never closes it while anybody serves, so that connections wait
-for whoever comes next.
+It forks before anything heavy is imported, and each process imports what it needs: libraries with
+OpenMP, such as torch and xgboost, may hang in a child that is forked after their threads exist.
+It keeps the listening socket open, so that connections wait in the queue for the next process.
 """
 
 import logging
@@ -38,11 +37,12 @@ SAME = 0.1  # seconds; a signal that comes again so soon was sent to a whole gro
 class Supervisor:
     """Keeps a crew serving until a signal.
 
-    SIGTERM, SIGINT, SIGQUIT  finish what runs, within `grace` seconds, and end; again: end at once
-    SIGHUP           have another crew, and let the old one go once that serves; when it came
-                     because the terminal was closed, as SIGTERM
-    SIGUSR1          another supervisor serves on the same socket: as SIGTERM, with more patience;
-                     where none can, as SIGTERM
+    SIGTERM, SIGINT, SIGQUIT  finish running requests within `grace` seconds, and end; a second
+                              signal ends the server at once
+    SIGHUP                    start a new crew, and dismiss the old one once the new one serves;
+                              as SIGTERM if the terminal was closed
+    SIGUSR1                   finish, as another supervisor serves on the same socket; idle
+                              connections get more time; as SIGTERM where no other one can serve
     """
 
     def __init__(self, duties: Duties, *, grace: float, silence: float = SILENCE) -> None:
@@ -66,10 +66,10 @@ class Supervisor:
         self._stopped = 0.0  # when, on the monotonic clock
 
     def run(self) -> int:
-        """Serve until a signal; the exit code.
+        """Serve until a signal; returns the exit code.
 
         Raises:
-            BundleError: when the processes cannot start, or die faster than they can serve.
+            BundleError: when the processes cannot start, or keep dying before they serve.
         """
         with self._watch:
             try:
@@ -104,7 +104,7 @@ class Supervisor:
             self._processes.send(signal.SIGKILL)
 
     def _stop(self, code: int) -> None:
-        """Have all fronts drain; kill who does not in time."""
+        """Let all fronts drain; kill those that take too long."""
         self._code = code
         for crew in self._processes.crews:
             for front in crew.fronts:
@@ -117,10 +117,10 @@ class Supervisor:
     # --- crews ---
 
     def restart(self, *, is_urgent: bool = True) -> None:
-        """Have another crew, that takes over as soon as it serves, and once no model comes or goes.
+        """Start a new crew once no model is being loaded or unloaded; it takes over when ready.
 
-        What is still being loaded is given up where it `is_urgent`. A crew that begins is waited
-        for, because it may have read what is new by now, and may not.
+        If it `is_urgent`, loads in progress are cancelled. If a crew is already starting, another
+        one follows it, because the first may have read the old files.
         """
         is_beginning = self._next is not None or not self._crew.has_served
         if self._code is not None:
@@ -154,13 +154,13 @@ class Supervisor:
         self._see_out(crew)  # where there was no room for anybody
 
     def _see_out(self, crew: Crew) -> None:
-        """Forget a crew that has no process left."""
+        """Forget a crew without any process."""
         if crew.is_leaving and crew.is_gone:
             crew.let_go()
             self._processes.crews.remove(crew)
 
     def _ready(self, slot: ProcessSlot) -> None:
-        """A process is ready; its whole crew may be."""
+        """Handle a process that is ready, with which its crew may be complete."""
         crew = slot.crew
         if slot.has_served:
             log.info("%s is ready again.", slot.name)
@@ -188,13 +188,13 @@ class Supervisor:
             self._watch.later(LOOK, self._look)
 
     def _dismiss(self, crew: Crew) -> None:
-        """Let a crew finish what it has begun; connections have time to notice."""
+        """Let a crew finish its requests; idle connections have time to notice."""
         crew.leave()
         crew.end_if_left()
         self._watch.later(self._grace + PATIENT, partial(crew.send, signal.SIGKILL))
 
     def _make_do(self, crew: Crew) -> None:
-        """Go on with the fronts that serve, although another cannot start."""
+        """Continue with the fronts that serve, although another one cannot start."""
         self._processes.catch_up(crew)
         if crew is self._next or self._code is not None or self._duties.has_stand_in:
             return
@@ -202,7 +202,7 @@ class Supervisor:
             self._begin_serving(crew)
 
     def _fail(self, crew: Crew, error: BundleError) -> None:
-        """A crew cannot be had; what its fronts have taken from clients already, they answer."""
+        """Give up a crew that cannot start; its fronts still answer the requests they have."""
         serving = crew.serving
         if crew is self._next:
             log.error("The restart failed, and the old processes go on: %s", error)
@@ -222,12 +222,12 @@ class Supervisor:
 
     @property
     def crew(self) -> Crew:
-        """Who serves."""
+        """The crew that serves."""
         return self._crew
 
     @property
     def watch(self) -> Watch:
-        """What it waits for."""
+        """The event loop."""
         return self._watch
 
     @property
@@ -250,7 +250,7 @@ class Supervisor:
     # --- processes ---
 
     def fill(self, slot: ProcessSlot) -> None:
-        """Start a process in a slot, unless none is wanted there any more."""
+        """Start a process in a slot, unless the slot was dismissed."""
         front = slot.front if isinstance(slot, ModelSlot) else None
         is_wanted = (
             not slot.crew.is_leaving and self._code is None if front is None else front.child
@@ -266,7 +266,7 @@ class Supervisor:
             self.fill(model)
 
     def _begin(self, slot: ProcessSlot) -> None:
-        """Fork; from a template where there is one. While it loads, its models wait for it."""
+        """Fork, from a template if there is one; slots wait for a template that still loads."""
         template = slot.crew.templates.get(slot.alias) if isinstance(slot, ModelSlot) else None
         if template is None or template.child is None or not isinstance(slot, ModelSlot):
             self._processes.fill(slot)
@@ -297,7 +297,7 @@ class Supervisor:
         self._watch.later(max(slot.delay(), RETRY), partial(self.fill, slot))
 
     def _told(self, front: FrontSlot, event: Event) -> None:
-        """A front says something; it may have a process killed that does not answer."""
+        """Handle an event of a front, which may ask to kill a model process that hangs."""
         if event["event"] == "pong":
             self._watchdog.answered(front, is_debugged=event["is_debugged"])
             return
@@ -312,13 +312,13 @@ class Supervisor:
         front.condemn(event)
 
     def _answerable(self) -> Iterator[FrontSlot]:
-        """Fronts whose silence is a fault; those that are leaving have their time anyway."""
+        """The fronts that must answer pings; those that drain have a time limit of their own."""
         for crew in self._processes.crews:
             if self._code is None and not crew.is_leaving:
                 yield from crew.fronts
 
     def _may_load(self, front: FrontSlot) -> bool:
-        """Whether models may be on their way into the process of a front."""
+        """Whether a front may be loading a model in its own process."""
         return not front.models and (not front.is_ready or self._terms.is_busy)
 
     # --- death ---

@@ -21,7 +21,7 @@ def _has_terminal() -> bool:
 class Terminal:
     """Tells the SIGHUP of a closed terminal from one that asks for a restart.
 
-    is_survived  whoever started this process wants it to go on then: `nohup`
+    is_survived  the process is to survive that (`nohup`)
     """
 
     was_there: bool = field(default_factory=_has_terminal)
@@ -29,10 +29,10 @@ class Terminal:
 
     @property
     def is_gone(self) -> bool:
-        """Whether there was one, and no longer is."""
+        """Whether there was a terminal, and it has been closed."""
         return self.was_there and not _has_terminal()
 
     @property
     def ends_us(self) -> bool:
-        """Whether a SIGHUP now means that the process ends with its terminal."""
+        """Whether a SIGHUP now is due to the closed terminal, and ends the process."""
         return self.is_gone and not self.is_survived

@@ -1,7 +1,7 @@
 """Terms: loads and unloads models, in all processes of a server at once.
 
-A term begins in two steps, so that it begins everywhere or nowhere: each front says that it has
-the model, loaded and warm; then all let it answer, and let go of what answered before.
+A term begins in two steps, so that it begins everywhere or nowhere: each front reports that it has
+loaded the model and warmed it up, then all switch to it and unload the previous term.
 """
 
 import logging
@@ -40,13 +40,13 @@ class Terms:
 
     @property
     def is_busy(self) -> bool:
-        """Whether some model comes or goes."""
+        """Whether a model is being loaded or unloaded."""
         return any(status.doing for status in self._statuses.values())
 
     # --- what fronts say ---
 
     def heard(self, front: FrontSlot, event: Event) -> bool:
-        """A front asks for something, or says what has become of it; whether it is that."""
+        """Handle a front's request or its report of a result; whether the event is one."""
         kind, alias = event["event"], event.get("model", "")
         status = self._statuses.get(alias)
         if kind in {"load", "unload"} and status is not None:
@@ -79,7 +79,7 @@ class Terms:
             self.go_on()
 
     def prefer(self, alias: str) -> None:
-        """It is the default version from now on, in every process."""
+        """Make a model the default version of its name, in every process."""
         self.preferred[:] = [*(each for each in self.preferred if each != alias), alias]
         for front in self._fronts():
             front.tell("prefer", model=alias)
@@ -100,7 +100,7 @@ class Terms:
     # --- what is done ---
 
     def go_on(self) -> None:
-        """Begin what has been asked and can be begun."""
+        """Begin the queued changes that can be begun now."""
         for alias, status in list(self._statuses.items()):
             if status.asked and not status.doing and self._supervision.is_free:
                 self._begin(alias, status)
@@ -148,7 +148,7 @@ class Terms:
                 self._supervision.fill(slot)
 
     def _see(self, alias: str, status: ModelStatus) -> None:
-        """Go on with models for which no process is awaited any more."""
+        """Take the next step for models for which no process is awaited any more."""
         if status.awaited:
             return
         if status.doing == "load":
@@ -166,7 +166,7 @@ class Terms:
                 self._settle(alias, status, "UNAVAILABLE", UNLOADED)
 
     def _give_up(self, alias: str, status: ModelStatus, why: str) -> None:
-        """It cannot be loaded; what there was before stays."""
+        """Give up a load; the previous term stays."""
         for front in self._fronts():
             front.tell("withdraw", model=alias, term=status.term)
         self._dismiss(alias, self._supervision.crew.fronts, since=status.term)
@@ -202,19 +202,19 @@ class Terms:
     # --- who comes between ---
 
     def hurry(self) -> None:
-        """Something else is to be done: what is still being loaded is given up."""
+        """Cancel loads in progress, as a restart is waiting."""
         for alias, status in list(self._statuses.items()):
             if status.doing == "load":
                 self._give_up(alias, status, "the server was restarted meanwhile")
 
     def give_up_waiting(self) -> None:
-        """A front cannot be had for now, and without it nothing can be begun: nobody waits."""
+        """Refuse the queued changes, because a front is missing and cannot be started for now."""
         for status in self._statuses.values():
             while status.asked and not status.doing:
                 _refuse(status.asked.popleft(), status, STUCK)
 
     def died(self, slot: ProcessSlot, child: Child) -> None:
-        """A process of a model, or its template, has died; perhaps while it was loading."""
+        """Handle the death of a model process or a template, perhaps during its load."""
         if not isinstance(slot, ModelSlot | TemplateSlot):
             return
         status = self._statuses.get(slot.alias)
@@ -229,7 +229,7 @@ class Terms:
         self._give_up(slot.alias, status, CANNOT)
 
     def front_died(self, front: FrontSlot) -> None:
-        """A front has gone; its successor starts with the server's current models."""
+        """Handle the death of a front; its successor starts with the current models."""
         for alias, status in list(self._statuses.items()):
             if front not in status.awaited:
                 continue
@@ -241,7 +241,7 @@ class Terms:
             self._see(alias, status)
 
     def reaped(self, slot: ProcessSlot) -> None:
-        """A process in a slot that is given up has ended."""
+        """Handle the end of a process whose slot was dismissed."""
         if isinstance(slot, TemplateSlot):
             self._leaving.discard(slot.alias)
         elif isinstance(slot, ModelSlot) and slot.front is not None:
@@ -278,7 +278,7 @@ class Terms:
 
 
 def _refuse(asked: LoadRequest, status: ModelStatus, why: str) -> None:
-    """What was asked is not done; the model stays as it was."""
+    """Refuse a request; the model stays as it was."""
     state = status.state if asked.what == "unload" else "FAILED"
     tell_done(asked.front, asked.ticket, state, why)
 
