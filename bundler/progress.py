@@ -17,6 +17,9 @@ class Progress(Protocol):
     def step(self, text: str) -> None:
         """Say what is being worked on, in one line."""
 
+    def warning(self, text: str) -> None:
+        """Say what is not as it should be, and does not stop us."""
+
     def meter(self, text: str, total: int, unit: str = "bytes") -> AbstractContextManager[Meter]:
         """A bar of `total` bytes (or steps), shown on a terminal only."""
 
@@ -31,6 +34,9 @@ class NullProgress:
 
     def step(self, text: str) -> None:
         """Say nothing."""
+
+    def warning(self, text: str) -> None:
+        """Say nothing of that, either."""
 
     def meter(self, text: str, total: int, unit: str = "bytes") -> AbstractContextManager[Meter]:  # noqa: ARG002
         """Show nothing."""

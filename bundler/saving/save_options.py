@@ -44,6 +44,11 @@ class SaveOptions:
     options: Mapping[str, Any] = field(default_factory=dict)
     trust: bool = False
 
+    @property
+    def has_sample(self) -> bool:
+        """Whether rows are given."""
+        return self.sample is not None or self.sample_file is not None
+
     def rows(self) -> Any:
         """The sample, read from its file if need be; None without one."""
         if self.sample_file is None:

@@ -136,7 +136,8 @@ def save_object(
         if rows is not None:
             absent = _replay(framework, directory, saved, recordings)
             _warn_of(absent and _ABSENT.format(module=absent), progress)
-            _warn_of(advice.counts(each.samples for each in recordings), progress)
+            _warn_of(_odd_count(recordings), progress)
+            _tell_unrecorded(recordings, progress)
         draft = Draft(name, framework, saved, recordings, directory)
         item = draft.commit(store, given, progress)
     store.trust.grant(item.digest, "saved here from a live object")
@@ -195,6 +196,9 @@ def _save_found(
         with told("lay out its files"):
             source.lay_out(directory)
         recordings = _recordings_of_file(source, directory, saved, (given, progress))
+        _warn_of(_odd_count(recordings), progress)
+        if given.has_sample:
+            _tell_unrecorded(recordings, progress)
         draft = Draft(name, source.framework, saved, recordings, directory, source.origin)
         item = draft.commit(store, given, progress)
     if item.executes_code and (given.trust or not saved.executes_code):
@@ -387,10 +391,20 @@ def _replay(
     return absent_code.asked_for(lambda: recording.replayed(framework, loaded, recordings))
 
 
+def _odd_count(recordings: Sequence[Recording]) -> str | None:
+    return advice.counts(each.samples for each in recordings)
+
+
+def _tell_unrecorded(recordings: Sequence[Recording], progress: Progress) -> None:
+    without = advice.unrecorded({each.method: each.samples for each in recordings})
+    if without is not None:
+        progress.step(without)
+
+
 def _warn_of(text: str | None, progress: Progress) -> None:
     if text is None:
         return
     if type(progress) is NullProgress:
         warnings.warn(text, stacklevel=4)  # at who called `modelbundle.save`
     else:
-        progress.step(text)
+        progress.warning(text)

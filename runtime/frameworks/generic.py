@@ -9,6 +9,7 @@ from ..pickles.scanning import scan
 from . import keras_backend, pickle_file
 from .answer import settled
 from .framework import Framework, Saved, lineage
+from .values import row_order
 
 _METHODS = ("predict", "predict_proba", "transform", "score")
 _ENCODERS = ("predict", "encode")  # of texts: a call of theirs takes tokens
@@ -67,4 +68,5 @@ class Generic(Framework):
 
     def call(self, model: Any, method: str, batch: Any) -> Any:
         """Call the method, or the object itself where it has no `predict`."""
-        return settled((keras_backend.method(model, method) or model)(batch))
+        answer = (keras_backend.method(model, method) or model)(batch)
+        return settled(row_order.restored(answer, batch))

@@ -1,6 +1,6 @@
 """Advice: what to change when a model does not accept its sample."""
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 from ....runtime.data.samples import Samples
@@ -47,6 +47,17 @@ def counts(recorded: Iterable[Samples | None]) -> str | None:
                 "tell which row an answer is for."
             )
     return None
+
+
+def unrecorded(recorded: Mapping[str, Samples | None]) -> str | None:
+    """What to say of methods whose answers to the sample could not be kept."""
+    without = [f"`{method}`" for method, samples in recorded.items() if samples is None]
+    if not without:
+        return None
+    return (
+        f"No answers of {' and '.join(without)} are recorded: they change from call to call, or "
+        "hold NaN or another missing value. `bundle test` has nothing to compare."
+    )
 
 
 def _succeeds(step: Callable[[], Any]) -> bool:

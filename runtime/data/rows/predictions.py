@@ -57,7 +57,15 @@ def _instances(output: Any, read: _Read, *, nan_as_null: bool) -> list[Any]:
 
 
 def columns(frame: Any) -> dict[str, np.ndarray]:
-    """The columns of a DataFrame as arrays."""
+    """The columns of a DataFrame as arrays.
+
+    Raises:
+        PredictionFailed: when two of them have one name, and one would be lost.
+    """
+    names = list(map(str, frame.columns))
+    if len(set(names)) < len(names):
+        twice = next(name for name in names if names.count(name) > 1)
+        raise PredictionFailed(f"The model answered with two columns called `{twice}`.")
     return {str(name): values(frame[name]) for name in frame.columns}
 
 

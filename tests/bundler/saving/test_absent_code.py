@@ -41,12 +41,12 @@ def test_what_a_function_imports_when_it_is_called_is_told_when_it_is_saved(late
     assert "No module named 'late_rules'" in done.stderr  # as it was told
 
 
-def test_the_command_line_tells_it_as_a_step(late):
+def test_the_command_line_tells_it_as_a_warning(late):
     class Steps(saving.NullProgress):
         def __init__(self):
             self.said = []
 
-        def step(self, text):
+        def warning(self, text):
             self.said.append(text)
 
     steps = Steps()

@@ -65,6 +65,9 @@ class Progress:
     def step(self, text):
         self.said.append(text)
 
+    def warning(self, text):
+        self.said.append(text)
+
     def meter(self, text, total, unit="bytes"):
         from modelbundle.bundler.progress import NullProgress
 

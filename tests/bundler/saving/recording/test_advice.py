@@ -1,10 +1,15 @@
 """Advice: the hint names what this model has, not what models have in general."""
 
+import pickle
+
 import numpy as np
 import pytest
 
 import modelbundle
 from modelbundle.bundler.errors import SampleMismatch
+from modelbundle.bundler.progress import NullProgress
+from modelbundle.bundler.saving import saving
+from modelbundle.bundler.saving.saving import SaveOptions
 
 
 class Survival:
@@ -56,3 +61,36 @@ def test_answers_that_are_not_one_a_row_are_told_when_they_are_saved():
         modelbundle.save("m", np.unique, sample=np.array([3.0, 1.0, 1.0]))
     modelbundle.save("m", np.unique, sample=np.array([3.0]))
     modelbundle.save("m", np.negative, sample=np.array([3.0, 1.0, 1.0]))
+
+
+class Told(NullProgress):
+    def __init__(self):
+        self.steps, self.warnings = [], []
+
+    def step(self, text):
+        self.steps.append(text)
+
+    def warning(self, text):
+        self.warnings.append(text)
+
+
+def test_a_file_whose_answers_are_not_one_a_row_gets_the_same_warning(tmp_path):
+    (tmp_path / "m.pkl").write_bytes(pickle.dumps(np.unique))
+    told = Told()
+    given = SaveOptions(sample=np.array([3.0, 1.0, 1.0]), trust=True)
+    saving.save_file("m", tmp_path / "m.pkl", given, progress=told)
+    assert ["answered 2 rows for the 3 of the sample" in each for each in told.warnings] == [True]
+
+
+@pytest.mark.parametrize("sample", [np.zeros(3), np.array([1.0, np.nan])])
+def test_answers_that_are_not_recorded_are_told(sample):
+    def noisy(rows):
+        return rows + np.random.default_rng().random() * (rows == 0)
+
+    told = Told()
+    saving.save_object("m", noisy, SaveOptions(sample=sample), progress=told)
+    assert any(each.startswith("No answers of `predict` are recorded: ") for each in told.steps)
+    saving.save_object("m", noisy, progress=told)  # without a sample there is nothing to tell
+    saving.save_object("m", np.negative, SaveOptions(sample=np.array([2.0])), progress=told)
+    assert sum(each.startswith("No answers") for each in told.steps) == 1
+    assert not told.warnings

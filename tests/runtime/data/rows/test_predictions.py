@@ -5,6 +5,7 @@ import decimal
 import uuid
 
 import numpy as np
+import pandas as pd
 import pytest
 import torch
 from pydantic import BaseModel
@@ -45,3 +46,10 @@ def test_records_and_their_like_are_told_as_a_service_tells_them(answer, told):
 def test_anything_else_is_refused(answer):
     with pytest.raises(PredictionFailed, match="is not JSON"):
         to_instances([answer])
+
+
+@pytest.mark.parametrize("names", [["age", "age"], [1, "1"]])
+def test_two_columns_of_one_name_are_refused(names):
+    table = pd.DataFrame([[1, 2]], columns=names)
+    with pytest.raises(PredictionFailed, match=f"two columns called `{names[1]}`"):
+        to_instances(table)
