@@ -85,6 +85,8 @@ class Guarded(ABC):
             reply = await self._answer(exchange, scope, body, receive)
             await exchange.answer(self._timed(reply, exchange), send)
         except RequestError as error:
+            if exchange.status:  # as below
+                raise
             await self._refuse(exchange, error, send)
         except asyncio.CancelledError:
             if not exchange.is_gone:

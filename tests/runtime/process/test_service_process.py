@@ -27,6 +27,7 @@ from pathlib import Path
 
 import modelbundle as mb
 import numpy as np
+from modelbundle.runtime.errors import InvalidInput
 
 NOTES = Path(__file__).with_name("notes")
 
@@ -114,6 +115,12 @@ class Unstable:
             note(f"counted {i}")
 
     @mb.api
+    def tell(self, n: int) -> Iterator[str]:
+        for i in range(n):
+            yield f"{i} "
+        raise InvalidInput("no more")
+
+    @mb.api
     def echo(self, data: bytes) -> bytes:
         return data[::-1]
 
@@ -186,6 +193,17 @@ def test_the_author_s_code_is_in_a_process_without_connections(lone):
     assert metric(lone, 'bundle_requests_total{route="/predict",status="200"}') == 1
     assert metric(lone, 'bundle_topology_info{fronts="1",kind="service",replicas="1"}') == 1
     assert "unstable.py" not in Path(f"/proc/{front}/maps").read_text()
+
+
+def test_a_text_that_ends_with_an_error_is_cut_and_nobody_begins_another_answer(lone):
+    with lone.client() as client:
+        texts = {"accept": "text/plain"}
+        with pytest.raises(httpx.RemoteProtocolError):
+            client.post("/tell", json={"n": 2}, headers=texts)
+        refused = client.post("/tell", json={"n": 0}, headers=texts)
+        assert (refused.status_code, refused.json()) == (422, {"error": "no more"})
+    wait_until(lambda: "no more" in lone.log())
+    assert "Expected ASGI message" not in lone.log()
 
 
 @pytest.mark.parametrize("how", ["segfault", "exit", "abort"])
