@@ -13,7 +13,7 @@ import orjson
 
 from ...data import found, media
 from ...data.codecs import multipart
-from ...data.codecs.instances import parse, written
+from ...data.codecs.instances import check_depth, parse, written
 from ...errors import BadPayload, InvalidInput
 from ...manifests.signature import Field
 from ..inquiry import Inquiry
@@ -90,6 +90,7 @@ class Raw:
                 return await self._unsaid(body, "")
         record = {name: _value(_text(body)) for name, body in given.items()}
         if self._served.signature is None:
+            check_depth(record, "The input")
             return await self._called(written(record), media.JSON)
         return await self._rows([record])
 

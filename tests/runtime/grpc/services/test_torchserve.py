@@ -113,6 +113,14 @@ def test_what_an_api_yields_comes_in_parts(words):
     assert whole.prediction == b"".join(each.prediction for each in told)
 
 
+def test_fields_that_are_nested_too_deeply_are_the_clients_fault(words):
+    """Deep enough to be read, and too deep to be written again."""
+    deep = b"[" * 1000 + b"]" * 1000
+    with pytest.raises(grpc.RpcError, match="nested more than 64 levels deep") as told:
+        words.call(f"{SERVICE}/Predictions", asked("say", text=b"hi", times=deep))
+    assert told.value.code() == grpc.StatusCode.INVALID_ARGUMENT
+
+
 def test_it_is_counted_and_reflection_tells_of_it(client):
     """Under the names of its calls."""
     from modelbundle.runtime.grpc.routes import route_names
