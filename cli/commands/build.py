@@ -27,6 +27,7 @@ Accelerator = Annotated[
     str | None,
     Option("--accelerator", metavar="KIND", help="cpu, cuda or cuda==X.Y, for this build only."),
 ]
+_RUNTIME = "modelbundle/"
 Containerize = Annotated[bool, Option("--containerize", help="Build the container image, too.")]
 
 
@@ -117,8 +118,16 @@ def _summary(built: "Built | Unchanged") -> str:
 
 def _show_plan(built: "Built", reasons: list[str], console: Console) -> None:
     digest = built.digest.removeprefix("sha256:")
-    files = [f"  {human(entry.size):>9}  {entry.path}" for entry in built.manifest.files]
+    files = [f"  {human(size):>9}  {path}" for path, size in _told(built)]
     lines = [_summary(built).replace("Built", "Would build"), *files, *reasons, ""]
     data = {"tag": None, "digest": digest, "dry_run": True, "name": built.manifest.name}
     data |= _data(built) | {"containerfile": built.plan.containerfile}
     console.result(data, "\n".join(lines) + built.plan.containerfile.rstrip("\n"))
+
+
+def _told(built: "Built") -> list[tuple[str, int]]:
+    """Each file with its size; the hundreds of the server's own code as one."""
+    files = built.manifest.files
+    own = [entry.size for entry in files if entry.path.startswith(_RUNTIME)]
+    rest = [(entry.path, entry.size) for entry in files if not entry.path.startswith(_RUNTIME)]
+    return sorted([*rest, (f"{_RUNTIME} ({len(own)} files)", sum(own))])

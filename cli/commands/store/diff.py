@@ -9,9 +9,11 @@ from typer import Argument
 from ...options.completion import any_tags
 from ...options.options import Json, Quiet
 from ...terminal.console import Console
+from ...usage import WrongUsage
 
 if TYPE_CHECKING:
     from ....bundler.difference import Change, Difference
+    from ....bundler.store import Item
 
 First = Annotated[str, Argument(metavar="A", help="A tag.", autocompletion=any_tags)]
 Second = Annotated[str, Argument(metavar="B", help="Another.", autocompletion=any_tags)]
@@ -33,10 +35,18 @@ def diff(a: First, b: Second, json: Json = False, quiet: Quiet = False) -> None:
 
     store = Store.default()
     before, after = (store.find(tag) for tag in (a, b))
+    _check_kinds(before, after)
     found = compare(Contents.of_item(before, store), Contents.of_item(after, store))
     text = "\n".join(_lines(found)) or f"`{before.tag}` and `{after.tag}` are the same."
     data = {"a": before.tag, "b": after.tag, "same": found.is_empty} | _data(found)
     Console(json=json, quiet=quiet).result(data, text)
+
+
+def _check_kinds(before: "Item", after: "Item") -> None:
+    if before.kind != after.kind:
+        text = f"`{before.tag}` is a {before.kind}, and `{after.tag}` is a {after.kind}."
+        hint = "Compare two of a kind; `bundle:` or `model:` in front of a tag says which is meant."
+        raise WrongUsage(text, hint=hint)
 
 
 def _data(found: "Difference") -> dict[str, Any]:

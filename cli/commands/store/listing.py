@@ -31,10 +31,11 @@ def list_bundles(name: NamePrefix = None, json: Json = False, quiet: Quiet = Fal
 
 
 def show_items(kind: Kind, name: str | None, console: Console) -> None:
-    """Say every item of a kind, newest first."""
+    """Say every item of a kind."""
     from ....bundler.store import Store
 
-    items = [item for item in Store.default().items(kind) if name in {None, item.name}]
+    stored = Store.default().items(kind)
+    items = [item for item in stored if name in {None, item.name}]
     plural = f"{kind}s"
     columns = ("TAG", "ALIASES", "FRAMEWORK", "SIZE", "SAVED", "NOTE")
     rows = [_row(item) for item in items]
@@ -42,9 +43,11 @@ def show_items(kind: Kind, name: str | None, console: Console) -> None:
     for item in items:
         if item.damaged:
             console.warning(f"`{item.tag}` is damaged: {item.damaged}")
-    if not items:
+    if not stored:
         first = "bundle save NAME SOURCE" if kind == "model" else "bundle build"
         console.step(f"No {plural} here yet; make one with `{first}`.")
+    elif not items:
+        console.step(f"No {kind} is named `{name}`.")
 
 
 def _row(item: "Item") -> Sequence[str]:

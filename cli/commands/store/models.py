@@ -91,6 +91,7 @@ def alias(
     store = Store.default()
     item = store.find(model, "model")
     if remove:
+        store.find(f"{item.name}@{alias}", "model")  # else says which alias was meant
         store.unalias("model", item.name, alias)
         text = f"Removed `{item.name}@{alias}`."
     else:

@@ -1,5 +1,7 @@
 """`bundle build` and `bundle lock`."""
 
+import re
+
 import pytest
 
 
@@ -19,6 +21,8 @@ def test_the_plan_for_a_person_lists_files_and_the_containerfile(shop):
 
     assert text.startswith("Would build `twice` (")
     assert "  models/double/model.json\n" in text
+    assert re.search(r"\d MB  modelbundle/ \(\d+ files\)\n", text)
+    assert "modelbundle/runtime/" not in text.partition("FROM ")[0]  # hundreds of lines
     assert "ENTRYPOINT" in text
 
 

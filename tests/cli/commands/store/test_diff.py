@@ -12,3 +12,11 @@ def test_a_method_that_answers_otherwise_is_told_part_by_part(bundle, saved, tra
     assert "  ~ framework: sklearn -> generic" in lines
     assert "  - predict_proba" in lines
     assert not any("{" in line or "(" in line for line in lines if "fields" not in line)
+
+
+def test_a_bundle_and_a_model_are_not_compared(shop):
+    """A tag that names a bundle today may have named a model yesterday."""
+    refused = shop("diff", "twice", "double", code=2)
+
+    assert f"`{shop.tag}` is a bundle, and `{shop.model}` is a model." in refused.err
+    assert refused.out == ""

@@ -9,6 +9,13 @@ def test_an_empty_store_lists_nothing_and_says_what_to_do(bundle):
     assert bundle("models", "list", "--json").json == {"models": []}
 
 
+def test_a_name_that_nothing_has_is_told_apart_from_an_empty_store(bundle, double):
+    listed = bundle("models", "list", "other")
+
+    assert listed.out == ""
+    assert "No model is named `other`." in listed.err
+
+
 def test_list_names_every_model_with_its_tag(bundle, double):
     assert double in bundle("models", "list").out
     assert [item["tag"] for item in bundle("models", "list", "--json").json["models"]] == [double]
@@ -32,6 +39,8 @@ def test_an_unknown_tag_names_the_nearest(bundle, double):
 def test_an_alias_moves_and_goes(bundle, double):
     bundle("models", "alias", double, "production")
     assert bundle("models", "show", "double@production", "--json").json["tag"] == double
+    wrong = bundle("models", "alias", double, "prodution", "--remove", code=1)
+    assert "Did you mean `double@production`?" in wrong.err
 
     bundle("models", "alias", double, "production", "--remove")
     bundle("models", "show", "double@production", code=1)
