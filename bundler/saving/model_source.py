@@ -63,7 +63,8 @@ def _import(name: str) -> Any:
         raise InvalidSource(f"Importing `{name}` failed: {in_short(error)}.") from error
     finally:
         for place in places:
-            sys.path.remove(place)
+            if place in sys.path:  # what was imported may have taken it away
+                sys.path.remove(place)
 
 
 def _module_like(name: str, places: Iterable[str]) -> str | None:

@@ -124,25 +124,27 @@ def _report(item: "Item", console: Console) -> None:
 
 
 def _classes(path: Path | None) -> tuple[str | int | float | bool, ...]:
-    import json
+    from ...bundler.untrusted import strict_json
 
     if path is None:
         return ()
     try:
-        text = path.read_text("utf-8")
-        listed = json.loads(text) if text.lstrip().startswith("[") else text.splitlines()
+        data = path.read_bytes()
+        is_json = data.lstrip().startswith(b"[")
+        listed = strict_json.loads(data) if is_json else data.decode().splitlines()
     except (OSError, ValueError) as error:
         raise BundleError(f"`--classes` cannot be read: {error}.") from error
     return tuple(each for each in listed if each != "")
 
 
 def _metadata(text: str | None) -> dict[str, object]:
-    import json
+    from ...bundler.untrusted import strict_json
 
     if text is None:
         return {}
     try:
-        data = json.loads(text if text.lstrip().startswith("{") else Path(text).read_text("utf-8"))
+        is_json = text.lstrip().startswith("{")
+        data = strict_json.loads(text.encode() if is_json else Path(text).read_bytes())
     except (OSError, ValueError) as error:
         raise BundleError(f"`--metadata` cannot be read: {error}.") from error
     if not isinstance(data, dict):

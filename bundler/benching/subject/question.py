@@ -100,7 +100,7 @@ def _rows_of(given: Question | None) -> int:
     """Rows in a body as `bundle predict` takes it; anything else is one."""
     try:
         return max(1, len(json.loads(given.body if given else b"")["instances"]))
-    except (ValueError, KeyError, TypeError):
+    except (ValueError, KeyError, TypeError, RecursionError):
         return 1
 
 

@@ -70,5 +70,5 @@ class Events:
 def _parsed(text: bytes) -> Any:
     try:
         return json.loads(text)
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise Refused("The answer has an item that is not JSON.") from error

@@ -38,7 +38,7 @@ class Reply:
         """What the server says is wrong."""
         try:
             return str(json.loads(self.body)["error"])
-        except (ValueError, KeyError, TypeError):
+        except (ValueError, KeyError, TypeError, RecursionError):
             return self.body[:_SHOWN].decode("utf-8", "replace").strip()
 
 

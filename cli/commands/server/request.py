@@ -78,7 +78,7 @@ class Answer:
         """What the server says is wrong."""
         try:
             return str(jsonlib.loads(self.content)["error"])
-        except (ValueError, KeyError, TypeError):
+        except (ValueError, KeyError, TypeError, RecursionError):
             return self.content[:_SHOWN].decode("utf-8", "replace").strip()
 
 
@@ -149,6 +149,6 @@ def _kind(content: bytes) -> str:
 def _wrapped(content: bytes) -> bytes:
     try:
         data = jsonlib.loads(content)
-    except ValueError:
+    except (ValueError, RecursionError):
         return content  # the server says what is wrong with it
     return jsonlib.dumps({"instances": data}).encode() if isinstance(data, list) else content

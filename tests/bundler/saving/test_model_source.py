@@ -30,6 +30,13 @@ def test_a_package_under_src_is_imported_from_the_root_of_the_project(here):
     assert sys.path == before
 
 
+def test_a_module_may_set_the_path_as_it_likes(here, monkeypatch):
+    monkeypatch.setattr(sys, "path", list(sys.path))
+    text = f"import sys\nsys.path.remove({str(here)!r})\nmodel = 7\n"
+    (here / "source_seven.py").write_text(text)
+    assert model_source.import_object("source_seven:model") == 7
+
+
 def test_what_a_library_says_of_its_absent_part_is_one_sentence(here):
     (here / "source_six.py").write_text("raise ImportError('frames require pandas.')\n")
     with pytest.raises(InvalidSource) as told:

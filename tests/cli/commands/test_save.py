@@ -60,6 +60,21 @@ def test_version_labels_metadata_and_aliases_are_kept(bundle, trained):
     assert section["metadata"] == {"auc": 0.9}
 
 
+def test_json_that_is_nested_too_deeply_or_says_a_thing_twice_is_an_error_of_one_line(
+    bundle, trained
+):
+    deep, twice = trained / "deep.json", '{"auc": 0.9, "auc": 0.1}'
+    deep.write_text("[" * 200_000)
+    for option, given, said in (
+        ("--metadata", deep, "nested too deeply"),
+        ("--metadata", twice, "a key stands twice"),
+        ("--classes", deep, "nested too deeply"),
+    ):
+        refused = bundle("save", "answer", "train:model", option, given, code=1)
+        assert refused.err.startswith(f"error: `{option}` cannot be read: ")
+        assert said in refused.err
+
+
 def test_a_version_is_never_given_to_other_content(bundle, trained):
     bundle("save", "answer", "train:model", "--version", "1")
     (trained / "train.py").write_text("def model(rows):\n    return rows\n")

@@ -40,6 +40,8 @@ def test_a_running_server_is_asked_by_its_url(shop):
         assert "instances" in refused.err
         refused = shop("predict", server.url, stdin="no json", code=1)
         assert refused.err.startswith("error: The server answers 400: ")
+        deep = shop("predict", server.url, stdin="[" * 200_000, code=1)
+        assert deep.err.startswith("error: The server answers 400: ")
         assert "--data FILE" in shop("predict", server.url, stdin="", code=1).err
         missing = shop("predict", server.url, "--method", "nope", stdin="[]", code=1)
         assert "404" in missing.err
