@@ -15,6 +15,7 @@ import numpy as np
 
 from ...errors import InvalidInput
 from ...manifests.signature import Field
+from ..codecs.instances import check_depth
 from . import categories, free_values
 
 _NONE = type(None)
@@ -94,6 +95,7 @@ def to_array(field: Field, values: list[Any], *, path: str = "", null: bool = Fa
     if not values:
         return np.empty((0, *(size or 0 for size in field.shape[1:])), _storage(field.dtype))
     if field.dtype == "object":
+        check_depth(values, f"instances{path}")
         free_values.check(values, path)
     null = field.is_nullable or (null and family(field.dtype) != "b")
     if field.shape[1:] == (1,) and not any(isinstance(value, list) for value in values):

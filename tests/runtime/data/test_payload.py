@@ -137,3 +137,20 @@ def test_a_number_below_0_does_not_become_a_large_one_of_a_field_without_them(bo
         [2**53],
         [0],
     ]
+
+
+@pytest.mark.parametrize(
+    ("side", "row", "place"),
+    [
+        (Side("columns", (Field("any", "object", (None,)),)), b'{"any": %b}', "instances.any"),
+        (Side("array", (Field("x", "object", (None, 2)),)), b"[1, %b]", "instances"),
+    ],
+)
+def test_any_values_of_a_column_are_nested_no_deeper_than_whole_rows_of_them(side, row, place):
+    """No process could hand them on, and whoever looked at each level would run out of stack."""
+    codec = Codec(side)
+    assert len(codec.decode(b'{"instances": [%b]}' % (row % (b"[" * 60 + b"]" * 60)), JSON)) == 1
+    for depth in (70, 300, 1000):
+        body = b'{"instances": [%b]}' % (row % (b"[" * depth + b"]" * depth))
+        with pytest.raises(InvalidInput, match=f"^{place}: nested more than 64 levels deep"):
+            codec.decode(body, JSON)
