@@ -19,14 +19,14 @@ class Buffers:
         self._kept: list[PickleBuffer] = []
 
     def keep(self, buffer: PickleBuffer) -> bool:
-        """Take a buffer out of the pickle; True leaves it in, as the pickler wants it said."""
+        """As `buffer_callback`: take a buffer out of band; True keeps it in the pickle."""
         if buffer.raw().nbytes < _LEAST:
             return True
         self._kept.append(buffer)
         return False
 
     def write(self, path: Path) -> list[int]:
-        """Write them one after the other; returns their sizes. Without any, there is no file."""
+        """Write the buffers one after the other; returns their sizes. Writes no file for none."""
         sizes = [buffer.raw().nbytes for buffer in self._kept]
         if not sizes:
             return []
@@ -40,7 +40,7 @@ class Buffers:
 def mapped(path: Path, sizes: Sequence[int]) -> list[memoryview]:
     """The buffers of these sizes in `path`, shared with every process until one writes to them.
 
-    Writing changes neither the file nor what others see: a page that is written to is copied.
+    The mapping is copy-on-write: writing changes neither the file nor what other processes see.
 
     Raises:
         InvalidModel: when the file does not hold them.

@@ -1,8 +1,8 @@
 """Dtype state: checks the state of a pickled numpy dtype, which numpy itself does not.
 
-A dtype that says of objects that they are numbers would have numpy follow addresses that stand in
-the file; one whose fields lie outside of it, read and write anywhere. So the state has to be one
-that numpy writes itself. Source: `arraydescr_reduce` in numpy's descriptor.c.
+A forged dtype could make numpy dereference addresses from the file (objects declared as numbers),
+or read and write out of bounds (fields beyond the item size). So only states that numpy itself
+writes are accepted. Source: `arraydescr_reduce` in numpy's descriptor.c.
 """
 
 import math
@@ -23,11 +23,10 @@ _NEVER_OTHERWISE = 0x67  # of these, and of those that go with them, a number ha
 
 
 def holds_objects(dtype: Any) -> bool:
-    """Whether an array of it is kept as a pickle of its own: a flag in the dtype's state says so.
+    """Whether arrays of the dtype contain objects, and so are stored as a nested pickle.
 
     Raises:
-        ValueError: when the parts of the dtype say different things; so do AttributeError,
-            IndexError and TypeError.
+        ValueError, AttributeError, IndexError, TypeError: when the state is inconsistent.
     """
     if dtype.holds_objects is None:
         dtype.holds_objects = _checked(dtype)
@@ -35,7 +34,7 @@ def holds_objects(dtype: Any) -> bool:
 
 
 def size(dtype: Any) -> int:
-    """Bytes of one value, as its name says; `holds_objects` has seen that its state agrees."""
+    """Bytes of one value, by the dtype's name, which `holds_objects` has checked."""
     return int(np.dtype(dtype.args[0]).itemsize)
 
 
@@ -65,7 +64,7 @@ def _checked(dtype: Any) -> bool:
 
 
 def _fields(names: Any, fields: Any, length: int) -> list[Any]:
-    """The dtypes of a structure, each at its place within it."""
+    """The dtypes of a structure's fields, checked to lie within it."""
     if not isinstance(names, tuple) or not set(names) <= set(fields):
         raise ValueError("a dtype whose fields have no names")
     if not all(isinstance(name, str) for name in fields):
@@ -85,7 +84,7 @@ def _fields(names: Any, fields: Any, length: int) -> list[Any]:
 
 
 def _whole(whole: Any, length: int) -> list[Any]:
-    """The dtype of which an array, as long as `length`, is one value."""
+    """The base dtype of a subarray dtype, checked to have `length` bytes in all."""
     part, shape = whole
     holds_objects(part)
     if any(type(count) is not int or count < 0 for count in shape):

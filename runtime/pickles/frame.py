@@ -1,9 +1,9 @@
 """Frame: tracks the frames of a pickle, which Python's reader reads as a whole.
 
-Python's reader drops what is left of one when an opcode wants more than there is, and goes on
-behind it; a reader of opcodes alone would not notice, and see another program than the one that
-runs. No pickler writes an opcode across the end of a frame, nor a frame within another.
-Source: PEP 3154.
+If an opcode needs more bytes than are left in a frame, Python's reader drops the rest of the frame
+and reads on after it. An analysis that ignores frames would then see another program than the one
+that runs. Picklers never write an opcode across the end of a frame, nor nested frames, so both are
+refused. Source: PEP 3154.
 """
 
 from dataclasses import dataclass
@@ -16,10 +16,10 @@ class Frame:
     end: int = 0
 
     def reach(self, place: int) -> None:
-        """An opcode begins at `place`.
+        """Note that an opcode begins at `place`.
 
         Raises:
-            ValueError: when the one before it stood across the end.
+            ValueError: when the previous opcode crossed the end of the frame.
         """
         if self.end and place >= self.end:
             if place > self.end:
@@ -27,13 +27,13 @@ class Frame:
             self.end = 0
 
     def begin(self, place: int, size: int) -> None:
-        """A frame begins at `place`; raises ValueError within another one."""
+        """Note that a frame begins at `place`; raises ValueError within another frame."""
         if self.end:
             raise ValueError("a frame within a frame")
         self.end = place + size
 
     def leave(self, place: int) -> None:
-        """Whoever reads the file itself goes on at `place`, or nobody does.
+        """Note that joblib reads from the file itself at `place`, bypassing the frame.
 
         Raises:
             ValueError: when the frame does not end there.

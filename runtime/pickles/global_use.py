@@ -6,12 +6,16 @@ from typing import Literal
 
 @dataclass(frozen=True, slots=True)
 class Use:
-    """What a pickle calls: a global ("new" without its `__init__`), or the "result" of calling it.
+    """One use of a global by a pickle.
 
-    "change" is what it does to a global itself, or to a result that has its state already; "given"
-    is a global among the arguments of the call `to`, "asked" a result there, whose methods may run,
-    and "shaped" one whose attributes the pickle has chosen.
-    `module` and `name` are `UNTOLD` where nobody can say without running it.
+    how     "call"    it is called
+            "new"     an object of it is created without `__init__`
+            "result"  what it returned is called
+            "change"  its state is set, or that of a result that has its state already
+            "given"   it is an argument of the call `to`
+            "asked"   its result is an argument of the call `to`, which may run methods of it
+            "shaped"  as "asked", and the pickle has chosen the attributes of the result
+    module, name  of the global; `UNTOLD` if that is only known by running the pickle
     """
 
     how: Literal["call", "new", "result", "change", "given", "asked", "shaped"]
@@ -22,7 +26,7 @@ class Use:
 
 @dataclass(slots=True)
 class GlobalUse:
-    """The globals of a pickle as "module.name", in order, and its calls."""
+    """The globals of a pickle as "module.name", in order of import, and their uses."""
 
     names: set[str] = field(default_factory=set)
     order: list[str] = field(default_factory=list)

@@ -1,7 +1,7 @@
 """Opcodes: follows a pickle's program step by step, without executing it.
 
-Only what names a global or calls one, or tells where joblib's raw arrays lie, is modelled; all
-else is an unknown. No step costs more than its opcode, so there is nothing to blow up.
+Only opcodes that name or call globals, or tell where joblib's raw arrays are, are modelled; other
+values are unknowns. The work per opcode is bounded, so a small file cannot cause a long analysis.
 """
 
 import pickletools
@@ -67,10 +67,10 @@ class Machine:
         self.has_raw_arrays = False
 
     def run(self) -> None:
-        """Follow the pickle to its STOP.
+        """Follow the pickle to its STOP opcode.
 
         Raises:
-            Malformed: when that is not possible; what was found until then stays.
+            Malformed: when that is not possible; what was found before is kept.
         """
         try:
             for steps, (opcode, argument, place) in enumerate(self._opcodes()):
@@ -146,7 +146,7 @@ class Machine:
         self._frame.begin(self._raw.tell(), argument)
 
     def _persistent(self, argument: str | None) -> None:
-        """What the reader of the file knows under a name; it may be what it was given."""
+        """Push the object of a persistent id, which only the file's reader knows."""
         if argument is None:
             self._pop()
         self._push(CallResult(PERSISTENT, (), is_built=True))
@@ -186,7 +186,7 @@ class Machine:
         self._make(kind, tuple(args))
 
     def _make(self, maker: Any, args: Any, how: Literal["call", "new"] = "call") -> None:
-        """Push what a call returns, and write down who is called."""
+        """Push the result of a call, and record the call."""
         if isinstance(maker, CallResult):
             self._used.add(Use("result", maker.maker.module, maker.maker.attribute))
             maker = UNKNOWN
@@ -210,7 +210,7 @@ class Machine:
         )
 
     def _hand(self, maker: Global, args: tuple[Any, ...]) -> None:
-        """Write down what a call is given that it may call, or ask for its parts, in turn."""
+        """Record arguments that the called function may call, or whose methods it may run."""
         to = f"{maker.module}:{maker.attribute}"
         is_deep = maker.name in SAFE | DTYPES and maker.name not in _SHALLOW
         if len(self._used) > _USES:
@@ -233,7 +233,7 @@ class Machine:
         self._used.add(Use(how, made.maker.module, made.maker.attribute, to))
 
     def _look_into(self, argument: Any, to: str) -> None:
-        """Likewise what is in an argument, for whoever goes through it."""
+        """Record the same for the elements of an argument, which the function may iterate."""
         if to.replace(":", ".") in _SHALLOW:
             return
         for part in odd_parts(argument):
@@ -257,14 +257,14 @@ class Machine:
                 self._skip_raw_array(state)
 
     def _check_dtype(self, made: CallResult) -> None:
-        """Write down that a dtype is made to be what numpy would not make."""
+        """Record a "change" if the state of a dtype is one that numpy does not write."""
         try:
             dtype_state.holds_objects(made)
         except (ValueError, TypeError, AttributeError, IndexError, KeyError):
             self._used.add(Use("change", made.maker.module, made.maker.attribute))
 
     def _skip_raw_array(self, state: Any) -> None:
-        """Step over the bytes that joblib puts between the opcodes."""
+        """Skip the array bytes that joblib writes between the opcodes."""
         self.has_raw_arrays = True
         self._frame.leave(self._raw.tell())  # joblib would go on behind it
         size = raw_array.size(state, self._raw)
@@ -308,7 +308,7 @@ class Machine:
         hold(self._changed(), items)
 
     def _changed(self) -> Any:
-        """What is changed; written down where that may call what it was given before."""
+        """The object that is changed; recorded if it is a global, or has its state already."""
         target = self._stack[-1]
         if isinstance(target, Global):
             self._used.add(Use("change", target.module, target.attribute))
@@ -375,7 +375,7 @@ class Machine:
 
 
 def _taken(values: list[Any]) -> list[Any]:
-    """Values from the stack; joblib knows its arrays by their class, so no other call has it."""
+    """The values; raises ValueError for joblib's array class, which only joblib instantiates."""
     if any(value is _RAW for value in values):
         raise ValueError("an array that is made otherwise")
     return values

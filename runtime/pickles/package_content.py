@@ -1,12 +1,16 @@
 """Package content: the globals of a package that an entry `package.*` allows, and their use.
 
-A package also holds what was never meant for a pickle: helpers of tests that run programs, loaders
-of other files, classes that open one. So a star gives the package's own classes and functions as
-values. Made are objects of the classes whose making is not written in Python, and called are the
-functions that are known to put objects together again; all else has to be named in full. No object
-is changed once it has its state: a method that it was given then would be called. And what is made
-of the package is handed to nothing that would run its methods, unless it has none but its class's
-own, nor a function of its to one that would call it.
+A package also has functions and classes that are no part of a model: test helpers that run
+programs, loaders of other files, classes that open files. So `package.*` allows
+
+- the package's own classes and functions as values;
+- objects of its classes if their construction is not written in Python;
+- calls of the functions that are known to reconstruct objects.
+
+Everything else must be named in full. The state of an object is set only once, because it might
+replace a method that is called later. An object of the package is an argument only of calls that
+run none of its methods, unless all its methods are those of its class; a function of the package
+only of calls that do not call it.
 """
 
 from collections.abc import Sequence
@@ -43,7 +47,7 @@ _MISSING = object()
 
 
 def is_aside(module: str) -> bool:
-    """Whether a module is for the package's own tests, or to be started."""
+    """Whether a module belongs to the package's tests, or is a script."""
     parts = module.split(".")
     if module in _OLD_READERS:
         return True
@@ -51,9 +55,9 @@ def is_aside(module: str) -> bool:
 
 
 def owner(module: str, name: str) -> str | None:
-    """The module that a global really comes from: "?" for what belongs to none, as a module.
+    """The module that defines a global; "?" for an object without one, such as a module.
 
-    None where it cannot be imported: source that a model carries, which its author named.
+    None if it cannot be imported: the source code comes with the model, and its author named it.
     """
     found = _found(module, name)
     if found is _MISSING:
@@ -67,7 +71,7 @@ def owner(module: str, name: str) -> str | None:
 
 
 def may_be_used(use: Use) -> bool:
-    """Whether a star is enough for what a pickle does with a global of the package."""
+    """Whether `package.*` allows a use of a global of the package."""
     if use.how == "given" and DEFAULTS in {f"{use.module}.{use.name}", use.to.replace(":", ".")}:
         return _is_empty_made(use)
     if use.how == "given":
@@ -81,7 +85,7 @@ def may_be_used(use: Use) -> bool:
 
 
 def _is_empty_made(use: Use) -> bool:
-    """Whether what a `defaultdict` is given makes an empty value and nothing else."""
+    """Whether the factory of a `defaultdict` only makes an empty value."""
     name = f"{use.module}.{use.name}"
     is_made = name in SAFE and use.module in {"builtins", "collections"} and name != DEFAULTS
     return is_made and use.to.replace(":", ".") == DEFAULTS
@@ -106,22 +110,22 @@ def _may_be_called(use: Use, found: Any) -> bool:
 
 
 def _keeps(kind: Any) -> bool:
-    """Whether a class does nothing with what it is given but keep it."""
+    """Whether a class only stores its arguments."""
     if not isinstance(kind, type):
         return False
     return issubclass(kind, (Enum, BaseException)) or _is_named_tuple(kind)
 
 
 def _is_ended(kind: type) -> bool:
-    """Whether code of the class's runs when nobody needs an object of it any more."""
+    """Whether the class has a finalizer (`__del__`), which runs when an object is freed."""
     own = [base for base in kind.__mro__ if isinstance(vars(base).get("__del__"), FunctionType)]
     return any(base.__module__ not in _FREEING for base in own)
 
 
 def _may_be_asked(use: Use) -> bool:
-    """Whether a call may have an object, and run methods of it: those of its class alone.
+    """Whether a call may get an object and run its methods: only if all are those of its class.
 
-    What a pickle gives attributes to may have any function under the name of a method.
+    An object whose attributes the pickle has chosen may have any function in place of a method.
     """
     to = _found(*use.to.split(":", 1))
     if to is _MISSING or _keeps(to):
@@ -134,7 +138,7 @@ def _may_be_asked(use: Use) -> bool:
 
 
 def _asks(to: str) -> bool:
-    """Whether a call goes through what it is given, by methods that this may have itself."""
+    """Whether a call iterates its arguments, by methods that these may define themselves."""
     if to.replace(":", ".") in SAFE | DTYPES or ":newObj" in to:
         return True
     kind = _found(*to.split(":", 1))
@@ -142,7 +146,7 @@ def _asks(to: str) -> bool:
 
 
 def _may_be_given(use: Use) -> bool:
-    """Whether a function that puts objects together may have a global: a class of what it makes."""
+    """Whether a reconstructing function may get a global: only a class of what it makes."""
     module, name = use.to.split(":", 1)
     if f"{module}.{name}" in DTYPES:
         return (use.module.partition(".")[0], use.name) == ("pandas", "NA")
@@ -176,10 +180,10 @@ def _is_named_tuple(kind: type) -> bool:
 
 
 def _found(module: str, name: str) -> Any:
-    """What a module has under that name.
+    """The attribute of a module.
 
     Raises:
-        NotTrusted: when the module, of a package that is allowed, fails or leaves while imported.
+        NotTrusted: when the import of the module, of an allowed package, fails or exits.
     """
     try:
         found: Any = import_module(module)

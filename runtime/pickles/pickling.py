@@ -18,7 +18,7 @@ BUFFERS = "model.buffers"  # the arrays beside a pickle
 
 @cache
 def pickler() -> type[Any]:
-    """A cloudpickle Pickler without what differs from process to process or machine to machine."""
+    """A cloudpickle Pickler whose output is the same in every process and on every machine."""
     import cloudpickle
 
     class Pickler(cloudpickle.Pickler):  # type: ignore[misc]
@@ -35,7 +35,7 @@ def pickler() -> type[Any]:
 
 
 def _settled(reduced: tuple[Any, ...]) -> tuple[Any, ...]:
-    """How cloudpickle makes a class or a function again, without random ids and absolute paths."""
+    """What cloudpickle reduces a class or function to, without random ids and absolute paths."""
     make, arguments, *rest = reduced
     name = getattr(make, "__name__", "")
     if name in {"_make_skeleton_class", "_make_skeleton_enum"}:
@@ -55,12 +55,11 @@ def _bare(path: str) -> str:
 def dump(
     model: Any, path: Path, kind: Callable[..., Any] | None = None, *, beside: Path | None = None
 ) -> list[int]:
-    """Pickle `model` to `path`; returns the sizes of the arrays that went into `beside` instead.
+    """Pickle `model` to `path`; returns the byte sizes of the arrays written to `beside` instead.
 
-    Code of installed libraries goes by reference; what lives in `__main__`, or in a module that
-    is only a file of the author's, goes by value. `kind`
-    is a subclass of what `pickler()` returns, or something that makes one. One object gives one
-    sequence of bytes, unless it holds a set of strings.
+    Code of installed libraries is pickled by reference, code of `__main__` and of the author's own
+    files by value. `kind` makes the pickler: a subclass of what `pickler()` returns, or a factory.
+    The same object gives the same bytes, unless it contains a set of strings.
     """
     import cloudpickle
 
@@ -87,12 +86,12 @@ def dump(
 
 
 def local_modules(names: Iterable[str]) -> list[str]:
-    """Those of the imported top-level modules that no installation brings along."""
+    """The imported top-level modules that belong to no installed distribution."""
     return sorted(name for name in names if name in sys.modules and is_local(name))
 
 
 def is_local(name: str) -> bool:
-    """Whether the top-level module `name` is the author's own: not installed, not Python's."""
+    """Whether the top-level module `name` is the author's own: neither installed nor Python's."""
     if name == "__main__" or name in sys.stdlib_module_names or name == __name__.partition(".")[0]:
         return False  # cloudpickle takes __main__ by value anyway
     try:

@@ -1,6 +1,6 @@
 """Policy: what a pickle may import, checked before and while it is loaded.
 
-The gate is trust by digest (`NotTrusted`); the policy here only narrows what a trusted file may do.
+A pickle is only loaded if its digest is trusted; the policy restricts what a trusted one may do.
 """
 
 import pickle
@@ -44,9 +44,9 @@ _DOES = {
 class Policy:
     """What a trusted pickle may import and call.
 
-    `allowed` holds "module.name", or "package.*" for what a package brings itself, as far as
-    `package_content` says; it is looked at in the mode "allow-listed" only, and what is `SAFE`
-    goes without saying.
+    `allowed` has entries "module.name", or "package.*" for the package's own globals (see
+    `package_content`). It matters only in the mode "allow-listed". `SAFE` globals are always
+    allowed.
     """
 
     mode: Mode = "allow"
@@ -58,10 +58,10 @@ class Policy:
         return cls(data.get("pickle", "allow"), frozenset(data.get("allow_globals", ())))
 
     def check(self, path: Path, formats: Collection[str] = ()) -> Scan | None:
-        """Look at the whole file first, so that no part of a refused one is ever run.
+        """Analyse the whole file before any of it runs.
 
-        `formats` are those that its reader knows, if not all: another reader would see others.
-        Returns what was seen, unless everything is allowed.
+        `formats` are those that the file's reader knows, None for all. Returns the result of the
+        analysis; None in the mode "allow".
 
         Raises:
             NotTrusted: when the policy does not let it be loaded.
@@ -83,10 +83,10 @@ class Policy:
 
     @contextmanager
     def narrowing(self, path: Path, *formats: str) -> Iterator[None]:
-        """Let whatever unpickles `path` in the block, and in this thread, find what is allowed.
+        """While the block runs, restrict the globals that any unpickler in this thread finds.
 
-        The file is looked at before, and each global once more when it is asked for: no program
-        can be followed so well without running it that nothing is overlooked.
+        The file is analysed first. Each global is checked again when it is looked up, because an
+        analysis that does not run the pickle may overlook one.
 
         Raises:
             NotTrusted: when the policy does not let it be loaded.
@@ -110,7 +110,7 @@ class Policy:
         sizes: Sequence[int] = (),
         kind: type[pickle.Unpickler] = pickle.Unpickler,
     ) -> Any:
-        """Unpickle a plain pickle, and map its large arrays where `dump` put them `beside` it.
+        """Unpickle a plain pickle, and map the large arrays that `dump` wrote to `beside`.
 
         Raises:
             NotTrusted: when the policy does not let it be loaded.
@@ -119,12 +119,12 @@ class Policy:
         return self.unpickle(path, lambda file: kind(file, buffers=found))
 
     def unpickle(self, path: Path, kind: Callable[[IO[bytes]], pickle.Unpickler]) -> Any:
-        """Unpickle with a given `Unpickler`, whose own methods stay in force."""
+        """Unpickle with an instance of `Unpickler`, whose own methods still apply."""
         with self.narrowing(path, "pickle"), path.open("rb") as file:
             return kind(file).load()
 
     def check_names(self, names: Iterable[str], uses: Iterable[Use]) -> None:
-        """Hold the types that a file of another kind names, and calls, against the policy.
+        """Check the types that a file of another format names and calls.
 
         Raises:
             NotTrusted: naming the first one that is not allowed.
@@ -136,10 +136,10 @@ class Policy:
             self._check_uses(uses)
 
     def check_found(self, module: str, name: str) -> None:
-        """Refuse what is not allowed by its name, or only seems to be in a package that is.
+        """Check a global that is looked up: its name, and the package that really defines it.
 
         Raises:
-            NotTrusted: naming it.
+            NotTrusted: when it is not allowed.
         """
         module, name = _renamed(module, name)
         if not self._may_be_found(f"{module}.{name}"):
@@ -153,10 +153,10 @@ class Policy:
             self._refuse(f"{module}.{name}")
 
     def check_unforeseen(self, module: str, name: str) -> None:
-        """Refuse what was not seen before: a pickle within, of which nobody has seen the calls.
+        """Check a global that the analysis has not seen, from a nested pickle for example.
 
         Raises:
-            NotTrusted: unless it is named in full, or does no harm whoever calls it.
+            NotTrusted: unless it is allowed by its full name, or is one of `SAFE`.
         """
         module, name = _renamed(module, name)
         use = Use("call", module, name)
@@ -170,7 +170,7 @@ class Policy:
         return not package_content.is_aside(module) and bool(_packages(module) & self.allowed)
 
     def _check_uses(self, uses: Iterable[Use]) -> None:
-        """Hold what is called against what a star allows, which is less than to be a value."""
+        """Check calls of globals that are only allowed by `package.*`."""
         refused: dict[str, str] = {}
         for use in sorted(uses, key=str):
             name = f"{use.module}.{use.name}"
@@ -201,7 +201,7 @@ def _to(use: Use) -> str:
 
 
 def _hint(names: Sequence[str]) -> str:
-    """What has to be listed, all of it, so that nobody is refused one by one."""
+    """A hint that lists all globals that must be allowed, not only the first."""
     listed = ", ".join(f"`{name}`" for name in names[:_TOLD])
     more = f" and {len(names) - _TOLD} more" if len(names) > _TOLD else ""
     them = "it" if len(names) == 1 else "them"
@@ -210,7 +210,7 @@ def _hint(names: Sequence[str]) -> str:
 
 @dataclass(slots=True)
 class _Narrowed:
-    """A policy, who loads a file under it, and the globals that the file asks for one by one."""
+    """A policy in force: the frame that loads a file, and the globals expected in order."""
 
     policy: Policy
     home: FrameType
@@ -218,10 +218,10 @@ class _Narrowed:
     place: int = 0
 
     def hear(self, module: str, name: str) -> None:
-        """A global is about to be found.
+        """Check a global that is about to be looked up.
 
         Raises:
-            NotTrusted: when it may not be, or not by what the file's own program did not name.
+            NotTrusted: when it is not allowed, or unexpected and only allowed by `package.*`.
         """
         self.policy.check_found(module, name)
         found = ".".join(_renamed(module, name))
@@ -233,7 +233,7 @@ class _Narrowed:
             self.policy.check_unforeseen(module, name)
 
     def _is_within(self) -> bool:
-        """Whether it is not the file that asks, but what a method of an object in it unpickles."""
+        """Whether the lookup comes from a nested unpickling, not from the file itself."""
         frame: FrameType | None = sys._getframe(3)  # noqa: SLF001
         while frame is not None and frame is not self.home:
             module = frame.f_globals.get("__name__", "")
@@ -252,7 +252,7 @@ _narrowed: ContextVar[_Narrowed | None] = ContextVar("narrowed", default=None)
 
 @cache
 def _watch() -> None:
-    """Hear of every global that any unpickler is about to find, joblib's and torch's included."""
+    """Install the audit hook for `pickle.find_class`, which joblib's and torch's unpicklers use."""
     sys.addaudithook(_heard)
 
 
@@ -262,7 +262,7 @@ def _heard(event: str, details: tuple[Any, ...]) -> None:
 
 
 def _renamed(module: str, name: str) -> tuple[str, str]:
-    """What Python 2 called otherwise; none of its names is left in Python 3."""
+    """The Python 3 name of a global, given by that or by its Python 2 name."""
     if (module, name) in NAME_MAPPING:
         return NAME_MAPPING[module, name]
     return IMPORT_MAPPING.get(module, module), name

@@ -1,7 +1,7 @@
 """Raw array: the size of the array bytes that joblib puts between the opcodes of a pickle.
 
-Whoever could have us step over more of them than joblib reads, or over fewer, could hide opcodes
-from us. So a state is read as joblib and numpy read theirs, and what they never write is refused.
+If the analysis skipped more or fewer bytes than joblib reads, opcodes could be hidden from it. So a
+state is read exactly as joblib and numpy read it, and states that they never write are refused.
 """
 
 from typing import IO, Any
@@ -16,11 +16,10 @@ _PADDING = "numpy_array_alignment_bytes"
 
 
 def size(state: Any, file: IO[bytes]) -> int | None:
-    """Bytes of the array at the place of `file`, once its padding is read; None if it is a pickle.
+    """Bytes of the array that begins here, after its padding; None if it is a nested pickle.
 
     Raises:
-        ValueError: for a state that joblib does not write; so do AttributeError, KeyError and
-            TypeError.
+        ValueError, AttributeError, KeyError, TypeError: for a state that joblib does not write.
     """
     if not isinstance(state, dict) or not _STATE.issuperset(state):
         raise ValueError("an array with more than it has")

@@ -1,7 +1,7 @@
 """The globals that every policy allows: values of Python and numpy, and their constructors.
 
-None of these runs anything, reads or writes anything, or gets at an attribute by its name. What
-they put together, such as `copyreg._reconstructor`, has to be found and allowed by itself.
+None of them runs other code, reads or writes files, or looks up attributes by name. The classes
+that they reconstruct, as `copyreg._reconstructor` does, must be allowed on their own.
 """
 
 _BUILTINS = ("bool", "bytearray", "bytes", "complex", "dict", "float", "frozenset", "int", "list")
@@ -11,7 +11,7 @@ _OLD_ARRAYS = ("core.multiarray._reconstruct", "core.multiarray.scalar", "core.n
 _SPARSE = ("_bsr.bsr", "_coo.coo", "_csc.csc", "_csr.csr", "_dia.dia", "_lil.lil")
 
 DEFAULTS = "collections.defaultdict"
-"""It calls what it was given, and so is given nothing but a class that is harmless itself."""
+"""It calls its factory, so the factory must be a safe class itself."""
 SAFE = frozenset(
     {
         *(f"builtins.{name}" for name in (*_BUILTINS, *_MORE_BUILTINS)),
@@ -33,7 +33,7 @@ SAFE = frozenset(
 """Names as "module.name"."""
 
 ARRAY = "numpy.ndarray"
-"""It is named by what makes one; called, it takes any bytes for addresses of objects."""
+"""Only allowed as an argument: a call could take any bytes as addresses of objects."""
 
 DTYPES = frozenset(
     {
@@ -41,4 +41,4 @@ DTYPES = frozenset(
         *(f"pandas{place}StringDtype" for place in (".", ".core.arrays.string_.")),
     }
 )
-"""Dtypes of pandas that an `__init__` in Python puts together of text, and of nothing else here."""
+"""Dtypes of pandas whose `__init__` is written in Python, and safe with text as arguments."""

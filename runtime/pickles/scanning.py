@@ -36,13 +36,13 @@ class Scan:
     """The globals and calls of the pickles in a file.
 
     globals    "module.name" of everything that loading would import, sorted
-    complete   whether every opcode was understood; if not, `globals` is only what came before
+    complete   whether every opcode was understood; if not, `globals` has only those before
     format     "pickle", "joblib" (compressed, or with raw arrays in between), "zip" (torch) or
                "torch" (its old format)
-    is_cut     whether it ends in the middle of a pickle: it was not written or copied to its end
-    uses       which of the globals it calls
-    order      each global once more, whenever one is asked for; empty where several files are in
-               one, of which nobody knows which is read first
+    is_cut     whether it ends in the middle of a pickle, as after an incomplete copy
+    uses       the uses of the globals
+    order      the globals in the order in which they are looked up, with repetitions; empty for an
+               archive of several pickles, whose order of reading is unknown
     """
 
     globals: tuple[str, ...]
@@ -60,10 +60,10 @@ class Scan:
 
 
 def scan(source: Path | bytes) -> Scan:
-    """Look at every opcode of every pickle in a file: plain, compressed or a torch archive.
+    """Analyse every opcode of every pickle in a file: plain, compressed or a torch archive.
 
-    Nothing is imported, called or unpacked to disk. Work and memory are bounded; a file beyond the
-    bounds, or not a pickle at all, comes back with `complete` False.
+    Nothing is imported, called or unpacked to disk. Work and memory are bounded; for a file beyond
+    the bounds, or without a pickle, `complete` is False.
     """
     with io.BytesIO(source) if isinstance(source, bytes) else source.open("rb") as file:
         return _scan_file(file, _NESTED)
@@ -90,9 +90,9 @@ def _scan_file(file: IO[bytes], nesting: int) -> Scan:
 
 
 def _scan_stream(file: IO[bytes], seen: str, least: int = 1) -> Scan:
-    """Follow the pickles that stand one after the other in `file`, `least` of them for sure.
+    """Analyse the pickles that follow each other in `file`; there must be `least` of them.
 
-    Protocols 0 and 1 have no first byte to know them by.
+    Further ones are recognized by their first byte, which protocols 0 and 1 lack.
     """
     asked = GlobalUse()
     pickles = 0
@@ -115,7 +115,7 @@ def _scan_stream(file: IO[bytes], seen: str, least: int = 1) -> Scan:
 
 
 def _is_tar(file: IO[bytes]) -> bool:
-    """Whether torch would take it for a tar, of its oldest format, whatever it begins with."""
+    """Whether torch would read the file as a tar, its oldest format."""
     file.seek(0)
     try:
         tarfile.TarInfo.frombuf(file.read(tarfile.BLOCKSIZE), "utf-8", "surrogateescape")
@@ -166,7 +166,7 @@ def _pickled_members(archive: zipfile.ZipFile) -> Iterator[zipfile.ZipInfo]:
 
 
 def _inflate(head: bytes, file: IO[bytes]) -> IO[bytes] | None:
-    """The stream inside a compressed file, up to the limit, or None when it is not compressed."""
+    """The decompressed stream, up to the limit; None if the file is not compressed."""
     if head.startswith(b"\x1f\x8b"):
         return io.BytesIO(gzip.GzipFile(fileobj=file).read(_INFLATED))
     if head.startswith(b"BZh"):

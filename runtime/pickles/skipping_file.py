@@ -7,7 +7,7 @@ _LINE = 1 << 16  # bytes of a text opcode's argument
 
 
 class _Blank(bytes):
-    """Long bytes that nobody reads: only their length is told."""
+    """Stands for skipped bytes: only its length is right."""
 
     length: int
 
@@ -16,14 +16,14 @@ class _Blank(bytes):
 
 
 class SkippingFile:
-    """See above; as much of a file as `pickletools` asks for."""
+    """The part of the file interface that `pickletools` uses."""
 
     def __init__(self, file: IO[bytes]) -> None:
         self._file = file
         self.tell = file.tell
 
     def read(self, size: int) -> bytes:
-        """Bytes, or as many that nobody has read."""
+        """The next bytes; a placeholder of the same length for long ones, which are skipped."""
         if size <= _LONG:
             return self._file.read(size)
         self.skip(size)
@@ -32,10 +32,10 @@ class SkippingFile:
         return blank
 
     def readline(self) -> bytes:
-        """A line of a text opcode, with its end.
+        """A line of a text opcode, with its line end.
 
         Raises:
-            ValueError: when it has none, or none so soon.
+            ValueError: when the line is too long, or has no end.
         """
         line = self._file.readline(_LINE)
         if not line.endswith(b"\n"):
@@ -43,7 +43,7 @@ class SkippingFile:
         return line
 
     def skip(self, size: int) -> None:
-        """Go on behind the next bytes; raises ValueError when there are fewer."""
+        """Skip the next bytes; raises ValueError when there are fewer."""
         try:
             self._file.seek(size - 1, 1)
         except OSError as error:  # further than any file of this disk is long

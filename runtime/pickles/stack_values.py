@@ -32,13 +32,13 @@ PERSISTENT = Global(UNTOLD, "persistent")  # what the reader of a file knows und
 
 @dataclass(slots=True)
 class Listed:
-    """A list or a set: those of its parts that may be more than numbers and text."""
+    """A list or a set: those of its elements that may be more than numbers and text."""
 
     held: list[Any] = field(default_factory=list)
 
 
 class Entries(dict[Any, Any]):
-    """A dictionary: its values by their names, and all that `Listed` knows of its parts."""
+    """A dictionary: its values by their text keys, and its elements as in `Listed`."""
 
     __slots__ = ("held",)
 
@@ -49,7 +49,7 @@ class Entries(dict[Any, Any]):
 
 @dataclass(slots=True)
 class CallResult:
-    """Something that a call would have returned."""
+    """The result of a call that was not made."""
 
     maker: Global
     args: tuple[Any, ...]
@@ -60,12 +60,12 @@ class CallResult:
 
     @property
     def name(self) -> str:
-        """Of its maker."""
+        """The name of the called global."""
         return self.maker.name
 
     @property
     def is_plain(self) -> bool:
-        """Whether it is a value of Python or numpy, so that its methods are theirs."""
+        """Whether it is a value of Python or numpy, whose methods are safe."""
         name = self.name
         if self.is_built and not name.startswith("numpy."):
             return name == raw_array.NAME
@@ -75,13 +75,13 @@ class CallResult:
 
 
 def hold(target: Any, values: Iterable[Any]) -> None:
-    """Note what is put into `target`, as far as it may matter."""
+    """Record the parts put into `target`, unless they are plain."""
     if isinstance(target, (Listed, Entries, CallResult)):
         target.held += [value for value in values if _may_hold(value)]
 
 
 def odd_parts(value: Any) -> Iterator[CallResult | None]:
-    """What is in `value`, however deep, that is not plain; None for each step on the way."""
+    """The parts of `value`, at any depth, that are not plain; yields None for each step."""
     waiting, seen = _parts(value), {id(value)}
     while waiting:
         part = waiting.pop()
@@ -106,14 +106,14 @@ def _may_hold(value: Any) -> bool:
 
 
 def has_parts(value: Any) -> bool:
-    """Whether there may be more in it than numbers, text and globals."""
+    """Whether it may contain more than numbers, text and globals."""
     if isinstance(value, tuple) and len(value) <= ARGUMENTS:
         return any(isinstance(part, (tuple, dict, CallResult, Listed)) for part in value)
     return isinstance(value, (tuple, dict, Listed))
 
 
 def update(target: Any, items: list[Any]) -> None:
-    """Put names and values, in turn, into `target`."""
+    """Put alternating keys and values into `target`."""
     hold(target, items)
     if isinstance(target, dict):
         pairs = zip(items[::2], items[1::2], strict=True)

@@ -1,8 +1,8 @@
 """Zip directory: checks that all readers find the same member list in a zip.
 
-Python takes the 64-bit record that stands right before its locator, torch the one that the locator
-names; and only Python bears with bytes in front of a zip. So of a file that was made for it each
-would read other members. Source: PKWARE's APPNOTE.TXT, 4.3.14 to 4.3.16.
+Python reads the ZIP64 record right before its locator, torch the one that the locator points to,
+and only Python accepts bytes in front of a zip. So in a forged file each would read other members.
+Source: PKWARE's APPNOTE.TXT, 4.3.14 to 4.3.16.
 """
 
 import io
@@ -15,7 +15,7 @@ _RECORD = struct.Struct("<4sQ2H2I4Q")
 
 
 def is_plain(file: IO[bytes]) -> bool:
-    """Whether all readers find one and the same directory: right before the end of the file."""
+    """Whether all readers find the same directory, right before the end of the file."""
     size = file.seek(0, io.SEEK_END)
     if size < _END.size:
         return False
