@@ -1,8 +1,8 @@
 """Drafts: unfinished files beside their final path, named after the process that writes them.
 
-A process that is killed leaves its drafts behind. Whoever writes to the same place next removes
-them, and no others: what a living process writes, or one of another machine that shares the
-directory and was busy within a day, stays.
+A process that is killed leaves its drafts. The next process that writes to the same path removes
+them. Drafts of living processes stay, and so do those of other machines that share the directory
+for a day after their last change.
 """
 
 import os
@@ -22,7 +22,7 @@ _OWNED = re.compile(r"\.([0-9]+\.[0-9]+\.[^./]+\.[0-9a-f]{8})\.part\Z")
 
 
 def beside(place: Path) -> Path:
-    """An unused name in the same folder; removes drafts of the file that have no writer."""
+    """An unused name in the same folder; removes drafts of the file whose process has ended."""
     prefix = f".{os.fsencode(place.name)[:_LONGEST].decode(errors='ignore')}"
     clear(place.parent, prefix)
     return new(place.parent, prefix)
@@ -35,7 +35,7 @@ def new(folder: Path, prefix: str = "") -> Path:
 
 @contextmanager
 def called(place: Path, draft: Path | None = None) -> Iterator[None]:
-    """Errors name what a person knows; with `draft`, only those about that or what is in it."""
+    """Name `place` in errors; with `draft`, only in those about that path or one below it."""
     try:
         yield
     except OSError as error:
@@ -46,7 +46,7 @@ def called(place: Path, draft: Path | None = None) -> Iterator[None]:
 
 
 def clear(folder: Path, prefix: str = ".") -> None:
-    """Remove drafts in a folder whose process is gone, as far as its owner lets us."""
+    """Remove drafts in a folder whose process has ended, if permitted."""
     with suppress(OSError), os.scandir(folder) as entries:
         found = [entry.name for entry in entries if entry.name.startswith(prefix)]
         for name in found:

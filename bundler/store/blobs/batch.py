@@ -16,7 +16,7 @@ from .ingest import Ingest
 
 
 class Batch:
-    """Takes files in as the store does, and keeps them aside; `Store.batch` makes and ends it."""
+    """Collects new blobs outside of the store until it ends; `Store.batch` makes and ends it."""
 
     def __init__(self, ingest: Ingest, blobs: Blobs, workspace: Workspace, directory: Path) -> None:
         self._ingest = replace(ingest, blobs=self)
@@ -33,20 +33,20 @@ class Batch:
         move: bool = False,
         progress: Progress = NullProgress(),  # noqa: B008
     ) -> Blob:
-        """Take in a file's bytes; as `Store.ingest`."""
+        """Add a file's bytes, as `Store.ingest` does."""
         return self._ingest.take(path, move=move, progress=progress)
 
     @disk.told("write to the store")
     def ingest_bytes(self, data: bytes) -> Blob:
-        """Take in bytes."""
+        """Add bytes."""
         return self.keep_bytes(data)
 
     def has(self, digest: str, size: int) -> bool:
-        """Whether it is in the store, or will be."""
+        """Whether the blob is in the store, or in this batch."""
         return digest in self._staged or self._blobs.has(digest, size)
 
     def keep(self, temporary: Path, digest: str) -> Blob:
-        """Take in a file of ours whose digest is known."""
+        """Add a temporary file of this process, whose digest is known, by renaming it."""
         self._workspace.hold(digest)
         blob = Blob(digest, temporary.stat(follow_symlinks=False).st_size)
         if not self.has(digest, blob.size):
@@ -55,7 +55,7 @@ class Batch:
         return blob
 
     def keep_bytes(self, data: bytes) -> Blob:
-        """Take in bytes; being few, they are compared with what is there."""
+        """Add a few bytes; a blob that exists is compared with them."""
         digest = digests.of_bytes(data)
         self._workspace.hold(digest)
         if digest not in self._staged and not self._blobs.has_bytes(digest, data):
@@ -65,7 +65,7 @@ class Batch:
 
     @contextmanager
     def ending(self) -> Iterator[None]:
-        """Move everything into the store when the block ends well."""
+        """Move everything into the store when the block ends without an exception."""
         with Barrier(self._directory) as barrier:
             yield
             with disk.told("take the files into the store"):

@@ -20,7 +20,7 @@ _PATIENCE = 20  # looks, 50 ms apart, at a blob that garbage collection may be p
 
 
 class Blobs:
-    """`blobs/sha256/`. A blob is held by the workspace before anyone looks whether it is there."""
+    """The folder `blobs/sha256/`. The workspace holds a blob before it is looked for."""
 
     def __init__(self, directory: Path, marks: Marks, workspace: Workspace) -> None:
         self.directory = directory
@@ -32,7 +32,7 @@ class Blobs:
         return self.directory / digest.removeprefix("sha256:")
 
     def has(self, digest: str, size: int) -> bool:
-        """Whether it is there, in full length and not known to be damaged."""
+        """Whether the blob exists, has its full length, and is not marked as damaged."""
         try:
             return self.path(digest).stat().st_size == size and not self.marks.has(digest)
         except FileNotFoundError:
@@ -42,7 +42,7 @@ class Blobs:
         """The blob's path.
 
         Raises:
-            Damaged: when the store has lost it, or verification found other bytes in it.
+            Damaged: when the blob is missing, or verification has found it damaged.
         """
         path = self.path(digest)
         for _ in range(_PATIENCE):
@@ -56,21 +56,21 @@ class Blobs:
         return path
 
     def read(self, digest: str) -> bytes:
-        """The bytes of a small blob, checked; raises Damaged when they are others."""
+        """The bytes of a small blob, compared with its digest; raises Damaged if they differ."""
         data = self.use(digest, Path.read_bytes)
         if digests.of_bytes(data) != digest:
             raise _changed(self.path(digest), digest, digests.of_bytes(data))
         return data
 
     def use(self, digest: str, action: Callable[[Path], T]) -> T:
-        """Do something with a blob, once more if a collection had it in hand just then."""
+        """Call `action` with a blob's path; again if garbage collection had moved the blob away."""
         try:
             return action(self.find(digest))
         except FileNotFoundError:
             return action(self.find(digest))
 
     def keep(self, temporary: Path, digest: str) -> Blob:
-        """Take in a file of ours whose digest is known, unless its bytes are here already."""
+        """Add a temporary file of this process, whose digest is known, unless the blob exists."""
         self._workspace.hold(digest)
         with _sealed(temporary) as descriptor:
             blob = Blob(digest, os.fstat(descriptor).st_size)
@@ -82,7 +82,7 @@ class Blobs:
         return blob
 
     def keep_together(self, staged: Mapping[str, Path], barrier: Barrier) -> None:
-        """Take in files of ours that are held: all are durable before one has its name."""
+        """Add temporary files that are held: all are durable before the first is renamed."""
         for temporary in staged.values():
             with _sealed(temporary):
                 pass
@@ -92,7 +92,7 @@ class Blobs:
             self.marks.set(digest, damaged=False)
 
     def keep_bytes(self, data: bytes) -> Blob:
-        """Take in bytes; being few, they are compared with what is there."""
+        """Add a few bytes; a blob that exists is compared with them."""
         digest = digests.of_bytes(data)
         self._workspace.hold(digest)
         if not self.has_bytes(digest, data):
@@ -102,11 +102,11 @@ class Blobs:
         return Blob(digest, len(data))
 
     def settle(self, blobs: Iterable[Blob]) -> None:
-        """Make sure that all are there and stay there, before something refers to them.
+        """Check that all blobs exist and are held, before a ref or manifest refers to them.
 
         Raises:
             Damaged: when one is missing.
-            StoreError: when one has another size than is said of it.
+            StoreError: when one has another size than its entry says.
         """
         for blob in blobs:
             if not self.has(blob.digest, blob.size) and (
@@ -125,7 +125,7 @@ class Blobs:
         self.marks.set(digest, damaged=False)
 
     def has_bytes(self, digest: str, data: bytes) -> bool:
-        """Whether the blob is there with these very bytes."""
+        """Whether the blob exists with exactly these bytes."""
         try:
             return self.path(digest).read_bytes() == data
         except FileNotFoundError:
@@ -134,7 +134,7 @@ class Blobs:
 
 @contextmanager
 def _sealed(temporary: Path) -> Iterator[int]:
-    """Open a finished file of ours; errors name it."""
+    """Open a complete temporary file, read-only; errors name it."""
     descriptor = os.open(temporary, os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW)
     try:
         with disk.named(temporary):

@@ -1,7 +1,7 @@
 """Delivery: an item from elsewhere, kept aside until all of it is verified.
 
-Every byte is hashed while it is written, and nothing is in the store before the last file is
-there. What the store has already is hashed all the same, and not written again.
+Every byte is hashed while it is written, and nothing is added to the store before the last file is
+complete. Files that the store has already are hashed as well, and not written again.
 """
 
 import os
@@ -51,10 +51,10 @@ class Delivery:
 
     @disk.told("read the store")
     def check_free(self, kind: Kind, name: str, version: str, digest: str) -> None:
-        """Refuse a tag that cannot be given to what comes, before any of it does.
+        """Check that a tag can be given to the item, before any byte is received.
 
         Raises:
-            InvalidTag: when nothing may be called so.
+            InvalidTag: when the tag is not valid.
             Refused: when the version exists with other content.
         """
         check_names(name, version, ())
@@ -64,19 +64,19 @@ class Delivery:
 
     @disk.told("write to the store")
     def expect(self, blobs: Iterable[Blob]) -> None:
-        """Say what is coming, before any of it does.
+        """Announce the blobs of the item, before any byte is received.
 
         Raises:
-            StoreError: when the disk has no room for what is missing.
+            StoreError: when the disk has no room for the missing ones.
         """
         missing = {blob.digest: blob.size for blob in blobs if not self._has(blob)}
         check_room(sum(missing.values()), self._directory)
 
     def receive(self, blob: Blob, read: Read, advance: Advance = lambda _: None) -> None:
-        """Take exactly `blob.size` bytes and compare their digest.
+        """Receive exactly `blob.size` bytes, and compare their digest.
 
         Raises:
-            Damaged: when they are fewer, or others.
+            Damaged: when they are too few, or have another digest.
         """
         if self._has(blob) or blob.digest in self._staged:
             _check(blob, Hashing(blob.size, read, advance).digest())
@@ -97,7 +97,7 @@ class Delivery:
         """Move what was received into the store and publish the item, as `Store.commit` does.
 
         Raises:
-            Damaged: when a file of the item was neither received nor there before.
+            Damaged: when a file of the item was neither received nor in the store before.
         """
         self.keep()
         item = self._commit(kind, name, config, files, **options)
@@ -106,19 +106,19 @@ class Delivery:
 
     @disk.told("write to the store")
     def keep(self) -> None:
-        """Move what was received into the store; until something refers to it, it is only held."""
+        """Move the received blobs into the store, where only this process holds them."""
         self._blobs.keep_together(self._staged, self._barrier)
         self._staged.clear()
         disk.sync_directory(self._blobs.directory)
 
     def release(self) -> None:
-        """Let go of what was held; a commit has made it part of an item by now."""
+        """Release the held blobs; after a commit they are part of an item."""
         with suppress(OSError):  # the error that brought us here says more
             self._workspace.release(self._held.elements())
         self._held.clear()
 
     def _has(self, blob: Blob) -> bool:
-        """Whether the store has it; held from now on, so that it stays."""
+        """Whether the store has the blob; holds it from now on."""
         self._workspace.hold(blob.digest)
         self._held[blob.digest] += 1
         return self._blobs.has(blob.digest, blob.size)

@@ -22,29 +22,29 @@ Advance = Callable[[int], None]
 _SMALL = 1 << 16  # bytes of a file that is read at once
 
 
-class Home(Protocol):
-    """Where blobs go: into the store at once, or with others."""
+class BlobSink(Protocol):
+    """The destination of blobs: the store (`Blobs`), or a `Batch`."""
 
     def has(self, digest: str, size: int) -> bool:
-        """Whether it is there."""
+        """Whether the blob exists."""
 
     def keep(self, temporary: Path, digest: str) -> Blob:
-        """Take in a file of ours."""
+        """Add a temporary file of this process."""
 
     def keep_bytes(self, data: bytes) -> Blob:
-        """Take in bytes."""
+        """Add bytes."""
 
 
 @dataclass(frozen=True, slots=True)
 class Ingest:
-    """Files become blobs: ours by rename, a person's by a private copy that is hashed itself."""
+    """Adds files as blobs: temporary files by renaming, others by a private copy that is hashed."""
 
-    blobs: Home
+    blobs: BlobSink
     memo: Memo
     workspace: Workspace
 
     def take(self, path: Path, *, move: bool, progress: Progress) -> Blob:
-        """The blob of a regular file; `move` gives the file away."""
+        """Add a regular file; returns its blob. With `move`, the file may be renamed away."""
         if move and (own := self._claim(path)):
             return self._take_own(own, path.name, progress)
         blob = self._copy(path, progress)
@@ -87,7 +87,7 @@ class Ingest:
             os.close(descriptor)
 
     def _take_small(self, path: Path, descriptor: int, progress: Progress) -> Blob:
-        """Read it whole: to look up what it was would be as much work."""
+        """Add a small file by reading it whole, which costs as much as looking up its digest."""
         before = os.fstat(descriptor)
         with progress.meter(path.name, before.st_size) as meter:
             data = os.read(descriptor, _SMALL)
@@ -150,7 +150,7 @@ def _digest(
 
 
 def check_room(needed: int, directory: Path) -> None:
-    """Refuse to begin what cannot be finished.
+    """Check the free space before writing.
 
     Raises:
         StoreError: when the disk of `directory` has fewer than `needed` bytes free.

@@ -5,17 +5,17 @@ from pathlib import Path
 
 
 class Marks:
-    """`damaged/`: an empty file for each blob, and for each tree (`<hex>.tree`)."""
+    """The folder `damaged/`: an empty file for each damaged blob or tree (`<hex>.tree`)."""
 
     def __init__(self, directory: Path) -> None:
         self._directory = directory
 
     def has(self, name: str) -> bool:
-        """Whether it was found damaged and not mended since."""
+        """Whether it was found damaged, and has not been repaired since."""
         return self._path(name).exists()
 
     def set(self, name: str, *, damaged: bool) -> None:
-        """Remember it, where the store can be written: verification needs no leave to write."""
+        """Mark it as damaged; does nothing if the store is read-only."""
         path = self._path(name)
         with suppress(OSError):
             if damaged:

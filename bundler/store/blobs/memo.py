@@ -13,14 +13,14 @@ SETTLED = 2_000_000_000  # nanoseconds
 
 
 class Memo:
-    """One small record for each device and inode; it saves work and nothing rests on it."""
+    """One small record for each device and inode; a cache, which may be lost at any time."""
 
     def __init__(self, directory: Path, workspace: Workspace) -> None:
         self._directory = directory
         self._workspace = workspace
 
     def get(self, stat: os.stat_result) -> str | None:
-        """The digest of a file that looks as it did when it was hashed."""
+        """The digest of a file whose size, times and inode are unchanged since it was hashed."""
         try:
             data = record.load(self._path(stat))
         except (OSError, ValueError):
@@ -28,7 +28,7 @@ class Memo:
         return str(data["digest"]) if data.get("stat") == _identity(stat) else None
 
     def put(self, stat: os.stat_result, digest: str, now: int) -> None:
-        """Remember it; `now` is the file system's own time in nanoseconds."""
+        """Store a digest; `now` is the time of the file system's clock, in nanoseconds."""
         if now - max(stat.st_mtime_ns, stat.st_ctime_ns) < SETTLED:
             return
         data = record.encode({"digest": digest, "stat": _identity(stat)})

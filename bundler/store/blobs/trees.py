@@ -17,7 +17,7 @@ from .blobs import Blobs
 
 
 class Trees:
-    """`trees/<hex of the item's digest>/`: built aside, then renamed; gc may take them away."""
+    """The folders `trees/<hex of the item's digest>/`: built, then renamed; gc may remove them."""
 
     def __init__(self, directory: Path, blobs: Blobs, workspace: Workspace) -> None:
         self.directory = directory
@@ -25,18 +25,18 @@ class Trees:
         self._workspace = workspace
 
     def path(self, digest: str) -> Path:
-        """Where the tree of an item is, or would be."""
+        """The path of an item's tree, whether or not it exists."""
         return self.directory / digest.removeprefix("sha256:")
 
     def is_whole(self, digest: str, files: Sequence[FileEntry]) -> bool:
-        """Whether it is there with every file in full length, and not known to be damaged."""
+        """Whether the tree exists, all files have their full length, and none is marked damaged."""
         path = self.path(digest)
         if self._blobs.marks.has(mark(digest)):
             return False
         return path.is_dir() and all(_is_file(path / e.path, e.size) for e in files)
 
     def make(self, digest: str, files: Sequence[FileEntry]) -> Path:
-        """The tree of an item; an incomplete one is replaced."""
+        """Make the tree of an item, unless it exists; an incomplete one is replaced."""
         path = self.path(digest)
         if self.is_whole(digest, files):
             return path
@@ -53,7 +53,7 @@ class Trees:
         return path
 
     def lay_out(self, files: Sequence[FileEntry]) -> Path:
-        """A new directory of links: outside of the store where that cannot be written."""
+        """A new directory of links: in the store, or outside of it if the store is read-only."""
         with disk.unless_forbidden():
             path = self._workspace.new()
             self.fill(path, files)
@@ -74,7 +74,7 @@ class Trees:
         return directory
 
     def fill(self, directory: Path, files: Sequence[FileEntry]) -> None:
-        """Place files under `directory`, which is made if need be."""
+        """Place files under `directory`, which is created if it does not exist."""
         disk.make_directories(directory)
         made = {directory}
         for entry in files:
@@ -90,7 +90,7 @@ class Trees:
 
 
 def mark(digest: str) -> str:
-    """What a damaged tree is marked by."""
+    """The name of a tree in `Marks`."""
     return f"{digest}.tree"
 
 

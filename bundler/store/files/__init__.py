@@ -1,5 +1,5 @@
 """File operations of the store: atomic, durable, hashed.
 
-Each process has a workspace of its own in the store, so that no locks are needed. Nothing here
-knows what a blob or a ref is.
+Each process has its own workspace in the store, so no locks are needed. This package knows nothing
+of blobs and refs.
 """

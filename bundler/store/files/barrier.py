@@ -1,8 +1,8 @@
 """Barrier: syncs many files at once where the file system can, else one by one.
 
-A sync of a file is a turn of the journal: a hundred thousand of them take minutes, and one of the
-whole file system a second. It is as good as they are only where it writes everything that is
-dirty and says so when it could not: that is known of the kinds below, since Linux 5.8.
+Each fsync commits the journal: a hundred thousand take minutes, one syncfs of the file system takes
+a second. syncfs replaces them only if it writes all dirty data and reports errors, as the file
+systems below do since Linux 5.8.
 """
 
 import ctypes
@@ -23,9 +23,9 @@ _STATFS = 256  # bytes; the largest `struct statfs` has 120
 
 
 class Barrier:
-    """Of the file system of one directory; opened before the first byte is written there.
+    """Syncs the file system of one directory; open it before the first byte is written.
 
-    What the system could not write since it was opened is told by `sync`, and by nothing else.
+    `sync` reports the write errors of the kernel since it was opened, which nothing else reports.
     """
 
     def __init__(self, directory: Path) -> None:
@@ -33,10 +33,10 @@ class Barrier:
         self._descriptor = os.open(directory, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
 
     def sync(self, paths: Sequence[Path]) -> None:
-        """Make files below the directory survive a power cut, their modes included.
+        """Make files below the directory durable, with their modes.
 
         Raises:
-            OSError: when the system could not write one of them.
+            OSError: when one of them could not be written.
         """
         if len(paths) > _FEW and _has_syncfs(self._descriptor):
             with disk.named(self._directory):
@@ -46,7 +46,7 @@ class Barrier:
             disk.sync_file(path)
 
     def close(self) -> None:
-        """Let go of the directory."""
+        """Close the directory."""
         os.close(self._descriptor)
 
     def __enter__(self) -> Self:
@@ -57,7 +57,7 @@ class Barrier:
 
 
 def _has_syncfs(descriptor: int) -> bool:
-    """Whether one call for all is as good as one for each."""
+    """Whether syncfs is as reliable as an fsync of each file."""
     if not hasattr(_libc(), "syncfs") or _release() < _TELLS:
         return False
     about = ctypes.create_string_buffer(_STATFS)
@@ -67,7 +67,7 @@ def _has_syncfs(descriptor: int) -> bool:
 
 
 def _release() -> tuple[int, ...]:
-    """Of the kernel: (5, 8)."""
+    """The version of the kernel, such as (5, 8)."""
     return tuple(int(number) for number in re.findall(r"\d+", os.uname().release)[:2])
 
 

@@ -13,14 +13,14 @@ _LOOKS = 100  # a listing may miss an entry while it is renamed
 
 
 class Counter:
-    """An empty file whose name is the number; renaming it to the next succeeds for one process."""
+    """An empty file named after the number; only one process can rename it to the next one."""
 
     def __init__(self, directory: Path, floor: Callable[[], int]) -> None:
         self._directory = directory
         self._floor = floor  # the highest number in use, should the file be lost
 
     def value(self) -> int:
-        """The last number given out; 0 where none was."""
+        """The last number that was given out; 0 if there is none."""
         for _ in range(_LOOKS):
             numbers = [int(name) for name in self._names() if name.isdecimal()]
             if numbers:
@@ -28,13 +28,13 @@ class Counter:
         return 0
 
     def next(self) -> int:
-        """A number greater than every one given out before, durably so."""
+        """A number greater than all given out before, even after a power cut."""
         number = self.move()
         disk.sync_directory(self._directory)
         return number
 
     def move(self) -> int:
-        """The next number, for processes to see that something changed; no power cut matters."""
+        """Advance the number, so that processes see a change; need not survive a power cut."""
         while True:
             current = self.value() or self._restore()
             try:
@@ -44,9 +44,9 @@ class Counter:
             return current + 1
 
     def _restore(self) -> int:
-        """Begin again above the highest number in use; of several at once, one succeeds.
+        """Create the counter above the highest number in use; one of several processes succeeds.
 
-        The directory appears with its file in it, and never over one that has a file.
+        The directory is renamed into place with its file, which fails if a counter exists.
         """
         number = max(self._floor(), 1)
         fresh = self._directory.with_name(f"{self._directory.name}.{secrets.token_hex(8)}")

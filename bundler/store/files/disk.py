@@ -30,7 +30,7 @@ _HINTS = {
 
 @contextmanager
 def told(doing: str) -> Iterator[None]:
-    """Turn the system's refusal into a `StoreError` that names path, reason and errno."""
+    """Convert an OSError to a `StoreError` that names path, reason and errno."""
     try:
         yield
     except OSError as error:
@@ -45,7 +45,7 @@ def told(doing: str) -> Iterator[None]:
 
 @contextmanager
 def unless_closed() -> Iterator[None]:
-    """Pass over that nothing can be written: not by this user, not on this mount, or no more."""
+    """Ignore errors of missing permission, read-only mounts and full disks."""
     try:
         yield
     except OSError as error:
@@ -55,7 +55,7 @@ def unless_closed() -> Iterator[None]:
 
 @contextmanager
 def unless_forbidden() -> Iterator[None]:
-    """Pass over that nothing can be written: not by this user, or not on this mount."""
+    """Ignore errors of missing permission and read-only mounts."""
     try:
         yield
     except OSError as error:
@@ -65,7 +65,7 @@ def unless_forbidden() -> Iterator[None]:
 
 @contextmanager
 def named(path: Path) -> Iterator[None]:
-    """Put `path` into errors of calls on descriptors, which know none."""
+    """Add `path` to errors of calls on descriptors, which have none."""
     try:
         yield
     except OSError as error:
@@ -75,12 +75,12 @@ def named(path: Path) -> Iterator[None]:
 
 
 def sync_directory(path: Path) -> None:
-    """Make the names in a directory survive a power cut."""
+    """Make the names in a directory durable: they survive a power cut."""
     _sync(path, os.O_DIRECTORY)
 
 
 def sync_file(path: Path) -> None:
-    """Make a file's bytes and mode survive a power cut."""
+    """Make a file's bytes and mode durable."""
     _sync(path)
 
 
@@ -94,7 +94,7 @@ def _sync(path: Path, flags: int = 0) -> None:
 
 
 def sync_filesystem(path: Path) -> None:
-    """Make whatever was written beside `path` survive a power cut: thousands of files at once."""
+    """Make everything on the file system of `path` durable, thousands of files at once."""
     syncfs = getattr(ctypes.CDLL(None, use_errno=True), "syncfs", None)
     if syncfs is None:
         os.sync()
@@ -109,9 +109,9 @@ def sync_filesystem(path: Path) -> None:
 
 
 def write(path: Path, data: bytes, mode: int = FILE_MODE, *, durable: bool = True) -> None:
-    """Write a new file; make its bytes survive a power cut, unless many are synced together.
+    """Write a new file; make its bytes durable, unless many files are synced together.
 
-    Its name is the caller's care.
+    The caller makes its name durable.
     """
     descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, mode)
     try:
@@ -126,14 +126,14 @@ def write(path: Path, data: bytes, mode: int = FILE_MODE, *, durable: bool = Tru
 
 
 def write_all(descriptor: int, data: bytes | memoryview) -> None:
-    """Write every byte: the system may take fewer than it is given."""
+    """Write all bytes, as `os.write` may write fewer."""
     view = memoryview(data)
     while view:
         view = view[os.write(descriptor, view) :]
 
 
 def read(path: Path | str, limit: int = 1 << 16) -> bytes:
-    """The bytes of a small file. Three system calls: a listing reads ten thousand of them."""
+    """The bytes of a small file, in three system calls, as a listing reads ten thousand files."""
     descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW)
     try:
         return os.read(descriptor, limit)
@@ -147,7 +147,7 @@ def is_shared(directory: Path) -> bool:
 
 
 def make_directory(path: Path) -> bool:
-    """Make a directory that does not exist yet, for the group too where the parent is shared."""
+    """Create a directory; writable by the group if its parent is."""
     try:
         os.mkdir(path, DIRECTORY_MODE)  # noqa: PTH102 - names the path in its error, as all here
     except FileExistsError:
@@ -159,10 +159,7 @@ def make_directory(path: Path) -> bool:
 
 
 def make_directories(path: Path, *, durable: bool = False) -> None:
-    """Make a directory and the ones above it, where they do not exist yet.
-
-    With `durable` their names survive a power cut.
-    """
+    """Create a directory and its parents, unless they exist; `durable` syncs their names."""
     if not path.is_dir():
         make_directories(path.parent, durable=durable)
         if make_directory(path) and durable:
@@ -170,9 +167,9 @@ def make_directories(path: Path, *, durable: bool = False) -> None:
 
 
 def age(path: Path) -> float:
-    """Seconds since `path` changed, by the clock of its file system; 0 where that cannot be asked.
+    """Seconds since `path` changed, by its file system's clock; 0 if that cannot be read.
 
-    A disk that several machines share has one clock, and theirs may all be wrong.
+    Machines that share a disk may have different clocks, the file system has one.
     """
     try:
         descriptor, name = tempfile.mkstemp(dir=path.parent)

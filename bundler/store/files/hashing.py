@@ -16,19 +16,19 @@ _BUFFERS = 4  # chunks under way: one is read, one written, the others hashed
 
 @dataclass(frozen=True, slots=True)
 class Hashing:
-    """`size` bytes of a source; `advance` is told of every chunk's bytes."""
+    """Hashes `size` bytes of a source; calls `advance` with the number of bytes of each chunk."""
 
     size: int
     read: Read
     advance: Callable[[int], None] = lambda _: None
 
     def digest(self, also: Callable[[memoryview], None] = lambda _: None) -> str:
-        """Their digest, after `also` was given every chunk.
+        """The digest of the bytes; calls `also` with each chunk.
 
-        A second thread hashes: that is half of the time, and it needs no lock of the interpreter.
+        A second thread hashes, without the GIL, which halves the time.
 
         Raises:
-            Damaged: when the source ends before.
+            Damaged: when the source has fewer bytes.
         """
         running = hashlib.sha256()
         if self.size <= CHUNK:

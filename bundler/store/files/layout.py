@@ -27,10 +27,10 @@ class Layout:
         self._ready = False
 
     def check(self) -> None:
-        """Refuse a store that a newer version wrote, before anything is read or changed.
+        """Refuse a store of a newer layout, before anything is read or changed.
 
         Raises:
-            StoreError: naming the file that says so.
+            StoreError: naming the file with the version.
         """
         path = self._root / "layout.json"
         with suppress(FileNotFoundError, ValueError, KeyError, TypeError):
@@ -42,7 +42,7 @@ class Layout:
                 )
 
     def prepare(self) -> None:
-        """Make what is not there yet; asked before every change."""
+        """Create missing files and folders; called before every change."""
         self.check()
         if self._ready:
             return
@@ -55,7 +55,7 @@ class Layout:
         self._ready = True
 
     def mend(self) -> None:
-        """Write the fixed files again where they are not as they were written."""
+        """Rewrite fixed files that are damaged."""
         for name, data in _FIXED:
             path = self._root / name
             with suppress(FileNotFoundError):

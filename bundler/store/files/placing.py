@@ -14,7 +14,7 @@ _NO_LINK = {errno.EXDEV, errno.EPERM, errno.EMLINK, errno.EOPNOTSUPP, errno.ENOS
 
 
 def place(source: Path, destination: Path, *, executable: bool = False) -> None:
-    """Make `destination` the same bytes as the blob `source`, read-only, at the least cost.
+    """Give `destination` the bytes of the blob `source`, read-only, in the cheapest way.
 
     A hard link shares the blob's mode, so an executable file is cloned or copied.
     """
@@ -32,7 +32,7 @@ def place(source: Path, destination: Path, *, executable: bool = False) -> None:
 
 
 def clone(source: Path, destination: Path, mode: int) -> bool:
-    """Reflink; False where the file system cannot, with nothing left behind."""
+    """Reflink; returns False, and leaves no file, if the file system cannot."""
     flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC
     with source.open("rb", buffering=0) as original:
         device = os.fstat(original.fileno()).st_dev

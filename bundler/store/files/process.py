@@ -10,10 +10,10 @@ from typing import Self
 
 @dataclass(frozen=True, slots=True)
 class Process:
-    """A process id with what keeps it from being mistaken for a later one or another machine's.
+    """A process id that is unique across machines, reboots and reuse of the number.
 
-    place    boot and pid namespace: only there does the id mean anything
-    started  clock ticks after boot; 0 where the system does not tell
+    place    boot id and pid namespace, within which the number is valid
+    started  start time of the process, in clock ticks after boot; 0 if unknown
     """
 
     pid: int
@@ -22,7 +22,7 @@ class Process:
 
     @classmethod
     def current(cls) -> Self:
-        """The process that asks."""
+        """The calling process."""
         return cls(os.getpid(), _state(os.getpid())[1], _place())
 
     @classmethod
@@ -36,12 +36,12 @@ class Process:
 
     @property
     def is_near(self) -> bool:
-        """Whether it is, or was, where we can see it."""
+        """Whether it belongs to this boot and pid namespace, so that its state can be read."""
         return self.place == _place()
 
     @property
     def is_alive(self) -> bool:
-        """Whether it runs; a process that reuses the id started later and does not count."""
+        """Whether it runs; a process that reuses the number has another start time."""
         try:
             os.kill(self.pid, 0)
         except ProcessLookupError:

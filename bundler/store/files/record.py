@@ -13,13 +13,13 @@ _CHECK = 16  # hex digits of the line's sha256
 
 
 def encode(data: dict[str, Any]) -> bytes:
-    """The line for `data`: checksum, blank, canonical JSON."""
+    """The line for `data`: checksum, space, canonical JSON."""
     body = canonical.dumps(data)
     return _check(body) + b" " + body
 
 
 def decode(line: bytes) -> dict[str, Any]:
-    """Read what `encode` wrote; raises ValueError when it is anything else, down to one bit."""
+    """Read what `encode` wrote; raises ValueError if a single bit differs."""
     check, body = line[:_CHECK], line[_CHECK + 1 :]
     if line[_CHECK : _CHECK + 1] != b" " or _check(body) != check:
         message = "its checksum does not fit" if line else "it is empty"

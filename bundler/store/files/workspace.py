@@ -1,9 +1,8 @@
 """Workspace: a process's directory in the store: temporary files, and the blobs it needs.
 
-A workspace is a directory in `tmp/` whose name says which process made it. What the process is
-about to refer to stands in `held/`, one empty file a digest, made before the process looks
-whether the blob is there: that is what garbage collection asks for before it removes anything.
-Nothing here is synced, for no process survives a power cut.
+A workspace is a directory in `tmp/`, named after its process. Before a process looks for a blob
+that it needs, it creates an empty file with the digest in `held/`. Garbage collection removes no
+blob that a workspace holds. Nothing here is synced, because no process survives a power cut.
 """
 
 import os
@@ -25,7 +24,7 @@ TRASH = "trash"
 
 
 class Workspace:
-    """The workspace of the running process, made when needed, removed when it ends."""
+    """The workspace of this process, created when it is needed, removed when the process ends."""
 
     def __init__(self, directory: Path) -> None:
         self.parent = directory
@@ -36,7 +35,7 @@ class Workspace:
 
     @property
     def path(self) -> Path:
-        """Where it is; a fork gets its own."""
+        """Its path; a forked process gets a workspace of its own."""
         with self._lock:
             if self._path is None or self._pid != os.getpid():
                 self._path, self._pid = self._make(), os.getpid()
@@ -56,12 +55,12 @@ class Workspace:
         return path
 
     def new(self) -> Path:
-        """A path for a temporary file or directory; nothing is there yet."""
+        """An unused path for a temporary file or directory."""
         return self.path / secrets.token_hex(8)
 
     @contextmanager
     def directory(self) -> Iterator[Path]:
-        """A temporary directory, removed afterwards with all in it."""
+        """A temporary directory, removed when the block ends."""
         path = self.new()
         disk.make_directory(path)
         try:
@@ -71,7 +70,7 @@ class Workspace:
 
     @contextmanager
     def file(self, data: bytes, mode: int = disk.FILE_MODE) -> Iterator[Path]:
-        """A temporary file of `data`, synced, removed afterwards unless it was renamed."""
+        """A temporary file with `data`, synced; removed when the block ends, unless renamed."""
         path = self.new()
         try:
             disk.write(path, data, mode)
@@ -81,14 +80,14 @@ class Workspace:
                 disk.remove(path)
 
     def hold(self, digest: str) -> None:
-        """Keep the blob from garbage collection, whether or not it is there yet."""
+        """Protect a blob from garbage collection, whether or not it exists yet."""
         path = self.path / HELD / digest.removeprefix("sha256:")
         with self._lock:
             os.close(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_CLOEXEC, 0o600))
             self._held[digest] += 1
 
     def release(self, digests: Iterable[str]) -> None:
-        """Take back one hold of each; the blob is referred to by now, or no longer needed."""
+        """Undo one `hold` of each blob, which is referred to by now, or not needed any more."""
         with self._lock:
             for digest in digests:
                 self._held[digest] -= 1
@@ -111,7 +110,7 @@ class Workspace:
 
 
 def all_held(directory: Path) -> set[str]:
-    """Every digest held by any workspace whose process may be alive."""
+    """The digests held by all workspaces whose process may be alive."""
     held: set[str] = set()
     for path in workspaces(directory):
         if not is_abandoned(path):
@@ -121,14 +120,14 @@ def all_held(directory: Path) -> set[str]:
 
 
 def abandoned(directory: Path) -> list[Path]:
-    """Workspaces whose process is gone."""
+    """The workspaces whose process has ended."""
     return [path for path in workspaces(directory) if is_abandoned(path)]
 
 
 def is_abandoned(path: Path, name: str | None = None) -> bool:
-    """Whether the process that made it is gone, or is out of sight and quiet for long.
+    """Whether its process has ended, or is of another machine and inactive for `GRACE` seconds.
 
-    `name` is what says which process, where that is not the name of the path.
+    `name` has the process, if it is not the name of `path`.
     """
     with suppress(ValueError):
         process = Process.parse((name or path.name).rpartition(".")[0])
@@ -140,7 +139,7 @@ def is_abandoned(path: Path, name: str | None = None) -> bool:
 
 
 def workspaces(directory: Path) -> list[Path]:
-    """Those of all processes."""
+    """The workspaces of all processes."""
     with suppress(FileNotFoundError):
         return [Path(entry.path) for entry in os.scandir(directory)]
     return []
