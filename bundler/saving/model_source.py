@@ -8,6 +8,7 @@ from types import FunctionType, ModuleType
 from typing import Any
 
 from ...runtime.errors import in_short
+from ...runtime.pickles.scanning import remembering
 from ..errors import InvalidSource
 from ..progress import Progress
 from .file_source import FileSource, find, of_file
@@ -124,7 +125,9 @@ def fetch(address: str, unpacked: Path, progress: Progress) -> FileSource:
     Raises:
         InvalidSource: when there is none, or one that is refused.
     """
-    return recognizing.of_fetched(remote.fetch(address, unpacked, progress))
+    fetched = remote.fetch(address, unpacked, progress)
+    with remembering():
+        return recognizing.of_fetched(fetched)
 
 
 def recognize(path: Path, unpacked: Callable[[], Path]) -> FileSource:
@@ -137,10 +140,11 @@ def recognize(path: Path, unpacked: Callable[[], Path]) -> FileSource:
     Raises:
         InvalidSource: when it is no model, or not what its suffix says.
     """
-    if path.is_dir():
-        return recognizing.of_directory(path)
-    if not path.is_file():
-        raise InvalidSource(f"There is no file `{path}`.", hint=beside(path))
-    if find(path) is None and unpacking.is_archive(path):
-        return recognizing.of_archive(unpacking.unpack(path, unpacked()))
-    return of_file(path)
+    with remembering():
+        if path.is_dir():
+            return recognizing.of_directory(path)
+        if not path.is_file():
+            raise InvalidSource(f"There is no file `{path}`.", hint=beside(path))
+        if find(path) is None and unpacking.is_archive(path):
+            return recognizing.of_archive(unpacking.unpack(path, unpacked()))
+        return of_file(path)

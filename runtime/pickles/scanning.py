@@ -10,6 +10,8 @@ import tarfile
 import zipfile
 import zlib
 from collections.abc import Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import IO
@@ -29,6 +31,7 @@ _BROKEN = (
     RuntimeError, ValueError, struct.error,
 )  # fmt: skip
 _NESTED = 2  # archives within archives that are opened
+_seen: ContextVar[dict[Path, "Scan"] | None] = ContextVar("scans", default=None)
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,8 +68,26 @@ def scan(source: Path | bytes) -> Scan:
     Nothing is imported, called or unpacked to disk. Work and memory are bounded; for a file beyond
     the bounds, or without a pickle, `complete` is False.
     """
-    with io.BytesIO(source) if isinstance(source, bytes) else source.open("rb") as file:
-        return _scan_file(file, _NESTED)
+    if isinstance(source, bytes):
+        return _scan_file(io.BytesIO(source), _NESTED)
+    seen = _seen.get()
+    if seen is not None and source in seen:
+        return seen[source]
+    with source.open("rb") as file:
+        found = _scan_file(file, _NESTED)
+    if seen is not None:
+        seen[source] = found
+    return found
+
+
+@contextmanager
+def remembering() -> Iterator[None]:
+    """Within it, a file is looked at once, however many adapters ask whether it is theirs."""
+    token = _seen.set({})
+    try:
+        yield
+    finally:
+        _seen.reset(token)
 
 
 def _scan_file(file: IO[bytes], nesting: int) -> Scan:

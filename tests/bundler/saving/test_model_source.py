@@ -1,5 +1,6 @@
 """SOURCE: what can be imported, and what is said when it cannot."""
 
+import pickle
 import sys
 from pathlib import Path
 
@@ -7,6 +8,7 @@ import pytest
 
 from modelbundle.bundler.errors import InvalidSource
 from modelbundle.bundler.saving import model_source
+from modelbundle.runtime.pickles import scanning
 
 
 @pytest.fixture
@@ -75,3 +77,20 @@ def test_a_file_that_is_not_there_is_named(here):
         with pytest.raises(InvalidSource) as caught:
             model_source.recognize(Path(typed), Path)
         assert hint in caught.value.hint
+
+
+def test_a_pickle_is_looked_at_once_however_many_adapters_ask(here, monkeypatch):
+    """A scan of a long pickle takes seconds, and eight adapters ask."""
+    looks = []
+    real = scanning._scan_file
+    monkeypatch.setattr(scanning, "_scan_file", lambda *given: looks.append(1) or real(*given))
+    path = here / "model.pkl"
+    path.write_bytes(pickle.dumps({"a": 1}))
+
+    found = model_source.recognize(path, lambda: here)
+
+    assert (found.framework.name, found.format) == ("generic", "pickle")
+    assert len(looks) == 1
+    path.write_bytes(b"no model")
+    with pytest.raises(InvalidSource):
+        model_source.recognize(path, lambda: here)
