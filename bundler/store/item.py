@@ -16,15 +16,15 @@ def default_version(digest: str) -> str:
 
 @dataclass(frozen=True, slots=True)
 class Item:
-    """What a listing shows of a model or a bundle; everything stands in its ref.
+    """What a listing shows of a model or a bundle; all of it is in the item's ref.
 
     digest     identity: sha256 of its model.json or bundle.json
     manifest   digest of the OCI manifest that names its files
     size       bytes of its files, model.json or bundle.json included
-    created    seconds since the epoch of the first save; told, never ordered by
-    sequence   the store's counter at the last save: the highest of a name is `latest`
-    damaged    what is wrong with the ref, None where nothing is
-    imported   whether it came from elsewhere, so that even a bundle's own runtime is not ours
+    created    time of the first save, in seconds since the epoch; for display only
+    sequence   the store's counter at the last save; the highest one of a name is `latest`
+    damaged    what is wrong with the ref; None if it is sound
+    imported   whether it came from another store; then its vendored runtime is untrusted, too
     """
 
     kind: Kind
@@ -48,18 +48,18 @@ class Item:
         return f"{self.name}:{self.version}"
 
     def __str__(self) -> str:
-        """As a person names it."""
+        """The tag."""
         return self.tag
 
 
 @dataclass(frozen=True, slots=True)
 class Blob:
-    """Bytes in the store: their digest and how many they are."""
+    """A blob: its digest, and its size in bytes."""
 
     digest: str
     size: int
 
     @classmethod
     def of_bytes(cls, data: bytes) -> Self:
-        """What these bytes are called in the store."""
+        """The blob of these bytes."""
         return cls(digests.of_bytes(data), len(data))

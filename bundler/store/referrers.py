@@ -1,9 +1,10 @@
 """Referrers: documents about an item, such as signatures, stored beside it.
 
-Each is an OCI manifest whose `subject` is the item's manifest, so a registry can keep it too. A
-line in `referrers/<hex of the item's digest>/` makes it known, and says what the manifest says,
-after which it is called: so a damaged line is read from that. It stays when the item is deleted,
-for the same item may come again; a collection removes it a day later.
+Each is an OCI manifest whose `subject` is the item's manifest, so a registry can keep it too. It is
+listed by a record in `referrers/<hex of the item's digest>/`, which is named after the manifest and
+repeats its content, so a damaged record is restored from the manifest. A referrer stays when its
+item is deleted, because the same item may be saved again; garbage collection removes it a day
+later.
 """
 
 import json
@@ -35,11 +36,11 @@ _TYPE_OF_EMPTY = "application/vnd.oci.empty.v1+json"
 
 @dataclass(frozen=True, slots=True)
 class Referrer:
-    """One of them.
+    """A document about an item.
 
     manifest  the digest of its OCI manifest
     kind      its artifact type, a media type
-    content   the one blob that it brings
+    content   its blob
     """
 
     manifest: str
@@ -48,12 +49,12 @@ class Referrer:
 
     @property
     def blobs(self) -> tuple[str, str, str]:
-        """The digests of everything that makes it up."""
+        """The digests of all its blobs."""
         return self.manifest, self.content.digest, Blob.of_bytes(EMPTY).digest
 
 
 class Referrers:
-    """`referrers/`; reading takes no lock and writes nothing."""
+    """The folder `referrers/`; reading takes no lock and writes nothing."""
 
     def __init__(self, directory: Path, blobs: Blobs, workspace: Workspace, layout: Layout) -> None:
         self._directory = directory
@@ -63,7 +64,7 @@ class Referrers:
 
     @disk.told("write to the store")
     def attach(self, item: Item, kind: str, data: bytes) -> Referrer:
-        """Keep `data` beside an item; the same data is kept once."""
+        """Store `data` as a referrer of an item; the same data is stored once."""
         self._layout.prepare()
         content, empty = self._blobs.keep_bytes(data), self._blobs.keep_bytes(EMPTY)
         manifest = self._blobs.keep_bytes(_manifest(item, kind, content, empty))
@@ -76,28 +77,28 @@ class Referrers:
 
     @disk.told("read the store")
     def of(self, item: Item, kind: str | None = None) -> list[Referrer]:
-        """What refers to an item, or what of this kind does, in an order that never changes."""
+        """The referrers of an item, or those of one kind, in a stable order."""
         folder = self._folder(item.digest)
         found = list(self._read(folder))
         return [one for one in found if kind in {None, one.kind}]
 
     def traveling(self, item: Item) -> list[Referrer]:
-        """Those that go along with an item."""
+        """The referrers that are exported and pushed together with an item."""
         found = [one for one in self.of(item) if one.kind in TRAVELING]
         return [one for one in found if one.content.size <= LARGEST][:MOST]
 
     @disk.told("read the store")
     def manifest(self, referrer: Referrer) -> bytes:
-        """The bytes of its OCI manifest; raises Damaged when they are others, or gone."""
+        """The bytes of its OCI manifest; raises Damaged if they are missing or differ."""
         return self._blobs.read(referrer.manifest)
 
     @disk.told("read the store")
     def read(self, referrer: Referrer) -> bytes:
-        """The bytes that it brings, checked; raises Damaged when they are others, or gone."""
+        """The bytes of its content; raises Damaged if they are missing or differ."""
         return self._blobs.read(referrer.content.digest)
 
     def live(self) -> set[str]:
-        """The digests of all that anything here needs."""
+        """The digests of the blobs of all referrers."""
         return {
             digest
             for folder in self._folders()
@@ -106,7 +107,7 @@ class Referrers:
         }
 
     def forget(self, is_there: Callable[[str], bool]) -> None:
-        """Let go of what has referred, for a day at least, to items that are not there."""
+        """Remove referrers of items that have been missing for at least a day."""
         for folder in self._folders():
             with suppress(OSError):
                 if disk.age(folder) > GRACE and not is_there(f"sha256:{folder.name}"):
@@ -115,7 +116,7 @@ class Referrers:
                     folder.rmdir()
 
     def damaged(self) -> Iterator[tuple[Path, str]]:
-        """Lines that are not as they were written, and those of lost blobs; with the reason."""
+        """Records that are damaged, or whose blobs are missing; with the reason."""
         for folder in self._folders():
             for path in self._paths(folder):
                 try:
@@ -130,7 +131,7 @@ class Referrers:
                         yield path, f"expected {digest}, got nothing: the file is missing"
 
     def mend(self) -> None:
-        """Write damaged lines anew, from what the manifest says that they name."""
+        """Rewrite damaged records from the manifests that they are named after."""
         for path, _ in self.damaged():
             with suppress(OSError, ValueError, Damaged):
                 self._write(path.parent, self._of_manifest(path))
@@ -165,7 +166,7 @@ class Referrers:
             return []
 
     def _read(self, folder: Path) -> Iterator[Referrer]:
-        """Those in a folder; what is no line, and names no manifest, is passed over."""
+        """The referrers in a folder; other files are ignored."""
         for path in self._paths(folder):
             with suppress(OSError, ValueError, Damaged):
                 yield self._line(path)
@@ -179,7 +180,7 @@ class Referrers:
             return self._of_manifest(path)
 
     def _of_manifest(self, path: Path) -> Referrer:
-        """What a line says, as the manifest has it that the line is called after."""
+        """The content of a damaged record, from the manifest that it is named after."""
         digest = f"sha256:{path.name}"
         if not digests.is_digest(digest):
             raise ValueError("it is called after no manifest")
@@ -198,7 +199,7 @@ def _parse(path: Path, line: Mapping[str, Any]) -> Referrer:
 
 
 def _manifest(item: Item, kind: str, content: Blob, empty: Blob) -> bytes:
-    """An image manifest as OCI 1.1 wants it of an artifact that refers to another."""
+    """The manifest of an artifact with a subject, as OCI 1.1 defines it."""
     subject = {"mediaType": oci.MANIFEST, "digest": item.manifest, "size": item.manifest_size}
     return canonical.dumps(
         {
@@ -213,10 +214,10 @@ def _manifest(item: Item, kind: str, content: Blob, empty: Blob) -> bytes:
 
 
 def read_manifest(data: bytes) -> tuple[str, str, Blob]:
-    """Kind, subject's digest and content of a referrer's manifest, as a registry gives it.
+    """Kind, digest of the subject and content of a referrer's manifest from a registry.
 
     Raises:
-        ValueError: when it is none with one blob.
+        ValueError: when it is not the manifest of a referrer with one blob.
     """
     try:
         document: dict[str, Any] = json.loads(data)

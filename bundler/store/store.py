@@ -1,8 +1,8 @@
 """Store: everything that was saved and built, content-addressed, under `$BUNDLE_HOME`.
 
-The order of a commit makes it safe, not a lock: every blob is written aside, synced and renamed,
-the directory is synced, and the ref comes last. Before it there is nothing to see; after it the
-item is durable, listed and `latest`.
+A commit needs no lock, because of its order: every blob is written to a temporary file, synced and
+renamed, the directory is synced, and the ref is written last. Before that nothing is visible, after
+it the item is durable, listed and `latest`.
 """
 
 import os
@@ -96,16 +96,16 @@ class Store:
         move: bool = False,
         progress: Progress = NullProgress(),  # noqa: B008
     ) -> Blob:
-        """Take in a file's bytes, hashed once; with `move` the file is given away.
+        """Add a file's bytes as a blob, hashed once; with `move` the file may be renamed away.
 
-        Until it is committed, the blob is kept for as long as this process lives.
+        Until it is committed, the blob is kept as long as this process lives.
         """
         self._layout.prepare()
         return self._ingest.take(path, move=move, progress=progress)
 
     @contextmanager
     def batch(self) -> Iterator[Batch]:
-        """Files taken in together: they are in the store, and durable, when the block ends."""
+        """A batch of files, which are in the store, and durable, when the block ends."""
         with self.staging() as directory:
             batch = Batch(self._ingest, self._blobs, self._workspace, directory)
             with batch.ending():
@@ -113,7 +113,7 @@ class Store:
 
     @disk.told("write to the store")
     def has(self, digest: str, size: int) -> bool:
-        """Whether these bytes are here; if so, they stay for as long as this process lives."""
+        """Whether the blob exists; if so, it is kept as long as this process lives."""
         self._layout.prepare()
         self._workspace.hold(digest)
         if self._blobs.has(digest, size):
@@ -123,18 +123,18 @@ class Store:
 
     @disk.told("take the file into the store")
     def adopt(self, path: Path, digest: str) -> Blob:
-        """Take in a file of a staging directory whose digest was computed as it was written."""
+        """Add a file of a staging directory, whose digest was computed while it was written."""
         return self._blobs.keep(path, digest)
 
     @disk.told("write to the store")
     def ingest_bytes(self, data: bytes) -> Blob:
-        """Take in bytes."""
+        """Add bytes as a blob."""
         self._layout.prepare()
         return self._blobs.keep_bytes(data)
 
     @contextmanager
     def delivery(self) -> Iterator[Delivery]:
-        """An item that arrives from elsewhere; what was not committed is gone afterwards."""
+        """A delivery of an item from elsewhere; without a commit, its files are removed."""
         with self.staging() as directory, Barrier(directory) as barrier:
             delivery = Delivery(
                 self._blobs, self._refs, self._workspace, directory, self.commit, barrier
@@ -158,18 +158,18 @@ class Store:
         executes_code: bool = False,
         imported: bool = False,
     ) -> Item:
-        """Make an item of blobs that were taken in: listed, durable, and `latest` of its name.
+        """Make an item of added blobs: listed, durable, and `latest` of its name.
 
         Args:
             kind: model or bundle.
             name: its name.
             config: the bytes of model.json or bundle.json; their digest is its identity.
             files: every other file.
-            version: default is the start of the digest, so identical content has one tag.
-            aliases: further names that move to it.
-            framework: what listings show.
-            executes_code: what listings show.
-            imported: whether it came from elsewhere.
+            version: by default the start of the digest, so identical content has one tag.
+            aliases: aliases that are moved to it.
+            framework: for listings.
+            executes_code: for listings.
+            imported: whether it came from another store.
 
         Raises:
             Refused: when the version exists with other content.
@@ -206,7 +206,7 @@ class Store:
 
     @disk.told("move the alias")
     def alias(self, item: Item, alias: str) -> None:
-        """Let `name@alias` mean this item from now on, whatever it meant before."""
+        """Set `name@alias` to this item."""
         check_version(alias, "alias")
         self._layout.prepare()
         self._names.alias(item, alias)
@@ -214,7 +214,7 @@ class Store:
 
     @disk.told("remove the alias")
     def unalias(self, kind: Kind, name: str, alias: str) -> None:
-        """Take an alias away; the item stays."""
+        """Remove an alias; the item stays."""
         self._layout.check()
         self._names.unalias(kind, name, alias)
         self._index.changed()
@@ -230,16 +230,16 @@ class Store:
 
     @contextmanager
     def hold(self, item: Item) -> Iterator[None]:
-        """Keep an item's files from garbage collection while it is used, even if deleted.
+        """Protect an item's files from garbage collection, even if the item is deleted.
 
-        What holds them is this process: where it is killed, they are let go.
+        This process holds them; the protection ends with it.
         """
         with self.holding([item.manifest, *(entry.digest for entry in self._entries(item))]):
             yield
 
     @contextmanager
     def holding(self, digests: Iterable[str]) -> Iterator[None]:
-        """Keep blobs, or what a cache names by digest, if anything can be written here."""
+        """Protect blobs or cache entries by digest; without effect in a read-only store."""
         with ExitStack() as stack:
             with disk.unless_closed():
                 stack.enter_context(self._workspace.holding(digests))
@@ -250,7 +250,7 @@ class Store:
         """Remove what no ref and no running process needs.
 
         Raises:
-            Damaged: when a damaged ref or manifest hides what it needs; nothing is removed then.
+            Damaged: when a ref or manifest cannot be read; nothing is removed then.
         """
         self._layout.check()
         return self._collector().collect(dry_run=dry_run)
@@ -262,7 +262,7 @@ class Store:
         *,
         progress: Progress = NullProgress(),  # noqa: B008
     ) -> list[Damage]:
-        """Read every byte of these items, or of the whole store; what differs is returned."""
+        """Read every byte of these items, or of the whole store; returns what differs."""
         self._layout.check()
         stored = (self._refs, self._blobs, self._trees, self.referrers)
         return Verification(self.root, *stored).run(items, progress)
@@ -274,7 +274,7 @@ class Store:
         copies: Sequence[Copies] = (),
         progress: Progress = NullProgress(),  # noqa: B008
     ) -> Repaired:
-        """Mend what `verify` finds, from the store's trees and other copies."""
+        """Repair what `verify` finds, from the store's trees and other copies."""
         chosen = None if items is None else list(items)
         found = self.verify(chosen, progress=progress)
         if found:
@@ -289,7 +289,7 @@ class Store:
 
     @disk.told("measure the store")
     def usage(self) -> Usage:
-        """Where the bytes are."""
+        """The disk usage."""
         self._layout.check()
         return Usage.of(self.root, self._refs, self._blobs, self._reclaimable())
 
@@ -300,7 +300,7 @@ class Store:
             return 0  # as long as nobody knows, `gc` frees nothing either
 
     def settle(self) -> None:
-        """Bring `index.json` up to date now, in the middle of a long loop of saves."""
+        """Write `index.json` now, within a long loop of saves."""
         self._index.settle()
 
     def _collector(self) -> Collector:
@@ -311,7 +311,7 @@ class Store:
 
     @disk.told("read the store")
     def items(self, kind: Kind) -> list[Item]:
-        """Every model or bundle, by name, then in the order of saving; damaged ones say so."""
+        """All models or bundles, by name and order of saving; damaged ones are marked."""
         self._layout.check()
         return self._refs.items(kind)
 
@@ -321,7 +321,7 @@ class Store:
 
         Raises:
             NotFound: with the nearest tag.
-            Damaged: when its ref cannot be read, unless `damaged` ones are asked for, to delete.
+            Damaged: when its ref cannot be read, unless `damaged` ones are wanted, for deletion.
         """
         self._layout.check()
         item = lookup.find(self._refs, text, kind)
@@ -339,17 +339,17 @@ class Store:
 
     @disk.told("read the store")
     def manifest(self, item: Item) -> bytes:
-        """The bytes of its OCI manifest, as a registry keeps them."""
+        """The bytes of its OCI manifest, the same as in a registry."""
         return self._blobs.read(item.manifest)
 
     @disk.told("read the store")
     def files(self, item: Item) -> tuple[FileEntry, ...]:
-        """Every file of an item beside its model.json or bundle.json."""
+        """All files of an item except its model.json or bundle.json."""
         return oci.read_manifest(self._blobs.read(item.manifest))[1]
 
     @disk.told("read the store")
     def blob(self, digest: str) -> Path:
-        """The path of stored bytes; raises Damaged when the store has lost them."""
+        """The path of a blob; raises Damaged if it is missing."""
         return self._blobs.find(digest)
 
     # Placing
@@ -358,8 +358,8 @@ class Store:
     def directory(self, item: Item) -> Path:
         """The item as a directory of read-only links, model.json or bundle.json included.
 
-        No collection takes it away while this process lives. Where the store cannot be written,
-        the directory is a temporary one of this process.
+        Garbage collection spares it while this process lives. If the store is read-only, the
+        directory is a temporary one of this process.
         """
         self._layout.check()
         entries = self._entries(item)
@@ -374,7 +374,7 @@ class Store:
 
     @contextmanager
     def laying_out(self, files: Sequence[FileEntry]) -> Iterator[Path]:
-        """Files as a directory of links that lasts as long as the block."""
+        """A directory of links to these files, removed when the block ends."""
         with disk.told("lay out its files"):
             path = self._trees.lay_out(files)
         try:

@@ -16,16 +16,16 @@ BUILT_HERE = "built here from trusted models"
 
 @dataclass(frozen=True, slots=True)
 class Granted:
-    """A digest that may run code here, and who or what decided so; None if unknown."""
+    """A trusted digest, and who or what decided so; None if unknown."""
 
     digest: str
     reason: str | None
 
 
 class Trust:
-    """`trust/<64 hex>`: an empty name would do; the record inside says why.
+    """The folder `trust/`: a file `<64 hex>` for each trusted digest, with the reason.
 
-    `BUNDLE_TRUST` in the environment, digests between commas, trusts more for one process.
+    `BUNDLE_TRUST` in the environment has further digests, separated by commas, for one process.
     """
 
     def __init__(self, directory: Path, layout: Layout, workspace: Workspace) -> None:
@@ -34,12 +34,12 @@ class Trust:
         self._workspace = workspace
 
     def is_trusted(self, digest: str) -> bool:
-        """Whether somebody on this machine vouched for the model or bundle of this digest."""
+        """Whether the model or bundle with this digest is trusted on this machine."""
         return _hex(digest) in _named_in_environment() or self._path(digest).exists()
 
     @disk.told("trust it")
     def grant(self, digest: str, reason: str) -> None:
-        """Trust a digest from now on; `reason` says who or what decided so."""
+        """Trust a digest; `reason` is who or what decided so."""
         self._layout.prepare()
         path = self._path(digest)
         data = record.encode({"digest": digest, "reason": reason})
@@ -50,13 +50,13 @@ class Trust:
 
     @disk.told("withdraw the trust")
     def revoke(self, digest: str) -> None:
-        """Trust it no longer."""
+        """Stop trusting a digest."""
         if disk.remove(self._path(digest)):
             disk.sync_directory(self._directory)
 
     @disk.told("read what is trusted")
     def granted(self) -> list[Granted]:
-        """Every digest that was granted here, sorted; not those of `BUNDLE_TRUST`."""
+        """All digests trusted on this machine, sorted, without those of `BUNDLE_TRUST`."""
         names = sorted(path.name for path in self._directory.glob("*"))
         digests = [f"sha256:{name}" for name in names]
         return [Granted(one, self._reason(one)) for one in digests if is_digest(one)]
@@ -68,7 +68,7 @@ class Trust:
             return None
 
     def mend(self) -> None:
-        """Write damaged records again. Their names are the digests, and these were granted."""
+        """Rewrite damaged records, whose file names are the trusted digests."""
         for path in sorted(self._directory.glob("*")):
             try:
                 record.load(path)

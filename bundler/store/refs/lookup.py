@@ -44,7 +44,7 @@ def _is_version(item: Item, version: str) -> bool:
 
 
 def _other(refs: Refs, tag: Tag) -> Kind | None:
-    """The other kind, where it has that name."""
+    """The other kind, if it has an item of that name."""
     others = (kind for kind in KINDS if tag.kind not in {kind, None})
     return next((kind for kind in others if refs.of_name(kind, tag.name or "")), None)
 

@@ -19,7 +19,7 @@ class Names:
     counter: Counter
 
     def publish(self, item: Item, aliases: Sequence[str]) -> Item:
-        """List an item, as the latest of its name, under its aliases, too.
+        """List an item as the latest of its name, with its aliases.
 
         Raises:
             Refused: when the version exists with other content.
@@ -30,7 +30,7 @@ class Names:
         return item
 
     def moved(self) -> None:
-        """An item was published, whether or not the counter can be written just now."""
+        """Advance the counter after an item was published; not writable is no error."""
         with suppress(OSError):
             self.counter.move()
 
@@ -43,11 +43,11 @@ class Names:
             self.counter.next()
 
     def unalias(self, kind: Kind, name: str, alias: str) -> None:
-        """Take an alias away.
+        """Remove an alias.
 
         Raises:
             Refused: for `latest`.
-            NotFound: when nothing has it.
+            NotFound: when there is no such alias.
         """
         if alias == LATEST:
             raise Refused(
@@ -59,7 +59,7 @@ class Names:
         self.counter.next()
 
     def delete(self, item: Item) -> None:
-        """Take an item and its aliases off the list, on a full disk too."""
+        """Remove an item and its aliases from the list, even if the disk is full."""
         self.refs.delete(item)
         with suppress(OSError):
             self.counter.next()

@@ -1,9 +1,9 @@
 """Refs: the tags and aliases of the store, one small file each; writing one is the commit.
 
-`refs/{models,bundles}/<name>/<version>` describes an item, `…/@<alias>` names a version. File
-names are in lower case and the record inside has the tag as written, so that no two tags differ
-by case alone. `latest` is no file: it is the version with the highest sequence, and therefore
-moves in the same instant as the item is committed.
+`refs/{models,bundles}/<name>/<version>` describes an item, `…/@<alias>` names a version. File names
+are lower case, and the record inside has the tag as written, so no two tags can differ only by
+case. There is no file for `latest`: it is the version with the highest sequence, so it moves at the
+moment when an item is committed.
 """
 
 import errno
@@ -47,7 +47,7 @@ class Refs:
         return [item for name in names for item in self._listed(kind, name)]
 
     def _listed(self, kind: Kind, name: str) -> list[Item]:
-        """Those of a name; one that stands for them all where nobody can say which they are."""
+        """The items of a name; a single damaged item if its folder cannot be listed."""
         try:
             return self.of_name(kind, name)
         except OSError as error:
@@ -58,7 +58,7 @@ class Refs:
     def of_name(self, kind: Kind, name: str) -> list[Item]:
         """Every item of a name, in the order of saving, with its aliases.
 
-        Aliases are read before versions are listed: what an alias names was there before it.
+        Aliases are read before versions are listed, because a version exists before its aliases.
         """
         directory = f"{self._kind(kind)}/{name}"
         try:
@@ -112,11 +112,11 @@ class Refs:
         return replace(item, aliases=(LATEST, *sorted(named)))
 
     def has(self, item: Item) -> bool:
-        """Whether the item is still there, or may be."""
+        """Whether the item has a ref; True if the refs of its name cannot be listed."""
         return item.version == UNKNOWN or self._path(item.kind, item.name, item.version).exists()
 
     def is_there(self, name: str) -> bool:
-        """Whether what `index.json` calls so has a ref, or may have; it need not be readable."""
+        """Whether this entry of `index.json` has a ref, readable or not; True if unknown."""
         kind, _, tag = name.partition("/")
         entry = tag.replace("@", "/@").replace(":", "/").lower()
         try:
@@ -125,14 +125,14 @@ class Refs:
             return True
 
     def restore(self, item: Item) -> None:
-        """Write an item's ref anew in place of one that cannot be read."""
+        """Rewrite a ref that cannot be read."""
         path = self._path(item.kind, item.name, item.version)
         with self._workspace.file(_encode(item)) as temporary:
             temporary.replace(path)
         disk.sync_directory(path.parent)
 
     def alias(self, item: Item, alias: str) -> None:
-        """Let an alias name this item from now on."""
+        """Set an alias to this item."""
         data = {
             "kind": item.kind, "name": item.name, "alias": alias, "version": item.version,
         }  # fmt: skip
@@ -142,7 +142,7 @@ class Refs:
         disk.sync_directory(path.parent)
 
     def unalias(self, kind: Kind, name: str, alias: str) -> bool:
-        """Remove an alias; whether it was there."""
+        """Remove an alias; whether it existed."""
         path = self._path(kind, name, "@" + alias)
         removed = disk.remove(path)
         if removed:
@@ -150,7 +150,7 @@ class Refs:
         return removed
 
     def delete(self, item: Item) -> None:
-        """Remove an item's ref, then the aliases that named it, then its name when it was all."""
+        """Remove an item's ref, then its aliases, then the folder of its name if that is empty."""
         path = self._path(item.kind, item.name, item.version)
         disk.remove(path)
         for alias in item.aliases:
@@ -172,11 +172,11 @@ class Refs:
         return found
 
     def highest(self) -> int:
-        """The highest sequence that any item has."""
+        """The highest sequence of all items."""
         return max((item.sequence for kind in KINDS for item in self.items(kind)), default=0)
 
     def _create(self, temporary: Path, path: Path) -> bool:
-        """Give a ref its name unless something has it; the one place where two saves meet."""
+        """Create a ref unless it exists; here concurrent saves of one tag are decided."""
         while True:
             made = disk.make_directory(path.parent)
             try:
@@ -195,7 +195,7 @@ class Refs:
             return True
 
     def _renew(self, temporary: Path, path: Path, existing: Item, item: Item) -> Item:
-        """Saved again: the item stays as it is and becomes the latest."""
+        """Make an item that is saved again the latest of its name; otherwise it is unchanged."""
         if existing.sequence > item.sequence:
             return existing  # and another process did so later than we
         renewed = replace(existing, sequence=item.sequence)
@@ -224,7 +224,7 @@ class Refs:
 
 
 def check_names(name: str, version: str | None, aliases: Sequence[str]) -> None:
-    """Refuse what an item cannot be called; raises InvalidTag with the rule."""
+    """Check name, version and aliases of an item; raises InvalidTag with the rule."""
     check_name(name)
     if version == LATEST:
         raise InvalidTag("`latest` is an alias, not a version.", hint="Leave the version out.")
@@ -251,7 +251,7 @@ def _decode(kind: Kind, name: str, data: dict[str, Any]) -> Item:
 
 
 def _read_item(kind: Kind, name: str, entry: str, path: str) -> Item | None:
-    """The item of a ref, told as damaged if need be; None when it was deleted meanwhile."""
+    """The item of a ref, marked as damaged if it cannot be read; None if it was just deleted."""
     try:
         item = _decode(kind, name, record.load(path))
         if item.version.lower() == entry:
@@ -289,11 +289,11 @@ def _with_aliases(items: list[Item], aliases: dict[str, list[str]]) -> list[Item
 
 
 def check_same(existing: Item, item: Item) -> None:
-    """Compare what has a tag with what shall have it.
+    """Compare the item that has a tag with the one that is to get it.
 
     Raises:
-        InvalidTag: when their tags differ by case alone.
-        Refused: when they are different things.
+        InvalidTag: when their tags differ only by case.
+        Refused: when their digests differ.
     """
     if existing.version != item.version:
         raise InvalidTag(

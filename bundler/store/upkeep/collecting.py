@@ -1,8 +1,8 @@
 """Garbage collection: removes what no ref and no running process needs, without stopping anyone.
 
-A blob is moved to the trash, then everybody is asked again, then it is removed or put back. A
-writer declares what it needs before it looks whether it is there. So either we see the
-declaration and put the blob back, or the writer sees that it is gone and writes its own.
+A blob is moved to the trash, then refs and processes are read again, then it is removed or put
+back. A writer declares what it needs before it looks for it. So either the collection sees the
+declaration and puts the blob back, or the writer finds no blob and writes its own.
 """
 
 import os
@@ -39,7 +39,7 @@ class Collector:
     memo: Path
 
     def collect(self, *, dry_run: bool) -> Reclaimed:
-        """Remove garbage; with `dry_run` only say how much there is."""
+        """Remove garbage; with `dry_run` only report how much there is."""
         leftovers = workspace.abandoned(self.reach.tmp)
         if not dry_run:
             for path in leftovers:
@@ -80,7 +80,7 @@ class Collector:
         return removed
 
     def _sweep_some(self, own: Trash, doomed: list[Path]) -> tuple[list[Path], list[Path]]:
-        """What was removed, and what is left to do when the trash can be no larger."""
+        """Remove as much as fits into the trash; returns that, and what is left to do."""
         taken: list[Path] = []
         needed = taken  # all of it, until everybody has answered
         try:
@@ -97,7 +97,7 @@ class Collector:
         return [path for path in taken if path not in back], left
 
     def _fill(self, own: Trash, doomed: list[Path], taken: list[Path]) -> list[Path]:
-        """Take in hand what there is room for; what is left."""
+        """Move candidates to the trash as far as there is room; returns the rest."""
         for number, path in enumerate(doomed):
             try:
                 if self._take(own, path):
@@ -115,7 +115,7 @@ class Collector:
         return own.take(path, tree=tree)
 
     def _resume(self, own: Trash) -> None:
-        """Give back what an earlier collection of this process could not."""
+        """Put back what an earlier collection of this process has left in the trash."""
         for path in trash.loose(self.reach.tmp):
             self._clear(path)
         if not own.owner:
@@ -125,12 +125,12 @@ class Collector:
         return path.parent == self.trees.directory
 
     def _clear(self, leftover: Path) -> None:
-        """Remove what a dead process left; blobs that a collection had in its trash go back."""
+        """Remove the workspace of a dead process; blobs in its trash are put back."""
         trash.empty(leftover, self.reach.blobs)
         shutil.rmtree(leftover, ignore_errors=True)
 
     def _forget(self) -> None:
-        """Drop memos of blobs that are gone."""
+        """Drop memos of removed blobs."""
         with suppress(FileNotFoundError):
             for path in list(self.memo.iterdir()):
                 with suppress(OSError):

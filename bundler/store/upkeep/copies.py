@@ -16,20 +16,20 @@ Offer = Callable[[Blob, Read], None]
 
 
 class Copies(Protocol):
-    """A place to look in. Nothing that it says is believed: the bytes are hashed."""
+    """A place with copies. It is not trusted: the bytes are hashed."""
 
     def offer(self, wanted: Mapping[str, int | None], offer: Offer) -> None:
-        """Hand over what may be one of these digests; their sizes are told where known."""
+        """Call `offer` with possible copies of these digests, given with their sizes if known."""
 
 
 @dataclass(frozen=True, slots=True)
 class FolderCopies:
-    """Regular files below a directory, whatever they are called: trees, or an unpacked bundle."""
+    """The regular files below a directory, with any names: trees, or an unpacked bundle."""
 
     directory: Path
 
     def offer(self, wanted: Mapping[str, int | None], offer: Offer) -> None:
-        """Hash every file that has the size of one that is wanted."""
+        """Offer every file that has the size of a wanted blob."""
         sizes = set(wanted.values())
         for parent, folders, names in os.walk(self.directory):
             folders.sort()

@@ -20,7 +20,7 @@ from . import trash
 
 @dataclass(frozen=True, slots=True)
 class Reach:
-    """Follows refs to manifests, manifests to files, and what refers to items."""
+    """Follows refs to manifests, manifests to files, and items to their referrers."""
 
     refs: Refs
     blobs: Blobs
@@ -30,10 +30,10 @@ class Reach:
     def live(self) -> set[str]:
         """Digests that a running process or a ref needs.
 
-        Processes are asked first: one that lets go of a blob has written the ref before.
+        Workspaces are read before refs, because a process writes the ref before it releases a blob.
 
         Raises:
-            Damaged: when a ref or manifest cannot be read, for then nobody knows what it needs.
+            Damaged: when a ref or manifest cannot be read, so its blobs are unknown.
         """
         live = workspace.all_held(self.tmp) | self.referrers.live()
         for kind in KINDS:
@@ -46,9 +46,9 @@ class Reach:
         return live
 
     def forget(self) -> None:
-        """Let go of what refers to items that were deleted long ago.
+        """Remove referrers of items that were deleted at least a day ago.
 
-        Of none as long as a damaged item does not say which it is.
+        None is removed while a damaged item has no known digest.
         """
         items = [item for kind in KINDS for item in self.refs.items(kind)]
         if not any(item.damaged for item in items):
@@ -66,7 +66,7 @@ class Reach:
         return {item.manifest, config.digest, *(entry.digest for entry in files)}
 
     def _manifest(self, digest: str) -> bytes:
-        """Its bytes, even while a collection has it in hand, which asks just that."""
+        """The bytes of a manifest, even if it is in the trash of a collection, perhaps our own."""
         for path in self._places(digest):
             with suppress(OSError):
                 data = path.read_bytes()

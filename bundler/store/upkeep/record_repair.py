@@ -21,11 +21,10 @@ from ..trust import Trust
 
 @dataclass(frozen=True, slots=True)
 class RecordRepair:
-    """Refs and aliases come from `index.json`, where that is sound.
+    """Restores refs and aliases from `index.json`, if that is sound, and from manifests.
 
-    What a ref says and the index does not follows from the manifest, but for the order. Whether
-    the item was made here is lost as well, so it counts as imported: its own code asks for trust
-    again, unless its digest has it.
+    The order of saving is lost, and whether the item was made here: so it counts as imported, and
+    its code needs trust again, unless its digest is trusted.
     """
 
     layout: Layout
@@ -35,7 +34,7 @@ class RecordRepair:
     counter: Counter
 
     def run(self) -> None:
-        """Mend what is known; done again when a manifest was found again."""
+        """Repair what can be repaired; called again when a manifest was restored."""
         self.layout.mend()
         self.trust.mend()
         try:
@@ -93,7 +92,7 @@ class RecordRepair:
 
 
 def _shown(kind: Kind, config: bytes) -> tuple[str | None, bool]:
-    """What listings show; the worst of both where the config cannot say."""
+    """Framework and `executes_code` for listings; None and True if the config cannot be read."""
     with suppress(BundleError, ValueError):
         if kind == "model":
             model = ModelManifest.from_json(json.loads(config))

@@ -27,7 +27,7 @@ from .verifying import Damage
 
 @dataclass(frozen=True, slots=True)
 class Repaired:
-    """What was damaged and is no longer, and what still is."""
+    """What was repaired, and what is still damaged."""
 
     mended: list[Damage]
     left: list[Damage]
@@ -44,7 +44,7 @@ _ROUNDS = 3  # a manifest, then the model.json that it names, then the files
 
 @dataclass(frozen=True, slots=True)
 class Repair:
-    """One repair, after a verification: its marks say which blobs and trees are damaged."""
+    """One repair, after a verification, whose marks say which blobs and trees are damaged."""
 
     refs: Refs
     blobs: Blobs
@@ -54,10 +54,10 @@ class Repair:
     def run(
         self, items: Sequence[Item] | None, copies: Sequence[Copies], delivery: Delivery
     ) -> list[Item] | None:
-        """Mend what can be mended, for these items or for all, and the records of the store.
+        """Repair these items, or all, and the records of the store.
 
         Returns:
-            The items as their refs say now; None for all.
+            The items, read again from their refs; None for all.
         """
         self.records.run()
         places = (FolderCopies(self.trees.directory), *copies)
@@ -75,7 +75,7 @@ class Repair:
         return None if items is None else self._now(items)
 
     def _now(self, items: Sequence[Item] | None) -> list[Item]:
-        """These items, or all, as their refs say at this moment."""
+        """These items, or all, read again from their refs."""
         now = [item for kind in KINDS for item in self.refs.items(kind)]
         wanted = None if items is None else {_place(item) for item in items}
         return [item for item in now if wanted is None or _place(item) in wanted]
@@ -93,7 +93,7 @@ class Repair:
         return self.blobs.marks.has(digest) or not self.blobs.path(digest).exists()
 
     def _compose_manifests(self, items: Iterable[Item]) -> None:
-        """A manifest follows from the model.json or bundle.json, so it needs no copy."""
+        """Rebuild damaged manifests from model.json or bundle.json, without a copy."""
         for item in items:
             if not self._is_bad(item.manifest) or self._is_bad(item.digest):
                 continue
@@ -105,7 +105,7 @@ class Repair:
                     self.blobs.keep_bytes(data)
 
     def _mend_tree(self, item: Item) -> None:
-        """Lay a damaged tree out again, when all that it is made of is sound."""
+        """Rebuild a damaged tree, if all its blobs are sound."""
         path, entries = self.trees.path(item.digest), self._entries(item)
         if not path.exists() or any(self._is_bad(entry.digest) for entry in entries):
             return
@@ -127,7 +127,7 @@ class _Taking:
     blobs: Blobs
 
     def take(self, blob: Blob, read: Read) -> None:
-        """Take one copy; where it is no copy, leave it."""
+        """Take a copy, unless its digest differs."""
         with suppress(Damaged):
             self.delivery.receive(blob, read)
             self.delivery.keep()

@@ -21,10 +21,10 @@ _TREE = "-tree"  # a tree has the name of a blob, its model.json
 
 @dataclass(frozen=True, slots=True)
 class Trash:
-    """A rename away from where things were, and a rename back.
+    """A folder of the workspace; blobs and trees are renamed into it, and back.
 
-    It is a folder of the workspace. Where the disk has no room for one, things lie in `tmp/`
-    itself, by a name that says whose they are: to rename a file takes no room.
+    If the disk is too full for a folder, they are renamed into `tmp/` itself, with the process in
+    their names, because a rename takes no space.
     """
 
     directory: Path
@@ -32,7 +32,7 @@ class Trash:
 
     @classmethod
     def open(cls, own: Workspace) -> Self:
-        """That of this process; raises OSError where it cannot be made for want of leave."""
+        """The trash of this process; raises OSError without the permission to create it."""
         try:
             directory = own.path / TRASH
             directory.mkdir(exist_ok=True)
@@ -43,7 +43,7 @@ class Trash:
         return cls(directory)
 
     def take(self, path: Path, *, tree: bool) -> bool:
-        """Take a blob or a tree in hand; False where another collection was faster."""
+        """Move a blob or a tree to the trash; False if another collection was faster."""
         try:
             path.rename(self._place(path, tree=tree))
         except FileNotFoundError:
@@ -51,7 +51,7 @@ class Trash:
         return True
 
     def put_back(self, path: Path, *, tree: bool) -> None:
-        """Bring it back to `path`, unless that is there again."""
+        """Move it back to `path`, unless that exists again."""
         try:
             self._place(path, tree=tree).rename(path)
         except OSError:
@@ -59,11 +59,11 @@ class Trash:
                 raise
 
     def discard(self, path: Path, *, tree: bool) -> None:
-        """Remove it for good, if it still is in hand."""
+        """Remove it for good, if it is still in the trash."""
         _remove(self._place(path, tree=tree))
 
     def close(self) -> None:
-        """Take the folder away, where it is one."""
+        """Remove the folder, if there is one."""
         if not self.owner:
             shutil.rmtree(self.directory)
 
@@ -72,9 +72,9 @@ class Trash:
 
 
 def empty(left: Path, blobs: Blobs) -> None:
-    """Give back what a collection had in hand that did not come to its end.
+    """Put back what a collection that did not finish had in its trash.
 
-    `left` is a workspace, or what lies beside them: blobs go back, and trees are made again.
+    `left` is a workspace, or a loose file in `tmp/`. Blobs are put back, trees can be rebuilt.
     """
     name = left.name.rpartition(".")[2]
     if _BLOB.fullmatch(name):
@@ -87,7 +87,7 @@ def empty(left: Path, blobs: Blobs) -> None:
 
 
 def loose(directory: Path) -> Iterator[Path]:
-    """What this process has in hand in `tmp/` itself."""
+    """What this process has put into `tmp/` itself."""
     for path in workspace.workspaces(directory):
         owner, _, name = path.name.rpartition(".")
         if owner == str(Process.current()) and _BLOB.fullmatch(name.removesuffix(_TREE)):
@@ -95,7 +95,7 @@ def loose(directory: Path) -> Iterator[Path]:
 
 
 def places(name: str, directory: Path) -> Iterator[Path]:
-    """Where the blob may lie that some collection has in hand."""
+    """The paths where a blob may be that is in the trash of a collection."""
     for path in workspace.workspaces(directory):
         yield path if path.name.endswith("." + name) else path / TRASH / name
 

@@ -64,7 +64,7 @@ def tree_size(directory: Path) -> int:
 
 
 def freed_size(path: Path) -> int:
-    """Bytes that removing a file or a tree gives back: those without a link from elsewhere."""
+    """Bytes that removing a file or a tree frees: those without a hard link from elsewhere."""
     if not path.is_dir():
         return _own_size(path)
     return sum(

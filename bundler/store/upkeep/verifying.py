@@ -28,11 +28,11 @@ _CACHES = {"__pycache__"}
 
 @dataclass(frozen=True, slots=True)
 class Damage:
-    """One thing that is not as it was written.
+    """One difference from what was written.
 
-    tag   `kind:name:version` of the item, or "store" where it belongs to none
-    path  the file inside the item, or below the store
-    what  what was expected and what was found
+    tag   `kind:name:version` of the item, or "store" if it belongs to none
+    path  the file, relative to the item or to the store
+    what  what was expected, and what was found
     """
 
     tag: str
@@ -42,7 +42,7 @@ class Damage:
 
 @dataclass(slots=True)
 class Verification:
-    """One pass over the store; writes nothing but the marks that let a new save mend a blob."""
+    """One pass over the store. It writes only marks, so that a new save repairs a damaged blob."""
 
     root: Path
     refs: Refs
@@ -70,7 +70,7 @@ class Verification:
         return self.damages
 
     def _open(self, item: Item) -> tuple[FileEntry, ...] | None:
-        """Note which blobs an item uses; None when it cannot be followed."""
+        """Note the blobs of an item; None if its manifest cannot be read."""
         if item.damaged:
             self._add(item, f"refs/{item.kind}s/{item.name}/{item.version}", item.damaged)
             return None
@@ -96,7 +96,7 @@ class Verification:
             self.sizes[digest] = self.blobs.path(digest).stat().st_size
 
     def _add_strays(self) -> None:
-        """Blobs that no ref names are checked too: a later save may meet them."""
+        """Add the blobs that no ref names, because a later save may reuse them."""
         with suppress(FileNotFoundError), os.scandir(self.blobs.directory) as entries:
             for entry in entries:
                 digest = "sha256:" + entry.name
