@@ -19,7 +19,7 @@ def models(tree: SourceTree, modules: Iterable[Module]) -> tuple[str, ...]:
     """
     names: dict[str, None] = {}
     for module in modules:
-        for call in _calls(module.tree, frozenset()):
+        for call in _calls(module.tree):
             if tree.name_of(call.func, module) not in _MODEL:
                 continue
             argument = call.args[0] if call.args else None
@@ -33,14 +33,16 @@ def models(tree: SourceTree, modules: Iterable[Module]) -> tuple[str, ...]:
     return tuple(names)
 
 
-def _calls(node: ast.AST, hidden: frozenset[str]) -> Iterator[ast.Call]:
+def _calls(tree: ast.AST) -> Iterator[ast.Call]:
     """Every call whose first name is not hidden by a parameter or a local variable."""
-    if isinstance(node, Function | ast.Lambda):
-        hidden = hidden | _locals(node)
-    if isinstance(node, ast.Call) and _root(node.func) not in hidden:
-        yield node
-    for child in ast.iter_child_nodes(node):
-        yield from _calls(child, hidden)
+    waiting: list[tuple[ast.AST, frozenset[str]]] = [(tree, frozenset())]
+    while waiting:  # a sum of a thousand terms is a thousand levels
+        node, hidden = waiting.pop()
+        if isinstance(node, Function | ast.Lambda):
+            hidden |= _locals(node)
+        if isinstance(node, ast.Call) and _root(node.func) not in hidden:
+            yield node
+        waiting += [(child, hidden) for child in ast.iter_child_nodes(node)][::-1]
 
 
 def _locals(node: Function | ast.Lambda) -> frozenset[str]:
@@ -75,15 +77,17 @@ def _is_folder(tree: SourceTree, name: str) -> bool:
     return any((root / name).is_dir() for root in tree.roots)
 
 
-def _needed(node: ast.AST, module: Module) -> Iterator[str]:
-    if isinstance(node, ast.Import):
-        yield from (alias.name.partition(".")[0] for alias in node.names)
-    elif isinstance(node, ast.ImportFrom):
-        if not node.level:
-            yield absolute(node, module.package).partition(".")[0]
-    else:
-        for child in _kept(node):
-            yield from _needed(child, module)
+def _needed(tree: ast.AST, module: Module) -> Iterator[str]:
+    waiting = [tree]
+    while waiting:
+        node = waiting.pop()
+        if isinstance(node, ast.Import):
+            yield from (alias.name.partition(".")[0] for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            if not node.level:
+                yield absolute(node, module.package).partition(".")[0]
+        else:
+            waiting += _kept(node)
 
 
 def _kept(node: ast.AST) -> Iterable[ast.AST]:

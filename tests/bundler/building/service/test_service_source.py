@@ -54,6 +54,11 @@ def test_routes_models_docs_and_imports_are_read_without_running_anything(tmp_pa
     assert (route.max_batch_size, route.latency_budget, route.batchable) == (8, 0.025, True)
 
 
+def test_a_sum_of_two_thousand_terms_is_python_like_any_other(tmp_path):
+    root = project(tmp_path, GOOD.replace("import helpers", "TEXT = " + " + ".join(["'a'"] * 2000)))
+    assert read_service(root, "service:Fraud").models == ("fraud_net", "other")
+
+
 @pytest.mark.parametrize(
     "imports",
     [
