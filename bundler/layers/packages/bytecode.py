@@ -117,7 +117,7 @@ class Compiler:
             return subprocess.Popen(
                 [str(self.python), "-S", "-s", "-B", "-W", "ignore", "-c", script],
                 cwd=work, stdin=listed, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE,
-                text=True, encoding="utf-8", env={"PYTHONHASHSEED": "0", "PYTHONUTF8": "1"},
+                text=True, encoding="utf-8", env=_variables(),
             )  # fmt: skip
 
     def members(self, sources: Sequence[Member], store: Store) -> list[Member]:
@@ -146,3 +146,10 @@ class Compiler:
         key = layer_cache.source_key(member.path, member.digest)
         folder = store.root / "layers" / layer_cache.BYTECODE / self.name
         return folder / key.removeprefix("sha256:")
+
+
+def _variables() -> dict[str, str]:
+    """Nothing that changes what is compiled; a shared interpreter's library is where this says."""
+    libraries = os.environ.get("LD_LIBRARY_PATH")
+    known = {"PYTHONHASHSEED": "0", "PYTHONUTF8": "1"}
+    return known | ({"LD_LIBRARY_PATH": libraries} if libraries else {})

@@ -26,3 +26,16 @@ def test_an_interpreter_that_fails_says_its_last_line(compiler, tmp_path):
     with pytest.raises(BuildError, match=r"cannot compile: ValueError: .*\.$") as caught:
         compiler.run([(tmp_path / "a\tb.py", "a", tmp_path / "a")], tmp_path)
     assert "Traceback" not in str(caught.value)
+
+
+def test_an_interpreter_finds_its_library_where_the_environment_says(tmp_path, monkeypatch):
+    """As the modules of a cluster say it, and `setup-python` in CI."""
+    python = tmp_path / "python"
+    wanted = '[ "$LD_LIBRARY_PATH" = /opt/libraries ] || exit 127'
+    python.write_text(f'#!/bin/sh\n{wanted}\nexec "{sys.executable}" "$@"\n')
+    python.chmod(0o755)
+    monkeypatch.setenv("LD_LIBRARY_PATH", "/opt/libraries")
+    (tmp_path / "one.py").write_text("x = 1\n")
+    jobs = [(tmp_path / "one.py", "one.py", tmp_path / "one.pyc")]
+    Compiler(python, "cpython-311", "3.11.7").run(jobs, tmp_path)
+    assert (tmp_path / "one.pyc").exists()
