@@ -6,6 +6,8 @@ from functools import cache, partial
 from pathlib import Path
 from typing import Any, Self
 
+import numpy as np
+
 from ..batching.execution.out_of_memory import is_out_of_memory
 from ..data.rows import table
 from ..data.samples import Samples
@@ -103,7 +105,7 @@ class LoadedModel:
         if method not in self.manifest.methods:
             known = ", ".join(f"`{name}`" for name in self.manifest.methods)
             raise InvalidModel(f"The model has no method `{method}`; it has {known}.")
-        batch = table.assemble(self.manifest.methods[method].inputs, batch)
+        batch = table.assemble(self.manifest.methods[method].inputs, _writable(batch))
         try:
             return self._counted(method, batch, self._answer(method, batch))
         except (RequestError, BundleError):
@@ -149,6 +151,15 @@ class LoadedModel:
         """In what rows of any JSON, on which it failed, differ from those of its sample."""
         path = self._sample_path(method) if isinstance(batch, list) else None
         return None if path is None else row_kinds.difference(batch, Samples.read(path).inputs)
+
+
+def _writable(batch: Any) -> Any:
+    """The batch as arrays that a model may change: what came as bytes is only a view of them."""
+    if isinstance(batch, np.ndarray):
+        return batch if batch.flags.writeable else batch.copy()
+    if isinstance(batch, dict):
+        return {name: _writable(part) for name, part in batch.items()}
+    return batch
 
 
 @cache

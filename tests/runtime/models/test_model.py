@@ -3,6 +3,7 @@
 import sys
 
 import numpy as np
+import pandas as pd
 import pytest
 
 import modelbundle
@@ -144,3 +145,24 @@ def test_a_model_that_answers_groups_may_answer_as_many_as_there_are():
     with pytest.warns(UserWarning, match="which row an answer is for"):
         model = loaded(groups, np.array([[3.0], [1.0], [1.0]]))
     assert model.call("predict", np.array([[3.0], [3.0]])).tolist() == [3.0]
+
+
+def test_a_model_that_changes_its_rows_does_so_whatever_they_came_as():
+    """What is read of npy, or as raw tensors, is a view of bytes: alone in a batch it was a 500."""
+
+    def raised(rows):
+        rows += 1
+        return rows.sum(axis=1)
+
+    def filled(frame):
+        frame.loc[frame["x"] < 0, "x"] = 0.0
+        return frame["x"].to_numpy()
+
+    rows = np.array([[1.0, 2.0]])
+    model, sent = loaded(raised, rows), np.array([[1.0, 2.0]]).tobytes()
+    view = np.frombuffer(sent).reshape(1, 2)
+    assert model.call("predict", view).tolist() == [5.0]
+    assert view.tolist() == [[1.0, 2.0]]
+    model = loaded(filled, pd.DataFrame({"x": [1.0, -1.0]}))
+    assert model.call("predict", {"x": np.frombuffer(sent) - 0}).tolist() == [1.0, 2.0]
+    assert model.call("predict", {"x": np.frombuffer(sent)}).tolist() == [1.0, 2.0]
