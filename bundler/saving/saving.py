@@ -13,14 +13,13 @@ from ...runtime.frameworks import registry
 from ...runtime.frameworks.framework import Framework, Saved
 from ...runtime.manifests.signature import Class, Signature, is_classes
 from ...runtime.models.model import LoadedModel
-from ...runtime.pickles.policy import Policy
 from ...runtime.pickles.scanning import scan
 from ..errors import InvalidSource, SampleMismatch, UnsupportedModel
 from ..progress import NullProgress, Progress
 from ..store import Item, Store
 from ..store.files.disk import told
 from ..tag import check_name, check_version
-from . import absent_code, model_source, rehearsal, save_options
+from . import absent_code, model_source, opening, rehearsal, save_options
 from .draft import Draft
 from .file_source import FileSource
 from .foreign import remote
@@ -312,7 +311,7 @@ def _recordings_of_file(
         unknown = Signature(batchable=False)
         return [Recording(m, given.signatures.get(m, unknown), None) for m in methods]
     rehearsal.rehearse(source.framework, directory, saved)
-    model = _load(source.framework, directory, saved)
+    model = opening.load(source.framework, directory, saved)
     if source.framework.is_typed and source.framework.signatures(model):
         given = replace(given, signatures={})  # the file itself says it more exactly
     rows, example = given.rows(), source.origin.sample
@@ -333,22 +332,6 @@ def _with_origin(source: FileSource, given: SaveOptions) -> SaveOptions:
     if origin.method is not None and not given.methods:
         given = replace(given, methods=(method,))
     return given
-
-
-def _load(framework: Framework, directory: Path, saved: Saved) -> Any:
-    try:
-        return framework.load(directory, saved.format, saved.options, "cpu", Policy())
-    except BundleError:
-        raise
-    except ImportError as error:
-        raise InvalidSource(
-            f"Opening a {framework.name} file takes a module that is not here: {error}.",
-            hint=f"Install it with `pip install {framework.extra}`.",
-        ) from error
-    except Exception as error:
-        raise InvalidSource(
-            f"The {framework.name} file cannot be loaded: {in_short(error)}."
-        ) from error
 
 
 def _prepared(framework: Framework, model: Any) -> Any:
@@ -384,7 +367,7 @@ def _replay(
     """
     if sum((directory / file).stat().st_size for file in saved.files) > _REPLAYED:
         return None
-    loaded = _load(framework, directory, saved)
+    loaded = opening.load(framework, directory, saved)
     if not saved.executes_code:
         recording.replayed(framework, loaded, recordings)
         return None

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 from weakref import WeakKeyDictionary
 
-from ..errors import InvalidModel
+from ..errors import InvalidModel, in_short
 from ..manifests.model_manifest import CODE
 from ..manifests.signature import Field, Side, Signature
 from ..manifests.tuning import Tuning
@@ -75,7 +75,7 @@ class Torch:
                 torch.jit.save(model, directory / "model.pt")  # the name is part of the bytes
             return Saved("torchscript", ("model.pt",), executes_code=True)
         if isinstance(model, torch.export.ExportedProgram):
-            torch.export.save(model, directory / "model.pt2")
+            _save_exported(model, directory / "model.pt2")
             return Saved("pt2", ("model.pt2",), executes_code=True)
         model = getattr(model, "_orig_mod", model)  # torch.compile's wrapper
         recipe = torch_recipe.describe(model, options.get("init"))
@@ -262,6 +262,19 @@ def _assemble(directory: Path, options: Mapping[str, Any], state: Mapping[str, A
         model = torch_recipe.build(recipe, modules)
         model.load_state_dict(state, assign=True)
     return model
+
+
+def _save_exported(program: Any, path: Path) -> None:
+    import torch
+
+    try:
+        torch.export.save(program, path)
+    except (ValueError, NotImplementedError, RuntimeError) as error:
+        raise InvalidModel(
+            f"`torch.export.save` refuses the program: {in_short(error)}.",
+            hint="Let `forward` take and answer with tensors, tuples, lists and dicts of them, and "
+            "export it again.",
+        ) from error
 
 
 def _load_exported(path: Path, device: str) -> Any:

@@ -267,7 +267,8 @@ def rows(batch: Any) -> int:
             raise PredictionFailed(f"The model answered with {what}, not with rows.") from None
     counts = {rows(part) for part in parts}
     if len(counts) != 1:
-        raise PredictionFailed("The model's outputs differ in their number of rows.")
+        found = " and ".join(map(str, sorted(counts))) or "there are none"
+        raise PredictionFailed(f"The model's outputs differ in their number of rows: {found}.")
     return counts.pop()
 
 

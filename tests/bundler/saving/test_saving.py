@@ -10,6 +10,7 @@ import sys
 import threading
 import warnings
 from pathlib import Path
+from typing import NamedTuple
 
 import joblib
 import numpy as np
@@ -715,3 +716,19 @@ def test_a_compiled_module_is_saved_as_what_it_was_made_of_and_is_not_compiled_f
         assert compilations
     loaded = LoadedModel.load(Store.default().directory(item))
     assert np.allclose(loaded.call("predict", np.ones((2, 3))), expected, atol=1e-6)
+
+
+def test_a_program_that_torch_cannot_write_says_what_to_change():
+    import torch
+
+    class Answer(NamedTuple):
+        score: torch.Tensor
+
+    class Net(torch.nn.Module):
+        def forward(self, x):
+            return Answer(x * 2)
+
+    program = torch.export.export(Net(), (torch.ones(2, 3),))
+    with pytest.raises(InvalidModel, match=r"refuses the program: .*namedtuple") as caught:
+        modelbundle.save("m", program)
+    assert "tuples, lists and dicts" in caught.value.hint

@@ -482,3 +482,13 @@ def test_what_is_not_finite_is_found(output):
 )
 def test_what_is_finite_is_not_doubted(output):
     assert table.is_finite(output)
+
+
+@pytest.mark.parametrize(
+    ("answer", "said"),
+    [((np.zeros(5), np.zeros((1, 5))), "rows: 1 and 5."), ({}, "rows: there are none.")],
+)
+def test_outputs_of_other_numbers_of_rows_are_told_with_the_numbers(answer, said):
+    with pytest.raises(PredictionFailed) as caught:
+        table.rows(answer)
+    assert caught.value.detail.endswith(said)

@@ -1,0 +1,41 @@
+"""Opening: loads a model file that was just written or given, and says why where it cannot."""
+
+from pathlib import Path
+from typing import Any
+
+from ...runtime.errors import BundleError, in_short
+from ...runtime.frameworks.framework import Framework, Saved
+from ...runtime.pickles.policy import Policy
+from ..errors import InvalidSource
+
+
+def load(framework: Framework, directory: Path, saved: Saved) -> Any:
+    """The model in `directory`, on the CPU.
+
+    Raises:
+        InvalidSource: when it cannot be loaded here.
+    """
+    try:
+        return framework.load(directory, saved.format, saved.options, "cpu", Policy())
+    except BundleError:
+        raise
+    except ImportError as error:
+        raise InvalidSource(
+            f"Opening a {framework.name} file takes a module that is not here: {error}.",
+            hint=_hint_missing(framework, error),
+        ) from error
+    except Exception as error:
+        raise InvalidSource(
+            f"The {framework.name} file cannot be loaded: {in_short(error)}."
+        ) from error
+
+
+def _hint_missing(framework: Framework, error: ImportError) -> str:
+    absent = (error.name or "").partition(".")[0]
+    if not absent or absent in {framework.name, *framework.extra.split()}:
+        return f"Install it with `pip install {framework.extra}`."
+    return (
+        f"A pickle does not hold its code. If `{absent}` is yours, load the file in a program that "
+        "can import it, and save the object, which takes the code along: "
+        "`modelbundle.save(NAME, model)`. Else install its package."
+    )
