@@ -94,7 +94,7 @@ class CallQueue:
             (self._suspects if pending.is_retried else self._waiting).appendleft(pending)
         for pending in lost:
             may_run_again = pending.is_idempotent and not pending.is_retried
-            if may_run_again and pending.parts is None and not pending.is_over:
+            if may_run_again and not pending.is_over:
                 pending.is_retried = True
                 self._suspects.append(pending)
             else:

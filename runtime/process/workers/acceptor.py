@@ -53,7 +53,13 @@ class Acceptor:
 
     async def open(self) -> None:
         """Accept connections."""
-        self._servers = [await self._server(each.dup()) for each in self._sockets]
+        opened = self._servers = []
+        for each in self._sockets:
+            server = await self._server(each.dup())
+            if self._servers is not opened:  # it was closed meanwhile
+                server.close()
+                return
+            opened.append(server)
 
     async def _server(self, listener: socket.socket) -> asyncio.Server | SingleAccept:
         loop = asyncio.get_running_loop()

@@ -154,6 +154,23 @@ def test_nobody_overtakes_those_who_wait_and_who_has_gone_waits_no_more():
     asyncio.run(scenario())
 
 
+def test_nobody_overtakes_those_who_are_to_be_tried_again():
+    async def scenario():
+        front = Front()
+        front.ask(is_idempotent=True)
+        front.take()
+        assert front.queue.is_idle
+        front.die()
+        assert not front.queue.is_idle, "before it is sent"
+        front.go_on()
+        assert not front.queue.is_idle, "and while it is tried"
+        front.take()
+        front.answer(0)
+        assert front.queue.is_idle
+
+    asyncio.run(scenario())
+
+
 def test_one_that_was_to_be_tried_alone_is_so_by_the_next_process():
     """The one that should have tried it died before it began."""
 
