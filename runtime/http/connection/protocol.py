@@ -124,9 +124,8 @@ class LimitedProtocol(HttpToolsProtocol):
             if self.flow.is_full:
                 self.flow.keep(data[start:])
                 return
-            end = end_of_heads(data, start)
-            self._parse_piece(data[start:end])
-            start = end
+            begin, start = start, end_of_heads(data, start)
+            self._parse_piece(data[begin:start])
 
     def _parse_piece(self, data: bytes) -> None:
         """Parse a piece, and hold the client to its deadline only where more must come."""
@@ -386,8 +385,9 @@ class LimitedProtocol(HttpToolsProtocol):
 
 def _is_ours(error: BaseException | None) -> bool:
     """Whether a parser gave up because of what we do, and not because of what it read."""
-    is_callback = isinstance(error, httptools.HttpParserCallbackError)
-    return is_callback and not isinstance(error.__context__, httptools.HttpParserError)
+    return isinstance(error, httptools.HttpParserCallbackError) and not isinstance(
+        error.__context__, httptools.HttpParserError
+    )
 
 
 def limited(shared: SharedState, is_draining: Callable[[], bool]) -> type[LimitedProtocol]:
