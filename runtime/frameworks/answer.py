@@ -5,12 +5,20 @@ from typing import Any
 import numpy as np
 
 from ..data.rows.foreign_array import as_numpy
+from ..data.rows.predictions import without_rows
+from ..errors import PredictionFailed
+
+_NOBODYS = "an attribute of nobody"
 
 
 def settled(answer: Any) -> Any:
     """An answer of Polars, PyTorch, TensorFlow or JAX as arrays, a namedtuple as a mapping.
 
     What is masked is NaN or None; everything else as it is.
+
+    Raises:
+        PredictionFailed: for an object that claims to have every attribute, as NGBoost's
+            distributions do: what it is cannot be told by what it has.
     """
     if type(answer) in {np.ndarray, list}:
         return answer
@@ -18,6 +26,8 @@ def settled(answer: Any) -> Any:
         return _parts(answer)
     if isinstance(answer, np.ma.MaskedArray):
         return _unmasked(answer)
+    if hasattr(answer, _NOBODYS):
+        raise PredictionFailed(without_rows(answer))
     if type(answer).__module__.partition(".")[0] != "polars":
         return _part(answer)
     if hasattr(answer, "collect"):

@@ -107,7 +107,7 @@ class Sklearn(Framework):
         answer = settled(_asked(getattr(model, method), _as_fitted(model, rows)))
         if isinstance(answer, list) and _is_of_outputs(model, answer, table.rows(rows)):
             return tuple(answer)  # any other list is one of rows
-        return answer.toarray() if hasattr(answer, "toarray") else answer
+        return answer
 
     def _gaps_of(self, model: Any) -> sklearn_gaps.Gaps:
         """What stands for a missing text; once, for each part of the model is looked at."""

@@ -5,6 +5,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
+import numpy as np
+
 from ....runtime.data.rows import table
 from ....runtime.data.samples import Samples, compare
 from ....runtime.errors import BundleError, PredictionFailed, RequestError, in_short
@@ -178,8 +180,13 @@ class _Method:
     def _unnamed(self, sample: Any, batch: Any, declared: Side | None) -> Any:
         """A table as a matrix for a model that was fitted on one, where it takes no table.
 
-        Not if names of its columns were lost: it might take `frame[[2]]` for the row.
+        Not if names of its columns were lost: it might take `frame[[2]]` for the row. And a matrix
+        that got names stays one where the model claims names that it does not take (FLAML).
         """
+        given = signatures.as_array(sample) if isinstance(sample, list) else sample
+        if isinstance(given, np.ndarray) and hasattr(batch, "columns"):
+            has_names = self._tried(batch) is not None or self._tried(given) is None
+            return batch if has_names else given
         is_matrix = declared is not None and declared.layout == "array"
         if not (is_matrix and signatures.is_matrix_of_numbers(batch)):
             return batch

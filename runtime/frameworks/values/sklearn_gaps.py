@@ -66,6 +66,8 @@ def _parts(model: Any) -> Iterator[Any]:
             waiting += part.values()
         elif isinstance(part, list | tuple):
             waiting += part
+        elif isinstance(part, type):  # an estimator may keep which class it chose
+            continue
         elif hasattr(part, "get_params") and hasattr(part, "__dict__"):
             yield part
             waiting += vars(part).values()

@@ -6,7 +6,8 @@ import numpy as np
 import pandas as pd
 import pytest
 import torch
-from sklearn.linear_model import LogisticRegression
+from sklearn.base import BaseEstimator
+from sklearn.linear_model import LinearRegression, LogisticRegression
 from torch import nn
 
 import modelbundle
@@ -322,3 +323,44 @@ def test_a_model_that_changes_its_rows_changes_neither_the_sample_nor_what_is_re
     assert recorded.inputs == asked
     assert answer(loaded, copy.deepcopy(asked)) == [3.0, 7.5]
     assert answer(loaded, copy.deepcopy(asked[1:])) == [7.5]
+
+
+class Claiming(BaseEstimator):
+    """Claims names after it was fitted on a matrix, and takes no table (FLAML's AutoML)."""
+
+    feature_names_in_ = np.array(["Column_0", "Column_1"])
+
+    def predict(self, rows):
+        assert isinstance(rows, np.ndarray)
+        return rows.sum(1)
+
+
+@pytest.mark.parametrize("as_given", [lambda rows: rows, np.ndarray.tolist])
+def test_a_matrix_stays_one_where_the_model_claims_names_that_it_does_not_take(as_given):
+    rows = np.arange(8.0).reshape(4, 2)
+    loaded = saved(Claiming(), as_given(rows[:2]))
+    assert loaded.manifest.methods["predict"].inputs.layout == "array"
+    assert answer(loaded, [[3.0, 4.0]]) == pytest.approx([7.0])
+
+
+class Distribution:
+    """Has None for each attribute that nobody gave it (NGBoost's distributions)."""
+
+    def __getattr__(self, name):
+        if name.startswith("__"):
+            raise AttributeError(name)
+
+    def __len__(self):
+        return 4
+
+
+class Probabilistic(LinearRegression):
+    def pred_dist(self, rows):
+        return Distribution()
+
+
+def test_an_answer_that_has_any_attribute_is_told_by_its_class():
+    rows = np.arange(8.0).reshape(4, 2)
+    model = Probabilistic().fit(rows, rows.sum(1))
+    with pytest.raises(SampleMismatch, match="answered with a `Distribution`"):
+        saved(model, rows, methods=["pred_dist"])
