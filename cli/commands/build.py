@@ -25,7 +25,9 @@ Platform = Annotated[
 ]
 Accelerator = Annotated[
     str | None,
-    Option("--accelerator", metavar="KIND", help="cpu, cuda or cuda==X.Y, for this build only."),
+    Option(
+        "--accelerator", metavar="KIND", help="`cpu`, `cuda` or `cuda==X.Y`, for this build only."
+    ),
 ]
 _RUNTIME = "modelbundle/"
 Containerize = Annotated[bool, Option("--containerize", help="Build the container image, too.")]

@@ -17,7 +17,7 @@ Policy = Annotated[
     Option(
         "--policy",
         metavar="FILE",
-        help="Whose signature is needed; default $BUNDLE_HOME/policy.yaml.",
+        help="Whose signature is needed; default: $BUNDLE_HOME/policy.yaml.",
     ),
 ]
 Vendor = Annotated[
@@ -40,7 +40,7 @@ Target = Annotated[
 ]
 Bundlefile = Annotated[
     Path | None,
-    Option("--file", "-f", metavar="FILE", help="Bundlefile; default DIR/bundlefile.yaml."),
+    Option("--file", "-f", metavar="FILE", help="Bundlefile; default: DIR/bundlefile.yaml."),
 ]
 ProjectDir = Annotated[
     Path, Argument(metavar="[DIR]", help="Project directory; default: here.", show_default=False)
@@ -48,4 +48,4 @@ ProjectDir = Annotated[
 Env = Annotated[
     Literal["auto", "locked", "current"], Option("--env", help="Environment that runs the model.")
 ]
-Yes = Annotated[bool, Option("--yes", "-y", help="Do not ask.")]
+Yes = Annotated[bool, Option("--yes", "-y", help="Do not ask; without a terminal nobody is asked.")]

@@ -37,11 +37,11 @@ GrpcPort = Annotated[
     ),
 ]
 Host = Annotated[
-    str | None, Option("--host", metavar="ADDRESS", help="Address; default 127.0.0.1.")
+    str | None, Option("--host", metavar="ADDRESS", help="Address; default: 127.0.0.1.")
 ]
 Workers = Annotated[
     str | None,
-    Option("--workers", metavar="N", callback=_workers, help="Processes that answer, or auto."),
+    Option("--workers", metavar="N", callback=_workers, help="Processes that answer, or `auto`."),
 ]
 Isolation = Annotated[
     Literal["process", "thread"] | None,
