@@ -83,6 +83,21 @@ def pytest_make_parametrize_id(config, val, argname):
     return argname if isinstance(val, bytes) and len(val) > 16 else None
 
 
+@pytest.fixture(scope="module")
+def engine():
+    """The container engine at DOCKER_HOST, or a reason to skip."""
+    from modelbundle.bundler.errors import EngineUnavailable
+    from modelbundle.bundler.image.engines.engine import connect
+
+    if "DOCKER_HOST" not in os.environ:
+        pytest.skip("no container engine: DOCKER_HOST is not set")
+    try:
+        with connect() as found:
+            yield found
+    except EngineUnavailable as error:
+        pytest.skip(f"no container engine: {error}")
+
+
 @pytest.fixture(autouse=True)
 def home(tmp_path_factory, monkeypatch):
     """Give each test a store of its own, so that none touches the person's."""

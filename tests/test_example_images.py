@@ -13,9 +13,6 @@ from pathlib import Path
 
 import pytest
 
-from modelbundle.bundler.errors import EngineUnavailable
-from modelbundle.bundler.image.engines.engine import connect
-
 BIN = Path(sys.executable).parent
 HARDENED = {
     "read_only": True,
@@ -53,18 +50,6 @@ EXAMPLES = {
         content_type="text/csv",
     ),
 }
-
-
-@pytest.fixture(scope="module")
-def engine():
-    """The engine at DOCKER_HOST, or a reason to skip."""
-    if "DOCKER_HOST" not in os.environ:
-        pytest.skip("no container engine: DOCKER_HOST is not set")
-    try:
-        with connect() as found:
-            yield found
-    except EngineUnavailable as error:
-        pytest.skip(f"no container engine: {error}")
 
 
 @pytest.fixture

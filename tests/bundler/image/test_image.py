@@ -21,14 +21,14 @@ from modelbundle.bundler.errors import (
     ImageFailed,
     InvalidTag,
 )
-from modelbundle.bundler.image.engines.engine import connect
 from modelbundle.bundler.image.image import containerize, default_tag
 from modelbundle.bundler.image.image_options import ImageOptions
 from modelbundle.bundler.image.recipe import instruction
-from modelbundle.bundler.progress import NullProgress
 from modelbundle.bundler.store import Store
 from modelbundle.runtime.errors import NotTrusted
 from modelbundle.runtime.manifests.bundle_manifest import BundleManifest
+
+from ..recorded_progress import RecordedProgress
 
 NASTY = 'it\'s "quoted" $HOME ${PATH} $(id) `id` \\ \\n #x <<EOF é 数 \\'
 BUNDLEFILE = f"""
@@ -73,26 +73,6 @@ HARDENED = {
 
 
 BUILT = ImageOptions(containerfile=True)
-
-
-class Steps(NullProgress):
-    def __init__(self):
-        self.said = []
-
-    def step(self, text):
-        self.said.append(text)
-
-
-@pytest.fixture(scope="module")
-def engine():
-    """The engine at DOCKER_HOST, or a reason to skip."""
-    if "DOCKER_HOST" not in os.environ:
-        pytest.skip("no container engine: DOCKER_HOST is not set")
-    try:
-        with connect() as found:
-            yield found
-    except EngineUnavailable as error:
-        pytest.skip(f"no container engine: {error}")
 
 
 @pytest.fixture(scope="module")
@@ -527,11 +507,11 @@ def test_a_damaged_file_never_becomes_an_image(engine, build, workshop):
 @pytest.mark.engine
 def test_steps_are_told_while_it_builds(image, workshop, bundle):
     """One line for each step that takes time."""
-    steps = Steps()
+    steps = RecordedProgress()
     containerize(bundle, workshop.store, replace(BUILT, tags=("test/iris:1",)), progress=steps)
-    assert steps.said[0].startswith("Building with ")
-    assert any("COPY models/iris" in said for said in steps.said)
-    assert not any("LABEL" in said for said in steps.said)
+    assert steps.steps[0].startswith("Building with ")
+    assert any("COPY models/iris" in said for said in steps.steps)
+    assert not any("LABEL" in said for said in steps.steps)
 
 
 def test_no_engine_is_exit_7(workshop, bundle, monkeypatch):

@@ -15,7 +15,8 @@ from modelbundle.bundler.errors import BundleError
 from modelbundle.bundler.image.engines.engine import connect
 from modelbundle.bundler.image.image import containerize
 from modelbundle.bundler.image.image_options import ImageOptions
-from modelbundle.bundler.progress import NullProgress
+
+from ..recorded_progress import RecordedProgress
 
 PROJECT = {
     ".env": "PASSWORD={}",
@@ -44,14 +45,6 @@ ARGUMENT = "s3cr3t-argument-kept"
 INDEX = "s3cr3t-index-kept"
 ENVIRONMENT = "s3cr3t-environment-kept"
 ALL = (*SECRETS.values(), IN_HOME, ARGUMENT, INDEX, ENVIRONMENT)
-
-
-class Said(NullProgress):
-    def __init__(self):
-        self.lines = []
-
-    def step(self, text):
-        self.lines.append(text)
 
 
 @pytest.fixture
@@ -84,7 +77,7 @@ def test_there_are_twenty_five():
 def test_none_of_them_is_in_lock_sbom_layers_configuration_or_log(
     planted, own_store, base, tmp_path
 ):
-    said = Said()
+    said = RecordedProgress()
     item = building.build(planted, store=own_store, progress=said).item
     means = ImageOptions(output=f"oci:{tmp_path / 'out'}", base=base, bytecode="none")
     containerize(item, own_store, means, progress=said)
@@ -93,7 +86,7 @@ def test_none_of_them_is_in_lock_sbom_layers_configuration_or_log(
     texts = [path.read_bytes() for path in directory.rglob("*") if path.is_file()]
     assert any(b"Starlette" in blob for blob in blobs)  # they were looked through uncompressed
     assert not held(*blobs, *texts, (planted.root / "bundle.lock").read_bytes())
-    assert not held("\n".join(said.lines).encode())
+    assert not held("\n".join(said.steps).encode())
 
 
 @pytest.mark.parametrize(
@@ -144,7 +137,7 @@ def test_a_password_in_a_build_argument_stays_in_the_stage_that_is_thrown_away(s
     """Every byte of the saved image: configuration, history, each layer."""
     if "DOCKER_HOST" not in os.environ:
         pytest.skip("no container engine: DOCKER_HOST is not set")
-    said, item = Said(), small.build()
+    said, item = RecordedProgress(), small.build()
     url = f"http://me:{ARGUMENT}@127.0.0.1:9/simple"
     means = ImageOptions(
         engine="docker", build_args={"PIP_EXTRA_INDEX_URL": url, "PIP_NO_INDEX": "1"}
@@ -161,4 +154,4 @@ def test_a_password_in_a_build_argument_stays_in_the_stage_that_is_thrown_away(s
     with tarfile.open(fileobj=data) as archive:
         members = [archive.extractfile(member).read() for member in archive if member.isfile()]
     assert any(b"frozenset" in one or b"Small, and complete." in one for one in members)
-    assert not held(history, "\n".join(said.lines).encode(), *members)
+    assert not held(history, "\n".join(said.steps).encode(), *members)

@@ -10,6 +10,8 @@ import modelbundle
 from modelbundle.bundler.saving import absent_code, saving
 from modelbundle.bundler.saving.save_options import SaveOptions
 
+from ..recorded_progress import RecordedProgress
+
 SAMPLE = np.ones((2, 1))
 
 
@@ -42,16 +44,9 @@ def test_what_a_function_imports_when_it_is_called_is_told_when_it_is_saved(late
 
 
 def test_the_command_line_tells_it_as_a_warning(late):
-    class Steps(saving.NullProgress):
-        def __init__(self):
-            self.said = []
-
-        def warning(self, text):
-            self.said.append(text)
-
-    steps = Steps()
-    saving.save_object("m", late.double, SaveOptions(sample=SAMPLE), progress=steps)
-    assert any("imports `late_rules`" in text for text in steps.said)
+    progress = RecordedProgress()
+    saving.save_object("m", late.double, SaveOptions(sample=SAMPLE), progress=progress)
+    assert any("imports `late_rules`" in text for text in progress.warnings)
 
 
 @pytest.mark.filterwarnings("error")

@@ -15,14 +15,10 @@ from modelbundle.runtime.errors import (
 )
 from modelbundle.runtime.manifests.signature import OBJECTS, Field, Side
 
+from .bodies import npy
+
 CODEC = Codec(Side("array", (Field("x", "float32", (None, 2)),)), max_rows=3)
 ROWS = np.array([[1, 2], [3, 4]], dtype="float32")
-
-
-def npy(array):
-    file = io.BytesIO()
-    np.save(file, array)
-    return file.getvalue()
 
 
 @pytest.mark.parametrize(

@@ -32,6 +32,13 @@ def server(make_server):
 
 
 @pytest.fixture(scope="module")
+def client(server):
+    """Speaks HTTP to the server of a test module."""
+    with server.client() as client:
+        yield client
+
+
+@pytest.fixture(scope="module")
 def make_kinds_server(tmp_path_factory, isolation):
     """Start servers whose models take every datatype: `make_kinds_server(nan="null")`."""
     started = Servers(tmp_path_factory.mktemp("servers"))

@@ -33,13 +33,6 @@ def server(tmp_path_factory):
         yield running
 
 
-@pytest.fixture(scope="module")
-def client(server):
-    """Speaks HTTP to it."""
-    with server.client() as client:
-        yield client
-
-
 def npy(rows):
     """The rows as a file of numpy's."""
     file = BytesIO()

@@ -22,13 +22,6 @@ def server(tmp_path_factory):
         yield running
 
 
-@pytest.fixture(scope="module")
-def client(server):
-    """Speaks HTTP to it."""
-    with server.client() as client:
-        yield client
-
-
 def of(model):
     """The path of a model behind the ingress."""
     return f"/seldon/team/{model}{PREDICT}"

@@ -28,13 +28,6 @@ def server(tmp_path_factory):
         yield running
 
 
-@pytest.fixture(scope="module")
-def client(server):
-    """Speaks HTTP to it."""
-    with server.client() as client:
-        yield client
-
-
 def test_ping(client):
     """As its health checks expect it."""
     assert client.get("/ping").json() == {"status": "Healthy"}

@@ -1,6 +1,5 @@
 """Bodies that are not what they should be never reach a model, and hurt nobody who came along."""
 
-import io
 import itertools
 import json
 import random
@@ -13,6 +12,7 @@ from modelbundle.runtime.manifests.route import Route
 from modelbundle.runtime.manifests.signature import Field, Side
 
 from ..conftest import MATRIX, VECTOR, Servers, write_bundle, write_model
+from ..data.bodies import npy
 from .json_suite import EITHER, INVALID, VALID
 
 JSON, NPY, CSV = "application/json", "application/x-npy", "text/csv"
@@ -125,12 +125,6 @@ def test_what_may_be_read_or_refused_is_no_failure(asked, path):
 
 def rows(*instances):
     return json.dumps({"instances": instances}).encode()
-
-
-def npy(array):
-    file = io.BytesIO()
-    np.save(file, array)
-    return file.getvalue()
 
 
 def npy_of(descr, shape, data=bytes(16)):

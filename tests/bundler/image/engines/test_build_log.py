@@ -4,24 +4,17 @@ import pytest
 
 from modelbundle.bundler.errors import ImageFailed
 from modelbundle.bundler.image.engines.build_log import BuildLog
-from modelbundle.bundler.progress import NullProgress
 
-
-class Steps(NullProgress):
-    def __init__(self):
-        self.said = []
-
-    def step(self, text):
-        self.said.append(text)
+from ...recorded_progress import RecordedProgress
 
 
 def read(*texts):
     """Feed lines as an engine cuts them: anywhere."""
-    steps = Steps()
+    steps = RecordedProgress()
     log = BuildLog(steps)
     for text in texts:
         log.add({"stream": text})
-    return log, steps.said
+    return log, steps.steps
 
 
 def fail(error, *texts):

@@ -27,17 +27,10 @@ from modelbundle.bundler.image.image_options import ImageOptions
 from modelbundle.bundler.image.made_image import MadeImage
 from modelbundle.bundler.progress import NullProgress
 
+from ...recorded_progress import RecordedProgress
 from ..conftest import ENV, write_base
 
 KNOWN = [*ENV, "PYTHON_VERSION=3.11.7"]
-
-
-class Steps(NullProgress):
-    def __init__(self):
-        self.said = []
-
-    def step(self, text):
-        self.said.append(text)
 
 
 class Memory:
@@ -266,7 +259,7 @@ def test_docker_builds_where_the_base_has_no_python_of_its_own(small, base):
     """What it says is what its build says: the layers were no use to it."""
     if "DOCKER_HOST" not in os.environ:
         pytest.skip("no container engine: DOCKER_HOST is not set")
-    name, steps = f"test/none-{os.getpid()}:1", Steps()
+    name, steps = f"test/none-{os.getpid()}:1", RecordedProgress()
     with connect() as engine:
         list(engine.client.api.load_image(as_tar(base, name)))
         try:
@@ -274,7 +267,7 @@ def test_docker_builds_where_the_base_has_no_python_of_its_own(small, base):
                 containerize(small.build(base=name), small.store, progress=steps)
         finally:
             engine.client.api.remove_image(name, force=True)
-    assert any("builds the Containerfile instead" in said for said in steps.said)
+    assert any("builds the Containerfile instead" in said for said in steps.steps)
 
 
 @pytest.mark.engine

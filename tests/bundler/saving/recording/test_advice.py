@@ -7,9 +7,10 @@ import pytest
 
 import modelbundle
 from modelbundle.bundler.errors import SampleMismatch
-from modelbundle.bundler.progress import NullProgress
 from modelbundle.bundler.saving import saving
 from modelbundle.bundler.saving.saving import SaveOptions
+
+from ...recorded_progress import RecordedProgress
 
 
 class Survival:
@@ -63,20 +64,9 @@ def test_answers_that_are_not_one_a_row_are_told_when_they_are_saved():
     modelbundle.save("m", np.negative, sample=np.array([3.0, 1.0, 1.0]))
 
 
-class Told(NullProgress):
-    def __init__(self):
-        self.steps, self.warnings = [], []
-
-    def step(self, text):
-        self.steps.append(text)
-
-    def warning(self, text):
-        self.warnings.append(text)
-
-
 def test_a_file_whose_answers_are_not_one_a_row_gets_the_same_warning(tmp_path):
     (tmp_path / "m.pkl").write_bytes(pickle.dumps(np.unique))
-    told = Told()
+    told = RecordedProgress()
     given = SaveOptions(sample=np.array([3.0, 1.0, 1.0]), trust=True)
     saving.save_file("m", tmp_path / "m.pkl", given, progress=told)
     assert ["answered 2 rows for the 3 of the sample" in each for each in told.warnings] == [True]
@@ -87,7 +77,7 @@ def test_answers_that_are_not_recorded_are_told(sample):
     def noisy(rows):
         return rows + np.random.default_rng().random() * (rows == 0)
 
-    told = Told()
+    told = RecordedProgress()
     saving.save_object("m", noisy, SaveOptions(sample=sample), progress=told)
     assert any(each.startswith("No answers of `predict` are recorded: ") for each in told.steps)
     saving.save_object("m", noisy, progress=told)  # without a sample there is nothing to tell
