@@ -6,6 +6,7 @@ from pathlib import Path
 from threading import Lock
 from typing import TYPE_CHECKING
 
+from ...runtime import digest as digests
 from ...runtime.manifests.bundle_manifest import BundleManifest
 from ...runtime.manifests.model_manifest import ModelManifest
 from ..errors import InvalidTag, NotFound, Refused
@@ -146,7 +147,9 @@ class _Pull:
 
     def _config(self, blob: Blob) -> bytes:
         if self._store.has(blob.digest, blob.size):
-            return self._store.blob(blob.digest).read_bytes()
+            data = self._store.blob(blob.digest).read_bytes()
+            if digests.of_bytes(data) == blob.digest:  # else it would be taken for another item's
+                return data
         data = Download(self._place, blob, self._retry(), lambda _: None).to_bytes()
         self._fetched += len(data)
         return data

@@ -103,6 +103,18 @@ def test_what_is_here_does_not_travel(there, fetch, liar, item):
     ]
 
 
+def test_a_damaged_copy_here_is_not_taken_for_what_was_asked_for(there, fetch, other_store, item):
+    """Its bytes were committed as a model of their own, which got `latest`."""
+    fetch(there)
+    kept = other_store.blob(item.digest)
+    whole = kept.read_bytes()
+    kept.chmod(0o600)
+    kept.write_bytes(whole.replace(b"sklearn", b"sklaern"))
+    done = fetch(f"{there}@{item.manifest}")
+    assert done.item.digest == item.digest
+    assert (done.fetched, other_store.blob(item.digest).read_bytes()) == (len(whole), whole)
+
+
 def test_what_had_arrived_before_a_failure_is_kept(there, fetch, liar, own_store, item):
     large = own_store.files(item)[0]
     liar.twist("GET", large.digest, answering(500), times=QUICK.attempts)
