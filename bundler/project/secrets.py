@@ -3,10 +3,12 @@
 import re
 
 FILES = (
-    ".env", ".env.*", "*.env", ".env~", ".envrc", ".flaskenv", ".netrc*", "_netrc", ".pypirc",
+    ".env", ".env.*", ".env-*", ".env_*", "*.env", ".env~", ".envrc", ".flaskenv",
+    ".netrc*", "_netrc", ".pypirc",
     "pip.conf", ".condarc", ".npmrc", ".yarnrc*", ".renviron", ".git-credentials", ".gitconfig",
     "*.pem", "*.key", "*.key.old", "*.key.bak", "*.p12", "*.pfx", "*.jks", "*.keystore",
-    "*.keytab", "*.kdbx", "*.ppk", "*.gpg", "id_rsa*", "id_dsa*", "id_ecdsa*", "id_ed25519*",
+    "*.keytab", "*.kdbx", "*.ppk", "*.gpg", "*.p8", "*.pk8",
+    "id_rsa*", "id_dsa*", "id_ecdsa*", "id_ed25519*",
     ".htpasswd",
     "authorized_keys", "known_hosts", ".pgpass", ".my.cnf", ".s3cfg", ".boto", ".databrickscfg",
     "credentials*.json", "credentials.yml.enc", "client_secret*.json", "service-account*.json",
@@ -14,17 +16,36 @@ FILES = (
     ".token", "*.token", "kubeconfig", "*.kubeconfig", ".dockercfg", ".dockerconfigjson",
     ".vault-token", "secret.txt", "*.secret", ".secrets", "secrets.y*ml",
     "secrets.json", "secrets.toml", "*.tfstate", "*.tfstate.*", "*.tfvars", ".terraformrc",
+    "application_default_credentials.json", "access_tokens.db", "credentials.db",
+    "accesstokens.json", "msal_token_cache.*", "azureauth.json", ".vault_pass*", ".sentryclirc",
     "rclone.conf", ".rclone.conf", "sftp-config.json", ".ftpconfig", ".remote-sync.json",
     ".*_history", ".aws/", ".aws-sam/", ".ssh/", ".gnupg/", ".kube/", ".docker/", ".azure/",
     ".gcloud/", ".huggingface/", ".kaggle/", ".mlflow/", ".jupyter/", ".config/gh/", ".config/hub",
     ".config/gcloud/", ".config/rclone/", ".cargo/credentials*", ".gem/", ".heroku/", ".netlify/",
+    ".oci/", ".snowsql/", ".snowflake/", ".dbt/profiles.yml", ".m2/settings.xml", ".mc/config.json",
     ".vercel/", ".serverless/", ".password-store/", ".dvc/config.local", ".streamlit/secrets.toml",
-    "!.env.example", "!.env.sample", "!.env.template",
+    "!.env.example", "!.env.sample", "!.env.template", "!.env-example", "!.env_example",
 )  # fmt: skip
 """Git-ignore patterns, in lower case, of files that hold secrets by their very name."""
 
 _TEXTS = {
     "a private key": r"-----BEGIN (?:[A-Z0-9]+ )*PRIVATE KEY(?: BLOCK)?-----",
+    "a private key of SSH2": r"---- BEGIN SSH2 ENCRYPTED PRIVATE KEY ----",
+    "a private key as JSON (JWK)": (
+        r'"kty"\s*:\s*"(?:RSA|EC|OKP)"[^{}]{0,2000}"d"\s*:\s*"[A-Za-z0-9_-]{20,}"'
+        r'|"d"\s*:\s*"[A-Za-z0-9_-]{20,}"[^{}]{0,2000}"kty"\s*:\s*"(?:RSA|EC|OKP)"'
+    ),
+    "a private key of age": r"\bAGE-SECRET-KEY-1[A-Z0-9]{58}\b",
+    "a private key of minisign or signify": (
+        r"untrusted comment: (?:minisign encrypted|rsign encrypted|.{0,80}signify) secret key"
+    ),
+    "a private key of WireGuard": r"\bPrivateKey\s*=\s*[A-Za-z0-9+/]{43}=",
+    "a private key of Kubernetes": r"\bclient-key-data:\s+[A-Za-z0-9+/]{40}",
+    "a password of a registry": (
+        r'"auths"\s*:\s*\{\s*"[^"]+"\s*:\s*\{\s*"auth"\s*:\s*"[A-Za-z0-9+/]{8,}'
+    ),
+    "a password of .netrc": r"\bmachine\s+[^\s<]+\.[^\s<]+\s+login\s+\S+\s+password\s+[^\s<${]",
+    "a token of .npmrc": r"/:_(?:authToken|password)\s*=\s*[^\s$]{8,}",
     "an access key of AWS": r"\b(?:AKIA|ASIA)[0-9A-Z]{16}\b",
     "a token of GitHub": r"\b(?:gh[pousr]_[A-Za-z0-9]{36,}|github_pat_[A-Za-z0-9_]{40,})",
     "a token of GitLab": r"\bglpat-[A-Za-z0-9_-]{20,}",
@@ -32,9 +53,15 @@ _TEXTS = {
     "a token of PyPI": r"\bpypi-AgEIcHlwaS[A-Za-z0-9_-]{20,}",
     "a token of Slack": r"\bxox[abprs]-[A-Za-z0-9-]{10,}",
     "an API key of Google": r"\bAIza[A-Za-z0-9_-]{35}\b",
+    "an OAuth secret of Google": r"\bGOCSPX-[A-Za-z0-9_-]{28}|\"1//0[A-Za-z0-9_-]{40,}\"",
+    "a secret of Azure": r"\b[A-Za-z0-9_~.-]{3}8Q~[A-Za-z0-9_~.-]{34}",
+    "a token of Vault": r"\bhv[sbr]\.[A-Za-z0-9]{24,}",
+    "a token of Terraform Cloud": r"\.atlasv1\.[A-Za-z0-9_-]{60,}",
+    "an API key of NVIDIA": r"\bnvapi-[A-Za-z0-9_-]{60,}",
+    "an API key of xAI or Perplexity": r"\b(?:xai-[A-Za-z0-9]{80}|pplx-[A-Za-z0-9]{48})\b",
     "a secret key of Stripe": r"\b[rs]k_live_[A-Za-z0-9]{20,}\b",
     "an API key of OpenAI or Anthropic": (
-        r"\bsk-(?:(?:proj|svcacct|admin|ant)-[A-Za-z0-9_-]{20,}|[A-Za-z0-9]{48}\b)"
+        r"\bsk-(?:(?:proj|svcacct|admin|ant|or-v1)-[A-Za-z0-9_-]{20,}|[A-Za-z0-9]{48}\b)"
     ),
     "a secret key of AWS": (
         r"(?i:aws_?secret_?access_?key)\W{1,8}[A-Za-z0-9/+]{40}(?![A-Za-z0-9/+])"

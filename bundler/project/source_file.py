@@ -9,6 +9,7 @@ from .secrets import secret_in
 from .yaml_scalar import HIDDEN, shown
 
 _SEARCHED = 4 << 20  # bytes from the start that are searched for secrets
+_WIDE = (b"\xff\xfe", b"\xfe\xff")  # UTF-16, as PowerShell's `>` writes it
 _SNIFFED = 8 << 10  # bytes that show whether a file is text
 
 
@@ -45,6 +46,8 @@ def check_secrets(file: SourceFile) -> Iterator[tuple[str, str]]:
     except OSError as error:
         yield f"`{shown(file.path)}` cannot be read: {error.strerror}.", "Make it readable."
         return
+    if data.startswith(_WIDE):
+        data = data.replace(b"\0", b"")
     if b"\0" in data[:_SNIFFED]:
         return
     text = data.decode("latin-1")  # a character a byte; what is searched for is ASCII

@@ -36,3 +36,12 @@ def test_a_secret_behind_other_bytes_has_its_line(tmp_path):
 @pytest.mark.parametrize("names", [["a", "b"], ["a/b", "a/c"], []])
 def test_different_names_are_no_problem(tmp_path, names):
     assert not list(same_name(SourceFile(name, tmp_path, executable=False) for name in names))
+
+
+@pytest.mark.parametrize("encoding", ["utf-16", "utf-16-be"])
+def test_a_secret_in_a_file_of_windows_is_found(tmp_path, encoding):
+    """PowerShell's `>` writes UTF-16."""
+    path, mark = tmp_path / "key.txt", "" if encoding == "utf-16" else "\ufeff"
+    path.write_bytes(f"{mark}one\r\nghp_{'a' * 36}\r\n".encode(encoding))
+    ((message, _),) = check_secrets(SourceFile("key.txt", path, executable=False))
+    assert message == "key.txt:2: this looks like a token of GitHub."

@@ -82,10 +82,13 @@ def test_junk_can_be_taken_back(plant):
 
 
 SECRETS = [
-    ".env", ".env.production", "prod.env", ".envrc", ".netrc", ".pypirc", "server.pem", "tls/site.key", "id_rsa",
+    ".env", ".env.production", ".env-prod", ".env_prod", "prod.env", ".envrc",
+    ".netrc", ".pypirc", "server.pem", "tls/site.key", "id_rsa",
     "id_ed25519.pub", ".aws/credentials", ".aws/config", ".ssh/known_hosts", ".kube/config", "kubeconfig",
     "store.p12", "credentials.json", "credentials-prod.json", "service-account.json", ".docker/config.json",
-    ".git-credentials", ".npmrc", "pip.conf", "secrets.yaml", "terraform.tfstate", ".pgpass", "sub/.env",
+    ".git-credentials", ".npmrc", "pip.conf", "AuthKey_1.p8", "application_default_credentials.json",
+    "msal_token_cache.bin", ".oci/config", ".m2/settings.xml",
+    "secrets.yaml", "terraform.tfstate", ".pgpass", "sub/.env",
     "ID_RSA", "Prod.ENV", "Server.PEM", ".netrc.bak", "site.key.old", ".gitconfig", ".condarc", ".Renviron",
     ".cargo/credentials.toml", ".gem/credentials", ".config/gh/hosts.yml", ".databrickscfg", "kaggle.json",
     ".jupyter/jupyter_server_config.json", "my.keytab", ".bash_history", ".psql_history", ".secrets/db",
