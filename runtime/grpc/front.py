@@ -36,9 +36,9 @@ from .services.trace_settings import TraceSettings
 
 log = logging.getLogger(__name__)
 
-LAME_DUCK = 0.4  # seconds in which load balancers and clients learn that we are going
-LAST_CALL = 0.1  # seconds for those whom the kernel is letting in just now
-FAREWELL = 0.02  # seconds in which connections are told that they end, before the last answers
+LAME_DUCK = 0.4  # seconds in which load balancers and clients learn of the shutdown
+QUEUE_DRAIN = 0.1  # seconds for connections in the accept queue
+GOAWAY_TIME = 0.02  # seconds between GOAWAY and the last answers
 LOOKS = 50  # of as long, in which a busy process has to take them in
 _LEAST_PING = 10_000  # milliseconds between two pings of a client that has nothing to say
 
@@ -132,12 +132,12 @@ class Front:
         quiet(self._endpoint.port)
         self._dispatcher.gate.close()
         for _ in range(LOOKS):
-            await asyncio.sleep(LAST_CALL)
+            await asyncio.sleep(QUEUE_DRAIN)
             if not is_awaited(self._endpoint.port):
                 break
-        left = max(grace - (time.monotonic() - began), LAST_CALL)
+        left = max(grace - (time.monotonic() - began), QUEUE_DRAIN)
         ending = asyncio.create_task(server.stop(left))
-        await asyncio.sleep(FAREWELL)
+        await asyncio.sleep(GOAWAY_TIME)
         self._dispatcher.gate.open()
         await ending
 

@@ -7,7 +7,7 @@ from math import inf
 from typing import Protocol
 
 from ..batching.alarm import Alarm
-from ..batching.batch.hang import GRACE, OVERDUE, SHARE
+from ..batching.batch.hang import ABANDONED_GRACE, HANG_SHARE, OVERDUE_FACTOR
 
 PERIOD = 0.25  # seconds between two looks
 LATE = 0.25  # seconds after its time that a look may come; else it is ourselves who hung
@@ -88,7 +88,7 @@ class LivenessProbe:
         """Seconds that it has to answer, or any call that keeps others waiting."""
         if not self._probed.usual:
             return self._timeout
-        overdue = GRACE + OVERDUE * self._probed.usual
+        overdue = ABANDONED_GRACE + OVERDUE_FACTOR * self._probed.usual
         return min(
-            self._timeout, overdue if self._is_overdue else max(overdue, SHARE * self._timeout)
+            self._timeout, overdue if self._is_overdue else max(overdue, HANG_SHARE * self._timeout)
         )

@@ -26,7 +26,7 @@ from .window import FlowWindow
 
 log = logging.getLogger(__name__)
 
-FAREWELL = 1.0  # seconds to let go when the front is gone and nobody waits any more
+UNLOAD_TIME = 1.0  # seconds to unload after the front has died
 
 
 class CallHost(Protocol):
@@ -96,7 +96,7 @@ class ServiceProcess:
             for task in self._tasks.values():
                 task.cancel()
             try:
-                async with asyncio.timeout(FAREWELL):
+                async with asyncio.timeout(UNLOAD_TIME):
                     await host.stop()
             except TimeoutError:
                 log.warning("The service was not closed: its front is gone.")

@@ -8,7 +8,7 @@ from math import inf
 from typing import Any
 
 from ..batching.alarm import Alarm
-from ..batching.batch.hang import GRACE, OVERDUE, PAUSE
+from ..batching.batch.hang import ABANDONED_GRACE, CHECK_INTERVAL, OVERDUE_FACTOR
 from ..errors import Overloaded
 
 _SHARE = 0.85  # of the time until its deadline that a call may be predicted to take
@@ -107,8 +107,8 @@ class Threads(ThreadPoolExecutor):
 
     def _abandon(self, job: ThreadJob, deadline: float) -> None:
         usual = self._usual.get(job.name)
-        allowed = self._timeout if usual is None else min(self._timeout, OVERDUE * usual)
-        job.expected = max(time.monotonic(), deadline) + GRACE + allowed
+        allowed = self._timeout if usual is None else min(self._timeout, OVERDUE_FACTOR * usual)
+        job.expected = max(time.monotonic(), deadline) + ABANDONED_GRACE + allowed
         self._abandoned.append(job)
         if job.expected < self._alarm.at:
             self._alarm.set(asyncio.get_running_loop(), job.expected)
@@ -121,4 +121,4 @@ class Threads(ThreadPoolExecutor):
         if self.on_hang is not None and (self._waiting or self._is_idle()):
             seconds = now - lost[0].began
             self.on_hang(f"`{lost[0].name}` has not come back from its thread for {seconds:.1f} s")
-        return now + PAUSE
+        return now + CHECK_INTERVAL

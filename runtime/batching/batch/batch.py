@@ -9,8 +9,8 @@ from ..observer import Release
 from ..policy.window import Window
 from ..request import Request, Run
 
-CALLS = 1.5  # of the two halves of a batch with one guilty request, the mean number that is run
-DOUBT = 2  # times that both halves have failed, after which requests are tried one by one
+HALVING_CALLS = 1.5  # mean number of calls to split a batch with one guilty request
+MOST_HALVINGS = 2  # times that both halves have failed; then requests are run one by one
 
 
 class Piece(NamedTuple):
@@ -158,7 +158,7 @@ class Batch:
         if len(self.requests) == 1:
             return ()
         doubt = self.family.parent if self.family is not None else None
-        if (doubt is not None and doubt.doubt >= DOUBT) or self._is_cheap_alone():
+        if (doubt is not None and doubt.doubt >= MOST_HALVINGS) or self._is_cheap_alone():
             return self.alone("retry")
         return self.halves()
 
@@ -169,7 +169,7 @@ class Batch:
         halving = 0.0
         while count > 1:
             count, rows = (count + 1) // 2, (rows + 1) // 2
-            halving += CALLS * mean(rows)
+            halving += HALVING_CALLS * mean(rows)
         return alone < halving
 
     def halves(self) -> "tuple[Batch, Batch]":

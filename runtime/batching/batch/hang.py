@@ -12,10 +12,10 @@ from .slots import ExecutorSlot, Slots
 
 log = logging.getLogger(__name__)
 
-OVERDUE = 20.0  # times the predicted time of a batch, and it is no longer just slow
-GRACE = 1.0  # seconds more, where all that is known is that nobody wants the answer any more
-SHARE = 1 / 6  # of `Limits.hang`, after which an overdue batch no longer keeps others waiting
-PAUSE = 0.1  # seconds between two looks at a batch that is overdue
+OVERDUE_FACTOR = 20.0  # a batch is overdue after this many times its predicted time
+ABANDONED_GRACE = 1.0  # further seconds for an overdue batch that no client waits for
+HANG_SHARE = 1 / 6  # of `Limits.hang`: an overdue batch is ended if others wait for so long
+CHECK_INTERVAL = 0.1  # seconds between two checks of an overdue batch
 
 
 class HangWatch:
@@ -47,7 +47,7 @@ class HangWatch:
     def begin(self, loop: asyncio.AbstractEventLoop, slot: ExecutorSlot, batch: Batch) -> None:
         """`slot` has begun with `batch`."""
         cost = batch.window.cost
-        overdue = OVERDUE * (slot.predicted + cost.tail) if cost.count else inf
+        overdue = OVERDUE_FACTOR * (slot.predicted + cost.tail) if cost.count else inf
         at = slot.started + min(self._limits.hang, overdue)
         if at < self._alarm.at:
             self._alarm.set(loop, at)
@@ -74,19 +74,20 @@ class HangWatch:
                 log.error("%s.", why)
             slot.is_cut = True
             slot.executor.kill(why)
-        return now + PAUSE
+        return now + CHECK_INTERVAL
 
     def _why(self, batch: Batch, elapsed: float) -> str:
         rows = f"A batch of {batch.rows} rows has run for {elapsed:.1f} s"
         if elapsed >= self._limits.hang:
             return f"{rows}, more than the time that any request has"
         overdue = self._overdue(batch)
-        if elapsed >= overdue + GRACE and all(request.is_over for request in batch.requests):
+        is_abandoned = all(request.is_over for request in batch.requests)
+        if elapsed >= overdue + ABANDONED_GRACE and is_abandoned:
             return f"{rows}, and nobody waits for its answers any more"
-        if elapsed < max(SHARE * self._limits.hang, overdue):
+        if elapsed < max(HANG_SHARE * self._limits.hang, overdue):
             return ""
         if len(batch.requests) > 1 or batch.is_suspect or self._is_needed():
-            return f"{rows}, more than {OVERDUE:.0f} times what such a batch takes"
+            return f"{rows}, more than {OVERDUE_FACTOR:.0f} times what such a batch takes"
         return ""
 
     @staticmethod
@@ -94,4 +95,4 @@ class HangWatch:
         """Seconds after which `batch` is not just slow; infinite while nothing is known."""
         if batch is None or not batch.window.cost.count:
             return inf
-        return OVERDUE * batch.window.cost.upper(batch.rows)
+        return OVERDUE_FACTOR * batch.window.cost.upper(batch.rows)

@@ -11,7 +11,7 @@ from .fair_queue import FairQueue
 from .lane import Backlog, Drop, Lane
 from .ledger import Ledger
 
-ENTITLED = 1 / 8  # of the queue, which no class or client can be driven out of by others
+MIN_SHARE = 1 / 8  # of the queue, from which others cannot evict a class or client
 
 
 class Turn(NamedTuple):

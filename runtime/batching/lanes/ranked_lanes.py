@@ -9,7 +9,7 @@ from .fair_queue import FairQueue
 from .lane import Lane
 from .lanes import Lanes
 from .ledger import Ledger
-from .ranked_lane import ENTITLED, RankedLane
+from .ranked_lane import MIN_SHARE, RankedLane
 
 Places = list[tuple[FairQueue, RankedLane]]
 
@@ -66,7 +66,7 @@ class RankedLanes(Lanes):
         rows: Counter[int] = Counter()
         for queue, _ in places:
             rows[queue.priority] += queue.rows
-        part = ENTITLED * self._limits.max_queue_rows
+        part = MIN_SHARE * self._limits.max_queue_rows
         own = request.priority if self._limits.priorities else 0
         over = [each for each in rows if rows[each] > part and each != own]
         if rows[own] + request.rows > part:

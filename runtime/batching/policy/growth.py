@@ -4,23 +4,22 @@ from statistics import median
 
 from .cost import CostModel
 
-PROMISE = 0.9  # twice the rows are tried where they should take less than this of twice the time
-PAYS = 0.95  # and are kept where a row takes less than this share of what it took
-SURE = 8  # full batches of each size from which that is concluded
-PENANCE = 1000  # batches after one that failed before more rows are tried
-MUCH = 32 << 20  # bytes of bodies: no call is to have more for being larger than usual
-PAUSE = 200  # batches after a trial that has not paid
+TRY_BELOW = 0.9  # a double batch is tried if predicted below this share of twice the time
+KEEP_BELOW = 0.95  # and kept if its seconds a row are below this share of the former
+TRIAL_BATCHES = 8  # full batches of each size in a trial
+PAUSE_AFTER_FAILURE = 1000  # batches without a trial after a failed batch
+LARGE_BODIES = 32 << 20  # bytes of bodies in a call, beyond which no trial enlarges it
+PAUSE_AFTER_TRIAL = 200  # batches without a trial after one that did not pay
 
 
 class Growth:
     """The largest number of rows in a batch: small at first, doubled whenever that pays.
 
-    Where most of a call is its fixed cost, as with a forest of trees, a hundred more rows are
-    nearly free, and under load they are there. Where each row costs the same, as with most
-    networks, more rows in one call only make the others wait. What pays is found by a trial, in
-    which batches of both sizes take turns: measured one after the other, the first would have had
-    the machine to itself, and the second half of it. A batch that fails is a risk that grows with
-    it: then it is few rows again for a while.
+    If most of a call is its fixed cost, as with a forest of trees, more rows are nearly free. If
+    each row costs the same, as with most networks, larger batches only delay other requests. A
+    trial decides, with alternating batches of both sizes, because the load of the machine changes
+    over time. After a failed batch the size is the initial one for a while: the larger the batch,
+    the more requests fail with it.
 
     size   rows of the next batch
     """
@@ -36,7 +35,7 @@ class Growth:
         self._larger: list[float] = []
 
     def observe(self, rows: int, seconds: float, size: int, cost: CostModel) -> None:
-        """A batch of `rows` took `seconds`, as `cost` knows; its requests have `size` bytes."""
+        """Learn that a batch of `rows`, whose bodies have `size` bytes, took `seconds`."""
         self._rest -= self._rest > 0
         if rows < self._kept or self._kept == self._most:
             return
@@ -44,15 +43,15 @@ class Growth:
             self._note(rows, seconds / rows)
             return
         self._full += 1
-        if self._full >= SURE and not self._rest:
+        if self._full >= TRIAL_BATCHES and not self._rest:
             self._full = 0
-            if 2 * size <= MUCH and self._is_promising(cost):
+            if 2 * size <= LARGE_BODIES and self._is_promising(cost):
                 self._usual.append(seconds / rows)
                 self.size = self._double
 
     def restart(self) -> None:
-        """A batch has failed."""
-        self._end(self._initial, PENANCE)
+        """Return to the initial size, because a batch has failed."""
+        self._end(self._initial, PAUSE_AFTER_FAILURE)
 
     @property
     def _double(self) -> int:
@@ -64,15 +63,15 @@ class Growth:
 
     def _is_promising(self, cost: CostModel) -> bool:
         mean = cost.mean(self._kept)
-        return mean + cost.beta * self._kept < PROMISE * 2 * mean
+        return mean + cost.beta * self._kept < TRY_BELOW * 2 * mean
 
     def _note(self, rows: int, seconds: float) -> None:
         usual, larger = self._usual, self._larger
         (larger if rows > self._kept else usual).append(seconds)
-        if min(len(usual), len(larger)) >= SURE:
-            pays = median(larger) < PAYS * median(usual)
-            self._end(self._double if pays else self._kept, 0 if pays else PAUSE)
-        elif len(usual) - len(larger) > SURE:  # so many rows are not there, or not allowed
+        if min(len(usual), len(larger)) >= TRIAL_BATCHES:
+            pays = median(larger) < KEEP_BELOW * median(usual)
+            self._end(self._double if pays else self._kept, 0 if pays else PAUSE_AFTER_TRIAL)
+        elif len(usual) - len(larger) > TRIAL_BATCHES:  # so many rows are not there, or not allowed
             self._end(self._kept, 0)  # which has cost nothing
         else:
             self.size = self._kept if len(larger) > len(usual) else self._double

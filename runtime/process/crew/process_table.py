@@ -20,9 +20,9 @@ from .watch import Watch
 
 log = logging.getLogger(__name__)
 
-BIRTH = 10.0  # seconds that a template has to fork: one of many gigabytes takes a second or two
+FORK_TIMEOUT = 10.0  # seconds for a fork; a template of many gigabytes takes one or two
 GRACE = 1.0  # seconds that what a process has left behind has to end by itself
-NEWS = 1.0  # seconds after them, in which we hear of what was forked while we did not run
+FORK_SLACK = 1.0  # further seconds to read an answer, if this process was suspended
 
 
 class ProcessTable:
@@ -114,7 +114,7 @@ class ProcessTable:
         child.listen()
         self._attend(slot, child)
         lose_patience = partial(self._forks.lose_patience, ticket)
-        self._watch.later(BIRTH, partial(self._watch.later, NEWS, lose_patience))
+        self._watch.later(FORK_TIMEOUT, partial(self._watch.later, FORK_SLACK, lose_patience))
 
     def _attend(self, slot: ProcessSlot, child: Child) -> None:
         """Watch the descriptors of the process in a slot."""

@@ -12,9 +12,9 @@ import sys
 from collections.abc import Sequence
 from contextlib import suppress
 
-LAME_DUCK = 0.4  # seconds before it, in which load balancers and clients learn that we are going
-LAST_CALL = 0.3  # seconds for those whom the kernel has let in already
-FAREWELL = 5.0  # seconds that an idle connection has, where others have taken over
+LAME_DUCK = 0.4  # seconds in which load balancers and clients learn of the shutdown
+QUEUE_DRAIN = 0.3  # seconds to accept the connections in the queue
+IDLE_GRACE = 5.0  # seconds for idle connections after a handover
 GLANCE = 0.05  # seconds between two looks
 LOOKS = 100  # at the queue of a socket, in which a busy process has to take those in who wait
 

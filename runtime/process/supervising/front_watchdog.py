@@ -20,8 +20,8 @@ from ..crew.watch import Watch
 log = logging.getLogger(__name__)
 
 SILENCE = 30.0  # seconds, at least, that a front may say nothing; longer where requests have longer
-CALLS = 6  # that go unanswered
-AUTOPSY = 2.0  # seconds to write down where it hangs
+MISSED_PINGS = 6  # consecutive ones, after which a front is killed
+DUMP_TIME = 2.0  # seconds for the stack dump of a front that hangs
 _DEBUGGERS = ("debugpy", "pydevd")
 _STOPPED = "Tt"  # states of a process; proc(5)
 
@@ -62,7 +62,7 @@ class FrontWatchdog:
         self._fronts = fronts
         self._may_load = may_load
         self._silence = silence
-        self._period = silence / CALLS
+        self._period = silence / MISSED_PINGS
         self._known: dict[FrontSlot, _Answers] = {}
         self._due = 0.0
 
@@ -100,7 +100,7 @@ class FrontWatchdog:
 
     def _missed(self, front: FrontSlot, known: _Answers) -> None:
         known.missed += 1
-        if known.missed < CALLS or front.child is None:
+        if known.missed < MISSED_PINGS or front.child is None:
             return
         is_stopped, is_traced = _state(front.child.pid)
         is_loading = not known.was_there or self._may_load(front)
@@ -116,7 +116,7 @@ class FrontWatchdog:
         log.error("%s (pid %d) %s: it is replaced.", front.name, front.child.pid, what)
         if not is_stopped:
             front.send(signal.SIGABRT)  # it writes down where it is
-            self._watch.later(AUTOPSY, partial(front.child.send, signal.SIGKILL))
+            self._watch.later(DUMP_TIME, partial(front.child.send, signal.SIGKILL))
         else:
             front.send(signal.SIGKILL)
 

@@ -16,7 +16,7 @@ from .terms import Terms
 log = logging.getLogger(__name__)
 
 PATIENCE = 8  # fronts in a row that were of no use, with nobody to serve, and it gives up
-FAREWELL = 2.0  # seconds that a model process has once its front is gone
+KILL_DELAY = 2.0  # seconds until a model process is killed whose front has died
 RETRY = 0.1  # seconds, at least, until a process that there was no room for is tried again
 
 
@@ -37,7 +37,7 @@ class Replacement:
         for model in front.models:
             model.send(signal.SIGKILL if is_wanted else END)
             if model.child is not None:
-                self._watch.later(FAREWELL, partial(model.child.send, signal.SIGKILL))
+                self._watch.later(KILL_DELAY, partial(model.child.send, signal.SIGKILL))
         if not is_wanted:
             self._duties.left(front)
             front.crew.end_if_left()

@@ -22,7 +22,7 @@ from ..crew.watch import Watch
 from ..sockets.accept_queue import LAME_DUCK
 from .duties import Duties, work_at
 from .front_watchdog import SILENCE, FrontWatchdog
-from .replacement import FAREWELL, RETRY, Replacement
+from .replacement import KILL_DELAY, RETRY, Replacement
 from .terminal import Terminal
 
 log = logging.getLogger(__name__)
@@ -245,7 +245,7 @@ class Supervisor:
         slot.is_dismissed = True
         slot.send(END if isinstance(slot, ModelSlot) else signal.SIGKILL)
         if slot.child is not None:
-            self._watch.later(FAREWELL, partial(slot.child.send, signal.SIGKILL))
+            self._watch.later(KILL_DELAY, partial(slot.child.send, signal.SIGKILL))
 
     # --- processes ---
 

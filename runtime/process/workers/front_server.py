@@ -20,7 +20,7 @@ from ...http.connection.protocol import LimitedProtocol
 from ...http.connection.unread import has_unread
 from ...http.fast.fast_protocol import FastProtocol
 from ..crew.control import Line
-from ..sockets.accept_queue import FAREWELL, GLANCE, LAME_DUCK, LAST_CALL, emptied, turn_away
+from ..sockets.accept_queue import GLANCE, IDLE_GRACE, LAME_DUCK, QUEUE_DRAIN, emptied, turn_away
 from ..sockets.listeners import is_awaited, quiet
 from .acceptor import Acceptor
 
@@ -257,7 +257,7 @@ class FrontServer(uvicorn.Server):
             await self.grpc.hang_up()
         await self.application.refuse()
         self._close_after_answers()
-        await asyncio.sleep(LAST_CALL)
+        await asyncio.sleep(QUEUE_DRAIN)
         self.application.access.flush()
         os._exit(1)
 
@@ -273,7 +273,7 @@ class FrontServer(uvicorn.Server):
         if self._refuses_at_end:
             for listener in sockets:
                 turn_away(listener)
-        await asyncio.sleep(LAST_CALL if was_busy else LAST_CALL / 10)
+        await asyncio.sleep(QUEUE_DRAIN if was_busy else QUEUE_DRAIN / 10)
         await emptied(sockets)
 
     async def _drain_connections(self) -> None:
@@ -285,7 +285,7 @@ class FrontServer(uvicorn.Server):
         self._close_after_answers()
         for connection in self.server_state.connections:
             if isinstance(connection, LimitedProtocol):
-                connection.hurry(FAREWELL)
+                connection.hurry(IDLE_GRACE)
         if self.management is not None:
             await self.management.leave()
         deadline = time.monotonic() + self._drain_timeout
@@ -313,7 +313,7 @@ class FrontServer(uvicorn.Server):
             connections = self.server_state.connections
             if not any(has_unread(each.transport) for each in connections):
                 return
-            await asyncio.sleep(LAST_CALL / FLUSHES)
+            await asyncio.sleep(QUEUE_DRAIN / FLUSHES)
 
     async def _finish(self) -> None:
         await self._read_pending()
@@ -338,7 +338,7 @@ class FrontServer(uvicorn.Server):
         for _ in range(FLUSHES):
             if not self.server_state.connections:
                 return
-            await asyncio.sleep(LAST_CALL / FLUSHES)
+            await asyncio.sleep(QUEUE_DRAIN / FLUSHES)
 
 
 def run(server: FrontServer, listener: socket.socket) -> int:

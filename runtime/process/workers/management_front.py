@@ -10,7 +10,7 @@ from ...dialects.management.dialect import Management
 from ...http.app import Application
 from ...http.connection.protocol import LimitedProtocol, limited
 from ...http.keyed_site import KeyedSite
-from ..sockets.accept_queue import FAREWELL, LAST_CALL, emptied
+from ..sockets.accept_queue import IDLE_GRACE, QUEUE_DRAIN, emptied
 from ..sockets.management_port import ManagementPort
 
 
@@ -63,13 +63,13 @@ class ManagementFront:
         Closing it before would reset the connections in the queue.
         """
         if self._server is not None:
-            await asyncio.sleep(LAST_CALL)
+            await asyncio.sleep(QUEUE_DRAIN)
             await emptied([self._listener])
         self.hang_up()
         self._listener.close()
         for connection in self._state.connections:
             if isinstance(connection, LimitedProtocol):
-                connection.hurry(FAREWELL)
+                connection.hurry(IDLE_GRACE)
 
     async def finish(self, seconds: float) -> None:
         """Finish running requests within a time limit, and close."""

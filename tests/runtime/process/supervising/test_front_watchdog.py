@@ -92,7 +92,7 @@ def hang_in_a_library():
 
 def test_one_that_no_abort_ends_is_killed(monkeypatch, caplog):
     monkeypatch.setattr(
-        "modelbundle.runtime.process.supervising.front_watchdog.AUTOPSY", SILENCE / 2
+        "modelbundle.runtime.process.supervising.front_watchdog.DUMP_TIME", SILENCE / 2
     )
 
     def front(post, on_ready):

@@ -150,9 +150,7 @@ def test_a_template_that_does_not_fork_is_ended_and_keeps_nobody_waiting(
     sums, servers, tmp_path_factory
 ):
     hurry = tmp_path_factory.mktemp("hurry")  # a patience that tests have, too
-    patience = (
-        "from modelbundle.runtime.process.crew import process_table as t\nt.BIRTH = t.NEWS = 0.2\n"
-    )
+    patience = "from modelbundle.runtime.process.crew import process_table as t\nt.FORK_TIMEOUT = t.FORK_SLACK = 0.2\n"
     (hurry / "sitecustomize.py").write_text(patience)
     server = servers.start(sums(), "--workers=2", env={"PYTHONPATH": str(hurry)})
     wait_until(lambda: metric(server, "bundle_ready_workers") == 2)
