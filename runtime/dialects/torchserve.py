@@ -22,7 +22,7 @@ from ..errors import (
 )
 from . import sequence
 from .bodies.raw import TEXT, Raw, as_text, may_be_text, unquoted
-from .bodies.schemas import json_body, whole
+from .bodies.schemas import json_body, streamed, whole
 from .catalog import Catalog
 from .dialect import GET, Rule
 from .explainer import explainer
@@ -86,8 +86,9 @@ class Torchserve:
             path, name = _path(served), served.name
             body, others, what = json_body(served), whole(served), f"Predictions of {name}."
             texts = {TEXT: {"type": "string"}} if may_be_text(served) else {}
+            answers = texts | streamed(served)
             asked = {
-                verb: operation(f"torchserve_{verb}_{name}", what, {}, body, others, texts)
+                verb: operation(f"torchserve_{verb}_{name}", what, {}, body, others, answers)
                 for verb in ("post", "put")
             }
             found.setdefault(path, asked)

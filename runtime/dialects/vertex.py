@@ -14,6 +14,7 @@ import orjson
 
 from ..errors import InvalidInput, NotSupported, RequestError
 from .bodies.raw import Raw
+from .bodies.schemas import streamed
 from .catalog import Catalog
 from .dialect import GET, POST, Rule
 from .inquiry import Inquiry
@@ -65,7 +66,8 @@ class Vertex:
         first = next(iter(self._catalog.served()), None)
         body = {} if first is None else asked(self._catalog, first, _NO_PARAMETERS)
         said = {"type": "object", "properties": {"predictions": {}}}
-        posted = operation("vertex_predict", "Predictions of the first model.", said, body)
+        what, parts = "Predictions of the first model.", {} if first is None else streamed(first)
+        posted = operation("vertex_predict", what, said, body, answers=parts)
         shown = operation("vertex_health", "Whether the server is ready.")
         return {health: {"get": shown}, predict: {"post": posted}}
 

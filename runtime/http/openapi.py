@@ -164,10 +164,30 @@ def _service_content(side: Mapping[str, Any], formats: Collection[str], *, is_an
     array = of_instances(schema)
     if not is_answer and array is not None and CSV in content:
         content[CSV] = {"schema": csv_schema(array)}
-    if not is_answer and MULTIPART in content and side.get("kind") not in _EACH_A_ROW:
-        is_rows = "parameter" in side and list(schema.get("properties", ())) == ["instances"]
-        content[MULTIPART] = _whole(body["schema"]) if is_rows else body
+    if not is_answer and MULTIPART in content:
+        content[MULTIPART] = _service_form(side, body["schema"])
     return content
+
+
+def _service_form(side: Mapping[str, Any], schema: Json) -> Json:
+    """The fields of a form; or a row in each part, or one part that is a whole body of JSON."""
+    if "parameter" not in side or list(schema.get("properties", ())) != ["instances"]:
+        named = {name: _part(each) for name, each in schema.get("properties", {}).items()}
+        return {"schema": schema | ({"properties": named} if named else {})}
+    if side.get("kind") in _EACH_A_ROW:
+        part = {} if side["kind"] == "str" else _BINARY
+        return {"schema": _FORM | {"minProperties": 1, "additionalProperties": part}}
+    return _whole(schema)
+
+
+def _part(schema: Json) -> Json:
+    """One field: bytes stand in a part as they are, not in base64; a list of none is no part."""
+    if any("contentEncoding" in each for each in schema.get("anyOf", ())):
+        return _BINARY
+    if schema.get("type") != "array":
+        return schema
+    some = {"minItems": max(1, schema.get("minItems", 0))}
+    return schema | some | ({"items": _part(schema["items"])} if schema.get("items") else {})
 
 
 def _needs_body(side: Mapping[str, Any]) -> bool:

@@ -18,10 +18,15 @@ _TYPES: Mapping[str, Json] = {
     "d": {"type": "string", "format": "date-time"},
     "s": {"type": "string"},
 }
-_BASE64: Json = {"type": "string", "contentEncoding": "base64"}
+BASE64: Json = {
+    "type": "string",
+    "contentEncoding": "base64",
+    "pattern": "^([A-Za-z0-9+/]{4})*([A-Za-z0-9+/]{2}==|[A-Za-z0-9+/]{3}=)?$",
+}
+"""Bytes in a string: whatever reads such refuses any other."""
 _B64: Json = {
     "type": "object",
-    "properties": {"b64": _BASE64},
+    "properties": {"b64": BASE64},
     "required": ["b64"],
 }
 _TIME = (  # of the four centuries that nanoseconds hold whole
@@ -46,7 +51,8 @@ def of_some_rows(schema: Mapping[str, Any]) -> Json:
     named = schema.get("properties", {})
     if named.keys() != {"instances"} or named["instances"].get("type") != "array":
         return dict(schema)
-    some = {"instances": named["instances"] | {"minItems": 1}}
+    listed = named["instances"]
+    some = {"instances": listed | {"minItems": max(1, listed.get("minItems", 0))}}
     return dict(schema) | {"properties": some, "additionalProperties": False}
 
 
@@ -92,7 +98,7 @@ def row(side: Side) -> Json:
 def _given(dtype: str) -> Json:
     """One value of a request: of times, those that nanoseconds hold; bytes also as they are."""
     if column.plain(dtype) == "bytes":
-        return {"anyOf": [_BASE64, _B64]}
+        return {"anyOf": [BASE64, _B64]}
     if not dtype.startswith("datetime64[ns"):
         return scalar(dtype)
     return {"type": "string", "pattern": _TIME, "description": "An ISO 8601 time."}

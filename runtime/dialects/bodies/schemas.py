@@ -64,6 +64,12 @@ def whole(served: Served) -> dict[str, Json]:
     return {TEXT: {"type": "string"}} if fields[0].dtype == "str" else {}
 
 
+def streamed(served: Served) -> dict[str, Json]:
+    """The content types of an answer that comes item by item, if it does."""
+    kinds = served.route.output.get("media", ()) if served.route.streaming else ()
+    return {kind: {"type": "string"} for kind in kinds}
+
+
 def tables(served: Served) -> dict[str, Json]:
     """The content types of tables that the bundle's own route takes, too."""
     if served.signature is None:

@@ -15,7 +15,7 @@ from ...errors import BadPayload, InvalidInput, RequestError, UnknownModel
 from .. import sequence, web_page
 from ..bodies import json_lines, script
 from ..bodies.raw import Raw
-from ..bodies.schemas import json_body, tables, whole
+from ..bodies.schemas import json_body, streamed, tables, whole
 from ..catalog import Catalog
 from ..dialect import GET, POST, Rule
 from ..inquiry import Inquiry
@@ -177,7 +177,7 @@ def _invoked(served: Served) -> dict[str, Any]:
         return operation("sagemaker_invoke", "What the script answers.", {}, {})
     others = whole(served) | tables(served) | {json_lines.TYPE: BINARY}
     what = "Predictions of the first model."
-    return operation("sagemaker_invoke", what, {}, json_body(served), others)
+    return operation("sagemaker_invoke", what, {}, json_body(served), others, streamed(served))
 
 
 def _features(inquiry: Inquiry) -> features.Read | None:

@@ -2,10 +2,10 @@
 
 from typing import Any
 
-from ...data.rows.schema import of_some_rows
+from ...data.rows.schema import BASE64, of_some_rows
 from ...manifests.signature import Side
 from ..bodies.bare import takes_rows
-from ..bodies.schemas import bare, rows
+from ..bodies.schemas import bare, rows, streamed
 from ..catalog import Catalog
 from ..paths import operation
 from ..served import Served
@@ -31,7 +31,7 @@ _ANSWER: Json = {
         "meta": {"type": "object"},
         "data": {"type": "object"},
         "strData": {"type": "string"},
-        "binData": {"type": "string", "contentEncoding": "base64"},
+        "binData": BASE64,
         "jsonData": {},
     },
 }
@@ -63,7 +63,9 @@ def paths(catalog: Catalog) -> Json:
 
 def _predict(served: Served) -> Json:
     what = "Predictions of the first model."
-    said = operation("seldon_predictions", what, _ANSWER, _message(served))
+    said = operation(
+        "seldon_predictions", what, _ANSWER, _message(served), answers=streamed(served)
+    )
     if served.samples is not None:
         content = said["requestBody"]["content"]["application/json"]
         content["example"] = {"data": {"ndarray": list(served.samples.inputs)}}
@@ -92,7 +94,7 @@ def _forms(side: Side) -> Json:
     if dtype == "str" or side.layout == "objects":
         taken["strData"] = {"type": "string"}
     if dtype == "bytes":
-        taken["binData"] = {"type": "string", "contentEncoding": "base64"}
+        taken["binData"] = BASE64
     return taken
 
 

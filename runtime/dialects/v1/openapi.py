@@ -6,6 +6,7 @@ from urllib.parse import quote
 
 from ...data.rows.schema import of_some_rows, record, row
 from ...manifests.signature import Side, Signature
+from ..bodies.schemas import streamed
 from ..catalog import Catalog
 from ..paths import operation
 from ..served import Served
@@ -64,7 +65,7 @@ def _predict(catalog: Catalog, served: Served) -> Json:
     """Rows in, predictions out; columns in, outputs out."""
     what, name = f"Predictions of {served.name}.", f"v1_{served.name}_predict"
     if served.signature is None:
-        return operation(name, what, {}, asked(catalog, served))
+        return operation(name, what, {}, asked(catalog, served), answers=streamed(served))
     said = {"anyOf": [_object(_LISTS, "predictions"), _object({"outputs": {}}, "outputs")]}
     posted = operation(name, what, said, asked(catalog, served))
     if served.samples is not None:

@@ -123,7 +123,8 @@ class BodyReader:
             return {parameter.name: parameter.decoder.read(form.values(parts, fields), "")}
         if self._kind in _RAW:
             self._check_rows(len(parts))
-            return {parameter.name: parameter.decoder.read(form.rows(parts), "instances")}
+            each = form.rows(parts, self._kind)
+            return {parameter.name: parameter.decoder.read(each, "instances")}
         if len(parts) == 1 and parts[0].is_file:
             return self.read(parts[0].body, parts[0].content_type)
         if self._kind in _TABLES:

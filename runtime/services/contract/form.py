@@ -7,7 +7,7 @@ from ...data import media
 from ...data.codecs import instances, multipart, npy
 from ...data.codecs.multipart import Part
 from ...errors import BadPayload
-from .spec import NAMED, Spec
+from .spec import NAMED, Kind, Spec
 
 _BINARY = frozenset({"bytes", "image"})
 _NO_SCALARS = frozenset({"array", "object", "null"})
@@ -40,9 +40,9 @@ def of_record(schema: Mapping[str, Any]) -> dict[str, Spec]:
     }
 
 
-def rows(parts: Sequence[Part]) -> list[Any]:
-    """A file a row."""
-    return [part.body if part.is_file else part.text() for part in parts]
+def rows(parts: Sequence[Part], kind: Kind) -> list[Any]:
+    """A part a row: text where rows are texts, else bytes as they are."""
+    return [part.text() if kind == "str" else part.body for part in parts]
 
 
 def loads(body: bytes, content_type: str) -> list[Part]:

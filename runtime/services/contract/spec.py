@@ -12,6 +12,7 @@ from typing import Any, Literal
 
 import numpy as np
 
+from ...data.rows.schema import BASE64, scalar
 from ..array import DTYPES, Array
 
 Kind = Literal[
@@ -35,10 +36,13 @@ def _json(type_: str, **more: Any) -> Spec:
     return Spec("json", {"type": type_, **more})
 
 
-_BASE64 = {"type": "string", "contentEncoding": "base64"}
-_BINARY = {
-    "anyOf": [_BASE64, {"type": "object", "properties": {"b64": _BASE64}, "required": ["b64"]}]
+_B64 = {
+    "type": "object",
+    "properties": {"b64": BASE64},
+    "required": ["b64"],
+    "additionalProperties": False,
 }
+_BINARY = {"anyOf": [BASE64, _B64]}
 OBJECT = Spec("object", {})
 NULL = _json("null")
 DATAFRAME = Spec("dataframe", {"type": "array", "items": {"type": "object"}})
@@ -203,10 +207,7 @@ def _keyed(key: Mapping[str, Any]) -> dict[str, Any]:
 
 def array(note: Array) -> Spec:
     """An ndarray: lists of numbers, as deep as its shape."""
-    types = {"b": "boolean", "s": "string", "i": "integer", "u": "integer"}
-    schema: dict[str, Any] = {}
-    if note.dtype:
-        schema = {"type": types.get(note.dtype[0], "number")}
+    schema = scalar(note.dtype) if note.dtype else {}
     if note.shape is None:
         return Spec("array", {"type": "array"})
     for size in reversed(note.shape):

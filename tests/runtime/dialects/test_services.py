@@ -131,3 +131,13 @@ def test_errors_are_those_of_the_dialect(client, path):
     assert failed.status_code == 500
     assert "passwd" not in failed.text
     assert json.loads(failed.content)["error"]
+
+
+def test_openapi_says_what_comes_in_items(client):
+    """An answer in items was promised as JSON."""
+    paths = client.get("/openapi.json").json()["paths"]
+    for path in ("/v1/models/words:predict", "/predictions/words"):
+        content = paths[path]["post"]["responses"]["200"]["content"]
+        assert {"application/json", "application/x-ndjson", "text/plain"} <= content.keys()
+    content = paths["/v1/models/greet:predict"]["post"]["responses"]["200"]["content"]
+    assert list(content) == ["application/json"]

@@ -5,6 +5,7 @@ import json
 
 import pytest
 
+from modelbundle.bundler.building.service.service_source import read_service
 from modelbundle.runtime.data.rows.schema import envelope
 from modelbundle.runtime.http import openapi
 from modelbundle.runtime.manifests.bundle_manifest import BundleManifest
@@ -90,3 +91,59 @@ def test_an_authors_api_is_described_by_its_own_types(sums):
     operation = document["paths"]["/score"]["post"]
     assert operation["summary"] == "Score one."
     assert list(operation["responses"]["200"]["content"]) == ["image/png", "application/json"]
+
+
+SOURCE = """
+import modelbundle as mb
+from collections.abc import Iterator
+from typing import Annotated
+import numpy as np
+
+@mb.service
+class Desk:
+    @mb.api
+    def size(self, data: bytes, names: list[str] = []) -> int: ...
+    @mb.api(batchable=True)
+    def sizes(self, rows: list[bytes]) -> list[int]: ...
+    @mb.api
+    def three(self, rows: Annotated[np.ndarray, mb.Array("int8", (3,))]) -> int: ...
+"""
+
+
+@pytest.fixture
+def takes(tmp_path):
+    """What the APIs of a class take, by path and content type."""
+    (tmp_path / "desk.py").write_text(SOURCE)
+    return {
+        route.path: {
+            kind: each["schema"]
+            for kind, each in openapi._service_content(route.input, (), is_answer=False).items()
+        }
+        for route in read_service(tmp_path, "desk:Desk").routes
+    }
+
+
+def test_bytes_are_base64_in_json_and_as_they_are_in_a_form(takes, jsonschema):
+    """A string that is no base64 is refused, and so is an object with more than `b64`."""
+
+    def is_taken(data):
+        return jsonschema.Draft202012Validator(takes["/size"]["application/json"]).is_valid(
+            {"data": data}
+        )
+
+    assert all(map(is_taken, ["", "QQ==", "QUI=", "QUJD", {"b64": "QUJD"}]))
+    assert not any(map(is_taken, ["Q", "QQ=", "Q!==", "QUJDQ", {"b64": "", "x": 1}, {"b64": "Q"}]))
+    form = takes["/size"]["multipart/form-data"]
+    binary = {"type": "string", "format": "binary"}
+    assert form["properties"]["data"] == binary
+    assert form["required"] == ["data"]
+    assert form["properties"]["names"]["minItems"] == 1  # of none there is no part
+    rows = {"type": "object", "minProperties": 1, "additionalProperties": binary}
+    assert takes["/sizes"]["multipart/form-data"] == rows
+
+
+def test_rows_of_a_fixed_number_are_no_fewer(takes):
+    """It said that one is enough."""
+    listed = takes["/three"]["application/json"]["properties"]["instances"]
+    assert (listed["minItems"], listed["maxItems"]) == (3, 3)
+    assert (listed["items"]["minimum"], listed["items"]["maximum"]) == (-128, 127)

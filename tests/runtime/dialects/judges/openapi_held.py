@@ -27,7 +27,7 @@ def main():
         config.write_text(CONFIG)
         command = [Path(sys.executable).with_name("st"), "--config-file", config, "run"]
         command += [f"{URL}/openapi.json", "--url", URL, "-n", "4", "--seed", "1"]
-        command += ["--phases", PHASES, "--generation-deterministic"]
+        command += ["--phases", PHASES, "--generation-deterministic", "--request-timeout", "60"]
         done = subprocess.run(
             command, check=False, timeout=200, capture_output=True, text=True, cwd=folder
         )

@@ -63,3 +63,10 @@ def test_fields_of_a_record_are_read_as_parameters_are():
     body = (parts + "--x--\r\n").encode("latin-1")
     read = reader.read(body, "multipart/form-data; boundary=x")
     assert read == {"parcel": Parcel("007", b"\x89PNG", 2)}
+
+
+def test_bytes_are_a_part_as_it_is_whether_or_not_it_is_a_file():
+    """Without a file name it was read as base64, unlike a parameter of bytes."""
+    parts = [Part("a", b"\x89PNG"), Part("b", b"SGk=", "b.bin")]
+    assert form.rows(parts, "bytes") == [b"\x89PNG", b"SGk="]
+    assert form.rows([Part("a", b"x", "a.txt"), Part("b", b"y")], "str") == ["x", "y"]
