@@ -146,6 +146,8 @@ def _column(tensor: Tensor, dtype: str) -> np.ndarray:
 def _values(tensor: Tensor, dtype: str) -> np.ndarray:
     if tensor.datatype != "BYTES":
         return _numbers(tensor)
+    if not tensor.shape:  # whose one text would be taken for a list of its letters
+        raise InvalidInput(f"inputs.{tensor.shown}: expected a value for each row, got shape ().")
     data = tensor.data
     assert isinstance(data, list)
     values = np.empty(len(data), object)

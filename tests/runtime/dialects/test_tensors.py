@@ -246,6 +246,7 @@ def test_objects_are_json_or_text():
         (OBJECTS, [], "missing required input(s) ['input']"),
         (MIXED, [bytes_of("x", "[1]", "a", shape=[2, 1])], "inputs.x: expected shape"),
         (GAPS, [numbers("id", 1, "INT64")], "inputs.id: expected shape (rows), got ()"),
+        (TABLE, [numbers("age", [3]), Tensor("name", "BYTES", [], [b""])], "inputs.name: expected a"),
         (HALF, [numbers("x", [np.nan])], "inputs.x: expected a value everywhere, got NaN"),
         (HALF, [numbers("x", [np.inf])], "inputs.x: expected a value everywhere, got an infinity"),
         (OBJECTS, [numbers("x", [1]), numbers("y", [1, 2])], "number of rows"),
