@@ -31,6 +31,7 @@ _LARGE = 1 << 16  # bytes; such a body is read elsewhere, or in a thread
 _API = r"(?:/seldon/(?P<namespace>[^/]+)/(?P<model>[^/]+))?/api/v(?:0\.1|1\.0)"
 _ONE = rf"{_API}/metadata/(?P<asked>[^/]+)"
 _NAME = "/api/v1.0"
+_STATUS = f"{_NAME}/health/status"
 _SERVER_ERROR = 500
 
 
@@ -46,11 +47,12 @@ class Seldon:
     def rules(self) -> Sequence[Rule]:
         """What it answers."""
         return [
-            Rule(POST, f"{_API}/predictions", self._predict, f"{_NAME}/predictions"),
-            Rule(POST, f"{_API}/feedback", self._feedback, f"{_NAME}/feedback"),
-            Rule(GET, f"{_API}/health/status", self._health, f"{_NAME}/health/status"),
+            Rule(POST, f"{_API}/predictions|/predict", self._predict, f"{_NAME}/predictions"),
+            Rule(POST, f"{_API}/feedback|/send-feedback", self._feedback, f"{_NAME}/feedback"),
+            Rule(GET, f"{_API}/health/status|/health/status", self._health, _STATUS),
             Rule(GET, f"{_API}/health/ping|/health/ping", self._ping, "/health/ping"),
             Rule(GET, f"{_API}/metadata", self._graph, f"{_NAME}/metadata"),
+            Rule(GET, "/metadata", self._component, f"{_NAME}/metadata"),
             Rule(
                 GET, f"{_API}/metadata/(?P<asked>[^/]+)", self._one, f"{_NAME}/metadata/{{model}}"
             ),
@@ -122,6 +124,10 @@ class Seldon:
 
     async def _graph(self, _: Inquiry) -> Reply:
         return Reply.json(graph(self._catalog))
+
+    async def _component(self, _: Inquiry) -> Reply:
+        """For an orchestrator, of which the server is one component."""
+        return Reply.json(described(self._catalog.first()))
 
     async def _one(self, inquiry: Inquiry) -> Reply:
         return Reply.json(described(self._catalog.find(inquiry.parts["asked"])))

@@ -10,7 +10,8 @@ from hypothesis import strategies as st
 from modelbundle.runtime.dialects.seldon import message
 from modelbundle.runtime.errors import InvalidInput
 
-from .zoo import zoo_server
+from ..conftest import Servers
+from .zoo import make_zoo, zoo_server
 
 PREDICT = "/api/v1.0/predictions"
 
@@ -192,3 +193,22 @@ def test_a_tensor_without_values_is_no_billion_of_lists():
     """A model of any JSON takes it as lists, and each takes memory."""
     with pytest.raises(InvalidInput, match="not of the shape"):
         message._tensor({"shape": [1 << 40, 0], "values": []})
+
+
+def test_an_orchestrator_finds_a_component(tmp_path):
+    """Where the bundle's own routes are off, `/predict` is that of a component of a graph."""
+    started = Servers(tmp_path)
+    serve = {"workers": 1, "isolation": "thread", "dialects": ["seldon"]}
+    try:
+        with started.start(make_zoo(tmp_path / "zoo", **serve)).client() as client:
+            told = client.post("/predict", json={"data": {"ndarray": [[1, 2]]}})
+            assert told.json()["data"]["ndarray"] == [3.0]
+            form = {"json": '{"data": {"ndarray": [[1, 2]]}}'}
+            assert client.post("/predict", data=form).json()["data"]["ndarray"] == [3.0]
+            assert client.post("/predict", json={"instances": [[1, 2]]}).status_code == 400
+            reward = {"reward": 1, "request": {}, "response": {}}
+            assert client.post("/send-feedback", json=reward).status_code == 200
+            assert client.get("/health/status").json()["status"]["code"] == 200
+            assert client.get("/metadata").json()["name"] == "sums"
+    finally:
+        started.stop()
