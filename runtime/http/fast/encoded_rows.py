@@ -5,7 +5,6 @@ from typing import Any, Protocol
 import numpy as np
 import orjson
 
-from ...data.codecs import instances
 from ...data.rows import column, table
 from ...data.rows.fragments import Fragments
 from ...data.rows.predictions import is_numeric
@@ -56,16 +55,16 @@ class FragmentRows:
 
 
 class ListedRows:
-    """Rows of any JSON: texts, records, lists."""
+    """Rows of any JSON: texts, records, lists; raises TypeError for what is none in the end."""
 
-    __slots__ = ("_values",)
+    __slots__ = ("_texts",)
 
     def __init__(self, values: list[Any]) -> None:
-        self._values = values
+        self._texts = [orjson.dumps(each, option=orjson.OPT_SERIALIZE_NUMPY) for each in values]
 
     def body(self, start: int, stop: int) -> bytes:
         """The answer's body with the rows `start:stop`."""
-        return instances.dumps(self._values[start:stop])
+        return b'{"predictions":[%b]}' % b",".join(self._texts[start:stop])
 
 
 def encoded_rows(output: Any, *, nan_as_null: bool) -> EncodedRows | None:
@@ -80,6 +79,6 @@ def encoded_rows(output: Any, *, nan_as_null: bool) -> EncodedRows | None:
         return None if output.flaws else FragmentRows(output)
     try:
         values = table.to_wire(output, nan_as_null=nan_as_null)
+        return ListedRows(values) if type(values) is list else None
     except (RequestError, TypeError, ValueError):
         return None
-    return ListedRows(values) if type(values) is list else None

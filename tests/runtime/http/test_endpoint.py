@@ -11,13 +11,32 @@ import httpx
 import numpy as np
 import pytest
 
-from ..conftest import wait_until
+from modelbundle.runtime.manifests.signature import OBJECTS
+
+from ..conftest import wait_until, write_bundle, write_model
 
 
 def test_rows_are_answered_in_their_order(server):
     answer = server.post([[1, 2], [3, 4.5]])
     assert (answer.status_code, answer.json()) == (200, {"predictions": [3.0, 7.5]})
     assert answer.headers["content-type"] == "application/json"
+
+
+class Halves:
+    """Answers with half a surrogate pair for some rows."""
+
+    def predict(self, rows):
+        return np.array(["\ud800" if row[0] < 0 else "whole" for row in rows])
+
+
+def test_a_text_that_is_no_unicode_is_an_error_and_never_no_answer(tmp_path, servers, http):
+    write_model(tmp_path / "models" / "sums", Halves(), outputs=OBJECTS)
+    server = servers.start(write_bundle(tmp_path, serve={"http": http}))
+    for rows in ([[-1, 0]], [[1, 0], [-1, 0]]):
+        failed = server.post(rows)
+        said = {"error": "The model failed on this input."}
+        assert (failed.status_code, failed.json()) == (500, said)
+    assert server.post([[1, 0]]).json() == {"predictions": ["whole"]}
 
 
 def test_no_rows_are_no_predictions(server):

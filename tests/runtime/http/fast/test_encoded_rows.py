@@ -78,6 +78,8 @@ def test_all_other_rows_are_written_as_they_are_alone(output, bounds):
         np.array([1.0, np.inf], object),
         [1.0, float("nan")],
         [object()],
+        ["a", "half a pair: \ud800"],
+        np.array(["a", "\ud800"]),
         {"a": np.ones(2), "b": np.ones(3)},
         Fragments.of(b'"a",null,', [4, 9], [(1, "is not a finite number.", "", True)]),
         Unfit("The model answered with one value."),
