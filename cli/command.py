@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 from click.exceptions import UsageError
 from typer.core import TyperArgument, TyperCommand, TyperGroup
 
+from .help_formatter import HelpContext
 from .usage import unknown_command
 
 if TYPE_CHECKING:
@@ -30,6 +31,8 @@ class Command(TyperCommand):
     click 8.5 has a `help` of its own on arguments, which empties the one that typer 0.24 has set.
     """
 
+    context_class = HelpContext
+
     def parse_args(self, ctx: "Context", args: list[str]) -> list[str]:
         """Read the arguments; an error knows which command it is about."""
         try:
@@ -47,6 +50,8 @@ class Command(TyperCommand):
 
 class Group(TyperGroup):
     """A command of commands, in the order in which a person meets them."""
+
+    context_class = HelpContext
 
     def parse_args(self, ctx: "Context", args: list[str]) -> list[str]:
         """Read the arguments; where there are none, the help is the answer, and exit code 2."""

@@ -123,7 +123,13 @@ def test_the_version_is_the_package_s(bundle):
     assert bundle("--version").out == bundle("-V").out == f"bundle {__version__}\n"
 
 
-def test_help_folds_in_a_narrow_terminal(bundle):
-    text = bundle("serve", "--help", COLUMNS="40").out
+@pytest.mark.parametrize("name", ["", "serve", "containerize", "models show"])
+@pytest.mark.parametrize("columns", [32, 40, 51, 60])
+def test_help_folds_in_a_narrow_terminal(bundle, name, columns):
+    text = bundle(*name.split(), "--help", COLUMNS=str(columns)).out
 
-    assert max(map(len, text.splitlines())) <= 50
+    lines = [line for line in text.splitlines() if not line.startswith("    bundle ")]  # to copy
+    wide = [line for line in lines if len(line) > columns]
+    assert not [line for line in wide if len(line.split()) > 2], "a name that long has no room"
+    texts = [line for line in lines if line.startswith(" " * 12)]
+    assert all(len(line) - len(line.lstrip()) < columns * 0.66 for line in texts)
