@@ -308,9 +308,10 @@ def slice(batch: Any, start: int, stop: int) -> Any:  # noqa: A001
 
 
 def is_finite(output: Any) -> bool:
-    """Whether no number in an answer is NaN or infinite; texts and records are not looked into."""
+    """Whether no number in an answer is NaN, infinite or complex; texts are not looked into."""
     if isinstance(output, np.ndarray):
-        return output.dtype.kind != "f" or column.is_finite(output)
+        kind = output.dtype.kind
+        return kind != "c" and (kind != "f" or column.is_finite(output))
     if isinstance(output, Fragments):
         return not output.flaws or not output.flawed()
     parts = _parts(output)

@@ -43,6 +43,22 @@ def asked(model, values, kind, **limits):
     return serve(scenario, model, **limits)
 
 
+class Rooted(Centered):
+    """Doubles rows by way of a root, so that poison makes all answers of its batch complex."""
+
+    def __call__(self, batch):
+        doubled = self.model(np.abs(batch))
+        return doubled + np.emath.sqrt(batch) - np.emath.sqrt(batch)
+
+
+@pytest.mark.parametrize("kind", [FutureRequest, Grouped])
+def test_one_row_that_makes_a_batch_complex_costs_only_its_own_answer(model, kind):
+    said = asked(Rooted(model), [1, 2, POISON, 4], kind)
+
+    assert [answer.dtype.kind for answer in said] == ["f", "f", "c", "f"]
+    assert [answer.real.tolist() for answer in said] == [[[2.0 * n] * 2] for n in (1, 2, 1, 4)]
+
+
 @pytest.mark.parametrize("kind", [FutureRequest, Grouped])
 def test_one_row_that_spoils_a_batch_costs_only_its_own_answer(model, kind):
     values = [1, 2, 3, POISON, 5, 6, 7, 8]
