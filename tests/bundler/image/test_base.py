@@ -46,6 +46,15 @@ def test_a_base_is_read_and_its_layers_are_left_where_they_are(base):
         assert digest.of_bytes(data) == layer.blob.digest
 
 
+@pytest.mark.parametrize("written", ["./base", "../{0}/base", "{1}/base", "~/base", "oci:base"])
+def test_a_directory_is_told_by_how_it_begins(written, tmp_path, monkeypatch):
+    write_base(tmp_path / "base")
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("HOME", str(tmp_path))
+    with opened(written.format(tmp_path.name, tmp_path), "linux/amd64") as found:
+        assert found.repository is None
+
+
 LIES = {
     "a variable that is a number": lambda m, c: c["config"].update(Env=[1]),
     "variables that are no list": lambda m, c: c["config"].update(Env={"A": "b"}),
@@ -73,7 +82,7 @@ def test_a_lie_ends_in_a_line(lie, tmp_path):
 
 
 @pytest.mark.parametrize(
-    "text", ["", "a b", "$(id)", "http://x/y", "x\ny", "UPPER", "a@sha256:1", "-x"]
+    "text", ["", "a b", "$(id)", "http://x/y", "x\ny", "UPPER", "a@sha256:1", "-x", "s3://a/b:1"]
 )
 def test_what_is_no_reference_is_told(text):
     with pytest.raises(BundleError) as caught, opened(text, "linux/amd64"):
