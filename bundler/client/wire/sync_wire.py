@@ -2,6 +2,7 @@
 
 import socket
 import threading
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
@@ -29,9 +30,11 @@ class SyncWire:
 
     def send(self, question: Question, seconds: float) -> Reply | Lost:
         """The reply with all of its body, or why there is none."""
+        deadline = time.monotonic() + seconds
         try:
             with self.opened(question, seconds) as (reply, parts):
-                return Reply(reply.status, reply.headers, b"".join(parts))
+                body = b"".join(self._before(deadline, parts))
+                return Reply(reply.status, reply.headers, body)
         except Lost as lost:
             return lost
 
@@ -81,8 +84,7 @@ class SyncWire:
                 f"{self._where} has no valid certificate: {error}.", was_sent=False
             ) from error
         except (exceptions.TimeoutError, TimeoutError) as error:
-            late = f"{self._where} did not answer in time."
-            raise Lost(late, was_sent=True, is_late=True) from error
+            raise self._late() from error
         except (exceptions.HTTPError, OSError) as error:
             raise Lost(f"The connection to {self._where} broke.", was_sent=True) from error
 
@@ -90,12 +92,22 @@ class SyncWire:
         from urllib3 import exceptions
 
         try:
-            yield from response.stream(_PIECE, decode_content=False)
+            while part := response.read1(_PIECE, decode_content=False):
+                yield part
         except (exceptions.TimeoutError, TimeoutError) as error:
-            late = f"{self._where} did not answer in time."
-            raise Lost(late, was_sent=True, is_late=True) from error
+            raise self._late() from error
         except (exceptions.HTTPError, OSError, ValueError) as error:
             raise Lost(f"The answer of {self._where} broke off.", was_sent=True) from error
+
+    def _before(self, deadline: float, parts: Iterator[bytes]) -> Iterator[bytes]:
+        """The parts, as long as there is time: a socket's timeout begins anew with every byte."""
+        for part in parts:
+            yield part
+            if time.monotonic() > deadline:
+                raise self._late()
+
+    def _late(self) -> Lost:
+        return Lost(f"{self._where} did not answer in time.", was_sent=True, is_late=True)
 
     @property
     def _where(self) -> str:
