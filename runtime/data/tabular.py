@@ -26,6 +26,8 @@ PREDICTIONS = "predictions"
 """What the one column is called of an output that has no names."""
 
 _MATRIX = 2  # dimensions
+_NARROWER = {"g": np.float64, "G": np.complex128}
+"""For floats that few machines have, and that bytes of somebody else's memory stand between."""
 
 
 def columns(output: Any, *, nan_as_null: bool) -> dict[str, Column]:
@@ -83,7 +85,7 @@ def _records(rows: list[Any]) -> dict[str, Column]:
 def _npy(output: Any, _: bool) -> bytes | None:
     plain = as_array(output)
     if isinstance(plain, np.ndarray) and not plain.dtype.hasobject:
-        return npy.dumps(plain)
+        return npy.dumps(plain.astype(_NARROWER.get(plain.dtype.char, plain.dtype), copy=False))
     return None
 
 

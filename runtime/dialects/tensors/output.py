@@ -159,7 +159,7 @@ def _records(rows: list[Any]) -> dict[str, list[Any]] | None:
     names = list(rows[0])
     if names == ["b64"] or not all(type(row) is dict and list(row) == names for row in rows):
         return None
-    return {name: [row[name] for row in rows] for name in names}
+    return {str(name): [row[name] for row in rows] for name in names}
 
 
 def _tensor(name: str, values: Any) -> Tensor:

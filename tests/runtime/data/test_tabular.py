@@ -60,6 +60,15 @@ def test_an_array_comes_back_as_it_was(output):
         np.testing.assert_array_equal(array, output, err_msg=name)
 
 
+@pytest.mark.parametrize(
+    ("given", "told"), [(np.longdouble, "<f8"), (np.clongdouble, "<c16"), ("f2", "<f2")]
+)
+def test_npy_has_no_floats_of_one_machine_and_no_byte_that_was_there_before(given, told):
+    """Of the 16 bytes of such a float six are whatever stood in memory."""
+    found = np.load(io.BytesIO(asked(np.full((2, 2), 1.5, given), media.NPY)))
+    assert (found.dtype.str, found.tolist()) == (told, [[1.5, 1.5]] * 2)
+
+
 def test_a_table_keeps_its_names_and_rows():
     frame = pd.DataFrame({"label": ["a", "b"], "score": [0.5, 0.25], "ok": [True, False]})
     for kind in TABLES:

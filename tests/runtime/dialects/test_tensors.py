@@ -332,6 +332,12 @@ def test_records_become_a_tensor_a_field():
         assert (b.name, b.data) == ("b", [b"x", b"y"])
 
 
+def test_names_of_fields_are_text_whatever_they_are_to_the_model():
+    """A number would be the name of a tensor where the model runs in a thread of the server."""
+    tensors = from_output(Signature(), [{1: 2.0, None: 3.0}, {1: 4.0, None: 5.0}])
+    assert [each.name for each in tensors] == ["1", "None"]
+
+
 def test_times_are_text():
     """In ISO 8601."""
     (tensor,) = from_output(Signature(), np.array(["2024-01-02"], "datetime64[D]"))
