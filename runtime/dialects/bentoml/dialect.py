@@ -7,7 +7,7 @@ BentoML, "BentoML clients" in its documentation.
 import asyncio
 import base64
 import re
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import Any
 from urllib.parse import quote
 
@@ -24,7 +24,7 @@ from ..inquiry import Inquiry
 from ..paths import operation
 from ..reply import Reply
 from ..served import Served
-from .schema import called, described, is_rows, only
+from .schema import called, described, is_rows, lists_of_files, only
 
 _HOME = "/bentoml"
 _LARGE = 1 << 16  # bytes; such a form is read in a thread
@@ -67,7 +67,7 @@ class Bentoml:
 
     async def _call(self, inquiry: Inquiry) -> Reply:
         served = self._found(inquiry.parts["api"])
-        body = await _body(inquiry)
+        body = await _body(inquiry, lists_of_files(served))
         name = only(served)
         if name is not None:
             body = _enveloped(name, body) if is_rows(served) else _alone(name, body)
@@ -92,24 +92,25 @@ class Bentoml:
         return found
 
 
-async def _body(inquiry: Inquiry) -> bytes:
-    """The parameters as JSON, however they came."""
+async def _body(inquiry: Inquiry, lists: Collection[str]) -> bytes:
+    """The parameters as JSON, however they came; `lists` are always lists."""
     said = inquiry.headers.get(b"content-type", b"").decode("latin-1")
     if media.essence(said) != media.MULTIPART:
         return inquiry.body or b"{}"
     if len(inquiry.body) < _LARGE:
-        return _of_form(inquiry.body, said)
-    return await asyncio.to_thread(_of_form, inquiry.body, said)
+        return _of_form(inquiry.body, said, lists)
+    return await asyncio.to_thread(_of_form, inquiry.body, said, lists)
 
 
-def _of_form(body: bytes, content_type: str) -> bytes:
+def _of_form(body: bytes, content_type: str, lists: Collection[str]) -> bytes:
     """Files as base64, and what else there is, which is JSON; several of a name are a list."""
     found: dict[str, list[Any]] = {}
     for part in multipart.loads(body, content_type):
         is_file = part.filename is not None
         value = {"b64": base64.b64encode(part.body).decode()} if is_file else _value(part.body)
         found.setdefault(part.name, []).append(value)
-    return written({n: each[0] if len(each) == 1 else each for n, each in found.items()})
+    alone = {name for name, values in found.items() if len(values) == 1} - set(lists)
+    return written({n: values[0] if n in alone else values for n, values in found.items()})
 
 
 def _enveloped(name: str, body: bytes) -> bytes:

@@ -26,6 +26,7 @@ _WHOLE: Mapping[str, dict[str, Any]] = {
     "image": {"type": "file", "pil": True},
 }
 _FILE = {"type": "file", "format": "binary"}
+_NUMBERS = ("number", "integer", "boolean")
 
 
 def called(served: Served) -> str:
@@ -54,6 +55,12 @@ def only(served: Served) -> str | None:
     return name or (ROWS if takes_rows(served) else None)
 
 
+def lists_of_files(served: Served) -> frozenset[str]:
+    """The parameters of which each file is one item, also where there is only one."""
+    named: Mapping[str, Any] = _taken(served)["properties"]
+    return frozenset(name for name, each in named.items() if each.get("items") == _FILE)
+
+
 def is_rows(served: Served) -> bool:
     """Whether that parameter is rows, which stand in `instances`."""
     return served.signature is not None or takes_rows(served)
@@ -74,7 +81,7 @@ def _rows(served: Served) -> dict[str, Any]:
     if served.signature is not None:
         return _of_side(served.signature.inputs)
     listed: dict[str, Any] = served.route.input["schema"]["properties"]["instances"]
-    return _TABLES.get(served.route.input.get("kind", ""), listed)
+    return _TABLES.get(served.route.input.get("kind", "")) or dict(_typed(listed))
 
 
 def _given(served: Served) -> dict[str, Any]:
@@ -93,9 +100,20 @@ def _of_side(side: Side) -> dict[str, Any]:
 
 
 def _typed(schema: Mapping[str, Any]) -> Mapping[str, Any]:
-    """A parameter; bytes are a file, and a list of anything may be an array."""
+    """A parameter; bytes are a file, and a list of anything, or of numbers, may be an array."""
     choices = (schema, *schema.get("anyOf", ()))
     if any("contentEncoding" in each for each in choices):
         return _FILE
-    is_open = schema.get("type") == "array" and "items" not in schema
-    return _TABLES["array"] if is_open else schema
+    if schema.get("type") != "array":
+        return schema
+    items = schema.get("items")
+    if items is None or _innermost(items) in _NUMBERS:
+        return _TABLES["array"]
+    return {**schema, "items": _typed(items)}
+
+
+def _innermost(schema: Mapping[str, Any]) -> Any:
+    """The type of what is in lists of lists."""
+    while schema.get("type") == "array":
+        schema = schema.get("items", {})
+    return schema.get("type")

@@ -13,6 +13,7 @@ from ..conftest import Servers, make_sums, write_bundle
 SOURCE = '''
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import Annotated
 
 import modelbundle as mb
 import numpy as np
@@ -48,6 +49,14 @@ class Desk:
     def size(self, files: list[bytes], times: int = 1) -> int:
         return sum(map(len, files)) * times
 
+    @mb.api(batchable=True)
+    def sizes(self, files: list[bytes]) -> list[int]:
+        return [len(file) for file in files]
+
+    @mb.api
+    def shift(self, at: Annotated[np.ndarray, mb.Array("float32", (None, 2))], by: float) -> float:
+        return float(at.sum()) + by
+
     @mb.api
     def scale(self, x: np.ndarray, by: float) -> np.ndarray:
         return x * by
@@ -79,7 +88,8 @@ def calls(client):
 
 
 def test_the_schema_has_the_parameters_as_the_class_names_them(calls):
-    assert list(calls) == ["classify", "greet", "older", "words", "size", "scale"]
+    names = ["classify", "greet", "older", "words", "size", "sizes", "shift", "scale"]
+    assert list(calls) == names
     taken = {name: each["input"]["properties"] for name, each in calls.items()}
     assert taken["classify"] == {"samples": TENSOR}
     assert taken["greet"]["name"] == {"type": "string"}
@@ -121,6 +131,23 @@ def test_files_come_in_a_form_whose_other_fields_are_json(client, calls):
     assert told.text == "10"
     wrong = client.post("/bentoml/size", files=files, data={"times": "two"})
     assert wrong.status_code == 400
+
+
+def test_one_file_for_a_list_of_them_is_a_list(client, calls):
+    """It was refused for being none; pictures of a batchable API were no files at all."""
+    one = [("files", ("a", b"123"))]
+    assert client.post("/bentoml/size", files=one).json() == 3
+    assert client.post("/bentoml/sizes", files=one).json() == [3]
+    assert client.post("/bentoml/sizes", files=[*one, ("files", ("b", b""))]).json() == [3, 0]
+    file = {"type": "file", "format": "binary"}
+    for name in ("size", "sizes"):
+        assert calls[name]["input"]["properties"]["files"]["items"] == file
+
+
+def test_an_array_with_a_shape_is_an_array(calls):
+    """The client said that it is no JSON."""
+    assert calls["shift"]["input"]["properties"]["at"] == TENSOR
+    assert calls["shift"]["input"]["properties"]["by"] == {"type": "number"}
 
 
 def test_only_the_outermost_name_is_that_of_the_rows(client):
